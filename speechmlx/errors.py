@@ -1,0 +1,94 @@
+"""Everything that can go wrong, as one tree. Each error has a neutral `code`; each wire maps codes to its own.
+
+SpeechError
+├── BadRequest            bad_request         the client asked for something that cannot be
+│   ├── BadAudio          bad_audio           bytes that are not audio we can decode
+│   ├── TooLarge          too_large           over a configured limit
+│   ├── UnknownModel      unknown_model       no such model, or not of this kind
+│   ├── UnknownVoice      unknown_voice       the model has no such voice
+│   └── Unsupported       unsupported         the model cannot do this (language, option)
+├── Unavailable           unavailable         the server cannot now
+│   ├── Busy              busy                full; `retry_after` seconds
+│   ├── Draining          draining            shutting down
+│   └── ModelUnavailable  model_unavailable   weights could not be fetched; says why and the way out
+└── EngineFailed          engine_failed       an engine raised; the log has the traceback
+    └── EngineLost        engine_lost         the engine process ended while the job ran
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SpeechError(Exception):
+    """Base of all; `str(error)` is a sentence for the client: what was wrong, and what is allowed."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+
+
+class BadRequest(SpeechError):
+    code = "bad_request"
+
+
+class BadAudio(BadRequest):
+    code = "bad_audio"
+
+
+class TooLarge(BadRequest):
+    code = "too_large"
+
+
+class UnknownModel(BadRequest):
+    code = "unknown_model"
+
+
+class UnknownVoice(BadRequest):
+    code = "unknown_voice"
+
+
+class Unsupported(BadRequest):
+    code = "unsupported"
+
+
+class Unavailable(SpeechError):
+    code = "unavailable"
+
+
+class Busy(Unavailable):
+    code = "busy"
+
+
+class Draining(Unavailable):
+    code = "draining"
+
+
+class ModelUnavailable(Unavailable):
+    code = "model_unavailable"
+
+
+class EngineFailed(SpeechError):
+    code = "engine_failed"
+
+
+class EngineLost(EngineFailed):
+    code = "engine_lost"
+
+
+def _tree(root: type[SpeechError]) -> dict[str, type[SpeechError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found |= _tree(child)
+    return found
+
+
+BY_CODE = _tree(SpeechError)
+
+
+def from_code(code: str, message: str, retry_after: float | None = None) -> SpeechError:
+    """The error that crossed a pipe as plain values."""
+    return BY_CODE.get(code, EngineFailed)(message, retry_after=retry_after)

@@ -1,0 +1,1 @@
+"""The runtime: `Runtime.submit(request) -> Job` is the only door to the engines."""
