@@ -15,7 +15,7 @@ class HubFiles:
     revision: str
     patterns: tuple[str, ...] = ("*.json", "*.safetensors", "*.txt", "*.model", "*.tiktoken")
     convert: str | None = None
-    """Import string of the function (files, folder) that makes the engine's folder; None keeps the files as they are."""
+    """Import string of a function (files, folder) that makes the engine's folder; None keeps the files as they are."""
 
 
 @dataclass(frozen=True)
