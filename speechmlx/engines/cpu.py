@@ -1,0 +1,109 @@
+"""Convolutions as matrix products, for MLX's CPU backend alone: its own are up to two hundred times slower there.
+
+`install()` puts `conv1d` and `conv_transpose1d` in the place of mlx's, so networks written against mlx, ours or not,
+run fast unchanged. They take float32 only and hand everything that mlx already does well, or that no model here uses,
+to the original. Results differ by float rounding, because sums are taken in another order.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any
+
+import mlx.core as mx
+
+_conv1d = mx.conv1d
+_conv_transpose1d = mx.conv_transpose1d
+
+LONG = 1024
+"""Outputs from which a product per tap, which reads x where it lies, beats gathering the windows into one."""
+
+
+def install() -> bool:
+    """Replace mlx's convolutions in this process where the default device is the CPU; says whether it did."""
+    if mx.default_device().type != mx.DeviceType.cpu:
+        return False
+    mx.conv1d, mx.conv_transpose1d = conv1d, conv_transpose1d
+    return True
+
+
+@wraps(_conv1d)
+def conv1d(
+    x: mx.array,
+    weight: mx.array,
+    /,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+    groups: int = 1,
+    *,
+    stream: Any = None,
+) -> mx.array:
+    """x [b, t, in], weight [out, k, in / groups] → [b, t', out], as mx.conv1d."""
+    ours = groups == 1 and stride == 1 and stream is None and _plain(x, weight, padding)
+    out, taps, channels = weight.shape
+    length = x.shape[1] + 2 * padding - dilation * (taps - 1) if ours else 0
+    if length <= 0 or (dilation == 1 and taps > 1 and length < LONG):
+        return _conv1d(x, weight, stride, padding, dilation, groups, stream=stream)
+    if padding:
+        x = mx.pad(x, [(0, 0), (padding, padding), (0, 0)])
+    if taps == 1 or length >= LONG:
+        result = x[:, :length] @ _tap(weight, 0)
+        for tap in range(1, taps):
+            start = tap * dilation
+            result = mx.addmm(result, x[:, start : start + length], _tap(weight, tap))
+        return result
+    batch, time, _ = x.shape
+    strides = (time * channels, channels, dilation * channels, 1)
+    windows = mx.as_strided(mx.contiguous(x), (batch, length, taps, channels), strides)
+    return windows.reshape(batch, length, taps * channels) @ weight.reshape(out, taps * channels).T
+
+
+@wraps(_conv_transpose1d)
+def conv_transpose1d(
+    x: mx.array,
+    weight: mx.array,
+    /,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+    output_padding: int = 0,
+    groups: int = 1,
+    *,
+    stream: Any = None,
+) -> mx.array:
+    """x [b, t, in], weight [out, k, in / groups] → [b, t', out], as mx.conv_transpose1d.
+
+    The taps that meet the same input sample are one product, whose row holds the `stride` outputs they belong to.
+    """
+    depthwise = groups > 1 and groups == x.shape[-1] == weight.shape[0]
+    ours = (groups == 1 or depthwise) and dilation == 1 and stream is None and _plain(x, weight, padding)
+    if not ours or output_padding > padding or padding >= weight.shape[1]:
+        return _conv_transpose1d(x, weight, stride, padding, dilation, output_padding, groups, stream=stream)
+    (batch, time, _), (out, taps, channels) = x.shape, weight.shape
+    rounds = -(-taps // stride)
+    weight = mx.pad(weight, [(0, 0), (0, rounds * stride - taps), (0, 0)])
+    weight = weight.reshape(out, rounds, stride, channels).transpose(1, 3, 2, 0)  # [rounds, in, stride, out]
+    rows = time + rounds - 1
+    x = mx.pad(x, [(0, 0), (rounds - 1, rounds - 1), (0, 0)])
+    shifted = [x[:, rounds - 1 - i : rounds - 1 - i + rows] for i in range(rounds)]
+    if depthwise:
+        result = shifted[0][:, :, None] * weight[0, 0]
+        for part, factors in zip(shifted[1:], weight[1:, 0], strict=True):
+            result = result + part[:, :, None] * factors
+    else:
+        weight = weight.reshape(rounds, channels, stride * out)
+        result = shifted[0] @ weight[0]
+        for part, matrix in zip(shifted[1:], weight[1:], strict=True):
+            result = mx.addmm(result, part, matrix)
+    end = (time - 1) * stride + taps - padding + output_padding
+    return result.reshape(batch, rows * stride, out)[:, padding:end]
+
+
+def _tap(weight: mx.array, tap: int) -> mx.array:
+    """[in, out] of one tap. Copied by rows: a product copies other layouts element by element, far slower."""
+    return mx.contiguous(weight[:, tap]).T
+
+
+def _plain(x: mx.array, weight: mx.array, padding: object) -> bool:
+    return isinstance(padding, int) and x.ndim == 3 and x.dtype == weight.dtype == mx.float32

@@ -1,0 +1,103 @@
+"""Our convolutions are mlx's, only faster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speechmlx.engines import cpu
+
+pytestmark = pytest.mark.skipif(mx.default_device().type != mx.DeviceType.cpu, reason="CPU backend only")
+
+sizes = st.integers(1, 6)
+
+
+def random(*shape: int) -> mx.array:
+    return mx.array(np.random.default_rng(sum(shape)).standard_normal(shape, dtype=np.float32))
+
+
+def same(ours: mx.array, original: mx.array) -> None:
+    assert ours.shape == original.shape and ours.dtype == original.dtype
+    assert np.abs(np.array(ours) - np.array(original)).max(initial=0) < 1e-5 * max(1.0, float(mx.abs(original).max()))
+
+
+def both(ours: Callable[..., mx.array], original: Callable[..., mx.array], *args: object, **options: object) -> None:
+    try:
+        expected = original(*args, **options)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=str(error)[:20].replace("[", r"\[")):
+            ours(*args, **options)
+    else:
+        same(ours(*args, **options), expected)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_conv1d_equals_the_original(data: st.DataObject):
+    groups, per_group = data.draw(st.integers(1, 3)), data.draw(sizes)
+    x = random(data.draw(st.integers(1, 3)), data.draw(st.sampled_from([1, 5, 40, 1100])), groups * per_group)
+    weight = random(groups * data.draw(sizes), data.draw(st.integers(1, 7)), per_group)
+    both(cpu.conv1d, cpu._conv1d, x, weight, data.draw(st.integers(1, 3)), data.draw(sizes), data.draw(sizes), groups)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_conv_transpose1d_equals_the_original(data: st.DataObject):
+    groups, out = data.draw(st.integers(1, 4)), data.draw(sizes)
+    channels = data.draw(st.sampled_from([1, groups, 3 * groups])) if groups > 1 else data.draw(sizes)
+    if channels % groups:
+        channels = groups
+    out = channels if channels == groups else groups * out
+    stride, taps = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 9))
+    x = random(data.draw(st.integers(1, 2)), data.draw(st.integers(1, 30)), channels)
+    weight = random(out, taps, channels // groups)
+    padding, extra = data.draw(st.integers(0, 4)), data.draw(st.integers(0, 2))
+    options = dict(stride=stride, padding=padding, dilation=data.draw(st.integers(1, 2)), output_padding=extra)
+    if (x.shape[1] - 1) * stride + taps - 2 * padding + extra > 0:
+        both(cpu.conv_transpose1d, cpu._conv_transpose1d, x, weight, groups=groups, **options)
+
+
+def test_other_types_go_to_the_original():
+    x, weight = random(1, 50, 4).astype(mx.float16), random(3, 5, 4).astype(mx.float16)
+    assert mx.array_equal(cpu.conv1d(x, weight, dilation=2), cpu._conv1d(x, weight, dilation=2))
+
+
+@pytest.fixture
+def installed() -> Iterator[None]:
+    assert cpu.install()
+    yield
+    mx.conv1d, mx.conv_transpose1d = cpu._conv1d, cpu._conv_transpose1d
+
+
+def test_layers_of_mlx_use_ours(installed: None, monkeypatch: pytest.MonkeyPatch):
+    x = random(1, 64, 8)
+    for layer, name in (
+        (nn.Conv1d(8, 4, 3, dilation=3), "conv1d"),
+        (nn.ConvTranspose1d(8, 4, 6, 3), "conv_transpose1d"),
+    ):
+        calls = []
+        ours = getattr(mx, name)
+        monkeypatch.setattr(mx, name, lambda *a, ours=ours, calls=calls, **k: calls.append(1) or ours(*a, **k))
+        layer(x)
+        assert ours is getattr(cpu, name) and calls == [1]
+
+
+def test_a_dilated_convolution_is_many_times_faster():
+    x, weight = random(1, 2000, 128), random(128, 7, 128)
+
+    def best(run: Callable[..., mx.array]) -> float:
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            mx.eval(run(x, weight, 1, 9, 3))
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    assert best(cpu.conv1d) < best(cpu._conv1d) / 5
