@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
+from typing import Any
+
+from speechmlx.errors import BadRequest
+
+PREFIX = "SPEECHMLX_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,9 +21,9 @@ class Config:
 
     host: str = "127.0.0.1"
     port: int = 8080
-    binds: tuple[str, ...] = ()
-    """More addresses (host:port) for the same routes."""
+    """0 takes a free one."""
     preload: bool = False
+    """Load the default model of every kind at start, and keep them."""
     profile: str | None = None
     """"starter" or "standard"; None: standard on Apple silicon, else starter."""
     models: dict[str, str] = field(default_factory=dict)
@@ -30,4 +39,81 @@ class Config:
     max_audio_bytes: int = 100 * 1024 * 1024
     max_text_bytes: int = 1024 * 1024
     drain_timeout: float = 10.0
+    """Seconds that running jobs get when the server is told to stop."""
     log_level: str = "info"
+
+
+def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> Config:
+    """The config from all its sources; a flag that is None was not given.
+
+    `file` is TOML with the fields of Config as keys (`[models]` a table); without it the default file is read if it is
+    there. Environment names are SPEECHMLX_ and the field in capitals. Raises BadRequest naming what is wrong.
+    """
+    values: dict[str, Any] = {}
+    if file is None:
+        default = default_file(environment)
+        file = default if default.is_file() else None
+    if file is not None:
+        values |= _read(file)
+    values |= {f.name: environment[key] for f in fields(Config) if (key := PREFIX + f.name.upper()) in environment}
+    values |= {name: value for name, value in flags.items() if value is not None}
+    known = {f.name: f for f in fields(Config)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise BadRequest(f"unknown setting {', '.join(unknown)}; the settings are {', '.join(known)}")
+    return Config(**{name: _convert(name, value) for name, value in values.items()})
+
+
+def default_file(environment: Mapping[str, str]) -> Path:
+    """Where the settings file is looked for."""
+    home = Path(environment.get("HOME", "~")).expanduser()
+    if sys.platform == "darwin":
+        return home / "Library/Application Support/speechmlx/config.toml"
+    return Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "speechmlx/config.toml"
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes in "8GB", "512 MiB" or "1000". Raises BadRequest."""
+    match = re.fullmatch(r"\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*", text.lower())
+    if match is None:
+        raise BadRequest(f"{text!r} is not a size; write it like 8GB or 512MiB")
+    number, unit, binary = match.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(unit or " "))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise BadRequest(f"the settings file {file} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the settings file {file} is not TOML: {error}") from error
+
+
+def _convert(name: str, value: Any) -> Any:
+    """A value from text or TOML, as the field's type. Raises BadRequest."""
+    default = next(f.default for f in fields(Config) if f.name == name)
+    try:
+        if name == "models":
+            return dict(pair.split("=", 1) for pair in value.split(",")) if isinstance(value, str) else dict(value)
+        if name == "cache":
+            return Path(value).expanduser()
+        if isinstance(default, bool):
+            return _boolean(value)
+        if isinstance(default, int):
+            return parse_bytes(value) if isinstance(value, str) else int(value)
+        if isinstance(default, float):
+            return float(value)
+    except (ValueError, TypeError) as error:
+        kind = "table" if default is MISSING else type(default).__name__
+        raise BadRequest(f"{name} = {value!r} is not a {kind}") from error
+    return str(value)
+
+
+def _boolean(value: Any) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in words:
+        raise ValueError
+    return words[str(value).lower()]

@@ -1,0 +1,26 @@
+"""`audio-server` and its verbs, a file each; without a verb it serves."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Entry point of the command. Settings that are wrong end it with a sentence and status 2."""
+    import typer
+
+    from speechmlx.cli import models, pull, rm, serve
+    from speechmlx.errors import SpeechError
+
+    verbs = {"serve": serve.serve, "models": models.models, "pull": pull.pull, "rm": rm.rm}
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    for name, verb in verbs.items():
+        app.command(name)(verb)
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] not in verbs:
+        arguments.insert(0, "serve")
+    try:
+        app(arguments)
+    except SpeechError as error:
+        sys.stderr.write(f"audio-server: {error}\n")
+        raise SystemExit(2) from None

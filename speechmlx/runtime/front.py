@@ -1,0 +1,257 @@
+"""Runtime: the only door to the engines. It resolves models, brings their weights here, and hands jobs over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from speechmlx.config import Config
+from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechError, UnknownModel, from_code
+from speechmlx.models import store
+from speechmlx.models.row import Catalog, Model
+from speechmlx.runtime.fetching import fetch
+from speechmlx.runtime.job import Job
+from speechmlx.runtime.messages import Cancel, Ended, Memory, Said, Setup, Used
+from speechmlx.runtime.supervisor import State, Supervisor
+from speechmlx.types import Kind, Load, Priority, Progress, Request
+
+log = logging.getLogger(__name__)
+
+MEMORY_SHARE = 0.7
+"""Of the machine's memory, for weights, where no limit is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """A model that is not cold. `progress` while it is fetched."""
+
+    name: str
+    kind: Kind
+    state: Literal["fetching", "loading", "loaded"]
+    pinned: bool = False
+    nbytes: int = 0
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the runtime is doing: `engine` is the state of the engine process, `jobs` run or wait."""
+
+    engine: State
+    device: str
+    pid: int
+    jobs: int
+    models: tuple[ModelStatus, ...]
+
+
+class Runtime:
+    """Jobs in, events out. `start` and `close` belong to the app's lifespan; every method runs on its event loop."""
+
+    def __init__(self, config: Config, catalog: Catalog) -> None:
+        self.config = config
+        self.catalog = catalog
+        self._cache = store.cache_folder(config)
+        self._ids = itertools.count(1)
+        self._jobs: dict[int, Job] = {}
+        self._folders: dict[str, str] = {}
+        self._fetches: dict[str, asyncio.Task[str]] = {}
+        self._fetched: dict[str, Progress] = {}
+        self._memory = Memory(())
+        self._pinned: set[str] = set()
+        self._background: set[asyncio.Task[None]] = set()
+        self._draining = False
+        setup = Setup(config.memory_limit or _default_memory_limit(), config.idle_unload)
+        self._engine = Supervisor(setup, config.log_level, self._on_message, self._on_up, self._on_lost)
+
+    async def start(self) -> None:
+        """Start the engine process; with `preload`, load and pin the default of every kind."""
+        self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._engine.start()
+        if self.config.preload:
+            for kind in Kind:
+                with contextlib.suppress(UnknownModel):  # a profile need not have every kind
+                    self._pin(self.catalog.default(kind, self.config).name)
+
+    async def drain(self, timeout: float) -> None:
+        """Refuse new jobs, give running ones `timeout` seconds, then end them with `Draining`."""
+        self._draining = True
+        deadline = asyncio.get_running_loop().time() + timeout
+        while self._jobs and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+        for job in list(self._jobs.values()):
+            self._engine.send(Cancel(job.id))
+            job.finish(Draining("the server is shutting down"))
+
+    async def close(self) -> None:
+        """End the engine process and everything under way."""
+        await self.drain(0.0)
+        under_way = [*self._background, *self._fetches.values()]
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await self._engine.stop()
+
+    def submit(self, request: Request) -> Job:
+        """Start a job at once. Raises UnknownModel, Busy (full) and Draining; any other error reaches its reader."""
+        if self._draining:
+            raise Draining("the server is shutting down", retry_after=5.0)
+        model = self.model(request.model, request.kind)
+        if len(self._jobs) >= self.config.max_jobs:
+            raise Busy(f"{len(self._jobs)} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)
+        job = Job(next(self._ids), replace(request, model=model.name), model, self._engine.send, self._over)
+        self._jobs[job.id] = job
+        folder = self._folder(model)
+        if folder is not None and self._engine.up:
+            job.start(folder)
+        else:
+            self._spawn(self._prepare(job))
+        return job
+
+    def model(self, name: str | None, kind: Kind | None) -> Model:
+        """The row for a name or alias, or the default of the kind. Raises UnknownModel."""
+        if name is not None:
+            return self.catalog.resolve(name, kind)
+        assert kind is not None, "a request without a kind names its model"
+        return self.catalog.default(kind, self.config)
+
+    def status(self) -> Status:
+        held = {held.name: held for held in self._memory.models}
+        models = [
+            ModelStatus(name, self.catalog.resolve(name, None).kind, "fetching", progress=self._fetched.get(name))
+            for name in self._fetches
+        ]
+        for name, held_model in held.items():
+            kind = self.catalog.resolve(name, None).kind
+            state: Literal["loading", "loaded"] = "loaded" if held_model.state == "loaded" else "loading"
+            models.append(ModelStatus(name, kind, state, held_model.pinned, held_model.nbytes))
+        return Status(self._engine.state, self._engine.device, self._engine.pid, len(self._jobs), tuple(models))
+
+    # --- weights ---
+
+    def _folder(self, model: Model) -> str | None:
+        """The weights' folder when they are here, whole."""
+        if model.name not in self._folders:
+            folder = store.folder(model, self._cache)
+            if folder is None:
+                return None
+            self._folders[model.name] = str(folder)
+        known = self._folders[model.name]
+        if not Path(known).exists():  # removed while we ran
+            del self._folders[model.name]
+            return None
+        return known
+
+    async def _prepare(self, job: Job) -> None:
+        """Fetch the weights, wait for the engine process, hand the job over."""
+        try:
+            folder = self._folder(job.model)
+            if folder is None:
+                folder = await asyncio.shield(self._fetch(job.model))
+            while not self._engine.up:
+                await asyncio.shield(self._up)
+            job.start(folder)
+        except SpeechError as error:
+            job.finish(error)
+        except asyncio.CancelledError:
+            job.finish(Draining("the server is shutting down"))
+            raise
+        except Exception as error:
+            log.exception("preparing %s failed", job.model.name)
+            job.finish(EngineFailed(f"preparing {job.model.name!r} failed: {error}"))
+
+    def _fetch(self, model: Model) -> asyncio.Task[str]:
+        """The one fetch of this model under way; jobs that leave do not stop it."""
+        if model.name in self._fetches:
+            return self._fetches[model.name]
+
+        def on_progress(progress: Progress) -> None:
+            self._fetched[model.name] = progress
+            for job in list(self._jobs.values()):
+                if job.model.name == model.name:
+                    job.said(progress)
+
+        def over(task: asyncio.Task[str]) -> None:
+            del self._fetches[model.name]
+            self._fetched.pop(model.name, None)
+            if not task.cancelled() and task.exception() is not None:
+                log.error("fetching %s failed: %s", model.name, task.exception())
+
+        log.info("fetching %s (%d MB)", model.name, model.size // 1_000_000)
+        task = asyncio.create_task(fetch(model, self._cache, on_progress))
+        self._fetches[model.name] = task
+        task.add_done_callback(over)
+        return task
+
+    # --- the engine process ---
+
+    def _on_message(self, message: object) -> None:
+        match message:
+            case Said(job, event) if job in self._jobs:
+                self._jobs[job].said(event)
+            case Used(job, count) if job in self._jobs:
+                self._jobs[job].used(count)
+            case Ended(job, failure) if job in self._jobs:
+                error = from_code(failure.code, failure.message, failure.retry_after) if failure else None
+                self._jobs[job].finish(error)
+            case Memory(models):
+                emptied = bool(self._memory.models) and not models
+                self._memory = message
+                self._pinned = {held.name for held in models if held.pinned}
+                if emptied and not self._jobs and not self._draining:
+                    self._spawn(self._recycle())
+
+    async def _recycle(self) -> None:
+        """Nothing is loaded and nobody waits: a fresh process gives all memory back."""
+        if self._jobs or not self._engine.up:
+            return
+        log.info("no model in memory: starting a fresh engine process")
+        self._up = asyncio.get_running_loop().create_future()
+        await self._engine.recycle()
+
+    def _on_up(self) -> None:
+        if not self._up.done():
+            self._up.set_result(None)
+        for name in self._pinned:
+            self._pin(name)
+
+    def _on_lost(self, reason: str) -> None:
+        """Its jobs end with an error now; the others wait for the next process, unless this one never was up."""
+        error = EngineLost(f"the engine process {reason} while this ran; the server starts it again")
+        for job in list(self._jobs.values()):
+            if job.started:
+                job.finish(error)
+        if not self._up.done():
+            self._up.set_exception(EngineLost(f"the engine process {reason} at start; the server's log has more"))
+            self._up.exception()
+        self._up = asyncio.get_running_loop().create_future()
+        self._memory = Memory(())
+
+    def _pin(self, name: str) -> None:
+        async def load() -> None:
+            try:
+                async with self.submit(Load(model=name, pin=True, priority=Priority.BULK)) as job:
+                    async for _ in job:
+                        pass
+            except SpeechError as error:
+                log.error("preloading %s failed: %s", name, error)
+
+        self._spawn(load())
+
+    def _over(self, job: Job) -> None:
+        self._jobs.pop(job.id, None)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _default_memory_limit() -> int:
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE)

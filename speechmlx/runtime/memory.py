@@ -1,0 +1,52 @@
+"""What leaves memory so that a model fits: a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from speechmlx.errors import Busy
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """A model in memory: `nbytes` of weights, `last_used` on a monotonic clock."""
+
+    name: str
+    nbytes: int
+    last_used: float
+    pinned: bool = False
+    running: bool = False
+
+
+def evict(residents: Sequence[Resident], budget: int, wanted: int) -> list[str]:
+    """Names of the idle models that must leave so that `wanted` bytes fit, the longest unused first.
+
+    Raises Busy, with the numbers, when even all idle ones would not make room.
+    """
+    free = budget - sum(resident.nbytes for resident in residents)
+    leaving: list[str] = []
+    idle = sorted((r for r in residents if not r.pinned and not r.running), key=lambda r: r.last_used)
+    for resident in idle:
+        if free >= wanted:
+            break
+        leaving.append(resident.name)
+        free += resident.nbytes
+    if free >= wanted:
+        return leaving
+    raise Busy(
+        f"not enough memory for models: {_mb(wanted)} wanted, {_mb(budget)} allowed (--memory-limit), "
+        f"{_mb(budget - free)} held by pinned or running models",
+        retry_after=5.0,
+    )
+
+
+def expired(residents: Sequence[Resident], now: float, idle_unload: float) -> list[str]:
+    """Names of the models unused for `idle_unload` seconds; none when that is 0."""
+    if not idle_unload:
+        return []
+    return [r.name for r in residents if not r.pinned and not r.running and now - r.last_used >= idle_unload]
+
+
+def _mb(nbytes: int) -> str:
+    return f"{nbytes / 1e6:.0f} MB"

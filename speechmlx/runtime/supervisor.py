@@ -1,0 +1,210 @@
+"""The front's half of the pipe: starts the engine process, moves messages, and starts it again when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+from speechmlx.runtime import blas
+from speechmlx.runtime.channel import Part, Unpacker, pack
+from speechmlx.runtime.messages import Ready, Setup, ToEngine
+
+log = logging.getLogger(__name__)
+
+State = Literal["starting", "ok", "degraded", "stopped"]
+
+SLICE = 256 * 1024
+"""Bytes per send and receive: what the event loop gives the pipe before it looks at others."""
+
+STEADY = 10.0
+"""Seconds after which a process that ends did not fail at start: it is started again at once."""
+
+MAX_BACKOFF = 30.0
+
+
+class Supervisor:
+    """One engine process at a time. `on_message` gets what it says, `on_up` its start, `on_lost` why it ended."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        log_level: str,
+        on_message: Callable[[object], None],
+        on_up: Callable[[], None],
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self.state: State = "starting"
+        self.device = ""
+        self.pid = 0
+        self._setup = setup
+        self._log_level = log_level
+        self._on_message = on_message
+        self._on_up = on_up
+        self._on_lost = on_lost
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: socket.socket | None = None
+        self._out: deque[memoryview] = deque()
+        self._writing = False
+        self._failures = 0
+        self._began = 0.0
+        self._restart: asyncio.TimerHandle | None = None
+        self._reaping: set[asyncio.Future[int]] = set()
+
+    @property
+    def up(self) -> bool:
+        """Whether messages reach an engine process that said Ready."""
+        return self.state == "ok"
+
+    def start(self) -> None:
+        """Spawn the process. It says `Ready` when MLX is in."""
+        self._loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "speechmlx.runtime.worker", str(theirs.fileno()), self._log_level],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=blas.environment(os.environ),
+            )
+        self.pid = self._process.pid
+        self._pipe = ours
+        self._unpacker = Unpacker()
+        self._began = time.monotonic()
+        self._loop.add_reader(ours.fileno(), self._receive)
+        self.send(self._setup)
+
+    def send(self, message: ToEngine) -> None:
+        """Queue a message; large arrays leave in slices between other events. Dropped when no process is there."""
+        if self._pipe is None:
+            return
+        parts: list[Part] = pack(message)
+        self._out.extend(memoryview(part).cast("B") for part in parts if len(part))
+        if not self._writing:
+            self._flush()
+
+    async def recycle(self) -> None:
+        """Replace an idle process by a fresh one: the only unload that surely gives memory back."""
+        await self._leave()
+        self.state = "starting"
+        self.start()
+
+    async def stop(self) -> None:
+        """End the process: its pipe closes, then SIGTERM, then SIGKILL."""
+        self.state = "stopped"
+        if self._restart is not None:
+            self._restart.cancel()
+        await self._leave()
+        if self._reaping:
+            await asyncio.wait(self._reaping)
+
+    # --- the pipe ---
+
+    def _receive(self) -> None:
+        assert self._pipe is not None
+        try:
+            data = self._pipe.recv(SLICE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lost()
+            return
+        for message in self._unpacker.feed(data):
+            if isinstance(message, Ready):
+                self.device = message.device
+                self.state = "ok"
+                self._on_up()
+            else:
+                self._on_message(message)
+
+    def _flush(self) -> None:
+        assert self._pipe is not None
+        try:
+            for _ in range(4):
+                if not self._out:
+                    break
+                sent = self._pipe.send(self._out[0][:SLICE])
+                if sent == len(self._out[0]):
+                    self._out.popleft()
+                else:
+                    self._out[0] = self._out[0][sent:]
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:
+            self._out.clear()  # the reader sees the end and says so
+        if bool(self._out) != self._writing:
+            self._writing = bool(self._out)
+            if self._writing:
+                self._loop.add_writer(self._pipe.fileno(), self._flush)
+            else:
+                self._loop.remove_writer(self._pipe.fileno())
+
+    def _close_pipe(self) -> None:
+        if self._pipe is not None:
+            self._loop.remove_reader(self._pipe.fileno())
+            if self._writing:
+                self._loop.remove_writer(self._pipe.fileno())
+            self._pipe.close()
+        self._pipe = None
+        self._writing = False
+        self._out.clear()
+
+    # --- the process ---
+
+    def _lost(self) -> None:
+        """The process ended by itself, or was killed."""
+        assert self._process is not None
+        was_up = self.up
+        self._close_pipe()
+        try:
+            reason = _reason(self._process.wait(timeout=0.05))
+        except subprocess.TimeoutExpired:
+            reason = "closed its pipe"
+            self._reap(self._process)
+        self._process = None
+        self.state = "degraded"
+        steady = was_up and time.monotonic() - self._began > STEADY
+        self._failures = 0 if steady else self._failures + 1
+        delay = 0.0 if self._failures <= 1 else min(2.0 ** (self._failures - 2), MAX_BACKOFF)
+        log.error("the engine process %s; starting it again in %.0f s", reason, delay)
+        self._restart = self._loop.call_later(delay, self.start)
+        self._on_lost(reason)
+
+    async def _leave(self) -> None:
+        process, self._process = self._process, None
+        self._close_pipe()
+        if process is not None:
+            self._reap(process)
+
+    def _reap(self, process: subprocess.Popen[bytes]) -> None:
+        reaping = self._loop.run_in_executor(None, _end, process)
+        self._reaping.add(reaping)
+        reaping.add_done_callback(self._reaping.discard)
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    for patience, escalate in ((3.0, process.terminate), (1.0, process.kill)):
+        try:
+            return process.wait(timeout=patience)
+        except subprocess.TimeoutExpired:
+            escalate()
+    return process.wait()
+
+
+def _reason(status: int) -> str:
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"exited with status {status}"

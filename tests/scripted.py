@@ -1,0 +1,179 @@
+"""Engines that do as their request says: real engine code, in the real engine process, for order, faults and timing.
+
+A script is words of "name=value": `steps` pieces of `work` seconds each, each saying a chunk of `bytes`; at step
+`fail` it raises, at step `die` it kills its process. `trace=FILE` appends a line when it opens, steps and closes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from speechmlx.engines import LoadOptions
+from speechmlx.models.row import Catalog, IndexFiles, Model
+from speechmlx.types import Chunk, Enhance, Event, Generate, Kind, Progress, Request, Speak, TextDelta, Usage
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+RATE = 24000
+ROW = Model(
+    name="scripted",
+    kind=Kind.TTS,
+    engine="scripted:load",
+    sources=(IndexFiles((), "scripted:convert"),),
+    size=0,
+    memory=1_000_000,
+    rate=RATE,
+    licence="none",
+)
+ROWS = (
+    ROW,
+    replace(ROW, name="scripted-big", memory=900_000_000),
+    replace(ROW, name="scripted-broken", engine="scripted:load_broken"),
+    replace(ROW, name="scripted-slow", engine="scripted:load_slow"),
+    replace(ROW, name="scripted-enhance", kind=Kind.ENHANCE),
+    replace(ROW, name="scripted-llm", kind=Kind.LLM, engine="scripted:load_batched"),
+    replace(ROW, name="scripted-nowhere", sources=()),
+)
+
+
+def extend(catalog: Catalog) -> Catalog:
+    """The catalog with the scripted rows; named by SPEECHMLX_CATALOG."""
+    return replace(catalog, rows=catalog.rows + ROWS)
+
+
+def convert(files: Path, folder: Path) -> None:
+    (folder / "config.json").write_text("{}")
+
+
+@dataclass(frozen=True)
+class Script:
+    steps: int = 3
+    work: float = 0.0
+    bytes: int = 4800
+    fail: int = -1
+    die: int = -1
+    trace: str = ""
+    stamp: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> Script:
+        values = dict(word.split("=", 1) for word in text.split() if "=" in word)
+        kinds = {"steps": int, "work": float, "bytes": int, "fail": int, "die": int, "trace": str, "stamp": bool}
+        return cls(**{name: kinds[name](value) for name, value in values.items()})
+
+    def note(self, what: str) -> None:
+        if self.trace:
+            with open(self.trace, "a") as trace:
+                trace.write(json.dumps({"what": what, "at": time.monotonic()}) + "\n")
+
+    def step(self, number: int) -> None:
+        self.note(f"step {number}")
+        if self.work:
+            time.sleep(self.work)
+        if number == self.fail:
+            raise RuntimeError(f"scripted to fail at step {number}")
+        if number == self.die:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def pcm16(self, number: int) -> bytes:
+        if self.stamp:
+            return np.float64(time.monotonic()).tobytes()
+        return np.full(self.bytes // 2, number, "<i2").tobytes()
+
+
+class Scripted:
+    nbytes = 1_000_000
+
+    def run(self, request: Request) -> Iterator[Event | None]:
+        assert isinstance(request, Speak)
+        script = Script.read(request.text)
+        script.note("open")
+        try:
+            for number in range(script.steps):
+                script.step(number)
+                yield Chunk(script.pcm16(number), RATE)
+            yield Usage(audio_out=script.steps * script.bytes / 2 / RATE)
+        finally:
+            script.note("close")
+
+    def open(self, request: Request) -> Echo:
+        assert isinstance(request, Enhance)
+        return Echo()
+
+
+class Echo:
+    """Says what it is fed."""
+
+    def feed(self, samples: Samples) -> Iterator[Event | None]:
+        yield None
+        yield Chunk((samples * 32767).astype("<i2").tobytes(), RATE)
+
+    def finish(self) -> Iterator[Event | None]:
+        yield Usage()
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class Seat:
+    script: Script
+    said: int = 0
+    finished: bool = False
+
+
+class Batched:
+    nbytes = 1_000_000
+    max_batch = 4
+
+    def begin(self, request: Request) -> Seat:
+        assert isinstance(request, Generate)
+        return Seat(Script.read(request.messages[-1].content))
+
+    def step(self, states: Sequence[Seat]) -> list[list[Event | Exception]]:
+        said: list[list[Event | Exception]] = []
+        for seat in states:
+            try:
+                seat.script.step(seat.said)
+            except RuntimeError as error:
+                said.append([error])
+                continue
+            seat.said += 1
+            seat.finished = seat.said >= seat.script.steps
+            said.append([TextDelta(f"{seat.said}/{len(states)} ")])
+        return said
+
+    def end(self, state: Seat) -> None:
+        state.script.note("close")
+
+
+def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Scripted]:
+    yield Progress("load", 1, 1)
+    return Scripted()
+
+
+def load_batched(folder: Path, options: LoadOptions) -> Generator[Progress, None, Batched]:
+    yield Progress("load", 1, 1)
+    return Batched()
+
+
+def load_slow(folder: Path, options: LoadOptions) -> Generator[Progress, None, Scripted]:
+    for number in range(20):
+        time.sleep(0.05)
+        yield Progress("load", number, 20)
+    return Scripted()
+
+
+def load_broken(folder: Path, options: LoadOptions) -> Generator[Progress, None, Scripted]:
+    yield Progress("load", 0, 1)
+    raise ValueError("scripted not to load")

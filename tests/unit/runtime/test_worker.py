@@ -1,0 +1,261 @@
+"""The engine process's mind without the process: messages in, steps, messages out, on a clock of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scripted
+
+from speechmlx.engines import LoadOptions
+from speechmlx.models.row import Model
+from speechmlx.runtime.messages import OUTPUT_WINDOW, Cancel, Ended, Memory, Said, Setup, Start, Taken, Tell, Used
+from speechmlx.runtime.worker import Worker
+from speechmlx.types import (
+    Chunk,
+    End,
+    Enhance,
+    Event,
+    Feed,
+    Generate,
+    Load,
+    Message,
+    Priority,
+    Progress,
+    Request,
+    Speak,
+    TextDelta,
+    Unload,
+)
+
+ROWS = {row.name: row for row in scripted.ROWS}
+
+
+class Bench:
+    """A worker, what it said, and its clock."""
+
+    def __init__(self, memory: int = 2_000_000_000, idle_unload: float = 0.0) -> None:
+        self.said: list[object] = []
+        self.now = 0.0
+        self.worker = Worker(self.said.append, LoadOptions(), clock=lambda: self.now)
+        self.worker.handle(Setup(memory, idle_unload))
+        self._id = 0
+
+    def start(self, request: Request, model: str = "scripted") -> int:
+        self._id += 1
+        self.worker.handle(Start(self._id, request, ROWS[model], ""))
+        return self._id
+
+    def speak(self, script: str = "", model: str = "scripted", **rest: object) -> int:
+        return self.start(Speak(text=script, **rest), model)  # type: ignore[arg-type]
+
+    def run(self, steps: int = 1000) -> int:
+        for count in range(steps):
+            self.now += 0.001
+            if not self.worker.step():
+                return count
+        return steps
+
+    def events(self, job: int) -> list[Event]:
+        return [m.event for m in self.said if isinstance(m, Said) and m.job == job]
+
+    def order(self) -> list[int]:
+        return [m.job for m in self.said if isinstance(m, Said)]
+
+    def end(self, job: int) -> Ended:
+        (ended,) = [m for m in self.said if isinstance(m, Ended) and m.job == job]
+        return ended
+
+    def ended(self, job: int) -> bool:
+        return any(isinstance(m, Ended) and m.job == job for m in self.said)
+
+    def held(self) -> list[str]:
+        (*_, last) = [m for m in self.said if isinstance(m, Memory)]
+        return [held.name for held in last.models]
+
+
+def test_a_job_says_its_events_and_ends() -> None:
+    bench = Bench()
+    job = bench.speak("steps=3")
+    bench.run()
+    assert [type(e).__name__ for e in bench.events(job)] == ["Chunk", "Chunk", "Chunk", "Usage"]
+    assert bench.end(job).failure is None
+
+
+def test_a_reader_that_is_behind_pauses_its_job_and_no_other() -> None:
+    bench = Bench()
+    slow, quick = bench.speak("steps=40"), bench.speak("steps=3")
+    bench.run()
+    assert len(bench.events(slow)) == OUTPUT_WINDOW
+    assert bench.ended(quick)
+    assert not bench.ended(slow)
+    bench.worker.handle(Taken(slow, OUTPUT_WINDOW))
+    bench.run()
+    assert len(bench.events(slow)) == 2 * OUTPUT_WINDOW
+    bench.worker.handle(Taken(slow, OUTPUT_WINDOW))
+    bench.run()
+    assert bench.end(slow).failure is None
+
+
+def test_cancel_closes_the_generator_before_the_next_step(tmp_path: Path) -> None:
+    bench = Bench()
+    job = bench.speak(f"steps=10 trace={tmp_path / 'trace'}")
+    bench.run(5)
+    bench.worker.handle(Cancel(job))
+    bench.run(1)
+    assert bench.end(job).failure is None
+    notes = (tmp_path / "trace").read_text().splitlines()
+    assert '"close"' in notes[-1]
+    assert len(notes) <= 6
+
+
+def test_a_failure_reaches_its_job_alone() -> None:
+    bench = Bench()
+    bad, good = bench.speak("fail=1"), bench.speak()
+    bench.run()
+    failure = bench.end(bad).failure
+    assert failure is not None
+    assert failure.code == "engine_failed"
+    assert "scripted to fail at step 1" in failure.message
+    assert bench.end(good).failure is None
+
+
+def test_a_load_that_fails_ends_all_that_wait_and_can_be_tried_again() -> None:
+    bench = Bench()
+    jobs = [bench.speak(model="scripted-broken"), bench.speak(model="scripted-broken")]
+    bench.run()
+    for job in jobs:
+        failure = bench.end(job).failure
+        assert failure is not None
+        assert "scripted not to load" in failure.message
+    assert bench.held() == []
+    again = bench.speak(model="scripted-broken")
+    bench.run()
+    assert bench.ended(again)
+
+
+def test_a_load_is_sliced_live_work_goes_on() -> None:
+    bench = Bench()
+    bench.speak()
+    bench.run()
+    bench.said.clear()
+    live = bench.speak("steps=8", priority=Priority.REALTIME)
+    loading = bench.start(Load(model="scripted-enhance"), "scripted-enhance")
+    bench.run()
+    assert bench.order().index(loading) > bench.order().index(live)
+    assert [e for e in bench.events(loading) if isinstance(e, Progress)]
+    assert bench.end(loading).failure is None
+
+
+def test_first_audio_in_order_of_arrival_then_whoever_runs_dry() -> None:
+    bench = Bench()
+    first, second = (bench.speak("steps=4 bytes=48000") for _ in range(2))
+    bench.run()
+    chunks = [m.job for m in bench.said if isinstance(m, Said) and isinstance(m.event, Chunk)]
+    assert chunks == [first, second] * 4
+
+
+def test_a_batch_steps_together_up_to_its_seats() -> None:
+    bench = Bench()
+    jobs = [bench.start(Generate(messages=(Message("user", f"steps={n}"),)), "scripted-llm") for n in (2, 2, 3, 2, 2)]
+    bench.run()
+    texts = ["".join(e.text for e in bench.events(job) if isinstance(e, TextDelta)) for job in jobs]
+    assert texts[0] == "1/4 2/4 "
+    assert all(bench.end(job).failure is None for job in jobs)
+
+
+def test_an_error_of_one_seat_ends_that_seat() -> None:
+    bench = Bench()
+    bad, good = (
+        bench.start(Generate(messages=(Message("user", script),)), "scripted-llm") for script in ("fail=1", "steps=3")
+    )
+    bench.run()
+    assert bench.end(bad).failure is not None
+    assert bench.end(good).failure is None
+
+
+def test_a_stream_uses_commands_and_says_so() -> None:
+    bench = Bench()
+    job = bench.start(Enhance(), "scripted-enhance")
+    for _ in range(3):
+        bench.worker.handle(Tell(job, Feed(np.full(10, 0.5, np.float32))))
+    bench.run()
+    assert sum(m.count for m in bench.said if isinstance(m, Used)) == 3
+    assert not bench.ended(job)
+    bench.worker.handle(Tell(job, End()))
+    bench.run()
+    assert bench.end(job).failure is None
+    assert sum(len(e.pcm16) for e in bench.events(job) if isinstance(e, Chunk)) == 3 * 10 * 2
+
+
+def test_a_request_the_model_cannot_do_is_refused() -> None:
+    bench = Bench()
+    job = bench.start(Enhance(), "scripted-llm")
+    bench.run()
+    failure = bench.end(job).failure
+    assert failure is not None
+    assert failure.code == "unsupported"
+
+
+def test_idle_models_make_room_running_ones_do_not() -> None:
+    bench = Bench(memory=1_000_000_000)
+    done = bench.speak(model="scripted-slow")
+    bench.run()
+    assert bench.ended(done)
+    big = bench.speak("steps=40", model="scripted-big")
+    bench.run(3)
+    assert bench.held() == ["scripted-slow", "scripted-big"]
+    bench.worker.handle(Setup(900_000_001, 0.0))
+    refused = bench.speak(model="scripted-broken")
+    bench.run()
+    failure = bench.end(refused).failure
+    assert failure is None or failure.code in ("busy", "engine_failed")
+    assert not bench.ended(big)
+
+
+def test_no_room_is_busy_at_once() -> None:
+    bench = Bench(memory=1_500_000)
+    job = bench.speak(model="scripted-big")
+    failure = bench.end(job).failure
+    assert failure is not None
+    assert failure.code == "busy"
+    assert "900 MB wanted" in failure.message
+
+
+def test_idle_unload_spares_the_pinned() -> None:
+    bench = Bench(idle_unload=10.0)
+    bench.speak()
+    pin = bench.start(Load(model="scripted-slow", pin=True), "scripted-slow")
+    bench.run()
+    assert bench.ended(pin)
+    assert 0 < bench.worker.patience() <= 10
+    bench.now += 11
+    bench.run()
+    assert bench.held() == ["scripted-slow"]
+
+
+def test_unload_waits_for_nobody() -> None:
+    bench = Bench()
+    running = bench.speak("steps=40")
+    bench.run()
+    refused = bench.start(Unload(model="scripted"))
+    failure = bench.end(refused).failure
+    assert failure is not None
+    assert failure.code == "busy"
+    bench.worker.handle(Cancel(running))
+    bench.run()
+    accepted = bench.start(Unload(model="scripted"))
+    assert bench.end(accepted).failure is None
+    assert bench.held() == []
+
+
+@pytest.mark.parametrize("message", [Tell(99, End()), Taken(99, 1), Cancel(99)])
+def test_messages_for_a_job_that_is_over_are_nothing(message: object) -> None:
+    bench = Bench()
+    bench.worker.handle(message)
+    assert bench.run() == 0
+
+
+def test_rows_are_what_tests_think() -> None:
+    assert isinstance(ROWS["scripted"], Model)
