@@ -1,0 +1,289 @@
+"""Benchmarks of the server as a client sees it, beside `mlx_audio.server`: start, /health, speech, memory."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import psutil
+from report import Row, show, write_json
+
+from speechmlx.models.catalog import CATALOG
+from speechmlx.models.store import fetch
+
+ROOT = Path(__file__).parents[2]
+PEERS = ROOT / ".venv" / "peers"
+PEER = "mlx_audio.server"
+VOICE = "af_heart"
+TWO = "The quick brown fox jumps over the lazy dog. Then it walks home through the quiet forest."
+TWELVE = " ".join(
+    f"{opening} the people of the small town go down to the harbour and look at the ships."
+    for opening in (
+        "In the morning", "At noon", "In the evening", "On Monday", "On Friday", "On Sunday",
+        "In spring", "In summer", "In autumn", "In winter", "When it rains", "When the sun comes out",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A server to measure: how to start it on a port, what to ask when it is up, how to have it speak."""
+
+    name: str
+    command: Callable[[int], list[str]]
+    health: str
+    speech: str
+    body: Callable[[str], dict[str, object]]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+OURS = Contender(
+    "ours",
+    lambda port: [str(Path(sys.executable).with_name("audio-server")), "--port", str(port), "--profile", "starter"],
+    "/health",
+    "/speak?stream=true",
+    lambda text: {"text": text, "engine": "kokoro", "voice": VOICE},
+)
+
+
+def ours(*flags: str) -> Contender:
+    return Contender(OURS.name, lambda port: [*OURS.command(port), *flags], OURS.health, OURS.speech, OURS.body)
+
+
+def peer(as_shipped: bool = False) -> Contender:
+    """mlx-audio's server, patched to work on a CPU; `as_shipped` where only its start-up is looked at."""
+
+    def command(port: int) -> list[str]:
+        if as_shipped:
+            return [sys.executable, "-m", PEER, "--host", "127.0.0.1", "--port", str(port)]
+        launcher = str(Path(__file__).with_name("peer_server.py"))
+        return [sys.executable, "-m", "speechmlx.runtime.blas", sys.executable, launcher, str(port)]
+
+    def body(text: str) -> dict[str, object]:
+        folder = str(fetch(CATALOG.resolve("kokoro-82m", None)))
+        return {"model": folder, "input": text, "voice": VOICE, "response_format": "wav", "stream": True}
+
+    return Contender(PEER, command, "/v1/models", "/v1/audio/speech", body, {"PYTHONPATH": str(PEERS)})
+
+
+class Server:
+    """A running contender."""
+
+    def __init__(self, contender: Contender, process: subprocess.Popen[bytes], port: int) -> None:
+        self.contender = contender
+        self.process = psutil.Process(process.pid)
+        self.port = port
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
+
+    def post(self, path: str, body: bytes, content_type: str) -> tuple[float, float, bytes]:
+        """Seconds to the first byte of audio (or of anything else), seconds to the last, and the body."""
+        connection = self.connect()
+        start = time.perf_counter()
+        connection.request("POST", path, body, {"Content-Type": content_type})
+        response = connection.getresponse()
+        data = response.read(44)
+        data += response.read1()
+        first = time.perf_counter() - start
+        data += response.read()
+        total = time.perf_counter() - start
+        connection.close()
+        if response.status != 200 or len(data) < 45:
+            raise RuntimeError(f"{self.contender.name} answered {response.status} to {path}: {data[:500]!r}")
+        return first, total, data
+
+    def speak(self, text: str) -> tuple[float, float]:
+        body = json.dumps(self.contender.body(text)).encode()
+        return self.post(self.contender.speech, body, "application/json")[:2]
+
+    def memory(self) -> list[float]:
+        """Resident MB of the process and of each of its children."""
+        processes = [self.process, *self.process.children(recursive=True)]
+        return [process.memory_info().rss / 1e6 for process in processes]
+
+
+@contextmanager
+def running(contender: Contender) -> Iterator[tuple[Server, float]]:
+    """A fresh process and the seconds it took to its first 200; ended with the block."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryFile() as log:
+        start = time.perf_counter()
+        environment = os.environ | contender.environment
+        process = subprocess.Popen(contender.command(port), stdout=log, stderr=log, env=environment, cwd=ROOT)
+        try:
+            server = Server(contender, process, port)
+            while process.poll() is None and time.perf_counter() - start < 60 and not _is_up(server):
+                time.sleep(0.001)
+            took = time.perf_counter() - start
+            if process.poll() is not None or took > 60:
+                log.seek(0)
+                raise RuntimeError(f"{contender.name} did not start:\n{log.read().decode()}")
+            yield server, took
+        finally:
+            children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+            process.terminate()
+            _, left = psutil.wait_procs([psutil.Process(process.pid), *children], 30)
+            for straggler in left:
+                straggler.kill()
+            process.wait()
+
+
+def _is_up(server: Server) -> bool:
+    connection = server.connect()
+    try:
+        connection.request("GET", server.contender.health)
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+@contextmanager
+def pinging(server: Server) -> Iterator[list[float]]:
+    """Asks for the health all the time over one connection; the seconds of each answer, in order."""
+    seconds: list[float] = []
+    stop = threading.Event()
+
+    def ping() -> None:
+        connection = server.connect()
+        while not stop.wait(0.005):
+            start = time.perf_counter()
+            connection.request("GET", server.contender.health)
+            connection.getresponse().read()
+            seconds.append(time.perf_counter() - start)
+        connection.close()
+
+    thread = threading.Thread(target=ping)
+    thread.start()
+    try:
+        yield seconds
+    finally:
+        stop.set()
+        thread.join()
+
+
+def together(count: int, call: Callable[[], object]) -> None:
+    """`call` in `count` threads at once; an error in one is raised here."""
+    errors: list[Exception] = []
+
+    def guarded() -> None:
+        try:
+            call()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def start_up(runs: int) -> list[Row]:
+    medians = []
+    for contender in (OURS, peer(as_shipped=True)):
+        times = []
+        for _ in range(runs):
+            with running(contender) as (_, seconds):
+                times.append(seconds)
+        medians.append(statistics.median(times))
+    return [Row(f"start to first 200, median of {runs}", medians[0], "s", medians[1], PEER)]
+
+
+def health(seconds_idle: float) -> list[Row]:
+    """/health while idle, while Kokoro loads and speaks first, during four syntheses, during four transcriptions."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for contender in (OURS, peer()):
+        times = found[contender.name] = {}
+        with running(contender) as (server, _):
+            with pinging(server) as times["idle"]:
+                time.sleep(seconds_idle)
+            with pinging(server) as times["while a model loads"]:
+                server.speak("Hello.")
+            with pinging(server) as times["during four syntheses"]:
+                together(4, lambda: server.speak(TWO))
+            if contender is OURS:
+                recording = server.post(OURS.speech, json.dumps(OURS.body(TWELVE)).encode(), "application/json")[2]
+                transcribe = partial(server.post, "/transcribe", recording, "audio/wav")
+                transcribe()
+                with pinging(server) as times["during four transcriptions"]:
+                    together(4, transcribe)
+    rows = []
+    for when, mine in found[OURS.name].items():
+        theirs = found[PEER].get(when)
+        for name, share in (("p50", 50), ("p99", 99), ("max", 100)):
+            value = None if theirs is None else float(np.percentile(theirs, share)) * 1e3
+            rows.append(Row(f"/health {when}, {name}", float(np.percentile(mine, share)) * 1e3, "ms", value, PEER))
+    return rows
+
+
+def speech(runs: int) -> list[Row]:
+    """First byte and last byte of two and of twelve sentences, warm."""
+    found: dict[str, dict[str, float]] = {}
+    for contender in (OURS, peer()):
+        times = found[contender.name] = {}
+        with running(contender) as (server, _):
+            server.speak("Hello.")
+            for name, text in (("two", TWO), ("twelve", TWELVE)):
+                taken = [server.speak(text) for _ in range(runs)]
+                times[f"{name} sentences, first audio"] = statistics.median(first for first, _ in taken)
+                times[f"{name} sentences, all audio"] = statistics.median(total for _, total in taken)
+    return [Row(what, mine, "s", found[PEER][what], PEER) for what, mine in found[OURS.name].items()]
+
+
+def memory() -> list[Row]:
+    """Resident memory with nothing loaded, with Kokoro loaded, and after the idle model was unloaded."""
+    found: dict[str, list[list[float]]] = {}
+    for contender, wait in ((ours("--idle-unload", "2"), 6), (peer(), 0)):
+        with running(contender) as (server, _):
+            time.sleep(2)
+            stages = [server.memory()]
+            server.speak(TWO)
+            stages.append(server.memory())
+            time.sleep(wait)
+            found[contender.name] = [*stages, server.memory()]
+    rows = []
+    for stage, mine, theirs in zip(("nothing loaded", "Kokoro loaded", "idle again"), *found.values(), strict=True):
+        parts = f"front {mine[0]:.0f}, engine process {sum(mine[1:]):.0f}"
+        rows.append(Row(f"memory, {stage} ({parts})", sum(mine), "MB", sum(theirs), PEER))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    args = parser.parse_args()
+    rows = [
+        *start_up(3 if args.quick else 5),
+        *health(2 if args.quick else 10),
+        *speech(1 if args.quick else 3),
+        *memory(),
+    ]
+    show("Server", rows)
+    if args.json:
+        write_json(args.json, rows)
+
+
+if __name__ == "__main__":
+    main()
