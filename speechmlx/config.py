@@ -13,6 +13,8 @@ from typing import Any
 from speechmlx.errors import BadRequest
 
 PREFIX = "SPEECHMLX_"
+SIZES = ("memory_limit", "max_audio_bytes", "max_text_bytes")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,13 +102,17 @@ def _convert(name: str, value: Any) -> Any:
             return Path(value).expanduser()
         if isinstance(default, bool):
             return _boolean(value)
+        if name in SIZES and isinstance(value, str):
+            return parse_bytes(value)
         if isinstance(default, int):
-            return parse_bytes(value) if isinstance(value, str) else int(value)
+            return int(value)
         if isinstance(default, float):
             return float(value)
     except (ValueError, TypeError) as error:
         kind = "table" if default is MISSING else type(default).__name__
         raise BadRequest(f"{name} = {value!r} is not a {kind}") from error
+    if name == "log_level" and str(value).lower() not in LOG_LEVELS:
+        raise BadRequest(f"log_level = {value!r} is none of {', '.join(LOG_LEVELS)}")
     return str(value)
 
 

@@ -56,7 +56,7 @@ async def _serve(app: Starlette, runtime: Runtime, config: Config, listener: soc
         await told.wait()
         await runtime.drain(config.drain_timeout)
 
-    await hypercorn_serve(app, _hypercorn(listener), shutdown_trigger=until_drained)  # type: ignore[arg-type]
+    await hypercorn_serve(app, _hypercorn(listener), shutdown_trigger=until_drained)
 
 
 def _hypercorn(listener: socket.socket) -> HypercornConfig:

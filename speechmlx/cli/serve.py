@@ -88,7 +88,7 @@ def serve(
 
 def start(config: Config) -> None:
     """Serve until told to stop."""
-    from speechmlx.models.catalog import catalog
+    from speechmlx.models import catalog
     from speechmlx.serve import run
 
-    run(config, catalog(), typer.echo)
+    run(config, catalog.load(), typer.echo)

@@ -64,6 +64,7 @@ class Runtime:
         self._fetches: dict[str, asyncio.Task[str]] = {}
         self._fetched: dict[str, Progress] = {}
         self._memory = Memory(())
+        self._loaded_any = False
         self._pinned: set[str] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -201,19 +202,19 @@ class Runtime:
                 error = from_code(failure.code, failure.message, failure.retry_after) if failure else None
                 self._jobs[job].finish(error)
             case Memory(models):
-                emptied = bool(self._memory.models) and not models
                 self._memory = message
                 self._pinned = {held.name for held in models if held.pinned}
-                if emptied and not self._jobs and not self._draining:
-                    self._spawn(self._recycle())
+                self._loaded_any |= bool(models)
+        self._recycle_if_idle()
 
-    async def _recycle(self) -> None:
-        """Nothing is loaded and nobody waits: a fresh process gives all memory back."""
-        if self._jobs or not self._engine.up:
+    def _recycle_if_idle(self) -> None:
+        """Models came and went and nobody waits: only a fresh process surely gives all their memory back."""
+        if not self._loaded_any or self._memory.models or self._jobs or self._draining or not self._engine.up:
             return
         log.info("no model in memory: starting a fresh engine process")
+        self._loaded_any = False
         self._up = asyncio.get_running_loop().create_future()
-        await self._engine.recycle()
+        self._engine.recycle()
 
     def _on_up(self) -> None:
         if not self._up.done():
@@ -232,6 +233,7 @@ class Runtime:
             self._up.exception()
         self._up = asyncio.get_running_loop().create_future()
         self._memory = Memory(())
+        self._loaded_any = False
 
     def _pin(self, name: str) -> None:
         async def load() -> None:

@@ -94,9 +94,9 @@ class Supervisor:
         if not self._writing:
             self._flush()
 
-    async def recycle(self) -> None:
+    def recycle(self) -> None:
         """Replace an idle process by a fresh one: the only unload that surely gives memory back."""
-        await self._leave()
+        self._leave()
         self.state = "starting"
         self.start()
 
@@ -105,7 +105,7 @@ class Supervisor:
         self.state = "stopped"
         if self._restart is not None:
             self._restart.cancel()
-        await self._leave()
+        self._leave()
         if self._reaping:
             await asyncio.wait(self._reaping)
 
@@ -183,7 +183,7 @@ class Supervisor:
         self._restart = self._loop.call_later(delay, self.start)
         self._on_lost(reason)
 
-    async def _leave(self) -> None:
+    def _leave(self) -> None:
         process, self._process = self._process, None
         self._close_pipe()
         if process is not None:

@@ -1,0 +1,252 @@
+"""The runtime with a real engine process: order, backpressure, faults and the way back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scripted
+
+from speechmlx.config import Config
+from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnavailable, UnknownModel
+from speechmlx.models.catalog import CATALOG
+from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.job import Job
+from speechmlx.types import Chunk, Enhance, Event, Feed, Load, Progress, Speak, Unload
+
+Start = Callable[..., Runtime]
+
+
+@pytest.fixture
+async def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Runtime]:
+    async for started in _runtime(tmp_path, monkeypatch, Config(max_jobs=64)):
+        yield started
+
+
+async def _runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Config) -> AsyncIterator[Runtime]:
+    tests = str(Path(__file__).parents[1])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("SPEECHMLX_CATALOG", "scripted:extend")
+    runtime = Runtime(replace(config, cache=tmp_path / "cache"), scripted.extend(CATALOG))
+    await runtime.start()
+    try:
+        yield runtime
+    finally:
+        await runtime.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(runtime.status().pid, 0)
+
+
+def speak(script: str = "", model: str = "scripted") -> Speak:
+    return Speak(text=script, model=model)
+
+
+async def events(job: Job) -> list[Event]:
+    async with job:
+        return [event async for event in job]
+
+
+async def up(runtime: Runtime) -> None:
+    async with asyncio.timeout(10):
+        while runtime.status().engine != "ok":
+            await asyncio.sleep(0.005)
+
+
+def notes(trace: Path) -> list[str]:
+    return [json.loads(line)["what"] for line in trace.read_text().splitlines()]
+
+
+async def test_a_job_from_cold_to_end(runtime: Runtime) -> None:
+    said = await events(runtime.submit(speak("steps=3")))
+    assert [type(event).__name__ for event in said] == ["Chunk", "Chunk", "Chunk", "Usage"]
+    (model,) = runtime.status().models
+    assert (model.name, model.state) == ("scripted", "loaded")
+
+
+async def test_unknown_model_at_once(runtime: Runtime) -> None:
+    with pytest.raises(UnknownModel, match="scripted-big"):
+        runtime.submit(speak(model="nothing"))
+
+
+async def test_weights_that_cannot_be_had(runtime: Runtime) -> None:
+    with pytest.raises(ModelUnavailable):
+        await events(runtime.submit(speak(model="scripted-nowhere")))
+
+
+async def test_a_failing_engine_says_so_and_lives_on(runtime: Runtime) -> None:
+    with pytest.raises(EngineFailed, match="scripted to fail"):
+        await events(runtime.submit(speak("fail=1")))
+    assert len(await events(runtime.submit(speak("steps=1")))) == 2
+
+
+async def test_killed_with_four_jobs_running_each_has_an_error_within_a_second(runtime: Runtime) -> None:
+    jobs = [runtime.submit(speak("steps=1000 work=0.02")) for _ in range(4)]
+    first = [await anext(job) for job in jobs]
+    assert all(isinstance(event, Chunk) for event in first)
+    os.kill(runtime.status().pid, signal.SIGKILL)
+    killed = time.monotonic()
+
+    async def fate(job: Job) -> float:
+        with pytest.raises(EngineLost, match="SIGKILL"):
+            async for _ in job:
+                pass
+        return time.monotonic() - killed
+
+    waits = await asyncio.gather(*(fate(job) for job in jobs))
+    assert max(waits) < 1.0
+    assert runtime.status().engine == "degraded"
+    assert len(await events(runtime.submit(speak("steps=1")))) == 2
+    assert runtime.status().engine == "ok"
+
+
+async def test_an_engine_that_kills_itself_again_and_again(runtime: Runtime) -> None:
+    for _ in range(2):
+        with pytest.raises(EngineLost):
+            await events(runtime.submit(speak("die=1")))
+    assert len(await events(runtime.submit(speak("steps=1")))) == 2
+
+
+async def test_pinned_models_come_back_after_a_crash(runtime: Runtime) -> None:
+    await events(runtime.submit(Load(model="scripted", pin=True)))
+    os.kill(runtime.status().pid, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while runtime.status().engine == "ok":
+            await asyncio.sleep(0.005)
+        while not any(model.pinned and model.state == "loaded" for model in runtime.status().models):
+            await asyncio.sleep(0.01)
+
+
+async def test_leaving_closes_the_generator_within_a_step(runtime: Runtime, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    async with runtime.submit(speak(f"steps=1000 work=0.02 trace={trace}")) as job:
+        await anext(job)
+    left = time.monotonic()
+    async with asyncio.timeout(2):
+        while "close" not in notes(trace):
+            await asyncio.sleep(0.005)
+    lines = [json.loads(line) for line in trace.read_text().splitlines()]
+    steps_after = [line for line in lines if line["what"].startswith("step") and line["at"] > left]
+    assert len(steps_after) <= 1
+    assert runtime.status().jobs == 0
+
+
+async def test_a_slow_reader_pauses_its_job_while_others_finish(runtime: Runtime, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    async with runtime.submit(speak(f"steps=200 trace={trace}")) as slow:
+        await anext(slow)
+        assert len(await events(runtime.submit(speak("steps=50")))) == 51
+        await asyncio.sleep(0.1)
+        stepped = len([what for what in notes(trace) if what.startswith("step")])
+        assert stepped < 40
+        rest = [event async for event in slow]
+    assert len(rest) == 200
+
+
+async def test_sixty_four_at_once_and_the_next_is_refused(runtime: Runtime) -> None:
+    jobs = [runtime.submit(speak("steps=3 work=0.001")) for _ in range(64)]
+    with pytest.raises(Busy) as refused:
+        runtime.submit(speak())
+    assert refused.value.retry_after
+    async with asyncio.timeout(20):
+        said = await asyncio.gather(*(events(job) for job in jobs))
+    assert [len(one) for one in said] == [4] * 64
+
+
+async def test_a_stream_holds_back_who_feeds_it_too_fast(runtime: Runtime) -> None:
+    samples = np.linspace(-0.5, 0.5, 4800, dtype=np.float32)
+    async with runtime.submit(Enhance(model="scripted-enhance")) as job:
+
+        async def feed() -> None:
+            for _ in range(100):
+                await job.send(Feed(samples))
+            await job.end()
+
+        feeding = asyncio.create_task(feed())
+        await asyncio.sleep(0.5)
+        assert not feeding.done()  # nobody reads, so the engine does not step, so the feeder waits
+        heard = b"".join([event.pcm16 async for event in job if isinstance(event, Chunk)])
+        await feeding
+    assert len(heard) == 100 * 4800 * 2
+    np.testing.assert_allclose(np.frombuffer(heard, "<i2")[:4800] / 32767, samples, atol=1e-4)
+
+
+async def test_a_long_recording_crosses_the_pipe_while_others_are_served(runtime: Runtime) -> None:
+    await events(runtime.submit(speak("steps=1")))
+    big = np.zeros(16_000_000, np.float32)
+    async with runtime.submit(Enhance(model="scripted-enhance")) as job:
+        await job.send(Feed(big))
+        worst = 0.0
+        for _ in range(50):
+            asked = time.monotonic()
+            await asyncio.sleep(0.001)
+            worst = max(worst, time.monotonic() - asked)
+        assert worst < 0.25
+        await job.end()
+        total = sum([len(event.pcm16) async for event in job if isinstance(event, Chunk)])
+    assert total == 2 * len(big)
+
+
+async def test_load_tells_progress_and_unload_frees(runtime: Runtime) -> None:
+    said = await events(runtime.submit(Load(model="scripted-slow")))
+    assert any(isinstance(event, Progress) and event.stage == "load" for event in said)
+    assert [model.name for model in runtime.status().models] == ["scripted-slow"]
+    before = runtime.status().pid
+    await events(runtime.submit(Unload(model="scripted-slow")))
+    async with asyncio.timeout(10):
+        while runtime.status().pid == before:
+            await asyncio.sleep(0.01)  # nothing is left in it: a fresh process takes its place
+    assert runtime.status().models == ()
+    assert len(await events(runtime.submit(speak("steps=1")))) == 2
+
+
+async def test_cancel_while_the_model_loads(runtime: Runtime) -> None:
+    await up(runtime)
+    async with runtime.submit(speak(model="scripted-slow")) as job:
+        await asyncio.sleep(0.3)
+        job.cancel()
+        assert [event async for event in job] == []
+    assert len(await events(runtime.submit(speak("steps=1")))) == 2
+
+
+async def test_drain_lets_jobs_finish_and_refuses_new_ones(runtime: Runtime) -> None:
+    job = runtime.submit(speak("steps=5 work=0.02"))
+    finishing = asyncio.create_task(events(job))
+    await asyncio.sleep(0.05)
+    draining = asyncio.create_task(runtime.drain(10.0))
+    await asyncio.sleep(0)
+    with pytest.raises(Draining):
+        runtime.submit(speak())
+    assert len(await finishing) == 6
+    await draining
+
+
+async def test_drain_ends_what_does_not_finish(runtime: Runtime) -> None:
+    job = runtime.submit(speak("steps=1000 work=0.02"))
+    await anext(job)
+    await runtime.drain(0.1)
+    with pytest.raises(Draining):
+        async for _ in job:
+            pass
+
+
+async def test_an_engine_process_that_cannot_start_fails_jobs_and_goes_on_trying(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mlx").mkdir()
+    (tmp_path / "mlx/__init__.py").write_text("raise ImportError('no mlx today')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    async for runtime in _runtime(tmp_path, monkeypatch, Config()):
+        with pytest.raises(EngineLost, match="at start"):
+            await events(runtime.submit(speak()))
+        (tmp_path / "mlx/__init__.py").unlink()
+        (tmp_path / "mlx").rmdir()
+        await up(runtime)
+        assert len(await events(runtime.submit(speak("steps=1")))) == 2

@@ -1,0 +1,61 @@
+"""Defaults < file < environment < flags, and clear words about what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from speechmlx.config import Config, load, parse_bytes
+from speechmlx.errors import BadRequest
+
+
+def test_later_sources_win(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('port = 1\nhost = "file"\nidle_unload = 5\n[models]\nasr = "whisper-base"\n')
+    config = load({"port": 3, "host": None}, {"SPEECHMLX_PORT": "2", "SPEECHMLX_PRELOAD": "yes"}, file)
+    assert config == Config(port=3, host="file", idle_unload=5.0, preload=True, models={"asr": "whisper-base"})
+
+
+def test_the_default_file_is_read_when_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    (tmp_path / "speechmlx").mkdir()
+    (tmp_path / "speechmlx/config.toml").write_text("port = 7")
+    assert load({}, {"XDG_CONFIG_HOME": str(tmp_path)}).port == 7
+    assert load({}, {"XDG_CONFIG_HOME": str(tmp_path / "none")}) == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("prot = 1", "unknown setting prot; the settings are host, port"),
+        ("port = [", "is not TOML"),
+        ('port = "many"', "port = 'many' is not a int"),
+        ('memory_limit = "much"', "8GB"),
+        ('log_level = "loud"', "none of debug, info"),
+        ('preload = "perhaps"', "preload = 'perhaps' is not a bool"),
+        ("models = 3", "models = 3 is not a table"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    with pytest.raises(BadRequest, match=words):
+        load({}, {}, file)
+
+
+def test_a_named_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="cannot be read"):
+        load({}, {}, tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "nbytes"), [("1000", 1000), ("8GB", 8_000_000_000), ("512 MiB", 512 << 20), ("1.5k", 1500), ("2g", 2e9)]
+)
+def test_parse_bytes(text: str, nbytes: int) -> None:
+    assert parse_bytes(text) == nbytes
+
+
+def test_parse_bytes_refuses_the_rest() -> None:
+    with pytest.raises(BadRequest, match="8GB"):
+        parse_bytes("much")
