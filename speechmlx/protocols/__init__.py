@@ -1,0 +1,14 @@
+"""Wires, a file each, and PROTOCOLS, what the server speaks; http/ is no wire but what the wires on HTTP share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from starlette.routing import BaseRoute
+
+from speechmlx.config import Config
+from speechmlx.protocols import soniqo
+
+Routes = Callable[[Config], Sequence[BaseRoute]]
+
+PROTOCOLS: tuple[Routes, ...] = (soniqo.routes,)

@@ -1,0 +1,61 @@
+"""The ASGI app: the routes of every protocol, the runtime's life, and JSON for what no route answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from speechmlx.config import Config
+from speechmlx.protocols import PROTOCOLS
+from speechmlx.runtime.front import Runtime
+
+
+def create_app(config: Config, runtime: Runtime) -> Starlette:
+    """The app, which starts `runtime` and closes it. Raises ValueError when two protocols claim one route."""
+    routes = [route for protocol in PROTOCOLS for route in protocol(config)]
+    check(routes)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await runtime.start()
+        try:
+            yield
+        finally:
+            await runtime.close()
+
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refused})
+    app.state.runtime = runtime
+    return app
+
+
+def check(routes: Sequence[BaseRoute]) -> None:
+    """Raises ValueError naming what more than one route answers."""
+    claims: list[str] = []
+    for route in routes:
+        if isinstance(route, Route):
+            claims += [f"{method} {route.path}" for method in route.methods or ()]
+        elif isinstance(route, WebSocketRoute):
+            claims.append(f"WS {route.path}")
+    twice = [claim for claim, count in Counter(claims).items() if count > 1]
+    if twice:
+        raise ValueError(f"more than one route for {', '.join(twice)}")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """A path or method that is not there."""
+    assert isinstance(error, HTTPException)
+    message = error.detail
+    if error.status_code == 404:
+        known = sorted({route.path for route in request.app.routes if isinstance(route, Route)})
+        message = f"there is nothing at {request.url.path}; routes: {', '.join(known)}"
+    elif error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        message = f"{request.method} is not allowed at {request.url.path}; allowed: {allowed}"
+    return JSONResponse({"error": message}, error.status_code, error.headers)

@@ -1,0 +1,36 @@
+"""Voice presets of other speech-to-speech models, told to a synthesiser that has voices of its own."""
+
+from __future__ import annotations
+
+import re
+
+PRESETS = {
+    "natf": ("af_heart", "af_bella", "af_nicole", "af_sarah"),
+    "natm": ("am_michael", "am_fenrir", "am_puck", "am_adam"),
+    "varf": ("bf_emma", "bf_isabella", "bf_alice", "bf_lily", "af_nova"),
+    "varm": ("bm_george", "bm_fable", "bm_lewis", "bm_daniel", "am_onyx"),
+}
+"""PersonaPlex: natural and varied, female and male, numbered."""
+
+BY_GENDER = {
+    "en": ("af_heart", "am_michael"),
+    "es": ("ef_dora", "em_alex"),
+    "fr": ("ff_siwis", "ff_siwis"),
+    "hi": ("hf_alpha", "hm_omega"),
+    "it": ("if_sara", "im_nicola"),
+    "ja": ("jf_alpha", "jm_kumo"),
+    "pt": ("pf_dora", "pm_alex"),
+    "zh": ("zf_xiaoxiao", "zm_yunxi"),
+}
+"""Female and male per language, for names like en_female_calm."""
+
+
+def candidates(voice: str | None) -> tuple[str | None, ...]:
+    """What to ask a synthesiser for, in order: a preset's counterpart, then the default voice; else `voice`."""
+    name = (voice or "").lower()
+    if found := re.fullmatch(r"(nat[fm]|var[fm])(\d)", name):
+        family = PRESETS[found[1]]
+        return (family[min(int(found[2]), len(family) - 1)], None)
+    if found := re.fullmatch(r"([a-z]{2})_(female|male)(_\w+)?", name):
+        return (BY_GENDER.get(found[1], BY_GENDER["en"])[found[2] == "male"], None)
+    return (voice,)

@@ -1,0 +1,155 @@
+"""Request bodies, read under a running limit: raw audio, JSON with base64, or a form, with options from anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import json
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, cast
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from speechmlx.errors import BadRequest, TooLarge
+
+MEMORY = 4 * 1024 * 1024
+"""Bytes of an upload kept in memory; more goes to disk."""
+IN_PLACE = 64 * 1024
+"""Bytes parsed without leaving the event loop."""
+SILENCE = 30.0
+"""Seconds an upload may pause."""
+BASE64_SLICE = 1 << 18
+"""Characters decoded at a time (a multiple of 4), so that other threads get their turn in between."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a client sent: `options` of the query, overridden by those of the JSON or form, and its `upload`, if any."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    upload: BinaryIO | None = None
+
+
+async def read_body(request: Request, limit: int, stack: AsyncExitStack) -> Body:
+    """The whole body; its files are closed by `stack`.
+
+    What it is goes by its type, and by its first byte where clients are known to leave curl's default type. Raises
+    TooLarge as soon as `limit` bytes are passed, BadRequest, and ClientDisconnect.
+    """
+    kind = request.headers.get("content-type", "").lower()
+    query = dict(request.query_params)
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise _too_large(limit)
+    chunks = _limited(request, limit)
+    if kind.startswith("multipart/"):
+        return await _multipart(request, chunks, query, stack)
+    file = spool(stack)
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        await write(file, chunk, size)
+    file.seek(0)
+    if kind.startswith("application/x-www-form-urlencoded"):  # curl's type for -d and --data-binary, whatever the data
+        start = file.read(1)
+        file.seek(0)
+        if start.isalpha() and size <= IN_PLACE and b"=" in (form := file.read()):
+            return Body({**query, **_urlencoded(form)})
+        file.seek(0)
+        kind = "application/json" if start == b"{" else ""
+    if "json" in kind:
+        small = size <= IN_PLACE
+        options, upload = _json(file, stack) if small else await asyncio.to_thread(_json, file, stack)
+        return Body({**query, **options}, upload)
+    return Body(query, file if size else None)
+
+
+def spool(stack: AsyncExitStack) -> BinaryIO:
+    """A new temporary file, in memory up to MEMORY bytes, closed by `stack`."""
+    file = tempfile.SpooledTemporaryFile(max_size=MEMORY)
+    stack.callback(file.close)
+    return cast(BinaryIO, file)
+
+
+async def write(file: BinaryIO, data: bytes, size: int) -> None:
+    """Append to a spooled file that then holds `size` bytes; in a thread once it is on disk."""
+    if size < MEMORY:
+        file.write(data)
+    else:
+        await asyncio.to_thread(file.write, data)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body is over the limit of {limit / 2**20:g} MB ({limit} bytes)")
+
+
+async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    """Chunks as they come. Starlette's own stream waits for ever on a client that stalls."""
+    size = 0
+    more = True
+    while more:
+        try:
+            async with asyncio.timeout(SILENCE):
+                message = await request.receive()
+        except TimeoutError:
+            raise BadRequest(f"the upload paused for more than {SILENCE:g} seconds") from None
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        more = message.get("more_body", False)
+        if chunk := message.get("body", b""):
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            yield chunk
+
+
+async def _multipart(
+    request: Request, chunks: AsyncGenerator[bytes, None], query: dict[str, str], stack: AsyncExitStack
+) -> Body:
+    try:
+        form = await MultiPartParser(request.headers, chunks, max_part_size=MEMORY).parse()
+    except MultiPartException as error:
+        raise BadRequest(f"the multipart body cannot be read: {error.message}") from error
+    stack.push_async_callback(form.close)
+    files = [part for part in form.values() if isinstance(part, UploadFile)]
+    options: dict[str, Any] = {name: part for name, part in form.items() if isinstance(part, str)}
+    if encoded := options.pop("audio_base64", None):
+        return Body({**query, **options}, await asyncio.to_thread(_from_base64, encoded, stack))
+    return Body({**query, **options}, files[0].file if files else None)
+
+
+def _urlencoded(form: bytes) -> dict[str, str]:
+    return dict(parse_qsl(form.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _json(file: BinaryIO, stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
+    try:
+        # Not strict: `base64` breaks its lines on Linux, and a shell puts them into the string as they are.
+        value = json.loads(file.read(), strict=False)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise BadRequest(f"the JSON body must be an object, not {type(value).__name__}")
+    options = {name: option for name, option in value.items() if option is not None}
+    encoded = options.pop("audio_base64", None)
+    return options, None if encoded is None else _from_base64(encoded, stack)
+
+
+def _from_base64(text: Any, stack: AsyncExitStack) -> BinaryIO:
+    if not isinstance(text, str):
+        raise BadRequest(f"'audio_base64' must be a string, not {type(text).__name__}")
+    file = spool(stack)
+    try:
+        compact = text.encode("ascii").translate(None, b" \t\r\n")
+        for start in range(0, len(compact), BASE64_SLICE):
+            file.write(binascii.a2b_base64(compact[start : start + BASE64_SLICE], strict_mode=True))
+    except ValueError as error:
+        raise BadRequest(f"'audio_base64' is not base64: {error}") from error
+    file.seek(0)
+    return file

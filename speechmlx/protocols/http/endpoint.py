@@ -1,0 +1,141 @@
+"""Endpoint: the ASGI app around a handler. It ends the work when the client leaves and answers what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from speechmlx.errors import EngineFailed, SpeechError
+from speechmlx.protocols.http.body import Body, read_body
+from speechmlx.runtime.front import Runtime
+
+log = logging.getLogger(__name__)
+
+LINGER = 2.0
+"""Seconds to let a client finish sending a body that was refused, so that it sees the answer and not a reset."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request under way. `stack` closes when the response is out or the client gone: jobs are entered there."""
+
+    request: Request
+    runtime: Runtime
+    body: Body
+    stack: AsyncExitStack
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+Problem = Callable[[SpeechError], Response]
+
+
+class Endpoint:
+    """`handler` gives the response, `problem` the one for an error, `limit` the bytes a body may have.
+
+    The body is read before the handler runs. From then on a client that leaves cancels everything.
+    """
+
+    def __init__(self, handler: Handler, problem: Problem, limit: int) -> None:
+        self.__name__ = getattr(handler, "__name__", type(handler).__name__)
+        self.__doc__ = handler.__doc__
+        self.handler = handler
+        self.problem = problem
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        inbox = Inbox(receive)
+        request = Request(scope, inbox, send)
+        async with AsyncExitStack() as stack:
+            try:
+                body = await read_body(request, self.limit, stack)
+            except ClientDisconnect:
+                return
+            except SpeechError as error:
+                await _refuse(self.problem(error), scope, inbox, send)
+                return
+            call = Call(request, scope["app"].state.runtime, body, stack)
+            await _unless_gone(self._answer(call, send), inbox)
+
+    async def _answer(self, call: Call, send: Send) -> None:
+        try:
+            response = await self.handler(call)
+        except SpeechError as error:
+            response = self.problem(error)
+        except Exception:
+            log.exception("%s failed", self.__name__)
+            response = self.problem(EngineFailed("the server failed on this request; its log has the traceback"))
+        try:
+            await response(call.request.scope, call.request.receive, send)
+        except SpeechError as error:
+            # The status is out: all that is left is to break the body off, which its missing end does.
+            log.warning("%s broke off: %s", self.__name__, error)
+
+
+class Inbox:
+    """ASGI's `receive`, which also knows whether the body is `complete`."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.complete = False
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.complete |= message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return message
+
+
+async def _unless_gone(work: Coroutine[Any, Any, None], inbox: Inbox) -> None:
+    """Run `work`, and cancel it when the client leaves."""
+    working = asyncio.create_task(work)
+    watching = asyncio.create_task(_gone(inbox))
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+
+
+async def _gone(inbox: Inbox) -> None:
+    while (await inbox())["type"] != "http.disconnect":
+        pass
+
+
+async def _refuse(response: Response, scope: Scope, inbox: Inbox, send: Send) -> None:
+    """Answer before the body is read, then take the rest for a moment: a client still sending would see a reset.
+
+    The rest is taken until the very end: the server under us waits for room for it before it closes.
+    """
+    if inbox.complete:
+        await response(scope, inbox, send)
+        return
+    reading = asyncio.create_task(_rest(inbox))
+
+    async def send_and_linger(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await send({**message, "more_body": True})
+            await asyncio.wait({reading}, timeout=LINGER)
+            message = {**message, "body": b""}
+        await send(message)
+
+    response.headers["connection"] = "close"
+    try:
+        await response(scope, inbox, send_and_linger)
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _rest(inbox: Inbox) -> None:
+    while not inbox.complete:
+        await inbox()

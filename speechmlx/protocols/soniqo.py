@@ -1,0 +1,327 @@
+"""soniqo's audio-server routes: POST /transcribe, /speak, /respond, /enhance, GET /health and GET /v1/models."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from speechmlx import __version__
+from speechmlx.config import Config
+from speechmlx.conversation import pipeline
+from speechmlx.errors import BadRequest, SpeechError
+from speechmlx.models.catalog import profile
+from speechmlx.protocols.http import options
+from speechmlx.protocols.http.endpoint import Call, Endpoint
+from speechmlx.protocols.http.sound import WavResponse, record, stream
+from speechmlx.protocols.http.status import headers, status
+from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.job import Job
+from speechmlx.types import (
+    Enhance,
+    Event,
+    Feed,
+    Kind,
+    LanguageDetected,
+    Respond,
+    Segment,
+    Speak,
+    TextDelta,
+    Transcribe,
+)
+
+if TYPE_CHECKING:
+    from speechmlx.types import Audio, Samples
+
+SPEED = (0.25, 4.0)
+MAX_STEPS = 3000
+SAMPLE_RATES = (1000, 768_000)
+HEADER_LIMIT = 4096
+"""Characters of X-Response-Text."""
+STARTED = int(time.time())
+
+
+def routes(config: Config) -> list[BaseRoute]:
+    """The routes, their bodies limited by `config`."""
+    posts = (
+        ("/transcribe", transcribe, config.max_audio_bytes),
+        ("/speak", speak, config.max_text_bytes),
+        ("/respond", respond, config.max_audio_bytes),
+        ("/enhance", enhance, config.max_audio_bytes),
+    )
+    return [
+        *(Route(path, Endpoint(handler, problem, limit), methods=["POST"]) for path, handler, limit in posts),
+        Route("/health", health),
+        Route("/v1/models", models),
+    ]
+
+
+def problem(error: SpeechError) -> Response:
+    """{"error": "..."} with the status of the error's code."""
+    return JSONResponse({"error": str(error)}, status(error), headers(error))
+
+
+# --- POST --------------------------------------------------------------------------------------------------------
+
+
+async def transcribe(call: Call) -> Response:
+    """Speech-to-text (audio body, or JSON with audio_base64; model, language)"""
+    given = call.body.options
+    model = call.runtime.model(options.text(given, "model"), Kind.ASR)
+    language = options.language(given)
+    audio = await _decoded(call, model.rate)
+    job = await call.stack.enter_async_context(
+        call.runtime.submit(Transcribe(model=model.name, audio=audio, language=language))
+    )
+    segments: list[Segment] = []
+    async for event in job:
+        if isinstance(event, Segment):
+            segments.append(event)
+        elif isinstance(event, LanguageDetected):
+            language = event.language
+    return JSONResponse(
+        {
+            "text": "".join(segment.text for segment in segments).strip(),
+            "language": language,
+            "confidence": round(confidence(segments), 4),
+            "model": model.name,
+            "duration": round(audio.duration, 2),
+        }
+    )
+
+
+async def speak(call: Call) -> Response:
+    """Text-to-speech (JSON: text, engine or model, voice, language, speed; stream)"""
+    given = call.body.options
+    model = call.runtime.model(options.text(given, "model") or options.text(given, "engine"), Kind.TTS)
+    text = (options.text(given, "text") or "").strip()
+    if not text:
+        raise BadRequest("missing 'text': what to say")
+    request = Speak(
+        model=model.name,
+        text=text,
+        voice=options.text(given, "voice"),
+        language=options.language(given),
+        speed=options.number(given, "speed", 1.0, *SPEED),
+    )
+    streaming = options.flag(given, "stream")
+    job = await call.stack.enter_async_context(call.runtime.submit(request))
+    if streaming:
+        return await stream(job, model.rate)
+    return WavResponse(await record(job, model.rate, call.stack))
+
+
+async def respond(call: Call) -> Response:
+    """Speech-to-speech (audio body; voice, max_steps, language, format=wav or json, stream)"""
+    given = call.body.options
+    name = options.text(given, "model")
+    voice, language = options.text(given, "voice"), options.language(given)
+    max_steps = options.integer(given, "max_steps", Respond.max_steps, 1, MAX_STEPS)
+    as_json = options.choice(given, "format", ("wav", "json")) == "json"
+    streaming = options.flag(given, "stream")
+    direct = name is not None or _has_s2s(call.runtime)
+    model = call.runtime.model(name, Kind.S2S if direct else Kind.ASR)
+    audio = await _decoded(call, model.rate)
+    request = Respond(
+        model=model.name if direct else None, audio=audio, voice=voice, language=language, max_steps=max_steps
+    )
+    events: AsyncIterator[Event]
+    if direct:
+        events = await call.stack.enter_async_context(call.runtime.submit(request))
+    else:
+        events = await call.stack.enter_async_context(aclosing(pipeline.respond(call.runtime, request)))
+    rate = call.runtime.model(None, Kind.TTS).rate if not direct else model.rate
+    if streaming and not as_json:
+        return await stream(events, rate)
+    told = Told(events)
+    recording = await record(told, rate, call.stack)
+    if not as_json:
+        return WavResponse(recording, {"X-Response-Text": header_text(told.text)})
+    encoded = await asyncio.to_thread(lambda: base64.b64encode(recording.wav()).decode())
+    return JSONResponse(
+        {
+            "text": told.text,
+            "transcript": told.text,
+            "heard": told.heard,
+            "duration": round(recording.duration, 2),
+            "model": model.name if direct else pipeline.model_names(call.runtime),
+            "audio_base64": encoded,
+        }
+    )
+
+
+async def enhance(call: Call) -> Response:
+    """Speech enhancement (audio body; model, stream)"""
+    given = call.body.options
+    model = call.runtime.model(options.text(given, "model"), Kind.ENHANCE)
+    streaming = options.flag(given, "stream")
+    pieces = _blocks(_upload(call), model.rate, _pcm_rate(call))
+    first = await asyncio.to_thread(next, pieces, None)
+    job = await call.stack.enter_async_context(call.runtime.submit(Enhance(model=model.name)))
+    events = await call.stack.enter_async_context(aclosing(_fed(job, first, pieces)))
+    if streaming:
+        return await stream(events, model.rate)
+    return WavResponse(await record(events, model.rate, call.stack))
+
+
+# --- GET ---------------------------------------------------------------------------------------------------------
+
+
+async def health(request: Request) -> Response:
+    """Health check"""
+    now = request.app.state.runtime.status()
+    # 200 also while the engine process is started again: a supervisor that restarts the server on anything else would
+    # turn a second's recovery into a cold start. `status` tells the difference.
+    held = [
+        {
+            "name": model.name,
+            "kind": model.kind,
+            "state": model.state,
+            "pinned": model.pinned,
+            "bytes": model.nbytes,
+            **({"done": model.progress.done, "total": model.progress.total} if model.progress else {}),
+        }
+        for model in now.models
+    ]
+    return JSONResponse(
+        {
+            "status": "ok" if now.engine in ("ok", "starting") else "degraded",
+            "engine": now.engine,
+            "device": now.device,
+            "jobs": now.jobs,
+            "models": held,
+            "version": __version__,
+        }
+    )
+
+
+async def models(request: Request) -> Response:
+    """Models that can be named"""
+    runtime: Runtime = request.app.state.runtime
+    rows = [
+        {
+            "id": row.name,
+            "object": "model",
+            "created": STARTED,
+            "owned_by": "speechmlx",
+            "kind": row.kind,
+            "languages": row.languages,
+            "licence": row.licence,
+            "aliases": row.aliases,
+        }
+        for row in runtime.catalog.rows
+    ]
+    return JSONResponse({"object": "list", "data": rows})
+
+
+# --- Audio in ----------------------------------------------------------------------------------------------------
+
+
+def _upload(call: Call) -> BinaryIO:
+    if call.body.upload is None:
+        raise BadRequest(
+            "missing audio data: send it as the body, as 'audio_base64' in JSON, or as a file in a multipart form"
+        )
+    return call.body.upload
+
+
+def _pcm_rate(call: Call) -> int | None:
+    if "sample_rate" not in call.body.options:
+        return None
+    return options.integer(call.body.options, "sample_rate", 0, *SAMPLE_RATES)
+
+
+async def _decoded(call: Call, rate: int) -> Audio:
+    upload, pcm_rate = _upload(call), _pcm_rate(call)
+
+    def work() -> Audio:
+        from speechmlx.audio.decode import decode
+
+        return decode(upload, rate, pcm_rate=pcm_rate)
+
+    return await asyncio.to_thread(work)
+
+
+def _blocks(upload: BinaryIO, rate: int, pcm_rate: int | None) -> Iterator[Samples]:
+    from speechmlx.audio.decode import blocks
+
+    yield from blocks(upload, rate, pcm_rate=pcm_rate)
+
+
+async def _fed(job: Job, first: Samples | None, rest: Iterator[Samples]) -> AsyncGenerator[Event, None]:
+    """Events of a job while it is fed, decoded no faster than the engine takes it."""
+
+    async def feed() -> None:
+        block = first
+        try:
+            while block is not None:
+                await job.send(Feed(block))
+                block = await asyncio.to_thread(next, rest, None)
+            await job.end()
+        except SpeechError:
+            job.cancel()
+            raise
+
+    feeding = asyncio.create_task(feed())
+    try:
+        async for event in job:
+            yield event
+        await feeding
+    finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
+
+
+# --- Answers -----------------------------------------------------------------------------------------------------
+
+
+def confidence(segments: list[Segment]) -> float:
+    """The segments' confidence, each weighted by its length; 0 when nothing was said."""
+    total = sum(segment.end - segment.start for segment in segments)
+    if total <= 0:
+        return 0.0
+    return sum(segment.confidence * (segment.end - segment.start) for segment in segments) / total
+
+
+class Told:
+    """Passes events on and keeps what they say: the answer's `text`, and what was `heard` of the question."""
+
+    def __init__(self, events: AsyncIterator[Event]) -> None:
+        self.text = ""
+        self.heard = ""
+        self._events = events
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self
+
+    async def __anext__(self) -> Event:
+        event = await anext(self._events)
+        if isinstance(event, TextDelta):
+            self.text += event.text
+        elif isinstance(event, Segment):
+            self.heard += event.text
+        return event
+
+
+def header_text(text: str) -> str:
+    """Percent-encoded UTF-8, cut at HEADER_LIMIT but never inside a character: a header is Latin-1 and short."""
+    encoded = ""
+    for character in text.strip():
+        piece = quote(character, safe="")
+        if len(encoded) + len(piece) > HEADER_LIMIT:
+            break
+        encoded += piece
+    return encoded
+
+
+def _has_s2s(runtime: Runtime) -> bool:
+    chosen: Any = runtime.catalog.of_profile(profile(runtime.config))
+    return Kind.S2S in runtime.config.models or Kind.S2S in chosen
