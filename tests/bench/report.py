@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
 import psutil
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -59,18 +61,11 @@ def machine() -> dict[str, str]:
 
 
 def show(title: str, rows: Sequence[Row]) -> None:
-    table = Table(title=title, title_justify="left")
+    """Prints the rows as a table, and then as one line of JSON."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for column in ("", "ours", "peer", "peer / ours"):
-        table.add_column(column, justify="left" if not column else "right")
+        table.add_column(column, justify="right" if column else "left", overflow="fold")
     for row in rows:
         table.add_row(*row.cells())
     Console().print(table)
-
-
-def markdown(title: str, rows: Sequence[Row]) -> str:
-    lines = [f"**{title}**", "", "| | ours | peer | peer / ours |", "|---|---:|---:|---:|"]
-    return "\n".join(lines + [f"| {' | '.join(row.cells())} |" for row in rows])
-
-
-def write_json(file: Path, rows: Sequence[Row]) -> None:
-    file.write_text(json.dumps({"machine": machine(), "rows": [asdict(row) | {"ratio": row.ratio} for row in rows]}))
+    sys.stdout.write(json.dumps({"rows": [asdict(row) | {"ratio": row.ratio} for row in rows]}) + "\n")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from report import Row, show, write_json
+from report import Row, show
 
 from speechmlx.models.catalog import CATALOG
 from speechmlx.models.store import fetch
@@ -272,7 +272,6 @@ def memory() -> list[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     args = parser.parse_args()
     rows = [
         *start_up(3 if args.quick else 5),
@@ -281,8 +280,6 @@ def main() -> None:
         *memory(),
     ]
     show("Server", rows)
-    if args.json:
-        write_json(args.json, rows)
 
 
 if __name__ == "__main__":
