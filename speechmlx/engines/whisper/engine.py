@@ -1,0 +1,173 @@
+"""The engine: many requests' windows encoded in slices and decoded in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mlx.core as mx
+import mlx.utils
+import numpy as np
+
+from speechmlx.engines.whisper.batch import Batch, Row
+from speechmlx.engines.whisper.network import Network, Pair
+from speechmlx.engines.whisper.seats import Prompt
+from speechmlx.engines.whisper.tokens import Vocabulary
+from speechmlx.engines.whisper.transcription import MOST_TOKENS, Lane, Transcription
+from speechmlx.errors import Unsupported
+from speechmlx.types import Event, Request, Transcribe
+
+MAX_BATCH = 8
+GPU_WINDOWS = 4
+"""Windows a GPU encodes at once; a CPU has nothing to gain from more than one."""
+
+
+@dataclass
+class _Encoding:
+    """Windows on their way through the encoder: `x` after `blocks` blocks."""
+
+    lanes: list[Lane]
+    x: mx.array
+    blocks: int = 0
+
+
+class Whisper:
+    """`Batched` for `Transcribe`. `step` does one of: a slice of spectrogram or encoder, a first or a next token."""
+
+    max_batch = MAX_BATCH
+
+    def __init__(self, network: Network, heads: Sequence[tuple[int, int]], device: str) -> None:
+        self.network = network
+        self.vocabulary = Vocabulary(network.dims.n_vocab)
+        self.heads = heads
+        self._dtype = network.decoder.positional_embedding.dtype
+        self._together = 1 if device == "cpu" else GPU_WINDOWS
+        width = network.dims.n_audio_state
+        self._blocks = 1 if device == "cpu" else max(1, int(3 * (1280 / width) ** 2))
+        self._batch = Batch(network, self.vocabulary, MAX_BATCH, self._dtype)
+        self._encoding: _Encoding | None = None
+        self._encoded: list[tuple[Lane, list[Pair]]] = []
+        self._seated: dict[Row, Lane] = {}
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for _, array in mlx.utils.tree_flatten(self.network.parameters()))
+
+    def begin(self, request: Request) -> Transcription:
+        if not isinstance(request, Transcribe):
+            raise Unsupported(f"Whisper cannot {type(request).__name__}; it can Transcribe and Listen")
+        return Transcription(request, self.vocabulary, self.network.dims.n_mels)
+
+    def step(self, states: Sequence[Transcription]) -> list[list[Event | Exception]]:
+        unprepared = next((state for state in states if not state.prepared), None)
+        if unprepared is not None:
+            unprepared.prepare()
+        elif self._encoding is not None:
+            self._encode_more(self._encoding)
+        elif waiting := self._waiting(states):
+            self._encode(waiting)
+        elif self._encoded:
+            self._join()
+        else:
+            self._decode()
+        found: list[list[Event | Exception]] = []
+        for state in states:
+            found.append(list(state.outbox))
+            state.outbox = []
+        return found
+
+    def end(self, state: Transcription) -> None:
+        for row, lane in list(self._seated.items()):
+            if lane.owner is state:
+                self._leave(row)
+        self._encoded = [pair for pair in self._encoded if pair[0].owner is not state]
+        if self._encoding is not None and all(lane.owner is state for lane in self._encoding.lanes):
+            self._encoding = None
+        state.lanes = []
+
+    # --- windows ---
+
+    def _waiting(self, states: Sequence[Transcription]) -> list[Lane]:
+        """Lanes to encode now, those of the request that has fewest under way first."""
+        free = self._batch.free - len(self._encoded)
+        if free <= 0:
+            return []
+        busy = {id(lane) for lane in (*self._seated.values(), *(lane for lane, _ in self._encoded))}
+        queues = [
+            (sum(id(lane) in busy for lane in state.lanes), [lane for lane in state.lanes if id(lane) not in busy])
+            for state in states
+        ]
+        order = [
+            (under_way + place, lane)
+            for under_way, lanes in queues
+            for place, lane in enumerate(lane for lane in lanes if not lane.done)
+        ]
+        order.sort(key=lambda pair: pair[0])
+        return [lane for _, lane in order[: min(free, self._together)]]
+
+    def _encode(self, lanes: list[Lane]) -> None:
+        mel = mx.array(np.stack([lane.owner.mel_of(lane) for lane in lanes])).astype(self._dtype)
+        self._encoding = _Encoding(lanes, self.network.encoder.start(mel))
+        mx.eval(self._encoding.x)
+
+    def _encode_more(self, encoding: _Encoding) -> None:
+        encoder = self.network.encoder
+        for _ in range(self._blocks):
+            if encoding.blocks < len(encoder.blocks):
+                encoding.x = encoder.block(encoding.blocks, encoding.x)
+                encoding.blocks += 1
+        mx.eval(encoding.x)
+        if encoding.blocks == len(encoder.blocks):
+            self._encoding = None
+            cross = self.network.cross(encoder.ln_post(encoding.x))
+            mx.eval(cross)
+            for index, lane in enumerate(encoding.lanes):
+                one = slice(index, index + 1)
+                if lane.owner.lanes:
+                    self._encoded.append((lane, [(k[one], v[one]) for k, v in cross]))
+
+    def _join(self) -> None:
+        rows = []
+        for lane, cross in self._encoded:
+            owner = lane.owner
+            if owner.language is None:
+                owner.speaks(*self.detect_language(cross))
+            prompt, given = owner.prompt(lane)
+            limit = min(MOST_TOKENS, self.network.dims.n_text_ctx - len(prompt))
+            lane.row = Row(prompt, owner.rules(0), cross, limit, given)
+            self._seated[lane.row] = lane
+            rows.append(lane.row)
+        self._encoded = []
+        rows.sort(key=lambda row: (len(row.prompt), row.given))
+        self._batch.join(rows)
+        self._settle()
+
+    def detect_language(self, cross: Sequence[Pair]) -> tuple[str, float]:
+        """The likeliest language of encoded audio, and its probability among all the model knows."""
+        decoder = self.network.decoder
+        start = mx.array([[self.vocabulary.sot]])
+        hidden, _ = decoder(start, mx.zeros((1, 1), mx.int32), Prompt(), cross, None)
+        tokens = self.vocabulary.language_tokens
+        chances = mx.softmax(decoder.logits(hidden[0, -1])[tokens.start : tokens.stop])
+        found = np.array(chances)
+        best = int(found.argmax())
+        return self.vocabulary.languages[best], float(found[best])
+
+    def _decode(self) -> None:
+        self._batch.step()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Send finished rows on: to the next temperature, or out."""
+        for row in [row for row in self._batch.rows if row.finished]:
+            lane = self._seated[row]
+            attempt = lane.owner.judge(lane)
+            if attempt is not None:
+                self._batch.again(row, lane.owner.rules(attempt))
+            else:
+                self._leave(row)
+                lane.owner.conclude(lane, None)
+
+    def _leave(self, row: Row) -> None:
+        self._batch.leave(row)
+        del self._seated[row]

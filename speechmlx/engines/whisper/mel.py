@@ -1,0 +1,69 @@
+"""Log-mel spectrogram of 16 kHz audio, made slice by slice so that an hour of it is no single step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+import mlx.core as mx
+import numpy as np
+
+from speechmlx.engines.whisper.tokens import package_folder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from speechmlx.types import Samples
+
+RATE = 16_000
+HOP = RATE // 100
+FRAMES_PER_SECOND = RATE // HOP
+WINDOW_SECONDS = 30
+WINDOW_FRAMES = WINDOW_SECONDS * FRAMES_PER_SECOND
+FFT = RATE * 25 // 1000
+SLICE_FRAMES = 2 * WINDOW_FRAMES
+"""Frames computed at once."""
+DYNAMIC_RANGE = 8.0
+"""Decades kept under the loudest value."""
+
+
+@cache
+def filters(n_mels: int) -> mx.array:
+    """The mel filter bank [n_mels, FFT // 2 + 1] that the models were trained with (mlx-whisper ships it)."""
+    banks = mx.load(str(package_folder() / "assets" / "mel_filters.npz"))
+    assert isinstance(banks, dict)
+    bank: mx.array = banks[f"mel_{n_mels}"]
+    return bank
+
+
+@cache
+def _window() -> mx.array:
+    return mx.array(np.hanning(FFT + 1)[:-1].astype(np.float32))
+
+
+def log_mel_slices(samples: Samples, n_mels: int, following: int = 0) -> Iterator[NDArray[np.float32]]:
+    """log10 of the mel energies of `samples` [n] and `following` zeros, [<= SLICE_FRAMES, n_mels] at a time.
+
+    Frame i is centred on sample i * HOP; the ends are mirrored, as in the reference implementation.
+    """
+    padded = np.pad(np.pad(samples, (0, following)), FFT // 2, mode="reflect")
+    frames = (len(samples) + following) // HOP
+    for first in range(0, frames, SLICE_FRAMES):
+        count = min(SLICE_FRAMES, frames - first)
+        piece = mx.array(padded[first * HOP : first * HOP + (count - 1) * HOP + FFT])
+        framed = mx.as_strided(piece, (count, FFT), (HOP, 1))
+        power = mx.square(mx.abs(mx.fft.rfft(framed * _window())))
+        yield np.array(mx.log10(mx.maximum(power @ filters(n_mels).T, 1e-10)))
+
+
+def normalize(log_mel: NDArray[np.float32], peak: float | None = None) -> NDArray[np.float32]:
+    """Scale log energies [frames, n_mels] as the models expect; `peak` is the loudest value of the whole recording."""
+    top = float(log_mel.max()) if peak is None else peak
+    return (np.maximum(log_mel, np.float32(top - DYNAMIC_RANGE)) + np.float32(4.0)) / np.float32(4.0)
+
+
+def window(mel: NDArray[np.float32], start: int, end: int) -> NDArray[np.float32]:
+    """Frames [start, end) of `mel`, followed by zeros up to WINDOW_FRAMES: [WINDOW_FRAMES, n_mels]."""
+    piece = mel[start : min(end, start + WINDOW_FRAMES)]
+    return np.pad(piece, ((0, WINDOW_FRAMES - len(piece)), (0, 0)))

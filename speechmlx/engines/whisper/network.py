@@ -1,0 +1,211 @@
+"""Whisper's network: an encoder of 30 s windows and a decoder that keeps no state of its own.
+
+Parameter names and layouts are mlx-whisper's, so its folders load as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from speechmlx.engines.whisper import cpu
+
+
+@dataclass(frozen=True)
+class Dims:
+    """Sizes of a model, under the names of its config.json."""
+
+    n_mels: int
+    n_audio_ctx: int
+    n_audio_state: int
+    n_audio_head: int
+    n_audio_layer: int
+    n_vocab: int
+    n_text_ctx: int
+    n_text_state: int
+    n_text_head: int
+    n_text_layer: int
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The few operations that have a form of their own per device."""
+
+    gelu: Callable[[mx.array], mx.array]
+    attend: Callable[..., mx.array]
+    """(q [b, h, t, d], k and v [b, h, n, d], scale, additive mask or None) → [b, h, t, d]"""
+    logsumexp: Callable[[mx.array], mx.array]
+    """Over the last axis, kept."""
+
+
+def _attend(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array | None = None) -> mx.array:
+    return mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask=mask)
+
+
+GPU = Kernels(nn.gelu, _attend, lambda x: mx.logsumexp(x, axis=-1, keepdims=True))
+CPU = Kernels(cpu.gelu, cpu.attend, cpu.logsumexp)
+
+
+class Memory(Protocol):
+    """Where the decoder's own keys and values live between calls."""
+
+    def update(self, layer: int, k: mx.array, v: mx.array) -> tuple[mx.array, mx.array]:
+        """Keep k and v [b, h, t, d] of the new tokens; return all that the new tokens may look at."""
+
+
+Pair = tuple[mx.array, mx.array]
+"""Keys and values [b, h, n, d]."""
+
+
+class Attention(nn.Module):
+    def __init__(self, width: int, heads: int, kernels: Kernels) -> None:
+        super().__init__()
+        self._heads = heads
+        self._kernels = kernels
+        self._scale = (width // heads) ** -0.5
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+
+    def split(self, x: mx.array) -> mx.array:
+        return x.reshape(*x.shape[:2], self._heads, -1).transpose(0, 2, 1, 3)
+
+    def keys_values(self, x: mx.array) -> Pair:
+        return self.split(self.key(x)), self.split(self.value(x))
+
+    def __call__(self, x: mx.array, pair: Pair, mask: mx.array | None = None) -> mx.array:
+        found = self._kernels.attend(self.split(self.query(x)), *pair, self._scale, mask)
+        return self.out(found.transpose(0, 2, 1, 3).reshape(*x.shape[:2], -1))
+
+    def scores(self, x: mx.array, keys: mx.array) -> mx.array:
+        """What the softmax would see, [b, h, t, n] in float32."""
+        return ((self.split(self.query(x)) * self._scale) @ keys.transpose(0, 1, 3, 2)).astype(mx.float32)
+
+
+class Block(nn.Module):
+    def __init__(self, width: int, heads: int, kernels: Kernels, crosses: bool) -> None:
+        super().__init__()
+        self._kernels = kernels
+        self.attn = Attention(width, heads, kernels)
+        self.attn_ln = nn.LayerNorm(width)
+        if crosses:
+            self.cross_attn = Attention(width, heads, kernels)
+            self.cross_attn_ln = nn.LayerNorm(width)
+        self.mlp1 = nn.Linear(width, 4 * width)
+        self.mlp2 = nn.Linear(4 * width, width)
+        self.mlp_ln = nn.LayerNorm(width)
+
+    def feed_forward(self, x: mx.array) -> mx.array:
+        return x + self.mlp2(self._kernels.gelu(self.mlp1(self.mlp_ln(x))))
+
+
+def sinusoids(length: int, width: int) -> mx.array:
+    """Positional embedding [length, width]: sines then cosines of wavelengths from 2π to 20000π."""
+    scale = mx.exp(-math.log(10_000) / (width // 2 - 1) * mx.arange(width // 2))
+    angle = mx.arange(length)[:, None] * scale[None]
+    return mx.concatenate([mx.sin(angle), mx.cos(angle)], axis=1)
+
+
+def _convolve(conv: nn.Conv1d, x: mx.array, stride: int) -> mx.array:
+    """A width-3, padding-1 convolution of x [b, t, c] as one matrix product, which every backend does well."""
+    padded = mx.pad(x, [(0, 0), (1, 1), (0, 0)])
+    taps = [padded[:, tap : tap + x.shape[1] : stride] for tap in range(3)]
+    return mx.concatenate(taps, axis=-1) @ conv.weight.reshape(conv.weight.shape[0], -1).T + conv.bias
+
+
+class Encoder(nn.Module):
+    """mel [b, 3000, n_mels] → [b, 1500, width], in `len(blocks) + 2` pieces: `start`, each block, `ln_post`."""
+
+    def __init__(self, dims: Dims, kernels: Kernels) -> None:
+        super().__init__()
+        width = dims.n_audio_state
+        self._kernels = kernels
+        self.conv1 = nn.Conv1d(dims.n_mels, width, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv1d(width, width, kernel_size=3, stride=2, padding=1)
+        self._positions = sinusoids(dims.n_audio_ctx, width)
+        self.blocks = [Block(width, dims.n_audio_head, kernels, crosses=False) for _ in range(dims.n_audio_layer)]
+        self.ln_post = nn.LayerNorm(width)
+
+    def start(self, mel: mx.array) -> mx.array:
+        x = self._kernels.gelu(_convolve(self.conv1, mel, 1))
+        x = self._kernels.gelu(_convolve(self.conv2, x, 2))
+        return x + self._positions[: x.shape[1]].astype(x.dtype)
+
+    def block(self, index: int, x: mx.array) -> mx.array:
+        block = self.blocks[index]
+        y = block.attn_ln(x)
+        x = x + block.attn(y, block.attn.keys_values(y))
+        return block.feed_forward(x)
+
+    def __call__(self, mel: mx.array) -> mx.array:
+        x = self.start(mel)
+        for index in range(len(self.blocks)):
+            x = self.block(index, x)
+        return self.ln_post(x)
+
+
+class Decoder(nn.Module):
+    def __init__(self, dims: Dims, kernels: Kernels) -> None:
+        super().__init__()
+        width = dims.n_text_state
+        self.token_embedding = nn.Embedding(dims.n_vocab, width)
+        self.positional_embedding = mx.zeros((dims.n_text_ctx, width))
+        self.blocks = [Block(width, dims.n_text_head, kernels, crosses=True) for _ in range(dims.n_text_layer)]
+        self.ln = nn.LayerNorm(width)
+
+    def __call__(
+        self,
+        tokens: mx.array,
+        positions: mx.array,
+        memory: Memory,
+        cross: Sequence[Pair],
+        mask: mx.array | None,
+        look: dict[int, list[int]] | None = None,
+    ) -> tuple[mx.array, list[mx.array]]:
+        """Hidden states [b, t, width] of `tokens` [b, t] at `positions` [b, t].
+
+        `cross` holds each layer's keys and values of the audio. `look` names layer → heads whose attention scores over
+        the audio, [b, heads, t, n] before the softmax, come back too, in order of layer.
+        """
+        x = self.token_embedding(tokens) + self.positional_embedding[positions]
+        looked = []
+        for index, block in enumerate(self.blocks):
+            y = block.attn_ln(x)
+            x = x + block.attn(y, memory.update(index, *block.attn.keys_values(y)), mask)
+            y = block.cross_attn_ln(x)
+            x = x + block.cross_attn(y, cross[index])
+            if look and index in look:
+                looked.append(block.cross_attn.scores(y, cross[index][0])[:, mx.array(look[index])])
+            x = block.feed_forward(x)
+        return self.ln(x), looked
+
+    def logits(self, hidden: mx.array) -> mx.array:
+        """float32 logits [..., n_vocab] of hidden states [..., width]."""
+        return self.token_embedding.as_linear(hidden).astype(mx.float32)
+
+
+class Network(nn.Module):
+    def __init__(self, dims: Dims, kernels: Kernels) -> None:
+        super().__init__()
+        self._dims = dims
+        self._kernels = kernels
+        self.encoder = Encoder(dims, kernels)
+        self.decoder = Decoder(dims, kernels)
+
+    @property
+    def dims(self) -> Dims:
+        return self._dims
+
+    @property
+    def kernels(self) -> Kernels:
+        return self._kernels
+
+    def cross(self, encoded: mx.array) -> list[Pair]:
+        """Each decoder layer's keys and values of encoded audio [b, n, width]: made once, used by every step."""
+        return [block.cross_attn.keys_values(encoded) for block in self.decoder.blocks]

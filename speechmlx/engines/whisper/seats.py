@@ -1,0 +1,138 @@
+"""Keys and values of the rows that decode together, in arrays allocated once: a batch is a row of seats.
+
+Every row writes its new token into the same column, so one slice update serves the batch; a row's own tokens are the
+columns just before it, as many as the row is long. What lies further back belongs to nobody and is masked or cut off.
+Positions are embedded at the input, so the order of columns means nothing to the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mlx.core as mx
+import numpy as np
+
+from speechmlx.engines.whisper.network import Dims, Pair
+from speechmlx.engines.whisper.rules import NEVER
+
+SPARE = 64
+"""Columns beyond the longest row, so that the columns have to be moved back only once in so many steps."""
+
+
+class Prompt:
+    """A decoder memory for the first tokens of rows: looks at itself alone and keeps each layer's keys and values."""
+
+    def __init__(self) -> None:
+        self.pairs: list[Pair] = []
+
+    def update(self, layer: int, k: mx.array, v: mx.array) -> Pair:
+        assert layer == len(self.pairs), "layers update in order"
+        self.pairs.append((k, v))
+        return k, v
+
+
+class Seats:
+    """A decoder memory for up to `most` rows; `rows` of them are taken, always the first ones."""
+
+    def __init__(self, dims: Dims, most: int, dtype: mx.Dtype) -> None:
+        self._dims = dims
+        self._most = most
+        self._dtype = dtype
+        self._columns = dims.n_text_ctx + SPARE
+        self._capacity = 0
+        self._next = 0
+        self._own: list[list[mx.array]] = []
+        self._cross: list[list[mx.array]] = []
+        self.lengths: list[int] = []
+
+    @property
+    def rows(self) -> int:
+        return len(self.lengths)
+
+    def take(self, cross: Sequence[Pair]) -> int:
+        """The next free seat, for audio whose keys and values [1, h, n, d] these are; `begin` gives it a prompt."""
+        if self.rows == self._capacity:
+            self._grow()
+        row = self.rows
+        self.lengths.append(0)
+        for layer, pair in enumerate(cross):
+            for side in (0, 1):
+                self._cross[layer][side][row : row + 1] = pair[side]
+        return row
+
+    def begin(self, row: int, prompt: Sequence[Pair], length: int) -> None:
+        """Begin `row`, anew if it was under way, with the pairs [1, h, length, d] of its prompt."""
+        self.lengths[row] = 0
+        if self._next < length:
+            self._move(length)
+        self.lengths[row] = length
+        for layer, pair in enumerate(prompt):
+            for side in (0, 1):
+                self._own[layer][side][row : row + 1, :, self._next - length : self._next] = pair[side]
+
+    def leave(self, row: int) -> None:
+        """Free a seat; the last row takes it over."""
+        last = self.rows - 1
+        if row != last:
+            for array in self._arrays():
+                array[row : row + 1] = array[last : last + 1]
+            self.lengths[row] = self.lengths[last]
+        self.lengths.pop()
+        if not self.lengths:
+            self._own, self._cross, self._capacity, self._next = [], [], 0, 0
+
+    def begin_step(self) -> None:
+        """Make room for one more token in every row; call before the decoder."""
+        if self._next == self._columns:
+            self._move(max(self.lengths))
+        self._next += 1
+        self.lengths = [length + 1 for length in self.lengths]
+
+    def update(self, layer: int, k: mx.array, v: mx.array) -> Pair:
+        first = self._next - max(self.lengths)
+        found = []
+        for side, new in enumerate((k, v)):
+            array = self._own[layer][side]
+            array[: self.rows, :, self._next - 1 : self._next] = new
+            found.append(array[: self.rows, :, first : self._next])
+        return found[0], found[1]
+
+    def mask(self) -> mx.array | None:
+        """Additive mask [rows, 1, 1, columns looked at], or None when all rows are of one length."""
+        longest = max(self.lengths)
+        if min(self.lengths) == longest:
+            return None
+        age = np.arange(longest, 0, -1)
+        allowed = age[None] <= np.array(self.lengths)[:, None]
+        return mx.array(np.where(allowed, 0.0, NEVER).astype(np.float32)[:, None, None]).astype(self._dtype)
+
+    def cross(self, first: int = 0, end: int | None = None) -> list[Pair]:
+        """Each layer's keys and values of the audio of rows [first, end), or of all that are seated."""
+        taken = slice(first, self.rows if end is None else end)
+        return [(k[taken], v[taken]) for k, v in self._cross]
+
+    def _arrays(self) -> list[mx.array]:
+        return [array for pairs in (self._own, self._cross) for pair in pairs for array in pair]
+
+    def _move(self, to: int) -> None:
+        """Put the columns in use right before column `to`."""
+        kept = max(self.lengths)
+        for pair in self._own:
+            for array in pair:
+                if kept:
+                    array[:, :, to - kept : to] = mx.contiguous(array[:, :, self._next - kept : self._next])
+        self._next = to
+
+    def _grow(self) -> None:
+        dims = self._dims
+        more = min(self._most, max(1, 2 * self._capacity)) - self._capacity
+        assert more > 0, "more rows than seats"
+        width = dims.n_text_state // dims.n_text_head
+        for arrays, columns in ((self._own, self._columns), (self._cross, dims.n_audio_ctx)):
+            empty = mx.zeros((more, dims.n_text_head, columns, width), self._dtype)
+            if not arrays:
+                arrays.extend([empty + 0, empty + 0] for _ in range(dims.n_text_layer))
+                continue
+            for pair in arrays:
+                pair[:] = [mx.concatenate([array, empty]) for array in pair]
+        self._capacity += more

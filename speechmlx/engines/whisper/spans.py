@@ -1,0 +1,87 @@
+"""Where a recording is worth decoding: pure rules on loudness, and windows made from spans of speech."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from speechmlx.types import Samples
+
+Span = tuple[float, float]
+"""(start, end) in seconds."""
+
+FRAME = 0.02
+"""Seconds per loudness value."""
+QUIETEST = -65.0
+"""dB of full scale under which nothing is heard."""
+UNDER_PEAK = 30.0
+"""Nothing closer than this many dB to the loudest part is silence."""
+OVER_FLOOR = 6.0
+STEADY = 2.5
+"""dB between loud and quiet frames of sound that does not change as speech does: hum, hiss, a tone."""
+PAD = 0.2
+SHORTEST_SILENCE = 0.5
+SMOOTH = 15
+"""Frames averaged to find the quietest place to cut."""
+
+
+def levels(samples: Samples, rate: int) -> NDArray[np.float32]:
+    """Loudness of each FRAME of `samples` [n] in dB of full scale."""
+    size = round(rate * FRAME)
+    padded = np.pad(samples, (0, -len(samples) % size)).reshape(-1, size)
+    power = np.einsum("ij,ij->i", padded, padded) / size
+    return (10 * np.log10(np.maximum(power, 1e-12))).astype(np.float32)
+
+
+def speech_spans(level: NDArray[np.float32]) -> list[Span]:
+    """Spans that may hold speech, padded; what is left out is silent, or as steady as no speech is."""
+    if len(level) == 0:
+        return []
+    floor, peak = np.percentile(level, [10, 99])
+    threshold = max(QUIETEST, min(floor + OVER_FLOOR, peak - UNDER_PEAK))
+    loud = np.flatnonzero(level > threshold)
+    if len(loud) == 0:
+        return []
+    breaks = np.flatnonzero(np.diff(loud) * FRAME > SHORTEST_SILENCE)
+    starts = loud[np.concatenate([[0], breaks + 1])]
+    ends = loud[np.concatenate([breaks, [len(loud) - 1]])] + 1
+    duration = len(level) * FRAME
+    return [
+        (max(0.0, start * FRAME - PAD), min(duration, end * FRAME + PAD))
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        if not _is_steady(level[start:end])
+    ]
+
+
+def _is_steady(level: NDArray[np.float32]) -> bool:
+    quiet, loud = np.percentile(level, [10, 95])
+    return bool(len(level) * FRAME > 1.0 and loud - quiet < STEADY)
+
+
+def windows(spans: Sequence[Span], level: NDArray[np.float32], longest: float) -> list[Span]:
+    """Spans of speech joined into as few windows of at most `longest` seconds as order allows.
+
+    A span that is too long is cut where it is quietest in the last third that fits.
+    """
+    found: list[Span] = []
+    for start, end in spans:
+        if found and end - found[-1][0] <= longest:
+            found[-1] = (found[-1][0], end)
+            continue
+        while end - start > longest:
+            middle = _quietest(level, start + longest * 2 / 3, start + longest)
+            found.append((start, middle))
+            start = middle
+        found.append((start, end))
+    return found
+
+
+def _quietest(level: NDArray[np.float32], start: float, end: float) -> float:
+    first, last = round(start / FRAME), round(end / FRAME)
+    smooth = np.convolve(level[first:last], np.ones(SMOOTH) / SMOOTH, mode="valid")
+    return (first + int(np.argmin(smooth)) + SMOOTH // 2) * FRAME

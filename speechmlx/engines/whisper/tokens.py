@@ -1,0 +1,151 @@
+"""Whisper's vocabulary: special ids, what goes before a window, and tokens back into words.
+
+The byte-pair encoding is mlx-whisper's module `tokenizer`, loaded by path: importing the package would also import
+numba and scipy, two seconds that nothing here needs.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from speechmlx.errors import Unsupported
+
+UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+"""Languages written without spaces: every whole character counts as a word."""
+
+
+def package_folder() -> Path:
+    """Where mlx-whisper is installed, without importing it."""
+    spec = importlib.util.find_spec("mlx_whisper")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("mlx_whisper is not installed")
+    return Path(spec.submodule_search_locations[0])
+
+
+@cache
+def _module() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("mlx_whisper.tokenizer", package_folder() / "tokenizer.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True)
+class WordTokens:
+    """A word and its token ids."""
+
+    text: str
+    tokens: tuple[int, ...]
+
+
+class Vocabulary:
+    """The tokens of one model; `size` is the width of its logits, which tells how many languages it knows."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.multilingual = size >= 51865
+        languages = size - 51765 - int(self.multilingual)
+        name = "multilingual" if self.multilingual else "gpt2"
+        self._encoding: Any = _module().get_encoding(name=name, num_languages=languages)
+        self.languages: tuple[str, ...] = tuple(_module().LANGUAGES)[:languages] if self.multilingual else ("en",)
+        one = self._encoding.encode_single_token
+        self.eot: int = one("<|endoftext|>")
+        self.sot: int = one("<|startoftranscript|>")
+        self.translate: int = one("<|translate|>")
+        self.transcribe: int = one("<|transcribe|>")
+        self.sot_lm: int = one("<|startoflm|>")
+        self.sot_prev: int = one("<|startofprev|>")
+        self.no_speech: int = one("<|nospeech|>")
+        self.no_timestamps: int = one("<|notimestamps|>")
+        self.timestamps: int = one("<|0.00|>")
+        """Id of the first timestamp; every id from here on is one, 20 ms apart."""
+
+    def encode(self, text: str) -> list[int]:
+        return list(self._encoding.encode(text, disallowed_special=()))
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Text of the ids below `eot`; the others say nothing."""
+        return str(self._encoding.decode([token for token in tokens if token < self.eot]))
+
+    def language_code(self, language: str) -> str:
+        """The code the model knows `language` by. Raises Unsupported, naming what is allowed."""
+        wanted = language.strip().lower().replace("_", "-")
+        wanted = _module().TO_LANGUAGE_CODE.get(wanted, wanted.partition("-")[0])
+        if wanted not in self.languages:
+            raise Unsupported(f"language {language!r} is not known to this model; it knows {', '.join(self.languages)}")
+        return wanted
+
+    @cached_property
+    def language_tokens(self) -> range:
+        return range(self.sot + 1, self.sot + 1 + len(self.languages))
+
+    def start(self, language: str, task: str) -> list[int]:
+        """What every window starts with: `sot`, and for a multilingual model the language and the task."""
+        if not self.multilingual:
+            return [self.sot]
+        code = self.language_tokens[self.languages.index(language)]
+        return [self.sot, code, self.translate if task == "translate" else self.transcribe]
+
+    @cached_property
+    def blank(self) -> tuple[int, ...]:
+        """What a window must not begin with."""
+        return (*self.encode(" "), self.eot)
+
+    @cached_property
+    def special(self) -> tuple[int, ...]:
+        """Ids that are never sampled."""
+        inner = (self.sot, self.translate, self.transcribe, self.sot_lm, self.sot_prev, self.no_speech)
+        return (*inner, *self.language_tokens, self.no_timestamps)
+
+    @cached_property
+    def non_speech(self) -> tuple[int, ...]:
+        """Symbols that annotate rather than transcribe: brackets, notes, speaker dashes."""
+        notes = "♩♪♫♬♭♮♯"
+        runs = "<< >> <<< >>> -- --- -( -[ (' (\" (( )) ((( ))) [[ ]] {{ }} ♪♪ ♪♪♪".split()
+        symbols = [*'"#()*+/:;<=>@[\\]^_`{|}~「」『』', *runs, *notes]
+        found = {self.encode(" -")[0], self.encode(" '")[0]}
+        for symbol in symbols:
+            for tokens in (self.encode(symbol), self.encode(" " + symbol)):
+                if len(tokens) == 1 or symbol in notes:
+                    found.add(tokens[0])
+        return tuple(sorted(found))
+
+    def words(self, tokens: Sequence[int], language: str) -> list[WordTokens]:
+        """`tokens` (text only) cut at the words of `language`; a word keeps its leading space."""
+        pieces = self._characters(tokens)
+        if language in UNSPACED:
+            return pieces
+        words: list[WordTokens] = []
+        for piece in pieces:
+            alone = piece.text.startswith(" ") or piece.text.strip() in string.punctuation
+            if alone or not words:
+                words.append(piece)
+            else:
+                words[-1] = WordTokens(words[-1].text + piece.text, words[-1].tokens + piece.tokens)
+        return words
+
+    def _characters(self, tokens: Sequence[int]) -> list[WordTokens]:
+        """The shortest runs of tokens that are whole characters; an unfinished last one is kept as it is."""
+        whole = self.decode(tokens)
+        pieces: list[WordTokens] = []
+        run: list[int] = []
+        taken = 0
+        for token in tokens:
+            run.append(token)
+            text = self.decode(run)
+            broken = text.find("�")
+            if broken < 0 or whole[taken + broken : taken + broken + 1] == "�":
+                pieces.append(WordTokens(text, tuple(run)))
+                taken += len(text)
+                run = []
+        if run:
+            pieces.append(WordTokens(self.decode(run), tuple(run)))
+        return pieces

@@ -1,0 +1,279 @@
+"""One request being transcribed: its windows in lanes that decode side by side, its events in order of time."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from speechmlx.engines.whisper import mel, spans
+from speechmlx.engines.whisper.rules import Rules
+from speechmlx.engines.whisper.windows import (
+    COMPRESSION_LIMIT,
+    Piece,
+    compression_ratio,
+    cut,
+    is_silent,
+    is_unsure,
+    mean,
+)
+from speechmlx.errors import BadAudio, BadRequest, Unsupported
+from speechmlx.types import Event, LanguageDetected, Segment, Transcribe, Usage, Word
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from speechmlx.engines.whisper.batch import Row
+    from speechmlx.engines.whisper.tokens import Vocabulary
+
+MOST_TOKENS = 224
+"""Tokens sampled per window, half of the decoder's context."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A window decoded at one temperature."""
+
+    temperature: float
+    tokens: tuple[int, ...]
+    """Those given included."""
+    logprobs: tuple[float, ...]
+    given: int
+    logprob: float
+    compression: float
+    no_speech: float
+    unsure: bool
+
+
+@dataclass(eq=False)
+class Lane:
+    """Clips of a recording decoded one after the other, window by window; lanes of a request are independent."""
+
+    owner: Transcription
+    clips: deque[tuple[int, int]]
+    """Frames [start, end) still to decode; the first one shrinks as its windows are done."""
+    row: Row | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    previous: list[int] = field(default_factory=list)
+    """Tokens said so far, as context for the next window."""
+
+    @property
+    def done(self) -> bool:
+        return not self.clips
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Frames [start, end) of the window to decode now."""
+        start, end = self.clips[0]
+        return start, min(end, start + mel.WINDOW_FRAMES)
+
+    def advance(self, frames: int) -> None:
+        start, end = self.clips.popleft()
+        if start + frames < end:
+            self.clips.appendleft((start + frames, end))
+
+
+class Transcription:
+    """A `State` of the engine's batch. Nothing here computes on the device."""
+
+    def __init__(self, request: Transcribe, vocabulary: Vocabulary, n_mels: int) -> None:
+        check(request, vocabulary)
+        self.request = request
+        self.finished = False
+        self.lanes: list[Lane] = []
+        self.outbox: list[Event] = []
+        self.language: str | None = None
+        self._vocabulary = vocabulary
+        self._samples = np.ascontiguousarray(request.audio.samples, np.float32)
+        self._slices = mel.log_mel_slices(self._samples, n_mels) if len(self._samples) >= mel.FFT else iter(())
+        self._log_mel: list[NDArray[np.float32]] = []
+        self._mel: NDArray[np.float32] | None = None
+        self._front = 0
+        self._tokens = 0
+        if not vocabulary.multilingual:
+            self.speaks(vocabulary.languages[0], 1.0)
+        elif request.language is not None:
+            self.speaks(vocabulary.language_code(request.language), 1.0)
+        suppress = {token for token in request.suppress_tokens if token >= 0}
+        if -1 in request.suppress_tokens:
+            suppress |= set(vocabulary.non_speech)
+        self._suppress = tuple(sorted(suppress | set(vocabulary.special)))
+
+    @property
+    def prepared(self) -> bool:
+        return self._mel is not None
+
+    def prepare(self) -> None:
+        """One slice of the spectrogram; the last one also lays out the lanes."""
+        found = next(self._slices, None)
+        if found is not None:
+            self._log_mel.append(found)
+            return
+        self._mel = mel.normalize(np.concatenate(self._log_mel)) if self._log_mel else np.zeros((0, 1), np.float32)
+        self._log_mel = []
+        clips = deque(self._clips(len(self._mel)))
+        if self.request.vad and not self.request.condition_on_previous_text:
+            self.lanes = [Lane(self, deque([clip])) for clip in clips]
+        else:
+            self.lanes = [Lane(self, clips)]
+        self.release()
+
+    def _clips(self, frames: int) -> list[tuple[int, int]]:
+        found = list(self.request.clips)
+        if not found and self.request.vad:
+            level = spans.levels(self._samples, mel.RATE)
+            found = spans.windows(spans.speech_spans(level), level, mel.WINDOW_SECONDS)
+        elif not found:
+            found = [(0.0, frames / mel.FRAMES_PER_SECOND)]
+        inside = [
+            (round(start * mel.FRAMES_PER_SECOND), min(frames, round(end * mel.FRAMES_PER_SECOND)))
+            for start, end in found
+        ]
+        return [(start, end) for start, end in inside if start < end]
+
+    def mel_of(self, lane: Lane) -> NDArray[np.float32]:
+        """The lane's window [WINDOW_FRAMES, n_mels]."""
+        assert self._mel is not None, "prepared before windows are asked for"
+        return mel.window(self._mel, *lane.window)
+
+    def speaks(self, language: str, probability: float) -> None:
+        self.language = language
+        self.outbox.append(LanguageDetected(language, probability))
+
+    def rules(self, attempt: int) -> Rules:
+        return Rules(self._suppress, temperature=self.request.temperatures[attempt])
+
+    def prompt(self, lane: Lane) -> tuple[list[int], int]:
+        """Tokens before the lane's window, and how many of the last ones are already part of it."""
+        assert self.language is not None, "the language is known before a prompt is made"
+        vocabulary, request = self._vocabulary, self.request
+        context = [token for word in request.hotwords for token in vocabulary.encode(" " + word.strip())]
+        if request.prompt:
+            context += vocabulary.encode(" " + request.prompt.strip())
+        room = MOST_TOKENS - 1
+        if request.condition_on_previous_text and len(context) < room:
+            context += lane.previous[-(room - len(context)) :]
+        before = [vocabulary.sot_prev, *context[-room:]] if context else []
+        given: list[int] = []
+        if request.prefix and lane is self.lanes[0] and not lane.previous:
+            given = [vocabulary.timestamps, *vocabulary.encode(" " + request.prefix.strip())[: MOST_TOKENS // 2]]
+        return before + vocabulary.start(self.language, request.task) + given, len(given)
+
+    def judge(self, lane: Lane) -> int | None:
+        """Take in the finished row: the next attempt to make, or None when the window is decided."""
+        row = lane.row
+        assert row is not None
+        text = self._vocabulary.decode(row.tokens)
+        logprob, compression = mean(row.logprobs), compression_ratio(text)
+        unsure = is_unsure(compression, logprob, row.no_speech, row.looped)
+        lane.attempts.append(
+            Attempt(
+                row.rules.temperature,
+                tuple(row.sequence),
+                (0.0,) * row.given + tuple(row.logprobs),
+                row.given,
+                logprob,
+                compression,
+                row.no_speech,
+                unsure,
+            )
+        )
+        self._tokens += len(row.tokens)
+        made = len(lane.attempts)
+        return made if unsure and made < len(self.request.temperatures) else None
+
+    def chosen(self, lane: Lane) -> Attempt:
+        """The attempt that passed, else the likeliest of those that do not repeat themselves, else the likeliest."""
+        if not lane.attempts[-1].unsure:
+            return lane.attempts[-1]
+        calm = [attempt for attempt in lane.attempts if attempt.compression <= COMPRESSION_LIMIT]
+        return max(calm or lane.attempts, key=lambda attempt: attempt.logprob)
+
+    def conclude(self, lane: Lane, words: Sequence[Word] | None) -> None:
+        """Turn the decided window into segments and move the lane on; `words` in the window's own time, if aligned."""
+        attempt = self.chosen(lane)
+        start, end = lane.window
+        advance = end - start
+        if not is_silent(attempt.no_speech, attempt.logprob):
+            window = cut(attempt.tokens, self._vocabulary.timestamps, end - start)
+            advance = window.advance
+            waiting = deque(words or ())
+            for piece in window.pieces:
+                self._say(lane, attempt, piece, waiting)
+        lane.attempts, lane.row = [], None
+        lane.advance(advance)
+        self.release()
+
+    def _say(self, lane: Lane, attempt: Attempt, piece: Piece, waiting: deque[Word]) -> None:
+        offset = lane.window[0] / mel.FRAMES_PER_SECOND
+        chosen = [index for index in range(piece.first, piece.last) if attempt.tokens[index] < self._vocabulary.eot]
+        spoken = [index for index in chosen if index >= attempt.given]
+        text = self._vocabulary.decode([attempt.tokens[index] for index in spoken])
+        if not text.strip():
+            return
+        if attempt.temperature <= 0.5:
+            lane.previous += attempt.tokens[piece.first : piece.last]
+        start, end = piece.start / mel.FRAMES_PER_SECOND, piece.end / mel.FRAMES_PER_SECOND
+        words = tuple(_words_of(text, waiting, offset))
+        lane.events.append(
+            Segment(
+                text=text,
+                start=round(offset + start, 2),
+                end=round(offset + end, 2),
+                confidence=math.exp(mean([attempt.logprobs[index] for index in spoken])),
+                words=words,
+                tokens=attempt.tokens[piece.first : piece.last],
+                temperature=attempt.temperature,
+                avg_logprob=attempt.logprob,
+                compression_ratio=attempt.compression,
+                no_speech_prob=attempt.no_speech,
+            )
+        )
+
+    def release(self) -> None:
+        """Move what lanes have said to the outbox, earlier lanes first; finish when all are done."""
+        while self._front < len(self.lanes):
+            lane = self.lanes[self._front]
+            self.outbox += lane.events
+            lane.events = []
+            if not lane.done:
+                return
+            self._front += 1
+        self.outbox.append(Usage(audio_in=len(self._samples) / mel.RATE, tokens_out=self._tokens))
+        self.finished = True
+
+
+def _words_of(text: str, waiting: deque[Word], offset: float) -> list[Word]:
+    """The next words that make up `text`, moved by `offset` seconds."""
+    found: list[Word] = []
+    length = 0
+    while waiting and length < len(text):
+        word = waiting.popleft()
+        length += len(word.text)
+        found.append(Word(word.text, round(offset + word.start, 2), round(offset + word.end, 2), word.confidence))
+    return found
+
+
+def check(request: Transcribe, vocabulary: Vocabulary) -> None:
+    """Raise a BadRequest naming what the model cannot do with `request`."""
+    if request.audio.rate != mel.RATE:
+        raise BadAudio(f"audio at {request.audio.rate} Hz; Whisper takes {mel.RATE} Hz")
+    if request.audio.samples.ndim != 1 or not np.isfinite(request.audio.samples).all():
+        raise BadAudio("audio must be one channel of finite samples")
+    if request.task == "translate" and not vocabulary.multilingual:
+        raise Unsupported("this model knows English only and cannot translate; use a multilingual one")
+    if request.language is not None:
+        vocabulary.language_code(request.language)
+    if not request.temperatures or any(not 0 <= value <= 2 for value in request.temperatures):
+        raise BadRequest(f"temperatures {request.temperatures}; allowed: one or more between 0 and 2")
+    if any(not -1 <= token < vocabulary.size for token in request.suppress_tokens):
+        raise BadRequest(f"suppress_tokens {request.suppress_tokens}; allowed: -1 to {vocabulary.size - 1}")
+    if any(not 0 <= start < end for start, end in request.clips):
+        raise BadRequest(f"clips {request.clips}; allowed: (start, end) in seconds with 0 <= start < end")
+    if request.beam_size != 1:
+        raise Unsupported(f"beam_size {request.beam_size}; allowed: 1")
