@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
-from speechmlx.models.row import Catalog, HubFiles, IndexFiles, Model, PackageFile, Source, SourceFailed, profile
+from speechmlx.models.row import Catalog, HubFiles, IndexFiles, Model, PackageFile, SourceFailed, profile
 from speechmlx.types import Kind
 
 __all__ = ["CATALOG", "Catalog", "HubFiles", "IndexFiles", "Model", "PackageFile", "SourceFailed", "load", "profile"]
@@ -45,35 +45,32 @@ COSYVOICE_LANGUAGES = ("zh", "en", "ja", "ko", "de", "es", "fr", "it", "ru")
 KOKORO_LANGUAGES = ("en", "es", "fr", "hi", "it", "ja", "pt", "zh")
 
 
+MLX_WHISPER = ("config.json", "weights.npz", "weights.safetensors", "model.safetensors")
+TRANSFORMERS = ("config.json", "generation_config.json", "*.index.json", "model.safetensors", "model-*.safetensors")
+TORCH = ("config.json", "generation_config.json", "*.index.json", "pytorch_model*.bin")
+
+
 def _whisper(
-    size: str,
+    name: str,
     repo: str,
     revision: str,
-    bytes_: int,
+    size: int,
     *,
     languages: tuple[str, ...] = WHISPER_LANGUAGES,
-    first: tuple[Source, ...] = (),
-    prefix: str = "whisper-",
+    files: tuple[str, ...] = MLX_WHISPER,
+    index: IndexFiles | None = None,
     licence: str = "MIT",
-    download: int = 0,
     memory: int = 0,
 ) -> Model:
-    """A Whisper row: `bytes_` are those of the hub's float16 weights; `first` are sources tried before the hub."""
-    files = (
-        "config.json",
-        "weights.npz",
-        "weights.safetensors",
-        "model*.safetensors",
-        "pytorch_model*.bin",
-        "*.index.json",
-    )
+    """A Whisper row; `size` is that of its float16 weights, where `memory` does not say that they are smaller."""
+    hub = HubFiles(repo, revision, files, f"{CONVERT}.whisper_hub:convert")
     return Model(
-        name=f"{prefix}{size}",
+        name=name,
         kind=Kind.ASR,
         engine="speechmlx.engines.whisper:load",
-        sources=(*first, HubFiles(repo, revision, files, f"{CONVERT}.whisper_hub:convert")),
-        size=download or bytes_,
-        memory=memory or 2 * bytes_,
+        sources=(index, hub) if index else (hub,),
+        size=size,
+        memory=memory or 2 * size,
         rate=16000,
         licence=licence,
         languages=languages,
@@ -107,38 +104,88 @@ WHISPER_BASE = IndexFiles(
     (("model.bin", "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"),),
 )
 
+WHISPER_V3_LANGUAGES = (*WHISPER_LANGUAGES, "yue")
+BELLE: dict[str, Any] = {"languages": ("zh",), "licence": "Apache-2.0"}
+EN = ("en",)
+
 WHISPER = (
-    _whisper("tiny.en", "mlx-community/whisper-tiny.en-mlx", "main", 74_418_540, languages=("en",),
-             first=(WHISPER_TINY_EN,), download=69_888_288),
-    _whisper("base", "mlx-community/whisper-base-mlx", "1e3e249fb8d01c655324bd6841b1deadffd6d04c", 143_724_204,
-             first=(WHISPER_BASE,), download=150_226_579),
-    _whisper("tiny", "mlx-community/whisper-tiny-mlx", "6caf9c55601caafbe6508a8b0d216bdf4783c4e8", 74_418_540),
-    _whisper("base.en", "mlx-community/whisper-base.en-mlx", "main", 144 * MB, languages=("en",)),
-    _whisper("small", "mlx-community/whisper-small-mlx", "45f3915923c7a79a5a5b5a7d909d39aeb0e5630e", 481_307_592),
-    _whisper("small.en", "mlx-community/whisper-small.en-mlx", "main", 481 * MB, languages=("en",)),
-    _whisper("medium", "mlx-community/whisper-medium-mlx", "7fc08c4eac4c316526498f147dfdee6f6303f975", 1_524_924_912),
-    _whisper("medium.en", "mlx-community/whisper-medium.en-mlx", "main", 1525 * MB, languages=("en",)),
-    _whisper("large-v2", "mlx-community/whisper-large-v2-mlx", "main", 3083 * MB),
-    _whisper("large-v3", "mlx-community/whisper-large-v3-mlx", "49e6aa286ad60c14352c404340ded53710378a11",
-             3_083_520_416, languages=(*WHISPER_LANGUAGES, "yue")),
-    _whisper("large-v3-turbo", "mlx-community/whisper-large-v3-turbo", "a4aaeec0636e6fef84abdcbe3544cb2bf7e9f6fb",
-             1_613_977_612, languages=(*WHISPER_LANGUAGES, "yue")),
-    _whisper("large-v3-turbo-q4", "mlx-community/whisper-large-v3-turbo-q4",
-             "660c343bbf4e52ac257f0b7d952e5388e6f93bef", 464 * MB, languages=(*WHISPER_LANGUAGES, "yue"),
-             memory=464 * MB),
-    _whisper("large-v3", "mlx-community/distil-whisper-large-v3", "e1c3c155644be59f8b477c0186719442f7e3fbb0",
-             1_509_130_112, languages=("en",), prefix="distil-whisper-"),
-    _whisper("small.en", "distil-whisper/distil-small.en", "main", 333 * MB, languages=("en",),
-             prefix="distil-whisper-"),
-    _whisper("medium.en", "distil-whisper/distil-medium.en", "main", 789 * MB, languages=("en",),
-             prefix="distil-whisper-"),
-    _whisper("whisper-large-v3-zh", "BELLE-2/Belle-whisper-large-v3-zh", "3bebc7247696b39f5ab9ed22db426943ac33f600",
-             3087 * MB, languages=("zh",), prefix="belle-", licence="Apache-2.0"),
-    _whisper("whisper-large-v2-zh", "BELLE-2/Belle-whisper-large-v2-zh", "main", 3087 * MB, languages=("zh",),
-             prefix="belle-", licence="Apache-2.0"),
-    _whisper("distilwhisper-large-v2-zh", "BELLE-2/Belle-distilwhisper-large-v2-zh", "main", 1513 * MB,
-             languages=("zh",), prefix="belle-", licence="Apache-2.0"),
-)  # fmt: skip
+    _whisper(
+        "whisper-tiny.en", "mlx-community/whisper-tiny.en-mlx", "main", 74 * MB, languages=EN, index=WHISPER_TINY_EN
+    ),
+    _whisper(
+        "whisper-base",
+        "mlx-community/whisper-base-mlx",
+        "1e3e249fb8d01c655324bd6841b1deadffd6d04c",
+        150 * MB,
+        index=WHISPER_BASE,
+    ),
+    _whisper("whisper-tiny", "mlx-community/whisper-tiny-mlx", "6caf9c55601caafbe6508a8b0d216bdf4783c4e8", 74 * MB),
+    _whisper("whisper-base.en", "mlx-community/whisper-base.en-mlx", "main", 144 * MB, languages=EN),
+    _whisper("whisper-small", "mlx-community/whisper-small-mlx", "45f3915923c7a79a5a5b5a7d909d39aeb0e5630e", 481 * MB),
+    _whisper("whisper-small.en", "mlx-community/whisper-small.en-mlx", "main", 481 * MB, languages=EN),
+    _whisper(
+        "whisper-medium", "mlx-community/whisper-medium-mlx", "7fc08c4eac4c316526498f147dfdee6f6303f975", 1525 * MB
+    ),
+    _whisper("whisper-medium.en", "mlx-community/whisper-medium.en-mlx", "main", 1525 * MB, languages=EN),
+    _whisper("whisper-large-v2", "mlx-community/whisper-large-v2-mlx", "main", 3083 * MB),
+    _whisper(
+        "whisper-large-v3",
+        "mlx-community/whisper-large-v3-mlx",
+        "49e6aa286ad60c14352c404340ded53710378a11",
+        3084 * MB,
+        languages=WHISPER_V3_LANGUAGES,
+    ),
+    _whisper(
+        "whisper-large-v3-turbo",
+        "mlx-community/whisper-large-v3-turbo",
+        "a4aaeec0636e6fef84abdcbe3544cb2bf7e9f6fb",
+        1614 * MB,
+        languages=WHISPER_V3_LANGUAGES,
+    ),
+    _whisper(
+        "whisper-large-v3-turbo-q4",
+        "mlx-community/whisper-large-v3-turbo-q4",
+        "660c343bbf4e52ac257f0b7d952e5388e6f93bef",
+        464 * MB,
+        languages=WHISPER_V3_LANGUAGES,
+        memory=464 * MB,
+    ),
+    _whisper(
+        "distil-whisper-large-v3",
+        "mlx-community/distil-whisper-large-v3",
+        "e1c3c155644be59f8b477c0186719442f7e3fbb0",
+        1509 * MB,
+        languages=EN,
+    ),
+    _whisper(
+        "distil-whisper-small.en", "distil-whisper/distil-small.en", "main", 333 * MB, languages=EN, files=TRANSFORMERS
+    ),
+    _whisper(
+        "distil-whisper-medium.en",
+        "distil-whisper/distil-medium.en",
+        "main",
+        789 * MB,
+        languages=EN,
+        files=TRANSFORMERS,
+    ),
+    _whisper(
+        "belle-whisper-large-v3-zh",
+        "BELLE-2/Belle-whisper-large-v3-zh",
+        "3bebc7247696b39f5ab9ed22db426943ac33f600",
+        3087 * MB,
+        files=TRANSFORMERS,
+        **BELLE,
+    ),
+    _whisper("belle-whisper-large-v2-zh", "BELLE-2/Belle-whisper-large-v2-zh", "main", 3087 * MB, files=TORCH, **BELLE),
+    _whisper(
+        "belle-distilwhisper-large-v2-zh",
+        "BELLE-2/Belle-distilwhisper-large-v2-zh",
+        "main",
+        1513 * MB,
+        files=TORCH,
+        **BELLE,
+    ),
+)
 
 KOKORO_INDEX = IndexFiles(
     (
@@ -202,7 +249,7 @@ SPEECH = (
             ),
             KOKORO_INDEX,
         ),
-        size=92_198_566,
+        size=92_198_266,
         memory=328 * MB,
         rate=24000,
         licence="Apache-2.0",

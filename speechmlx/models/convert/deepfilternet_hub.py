@@ -1,0 +1,21 @@
+"""DeepFilterNet3 from the hub's MLX repository: version 3 alone, its biases folded as our own conversion folds them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from speechmlx.models.convert.deepfilternet import folded_biases
+from speechmlx.models.convert.hub import link
+from speechmlx.models.convert.weights import load_tensors, save_tensors
+
+
+def convert(files: Path, folder: Path) -> None:
+    """`files`/v3/{config.json, model.safetensors} → the same in `folder`."""
+    link(files / "v3" / "config.json", folder / "config.json")
+    weights = load_tensors(files / "v3" / "model.safetensors")
+    for name in list(weights):
+        if found := re.fullmatch(r"(.+)\.bias_hh_l(\d+)", name):
+            module, layer = found[1], int(found[2])
+            weights |= folded_biases(module, layer, weights[f"{module}.bias_ih_l{layer}"], weights[name])
+    save_tensors(folder / "model.safetensors", weights)

@@ -1,0 +1,35 @@
+"""Hub repositories that are in MLX's layout already: their files are linked, not copied."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from speechmlx.models.row import SourceFailed
+
+
+def as_it_is(files: Path, folder: Path) -> None:
+    """Every file under its own name."""
+    for path in sorted(files.rglob("*")):
+        name = path.relative_to(files)
+        if path.is_file() and not name.parts[0].startswith("."):
+            link(path, folder / name)
+
+
+def one_weights_file(files: Path, folder: Path) -> None:
+    """Every file under its own name, but the one .safetensors at the top as model.safetensors."""
+    weights = sorted(files.glob("*.safetensors"))
+    if len(weights) != 1:
+        raise SourceFailed(f"has {len(weights)} files of weights, not one")
+    as_it_is(files, folder)
+    (folder / weights[0].name).rename(folder / "model.safetensors")
+
+
+def link(path: Path, target: Path) -> None:
+    """`path` also under the name `target`; a copy where the file system has no hard links."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)

@@ -1,0 +1,68 @@
+"""What the conversions need of an ONNX graph: its constants by name, its nodes, and quantised tensors made whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from speechmlx.models.convert.weights import Array
+from speechmlx.models.row import SourceFailed
+
+
+def graph(path: Path) -> Any:
+    """The main graph of an ONNX file."""
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        return onnx.load(path).graph
+    except DecodeError as error:
+        raise SourceFailed(f"{path.name} is not an ONNX file: {error}") from error
+
+
+def constants(graph: Any) -> dict[str, Array]:
+    """Initializers and constant nodes of `graph` and of the graphs in its branches, by name."""
+    return dict(_constants(graph))
+
+
+def _constants(graph: Any) -> Iterator[tuple[str, Array]]:
+    from onnx import AttributeProto, numpy_helper
+
+    for tensor in graph.initializer:
+        yield tensor.name, numpy_helper.to_array(tensor)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == AttributeProto.GRAPH:
+                yield from _constants(attribute.g)
+            elif attribute.type == AttributeProto.TENSOR and node.op_type == "Constant":
+                yield node.output[0], numpy_helper.to_array(attribute.t)
+
+
+def scopes(node: Any) -> list[str]:
+    """The modules a node came from, outermost first: "/a/b/Conv" → ["a", "b"]."""
+    return str(node.name).strip("/").split("/")[:-1]
+
+
+def integer(node: Any, name: str, default: int) -> int:
+    """An integer attribute of `node`."""
+    return next((int(a.i) for a in node.attribute if a.name == name), default)
+
+
+def dequantised(q: Array, scale: Array, zero: Array, axis: int = 0) -> Array:
+    """float32 (q - zero) * scale, where `scale` and `zero` hold one number or one for each index of `axis`."""
+
+    def shaped(values: Array) -> Array:
+        shape = [1] * q.ndim
+        shape[axis if values.size > 1 else 0] = -1
+        return values.astype(np.float32).reshape(shape if values.ndim else ())
+
+    return (q.astype(np.float32) - shaped(zero)) * shaped(scale)
+
+
+def reordered(gates: Array, order: str, wanted: str) -> Array:
+    """The equal blocks of rows of an LSTM or GRU weight, named by `order`, in the order `wanted`."""
+    blocks = dict(zip(order, np.split(gates, len(order)), strict=True))
+    return np.concatenate([blocks[gate] for gate in wanted])

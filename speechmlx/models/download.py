@@ -1,0 +1,131 @@
+"""One file over HTTP: resumed where it broke off, checked against its sha256, fetched again once if it is corrupt."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import requests
+
+from speechmlx.models.row import SourceFailed
+
+PIECE = 1 << 20
+TIMEOUT = (5.0, 60.0)
+"""Seconds to connect, and between two pieces."""
+ATTEMPTS = 5
+"""Tries in a row that bring nothing new; one that brings bytes starts the count again."""
+BACKOFF = 0.5
+RETRIED_STATUS = (408, 429, 500, 502, 503, 504)
+
+Advance = Callable[[int, int], None]
+"""Called with bytes done and bytes in total (0 while unknown)."""
+
+
+def download(url: str, target: Path, sha256: str | None, session: requests.Session, advance: Advance) -> None:
+    """Bring `url` to `target`; what arrived of it before waits in `target` + ".partial" and is continued.
+
+    A file whose digest is wrong is deleted and fetched again once, then SourceFailed. `file:` URLs are copied.
+    """
+    partial = target.with_name(target.name + ".partial")
+    for whole in (target, partial):
+        if sha256 and whole.exists() and digest(whole) == sha256:
+            advance(whole.stat().st_size, whole.stat().st_size)
+            whole.replace(target)
+            return
+    for _ in range(2):
+        if urlsplit(url).scheme == "file":
+            shutil.copyfile(unquote(urlsplit(url).path), partial)
+        else:
+            _transfer(url, partial, session, advance)
+        found = digest(partial)
+        if sha256 is None or found == sha256:
+            partial.replace(target)
+            return
+        partial.unlink()
+    raise SourceFailed(f"{redacted(url)} is corrupt: its sha256 is {found}, not {sha256}, twice")
+
+
+def digest(path: Path) -> str:
+    """Hex sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def redacted(url: str) -> str:
+    """`url` without user, password and query, for messages."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _transfer(url: str, partial: Path, session: requests.Session, advance: Advance) -> None:
+    """Bring all of `url` into `partial`, over as many connections as it takes."""
+    failures = 0
+    while True:
+        before = _size(partial)
+        try:
+            _receive(url, partial, session, advance)
+            return
+        except requests.HTTPError as error:
+            status = status_of(error)
+            if status not in RETRIED_STATUS:
+                raise SourceFailed(f"{redacted(url)} answered {status}") from error
+            reason = f"answered {status}"
+        except requests.RequestException as error:
+            reason = plain(error)
+        failures = 1 if _size(partial) > before else failures + 1
+        if failures == ATTEMPTS:
+            raise SourceFailed(f"{redacted(url)}: {reason} ({ATTEMPTS} attempts)")
+        time.sleep(BACKOFF * 2 ** (failures - 1))
+
+
+def _receive(url: str, partial: Path, session: requests.Session, advance: Advance) -> None:
+    """One connection: append to `partial` what it lacks; requests' exceptions say that it broke off."""
+    have = _size(partial)
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        if have and response.status_code == 416:  # the file is no longer than what we have: begin again
+            partial.unlink()
+            raise requests.ConnectionError("the file changed while it was fetched")
+        response.raise_for_status()
+        have = _continues_at(response, have)
+        length = int(response.headers.get("Content-Length", 0))
+        total = have + length if length else 0
+        with partial.open("r+b" if have else "wb") as file:
+            file.seek(have)
+            file.truncate()
+            for piece in response.iter_content(PIECE):
+                file.write(piece)
+                have += len(piece)
+                advance(have, total)
+    if total and have != total:
+        raise requests.ConnectionError(f"ended after {have} of {total} bytes")
+
+
+def _continues_at(response: requests.Response, have: int) -> int:
+    """Where the body begins in the file: a server may ignore the Range asked for."""
+    if response.status_code != 206:
+        return 0
+    start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return have if start and int(start[1]) == have else 0
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def status_of(error: requests.HTTPError) -> int:
+    """The status that the server answered with."""
+    return error.response.status_code if error.response is not None else 0
+
+
+def plain(error: Exception) -> str:
+    """The innermost cause of a connection error, as a person would say it."""
+    cause: BaseException = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    return str(cause) or type(cause).__name__

@@ -1,0 +1,81 @@
+"""`python -m speechmlx.models.fetch NAME`: fetches a model in a process of its own and tells of it in lines of JSON.
+
+Progress lines are {"stage", "done", "total", "detail"}; the last line is {"folder"} or {"error", "message"}, and the
+status is 1 after an error. The process ends when the pipe on its standard input closes: its parent is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from speechmlx.errors import SpeechError
+from speechmlx.models import catalog, store
+from speechmlx.types import Progress
+
+QUIET = 0.1
+"""Seconds between two progress lines of one stage."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Fetch the model named on the command line; 0 when its folder is whole, 1 after an error."""
+    parser = argparse.ArgumentParser(prog="speechmlx.models.fetch", description=__doc__)
+    parser.add_argument("name", help="a model of the catalog")
+    parser.add_argument("--cache", type=Path, default=None, help="cache folder (default: as the server's)")
+    options = parser.parse_args(arguments)
+    _end_with_parent(sys.stdin.fileno())
+    try:
+        row = catalog.load().resolve(options.name)
+        found = store.fetch(row, options.cache or store.cache_folder(), _teller(sys.stdout))
+    except SpeechError as error:
+        _say(sys.stdout, {"error": error.code, "message": error.message})
+        return 1
+    _say(sys.stdout, {"folder": str(found)})
+    return 0
+
+
+def _teller(out: IO[str]) -> Callable[[Progress], None]:
+    """Writes progress lines: the first and last of a stage, and in between one every QUIET seconds."""
+    last = ("", 0.0)
+
+    def tell(progress: Progress) -> None:
+        nonlocal last
+        stage, at = last
+        now = time.monotonic()
+        if progress.stage != stage or progress.done == progress.total or now - at >= QUIET:
+            last = (progress.stage, now)
+            _say(out, dataclasses.asdict(progress))
+
+    return tell
+
+
+def _say(out: IO[str], line: dict[str, object]) -> None:
+    out.write(json.dumps(line) + "\n")
+    out.flush()
+
+
+def _end_with_parent(descriptor: int) -> None:
+    """End this process when the pipe or socket on `descriptor` closes; a terminal or a file is left alone."""
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return
+
+    def watch() -> None:
+        while os.read(descriptor, 4096):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

