@@ -33,7 +33,7 @@ def delay(stamp: bytes) -> float:
 async def to_job(jobs: int, script: str) -> list[float]:
     """Seconds from the engine to the reader of a `Job`, in a front of our own."""
     from speechmlx.config import Config
-    from speechmlx.models.catalog import catalog
+    from speechmlx.models.catalog import load as catalog
     from speechmlx.runtime.front import Runtime
     from speechmlx.types import Chunk, Speak
 

@@ -24,7 +24,7 @@ import psutil
 from report import Row, show
 
 from speechmlx.models.catalog import CATALOG
-from speechmlx.models.store import fetch
+from speechmlx.models.store import cache_folder, fetch
 
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".venv" / "peers"
@@ -75,7 +75,7 @@ def peer(as_shipped: bool = False) -> Contender:
         return [sys.executable, "-m", "speechmlx.runtime.blas", sys.executable, launcher, str(port)]
 
     def body(text: str) -> dict[str, object]:
-        folder = str(fetch(CATALOG.resolve("kokoro-82m", None)))
+        folder = str(fetch(CATALOG.resolve("kokoro-82m"), cache_folder()))
         return {"model": folder, "input": text, "voice": VOICE, "response_format": "wav", "stream": True}
 
     return Contender(PEER, command, "/v1/models", "/v1/audio/speech", body, {"PYTHONPATH": str(PEERS)})
