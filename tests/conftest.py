@@ -1,0 +1,23 @@
+"""What every test may ask for, fetched for real and kept in the cache: the folder of a model, the file of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import clips
+import pytest
+
+from speechmlx.models import catalog, store
+
+
+@pytest.fixture(scope="session")
+def model_folder() -> Callable[[str], Path]:
+    """model_folder(name) → the whole folder of a catalog row."""
+    return lambda name: store.fetch(catalog.CATALOG.resolve(name), store.cache_folder())
+
+
+@pytest.fixture(scope="session")
+def clip() -> Callable[[str], Path]:
+    """clip(name) → the file of clips.CLIPS[name]; its words are beside it there."""
+    return clips.path
