@@ -15,7 +15,7 @@ from speechmlx.conversation.voices import candidates
 from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice
 from speechmlx.runtime.front import Runtime
 from speechmlx.runtime.job import Job
-from speechmlx.text import clauses
+from speechmlx.text import finished
 from speechmlx.types import (
     Chunk,
     Event,
@@ -38,6 +38,8 @@ TOKENS_PER_SECOND = 4.0
 MIN_TOKENS = 16
 REPETITION_PENALTY = 1.15
 """Small models otherwise say one sentence again and again."""
+CLAUSE = 24
+"""Characters that are worth speaking on their own."""
 INSTRUCTIONS = (
     "You are a friendly voice assistant. Answer in one or two short sentences of plain spoken language, "
     "without lists, symbols or markup."
@@ -111,7 +113,7 @@ async def _clauses(writing: Job, max_tokens: int) -> AsyncGenerator[str, None]:
                 if isinstance(event, Usage):
                     tokens = event.tokens_out
                 elif isinstance(event, TextDelta):
-                    *done, pending = clauses(pending + event.text) or [""]
+                    done, pending = finished(pending + event.text, CLAUSE, by_clause=True)
                     for clause in done:
                         written.put_nowait(clause)
                     complete = complete or bool(done)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import binascii
 import json
+import re
 import tempfile
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
@@ -56,18 +57,11 @@ async def read_body(request: Request, limit: int, stack: AsyncExitStack) -> Body
         size += len(chunk)
         await write(file, chunk, size)
     file.seek(0)
-    if kind.startswith("application/x-www-form-urlencoded"):  # curl's type for -d and --data-binary, whatever the data
-        start = file.read(1)
-        file.seek(0)
-        if start.isalpha() and size <= IN_PLACE and b"=" in (form := file.read()):
-            return Body({**query, **_urlencoded(form)})
-        file.seek(0)
-        kind = "application/json" if start == b"{" else ""
-    if "json" in kind:
-        small = size <= IN_PLACE
-        options, upload = _json(file, stack) if small else await asyncio.to_thread(_json, file, stack)
-        return Body({**query, **options}, upload)
-    return Body(query, file if size else None)
+    parse = _parser(kind, file)
+    if parse is None:
+        return Body(query, file if size else None)
+    options, upload = parse(file, stack) if size <= IN_PLACE else await asyncio.to_thread(parse, file, stack)
+    return Body({**query, **options}, upload)
 
 
 def spool(stack: AsyncExitStack) -> BinaryIO:
@@ -83,6 +77,23 @@ async def write(file: BinaryIO, data: bytes, size: int) -> None:
         file.write(data)
     else:
         await asyncio.to_thread(file.write, data)
+
+
+Parser = Callable[[BinaryIO, AsyncExitStack], tuple[dict[str, Any], BinaryIO | None]]
+
+
+def _parser(kind: str, file: BinaryIO) -> Parser | None:
+    """How to read a body of this content type; None: it is audio."""
+    if "json" in kind:
+        return _json
+    if kind.startswith("application/x-www-form-urlencoded"):  # curl's type for -d and --data-binary, whatever the data
+        start = file.read(64)
+        file.seek(0)
+        if start.lstrip().startswith(b"{"):
+            return _json
+        if re.match(rb"[A-Za-z_][\w.%-]*=", start):
+            return _urlencoded
+    return None
 
 
 def _too_large(limit: int) -> TooLarge:
@@ -119,13 +130,12 @@ async def _multipart(
     stack.push_async_callback(form.close)
     files = [part for part in form.values() if isinstance(part, UploadFile)]
     options: dict[str, Any] = {name: part for name, part in form.items() if isinstance(part, str)}
-    if encoded := options.pop("audio_base64", None):
-        return Body({**query, **options}, await asyncio.to_thread(_from_base64, encoded, stack))
-    return Body({**query, **options}, files[0].file if files else None)
+    options, upload = await asyncio.to_thread(_split, options, stack)
+    return Body({**query, **options}, files[0].file if files else upload)
 
 
-def _urlencoded(form: bytes) -> dict[str, str]:
-    return dict(parse_qsl(form.decode("utf-8", "replace"), keep_blank_values=True))
+def _urlencoded(file: BinaryIO, stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
+    return _split(dict(parse_qsl(file.read().decode("utf-8", "replace"), keep_blank_values=True)), stack)
 
 
 def _json(file: BinaryIO, stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
@@ -136,7 +146,11 @@ def _json(file: BinaryIO, stack: AsyncExitStack) -> tuple[dict[str, Any], Binary
         raise BadRequest(f"the body is not valid JSON: {error}") from error
     if not isinstance(value, dict):
         raise BadRequest(f"the JSON body must be an object, not {type(value).__name__}")
-    options = {name: option for name, option in value.items() if option is not None}
+    return _split({name: option for name, option in value.items() if option is not None}, stack)
+
+
+def _split(options: dict[str, Any], stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
+    """Options and, out of them, the audio."""
     encoded = options.pop("audio_base64", None)
     return options, None if encoded is None else _from_base64(encoded, stack)
 

@@ -1,0 +1,113 @@
+"""Real server processes for the protocol tests: with scripted engines, with the starter models, or as a test wants."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+COMMAND = Path(sys.executable).with_name("audio-server")
+TESTS = Path(__file__).parents[1]
+START_LIMIT = 30.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """One that is up: its address, its process and where its output goes."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def client(self, timeout: float = 120.0) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
+
+    def health(self) -> dict[str, object]:
+        with self.client(5.0) as client:
+            found: dict[str, object] = client.get("/health").json()
+            return found
+
+
+Start = Callable[..., AbstractContextManager[Server]]
+
+
+@contextmanager
+def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) -> Iterator[Server]:
+    """A server until the block ends. With `scripted` it has scripted.py's rows and a cache of its own in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {**os.environ, **environment}
+    if scripted:
+        path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+        settings |= {
+            "SPEECHMLX_CATALOG": "scripted:extend",
+            "PYTHONPATH": path,
+            "SPEECHMLX_CACHE": str(folder / "cache"),
+        }
+    log = folder / "server.log"
+    with log.open("wb") as out:
+        command = [str(COMMAND), "serve", "--port", "0", "--profile", "starter", *flags]
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=settings, cwd=folder
+        )
+    try:
+        yield Server(_address(process, log), process, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Where it listens, once its engine process is up too."""
+    end = time.monotonic() + START_LIMIT
+    while time.monotonic() < end and process.poll() is None:
+        if found := re.search(r"Starting server on (http://\S+)", log.read_text()):
+            try:
+                if httpx.get(found[1] + "/health", trust_env=False).json()["engine"] == "ok":
+                    return found[1]
+            except httpx.TransportError:
+                pass
+        time.sleep(0.02)
+    raise AssertionError(f"the server did not come up:\n{log.read_text()}")
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Start:
+    """`with start_server("--flag", ..., scripted=True) as server:` for a test that harms its server."""
+    return partial(serve, tmp_path / "server")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The shared server with scripted engines; nothing may kill it or fill it."""
+    with serve(tmp_path_factory.mktemp("scripted")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory, model_folder: Callable[[str], Path]) -> Iterator[Server]:
+    """The shared server with the starter models, all fetched; recognition by the smallest of them."""
+    for name in ("whisper-tiny.en", "kokoro-82m", "deepfilternet3", "smollm2-135m-instruct"):
+        model_folder(name)
+    with serve(tmp_path_factory.mktemp("starter"), "--asr", "whisper-tiny.en", scripted=False) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    with server.client() as client:
+        yield client
