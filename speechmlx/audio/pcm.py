@@ -28,7 +28,7 @@ def from_pcm16(pcm16: bytes | bytearray | memoryview) -> Samples:
 
 
 def to_float(values: NDArray[Any]) -> Samples:
-    """Samples of any PCM type, any shape → float32; integers are scaled by their full range, uint8 is offset."""
+    """Samples of any PCM type, any shape → float32; integers are scaled by their full range, floats clipped."""
     full = 2.0 ** (values.dtype.itemsize * 8 - 1)
     out: Samples
     if values.dtype.kind == "u":
@@ -36,7 +36,7 @@ def to_float(values: NDArray[Any]) -> Samples:
     elif values.dtype.kind == "i":
         out = (values / full).astype(np.float32)
     else:
-        out = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=1.0, neginf=-1.0)
+        out = np.nan_to_num(np.clip(values, -1.0, 1.0)).astype(np.float32)
     return out
 
 

@@ -38,7 +38,7 @@ def test_an_odd_last_byte_is_dropped() -> None:
         (np.array([0, 128, 255], np.uint8), [-1.0, 0.0, 127 / 128]),
         (np.array([-32768, 16384], np.int16), [-1.0, 0.5]),
         (np.array([-(2**31), 2**30], np.int32), [-1.0, 0.5]),
-        (np.array([0.25, np.nan], np.float64), [0.25, 0.0]),
+        (np.array([0.25, np.nan, 1e300, -np.inf], np.float64), [0.25, 0.0, 1.0, -1.0]),
     ],
 )
 def test_each_pcm_type_is_scaled_by_its_full_range(values: np.ndarray, expected: list[float]) -> None:
