@@ -109,7 +109,9 @@ def _read_av(file: BinaryIO, found: Format) -> Pieces:
     try:
         container = av.open(file, mode="r", format=found.demuxer, metadata_errors="replace")
     except (av.FFmpegError, ValueError) as error:
-        raise BadAudio(f"the audio looks like {found.name} but cannot be read, it may be truncated: {_reason(error)}") from error
+        raise BadAudio(
+            f"the audio looks like {found.name} but cannot be read, it may be truncated: {_reason(error)}"
+        ) from error
     with container:
         if not container.streams.audio:
             raise BadAudio(f"the {found.name} file has no audio track")

@@ -11,7 +11,6 @@ from typing import BinaryIO
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from speechmlx.audio.encode import wav_header
 from speechmlx.protocols.http.body import spool, write
 from speechmlx.types import Chunk, Event
 
@@ -37,6 +36,8 @@ class Recording:
 
     def wav(self) -> bytes:
         """The whole as WAV. Reads the file: not for long ones on an event loop."""
+        from speechmlx.audio.encode import wav_header
+
         self.file.seek(0)
         return wav_header(self.rate, self.samples) + self.file.read()
 
@@ -58,6 +59,8 @@ class WavResponse(Response):
     media_type = "audio/wav"
 
     def __init__(self, recording: Recording, headers: Mapping[str, str] | None = None) -> None:
+        from speechmlx.audio.encode import wav_header
+
         self._header = wav_header(recording.rate, recording.samples)
         self._recording = recording
         self.status_code = 200
@@ -90,6 +93,8 @@ class WavStream(Response):
         del self.headers["content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from speechmlx.audio.encode import wav_header
+
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         start = wav_header(self._first.rate, None) + self._first.pcm16
         await send({"type": "http.response.body", "body": start, "more_body": True})
