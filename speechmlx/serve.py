@@ -26,12 +26,12 @@ MAX_MESSAGE = 128 * 1024 * 1024
 def run(config: Config, catalog: Catalog, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; `say` prints the banner. Raises BadRequest when the address cannot be bound."""
     logging.basicConfig(level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    with _listen(config) as listener:
-        runtime = Runtime(config, catalog)
-        app = create_app(config, runtime)
-        for line in banner(listener, app):
-            say(line)
-        asyncio.run(_serve(app, runtime, config, listener))
+    listener = _listen(config)
+    runtime = Runtime(config, catalog)
+    app = create_app(config, runtime)
+    for line in banner(listener, app):
+        say(line)
+    asyncio.run(_serve(app, runtime, config, listener))
 
 
 def banner(listener: socket.socket, app: Starlette) -> list[str]:
@@ -54,14 +54,21 @@ async def _serve(app: Starlette, runtime: Runtime, config: Config, listener: soc
 
     async def until_drained() -> None:
         await told.wait()
-        await runtime.drain(config.drain_timeout)
+        told.clear()
+        draining, told_again = (
+            asyncio.create_task(runtime.drain(config.drain_timeout)),
+            asyncio.create_task(told.wait()),
+        )
+        await asyncio.wait({draining, told_again}, return_when=asyncio.FIRST_COMPLETED)
+        draining.cancel()
+        told_again.cancel()
 
     await hypercorn_serve(app, _hypercorn(listener), shutdown_trigger=until_drained)
 
 
 def _hypercorn(listener: socket.socket) -> HypercornConfig:
     settings = HypercornConfig()
-    settings.bind = [f"fd://{listener.fileno()}"]
+    settings.bind = [f"fd://{listener.detach()}"]  # Hypercorn owns and closes it
     settings.websocket_max_message_size = MAX_MESSAGE
     settings.websocket_ping_interval = 20.0
     settings.graceful_timeout = 2.0

@@ -13,7 +13,7 @@ def main() -> None:
     from speechmlx.errors import SpeechError
 
     verbs = {"serve": serve.serve, "models": models.models, "pull": pull.pull, "rm": rm.rm}
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     for name, verb in verbs.items():
         app.command(name)(verb)
     arguments = sys.argv[1:]
