@@ -1,0 +1,78 @@
+"""The architecture itself: import contracts, a light front, an engine for every row, a row for every engine."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from speechmlx import engines, protocols
+from speechmlx.models.catalog import CATALOG
+from speechmlx.models.row import Model
+
+ROOT = Path(__file__).parents[2]
+SHARED = {"cpu", "weights"}
+"""Modules of engines/ that are no engine."""
+HEAVY = {"mlx", "numpy", "soundfile", "soxr", "av", "huggingface_hub", "requests", "pydantic", "prometheus_client"}
+"""What the front must not import to start: the first holds MLX, the others time."""
+
+
+def test_import_contracts_hold() -> None:
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_front_starts_light() -> None:
+    code = "import sys, speechmlx.serve; print(' '.join({name.partition('.')[0] for name in sys.modules}))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert HEAVY.isdisjoint(run.stdout.split())
+
+
+def test_every_profile_names_rows_of_the_right_kind() -> None:
+    for name in CATALOG.profiles:
+        for kind, model in CATALOG.of_profile(name).items():
+            assert CATALOG.resolve(model, kind).kind == kind
+
+
+def _present(row: Model) -> bool:
+    return find_spec(row.engine.partition(":")[0]) is not None
+
+
+@pytest.mark.parametrize("kind", CATALOG.of_profile("starter"))
+def test_the_starter_profile_has_its_engines(kind: str) -> None:
+    assert _present(CATALOG.resolve(CATALOG.of_profile("starter")[kind]))
+
+
+@pytest.mark.parametrize("engine", sorted({row.engine for row in CATALOG.rows if _present(row)}))
+def test_engine_of_a_row_can_load(engine: str) -> None:
+    module, _, function = engine.partition(":")
+    assert inspect.isgeneratorfunction(getattr(importlib.import_module(module), function))
+
+
+def test_every_engine_has_a_row() -> None:
+    found = {module.name for module in pkgutil.iter_modules(engines.__path__)} - SHARED
+    named = {row.engine.partition(":")[0].rpartition(".")[2] for row in CATALOG.rows}
+    assert found <= named
+
+
+def test_only_the_catalog_names_models() -> None:
+    """A name as a value anywhere else is the beginning of a switch on it."""
+    names = {row.name for row in CATALOG.rows}
+    for file in (ROOT / "speechmlx").rglob("*.py"):
+        values = {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
+        assert file.name == "catalog.py" or names.isdisjoint(values), file
+
+
+def test_every_protocol_has_a_conformance_test() -> None:
+    assert protocols.PROTOCOLS
+    for protocol in protocols.PROTOCOLS:
+        name = protocol.__module__.rpartition(".")[2]
+        assert list((ROOT / "tests/protocols").glob(f"test_{name}*.py")), f"no tests/protocols/test_{name}.py"
