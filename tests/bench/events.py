@@ -10,8 +10,9 @@ import json
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import numpy as np
 from report import Row
@@ -33,11 +34,11 @@ def delay(stamp: bytes) -> float:
 async def to_job(jobs: int, script: str) -> list[float]:
     """Seconds from the engine to the reader of a `Job`, in a front of our own."""
     from speechmlx.config import Config
-    from speechmlx.models.catalog import load as catalog
+    from speechmlx.models.catalog import load
     from speechmlx.runtime.front import Runtime
     from speechmlx.types import Chunk, Speak
 
-    runtime = Runtime(Config(), catalog())
+    runtime = Runtime(Config(), load())
     await runtime.start()
 
     async def read() -> list[float]:
@@ -90,16 +91,15 @@ async def to_client(port: int, jobs: int, script: str) -> list[float]:
 def rows() -> list[Row]:
     from server import OURS, running
 
-    os.environ |= {"SPEECHMLX_CATALOG": ENVIRONMENT["SPEECHMLX_CATALOG"]}
-    os.environ["PYTHONPATH"] = ENVIRONMENT["PYTHONPATH"]  # for the engine process
-    sys.path.insert(0, str(TESTS))
     result = []
-    for jobs, script in SCRIPTS.items():
-        result += _rows("reader of the job", jobs, asyncio.run(to_job(jobs, script)))
-    with running(replace(OURS, environment=ENVIRONMENT)) as (server, _):
-        asyncio.run(to_client(server.port, 1, "steps=10 stamp=1"))
+    sys.path.insert(0, str(TESTS))
+    with TemporaryDirectory() as cache, patch.dict(os.environ, ENVIRONMENT, SPEECHMLX_CACHE=cache):
         for jobs, script in SCRIPTS.items():
-            result += _rows("client's socket", jobs, asyncio.run(to_client(server.port, jobs, script)))
+            result += _rows("reader of the job", jobs, asyncio.run(to_job(jobs, script)))
+        with running(OURS) as (server, _):
+            asyncio.run(to_client(server.port, 1, "steps=10 stamp=1"))
+            for jobs, script in SCRIPTS.items():
+                result += _rows("client's socket", jobs, asyncio.run(to_client(server.port, jobs, script)))
     return result
 
 

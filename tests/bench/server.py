@@ -123,10 +123,10 @@ def running(contender: Contender) -> Iterator[tuple[Server, float]]:
     """A fresh process and the seconds it took to its first 200; ended with the block."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         environment = os.environ | contender.environment
-        process = subprocess.Popen(contender.command(port), stdout=log, stderr=log, env=environment, cwd=ROOT)
+        process = subprocess.Popen(contender.command(port), stdout=log, stderr=log, env=environment, cwd=folder)
         try:
             server = Server(contender, process, port)
             while process.poll() is None and time.perf_counter() - start < 60 and not _is_up(server):
