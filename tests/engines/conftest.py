@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from typing import Any
+
 import pytest
 
 from speechmlx.runtime import blas
+from speechmlx.types import Progress
 
 BLAS_IN = not blas.is_available() or blas.is_loaded()
 
@@ -13,3 +17,21 @@ BLAS_IN = not blas.is_available() or blas.is_loaded()
 def fast_blas() -> None:
     if not BLAS_IN:
         pytest.fail("run these as `python -m speechmlx.runtime.blas pytest ...`: mlx has its own slow BLAS here")
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Callable[[Generator[Progress, None, Any]], Any]:
+    """Runs a loader to its end and gives the engine; its progress must never go back nor over the total."""
+
+    def run(steps: Generator[Progress, None, Any]) -> Any:
+        before = -1
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as done:
+                return done.value
+            if progress.stage == "load":
+                assert before <= progress.done <= progress.total
+                before = progress.done
+
+    return run

@@ -1,0 +1,49 @@
+"""DeepFilterNet 3: speech at 48 kHz freed from noise, live or whole, with 30 ms of delay."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import mlx.core as mx
+import numpy as np
+
+from speechmlx.engines import LoadOptions
+from speechmlx.engines.deepfilternet.network import Network
+from speechmlx.engines.deepfilternet.stream import BLOCK, HOP, Enhancer
+from speechmlx.engines.weights import read_config, read_weights, settle
+from speechmlx.errors import ModelUnavailable, Unsupported
+from speechmlx.types import Enhance, Progress, Request
+
+VERSION = "DeepFilterNet3"
+
+
+def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
+    """`folder` holds config.json and model.safetensors in PyTorch's names; always float32, the network is small."""
+    version = read_config(folder).get("model_version", VERSION)
+    if version != VERSION:
+        raise ModelUnavailable(f"the folder {folder.name!r} holds {version}; this engine runs {VERSION}")
+    weights = yield from settle(read_weights(folder), mx.float32)
+    engine = Engine(weights)
+    if options.warm_up:
+        yield Progress("warm_up", 0, 1)
+        engine.warm_up()
+    return engine
+
+
+class Engine:
+    """Answers `Enhance`: PCM16 at 48 kHz, as many samples as came in."""
+
+    def __init__(self, weights: dict[str, mx.array]) -> None:
+        self.nbytes = sum(array.nbytes for array in weights.values())
+        self._network = Network(weights)
+        self._banks = weights["erb_fb"], weights["mask.erb_inv_fb"]
+
+    def open(self, request: Request) -> Enhancer:
+        if not isinstance(request, Enhance):
+            raise Unsupported(f"{VERSION} enhances speech; it cannot {type(request).__name__.lower()}")
+        return Enhancer(self._network, *self._banks)
+
+    def warm_up(self) -> None:
+        for _ in self.open(Enhance()).feed(np.zeros(BLOCK * HOP, np.float32)):
+            pass

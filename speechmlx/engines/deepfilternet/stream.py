@@ -1,0 +1,138 @@
+"""One live input through DeepFilterNet 3: frames, features, network and overlap-add, a bounded block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import mlx.core as mx
+import numpy as np
+
+from speechmlx.audio.pcm import to_pcm16
+from speechmlx.engines.deepfilternet.network import DF_BINS, DF_ORDER, ERB_BANDS, Network, Output, first_state
+from speechmlx.types import Chunk
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+RATE = 48_000
+HOP = RATE // 100
+FRAME = 2 * HOP
+BINS = FRAME // 2 + 1
+LOOKAHEAD = 2
+"""Frames after the one filtered that the network and the filter see."""
+DELAY = LOOKAHEAD + 1
+"""Hops from the last sample of a hop to its enhanced form: the look-ahead and the overlap."""
+BLOCK = 40
+"""Frames in one step: with the network's 5 recurrent layers stepped frame by frame, some 40 ms."""
+DECAY = 0.99
+"""A frame, of the running means that normalise the features."""
+FIRST_BAND_MEANS = (-60.0, -90.0)
+FIRST_BIN_MEANS = (0.001, 0.0001)
+"""Those means before the first frame, from the lowest band or bin to the highest."""
+BAND_SCALE = 40.0
+SILENCE = 1e-10
+
+
+WINDOW = np.sin(np.pi / 2 * np.sin(np.pi * (np.arange(FRAME) + 0.5) / FRAME) ** 2).astype(np.float32)
+"""The Vorbis window: its square and that of its neighbour add up to one."""
+
+
+class Enhancer:
+    """`feed`, `finish` and `close` as of engines.Stream; the output is as long as the input and in time with it."""
+
+    def __init__(self, network: Network, bank: mx.array, inverse_bank: mx.array) -> None:
+        """`bank` [BINS, ERB_BANDS] averages bins into bands, `inverse_bank` spreads bands over bins."""
+        self._network, self._bank, self._inverse_bank = network, bank, inverse_bank
+        self._window = mx.array(WINDOW)
+        self._waiting: Samples = np.zeros(0, np.float32)
+        self._received, self._sent = 0, -HOP  # the first hop out lies before the first sample
+        self._last_hop = mx.zeros(HOP)
+        self._overlap = mx.zeros((1, HOP))
+        self._band_means = mx.array(np.linspace(*FIRST_BAND_MEANS, ERB_BANDS, dtype=np.float32))
+        self._bin_means = mx.array(np.linspace(*FIRST_BIN_MEANS, DF_BINS, dtype=np.float32))
+        self._spectra = mx.zeros((DF_ORDER - 1, BINS), mx.complex64)
+        self._unseen = LOOKAHEAD
+        self._state = first_state()
+
+    def feed(self, samples: Samples) -> Iterator[Chunk | None]:
+        """Any number of samples [n] at RATE, in [-1, 1]."""
+        self._received += len(samples)
+        yield from self._process(samples)
+
+    def finish(self) -> Iterator[Chunk | None]:
+        hops = -(-self._received // HOP) + DELAY
+        yield from self._process(np.zeros(hops * HOP - self._received, np.float32))
+
+    def close(self) -> None:
+        """The arrays go with the stream."""
+
+    def _process(self, samples: Samples) -> Iterator[Chunk | None]:
+        self._waiting = np.concatenate([self._waiting, samples], dtype=np.float32)
+        while len(self._waiting) >= HOP:
+            size = HOP * min(BLOCK, len(self._waiting) // HOP)
+            block, self._waiting = self._waiting[:size], self._waiting[size:]
+            enhanced = self._enhance(mx.array(block))
+            wanted = enhanced[max(0, -self._sent) : self._received - self._sent]
+            self._sent += len(enhanced)
+            yield Chunk(to_pcm16(wanted), RATE) if len(wanted) else None
+
+    def _enhance(self, samples: mx.array) -> Samples:
+        """The next t hops of input → as many of output, LOOKAHEAD fewer in all at the start of the stream."""
+        joined = mx.concatenate([self._last_hop, samples])
+        self._last_hop = joined[-HOP:]
+        frames = mx.as_strided(joined, (len(samples) // HOP, FRAME), (HOP, 1))
+        spectra = mx.fft.rfft(frames * self._window) / FRAME
+        bands, bins = self._features(spectra)
+        unseen = min(self._unseen, len(frames))
+        self._unseen -= unseen
+        seen = len(frames) - unseen
+        spectra = mx.concatenate([self._spectra, spectra])[-(DF_ORDER - 1) - len(frames) :]
+        self._spectra = spectra[-(DF_ORDER - 1) :]
+        if not seen:
+            mx.eval(self._last_hop, self._spectra, self._band_means, self._bin_means)
+            return np.zeros(0, np.float32)
+        output, self._state = self._network(bands[unseen:], bins[unseen:], self._state)
+        hops = self._overlap_add(self._filtered(spectra[unseen:], output))
+        mx.eval(hops, self._last_hop, self._spectra, self._band_means, self._bin_means, self._overlap, self._state)
+        return np.array(hops).reshape(-1)
+
+    def _features(self, spectra: mx.array) -> tuple[mx.array, mx.array]:
+        """Band levels less their running mean [t, ERB_BANDS], low bins over theirs [t, DF_BINS, 2]."""
+        power = mx.square(mx.real(spectra)) + mx.square(mx.imag(spectra))
+        heard = mx.any(power > 0, axis=1).astype(mx.float32)
+        levels = 10 * mx.log10(power @ self._bank + SILENCE)
+        means = _running_means(levels, self._band_means, heard)
+        bands = (levels - means) / BAND_SCALE
+        self._band_means = means[-1]
+        low = spectra[:, :DF_BINS]
+        means = _running_means(mx.abs(low), self._bin_means, heard)
+        self._bin_means = means[-1]
+        low = low * mx.rsqrt(mx.maximum(means, SILENCE))
+        return bands, mx.stack([mx.real(low), mx.imag(low)], axis=-1)
+
+    def _filtered(self, spectra: mx.array, output: Output) -> mx.array:
+        """Spectra [t + DF_ORDER - 1, BINS] → [t, BINS]: low bins filtered over time, the others scaled by band."""
+        frames = len(output.gains)
+        low = mx.zeros((frames, DF_BINS), mx.complex64)
+        for i in range(DF_ORDER):
+            low = low + spectra[i : i + frames, :DF_BINS] * output.taps[..., i]
+        present = spectra[LOOKAHEAD : LOOKAHEAD + frames, DF_BINS:]
+        return mx.concatenate([low, present * (output.gains @ self._inverse_bank[:, DF_BINS:])], axis=1)
+
+    def _overlap_add(self, spectra: mx.array) -> mx.array:
+        frames = mx.fft.irfft(spectra, FRAME) * (self._window * FRAME)
+        tails = mx.concatenate([self._overlap, frames[:, HOP:]])
+        self._overlap = tails[-1:]
+        return frames[:, :HOP] + tails[:-1]
+
+
+def _running_means(values: mx.array, first: mx.array, heard: mx.array) -> mx.array:
+    """values [t, n] and the mean before them [n] → the exponential mean at each frame [t, n].
+
+    Frames not `heard` [t] leave it as it is: after digital silence (a muted microphone) it would call speech noise.
+    """
+    counts = mx.cumsum(heard)
+    ages = counts[:, None] - counts
+    mix = mx.tril(mx.power(DECAY, ages)) * (heard * (1 - DECAY))
+    return mix @ values + mx.power(DECAY, counts)[:, None] * first

@@ -1,0 +1,200 @@
+"""DeepFilterNet: it cleans speech, streaming equals whole, and the numbers are those of the original's ONNX export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mlx.core as mx
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speechmlx.audio.pcm import from_pcm16
+from speechmlx.engines import LoadOptions, Streaming, deepfilternet
+from speechmlx.engines.deepfilternet.stream import BLOCK, HOP, RATE, Enhancer
+from speechmlx.errors import ModelUnavailable, Unsupported
+from speechmlx.types import Chunk, DetectSpeech, Enhance
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+STEP = 1 / 32768
+REFERENCE = json.loads((Path(__file__).parent / "data" / "deepfilternet.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., object]) -> deepfilternet.Engine:
+    return loaded(deepfilternet.load(model_folder("deepfilternet3"), LoadOptions()))
+
+
+@pytest.fixture(scope="module")
+def speech(clip: Callable[[str], Path]) -> Samples:
+    samples, rate = soundfile.read(clip("jfk"), dtype="float32")
+    return soxr.resample(samples[: 3 * rate], rate, RATE).astype(np.float32)
+
+
+def noise(kind: str, length: int) -> Samples:
+    """Unit power. Brown rumbles like traffic from 30 Hz on, hum is mains with its overtones, surges come and go."""
+    white = np.random.default_rng(0).standard_normal(length, dtype=np.float32)
+    seconds = np.arange(length) / RATE
+    if kind == "pink":
+        spectrum = np.fft.rfft(white)
+        white = np.fft.irfft(spectrum / np.sqrt(np.arange(len(spectrum)) + 1), length)
+    elif kind == "brown":
+        spectrum = np.fft.rfft(white)
+        frequencies = np.fft.rfftfreq(length, 1 / RATE)
+        white = np.fft.irfft(np.where(frequencies < 30, 0, spectrum / np.maximum(frequencies, 1)), length)
+    elif kind == "hum":
+        white = sum(np.sin(2 * np.pi * 50 * k * seconds) / k for k in range(1, 8)) + 0.1 * white
+    elif kind == "surges":
+        white = white * (1 + np.sin(2 * np.pi * 0.7 * seconds))
+    return (white / np.sqrt(np.mean(white**2))).astype(np.float32)
+
+
+def mixed(speech: Samples, kind: str, decibels: float) -> Samples:
+    power = np.sqrt(np.mean(speech**2)) * 10 ** (-decibels / 20)
+    return speech + np.float32(power) * noise(kind, len(speech))
+
+
+def si_sdr(reference: Samples, estimate: Samples) -> float:
+    reference, estimate = reference - reference.mean(), estimate - estimate.mean()
+    target = reference * (estimate @ reference) / (reference @ reference)
+    return float(10 * np.log10(np.sum(target**2) / np.sum((estimate - target) ** 2)))
+
+
+def chunks(steps: Iterable[object]) -> Samples:
+    return from_pcm16(b"".join(step.pcm16 for step in steps if isinstance(step, Chunk)))
+
+
+def enhance(engine: deepfilternet.Engine, pieces: Iterable[Samples]) -> Samples:
+    stream = engine.open(Enhance())
+    parts = [chunks(stream.feed(piece)) for piece in pieces]
+    parts.append(chunks(stream.finish()))
+    stream.close()
+    return np.concatenate(parts)
+
+
+def cut(samples: Samples, sizes: Iterable[int]) -> Iterator[Samples]:
+    start = 0
+    for size in sizes:
+        yield samples[start : start + size]
+        start += size
+    yield samples[start:]
+
+
+@pytest.mark.parametrize("kind", ["white", "pink", "brown", "hum", "surges"])
+def test_it_takes_noise_away(engine: deepfilternet.Engine, speech: Samples, kind: str):
+    noisy = mixed(speech, kind, 5)
+    assert si_sdr(speech, enhance(engine, [noisy])) >= si_sdr(speech, noisy) + 5
+
+
+def test_it_leaves_clean_speech_alone(engine: deepfilternet.Engine, clip: Callable[[str], Path]):
+    samples, rate = soundfile.read(clip("beckett"), dtype="float32")
+    clean = soxr.resample(samples[: 3 * rate], rate, RATE).astype(np.float32)
+    assert si_sdr(clean, enhance(engine, [clean])) > 25
+
+
+def test_the_numbers_are_those_of_the_onnx_export(engine: deepfilternet.Engine, speech: Samples):
+    noisy = speech + np.float32(0.03) * np.random.default_rng(0).standard_normal(len(speech), dtype=np.float32)
+    enhanced = enhance(engine, [noisy])
+    assert np.abs(enhanced[REFERENCE["at"]] - REFERENCE["samples"]).max() < 4 * STEP
+    blocks = enhanced[: len(enhanced) // 4800 * 4800].reshape(-1, 4800)
+    assert np.abs(np.sqrt(np.mean(blocks**2, axis=1)) - REFERENCE["rms"]).max() < STEP
+
+
+@settings(deadline=None, max_examples=12)
+@given(
+    sizes=st.lists(st.integers(0, 3 * HOP) | st.integers(0, BLOCK * HOP), max_size=30), length=st.integers(0, 48_000)
+)
+def test_streaming_equals_whole(whole: tuple[deepfilternet.Engine, Samples], sizes: list[int], length: int):
+    engine, noisy = whole
+    noisy = noisy[:length]
+    streamed = enhance(engine, cut(noisy, sizes))
+    assert len(streamed) == length
+    assert np.abs(streamed - enhance(engine, [noisy])).max(initial=0) <= STEP
+
+
+@pytest.fixture(scope="module")
+def whole(engine: deepfilternet.Engine, speech: Samples) -> tuple[deepfilternet.Engine, Samples]:
+    return engine, mixed(speech, "white", 5)
+
+
+def test_interleaved_equals_alone(engine: deepfilternet.Engine, speech: Samples):
+    inputs = [mixed(speech, "white", 5)[:RATE], mixed(speech, "brown", 0)[RATE : 2 * RATE]]
+    streams = [engine.open(Enhance()) for _ in inputs]
+    parts: list[list[Samples]] = [[], []]
+    for start in range(0, RATE, 4000):
+        for stream, samples, out in zip(streams, inputs, parts, strict=True):
+            out.append(chunks(stream.feed(samples[start : start + 4000])))
+    for stream, samples, out in zip(streams, inputs, parts, strict=True):
+        out.append(chunks(stream.finish()))
+        assert np.abs(np.concatenate(out) - enhance(engine, [samples])).max() <= STEP
+
+
+def test_live_audio_comes_back_thirty_milliseconds_later(engine: deepfilternet.Engine, speech: Samples):
+    stream, sent, received = engine.open(Enhance()), 0, 0
+    for piece in cut(speech[:RATE], [HOP] * 99):
+        sent += len(piece)
+        received += len(chunks(stream.feed(piece)))
+        assert sent - received <= 3 * HOP
+
+
+def test_a_long_feed_is_cut_into_bounded_steps(engine: deepfilternet.Engine, speech: Samples):
+    sizes = [step.duration for step in engine.open(Enhance()).feed(speech) if step]
+    assert len(sizes) > 5 and max(sizes) <= BLOCK * HOP / RATE
+
+
+def test_memory_does_not_grow_with_the_stream(engine: deepfilternet.Engine, speech: Samples):
+    stream, held = engine.open(Enhance()), []
+    for _ in range(3):
+        for _ in range(4):
+            chunks(stream.feed(speech[: RATE // 2]))
+        mx.clear_cache()
+        held.append(mx.get_active_memory())
+    assert held[2] - held[0] < 10_000
+    assert len(stream._waiting) < HOP
+
+
+def test_silence_stays_silent_and_speech_after_it_is_heard(engine: deepfilternet.Engine, speech: Samples):
+    silence = np.zeros(5 * RATE, np.float32)
+    stream = engine.open(Enhance())
+    before = chunks(stream.feed(silence))
+    assert np.abs(before).max() == 0
+    after = np.concatenate([chunks(stream.feed(speech)), chunks(stream.finish())])
+    assert si_sdr(speech[:RATE], after[len(silence) - len(before) :][:RATE]) > 5
+
+
+def test_a_pure_tone_for_minutes_gives_numbers(engine: deepfilternet.Engine):
+    stream = engine.open(Enhance())
+    stream._bin_means = mx.zeros(len(stream._bin_means))  # what bins without a sound come to in float32
+    tone = 0.1 * np.sin(2 * np.pi * 15_000 * np.arange(RATE) / RATE).astype(np.float32)
+    chunks(stream.feed(tone))
+    assert not any(mx.any(mx.isnan(hidden)) for hidden in stream._state.hidden)
+
+
+def test_nothing_in_nothing_out(engine: deepfilternet.Engine):
+    assert len(enhance(engine, [])) == 0
+
+
+def test_it_is_a_streaming_engine_and_says_what_it_holds(engine: deepfilternet.Engine):
+    assert isinstance(engine, Streaming) and isinstance(engine.open(Enhance()), Enhancer)
+    assert 8e6 < engine.nbytes < 10e6
+
+
+def test_another_request_is_refused(engine: deepfilternet.Engine):
+    with pytest.raises(Unsupported, match="enhances speech"):
+        engine.open(DetectSpeech())
+
+
+def test_another_model_in_the_folder_is_refused(tmp_path: Path, loaded: Callable[..., object]):
+    with pytest.raises(ModelUnavailable, match=r"config\.json"):
+        loaded(deepfilternet.load(tmp_path, LoadOptions()))
+    (tmp_path / "config.json").write_text('{"model_version": "DeepFilterNet2"}')
+    with pytest.raises(ModelUnavailable, match="DeepFilterNet2"):
+        loaded(deepfilternet.load(tmp_path, LoadOptions()))
