@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
+import urllib3
 
 from speechmlx.models.row import SourceFailed
 
@@ -33,7 +34,7 @@ def download(url: str, target: Path, sha256: str | None, session: requests.Sessi
     """
     partial = target.with_name(target.name + ".partial")
     for whole in (target, partial):
-        if sha256 and whole.exists() and digest(whole) == sha256:
+        if sha256 and whole.is_file() and digest(whole) == sha256:
             advance(whole.stat().st_size, whole.stat().st_size)
             whole.replace(target)
             return
@@ -75,7 +76,7 @@ def _transfer(url: str, partial: Path, session: requests.Session, advance: Advan
             if status not in RETRIED_STATUS:
                 raise SourceFailed(f"{redacted(url)} answered {status}") from error
             reason = f"answered {status}"
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             reason = plain(error)
         failures = 1 if _size(partial) > before else failures + 1
         if failures == ATTEMPTS:
@@ -84,7 +85,7 @@ def _transfer(url: str, partial: Path, session: requests.Session, advance: Advan
 
 
 def _receive(url: str, partial: Path, session: requests.Session, advance: Advance) -> None:
-    """One connection: append to `partial` what it lacks; requests' exceptions say that it broke off."""
+    """One connection: append to `partial` what it lacks; exceptions of requests and urllib3 say that it broke off."""
     have = _size(partial)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
@@ -95,10 +96,8 @@ def _receive(url: str, partial: Path, session: requests.Session, advance: Advanc
         have = _continues_at(response, have)
         length = int(response.headers.get("Content-Length", 0))
         total = have + length if length else 0
-        with partial.open("r+b" if have else "wb") as file:
-            file.seek(have)
-            file.truncate()
-            for piece in response.iter_content(PIECE):
+        with partial.open("ab" if have else "wb") as file:
+            while piece := response.raw.read1(PIECE, decode_content=False):  # what is there: no byte is lost at a cut
                 file.write(piece)
                 have += len(piece)
                 advance(have, total)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from speechmlx.config import Config
+from speechmlx.errors import UnknownModel
+from speechmlx.models import catalog
+from speechmlx.models.catalog import CATALOG, Catalog, HubFiles, IndexFiles
+from speechmlx.types import Kind
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "found"),
+    [
+        ("whisper-base", Kind.ASR, "whisper-base"),
+        (" Whisper-Tiny.EN ", Kind.ASR, "whisper-tiny.en"),
+        ("kokoro", Kind.TTS, "kokoro-82m"),
+        ("cosyvoice", Kind.TTS, "cosyvoice3-0.5b"),
+        ("qwen3", Kind.TTS, "qwen3-tts-0.6b-customvoice"),
+        ("qwen3", Kind.LLM, "qwen3-4b-instruct"),
+        ("silero-vad", None, "silero-vad"),
+    ],
+)
+def test_resolve(name: str, kind: Kind | None, found: str) -> None:
+    assert CATALOG.resolve(name, kind).name == found
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "says"),
+    [
+        ("whisper-huge", Kind.ASR, "no model 'whisper-huge'; known asr models: whisper-tiny.en, whisper-base"),
+        ("kokoro-82m", Kind.ASR, "'kokoro-82m' is a tts model, not asr; asr models: whisper-tiny.en"),
+        ("kokoro", Kind.S2S, "'kokoro' is a tts model, not s2s; s2s models: none"),
+        ("", None, "no model ''"),
+    ],
+)
+def test_resolve_refuses(name: str, kind: Kind | None, says: str) -> None:
+    with pytest.raises(UnknownModel, match=says):
+        CATALOG.resolve(name, kind)
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "found"),
+    [
+        (Config(profile="starter"), Kind.ASR, "whisper-base"),
+        (Config(profile="standard"), Kind.ASR, "whisper-large-v3-turbo"),
+        (Config(profile="standard", models={"asr": "whisper-small"}), Kind.ASR, "whisper-small"),
+        (Config(profile="starter", models={"tts": "qwen3"}), Kind.TTS, "qwen3-tts-0.6b-customvoice"),
+    ],
+)
+def test_default(config: Config, kind: Kind, found: str) -> None:
+    assert CATALOG.default(kind, config).name == found
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "says"),
+    [
+        (Config(profile="starter"), Kind.S2S, "profile 'starter' has no s2s model"),
+        (Config(profile="gigantic"), Kind.ASR, "no profile 'gigantic'; known profiles: starter, standard"),
+        (Config(profile="starter", models={"asr": "kokoro"}), Kind.ASR, "is a tts model, not asr"),
+    ],
+)
+def test_default_refuses(config: Config, kind: Kind, says: str) -> None:
+    with pytest.raises(UnknownModel, match=says):
+        CATALOG.default(kind, config)
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "profile"),
+    [("darwin", "arm64", "standard"), ("darwin", "x86_64", "starter"), ("linux", "aarch64", "starter")],
+)
+def test_profile_follows_the_machine(monkeypatch: pytest.MonkeyPatch, system: str, machine: str, profile: str) -> None:
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert catalog.profile(Config()) == profile
+    assert catalog.profile(Config(profile="mine")) == "mine"
+
+
+def test_names_and_aliases_are_unambiguous() -> None:
+    names = [row.name for row in CATALOG.rows]
+    called = [(alias, row.kind) for row in CATALOG.rows for alias in row.aliases]
+    assert len(set(names)) == len(names)
+    assert len(set(called)) == len(called)
+    assert not {alias for alias, _ in called} & set(names)
+    assert all(name == name.lower() and "/" not in name for name in names)
+
+
+def test_every_conversion_is_there() -> None:
+    for source in {source for row in CATALOG.rows for source in row.sources if source.convert}:
+        module, _, function = (source.convert or "").partition(":")
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_every_file_of_the_index_is_vouched_for() -> None:
+    for row in CATALOG.rows:
+        for source in row.sources:
+            if isinstance(source, IndexFiles):
+                joined = {name for name, _ in source.joined_sha256}
+                assert all(file.sha256 or file.archive_sha256 or file.to in joined for file in source.files)
+            elif isinstance(source, HubFiles):
+                assert source.revision == "main" or len(source.revision) == 40
+
+
+def test_starter_models_need_no_hub() -> None:
+    for kind, name in CATALOG.of_profile("starter").items():
+        assert any(isinstance(source, IndexFiles) for source in CATALOG.resolve(name, kind).sources)
+
+
+def add_nothing(known: Catalog) -> Catalog:
+    return Catalog(known.rows[:1], known.profiles)
+
+
+def test_a_function_can_change_the_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert catalog.load() is CATALOG
+    monkeypatch.setenv("SPEECHMLX_CATALOG", "unit.models.test_catalog:add_nothing")
+    assert len(catalog.load().rows) == 1
+
+
+def test_importing_the_catalog_is_cheap() -> None:
+    code = "import sys, speechmlx.models.catalog, speechmlx.models.store; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "onnx", "requests", "huggingface_hub", "pypi_simple", "filelock", "mlx"} & set(loaded)

