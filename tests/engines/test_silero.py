@@ -1,0 +1,125 @@
+"""Silero: the ONNX export's probabilities, whatever the pieces the audio comes in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mlx.core as mx
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speechmlx.audio.vad import speech_spans
+from speechmlx.engines import LoadOptions, Streaming, silero
+from speechmlx.errors import ModelUnavailable, Unsupported
+from speechmlx.types import DetectSpeech, Enhance, Probability
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+REFERENCE = json.loads((Path(__file__).parent / "data" / "silero.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., object]) -> silero.Engine:
+    return loaded(silero.load(model_folder("silero-vad"), LoadOptions()))
+
+
+@pytest.fixture(scope="module")
+def speech(clip: Callable[[str], Path]) -> Samples:
+    samples, rate = soundfile.read(clip("jfk"), dtype="float32")
+    assert rate == silero.RATE
+    return samples
+
+
+def detect(engine: silero.Engine, pieces: Iterable[Samples]) -> list[Probability]:
+    stream = engine.open(DetectSpeech())
+    found = [event for piece in pieces for event in stream.feed(piece)]
+    found.extend(stream.finish())
+    stream.close()
+    return [event for event in found if event]
+
+
+def values(events: Iterable[Probability]) -> Samples:
+    return np.array([event.value for event in events], np.float32)
+
+
+def test_the_numbers_are_those_of_the_onnx_export(engine: silero.Engine, speech: Samples):
+    assert np.abs(values(detect(engine, [speech])) - REFERENCE).max() < 1e-5
+
+
+@settings(deadline=None, max_examples=10)
+@given(sizes=st.lists(st.integers(0, 3000), max_size=20), length=st.integers(0, 30_000))
+def test_streaming_equals_whole(whole: tuple[silero.Engine, Samples], sizes: list[int], length: int):
+    engine, speech = whole
+    ends = np.minimum(np.cumsum([0, *sizes]), length)
+    pieces = [speech[start:end] for start, end in zip(ends, [*ends[1:], length], strict=True)]
+    streamed, at_once = detect(engine, pieces), detect(engine, [speech[:length]])
+    assert [(e.start, e.end) for e in streamed] == [(e.start, e.end) for e in at_once]
+    assert np.abs(values(streamed) - values(at_once)).max(initial=0) < 1e-5
+
+
+@pytest.fixture(scope="module")
+def whole(engine: silero.Engine, speech: Samples) -> tuple[silero.Engine, Samples]:
+    return engine, speech
+
+
+def test_frames_follow_each_other_to_the_very_end(engine: silero.Engine, speech: Samples):
+    events = detect(engine, [speech[:5000]])
+    assert [event.start for event in events] == [i * 512 / 16000 for i in range(10)]
+    assert [event.end for event in events] == [*(event.start for event in events[1:]), 5000 / 16000]
+
+
+def test_interleaved_equals_alone(engine: silero.Engine, speech: Samples):
+    inputs = [speech[:32_000], speech[48_000:80_000]]
+    streams = [engine.open(DetectSpeech()) for _ in inputs]
+    found: list[list[Probability]] = [[], []]
+    for start in range(0, 32_000, 1000):
+        for stream, samples, events in zip(streams, inputs, found, strict=True):
+            events.extend(stream.feed(samples[start : start + 1000]))
+    for stream, samples, events in zip(streams, inputs, found, strict=True):
+        events.extend(stream.finish())
+        assert np.abs(values(events) - values(detect(engine, [samples]))).max() < 1e-5
+
+
+def test_speech_is_found_where_it_is(engine: silero.Engine, speech: Samples):
+    spans = speech_spans(detect(engine, [speech]))
+    assert [round(start, 1) for start, _ in spans] == [0.3, 3.3, 3.9, 5.4, 8.2]
+
+
+@pytest.mark.parametrize("kind", ["silence", "noise"])
+def test_there_is_no_speech_in_silence_and_noise(engine: silero.Engine, kind: str):
+    samples = np.zeros(80_000, np.float32)
+    if kind == "noise":
+        samples = 0.05 * np.random.default_rng(0).standard_normal(80_000, dtype=np.float32)
+    assert speech_spans(detect(engine, [samples])) == []
+
+
+def test_memory_does_not_grow_with_the_stream(engine: silero.Engine, speech: Samples):
+    stream, held = engine.open(DetectSpeech()), []
+    for _ in range(3):
+        list(stream.feed(speech))
+        mx.clear_cache()
+        held.append(mx.get_active_memory())
+    assert held[2] - held[0] < 10_000
+    assert len(stream._waiting) < silero.CONTEXT + silero.FRAME
+
+
+def test_it_is_a_streaming_engine_and_says_what_it_holds(engine: silero.Engine):
+    assert isinstance(engine, Streaming)
+    assert 1e6 < engine.nbytes < 1.5e6
+
+
+def test_what_it_cannot_do_is_refused(engine: silero.Engine, tmp_path: Path, loaded: Callable[..., object]):
+    with pytest.raises(Unsupported, match="detects speech"):
+        engine.open(Enhance())
+    with pytest.raises(ModelUnavailable, match=r"no \.safetensors file"):
+        loaded(silero.load(tmp_path, LoadOptions()))
+    mx.save_safetensors(str(tmp_path / "model.safetensors"), {"other": mx.zeros(1)})
+    with pytest.raises(ModelUnavailable, match="no Silero VAD"):
+        loaded(silero.load(tmp_path, LoadOptions()))
