@@ -66,6 +66,9 @@ def _bar(name: str, report: Report) -> type[Any]:
             if self.unit == "B" and str(self.desc).startswith("Reconstruct"):
                 report(int(self.n), int(self.total or 0), name)
 
+        def close(self) -> None:
+            self.disable = True  # or it would report once more when it is collected
+
     return Bar
 
 
