@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from speechmlx.models.download import plain
 from speechmlx.models.index import Report
 from speechmlx.models.row import HubFiles, SourceFailed
 
-CONNECT = 3.0
-"""Seconds a hub may take to answer at all before the next source is tried."""
+CONNECT, ANSWER = 3.0, 10.0
+"""Seconds a hub may take to be connected, and then to answer at all, before the next source is tried."""
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO)
+"""Errors that no other source would help against."""
 QUIET = 0.2
 """Seconds between two reports of progress."""
 
@@ -21,7 +24,7 @@ QUIET = 0.2
 def fetch_hub(source: HubFiles, folder: Path, report: Report) -> None:
     """Put the files of `source` into `folder`, continuing what an earlier try left there. Raises SourceFailed."""
     from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     if constants.HF_HUB_OFFLINE:
         raise SourceFailed("HF_HUB_OFFLINE is set")
@@ -37,17 +40,19 @@ def fetch_hub(source: HubFiles, folder: Path, report: Report) -> None:
         )
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise SourceFailed(f"{constants.ENDPOINT} has no {source.repo} at revision {source.revision}") from error
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the hub
-        raise SourceFailed(f"{source.repo}: {_first_line(error)}") from error
+    except Exception as error:  # the library's transports raise errors of three families, RuntimeError among them
+        if isinstance(error, OSError) and error.errno in DISK:
+            raise
+        raise SourceFailed(plain(error).strip().split("\n")[0]) from error
 
 
 @functools.cache
 def unreachable(endpoint: str) -> str | None:
     """Why `endpoint` does not answer; None when it does. Asked once in a process."""
     try:
-        requests.head(endpoint, timeout=CONNECT)
+        requests.head(endpoint, timeout=(CONNECT, ANSWER))
+    except requests.exceptions.SSLError:
+        return None  # it answers: whether to trust it is for the library, which knows other settings
     except requests.RequestException as error:
         return plain(error)
     return None
@@ -70,7 +75,3 @@ def _bar(name: str, report: Report) -> type[Any]:
             self.disable = True  # or it would report once more when it is collected
 
     return Bar
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__

