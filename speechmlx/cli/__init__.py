@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 
 def main() -> None:
@@ -12,7 +13,12 @@ def main() -> None:
     from speechmlx.cli import models, pull, rm, serve
     from speechmlx.errors import SpeechError
 
-    verbs = {"serve": serve.serve, "models": models.models, "pull": pull.pull, "rm": rm.rm}
+    verbs: dict[str, Callable[..., None]] = {
+        "serve": serve.serve,
+        "models": models.models,
+        "pull": pull.pull,
+        "rm": rm.rm,
+    }
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     for name, verb in verbs.items():
         app.command(name)(verb)

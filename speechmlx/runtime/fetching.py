@@ -23,6 +23,7 @@ async def fetch(model: Model, cache: Path, on_progress: Callable[[Progress], Non
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",  # not from the folder the server was started in
         "-m",
         "speechmlx.models.fetch",
         model.name,

@@ -73,7 +73,7 @@ class Supervisor:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "speechmlx.runtime.worker", str(theirs.fileno()), self._log_level],
+                [sys.executable, "-P", "-m", "speechmlx.runtime.worker", str(theirs.fileno()), self._log_level],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=blas.environment(os.environ),
