@@ -8,13 +8,19 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from speechmlx.config import Config
 from speechmlx.protocols import PROTOCOLS
+from speechmlx.protocols.http.named import Names
+from speechmlx.protocols.http.request_id import RequestId
 from speechmlx.runtime.front import Runtime
+
+CODES = {404: "not_found", 405: "method_not_allowed"}
+"""Of what is refused before a route is found, under /v1."""
 
 
 def create_app(config: Config, runtime: Runtime) -> Starlette:
@@ -30,8 +36,14 @@ def create_app(config: Config, runtime: Runtime) -> Starlette:
         finally:
             await runtime.close()
 
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refused})
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[Middleware(RequestId)],
+        exception_handlers={HTTPException: _refused},
+    )
     app.state.runtime = runtime
+    app.state.names = Names(runtime)
     return app
 
 
@@ -58,4 +70,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     elif error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
         message = f"{request.method} is not allowed at {request.url.path}; allowed: {allowed}"
-    return JSONResponse({"error": message}, error.status_code, error.headers)
+    if not request.url.path.startswith("/v1/"):
+        return JSONResponse({"error": message}, error.status_code, error.headers)
+    told = {"message": message, "type": "invalid_request_error", "param": None, "code": CODES.get(error.status_code)}
+    return JSONResponse({"error": told, "detail": message}, error.status_code, error.headers)

@@ -38,8 +38,12 @@ class Config:
     """Bytes of model weights; 0: 70 % of the machine's memory."""
     max_jobs: int = 64
     """Running and waiting; one more is refused as busy."""
+    max_sessions: int = 16
+    """Live conversations at once; one more is refused."""
     max_audio_bytes: int = 100 * 1024 * 1024
     max_text_bytes: int = 1024 * 1024
+    max_input_chars: int = 4096
+    """Characters of text that /v1/audio/speech takes; 0 no limit but max_text_bytes."""
     drain_timeout: float = 10.0
     """Seconds that running jobs get when the server is told to stop."""
     log_level: str = "info"

@@ -82,6 +82,8 @@ class Transcribe(Request):
     """Tried in order until a window passes the compression, log-probability and no-speech checks."""
     beam_size: int = 1
     words: bool = False
+    logprobs: bool = False
+    """Segments carry the log-probability of each token."""
     condition_on_previous_text: bool = False
     suppress_tokens: tuple[int, ...] = (-1,)
     clips: tuple[tuple[float, float], ...] = ()
@@ -239,6 +241,8 @@ class Segment:
     avg_logprob: float = 0.0
     compression_ratio: float = 0.0
     no_speech_prob: float = 0.0
+    logprobs: tuple[tuple[bytes, float], ...] = ()
+    """UTF-8 of each text token and its log-probability, where the request asked for them and the model has them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,22 @@ import numpy as np
 
 from speechmlx.engines import LoadOptions
 from speechmlx.models.row import Catalog, IndexFiles, Model
-from speechmlx.types import Chunk, Enhance, Event, Generate, Kind, Progress, Request, Speak, TextDelta, Usage
+from speechmlx.types import (
+    Chunk,
+    Enhance,
+    Event,
+    Generate,
+    Kind,
+    LanguageDetected,
+    Progress,
+    Request,
+    Segment,
+    Speak,
+    TextDelta,
+    Transcribe,
+    Usage,
+    Word,
+)
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -41,6 +56,7 @@ ROWS = (
     replace(ROW, name="scripted-broken", engine="scripted:load_broken"),
     replace(ROW, name="scripted-slow", engine="scripted:load_slow"),
     replace(ROW, name="scripted-enhance", kind=Kind.ENHANCE),
+    replace(ROW, name="scripted-asr", kind=Kind.ASR, rate=16000),
     replace(ROW, name="scripted-llm", kind=Kind.LLM, engine="scripted:load_batched"),
     replace(ROW, name="scripted-nowhere", sources=()),
 )
@@ -48,7 +64,9 @@ ROWS = (
 
 def extend(catalog: Catalog) -> Catalog:
     """The catalog with the scripted rows; named by SPEECHMLX_CATALOG."""
-    return replace(catalog, rows=catalog.rows + ROWS)
+    import talking
+
+    return replace(catalog, rows=catalog.rows + ROWS + talking.ROWS)
 
 
 def convert(files: Path, folder: Path) -> None:
@@ -96,6 +114,9 @@ class Scripted:
     nbytes = 1_000_000
 
     def run(self, request: Request) -> Iterator[Event | None]:
+        if isinstance(request, Transcribe):
+            yield from self._hear(request)
+            return
         assert isinstance(request, Speak)
         script = Script.read(request.text)
         script.note("open")
@@ -106,6 +127,17 @@ class Scripted:
             yield Usage(audio_out=script.steps * script.bytes / 2 / RATE)
         finally:
             script.note("close")
+
+    def _hear(self, request: Transcribe) -> Iterator[Event | None]:
+        """A second of speech per step; the script is the prompt."""
+        script = Script.read(request.prompt or "")
+        yield LanguageDetected(request.language or "en", 1.0 if request.language else 0.5)
+        for number in range(script.steps):
+            script.step(number)
+            words = (Word(f" part {number}.", number, number + 1.0, 0.5),) if request.words else ()
+            logprobs = ((f" part {number}.".encode(), -0.5),) if request.logprobs else ()
+            yield Segment(f" part {number}.", number, number + 1.0, 0.5, words, (number,), logprobs=logprobs)
+        yield Usage(audio_in=request.audio.duration, tokens_out=script.steps)
 
     def open(self, request: Request) -> Echo:
         assert isinstance(request, Enhance)

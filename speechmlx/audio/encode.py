@@ -1,9 +1,18 @@
-"""Audio out: the WAV header before PCM16."""
+"""Audio out: the formats there are, and the WAV header before PCM16. Imports no numpy."""
 
 from __future__ import annotations
 
 import struct
 
+MEDIA_TYPES = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/opus",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+}
+"""What `codecs.encoder` makes."""
 UNKNOWN = 0xFFFFFFFF
 """The size of what is still being made; players and decoders read to the end."""
 

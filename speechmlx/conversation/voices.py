@@ -1,4 +1,4 @@
-"""Voice presets of other speech-to-speech models, told to a synthesiser that has voices of its own."""
+"""Voice presets of other models and services, told to a synthesiser that has voices of its own."""
 
 from __future__ import annotations
 
@@ -24,10 +24,29 @@ BY_GENDER = {
 }
 """Female and male per language, for names like en_female_calm."""
 
+OPENAI = {
+    "alloy": "af_alloy",
+    "ash": "am_michael",
+    "ballad": "bm_george",
+    "cedar": "am_fenrir",
+    "coral": "af_bella",
+    "echo": "am_echo",
+    "fable": "bm_fable",
+    "marin": "af_heart",
+    "nova": "af_nova",
+    "onyx": "am_onyx",
+    "sage": "af_sarah",
+    "shimmer": "af_sky",
+    "verse": "am_puck",
+}
+"""OpenAI's voices."""
+
 
 def candidates(voice: str | None) -> tuple[str | None, ...]:
     """What to ask a synthesiser for, in order: a preset's counterpart, then the default voice; else `voice`."""
     name = (voice or "").lower()
+    if name in OPENAI:
+        return (OPENAI[name], name, None)
     if found := re.fullmatch(r"(nat[fm]|var[fm])(\d)", name):
         family = PRESETS[found[1]]
         return (family[min(int(found[2]), len(family) - 1)], None)

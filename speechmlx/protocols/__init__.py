@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from starlette.routing import BaseRoute
 
 from speechmlx.config import Config
-from speechmlx.protocols import soniqo
+from speechmlx.protocols import openai_audio, openai_realtime, soniqo
 
 Routes = Callable[[Config], Sequence[BaseRoute]]
 
-PROTOCOLS: tuple[Routes, ...] = (soniqo.routes,)
+PROTOCOLS: tuple[Routes, ...] = (soniqo.routes, openai_audio.routes, openai_realtime.routes)

@@ -1,10 +1,9 @@
-"""soniqo's audio-server routes: POST /transcribe, /speak, /respond, /enhance, GET /health and GET /v1/models."""
+"""soniqo's audio-server routes: POST /transcribe, /speak, /respond, /enhance, and GET /health."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -46,7 +45,6 @@ MAX_STEPS = 3000
 SAMPLE_RATES = (1000, 768_000)
 HEADER_LIMIT = 4096
 """Characters of X-Response-Text."""
-STARTED = int(time.time())
 
 
 def routes(config: Config) -> list[BaseRoute]:
@@ -60,7 +58,6 @@ def routes(config: Config) -> list[BaseRoute]:
     return [
         *(Route(path, Endpoint(handler, problem, limit), methods=["POST"]) for path, handler, limit in posts),
         Route("/health", health),
-        Route("/v1/models", models),
     ]
 
 
@@ -201,25 +198,6 @@ async def health(request: Request) -> Response:
             "version": __version__,
         }
     )
-
-
-async def models(request: Request) -> Response:
-    """Models that can be named"""
-    runtime: Runtime = request.app.state.runtime
-    rows = [
-        {
-            "id": row.name,
-            "object": "model",
-            "created": STARTED,
-            "owned_by": "speechmlx",
-            "kind": row.kind,
-            "languages": row.languages,
-            "licence": row.licence,
-            "aliases": row.aliases,
-        }
-        for row in runtime.catalog.rows
-    ]
-    return JSONResponse({"object": "list", "data": rows})
 
 
 # --- Audio in ----------------------------------------------------------------------------------------------------

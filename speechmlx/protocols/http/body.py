@@ -25,8 +25,18 @@ IN_PLACE = 64 * 1024
 """Bytes parsed without leaving the event loop."""
 SILENCE = 30.0
 """Seconds an upload may pause."""
+BASE64_FIELDS = ("file", "audio_base64")
+"""Options that are audio; the later name counts where both are given."""
 BASE64_SLICE = 1 << 18
 """Characters decoded at a time (a multiple of 4), so that other threads get their turn in between."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file of a form and what the client calls it."""
+
+    file: BinaryIO
+    name: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,10 @@ class Body:
 
     options: Mapping[str, Any] = field(default_factory=dict)
     upload: BinaryIO | None = None
+    form: tuple[tuple[str, str], ...] = ()
+    """Text fields of a multipart form, in order and each as often as it was sent."""
+    files: Mapping[str, Upload] = field(default_factory=dict)
+    """Files of a multipart form by field name."""
 
 
 async def read_body(request: Request, limit: int, stack: AsyncExitStack) -> Body:
@@ -128,10 +142,13 @@ async def _multipart(
     except MultiPartException as error:
         raise BadRequest(f"the multipart body cannot be read: {error.message}") from error
     stack.push_async_callback(form.close)
-    files = [part for part in form.values() if isinstance(part, UploadFile)]
-    options: dict[str, Any] = {name: part for name, part in form.items() if isinstance(part, str)}
-    options, upload = await asyncio.to_thread(_split, options, stack)
-    return Body({**query, **options}, files[0].file if files else upload)
+    parts = form.multi_items()
+    files = {name: Upload(part.file, part.filename or "") for name, part in parts if isinstance(part, UploadFile)}
+    fields = tuple((name, part) for name, part in parts if isinstance(part, str))
+    options, upload = await asyncio.to_thread(_split, dict(fields), stack)
+    if files:
+        upload = next(iter(files.values())).file
+    return Body({**query, **options}, upload, fields, files)
 
 
 def _urlencoded(file: BinaryIO, stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
@@ -151,19 +168,22 @@ def _json(file: BinaryIO, stack: AsyncExitStack) -> tuple[dict[str, Any], Binary
 
 def _split(options: dict[str, Any], stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
     """Options and, out of them, the audio."""
-    encoded = options.pop("audio_base64", None)
-    return options, None if encoded is None else _from_base64(encoded, stack)
+    upload = None
+    for name in BASE64_FIELDS:
+        if name in options:
+            upload = _from_base64(name, options.pop(name), stack)
+    return options, upload
 
 
-def _from_base64(text: Any, stack: AsyncExitStack) -> BinaryIO:
+def _from_base64(name: str, text: Any, stack: AsyncExitStack) -> BinaryIO:
     if not isinstance(text, str):
-        raise BadRequest(f"'audio_base64' must be a string, not {type(text).__name__}")
+        raise BadRequest(f"{name!r} must be a string, not {type(text).__name__}")
     file = spool(stack)
     try:
         compact = text.encode("ascii").translate(None, b" \t\r\n")
         for start in range(0, len(compact), BASE64_SLICE):
             file.write(binascii.a2b_base64(compact[start : start + BASE64_SLICE], strict_mode=True))
     except ValueError as error:
-        raise BadRequest(f"'audio_base64' is not base64: {error}") from error
+        raise BadRequest(f"{name!r} is not base64: {error}") from error
     file.seek(0)
     return file

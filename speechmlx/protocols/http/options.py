@@ -7,25 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from speechmlx.errors import BadRequest
+from speechmlx.protocols.http.languages import CODES
 
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off", "")
-
-LANGUAGES = {
-    "arabic": "ar",
-    "chinese": "zh",
-    "dutch": "nl",
-    "english": "en",
-    "french": "fr",
-    "german": "de",
-    "hindi": "hi",
-    "italian": "it",
-    "japanese": "ja",
-    "korean": "ko",
-    "portuguese": "pt",
-    "russian": "ru",
-    "spanish": "es",
-}
 
 
 def text(options: Mapping[str, Any], name: str) -> str | None:
@@ -79,4 +64,4 @@ def language(options: Mapping[str, Any]) -> str | None:
     if value is None or value.strip().lower() == "auto":
         return None
     word = value.strip().lower()
-    return LANGUAGES.get(word) or word.replace("_", "-").split("-")[0]
+    return CODES.get(word) or word.replace("_", "-").split("-")[0]

@@ -1,0 +1,150 @@
+"""PCM16 → WAV, MP3, Opus, AAC or FLAC, written as it comes with one header for the whole stream.
+
+Encoding is plain CPU work: call it in a thread, never on an event loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol, cast
+
+import numpy as np
+
+from speechmlx.audio.encode import wav_header
+from speechmlx.audio.pcm import from_pcm16, to_pcm16
+from speechmlx.audio.resample import Resampler
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import OutputContainer
+
+
+class Encoder(Protocol):
+    """One stream. Joined, what it gives is a whole file."""
+
+    def push(self, pcm16: bytes) -> bytes:
+        """The next mono PCM16 → the bytes that can be sent now; empty while a frame fills."""
+
+    def finish(self) -> bytes:
+        """The rest; the encoder is spent afterwards."""
+
+
+@dataclass(frozen=True)
+class Codec:
+    """ffmpeg's `muxer` and `codec`, the sample `rates` the codec takes (() is any) and bits a second."""
+
+    muxer: str
+    codec: str
+    rates: tuple[int, ...] = ()
+    bits: int | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+
+PCM_RATE = 24000
+"""Hz of headerless PCM, which a listener cannot ask."""
+CODECS = {
+    "mp3": Codec(
+        "mp3", "libmp3lame", (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000), 64_000,
+        (("write_xing", "0"), ("id3v2_version", "0")),
+    ),
+    "opus": Codec("ogg", "libopus", (8000, 12000, 16000, 24000, 48000), 48_000, (("page_duration", "100000"),)),
+    "aac": Codec("adts", "aac", (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000), 64_000),
+    "flac": Codec("flac", "flac"),
+}  # fmt: skip
+
+
+def encoder(format: str, rate: int) -> Encoder:
+    """An encoder of mono PCM16 at `rate` Hz to one of encode.MEDIA_TYPES."""
+    if format == "wav":
+        return _Wav(rate)
+    if format == "pcm":
+        return _Pcm(rate)
+    return _Coded(CODECS[format], rate)
+
+
+class _Wav:
+    """WAV of unknown length."""
+
+    def __init__(self, rate: int) -> None:
+        self._header = wav_header(rate, None)
+
+    def push(self, pcm16: bytes) -> bytes:
+        header, self._header = self._header, b""
+        return header + pcm16
+
+    def finish(self) -> bytes:
+        return self.push(b"")
+
+
+class _Pcm:
+    """PCM16 at PCM_RATE."""
+
+    def __init__(self, rate: int) -> None:
+        self._resampler = Resampler(rate, PCM_RATE)
+        self._same = rate == PCM_RATE
+
+    def push(self, pcm16: bytes) -> bytes:
+        return pcm16 if self._same else to_pcm16(self._resampler.push(from_pcm16(pcm16)))
+
+    def finish(self) -> bytes:
+        return b"" if self._same else to_pcm16(self._resampler.flush())
+
+
+class _Coded:
+    """A compressed format, by ffmpeg. A rate the codec does not take is converted to the next one it does."""
+
+    def __init__(self, codec: Codec, rate: int) -> None:
+        import av
+
+        target = rate
+        if codec.rates:
+            target = min((known for known in codec.rates if known >= rate), default=codec.rates[-1])
+        self._rate = target
+        self._resampler = Resampler(rate, target)
+        self._out = _Sink()
+        self._container: OutputContainer = av.open(
+            self._out, "w", format=codec.muxer, options={"flush_packets": "1", **dict(codec.options)}
+        )
+        self._stream = cast("AudioStream", self._container.add_stream(codec.codec, rate=target, layout="mono"))
+        if codec.bits is not None:
+            self._stream.bit_rate = codec.bits
+        self._count = 0
+
+    def push(self, pcm16: bytes) -> bytes:
+        self._encode(to_pcm16(self._resampler.push(from_pcm16(pcm16))))
+        return self._out.take()
+
+    def finish(self) -> bytes:
+        self._encode(to_pcm16(self._resampler.flush()))
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+        return self._out.take()
+
+    def _encode(self, pcm16: bytes) -> None:
+        import av
+
+        if not pcm16:
+            return
+        frame = av.AudioFrame.from_ndarray(np.frombuffer(pcm16, "<i2").reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = self._rate
+        frame.time_base = Fraction(1, self._rate)
+        frame.pts = self._count
+        self._count += frame.samples
+        self._container.mux(self._stream.encode(frame))
+
+
+class _Sink:
+    """A file that cannot seek: muxers then write no header they would have to come back to."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self._data += data
+        return len(data)
+
+    def take(self) -> bytes:
+        data = bytes(self._data)
+        self._data.clear()
+        return data

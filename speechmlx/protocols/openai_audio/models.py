@@ -1,0 +1,78 @@
+"""GET /v1/models, /v1/models/{id} and /v1/audio/voices: OpenAI's fields, and those that Xinference's client reads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from speechmlx.conversation.voices import OPENAI
+from speechmlx.models import store
+from speechmlx.models.row import Model
+from speechmlx.models.voices import voices as voices_in
+from speechmlx.protocols.http import options
+from speechmlx.protocols.http.endpoint import Call
+from speechmlx.protocols.http.named import Names
+from speechmlx.runtime.front import ModelStatus
+from speechmlx.types import Kind
+
+STARTED = int(time.time())
+ABILITIES = {Kind.ASR: ["audio2text"], Kind.TTS: ["text2audio"], Kind.LLM: ["generate", "chat"]}
+
+
+async def models(call: Call) -> Response:
+    """Models that can be named, and what they are doing"""
+    names: Names = call.request.app.state.names
+    states = {model.name: model for model in names.runtime.status().models}
+    rows = [described(row.name, row, states.get(row.name)) for row in names.runtime.catalog.rows]
+    for launch in names.launched.values():
+        if launch.uid not in names.runtime.catalog.names():
+            row = names.stands_for(launch.uid)
+            rows.append(described(launch.uid, row, states.get(row.name)))
+    return JSONResponse({"object": "list", "data": rows})
+
+
+async def model(call: Call) -> Response:
+    """One model"""
+    names: Names = call.request.app.state.names
+    name = call.request.path_params["model"]
+    row = names.stands_for(name)
+    states = {model.name: model for model in names.runtime.status().models}
+    return JSONResponse(described(name, row, states.get(row.name)))
+
+
+async def voices(call: Call) -> Response:
+    """Voices that a model speaks with"""
+    names: Names = call.request.app.state.names
+    row, _ = names.resolve(options.text(call.body.options, "model"), Kind.TTS)
+    folder = await asyncio.to_thread(store.folder, row, store.cache_folder(call.runtime.config))
+    own = await asyncio.to_thread(voices_in, folder) if folder is not None else ()
+    found = [{"id": name, "name": name, "model": row.name} for name in (*own, *(set(OPENAI) - set(own)))]
+    return JSONResponse({"object": "list", "model": row.name, "voices": found})
+
+
+def described(id: str, row: Model, state: ModelStatus | None) -> dict[str, Any]:
+    """A model under the name `id`; `state` is None for one that is not in memory."""
+    return {
+        "id": id,
+        "object": "model",
+        "created": STARTED,
+        "owned_by": "speechmlx",
+        "kind": row.kind,
+        "languages": row.languages,
+        "licence": row.licence,
+        "aliases": row.aliases,
+        "state": state.state if state else "cold",
+        "pinned": bool(state and state.pinned),
+        "model_type": "LLM" if row.kind is Kind.LLM else "audio",
+        "model_name": row.name,
+        "model_family": row.engine.partition(":")[0].rpartition(".")[2],
+        "model_lang": row.languages,
+        "model_ability": ABILITIES.get(row.kind, [row.kind]),
+        "model_revision": None,
+        "address": None,
+        "accelerators": [],
+        "replica": 1,
+    }

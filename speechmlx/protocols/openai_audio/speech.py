@@ -1,0 +1,165 @@
+"""POST /v1/audio/speech, with the fields that Xinference's client adds."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from starlette.responses import Response
+
+from speechmlx.audio.encode import MEDIA_TYPES
+from speechmlx.conversation.voices import candidates
+from speechmlx.errors import BadRequest, TooLarge, UnknownVoice
+from speechmlx.protocols.http import options
+from speechmlx.protocols.http.body import Body
+from speechmlx.protocols.http.endpoint import Call
+from speechmlx.protocols.http.flow import Flow, server_sent
+from speechmlx.protocols.http.named import Names
+from speechmlx.runtime.job import Job
+from speechmlx.types import Chunk, Kind, Speak, Usage
+
+SPEED = (0.25, 4.0)
+FIELDS: dict[str, str] = {"instruct": "instructions", "speaker": "voice", "reference_text": "prompt_text"}
+"""Other names of fields."""
+KNOWN = ("language", "voice", "speed", "instructions")
+"""Settings that may come in `kwargs` and are fields of the request itself; the rest is handed to the engine."""
+PROMPTS = ("prompt_speech", "prompt_latent")
+"""Files that an engine may imitate."""
+
+
+async def speech(call: Call) -> Response:
+    """Speak a text as OpenAI's API does (JSON: input, model, voice, response_format, speed, stream_format)"""
+    given = {FIELDS.get(name, name): value for name, value in call.body.options.items()}
+    extras = read_extras(given)
+    given = {**{name: value for name, value in extras.items() if name in KNOWN}, **given}
+    names: Names = call.request.app.state.names
+    model, language = names.resolve(options.text(given, "model"), Kind.TTS)
+    format = options.choice(given, "response_format", tuple(MEDIA_TYPES))
+    as_events = options.choice(given, "stream_format", ("audio", "sse")) == "sse"
+    options.flag(given, "stream")  # Xinference's: sound is always sent as it is made
+    request = Speak(
+        model=model.name,
+        text=read_input(given, call.runtime.config.max_input_chars),
+        language=options.language(given) or language,
+        speed=options.number(given, "speed", 1.0, *SPEED),
+        instructions=options.text(given, "instructions"),
+        options={
+            **{name: value for name, value in extras.items() if name not in KNOWN},
+            **await _prompts(call.body, model.rate),
+        },
+    )
+    job, first = await _begun(call, request, read_voice(given), model.rate)
+    if as_events:
+        return server_sent(await call.stack.enter_async_context(aclosing(_messages(first, job, format))))
+    pieces = await call.stack.enter_async_context(aclosing(_encoded(first, job, format)))
+    return Flow(pieces, MEDIA_TYPES[format])
+
+
+# --- What is asked -----------------------------------------------------------------------------------------------
+
+
+def read_input(given: Mapping[str, Any], limit: int) -> str:
+    """The text. Raises BadRequest where there is none, TooLarge over `limit` characters (0: no limit)."""
+    text = (options.text(given, "input") or "").strip()
+    if not text:
+        raise BadRequest("missing 'input': the text to speak")
+    if limit and len(text) > limit:
+        raise TooLarge(f"'input' has {len(text)} characters; the limit is {limit} (max_input_chars)")
+    return text
+
+
+def read_voice(given: Mapping[str, Any]) -> str | None:
+    """A voice's name, also from {"id": name}; empty is the model's default."""
+    voice = given.get("voice")
+    if isinstance(voice, dict):
+        return options.text(voice, "id")
+    return options.text(given, "voice")
+
+
+def read_extras(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Xinference's `kwargs`, a JSON object or the text of one. Raises BadRequest."""
+    value = given.get("kwargs") or {}
+    try:
+        settings = json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        settings = None
+    if not isinstance(settings, dict):
+        raise BadRequest(f"'kwargs' must be a JSON object, not {value!r:.80}")
+    return {FIELDS.get(str(key), str(key)): setting for key, setting in settings.items() if setting is not None}
+
+
+async def _prompts(body: Body, rate: int) -> dict[str, Any]:
+    """Files to imitate: speech as Audio at the model's rate, anything else as its bytes."""
+    found: dict[str, Any] = {}
+    for name in PROMPTS:
+        if name in body.files:
+            file = body.files[name].file
+
+            def work(name: str = name, file: Any = file) -> Any:
+                from speechmlx.audio.decode import decode
+
+                return decode(file, rate) if name == "prompt_speech" else file.read()
+
+            found[name] = await asyncio.to_thread(work)
+    return found
+
+
+# --- The answer --------------------------------------------------------------------------------------------------
+
+
+async def _begun(call: Call, request: Speak, voice: str | None, rate: int) -> tuple[Job, Chunk]:
+    """The job and its first Chunk, so that what fails before it has its own status.
+
+    The first of the wanted voices that the model has is taken.
+    """
+    *others, last = candidates(voice)
+    for wanted in (*others, last):
+        job = await call.stack.enter_async_context(call.runtime.submit(replace(request, voice=wanted)))
+        try:
+            async for event in job:
+                if isinstance(event, Chunk):
+                    return job, event
+            return job, Chunk(b"", rate)
+        except UnknownVoice:
+            if wanted == last:
+                raise
+    raise AssertionError("the last voice is taken or refused")
+
+
+async def _encoded(
+    first: Chunk, rest: AsyncIterator[Any], format: str, usage: list[Usage] | None = None
+) -> AsyncGenerator[bytes, None]:
+    """The sound in `format`, a piece per Chunk; a Usage among `rest` is added to `usage`."""
+
+    def begin() -> Any:
+        from speechmlx.audio.codecs import encoder
+
+        made = encoder(format, first.rate)
+        return made, made.push(first.pcm16)
+
+    made, piece = await asyncio.to_thread(begin)
+    yield piece
+    async for event in rest:
+        if isinstance(event, Chunk):
+            yield await asyncio.to_thread(made.push, event.pcm16)
+        elif isinstance(event, Usage) and usage is not None:
+            usage.append(event)
+    yield await asyncio.to_thread(made.finish)
+
+
+async def _messages(first: Chunk, rest: AsyncIterator[Any], format: str) -> AsyncGenerator[dict[str, Any], None]:
+    """speech.audio.delta for each piece, then speech.audio.done."""
+    told: list[Usage] = []
+    async with aclosing(_encoded(first, rest, format, told)) as pieces:
+        async for piece in pieces:
+            if piece:
+                yield {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()}
+    usage = told[-1] if told else Usage()
+    total = usage.tokens_in + usage.tokens_out
+    counted = {"input_tokens": usage.tokens_in, "output_tokens": usage.tokens_out, "total_tokens": total}
+    yield {"type": "speech.audio.done", "usage": counted}

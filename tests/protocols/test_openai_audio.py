@@ -1,0 +1,362 @@
+"""OpenAI's audio API with OpenAI's own client: its words on the starter models, the rest on scripted ones."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import httpx
+import numpy as np
+import openai
+import pytest
+from clips import CLIPS
+from heard import errors
+from openai.types.audio import TranscriptionVerbose
+from pydantic import TypeAdapter
+
+from speechmlx.audio.encode import MEDIA_TYPES, wav_header
+from speechmlx.audio.pcm import to_pcm16
+
+pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+
+TEXT = "The quick brown fox jumps over the lazy dog. She sells sea shells by the sea shore."
+TONE = to_pcm16((0.5 * np.sin(np.arange(48000) / 10)).astype(np.float32))
+WAV = wav_header(16000, 48000) + TONE
+FORMATS = tuple(MEDIA_TYPES)
+
+
+@pytest.fixture
+def talk(starter: Any) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key="any", base_url=f"{starter.url}/v1", max_retries=0, timeout=300) as client:
+        yield client
+
+
+@pytest.fixture
+def scripted(server: Any) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key="any", base_url=f"{server.url}/v1", max_retries=0, timeout=60) as client:
+        yield client
+
+
+def hear(client: openai.OpenAI, script: str = "steps=2", **options: Any) -> Any:
+    return client.audio.transcriptions.create(model="scripted-asr", file=("a.wav", WAV), prompt=script, **options)
+
+
+def opened(data: bytes) -> tuple[str, str, float]:
+    """Container, codec and seconds, as ffmpeg sees them."""
+    with av.open(io.BytesIO(data)) as container:
+        stream = container.streams.audio[0]
+        seconds = sum(frame.samples for frame in container.decode(stream)) / stream.rate
+        return container.format.name, stream.codec_context.codec.canonical_name, seconds
+
+
+# --- Real words --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def spoken(starter: Any) -> dict[str, bytes]:
+    """TEXT in every format."""
+    found = {}
+    with openai.OpenAI(api_key="any", base_url=f"{starter.url}/v1", max_retries=0, timeout=300) as client:
+        for format in FORMATS:
+            answer = client.audio.speech.create(model="tts-1", voice="alloy", input=TEXT, response_format=format)  # type: ignore[arg-type]
+            assert answer.response.headers["content-type"] == MEDIA_TYPES[format]
+            found[format] = answer.content
+    return found
+
+
+CONTAINERS = {
+    "mp3": ("mp3", "mp3"),
+    "opus": ("ogg", "opus"),
+    "aac": ("aac", "aac"),
+    "flac": ("flac", "flac"),
+    "wav": ("wav", "pcm_s16le"),
+}
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_is_what_it_says_and_its_words_are_heard(
+    talk: openai.OpenAI, spoken: dict[str, bytes], format: str
+) -> None:
+    data = spoken[format]
+    if format == "pcm":
+        data = wav_header(24000, len(data) // 2) + data
+    else:
+        container, codec, _ = opened(data)
+        assert (container, codec) == CONTAINERS[format]
+    assert opened(data)[2] == pytest.approx(len(spoken["pcm"]) / 48000, abs=0.15)
+    heard = talk.audio.transcriptions.create(model="whisper-1", file=("speech.bin", data))
+    assert errors(TEXT, heard.text) == 0
+
+
+def test_jfk_in_every_response_format(talk: openai.OpenAI, clip: Callable[[str], Path]) -> None:
+    recording, words = clip("jfk"), CLIPS["jfk"].words
+    say = talk.audio.transcriptions.create
+    assert errors(words, say(model="whisper-1", file=recording).text) == 0
+    assert errors(words, say(model="whisper-1", file=recording, response_format="text")) == 0
+    srt = say(model="whisper-1", file=recording, response_format="srt")
+    assert srt.startswith("1\n00:00:00,000 --> 00:00:")
+    vtt = say(model="whisper-1", file=recording, response_format="vtt")
+    assert vtt.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:")
+    verbose = say(
+        model="whisper-1", file=recording, response_format="verbose_json", timestamp_granularities=["word", "segment"]
+    )
+    TypeAdapter(TranscriptionVerbose).validate_python(verbose.model_dump(), strict=True)
+    assert (verbose.duration, verbose.language) == (11.0, "english")
+    assert errors(words, " ".join(segment.text for segment in verbose.segments or ())) == 0
+    assert errors(words, " ".join(word.word for word in verbose.words or ())) == 0
+    starts = [word.start for word in verbose.words or ()]
+    assert starts == sorted(starts) and 9 < starts[-1] < 11
+
+
+async def test_the_async_client_streams_the_words(starter: Any, clip: Callable[[str], Path]) -> None:
+    async with openai.AsyncOpenAI(api_key="any", base_url=f"{starter.url}/v1", max_retries=0, timeout=300) as client:
+        stream = await client.audio.transcriptions.create(
+            model="gpt-4o-transcribe", file=clip("jfk"), stream=True, include=["logprobs"]
+        )
+        events = [event async for event in stream]
+    deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
+    done = events[-1]
+    assert done.type == "transcript.text.done"
+    assert "".join(deltas) == done.text and errors(CLIPS["jfk"].words, done.text) == 0
+    assert done.logprobs and all(-20 < one.logprob <= 0 for one in done.logprobs)
+    assert b"".join(bytes(one.bytes) for one in done.logprobs).decode().strip() == done.text
+    assert done.usage.output_tokens > 20
+
+
+def test_an_english_model_says_that_it_cannot_translate(talk: openai.OpenAI, clip: Callable[[str], Path]) -> None:
+    with pytest.raises(openai.BadRequestError, match="English only"):
+        talk.audio.translations.create(model="whisper-tiny.en", file=clip("jfk"))
+
+
+# --- Hearing -----------------------------------------------------------------------------------------------------
+
+
+def test_deltas_come_while_decoding_goes_on(scripted: openai.OpenAI) -> None:
+    began = time.monotonic()
+    times, said = [], ""
+    for event in hear(scripted, "steps=5 work=0.2", stream=True):
+        if event.type == "transcript.text.delta":
+            times.append(time.monotonic() - began)
+            said += event.delta
+    assert said == event.text == "part 0. part 1. part 2. part 3. part 4."
+    assert times[-1] - times[0] > 0.6
+
+
+def test_segments_are_streamed_when_asked_for(scripted: openai.OpenAI) -> None:
+    events = list(hear(scripted, stream=True, timestamp_granularities=["segment"]))
+    segments = [event for event in events if event.type == "transcript.text.segment"]
+    assert [(one.id, one.start, one.end, one.text) for one in segments] == [
+        ("seg_0", 0, 1, " part 0."),
+        ("seg_1", 1, 2, " part 1."),
+    ]
+    assert [event.segment_id for event in events if event.type == "transcript.text.delta"] == ["seg_0", "seg_1"]
+
+
+@pytest.mark.parametrize("brackets", ["", "[]"])
+def test_lists_are_read_in_both_spellings(server: Any, brackets: str) -> None:
+    fields = [("model", "scripted-asr"), ("response_format", "verbose_json"), ("prompt", "steps=2")]
+    fields += [(f"timestamp_granularities{brackets}", value) for value in ("word", "segment")]
+    form = {"data": {}, "files": [*((name, (None, value)) for name, value in fields), ("file", ("a.wav", WAV))]}
+    with server.client() as client:
+        answer = client.post("/v1/audio/transcriptions", **form).json()
+    assert [word["word"] for word in answer["words"]] == ["part 0.", "part 1."]
+    assert len(answer["segments"]) == 2
+
+
+def test_words_only_when_asked_for(scripted: openai.OpenAI) -> None:
+    assert hear(scripted, response_format="verbose_json").words is None
+    only = hear(scripted, response_format="verbose_json", timestamp_granularities=["word"])
+    assert only.segments is None and len(only.words) == 2
+
+
+def test_usage_languages_and_logprobs(scripted: openai.OpenAI) -> None:
+    answer = hear(scripted, include=["logprobs"])
+    assert (answer.usage.type, answer.usage.seconds) == ("duration", 3.0)
+    assert [language.code for language in answer.languages] == ["en"]
+    assert [(one.token, bytes(map(int, one.bytes)), one.logprob) for one in answer.logprobs] == [
+        (" part 0.", b" part 0.", -0.5),
+        (" part 1.", b" part 1.", -0.5),
+    ]
+    assert hear(scripted).logprobs is None
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    ["auto", {"type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 200}],
+)
+def test_chunking_strategy_is_taken(scripted: openai.OpenAI, strategy: Any) -> None:
+    assert hear(scripted, chunking_strategy=strategy).text == "part 0. part 1."
+
+
+def test_everything_else_the_sdk_sends(scripted: openai.OpenAI) -> None:
+    answer = hear(scripted, language="en-US", temperature=0.3, languages=["en", "fr"], keywords=["part"])
+    assert answer.text == "part 0. part 1."
+
+
+def test_a_recording_in_json_as_base64(server: Any) -> None:
+    body = {"model": "scripted-asr", "file": base64.b64encode(WAV).decode(), "prompt": "steps=1"}
+    with server.client() as client:
+        assert client.post("/v1/audio/transcriptions", json=body).json()["text"] == "part 0."
+
+
+def test_translations_are_in_english(scripted: openai.OpenAI) -> None:
+    say = scripted.audio.translations.create
+    answer = say(model="scripted-asr", file=("a.wav", WAV), prompt="steps=1", response_format="verbose_json")
+    assert (answer.language, answer.text) == ("english", "part 0.")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"response_format": "yaml"}, "response_format' must be one of json"),
+        ({"response_format": "diarized_json"}, "diarization model"),
+        ({"extra_body": {"known_speaker_names": ["Ada"]}}, "diarization model"),
+        ({"timestamp_granularities": ["letter"]}, "must be among word, segment"),
+        ({"include": ["wishes"]}, "must be among logprobs"),
+        ({"temperature": 3}, "'temperature' must be a number from 0 to 1"),
+        ({"chunking_strategy": "now"}, "chunking_strategy"),
+        ({"chunking_strategy": {"type": "server_vad", "threshold": 7}}, "'threshold' must be a number from 0 to 1"),
+        ({"stream": True, "response_format": "srt"}, "stream=true goes with"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_named(scripted: openai.OpenAI, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(openai.BadRequestError, match=says) as refused:
+        hear(scripted, **options)
+    assert refused.value.type == "invalid_request_error" and refused.value.code
+
+
+# --- Speaking ----------------------------------------------------------------------------------------------------
+
+
+def test_speech_streams_while_it_is_made(scripted: openai.OpenAI) -> None:
+    began = time.monotonic()
+    with scripted.audio.speech.with_streaming_response.create(
+        model="scripted", voice="", input="steps=5 work=0.2 bytes=4800", response_format="pcm"
+    ) as response:
+        pieces = [(time.monotonic() - began, piece) for piece in response.iter_bytes()]
+    assert sum(len(piece) for _, piece in pieces) == 5 * 4800
+    assert pieces[-1][0] - pieces[0][0] > 0.6
+
+
+def test_a_wav_stream_has_one_header(scripted: openai.OpenAI) -> None:
+    answer = scripted.audio.speech.create(
+        model="scripted", voice="nova", input="steps=3 bytes=4800", response_format="wav"
+    ).content
+    assert answer.count(b"RIFF") == 1 and len(answer) == 44 + 3 * 4800
+
+
+def test_server_sent_speech(server: Any) -> None:
+    body = {"model": "scripted", "input": "steps=3 bytes=4800", "response_format": "pcm", "stream_format": "sse"}
+    with server.client() as client:
+        answer = client.post("/v1/audio/speech", json=body)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = [json.loads(line.removeprefix("data: ")) for line in answer.text.split("\n\n") if line]
+    sound = b"".join(base64.b64decode(one["audio"]) for one in events if one["type"] == "speech.audio.delta")
+    assert len(sound) == 3 * 4800
+    assert events[-1] == {
+        "type": "speech.audio.done",
+        "usage": {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0},
+    }
+
+
+def test_long_text_is_refused_over_the_limit_and_spoken_below_it(scripted: openai.OpenAI) -> None:
+    say = scripted.audio.speech.create
+    text = "steps=1 " + "word " * 800
+    assert len(say(model="scripted", voice="", input=text, response_format="wav").content) == 44 + 4800
+    with pytest.raises(openai.APIStatusError, match="the limit is 4096") as refused:
+        say(model="scripted", voice="", input=text + "word " * 200)
+    assert refused.value.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"input": " "}, "missing 'input'"),
+        ({"response_format": "midi"}, "must be one of mp3, opus, aac, flac, wav, pcm"),
+        ({"speed": 9}, "'speed' must be a number from 0.25 to 4"),
+        ({"stream_format": "carrier pigeon"}, "must be one of audio, sse"),
+        ({"voice": 3}, "'voice' must be a string"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_said_is_named(server: Any, change: dict[str, Any], says: str) -> None:
+    with server.client() as client:
+        answer = client.post("/v1/audio/speech", json={"model": "scripted", "input": "steps=1", **change})
+    assert answer.status_code == 400
+    assert says in answer.json()["error"]["message"] and answer.json()["detail"] == answer.json()["error"]["message"]
+
+
+def test_openais_voices_and_ids_and_the_models_own(talk: openai.OpenAI, starter: Any) -> None:
+    with starter.client() as client:
+        listed = [voice["id"] for voice in client.get("/v1/audio/voices").json()["voices"]]
+    assert {"af_heart", "alloy", "verse", "bm_george"} <= set(listed) and len(listed) == len(set(listed)) == 54 + 13
+    said = [
+        talk.audio.speech.create(model="tts-1-hd", voice=voice, input="Yes.", response_format="pcm").content
+        for voice in ("alloy", "af_alloy", {"id": "af_alloy"})
+    ]
+    assert said[0] == said[1] == said[2] and len(said[0]) > 10_000
+    with pytest.raises(openai.BadRequestError, match="af_heart") as refused:
+        talk.audio.speech.create(model="tts-1", voice="nobody", input="Yes.")
+    assert (refused.value.param, refused.value.code) == ("voice", "invalid_voice")
+
+
+# --- Models and errors -------------------------------------------------------------------------------------------
+
+
+def test_models_are_listed_and_retrieved(scripted: openai.OpenAI) -> None:
+    listed = {model.id: model for model in scripted.models.list()}
+    assert {"whisper-base", "kokoro-82m", "scripted"} <= listed.keys()
+    assert scripted.models.retrieve("whisper-base").owned_by == "speechmlx"
+    assert scripted.models.retrieve("whisper-1").id == "whisper-1"
+    with pytest.raises(openai.NotFoundError) as missing:
+        scripted.models.retrieve("gpt-9")
+    assert missing.value.code == "model_not_found"
+
+
+def test_openais_names_stand_for_the_defaults_and_others_are_404(scripted: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="scripted-asr") as missing:
+        scripted.audio.transcriptions.create(model="whisper-9", file=("a.wav", WAV))
+    assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
+    with pytest.raises(openai.NotFoundError):
+        scripted.audio.speech.create(model="tts-9", voice="alloy", input="Yes.")
+
+
+def test_errors_have_an_id_and_say_what_is_wrong(scripted: openai.OpenAI) -> None:
+    with pytest.raises(openai.APIStatusError, match="plain text; allowed: WAV") as refused:
+        scripted.audio.transcriptions.create(model="scripted-asr", file=("a.wav", b"this is no recording at all"))
+    assert refused.value.status_code == 415 and refused.value.code == "invalid_audio"
+    assert refused.value.request_id and refused.value.request_id.startswith("req_")
+    with pytest.raises(openai.NotFoundError, match="nothing at /v1/chat/completions"):
+        scripted.chat.completions.create(model="x", messages=[])
+
+
+def test_a_failing_engine_is_a_status_before_the_first_word_and_a_broken_body_after(scripted: openai.OpenAI) -> None:
+    with pytest.raises(openai.InternalServerError, match="scripted to fail") as failed:
+        scripted.audio.speech.create(model="scripted", voice="", input="fail=0")
+    assert failed.value.status_code == 500
+    with pytest.raises((httpx.RemoteProtocolError, openai.APIConnectionError)):
+        _ = scripted.audio.speech.create(model="scripted", voice="", input="fail=2", response_format="pcm").content
+    with pytest.raises(openai.InternalServerError, match="scripted to fail"):
+        hear(scripted, "fail=0", stream=True)
+    with pytest.raises(openai.APIError, match="scripted to fail"):
+        list(hear(scripted, "fail=1", stream=True))
+
+
+def test_client_gone_ends_the_job(server: Any, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    body = {"model": "scripted", "input": f"steps=1000 work=0.02 trace={trace}", "response_format": "mp3"}
+    with server.client() as client, client.stream("POST", "/v1/audio/speech", json=body) as response:
+        next(response.iter_raw())
+    end = time.monotonic() + 5
+    while "close" not in trace.read_text() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert "close" in trace.read_text()
+    assert trace.read_text().count("step") < 500

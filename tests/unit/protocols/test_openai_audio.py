@@ -1,0 +1,139 @@
+"""What OpenAI's routes read and write, by tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from speechmlx.errors import BadRequest, TooLarge, Unsupported
+from speechmlx.protocols.http.body import Body
+from speechmlx.protocols.http.languages import CODES, NAMES, name
+from speechmlx.protocols.http.named import OPENAI
+from speechmlx.protocols.openai_audio.formats import Transcript, as_srt, as_verbose, as_vtt, clock
+from speechmlx.protocols.openai_audio.speech import read_extras, read_input, read_voice
+from speechmlx.protocols.openai_audio.transcriptions import merged, read_settings, read_wanted, several
+from speechmlx.types import Kind, LanguageDetected, Segment
+
+
+def heard(*texts: str) -> Transcript:
+    segments = [Segment(text, float(number), number + 1.5, 0.9) for number, text in enumerate(texts)]
+    return Transcript(10.0, "transcribe", LanguageDetected("fr", 0.8), segments)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "00:00:00,000"),
+        (0.0004, "00:00:00,000"),
+        (59.9996, "00:01:00,000"),
+        (3661.5, "01:01:01,500"),
+        (360000, "100:00:00,000"),
+    ],
+)
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds, ",") == text
+
+
+def test_srt_and_vtt() -> None:
+    both = heard(" One & two.", " a\nb --> c")
+    assert as_srt(both) == (
+        "1\n00:00:00,000 --> 00:00:01,500\nOne & two.\n\n2\n00:00:01,000 --> 00:00:02,500\na b -> c\n"
+    )
+    assert as_vtt(both) == (
+        "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nOne &amp; two.\n\n00:00:01.000 --> 00:00:02.500\na b -> c\n"
+    )
+    assert as_srt(heard()) == "" and as_vtt(heard()) == "WEBVTT\n"
+
+
+def test_verbose_names_the_language_as_openai_does() -> None:
+    answer = as_verbose(heard(" Oui."), ())
+    assert (answer["language"], answer["text"], answer["task"]) == ("french", "Oui.", "transcribe")
+    assert "words" not in answer and answer["segments"][0]["id"] == 0
+    assert name("xx") == "xx" and name(None) == "unknown" and CODES["cantonese"] == "yue" and len(NAMES) == 100
+
+
+@pytest.mark.parametrize(
+    ("form", "found"),
+    [
+        ((("a", "1"), ("a", "2")), {"a": "2"}),
+        ((("include[]", "logprobs"),), {"include": ["logprobs"]}),
+        ((("include", "x"), ("include", "y")), {"include": ["x", "y"]}),
+        ((("languages[]", "en"), ("languages", "fr")), {"languages": ["en", "fr"]}),
+        (
+            (("chunking_strategy[type]", "server_vad"), ("chunking_strategy[threshold]", "0.5")),
+            {"chunking_strategy": {"type": "server_vad", "threshold": "0.5"}},
+        ),
+        (
+            (("kwargs", '{"language": "en"}'), ("model", "m")),
+            {"kwargs": '{"language": "en"}', "language": "en", "model": "m"},
+        ),
+    ],
+)
+def test_fields_are_merged(form: tuple[tuple[str, str], ...], found: dict[str, Any]) -> None:
+    assert merged(Body(dict(form), None, form)) == found
+
+
+@pytest.mark.parametrize("kwargs", ["[]", "{", "7", '{"speed": 2}', "[" * 100_000])
+def test_kwargs_that_recognition_does_not_know(kwargs: str) -> None:
+    with pytest.raises(BadRequest, match="kwargs"):
+        merged(Body({"kwargs": kwargs}))
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [(None, ()), ("a", ("a",)), ("a, b,", ("a", "b")), (["a", "b,c"], ("a", "b", "c")), ([], ()), ("", ())],
+)
+def test_lists(value: Any, found: tuple[str, ...]) -> None:
+    assert several({"x": value}, "x") == found
+
+
+@pytest.mark.parametrize("value", [7, [7], {"a": 1}, [["a"]]])
+def test_what_is_no_list(value: Any) -> None:
+    with pytest.raises(BadRequest, match="list of strings"):
+        several({"x": value}, "x")
+
+
+def test_settings() -> None:
+    wanted = read_wanted({"timestamp_granularities": ["word"], "include": "logprobs", "stream": "true"})
+    assert wanted.stream and wanted.logprobs and wanted.granularities == ("word",)
+    settings = read_settings({"temperature": "0.4", "languages": ["German"], "prompt": "p", "keywords": ["k"]}, wanted)
+    assert settings == {
+        "language": "de",
+        "prompt": "p",
+        "hotwords": ("k",),
+        "words": True,
+        "logprobs": True,
+        "temperatures": (0.4,),
+    }
+    assert "temperatures" not in read_settings({"temperature": 0}, wanted)
+    with pytest.raises(Unsupported, match="diarization"):
+        read_wanted({"response_format": "diarized_json"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "known"),
+    [
+        (Kind.ASR, "whisper-1", True),
+        (Kind.ASR, "gpt-4o-mini-transcribe-2025-12-15", True),
+        (Kind.ASR, "gpt-transcribe", True),
+        (Kind.ASR, "whisper-large-v3", False),
+        (Kind.TTS, "tts-1-hd", True),
+        (Kind.TTS, "gpt-4o-mini-tts", True),
+        (Kind.TTS, "tts-11", False),
+    ],
+)
+def test_names_that_are_openais(kind: Kind, name: str, known: bool) -> None:
+    assert bool(OPENAI[kind].fullmatch(name)) is known
+
+
+def test_voice_input_and_extras() -> None:
+    assert read_voice({"voice": {"id": "v"}}) == read_voice({"voice": "v"}) == "v"
+    assert read_voice({"voice": ""}) is None and read_voice({}) is None
+    assert read_input({"input": " hi "}, 2) == "hi" and read_input({"input": "long"}, 0) == "long"
+    with pytest.raises(TooLarge):
+        read_input({"input": "long"}, 3)
+    assert read_extras({"kwargs": '{"instruct": "slow", "seed": 1, "x": null}'}) == {"instructions": "slow", "seed": 1}
+    assert read_extras({"kwargs": ""}) == read_extras({}) == {}
+    with pytest.raises(BadRequest, match="JSON object"):
+        read_extras({"kwargs": "seed=1"})
