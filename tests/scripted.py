@@ -64,9 +64,9 @@ ROWS = (
 
 def extend(catalog: Catalog) -> Catalog:
     """The catalog with the scripted rows; named by SPEECHMLX_CATALOG."""
-    import talking
+    import conversing
 
-    return replace(catalog, rows=catalog.rows + ROWS + talking.ROWS)
+    return replace(catalog, rows=catalog.rows + ROWS + conversing.ROWS)
 
 
 def convert(files: Path, folder: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from conversing import MODELS
 
 COMMAND = Path(sys.executable).with_name("audio-server")
 TESTS = Path(__file__).parents[1]
@@ -89,6 +90,13 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 def start_server(tmp_path: Path) -> Start:
     """`with start_server("--flag", ..., scripted=True) as server:` for a test that harms its server."""
     return partial(serve, tmp_path / "server")
+
+
+@pytest.fixture(scope="session")
+def conversing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The shared server whose models are conversing.py's: a whole conversation, scripted."""
+    with serve(tmp_path_factory.mktemp("conversing"), SPEECHMLX_MODELS=MODELS) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,7 @@ import mlx.core as mx
 import mlx.utils
 import numpy as np
 
-from speechmlx.engines.whisper.align import align
 from speechmlx.engines.whisper.batch import Batch, Row
-from speechmlx.engines.whisper.heads import Heads
 from speechmlx.engines.whisper.network import Network, Pair
 from speechmlx.engines.whisper.seats import Prompt
 from speechmlx.engines.whisper.tokens import Vocabulary
@@ -38,7 +36,7 @@ class Whisper:
 
     max_batch = MAX_BATCH
 
-    def __init__(self, network: Network, heads: Heads, device: str) -> None:
+    def __init__(self, network: Network, heads: Sequence[tuple[int, int]], device: str) -> None:
         self.network = network
         self.vocabulary = Vocabulary(network.dims.n_vocab)
         self.heads = heads
@@ -50,7 +48,6 @@ class Whisper:
         self._encoding: _Encoding | None = None
         self._encoded: list[tuple[Lane, list[Pair]]] = []
         self._seated: dict[Row, Lane] = {}
-        self._unaligned: list[Lane] = []
 
     @property
     def nbytes(self) -> int:
@@ -65,8 +62,6 @@ class Whisper:
         unprepared = next((state for state in states if not state.prepared), None)
         if unprepared is not None:
             unprepared.prepare()
-        elif self._unaligned:
-            self._align(self._unaligned.pop())
         elif self._encoding is not None:
             self._encode_more(self._encoding)
         elif waiting := self._waiting(states):
@@ -85,7 +80,6 @@ class Whisper:
         for row, lane in list(self._seated.items()):
             if lane.owner is state:
                 self._leave(row)
-        self._unaligned = [lane for lane in self._unaligned if lane.owner is not state]
         self._encoded = [pair for pair in self._encoded if pair[0].owner is not state]
         if self._encoding is not None and all(lane.owner is state for lane in self._encoding.lanes):
             self._encoding = None
@@ -167,30 +161,12 @@ class Whisper:
         """Send finished rows on: to the next temperature, or out."""
         for row in [row for row in self._batch.rows if row.finished]:
             lane = self._seated[row]
-            if lane in self._unaligned:
-                continue
             attempt = lane.owner.judge(lane)
             if attempt is not None:
                 self._batch.again(row, lane.owner.rules(attempt))
-            elif lane.owner.request.words:
-                self._unaligned.append(lane)
             else:
                 self._leave(row)
-                lane.owner.conclude(lane)
-
-    def _align(self, lane: Lane) -> None:
-        """Time the words of a decided window, and let it go."""
-        owner, row = lane.owner, lane.row
-        assert row is not None and owner.language is not None
-        start, end = lane.window
-        text = owner.text_tokens(owner.chosen(lane))
-        began = self.vocabulary.start(owner.language, owner.request.task)
-        cross = self._batch.cross(row)
-        words = align(
-            self.network.decoder, self.vocabulary, self.heads, cross, began, text, end - start, owner.language
-        )
-        self._leave(row)
-        owner.conclude(lane, words)
+                lane.owner.conclude(lane, None)
 
     def _leave(self, row: Row) -> None:
         self._batch.leave(row)

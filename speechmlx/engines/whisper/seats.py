@@ -136,10 +136,3 @@ class Seats:
             for pair in arrays:
                 pair[:] = [mx.concatenate([array, empty]) for array in pair]
         self._capacity += more
-
-
-def causal(length: int) -> mx.array | None:
-    """Additive mask [1, 1, length, length]: a token sees itself and those before."""
-    if length == 1:
-        return None
-    return mx.triu(mx.full((length, length), NEVER), k=1)[None, None]

@@ -25,8 +25,6 @@ OVER_FLOOR = 6.0
 STEADY = 2.5
 """dB between loud and quiet frames of sound that does not change as speech does: hum, hiss, a tone."""
 PAD = 0.2
-NEAR = 1.0
-"""Seconds of silence at either end of the recording not worth cutting off."""
 SHORTEST_SILENCE = 0.5
 SMOOTH = 15
 """Frames averaged to find the quietest place to cut."""
@@ -53,12 +51,11 @@ def speech_spans(level: NDArray[np.float32]) -> list[Span]:
     starts = loud[np.concatenate([[0], breaks + 1])]
     ends = loud[np.concatenate([breaks, [len(loud) - 1]])] + 1
     duration = len(level) * FRAME
-    found = []
-    for first, last in zip(starts.tolist(), ends.tolist(), strict=True):
-        if not _is_steady(level[first:last]):
-            start, end = first * FRAME, last * FRAME
-            found.append((start - PAD if start > NEAR else 0.0, end + PAD if duration - end > NEAR else duration))
-    return found
+    return [
+        (max(0.0, start * FRAME - PAD), min(duration, end * FRAME + PAD))
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        if not _is_steady(level[start:end])
+    ]
 
 
 def _is_steady(level: NDArray[np.float32]) -> bool:

@@ -1,0 +1,91 @@
+"""Where turns begin and end in live audio: a speech detector's stream, a turn detector at each pause, `Turns`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from speechmlx.conversation.settings import TurnTaking
+from speechmlx.conversation.tape import RATE, Tape
+from speechmlx.conversation.turns import Decision, Paused, Started, Turns
+from speechmlx.errors import SpeechError
+from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.job import Job
+from speechmlx.types import DetectSpeech, DetectTurn, Feed, Probability
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+LOOK_BACK = 8.0
+"""Seconds of a turn that the turn detector looks at."""
+
+
+class Ear:
+    """Listens from `now` on; `decide` is told every decision, `fail` what went wrong (the next audio tries again)."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        settings: TurnTaking,
+        tape: Tape,
+        decide: Callable[[Decision], None],
+        fail: Callable[[SpeechError], None],
+    ) -> None:
+        self.turns = Turns(settings, tape.end)
+        self._runtime = runtime
+        self._tape = tape
+        self._decide = decide
+        self._fail = fail
+        self._began = tape.end
+        self._turn_began = 0.0
+        self._job: Job | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._judging: asyncio.Task[None] | None = None
+
+    async def feed(self, samples: Samples) -> None:
+        """The next audio, at RATE; it is on the tape already. Waits while the detector is behind."""
+        if self._listening is None or self._listening.done():
+            self._began = self._tape.end - len(samples) / RATE
+            self._job = self._runtime.submit(DetectSpeech())
+            self._listening = asyncio.create_task(self._listen(self._job))
+        assert self._job is not None
+        await self._job.send(Feed(samples))
+
+    async def close(self) -> None:
+        tasks = [task for task in (self._listening, self._judging) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _listen(self, job: Job) -> None:
+        try:
+            async with job:
+                async for event in job:
+                    if isinstance(event, Probability):
+                        self._tell(self.turns.hear(event.value, self._began + event.start, self._began + event.end))
+        except SpeechError as error:
+            self._fail(error)
+
+    def _tell(self, decisions: list[Decision]) -> None:
+        for decision in decisions:
+            if isinstance(decision, Started):
+                self._turn_began = decision.at
+            if self._judging is not None:
+                self._judging.cancel()
+                self._judging = None
+            if isinstance(decision, Paused) and self.turns.settings.eagerness and self.turns.speaking:
+                self._judging = asyncio.create_task(self._judge(decision))
+            self._decide(decision)
+
+    async def _judge(self, pause: Paused) -> None:
+        audio = self._tape.between(max(self._turn_began, pause.at - LOOK_BACK), pause.at)
+        try:
+            async with self._runtime.submit(DetectTurn(audio=audio)) as job:
+                values = [event.value async for event in job if isinstance(event, Probability)]
+        except SpeechError as error:
+            self._fail(error)
+            return
+        self._judging = None
+        for value in values:
+            self._tell(self.turns.judge(pause.since, value))

@@ -1,0 +1,149 @@
+"""The words of one turn: live while the person speaks where the model can, else recognised from a pause on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from speechmlx.audio.resample import resample
+from speechmlx.conversation.models import meant
+from speechmlx.conversation.settings import Transcription
+from speechmlx.conversation.tape import RATE
+from speechmlx.errors import Unsupported
+from speechmlx.models.row import Model
+from speechmlx.runtime.front import Runtime
+from speechmlx.types import Audio, End, Feed, Hypothesis, Kind, Listen, Priority, Segment, Transcribe
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+SHORTEST = 0.1
+"""Seconds of audio below which there are no words in it."""
+
+
+class Recogniser:
+    """What a session's turns are recognised with. `live` is False once the model said it cannot."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.settings = Transcription()
+        self.live = True
+
+    @property
+    def model(self) -> Model:
+        return meant(self.runtime, self.settings.model, Kind.ASR)
+
+    async def whole(self, audio: Audio, say: Callable[[str], None]) -> str:
+        """All words of `audio`; `say` has each segment's as it comes. Raises SpeechErrors."""
+        if audio.duration < SHORTEST:
+            return ""
+        given, model = self.settings, self.model
+        rate = model.rate
+        samples = audio.samples
+        if audio.rate != rate:
+            samples = await asyncio.to_thread(resample, samples, audio.rate, rate)
+        request = Transcribe(
+            model=model.name,
+            audio=Audio(samples, rate),
+            language=given.language,
+            prompt=given.prompt,
+            priority=Priority.REALTIME,
+        )
+        text = ""
+        async with self.runtime.submit(request) as job:
+            async for event in job:
+                if isinstance(event, Segment):
+                    said = event.text if text else event.text.lstrip()
+                    text += said
+                    say(said)
+        return text.strip()
+
+
+class Hearing:
+    """One turn. `feed` takes its audio as it comes (and only then can it be live), `finish` begins the end.
+
+    `say` is told words that will not change, as they become known.
+    """
+
+    def __init__(self, recogniser: Recogniser, say: Callable[[str], None]) -> None:
+        self._recogniser = recogniser
+        self._say = say
+        self._said = ""
+        self._inbox: asyncio.Queue[Samples | None] | None = None
+        self._live: asyncio.Task[str] | None = None
+        self._guess: asyncio.Task[str] | None = None
+
+    def feed(self, samples: Samples) -> None:
+        """The next audio of the turn, at RATE. Never waits."""
+        if self._inbox is None and self._recogniser.live and self._recogniser.model.rate == RATE:
+            self._inbox = asyncio.Queue()
+            self._live = asyncio.create_task(self._listen(self._inbox))
+        if self._inbox is not None:
+            self._inbox.put_nowait(samples)
+
+    def guess(self, audio: Audio) -> None:
+        """The turn may end with `audio`: begin on its words, for `finish` to find them done."""
+        self.resume()
+        if not self._recogniser.live:
+            self._guess = asyncio.create_task(self._recogniser.whole(audio, lambda said: None))
+
+    def resume(self) -> None:
+        """It did not end there."""
+        if self._guess is not None:
+            self._guess.cancel()
+            self._guess = None
+
+    @property
+    def guessed(self) -> asyncio.Task[str] | None:
+        """The words of the turn, if it ends where it was last guessed to."""
+        return self._guess
+
+    async def finish(self, audio: Audio) -> str:
+        """The turn was `audio`: all its words. Raises SpeechErrors."""
+        if self._live is not None and self._inbox is not None:
+            self._inbox.put_nowait(None)
+            try:
+                return await self._live
+            except Unsupported:
+                self._recogniser.live = False
+        if self._guess is not None:
+            text = await self._guess
+            self._tell(text)
+            return text
+        return await self._recogniser.whole(audio, self._tell)
+
+    def cancel(self) -> None:
+        """Nobody wants its words any more."""
+        for task in (self._live, self._guess):
+            if task is not None:
+                task.cancel()
+
+    def _tell(self, said: str) -> None:
+        if said:
+            self._said += said
+            self._say(said)
+
+    async def _listen(self, inbox: asyncio.Queue[Samples | None]) -> str:
+        given = self._recogniser.settings
+        request = Listen(model=self._recogniser.model.name, language=given.language, prompt=given.prompt)
+        async with self._recogniser.runtime.submit(request) as job:
+
+            async def feed() -> None:
+                while (samples := await inbox.get()) is not None:
+                    await job.send(Feed(samples))
+                await job.send(End())
+
+            feeding = asyncio.create_task(feed())
+            try:
+                async for event in job:
+                    if isinstance(event, Hypothesis):
+                        said = "".join(word.text for word in event.committed)
+                        self._tell(said if self._said else said.lstrip())
+            except Unsupported:
+                self._recogniser.live = False
+                raise
+            finally:
+                feeding.cancel()
+                await asyncio.gather(feeding, return_exceptions=True)
+        return self._said.strip()

@@ -1,0 +1,199 @@
+"""The hearing half of a session: audio in, turns and their words out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from speechmlx.conversation.ear import Ear
+from speechmlx.conversation.hearing import Hearing, Recogniser
+from speechmlx.conversation.history import fresh
+from speechmlx.conversation.microphone import Microphone
+from speechmlx.conversation.settings import Settings, Transcription
+from speechmlx.conversation.tape import RATE, Tape
+from speechmlx.conversation.turns import Decision, Idle, Paused, Resumed, Started, Stopped
+from speechmlx.errors import BadRequest, SpeechError, TooLarge
+from speechmlx.runtime.front import Runtime
+from speechmlx.types import Audio
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+SHORTEST = 0.1
+"""Seconds of audio that can be committed, at least."""
+LONGEST = 900.0
+"""Seconds of audio that may wait to be committed."""
+QUIET = 30.0
+"""Seconds kept while a speech detector hears nobody."""
+AT_ONCE = 3.0
+"""Seconds: a longer piece of audio is a recording, not a person speaking now."""
+
+
+class TooShort(BadRequest):
+    """A commit of (nearly) nothing."""
+
+
+@dataclass
+class Turn:
+    """Audio that is becoming an item; `item` is its id."""
+
+    item: str
+    start: float
+    hearing: Hearing
+    live: bool = True
+
+
+Found = Literal["speech", "silence", "hand"]
+
+
+class Listener(Protocol):
+    """Who is told. Every method returns at once."""
+
+    def started(self, item: str, at: float) -> None: ...
+
+    def paused(self, hearing: Hearing) -> None: ...
+
+    def resumed(self) -> None: ...
+
+    def stopped(self, item: str, at: float) -> None: ...
+
+    def idle(self, item: str, start: float, at: float) -> None: ...
+
+    def heard(self, turn: Turn, audio: Audio, by: Found) -> None:
+        """The turn is committed, found by the speech detector (after `stopped`), by silence (after `idle`) or hand."""
+
+    def said(self, item: str, text: str) -> None:
+        """More words of a turn that will not change."""
+
+    def failed(self, error: SpeechError) -> None: ...
+
+
+class Listening:
+    """One client's audio, from bytes to committed turns."""
+
+    def __init__(self, runtime: Runtime, settings: Settings, listener: Listener) -> None:
+        self.tape = Tape()
+        self.settings = settings
+        self.recogniser = Recogniser(runtime)
+        self._runtime = runtime
+        self._listener = listener
+        self._microphone = Microphone(runtime, settings.input, settings.clean, self._hear)
+        self._mark = 0.0
+        self._ear: Ear | None = None
+        self._turn: Turn | None = None
+
+    @property
+    def waiting(self) -> float:
+        """Seconds of audio not committed."""
+        return self.tape.end - max(self._mark, self.tape.start)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a turn found by the speech detector is under way."""
+        return self._ear is not None and self._ear.turns.speaking
+
+    async def configure(self, settings: Settings) -> None:
+        """Other settings from the next audio on."""
+        await self._microphone.switch(settings.input, settings.clean)
+        given = settings.transcription or Transcription()
+        if given.model != self.recogniser.settings.model:
+            self.recogniser.live = True
+        self.recogniser.settings = given
+        if settings.turns is None or self.settings.turns is None:
+            await self._stop_ear()
+        elif self._ear is not None:
+            self._ear.turns.settings = settings.turns
+        self.settings = settings
+
+    async def push(self, data: bytes) -> None:
+        """The next bytes. Raises TooLarge when nothing was committed for too long."""
+        if self.waiting > LONGEST:
+            raise TooLarge(f"the audio buffer holds {LONGEST / 60:.0f} minutes, its limit: commit or clear it")
+        await self._microphone.push(data)
+
+    async def commit(self) -> None:
+        """What waits is a turn. Raises TooShort."""
+        await self._microphone.flush()
+        if self.waiting < SHORTEST - 1e-6:
+            raise TooShort(
+                f"Error committing input audio buffer: buffer too small. Expected at least {SHORTEST * 1000:.0f}ms of "
+                f"audio, but buffer only has {self.waiting * 1000:.2f}ms of audio."
+            )
+        turn = self._turn or self._begin(self._mark)
+        await self._stop_ear()
+        self._finish(turn, self.tape.end, "hand")
+
+    async def clear(self) -> None:
+        """Forget what waits."""
+        await self._microphone.flush()
+        if self._turn is not None:
+            self._turn.hearing.cancel()
+        self._turn = None
+        self._mark = self.tape.end
+        self.tape.forget(self._mark)
+        await self._stop_ear()
+
+    def expect_until(self, at: float) -> None:
+        """An answer will have been heard at `at` seconds: silence after it may be idle."""
+        if self._ear is not None:
+            self._ear.turns.expect(at)
+
+    async def close(self) -> None:
+        await self._stop_ear()
+        if self._turn is not None:
+            self._turn.hearing.cancel()
+        await self._microphone.close()
+
+    async def _hear(self, samples: Samples) -> None:
+        if not len(samples):
+            return
+        self.tape.add(samples)
+        if self.settings.turns is None:
+            turn = self._turn or self._begin(self._mark)
+            turn.live = turn.live and len(samples) <= AT_ONCE * RATE
+            if turn.live:
+                turn.hearing.feed(samples)
+            return
+        if self._turn is not None:
+            self._turn.hearing.feed(samples)
+        else:
+            self.tape.forget(self.tape.end - QUIET)
+        if self._ear is None:
+            self._ear = Ear(self._runtime, self.settings.turns, self.tape, self._decide, self._listener.failed)
+        await self._ear.feed(samples)
+
+    def _begin(self, start: float) -> Turn:
+        item = fresh("item")
+        self._turn = Turn(item, start, Hearing(self.recogniser, lambda text: self._listener.said(item, text)))
+        return self._turn
+
+    def _decide(self, decision: Decision) -> None:
+        match decision:
+            case Started(at):
+                turn = self._begin(max(at, self._mark))
+                self._listener.started(turn.item, turn.start)
+                turn.hearing.feed(self.tape.between(turn.start, self.tape.end).samples)
+            case Paused(_, at) if self._turn is not None:
+                self._turn.hearing.guess(self.tape.between(self._turn.start, at))
+                self._listener.paused(self._turn.hearing)
+            case Resumed() if self._turn is not None:
+                self._turn.hearing.resume()
+                self._listener.resumed()
+            case Stopped(at) if self._turn is not None:
+                self._listener.stopped(self._turn.item, at)
+                self._finish(self._turn, at, "speech")
+            case Idle(start, at):
+                turn = self._begin(max(start, self._mark))
+                self._listener.idle(turn.item, turn.start, at)
+                self._finish(turn, at, "silence")
+
+    def _finish(self, turn: Turn, end: float, by: Found) -> None:
+        audio = self.tape.between(turn.start, end)
+        self._turn, self._mark = None, end
+        self.tape.forget(end)
+        self._listener.heard(turn, audio, by)
+
+    async def _stop_ear(self) -> None:
+        ear, self._ear = self._ear, None
+        if ear is not None:
+            await ear.close()

@@ -1,0 +1,120 @@
+"""Bytes as a client sends them → samples at the rate of those who listen, cleaned of noise where it asked for that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from speechmlx.audio import g711
+from speechmlx.audio.pcm import from_pcm16
+from speechmlx.audio.resample import Resampler
+from speechmlx.conversation.settings import Format
+from speechmlx.conversation.tape import RATE
+from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.job import Job
+from speechmlx.types import Chunk, Enhance, Feed, Kind, Priority
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+    Heard = Callable[[Samples], Awaitable[None]]
+
+INLINE = 48000
+"""Bytes that are decoded on the event loop; more goes to a thread."""
+
+
+class Microphone:
+    """One client's audio in. `heard` is given the samples, in order; `seconds` counts what was sent."""
+
+    def __init__(self, runtime: Runtime, format: Format, clean: bool, heard: Heard) -> None:
+        self.format = format
+        self.clean = clean
+        self.seconds = 0.0
+        self._runtime = runtime
+        self._heard = heard
+        self._odd = b""
+        self._resampler: Resampler | None = None
+        self._cleaner: Cleaner | None = None
+
+    async def push(self, data: bytes) -> None:
+        """The next bytes, any number: a sample cut in two is kept until its rest comes."""
+        data = self._odd + data
+        whole = len(data) // self.format.width * self.format.width
+        data, self._odd = data[:whole], data[whole:]
+        if not data:
+            return
+        samples = await asyncio.to_thread(self._decode, data) if len(data) > INLINE else self._decode(data)
+        self.seconds += len(data) / self.format.width / self.format.rate
+        await self._pass(samples)
+
+    async def flush(self) -> None:
+        """All that was pushed is heard when this returns: filters and the noise reduction give up what they hold."""
+        if self._resampler is not None:
+            tail, self._resampler = self._resampler.flush(), None
+            await self._pass(tail)
+        if self._cleaner is not None:
+            cleaner, self._cleaner = self._cleaner, None
+            await cleaner.finish()
+
+    async def switch(self, format: Format, clean: bool) -> None:
+        """Other settings from here on."""
+        if (format, clean) != (self.format, self.clean):
+            await self.flush()
+            self.format, self.clean, self._odd = format, clean, b""
+
+    async def close(self) -> None:
+        if self._cleaner is not None:
+            await self._cleaner.close()
+
+    def _decode(self, data: bytes) -> Samples:
+        encoding = self.format.encoding
+        samples = from_pcm16(data) if encoding == "pcm16" else g711.decode(data, encoding)
+        if self._resampler is None:
+            target = self._runtime.model(None, Kind.ENHANCE).rate if self.clean else RATE
+            self._resampler = Resampler(self.format.rate, target)
+        return self._resampler.push(samples)
+
+    async def _pass(self, samples: Samples) -> None:
+        if not len(samples):
+            return
+        if not self.clean:
+            await self._heard(samples)
+            return
+        if self._cleaner is None:
+            self._cleaner = Cleaner(self._runtime, self._heard)
+        await self._cleaner.feed(samples)
+
+
+class Cleaner:
+    """Noise reduction of a stream: an Enhance job, what it says brought to RATE."""
+
+    def __init__(self, runtime: Runtime, heard: Heard) -> None:
+        self._job: Job = runtime.submit(Enhance(priority=Priority.REALTIME))
+        self._down = Resampler(self._job.model.rate, RATE)
+        self._heard = heard
+        self._reading = asyncio.create_task(self._read())
+
+    async def feed(self, samples: Samples) -> None:
+        if self._reading.done():
+            await self._reading
+        await self._job.send(Feed(np.ascontiguousarray(samples)))
+
+    async def finish(self) -> None:
+        """Returns when all that was fed is heard. Raises what the job failed with."""
+        await self._job.end()
+        await self._reading
+
+    async def close(self) -> None:
+        self._job.cancel()
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _read(self) -> None:
+        async with self._job:
+            async for event in self._job:
+                if isinstance(event, Chunk):
+                    await self._heard(self._down.push(from_pcm16(event.pcm16)))
+            await self._heard(self._down.flush())

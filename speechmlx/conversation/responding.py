@@ -1,0 +1,257 @@
+"""One response, from its start to its end, which comes exactly once and after which nothing of it is said."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Literal
+
+from speechmlx.conversation.answer import Clause, Piece
+from speechmlx.conversation.events import (
+    Cost,
+    Event,
+    OutputArguments,
+    OutputAudio,
+    OutputDone,
+    OutputStarted,
+    OutputText,
+    Response,
+    ResponseDone,
+    ResponseStarted,
+    Stages,
+)
+from speechmlx.conversation.history import History, Item, Part, cut_to, fresh
+from speechmlx.conversation.outbox import ANSWER_MARK, Outbox
+from speechmlx.conversation.playout import Playout
+from speechmlx.conversation.settings import Plan
+from speechmlx.conversation.sound import Encoder
+from speechmlx.conversation.tools import Call
+from speechmlx.errors import EngineFailed, SpeechError
+from speechmlx.types import Chunk, TextDelta, Usage
+
+log = logging.getLogger(__name__)
+
+Status = Literal["completed", "cancelled", "incomplete", "failed"]
+
+
+class Responding:
+    """A response under way. `pieces` waits for what it needs and then gives the answer; None: there is none to give.
+
+    `now` is the seconds of audio heard from the person: the clock by which an answer is played. `over` is told once.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        outbox: Outbox,
+        history: History,
+        pieces: Callable[[Responding], Awaitable[AsyncGenerator[Piece, None] | None]],
+        now: Callable[[], float],
+        over: Callable[[Responding], None],
+    ) -> None:
+        self.id = fresh("resp")
+        self.plan = plan
+        self.ended = False
+        self.played_from: float | None = None
+        """`now` when its first audio was given out."""
+        self.playout = Playout()
+        self.audio_in = 0.0
+        self._outbox = outbox
+        self._history = history
+        self._pieces = pieces
+        self._now = now
+        self._over = over
+        self._items: list[Item] = []
+        self._message: Item | None = None
+        self._before: str | None = None
+        self._calls: list[Call] = []
+        self._text = ""
+        self._heard: float | None = None
+        self._encoder = Encoder(plan.answering.voice.format)
+        self._usage = Usage()
+        self._asked = time.monotonic()
+        self._stages = Stages()
+        self._say(ResponseStarted(self._response("in_progress")))
+        self._task = asyncio.create_task(self._run())
+
+    # --- from outside ---
+
+    def interrupt(self, reason: str, live: bool) -> None:
+        """Stop now: audio not sent yet is dropped, and the history keeps what was heard.
+
+        `live`: the person's audio runs on, so that it tells how much of the answer was played.
+        """
+        if self.ended:
+            return
+        dropped = self._outbox.drop(lambda event: isinstance(event, OutputAudio) and event.response == self.id)
+        unsent = sum(self._encoder.seconds(event.audio) for event in dropped if isinstance(event, OutputAudio))
+        self.playout = self.playout.until(self.playout.duration - unsent)
+        played = 0.0 if self.played_from is None else self._now() - self.played_from
+        if live and played > 0 and self._heard is None:
+            self._heard = played
+        self._task.cancel()
+        self._end("cancelled", reason)
+
+    def truncate(self, item: str, seconds: float) -> float | None:
+        """The listener will have heard only `seconds` of `item`, which is still being said; None: it is not."""
+        if self._message is None or self._message.id != item or not self.plan.answering.spoken:
+            return None
+        self._heard = min(max(0.0, seconds), self.playout.duration)
+        return self._heard
+
+    async def close(self) -> None:
+        """End without a word: the session is over."""
+        self.ended = True
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def transcribed(self) -> None:
+        """What the person said is known."""
+        self._stages = replace(self._stages, transcript=time.monotonic() - self._asked)
+
+    # --- the work ---
+
+    async def _run(self) -> None:
+        try:
+            pieces = await self._pieces(self)
+            if pieces is not None:
+                async with aclosing(pieces):
+                    async for piece in pieces:
+                        await self._outbox.room(ANSWER_MARK)
+                        self._take(piece)
+                self._finish_message("completed")
+                for call in self._calls:
+                    self._call(call)
+            limit = self.plan.answering.max_tokens
+            if limit is not None and self._usage.tokens_out >= limit:
+                self._end("incomplete", "max_output_tokens")
+            else:
+                self._end("completed")
+        except SpeechError as error:
+            self._end("failed", error=error)
+        except Exception as error:
+            log.exception("response %s failed", self.id)
+            self._end("failed", error=EngineFailed(f"the response failed: {type(error).__name__}"))
+
+    def _take(self, piece: Piece) -> None:
+        match piece:
+            case TextDelta(text):
+                self._stage("first_token")
+                item = self._open_message()
+                self._text += text
+                self._say(OutputText(self.id, item.id, len(self._items), text, self.plan.answering.spoken))
+            case Clause(text):
+                self.playout = self.playout.clause(text)
+            case Chunk():
+                self._stage("first_audio")
+                for data in self._encoder.push(piece):
+                    self._sound(data)
+            case Call():
+                self._stage("first_token")
+                self._calls.append(piece)
+            case Usage():
+                self._usage = piece
+
+    def _sound(self, data: bytes) -> None:
+        item = self._open_message()
+        if self.played_from is None:
+            self.played_from = self._now()
+        self.playout = self.playout.sent(self._encoder.seconds(data))
+        self._say(OutputAudio(self.id, item.id, len(self._items), data))
+
+    def _open_message(self) -> Item:
+        if self._message is None:
+            self._message = Item(id=fresh("item"), role="assistant", status="in_progress")
+            self._begin(self._message, self.plan.answering.spoken)
+        return self._message
+
+    def _begin(self, item: Item, spoken: bool) -> None:
+        outside = self.plan.outside
+        self._before = None if outside else self._history.add(item)
+        self._say(OutputStarted(self.id, item, len(self._items), self._before, outside, spoken))
+
+    def _finish_message(self, status: Literal["completed", "incomplete"]) -> None:
+        """Close the message that is open; the history gets what the listener heard of it."""
+        if self._message is None:
+            return
+        spoken = self.plan.answering.spoken
+        if spoken and status == "completed":
+            for data in self._encoder.flush():
+                self._sound(data)
+        part = Part("audio" if spoken else "text", self._text, seconds=self.playout.duration)
+        item = replace(self._message, status=status, parts=(part,), playout=self.playout if spoken else None)
+        self._message = None
+        kept = item
+        if spoken and (status == "incomplete" or self._heard is not None):
+            heard = self.playout.duration if self._heard is None else min(self._heard, self.playout.duration)
+            kept = cut_to(item, heard)
+        self._close(item, kept, spoken)
+
+    def _call(self, call: Call) -> None:
+        item = Item(
+            id=fresh("item"), kind="call", role="assistant", status="in_progress", name=call.name, call_id=fresh("call")
+        )
+        self._begin(item, False)
+        self._say(OutputArguments(self.id, item.id, len(self._items), item.call_id, call.arguments))
+        done = replace(item, status="completed", arguments=call.arguments)
+        self._close(done, done, False)
+
+    def _close(self, item: Item, kept: Item, spoken: bool) -> None:
+        if not self.plan.outside:
+            self._history.replace(kept)
+        self._say(OutputDone(self.id, item, len(self._items), self._before, self.plan.outside, spoken))
+        self._items.append(item)
+
+    def _end(self, status: Status, reason: str | None = None, error: SpeechError | None = None) -> None:
+        if self.ended:
+            return
+        self._finish_message("completed" if status == "completed" else "incomplete")
+        self._stage("total")
+        self._say(ResponseDone(self._response(status, reason, error)))
+        self.ended = True
+        if error is not None:
+            log.warning("response %s failed: %s", self.id, error)
+        stages = self._stages
+        log.info(
+            "response %s %s: transcript %s, first token %s, first audio %s, total %.3f s",
+            self.id, status, *(_seconds(at) for at in (stages.transcript, stages.first_token, stages.first_audio)),
+            stages.total,
+        )  # fmt: skip
+        self._over(self)
+
+    def _response(
+        self,
+        status: Literal["in_progress", "completed", "cancelled", "incomplete", "failed"],
+        reason: str | None = None,
+        error: SpeechError | None = None,
+    ) -> Response:
+        used = self._usage
+        cost = Cost(used.tokens_in, used.tokens_out, self.audio_in, self.playout.duration)
+        return Response(
+            id=self.id,
+            answering=self.plan.answering,
+            outside=self.plan.outside,
+            status=status,
+            reason=reason,
+            error=error,
+            items=tuple(self._items),
+            metadata=self.plan.metadata,
+            cost=None if status == "in_progress" else cost,
+            stages=self._stages,
+        )
+
+    def _stage(self, name: str) -> None:
+        if getattr(self._stages, name) is None:
+            self._stages = replace(self._stages, **{name: time.monotonic() - self._asked})
+
+    def _say(self, event: Event) -> None:
+        if not self.ended:
+            self._outbox.put(event)
+
+
+def _seconds(at: float | None) -> str:
+    return "-" if at is None else f"{at:.3f} s"

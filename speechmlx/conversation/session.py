@@ -1,0 +1,358 @@
+"""A live conversation: commands in, events out, whatever the wire. It counts samples and never looks at a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from speechmlx.audio.pcm import from_pcm16, to_pcm16
+from speechmlx.audio.resample import resample
+from speechmlx.conversation import commands as do
+from speechmlx.conversation import events as say
+from speechmlx.conversation.answer import Draft, Piece, Writer, answer, request
+from speechmlx.conversation.hearing import Hearing
+from speechmlx.conversation.history import History, Item, ItemExists, NoSuchItem, Part, messages
+from speechmlx.conversation.listening import SHORTEST, Found, Listening, TooShort, Turn
+from speechmlx.conversation.models import meant
+from speechmlx.conversation.outbox import COMMAND_MARK, Outbox
+from speechmlx.conversation.responding import Responding
+from speechmlx.conversation.settings import Answering, Plan, Settings
+from speechmlx.errors import BadRequest, Busy, EngineFailed, SpeechError, Unsupported
+from speechmlx.runtime.front import Runtime
+from speechmlx.types import Audio, Generate, Kind
+
+log = logging.getLogger(__name__)
+
+OUTSIDE = 4
+"""Responses outside the conversation that may run at once."""
+RETRIEVED_RATE = 24000
+
+
+class Session:
+    """`async with session:`, then `tell` it commands while `async for event in session.events()` runs beside.
+
+    `write` is what writes answers: the runtime's language model, or an endpoint elsewhere.
+    """
+
+    def __init__(self, runtime: Runtime, settings: Settings, write: Writer | None = None) -> None:
+        self.settings = settings
+        self.history = History()
+        self._runtime = runtime
+        self._write = write or runtime.submit
+        self._outbox = Outbox()
+        self._listening = Listening(runtime, settings, self)
+        self._active: Responding | None = None
+        self._last: Responding | None = None
+        self._outside: set[Responding] = set()
+        self._next: Plan | None = None
+        """What a turn asked for while another response was under way."""
+        self._unless_empty: str | None = None
+        self._words: dict[str, asyncio.Task[str]] = {}
+        self._draft: Draft | None = None
+        self._drafting: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._outbox.close()
+        self._drop_draft()
+        for response in [self._active, *self._outside]:
+            if response is not None:
+                await response.close()
+        await self._listening.close()
+        for task in self._words.values():
+            task.cancel()
+        await asyncio.gather(*self._words.values(), return_exceptions=True)
+
+    def events(self) -> AsyncIterator[say.Event]:
+        """Everything said, in order, once; one reader."""
+        return aiter(self._outbox)
+
+    def close(self) -> None:
+        """Say nothing more: `events` ends after what was said."""
+        self._outbox.close()
+
+    async def tell(self, command: do.Command) -> None:
+        """The next command, its effects in order. Waits while the client takes nothing."""
+        await self._outbox.room(COMMAND_MARK)
+        try:
+            await self._do(command)
+        except ItemExists as error:
+            self._refuse(error, "item_exists", command)
+        except NoSuchItem as error:
+            self._refuse(error, f"no_such_item_{type(command).__name__}", command)
+        except TooShort as error:
+            self._refuse(error, "too_short", command)
+        except SpeechError as error:
+            self._refuse(error, error.code, command)
+        except Exception:
+            log.exception("%s failed", type(command).__name__)
+            self._refuse(EngineFailed("the server failed on this message; its log has more"), "engine_failed", command)
+
+    async def _do(self, command: do.Command) -> None:
+        match command:
+            case do.Append():
+                await self._listening.push(command.audio)
+            case do.Configure():
+                await self._listening.configure(command.settings)
+                self.settings = command.settings
+                self._say(say.Configured())
+            case do.Commit():
+                await self._listening.commit()
+            case do.Clear():
+                await self._listening.clear()
+                self._drop_draft()
+                self._say(say.Cleared())
+            case do.AddItem():
+                before = self.history.add(command.item, command.after)
+                self._say(say.ItemAdded(command.item, before))
+                self._hear_item(command.item)
+            case do.RetrieveItem():
+                self._say(say.ItemRetrieved(await asyncio.to_thread(_at_rate, self.history.get(command.id))))
+            case do.DeleteItem():
+                self.history.delete(command.id)
+                self._say(say.ItemDeleted(command.id))
+            case do.TruncateItem():
+                self._truncate(command)
+            case do.Respond():
+                await self._asked(command)
+            case do.Cancel():
+                self._cancel(command)
+            case do.Say():
+                self._say(command.event)
+
+    # --- what the listening half tells ---
+
+    def started(self, item: str, at: float) -> None:
+        self._say(say.SpeechStarted(item, at))
+        turns = self.settings.turns
+        if turns is not None and turns.interrupts:
+            self._next = None
+            if self._active is not None:
+                self._active.interrupt("turn_detected", live=True)
+            elif self._last is not None:
+                self._cut_unheard(self._last)
+
+    def paused(self, hearing: Hearing) -> None:
+        turns = self.settings.turns
+        if turns is None or not turns.answers or self.settings.transcribes_only or self._active is not None:
+            return
+        if hearing.guessed is not None:
+            self._drop_draft()
+            self._drafting = asyncio.create_task(self._begin_draft(hearing.guessed))
+
+    def resumed(self) -> None:
+        self._drop_draft()
+
+    def stopped(self, item: str, at: float) -> None:
+        self._say(say.SpeechStopped(item, at))
+
+    def idle(self, item: str, start: float, at: float) -> None:
+        self._say(say.IdleTimedOut(item, start, at))
+
+    def heard(self, turn: Turn, audio: Audio, by: Found) -> None:
+        part = Part("audio", None, to_pcm16(audio.samples), audio.rate, audio.duration)
+        item = Item(id=turn.item, parts=(part,))
+        before = self.history.add(item)
+        self._say(say.Committed(item.id, before))
+        self._say(say.ItemAdded(item, before))
+        self._listen_to(item, turn.hearing, audio)
+        turns = self.settings.turns
+        if turns is None or not turns.answers or self.settings.transcribes_only or by == "hand":
+            return
+        self._next = Plan(answering=self.settings.answering)
+        self._unless_empty = item.id if by == "speech" else None
+        self._start_next()
+
+    def said(self, item: str, text: str) -> None:
+        if self.settings.transcription is not None:
+            self._say(say.TranscriptDelta(item, text))
+
+    def failed(self, error: SpeechError) -> None:
+        self._say(say.Failed(error, error.code))
+
+    # --- words ---
+
+    def _hear_item(self, item: Item) -> None:
+        """A client may put a recording into the conversation, with or without its words."""
+        for part in item.parts:
+            if part.pcm16 is not None and part.text is None and item.role == "user":
+                hearing = Hearing(self._listening.recogniser, lambda text: self.said(item.id, text))
+                self._listen_to(item, hearing, Audio(from_pcm16(part.pcm16), part.rate))
+
+    def _listen_to(self, item: Item, hearing: Hearing, audio: Audio) -> None:
+        task = asyncio.create_task(self._recognise(item, hearing, audio))
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())  # told where it happened
+        self._words[item.id] = task
+
+    async def _recognise(self, item: Item, hearing: Hearing, audio: Audio) -> str:
+        """The words of a turn, into the history and to the client. Raises SpeechErrors, told already."""
+        told = self.settings.transcription is not None
+        try:
+            text = await hearing.finish(audio)
+        except Exception as error:
+            if not isinstance(error, SpeechError):
+                log.exception("recognising %s failed", item.id)
+                error = EngineFailed(f"recognition failed: {type(error).__name__}")
+            if told:
+                self._say(say.TranscriptFailed(item.id, error))
+            raise error from None
+        parts = tuple(replace(part, text=text) if part.kind == "audio" else part for part in item.parts)
+        self.history.replace(replace(item, parts=parts))
+        if told:
+            self._say(say.TranscriptDone(item.id, text, audio.duration))
+        return text
+
+    async def _begin_draft(self, guessed: asyncio.Task[str]) -> None:
+        """The turn may be over: write the answer that it would have."""
+        try:
+            text = await asyncio.shield(guessed)
+        except SpeechError:
+            return  # the turn itself will say so
+        if text and self._active is None:
+            guess = Item(id="", parts=(Part("audio", text),))
+            self._draft = self._drafted(self.settings.answering, (*self.history, guess))
+
+    def _drafted(self, answering: Answering, items: tuple[Item, ...]) -> Draft:
+        asked = self._request(answering, items)
+        return Draft(asked, answer(self._runtime, self._write, asked, answering))
+
+    def _drop_draft(self) -> None:
+        if self._drafting is not None:
+            self._drafting.cancel()
+        if self._draft is not None:
+            self._draft.cancel()
+        self._drafting = self._draft = None
+
+    # --- responses ---
+
+    async def _asked(self, command: do.Respond) -> None:
+        plan = command.plan
+        if self.settings.transcribes_only:
+            self._refuse(Unsupported("a transcription session gives no responses"), "transcribes_only", command)
+            return
+        if plan.outside and len(self._outside) >= OUTSIDE:
+            self._refuse(Busy(f"{OUTSIDE} responses outside the conversation run already"), "busy", command)
+            return
+        if not plan.outside and self._active is not None:
+            message = (
+                f"Conversation already has an active response in progress: {self._active.id}. Wait until the response "
+                "is finished before creating a new one."
+            )
+            self._refuse(BadRequest(message), "active_response", command)
+            return
+        self._context(plan)  # raises NoSuchItem now, not in the response
+        if command.commits and not self._unanswered() and self._listening.waiting >= SHORTEST:
+            await self._listening.commit()
+        self._start(plan)
+
+    def _unanswered(self) -> bool:
+        """Whether what was said last waits for an answer."""
+        last = next(reversed(list(self.history)), None)
+        return last is not None and (last.role == "user" or last.kind == "output")
+
+    def _start(self, plan: Plan, unless_empty: str | None = None) -> None:
+        pieces = partial(self._pieces, plan, unless_empty)
+        response = Responding(plan, self._outbox, self.history, pieces, lambda: self._listening.tape.end, self._over)
+        if plan.outside:
+            self._outside.add(response)
+        else:
+            self._active = response
+
+    def _start_next(self) -> None:
+        if self._active is None and self._next is not None:
+            plan, self._next = self._next, None
+            self._start(plan, self._unless_empty)
+
+    def _over(self, response: Responding) -> None:
+        self._outside.discard(response)
+        if self._active is response:
+            self._active, self._last = None, response
+            now = self._listening.tape.end
+            self._listening.expect_until(max(now, (response.played_from or now) + response.playout.duration))
+            self._start_next()
+
+    async def _pieces(
+        self, plan: Plan, unless_empty: str | None, response: Responding
+    ) -> AsyncGenerator[Piece, None] | None:
+        """The answer's pieces, once all that was said is known; None when nothing was said."""
+        waiting = [self._words[item.id] for item in self._context(plan) if item.id in self._words]
+        for words in waiting:
+            await asyncio.shield(words)
+        items = self._context(plan)
+        response.audio_in = sum(part.seconds for item in items if item.role == "user" for part in item.parts)
+        if waiting:
+            response.transcribed()
+        if unless_empty is not None and any(item.id == unless_empty and not item.text for item in items):
+            self._drop_draft()
+            return None
+        asked = self._request(plan.answering, items)
+        draft, self._draft = self._draft, None
+        if draft is not None and draft.asked == asked:
+            return draft.pieces()
+        if draft is not None:
+            draft.cancel()
+        return answer(self._runtime, self._write, asked, plan.answering)
+
+    def _request(self, answering: Answering, items: tuple[Item, ...]) -> Generate:
+        model = meant(self._runtime, self.settings.model, Kind.LLM)
+        return request(answering, messages(items, ""), model.name)
+
+    def _context(self, plan: Plan) -> tuple[Item, ...]:
+        if plan.input is None:
+            return tuple(item for item in self.history if item.status != "in_progress")
+        return tuple(self.history.get(one) if isinstance(one, str) else one for one in plan.input)
+
+    def _cancel(self, command: do.Cancel) -> None:
+        running = [self._active, *self._outside] if command.response else [self._active]
+        for response in running:
+            if response is not None and command.response in (None, response.id):
+                response.interrupt("client_cancelled", live=self.settings.turns is not None)
+                return
+        self._refuse(BadRequest("Cancellation failed: no active response found"), "no_active_response", command)
+
+    def _truncate(self, command: do.TruncateItem) -> None:
+        at = self._active.truncate(command.id, command.seconds) if self._active is not None else None
+        if at is None:
+            item = self.history.get(command.id, "truncating")
+            if item.playout is None:
+                self._refuse(BadRequest("Only model output audio messages can be truncated"), "not_spoken", command)
+                return
+            _, at = self.history.truncate(command.id, command.seconds)
+        self._say(say.ItemTruncated(command.id, at))
+
+    def _cut_unheard(self, response: Responding) -> None:
+        """Somebody speaks while a finished answer is still being played: the history keeps what was heard."""
+        if response.plan.outside or response.played_from is None:
+            return
+        played = self._listening.tape.end - response.played_from
+        if 0 < played < response.playout.duration:
+            for item in self.history:
+                if item.playout is response.playout:
+                    self.history.truncate(item.id, played)
+
+    def _say(self, event: say.Event) -> None:
+        self._outbox.put(event)
+
+    def _refuse(self, error: SpeechError, code: str, command: do.Command) -> None:
+        self._say(say.Failed(error, code, ref=command.ref))
+
+
+def _at_rate(item: Item) -> Item:
+    """The item with its audio at RETRIEVED_RATE."""
+    return replace(item, parts=tuple(_part_at_rate(part) for part in item.parts))
+
+
+def _part_at_rate(part: Part) -> Part:
+    if part.pcm16 is None or part.rate == RETRIEVED_RATE:
+        return part
+    samples = resample(from_pcm16(part.pcm16), part.rate, RETRIEVED_RATE)
+    return replace(part, pcm16=to_pcm16(samples), rate=RETRIEVED_RATE)

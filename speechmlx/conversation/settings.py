@@ -1,0 +1,105 @@
+"""What a client can set about a live conversation, in neutral words. Times are float seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from speechmlx.conversation.history import Item
+
+MAX_WAIT = {"low": 8.0, "medium": 4.0, "high": 2.0}
+"""Seconds of silence after which a turn is over, whatever the turn detector thinks, by eagerness."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """How audio is written on the wire: mono, 16 bit PCM or 8 bit G.711, at `rate` Hz."""
+
+    encoding: Literal["pcm16", "ulaw", "alaw"] = "pcm16"
+    rate: int = 24000
+
+    @property
+    def width(self) -> int:
+        """Bytes of one sample."""
+        return 2 if self.encoding == "pcm16" else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnTaking:
+    """How turns are found in the audio; `eagerness` None: by `silence` alone, else by a turn detector as well."""
+
+    threshold: float = 0.5
+    """Probability of speech from which on a frame is speech."""
+    prefix: float = 0.3
+    """Audio kept from before the first speech."""
+    silence: float = 0.5
+    """Silence that ends a turn."""
+    eagerness: Literal["low", "medium", "high"] | None = None
+    answers: bool = True
+    """A finished turn starts a response."""
+    interrupts: bool = True
+    """Speech stops the response under way."""
+    idle_timeout: float | None = None
+    """Silence after a response that counts as a turn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transcription:
+    """What is told about the words of the person; the model hears them anyway."""
+
+    model: str | None = None
+    language: str | None = None
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice:
+    """How an answer sounds."""
+
+    name: str | None = None
+    speed: float = 1.0
+    format: Format = Format()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answering:
+    """How a response is made: of a session, and changed for one response."""
+
+    instructions: str = ""
+    spoken: bool = True
+    """Audio and its transcript; else text alone."""
+    voice: Voice = Voice()
+    max_tokens: int | None = None
+    temperature: float = 0.0
+    tools: tuple[Mapping[str, Any], ...] = ()
+    tool_choice: str | Mapping[str, Any] = "auto"
+    """"auto", "none", "required" or {"name": ...}."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All of a session."""
+
+    transcribes_only: bool = False
+    """Listen and never answer."""
+    input: Format = Format()
+    clean: bool = False
+    """Reduce noise before anything hears the audio."""
+    turns: TurnTaking | None = TurnTaking()
+    transcription: Transcription | None = None
+    answering: Answering = Answering()
+    model: str | None = None
+    """The language model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One response that the client asked for."""
+
+    answering: Answering
+    input: tuple[Item | str, ...] | None = None
+    """Instead of the history: items, or ids of items in it."""
+    outside: bool = False
+    """Not part of the conversation: nothing of it enters the history."""
+    metadata: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,95 @@
+"""Conversation items: JSON as clients write it → Item, and Item → JSON in either dialect."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from speechmlx.conversation.history import Item, Part, fresh
+from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, of, one_of, required
+
+TEXTS = ("input_text", "output_text", "text")
+AUDIOS = ("input_audio", "output_audio", "audio")
+ID = re.compile(r"[^\s\x00-\x1f]{1,128}")
+
+
+def read(given: Mapping[str, Any], param: str = "item") -> Item:
+    """A client's item; raises Refused. Ids it gives are kept."""
+    kind = one_of("message", "function_call", "function_call_output")(
+        required(given, "type", str, f"{param}."), f"{param}.type"
+    )
+    id = given.get("id")
+    if id is None:
+        id = fresh("item")
+    elif not ID.fullmatch(of(str)(id, f"{param}.id")) or id == "root":
+        raise Refused(f"Invalid '{param}.id': expected 1 to 128 characters without spaces.", param=f"{param}.id")
+    if kind == "message":
+        role = one_of("user", "assistant", "system")(required(given, "role", str, f"{param}."), f"{param}.role")
+        content = required(given, "content", list, f"{param}.")
+        parts = tuple(_part(part, f"{param}.content[{place}]") for place, part in enumerate(content))
+        return Item(id=id, role=role, parts=parts)
+    call_id = required(given, "call_id", str, f"{param}.")
+    if kind == "function_call_output":
+        return Item(id=id, kind="output", call_id=call_id, output=required(given, "output", str, f"{param}."))
+    return Item(
+        id=id,
+        kind="call",
+        role="assistant",
+        call_id=call_id,
+        name=required(given, "name", str, f"{param}."),
+        arguments=required(given, "arguments", str, f"{param}."),
+    )
+
+
+def _part(given: Any, param: str) -> Part:
+    kind = required(of(dict)(given, param), "type", str, f"{param}.")
+    if kind in TEXTS:
+        return Part("text", required(given, "text", str, f"{param}."))
+    if kind not in AUDIOS:
+        raise Refused(
+            f"Invalid value: '{kind}'. Supported values for '{param}.type' are: 'input_text', 'input_audio', "
+            "'output_text' and 'output_audio'.",
+            param=f"{param}.type",
+        )
+    transcript = given.get("transcript")
+    if transcript is not None:
+        of(str)(transcript, f"{param}.transcript")
+    audio = given.get("audio")
+    data = None if audio is None else decoded(of(str)(audio, f"{param}.audio"), f"{param}.audio")
+    if data is None and transcript is None:
+        raise Refused(f"Missing required parameter: '{param}.audio'.", "missing_required_parameter", f"{param}.audio")
+    return Part("audio", transcript, data, seconds=len(data or b"") / 2 / 24000)
+
+
+def decoded(text: str, param: str) -> bytes:
+    """Base64 → bytes."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(f"Invalid '{param}': expected base64-encoded audio.", param=param) from None
+
+
+def written(item: Item, dialect: Dialect, with_audio: bool = False) -> Json:
+    """The item as a client reads it."""
+    common: Json = {"id": item.id, "object": "realtime.item", "status": item.status}
+    if item.kind == "call":
+        call = {"call_id": item.call_id, "name": item.name, "arguments": item.arguments}
+        return {**common, "type": "function_call", **call}
+    if item.kind == "output":
+        return {**common, "type": "function_call_output", "call_id": item.call_id, "output": item.output}
+    content = [_content(item, part, dialect, with_audio) for part in item.parts]
+    return {**common, "type": "message", "role": item.role, "content": content}
+
+
+def _content(item: Item, part: Part, dialect: Dialect, with_audio: bool) -> Json:
+    side = "input_" if item.role != "assistant" else "output_" if dialect == "ga" else ""
+    if part.kind == "text":
+        return {"type": f"{side}text", "text": part.text or ""}
+    # A client's schema may want the key even where there is no transcript.
+    content: Json = {"type": f"{side}audio", "transcript": part.text}
+    if with_audio and part.pcm16 is not None:
+        content["audio"] = base64.b64encode(part.pcm16).decode()
+    return content

@@ -1,0 +1,219 @@
+"""The wire of one connection: a client's messages → commands, a session's events → messages. No I/O.
+
+Two dialects: a connection is beta by its handshake, or from the first flat session.update on. A client that takes the
+flat shape without ever saying beta is one of the small servers' clients that came before: they find no turns for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from speechmlx.conversation import commands as do
+from speechmlx.conversation import events as say
+from speechmlx.conversation.history import fresh
+from speechmlx.conversation.settings import Plan, Settings
+from speechmlx.errors import BadRequest
+from speechmlx.protocols.openai_realtime import sending, shapes
+from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, merged, number, of, one_of, required
+from speechmlx.protocols.openai_realtime.items import decoded, read
+
+MAX_AUDIO = 15 * 1024 * 1024
+"""Characters of base64 in one append."""
+FLAT_ONLY = frozenset(shapes.FLAT) - {"tools"} | {"temperature"}
+METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
+
+
+class Wire:
+    """`model` as the client named it; `expires_at` in Unix seconds; `said_beta`: the handshake asked for beta."""
+
+    def __init__(self, dialect: Dialect, model: str, transcribes: bool, expires_at: int) -> None:
+        self.dialect: Dialect = dialect
+        self.conversation = fresh("conv")
+        self.session = shapes.fresh_session(fresh("sess"), model, expires_at, transcribes)
+        self._said_beta = dialect == "beta"
+        self._updated = "session.updated"
+
+    @property
+    def settings(self) -> Settings:
+        return shapes.settings(self.session)
+
+    @property
+    def transcribes(self) -> bool:
+        return bool(self.session["type"] == "transcription")
+
+    def greeting(self) -> Sequence[str]:
+        """What the client is told first."""
+        if self.dialect == "ga":
+            return self._sent([{"type": "session.created", "session": self.session}])
+        if self.transcribes:
+            return self._sent([{"type": "transcription_session.created", "session": shapes.to_flat(self.session)}])
+        created = {"type": "session.created", "session": shapes.to_flat(self.session)}
+        return self._sent([created, sending.conversation_created(self.conversation)])
+
+    def receive(self, message: str | bytes) -> Sequence[do.Command]:
+        """The commands in a message; a message that breaks the protocol becomes its own error."""
+        ref = None
+        try:
+            given = _object(message)
+            ref = given.get("event_id")
+            if ref is not None and not isinstance(ref, str):
+                ref = None
+                raise Refused("Invalid type for 'event_id': expected a string.", param="event_id")
+            return self._commands(given, ref)
+        except Refused as error:
+            failed = say.Failed(BadRequest(str(error)), error.code, error.param, ref)
+            return [do.Say(event=failed, ref=ref)]
+
+    def send(self, event: say.Event) -> Sequence[str]:
+        """The messages of an event."""
+        if isinstance(event, say.Configured):
+            shown = self.session if self.dialect == "ga" else shapes.to_flat(self.session)
+            return self._sent([{"type": self._updated, "session": shown}])
+        return self._sent(sending.messages(event, self.dialect, self.conversation))
+
+    def _sent(self, messages: list[Json]) -> list[str]:
+        return [
+            json.dumps({"type": message["type"], "event_id": fresh("event"), **message}, ensure_ascii=False)
+            for message in messages
+        ]
+
+    # --- messages in ---
+
+    def _commands(self, given: Json, ref: str | None) -> list[do.Command]:
+        kind = required(given, "type", str)
+        match kind:
+            case "input_audio_buffer.append":
+                text = required(given, "audio", str)
+                if len(text) > MAX_AUDIO:
+                    raise Refused(f"'audio' is longer than {MAX_AUDIO // 1024 // 1024} MiB; send it in pieces.")
+                return [do.Append(audio=decoded(text, "audio"), ref=ref)]
+            case "input_audio_buffer.commit":
+                return [do.Commit(ref=ref)]
+            case "input_audio_buffer.clear":
+                return [do.Clear(ref=ref)]
+            case "conversation.item.create":
+                after = given.get("previous_item_id")
+                after = None if after is None else of(str)(after, "previous_item_id")
+                return [do.AddItem(item=read(required(given, "item", dict)), after=after, ref=ref)]
+            case "conversation.item.retrieve":
+                return [do.RetrieveItem(id=required(given, "item_id", str), ref=ref)]
+            case "conversation.item.delete":
+                return [do.DeleteItem(id=required(given, "item_id", str), ref=ref)]
+            case "conversation.item.truncate":
+                return [self._truncate(given, ref)]
+            case "response.create":
+                return [self._create(given, ref)]
+            case "response.cancel":
+                response = given.get("response_id")
+                response = None if response is None else of(str)(response, "response_id")
+                return [do.Cancel(response=response, ref=ref)]
+            case "session.update":
+                return self._update(required(given, "session", dict), ref)
+            case "transcription_session.update":
+                return self._update_transcription(required(given, "session", dict), ref)
+            case "output_audio_buffer.clear":
+                return []  # there is no such buffer on a WebSocket
+        raise Refused(f"Unknown event type: {kind:.80}", "unknown_event", "type")
+
+    def _truncate(self, given: Json, ref: str | None) -> do.Command:
+        item = required(given, "item_id", str)
+        required(given, "content_index", int)
+        required(given, "audio_end_ms", int)
+        end = number(0, 1e9, whole=True)(given["audio_end_ms"], "audio_end_ms")
+        return do.TruncateItem(id=item, seconds=end / 1000, ref=ref)
+
+    def _update(self, update: Json, ref: str | None) -> list[do.Command]:
+        kind = update.get("type")
+        if kind is not None:
+            one_of("realtime", "transcription")(kind, "session.type")
+            if kind != self.session["type"]:
+                raise Refused(
+                    f"This is a {self.session['type']} session; it cannot be updated as a {kind} session.",
+                    "invalid_session_type",
+                    "session.type",
+                )
+        flat = kind is None and (self.dialect == "beta" or bool(FLAT_ONLY & update.keys()))
+        shaped = shapes.from_flat(update) if flat else update
+        session = merged(self.session, shaped)
+        if flat and not self._said_beta and "turn_detection" not in update:
+            session["audio"]["input"]["turn_detection"] = None
+        if flat or kind is not None:
+            self._said_beta = flat
+            self.dialect = "beta" if flat else "ga"
+        return self._configure(session, "session.updated", ref)
+
+    def _update_transcription(self, update: Json, ref: str | None) -> list[do.Command]:
+        if not self.transcribes:
+            raise Refused(
+                "This is a realtime session: connect with ?intent=transcription for a transcription session.",
+                "invalid_session_type",
+                "type",
+            )
+        session = merged(self.session, shapes.from_flat(update))
+        self.dialect, self._said_beta = "beta", True
+        return self._configure(session, "transcription_session.updated", ref)
+
+    def _configure(self, session: Json, told: str, ref: str | None) -> list[do.Command]:
+        self.session, self._updated = session, told
+        return [do.Configure(settings=self.settings, ref=ref)]
+
+    def _create(self, given: Json, ref: str | None) -> do.Command:
+        how = given.get("response")
+        how = {} if how is None else of(dict)(how, "response")
+        if self.transcribes:
+            return do.Respond(plan=Plan(answering=self.settings.answering), ref=ref)
+        flat = self.dialect == "beta"
+        shaped = shapes.from_flat(how) if flat else how
+        answering = shapes.answering(merged(self.session, shaped, "response"))
+        outside = one_of("auto", "none")(how.get("conversation") or "auto", "response.conversation") == "none"
+        items = how.get("input")
+        commits = flat and items is None and not how.get("instructions") and not outside
+        plan = Plan(
+            answering=answering,
+            input=None if items is None else tuple(_inputs(of(list)(items, "response.input"))),
+            outside=outside,
+            metadata=_metadata(how.get("metadata")),
+        )
+        return do.Respond(plan=plan, commits=commits, ref=ref)
+
+
+def _object(message: str | bytes) -> Json:
+    if isinstance(message, bytes):
+        raise Refused("Binary messages mean nothing here: send JSON as text, audio in base64.", "invalid_json")
+    try:
+        given = json.loads(message)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"The message is not JSON: {error}.", "invalid_json") from None
+    if not isinstance(given, dict):
+        raise Refused("The message is not a JSON object.", "invalid_json")
+    return given
+
+
+def _inputs(items: Sequence[Any]) -> list[Any]:
+    """Items, or the ids of those referred to."""
+    found = []
+    for place, item in enumerate(items):
+        param = f"response.input[{place}]"
+        if of(dict)(item, param).get("type") == "item_reference":
+            found.append(required(item, "id", str, f"{param}."))
+        else:
+            found.append(read(item, param))
+    return found
+
+
+def _metadata(given: Any) -> Mapping[str, str]:
+    if given is None:
+        return {}
+    pairs = of(dict)(given, "response.metadata")
+    if len(pairs) > METADATA_PAIRS:
+        raise Refused(f"'response.metadata' has more than {METADATA_PAIRS} pairs.", param="response.metadata")
+    for key, value in pairs.items():
+        of(str)(value, f"response.metadata.{key}")
+        if len(key) > METADATA_KEY or len(value) > METADATA_VALUE:
+            raise Refused(
+                f"Keys of 'response.metadata' have at most {METADATA_KEY} characters, values {METADATA_VALUE}.",
+                param=f"response.metadata.{key}",
+            )
+    return {**pairs}

@@ -1,0 +1,67 @@
+"""The pump between a WebSocket and a session: two tasks, one cancel. Any wire that speaks in messages uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Protocol
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from speechmlx.conversation.commands import Command
+from speechmlx.conversation.events import Event
+from speechmlx.conversation.session import Session
+
+
+class Wire(Protocol):
+    """One connection's language. Nothing here waits and nothing here raises."""
+
+    def receive(self, message: str | bytes) -> Sequence[Command]: ...
+
+    def send(self, event: Event) -> Sequence[str | bytes]: ...
+
+
+async def pump(socket: WebSocket, wire: Wire, session: Session) -> None:
+    """Carry messages both ways until the client leaves or the session has said all; then end the session.
+
+    The socket is accepted already and still open afterwards if the client did not leave.
+    """
+    async with session:
+        tasks = [asyncio.create_task(_read(socket, wire, session)), asyncio.create_task(_write(socket, wire, session))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, Exception) and not isinstance(end, WebSocketDisconnect):
+            raise end
+
+
+async def _read(socket: WebSocket, wire: Wire, session: Session) -> None:
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        text = message.get("text")
+        for command in wire.receive(message["bytes"] if text is None else text):
+            await session.tell(command)
+
+
+async def _write(socket: WebSocket, wire: Wire, session: Session) -> None:
+    async for event in session.events():
+        await send(socket, wire.send(event))
+
+
+async def send(socket: WebSocket, messages: Sequence[str | bytes]) -> None:
+    """Send them; a client that left is no error here, the reading side ends."""
+    for message in messages:
+        if socket.application_state is not WebSocketState.CONNECTED:
+            return
+        with contextlib.suppress(WebSocketDisconnect):
+            if isinstance(message, str):
+                await socket.send_text(message)
+            else:
+                await socket.send_bytes(message)
