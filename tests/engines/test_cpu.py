@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechmlx.engines import cpu
+from speechmlx.engines.cpu import elementwise
 
 pytestmark = pytest.mark.skipif(mx.default_device().type != mx.DeviceType.cpu, reason="CPU backend only")
 
@@ -101,3 +102,36 @@ def test_a_dilated_convolution_is_many_times_faster():
         return min(times)
 
     assert best(cpu.conv1d) < best(cpu._conv1d) / 5
+
+
+ELEMENTS = pytest.mark.parametrize("size", [100, elementwise.LARGE + 70])
+
+
+@ELEMENTS
+def test_gelu_is_exact_to_rounding(size: int):
+    x = 5 * random(1, size)
+    expected = np.array(nn.gelu(x))
+    assert np.abs(np.array(elementwise.gelu(x + 0)) - expected).max() < 4e-6  # |x| goes to 25
+
+
+@ELEMENTS
+def test_softmax_and_logsumexp_are_exact_to_rounding(size: int):
+    x = 20 * random(-(-size // 100), 100)
+    x[0, 1:] = -mx.inf
+    same(elementwise.logsumexp(x), mx.logsumexp(x, axis=-1, keepdims=True))
+    expected = np.array(mx.softmax(x, axis=-1))
+    assert np.abs(np.array(elementwise.softmax(x + 0)) - expected).max() < 1e-6
+
+
+def test_exp_is_exact_to_rounding_and_clamped_outside():
+    x = mx.linspace(-87, 88, 10_001)
+    assert np.abs(np.array(elementwise.exp(x) / mx.exp(x)) - 1).max() < 5e-7
+    assert elementwise.exp(mx.array([-mx.inf])).item() < 1e-37
+
+
+@pytest.mark.parametrize("length", [20, 600])
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_equals_the_fused_one(length: int, masked: bool):
+    q, k, v = (random(2, 3, length + i, 16)[:, :, :length] for i in range(3))
+    mask = mx.triu(mx.full((1, 1, length, length), -1e9), 1) if masked else None
+    same(elementwise.attend(q, k, v, 0.25, mask), mx.fast.scaled_dot_product_attention(q, k, v, scale=0.25, mask=mask))

@@ -1,5 +1,6 @@
-"""Convolutions as matrix products, for MLX's CPU backend alone: its own are up to two hundred times slower there.
+"""What MLX's CPU backend does slowly, done fast: convolutions here, elementwise functions and attention beside.
 
+Its own convolutions are up to three hundred times slower there than the matrix products they amount to.
 `install()` puts `conv1d` and `conv_transpose1d` in the place of mlx's, so networks written against mlx, ours or not,
 run fast unchanged. They take float32 only and hand everything that mlx already does well, or that no model here uses,
 to the original. Results differ by float rounding, because sums are taken in another order.
@@ -11,6 +12,10 @@ from functools import wraps
 from typing import Any
 
 import mlx.core as mx
+
+from speechmlx.engines.cpu.elementwise import attend, exp, gelu, logsumexp, softmax
+
+__all__ = ["attend", "conv1d", "conv_transpose1d", "exp", "gelu", "install", "logsumexp", "softmax"]
 
 _conv1d = mx.conv1d
 _conv_transpose1d = mx.conv_transpose1d
