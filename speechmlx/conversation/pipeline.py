@@ -81,18 +81,20 @@ async def _answer(runtime: Runtime, request: Respond, question: str) -> AsyncGen
         repetition_penalty=REPETITION_PENALTY,
         priority=request.priority,
     )
-    said = 0.0
+    said, full = 0.0, False
     async with runtime.submit(generate) as writing, aclosing(_clauses(writing, generate.max_tokens)) as written:
         async for clause in written:
             yield TextDelta(clause)
             async with aclosing(_spoken(runtime, request, clause.strip())) as chunks:
                 async for chunk in chunks:
-                    chunk = _within(chunk, seconds - said)
-                    said += chunk.duration
-                    yield chunk
-                    if said >= seconds:
+                    left = round((seconds - said) * chunk.rate)
+                    if left <= 0:
+                        full = True
                         break
-            if said >= seconds:
+                    kept = replace(chunk, pcm16=chunk.pcm16[: 2 * left])
+                    said += kept.duration
+                    yield kept
+            if full:
                 break
     if not said:
         raise EngineFailed("the language model gave no answer")
@@ -146,8 +148,3 @@ async def _spoken(runtime: Runtime, request: Respond, text: str) -> AsyncGenerat
         except UnknownVoice:
             if voice == last:
                 raise
-
-
-def _within(chunk: Chunk, seconds: float) -> Chunk:
-    """Not more of `chunk` than `seconds`."""
-    return replace(chunk, pcm16=chunk.pcm16[: 2 * round(seconds * chunk.rate)])

@@ -46,14 +46,9 @@ Start = Callable[..., AbstractContextManager[Server]]
 def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) -> Iterator[Server]:
     """A server until the block ends. With `scripted` it has scripted.py's rows and a cache of its own in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {**os.environ, **environment}
-    if scripted:
-        path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-        settings |= {
-            "SPEECHMLX_CATALOG": "scripted:extend",
-            "PYTHONPATH": path,
-            "SPEECHMLX_CACHE": str(folder / "cache"),
-        }
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    own = {"SPEECHMLX_CATALOG": "scripted:extend", "PYTHONPATH": path, "SPEECHMLX_CACHE": str(folder / "cache")}
+    settings = {**os.environ, **(own if scripted else {}), **environment}
     log = folder / "server.log"
     with log.open("wb") as out:
         command = [str(COMMAND), "serve", "--port", "0", "--profile", "starter", *flags]
@@ -93,16 +88,16 @@ def start_server(tmp_path: Path) -> Start:
 
 
 @pytest.fixture(scope="session")
-def conversing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The shared server whose models are conversing.py's: a whole conversation, scripted."""
-    with serve(tmp_path_factory.mktemp("conversing"), SPEECHMLX_MODELS=MODELS) as server:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The shared server with scripted engines; nothing may kill it or fill it."""
+    with serve(tmp_path_factory.mktemp("scripted")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The shared server with scripted engines; nothing may kill it or fill it."""
-    with serve(tmp_path_factory.mktemp("scripted")) as server:
+def conversing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The shared server whose models are conversing.py's: a whole conversation, scripted."""
+    with serve(tmp_path_factory.mktemp("conversing"), SPEECHMLX_MODELS=MODELS) as server:
         yield server
 
 
@@ -112,6 +107,14 @@ def starter(tmp_path_factory: pytest.TempPathFactory, model_folder: Callable[[st
     for name in ("whisper-tiny.en", "kokoro-82m", "deepfilternet3", "smollm2-135m-instruct"):
         model_folder(name)
     with serve(tmp_path_factory.mktemp("starter"), "--asr", "whisper-tiny.en", scripted=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that hears, writes and speaks to a script: asked.py."""
+    flags = ("--asr", "hearing", "--llm", "writing", "--tts", "scripted")
+    with serve(tmp_path_factory.mktemp("asking"), *flags, SPEECHMLX_CATALOG="asked:extend") as server:
         yield server
 
 
