@@ -74,6 +74,7 @@ def _whisper(
         rate=16000,
         licence=licence,
         languages=languages,
+        aliases=tuple(sorted({name.removeprefix("whisper-"), f"{name}-mlx", repo.lower()} - {name})),
     )
 
 

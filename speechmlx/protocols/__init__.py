@@ -7,8 +7,13 @@ from collections.abc import Callable, Sequence
 from starlette.routing import BaseRoute
 
 from speechmlx.config import Config
-from speechmlx.protocols import openai_audio, openai_realtime, soniqo
+from speechmlx.protocols import openai_audio, openai_realtime, soniqo, xinference
 
 Routes = Callable[[Config], Sequence[BaseRoute]]
 
-PROTOCOLS: tuple[Routes, ...] = (soniqo.routes, openai_audio.routes, openai_realtime.routes)
+PROTOCOLS: tuple[Routes, ...] = (
+    soniqo.routes,
+    xinference.routes,  # before /v1/models/{model}, whose names may hold slashes
+    openai_audio.routes,
+    openai_realtime.routes,
+)

@@ -29,14 +29,6 @@ class Launch:
     loading: asyncio.Task[None] | None = None
     """Its end is the end of the launch, with the error it failed with."""
 
-    @property
-    def error(self) -> SpeechError | None:
-        """Why the launch failed, if it did."""
-        if self.loading is None or not self.loading.done() or self.loading.cancelled():
-            return None
-        error = self.loading.exception()
-        return error if isinstance(error, SpeechError) else None
-
 
 @dataclass(frozen=True)
 class Names:
@@ -44,6 +36,8 @@ class Names:
 
     runtime: Runtime
     launched: dict[str, Launch] = field(default_factory=dict)
+    failed: dict[str, SpeechError] = field(default_factory=dict)
+    """Why the last launch under a uid failed."""
 
     def resolve(self, name: str | None, kind: Kind) -> tuple[Model, str | None]:
         """The model called `name` (None: the default of `kind`), and the language it was launched with.

@@ -1,0 +1,186 @@
+"""Xinference's own client: launch, list, get, describe, terminate, and audio through the handles it gives."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from clips import CLIPS
+from heard import errors
+from xinference_client import RESTfulClient
+
+from speechmlx.audio.decode import decode
+from speechmlx.audio.encode import wav_header
+from speechmlx.audio.pcm import to_pcm16
+
+TEXT = "The quick brown fox jumps over the lazy dog."
+WAV = wav_header(16000, 16000) + to_pcm16(np.zeros(16000, np.float32))
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def client(server: Any) -> Iterator[RESTfulClient]:
+    with closing(RESTfulClient(server.url)) as client:
+        yield client
+        for uid in [one["model_uid"] for one in client.get_instance_info(None, None)]:
+            client.terminate_model(uid)
+
+
+def states(server: Any) -> dict[str, tuple[str, bool]]:
+    return {model["name"]: (model["state"], model["pinned"]) for model in server.health()["models"]}
+
+
+def gone(server: Any, name: str) -> bool:
+    end = time.monotonic() + 10
+    while name in states(server) and time.monotonic() < end:
+        time.sleep(0.05)
+    return name not in states(server)
+
+
+# --- Launching and ending ----------------------------------------------------------------------------------------
+
+
+def test_launch_loads_and_pins_and_terminate_unloads(client: RESTfulClient, server: Any) -> None:
+    uid = client.launch_model(model_name="scripted-big", model_type="audio", model_uid="mine")
+    assert uid == "mine" and states(server)["scripted-big"] == ("loaded", True)
+    listed = client.list_models()
+    assert listed["mine"]["model_type"] == "audio" and listed["mine"]["model_name"] == "scripted-big"
+    assert client.describe_model("mine")["model_ability"] == ["text2audio"]
+    assert client.get_launch_model_progress("mine") == {"progress": 1.0}
+    assert client.get_instance_info("scripted-big", None)[0]["status"] == "READY"
+    assert len(client.get_model("mine").speech("steps=2 bytes=4800", response_format="pcm")) == 2 * 4800
+    client.terminate_model("mine")
+    assert gone(server, "scripted-big") and "mine" not in client.list_models()
+    with pytest.raises(RuntimeError, match="no model 'mine'"):
+        client.get_model("mine")
+
+
+def test_a_model_stays_until_its_last_uid_is_gone(client: RESTfulClient, server: Any) -> None:
+    for uid in ("one", "two"):
+        client.launch_model(model_name="scripted-big", model_type="audio", model_uid=uid)
+    client.terminate_model("one")
+    assert states(server)["scripted-big"] == ("loaded", True)
+    client.terminate_model("two")
+    assert gone(server, "scripted-big")
+
+
+def test_launching_twice_under_one_uid_is_one_launch(client: RESTfulClient) -> None:
+    assert client.launch_model(model_name="scripted-big", model_type="audio") == "scripted-big"
+    assert (
+        client.launch_model(model_name="Scripted-Big", model_type="audio", model_uid="scripted-big") == "scripted-big"
+    )
+    with pytest.raises(RuntimeError, match="already means the model 'scripted-big'"):
+        client.launch_model(model_name="scripted", model_type="audio", model_uid="scripted-big")
+
+
+def test_a_launch_in_the_background_has_progress_and_can_be_given_up(client: RESTfulClient, server: Any) -> None:
+    uid = client.launch_model(model_name="scripted-slow", model_type="audio", wait_ready=False)
+    assert client.get_launch_model_progress(uid)["progress"] < 1
+    client.cancel_launch_model(uid)
+    assert client.get_instance_info(None, uid) == []
+    with pytest.raises(RuntimeError, match="no launch"):
+        client.cancel_launch_model(uid)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"model_name": "scripted-broken"}, "scripted not to load"),
+        ({"model_name": "scripted-nowhere"}, "could not be fetched"),
+        ({"model_name": "CosyVoice-9000"}, "there is no model 'CosyVoice-9000'"),
+        ({"model_name": "scripted", "model_path": "/elsewhere"}, "'model_path' cannot be set"),
+        ({"model_name": "scripted", "replica": 2}, "'replica' must be a number from 1 to 1"),
+    ],
+    ids=str,
+)
+def test_a_launch_that_fails_says_why(client: RESTfulClient, settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(RuntimeError, match=says):
+        client.launch_model(model_type="audio", **settings)
+    assert client.get_instance_info(None, None) == []
+
+
+def test_terminating_what_does_not_run(client: RESTfulClient) -> None:
+    for uid, says in (("nothing", "no model 'nothing'"), ("whisper-large-v3", "not running")):
+        with pytest.raises(RuntimeError, match=says):
+            client.terminate_model(uid)
+
+
+def test_a_login_is_not_needed_and_does_no_harm(server: Any) -> None:
+    with closing(RESTfulClient(server.url, api_key="any")) as client:
+        client.login("name", "password")
+        assert "scripted" in client.list_models()
+    with server.client() as plain:
+        assert plain.post("/token", json={"username": "a", "password": "b"}).json()["access_token"]
+        assert plain.get("/v1/address").json() in server.url
+
+
+def test_registrations(client: RESTfulClient) -> None:
+    audio = {one["model_name"] for one in client.list_model_registrations("audio")}
+    assert {"whisper-base", "kokoro-82m", "scripted"} <= audio and "smollm2-135m-instruct" not in audio
+    assert "smollm2-135m-instruct" in {one["model_name"] for one in client.list_model_registrations("LLM")}
+    assert client.list_model_registrations("video") == []
+    assert client.get_model_registration("audio", "Whisper-Tiny.en-MLX")["model_name"] == "whisper-tiny.en"
+    assert all("model_lang" in one for one in client.list_model_registrations("audio", detailed=True))
+    with pytest.raises(RuntimeError, match="row of the server's catalog"):
+        client.register_model("audio", "{}", persist=False)
+    with pytest.raises(RuntimeError, match="row of the server's catalog"):
+        client.unregister_model("audio", "whisper-base")
+    client.get_model("scripted").speech("steps=1")
+    assert [one["model_name"] for one in client.list_cached_models("scripted")] == ["scripted"]
+
+
+# --- The audio handle --------------------------------------------------------------------------------------------
+
+
+def test_settings_that_the_engine_does_not_take_are_named(client: RESTfulClient) -> None:
+    handle = client.get_model("scripted-asr")
+    assert handle.transcriptions(WAV, prompt="steps=1")["text"] == "part 0."
+    with pytest.raises(RuntimeError, match="no setting batch_size"):
+        handle.transcriptions(WAV, batch_size=4)
+
+
+def test_text_formats_come_as_json_for_this_client(client: RESTfulClient) -> None:
+    handle = client.get_model("scripted-asr")
+    assert handle.transcriptions(WAV, prompt="steps=1", response_format="srt").startswith("1\n00:00:00,000 -->")
+    verbose = handle.transcriptions(
+        WAV, prompt="steps=1", response_format="verbose_json", timestamp_granularities=["word", "segment"]
+    )
+    assert len(verbose["words"]) == len(verbose["segments"]) == 1
+    assert handle.translations(WAV, prompt="steps=1") == {
+        "text": "part 0.",
+        "usage": {"type": "duration", "seconds": 1.0},
+        "languages": [{"code": "en"}],
+    }
+
+
+@pytest.mark.timeout(400)
+def test_the_seeds_lines_on_real_models(starter: Any, clip: Callable[[str], Path]) -> None:
+    with closing(RESTfulClient(starter.url)) as client:
+        uid = client.launch_model(
+            model_name="Kokoro-82M", model_type="audio", compile=False, download_hub="huggingface", lang_code="a"
+        )
+        model = client.get_model(uid)
+        speech = model.speech(TEXT, voice="echo")
+        streamed = model.speech(input=TEXT, voice="af_heart", stream=True)
+        assert inspect.isgenerator(streamed)
+        for sound in (speech, b"".join(streamed)):
+            assert decode(sound, 16000).duration > 2
+        heard = client.get_model("whisper-tiny.en").transcriptions(audio=speech)
+        assert errors(TEXT, heard["text"]) == 0
+        heard = client.get_model("whisper-tiny.en").transcriptions(audio=clip("jfk").read_bytes(), language="en")
+        assert errors(CLIPS["jfk"].words, heard["text"]) == 0
+        for settings in ({"instruct_text": "sadly"}, {"prompt_speech": speech, "prompt_text": TEXT}):
+            with pytest.raises(RuntimeError, match="no options, but was given"):
+                model.speech(TEXT, **settings)
+        client.terminate_model(uid)
+        assert gone(starter, "kokoro-82m")
