@@ -45,7 +45,7 @@ def conv1d(
     stream: Any = None,
 ) -> mx.array:
     """x [b, t, in], weight [out, k, in / groups] → [b, t', out], as mx.conv1d."""
-    ours = groups == 1 and stride == 1 and stream is None and _plain(x, weight, padding)
+    ours = groups == 1 and stride == 1 and stream is None and _plain(x, weight, padding, groups)
     out, taps, channels = weight.shape
     length = x.shape[1] + 2 * padding - dilation * (taps - 1) if ours else 0
     if length <= 0 or (dilation == 1 and taps > 1 and length < LONG):
@@ -82,7 +82,7 @@ def conv_transpose1d(
     The taps that meet the same input sample are one product, whose row holds the `stride` outputs they belong to.
     """
     depthwise = groups > 1 and groups == x.shape[-1] == weight.shape[0]
-    ours = (groups == 1 or depthwise) and dilation == 1 and stream is None and _plain(x, weight, padding)
+    ours = (groups == 1 or depthwise) and dilation == 1 and stream is None and _plain(x, weight, padding, groups)
     if not ours or output_padding > padding or padding >= weight.shape[1]:
         return _conv_transpose1d(x, weight, stride, padding, dilation, output_padding, groups, stream=stream)
     (batch, time, _), (out, taps, channels) = x.shape, weight.shape
@@ -110,5 +110,7 @@ def _tap(weight: mx.array, tap: int) -> mx.array:
     return mx.contiguous(weight[:, tap]).T
 
 
-def _plain(x: mx.array, weight: mx.array, padding: object) -> bool:
-    return isinstance(padding, int) and x.ndim == 3 and x.dtype == weight.dtype == mx.float32
+def _plain(x: mx.array, weight: mx.array, padding: object, groups: int) -> bool:
+    """Whether these are arguments we know; what is wrong with others is mlx's to say."""
+    arrays = x.ndim == weight.ndim == 3 and x.dtype == weight.dtype == mx.float32
+    return arrays and isinstance(padding, int) and weight.shape[2] * groups == x.shape[2]
