@@ -41,7 +41,12 @@ class Clause:
     text: str
 
 
-Piece = TextDelta | Clause | Chunk | Call | Usage
+@dataclass(frozen=True)
+class Said:
+    """The audio of the clause is whole."""
+
+
+Piece = TextDelta | Clause | Said | Chunk | Call | Usage
 
 
 def request(answering: Answering, messages: tuple[Message, ...], model: str | None) -> Generate:
@@ -154,6 +159,7 @@ async def _speak(
         async with aclosing(spoken(runtime, clause.strip(), voice)) as chunks:
             async for chunk in chunks:
                 await pieces.put(chunk)
+        await pieces.put(Said())
 
 
 class Draft:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from speechmlx.conversation.settings import TurnTaking
 from speechmlx.conversation.tape import RATE, Tape
 from speechmlx.conversation.turns import Decision, Paused, Started, Turns
-from speechmlx.errors import SpeechError
+from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.runtime.front import Runtime
 from speechmlx.runtime.job import Job
 from speechmlx.types import DetectSpeech, DetectTurn, Feed, Probability
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
+
+log = logging.getLogger(__name__)
 
 LOOK_BACK = 8.0
 """Seconds of a turn that the turn detector looks at."""
@@ -66,6 +69,9 @@ class Ear:
                         self._tell(self.turns.hear(event.value, self._began + event.start, self._began + event.end))
         except SpeechError as error:
             self._fail(error)
+        except Exception:
+            log.exception("finding turns failed")
+            self._fail(EngineFailed("finding turns failed; the server's log has more"))
 
     def _tell(self, decisions: list[Decision]) -> None:
         for decision in decisions:

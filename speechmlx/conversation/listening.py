@@ -147,8 +147,10 @@ class Listening:
     async def _hear(self, samples: Samples) -> None:
         if not len(samples):
             return
+        if self.settings.turns is not None and self._ear is None:
+            self._ear = Ear(self._runtime, self.settings.turns, self.tape, self._decide, self._listener.failed)
         self.tape.add(samples)
-        if self.settings.turns is None:
+        if self._ear is None:
             turn = self._turn or self._begin(self._mark)
             turn.live = turn.live and len(samples) <= AT_ONCE * RATE
             if turn.live:
@@ -158,8 +160,6 @@ class Listening:
             self._turn.hearing.feed(samples)
         else:
             self.tape.forget(self.tape.end - QUIET)
-        if self._ear is None:
-            self._ear = Ear(self._runtime, self.settings.turns, self.tape, self._decide, self._listener.failed)
         await self._ear.feed(samples)
 
     def _begin(self, start: float) -> Turn:

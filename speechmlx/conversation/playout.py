@@ -2,58 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+SPEAKING_RATE = 15.0
+"""Characters a second, about, of a clause whose audio is not whole yet."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A clause whose audio was sent from `start` to `end` seconds, of `length` in all; None while more may come."""
+
+    text: str
+    start: float
+    end: float
+    length: float | None = None
+
+    def heard(self, seconds: float) -> str:
+        """Its words that were over at `seconds`: as many as their share of its characters says."""
+        heard = min(seconds, self.end) - self.start
+        whole = self.length
+        if whole is None:
+            whole = max(self.end - self.start, len(self.text.rstrip()) / SPEAKING_RATE)
+        if heard <= 0:
+            return ""
+        return self.text if heard >= whole - 1e-9 else _words(self.text, heard / whole)
 
 
 @dataclass(frozen=True)
 class Playout:
-    """Clauses of an answer, each with the seconds at which its audio ends; the last may still grow."""
+    """The clauses of an answer, in order."""
 
-    clauses: tuple[tuple[str, float], ...] = ()
+    clauses: tuple[Spoken, ...] = ()
 
     @property
     def duration(self) -> float:
         """Seconds of audio sent."""
-        return self.clauses[-1][1] if self.clauses else 0.0
-
-    @property
-    def text(self) -> str:
-        return "".join(text for text, _ in self.clauses)
+        return self.clauses[-1].end if self.clauses else 0.0
 
     def clause(self, text: str) -> Playout:
         """The audio that follows is that of `text`."""
-        return Playout((*self.clauses, (text, self.duration)))
+        return Playout((*self.clauses, Spoken(text, self.duration, self.duration)))
 
     def sent(self, seconds: float) -> Playout:
         """So much more audio of the last clause."""
-        *before, (text, end) = self.clauses
-        return Playout((*before, (text, end + seconds)))
+        *before, last = self.clauses
+        return Playout((*before, replace(last, end=last.end + seconds)))
+
+    def closed(self) -> Playout:
+        """The audio of the last clause is whole."""
+        *before, last = self.clauses
+        return Playout((*before, replace(last, length=last.end - last.start)))
 
     def until(self, seconds: float) -> Playout:
         """Only the first `seconds` were sent."""
-        kept: list[tuple[str, float]] = []
-        start = 0.0
-        for text, end in self.clauses:
-            if end <= seconds:
-                kept.append((text, end))
-            elif seconds > start:
-                kept.append((_share(text, (seconds - start) / (end - start)), seconds))
-            start = end
-        return Playout(tuple(kept))
+        kept = (clause for clause in self.clauses if clause.start < seconds)
+        return Playout(tuple(replace(clause, end=min(clause.end, seconds)) for clause in kept))
 
     def heard(self, seconds: float) -> str:
-        """The words heard in the first `seconds`: clauses that were over, and of the next one its share of words."""
-        words, start = "", 0.0
-        for text, end in self.clauses:
-            if seconds >= end > start:
-                words += text
-            elif seconds > start:
-                words += _share(text, (seconds - start) / (end - start))
-            start = max(start, end)
-        return words.rstrip() if seconds < self.duration else words
+        """The words heard in the first `seconds`."""
+        return "".join(clause.heard(seconds) for clause in self.clauses).rstrip()
 
 
-def _share(text: str, share: float) -> str:
+def _words(text: str, share: float) -> str:
     """The words of `text` that end within its first `share` of characters."""
     limit, place = share * len(text.rstrip()), 0
     for position in range(1, len(text)):

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Literal
 
-from speechmlx.conversation.answer import Clause, Piece
+from speechmlx.conversation.answer import Clause, Piece, Said
 from speechmlx.conversation.events import (
     Cost,
     Event,
@@ -146,6 +146,8 @@ class Responding:
                 self._say(OutputText(self.id, item.id, len(self._items), text, self.plan.answering.spoken))
             case Clause(text):
                 self.playout = self.playout.clause(text)
+            case Said():
+                self.playout = self.playout.closed()
             case Chunk():
                 self._stage("first_audio")
                 for data in self._encoder.push(piece):

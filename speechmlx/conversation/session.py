@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -24,7 +25,7 @@ from speechmlx.conversation.responding import Responding
 from speechmlx.conversation.settings import Answering, Plan, Settings
 from speechmlx.errors import BadRequest, Busy, EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.front import Runtime
-from speechmlx.types import Audio, Generate, Kind
+from speechmlx.types import Audio, Generate, Kind, Load
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +54,12 @@ class Session:
         """What a turn asked for while another response was under way."""
         self._unless_empty: str | None = None
         self._words: dict[str, asyncio.Task[str]] = {}
+        self._warming: list[asyncio.Task[None]] = []
         self._draft: Draft | None = None
         self._drafting: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._warming = [asyncio.create_task(self._warm(kind)) for kind in self._kinds()]
         return self
 
     async def __aexit__(
@@ -68,9 +71,10 @@ class Session:
             if response is not None:
                 await response.close()
         await self._listening.close()
-        for task in self._words.values():
+        tasks = [*self._words.values(), *self._warming]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._words.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def events(self) -> AsyncIterator[say.Event]:
         """Everything said, in order, once; one reader."""
@@ -104,6 +108,8 @@ class Session:
             case do.Configure():
                 await self._listening.configure(command.settings)
                 self.settings = command.settings
+                if self.settings.turns is not None and self.settings.turns.eagerness:
+                    self._warming.append(asyncio.create_task(self._warm(Kind.TURN)))
                 self._say(say.Configured())
             case do.Commit():
                 await self._listening.commit()
@@ -128,6 +134,19 @@ class Session:
                 self._cancel(command)
             case do.Say():
                 self._say(command.event)
+
+    # --- models ---
+
+    def _kinds(self) -> tuple[Kind, ...]:
+        hearing = (Kind.ASR, Kind.VAD)
+        return hearing if self.settings.transcribes_only else (*hearing, Kind.LLM, Kind.TTS)
+
+    async def _warm(self, kind: Kind) -> None:
+        """Have the model in memory before it is needed; what goes wrong is said when it is needed."""
+        with suppress(SpeechError):
+            async with self._runtime.submit(Load(model=self._runtime.model(None, kind).name)) as job:
+                async for _ in job:
+                    pass
 
     # --- what the listening half tells ---
 

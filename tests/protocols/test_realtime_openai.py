@@ -1,0 +1,133 @@
+"""OpenAI's own Python client, GA and beta, through every kind of turn."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conversing import tone, words
+from openai import AsyncOpenAI
+
+if TYPE_CHECKING:
+    from conftest import Server
+
+NEW = {
+    "beta": ("response.audio.delta", "response.audio_transcript.delta"),
+    "ga": ("response.output_audio.delta", "response.output_audio_transcript.delta"),
+}
+TOOL: Any = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}}
+
+
+def connect(server: Server, dialect: str, **query: Any) -> Any:
+    client = AsyncOpenAI(
+        api_key="any", base_url=f"{server.url}/v1", websocket_base_url=server.url.replace("http", "ws") + "/v1"
+    )
+    if dialect == "beta":
+        return client.beta.realtime.connect(model="gpt-4o-realtime-preview", **query)
+    return client.realtime.connect(model="gpt-realtime", **query)
+
+
+async def until(connection: Any, *kinds: str) -> list[Any]:
+    events = []
+    async for event in connection:
+        assert event.type != "error", event
+        events.append(event)
+        if event.type in kinds:
+            return events
+    raise AssertionError(f"the server left before {kinds}")
+
+
+async def update(connection: Any, dialect: str, turns: str | None, **fields: Any) -> None:
+    detection: Any = turns and {"type": turns}
+    if dialect == "beta":
+        session: Any = {"turn_detection": detection, "input_audio_transcription": {"model": "whisper-1"}, **fields}
+    else:
+        heard = {"turn_detection": detection, "transcription": {"model": "whisper-1"}}
+        session = {"type": "realtime", "audio": {"input": heard}, **fields}
+    await connection.session.update(session=session)
+    await until(connection, "session.updated")
+
+
+async def play(connection: Any, pcm16: bytes) -> None:
+    for start in range(0, len(pcm16), 4800):
+        await connection.input_audio_buffer.append(audio=base64.b64encode(pcm16[start : start + 4800]).decode())
+
+
+async def say(connection: Any, text: str) -> None:
+    await connection.conversation.item.create(
+        item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+    )
+
+
+def heard(events: list[Any], dialect: str) -> tuple[bytes, str]:
+    audio, text = NEW[dialect]
+    pcm16 = b"".join(base64.b64decode(event.delta) for event in events if event.type == audio)
+    return pcm16, "".join(event.delta for event in events if event.type == text)
+
+
+pytestmark = pytest.mark.parametrize("dialect", ["ga", "beta"])
+
+
+async def test_text_turn(conversing: Server, dialect: str) -> None:
+    async with connect(conversing, dialect) as connection:
+        await say(connection, "good morning")
+        await connection.response.create()
+        pcm16, text = heard(await until(connection, "response.done"), dialect)
+        assert text.startswith("You said: good morning.")
+        assert len(pcm16) == len(text.split()) * 4800
+
+
+async def test_manual_turn(conversing: Server, dialect: str) -> None:
+    async with connect(conversing, dialect) as connection:
+        await update(connection, dialect, None)
+        await play(connection, tone(0.4))
+        await connection.input_audio_buffer.commit()
+        await connection.response.create()
+        _, text = heard(await until(connection, "response.done"), dialect)
+        assert words(0.4) in text
+
+
+async def test_found_turn_and_interruption(conversing: Server, dialect: str) -> None:
+    async with connect(conversing, dialect) as connection:
+        await update(connection, dialect, "server_vad")
+        await play(connection, tone(0.4) + tone(0.8, 0))
+        events = await until(connection, "response.done")
+        assert events[-1].response.status == "completed"
+        await connection.response.create(response={"instructions": "work=0.05"})
+        await until(connection, NEW[dialect][1])
+        await play(connection, tone(0.4))
+        events = await until(connection, "response.done")
+        assert events[-1].response.status == "cancelled"
+        assert events[-1].response.status_details.reason == "turn_detected"
+
+
+async def test_tool(conversing: Server, dialect: str) -> None:
+    async with connect(conversing, dialect) as connection:
+        await update(connection, dialect, None, tools=[TOOL])
+        await say(connection, "the weather, please")
+        await connection.response.create()
+        (call,) = (await until(connection, "response.done"))[-1].response.output
+        assert (call.name, call.arguments) == ("get_weather", '{"city": "Paris"}')
+        await connection.conversation.item.create(
+            item={"type": "function_call_output", "call_id": call.call_id, "output": "rain"}
+        )
+        await connection.response.create()
+        _, text = heard(await until(connection, "response.done"), dialect)
+        assert text.startswith("The tool said: rain.")
+
+
+async def test_transcription(conversing: Server, dialect: str) -> None:
+    async with connect(conversing, dialect, extra_query={"intent": "transcription"}) as connection:
+        if dialect == "beta":
+            await connection.transcription_session.update(session={"input_audio_transcription": {"model": "whisper-1"}})
+            await until(connection, "transcription_session.updated")
+        else:
+            heard: Any = {"transcription": {"model": "whisper-1"}}
+            await connection.session.update(session={"type": "transcription", "audio": {"input": heard}})
+            await until(connection, "session.updated")
+        await play(connection, tone(0.5) + tone(0.8, 0))
+        events = await until(connection, "conversation.item.input_audio_transcription.completed")
+        deltas = [event.delta for event in events if event.type.endswith("transcription.delta")]
+        assert "".join(deltas).strip() == events[-1].transcript == words(0.5)
+        assert not [event for event in events if event.type.startswith("response.")]
