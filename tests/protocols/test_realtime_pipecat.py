@@ -1,0 +1,158 @@
+"""Pipecat's OpenAI realtime services against the server, in a pipeline as an application builds it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conversing import tone, words
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+if TYPE_CHECKING:
+    from conftest import Server
+
+
+@asynccontextmanager
+async def pipeline(service: Any, before: list[Any] | None = None, after: list[Any] | None = None) -> AsyncIterator[Any]:
+    """A running pipeline around `service`: (put a frame in, frames that came out)."""
+    from pipecat.pipeline.pipeline import Pipeline
+    from pipecat.pipeline.runner import PipelineRunner
+    from pipecat.pipeline.task import PipelineParams, PipelineTask
+    from pipecat.processors.frame_processor import FrameProcessor
+
+    came: list[Any] = []
+
+    class Sink(FrameProcessor):
+        async def process_frame(self, frame: Any, direction: Any) -> None:
+            await super().process_frame(frame, direction)
+            came.append(frame)
+            await self.push_frame(frame, direction)
+
+    parts = [*(before or []), service, Sink(), *(after or [])]
+    params = PipelineParams(audio_in_sample_rate=24000, audio_out_sample_rate=24000)
+    task = PipelineTask(Pipeline(parts), params=params, cancel_on_idle_timeout=False)
+    running = asyncio.create_task(PipelineRunner(handle_sigint=False).run(task))
+    try:
+        yield task, came
+    finally:
+        await task.cancel()
+        await running
+
+
+async def until(came: list[Any], wanted: Callable[[list[Any]], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not wanted(came):
+            await asyncio.sleep(0.02)
+
+
+def text_of(came: list[Any]) -> str:
+    from pipecat.frames.frames import TTSTextFrame
+
+    return "".join(frame.text for frame in came if isinstance(frame, TTSTextFrame))
+
+
+def audio_of(came: list[Any]) -> bytes:
+    from pipecat.frames.frames import TTSAudioRawFrame
+
+    return b"".join(frame.audio for frame in came if isinstance(frame, TTSAudioRawFrame))
+
+
+async def play(task: Any, pcm16: bytes) -> None:
+    from pipecat.frames.frames import InputAudioRawFrame
+
+    for start in range(0, len(pcm16), 4800):
+        piece = pcm16[start : start + 4800]
+        await task.queue_frame(InputAudioRawFrame(audio=piece, sample_rate=24000, num_channels=1))
+
+
+def realtime(server: Server, **properties: Any) -> Any:
+    from pipecat.services.openai.realtime import events
+    from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
+
+    heard = events.AudioInput(
+        turn_detection=events.TurnDetection(type="server_vad"),
+        transcription=events.InputAudioTranscription(model="whisper-1"),
+    )
+    session = events.SessionProperties(audio=events.AudioConfiguration(input=heard), **properties)
+    return OpenAIRealtimeLLMService(
+        api_key="any",
+        base_url=server.url.replace("http", "ws") + "/v1/realtime",
+        settings=OpenAIRealtimeLLMService.Settings(model="local", session_properties=session),
+    )
+
+
+def context(service: Any, text: str | None, tools: Any = None) -> Any:
+    from pipecat.processors.aggregators.llm_context import LLMContext
+    from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
+
+    messages = [{"role": "user", "content": text}] if text else []
+    extra = {"tools": tools} if tools is not None else {}
+    return LLMContextAggregatorPair(LLMContext(messages, **extra))
+
+
+async def test_text_turn(conversing: Server) -> None:
+    from pipecat.frames.frames import LLMRunFrame
+
+    service = realtime(conversing)
+    pair = context(service, "good morning")
+    async with pipeline(service, [pair.user()], [pair.assistant()]) as (task, came):
+        await task.queue_frame(LLMRunFrame())
+        await until(came, lambda came: "I am here." in text_of(came))
+        assert text_of(came).startswith("You said: good morning.")
+        assert len(audio_of(came)) > 24000
+
+
+async def test_found_turn_and_interruption(conversing: Server) -> None:
+    from pipecat.frames.frames import InterruptionFrame, LLMFullResponseEndFrame
+
+    service = realtime(conversing, instructions="work=0.05")
+    pair = context(service, None)
+    async with pipeline(service, [pair.user()], [pair.assistant()]) as (task, came):
+        await play(task, tone(0.5) + tone(0.8, 0))
+        await until(came, lambda came: len(audio_of(came)) > 0)
+        await play(task, tone(0.5))
+        await until(came, lambda came: any(isinstance(frame, InterruptionFrame) for frame in came))
+        await play(task, tone(0.8, 0))
+        came.clear()
+        await until(came, lambda came: any(isinstance(frame, LLMFullResponseEndFrame) for frame in came))
+
+
+async def test_tool(conversing: Server) -> None:
+    from pipecat.adapters.schemas.function_schema import FunctionSchema
+    from pipecat.adapters.schemas.tools_schema import ToolsSchema
+    from pipecat.frames.frames import LLMRunFrame
+
+    schema = FunctionSchema(name="get_weather", description="", properties={"city": {"type": "string"}}, required=[])
+    service = realtime(conversing)
+    called = []
+
+    async def weather(params: Any) -> None:
+        called.append(params.arguments)
+        await params.result_callback("rain")
+
+    service.register_function("get_weather", weather)
+    pair = context(service, "the weather, please", ToolsSchema(standard_tools=[schema]))
+    async with pipeline(service, [pair.user()], [pair.assistant()]) as (task, came):
+        await task.queue_frame(LLMRunFrame())
+        await until(came, lambda came: "That is all." in text_of(came))
+        assert called == [{"city": "Paris"}]
+        assert "rain" in text_of(came)
+
+
+async def test_transcription(conversing: Server) -> None:
+    from pipecat.frames.frames import TranscriptionFrame
+    from pipecat.services.openai.stt import OpenAIRealtimeSTTService
+
+    service = OpenAIRealtimeSTTService(
+        api_key="any",
+        base_url=conversing.url.replace("http", "ws") + "/v1/realtime",
+        turn_detection={"type": "server_vad"},
+    )
+    async with pipeline(service) as (task, came):
+        await play(task, tone(0.5) + tone(0.8, 0))
+        await until(came, lambda came: any(isinstance(frame, TranscriptionFrame) for frame in came))
+        assert [frame.text for frame in came if isinstance(frame, TranscriptionFrame)] == [words(0.5)]
