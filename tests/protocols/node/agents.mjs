@@ -1,0 +1,59 @@
+// OpenAI's Agents SDK for JavaScript: a text turn with a tool, then a turn found in audio that is interrupted.
+
+import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession, tool } from '@openai/agents-realtime'
+import { z } from 'zod'
+import { run, tell, tone, until, url } from './common.mjs'
+
+const weather = tool({
+  name: 'get_weather',
+  description: 'The weather in a city.',
+  parameters: z.object({ city: z.string() }),
+  execute: async ({ city }) => `rain in ${city}`
+})
+
+async function connect(agent, config = {}) {
+  const session = new RealtimeSession(new RealtimeAgent({ name: 'Assistant', ...agent }), {
+    transport: new OpenAIRealtimeWebSocket({ useInsecureApiKey: true }),
+    model: 'local',
+    tracingDisabled: true,
+    config
+  })
+  session.said = []
+  session.audio = 0
+  session.interrupted = 0
+  session.on('error', (error) => {
+    throw new Error(JSON.stringify(error))
+  })
+  session.on('transport_event', (event) => session.said.push(event))
+  session.on('audio', (event) => (session.audio += event.data.byteLength))
+  session.on('audio_interrupted', () => (session.interrupted += 1))
+  await session.connect({ apiKey: 'any', url })
+  return session
+}
+
+const count = (session, type) => session.said.filter((event) => event.type === type).length
+
+await run(async () => {
+  const asking = await connect({ tools: [weather] })
+  asking.sendMessage('the weather, please')
+  await until(() => count(asking, 'response.done') === 2, 'the answer after the tool')
+  const answers = asking.said.filter((event) => event.type === 'response.output_audio_transcript.done')
+  tell('tool', answers.map((event) => event.transcript).join(' '))
+  tell('audio', asking.audio)
+  asking.close()
+
+  const heard = { turnDetection: { type: 'server_vad', interruptResponse: true } }
+  const speaking = await connect({ instructions: 'work=0.05' }, { audio: { input: heard } })
+  speaking.sendAudio(tone(0.5).buffer)
+  speaking.sendAudio(tone(0.8, 0).buffer)
+  await until(() => speaking.audio > 0, 'audio')
+  speaking.sendAudio(tone(0.5).buffer)
+  await until(() => speaking.interrupted === 1, 'the interruption')
+  speaking.sendAudio(tone(0.8, 0).buffer)
+  await until(() => count(speaking, 'response.done') === 2, 'the second answer')
+  const done = speaking.said.filter((event) => event.type === 'response.done')
+  tell('statuses', done.map((event) => event.response.status))
+  await until(() => speaking.history.filter((item) => item.role === 'user').every((item) => item.content[0].transcript), 'words')
+  tell('heard', speaking.history.filter((item) => item.role === 'user').map((item) => item.content[0].transcript))
+  speaking.close()
+})

@@ -1,0 +1,54 @@
+// The beta client (its maintained fork): text, manual audio, found turn, interruption, a tool.
+
+import { RealtimeClient } from 'openai-realtime-api'
+import { run, tell, tone, until, url } from './common.mjs'
+
+async function connect(session = {}) {
+  const client = new RealtimeClient({ url, apiKey: 'any', model: 'local' })
+  client.done = []
+  client.audio = 0
+  client.on('error', (error) => {
+    throw new Error(JSON.stringify(error))
+  })
+  client.realtime.on('server.response.done', (event) => client.done.push(event.response))
+  client.realtime.on('server.response.audio.delta', () => (client.audio += 1))
+  client.updateSession(session)
+  await client.connect()
+  await client.waitForSessionCreated()
+  return client
+}
+
+const transcript = (response) => response.output.flatMap((item) => item.content ?? []).map((part) => part.transcript).join(' ')
+
+await run(async () => {
+  const texting = await connect({ turn_detection: null })
+  texting.sendUserMessageContent([{ type: 'input_text', text: 'good morning' }])
+  await until(() => texting.done.length === 1, 'a text turn')
+  tell('text', transcript(texting.done[0]))
+  texting.appendInputAudio(tone(0.4))
+  texting.createResponse()
+  await until(() => texting.done.length === 2, 'a manual turn')
+  tell('manual', transcript(texting.done[1]))
+  texting.disconnect()
+
+  const calling = await connect({ turn_detection: null })
+  calling.addTool(
+    { type: 'function', name: 'get_weather', description: '', parameters: { type: 'object', properties: {} } },
+    async ({ city }) => `rain in ${city}`
+  )
+  calling.sendUserMessageContent([{ type: 'input_text', text: 'the weather, please' }])
+  await until(() => calling.done.length === 2, 'a tool')
+  tell('tool', transcript(calling.done[1]))
+  calling.disconnect()
+
+  const speaking = await connect({ turn_detection: { type: 'server_vad' }, instructions: 'work=0.05' })
+  speaking.appendInputAudio(tone(0.5))
+  speaking.appendInputAudio(tone(0.8, 0))
+  await until(() => speaking.audio > 0, 'audio')
+  speaking.appendInputAudio(tone(0.5))
+  await until(() => speaking.done.length === 1, 'the interruption')
+  speaking.appendInputAudio(tone(0.8, 0))
+  await until(() => speaking.done.length === 2, 'the second answer')
+  tell('statuses', speaking.done.map((response) => response.status))
+  speaking.disconnect()
+})
