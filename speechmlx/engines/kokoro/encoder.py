@@ -1,0 +1,155 @@
+"""From phoneme tokens to what is said when: text features, durations, pitch and energy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import mlx.core as mx
+
+from speechmlx.engines.kokoro.layers import Layer, Styled, Weights, conv, leaky, linear, lstm, styled_block
+
+TEXT_LAYERS = 3
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The network's parts, in the order they run; styles are [1, 128], n tokens become t frames of 25 ms."""
+
+    context: Callable[[mx.array], mx.array]
+    """Token ids [n] → ALBERT's view of them [n, 512]."""
+    rhythm: Styled
+    """(context [n, 512], style) → features with the style beside them [n, 640]."""
+    durations: Callable[[mx.array], mx.array]
+    """Rhythm [n, 640] → frames each token lasts at speed 1, float [n]."""
+    prosody: Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
+    """(rhythm stretched to frames [t, 640], style) → F0 in Hz and energy [2t]."""
+    text: Layer
+    """Token ids [n] → text features [n, 512]."""
+
+
+def build(weights: Weights, config: Mapping[str, Any]) -> Encoder:
+    hidden = int(config["hidden_dim"])
+    return Encoder(
+        context=_albert(weights, config["plbert"]),
+        rhythm=_rhythm(weights, int(config["n_layer"])),
+        durations=_durations(weights),
+        prosody=_prosody(weights, hidden),
+        text=_text(weights, hidden, int(config["n_layer"])),
+    )
+
+
+def _layer_norm(weights: Weights, name: str, eps: float) -> Layer:
+    scale = "gamma" if f"{name}.gamma" in weights.tensors else "weight"
+    shift = "beta" if f"{name}.beta" in weights.tensors else "bias"
+    gamma, beta = weights[f"{name}.{scale}"], weights[f"{name}.{shift}"]
+    return lambda x: mx.fast.layer_norm(x, gamma, beta, eps)
+
+
+def _gelu(x: mx.array) -> mx.array:
+    return x * (1 + mx.erf(x * math.sqrt(0.5))) * 0.5
+
+
+def _albert(weights: Weights, config: Mapping[str, Any]) -> Callable[[mx.array], mx.array]:
+    """ALBERT: one transformer layer applied `num_hidden_layers` times."""
+    eps, heads = 1e-12, int(config["num_attention_heads"])
+    words = weights["bert.embeddings.word_embeddings.weight"]
+    places = weights["bert.embeddings.position_embeddings.weight"]
+    kind = weights["bert.embeddings.token_type_embeddings.weight"][0]
+    norm = _layer_norm(weights, "bert.embeddings.LayerNorm", eps)
+    widen = linear(weights, "bert.encoder.embedding_hidden_mapping_in")
+    layer = _albert_layer(weights, "bert.encoder.albert_layer_groups.0.albert_layers.0", heads, eps)
+    out = linear(weights, "bert_encoder")
+
+    def run(tokens: mx.array) -> mx.array:
+        x = widen(norm(words[tokens] + places[: tokens.shape[0]] + kind))
+        for _ in range(int(config["num_hidden_layers"])):
+            x = layer(x)
+        return out(x)
+
+    return run
+
+
+def _albert_layer(weights: Weights, name: str, heads: int, eps: float) -> Layer:
+    query, key, value, dense = (linear(weights, f"{name}.attention.{p}") for p in ("query", "key", "value", "dense"))
+    norm, last_norm = (
+        _layer_norm(weights, f"{name}.{p}", eps) for p in ("attention.LayerNorm", "full_layer_layer_norm")
+    )
+    grow, shrink = linear(weights, f"{name}.ffn"), linear(weights, f"{name}.ffn_output")
+
+    def split(x: mx.array) -> mx.array:
+        return x.reshape(1, x.shape[0], heads, -1).transpose(0, 2, 1, 3)
+
+    def run(x: mx.array) -> mx.array:
+        scale = math.sqrt(heads / x.shape[1])
+        y = mx.fast.scaled_dot_product_attention(split(query(x)), split(key(x)), split(value(x)), scale=scale)
+        y = norm(dense(y[0].swapaxes(0, 1).reshape(x.shape)) + x)
+        return last_norm(shrink(_gelu(grow(y))) + y)
+
+    return run
+
+
+def _rhythm(weights: Weights, depth: int) -> Styled:
+    name = "predictor.text_encoder.lstms"
+    lstms = [lstm(weights, f"{name}.{2 * i}") for i in range(depth)]
+    styles = [linear(weights, f"{name}.{2 * i + 1}.fc") for i in range(depth)]
+
+    def run(x: mx.array, style: mx.array) -> mx.array:
+        beside = mx.broadcast_to(style, (x.shape[0], style.shape[1]))
+        x = mx.concatenate([x, beside], axis=1)
+        for recur, style_fc in zip(lstms, styles, strict=True):
+            gamma, beta = mx.split(style_fc(style), 2, axis=1)
+            x = mx.fast.layer_norm(recur(x), None, None, 1e-5) * (1 + gamma) + beta
+            x = mx.concatenate([x, beside], axis=1)
+        return x
+
+    return run
+
+
+def _durations(weights: Weights) -> Callable[[mx.array], mx.array]:
+    recur, project = lstm(weights, "predictor.lstm"), linear(weights, "predictor.duration_proj.linear_layer")
+    return lambda x: mx.sigmoid(project(recur(x)).astype(mx.float32)).sum(axis=-1)
+
+
+def _prosody(weights: Weights, hidden: int) -> Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]:
+    recur, half = lstm(weights, "predictor.shared"), hidden // 2
+
+    def curve(name: str) -> Styled:
+        blocks = (
+            styled_block(weights, f"predictor.{name}.0", hidden, hidden),
+            styled_block(weights, f"predictor.{name}.1", hidden, half, double=True),
+            styled_block(weights, f"predictor.{name}.2", half, half),
+        )
+        project = conv(weights, f"predictor.{name}_proj", half)
+
+        def run(x: mx.array, style: mx.array) -> mx.array:
+            for block in blocks:
+                x = block(x, style)
+            return project(x)[:, 0]
+
+        return run
+
+    pitch, energy = curve("F0"), curve("N")
+
+    def run(x: mx.array, style: mx.array) -> tuple[mx.array, mx.array]:
+        x = recur(x)
+        return pitch(x, style), energy(x, style)
+
+    return run
+
+
+def _text(weights: Weights, hidden: int, depth: int) -> Layer:
+    embedding = weights["text_encoder.embedding.weight"]
+    convs = [conv(weights, f"text_encoder.cnn.{i}.0", hidden) for i in range(depth)]
+    norms = [_layer_norm(weights, f"text_encoder.cnn.{i}.1", 1e-5) for i in range(depth)]
+    recur = lstm(weights, "text_encoder.lstm")
+
+    def run(tokens: mx.array) -> mx.array:
+        x = embedding[tokens]
+        for convolve, norm in zip(convs, norms, strict=True):
+            x = leaky(norm(convolve(x)), 0.2)
+        return recur(x)
+
+    return run

@@ -1,0 +1,158 @@
+"""How a word of no dictionary is probably said: a joint model of letters and sounds, decoded by beam search.
+
+The model in spelling.npz was counted by fit.py over the dictionaries of the misaki package (Apache-2.0). A word is a
+chain of graphones (one or two letters with the none to two sounds they make, "ph" = f); the probability of each under
+the ones before it is interpolated over all orders as Kneser and Ney do.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechmlx.engines.kokoro.g2p.lexicon import PRIMARY, SECONDARY, accent
+
+BEAM = 16
+DISCOUNT = 0.8
+MIX = np.uint64(0x9E3779B97F4A7C15)
+NOWHERE = np.uint64(0xFFFFFFFFFFFFFFFF)
+START, END = 0, 1  # graphones that stand before and after a word
+
+_FINAL_R = "ɹ(?![ˈˌ]?[AIOQWYaiuæɑɒɔəɛɜɪʊʌᵻ])"
+BRITISH = [
+    (re.compile(american), british)
+    for american, british in (
+        (f"ə{_FINAL_R}", "ə"),
+        (f"ɪ{_FINAL_R}", "ɪə"),
+        (f"ʊ{_FINAL_R}", "ʊə"),
+        (f"([ɑɔɛɜ]){_FINAL_R}", r"\1ː"),
+        ("ɜɹ", "ɜːɹ"),
+        ("[iu](?!ə)", r"\g<0>ː"),
+        ("ɑ(?!ː)", "ɒ"),
+        ("æ", "a"),
+        ("O", "Q"),
+        ("ɾ", "t"),
+        ("ᵻ", "ɪ"),
+    )
+]
+
+Hashes = NDArray[np.uint64]
+
+
+def extend(context: Hashes, graphone: NDArray[np.uint64]) -> Hashes:
+    """The hash of a chain one graphone longer; the empty chain of order n hashes to n."""
+    with np.errstate(over="ignore"):
+        mixed = (context ^ (graphone + np.uint64(1))) * MIX
+    return mixed ^ (mixed >> np.uint64(29))
+
+
+def fold(hashes: Hashes) -> NDArray[np.uint32]:
+    """What is kept of a hash in a table."""
+    return (hashes >> np.uint64(32)).astype(np.uint32)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Sorted keys with a number each; keys that are absent count 0."""
+
+    keys: NDArray[np.uint32]
+    values: NDArray[np.float32]
+
+    def __call__(self, hashes: Hashes) -> NDArray[np.float32]:
+        wanted = fold(hashes)
+        at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[at] == wanted, self.values[at], 0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """Graphones by number and how often chains of them occur; `order` is the longest chain."""
+
+    letters: tuple[str, ...]
+    sounds: tuple[str, ...]
+    order: int
+    chains: Table
+    """Chain → how often it was seen."""
+    kinds: Table
+    """Chain → how many different graphones were seen after it."""
+
+    @cached_property
+    def by_letters(self) -> dict[str, NDArray[np.uint64]]:
+        found: dict[str, list[int]] = {}
+        for number, letters in enumerate(self.letters):
+            found.setdefault(letters, []).append(number)
+        return {letters: np.array(numbers, np.uint64) for letters, numbers in found.items()}
+
+    def __call__(self, word: str) -> str:
+        """Lower-case Latin letters → phonemes with one primary stress; letters without a sound stay silent."""
+        word = "".join(c for c in word if c in self.by_letters)
+        if not word:
+            return ""
+        return _stressed("".join(self.sounds[g] for g in self._best(word)))
+
+    def british(self, word: str) -> str:
+        """The same for a British voice: the American sounds with British vowels and no r but before a vowel."""
+        said = self(word)
+        for pattern, sound in BRITISH:
+            said = pattern.sub(sound, said)
+        return said
+
+    def _best(self, word: str) -> tuple[int, ...]:
+        beams: list[dict[tuple[int, ...], float]] = [{} for _ in range(len(word) + 1)]
+        beams[0] = {(): 0.0}
+        for place in range(len(word)):
+            leading = sorted(beams[place].items(), key=lambda item: -item[1])[:BEAM]
+            for size in (1, 2):
+                candidates = self.by_letters.get(word[place : place + size])
+                if candidates is None or place + size > len(word) or not leading:
+                    continue
+                scores = self._scores([chain for chain, _ in leading], candidates)
+                for (chain, score), row in zip(leading, scores, strict=True):
+                    for graphone, gain in zip(candidates.tolist(), row.tolist(), strict=True):
+                        beams[place + size][(*chain, graphone)] = score + gain
+        finals = sorted(beams[-1].items(), key=lambda item: -item[1])[:BEAM]
+        ends = self._scores([chain for chain, _ in finals], np.array([END], np.uint64))[:, 0]
+        return finals[int(np.argmax(ends + np.array([score for _, score in finals])))][0]
+
+    def _scores(self, chains: list[tuple[int, ...]], candidates: NDArray[np.uint64]) -> NDArray[np.float32]:
+        """Log probability of each candidate after each chain [chains, candidates]."""
+        probability = np.full((len(chains), len(candidates)), 1 / len(self.letters), np.float32)
+        for length in range(self.order):
+            context = np.array([self._context(chain, length) for chain in chains], np.uint64)
+            seen, kinds = self.chains(context), self.kinds(context)
+            total = np.maximum(seen, 1)[:, None]
+            counted = np.maximum(self.chains(extend(context[:, None], candidates[None])) - DISCOUNT, 0)
+            known = (counted + DISCOUNT * kinds[:, None] * probability) / total
+            probability = np.where(kinds[:, None] > 0, known, probability)
+        return np.log(probability + 1e-12)
+
+    def _context(self, chain: tuple[int, ...], length: int) -> np.uint64:
+        """The hash of the last `length` graphones, the word's start among them; of nothing known if it is shorter."""
+        if length > len(chain) + 1:
+            return NOWHERE
+        value = np.array(length, np.uint64)
+        for graphone in (START, *chain)[len(chain) + 1 - length :]:
+            value = extend(value, np.array(graphone, np.uint64))
+        return np.uint64(value)
+
+
+def _stressed(phonemes: str) -> str:
+    """Exactly one primary stress: the first where there are several, the first vowel where there is none."""
+    first, mark, rest = phonemes.partition(PRIMARY)
+    return first + mark + rest.replace(PRIMARY, SECONDARY) if mark else accent(phonemes, PRIMARY)
+
+
+def load() -> Spelling:
+    """The model shipped with the package."""
+    with (importlib.resources.files(__package__) / "spelling.npz").open("rb") as file, np.load(file) as data:
+        tables = [
+            Table(np.cumsum(data[f"{name}_steps"], dtype=np.uint32), data[f"{name}_values"].astype(np.float32))
+            for name in ("chains", "kinds")
+        ]
+        letters, sounds = (tuple(str(data[name]).split("\n")) for name in ("letters", "sounds"))
+        return Spelling(letters, sounds, int(data["order"]), *tables)

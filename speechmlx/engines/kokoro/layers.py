@@ -1,0 +1,259 @@
+"""The layers Kokoro is made of, as closures over their weights; every signal is [time, channels].
+
+On a GPU they are MLX's own operations. On a CPU MLX's convolutions, sines and selections are scalar code, so there a
+convolution is a sum of matrix products and the snake activation a polynomial, both exact to float32 audio.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import mlx.core as mx
+
+Layer = Callable[[mx.array], mx.array]
+Styled = Callable[[mx.array, mx.array], mx.array]
+
+NORM_EPS = 1e-5
+# sin²(πz) / π as a polynomial in z² for |z| <= 1/2, least maximum error 7e-6.
+SNAKE = (3.1406600959586783, -10.298556974739878, 13.144591354700626, -7.318230237532612)
+# Adding and taking away 1.5 * 2**23 rounds a float32 to an integer in two vectorised operations.
+ROUND = 12582912.0
+# Elements of a block that stays in cache between one vectorised operation and the next.
+BLOCK = 2**18
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The tensors of one model by name, in `dtype`, and whether to build the layers for a CPU."""
+
+    tensors: Mapping[str, mx.array]
+    dtype: mx.Dtype
+    cpu: bool
+
+    def __getitem__(self, name: str) -> mx.array:
+        return self.tensors[name].astype(self.dtype)
+
+    def get(self, name: str) -> mx.array | None:
+        return self[name] if name in self.tensors else None
+
+    def kernel(self, name: str, inputs: int) -> mx.array:
+        """The convolution kernel `name` as float32 [a, k, b], its weight norm folded in.
+
+        `inputs` is the size of the channel axis that follows the kernel's first axis: files hold either [a, b, k]
+        (PyTorch) or [a, k, b] (MLX).
+        """
+        if f"{name}.weight" in self.tensors:
+            weight = self.tensors[f"{name}.weight"].astype(mx.float32)
+        else:
+            v = self.tensors[f"{name}.weight_v"].astype(mx.float32)
+            g = self.tensors[f"{name}.weight_g"].astype(mx.float32)
+            norm = mx.sqrt(mx.sum(v * v, axis=(1, 2), keepdims=True))
+            weight = v * (g / mx.maximum(norm, 1e-12))  # a channel of zeros stays one
+        return weight if weight.shape[2] == inputs else weight.swapaxes(1, 2)
+
+
+def linear(weights: Weights, name: str) -> Layer:
+    """x [..., in] → [..., out]."""
+    weight, bias = mx.contiguous(weights[f"{name}.weight"].T), weights[f"{name}.bias"]
+    return lambda x: mx.addmm(bias, x, weight)
+
+
+def conv(weights: Weights, name: str, inputs: int) -> Layer:
+    """A convolution that keeps the length: x [t, in] → [t, out]."""
+    kernel, bias = weights.kernel(name, inputs).astype(weights.dtype), _bias(weights, name)
+    edge = kernel.shape[1] // 2
+    if weights.cpu or not edge:
+        valid = _conv_by_taps(kernel, bias, 1)
+        return lambda x: valid(mx.pad(x, [(edge, edge), (0, 0)]) if edge else x)
+    return lambda x: mx.conv1d(x[None], kernel, padding=edge)[0] + bias
+
+
+def _bias(weights: Weights, name: str) -> mx.array:
+    bias = weights.get(f"{name}.bias")
+    return mx.array(0.0, weights.dtype) if bias is None else bias
+
+
+def _conv_by_taps(kernel: mx.array, bias: mx.array, dilation: int) -> Layer:
+    """A convolution without padding by one matrix product per tap of `kernel` [out, k, in]."""
+    taps = [mx.contiguous(kernel[:, i].T) for i in range(kernel.shape[1])]
+
+    def run(x: mx.array) -> mx.array:
+        length = x.shape[0] - (len(taps) - 1) * dilation
+        y = mx.addmm(bias, x[:length], taps[0])
+        for i, tap in enumerate(taps[1:], 1):
+            y = mx.addmm(y, x[i * dilation : i * dilation + length], tap)
+        return y
+
+    return run
+
+
+def up_conv(weights: Weights, name: str, inputs: int, outputs: int, stride: int) -> Layer:
+    """A transposed convolution with a kernel of 2 * stride: x [t, in] → [t * stride, out]."""
+    kernel = weights.kernel(name, outputs).astype(weights.dtype)
+    if kernel.shape != (inputs, 2 * stride, outputs):
+        raise ValueError(f"{name} is {kernel.shape}, not {(inputs, 2 * stride, outputs)}")
+    kernel, bias, trim = mx.contiguous(kernel.reshape(inputs, -1)), weights[f"{name}.bias"], stride // 2
+
+    def run(x: mx.array) -> mx.array:
+        first, second = mx.split((x @ kernel).reshape(-1, 2, stride, outputs), 2, axis=1)
+        y = mx.pad(first[:, 0], [(0, 1), (0, 0), (0, 0)]) + mx.pad(second[:, 0], [(1, 0), (0, 0), (0, 0)])
+        return y.reshape(-1, outputs)[trim : x.shape[0] * stride + trim] + bias
+
+    return run
+
+
+def down_conv(weights: Weights, name: str, inputs: int, stride: int) -> Layer:
+    """A convolution with a kernel of 2 * stride: x [t * stride + 1, in] → [t, out]."""
+    kernel = weights.kernel(name, inputs).astype(weights.dtype)
+    flat = mx.contiguous(kernel.reshape(kernel.shape[0], -1).T)
+    bias, edge = weights[f"{name}.bias"], (stride + 1) // 2
+
+    def run(x: mx.array) -> mx.array:
+        count = (x.shape[0] + 2 * edge - 2 * stride) // stride + 1
+        x = mx.pad(x, [(edge, edge), (0, 0)])[: (count + 1) * stride]
+        blocks = x.reshape(count + 1, -1)
+        return mx.addmm(bias, mx.concatenate([blocks[:-1], blocks[1:]], axis=1), flat)
+
+    return run
+
+
+def double_conv(weights: Weights, name: str) -> Layer:
+    """The channel-by-channel transposed convolution, kernel 3 and stride 2: x [t, c] → [2t, c]."""
+    taps = weights.kernel(name, 1)[:, :, 0].T.astype(weights.dtype)
+    bias = weights[f"{name}.bias"]
+
+    def run(x: mx.array) -> mx.array:
+        following = mx.pad(x[1:], [(0, 1), (0, 0)])
+        pair = mx.stack([x * taps[1], following * taps[0] + x * taps[2]], axis=1)
+        return pair.reshape(-1, x.shape[1]) + bias
+
+    return run
+
+
+def adain(weights: Weights, name: str) -> Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]:
+    """Instance norm under a style: (x [t, c], style [1, s]) → the factor and the shift [c] to apply to x."""
+    style_fc = linear(weights, f"{name}.fc")
+
+    def run(x: mx.array, style: mx.array) -> tuple[mx.array, mx.array]:
+        gamma, beta = mx.split(style_fc(style).astype(mx.float32)[0], 2)
+        wide = x.astype(mx.float32)
+        mean = mx.mean(wide, axis=0)
+        variance = mx.maximum(mx.mean(mx.square(wide), axis=0) - mx.square(mean), 0.0)
+        factor = (1 + gamma) * mx.rsqrt(variance + NORM_EPS)
+        return factor.astype(x.dtype), (beta - mean * factor).astype(x.dtype)
+
+    return run
+
+
+def snake_conv(weights: Weights, norm: str, alpha: str, name: str, channels: int, dilation: int) -> Styled:
+    """Instance norm, the snake x + sin²(αx)/α, and a convolution: (x [t, c], style) → [t, c]."""
+    normed, a = adain(weights, norm), weights[alpha].reshape(-1)
+    kernel, bias = weights.kernel(name, channels), _bias(weights, name)
+    edge = kernel.shape[1] // 2 * dilation
+    if weights.cpu:
+        # With y = αx/π the snake is (y + sin²(πy)/π) * π/α: the last factor goes into the convolution.
+        valid, rate = _conv_by_taps(kernel * (math.pi / a), bias, dilation), a / math.pi
+
+        def run(x: mx.array, style: mx.array) -> mx.array:
+            factor, shift = normed(x, style)
+            factor, shift = factor * rate, shift * rate
+            return _by_blocks(x, edge, lambda part: _snake_by_polynomial(part * factor + shift), valid)
+    else:
+        kernel = kernel.astype(weights.dtype)
+
+        def run(x: mx.array, style: mx.array) -> mx.array:
+            x = _snake(x, *normed(x, style), a)
+            return mx.conv1d(x[None], kernel, padding=edge, dilation=dilation)[0] + bias
+
+    return run
+
+
+def _by_blocks(x: mx.array, edge: int, activate: Layer, valid: Layer) -> mx.array:
+    """valid(activate(x) with `edge` rows of zeros at both ends), in blocks that stay in the processor's cache."""
+    length, size, blocks = x.shape[0], max(BLOCK // x.shape[1], 1), []
+    for start in range(0, length, size):
+        end = min(start + size, length)
+        low, high = max(start - edge, 0), min(end + edge, length)
+        part = activate(x[low:high])
+        missing = (edge - (start - low), edge - (high - end))
+        blocks.append(valid(mx.pad(part, [missing, (0, 0)]) if any(missing) else part))
+        mx.async_eval(blocks[-1])  # in this order, not block beside block
+    return mx.concatenate(blocks) if len(blocks) > 1 else blocks[0]
+
+
+def _snake_by_polynomial(y: mx.array) -> mx.array:
+    z = y - ((y + ROUND) - ROUND)
+    u = z * z
+    p = u * SNAKE[3] + SNAKE[2]
+    for c in SNAKE[1::-1]:
+        p = p * u + c
+    return p * u + y
+
+
+@mx.compile
+def _snake(x: mx.array, factor: mx.array, shift: mx.array, a: mx.array) -> mx.array:
+    x = x * factor + shift
+    return x + mx.square(mx.sin(a * x)) / a
+
+
+def leaky(x: mx.array, slope: float) -> mx.array:
+    """Leaky ReLU, without a selection (scalar on a CPU)."""
+    return mx.maximum(x, x * slope)
+
+
+def lstm(weights: Weights, name: str) -> Layer:
+    """A bidirectional LSTM, both directions stepped together: x [t, in] → [t, 2 * hidden]."""
+    ends = ("", "_reverse")
+    into = mx.stack([_gates(weights[f"{name}.weight_ih_l0{e}"]).T for e in ends])
+    across = mx.contiguous(mx.stack([_gates(weights[f"{name}.weight_hh_l0{e}"]).T for e in ends]))
+    biases = [weights[f"{name}.bias_ih_l0{e}"] + weights[f"{name}.bias_hh_l0{e}"] for e in ends]
+    bias = mx.stack([_gates(b) for b in biases])[:, None]
+    hidden = across.shape[1]
+    step = _lstm_step if weights.cpu else mx.compile(_lstm_step)
+
+    def run(x: mx.array) -> mx.array:
+        gates = mx.stack([x, x[::-1]]) @ into + bias
+        h = c = mx.zeros((2, 1, hidden), x.dtype)
+        states = []
+        for t in range(x.shape[0]):
+            h, c = step(gates[:, t : t + 1], h, c, across)
+            states.append(h)
+        both = mx.concatenate(states, axis=1)
+        return mx.concatenate([both[0], both[1, ::-1]], axis=-1)
+
+    return run
+
+
+def _gates(w: mx.array) -> mx.array:
+    """Rows of PyTorch's gates i, f, g, o → i, f, o, g: the three sigmoids side by side."""
+    i, f, g, o = mx.split(w, 4, axis=0)
+    return mx.concatenate([i, f, o, g], axis=0)
+
+
+def _lstm_step(gates: mx.array, h: mx.array, c: mx.array, across: mx.array) -> tuple[mx.array, mx.array]:
+    gates = gates + h @ across
+    size = h.shape[-1]
+    i, f, o = mx.split(mx.sigmoid(gates[..., : 3 * size]), 3, axis=-1)
+    c = f * c + i * mx.tanh(gates[..., 3 * size :])
+    return o * mx.tanh(c), c
+
+
+def styled_block(weights: Weights, name: str, inputs: int, outputs: int, double: bool = False) -> Styled:
+    """A residual block of the decoder and of F0 and energy: (x [t, in], style) → [t or 2t, out]."""
+    norm1, norm2 = adain(weights, f"{name}.norm1"), adain(weights, f"{name}.norm2")
+    conv1, conv2 = conv(weights, f"{name}.conv1", inputs), conv(weights, f"{name}.conv2", outputs)
+    grow = double_conv(weights, f"{name}.pool") if double else None
+    shortcut = conv(weights, f"{name}.conv1x1", inputs) if f"{name}.conv1x1.weight_v" in weights.tensors else None
+
+    def run(x: mx.array, style: mx.array) -> mx.array:
+        factor, shift = norm1(x, style)
+        y = leaky(x * factor + shift, 0.2)
+        y = conv1(grow(y) if grow else y)
+        factor, shift = norm2(y, style)
+        y = conv2(leaky(y * factor + shift, 0.2))
+        x = mx.repeat(x, 2, axis=0) if double else x
+        return (y + (shortcut(x) if shortcut else x)) * math.sqrt(0.5)
+
+    return run

@@ -1,0 +1,155 @@
+"""Cuts text into sentences and clauses, in any language and without losing a character; pure.
+
+Pieces keep the white space that follows them, so joining them gives the text back.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect
+from collections.abc import Callable, Iterator
+
+# Stops that need no space after them: Chinese, Japanese, Hindi, Urdu, Armenian, Ethiopic, Burmese.
+WIDE = "。！？．｡।॥۔։።၊။"
+STOPS = f".!?…؟{WIDE}"
+CLOSERS = "\"'”’»›)]}」』】）》〉"
+CLAUSE_STOPS = ";:,—–،؛，、；："
+
+# Before a name or a number: a full stop after these ends no sentence.
+TITLES = frozenset(
+    "dr mr mrs ms mx prof sr jr st rev hon gen col capt cpt lt sgt maj cmdr adm gov sen rep pres mt ft no nos vol fig "
+    "figs pp ch sec art approx ca cf vs e.g i.e eg ie "
+    "m mm mme mmes mlle mlles me sig sigg sra srta dra dña exmo ing arch avv dott herr fr hr z.b d.h bzw usw evtl nr "
+    "bd abs av bd pl p.ex ej núm pág".split()
+)
+# These end a sentence when a capital follows.
+SHORT = frozenset(
+    "etc inc ltd corp co bros dept est a.m p.m u.s u.k u.n e.u d.c ph.d m.d b.a m.a jan feb mar apr jun jul aug sep "
+    "sept oct nov dec mon tue tues wed thu thur thurs fri sat sun ave blvd rd hwy al cie ecc usw ltda".split()
+)
+ENDING = re.compile(rf"[{re.escape(STOPS)}]+[{re.escape(CLOSERS)}]*")
+BREAK = re.compile(r"[^\S\n]*\n(?:\s*\n\s*|(?=\s*(?:[-*•#>]|\d{1,3}[.)])\s)|(?<=[:])\s*)")
+WORD = re.compile(r"[^\s(\[{\"'“‘«¿¡]+$")
+CLAUSE = re.compile(rf"[{re.escape(CLAUSE_STOPS)}]+[{re.escape(CLOSERS)}]*(?:\s+|(?<=[，、；：]))|\s[—–-]+\s+")
+SPACE = re.compile(r"\s+")
+
+
+def sentences(text: str) -> list[str]:
+    """ "Dr. Lee paid 3.50. He left." → ["Dr. Lee paid 3.50. ", "He left."]; [] for nothing but white space."""
+    pieces = list(_cut(text, _sentence_ends(text)))
+    return _without_blanks(pieces)
+
+
+def finished(text: str, least: int = 0, by_clause: bool = False) -> tuple[list[str], str]:
+    """Of text that is still arriving, the sentences that are surely whole, and the rest.
+
+    `by_clause` also gives out clauses, once they are at least `least` characters long. A stop counts only when what
+    follows it has arrived: "3." may become "3.5".
+    """
+    ends = [end for end in _sentence_ends(text) if end < len(text) or text[end - 1] in WIDE or text.endswith("\n\n")]
+    if by_clause:
+        ends = sorted({*ends, *(m.end() for m in CLAUSE.finditer(text) if m.end() < len(text))})
+    pieces, start = [], 0
+    for end in ends:
+        if len(text[start:end].strip()) >= (least if text[end - 1 :].strip() else 0):
+            pieces.append(text[start:end])
+            start = end
+    return _without_blanks(pieces), text[start:]
+
+
+def clauses(text: str, limit: float, measure: Callable[[str], float] = len) -> list[str]:
+    """Pieces of which each measures at most `limit`: cut at clause marks, else between words, else anywhere.
+
+    Neighbouring clauses stay together while they fit, so most text comes back in one piece.
+    """
+    return _without_blanks(_fitting(text, limit, measure))
+
+
+def _fitting(text: str, limit: float, measure: Callable[[str], float]) -> list[str]:
+    if len(text) < 2 or measure(text) <= limit:
+        return [text]
+    for ends in (_sentence_ends(text), _matches(CLAUSE, text), _matches(SPACE, text)):
+        parts = list(_cut(text, ends))
+        if len(parts) > 1:
+            return _joined([piece for part in parts for piece in _fitting(part, limit, measure)], limit, measure)
+    half = len(text) // 2
+    return [*_fitting(text[:half], limit, measure), *_fitting(text[half:], limit, measure)]
+
+
+def _joined(pieces: list[str], limit: float, measure: Callable[[str], float]) -> list[str]:
+    joined: list[str] = []
+    for piece in pieces:
+        if joined and measure(joined[-1] + piece) <= limit:
+            joined[-1] += piece
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _matches(pattern: re.Pattern[str], text: str) -> list[int]:
+    return [m.end() for m in pattern.finditer(text)]
+
+
+def _cut(text: str, ends: list[int]) -> Iterator[str]:
+    start = 0
+    for end in [*ends, len(text)]:
+        if end > start:
+            yield text[start:end]
+            start = end
+
+
+def _without_blanks(pieces: list[str]) -> list[str]:
+    """Blank pieces joined to a neighbour; a text of nothing but white space is no piece at all."""
+    kept: list[str] = []
+    lead = ""
+    for piece in pieces:
+        if piece.strip():
+            kept.append(lead + piece)
+            lead = ""
+        elif kept:
+            kept[-1] += piece
+        else:
+            lead += piece
+    return kept
+
+
+def _sentence_ends(text: str) -> list[int]:
+    """Where the pieces end, white space included."""
+    breaks = [m.end() for m in BREAK.finditer(text)]
+    ends, start = set(breaks), 0
+    for m in ENDING.finditer(text):
+        start = max([start, *breaks[bisect(breaks, start) : bisect(breaks, m.start())]])
+        if _ends_sentence(text, start, m):
+            following = SPACE.match(text, m.end())
+            start = following.end() if following else m.end()
+            ends.add(start)
+    return sorted(ends)
+
+
+def _ends_sentence(text: str, start: int, m: re.Match[str]) -> bool:
+    mark, after = m[0], text[m.end() :]
+    if mark[0] in WIDE:
+        return not (after[:1] and after[0] in STOPS)
+    if after and not after[0].isspace():
+        return False
+    following = after.lstrip()
+    opened = following.lstrip("\"'“‘«([{¿¡")
+    if opened[:1].islower():
+        return False
+    if mark[0] != ".":
+        return True
+    word = WORD.search(text, max(start, m.start() - 40), m.start())
+    return not following or not word or _may_end(word[0].lstrip("-—").lower(), word[0], text[start : m.start()], mark)
+
+
+def _may_end(word: str, written: str, piece: str, mark: str) -> bool:
+    """Whether a full stop after this word, with a capital or a digit behind it, ends the sentence."""
+    if len(mark) > 1:
+        return True
+    if word in SHORT:
+        return True
+    if word in TITLES:
+        return False
+    if len(written) == 1 and written.isalpha() and written.isupper():
+        return written == "I"
+    return not (word.isdigit() and piece.strip() == word)

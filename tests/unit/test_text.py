@@ -1,0 +1,117 @@
+"""Sentences and clauses: by tables, and no text loses a character."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speechmlx.text import clauses, finished, sentences
+
+SENTENCES = {
+    "plain": ["He left. ", "She stayed! ", "Why?"],
+    "titles": ["Dr. Lee and Mrs. Ng met Prof. J. R. Smith. ", "They talked."],
+    "decimals": ["It cost 3.50 on average. ", "Version 2.0.1 is out."],
+    "address": ["See example.com for more. ", "Bye."],
+    "short forms": ["We sell apples, pears, etc. in the U.S. and the U.K. today. ", "Come at 5 p.m. sharp."],
+    "short form at the end": ["I moved to the U.S. ", "Then I came back."],
+    "year at the end": ["It ended in 1998. ", "The next began."],
+    "quoted": ["“Really?” he asked. ", "“Yes.” ", "She nodded."],
+    "brackets": ["It rained (a lot!). ", "We stayed in."],
+    "marks together": ["What?! ", "No... ", "Well…"],
+    "goes on": ["Wait... what are you doing? ", "Nothing."],
+    "list": ["Shopping:\n", "1. Milk and eggs\n", "2. Bread\n", "- More"],
+    "paragraphs": ["A heading\n\n", "And a line that\ngoes on."],
+    "Chinese": ["你好。", "今天天气很好！", "你呢？", "我很好"],
+    "Japanese": ["「行きますか？」", "はい。", "また明日。"],
+    "Hindi": ["नमस्ते। ", "आप कैसे हैं? ", "ठीक।"],
+    "Spanish": ["¿Cómo está el Sr. García? ", "¡Muy bien!"],
+    "French": ["M. Dupont est arrivé à 15 h. ", "Il était en retard !"],
+    "German": ["Das ist z.B. Herr Dr. Müller. ", "Guten Tag."],
+    "Arabic": ["كيف حالك؟ ", "بخير."],
+    "initial": ["It was I. ", "The end."],
+}
+
+
+@pytest.mark.parametrize("pieces", SENTENCES.values(), ids=SENTENCES.keys())
+def test_sentences(pieces: list[str]) -> None:
+    assert sentences("".join(pieces)) == pieces
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\n", " \t\n"])
+def test_nothing_is_no_sentence(blank: str) -> None:
+    assert sentences(blank) == []
+
+
+MIXED = st.text(st.sampled_from("aB é1.,;!?…。、，\n \t\"'()—-¿你") | st.characters(), max_size=60)
+
+
+@given(MIXED)
+def test_joined_sentences_are_the_text(text: str) -> None:
+    assert "".join(sentences(text)) == (text if text.strip() else "")
+
+
+@given(MIXED)
+def test_no_sentence_is_blank(text: str) -> None:
+    assert all(piece.strip() for piece in sentences(text))
+
+
+@given(MIXED, st.integers(1, 30))
+def test_joined_clauses_are_the_text_and_fit(text: str, limit: int) -> None:
+    pieces = clauses(text, limit)
+    assert "".join(pieces) == (text if text.strip() else "")
+    assert all(len(piece.strip()) <= limit for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "pieces"),
+    [
+        ("short enough", 20, ["short enough"]),
+        ("one two, three four; five six", 20, ["one two, ", "three four; five six"]),
+        ("one two three four five", 10, ["one two ", "three ", "four five"]),
+        ("first of all. Then, at last", 16, ["first of all. ", "Then, at last"]),
+        ("一二三，四五六、七八九", 5, ["一二三，", "四五六、", "七八九"]),
+        ("abcdefgh", 3, ["ab", "cd", "ef", "gh"]),
+    ],
+)
+def test_clauses(text: str, limit: int, pieces: list[str]) -> None:
+    assert clauses(text, limit) == pieces
+
+
+def test_clauses_measured_otherwise() -> None:
+    assert clauses("a b c d", 2, measure=lambda piece: len(piece.split())) == ["a b ", "c d"]
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces", "rest"),
+    [
+        ("Hello there. How are", ["Hello there. "], "How are"),
+        ("It is 3.", [], "It is 3."),
+        ("I met Dr. ", [], "I met Dr. "),
+        ("你好。", ["你好。"], ""),
+        ("First line\n\n", ["First line\n\n"], ""),
+        ("Well, I think", [], "Well, I think"),
+    ],
+)
+def test_finished(text: str, pieces: list[str], rest: str) -> None:
+    assert finished(text) == (pieces, rest)
+
+
+def test_finished_clauses() -> None:
+    assert finished("Well, I think so, but", by_clause=True) == (["Well, ", "I think so, "], "but")
+    assert finished("Well, I think so, but", least=10, by_clause=True) == (["Well, I think so, "], "but")
+
+
+@given(MIXED, st.booleans(), st.integers(0, 10))
+def test_arriving_text_loses_nothing(text: str, by_clause: bool, least: int) -> None:
+    pieces, rest = finished(text, least, by_clause)
+    assert "".join(pieces) + rest == text
+
+
+@given(st.lists(st.sampled_from(["He left. ", "Dr. Lee came! ", "It is 3.5. ", "你好。", "Why? "]), min_size=1))
+def test_text_arriving_letter_by_letter_gives_the_same_sentences(parts: list[str]) -> None:
+    text, said, rest = "".join(parts), [], ""
+    for letter in text:
+        pieces, rest = finished(rest + letter)
+        said += pieces
+    assert [s.strip() for s in [*said, *sentences(rest)]] == [s.strip() for s in sentences(text)]
