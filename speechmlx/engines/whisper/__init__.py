@@ -5,13 +5,32 @@ from __future__ import annotations
 from collections.abc import Generator
 from pathlib import Path
 
+import numpy as np
+
 from speechmlx.engines import LoadOptions
+from speechmlx.engines.whisper.align import alignment_heads
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.load import load_network
-from speechmlx.types import Progress
+from speechmlx.engines.whisper.mel import RATE
+from speechmlx.types import Audio, Progress, Transcribe
 
 
 def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Whisper]:
-    """Load the Whisper in `folder` (config.json and weights of mlx-whisper's or Hugging Face's layout)."""
+    """Load the Whisper in `folder` (config.json and model.safetensors in mlx-whisper's layout)."""
     network = yield from load_network(folder, options)
-    return Whisper(network, [], options.device)
+    engine = Whisper(network, alignment_heads(folder, network.dims), options.device)
+    if options.warm_up:
+        yield from _warm_up(engine)
+    return engine
+
+
+def _warm_up(engine: Whisper) -> Generator[Progress, None, None]:
+    """Transcribe a second of silence, so that the first request finds kernels compiled and buffers allocated."""
+    silence = Audio(np.zeros(RATE, np.float32), RATE)
+    state = engine.begin(Transcribe(audio=silence, temperatures=(0.0,), vad=False))
+    done = 0
+    while not state.finished:
+        engine.step([state])
+        done += 1
+        yield Progress("warm_up", done, done + (not state.finished))
+    engine.end(state)

@@ -14,7 +14,7 @@ import numpy as np
 
 from speechmlx.engines.whisper.network import Network, Pair
 from speechmlx.engines.whisper.rules import Chooser, Rules, Trace, trace
-from speechmlx.engines.whisper.seats import Prompt, Seats
+from speechmlx.engines.whisper.seats import Prompt, Seats, causal
 from speechmlx.engines.whisper.tokens import Vocabulary
 from speechmlx.engines.whisper.windows import is_looping
 
@@ -73,7 +73,7 @@ class Batch:
     def __init__(self, network: Network, vocabulary: Vocabulary, most: int, dtype: mx.Dtype) -> None:
         self._network = network
         self._vocabulary = vocabulary
-        self._seats = Seats(network.dims, most, dtype)
+        self._seats = Seats(network.dims, most, network.dims.n_audio_ctx, dtype)
         self._most = most
         self._rows: list[Row] = []
         self._chooser: Chooser | None = None
@@ -186,10 +186,3 @@ class Batch:
         for row, token, logprob in zip(rows, tokens, logprobs, strict=True):
             if not row.finished:
                 row.take(token, logprob, self._vocabulary.eot)
-
-
-def causal(length: int) -> mx.array | None:
-    """Additive mask [1, 1, length, length]: a token sees itself and those before."""
-    if length == 1:
-        return None
-    return mx.triu(mx.full((length, length), -1e9), k=1)[None, None]

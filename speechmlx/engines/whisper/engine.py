@@ -9,13 +9,16 @@ import mlx.core as mx
 import mlx.utils
 import numpy as np
 
+from speechmlx.engines.whisper.align import align
 from speechmlx.engines.whisper.batch import Batch, Row
+from speechmlx.engines.whisper.heads import Heads
+from speechmlx.engines.whisper.live import LiveStream
 from speechmlx.engines.whisper.network import Network, Pair
 from speechmlx.engines.whisper.seats import Prompt
 from speechmlx.engines.whisper.tokens import Vocabulary
 from speechmlx.engines.whisper.transcription import MOST_TOKENS, Lane, Transcription
 from speechmlx.errors import Unsupported
-from speechmlx.types import Event, Request, Transcribe
+from speechmlx.types import Event, Listen, Request, Transcribe
 
 MAX_BATCH = 8
 GPU_WINDOWS = 4
@@ -32,22 +35,26 @@ class _Encoding:
 
 
 class Whisper:
-    """`Batched` for `Transcribe`. `step` does one of: a slice of spectrogram or encoder, a first or a next token."""
+    """`Batched` for `Transcribe`, `Streaming` for `Listen`.
+
+    `step` does one of: a slice of spectrogram or encoder, a first or a next token.
+    """
 
     max_batch = MAX_BATCH
 
-    def __init__(self, network: Network, heads: Sequence[tuple[int, int]], device: str) -> None:
+    def __init__(self, network: Network, heads: Heads, device: str) -> None:
         self.network = network
         self.vocabulary = Vocabulary(network.dims.n_vocab)
         self.heads = heads
-        self._dtype = network.decoder.positional_embedding.dtype
+        self.dtype = network.decoder.positional_embedding.dtype
         self._together = 1 if device == "cpu" else GPU_WINDOWS
         width = network.dims.n_audio_state
         self._blocks = 1 if device == "cpu" else max(1, int(3 * (1280 / width) ** 2))
-        self._batch = Batch(network, self.vocabulary, MAX_BATCH, self._dtype)
+        self._batch = Batch(network, self.vocabulary, MAX_BATCH, self.dtype)
         self._encoding: _Encoding | None = None
         self._encoded: list[tuple[Lane, list[Pair]]] = []
         self._seated: dict[Row, Lane] = {}
+        self._unaligned: list[Lane] = []
 
     @property
     def nbytes(self) -> int:
@@ -58,10 +65,17 @@ class Whisper:
             raise Unsupported(f"Whisper cannot {type(request).__name__}; it can Transcribe and Listen")
         return Transcription(request, self.vocabulary, self.network.dims.n_mels)
 
+    def open(self, request: Request) -> LiveStream:
+        if not isinstance(request, Listen):
+            raise Unsupported(f"Whisper cannot {type(request).__name__}; it can Transcribe and Listen")
+        return LiveStream(self, request)
+
     def step(self, states: Sequence[Transcription]) -> list[list[Event | Exception]]:
         unprepared = next((state for state in states if not state.prepared), None)
         if unprepared is not None:
             unprepared.prepare()
+        elif self._unaligned:
+            self._align(self._unaligned.pop())
         elif self._encoding is not None:
             self._encode_more(self._encoding)
         elif waiting := self._waiting(states):
@@ -80,6 +94,7 @@ class Whisper:
         for row, lane in list(self._seated.items()):
             if lane.owner is state:
                 self._leave(row)
+        self._unaligned = [lane for lane in self._unaligned if lane.owner is not state]
         self._encoded = [pair for pair in self._encoded if pair[0].owner is not state]
         if self._encoding is not None and all(lane.owner is state for lane in self._encoding.lanes):
             self._encoding = None
@@ -106,7 +121,7 @@ class Whisper:
         return [lane for _, lane in order[: min(free, self._together)]]
 
     def _encode(self, lanes: list[Lane]) -> None:
-        mel = mx.array(np.stack([lane.owner.mel_of(lane) for lane in lanes])).astype(self._dtype)
+        mel = mx.array(np.stack([lane.owner.mel_of(lane) for lane in lanes])).astype(self.dtype)
         self._encoding = _Encoding(lanes, self.network.encoder.start(mel))
         mx.eval(self._encoding.x)
 
@@ -161,12 +176,30 @@ class Whisper:
         """Send finished rows on: to the next temperature, or out."""
         for row in [row for row in self._batch.rows if row.finished]:
             lane = self._seated[row]
+            if lane in self._unaligned:
+                continue
             attempt = lane.owner.judge(lane)
             if attempt is not None:
                 self._batch.again(row, lane.owner.rules(attempt))
+            elif lane.owner.request.words:
+                self._unaligned.append(lane)
             else:
                 self._leave(row)
-                lane.owner.conclude(lane, None)
+                lane.owner.conclude(lane)
+
+    def _align(self, lane: Lane) -> None:
+        """Time the words of a decided window, and let it go."""
+        owner, row = lane.owner, lane.row
+        assert row is not None and owner.language is not None
+        start, end = lane.window
+        text = owner.text_tokens(owner.chosen(lane))
+        began = self.vocabulary.start(owner.language, owner.request.task)
+        cross = self._batch.cross(row)
+        words = align(
+            self.network.decoder, self.vocabulary, self.heads, cross, began, text, end - start, owner.language
+        )
+        self._leave(row)
+        owner.conclude(lane, words)
 
     def _leave(self, row: Row) -> None:
         self._batch.leave(row)

@@ -42,13 +42,14 @@ def _window() -> mx.array:
     return mx.array(np.hanning(FFT + 1)[:-1].astype(np.float32))
 
 
-def log_mel_slices(samples: Samples, n_mels: int, following: int = 0) -> Iterator[NDArray[np.float32]]:
-    """log10 of the mel energies of `samples` [n] and `following` zeros, [<= SLICE_FRAMES, n_mels] at a time.
+def log_mel_slices(samples: Samples, n_mels: int) -> Iterator[NDArray[np.float32]]:
+    """log10 of the mel energies of `samples` [n], [<= SLICE_FRAMES, n_mels] at a time, n // HOP frames in all.
 
-    Frame i is centred on sample i * HOP; the ends are mirrored, as in the reference implementation.
+    Frame i is centred on sample i * HOP. As in the reference implementation the beginning is mirrored, and silence
+    follows the end.
     """
-    padded = np.pad(np.pad(samples, (0, following)), FFT // 2, mode="reflect")
-    frames = (len(samples) + following) // HOP
+    padded = np.pad(np.pad(samples, (FFT // 2, 0), mode="reflect"), (0, FFT // 2))
+    frames = len(samples) // HOP
     for first in range(0, frames, SLICE_FRAMES):
         count = min(SLICE_FRAMES, frames - first)
         piece = mx.array(padded[first * HOP : first * HOP + (count - 1) * HOP + FFT])

@@ -32,11 +32,12 @@ class Prompt:
 
 
 class Seats:
-    """A decoder memory for up to `most` rows; `rows` of them are taken, always the first ones."""
+    """A decoder memory for up to `most` rows with `places` of audio; `rows` of them are taken, always the first."""
 
-    def __init__(self, dims: Dims, most: int, dtype: mx.Dtype) -> None:
+    def __init__(self, dims: Dims, most: int, places: int, dtype: mx.Dtype) -> None:
         self._dims = dims
         self._most = most
+        self._places = places
         self._dtype = dtype
         self._columns = dims.n_text_ctx + SPARE
         self._capacity = 0
@@ -128,7 +129,7 @@ class Seats:
         more = min(self._most, max(1, 2 * self._capacity)) - self._capacity
         assert more > 0, "more rows than seats"
         width = dims.n_text_state // dims.n_text_head
-        for arrays, columns in ((self._own, self._columns), (self._cross, dims.n_audio_ctx)):
+        for arrays, columns in ((self._own, self._columns), (self._cross, self._places)):
             empty = mx.zeros((more, dims.n_text_head, columns, width), self._dtype)
             if not arrays:
                 arrays.extend([empty + 0, empty + 0] for _ in range(dims.n_text_layer))
@@ -136,3 +137,10 @@ class Seats:
             for pair in arrays:
                 pair[:] = [mx.concatenate([array, empty]) for array in pair]
         self._capacity += more
+
+
+def causal(length: int) -> mx.array | None:
+    """Additive mask [1, 1, length, length]: a token sees itself and those before."""
+    if length == 1:
+        return None
+    return mx.triu(mx.full((length, length), NEVER), k=1)[None, None]

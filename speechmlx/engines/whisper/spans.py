@@ -25,6 +25,8 @@ OVER_FLOOR = 6.0
 STEADY = 2.5
 """dB between loud and quiet frames of sound that does not change as speech does: hum, hiss, a tone."""
 PAD = 0.2
+NEAR = 1.0
+"""Seconds of silence at either end of the recording not worth cutting off."""
 SHORTEST_SILENCE = 0.5
 SMOOTH = 15
 """Frames averaged to find the quietest place to cut."""
@@ -38,29 +40,34 @@ def levels(samples: Samples, rate: int) -> NDArray[np.float32]:
     return (10 * np.log10(np.maximum(power, 1e-12))).astype(np.float32)
 
 
-def speech_spans(level: NDArray[np.float32]) -> list[Span]:
-    """Spans that may hold speech, padded; what is left out is silent, or as steady as no speech is."""
-    if len(level) == 0:
-        return []
+def loud(level: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which frames of `level` may be speech: not near the floor, or not far under the loudest."""
     floor, peak = np.percentile(level, [10, 99])
-    threshold = max(QUIETEST, min(floor + OVER_FLOOR, peak - UNDER_PEAK))
-    loud = np.flatnonzero(level > threshold)
-    if len(loud) == 0:
+    found: NDArray[np.bool_] = level > max(QUIETEST, min(floor + OVER_FLOOR, peak - UNDER_PEAK))
+    return found
+
+
+def is_steady(level: NDArray[np.float32]) -> bool:
+    """More than a second as steady as no speech is."""
+    quiet, top = np.percentile(level, [10, 95])
+    return bool(len(level) * FRAME > 1.0 and top - quiet < STEADY)
+
+
+def speech_spans(level: NDArray[np.float32]) -> list[Span]:
+    """Spans that may hold speech, padded; what is left out is silent, or steady."""
+    places = np.flatnonzero(loud(level)) if len(level) else np.zeros(0, np.int64)
+    if len(places) == 0:
         return []
-    breaks = np.flatnonzero(np.diff(loud) * FRAME > SHORTEST_SILENCE)
-    starts = loud[np.concatenate([[0], breaks + 1])]
-    ends = loud[np.concatenate([breaks, [len(loud) - 1]])] + 1
+    breaks = np.flatnonzero(np.diff(places) * FRAME > SHORTEST_SILENCE)
+    starts = places[np.concatenate([[0], breaks + 1])]
+    ends = places[np.concatenate([breaks, [len(places) - 1]])] + 1
     duration = len(level) * FRAME
-    return [
-        (max(0.0, start * FRAME - PAD), min(duration, end * FRAME + PAD))
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-        if not _is_steady(level[start:end])
-    ]
-
-
-def _is_steady(level: NDArray[np.float32]) -> bool:
-    quiet, loud = np.percentile(level, [10, 95])
-    return bool(len(level) * FRAME > 1.0 and loud - quiet < STEADY)
+    found = []
+    for first, last in zip(starts.tolist(), ends.tolist(), strict=True):
+        if not is_steady(level[first:last]):
+            start, end = first * FRAME, last * FRAME
+            found.append((start - PAD if start > NEAR else 0.0, end + PAD if duration - end > NEAR else duration))
+    return found
 
 
 def windows(spans: Sequence[Span], level: NDArray[np.float32], longest: float) -> list[Span]:

@@ -75,6 +75,10 @@ class Vocabulary:
         """Text of the ids below `eot`; the others say nothing."""
         return str(self._encoding.decode([token for token in tokens if token < self.eot]))
 
+    def utf8(self, token: int) -> bytes:
+        """The bytes of one id; a character may be spread over several."""
+        return bytes(self._encoding.decode_single_token_bytes(token))
+
     def language_code(self, language: str) -> str:
         """The code the model knows `language` by. Raises Unsupported, naming what is allowed."""
         wanted = language.strip().lower().replace("_", "-")

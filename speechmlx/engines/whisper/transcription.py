@@ -27,6 +27,7 @@ from speechmlx.types import Event, LanguageDetected, Segment, Transcribe, Usage,
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from speechmlx.engines.whisper.align import Timed
     from speechmlx.engines.whisper.batch import Row
     from speechmlx.engines.whisper.tokens import Vocabulary
 
@@ -194,46 +195,79 @@ class Transcription:
         calm = [attempt for attempt in lane.attempts if attempt.compression <= COMPRESSION_LIMIT]
         return max(calm or lane.attempts, key=lambda attempt: attempt.logprob)
 
-    def conclude(self, lane: Lane, words: Sequence[Word] | None) -> None:
-        """Turn the decided window into segments and move the lane on; `words` in the window's own time, if aligned."""
+    def text_tokens(self, attempt: Attempt) -> list[int]:
+        return [token for token in attempt.tokens if token < self._vocabulary.eot]
+
+    def conclude(self, lane: Lane, words: Sequence[Timed] = ()) -> None:
+        """Turn the decided window into segments and move the lane on; `words` are the window's, where asked for."""
         attempt = self.chosen(lane)
         start, end = lane.window
         advance = end - start
         if not is_silent(attempt.no_speech, attempt.logprob):
             window = cut(attempt.tokens, self._vocabulary.timestamps, end - start)
             advance = window.advance
-            waiting = deque(words or ())
+            waiting = deque(self._words(attempt, words, start))
             for piece in window.pieces:
                 self._say(lane, attempt, piece, waiting)
         lane.attempts, lane.row = [], None
         lane.advance(advance)
         self.release()
 
-    def _say(self, lane: Lane, attempt: Attempt, piece: Piece, waiting: deque[Word]) -> None:
-        offset = lane.window[0] / mel.FRAMES_PER_SECOND
-        chosen = [index for index in range(piece.first, piece.last) if attempt.tokens[index] < self._vocabulary.eot]
-        spoken = [index for index in chosen if index >= attempt.given]
+    def _words(self, attempt: Attempt, words: Sequence[Timed], frame: int) -> list[tuple[int, Word]]:
+        """Each word in the recording's time, with the index of its first token among the text."""
+        offset = frame / mel.FRAMES_PER_SECOND
+        chances = [
+            math.exp(logprob)
+            for token, logprob in zip(attempt.tokens, attempt.logprobs, strict=False)
+            if token < self._vocabulary.eot
+        ]
+        return [
+            (
+                word.first,
+                Word(
+                    word.text,
+                    round(offset + word.start, 2),
+                    round(offset + word.end, 2),
+                    mean(chances[word.first : word.last]),
+                ),
+            )
+            for word in words
+        ]
+
+    def _say(self, lane: Lane, attempt: Attempt, piece: Piece, waiting: deque[tuple[int, Word]]) -> None:
+        eot = self._vocabulary.eot
+        spoken = [i for i in range(piece.first, piece.last) if attempt.tokens[i] < eot and i >= attempt.given]
         text = self._vocabulary.decode([attempt.tokens[index] for index in spoken])
+        before = sum(token < eot for token in attempt.tokens[: piece.last])
+        hidden = max(0, attempt.given - 1)
+        words = []
+        while waiting and waiting[0][0] < before:
+            first, word = waiting.popleft()
+            if first >= hidden:
+                words.append(word)
         if not text.strip():
             return
         if attempt.temperature <= 0.5:
             lane.previous += attempt.tokens[piece.first : piece.last]
-        start, end = piece.start / mel.FRAMES_PER_SECOND, piece.end / mel.FRAMES_PER_SECOND
-        words = tuple(_words_of(text, waiting, offset))
+        offset = lane.window[0] / mel.FRAMES_PER_SECOND
         lane.events.append(
             Segment(
                 text=text,
-                start=round(offset + start, 2),
-                end=round(offset + end, 2),
+                start=words[0].start if words else round(offset + piece.start / mel.FRAMES_PER_SECOND, 2),
+                end=words[-1].end if words else round(offset + piece.end / mel.FRAMES_PER_SECOND, 2),
                 confidence=math.exp(mean([attempt.logprobs[index] for index in spoken])),
-                words=words,
+                words=tuple(words),
                 tokens=attempt.tokens[piece.first : piece.last],
                 temperature=attempt.temperature,
                 avg_logprob=attempt.logprob,
                 compression_ratio=attempt.compression,
                 no_speech_prob=attempt.no_speech,
+                logprobs=self._logprobs(attempt, spoken) if self.request.logprobs else (),
             )
         )
+
+    def _logprobs(self, attempt: Attempt, indices: Sequence[int]) -> tuple[tuple[bytes, float], ...]:
+        return tuple((self._vocabulary.utf8(attempt.tokens[i]), attempt.logprobs[i]) for i in indices)
 
     def release(self) -> None:
         """Move what lanes have said to the outbox, earlier lanes first; finish when all are done."""
@@ -246,17 +280,6 @@ class Transcription:
             self._front += 1
         self.outbox.append(Usage(audio_in=len(self._samples) / mel.RATE, tokens_out=self._tokens))
         self.finished = True
-
-
-def _words_of(text: str, waiting: deque[Word], offset: float) -> list[Word]:
-    """The next words that make up `text`, moved by `offset` seconds."""
-    found: list[Word] = []
-    length = 0
-    while waiting and length < len(text):
-        word = waiting.popleft()
-        length += len(word.text)
-        found.append(Word(word.text, round(offset + word.start, 2), round(offset + word.end, 2), word.confidence))
-    return found
 
 
 def check(request: Transcribe, vocabulary: Vocabulary) -> None:

@@ -1,0 +1,268 @@
+"""Live listening: audio fed in pieces becomes committed words, each once and for good, and an unsure tail.
+
+A buffer of the last seconds is encoded anew as it grows; the words committed from it are forced on the decoder, so
+nothing said is said again. Silence is not decoded, and ends what was being said. Times count samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import mlx.core as mx
+import numpy as np
+
+from speechmlx.engines.whisper import mel, spans
+from speechmlx.engines.whisper.following import Followed, follow
+from speechmlx.engines.whisper.policy import POLICIES, Heard, repeats
+from speechmlx.engines.whisper.windows import is_silent, mean
+from speechmlx.errors import BadAudio, BadRequest, Unsupported
+from speechmlx.types import Hypothesis, LanguageDetected, Listen, Word
+
+if TYPE_CHECKING:
+    from speechmlx.engines import Steps
+    from speechmlx.engines.whisper.engine import Whisper
+    from speechmlx.engines.whisper.network import Pair
+    from speechmlx.types import Samples
+
+STEP = mel.RATE // 2
+"""Samples between two passes."""
+PLACE = 2 * mel.HOP
+"""Samples per place of the encoder's output."""
+END_MARGIN = 4
+"""Places before the end of the audio, or after it when no more will come, where listening stops for certain."""
+LONGEST_END = 12
+"""Places a word goes on after its last token was heard, at most."""
+LONGEST = 12 * mel.RATE
+"""Samples after which the buffer loses what was committed long ago."""
+KEPT = 5 * mel.RATE
+"""Samples that stay when it does."""
+PAUSE = round(0.8 / spans.FRAME)
+"""Frames of silence that end what was being said."""
+LEVELS = round(30 / spans.FRAME)
+"""Frames of loudness remembered."""
+TAIL_ROOM = mel.RATE
+"""Silence encoded after the audio, at least."""
+PLACES_STEP = 100
+"""The encoder sees a multiple of this many places, to have few shapes."""
+TOKENS_PER_SECOND = 20
+CONTEXT = 60
+"""Tokens of earlier text given to the decoder after the buffer was cut."""
+SURE_OF_LANGUAGE = 2 * mel.RATE
+
+
+@dataclass(frozen=True)
+class Said:
+    """A committed word that is still in the buffer; `end` in samples from the buffer's start."""
+
+    tokens: tuple[int, ...]
+    end: int
+
+
+class LiveStream:
+    """One live input of the engine (`Stream`)."""
+
+    def __init__(self, engine: Whisper, request: Listen) -> None:
+        self._engine = engine
+        self._vocabulary = engine.vocabulary
+        self._request = request
+        self._commits = POLICIES.get(request.policy)
+        if self._commits is None:
+            raise BadRequest(f"policy {request.policy!r}; allowed: {', '.join(POLICIES)}")
+        if request.task == "translate" and not self._vocabulary.multilingual:
+            raise Unsupported("this model knows English only and cannot translate; use a multilingual one")
+        language = request.language
+        known = not self._vocabulary.multilingual
+        code = self._vocabulary.language_code(language) if language else None
+        self._language = "en" if known else code
+        self._announced = False
+        self._suppress = tuple(sorted({*self._vocabulary.non_speech, *self._vocabulary.special}))
+        self._audio = np.zeros(0, np.float32)
+        self._origin = 0
+        """Samples of the stream before the buffer."""
+        self._fresh = 0
+        """Samples since the last pass."""
+        self._levels = np.zeros(0, np.float32)
+        self._level_rest = np.zeros(0, np.float32)
+        self._speaking = False
+        self._said: list[Said] = []
+        self._context: list[int] = self._vocabulary.encode(" " + request.prompt.strip()) if request.prompt else []
+        self._recent: list[str] = []
+        self._before: list[Heard] = []
+        self._last_end = 0.0
+        self._tail: tuple[Word, ...] = ()
+
+    # --- the contract ---
+
+    def feed(self, samples: Samples) -> Steps:
+        if samples.ndim != 1 or not np.isfinite(samples).all():
+            raise BadAudio("audio must be one channel of finite samples")
+        rest = samples.astype(np.float32, copy=False)
+        while len(rest):
+            now, rest = np.split(rest, [STEP - self._fresh])
+            self._audio = np.concatenate([self._audio, now])
+            self._fresh += len(now)
+            self._hear_levels(now)
+            if self._fresh == STEP:
+                self._fresh = 0
+                yield from self._listen()
+
+    def finish(self) -> Steps:
+        if len(self._audio) >= mel.FFT and self._speech()[0]:
+            yield from self._pass(last=True)
+        self._start_over()
+
+    def close(self) -> None:
+        self._audio = np.zeros(0, np.float32)
+        self._said, self._before = [], []
+
+    # --- what is there to hear ---
+
+    def _listen(self) -> Steps:
+        """What there is to say STEP after STEP, however the samples came."""
+        speaking, paused = self._speech()
+        if not speaking:
+            self._forget_silence()
+        elif paused:
+            yield from self._pass(last=True)
+            self._start_over()
+        else:
+            yield from self._pass(last=False)
+            self._shorten()
+
+    def _hear_levels(self, samples: Samples) -> None:
+        rest = np.concatenate([self._level_rest, samples])
+        whole = len(rest) - len(rest) % round(mel.RATE * spans.FRAME)
+        self._levels = np.concatenate([self._levels, spans.levels(rest[:whole], mel.RATE)])[-LEVELS:]
+        self._level_rest = rest[whole:]
+
+    def _speech(self) -> tuple[bool, bool]:
+        """Whether the buffer holds speech, and whether the speaker has paused since."""
+        held = max(1, round(len(self._audio) / mel.RATE / spans.FRAME))
+        loud = spans.loud(self._levels)[-held:]
+        if not loud.any() or spans.is_steady(self._levels[-held:][loud]):
+            return False, False
+        return True, not loud[-PAUSE:].any()
+
+    def _forget_silence(self) -> None:
+        """Keep a little, in case its end is the beginning of a word."""
+        self._drop(max(0, len(self._audio) - STEP))
+
+    def _start_over(self) -> None:
+        self._drop(len(self._audio))
+        self._said, self._before, self._tail = [], [], ()
+
+    def _drop(self, count: int) -> None:
+        self._audio = self._audio[count:]
+        self._origin += count
+
+    def _shorten(self) -> None:
+        """Cut a long buffer after a committed word, or anywhere when nothing in it was."""
+        if len(self._audio) <= LONGEST:
+            return
+        ends = [said.end for said in self._said if said.end <= len(self._audio) - KEPT]
+        cut = ends[-1] if ends else len(self._audio) - LONGEST
+        gone = [said for said in self._said if said.end <= cut]
+        self._context = (self._context + [token for said in gone for token in said.tokens])[-CONTEXT:]
+        self._said = [Said(said.tokens, said.end - cut) for said in self._said[len(gone) :]]
+        self._before = []
+        self._drop(cut)
+
+    # --- one pass over the buffer ---
+
+    def _pass(self, last: bool) -> Steps:
+        cross = yield from self._encode()
+        if self._language is None:
+            if len(self._audio) < SURE_OF_LANGUAGE and not last:
+                return
+            self._language, probability = self._engine.detect_language(cross)
+            yield LanguageDetected(self._language, probability)
+        elif not self._announced:
+            yield LanguageDetected(self._language, 1.0)
+        self._announced = True
+        followed = yield from self._follow(cross, last)
+        heard = self._words(followed)
+        if is_silent(followed.no_speech, mean(followed.logprobs)):
+            heard = []
+        assert self._commits is not None
+        places = len(self._audio) // PLACE
+        count = len(heard) if last else self._commits(heard, self._before, places)
+        committed, tail = heard[:count], heard[count:]
+        self._before = tail
+        words = tuple(self._commit(word) for word in committed)
+        unsure = tuple(self._word(word) for word in tail)
+        if words or unsure != self._tail:
+            self._tail = unsure
+            yield Hypothesis(words, unsure)
+        if followed.looped or repeats(self._recent):
+            self._context, self._recent = [], []
+            self._start_over()
+
+    def _encode(self) -> Generator[None, None, list[Pair]]:
+        """Keys and values of the buffer, encoded with as much room as it needs."""
+        network = self._engine.network
+        log_mel = list(mel.log_mel_slices(self._audio, network.dims.n_mels))
+        features = mel.normalize(np.concatenate(log_mel))
+        places = -(-(len(self._audio) + TAIL_ROOM) // (PLACE * PLACES_STEP)) * PLACES_STEP
+        places = min(places, network.dims.n_audio_ctx)
+        window = mel.window(features, 0, len(features))[: 2 * places]
+        x = network.encoder.start(mx.array(window)[None].astype(self._engine.dtype))
+        mx.eval(x)
+        for index in range(len(network.encoder.blocks)):
+            x = network.encoder.block(index, x)
+            mx.eval(x)
+            yield
+        cross = network.cross(network.encoder.ln_post(x))
+        mx.eval(cross)
+        return cross
+
+    def _follow(self, cross: list[Pair], last: bool) -> Generator[None, None, Followed]:
+        assert self._language is not None
+        vocabulary = self._vocabulary
+        before = [vocabulary.sot_prev, *self._context] if self._context else []
+        start = vocabulary.start(self._language, self._request.task)
+        said = [token for word in self._said for token in word.tokens]
+        places = len(self._audio) // PLACE
+        limit = max(50, TOKENS_PER_SECOND * len(self._audio) // mel.RATE)
+        return (
+            yield from follow(
+                self._engine.network,
+                vocabulary,
+                self._engine.heads,
+                cross,
+                [*before, *start, vocabulary.no_timestamps, *said],
+                self._suppress,
+                places + END_MARGIN if last else places - END_MARGIN,
+                limit,
+            )
+        )
+
+    def _words(self, followed: Followed) -> list[Heard]:
+        assert self._language is not None
+        words = self._vocabulary.words(followed.tokens, self._language)
+        edges = np.cumsum([0, *(len(word.tokens) for word in words)]).tolist()
+        spans = [followed.places[first:last] for first, last in pairwise(edges)]
+        found = []
+        for index, (word, places) in enumerate(zip(words, spans, strict=True)):
+            following = min(spans[index + 1]) if index + 1 < len(spans) else math.inf
+            end = max(max(places) + 1, min(following, max(places) + LONGEST_END))
+            chances = [math.exp(value) for value in followed.logprobs[edges[index] : edges[index + 1]]]
+            found.append(Heard(word.text, word.tokens, min(places), max(places), int(end), mean(chances)))
+        return found
+
+    def _commit(self, heard: Heard) -> Word:
+        word = self._word(heard)
+        self._last_end = word.end
+        self._recent = [*self._recent, word.text][-48:]
+        self._said.append(Said(heard.tokens, heard.end * PLACE))
+        return word
+
+    def _word(self, heard: Heard) -> Word:
+        """In the stream's time, never before the word committed last."""
+        origin = self._origin / mel.RATE
+        start = max(self._last_end, origin + heard.first * PLACE / mel.RATE)
+        end = max(start, origin + heard.end * PLACE / mel.RATE)
+        return Word(heard.text, round(start, 2), round(end, 2), heard.confidence)

@@ -1,0 +1,66 @@
+"""When a heard word may be said for good: AlignAtt and LocalAgreement-2, as pure rules on what was heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+MARGIN = 25
+"""Places of 20 ms: a word heard closer than this to the end of the audio may still change."""
+SETTLED = 50
+"""A last word heard further than this from the end is whole: silence follows it."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A word, its tokens, the places where its first and its last token were heard, and where it ended."""
+
+    text: str
+    tokens: tuple[int, ...]
+    first: int
+    last: int
+    end: int
+    confidence: float
+
+
+Policy = Callable[[Sequence[Heard], Sequence[Heard], int], int]
+"""(heard now, heard in the pass before, places of audio) → how many of the words to commit."""
+
+
+def alignatt(heard: Sequence[Heard], before: Sequence[Heard], places: int) -> int:
+    """Words whose attention keeps off the end of the audio, but not the last one, which more audio may lengthen."""
+    count = 0
+    for index, word in enumerate(heard):
+        margin = SETTLED if index == len(heard) - 1 else MARGIN
+        if word.last > places - margin or "�" in word.text:
+            break
+        count += 1
+    return count
+
+
+def local_agreement(heard: Sequence[Heard], before: Sequence[Heard], places: int) -> int:
+    """The longest common beginning of two passes in a row."""
+    count = 0
+    for word, earlier in zip(heard, before, strict=False):
+        if _bare(word.text) != _bare(earlier.text) or "�" in word.text:
+            break
+        count += 1
+    return count
+
+
+def _bare(text: str) -> str:
+    return text.strip().strip(".,!?;:。，！？").lower()
+
+
+POLICIES: dict[str, Policy] = {"alignatt": alignatt, "localagreement": local_agreement}
+
+
+def repeats(words: Sequence[str]) -> bool:
+    """The last words are one word eight times, or one phrase of up to eight words three times in at least twelve."""
+    bare = [_bare(word) for word in words]
+    for size in range(1, 9):
+        times = max(3, 8 if size == 1 else -(-12 // size))
+        tail = bare[-size * times :]
+        if len(tail) == size * times and all(tail[i] == tail[i % size] for i in range(len(tail))):
+            return True
+    return False

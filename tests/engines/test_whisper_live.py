@@ -1,0 +1,187 @@
+"""Whisper listening live on the starter weights: right words, soon, once and for good, and none about silence."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import numpy as np
+import pytest
+import soundfile
+from clips import CLIPS
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from speechmlx.engines import LoadOptions, Streaming, whisper
+from speechmlx.engines.whisper.engine import Whisper
+from speechmlx.engines.whisper.live import LiveStream
+from speechmlx.errors import BadAudio, BadRequest, Unsupported
+from speechmlx.types import Audio, Event, Hypothesis, LanguageDetected, Listen, Segment, Transcribe, Word
+
+RATE = 16_000
+POLICIES = ("alignatt", "localagreement")
+
+
+@pytest.fixture(scope="module")
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Whisper:
+    return loaded(whisper.load(model_folder("whisper-tiny.en"), LoadOptions(warm_up=False)))
+
+
+@pytest.fixture(scope="module")
+def speech(clip: Callable[[str], Path]) -> Callable[[str], np.ndarray]:
+    return functools.cache(lambda name: soundfile.read(clip(name), dtype="float32")[0])
+
+
+@dataclass
+class Heard:
+    """What a stream said: its words in order, and when each was committed, in seconds of audio fed."""
+
+    words: list[Word] = field(default_factory=list)
+    when: list[float] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
+    fed: int = 0
+
+    def take(self, events: Sequence[Event | None]) -> None:
+        for event in events:
+            if isinstance(event, Hypothesis):
+                self.words += event.committed
+                self.when += [self.fed / RATE] * len(event.committed)
+            elif isinstance(event, LanguageDetected):
+                self.languages.append(event.language)
+
+    @property
+    def text(self) -> str:
+        return "".join(word.text for word in self.words)
+
+
+def feed(stream: LiveStream, heard: Heard, samples: np.ndarray, chunk: int) -> None:
+    for first in range(0, len(samples), chunk):
+        piece = samples[first : first + chunk]
+        heard.fed += len(piece)
+        heard.take(list(stream.feed(piece)))
+
+
+def listen(engine: Whisper, samples: np.ndarray, chunk: int = 1600, **options: Any) -> Heard:
+    stream, heard = engine.open(Listen(**options)), Heard()
+    feed(stream, heard, samples, chunk)
+    heard.take(list(stream.finish()))
+    stream.close()
+    return heard
+
+
+def errors(said: str, names: Sequence[str]) -> float:
+    normal = EnglishTextNormalizer()
+    return jiwer.wer(normal(" ".join(CLIPS[name].words for name in names)), normal(said))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_words_are_right_and_soon(engine: Whisper, speech: Callable[[str], np.ndarray], policy: str) -> None:
+    names = ["jfk", "beckett", "librispeech"]
+    samples = np.concatenate([speech(name) for name in names])
+    heard = listen(engine, samples, policy=policy)
+    assert errors(heard.text, names) <= 0.06
+    assert heard.languages == ["en"]
+    lags = np.array(heard.when) - [word.end for word in heard.words]
+    assert lags.mean() <= 1.2 and np.percentile(lags, 90) <= 2.0
+    times = [time for word in heard.words for time in (word.start, word.end)]
+    assert times == sorted(times) and times[0] >= 0 and times[-1] <= len(samples) / RATE + 0.25
+
+
+def test_word_times_are_close_to_those_of_the_whole(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
+    state = engine.begin(Transcribe(audio=Audio(speech("jfk"), RATE), words=True))
+    whole: list[Word] = []
+    while not state.finished:
+        for event in engine.step([state])[0]:
+            whole += event.words if isinstance(event, Segment) else ()
+    engine.end(state)
+    ends = {word.text.strip(" .,").lower() + str(index > 13): word.end for index, word in enumerate(whole)}
+    heard = listen(engine, speech("jfk")).words
+    gaps = [
+        abs(ends[key] - word.end)
+        for index, word in enumerate(heard)
+        if (key := word.text.strip(" .,").lower() + str(index > 13)) in ends
+    ]
+    assert len(gaps) > 15 and np.median(gaps) <= 0.3
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_pieces_do_not_matter(engine: Whisper, speech: Callable[[str], np.ndarray], policy: str) -> None:
+    """The same audio in other pieces gives the same words at the same times."""
+    samples = speech("beckett")[: 5 * RATE]
+    expected = listen(engine, samples, 8000, policy=policy).words
+    assert listen(engine, samples, 1333, policy=policy).words == expected
+    assert listen(engine, samples, len(samples), policy=policy).words == expected
+
+
+def test_streams_do_not_disturb_each_other_nor_batches(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
+    one, other = speech("jfk")[: 5 * RATE], speech("beckett")[: 5 * RATE]
+    expected = [listen(engine, samples).words for samples in (one, other)]
+    streams = [engine.open(Listen()) for _ in range(2)]
+    heard = [Heard(), Heard()]
+    state = engine.begin(Transcribe(audio=Audio(speech("jfk"), RATE)))
+    for first in range(0, 5 * RATE, 4000):
+        for stream, found, samples in zip(streams, heard, (one, other), strict=True):
+            feed(stream, found, samples[first : first + 4000], 4000)
+            engine.step([state])
+    for stream, found in zip(streams, heard, strict=True):
+        found.take(list(stream.finish()))
+        stream.close()
+    engine.end(state)
+    assert [found.words for found in heard] == expected
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("kind", ["silence", "white", "hum", "hiss with a click"])
+def test_a_minute_of_nothing_gives_no_words(engine: Whisper, kind: str, policy: str) -> None:
+    draw = np.random.default_rng(5)
+    sound = {
+        "silence": np.zeros(60 * RATE),
+        "white": 0.05 * draw.standard_normal(60 * RATE),
+        "hum": 0.1 * np.sin(2 * np.pi * 50 * np.arange(60 * RATE) / RATE),
+        "hiss with a click": 0.01 * draw.standard_normal(60 * RATE),
+    }[kind].astype(np.float32)
+    if kind == "hiss with a click":
+        sound[20 * RATE : 20 * RATE + 80] = 0.8
+    assert listen(engine, sound, policy=policy).text.strip() == ""
+
+
+def test_speech_after_a_long_silence_keeps_its_time(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
+    silence = np.zeros(20 * RATE, np.float32)
+    heard = listen(engine, np.concatenate([speech("beckett"), silence, speech("beckett"), silence]))
+    assert errors(heard.text, ["beckett", "beckett"]) <= 0.1
+    later = [word for word in heard.words if word.start > 15]
+    assert len(later) >= 11 and 29.5 <= later[0].start <= 31.5
+
+
+def test_a_long_talk_runs_in_bounded_memory(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
+    stream, heard = engine.open(Listen()), Heard()
+    for _ in range(3):
+        feed(stream, heard, speech("jfk"), 8000)
+        assert len(stream._audio) <= 13 * RATE and len(stream._said) < 60
+    heard.take(list(stream.finish()))
+    stream.close()
+    assert errors(heard.text, ["jfk"] * 3) <= 0.08
+
+
+def test_closing_in_the_middle_frees(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
+    stream = engine.open(Listen())
+    steps = stream.feed(speech("jfk")[: 2 * RATE])
+    next(steps)
+    steps.close()
+    stream.close()
+    assert len(stream._audio) == 0
+
+
+def test_bad_input_is_refused(engine: Whisper) -> None:
+    assert isinstance(engine, Streaming)
+    with pytest.raises(Unsupported, match="it knows en"):
+        engine.open(Listen(language="de"))
+    with pytest.raises(BadRequest, match="alignatt, localagreement"):
+        engine.open(Listen(policy="guess"))  # type: ignore[arg-type]
+    with pytest.raises(Unsupported, match="cannot translate"):
+        engine.open(Listen(task="translate"))
+    with pytest.raises(BadAudio, match="finite"):
+        list(engine.open(Listen()).feed(np.full(100, np.nan, np.float32)))
