@@ -1,0 +1,63 @@
+"""Language models: any mlx-lm checkpoint folder, quantised or not, answering chats in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from mlx.utils import tree_flatten
+
+from speechmlx.engines import LoadOptions
+from speechmlx.engines.llm.chat import Chat
+from speechmlx.engines.llm.checkpoint import read_model
+from speechmlx.engines.llm.engine import Engine
+from speechmlx.engines.weights import read_config, settle
+from speechmlx.types import Generate, Message, Progress
+
+CONTEXT = 4096
+"""Of a model that does not say how much it takes."""
+CHUNK = {"cpu": 64, "gpu": 256}
+"""Tokens of a prompt read in one step."""
+MAX_BATCH = 8
+
+
+def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
+    """`folder` is an mlx-lm checkpoint with a tokenizer.json and a chat template.
+
+    On a CPU everything is float32, quantised weights too: other types are slow there. Else as the checkpoint has it.
+    """
+    config = read_config(folder)
+    chat = Chat(folder)
+    yield Progress("load", 0, 1, "tokenizer")
+    on_cpu = options.device == "cpu"
+    model = read_model(folder, config, dequantise=on_cpu)
+    yield Progress("load", 0, 1, "network")
+    weights = yield from settle(dict(tree_flatten(model.parameters())), mx.float32 if on_cpu else None)
+    model.load_weights(list(weights.items()))
+    engine = Engine(model, chat, _context(config), CHUNK[options.device], MAX_BATCH)
+    if options.warm_up:
+        yield from _warm_up(engine)
+    return engine
+
+
+def _context(config: Mapping[str, Any]) -> int:
+    """Models that also see or hear keep it one level down."""
+    inner = config.get("text_config", {})
+    return int(config.get("max_position_embeddings") or inner.get("max_position_embeddings") or CONTEXT)
+
+
+def _warm_up(engine: Engine) -> Generator[Progress, None, None]:
+    """Two chats, so that the network has run on a prompt and on a batch."""
+    seats = [
+        engine.begin(Generate(messages=(Message("user", text),), max_tokens=2)) for text in ("Hi.", "Hello there.")
+    ]
+    total = step = 0
+    while any(not seat.finished for seat in seats):
+        total += 1
+        yield Progress("warm_up", step, max(total, 6))
+        engine.step([seat for seat in seats if not seat.finished])
+        step += 1
+    for seat in seats:
+        engine.end(seat)

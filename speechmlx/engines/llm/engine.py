@@ -1,0 +1,141 @@
+"""Chats answered by a language model, several at once: sequences come and go between the steps of one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+from mlx.utils import tree_flatten
+
+from speechmlx.engines.llm.chat import Chat, Writer
+from speechmlx.engines.llm.checkpoint import new_cache
+from speechmlx.engines.llm.sampling import Sampler, draw, sampler
+from speechmlx.errors import BadRequest, Unsupported
+from speechmlx.types import Event, Generate, Request, TextDelta, Usage
+
+
+@dataclass(eq=False)
+class Seat:
+    """One request: its prompt and what follows, and its keys and values while it is in no batch."""
+
+    tokens: list[int]
+    prompt: int
+    limit: int
+    """Tokens to write at most."""
+    sampler: Sampler
+    writer: Writer
+    cache: list[Any] | None
+    read: int = 0
+    """Tokens that are in the cache."""
+    finished: bool = False
+
+
+@dataclass
+class Batch:
+    """The seats that were stepped last, and their keys and values as one."""
+
+    seats: list[Seat] = field(default_factory=list)
+    cache: list[Any] = field(default_factory=list)
+
+    def seat(self, wanted: Sequence[Seat]) -> None:
+        """Make it hold `wanted`, and put its order in that of `wanted` as far as both hold them."""
+        self.leave([seat for seat in self.seats if seat not in wanted])
+        joining = [seat for seat in wanted if seat not in self.seats]
+        if joining:
+            caches = [seat.cache for seat in joining if seat.cache is not None]
+            merged = [layer[0].merge(list(layer)) for layer in zip(*caches, strict=True)]
+            for mine, other in zip(self.cache, merged, strict=bool(self.cache)):
+                mine.extend(other)
+            self.cache = self.cache or merged
+            for seat in joining:
+                seat.cache = None
+            self.seats.extend(joining)
+
+    def leave(self, seats: Sequence[Seat]) -> None:
+        """Seats that are not finished take their keys and values with them."""
+        leaving = [i for i, seat in enumerate(self.seats) if seat in seats]
+        for i in leaving:
+            if not self.seats[i].finished:
+                self.seats[i].cache = [layer.extract(i) for layer in self.cache]
+        if leaving:
+            staying = [i for i in range(len(self.seats)) if i not in leaving]
+            self.seats = [self.seats[i] for i in staying]
+            for layer in self.cache if staying else ():
+                layer.filter(staying)
+            self.cache = self.cache if staying else []
+
+
+class Engine:
+    """Answers `Generate`: `TextDelta`* and `Usage`."""
+
+    def __init__(self, model: nn.Module, chat: Chat, context: int, chunk: int, max_batch: int) -> None:
+        """`context` is the most tokens of prompt and answer together, `chunk` the most of a prompt read in a step."""
+        self.nbytes = sum(array.nbytes for _, array in tree_flatten(model.parameters()))
+        mergeable = all(hasattr(layer, "merge") for layer in new_cache(model))
+        self.max_batch = max_batch if mergeable else 1
+        self._model, self._chat, self._context, self._chunk = model, chat, context, chunk
+        self._batch = Batch()
+
+    def begin(self, request: Request) -> Seat:
+        if not isinstance(request, Generate):
+            raise Unsupported(f"a language model writes messages; it cannot {type(request).__name__.lower()}")
+        if not request.messages:
+            raise BadRequest("a chat needs at least one message")
+        if request.max_tokens < 1:
+            raise BadRequest(f"max_tokens is {request.max_tokens}; allowed is 1 and more")
+        draws = sampler(request)
+        prompt = self._chat.encode(request.messages, request.tools)
+        if not prompt:
+            raise BadRequest("the messages come to no tokens")
+        if len(prompt) >= self._context:
+            raise BadRequest(f"the prompt is {len(prompt)} tokens; the model takes {self._context}, answer included")
+        limit = min(request.max_tokens, self._context - len(prompt))
+        return Seat(prompt, len(prompt), limit, draws, self._chat.writer(), new_cache(self._model))
+
+    def step(self, states: Sequence[Seat]) -> Sequence[Sequence[Event | Exception]]:
+        """A token for each state whose prompt is read, and the next chunk of one prompt that is not."""
+        writing = [seat for seat in states if seat.read == len(seat.tokens) - 1 and not seat.finished]
+        reading = [seat for seat in states if seat.read < len(seat.tokens) - 1]
+        if reading:
+            self._read(min(reading, key=lambda seat: len(seat.tokens) - seat.read))
+        if writing:
+            self._batch.seat(writing)
+            events = dict(zip(map(id, self._batch.seats), self._write(self._batch.seats), strict=True))
+        else:
+            events = {}
+        return [events.get(id(seat), []) for seat in states]
+
+    def end(self, state: Seat) -> None:
+        state.finished = True
+        self._batch.leave([state])
+        state.cache = None
+
+    def _read(self, seat: Seat) -> None:
+        """The next chunk of the prompt into the cache, all but its last token. The logits are never computed."""
+        assert seat.cache is not None
+        chunk = seat.tokens[seat.read : min(seat.read + self._chunk, len(seat.tokens) - 1)]
+        self._model(mx.array([chunk]), cache=seat.cache)
+        mx.eval([layer.state for layer in seat.cache])
+        seat.read += len(chunk)
+
+    def _write(self, seats: Sequence[Seat]) -> list[list[Event]]:
+        """One more token for each."""
+        last = mx.array([seat.tokens[-1:] for seat in seats])
+        logits = self._model(last, cache=self._batch.cache)[:, -1]
+        chosen = draw(logits.astype(mx.float32), [seat.sampler for seat in seats], [seat.tokens for seat in seats])
+        mx.eval(chosen, [layer.state for layer in self._batch.cache])
+        return [self._add(seat, int(token)) for seat, token in zip(seats, np.array(chosen), strict=True)]
+
+    def _add(self, seat: Seat, token: int) -> list[Event]:
+        seat.read += 1
+        seat.tokens.append(token)
+        written = len(seat.tokens) - seat.prompt
+        stops = token in self._chat.stops
+        text = "" if stops else seat.writer.write(token)
+        seat.finished = stops or written == seat.limit
+        events: list[Event] = [TextDelta(text)] if text else []
+        return [*events, Usage(tokens_in=seat.prompt, tokens_out=written)] if seat.finished else events

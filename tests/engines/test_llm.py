@@ -1,0 +1,296 @@
+"""Language models: real answers, the same alone and in a batch, from checkpoints of several kinds."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import pytest
+from mlx.utils import tree_flatten
+
+from speechmlx.engines import Batched, LoadOptions, llm
+from speechmlx.engines.llm.chat import Chat
+from speechmlx.engines.llm.engine import Engine, Seat
+from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
+from speechmlx.types import Enhance, Generate, Message, TextDelta, Usage
+
+MODEL = "smollm2-135m-instruct"
+QUESTIONS = ("What is the capital of France?", "Name three colours.", "Write a haiku about the sea.")
+
+
+@pytest.fixture(scope="module")
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Engine:
+    return loaded(llm.load(model_folder(MODEL), LoadOptions()))
+
+
+def ask(text: str, **settings: Any) -> Generate:
+    return Generate(messages=(Message("user", text),), **{"max_tokens": 12, **settings})
+
+
+def answers(engine: Engine, requests: Sequence[Generate], pick: Callable[[int, list[Seat]], list[Seat]] | None = None):
+    """Each request's events; `pick(step, unfinished)` says who is stepped."""
+    seats = [engine.begin(request) for request in requests]
+    events: dict[int, list[Any]] = {id(seat): [] for seat in seats}
+    step = 0
+    while unfinished := [seat for seat in seats if not seat.finished]:
+        stepped = pick(step, unfinished) if pick else unfinished
+        for seat, said in zip(stepped, engine.step(stepped), strict=True):
+            events[id(seat)].extend(said)
+        step += 1
+    for seat in seats:
+        engine.end(seat)
+    return [events[id(seat)] for seat in seats]
+
+
+def text(events: Sequence[Any]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def test_it_answers_and_stops(engine: Engine):
+    (events,) = answers(engine, [ask(QUESTIONS[0], max_tokens=50)])
+    assert text(events) == "The capital of France is Paris."
+    assert [type(event) for event in events] == [TextDelta] * 7 + [Usage]
+    assert events[-1] == Usage(tokens_in=37, tokens_out=8)  # the end of the turn is a token
+
+
+def test_it_stops_at_max_tokens(engine: Engine):
+    (events,) = answers(engine, [ask("Count to a hundred.", max_tokens=5)])
+    assert events[-1].tokens_out == 5
+
+
+def test_a_batch_answers_what_each_gets_alone(engine: Engine):
+    requests = [ask(question) for question in QUESTIONS]
+    alone = [text(answers(engine, [request])[0]) for request in requests]
+    assert [text(events) for events in answers(engine, requests)] == alone
+
+
+def test_seats_may_come_go_and_wait_between_steps(engine: Engine):
+    requests = [ask(question) for question in QUESTIONS]
+    alone = [text(answers(engine, [request])[0]) for request in requests]
+
+    def some(step: int, unfinished: list[Seat]) -> list[Seat]:
+        chosen = [seat for i, seat in enumerate(unfinished) if (step // 2 + i) % 3]
+        return chosen or unfinished[:1]
+
+    assert [text(events) for events in answers(engine, requests, some)] == alone
+
+
+def test_a_long_prompt_is_read_in_pieces_while_others_go_on(engine: Engine):
+    short, long = engine.begin(ask(QUESTIONS[1])), engine.begin(ask("word " * 200, max_tokens=1))
+    engine.step([short])
+    steps = 0
+    while not long.finished:
+        said, other = engine.step([short, long])
+        assert said, "the short one writes in every step"
+        steps += 1
+    assert other[-1] == Usage(tokens_in=long.prompt, tokens_out=1)
+    assert steps == math.ceil((long.prompt - 1) / llm.CHUNK["cpu"]) + 1
+    engine.end(short)
+    engine.end(long)
+
+
+def test_a_seed_gives_the_same_words_alone_and_in_a_batch(engine: Engine):
+    drawn = [ask("Tell me a story.", temperature=0.9, top_p=0.9, seed=seed) for seed in (1, 1, 2)]
+    together = [text(events) for events in answers(engine, [*drawn, ask(QUESTIONS[0])])]
+    assert together[0] == together[1] != together[2]
+    assert text(answers(engine, drawn[:1])[0]) == together[0]
+    assert together[3].startswith("The capital of France")
+
+
+def test_a_repetition_penalty_ends_repetition(engine: Engine):
+    request = "Repeat the word yes many times: yes yes yes yes yes yes"
+    plain, penalised = answers(engine, [ask(request), ask(request, repetition_penalty=5.0)])
+    assert len(set(text(penalised).lower().split())) > len(set(text(plain).lower().split()))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"temperature": -1.0}, "temperature is -1; allowed is 0 to 5"),
+        ({"top_p": 0.0}, "top_p is 0; allowed is above 0 and up to 1"),
+        ({"repetition_penalty": 0.0}, "repetition_penalty is 0"),
+        ({"max_tokens": 0}, "max_tokens is 0; allowed is 1 and more"),
+        ({"messages": ()}, "at least one message"),
+    ],
+)
+def test_settings_outside_what_is_allowed_are_refused(engine: Engine, wrong: dict[str, Any], says: str):
+    with pytest.raises(BadRequest, match=says):
+        engine.begin(Generate(**{"messages": (Message("user", "Hi"),), **wrong}))
+    with pytest.raises(Unsupported, match="writes messages"):
+        engine.begin(Enhance())
+
+
+def test_the_context_holds_prompt_and_answer(engine: Engine):
+    small = Engine(engine._model, engine._chat, context=40, chunk=64, max_batch=8)
+    (events,) = answers(small, [ask(QUESTIONS[2], max_tokens=50)])
+    assert events[-1] == Usage(tokens_in=38, tokens_out=2)
+    with pytest.raises(BadRequest, match=r"the prompt is \d+ tokens; the model takes 40"):
+        small.begin(ask("word " * 50))
+
+
+def test_no_character_comes_in_halves(engine: Engine):
+    written = "naïve 你好 😀👩‍👩‍👧 – done"
+    writer = engine._chat.writer()
+    pieces = [writer.write(token) for token in engine._chat._tokenizer.encode(written).ids]
+    assert "".join(pieces) == written and "" in pieces
+
+
+def test_what_ends_frees_its_memory(engine: Engine):
+    answers(engine, [ask(QUESTIONS[0])])
+    mx.clear_cache()
+    before = mx.get_active_memory()
+    seats = [engine.begin(ask(question)) for question in QUESTIONS]
+    for _ in range(4):
+        engine.step(seats)
+    assert mx.get_active_memory() > before + 1_000_000
+    for seat in seats:
+        engine.end(seat)
+    mx.clear_cache()
+    assert mx.get_active_memory() < before + 100_000
+
+
+def test_it_is_a_batched_engine_of_float32_on_a_cpu(engine: Engine):
+    assert isinstance(engine, Batched) and engine.max_batch == 8
+    assert 530e6 < engine.nbytes < 550e6
+
+
+def test_loading_does_not_import_transformers_nor_touch_the_wired_limit(tiny: Path):
+    code = f"""
+import sys, pathlib, mlx.core as mx
+mx.set_wired_limit = None
+from speechmlx.engines import LoadOptions, llm
+for _ in llm.load(pathlib.Path({str(tiny)!r}), LoadOptions()): pass
+assert "transformers" not in sys.modules and "mlx_lm" not in sys.modules
+import mlx_lm.models.llama
+from mlx_lm import generate
+assert callable(generate)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+# --- Checkpoints: a small network with random weights, the real tokenizer ------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny(model_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny")
+    config = json.loads((model_folder(MODEL) / "config.json").read_text())
+    config |= {"hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 64, "num_attention_heads": 2}
+    config |= {"num_key_value_heads": 1}
+    (folder / "config.json").write_text(json.dumps(config))
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(model_folder(MODEL) / name, folder / name)
+    save(network(config), folder)
+    return folder
+
+
+def network(config: dict[str, Any]) -> nn.Module:
+    from mlx_lm.models import llama
+
+    mx.random.seed(0)
+    return llama.Model(llama.ModelArgs.from_dict(config))
+
+
+def save(model: nn.Module, folder: Path) -> None:
+    mx.save_safetensors(str(folder / "model.safetensors"), dict(tree_flatten(model.parameters())))
+
+
+def logits(engine: Engine) -> mx.array:
+    return engine._model(mx.array([[5, 6, 7, 8]]))[0, -1]
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_quantised_checkpoints_are_plain_on_a_cpu_and_stay_so_on_a_gpu(
+    tiny: Path, tmp_path: Path, loaded: Callable[..., Any], bits: int
+):
+    folder = tmp_path / "quantised"
+    shutil.copytree(tiny, folder)
+    config = json.loads((tiny / "config.json").read_text())
+    model = network(config)
+    nn.quantize(model, group_size=32, bits=bits)
+    save(model, folder)
+    (folder / "config.json").write_text(json.dumps(config | {"quantization": {"group_size": 32, "bits": bits}}))
+    plain = loaded(llm.load(folder, LoadOptions(warm_up=False)))
+    packed = loaded(llm.load(folder, LoadOptions(device="gpu", warm_up=False)))
+    assert plain.nbytes > 2 * packed.nbytes
+    assert {array.dtype for _, array in tree_flatten(plain._model.parameters())} == {mx.float32}
+    assert mx.allclose(logits(plain), logits(packed), atol=1e-4)
+    assert mx.allclose(logits(plain), model(mx.array([[5, 6, 7, 8]]))[0, -1], atol=1e-4)
+
+
+def test_half_precision_checkpoints_are_float32_on_a_cpu(tiny: Path, tmp_path: Path, loaded: Callable[..., Any]):
+    folder = tmp_path / "half"
+    shutil.copytree(tiny, folder)
+    model = network(json.loads((tiny / "config.json").read_text()))
+    model.set_dtype(mx.bfloat16)
+    save(model, folder)
+    engine = loaded(llm.load(folder, LoadOptions(warm_up=False)))
+    assert {array.dtype for _, array in tree_flatten(engine._model.parameters())} == {mx.float32}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"model_type": "no_such_model"}, "cannot load .* of type 'no_such_model'"),
+        ({"hidden_size": 32}, "cannot load"),
+        ({"model_file": "evil.py"}, "cannot load"),
+    ],
+)
+def test_what_mlx_lm_does_not_know_is_said(
+    tiny: Path, tmp_path: Path, loaded: Callable[..., Any], change: dict[str, Any], says: str
+):
+    folder = tmp_path / "wrong"
+    shutil.copytree(tiny, folder)
+    config = json.loads((tiny / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(ModelUnavailable, match=says):
+        loaded(llm.load(folder, LoadOptions()))
+
+
+# --- Chat templates ------------------------------------------------------------------------------------------------
+
+
+def chat(tiny: Path, tmp_path: Path, template: Any) -> Chat:
+    folder = tmp_path / "chat"
+    shutil.copytree(tiny, folder)
+    settings = json.loads((tiny / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": template}))
+    return Chat(folder)
+
+
+def test_a_template_may_refuse(tiny: Path, tmp_path: Path):
+    refusing = chat(tiny, tmp_path, "{{ raise_exception('roles must alternate') }}")
+    with pytest.raises(BadRequest, match="roles must alternate"):
+        refusing.encode([Message("user", "Hi")])
+
+
+def test_a_template_gets_tools_special_tokens_and_json(tiny: Path, tmp_path: Path):
+    named = [
+        {"name": "other", "template": "no"},
+        {"name": "default", "template": "{{ eos_token }}{{ tools | tojson }}{{ messages[0]['content'] }}"},
+    ]
+    given = chat(tiny, tmp_path, named)
+    ids = given.encode([Message("user", "é")], [{"name": "f"}])
+    assert given._tokenizer.decode(ids, skip_special_tokens=False) == '<|im_end|>[{"name": "f"}]é'
+    assert given.stops == {2}
+
+
+def test_a_template_cannot_reach_out(tiny: Path, tmp_path: Path):
+    reaching = chat(tiny, tmp_path, "{{ messages.__class__.__mro__ }}")
+    with pytest.raises(BadRequest, match="unsafe"):
+        reaching.encode([Message("user", "Hi")])
+
+
+def test_a_model_without_a_template_or_tokenizer_is_refused(tiny: Path, tmp_path: Path):
+    with pytest.raises(ModelUnavailable, match="no chat template"):
+        chat(tiny, tmp_path, None)
+    with pytest.raises(ModelUnavailable, match=r"no tokenizer\.json"):
+        Chat(tmp_path)
