@@ -114,7 +114,7 @@ def cheapest_path(cost: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray
         i = np.arange(max(1, diagonal - m), min(n, diagonal - 1) + 1)
         cell = i * step + diagonal - i
         both, up, left = flat[cell - step - 1], flat[cell - step], flat[cell - 1]
-        best = np.where((both < up) & (both < left), 0, np.where((up < both) & (up < left), 1, 2))
+        best = np.where((both <= up) & (both <= left), 0, np.where(up <= left, 1, 2))
         flat[cell] = cost[i - 1, diagonal - i - 1] + np.minimum(np.minimum(both, up), left)
         origin[cell] = best
     return _walk_back(came)

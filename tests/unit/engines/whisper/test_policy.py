@@ -1,0 +1,55 @@
+"""When live words are committed."""
+
+from __future__ import annotations
+
+import pytest
+
+from speechmlx.engines.whisper.policy import Heard, alignatt, local_agreement, repeats
+
+
+def words(*said: tuple[str, int]) -> list[Heard]:
+    return [Heard(text, (index,), place, place, place + 5, 0.9) for index, (text, place) in enumerate(said)]
+
+
+@pytest.mark.parametrize(
+    ("heard", "places", "count"),
+    [
+        ([], 100, 0),
+        (words((" one", 10), (" two", 60), (" three", 90)), 100, 2),
+        (words((" one", 10), (" two", 80), (" three", 90)), 100, 1),
+        (words((" one", 10), (" two", 40)), 100, 2),
+        (words((" one", 10), (" two", 60)), 100, 1),
+        (words((" one", 10), (" �", 20), (" two", 30)), 100, 1),
+    ],
+)
+def test_alignatt_keeps_off_the_end(heard: list[Heard], places: int, count: int) -> None:
+    assert alignatt(heard, [], places) == count
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "count"),
+    [
+        ([], [" a"], 0),
+        ([" a", " b"], [" a", " b", " c"], 2),
+        ([" A,", " b"], [" a", " c"], 1),
+        ([" x", " b"], [" a", " b"], 0),
+        ([" a", " �"], [" a", " �"], 1),
+    ],
+)
+def test_local_agreement_commits_what_two_passes_share(before: list[str], now: list[str], count: int) -> None:
+    assert local_agreement(words(*((w, 1) for w in now)), words(*((w, 1) for w in before)), 100) == count
+
+
+@pytest.mark.parametrize(
+    ("said", "loops"),
+    [
+        ([" no"] * 8, True),
+        ([" no"] * 7, False),
+        ([" I", " know", " that", " well"] * 3, True),
+        ([" I", " know", " that", " well"] * 2, False),
+        ([" so", " Thank", " you."] + [" thank", " you"] * 6, True),
+        (" ever tried ever failed no matter try again fail again fail better".split(" "), False),
+    ],
+)
+def test_repetition(said: list[str], loops: bool) -> None:
+    assert repeats(said) is loops
