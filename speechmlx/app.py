@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from speechmlx.config import Config
 from speechmlx.protocols import PROTOCOLS
+from speechmlx.protocols.http.conditional import When
 from speechmlx.protocols.http.named import Names
 from speechmlx.protocols.http.request_id import RequestId
 from speechmlx.runtime.front import Runtime
@@ -44,6 +45,7 @@ def create_app(config: Config, runtime: Runtime) -> Starlette:
     )
     app.state.runtime = runtime
     app.state.names = Names(runtime)
+    app.state.ports = {}
     return app
 
 
@@ -52,7 +54,8 @@ def check(routes: Sequence[BaseRoute]) -> None:
     claims: list[str] = []
     for route in routes:
         if isinstance(route, Route):
-            claims += [f"{method} {route.path}" for method in route.methods or ()]
+            what = f" ({route.what})" if isinstance(route, When) else ""
+            claims += [f"{method} {route.path}{what}" for method in route.methods or ()]
         elif isinstance(route, WebSocketRoute):
             claims.append(f"WS {route.path}")
     twice = [claim for claim, count in Counter(claims).items() if count > 1]

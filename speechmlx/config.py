@@ -24,6 +24,10 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 8080
     """0 takes a free one."""
+    bind: tuple[str, ...] = ()
+    """More addresses, HOST:PORT each; NAME=HOST:PORT where a protocol has answers of its own at its port."""
+    allow_url_fetch: bool = False
+    """Fetch recordings from the open internet for clients that give an address instead of a file."""
     preload: bool = False
     """Load the default model of every kind at start, and keep them."""
     profile: str | None = None
@@ -102,6 +106,10 @@ def _convert(name: str, value: Any) -> Any:
     try:
         if name == "models":
             return dict(pair.split("=", 1) for pair in value.split(",")) if isinstance(value, str) else dict(value)
+        if name == "bind":
+            return (
+                tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else tuple(map(str, value))
+            )
         if name == "cache":
             return Path(value).expanduser()
         if isinstance(default, bool):

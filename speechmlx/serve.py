@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
@@ -17,6 +19,7 @@ from speechmlx.app import create_app
 from speechmlx.config import Config
 from speechmlx.errors import BadRequest
 from speechmlx.models.row import Catalog
+from speechmlx.protocols import PROTOCOLS
 from speechmlx.runtime.front import Runtime
 
 MAX_MESSAGE = 128 * 1024 * 1024
@@ -26,18 +29,47 @@ MAX_MESSAGE = 128 * 1024 * 1024
 def run(config: Config, catalog: Catalog, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; `say` prints the banner. Raises BadRequest when the address cannot be bound."""
     logging.basicConfig(level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    listener = _listen(config)
     runtime = Runtime(config, catalog)
     app = create_app(config, runtime)
-    for line in banner(listener, app):
+    doors = [Door(_listen(host, port), name) for name, host, port in addresses(config)]
+    app.state.ports = {door.listener.getsockname()[1]: door.name for door in doors if door.name}
+    for line in banner(doors, app):
         say(line)
-    asyncio.run(_serve(app, runtime, config, listener))
+    asyncio.run(_serve(app, runtime, config, [door.listener for door in doors]))
 
 
-def banner(listener: socket.socket, app: Starlette) -> list[str]:
-    """What a person sees first: the address, and a line per endpoint."""
-    host, port = listener.getsockname()[:2]
-    lines = [f"Starting server on http://{f'[{host}]' if ':' in host else host}:{port}", "Endpoints:"]
+@dataclass(frozen=True)
+class Door:
+    """Where clients come in; `name` is the protocol that has answers of its own there, or ""."""
+
+    listener: socket.socket
+    name: str
+
+    @property
+    def url(self) -> str:
+        host, port = self.listener.getsockname()[:2]
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def addresses(config: Config) -> list[tuple[str, str, int]]:
+    """(protocol or "", host, port) of every address to listen on, the first the server's own. Raises BadRequest."""
+    names = {protocol.__module__.rpartition(".")[2] for protocol in PROTOCOLS}
+    found = [("", config.host, config.port)]
+    for bind in config.bind:
+        match = re.fullmatch(r"(?:(\w+)=)?(?:\[?([^\[\]=]+?)\]?:)?(\d{1,5})", bind)
+        if match is None or int(match[3]) > 65535:
+            raise BadRequest(f"{bind!r} is no address to bind; write it like 0.0.0.0:5050, 5050 or hybrid=5050")
+        if match[1] is not None and match[1] not in names:
+            raise BadRequest(f"{bind!r} names no protocol; the protocols are {', '.join(sorted(names))}")
+        found.append((match[1] or "", match[2] or config.host, int(match[3])))
+    return found
+
+
+def banner(doors: Sequence[Door], app: Starlette) -> list[str]:
+    """What a person sees first: the addresses, and a line per endpoint."""
+    lines = [f"Starting server on {doors[0].url}"]
+    lines += [f"Also on {door.url}{f' for {door.name}' if door.name else ''}" for door in doors[1:]]
+    lines.append("Endpoints:")
     for route in app.routes:
         if isinstance(route, Route) and route.methods:
             method = sorted(route.methods - {"HEAD"})[0]
@@ -46,7 +78,7 @@ def banner(listener: socket.socket, app: Starlette) -> list[str]:
     return lines
 
 
-async def _serve(app: Starlette, runtime: Runtime, config: Config, listener: socket.socket) -> None:
+async def _serve(app: Starlette, runtime: Runtime, config: Config, listeners: Sequence[socket.socket]) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -63,12 +95,12 @@ async def _serve(app: Starlette, runtime: Runtime, config: Config, listener: soc
         draining.cancel()
         told_again.cancel()
 
-    await hypercorn_serve(app, _hypercorn(listener), shutdown_trigger=until_drained)
+    await hypercorn_serve(app, _hypercorn(listeners), shutdown_trigger=until_drained)
 
 
-def _hypercorn(listener: socket.socket) -> HypercornConfig:
+def _hypercorn(listeners: Sequence[socket.socket]) -> HypercornConfig:
     settings = HypercornConfig()
-    settings.bind = [f"fd://{listener.detach()}"]  # Hypercorn owns and closes it
+    settings.bind = [f"fd://{listener.detach()}" for listener in listeners]  # Hypercorn owns and closes them
     settings.websocket_max_message_size = MAX_MESSAGE
     settings.websocket_ping_interval = 20.0
     settings.graceful_timeout = 2.0
@@ -76,13 +108,13 @@ def _hypercorn(listener: socket.socket) -> HypercornConfig:
     return settings
 
 
-def _listen(config: Config) -> socket.socket:
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((config.host, config.port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise BadRequest(f"cannot listen on {config.host}:{config.port}: {error.strerror}; try --port 0") from error
+        raise BadRequest(f"cannot listen on {host}:{port}: {error.strerror}; try --port 0") from error
     return listener

@@ -88,7 +88,7 @@ class Script:
     def read(cls, text: str) -> Script:
         values = dict(word.split("=", 1) for word in text.split() if "=" in word)
         kinds = {"steps": int, "work": float, "bytes": int, "fail": int, "die": int, "trace": str, "stamp": bool}
-        return cls(**{name: kinds[name](value) for name, value in values.items()})
+        return cls(**{name: kinds[name](value) for name, value in values.items() if name in kinds})
 
     def note(self, what: str) -> None:
         if self.trace:

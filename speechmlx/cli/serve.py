@@ -13,6 +13,14 @@ from speechmlx.config import Config, load
 
 Host = Annotated[str | None, typer.Option(help="Bind address; 0.0.0.0 exposes it on the LAN. [default: 127.0.0.1]")]
 Port = Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one. [default: 8080]")]
+Bind = Annotated[
+    list[str] | None,
+    typer.Option(help="One more address, HOST:PORT or PROTOCOL=HOST:PORT; can be given again. [default: none]"),
+]
+UrlFetch = Annotated[
+    bool | None,
+    typer.Option("--allow-url-fetch", help="Fetch recordings from public addresses for clients. [default: off]"),
+]
 Preload = Annotated[
     bool | None, typer.Option("--preload", help="Load the default model of every kind at start. [default: off]")
 ]
@@ -52,6 +60,8 @@ Version = Annotated[
 def serve(
     host: Host = None,
     port: Port = None,
+    bind: Bind = None,
+    allow_url_fetch: UrlFetch = None,
     preload: Preload = None,
     profile: Profile = None,
     config: File = None,
@@ -74,6 +84,8 @@ def serve(
     flags: dict[str, Any] = {
         "host": host,
         "port": port,
+        "bind": tuple(bind) if bind else None,
+        "allow_url_fetch": allow_url_fetch,
         "preload": preload,
         "profile": profile,
         "idle_unload": idle_unload,

@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from starlette.routing import BaseRoute
 
 from speechmlx.config import Config
-from speechmlx.protocols import openai_audio, openai_realtime, soniqo, xinference
+from speechmlx.protocols import hybrid, openai_audio, openai_realtime, openapi, page, soniqo, xinference
 
 Routes = Callable[[Config], Sequence[BaseRoute]]
 
 PROTOCOLS: tuple[Routes, ...] = (
+    hybrid.routes,  # before soniqo: forms to a path they share
     soniqo.routes,
     xinference.routes,  # before /v1/models/{model}, whose names may hold slashes
     openai_audio.routes,
     openai_realtime.routes,
+    page.routes,
+    openapi.routes,
 )

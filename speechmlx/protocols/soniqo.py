@@ -20,6 +20,7 @@ from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.models.catalog import profile
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.endpoint import Call, Endpoint
+from speechmlx.protocols.http.recording import confidence
 from speechmlx.protocols.http.sound import WavResponse, record, stream
 from speechmlx.protocols.http.status import headers, status
 from speechmlx.runtime.front import Runtime
@@ -259,14 +260,6 @@ async def _fed(job: Job, first: Samples | None, rest: Iterator[Samples]) -> Asyn
 
 
 # --- Answers -----------------------------------------------------------------------------------------------------
-
-
-def confidence(segments: list[Segment]) -> float:
-    """The segments' confidence, each weighted by its length; 0 when nothing was said."""
-    total = sum(segment.end - segment.start for segment in segments)
-    if total <= 0:
-        return 0.0
-    return sum(segment.confidence * (segment.end - segment.start) for segment in segments) / total
 
 
 class Told:

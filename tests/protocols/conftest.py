@@ -88,6 +88,12 @@ def start_server(tmp_path: Path) -> Start:
 
 
 @pytest.fixture(scope="session")
+def serving() -> Start:
+    """`serve`, for a module that shares a server of its own."""
+    return serve
+
+
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The shared server with scripted engines; nothing may kill it or fill it."""
     with serve(tmp_path_factory.mktemp("scripted")) as server:

@@ -1,0 +1,123 @@
+"""A real Chromium without a window, driven over its own protocol; a page's complaints are kept."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.sync.client import ClientConnection, connect
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+APP = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+
+
+def find() -> str | None:
+    """The program, if there is one."""
+    return next((path for name in NAMES if (path := shutil.which(name))), APP if Path(APP).exists() else None)
+
+
+@dataclass
+class Tab:
+    """One page. `complaints` are its uncaught exceptions and logged errors."""
+
+    socket: ClientConnection
+    complaints: list[str] = field(default_factory=list)
+    _ids: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        id = next(self._ids)
+        self.socket.send(json.dumps({"id": id, "method": method, "params": params}))
+        while True:
+            told = json.loads(self.socket.recv(timeout=60))
+            if told.get("id") == id:
+                assert "error" not in told, told
+                found: dict[str, Any] = told["result"]
+                return found
+            self._note(told)
+
+    def _note(self, told: dict[str, Any]) -> None:
+        if told["method"] == "Runtime.exceptionThrown":
+            self.complaints.append(json.dumps(told["params"]["exceptionDetails"])[:500])
+        elif told["method"] == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":
+            self.complaints.append(told["params"]["entry"]["text"])
+
+    def go(self, url: str) -> None:
+        self.ask("Page.navigate", url=url)
+        self.until("document.readyState === 'complete'")
+
+    def value(self, code: str) -> Any:
+        """What a piece of JavaScript gives, awaited."""
+        found = self.ask("Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True, userGesture=True)
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
+
+    def until(self, code: str, seconds: float = 30.0) -> Any:
+        """The value of `code` once it is true."""
+        end = time.monotonic() + seconds
+        while not (found := self.value(code)):
+            assert time.monotonic() < end, f"{code} is {found!r} after {seconds} s; complaints: {self.complaints}"
+            time.sleep(0.1)
+        return found
+
+    def choose(self, selector: str, file: Path) -> None:
+        """Put a file into a file input."""
+        root = self.ask("DOM.getDocument")["root"]["nodeId"]
+        node = self.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.ask("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+
+    def picture(self, file: Path) -> None:
+        shot = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        file.write_bytes(base64.b64decode(shot["data"]))
+
+
+@contextmanager
+def tab(program: str, folder: Path, microphone: Path) -> Iterator[Tab]:
+    """A new browser's page; what its microphone hears is a WAV file, again and again."""
+    command = [
+        program,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--no-proxy-server",
+        "--remote-debugging-port=0",
+        f"--user-data-dir={folder}",
+        "--window-size=1000,1400",
+        "--autoplay-policy=no-user-gesture-required",
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={microphone}",
+        "about:blank",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        port = _port(process, folder / "DevToolsActivePort")
+        found = httpx.put(f"http://127.0.0.1:{port}/json/new?about:blank", trust_env=False).json()
+        with connect(found["webSocketDebuggerUrl"], max_size=None, proxy=None) as socket:
+            page = Tab(socket)
+            for domain in ("Page", "Runtime", "Log", "DOM"):
+                page.ask(f"{domain}.enable")
+            yield page
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _port(process: subprocess.Popen[bytes], file: Path) -> int:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        if file.exists() and (text := file.read_text()):
+            return int(text.splitlines()[0])
+        time.sleep(0.1)
+    raise AssertionError("the browser did not start")

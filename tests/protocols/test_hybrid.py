@@ -1,0 +1,172 @@
+"""The WhisperLive hybrid's HTTP side: its lines as they stand, on its port, beside soniqo's bodies on the same path."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import requests
+from clips import CLIPS
+from heard import errors
+
+from speechmlx.app import create_app
+from speechmlx.audio.encode import wav_header
+from speechmlx.audio.pcm import to_pcm16
+from speechmlx.config import Config
+from speechmlx.models.catalog import CATALOG
+from speechmlx.protocols import hybrid
+from speechmlx.protocols.http.fetch import fetch
+from speechmlx.runtime.front import Runtime
+
+WAV = wav_header(16000, 16000) + to_pcm16(np.zeros(16000, np.float32))
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def ported(start_server: Any) -> Iterator[tuple[Any, str]]:
+    """A server with a port of the hybrid's own, and that port's address."""
+    with start_server("--bind", "hybrid=127.0.0.1:0", "--bind", "127.0.0.1:0", "--asr", "scripted-asr") as server:
+        found = re.search(r"Also on (http://\S+) for hybrid", server.log.read_text())
+        assert found is not None
+        yield server, found[1]
+
+
+def test_health_is_healthy_at_its_port_only(ported: tuple[Any, str]) -> None:
+    server, url = ported
+    told = requests.get(f"{url}/health").json()
+    assert told["status"] == "healthy" and told["service"] == "WhisperLive Hybrid Server"
+    assert told["model"] == "scripted-asr" and told["ready"] is True
+    assert server.health()["status"] == "ok"
+    plain = re.search(r"Also on (http://\S+)$", server.log.read_text(), flags=re.MULTILINE)
+    assert plain is not None and requests.get(f"{plain[1]}/health").json()["status"] == "ok"
+    assert requests.post(f"{url}/transcribe", files={"file": WAV}).json()["success"] is True
+
+
+def test_a_form_is_answered_in_its_shape_and_other_bodies_in_soniqos(server: Any) -> None:
+    with server.client() as client:
+        options = {"model": "scripted-asr", "language": "en"}
+        form = client.post("/transcribe", files={"file": ("audio.wav", WAV)}, data=options).json()
+        raw = client.post("/transcribe", content=WAV, params=options).json()
+    assert form["success"] is True and form["filename"] == "audio.wav"
+    assert form["segments"][0] == {"start": 0.0, "end": 1.0, "text": "part 0.", "no_speech_prob": 0.0}
+    assert form["info"] == {
+        "language": "en",
+        "language_probability": 1.0,
+        "duration": 1.0,
+        "duration_after_vad": 1.0,
+        "transcription_options": {"task": "transcribe", "beam_size": 1},
+    }
+    assert raw.keys() == {"text", "language", "confidence", "model", "duration"}
+    assert {name: form[name] for name in raw} == raw
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "says"),
+    [
+        ({"data": {"language": "en"}, "files": {"other": b""}}, 400, "nothing (0 bytes)"),
+        ({"files": {"language": (None, "en")}}, 400, "missing 'file'"),
+        ({"files": {"file": ("a.txt", b"only words in here")}}, 400, "plain text"),
+        ({"files": {"file": WAV}, "data": {"task": "sing"}}, 400, "'task' must be one of transcribe, translate"),
+        ({"files": {"file": WAV}, "data": {"model": "gigantic"}}, 404, "no model 'gigantic'"),
+        ({"files": {"file": WAV}, "data": {"model": "scripted"}}, 404, "is a tts model"),
+    ],
+    ids=str,
+)
+def test_errors(server: Any, form: dict[str, Any], status: int, says: str) -> None:
+    answer = requests.post(f"{server.url}/transcribe", **form)
+    assert answer.status_code == status
+    told = answer.json()
+    assert told.keys() == {"success", "error"} and told["success"] is False and says in told["error"]
+
+
+def test_too_much_is_refused(start_server: Any) -> None:
+    with start_server(SPEECHMLX_MAX_AUDIO_BYTES="100kB") as server:
+        answer = requests.post(f"{server.url}/transcribe", files={"file": WAV * 4})
+        assert answer.status_code == 413 and "over the limit" in answer.json()["error"]
+
+
+def test_addresses_are_off_unless_allowed(server: Any) -> None:
+    answer = requests.post(f"{server.url}/transcribe/url", json={"url": "http://example.org/a.wav"})
+    assert answer.status_code == 501 and "--allow-url-fetch" in answer.json()["error"]
+
+
+def test_only_public_addresses_are_fetched(start_server: Any) -> None:
+    with start_server("--allow-url-fetch") as server:
+        for url in (
+            f"{server.url}/health",
+            "http://localhost/",
+            "http://169.254.169.254/",
+            "http://[::ffff:127.0.0.1]/",
+        ):
+            for body in ({"json": {"url": url}}, {"data": {"url": url}}):
+                answer = requests.post(f"{server.url}/transcribe/url", **body)  # type: ignore[arg-type]
+                assert answer.status_code == 400 and "not public" in answer.json()["error"]
+        assert "missing 'url'" in requests.post(f"{server.url}/transcribe/url", json={}).json()["error"]
+
+
+async def test_what_an_address_holds_takes_the_way_of_an_upload(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With this machine counted as public, for it is where the test's web server is."""
+    (tmp_path / "words.wav").write_bytes(b"only words in here")
+    monkeypatch.setattr(hybrid, "fetch", partial(fetch, permitted=lambda address: True))
+    config = Config(allow_url_fetch=True, profile="starter")
+    app = create_app(config, Runtime(config, CATALOG))
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
+        Thread(target=site.serve_forever, daemon=True).start()
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            address = f"http://127.0.0.1:{site.server_address[1]}"
+            answers = [
+                (await client.post("/transcribe/url", json={"url": f"{address}/{name}"})).json()
+                for name in ("words.wav", "nothing.wav")
+            ]
+        site.shutdown()
+    assert "the audio is plain text" in answers[0]["error"]
+    assert "answered 404" in answers[1]["error"]
+
+
+def test_the_form_page_is_there(server: Any) -> None:
+    answer = requests.get(f"{server.url}/test_form.html")
+    assert answer.headers["content-type"].startswith("text/html") and 'action="/transcribe"' in answer.text
+
+
+def test_an_address_that_cannot_be_bound_is_named(start_server: Any, server: Any) -> None:
+    port = server.url.rpartition(":")[2]
+    for bind, says in ((port, "Address already in use"), ("somewhere", "is no address"), ("telnet=1", "no protocol")):
+        with pytest.raises(AssertionError, match=says), start_server("--bind", bind):
+            pass
+
+
+@pytest.mark.timeout(300)
+def test_the_seeds_lines_on_a_real_model(starter: Any, clip: Callable[[str], Path], tmp_path: Path) -> None:
+    (tmp_path / "audio.wav").write_bytes(clip("jfk").read_bytes())
+    with (tmp_path / "audio.wav").open("rb") as file:
+        response = requests.post(
+            f"{starter.url}/transcribe", files={"file": file}, data={"language": "en", "model": "tiny.en"}
+        )
+    assert response.status_code == 200
+    segments = response.json()["segments"]
+    assert errors(CLIPS["jfk"].words, " ".join(segment["text"] for segment in segments)) == 0
+    lines = (
+        f'curl -s -X POST {starter.url}/transcribe -F "file=@audio.wav"',
+        f'curl -s -X POST {starter.url}/v1/audio/transcriptions -H "Content-Type: multipart/form-data" '
+        '-F "file=@audio.wav" -F "model=whisper-1" -F "response_format=json"',
+    )
+    for line in lines:
+        run = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert "ask what you can do for your country" in run.stdout

@@ -1,0 +1,105 @@
+"""The description of the routes: complete, true by its own schemas, and nothing it allows breaks the server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.specs.openapi.checks import response_schema_conformance
+
+from speechmlx.app import create_app
+from speechmlx.audio.encode import MEDIA_TYPES
+from speechmlx.config import Config
+from speechmlx.models.catalog import CATALOG
+from speechmlx.protocols import PROTOCOLS
+from speechmlx.protocols.openai_audio.formats import FORMATS
+from speechmlx.protocols.openapi import WEB, described
+from speechmlx.runtime.front import Runtime
+
+WRITTEN = json.loads((WEB / "openapi.json").read_text())
+OFF = ("/transcribe/url",)
+"""Answers 501 where it is not turned on."""
+
+
+def operations(document: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+
+
+def test_every_route_is_there_and_nothing_else() -> None:
+    routes = create_app(Config(), Runtime(Config(), CATALOG)).routes
+    document = described(routes)
+    assert operations(WRITTEN) <= operations(document)
+    patterns = {(method, re.sub(r"{.*?}", "{}", path)) for method, path in operations(document)}
+    there = {
+        (method, re.sub(r"{.*?}", "{}", route.path))  # type: ignore[attr-defined]
+        for route in routes
+        for method in (getattr(route, "methods", None) or set()) - {"HEAD"}
+    }
+    assert patterns == there
+    assert document["info"]["version"] and len(PROTOCOLS) >= 5
+
+
+def test_what_it_says_is_what_the_code_knows() -> None:
+    speech = WRITTEN["paths"]["/v1/audio/speech"]["post"]
+    assert speech["requestBody"]["content"]["application/json"]["schema"]["properties"]["response_format"]["enum"] == list(MEDIA_TYPES)  # fmt: skip  # noqa: E501
+    assert set(MEDIA_TYPES.values()) <= speech["responses"]["200"]["content"].keys()
+    form = WRITTEN["paths"]["/v1/audio/transcriptions"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert form["schema"]["properties"]["response_format"]["enum"] == list(FORMATS)
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory, serving: Any) -> Iterator[Any]:
+    """A server where every default is a scripted engine."""
+    flags = ("--asr", "scripted-asr", "--tts", "scripted", "--enhance", "scripted-enhance", "--llm", "scripted-llm")
+    with serving(tmp_path_factory.mktemp("described"), *flags) as server:
+        yield server
+
+
+def test_docs_need_nothing_from_elsewhere(scripted: Any) -> None:
+    with scripted.client() as client:
+        for page in ("/docs", "/", "/test_form.html"):
+            answer = client.get(page)
+            assert answer.status_code == 200 and "default-src 'self'" in answer.headers["content-security-policy"]
+            for place in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
+                assert place.startswith(("/", "data:"))
+                if place.startswith("/"):
+                    assert client.get(place).status_code == 200
+        for file in Path(WEB).iterdir():
+            assert "://" not in re.sub(r"http://www.w3.org\S+", "", file.read_text()), file
+
+
+SETTINGS = settings(
+    max_examples=15,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("operation", sorted(operations(WRITTEN)), ids=" ".join)
+def test_nothing_the_description_allows_breaks_the_server(scripted: Any, operation: tuple[str, str]) -> None:
+    method, path = operation
+    schema = schemathesis.openapi.from_url(f"{scripted.url}/openapi.json")
+
+    @SETTINGS
+    @given(case=schema[path][method].as_strategy())
+    def check(case: Any) -> None:
+        answer = case.call(timeout=20)
+        assert answer.status_code < 500 or (path in OFF and answer.status_code == 501), answer.text
+        document = schema.raw_schema["paths"][path][method.lower()]
+        known = {*document["responses"], *(["404"] if "{" in path else [])}  # a name may hold what no route takes
+        assert str(answer.status_code) in known, answer.text
+        if answer.headers.get("content-type") == "application/json":
+            case.validate_response(answer, checks=[response_schema_conformance])
+
+    check()
+    assert scripted.health()["status"] == "ok"

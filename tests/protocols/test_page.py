@@ -1,0 +1,108 @@
+"""The page at / in a real browser: upload, microphone, speech that plays, enhancement, models and their state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import browser
+import pytest
+from browser import Tab
+from clips import CLIPS
+from heard import errors
+
+PROGRAM = browser.find()
+pytestmark = [
+    pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine"),
+    pytest.mark.timeout(400),
+]
+
+
+@pytest.fixture(scope="module")
+def page(starter: Any, clip: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    assert PROGRAM is not None
+    with browser.tab(PROGRAM, tmp_path_factory.mktemp("browser"), clip("jfk")) as tab:
+        yield tab
+
+
+@pytest.fixture(autouse=True)
+def opened(page: Tab, starter: Any) -> Iterator[None]:
+    page.complaints.clear()
+    page.go(starter.url)
+    page.until("document.querySelectorAll('#models tr').length > 5")
+    yield
+    assert page.complaints == []
+
+
+def send(page: Tab, form: str) -> None:
+    page.value(f"document.querySelector('#{form} button:not([type])').click()")
+
+
+def test_it_shows_health_models_and_voices(page: Tab, tmp_path: Path) -> None:
+    assert page.until("document.querySelector('#health').textContent.startsWith('ok')")
+    rows = page.value("[...document.querySelectorAll('#models tr')].map(row => [...row.cells].map(c => c.textContent))")
+    named = {row[0]: row for row in rows}
+    assert named["whisper-tiny.en"][1:3] == ["asr", "en"] and named["kokoro-82m"][1] == "tts"
+    assert page.until("document.querySelector('#voice').options.length") == 1 + 54 + 13
+    page.picture(tmp_path / "page.png")
+    assert (tmp_path / "page.png").stat().st_size > 20_000
+
+
+def test_an_upload_is_transcribed(page: Tab, clip: Callable[[str], Path]) -> None:
+    page.choose("#hear input[type=file]", clip("jfk"))
+    send(page, "hear")
+    page.until("document.querySelector('#heard').textContent.includes('your country')", 120)
+    page.until("!document.querySelector('#hear button:not([type])').disabled")
+    assert errors(CLIPS["jfk"].words, page.value("document.querySelector('#heard').textContent")) == 0
+    page.until("[...document.querySelectorAll('#models tr.loaded td')].some(c => c.textContent === 'whisper-tiny.en')")
+
+
+def test_what_is_wrong_is_said(page: Tab, tmp_path: Path) -> None:
+    send(page, "hear")
+    assert "choose a file" in page.until("document.querySelector('#heard.bad')?.textContent")
+    (tmp_path / "words.wav").write_text("only words in here")
+    page.choose("#hear input[type=file]", tmp_path / "words.wav")
+    send(page, "hear")
+    assert page.until("document.querySelector('#heard.bad')?.textContent.includes('plain text')")
+    assert "status of 415" in page.complaints.pop()
+
+
+def test_the_microphone_is_heard(page: Tab) -> None:
+    page.value("document.querySelector('#hear .record').click()")
+    page.until("document.querySelector('#hear .record.on')")
+    page.value("new Promise(done => setTimeout(done, 11500))")
+    page.value("document.querySelector('#hear .record').click()")
+    page.until("document.querySelector('#heard').textContent.includes('country')", 120)
+    text = page.value("document.querySelector('#heard').textContent")
+    assert "ask" in text
+
+
+def test_speech_is_made_and_plays(page: Tab) -> None:
+    page.until("document.querySelector('#voice').options.length > 50")
+    page.value("document.querySelector('#voice').value = 'am_echo'")
+    page.value("document.querySelector('#speak textarea').value = 'One two three.'")
+    send(page, "speak")
+    page.until("document.querySelector('#spoken-note').textContent.includes('kB')", 120)
+    assert page.until("document.querySelector('#spoken').duration") > 0.7
+    assert page.until("document.querySelector('#spoken').currentTime > 0.2")
+
+
+def test_a_recording_is_enhanced(page: Tab, clip: Callable[[str], Path]) -> None:
+    page.choose("#clean input[type=file]", clip("jfk"))
+    send(page, "clean")
+    page.until("document.querySelector('#cleaned-note').textContent.startsWith('done')", 120)
+    lengths = "[...document.querySelectorAll('#noisy, #cleaned')].map(audio => audio.duration)"
+    page.until(f"{lengths}.every(length => length > 0)")
+    assert page.value(lengths) == [pytest.approx(11.0, abs=0.01)] * 2
+
+
+def test_the_other_pages_work(page: Tab, starter: Any, clip: Callable[[str], Path]) -> None:
+    page.go(f"{starter.url}/docs")
+    assert page.until("document.querySelectorAll('#operations details').length") > 25
+    page.go(f"{starter.url}/test_form.html")
+    page.choose("input[type=file]", clip("jfk"))
+    page.value("document.querySelector('form button').click()")
+    page.until("document.querySelector('#answer').textContent.startsWith('200')", 120)
+    text = page.value("document.querySelector('#answer').textContent")
+    assert '"success": true' in text and "your country" in text
