@@ -41,7 +41,7 @@ from speechmlx.types import (
 if TYPE_CHECKING:
     from speechmlx.types import Samples
 
-RATE, SPEECH_RATE, FRAME = 16000, 24000, 512
+RATE, SPEECH_RATE, FRAME, BLOCK = 16000, 24000, 512, 160
 THRESHOLD, LOUD = 0.01, 0.5
 WORD_SECONDS = 0.1
 NUMBERS = "zero one two three four five six seven eight nine ten".split()
@@ -123,9 +123,13 @@ class Live:
 
     speech: int = 0
     said: int = 0
+    rest: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def feed(self, samples: Samples) -> Iterator[Event | None]:
-        self.speech += int(np.count_nonzero(np.abs(samples) > THRESHOLD))
+        self.rest = np.concatenate([self.rest, samples])
+        blocks = self.rest[: len(self.rest) // BLOCK * BLOCK].reshape(-1, BLOCK)
+        self.rest = self.rest[blocks.size :]
+        self.speech += BLOCK * int(np.count_nonzero(np.abs(blocks).max(axis=1) > THRESHOLD))
         yield self._said(self.speech // int(WORD_SECONDS * RATE) - 1)
 
     def finish(self) -> Iterator[Event | None]:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 Json = dict[str, Any]
 BETA_HEADER = {"OpenAI-Beta": "realtime=v1"}
 BETA_MODEL = "gpt-4o-realtime-preview"
-"""OpenAI's beta types close the session's model to such names: the one field that is not checked."""
+"""OpenAI's beta types close the session's models to such names: the one thing that is not checked."""
 
 
 @cache
@@ -44,10 +44,19 @@ def check(event: Json, dialect: str) -> None:
     kind = event["type"]
     known = adapters(dialect).get(kind)
     assert known, f"the {dialect} dialect has no event {kind}"
-    if dialect == "beta" and "model" in event.get("session", {}):
-        event = {**event, "session": {**event["session"], "model": BETA_MODEL}}
+    if dialect == "beta" and "session" in event:
+        event = {**event, "session": _with_openai_models(event["session"])}
     shown = event["session"] if kind == "transcription_session.created" else event
     known[0].validate_json(json.dumps(shown), strict=True)
+
+
+def _with_openai_models(session: Json) -> Json:
+    heard = session.get("input_audio_transcription")
+    return {
+        **session,
+        **({"model": BETA_MODEL} if "model" in session else {}),
+        "input_audio_transcription": {**heard, "model": "whisper-1"} if heard else heard,
+    }
 
 
 class Talk:

@@ -163,6 +163,8 @@ class Listening:
         await self._ear.feed(samples)
 
     def _begin(self, start: float) -> Turn:
+        if self._turn is not None:
+            self._turn.hearing.cancel()
         item = fresh("item")
         self._turn = Turn(item, start, Hearing(self.recogniser, lambda text: self._listener.said(item, text)))
         return self._turn

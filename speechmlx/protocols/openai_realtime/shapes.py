@@ -92,7 +92,8 @@ def to_flat(session: Mapping[str, Any]) -> Json:
         "expires_at": session["expires_at"],
     }
     if session["type"] == "transcription":
-        return {**flat, "modalities": ["text"], "client_secret": None}
+        secret = {"value": f"ek_{session['id']}", "expires_at": session["expires_at"]}
+        return {**flat, "modalities": ["text"], "client_secret": secret}
     spoken = session["audio"]["output"]
     return {
         **flat,

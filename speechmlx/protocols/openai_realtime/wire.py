@@ -184,6 +184,8 @@ def _object(message: str | bytes) -> Json:
         raise Refused("Binary messages mean nothing here: send JSON as text, audio in base64.", "invalid_json")
     try:
         given = json.loads(message)
+        if "\\ud" in message.lower():
+            json.dumps(given, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise Refused(f"The message is not JSON: {error}.", "invalid_json") from None
     if not isinstance(given, dict):
