@@ -28,7 +28,7 @@ BEGIN, END = "<!-- scripts/bench all --markdown writes from here -->", "<!-- to 
 def run(part: str, quick: bool) -> tuple[str, dict[str, Any]]:
     """What a benchmark printed before its JSON, and the JSON. Raises when it fails."""
     command = [*PARTS[part], sys.executable, str(Path(__file__).with_name(f"{part}.py")), *["--quick"] * quick]
-    environment = os.environ | {"COLUMNS": WIDTH}
+    environment = os.environ | {"COLUMNS": WIDTH, "PYTHONPATH": str(ROOT / "tests")}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
         assert process.stdout is not None
         lines = []

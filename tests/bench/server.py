@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import clips
+import events
 import numpy as np
 import psutil
 from report import Row, show
@@ -221,10 +223,9 @@ def health(seconds_idle: float) -> list[Row]:
             with pinging(server) as times["while a model loads"]:
                 server.speak("Hello.")
             with pinging(server) as times["during four syntheses"]:
-                together(4, lambda: server.speak(TWO))
+                together(4, partial(server.speak, TWO))
             if contender is OURS:
-                recording = server.post(OURS.speech, json.dumps(OURS.body(TWELVE)).encode(), "application/json")[2]
-                transcribe = partial(server.post, "/transcribe", recording, "audio/wav")
+                transcribe = partial(server.post, "/transcribe", clips.path("jfk").read_bytes(), "audio/wav")
                 transcribe()
                 with pinging(server) as times["during four transcriptions"]:
                     together(4, transcribe)
@@ -273,12 +274,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     args = parser.parse_args()
-    rows = [
-        *start_up(3 if args.quick else 5),
-        *health(2 if args.quick else 10),
-        *speech(1 if args.quick else 3),
-        *memory(),
-    ]
+    quick = args.quick
+    rows = [*start_up(3 if quick else 5), *health(2 if quick else 10), *events.rows()]
+    rows += [*speech(1 if quick else 3), *memory()]
     show("Server", rows)
 
 
