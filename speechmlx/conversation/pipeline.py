@@ -36,14 +36,11 @@ STEP = 0.08
 TOKENS_PER_SECOND = 4.0
 """About what speech needs; more would be written and never said."""
 MIN_TOKENS = 16
-REPETITION_PENALTY = 1.15
-"""Small models otherwise say one sentence again and again."""
+REPETITION_PENALTY = 1.1
+"""Small models otherwise say one sentence again and again; more makes them avoid the right word."""
 CLAUSE = 24
 """Characters that are worth speaking on their own."""
-INSTRUCTIONS = (
-    "You are a friendly voice assistant. Answer in one or two short sentences of plain spoken language, "
-    "without lists, symbols or markup."
-)
+INSTRUCTIONS = "You are a helpful voice assistant. Answer the question in one short sentence."
 
 
 def model_names(runtime: Runtime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from contextlib import AsyncExitStack
 from typing import Any
@@ -181,3 +182,16 @@ async def test_over_the_limit(kind: str) -> None:
 async def test_a_client_that_leaves_midway(kind: str) -> None:
     with pytest.raises(ClientDisconnect):
         await read([FORM[:90]], kind, whole=False)
+
+
+async def test_an_upload_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("speechmlx.protocols.http.body.SILENCE", 0.05)
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
+    async with AsyncExitStack() as stack:
+        with pytest.raises(BadRequest, match=r"the upload paused for more than 0\.05 seconds"):
+            await read_body(Request(scope, receive), 1000, stack)
