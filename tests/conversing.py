@@ -64,7 +64,9 @@ ROWS = (
     replace(ROW, name="talking-llm", kind=Kind.LLM, engine="conversing:load_llm", rate=0),
     replace(ROW, name="talking-tts", kind=Kind.TTS, engine="conversing:load_tts", rate=SPEECH_RATE),
 )
-MODELS = ",".join(f"{kind}=talking-{kind}" for kind in ("asr", "vad", "turn", "llm", "tts"))
+MODELS = (
+    ",".join(f"{kind}=talking-{kind}" for kind in ("asr", "vad", "turn", "llm", "tts")) + ",enhance=scripted-enhance"
+)
 """For SPEECHMLX_MODELS."""
 
 

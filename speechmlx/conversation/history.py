@@ -15,6 +15,8 @@ from speechmlx.types import Message
 KEPT_AUDIO = 300.0
 """Seconds of audio kept in the items of one conversation; the oldest lose theirs first."""
 INAUDIBLE = "(inaudible)"
+KEPT_TEXT = 16_000
+"""Characters of conversation that a language model is given; the oldest are left out first."""
 
 
 def fresh(kind: str) -> str:
@@ -160,7 +162,19 @@ def messages(items: Iterator[Item] | tuple[Item, ...], instructions: str) -> tup
             said.append(Message("tool", item.output))
         elif item.text or item.role == "user":
             said.append(Message(item.role, item.text or INAUDIBLE))
-    return tuple(_system_first(said))
+    return tuple(_system_first(_latest(said)))
+
+
+def _latest(said: list[Message]) -> list[Message]:
+    """What fits into KEPT_TEXT from the end, and every system message."""
+    kept, length = list[Message](), 0
+    for message in reversed(said):
+        length += len(message.content)
+        if message.role == "system" or length <= KEPT_TEXT or not kept:
+            kept.append(message)
+    while kept and kept[-1].role == "tool":  # the call it belongs to was left out
+        kept.pop()
+    return kept[::-1]
 
 
 def call_text(name: str, arguments: str) -> str:

@@ -23,7 +23,7 @@ class Spoken:
         whole = self.length
         if whole is None:
             whole = max(self.end - self.start, len(self.text.rstrip()) / SPEAKING_RATE)
-        if heard <= 0:
+        if heard < 0:
             return ""
         return self.text if heard >= whole - 1e-9 else _words(self.text, heard / whole)
 
@@ -55,7 +55,7 @@ class Playout:
 
     def until(self, seconds: float) -> Playout:
         """Only the first `seconds` were sent."""
-        kept = (clause for clause in self.clauses if clause.start < seconds)
+        kept = (clause for clause in self.clauses if clause.start <= seconds)
         return Playout(tuple(replace(clause, end=min(clause.end, seconds)) for clause in kept))
 
     def heard(self, seconds: float) -> str:

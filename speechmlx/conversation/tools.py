@@ -31,7 +31,7 @@ class Calls:
         while OPEN in self._pending:
             before, _, rest = self._pending.partition(OPEN)
             if before.strip():
-                out.append(before)
+                out.append(before.rstrip())
             body, closed, after = rest.partition(CLOSE)
             if not closed:
                 self._pending = OPEN + rest
@@ -39,7 +39,7 @@ class Calls:
             out.append(_parse(body) or OPEN + body + CLOSE)
             self._pending = after
         kept = _possible_start(self._pending)
-        if said := self._pending[: len(self._pending) - kept]:
+        if said := self._pending[: len(self._pending) - kept].rstrip():
             out.append(said)
         self._pending = self._pending[len(said) :]
         return out

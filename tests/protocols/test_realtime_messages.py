@@ -1,4 +1,4 @@
-"""What each message does: items that really change, responses made to order, formats, sessions of every kind, errors."""
+"""What each message does: items that really change, responses to order, formats, sessions of every kind, errors."""
 
 from __future__ import annotations
 
@@ -216,6 +216,23 @@ async def test_telephone_audio_both_ways(conversing: Server, kind: str, law: g71
         heard = g711.decode(ws.audio(), law)
         assert abs(len(heard) - 800 * len(said.split())) <= 8
         assert np.abs(heard).max() > 0.7
+
+
+async def test_noise_reduction(conversing: Server) -> None:
+    heard = {"noise_reduction": {"type": "near_field"}, "transcription": {}}
+    async with talk(conversing.url, audio={"input": heard}) as ws:
+        await ws.play(tone(0.5, 0) + tone(0.6) + tone(0.8, 0))
+        completed = await ws.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == words(0.6)
+        assert abs(ws.of("input_audio_buffer.speech_started")[0]["audio_start_ms"] - 200) < 100
+        heard = {**heard, "turn_detection": None}
+        await ws.send("session.update", session={"type": "realtime", "audio": {"input": heard}})
+        await ws.until("session.updated")
+        await ws.send("input_audio_buffer.clear")
+        await ws.play(tone(0.4))
+        await ws.send("input_audio_buffer.commit")
+        completed = await ws.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == words(0.4)
 
 
 async def test_samples_cut_in_two(conversing: Server) -> None:

@@ -1,0 +1,106 @@
+"""The items of a conversation and what a language model is told of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speechmlx.conversation.history import KEPT_TEXT, History, Item, ItemExists, NoSuchItem, Part, messages
+from speechmlx.conversation.playout import Playout
+from speechmlx.errors import BadRequest
+from speechmlx.types import Message
+
+
+def item(id: str, text: str = "words", **fields: object) -> Item:
+    return replace(Item(id=id, parts=(Part("text", text),)), **fields)  # type: ignore[arg-type]
+
+
+def ids(history: History) -> list[str]:
+    return [one.id for one in history]
+
+
+def test_places() -> None:
+    history = History()
+    assert history.add(item("b")) is None
+    assert history.add(item("a"), "root") is None
+    assert history.add(item("d")) == "b"
+    assert history.add(item("c"), "b") == "b"
+    assert ids(history) == ["a", "b", "c", "d"]
+    with pytest.raises(ItemExists, match="'a' already exists"):
+        history.add(item("a"))
+    with pytest.raises(NoSuchItem, match="previous item with id 'x'"):
+        history.add(item("e"), "x")
+    assert ids(history) == ["a", "b", "c", "d"]
+
+
+def test_truncate() -> None:
+    history = History()
+    playout = Playout().clause("Hello my friend.").sent(1.6).closed()
+    said = Part("audio", "Hello my friend.", seconds=1.6)
+    history.add(Item(id="a", role="assistant", parts=(said,), playout=playout))
+    history.add(item("b"))
+    cut, at = history.truncate("a", 0.9)
+    assert (cut.text, at) == ("Hello my", 0.9)
+    cut, at = history.truncate("a", 5.0)  # the client knows better than an earlier guess
+    assert (cut.text, at) == ("Hello my friend.", 1.6)
+    with pytest.raises(BadRequest, match="Only model output audio"):
+        history.truncate("b", 0.0)
+
+
+def test_old_audio_is_let_go() -> None:
+    history = History()
+    for number in range(5):
+        history.add(Item(id=str(number), parts=(Part("audio", "x", b"..", seconds=100.0),)))
+    assert [bool(one.parts[0].pcm16) for one in history] == [False, False, True, True, True]
+    assert [one.text for one in history] == ["x"] * 5
+
+
+def test_what_a_model_is_told() -> None:
+    said = (
+        item("a", "Be kind.", role="system"),
+        item("b", "Hello"),
+        Item(id="c", parts=(Part("audio", ""),)),
+        Item(id="d", kind="call", role="assistant", call_id="1", name="f", arguments='{"x": 1}'),
+        Item(id="e", kind="output", call_id="1", output="2"),
+        Item(id="f", role="assistant", status="incomplete", parts=(Part("audio", ""),)),
+        item("g", "Be brief.", role="system"),
+    )
+    assert messages(said, "Speak.") == (
+        Message("system", "Speak.\n\nBe kind.\n\nBe brief."),
+        Message("user", "Hello"),
+        Message("user", "(inaudible)"),
+        Message("assistant", '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>'),
+        Message("tool", "2"),
+    )
+
+
+def test_a_long_conversation_is_cut_at_its_beginning() -> None:
+    long = tuple(item(str(number), f"{number} " + "x" * 1000) for number in range(50))
+    told = messages(long, "Speak.")
+    assert told[0] == Message("system", "Speak.")
+    assert sum(len(message.content) for message in told) <= KEPT_TEXT
+    assert told[-1].content.startswith("49 ")
+    assert messages((item("a", "x" * 2 * KEPT_TEXT),), "")[0].content == "x" * 2 * KEPT_TEXT
+
+
+Action = st.tuples(st.sampled_from(["add", "delete", "after"]), st.integers(0, 8), st.integers(0, 8))
+
+
+@given(st.lists(Action, max_size=40))
+def test_order_like_a_list(actions: list[tuple[str, int, int]]) -> None:
+    history, model = History(), list[str]()
+    for what, one, other in actions:
+        id, after = str(one), str(other)
+        if what == "delete":
+            if id in model:
+                history.delete(id)
+                model.remove(id)
+        elif id not in model and (what == "add" or after in model):
+            before = history.add(item(id), after if what == "after" else None)
+            model.insert(model.index(after) + 1 if what == "after" else len(model), id)
+            place = model.index(id)
+            assert before == (model[place - 1] if place else None)
+        assert ids(history) == model

@@ -1,0 +1,44 @@
+"""Function calls in a model's text, however it is cut into pieces."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speechmlx.conversation.tools import Call, Calls
+
+CALL = '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>'
+
+
+def parse(text: str, cuts: list[int]) -> list[str | Call]:
+    calls, out, start = Calls(), list[str | Call](), 0
+    for cut in [*sorted({cut % (len(text) + 1) for cut in cuts}), len(text)]:
+        out += calls.push(text[start:cut])
+        start = cut
+    out += calls.flush()
+    merged: list[str | Call] = []
+    for one in out:
+        if isinstance(one, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += one
+        else:
+            merged.append(one)
+    return merged
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Hello.", ["Hello."]),
+        (CALL, [Call("f", '{"x": 1}')]),
+        (f"Let me see. {CALL}{CALL}", ["Let me see.", Call("f", '{"x": 1}'), Call("f", '{"x": 1}')]),
+        ('<tool_call>{"name": "f", "parameters": {}}', [Call("f", "{}")]),
+        ('<tool_call>{"name": "f", "arguments": "{}"}</tool_call>', [Call("f", "{}")]),
+        ("<tool_call>no json</tool_call>", ["<tool_call>no json</tool_call>"]),
+        ("<tool_call>[1]</tool_call> so", ["<tool_call>[1]</tool_call> so"]),
+        ("1 < 2 <tool", ["1 < 2 <tool"]),
+    ],
+)
+@given(cuts=st.lists(st.integers(0, 200), max_size=12))
+def test_however_it_is_cut(text: str, found: list[str | Call], cuts: list[int]) -> None:
+    assert parse(text, cuts) == found

@@ -1,0 +1,198 @@
+"""The realtime wire by tables: messages → commands, events → messages, in both dialects; no socket, no model."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from speechmlx.conversation import commands as do
+from speechmlx.conversation import events as say
+from speechmlx.conversation.settings import Answering, Format, TurnTaking
+from speechmlx.errors import EngineFailed
+from speechmlx.protocols.openai_realtime.fields import Dialect
+from speechmlx.protocols.openai_realtime.wire import Wire
+
+Json = dict[str, Any]
+
+
+def wire(dialect: Dialect = "ga", transcribes: bool = False) -> Wire:
+    return Wire(dialect, "local", transcribes, 1_000_000)
+
+
+def told(on: Wire, message: Json | str | bytes) -> Any:
+    """The one command of a message."""
+    text = json.dumps(message) if isinstance(message, dict) else message
+    (command,) = on.receive(text)
+    return command
+
+
+def refused(on: Wire, message: Json | str | bytes) -> Json:
+    command = told(on, message)
+    assert isinstance(command, do.Say), command
+    (sent,) = on.send(command.event)
+    error: Json = json.loads(sent)["error"]
+    return error
+
+
+def update(**session: Any) -> Json:
+    return {"type": "session.update", "session": session}
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "param"),
+    [
+        ("{", "invalid_json", None),
+        (b"\x00", "invalid_json", None),
+        ("[]", "invalid_json", None),
+        ('{"type": "\\ud800"}', "invalid_json", None),
+        ({}, "missing_required_parameter", "type"),
+        ({"type": 3}, "invalid_value", "type"),
+        ({"type": "dance"}, "unknown_event", "type"),
+        ({"type": "input_audio_buffer.append"}, "missing_required_parameter", "audio"),
+        ({"type": "input_audio_buffer.append", "audio": "!"}, "invalid_value", "audio"),
+        ({"type": "conversation.item.create", "item": {}}, "missing_required_parameter", "item.type"),
+        ({"type": "conversation.item.create", "item": {"type": "mcp_call"}}, "invalid_value", "item.type"),
+        (update(type="dream"), "invalid_value", "session.type"),
+        (update(type="transcription"), "invalid_session_type", "session.type"),
+        (update(type="realtime", instructions=3), "invalid_value", "session.instructions"),
+        (update(type="realtime", output_modalities=["smell"]), "invalid_value", "session.output_modalities"),
+        (update(type="realtime", max_output_tokens=0), "invalid_value", "session.max_output_tokens"),
+        (update(type="realtime", tools=[{"type": "mcp"}]), "invalid_value", "session.tools[0].type"),
+        (update(audio={"output": {"speed": 9}}), "invalid_value", "session.audio.output.speed"),
+        (update(audio={"input": {"format": {"type": "mp3"}}}), "invalid_value", "session.audio.input.format.type"),
+        (
+            update(audio={"input": {"turn_detection": {"type": "server_vad", "threshold": 2}}}),
+            "invalid_value",
+            "session.audio.input.turn_detection.threshold",
+        ),
+        ({"type": "response.create", "response": {"metadata": {"a": 1}}}, "invalid_value", "response.metadata.a"),
+        ({"type": "response.create", "response": {"conversation": "both"}}, "invalid_value", "response.conversation"),
+    ],
+)
+def test_what_is_refused(message: Json | str | bytes, code: str, param: str | None) -> None:
+    error = refused(wire(), message)
+    assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", code, param)
+
+
+def test_an_unknown_event_is_named_and_its_id_told() -> None:
+    error = refused(wire(), {"type": "dance", "event_id": "mine"})
+    assert error["message"] == "Unknown event type: dance"
+    assert error["event_id"] == "mine"
+
+
+def test_a_refused_update_changes_nothing() -> None:
+    on = wire()
+    before = on.settings
+    refused(on, update(type="realtime", instructions="new", audio={"output": {"speed": 9}}))
+    assert on.settings == before
+
+
+def test_ga_settings() -> None:
+    on = wire()
+    detection = {"type": "server_vad", "silence_duration_ms": 200, "idle_timeout_ms": 5000, "create_response": False}
+    heard = {"format": {"type": "audio/pcmu"}, "turn_detection": detection, "noise_reduction": {"type": "far_field"}}
+    command = told(on, update(type="realtime", audio={"input": heard, "output": {"voice": "ash", "speed": 1.2}}))
+    settings = command.settings
+    assert settings.input == Format("ulaw", 8000)
+    assert settings.clean
+    assert settings.turns == TurnTaking(silence=0.2, idle_timeout=5.0, answers=False)
+    assert (settings.answering.voice.name, settings.answering.voice.speed) == ("ash", 1.2)
+    command = told(on, update(type="realtime", audio={"input": {"noise_reduction": None, "turn_detection": None}}))
+    assert not command.settings.clean and command.settings.turns is None
+    assert command.settings.input == Format("ulaw", 8000)
+
+
+def test_beta_settings() -> None:
+    on = wire("beta")
+    command = told(on, update(modalities=["text"], max_response_output_tokens=7, temperature=0.6, turn_detection=None))
+    answering = command.settings.answering
+    assert (answering.spoken, answering.max_tokens, answering.temperature) == (False, 7, 0.6)
+    (sent,) = on.send(say.Configured())
+    session = json.loads(sent)["session"]
+    assert session["modalities"] == ["text"]
+    assert session["max_response_output_tokens"] == 7
+    assert session["turn_detection"] is None
+
+
+def test_a_flat_update_without_beta_in_the_handshake_is_the_small_servers_client() -> None:
+    on = wire()
+    command = told(on, update(modalities=["audio", "text"]))
+    assert on.dialect == "beta"
+    assert command.settings.turns is None
+    respond = told(on, {"type": "response.create"})
+    assert respond.commits
+    command = told(on, update(voice="ash"))
+    assert command.settings.turns is None
+
+
+def test_a_typed_update_makes_it_ga_again() -> None:
+    on = wire("beta")
+    told(on, update(type="realtime"))
+    assert on.dialect == "ga"
+    assert not told(on, {"type": "response.create"}).commits
+
+
+@pytest.mark.parametrize(
+    ("dialect", "transcribes", "kinds"),
+    [
+        ("ga", False, ["session.created"]),
+        ("ga", True, ["session.created"]),
+        ("beta", False, ["session.created", "conversation.created"]),
+        ("beta", True, ["transcription_session.created"]),
+    ],
+)
+def test_greetings(dialect: Dialect, transcribes: bool, kinds: list[str]) -> None:
+    assert [json.loads(message)["type"] for message in wire(dialect, transcribes).greeting()] == kinds
+
+
+@pytest.mark.parametrize(
+    ("role", "kind", "part"),
+    [("user", "text", "input_text"), ("assistant", "text", "output_text"), ("system", "input_text", "input_text")],
+)
+def test_every_spelling_of_a_text(role: str, kind: str, part: str) -> None:
+    item = {"type": "message", "role": role, "content": [{"type": kind, "text": "x"}]}
+    command = told(wire(), {"type": "conversation.item.create", "item": item})
+    on = wire()
+    added = json.loads(on.send(say.ItemAdded(command.item, None))[0])
+    assert added["item"]["content"] == [{"type": part, "text": "x"}]
+
+
+def test_a_response_to_order() -> None:
+    on = wire()
+    told(on, update(type="realtime", instructions="of the session"))
+    given = {"instructions": "of this", "audio": {"output": {"format": {"type": "audio/pcma"}}}, "metadata": {"a": "b"}}
+    plan = told(on, {"type": "response.create", "response": given}).plan
+    assert plan.answering.instructions == "of this"
+    assert plan.answering.voice.format == Format("alaw", 8000)
+    assert plan.metadata == {"a": "b"}
+    assert on.settings.answering.instructions == "of the session"
+
+
+@pytest.mark.parametrize(("dialect", "kind"), [("ga", "response.output_audio.delta"), ("beta", "response.audio.delta")])
+def test_audio_out(dialect: Dialect, kind: str) -> None:
+    (sent,) = wire(dialect).send(say.OutputAudio("resp_1", "item_1", 0, b"\x01\x02"))
+    message = json.loads(sent)
+    assert message.pop("event_id").startswith("event_")
+    assert message == {
+        "type": kind,
+        "response_id": "resp_1",
+        "item_id": "item_1",
+        "output_index": 0,
+        "content_index": 0,
+        "delta": base64.b64encode(b"\x01\x02").decode(),
+    }
+
+
+def test_a_failed_response_is_an_error_too() -> None:
+    response = say.Response(id="r", answering=Answering(), status="failed", error=EngineFailed("no"), cost=say.Cost())
+    error, done = (json.loads(message) for message in wire().send(say.ResponseDone(response)))
+    assert (error["type"], error["error"]["type"], error["error"]["message"]) == ("error", "server_error", "no")
+    assert done["response"]["status_details"]["error"]["code"] == "engine_failed"
+
+
+def test_idle_is_no_word_of_beta() -> None:
+    assert wire("beta").send(say.IdleTimedOut("i", 1.0, 2.0)) == []
+    assert json.loads(wire().send(say.IdleTimedOut("i", 1.0, 2.0))[0])["audio_end_ms"] == 2000
