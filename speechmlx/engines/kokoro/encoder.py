@@ -9,6 +9,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from speechmlx.engines import cpu
 from speechmlx.engines.kokoro.layers import Layer, Styled, Weights, conv, leaky, linear, lstm, styled_block
 
 TEXT_LAYERS = 3
@@ -77,6 +78,7 @@ def _albert_layer(weights: Weights, name: str, heads: int, eps: float) -> Layer:
     norm, last_norm = (
         _layer_norm(weights, f"{name}.{p}", eps) for p in ("attention.LayerNorm", "full_layer_layer_norm")
     )
+    activate = cpu.gelu if weights.cpu else _gelu
     grow, shrink = linear(weights, f"{name}.ffn"), linear(weights, f"{name}.ffn_output")
 
     def split(x: mx.array) -> mx.array:
@@ -86,7 +88,7 @@ def _albert_layer(weights: Weights, name: str, heads: int, eps: float) -> Layer:
         scale = math.sqrt(heads / x.shape[1])
         y = mx.fast.scaled_dot_product_attention(split(query(x)), split(key(x)), split(value(x)), scale=scale)
         y = norm(dense(y[0].swapaxes(0, 1).reshape(x.shape)) + x)
-        return last_norm(shrink(_gelu(grow(y))) + y)
+        return last_norm(shrink(activate(grow(y))) + y)
 
     return run
 

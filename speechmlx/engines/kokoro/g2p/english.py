@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from speechmlx.engines.kokoro.g2p import lexicon as lexicons
-from speechmlx.engines.kokoro.g2p.lexicon import PRIMARY, SECONDARY, VOWELS, Lexicon, accent, unstress, weaken
+from speechmlx.engines.kokoro.g2p.lexicon import PRIMARY, SECONDARY, VOWELS, Lexicon, accent, weaken
 from speechmlx.engines.kokoro.g2p.normalise import normalise
 from speechmlx.engines.kokoro.g2p.tagging import BE, STOPS, tag
 
@@ -29,7 +29,8 @@ class English:
 
     def __call__(self, text: str) -> str:
         """Text of any kind → phonemes, words apart by spaces; empty when nothing in it can be said."""
-        text = normalise(text, self.lexicon.british)
+        shouted = text.isupper() and len(text.split()) > 3
+        text = normalise(text.lower() if shouted else text, self.lexicon.british)
         found = list(TOKEN.finditer(text))
         tokens = [m[0] for m in found]
         lower = [t.lower() for t in tokens]
@@ -111,10 +112,9 @@ class English:
             return "".join(self._word(p, "") for p in parts)
         ending = "'s" if word.lower().endswith("'s") else ""
         stem = word.lower().removesuffix("'s").replace("'", "")
-        if (not WORDLIKE.search(stem) and len(stem) < 6) or len(stem) == 1:
+        said = self._compound(stem) or (self.spelling(stem) if WORDLIKE.search(stem) and len(stem) > 1 else "")
+        if not any(c in VOWELS or c == "ᵊ" for c in said):
             said = self.lexicon.spell(stem) or ""
-        else:
-            said = self._compound(stem) or self.spelling(stem)
         return self.lexicon.add_s(said) if ending and said else said
 
     def _compound(self, word: str) -> str | None:
@@ -141,6 +141,3 @@ def _first_sound(said: str, following: str | None) -> str | None:
 
 def load(british: bool, spelling: Spelling) -> English:
     return English(lexicons.load(british), spelling)
-
-
-__all__ = ["English", "load", "unstress"]

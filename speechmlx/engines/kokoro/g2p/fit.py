@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from speechmlx.engines.kokoro.g2p import lexicon
-from speechmlx.engines.kokoro.g2p.spelling import END, START, Spelling, Table, extend, fold
+from speechmlx.engines.kokoro.g2p.spelling import END, START, Spelling, Table, extend, fold, root
 
 ORDER = 5
 LEAST = {3: 2, 4: 2, 5: 3}
@@ -126,8 +126,8 @@ def _merge(
         yield _hash(chain, len(chain)), n
 
 
-def _hash(chain: tuple[int, ...], first: int) -> int:
-    value = np.array(first, np.uint64)
+def _hash(chain: tuple[int, ...], context: int) -> int:
+    value = root(context)
     for graphone in chain:
         value = extend(value, np.array(graphone, np.uint64))
     return int(fold(value))

@@ -44,8 +44,13 @@ BRITISH = [
 Hashes = NDArray[np.uint64]
 
 
+def root(length: int) -> Hashes:
+    """The hash that chains of which `length` graphones are context start from."""
+    return extend(np.array(0, np.uint64), np.array(1 << 32 | length, np.uint64))
+
+
 def extend(context: Hashes, graphone: NDArray[np.uint64]) -> Hashes:
-    """The hash of a chain one graphone longer; the empty chain of order n hashes to n."""
+    """The hash of a chain one graphone longer."""
     with np.errstate(over="ignore"):
         mixed = (context ^ (graphone + np.uint64(1))) * MIX
     return mixed ^ (mixed >> np.uint64(29))
@@ -135,7 +140,7 @@ class Spelling:
         """The hash of the last `length` graphones, the word's start among them; of nothing known if it is shorter."""
         if length > len(chain) + 1:
             return NOWHERE
-        value = np.array(length, np.uint64)
+        value = root(length)
         for graphone in (START, *chain)[len(chain) + 1 - length :]:
             value = extend(value, np.array(graphone, np.uint64))
         return np.uint64(value)

@@ -1,0 +1,86 @@
+"""English number words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speechmlx.engines.kokoro.g2p.numbers import ONES, TENS, cardinal, digits, number, ordinal, plural, year
+
+
+@pytest.mark.parametrize(
+    ("n", "words"),
+    [
+        (0, "zero"),
+        (13, "thirteen"),
+        (40, "forty"),
+        (123, "one hundred twenty three"),
+        (1000, "one thousand"),
+        (1_000_017, "one million seventeen"),
+        (-5, "minus five"),
+        (10**18, "one zero " + "zero " * 16 + "zero"),
+    ],
+)
+def test_cardinal(n: int, words: str) -> None:
+    assert cardinal(n) == words
+
+
+@given(st.integers(0, 10**18 - 1))
+def test_cardinals_say_their_number(n: int) -> None:
+    """Read back by a grammar written the other way round."""
+    total = group = 0
+    for word in cardinal(n).split():
+        if word in ONES:
+            group += ONES.index(word)
+        elif word in TENS:
+            group += 10 * TENS.index(word)
+        elif word == "hundred":
+            group *= 100
+        else:
+            total += group * 1000 ** (1 + ["thousand", "million", "billion", "trillion", "quadrillion"].index(word))
+            group = 0
+    assert total + group == n
+
+
+@pytest.mark.parametrize(
+    ("n", "words"),
+    [(1, "first"), (2, "second"), (12, "twelfth"), (20, "twentieth"), (23, "twenty third"), (100, "one hundredth")],
+)
+def test_ordinal(n: int, words: str) -> None:
+    assert ordinal(n) == words
+
+
+@pytest.mark.parametrize(
+    ("n", "words"),
+    [
+        (1998, "nineteen ninety eight"),
+        (1905, "nineteen oh five"),
+        (1800, "eighteen hundred"),
+        (2000, "two thousand"),
+        (2005, "two thousand five"),
+        (2024, "twenty twenty four"),
+        (476, "four hundred seventy six"),
+    ],
+)
+def test_year(n: int, words: str) -> None:
+    assert year(n) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1,234.50", "one thousand two hundred thirty four point five zero"),
+        ("-4.5", "minus four point five"),
+        (".75", "point seven five"),
+        ("007", "zero zero seven"),
+        ("0.5", "zero point five"),
+    ],
+)
+def test_number(text: str, words: str) -> None:
+    assert number(text) == words
+
+
+def test_digits_and_plurals() -> None:
+    assert digits("555-12") == "five five five one two"
+    assert [plural(w) for w in ("twenty", "six", "hundred")] == ["twenties", "sixes", "hundreds"]
