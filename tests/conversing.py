@@ -62,6 +62,7 @@ ROWS = (
     replace(ROW, name="talking-vad", kind=Kind.VAD, engine="conversing:load_vad"),
     replace(ROW, name="talking-turn", kind=Kind.TURN, engine="conversing:load_turn"),
     replace(ROW, name="talking-llm", kind=Kind.LLM, engine="conversing:load_llm", rate=0),
+    replace(ROW, name="talking-late", kind=Kind.LLM, engine="conversing:load_late", rate=0),
     replace(ROW, name="talking-tts", kind=Kind.TTS, engine="conversing:load_tts", rate=SPEECH_RATE),
 )
 MODELS = (
@@ -267,6 +268,14 @@ def _loader(engine: type) -> Any:
         return engine()
 
     return load
+
+
+def load_late(folder: Path, options: LoadOptions) -> Loading:
+    """A model that takes a second and a half to load."""
+    for number in range(15):
+        time.sleep(0.1)
+        yield Progress("load", number, 15)
+    return Writer()
 
 
 load_asr, load_live, load_vad = _loader(Recogniser), _loader(LiveRecogniser), _loader(SpeechDetector)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from speechmlx.audio.resample import resample
@@ -70,6 +70,7 @@ class Hearing:
         self._recogniser = recogniser
         self._say = say
         self._said = ""
+        self._tail = ""
         self._inbox: asyncio.Queue[Samples | None] | None = None
         self._live: asyncio.Task[str] | None = None
         self._guess: asyncio.Task[str] | None = None
@@ -82,22 +83,21 @@ class Hearing:
         if self._inbox is not None:
             self._inbox.put_nowait(samples)
 
-    def guess(self, audio: Audio) -> None:
-        """The turn may end with `audio`: begin on its words, for `finish` to find them done."""
+    def guess(self, audio: Audio) -> Awaitable[str]:
+        """The turn may end with `audio`: its words, if it does; `finish` will find them done."""
         self.resume()
-        if not self._recogniser.live:
-            self._guess = asyncio.create_task(self._recogniser.whole(audio, lambda said: None))
+        if self._live is not None and not self._live.done():
+            known = asyncio.get_running_loop().create_future()
+            known.set_result((self._said + self._tail).strip())
+            return known
+        self._guess = asyncio.create_task(self._recogniser.whole(audio, lambda said: None))
+        return self._guess
 
     def resume(self) -> None:
         """It did not end there."""
         if self._guess is not None:
             self._guess.cancel()
             self._guess = None
-
-    @property
-    def guessed(self) -> asyncio.Task[str] | None:
-        """The words of the turn, if it ends where it was last guessed to."""
-        return self._guess
 
     async def finish(self, audio: Audio) -> str:
         """The turn was `audio`: all its words. Raises SpeechErrors."""
@@ -140,6 +140,7 @@ class Hearing:
                     if isinstance(event, Hypothesis):
                         said = "".join(word.text for word in event.committed)
                         self._tell(said if self._said else said.lstrip())
+                        self._tail = "".join(word.text for word in event.tail)
             except Unsupported:
                 self._recogniser.live = False
                 raise

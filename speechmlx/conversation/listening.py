@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -51,7 +52,8 @@ class Listener(Protocol):
 
     def started(self, item: str, at: float) -> None: ...
 
-    def paused(self, hearing: Hearing) -> None: ...
+    def paused(self, guessed: Awaitable[str]) -> None:
+        """The turn may be over; `guessed` has its words if it is."""
 
     def resumed(self) -> None: ...
 
@@ -176,8 +178,7 @@ class Listening:
                 self._listener.started(turn.item, turn.start)
                 turn.hearing.feed(self.tape.between(turn.start, self.tape.end).samples)
             case Paused(_, at) if self._turn is not None:
-                self._turn.hearing.guess(self.tape.between(self._turn.start, at))
-                self._listener.paused(self._turn.hearing)
+                self._listener.paused(self._turn.hearing.guess(self.tape.between(self._turn.start, at)))
             case Resumed() if self._turn is not None:
                 self._turn.hearing.resume()
                 self._listener.resumed()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -59,7 +59,7 @@ class Session:
         self._drafting: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._warming = [asyncio.create_task(self._warm(kind)) for kind in self._kinds()]
+        self._warm(Kind.VAD, Kind.ASR, *(() if self.settings.transcribes_only else (Kind.LLM, Kind.TTS)))
         return self
 
     async def __aexit__(
@@ -109,7 +109,7 @@ class Session:
                 await self._listening.configure(command.settings)
                 self.settings = command.settings
                 if self.settings.turns is not None and self.settings.turns.eagerness:
-                    self._warming.append(asyncio.create_task(self._warm(Kind.TURN)))
+                    self._warm(Kind.TURN)
                 self._say(say.Configured())
             case do.Commit():
                 await self._listening.commit()
@@ -137,16 +137,19 @@ class Session:
 
     # --- models ---
 
-    def _kinds(self) -> tuple[Kind, ...]:
-        hearing = (Kind.ASR, Kind.VAD)
-        return hearing if self.settings.transcribes_only else (*hearing, Kind.LLM, Kind.TTS)
+    def _warm(self, *kinds: Kind) -> None:
+        """Begin to have the models in memory before they are needed; what goes wrong is said when they are."""
+        self._warming.append(asyncio.create_task(self._load(kinds)))
 
-    async def _warm(self, kind: Kind) -> None:
-        """Have the model in memory before it is needed; what goes wrong is said when it is needed."""
-        with suppress(SpeechError):
-            async with self._runtime.submit(Load(model=self._runtime.model(None, kind).name)) as job:
-                async for _ in job:
-                    pass
+    async def _load(self, kinds: tuple[Kind, ...]) -> None:
+        for kind in kinds:
+            with suppress(SpeechError):
+                name = self._runtime.model(None, kind).name
+                if any(model.name == name for model in self._runtime.status().models):
+                    continue
+                async with self._runtime.submit(Load(model=name)) as job:
+                    async for _ in job:
+                        pass
 
     # --- what the listening half tells ---
 
@@ -160,13 +163,9 @@ class Session:
             elif self._last is not None:
                 self._cut_unheard(self._last)
 
-    def paused(self, hearing: Hearing) -> None:
-        turns = self.settings.turns
-        if turns is None or not turns.answers or self.settings.transcribes_only or self._active is not None:
-            return
-        if hearing.guessed is not None:
-            self._drop_draft()
-            self._drafting = asyncio.create_task(self._begin_draft(hearing.guessed))
+    def paused(self, guessed: Awaitable[str]) -> None:
+        self._drop_draft()
+        self._drafting = asyncio.create_task(self._begin_draft(guessed))
 
     def resumed(self) -> None:
         self._drop_draft()
@@ -230,13 +229,15 @@ class Session:
             self._say(say.TranscriptDone(item.id, text, audio.duration))
         return text
 
-    async def _begin_draft(self, guessed: asyncio.Task[str]) -> None:
+    async def _begin_draft(self, guessed: Awaitable[str]) -> None:
         """The turn may be over: write the answer that it would have."""
         try:
             text = await asyncio.shield(guessed)
         except SpeechError:
             return  # the turn itself will say so
-        if text and self._active is None:
+        turns = self.settings.turns
+        answers = turns is not None and turns.answers and not self.settings.transcribes_only
+        if text and answers and self._active is None:
             guess = Item(id="", parts=(Part("audio", text),))
             self._draft = self._drafted(self.settings.answering, (*self.history, guess))
 

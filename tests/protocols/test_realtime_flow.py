@@ -1,0 +1,137 @@
+"""Time and trouble: work done ahead, slow clients, cold models, a killed engine, many sessions at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import websockets
+from conversing import MODELS, tone
+from realtime import Talk, talk
+
+if TYPE_CHECKING:
+    from conftest import Server, Start
+
+
+async def speak(ws: Talk, seconds: float, silence: float) -> None:
+    """A turn as a microphone would send it."""
+    for piece in [tone(0.1)] * round(seconds * 10) + [tone(0.1, 0)] * round(silence * 10):
+        await ws.play(piece)
+        await asyncio.sleep(0.1)
+
+
+async def test_the_answer_is_ready_when_the_turn_is_over(conversing: Server) -> None:
+    heard = {
+        "transcription": {"prompt": "work=0.6"},
+        "turn_detection": {"type": "server_vad", "silence_duration_ms": 2000},
+    }
+    async with talk(conversing.url, instructions="work=0.02", audio={"input": heard}) as ws:
+        await ws.say("load the models")
+        await ws.send("response.create")
+        await ws.until("response.done")
+        speaking = asyncio.create_task(speak(ws, 0.5, 2.5))
+        await ws.until("input_audio_buffer.speech_stopped")
+        over = time.monotonic()
+        await ws.until("response.output_audio.delta")
+        assert time.monotonic() - over < 0.5  # recognition alone takes longer
+        await ws.until("response.done")
+        await speaking
+        assert "transcript 0." in conversing.log.read_text()
+
+
+async def test_going_on_after_a_pause_makes_one_turn_of_it(conversing: Server) -> None:
+    heard = {"transcription": {}, "turn_detection": {"type": "server_vad", "silence_duration_ms": 800}}
+    async with talk(conversing.url, audio={"input": heard}) as ws:
+        await speak(ws, 0.5, 0.4)
+        await speak(ws, 0.3, 1.2)
+        done = await ws.until("response.done")
+        completed = ws.of("conversation.item.input_audio_transcription.completed")
+        assert len(completed) == 1
+        assert completed[0]["transcript"] in done["response"]["output"][0]["content"][0]["transcript"]
+
+
+async def test_a_slow_client_slows_nobody(conversing: Server) -> None:
+    address = conversing.url.replace("http", "ws") + "/v1/realtime"
+    async with websockets.connect(address, max_queue=1, proxy=None) as slow:
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "word " * 500}]}
+        await slow.send(json.dumps({"type": "conversation.item.create", "item": item}))
+        await slow.send(json.dumps({"type": "response.create"}))
+        await asyncio.sleep(0.5)
+        async with talk(conversing.url) as ws, asyncio.timeout(5):
+            await ws.say("hello")
+            await ws.send("response.create")
+            await ws.until("response.done")
+        audio = 0
+        async with asyncio.timeout(30):
+            while (event := json.loads(await slow.recv()))["type"] != "response.done":
+                audio += len(event["delta"]) * 3 // 4 if event["type"] == "response.output_audio.delta" else 0
+        assert audio > 500 * 4800
+
+
+async def test_a_cold_model_answers_late_and_pings_meanwhile(start_server: Start) -> None:
+    models = MODELS.replace("llm=talking-llm", "llm=talking-late")
+    with start_server(SPEECHMLX_MODELS=models) as server:
+        async with talk(server.url) as ws:
+            await ws.say("hello")
+            await ws.send("response.create")
+            worst = 0.0
+            for _ in range(8):
+                asked = time.monotonic()
+                await (await ws.socket.ping())
+                worst = max(worst, time.monotonic() - asked)
+                await asyncio.sleep(0.1)
+            assert worst < 0.5
+            assert "response.created" not in ws.kinds  # not read yet
+            assert (await ws.until("response.done"))["response"]["status"] == "completed"
+
+
+async def test_a_killed_engine_fails_the_response_and_not_the_session(start_server: Start) -> None:
+    with start_server(SPEECHMLX_MODELS=MODELS) as server:
+        async with talk(server.url, audio={"input": {"turn_detection": {"type": "server_vad"}}}) as ws:
+            await ws.play(tone(0.3, 0))
+            await ws.say("hello")
+            await ws.send("response.create", response={"instructions": "work=0.05"})
+            await ws.until("response.output_audio_transcript.delta")
+            children = psutil.Process(server.process.pid).children()
+            (engine,) = [child for child in children if "speechmlx.runtime.worker" in child.cmdline()]
+            engine.kill()
+            done = await ws.until("response.done")
+            assert done["response"]["status"] == "failed"
+            assert done["response"]["status_details"]["error"]["code"] == "engine_lost"
+            await ws.play(tone(0.5) + tone(0.8, 0))
+            assert (await ws.until("response.done"))["response"]["status"] == "completed"
+
+
+async def test_sixteen_conversations_at_once(start_server: Start) -> None:
+    with start_server(SPEECHMLX_MODELS=MODELS) as server:
+
+        async def converse(number: int) -> None:
+            async with talk(server.url) as ws:
+                await ws.say(f"number {number}")
+                await ws.send("response.create")
+                response = (await ws.until("response.done"))["response"]
+                assert response["status"] == "completed"
+                assert f"number {number}." in response["output"][0]["content"][0]["transcript"]
+
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(converse(number) for number in range(16)))
+
+
+@pytest.mark.parametrize("when", ["idle", "answering", "speaking"])
+async def test_a_client_that_leaves_leaves_nothing_behind(conversing: Server, when: str) -> None:
+    async with talk(conversing.url) as ws:
+        if when == "answering":
+            await ws.say("hello")
+            await ws.send("response.create", response={"instructions": "work=0.05"})
+            await ws.until("response.output_audio_transcript.delta")
+        elif when == "speaking":
+            await ws.play(tone(0.5))
+            await ws.until("input_audio_buffer.speech_started")
+        ws.socket.transport.abort()
+    async with asyncio.timeout(5):
+        while conversing.health()["jobs"]:
+            await asyncio.sleep(0.05)
