@@ -44,6 +44,11 @@ class Config:
     """Running and waiting; one more is refused as busy."""
     max_sessions: int = 16
     """Live conversations at once; one more is refused."""
+    llm_url: str | None = None
+    """An OpenAI-compatible server whose language model answers conversations: "http://127.0.0.1:1234/v1"."""
+    llm_url_model: str | None = None
+    """The name of the model there."""
+    llm_url_key: str | None = None
     max_audio_bytes: int = 100 * 1024 * 1024
     max_text_bytes: int = 1024 * 1024
     max_input_chars: int = 4096

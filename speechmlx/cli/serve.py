@@ -38,6 +38,14 @@ MemoryLimit = Annotated[
     str | None, typer.Option(help="Memory for model weights, like 8GB. [default: 70 % of the machine's]")
 ]
 MaxJobs = Annotated[int | None, typer.Option(help="Jobs running and waiting; one more is refused. [default: 64]")]
+MaxSessions = Annotated[
+    int | None, typer.Option(help="Live conversations at once; one more is refused. [default: 16]")
+]
+LlmUrl = Annotated[
+    str | None,
+    typer.Option(help="OpenAI-compatible server whose language model answers /v1/realtime: http://127.0.0.1:1234/v1"),
+]
+LlmUrlModel = Annotated[str | None, typer.Option(help="Name of the model at --llm-url.")]
 Asr = Annotated[str | None, typer.Option(help="Model for /transcribe. [default: the profile's]")]
 Tts = Annotated[str | None, typer.Option(help="Model for /speak. [default: the profile's]")]
 Llm = Annotated[str | None, typer.Option(help="Model that answers in /respond. [default: the profile's]")]
@@ -68,6 +76,9 @@ def serve(
     idle_unload: IdleUnload = None,
     memory_limit: MemoryLimit = None,
     max_jobs: MaxJobs = None,
+    max_sessions: MaxSessions = None,
+    llm_url: LlmUrl = None,
+    llm_url_model: LlmUrlModel = None,
     asr: Asr = None,
     tts: Tts = None,
     llm: Llm = None,
@@ -91,6 +102,9 @@ def serve(
         "idle_unload": idle_unload,
         "memory_limit": memory_limit,
         "max_jobs": max_jobs,
+        "max_sessions": max_sessions,
+        "llm_url": llm_url,
+        "llm_url_model": llm_url_model,
         "log_level": log_level,
     }
     settings = load(flags, os.environ, config)

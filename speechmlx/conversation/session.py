@@ -45,6 +45,7 @@ class Session:
         self.history = History()
         self._runtime = runtime
         self._write = write or runtime.submit
+        self._local = write is None
         self._outbox = Outbox()
         self._listening = Listening(runtime, settings, self)
         self._active: Responding | None = None
@@ -59,7 +60,7 @@ class Session:
         self._drafting: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._warm(Kind.VAD, Kind.ASR, *(() if self.settings.transcribes_only else (Kind.LLM, Kind.TTS)))
+        self._warm(Kind.VAD, Kind.ASR, *self._answering_kinds())
         return self
 
     async def __aexit__(
@@ -136,6 +137,11 @@ class Session:
                 self._say(command.event)
 
     # --- models ---
+
+    def _answering_kinds(self) -> tuple[Kind, ...]:
+        if self.settings.transcribes_only:
+            return ()
+        return (Kind.LLM, Kind.TTS) if self._local else (Kind.TTS,)
 
     def _warm(self, *kinds: Kind) -> None:
         """Begin to have the models in memory before they are needed; what goes wrong is said when they are."""
@@ -323,8 +329,8 @@ class Session:
         return answer(self._runtime, self._write, asked, plan.answering)
 
     def _request(self, answering: Answering, items: tuple[Item, ...]) -> Generate:
-        model = meant(self._runtime, self.settings.model, Kind.LLM)
-        return request(answering, messages(items, ""), model.name)
+        model = meant(self._runtime, self.settings.model, Kind.LLM).name if self._local else None
+        return request(answering, messages(items, ""), model)
 
     def _context(self, plan: Plan) -> tuple[Item, ...]:
         if plan.input is None:

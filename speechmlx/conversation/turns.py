@@ -108,7 +108,7 @@ class Turns:
         silence, decisions = end - self._silent_since, list[Decision]()
         semantic = self.settings.eagerness
         limit = MAX_WAIT[semantic] if semantic else self.settings.silence
-        if not self._paused and silence >= min(PAUSE, limit) - 1e-6:
+        if not self._paused and silence >= min(PAUSE, limit / 2) - 1e-6:
             self._paused = True
             decisions.append(Paused(self._silent_since, end))
         if silence >= limit - 1e-6:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import websockets
 from conversing import MODELS, tone
-from realtime import Talk, talk
+from realtime_client import Talk, talk
 
 if TYPE_CHECKING:
     from conftest import Server, Start

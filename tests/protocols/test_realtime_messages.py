@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import websockets
 from conversing import tone, words
-from realtime import Talk, talk
+from realtime_client import Talk, talk
 
 from speechmlx.audio import g711
 from speechmlx.audio.pcm import from_pcm16

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conversing import tone, words
-from realtime import talk
+from realtime_client import talk
 
 if TYPE_CHECKING:
     from conftest import Server

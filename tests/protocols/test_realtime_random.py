@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from conversing import tone
-from realtime import Json, Talk, talk
+from realtime_client import Json, Talk, talk
 
 if TYPE_CHECKING:
     from conftest import Server

@@ -33,7 +33,7 @@ POLICY_VIOLATION = 1008
 def routes(config: Config) -> list[BaseRoute]:
     """The socket, its sessions counted, and the endpoints beside it."""
     return [
-        WebSocketRoute("/v1/realtime", Sessions(config.max_sessions).answer),
+        WebSocketRoute("/v1/realtime", Sessions(config).answer),
         Route("/v1/realtime/client_secrets", client_secrets, methods=["POST"]),
         Route("/v1/realtime/sessions", sessions, methods=["POST"]),
         Route("/v1/realtime/transcription_sessions", transcription_sessions, methods=["POST"]),
@@ -41,10 +41,11 @@ def routes(config: Config) -> list[BaseRoute]:
 
 
 class Sessions:
-    """The conversations under way, of which there may be `limit`."""
+    """The conversations under way, of which there may be `max_sessions`."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.limit = config.max_sessions
         self._count = 0
 
     async def answer(self, socket: WebSocket) -> None:
@@ -57,7 +58,7 @@ class Sessions:
             return
         self._count += 1
         try:
-            await _converse(socket, wire)
+            await _converse(socket, wire, self.config)
         finally:
             self._count -= 1
 
@@ -68,13 +69,15 @@ class Sessions:
         await socket.close(POLICY_VIOLATION, "session_limit_reached")
 
 
-async def _converse(socket: WebSocket, wire: Wire) -> None:
+async def _converse(socket: WebSocket, wire: Wire, config: Config) -> None:
     # The first connection imports what only a conversation needs: a server that is up answers before that.
+    from speechmlx.conversation.endpoint import writer
     from speechmlx.conversation.session import Session
     from speechmlx.protocols import ws
 
     await ws.send(socket, wire.greeting())
-    await ws.pump(socket, wire, Session(socket.app.state.runtime, wire.settings))
+    write = writer(config.llm_url, config.llm_url_model, config.llm_url_key) if config.llm_url else None
+    await ws.pump(socket, wire, Session(socket.app.state.runtime, wire.settings, write))
 
 
 def _wire(socket: WebSocket, offered: list[str]) -> Wire:

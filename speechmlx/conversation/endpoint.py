@@ -1,0 +1,121 @@
+"""A language model elsewhere: any server that speaks OpenAI's chat completions, as LM Studio, Ollama and mlx-lm do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any
+
+import httpx
+
+from speechmlx.conversation.history import call_text
+from speechmlx.conversation.tools import OPEN, Call, Calls
+from speechmlx.errors import EngineFailed, ModelUnavailable
+from speechmlx.types import Event, Generate, Message, TextDelta, Usage
+
+CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 120.0
+"""Seconds; a model that is loaded for the first request is slow to begin."""
+
+Json = dict[str, Any]
+
+
+def writer(
+    url: str, model: str | None, key: str | None
+) -> Callable[[Generate], AbstractAsyncContextManager[AsyncIterator[Event]]]:
+    """What writes answers at `url` ("http://127.0.0.1:1234/v1"): `TextDelta`* with calls written out, and `Usage`.
+
+    Its iterator raises ModelUnavailable when nobody is there and EngineFailed when the answer is an error.
+    """
+    address = url.rstrip("/") + "/chat/completions"
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    @asynccontextmanager
+    async def write(asked: Generate) -> AsyncGenerator[AsyncIterator[Event], None]:
+        async with aclosing(_events(address, headers, body(asked, model))) as events:
+            yield events
+
+    return write
+
+
+def body(asked: Generate, model: str | None) -> Json:
+    """The request in JSON."""
+    tools = [{"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}} for tool in asked.tools]
+    return {
+        "model": model or "default",
+        "messages": chat(asked.messages),
+        "max_tokens": asked.max_tokens,
+        "temperature": asked.temperature,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **({"tools": tools} if tools else {}),
+    }
+
+
+def chat(messages: Sequence[Message]) -> list[Json]:
+    """Messages in OpenAI's form; calls and their outputs are matched in order."""
+    written: list[Json] = []
+    waiting: list[str] = []
+    for message in messages:
+        if message.role == "assistant" and message.content.startswith(OPEN):
+            calls = Calls()
+            found = [one for one in [*calls.push(message.content), *calls.flush()] if isinstance(one, Call)]
+            entries: list[Json] = []
+            for call in found:
+                waiting.append(f"call_{len(written)}_{len(entries)}")
+                function = {"name": call.name, "arguments": call.arguments}
+                entries.append({"id": waiting[-1], "type": "function", "function": function})
+            written.append({"role": "assistant", "content": None, "tool_calls": entries})
+        elif message.role == "tool":
+            id = waiting.pop(0) if waiting else "call"
+            written.append({"role": "tool", "tool_call_id": id, "content": message.content})
+        else:
+            written.append({"role": message.role, "content": message.content})
+    return written
+
+
+async def _events(address: str, headers: dict[str, str], given: Json) -> AsyncGenerator[Event, None]:
+    timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
+    calls: dict[int, list[str]] = {}
+    try:
+        async with (
+            httpx.AsyncClient(timeout=timeout) as client,
+            client.stream("POST", address, json=given, headers=headers) as answer,
+        ):
+            if answer.status_code != 200:
+                said = (await answer.aread()).decode(errors="replace")[:300]
+                raise EngineFailed(f"the language model at {address} answered {answer.status_code}: {said}")
+            async for line in answer.aiter_lines():
+                for event in _line(line, calls):
+                    yield event
+    except httpx.TransportError as error:
+        why = str(error) or type(error).__name__
+        raise ModelUnavailable(f"the language model at {address} cannot be reached: {why}") from error
+    for name, arguments in calls.values():
+        yield TextDelta(call_text(name, arguments))
+
+
+def _line(line: str, calls: dict[int, list[str]]) -> list[Event]:
+    """The events of one line of the stream; pieces of calls are gathered in `calls`."""
+    data = line.removeprefix("data:").strip()
+    if not line.startswith("data:") or data == "[DONE]":
+        return []
+    try:
+        given = json.loads(data)
+        choices = given.get("choices") or []
+        usage = given.get("usage")
+    except (ValueError, AttributeError):
+        raise EngineFailed(f"the language model's server sent what is no chat completion: {data[:100]}") from None
+    events: list[Event] = []
+    for choice in choices:
+        delta = choice.get("delta") or {}
+        if delta.get("content"):
+            events.append(TextDelta(delta["content"]))
+        for piece in delta.get("tool_calls") or []:
+            call = calls.setdefault(piece.get("index", len(calls)), ["", ""])
+            function = piece.get("function") or {}
+            call[0] += function.get("name") or ""
+            call[1] += function.get("arguments") or ""
+    if usage:
+        events.append(Usage(tokens_in=usage.get("prompt_tokens", 0), tokens_out=usage.get("completion_tokens", 0)))
+    return events

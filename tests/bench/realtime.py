@@ -1,0 +1,256 @@
+"""A voice conversation, timed at its client: end of speech → transcript → first token → first audio, and barge-in.
+
+Scripted engines show what the server itself adds. With the starter models, in 1, 4 and 16 sessions at once, it is the
+wait that a person has; its peer there is the same models called stage after stage, each for the whole of what the one
+before gave, as the reference server does. Speech is sent at the pace of a microphone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import conversing
+import httpx
+from realtime_client import Talk, talk
+from report import Row, show
+
+from speechmlx.audio.decode import decode
+from speechmlx.audio.pcm import from_pcm16, to_pcm16
+from speechmlx.audio.resample import resample
+from speechmlx.config import Config
+from speechmlx.conversation.answer import request
+from speechmlx.conversation.settings import Answering
+from speechmlx.models import catalog
+from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.job import Job
+from speechmlx.types import Audio, Message, Priority, Segment, Speak, TextDelta, Transcribe
+
+COMMAND = Path(sys.executable).with_name("audio-server")
+TESTS = Path(__file__).parents[1]
+RATE = 24_000
+PIECE = RATE // 50 * 2
+"""Bytes in a message: 20 ms."""
+SILENCE = 0.2
+"""Seconds that end a turn here, in all that is timed."""
+QUESTION = "What is the capital of France?"
+ASR = "whisper-tiny.en"
+BUDGET = 300.0
+STAGES = {
+    "transcript": "conversation.item.input_audio_transcription.completed",
+    "first token": "response.output_audio_transcript.delta",
+    "first audio": "response.output_audio.delta",
+}
+
+
+@contextmanager
+def server(*flags: str, **environment: str) -> Iterator[str]:
+    """A server's address."""
+    command = [str(COMMAND), "serve", "--port", "0", "--profile", "starter", "--log-level", "warning", *flags]
+    with TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env={**os.environ, **environment})
+        try:
+            yield _address(Path(folder) / "log", process)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
+    while process.poll() is None:
+        if found := re.search(r"Starting server on (http://\S+)", log.read_text()):
+            return found[1]
+        time.sleep(0.02)
+    raise SystemExit(f"the server ended:\n{log.read_text()}")
+
+
+class Clock:
+    """When each kind of event first came, on a connection."""
+
+    def __init__(self, ws: Talk) -> None:
+        self.ws = ws
+        self.first: dict[str, float] = {}
+
+    async def until(self, kind: str) -> float:
+        while kind not in self.first:
+            event = json.loads(await self.ws.socket.recv())
+            if event["type"] == "error":
+                raise SystemExit(f"the server said {event['error']}")
+            self.first.setdefault(event["type"], time.monotonic())
+        return self.first[kind]
+
+
+async def microphone(ws: Talk, pcm16: bytes) -> float:
+    """Sends audio at its own pace; when the last of it was sent."""
+    begun = time.monotonic()
+    for number, start in enumerate(range(0, len(pcm16), PIECE)):
+        await asyncio.sleep(max(0.0, begun + number * 0.02 - time.monotonic()))
+        await ws.play(pcm16[start : start + PIECE], PIECE)
+    return time.monotonic()
+
+
+async def turn(url: str, question: bytes) -> dict[str, float]:
+    """Seconds from the end of a spoken question to each stage of its answer."""
+    detection = {"type": "server_vad", "silence_duration_ms": round(SILENCE * 1000)}
+    async with talk(url, audio={"input": {"turn_detection": detection, "transcription": {}}}) as ws:
+        async with asyncio.timeout(BUDGET):
+            clock = Clock(ws)
+            spoken = await microphone(ws, question)
+            quiet = asyncio.create_task(microphone(ws, bytes(RATE * 2 * 60)))
+            await clock.until("response.output_audio.delta")
+            await clock.until(STAGES["transcript"])
+            quiet.cancel()
+            await asyncio.gather(quiet, return_exceptions=True)
+    stages = {name: clock.first[kind] - spoken for name, kind in STAGES.items()}
+    return {"turn over": clock.first["input_audio_buffer.speech_stopped"] - spoken, **stages}
+
+
+async def text_turn(url: str) -> float:
+    """Seconds from a request by text to the first audio."""
+    async with talk(url) as ws:
+        clock = Clock(ws)
+        await ws.say("hello")
+        await ws.send("response.create")
+        asked = time.monotonic()
+        return await clock.until("response.output_audio.delta") - asked
+
+
+@dataclass(frozen=True)
+class BargeIn:
+    """Seconds from the first speech sent to the end of the answer; from its detection; bytes of audio after that."""
+
+    from_speech: float
+    from_detection: float
+    late: int
+
+
+async def barge_in(url: str) -> BargeIn:
+    """Speech into an answer whose synthesis takes 20 ms a step."""
+    async with talk(url, audio={"output": {"voice": "work=0.02"}}) as ws:
+        await ws.say("tell me a long story " * 10)
+        await ws.send("response.create")
+        await ws.until("response.output_audio.delta")
+        begun = time.monotonic()
+        speaking = asyncio.create_task(microphone(ws, conversing.tone(1.0)))
+        await ws.until("input_audio_buffer.speech_started")
+        detected, before = time.monotonic(), len(ws.audio())
+        await ws.until("response.done")
+        done = time.monotonic()
+        await speaking
+        return BargeIn(done - begun, done - detected, len(ws.audio()) - before)
+
+
+async def whole(job: Job) -> list[object]:
+    async with job:
+        return [event async for event in job]
+
+
+async def staged(runtime: Runtime, question: Audio) -> float:
+    """The three models, each for the whole of what the one before gave; seconds to the end of the last."""
+    began = time.monotonic()
+    heard = await whole(runtime.submit(Transcribe(model=ASR, audio=question, priority=Priority.REALTIME)))
+    text = "".join(event.text for event in heard if isinstance(event, Segment)).strip()
+    written = await whole(runtime.submit(request(Answering(), (Message("user", text),), None)))
+    said = "".join(event.text for event in written if isinstance(event, TextDelta))
+    await whole(runtime.submit(Speak(text=said, voice="af_heart", priority=Priority.REALTIME)))
+    return time.monotonic() - began + SILENCE
+
+
+async def peer(question: bytes, repeats: int) -> float:
+    runtime = Runtime(Config(profile="starter"), catalog.load())
+    await runtime.start()
+    try:
+        audio = Audio(resample(from_pcm16(question), RATE, 16000), 16000)
+        await staged(runtime, audio)
+        return statistics.median([await staged(runtime, audio) for _ in range(repeats)])
+    finally:
+        await runtime.close()
+
+
+def scripted(repeats: int) -> list[Row]:
+    """What the server adds: the models take no time."""
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    with TemporaryDirectory() as cache:
+        own = {"SPEECHMLX_CATALOG": "scripted:extend", "SPEECHMLX_CACHE": cache, "PYTHONPATH": path}
+        with server(SPEECHMLX_MODELS=conversing.MODELS, **own) as url:
+            asyncio.run(text_turn(url))
+            texts = sorted(asyncio.run(text_turn(url)) for _ in range(repeats))
+            turns = [asyncio.run(turn(url, conversing.tone(0.6))) for _ in range(max(3, repeats // 5))]
+            barged = [asyncio.run(barge_in(url)) for _ in range(max(3, repeats // 5))]
+    after = sorted(one["first audio"] - one["turn over"] for one in turns)
+    stops = sorted(one.from_detection for one in barged)
+    return [
+        *_quantiles("scripted: request by text to first audio", texts),
+        *_quantiles("scripted: end of turn to first audio", after),
+        *_quantiles("scripted: speech detected to answer stopped", stops),
+        Row("scripted: first speech to answer stopped, p50", _ms([one.from_speech for one in barged], 0.5), "ms"),
+        Row("scripted: audio sent after speech was detected", max(one.late for one in barged), "bytes"),
+    ]
+
+
+def starter(sessions: tuple[int, ...], repeats: int) -> list[Row]:
+    """What a person waits, with small real models."""
+    with server("--asr", ASR) as url:
+        asked = httpx.post(f"{url}/speak", json={"text": QUESTION}, timeout=BUDGET, trust_env=False)
+        question = _trimmed(asked.content)
+        asyncio.run(turn(url, question))
+        single = [asyncio.run(turn(url, question)) for _ in range(repeats)]
+        crowds = {count: asyncio.run(_crowd(url, question, count)) for count in sessions if count > 1}
+    staged_wait = asyncio.run(peer(question, repeats))
+    rows = []
+    for stage in single[0]:
+        peers = (1000 * staged_wait, "stage after stage") if stage == "first audio" else (None, "")
+        rows.append(Row(f"starter: end of speech to {stage}", _ms([one[stage] for one in single], 0.5), "ms", *peers))
+    for count, waits in crowds.items():
+        rows += _quantiles(f"starter: {count} sessions, end of speech to first audio", waits)
+    return rows
+
+
+async def _crowd(url: str, question: bytes, count: int) -> list[float]:
+    turns = await asyncio.gather(*(turn(url, question) for _ in range(count)))
+    return sorted(one["first audio"] for one in turns)
+
+
+def _trimmed(wav: bytes) -> bytes:
+    """The question without the silence around it: its end is what is timed from."""
+    import numpy as np
+
+    audio = decode(wav, RATE)
+    loud = np.flatnonzero(np.abs(audio.samples) > 0.02)
+    return to_pcm16(audio.samples[loud[0] : loud[-1]])
+
+
+def _quantiles(what: str, seconds: list[float]) -> list[Row]:
+    return [Row(f"{what}, {name}", _ms(seconds, share), "ms") for name, share in (("p50", 0.5), ("p95", 0.95))]
+
+
+def _ms(seconds: list[float], share: float) -> float:
+    ordered = sorted(seconds)
+    return 1000 * ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions, one session")
+    parser.add_argument("--scripted", action="store_true", help="only what the server adds")
+    args = parser.parse_args()
+    rows = scripted(15 if args.quick else 50)
+    if not args.scripted:
+        rows += starter((1,) if args.quick else (1, 4, 16), 2 if args.quick else 5)
+    show("A voice conversation (milliseconds; lower is better)", rows)
+
+
+if __name__ == "__main__":
+    main()
