@@ -29,6 +29,7 @@ MAX_MESSAGE = 128 * 1024 * 1024
 def run(config: Config, catalog: Catalog, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; `say` prints the banner. Raises BadRequest when the address cannot be bound."""
     logging.basicConfig(level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every broken form; the client is told
     runtime = Runtime(config, catalog)
     app = create_app(config, runtime)
     doors = [Door(_listen(host, port), name) for name, host, port in addresses(config)]

@@ -6,6 +6,7 @@ Everything here is plain CPU work that may take seconds: call it in a thread, ne
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 Source = bytes | bytearray | Path | BinaryIO
 
 MAX_SECONDS = 4 * 3600.0
+LEAST_BITS = 600
+"""Bits a second below which no recording of speech goes, silence left out."""
+SILENT_SECONDS = 1800.0
+"""Of audio beyond what LEAST_BITS allow: a long pause is no bomb."""
 RATES = range(1000, 768_001)
 MAX_CHANNELS = 64
 BLOCK_SECONDS = 1.0
@@ -39,7 +44,7 @@ def decode(source: Source, rate: int, *, pcm_rate: int | None = None, max_second
 
     The format is told from the content. `pcm_rate` allows headerless mono PCM16 and gives its rate. A truncated or
     partly corrupt file gives what can be decoded of it. Raises BadAudio saying what the bytes are and what is allowed,
-    TooLarge for audio longer than `max_seconds` (a small file can decode to days).
+    TooLarge for audio longer than `max_seconds`, and for a small file that decodes to hours.
     """
     data = bytearray()
     for block in blocks(source, rate, pcm_rate=pcm_rate, max_seconds=max_seconds):
@@ -58,9 +63,12 @@ def blocks(
             file = stack.enter_context(source.open("rb"))
         else:
             file = source
-        count, limit = 0, max_seconds * rate
+        packed = SILENT_SECONDS + file.seek(0, os.SEEK_END) * 8 / LEAST_BITS
+        count, limit = 0, min(max_seconds, packed) * rate
         for block in _gathered(_resampled(_read(file, pcm_rate), rate), int(rate * BLOCK_SECONDS)):
             count += len(block)
+            if count > limit and packed < max_seconds:
+                raise TooLarge(f"a file this small holds no more than {packed:.0f} seconds of speech, this one does")
             if count > limit:
                 raise TooLarge(f"the audio is longer than the limit of {max_seconds:g} seconds; send it in parts")
             yield block

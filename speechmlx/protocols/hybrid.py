@@ -49,9 +49,8 @@ def routes(config: Config) -> list[BaseRoute]:
 
 
 def problem(error: SpeechError) -> Response:
-    """{"success": false, "error": "..."}; audio that cannot be decoded is a 400 here."""
-    code = 400 if error.code == "bad_audio" else status(error)
-    return JSONResponse({"success": False, "error": str(error)}, code, headers(error))
+    """{"success": false, "error": "..."} with the status of the error's code."""
+    return JSONResponse({"success": False, "error": str(error)}, status(error), headers(error))
 
 
 async def transcribe(call: Call) -> Response:

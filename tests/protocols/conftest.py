@@ -88,9 +88,11 @@ def start_server(tmp_path: Path) -> Start:
 
 
 @pytest.fixture(scope="session")
-def serving() -> Start:
-    """`serve`, for a module that shares a server of its own."""
-    return serve
+def all_scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A shared server whose default models are scripted too: for requests made at random."""
+    flags = ("--asr", "scripted-asr", "--tts", "scripted", "--enhance", "scripted-enhance", "--llm", "scripted-llm")
+    with serve(tmp_path_factory.mktemp("all-scripted"), *flags) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

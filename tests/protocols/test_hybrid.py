@@ -76,9 +76,9 @@ def test_a_form_is_answered_in_its_shape_and_other_bodies_in_soniqos(server: Any
 @pytest.mark.parametrize(
     ("form", "status", "says"),
     [
-        ({"data": {"language": "en"}, "files": {"other": b""}}, 400, "nothing (0 bytes)"),
+        ({"data": {"language": "en"}, "files": {"other": b""}}, 415, "nothing (0 bytes)"),
         ({"files": {"language": (None, "en")}}, 400, "missing 'file'"),
-        ({"files": {"file": ("a.txt", b"only words in here")}}, 400, "plain text"),
+        ({"files": {"file": ("a.txt", b"only words in here")}}, 415, "plain text"),
         ({"files": {"file": WAV}, "data": {"task": "sing"}}, 400, "'task' must be one of transcribe, translate"),
         ({"files": {"file": WAV}, "data": {"model": "gigantic"}}, 404, "no model 'gigantic'"),
         ({"files": {"file": WAV}, "data": {"model": "scripted"}}, 404, "is a tts model"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +52,8 @@ def test_what_it_says_is_what_the_code_knows() -> None:
     assert form["schema"]["properties"]["response_format"]["enum"] == list(FORMATS)
 
 
-@pytest.fixture(scope="module")
-def scripted(tmp_path_factory: pytest.TempPathFactory, serving: Any) -> Iterator[Any]:
-    """A server where every default is a scripted engine."""
-    flags = ("--asr", "scripted-asr", "--tts", "scripted", "--enhance", "scripted-enhance", "--llm", "scripted-llm")
-    with serving(tmp_path_factory.mktemp("described"), *flags) as server:
-        yield server
-
-
-def test_docs_need_nothing_from_elsewhere(scripted: Any) -> None:
-    with scripted.client() as client:
+def test_docs_need_nothing_from_elsewhere(all_scripted: Any) -> None:
+    with all_scripted.client() as client:
         for page in ("/docs", "/", "/test_form.html"):
             answer = client.get(page)
             assert answer.status_code == 200 and "default-src 'self'" in answer.headers["content-security-policy"]
@@ -86,9 +77,9 @@ SETTINGS = settings(
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("operation", sorted(operations(WRITTEN)), ids=" ".join)
-def test_nothing_the_description_allows_breaks_the_server(scripted: Any, operation: tuple[str, str]) -> None:
+def test_nothing_the_description_allows_breaks_the_server(all_scripted: Any, operation: tuple[str, str]) -> None:
     method, path = operation
-    schema = schemathesis.openapi.from_url(f"{scripted.url}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{all_scripted.url}/openapi.json")
 
     @SETTINGS
     @given(case=schema[path][method].as_strategy())
@@ -102,4 +93,4 @@ def test_nothing_the_description_allows_breaks_the_server(scripted: Any, operati
             case.validate_response(answer, checks=[response_schema_conformance])
 
     check()
-    assert scripted.health()["status"] == "ok"
+    assert all_scripted.health()["status"] == "ok"

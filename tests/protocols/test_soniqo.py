@@ -203,9 +203,14 @@ ERRORS: list[tuple[str, dict[str, object], int, str]] = [
     ("/transcribe", {"content": WAV, "params": {"model": "large-v9"}}, 404, "'large-v9'; known asr models: whisper-"),
     ("/transcribe", {"content": WAV, "params": {"model": "kokoro"}}, 404, "is a tts model, not asr"),
     ("/transcribe", {"content": TONE, "params": {"sample_rate": "1"}}, 400, "'sample_rate' must be a number from 1000"),
-    ("/transcribe", {"files": {"file": ("x.txt", b"hello, world", "text/plain")}}, 415, "plain text; allowed"),
     (
-        "/transcribe",
+        "/enhance",
+        {"files": {"file": ("x.txt", b"hello, world", "text/plain")}, "params": {"model": "scripted-enhance"}},
+        415,
+        "plain text; allowed",
+    ),
+    (
+        "/enhance",
         {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}},
         400,
         "Missing boundary",

@@ -7,7 +7,7 @@ import binascii
 import json
 import re
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
@@ -137,11 +137,12 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
 async def _multipart(
     request: Request, chunks: AsyncGenerator[bytes, None], query: dict[str, str], stack: AsyncExitStack
 ) -> Body:
+    parser = MultiPartParser(request.headers, chunks, max_part_size=MEMORY)
+    stack.callback(_close, parser._files_to_close_on_error)  # all its files; it closes them for its own errors only
     try:
-        form = await MultiPartParser(request.headers, chunks, max_part_size=MEMORY).parse()
+        form = await parser.parse()
     except MultiPartException as error:
         raise BadRequest(f"the multipart body cannot be read: {error.message}") from error
-    stack.push_async_callback(form.close)
     parts = form.multi_items()
     files = {name: Upload(part.file, part.filename or "") for name, part in parts if isinstance(part, UploadFile)}
     fields = tuple((name, part) for name, part in parts if isinstance(part, str))
@@ -149,6 +150,11 @@ async def _multipart(
     if files:
         upload = next(iter(files.values())).file
     return Body({**query, **options}, upload, fields, files)
+
+
+def _close(files: Sequence[Any]) -> None:
+    for file in files:
+        file.close()
 
 
 def _urlencoded(file: BinaryIO, stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
