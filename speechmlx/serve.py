@@ -76,7 +76,7 @@ def banner(doors: Sequence[Door], app: Starlette) -> list[str]:
             method = sorted(route.methods - {"HEAD"})[0]
             summary = (route.endpoint.__doc__ or "").strip().splitlines()[0].rstrip(".")
             lines.append(f"  {method:<4} {route.path} - {summary}")
-    return lines
+    return list(dict.fromkeys(lines))  # a path that answers forms and other bodies alike is there twice
 
 
 async def _serve(app: Starlette, runtime: Runtime, config: Config, listeners: Sequence[socket.socket]) -> None:

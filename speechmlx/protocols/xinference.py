@@ -30,6 +30,8 @@ REFUSED = ("model_path", "peft_model_config")
 TYPES = {"audio": (Kind.ASR, Kind.TTS), "LLM": (Kind.LLM,)}
 PATIENCE = 2.0
 """Seconds that ending a model waits for its jobs."""
+MOST_FAILED = 100
+"""Failed launches that are remembered."""
 SHARES = {"fetching": (0.0, 0.8), "loading": (0.8, 0.95)}
 """Part of a launch's progress that each state covers."""
 
@@ -192,6 +194,8 @@ def _launched(names: Names, uid: str, task: asyncio.Task[None]) -> None:
         names.launched.pop(uid, None)
         if isinstance(error, SpeechError):
             names.failed[uid] = error
+            for oldest in list(names.failed)[:-MOST_FAILED]:
+                del names.failed[oldest]
 
 
 async def _unload(runtime: Runtime, row: Model) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.routing import BaseRoute, Route
 
 from speechmlx.config import Config
+from speechmlx.protocols.http.conditional import When, is_form
 from speechmlx.protocols.http.endpoint import Endpoint
 from speechmlx.protocols.http.envelope import problem
 from speechmlx.protocols.openai_audio.models import model, models, voices
@@ -14,13 +15,12 @@ from speechmlx.protocols.openai_audio.transcriptions import transcriptions, tran
 
 def routes(config: Config) -> list[BaseRoute]:
     """The routes, their bodies limited by `config`."""
-    posts = (
-        ("/v1/audio/transcriptions", transcriptions, config.max_audio_bytes),
-        ("/v1/audio/translations", translations, config.max_audio_bytes),
-        ("/v1/audio/speech", speech, config.max_audio_bytes),
-    )
-    gets = (("/v1/audio/voices", voices), ("/v1/models", models), ("/v1/models/{model:path}", model))
+    hearing = (("/v1/audio/transcriptions", transcriptions), ("/v1/audio/translations", translations))
+    reading = (("/v1/audio/voices", voices), ("/v1/models", models), ("/v1/models/{model:path}", model))
+    audio, text = config.max_audio_bytes, config.max_text_bytes
     return [
-        *(Route(path, Endpoint(handler, problem, limit), methods=["POST"]) for path, handler, limit in posts),
-        *(Route(path, Endpoint(handler, problem, config.max_text_bytes), methods=["GET"]) for path, handler in gets),
+        *(Route(path, Endpoint(handler, problem, audio), methods=["POST"]) for path, handler in hearing),
+        When("/v1/audio/speech", Endpoint(speech, problem, audio), ["POST"], is_form, "multipart form"),
+        Route("/v1/audio/speech", Endpoint(speech, problem, text), methods=["POST"]),
+        *(Route(path, Endpoint(handler, problem, text), methods=["GET"]) for path, handler in reading),
     ]

@@ -49,7 +49,7 @@ async def voices(call: Call) -> Response:
     row, _ = names.resolve(options.text(call.body.options, "model"), Kind.TTS)
     folder = await asyncio.to_thread(store.folder, row, store.cache_folder(call.runtime.config))
     own = await asyncio.to_thread(voices_in, folder) if folder is not None else ()
-    found = [{"id": name, "name": name, "model": row.name} for name in (*own, *(set(OPENAI) - set(own)))]
+    found = [{"id": name, "name": name, "model": row.name} for name in (*own, *sorted(set(OPENAI) - set(own)))]
     return JSONResponse({"object": "list", "model": row.name, "voices": found})
 
 
