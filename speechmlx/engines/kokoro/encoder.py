@@ -26,7 +26,7 @@ class Encoder:
     durations: Callable[[mx.array], mx.array]
     """Rhythm [n, 640] → frames each token lasts at speed 1, float [n]."""
     prosody: Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
-    """(rhythm stretched to frames [t, 640], style) → F0 in Hz and energy [2t]."""
+    """(rhythm stretched to frames [t, 640], style) → F0 in Hz and energy [2t], float32: rounding is heard in pitch."""
     text: Layer
     """Token ids [n] → text features [n, 512]."""
 
@@ -37,7 +37,7 @@ def build(weights: Weights, config: Mapping[str, Any]) -> Encoder:
         context=_albert(weights, config["plbert"]),
         rhythm=_rhythm(weights, int(config["n_layer"])),
         durations=_durations(weights),
-        prosody=_prosody(weights, hidden),
+        prosody=_prosody(weights.exact(), hidden),
         text=_text(weights, hidden, int(config["n_layer"])),
     )
 
@@ -136,7 +136,7 @@ def _prosody(weights: Weights, hidden: int) -> Callable[[mx.array, mx.array], tu
     pitch, energy = curve("F0"), curve("N")
 
     def run(x: mx.array, style: mx.array) -> tuple[mx.array, mx.array]:
-        x = recur(x)
+        x, style = recur(x.astype(mx.float32)), style.astype(mx.float32)
         return pitch(x, style), energy(x, style)
 
     return run

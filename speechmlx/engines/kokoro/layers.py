@@ -38,6 +38,10 @@ class Weights:
     def get(self, name: str) -> mx.array | None:
         return self[name] if name in self.tensors else None
 
+    def exact(self) -> Weights:
+        """The same in float32."""
+        return Weights(self.tensors, mx.float32, self.cpu)
+
     def kernel(self, name: str, inputs: int) -> mx.array:
         """The convolution kernel `name` as float32 [a, k, b], its weight norm folded in.
 

@@ -46,10 +46,9 @@ def build(weights: Weights, config: Mapping[str, Any]) -> Vocoder:
     net = config["istftnet"]
     size, hop = int(net["gen_istft_n_fft"]), int(net["gen_istft_hop_size"])
     scale = math.prod(net["upsample_rates"]) * hop
-    exact = Weights(weights.tensors, mx.float32, weights.cpu)
     return Vocoder(
         decode=_decode(weights, int(config["hidden_dim"])),
-        source=_source(exact, scale, size, hop),
+        source=_source(weights.exact(), scale, size, hop),
         generate=_generate(weights, net, size, hop),
     )
 
@@ -63,7 +62,7 @@ def _decode(weights: Weights, hidden: int) -> Callable[[mx.array, mx.array, mx.a
     rest = [styled_block(weights, f"decoder.decode.{i}", beside, o, double=i == 3) for i, o in enumerate(outputs)]
 
     def run(text: mx.array, f0: mx.array, energy: mx.array, style: mx.array) -> mx.array:
-        curves = mx.stack([halve[0](f0), halve[1](energy)], axis=1)
+        curves = mx.stack([halve[0](f0), halve[1](energy)], axis=1).astype(text.dtype)
         x = first(mx.concatenate([text, curves], axis=1), style)
         extra = mx.concatenate([residual(text), curves], axis=1)
         for block in rest:
@@ -75,7 +74,7 @@ def _decode(weights: Weights, hidden: int) -> Callable[[mx.array, mx.array, mx.a
 
 def _halve(weights: Weights, name: str) -> Layer:
     """A convolution of one channel, kernel 3 and stride 2: x [2t] → [t]."""
-    kernel, bias = weights.kernel(name, 1).reshape(3).astype(weights.dtype), weights[f"{name}.bias"]
+    kernel, bias = weights.kernel(name, 1).reshape(3), weights[f"{name}.bias"]
 
     def run(x: mx.array) -> mx.array:
         before = mx.pad(x[1:-1:2], (1, 0))

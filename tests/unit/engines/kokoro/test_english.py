@@ -119,3 +119,14 @@ def test_reading_english_loads_neither_spacy_nor_espeak_nor_mlx() -> None:
         "print(json.dumps([m for m in ('spacy', 'torch', 'phonemizer', 'mlx.core') if m in sys.modules]))"
     )
     assert json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("fr", "Bonjour."), ("es", "Hola."), ("ja", "こんにちは。"), ("zh", "你好。")]
+)
+def test_other_languages_are_read_or_name_their_extra(name: str, text: str) -> None:
+    extra = name if name in ("ja", "zh") else "espeak"
+    try:
+        assert VOWEL.search(reader(name)(text))
+    except Unsupported as error:
+        assert f"speechmlx[{extra}]" in str(error)

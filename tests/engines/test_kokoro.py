@@ -1,0 +1,176 @@
+"""Kokoro: what it says is heard back, pieces and neighbours do not change it, and bad requests are refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jiwer
+import mlx.core as mx
+import numpy as np
+import pytest
+import soxr
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from speechmlx.audio.pcm import from_pcm16
+from speechmlx.engines import LoadOptions, Running, kokoro, whisper
+from speechmlx.errors import BadRequest, SpeechError, UnknownVoice, Unsupported
+from speechmlx.types import Audio, Chunk, DetectSpeech, Event, Segment, Speak, Transcribe, Usage
+
+if TYPE_CHECKING:
+    from speechmlx.engines.kokoro.engine import Kokoro
+
+RATE = 24000
+FIRST, SECOND = "The quick brown fox jumps over the lazy dog.", "She sells sea shells by the shore."
+HEARD = {
+    FIRST: FIRST,
+    "Dr. Smith paid $3.50 for 12 apples on March 3rd, 1998.": (
+        "Doctor Smith paid three dollars and fifty cents for twelve apples on March third, nineteen ninety eight."
+    ),
+    "Please call 555-1234 before noon.": "Please call five five five, one two three four before noon.",
+    "World War II ended in 1945, and I read about it yesterday.": (
+        "World War two ended in nineteen forty five, and I read about it yesterday."
+    ),
+    "The committee will present the present to the winner tomorrow morning.": None,
+}
+
+
+@pytest.fixture(scope="module")
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Kokoro:
+    return loaded(kokoro.load(model_folder("kokoro-82m"), LoadOptions()))
+
+
+@pytest.fixture(scope="module")
+def hear(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Callable[[bytes], str]:
+    listener = loaded(whisper.load(model_folder("whisper-tiny.en"), LoadOptions()))
+
+    def run(pcm16: bytes) -> str:
+        audio = Audio(soxr.resample(from_pcm16(pcm16), RATE, 16000).astype(np.float32), 16000)
+        state, words = listener.begin(Transcribe(audio=audio)), []
+        while not state.finished:
+            (events,) = listener.step([state])
+            words += [event.text for event in events if isinstance(event, Segment)]
+        listener.end(state)
+        return "".join(words)
+
+    return run
+
+
+def sound(steps: Iterator[Event | None]) -> bytes:
+    return b"".join(event.pcm16 for event in steps if isinstance(event, Chunk))
+
+
+def test_it_is_heard_back(engine: Kokoro, hear: Callable[[bytes], str]) -> None:
+    normal = EnglishTextNormalizer()
+
+    def plain(text: str) -> str:
+        """Without what Whisper may write either way: March 3 or 3rd, 555-1234 or 5551234, two or II."""
+        text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", normal(text)).replace(" ii ", " 2 ")
+        return re.sub(r"(?<=\d)[- ]+(?=\d)", "", text)
+
+    said = [plain(words or text) for text, words in HEARD.items()]
+    heard = [plain(hear(sound(engine.run(Speak(text=text))))) for text in HEARD]
+    assert jiwer.wer(said, heard) < 0.06, list(zip(said, heard, strict=True))
+
+
+def test_it_is_loud_enough_and_never_clips(engine: Kokoro) -> None:
+    samples = from_pcm16(sound(engine.run(Speak(text=FIRST))))
+    assert 0.1 < np.abs(samples).max() < 1
+    assert 2 * RATE < len(samples) < 5 * RATE
+
+
+def test_sentences_come_one_by_one_and_sound_as_they_do_alone(engine: Kokoro) -> None:
+    events = list(engine.run(Speak(text=f"{FIRST} {SECOND}")))
+    chunks = [event for event in events if isinstance(event, Chunk)]
+    assert [chunk.pcm16 for chunk in chunks] == [sound(engine.run(Speak(text=text))) for text in (FIRST, SECOND)]
+    assert {chunk.rate for chunk in chunks} == {RATE}
+    usage = events[-1]
+    assert isinstance(usage, Usage)
+    assert usage.audio_out == pytest.approx(sum(chunk.duration for chunk in chunks))
+    assert usage.tokens_in > 50
+
+
+def test_interleaved_equals_alone(engine: Kokoro) -> None:
+    requests = [Speak(text=FIRST), Speak(text=SECOND, voice="am_adam", speed=1.2)]
+    alone = [sound(engine.run(request)) for request in requests]
+    runs, together = [engine.run(request) for request in requests], [b"", b""]
+    waiting = {0, 1}
+    while waiting:
+        for i in tuple(waiting):
+            event = next(runs[i], "done")
+            if event == "done":
+                waiting.remove(i)
+            elif isinstance(event, Chunk):
+                together[i] += event.pcm16
+    assert together == alone
+
+
+def test_steps_are_many_and_one_can_leave_between_them(engine: Kokoro) -> None:
+    before = sound(engine.run(Speak(text=SECOND)))
+    run = engine.run(Speak(text=f"{FIRST} {SECOND}"))
+    for _ in range(12):
+        assert next(run) is None
+    run.close()  # type: ignore[attr-defined]
+    mx.clear_cache()
+    held = mx.get_active_memory()
+    assert sound(engine.run(Speak(text=SECOND))) == before
+    mx.clear_cache()
+    assert mx.get_active_memory() == pytest.approx(held, abs=2**20)
+
+
+def test_the_longest_sentence_is_spoken_in_pieces(engine: Kokoro) -> None:
+    chunks = [e for e in engine.run(Speak(text="and then we went on " * 20, speed=4)) if isinstance(e, Chunk)]
+    assert len(chunks) > 1
+    assert sum(chunk.duration for chunk in chunks) > 3
+
+
+def test_speed_changes_the_duration(engine: Kokoro) -> None:
+    slow, normal, fast = (len(sound(engine.run(Speak(text=SECOND, speed=speed)))) for speed in (0.5, 1, 2))
+    assert slow / normal == pytest.approx(2, rel=0.15)
+    assert fast / normal == pytest.approx(0.5, rel=0.15)
+
+
+def test_voices_differ_and_blend(engine: Kokoro) -> None:
+    assert len(engine.voices.names) == 54
+    voices = ("af_heart", "af_sky", "af_heart+af_sky", "af_heart*3+af_sky", "bf_emma")
+    said = {voice: sound(engine.run(Speak(text="Hello there, friend.", voice=voice))) for voice in voices}
+    assert len(set(said.values())) == len(voices)
+    assert all(said.values())
+    even = engine.voices.blend("af_heart+af_sky")
+    assert mx.allclose(even, (engine.voices.blend("af_heart") + engine.voices.blend("af_sky")) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("request_", "error", "words"),
+    [
+        (Speak(text="Hi.", voice="nobody"), UnknownVoice, "af_heart"),
+        (Speak(text="Hi.", voice="af_heart*-1"), BadRequest, "positive"),
+        (Speak(text="Hi.", speed=5), BadRequest, "0.25 to 4"),
+        (Speak(text="Hi.", speed=float("nan")), BadRequest, "0.25 to 4"),
+        (Speak(text="  "), BadRequest, "nothing"),
+        (Speak(text="... !?"), BadRequest, "nothing"),
+        (Speak(text="Hi.", language="tlh"), Unsupported, "en-gb"),
+        (Speak(text="Hi.", options={"pitch": 2}), Unsupported, "pitch"),
+        (DetectSpeech(), Unsupported, "DetectSpeech"),
+    ],
+)
+def test_bad_requests_are_named(engine: Kokoro, request_: Any, error: type[SpeechError], words: str) -> None:
+    with pytest.raises(error, match=words):
+        list(engine.run(request_))
+
+
+def test_it_keeps_the_contract(engine: Kokoro) -> None:
+    assert isinstance(engine, Running)
+    assert engine.nbytes > 300e6
+
+
+def test_the_layers_of_a_gpu_say_the_same(
+    engine: Kokoro, model_folder: Callable[[str], Path], loaded: Callable[..., Any]
+) -> None:
+    """The GPU's layers run here on the CPU's MLX, which shows that they are right, not that they are fast."""
+    other = loaded(kokoro.load(model_folder("kokoro-82m"), LoadOptions(device="gpu", warm_up=False)))
+    ours, theirs = (from_pcm16(sound(e.run(Speak(text="Hi.")))) for e in (engine, other))
+    assert len(ours) == len(theirs)
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.99
