@@ -66,6 +66,8 @@ class Talk:
         self.socket = socket
         self.dialect = dialect
         self.events: list[Json] = []
+        self.patience = 30.0
+        """Seconds that an event may take to come."""
 
     @property
     def kinds(self) -> list[str]:
@@ -86,7 +88,7 @@ class Talk:
             await self.send("input_audio_buffer.append", audio=audio)
 
     async def next(self) -> Json:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(self.patience):
             event: Json = json.loads(await self.socket.recv())
         self.events.append(event)
         check(event, self.dialect)

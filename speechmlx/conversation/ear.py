@@ -42,18 +42,18 @@ class Ear:
         self._fail = fail
         self._began = tape.end
         self._turn_began = 0.0
-        self._job: Job | None = None
+        self._inbox: asyncio.Queue[Samples] = asyncio.Queue()
         self._listening: asyncio.Task[None] | None = None
         self._judging: asyncio.Task[None] | None = None
 
-    async def feed(self, samples: Samples) -> None:
-        """The next audio, at RATE; it is on the tape already. Waits while the detector is behind."""
+    def feed(self, samples: Samples) -> None:
+        """The next audio, at RATE; it is on the tape already. Never waits: a cold detector hears it later."""
         if self._listening is None or self._listening.done():
             self._began = self._tape.end - len(samples) / RATE
-            self._job = self._runtime.submit(DetectSpeech())
-            self._listening = asyncio.create_task(self._listen(self._job))
-        assert self._job is not None
-        await self._job.send(Feed(samples))
+            self._inbox = asyncio.Queue()
+            job = self._runtime.submit(DetectSpeech())
+            self._listening = asyncio.create_task(self._listen(job, self._inbox))
+        self._inbox.put_nowait(samples)
 
     async def close(self) -> None:
         tasks = [task for task in (self._listening, self._judging) if task is not None]
@@ -61,7 +61,8 @@ class Ear:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _listen(self, job: Job) -> None:
+    async def _listen(self, job: Job, inbox: asyncio.Queue[Samples]) -> None:
+        feeding = asyncio.create_task(_feed(job, inbox))
         try:
             async with job:
                 async for event in job:
@@ -72,6 +73,9 @@ class Ear:
         except Exception:
             log.exception("finding turns failed")
             self._fail(EngineFailed("finding turns failed; the server's log has more"))
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
 
     def _tell(self, decisions: list[Decision]) -> None:
         for decision in decisions:
@@ -95,3 +99,8 @@ class Ear:
         self._judging = None
         for value in values:
             self._tell(self.turns.judge(pause.since, value))
+
+
+async def _feed(job: Job, inbox: asyncio.Queue[Samples]) -> None:
+    while True:
+        await job.send(Feed(await inbox.get()))

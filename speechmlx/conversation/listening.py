@@ -162,7 +162,7 @@ class Listening:
             self._turn.hearing.feed(samples)
         else:
             self.tape.forget(self.tape.end - QUIET)
-        await self._ear.feed(samples)
+        self._ear.feed(samples)
 
     def _begin(self, start: float) -> Turn:
         if self._turn is not None:

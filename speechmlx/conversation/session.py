@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Self
 
 from speechmlx.audio.pcm import from_pcm16, to_pcm16
-from speechmlx.audio.resample import resample
 from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
 from speechmlx.conversation.answer import Draft, Piece, Writer, answer, request
@@ -23,15 +22,17 @@ from speechmlx.conversation.models import meant
 from speechmlx.conversation.outbox import COMMAND_MARK, Outbox
 from speechmlx.conversation.responding import Responding
 from speechmlx.conversation.settings import Answering, Plan, Settings
+from speechmlx.conversation.sound import retrieved
 from speechmlx.errors import BadRequest, Busy, EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.front import Runtime
 from speechmlx.types import Audio, Generate, Kind, Load
 
 log = logging.getLogger(__name__)
 
+INBOX = 32 * 1024 * 1024
+"""Bytes of commands that may wait."""
 OUTSIDE = 4
 """Responses outside the conversation that may run at once."""
-RETRIEVED_RATE = 24000
 
 
 class Session:
@@ -46,6 +47,9 @@ class Session:
         self._runtime = runtime
         self._write = write or runtime.submit
         self._local = write is None
+        self._inbox: asyncio.Queue[do.Command] = asyncio.Queue()
+        self._waiting = 0
+        self._room = asyncio.Event()
         self._outbox = Outbox()
         self._listening = Listening(runtime, settings, self)
         self._active: Responding | None = None
@@ -60,6 +64,7 @@ class Session:
         self._drafting: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._working = asyncio.create_task(self._work())
         self._warm(Kind.VAD, Kind.ASR, *self._answering_kinds())
         return self
 
@@ -67,6 +72,8 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._outbox.close()
+        self._working.cancel()
+        await asyncio.gather(self._working, return_exceptions=True)
         self._drop_draft()
         for response in [self._active, *self._outside]:
             if response is not None:
@@ -86,8 +93,25 @@ class Session:
         self._outbox.close()
 
     async def tell(self, command: do.Command) -> None:
-        """The next command, its effects in order. Waits while the client takes nothing."""
-        await self._outbox.room(COMMAND_MARK)
+        """The next command; its effects come in order, and later while a model is being loaded.
+
+        Waits only when INBOX bytes wait already: a socket that is not read answers no pings either.
+        """
+        while self._waiting >= INBOX:
+            self._room.clear()
+            await self._room.wait()
+        self._waiting += _size(command)
+        self._inbox.put_nowait(command)
+
+    async def _work(self) -> None:
+        while True:
+            command = await self._inbox.get()
+            self._waiting -= _size(command)
+            self._room.set()
+            await self._outbox.room(COMMAND_MARK)
+            await self._obey(command)
+
+    async def _obey(self, command: do.Command) -> None:
         try:
             await self._do(command)
         except ItemExists as error:
@@ -123,7 +147,7 @@ class Session:
                 self._say(say.ItemAdded(command.item, before))
                 self._hear_item(command.item)
             case do.RetrieveItem():
-                self._say(say.ItemRetrieved(await asyncio.to_thread(_at_rate, self.history.get(command.id))))
+                self._say(say.ItemRetrieved(await asyncio.to_thread(retrieved, self.history.get(command.id))))
             case do.DeleteItem():
                 self.history.delete(command.id)
                 self._say(say.ItemDeleted(command.id))
@@ -372,13 +396,6 @@ class Session:
         self._say(say.Failed(error, code, ref=command.ref))
 
 
-def _at_rate(item: Item) -> Item:
-    """The item with its audio at RETRIEVED_RATE."""
-    return replace(item, parts=tuple(_part_at_rate(part) for part in item.parts))
-
-
-def _part_at_rate(part: Part) -> Part:
-    if part.pcm16 is None or part.rate == RETRIEVED_RATE:
-        return part
-    samples = resample(from_pcm16(part.pcm16), part.rate, RETRIEVED_RATE)
-    return replace(part, pcm16=to_pcm16(samples), rate=RETRIEVED_RATE)
+def _size(command: do.Command) -> int:
+    """Bytes, about."""
+    return 256 + (len(command.audio) if isinstance(command, do.Append) else 0)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from speechmlx.audio import g711
 from speechmlx.audio.pcm import from_pcm16, to_pcm16
-from speechmlx.audio.resample import Resampler
+from speechmlx.audio.resample import Resampler, resample
+from speechmlx.conversation.history import Item, Part
 from speechmlx.conversation.settings import Format
 from speechmlx.types import Chunk
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
 
+RETRIEVED_RATE = 24000
 PIECE = 0.2
 """Seconds: what is unsent when somebody interrupts can be dropped, what is sent cannot."""
 
@@ -49,3 +52,15 @@ class Encoder:
     def _cut(self, data: bytes) -> Iterator[bytes]:
         size = round(PIECE * self.format.rate) * self.format.width
         return (data[place : place + size] for place in range(0, len(data), size))
+
+
+def retrieved(item: Item) -> Item:
+    """The item with its audio at RETRIEVED_RATE, as clients read it back."""
+    return replace(item, parts=tuple(_part_at_rate(part) for part in item.parts))
+
+
+def _part_at_rate(part: Part) -> Part:
+    if part.pcm16 is None or part.rate == RETRIEVED_RATE:
+        return part
+    samples = resample(from_pcm16(part.pcm16), part.rate, RETRIEVED_RATE)
+    return replace(part, pcm16=to_pcm16(samples), rate=RETRIEVED_RATE)

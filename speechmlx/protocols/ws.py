@@ -22,13 +22,22 @@ class Wire(Protocol):
     def send(self, event: Event) -> Sequence[str | bytes]: ...
 
 
-async def pump(socket: WebSocket, wire: Wire, session: Session) -> None:
-    """Carry messages both ways until the client leaves or the session has said all; then end the session.
+SERVICE_RESTART = 1012
+LAST_WORDS = 0.2
+"""Seconds in which the ends of what ran still reach the client."""
 
-    The socket is accepted already and still open afterwards if the client did not leave.
+
+async def pump(socket: WebSocket, wire: Wire, session: Session, drained: asyncio.Event) -> None:
+    """Carry messages both ways until the client leaves, the session has said all or the server is `drained`.
+
+    The session is over then. The socket, accepted already, is closed where the server is what ended it.
     """
     async with session:
-        tasks = [asyncio.create_task(_read(socket, wire, session)), asyncio.create_task(_write(socket, wire, session))]
+        tasks = [
+            asyncio.create_task(_read(socket, wire, session)),
+            asyncio.create_task(_write(socket, wire, session)),
+            asyncio.create_task(_leave(socket, drained)),
+        ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -38,6 +47,13 @@ async def pump(socket: WebSocket, wire: Wire, session: Session) -> None:
     for end in ends:
         if isinstance(end, Exception) and not isinstance(end, WebSocketDisconnect):
             raise end
+
+
+async def _leave(socket: WebSocket, drained: asyncio.Event) -> None:
+    await drained.wait()
+    await asyncio.sleep(LAST_WORDS)
+    if socket.application_state is WebSocketState.CONNECTED:
+        await socket.close(SERVICE_RESTART, "the server is shutting down")
 
 
 async def _read(socket: WebSocket, wire: Wire, session: Session) -> None:

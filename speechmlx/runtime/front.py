@@ -68,6 +68,8 @@ class Runtime:
         self._pinned: set[str] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._draining = False
+        self.drained = asyncio.Event()
+        """Set once the server is stopping and nothing runs any more: live sessions end."""
         setup = Setup(config.memory_limit or _default_memory_limit(), config.idle_unload)
         self._engine = Supervisor(setup, config.log_level, self._on_message, self._on_up, self._on_lost)
 
@@ -89,6 +91,7 @@ class Runtime:
         for job in list(self._jobs.values()):
             self._engine.send(Cancel(job.id))
             job.finish(Draining("the server is shutting down"))
+        self.drained.set()
 
     async def close(self) -> None:
         """End the engine process and everything under way."""

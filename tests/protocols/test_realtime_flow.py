@@ -106,6 +106,21 @@ async def test_a_killed_engine_fails_the_response_and_not_the_session(start_serv
             assert (await ws.until("response.done"))["response"]["status"] == "completed"
 
 
+async def test_a_stopping_server_says_so(start_server: Start) -> None:
+    with start_server(SPEECHMLX_MODELS=MODELS, SPEECHMLX_DRAIN_TIMEOUT="0.3") as server:
+        async with talk(server.url) as ws:
+            await ws.say("hello")
+            await ws.send("response.create", response={"instructions": "work=0.2"})
+            await ws.until("response.output_audio_transcript.delta")
+            server.process.terminate()
+            done = await ws.until("response.done")
+            assert done["response"]["status_details"]["error"]["code"] == "draining"
+            with pytest.raises(websockets.ConnectionClosed):
+                await ws.next()
+            assert ws.socket.close_code == 1012
+        assert await asyncio.to_thread(server.process.wait, 10) == 0
+
+
 async def test_sixteen_conversations_at_once(start_server: Start) -> None:
     with start_server(SPEECHMLX_MODELS=MODELS) as server:
 

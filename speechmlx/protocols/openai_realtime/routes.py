@@ -77,7 +77,8 @@ async def _converse(socket: WebSocket, wire: Wire, config: Config) -> None:
 
     await ws.send(socket, wire.greeting())
     write = writer(config.llm_url, config.llm_url_model, config.llm_url_key) if config.llm_url else None
-    await ws.pump(socket, wire, Session(socket.app.state.runtime, wire.settings, write))
+    runtime = socket.app.state.runtime
+    await ws.pump(socket, wire, Session(runtime, wire.settings, write), runtime.drained)
 
 
 def _wire(socket: WebSocket, offered: list[str]) -> Wire:
