@@ -1,6 +1,6 @@
 """Reference numbers for tests/engines/test_whisper.py: openai-whisper on the weights of our converted folders.
 
-python -P scripts/parity/whisper.py OUT_FOLDER MODEL_FOLDER... -- CLIP... writes OUT_FOLDER/NAME.npz for each model folder
+python -P scripts/parity/whisper.py OUT_FOLDER MODEL_FOLDER... -- CLIP... writes OUT_FOLDER/NAME.npz for each folder
 NAME (needs openai-whisper, torch for the CPU, safetensors, soundfile). Of each clip: a sample of the spectrogram, of
 the encoder's output and of the logits along the greedy tokens, those tokens, and the words' times.
 """

@@ -1,0 +1,349 @@
+"""Whisper on the starter weights: the words are right, and the numbers are those of openai-whisper."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import mlx.core as mx
+import numpy as np
+import pytest
+import soundfile
+from clips import CLIPS
+from mlx.utils import tree_flatten
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from speechmlx.engines import Batched, LoadOptions, whisper
+from speechmlx.engines.whisper import mel
+from speechmlx.engines.whisper.engine import Whisper
+from speechmlx.engines.whisper.seats import Prompt, causal
+from speechmlx.errors import BadAudio, BadRequest, SpeechError, Unsupported
+from speechmlx.types import Audio, DetectTurn, Event, LanguageDetected, Request, Segment, Transcribe, Usage
+
+MODELS = ("tiny.en", "base")
+DATA = Path(__file__).parent / "data"
+RATE = 16_000
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def load(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Callable[[str], Whisper]:
+    @functools.cache
+    def load(name: str) -> Whisper:
+        return loaded(whisper.load(model_folder(f"whisper-{name}"), LoadOptions(warm_up=False)))
+
+    return load
+
+
+@pytest.fixture
+def engine(load: Callable[[str], Whisper], model: str) -> Whisper:
+    return load(model)
+
+
+@pytest.fixture
+def tiny(load: Callable[[str], Whisper]) -> Whisper:
+    return load("tiny.en")
+
+
+@pytest.fixture(scope="module")
+def speech(clip: Callable[[str], Path]) -> Callable[[str], Audio]:
+    @functools.cache
+    def speech(name: str) -> Audio:
+        samples, rate = soundfile.read(clip(name), dtype="float32")
+        return Audio(samples, rate)
+
+    return speech
+
+
+def run(engine: Whisper, requests: Sequence[Request]) -> list[list[Event]]:
+    """Every request's events, all stepped together."""
+    states = [engine.begin(request) for request in requests]
+    found: list[list[Event]] = [[] for _ in states]
+    while live := [state for state in states if not state.finished]:
+        for state, events in zip(live, engine.step(live), strict=True):
+            assert not any(isinstance(event, Exception) for event in events)
+            found[states.index(state)] += events
+    for state in states:
+        engine.end(state)
+    return found
+
+
+def segments(events: Sequence[Event]) -> list[Segment]:
+    return [event for event in events if isinstance(event, Segment)]
+
+
+def text(events: Sequence[Event]) -> str:
+    return "".join(segment.text for segment in segments(events)).strip()
+
+
+def sampled(events: Sequence[Event]) -> list[int]:
+    return [token for segment in segments(events) for token in segment.tokens]
+
+
+def timings(events: Sequence[Event]) -> list[tuple[str, float, float]]:
+    return [(word.text, word.start, word.end) for segment in segments(events) for word in segment.words]
+
+
+def reference(model: str, clip: str) -> dict[str, np.ndarray]:
+    with np.load(DATA / f"whisper-{model}.npz") as stored:
+        return {name.partition(".")[2]: stored[name] for name in stored if name.startswith(f"{clip}.")}
+
+
+def spectrogram(audio: Audio) -> np.ndarray:
+    whole = mel.normalize(np.concatenate(list(mel.log_mel_slices(audio.samples, 80))))
+    return mel.window(whole, 0, len(whole))
+
+
+def empty(engine: Whisper) -> bool:
+    return not engine._batch.rows and not engine._seated and not engine._encoded and engine._encoding is None
+
+
+# --- parity with openai-whisper ---
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_spectrogram_encoder_and_logits_are_the_reference_s(
+    engine: Whisper, model: str, speech: Callable[[str], Audio], name: str
+) -> None:
+    expected = reference(model, name)
+    features = spectrogram(speech(name))
+    np.testing.assert_allclose(features[::50, ::8], expected["mel"], atol=1e-4)
+    encoded = engine.network.encoder(mx.array(features)[None])
+    np.testing.assert_allclose(np.array(encoded)[0, ::50, ::16], expected["encoded"], atol=1e-3)
+    tokens = [*engine.vocabulary.start("en", "transcribe"), *expected["tokens"].tolist()]
+    hidden, _ = engine.network.decoder(
+        mx.array([tokens]), mx.arange(len(tokens))[None], Prompt(), engine.network.cross(encoded), causal(len(tokens))
+    )
+    logits = np.array(engine.network.decoder.logits(hidden))[0]
+    np.testing.assert_allclose(logits[:, ::499], expected["logits"], atol=1e-3)
+    assert logits.argmax(-1).tolist() == expected["best"].tolist()
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_greedy_tokens_are_the_reference_s(
+    engine: Whisper, model: str, speech: Callable[[str], Audio], name: str
+) -> None:
+    expected = reference(model, name)
+    found = run(engine, [Transcribe(audio=speech(name), language="en")])[0]
+    assert sampled(found) == expected["tokens"].tolist()
+    said = segments(found)[0]
+    assert said.avg_logprob == pytest.approx(float(expected["avg_logprob"]), abs=1e-3)
+    assert said.no_speech_prob == pytest.approx(float(expected["no_speech"]), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_word_times_are_the_reference_s(engine: Whisper, model: str, speech: Callable[[str], Audio], name: str) -> None:
+    expected = reference(model, name)
+    found = run(engine, [Transcribe(audio=speech(name), language="en", words=True)])[0]
+    words = [word for segment in segments(found) for word in segment.words]
+    assert "".join(word.text for word in words) == "".join(expected["words"].tolist())
+    ends = expected["ends"][expected["ends"] > 0]
+    for word in words:
+        assert min(abs(ends - word.end)) <= 0.06
+        assert 0.0 <= word.start <= word.end <= speech(name).duration
+        assert 0.0 < word.confidence <= 1.0
+    assert [word.start for word in words] == sorted(word.start for word in words)
+
+
+def test_language_is_the_reference_s(load: Callable[[str], Whisper], speech: Callable[[str], Audio]) -> None:
+    found = run(load("base"), [Transcribe(audio=speech("jfk"))])[0][0]
+    assert isinstance(found, LanguageDetected)
+    assert found.language == "en"
+    assert found.probability == pytest.approx(float(reference("base", "jfk")["english"]), abs=1e-3)
+
+
+# --- words ---
+
+
+def test_word_error_rate(engine: Whisper, speech: Callable[[str], Audio]) -> None:
+    normal = EnglishTextNormalizer()
+    found = run(engine, [Transcribe(audio=speech(name), language="en") for name in CLIPS])
+    said = [normal(text(events)) for events in found]
+    assert jiwer.wer([normal(clip.words) for clip in CLIPS.values()], said) <= 0.03
+    for events in found:
+        assert all(0.5 < segment.confidence <= 1.0 for segment in segments(events))
+
+
+def test_a_long_recording_is_cut_where_nobody_speaks(engine: Whisper, speech: Callable[[str], Audio]) -> None:
+    """Windows decode side by side; times are those of the recording, segments in order and inside it."""
+    names = ["jfk", "beckett", "librispeech", "jfk", "beckett"]
+    pause = np.zeros(3 * RATE, np.float32)
+    samples = np.concatenate([part for name in names for part in (speech(name).samples, pause)])
+    found = run(engine, [Transcribe(audio=Audio(samples, RATE), language="en", words=True)])[0]
+    normal = EnglishTextNormalizer()
+    assert jiwer.wer(normal(" ".join(CLIPS[name].words for name in names)), normal(text(found))) <= 0.03
+    times = [time for segment in segments(found) for time in (segment.start, segment.end)]
+    assert times == sorted(times) and times[-1] <= len(samples) / RATE
+    starts = np.cumsum([0.0] + [speech(name).duration + 3 for name in names])[:-1]
+    fourth = next(segment for segment in segments(found) if segment.start >= starts[3] - 0.5)
+    assert fourth.text.startswith(" And so")
+    assert isinstance(found[-1], Usage) and found[-1].audio_in == pytest.approx(len(samples) / RATE)
+
+
+def test_without_vad_windows_follow_one_another(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
+    samples = np.concatenate([speech(name).samples for name in ("jfk", "beckett", "librispeech", "jfk")])
+    found = run(tiny, [Transcribe(audio=Audio(samples, RATE), vad=False, condition_on_previous_text=True)])[0]
+    normal = EnglishTextNormalizer()
+    words = " ".join(CLIPS[name].words for name in ("jfk", "beckett", "librispeech", "jfk"))
+    assert jiwer.wer(normal(words), normal(text(found))) <= 0.08
+    times = [time for segment in segments(found) for time in (segment.start, segment.end)]
+    assert times == sorted(times) and times[-1] <= len(samples) / RATE
+
+
+def test_clips_prompt_prefix_and_suppression(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
+    jfk = speech("jfk")
+    half = run(tiny, [Transcribe(audio=jfk, clips=((8.0, 11.0),))])[0]
+    assert text(half).lower().strip(" .") == "ask what you can do for your country"
+    assert segments(half)[0].start >= 7.9
+    shouted = run(tiny, [Transcribe(audio=jfk, prompt="AND NOW, MY FRIENDS, LISTEN TO HIS SPEECH:")])[0]
+    assert text(shouted) != text(run(tiny, [Transcribe(audio=jfk)])[0])
+    rest = run(tiny, [Transcribe(audio=jfk, prefix="And so my fellow Americans", words=True)])[0]
+    assert text(rest).startswith("ask not") and text(rest).endswith("your country")
+    assert segments(rest)[0].words[0].text == " ask"
+    country = tiny.vocabulary.encode(" country")
+    without = run(tiny, [Transcribe(audio=jfk, suppress_tokens=(-1, *country))])[0]
+    assert country[0] not in sampled(without) and len(sampled(without)) > 10
+
+
+def test_hotwords_tip_the_scales(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
+    plain = text(run(tiny, [Transcribe(audio=speech("librispeech"))])[0])
+    hinted = text(run(tiny, [Transcribe(audio=speech("librispeech"), hotwords=("Conchord",))])[0])
+    assert plain.startswith("Concord") and hinted.startswith("Conchord")
+
+
+def test_log_probabilities_of_tokens(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
+    said = segments(run(tiny, [Transcribe(audio=speech("librispeech"), logprobs=True)])[0])[0]
+    assert b"".join(token for token, _ in said.logprobs).decode() == said.text
+    assert np.exp(np.mean([logprob for _, logprob in said.logprobs])) == pytest.approx(said.confidence)
+
+
+def test_translate(load: Callable[[str], Whisper], speech: Callable[[str], Audio]) -> None:
+    """English said to be French is still heard as something to put into English."""
+    found = text(run(load("base"), [Transcribe(audio=speech("jfk"), language="fr", task="translate")])[0])
+    assert "your country" in found
+
+
+# --- silence ---
+
+
+@pytest.mark.parametrize("vad", [True, False])
+@pytest.mark.parametrize("kind", ["silence", "white", "brown", "hum"])
+def test_nothing_is_said_about_silence_and_noise(engine: Whisper, kind: str, vad: bool) -> None:
+    draw = np.random.default_rng(3)
+    length = (60 if vad else 10) * RATE
+    sound = {
+        "silence": np.zeros(length),
+        "white": 0.05 * draw.standard_normal(length),
+        "brown": _brown(draw, length),
+        "hum": 0.1 * np.sin(2 * np.pi * 50 * np.arange(length) / RATE),
+    }[kind]
+    found = run(engine, [Transcribe(audio=Audio(sound.astype(np.float32), RATE), language="en", vad=vad)])[0]
+    assert text(found) == ""
+
+
+def _brown(draw: np.random.Generator, length: int) -> np.ndarray:
+    spectrum = np.fft.rfft(draw.standard_normal(length))
+    spectrum /= np.maximum(np.arange(len(spectrum)), length // 200)
+    sound = np.fft.irfft(spectrum, length)
+    return 0.05 * sound / sound.std()
+
+
+def test_very_short_and_empty_audio(tiny: Whisper) -> None:
+    for length in (0, 1, 399, 400, 1600):
+        found = run(tiny, [Transcribe(audio=Audio(np.zeros(length, np.float32), RATE))])[0]
+        assert text(found) == "" and isinstance(found[-1], Usage)
+
+
+# --- batch ---
+
+
+def test_batched_equals_alone(engine: Whisper, speech: Callable[[str], Audio]) -> None:
+    mixed = np.concatenate([speech(name).samples for name in ("beckett", "librispeech", "jfk", "beckett")])
+    requests = [
+        Transcribe(audio=speech("jfk"), language="en"),
+        Transcribe(audio=speech("librispeech"), language="en", prompt="A story about a journey."),
+        Transcribe(audio=speech("beckett"), language="en", words=True),
+        Transcribe(audio=Audio(speech("jfk").samples[: 5 * RATE], RATE), language="en"),
+        Transcribe(audio=Audio(mixed, RATE), language="en", words=True, temperatures=(0.0,)),
+    ]
+    alone = [run(engine, [request])[0] for request in requests]
+    together = run(engine, requests)
+    for one, other in zip(alone, together, strict=True):
+        assert sampled(one) == sampled(other)
+        assert timings(one) == timings(other)
+        for mine, its in zip(segments(one), segments(other), strict=True):
+            assert mine.confidence == pytest.approx(its.confidence, abs=1e-4)
+    assert empty(engine)
+
+
+def test_requests_may_come_pause_and_leave(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
+    """One joins while another is half done, one is not stepped for a while, one is ended early: nobody else notices."""
+    expected = sampled(run(tiny, [Transcribe(audio=speech("jfk"))])[0])
+    first, gone = (tiny.begin(Transcribe(audio=speech("jfk"))) for _ in range(2))
+    found: dict[int, list[Event]] = {id(first): []}
+    for _ in range(25):
+        found[id(first)] += tiny.step([first, gone])[0]
+    assert tiny._batch.rows
+    late = tiny.begin(Transcribe(audio=speech("jfk")))
+    found[id(late)] = []
+    tiny.end(gone)
+    for turn in range(1000):
+        live = [state for state in (first, late) if not state.finished and (state is late or turn > 20)]
+        if not live and turn > 20:
+            break
+        for state, events in zip(live, tiny.step(live) if live else [], strict=True):
+            found[id(state)] += events
+    tiny.end(first)
+    tiny.end(late)
+    assert sampled(found[id(first)]) == sampled(found[id(late)]) == expected
+    assert empty(tiny)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3, 5, 7, 12, 30])
+def test_ending_in_the_middle_frees(tiny: Whisper, speech: Callable[[str], Audio], steps: int) -> None:
+    state = tiny.begin(Transcribe(audio=speech("jfk"), words=True))
+    for _ in range(steps):
+        tiny.step([state])
+    tiny.end(state)
+    assert empty(tiny)
+    assert not tiny._batch._seats._arrays()
+
+
+def test_engine_is_batched(tiny: Whisper) -> None:
+    assert isinstance(tiny, Batched)
+    assert tiny.nbytes == sum(array.nbytes for _, array in tree_flatten(tiny.network.parameters()))
+
+
+# --- bad requests ---
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"language": "xx"}, Unsupported, "it knows"),
+        ({"language": "fr"}, Unsupported, "it knows en"),
+        ({"task": "translate"}, Unsupported, "multilingual"),
+        ({"temperatures": ()}, BadRequest, "between 0 and 2"),
+        ({"temperatures": (3.0,)}, BadRequest, "between 0 and 2"),
+        ({"suppress_tokens": (-2,)}, BadRequest, "allowed"),
+        ({"clips": ((2.0, 1.0),)}, BadRequest, "start < end"),
+        ({"audio": Audio(np.zeros(10, np.float32), 8000)}, BadAudio, "16000"),
+        ({"audio": Audio(np.full(10, np.nan, np.float32), RATE)}, BadAudio, "finite"),
+    ],
+)
+def test_bad_requests_are_refused(tiny: Whisper, change: dict[str, Any], error: type[SpeechError], says: str) -> None:
+    good: dict[str, Any] = {"audio": Audio(np.zeros(RATE, np.float32), RATE)}
+    with pytest.raises(error, match=says):
+        tiny.begin(Transcribe(**good | change))
+
+
+def test_other_requests_are_refused(tiny: Whisper) -> None:
+    with pytest.raises(Unsupported, match="DetectTurn"):
+        tiny.begin(DetectTurn(audio=Audio(np.zeros(RATE, np.float32), RATE)))
