@@ -43,9 +43,9 @@ MaxSessions = Annotated[
 ]
 LlmUrl = Annotated[
     str | None,
-    typer.Option(help="OpenAI-compatible server whose language model answers /v1/realtime: http://127.0.0.1:1234/v1"),
+    typer.Option(help="OpenAI-compatible server whose language model answers /v1/realtime. [default: none]"),
 ]
-LlmUrlModel = Annotated[str | None, typer.Option(help="Name of the model at --llm-url.")]
+LlmUrlModel = Annotated[str | None, typer.Option(help="Name of the model at that server. [default: none]")]
 Asr = Annotated[str | None, typer.Option(help="Model for /transcribe. [default: the profile's]")]
 Tts = Annotated[str | None, typer.Option(help="Model for /speak. [default: the profile's]")]
 Llm = Annotated[str | None, typer.Option(help="Model that answers in /respond. [default: the profile's]")]

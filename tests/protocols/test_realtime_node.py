@@ -56,3 +56,9 @@ def test_beta_client(node: Path, conversing: Server) -> None:
     assert words(0.4) in facts["manual"]
     assert "rain in Paris" in facts["tool"]
     assert facts["statuses"] == ["cancelled", "completed"]
+
+
+def test_the_example_of_the_server_that_came_before(node: Path, conversing: Server) -> None:
+    facts = run(node, "seed.mjs", conversing)
+    assert facts["played"] > 24000
+    assert facts["errors"] == 0
