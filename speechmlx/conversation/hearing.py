@@ -80,6 +80,7 @@ class Hearing:
         if self._inbox is None and self._recogniser.live and self._recogniser.model.rate == RATE:
             self._inbox = asyncio.Queue()
             self._live = asyncio.create_task(self._listen(self._inbox))
+            self._live.add_done_callback(_seen)
         if self._inbox is not None:
             self._inbox.put_nowait(samples)
 
@@ -91,6 +92,7 @@ class Hearing:
             known.set_result((self._said + self._tail).strip())
             return known
         self._guess = asyncio.create_task(self._recogniser.whole(audio, lambda said: None))
+        self._guess.add_done_callback(_seen)
         return self._guess
 
     def resume(self) -> None:
@@ -148,3 +150,9 @@ class Hearing:
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)
         return self._said.strip()
+
+
+def _seen(task: asyncio.Task[str]) -> None:
+    """Its error is told by `finish`; a turn that was given up has nobody to tell."""
+    if not task.cancelled():
+        task.exception()
