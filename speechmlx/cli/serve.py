@@ -38,9 +38,7 @@ MemoryLimit = Annotated[
     str | None, typer.Option(help="Memory for model weights, like 8GB. [default: 70 % of the machine's]")
 ]
 MaxJobs = Annotated[int | None, typer.Option(help="Jobs running and waiting; one more is refused. [default: 64]")]
-MaxSessions = Annotated[
-    int | None, typer.Option(help="Live conversations at once; one more is refused. [default: 16]")
-]
+MaxSessions = Annotated[int | None, typer.Option(help="Live conversations at once; one more is refused. [default: 16]")]
 LlmUrl = Annotated[
     str | None,
     typer.Option(help="OpenAI-compatible server whose language model answers /v1/realtime. [default: none]"),
