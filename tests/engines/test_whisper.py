@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jiwer
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 import pytest
 import soundfile
@@ -19,7 +21,10 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from speechmlx.engines import Batched, LoadOptions, whisper
 from speechmlx.engines.whisper import mel
 from speechmlx.engines.whisper.engine import Whisper
+from speechmlx.engines.whisper.load import dims
+from speechmlx.engines.whisper.network import GPU, Network
 from speechmlx.engines.whisper.seats import Prompt, causal
+from speechmlx.engines.whisper.windows import Cut, Piece
 from speechmlx.errors import BadAudio, BadRequest, SpeechError, Unsupported
 from speechmlx.types import Audio, DetectTurn, Event, LanguageDetected, Request, Segment, Transcribe, Usage
 
@@ -50,6 +55,24 @@ def engine(load: Callable[[str], Whisper], model: str) -> Whisper:
 @pytest.fixture
 def tiny(load: Callable[[str], Whisper]) -> Whisper:
     return load("tiny.en")
+
+
+@pytest.fixture
+def engine_folder(model_folder: Callable[[str], Path], tmp_path: Path) -> Callable[[int], Path]:
+    """tiny.en quantized as mlx-whisper's converter does it."""
+
+    def quantized(bits: int) -> Path:
+        folder = model_folder("whisper-tiny.en")
+        config = json.loads((folder / "config.json").read_text())
+        network = Network(dims(config), GPU)
+        weights = mx.load(str(folder / "model.safetensors"))
+        network.load_weights(list(weights.items()))
+        nn.quantize(network, 64, bits)
+        mx.save_safetensors(str(tmp_path / "model.safetensors"), dict(tree_flatten(network.parameters())))
+        (tmp_path / "config.json").write_text(json.dumps(config | {"quantization": {"group_size": 64, "bits": bits}}))
+        return tmp_path
+
+    return quantized
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +142,11 @@ def test_spectrogram_encoder_and_logits_are_the_reference_s(
     np.testing.assert_allclose(np.array(encoded)[0, ::50, ::16], expected["encoded"], atol=1e-3)
     tokens = [*engine.vocabulary.start("en", "transcribe"), *expected["tokens"].tolist()]
     hidden, _ = engine.network.decoder(
-        mx.array([tokens]), mx.arange(len(tokens))[None], Prompt(), engine.network.cross(encoded), causal(len(tokens))
+        mx.array([tokens]),
+        mx.arange(len(tokens))[None],
+        Prompt(),
+        engine.network.cross(encoded),
+        causal(len(tokens), mx.float32),
     )
     logits = np.array(engine.network.decoder.logits(hidden))[0]
     np.testing.assert_allclose(logits[:, ::499], expected["logits"], atol=1e-3)
@@ -195,6 +222,25 @@ def test_without_vad_windows_follow_one_another(tiny: Whisper, speech: Callable[
     assert jiwer.wer(normal(words), normal(text(found))) <= 0.08
     times = [time for segment in segments(found) for time in (segment.start, segment.end)]
     assert times == sorted(times) and times[-1] <= len(samples) / RATE
+
+
+def test_speech_after_an_early_stop_is_heard(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
+    """The model says that nothing follows this sentence's end; the loudness says that something does."""
+    pause = np.zeros(RATE // 2, np.float32)
+    names = ("librispeech", "jfk")
+    samples = np.concatenate([speech("librispeech").samples, pause, speech("jfk").samples])
+    state = tiny.begin(Transcribe(audio=Audio(samples, RATE)))
+    while not state.prepared:
+        tiny.step([state])
+    assert len(state.lanes) == 1
+    window = Cut((Piece(0, 3, 0, 350),), 1500)
+    assert state._heard(window, 0, 1500) == 350
+    assert state._heard(Cut((Piece(0, 3, 0, 1440),), 1500), 0, 1500) == 1500
+    assert state._heard(Cut((Piece(0, 3, 0, 50),), 1500), 0, 1500) == 1500
+    tiny.end(state)
+    normal = EnglishTextNormalizer()
+    words = " ".join(CLIPS[name].words for name in names)
+    assert jiwer.wer(normal(words), normal(text(run(tiny, [Transcribe(audio=Audio(samples, RATE))])[0]))) <= 0.04
 
 
 def test_clips_prompt_prefix_and_suppression(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
@@ -314,6 +360,28 @@ def test_ending_in_the_middle_frees(tiny: Whisper, speech: Callable[[str], Audio
     tiny.end(state)
     assert empty(tiny)
     assert not tiny._batch._seats._arrays()
+
+
+def test_the_gpu_s_operations_and_half_precision_give_the_same_words(
+    model_folder: Callable[[str], Path], loaded: Callable[..., Any], speech: Callable[[str], Audio]
+) -> None:
+    """What runs on a GPU, run here: fused attention, float16, windows encoded together."""
+    options = LoadOptions(dtype="float16", device="gpu", warm_up=False)
+    engine = loaded(whisper.load(model_folder("whisper-tiny.en"), options))
+    assert engine.nbytes < 80_000_000
+    requests = [Transcribe(audio=speech("librispeech"), words=words, prompt="A story.") for words in (False, True)]
+    for found in run(engine, requests):
+        assert text(found) == CLIPS["librispeech"].words
+
+
+def test_quantized_weights(
+    engine_folder: Callable[[int], Path], loaded: Callable[..., Any], speech: Callable[[str], Audio]
+) -> None:
+    for device in ("cpu", "gpu"):
+        options = LoadOptions(dtype="float32", device=device, warm_up=False)  # type: ignore[arg-type]
+        engine = loaded(whisper.load(engine_folder(8), options))
+        assert text(run(engine, [Transcribe(audio=speech("librispeech"))])[0]) == CLIPS["librispeech"].words
+        assert (engine.nbytes < 60_000_000) is (device == "gpu")
 
 
 def test_engine_is_batched(tiny: Whisper) -> None:

@@ -75,7 +75,8 @@ def align(
         return []
     tokens = [*start, vocabulary.no_timestamps, *text, vocabulary.eot]
     positions = mx.arange(len(tokens))[None]
-    _, looked = decoder(mx.array([tokens]), positions, Prompt(), cross, causal(len(tokens)), look=heads)
+    mask = causal(len(tokens), cross[0][0].dtype)
+    _, looked = decoder(mx.array([tokens]), positions, Prompt(), cross, mask, look=heads)
     places = max(1, min(frames // 2, cross[0][0].shape[2]))
     scores = np.array(mx.concatenate(looked, axis=1)[0, :, :, :places])
     cost = -attention(scores)[len(start) : -1]

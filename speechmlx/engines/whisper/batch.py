@@ -70,10 +70,10 @@ class _Step:
 class Batch:
     """Rows in seats. Between two `step` calls rows may `join`, begin again (`again`) and `leave`."""
 
-    def __init__(self, network: Network, vocabulary: Vocabulary, most: int, dtype: mx.Dtype) -> None:
+    def __init__(self, network: Network, vocabulary: Vocabulary, most: int) -> None:
         self._network = network
         self._vocabulary = vocabulary
-        self._seats = Seats(network.dims, most, network.dims.n_audio_ctx, dtype)
+        self._seats = Seats(network.dims, most, network.dims.n_audio_ctx, network.dtype)
         self._most = most
         self._rows: list[Row] = []
         self._chooser: Chooser | None = None
@@ -155,7 +155,8 @@ class Batch:
         length = len(rows[0].prompt)
         tokens = mx.array(np.array([row.prompt for row in rows], np.int32))
         prompt = Prompt()
-        hidden, _ = decoder(tokens, mx.arange(length)[None], prompt, self._seats.cross(first, end), causal(length))
+        mask = causal(length, self._network.dtype)
+        hidden, _ = decoder(tokens, mx.arange(length)[None], prompt, self._seats.cross(first, end), mask)
         sot = rows[0].prompt.index(self._vocabulary.sot)
         logits = decoder.logits(mx.stack([hidden[:, sot], hidden[:, -1]]))
         silence = mx.exp(logits[0, :, self._vocabulary.no_speech] - mx.logsumexp(logits[0], axis=-1))

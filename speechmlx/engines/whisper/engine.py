@@ -46,11 +46,10 @@ class Whisper:
         self.network = network
         self.vocabulary = Vocabulary(network.dims.n_vocab)
         self.heads = heads
-        self.dtype = network.decoder.positional_embedding.dtype
         self._together = 1 if device == "cpu" else GPU_WINDOWS
         width = network.dims.n_audio_state
         self._blocks = 1 if device == "cpu" else max(1, int(3 * (1280 / width) ** 2))
-        self._batch = Batch(network, self.vocabulary, MAX_BATCH, self.dtype)
+        self._batch = Batch(network, self.vocabulary, MAX_BATCH)
         self._encoding: _Encoding | None = None
         self._encoded: list[tuple[Lane, list[Pair]]] = []
         self._seated: dict[Row, Lane] = {}
@@ -121,7 +120,7 @@ class Whisper:
         return [lane for _, lane in order[: min(free, self._together)]]
 
     def _encode(self, lanes: list[Lane]) -> None:
-        mel = mx.array(np.stack([lane.owner.mel_of(lane) for lane in lanes])).astype(self.dtype)
+        mel = mx.array(np.stack([lane.owner.mel_of(lane) for lane in lanes])).astype(self.network.dtype)
         self._encoding = _Encoding(lanes, self.network.encoder.start(mel))
         mx.eval(self._encoding.x)
 

@@ -91,7 +91,8 @@ def follow(
     decoder = network.decoder
     begun = Prompt()
     length = len(prompt)
-    hidden, looked = decoder(mx.array([prompt]), mx.arange(length)[None], begun, cross, causal(length), look=heads)
+    mask = causal(length, network.dtype)
+    hidden, looked = decoder(mx.array([prompt]), mx.arange(length)[None], begun, cross, mask, look=heads)
     sot = list(prompt).index(vocabulary.sot)
     logits = decoder.logits(mx.stack([hidden[0, sot], hidden[0, -1]]))
     silence = mx.exp(logits[0, vocabulary.no_speech] - mx.logsumexp(logits[0]))

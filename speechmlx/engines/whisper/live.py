@@ -209,7 +209,7 @@ class LiveStream:
         places = -(-(len(self._audio) + TAIL_ROOM) // (PLACE * PLACES_STEP)) * PLACES_STEP
         places = min(places, network.dims.n_audio_ctx)
         window = mel.window(features, 0, len(features))[: 2 * places]
-        x = network.encoder.start(mx.array(window)[None].astype(self._engine.dtype))
+        x = network.encoder.start(mx.array(window)[None].astype(network.dtype))
         mx.eval(x)
         for index in range(len(network.encoder.blocks)):
             x = network.encoder.block(index, x)

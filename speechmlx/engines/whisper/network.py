@@ -203,6 +203,10 @@ class Network(nn.Module):
         return self._dims
 
     @property
+    def dtype(self) -> mx.Dtype:
+        return self.decoder.positional_embedding.dtype
+
+    @property
     def kernels(self) -> Kernels:
         return self._kernels
 

@@ -139,8 +139,8 @@ class Seats:
         self._capacity += more
 
 
-def causal(length: int) -> mx.array | None:
+def causal(length: int, dtype: mx.Dtype) -> mx.array | None:
     """Additive mask [1, 1, length, length]: a token sees itself and those before."""
     if length == 1:
         return None
-    return mx.triu(mx.full((length, length), NEVER), k=1)[None, None]
+    return mx.triu(mx.full((length, length), NEVER), k=1)[None, None].astype(dtype)

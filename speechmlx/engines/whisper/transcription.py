@@ -14,6 +14,7 @@ from speechmlx.engines.whisper import mel, spans
 from speechmlx.engines.whisper.rules import Rules
 from speechmlx.engines.whisper.windows import (
     COMPRESSION_LIMIT,
+    Cut,
     Piece,
     compression_ratio,
     cut,
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 224
 """Tokens sampled per window, half of the decoder's context."""
+UNHEARD = 0.8
+"""Seconds of speech after a window's last time that are worth decoding again."""
+LEAST_ADVANCE = mel.FRAMES_PER_SECOND
+"""Frames a window must have given for its rest to be decoded again."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,8 @@ class Transcription:
         self._slices = mel.log_mel_slices(self._samples, n_mels) if len(self._samples) >= mel.FFT else iter(())
         self._log_mel: list[NDArray[np.float32]] = []
         self._mel: NDArray[np.float32] | None = None
+        self._loud = np.zeros(0, np.bool_)
+        """Frames that may be speech; empty when windows are not to depend on loudness."""
         self._front = 0
         self._tokens = 0
         if not vocabulary.multilingual:
@@ -126,9 +133,10 @@ class Transcription:
 
     def _clips(self, frames: int) -> list[tuple[int, int]]:
         found = list(self.request.clips)
-        if not found and self.request.vad:
+        if self.request.vad and len(self._samples):
             level = spans.levels(self._samples, mel.RATE)
-            found = spans.windows(spans.speech_spans(level), level, mel.WINDOW_SECONDS)
+            self._loud = spans.loud(level)
+            found = found or spans.windows(spans.speech_spans(level), level, mel.WINDOW_SECONDS)
         elif not found:
             found = [(0.0, frames / mel.FRAMES_PER_SECOND)]
         inside = [
@@ -195,6 +203,15 @@ class Transcription:
         calm = [attempt for attempt in lane.attempts if attempt.compression <= COMPRESSION_LIMIT]
         return max(calm or lane.attempts, key=lambda attempt: attempt.logprob)
 
+    def _heard(self, window: Cut, start: int, end: int) -> int:
+        """How far the window [start, end) was heard. A model that stops early though speech goes on is asked again."""
+        last = window.pieces[-1].end if window.pieces else 0
+        if window.advance < end - start or last < LEAST_ADVANCE:
+            return window.advance
+        first, after = (round(frame / mel.FRAMES_PER_SECOND / spans.FRAME) for frame in (start + last, end))
+        unheard = np.count_nonzero(self._loud[first:after]) * spans.FRAME
+        return last if unheard >= UNHEARD else window.advance
+
     def text_tokens(self, attempt: Attempt) -> list[int]:
         return [token for token in attempt.tokens if token < self._vocabulary.eot]
 
@@ -205,7 +222,7 @@ class Transcription:
         advance = end - start
         if not is_silent(attempt.no_speech, attempt.logprob):
             window = cut(attempt.tokens, self._vocabulary.timestamps, end - start)
-            advance = window.advance
+            advance = self._heard(window, start, end)
             waiting = deque(self._words(attempt, words, start))
             for piece in window.pieces:
                 self._say(lane, attempt, piece, waiting)
