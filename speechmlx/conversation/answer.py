@@ -17,16 +17,13 @@ from speechmlx.types import Chunk, Event, Generate, Message, Priority, Speak, Te
 
 MAX_TOKENS = 1024
 """Of an answer whose length nobody limited."""
-REPETITION_PENALTY = 1.15
-"""Small models otherwise say one sentence again and again."""
-INSTRUCTIONS = (
-    "You are a friendly voice assistant. Answer in one or two short sentences of plain spoken language, "
-    "without lists, symbols or markup."
-)
+REPETITION_PENALTY = 1.1
+"""Small models otherwise say one sentence again and again; more makes them avoid the right word."""
+INSTRUCTIONS = "You are a helpful voice assistant. Answer the question in one short sentence."
 FIRST_CLAUSE = 10
 """Characters of the first clause, at least: short, as the listener waits for it."""
-CLAUSE = 60
-"""Characters of the clauses after it, at least: longer ones sound better."""
+CLAUSE = 24
+"""Characters of the clauses after it, at least: what is worth speaking on its own."""
 AHEAD = 16
 """Pieces made and not yet taken."""
 
@@ -70,7 +67,8 @@ def request(answering: Answering, messages: tuple[Message, ...], model: str | No
 async def answer(runtime: Runtime, write: Writer, asked: Generate, answering: Answering) -> AsyncGenerator[Piece, None]:
     """TextDelta and Call as they are written and, when spoken, each clause with its audio; Usage of the model.
 
-    Close it (`contextlib.aclosing`) and every job under way is cancelled. Raises SpeechErrors.
+    The clauses joined are the text, but that a sentence which the limit of tokens cut off is left unsaid after others
+    that were whole. Close it (`contextlib.aclosing`) and every job under way is cancelled. Raises SpeechErrors.
     """
     pieces: asyncio.Queue[Piece] = asyncio.Queue(AHEAD)
     ended = asyncio.Event()
@@ -81,7 +79,7 @@ async def answer(runtime: Runtime, write: Writer, asked: Generate, answering: An
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_write(write, asked, pieces, clauses))
                 if answering.spoken:
-                    tasks.create_task(_speak(runtime, answering.voice, clauses, pieces))
+                    tasks.create_task(_speak(runtime, answering.voice, asked.priority, clauses, pieces))
         except* Exception as group:
             raise first(group) from None
 
@@ -125,7 +123,7 @@ async def _write(
     write: Writer, asked: Generate, pieces: asyncio.Queue[Piece], clauses: asyncio.Queue[str | None]
 ) -> None:
     """The model's text → pieces at once, and clauses as they are whole."""
-    calls, pending, least = Calls(), "", FIRST_CLAUSE
+    calls, pending, least, tokens = Calls(), "", FIRST_CLAUSE, 0
 
     async def out(found: list[str | Call]) -> None:
         nonlocal pending, least
@@ -144,19 +142,25 @@ async def _write(
             if isinstance(event, TextDelta):
                 await out(calls.push(event.text) if asked.tools else [event.text])
             elif isinstance(event, Usage):
+                tokens = event.tokens_out
                 await pieces.put(event)
     await out(calls.flush())
-    if pending.strip():
+    cut_off = tokens >= asked.max_tokens and least == CLAUSE
+    if pending.strip() and not cut_off:
         clauses.put_nowait(pending)
     clauses.put_nowait(None)
 
 
 async def _speak(
-    runtime: Runtime, voice: Voice, clauses: asyncio.Queue[str | None], pieces: asyncio.Queue[Piece]
+    runtime: Runtime,
+    voice: Voice,
+    priority: Priority,
+    clauses: asyncio.Queue[str | None],
+    pieces: asyncio.Queue[Piece],
 ) -> None:
     while (clause := await clauses.get()) is not None:
         await pieces.put(Clause(clause))
-        async with aclosing(spoken(runtime, clause.strip(), voice)) as chunks:
+        async with aclosing(spoken(runtime, clause.strip(), voice, priority)) as chunks:
             async for chunk in chunks:
                 await pieces.put(chunk)
         await pieces.put(Said())
@@ -192,11 +196,11 @@ class Draft:
                 await self._pieces.put(piece)
 
 
-async def spoken(runtime: Runtime, text: str, voice: Voice) -> AsyncGenerator[Chunk, None]:
-    """`text` in the voice, or in the synthesiser's own where it has none of that name."""
-    wanted = [*candidates(voice.name), None]
-    for place, name in enumerate(wanted):
-        speak = Speak(text=text, voice=name, speed=voice.speed, priority=Priority.REALTIME)
+async def spoken(runtime: Runtime, text: str, voice: Voice, priority: Priority) -> AsyncGenerator[Chunk, None]:
+    """`text` in the first of the wanted voices that the synthesiser has. Raises UnknownVoice where it has none."""
+    *others, last = candidates(voice.name) if voice.required else (*candidates(voice.name), None)
+    for name in (*others, last):
+        speak = Speak(text=text, voice=name, language=voice.language, speed=voice.speed, priority=priority)
         try:
             async with runtime.submit(speak) as job:
                 async for event in job:
@@ -204,5 +208,5 @@ async def spoken(runtime: Runtime, text: str, voice: Voice) -> AsyncGenerator[Ch
                         yield event
             return
         except UnknownVoice:
-            if place == len(wanted) - 1:
+            if name == last:
                 raise

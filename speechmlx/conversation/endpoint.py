@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpx
 
+from speechmlx.config import Config
+from speechmlx.conversation.answer import Writer
 from speechmlx.conversation.history import call_text
 from speechmlx.conversation.tools import OPEN, Call, Calls
 from speechmlx.errors import EngineFailed, ModelUnavailable
@@ -20,19 +22,19 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 120.0
 Json = dict[str, Any]
 
 
-def writer(
-    url: str, model: str | None, key: str | None
-) -> Callable[[Generate], AbstractAsyncContextManager[AsyncIterator[Event]]]:
-    """What writes answers at `url` ("http://127.0.0.1:1234/v1"): `TextDelta`* with calls written out, and `Usage`.
+def writer(config: Config) -> Writer | None:
+    """What writes answers at `llm_url`: `TextDelta`* with calls written out, and `Usage`. None: no address is set.
 
     Its iterator raises ModelUnavailable when nobody is there and EngineFailed when the answer is an error.
     """
-    address = url.rstrip("/") + "/chat/completions"
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    if not config.llm_url:
+        return None
+    address = config.llm_url.rstrip("/") + "/chat/completions"
+    headers = {"Authorization": f"Bearer {config.llm_url_key}"} if config.llm_url_key else {}
 
     @asynccontextmanager
     async def write(asked: Generate) -> AsyncGenerator[AsyncIterator[Event], None]:
-        async with aclosing(_events(address, headers, body(asked, model))) as events:
+        async with aclosing(_events(address, headers, body(asked, config.llm_url_model))) as events:
             yield events
 
     return write

@@ -5,27 +5,23 @@ It answers the same request with the same events as a speech-to-speech model wou
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from speechmlx.conversation.voices import candidates
-from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice
+from speechmlx.conversation import answer, endpoint
+from speechmlx.conversation.settings import Answering, Voice
+from speechmlx.errors import BadRequest, EngineFailed
 from speechmlx.runtime.front import Runtime
-from speechmlx.runtime.job import Job
-from speechmlx.text import finished
 from speechmlx.types import (
     Chunk,
     Event,
-    Generate,
     Kind,
     LanguageDetected,
     Message,
     Respond,
     Segment,
-    Speak,
     TextDelta,
     Transcribe,
     Usage,
@@ -36,16 +32,14 @@ STEP = 0.08
 TOKENS_PER_SECOND = 4.0
 """About what speech needs; more would be written and never said."""
 MIN_TOKENS = 16
-REPETITION_PENALTY = 1.1
-"""Small models otherwise say one sentence again and again; more makes them avoid the right word."""
-CLAUSE = 24
-"""Characters that are worth speaking on their own."""
-INSTRUCTIONS = "You are a helpful voice assistant. Answer the question in one short sentence."
 
 
 def model_names(runtime: Runtime) -> str:
     """The three models that answer."""
-    return "+".join(runtime.model(None, kind).name for kind in (Kind.ASR, Kind.LLM, Kind.TTS))
+    config = runtime.config
+    elsewhere = (config.llm_url_model or config.llm_url) if config.llm_url else None
+    writes = elsewhere or runtime.model(None, Kind.LLM).name
+    return "+".join((runtime.model(None, Kind.ASR).name, writes, runtime.model(None, Kind.TTS).name))
 
 
 async def respond(runtime: Runtime, request: Respond) -> AsyncGenerator[Event, None]:
@@ -65,83 +59,32 @@ async def respond(runtime: Runtime, request: Respond) -> AsyncGenerator[Event, N
     question = "".join(heard).strip()
     if not question:
         raise BadRequest("no speech was heard in the audio")
-    async with aclosing(_answer(runtime, request, question)) as answer:
-        async for event in answer:
+    async with aclosing(_answer(runtime, request, question)) as answered:
+        async for event in answered:
             yield event
 
 
 async def _answer(runtime: Runtime, request: Respond, question: str) -> AsyncGenerator[Event, None]:
     seconds = request.max_steps * STEP
-    generate = Generate(
-        messages=(Message("system", request.instructions or INSTRUCTIONS), Message("user", question)),
+    answering = Answering(
+        instructions=request.instructions or "",
+        voice=Voice(name=request.voice, required=True, language=request.language),
         max_tokens=max(MIN_TOKENS, math.ceil(seconds * TOKENS_PER_SECOND)),
-        repetition_penalty=REPETITION_PENALTY,
-        priority=request.priority,
     )
-    said, full = 0.0, False
-    async with runtime.submit(generate) as writing, aclosing(_clauses(writing, generate.max_tokens)) as written:
-        async for clause in written:
-            yield TextDelta(clause)
-            async with aclosing(_spoken(runtime, request, clause.strip())) as chunks:
-                async for chunk in chunks:
-                    left = round((seconds - said) * chunk.rate)
-                    if left <= 0:
-                        full = True
-                        break
-                    kept = replace(chunk, pcm16=chunk.pcm16[: 2 * left])
-                    said += kept.duration
-                    yield kept
-            if full:
-                break
+    asked = replace(answer.request(answering, (Message("user", question),), None), priority=request.priority)
+    write = endpoint.writer(runtime.config) or runtime.submit
+    said = 0.0
+    async with aclosing(answer.answer(runtime, write, asked, answering)) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, answer.Clause):
+                yield TextDelta(piece.text)
+            elif isinstance(piece, Chunk):
+                left = round((seconds - said) * piece.rate)
+                if left <= 0:
+                    break
+                kept = replace(piece, pcm16=piece.pcm16[: 2 * left])
+                said += kept.duration
+                yield kept
     if not said:
         raise EngineFailed("the language model gave no answer")
     yield Usage(audio_in=request.audio.duration, audio_out=said)
-
-
-async def _clauses(writing: Job, max_tokens: int) -> AsyncGenerator[str, None]:
-    """Clauses of a text while it is written: the writing goes on while one of them is being spoken.
-
-    Joined they are the text, but that a sentence the limit cut off is left out when others were whole.
-    """
-    written: asyncio.Queue[str | None] = asyncio.Queue()
-
-    async def write() -> None:
-        pending, tokens, complete = "", 0, False
-        try:
-            async for event in writing:
-                if isinstance(event, Usage):
-                    tokens = event.tokens_out
-                elif isinstance(event, TextDelta):
-                    done, pending = finished(pending + event.text, CLAUSE, by_clause=True)
-                    for clause in done:
-                        written.put_nowait(clause)
-                    complete = complete or bool(done)
-            if pending.strip() and not (complete and tokens >= max_tokens):
-                written.put_nowait(pending)
-        finally:
-            written.put_nowait(None)
-
-    task = asyncio.create_task(write())
-    try:
-        while (clause := await written.get()) is not None:
-            yield clause
-        await task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _spoken(runtime: Runtime, request: Respond, text: str) -> AsyncGenerator[Chunk, None]:
-    """`text` in the first of the wanted voices that the synthesiser has."""
-    *others, last = candidates(request.voice)
-    for voice in (*others, last):
-        speak = Speak(text=text, voice=voice, language=request.language, priority=request.priority)
-        try:
-            async with runtime.submit(speak) as job:
-                async for event in job:
-                    if isinstance(event, Chunk):
-                        yield event
-            return
-        except UnknownVoice:
-            if voice == last:
-                raise

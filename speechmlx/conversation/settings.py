@@ -58,6 +58,10 @@ class Voice:
     """How an answer sounds."""
 
     name: str | None = None
+    required: bool = False
+    """A name that the synthesiser does not know is an error; else it speaks in a voice of its own."""
+    language: str | None = None
+    """ISO 639-1 code; None: the voice's."""
     speed: float = 1.0
     format: Format = Format()
 

@@ -15,7 +15,6 @@ from starlette.routing import BaseRoute, Route
 
 from speechmlx import __version__
 from speechmlx.config import Config
-from speechmlx.conversation import pipeline
 from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.models.catalog import profile
 from speechmlx.protocols.http import options
@@ -119,6 +118,8 @@ async def speak(call: Call) -> Response:
 
 async def respond(call: Call) -> Response:
     """Speech-to-speech (audio body; voice, max_steps, language, format=wav or json, stream)"""
+    from speechmlx.conversation import pipeline  # here: the server starts without what a conversation needs
+
     given = call.body.options
     name = options.text(given, "model")
     voice, language = options.text(given, "voice"), options.language(given)

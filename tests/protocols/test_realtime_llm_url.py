@@ -9,8 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conversing import MODELS
+from conversing import MODELS, SPEECH_RATE, tone, words
 from realtime_client import talk
+
+from speechmlx.audio.encode import wav_header
 
 if TYPE_CHECKING:
     from conftest import Start
@@ -87,6 +89,19 @@ async def test_a_conversation(start_server: Start, elsewhere: ThreadingHTTPServe
     called, answered = asked[2]["messages"][-2:]
     assert called["tool_calls"][0]["id"] == answered["tool_call_id"]
     assert asked[0]["tools"][0] == {"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}}
+
+
+def test_a_spoken_question(start_server: Start, elsewhere: ThreadingHTTPServer) -> None:
+    url = f"http://127.0.0.1:{elsewhere.server_port}/v1"
+    settings = {"SPEECHMLX_LLM_URL": url, "SPEECHMLX_LLM_URL_MODEL": "theirs"}
+    pcm16 = tone(1.0)
+    recording = wav_header(SPEECH_RATE, len(pcm16) // 2) + pcm16
+    with start_server(SPEECHMLX_MODELS=MODELS, **settings) as server, server.client() as client:
+        found = client.post("/respond?format=json", content=recording).json()
+    assert found["text"].strip() == f"You said: {words(1.0)}. That is all."
+    assert found["model"] == "talking-asr+theirs+talking-tts"
+    (asked,) = elsewhere.asked  # type: ignore[attr-defined]
+    assert asked["messages"][-1] == {"role": "user", "content": words(1.0)}
 
 
 async def test_nobody_is_there(start_server: Start) -> None:

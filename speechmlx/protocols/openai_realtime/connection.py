@@ -42,9 +42,8 @@ async def refuse(socket: WebSocket, wire: Wire, limit: int) -> None:
 async def converse(socket: WebSocket, wire: Wire, config: Config) -> None:
     """Until the client leaves."""
     await ws.send(socket, wire.greeting())
-    write = writer(config.llm_url, config.llm_url_model, config.llm_url_key) if config.llm_url else None
     runtime = socket.app.state.runtime
-    await ws.pump(socket, wire, Session(runtime, wire.settings, write), runtime.drained)
+    await ws.pump(socket, wire, Session(runtime, wire.settings, writer(config)), runtime.drained)
 
 
 def wire(socket: WebSocket, offered: list[str]) -> Wire:
