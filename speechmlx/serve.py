@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import re
 import signal
@@ -36,6 +37,8 @@ def run(config: Config, catalog: Catalog, say: Callable[[str], None]) -> None:
     app.state.ports = {door.listener.getsockname()[1]: door.name for door in doors if door.name}
     for line in banner(doors, app):
         say(line)
+    gc.freeze()  # what is here now stays: no collection need look at it
+    gc.enable()
     asyncio.run(_serve(app, runtime, config, [door.listener for door in doors]))
 
 

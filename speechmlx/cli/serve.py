@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -112,6 +113,7 @@ def serve(
 
 def start(config: Config) -> None:
     """Serve until told to stop."""
+    gc.disable()  # imports make much and drop nothing; serve.run turns it on again
     from speechmlx.models import catalog
     from speechmlx.serve import run
 
