@@ -74,7 +74,7 @@ class Responding:
         self._encoder = Encoder(plan.answering.voice.format)
         self._usage = Usage()
         self._asked = time.monotonic()
-        self._stages = Stages()
+        self.stages = Stages()
         self._say(ResponseStarted(self._response("in_progress")))
         self._task = asyncio.create_task(self._run())
 
@@ -111,7 +111,7 @@ class Responding:
 
     def transcribed(self) -> None:
         """What the person said is known."""
-        self._stages = replace(self._stages, transcript=time.monotonic() - self._asked)
+        self.stages = replace(self.stages, transcript=time.monotonic() - self._asked)
 
     # --- the work ---
 
@@ -217,7 +217,7 @@ class Responding:
         self.ended = True
         if error is not None:
             log.warning("response %s failed: %s", self.id, error)
-        stages = self._stages
+        stages = self.stages
         log.info(
             "response %s %s: transcript %s, first token %s, first audio %s, total %.3f s",
             self.id, status, *(_seconds(at) for at in (stages.transcript, stages.first_token, stages.first_audio)),
@@ -243,12 +243,12 @@ class Responding:
             items=tuple(self._items),
             metadata=self.plan.metadata,
             cost=None if status == "in_progress" else cost,
-            stages=self._stages,
+            stages=self.stages,
         )
 
     def _stage(self, name: str) -> None:
-        if getattr(self._stages, name) is None:
-            self._stages = replace(self._stages, **{name: time.monotonic() - self._asked})
+        if getattr(self.stages, name) is None:
+            self.stages = replace(self.stages, **{name: time.monotonic() - self._asked})
 
     def _say(self, event: Event) -> None:
         if not self.ended:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -65,12 +65,14 @@ class Session:
 
     async def __aenter__(self) -> Self:
         self._working = asyncio.create_task(self._work())
+        self._runtime.measures.sessions += 1
         self._warm(Kind.VAD, Kind.ASR, *self._answering_kinds())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._runtime.measures.sessions -= 1
         self._outbox.close()
         self._working.cancel()
         await asyncio.gather(self._working, return_exceptions=True)
@@ -323,6 +325,7 @@ class Session:
             self._start(plan, self._unless_empty)
 
     def _over(self, response: Responding) -> None:
+        self._runtime.measures.response(asdict(response.stages))
         self._outside.discard(response)
         if self._active is response:
             self._active, self._last = None, response

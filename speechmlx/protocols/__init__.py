@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from starlette.routing import BaseRoute
 
 from speechmlx.config import Config
-from speechmlx.protocols import hybrid, openai_audio, openai_realtime, openapi, page, soniqo, xinference
+from speechmlx.protocols import hybrid, metrics, openai_audio, openai_realtime, openapi, page, soniqo, xinference
 
 Routes = Callable[[Config], Sequence[BaseRoute]]
 
@@ -17,6 +17,7 @@ PROTOCOLS: tuple[Routes, ...] = (
     xinference.routes,  # before /v1/models/{model}, whose names may hold slashes
     openai_audio.routes,
     openai_realtime.routes,
+    metrics.routes,
     page.routes,
     openapi.routes,
 )

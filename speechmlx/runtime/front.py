@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import logging
 import os
+import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from speechmlx.models import store
 from speechmlx.models.row import Catalog, Model
 from speechmlx.runtime.fetching import fetch
 from speechmlx.runtime.job import Job
+from speechmlx.runtime.measures import Measures
 from speechmlx.runtime.messages import Cancel, Ended, Memory, Said, Setup, Used
 from speechmlx.runtime.supervisor import State, Supervisor
 from speechmlx.types import Kind, Load, Priority, Progress, Request
@@ -57,6 +59,7 @@ class Runtime:
     def __init__(self, config: Config, catalog: Catalog) -> None:
         self.config = config
         self.catalog = catalog
+        self.measures = Measures()
         self._cache = store.cache_folder(config)
         self._ids = itertools.count(1)
         self._jobs: dict[int, Job] = {}
@@ -108,6 +111,7 @@ class Runtime:
             raise Draining("the server is shutting down", retry_after=5.0)
         model = self.model(request.model, request.kind)
         if len(self._jobs) >= self.config.max_jobs:
+            self.measures.jobs[model.name, Busy.code] += 1
             raise Busy(f"{len(self._jobs)} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)
         job = Job(next(self._ids), replace(request, model=model.name), model, self._engine.send, self._over)
         self._jobs[job.id] = job
@@ -237,6 +241,7 @@ class Runtime:
         self._up = asyncio.get_running_loop().create_future()
         self._memory = Memory(())
         self._loaded_any = False
+        self.measures.engine_restarts += 1
 
     def _pin(self, name: str) -> None:
         async def load() -> None:
@@ -251,6 +256,8 @@ class Runtime:
 
     def _over(self, job: Job) -> None:
         self._jobs.pop(job.id, None)
+        what = (job.model.kind.value, type(job.request).__name__)
+        self.measures.job(job.model.name, what, job.outcome, job.first_event, time.monotonic() - job.submitted)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
@@ -30,6 +31,9 @@ class Job:
         self.model = model
         self.started = False
         self.ended = False
+        self.submitted = time.monotonic()
+        self.first_event: float | None = None
+        """Seconds from then to the first event."""
         self._send = send
         self._over = over
         self._events: deque[Event] = deque()
@@ -110,9 +114,18 @@ class Job:
             self._send(Tell(self.id, command))
         self._commands.clear()
 
+    @property
+    def outcome(self) -> str:
+        """Of a job that ended: "ok", "cancelled" or the code of its error."""
+        if self._cancelled:
+            return "cancelled"
+        return "ok" if self._error is None else self._error.code
+
     def said(self, event: Event) -> None:
         if isinstance(event, Progress) and not isinstance(self.request, Load):
             return
+        if self.first_event is None:
+            self.first_event = time.monotonic() - self.submitted
         self._events.append(event)
         self._news.set()
 

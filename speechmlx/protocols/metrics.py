@@ -1,0 +1,93 @@
+"""GET /metrics: what the server has done and is doing, in the text that Prometheus reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from itertools import accumulate
+from typing import TYPE_CHECKING, get_args
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from speechmlx.config import Config
+from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.measures import BOUNDS, Histogram
+from speechmlx.runtime.supervisor import State
+
+if TYPE_CHECKING:
+    from prometheus_client.core import HistogramMetricFamily
+    from prometheus_client.metrics_core import Metric
+
+
+def routes(config: Config) -> list[BaseRoute]:
+    """The one page."""
+    return [Route("/metrics", metrics, methods=["GET"])]
+
+
+async def metrics(request: Request) -> Response:
+    """Counters, gauges and histograms for Prometheus"""
+    await asyncio.to_thread(import_module, "prometheus_client")
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.exposition import choose_encoder
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Measured(request.app.state.runtime))
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(registry), headers={"content-type": content_type})
+
+
+class Measured:
+    """A collector: the runtime's state and its measures, as they are when asked."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def collect(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        now, measures = self._runtime.status(), self._runtime.measures
+        jobs = CounterMetricFamily(
+            "speechmlx_jobs", "Jobs over: ok, cancelled or the code of the error", labels=("model", "outcome")
+        )
+        for labels, count in measures.jobs.items():
+            jobs.add_metric(labels, count)
+        yield jobs
+        yield GaugeMetricFamily("speechmlx_jobs_running", "Jobs that run or wait", now.jobs)
+        by_request = ("kind", "request")
+        yield _histograms(
+            "job_first_event", "From submit to a job's first event", by_request, measures.first_event.items()
+        )
+        yield _histograms("job", "From submit to the end of jobs that ended well", by_request, measures.total.items())
+        state = GaugeMetricFamily("speechmlx_engine_state", "1 for the engine process's state", labels=("state",))
+        for name in get_args(State):
+            state.add_metric((name,), name == now.engine)
+        yield state
+        yield CounterMetricFamily(
+            "speechmlx_engine_restarts",
+            "Times the engine process ended and was started again",
+            measures.engine_restarts,
+        )
+        held = GaugeMetricFamily("speechmlx_model_bytes", "Weights of each loaded model", labels=("model",))
+        for model in now.models:
+            if model.state == "loaded":
+                held.add_metric((model.name,), model.nbytes)
+        yield held
+        yield GaugeMetricFamily("speechmlx_sessions", "Live conversations", measures.sessions)
+        stages = (((stage,), histogram) for stage, histogram in measures.stages.items())
+        yield _histograms("response_stage", "From the end of speech to a response's stage", ("stage",), stages)
+
+
+def _histograms(
+    name: str, what: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], Histogram]]
+) -> HistogramMetricFamily:
+    """A family of histograms of seconds, its buckets cumulative."""
+    from prometheus_client.core import HistogramMetricFamily
+
+    family = HistogramMetricFamily(f"speechmlx_{name}_seconds", what, labels=labels)
+    bounds = (*map(str, BOUNDS), "+Inf")
+    for key, histogram in values:
+        family.add_metric(key, list(zip(bounds, accumulate(histogram.counts), strict=True)), histogram.sum)
+    return family
