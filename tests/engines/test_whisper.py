@@ -310,7 +310,7 @@ def test_very_short_and_empty_audio(tiny: Whisper) -> None:
 # --- batch ---
 
 
-def test_batched_equals_alone(engine: Whisper, speech: Callable[[str], Audio]) -> None:
+def test_batched_equals_alone(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
     mixed = np.concatenate([speech(name).samples for name in ("beckett", "librispeech", "jfk", "beckett")])
     requests = [
         Transcribe(audio=speech("jfk"), language="en"),
@@ -319,14 +319,14 @@ def test_batched_equals_alone(engine: Whisper, speech: Callable[[str], Audio]) -
         Transcribe(audio=Audio(speech("jfk").samples[: 5 * RATE], RATE), language="en"),
         Transcribe(audio=Audio(mixed, RATE), language="en", words=True, temperatures=(0.0,)),
     ]
-    alone = [run(engine, [request])[0] for request in requests]
-    together = run(engine, requests)
+    alone = [run(tiny, [request])[0] for request in requests]
+    together = run(tiny, requests)
     for one, other in zip(alone, together, strict=True):
         assert sampled(one) == sampled(other)
         assert timings(one) == timings(other)
         for mine, its in zip(segments(one), segments(other), strict=True):
             assert mine.confidence == pytest.approx(its.confidence, abs=1e-4)
-    assert empty(engine)
+    assert empty(tiny)
 
 
 def test_requests_may_come_pause_and_leave(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
@@ -369,7 +369,7 @@ def test_the_gpu_s_operations_and_half_precision_give_the_same_words(
     options = LoadOptions(dtype="float16", device="gpu", warm_up=False)
     engine = loaded(whisper.load(model_folder("whisper-tiny.en"), options))
     assert engine.nbytes < 80_000_000
-    requests = [Transcribe(audio=speech("librispeech"), words=words, prompt="A story.") for words in (False, True)]
+    requests = [Transcribe(audio=speech("librispeech"), words=True, prompt=prompt) for prompt in (None, "A story.")]
     for found in run(engine, requests):
         assert text(found) == CLIPS["librispeech"].words
 
