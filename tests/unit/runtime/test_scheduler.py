@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechmlx.runtime.scheduler import AGEING, Candidate, pick
@@ -38,6 +38,7 @@ def test_pick(why: str, candidates: list[Candidate], picked: list[int]) -> None:
     assert pick(candidates, NOW) == picked, why
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(list(Priority)), st.floats(0, 50)), min_size=1, max_size=8))
 def test_nobody_starves(tasks: list[tuple[Priority, float]]) -> None:
     """Whoever steps waits anew: within a bounded number of steps everybody had a turn."""
