@@ -28,13 +28,17 @@ log = logging.getLogger(__name__)
 
 OPENBLAS = "libopenblas.so.0"
 GFORTRAN = "libgfortran.so.5"
+SHORTEST_SPIN = 4
+"""Idle BLAS threads spin for 2 to the power of this many cycles before they sleep; by default 26, which takes a core
+from the front and from other programs for tens of milliseconds after every product."""
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
     """The environment to spawn the engine process with: `base`, a library path for `preload`, and a private TMPDIR.
 
     `mx.compile` keeps the code it builds under the temporary folder, at a path anybody could have written to before;
-    the private one goes when this process ends. OPENBLAS_NUM_THREADS, where not set, is the number of usable CPUs.
+    the private one goes when this process ends. OPENBLAS_NUM_THREADS, where not set, is the number of usable CPUs;
+    OPENBLAS_THREAD_TIMEOUT makes its idle threads sleep at once.
     """
     result = dict(base)
     if _openblas() is None:
@@ -52,6 +56,7 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
     result["LD_LIBRARY_PATH"] = os.pathsep.join(paths)
     result["TMPDIR"] = str(folder / "tmp")
     result.setdefault("OPENBLAS_NUM_THREADS", str(len(os.sched_getaffinity(0))))
+    result.setdefault("OPENBLAS_THREAD_TIMEOUT", str(SHORTEST_SPIN))
     return result
 
 
