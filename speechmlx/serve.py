@@ -31,6 +31,7 @@ def run(config: Config, catalog: Catalog, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; `say` prints the banner. Raises BadRequest when the address cannot be bound."""
     logging.basicConfig(level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every broken form; the client is told
+    catalog.check(config)
     runtime = Runtime(config, catalog)
     app = create_app(config, runtime)
     doors = [Door(_listen(host, port), name) for name, host, port in addresses(config)]
@@ -118,7 +119,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
-        raise BadRequest(f"cannot listen on {host}:{port}: {error.strerror}; try --port 0") from error
+        raise BadRequest(f"cannot listen on {host}:{port}: {error}; try --port 0") from error
     return listener

@@ -131,8 +131,13 @@ def _read_av(file: BinaryIO, found: Format) -> Pieces:
                 continue
             channels = result.layout.nb_channels
             _check(found, result.sample_rate, channels)
+            try:
+                samples = _mono(result, channels)
+            except ValueError as error:
+                problem = error
+                continue
             decoded = True
-            yield _mono(result, channels), result.sample_rate
+            yield samples, result.sample_rate
         if not decoded:
             why = _reason(problem) if problem else "it ends before its first sample"
             raise BadAudio(f"the audio looks like {found.name} but cannot be decoded: {why}")

@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
 from speechmlx.config import Config
@@ -81,6 +82,11 @@ class Model:
     extras: tuple[PackageFile, ...] = ()
     """Package-index files added to the folder as they are, whatever source the weights came from."""
 
+    @property
+    def runnable(self) -> bool:
+        """Whether this version has the engine that the row names."""
+        return find_spec(self.engine.partition(":")[0]) is not None
+
 
 @dataclass(frozen=True)
 class Catalog:
@@ -112,6 +118,18 @@ class Catalog:
             known = ", ".join(self.names(kind)) or "none"
             raise UnknownModel(f"profile {profile(config)!r} has no {kind} model; {kind} models: {known}")
         return self.resolve(chosen, kind)
+
+    def kinds(self, config: Config) -> tuple[Kind, ...]:
+        """The kinds that have a default."""
+        return tuple(kind for kind in Kind if kind in config.models or kind in self.of_profile(profile(config)))
+
+    def check(self, config: Config) -> None:
+        """Raises UnknownModel when the config names a profile, a kind or a model that is not here."""
+        self.of_profile(profile(config))
+        for kind, name in config.models.items():
+            if kind not in set(Kind):
+                raise UnknownModel(f"there is no kind {kind!r} of model; the kinds are {', '.join(Kind)}")
+            self.resolve(name, Kind(kind))
 
     def of_profile(self, name: str) -> Mapping[Kind, str]:
         """Model name per kind of the profile called `name`."""

@@ -62,6 +62,8 @@ def fetch(row: Model, cache: Path, tell: Tell = lambda progress: None) -> Path:
 
     Raises ModelUnavailable with the reason each source gave and the way out, or with what is wrong with the disk.
     """
+    if not row.runnable:
+        raise ModelUnavailable(f"{row.name} cannot run: this version has no engine for it. Way out: another model")
     if (ready := folder(row, cache)) is not None:
         return ready
     try:
@@ -208,7 +210,9 @@ def _convert(source: Source, files: Path, made: Path) -> None:
     module, _, function = (source.convert or "speechmlx.models.convert.hub:as_it_is").partition(":")
     try:
         getattr(import_module(module), function)(files, made)
-    except (KeyError, IndexError, ValueError) as error:
+    except OSError:
+        raise
+    except Exception as error:
         raise SourceFailed(
             f"its files are not what the conversion expects ({type(error).__name__}: {error})"
         ) from error

@@ -6,7 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -16,7 +16,6 @@ from starlette.routing import BaseRoute, Route
 from speechmlx import __version__
 from speechmlx.config import Config
 from speechmlx.errors import BadRequest, SpeechError
-from speechmlx.models.catalog import profile
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.endpoint import Call, Endpoint
 from speechmlx.protocols.http.recording import confidence
@@ -56,7 +55,7 @@ def routes(config: Config) -> list[BaseRoute]:
         ("/enhance", enhance, config.max_audio_bytes),
     )
     return [
-        *(Route(path, Endpoint(handler, problem, limit), methods=["POST"]) for path, handler, limit in posts),
+        *(Route(path, Endpoint(answer, problem, limit), methods=["POST"]) for path, answer, limit in posts),
         Route("/health", health),
     ]
 
@@ -246,7 +245,7 @@ async def _fed(job: Job, first: Samples | None, rest: Iterator[Samples]) -> Asyn
                 await job.send(Feed(block))
                 block = await asyncio.to_thread(next, rest, None)
             await job.end()
-        except SpeechError:
+        except BaseException:  # whatever it is, nobody feeds the job any more
             job.cancel()
             raise
 
@@ -295,5 +294,4 @@ def header_text(text: str) -> str:
 
 
 def _has_s2s(runtime: Runtime) -> bool:
-    chosen: Any = runtime.catalog.of_profile(profile(runtime.config))
-    return Kind.S2S in runtime.config.models or Kind.S2S in chosen
+    return Kind.S2S in runtime.catalog.kinds(runtime.config)

@@ -10,12 +10,10 @@ library path leads there, and calls `preload` first. Everywhere but on Linux wit
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import ctypes
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -33,18 +31,16 @@ SHORTEST_SPIN = 4
 from the front and from other programs for tens of milliseconds after every product."""
 
 
-def environment(base: Mapping[str, str]) -> dict[str, str]:
+def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
     """The environment to spawn the engine process with: `base`, a library path for `preload`, and a private TMPDIR.
 
-    `mx.compile` keeps the code it builds under the temporary folder, at a path anybody could have written to before;
-    the private one goes when this process ends. OPENBLAS_NUM_THREADS, where not set, is the number of usable CPUs;
-    OPENBLAS_THREAD_TIMEOUT makes its idle threads sleep at once.
+    Both lie in `folder`, which is empty and the caller's to delete: `mx.compile` keeps the code it builds under the
+    temporary folder, at a path anybody could have written to before. OPENBLAS_NUM_THREADS, where not set, is the number
+    of usable CPUs; OPENBLAS_THREAD_TIMEOUT makes its idle threads sleep at once.
     """
     result = dict(base)
     if _openblas() is None:
         return result
-    folder = Path(tempfile.mkdtemp(prefix="speechmlx-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "lib").mkdir()
     (folder / "tmp").mkdir()
     paths = [str(folder / "lib")]
@@ -120,15 +116,16 @@ def main(command: list[str]) -> int:
     if not command:
         sys.stderr.write("usage: python -m speechmlx.runtime.blas COMMAND [ARGUMENT...]\n")
         return 2
-    env = environment(os.environ)
-    if library := _openblas():
-        env["LD_PRELOAD"] = str(library)
-    child = subprocess.Popen(command, env=env)
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    while True:
-        with contextlib.suppress(KeyboardInterrupt):  # the terminal sends it to the child too
-            status = child.wait()
-            return status if status >= 0 else 128 - status
+    with tempfile.TemporaryDirectory(prefix="speechmlx-", ignore_cleanup_errors=True) as folder:
+        env = environment(os.environ, Path(folder))
+        if library := _openblas():
+            env["LD_PRELOAD"] = str(library)
+        child = subprocess.Popen(command, env=env)
+        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):  # the terminal sends it to the child too
+                status = child.wait()
+                return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import os
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from speechmlx.config import Config
-from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechError, UnknownModel, from_code
+from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechError, from_code
 from speechmlx.models import store
 from speechmlx.models.row import Catalog, Model
 from speechmlx.runtime.fetching import fetch
@@ -22,7 +21,7 @@ from speechmlx.runtime.job import Job
 from speechmlx.runtime.measures import Measures
 from speechmlx.runtime.messages import Cancel, Ended, Memory, Said, Setup, Used
 from speechmlx.runtime.supervisor import State, Supervisor
-from speechmlx.types import Kind, Load, Priority, Progress, Request
+from speechmlx.types import Kind, Load, Priority, Progress, Request, Unload
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +80,8 @@ class Runtime:
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._engine.start()
         if self.config.preload:
-            for kind in Kind:
-                with contextlib.suppress(UnknownModel):  # a profile need not have every kind
-                    self._pin(self.catalog.default(kind, self.config).name)
+            for kind in self.catalog.kinds(self.config):
+                self._pin(self.catalog.default(kind, self.config).name)
 
     async def drain(self, timeout: float) -> None:
         """Refuse new jobs, give running ones `timeout` seconds, then end them with `Draining`."""
@@ -110,9 +108,9 @@ class Runtime:
         if self._draining:
             raise Draining("the server is shutting down", retry_after=5.0)
         model = self.model(request.model, request.kind)
-        if len(self._jobs) >= self.config.max_jobs:
+        if request.priority != Priority.REALTIME and self._crowded:
             self.measures.jobs[model.name, Busy.code] += 1
-            raise Busy(f"{len(self._jobs)} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)
+            raise Busy(f"{self.config.max_jobs} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)
         job = Job(next(self._ids), replace(request, model=model.name), model, self._engine.send, self._over)
         self._jobs[job.id] = job
         folder = self._folder(model)
@@ -121,6 +119,11 @@ class Runtime:
         else:
             self._spawn(self._prepare(job))
         return job
+
+    @property
+    def _crowded(self) -> bool:
+        """Whether `max_jobs` are here. Those of live conversations do not count: `max_sessions` bounds them."""
+        return sum(job.request.priority != Priority.REALTIME for job in self._jobs.values()) >= self.config.max_jobs
 
     def model(self, name: str | None, kind: Kind | None) -> Model:
         """The row for a name or alias, or the default of the kind. Raises UnknownModel."""
@@ -210,7 +213,6 @@ class Runtime:
                 self._jobs[job].finish(error)
             case Memory(models):
                 self._memory = message
-                self._pinned = {held.name for held in models if held.pinned}
                 self._loaded_any |= bool(models)
         self._recycle_if_idle()
 
@@ -244,18 +246,31 @@ class Runtime:
         self.measures.engine_restarts += 1
 
     def _pin(self, name: str) -> None:
+        """Load a model and keep it; while there is no room, again and again. A new engine process pins it too."""
+        self._pinned.add(name)
+
         async def load() -> None:
-            try:
-                async with self.submit(Load(model=name, pin=True, priority=Priority.BULK)) as job:
-                    async for _ in job:
-                        pass
-            except SpeechError as error:
-                log.error("preloading %s failed: %s", name, error)
+            while True:
+                try:
+                    async with self.submit(Load(model=name, pin=True, priority=Priority.BULK)) as job:
+                        async for _ in job:
+                            pass
+                    return
+                except Busy as error:
+                    log.warning("preloading %s waits: %s", name, error)
+                    await asyncio.sleep(error.retry_after or 1.0)
+                except SpeechError as error:
+                    log.error("preloading %s failed: %s", name, error)
+                    return
 
         self._spawn(load())
 
     def _over(self, job: Job) -> None:
         self._jobs.pop(job.id, None)
+        if isinstance(job.request, Load) and job.request.pin and job.outcome == "ok":
+            self._pinned.add(job.model.name)
+        elif isinstance(job.request, Unload) and job.outcome == "ok":
+            self._pinned.discard(job.model.name)
         what = (job.model.kind.value, type(job.request).__name__)
         self.measures.job(job.model.name, what, job.outcome, job.first_event, time.monotonic() - job.submitted)
 

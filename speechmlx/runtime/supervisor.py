@@ -9,9 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from speechmlx.runtime import blas
@@ -57,7 +59,7 @@ class Supervisor:
         self._failures = 0
         self._began = 0.0
         self._restart: asyncio.TimerHandle | None = None
-        self._reaping: set[asyncio.Future[int]] = set()
+        self._reaping: set[asyncio.Future[None]] = set()
 
     @property
     def up(self) -> bool:
@@ -71,12 +73,14 @@ class Supervisor:
         ours.setblocking(False)
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        # Its library links and compiled kernels: gone with it.
+        self._folder = tempfile.TemporaryDirectory(prefix="speechmlx-", ignore_cleanup_errors=True)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "speechmlx.runtime.worker", str(theirs.fileno()), self._log_level],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env=blas.environment(os.environ),
+                env=blas.environment(os.environ, Path(self._folder.name)),
             )
         self.pid = self._process.pid
         self._pipe = ours
@@ -98,7 +102,7 @@ class Supervisor:
         """Replace an idle process by a fresh one: the only unload that surely gives memory back."""
         self._leave()
         self.state = "starting"
-        self.start()
+        self._start_again()
 
     async def stop(self) -> None:
         """End the process: its pipe closes, then SIGTERM, then SIGKILL."""
@@ -173,15 +177,26 @@ class Supervisor:
             reason = _reason(self._process.wait(timeout=0.05))
         except subprocess.TimeoutExpired:
             reason = "closed its pipe"
-            self._reap(self._process)
+        self._reap(self._process)
         self._process = None
         self.state = "degraded"
         steady = was_up and time.monotonic() - self._began > STEADY
         self._failures = 0 if steady else self._failures + 1
         delay = 0.0 if self._failures <= 1 else min(2.0 ** (self._failures - 2), MAX_BACKOFF)
         log.error("the engine process %s; starting it again in %.0f s", reason, delay)
-        self._restart = self._loop.call_later(delay, self.start)
+        self._restart = self._loop.call_later(delay, self._start_again)
         self._on_lost(reason)
+
+    def _start_again(self) -> None:
+        """Start, and where the system refuses (no memory, no file left), later again: never without a next try."""
+        try:
+            self.start()
+        except OSError as error:
+            self._close_pipe()
+            self.state = "degraded"
+            log.error("the engine process does not start: %s; trying again in %.0f s", error, MAX_BACKOFF)
+            self._restart = self._loop.call_later(MAX_BACKOFF, self._start_again)
+            self._on_lost(f"does not start ({error})")
 
     def _leave(self) -> None:
         process, self._process = self._process, None
@@ -190,18 +205,21 @@ class Supervisor:
             self._reap(process)
 
     def _reap(self, process: subprocess.Popen[bytes]) -> None:
-        reaping = self._loop.run_in_executor(None, _end, process)
+        reaping = self._loop.run_in_executor(None, _end, process, self._folder)
         self._reaping.add(reaping)
         reaping.add_done_callback(self._reaping.discard)
 
 
-def _end(process: subprocess.Popen[bytes]) -> int:
-    for patience, escalate in ((3.0, process.terminate), (1.0, process.kill)):
-        try:
-            return process.wait(timeout=patience)
-        except subprocess.TimeoutExpired:
-            escalate()
-    return process.wait()
+def _end(process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
+    """Wait for the process, ever less patiently, and delete its folder."""
+    with folder:
+        for patience, escalate in ((3.0, process.terminate), (1.0, process.kill)):
+            try:
+                process.wait(timeout=patience)
+                return
+            except subprocess.TimeoutExpired:
+                escalate()
+        process.wait()
 
 
 def _reason(status: int) -> str:

@@ -285,10 +285,12 @@ def run(pipe: socket.socket) -> None:
     options, name = device()
     worker = Worker(post, options)
     post(Ready(name))
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
     unpacker = Unpacker()
     busy = False
     while True:
-        if select.select([pipe], [], [], 0.0 if busy else worker.patience())[0]:
+        if waiting.poll(0 if busy else 1000 * worker.patience()):
             data = pipe.recv(1 << 20)
             if not data:
                 return

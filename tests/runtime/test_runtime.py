@@ -21,7 +21,7 @@ from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnav
 from speechmlx.models.catalog import CATALOG
 from speechmlx.runtime.front import Runtime
 from speechmlx.runtime.job import Job
-from speechmlx.types import Chunk, Enhance, Event, Feed, Load, Progress, Speak, Unload
+from speechmlx.types import Chunk, Enhance, Event, Feed, Load, Priority, Progress, Speak, Unload
 
 Start = Callable[..., Runtime]
 
@@ -115,14 +115,26 @@ async def test_an_engine_that_kills_itself_again_and_again(runtime: Runtime) -> 
     assert len(await events(runtime.submit(speak("steps=1")))) == 2
 
 
-async def test_pinned_models_come_back_after_a_crash(runtime: Runtime) -> None:
-    await events(runtime.submit(Load(model="scripted", pin=True)))
-    os.kill(runtime.status().pid, signal.SIGKILL)
+async def test_pinned_models_come_back_however_often_it_crashes(runtime: Runtime) -> None:
+    await events(runtime.submit(Load(model="scripted-slow", pin=True)))
+    for loading in (True, False):  # killed when loaded, and killed again while it loads once more
+        os.kill(runtime.status().pid, signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while runtime.status().engine == "ok":
+                await asyncio.sleep(0.005)
+            while not any(model.state == "loading" or not loading for model in runtime.status().models):
+                await asyncio.sleep(0.01)
     async with asyncio.timeout(10):
-        while runtime.status().engine == "ok":
-            await asyncio.sleep(0.005)
         while not any(model.pinned and model.state == "loaded" for model in runtime.status().models):
             await asyncio.sleep(0.01)
+
+
+async def test_live_sessions_are_served_when_jobs_are_many(runtime: Runtime) -> None:
+    jobs = [runtime.submit(speak("steps=100 work=0.001")) for _ in range(64)]
+    live = Speak(text="steps=1", model="scripted", priority=Priority.REALTIME)
+    async with asyncio.timeout(10):
+        assert len(await events(runtime.submit(live))) == 2
+    assert not all(job.ended for job in jobs)
 
 
 async def test_leaving_closes_the_generator_within_a_step(runtime: Runtime, tmp_path: Path) -> None:

@@ -8,14 +8,12 @@ import inspect
 import pkgutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from speechmlx import engines, protocols
 from speechmlx.models.catalog import CATALOG
-from speechmlx.models.row import Model
 
 ROOT = Path(__file__).parents[2]
 SHARED = {"cpu", "weights"}
@@ -42,16 +40,20 @@ def test_every_profile_names_rows_of_the_right_kind() -> None:
             assert CATALOG.resolve(model, kind).kind == kind
 
 
-def _present(row: Model) -> bool:
-    return find_spec(row.engine.partition(":")[0]) is not None
+UNWRITTEN = {"speechmlx.engines.qwen3_tts:load", "speechmlx.engines.cosyvoice:load"}
+"""Engines that rows name ahead of time; asking for their models is an error before anything is fetched."""
+
+
+def test_the_engines_that_rows_name_are_here() -> None:
+    assert {row.engine for row in CATALOG.rows if not row.runnable} == UNWRITTEN
 
 
 @pytest.mark.parametrize("kind", CATALOG.of_profile("starter"))
 def test_the_starter_profile_has_its_engines(kind: str) -> None:
-    assert _present(CATALOG.resolve(CATALOG.of_profile("starter")[kind]))
+    assert CATALOG.resolve(CATALOG.of_profile("starter")[kind]).runnable
 
 
-@pytest.mark.parametrize("engine", sorted({row.engine for row in CATALOG.rows if _present(row)}))
+@pytest.mark.parametrize("engine", sorted({row.engine for row in CATALOG.rows if row.runnable}))
 def test_engine_of_a_row_can_load(engine: str) -> None:
     module, _, function = engine.partition(":")
     assert inspect.isgeneratorfunction(getattr(importlib.import_module(module), function))

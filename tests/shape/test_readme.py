@@ -104,14 +104,19 @@ async def test_protocol_example_is_a_protocol(tmp_path: Path, model_folder: Fold
     assert (refused.status_code, refused.headers["content-type"]) == (415, "text/plain; charset=utf-8")
 
 
-def test_curl_lines_run(tmp_path: Path, model_folder: Folder) -> None:
+@pytest.mark.timeout(400)  # every starter model, loaded and used, on whatever machine this is
+def test_what_use_shows_runs(tmp_path: Path, model_folder: Folder) -> None:
     for name in CATALOG.profiles["starter"].values():
         model_folder(name)
-    (lines,) = blocks("Use", "sh")
+    (lines,), (conversation,) = blocks("Use", "sh"), blocks("Use", "python")
     checked = "set -e\ncurl() { command curl --fail-with-body --silent --show-error --noproxy '*' \"$@\"; echo; }\n"
     with serve(tmp_path / "server", scripted=False) as server:
         script = checked + lines.replace("http://127.0.0.1:8080", server.url)
         run = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+        code = conversation.replace("http://127.0.0.1:8080", server.url)
+        talk = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert talk.returncode == 0, talk.stderr
+    assert len(talk.stdout.split()) > 1
     assert run.returncode == 0, run.stdout + run.stderr
     assert "capital of France" in run.stdout
     assert '"status":"ok"' in run.stdout

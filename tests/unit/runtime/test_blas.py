@@ -23,8 +23,8 @@ def bare() -> dict[str, str]:
 
 
 @needs_packages
-def test_environment_leads_to_the_fortran_runtime_first_and_keeps_what_was_set():
-    env = blas.environment({"LD_LIBRARY_PATH": "/given", "OPENBLAS_NUM_THREADS": "3", "OTHER": "x"})
+def test_environment_leads_to_the_fortran_runtime_first_and_keeps_what_was_set(tmp_path: Path):
+    env = blas.environment({"LD_LIBRARY_PATH": "/given", "OPENBLAS_NUM_THREADS": "3", "OTHER": "x"}, tmp_path)
     first, *_, last = env["LD_LIBRARY_PATH"].split(os.pathsep)
     assert (Path(first) / blas.GFORTRAN).resolve(strict=True).name.startswith("libgfortran-")
     assert last == "/given"
@@ -32,32 +32,31 @@ def test_environment_leads_to_the_fortran_runtime_first_and_keeps_what_was_set()
 
 
 @needs_packages
-def test_each_environment_has_its_own_private_temporary_folder():
-    one, two = (Path(blas.environment({})["TMPDIR"]) for _ in range(2))
-    assert one != two and one.is_dir()
-    assert one.parent.stat().st_mode & 0o077 == 0
+def test_the_temporary_folder_is_inside_the_one_given(tmp_path: Path):
+    found = Path(blas.environment({}, tmp_path)["TMPDIR"])
+    assert found.is_dir() and found.parent == tmp_path
 
 
 @needs_packages
-def test_the_number_of_threads_defaults_to_the_usable_cpus():
-    assert blas.environment({})["OPENBLAS_NUM_THREADS"] == str(len(os.sched_getaffinity(0)))
+def test_the_number_of_threads_defaults_to_the_usable_cpus(tmp_path: Path):
+    assert blas.environment({}, tmp_path)["OPENBLAS_NUM_THREADS"] == str(len(os.sched_getaffinity(0)))
 
 
 @needs_packages
-def test_preload_loads_the_library():
+def test_preload_loads_the_library(tmp_path: Path):
     code = "from speechmlx.runtime import blas; print(blas.is_loaded(), blas.preload(), blas.is_loaded())"
-    assert python(code, blas.environment(bare())).stdout.split() == ["False", "True", "True"]
+    assert python(code, blas.environment(bare(), tmp_path)).stdout.split() == ["False", "True", "True"]
 
 
 @needs_packages
-def test_preload_after_mlx_is_refused():
+def test_preload_after_mlx_is_refused(tmp_path: Path):
     code = "import mlx.core; from speechmlx.runtime import blas; blas.preload()"
-    done = python(code, blas.environment(bare()))
+    done = python(code, blas.environment(bare(), tmp_path))
     assert done.returncode != 0 and "must come before" in done.stderr
 
 
 @needs_packages
-def test_products_in_mlx_run_in_the_library():
+def test_products_in_mlx_run_in_the_library(tmp_path: Path):
     code = """
 from speechmlx.runtime import blas
 blas.preload()
@@ -68,7 +67,7 @@ before = time.process_time()
 mx.eval(a @ b)
 print(2 * 1024 * 1024 * 512 / (time.process_time() - before) / 1e9)
 """
-    done = python(code, blas.environment(bare() | {"OPENBLAS_NUM_THREADS": "1"}))
+    done = python(code, blas.environment(bare() | {"OPENBLAS_NUM_THREADS": "1"}, tmp_path))
     assert float(done.stdout) > 20, (
         f"{done.stdout} GFLOP/s per CPU second: the reference BLAS makes about 9 {done.stderr}"
     )
@@ -88,7 +87,7 @@ def test_a_command_is_needed():
     assert blas.main([]) == 2
 
 
-def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch):
+def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert blas.environment({"A": "b"}) == {"A": "b"}
+    assert blas.environment({"A": "b"}, tmp_path) == {"A": "b"}
     assert not blas.is_available() and not blas.preload() and not blas.is_loaded()

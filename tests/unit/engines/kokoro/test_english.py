@@ -93,7 +93,7 @@ def test_heteronyms(american: English, text: str, sound: str) -> None:
 @settings(deadline=None)  # the first call reads the dictionaries
 @given(st.from_regex(r"[a-z]{1,20}", fullmatch=True))
 def test_every_word_is_said(word: str) -> None:
-    assert VOWEL.search(reader("en-us")(word)), word
+    assert reader("en-us")(word).strip("ˈˌ "), word  # some, like "mm", have no vowel
 
 
 def test_unknown_words_are_spelled_as_they_look(model: spelling.Spelling) -> None:

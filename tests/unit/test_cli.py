@@ -1,0 +1,45 @@
+"""The command refuses what cannot be, with a sentence and status 2, before it serves anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(sys.executable).with_name("audio-server")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([COMMAND, *arguments], capture_output=True, text=True, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--profile", "gold"], "known profiles: starter, standard"),
+        (["--asr", "ears"], "there is no model 'ears'"),
+        (["--asr", "kokoro-82m"], "is a tts model, not asr"),
+        (["--port", "99999"], "cannot listen on 127.0.0.1:99999"),
+        (["--memory-limit", "much"], "write it like 8GB"),
+        (["--config", "nowhere.toml"], "cannot be read"),
+    ],
+)
+def test_wrong_settings_are_refused(arguments: list[str], words: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_names_every_flag_and_the_other_verbs() -> None:
+    told = run("--help").stdout
+    assert "HTTP API server" in told
+    for word in ("--host", "--port", "--preload", "--profile", "--config", "--idle-unload", "--memory-limit", "pull"):
+        assert word in told
+    assert "127.0.0.1" in told and "8080" in told
+
+
+def test_version() -> None:
+    assert run("--version").stdout.strip().count(".") == 2
