@@ -13,7 +13,7 @@ from typing import Protocol
 import mlx.core as mx
 import mlx.nn as nn
 
-from speechmlx.engines.whisper import cpu
+from speechmlx.engines import cpu
 
 
 @dataclass(frozen=True)

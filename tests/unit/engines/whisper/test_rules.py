@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechmlx.engines.whisper import cpu
+from speechmlx.engines import cpu
 from speechmlx.engines.whisper.rules import LAST_INITIAL, Chooser, Rules, trace
 from speechmlx.engines.whisper.tokens import Vocabulary
 

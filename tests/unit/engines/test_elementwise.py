@@ -7,7 +7,7 @@ import mlx.nn as nn
 import numpy as np
 import pytest
 
-from speechmlx.engines.whisper import cpu
+from speechmlx.engines import cpu
 
 SHAPES = [(3, 5), (40, 1024), (1100, 1000)]
 """The last is large: it goes through numpy."""
