@@ -25,7 +25,10 @@ LOOK_BACK = 8.0
 
 
 class Ear:
-    """Listens from `now` on; `decide` is told every decision, `fail` what went wrong (the next audio tries again)."""
+    """Listens from `now` on; `decide` is told every decision, `fail` what went wrong (the next audio tries again).
+
+    While it hears nothing at all, `fail` is told once.
+    """
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Ear:
         self._tape = tape
         self._decide = decide
         self._fail = fail
+        self._deaf = False
         self._began = tape.end
         self._turn_began = 0.0
         self._inbox: asyncio.Queue[Samples] = asyncio.Queue()
@@ -51,7 +55,11 @@ class Ear:
         if self._listening is None or self._listening.done():
             self._began = self._tape.end - len(samples) / RATE
             self._inbox = asyncio.Queue()
-            job = self._runtime.submit(DetectSpeech())
+            try:
+                job = self._runtime.submit(DetectSpeech())
+            except SpeechError as error:
+                self._lost(error)
+                return
             self._listening = asyncio.create_task(self._listen(job, self._inbox))
         self._inbox.put_nowait(samples)
 
@@ -68,14 +76,20 @@ class Ear:
                 async for event in job:
                     if isinstance(event, Probability):
                         self._tell(self.turns.hear(event.value, self._began + event.start, self._began + event.end))
+                        self._deaf = False
         except SpeechError as error:
-            self._fail(error)
+            self._lost(error)
         except Exception:
             log.exception("finding turns failed")
-            self._fail(EngineFailed("finding turns failed; the server's log has more"))
+            self._lost(EngineFailed("finding turns failed; the server's log has more"))
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
+
+    def _lost(self, error: SpeechError) -> None:
+        if not self._deaf:
+            self._deaf = True
+            self._fail(error)
 
     def _tell(self, decisions: list[Decision]) -> None:
         for decision in decisions:

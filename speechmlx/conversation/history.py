@@ -65,6 +65,11 @@ class Item:
         """Its words, as far as they are known."""
         return " ".join(part.text for part in self.parts if part.text)
 
+    @property
+    def silent(self) -> bool:
+        """Whether it is known to have no words."""
+        return all(part.text == "" for part in self.parts)
+
 
 class History:
     """Items by id, in the order of the conversation."""

@@ -79,7 +79,7 @@ class Listening:
         self.recogniser = Recogniser(runtime)
         self._runtime = runtime
         self._listener = listener
-        self._microphone = Microphone(runtime, settings.input, settings.clean, self._hear)
+        self._microphone = Microphone(runtime, settings.input, settings.clean, self._hear, listener.failed)
         self._mark = 0.0
         self._ear: Ear | None = None
         self._turn: Turn | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from speechmlx.audio.pcm import from_pcm16
 from speechmlx.audio.resample import Resampler
 from speechmlx.conversation.settings import Format
 from speechmlx.conversation.tape import RATE
+from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.runtime.front import Runtime
 from speechmlx.runtime.job import Job
 from speechmlx.types import Chunk, Enhance, Feed, Kind, Priority
@@ -22,19 +24,28 @@ if TYPE_CHECKING:
 
     Heard = Callable[[Samples], Awaitable[None]]
 
+log = logging.getLogger(__name__)
+
 INLINE = 48000
 """Bytes that are decoded on the event loop; more goes to a thread."""
 
 
 class Microphone:
-    """One client's audio in. `heard` is given the samples, in order; `seconds` counts what was sent."""
+    """One client's audio in. `heard` is given the samples, in order; `seconds` counts what was sent.
 
-    def __init__(self, runtime: Runtime, format: Format, clean: bool, heard: Heard) -> None:
+    `fail` is told, once until it works again, why the noise reduction does not: the next audio tries again.
+    """
+
+    def __init__(
+        self, runtime: Runtime, format: Format, clean: bool, heard: Heard, fail: Callable[[SpeechError], None]
+    ) -> None:
         self.format = format
         self.clean = clean
         self.seconds = 0.0
         self._runtime = runtime
         self._heard = heard
+        self._fail = fail
+        self._failing = False
         self._odd = b""
         self._resampler: Resampler | None = None
         self._cleaner: Cleaner | None = None
@@ -56,8 +67,11 @@ class Microphone:
             tail, self._resampler = self._resampler.flush(), None
             await self._pass(tail)
         if self._cleaner is not None:
-            cleaner, self._cleaner = self._cleaner, None
-            await cleaner.finish()
+            try:
+                await self._cleaner.finish()
+            except Exception as error:
+                await self._lost(error)
+            self._cleaner = None
 
     async def switch(self, format: Format, clean: bool) -> None:
         """Other settings from here on."""
@@ -83,9 +97,26 @@ class Microphone:
         if not self.clean:
             await self._heard(samples)
             return
-        if self._cleaner is None:
-            self._cleaner = Cleaner(self._runtime, self._heard)
-        await self._cleaner.feed(samples)
+        try:
+            if self._cleaner is None:
+                self._cleaner = Cleaner(self._runtime, self._cleaned)
+            await self._cleaner.feed(samples)
+        except Exception as error:
+            await self._lost(error)
+
+    async def _cleaned(self, samples: Samples) -> None:
+        await self._heard(samples)
+        self._failing = False
+
+    async def _lost(self, error: Exception) -> None:
+        await self.close()
+        self._cleaner = None
+        if not isinstance(error, SpeechError):
+            log.exception("noise reduction failed")
+            error = EngineFailed("noise reduction failed; the server's log has more")
+        if not self._failing:
+            self._failing = True
+            self._fail(error)
 
 
 class Cleaner:

@@ -240,8 +240,13 @@ class Session:
 
     def _listen_to(self, item: Item, hearing: Hearing, audio: Audio) -> None:
         task = asyncio.create_task(self._recognise(item, hearing, audio))
-        task.add_done_callback(lambda task: task.cancelled() or task.exception())  # told where it happened
         self._words[item.id] = task
+        task.add_done_callback(partial(self._recognised, item.id))
+
+    def _recognised(self, item: str, task: asyncio.Task[str]) -> None:
+        """What failed was told, and by the answers that waited: for later ones the turn is inaudible."""
+        if task.cancelled() or task.exception() is not None:
+            self._words.pop(item, None)
 
     async def _recognise(self, item: Item, hearing: Hearing, audio: Audio) -> str:
         """The words of a turn, into the history and to the client. Raises SpeechErrors, told already."""
@@ -344,7 +349,7 @@ class Session:
         response.audio_in = sum(part.seconds for item in items if item.role == "user" for part in item.parts)
         if waiting:
             response.transcribed()
-        if unless_empty is not None and any(item.id == unless_empty and not item.text for item in items):
+        if unless_empty is not None and any(item.id == unless_empty and item.silent for item in items):
             self._drop_draft()
             return None
         asked = self._request(plan.answering, items)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 import websockets
-from conversing import MODELS, tone
+from conversing import MODELS, tone, words
 from realtime_client import Talk, talk
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ async def speak(ws: Talk, seconds: float, silence: float) -> None:
     for piece in [tone(0.1)] * round(seconds * 10) + [tone(0.1, 0)] * round(silence * 10):
         await ws.play(piece)
         await asyncio.sleep(0.1)
+
+
+def kill_engine(server: Server) -> None:
+    children = psutil.Process(server.process.pid).children()
+    (engine,) = [child for child in children if "speechmlx.runtime.worker" in child.cmdline()]
+    engine.kill()
 
 
 async def test_the_answer_is_ready_when_the_turn_is_over(conversing: Server) -> None:
@@ -96,14 +102,59 @@ async def test_a_killed_engine_fails_the_response_and_not_the_session(start_serv
             await ws.say("hello")
             await ws.send("response.create", response={"instructions": "work=0.05"})
             await ws.until("response.output_audio_transcript.delta")
-            children = psutil.Process(server.process.pid).children()
-            (engine,) = [child for child in children if "speechmlx.runtime.worker" in child.cmdline()]
-            engine.kill()
+            kill_engine(server)
             done = await ws.until("response.done")
             assert done["response"]["status"] == "failed"
             assert done["response"]["status_details"]["error"]["code"] == "engine_lost"
             await ws.play(tone(0.5) + tone(0.8, 0))
             assert (await ws.until("response.done"))["response"]["status"] == "completed"
+
+
+async def test_an_engine_killed_while_it_listens_leaves_the_turn_inaudible(start_server: Start) -> None:
+    with start_server(SPEECHMLX_MODELS=MODELS) as server:
+        heard = {"turn_detection": None, "transcription": {"prompt": "work=3"}}
+        async with talk(server.url, audio={"input": heard}) as ws:
+            await ws.say("load the models")
+            await ws.send("response.create")
+            await ws.until("response.done")
+            await ws.play(tone(0.3))
+            await ws.send("input_audio_buffer.commit")
+            await ws.send("response.create")
+            await ws.until("response.created")
+            await asyncio.sleep(1.0)
+            kill_engine(server)
+            assert (await ws.until("response.done"))["response"]["status"] == "failed"
+            assert len(ws.of("conversation.item.input_audio_transcription.failed")) == 1
+            await ws.send("response.create")
+            done = await ws.until("response.done")
+            assert done["response"]["status"] == "completed"
+            assert "(inaudible)" in done["response"]["output"][0]["content"][0]["transcript"]
+
+
+async def test_noise_reduction_survives_its_engine(start_server: Start) -> None:
+    with start_server(SPEECHMLX_MODELS=MODELS) as server:
+        heard = {"noise_reduction": {"type": "near_field"}, "transcription": {}}
+        async with talk(server.url, audio={"input": heard}) as ws:
+            await ws.play(tone(0.5, 0) + tone(0.3) + tone(0.8, 0))
+            await ws.until("response.done")
+            kill_engine(server)
+            await ws.quiet(0.5)
+            for _ in range(10):
+                await ws.play(tone(0.1, 0))
+            await ws.play(tone(0.6) + tone(0.8, 0))
+            completed = await ws.until("conversation.item.input_audio_transcription.completed")
+            assert completed["transcript"] == words(0.6)
+            errors = [event["error"]["code"] for event in ws.of("error")]
+            assert errors == ["engine_lost"] * 2  # the noise reduction's and the speech detector's
+
+
+async def test_deafness_is_told_once(start_server: Start) -> None:
+    with start_server(SPEECHMLX_MODELS=MODELS.replace("talking-vad", "talking-nowhere")) as server:
+        async with talk(server.url) as ws:
+            for _ in range(10):
+                await ws.play(tone(0.1))
+                await ws.quiet(0.1)
+            assert [event["error"]["code"] for event in ws.of("error")] == ["model_load_error"]
 
 
 async def test_a_stopping_server_says_so(start_server: Start) -> None:
