@@ -179,14 +179,14 @@ async def test_one_response_at_a_time(conversing: Server) -> None:
 async def test_a_failing_model_fails_the_response_and_nothing_else(conversing: Server, where: str) -> None:
     heard: dict[str, Any] = {"turn_detection": None, "transcription": {}}
     if where == "prompt":
-        heard["transcription"] = {"prompt": "fail=0"}
+        heard["transcription"] = {"prompt": "work=0.3 fail=0"}
     async with talk(conversing.url, audio={"input": heard}) as ws:
         if where == "prompt":
             await ws.play(tone(0.3))
             await ws.send("input_audio_buffer.commit")
-            failed = await ws.until("conversation.item.input_audio_transcription.failed")
-            assert "scripted to fail" in failed["error"]["message"]
             response = await answer(ws)
+            (failed,) = ws.of("conversation.item.input_audio_transcription.failed")
+            assert "scripted to fail" in failed["error"]["message"]
         else:
             await ws.say("hello")
             given = (
@@ -200,6 +200,7 @@ async def test_a_failing_model_fails_the_response_and_nothing_else(conversing: S
         item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "again"}]}
         response = await answer(ws, input=[item], audio={"output": {"voice": "alloy"}})
         assert response["status"] == "completed"
+        assert (await answer(ws))["status"] == "completed"  # of the whole conversation, what failed in it too
 
 
 # --- audio -------------------------------------------------------------------------------------------------------
@@ -345,3 +346,20 @@ def test_sessions_over_http(conversing: Server, path: str, body: dict[str, Any],
             ClientSecretCreateResponse.model_validate_json(json.dumps(made), strict=True)
         refused = client.post(f"/v1/realtime/{path}", content=b"{")
         assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_json")
+        large = client.post(f"/v1/realtime/{path}", json={**body, "instructions": "word " * 300_000})
+        assert (large.status_code, large.json()["error"]["code"]) == (413, "too_large")
+
+
+def test_a_session_without_turns_over_http(conversing: Server) -> None:
+    with conversing.client() as client:
+        made = client.post("/v1/realtime/sessions", json={"turn_detection": None}).json()
+        assert made["turn_detection"] is None
+
+
+async def test_a_message_of_any_size_is_an_error_and_no_end(conversing: Server) -> None:
+    async with talk(conversing.url, **MANUAL) as ws:
+        for size, says in ((16, "15 MiB"), (25, "24 MiB")):
+            await ws.send("input_audio_buffer.append", audio="A" * (size * 1024 * 1024))
+            assert says in (await failure(ws))["message"]
+        await ws.say("hello")
+        assert "hello" in text(await answer(ws))

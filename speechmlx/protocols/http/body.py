@@ -51,11 +51,12 @@ class Body:
     """Files of a multipart form by field name."""
 
 
-async def read_body(request: Request, limit: int, stack: AsyncExitStack) -> Body:
+async def read_body(request: Request, limit: int, stack: AsyncExitStack, raw: bool = False) -> Body:
     """The whole body; its files are closed by `stack`.
 
-    What it is goes by its type, and by its first byte where clients are known to leave curl's default type. Raises
-    TooLarge as soon as `limit` bytes are passed, BadRequest, and ClientDisconnect.
+    What it is goes by its type, and by its first byte where clients are known to leave curl's default type; with
+    `raw` it is the upload, whatever it is. Raises TooLarge as soon as `limit` bytes are passed, BadRequest, and
+    ClientDisconnect.
     """
     kind = request.headers.get("content-type", "").lower()
     query = dict(request.query_params)
@@ -63,7 +64,7 @@ async def read_body(request: Request, limit: int, stack: AsyncExitStack) -> Body
     if announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
     chunks = _limited(request, limit)
-    if kind.startswith("multipart/"):
+    if kind.startswith("multipart/") and not raw:
         return await _multipart(request, chunks, query, stack)
     file = spool(stack)
     size = 0
@@ -71,7 +72,7 @@ async def read_body(request: Request, limit: int, stack: AsyncExitStack) -> Body
         size += len(chunk)
         await write(file, chunk, size)
     file.seek(0)
-    parse = _parser(kind, file)
+    parse = None if raw else _parser(kind, file)
     if parse is None:
         return Body(query, file if size else None)
     options, upload = parse(file, stack) if size <= IN_PLACE else await asyncio.to_thread(parse, file, stack)

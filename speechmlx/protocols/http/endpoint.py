@@ -1,4 +1,4 @@
-"""Endpoint: the ASGI app around a handler. It ends the work when the client leaves and answers what went wrong."""
+"""Endpoint: the ASGI app around one answer. It ends the work when the client leaves and tells what went wrong."""
 
 from __future__ import annotations
 
@@ -33,40 +33,42 @@ class Call:
     stack: AsyncExitStack
 
 
-Handler = Callable[[Call], Awaitable[Response]]
+Answer = Callable[[Call], Awaitable[Response]]
 Problem = Callable[[SpeechError], Response]
 
 
 class Endpoint:
-    """`handler` gives the response, `problem` the one for an error, `limit` the bytes a body may have.
+    """`answer` gives the response, `problem` the one for an error, `limit` the bytes a body may have.
 
-    The body is read before the handler runs. From then on a client that leaves cancels everything.
+    The body is read before `answer` runs (`raw`: as it is, for `answer` to parse). From then on a client that leaves
+    cancels everything.
     """
 
-    def __init__(self, handler: Handler, problem: Problem, limit: int) -> None:
-        self.__name__ = getattr(handler, "__name__", type(handler).__name__)
-        self.__doc__ = handler.__doc__
-        self.handler = handler
+    def __init__(self, answer: Answer, problem: Problem, limit: int, raw: bool = False) -> None:
+        self.__name__ = getattr(answer, "__name__", type(answer).__name__)
+        self.__doc__ = answer.__doc__
+        self.answer = answer
         self.problem = problem
         self.limit = limit
+        self.raw = raw
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         inbox = Inbox(receive)
         request = Request(scope, inbox, send)
         async with AsyncExitStack() as stack:
             try:
-                body = await read_body(request, self.limit, stack)
+                body = await read_body(request, self.limit, stack, self.raw)
             except ClientDisconnect:
                 return
             except SpeechError as error:
                 await _refuse(self.problem(error), scope, inbox, send)
                 return
             call = Call(request, scope["app"].state.runtime, body, stack)
-            await _unless_gone(self._answer(call, send), inbox)
+            await _unless_gone(self._respond(call, send), inbox)
 
-    async def _answer(self, call: Call, send: Send) -> None:
+    async def _respond(self, call: Call, send: Send) -> None:
         try:
-            response = await self.handler(call)
+            response = await self.answer(call)
         except SpeechError as error:
             response = self.problem(error)
         except Exception:

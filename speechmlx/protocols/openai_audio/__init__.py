@@ -19,8 +19,8 @@ def routes(config: Config) -> list[BaseRoute]:
     reading = (("/v1/audio/voices", voices), ("/v1/models", models), ("/v1/models/{model:path}", model))
     audio, text = config.max_audio_bytes, config.max_text_bytes
     return [
-        *(Route(path, Endpoint(handler, problem, audio), methods=["POST"]) for path, handler in hearing),
+        *(Route(path, Endpoint(answer, problem, audio), methods=["POST"]) for path, answer in hearing),
         When("/v1/audio/speech", Endpoint(speech, problem, audio), ["POST"], is_form, "multipart form"),
         Route("/v1/audio/speech", Endpoint(speech, problem, text), methods=["POST"]),
-        *(Route(path, Endpoint(handler, problem, text), methods=["GET"]) for path, handler in reading),
+        *(Route(path, Endpoint(answer, problem, text), methods=["GET"]) for path, answer in reading),
     ]

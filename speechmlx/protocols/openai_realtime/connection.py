@@ -7,7 +7,6 @@ import secrets
 import time
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
@@ -18,6 +17,7 @@ from speechmlx.conversation.history import fresh
 from speechmlx.conversation.session import Session
 from speechmlx.errors import Busy
 from speechmlx.protocols import ws
+from speechmlx.protocols.http.body import Body
 from speechmlx.protocols.openai_realtime import shapes
 from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, fields, merged, number, of, one_of
 from speechmlx.protocols.openai_realtime.wire import Wire
@@ -58,25 +58,25 @@ def wire(socket: WebSocket, offered: list[str]) -> Wire:
 # --- HTTP --------------------------------------------------------------------------------------------------------
 
 
-async def client_secret(request: Request) -> Response:
+async def client_secret(body: Body) -> Response:
     """GA's: {value, expires_at, session}."""
     try:
-        body = await _body(request)
-        given = of(dict)(body.get("session") or {}, "session")
+        asked = _object(body)
+        given = of(dict)(asked.get("session") or {}, "session")
         kind = one_of("realtime", "transcription")(given.get("type") or "realtime", "session.type")
         session = _session(given, kind == "transcription")
         seconds = number(*SECRET_SECONDS, whole=True)
-        after = fields({"seconds": seconds})(body.get("expires_after") or {}, "expires_after")
+        after = fields({"seconds": seconds})(asked.get("expires_after") or {}, "expires_after")
     except Refused as error:
         return _problem(error)
     secret = _secret(after.get("seconds", SECRET_LIFETIME))
     return JSONResponse({**secret, "session": session})
 
 
-async def beta_session(request: Request, transcribes: bool) -> Response:
+async def beta_session(body: Body, transcribes: bool) -> Response:
     """A session with its client_secret inside."""
     try:
-        session = _session(shapes.from_flat(await _body(request)), transcribes)
+        session = _session(shapes.from_flat(_object(body)), transcribes)
     except Refused as error:
         return _problem(error)
     return JSONResponse({**shapes.to_flat(session), "client_secret": _secret(SECRET_LIFETIME)})
@@ -89,13 +89,13 @@ def _session(given: Json, transcribes: bool) -> Json:
     return merged(session, given)
 
 
-async def _body(request: Request) -> Json:
-    raw = await request.body()
+def _object(body: Body) -> Json:
+    """JSON whatever its type says; nothing at all is an empty object."""
     try:
-        body: Any = json.loads(raw or b"{}")
+        given: Any = json.loads(body.upload.read()) if body.upload is not None else {}
     except (ValueError, RecursionError) as error:
         raise Refused(f"The body is not JSON: {error}.", "invalid_json") from None
-    found: Json = of(dict)(body, "body")
+    found: Json = of(dict)(given, "body")
     return found
 
 
@@ -106,4 +106,4 @@ def _secret(seconds: int) -> Json:
 
 def _problem(error: Refused) -> Response:
     body = {"message": str(error), "type": "invalid_request_error", "param": error.param, "code": error.code}
-    return JSONResponse({"error": body}, 400)
+    return JSONResponse({"error": body, "detail": str(error)}, 400)

@@ -5,23 +5,28 @@ What they need is imported with the first of them: a server that is up answers b
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from speechmlx.config import Config
+from speechmlx.protocols.http.endpoint import Call, Endpoint
+from speechmlx.protocols.http.envelope import problem
 
 SUBPROTOCOL = "realtime"
 
 
 def routes(config: Config) -> list[BaseRoute]:
     """The socket, its sessions counted, and the endpoints beside it."""
+    limit = config.max_text_bytes
+    posts = (
+        ("/v1/realtime/client_secrets", client_secrets),
+        ("/v1/realtime/sessions", sessions),
+        ("/v1/realtime/transcription_sessions", transcription_sessions),
+    )
     return [
         WebSocketRoute("/v1/realtime", Sessions(config).answer),
-        Route("/v1/realtime/client_secrets", client_secrets, methods=["POST"]),
-        Route("/v1/realtime/sessions", sessions, methods=["POST"]),
-        Route("/v1/realtime/transcription_sessions", transcription_sessions, methods=["POST"]),
+        *(Route(path, Endpoint(answer, problem, limit, raw=True), methods=["POST"]) for path, answer in posts),
     ]
 
 
@@ -49,22 +54,22 @@ class Sessions:
             self._count -= 1
 
 
-async def client_secrets(request: Request) -> Response:
+async def client_secrets(call: Call) -> Response:
     """Client secret for a realtime session (JSON: session, expires_after)"""
     from speechmlx.protocols.openai_realtime import connection
 
-    return await connection.client_secret(request)
+    return await connection.client_secret(call.body)
 
 
-async def sessions(request: Request) -> Response:
+async def sessions(call: Call) -> Response:
     """Realtime session with a client secret, beta (JSON: a session)"""
     from speechmlx.protocols.openai_realtime import connection
 
-    return await connection.beta_session(request, transcribes=False)
+    return await connection.beta_session(call.body, transcribes=False)
 
 
-async def transcription_sessions(request: Request) -> Response:
+async def transcription_sessions(call: Call) -> Response:
     """Transcription session with a client secret, beta (JSON: a session)"""
     from speechmlx.protocols.openai_realtime import connection
 
-    return await connection.beta_session(request, transcribes=True)
+    return await connection.beta_session(call.body, transcribes=True)

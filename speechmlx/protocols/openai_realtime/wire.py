@@ -21,6 +21,8 @@ from speechmlx.protocols.openai_realtime.items import decoded, read
 
 MAX_AUDIO = 15 * 1024 * 1024
 """Characters of base64 in one append."""
+MAX_MESSAGE = 24 * 1024 * 1024
+"""Characters of any message: more is not even parsed."""
 FLAT_ONLY = frozenset(shapes.FLAT) - {"tools"} | {"temperature"}
 METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
 
@@ -182,9 +184,11 @@ class Wire:
 def _object(message: str | bytes) -> Json:
     if isinstance(message, bytes):
         raise Refused("Binary messages mean nothing here: send JSON as text, audio in base64.", "invalid_json")
+    if len(message) > MAX_MESSAGE:
+        raise Refused(f"The message is longer than {MAX_MESSAGE // 1024 // 1024} MiB; send it in pieces.")
     try:
         given = json.loads(message)
-        if "\\ud" in message.lower():
+        if "\\ud" in message or "\\uD" in message:
             json.dumps(given, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise Refused(f"The message is not JSON: {error}.", "invalid_json") from None

@@ -48,6 +48,7 @@ def update(**session: Any) -> Json:
         (b"\x00", "invalid_json", None),
         ("[]", "invalid_json", None),
         ('{"type": "\\ud800"}', "invalid_json", None),
+        ('{"type": "\\uD800"}', "invalid_json", None),
         ({}, "missing_required_parameter", "type"),
         ({"type": 3}, "invalid_value", "type"),
         ({"type": "dance"}, "unknown_event", "type"),
