@@ -54,7 +54,7 @@ def routes(config: Config) -> list[BaseRoute]:
         ("DELETE", "/v1/model_registrations/{type}/{name:path}", unregister),
         ("GET", "/v1/cache/models", cached),
     )
-    return [Route(path, Endpoint(handler, problem, limit), methods=[method]) for method, path, handler in table]
+    return [Route(path, Endpoint(answer, problem, limit), methods=[method]) for method, path, answer in table]
 
 
 # --- The cluster -------------------------------------------------------------------------------------------------
@@ -87,12 +87,16 @@ async def launch(call: Call) -> Response:
     _check_uid(names, uid, row)
     known = names.launched.get(uid)
     if known is None:
+        names.failed.pop(uid, None)
         known = Launch(uid, row.name, _language(given), asyncio.create_task(_load(call.runtime, row)))
         names.launched[uid] = known
         assert known.loading is not None
         known.loading.add_done_callback(lambda task: _launched(names, uid, task))
     if wait and known.loading is not None:
-        await asyncio.shield(known.loading)
+        await asyncio.wait({known.loading})
+        if known.loading.cancelled():
+            raise BadRequest("the launch was given up")
+        known.loading.result()
     return JSONResponse({"model_uid": uid})
 
 

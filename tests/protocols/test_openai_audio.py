@@ -222,6 +222,8 @@ def test_translations_are_in_english(scripted: openai.OpenAI) -> None:
         ({"include": ["wishes"]}, "must be among logprobs"),
         ({"temperature": 3}, "'temperature' must be a number from 0 to 1"),
         ({"chunking_strategy": "now"}, "chunking_strategy"),
+        ({"chunking_strategy": '{"type": "server_vad"'}, "'chunking_strategy' must be \"auto\" or an object"),
+        ({"chunking_strategy": {"type": "client_vad"}}, "'type' must be one of server_vad, auto"),
         ({"chunking_strategy": {"type": "server_vad", "threshold": 7}}, "'threshold' must be a number from 0 to 1"),
         ({"stream": True, "response_format": "srt"}, "stream=true goes with"),
     ],

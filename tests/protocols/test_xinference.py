@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,28 @@ def test_a_launch_in_the_background_has_progress_and_can_be_given_up(client: RES
     assert client.get_instance_info(None, uid) == []
     with pytest.raises(RuntimeError, match="no launch"):
         client.cancel_launch_model(uid)
+
+
+def test_who_waits_for_a_launch_is_told_that_it_was_given_up(client: RESTfulClient, server: Any) -> None:
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(client.launch_model, model_name="scripted-slow", model_type="audio", model_uid="given-up")
+        while not client.get_instance_info(None, "given-up"):
+            assert not waiting.done()
+            time.sleep(0.02)
+        with closing(RESTfulClient(server.url)) as other:
+            other.cancel_launch_model("given-up")
+        with pytest.raises(RuntimeError, match="the launch was given up"):
+            waiting.result(10)
+
+
+def test_a_launch_forgets_why_the_last_one_failed(client: RESTfulClient, server: Any) -> None:
+    with pytest.raises(RuntimeError, match="scripted not to load"):
+        client.launch_model(model_name="scripted-broken", model_type="audio", model_uid="again")
+    with pytest.raises(RuntimeError, match="scripted not to load"):
+        client.get_launch_model_progress("again")
+    client.launch_model(model_name="scripted-slow", model_type="audio", model_uid="again", wait_ready=False)
+    assert client.get_launch_model_progress("again")["progress"] <= 1
+    client.cancel_launch_model("again")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -166,14 +166,13 @@ def several(given: Mapping[str, Any], name: str, allowed: tuple[str, ...] = ()) 
 def _check_chunking(strategy: Any) -> None:
     """Cutting at silences is what is done anyway; the settings of it are checked, so that mistakes are seen."""
     if isinstance(strategy, str) and strategy.startswith("{"):
-        try:
+        with suppress(ValueError, RecursionError):
             strategy = json.loads(strategy)
-        except (ValueError, RecursionError):
-            strategy = None
     if strategy in (None, "", "auto", "server_vad"):
         return
-    if not isinstance(strategy, dict) or options.choice(strategy, "type", ("server_vad", "auto")) is None:
+    if not isinstance(strategy, dict):
         raise BadRequest(f"'chunking_strategy' must be \"auto\" or an object of type server_vad, not {strategy!r:.80}")
+    options.choice(strategy, "type", ("server_vad", "auto"))
     for name, (low, high) in CHUNKING.items():
         options.number(strategy, name, low, low, high)
 
