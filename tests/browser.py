@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -100,7 +101,9 @@ def tab(program: str, folder: Path, microphone: Path) -> Iterator[Tab]:
         f"--use-file-for-fake-audio-capture={microphone}",
         "about:blank",
     ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # Without the libraries that the tests themselves run with: Chromium brings its own and dies of ours.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LD_")}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         port = _port(process, folder / "DevToolsActivePort")
         found = httpx.put(f"http://127.0.0.1:{port}/json/new?about:blank", trust_env=False).json()
