@@ -7,6 +7,7 @@ the encoder's output and of the logits along the greedy tokens, those tokens, an
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from whisper.timing import find_alignment
 from whisper.tokenizer import get_tokenizer
 
+BEAMS = 5
 HEADS = {51864: "tiny.en", 51865: "base"}
 
 
@@ -43,6 +45,7 @@ def measure(model: whisper.Whisper, path: Path) -> dict[str, np.ndarray]:
     window = whisper.pad_or_trim(mel[:, :frames], whisper.audio.N_FRAMES)
     options = whisper.DecodingOptions(language="en", temperature=0.0, fp16=False)
     result = whisper.decode(model, window, options)
+    searched = whisper.decode(model, window, replace(options, beam_size=BEAMS))
     tokenizer = get_tokenizer(
         model.is_multilingual, num_languages=model.num_languages, language="en", task="transcribe"
     )
@@ -60,6 +63,8 @@ def measure(model: whisper.Whisper, path: Path) -> dict[str, np.ndarray]:
         "best": logits.argmax(-1).numpy(),
         "no_speech": np.array(result.no_speech_prob),
         "avg_logprob": np.array(result.avg_logprob),
+        "beam_tokens": np.array(searched.tokens),
+        "beam_avg_logprob": np.array(searched.avg_logprob),
         "english": np.array(chances["en"]),
         "words": np.array([timing.word for timing in timings]),
         "starts": np.array([timing.start for timing in timings]),

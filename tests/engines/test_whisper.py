@@ -125,7 +125,8 @@ def spectrogram(audio: Audio) -> np.ndarray:
 
 
 def empty(engine: Whisper) -> bool:
-    return not engine._batch.rows and not engine._seated and not engine._encoded and engine._encoding is None
+    decoding = engine._batch.rows or engine._beams or engine._seated
+    return not decoding and not engine._encoded and engine._encoding is None
 
 
 # --- parity with openai-whisper ---
@@ -163,6 +164,15 @@ def test_greedy_tokens_are_the_reference_s(
     said = segments(found)[0]
     assert said.avg_logprob == pytest.approx(float(expected["avg_logprob"]), abs=1e-3)
     assert said.no_speech_prob == pytest.approx(float(expected["no_speech"]), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_beam_search_is_the_reference_s(engine: Whisper, model: str, speech: Callable[[str], Audio], name: str) -> None:
+    expected = reference(model, name)
+    found = run(engine, [Transcribe(audio=speech(name), language="en", beam_size=5)])[0]
+    assert sampled(found) == expected["beam_tokens"].tolist()
+    assert segments(found)[0].avg_logprob == pytest.approx(float(expected["beam_avg_logprob"]), abs=1e-3)
+    assert empty(engine)
 
 
 @pytest.mark.parametrize("name", CLIPS)
@@ -318,6 +328,7 @@ def test_batched_equals_alone(tiny: Whisper, speech: Callable[[str], Audio]) -> 
         Transcribe(audio=speech("beckett"), language="en", words=True),
         Transcribe(audio=Audio(speech("jfk").samples[: 5 * RATE], RATE), language="en"),
         Transcribe(audio=Audio(mixed, RATE), language="en", words=True, temperatures=(0.0,)),
+        Transcribe(audio=speech("librispeech"), language="en", words=True, beam_size=3),
     ]
     alone = [run(tiny, [request])[0] for request in requests]
     together = run(tiny, requests)
@@ -326,6 +337,15 @@ def test_batched_equals_alone(tiny: Whisper, speech: Callable[[str], Audio]) -> 
         assert timings(one) == timings(other)
         for mine, its in zip(segments(one), segments(other), strict=True):
             assert mine.confidence == pytest.approx(its.confidence, abs=1e-4)
+    assert empty(tiny)
+
+
+def test_a_search_that_was_unsure_is_sampled(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
+    """Speech backwards: the fallback leaves the search for the batch, and nothing stays behind."""
+    backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
+    request = Transcribe(audio=Audio(backwards, RATE), beam_size=2, temperatures=(0.0, 0.8), words=True)
+    found = run(tiny, [request])[0]
+    assert {segment.temperature for segment in segments(found)} == {0.8}
     assert empty(tiny)
 
 
@@ -352,9 +372,10 @@ def test_requests_may_come_pause_and_leave(tiny: Whisper, speech: Callable[[str]
     assert empty(tiny)
 
 
+@pytest.mark.parametrize("beams", [1, 2])
 @pytest.mark.parametrize("steps", [0, 1, 3, 5, 7, 12, 30])
-def test_ending_in_the_middle_frees(tiny: Whisper, speech: Callable[[str], Audio], steps: int) -> None:
-    state = tiny.begin(Transcribe(audio=speech("jfk"), words=True))
+def test_ending_in_the_middle_frees(tiny: Whisper, speech: Callable[[str], Audio], steps: int, beams: int) -> None:
+    state = tiny.begin(Transcribe(audio=speech("jfk"), words=True, beam_size=beams))
     for _ in range(steps):
         tiny.step([state])
     tiny.end(state)
@@ -401,6 +422,8 @@ def test_engine_is_batched(tiny: Whisper) -> None:
         ({"temperatures": ()}, BadRequest, "between 0 and 2"),
         ({"temperatures": (3.0,)}, BadRequest, "between 0 and 2"),
         ({"suppress_tokens": (-2,)}, BadRequest, "allowed"),
+        ({"beam_size": 0}, BadRequest, "1 to 10"),
+        ({"beam_size": 11}, BadRequest, "1 to 10"),
         ({"clips": ((2.0, 1.0),)}, BadRequest, "start < end"),
         ({"audio": Audio(np.zeros(10, np.float32), 8000)}, BadAudio, "16000"),
         ({"audio": Audio(np.full(10, np.nan, np.float32), RATE)}, BadAudio, "finite"),

@@ -11,9 +11,11 @@ import numpy as np
 
 from speechmlx.engines.whisper.align import align
 from speechmlx.engines.whisper.batch import Batch, Row
+from speechmlx.engines.whisper.beam import Beam
 from speechmlx.engines.whisper.heads import Heads
 from speechmlx.engines.whisper.live import LiveStream
 from speechmlx.engines.whisper.network import Network, Pair
+from speechmlx.engines.whisper.rules import Rules
 from speechmlx.engines.whisper.seats import Prompt
 from speechmlx.engines.whisper.tokens import Vocabulary
 from speechmlx.engines.whisper.transcription import MOST_TOKENS, Lane, Transcription
@@ -52,6 +54,8 @@ class Whisper:
         self._batch = Batch(network, self.vocabulary, MAX_BATCH)
         self._encoding: _Encoding | None = None
         self._encoded: list[tuple[Lane, list[Pair]]] = []
+        self._beams: dict[Row, Beam] = {}
+        """Rows decoded by beam search, beside the batch."""
         self._seated: dict[Row, Lane] = {}
         self._unaligned: list[Lane] = []
 
@@ -103,7 +107,7 @@ class Whisper:
 
     def _waiting(self, states: Sequence[Transcription]) -> list[Lane]:
         """Lanes to encode now, those of the request that has fewest under way first."""
-        free = self._batch.free - len(self._encoded)
+        free = self._batch.free - len(self._beams) - len(self._encoded)
         if free <= 0:
             return []
         busy = {id(lane) for lane in (*self._seated.values(), *(lane for lane, _ in self._encoded))}
@@ -148,9 +152,12 @@ class Whisper:
                 owner.speaks(*self.detect_language(cross))
             prompt, given = owner.prompt(lane)
             limit = min(MOST_TOKENS, self.network.dims.n_text_ctx - len(prompt))
-            lane.row = Row(prompt, owner.rules(0), cross, limit, given)
-            self._seated[lane.row] = lane
-            rows.append(lane.row)
+            lane.row = row = Row(prompt, owner.rules(0), cross, limit, given)
+            self._seated[row] = lane
+            if owner.request.beam_size > 1 and row.rules.temperature == 0:
+                self._beams[row] = Beam(self.network, self.vocabulary, row, owner.request.beam_size)
+            else:
+                rows.append(row)
         self._encoded = []
         rows.sort(key=lambda row: (len(row.prompt), row.given))
         self._batch.join(rows)
@@ -169,22 +176,34 @@ class Whisper:
 
     def _decode(self) -> None:
         self._batch.step()
+        for beam in self._beams.values():
+            if not beam.row.finished:
+                beam.step()
+                break
         self._settle()
 
     def _settle(self) -> None:
         """Send finished rows on: to the next temperature, or out."""
-        for row in [row for row in self._batch.rows if row.finished]:
+        for row in [row for row in (*self._batch.rows, *self._beams) if row.finished]:
             lane = self._seated[row]
             if lane in self._unaligned:
                 continue
             attempt = lane.owner.judge(lane)
             if attempt is not None:
-                self._batch.again(row, lane.owner.rules(attempt))
+                self._again(row, lane.owner.rules(attempt))
             elif lane.owner.request.words:
                 self._unaligned.append(lane)
             else:
                 self._leave(row)
                 lane.owner.conclude(lane)
+
+    def _again(self, row: Row, rules: Rules) -> None:
+        beam = self._beams.pop(row, None)
+        if beam is None:
+            self._batch.again(row, rules)
+        else:
+            row.restart(rules)
+            self._batch.join([row])
 
     def _align(self, lane: Lane) -> None:
         """Time the words of a decided window, and let it go."""
@@ -193,7 +212,7 @@ class Whisper:
         start, end = lane.window
         text = owner.text_tokens(owner.chosen(lane))
         began = self.vocabulary.start(owner.language, owner.request.task)
-        cross = self._batch.cross(row)
+        cross = self._beams[row].cross if row in self._beams else self._batch.cross(row)
         words = align(
             self.network.decoder, self.vocabulary, self.heads, cross, began, text, end - start, owner.language
         )
@@ -201,5 +220,6 @@ class Whisper:
         owner.conclude(lane, words)
 
     def _leave(self, row: Row) -> None:
-        self._batch.leave(row)
+        if self._beams.pop(row, None) is None:
+            self._batch.leave(row)
         del self._seated[row]

@@ -170,7 +170,8 @@ class Decoder(nn.Module):
     ) -> tuple[mx.array, list[mx.array]]:
         """Hidden states [b, t, width] of `tokens` [b, t] at `positions` [b, t].
 
-        `cross` holds each layer's keys and values of the audio. `look` names layer → heads whose attention scores over
+        `cross` holds each layer's keys and values of the audio, of one row per row or of one that all rows share (t = 1
+        then). `look` names layer → heads whose attention scores over
         the audio, [b, heads, t, n] before the softmax, come back too, in order of layer.
         """
         x = self.token_embedding(tokens) + self.positional_embedding[positions]
@@ -178,8 +179,8 @@ class Decoder(nn.Module):
         for index, block in enumerate(self.blocks):
             y = block.attn_ln(x)
             x = x + block.attn(y, memory.update(index, *block.attn.keys_values(y)), mask)
-            y = block.cross_attn_ln(x)
-            x = x + block.cross_attn(y, cross[index])
+            y = block.cross_attn_ln(x).reshape(cross[index][0].shape[0], -1, x.shape[-1])
+            x = x + block.cross_attn(y, cross[index]).reshape(x.shape)
             if look and index in look:
                 looked.append(block.cross_attn.scores(y, cross[index][0])[:, mx.array(look[index])])
             x = block.feed_forward(x)

@@ -76,18 +76,31 @@ class Chooser:
 
         `first` says that these are the rows' first tokens.
         """
-        vocabulary = self._vocabulary
+        whole = self._scores(logits, trace, first)
+        found = mx.argmax(self._noisy(whole), axis=-1, keepdims=True)
+        logprob = mx.take_along_axis(whole, found, axis=-1) - self._logsumexp(whole)
+        token = mx.squeeze(self._token(found), -1)
+        latest = mx.maximum(trace.latest, token * (token >= self._vocabulary.timestamps))
+        return token, mx.squeeze(logprob, -1), Trace(token, trace.last, latest)
+
+    def likeliest(self, logits: mx.array, trace: Trace, first: bool, count: int) -> tuple[mx.array, mx.array]:
+        """The `count` likeliest next tokens [rows, count], in no order, and their log-probabilities."""
+        whole = self._scores(logits, trace, first)
+        found = mx.argpartition(-whole, count - 1, axis=-1)[:, :count]
+        return self._token(found), mx.take_along_axis(whole, found, axis=-1) - self._logsumexp(whole)
+
+    def _scores(self, logits: mx.array, trace: Trace, first: bool) -> mx.array:
+        """Logits of text, end and timestamps under the rules, [rows, eot + 1 + timestamps]."""
         text, times = self._allowed(logits, trace, first)
         # Timestamps win together before they win one by one.
         timed = self._logsumexp(times) > mx.max(text, axis=-1, keepdims=True)
-        text = text + timed * NEVER
-        whole = mx.concatenate([text, times], axis=-1)
-        found = mx.argmax(self._noisy(whole), axis=-1, keepdims=True)
-        logprob = mx.take_along_axis(whole, found, axis=-1) - self._logsumexp(whole)
+        return mx.concatenate([text + timed * NEVER, times], axis=-1)
+
+    def _token(self, place: mx.array) -> mx.array:
+        """The ids at places of `_scores`."""
+        vocabulary = self._vocabulary
         gap = vocabulary.timestamps - (vocabulary.eot + 1)
-        token = mx.squeeze(found + (found > vocabulary.eot) * gap, -1).astype(mx.int32)
-        latest = mx.maximum(trace.latest, token * (token >= vocabulary.timestamps))
-        return token, mx.squeeze(logprob, -1), Trace(token, trace.last, latest)
+        return (place + (place > vocabulary.eot) * gap).astype(mx.int32)
 
     def _allowed(self, logits: mx.array, trace: Trace, first: bool) -> tuple[mx.array, mx.array]:
         vocabulary = self._vocabulary

@@ -82,6 +82,15 @@ class Seats:
         if not self.lengths:
             self._own, self._cross, self._capacity, self._next = [], [], 0, 0
 
+    def reorder(self, rows: Sequence[int]) -> None:
+        """Row i goes on as what row `rows[i]` was, where rows share their audio; rows beyond leave."""
+        if list(rows) != list(range(self.rows)):
+            first, order = self._next - max(self.lengths), mx.array(list(rows))
+            for pair in self._own:
+                for array in pair:
+                    array[: len(rows), :, first : self._next] = array[:, :, first : self._next][order]
+            self.lengths = [self.lengths[row] for row in rows]
+
     def begin_step(self) -> None:
         """Make room for one more token in every row; call before the decoder."""
         if self._next == self._columns:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speechmlx.engines.whisper import mel, spans
+from speechmlx.engines.whisper.beam import MOST_BEAMS
 from speechmlx.engines.whisper.rules import Rules
 from speechmlx.engines.whisper.windows import (
     COMPRESSION_LIMIT,
@@ -67,6 +68,8 @@ class Lane:
     events: list[Event] = field(default_factory=list)
     previous: list[int] = field(default_factory=list)
     """Tokens said so far, as context for the next window."""
+    doubted: bool = False
+    """The model said that nothing is in this window, and is asked again because of its loudness."""
 
     @property
     def done(self) -> bool:
@@ -220,9 +223,12 @@ class Transcription:
         attempt = self.chosen(lane)
         start, end = lane.window
         advance = end - start
-        if not is_silent(attempt.no_speech, attempt.logprob):
+        guessed = lane.doubted and attempt.unsure
+        lane.doubted = False
+        if not guessed and not is_silent(attempt.no_speech, attempt.logprob):
             window = cut(attempt.tokens, self._vocabulary.timestamps, end - start)
             advance = self._heard(window, start, end)
+            lane.doubted = advance < window.advance
             waiting = deque(self._words(attempt, words, start))
             for piece in window.pieces:
                 self._say(lane, attempt, piece, waiting)
@@ -315,5 +321,5 @@ def check(request: Transcribe, vocabulary: Vocabulary) -> None:
         raise BadRequest(f"suppress_tokens {request.suppress_tokens}; allowed: -1 to {vocabulary.size - 1}")
     if any(not 0 <= start < end for start, end in request.clips):
         raise BadRequest(f"clips {request.clips}; allowed: (start, end) in seconds with 0 <= start < end")
-    if request.beam_size != 1:
-        raise Unsupported(f"beam_size {request.beam_size}; allowed: 1")
+    if not 1 <= request.beam_size <= MOST_BEAMS:
+        raise BadRequest(f"beam_size {request.beam_size}; allowed: 1 to {MOST_BEAMS}")
