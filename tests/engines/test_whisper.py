@@ -261,11 +261,30 @@ def test_clips_prompt_prefix_and_suppression(tiny: Whisper, speech: Callable[[st
     shouted = run(tiny, [Transcribe(audio=jfk, prompt="AND NOW, MY FRIENDS, LISTEN TO HIS SPEECH:")])[0]
     assert text(shouted) != text(run(tiny, [Transcribe(audio=jfk)])[0])
     rest = run(tiny, [Transcribe(audio=jfk, prefix="And so my fellow Americans", words=True)])[0]
+    assert tiny.vocabulary.decode(segments(rest)[0].tokens) == segments(rest)[0].text
     assert text(rest).startswith("ask not") and text(rest).endswith("your country")
     assert segments(rest)[0].words[0].text == " ask"
     country = tiny.vocabulary.encode(" country")
     without = run(tiny, [Transcribe(audio=jfk, suppress_tokens=(-1, *country))])[0]
     assert country[0] not in sampled(without) and len(sampled(without)) > 10
+
+
+def test_clips_are_heard_in_order_and_once(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
+    found = run(tiny, [Transcribe(audio=speech("jfk"), clips=((8.0, 11.0), (9.0, 10.5), (0.0, 2.0)))])[0]
+    said = [segment.text.lower() for segment in segments(found)]
+    assert "".join(said).count("country") == 1 and "fellow" in said[0]
+    assert [segment.start for segment in segments(found)] == sorted(segment.start for segment in segments(found))
+
+
+def test_a_few_words_in_a_long_noise_are_heard(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
+    words = speech("librispeech").samples
+    sound = np.random.default_rng(6).standard_normal(90 * RATE).astype(np.float32)
+    sound *= np.float32(np.sqrt(np.mean(words**2)) * 10 ** (-25 / 20))
+    sound[40 * RATE : 40 * RATE + len(words)] += words
+    found = run(tiny, [Transcribe(audio=Audio(sound, RATE))])[0]
+    normal = EnglishTextNormalizer()
+    assert normal(text(found)) == normal(CLIPS["librispeech"].words)
+    assert 39 <= segments(found)[0].start <= 41
 
 
 def test_hotwords_tip_the_scales(tiny: Whisper, speech: Callable[[str], Audio]) -> None:

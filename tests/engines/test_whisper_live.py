@@ -156,6 +156,33 @@ def test_speech_after_a_long_silence_keeps_its_time(engine: Whisper, speech: Cal
     assert len(later) >= 11 and 29.5 <= later[0].start <= 31.5
 
 
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_few_words_in_a_long_noise(engine: Whisper, speech: Callable[[str], np.ndarray], policy: str) -> None:
+    """What is said there is said once, and nothing about the noise."""
+    noise = np.random.default_rng(4).standard_normal(24 * RATE).astype(np.float32)
+    words = speech("beckett")[round(0.2 * RATE) : round(1.15 * RATE)]
+    sound = noise * np.float32(np.sqrt(np.mean(words**2)) * 10 ** (-22 / 20))
+    for second in (1, 15):
+        sound[second * RATE : second * RATE + len(words)] += words
+    heard = listen(engine, sound, policy=policy)
+    said = [word.text.strip(" .,!").lower() for word in heard.words]
+    assert "tried" in said and len(said) <= 5
+    assert all(0.5 <= word.start <= word.end <= 24 for word in heard.words)
+
+
+@pytest.mark.parametrize("seconds", [1.95, 2.6])
+def test_words_end_inside_the_audio(engine: Whisper, speech: Callable[[str], np.ndarray], seconds: float) -> None:
+    heard = listen(engine, speech("jfk")[: round(seconds * RATE)])
+    assert heard.words and heard.words[-1].end <= seconds
+    assert all(any(letter.isalnum() for letter in word.text) for word in heard.words)
+
+
+def test_a_prompt_longer_than_the_context_is_cut(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
+    prompt = " ".join(clip.words for clip in CLIPS.values()) + " We saw a camp of many white tents." * 50
+    heard = listen(engine, speech("librispeech"), prompt=f"{prompt} It was late, and nobody said a word.")
+    assert errors(heard.text, ["librispeech"]) <= 0.3
+
+
 def test_a_long_talk_runs_in_bounded_memory(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
     stream, heard = engine.open(Listen()), Heard()
     for _ in range(3):

@@ -44,17 +44,19 @@ class Timed:
 
 
 def alignment_heads(folder: Path, dims: Dims) -> Heads:
-    """The heads named by `folder`'s generation_config.json, those known for these sizes, or all of the upper half."""
+    """The heads named by `folder`'s generation_config.json, those known for these sizes, or all of the upper half.
+
+    Some distilled models name their teacher's heads: those that they do not have do not count.
+    """
     config = folder / "generation_config.json"
     named = json.loads(config.read_text()).get("alignment_heads") if config.is_file() else None
-    if named is None:
-        known = known_heads(dims.n_text_layer, dims.n_text_head, dims.n_vocab)
-        upper = range(dims.n_text_layer // 2, dims.n_text_layer)
-        return known or {layer: list(range(dims.n_text_head)) for layer in upper}
     heads: Heads = {}
-    for layer, head in sorted(tuple(pair) for pair in named):
-        heads.setdefault(layer, []).append(head)
-    return heads
+    for layer, head in sorted(tuple(pair) for pair in named or ()):
+        if layer < dims.n_text_layer and head < dims.n_text_head:
+            heads.setdefault(layer, []).append(head)
+    upper = range(dims.n_text_layer // 2, dims.n_text_layer)
+    known = known_heads(dims.n_text_layer, dims.n_text_head, dims.n_vocab)
+    return heads or known or {layer: list(range(dims.n_text_head)) for layer in upper}
 
 
 def align(

@@ -9,26 +9,32 @@ from typing import TYPE_CHECKING
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.engines.whisper.align import MEDIAN_WIDTH
+from speechmlx.engines.whisper.align import CLOSING, MEDIAN_WIDTH
 from speechmlx.engines.whisper.heads import Heads
 from speechmlx.engines.whisper.network import Network, Pair
 from speechmlx.engines.whisper.rules import Chooser, Rules, Trace, trace
 from speechmlx.engines.whisper.seats import Prompt, Seats, causal
 from speechmlx.engines.whisper.tokens import Vocabulary
-from speechmlx.engines.whisper.windows import is_looping
+from speechmlx.engines.whisper.windows import is_looping, without_loop
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TOKENS_PER_STEP = 4
 """Tokens decoded between two yields."""
+STUCK = 12
+"""Tokens heard within STUCK_PLACES of each other that are not believed."""
+STUCK_PLACES = 2
 BACKWARDS = 200
 """Places attention may fall back before what follows is not believed."""
 
 
 @dataclass(frozen=True)
 class Followed:
-    """What was heard: tokens, the place of the encoder's output each was heard at, and their log-probabilities."""
+    """What was heard: tokens, the place of the encoder's output each was heard at, and their log-probabilities.
+
+    `looped`: decoding was stopped because it went round in circles; what it said of that is not here.
+    """
 
     tokens: tuple[int, ...]
     places: tuple[int, ...]
@@ -82,9 +88,12 @@ def follow(
     prompt: Sequence[int],
     suppress: tuple[int, ...],
     stop: int,
+    end: int,
     limit: int,
 ) -> Generator[None, None, Followed]:
-    """Decode greedily without timestamps until the end, `limit` tokens, or a token heard at place `stop` or later.
+    """Decode greedily without timestamps until the end of text, `limit` tokens, or a token heard too late.
+
+    Too late is from place `stop` on, for a closing mark from place `end` on.
 
     `cross` is the audio's keys and values [1, h, n, d]; `prompt` ends with what is already known to be said.
     """
@@ -104,6 +113,7 @@ def follow(
     seats = Seats(network.dims, 1, cross[0][0].shape[2], hidden.dtype)
     seats.take(cross)
     seats.begin(0, begun.pairs, length)
+    marks = tuple(CLOSING)
     tokens: list[int] = []
     places: list[int] = []
     logprobs: list[float] = []
@@ -111,7 +121,8 @@ def follow(
         place = attention.place()
         value = int(np.array(token)[0])
         backwards = bool(places) and place < max(places) - BACKWARDS
-        if value == vocabulary.eot or place >= stop or backwards or len(tokens) >= limit or is_looping(tokens):
+        late = place >= (end if vocabulary.decode([value]) in marks else stop)
+        if value == vocabulary.eot or late or backwards or len(tokens) >= limit or _is_stuck(tokens, places):
             break
         tokens.append(value)
         places.append(place)
@@ -120,7 +131,16 @@ def follow(
         attention.add(np.array(scores))
         if len(tokens) % TOKENS_PER_STEP == 0:
             yield
-    return Followed(tuple(tokens), tuple(places), tuple(logprobs), float(np.array(silence)), is_looping(tokens))
+    looped = _is_stuck(tokens, places)
+    count = min(without_loop(tokens), len(tokens) - STUCK * looped) if looped else len(tokens)
+    kept = tuple(tokens[:count]), tuple(places[:count]), tuple(logprobs[:count])
+    return Followed(*kept, float(np.array(silence)), looped)
+
+
+def _is_stuck(tokens: Sequence[int], places: Sequence[int]) -> bool:
+    """The same tokens over and over, or many of them heard in a moment: nobody says so much in so little time."""
+    recent = places[-STUCK:]
+    return is_looping(tokens) or (len(recent) == STUCK and max(recent) - min(recent) <= STUCK_PLACES)
 
 
 def _next(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ import mlx.core as mx
 import numpy as np
 
 from speechmlx.engines.whisper import mel, spans
+from speechmlx.engines.whisper.align import CLOSING
 from speechmlx.engines.whisper.following import Followed, follow
-from speechmlx.engines.whisper.policy import POLICIES, Heard, repeats
+from speechmlx.engines.whisper.policy import POLICIES, Heard, repeated
 from speechmlx.engines.whisper.windows import is_silent, mean
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import Hypothesis, LanguageDetected, Listen, Word
@@ -42,6 +43,9 @@ KEPT = 5 * mel.RATE
 """Samples that stay when it does."""
 PAUSE = round(0.8 / spans.FRAME)
 """Frames of silence that end what was being said."""
+AFTERWARDS = 15
+"""Places after the last sound where a word may still be heard; a mark is heard anywhere in the silence that follows."""
+ANYWHERE = 1 << 30
 LEVELS = round(30 / spans.FRAME)
 """Frames of loudness remembered."""
 TAIL_ROOM = mel.RATE
@@ -51,12 +55,17 @@ PLACES_STEP = 100
 TOKENS_PER_SECOND = 20
 CONTEXT = 60
 """Tokens of earlier text given to the decoder after the buffer was cut."""
+PROMPT = 100
+"""Tokens of the client's prompt given to it, the last ones."""
+REMEMBERED = 48
+"""Words looked back on for repetition."""
+MARKS = frozenset(CLOSING)
 SURE_OF_LANGUAGE = 2 * mel.RATE
 
 
 @dataclass(frozen=True)
 class Said:
-    """A committed word that is still in the buffer; `end` in samples from the buffer's start."""
+    """A committed word that is still in the buffer; its `end` in samples from the buffer's start, never going back."""
 
     tokens: tuple[int, ...]
     end: int
@@ -89,7 +98,8 @@ class LiveStream:
         self._level_rest = np.zeros(0, np.float32)
         self._speaking = False
         self._said: list[Said] = []
-        self._context: list[int] = self._vocabulary.encode(" " + request.prompt.strip()) if request.prompt else []
+        self._prompt = self._vocabulary.encode(" " + request.prompt.strip())[-PROMPT:] if request.prompt else []
+        self._context: list[int] = []
         self._recent: list[str] = []
         self._before: list[Heard] = []
         self._last_end = 0.0
@@ -111,7 +121,7 @@ class LiveStream:
                 yield from self._listen()
 
     def finish(self) -> Steps:
-        if len(self._audio) >= mel.FFT and self._speech()[0]:
+        if len(self._audio) >= mel.FFT and (self._tail or self._speech()[0]):
             yield from self._pass(last=True)
         self._start_over()
 
@@ -124,11 +134,11 @@ class LiveStream:
     def _listen(self) -> Steps:
         """What there is to say STEP after STEP, however the samples came."""
         speaking, paused = self._speech()
-        if not speaking:
-            self._forget_silence()
-        elif paused:
+        if not speaking and not self._tail:
+            self._start_over(keep=STEP)
+        elif paused or not speaking:
             yield from self._pass(last=True)
-            self._start_over()
+            self._start_over(keep=STEP)
         else:
             yield from self._pass(last=False)
             self._shorten()
@@ -139,23 +149,34 @@ class LiveStream:
         self._levels = np.concatenate([self._levels, spans.levels(rest[:whole], mel.RATE)])[-LEVELS:]
         self._level_rest = rest[whole:]
 
+    @property
+    def _held(self) -> int:
+        """Frames of loudness in the buffer."""
+        return max(1, round(len(self._audio) / mel.RATE / spans.FRAME))
+
     def _speech(self) -> tuple[bool, bool]:
         """Whether the buffer holds speech, and whether the speaker has paused since."""
-        held = max(1, round(len(self._audio) / mel.RATE / spans.FRAME))
-        loud = spans.loud(self._levels)[-held:]
-        if not loud.any() or spans.is_steady(self._levels[-held:][loud]):
+        loud = spans.loud(self._levels)[-self._held :]
+        if not loud.any() or spans.is_steady(self._levels[-self._held :][loud]):
             return False, False
         return True, not loud[-PAUSE:].any()
 
-    def _forget_silence(self) -> None:
-        """Keep a little, in case its end is the beginning of a word."""
-        self._drop(max(0, len(self._audio) - STEP))
+    def _sound_end(self) -> int:
+        """The place after the last sound in the buffer that may be speech."""
+        loud = np.flatnonzero(spans.loud(self._levels)[-self._held :])
+        return len(loud) and int(loud[-1]) + 1
 
-    def _start_over(self) -> None:
-        self._drop(len(self._audio))
-        self._said, self._before, self._tail = [], [], ()
+    def _start_over(self, keep: int = 0) -> None:
+        """Forget what was said; `keep` samples stay, in case what is said next has begun in them."""
+        self._drop(max(0, len(self._audio) - keep))
+        self._said, self._tail = [], ()
 
     def _drop(self, count: int) -> None:
+        """Forget the first `count` samples; what was said in them is context from now on."""
+        gone = [said for said in self._said if said.end <= count]
+        self._context = (self._context + [token for said in gone for token in said.tokens])[-CONTEXT:]
+        self._said = [Said(said.tokens, said.end - count) for said in self._said[len(gone) :]]
+        self._before = []
         self._audio = self._audio[count:]
         self._origin += count
 
@@ -164,12 +185,7 @@ class LiveStream:
         if len(self._audio) <= LONGEST:
             return
         ends = [said.end for said in self._said if said.end <= len(self._audio) - KEPT]
-        cut = ends[-1] if ends else len(self._audio) - LONGEST
-        gone = [said for said in self._said if said.end <= cut]
-        self._context = (self._context + [token for said in gone for token in said.tokens])[-CONTEXT:]
-        self._said = [Said(said.tokens, said.end - cut) for said in self._said[len(gone) :]]
-        self._before = []
-        self._drop(cut)
+        self._drop(ends[-1] if ends else len(self._audio) - LONGEST)
 
     # --- one pass over the buffer ---
 
@@ -187,6 +203,8 @@ class LiveStream:
         heard = self._words(followed)
         if is_silent(followed.no_speech, mean(followed.logprobs)):
             heard = []
+        again = min(len(heard), repeated([*self._recent, *(word.text for word in heard)]))
+        heard = heard[: len(heard) - again]
         assert self._commits is not None
         places = len(self._audio) // PLACE
         count = len(heard) if last else self._commits(heard, self._before, places)
@@ -197,9 +215,8 @@ class LiveStream:
         if words or unsure != self._tail:
             self._tail = unsure
             yield Hypothesis(words, unsure)
-        if followed.looped or repeats(self._recent):
-            self._context, self._recent = [], []
-            self._start_over()
+        if followed.looped or again:
+            self._context = []
 
     def _encode(self) -> Generator[None, None, list[Pair]]:
         """Keys and values of the buffer, encoded with as much room as it needs."""
@@ -222,20 +239,26 @@ class LiveStream:
     def _follow(self, cross: list[Pair], last: bool) -> Generator[None, None, Followed]:
         assert self._language is not None
         vocabulary = self._vocabulary
-        before = [vocabulary.sot_prev, *self._context] if self._context else []
+        width = self._engine.network.dims.n_text_ctx
+        context = [*self._prompt, *self._context]
+        before = [vocabulary.sot_prev, *context] if context else []
         start = vocabulary.start(self._language, self._request.task)
-        said = [token for word in self._said for token in word.tokens]
+        said = [token for word in self._said for token in word.tokens][-width // 2 :]
         places = len(self._audio) // PLACE
-        limit = max(50, TOKENS_PER_SECOND * len(self._audio) // mel.RATE)
+        stop = min(places + END_MARGIN, self._sound_end() + AFTERWARDS) if last else places - END_MARGIN
+        prompt = [*before, *start, vocabulary.no_timestamps, *said]
+        most = max(50, TOKENS_PER_SECOND * len(self._audio) // mel.RATE)
+        limit = min(most, width - len(prompt))
         return (
             yield from follow(
                 self._engine.network,
                 vocabulary,
                 self._engine.heads,
                 cross,
-                [*before, *start, vocabulary.no_timestamps, *said],
+                prompt,
                 self._suppress,
-                places + END_MARGIN if last else places - END_MARGIN,
+                stop,
+                ANYWHERE if last else stop,
                 limit,
             )
         )
@@ -245,24 +268,34 @@ class LiveStream:
         words = self._vocabulary.words(followed.tokens, self._language)
         edges = np.cumsum([0, *(len(word.tokens) for word in words)]).tolist()
         spans = [followed.places[first:last] for first, last in pairwise(edges)]
-        found = []
+        found: list[Heard] = []
         for index, (word, places) in enumerate(zip(words, spans, strict=True)):
             following = min(spans[index + 1]) if index + 1 < len(spans) else math.inf
             end = max(max(places) + 1, min(following, max(places) + LONGEST_END))
             chances = [math.exp(value) for value in followed.logprobs[edges[index] : edges[index + 1]]]
-            found.append(Heard(word.text, word.tokens, min(places), max(places), int(end), mean(chances)))
+            one = Heard(word.text, word.tokens, min(places), max(places), int(end), mean(chances))
+            if found and (one.text in MARKS or found[-1].text in MARKS):
+                one = _joined(found.pop(), one)
+            found.append(one)
         return found
 
     def _commit(self, heard: Heard) -> Word:
         word = self._word(heard)
         self._last_end = word.end
-        self._recent = [*self._recent, word.text][-48:]
-        self._said.append(Said(heard.tokens, heard.end * PLACE))
+        self._recent = [*self._recent, word.text][-REMEMBERED:]
+        before = self._said[-1].end if self._said else 0
+        self._said.append(Said(heard.tokens, max(before, min(heard.end * PLACE, len(self._audio)))))
         return word
 
     def _word(self, heard: Heard) -> Word:
-        """In the stream's time, never before the word committed last."""
-        origin = self._origin / mel.RATE
-        start = max(self._last_end, origin + heard.first * PLACE / mel.RATE)
-        end = max(start, origin + heard.end * PLACE / mel.RATE)
+        """In the stream's time, never before the word committed last, nor beyond what was fed."""
+        origin, fed = self._origin / mel.RATE, (self._origin + len(self._audio)) / mel.RATE
+        start = min(fed, max(self._last_end, origin + heard.first * PLACE / mel.RATE))
+        end = min(fed, max(start, origin + heard.end * PLACE / mel.RATE))
         return Word(heard.text, round(start, 2), round(end, 2), heard.confidence)
+
+
+def _joined(word: Heard, other: Heard) -> Heard:
+    """Two as one: a mark and the word before it, or, where that is committed already, the word after it."""
+    base = other if word.text in MARKS else word
+    return replace(base, text=word.text + other.text, tokens=word.tokens + other.tokens, last=other.last, end=other.end)

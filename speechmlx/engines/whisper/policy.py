@@ -9,6 +9,8 @@ MARGIN = 25
 """Places of 20 ms: a word heard closer than this to the end of the audio may still change."""
 SETTLED = 50
 """A last word heard further than this from the end is whole: silence follows it."""
+UNSURE = 0.4
+"""A word less probable than this waits until it is settled: more audio often makes another of it."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,10 @@ Policy = Callable[[Sequence[Heard], Sequence[Heard], int], int]
 
 
 def alignatt(heard: Sequence[Heard], before: Sequence[Heard], places: int) -> int:
-    """Words whose attention keeps off the end of the audio, but not the last one, which more audio may lengthen."""
+    """Words whose attention keeps off the end of the audio, unsure ones and the last, which may go on, further off."""
     count = 0
     for index, word in enumerate(heard):
-        margin = SETTLED if index == len(heard) - 1 else MARGIN
+        margin = SETTLED if index == len(heard) - 1 or word.confidence < UNSURE else MARGIN
         if word.last > places - margin or "�" in word.text:
             break
         count += 1
@@ -55,12 +57,14 @@ def _bare(text: str) -> str:
 POLICIES: dict[str, Policy] = {"alignatt": alignatt, "localagreement": local_agreement}
 
 
-def repeats(words: Sequence[str]) -> bool:
-    """The last words are one word eight times, or one phrase of up to eight words three times in at least twelve."""
+def repeated(words: Sequence[str]) -> int:
+    """How many words at the end only say again what was said before them.
+
+    One word eight times, or a phrase of up to eight words three times in at least twelve, is no speech.
+    """
     bare = [_bare(word) for word in words]
     for size in range(1, 9):
-        times = max(3, 8 if size == 1 else -(-12 // size))
-        tail = bare[-size * times :]
-        if len(tail) == size * times and all(tail[i] == tail[i % size] for i in range(len(tail))):
-            return True
-    return False
+        again = next((i for i in range(len(bare) - size) if bare[-1 - i] != bare[-1 - i - size]), len(bare) - size)
+        if again + size >= size * max(3, 8 if size == 1 else -(-12 // size)):
+            return again
+    return 0

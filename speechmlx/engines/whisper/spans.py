@@ -22,8 +22,15 @@ QUIETEST = -65.0
 UNDER_PEAK = 30.0
 """Nothing closer than this many dB to the loudest part is silence."""
 OVER_FLOOR = 6.0
+NOISE = 0.25
+"""Share of frames within NOISE_SPREAD dB over the floor from which the floor is noise, however close to the peak."""
+NOISE_SPREAD = 2.0
 STEADY = 2.5
 """dB between loud and quiet frames of sound that does not change as speech does: hum, hiss, a tone."""
+BLOCK = round(1.0 / FRAME)
+"""Frames judged steady or not; a long sound is judged block by block, each half over the one before."""
+STEADY_GAP = 2.0
+"""Seconds of steady sound between two others that are worth leaving out."""
 PAD = 0.2
 NEAR = 1.0
 """Seconds of silence at either end of the recording not worth cutting off."""
@@ -41,16 +48,34 @@ def levels(samples: Samples, rate: int) -> NDArray[np.float32]:
 
 
 def loud(level: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which frames of `level` may be speech: not near the floor, or not far under the loudest."""
+    """Which frames of `level` may be speech: not near the floor, or, where no noise is, not far under the loudest."""
     floor, peak = np.percentile(level, [10, 99])
-    found: NDArray[np.bool_] = level > max(QUIETEST, min(floor + OVER_FLOOR, peak - UNDER_PEAK))
+    noisy = np.mean(level < floor + NOISE_SPREAD) > NOISE
+    found: NDArray[np.bool_] = level > max(
+        QUIETEST, floor + OVER_FLOOR if noisy else min(floor + OVER_FLOOR, peak - UNDER_PEAK)
+    )
     return found
 
 
 def is_steady(level: NDArray[np.float32]) -> bool:
-    """More than a second as steady as no speech is."""
+    """A second or more, as steady as no speech is."""
     quiet, top = np.percentile(level, [10, 95])
-    return bool(len(level) * FRAME > 1.0 and top - quiet < STEADY)
+    return bool(len(level) >= BLOCK and top - quiet < STEADY)
+
+
+def unsteady(level: NDArray[np.float32], first: int, last: int) -> list[tuple[int, int]]:
+    """What of the sound in frames [first, last) is not steady for STEADY_GAP or longer."""
+    if last - first <= BLOCK:
+        return [] if is_steady(level[first:last]) else [(first, last)]
+    starts = [*range(first, last - BLOCK, BLOCK // 2), last - BLOCK]
+    lively = [start for start in starts if not is_steady(level[start : start + BLOCK])]
+    found: list[tuple[int, int]] = []
+    for start in lively:
+        if found and (start - found[-1][1]) * FRAME < STEADY_GAP:
+            found[-1] = (found[-1][0], start + BLOCK)
+        else:
+            found.append((start, start + BLOCK))
+    return found
 
 
 def speech_spans(level: NDArray[np.float32]) -> list[Span]:
@@ -63,11 +88,25 @@ def speech_spans(level: NDArray[np.float32]) -> list[Span]:
     ends = places[np.concatenate([breaks, [len(places) - 1]])] + 1
     duration = len(level) * FRAME
     found = []
-    for first, last in zip(starts.tolist(), ends.tolist(), strict=True):
-        if not is_steady(level[first:last]):
+    for begun, ended in zip(starts.tolist(), ends.tolist(), strict=True):
+        for first, last in unsteady(level, begun, ended):
             start, end = first * FRAME, last * FRAME
             found.append((start - PAD if start > NEAR else 0.0, end + PAD if duration - end > NEAR else duration))
     return found
+
+
+def inside(spans: Sequence[Span], clips: Sequence[Span]) -> list[Span]:
+    """What of `spans` lies in `clips`, in order and once however clips overlap; everything where there are none."""
+    if not clips:
+        return list(spans)
+    joined: list[Span] = []
+    for start, end in sorted(clips):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    cut = [(max(start, first), min(end, last)) for start, end in spans for first, last in joined]
+    return [(start, end) for start, end in cut if start < end]
 
 
 def windows(spans: Sequence[Span], level: NDArray[np.float32], longest: float) -> list[Span]:

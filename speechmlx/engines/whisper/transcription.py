@@ -22,6 +22,7 @@ from speechmlx.engines.whisper.windows import (
     is_silent,
     is_unsure,
     mean,
+    without_loop,
 )
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import Event, LanguageDetected, Segment, Transcribe, Usage, Word
@@ -68,6 +69,8 @@ class Lane:
     events: list[Event] = field(default_factory=list)
     previous: list[int] = field(default_factory=list)
     """Tokens said so far, as context for the next window."""
+    begun: bool = False
+    """Whether a window was decided."""
     doubted: bool = False
     """The model said that nothing is in this window, and is asked again because of its loudness."""
 
@@ -135,13 +138,13 @@ class Transcription:
         self.release()
 
     def _clips(self, frames: int) -> list[tuple[int, int]]:
-        found = list(self.request.clips)
+        clips = found = spans.inside([(0.0, frames / mel.FRAMES_PER_SECOND)], self.request.clips)
         if self.request.vad and len(self._samples):
             level = spans.levels(self._samples, mel.RATE)
             self._loud = spans.loud(level)
-            found = found or spans.windows(spans.speech_spans(level), level, mel.WINDOW_SECONDS)
-        elif not found:
-            found = [(0.0, frames / mel.FRAMES_PER_SECOND)]
+            speech = spans.speech_spans(level)
+            parts = [spans.inside(speech, [clip]) for clip in clips]
+            found = [window for part in parts for window in spans.windows(part, level, mel.WINDOW_SECONDS)]
         inside = [
             (round(start * mel.FRAMES_PER_SECOND), min(frames, round(end * mel.FRAMES_PER_SECOND)))
             for start, end in found
@@ -172,7 +175,7 @@ class Transcription:
             context += lane.previous[-(room - len(context)) :]
         before = [vocabulary.sot_prev, *context[-room:]] if context else []
         given: list[int] = []
-        if request.prefix and lane is self.lanes[0] and not lane.previous:
+        if request.prefix and lane is self.lanes[0] and not lane.begun:
             given = [vocabulary.timestamps, *vocabulary.encode(" " + request.prefix.strip())[: MOST_TOKENS // 2]]
         return before + vocabulary.start(self.language, request.task) + given, len(given)
 
@@ -183,10 +186,11 @@ class Transcription:
         text = self._vocabulary.decode(row.tokens)
         logprob, compression = mean(row.logprobs), compression_ratio(text)
         unsure = is_unsure(compression, logprob, row.no_speech, row.looped)
+        kept = without_loop(row.tokens)
         lane.attempts.append(
             Attempt(
                 row.rules.temperature,
-                tuple(row.sequence),
+                tuple(row.sequence[: row.given + kept]),
                 (0.0,) * row.given + tuple(row.logprobs),
                 row.given,
                 logprob,
@@ -197,7 +201,7 @@ class Transcription:
         )
         self._tokens += len(row.tokens)
         made = len(lane.attempts)
-        return made if unsure and made < len(self.request.temperatures) else None
+        return made if unsure and made < len(self.request.temperatures) and not lane.doubted else None
 
     def chosen(self, lane: Lane) -> Attempt:
         """The attempt that passed, else the likeliest of those that do not repeat themselves, else the likeliest."""
@@ -224,7 +228,7 @@ class Transcription:
         start, end = lane.window
         advance = end - start
         guessed = lane.doubted and attempt.unsure
-        lane.doubted = False
+        lane.begun, lane.doubted = True, False
         if not guessed and not is_silent(attempt.no_speech, attempt.logprob):
             window = cut(attempt.tokens, self._vocabulary.timestamps, end - start)
             advance = self._heard(window, start, end)
@@ -270,8 +274,7 @@ class Transcription:
                 words.append(word)
         if not text.strip():
             return
-        if attempt.temperature <= 0.5:
-            lane.previous += attempt.tokens[piece.first : piece.last]
+        lane.previous = [] if attempt.temperature > 0.5 else [*lane.previous, *attempt.tokens[piece.first : piece.last]]
         offset = lane.window[0] / mel.FRAMES_PER_SECOND
         lane.events.append(
             Segment(
@@ -280,7 +283,7 @@ class Transcription:
                 end=words[-1].end if words else round(offset + piece.end / mel.FRAMES_PER_SECOND, 2),
                 confidence=math.exp(mean([attempt.logprobs[index] for index in spoken])),
                 words=tuple(words),
-                tokens=attempt.tokens[piece.first : piece.last],
+                tokens=attempt.tokens[max(piece.first, attempt.given) : piece.last],
                 temperature=attempt.temperature,
                 avg_logprob=attempt.logprob,
                 compression_ratio=attempt.compression,

@@ -40,7 +40,7 @@ def cut(tokens: Sequence[int], timestamps: int, frames: int) -> Cut:
 
     Two timestamps in a row close one segment and open another; what is open at the end is decoded again in the next
     window, except where the window ends in one timestamp, which says that nothing follows. Times are monotonic and
-    inside the window, and the advance is never zero.
+    inside the window, what begins after it is left out, and the advance is never zero.
     """
     timed = [token >= timestamps for token in tokens]
     ends_once = timed[-2:] == [False, True]
@@ -54,7 +54,10 @@ def cut(tokens: Sequence[int], timestamps: int, frames: int) -> Cut:
     pieces = []
     first = floor = 0
     for border in borders:
-        start = min(frames, max(floor, (tokens[first] - timestamps) * FRAMES_PER_TIME))
+        start = max(floor, (tokens[first] - timestamps) * FRAMES_PER_TIME)
+        if start >= frames:
+            floor = frames
+            break
         end = min(frames, max(start, (tokens[border - 1] - timestamps) * FRAMES_PER_TIME))
         pieces.append(Piece(first, border, start, end))
         first, floor = border, end
@@ -86,10 +89,25 @@ def is_unsure(compression: float, logprob: float, no_speech: float, looped: bool
 
 def is_looping(tokens: Sequence[int]) -> bool:
     """The last LOOP_SPAN tokens are one run of at most LOOP_TOKENS tokens, over and over."""
+    return _period(tokens) is not None
+
+
+def without_loop(tokens: Sequence[int]) -> int:
+    """How many of the tokens are left when a run at their end that repeats is there only once."""
+    period = _period(tokens)
+    if period is None:
+        return len(tokens)
+    count = len(tokens)
+    while count > period and tokens[count - 1] == tokens[count - 1 - period]:
+        count -= 1
+    return count
+
+
+def _period(tokens: Sequence[int]) -> int | None:
     tail = tokens[-LOOP_SPAN:]
     if len(tail) < LOOP_SPAN:
-        return False
-    return any(
-        all(tail[index] == tail[index - period] for index in range(period, LOOP_SPAN))
-        for period in range(1, LOOP_TOKENS + 1)
-    )
+        return None
+    for period in range(1, LOOP_TOKENS + 1):
+        if all(tail[index] == tail[index - period] for index in range(period, LOOP_SPAN)):
+            return period
+    return None

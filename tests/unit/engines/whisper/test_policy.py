@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from speechmlx.engines.whisper.policy import Heard, alignatt, local_agreement, repeats
+from speechmlx.engines.whisper.policy import Heard, alignatt, local_agreement, repeated
 
 
 def words(*said: tuple[str, int]) -> list[Heard]:
@@ -41,15 +41,16 @@ def test_local_agreement_commits_what_two_passes_share(before: list[str], now: l
 
 
 @pytest.mark.parametrize(
-    ("said", "loops"),
+    ("said", "again"),
     [
-        ([" no"] * 8, True),
-        ([" no"] * 7, False),
-        ([" I", " know", " that", " well"] * 3, True),
-        ([" I", " know", " that", " well"] * 2, False),
-        ([" so", " Thank", " you."] + [" thank", " you"] * 6, True),
-        (" ever tried ever failed no matter try again fail again fail better".split(" "), False),
+        ([], 0),
+        ([" no"] * 8, 7),
+        ([" no"] * 7, 0),
+        ([" I", " know", " that", " well"] * 3, 8),
+        ([" I", " know", " that", " well"] * 2, 0),
+        ([" so", " Thank", " you."] + [" thank", " you"] * 6, 12),
+        (" ever tried ever failed no matter try again fail again fail better".split(" "), 0),
     ],
 )
-def test_repetition(said: list[str], loops: bool) -> None:
-    assert repeats(said) is loops
+def test_repetition(said: list[str], again: int) -> None:
+    assert repeated(said) == again

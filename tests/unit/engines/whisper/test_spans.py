@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.engines.whisper.spans import FRAME, PAD, levels, speech_spans, windows
+from speechmlx.engines.whisper.spans import FRAME, PAD, inside, levels, loud, speech_spans, windows
 
 RATE = 16_000
 
@@ -51,6 +51,37 @@ def test_speech_in_noise_is_found() -> None:
     noise = 0.01 * np.random.default_rng(2).standard_normal(10 * RATE).astype(np.float32)
     found = speech_spans(levels(talk(10) + noise, RATE))
     assert sum(end - start for start, end in found) > 9
+
+
+@pytest.mark.parametrize("under", [10, 25])
+def test_a_few_seconds_of_speech_in_a_long_noise_are_found(under: int) -> None:
+    """Noise `under` dB under the speech, close enough to be loud itself."""
+    speech = np.concatenate([silence(40), talk(3.5), silence(46.5)])
+    power = np.mean(talk(3.5) ** 2) * 10 ** (-under / 10)
+    noise = np.sqrt(power) * np.random.default_rng(2).standard_normal(len(speech)).astype(np.float32)
+    found = speech_spans(levels(speech + noise, RATE))
+    assert sum(end - start for start, end in found) < 8
+    assert any(start <= 40.3 and end >= 43.2 for start, end in found)
+
+
+def test_a_hum_between_two_talks_is_left_out() -> None:
+    hum = (0.2 * np.sin(2 * np.pi * 100 * np.arange(20 * RATE) / RATE)).astype(np.float32)
+    found = speech_spans(levels(np.concatenate([talk(5), hum, talk(5, 1)]), RATE))
+    assert len(found) == 2
+    assert found[0][1] == pytest.approx(5.5, abs=1.0) and found[1][0] == pytest.approx(24.5, abs=1.0)
+
+
+def test_silence_around_loud_speech_is_not_loud_for_its_noise() -> None:
+    noise = 0.02 * np.random.default_rng(3).standard_normal(20 * RATE).astype(np.float32)
+    level = levels(noise + np.concatenate([talk(5), silence(15)]), RATE)
+    assert loud(level)[: round(5 / FRAME)].mean() > 0.3
+    assert not loud(level)[round(5.1 / FRAME) :].any()
+
+
+def test_clips_cut_spans_once_and_in_order() -> None:
+    assert inside([(0.0, 10.0), (20.0, 30.0)], ()) == [(0.0, 10.0), (20.0, 30.0)]
+    assert inside([(0.0, 10.0), (20.0, 30.0)], ((25.0, 40.0), (8.0, 9.0), (5.0, 8.5))) == [(5.0, 9.0), (25.0, 30.0)]
+    assert inside([(0.0, 10.0)], ((11.0, 12.0),)) == []
 
 
 def test_no_audio_has_no_speech() -> None:

@@ -15,6 +15,7 @@ from speechmlx.engines.whisper.windows import (
     is_looping,
     is_silent,
     is_unsure,
+    without_loop,
 )
 
 T = 1000
@@ -56,7 +57,8 @@ def test_times_are_monotonic_inside_and_always_move_on(tokens: list[int], frames
     assert all(0 <= time <= frames for time in times)
     assert 0 < found.advance <= frames
     edges = [edge for piece in found.pieces for edge in (piece.first, piece.last)]
-    assert edges == sorted(edges) and edges[0] == 0 and edges[-1] <= len(tokens)
+    assert edges == sorted(edges) and all(0 <= edge <= len(tokens) for edge in edges)
+    assert all(piece.start < frames for piece in found.pieces)
 
 
 def test_repetition_compresses_and_speech_does_not() -> None:
@@ -85,6 +87,13 @@ def test_trust(compression: float, logprob: float, no_speech: float, looped: boo
 def test_a_repeated_phrase_is_a_loop(phrase: list[int], before: list[int]) -> None:
     assert is_looping(before + phrase * LOOP_SPAN)
     assert not is_looping(before + phrase)
+
+
+def test_a_loop_is_said_once() -> None:
+    assert without_loop([7, 8, *[1, 2, 3] * 20]) == 5
+    assert without_loop([7, 8, *[1, 2, 3] * 20, 1]) == 5
+    assert without_loop([4] * LOOP_SPAN) == 1
+    assert without_loop([7, 8, 1, 2, 3]) == 5
 
 
 def test_counting_is_no_loop() -> None:
