@@ -19,7 +19,7 @@ from speechmlx.protocols.http import options
 from speechmlx.protocols.http.body import Body, spool
 from speechmlx.protocols.http.conditional import When, at_port_of, is_form
 from speechmlx.protocols.http.endpoint import Call, Endpoint
-from speechmlx.protocols.http.fetch import fetch
+from speechmlx.protocols.http.fetch import Fetches
 from speechmlx.protocols.http.named import Names
 from speechmlx.protocols.http.pages import HEADERS, WEB
 from speechmlx.protocols.http.recording import confidence, decoded
@@ -67,7 +67,8 @@ async def transcribe_url(call: Call) -> Response:
     if url is None:
         raise BadRequest("missing 'url': where the recording is")
     file = spool(call.stack)
-    await fetch(url, file, call.runtime.config.max_audio_bytes)
+    fetches: Fetches = call.request.app.state.fetches
+    await fetches.fetch(url, file, call.runtime.config.max_audio_bytes)
     body = Body(call.body.options, file)
     name = url.partition("?")[0].rstrip("/").rpartition("/")[2]
     return await _answer(Call(call.request, call.runtime, body, call.stack), body.options, name)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +16,7 @@ import httpx
 import numpy as np
 import pytest
 import requests
+import scripted
 from clips import CLIPS
 from heard import errors
 
@@ -23,10 +25,10 @@ from speechmlx.audio.encode import wav_header
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
-from speechmlx.protocols import hybrid
-from speechmlx.protocols.http.fetch import fetch
+from speechmlx.protocols.http.fetch import Fetches
 from speechmlx.runtime.front import Runtime
 
+TESTS = Path(__file__).parents[1]
 WAV = wav_header(16000, 16000) + to_pcm16(np.zeros(16000, np.float32))
 
 
@@ -117,27 +119,40 @@ def test_only_public_addresses_are_fetched(start_server: Any) -> None:
         assert "missing 'url'" in requests.post(f"{server.url}/transcribe/url", json={}).json()["error"]
 
 
-async def test_what_an_address_holds_takes_the_way_of_an_upload(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """With this machine counted as public, for it is where the test's web server is."""
-    (tmp_path / "words.wav").write_bytes(b"only words in here")
-    monkeypatch.setattr(hybrid, "fetch", partial(fetch, permitted=lambda address: True))
-    config = Config(allow_url_fetch=True, profile="starter")
-    app = create_app(config, Runtime(config, CATALOG))
+@pytest.fixture
+async def fetching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+    """A client of an app that counts this machine as public, and the address of a web server here with `tmp_path`."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("SPEECHMLX_CATALOG", "scripted:extend")
+    config = Config(allow_url_fetch=True, profile="starter", models={"asr": "scripted-asr"}, cache=tmp_path / "cache")
+    app = create_app(config, Runtime(config, scripted.extend(CATALOG)))
+    app.state.fetches = Fetches(permitted=lambda address: True)
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
         Thread(target=site.serve_forever, daemon=True).start()
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            address = f"http://127.0.0.1:{site.server_address[1]}"
-            answers = [
-                (await client.post("/transcribe/url", json={"url": f"{address}/{name}"})).json()
-                for name in ("words.wav", "nothing.wav")
-            ]
+        async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://a") as one:
+            yield one, f"http://127.0.0.1:{site.server_address[1]}"
         site.shutdown()
-    assert "the audio is plain text" in answers[0]["error"]
-    assert "answered 404" in answers[1]["error"]
+    app.state.fetches.close()
+
+
+async def test_what_an_address_holds_takes_the_way_of_an_upload(
+    fetching: tuple[httpx.AsyncClient, str], tmp_path: Path
+) -> None:
+    client, site = fetching
+    (tmp_path / "audio.wav").write_bytes(WAV)
+    (tmp_path / "words.wav").write_bytes(b"only words in here")
+    by_json, by_form = {"url": f"{site}/audio.wav?x=/y"}, {"url": f"{site}/audio.wav", "language": "de"}
+    for body, language in (({"json": by_json}, "en"), ({"data": by_form}, "de")):
+        answer = await client.post("/transcribe/url", **body)  # type: ignore[arg-type]
+        told = answer.json()
+        assert answer.status_code == 200 and told["success"] is True, told
+        assert told["segments"][0]["text"] == "part 0." and told["info"]["duration"] == 1.0
+        assert told["filename"] == "audio.wav" and told["info"]["language"] == language
+    for name, status, says in (("words.wav", 415, "the audio is plain text"), ("nothing.wav", 400, "answered 404")):
+        answer = await client.post("/transcribe/url", json={"url": f"{site}/{name}"})
+        assert answer.status_code == status and says in answer.json()["error"]
 
 
 def test_the_form_page_is_there(server: Any) -> None:

@@ -16,10 +16,10 @@ from speechmlx.audio.encode import MEDIA_TYPES
 from speechmlx.conversation.voices import candidates
 from speechmlx.errors import BadRequest, TooLarge, UnknownVoice
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.body import Body
 from speechmlx.protocols.http.endpoint import Call
 from speechmlx.protocols.http.flow import Flow, server_sent
 from speechmlx.protocols.http.named import Names
+from speechmlx.protocols.http.recording import Decoding
 from speechmlx.runtime.job import Job
 from speechmlx.types import Chunk, Kind, Speak, Usage
 
@@ -28,8 +28,6 @@ FIELDS: dict[str, str] = {"instruct": "instructions", "speaker": "voice", "refer
 """Other names of fields."""
 KNOWN = ("language", "voice", "speed", "instructions")
 """Settings that may come in `kwargs` and are fields of the request itself; the rest is handed to the engine."""
-PROMPTS = ("prompt_speech", "prompt_latent")
-"""Files that an engine may imitate."""
 
 
 async def speech(call: Call) -> Response:
@@ -50,7 +48,7 @@ async def speech(call: Call) -> Response:
         instructions=options.text(given, "instructions"),
         options={
             **{name: value for name, value in extras.items() if name not in KNOWN},
-            **await _prompts(call.body, model.rate),
+            **await _prompts(call, model.rate),
         },
     )
     job, first = await _begun(call, request, read_voice(given), model.rate)
@@ -93,19 +91,14 @@ def read_extras(given: Mapping[str, Any]) -> dict[str, Any]:
     return {FIELDS.get(str(key), str(key)): setting for key, setting in settings.items() if setting is not None}
 
 
-async def _prompts(body: Body, rate: int) -> dict[str, Any]:
+async def _prompts(call: Call, rate: int) -> dict[str, Any]:
     """Files to imitate: speech as Audio at the model's rate, anything else as its bytes."""
     found: dict[str, Any] = {}
-    for name in PROMPTS:
-        if name in body.files:
-            file = body.files[name].file
-
-            def work(name: str = name, file: Any = file) -> Any:
-                from speechmlx.audio.decode import decode
-
-                return decode(file, rate) if name == "prompt_speech" else file.read()
-
-            found[name] = await asyncio.to_thread(work)
+    decoding: Decoding = call.request.app.state.decoding
+    if speech := call.body.files.get("prompt_speech"):
+        found["prompt_speech"] = await decoding.whole(speech.file, rate, call.stack)
+    if latent := call.body.files.get("prompt_latent"):
+        found["prompt_latent"] = await asyncio.to_thread(latent.file.read)
     return found
 
 
