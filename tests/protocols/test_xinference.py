@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
+import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +25,47 @@ from speechmlx.audio.pcm import to_pcm16
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 WAV = wav_header(16000, 16000) + to_pcm16(np.zeros(16000, np.float32))
+
+
+CURL = (
+    r"""curl -X 'POST' \
+  'http://<XINFERENCE_HOST>:<XINFERENCE_PORT>/v1/audio/transcriptions' \
+  -H 'accept: application/json' \
+  -H 'Content-Type: application/json' \
+  -d '{
+    "model": "<MODEL_UID>",
+    "file": "<audio bytes>",
+  }'""",
+    r"""curl -X 'POST' \
+  'http://<XINFERENCE_HOST>:<XINFERENCE_PORT>/v1/audio/translations' \
+  -H 'accept: application/json' \
+  -H 'Content-Type: application/json' \
+  -d '{
+    "model": "<MODEL_UID>",
+    "file": "<audio bytes>",
+  }'""",
+    r"""curl -X 'POST' \
+  'http://<XINFERENCE_HOST>:<XINFERENCE_PORT>/v1/audio/speech' \
+  -H 'accept: application/json' \
+  -H 'Content-Type: application/json' \
+  -d '{
+    "model": "<MODEL_UID>",
+    "input": "<The text to generate audio for>",
+    "voice": "echo",
+    "stream": True,
+  }'""",
+    r"""curl -X 'POST' \
+  'http://<XINFERENCE_HOST>:<XINFERENCE_PORT>/v1/audio/speech' \
+  -H 'accept: application/json' \
+  -H 'Content-Type: application/json' \
+  -d '{
+    "model": "<MODEL_UID>",
+    "input": "<The text to generate audio for>",
+    # ['中文女', '中文男', '日语男', '粤语女', '英文女', '英文男', '韩语女']
+    "voice": "中文女"
+  }'""",
+)
+"""The lines of Xinference's documentation as they stand: with commas that JSON does not have, True and a comment."""
 
 
 @pytest.fixture(autouse=True)
@@ -162,6 +206,25 @@ def test_registrations(client: RESTfulClient) -> None:
     assert [one["model_name"] for one in client.list_cached_models("scripted")] == ["scripted"]
 
 
+def test_half_of_a_character_is_no_name(client: RESTfulClient, server: Any) -> None:
+    """Kept, it would break every list it stands in."""
+    half = b'{"model_name": "scripted", "model_uid": "\\ud800"}'
+    with server.client() as plain:
+        kind = {"Content-Type": "application/json"}
+        for path, body in (
+            ("/v1/models", half),
+            ("/v1/audio/speech", b'{"input": "x", "kwargs": {"\\udfff": 1}}'),
+            ("/v1/audio/speech", b'{"input": "x", "kwargs": "{\\"\\\\ud800\\": 1}"}'),
+            ("/v1/audio/transcriptions", b'{"file": "QUJD", "kwargs": "{\\"\\\\ud800\\": 1}"}'),
+        ):
+            answer = plain.post(path, content=body, headers=kind)
+            assert answer.status_code == 400 and "half of a character" in answer.json()["error"]["message"], answer.text
+        form = {"Content-Type": "multipart/form-data; boundary=B; charset=unicode_escape"}
+        part = b'--B\r\nContent-Disposition: form-data; name="model"\r\n\r\n\\ud800\r\n--B--\r\n'
+        assert plain.post("/v1/audio/transcriptions", content=part, headers=form).status_code == 400
+    assert client.list_models()
+
+
 # --- The audio handle --------------------------------------------------------------------------------------------
 
 
@@ -170,6 +233,31 @@ def test_settings_that_the_engine_does_not_take_are_named(client: RESTfulClient)
     assert handle.transcriptions(WAV, prompt="steps=1")["text"] == "part 0."
     with pytest.raises(RuntimeError, match="no setting batch_size"):
         handle.transcriptions(WAV, batch_size=4)
+
+
+def test_wishes_beside_the_fields_reach_the_engine_and_nulls_do_not(starter: Any, server: Any) -> None:
+    with closing(RESTfulClient(starter.url)) as client:
+        for wish in ("instruct", "instruct_text", "instructions"):
+            with pytest.raises(RuntimeError, match=f"no options, but was given {wish}"):
+                client.get_model("kokoro-82m").speech("One.", **{wish: "sadly"})
+    with closing(RESTfulClient(server.url)) as client:
+        heard = client.get_model("scripted-asr").transcriptions(WAV, prompt="steps=1", keywords=None, languages=None)
+        assert heard["text"] == "part 0."
+
+
+@pytest.mark.parametrize("line", CURL, ids=("transcriptions", "translations", "speech", "voices"))
+def test_the_curl_lines_of_the_documentation(server: Any, tmp_path: Path, line: str) -> None:
+    place = server.url.removeprefix("http://")
+    line = line.replace("<XINFERENCE_HOST>:<XINFERENCE_PORT>", place)
+    line = line.replace("<audio bytes>", base64.b64encode(WAV).decode())
+    line = line.replace("<MODEL_UID>", "scripted-asr" if "file" in line else "scripted")
+    run = subprocess.run(["bash", "-c", line + " -s -f -o answer"], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    answer = (tmp_path / "answer").read_bytes()
+    if "scripted-asr" in line:
+        assert json.loads(answer)["text"] == "part 0. part 1. part 2."
+    else:
+        assert decode(answer, 24000).duration == pytest.approx(0.3, abs=0.1)
 
 
 def test_text_formats_come_as_json_for_this_client(client: RESTfulClient) -> None:

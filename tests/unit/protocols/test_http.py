@@ -117,6 +117,33 @@ async def test_json_overrides_the_query_and_null_is_absent() -> None:
     assert (body.options, upload) == ({"model": "b", "voice": "v", "speed": 2}, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "options_"),
+    [
+        ('{"a": True, "b": None, "c": [1, 2,],}', {"a": True, "c": [1, 2]}),
+        ('\n{"a": "x",  # or "y"\n "b": "中"}\n', {"a": "x", "b": "中"}),
+    ],
+)
+async def test_json_as_people_write_it(text: str, options_: dict[str, object]) -> None:
+    assert (await read([text.encode()], "application/json"))[0].options == options_
+
+
+@pytest.mark.parametrize("text", ['{"a": b"x"}', '{"a": {1}}', '{"a": 1j}', '{"a": open("x")}', '{"a": ' + "-" * 800])
+async def test_what_neither_is_json(text: str) -> None:
+    with pytest.raises(BadRequest, match="not valid JSON"):
+        await read([text.encode()], "application/json")
+
+
+@pytest.mark.parametrize(
+    "text", [r'{"a": "\ud800"}', r'{"\udfff": 1}', r'{"a": [{"b": "x\ud800"}]}', '{"a": "\ud800"}']
+)
+async def test_half_a_character_is_refused(text: str) -> None:
+    for kind in ("application/json", "application/x-www-form-urlencoded"):
+        with pytest.raises(BadRequest, match="half of a character"):
+            await read([text.encode("utf-8", "surrogatepass")], kind)
+    assert (await read([rb'{"a": "\ud83d\ude00"}'], "application/json"))[0].options == {"a": "😀"}
+
+
 @given(st.binary(max_size=700), st.booleans())
 async def test_audio_in_json_arrives_byte_for_byte(data: bytes, broken: bool) -> None:
     encoded = base64.encodebytes(data) if broken else base64.b64encode(data)
