@@ -9,10 +9,11 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from clips import CLIPS
@@ -135,6 +136,58 @@ def test_a_launch_in_the_background_has_progress_and_can_be_given_up(client: RES
     assert client.get_instance_info(None, uid) == []
     with pytest.raises(RuntimeError, match="no launch"):
         client.cancel_launch_model(uid)
+
+
+def test_a_launch_ended_while_it_loads_leaves_no_name_behind(client: RESTfulClient, server: Any) -> None:
+    client.launch_model(model_name="scripted-slow", model_type="audio", model_uid="brief", wait_ready=False)
+    client.terminate_model("brief")
+    assert client.get_instance_info(None, None) == []
+    client.launch_model(model_name="scripted", model_type="audio", model_uid="brief")
+    assert client.describe_model("brief")["model_name"] == "scripted"
+
+
+def test_who_leaves_while_a_model_is_ended_leaves_no_name_behind(client: RESTfulClient, server: Any) -> None:
+    client.launch_model(model_name="scripted-big", model_type="audio", model_uid="left")
+    with speaking(server, "left"):
+        with server.client(timeout=0.3) as leaving, pytest.raises(httpx.ReadTimeout):
+            leaving.delete("/v1/models/left")
+        assert client.get_instance_info(None, None) == []
+    client.launch_model(model_name="scripted-big", model_type="audio", model_uid="left")
+
+
+def test_a_model_at_work_stays_launched(client: RESTfulClient, server: Any) -> None:
+    client.launch_model(model_name="scripted-big", model_type="audio", model_uid="busy")
+    with speaking(server, "busy"), pytest.raises(RuntimeError, match="scripted-big"):
+        client.terminate_model("busy")
+    assert client.get_instance_info(None, "busy")[0]["status"] == "READY"
+    client.terminate_model("busy")
+    assert gone(server, "scripted-big")
+
+
+@contextmanager
+def speaking(server: Any, model: str) -> Iterator[None]:
+    """While a model speaks."""
+    body = {"model": model, "input": "steps=4000 work=0.01", "response_format": "pcm"}
+    with server.client() as client, client.stream("POST", "/v1/audio/speech", json=body) as response:
+        pieces = response.iter_raw()  # let go of, it would hang up
+        next(pieces)
+        yield
+
+
+def test_a_model_is_ended_by_its_uid_and_not_by_its_own_name(client: RESTfulClient, server: Any) -> None:
+    for uid in ("one", "two"):
+        client.launch_model(model_name="scripted-big", model_type="audio", model_uid=uid)
+    with pytest.raises(RuntimeError, match="'scripted-big' runs as one, two: end it under each of those uids"):
+        client.terminate_model("scripted-big")
+    assert states(server)["scripted-big"] == ("loaded", True)
+
+
+def test_one_uid_has_one_language(client: RESTfulClient) -> None:
+    for _ in range(2):
+        client.launch_model(model_name="scripted", model_type="audio", model_uid="spoken", lang_code="e")
+    for other in ({"lang_code": "fr"}, {}):
+        with pytest.raises(RuntimeError, match="'spoken' is launched with the language es; end it first"):
+            client.launch_model(model_name="scripted", model_type="audio", model_uid="spoken", **other)
 
 
 def test_who_waits_for_a_launch_is_told_that_it_was_given_up(client: RESTfulClient, server: Any) -> None:
