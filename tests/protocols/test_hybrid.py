@@ -62,6 +62,8 @@ def test_a_form_is_answered_in_its_shape_and_other_bodies_in_soniqos(server: Any
         options = {"model": "scripted-asr", "language": "en"}
         form = client.post("/transcribe", files={"file": ("audio.wav", WAV)}, data=options).json()
         raw = client.post("/transcribe", content=WAV, params=options).json()
+        misnamed = client.post("/transcribe", files={"file": ("audio.dat", WAV)}, data=options).json()
+    assert misnamed == {**form, "filename": "audio.dat"}
     assert form["success"] is True and form["filename"] == "audio.wav"
     assert form["segments"][0] == {"start": 0.0, "end": 1.0, "text": "part 0.", "no_speech_prob": 0.0}
     assert form["info"] == {
@@ -80,7 +82,10 @@ def test_a_form_is_answered_in_its_shape_and_other_bodies_in_soniqos(server: Any
     [
         ({"data": {"language": "en"}, "files": {"other": b""}}, 415, "nothing (0 bytes)"),
         ({"files": {"language": (None, "en")}}, 400, "missing 'file'"),
-        ({"files": {"file": ("a.txt", b"only words in here")}}, 415, "plain text"),
+        ({"files": {"file": ("a.wav", b"only words in here")}}, 415, "plain text"),
+        ({"files": {"file": ("a", b"only words in here")}}, 415, "plain text"),
+        ({"files": {"file": ("a.TXT", b"only words in here")}}, 400, "a .TXT file is not taken"),
+        ({"files": {"file": ("a.b.pdf", b"%PDF-1.7")}}, 400, "allowed: wav, mp3, flac, m4a, ogg, webm, mp4"),
         ({"files": {"file": WAV}, "data": {"task": "sing"}}, 400, "'task' must be one of transcribe, translate"),
         ({"files": {"file": WAV}, "data": {"model": "gigantic"}}, 404, "no model 'gigantic'"),
         ({"files": {"file": WAV}, "data": {"model": "scripted"}}, 404, "is a tts model"),

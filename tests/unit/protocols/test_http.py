@@ -7,15 +7,22 @@ import base64
 from contextlib import AsyncExitStack
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Route
 from starlette.types import Message
 
 from speechmlx.errors import BY_CODE, BadRequest, SpeechError, TooLarge
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.body import Body, read_body
+from speechmlx.protocols.http.endpoint import Endpoint
+from speechmlx.protocols.http.envelope import problem
+from speechmlx.protocols.http.request_id import RequestId
 from speechmlx.protocols.http.status import STATUS, headers, status
 
 
@@ -222,3 +229,28 @@ async def test_an_upload_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch
     async with AsyncExitStack() as stack:
         with pytest.raises(BadRequest, match=r"the upload paused for more than 0\.05 seconds"):
             await read_body(Request(scope, receive), 1000, stack)
+
+
+# --- Endpoints ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", ["good", "bad"])
+async def test_what_nobody_foresaw_has_the_envelope_and_an_id(
+    body: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where it happens before the answer, in reading the body."""
+
+    async def broken(*given: Any) -> Any:
+        raise RuntimeError("nobody foresaw this")
+
+    if body == "bad":
+        monkeypatch.setattr("speechmlx.protocols.http.endpoint.read_body", broken)
+    app = Starlette(routes=[Route("/", Endpoint(broken, problem, 100))], middleware=[Middleware(RequestId)])
+    app.state.runtime = None
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a") as client:
+        answer = await client.get("/")
+    id = answer.headers["x-request-id"]
+    assert answer.status_code == 500
+    assert answer.json()["error"]["message"].endswith(f"its log has the traceback, under {id}")
+    (record,) = caplog.records
+    assert record.getMessage() == f"{id}: broken failed" and record.exc_info
