@@ -214,10 +214,10 @@ def test_fuzzed_forms_over_the_wire(client: httpx.Client, server: Any) -> None:
     chance = random.Random(11)
     hear(client, WAV)
     before = memory(server)
-    for number in range(400):
+    for number in range(3000):
         path = (HEAR, "/transcribe", "/v1/audio/speech")[number % 3]
         answer = client.post(path, content=fuzzed(chance), headers={"Content-Type": chance.choice(TYPES)})
-        assert answer.status_code < 500 or answer.status_code == 503, answer.text
+        assert answer.status_code < 500, answer.text
     assert idle(client) and hear(client, WAV).status_code == 200
     assert memory(server) - before < 40 * MB
 

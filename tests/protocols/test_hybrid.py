@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +22,7 @@ import requests
 import scripted
 from clips import CLIPS
 from heard import errors
+from protocols.conftest import serve
 
 from speechmlx.app import create_app
 from speechmlx.audio.encode import wav_header
@@ -173,7 +177,7 @@ def test_an_address_that_cannot_be_bound_is_named(start_server: Any, server: Any
 
 
 @pytest.mark.timeout(300)
-def test_the_seeds_lines_on_a_real_model(starter: Any, clip: Callable[[str], Path], tmp_path: Path) -> None:
+def test_the_words_of_a_form_on_a_real_model(starter: Any, clip: Callable[[str], Path], tmp_path: Path) -> None:
     (tmp_path / "audio.wav").write_bytes(clip("jfk").read_bytes())
     with (tmp_path / "audio.wav").open("rb") as file:
         response = requests.post(
@@ -182,11 +186,93 @@ def test_the_seeds_lines_on_a_real_model(starter: Any, clip: Callable[[str], Pat
     assert response.status_code == 200
     segments = response.json()["segments"]
     assert errors(CLIPS["jfk"].words, " ".join(segment["text"] for segment in segments)) == 0
-    lines = (
-        f'curl -s -X POST {starter.url}/transcribe -F "file=@audio.wav"',
-        f'curl -s -X POST {starter.url}/v1/audio/transcriptions -H "Content-Type: multipart/form-data" '
-        '-F "file=@audio.wav" -F "model=whisper-1" -F "response_format=json"',
-    )
-    for line in lines:
-        run = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert "ask what you can do for your country" in run.stdout
+
+
+# --- The seed's examples as they stand, but for the address ------------------------------------------------------
+
+PLACE = "http://localhost:8080"
+CURL = (
+    f"""curl -X POST {PLACE}/v1/audio/transcriptions \\
+-H "Content-Type: multipart/form-data" \\
+-F "file=@audio.wav" \\
+-F "model=whisper-1" \\
+-F "response_format=json"
+""",
+    f"""curl -X POST {PLACE}/transcribe \\
+-F "file=@audio.wav" \\
+-F "language=en" \\
+-F "task=transcribe" \\
+-F "model=base"
+""",
+    f"""# Basic transcription
+curl -X POST {PLACE}/transcribe \\
+-F "file=@audio.wav"
+""",
+    f"""# With parameters
+curl -X POST {PLACE}/transcribe \\
+-F "file=@audio.wav" \\
+-F "language=es" \\
+-F "task=translate" \\
+-F "model=small"
+""",
+    f"""curl {PLACE}/health""",
+)
+PYTHON = f"""
+import requests
+# Transcribe a file
+with open('audio.wav', 'rb') as f:
+    response = requests.post('{PLACE}/transcribe',
+        files={{'file': f}},
+        data={{'language': 'en', 'model': 'base'}})
+if response.status_code == 200:
+    result = response.json()
+    print(f"Transcription: {{result['segments']}}")
+"""
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The hybrid's port of a server that has Whisper's names."""
+    folder = tmp_path_factory.mktemp("named")
+    flags = ("--bind", "hybrid=127.0.0.1:0")
+    with serve(folder, *flags, SPEECHMLX_CATALOG="scripted:stand_in") as server:
+        found = re.search(r"Also on (http://\S+) for hybrid", server.log.read_text())
+        assert found is not None
+        yield found[1]
+
+
+@pytest.mark.parametrize("line", CURL)
+def test_the_seeds_curl_lines(named: str, tmp_path: Path, line: str) -> None:
+    (tmp_path / "audio.wav").write_bytes(WAV)
+    run = subprocess.run(["bash", "-c", line.replace(PLACE, named)], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    if "health" in line:
+        assert told.items() >= {"status": "healthy", "service": "WhisperLive Hybrid Server"}.items()
+    else:
+        assert told["text"] == "part 0. part 1. part 2." and told.get("success", True)
+
+
+def test_the_seeds_python(named: str, tmp_path: Path) -> None:
+    (tmp_path / "audio.wav").write_bytes(WAV)
+    command = [sys.executable, "-c", PYTHON.replace(PLACE, named)]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert run.stdout.startswith("Transcription: [{'start': ") and "'text': 'part 2.'" in run.stdout, run.stderr
+
+
+def test_the_seeds_javascript(named: str, tmp_path: Path) -> None:
+    if not shutil.which("node") or not shutil.which("npm"):
+        pytest.skip("the JavaScript example wants Node and npm, which are not here")
+    for file in (TESTS / "protocols/node_http").glob("*.*"):
+        shutil.copy(file, tmp_path)
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+    installed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    if installed.returncode:
+        say = pytest.fail if os.environ.get("CI") else pytest.skip
+        say(f"npm could not install the JavaScript example's packages: {installed.stderr.strip()[-300:]}")
+    (tmp_path / "audio.wav").write_bytes(WAV)
+    script = (tmp_path / "hybrid.cjs").read_text()
+    (tmp_path / "hybrid.cjs").write_text(script.replace(PLACE, named))
+    command = ["node", "-r", "./fetch.cjs", "hybrid.cjs"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert "success: true" in run.stdout and "text: 'part 2.'" in run.stdout, run.stderr
