@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -23,6 +26,7 @@ from speechmlx.protocols.http.body import Body, read_body
 from speechmlx.protocols.http.endpoint import Endpoint
 from speechmlx.protocols.http.envelope import problem
 from speechmlx.protocols.http.request_id import RequestId
+from speechmlx.protocols.http.sound import BLOCK, Recording, WavResponse
 from speechmlx.protocols.http.status import STATUS, headers, status
 
 
@@ -254,3 +258,22 @@ async def test_what_nobody_foresaw_has_the_envelope_and_an_id(
     assert answer.json()["error"]["message"].endswith(f"its log has the traceback, under {id}")
     (record,) = caplog.records
     assert record.getMessage() == f"{id}: broken failed" and record.exc_info
+
+
+async def test_a_short_answer_waits_for_no_thread() -> None:
+    busy, sent = threading.Event(), []
+    with ThreadPoolExecutor(1) as only:
+        asyncio.get_running_loop().set_default_executor(only)
+        waiting = asyncio.create_task(asyncio.to_thread(busy.wait, 60))
+        sound = Recording(io.BytesIO(bytes(2 * BLOCK)), 2 * BLOCK, 24000)
+
+        async def send(message: Message) -> None:
+            sent.append(message.get("body", b""))
+
+        try:
+            async with asyncio.timeout(30):
+                await WavResponse(sound)({}, Request, send)  # type: ignore[arg-type]
+        finally:
+            busy.set()
+            await waiting
+    assert len(b"".join(sent)) == 44 + 2 * BLOCK
