@@ -16,7 +16,9 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from speechmlx.config import Config
 from speechmlx.protocols import PROTOCOLS
 from speechmlx.protocols.http.conditional import When
+from speechmlx.protocols.http.fetch import Fetches
 from speechmlx.protocols.http.named import Names
+from speechmlx.protocols.http.recording import Decoding
 from speechmlx.protocols.http.request_id import RequestId
 from speechmlx.runtime.front import Runtime
 
@@ -28,6 +30,7 @@ def create_app(config: Config, runtime: Runtime) -> Starlette:
     """The app, which starts `runtime` and closes it. Raises ValueError when two protocols claim one route."""
     routes = [route for protocol in PROTOCOLS for route in protocol(config)]
     check(routes)
+    decoding, fetches = Decoding(config.max_jobs), Fetches()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -36,6 +39,8 @@ def create_app(config: Config, runtime: Runtime) -> Starlette:
             yield
         finally:
             await runtime.close()
+            decoding.close()
+            fetches.close()
 
     app = Starlette(
         routes=routes,
@@ -45,6 +50,8 @@ def create_app(config: Config, runtime: Runtime) -> Starlette:
     )
     app.state.runtime = runtime
     app.state.names = Names(runtime)
+    app.state.decoding = decoding
+    app.state.fetches = fetches
     app.state.ports = {}
     return app
 

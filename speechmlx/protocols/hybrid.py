@@ -14,12 +14,12 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx.config import Config
-from speechmlx.errors import BadRequest, SpeechError
+from speechmlx.errors import BadAudio, BadRequest, SpeechError
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.body import Body, spool
 from speechmlx.protocols.http.conditional import When, at_port_of, is_form
 from speechmlx.protocols.http.endpoint import Call, Endpoint
-from speechmlx.protocols.http.fetch import fetch
+from speechmlx.protocols.http.fetch import Fetches
 from speechmlx.protocols.http.named import Names
 from speechmlx.protocols.http.pages import HEADERS, WEB
 from speechmlx.protocols.http.recording import confidence, decoded
@@ -29,6 +29,8 @@ from speechmlx.types import Kind, LanguageDetected, Segment, Transcribe
 if TYPE_CHECKING:
     from speechmlx.types import Audio
 
+EXTENSIONS = ("wav", "mp3", "flac", "m4a", "ogg", "webm", "mp4", "mpeg", "mpga")
+"""Those that the hybrid takes on any of its paths."""
 TASKS = ("transcribe", "translate")
 SERVICE = "WhisperLive Hybrid Server"
 OFF = (
@@ -67,7 +69,8 @@ async def transcribe_url(call: Call) -> Response:
     if url is None:
         raise BadRequest("missing 'url': where the recording is")
     file = spool(call.stack)
-    await fetch(url, file, call.runtime.config.max_audio_bytes)
+    fetches: Fetches = call.request.app.state.fetches
+    await fetches.fetch(url, file, call.runtime.config.max_audio_bytes)
     body = Body(call.body.options, file)
     name = url.partition("?")[0].rstrip("/").rpartition("/")[2]
     return await _answer(Call(call.request, call.runtime, body, call.stack), body.options, name)
@@ -100,7 +103,10 @@ async def _answer(call: Call, given: Mapping[str, Any], filename: str) -> Respon
     model, language = names.resolve(options.text(given, "model"), Kind.ASR)
     task = cast(Literal["transcribe", "translate"], options.choice(given, "task", TASKS))
     language = options.language(given) or language
-    audio = await decoded(call, model.rate)
+    try:
+        audio = await decoded(call, model.rate)
+    except BadAudio as error:
+        raise _by_name(filename, error) from error
     request = Transcribe(model=model.name, audio=audio, language=language, task=task)
     job = await call.stack.enter_async_context(call.runtime.submit(request))
     segments: list[Segment] = []
@@ -111,6 +117,17 @@ async def _answer(call: Call, given: Mapping[str, Any], filename: str) -> Respon
         elif isinstance(event, LanguageDetected):
             detected = event
     return JSONResponse(_described(segments, detected, audio, request, filename))
+
+
+def _by_name(filename: str, error: BadAudio) -> BadRequest:
+    """The error for what is no audio: of a file that is not even called so, its name is what was wrong.
+
+    What is audio is taken under any name: this refuses less than the hybrid, which goes by the name alone.
+    """
+    _, dot, extension = filename.rpartition(".")
+    if not dot or extension.lower() in EXTENSIONS:
+        return error
+    return BadRequest(f"a .{extension:.20} file is not taken ({error}); allowed: {', '.join(EXTENSIONS)}")
 
 
 def _described(

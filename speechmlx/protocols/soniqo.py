@@ -18,7 +18,7 @@ from speechmlx.config import Config
 from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.endpoint import Call, Endpoint
-from speechmlx.protocols.http.recording import confidence
+from speechmlx.protocols.http.recording import Decoding, blocks, confidence, decoded
 from speechmlx.protocols.http.sound import WavResponse, record, stream
 from speechmlx.protocols.http.status import headers, status
 from speechmlx.runtime.front import Runtime
@@ -37,7 +37,7 @@ from speechmlx.types import (
 )
 
 if TYPE_CHECKING:
-    from speechmlx.types import Audio, Samples
+    from speechmlx.types import Samples
 
 SPEED = (0.25, 4.0)
 MAX_STEPS = 3000
@@ -73,7 +73,8 @@ async def transcribe(call: Call) -> Response:
     given = call.body.options
     model = call.runtime.model(options.text(given, "model"), Kind.ASR)
     language = options.language(given)
-    audio = await _decoded(call, model.rate)
+    _upload(call)
+    audio = await decoded(call, model.rate, _pcm_rate(call))
     job = await call.stack.enter_async_context(
         call.runtime.submit(Transcribe(model=model.name, audio=audio, language=language))
     )
@@ -127,7 +128,8 @@ async def respond(call: Call) -> Response:
     streaming = options.flag(given, "stream")
     direct = name is not None or _has_s2s(call.runtime)
     model = call.runtime.model(name, Kind.S2S if direct else Kind.ASR)
-    audio = await _decoded(call, model.rate)
+    _upload(call)
+    audio = await decoded(call, model.rate, _pcm_rate(call))
     request = Respond(
         model=model.name if direct else None, audio=audio, voice=voice, language=language, max_steps=max_steps
     )
@@ -161,10 +163,11 @@ async def enhance(call: Call) -> Response:
     given = call.body.options
     model = call.runtime.model(options.text(given, "model"), Kind.ENHANCE)
     streaming = options.flag(given, "stream")
-    pieces = _blocks(_upload(call), model.rate, _pcm_rate(call))
-    first = await asyncio.to_thread(next, pieces, None)
+    decoding: Decoding = call.request.app.state.decoding
+    pieces = blocks(_upload(call), model.rate, _pcm_rate(call))
+    first = await decoding.run(next, pieces, None)
     job = await call.stack.enter_async_context(call.runtime.submit(Enhance(model=model.name)))
-    events = await call.stack.enter_async_context(aclosing(_fed(job, first, pieces)))
+    events = await call.stack.enter_async_context(aclosing(_fed(job, first, pieces, decoding)))
     if streaming:
         return await stream(events, model.rate)
     return WavResponse(await record(events, model.rate, call.stack))
@@ -218,24 +221,9 @@ def _pcm_rate(call: Call) -> int | None:
     return options.integer(call.body.options, "sample_rate", 0, *SAMPLE_RATES)
 
 
-async def _decoded(call: Call, rate: int) -> Audio:
-    upload, pcm_rate = _upload(call), _pcm_rate(call)
-
-    def work() -> Audio:
-        from speechmlx.audio.decode import decode
-
-        return decode(upload, rate, pcm_rate=pcm_rate)
-
-    return await asyncio.to_thread(work)
-
-
-def _blocks(upload: BinaryIO, rate: int, pcm_rate: int | None) -> Iterator[Samples]:
-    from speechmlx.audio.decode import blocks
-
-    yield from blocks(upload, rate, pcm_rate=pcm_rate)
-
-
-async def _fed(job: Job, first: Samples | None, rest: Iterator[Samples]) -> AsyncGenerator[Event, None]:
+async def _fed(
+    job: Job, first: Samples | None, rest: Iterator[Samples], decoding: Decoding
+) -> AsyncGenerator[Event, None]:
     """Events of a job while it is fed, decoded no faster than the engine takes it."""
 
     async def feed() -> None:
@@ -243,7 +231,7 @@ async def _fed(job: Job, first: Samples | None, rest: Iterator[Samples]) -> Asyn
         try:
             while block is not None:
                 await job.send(Feed(block))
-                block = await asyncio.to_thread(next, rest, None)
+                block = await decoding.run(next, rest, None)
             await job.end()
         except BaseException:  # whatever it is, nobody feeds the job any more
             job.cancel()

@@ -85,10 +85,12 @@ async def launch(call: Call) -> Response:
     row = _row(call.runtime, given)
     uid = options.text(given, "model_uid") or options.text(given, "model_name") or row.name
     _check_uid(names, uid, row)
-    known = names.launched.get(uid)
+    known, language = names.launched.get(uid), _language(given)
+    if known is not None and known.language != language:
+        raise BadRequest(f"{uid!r} is launched with the language {known.language}; end it first or choose another uid")
     if known is None:
         names.failed.pop(uid, None)
-        known = Launch(uid, row.name, _language(given), asyncio.create_task(_load(call.runtime, row)))
+        known = Launch(uid, row.name, language, asyncio.create_task(_load(call.runtime, row)))
         names.launched[uid] = known
         assert known.loading is not None
         known.loading.add_done_callback(lambda task: _launched(names, uid, task))
@@ -105,13 +107,20 @@ async def terminate(call: Call) -> Response:
     names, uid = _names(call), call.request.path_params["uid"]
     ended = names.launched.get(uid)
     row = names.stands_for(uid)
+    others = [other.uid for other in names.launched.values() if other.model == row.name and other is not ended]
     if ended is None and row.name not in {model.name for model in call.runtime.status().models}:
         raise UnknownModel(f"the model {uid!r} is not running; running: {', '.join(_running(names)) or 'none'}")
-    if ended is not None and ended.loading is not None:
-        ended.loading.cancel()
-    if not any(other.model == row.name for other in names.launched.values() if other is not ended):
-        await _unload(call.runtime, row)
-    names.launched.pop(uid, None)
+    if ended is None and others:
+        raise BadRequest(f"{uid!r} runs as {', '.join(others)}: end it under each of those uids")
+    given_up = ended is not None and _give_up(ended)
+    names.launched.pop(uid, None)  # now: whatever happens to the client or the engine, it is no launch any more
+    try:
+        if not others:
+            await _unload(call.runtime, row)
+    except Busy:
+        if ended is not None and not given_up:
+            names.launched.setdefault(uid, ended)  # it runs on, and can be ended later
+        raise
     return JSONResponse(None)
 
 
@@ -119,9 +128,8 @@ async def cancel(call: Call) -> Response:
     """Give up a launch that is under way"""
     names, uid = _names(call), call.request.path_params["uid"]
     found = names.launched.get(uid)
-    if found is None or found.loading is None or found.loading.done():
+    if found is None or not _give_up(found):
         raise BadRequest(f"no launch of {uid!r} is under way")
-    found.loading.cancel()
     names.launched.pop(uid, None)
     return JSONResponse(None)
 
@@ -194,7 +202,7 @@ def _launched(names: Names, uid: str, task: asyncio.Task[None]) -> None:
         return
     error = task.exception()
     names.failed.pop(uid, None)
-    if error is not None:
+    if error is not None and (launch := names.launched.get(uid)) is not None and launch.loading is task:
         names.launched.pop(uid, None)
         if isinstance(error, SpeechError):
             names.failed[uid] = error
@@ -219,6 +227,11 @@ async def _unload(runtime: Runtime, row: Model) -> None:
 
 def _running(names: Names) -> list[str]:
     return [*names.launched, *(model.name for model in names.runtime.status().models)]
+
+
+def _give_up(launch: Launch) -> bool:
+    """Stop loading; whether it was under way."""
+    return launch.loading is not None and launch.loading.cancel()
 
 
 def _under_way(launch: Launch) -> bool:

@@ -123,8 +123,10 @@ async function record(button) {
     button.recorder = null;
     button.classList.remove("on");
     button.textContent = "● Record again";
-    recorded[button.dataset.for] = new Blob(pieces, { type: recorder.mimeType });
-    document.getElementById(button.dataset.for).requestSubmit();
+    const form = document.getElementById(button.dataset.for);
+    form.elements.file.value = ""; // what was recorded last is meant, not the file chosen before
+    recorded[form.id] = new Blob(pieces, { type: recorder.mimeType });
+    form.requestSubmit();
   };
   recorder.start();
   button.recorder = recorder;

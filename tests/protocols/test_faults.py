@@ -76,6 +76,19 @@ async def test_the_engine_killed_while_four_jobs_run(start_server: Start) -> Non
             await asyncio.wait_for(watching, 10)
 
 
+def test_what_failed_is_in_the_log_under_the_id_that_the_client_has(server: Server, client: httpx.Client) -> None:
+    answer = client.post("/speak", json=speak("fail=0"))
+    assert answer.status_code == 500
+    with (
+        pytest.raises(httpx.RemoteProtocolError),
+        client.stream("POST", "/speak?stream=1", json=speak("fail=2")) as cut,
+    ):
+        cut.read()
+    lines = server.log.read_text().splitlines()
+    for id, what in ((answer.headers["x-request-id"], "failed"), (cut.headers["x-request-id"], "broke off")):
+        assert any(f"{id}: speak {what}: " in line and "scripted to fail" in line for line in lines)
+
+
 async def test_a_client_that_leaves_closes_its_generator(start_server: Start, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     with start_server() as server:

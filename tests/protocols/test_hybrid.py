@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,18 +19,20 @@ import httpx
 import numpy as np
 import pytest
 import requests
+import scripted
 from clips import CLIPS
 from heard import errors
+from protocols.conftest import serve
 
 from speechmlx.app import create_app
 from speechmlx.audio.encode import wav_header
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
-from speechmlx.protocols import hybrid
-from speechmlx.protocols.http.fetch import fetch
+from speechmlx.protocols.http.fetch import Fetches
 from speechmlx.runtime.front import Runtime
 
+TESTS = Path(__file__).parents[1]
 WAV = wav_header(16000, 16000) + to_pcm16(np.zeros(16000, np.float32))
 
 
@@ -60,6 +66,8 @@ def test_a_form_is_answered_in_its_shape_and_other_bodies_in_soniqos(server: Any
         options = {"model": "scripted-asr", "language": "en"}
         form = client.post("/transcribe", files={"file": ("audio.wav", WAV)}, data=options).json()
         raw = client.post("/transcribe", content=WAV, params=options).json()
+        misnamed = client.post("/transcribe", files={"file": ("audio.dat", WAV)}, data=options).json()
+    assert misnamed == {**form, "filename": "audio.dat"}
     assert form["success"] is True and form["filename"] == "audio.wav"
     assert form["segments"][0] == {"start": 0.0, "end": 1.0, "text": "part 0.", "no_speech_prob": 0.0}
     assert form["info"] == {
@@ -78,7 +86,10 @@ def test_a_form_is_answered_in_its_shape_and_other_bodies_in_soniqos(server: Any
     [
         ({"data": {"language": "en"}, "files": {"other": b""}}, 415, "nothing (0 bytes)"),
         ({"files": {"language": (None, "en")}}, 400, "missing 'file'"),
-        ({"files": {"file": ("a.txt", b"only words in here")}}, 415, "plain text"),
+        ({"files": {"file": ("a.wav", b"only words in here")}}, 415, "plain text"),
+        ({"files": {"file": ("a", b"only words in here")}}, 415, "plain text"),
+        ({"files": {"file": ("a.TXT", b"only words in here")}}, 400, "a .TXT file is not taken"),
+        ({"files": {"file": ("a.b.pdf", b"%PDF-1.7")}}, 400, "allowed: wav, mp3, flac, m4a, ogg, webm, mp4"),
         ({"files": {"file": WAV}, "data": {"task": "sing"}}, 400, "'task' must be one of transcribe, translate"),
         ({"files": {"file": WAV}, "data": {"model": "gigantic"}}, 404, "no model 'gigantic'"),
         ({"files": {"file": WAV}, "data": {"model": "scripted"}}, 404, "is a tts model"),
@@ -117,27 +128,40 @@ def test_only_public_addresses_are_fetched(start_server: Any) -> None:
         assert "missing 'url'" in requests.post(f"{server.url}/transcribe/url", json={}).json()["error"]
 
 
-async def test_what_an_address_holds_takes_the_way_of_an_upload(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """With this machine counted as public, for it is where the test's web server is."""
-    (tmp_path / "words.wav").write_bytes(b"only words in here")
-    monkeypatch.setattr(hybrid, "fetch", partial(fetch, permitted=lambda address: True))
-    config = Config(allow_url_fetch=True, profile="starter")
-    app = create_app(config, Runtime(config, CATALOG))
+@pytest.fixture
+async def fetching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+    """A client of an app that counts this machine as public, and the address of a web server here with `tmp_path`."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("SPEECHMLX_CATALOG", "scripted:extend")
+    config = Config(allow_url_fetch=True, profile="starter", models={"asr": "scripted-asr"}, cache=tmp_path / "cache")
+    app = create_app(config, Runtime(config, scripted.extend(CATALOG)))
+    app.state.fetches = Fetches(permitted=lambda address: True)
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
         Thread(target=site.serve_forever, daemon=True).start()
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-            address = f"http://127.0.0.1:{site.server_address[1]}"
-            answers = [
-                (await client.post("/transcribe/url", json={"url": f"{address}/{name}"})).json()
-                for name in ("words.wav", "nothing.wav")
-            ]
+        async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://a") as one:
+            yield one, f"http://127.0.0.1:{site.server_address[1]}"
         site.shutdown()
-    assert "the audio is plain text" in answers[0]["error"]
-    assert "answered 404" in answers[1]["error"]
+    app.state.fetches.close()
+
+
+async def test_what_an_address_holds_takes_the_way_of_an_upload(
+    fetching: tuple[httpx.AsyncClient, str], tmp_path: Path
+) -> None:
+    client, site = fetching
+    (tmp_path / "audio.wav").write_bytes(WAV)
+    (tmp_path / "words.wav").write_bytes(b"only words in here")
+    by_json, by_form = {"url": f"{site}/audio.wav?x=/y"}, {"url": f"{site}/audio.wav", "language": "de"}
+    for body, language in (({"json": by_json}, "en"), ({"data": by_form}, "de")):
+        answer = await client.post("/transcribe/url", **body)  # type: ignore[arg-type]
+        told = answer.json()
+        assert answer.status_code == 200 and told["success"] is True, told
+        assert told["segments"][0]["text"] == "part 0." and told["info"]["duration"] == 1.0
+        assert told["filename"] == "audio.wav" and told["info"]["language"] == language
+    for name, status, says in (("words.wav", 415, "the audio is plain text"), ("nothing.wav", 400, "answered 404")):
+        answer = await client.post("/transcribe/url", json={"url": f"{site}/{name}"})
+        assert answer.status_code == status and says in answer.json()["error"]
 
 
 def test_the_form_page_is_there(server: Any) -> None:
@@ -153,7 +177,7 @@ def test_an_address_that_cannot_be_bound_is_named(start_server: Any, server: Any
 
 
 @pytest.mark.timeout(300)
-def test_the_seeds_lines_on_a_real_model(starter: Any, clip: Callable[[str], Path], tmp_path: Path) -> None:
+def test_the_words_of_a_form_on_a_real_model(starter: Any, clip: Callable[[str], Path], tmp_path: Path) -> None:
     (tmp_path / "audio.wav").write_bytes(clip("jfk").read_bytes())
     with (tmp_path / "audio.wav").open("rb") as file:
         response = requests.post(
@@ -162,11 +186,93 @@ def test_the_seeds_lines_on_a_real_model(starter: Any, clip: Callable[[str], Pat
     assert response.status_code == 200
     segments = response.json()["segments"]
     assert errors(CLIPS["jfk"].words, " ".join(segment["text"] for segment in segments)) == 0
-    lines = (
-        f'curl -s -X POST {starter.url}/transcribe -F "file=@audio.wav"',
-        f'curl -s -X POST {starter.url}/v1/audio/transcriptions -H "Content-Type: multipart/form-data" '
-        '-F "file=@audio.wav" -F "model=whisper-1" -F "response_format=json"',
-    )
-    for line in lines:
-        run = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert "ask what you can do for your country" in run.stdout
+
+
+# --- The seed's examples as they stand, but for the address ------------------------------------------------------
+
+PLACE = "http://localhost:8080"
+CURL = (
+    f"""curl -X POST {PLACE}/v1/audio/transcriptions \\
+-H "Content-Type: multipart/form-data" \\
+-F "file=@audio.wav" \\
+-F "model=whisper-1" \\
+-F "response_format=json"
+""",
+    f"""curl -X POST {PLACE}/transcribe \\
+-F "file=@audio.wav" \\
+-F "language=en" \\
+-F "task=transcribe" \\
+-F "model=base"
+""",
+    f"""# Basic transcription
+curl -X POST {PLACE}/transcribe \\
+-F "file=@audio.wav"
+""",
+    f"""# With parameters
+curl -X POST {PLACE}/transcribe \\
+-F "file=@audio.wav" \\
+-F "language=es" \\
+-F "task=translate" \\
+-F "model=small"
+""",
+    f"""curl {PLACE}/health""",
+)
+PYTHON = f"""
+import requests
+# Transcribe a file
+with open('audio.wav', 'rb') as f:
+    response = requests.post('{PLACE}/transcribe',
+        files={{'file': f}},
+        data={{'language': 'en', 'model': 'base'}})
+if response.status_code == 200:
+    result = response.json()
+    print(f"Transcription: {{result['segments']}}")
+"""
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The hybrid's port of a server that has Whisper's names."""
+    folder = tmp_path_factory.mktemp("named")
+    flags = ("--bind", "hybrid=127.0.0.1:0")
+    with serve(folder, *flags, SPEECHMLX_CATALOG="scripted:stand_in") as server:
+        found = re.search(r"Also on (http://\S+) for hybrid", server.log.read_text())
+        assert found is not None
+        yield found[1]
+
+
+@pytest.mark.parametrize("line", CURL)
+def test_the_seeds_curl_lines(named: str, tmp_path: Path, line: str) -> None:
+    (tmp_path / "audio.wav").write_bytes(WAV)
+    run = subprocess.run(["bash", "-c", line.replace(PLACE, named)], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    if "health" in line:
+        assert told.items() >= {"status": "healthy", "service": "WhisperLive Hybrid Server"}.items()
+    else:
+        assert told["text"] == "part 0. part 1. part 2." and told.get("success", True)
+
+
+def test_the_seeds_python(named: str, tmp_path: Path) -> None:
+    (tmp_path / "audio.wav").write_bytes(WAV)
+    command = [sys.executable, "-c", PYTHON.replace(PLACE, named)]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert run.stdout.startswith("Transcription: [{'start': ") and "'text': 'part 2.'" in run.stdout, run.stderr
+
+
+def test_the_seeds_javascript(named: str, tmp_path: Path) -> None:
+    if not shutil.which("node") or not shutil.which("npm"):
+        pytest.skip("the JavaScript example wants Node and npm, which are not here")
+    for file in (TESTS / "protocols/node_http").glob("*.*"):
+        shutil.copy(file, tmp_path)
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+    installed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    if installed.returncode:
+        say = pytest.fail if os.environ.get("CI") else pytest.skip
+        say(f"npm could not install the JavaScript example's packages: {installed.stderr.strip()[-300:]}")
+    (tmp_path / "audio.wav").write_bytes(WAV)
+    script = (tmp_path / "hybrid.cjs").read_text()
+    (tmp_path / "hybrid.cjs").write_text(script.replace(PLACE, named))
+    command = ["node", "-r", "./fetch.cjs", "hybrid.cjs"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert "success: true" in run.stdout and "text: 'part 2.'" in run.stdout, run.stderr

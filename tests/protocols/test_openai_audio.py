@@ -296,6 +296,19 @@ def test_what_cannot_be_said_is_named(server: Any, change: dict[str, Any], says:
     assert says in answer.json()["error"]["message"] and answer.json()["detail"] == answer.json()["error"]["message"]
 
 
+def test_long_text_is_heard_before_its_end_is_made(starter: Any) -> None:
+    sentences = [
+        "One, two, three.",
+        *(f"Sentence number {number} is said to those who wait." for number in range(2, 9)),
+    ]
+    body = {"model": "kokoro-82m", "input": " ".join(sentences), "response_format": "pcm"}
+    with starter.client(300) as client, client.stream("POST", "/v1/audio/speech", json=body) as answer:
+        pieces = answer.iter_raw()
+        first = next(pieces)
+        assert starter.health()["jobs"] == 1  # it speaks on
+    assert 0 < len(first) / 2 / 24000 < 5
+
+
 def test_openais_voices_and_ids_and_the_models_own(talk: openai.OpenAI, starter: Any) -> None:
     with starter.client() as client:
         listed = [voice["id"] for voice in client.get("/v1/audio/voices").json()["voices"]]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
+import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from clips import CLIPS
@@ -22,6 +26,47 @@ from speechmlx.audio.pcm import to_pcm16
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 WAV = wav_header(16000, 16000) + to_pcm16(np.zeros(16000, np.float32))
+
+
+CURL = (
+    r"""curl -X 'POST' \
+  'http://<XINFERENCE_HOST>:<XINFERENCE_PORT>/v1/audio/transcriptions' \
+  -H 'accept: application/json' \
+  -H 'Content-Type: application/json' \
+  -d '{
+    "model": "<MODEL_UID>",
+    "file": "<audio bytes>",
+  }'""",
+    r"""curl -X 'POST' \
+  'http://<XINFERENCE_HOST>:<XINFERENCE_PORT>/v1/audio/translations' \
+  -H 'accept: application/json' \
+  -H 'Content-Type: application/json' \
+  -d '{
+    "model": "<MODEL_UID>",
+    "file": "<audio bytes>",
+  }'""",
+    r"""curl -X 'POST' \
+  'http://<XINFERENCE_HOST>:<XINFERENCE_PORT>/v1/audio/speech' \
+  -H 'accept: application/json' \
+  -H 'Content-Type: application/json' \
+  -d '{
+    "model": "<MODEL_UID>",
+    "input": "<The text to generate audio for>",
+    "voice": "echo",
+    "stream": True,
+  }'""",
+    r"""curl -X 'POST' \
+  'http://<XINFERENCE_HOST>:<XINFERENCE_PORT>/v1/audio/speech' \
+  -H 'accept: application/json' \
+  -H 'Content-Type: application/json' \
+  -d '{
+    "model": "<MODEL_UID>",
+    "input": "<The text to generate audio for>",
+    # ['中文女', '中文男', '日语男', '粤语女', '英文女', '英文男', '韩语女']
+    "voice": "中文女"
+  }'""",
+)
+"""The lines of Xinference's documentation as they stand: with commas that JSON does not have, True and a comment."""
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +138,58 @@ def test_a_launch_in_the_background_has_progress_and_can_be_given_up(client: RES
         client.cancel_launch_model(uid)
 
 
+def test_a_launch_ended_while_it_loads_leaves_no_name_behind(client: RESTfulClient, server: Any) -> None:
+    client.launch_model(model_name="scripted-slow", model_type="audio", model_uid="brief", wait_ready=False)
+    client.terminate_model("brief")
+    assert client.get_instance_info(None, None) == []
+    client.launch_model(model_name="scripted", model_type="audio", model_uid="brief")
+    assert client.describe_model("brief")["model_name"] == "scripted"
+
+
+def test_who_leaves_while_a_model_is_ended_leaves_no_name_behind(client: RESTfulClient, server: Any) -> None:
+    client.launch_model(model_name="scripted-big", model_type="audio", model_uid="left")
+    with speaking(server, "left"):
+        with server.client(timeout=0.3) as leaving, pytest.raises(httpx.ReadTimeout):
+            leaving.delete("/v1/models/left")
+        assert client.get_instance_info(None, None) == []
+    client.launch_model(model_name="scripted-big", model_type="audio", model_uid="left")
+
+
+def test_a_model_at_work_stays_launched(client: RESTfulClient, server: Any) -> None:
+    client.launch_model(model_name="scripted-big", model_type="audio", model_uid="busy")
+    with speaking(server, "busy"), pytest.raises(RuntimeError, match="scripted-big"):
+        client.terminate_model("busy")
+    assert client.get_instance_info(None, "busy")[0]["status"] == "READY"
+    client.terminate_model("busy")
+    assert gone(server, "scripted-big")
+
+
+@contextmanager
+def speaking(server: Any, model: str) -> Iterator[None]:
+    """While a model speaks."""
+    body = {"model": model, "input": "steps=4000 work=0.01", "response_format": "pcm"}
+    with server.client() as client, client.stream("POST", "/v1/audio/speech", json=body) as response:
+        pieces = response.iter_raw()  # let go of, it would hang up
+        next(pieces)
+        yield
+
+
+def test_a_model_is_ended_by_its_uid_and_not_by_its_own_name(client: RESTfulClient, server: Any) -> None:
+    for uid in ("one", "two"):
+        client.launch_model(model_name="scripted-big", model_type="audio", model_uid=uid)
+    with pytest.raises(RuntimeError, match="'scripted-big' runs as one, two: end it under each of those uids"):
+        client.terminate_model("scripted-big")
+    assert states(server)["scripted-big"] == ("loaded", True)
+
+
+def test_one_uid_has_one_language(client: RESTfulClient) -> None:
+    for _ in range(2):
+        client.launch_model(model_name="scripted", model_type="audio", model_uid="spoken", lang_code="e")
+    for other in ({"lang_code": "fr"}, {}):
+        with pytest.raises(RuntimeError, match="'spoken' is launched with the language es; end it first"):
+            client.launch_model(model_name="scripted", model_type="audio", model_uid="spoken", **other)
+
+
 def test_who_waits_for_a_launch_is_told_that_it_was_given_up(client: RESTfulClient, server: Any) -> None:
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(client.launch_model, model_name="scripted-slow", model_type="audio", model_uid="given-up")
@@ -162,6 +259,25 @@ def test_registrations(client: RESTfulClient) -> None:
     assert [one["model_name"] for one in client.list_cached_models("scripted")] == ["scripted"]
 
 
+def test_half_of_a_character_is_no_name(client: RESTfulClient, server: Any) -> None:
+    """Kept, it would break every list it stands in."""
+    half = b'{"model_name": "scripted", "model_uid": "\\ud800"}'
+    with server.client() as plain:
+        kind = {"Content-Type": "application/json"}
+        for path, body in (
+            ("/v1/models", half),
+            ("/v1/audio/speech", b'{"input": "x", "kwargs": {"\\udfff": 1}}'),
+            ("/v1/audio/speech", b'{"input": "x", "kwargs": "{\\"\\\\ud800\\": 1}"}'),
+            ("/v1/audio/transcriptions", b'{"file": "QUJD", "kwargs": "{\\"\\\\ud800\\": 1}"}'),
+        ):
+            answer = plain.post(path, content=body, headers=kind)
+            assert answer.status_code == 400 and "half of a character" in answer.json()["error"]["message"], answer.text
+        form = {"Content-Type": "multipart/form-data; boundary=B; charset=unicode_escape"}
+        part = b'--B\r\nContent-Disposition: form-data; name="model"\r\n\r\n\\ud800\r\n--B--\r\n'
+        assert plain.post("/v1/audio/transcriptions", content=part, headers=form).status_code == 400
+    assert client.list_models()
+
+
 # --- The audio handle --------------------------------------------------------------------------------------------
 
 
@@ -170,6 +286,31 @@ def test_settings_that_the_engine_does_not_take_are_named(client: RESTfulClient)
     assert handle.transcriptions(WAV, prompt="steps=1")["text"] == "part 0."
     with pytest.raises(RuntimeError, match="no setting batch_size"):
         handle.transcriptions(WAV, batch_size=4)
+
+
+def test_wishes_beside_the_fields_reach_the_engine_and_nulls_do_not(starter: Any, server: Any) -> None:
+    with closing(RESTfulClient(starter.url)) as client:
+        for wish in ("instruct", "instruct_text", "instructions"):
+            with pytest.raises(RuntimeError, match=f"no options, but was given {wish}"):
+                client.get_model("kokoro-82m").speech("One.", **{wish: "sadly"})
+    with closing(RESTfulClient(server.url)) as client:
+        heard = client.get_model("scripted-asr").transcriptions(WAV, prompt="steps=1", keywords=None, languages=None)
+        assert heard["text"] == "part 0."
+
+
+@pytest.mark.parametrize("line", CURL, ids=("transcriptions", "translations", "speech", "voices"))
+def test_the_curl_lines_of_the_documentation(server: Any, tmp_path: Path, line: str) -> None:
+    place = server.url.removeprefix("http://")
+    line = line.replace("<XINFERENCE_HOST>:<XINFERENCE_PORT>", place)
+    line = line.replace("<audio bytes>", base64.b64encode(WAV).decode())
+    line = line.replace("<MODEL_UID>", "scripted-asr" if "file" in line else "scripted")
+    run = subprocess.run(["bash", "-c", line + " -s -f -o answer"], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    answer = (tmp_path / "answer").read_bytes()
+    if "scripted-asr" in line:
+        assert json.loads(answer)["text"] == "part 0. part 1. part 2."
+    else:
+        assert decode(answer, 24000).duration == pytest.approx(0.3, abs=0.1)
 
 
 def test_text_formats_come_as_json_for_this_client(client: RESTfulClient) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-import json
 import re
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from speechmlx.errors import BadRequest, TooLarge
+from speechmlx.protocols.http.reading import check_text, read_json
 
 MEMORY = 4 * 1024 * 1024
 """Bytes of an upload kept in memory; more goes to disk."""
@@ -147,6 +147,7 @@ async def _multipart(
     parts = form.multi_items()
     files = {name: Upload(part.file, part.filename or "") for name, part in parts if isinstance(part, UploadFile)}
     fields = tuple((name, part) for name, part in parts if isinstance(part, str))
+    check_text((fields, [(name, file.name) for name, file in files.items()]))  # a form may name any encoding
     options, upload = await asyncio.to_thread(_split, dict(fields), stack)
     if files:
         upload = next(iter(files.values())).file
@@ -164,8 +165,7 @@ def _urlencoded(file: BinaryIO, stack: AsyncExitStack) -> tuple[dict[str, Any], 
 
 def _json(file: BinaryIO, stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
     try:
-        # Not strict: `base64` breaks its lines on Linux, and a shell puts them into the string as they are.
-        value = json.loads(file.read(), strict=False)
+        value = read_json(file.read())
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from error
     if not isinstance(value, dict):

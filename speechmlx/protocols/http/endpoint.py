@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.protocols.http.body import Body, read_body
+from speechmlx.protocols.http.request_id import KEY
 from speechmlx.runtime.front import Runtime
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,9 @@ class Endpoint:
             except SpeechError as error:
                 await _refuse(self.problem(error), scope, inbox, send)
                 return
+            except Exception:
+                await _refuse(self.problem(self._failed(scope)), scope, inbox, send)
+                return
             call = Call(request, scope["app"].state.runtime, body, stack)
             await _unless_gone(self._respond(call, send), inbox)
 
@@ -70,15 +74,26 @@ class Endpoint:
         try:
             response = await self.answer(call)
         except SpeechError as error:
+            if isinstance(error, EngineFailed):
+                log.error("%s: %s failed: %s", _id(call.request.scope), self.__name__, error)
             response = self.problem(error)
         except Exception:
-            log.exception("%s failed", self.__name__)
-            response = self.problem(EngineFailed("the server failed on this request; its log has the traceback"))
+            response = self.problem(self._failed(call.request.scope))
         try:
             await response(call.request.scope, call.request.receive, send)
         except SpeechError as error:
             # The status is out: all that is left is to break the body off, which its missing end does.
-            log.warning("%s broke off: %s", self.__name__, error)
+            log.warning("%s: %s broke off: %s", _id(call.request.scope), self.__name__, error)
+
+    def _failed(self, scope: Scope) -> EngineFailed:
+        """The error for an exception that nobody foresaw, which is logged."""
+        log.exception("%s: %s failed", _id(scope), self.__name__)
+        return EngineFailed(f"the server failed on this request; its log has the traceback, under {_id(scope)}")
+
+
+def _id(scope: Scope) -> str:
+    """By which client and log speak of the request."""
+    return str(scope.get(KEY, "-"))
 
 
 class Inbox:

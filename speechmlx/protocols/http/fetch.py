@@ -11,16 +11,20 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import BinaryIO
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from speechmlx.errors import BadRequest, TooLarge
+from speechmlx.errors import BadRequest, Busy, TooLarge
 
 Permitted = Callable[[str], bool]
 Opened = Callable[[socket.socket], None]
 
+MOST = 8
+"""Fetches at once."""
 REDIRECTS = 5
 REDIRECT = (301, 302, 303, 307, 308)
 BLOCK = 64 * 1024
@@ -29,6 +33,8 @@ SILENCE = 10.0
 SECONDS = 60.0
 """That the whole may take."""
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out for the open internet."""
 
 
 def is_public(address: str) -> bool:
@@ -40,33 +46,70 @@ def is_public(address: str) -> bool:
             wrapped = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if wrapped is not None:
             return is_public(str(wrapped))
+        if ip not in UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast
 
 
-async def fetch(url: str, file: BinaryIO, limit: int, permitted: Permitted = is_public) -> None:
-    """Write what is at `url`, at most `limit` bytes, to `file`; cancelled, it hangs up.
+class Fetches:
+    """Those of one server, `most` at once on threads of their own: a slow site holds up nothing but its client."""
 
-    Raises BadRequest for what is not a public http or https address or does not answer with a file, TooLarge.
-    """
-    sockets: list[socket.socket] = []
-    try:
-        async with asyncio.timeout(SECONDS):
-            await asyncio.to_thread(download, url, file, limit, permitted, sockets.append)
-    except TimeoutError:
-        raise BadRequest(f"{url!r:.80} took more than {SECONDS:g} seconds") from None
-    finally:
-        for opened in sockets:  # wakes the thread, where it still reads
+    def __init__(self, permitted: Permitted = is_public, most: int = MOST) -> None:
+        self._permitted = permitted
+        self._room = threading.BoundedSemaphore(most)
+        self._threads = ThreadPoolExecutor(most, "fetching")
+
+    def close(self, wait: bool = False) -> None:
+        self._threads.shutdown(wait, cancel_futures=True)
+
+    async def fetch(self, url: str, file: BinaryIO, limit: int) -> None:
+        """Write what is at `url`, at most `limit` bytes, to `file`; cancelled, it hangs up.
+
+        Raises BadRequest for what is not a public http or https address or does not answer with a file, TooLarge,
+        and Busy. A fetch counts until its thread is done: a resolver that is asked cannot be hurried.
+        """
+        if not self._room.acquire(blocking=False):
+            raise Busy("too many recordings are being fetched; send the recording itself", retry_after=5.0)
+        line = Line()
+        work = self._threads.submit(download, url, file, limit, self._permitted, line.opened)
+        work.add_done_callback(lambda done: self._room.release())
+        try:
+            async with asyncio.timeout(SECONDS):
+                await asyncio.wrap_future(work)
+        except TimeoutError:
+            raise BadRequest(f"{url!r:.80} took more than {SECONDS:g} seconds") from None
+        finally:
+            line.hang_up()
+
+
+class Line:
+    """The sockets of a fetch, so that another thread can end it, also before the first is open."""
+
+    def __init__(self) -> None:
+        self._sockets: list[socket.socket] = []
+        self._over = False
+
+    def opened(self, raw: socket.socket) -> None:
+        self._sockets.append(raw)
+        if self._over:
+            raise OSError("nobody waits for it any more")
+
+    def hang_up(self) -> None:
+        self._over = True
+        for raw in self._sockets:  # wakes the thread, where it still reads
             with suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
+                raw.shutdown(socket.SHUT_RDWR)
 
 
 def download(url: str, file: BinaryIO, limit: int, permitted: Permitted, opened: Opened) -> None:
-    """`fetch`, blocking; tells of every socket it opens."""
+    """A fetch, blocking; tells of every socket it opens."""
     for _ in range(REDIRECTS + 1):
         parts = _checked(url)
         raw = _connect(parts, permitted)
-        opened(raw)
         try:
+            opened(raw)
+            if isinstance(raw, ssl.SSLSocket):
+                raw.do_handshake()
             found = _ask(raw, parts, file, limit)
         except (OSError, http.client.HTTPException) as error:
             raise BadRequest(f"{_shown(parts)} could not be fetched: {error or type(error).__name__}") from error
@@ -74,7 +117,10 @@ def download(url: str, file: BinaryIO, limit: int, permitted: Permitted, opened:
             raw.close()
         if found is None:
             return
-        url = urljoin(url, found)
+        try:
+            url = urljoin(url, found)
+        except ValueError as error:
+            raise BadRequest(f"{_shown(parts)} was redirected to what is no address: {error}") from error
     raise BadRequest(f"the url was redirected more than {REDIRECTS} times")
 
 
@@ -108,7 +154,8 @@ def _connect(parts: SplitResult, permitted: Permitted) -> socket.socket:
     try:
         raw = socket.create_connection((addresses[0], port), SILENCE)
         if parts.scheme == "https":
-            raw = ssl.create_default_context().wrap_socket(raw, server_hostname=parts.hostname)
+            context = ssl.create_default_context()
+            raw = context.wrap_socket(raw, server_hostname=parts.hostname, do_handshake_on_connect=False)
     except OSError as error:
         raise BadRequest(f"{_shown(parts)} could not be reached: {error}") from error
     return raw
@@ -125,17 +172,19 @@ def _ask(raw: socket.socket, parts: SplitResult, file: BinaryIO, limit: int) -> 
     for name, value in (*headers, ("Connection", "close")):
         connection.putheader(name, value)
     connection.endheaders()
-    answer = connection.getresponse()
-    if answer.status in REDIRECT and (place := answer.getheader("Location")):
-        return place
-    if answer.status != 200:
-        raise BadRequest(f"{_shown(parts)} answered {answer.status} {answer.reason}")
-    size = 0
-    while block := answer.read1(BLOCK):
-        size += len(block)
-        if size > limit:
-            raise TooLarge(f"what is at 'url' is over the limit of {limit} bytes")
-        file.write(block)
+    with connection.getresponse() as answer:
+        if answer.status in REDIRECT and (place := answer.getheader("Location")):
+            return place
+        if answer.status != 200:
+            raise BadRequest(f"{_shown(parts)} answered {answer.status} {answer.reason}")
+        size = 0
+        while block := answer.read1(BLOCK):
+            size += len(block)
+            if size > limit:
+                raise TooLarge(f"what is at 'url' is over the limit of {limit} bytes")
+            file.write(block)
+        if answer.length:  # what was announced and did not come
+            raise BadRequest(f"{_shown(parts)} broke off after {size} of {size + answer.length} bytes")
     return None
 
 

@@ -1,31 +1,108 @@
-"""Recordings in: the upload of a request, decoded, and how sure a model is of what it heard there."""
+"""Recordings in: uploads decoded, no more at once than memory holds, and how sure a model is of what it heard there."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from itertools import count
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from speechmlx.errors import BadRequest
+from speechmlx.errors import BadRequest, Busy
 from speechmlx.protocols.http.endpoint import Call
-from speechmlx.types import Segment
+from speechmlx.types import Audio, Segment
 
 if TYPE_CHECKING:
-    from speechmlx.types import Audio
+    from speechmlx.types import Samples
+
+T = TypeVar("T")
+
+HELD = 6 * 3600.0
+"""Seconds of decoded sound in memory at once, 1.4 GB at 16 kHz. More than any one recording may have."""
+SLICE = 60
+"""Seconds decoded before another recording has its turn."""
+SAMPLE_BYTES = 4
 
 
-async def decoded(call: Call, rate: int) -> Audio:
-    """The upload at `rate` Hz. Raises BadRequest where there is none, BadAudio and TooLarge."""
-    upload = call.body.upload
-    if upload is None:
+class Decoding:
+    """What one server decodes: `most` recordings at once, with `held` seconds of sound among them; more is Busy.
+
+    It has threads of its own, for long recordings would hold up what else runs on asyncio's.
+    """
+
+    def __init__(self, most: int, held: float = HELD) -> None:
+        self._threads = ThreadPoolExecutor(max(2, (os.cpu_count() or 2) // 2), "decoding")
+        self._most = most
+        self._limit = held
+        self._held: dict[int, float] = {}
+        """Seconds of sound of each recording under way."""
+        self._numbers = count()
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def run(self, work: Callable[..., T], *given: object) -> T:
+        """What `work` gives, from a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
+
+    async def whole(self, file: BinaryIO, rate: int, stack: AsyncExitStack, pcm_rate: int | None = None) -> Audio:
+        """All of `file` at `rate` Hz, which counts until `stack` closes. Raises BadAudio, TooLarge and Busy.
+
+        Room is asked for before anything is decoded, and on the way: a small file may hold hours.
+        """
+        number = next(self._numbers)
+        if len(self._held) >= self._most:
+            raise Busy(f"{self._most} recordings are under way, which is the limit (max_jobs)", retry_after=1.0)
+        self._held[number] = 0.0
+        stack.callback(self._held.pop, number, None)
+        try:
+            return await self._whole(number, blocks(file, rate, pcm_rate), rate)
+        except BaseException:
+            self._held.pop(number, None)  # at once, for the others
+            raise
+
+    async def _whole(self, number: int, pieces: Iterator[Samples], rate: int) -> Audio:
+        data, more = bytearray(), True
+        while more:
+            if sum(self._held.values()) + SLICE > self._limit:
+                raise Busy(f"{self._limit / 3600:g} hours of sound are in memory, which is the limit", retry_after=5.0)
+            self._held[number] += SLICE
+            more = await self.run(_append, data, pieces, SLICE * rate * SAMPLE_BYTES)
+            self._held[number] = len(data) / SAMPLE_BYTES / rate
+        return await self.run(_audio, data, rate)
+
+
+async def decoded(call: Call, rate: int, pcm_rate: int | None = None) -> Audio:
+    """The upload at `rate` Hz. Raises BadRequest where there is none, BadAudio, TooLarge and Busy."""
+    if call.body.upload is None:
         raise BadRequest("missing 'file': the recording, as a file of a multipart form or as base64 in JSON")
+    decoding: Decoding = call.request.app.state.decoding
+    return await decoding.whole(call.body.upload, rate, call.stack, pcm_rate)
 
-    def work() -> Audio:
-        from speechmlx.audio.decode import decode
 
-        return decode(upload, rate)
+def blocks(file: BinaryIO, rate: int, pcm_rate: int | None) -> Iterator[Samples]:
+    """`file` at `rate` Hz in blocks of about a second, each decoded when it is asked for."""
+    from speechmlx.audio import decode
 
-    return await asyncio.to_thread(work)
+    yield from decode.blocks(file, rate, pcm_rate=pcm_rate)
+
+
+def _append(data: bytearray, pieces: Iterator[Samples], size: int) -> bool:
+    """Add about `size` bytes of sound to `data`; False at the end."""
+    wanted = len(data) + size
+    for block in pieces:
+        data += block.tobytes()
+        if len(data) >= wanted:
+            return True
+    return False
+
+
+def _audio(data: bytearray, rate: int) -> Audio:
+    import numpy as np
+
+    return Audio(np.frombuffer(data, np.float32), rate)
 
 
 def confidence(segments: Sequence[Segment]) -> float:

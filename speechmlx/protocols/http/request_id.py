@@ -7,9 +7,12 @@ import secrets
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+KEY = "speechmlx.request_id"
+"""Of the scope."""
+
 
 class RequestId:
-    """Middleware that adds x-request-id to HTTP responses."""
+    """Middleware that gives HTTP requests an id: x-request-id of the response, and scope[KEY]."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -19,6 +22,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         id = f"req_{secrets.token_hex(12)}"
+        scope[KEY] = id
 
         async def with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

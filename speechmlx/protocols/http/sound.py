@@ -11,7 +11,7 @@ from typing import BinaryIO
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from speechmlx.protocols.http.body import spool, write
+from speechmlx.protocols.http.body import MEMORY, spool, write
 from speechmlx.types import Chunk, Event
 
 BLOCK = 256 * 1024
@@ -71,10 +71,11 @@ class WavResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         block = self._header
-        self._recording.file.seek(0)
+        file, in_memory = self._recording.file, self._recording.size < MEMORY
+        file.seek(0)
         while block:
             await send({"type": "http.response.body", "body": block, "more_body": True})
-            block = await asyncio.to_thread(self._recording.file.read, BLOCK)
+            block = file.read(BLOCK) if in_memory else await asyncio.to_thread(file.read, BLOCK)
         await send({"type": "http.response.body", "body": b""})
 
 

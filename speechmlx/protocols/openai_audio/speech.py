@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -16,20 +15,23 @@ from speechmlx.audio.encode import MEDIA_TYPES
 from speechmlx.conversation.voices import candidates
 from speechmlx.errors import BadRequest, TooLarge, UnknownVoice
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.body import Body
 from speechmlx.protocols.http.endpoint import Call
 from speechmlx.protocols.http.flow import Flow, server_sent
 from speechmlx.protocols.http.named import Names
+from speechmlx.protocols.http.reading import read_json
+from speechmlx.protocols.http.recording import Decoding
 from speechmlx.runtime.job import Job
 from speechmlx.types import Chunk, Kind, Speak, Usage
 
 SPEED = (0.25, 4.0)
 FIELDS: dict[str, str] = {"instruct": "instructions", "speaker": "voice", "reference_text": "prompt_text"}
 """Other names of fields."""
-KNOWN = ("language", "voice", "speed", "instructions")
-"""Settings that may come in `kwargs` and are fields of the request itself; the rest is handed to the engine."""
-PROMPTS = ("prompt_speech", "prompt_latent")
-"""Files that an engine may imitate."""
+KNOWN = ("language", "voice", "speed")
+"""Settings that may come in `kwargs` and are fields of the request itself; the rest is handed to the engine.
+
+`instructions` are not among them: as a field, which OpenAI's SDK sends to any model, an engine that cannot follow them
+passes over them, as tts-1 does; in `kwargs` (`instruct`) they were meant for an engine that can, and others refuse.
+"""
 
 
 async def speech(call: Call) -> Response:
@@ -50,7 +52,7 @@ async def speech(call: Call) -> Response:
         instructions=options.text(given, "instructions"),
         options={
             **{name: value for name, value in extras.items() if name not in KNOWN},
-            **await _prompts(call.body, model.rate),
+            **await _prompts(call, model.rate),
         },
     )
     job, first = await _begun(call, request, read_voice(given), model.rate)
@@ -85,27 +87,23 @@ def read_extras(given: Mapping[str, Any]) -> dict[str, Any]:
     """Xinference's `kwargs`, a JSON object or the text of one. Raises BadRequest."""
     value = given.get("kwargs") or {}
     try:
-        settings = json.loads(value) if isinstance(value, str) else value
+        settings = read_json(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
         settings = None
     if not isinstance(settings, dict):
         raise BadRequest(f"'kwargs' must be a JSON object, not {value!r:.80}")
-    return {FIELDS.get(str(key), str(key)): setting for key, setting in settings.items() if setting is not None}
+    settings = {key: setting for key, setting in settings.items() if setting is not None}
+    return {key if key == "instruct" else FIELDS.get(key, key): setting for key, setting in settings.items()}
 
 
-async def _prompts(body: Body, rate: int) -> dict[str, Any]:
+async def _prompts(call: Call, rate: int) -> dict[str, Any]:
     """Files to imitate: speech as Audio at the model's rate, anything else as its bytes."""
     found: dict[str, Any] = {}
-    for name in PROMPTS:
-        if name in body.files:
-            file = body.files[name].file
-
-            def work(name: str = name, file: Any = file) -> Any:
-                from speechmlx.audio.decode import decode
-
-                return decode(file, rate) if name == "prompt_speech" else file.read()
-
-            found[name] = await asyncio.to_thread(work)
+    decoding: Decoding = call.request.app.state.decoding
+    if speech := call.body.files.get("prompt_speech"):
+        found["prompt_speech"] = await decoding.whole(speech.file, rate, call.stack)
+    if latent := call.body.files.get("prompt_latent"):
+        found["prompt_latent"] = await asyncio.to_thread(latent.file.read)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from speechmlx.protocols.http.body import Body
 from speechmlx.protocols.http.endpoint import Call
 from speechmlx.protocols.http.flow import server_sent
 from speechmlx.protocols.http.named import Names
+from speechmlx.protocols.http.reading import read_json
 from speechmlx.protocols.http.recording import decoded
 from speechmlx.protocols.openai_audio import formats
 from speechmlx.protocols.openai_audio.formats import Transcript
@@ -139,11 +139,12 @@ def _kwargs(text: Any) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        settings = json.loads(text) if isinstance(text, str) else text
+        settings = read_json(text) if isinstance(text, str) else text
     except (ValueError, RecursionError):
         settings = None
     if not isinstance(settings, dict):
         raise BadRequest(f"'kwargs' must be a JSON object, not {text!r:.80}")
+    settings = {name: setting for name, setting in settings.items() if setting is not None}
     unknown = sorted(set(settings) - set(EXTRAS))
     if unknown:
         raise Unsupported(f"recognition has no setting {', '.join(unknown)}; 'kwargs' may hold {', '.join(EXTRAS)}")
@@ -167,7 +168,7 @@ def _check_chunking(strategy: Any) -> None:
     """Cutting at silences is what is done anyway; the settings of it are checked, so that mistakes are seen."""
     if isinstance(strategy, str) and strategy.startswith("{"):
         with suppress(ValueError, RecursionError):
-            strategy = json.loads(strategy)
+            strategy = read_json(strategy)
     if strategy in (None, "", "auto", "server_vad"):
         return
     if not isinstance(strategy, dict):

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from speechmlx.errors import BadRequest, TooLarge
-from speechmlx.protocols.http.fetch import fetch, is_public
+from speechmlx.errors import BadRequest, Busy, TooLarge
+from speechmlx.protocols.http.fetch import Fetches, Permitted, is_public
 
 SOUND = bytes(range(256)) * 1000
 
@@ -38,6 +38,12 @@ class Site(BaseHTTPRequestHandler):
             for _ in range(100):
                 self.wfile.write(b"x")
                 time.sleep(0.1)
+        elif path == "/short":
+            self._head(200, **{"Content-Length": "100000"})
+            self.wfile.write(bytes(1000))
+        elif path == "/announced":
+            self._head(200, **{"Content-Length": str(len(SOUND))})
+            self.wfile.write(SOUND)
         else:
             self._head(404)
 
@@ -59,6 +65,14 @@ def site() -> Iterator[str]:
 
 def anyone(address: str) -> bool:
     return True
+
+
+async def fetch(url: str, file: io.BytesIO, limit: int, permitted: Permitted = is_public) -> None:
+    fetches = Fetches(permitted)
+    try:
+        await fetches.fetch(url, file, limit)
+    finally:
+        fetches.close()
 
 
 @pytest.mark.parametrize(
@@ -87,6 +101,12 @@ def anyone(address: str) -> bool:
         ("64:ff9b::808:808", True),
         ("2002:7f00:1::", False),
         ("2001:db8::1", False),
+        ("::127.0.0.1", False),
+        ("::8.8.8.8", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("::ffff:0:8.8.8.8", False),
+        ("fec0::1", False),
+        ("64:ff9b:1::7f00:1", False),
     ],
 )
 def test_public_addresses(address: str, public: bool) -> None:
@@ -148,6 +168,59 @@ async def test_limits(site: str) -> None:
         closed.bind(("127.0.0.1", 0))
         with pytest.raises(BadRequest, match="could not be reached"):
             await fetch(f"http://127.0.0.1:{closed.getsockname()[1]}/", io.BytesIO(), 1000, anyone)
+
+
+async def test_a_download_that_breaks_off_is_no_download(site: str) -> None:
+    with pytest.raises(BadRequest, match="broke off after 1000 of 100000 bytes"):
+        await fetch(f"{site}/short", io.BytesIO(), 10**6, anyone)
+    file = io.BytesIO()
+    await fetch(f"{site}/announced", file, 10**6, anyone)
+    assert file.getvalue() == SOUND
+
+
+async def test_a_redirect_to_no_address(site: str) -> None:
+    with pytest.raises(BadRequest, match="no address"):
+        await fetch(f"{site}/to/http://[", io.BytesIO(), 1000, anyone)
+
+
+async def test_more_than_there_is_room_for_are_refused_and_hold_up_nothing_else(site: str) -> None:
+    """Names that take long to resolve, here held until a later question, keep their threads and no others."""
+    answer = threading.Event()
+
+    def slowly(address: str) -> bool:
+        return answer.wait(30)
+
+    fetches = Fetches(slowly, most=2)
+    waiting = [asyncio.create_task(fetches.fetch(f"{site}/announced", io.BytesIO(), 10**6)) for _ in range(2)]
+    await asyncio.sleep(0)  # they have begun
+    with pytest.raises(Busy, match="too many recordings are being fetched") as busy:
+        await fetches.fetch(f"{site}/announced", io.BytesIO(), 10**6)
+    assert busy.value.retry_after
+    assert await asyncio.gather(*(asyncio.to_thread(lambda: 1) for _ in range(40))) == [1] * 40
+    answer.set()
+    await asyncio.gather(*waiting)
+    await fetches.fetch(f"{site}/announced", io.BytesIO(), 10**6)
+    fetches.close()
+
+
+async def test_given_up_while_it_connects_it_asks_for_nothing(site: str) -> None:
+    answer, begun = threading.Event(), threading.Event()
+
+    def slowly(address: str) -> bool:
+        begun.set()
+        return answer.wait(30)
+
+    fetches, file = Fetches(slowly, most=1), io.BytesIO()
+    fetching = asyncio.create_task(fetches.fetch(f"{site}/announced", file, 10**6))
+    await asyncio.to_thread(begun.wait, 30)
+    fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+    with pytest.raises(Busy):  # its thread still waits
+        await fetches.fetch(f"{site}/announced", io.BytesIO(), 10**6)
+    answer.set()
+    await asyncio.to_thread(fetches.close, wait=True)
+    assert file.getvalue() == b""
 
 
 async def test_it_does_not_wait_for_ever(site: str, monkeypatch: pytest.MonkeyPatch) -> None:

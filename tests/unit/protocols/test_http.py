@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Route
 from starlette.types import Message
 
 from speechmlx.errors import BY_CODE, BadRequest, SpeechError, TooLarge
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.body import Body, read_body
+from speechmlx.protocols.http.endpoint import Endpoint
+from speechmlx.protocols.http.envelope import problem
+from speechmlx.protocols.http.request_id import RequestId
+from speechmlx.protocols.http.sound import BLOCK, Recording, WavResponse
 from speechmlx.protocols.http.status import STATUS, headers, status
 
 
@@ -117,6 +128,33 @@ async def test_json_overrides_the_query_and_null_is_absent() -> None:
     assert (body.options, upload) == ({"model": "b", "voice": "v", "speed": 2}, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "options_"),
+    [
+        ('{"a": True, "b": None, "c": [1, 2,],}', {"a": True, "c": [1, 2]}),
+        ('\n{"a": "x",  # or "y"\n "b": "中"}\n', {"a": "x", "b": "中"}),
+    ],
+)
+async def test_json_as_people_write_it(text: str, options_: dict[str, object]) -> None:
+    assert (await read([text.encode()], "application/json"))[0].options == options_
+
+
+@pytest.mark.parametrize("text", ['{"a": b"x"}', '{"a": {1}}', '{"a": 1j}', '{"a": open("x")}', '{"a": ' + "-" * 800])
+async def test_what_neither_is_json(text: str) -> None:
+    with pytest.raises(BadRequest, match="not valid JSON"):
+        await read([text.encode()], "application/json")
+
+
+@pytest.mark.parametrize(
+    "text", [r'{"a": "\ud800"}', r'{"\udfff": 1}', r'{"a": [{"b": "x\ud800"}]}', '{"a": "\ud800"}']
+)
+async def test_half_a_character_is_refused(text: str) -> None:
+    for kind in ("application/json", "application/x-www-form-urlencoded"):
+        with pytest.raises(BadRequest, match="half of a character"):
+            await read([text.encode("utf-8", "surrogatepass")], kind)
+    assert (await read([rb'{"a": "\ud83d\ude00"}'], "application/json"))[0].options == {"a": "😀"}
+
+
 @given(st.binary(max_size=700), st.booleans())
 async def test_audio_in_json_arrives_byte_for_byte(data: bytes, broken: bool) -> None:
     encoded = base64.encodebytes(data) if broken else base64.b64encode(data)
@@ -195,3 +233,47 @@ async def test_an_upload_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch
     async with AsyncExitStack() as stack:
         with pytest.raises(BadRequest, match=r"the upload paused for more than 0\.05 seconds"):
             await read_body(Request(scope, receive), 1000, stack)
+
+
+# --- Endpoints ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", ["good", "bad"])
+async def test_what_nobody_foresaw_has_the_envelope_and_an_id(
+    body: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where it happens before the answer, in reading the body."""
+
+    async def broken(*given: Any) -> Any:
+        raise RuntimeError("nobody foresaw this")
+
+    if body == "bad":
+        monkeypatch.setattr("speechmlx.protocols.http.endpoint.read_body", broken)
+    app = Starlette(routes=[Route("/", Endpoint(broken, problem, 100))], middleware=[Middleware(RequestId)])
+    app.state.runtime = None
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a") as client:
+        answer = await client.get("/")
+    id = answer.headers["x-request-id"]
+    assert answer.status_code == 500
+    assert answer.json()["error"]["message"].endswith(f"its log has the traceback, under {id}")
+    (record,) = caplog.records
+    assert record.getMessage() == f"{id}: broken failed" and record.exc_info
+
+
+async def test_a_short_answer_waits_for_no_thread() -> None:
+    busy, sent = threading.Event(), []
+    with ThreadPoolExecutor(1) as only:
+        asyncio.get_running_loop().set_default_executor(only)
+        waiting = asyncio.create_task(asyncio.to_thread(busy.wait, 60))
+        sound = Recording(io.BytesIO(bytes(2 * BLOCK)), 2 * BLOCK, 24000)
+
+        async def send(message: Message) -> None:
+            sent.append(message.get("body", b""))
+
+        try:
+            async with asyncio.timeout(30):
+                await WavResponse(sound)({}, Request, send)  # type: ignore[arg-type]
+        finally:
+            busy.set()
+            await waiting
+    assert len(b"".join(sent)) == 44 + 2 * BLOCK

@@ -74,6 +74,11 @@ def test_fields_are_merged(form: tuple[tuple[str, str], ...], found: dict[str, A
     assert merged(Body(dict(form), None, form)) == found
 
 
+def test_kwargs_that_are_null_are_not_there() -> None:
+    found = merged(Body({"kwargs": '{"temperature": null, "language": "en", "seed": null}'}))
+    assert found["language"] == "en" and "temperature" not in found
+
+
 @pytest.mark.parametrize("kwargs", ["[]", "{", "7", '{"speed": 2}', "[" * 100_000])
 def test_kwargs_that_recognition_does_not_know(kwargs: str) -> None:
     with pytest.raises(BadRequest, match="kwargs"):
@@ -133,7 +138,8 @@ def test_voice_input_and_extras() -> None:
     assert read_input({"input": " hi "}, 2) == "hi" and read_input({"input": "long"}, 0) == "long"
     with pytest.raises(TooLarge):
         read_input({"input": "long"}, 3)
-    assert read_extras({"kwargs": '{"instruct": "slow", "seed": 1, "x": null}'}) == {"instructions": "slow", "seed": 1}
+    given = '{"instruct": "slow", "speaker": "v", "x": null}'
+    assert read_extras({"kwargs": given}) == {"instruct": "slow", "voice": "v"}
     assert read_extras({"kwargs": ""}) == read_extras({}) == {}
     with pytest.raises(BadRequest, match="JSON object"):
         read_extras({"kwargs": "seed=1"})
