@@ -32,6 +32,9 @@ STEADY = 10.0
 
 MAX_BACKOFF = 30.0
 
+PATIENCE = 2.0
+"""Seconds a process gets to end once its pipe is closed."""
+
 
 class Supervisor:
     """One engine process at a time. `on_message` gets what it says, `on_up` its start, `on_lost` why it ended."""
@@ -105,7 +108,7 @@ class Supervisor:
         self._start_again()
 
     async def stop(self) -> None:
-        """End the process: its pipe closes, then SIGTERM, then SIGKILL."""
+        """End the process: its pipe closes, and SIGKILL if that does not end it."""
         self.state = "stopped"
         if self._restart is not None:
             self._restart.cancel()
@@ -211,15 +214,13 @@ class Supervisor:
 
 
 def _end(process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
-    """Wait for the process, ever less patiently, and delete its folder."""
+    """Give the process time to end the step in hand and see its pipe closed, then kill it; delete its folder."""
     with folder:
-        for patience, escalate in ((3.0, process.terminate), (1.0, process.kill)):
-            try:
-                process.wait(timeout=patience)
-                return
-            except subprocess.TimeoutExpired:
-                escalate()
-        process.wait()
+        try:
+            process.wait(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _reason(status: int) -> str:

@@ -300,8 +300,10 @@ def run(pipe: socket.socket) -> None:
 
 
 def main() -> Any:
+    # A signal to the whole group (Ctrl-C, systemd, timeout) is for the front: what runs here may still be drained.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=sys.argv[2].upper(), format="%(levelname)s engine: %(message)s")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     from speechmlx.runtime import blas
 
     blas.preload()
