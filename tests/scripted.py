@@ -180,11 +180,13 @@ class Seat:
 
 class Batched:
     nbytes = 1_000_000
-    max_batch = 4
+    max_batch = max_open = 4
 
     def begin(self, request: Request) -> Seat:
         assert isinstance(request, Generate)
-        return Seat(Script.read(request.messages[-1].content))
+        seat = Seat(Script.read(request.messages[-1].content))
+        seat.script.note("open")
+        return seat
 
     def step(self, states: Sequence[Seat]) -> list[list[Event | Exception]]:
         said: list[list[Event | Exception]] = []
