@@ -225,7 +225,9 @@ def _sweep(cache: Path) -> None:
     old = time.time() - STALE
     for left in [*cache.glob("partial/*"), *cache.glob("models/.*.deleted")]:
         if left.stat().st_mtime < old:
-            with suppress(Timeout), _lock(cache, left.name).acquire(timeout=0):
+            doomed = left.name.startswith(".")  # .NAME.PID.deleted: see _discard
+            name = left.name[1:].rsplit(".", 2)[0] if doomed else left.name
+            with suppress(Timeout), _lock(cache, name).acquire(timeout=0):
                 shutil.rmtree(left, ignore_errors=True)
 
 

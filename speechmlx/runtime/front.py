@@ -16,6 +16,7 @@ from speechmlx.config import Config
 from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnavailable, SpeechError, from_code
 from speechmlx.models import store
 from speechmlx.models.row import Catalog, Model
+from speechmlx.runtime import scratch
 from speechmlx.runtime.fetching import fetch
 from speechmlx.runtime.job import Job
 from speechmlx.runtime.measures import Measures
@@ -83,6 +84,7 @@ class Runtime:
         """Start the engine process; with `preload`, load and pin the default of every kind."""
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._engine.start()
+        self._spawn(asyncio.to_thread(scratch.sweep))
         if self.config.preload:
             for kind in self.catalog.kinds(self.config):
                 self._pin(self.catalog.default(kind, self.config).name)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from speechmlx.runtime import blas
+from speechmlx.runtime import blas, scratch
 from speechmlx.runtime.channel import Part, Unpacker, pack
 from speechmlx.runtime.messages import Ready, Setup, ToEngine
 
@@ -77,7 +77,7 @@ class Supervisor:
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         # Its library links and compiled kernels: gone with it.
-        self._folder = tempfile.TemporaryDirectory(prefix="speechmlx-", ignore_cleanup_errors=True)
+        self._folder = scratch.folder()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "speechmlx.runtime.worker", str(theirs.fileno()), self._log_level],

@@ -23,6 +23,10 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["--asr", "kokoro-82m"], "is a tts model, not asr"),
         (["--port", "99999"], "cannot listen on 127.0.0.1:99999"),
         (["--memory-limit", "much"], "write it like 8GB"),
+        (["--memory-limit", "-8GB"], "write it like 8GB"),
+        (["--idle-unload", "-1"], "allowed is 0 and more"),
+        (["--vad", "whisper-base"], "is a asr model, not vad"),
+        (["--turn", "silero-vad"], "is a vad model, not turn"),
         (["--config", "nowhere.toml"], "cannot be read"),
     ],
 )
