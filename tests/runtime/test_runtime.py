@@ -86,6 +86,12 @@ async def test_weights_that_cannot_be_had(runtime: Runtime) -> None:
         await events(runtime.submit(speak(model="scripted-nowhere")))
 
 
+async def test_a_model_without_an_engine_is_refused_before_it_is_fetched(runtime: Runtime, tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"cosyvoice3-0.5b cannot run: this version has no engine for it"):
+        await events(runtime.submit(speak(model="cosyvoice")))
+    assert not (tmp_path / "cache").exists()
+
+
 async def test_a_failing_engine_says_so_and_lives_on(runtime: Runtime) -> None:
     with pytest.raises(EngineFailed, match="scripted to fail"):
         await events(runtime.submit(speak("fail=1")))

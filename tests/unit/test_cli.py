@@ -37,6 +37,14 @@ def test_wrong_settings_are_refused(arguments: list[str], words: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_pull_refuses_what_has_no_engine_before_it_fetches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEECHMLX_CACHE", str(tmp_path / "cache"))
+    done = run("pull", "cosyvoice")
+    assert done.returncode == 1
+    assert "cosyvoice3-0.5b cannot run: this version has no engine for it" in done.stderr
+    assert not (tmp_path / "cache").exists()
+
+
 def test_help_names_every_flag_and_the_other_verbs() -> None:
     told = run("--help").stdout
     assert "HTTP API server" in told
