@@ -244,7 +244,7 @@ SPEECH = (
         kind=Kind.TTS,
         engine="speechmlx.engines.kokoro:load",
         sources=(
-            KOKORO_INDEX,
+            KOKORO_INDEX,  # 8-bit weights, but the ones that were tried: they are heard back word for word
             HubFiles(
                 "mlx-community/Kokoro-82M-bf16",
                 "a71e4d38b236d968966a2002c4c895dbd12b1c3c",
@@ -383,7 +383,7 @@ OTHERS = (
         kind=Kind.LLM,
         engine="speechmlx.engines.llm:load",
         sources=(
-            SMOLLM2_INDEX,
+            SMOLLM2_INDEX,  # 4-bit weights, but the ones that were tried
             HubFiles("mlx-community/SmolLM2-135M-Instruct", "422de227b90002f443a21a58b1087f6ee7632731"),
         ),
         size=92_871_040,

@@ -99,11 +99,12 @@ class Worker:
         return True
 
     def patience(self) -> float:
-        """Seconds it may wait for a message before there is something to unload."""
+        """Seconds it may wait for a message before there is something to unload, or a seat of one that stays paused."""
+        most = PAUSED if any(task.work is None for task in self._tasks.values()) else LISTEN
         if not self._idle_unload:
-            return LISTEN
+            return most
         idle = [resident.last_used for resident in self._residents() if not resident.pinned and not resident.running]
-        return max(0.0, min([LISTEN, *(used + self._idle_unload - self._clock() for used in idle)]))
+        return max(0.0, min([most, *(used + self._idle_unload - self._clock() for used in idle)]))
 
     # --- tasks ---
 
@@ -129,7 +130,7 @@ class Worker:
 
     def _has_seat(self, task: Task, slot: Slot) -> bool:
         """Whether it is open, or may be: so many of its model, as urgent as itself or more, are not open yet."""
-        if task.work is not None or slot.seats == sys.maxsize:
+        if task.work is not None or isinstance(task.request, Load) or slot.seats == sys.maxsize:
             return True
         since = self._clock() - PAUSED
         taken = sum(

@@ -216,6 +216,10 @@ def test_readers_that_stay_behind_keep_nobody_from_a_seat(tmp_path: Path) -> Non
     chats.bench.run()
     assert Counter(chats.bench.order()) == dict.fromkeys(slow, OUTPUT_WINDOW)
     assert not chats.bench.ended(quick)
+    launch = chats.bench.start(Load(model="scripted-llm"), "scripted-llm")
+    chats.bench.run()
+    assert chats.bench.ended(launch)
+    assert chats.bench.worker.patience() <= PAUSED
     chats.bench.now += PAUSED
     chats.bench.run()
     assert chats.bench.ended(quick)
