@@ -11,26 +11,25 @@ class Speechmlx < Formula
   depends_on "python@3.12"
   depends_on "uv"
 
+  # Wheels hold libraries whose headers have no room for the paths that Homebrew would write into them.
+  preserve_rpath
+
   def install
     libexec.install "pyproject.toml", "README.md", "LICENSE", "speechmlx", "scripts"
-    (bin/"audio-server").write <<~SH
-      #!/bin/bash
-      exec "#{libexec}/venv/bin/audio-server" "$@"
-    SH
-  end
-
-  # Wheels hold signed libraries whose headers have no room for the paths Homebrew writes into what `install` leaves,
-  # so they come after that.
-  def post_install
     python = libexec/"venv/bin/python"
     uv = Formula["uv"].opt_bin/"uv"
-    system uv, "venv", "--clear", "--no-python-downloads", "--python",
-           Formula["python@3.12"].opt_bin/"python3.12", libexec/"venv"
+    system uv, "venv", "--no-python-downloads", "--python", Formula["python@3.12"].opt_bin/"python3.12", libexec/"venv"
     # The lock is complete and hashed: nothing is resolved, and torch, which mlx-whisper asks for and never uses,
-    # stays out.
+    # stays out. The package itself is found where it lies, so nothing has to be built.
     system uv, "pip", "install", "--python", python, "--no-deps", "--require-hashes",
            "--requirement", libexec/"scripts/requirements.lock"
-    system uv, "pip", "install", "--python", python, "--no-deps", libexec
+    (libexec/"venv/lib/python3.12/site-packages/speechmlx.pth").write "#{libexec}\n"
+    (bin/"audio-server").write <<~PYTHON
+      #!#{python} -P
+      from speechmlx.cli import main
+
+      main()
+    PYTHON
   end
 
   service do

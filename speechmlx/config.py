@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import tomllib
@@ -122,15 +123,21 @@ def _convert(name: str, value: Any) -> Any:
         if name in SIZES and isinstance(value, str):
             return parse_bytes(value)
         if isinstance(default, int):
-            return int(value)
+            return _natural(name, int(value))
         if isinstance(default, float):
-            return float(value)
+            return _natural(name, float(value))
     except (ValueError, TypeError) as error:
         kind = "table" if default is MISSING else type(default).__name__
         raise BadRequest(f"{name} = {value!r} is not a {kind}") from error
     if name == "log_level" and str(value).lower() not in LOG_LEVELS:
         raise BadRequest(f"log_level = {value!r} is none of {', '.join(LOG_LEVELS)}")
     return str(value)
+
+
+def _natural(name: str, value: float) -> float:
+    if not 0 <= value < math.inf:
+        raise BadRequest(f"{name} = {value} cannot be; allowed is 0 and more")
+    return value
 
 
 def _boolean(value: Any) -> bool:

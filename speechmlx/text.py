@@ -28,10 +28,11 @@ SHORT = frozenset(
     "sept oct nov dec mon tue tues wed thu thur thurs fri sat sun ave blvd rd hwy al cie ecc usw ltda".split()
 )
 ENDING = re.compile(rf"[{re.escape(STOPS)}]+[{re.escape(CLOSERS)}]*")
-BREAK = re.compile(r"[^\S\n]*\n(?:\s*\n\s*|(?=\s*(?:[-*•#>]|\d{1,3}[.)])\s)|(?<=[:])\s*)")
+BREAK = re.compile(r"(?<![^\S\n])[^\S\n]*\n(?:\s*\n\s*|(?=\s*(?:[-*•#>]|\d{1,3}[.)])\s)|(?<=[:])\s*)")
 WORD = re.compile(r"[^\s(\[{\"'“‘«¿¡]+$")
 CLAUSE = re.compile(rf"[{re.escape(CLAUSE_STOPS)}]+[{re.escape(CLOSERS)}]*(?:\s+|(?<=[，、；：]))|\s[—–-]+\s+")
 SPACE = re.compile(r"\s+")
+OPENERS = re.compile(r"[\"'“‘«(\[{¿¡]+")
 
 
 def sentences(text: str) -> list[str]:
@@ -54,7 +55,8 @@ def finished(text: str, least: int = 0, by_clause: bool = False) -> tuple[list[s
         if len(text[start:end].strip()) >= (least if text[end - 1 :].strip() else 0):
             pieces.append(text[start:end])
             start = end
-    return _without_blanks(pieces), text[start:]
+    whole = _without_blanks(pieces)
+    return whole, text[start:] if whole else text
 
 
 def clauses(text: str, limit: float, measure: Callable[[str], float] = len) -> list[str]:
@@ -120,36 +122,40 @@ def _sentence_ends(text: str) -> list[int]:
     for m in ENDING.finditer(text):
         start = max([start, *breaks[bisect(breaks, start) : bisect(breaks, m.start())]])
         if _ends_sentence(text, start, m):
-            following = SPACE.match(text, m.end())
-            start = following.end() if following else m.end()
+            start = _matched(SPACE, text, m.end())
             ends.add(start)
     return sorted(ends)
 
 
 def _ends_sentence(text: str, start: int, m: re.Match[str]) -> bool:
-    mark, after = m[0], text[m.end() :]
+    mark, after = m[0], text[m.end() : m.end() + 1]
     if mark[0] in WIDE:
-        return not (after[:1] and after[0] in STOPS)
-    if after and not after[0].isspace():
+        return not (after and after in STOPS)
+    if after and not after.isspace():
         return False
-    following = after.lstrip()
-    opened = following.lstrip("\"'“‘«([{¿¡")
-    if opened[:1].islower():
+    following = _matched(SPACE, text, m.end())
+    opened = _matched(OPENERS, text, following)
+    if text[opened : opened + 1].islower():
         return False
-    if mark[0] != ".":
+    if mark[0] != "." or len(mark) > 1 or following == len(text):
         return True
     word = WORD.search(text, max(start, m.start() - 40), m.start())
-    return not following or not word or _may_end(word[0].lstrip("-—").lower(), word[0], text[start : m.start()], mark)
-
-
-def _may_end(word: str, written: str, piece: str, mark: str) -> bool:
-    """Whether a full stop after this word, with a capital or a digit behind it, ends the sentence."""
-    if len(mark) > 1:
+    if word is None:
         return True
+    first = word[0].isdigit() and not text[start : word.start()].strip()  # of a list: "1. Milk"
+    return not first and _may_end(word[0].lstrip("-—").lower(), word[0])
+
+
+def _matched(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """The end of what `pattern` matches at `at`; `at` itself when that is nothing."""
+    found = pattern.match(text, at)
+    return found.end() if found else at
+
+
+def _may_end(word: str, written: str) -> bool:
+    """Whether a full stop after this word, with a capital or a digit behind it, ends the sentence."""
     if word in SHORT:
         return True
     if word in TITLES:
         return False
-    if len(written) == 1 and written.isalpha() and written.isupper():
-        return written == "I"
-    return not (word.isdigit() and piece.strip() == word)
+    return not (len(written) == 1 and written.isalpha() and written.isupper()) or written == "I"

@@ -59,6 +59,7 @@ ROWS = (
     replace(ROW, name="scripted-asr", kind=Kind.ASR, rate=16000),
     replace(ROW, name="scripted-llm", kind=Kind.LLM, engine="scripted:load_batched"),
     replace(ROW, name="scripted-nowhere", sources=()),
+    replace(ROW, name="scripted-held", sources=(IndexFiles((), "scripted:convert_held"),)),
 )
 
 
@@ -78,6 +79,18 @@ def stand_in(catalog: Catalog) -> Catalog:
 def convert(files: Path, folder: Path) -> None:
     (folder / "config.json").write_text("{}")
     (folder / "model.safetensors").touch()
+
+
+def convert_held(files: Path, folder: Path) -> None:
+    """Fails while the file that $SCRIPTED_HOLD names says "fail"; else waits while that file is there."""
+    hold = Path(os.environ["SCRIPTED_HOLD"])
+    with hold.with_suffix(".tries").open("a") as tries:
+        tries.write("x")
+    while hold.exists():
+        if hold.read_text() == "fail":
+            raise ValueError("scripted not to arrive")
+        time.sleep(0.01)
+    convert(files, folder)
 
 
 @dataclass(frozen=True)
@@ -173,11 +186,13 @@ class Seat:
 
 class Batched:
     nbytes = 1_000_000
-    max_batch = 4
+    max_batch = max_open = 4
 
     def begin(self, request: Request) -> Seat:
         assert isinstance(request, Generate)
-        return Seat(Script.read(request.messages[-1].content))
+        seat = Seat(Script.read(request.messages[-1].content))
+        seat.script.note("open")
+        return seat
 
     def step(self, states: Sequence[Seat]) -> list[list[Event | Exception]]:
         said: list[list[Event | Exception]] = []

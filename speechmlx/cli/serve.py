@@ -50,6 +50,8 @@ Tts = Annotated[str | None, typer.Option(help="Model for /speak. [default: the p
 Llm = Annotated[str | None, typer.Option(help="Model that answers in /respond. [default: the profile's]")]
 S2s = Annotated[str | None, typer.Option(help="Speech-to-speech model for /respond. [default: the profile's]")]
 Enhance = Annotated[str | None, typer.Option(help="Model for /enhance. [default: the profile's]")]
+Vad = Annotated[str | None, typer.Option(help="Model that hears when somebody speaks. [default: the profile's]")]
+Turn = Annotated[str | None, typer.Option(help="Model that hears whether a turn is over. [default: the profile's]")]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error. [default: info]")]
 
 
@@ -83,6 +85,8 @@ def serve(
     llm: Llm = None,
     s2s: S2s = None,
     enhance: Enhance = None,
+    vad: Vad = None,
+    turn: Turn = None,
     log_level: LogLevel = None,
     version: Version = False,
 ) -> None:
@@ -90,7 +94,7 @@ def serve(
 
     This is what audio-server does without a verb. The others: models, pull, rm (see audio-server VERB --help).
     """
-    kinds = {"asr": asr, "tts": tts, "llm": llm, "s2s": s2s, "enhance": enhance}
+    kinds = {"asr": asr, "tts": tts, "llm": llm, "s2s": s2s, "enhance": enhance, "vad": vad, "turn": turn}
     flags: dict[str, Any] = {
         "host": host,
         "port": port,

@@ -95,3 +95,10 @@ class Batched(Protocol):
     def step(self, states: Sequence[State]) -> Sequence[Sequence[Event | Exception]]: ...
 
     def end(self, state: State) -> None: ...
+
+
+@runtime_checkable
+class Seated(Batched, Protocol):
+    """A batched engine whose states hold much memory: about `max_open` are begun at a time, the other requests wait."""
+
+    max_open: int

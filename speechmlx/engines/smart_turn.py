@@ -10,7 +10,7 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
-from speechmlx.engines import LoadOptions, Steps, cpu
+from speechmlx.engines import LoadOptions, Steps
 from speechmlx.engines.weights import read_weights, settle
 from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
 from speechmlx.types import Audio, DetectTurn, Probability, Progress, Request
@@ -101,8 +101,11 @@ class Network:
             if weights[name].shape[1] != 3:
                 self._weights[name] = mx.contiguous(weights[name].swapaxes(1, 2))
         self._layers = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("encoder.layers."))
-        self._gelu = cpu.gelu if on_cpu else nn.gelu
-        self._attend = cpu.attend if on_cpu else _fused_attention
+        self._gelu, self._attend = nn.gelu, _fused_attention
+        if on_cpu:
+            from speechmlx.engines import cpu  # here, so that a GPU's process has nothing of it
+
+            self._gelu, self._attend = cpu.gelu, cpu.attend
 
     def __call__(self, features: mx.array) -> mx.array:
         x = self._gelu(self._convolve(features[None], "conv1", 1))

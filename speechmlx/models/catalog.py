@@ -27,9 +27,10 @@ def load() -> Catalog:
 
 # --- Rows --------------------------------------------------------------------------------------------------------
 #
-# The package index comes first where it has the very weights of a model: there every byte is pinned by a digest. The
-# hub comes first where the index only has coarsely quantised ones (Kokoro, SmolLM2). A hub `revision` of "main" is a
-# repository whose commit was not known when the row was written.
+# The package index comes first where it has a model: every byte of it is pinned by a digest, and those files are the
+# ones that were tried; no hub source was. Kokoro's and SmolLM2's there are 8- and 4-bit forms of the weights (Kokoro's
+# still says what it is asked to, see tests/engines). A hub `revision` of "main" is a repository whose commit was not
+# known when the row was written.
 
 CONVERT = "speechmlx.models.convert"
 
@@ -62,7 +63,7 @@ def _whisper(
     licence: str = "MIT",
     memory: int = 0,
 ) -> Model:
-    """A Whisper row; `size` is that of its float16 weights, where `memory` does not say that they are smaller."""
+    """A Whisper row; `size` is that of its float16 weights, or of quantised ones, whose float32 form takes `memory`."""
     hub = HubFiles(repo, revision, files, f"{CONVERT}.whisper_hub:convert")
     return Model(
         name=name,
@@ -71,6 +72,7 @@ def _whisper(
         sources=(index, hub) if index else (hub,),
         size=size,
         memory=memory or 2 * size,
+        narrow=size,
         rate=16000,
         licence=licence,
         languages=languages,
@@ -149,7 +151,7 @@ WHISPER = (
         "660c343bbf4e52ac257f0b7d952e5388e6f93bef",
         464 * MB,
         languages=WHISPER_V3_LANGUAGES,
-        memory=464 * MB,
+        memory=3228 * MB,
     ),
     _whisper(
         "distil-whisper-large-v3",
@@ -228,7 +230,7 @@ def _qwen3_tts(size: str, variant: str, revision: str, bytes_: int, aliases: tup
         engine="speechmlx.engines.qwen3_tts:load",
         sources=(HubFiles(repo, revision, files),),
         size=bytes_,
-        memory=bytes_,
+        memory=2 * bytes_,
         rate=24000,
         licence="Apache-2.0",
         languages=QWEN3_TTS_LANGUAGES,
@@ -242,13 +244,13 @@ SPEECH = (
         kind=Kind.TTS,
         engine="speechmlx.engines.kokoro:load",
         sources=(
+            KOKORO_INDEX,  # 8-bit weights, but the ones that were tried: they are heard back word for word
             HubFiles(
                 "mlx-community/Kokoro-82M-bf16",
                 "a71e4d38b236d968966a2002c4c895dbd12b1c3c",
                 ("config.json", "*.safetensors", "voices/*.safetensors"),
                 f"{CONVERT}.hub:one_weights_file",
             ),
-            KOKORO_INDEX,
         ),
         size=92_198_266,
         memory=328 * MB,
@@ -268,7 +270,8 @@ SPEECH = (
         engine="speechmlx.engines.cosyvoice:load",
         sources=(HubFiles("aufklarer/CosyVoice3-0.5B-MLX-4bit", "main"),),
         size=1200 * MB,
-        memory=1200 * MB,
+        memory=2000 * MB,
+        narrow=1200 * MB,
         rate=24000,
         licence="Apache-2.0",
         languages=COSYVOICE_LANGUAGES,
@@ -336,6 +339,7 @@ OTHERS = (
         ),
         size=12_855_448,
         memory=9 * MB,
+        narrow=9 * MB,
         rate=48000,
         licence="MIT OR Apache-2.0",
         languages=(),
@@ -350,6 +354,7 @@ OTHERS = (
         ),
         size=11_317_527,
         memory=2_200_000,
+        narrow=2_200_000,
         rate=16000,
         licence="MIT",
         languages=(),
@@ -368,6 +373,7 @@ OTHERS = (
         ),
         size=12_109_725,
         memory=32 * MB,
+        narrow=32 * MB,
         rate=16000,
         licence="BSD-2-Clause",
         languages=(),
@@ -377,8 +383,8 @@ OTHERS = (
         kind=Kind.LLM,
         engine="speechmlx.engines.llm:load",
         sources=(
+            SMOLLM2_INDEX,  # 4-bit weights, but the ones that were tried
             HubFiles("mlx-community/SmolLM2-135M-Instruct", "422de227b90002f443a21a58b1087f6ee7632731"),
-            SMOLLM2_INDEX,
         ),
         size=92_871_040,
         memory=540 * MB,
@@ -391,7 +397,8 @@ OTHERS = (
         engine="speechmlx.engines.llm:load",
         sources=(HubFiles("mlx-community/Qwen3-4B-Instruct-2507-4bit", "50d427756c6b1b2fe0c0a10f67fbda1fc8e82c1b"),),
         size=2_260 * MB,
-        memory=2_260 * MB,
+        memory=16_090 * MB,
+        narrow=2_260 * MB,
         rate=0,
         licence="Apache-2.0",
         languages=("en", "zh", "de", "es", "fr", "it", "ja", "ko", "pt", "ru"),

@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import json
 import os
+import signal
 import stat
 import sys
 import threading
@@ -64,10 +65,15 @@ def _say(out: IO[str], line: dict[str, object]) -> None:
 
 
 def _end_with_parent(descriptor: int) -> None:
-    """End this process when the pipe or socket on `descriptor` closes; a terminal or a file is left alone."""
+    """End this process when the pipe or socket on `descriptor` closes; a terminal or a file is left alone.
+
+    Then only the parent ends it: a signal to the whole group (Ctrl-C, systemd, timeout) is the parent's to answer.
+    """
     mode = os.fstat(descriptor).st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
     def watch() -> None:
         while os.read(descriptor, 4096):

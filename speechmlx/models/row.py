@@ -73,7 +73,9 @@ class Model:
     size: int
     """Bytes to download."""
     memory: int
-    """Bytes in memory when loaded, weights in float32; an estimate until it was loaded once."""
+    """Bytes in memory when loaded with its floating-point weights in float32; an estimate until it is loaded."""
+    narrow: int = 0
+    """The same with those weights in a 16-bit type, as on a GPU; 0: half, which is wrong for quantised weights."""
     rate: int
     """Sample rate of the audio it takes (or, for tts, makes); 0 for none."""
     licence: str
@@ -81,6 +83,10 @@ class Model:
     aliases: tuple[str, ...] = ()
     extras: tuple[PackageFile, ...] = ()
     """Package-index files added to the folder as they are, whatever source the weights came from."""
+
+    def bytes_as(self, dtype: str) -> int:
+        """Bytes in memory with floating-point weights in `dtype`."""
+        return self.memory if dtype == "float32" else self.narrow or self.memory // 2
 
     @property
     def runnable(self) -> bool:

@@ -63,7 +63,10 @@ def fetch(row: Model, cache: Path, tell: Tell = lambda progress: None) -> Path:
     Raises ModelUnavailable with the reason each source gave and the way out, or with what is wrong with the disk.
     """
     if not row.runnable:
-        raise ModelUnavailable(f"{row.name} cannot run: this version has no engine for it. Way out: another model")
+        raise ModelUnavailable(
+            f"{row.name} cannot run: this version has no engine for it. Way out: another {row.kind} model, see "
+            "`audio-server models`"
+        )
     if (ready := folder(row, cache)) is not None:
         return ready
     try:
@@ -225,7 +228,9 @@ def _sweep(cache: Path) -> None:
     old = time.time() - STALE
     for left in [*cache.glob("partial/*"), *cache.glob("models/.*.deleted")]:
         if left.stat().st_mtime < old:
-            with suppress(Timeout), _lock(cache, left.name).acquire(timeout=0):
+            doomed = left.name.startswith(".")  # .NAME.PID.deleted: see _discard
+            name = left.name[1:].rsplit(".", 2)[0] if doomed else left.name
+            with suppress(Timeout), _lock(cache, name).acquire(timeout=0):
                 shutil.rmtree(left, ignore_errors=True)
 
 

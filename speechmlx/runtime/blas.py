@@ -17,10 +17,11 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+
+from speechmlx.runtime import scratch
 
 log = logging.getLogger(__name__)
 
@@ -32,17 +33,19 @@ gap between two products of a model. OpenBLAS's own 26 takes a core from everybo
 
 
 def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """The environment to spawn the engine process with: `base`, a library path for `preload`, and a private TMPDIR.
+    """The environment to spawn the engine process with: `base`, on Linux a private TMPDIR, and what `preload` needs.
 
-    Both lie in `folder`, which is empty and the caller's to delete: `mx.compile` keeps the code it builds under the
-    temporary folder, at a path anybody could have written to before. OPENBLAS_NUM_THREADS, where not set, is the number
-    of usable CPUs; OPENBLAS_THREAD_TIMEOUT makes its idle threads sleep soon.
+    TMPDIR and library path lie in `folder`, which is empty and the caller's to delete: `mx.compile` keeps the code it
+    builds under the temporary folder, at a path anybody could have written to before. OPENBLAS_NUM_THREADS, where not
+    set, is the number of usable CPUs; OPENBLAS_THREAD_TIMEOUT makes its idle threads sleep soon.
     """
     result = dict(base)
+    if sys.platform == "linux":
+        (folder / "tmp").mkdir()
+        result["TMPDIR"] = str(folder / "tmp")
     if _openblas() is None:
         return result
     (folder / "lib").mkdir()
-    (folder / "tmp").mkdir()
     paths = [str(folder / "lib")]
     if runtime := _gfortran():
         (folder / "lib" / GFORTRAN).symlink_to(runtime)
@@ -50,7 +53,6 @@ def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
     if inherited := base.get("LD_LIBRARY_PATH"):
         paths.append(inherited)
     result["LD_LIBRARY_PATH"] = os.pathsep.join(paths)
-    result["TMPDIR"] = str(folder / "tmp")
     result.setdefault("OPENBLAS_NUM_THREADS", str(len(os.sched_getaffinity(0))))
     result.setdefault("OPENBLAS_THREAD_TIMEOUT", str(SPIN))
     return result
@@ -116,7 +118,7 @@ def main(command: list[str]) -> int:
     if not command:
         sys.stderr.write("usage: python -m speechmlx.runtime.blas COMMAND [ARGUMENT...]\n")
         return 2
-    with tempfile.TemporaryDirectory(prefix="speechmlx-", ignore_cleanup_errors=True) as folder:
+    with scratch.folder() as folder:
         env = environment(os.environ, Path(folder))
         if library := _openblas():
             env["LD_PRELOAD"] = str(library)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from speechmlx.config import Config
-from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechError, from_code
+from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnavailable, SpeechError, from_code
 from speechmlx.models import store
 from speechmlx.models.row import Catalog, Model
+from speechmlx.runtime import scratch
 from speechmlx.runtime.fetching import fetch
 from speechmlx.runtime.job import Job
 from speechmlx.runtime.measures import Measures
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 MEMORY_SHARE = 0.7
 """Of the machine's memory, for weights, where no limit is set."""
+
+FIRST_RETRY, LAST_RETRY = 2.0, 300.0
+"""Seconds until a pinned model that could not be fetched is tried again: doubled each time, up to the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ class Runtime:
         self._memory = Memory(())
         self._loaded_any = False
         self._pinned: set[str] = set()
-        self._background: set[asyncio.Task[None]] = set()
+        self._pinning: set[str] = set()
+        self._background: set[asyncio.Task[Any]] = set()
         self._draining = False
         self.drained = asyncio.Event()
         """Set once the server is stopping and nothing runs any more: live sessions end."""
@@ -79,6 +84,7 @@ class Runtime:
         """Start the engine process; with `preload`, load and pin the default of every kind."""
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._engine.start()
+        self._spawn(asyncio.to_thread(scratch.sweep))
         if self.config.preload:
             for kind in self.catalog.kinds(self.config):
                 self._pin(self.catalog.default(kind, self.config).name)
@@ -113,6 +119,9 @@ class Runtime:
             raise Busy(f"{self.config.max_jobs} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)
         job = Job(next(self._ids), replace(request, model=model.name), model, self._engine.send, self._over)
         self._jobs[job.id] = job
+        if isinstance(request, Unload):
+            self._unload(job)
+            return job
         folder = self._folder(model)
         if folder is not None and self._engine.up:
             job.start(folder)
@@ -178,7 +187,7 @@ class Runtime:
             job.finish(EngineFailed(f"preparing {job.model.name!r} failed: {error}"))
 
     def _fetch(self, model: Model) -> asyncio.Task[str]:
-        """The one fetch of this model under way; jobs that leave do not stop it."""
+        """The one fetch of this model under way; jobs that leave do not stop it, an Unload does."""
         if model.name in self._fetches:
             return self._fetches[model.name]
 
@@ -189,8 +198,9 @@ class Runtime:
                     job.said(progress)
 
         def over(task: asyncio.Task[str]) -> None:
-            del self._fetches[model.name]
-            self._fetched.pop(model.name, None)
+            if self._fetches.get(model.name) is task:
+                del self._fetches[model.name]
+                self._fetched.pop(model.name, None)
             if not task.cancelled() and task.exception() is not None:
                 log.error("fetching %s failed: %s", model.name, task.exception())
 
@@ -199,6 +209,25 @@ class Runtime:
         self._fetches[model.name] = task
         task.add_done_callback(over)
         return task
+
+    def _unload(self, job: Job) -> None:
+        """An Unload waits for no weights and no process: it is handed over where the model is, else over at once.
+
+        A fetch that nobody waits for is stopped by it. Fails with Busy while jobs wait for the model.
+        """
+        name = job.model.name
+        jobs = [one for one in self._jobs.values() if one.model.name == name and not isinstance(one.request, Unload)]
+        if any(held.name == name for held in self._memory.models) or any(one.started for one in jobs):
+            job.start("")
+        elif jobs:
+            job.finish(Busy(f"the model {name!r} is in use; try again when its jobs are done", retry_after=5.0))
+        else:
+            if fetching := self._fetches.pop(name, None):
+                self._fetched.pop(name, None)
+                self._background.add(fetching)
+                fetching.add_done_callback(self._background.discard)
+                fetching.cancel()
+            job.finish(None)
 
     # --- the engine process ---
 
@@ -213,7 +242,7 @@ class Runtime:
                 self._jobs[job].finish(error)
             case Memory(models):
                 self._memory = message
-                self._loaded_any |= bool(models)
+                self._loaded_any |= any(held.state == "loaded" for held in models)
         self._recycle_if_idle()
 
     def _recycle_if_idle(self) -> None:
@@ -228,7 +257,7 @@ class Runtime:
     def _on_up(self) -> None:
         if not self._up.done():
             self._up.set_result(None)
-        for name in self._pinned:
+        for name in list(self._pinned):
             self._pin(name)
 
     def _on_lost(self, reason: str) -> None:
@@ -246,11 +275,18 @@ class Runtime:
         self.measures.engine_restarts += 1
 
     def _pin(self, name: str) -> None:
-        """Load a model and keep it; while there is no room, again and again. A new engine process pins it too."""
+        """Load a model and keep it, in every engine process from now on; an Unload ends that."""
         self._pinned.add(name)
+        if name in self._pinning:
+            return
+        self._pinning.add(name)
+        self._spawn(self._load_pinned(name))
 
-        async def load() -> None:
-            while True:
+    async def _load_pinned(self, name: str) -> None:
+        """Load while there is no room or no network again and again; a model that does not load is given up."""
+        pause = FIRST_RETRY
+        try:
+            while name in self._pinned:
                 try:
                     async with self.submit(Load(model=name, pin=True, priority=Priority.BULK)) as job:
                         async for _ in job:
@@ -259,11 +295,23 @@ class Runtime:
                 except Busy as error:
                     log.warning("preloading %s waits: %s", name, error)
                     await asyncio.sleep(error.retry_after or 1.0)
-                except SpeechError as error:
-                    log.error("preloading %s failed: %s", name, error)
-                    return
+                except ModelUnavailable as error:
+                    if job.started or not job.model.runnable:  # no later try would do better
+                        self._give_up(name, error)
+                        return
+                    log.warning("preloading %s: %s Trying again in %.0f s", name, error, pause)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LAST_RETRY)
+        except (EngineLost, Draining):
+            pass  # the next engine process loads it, after a while if this one did not live long
+        except SpeechError as error:
+            self._give_up(name, error)
+        finally:
+            self._pinning.discard(name)
 
-        self._spawn(load())
+    def _give_up(self, name: str, error: SpeechError) -> None:
+        log.error("preloading %s failed, it is loaded when it is asked for: %s", name, error)
+        self._pinned.discard(name)
 
     def _over(self, job: Job) -> None:
         self._jobs.pop(job.id, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from speechmlx.errors import Busy
+from speechmlx.errors import Busy, ModelUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,13 @@ class Resident:
 def evict(residents: Sequence[Resident], budget: int, wanted: int) -> list[str]:
     """Names of the idle models that must leave so that `wanted` bytes fit, the longest unused first.
 
-    Raises Busy, with the numbers, when even all idle ones would not make room.
+    Raises Busy, with the numbers, when even all idle ones would not make room, and ModelUnavailable when nothing would.
     """
+    if wanted > budget:
+        raise ModelUnavailable(
+            f"the model needs {_mb(wanted)} of memory and all models together may have {_mb(budget)}. "
+            "Ways out: a higher --memory-limit; or a smaller model (`audio-server models`)"
+        )
     free = budget - sum(resident.nbytes for resident in residents)
     leaving: list[str] = []
     idle = sorted((r for r in residents if not r.pinned and not r.running), key=lambda r: r.last_used)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from speechmlx.runtime import blas
+from speechmlx.runtime import blas, scratch
 from speechmlx.runtime.channel import Part, Unpacker, pack
 from speechmlx.runtime.messages import Ready, Setup, ToEngine
 
@@ -31,6 +31,9 @@ STEADY = 10.0
 """Seconds after which a process that ends did not fail at start: it is started again at once."""
 
 MAX_BACKOFF = 30.0
+
+PATIENCE = 2.0
+"""Seconds a process gets to end once its pipe is closed."""
 
 
 class Supervisor:
@@ -74,7 +77,7 @@ class Supervisor:
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         # Its library links and compiled kernels: gone with it.
-        self._folder = tempfile.TemporaryDirectory(prefix="speechmlx-", ignore_cleanup_errors=True)
+        self._folder = scratch.folder()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "speechmlx.runtime.worker", str(theirs.fileno()), self._log_level],
@@ -105,7 +108,7 @@ class Supervisor:
         self._start_again()
 
     async def stop(self) -> None:
-        """End the process: its pipe closes, then SIGTERM, then SIGKILL."""
+        """End the process: its pipe closes, and SIGKILL if that does not end it."""
         self.state = "stopped"
         if self._restart is not None:
             self._restart.cancel()
@@ -211,15 +214,13 @@ class Supervisor:
 
 
 def _end(process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
-    """Wait for the process, ever less patiently, and delete its folder."""
+    """Give the process time to end the step in hand and see its pipe closed, then kill it; delete its folder."""
     with folder:
-        for patience, escalate in ((3.0, process.terminate), (1.0, process.kill)):
-            try:
-                process.wait(timeout=patience)
-                return
-            except subprocess.TimeoutExpired:
-                escalate()
-        process.wait()
+        try:
+            process.wait(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _reason(status: int) -> str:

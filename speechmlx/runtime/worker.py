@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from speechmlx.engines import Batched, Engine, LoadOptions
+from speechmlx.engines import Batched, Engine, LoadOptions, Seated
 from speechmlx.errors import Busy, EngineFailed, SpeechError
 from speechmlx.models.row import Model
 from speechmlx.runtime import memory
@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 LISTEN = 60.0
 """Seconds to wait on the pipe with nothing to do."""
 
+PAUSED = 5.0
+"""Seconds without a step after which a job whose reader is behind keeps nobody from a seat."""
+
 
 @dataclass(eq=False)
 class Slot:
@@ -46,6 +49,7 @@ class Slot:
     last_used: float
     engine: Engine | None = None
     max_batch: int = 0
+    seats: int = sys.maxsize
     pinned: bool = False
     waiting_since: float = field(init=False)
 
@@ -95,11 +99,12 @@ class Worker:
         return True
 
     def patience(self) -> float:
-        """Seconds it may wait for a message before there is something to unload."""
+        """Seconds it may wait for a message before there is something to unload, or a seat of one that stays paused."""
+        most = PAUSED if any(task.work is None for task in self._tasks.values()) else LISTEN
         if not self._idle_unload:
-            return LISTEN
+            return most
         idle = [resident.last_used for resident in self._residents() if not resident.pinned and not resident.running]
-        return max(0.0, min([LISTEN, *(used + self._idle_unload - self._clock() for used in idle)]))
+        return max(0.0, min([most, *(used + self._idle_unload - self._clock() for used in idle)]))
 
     # --- tasks ---
 
@@ -119,13 +124,29 @@ class Worker:
         found = []
         for task in self._tasks.values():
             slot = self._slots[task.model.name]
-            found.append(task.candidate(slot.engine is not None, slot.max_batch))
+            ready = slot.engine is not None and self._has_seat(task, slot)
+            found.append(task.candidate(ready, slot.max_batch))
         return found
+
+    def _has_seat(self, task: Task, slot: Slot) -> bool:
+        """Whether it is open, or may be: so many of its model, as urgent as itself or more, are not open yet."""
+        if task.work is not None or isinstance(task.request, Load) or slot.seats == sys.maxsize:
+            return True
+        since = self._clock() - PAUSED
+        taken = sum(
+            isinstance(other.work, InBatch)
+            and other.model.name == task.model.name
+            and other.request.priority <= task.request.priority
+            and (other.runnable or other.waiting_since > since)
+            for other in self._tasks.values()
+        )
+        return taken < slot.seats
 
     def _step_tasks(self, tasks: list[Task]) -> None:
         """One step of one task, or of several that share a batch; those that are over end."""
         if tasks[0].cancelled:
             self._end(tasks[0])
+            self._drop_unwanted(tasks[0])
             return
         start = self._clock()
         slot = self._slots[tasks[0].model.name]
@@ -147,11 +168,13 @@ class Worker:
                 self._end(task)
 
     def _open(self, task: Task, slot: Slot) -> bool:
-        """Whether the task has work to step; one that is over or refused ends here."""
+        """Whether the task has work to step; one that is over or refused ends here, one without a seat waits."""
         if isinstance(task.request, Load):
             slot.pinned |= task.request.pin
             self._tell_memory()
             self._end(task)
+            return False
+        if not self._has_seat(task, slot):
             return False
         if task.work is None:
             assert slot.engine is not None
@@ -179,11 +202,12 @@ class Worker:
 
     def _begin_load(self, start: Start) -> None:
         model = start.model
-        for name in memory.evict(self._residents(), self._budget, model.memory):
+        wanted = model.bytes_as(self._options.dtype)
+        for name in memory.evict(self._residents(), self._budget, wanted):
             self._drop(name)
         self._loads += 1
         loader = _loader(model, Path(start.folder), self._options)
-        self._slots[model.name] = Slot(model, -self._loads, loader, model.memory, self._clock())
+        self._slots[model.name] = Slot(model, -self._loads, loader, wanted, self._clock())
         self._tell_memory()
 
     def _loading_candidates(self) -> list[Candidate]:
@@ -204,6 +228,7 @@ class Worker:
             slot.engine = loaded.value
             slot.nbytes = loaded.value.nbytes
             slot.max_batch = loaded.value.max_batch if isinstance(loaded.value, Batched) else 0
+            slot.seats = loaded.value.max_open if isinstance(loaded.value, Seated) else sys.maxsize
             self._tell_memory()
         except Exception as error:
             log.error("loading %s failed", slot.model.name, exc_info=error)
@@ -223,6 +248,13 @@ class Worker:
             raise Busy(f"the model {name!r} is in use; try again when its jobs are done", retry_after=5.0)
         if name in self._slots:
             self._drop(name)
+
+    def _drop_unwanted(self, task: Task) -> None:
+        """A launch that was cancelled while its model loads leaves nothing behind, where nobody else waits for it."""
+        slot = self._slots.get(task.model.name)
+        wanted = any(other.model.name == task.model.name for other in self._tasks.values())
+        if isinstance(task.request, Load) and slot is not None and slot.engine is None and not wanted:
+            self._drop(task.model.name)
 
     def _unload_idle(self, now: float) -> None:
         for name in memory.expired(self._residents(), now, self._idle_unload):
@@ -300,8 +332,10 @@ def run(pipe: socket.socket) -> None:
 
 
 def main() -> Any:
+    # A signal to the whole group (Ctrl-C, systemd, timeout) is for the front: what runs here may still be drained.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=sys.argv[2].upper(), format="%(levelname)s engine: %(message)s")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     from speechmlx.runtime import blas
 
     blas.preload()

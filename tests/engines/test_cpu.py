@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from speechmlx.engines import cpu
 from speechmlx.engines.cpu import elementwise
+from speechmlx.models.catalog import CATALOG
 
 pytestmark = pytest.mark.skipif(mx.default_device().type != mx.DeviceType.cpu, reason="CPU backend only")
 
@@ -143,3 +147,21 @@ def test_what_is_refused_is_refused_as_before():
         cpu.conv1d(random(1, 2, 3), random(4, 5, 3))
     with pytest.raises(ValueError, match="conv"):
         cpu.conv1d(random(1, 2000, 3), random(4, 5, 2))
+
+
+def test_loading_for_a_gpu_brings_nothing_of_this_in(model_folder: Callable[[str], Path]) -> None:
+    rows = [CATALOG.resolve(name) for name in CATALOG.of_profile("starter").values()]
+    folders = {str(model_folder(row.name)): row.engine.partition(":")[0] for row in rows}
+    code = f"""
+import importlib, sys
+from pathlib import Path
+from speechmlx.engines import LoadOptions
+for folder, module in {folders!r}.items():
+    for _ in importlib.import_module(module).load(Path(folder), LoadOptions("float16", "gpu", warm_up=False)):
+        pass
+print(*(name for name in sys.modules if name.startswith("speechmlx.engines")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert set(folders.values()) <= set(done.stdout.split())
+    assert not [name for name in done.stdout.split() if name.startswith("speechmlx.engines.cpu")]

@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,15 +29,18 @@ Start = Callable[..., Runtime]
 
 @pytest.fixture
 async def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Runtime]:
-    async for started in _runtime(tmp_path, monkeypatch, Config(max_jobs=64)):
+    async with _runtime(tmp_path, monkeypatch, Config(max_jobs=64)) as started:
         yield started
 
 
+@asynccontextmanager
 async def _runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Config) -> AsyncIterator[Runtime]:
     tests = str(Path(__file__).parents[1])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("SPEECHMLX_CATALOG", "scripted:extend")
-    runtime = Runtime(replace(config, cache=tmp_path / "cache"), scripted.extend(CATALOG))
+    catalog = scripted.extend(CATALOG)
+    catalog = replace(catalog, profiles={**catalog.profiles, "scripted": {}})
+    runtime = Runtime(replace(config, cache=tmp_path / "cache"), catalog)
     await runtime.start()
     try:
         yield runtime
@@ -80,6 +84,12 @@ async def test_unknown_model_at_once(runtime: Runtime) -> None:
 async def test_weights_that_cannot_be_had(runtime: Runtime) -> None:
     with pytest.raises(ModelUnavailable):
         await events(runtime.submit(speak(model="scripted-nowhere")))
+
+
+async def test_a_model_without_an_engine_is_refused_before_it_is_fetched(runtime: Runtime, tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match=r"cosyvoice3-0.5b cannot run: this version has no engine for it"):
+        await events(runtime.submit(speak(model="cosyvoice")))
+    assert not (tmp_path / "cache").exists()
 
 
 async def test_a_failing_engine_says_so_and_lives_on(runtime: Runtime) -> None:
@@ -229,6 +239,115 @@ async def test_cancel_while_the_model_loads(runtime: Runtime) -> None:
     assert len(await events(runtime.submit(speak("steps=1")))) == 2
 
 
+async def test_unload_of_a_model_that_is_not_here_fetches_nothing(runtime: Runtime, tmp_path: Path) -> None:
+    async with asyncio.timeout(10):
+        assert await events(runtime.submit(Unload(model="scripted-nowhere"))) == []  # before the engine process is up
+        await up(runtime)
+        assert await events(runtime.submit(Unload(model="scripted"))) == []
+    assert runtime.status().models == ()
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.fixture
+def hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """While it is there scripted-held does not arrive; it fails to when the file says "fail"."""
+    found = tmp_path / "hold"
+    found.touch()
+    monkeypatch.setenv("SCRIPTED_HOLD", str(found))
+    return found
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def states(runtime: Runtime) -> dict[str, str]:
+    return {model.name: model.state for model in runtime.status().models}
+
+
+async def test_unload_stops_a_fetch_that_nobody_waits_for(hold: Path, runtime: Runtime) -> None:
+    tries = hold.with_suffix(".tries")
+    async with runtime.submit(speak(model="scripted-held")) as job:
+        await until(tries.exists)
+        with pytest.raises(Busy, match="in use"):
+            await events(runtime.submit(Unload(model="scripted-held")))
+        job.cancel()
+    assert states(runtime) == {"scripted-held": "fetching"}  # who gave up may ask again
+    assert await events(runtime.submit(Unload(model="scripted-held"))) == []
+    assert states(runtime) == {}
+    again = asyncio.create_task(events(runtime.submit(speak("steps=1", model="scripted-held"))))
+    await until(lambda: tries.read_text() == "xx")
+    hold.unlink()
+    assert len(await again) == 2
+
+
+async def test_unload_while_a_model_loads_for_nobody(runtime: Runtime) -> None:
+    await up(runtime)
+    async with runtime.submit(speak(model="scripted-slow")):
+        await until(lambda: states(runtime) == {"scripted-slow": "loading"})
+    await until(lambda: runtime.status().jobs == 0)
+    assert await events(runtime.submit(Unload(model="scripted-slow"))) == []
+    await until(lambda: states(runtime) == {})
+
+
+def preloading(model: str) -> Config:
+    """A config whose two defaults are scripted, `model` one of them."""
+    return Config(profile="scripted", preload=True, models={"tts": model, "asr": "scripted-asr"})
+
+
+async def test_preload_loads_and_pins_every_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with _runtime(tmp_path, monkeypatch, preloading("scripted")) as runtime:
+        wanted = set(runtime.config.models.values())
+        await until(lambda: {m.name for m in runtime.status().models if m.pinned} == wanted)
+        assert set(states(runtime).values()) == {"loaded"}
+
+
+async def test_preload_of_a_model_that_does_not_load_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = replace(preloading("scripted-broken"), models={"tts": "scripted-broken"})
+    async with _runtime(tmp_path, monkeypatch, config) as runtime:
+        await up(runtime)
+        pid = runtime.status().pid
+        await until(lambda: "scripted not to load" in caplog.text and not runtime.status().jobs)
+        assert len(await events(runtime.submit(speak("steps=1")))) == 2  # in the same process, with no other load
+        assert (runtime.status().pid, runtime.measures.engine_restarts) == (pid, 0)
+        assert caplog.text.count("scripted not to load") == 1
+
+
+async def test_preload_tries_again_when_a_model_could_not_be_fetched(
+    hold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("speechmlx.runtime.front.FIRST_RETRY", 0.1)
+    hold.write_text("fail")
+    async with _runtime(tmp_path, monkeypatch, preloading("scripted-held")) as runtime:
+        await until(lambda: "Trying again" in caplog.text)
+        hold.unlink()
+        await until(lambda: any(m.name == "scripted-held" and m.pinned for m in runtime.status().models))
+
+
+async def test_idle_models_leave_and_a_fresh_process_takes_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with _runtime(tmp_path, monkeypatch, Config(idle_unload=0.2)) as runtime:
+        assert len(await events(runtime.submit(speak("steps=1")))) == 2
+        pid = runtime.status().pid
+        await until(lambda: runtime.status().pid != pid)
+        assert states(runtime) == {}
+        assert len(await events(runtime.submit(speak("steps=1")))) == 2
+
+
+async def test_memory_limit_refuses_what_never_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with _runtime(tmp_path, monkeypatch, Config(memory_limit=1_500_000)) as runtime:
+        with pytest.raises(ModelUnavailable, match="needs 900 MB"):
+            await events(runtime.submit(speak(model="scripted-big")))
+        assert len(await events(runtime.submit(speak("steps=1")))) == 2
+        assert len(await events(runtime.submit(speak("steps=1", model="scripted-slow")))) == 2
+        await until(lambda: states(runtime) == {"scripted-slow": "loaded"})
+
+
 async def test_drain_lets_jobs_finish_and_refuses_new_ones(runtime: Runtime) -> None:
     job = runtime.submit(speak("steps=5 work=0.02"))
     finishing = asyncio.create_task(events(job))
@@ -256,7 +375,7 @@ async def test_an_engine_process_that_cannot_start_fails_jobs_and_goes_on_trying
     (tmp_path / "mlx").mkdir()
     (tmp_path / "mlx/__init__.py").write_text("raise ImportError('no mlx today')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    async for runtime in _runtime(tmp_path, monkeypatch, Config()):
+    async with _runtime(tmp_path, monkeypatch, Config()) as runtime:
         with pytest.raises(EngineLost, match="at start"):
             await events(runtime.submit(speak()))
         shutil.rmtree(tmp_path / "mlx")

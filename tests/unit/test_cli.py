@@ -23,6 +23,10 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["--asr", "kokoro-82m"], "is a tts model, not asr"),
         (["--port", "99999"], "cannot listen on 127.0.0.1:99999"),
         (["--memory-limit", "much"], "write it like 8GB"),
+        (["--memory-limit", "-8GB"], "write it like 8GB"),
+        (["--idle-unload", "-1"], "allowed is 0 and more"),
+        (["--vad", "whisper-base"], "is a asr model, not vad"),
+        (["--turn", "silero-vad"], "is a vad model, not turn"),
         (["--config", "nowhere.toml"], "cannot be read"),
     ],
 )
@@ -31,6 +35,14 @@ def test_wrong_settings_are_refused(arguments: list[str], words: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_pull_refuses_what_has_no_engine_before_it_fetches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEECHMLX_CACHE", str(tmp_path / "cache"))
+    done = run("pull", "cosyvoice")
+    assert done.returncode == 1
+    assert "cosyvoice3-0.5b cannot run: this version has no engine for it" in done.stderr
+    assert not (tmp_path / "cache").exists()
 
 
 def test_help_names_every_flag_and_the_other_verbs() -> None:

@@ -34,6 +34,9 @@ def test_the_default_file_is_read_when_it_is_there(tmp_path: Path, monkeypatch: 
         ('memory_limit = "much"', "8GB"),
         ('log_level = "loud"', "none of debug, info"),
         ('preload = "perhaps"', "preload = 'perhaps' is not a bool"),
+        ("idle_unload = -1", "idle_unload = -1.0 cannot be; allowed is 0 and more"),
+        ("idle_unload = nan", "idle_unload = nan cannot be"),
+        ("memory_limit = -5", "memory_limit = -5 cannot be"),
         ("models = 3", "models = 3 is not a table"),
     ],
 )

@@ -115,3 +115,21 @@ def test_text_arriving_letter_by_letter_gives_the_same_sentences(parts: list[str
         pieces, rest = finished(rest + letter)
         said += pieces
     assert [s.strip() for s in [*said, *sentences(rest)]] == [s.strip() for s in sentences(text)]
+
+
+class Sliced(str):
+    """Text that counts the characters copied out of it."""
+
+    copied = 0
+
+    def __getitem__(self, key: object) -> str:
+        found = super().__getitem__(key)  # type: ignore[index]
+        Sliced.copied += len(found)
+        return found
+
+
+@pytest.mark.parametrize("part", ["Hi. ", "e.g. ", "1. ", "No... "])
+def test_the_work_grows_with_the_text_and_not_faster(part: str) -> None:
+    Sliced.copied = 0
+    sentences(Sliced(part * 2000))
+    assert Sliced.copied <= 20 * len(part) * 2000

@@ -9,7 +9,6 @@ from typing import Any
 
 import mlx.core as mx
 
-from speechmlx.engines import cpu
 from speechmlx.engines.kokoro.layers import Layer, Styled, Weights, conv, leaky, linear, lstm, styled_block
 
 TEXT_LAYERS = 3
@@ -53,6 +52,14 @@ def _gelu(x: mx.array) -> mx.array:
     return x * (1 + mx.erf(x * math.sqrt(0.5))) * 0.5
 
 
+def _gelu_of(weights: Weights) -> Callable[[mx.array], mx.array]:
+    if not weights.cpu:
+        return _gelu
+    from speechmlx.engines import cpu  # here, so that a GPU's process has nothing of it
+
+    return cpu.gelu
+
+
 def _albert(weights: Weights, config: Mapping[str, Any]) -> Callable[[mx.array], mx.array]:
     """ALBERT: one transformer layer applied `num_hidden_layers` times."""
     eps, heads = 1e-12, int(config["num_attention_heads"])
@@ -78,7 +85,7 @@ def _albert_layer(weights: Weights, name: str, heads: int, eps: float) -> Layer:
     norm, last_norm = (
         _layer_norm(weights, f"{name}.{p}", eps) for p in ("attention.LayerNorm", "full_layer_layer_norm")
     )
-    activate = cpu.gelu if weights.cpu else _gelu
+    activate = _gelu_of(weights)
     grow, shrink = linear(weights, f"{name}.ffn"), linear(weights, f"{name}.ffn_output")
 
     def split(x: mx.array) -> mx.array:

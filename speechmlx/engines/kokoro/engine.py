@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -59,7 +60,10 @@ class Kokoro:
         read = g2p.reader(language_of(voice, self.voices.names) if language in (None, "en") else language)
         yield None
         tokens, samples = 0, 0
-        for phonemes in pieces(request.text, read, self.vocabulary, self.longest):
+        for phonemes in pieces(request.text, partial(g2p.steps, read), self.vocabulary, self.longest):
+            if phonemes is None:
+                yield None
+                continue
             for step in self._say(phonemes, styles, request.speed):
                 yield step
                 samples += len(step.pcm16) // 2 if step else 0

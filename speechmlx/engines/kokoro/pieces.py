@@ -1,25 +1,31 @@
-"""Text → the phonemes of the pieces it is spoken in: sentences, or clauses of a long one."""
+"""Text → the phonemes of the pieces it is spoken in: sentences, or clauses of long ones; read in short steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 
-from speechmlx.text import clauses, sentences
+from speechmlx.text import clauses, finished, sentences
 
-Reader = Callable[[str], str]
+Reader = Callable[[str], Generator[None, None, str]]
+"""Reads text in steps; what it returns are phonemes."""
 
 COMFORT = 250  # tokens: about 15 s of speech; longer pieces sound hurried and make long steps
 SHORT = 20  # tokens: a lone shorter piece sounds unsure, so it is said with its neighbour
+READ = 400  # characters read at once: whatever would be longer is cut before it is read
+AHEAD = 2000  # characters looked at to find where sentences end
 
 
-def pieces(text: str, read: Reader, vocabulary: Collection[str], longest: int) -> Iterator[str]:
+def pieces(text: str, read: Reader, vocabulary: Collection[str], longest: int) -> Iterator[str | None]:
     """Phonemes of one piece after another, each of 1 to `longest` of the `vocabulary`; none when nothing can be said.
 
-    A piece is ready before the next is read, so the first words need not wait for the rest.
+    A piece is ready before the next is read, so the first words need not wait for the rest. None is a step of reading.
     """
     limit, held = min(COMFORT, longest), ""
-    for sentence in sentences(text):
-        for phonemes in _parts(sentence, read, vocabulary, limit, longest):
+    for passage in _passages(text):
+        for phonemes in _parts(passage, read, vocabulary, limit, longest):
+            if phonemes is None:
+                yield None
+                continue
             together = f"{held} {phonemes}".strip()
             if held and len(together) > limit:
                 yield held
@@ -33,21 +39,42 @@ def pieces(text: str, read: Reader, vocabulary: Collection[str], longest: int) -
         yield held
 
 
-def _parts(sentence: str, read: Reader, vocabulary: Collection[str], limit: int, longest: int) -> Iterator[str]:
-    phonemes = _known(read(sentence), vocabulary)
+def _passages(text: str) -> Iterator[str]:
+    """Sentences, and what `clauses` makes of those longer than READ, looking no further than AHEAD."""
+    at = 0
+    while at < len(text):
+        window = text[at : at + AHEAD]
+        whole, rest = finished(window)
+        if at + AHEAD >= len(text):
+            whole, rest = sentences(window), ""
+        elif rest == window:  # no end in sight: what is after its last clause goes with what follows
+            whole = clauses(window, READ)[:-1]
+            rest = window[sum(map(len, whole)) :] if whole else ""
+        for sentence in whole or [""]:
+            yield from clauses(sentence, READ) or [""]
+        at += len(window) - len(rest)
+
+
+def _parts(passage: str, read: Reader, vocabulary: Collection[str], limit: int, longest: int) -> Iterator[str | None]:
+    phonemes = _known((yield from read(passage)), vocabulary)
+    yield None
     if len(phonemes) <= limit:
-        texts = [sentence] if phonemes else []
-    else:
-        # Letters stand for about as many sounds everywhere in one sentence.
-        texts = clauses(sentence, limit * 0.9 * len(sentence) / len(phonemes))
-    for text in texts:
-        said = phonemes if text is sentence else _known(read(text), vocabulary)
-        while len(said) > longest:
-            cut = said.rfind(" ", 0, longest) + 1 or longest
-            yield said[:cut].strip()
-            said = said[cut:]
-        if any(c.isalpha() for c in said):
-            yield said
+        yield from _fitting(phonemes, longest)
+        return
+    # Letters stand for about as many sounds everywhere in one sentence.
+    for text in clauses(passage, limit * 0.9 * len(passage) / len(phonemes)):
+        said = _known((yield from read(text)), vocabulary)
+        yield None
+        yield from _fitting(said, longest)
+
+
+def _fitting(said: str, longest: int) -> Iterator[str]:
+    while len(said) > longest:
+        cut = said.rfind(" ", 0, longest) + 1 or longest
+        yield said[:cut].strip()
+        said = said[cut:]
+    if any(c.isalpha() for c in said):
+        yield said
 
 
 def _known(phonemes: str, vocabulary: Collection[str]) -> str:

@@ -76,7 +76,7 @@ class Engine:
         """`context` is the most tokens of prompt and answer together, `chunk` the most of a prompt read in a step."""
         self.nbytes = sum(array.nbytes for _, array in tree_flatten(model.parameters()))
         mergeable = all(hasattr(layer, "merge") for layer in new_cache(model))
-        self.max_batch = max_batch if mergeable else 1
+        self.max_batch = self.max_open = max_batch if mergeable else 1  # a seat holds its keys and values
         self._model, self._chat, self._context, self._chunk = model, chat, context, chunk
         self._batch = Batch()
 

@@ -12,7 +12,7 @@ import mlx.nn as nn
 
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.weights import read_config, read_weights, settle
-from speechmlx.engines.whisper.network import CPU, GPU, Dims, Network
+from speechmlx.engines.whisper.network import GPU, Dims, Network, cpu_kernels
 from speechmlx.errors import ModelUnavailable
 from speechmlx.types import Progress
 
@@ -34,7 +34,7 @@ def load_network(folder: Path, options: LoadOptions) -> Generator[Progress, None
     """The network with its weights in memory. Raises ModelUnavailable when they do not fit the config."""
     config = read_config(folder)
     weights = {name: array for name, array in read_weights(folder).items() if name not in UNUSED}
-    network = Network(dims(config), CPU if options.device == "cpu" else GPU)
+    network = Network(dims(config), cpu_kernels() if options.device == "cpu" else GPU)
     quantization = config.get("quantization")
     if quantization and options.device == "cpu":
         weights = _dequantized(weights, quantization)

@@ -13,8 +13,6 @@ from typing import Protocol
 import mlx.core as mx
 import mlx.nn as nn
 
-from speechmlx.engines import cpu
-
 
 @dataclass(frozen=True)
 class Dims:
@@ -48,7 +46,12 @@ def _attend(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array 
 
 
 GPU = Kernels(nn.gelu, _attend, lambda x: mx.logsumexp(x, axis=-1, keepdims=True))
-CPU = Kernels(cpu.gelu, cpu.attend, cpu.logsumexp)
+
+
+def cpu_kernels() -> Kernels:
+    from speechmlx.engines import cpu  # here, so that a GPU's process has nothing of it
+
+    return Kernels(cpu.gelu, cpu.attend, cpu.logsumexp)
 
 
 class Memory(Protocol):

@@ -107,7 +107,23 @@ def test_every_file_of_the_index_is_vouched_for() -> None:
 
 def test_starter_models_need_no_hub() -> None:
     for kind, name in CATALOG.of_profile("starter").items():
-        assert any(isinstance(source, IndexFiles) for source in CATALOG.resolve(name, kind).sources)
+        assert isinstance(CATALOG.resolve(name, kind).sources[0], IndexFiles)
+
+
+@pytest.mark.parametrize(
+    ("name", "float32", "float16"),
+    [
+        ("whisper-large-v3", 6168, 3084),
+        ("whisper-large-v3-turbo-q4", 3228, 464),
+        ("kokoro-82m", 328, 164),
+        ("smart-turn-v3", 32, 32),
+        ("qwen3-4b-instruct", 16090, 2260),
+    ],
+)
+def test_memory_depends_on_the_type_of_the_weights(name: str, float32: int, float16: int) -> None:
+    row = CATALOG.resolve(name)
+    assert row.bytes_as("float32") == float32 * 1_000_000
+    assert row.bytes_as("float16") == float16 * 1_000_000
 
 
 def add_nothing(known: Catalog) -> Catalog:

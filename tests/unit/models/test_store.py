@@ -15,7 +15,7 @@ from unit.models.tiny import FILE, HUB, INDEX, TINY, row
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, ModelUnavailable
-from speechmlx.models import store
+from speechmlx.models import catalog, store
 from speechmlx.models.convert.weights import load_tensors
 from speechmlx.types import Progress
 
@@ -194,6 +194,18 @@ def test_what_was_abandoned_long_ago_is_swept(index: PackageIndex, tmp_path: Pat
     store.fetch(TINY, tmp_path)
     assert not old.exists()
     assert new.exists()
+
+
+def test_the_sweep_keeps_off_what_an_rm_under_way_deletes(index: PackageIndex, tmp_path: Path) -> None:
+    doomed = tmp_path / "models" / ".tiny-hub.123.deleted"
+    doomed.mkdir(parents=True)
+    os.utime(doomed, (0, 0))
+    with store._locked(catalog.load().resolve("tiny-hub"), tmp_path):  # as rm holds it
+        store.fetch(TINY, tmp_path)
+        assert doomed.exists()
+    store.remove(TINY, tmp_path)
+    store.fetch(TINY, tmp_path)
+    assert not doomed.exists()
 
 
 def test_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from speechmlx.errors import Busy
+from speechmlx.errors import Busy, ModelUnavailable
 from speechmlx.runtime.memory import Resident, evict, expired
 
 OLD, NEW = Resident("old", 30, last_used=1.0), Resident("new", 30, last_used=9.0)
@@ -30,6 +30,12 @@ def test_no_room_is_an_error_with_the_numbers() -> None:
         mb = 1_000_000
         held = [Resident("a", 30 * mb, 0, pinned=True), Resident("b", 30 * mb, 0, running=True)]
         evict([*held, Resident("c", 10 * mb, 0)], 100 * mb, 80 * mb)
+
+
+def test_what_never_fits_is_not_worth_another_try() -> None:
+    with pytest.raises(ModelUnavailable, match=r"needs 6168 MB .* may have 6010 MB.*--memory-limit") as refused:
+        evict([OLD], 6_010_000_000, 6_168_000_000)
+    assert refused.value.retry_after is None
 
 
 def test_expired_spares_pinned_and_running_and_young() -> None:

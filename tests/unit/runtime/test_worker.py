@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ import scripted
 from speechmlx.engines import LoadOptions
 from speechmlx.models.row import Model
 from speechmlx.runtime.messages import OUTPUT_WINDOW, Cancel, Ended, Memory, Said, Setup, Start, Taken, Tell, Used
-from speechmlx.runtime.worker import Worker
+from speechmlx.runtime.worker import PAUSED, Worker
 from speechmlx.types import (
     Chunk,
     End,
@@ -35,10 +38,10 @@ ROWS = {row.name: row for row in scripted.ROWS}
 class Bench:
     """A worker, what it said, and its clock."""
 
-    def __init__(self, memory: int = 2_000_000_000, idle_unload: float = 0.0) -> None:
+    def __init__(self, memory: int = 2_000_000_000, idle_unload: float = 0.0, **options: Any) -> None:
         self.said: list[object] = []
         self.now = 0.0
-        self.worker = Worker(self.said.append, LoadOptions(), clock=lambda: self.now)
+        self.worker = Worker(self.said.append, LoadOptions(**options), clock=lambda: self.now)
         self.worker.handle(Setup(memory, idle_unload))
         self._id = 0
 
@@ -165,6 +168,63 @@ def test_a_batch_steps_together_up_to_its_seats() -> None:
     assert all(bench.end(job).failure is None for job in jobs)
 
 
+class Chats:
+    """Chats whose comings and goings are in one trace."""
+
+    def __init__(self, trace: Path) -> None:
+        self.bench = Bench()
+        self._trace = trace
+
+    def start(self, steps: int = 40, priority: Priority = Priority.INTERACTIVE) -> int:
+        script = Message("user", f"steps={steps} trace={self._trace}")
+        return self.bench.start(Generate(messages=(script,), priority=priority), "scripted-llm")
+
+    def most_open(self) -> int:
+        """The most that were open at once."""
+        count = most = 0
+        for line in self._trace.read_text().splitlines():
+            count += {"open": 1, "close": -1}.get(json.loads(line)["what"], 0)
+            most = max(most, count)
+        return most
+
+
+def test_no_more_seats_are_taken_than_the_engine_has(tmp_path: Path) -> None:
+    chats = Chats(tmp_path / "trace")
+    jobs = [chats.start(steps=10) for _ in range(20)]
+    chats.bench.run()
+    assert all(chats.bench.end(job).failure is None for job in jobs)
+    assert chats.most_open() == 4
+    ended = [m.job for m in chats.bench.said if isinstance(m, Ended)]
+    assert [set(ended[i : i + 4]) for i in range(0, 20, 4)] == [set(jobs[i : i + 4]) for i in range(0, 20, 4)]
+
+
+def test_a_live_session_needs_no_seat_of_those_less_urgent(tmp_path: Path) -> None:
+    chats = Chats(tmp_path / "trace")
+    for _ in range(8):
+        chats.start()
+    chats.bench.run(30)
+    live = chats.start(3, Priority.REALTIME)
+    chats.bench.run(4)
+    assert chats.bench.ended(live)
+    assert chats.most_open() == 5
+
+
+def test_readers_that_stay_behind_keep_nobody_from_a_seat(tmp_path: Path) -> None:
+    chats = Chats(tmp_path / "trace")
+    slow = [chats.start() for _ in range(4)]
+    quick = chats.start(steps=3)
+    chats.bench.run()
+    assert Counter(chats.bench.order()) == dict.fromkeys(slow, OUTPUT_WINDOW)
+    assert not chats.bench.ended(quick)
+    launch = chats.bench.start(Load(model="scripted-llm"), "scripted-llm")
+    chats.bench.run()
+    assert chats.bench.ended(launch)
+    assert chats.bench.worker.patience() <= PAUSED
+    chats.bench.now += PAUSED
+    chats.bench.run()
+    assert chats.bench.ended(quick)
+
+
 def test_an_error_of_one_seat_ends_that_seat() -> None:
     bench = Bench()
     bad, good = (
@@ -200,27 +260,37 @@ def test_a_request_the_model_cannot_do_is_refused() -> None:
 
 def test_idle_models_make_room_running_ones_do_not() -> None:
     bench = Bench(memory=1_000_000_000)
-    done = bench.speak(model="scripted-slow")
+    bench.speak()
     bench.run()
-    assert bench.ended(done)
+    running = bench.speak("steps=40", model="scripted-slow")
+    bench.run()
+    assert not bench.ended(running)
+    assert bench.held() == ["scripted", "scripted-slow"]
+    bench.worker.handle(Setup(901_000_000, 0.0))
     big = bench.speak("steps=40", model="scripted-big")
-    bench.run(3)
+    bench.run(5)
     assert bench.held() == ["scripted-slow", "scripted-big"]
-    bench.worker.handle(Setup(900_000_001, 0.0))
-    refused = bench.speak(model="scripted-broken")
-    bench.run()
-    failure = bench.end(refused).failure
-    assert failure is None or failure.code in ("busy", "engine_failed")
-    assert not bench.ended(big)
+    bench.worker.handle(Setup(2_500_000, 0.0))  # of which the two hold 2 MB, now that they are loaded
+    failure = bench.end(bench.speak()).failure
+    assert failure is not None
+    assert failure.code == "busy"
+    assert bench.held() == ["scripted-slow", "scripted-big"]
+    assert not bench.ended(running) and not bench.ended(big)
 
 
-def test_no_room_is_busy_at_once() -> None:
+def test_no_room_ever_is_said_at_once() -> None:
     bench = Bench(memory=1_500_000)
     job = bench.speak(model="scripted-big")
     failure = bench.end(job).failure
     assert failure is not None
-    assert failure.code == "busy"
-    assert "900 MB wanted" in failure.message
+    assert failure.code == "model_unavailable"
+    assert "needs 900 MB" in failure.message
+
+
+def test_room_is_counted_in_the_type_of_the_weights() -> None:
+    bench = Bench(memory=500_000_000, dtype="float16")
+    bench.speak(model="scripted-big")
+    assert bench.held() == ["scripted-big"]
 
 
 def test_idle_unload_spares_the_pinned() -> None:
@@ -248,6 +318,28 @@ def test_unload_waits_for_nobody() -> None:
     accepted = bench.start(Unload(model="scripted"))
     assert bench.end(accepted).failure is None
     assert bench.held() == []
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_a_launch_cancelled_while_its_model_loads_leaves_nothing_unless_others_wait(others: bool) -> None:
+    bench = Bench()
+    launch = bench.start(Load(model="scripted-slow", pin=True), "scripted-slow")
+    waiting = [bench.speak("steps=1", model="scripted-slow")] if others else []
+    bench.run(3)
+    bench.worker.handle(Cancel(launch))
+    bench.run()
+    assert bench.ended(launch)
+    assert bench.held() == ["scripted-slow"] * others
+    assert all(bench.end(job).failure is None for job in waiting)
+
+
+def test_a_request_that_leaves_while_its_model_loads_has_it_loaded_for_the_next() -> None:
+    bench = Bench()
+    gone = bench.speak(model="scripted-slow")
+    bench.run(3)
+    bench.worker.handle(Cancel(gone))
+    bench.run()
+    assert bench.held() == ["scripted-slow"]
 
 
 @pytest.mark.parametrize("message", [Tell(99, End()), Taken(99, 1), Cancel(99)])

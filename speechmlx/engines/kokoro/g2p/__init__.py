@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import cache, partial
 
 from speechmlx.engines.kokoro.g2p import east_asian, english, espeak, spelling
@@ -54,6 +54,11 @@ def reader(name: str) -> Reader:
     if not espeak.available():
         raise _missing(name, "espeak")
     return partial(espeak.read, language=name)
+
+
+def steps(read: Reader, text: str) -> Generator[None, None, str]:
+    """What `read` makes of `text`, in steps where a reader knows how to take them."""
+    return (yield from read.steps(text)) if isinstance(read, english.English) else read(text)
 
 
 def _missing(name: str, extra: str) -> Unsupported:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 
 from speechmlx.engines.kokoro.g2p import lexicon as lexicons
 from speechmlx.engines.kokoro.g2p.lexicon import PRIMARY, SECONDARY, VOWELS, Lexicon, accent, weaken
@@ -14,7 +14,9 @@ from speechmlx.engines.kokoro.g2p.tagging import BE, STOPS, tag
 
 Spelling = Callable[[str], str]
 
-TOKEN = re.compile(r"[^\W\d_]\.(?:[^\W\d_]\.)*[^\W\d_](?![^\W\d_])|[^\W\d_]+(?:'[^\W\d_]+)*'?|[.,!?;:—…“”\"()-]")
+# A word of more letters than any has is read in parts, each in a step of its own.
+WORD = r"[^\W\d_]{1,50}"
+TOKEN = re.compile(rf"[^\W\d_]\.(?:[^\W\d_]\.)*[^\W\d_](?![^\W\d_])|{WORD}(?:'{WORD})*'?|[.,!?;:—…“”\"()-]")
 CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 CONSONANTS = frozenset("bdfhjklmnpstvwzðŋɡɹɾʃʒʤʧθ")
 WORDLIKE = re.compile(r"[aeiouy]", re.IGNORECASE)
@@ -29,6 +31,23 @@ class English:
 
     def __call__(self, text: str) -> str:
         """Text of any kind → phonemes, words apart by spaces; empty when nothing in it can be said."""
+        reading = self.steps(text)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as read:
+                return str(read.value)
+
+    def steps(self, text: str) -> Generator[None, None, str]:
+        """The same in steps: one ends with each word that no dictionary knows, which takes its time."""
+        unknown = 0
+
+        def spelling(word: str) -> str:
+            nonlocal unknown
+            unknown += 1
+            return self.spelling(word)
+
+        watched, seen = replace(self, spelling=spelling), 0
         shouted = text.isupper() and len(text.split()) > 3
         text = normalise(text.lower() if shouted else text, self.lexicon.british)
         found = list(TOKEN.finditer(text))
@@ -37,8 +56,11 @@ class English:
         said: list[str] = [""] * len(tokens)
         following: str | None = None  # the first sound after this word; None at a pause or the end
         for i in reversed(range(len(tokens))):
-            said[i] = self._token(tokens, lower, i, following)
+            said[i] = watched._token(tokens, lower, i, following)
             following = _first_sound(said[i], following)
+            if unknown > seen:
+                seen = unknown
+                yield
         gaps = [text[m.end() : m.end() + 1].isspace() for m in found]
         joined = "".join(s + " " * g for s, g in zip(said, gaps, strict=True))
         return re.sub(r"\s+", " ", joined).strip().replace("ɾ", "T").replace("ʔ", "t")
