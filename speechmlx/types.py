@@ -89,6 +89,7 @@ class Transcribe(Request):
     clips: tuple[tuple[float, float], ...] = ()
     """(start, end) seconds to look at; empty is all."""
     vad: bool = True
+    """Decode only what may be speech. False: window after window, as the reference implementation does."""
 
 
 @dataclass(frozen=True, kw_only=True)

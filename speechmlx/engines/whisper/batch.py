@@ -73,7 +73,7 @@ class Batch:
     def __init__(self, network: Network, vocabulary: Vocabulary, most: int) -> None:
         self._network = network
         self._vocabulary = vocabulary
-        self._seats = Seats(network.dims, most, network.dims.n_audio_ctx, network.dtype)
+        self._seats = Seats(network.dims, most, network.dtype)
         self._most = most
         self._rows: list[Row] = []
         self._chooser: Chooser | None = None
@@ -156,7 +156,8 @@ class Batch:
         tokens = mx.array(np.array([row.prompt for row in rows], np.int32))
         prompt = Prompt()
         mask = causal(length, self._network.dtype)
-        hidden, _ = decoder(tokens, mx.arange(length)[None], prompt, self._seats.cross(first, end), mask)
+        cross, cross_mask = self._seats.cross(first, end), self._seats.cross_mask(first, end)
+        hidden, _ = decoder(tokens, mx.arange(length)[None], prompt, cross, mask, cross_mask)
         sot = rows[0].prompt.index(self._vocabulary.sot)
         logits = decoder.logits(mx.stack([hidden[:, sot], hidden[:, -1]]))
         silence = mx.exp(logits[0, :, self._vocabulary.no_speech] - mx.logsumexp(logits[0], axis=-1))
@@ -177,7 +178,8 @@ class Batch:
         self._seats.begin_step()
         positions = mx.array(np.array(self._seats.lengths, np.int32) - 1)[:, None]
         decoder = self._network.decoder
-        hidden, _ = decoder(trace.last[:, None], positions, self._seats, self._seats.cross(), self._seats.mask())
+        seats = self._seats
+        hidden, _ = decoder(trace.last[:, None], positions, seats, seats.cross(), seats.mask(), seats.cross_mask())
         token, logprob, after = self._chooser.choose(decoder.logits(hidden[:, -1]), trace, first=False)
         mx.async_eval(token, logprob, after.latest)
         return _Step(token, logprob, after)

@@ -47,7 +47,7 @@ class Beam:
         self._network = network
         self._vocabulary = vocabulary
         self._size = size
-        self._seats = Seats(network.dims, size, 0, network.dtype)
+        self._seats = Seats(network.dims, size, network.dtype)
         self._chooser = Chooser([row.rules], vocabulary, network.kernels.logsumexp)
         self._live = [Hypothesis()]
         self._ended: list[Hypothesis] = []

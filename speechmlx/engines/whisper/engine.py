@@ -121,7 +121,8 @@ class Whisper:
             for place, lane in enumerate(lane for lane in lanes if not lane.done)
         ]
         order.sort(key=lambda pair: pair[0])
-        return [lane for _, lane in order[: min(free, self._together)]]
+        alike = [lane for _, lane in order if lane.frames == order[0][1].frames]
+        return alike[: min(free, self._together)]
 
     def _encode(self, lanes: list[Lane]) -> None:
         mel = mx.array(np.stack([lane.owner.mel_of(lane) for lane in lanes])).astype(self.network.dtype)

@@ -110,7 +110,7 @@ def follow(
     scores = mx.concatenate(looked, axis=1)[0]
     mx.eval(token, logprob, silence, scores)
     attention = Attention(np.array(scores))
-    seats = Seats(network.dims, 1, cross[0][0].shape[2], hidden.dtype)
+    seats = Seats(network.dims, 1, hidden.dtype)
     seats.take(cross)
     seats.begin(0, begun.pairs, length)
     marks = tuple(CLOSING)

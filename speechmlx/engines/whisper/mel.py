@@ -24,6 +24,8 @@ WINDOW_FRAMES = WINDOW_SECONDS * FRAMES_PER_SECOND
 FFT = RATE * 25 // 1000
 SLICE_FRAMES = 2 * WINDOW_FRAMES
 """Frames computed at once."""
+ROOM_STEP = 2 * FRAMES_PER_SECOND
+"""Encoded windows are a multiple of this many frames, to have few shapes."""
 DYNAMIC_RANGE = 8.0
 """Decades kept under the loudest value."""
 
@@ -64,7 +66,12 @@ def normalize(log_mel: NDArray[np.float32], peak: float | None = None) -> NDArra
     return (np.maximum(log_mel, np.float32(top - DYNAMIC_RANGE)) + np.float32(4.0)) / np.float32(4.0)
 
 
-def window(mel: NDArray[np.float32], start: int, end: int) -> NDArray[np.float32]:
-    """Frames [start, end) of `mel`, followed by zeros up to WINDOW_FRAMES: [WINDOW_FRAMES, n_mels]."""
-    piece = mel[start : min(end, start + WINDOW_FRAMES)]
-    return np.pad(piece, ((0, WINDOW_FRAMES - len(piece)), (0, 0)))
+def window(mel: NDArray[np.float32], start: int, end: int, frames: int = WINDOW_FRAMES) -> NDArray[np.float32]:
+    """Frames [start, end) of `mel`, followed by zeros up to `frames`: [frames, n_mels]."""
+    piece = mel[start : min(end, start + frames)]
+    return np.pad(piece, ((0, frames - len(piece)), (0, 0)))
+
+
+def roomy(frames: int, room: int) -> int:
+    """Frames to encode for `frames` of audio and `room` after it: a multiple of ROOM_STEP, WINDOW_FRAMES at most."""
+    return min(WINDOW_FRAMES, -(-(frames + room) // ROOM_STEP) * ROOM_STEP)

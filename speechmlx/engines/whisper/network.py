@@ -123,7 +123,7 @@ def _convolve(conv: nn.Conv1d, x: mx.array, stride: int) -> mx.array:
 
 
 class Encoder(nn.Module):
-    """mel [b, 3000, n_mels] → [b, 1500, width], in `len(blocks) + 2` pieces: `start`, each block, `ln_post`."""
+    """mel [b, 2n, n_mels] → [b, n <= 1500, width], in `len(blocks) + 2` pieces: `start`, each block, `ln_post`."""
 
     def __init__(self, dims: Dims, kernels: Kernels) -> None:
         super().__init__()
@@ -169,13 +169,14 @@ class Decoder(nn.Module):
         memory: Memory,
         cross: Sequence[Pair],
         mask: mx.array | None,
+        cross_mask: mx.array | None = None,
         look: dict[int, list[int]] | None = None,
     ) -> tuple[mx.array, list[mx.array]]:
         """Hidden states [b, t, width] of `tokens` [b, t] at `positions` [b, t].
 
         `cross` holds each layer's keys and values of the audio, of one row per row or of one that all rows share (t = 1
-        then). `look` names layer → heads whose attention scores over
-        the audio, [b, heads, t, n] before the softmax, come back too, in order of layer.
+        then); `cross_mask` [b, 1, 1, n] is added where audio differs in length. `look` names layer → heads whose
+        attention scores over the audio, [b, heads, t, n] before the softmax, come back too, in order of layer.
         """
         x = self.token_embedding(tokens) + self.positional_embedding[positions]
         looked = []
@@ -183,7 +184,7 @@ class Decoder(nn.Module):
             y = block.attn_ln(x)
             x = x + block.attn(y, memory.update(index, *block.attn.keys_values(y)), mask)
             y = block.cross_attn_ln(x).reshape(cross[index][0].shape[0], -1, x.shape[-1])
-            x = x + block.cross_attn(y, cross[index]).reshape(x.shape)
+            x = x + block.cross_attn(y, cross[index], cross_mask).reshape(x.shape)
             if look and index in look:
                 looked.append(block.cross_attn.scores(y, cross[index][0])[:, mx.array(look[index])])
             x = block.feed_forward(x)

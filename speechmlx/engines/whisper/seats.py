@@ -32,12 +32,13 @@ class Prompt:
 
 
 class Seats:
-    """A decoder memory for up to `most` rows with `places` of audio; `rows` of them are taken, always the first."""
+    """A decoder memory for up to `most` rows and the audio of each; `rows` of them are taken, always the first."""
 
-    def __init__(self, dims: Dims, most: int, places: int, dtype: mx.Dtype) -> None:
+    def __init__(self, dims: Dims, most: int, dtype: mx.Dtype) -> None:
         self._dims = dims
         self._most = most
-        self._places = places
+        self._places = 0
+        """Places of audio there is room for."""
         self._dtype = dtype
         self._columns = dims.n_text_ctx + SPARE
         self._capacity = 0
@@ -45,20 +46,27 @@ class Seats:
         self._own: list[list[mx.array]] = []
         self._cross: list[list[mx.array]] = []
         self.lengths: list[int] = []
+        self._heard: list[int] = []
+        """Places of audio of each row."""
 
     @property
     def rows(self) -> int:
         return len(self.lengths)
 
     def take(self, cross: Sequence[Pair]) -> int:
-        """The next free seat, for audio whose keys and values [1, h, n, d] these are; `begin` gives it a prompt."""
+        """The next free seat, for audio whose keys and values [1, h, n, d] these are; `begin` gives it a prompt.
+
+        Without any the audio is the caller's to hand to the decoder.
+        """
         if self.rows == self._capacity:
             self._grow()
-        row = self.rows
+        row, places = self.rows, cross[0][0].shape[2] if cross else 0
+        self._make_room(places)
         self.lengths.append(0)
+        self._heard.append(places)
         for layer, pair in enumerate(cross):
             for side in (0, 1):
-                self._cross[layer][side][row : row + 1] = pair[side]
+                self._cross[layer][side][row : row + 1, :, :places] = pair[side]
         return row
 
     def begin(self, row: int, prompt: Sequence[Pair], length: int) -> None:
@@ -77,10 +85,11 @@ class Seats:
         if row != last:
             for array in self._arrays():
                 array[row : row + 1] = array[last : last + 1]
-            self.lengths[row] = self.lengths[last]
+            self.lengths[row], self._heard[row] = self.lengths[last], self._heard[last]
         self.lengths.pop()
+        self._heard.pop()
         if not self.lengths:
-            self._own, self._cross, self._capacity, self._next = [], [], 0, 0
+            self._own, self._cross, self._capacity, self._next, self._places = [], [], 0, 0, 0
 
     def reorder(self, rows: Sequence[int]) -> None:
         """Row i goes on as what row `rows[i]` was, where rows share their audio; rows beyond leave."""
@@ -90,6 +99,7 @@ class Seats:
                 for array in pair:
                     array[: len(rows), :, first : self._next] = array[:, :, first : self._next][order]
             self.lengths = [self.lengths[row] for row in rows]
+            self._heard = [self._heard[row] for row in rows]
 
     def begin_step(self) -> None:
         """Make room for one more token in every row; call before the decoder."""
@@ -119,7 +129,16 @@ class Seats:
     def cross(self, first: int = 0, end: int | None = None) -> list[Pair]:
         """Each layer's keys and values of the audio of rows [first, end), or of all that are seated."""
         taken = slice(first, self.rows if end is None else end)
-        return [(k[taken], v[taken]) for k, v in self._cross]
+        places = max(self._heard[taken])
+        return [(k[taken, :, :places], v[taken, :, :places]) for k, v in self._cross]
+
+    def cross_mask(self, first: int = 0, end: int | None = None) -> mx.array | None:
+        """Additive mask [rows, 1, 1, places] over what `cross` gives; None when all audio is of one length."""
+        heard = np.array(self._heard[first : self.rows if end is None else end])
+        if heard.min() == heard.max():
+            return None
+        allowed = np.arange(heard.max()) < heard[:, None]
+        return mx.array(np.where(allowed, 0.0, NEVER).astype(np.float32)[:, None, None]).astype(self._dtype)
 
     def _arrays(self) -> list[mx.array]:
         return [array for pairs in (self._own, self._cross) for pair in pairs for array in pair]
@@ -132,6 +151,17 @@ class Seats:
                 if kept:
                     array[:, :, to - kept : to] = mx.contiguous(array[:, :, self._next - kept : self._next])
         self._next = to
+
+    def _make_room(self, places: int) -> None:
+        more = places - self._places
+        if more > 0:
+            dims = self._dims
+            empty = mx.zeros(
+                (self._capacity, dims.n_text_head, more, dims.n_text_state // dims.n_text_head), self._dtype
+            )
+            for pair in self._cross:
+                pair[:] = [mx.concatenate([array, empty], axis=2) for array in pair]
+            self._places = places
 
     def _grow(self) -> None:
         dims = self._dims
