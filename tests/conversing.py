@@ -61,6 +61,7 @@ ROWS = (
     replace(ROW, name="talking-live", engine="conversing:load_live"),
     replace(ROW, name="talking-vad", kind=Kind.VAD, engine="conversing:load_vad"),
     replace(ROW, name="talking-nowhere", kind=Kind.VAD, sources=()),
+    replace(ROW, name="judging-nowhere", kind=Kind.TURN, sources=()),
     replace(ROW, name="talking-turn", kind=Kind.TURN, engine="conversing:load_turn"),
     replace(ROW, name="talking-llm", kind=Kind.LLM, engine="conversing:load_llm", rate=0),
     replace(ROW, name="talking-late", kind=Kind.LLM, engine="conversing:load_late", rate=0),

@@ -151,9 +151,23 @@ async def test_noise_reduction_survives_its_engine(start_server: Start) -> None:
 async def test_deafness_is_told_once(start_server: Start) -> None:
     with start_server(SPEECHMLX_MODELS=MODELS.replace("talking-vad", "talking-nowhere")) as server:
         async with talk(server.url) as ws:
-            for _ in range(10):
+            await ws.play(tone(0.1))
+            await ws.until("error")
+            for _ in range(5):
                 await ws.play(tone(0.1))
                 await ws.quiet(0.1)
+            assert [event["error"]["code"] for event in ws.of("error")] == ["model_load_error"]
+
+
+async def test_a_missing_turn_detector_is_told_once(start_server: Start) -> None:
+    with start_server(SPEECHMLX_MODELS=MODELS.replace("talking-turn", "judging-nowhere")) as server:
+        detection = {"type": "semantic_vad", "eagerness": "high", "create_response": False}
+        async with talk(server.url, audio={"input": {"turn_detection": detection}}) as ws:
+            for again in (False, True, True):
+                await ws.play(tone(0.5) + tone(0.3, 0))
+                await (ws.quiet(0.3) if again else ws.until("error"))
+                await ws.play(tone(1.9, 0))
+                await ws.until("input_audio_buffer.committed")
             assert [event["error"]["code"] for event in ws.of("error")] == ["model_load_error"]
 
 

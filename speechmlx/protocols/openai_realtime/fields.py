@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -49,7 +48,7 @@ def number(low: float, high: float, whole: bool = False) -> Check:
     """A number from `low` to `high`."""
 
     def check(value: Any, param: str) -> Any:
-        fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
         if not fits or not low <= value <= high or (whole and value != int(value)):
             kind = "an integer" if whole else "a number"
             raise Refused(

@@ -7,6 +7,7 @@ flat shape without ever saying beta is one of the small servers' clients that ca
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,15 +15,19 @@ from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
 from speechmlx.conversation.history import fresh
 from speechmlx.conversation.settings import Plan, Settings
-from speechmlx.errors import BadRequest
+from speechmlx.errors import BadRequest, EngineFailed
 from speechmlx.protocols.openai_realtime import sending, shapes
 from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, merged, number, of, one_of, required
 from speechmlx.protocols.openai_realtime.items import decoded, read
+
+log = logging.getLogger(__name__)
 
 MAX_AUDIO = 15 * 1024 * 1024
 """Characters of base64 in one append."""
 MAX_MESSAGE = 24 * 1024 * 1024
 """Characters of any message: more is not even parsed."""
+MAX_DEPTH = 64
+"""Arrays and objects inside each other."""
 FLAT_ONLY = frozenset(shapes.FLAT) - {"tools"} | {"temperature"}
 METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
 
@@ -67,6 +72,10 @@ class Wire:
         except Refused as error:
             failed = say.Failed(BadRequest(str(error)), error.code, error.param, ref)
             return [do.Say(event=failed, ref=ref)]
+        except Exception:
+            log.exception("reading a message failed")
+            broken = EngineFailed("the server failed on this message; its log has more")
+            return [do.Say(event=say.Failed(broken, broken.code, ref=ref), ref=ref)]
 
     def send(self, event: say.Event) -> Sequence[str]:
         """The messages of an event."""
@@ -194,6 +203,12 @@ def _object(message: str | bytes) -> Json:
         raise Refused(f"The message is not JSON: {error}.", "invalid_json") from None
     if not isinstance(given, dict):
         raise Refused("The message is not a JSON object.", "invalid_json")
+    level: list[Any] = [given]
+    for _ in range(MAX_DEPTH):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [value for values in inner for value in values if isinstance(value, dict | list)]
+    if level:
+        raise Refused(f"The message has more than {MAX_DEPTH} arrays and objects inside each other.")
     return given
 
 

@@ -46,6 +46,14 @@ def update(**session: Any) -> Json:
     [
         ("{", "invalid_json", None),
         (b"\x00", "invalid_json", None),
+        (
+            '{"type": "session.update", "session": {"tracing": ' + '{"a": [' * 40 + "]}" * 40 + "}}",
+            "invalid_value",
+            None,
+        ),
+        (update(type="realtime", max_output_tokens=10**400), "invalid_value", "session.max_output_tokens"),
+        (update(type="realtime", temperature=float("inf")), "invalid_value", "session.temperature"),
+        (update(type="realtime", temperature=float("nan")), "invalid_value", "session.temperature"),
         ("[]", "invalid_json", None),
         ('{"type": "\\ud800"}', "invalid_json", None),
         ('{"type": "\\uD800"}', "invalid_json", None),
@@ -76,6 +84,13 @@ def update(**session: Any) -> Json:
 def test_what_is_refused(message: Json | str | bytes, code: str, param: str | None) -> None:
     error = refused(wire(), message)
     assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", code, param)
+
+
+def test_a_failure_of_its_own_is_an_error_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    on = wire()
+    monkeypatch.setattr(on, "_commands", lambda given, ref: 1 // 0)
+    error = refused(on, {"type": "response.create", "event_id": "mine"})
+    assert (error["type"], error["code"], error["event_id"]) == ("server_error", "engine_failed", "mine")
 
 
 def test_an_unknown_event_is_named_and_its_id_told() -> None:
