@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from speechmlx.conversation.ear import Ear
-from speechmlx.conversation.hearing import Hearing, Recogniser
+from speechmlx.conversation.hearing import Hearing, Recogniser, Words
 from speechmlx.conversation.history import fresh
 from speechmlx.conversation.microphone import Microphone
 from speechmlx.conversation.settings import Settings, Transcription
@@ -56,7 +56,7 @@ class Listener(Protocol):
 
     def started(self, item: str, at: float) -> None: ...
 
-    def paused(self, guessed: Awaitable[str]) -> None:
+    def paused(self, guessed: Awaitable[Words]) -> None:
         """The turn may be over; `guessed` has its words if it is."""
 
     def resumed(self) -> None: ...
@@ -99,7 +99,7 @@ class Listening:
         await self._microphone.switch(settings.input, settings.clean)
         given = settings.transcription or Transcription()
         if given.model != self.recogniser.settings.model:
-            self.recogniser.live = True
+            self.recogniser.can_live = True
         self.recogniser.settings = given
         if settings.turns is None or self.settings.turns is None:
             await self._stop_ear()
@@ -205,7 +205,11 @@ class Listening:
                     self._feed(turn, self._ear.heard)
             case Paused(_, at) if self._turn is not None:
                 self._feed(self._turn, at)
-                self._listener.paused(self._turn.hearing.guess(self.tape.between(self._turn.start, at)))
+                turns = self.settings.turns
+                answers = turns is not None and turns.answers and not self.settings.transcribes_only
+                guessed = self._turn.hearing.guess(self.tape.between(self._turn.start, at), answers)
+                if guessed is not None:
+                    self._listener.paused(guessed)
             case Resumed() if self._turn is not None:
                 self._turn.hearing.resume()
                 self._listener.resumed()

@@ -121,6 +121,14 @@ async def test_a_recording_put_into_the_conversation_is_heard(conversing: Server
         assert words(0.4) in text(await answer(ws))
 
 
+async def test_a_recording_that_a_response_is_given_is_heard(conversing: Server) -> None:
+    async with talk(conversing.url, audio={"input": {"turn_detection": None, "format": {"type": "audio/pcmu"}}}) as ws:
+        sound = g711.encode(from_pcm16(tone(0.4, rate=8000)), "ulaw")
+        part = {"type": "input_audio", "audio": base64.b64encode(sound).decode()}
+        item = {"type": "message", "role": "user", "content": [part]}
+        assert words(0.4) in text(await answer(ws, input=[item], conversation="none", output_modalities=["text"]))
+
+
 # --- responses ---------------------------------------------------------------------------------------------------
 
 
@@ -151,13 +159,11 @@ async def test_items_referred_to(conversing: Server) -> None:
 
 
 async def test_instructions_count_for_one_response(conversing: Server) -> None:
-    async with talk(conversing.url, **MANUAL, instructions="of the session") as ws:
+    async with talk(conversing.url, **MANUAL, instructions="of the session", output_modalities=["text"]) as ws:
         await ws.say("hello")
-        response = await answer(ws, max_output_tokens=3, output_modalities=["text"])
-        assert response["status"] == "incomplete"
-        assert response["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
-        assert response["usage"]["output_tokens"] == 3
-        assert (await answer(ws, output_modalities=["text"]))["status"] == "completed"
+        failed = await answer(ws, instructions="fail=0")
+        assert "scripted to fail" in failed["status_details"]["error"]["message"]
+        assert (await answer(ws))["status"] == "completed"
 
 
 async def test_one_response_at_a_time(conversing: Server) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
 from speechmlx.conversation.history import fresh
-from speechmlx.conversation.settings import Plan, Settings
+from speechmlx.conversation.settings import Format, Plan, Settings
 from speechmlx.errors import BadRequest, EngineFailed
 from speechmlx.protocols.openai_realtime import sending, shapes
 from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, merged, number, of, one_of, required
@@ -33,12 +33,14 @@ METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
 
 
 class Wire:
-    """`model` as the client named it; `expires_at` in Unix seconds; `said_beta`: the handshake asked for beta."""
+    """`model` as the client named it; `expires_at` in Unix seconds; `session`: one that was made before."""
 
-    def __init__(self, dialect: Dialect, model: str, transcribes: bool, expires_at: int) -> None:
+    def __init__(
+        self, dialect: Dialect, model: str, transcribes: bool, expires_at: int, session: Json | None = None
+    ) -> None:
         self.dialect: Dialect = dialect
         self.conversation = fresh("conv")
-        self.session = shapes.fresh_session(fresh("sess"), model, expires_at, transcribes)
+        self.session = session or shapes.fresh_session(fresh("sess"), model, expires_at, transcribes)
         self._said_beta = dialect == "beta"
         self._updated = "session.updated"
 
@@ -107,7 +109,7 @@ class Wire:
             case "conversation.item.create":
                 after = given.get("previous_item_id")
                 after = None if after is None else of(str)(after, "previous_item_id")
-                return [do.AddItem(item=read(required(given, "item", dict)), after=after, ref=ref)]
+                return [do.AddItem(item=read(required(given, "item", dict), self.settings.input), after=after, ref=ref)]
             case "conversation.item.retrieve":
                 return [do.RetrieveItem(id=required(given, "item_id", str), ref=ref)]
             case "conversation.item.delete":
@@ -183,7 +185,7 @@ class Wire:
         commits = flat and items is None and not how.get("instructions") and not outside
         plan = Plan(
             answering=answering,
-            input=None if items is None else tuple(_inputs(of(list)(items, "response.input"))),
+            input=None if items is None else tuple(_inputs(of(list)(items, "response.input"), self.settings.input)),
             outside=outside,
             metadata=_metadata(how.get("metadata")),
         )
@@ -212,15 +214,15 @@ def _object(message: str | bytes) -> Json:
     return given
 
 
-def _inputs(items: Sequence[Any]) -> list[Any]:
-    """Items, or the ids of those referred to."""
+def _inputs(items: Sequence[Any], format: Format) -> list[Any]:
+    """Items, their audio in `format`, or the ids of those referred to."""
     found = []
     for place, item in enumerate(items):
         param = f"response.input[{place}]"
         if of(dict)(item, param).get("type") == "item_reference":
             found.append(required(item, "id", str, f"{param}."))
         else:
-            found.append(read(item, param))
+            found.append(read(item, format, param))
     return found
 
 
