@@ -9,6 +9,7 @@ words of "name=value" (work, fail) in the instructions (llm), the voice (tts) or
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scripted import Scripted
 
 from speechmlx.engines import LoadOptions
 from speechmlx.errors import BadRequest, UnknownVoice
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 RATE, SPEECH_RATE, FRAME, BLOCK = 16000, 24000, 512, 160
 THRESHOLD, LOUD = 0.01, 0.5
 WORD_SECONDS = 0.1
+GATE = "TALKING_GATE"
 NUMBERS = "zero one two three four five six seven eight nine ten".split()
 
 ROW = Model(
@@ -68,6 +71,7 @@ ROWS = (
     replace(ROW, name="talking-turn", kind=Kind.TURN, engine="conversing:load_turn"),
     replace(ROW, name="talking-llm", kind=Kind.LLM, engine="conversing:load_llm", rate=0),
     replace(ROW, name="talking-late", kind=Kind.LLM, engine="conversing:load_late", rate=0),
+    replace(ROW, name="enhance-late", kind=Kind.ENHANCE, engine="conversing:load_late_enhance", rate=SPEECH_RATE),
     replace(ROW, name="talking-s2s", kind=Kind.S2S, engine="conversing:load_s2s", rate=SPEECH_RATE),
     replace(ROW, name="talking-tts", kind=Kind.TTS, engine="conversing:load_tts", rate=SPEECH_RATE),
 )
@@ -299,11 +303,20 @@ def _loader(engine: type) -> Any:
 
 
 def load_late(folder: Path, options: LoadOptions) -> Loading:
-    """A model that takes a second and a half to load."""
-    for number in range(15):
-        time.sleep(0.1)
-        yield Progress("load", number, 15)
+    """A model that is loaded once the file named by GATE is there."""
+    yield from _gate()
     return Writer()
+
+
+def load_late_enhance(folder: Path, options: LoadOptions) -> Loading:
+    yield from _gate()
+    return Scripted()
+
+
+def _gate() -> Iterator[Progress]:
+    while not Path(os.environ[GATE]).exists():
+        time.sleep(0.02)
+        yield Progress("load", 0, 1)
 
 
 load_asr, load_live, load_vad = _loader(Recogniser), _loader(LiveRecogniser), _loader(SpeechDetector)

@@ -356,6 +356,24 @@ def test_sessions_over_http(conversing: Server, path: str, body: dict[str, Any],
         assert (large.status_code, large.json()["error"]["code"]) == (413, "too_large")
 
 
+@pytest.mark.parametrize("how", ["bearer", "subprotocol"])
+async def test_a_secret_opens_the_session_it_was_made_for(conversing: Server, how: str) -> None:
+    heard = {"transcription": {"model": "talking-live"}, "turn_detection": None}
+    given = {"session": {"type": "transcription", "audio": {"input": heard}}}
+    with conversing.client() as client:
+        made = client.post("/v1/realtime/client_secrets", json=given).json()
+    address = conversing.url.replace("http", "ws") + "/v1/realtime"
+    headers = {"Authorization": f"Bearer {made['value']}"} if how == "bearer" else {}
+    offered: Any = ["realtime", f"openai-insecure-api-key.{made['value']}"] if how == "subprotocol" else None
+    async with websockets.connect(address, additional_headers=headers, subprotocols=offered, proxy=None) as socket:
+        ws = Talk(socket, "ga")
+        assert (await ws.next())["session"] == made["session"]
+        await ws.play(tone(0.3))
+        await ws.send("input_audio_buffer.commit")
+        completed = await ws.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == words(0.3)
+
+
 def test_a_session_without_turns_over_http(conversing: Server) -> None:
     with conversing.client() as client:
         made = client.post("/v1/realtime/sessions", json={"turn_detection": None}).json()
