@@ -13,7 +13,7 @@ from speechmlx.conversation.tools import Call, Calls, offered, wish
 from speechmlx.conversation.voices import candidates
 from speechmlx.errors import BadRequest, UnknownVoice
 from speechmlx.runtime.front import Runtime
-from speechmlx.text import finished
+from speechmlx.text import STOPS, finished
 from speechmlx.types import Chunk, Event, Generate, Message, Priority, Request, Speak, TextDelta, Usage
 
 MAX_TOKENS = 1024
@@ -161,7 +161,7 @@ async def _write(
 
 def _start(text: str) -> tuple[list[str], str]:
     """A first sentence without a pause, cut between two words."""
-    if len(text) <= LONGEST_FIRST_CLAUSE:
+    if len(text) <= LONGEST_FIRST_CLAUSE or text.rstrip()[-1:] in STOPS:  # at a stop it is short enough as it is
         return [], text
     end = text.rfind(" ", FIRST_CLAUSE, LONGEST_FIRST_CLAUSE) + 1
     return ([text[:end]], text[end:]) if end else ([], text)
