@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from types import TracebackType
@@ -19,14 +18,14 @@ from speechmlx.conversation.answer import Draft, Piece, Writer, answer, request
 from speechmlx.conversation.hearing import Hearing, Words
 from speechmlx.conversation.history import History, Item, ItemExists, NoSuchItem, Part, messages
 from speechmlx.conversation.listening import SHORTEST, Found, Listening, TooShort, Turn
-from speechmlx.conversation.models import meant
+from speechmlx.conversation.models import Warming, meant
 from speechmlx.conversation.outbox import COMMAND_MARK, Outbox
 from speechmlx.conversation.responding import Responding
 from speechmlx.conversation.settings import Answering, Plan, Settings
 from speechmlx.conversation.sound import retrieved, unheard, worded
 from speechmlx.errors import BadRequest, Busy, EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.front import Runtime
-from speechmlx.types import Audio, Generate, Kind, Load
+from speechmlx.types import Audio, Generate, Kind
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +59,14 @@ class Session:
         """What a turn asked for while another response was under way."""
         self._unless_empty: str | None = None
         self._words: dict[str, asyncio.Task[str]] = {}
-        self._warming: set[asyncio.Task[None]] = set()
+        self._warming = Warming(runtime)
         self._draft: Draft | None = None
         self._drafting: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._working = asyncio.create_task(self._work())
         self._runtime.measures.sessions += 1
-        self._warm(Kind.VAD, Kind.ASR, *self._answering_kinds())
+        self._warming.begin(Kind.VAD, Kind.ASR, *self._answering_kinds())
         return self
 
     async def __aexit__(
@@ -82,7 +81,8 @@ class Session:
             if response is not None:
                 await response.close()
         await self._listening.close()
-        tasks = [*self._words.values(), *self._warming]
+        await self._warming.close()
+        tasks = list(self._words.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -137,7 +137,7 @@ class Session:
                 await self._listening.configure(command.settings)
                 self.settings = command.settings
                 if self.settings.turns is not None and self.settings.turns.eagerness:
-                    self._warm(Kind.TURN)
+                    self._warming.begin(Kind.TURN)
                 self._say(say.Configured())
             case do.Commit():
                 await self._listening.commit()
@@ -171,22 +171,6 @@ class Session:
         if direct.possible(self._runtime):
             return (Kind.S2S,)
         return (Kind.LLM, Kind.TTS) if self._local else (Kind.TTS,)
-
-    def _warm(self, *kinds: Kind) -> None:
-        """Begin to have the models in memory before they are needed; what goes wrong is said when they are."""
-        warming = asyncio.create_task(self._load(kinds))
-        self._warming.add(warming)
-        warming.add_done_callback(self._warming.discard)
-
-    async def _load(self, kinds: tuple[Kind, ...]) -> None:
-        for kind in kinds:
-            with suppress(SpeechError):
-                name = self._runtime.model(None, kind).name
-                if any(model.name == name for model in self._runtime.status().models):
-                    continue
-                async with self._runtime.submit(Load(model=name)) as job:
-                    async for _ in job:
-                        pass
 
     # --- what the listening half tells ---
 
