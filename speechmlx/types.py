@@ -168,7 +168,7 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Generate(Request):
-    """A chat → the next message: `TextDelta`*, `Usage`."""
+    """A chat → the next message: `TextDelta`* and `Usage`, of which the last counts: one may come with the first."""
 
     kind: ClassVar[Kind | None] = Kind.LLM
     messages: tuple[Message, ...]
@@ -178,6 +178,10 @@ class Generate(Request):
     repetition_penalty: float | None = None
     seed: int | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
+    tool_choice: str = "auto"
+    """"auto", "required", or the name of the function to call; for models that are asked over a wire."""
+    drops_oldest: bool = False
+    """Leave out the oldest messages of a chat that is longer than the model takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,6 +302,8 @@ class Usage:
     audio_out: float = 0.0
     tokens_in: int = 0
     tokens_out: int = 0
+    cut_off: bool = False
+    """The limit of tokens, or the end of the model's context, ended the text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """Scripted engines that hold a conversation: they hear tones, judge by loudness, and say what was said to them.
 
 A tone above THRESHOLD is speech; a turn whose end is LOUD is finished. The words of a turn are its length in tenths of
-a second, a word each. The language model answers with the question, or calls its first tool. Timing and faults:
+a second, a word each. The language model answers with the question, calls its first tool, or says
+what comes after "say", a piece between each two bars. Timing and faults:
 words of "name=value" (work, fail) in the instructions (llm), the voice (tts) or the prompt (asr).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,8 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scripted import Scripted
 
 from speechmlx.engines import LoadOptions
+from speechmlx.errors import BadRequest, UnknownVoice
 from speechmlx.models.row import IndexFiles, Model
 from speechmlx.types import (
     Chunk,
@@ -30,6 +34,7 @@ from speechmlx.types import (
     Probability,
     Progress,
     Request,
+    Respond,
     Segment,
     Speak,
     TextDelta,
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
 RATE, SPEECH_RATE, FRAME, BLOCK = 16000, 24000, 512, 160
 THRESHOLD, LOUD = 0.01, 0.5
 WORD_SECONDS = 0.1
+GATE = "TALKING_GATE"
 NUMBERS = "zero one two three four five six seven eight nine ten".split()
 
 ROW = Model(
@@ -61,9 +67,12 @@ ROWS = (
     replace(ROW, name="talking-live", engine="conversing:load_live"),
     replace(ROW, name="talking-vad", kind=Kind.VAD, engine="conversing:load_vad"),
     replace(ROW, name="talking-nowhere", kind=Kind.VAD, sources=()),
+    replace(ROW, name="judging-nowhere", kind=Kind.TURN, sources=()),
     replace(ROW, name="talking-turn", kind=Kind.TURN, engine="conversing:load_turn"),
     replace(ROW, name="talking-llm", kind=Kind.LLM, engine="conversing:load_llm", rate=0),
     replace(ROW, name="talking-late", kind=Kind.LLM, engine="conversing:load_late", rate=0),
+    replace(ROW, name="enhance-late", kind=Kind.ENHANCE, engine="conversing:load_late_enhance", rate=SPEECH_RATE),
+    replace(ROW, name="talking-s2s", kind=Kind.S2S, engine="conversing:load_s2s", rate=SPEECH_RATE),
     replace(ROW, name="talking-tts", kind=Kind.TTS, engine="conversing:load_tts", rate=SPEECH_RATE),
 )
 MODELS = (
@@ -222,9 +231,10 @@ class Writer:
             return [error]
         said: list[Event | Exception] = [TextDelta(state.pieces[state.said])]
         state.said += 1
-        if state.said in (len(state.pieces), state.limit):
-            state.finished = True
-            said.append(Usage(tokens_in=state.tokens_in, tokens_out=state.said))
+        state.finished = state.said in (len(state.pieces), state.limit)
+        if state.finished or state.said == 1:
+            cut_off = state.finished and state.said < len(state.pieces)
+            said.append(Usage(tokens_in=state.tokens_in, tokens_out=state.said, cut_off=cut_off))
         return said
 
     def end(self, state: Writing) -> None:
@@ -234,6 +244,8 @@ class Writer:
 def _reply(request: Request) -> list[str]:
     assert isinstance(request, Generate)
     last = request.messages[-1]
+    if last.content.startswith("say "):
+        return last.content.removeprefix("say ").split("|")
     if request.tools and last.role == "user":
         call: dict[str, Any] = {"name": request.tools[0]["name"], "arguments": {"city": "Paris"}}
         text = f"<tool_call>\n{json.dumps(call)}\n</tool_call>"
@@ -253,11 +265,30 @@ class Speaker:
     def run(self, request: Request) -> Iterator[Event | None]:
         assert isinstance(request, Speak)
         script = Script.read(request.voice)
+        if not any(character.isalnum() for character in request.text) or "mute" in request.text:
+            raise BadRequest(f"nothing in the text can be said: {request.text!r}")
         count = len(request.text.split())
         for number in range(count):
             script.step(number)
             yield Chunk(tone(WORD_SECONDS / request.speed), SPEECH_RATE)
         yield Usage(audio_out=count * WORD_SECONDS)
+
+
+class Answerer:
+    """Answers speech with speech: two clauses, as long as the words of the question."""
+
+    nbytes = 1_000_000
+
+    def run(self, request: Request) -> Iterator[Event | None]:
+        assert isinstance(request, Respond)
+        if request.voice not in (None, "natf2"):
+            raise UnknownVoice(f"no voice {request.voice!r}")
+        heard = f"You asked for {request.audio.duration:.1f} seconds. "
+        for text in (heard, "That is all."):
+            yield TextDelta(text)
+            for _ in text.split():
+                yield Chunk(tone(WORD_SECONDS), SPEECH_RATE)
+        yield Usage(tokens_in=3, tokens_out=7)
 
 
 Loading = Generator[Progress, None, Any]
@@ -272,12 +303,22 @@ def _loader(engine: type) -> Any:
 
 
 def load_late(folder: Path, options: LoadOptions) -> Loading:
-    """A model that takes a second and a half to load."""
-    for number in range(15):
-        time.sleep(0.1)
-        yield Progress("load", number, 15)
+    """A model that is loaded once the file named by GATE is there."""
+    yield from _gate()
     return Writer()
 
 
+def load_late_enhance(folder: Path, options: LoadOptions) -> Loading:
+    yield from _gate()
+    return Scripted()
+
+
+def _gate() -> Iterator[Progress]:
+    while not Path(os.environ[GATE]).exists():
+        time.sleep(0.02)
+        yield Progress("load", 0, 1)
+
+
 load_asr, load_live, load_vad = _loader(Recogniser), _loader(LiveRecogniser), _loader(SpeechDetector)
+load_s2s = _loader(Answerer)
 load_turn, load_llm, load_tts = _loader(TurnDetector), _loader(Writer), _loader(Speaker)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 
 from speechmlx.conversation.settings import Answering, Voice
-from speechmlx.conversation.tools import Call, Calls, wish
+from speechmlx.conversation.thoughts import Thoughts
+from speechmlx.conversation.tools import Call, Calls, offered, wish
 from speechmlx.conversation.voices import candidates
-from speechmlx.errors import UnknownVoice
+from speechmlx.errors import BadRequest, UnknownVoice
 from speechmlx.runtime.front import Runtime
-from speechmlx.text import finished
-from speechmlx.types import Chunk, Event, Generate, Message, Priority, Speak, TextDelta, Usage
+from speechmlx.text import STOPS, finished
+from speechmlx.types import Chunk, Event, Generate, Message, Priority, Request, Speak, TextDelta, Usage
 
 MAX_TOKENS = 1024
 """Of an answer whose length nobody limited."""
@@ -21,7 +22,8 @@ REPETITION_PENALTY = 1.1
 """Small models otherwise say one sentence again and again; more makes them avoid the right word."""
 INSTRUCTIONS = "You are a helpful voice assistant. Answer the question in one short sentence."
 FIRST_CLAUSE = 10
-"""Characters of the first clause, at least: short, as the listener waits for it."""
+LONGEST_FIRST_CLAUSE = 60
+"""Characters of the first clause, at least and at most: short, as the listener waits for it."""
 CLAUSE = 24
 """Characters of the clauses after it, at least: what is worth speaking on its own."""
 AHEAD = 16
@@ -48,7 +50,8 @@ Piece = TextDelta | Clause | Said | Chunk | Call | Usage
 
 def request(answering: Answering, messages: tuple[Message, ...], model: str | None) -> Generate:
     """What the language model is asked; `messages` without instructions."""
-    tools = () if answering.tool_choice == "none" else answering.tools
+    tools = offered(answering.tools, answering.tool_choice)
+    choice = answering.tool_choice
     told = [answering.instructions or INSTRUCTIONS, wish(answering.tool_choice) if tools else ""]
     system = "\n".join(text for text in told if text)
     said = tuple(message for message in messages if message.role != "system")
@@ -57,9 +60,11 @@ def request(answering: Answering, messages: tuple[Message, ...], model: str | No
         model=model,
         messages=(Message("system", added), *said),
         max_tokens=answering.max_tokens or MAX_TOKENS,
-        temperature=answering.temperature,
+        temperature=answering.temperature or 0.0,
         repetition_penalty=None if tools else REPETITION_PENALTY,
         tools=tools,
+        tool_choice=str(choice.get("name")) if isinstance(choice, Mapping) else choice,
+        drops_oldest=answering.forgets,
         priority=Priority.REALTIME,
     )
 
@@ -123,7 +128,7 @@ async def _write(
     write: Writer, asked: Generate, pieces: asyncio.Queue[Piece], clauses: asyncio.Queue[str | None]
 ) -> None:
     """The model's text → pieces at once, and clauses as they are whole."""
-    calls, pending, least, tokens = Calls(), "", FIRST_CLAUSE, 0
+    thoughts, calls, pending, least, cut_off = Thoughts(), Calls(), "", FIRST_CLAUSE, False
 
     async def out(found: list[str | Call]) -> None:
         nonlocal pending, least
@@ -133,6 +138,8 @@ async def _write(
                 continue
             await pieces.put(TextDelta(one))
             whole, pending = finished(pending + one, least, by_clause=True)
+            if not whole and least == FIRST_CLAUSE:
+                whole, pending = _start(pending)
             for clause in whole:
                 clauses.put_nowait(clause)
                 least = CLAUSE
@@ -140,15 +147,24 @@ async def _write(
     async with write(asked) as events:
         async for event in events:
             if isinstance(event, TextDelta):
-                await out(calls.push(event.text) if asked.tools else [event.text])
+                said = thoughts.push(event.text)
+                await out(calls.push(said) if asked.tools else [said] if said else [])
             elif isinstance(event, Usage):
-                tokens = event.tokens_out
+                cut_off = event.cut_off
                 await pieces.put(event)
-    await out(calls.flush())
-    cut_off = tokens >= asked.max_tokens and least == CLAUSE
-    if pending.strip() and not cut_off:
+    rest = thoughts.flush()
+    await out([*calls.push(rest), *calls.flush(cut_off)] if asked.tools else [rest] if rest else [])
+    if pending.strip() and not (cut_off and least == CLAUSE):
         clauses.put_nowait(pending)
     clauses.put_nowait(None)
+
+
+def _start(text: str) -> tuple[list[str], str]:
+    """A first sentence without a pause, cut between two words."""
+    if len(text) <= LONGEST_FIRST_CLAUSE or text.rstrip()[-1:] in STOPS:  # at a stop it is short enough as it is
+        return [], text
+    end = text.rfind(" ", FIRST_CLAUSE, LONGEST_FIRST_CLAUSE) + 1
+    return ([text[:end]], text[end:]) if end else ([], text)
 
 
 async def _speak(
@@ -158,12 +174,23 @@ async def _speak(
     clauses: asyncio.Queue[str | None],
     pieces: asyncio.Queue[Piece],
 ) -> None:
+    """Clauses → their audio. What cannot be said is silence, unless nothing at all can."""
+    heard, refused = False, None
     while (clause := await clauses.get()) is not None:
         await pieces.put(Clause(clause))
-        async with aclosing(spoken(runtime, clause.strip(), voice, priority)) as chunks:
-            async for chunk in chunks:
-                await pieces.put(chunk)
+        if any(character.isalnum() for character in clause):
+            try:
+                async with aclosing(spoken(runtime, clause.strip(), voice, priority)) as chunks:
+                    async for chunk in chunks:
+                        heard = True
+                        await pieces.put(chunk)
+            except UnknownVoice:
+                raise
+            except BadRequest as error:
+                refused = error
         await pieces.put(Said())
+    if refused is not None and not heard:
+        raise refused
 
 
 class Draft:
@@ -198,15 +225,27 @@ class Draft:
 
 async def spoken(runtime: Runtime, text: str, voice: Voice, priority: Priority) -> AsyncGenerator[Chunk, None]:
     """`text` in the first of the wanted voices that the synthesiser has. Raises UnknownVoice where it has none."""
-    *others, last = candidates(voice.name) if voice.required else (*candidates(voice.name), None)
-    for name in (*others, last):
-        speak = Speak(text=text, voice=name, language=voice.language, speed=voice.speed, priority=priority)
+
+    def speak(name: str | None) -> Speak:
+        return Speak(text=text, voice=name, language=voice.language, speed=voice.speed, priority=priority)
+
+    names = candidates(voice.name) if voice.required else (*candidates(voice.name), None)
+    async with aclosing(voiced(runtime, speak, names)) as events:
+        async for event in events:
+            if isinstance(event, Chunk):
+                yield event
+
+
+async def voiced(
+    runtime: Runtime, asked: Callable[[str | None], Request], names: Sequence[str | None]
+) -> AsyncGenerator[Event, None]:
+    """Events of a request in the first voice of `names` that its model has. Raises UnknownVoice where it has none."""
+    for name in names:
         try:
-            async with runtime.submit(speak) as job:
+            async with runtime.submit(asked(name)) as job:
                 async for event in job:
-                    if isinstance(event, Chunk):
-                        yield event
+                    yield event
             return
         except UnknownVoice:
-            if name == last:
+            if name == names[-1]:
                 raise

@@ -27,7 +27,7 @@ LOOK_BACK = 8.0
 class Ear:
     """Listens from `now` on; `decide` is told every decision, `fail` what went wrong (the next audio tries again).
 
-    While it hears nothing at all, `fail` is told once.
+    `advance` is told, before the decisions there, how far was heard. A detector that keeps failing is told of once.
     """
 
     def __init__(
@@ -35,20 +35,36 @@ class Ear:
         runtime: Runtime,
         settings: TurnTaking,
         tape: Tape,
+        advance: Callable[[float], None],
         decide: Callable[[Decision], None],
         fail: Callable[[SpeechError], None],
     ) -> None:
         self.turns = Turns(settings, tape.end)
         self._runtime = runtime
         self._tape = tape
+        self._advance = advance
         self._decide = decide
         self._fail = fail
         self._deaf = False
+        self._hasty = False
+        """The turn detector failed."""
+        self._news = asyncio.Event()
         self._began = tape.end
         self._turn_began = 0.0
         self._inbox: asyncio.Queue[Samples] = asyncio.Queue()
         self._listening: asyncio.Task[None] | None = None
         self._judging: asyncio.Task[None] | None = None
+
+    @property
+    def heard(self) -> float:
+        """Up to where, in seconds, the audio was heard, or given to a detector that failed."""
+        return max(self._began, self.turns.now)
+
+    async def within(self, seconds: float) -> None:
+        """Returns when it is at most so far behind what is on the tape."""
+        while self._listening is not None and not self._listening.done() and self._tape.end - self.heard > seconds:
+            self._news.clear()
+            await self._news.wait()
 
     def feed(self, samples: Samples) -> None:
         """The next audio, at RATE; it is on the tape already. Never waits: a cold detector hears it later."""
@@ -61,6 +77,7 @@ class Ear:
                 self._lost(error)
                 return
             self._listening = asyncio.create_task(self._listen(job, self._inbox))
+            self._listening.add_done_callback(lambda _: self._news.set())
         self._inbox.put_nowait(samples)
 
     async def close(self) -> None:
@@ -75,8 +92,11 @@ class Ear:
             async with job:
                 async for event in job:
                     if isinstance(event, Probability):
-                        self._tell(self.turns.hear(event.value, self._began + event.start, self._began + event.end))
                         self._deaf = False
+                        decisions = self.turns.hear(event.value, self._began + event.start, self._began + event.end)
+                        self._news.set()
+                        self._advance(self.heard)
+                        self._tell(decisions)
         except SpeechError as error:
             self._lost(error)
         except Exception:
@@ -108,9 +128,11 @@ class Ear:
             async with self._runtime.submit(DetectTurn(audio=audio)) as job:
                 values = [event.value async for event in job if isinstance(event, Probability)]
         except SpeechError as error:
-            self._fail(error)
+            if not self._hasty:
+                self._hasty = True
+                self._fail(error)
             return
-        self._judging = None
+        self._judging, self._hasty = None, False
         for value in values:
             self._tell(self.turns.judge(pause.since, value))
 

@@ -50,8 +50,12 @@ def body(asked: Generate, model: str | None) -> Json:
         "temperature": asked.temperature,
         "stream": True,
         "stream_options": {"include_usage": True},
-        **({"tools": tools} if tools else {}),
+        **({"tools": tools, "tool_choice": _choice(asked.tool_choice)} if tools else {}),
     }
+
+
+def _choice(choice: str) -> str | Json:
+    return choice if choice in ("auto", "required") else {"type": "function", "function": {"name": choice}}
 
 
 def chat(messages: Sequence[Message]) -> list[Json]:
@@ -79,6 +83,7 @@ def chat(messages: Sequence[Message]) -> list[Json]:
 async def _events(address: str, headers: dict[str, str], given: Json) -> AsyncGenerator[Event, None]:
     timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
     calls: dict[int, list[str]] = {}
+    usage = Usage()
     try:
         async with (
             httpx.AsyncClient(timeout=timeout) as client,
@@ -89,12 +94,18 @@ async def _events(address: str, headers: dict[str, str], given: Json) -> AsyncGe
                 raise EngineFailed(f"the language model at {address} answered {answer.status_code}: {said}")
             async for line in answer.aiter_lines():
                 for event in _line(line, calls):
-                    yield event
+                    if isinstance(event, Usage):
+                        tokens_in, tokens_out = event.tokens_in or usage.tokens_in, event.tokens_out or usage.tokens_out
+                        cut_off = event.cut_off or usage.cut_off
+                        usage = Usage(tokens_in=tokens_in, tokens_out=tokens_out, cut_off=cut_off)
+                    else:
+                        yield event
     except httpx.TransportError as error:
         why = str(error) or type(error).__name__
         raise ModelUnavailable(f"the language model at {address} cannot be reached: {why}") from error
     for name, arguments in calls.values():
         yield TextDelta(call_text(name, arguments))
+    yield usage
 
 
 def _line(line: str, calls: dict[int, list[str]]) -> list[Event]:
@@ -111,6 +122,8 @@ def _line(line: str, calls: dict[int, list[str]]) -> list[Event]:
     events: list[Event] = []
     for choice in choices:
         delta = choice.get("delta") or {}
+        if choice.get("finish_reason") == "length":
+            events.append(Usage(cut_off=True))
         if delta.get("content"):
             events.append(TextDelta(delta["content"]))
         for piece in delta.get("tool_calls") or []:

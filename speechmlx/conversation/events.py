@@ -87,6 +87,8 @@ class TranscriptDone:
     item: str
     text: str
     seconds: float
+    logprobs: tuple[tuple[bytes, float], ...] | None = None
+    """UTF-8 of each token and its log-probability, where the client asked for them."""
 
 
 @dataclass(frozen=True)

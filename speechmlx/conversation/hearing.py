@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from speechmlx.audio.resample import resample
@@ -18,26 +19,41 @@ from speechmlx.types import Audio, End, Feed, Hypothesis, Kind, Listen, Priority
 if TYPE_CHECKING:
     from speechmlx.types import Samples
 
+ONE_PASS = 30.0
+"""Seconds that a recogniser takes at once: of a longer turn a pause is no time to hear it all again."""
 SHORTEST = 0.1
 """Seconds of audio below which there are no words in it."""
 
 
+@dataclass(frozen=True)
+class Words:
+    """What was said; `logprobs` of its tokens, UTF-8 each, where they were asked for."""
+
+    text: str
+    logprobs: tuple[tuple[bytes, float], ...] = ()
+
+
 class Recogniser:
-    """What a session's turns are recognised with. `live` is False once the model said it cannot."""
+    """What a session's turns are recognised with. `can_live` is False once the model said it cannot."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.settings = Transcription()
-        self.live = True
+        self.can_live = True
+
+    @property
+    def live(self) -> bool:
+        """Whether words can come while the person speaks; a stream has no log-probabilities to tell."""
+        return self.can_live and not self.settings.logprobs
 
     @property
     def model(self) -> Model:
         return meant(self.runtime, self.settings.model, Kind.ASR)
 
-    async def whole(self, audio: Audio, say: Callable[[str], None]) -> str:
+    async def whole(self, audio: Audio, say: Callable[[str], None]) -> Words:
         """All words of `audio`; `say` has each segment's as it comes. Raises SpeechErrors."""
         if audio.duration < SHORTEST:
-            return ""
+            return Words("")
         given, model = self.settings, self.model
         rate = model.rate
         samples = audio.samples
@@ -48,16 +64,19 @@ class Recogniser:
             audio=Audio(samples, rate),
             language=given.language,
             prompt=given.prompt,
+            hotwords=given.keywords,
+            logprobs=given.logprobs,
             priority=Priority.REALTIME,
         )
-        text = ""
+        text, logprobs = "", list[tuple[bytes, float]]()
         async with self.runtime.submit(request) as job:
             async for event in job:
                 if isinstance(event, Segment):
                     said = event.text if text else event.text.lstrip()
                     text += said
+                    logprobs += event.logprobs
                     say(said)
-        return text.strip()
+        return Words(text.strip(), tuple(logprobs))
 
 
 class Hearing:
@@ -70,27 +89,30 @@ class Hearing:
         self._recogniser = recogniser
         self._say = say
         self._said = ""
-        self._tail = ""
         self._inbox: asyncio.Queue[Samples | None] | None = None
-        self._live: asyncio.Task[str] | None = None
-        self._guess: asyncio.Task[str] | None = None
+        self._live: asyncio.Task[Words] | None = None
+        self._guess: asyncio.Task[Words] | None = None
+        self._fed = False
 
     def feed(self, samples: Samples) -> None:
         """The next audio of the turn, at RATE. Never waits."""
-        if self._inbox is None and self._recogniser.live and self._recogniser.model.rate == RATE:
+        begins, self._fed = not self._fed, True
+        if begins and self._recogniser.live and self._recogniser.model.rate == RATE:
             self._inbox = asyncio.Queue()
             self._live = asyncio.create_task(self._listen(self._inbox))
             self._live.add_done_callback(_seen)
         if self._inbox is not None:
             self._inbox.put_nowait(samples)
 
-    def guess(self, audio: Audio) -> Awaitable[str]:
-        """The turn may end with `audio`: its words, if it does; `finish` will find them done."""
+    def guess(self, audio: Audio, answers: bool) -> Awaitable[Words] | None:
+        """The turn may end with `audio`: its words, if it does; `finish` will find them done.
+
+        A live stream has not heard the last of them yet. None: to hear them a second time is not worth it, where
+        nothing `answers` or the turn is long.
+        """
         self.resume()
-        if self._live is not None and not self._live.done():
-            known = asyncio.get_running_loop().create_future()
-            known.set_result((self._said + self._tail).strip())
-            return known
+        if self._live is not None and not self._live.done() and (not answers or audio.duration > ONE_PASS):
+            return None
         self._guess = asyncio.create_task(self._recogniser.whole(audio, lambda said: None))
         self._guess.add_done_callback(_seen)
         return self._guess
@@ -101,18 +123,21 @@ class Hearing:
             self._guess.cancel()
             self._guess = None
 
-    async def finish(self, audio: Audio) -> str:
+    async def finish(self, audio: Audio) -> Words:
         """The turn was `audio`: all its words. Raises SpeechErrors."""
+        if self._guess is not None:
+            words = await self._guess
+            if self._live is not None:
+                self._live.cancel()
+            if words.text.startswith(self._said.rstrip()):
+                self._tell(words.text[len(self._said.rstrip()) :])
+            return words
         if self._live is not None and self._inbox is not None:
             self._inbox.put_nowait(None)
             try:
                 return await self._live
             except Unsupported:
-                self._recogniser.live = False
-        if self._guess is not None:
-            text = await self._guess
-            self._tell(text)
-            return text
+                self._recogniser.can_live = False
         return await self._recogniser.whole(audio, self._tell)
 
     def cancel(self) -> None:
@@ -126,7 +151,7 @@ class Hearing:
             self._said += said
             self._say(said)
 
-    async def _listen(self, inbox: asyncio.Queue[Samples | None]) -> str:
+    async def _listen(self, inbox: asyncio.Queue[Samples | None]) -> Words:
         given = self._recogniser.settings
         request = Listen(model=self._recogniser.model.name, language=given.language, prompt=given.prompt)
         async with self._recogniser.runtime.submit(request) as job:
@@ -142,17 +167,16 @@ class Hearing:
                     if isinstance(event, Hypothesis):
                         said = "".join(word.text for word in event.committed)
                         self._tell(said if self._said else said.lstrip())
-                        self._tail = "".join(word.text for word in event.tail)
             except Unsupported:
-                self._recogniser.live = False
+                self._recogniser.can_live = False
                 raise
             finally:
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)
-        return self._said.strip()
+        return Words(self._said.strip())
 
 
-def _seen(task: asyncio.Task[str]) -> None:
+def _seen(task: asyncio.Task[Words]) -> None:
     """Its error is told by `finish`; a turn that was given up has nobody to tell."""
     if not task.cancelled():
         task.exception()

@@ -157,8 +157,8 @@ def cut_to(item: Item, seconds: float) -> Item:
     return replace(item, parts=parts)
 
 
-def messages(items: Iterator[Item] | tuple[Item, ...], instructions: str) -> tuple[Message, ...]:
-    """What a language model is given: the instructions, then every item that has words."""
+def messages(items: Iterator[Item] | tuple[Item, ...], instructions: str, forgets: bool = True) -> tuple[Message, ...]:
+    """What a language model is given: the instructions, then items that have words: the latest, if it `forgets`."""
     said = [Message("system", instructions)] if instructions else []
     for item in items:
         if item.kind == "call":
@@ -167,7 +167,7 @@ def messages(items: Iterator[Item] | tuple[Item, ...], instructions: str) -> tup
             said.append(Message("tool", item.output))
         elif item.text or item.role == "user":
             said.append(Message(item.role, item.text or INAUDIBLE))
-    return tuple(_system_first(_latest(said)))
+    return tuple(_system_first(_latest(said) if forgets else said))
 
 
 def _latest(said: list[Message]) -> list[Message]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from speechmlx.conversation.ear import Ear
-from speechmlx.conversation.hearing import Hearing, Recogniser
+from speechmlx.conversation.hearing import Hearing, Recogniser, Words
 from speechmlx.conversation.history import fresh
 from speechmlx.conversation.microphone import Microphone
 from speechmlx.conversation.settings import Settings, Transcription
@@ -25,7 +25,9 @@ SHORTEST = 0.1
 LONGEST = 900.0
 """Seconds of audio that may wait to be committed."""
 QUIET = 30.0
-"""Seconds kept while a speech detector hears nobody."""
+"""Seconds kept, of what a speech detector has heard, while nobody speaks."""
+MOUTHFUL = 0.1
+"""Seconds: less is not given to a live recogniser unless the turn pauses or ends."""
 AT_ONCE = 3.0
 """Seconds: a longer piece of audio is a recording, not a person speaking now."""
 
@@ -41,6 +43,8 @@ class Turn:
     item: str
     start: float
     hearing: Hearing
+    fed: float
+    """Up to where live recognition has heard it."""
     live: bool = True
 
 
@@ -52,7 +56,7 @@ class Listener(Protocol):
 
     def started(self, item: str, at: float) -> None: ...
 
-    def paused(self, guessed: Awaitable[str]) -> None:
+    def paused(self, guessed: Awaitable[Words]) -> None:
         """The turn may be over; `guessed` has its words if it is."""
 
     def resumed(self) -> None: ...
@@ -83,23 +87,19 @@ class Listening:
         self._mark = 0.0
         self._ear: Ear | None = None
         self._turn: Turn | None = None
+        self._expected: float | None = None
 
     @property
     def waiting(self) -> float:
         """Seconds of audio not committed."""
         return self.tape.end - max(self._mark, self.tape.start)
 
-    @property
-    def speaking(self) -> bool:
-        """Whether a turn found by the speech detector is under way."""
-        return self._ear is not None and self._ear.turns.speaking
-
     async def configure(self, settings: Settings) -> None:
         """Other settings from the next audio on."""
         await self._microphone.switch(settings.input, settings.clean)
         given = settings.transcription or Transcription()
         if given.model != self.recogniser.settings.model:
-            self.recogniser.live = True
+            self.recogniser.can_live = True
         self.recogniser.settings = given
         if settings.turns is None or self.settings.turns is None:
             await self._stop_ear()
@@ -108,8 +108,13 @@ class Listening:
         self.settings = settings
 
     async def push(self, data: bytes) -> None:
-        """The next bytes. Raises TooLarge when nothing was committed for too long."""
-        if self.waiting > LONGEST:
+        """The next bytes; waits while the speech detector is far behind.
+
+        Raises TooLarge when turns are committed by hand and nothing was for too long.
+        """
+        if self._ear is not None:
+            await self._ear.within(LONGEST)
+        elif self.settings.turns is None and self.waiting > LONGEST:
             raise TooLarge(f"the audio buffer holds {LONGEST / 60:.0f} minutes, its limit: commit or clear it")
         await self._microphone.push(data)
 
@@ -137,8 +142,9 @@ class Listening:
 
     def expect_until(self, at: float) -> None:
         """An answer will have been heard at `at` seconds: silence after it may be idle."""
+        self._expected = at
         if self._ear is not None:
-            self._ear.turns.expect(at)
+            self._expect(self._ear)
 
     async def close(self) -> None:
         await self._stop_ear()
@@ -150,25 +156,44 @@ class Listening:
         if not len(samples):
             return
         if self.settings.turns is not None and self._ear is None:
-            self._ear = Ear(self._runtime, self.settings.turns, self.tape, self._decide, self._listener.failed)
+            self._ear = Ear(
+                self._runtime, self.settings.turns, self.tape, self._advance, self._decide, self._listener.failed
+            )
+            self._expect(self._ear)
         self.tape.add(samples)
         if self._ear is None:
             turn = self._turn or self._begin(self._mark)
             turn.live = turn.live and len(samples) <= AT_ONCE * RATE
-            if turn.live:
-                turn.hearing.feed(samples)
-            return
-        if self._turn is not None:
-            self._turn.hearing.feed(samples)
+            self._feed(turn, self.tape.end)
         else:
-            self.tape.forget(self.tape.end - QUIET)
-        self._ear.feed(samples)
+            self._ear.feed(samples)
+
+    def _expect(self, ear: Ear) -> None:
+        if self._expected is not None:
+            ear.turns.expect(self._expected)
+            self._expected = None
+
+    def _advance(self, at: float) -> None:
+        """The speech detector has heard the audio up to `at`; what is beyond may be another turn's."""
+        turn, turns = self._turn, self.settings.turns
+        if turn is None:
+            self.tape.forget(at - max(QUIET, 0.0 if turns is None else turns.prefix))
+            return
+        if at - turn.fed >= MOUTHFUL:
+            self._feed(turn, at)
+        if at - turn.start >= LONGEST:  # it began before the detector listened, and nobody has spoken since
+            self._finish(turn, at, "hand")
+
+    def _feed(self, turn: Turn, until: float) -> None:
+        if turn.live and until > turn.fed:
+            turn.hearing.feed(self.tape.between(turn.fed, until).samples)
+            turn.fed = until
 
     def _begin(self, start: float) -> Turn:
         if self._turn is not None:
             self._turn.hearing.cancel()
         item = fresh("item")
-        self._turn = Turn(item, start, Hearing(self.recogniser, lambda text: self._listener.said(item, text)))
+        self._turn = Turn(item, start, Hearing(self.recogniser, lambda text: self._listener.said(item, text)), start)
         return self._turn
 
     def _decide(self, decision: Decision) -> None:
@@ -176,9 +201,15 @@ class Listening:
             case Started(at):
                 turn = self._begin(max(at, self._mark))
                 self._listener.started(turn.item, turn.start)
-                turn.hearing.feed(self.tape.between(turn.start, self.tape.end).samples)
+                if self._ear is not None:
+                    self._feed(turn, self._ear.heard)
             case Paused(_, at) if self._turn is not None:
-                self._listener.paused(self._turn.hearing.guess(self.tape.between(self._turn.start, at)))
+                self._feed(self._turn, at)
+                turns = self.settings.turns
+                answers = turns is not None and turns.answers and not self.settings.transcribes_only
+                guessed = self._turn.hearing.guess(self.tape.between(self._turn.start, at), answers)
+                if guessed is not None:
+                    self._listener.paused(guessed)
             case Resumed() if self._turn is not None:
                 self._turn.hearing.resume()
                 self._listener.resumed()
@@ -192,6 +223,8 @@ class Listening:
 
     def _finish(self, turn: Turn, end: float, by: Found) -> None:
         audio = self.tape.between(turn.start, end)
+        if turn.fed > turn.start:
+            self._feed(turn, end)
         self._turn, self._mark = None, end
         self.tape.forget(end)
         self._listener.heard(turn, audio, by)

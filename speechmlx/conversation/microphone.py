@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+BEHIND = 120.0
+"""Seconds of audio that may wait for the noise reduction before the client does."""
 INLINE = 48000
 """Bytes that are decoded on the event loop; more goes to a thread."""
 
@@ -126,22 +128,40 @@ class Cleaner:
         self._job: Job = runtime.submit(Enhance(priority=Priority.REALTIME))
         self._down = Resampler(self._job.model.rate, RATE)
         self._heard = heard
+        self._inbox: asyncio.Queue[Samples | None] = asyncio.Queue()
+        self._waiting = 0
+        self._room = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
+        self._reading.add_done_callback(lambda _: self._room.set())
+        self._feeding = asyncio.create_task(self._feed())
 
     async def feed(self, samples: Samples) -> None:
+        """Waits only when it is far behind: a model that is being loaded holds up nothing else."""
+        while self._waiting > BEHIND * self._job.model.rate and not self._reading.done():
+            self._room.clear()
+            await self._room.wait()
         if self._reading.done():
             await self._reading
-        await self._job.send(Feed(np.ascontiguousarray(samples)))
+        self._waiting += len(samples)
+        self._inbox.put_nowait(np.ascontiguousarray(samples))
 
     async def finish(self) -> None:
         """Returns when all that was fed is heard. Raises what the job failed with."""
-        await self._job.end()
+        self._inbox.put_nowait(None)
         await self._reading
 
     async def close(self) -> None:
         self._job.cancel()
         self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
+        self._feeding.cancel()
+        await asyncio.gather(self._reading, self._feeding, return_exceptions=True)
+
+    async def _feed(self) -> None:
+        while (samples := await self._inbox.get()) is not None:
+            await self._job.send(Feed(samples))
+            self._waiting -= len(samples)
+            self._room.set()
+        await self._job.end()
 
     async def _read(self) -> None:
         async with self._job:

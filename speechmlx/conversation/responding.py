@@ -73,6 +73,7 @@ class Responding:
         self._heard: float | None = None
         self._encoder = Encoder(plan.answering.voice.format)
         self._usage = Usage()
+        self._written = 0
         self._asked = time.monotonic()
         self.stages = Stages()
         self._say(ResponseStarted(self._response("in_progress")))
@@ -123,11 +124,10 @@ class Responding:
                     async for piece in pieces:
                         await self._outbox.room(ANSWER_MARK)
                         self._take(piece)
-                self._finish_message("completed")
+                self._finish_message("incomplete" if self._usage.cut_off else "completed", whole=True)
                 for call in self._calls:
                     self._call(call)
-            limit = self.plan.answering.max_tokens
-            if limit is not None and self._usage.tokens_out >= limit:
+            if self._usage.cut_off:
                 self._end("incomplete", "max_output_tokens")
             else:
                 self._end("completed")
@@ -143,6 +143,7 @@ class Responding:
                 self._stage("first_token")
                 item = self._open_message()
                 self._text += text
+                self._written += 1
                 self._say(OutputText(self.id, item.id, len(self._items), text, self.plan.answering.spoken))
             case Clause(text):
                 self.playout = self.playout.clause(text)
@@ -176,12 +177,15 @@ class Responding:
         self._before = None if outside else self._history.add(item)
         self._say(OutputStarted(self.id, item, len(self._items), self._before, outside, spoken))
 
-    def _finish_message(self, status: Literal["completed", "incomplete"]) -> None:
-        """Close the message that is open; the history gets what the listener heard of it."""
+    def _finish_message(self, status: Literal["completed", "incomplete"], whole: bool = False) -> None:
+        """Close the message that is open; the history gets what the listener heard of it.
+
+        `whole`: all that was written was said.
+        """
         if self._message is None:
             return
         spoken = self.plan.answering.spoken
-        if spoken and status == "completed":
+        if spoken and whole:
             for data in self._encoder.flush():
                 self._sound(data)
         part = Part("audio" if spoken else "text", self._text, seconds=self.playout.duration)
@@ -232,7 +236,8 @@ class Responding:
         error: SpeechError | None = None,
     ) -> Response:
         used = self._usage
-        cost = Cost(used.tokens_in, used.tokens_out, self.audio_in, self.playout.duration)
+        written = max(used.tokens_out, self._written)  # of an answer that was stopped, about a token a piece
+        cost = Cost(used.tokens_in, written, self.audio_in, self.playout.duration)
         return Response(
             id=self.id,
             answering=self.plan.answering,

@@ -5,27 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
-from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from types import TracebackType
 from typing import Self
 
-from speechmlx.audio.pcm import from_pcm16, to_pcm16
+from speechmlx.audio.pcm import to_pcm16
 from speechmlx.conversation import commands as do
+from speechmlx.conversation import direct
 from speechmlx.conversation import events as say
 from speechmlx.conversation.answer import Draft, Piece, Writer, answer, request
-from speechmlx.conversation.hearing import Hearing
+from speechmlx.conversation.hearing import Hearing, Words
 from speechmlx.conversation.history import History, Item, ItemExists, NoSuchItem, Part, messages
 from speechmlx.conversation.listening import SHORTEST, Found, Listening, TooShort, Turn
-from speechmlx.conversation.models import meant
+from speechmlx.conversation.models import Warming, meant
 from speechmlx.conversation.outbox import COMMAND_MARK, Outbox
 from speechmlx.conversation.responding import Responding
 from speechmlx.conversation.settings import Answering, Plan, Settings
-from speechmlx.conversation.sound import retrieved
+from speechmlx.conversation.sound import retrieved, unheard, worded
 from speechmlx.errors import BadRequest, Busy, EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.front import Runtime
-from speechmlx.types import Audio, Generate, Kind, Load
+from speechmlx.types import Audio, Generate, Kind
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +59,14 @@ class Session:
         """What a turn asked for while another response was under way."""
         self._unless_empty: str | None = None
         self._words: dict[str, asyncio.Task[str]] = {}
-        self._warming: list[asyncio.Task[None]] = []
+        self._warming = Warming(runtime)
         self._draft: Draft | None = None
         self._drafting: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._working = asyncio.create_task(self._work())
         self._runtime.measures.sessions += 1
-        self._warm(Kind.VAD, Kind.ASR, *self._answering_kinds())
+        self._warming.begin(Kind.VAD, Kind.ASR, *self._answering_kinds())
         return self
 
     async def __aexit__(
@@ -81,7 +81,8 @@ class Session:
             if response is not None:
                 await response.close()
         await self._listening.close()
-        tasks = [*self._words.values(), *self._warming]
+        await self._warming.close()
+        tasks = list(self._words.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -136,7 +137,7 @@ class Session:
                 await self._listening.configure(command.settings)
                 self.settings = command.settings
                 if self.settings.turns is not None and self.settings.turns.eagerness:
-                    self._warm(Kind.TURN)
+                    self._warming.begin(Kind.TURN)
                 self._say(say.Configured())
             case do.Commit():
                 await self._listening.commit()
@@ -167,21 +168,9 @@ class Session:
     def _answering_kinds(self) -> tuple[Kind, ...]:
         if self.settings.transcribes_only:
             return ()
+        if direct.possible(self._runtime):
+            return (Kind.S2S,)
         return (Kind.LLM, Kind.TTS) if self._local else (Kind.TTS,)
-
-    def _warm(self, *kinds: Kind) -> None:
-        """Begin to have the models in memory before they are needed; what goes wrong is said when they are."""
-        self._warming.append(asyncio.create_task(self._load(kinds)))
-
-    async def _load(self, kinds: tuple[Kind, ...]) -> None:
-        for kind in kinds:
-            with suppress(SpeechError):
-                name = self._runtime.model(None, kind).name
-                if any(model.name == name for model in self._runtime.status().models):
-                    continue
-                async with self._runtime.submit(Load(model=name)) as job:
-                    async for _ in job:
-                        pass
 
     # --- what the listening half tells ---
 
@@ -194,8 +183,9 @@ class Session:
                 self._active.interrupt("turn_detected", live=True)
             elif self._last is not None:
                 self._cut_unheard(self._last)
+                self._last = None
 
-    def paused(self, guessed: Awaitable[str]) -> None:
+    def paused(self, guessed: Awaitable[Words]) -> None:
         self._drop_draft()
         self._drafting = asyncio.create_task(self._begin_draft(guessed))
 
@@ -233,10 +223,9 @@ class Session:
 
     def _hear_item(self, item: Item) -> None:
         """A client may put a recording into the conversation, with or without its words."""
-        for part in item.parts:
-            if part.pcm16 is not None and part.text is None and item.role == "user":
-                hearing = Hearing(self._listening.recogniser, lambda text: self.said(item.id, text))
-                self._listen_to(item, hearing, Audio(from_pcm16(part.pcm16), part.rate))
+        if (audio := unheard(item)) is not None:
+            hearing = Hearing(self._listening.recogniser, lambda text: self.said(item.id, text))
+            self._listen_to(item, hearing, audio)
 
     def _listen_to(self, item: Item, hearing: Hearing, audio: Audio) -> None:
         task = asyncio.create_task(self._recognise(item, hearing, audio))
@@ -252,7 +241,7 @@ class Session:
         """The words of a turn, into the history and to the client. Raises SpeechErrors, told already."""
         told = self.settings.transcription is not None
         try:
-            text = await hearing.finish(audio)
+            words = await hearing.finish(audio)
         except Exception as error:
             if not isinstance(error, SpeechError):
                 log.exception("recognising %s failed", item.id)
@@ -260,21 +249,21 @@ class Session:
             if told:
                 self._say(say.TranscriptFailed(item.id, error))
             raise error from None
-        parts = tuple(replace(part, text=text) if part.kind == "audio" else part for part in item.parts)
-        self.history.replace(replace(item, parts=parts))
+        self.history.replace(worded(item, words.text))
         if told:
-            self._say(say.TranscriptDone(item.id, text, audio.duration))
-        return text
+            logprobs = words.logprobs if self._listening.recogniser.settings.logprobs else None
+            self._say(say.TranscriptDone(item.id, words.text, audio.duration, logprobs))
+        return words.text
 
-    async def _begin_draft(self, guessed: Awaitable[str]) -> None:
+    async def _begin_draft(self, guessed: Awaitable[Words]) -> None:
         """The turn may be over: write the answer that it would have."""
         try:
-            text = await asyncio.shield(guessed)
+            text = (await asyncio.shield(guessed)).text
         except SpeechError:
             return  # the turn itself will say so
         turns = self.settings.turns
         answers = turns is not None and turns.answers and not self.settings.transcribes_only
-        if text and answers and self._active is None:
+        if text and answers and self._active is None and not direct.possible(self._runtime):
             guess = Item(id="", parts=(Part("audio", text),))
             self._draft = self._drafted(self.settings.answering, (*self.history, guess))
 
@@ -299,17 +288,25 @@ class Session:
         if plan.outside and len(self._outside) >= OUTSIDE:
             self._refuse(Busy(f"{OUTSIDE} responses outside the conversation run already"), "busy", command)
             return
-        if not plan.outside and self._active is not None:
-            message = (
-                f"Conversation already has an active response in progress: {self._active.id}. Wait until the response "
-                "is finished before creating a new one."
-            )
-            self._refuse(BadRequest(message), "active_response", command)
+        if self._taken(command):
             return
         self._context(plan)  # raises NoSuchItem now, not in the response
         if command.commits and not self._unanswered() and self._listening.waiting >= SHORTEST:
             await self._listening.commit()
+            if self._taken(command):  # by a turn that was found meanwhile
+                return
         self._start(plan)
+
+    def _taken(self, command: do.Respond) -> bool:
+        """Whether another response is under way; the client is told."""
+        if command.plan.outside or self._active is None:
+            return False
+        message = (
+            f"Conversation already has an active response in progress: {self._active.id}. Wait until the response "
+            "is finished before creating a new one."
+        )
+        self._refuse(BadRequest(message), "active_response", command)
+        return True
 
     def _unanswered(self) -> bool:
         """Whether what was said last waits for an answer."""
@@ -342,10 +339,14 @@ class Session:
         self, plan: Plan, unless_empty: str | None, response: Responding
     ) -> AsyncGenerator[Piece, None] | None:
         """The answer's pieces, once all that was said is known; None when nothing was said."""
+        asked_aloud = direct.question(self._runtime, self._context(plan))
+        if asked_aloud is not None:
+            response.audio_in = asked_aloud.duration
+            return direct.answer(self._runtime, asked_aloud, plan.answering)
         waiting = [self._words[item.id] for item in self._context(plan) if item.id in self._words]
         for words in waiting:
             await asyncio.shield(words)
-        items = self._context(plan)
+        items = tuple([await self._worded(item) for item in self._context(plan)])
         response.audio_in = sum(part.seconds for item in items if item.role == "user" for part in item.parts)
         if waiting:
             response.transcribed()
@@ -360,9 +361,16 @@ class Session:
             draft.cancel()
         return answer(self._runtime, self._write, asked, plan.answering)
 
+    async def _worded(self, item: Item) -> Item:
+        """An item of the response's own input with its words; those of the conversation are known."""
+        if item.id in self.history or (audio := unheard(item)) is None:
+            return item
+        words = await Hearing(self._listening.recogniser, lambda said: None).finish(audio)
+        return worded(item, words.text)
+
     def _request(self, answering: Answering, items: tuple[Item, ...]) -> Generate:
         model = meant(self._runtime, self.settings.model, Kind.LLM).name if self._local else None
-        return request(answering, messages(items, ""), model)
+        return request(answering, messages(items, "", answering.forgets), model)
 
     def _context(self, plan: Plan) -> tuple[Item, ...]:
         if plan.input is None:
@@ -394,7 +402,7 @@ class Session:
         played = self._listening.tape.end - response.played_from
         if 0 < played < response.playout.duration:
             for item in self.history:
-                if item.playout is response.playout:
+                if item.playout is response.playout and played < sum(part.seconds for part in item.parts):
                     self.history.truncate(item.id, played)
 
     def _say(self, event: say.Event) -> None:

@@ -51,6 +51,8 @@ class Transcription:
     model: str | None = None
     language: str | None = None
     prompt: str | None = None
+    keywords: tuple[str, ...] = ()
+    logprobs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +77,13 @@ class Answering:
     """Audio and its transcript; else text alone."""
     voice: Voice = Voice()
     max_tokens: int | None = None
-    temperature: float = 0.0
+    temperature: float | None = None
+    """None: the likeliest word."""
     tools: tuple[Mapping[str, Any], ...] = ()
     tool_choice: str | Mapping[str, Any] = "auto"
     """"auto", "none", "required" or {"name": ...}."""
+    forgets: bool = True
+    """Of a conversation that is longer than the model takes, the oldest is left out; else it is an error."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from speechmlx.audio.pcm import from_pcm16, to_pcm16
 from speechmlx.audio.resample import Resampler, resample
 from speechmlx.conversation.history import Item, Part
 from speechmlx.conversation.settings import Format
-from speechmlx.types import Chunk
+from speechmlx.types import Audio, Chunk
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -57,6 +57,34 @@ class Encoder:
 def retrieved(item: Item) -> Item:
     """The item with its audio at RETRIEVED_RATE, as clients read it back."""
     return replace(item, parts=tuple(_part_at_rate(part) for part in item.parts))
+
+
+def recording(item: Item) -> Audio | None:
+    """What a person said aloud, as far as it is kept."""
+    parts = [part for part in item.parts if item.role == "user" and part.pcm16]
+    pcm16 = b"".join(part.pcm16 or b"" for part in parts)
+    return Audio(from_pcm16(pcm16), parts[0].rate) if pcm16 and item.kind == "message" else None
+
+
+def unheard(item: Item) -> Audio | None:
+    """The recording in a person's item whose words are not known."""
+    parts = [part for part in item.parts if item.role == "user" and _is_unheard(part)]
+    pcm16 = b"".join(part.pcm16 or b"" for part in parts)
+    return Audio(from_pcm16(pcm16), parts[0].rate) if pcm16 else None
+
+
+def worded(item: Item, text: str) -> Item:
+    """The item with the words of its recording."""
+    parts, rest = list[Part](), text
+    for part in item.parts:
+        if _is_unheard(part):
+            part, rest = replace(part, text=rest), ""
+        parts.append(part)
+    return replace(item, parts=tuple(parts))
+
+
+def _is_unheard(part: Part) -> bool:
+    return part.pcm16 is not None and part.text is None
 
 
 def _part_at_rate(part: Part) -> Part:

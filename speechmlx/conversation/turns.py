@@ -10,6 +10,8 @@ ONSET = 0.06
 """Seconds of speech without a gap that begin a turn: a click does not."""
 HYSTERESIS = 0.15
 """A frame inside a turn is speech down to so much below the threshold."""
+MAX_TURN = 300.0
+"""Seconds after which a turn is over though the person speaks on: what follows is the next."""
 PAUSE = 0.2
 """Seconds of silence after which the turn may be over, and work on it may begin."""
 FINISHED = {"low": 0.7, "medium": 0.5, "high": 0.3}
@@ -60,7 +62,9 @@ class Turns:
     def __init__(self, settings: TurnTaking, now: float = 0.0) -> None:
         self.settings = settings
         self.speaking = False
-        self._now = self._floor = now
+        self.now = self._floor = now
+        """Up to where was heard."""
+        self._began = now
         self._onset: float | None = None
         self._silent_since: float | None = None
         self._paused = False
@@ -68,7 +72,9 @@ class Turns:
 
     def hear(self, probability: float, start: float, end: float) -> list[Decision]:
         """The next frame, from `start` to `end` seconds."""
-        self._now = end
+        self.now = end
+        if self.speaking and end - self._began >= MAX_TURN:
+            return [self._stop()]
         threshold = self.settings.threshold - (HYSTERESIS if self.speaking else 0.0)
         if probability >= max(threshold, 0.01):
             return self._speech(start, end)
@@ -89,7 +95,7 @@ class Turns:
     def cut(self) -> None:
         """The audio so far was committed or cleared by hand: what comes begins a new turn."""
         self.speaking, self._onset, self._silent_since, self._paused = False, None, None, False
-        self._floor = self._now
+        self._floor = self.now
 
     def _speech(self, start: float, end: float) -> list[Decision]:
         self._silent_since, self._idle_from = None, None
@@ -100,7 +106,8 @@ class Turns:
         if end - self._onset < ONSET:
             return []
         self.speaking = True
-        return [Started(max(self._floor, self._onset - self.settings.prefix))]
+        self._began = max(self._floor, self._onset - self.settings.prefix)
+        return [Started(self._began)]
 
     def _silence(self, start: float, end: float) -> list[Decision]:
         if self._silent_since is None:
@@ -117,7 +124,7 @@ class Turns:
 
     def _stop(self) -> Stopped:
         self.cut()
-        return Stopped(self._now)
+        return Stopped(self.now)
 
     def _idle(self, end: float) -> list[Decision]:
         timeout = self.settings.idle_timeout

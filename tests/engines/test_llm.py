@@ -57,13 +57,19 @@ def text(events: Sequence[Any]) -> str:
 def test_it_answers_and_stops(engine: Engine):
     (events,) = answers(engine, [ask(QUESTIONS[0], max_tokens=50)])
     assert text(events) == "The capital of France is Paris."
-    assert [type(event) for event in events] == [TextDelta] * 7 + [Usage]
+    assert [type(event) for event in events] == [TextDelta, Usage] + [TextDelta] * 6 + [Usage]
+    assert events[1] == Usage(tokens_in=37, tokens_out=1)  # of an answer that will be stopped, too
     assert events[-1] == Usage(tokens_in=37, tokens_out=8)  # the end of the turn is a token
 
 
 def test_it_stops_at_max_tokens(engine: Engine):
     (events,) = answers(engine, [ask("Count to a hundred.", max_tokens=5)])
-    assert events[-1].tokens_out == 5
+    assert (events[-1].tokens_out, events[-1].cut_off) == (5, True)
+
+
+def test_a_last_word_at_the_limit_is_not_cut_off(engine: Engine):
+    (events,) = answers(engine, [ask(QUESTIONS[0], max_tokens=8)])
+    assert events[-1] == Usage(tokens_in=37, tokens_out=8)
 
 
 def test_a_batch_answers_what_each_gets_alone(engine: Engine):
@@ -131,14 +137,35 @@ def test_settings_outside_what_is_allowed_are_refused(engine: Engine, wrong: dic
 def test_the_context_holds_prompt_and_answer(engine: Engine):
     small = Engine(engine._model, engine._chat, context=40, chunk=64, max_batch=8)
     (events,) = answers(small, [ask(QUESTIONS[2], max_tokens=50)])
-    assert events[-1] == Usage(tokens_in=38, tokens_out=2)
+    assert events[-1] == Usage(tokens_in=38, tokens_out=2, cut_off=True)
     with pytest.raises(BadRequest, match=r"the prompt is \d+ tokens; the model takes 40"):
         small.begin(ask("word " * 50))
 
 
+def test_the_oldest_of_a_long_chat_is_left_out(engine: Engine):
+    small = Engine(engine._model, engine._chat, context=128, chunk=64, max_batch=8)
+    said = [Message("user" if turn % 2 else "assistant", f"turn {turn} " + "word " * 20) for turn in range(20)]
+    chat = (Message("system", "Be brief."), *said, Message("user", QUESTIONS[0]))
+    seat = small.begin(Generate(messages=chat, max_tokens=12, drops_oldest=True))
+    prompt = engine._chat._tokenizer.decode(seat.tokens, skip_special_tokens=False)
+    assert seat.prompt <= 116 and seat.limit == 12
+    assert "Be brief." in prompt and "turn 19" in prompt and QUESTIONS[0] in prompt and "turn 0" not in prompt
+    with pytest.raises(BadRequest, match="the model takes 128"):
+        small.begin(Generate(messages=chat, max_tokens=12))
+    with pytest.raises(BadRequest, match="the model takes 128"):  # nothing is old in it
+        small.begin(Generate(messages=(Message("user", "word " * 200),), max_tokens=12, drops_oldest=True))
+
+
+def test_results_go_with_the_call_they_belong_to(engine: Engine):
+    small = Engine(engine._model, engine._chat, context=96, chunk=64, max_batch=8)
+    chat = (Message("assistant", "call " * 60), Message("tool", "result"), Message("user", "Hi."))
+    seat = small.begin(Generate(messages=chat, max_tokens=12, drops_oldest=True))
+    assert "result" not in engine._chat._tokenizer.decode(seat.tokens)
+
+
 def test_no_character_comes_in_halves(engine: Engine):
     written = "naïve 你好 😀👩‍👩‍👧 – done"
-    writer = engine._chat.writer()
+    writer = engine._chat.writer([])
     pieces = [writer.write(token) for token in engine._chat._tokenizer.encode(written).ids]
     assert "".join(pieces) == written and "" in pieces
 
@@ -279,8 +306,25 @@ def test_a_template_gets_tools_special_tokens_and_json(tiny: Path, tmp_path: Pat
     ]
     given = chat(tiny, tmp_path, named)
     ids = given.encode([Message("user", "é")], [{"name": "f"}])
-    assert given._tokenizer.decode(ids, skip_special_tokens=False) == '<|im_end|>[{"name": "f"}]é'
+    wrapped = '<|im_end|>[{"type": "function", "function": {"name": "f"}}]é'
+    assert given._tokenizer.decode(ids, skip_special_tokens=False) == wrapped
+    assert given.encode([Message("user", "é")], [{"type": "function", "function": {"name": "f"}}]) == ids
     assert given.stops == {2}
+
+
+@pytest.mark.parametrize(
+    ("template", "written"),
+    [
+        ("{{ messages[0]['content'] }}<think>\n", "<think>Hi"),
+        ("{% if enable_thinking is false %}<think></think>{% else %}<think>{% endif %}", "Hi"),
+    ],
+)
+def test_a_thought_that_the_template_begins_is_part_of_the_text(
+    tiny: Path, tmp_path: Path, template: str, written: str
+):
+    given = chat(tiny, tmp_path, template)
+    writer = given.writer(given.encode([Message("user", "x")]))
+    assert "".join(writer.write(token) for token in given._tokenizer.encode("Hi").ids) == written
 
 
 def test_a_template_cannot_reach_out(tiny: Path, tmp_path: Path):

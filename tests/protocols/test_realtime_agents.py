@@ -1,4 +1,7 @@
-"""OpenAI's Agents SDK for Python: its realtime runner against the server, as an application drives it."""
+"""OpenAI's Agents SDK for Python: its realtime runner against the server, as an application drives it.
+
+It has no transcription sessions: its sessions are always of the kind that answers.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agents import function_tool
-from agents.realtime import RealtimeAgent, RealtimeRunner
+from agents.realtime import RealtimeAgent, RealtimeModelSendRawMessage, RealtimeRunner
 from conversing import tone, words
 
 if TYPE_CHECKING:
@@ -51,6 +54,13 @@ async def test_text_turn(conversing: Server) -> None:
         audio = b"".join(event.audio.data for event in events if event.type == "audio")
         assert len(audio) > 24000
         await until(session, kind("agent_end"))
+
+
+async def test_manual_turn(conversing: Server) -> None:
+    async with await run(conversing, {"audio": {"input": {"turn_detection": None}}}) as session:
+        await session.send_audio(tone(0.4), commit=True)
+        await session.model.send_event(RealtimeModelSendRawMessage(message={"type": "response.create"}))
+        await until(session, lambda event: answered(event, f"You said: {words(0.4)}."))
 
 
 async def test_found_turn_and_interruption(conversing: Server) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -44,9 +46,35 @@ async def test_the_answer_is_ready_when_the_turn_is_over(conversing: Server) -> 
         over = time.monotonic()
         await ws.until("response.output_audio.delta")
         assert time.monotonic() - over < 0.5  # recognition alone takes longer
-        await ws.until("response.done")
+        done = await ws.until("response.done")
         await speaking
-        assert "transcript 0." in conversing.log.read_text()
+        log = conversing.log.read_text()
+        stages = log[log.index(f"response {done['response']['id']} completed: ") :].splitlines()[0]
+        assert re.search(r"transcript 0\.\d+ s, first token \d\.\d+ s, first audio \d\.\d+ s, total \d\.\d+ s", stages)
+
+
+async def test_an_answer_begun_at_the_pause_is_the_one_given(conversing: Server) -> None:
+    detection = {"type": "server_vad", "silence_duration_ms": 2000}
+    heard = {"transcription": {"model": "talking-live"}, "turn_detection": detection}
+
+    def done(model: str) -> dict[str, str]:
+        with conversing.client() as client:
+            page = client.get("/metrics").text
+        return dict(re.findall(rf'jobs_total{{model="{model}",outcome="(\w+)"}} (\S+)', page))
+
+    async with talk(conversing.url, instructions="work=0.02", audio={"input": heard}) as ws:
+        await ws.say("load the models")
+        await ws.send("response.create")
+        await ws.until("response.done")
+        written, spoken = done("talking-llm"), done("talking-tts")
+        await speak(ws, 0.5, 0.5)
+        async with asyncio.timeout(20):
+            while done("talking-tts") == spoken:  # the first clause of the draft
+                await asyncio.sleep(0.02)
+        await ws.play(tone(2.0, 0))
+        response = (await ws.until("response.done"))["response"]
+        assert words(0.5) in response["output"][0]["content"][0]["transcript"]
+        assert done("talking-llm") == written | {"ok": str(float(written["ok"]) + 1)}  # none was given up
 
 
 async def test_going_on_after_a_pause_makes_one_turn_of_it(conversing: Server) -> None:
@@ -78,21 +106,35 @@ async def test_a_slow_client_slows_nobody(conversing: Server) -> None:
         assert audio > 500 * 4800
 
 
-async def test_a_cold_model_answers_late_and_pings_meanwhile(start_server: Start) -> None:
-    models = MODELS.replace("llm=talking-llm", "llm=talking-late")
-    with start_server(SPEECHMLX_MODELS=models) as server:
+async def test_a_cold_model_answers_late_and_pings_meanwhile(start_server: Start, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with start_server(SPEECHMLX_MODELS=MODELS.replace("talking-llm", "talking-late"), TALKING_GATE=str(gate)) as server:
         async with talk(server.url) as ws:
             await ws.say("hello")
             await ws.send("response.create")
-            worst = 0.0
-            for _ in range(8):
-                asked = time.monotonic()
-                await (await ws.socket.ping())
-                worst = max(worst, time.monotonic() - asked)
-                await asyncio.sleep(0.1)
-            assert worst < 0.5
-            assert "response.created" not in ws.kinds  # not read yet
+            await ws.until("response.created")
+            for _ in range(5):
+                async with asyncio.timeout(5):
+                    await (await ws.socket.ping())
+            await ws.send("conversation.item.retrieve", item_id="nobody")
+            assert (await ws.next())["type"] == "error"  # and nothing of the answer before
+            gate.touch()
             assert (await ws.until("response.done"))["response"]["status"] == "completed"
+
+
+async def test_a_cold_noise_reduction_holds_up_nothing(start_server: Start, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    models = MODELS.replace("scripted-enhance", "enhance-late")
+    heard = {"noise_reduction": {"type": "near_field"}, "transcription": {}}
+    with start_server(SPEECHMLX_MODELS=models, TALKING_GATE=str(gate)) as server:
+        async with talk(server.url, audio={"input": heard}) as ws:
+            await ws.play(tone(20.0, 0) + tone(0.6) + tone(1.0, 0))
+            await ws.send("response.cancel")
+            assert (await ws.until("error"))["error"]["code"] == "response_cancel_not_active"
+            assert "input_audio_buffer.speech_started" not in ws.kinds
+            gate.touch()
+            completed = await ws.until("conversation.item.input_audio_transcription.completed")
+            assert completed["transcript"] == words(0.6)
 
 
 async def test_a_killed_engine_fails_the_response_and_not_the_session(start_server: Start) -> None:
@@ -151,9 +193,23 @@ async def test_noise_reduction_survives_its_engine(start_server: Start) -> None:
 async def test_deafness_is_told_once(start_server: Start) -> None:
     with start_server(SPEECHMLX_MODELS=MODELS.replace("talking-vad", "talking-nowhere")) as server:
         async with talk(server.url) as ws:
-            for _ in range(10):
+            await ws.play(tone(0.1))
+            await ws.until("error")
+            for _ in range(5):
                 await ws.play(tone(0.1))
                 await ws.quiet(0.1)
+            assert [event["error"]["code"] for event in ws.of("error")] == ["model_load_error"]
+
+
+async def test_a_missing_turn_detector_is_told_once(start_server: Start) -> None:
+    with start_server(SPEECHMLX_MODELS=MODELS.replace("talking-turn", "judging-nowhere")) as server:
+        detection = {"type": "semantic_vad", "eagerness": "high", "create_response": False}
+        async with talk(server.url, audio={"input": {"turn_detection": detection}}) as ws:
+            for again in (False, True, True):
+                await ws.play(tone(0.5) + tone(0.3, 0))
+                await (ws.quiet(0.3) if again else ws.until("error"))
+                await ws.play(tone(1.9, 0))
+                await ws.until("input_audio_buffer.committed")
             assert [event["error"]["code"] for event in ws.of("error")] == ["model_load_error"]
 
 

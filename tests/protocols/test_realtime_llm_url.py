@@ -36,6 +36,8 @@ class Elsewhere(BaseHTTPRequestHandler):
         else:
             for word in f"You said: {last['content']}. That is all.".split(" "):
                 self._say({"content": f"{word} "})
+        if last["content"] == "long":
+            self.wfile.write(b'data: {"choices": [{"delta": {}, "finish_reason": "length"}]}\n\n')
         usage = {"prompt_tokens": 7, "completion_tokens": 5}
         self.wfile.write(f"data: {json.dumps({'choices': [], 'usage': usage})}\n\ndata: [DONE]\n\n".encode())
 
@@ -78,6 +80,10 @@ async def test_a_conversation(start_server: Start, elsewhere: ThreadingHTTPServe
             await ws.send("conversation.item.create", item=output)
             await ws.send("response.create")
             await ws.until("response.done")
+            await ws.say("long")
+            await ws.send("response.create", response={"tool_choice": "required"})
+            response = (await ws.until("response.done"))["response"]
+            assert (response["status"], response["usage"]["input_tokens"]) == ("incomplete", 7)
             await ws.say("fail")
             await ws.send("response.create")
             error = (await ws.until("response.done"))["response"]["status_details"]["error"]
@@ -86,6 +92,7 @@ async def test_a_conversation(start_server: Start, elsewhere: ThreadingHTTPServe
     assert {(one["path"], one["key"], one["model"]) for one in asked} == {
         ("/v1/chat/completions", "Bearer secret", "theirs")
     }
+    assert [one["tool_choice"] for one in asked] == ["auto", "auto", "auto", "required", "auto"]
     called, answered = asked[2]["messages"][-2:]
     assert called["tool_calls"][0]["id"] == answered["tool_call_id"]
     assert asked[0]["tools"][0] == {"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}}

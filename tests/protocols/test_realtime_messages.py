@@ -121,6 +121,14 @@ async def test_a_recording_put_into_the_conversation_is_heard(conversing: Server
         assert words(0.4) in text(await answer(ws))
 
 
+async def test_a_recording_that_a_response_is_given_is_heard(conversing: Server) -> None:
+    async with talk(conversing.url, audio={"input": {"turn_detection": None, "format": {"type": "audio/pcmu"}}}) as ws:
+        sound = g711.encode(from_pcm16(tone(0.4, rate=8000)), "ulaw")
+        part = {"type": "input_audio", "audio": base64.b64encode(sound).decode()}
+        item = {"type": "message", "role": "user", "content": [part]}
+        assert words(0.4) in text(await answer(ws, input=[item], conversation="none", output_modalities=["text"]))
+
+
 # --- responses ---------------------------------------------------------------------------------------------------
 
 
@@ -151,13 +159,11 @@ async def test_items_referred_to(conversing: Server) -> None:
 
 
 async def test_instructions_count_for_one_response(conversing: Server) -> None:
-    async with talk(conversing.url, **MANUAL, instructions="of the session") as ws:
+    async with talk(conversing.url, **MANUAL, instructions="of the session", output_modalities=["text"]) as ws:
         await ws.say("hello")
-        response = await answer(ws, max_output_tokens=3, output_modalities=["text"])
-        assert response["status"] == "incomplete"
-        assert response["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
-        assert response["usage"]["output_tokens"] == 3
-        assert (await answer(ws, output_modalities=["text"]))["status"] == "completed"
+        failed = await answer(ws, instructions="fail=0")
+        assert "scripted to fail" in failed["status_details"]["error"]["message"]
+        assert (await answer(ws))["status"] == "completed"
 
 
 async def test_one_response_at_a_time(conversing: Server) -> None:
@@ -348,6 +354,24 @@ def test_sessions_over_http(conversing: Server, path: str, body: dict[str, Any],
         assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_json")
         large = client.post(f"/v1/realtime/{path}", json={**body, "instructions": "word " * 300_000})
         assert (large.status_code, large.json()["error"]["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize("how", ["bearer", "subprotocol"])
+async def test_a_secret_opens_the_session_it_was_made_for(conversing: Server, how: str) -> None:
+    heard = {"transcription": {"model": "talking-live"}, "turn_detection": None}
+    given = {"session": {"type": "transcription", "audio": {"input": heard}}}
+    with conversing.client() as client:
+        made = client.post("/v1/realtime/client_secrets", json=given).json()
+    address = conversing.url.replace("http", "ws") + "/v1/realtime"
+    headers = {"Authorization": f"Bearer {made['value']}"} if how == "bearer" else {}
+    offered: Any = ["realtime", f"openai-insecure-api-key.{made['value']}"] if how == "subprotocol" else None
+    async with websockets.connect(address, additional_headers=headers, subprotocols=offered, proxy=None) as socket:
+        ws = Talk(socket, "ga")
+        assert (await ws.next())["session"] == made["session"]
+        await ws.play(tone(0.3))
+        await ws.send("input_audio_buffer.commit")
+        completed = await ws.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == words(0.3)
 
 
 def test_a_session_without_turns_over_http(conversing: Server) -> None:

@@ -47,6 +47,8 @@ def run(node: Path, script: str, server: Server) -> dict[str, Any]:
 def test_agents(node: Path, conversing: Server) -> None:
     facts = run(node, "agents.mjs", conversing)
     assert facts["tool"].startswith("The tool said: rain in Paris.")
+    assert facts["text"].startswith("You said: good morning.")
+    assert words(0.4) in facts["manual"]
     assert facts["audio"] > 24000
     assert facts["statuses"] == ["cancelled", "completed"]
     assert facts["heard"] == [words(0.5)] * 2
@@ -58,6 +60,7 @@ def test_beta_client(node: Path, conversing: Server) -> None:
     assert words(0.4) in facts["manual"]
     assert "rain in Paris" in facts["tool"]
     assert facts["statuses"] == ["cancelled", "completed"]
+    assert facts["heard"] == [words(0.5)] * 2
 
 
 def test_the_example_of_the_server_that_came_before(node: Path, conversing: Server) -> None:

@@ -69,12 +69,12 @@ async def play(task: Any, pcm16: bytes) -> None:
         await task.queue_frame(InputAudioRawFrame(audio=piece, sample_rate=24000, num_channels=1))
 
 
-def realtime(server: Server, **properties: Any) -> Any:
+def realtime(server: Server, finds_turns: bool = True, **properties: Any) -> Any:
     from pipecat.services.openai.realtime import events
     from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
 
     heard = events.AudioInput(
-        turn_detection=events.TurnDetection(type="server_vad"),
+        turn_detection=events.TurnDetection(type="server_vad") if finds_turns else False,
         transcription=events.InputAudioTranscription(model="whisper-1"),
     )
     session = events.SessionProperties(audio=events.AudioConfiguration(input=heard), **properties)
@@ -104,6 +104,19 @@ async def test_text_turn(conversing: Server) -> None:
         await until(came, lambda came: "I am here." in text_of(came))
         assert text_of(came).startswith("You said: good morning.")
         assert len(audio_of(came)) > 24000
+
+
+async def test_manual_turn(conversing: Server) -> None:
+    from pipecat.frames.frames import LLMRunFrame, UserStartedSpeakingFrame, UserStoppedSpeakingFrame
+
+    service = realtime(conversing, finds_turns=False)
+    pair = context(service, None)
+    async with pipeline(service, [pair.user()], [pair.assistant()]) as (task, came):
+        await task.queue_frame(LLMRunFrame())
+        await task.queue_frame(UserStartedSpeakingFrame())
+        await play(task, tone(0.4))
+        await task.queue_frame(UserStoppedSpeakingFrame())
+        await until(came, lambda came: words(0.4) in text_of(came))
 
 
 async def test_found_turn_and_interruption(conversing: Server) -> None:

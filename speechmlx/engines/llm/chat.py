@@ -16,6 +16,8 @@ from tokenizers.decoders import DecodeStream
 from speechmlx.errors import BadRequest, ModelUnavailable
 from speechmlx.types import Message
 
+THOUGHT, THOUGHT_TOKENS = "<think>", 8
+"""What begins a thought, and the most tokens that it and the white space after it may be."""
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 
@@ -39,8 +41,9 @@ class Chat:
         try:
             text = self._template.render(
                 messages=rows,
-                tools=[dict(tool) for tool in tools] or None,
+                tools=[_function(tool) for tool in tools] or None,
                 add_generation_prompt=True,
+                enable_thinking=False,  # of a model that can be asked not to: somebody waits for the answer
                 **self._special,
             )
         except TemplateError as error:
@@ -48,8 +51,10 @@ class Chat:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
-    def writer(self) -> Writer:
-        return Writer(self._tokenizer)
+    def writer(self, prompt: Sequence[int]) -> Writer:
+        """Of the message that follows `prompt`, in which a template may have begun a thought already."""
+        end = self._tokenizer.decode(list(prompt[-THOUGHT_TOKENS:]), skip_special_tokens=False)
+        return Writer(self._tokenizer, THOUGHT if end.rstrip().endswith(THOUGHT) else "")
 
     def _stops(self, folder: Path) -> Iterable[int]:
         for name in ("config.json", "generation_config.json"):
@@ -63,12 +68,14 @@ class Chat:
 class Writer:
     """The text of one message, token by token; characters of several tokens come whole, special tokens not at all."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, before: str = "") -> None:
         self._tokenizer = tokenizer
         self._stream = DecodeStream(skip_special_tokens=True)
+        self._before = before
 
     def write(self, token: int) -> str:
-        return self._stream.step(self._tokenizer, token) or ""
+        before, self._before = self._before, ""
+        return before + (self._stream.step(self._tokenizer, token) or "")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -79,6 +86,13 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ModelUnavailable(f"{path.name} of {path.parent.name!r} is not JSON: {error}") from error
     return found
+
+
+def _function(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """A tool as chat templates know it."""
+    if "function" in tool:
+        return dict(tool)
+    return {"type": "function", "function": {key: value for key, value in tool.items() if key != "type"}}
 
 
 def _text(token: Any) -> str:

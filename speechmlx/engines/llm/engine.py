@@ -15,7 +15,7 @@ from speechmlx.engines.llm.chat import Chat, Writer
 from speechmlx.engines.llm.checkpoint import new_cache
 from speechmlx.engines.llm.sampling import Sampler, draw, sampler
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.types import Event, Generate, Request, TextDelta, Usage
+from speechmlx.types import Event, Generate, Message, Request, TextDelta, Usage
 
 
 @dataclass(eq=False)
@@ -70,7 +70,7 @@ class Batch:
 
 
 class Engine:
-    """Answers `Generate`: `TextDelta`* and `Usage`."""
+    """Answers `Generate`: `TextDelta`*, and `Usage` with the first and last of them."""
 
     def __init__(self, model: nn.Module, chat: Chat, context: int, chunk: int, max_batch: int) -> None:
         """`context` is the most tokens of prompt and answer together, `chunk` the most of a prompt read in a step."""
@@ -88,13 +88,26 @@ class Engine:
         if request.max_tokens < 1:
             raise BadRequest(f"max_tokens is {request.max_tokens}; allowed is 1 and more")
         draws = sampler(request)
-        prompt = self._chat.encode(request.messages, request.tools)
+        prompt = self._prompt(request)
         if not prompt:
             raise BadRequest("the messages come to no tokens")
         if len(prompt) >= self._context:
             raise BadRequest(f"the prompt is {len(prompt)} tokens; the model takes {self._context}, answer included")
         limit = min(request.max_tokens, self._context - len(prompt))
-        return Seat(prompt, len(prompt), limit, draws, self._chat.writer(), new_cache(self._model))
+        return Seat(prompt, len(prompt), limit, draws, self._chat.writer(prompt), new_cache(self._model))
+
+    def _prompt(self, request: Generate) -> list[int]:
+        """Of a chat that leaves no room for the answer, without the oldest messages, if the request says so."""
+        room = self._context - min(request.max_tokens, self._context // 4)
+        messages = list(request.messages)
+        prompt = self._chat.encode(messages, request.tools)
+        while request.drops_oldest and len(prompt) > room:
+            surplus = (1 - room / len(prompt)) * sum(len(message.content) for message in messages)
+            shorter = _without_oldest(messages, surplus)
+            if len(shorter) == len(messages):
+                break
+            messages, prompt = shorter, self._chat.encode(shorter, request.tools)
+        return prompt
 
     def step(self, states: Sequence[Seat]) -> Sequence[Sequence[Event | Exception]]:
         """A token for each state whose prompt is read, and the next chunk of one prompt that is not."""
@@ -138,4 +151,21 @@ class Engine:
         text = "" if stops else seat.writer.write(token)
         seat.finished = stops or written == seat.limit
         events: list[Event] = [TextDelta(text)] if text else []
-        return [*events, Usage(tokens_in=seat.prompt, tokens_out=written)] if seat.finished else events
+        if seat.finished or written == 1:
+            events.append(Usage(tokens_in=seat.prompt, tokens_out=written, cut_off=seat.finished and not stops))
+        return events
+
+
+def _without_oldest(messages: Sequence[Message], surplus: float) -> list[Message]:
+    """Without the first messages that are no instructions, `surplus` characters or more; what was said last stays."""
+    kept = list(messages)
+    while surplus > 0:
+        first = next((place for place, message in enumerate(kept) if message.role != "system"), len(kept))
+        after = first + 1
+        while after < len(kept) and kept[after].role == "tool":  # what a call returned goes with it
+            after += 1
+        if after >= len(kept):
+            break
+        surplus -= sum(len(message.content) for message in kept[first:after])
+        del kept[first:after]
+    return kept

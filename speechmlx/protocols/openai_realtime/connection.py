@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from typing import Any
 
@@ -20,6 +19,7 @@ from speechmlx.protocols import ws
 from speechmlx.protocols.http.body import Body
 from speechmlx.protocols.openai_realtime import shapes
 from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, fields, merged, number, of, one_of
+from speechmlx.protocols.openai_realtime.secret import Secrets
 from speechmlx.protocols.openai_realtime.wire import Wire
 
 LIFETIME = 3600
@@ -27,6 +27,7 @@ LIFETIME = 3600
 SECRET_SECONDS = (10, 7200)
 SECRET_LIFETIME = 600
 BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
+KEY_SUBPROTOCOL = "openai-insecure-api-key."
 BETA_HEADER = "realtime=v1"
 POLICY_VIOLATION = 1008
 
@@ -46,19 +47,22 @@ async def converse(socket: WebSocket, wire: Wire, config: Config) -> None:
     await ws.pump(socket, wire, Session(runtime, wire.settings, writer(config)), runtime.drained)
 
 
-def wire(socket: WebSocket, offered: list[str]) -> Wire:
-    """The language that the handshake asks for."""
+def wire(socket: WebSocket, offered: list[str], secrets: Secrets) -> Wire:
+    """The language that the handshake asks for, and the session that its secret was made for."""
     beta = BETA_HEADER in socket.headers.get("openai-beta", "") or BETA_SUBPROTOCOL in offered
     dialect: Dialect = "beta" if beta else "ga"
     transcribes = socket.query_params.get("intent") == "transcription"
     model = socket.query_params.get("model", "")
-    return Wire(dialect, model, transcribes, int(time.time()) + LIFETIME)
+    keys = [one.removeprefix(KEY_SUBPROTOCOL) for one in offered if one.startswith(KEY_SUBPROTOCOL)]
+    keys.append(socket.headers.get("authorization", "").removeprefix("Bearer ").strip())
+    sessions = [session for key in keys if (session := secrets.session(key)) is not None]
+    return Wire(dialect, model, transcribes, int(time.time()) + LIFETIME, sessions[0] if sessions else None)
 
 
 # --- HTTP --------------------------------------------------------------------------------------------------------
 
 
-async def client_secret(body: Body) -> Response:
+async def client_secret(body: Body, secrets: Secrets) -> Response:
     """GA's: {value, expires_at, session}."""
     try:
         asked = _object(body)
@@ -69,17 +73,17 @@ async def client_secret(body: Body) -> Response:
         after = fields({"seconds": seconds})(asked.get("expires_after") or {}, "expires_after")
     except Refused as error:
         return _problem(error)
-    secret = _secret(after.get("seconds", SECRET_LIFETIME))
+    secret = secrets.make(session, after.get("seconds", SECRET_LIFETIME))
     return JSONResponse({**secret, "session": session})
 
 
-async def beta_session(body: Body, transcribes: bool) -> Response:
+async def beta_session(body: Body, transcribes: bool, secrets: Secrets) -> Response:
     """A session with its client_secret inside."""
     try:
         session = _session(shapes.from_flat(_object(body)), transcribes)
     except Refused as error:
         return _problem(error)
-    return JSONResponse({**shapes.to_flat(session), "client_secret": _secret(SECRET_LIFETIME)})
+    return JSONResponse({**shapes.to_flat(session), "client_secret": secrets.make(session, SECRET_LIFETIME)})
 
 
 def _session(given: Json, transcribes: bool) -> Json:
@@ -97,11 +101,6 @@ def _object(body: Body) -> Json:
         raise Refused(f"The body is not JSON: {error}.", "invalid_json") from None
     found: Json = of(dict)(given, "body")
     return found
-
-
-def _secret(seconds: int) -> Json:
-    """Any bearer is welcome here; clients only need one to present."""
-    return {"value": f"ek_{secrets.token_hex(16)}", "expires_at": int(time.time()) + seconds}
 
 
 def _problem(error: Refused) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -12,6 +11,8 @@ Check = Callable[[Any, str], Any]
 
 CODECS = {"audio/pcm": "pcm16", "audio/pcmu": "ulaw", "audio/pcma": "alaw"}
 BETA_FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
+BETA_TEMPERATURE = 0.8
+"""What beta clients are told where nobody set one; the model then writes the likeliest word."""
 SPEEDS = (0.25, 1.5)
 MAX_TOKENS = 4096
 PCM_RATES = (8000, 48000)
@@ -49,7 +50,7 @@ def number(low: float, high: float, whole: bool = False) -> Check:
     """A number from `low` to `high`."""
 
     def check(value: Any, param: str) -> Any:
-        fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
         if not fits or not low <= value <= high or (whole and value != int(value)):
             kind = "an integer" if whole else "a number"
             raise Refused(
@@ -141,6 +142,19 @@ def tool_choice(value: Any, param: str) -> Any:
     return one_of("auto", "none", "required")(value, param)
 
 
+def texts(value: Any, param: str) -> list[str]:
+    """An array of strings."""
+    return [of(str)(one, f"{param}[{place}]") for place, one in enumerate(of(list)(value, param))]
+
+
+def truncation(value: Any, param: str) -> Any:
+    """What becomes of a conversation that is longer than the model takes."""
+    if isinstance(value, dict):
+        one_of("retention_ratio")(required(value, "type", str, f"{param}."), f"{param}.type")
+        return value
+    return one_of("auto", "disabled")(value, param)
+
+
 COMMON = {"create_response": of(bool), "interrupt_response": of(bool)}
 VAD: Mapping[str, Mapping[str, Check]] = {
     "server_vad": {
@@ -187,8 +201,8 @@ transcription = fields(
         "model": of(str),
         "language": of(str),
         "prompt": of(str),
-        "languages": of(list),
-        "keywords": of(list),
+        "languages": texts,
+        "keywords": texts,
         "delay": one_of("minimal", "low", "medium", "high", "xhigh"),
     }
 )
@@ -202,9 +216,9 @@ TOP: Mapping[str, Check] = {
     "max_output_tokens": max_tokens,
     "temperature": number(0, 2),
     "tracing": anything,
-    "truncation": anything,
+    "truncation": truncation,
     "prompt": anything,
-    "include": anything,
+    "include": texts,
     "reasoning": anything,
     "parallel_tool_calls": of(bool),
 }

@@ -8,7 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from speechmlx.audio import g711
+from speechmlx.audio.pcm import to_pcm16
 from speechmlx.conversation.history import Item, Part, fresh
+from speechmlx.conversation.settings import Format
 from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, of, one_of, required
 
 TEXTS = ("input_text", "output_text", "text")
@@ -16,8 +19,8 @@ AUDIOS = ("input_audio", "output_audio", "audio")
 ID = re.compile(r"[^\s\x00-\x1f]{1,128}")
 
 
-def read(given: Mapping[str, Any], param: str = "item") -> Item:
-    """A client's item; raises Refused. Ids it gives are kept."""
+def read(given: Mapping[str, Any], format: Format, param: str = "item") -> Item:
+    """A client's item, its audio in `format`; raises Refused. Ids it gives are kept."""
     kind = one_of("message", "function_call", "function_call_output")(
         required(given, "type", str, f"{param}."), f"{param}.type"
     )
@@ -29,7 +32,7 @@ def read(given: Mapping[str, Any], param: str = "item") -> Item:
     if kind == "message":
         role = one_of("user", "assistant", "system")(required(given, "role", str, f"{param}."), f"{param}.role")
         content = required(given, "content", list, f"{param}.")
-        parts = tuple(_part(part, f"{param}.content[{place}]") for place, part in enumerate(content))
+        parts = tuple(_part(part, format, f"{param}.content[{place}]") for place, part in enumerate(content))
         return Item(id=id, role=role, parts=parts)
     call_id = required(given, "call_id", str, f"{param}.")
     if kind == "function_call_output":
@@ -44,7 +47,7 @@ def read(given: Mapping[str, Any], param: str = "item") -> Item:
     )
 
 
-def _part(given: Any, param: str) -> Part:
+def _part(given: Any, format: Format, param: str) -> Part:
     kind = required(of(dict)(given, param), "type", str, f"{param}.")
     if kind in TEXTS:
         return Part("text", required(given, "text", str, f"{param}."))
@@ -61,7 +64,13 @@ def _part(given: Any, param: str) -> Part:
     data = None if audio is None else decoded(of(str)(audio, f"{param}.audio"), f"{param}.audio")
     if data is None and transcript is None:
         raise Refused(f"Missing required parameter: '{param}.audio'.", "missing_required_parameter", f"{param}.audio")
-    return Part("audio", transcript, data, seconds=len(data or b"") / 2 / 24000)
+    if data is None:
+        return Part("audio", transcript)
+    if len(data) % format.width:
+        raise Refused(f"Invalid '{param}.audio': half of its last sample is missing.", param=f"{param}.audio")
+    if format.encoding != "pcm16":
+        data = to_pcm16(g711.decode(data, format.encoding))
+    return Part("audio", transcript, data, format.rate, len(data) / 2 / format.rate)
 
 
 def decoded(text: str, param: str) -> bytes:

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket
 from speechmlx.config import Config
 from speechmlx.protocols.http.endpoint import Call, Endpoint
 from speechmlx.protocols.http.envelope import problem
+from speechmlx.protocols.openai_realtime.secret import Secrets
 
 SUBPROTOCOL = "realtime"
 
@@ -19,22 +20,24 @@ SUBPROTOCOL = "realtime"
 def routes(config: Config) -> list[BaseRoute]:
     """The socket, its sessions counted, and the endpoints beside it."""
     limit = config.max_text_bytes
+    sessions = Sessions(config)
     posts = (
-        ("/v1/realtime/client_secrets", client_secrets),
-        ("/v1/realtime/sessions", sessions),
-        ("/v1/realtime/transcription_sessions", transcription_sessions),
+        ("/v1/realtime/client_secrets", sessions.client_secrets),
+        ("/v1/realtime/sessions", sessions.sessions),
+        ("/v1/realtime/transcription_sessions", sessions.transcription_sessions),
     )
     return [
-        WebSocketRoute("/v1/realtime", Sessions(config).answer),
+        WebSocketRoute("/v1/realtime", sessions.answer),
         *(Route(path, Endpoint(answer, problem, limit, raw=True), methods=["POST"]) for path, answer in posts),
     ]
 
 
 class Sessions:
-    """The conversations under way, of which there may be `max_sessions`."""
+    """The conversations under way, of which there may be `max_sessions`, and those that clients have a secret for."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._secrets = Secrets()
         self._count = 0
 
     async def answer(self, socket: WebSocket) -> None:
@@ -43,7 +46,7 @@ class Sessions:
 
         offered = socket.scope.get("subprotocols") or []
         await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        wire = connection.wire(socket, offered)
+        wire = connection.wire(socket, offered, self._secrets)
         if self._count >= self.config.max_sessions:
             await connection.refuse(socket, wire, self.config.max_sessions)
             return
@@ -53,23 +56,20 @@ class Sessions:
         finally:
             self._count -= 1
 
+    async def client_secrets(self, call: Call) -> Response:
+        """Client secret for a realtime session (JSON: session, expires_after)"""
+        from speechmlx.protocols.openai_realtime import connection
 
-async def client_secrets(call: Call) -> Response:
-    """Client secret for a realtime session (JSON: session, expires_after)"""
-    from speechmlx.protocols.openai_realtime import connection
+        return await connection.client_secret(call.body, self._secrets)
 
-    return await connection.client_secret(call.body)
+    async def sessions(self, call: Call) -> Response:
+        """Realtime session with a client secret, beta (JSON: a session)"""
+        from speechmlx.protocols.openai_realtime import connection
 
+        return await connection.beta_session(call.body, False, self._secrets)
 
-async def sessions(call: Call) -> Response:
-    """Realtime session with a client secret, beta (JSON: a session)"""
-    from speechmlx.protocols.openai_realtime import connection
+    async def transcription_sessions(self, call: Call) -> Response:
+        """Transcription session with a client secret, beta (JSON: a session)"""
+        from speechmlx.protocols.openai_realtime import connection
 
-    return await connection.beta_session(call.body, transcribes=False)
-
-
-async def transcription_sessions(call: Call) -> Response:
-    """Transcription session with a client secret, beta (JSON: a session)"""
-    from speechmlx.protocols.openai_realtime import connection
-
-    return await connection.beta_session(call.body, transcribes=True)
+        return await connection.beta_session(call.body, True, self._secrets)

@@ -7,7 +7,7 @@ import math
 
 from speechmlx.conversation import events as say
 from speechmlx.errors import BadRequest, SpeechError
-from speechmlx.protocols.openai_realtime.fields import BETA_FORMATS, CODECS, Dialect, Json
+from speechmlx.protocols.openai_realtime.fields import BETA_FORMATS, BETA_TEMPERATURE, CODECS, Dialect, Json
 from speechmlx.protocols.openai_realtime.items import written
 
 IN_TOKENS = 10
@@ -97,9 +97,14 @@ def _input(event: say.Event) -> Json:
             return {"type": f"{buffer}.cleared"}
         case say.TranscriptDelta(item, text):
             return {"type": f"{transcription}.delta", "item_id": item, "content_index": 0, "delta": text}
-        case say.TranscriptDone(item, text, seconds):
+        case say.TranscriptDone(item, text, seconds, logprobs):
             usage = {"type": "duration", "seconds": round(seconds, 3)}
             body = {"item_id": item, "content_index": 0, "transcript": text, "usage": usage}
+            if logprobs is not None:
+                body["logprobs"] = [
+                    {"token": token.decode(errors="replace"), "bytes": list(token), "logprob": value}
+                    for token, value in logprobs
+                ]
             return {"type": f"{transcription}.completed", **body}
         case say.TranscriptFailed(item, error):
             body = {"item_id": item, "content_index": 0, "error": {**_described(error, error.code), "param": None}}
@@ -189,7 +194,7 @@ def _response(response: say.Response, dialect: Dialect, conversation: str) -> Js
             "modalities": ["audio", "text"] if how.spoken else ["text"],
             "voice": voice.name,
             "output_audio_format": next(word for word, codec in BETA_FORMATS.items() if codec == kind),
-            "temperature": how.temperature or 0.8,
+            "temperature": BETA_TEMPERATURE if how.temperature is None else how.temperature,
             "max_output_tokens": limit,
         }
     shown = {"type": kind, "rate": format.rate} if kind == "audio/pcm" else {"type": kind}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from speechmlx.conversation.settings import (
@@ -13,7 +13,13 @@ from speechmlx.conversation.settings import (
     TurnTaking,
     Voice,
 )
-from speechmlx.protocols.openai_realtime.fields import BETA_FORMATS, CODECS, VAD_DEFAULTS, Json
+from speechmlx.protocols.openai_realtime.fields import (
+    BETA_FORMATS,
+    BETA_TEMPERATURE,
+    CODECS,
+    VAD_DEFAULTS,
+    Json,
+)
 
 FLAT = {
     "modalities": ("output_modalities",),
@@ -27,6 +33,7 @@ FLAT = {
     "turn_detection": ("audio", "input", "turn_detection"),
 }
 """Where beta's fields stand in GA's shape."""
+LOGPROBS = "item.input_audio_transcription.logprobs"
 PCM = {"type": "audio/pcm", "rate": 24000}
 
 
@@ -122,7 +129,7 @@ def beta_modalities(session: Mapping[str, Any]) -> list[str]:
 def temperature(session: Mapping[str, Any]) -> float:
     """What beta clients are told; one that nobody set is not used."""
     given = session.get("temperature")
-    return 0.8 if given is None else float(given)
+    return BETA_TEMPERATURE if given is None else float(given)
 
 
 def settings(session: Mapping[str, Any]) -> Settings:
@@ -134,7 +141,7 @@ def settings(session: Mapping[str, Any]) -> Settings:
         input=_format(heard["format"]),
         clean=heard["noise_reduction"] is not None,
         turns=_turns(heard["turn_detection"]),
-        transcription=_transcription(heard["transcription"]),
+        transcription=_transcription(heard["transcription"], session["include"] or ()),
         answering=Answering() if transcribes else answering(session),
         model=None if transcribes else session["model"],
     )
@@ -150,9 +157,10 @@ def answering(session: Mapping[str, Any]) -> Answering:
         spoken=session["output_modalities"] == ["audio"],
         voice=Voice(name=spoken["voice"], speed=spoken["speed"], format=_format(spoken["format"])),
         max_tokens=None if limit == "inf" else limit,
-        temperature=session.get("temperature") or 0.0,
+        temperature=session.get("temperature"),
         tools=tuple(session["tools"]),
         tool_choice={"name": choice["name"]} if isinstance(choice, dict) else choice,
+        forgets=session["truncation"] != "disabled",
     )
 
 
@@ -179,7 +187,14 @@ def _turns(detection: Mapping[str, Any] | None) -> TurnTaking | None:
     )
 
 
-def _transcription(given: Mapping[str, Any] | None) -> Transcription | None:
+def _transcription(given: Mapping[str, Any] | None, include: Sequence[str]) -> Transcription | None:
     if given is None:
         return None
-    return Transcription(model=given.get("model"), language=given.get("language"), prompt=given.get("prompt"))
+    languages = given.get("languages") or []
+    return Transcription(
+        model=given.get("model"),
+        language=given.get("language") or (languages[0] if len(languages) == 1 else None),
+        prompt=given.get("prompt"),
+        keywords=tuple(given.get("keywords") or ()),
+        logprobs=LOGPROBS in include,
+    )

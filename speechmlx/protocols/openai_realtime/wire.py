@@ -7,33 +7,40 @@ flat shape without ever saying beta is one of the small servers' clients that ca
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
 from speechmlx.conversation.history import fresh
-from speechmlx.conversation.settings import Plan, Settings
-from speechmlx.errors import BadRequest
+from speechmlx.conversation.settings import Format, Plan, Settings
+from speechmlx.errors import BadRequest, EngineFailed
 from speechmlx.protocols.openai_realtime import sending, shapes
 from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, merged, number, of, one_of, required
 from speechmlx.protocols.openai_realtime.items import decoded, read
+
+log = logging.getLogger(__name__)
 
 MAX_AUDIO = 15 * 1024 * 1024
 """Characters of base64 in one append."""
 MAX_MESSAGE = 24 * 1024 * 1024
 """Characters of any message: more is not even parsed."""
+MAX_DEPTH = 64
+"""Arrays and objects inside each other."""
 FLAT_ONLY = frozenset(shapes.FLAT) - {"tools"} | {"temperature"}
 METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
 
 
 class Wire:
-    """`model` as the client named it; `expires_at` in Unix seconds; `said_beta`: the handshake asked for beta."""
+    """`model` as the client named it; `expires_at` in Unix seconds; `session`: one that was made before."""
 
-    def __init__(self, dialect: Dialect, model: str, transcribes: bool, expires_at: int) -> None:
+    def __init__(
+        self, dialect: Dialect, model: str, transcribes: bool, expires_at: int, session: Json | None = None
+    ) -> None:
         self.dialect: Dialect = dialect
         self.conversation = fresh("conv")
-        self.session = shapes.fresh_session(fresh("sess"), model, expires_at, transcribes)
+        self.session = session or shapes.fresh_session(fresh("sess"), model, expires_at, transcribes)
         self._said_beta = dialect == "beta"
         self._updated = "session.updated"
 
@@ -67,6 +74,10 @@ class Wire:
         except Refused as error:
             failed = say.Failed(BadRequest(str(error)), error.code, error.param, ref)
             return [do.Say(event=failed, ref=ref)]
+        except Exception:
+            log.exception("reading a message failed")
+            broken = EngineFailed("the server failed on this message; its log has more")
+            return [do.Say(event=say.Failed(broken, broken.code, ref=ref), ref=ref)]
 
     def send(self, event: say.Event) -> Sequence[str]:
         """The messages of an event."""
@@ -98,7 +109,7 @@ class Wire:
             case "conversation.item.create":
                 after = given.get("previous_item_id")
                 after = None if after is None else of(str)(after, "previous_item_id")
-                return [do.AddItem(item=read(required(given, "item", dict)), after=after, ref=ref)]
+                return [do.AddItem(item=read(required(given, "item", dict), self.settings.input), after=after, ref=ref)]
             case "conversation.item.retrieve":
                 return [do.RetrieveItem(id=required(given, "item_id", str), ref=ref)]
             case "conversation.item.delete":
@@ -174,7 +185,7 @@ class Wire:
         commits = flat and items is None and not how.get("instructions") and not outside
         plan = Plan(
             answering=answering,
-            input=None if items is None else tuple(_inputs(of(list)(items, "response.input"))),
+            input=None if items is None else tuple(_inputs(of(list)(items, "response.input"), self.settings.input)),
             outside=outside,
             metadata=_metadata(how.get("metadata")),
         )
@@ -194,18 +205,24 @@ def _object(message: str | bytes) -> Json:
         raise Refused(f"The message is not JSON: {error}.", "invalid_json") from None
     if not isinstance(given, dict):
         raise Refused("The message is not a JSON object.", "invalid_json")
+    level: list[Any] = [given]
+    for _ in range(MAX_DEPTH):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [value for values in inner for value in values if isinstance(value, dict | list)]
+    if level:
+        raise Refused(f"The message has more than {MAX_DEPTH} arrays and objects inside each other.")
     return given
 
 
-def _inputs(items: Sequence[Any]) -> list[Any]:
-    """Items, or the ids of those referred to."""
+def _inputs(items: Sequence[Any], format: Format) -> list[Any]:
+    """Items, their audio in `format`, or the ids of those referred to."""
     found = []
     for place, item in enumerate(items):
         param = f"response.input[{place}]"
         if of(dict)(item, param).get("type") == "item_reference":
             found.append(required(item, "id", str, f"{param}."))
         else:
-            found.append(read(item, param))
+            found.append(read(item, format, param))
     return found
 
 

@@ -1,4 +1,5 @@
-// OpenAI's Agents SDK for JavaScript: a text turn with a tool, then a turn found in audio that is interrupted.
+// OpenAI's Agents SDK for JavaScript: a tool, a text turn, a manual turn, a turn found in audio that is interrupted.
+// It opens no transcription sessions; the words of what it hears come with the last of these.
 
 import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession, tool } from '@openai/agents-realtime'
 import { z } from 'zod'
@@ -41,6 +42,19 @@ await run(async () => {
   tell('tool', answers.map((event) => event.transcript).join(' '))
   tell('audio', asking.audio)
   asking.close()
+
+  const texting = await connect({})
+  texting.sendMessage('good morning')
+  await until(() => count(texting, 'response.done') === 1, 'a text turn')
+  tell('text', texting.said.find((event) => event.type === 'response.output_audio_transcript.done').transcript)
+  texting.close()
+
+  const manual = await connect({}, { audio: { input: { turnDetection: null } } })
+  manual.sendAudio(tone(0.4).buffer, { commit: true })
+  manual.transport.sendEvent({ type: 'response.create' })
+  await until(() => count(manual, 'response.done') === 1, 'a manual turn')
+  tell('manual', manual.said.find((event) => event.type === 'response.output_audio_transcript.done').transcript)
+  manual.close()
 
   const heard = { turnDetection: { type: 'server_vad', interruptResponse: true } }
   const speaking = await connect({ instructions: 'work=0.05' }, { audio: { input: heard } })

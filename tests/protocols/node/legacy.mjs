@@ -1,4 +1,4 @@
-// The beta client (its maintained fork): text, manual audio, found turn, interruption, a tool.
+// The beta client (its maintained fork): text, manual audio, found turn, interruption, transcription, a tool.
 
 import { RealtimeClient } from 'openai-realtime-api'
 import { run, tell, tone, until, url } from './common.mjs'
@@ -41,7 +41,8 @@ await run(async () => {
   tell('tool', transcript(calling.done[1]))
   calling.disconnect()
 
-  const speaking = await connect({ turn_detection: { type: 'server_vad' }, instructions: 'work=0.05' })
+  const heard = { turn_detection: { type: 'server_vad' }, input_audio_transcription: { model: 'whisper-1' } }
+  const speaking = await connect({ ...heard, instructions: 'work=0.05' })
   speaking.appendInputAudio(tone(0.5))
   speaking.appendInputAudio(tone(0.8, 0))
   await until(() => speaking.audio > 0, 'audio')
@@ -50,5 +51,8 @@ await run(async () => {
   speaking.appendInputAudio(tone(0.8, 0))
   await until(() => speaking.done.length === 2, 'the second answer')
   tell('statuses', speaking.done.map((response) => response.status))
+  const turns = () => speaking.conversation.getItems().filter((item) => item.role === 'user')
+  await until(() => turns().length === 2 && turns().every((item) => item.formatted.transcript?.trim()), 'words')
+  tell('heard', turns().map((item) => item.formatted.transcript))
   speaking.disconnect()
 })

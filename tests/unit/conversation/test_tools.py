@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.conversation.tools import Call, Calls
+from speechmlx.conversation.tools import Call, Calls, offered
+from speechmlx.errors import BadRequest
 
 CALL = '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>'
 
@@ -37,8 +38,45 @@ def parse(text: str, cuts: list[int]) -> list[str | Call]:
         ("<tool_call>no json</tool_call>", ["<tool_call>no json</tool_call>"]),
         ("<tool_call>[1]</tool_call> so", ["<tool_call>[1]</tool_call> so"]),
         ("1 < 2 <tool", ["1 < 2 <tool"]),
+        (
+            '[TOOL_CALLS][{"name": "f", "arguments": {"x": 1}}, {"name": "g", "arguments": {}}]',
+            [Call("f", '{"x": 1}'), Call("g", "{}")],
+        ),
+        ('[TOOL_CALLS]f[ARGS]{"x": 1}', [Call("f", '{"x": 1}')]),
+        (' [{"name": "f", "arguments": {"x": 1}}]', [Call("f", '{"x": 1}')]),
+        ('<|python_tag|>{"name": "f", "parameters": {"x": 1}}', [Call("f", '{"x": 1}')]),
+        ('{"type": "function", "name": "f", "parameters": {}}; {"name": "g"}', [Call("f", "{}"), Call("g", "{}")]),
+        ('{"type": "function", "function": {"name": "f", "arguments": "{}"}}', [Call("f", "{}")]),
+        ('{"x": 1}', ['{"x": 1}']),
+        ("[laughs] Well", ["[laughs] Well"]),
+        ("[", ["["]),
     ],
 )
 @given(cuts=st.lists(st.integers(0, 200), max_size=12))
 def test_however_it_is_cut(text: str, found: list[str | Call], cuts: list[int]) -> None:
     assert parse(text, cuts) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('<tool_call>{"name": "f", "argu', []),
+        ('Let me see. <tool_call>{"name"', ["Let me see."]),
+        ('<tool_call>{"name": "f", "arguments": {}}', [Call("f", "{}")]),
+        ('{"name": "f", "parameters": {"ci', []),
+        ('[{"name": "f", "arguments": {}}, {"na', [Call("f", "{}")]),
+        ("Hello", ["Hello"]),
+    ],
+)
+def test_a_call_that_was_cut_off_is_not_said(text: str, found: list[str | Call]) -> None:
+    calls = Calls()
+    assert [*calls.push(text), *calls.flush(cut_off=True)] == found
+
+
+def test_the_tools_that_are_offered() -> None:
+    tools = ({"type": "function", "name": "f"}, {"type": "function", "name": "g"})
+    assert offered(tools, "auto") == offered(tools, "required") == tools
+    assert offered(tools, "none") == ()
+    assert offered(tools, {"name": "g"}) == tools[1:]
+    with pytest.raises(BadRequest, match=r"'h'.*f, g"):
+        offered(tools, {"name": "h"})

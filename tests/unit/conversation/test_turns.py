@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speechmlx.conversation.settings import TurnTaking
-from speechmlx.conversation.turns import Decision, Idle, Paused, Resumed, Started, Stopped, Turns
+from speechmlx.conversation.turns import MAX_TURN, Decision, Idle, Paused, Resumed, Started, Stopped, Turns
 
 FRAME = 0.032
 
@@ -42,6 +42,15 @@ def test_the_prefix_does_not_reach_into_the_turn_before() -> None:
     decisions = hear(Turns(TurnTaking(prefix=2.0)), (0.9, 0.64), (0.0, 0.64), (0.9, 0.64))
     stopped = next(decision for decision in decisions if isinstance(decision, Stopped))
     assert decisions[-1] == Started(stopped.at)
+
+
+def test_a_turn_without_end_is_cut() -> None:
+    decisions = hear(Turns(TurnTaking()), (0.9, 2.2 * MAX_TURN))
+    assert [type(decision) for decision in decisions] == [Started, Stopped, Started, Stopped, Started]
+    first, stopped, second, *_ = decisions
+    assert isinstance(first, Started) and isinstance(stopped, Stopped)
+    assert stopped.at - first.at == pytest.approx(MAX_TURN, abs=FRAME)
+    assert second == Started(stopped.at)  # nothing is lost between them
 
 
 def test_inside_a_turn_less_is_speech() -> None:

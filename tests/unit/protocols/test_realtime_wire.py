@@ -6,11 +6,14 @@ import base64
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
+from speechmlx.audio import g711
+from speechmlx.audio.pcm import from_pcm16
 from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
-from speechmlx.conversation.settings import Answering, Format, TurnTaking
+from speechmlx.conversation.settings import Answering, Format, Transcription, TurnTaking
 from speechmlx.errors import EngineFailed
 from speechmlx.protocols.openai_realtime.fields import Dialect
 from speechmlx.protocols.openai_realtime.wire import Wire
@@ -46,6 +49,14 @@ def update(**session: Any) -> Json:
     [
         ("{", "invalid_json", None),
         (b"\x00", "invalid_json", None),
+        (
+            '{"type": "session.update", "session": {"tracing": ' + '{"a": [' * 40 + "]}" * 40 + "}}",
+            "invalid_value",
+            None,
+        ),
+        (update(type="realtime", max_output_tokens=10**400), "invalid_value", "session.max_output_tokens"),
+        (update(type="realtime", temperature=float("inf")), "invalid_value", "session.temperature"),
+        (update(type="realtime", temperature=float("nan")), "invalid_value", "session.temperature"),
         ("[]", "invalid_json", None),
         ('{"type": "\\ud800"}', "invalid_json", None),
         ('{"type": "\\uD800"}', "invalid_json", None),
@@ -76,6 +87,13 @@ def update(**session: Any) -> Json:
 def test_what_is_refused(message: Json | str | bytes, code: str, param: str | None) -> None:
     error = refused(wire(), message)
     assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", code, param)
+
+
+def test_a_failure_of_its_own_is_an_error_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    on = wire()
+    monkeypatch.setattr(on, "_commands", lambda given, ref: 1 // 0)
+    error = refused(on, {"type": "response.create", "event_id": "mine"})
+    assert (error["type"], error["code"], error["event_id"]) == ("server_error", "engine_failed", "mine")
 
 
 def test_an_unknown_event_is_named_and_its_id_told() -> None:
@@ -159,6 +177,57 @@ def test_every_spelling_of_a_text(role: str, kind: str, part: str) -> None:
     on = wire()
     added = json.loads(on.send(say.ItemAdded(command.item, None))[0])
     assert added["item"]["content"] == [{"type": part, "text": "x"}]
+
+
+def test_telephone_audio_in_an_item() -> None:
+    on = wire()
+    told(on, update(type="realtime", audio={"input": {"format": {"type": "audio/pcmu"}}}))
+    sound = g711.encode(np.sin(np.arange(800, dtype=np.float32) / 3) / 2, "ulaw")
+    part = {"type": "input_audio", "audio": base64.b64encode(sound).decode()}
+    item = {"type": "message", "role": "user", "content": [part]}
+    added = told(on, {"type": "conversation.item.create", "item": item}).item.parts[0]
+    asked = told(on, {"type": "response.create", "response": {"input": [item]}}).plan.input[0].parts[0]
+    assert (added.rate, added.seconds, added.pcm16) == (asked.rate, asked.seconds, asked.pcm16)
+    assert (added.rate, added.seconds) == (8000, 0.1)
+    assert np.abs(from_pcm16(added.pcm16) - g711.decode(sound, "ulaw")).max() < 1e-3
+
+
+def test_half_a_sample_in_an_item() -> None:
+    part = {"type": "input_audio", "audio": base64.b64encode(b"abc").decode()}
+    item = {"type": "message", "role": "user", "content": [part]}
+    error = refused(wire(), {"type": "conversation.item.create", "item": item})
+    assert error["param"] == "item.content[0].audio"
+
+
+@pytest.mark.parametrize(("given", "shown"), [({}, 0.8), ({"temperature": 0}, 0.0), ({"temperature": 0.6}, 0.6)])
+def test_the_temperature_that_beta_is_told(given: Json, shown: float) -> None:
+    on = wire("beta")
+    told(on, update(modalities=["text"], **given))
+    session = json.loads(on.send(say.Configured())[0])["session"]
+    response = say.Response(id="r", answering=told(on, {"type": "response.create"}).plan.answering)
+    created = json.loads(on.send(say.ResponseStarted(response))[0])["response"]
+    assert (session["temperature"], created["temperature"]) == (shown, shown)
+
+
+def test_what_transcription_takes() -> None:
+    on = wire()
+    given = {"model": "m", "languages": ["de"], "keywords": ["Kokoro"], "delay": "low"}
+    logprobs = ["item.input_audio_transcription.logprobs"]
+    command = told(on, update(type="realtime", include=logprobs, audio={"input": {"transcription": given}}))
+    assert command.settings.transcription == Transcription(
+        model="m", language="de", keywords=("Kokoro",), logprobs=True
+    )
+    session = json.loads(on.send(say.Configured())[0])["session"]
+    assert (session["include"], session["audio"]["input"]["transcription"]) == (logprobs, given)
+    done = json.loads(on.send(say.TranscriptDone("i", "x", 1.0, ((b"x", -0.5),)))[0])
+    assert done["logprobs"] == [{"token": "x", "bytes": [120], "logprob": -0.5}]
+
+
+def test_truncation() -> None:
+    on = wire()
+    assert told(on, update(type="realtime")).settings.answering.forgets
+    assert not told(on, update(type="realtime", truncation="disabled")).settings.answering.forgets
+    assert refused(on, update(type="realtime", truncation="never"))["param"] == "session.truncation"
 
 
 def test_a_response_to_order() -> None:
