@@ -90,22 +90,16 @@ def logsumexp(x: mx.array) -> mx.array:
 
 
 def softmax(scores: mx.array) -> mx.array:
-    """Over the last axis of float32 `scores`, which is overwritten when it is large."""
-    if scores.size < LARGE:
-        weights = exp(scores - mx.max(scores, axis=-1, keepdims=True))
-        return weights / mx.sum(weights, axis=-1, keepdims=True)
-    view = _view(scores).reshape(-1, scores.shape[-1])
-    rows = max(1, BLOCK // view.shape[-1])
-    for first in range(0, len(view), rows):
-        part = view[first : first + rows]
-        np.subtract(part, part.max(axis=-1, keepdims=True), out=part)
-        np.exp(part, out=part)
-        np.divide(part, part.sum(axis=-1, keepdims=True), out=part)
-    return scores
+    """Over the last axis of float32 `scores`."""
+    weights = exp(scores - mx.max(scores, axis=-1, keepdims=True))
+    return weights / mx.sum(weights, axis=-1, keepdims=True)
 
 
 def attend(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array | None = None) -> mx.array:
-    """Attention of q [b, h, t, d] over k and v [b, h, n, d], `mask` [b or 1, 1, t, n] added; by heads when large."""
+    """Attention of q [b, h, t, d] over k and v [b, h, n, d], `mask` [b or 1, 1, t, n] added; by heads when large.
+
+    A head is done before the next begins, so that its scores, the largest array here, stay in the caches.
+    """
     keys = k.transpose(0, 1, 3, 2)
     if q.shape[2] * k.shape[2] < LARGE:
         scores = (q * scale) @ keys
@@ -116,6 +110,22 @@ def attend(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array |
         heads = []
         for head in range(q.shape[1]):
             scores = q[row, head] @ keys[row, head]
-            heads.append(softmax(scores if mask is None else scores + mask[row % len(mask), 0]) @ v[row, head])
+            scores = scores if mask is None else scores + mask[row % len(mask), 0]
+            sums = _exp_in_place(scores)
+            heads.append((scores @ v[row, head]) / sums)
+            mx.eval(heads[-1])
         rows.append(mx.stack(heads))
     return mx.stack(rows)
+
+
+def _exp_in_place(scores: mx.array) -> mx.array:
+    """Overwrites `scores` [t, n] with e to the power of their distance to each row's largest; the rows' sums [t, 1]."""
+    view = _view(scores)
+    sums = np.empty((len(view), 1), np.float32)
+    step = max(1, BLOCK // view.shape[-1])
+    for first in range(0, len(view), step):
+        part = view[first : first + step]
+        np.subtract(part, part.max(axis=-1, keepdims=True), out=part)
+        np.exp(part, out=part)
+        part.sum(axis=-1, keepdims=True, out=sums[first : first + step])
+    return mx.array(sums)

@@ -17,7 +17,8 @@ from speechmlx.protocols.http.flow import server_sent
 from speechmlx.protocols.http.named import Names
 from speechmlx.protocols.http.reading import read_json
 from speechmlx.protocols.http.recording import decoded
-from speechmlx.protocols.openai_audio import formats
+from speechmlx.protocols.openai_audio import decoding, formats
+from speechmlx.protocols.openai_audio.decoding import read_decoding
 from speechmlx.protocols.openai_audio.formats import Transcript
 from speechmlx.runtime.job import Job
 from speechmlx.types import Event, Kind, LanguageDetected, Segment, Transcribe, Usage
@@ -27,7 +28,7 @@ Task = Literal["transcribe", "translate"]
 SPEAKERS = ("known_speaker_names", "known_speaker_references")
 LISTS = ("timestamp_granularities", "include", "keywords", "languages", *SPEAKERS)
 """Fields that a form may hold several times, with [] after the name or without."""
-EXTRAS = ("language", "prompt", "temperature", "keywords", "languages")
+EXTRAS = ("language", "prompt", "temperature", "keywords", "languages", *decoding.FIELDS)
 """Fields that may come in `kwargs` too."""
 GRANULARITIES = ("word", "segment")
 INCLUDES = ("logprobs",)
@@ -113,7 +114,7 @@ def read_settings(given: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
     if temperature:
         settings["temperatures"] = (temperature,)  # 0 lets the model try higher ones where it is unsure
     _check_chunking(given.get("chunking_strategy"))
-    return settings
+    return settings | read_decoding(given)
 
 
 def merged(body: Body) -> dict[str, Any]:

@@ -112,6 +112,14 @@ def test_settings() -> None:
         "temperatures": (0.4,),
     }
     assert "temperatures" not in read_settings({"temperature": 0}, wanted)
+    decoding = {"beam_size": "5", "prefix": "So", "condition_on_previous_text": "true", "vad_filter": "0"}
+    settings = read_settings({**decoding, "clip_timestamps": "0,2.5,8,11", "suppress_tokens": [-1, 7]}, wanted)
+    assert settings["beam_size"] == 5 and settings["prefix"] == "So" and settings["vad"] is False
+    assert settings["condition_on_previous_text"] and settings["suppress_tokens"] == (-1, 7)
+    assert settings["clips"] == ((0.0, 2.5), (8.0, 11.0))
+    for wrong in ({"beam_size": 0}, {"beam_size": "x"}, {"clip_timestamps": "1"}, {"suppress_tokens": "a"}):
+        with pytest.raises(BadRequest, match=next(iter(wrong))):
+            read_settings(wrong, wanted)
     with pytest.raises(Unsupported, match="diarization"):
         read_wanted({"response_format": "diarized_json"})
 
