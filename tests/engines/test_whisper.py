@@ -283,7 +283,7 @@ def test_a_few_words_in_a_long_noise_are_heard(tiny: Whisper, speech: Callable[[
     sound[40 * RATE : 40 * RATE + len(words)] += words
     found = run(tiny, [Transcribe(audio=Audio(sound, RATE))])[0]
     normal = EnglishTextNormalizer()
-    assert normal(text(found)) == normal(CLIPS["librispeech"].words)
+    assert jiwer.wer(normal(CLIPS["librispeech"].words), normal(text(found))) <= 1 / 8
     assert 39 <= segments(found)[0].start <= 41
 
 
