@@ -139,7 +139,7 @@ async def _write(
             await pieces.put(TextDelta(one))
             whole, pending = finished(pending + one, least, by_clause=True)
             if not whole and least == FIRST_CLAUSE:
-                whole, pending = _start(pending)
+                whole, pending = first_clause(pending)
             for clause in whole:
                 clauses.put_nowait(clause)
                 least = CLAUSE
@@ -159,8 +159,10 @@ async def _write(
     clauses.put_nowait(None)
 
 
-def _start(text: str) -> tuple[list[str], str]:
-    """A first sentence without a pause, cut between two words."""
+def first_clause(text: str) -> tuple[list[str], str]:
+    """What of the first sentence so far can be said: up to a comma, or of one without a pause some words; the rest."""
+    if len(text) >= FIRST_CLAUSE and text[-1] in ",;:" and text[-2].isalpha():  # no number that goes on
+        return [text], ""
     if len(text) <= LONGEST_FIRST_CLAUSE or text.rstrip()[-1:] in STOPS:  # at a stop it is short enough as it is
         return [], text
     end = text.rfind(" ", FIRST_CLAUSE, LONGEST_FIRST_CLAUSE) + 1

@@ -104,6 +104,11 @@ class Hearing:
         if self._inbox is not None:
             self._inbox.put_nowait(samples)
 
+    @property
+    def guesses(self) -> bool:
+        """Whether the turn may be over, and its words are being found out for that."""
+        return self._guess is not None
+
     def guess(self, audio: Audio, answers: bool) -> Awaitable[Words] | None:
         """The turn may end with `audio`: its words, if it does; `finish` will find them done.
 

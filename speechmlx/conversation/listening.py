@@ -185,7 +185,8 @@ class Listening:
             self._finish(turn, at, "hand")
 
     def _feed(self, turn: Turn, until: float) -> None:
-        if turn.live and until > turn.fed:
+        """Give it to live recognition; while the turn may be over, and is heard whole, that has to wait."""
+        if turn.live and until > turn.fed and not turn.hearing.guesses:
             turn.hearing.feed(self.tape.between(turn.fed, until).samples)
             turn.fed = until
 
@@ -204,11 +205,12 @@ class Listening:
                 if self._ear is not None:
                     self._feed(turn, self._ear.heard)
             case Paused(_, at) if self._turn is not None:
-                self._feed(self._turn, at)
                 turns = self.settings.turns
                 answers = turns is not None and turns.answers and not self.settings.transcribes_only
                 guessed = self._turn.hearing.guess(self.tape.between(self._turn.start, at), answers)
-                if guessed is not None:
+                if guessed is None:
+                    self._feed(self._turn, at)
+                else:
                     self._listener.paused(guessed)
             case Resumed() if self._turn is not None:
                 self._turn.hearing.resume()

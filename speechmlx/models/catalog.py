@@ -130,6 +130,7 @@ WHISPER = (
         "whisper-medium", "mlx-community/whisper-medium-mlx", "7fc08c4eac4c316526498f147dfdee6f6303f975", 1525 * MB
     ),
     _whisper("whisper-medium.en", "mlx-community/whisper-medium.en-mlx", "main", 1525 * MB, languages=EN),
+    _whisper("whisper-large-v1", "mlx-community/whisper-large-v1-mlx", "main", 3083 * MB),
     _whisper("whisper-large-v2", "mlx-community/whisper-large-v2-mlx", "main", 3083 * MB),
     _whisper(
         "whisper-large-v3",
@@ -153,6 +154,17 @@ WHISPER = (
         languages=WHISPER_V3_LANGUAGES,
         memory=3228 * MB,
     ),
+    _whisper("whisper-small-q4", "mlx-community/whisper-small-mlx-q4", "main", 140 * MB, memory=962 * MB),
+    _whisper("whisper-medium-q4", "mlx-community/whisper-medium-mlx-q4", "main", 430 * MB, memory=3050 * MB),
+    _whisper(
+        "whisper-large-v3-8bit",
+        "mlx-community/whisper-large-v3-mlx-8bit",
+        "main",
+        1640 * MB,
+        languages=WHISPER_V3_LANGUAGES,
+        memory=6168 * MB,
+    ),
+    _whisper("distil-whisper-large-v2", "mlx-community/distil-whisper-large-v2", "main", 1512 * MB, languages=EN),
     _whisper(
         "distil-whisper-large-v3",
         "mlx-community/distil-whisper-large-v3",

@@ -83,7 +83,7 @@ def compare(model: str, systems: tuple[str, ...], parts: dict[str, list[Recordin
 
 def show(rows: list[Row]) -> None:
     for model in dict.fromkeys(row.model for row in rows):
-        table = Table(title=f"Recognition, {model}, float32", title_justify="left", box=box.SIMPLE_HEAD)
+        table = Table(title=f"Recognition, {model}", title_justify="left", box=box.SIMPLE_HEAD)
         for column in ("", "time", "time / audio", "word errors", "time / ours"):
             table.add_column(column, justify="right" if column else "left", overflow="fold")
         for part, title in TITLES.items():

@@ -1,7 +1,7 @@
 """One recognizer in a process of its own: `asr_systems.py SYSTEM FOLDER MATERIAL.npz` prints what it took and said.
 
-Every system gets the same weights in float32 (faster-whisper in int8 besides): mlx-whisper and mlx-audio would keep
-float16 as stored, which MLX's CPU backend multiplies many times slower.
+Every system gets the same weights (faster-whisper in int8 besides), on a CPU in float32: mlx-whisper and mlx-audio
+would keep float16 as stored, which MLX's CPU backend multiplies many times slower. On a GPU all on MLX run in float16.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ RATE = 16_000
 PEERS = Path(__file__).parents[2] / ".venv/peers"
 
 
-def ours(folder: Path) -> Many:
+def on_gpu() -> bool:
     import mlx.core as mx
 
+    return bool(mx.default_device().type == mx.gpu)
+
+
+def ours(folder: Path, beams: int = 1) -> Many:
     from speechmlx.engines import LoadOptions, whisper
     from speechmlx.types import Audio, Segment, Transcribe
 
-    device = "gpu" if mx.default_device().type == mx.gpu else "cpu"
-    options = LoadOptions(dtype="float16" if device == "gpu" else "float32", device=device)  # type: ignore[arg-type]
+    options = LoadOptions(dtype="float16", device="gpu") if on_gpu() else LoadOptions()
     steps = whisper.load(folder, options)
     try:
         while True:
@@ -39,7 +42,8 @@ def ours(folder: Path) -> Many:
         engine = loaded.value
 
     def run(recordings: Sequence[np.ndarray]) -> list[str]:
-        states = [engine.begin(Transcribe(audio=Audio(samples, RATE), language="en")) for samples in recordings]
+        asked = [Transcribe(audio=Audio(samples, RATE), language="en", beam_size=beams) for samples in recordings]
+        states = [engine.begin(request) for request in asked]
         texts = ["" for _ in states]
         while live := [index for index, state in enumerate(states) if not state.finished][: engine.max_batch]:
             for index, events in zip(live, engine.step([states[index] for index in live]), strict=True):
@@ -60,7 +64,7 @@ def mlx_whisper(folder: Path) -> Many:
                 samples,
                 path_or_hf_repo=str(folder),
                 language="en",
-                fp16=False,
+                fp16=on_gpu(),
                 condition_on_previous_text=False,
             )
             for samples in recordings
@@ -78,7 +82,8 @@ def mlx_audio(folder: Path) -> Many:
 
     def run(recordings: Sequence[np.ndarray]) -> list[str]:
         options = {"language": "en", "condition_on_previous_text": False}
-        return [model.generate(mx.array(samples), dtype=mx.float32, **options).text for samples in recordings]
+        dtype = mx.float16 if on_gpu() else mx.float32
+        return [model.generate(mx.array(samples), dtype=dtype, **options).text for samples in recordings]
 
     return run
 
@@ -103,6 +108,7 @@ SYSTEMS: dict[str, tuple[str, Callable[[Path], Many]]] = {
     "speechmlx": ("mlx", ours),
     "mlx-whisper": ("mlx", mlx_whisper),
     "mlx-audio": ("mlx", mlx_audio),
+    "speechmlx, beam 5": ("mlx", lambda folder: ours(folder, 5)),
     "faster-whisper float32": ("ct2", lambda folder: faster_whisper(folder, "float32", 1)),
     "faster-whisper float32, beam 5": ("ct2", lambda folder: faster_whisper(folder, "float32", 5)),
     "faster-whisper int8": ("ct2", lambda folder: faster_whisper(folder, "int8", 1)),
@@ -114,16 +120,17 @@ SYSTEMS: dict[str, tuple[str, Callable[[Path], Many]]] = {
 
 
 def prepare(folder: Path, out: Path) -> dict[str, Path]:
-    """Copies of the model in `folder` for each kind of system, float32, made in `out`."""
+    """Copies of the model in `folder` for each kind of system, made in `out`."""
     import mlx.core as mx
 
-    weights = {name: array.astype(mx.float32) for name, array in mx.load(str(folder / "model.safetensors")).items()}
+    stored = mx.load(str(folder / "model.safetensors"))
+    weights = {name: array.astype(mx.float32) for name, array in stored.items()}
     config = json.loads((folder / "config.json").read_text())
     multilingual = config["n_vocab"] >= 51865
     for kind in ("mlx", "ct2"):
         (out / kind).mkdir()
         _tokenizer(multilingual, config["n_vocab"]).save(str(out / kind / "tokenizer.json"))
-    mx.save_safetensors(str(out / "mlx/model.safetensors"), weights)
+    mx.save_safetensors(str(out / "mlx/model.safetensors"), stored if on_gpu() else weights)
     (out / "mlx/weights.safetensors").symlink_to("model.safetensors")
     (out / "mlx/config.json").write_text(json.dumps(config))
     _processor(out / "mlx", config["n_mels"])

@@ -220,7 +220,7 @@ def health(seconds_idle: float) -> list[Row]:
         with running(contender) as (server, _):
             with pinging(server) as times["idle"]:
                 time.sleep(seconds_idle)
-            with pinging(server) as times["while a model loads"]:
+            with pinging(server) as times["while a model loads and first speaks"]:
                 server.speak("Hello.")
             with pinging(server) as times["during four syntheses"]:
                 together(4, partial(server.speak, TWO))
