@@ -202,7 +202,7 @@ def scripted(repeats: int) -> list[Row]:
 
 def starter(sessions: tuple[int, ...], repeats: int) -> list[Row]:
     """What a person waits, with small real models."""
-    with server("--asr", ASR) as url:
+    with server("--asr", ASR, "--max-sessions", "32") as url:  # those of the crowd before may still be closing
         asked = httpx.post(f"{url}/speak", json={"text": QUESTION}, timeout=BUDGET, trust_env=False)
         question = _trimmed(asked.content)
         asyncio.run(turn(url, question))
