@@ -1,4 +1,5 @@
-"""One recognizer in a process of its own: `asr_systems.py SYSTEM FOLDER MATERIAL.npz` prints what it took and said.
+"""One recognizer in a process of its own: `asr_systems.py SYSTEM FOLDER MATERIAL.npz` prints a line of JSON before and
+after each part, with what it took and said.
 
 Every system gets the same weights (faster-whisper in int8 besides), on a CPU in float32: mlx-whisper and mlx-audio
 would keep float16 as stored, which MLX's CPU backend multiplies many times slower. On a GPU all on MLX run in float16.
@@ -277,8 +278,8 @@ def main() -> None:
         recordings = {part: [stored[f"{part}.{index}"] for index in range(count)] for part, count in parts.items()}
     run = SYSTEMS[system][1](Path(folder))
     run(recordings["clip"])
-    found = {}
     for part, samples in recordings.items():
+        _say({"begun": part})
         best: dict[str, Any] = {}
         for _ in range(3 if part == "clip" else 1):
             start, used = time.perf_counter(), time.process_time()
@@ -286,8 +287,12 @@ def main() -> None:
             taken = time.perf_counter() - start
             if not best or taken < best["seconds"]:
                 best = {"seconds": taken, "cpu_seconds": time.process_time() - used, "texts": texts}
-        found[part] = best
+        _say({"part": part} | best)
+
+
+def _say(found: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
