@@ -25,6 +25,8 @@ from speechmlx.runtime.front import Runtime
 
 MAX_MESSAGE = 128 * 1024 * 1024
 """Bytes of one WebSocket message; Hypercorn's own limit is 16 MiB."""
+PING_INTERVAL = 20.0
+"""Seconds between two pings to each WebSocket, so that nothing on the way takes a silent one for dead."""
 
 
 def run(config: Config, catalog: Catalog, say: Callable[[str], None]) -> None:
@@ -107,7 +109,7 @@ def _hypercorn(listeners: Sequence[socket.socket]) -> HypercornConfig:
     settings = HypercornConfig()
     settings.bind = [f"fd://{listener.detach()}" for listener in listeners]  # Hypercorn owns and closes them
     settings.websocket_max_message_size = MAX_MESSAGE
-    settings.websocket_ping_interval = 20.0
+    settings.websocket_ping_interval = PING_INTERVAL
     settings.graceful_timeout = 2.0
     settings.loglevel = "WARNING"
     return settings

@@ -82,12 +82,15 @@ class Recogniser:
 class Hearing:
     """One turn. `feed` takes its audio as it comes (and only then can it be live), `finish` begins the end.
 
-    `say` is told words that will not change, as they become known.
+    `say` is told words that will not change, as they become known; with `priority`, while the person speaks.
     """
 
-    def __init__(self, recogniser: Recogniser, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, recogniser: Recogniser, say: Callable[[str], None], priority: Priority = Priority.REALTIME
+    ) -> None:
         self._recogniser = recogniser
         self._say = say
+        self._priority = priority
         self._said = ""
         self._inbox: asyncio.Queue[Samples | None] | None = None
         self._live: asyncio.Task[Words] | None = None
@@ -158,7 +161,9 @@ class Hearing:
 
     async def _listen(self, inbox: asyncio.Queue[Samples | None]) -> Words:
         given = self._recogniser.settings
-        request = Listen(model=self._recogniser.model.name, language=given.language, prompt=given.prompt)
+        request = Listen(
+            model=self._recogniser.model.name, language=given.language, prompt=given.prompt, priority=self._priority
+        )
         async with self._recogniser.runtime.submit(request) as job:
 
             async def feed() -> None:

@@ -15,7 +15,7 @@ from speechmlx.conversation.tape import RATE, Tape
 from speechmlx.conversation.turns import Decision, Idle, Paused, Resumed, Started, Stopped
 from speechmlx.errors import BadRequest, SpeechError, TooLarge
 from speechmlx.runtime.front import Runtime
-from speechmlx.types import Audio
+from speechmlx.types import Audio, Priority
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -194,8 +194,16 @@ class Listening:
         if self._turn is not None:
             self._turn.hearing.cancel()
         item = fresh("item")
-        self._turn = Turn(item, start, Hearing(self.recogniser, lambda text: self._listener.said(item, text)), start)
+        # An answered turn is heard whole at its end: its live words must not keep that, or another's answer, waiting.
+        priority = Priority.INTERACTIVE if self._answers else Priority.REALTIME
+        hearing = Hearing(self.recogniser, lambda text: self._listener.said(item, text), priority)
+        self._turn = Turn(item, start, hearing, start)
         return self._turn
+
+    @property
+    def _answers(self) -> bool:
+        turns = self.settings.turns
+        return turns is not None and turns.answers and not self.settings.transcribes_only
 
     def _decide(self, decision: Decision) -> None:
         match decision:
@@ -205,9 +213,7 @@ class Listening:
                 if self._ear is not None:
                     self._feed(turn, self._ear.heard)
             case Paused(_, at) if self._turn is not None:
-                turns = self.settings.turns
-                answers = turns is not None and turns.answers and not self.settings.transcribes_only
-                guessed = self._turn.hearing.guess(self.tape.between(self._turn.start, at), answers)
+                guessed = self._turn.hearing.guess(self.tape.between(self._turn.start, at), self._answers)
                 if guessed is None:
                     self._feed(self._turn, at)
                 else:

@@ -14,7 +14,8 @@ from speechmlx.audio.pcm import to_pcm16
 from speechmlx.conversation import commands as do
 from speechmlx.conversation import direct
 from speechmlx.conversation import events as say
-from speechmlx.conversation.answer import Draft, Piece, Writer, answer, request
+from speechmlx.conversation.ahead import Ahead
+from speechmlx.conversation.answer import Piece, Writer, answer, request
 from speechmlx.conversation.hearing import Hearing, Words
 from speechmlx.conversation.history import History, Item, ItemExists, NoSuchItem, Part, messages
 from speechmlx.conversation.listening import SHORTEST, Found, Listening, TooShort, Turn
@@ -60,8 +61,7 @@ class Session:
         self._unless_empty: str | None = None
         self._words: dict[str, asyncio.Task[str]] = {}
         self._warming = Warming(runtime)
-        self._draft: Draft | None = None
-        self._drafting: asyncio.Task[None] | None = None
+        self._ahead = Ahead(runtime, self._write)
 
     async def __aenter__(self) -> Self:
         self._working = asyncio.create_task(self._work())
@@ -76,7 +76,7 @@ class Session:
         self._outbox.close()
         self._working.cancel()
         await asyncio.gather(self._working, return_exceptions=True)
-        self._drop_draft()
+        await self._ahead.close()
         for response in [self._active, *self._outside]:
             if response is not None:
                 await response.close()
@@ -143,7 +143,7 @@ class Session:
                 await self._listening.commit()
             case do.Clear():
                 await self._listening.clear()
-                self._drop_draft()
+                self._ahead.drop()
                 self._say(say.Cleared())
             case do.AddItem():
                 before = self.history.add(command.item, command.after)
@@ -176,6 +176,8 @@ class Session:
 
     def started(self, item: str, at: float) -> None:
         self._say(say.SpeechStarted(item, at))
+        if self._answers and self._local and not direct.possible(self._runtime):
+            self._ahead.read(self.settings.answering, self._asked_if)
         turns = self.settings.turns
         if turns is not None and turns.interrupts:
             self._next = None
@@ -186,11 +188,10 @@ class Session:
                 self._last = None
 
     def paused(self, guessed: Awaitable[Words]) -> None:
-        self._drop_draft()
-        self._drafting = asyncio.create_task(self._begin_draft(guessed))
+        self._ahead.begin(self.settings.answering, guessed, self._asked_if_over)
 
     def resumed(self) -> None:
-        self._drop_draft()
+        self._ahead.drop()
 
     def stopped(self, item: str, at: float) -> None:
         self._say(say.SpeechStopped(item, at))
@@ -205,8 +206,7 @@ class Session:
         self._say(say.Committed(item.id, before))
         self._say(say.ItemAdded(item, before))
         self._listen_to(item, turn.hearing, audio)
-        turns = self.settings.turns
-        if turns is None or not turns.answers or self.settings.transcribes_only or by == "hand":
+        if not self._answers or by == "hand":
             return
         self._next = Plan(answering=self.settings.answering)
         self._unless_empty = item.id if by == "speech" else None
@@ -255,28 +255,22 @@ class Session:
             self._say(say.TranscriptDone(item.id, words.text, audio.duration, logprobs))
         return words.text
 
-    async def _begin_draft(self, guessed: Awaitable[Words]) -> None:
-        """The turn may be over: write the answer that it would have."""
-        try:
-            text = (await asyncio.shield(guessed)).text
-        except SpeechError:
-            return  # the turn itself will say so
+    @property
+    def _answers(self) -> bool:
+        """Whether a turn that the detector finds is answered."""
         turns = self.settings.turns
-        answers = turns is not None and turns.answers and not self.settings.transcribes_only
-        if text and answers and self._active is None and not direct.possible(self._runtime):
-            guess = Item(id="", parts=(Part("audio", text),))
-            self._draft = self._drafted(self.settings.answering, (*self.history, guess))
+        return turns is not None and turns.answers and not self.settings.transcribes_only
 
-    def _drafted(self, answering: Answering, items: tuple[Item, ...]) -> Draft:
-        asked = self._request(answering, items)
-        return Draft(asked, answer(self._runtime, self._write, asked, answering))
+    def _asked_if(self, words: str) -> Generate:
+        """What the language model is asked, when these are the words of the turn."""
+        answering = self.settings.answering
+        turn = Item(id="", parts=(Part("audio", words),))
+        return self._request(answering, (*self._context(Plan(answering=answering)), turn))
 
-    def _drop_draft(self) -> None:
-        if self._drafting is not None:
-            self._drafting.cancel()
-        if self._draft is not None:
-            self._draft.cancel()
-        self._drafting = self._draft = None
+    def _asked_if_over(self, words: str) -> Generate | None:
+        """The same, if the turn is to be answered so and a response is not under way already."""
+        wanted = self._answers and self._active is None and not direct.possible(self._runtime)
+        return self._asked_if(words) if wanted else None
 
     # --- responses ---
 
@@ -351,15 +345,10 @@ class Session:
         if waiting:
             response.transcribed()
         if unless_empty is not None and any(item.id == unless_empty and item.silent for item in items):
-            self._drop_draft()
+            self._ahead.drop()
             return None
         asked = self._request(plan.answering, items)
-        draft, self._draft = self._draft, None
-        if draft is not None and draft.asked == asked:
-            return draft.pieces()
-        if draft is not None:
-            draft.cancel()
-        return answer(self._runtime, self._write, asked, plan.answering)
+        return self._ahead.take(asked) or answer(self._runtime, self._write, asked, plan.answering)
 
     async def _worded(self, item: Item) -> Item:
         """An item of the response's own input with its words; those of the conversation are known."""

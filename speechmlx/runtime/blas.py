@@ -30,6 +30,13 @@ GFORTRAN = "libgfortran.so.5"
 SPIN = 23
 """Idle BLAS threads spin for 2 to the power of this many cycles before they sleep, here a few milliseconds: about the
 gap between two products of a model. OpenBLAS's own 26 takes a core from everybody else eight times as long."""
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 34),
+    "MALLOC_TOP_PAD_": str(1 << 26),
+}
+"""Arrays of megabytes come and go in every step: glibc would map each anew and have its pages cleared, up to a tenth of
+the time. It keeps them so, until `release`."""
 
 
 def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -37,7 +44,7 @@ def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
 
     TMPDIR and library path lie in `folder`, which is empty and the caller's to delete: `mx.compile` keeps the code it
     builds under the temporary folder, at a path anybody could have written to before. OPENBLAS_NUM_THREADS, where not
-    set, is the number of usable CPUs; OPENBLAS_THREAD_TIMEOUT makes its idle threads sleep soon.
+    set, is the number of usable CPUs; OPENBLAS_THREAD_TIMEOUT makes its idle threads sleep soon; MALLOC is set.
     """
     result = dict(base)
     if sys.platform == "linux":
@@ -55,7 +62,7 @@ def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
     result["LD_LIBRARY_PATH"] = os.pathsep.join(paths)
     result.setdefault("OPENBLAS_NUM_THREADS", str(len(os.sched_getaffinity(0))))
     result.setdefault("OPENBLAS_THREAD_TIMEOUT", str(SPIN))
-    return result
+    return MALLOC | result
 
 
 def preload() -> bool:
@@ -77,6 +84,12 @@ def preload() -> bool:
         log.warning("matrix products will be slow, OpenBLAS does not load: %s", error)
         return False
     return True
+
+
+def release() -> None:
+    """Give freed memory back to the system, where `environment` had it kept."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 def is_available() -> bool:

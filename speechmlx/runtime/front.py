@@ -22,7 +22,7 @@ from speechmlx.runtime.job import Job
 from speechmlx.runtime.measures import Measures
 from speechmlx.runtime.messages import Cancel, Ended, Memory, Said, Setup, Used
 from speechmlx.runtime.supervisor import State, Supervisor
-from speechmlx.types import Kind, Load, Priority, Progress, Request, Unload
+from speechmlx.types import Kind, Listen, Load, Priority, Progress, Request, Unload
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Runtime:
         if self._draining:
             raise Draining("the server is shutting down", retry_after=5.0)
         model = self.model(request.model, request.kind)
-        if request.priority != Priority.REALTIME and self._crowded:
+        if _counts(request) and self._crowded:
             self.measures.jobs[model.name, Busy.code] += 1
             raise Busy(f"{self.config.max_jobs} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)
         job = Job(next(self._ids), replace(request, model=model.name), model, self._engine.send, self._over)
@@ -131,8 +131,8 @@ class Runtime:
 
     @property
     def _crowded(self) -> bool:
-        """Whether `max_jobs` are here. Those of live conversations do not count: `max_sessions` bounds them."""
-        return sum(job.request.priority != Priority.REALTIME for job in self._jobs.values()) >= self.config.max_jobs
+        """Whether `max_jobs` are here."""
+        return sum(_counts(job.request) for job in self._jobs.values()) >= self.config.max_jobs
 
     def model(self, name: str | None, kind: Kind | None) -> Model:
         """The row for a name or alias, or the default of the kind. Raises UnknownModel."""
@@ -326,6 +326,11 @@ class Runtime:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _counts(request: Request) -> bool:
+    """Whether `max_jobs` bounds it; those of live conversations do not count, `max_sessions` does."""
+    return request.priority != Priority.REALTIME and not isinstance(request, Listen)
 
 
 def _default_memory_limit() -> int:

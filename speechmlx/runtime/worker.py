@@ -22,7 +22,7 @@ from typing import Any
 from speechmlx.engines import Batched, Engine, LoadOptions, Seated
 from speechmlx.errors import Busy, EngineFailed, SpeechError
 from speechmlx.models.row import Model
-from speechmlx.runtime import memory
+from speechmlx.runtime import blas, memory
 from speechmlx.runtime.channel import Unpacker, pack
 from speechmlx.runtime.messages import Cancel, Held, Memory, Ready, Setup, Start, Taken, Tell
 from speechmlx.runtime.scheduler import Candidate, pick
@@ -289,9 +289,10 @@ def _loader(model: Model, folder: Path, options: LoadOptions) -> Generator[Progr
 
 
 def clear_cache() -> None:
-    """Give back what MLX keeps of freed arrays, where an engine brought MLX in."""
+    """Give back what MLX, where an engine brought it in, and the allocator keep of freed arrays."""
     if mx := sys.modules.get("mlx.core"):
         mx.clear_cache()
+    blas.release()
 
 
 def device() -> tuple[LoadOptions, str]:
@@ -328,6 +329,8 @@ def run(pipe: socket.socket) -> None:
                 return
             for message in unpacker.feed(data):
                 worker.handle(message)
+        elif not busy:  # nobody has asked for anything for a while
+            clear_cache()
         busy = worker.step()
 
 
@@ -336,8 +339,6 @@ def main() -> Any:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=sys.argv[2].upper(), format="%(levelname)s engine: %(message)s")
-    from speechmlx.runtime import blas
-
     blas.preload()
     with socket.socket(fileno=int(sys.argv[1])) as pipe:
         try:

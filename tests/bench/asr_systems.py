@@ -80,11 +80,13 @@ def mlx_audio(folder: Path) -> Many:
     from mlx_audio.stt import load
 
     model: Any = load(str(folder))
+    if not on_gpu():  # it makes float16 of any weights
+        model.dtype = mx.float32
+        model.set_dtype(mx.float32)
 
     def run(recordings: Sequence[np.ndarray]) -> list[str]:
-        options = {"language": "en", "condition_on_previous_text": False}
-        dtype = mx.float16 if on_gpu() else mx.float32
-        return [model.generate(mx.array(samples), dtype=dtype, **options).text for samples in recordings]
+        options = {"language": "en", "condition_on_previous_text": False, "fp16": on_gpu()}
+        return [model.generate(mx.array(samples), **options).text for samples in recordings]
 
     return run
 

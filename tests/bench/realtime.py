@@ -2,7 +2,8 @@
 
 Scripted engines show what the server itself adds. With the starter models, in 1, 4 and 16 sessions at once, it is the
 wait that a person has; its peer there is the same models called stage after stage, each for the whole of what the one
-before gave, as the reference server does. Speech is sent at the pace of a microphone.
+before gave, as the reference server does: the longer the answer, the longer that takes, so questions differ in it.
+Speech is sent at the pace of a microphone.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ PIECE = RATE // 50 * 2
 """Bytes in a message: 20 ms."""
 SILENCE = 0.2
 """Seconds that end a turn here, in all that is timed."""
-QUESTION = "What is the capital of France?"
+QUESTIONS = ("What is the capital of France?", "How do I boil an egg?", "Tell me about the history of Rome.")
 ASR = "whisper-tiny.en"
 BUDGET = 300.0
 STAGES = {
@@ -53,6 +54,7 @@ STAGES = {
     "first token": "response.output_audio_transcript.delta",
     "first audio": "response.output_audio.delta",
 }
+BEFORE = ("turn over", "transcript", "first token")
 
 
 @contextmanager
@@ -157,24 +159,34 @@ async def whole(job: Job) -> list[object]:
         return [event async for event in job]
 
 
-async def staged(runtime: Runtime, question: Audio) -> float:
-    """The three models, each for the whole of what the one before gave; seconds to the end of the last."""
+@dataclass(frozen=True)
+class Staged:
+    """Seconds from the end of a question to an answer that is whole, and that answer's words."""
+
+    seconds: float
+    words: int
+
+
+async def staged(runtime: Runtime, question: Audio) -> Staged:
+    """The three models, each for the whole of what the one before gave."""
     began = time.monotonic()
     heard = await whole(runtime.submit(Transcribe(model=ASR, audio=question, priority=Priority.REALTIME)))
     text = "".join(event.text for event in heard if isinstance(event, Segment)).strip()
     written = await whole(runtime.submit(request(Answering(), (Message("user", text),), None)))
     said = "".join(event.text for event in written if isinstance(event, TextDelta))
     await whole(runtime.submit(Speak(text=said, voice="af_heart", priority=Priority.REALTIME)))
-    return time.monotonic() - began + SILENCE
+    return Staged(time.monotonic() - began + SILENCE, len(said.split()))
 
 
-async def peer(question: bytes, repeats: int) -> float:
+async def peer(questions: list[bytes], repeats: int) -> list[Staged]:
+    """For each question the median of `repeats`."""
     runtime = Runtime(Config(profile="starter"), catalog.load())
     await runtime.start()
     try:
-        audio = Audio(resample(from_pcm16(question), RATE, 16000), 16000)
-        await staged(runtime, audio)
-        return statistics.median([await staged(runtime, audio) for _ in range(repeats)])
+        recordings = [Audio(resample(from_pcm16(question), RATE, 16000), 16000) for question in questions]
+        await staged(runtime, recordings[0])
+        found = [[await staged(runtime, audio) for _ in range(repeats)] for audio in recordings]
+        return [Staged(statistics.median(one.seconds for one in times), times[0].words) for times in found]
     finally:
         await runtime.close()
 
@@ -203,19 +215,25 @@ def scripted(repeats: int) -> list[Row]:
 def starter(sessions: tuple[int, ...], repeats: int) -> list[Row]:
     """What a person waits, with small real models."""
     with server("--asr", ASR, "--max-sessions", "32") as url:  # those of the crowd before may still be closing
-        asked = httpx.post(f"{url}/speak", json={"text": QUESTION}, timeout=BUDGET, trust_env=False)
-        question = _trimmed(asked.content)
-        asyncio.run(turn(url, question))
-        single = [asyncio.run(turn(url, question)) for _ in range(repeats)]
-        crowds = {count: asyncio.run(_crowd(url, question, count)) for count in sessions if count > 1}
-    staged_wait = asyncio.run(peer(question, repeats))
-    rows = []
-    for stage in single[0]:
-        peers = (1000 * staged_wait, "stage after stage") if stage == "first audio" else (None, "")
-        rows.append(Row(f"starter: end of speech to {stage}", _ms([one[stage] for one in single], 0.5), "ms", *peers))
+        questions = [_asked(url, text) for text in QUESTIONS]
+        asyncio.run(turn(url, questions[0]))
+        turns = [[asyncio.run(turn(url, question)) for _ in range(repeats)] for question in questions]
+        crowds = {count: asyncio.run(_crowd(url, questions[0], count)) for count in sessions if count > 1}
+    rows = [
+        Row(f"starter: end of speech to {name}", _ms([one[name] for one in turns[0]], 0.5), "ms") for name in BEFORE
+    ]
+    for mine, theirs in zip(turns, asyncio.run(peer(questions, repeats)), strict=True):
+        what = f"starter: end of speech to first audio, answer of {theirs.words} words"
+        wait = _ms([one["first audio"] for one in mine], 0.5)
+        rows.append(Row(what, wait, "ms", 1000 * theirs.seconds, "stage after stage"))
     for count, waits in crowds.items():
         rows += _quantiles(f"starter: {count} sessions, end of speech to first audio", waits)
     return rows
+
+
+def _asked(url: str, text: str) -> bytes:
+    spoken = httpx.post(f"{url}/speak", json={"text": text}, timeout=BUDGET, trust_env=False)
+    return _trimmed(spoken.content)
 
 
 async def _crowd(url: str, question: bytes, count: int) -> list[float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -22,7 +23,8 @@ BLAS = [sys.executable, "-m", "speechmlx.runtime.blas"]
 PARTS = {"asr": BLAS, "live": BLAS, "tts": BLAS, "enhance": BLAS, "server": [], "streams": [], "realtime": []}
 """What each is run through: engines want the BLAS of the engine process, servers start with their own."""
 WIDTH = "118"
-BEGIN, END = "<!-- scripts/bench all --markdown writes from here -->", "<!-- to here -->"
+BEGIN, END = "<!-- scripts/bench --markdown writes from here -->", "<!-- to here -->"
+TABLE = re.compile(r"`(scripts/bench [^`]+)`\n\n```text\n(.*?)\n```", re.DOTALL)
 
 
 def run(part: str, quick: bool) -> tuple[str, dict[str, Any]]:
@@ -51,10 +53,26 @@ def split(printed: str) -> tuple[str, dict[str, Any]]:
     raise SystemExit("a benchmark printed no JSON at its end")
 
 
-def markdown(where: dict[str, str], tables: dict[str, str]) -> str:
-    machine_line = ", ".join(f"{name} {value}" for name, value in where.items() if name != "cpu")
-    head = f"Taken {time.strftime('%Y-%m-%d')} on {where['cpu']}: {machine_line}.\n"
-    return "\n".join([head, *(f"`scripts/bench {part}`\n\n```text\n{text}\n```\n" for part, text in tables.items())])
+def markdown(readme: str, where: dict[str, str], tables: dict[str, str]) -> str:
+    """`readme` with these tables, by the commands that made them, in the place of its own of the same parts.
+
+    Raises SystemExit where others, taken on another machine or with other versions, would stay beside them.
+    """
+    before, _, rest = readme.partition(BEGIN)
+    old, _, after = rest.partition(END)
+    machine_line = ", ".join(f"{name} {value}" for name, value in where.items() if name not in ("cpu", "load before"))
+    taken = f"on {where['cpu']}: {machine_line}."
+    stay = {command: text for command, text in TABLE.findall(old) if _part(command) not in map(_part, tables)}
+    if stay and taken not in old:
+        raise SystemExit(f"tables of another machine are there: {', '.join(stay)}; take all of them here")
+    all_tables = sorted((stay | tables).items(), key=lambda one: list(PARTS).index(_part(one[0])))
+    head = f"Taken {time.strftime('%Y-%m-%d')} {taken}\n"
+    new = "\n".join([head, *(f"`{command}`\n\n```text\n{text}\n```\n" for command, text in all_tables)])
+    return f"{before}{BEGIN}\n\n{new}\n{END}{after}"
+
+
+def _part(command: str) -> str:
+    return command.split()[1]
 
 
 def main() -> None:
@@ -71,9 +89,9 @@ def main() -> None:
         found = {"machine": where, **{part: values for part, (_, values) in printed.items()}}
         args.json.write_text(json.dumps(found, indent=1) + "\n")
     if args.markdown:
-        before, _, rest = README.read_text().partition(BEGIN)
-        tables = markdown(where, {part: text for part, (text, _) in printed.items()})
-        README.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{rest.partition(END)[2]}")
+        flags = " --quick" * args.quick
+        tables = {f"scripts/bench {part}{flags}": text for part, (text, _) in printed.items()}
+        README.write_text(markdown(README.read_text(), where, tables))
 
 
 if __name__ == "__main__":

@@ -170,18 +170,45 @@ def test_no_character_comes_in_halves(engine: Engine):
     assert "".join(pieces) == written and "" in pieces
 
 
-def test_what_ends_frees_its_memory(engine: Engine):
-    answers(engine, [ask(QUESTIONS[0])])
+def new(engine: Engine) -> Engine:
+    """The same model, with nothing kept of earlier requests."""
+    return Engine(engine._model, engine._chat, context=2048, chunk=64, max_batch=8)
+
+
+def test_a_prompt_goes_on_from_what_an_earlier_one_read(engine: Engine):
+    told = Message("system", "You are a pirate, and you answer in one sentence. " * 4)
+    chats = [Generate(messages=(told, Message("user", text)), max_tokens=12) for text in QUESTIONS]
+    expected = [text(answers(new(engine), [chat])[0]) for chat in chats]
+    small = new(engine)
+    first = small.begin(chats[0])
+    assert first.read == 0
+    small.step([first])  # given up when all of it but its last tokens was read
+    small.end(first)
+    others = [small.begin(chat) for chat in chats]
+    assert all(40 < seat.read < seat.prompt - 1 for seat in others)
+    for seat in others:
+        small.end(seat)
+    assert [text(answers(small, [chat])[0]) for chat in chats] == expected
+    assert [text(events) for events in answers(small, chats)] == expected
+    said = (*chats[0].messages, Message("assistant", expected[0]), Message("user", "Why?"))
+    assert small.begin(Generate(messages=said)).read >= len(first.tokens)
+
+
+def test_what_ends_frees_its_memory_but_for_some_tokens(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(llm.engine, "KEPT", 60)
+    small = new(engine)
+    answers(small, [ask(QUESTIONS[0])])
     mx.clear_cache()
     before = mx.get_active_memory()
-    seats = [engine.begin(ask(question)) for question in QUESTIONS]
+    seats = [small.begin(ask(question)) for question in QUESTIONS]
     for _ in range(4):
-        engine.step(seats)
+        small.step(seats)
     assert mx.get_active_memory() > before + 1_000_000
     for seat in seats:
-        engine.end(seat)
+        small.end(seat)
     mx.clear_cache()
-    assert mx.get_active_memory() < before + 100_000
+    assert mx.get_active_memory() < before + 500_000
+    assert [len(kept.tokens) for kept in small._kept] == [small._kept[0].cache[0].offset]  # one more than 60 would hold
 
 
 def test_it_is_a_batched_engine_of_float32_on_a_cpu(engine: Engine):

@@ -19,7 +19,8 @@ from mlx.utils import tree_flatten
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.engines import Batched, LoadOptions, whisper
-from speechmlx.engines.whisper import mel
+from speechmlx.engines.whisper import mel, windows
+from speechmlx.engines.whisper.batch import Row
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.load import dims
 from speechmlx.engines.whisper.network import GPU, Network
@@ -125,7 +126,7 @@ def spectrogram(audio: Audio) -> np.ndarray:
 
 
 def empty(engine: Whisper) -> bool:
-    decoding = engine._batch.rows or engine._beams or engine._seated
+    decoding = engine._batch.rows or engine._searching or engine._seated
     return not decoding and not engine._encoded and engine._encoding is None
 
 
@@ -181,9 +182,9 @@ def test_word_times_are_the_reference_s(engine: Whisper, model: str, speech: Cal
     found = run(engine, [Transcribe(audio=speech(name), language="en", vad=False, words=True)])[0]
     words = [word for segment in segments(found) for word in segment.words]
     assert "".join(word.text for word in words) == "".join(expected["words"].tolist())
-    ends = expected["ends"][expected["ends"] > 0]
-    for word in words:
-        assert min(abs(ends - word.end)) <= 0.06
+    spoken = [any(map(str.isalnum, text)) for text in expected["words"]]  # marks are words of their own there
+    for word, end in zip(words, expected["ends"][spoken].tolist(), strict=True):
+        assert abs(end - word.end) <= 0.03
         assert 0.0 <= word.start <= word.end <= speech(name).duration
         assert 0.0 < word.confidence <= 1.0
     assert [word.start for word in words] == sorted(word.start for word in words)
@@ -359,6 +360,38 @@ def test_batched_equals_alone(tiny: Whisper, speech: Callable[[str], Audio]) -> 
     assert empty(tiny)
 
 
+def test_languages_are_found_for_each_of_a_batch(
+    load: Callable[[str], Whisper], speech: Callable[[str], Audio]
+) -> None:
+    requests = [Transcribe(audio=speech(name)) for name in CLIPS]
+    alone = [run(load("base"), [request])[0] for request in requests]
+    together = run(load("base"), requests)
+    for one, other in zip(alone, together, strict=True):
+        found = [event for event in other if isinstance(event, LanguageDetected)]
+        assert [event.language for event in found] == ["en"]
+        assert found[0].probability == pytest.approx(one[0].probability, abs=1e-4)
+        assert sampled(one) == sampled(other)
+
+
+def test_two_unsure_windows_are_sampled_beside_a_sure_one(
+    tiny: Whisper, speech: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: list[float] = []
+    take_anew = Row.restart
+    monkeypatch.setattr(Row, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules))
+    monkeypatch.setattr(windows, "LOGPROB_LIMIT", -0.5)
+    backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
+    unsure = [
+        Transcribe(audio=Audio(samples, RATE), vad=False, temperatures=(0.0, 0.8))
+        for samples in (backwards, backwards[: 8 * RATE])
+    ]
+    sure = Transcribe(audio=speech("beckett"), language="en")
+    first, middle, last = run(tiny, [unsure[0], sure, unsure[1]])
+    assert sampled(middle) == sampled(run(tiny, [sure])[0])
+    assert all(text(found) for found in (first, last)) and again == [0.8, 0.8]
+    assert empty(tiny)
+
+
 def test_a_search_that_was_unsure_is_sampled(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
     """Speech backwards: the fallback leaves the search for the batch, and nothing stays behind."""
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
@@ -415,15 +448,36 @@ def test_the_gpu_s_operations_and_half_precision_give_the_same_words(
         assert jiwer.wer(CLIPS["librispeech"].words, text(found)) <= 1 / 8
 
 
+@pytest.mark.parametrize(("bits", "most_bytes"), [(4, 35_000_000), (8, 60_000_000)])
 def test_quantized_weights(
-    engine_folder: Callable[[int], Path], loaded: Callable[..., Any], speech: Callable[[str], Audio]
+    engine_folder: Callable[[int], Path],
+    loaded: Callable[..., Any],
+    speech: Callable[[str], Audio],
+    bits: int,
+    most_bytes: int,
 ) -> None:
+    folder = engine_folder(bits)
     for device in ("cpu", "gpu"):
         options = LoadOptions(dtype="float32", device=device, warm_up=False)  # type: ignore[arg-type]
-        engine = loaded(whisper.load(engine_folder(8), options))
+        engine = loaded(whisper.load(folder, options))
         found = run(engine, [Transcribe(audio=speech("librispeech"))])[0]
         assert jiwer.wer(CLIPS["librispeech"].words, text(found)) <= 1 / 8
-        assert (engine.nbytes < 60_000_000) is (device == "gpu")
+        assert (engine.nbytes < most_bytes) is (device == "gpu")
+
+
+def test_a_model_of_128_mels(tmp_path: Path, loaded: Callable[..., Any], speech: Callable[[str], Audio]) -> None:
+    """The shapes of large-v3, small and at random: it runs to its end, in any of its hundred languages."""
+    small = {"state": 64, "head": 2, "layer": 2}
+    sizes = {f"n_{side}_{name}": value for side in ("audio", "text") for name, value in small.items()}
+    config = {"n_mels": 128, "n_audio_ctx": 1500, "n_vocab": 51866, "n_text_ctx": 448, **sizes}
+    mx.random.seed(3)
+    network = Network(dims(config), GPU)
+    mx.save_safetensors(str(tmp_path / "model.safetensors"), dict(tree_flatten(network.parameters())))
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    engine = loaded(whisper.load(tmp_path, LoadOptions(warm_up=False)))
+    assert "yue" in engine.vocabulary.languages
+    found = run(engine, [Transcribe(audio=speech("jfk"), language="yue", temperatures=(0.0,))])[0]
+    assert isinstance(found[-1], Usage)
 
 
 def test_engine_is_batched(tiny: Whisper) -> None:

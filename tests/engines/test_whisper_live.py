@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from speechmlx.engines import LoadOptions, Streaming, whisper
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.live import LiveStream
+from speechmlx.engines.whisper.live_batch import LiveBatch
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import Audio, Event, Hypothesis, LanguageDetected, Listen, Segment, Transcribe, Word
 
@@ -131,6 +133,53 @@ def test_streams_do_not_disturb_each_other_nor_batches(engine: Whisper, speech: 
         stream.close()
     engine.end(state)
     assert [found.words for found in heard] == expected
+
+
+def test_streams_share_a_batch_of_which_there_may_be_too_few_seats(
+    engine: Whisper, speech: Callable[[str], np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [speech(name)[start * RATE : (start + 2) * RATE] for name in ("jfk", "beckett") for start in range(1, 6)]
+    expected = [listen(engine, samples).text for samples in pieces]
+    rows, seats = list[int](), 4
+    monkeypatch.setattr(engine.live_batch, "_most", seats)
+    step = LiveBatch._step
+    monkeypatch.setattr(LiveBatch, "_step", lambda batch: rows.append(len(batch._rows)) or step(batch))
+    streams = [engine.open(Listen()) for _ in pieces]
+    heard = [Heard() for _ in pieces]
+    under_way = [chain(stream.feed(samples), stream.finish()) for stream, samples in zip(streams, pieces, strict=True)]
+    while any(under_way):
+        for index, steps in enumerate(under_way):
+            try:
+                heard[index].take([next(steps)] if steps else [])
+            except StopIteration:
+                under_way[index] = None
+    assert [found.text for found in heard] == expected
+    assert max(rows) == seats and np.mean(rows) > seats / 2
+    assert not engine.live_batch._rows
+
+
+@pytest.mark.parametrize(("policy", "seed"), [(policy, seed) for seed, policy in enumerate(POLICIES)])
+def test_words_come_once_and_in_order_whatever_the_sound(
+    engine: Whisper, speech: Callable[[str], np.ndarray], policy: str, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    names = [str(name) for name in draw.choice(["jfk", "beckett", "librispeech"], 3)]
+    parts = [part for name in names for part in (speech(name), np.zeros(draw.integers(3 * RATE), np.float32))]
+    samples = np.concatenate(parts) + 0.001 * draw.standard_normal(sum(map(len, parts))).astype(np.float32)
+    stream, heard, tails = engine.open(Listen(policy=policy)), Heard(), []
+    while heard.fed < len(samples):
+        piece = samples[heard.fed : heard.fed + draw.integers(1, RATE)]
+        heard.fed += len(piece)
+        events = list(stream.feed(piece))
+        heard.take(events)
+        tails += [event.tail for event in events if isinstance(event, Hypothesis)]
+    heard.take(last := list(stream.finish()))
+    stream.close()
+    tails += [event.tail for event in last if isinstance(event, Hypothesis)]
+    assert errors(heard.text, names) <= 0.08  # a word said twice, or not at all, is an error
+    assert any(tails) and tails[-1] == ()
+    times = [time for word in heard.words for time in (word.start, word.end)]
+    assert times == sorted(times) and times[-1] <= len(samples) / RATE + 0.005
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import time
 from pathlib import Path
@@ -74,7 +75,8 @@ async def test_an_answer_begun_at_the_pause_is_the_one_given(conversing: Server)
         await ws.play(tone(2.0, 0))
         response = (await ws.until("response.done"))["response"]
         assert words(0.5) in response["output"][0]["content"][0]["transcript"]
-        assert done("talking-llm") == written | {"ok": str(float(written["ok"]) + 1)}  # none was given up
+        # What was read ahead and the answer: none was given up.
+        assert done("talking-llm") == written | {"ok": str(float(written["ok"]) + 2)}
 
 
 async def test_going_on_after_a_pause_makes_one_turn_of_it(conversing: Server) -> None:
@@ -118,6 +120,25 @@ async def test_a_cold_model_answers_late_and_pings_meanwhile(start_server: Start
                     await (await ws.socket.ping())
             await ws.send("conversation.item.retrieve", item_id="nobody")
             assert (await ws.next())["type"] == "error"  # and nothing of the answer before
+            gate.touch()
+            assert (await ws.until("response.done"))["response"]["status"] == "completed"
+
+
+async def test_the_server_pings_while_a_model_loads(
+    start_server: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "websockets.client")  # it logs each frame
+    gate = tmp_path / "gate"
+    models = MODELS.replace("talking-llm", "talking-late")
+    late = {"SPEECHMLX_MODELS": models, "TALKING_GATE": str(gate), "SPEECHMLX_CATALOG": "pinging:extend"}
+    with start_server(**late) as server:
+        async with asyncio.timeout(30), talk(server.url) as ws:
+            await ws.say("hello")
+            await ws.send("response.create")
+            await ws.until("response.created")
+            caplog.clear()
+            while sum("< PING" in record.getMessage() for record in caplog.records) < 5:
+                await asyncio.sleep(0.05)
             gate.touch()
             assert (await ws.until("response.done"))["response"]["status"] == "completed"
 

@@ -321,8 +321,11 @@ async def test_the_limit_of_sessions(start_server: Start) -> None:
                 with pytest.raises(websockets.ConnectionClosed):
                     await refused.recv()
                 assert refused.close_code == 1008
-        async with talk(server.url):
-            pass
+        async with talk(server.url, audio={"input": {"turn_detection": {"type": "server_vad"}}}) as ws:
+            await ws.play(tone(60.0))
+            ws.socket.transport.abort()
+        async with talk(server.url) as ws:  # that one still ends
+            assert ws.kinds == ["session.created"]
 
 
 async def test_the_subprotocol_of_browsers(conversing: Server) -> None:

@@ -96,14 +96,11 @@ class Kokoro:
         source = self.vocoder.source(pitch, mx.random.key(SEED))
         mx.eval(decoded, source)
         yield None
-        last: mx.array | None = None
-        for part in self.vocoder.generate(decoded, source, timbre):
-            if last is not None:
-                yield None
-            mx.eval(part)
-            last = part
-        assert last is not None
-        yield Chunk(_pcm16(np.array(last)), vocoder.RATE)
+        sound = decoded
+        for sound in self.vocoder.generate(decoded, source, timbre):
+            mx.eval(sound)  # before anything else runs: parts of it are under way already
+            yield None
+        yield Chunk(_pcm16(np.array(sound)), vocoder.RATE)
 
 
 def _pcm16(samples: np.ndarray) -> bytes:

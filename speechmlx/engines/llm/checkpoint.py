@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -47,6 +47,19 @@ def new_cache(model: nn.Module) -> list[Any]:
     """Each layer's cache of one sequence, empty."""
     cache: list[Any] = _module("models.cache").make_prompt_cache(model)
     return cache
+
+
+def beginning(cache: Sequence[Any], count: int) -> list[Any] | None:
+    """A cache of one sequence's first `count` tokens, apart from `cache`; None of layers that cannot go back."""
+    kind = _module("models.cache").KVCache
+    if not all(type(layer) is kind and layer.keys is not None and layer.offset >= count for layer in cache):
+        return None
+    found = [kind() for _ in cache]
+    for mine, layer in zip(found, cache, strict=True):
+        # A copy: layers write into their arrays.
+        mine.keys, mine.values = (mx.contiguous(array[..., :count, :]) for array in (layer.keys, layer.values))
+        mine.offset = count
+    return found
 
 
 def _plain_model(folder: Path, config: Mapping[str, Any]) -> nn.Module | None:

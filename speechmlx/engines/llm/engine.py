@@ -12,10 +12,15 @@ import numpy as np
 from mlx.utils import tree_flatten
 
 from speechmlx.engines.llm.chat import Chat, Writer
-from speechmlx.engines.llm.checkpoint import new_cache
+from speechmlx.engines.llm.checkpoint import beginning, new_cache
 from speechmlx.engines.llm.sampling import Sampler, draw, sampler
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.types import Event, Generate, Message, Request, TextDelta, Usage
+
+KEPT = 4096
+"""Tokens of earlier requests whose keys and values are kept."""
+SHARED = 8
+"""Tokens that two requests begin with, at least, for the second to go on from the first."""
 
 
 @dataclass(eq=False)
@@ -32,6 +37,19 @@ class Seat:
     read: int = 0
     """Tokens that are in the cache."""
     finished: bool = False
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was read for a request that is over, with its keys and values: another may begin with the same."""
+
+    tokens: list[int]
+    cache: list[Any]
+
+    def shared(self, prompt: Sequence[int]) -> int:
+        """How many of the first tokens of `prompt` it holds, all but the last at most."""
+        most = min(len(self.tokens), len(prompt) - 1)
+        return next((i for i in range(most) if self.tokens[i] != prompt[i]), most)
 
 
 @dataclass
@@ -56,11 +74,10 @@ class Batch:
             self.seats.extend(joining)
 
     def leave(self, seats: Sequence[Seat]) -> None:
-        """Seats that are not finished take their keys and values with them."""
+        """Those that leave take their keys and values with them."""
         leaving = [i for i, seat in enumerate(self.seats) if seat in seats]
         for i in leaving:
-            if not self.seats[i].finished:
-                self.seats[i].cache = [layer.extract(i) for layer in self.cache]
+            self.seats[i].cache = [layer.extract(i) for layer in self.cache]
         if leaving:
             staying = [i for i in range(len(self.seats)) if i not in leaving]
             self.seats = [self.seats[i] for i in staying]
@@ -79,6 +96,7 @@ class Engine:
         self.max_batch = self.max_open = max_batch if mergeable else 1  # a seat holds its keys and values
         self._model, self._chat, self._context, self._chunk = model, chat, context, chunk
         self._batch = Batch()
+        self._kept: list[Kept] = []
 
     def begin(self, request: Request) -> Seat:
         if not isinstance(request, Generate):
@@ -94,7 +112,15 @@ class Engine:
         if len(prompt) >= self._context:
             raise BadRequest(f"the prompt is {len(prompt)} tokens; the model takes {self._context}, answer included")
         limit = min(request.max_tokens, self._context - len(prompt))
-        return Seat(prompt, len(prompt), limit, draws, self._chat.writer(prompt), new_cache(self._model))
+        cache, read = self._begun(prompt)
+        return Seat(prompt, len(prompt), limit, draws, self._chat.writer(prompt), cache, read)
+
+    def _begun(self, prompt: list[int]) -> tuple[list[Any], int]:
+        """A cache that holds as much of the prompt's beginning as an earlier request's does, and how much."""
+        kept = max(self._kept, key=lambda one: one.shared(prompt), default=None)
+        shared = kept.shared(prompt) if kept else 0
+        cache = beginning(kept.cache, shared) if kept and shared >= SHARED else None
+        return (cache, shared) if cache is not None else (new_cache(self._model), 0)
 
     def _prompt(self, request: Generate) -> list[int]:
         """Of a chat that leaves no room for the answer, without the oldest messages, if the request says so."""
@@ -125,7 +151,20 @@ class Engine:
     def end(self, state: Seat) -> None:
         state.finished = True
         self._batch.leave([state])
+        self._keep(state)
         state.cache = None
+
+    def _keep(self, seat: Seat) -> None:
+        """In the place of what it goes on from, and of the oldest beyond KEPT tokens."""
+        tokens = seat.tokens[: seat.read]
+        cache = beginning(seat.cache, len(tokens)) if seat.cache and SHARED <= len(tokens) <= KEPT else None
+        if cache is None:
+            return
+        mx.eval([layer.state for layer in cache])
+        self._kept = [one for one in self._kept if one.shared([*tokens, 0]) < len(one.tokens)]
+        self._kept.append(Kept(tokens, cache))
+        while sum(len(one.tokens) for one in self._kept) > KEPT:
+            del self._kept[0]
 
     def _read(self, seat: Seat) -> None:
         """The next chunk of the prompt into the cache, all but its last token. The logits are never computed."""

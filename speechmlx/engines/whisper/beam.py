@@ -1,23 +1,28 @@
-"""Beam search, after openai/whisper: one window decoded as several hypotheses that share its audio.
+"""Beam search, after openai/whisper: a window decoded as several hypotheses that share its audio.
 
-Hypotheses are rows of one small batch; the audio's keys and values are there once, and all rows look at them together.
+Hypotheses are rows of one batch, those of a window side by side; its audio's keys and values are there once, and all
+rows of it look at them together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import mlx.core as mx
 import numpy as np
 
 from speechmlx.engines.whisper.batch import Row
-from speechmlx.engines.whisper.network import Network, Pair
+from speechmlx.engines.whisper.network import Network
 from speechmlx.engines.whisper.rules import NEVER, Chooser, trace
 from speechmlx.engines.whisper.seats import Prompt, Seats, causal
 from speechmlx.engines.whisper.tokens import Vocabulary
 from speechmlx.engines.whisper.windows import is_looping
 
 MOST_BEAMS = 10
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,55 +43,29 @@ class Hypothesis:
 
 
 class Beam:
-    """The search for one row: `step` until the row has finished, then its tokens are the best hypothesis'."""
+    """The search for one row: `extend` until the row has finished, then its tokens are the best hypothesis'."""
 
-    def __init__(self, network: Network, vocabulary: Vocabulary, row: Row, size: int) -> None:
-        assert row.cross is not None, "a search begins with its audio"
+    def __init__(self, row: Row, size: int, eot: int) -> None:
         self.row = row
-        self.cross: list[Pair] = row.cross
-        self._network = network
-        self._vocabulary = vocabulary
         self._size = size
-        self._seats = Seats(network.dims, size, network.dtype)
-        self._chooser = Chooser([row.rules], vocabulary, network.kernels.logsumexp)
+        self._eot = eot
         self._live = [Hypothesis()]
         self._ended: list[Hypothesis] = []
-        self._begin()
 
-    def step(self) -> None:
-        """One more token for every hypothesis."""
-        self._seats.begin_step()
-        positions = mx.array(np.array(self._seats.lengths, np.int32) - 1)[:, None]
-        tokens = mx.array(np.array([[one.tokens[-1]] for one in self._live], np.int32))
-        hidden, _ = self._network.decoder(tokens, positions, self._seats, self.cross, self._seats.mask())
-        self._extend(self._network.decoder.logits(hidden[:, -1]), first=False)
-
-    def _begin(self) -> None:
-        row, decoder = self.row, self._network.decoder
-        length = len(row.prompt)
-        prompt = Prompt()
-        mask = causal(length, self._network.dtype)
-        hidden, _ = decoder(mx.array([row.prompt]), mx.arange(length)[None], prompt, self.cross, mask)
-        sot = row.prompt.index(self._vocabulary.sot)
-        logits = decoder.logits(mx.stack([hidden[0, sot], hidden[0, -1]]))
-        silence = mx.exp(logits[0, self._vocabulary.no_speech] - mx.logsumexp(logits[0]))
-        for index in range(self._size):
-            self._seats.take([])
-            self._seats.begin(index, prompt.pairs, length)
-        row.no_speech = float(np.array(silence))
-        self._extend(logits[1:], first=not row.given)
-
-    def _extend(self, logits: mx.array, first: bool) -> None:
-        """The likeliest continuations of the live hypotheses: those that end are kept, `size` others live on."""
+    @property
+    def sequences(self) -> list[list[int]]:
+        """The tokens of each live hypothesis, those given included."""
         given = self.row.prompt[len(self.row.prompt) - self.row.given :]
-        traced = trace([[*given, *one.tokens] for one in self._live], self._vocabulary)
-        tokens, logprobs = self._chooser.likeliest(logits, traced, first, self._size + 1)
-        mx.eval(tokens, logprobs)
+        return [[*given, *one.tokens] for one in self._live]
+
+    def extend(self, tokens: Sequence[Sequence[int]], logprobs: Sequence[Sequence[float]]) -> list[int]:
+        """The likeliest continuations of each live hypothesis → which of them the hypotheses that live on go on from.
+
+        Those that end are kept, `size` others live on.
+        """
         found = [
             (origin, token, Hypothesis(before.tokens, (*before.logprobs, logprob)))
-            for origin, (before, row, chances) in enumerate(
-                zip(self._live, np.array(tokens).tolist(), np.array(logprobs).tolist(), strict=True)
-            )
+            for origin, (before, row, chances) in enumerate(zip(self._live, tokens, logprobs, strict=True))
             for token, logprob in zip(row, chances, strict=True)
             if logprob > NEVER / 2
         ]
@@ -94,7 +73,7 @@ class Beam:
         origins: list[int] = []
         live: list[Hypothesis] = []
         for origin, token, extended in found:
-            if token == self._vocabulary.eot:
+            if token == self._eot:
                 self._ended.append(extended)
             else:
                 origins.append(origin)
@@ -104,8 +83,7 @@ class Beam:
         self._live = live
         if self._is_over():
             self._finish()
-        else:
-            self._seats.reorder(origins)
+        return origins
 
     def _is_over(self) -> bool:
         if len(self._ended) >= self._size or not self._live:
@@ -117,3 +95,90 @@ class Beam:
         self.row.tokens, self.row.logprobs = list(best.tokens), list(best.logprobs)
         self.row.looped = is_looping(self.row.tokens)
         self.row.finished = True
+
+
+class Search:
+    """Beams of one size, up to `most` of them, a step of the decoder for all; a beam leaves when it has finished."""
+
+    def __init__(self, network: Network, vocabulary: Vocabulary, size: int, most: int) -> None:
+        self._network = network
+        self._vocabulary = vocabulary
+        self._size = size
+        self._beams: list[Beam] = []
+        self._rows = Seats(network.dims, size * most, network.dtype)
+        """Of the hypotheses: `size` of each beam, in order; where fewer live, the last of them again."""
+        self._audio = Seats(network.dims, most, network.dtype, columns=0)
+        """A row for each beam, of which only the audio is used."""
+        self._chooser: Chooser | None = None
+
+    def join(self, row: Row) -> None:
+        """Seat a row, whose audio stays with it, and find its first tokens."""
+        assert row.cross is not None, "a search begins with its audio"
+        decoder, prompt, length = self._network.decoder, Prompt(), len(row.prompt)
+        mask = causal(length, self._network.dtype)
+        hidden, _ = decoder(mx.array([row.prompt]), mx.arange(length)[None], prompt, row.cross, mask)
+        sot = row.prompt.index(self._vocabulary.sot)
+        logits = decoder.logits(mx.stack([hidden[0, sot], hidden[0, -1]]))
+        silence = mx.exp(logits[0, self._vocabulary.no_speech] - mx.logsumexp(logits[0]))
+        beam = Beam(row, self._size, self._vocabulary.eot)
+        tokens, logprobs = self._likeliest(self._chooser_of([row]), logits[1:], beam.sequences, not row.given)
+        row.no_speech = float(np.array(silence))
+        beam.extend(tokens, logprobs)
+        if not row.finished:
+            self._audio.take(row.cross)
+            for _ in range(self._size):
+                self._rows.begin(self._rows.take([]), prompt.pairs, length)
+            self._beams.append(beam)
+            self._chooser = None
+
+    def step(self) -> None:
+        """One more token for every hypothesis."""
+        if not self._beams:
+            return
+        sequences = [one for beam in self._beams for one in self._padded(beam.sequences)]
+        last = mx.array(np.array([one[-1:] for one in sequences], np.int32))
+        if self._chooser is None:
+            self._chooser = self._chooser_of([beam.row for beam in self._beams for _ in range(self._size)])
+        self._rows.begin_step()
+        positions = mx.array(np.array(self._rows.lengths, np.int32) - 1)[:, None]
+        cross, masks = self._audio.cross(), (self._rows.mask(), self._audio.cross_mask())
+        hidden, _ = self._network.decoder(last, positions, self._rows, cross, *masks)
+        logits = self._network.decoder.logits(hidden[:, -1])
+        tokens, logprobs = self._likeliest(self._chooser, logits, sequences, False)
+        origins: list[int] = []
+        for index, beam in enumerate(self._beams):
+            first, live = index * self._size, len(beam.sequences)
+            rows = slice(first, first + live)
+            found = beam.extend(tokens[rows], logprobs[rows])
+            origins += [first + origin for origin in self._padded(found or [0])]
+        self._rows.reorder(origins)
+        for beam in [beam for beam in self._beams if beam.row.finished]:
+            self.leave(beam.row)
+
+    def leave(self, row: Row) -> None:
+        """Free the seats of a row, if it has any; those of the last beam take their place."""
+        index = next((i for i, beam in enumerate(self._beams) if beam.row is row), None)
+        if index is None:
+            return
+        for hypothesis in reversed(range(self._size)):
+            self._rows.leave(index * self._size + hypothesis)
+        self._audio.leave(index)
+        last = self._beams.pop()
+        if last.row is not row:
+            self._beams[index] = last
+        self._chooser = None
+
+    def _likeliest(
+        self, chooser: Chooser, logits: mx.array, sequences: list[list[int]], first: bool
+    ) -> tuple[list[list[int]], list[list[float]]]:
+        """Tokens after each sequence, and their log-probabilities [rows, size + 1]."""
+        tokens, logprobs = chooser.likeliest(logits, trace(sequences, self._vocabulary), first, self._size + 1)
+        mx.eval(tokens, logprobs)
+        return np.array(tokens).tolist(), np.array(logprobs).tolist()
+
+    def _chooser_of(self, rows: list[Row]) -> Chooser:
+        return Chooser([row.rules for row in rows], self._vocabulary, self._network.kernels.logsumexp)
+
+    def _padded(self, found: list[T]) -> list[T]:
+        """`size` of them: the last again and again."""
+        return found + [found[-1]] * (self._size - len(found))

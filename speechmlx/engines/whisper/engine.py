@@ -11,9 +11,10 @@ import numpy as np
 
 from speechmlx.engines.whisper.align import align
 from speechmlx.engines.whisper.batch import Batch, Row
-from speechmlx.engines.whisper.beam import Beam
+from speechmlx.engines.whisper.beam import Search
 from speechmlx.engines.whisper.heads import Heads
 from speechmlx.engines.whisper.live import LiveStream
+from speechmlx.engines.whisper.live_batch import LiveBatch
 from speechmlx.engines.whisper.network import Network, Pair
 from speechmlx.engines.whisper.rules import Rules
 from speechmlx.engines.whisper.seats import Prompt
@@ -23,6 +24,8 @@ from speechmlx.errors import Unsupported
 from speechmlx.types import Event, Listen, Request, Transcribe
 
 MAX_BATCH = 8
+SEATS_OF_A_BEAM = 2
+"""What a window decoded by beam search counts for."""
 GPU_WINDOWS = 4
 """Windows a GPU encodes at once; a CPU has nothing to gain from more than one."""
 
@@ -52,9 +55,12 @@ class Whisper:
         width = network.dims.n_audio_state
         self._blocks = 1 if device == "cpu" else max(1, int(3 * (1280 / width) ** 2))
         self._batch = Batch(network, self.vocabulary, MAX_BATCH)
+        self.live_batch = LiveBatch(network, self.vocabulary, heads, MAX_BATCH)
         self._encoding: _Encoding | None = None
         self._encoded: list[tuple[Lane, list[Pair]]] = []
-        self._beams: dict[Row, Beam] = {}
+        self._searches: dict[int, Search] = {}
+        """By the size of their beams."""
+        self._searching: dict[Row, Search] = {}
         """Rows decoded by beam search, beside the batch."""
         self._seated: dict[Row, Lane] = {}
         self._unaligned: list[Lane] = []
@@ -107,7 +113,7 @@ class Whisper:
 
     def _waiting(self, states: Sequence[Transcription]) -> list[Lane]:
         """Lanes to encode now, those of the request that has fewest under way first."""
-        free = self._batch.free - len(self._beams) - len(self._encoded)
+        free = self._batch.free - SEATS_OF_A_BEAM * len(self._searching) - len(self._encoded)
         if free <= 0:
             return []
         busy = {id(lane) for lane in (*self._seated.values(), *(lane for lane, _ in self._encoded))}
@@ -155,8 +161,12 @@ class Whisper:
             limit = min(MOST_TOKENS, self.network.dims.n_text_ctx - len(prompt))
             lane.row = row = Row(prompt, owner.rules(0), cross, limit, given)
             self._seated[row] = lane
-            if owner.request.beam_size > 1 and row.rules.temperature == 0:
-                self._beams[row] = Beam(self.network, self.vocabulary, row, owner.request.beam_size)
+            size = owner.request.beam_size
+            if size > 1 and row.rules.temperature == 0:
+                if size not in self._searches:
+                    self._searches[size] = Search(self.network, self.vocabulary, size, MAX_BATCH)
+                self._searching[row] = self._searches[size]
+                self._searching[row].join(row)
             else:
                 rows.append(row)
         self._encoded = []
@@ -177,15 +187,13 @@ class Whisper:
 
     def _decode(self) -> None:
         self._batch.step()
-        for beam in self._beams.values():
-            if not beam.row.finished:
-                beam.step()
-                break
+        for search in self._searches.values():
+            search.step()
         self._settle()
 
     def _settle(self) -> None:
         """Send finished rows on: to the next temperature, or out."""
-        for row in [row for row in (*self._batch.rows, *self._beams) if row.finished]:
+        for row in [row for row in (*self._batch.rows, *self._searching) if row.finished]:
             lane = self._seated[row]
             if lane in self._unaligned:
                 continue
@@ -199,8 +207,7 @@ class Whisper:
                 lane.owner.conclude(lane)
 
     def _again(self, row: Row, rules: Rules) -> None:
-        beam = self._beams.pop(row, None)
-        if beam is None:
+        if self._searching.pop(row, None) is None:
             self._batch.again(row, rules)
         else:
             row.restart(rules)
@@ -213,7 +220,7 @@ class Whisper:
         start, end = lane.window
         text = owner.text_tokens(owner.chosen(lane))
         began = self.vocabulary.start(owner.language, owner.request.task)
-        cross = self._beams[row].cross if row in self._beams else self._batch.cross(row)
+        cross = row.cross or self._batch.cross(row)
         words = align(
             self.network.decoder, self.vocabulary, self.heads, cross, began, text, end - start, owner.language
         )
@@ -221,6 +228,9 @@ class Whisper:
         owner.conclude(lane, words)
 
     def _leave(self, row: Row) -> None:
-        if self._beams.pop(row, None) is None:
+        search = self._searching.pop(row, None)
+        if search is None:
             self._batch.leave(row)
+        else:
+            search.leave(row)
         del self._seated[row]

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import mlx.core as mx
 import numpy as np
 
 from speechmlx.engines.whisper.align import CLOSING, MEDIAN_WIDTH
-from speechmlx.engines.whisper.heads import Heads
-from speechmlx.engines.whisper.network import Network, Pair
-from speechmlx.engines.whisper.rules import Chooser, Rules, Trace, trace
-from speechmlx.engines.whisper.seats import Prompt, Seats, causal
 from speechmlx.engines.whisper.tokens import Vocabulary
 from speechmlx.engines.whisper.windows import is_looping, without_loop
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-TOKENS_PER_STEP = 4
-"""Tokens decoded between two yields."""
+    from speechmlx.engines.whisper.network import Pair
+
 STUCK = 12
 """Tokens heard within STUCK_PLACES of each other that are not believed."""
 STUCK_PLACES = 2
@@ -80,76 +75,59 @@ def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return found
 
 
-def follow(
-    network: Network,
-    vocabulary: Vocabulary,
-    heads: Heads,
-    cross: Sequence[Pair],
-    prompt: Sequence[int],
-    suppress: tuple[int, ...],
-    stop: int,
-    end: int,
-    limit: int,
-) -> Generator[None, None, Followed]:
-    """Decode greedily without timestamps until the end of text, `limit` tokens, or a token heard too late.
+@dataclass(eq=False)
+class Following:
+    """Greedy decoding of one buffer, without timestamps, until the end of text, `limit` tokens, or one heard too late.
 
-    Too late is from place `stop` on, for a closing mark from place `end` on.
-
-    `cross` is the audio's keys and values [1, h, n, d]; `prompt` ends with what is already known to be said.
+    Too late is from place `stop` on, for a closing mark from place `end` on. `prompt` ends with what is already known
+    to be said; `cross` is the audio's keys and values [1, h, n, d], until it is seated.
     """
-    decoder = network.decoder
-    begun = Prompt()
-    length = len(prompt)
-    mask = causal(length, network.dtype)
-    hidden, looked = decoder(mx.array([prompt]), mx.arange(length)[None], begun, cross, mask, look=heads)
-    sot = list(prompt).index(vocabulary.sot)
-    logits = decoder.logits(mx.stack([hidden[0, sot], hidden[0, -1]]))
-    silence = mx.exp(logits[0, vocabulary.no_speech] - mx.logsumexp(logits[0]))
-    chooser = Chooser([Rules(suppress, timestamps=False)], vocabulary, network.kernels.logsumexp)
-    token, logprob, after = chooser.choose(logits[1:], trace([[]], vocabulary), first=True)
-    scores = mx.concatenate(looked, axis=1)[0]
-    mx.eval(token, logprob, silence, scores)
-    attention = Attention(np.array(scores))
-    seats = Seats(network.dims, 1, hidden.dtype)
-    seats.take(cross)
-    seats.begin(0, begun.pairs, length)
-    marks = tuple(CLOSING)
-    tokens: list[int] = []
-    places: list[int] = []
-    logprobs: list[float] = []
-    while True:
-        place = attention.place()
-        value = int(np.array(token)[0])
-        backwards = bool(places) and place < max(places) - BACKWARDS
-        late = place >= (end if vocabulary.decode([value]) in marks else stop)
-        if value == vocabulary.eot or late or backwards or len(tokens) >= limit or _is_stuck(tokens, places):
-            break
-        tokens.append(value)
-        places.append(place)
-        logprobs.append(float(np.array(logprob)[0]))
-        token, logprob, after, scores = _next(network, chooser, heads, seats, after)
-        attention.add(np.array(scores))
-        if len(tokens) % TOKENS_PER_STEP == 0:
-            yield
-    looped = _is_stuck(tokens, places)
-    count = min(without_loop(tokens), len(tokens) - STUCK * looped) if looped else len(tokens)
-    kept = tuple(tokens[:count]), tuple(places[:count]), tuple(logprobs[:count])
-    return Followed(*kept, float(np.array(silence)), looped)
 
+    vocabulary: Vocabulary
+    prompt: Sequence[int]
+    cross: Sequence[Pair]
+    suppress: tuple[int, ...]
+    stop: int
+    end: int
+    limit: int
+    tokens: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finished: bool = False
+    _attention: Attention | None = None
+    _no_speech: float = 0.0
 
-def _is_stuck(tokens: Sequence[int], places: Sequence[int]) -> bool:
-    """The same tokens over and over, or many of them heard in a moment: nobody says so much in so little time."""
-    recent = places[-STUCK:]
-    return is_looping(tokens) or (len(recent) == STUCK and max(recent) - min(recent) <= STUCK_PLACES)
+    def begin(self, scores: NDArray[np.float32], no_speech: float) -> None:
+        """`scores` [heads, tokens, places] of the prompt."""
+        self._attention, self._no_speech = Attention(scores), no_speech
 
+    def look(self, scores: NDArray[np.float32]) -> None:
+        """`scores` [heads, places] of the token taken last."""
+        assert self._attention is not None
+        self._attention.add(scores)
 
-def _next(
-    network: Network, chooser: Chooser, heads: Heads, seats: Seats, after: Trace
-) -> tuple[mx.array, mx.array, Trace, mx.array]:
-    seats.begin_step()
-    positions = mx.array([[seats.lengths[0] - 1]])
-    hidden, looked = network.decoder(after.last[:, None], positions, seats, seats.cross(), None, look=heads)
-    token, logprob, after = chooser.choose(network.decoder.logits(hidden[:, -1]), after, first=False)
-    scores = mx.concatenate(looked, axis=1)[0, :, 0]
-    mx.eval(token, logprob, scores)
-    return token, logprob, after, scores
+    def take(self, token: int, logprob: float) -> None:
+        """The next token, chosen after the last look; the first after `begin`."""
+        assert self._attention is not None
+        place = self._attention.place()
+        late = place >= (self.end if self.vocabulary.decode([token]) in CLOSING else self.stop)
+        backwards = bool(self.places) and place < max(self.places) - BACKWARDS
+        if token == self.vocabulary.eot or late or backwards or len(self.tokens) >= self.limit or self._is_stuck:
+            self.finished = True
+            return
+        self.tokens.append(token)
+        self.places.append(place)
+        self.logprobs.append(logprob)
+
+    @property
+    def _is_stuck(self) -> bool:
+        """The same tokens over and over, or many of them heard in a moment: nobody says so much in so little time."""
+        recent = self.places[-STUCK:]
+        return is_looping(self.tokens) or (len(recent) == STUCK and max(recent) - min(recent) <= STUCK_PLACES)
+
+    @property
+    def followed(self) -> Followed:
+        looped = self._is_stuck
+        count = min(without_loop(self.tokens), len(self.tokens) - STUCK * looped) if looped else len(self.tokens)
+        kept = tuple(self.tokens[:count]), tuple(self.places[:count]), tuple(self.logprobs[:count])
+        return Followed(*kept, self._no_speech, looped)

@@ -17,7 +17,7 @@ import numpy as np
 
 from speechmlx.engines.whisper import mel, spans
 from speechmlx.engines.whisper.align import CLOSING
-from speechmlx.engines.whisper.following import Followed, follow
+from speechmlx.engines.whisper.following import Followed, Following
 from speechmlx.engines.whisper.policy import POLICIES, Heard, repeated
 from speechmlx.engines.whisper.windows import is_silent, mean
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
@@ -230,6 +230,7 @@ class LiveStream:
             yield
         cross = network.cross(network.encoder.ln_post(x))
         mx.eval(cross)
+        yield
         return cross
 
     def _follow(self, cross: list[Pair], last: bool) -> Generator[None, None, Followed]:
@@ -245,19 +246,9 @@ class LiveStream:
         prompt = [*before, *start, vocabulary.no_timestamps, *said]
         most = max(50, TOKENS_PER_SECOND * len(self._audio) // mel.RATE)
         limit = min(most, width - len(prompt))
-        return (
-            yield from follow(
-                self._engine.network,
-                vocabulary,
-                self._engine.heads,
-                cross,
-                prompt,
-                self._suppress,
-                stop,
-                ANYWHERE if last else stop,
-                limit,
-            )
-        )
+        end = ANYWHERE if last else stop
+        row = Following(vocabulary, prompt, cross, self._suppress, stop, end, limit)
+        return (yield from self._engine.live_batch.follow(row))
 
     def _words(self, followed: Followed) -> list[Heard]:
         assert self._language is not None

@@ -34,19 +34,21 @@ class Prompt:
 class Seats:
     """A decoder memory for up to `most` rows and the audio of each; `rows` of them are taken, always the first."""
 
-    def __init__(self, dims: Dims, most: int, dtype: mx.Dtype) -> None:
+    def __init__(self, dims: Dims, most: int, dtype: mx.Dtype, columns: int | None = None) -> None:
+        """`columns` of 0: there is room for audio only."""
         self._dims = dims
         self._most = most
         self._places = 0
         """Places of audio there is room for."""
         self._dtype = dtype
-        self._columns = dims.n_text_ctx + SPARE
+        self._columns = dims.n_text_ctx + SPARE if columns is None else columns
         self._capacity = 0
         self._next = 0
         self._own: list[list[mx.array]] = []
         self._cross: list[list[mx.array]] = []
         self.lengths: list[int] = []
-        self._heard: list[int] = []
+        """Tokens of each row."""
+        self.heard: list[int] = []
         """Places of audio of each row."""
 
     @property
@@ -63,7 +65,7 @@ class Seats:
         row, places = self.rows, cross[0][0].shape[2] if cross else 0
         self._make_room(places)
         self.lengths.append(0)
-        self._heard.append(places)
+        self.heard.append(places)
         for layer, pair in enumerate(cross):
             for side in (0, 1):
                 self._cross[layer][side][row : row + 1, :, :places] = pair[side]
@@ -85,9 +87,9 @@ class Seats:
         if row != last:
             for array in self._arrays():
                 array[row : row + 1] = array[last : last + 1]
-            self.lengths[row], self._heard[row] = self.lengths[last], self._heard[last]
+            self.lengths[row], self.heard[row] = self.lengths[last], self.heard[last]
         self.lengths.pop()
-        self._heard.pop()
+        self.heard.pop()
         if not self.lengths:
             self._own, self._cross, self._capacity, self._next, self._places = [], [], 0, 0, 0
 
@@ -99,7 +101,7 @@ class Seats:
                 for array in pair:
                     array[: len(rows), :, first : self._next] = array[:, :, first : self._next][order]
             self.lengths = [self.lengths[row] for row in rows]
-            self._heard = [self._heard[row] for row in rows]
+            self.heard = [self.heard[row] for row in rows]
 
     def begin_step(self) -> None:
         """Make room for one more token in every row; call before the decoder."""
@@ -129,12 +131,12 @@ class Seats:
     def cross(self, first: int = 0, end: int | None = None) -> list[Pair]:
         """Each layer's keys and values of the audio of rows [first, end), or of all that are seated."""
         taken = slice(first, self.rows if end is None else end)
-        places = max(self._heard[taken])
+        places = max(self.heard[taken])
         return [(k[taken, :, :places], v[taken, :, :places]) for k, v in self._cross]
 
     def cross_mask(self, first: int = 0, end: int | None = None) -> mx.array | None:
         """Additive mask [rows, 1, 1, places] over what `cross` gives; None when all audio is of one length."""
-        heard = np.array(self._heard[first : self.rows if end is None else end])
+        heard = np.array(self.heard[first : self.rows if end is None else end])
         if heard.min() == heard.max():
             return None
         allowed = np.arange(heard.max()) < heard[:, None]

@@ -5,6 +5,8 @@ What they need is imported with the first of them: a server that is up answers b
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
@@ -15,6 +17,8 @@ from speechmlx.protocols.http.envelope import problem
 from speechmlx.protocols.openai_realtime.secret import Secrets
 
 SUBPROTOCOL = "realtime"
+LEAVING = 2.0
+"""Seconds that a session has to end after its client left: so long the next client waits for its place."""
 
 
 def routes(config: Config) -> list[BaseRoute]:
@@ -38,7 +42,7 @@ class Sessions:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._secrets = Secrets()
-        self._count = 0
+        self._seats = asyncio.Semaphore(config.max_sessions)
 
     async def answer(self, socket: WebSocket) -> None:
         """OpenAI's Realtime API."""
@@ -47,14 +51,16 @@ class Sessions:
         offered = socket.scope.get("subprotocols") or []
         await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
         wire = connection.wire(socket, offered, self._secrets)
-        if self._count >= self.config.max_sessions:
+        try:
+            async with asyncio.timeout(LEAVING):
+                await self._seats.acquire()
+        except TimeoutError:
             await connection.refuse(socket, wire, self.config.max_sessions)
             return
-        self._count += 1
         try:
             await connection.converse(socket, wire, self.config)
         finally:
-            self._count -= 1
+            self._seats.release()
 
     async def client_secrets(self, call: Call) -> Response:
         """Client secret for a realtime session (JSON: session, expires_after)"""

@@ -52,6 +52,24 @@ def test_preload_loads_the_library(tmp_path: Path):
 
 
 @needs_packages
+def test_freed_memory_is_kept_until_it_is_released(tmp_path: Path):
+    code = """
+import numpy, psutil
+from speechmlx.runtime import blas
+held = psutil.Process().memory_info
+before = held().rss
+arrays = [numpy.ones((512, 512), numpy.float32) for _ in range(200)]
+last = numpy.ones(1000)
+del arrays
+print((held().rss - before) >> 20)
+blas.release()
+print((held().rss - before) >> 20)
+"""
+    kept, released = map(int, python(code, blas.environment(bare(), tmp_path)).stdout.split())
+    assert kept > 150 and released < 50
+
+
+@needs_packages
 def test_preload_after_mlx_is_refused(tmp_path: Path):
     code = "import mlx.core; from speechmlx.runtime import blas; blas.preload()"
     done = python(code, blas.environment(bare(), tmp_path))
