@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import time
@@ -186,7 +185,7 @@ async def peer(questions: list[bytes], repeats: int) -> list[Staged]:
         recordings = [Audio(resample(from_pcm16(question), RATE, 16000), 16000) for question in questions]
         await staged(runtime, recordings[0])
         found = [[await staged(runtime, audio) for _ in range(repeats)] for audio in recordings]
-        return [Staged(statistics.median(one.seconds for one in times), times[0].words) for times in found]
+        return [sorted(times, key=lambda one: one.seconds)[len(times) // 2] for times in found]
     finally:
         await runtime.close()
 

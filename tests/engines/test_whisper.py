@@ -235,6 +235,15 @@ def test_without_vad_windows_follow_one_another(tiny: Whisper, speech: Callable[
     assert times == sorted(times) and times[-1] <= len(samples) / RATE
 
 
+def test_two_words_are_heard_whole_and_once(engine: Whisper, speech: Callable[[str], Audio]) -> None:
+    edges = ((0.3, 1.4), (1.9, 3.3), (3.4, 4.25), (4.85, 5.95), (6.6, 7.5), (8.1, 8.9))
+    samples = speech("beckett").samples
+    pieces = [samples[round(start * RATE) : round(end * RATE)] for start, end in edges]
+    found = run(engine, [Transcribe(audio=Audio(piece, RATE), language="en") for piece in pieces])
+    normal = EnglishTextNormalizer()
+    assert jiwer.wer(normal(CLIPS["beckett"].words), normal(" ".join(map(text, found)))) <= 1 / 12
+
+
 def test_speech_after_an_early_stop_is_heard(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
     """The model says that nothing follows this sentence's end; the loudness says that something does."""
     pause = np.zeros(RATE // 2, np.float32)

@@ -19,7 +19,7 @@ from speechmlx.engines.whisper.network import Network, Pair
 from speechmlx.engines.whisper.rules import Rules
 from speechmlx.engines.whisper.seats import Prompt
 from speechmlx.engines.whisper.tokens import Vocabulary
-from speechmlx.engines.whisper.transcription import MOST_TOKENS, Lane, Transcription
+from speechmlx.engines.whisper.transcription import Lane, Transcription
 from speechmlx.errors import Unsupported
 from speechmlx.types import Event, Listen, Request, Transcribe
 
@@ -158,7 +158,7 @@ class Whisper:
             if owner.language is None:
                 owner.speaks(*self.detect_language(cross))
             prompt, given = owner.prompt(lane)
-            limit = min(MOST_TOKENS, self.network.dims.n_text_ctx - len(prompt))
+            limit = min(lane.most_tokens, self.network.dims.n_text_ctx - len(prompt))
             lane.row = row = Row(prompt, owner.rules(0), cross, limit, given)
             self._seated[row] = lane
             size = owner.request.beam_size

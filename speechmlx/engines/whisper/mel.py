@@ -72,6 +72,6 @@ def window(mel: NDArray[np.float32], start: int, end: int, frames: int = WINDOW_
     return np.pad(piece, ((0, frames - len(piece)), (0, 0)))
 
 
-def roomy(frames: int, room: int) -> int:
-    """Frames to encode for `frames` of audio and `room` after it: a multiple of ROOM_STEP, WINDOW_FRAMES at most."""
-    return min(WINDOW_FRAMES, -(-(frames + room) // ROOM_STEP) * ROOM_STEP)
+def roomy(frames: int) -> int:
+    """Frames to encode where so many are needed: a multiple of ROOM_STEP, WINDOW_FRAMES at most."""
+    return min(WINDOW_FRAMES, -(-frames // ROOM_STEP) * ROOM_STEP)

@@ -36,9 +36,12 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 224
 """Tokens sampled per window, half of the decoder's context."""
-ROOM = 4 * mel.FRAMES_PER_SECOND
-"""Frames of silence encoded after the audio, at least. The models were trained on windows of 30 s and repeat themselves
-where little follows: on 50 clean and noisy recordings tiny.en and base err as with 30 s from 4 s on, more with 2 s."""
+TOKENS, TOKENS_PER_SECOND = 40, 30
+"""Of a window that is short, at most: nobody speaks so fast, what comes after them is made up."""
+ROOM, LEAST = 4 * mel.FRAMES_PER_SECOND, 12 * mel.FRAMES_PER_SECOND
+"""Frames of silence encoded after the audio, and frames in all, at least. The models were trained on windows of 30 s,
+and repeat themselves or leave out the last words where little follows: tiny.en and base err as with 30 s from 4 s on in
+50 clean and noisy recordings, and in 30 spoken commands of a second or two when there are 12 s in all."""
 UNHEARD = 0.8
 """Seconds of speech after a window's last time that are worth decoding again."""
 LEAST_ADVANCE = mel.FRAMES_PER_SECOND
@@ -91,7 +94,13 @@ class Lane:
     def frames(self) -> int:
         """Frames to encode for the window: all of WINDOW_FRAMES where windows are to be the reference's."""
         start, end = self.window
-        return mel.roomy(end - start, ROOM) if self.owner.request.vad else mel.WINDOW_FRAMES
+        return mel.roomy(max(end - start + ROOM, LEAST)) if self.owner.request.vad else mel.WINDOW_FRAMES
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens that may be sampled for the window."""
+        start, end = self.window
+        return min(MOST_TOKENS, TOKENS + TOKENS_PER_SECOND * (end - start) // mel.FRAMES_PER_SECOND)
 
     def advance(self, frames: int) -> None:
         start, end = self.clips.popleft()
