@@ -1,4 +1,8 @@
-"""Silero VAD at 16 kHz: how probable speech is in each 32 ms, from an encoder without memory and one LSTM with."""
+"""Silero VAD at 16 kHz: how probable speech is in each 32 ms, from an encoder without memory and one LSTM with.
+
+In numpy: a frame is so little work (0.1 ms) that launching it as operations of MLX takes many times longer, and every
+conversation asks for thirty frames a second.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import mlx.core as mx
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.weights import read_weights, settle
@@ -40,18 +45,14 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine
     }
     if "stft_conv.weight" not in branch:
         raise ModelUnavailable(f"the model folder {folder.name!r} holds no Silero VAD for 16 kHz")
-    engine = Engine((yield from settle(branch, mx.float32)))
-    if options.warm_up:
-        yield Progress("warm_up", 0, 1)
-        for frames in (1, BLOCK):
-            list(engine.open(DetectSpeech()).feed(np.zeros(frames * FRAME, np.float32)))
-    return engine
+    weights = yield from settle(branch, mx.float32)
+    return Engine({name: np.array(array) for name, array in weights.items()})
 
 
 class Engine:
     """Answers `DetectSpeech`: one `Probability` per 512 samples."""
 
-    def __init__(self, weights: dict[str, mx.array]) -> None:
+    def __init__(self, weights: Mapping[str, Samples]) -> None:
         self.nbytes = sum(array.nbytes for array in weights.values())
         self._network = Network(weights)
 
@@ -68,7 +69,7 @@ class Detector:
         self._network = network
         self._waiting: Samples = np.zeros(CONTEXT, np.float32)
         """The context, then less than a frame."""
-        self._state = mx.zeros((2, 1, HIDDEN))
+        self._state = np.zeros((2, HIDDEN), np.float32)
         self._frames = 0
 
     def feed(self, samples: Samples) -> Iterator[Probability | None]:
@@ -76,9 +77,8 @@ class Detector:
         self._waiting = np.concatenate([self._waiting, samples], dtype=np.float32)
         while frames := min(BLOCK, (len(self._waiting) - CONTEXT) // FRAME):
             block, self._waiting = self._waiting[: CONTEXT + frames * FRAME], self._waiting[frames * FRAME :]
-            values, self._state = self._network(mx.array(block), self._state)
-            mx.eval(values, self._state)
-            for value in np.array(values).tolist():
+            values, self._state = self._network(block, self._state)
+            for value in values.tolist():
                 start, self._frames = self._frames, self._frames + 1
                 yield Probability(value, start * FRAME / RATE, self._frames * FRAME / RATE)
 
@@ -95,36 +95,54 @@ class Detector:
 
 
 class Network:
-    """The weights in use; [CONTEXT + t * FRAME] samples and a state [2, 1, HIDDEN] → [t] values and a state."""
+    """The weights in use; [CONTEXT + t * FRAME] samples and a state [2, HIDDEN] → [t] values and a state."""
 
-    def __init__(self, weights: Mapping[str, mx.array]) -> None:
-        self._fourier = mx.contiguous(weights["stft_conv.weight"][..., 0].T)
-        self._convolutions = [(weights[f"conv{i}.weight"], weights[f"conv{i}.bias"]) for i in (1, 2, 3, 4)]
-        self._inward, self._recurrent = (mx.contiguous(weights[f"lstm.W{side}"].T) for side in "xh")
+    def __init__(self, weights: Mapping[str, Samples]) -> None:
+        self._fourier = _turned(weights["stft_conv.weight"][..., 0])
+        self._convolutions = [
+            (weights[f"conv{i}.weight"].shape[1], _turned(_flat(weights[f"conv{i}.weight"])), weights[f"conv{i}.bias"])
+            for i in (1, 2, 3, 4)
+        ]
+        self._inward, self._recurrent = (_turned(weights[f"lstm.W{side}"]) for side in "xh")
         self._bias = weights["lstm.bias"]
-        self._out, self._out_bias = weights["final_conv.weight"].reshape(HIDDEN, 1), weights["final_conv.bias"]
+        self._out, self._out_bias = weights["final_conv.weight"].reshape(HIDDEN), weights["final_conv.bias"]
 
-    def __call__(self, samples: mx.array, state: mx.array) -> tuple[mx.array, mx.array]:
-        gates = mx.addmm(self._bias, self._encode(samples), self._inward)
+    def __call__(self, samples: Samples, state: Samples) -> tuple[Samples, Samples]:
         hidden, cell = state
         states = []
-        for gate in mx.split(gates, len(gates)):
-            enter, keep, new, leave = mx.split(gate + hidden @ self._recurrent, 4, axis=1)
-            cell = mx.sigmoid(keep) * cell + mx.sigmoid(enter) * mx.tanh(new)
-            hidden = mx.sigmoid(leave) * mx.tanh(cell)
+        for gate in self._encode(samples) @ self._inward + self._bias:
+            enter, keep, new, leave = (gate + hidden @ self._recurrent).reshape(4, HIDDEN)
+            cell = _sigmoid(keep) * cell + _sigmoid(enter) * np.tanh(new)
+            hidden = _sigmoid(leave) * np.tanh(cell)
             states.append(hidden)
-        logits = mx.maximum(mx.concatenate(states), 0) @ self._out + self._out_bias
-        return mx.sigmoid(logits[:, 0]), mx.stack([hidden, cell])
+        return _sigmoid(np.maximum(np.stack(states), 0) @ self._out + self._out_bias), np.stack([hidden, cell])
 
-    def _encode(self, samples: mx.array) -> mx.array:
+    def _encode(self, samples: Samples) -> Samples:
         """→ [t, HIDDEN], all frames at once."""
-        frames = (len(samples) - CONTEXT) // FRAME
-        windows = mx.as_strided(samples, (frames, CONTEXT + FRAME), (FRAME, 1))
-        mirrored = windows[:, -2 : -2 - MIRRORED : -1]
-        padded = mx.concatenate([windows, mirrored], axis=1)
-        length = padded.shape[1]
-        x = mx.as_strided(padded, (frames, POSITIONS, WINDOW), (length, STRIDE, 1)) @ self._fourier
-        x = mx.sqrt(mx.square(x[..., :BINS]) + mx.square(x[..., BINS:]))
-        for (weight, bias), stride in zip(self._convolutions, (1, 2, 2, 1), strict=True):
-            x = mx.maximum(mx.conv1d(x, weight, stride=stride, padding=1) + bias, 0)
+        frames, item = (len(samples) - CONTEXT) // FRAME, samples.itemsize
+        windows = as_strided(samples, (frames, CONTEXT + FRAME), (FRAME * item, item))
+        padded = np.concatenate([windows, windows[:, -2 : -2 - MIRRORED : -1]], axis=1)
+        strides = (padded.shape[1] * item, STRIDE * item, item)
+        x = as_strided(padded, (frames, POSITIONS, WINDOW), strides) @ self._fourier
+        x = np.sqrt(np.square(x[..., :BINS]) + np.square(x[..., BINS:]))
+        for (taps, weight, bias), stride in zip(self._convolutions, (1, 2, 2, 1), strict=True):
+            edge = np.zeros((frames, 1, x.shape[2]), np.float32)
+            x = np.concatenate([edge, x, edge], axis=1)
+            reach = stride * ((x.shape[1] - taps) // stride) + 1
+            gathered = np.concatenate([x[:, tap : tap + reach : stride] for tap in range(taps)], axis=-1)
+            x = np.maximum(gathered @ weight + bias, 0)
         return x[:, 0]
+
+
+def _sigmoid(x: Samples) -> Samples:
+    found: Samples = np.tanh(x * np.float32(0.5)) * np.float32(0.5) + np.float32(0.5)
+    return found
+
+
+def _flat(kernel: Samples) -> Samples:
+    """[out, taps, in] → [out, taps * in]."""
+    return kernel.reshape(len(kernel), -1)
+
+
+def _turned(weight: Samples) -> Samples:
+    return np.ascontiguousarray(weight.T)

@@ -101,12 +101,9 @@ def test_there_is_no_speech_in_silence_and_noise(engine: silero.Engine, kind: st
 
 
 def test_memory_does_not_grow_with_the_stream(engine: silero.Engine, speech: Samples):
-    stream, held = engine.open(DetectSpeech()), []
+    stream = engine.open(DetectSpeech())
     for _ in range(3):
         list(stream.feed(speech))
-        mx.clear_cache()
-        held.append(mx.get_active_memory())
-    assert held[2] - held[0] < 10_000
     assert len(stream._waiting) < silero.CONTEXT + silero.FRAME
 
 
