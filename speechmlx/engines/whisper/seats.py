@@ -97,9 +97,11 @@ class Seats:
         """Row i goes on as what row `rows[i]` was, where rows share their audio; rows beyond leave."""
         if list(rows) != list(range(self.rows)):
             first, order = self._next - max(self.lengths), mx.array(list(rows))
-            for pair in self._own:
-                for array in pair:
-                    array[: len(rows), :, first : self._next] = array[:, :, first : self._next][order]
+            arrays = [array for pair in self._own for array in pair]
+            ordered = [array[:, :, first : self._next][order] for array in arrays]
+            mx.eval(ordered)  # nothing looks at the arrays any more: they are written to in place
+            for array, found in zip(arrays, ordered, strict=True):
+                array[: len(rows), :, first : self._next] = found
             self.lengths = [self.lengths[row] for row in rows]
             self.heard = [self.heard[row] for row in rows]
 
