@@ -47,6 +47,7 @@ SILENCE = 0.2
 """Seconds that end a turn here, in all that is timed."""
 QUESTIONS = ("What is the capital of France?", "How do I boil an egg?", "Tell me about the history of Rome.")
 ASR = "whisper-tiny.en"
+VOICE = "af_heart"
 BUDGET = 300.0
 STAGES = {
     "transcript": "conversation.item.input_audio_transcription.completed",
@@ -105,7 +106,8 @@ async def microphone(ws: Talk, pcm16: bytes) -> float:
 async def turn(url: str, question: bytes) -> dict[str, float]:
     """Seconds from the end of a spoken question to each stage of its answer."""
     detection = {"type": "server_vad", "silence_duration_ms": round(SILENCE * 1000)}
-    async with talk(url, audio={"input": {"turn_detection": detection, "transcription": {}}}) as ws:
+    heard = {"turn_detection": detection, "transcription": {}}
+    async with talk(url, audio={"input": heard, "output": {"voice": VOICE}}) as ws:
         async with asyncio.timeout(BUDGET):
             clock = Clock(ws)
             spoken = await microphone(ws, question)
@@ -173,7 +175,7 @@ async def staged(runtime: Runtime, question: Audio) -> Staged:
     text = "".join(event.text for event in heard if isinstance(event, Segment)).strip()
     written = await whole(runtime.submit(request(Answering(), (Message("user", text),), None)))
     said = "".join(event.text for event in written if isinstance(event, TextDelta))
-    await whole(runtime.submit(Speak(text=said, voice="af_heart", priority=Priority.REALTIME)))
+    await whole(runtime.submit(Speak(text=said, voice=VOICE, priority=Priority.REALTIME)))
     return Staged(time.monotonic() - began + SILENCE, len(said.split()))
 
 

@@ -47,7 +47,8 @@ def split(printed: str) -> tuple[str, dict[str, Any]]:
     starts = [0] * printed.startswith("{") + [at + 1 for at in range(len(printed)) if printed.startswith("\n{", at)]
     for start in starts:
         try:
-            return printed[:start].strip("\n"), json.loads(printed[start:])
+            text = "\n".join(line.rstrip() for line in printed[:start].splitlines())
+            return text.strip("\n"), json.loads(printed[start:])
         except ValueError:
             continue
     raise SystemExit("a benchmark printed no JSON at its end")

@@ -263,6 +263,19 @@ def test_speech_after_an_early_stop_is_heard(tiny: Whisper, speech: Callable[[st
     assert jiwer.wer(normal(words), normal(text(run(tiny, [Transcribe(audio=Audio(samples, RATE))])[0]))) <= 0.04
 
 
+def test_speech_that_the_model_leaps_over_is_heard(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
+    """A window whose timestamps leave out speech is decoded again from there, and what was said before stays."""
+    samples = np.concatenate([speech("librispeech").samples, speech("beckett").samples])
+    state = tiny.begin(Transcribe(audio=Audio(samples, RATE), language="en"))
+    while not state.prepared:
+        tiny.step([state])
+    leap = Cut((Piece(0, 3, 0, 350), Piece(3, 6, 900, 1300)), 1350)
+    assert state._without_leap(leap, 0) == Cut(leap.pieces[:1], 350)
+    pause = Cut((Piece(0, 3, 0, 350), Piece(3, 6, 400, 1300)), 1350)
+    assert state._without_leap(pause, 0) == pause
+    tiny.end(state)
+
+
 def test_clips_prompt_prefix_and_suppression(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
     jfk = speech("jfk")
     half = run(tiny, [Transcribe(audio=jfk, clips=((8.0, 11.0),))])[0]

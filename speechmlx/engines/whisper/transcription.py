@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,10 @@ and repeat themselves or leave out the last words where little follows: tiny.en 
 50 clean and noisy recordings, and in 30 spoken commands of a second or two when there are 12 s in all."""
 UNHEARD = 0.8
 """Seconds of speech after a window's last time that are worth decoding again."""
+BELIEVED = -0.6
+"""Mean log-probability from which on what such a rest gives is believed: of breath and noise models say "Thank you"."""
+LEAP = 1.5
+"""Seconds of speech between two segments that are, and the segments after it with them."""
 LEAST_ADVANCE = mel.FRAMES_PER_SECOND
 """Frames a window must have given for its rest to be decoded again."""
 
@@ -233,9 +238,20 @@ class Transcription:
         last = window.pieces[-1].end if window.pieces else 0
         if window.advance < end - start or last < LEAST_ADVANCE:
             return window.advance
-        first, after = (round(frame / mel.FRAMES_PER_SECOND / spans.FRAME) for frame in (start + last, end))
-        unheard = np.count_nonzero(self._loud[first:after]) * spans.FRAME
-        return last if unheard >= UNHEARD else window.advance
+        return last if self._loud_between(start + last, end) >= UNHEARD else window.advance
+
+    def _without_leap(self, window: Cut, start: int) -> Cut:
+        """The window up to where the model leapt over speech, if it did: what follows is decoded from there."""
+        for index, (piece, following) in enumerate(pairwise(window.pieces)):
+            gap = start + piece.end, start + following.start
+            if piece.end >= LEAST_ADVANCE and self._loud_between(*gap) >= LEAP:
+                return Cut(window.pieces[: index + 1], piece.end)
+        return window
+
+    def _loud_between(self, first: int, end: int) -> float:
+        """Seconds of what may be speech, between two frames."""
+        low, high = (round(frame / mel.FRAMES_PER_SECOND / spans.FRAME) for frame in (first, end))
+        return float(np.count_nonzero(self._loud[low:high]) * spans.FRAME)
 
     def text_tokens(self, attempt: Attempt) -> list[int]:
         return [token for token in attempt.tokens if token < self._vocabulary.eot]
@@ -245,10 +261,10 @@ class Transcription:
         attempt = self.chosen(lane)
         start, end = lane.window
         advance = end - start
-        guessed = lane.doubted and attempt.unsure
+        guessed = lane.doubted and (attempt.unsure or attempt.logprob < BELIEVED)
         lane.begun, lane.doubted = True, False
         if not guessed and not is_silent(attempt.no_speech, attempt.logprob):
-            window = cut(attempt.tokens, self._vocabulary.timestamps, end - start)
+            window = self._without_leap(cut(attempt.tokens, self._vocabulary.timestamps, end - start), start)
             advance = self._heard(window, start, end)
             lane.doubted = advance < window.advance
             waiting = deque(self._words(attempt, words, start))
