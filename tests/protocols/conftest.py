@@ -17,6 +17,8 @@ import httpx
 import pytest
 from conversing import MODELS
 
+from speechmlx.runtime.blas import MALLOC
+
 COMMAND = Path(sys.executable).with_name("audio-server")
 TESTS = Path(__file__).parents[1]
 START_LIMIT = 30.0
@@ -48,7 +50,9 @@ def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) 
     folder.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     own = {"SPEECHMLX_CATALOG": "scripted:extend", "PYTHONPATH": path, "SPEECHMLX_CACHE": str(folder / "cache")}
-    settings = {**os.environ, **(own if scripted else {}), **environment}
+    # The tests may run in the engine's environment, where freed memory is kept; a server's front does not.
+    inherited = {name: value for name, value in os.environ.items() if name not in MALLOC}
+    settings = {**inherited, **(own if scripted else {}), **environment}
     log = folder / "server.log"
     with log.open("wb") as out:
         command = [str(COMMAND), "serve", "--port", "0", "--profile", "starter", *flags]
