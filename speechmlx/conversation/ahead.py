@@ -35,6 +35,8 @@ class Ahead:
         """Let the runtime's language model read what comes before the words, once for each `answering`: it is kept."""
         if answering != self._read_for:
             self._read_for = answering
+            if self._reading is not None:
+                self._reading.cancel()
             self._reading = asyncio.create_task(self._read(asked))
 
     def begin(self, answering: Answering, guessed: Awaitable[Words], asked: Asked) -> None:

@@ -195,15 +195,10 @@ class Listening:
             self._turn.hearing.cancel()
         item = fresh("item")
         # An answered turn is heard whole at its end: its live words must not keep that, or another's answer, waiting.
-        priority = Priority.INTERACTIVE if self._answers else Priority.REALTIME
+        priority = Priority.INTERACTIVE if self.settings.answers else Priority.REALTIME
         hearing = Hearing(self.recogniser, lambda text: self._listener.said(item, text), priority)
         self._turn = Turn(item, start, hearing, start)
         return self._turn
-
-    @property
-    def _answers(self) -> bool:
-        turns = self.settings.turns
-        return turns is not None and turns.answers and not self.settings.transcribes_only
 
     def _decide(self, decision: Decision) -> None:
         match decision:
@@ -213,7 +208,7 @@ class Listening:
                 if self._ear is not None:
                     self._feed(turn, self._ear.heard)
             case Paused(_, at) if self._turn is not None:
-                guessed = self._turn.hearing.guess(self.tape.between(self._turn.start, at), self._answers)
+                guessed = self._turn.hearing.guess(self.tape.between(self._turn.start, at), self.settings.answers)
                 if guessed is None:
                     self._feed(self._turn, at)
                 else:

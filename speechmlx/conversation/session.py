@@ -176,7 +176,7 @@ class Session:
 
     def started(self, item: str, at: float) -> None:
         self._say(say.SpeechStarted(item, at))
-        if self._answers and self._local and not direct.possible(self._runtime):
+        if self.settings.answers and self._local and not direct.possible(self._runtime):
             self._ahead.read(self.settings.answering, self._asked_if)
         turns = self.settings.turns
         if turns is not None and turns.interrupts:
@@ -206,7 +206,7 @@ class Session:
         self._say(say.Committed(item.id, before))
         self._say(say.ItemAdded(item, before))
         self._listen_to(item, turn.hearing, audio)
-        if not self._answers or by == "hand":
+        if not self.settings.answers or by == "hand":
             return
         self._next = Plan(answering=self.settings.answering)
         self._unless_empty = item.id if by == "speech" else None
@@ -255,12 +255,6 @@ class Session:
             self._say(say.TranscriptDone(item.id, words.text, audio.duration, logprobs))
         return words.text
 
-    @property
-    def _answers(self) -> bool:
-        """Whether a turn that the detector finds is answered."""
-        turns = self.settings.turns
-        return turns is not None and turns.answers and not self.settings.transcribes_only
-
     def _asked_if(self, words: str) -> Generate:
         """What the language model is asked, when these are the words of the turn."""
         answering = self.settings.answering
@@ -269,7 +263,7 @@ class Session:
 
     def _asked_if_over(self, words: str) -> Generate | None:
         """The same, if the turn is to be answered so and a response is not under way already."""
-        wanted = self._answers and self._active is None and not direct.possible(self._runtime)
+        wanted = self.settings.answers and self._active is None and not direct.possible(self._runtime)
         return self._asked_if(words) if wanted else None
 
     # --- responses ---

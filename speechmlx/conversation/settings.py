@@ -101,6 +101,11 @@ class Settings:
     model: str | None = None
     """The language model."""
 
+    @property
+    def answers(self) -> bool:
+        """Whether a turn that the detector finds is answered."""
+        return self.turns is not None and self.turns.answers and not self.transcribes_only
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:

@@ -142,6 +142,13 @@ def test_attention_equals_the_fused_one(length: int, masked: bool):
     same(elementwise.attend(q, k, v, 0.25, mask), mx.fast.scaled_dot_product_attention(q, k, v, scale=0.25, mask=mask))
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_of_one_token_equals_the_fused_one(masked: bool):
+    q, k, v = random(2, 3, 1, 16), random(2, 3, 700, 16), random(2, 3, 701, 16)[:, :, 1:]
+    mask = mx.where(mx.arange(700) < mx.array([[500], [700]]), 0.0, -1e9)[:, None, None] if masked else None
+    same(elementwise.attend(q, k, v, 0.25, mask), mx.fast.scaled_dot_product_attention(q, k, v, scale=0.25, mask=mask))
+
+
 def test_what_is_refused_is_refused_as_before():
     with pytest.raises(ValueError, match="conv"):
         cpu.conv1d(random(1, 2, 3), random(4, 5, 3))

@@ -16,7 +16,7 @@ import numpy as np
 
 from speechmlx.engines.whisper.heads import Heads, known_heads
 from speechmlx.engines.whisper.network import Decoder, Dims, Pair
-from speechmlx.engines.whisper.seats import Prompt, causal
+from speechmlx.engines.whisper.prompt import Prompt, causal
 from speechmlx.engines.whisper.tokens import Vocabulary, WordTokens
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ LONGEST_MEDIAN = 0.7
 ENDS = ".。!！?？"
 OPENING = "\"'“¿([{-"
 CLOSING = "\"'.。,，!！?？:：”)]}、"
+MARKS = frozenset(CLOSING)
+"""What closes a word, each of one character."""
 
 
 @dataclass(frozen=True)

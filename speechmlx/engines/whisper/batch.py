@@ -13,8 +13,9 @@ import mlx.core as mx
 import numpy as np
 
 from speechmlx.engines.whisper.network import Network, Pair
+from speechmlx.engines.whisper.prompt import read
 from speechmlx.engines.whisper.rules import Chooser, Rules, Trace, trace
-from speechmlx.engines.whisper.seats import Prompt, Seats, causal
+from speechmlx.engines.whisper.seats import Seats
 from speechmlx.engines.whisper.tokens import Vocabulary
 from speechmlx.engines.whisper.windows import is_looping
 
@@ -151,24 +152,16 @@ class Batch:
     def _begin(self, first: int, end: int) -> None:
         """Prompts of rows [first, end), which are alike, and their first token."""
         rows = self._rows[first:end]
-        decoder = self._network.decoder
-        length = len(rows[0].prompt)
-        tokens = mx.array(np.array([row.prompt for row in rows], np.int32))
-        prompt = Prompt()
-        mask = causal(length, self._network.dtype)
         cross, cross_mask = self._seats.cross(first, end), self._seats.cross_mask(first, end)
-        hidden, _ = decoder(tokens, mx.arange(length)[None], prompt, cross, mask, cross_mask)
-        sot = rows[0].prompt.index(self._vocabulary.sot)
-        logits = decoder.logits(mx.stack([hidden[:, sot], hidden[:, -1]]))
-        silence = mx.exp(logits[0, :, self._vocabulary.no_speech] - mx.logsumexp(logits[0], axis=-1))
+        begun = read(self._network, self._vocabulary, [row.prompt for row in rows], cross, cross_mask)
         chooser = Chooser([row.rules for row in rows], self._vocabulary, self._network.kernels.logsumexp)
-        token, logprob, _ = chooser.choose(logits[1], self._trace(rows), first=not rows[0].given)
+        token, logprob, _ = chooser.choose(begun.logits, self._trace(rows), first=not rows[0].given)
         for index in range(first, end):
             one = slice(index - first, index - first + 1)
-            self._seats.begin(index, [(k[one], v[one]) for k, v in prompt.pairs], length)
-        mx.eval(token, logprob, silence)
+            self._seats.begin(index, [(k[one], v[one]) for k, v in begun.pairs], len(rows[0].prompt))
+        mx.eval(token, logprob, begun.no_speech)
         self._read(_Step(token, logprob, Trace(token, token, token)), rows)
-        for row, value in zip(rows, np.array(silence).tolist(), strict=True):
+        for row, value in zip(rows, np.array(begun.no_speech).tolist(), strict=True):
             row.no_speech = value
 
     def _launch(self, trace: Trace) -> _Step:

@@ -15,8 +15,9 @@ import numpy as np
 
 from speechmlx.engines.whisper.batch import Row
 from speechmlx.engines.whisper.network import Network
+from speechmlx.engines.whisper.prompt import read
 from speechmlx.engines.whisper.rules import NEVER, Chooser, trace
-from speechmlx.engines.whisper.seats import Prompt, Seats, causal
+from speechmlx.engines.whisper.seats import Seats
 from speechmlx.engines.whisper.tokens import Vocabulary
 from speechmlx.engines.whisper.windows import is_looping
 
@@ -114,20 +115,15 @@ class Search:
     def join(self, row: Row) -> None:
         """Seat a row, whose audio stays with it, and find its first tokens."""
         assert row.cross is not None, "a search begins with its audio"
-        decoder, prompt, length = self._network.decoder, Prompt(), len(row.prompt)
-        mask = causal(length, self._network.dtype)
-        hidden, _ = decoder(mx.array([row.prompt]), mx.arange(length)[None], prompt, row.cross, mask)
-        sot = row.prompt.index(self._vocabulary.sot)
-        logits = decoder.logits(mx.stack([hidden[0, sot], hidden[0, -1]]))
-        silence = mx.exp(logits[0, self._vocabulary.no_speech] - mx.logsumexp(logits[0]))
+        begun = read(self._network, self._vocabulary, [row.prompt], row.cross)
         beam = Beam(row, self._size, self._vocabulary.eot)
-        tokens, logprobs = self._likeliest(self._chooser_of([row]), logits[1:], beam.sequences, not row.given)
-        row.no_speech = float(np.array(silence))
+        tokens, logprobs = self._likeliest(self._chooser_of([row]), begun.logits, beam.sequences, not row.given)
+        row.no_speech = float(np.array(begun.no_speech)[0])
         beam.extend(tokens, logprobs)
         if not row.finished:
             self._audio.take(row.cross)
             for _ in range(self._size):
-                self._rows.begin(self._rows.take([]), prompt.pairs, length)
+                self._rows.begin(self._rows.take([]), begun.pairs, len(row.prompt))
             self._beams.append(beam)
             self._chooser = None
 

@@ -16,8 +16,8 @@ from speechmlx.engines.whisper.heads import Heads
 from speechmlx.engines.whisper.live import LiveStream
 from speechmlx.engines.whisper.live_batch import LiveBatch
 from speechmlx.engines.whisper.network import Network, Pair
+from speechmlx.engines.whisper.prompt import Prompt
 from speechmlx.engines.whisper.rules import Rules
-from speechmlx.engines.whisper.seats import Prompt
 from speechmlx.engines.whisper.tokens import Vocabulary
 from speechmlx.engines.whisper.transcription import Lane, Transcription
 from speechmlx.errors import Unsupported

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speechmlx.engines.whisper.align import CLOSING, MEDIAN_WIDTH
+from speechmlx.engines.whisper.align import MARKS, MEDIAN_WIDTH
 from speechmlx.engines.whisper.tokens import Vocabulary
 from speechmlx.engines.whisper.windows import is_looping, without_loop
 
@@ -110,7 +110,7 @@ class Following:
         """The next token, chosen after the last look; the first after `begin`."""
         assert self._attention is not None
         place = self._attention.place()
-        late = place >= (self.end if self.vocabulary.decode([token]) in CLOSING else self.stop)
+        late = place >= (self.end if self.vocabulary.decode([token]) in MARKS else self.stop)
         backwards = bool(self.places) and place < max(self.places) - BACKWARDS
         if token == self.vocabulary.eot or late or backwards or len(self.tokens) >= self.limit or self._is_stuck:
             self.finished = True

@@ -16,7 +16,7 @@ import mlx.core as mx
 import numpy as np
 
 from speechmlx.engines.whisper import mel, spans
-from speechmlx.engines.whisper.align import CLOSING
+from speechmlx.engines.whisper.align import MARKS
 from speechmlx.engines.whisper.following import Followed, Following
 from speechmlx.engines.whisper.policy import POLICIES, Heard, repeated
 from speechmlx.engines.whisper.windows import is_silent, mean
@@ -57,7 +57,6 @@ PROMPT = 100
 """Tokens of the client's prompt given to it, the last ones."""
 REMEMBERED = 48
 """Words looked back on for repetition."""
-MARKS = frozenset(CLOSING)
 SURE_OF_LANGUAGE = 2 * mel.RATE
 
 

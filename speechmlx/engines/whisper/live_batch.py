@@ -10,8 +10,9 @@ import numpy as np
 from speechmlx.engines.whisper.following import Followed, Following
 from speechmlx.engines.whisper.heads import Heads
 from speechmlx.engines.whisper.network import Network
+from speechmlx.engines.whisper.prompt import read
 from speechmlx.engines.whisper.rules import Chooser, Rules, trace
-from speechmlx.engines.whisper.seats import Prompt, Seats, causal
+from speechmlx.engines.whisper.seats import Seats
 from speechmlx.engines.whisper.tokens import Vocabulary
 
 
@@ -44,21 +45,15 @@ class LiveBatch:
 
     def _join(self, row: Following) -> None:
         """Seat it: its prompt, and its first token."""
-        decoder, begun, length = self._network.decoder, Prompt(), len(row.prompt)
-        mask = causal(length, self._network.dtype)
-        prompt = mx.array([list(row.prompt)])
-        hidden, looked = decoder(prompt, mx.arange(length)[None], begun, row.cross, mask, look=self._heads)
-        sot = list(row.prompt).index(self._vocabulary.sot)
-        logits = decoder.logits(mx.stack([hidden[0, sot], hidden[0, -1]]))
-        no_speech = mx.exp(logits[0, self._vocabulary.no_speech] - mx.logsumexp(logits[0]))
-        token, logprob, _ = self._chooser_of([row]).choose(logits[1:], trace([[]], self._vocabulary), first=True)
-        scores = mx.concatenate(looked, axis=1)[0]
-        mx.eval(token, logprob, no_speech, scores)
-        row.begin(np.array(scores), float(np.array(no_speech)))
+        begun = read(self._network, self._vocabulary, [row.prompt], row.cross, look=self._heads)
+        token, logprob, _ = self._chooser_of([row]).choose(begun.logits, trace([[]], self._vocabulary), first=True)
+        scores = mx.concatenate(begun.looked, axis=1)[0]
+        mx.eval(token, logprob, begun.no_speech, scores)
+        row.begin(np.array(scores), float(np.array(begun.no_speech)[0]))
         row.take(int(np.array(token)[0]), float(np.array(logprob)[0]))
         if not row.finished:
             seat = self._seats.take(row.cross)
-            self._seats.begin(seat, begun.pairs, length)
+            self._seats.begin(seat, begun.pairs, len(row.prompt))
             self._rows.append(row)
             self._chooser = None
         row.cross = ()

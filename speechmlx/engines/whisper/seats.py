@@ -19,18 +19,6 @@ SPARE = 64
 """Columns beyond the longest row, so that the columns have to be moved back only once in so many steps."""
 
 
-class Prompt:
-    """A decoder memory for the first tokens of rows: looks at itself alone and keeps each layer's keys and values."""
-
-    def __init__(self) -> None:
-        self.pairs: list[Pair] = []
-
-    def update(self, layer: int, k: mx.array, v: mx.array) -> Pair:
-        assert layer == len(self.pairs), "layers update in order"
-        self.pairs.append((k, v))
-        return k, v
-
-
 class Seats:
     """A decoder memory for up to `most` rows and the audio of each; `rows` of them are taken, always the first."""
 
@@ -180,10 +168,3 @@ class Seats:
             for pair in arrays:
                 pair[:] = [mx.concatenate([array, empty]) for array in pair]
         self._capacity += more
-
-
-def causal(length: int, dtype: mx.Dtype) -> mx.array | None:
-    """Additive mask [1, 1, length, length]: a token sees itself and those before."""
-    if length == 1:
-        return None
-    return mx.triu(mx.full((length, length), NEVER), k=1)[None, None].astype(dtype)
