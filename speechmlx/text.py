@@ -32,6 +32,16 @@ BREAK = re.compile(r"(?<![^\S\n])[^\S\n]*\n(?:\s*\n\s*|(?=\s*(?:[-*•#>]|\d{1,3
 WORD = re.compile(r"[^\s(\[{\"'“‘«¿¡]+$")
 CLAUSE = re.compile(rf"[{re.escape(CLAUSE_STOPS)}]+[{re.escape(CLOSERS)}]*(?:\s+|(?<=[，、；：]))|\s[—–-]+\s+")
 SPACE = re.compile(r"\s+")
+# A speaker may take a breath before these: English, Spanish, French, Italian, Portuguese.
+LINKS = (
+    "and or but because although since while when where which who that if than to in on at for from with without by "
+    "into about through after before during between over under against "
+    "y o pero porque aunque cuando donde que con sin para por desde hasta entre sobre "
+    "et ou mais parce lorsque quand où qui dans avec sans pour par depuis vers chez "
+    "e ed ma perché quando dove che nel nella per da tra fra oppure "
+    "ou mas porque embora quando onde com sem para desde até entre"
+)
+LINK = re.compile(rf"(?<=\s)(?:{'|'.join(sorted(set(LINKS.split())))})(?=\s)", re.IGNORECASE)
 OPENERS = re.compile(r"[\"'“‘«(\[{¿¡]+")
 
 
@@ -57,6 +67,15 @@ def finished(text: str, least: int = 0, by_clause: bool = False) -> tuple[list[s
             start = end
     whole = _without_blanks(pieces)
     return whole, text[start:] if whole else text
+
+
+def phrase(text: str, least: int) -> tuple[str, str]:
+    """Of text that is still arriving, a first phrase of at least `least` characters, and the rest: cut before a word
+    that links it to what follows. "" where there is none.
+    """
+    for link in LINK.finditer(text, least):
+        return text[: link.start()], text[link.start() :]
+    return "", text
 
 
 def clauses(text: str, limit: float, measure: Callable[[str], float] = len) -> list[str]:

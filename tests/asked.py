@@ -57,6 +57,7 @@ class Writing:
             for number in range(script.steps):
                 script.step(number)
                 yield TextDelta(sentence.strip() + " ")
+                yield None
         finally:
             script.note("close")
 

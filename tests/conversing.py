@@ -271,6 +271,7 @@ class Speaker:
         for number in range(count):
             script.step(number)
             yield Chunk(tone(WORD_SECONDS / request.speed), SPEECH_RATE)
+            yield None
         yield Usage(audio_out=count * WORD_SECONDS)
 
 
@@ -288,6 +289,7 @@ class Answerer:
             yield TextDelta(text)
             for _ in text.split():
                 yield Chunk(tone(WORD_SECONDS), SPEECH_RATE)
+                yield None
         yield Usage(tokens_in=3, tokens_out=7)
 
 

@@ -126,7 +126,7 @@ class Script:
     def pcm16(self, number: int) -> bytes:
         if self.stamp:
             return np.float64(time.monotonic()).tobytes()
-        return np.full(self.bytes // 2, number, "<i2").tobytes()
+        return np.full(self.bytes // 2, 1000 + number, "<i2").tobytes()
 
 
 class Scripted:
@@ -141,6 +141,8 @@ class Scripted:
         script.note("open")
         try:
             for number in range(script.steps):
+                if number:
+                    yield None
                 script.step(number)
                 yield Chunk(script.pcm16(number), RATE)
             yield Usage(audio_out=script.steps * script.bytes / 2 / RATE)
@@ -156,6 +158,7 @@ class Scripted:
             words = (Word(f" part {number}.", number, number + 1.0, 0.5),) if request.words else ()
             logprobs = ((f" part {number}.".encode(), -0.5),) if request.logprobs else ()
             yield Segment(f" part {number}.", number, number + 1.0, 0.5, words, (number,), logprobs=logprobs)
+            yield None
         yield Usage(audio_in=request.audio.duration, tokens_out=script.steps)
 
     def open(self, request: Request) -> Echo:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 
+from speechmlx.conversation.pauses import paced, pause_after
 from speechmlx.conversation.settings import Answering, Voice
 from speechmlx.conversation.thoughts import Thoughts
 from speechmlx.conversation.tools import Call, Calls, offered, wish
 from speechmlx.conversation.voices import candidates
 from speechmlx.errors import BadRequest, UnknownVoice
 from speechmlx.runtime.front import Runtime
-from speechmlx.text import STOPS, finished
+from speechmlx.text import STOPS, finished, phrase
 from speechmlx.types import Chunk, Event, Generate, Message, Priority, Request, Speak, TextDelta, Usage
 
 MAX_TOKENS = 1024
@@ -25,7 +27,9 @@ FIRST_CLAUSE = 10
 LONGEST_FIRST_CLAUSE = 60
 """Characters of the first clause, at least and at most: short, as the listener waits for it."""
 CLAUSE = 24
-"""Characters of the clauses after it, at least: what is worth speaking on its own."""
+"""Characters of the clauses after it, at least, and of a phrase: what is worth speaking on its own."""
+PATIENCE = 0.4
+"""Seconds that a clause may take to write: of a slower one its phrases are spoken, or the listener would run dry."""
 AHEAD = 16
 """Pieces made and not yet taken."""
 
@@ -129,20 +133,23 @@ async def _write(
 ) -> None:
     """The model's text → pieces at once, and clauses as they are whole."""
     thoughts, calls, pending, least, cut_off = Thoughts(), Calls(), "", FIRST_CLAUSE, False
+    began = time.monotonic()
 
     async def out(found: list[str | Call]) -> None:
-        nonlocal pending, least
+        nonlocal pending, least, began
         for one in found:
             if isinstance(one, Call):
                 await pieces.put(one)
                 continue
             await pieces.put(TextDelta(one))
+            if not pending.strip():
+                began = time.monotonic()
             whole, pending = finished(pending + one, least, by_clause=True)
-            if not whole and least == FIRST_CLAUSE:
-                whole, pending = first_clause(pending)
+            if not whole:
+                whole, pending = early(pending, least == FIRST_CLAUSE, time.monotonic() - began > PATIENCE)
             for clause in whole:
                 clauses.put_nowait(clause)
-                least = CLAUSE
+                least, began = CLAUSE, time.monotonic()
 
     async with write(asked) as events:
         async for event in events:
@@ -159,14 +166,20 @@ async def _write(
     clauses.put_nowait(None)
 
 
-def first_clause(text: str) -> tuple[list[str], str]:
-    """What of the first sentence so far can be said: up to a comma, or of one without a pause some words; the rest."""
-    if len(text) >= FIRST_CLAUSE and text[-1] in ",;:" and text[-2].isalpha():  # no number that goes on
+def early(text: str, first: bool, slow: bool) -> tuple[list[str], str]:
+    """What can be said of a clause that is not whole, and the rest: a first clause up to a comma that just came, a slow
+    or long one to the end of its first phrase, and of a long first one without phrases some words.
+    """
+    if first and len(text) >= FIRST_CLAUSE and text[-1] in ",;:" and text[-2].isalpha():  # no number that goes on
         return [text], ""
-    if len(text) <= LONGEST_FIRST_CLAUSE or text.rstrip()[-1:] in STOPS:  # at a stop it is short enough as it is
+    is_long = first and len(text) > LONGEST_FIRST_CLAUSE
+    if (not slow and not is_long) or text.rstrip()[-1:] in STOPS:  # at a stop it is short enough as it is
         return [], text
-    end = text.rfind(" ", FIRST_CLAUSE, LONGEST_FIRST_CLAUSE) + 1
-    return ([text[:end]], text[end:]) if end else ([], text)
+    said, rest = phrase(text, CLAUSE)
+    if not said and is_long:
+        end = text.rfind(" ", FIRST_CLAUSE, LONGEST_FIRST_CLAUSE) + 1
+        said, rest = text[:end], text[end:]
+    return ([said], rest) if said else ([], text)
 
 
 async def _speak(
@@ -183,7 +196,7 @@ async def _speak(
         if any(character.isalnum() for character in clause):
             try:
                 async with aclosing(spoken(runtime, clause.strip(), voice, priority)) as chunks:
-                    async for chunk in chunks:
+                    async for chunk in paced(chunks, pause_after(clause)):
                         heard = True
                         await pieces.put(chunk)
             except UnknownVoice:

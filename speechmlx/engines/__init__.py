@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from speechmlx.types import Event, Progress, Request, Samples
 
 Steps = Iterator["Event | None"]
-"""Each `next()` is a step; None is a step that has nothing to say yet."""
+"""None ends a step, events before it are what the step has to say; in a `Stream` each event ends one too."""
 
 
 @dataclass(frozen=True)

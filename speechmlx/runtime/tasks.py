@@ -14,6 +14,9 @@ from speechmlx.types import Chunk, Command, End, Event, Feed, Load, Progress
 
 Post = Callable[[object], None]
 
+LEAD = 4.0
+"""Seconds of sound that a listener should have ahead."""
+
 
 class Work(Protocol):
     """An engine at work on one task."""
@@ -51,12 +54,13 @@ class Task:
         """When it should step next, to compare with others.
 
         A task that makes audio is due when it arrived until its first audio is out (the first listener is served
-        first, whole), then when its listener would run dry. Any other task is due by the time it has had: a fair
-        share for those that came together, no waiting behind a long one for a newcomer.
+        first, whole), then LEAD before its listener would run dry. Any other task is due by the time it has had: a
+        fair share for those that came together, no waiting behind a long one for a newcomer. Of a conversation the
+        synthesis goes first, so that what it says next is not late for words that are not needed yet.
         """
         if self._first_audio is not None:
-            return self._first_audio + self._audio
-        return self._arrived if self.request.kind == "tts" else self._arrived + self._stepped
+            return self._first_audio + self._audio - LEAD
+        return self._arrived - LEAD if self.request.kind == "tts" else self._arrived + self._stepped
 
     @property
     def runnable(self) -> bool:
@@ -143,7 +147,11 @@ class Whole:
         self._steps = steps
 
     def step(self, task: Task) -> bool:
-        return _advance(self._steps, task)
+        for event in self._steps:  # what is said is no work: a job that is over ends with its last word
+            if event is None:
+                return True
+            task.say(event)
+        return False
 
     def close(self) -> None:
         _close(self._steps)
@@ -173,8 +181,13 @@ class Live:
                 case None:
                     return True
         assert self._steps is not None
-        if not _advance(self._steps, task):
+        try:
+            event = next(self._steps)
+        except StopIteration:
             self._steps = None
+        else:
+            if event is not None:
+                task.say(event)
         return self._steps is not None or not self._finishing
 
     def close(self) -> None:
@@ -211,16 +224,6 @@ def step_batch(tasks: Sequence[Task]) -> list[Exception | bool]:
                 task.say(event)
         outcomes.append(error or not seat.state.finished)
     return outcomes
-
-
-def _advance(steps: Steps, task: Task) -> bool:
-    try:
-        event = next(steps)
-    except StopIteration:
-        return False
-    if event is not None:
-        task.say(event)
-    return True
 
 
 def _close(steps: Steps) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from speechmlx.conversation.answer import first_clause
+from speechmlx.conversation.answer import early
+
+LONG = "The people of the town went down to the harbour in the morning"
 
 
 @pytest.mark.parametrize(
@@ -14,14 +16,29 @@ from speechmlx.conversation.answer import first_clause
         ("The capital of France is Paris,", ["The capital of France is Paris,"], ""),
         ("There are about 300,", [], "There are about 300,"),
         ("It is on the left", [], "It is on the left"),
-        (
-            "The people of the town went down to the harbour in the morning and",
-            ["The people of the town went down to the harbour in the "],
-            "morning and",
-        ),
+        (f"{LONG} and", ["The people of the town went down "], "to the harbour in the morning and"),
+        ("ka " * 24, ["ka " * 20], "ka " * 4),
         ("x" * 90, [], "x" * 90),
-        ("The people of the town went down to the harbour in the morning.", [], None),
+        (f"{LONG}.", [], f"{LONG}."),
     ],
 )
-def test_the_first_clause_comes_early_and_whole(text: str, whole: list[str], rest: str | None) -> None:
-    assert first_clause(text) == (whole, text if rest is None else rest)
+def test_the_first_clause_comes_early_and_whole(text: str, whole: list[str], rest: str) -> None:
+    assert early(text, first=True, slow=False) == (whole, rest)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    ("text", "whole", "rest"),
+    [
+        ("Boiling eggs is a simple yet effective way to ", ["Boiling eggs is a simple yet effective way "], "to "),
+        ("Boiling eggs is a simple yet effective way to", [], "Boiling eggs is a simple yet effective way to"),
+        ("We went to the harbour ", [], "We went to the harbour "),
+        ("Der Hafen liegt im Norden der Stadt ", [], "Der Hafen liegt im Norden der Stadt "),
+    ],
+)
+def test_what_is_slowly_written_is_said_by_phrases(first: bool, text: str, whole: list[str], rest: str) -> None:
+    assert early(text, first, slow=True) == (whole, rest)
+
+
+def test_later_clauses_that_come_fast_are_whole() -> None:
+    assert early(f"{LONG} and then home,", first=False, slow=False) == ([], f"{LONG} and then home,")

@@ -151,6 +151,31 @@ def test_a_load_is_sliced_live_work_goes_on() -> None:
     assert bench.end(loading).failure is None
 
 
+def test_synthesis_does_not_wait_for_text_that_waited_for_it() -> None:
+    bench = Bench()
+    chat = bench.start(Generate(messages=(Message("user", "steps=50"),)), "scripted-llm")
+    bench.run(5)
+    for _ in range(2):
+        before = len(bench.events(chat))
+        assert before > 0
+        clause = bench.speak("steps=4")
+        while not bench.ended(clause):
+            bench.run(1)
+        assert len(bench.events(chat)) - before <= 1
+        bench.run(3)
+
+
+def test_a_job_ends_with_its_last_word() -> None:
+    """Not when its listener would run dry, as others have work to do until then."""
+    bench = Bench()
+    first = bench.speak("steps=1 bytes=960000")
+    bench.start(Generate(messages=(Message("user", "steps=50"),)), "scripted-llm")
+    while not bench.events(first):
+        bench.run(1)
+    bench.run(1)
+    assert bench.ended(first)
+
+
 def test_first_audio_in_order_of_arrival_then_whoever_runs_dry() -> None:
     bench = Bench()
     first, second = (bench.speak("steps=4 bytes=48000") for _ in range(2))
