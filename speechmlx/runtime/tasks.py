@@ -10,7 +10,7 @@ from speechmlx.engines import Batched, Engine, Running, State, Steps, Stream, St
 from speechmlx.errors import EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.messages import OUTPUT_WINDOW, Ended, Failure, Said, Start, Used
 from speechmlx.runtime.scheduler import Candidate
-from speechmlx.types import Chunk, Command, End, Event, Feed, Load, Progress
+from speechmlx.types import Chunk, Command, End, Event, Feed, Kind, Load, Progress
 
 Post = Callable[[object], None]
 
@@ -54,13 +54,15 @@ class Task:
         """When it should step next, to compare with others.
 
         A task that makes audio is due when it arrived until its first audio is out (the first listener is served
-        first, whole), then LEAD before its listener would run dry. Any other task is due by the time it has had: a
-        fair share for those that came together, no waiting behind a long one for a newcomer. Of a conversation the
-        synthesis goes first, so that what it says next is not late for words that are not needed yet.
+        first, whole), then when its listener would run dry. Any other task is due by the time it has had: a fair
+        share for those that came together, no waiting behind a long one for a newcomer. A language model has LEAD
+        more, so that it does not keep the synthesis of its last words waiting for words that are not needed yet.
         """
         if self._first_audio is not None:
-            return self._first_audio + self._audio - LEAD
-        return self._arrived - LEAD if self.request.kind == "tts" else self._arrived + self._stepped
+            return self._first_audio + self._audio
+        if self.request.kind == Kind.TTS:
+            return self._arrived
+        return self._arrived + self._stepped + (LEAD if self.request.kind == Kind.LLM else 0.0)
 
     @property
     def runnable(self) -> bool:

@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,18 +80,25 @@ def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 class Clock:
-    """When each kind of event first came, on a connection."""
+    """When each kind of event first came, on a connection, and how long its listener had nothing to hear."""
 
     def __init__(self, ws: Talk) -> None:
         self.ws = ws
         self.first: dict[str, float] = {}
+        self.dry = 0.0
+        self._over = 0.0
+        """When what came so far will have been played."""
 
     async def until(self, kind: str) -> float:
         while kind not in self.first:
             event = json.loads(await self.ws.socket.recv())
             if event["type"] == "error":
                 raise SystemExit(f"the server said {event['error']}")
-            self.first.setdefault(event["type"], time.monotonic())
+            now = time.monotonic()
+            self.first.setdefault(event["type"], now)
+            if event["type"] == STAGES["first audio"]:
+                self.dry += max(0.0, now - self._over) if self._over else 0.0
+                self._over = max(now, self._over) + len(b64decode(event["delta"])) / 2 / RATE
         return self.first[kind]
 
 
@@ -103,8 +111,10 @@ async def microphone(ws: Talk, pcm16: bytes) -> float:
     return time.monotonic()
 
 
-async def turn(url: str, question: bytes) -> dict[str, float]:
-    """Seconds from the end of a spoken question to each stage of its answer."""
+async def turn(url: str, question: bytes, whole: bool = False) -> dict[str, float]:
+    """Seconds from the end of a spoken question to each stage of its answer; "dry", if it is heard as a whole, how long
+    it was silent in between because the rest was late.
+    """
     detection = {"type": "server_vad", "silence_duration_ms": round(SILENCE * 1000)}
     heard = {"turn_detection": detection, "transcription": {}}
     async with talk(url, audio={"input": heard, "output": {"voice": VOICE}}) as ws:
@@ -114,10 +124,12 @@ async def turn(url: str, question: bytes) -> dict[str, float]:
             quiet = asyncio.create_task(microphone(ws, bytes(RATE * 2 * 60)))
             await clock.until("response.output_audio.delta")
             await clock.until(STAGES["transcript"])
+            if whole:
+                await clock.until("response.done")
             quiet.cancel()
             await asyncio.gather(quiet, return_exceptions=True)
     stages = {name: clock.first[kind] - spoken for name, kind in STAGES.items()}
-    return {"turn over": clock.first["input_audio_buffer.speech_stopped"] - spoken, **stages}
+    return {"turn over": clock.first["input_audio_buffer.speech_stopped"] - spoken, **stages, "dry": clock.dry}
 
 
 async def text_turn(url: str) -> float:
@@ -218,7 +230,7 @@ def starter(sessions: tuple[int, ...], repeats: int) -> list[Row]:
     with server("--asr", ASR, "--max-sessions", "32") as url:  # those of the crowd before may still be closing
         questions = [_asked(url, text) for text in QUESTIONS]
         asyncio.run(turn(url, questions[0]))
-        turns = [[asyncio.run(turn(url, question)) for _ in range(repeats)] for question in questions]
+        turns = [[asyncio.run(turn(url, question, whole=True)) for _ in range(repeats)] for question in questions]
         crowds = {count: asyncio.run(_crowd(url, questions[0], count)) for count in sessions if count > 1}
     rows = [
         Row(f"starter: end of speech to {name}", _ms([one[name] for one in turns[0]], 0.5), "ms") for name in BEFORE
@@ -227,6 +239,8 @@ def starter(sessions: tuple[int, ...], repeats: int) -> list[Row]:
         what = f"starter: end of speech to first audio, answer of {theirs.words} words"
         wait = _ms([one["first audio"] for one in mine], 0.5)
         rows.append(Row(what, wait, "ms", 1000 * theirs.seconds, "stage after stage"))
+        dry = _ms([one["dry"] for one in mine], 0.5)
+        rows.append(Row(f"starter: silent in the midst of {theirs.words} words, for the rest was late", dry, "ms"))
     for count, waits in crowds.items():
         rows += _quantiles(f"starter: {count} sessions, end of speech to first audio", waits)
     return rows
