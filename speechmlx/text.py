@@ -36,7 +36,7 @@ SPACE = re.compile(r"\s+")
 LINKS = (
     "and or but because although since while when where which who that if than to in on at for from with without by "
     "into about through after before during between over under against "
-    "y o pero porque aunque cuando donde que con sin para por desde hasta entre sobre "
+    "y o pero porque aunque cuando donde que con para por desde hasta entre sobre "
     "et ou mais parce lorsque quand où qui dans avec sans pour par depuis vers chez "
     "e ed ma perché quando dove che nel nella per da tra fra oppure "
     "ou mas porque embora quando onde com sem para desde até entre"

@@ -195,8 +195,9 @@ async def _speak(
         await pieces.put(Clause(clause))
         if any(character.isalnum() for character in clause):
             try:
-                async with aclosing(spoken(runtime, clause.strip(), voice, priority)) as chunks:
-                    async for chunk in paced(chunks, pause_after(clause)):
+                chunks = spoken(runtime, clause.strip(), voice, priority)
+                async with aclosing(chunks), aclosing(paced(chunks, pause_after(clause))) as sound:
+                    async for chunk in sound:
                         heard = True
                         await pieces.put(chunk)
             except UnknownVoice:

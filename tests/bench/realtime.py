@@ -240,7 +240,7 @@ def starter(sessions: tuple[int, ...], repeats: int) -> list[Row]:
         wait = _ms([one["first audio"] for one in mine], 0.5)
         rows.append(Row(what, wait, "ms", 1000 * theirs.seconds, "stage after stage"))
         dry = _ms([one["dry"] for one in mine], 0.5)
-        rows.append(Row(f"starter: silent in the midst of {theirs.words} words, for the rest was late", dry, "ms"))
+        rows.append(Row(f"starter: silent while the rest was late, of {theirs.words} words", dry, "ms"))
     for count, waits in crowds.items():
         rows += _quantiles(f"starter: {count} sessions, end of speech to first audio", waits)
     return rows

@@ -165,6 +165,19 @@ def test_synthesis_does_not_wait_for_text_that_waited_for_it() -> None:
         bench.run(3)
 
 
+def test_listening_goes_before_a_synthesis_that_came_after_it() -> None:
+    bench = Bench()
+    listening = bench.start(Enhance(), "scripted-enhance")
+    bench.run()
+    clause = bench.speak("steps=20")
+    bench.run(3)
+    bench.worker.handle(Tell(listening, Feed(np.zeros(10, np.float32))))
+    before = len(bench.events(clause))
+    while not bench.events(listening):
+        bench.run(1)
+    assert len(bench.events(clause)) - before == 0
+
+
 def test_a_job_ends_with_its_last_word() -> None:
     """Not when its listener would run dry, as others have work to do until then."""
     bench = Bench()
