@@ -73,9 +73,9 @@ def phrase(text: str, least: int) -> tuple[str, str]:
     """Of text that is still arriving, a first phrase of at least `least` characters, and the rest: cut before a word
     that links it to what follows. "" where there is none.
     """
-    for link in LINK.finditer(text, least):
-        return text[: link.start()], text[link.start() :]
-    return "", text
+    link = LINK.search(text, least)
+    end = link.start() if link else 0
+    return text[:end], text[end:]
 
 
 def clauses(text: str, limit: float, measure: Callable[[str], float] = len) -> list[str]:
