@@ -31,11 +31,11 @@ def on_gpu() -> bool:
 
 
 def ours(folder: Path, beams: int = 1) -> Many:
-    from speechmlx.engines import LoadOptions, whisper
+    from speechmlx.engines import whisper
+    from speechmlx.runtime.worker import device
     from speechmlx.types import Audio, Segment, Transcribe
 
-    options = LoadOptions(dtype="float16", device="gpu") if on_gpu() else LoadOptions()
-    steps = whisper.load(folder, options)
+    steps = whisper.load(folder, device()[0])
     try:
         while True:
             next(steps)

@@ -28,10 +28,11 @@ from rich.console import Console
 from rich.table import Table
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from speechmlx.engines import LoadOptions, whisper
+from speechmlx.engines import whisper
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.policy import POLICIES
 from speechmlx.models import catalog, store
+from speechmlx.runtime.worker import device
 from speechmlx.types import Audio, Event, Hypothesis, Listen, Segment, Transcribe, Word
 
 MODELS = ("whisper-tiny.en", "whisper-base")
@@ -84,7 +85,7 @@ class Row:
 
 
 def loaded(model: str) -> Whisper:
-    steps = whisper.load(store.fetch(catalog.CATALOG.resolve(model), store.cache_folder()), LoadOptions())
+    steps = whisper.load(store.fetch(catalog.CATALOG.resolve(model), store.cache_folder()), device()[0])
     while True:
         try:
             next(steps)

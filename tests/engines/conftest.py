@@ -1,4 +1,4 @@
-"""Engine tests run with the BLAS that the engine process runs with: `python -m speechmlx.runtime.blas pytest`."""
+"""Engine tests run on what the engine process runs on: `python -m speechmlx.runtime.blas pytest`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from speechmlx.runtime import blas
+from speechmlx.runtime import blas, worker
 from speechmlx.types import Progress
 
 BLAS_IN = not blas.is_available() or blas.is_loaded()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def fast_blas() -> None:
+def prepared() -> None:
     if not BLAS_IN:
         pytest.fail("run these as `python -m speechmlx.runtime.blas pytest ...`: mlx has its own slow BLAS here")
+    worker.device()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import mlx.core as mx
@@ -16,7 +16,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from speechmlx.engines import cpu
-from speechmlx.engines.cpu import elementwise
+from speechmlx.engines.cpu import elementwise, product
 from speechmlx.models.catalog import CATALOG
 
 pytestmark = pytest.mark.skipif(mx.default_device().type != mx.DeviceType.cpu, reason="CPU backend only")
@@ -75,14 +75,7 @@ def test_other_types_go_to_the_original():
     assert mx.array_equal(cpu.conv1d(x, weight, dilation=2), cpu._conv1d(x, weight, dilation=2))
 
 
-@pytest.fixture
-def installed() -> Iterator[None]:
-    assert cpu.install()
-    yield
-    mx.conv1d, mx.conv_transpose1d = cpu._conv1d, cpu._conv_transpose1d
-
-
-def test_layers_of_mlx_use_ours(installed: None, monkeypatch: pytest.MonkeyPatch):
+def test_layers_of_mlx_use_ours(monkeypatch: pytest.MonkeyPatch):
     x = random(1, 64, 8)
     for layer, name in (
         (nn.Conv1d(8, 4, 3, dilation=3), "conv1d"),
@@ -107,6 +100,37 @@ def test_a_dilated_convolution_is_many_times_faster():
         return min(times)
 
     assert best(cpu.conv1d) < best(cpu._conv1d) / 5
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1), (2,), (1, 2), (2, 1)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_products_of_one_row_or_two_equal_the_originals(shape: tuple[int, ...], bias: bool):
+    linear, embedding = nn.Linear(600, 1000, bias=bias), nn.Embedding(1000, 600)
+    linear.weight = embedding.weight = random(1000, 600)
+    x = random(*shape, 1200)[..., ::2]
+    assert product.rows(x, linear.weight) is not None
+    same(linear(x), product._linear(linear, x))
+    same(embedding.as_linear(x), product._as_linear(embedding, x))
+
+
+def test_products_that_mlx_does_as_well_are_left_to_it():
+    weight, row = random(1000, 600), random(1, 600)
+    for x, matrix in (
+        (random(3, 600), weight),
+        (row[:0], weight),
+        (row, weight[:100]),
+        (row, random(600, 1000).T),
+        (row.astype(mx.float16), weight.astype(mx.float16)),
+    ):
+        assert product.rows(x, matrix) is None
+        layer = nn.Linear(1, 1, bias=False)
+        layer.weight = matrix
+        assert mx.array_equal(layer(x), x @ matrix.T)
+
+
+def test_a_compiled_network_keeps_mlx_s_products():
+    layer, x = nn.Linear(600, 1000), random(1, 600)
+    same(mx.compile(layer)(x), layer(x))
 
 
 ELEMENTS = pytest.mark.parametrize("size", [100, elementwise.LARGE + 70])

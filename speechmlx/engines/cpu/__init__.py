@@ -1,9 +1,10 @@
-"""What MLX's CPU backend does slowly, done fast: convolutions here, elementwise functions and attention beside.
+"""What MLX's CPU backend does slowly, done fast: convolutions here; elementwise functions, attention and products of
+one row beside.
 
 Its own convolutions are up to three hundred times slower there than the matrix products they amount to.
-`install()` puts `conv1d` and `conv_transpose1d` in the place of mlx's, so networks written against mlx, ours or not,
-run fast unchanged. They take float32 only and hand everything that mlx already does well, or that no model here uses,
-to the original. Results differ by float rounding, because sums are taken in another order.
+`install()` puts `conv1d`, `conv_transpose1d` and linear layers in the place of mlx's, so networks written against mlx,
+ours or not, run fast unchanged. They take float32 only and hand everything that mlx already does well, or that no model
+here uses, to the original. Results differ by float rounding, because sums are taken in another order.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from functools import wraps
 from typing import Any
 
 import mlx.core as mx
+import mlx.nn as nn
 
+from speechmlx.engines.cpu import product
 from speechmlx.engines.cpu.elementwise import attend, exp, gelu, logsumexp, softmax
 
 __all__ = ["attend", "conv1d", "conv_transpose1d", "exp", "gelu", "install", "logsumexp", "softmax"]
@@ -25,10 +28,11 @@ LONG = 1024
 
 
 def install() -> bool:
-    """Replace mlx's convolutions in this process where the default device is the CPU; says whether it did."""
+    """Replace what mlx does slowly in this process where the default device is the CPU; says whether it did."""
     if mx.default_device().type != mx.DeviceType.cpu:
         return False
     mx.conv1d, mx.conv_transpose1d = conv1d, conv_transpose1d
+    nn.Linear.__call__, nn.Embedding.as_linear = product.linear, product.as_linear
     return True
 
 
