@@ -144,18 +144,10 @@ def test_gelu_is_exact_to_rounding(size: int):
 
 
 @ELEMENTS
-def test_softmax_and_logsumexp_are_exact_to_rounding(size: int):
+def test_logsumexp_is_exact_to_rounding(size: int):
     x = 20 * random(-(-size // 100), 100)
     x[0, 1:] = -mx.inf
     same(elementwise.logsumexp(x), mx.logsumexp(x, axis=-1, keepdims=True))
-    expected = np.array(mx.softmax(x, axis=-1))
-    assert np.abs(np.array(elementwise.softmax(x + 0)) - expected).max() < 1e-6
-
-
-def test_exp_is_exact_to_rounding_and_clamped_outside():
-    x = mx.linspace(-87, 88, 10_001)
-    assert np.abs(np.array(elementwise.exp(x) / mx.exp(x)) - 1).max() < 5e-7
-    assert elementwise.exp(mx.array([-mx.inf])).item() < 1e-37
 
 
 @pytest.mark.parametrize("length", [20, 600])
@@ -163,14 +155,14 @@ def test_exp_is_exact_to_rounding_and_clamped_outside():
 def test_attention_equals_the_fused_one(length: int, masked: bool):
     q, k, v = (random(2, 3, length + i, 16)[:, :, :length] for i in range(3))
     mask = mx.triu(mx.full((1, 1, length, length), -1e9), 1) if masked else None
-    same(elementwise.attend(q, k, v, 0.25, mask), mx.fast.scaled_dot_product_attention(q, k, v, scale=0.25, mask=mask))
+    same(cpu.attend(q, k, v, 0.25, mask), mx.fast.scaled_dot_product_attention(q, k, v, scale=0.25, mask=mask))
 
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_attention_of_one_token_equals_the_fused_one(masked: bool):
     q, k, v = random(2, 3, 1, 16), random(2, 3, 700, 16), random(2, 3, 701, 16)[:, :, 1:]
     mask = mx.where(mx.arange(700) < mx.array([[500], [700]]), 0.0, -1e9)[:, None, None] if masked else None
-    same(elementwise.attend(q, k, v, 0.25, mask), mx.fast.scaled_dot_product_attention(q, k, v, scale=0.25, mask=mask))
+    same(cpu.attend(q, k, v, 0.25, mask), mx.fast.scaled_dot_product_attention(q, k, v, scale=0.25, mask=mask))
 
 
 def test_what_is_refused_is_refused_as_before():

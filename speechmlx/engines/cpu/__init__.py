@@ -1,5 +1,4 @@
-"""What MLX's CPU backend does slowly, done fast: convolutions here; elementwise functions, attention and products of
-one row beside.
+"""What MLX's CPU backend does slowly, done fast: convolutions here; products, attention, elementwise functions beside.
 
 Its own convolutions are up to three hundred times slower there than the matrix products they amount to.
 `install()` puts `conv1d`, `conv_transpose1d` and linear layers in the place of mlx's, so networks written against mlx,
@@ -16,9 +15,22 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from speechmlx.engines.cpu import product
-from speechmlx.engines.cpu.elementwise import attend, exp, gelu, logsumexp, softmax
+from speechmlx.engines.cpu.attention import attend
+from speechmlx.engines.cpu.elementwise import BLOCK, gelu, logsumexp, view
+from speechmlx.engines.cpu.product import Matrix, multiply
 
-__all__ = ["attend", "conv1d", "conv_transpose1d", "exp", "gelu", "install", "logsumexp", "softmax"]
+__all__ = [
+    "BLOCK",
+    "Matrix",
+    "attend",
+    "conv1d",
+    "conv_transpose1d",
+    "gelu",
+    "install",
+    "logsumexp",
+    "multiply",
+    "view",
+]
 
 _conv1d = mx.conv1d
 _conv_transpose1d = mx.conv_transpose1d

@@ -1,8 +1,9 @@
-"""Products of one row or two with a large matrix, which is what a decoder's step is made of.
+"""Matrix products for MLX's CPU backend, through OpenBLAS itself. Never used on a GPU.
 
-MLX hands every product to BLAS as one of two matrices, and OpenBLAS copies the larger one for that, row by row of the
-weights, before it multiplies: they come in at 8 to 12 GB/s. Its product of a matrix and a vector reads them where they
-lie, at 25. So such products are evaluated at once, outside MLX's graph. Never used on a GPU.
+A product of one row or two with a large matrix is what a decoder's step is made of. MLX hands every product to BLAS as
+one of two matrices, and OpenBLAS copies the larger one for that before it multiplies: weights come in at 8 to 12 GB/s.
+Its product of a matrix and a vector reads them where they lie, at 25. MLX also copies, one element at a time, matrices
+whose rows lie apart, as those of attention's heads do; `multiply` reads and writes them where they are.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
 
 LARGE = 1 << 19
 """Elements of a matrix from which reading it once is worth an evaluation (some 80 µs)."""
@@ -22,19 +26,23 @@ ROWS = 2
 _linear = nn.Linear.__call__
 _as_linear = nn.Embedding.as_linear
 
-ROW_MAJOR, AS_IT_IS = 101, 111  # CBLAS
+ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112
+"""As CBLAS numbers them."""
 
 
-def openblas() -> Any:
-    """`cblas_sgemv` of the OpenBLAS in this process; None where there is none."""
+def openblas() -> tuple[Any, Any]:
+    """`cblas_sgemv` and `cblas_sgemm` of the OpenBLAS in this process; None where there is none."""
     library = ctypes.CDLL(None)
-    return library.cblas_sgemv if hasattr(library, "openblas_get_config") else None
-
-
-_sgemv = openblas()
-if _sgemv is not None:
+    if not hasattr(library, "openblas_get_config"):
+        return None, None
     whole, real, array = ctypes.c_int, ctypes.c_float, ctypes.c_void_p
-    _sgemv.argtypes = [whole, whole, whole, whole, real, array, whole, array, whole, real, array, whole]
+    sgemv, sgemm = library.cblas_sgemv, library.cblas_sgemm
+    sgemv.argtypes = [*[whole] * 4, real, array, whole, array, whole, real, array, whole]
+    sgemm.argtypes = [*[whole] * 6, real, array, whole, array, whole, real, array, whole]
+    return sgemv, sgemm
+
+
+_sgemv, _sgemm = openblas()
 
 
 def linear(layer: nn.Linear, x: mx.array) -> mx.array:
@@ -70,3 +78,28 @@ def rows(x: mx.array, weight: mx.array) -> mx.array | None:
         places = (matrix.ctypes.data, width, vector.ctypes.data, 1)
         _sgemv(ROW_MAJOR, AS_IT_IS, out, width, 1.0, *places, 0.0, row.ctypes.data, 1)
     return mx.array(result).reshape(*x.shape[:-1], out)
+
+
+def multiply(a: Matrix, b: Matrix, out: Matrix, factor: float = 1.0, add: bool = False) -> None:
+    """out [m, n] = a [m, k] @ b [k, n] * factor, plus what was there if `add`.
+
+    Rows of `out` are contiguous, and of `a` and `b` rows or columns.
+    """
+    if _sgemm is None:
+        product = a @ b * np.float32(factor)
+        np.add(out, product, out=out) if add else np.copyto(out, product)
+        return
+    (a_order, a_step), (b_order, b_step), (_, step) = _lies(a), _lies(b), _lies(out)
+    sizes = (*out.shape, a.shape[1])
+    places = (a.ctypes.data, a_step, b.ctypes.data, b_step)
+    _sgemm(ROW_MAJOR, a_order, b_order, *sizes, factor, *places, float(add), out.ctypes.data, step)
+
+
+def _lies(matrix: Matrix) -> tuple[int, int]:
+    """Whether a matrix is stored by columns, and how many elements lie between one row, or column, and the next."""
+    by_row, by_column = (step // matrix.itemsize for step in matrix.strides)
+    if by_column == 1:
+        return AS_IT_IS, max(by_row, matrix.shape[1])
+    if by_row == 1:
+        return TRANSPOSED, max(by_column, matrix.shape[0])
+    raise ValueError(f"neither rows nor columns of a matrix with strides {matrix.strides} are contiguous")

@@ -1,7 +1,7 @@
 """The layers Kokoro is made of, as closures over their weights; every signal is [time, channels].
 
 On a GPU they are MLX's own operations. On a CPU MLX's convolutions, sines and selections are scalar code, so there a
-convolution is a sum of matrix products and the snake activation a polynomial, both exact to float32 audio.
+convolution is a sum of matrix products and the snake activation a polynomial (`on_cpu`), both exact to float32 audio.
 """
 
 from __future__ import annotations
@@ -14,14 +14,10 @@ import mlx.core as mx
 
 Layer = Callable[[mx.array], mx.array]
 Styled = Callable[[mx.array, mx.array], mx.array]
+StyledOnto = Callable[[mx.array, mx.array, mx.array | None], mx.array]
+"""As `Styled`, with what is added to the result."""
 
 NORM_EPS = 1e-5
-# sin²(πz) / π as a polynomial in z² for |z| <= 1/2, least maximum error 7e-6.
-SNAKE = (3.1406600959586783, -10.298556974739878, 13.144591354700626, -7.318230237532612)
-# Adding and taking away 1.5 * 2**23 rounds a float32 to an integer in two vectorised operations.
-ROUND = 12582912.0
-# Elements of a block that stays in cache between one vectorised operation and the next.
-BLOCK = 2**18
 
 
 @dataclass(frozen=True)
@@ -151,49 +147,21 @@ def adain(weights: Weights, name: str) -> Callable[[mx.array, mx.array], tuple[m
     return run
 
 
-def snake_conv(weights: Weights, norm: str, alpha: str, name: str, channels: int, dilation: int) -> Styled:
-    """Instance norm, the snake x + sin²(αx)/α, and a convolution: (x [t, c], style) → [t, c]."""
-    normed, a = adain(weights, norm), weights[alpha].reshape(-1)
-    kernel, bias = weights.kernel(name, channels), _bias(weights, name)
-    edge = kernel.shape[1] // 2 * dilation
+def snake_conv(weights: Weights, norm: str, alpha: str, name: str, channels: int, dilation: int) -> StyledOnto:
+    """Instance norm, the snake x + sin²(αx)/α, and a convolution: (x [t, c], style, onto) → [t, c]."""
+    a, kernel, bias = weights[alpha].reshape(-1), weights.kernel(name, channels), _bias(weights, name)
     if weights.cpu:
-        # With y = αx/π the snake is (y + sin²(πy)/π) * π/α: the last factor goes into the convolution.
-        valid, rate = _conv_by_taps(kernel * (math.pi / a), bias, dilation), a / math.pi
+        from speechmlx.engines.kokoro import on_cpu  # here, so that a GPU's process has nothing of it
 
-        def run(x: mx.array, style: mx.array) -> mx.array:
-            factor, shift = normed(x, style)
-            factor, shift = factor * rate, shift * rate
-            return _by_blocks(x, edge, lambda part: _snake_by_polynomial(part * factor + shift), valid)
-    else:
-        kernel = kernel.astype(weights.dtype)
+        return on_cpu.snake_conv(linear(weights, f"{norm}.fc"), a, kernel, bias, dilation, NORM_EPS)
+    normed, edge, kernel = adain(weights, norm), kernel.shape[1] // 2 * dilation, kernel.astype(weights.dtype)
 
-        def run(x: mx.array, style: mx.array) -> mx.array:
-            x = _snake(x, *normed(x, style), a)
-            return mx.conv1d(x[None], kernel, padding=edge, dilation=dilation)[0] + bias
+    def run(x: mx.array, style: mx.array, onto: mx.array | None) -> mx.array:
+        x = _snake(x, *normed(x, style), a)
+        y = mx.conv1d(x[None], kernel, padding=edge, dilation=dilation)[0] + bias
+        return y if onto is None else y + onto
 
     return run
-
-
-def _by_blocks(x: mx.array, edge: int, activate: Layer, valid: Layer) -> mx.array:
-    """valid(activate(x) with `edge` rows of zeros at both ends), in blocks that stay in the processor's cache."""
-    length, size, blocks = x.shape[0], max(BLOCK // x.shape[1], 1), []
-    for start in range(0, length, size):
-        end = min(start + size, length)
-        low, high = max(start - edge, 0), min(end + edge, length)
-        part = activate(x[low:high])
-        missing = (edge - (start - low), edge - (high - end))
-        blocks.append(valid(mx.pad(part, [missing, (0, 0)]) if any(missing) else part))
-        mx.async_eval(blocks[-1])  # in this order, not block beside block
-    return mx.concatenate(blocks) if len(blocks) > 1 else blocks[0]
-
-
-def _snake_by_polynomial(y: mx.array) -> mx.array:
-    z = y - ((y + ROUND) - ROUND)
-    u = z * z
-    p = u * SNAKE[3] + SNAKE[2]
-    for c in SNAKE[1::-1]:
-        p = p * u + c
-    return p * u + y
 
 
 @mx.compile

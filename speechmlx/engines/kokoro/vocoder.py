@@ -178,7 +178,7 @@ def _resblock(weights: Weights, name: str, channels: int, dilations: list[int]) 
             weights, f"{name}.adain1.{i}", f"{name}.alpha1.{i}", f"{name}.convs1.{i}", channels, dilation
         )
         second = snake_conv(weights, f"{name}.adain2.{i}", f"{name}.alpha2.{i}", f"{name}.convs2.{i}", channels, 1)
-        return lambda x, style: second(first(x, style), style) + x
+        return lambda x, style: second(first(x, style, None), style, x)
 
     return [step(i, d) for i, d in enumerate(dilations)]
 

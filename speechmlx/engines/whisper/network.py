@@ -216,5 +216,9 @@ class Network(nn.Module):
         return self._kernels
 
     def cross(self, encoded: mx.array) -> list[Pair]:
-        """Each decoder layer's keys and values of encoded audio [b, n, width]: made once, used by every step."""
-        return [block.cross_attn.keys_values(encoded) for block in self.decoder.blocks]
+        """Each decoder layer's keys and values of encoded audio [b, n, width]: made once, used by every step.
+
+        Head by head in memory, as products read them: MLX would copy them into that order at every step.
+        """
+        pairs = [block.cross_attn.keys_values(encoded) for block in self.decoder.blocks]
+        return [(mx.contiguous(k), mx.contiguous(v)) for k, v in pairs]
