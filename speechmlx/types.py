@@ -280,9 +280,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """The next piece of generated text."""
+    """The next piece of generated text, and how many tokens were written for it."""
 
     text: str
+    tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)

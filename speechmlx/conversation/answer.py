@@ -133,15 +133,16 @@ async def _write(
 ) -> None:
     """The model's text → pieces at once, and clauses as they are whole."""
     thoughts, calls, pending, least, cut_off = Thoughts(), Calls(), "", FIRST_CLAUSE, False
-    began = time.monotonic()
+    began, tokens = time.monotonic(), 0
 
     async def out(found: list[str | Call]) -> None:
-        nonlocal pending, least, began
+        nonlocal pending, least, began, tokens
         for one in found:
             if isinstance(one, Call):
                 await pieces.put(one)
                 continue
-            await pieces.put(TextDelta(one))
+            await pieces.put(TextDelta(one, tokens))
+            tokens = 0
             if not pending.strip():
                 began = time.monotonic()
             whole, pending = finished(pending + one, least, by_clause=True)
@@ -154,6 +155,7 @@ async def _write(
     async with write(asked) as events:
         async for event in events:
             if isinstance(event, TextDelta):
+                tokens += event.tokens
                 said = thoughts.push(event.text)
                 await out(calls.push(said) if asked.tools else [said] if said else [])
             elif isinstance(event, Usage):

@@ -139,11 +139,11 @@ class Responding:
 
     def _take(self, piece: Piece) -> None:
         match piece:
-            case TextDelta(text):
+            case TextDelta(text, tokens):
                 self._stage("first_token")
                 item = self._open_message()
                 self._text += text
-                self._written += 1
+                self._written += tokens
                 self._say(OutputText(self.id, item.id, len(self._items), text, self.plan.answering.spoken))
             case Clause(text):
                 self.playout = self.playout.clause(text)
@@ -236,7 +236,7 @@ class Responding:
         error: SpeechError | None = None,
     ) -> Response:
         used = self._usage
-        written = max(used.tokens_out, self._written)  # of an answer that was stopped, about a token a piece
+        written = max(used.tokens_out, self._written)  # an answer that was stopped has no last Usage
         cost = Cost(used.tokens_in, written, self.audio_in, self.playout.duration)
         return Response(
             id=self.id,

@@ -60,6 +60,7 @@ def test_it_answers_and_stops(engine: Engine):
     assert [type(event) for event in events] == [TextDelta, Usage] + [TextDelta] * 6 + [Usage]
     assert events[1] == Usage(tokens_in=37, tokens_out=1)  # of an answer that will be stopped, too
     assert events[-1] == Usage(tokens_in=37, tokens_out=8)  # the end of the turn is a token
+    assert sum(event.tokens for event in events if isinstance(event, TextDelta)) == 7
 
 
 def test_it_stops_at_max_tokens(engine: Engine):

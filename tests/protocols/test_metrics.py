@@ -53,7 +53,8 @@ def test_jobs_are_counted_by_how_they_ended(start_server: Start) -> None:
         assert client.post("/speak", json={"text": "x", "engine": "nobody"}).status_code == 404
         asked = {"text": "steps=500 work=0.02", "engine": "scripted"}
         with client.stream("POST", "/speak?stream=true", json=asked) as answer:
-            next(answer.iter_raw())
+            sound = answer.iter_raw()  # kept: the connection closes with it
+            next(sound)
             assert scraped(client).of("jobs_running") == 1
             assert speak(client, "steps=1") == 503
         found = until(client, "jobs_total", 1, model="scripted", outcome="cancelled")

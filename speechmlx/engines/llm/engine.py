@@ -36,6 +36,8 @@ class Seat:
     cache: list[Any] | None
     read: int = 0
     """Tokens that are in the cache."""
+    told: int = 0
+    """Tokens written of which the text was given out."""
     finished: bool = False
 
 
@@ -189,7 +191,8 @@ class Engine:
         stops = token in self._chat.stops
         text = "" if stops else seat.writer.write(token)
         seat.finished = stops or written == seat.limit
-        events: list[Event] = [TextDelta(text)] if text else []
+        events: list[Event] = [TextDelta(text, written - seat.told)] if text else []
+        seat.told = written if text else seat.told
         if seat.finished or written == 1:
             events.append(Usage(tokens_in=seat.prompt, tokens_out=written, cut_off=seat.finished and not stops))
         return events

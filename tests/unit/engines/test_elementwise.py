@@ -1,4 +1,4 @@
-"""The CPU's own gelu, softmax, exp and attention are MLX's, small and large."""
+"""The CPU's own gelu, log-sum-exp and attention are MLX's, small and large, with OpenBLAS or without."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from speechmlx.engines import cpu
 
 SHAPES = [(3, 5), (40, 1024), (1100, 1000)]
-"""The last is large: it goes through numpy."""
+"""All but the first are large: they go through numpy."""
 
 
 def random(shape: tuple[int, ...], scale: float = 4.0) -> mx.array:
@@ -32,20 +32,10 @@ def test_gelu_far_out() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_softmax(shape: tuple[int, ...]) -> None:
-    x = random(shape, 10)
-    expected = np.array(mx.softmax(x, axis=-1))
-    np.testing.assert_allclose(np.array(cpu.softmax(x)), expected, atol=3e-6)
-
-
-def test_exp_and_logsumexp() -> None:
-    x = mx.linspace(-86, 88, 10_001)
-    np.testing.assert_allclose(np.array(cpu.exp(x)), np.exp(np.array(x, copy=False).astype(np.float64)), rtol=1e-5)
-    assert np.array(cpu.exp(mx.array([-1e9, -np.inf]))).max() < 1e-37
-    rows = mx.concatenate([random((4, 500)), mx.full((4, 20), -1e9)], axis=-1)
-    np.testing.assert_allclose(
-        np.array(cpu.logsumexp(rows)), np.array(mx.logsumexp(rows, axis=-1, keepdims=True)), atol=1e-5
-    )
+def test_logsumexp(shape: tuple[int, ...]) -> None:
+    x = mx.concatenate([random(shape, 10), mx.full((shape[0], 20), -mx.inf)], axis=-1)
+    expected = mx.logsumexp(x, axis=-1, keepdims=True)
+    np.testing.assert_allclose(np.array(cpu.logsumexp(x)), np.array(expected), atol=1e-5)
 
 
 @pytest.mark.parametrize("length", [1, 7, 1100])
