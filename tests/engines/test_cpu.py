@@ -128,6 +128,11 @@ def test_products_that_mlx_does_as_well_are_left_to_it():
         assert mx.array_equal(layer(x), x @ matrix.T)
 
 
+def test_a_row_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="matmul"):
+        nn.Linear(600, 1000, bias=False)(random(1, 300))
+
+
 def test_a_compiled_network_keeps_mlx_s_products():
     layer, x = nn.Linear(600, 1000), random(1, 600)
     same(mx.compile(layer)(x), layer(x))
@@ -138,6 +143,14 @@ def test_a_compiled_network_keeps_mlx_s_products():
 def test_attention_equals_the_fused_one(length: int, masked: bool):
     q, k, v = (random(2, 3, length + i, 16)[:, :, :length] for i in range(3))
     mask = mx.triu(mx.full((1, 1, length, length), -1e9), 1) if masked else None
+    same(cpu.attend(q, k, v, 0.25, mask), mx.fast.scaled_dot_product_attention(q, k, v, scale=0.25, mask=mask))
+
+
+@pytest.mark.parametrize("rows", [1, 600])
+def test_attention_of_many_tokens_to_audio_of_two_lengths(rows: int):
+    q, k, v = random(2, 3, 600, 16), random(2, 3, 700, 16), random(2, 3, 700, 16)
+    mask = mx.where(mx.arange(700) < mx.array([[500], [700]]), 0.0, -1e9)[:, None, None]
+    mask = mx.broadcast_to(mask, (2, 1, rows, 700))
     same(cpu.attend(q, k, v, 0.25, mask), mx.fast.scaled_dot_product_attention(q, k, v, scale=0.25, mask=mask))
 
 

@@ -16,7 +16,7 @@ BLOCK = 1 << 18
 
 
 def attend(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array | None = None) -> mx.array:
-    """Attention of q [b, h, t, d] over k and v [b, h, n, d], all float32; `mask` [b or 1, 1, t, n] is added."""
+    """Attention of q [b, h, t, d] over k and v [b, h, n, d], all float32; `mask` [b or 1, 1, t or 1, n] is added."""
     if q.shape[2] == 1:  # keys are read as they lie
         scores = (k @ (q * scale).transpose(0, 1, 3, 2)).reshape(*q.shape[:3], k.shape[2])
         return _weighted(scores if mask is None else scores + mask, v)
@@ -25,8 +25,8 @@ def attend(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array |
         return _weighted(scores if mask is None else scores + mask, v)
     mx.eval(q, k, v)
     queries, keys, values = view(q), view(k), view(v)
-    added = None if mask is None else view(mask)
     (batch, heads, length, width), places = queries.shape, keys.shape[2]
+    added = None if mask is None else np.broadcast_to(view(mask), (len(mask), 1, length, places))
     found = np.empty((batch, length, heads, width), np.float32)
     step = max(1, BLOCK // places)
     scratch = np.empty((step, places), np.float32)

@@ -62,7 +62,8 @@ def as_linear(layer: nn.Embedding, x: mx.array) -> mx.array:
 def rows(x: mx.array, weight: mx.array) -> mx.array | None:
     """x [..., in] times weight [out, in] transposed, evaluated: [..., out]; None where MLX is not slower."""
     few = weight.size >= LARGE and 0 < x.size <= ROWS * weight.shape[-1]
-    if _sgemv is None or not few or not x.dtype == weight.dtype == mx.float32:
+    fit = x.dtype == weight.dtype == mx.float32 and x.shape[-1:] == weight.shape[-1:]
+    if _sgemv is None or not few or not fit:
         return None
     x = mx.contiguous(x)
     try:
