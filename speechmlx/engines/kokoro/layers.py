@@ -65,7 +65,7 @@ def conv(weights: Weights, name: str, inputs: int) -> Layer:
     kernel, bias = weights.kernel(name, inputs).astype(weights.dtype), _bias(weights, name)
     edge = kernel.shape[1] // 2
     if weights.cpu or not edge:
-        valid = _conv_by_taps(kernel, bias, 1)
+        valid = _conv_by_taps(kernel, bias)
         return lambda x: valid(mx.pad(x, [(edge, edge), (0, 0)]) if edge else x)
     return lambda x: mx.conv1d(x[None], kernel, padding=edge)[0] + bias
 
@@ -75,15 +75,15 @@ def _bias(weights: Weights, name: str) -> mx.array:
     return mx.array(0.0, weights.dtype) if bias is None else bias
 
 
-def _conv_by_taps(kernel: mx.array, bias: mx.array, dilation: int) -> Layer:
+def _conv_by_taps(kernel: mx.array, bias: mx.array) -> Layer:
     """A convolution without padding by one matrix product per tap of `kernel` [out, k, in]."""
     taps = [mx.contiguous(kernel[:, i].T) for i in range(kernel.shape[1])]
 
     def run(x: mx.array) -> mx.array:
-        length = x.shape[0] - (len(taps) - 1) * dilation
+        length = x.shape[0] - len(taps) + 1
         y = mx.addmm(bias, x[:length], taps[0])
         for i, tap in enumerate(taps[1:], 1):
-            y = mx.addmm(y, x[i * dilation : i * dilation + length], tap)
+            y = mx.addmm(y, x[i : i + length], tap)
         return y
 
     return run
