@@ -74,6 +74,8 @@ class Transcribe(Request):
     audio: Audio
     language: str | None = None
     """ISO 639-1 code; None detects."""
+    languages: tuple[str, ...] = ()
+    """Codes to detect among; empty: all that the model knows."""
     task: Literal["transcribe", "translate"] = "transcribe"
     prompt: str | None = None
     hotwords: tuple[str, ...] = ()
@@ -99,6 +101,8 @@ class Listen(Request):
     kind: ClassVar[Kind | None] = Kind.ASR
     streams: ClassVar[bool] = True
     language: str | None = None
+    languages: tuple[str, ...] = ()
+    """As in `Transcribe`."""
     task: Literal["transcribe", "translate"] = "transcribe"
     prompt: str | None = None
     policy: Literal["alignatt", "localagreement"] = "alignatt"

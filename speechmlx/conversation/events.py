@@ -82,11 +82,12 @@ class TranscriptDelta:
 
 @dataclass(frozen=True)
 class TranscriptDone:
-    """All words of a turn of `seconds`; counts where it differs from the deltas."""
+    """All words of a turn of `seconds`; counts where it differs from the deltas. `language`: its code, where known."""
 
     item: str
     text: str
     seconds: float
+    language: str | None = None
     logprobs: tuple[tuple[bytes, float], ...] | None = None
     """UTF-8 of each token and its log-probability, where the client asked for them."""
 

@@ -14,7 +14,7 @@ from speechmlx.conversation.tape import RATE
 from speechmlx.errors import Unsupported
 from speechmlx.models.row import Model
 from speechmlx.runtime.front import Runtime
-from speechmlx.types import Audio, End, Feed, Hypothesis, Kind, Listen, Priority, Segment, Transcribe
+from speechmlx.types import Audio, End, Feed, Hypothesis, Kind, LanguageDetected, Listen, Priority, Segment, Transcribe
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -27,9 +27,10 @@ SHORTEST = 0.1
 
 @dataclass(frozen=True)
 class Words:
-    """What was said; `logprobs` of its tokens, UTF-8 each, where they were asked for."""
+    """What was said, in a `language` by its code; `logprobs` of its tokens, UTF-8 each, where they were asked for."""
 
     text: str
+    language: str | None = None
     logprobs: tuple[tuple[bytes, float], ...] = ()
 
 
@@ -63,12 +64,13 @@ class Recogniser:
             model=model.name,
             audio=Audio(samples, rate),
             language=given.language,
+            languages=given.languages,
             prompt=given.prompt,
             hotwords=given.keywords,
             logprobs=given.logprobs,
             priority=Priority.REALTIME,
         )
-        text, logprobs = "", list[tuple[bytes, float]]()
+        text, spoken, logprobs = "", None, list[tuple[bytes, float]]()
         async with self.runtime.submit(request) as job:
             async for event in job:
                 if isinstance(event, Segment):
@@ -76,7 +78,9 @@ class Recogniser:
                     text += said
                     logprobs += event.logprobs
                     say(said)
-        return Words(text.strip(), tuple(logprobs))
+                elif isinstance(event, LanguageDetected):
+                    spoken = event.language
+        return Words(text.strip(), spoken, tuple(logprobs))
 
 
 class Hearing:
@@ -162,7 +166,11 @@ class Hearing:
     async def _listen(self, inbox: asyncio.Queue[Samples | None]) -> Words:
         given = self._recogniser.settings
         request = Listen(
-            model=self._recogniser.model.name, language=given.language, prompt=given.prompt, priority=self._priority
+            model=self._recogniser.model.name,
+            language=given.language,
+            languages=given.languages,
+            prompt=given.prompt,
+            priority=self._priority,
         )
         async with self._recogniser.runtime.submit(request) as job:
 
@@ -171,19 +179,22 @@ class Hearing:
                     await job.send(Feed(samples))
                 await job.send(End())
 
+            spoken = None
             feeding = asyncio.create_task(feed())
             try:
                 async for event in job:
                     if isinstance(event, Hypothesis):
                         said = "".join(word.text for word in event.committed)
                         self._tell(said if self._said else said.lstrip())
+                    elif isinstance(event, LanguageDetected):
+                        spoken = event.language
             except Unsupported:
                 self._recogniser.can_live = False
                 raise
             finally:
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)
-        return Words(self._said.strip())
+        return Words(self._said.strip(), spoken)
 
 
 def _seen(task: asyncio.Task[Words]) -> None:

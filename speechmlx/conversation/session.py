@@ -252,7 +252,7 @@ class Session:
         self.history.replace(worded(item, words.text))
         if told:
             logprobs = words.logprobs if self._listening.recogniser.settings.logprobs else None
-            self._say(say.TranscriptDone(item.id, words.text, audio.duration, logprobs))
+            self._say(say.TranscriptDone(item.id, words.text, audio.duration, words.language, logprobs))
         return words.text
 
     def _asked_if(self, words: str) -> Generate:

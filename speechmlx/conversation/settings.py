@@ -50,6 +50,7 @@ class Transcription:
 
     model: str | None = None
     language: str | None = None
+    languages: tuple[str, ...] = ()
     prompt: str | None = None
     keywords: tuple[str, ...] = ()
     logprobs: bool = False

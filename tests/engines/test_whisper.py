@@ -417,6 +417,19 @@ def test_languages_are_found_for_each_of_a_batch(
         assert sampled(one) == sampled(other)
 
 
+def test_a_language_is_found_among_those_asked_for(
+    load: Callable[[str], Whisper], speech: Callable[[str], Audio]
+) -> None:
+    asked = [("fr", "en"), ("de", "fr"), ("fr",)]
+    requests = [Transcribe(audio=speech("jfk"), languages=languages) for languages in asked]
+    both, neither, one = (
+        next(event for event in found if isinstance(event, LanguageDetected)) for found in run(load("base"), requests)
+    )
+    assert both.language == "en" and both.probability > 0.99
+    assert neither.language in ("de", "fr") and 0.5 <= neither.probability <= 1
+    assert (one.language, one.probability) == ("fr", 1.0)
+
+
 def test_two_unsure_windows_are_sampled_beside_a_sure_one(
     tiny: Whisper, speech: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
 ) -> None:

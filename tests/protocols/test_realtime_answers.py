@@ -151,6 +151,7 @@ async def test_log_probabilities_of_what_was_said(start_server: Start) -> None:
             await ws.send("input_audio_buffer.commit")
             completed = await ws.until("conversation.item.input_audio_transcription.completed")
             assert completed["transcript"] == "part 0. part 1."
+            assert completed["languages"] == [{"code": "en"}]
             assert [one["token"] for one in completed["logprobs"]] == [" part 0.", " part 1."]
 
 

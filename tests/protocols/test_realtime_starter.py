@@ -31,7 +31,9 @@ async def test_a_question_asked_aloud(starter: Server) -> None:
             ws.patience = 300.0
             await ws.play(to_pcm16(asked.samples) + bytes(RATE * 2 * 4))
             done = (await ws.until("response.done"))["response"]
-            said = ws.of("conversation.item.input_audio_transcription.completed")[0]["transcript"]
+            completed = ws.of("conversation.item.input_audio_transcription.completed")[0]
+            said = completed["transcript"]
+            assert completed["languages"] == [{"code": "en"}]
             assert errors(QUESTION, said) <= 0.3, said
             assert done["status"] in ("completed", "incomplete"), json.dumps(done)
             answer = done["output"][0]["content"][0]["transcript"]

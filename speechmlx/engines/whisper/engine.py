@@ -156,7 +156,7 @@ class Whisper:
         for lane, cross in self._encoded:
             owner = lane.owner
             if owner.language is None:
-                owner.speaks(*self.detect_language(cross))
+                owner.speaks(*self.detect_language(cross, owner.candidates))
             prompt, given = owner.prompt(lane)
             limit = min(lane.most_tokens, self.network.dims.n_text_ctx - len(prompt))
             lane.row = row = Row(prompt, owner.rules(0), cross, limit, given)
@@ -174,16 +174,16 @@ class Whisper:
         self._batch.join(rows)
         self._settle()
 
-    def detect_language(self, cross: Sequence[Pair]) -> tuple[str, float]:
-        """The likeliest language of encoded audio, and its probability among all the model knows."""
+    def detect_language(self, cross: Sequence[Pair], among: Sequence[str]) -> tuple[str, float]:
+        """The likeliest language of encoded audio and its probability, among some or, if none, all the model knows."""
         decoder = self.network.decoder
         start = mx.array([[self.vocabulary.sot]])
         hidden, _ = decoder(start, mx.zeros((1, 1), mx.int32), Prompt(), cross, None)
-        tokens = self.vocabulary.language_tokens
-        chances = mx.softmax(decoder.logits(hidden[0, -1])[tokens.start : tokens.stop])
-        found = np.array(chances)
+        languages = among or self.vocabulary.languages
+        tokens = mx.array([self.vocabulary.language_token(language) for language in languages])
+        found = np.array(mx.softmax(decoder.logits(hidden[0, -1])[tokens].astype(mx.float32)))
         best = int(found.argmax())
-        return self.vocabulary.languages[best], float(found[best])
+        return languages[best], float(found[best])
 
     def _decode(self) -> None:
         self._batch.step()

@@ -80,10 +80,8 @@ class LiveStream:
             raise BadRequest(f"policy {request.policy!r}; allowed: {', '.join(POLICIES)}")
         if request.task == "translate" and not self._vocabulary.multilingual:
             raise Unsupported("this model knows English only and cannot translate; use a multilingual one")
-        language = request.language
-        known = not self._vocabulary.multilingual
-        code = self._vocabulary.language_code(language) if language else None
-        self._language = "en" if known else code
+        self._candidates = self._vocabulary.candidates(request)
+        self._language = self._candidates[0] if len(self._candidates) == 1 else None
         self._announced = False
         self._suppress = tuple(sorted({*self._vocabulary.non_speech, *self._vocabulary.special}))
         self._audio = np.zeros(0, np.float32)
@@ -191,7 +189,7 @@ class LiveStream:
         if self._language is None:
             if len(self._audio) < SURE_OF_LANGUAGE and not last:
                 return
-            self._language, probability = self._engine.detect_language(cross)
+            self._language, probability = self._engine.detect_language(cross, self._candidates)
             yield LanguageDetected(self._language, probability)
         elif not self._announced:
             yield LanguageDetected(self._language, 1.0)

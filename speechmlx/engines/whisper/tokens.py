@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from speechmlx.errors import Unsupported
+from speechmlx.types import Listen, Transcribe
 
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 """Languages written without spaces: every whole character counts as a word."""
@@ -87,16 +88,35 @@ class Vocabulary:
             raise Unsupported(f"language {language!r} is not known to this model; it knows {', '.join(self.languages)}")
         return wanted
 
+    def candidates(self, request: Transcribe | Listen) -> tuple[str, ...]:
+        """Codes of what may be spoken: one is sure, none may be any.
+
+        Raises Unsupported where the model knows none of those that were asked for.
+        """
+        if request.language is not None:
+            return (self.language_code(request.language),)
+        known, unknown = list[str](), list[Unsupported]()
+        for language in request.languages:
+            try:
+                known.append(self.language_code(language))
+            except Unsupported as error:
+                unknown.append(error)
+        if unknown and not known:
+            raise unknown[0]
+        return tuple(dict.fromkeys(known)) if self.multilingual else self.languages
+
     @cached_property
     def language_tokens(self) -> range:
         return range(self.sot + 1, self.sot + 1 + len(self.languages))
+
+    def language_token(self, code: str) -> int:
+        return self.language_tokens[self.languages.index(code)]
 
     def start(self, language: str, task: str) -> list[int]:
         """What every window starts with: `sot`, and for a multilingual model the language and the task."""
         if not self.multilingual:
             return [self.sot]
-        code = self.language_tokens[self.languages.index(language)]
-        return [self.sot, code, self.translate if task == "translate" else self.transcribe]
+        return [self.sot, self.language_token(language), self.translate if task == "translate" else self.transcribe]
 
     @cached_property
     def blank(self) -> tuple[int, ...]:

@@ -123,6 +123,7 @@ class Transcription:
         self.lanes: list[Lane] = []
         self.outbox: list[Event] = []
         self.language: str | None = None
+        self.candidates = vocabulary.candidates(request)
         self._vocabulary = vocabulary
         self._samples = np.ascontiguousarray(request.audio.samples, np.float32)
         self._slices = mel.log_mel_slices(self._samples, n_mels) if len(self._samples) >= mel.FFT else iter(())
@@ -132,10 +133,8 @@ class Transcription:
         """Frames that may be speech; empty when windows are not to depend on loudness."""
         self._front = 0
         self._tokens = 0
-        if not vocabulary.multilingual:
-            self.speaks(vocabulary.languages[0], 1.0)
-        elif request.language is not None:
-            self.speaks(vocabulary.language_code(request.language), 1.0)
+        if len(self.candidates) == 1:
+            self.speaks(self.candidates[0], 1.0)
         suppress = {token for token in request.suppress_tokens if token >= 0}
         if -1 in request.suppress_tokens:
             suppress |= set(vocabulary.non_speech)
@@ -350,8 +349,6 @@ def check(request: Transcribe, vocabulary: Vocabulary) -> None:
         raise BadAudio("audio must be one channel of finite samples")
     if request.task == "translate" and not vocabulary.multilingual:
         raise Unsupported("this model knows English only and cannot translate; use a multilingual one")
-    if request.language is not None:
-        vocabulary.language_code(request.language)
     if not request.temperatures or any(not 0 <= value <= 2 for value in request.temperatures):
         raise BadRequest(f"temperatures {request.temperatures}; allowed: one or more between 0 and 2")
     if any(not -1 <= token < vocabulary.size for token in request.suppress_tokens):

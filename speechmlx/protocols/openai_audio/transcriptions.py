@@ -100,12 +100,10 @@ def read_wanted(given: Mapping[str, Any]) -> Wanted:
 def read_settings(given: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
     """Fields of `Transcribe` but the audio. Raises BadRequest."""
     temperature = options.number(given, "temperature", 0.0, 0.0, 1.0)
-    candidates = several(given, "languages")
-    language = options.language(given)
-    if language is None and len(candidates) == 1:
-        language = options.language({"language": candidates[0]})
+    candidates = (options.language({"language": language}) for language in several(given, "languages"))
     settings: dict[str, Any] = {
-        "language": language,
+        "language": options.language(given),
+        "languages": tuple(candidate for candidate in candidates if candidate is not None),
         "prompt": options.text(given, "prompt"),
         "hotwords": several(given, "keywords"),
         "words": "word" in wanted.granularities,

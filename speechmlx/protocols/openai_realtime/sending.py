@@ -97,9 +97,11 @@ def _input(event: say.Event) -> Json:
             return {"type": f"{buffer}.cleared"}
         case say.TranscriptDelta(item, text):
             return {"type": f"{transcription}.delta", "item_id": item, "content_index": 0, "delta": text}
-        case say.TranscriptDone(item, text, seconds, logprobs):
+        case say.TranscriptDone(item, text, seconds, language, logprobs):
             usage = {"type": "duration", "seconds": round(seconds, 3)}
             body = {"item_id": item, "content_index": 0, "transcript": text, "usage": usage}
+            if language is not None:
+                body["languages"] = [{"code": language}]
             if logprobs is not None:
                 body["logprobs"] = [
                     {"token": token.decode(errors="replace"), "bytes": list(token), "logprob": value}

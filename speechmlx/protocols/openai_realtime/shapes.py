@@ -190,10 +190,10 @@ def _turns(detection: Mapping[str, Any] | None) -> TurnTaking | None:
 def _transcription(given: Mapping[str, Any] | None, include: Sequence[str]) -> Transcription | None:
     if given is None:
         return None
-    languages = given.get("languages") or []
     return Transcription(
         model=given.get("model"),
-        language=given.get("language") or (languages[0] if len(languages) == 1 else None),
+        language=given.get("language"),
+        languages=tuple(given.get("languages") or ()),
         prompt=given.get("prompt"),
         keywords=tuple(given.get("keywords") or ()),
         logprobs=LOGPROBS in include,

@@ -102,9 +102,12 @@ def test_what_is_no_list(value: Any) -> None:
 def test_settings() -> None:
     wanted = read_wanted({"timestamp_granularities": ["word"], "include": "logprobs", "stream": "true"})
     assert wanted.stream and wanted.logprobs and wanted.granularities == ("word",)
-    settings = read_settings({"temperature": "0.4", "languages": ["German"], "prompt": "p", "keywords": ["k"]}, wanted)
+    settings = read_settings(
+        {"temperature": "0.4", "languages": ["German", "en-GB"], "prompt": "p", "keywords": ["k"]}, wanted
+    )
     assert settings == {
-        "language": "de",
+        "language": None,
+        "languages": ("de", "en"),
         "prompt": "p",
         "hotwords": ("k",),
         "words": True,

@@ -211,15 +211,16 @@ def test_the_temperature_that_beta_is_told(given: Json, shown: float) -> None:
 
 def test_what_transcription_takes() -> None:
     on = wire()
-    given = {"model": "m", "languages": ["de"], "keywords": ["Kokoro"], "delay": "low"}
+    given = {"model": "m", "languages": ["de", "en"], "keywords": ["Kokoro"], "delay": "low"}
     logprobs = ["item.input_audio_transcription.logprobs"]
     command = told(on, update(type="realtime", include=logprobs, audio={"input": {"transcription": given}}))
     assert command.settings.transcription == Transcription(
-        model="m", language="de", keywords=("Kokoro",), logprobs=True
+        model="m", languages=("de", "en"), keywords=("Kokoro",), logprobs=True
     )
     session = json.loads(on.send(say.Configured())[0])["session"]
     assert (session["include"], session["audio"]["input"]["transcription"]) == (logprobs, given)
-    done = json.loads(on.send(say.TranscriptDone("i", "x", 1.0, ((b"x", -0.5),)))[0])
+    done = json.loads(on.send(say.TranscriptDone("i", "x", 1.0, "en", ((b"x", -0.5),)))[0])
+    assert done["languages"] == [{"code": "en"}]
     assert done["logprobs"] == [{"token": "x", "bytes": [120], "logprob": -0.5}]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from speechmlx.engines.whisper.tokens import Vocabulary
 from speechmlx.errors import Unsupported
+from speechmlx.types import Listen
 
 ENGLISH, ALL, LARGE_V3 = Vocabulary(51864), Vocabulary(51865), Vocabulary(51866)
 
@@ -34,6 +35,17 @@ def test_unknown_languages_are_named_with_what_is_allowed() -> None:
         ALL.language_code("tlh")
     with pytest.raises(Unsupported, match=r"it knows en$"):
         ENGLISH.language_code("de")
+
+
+def test_what_may_be_spoken() -> None:
+    some = ("de", "French", "german")
+    assert ALL.candidates(Listen()) == ()
+    assert ALL.candidates(Listen(languages=(*some, "tlh"))) == ("de", "fr")
+    assert ALL.candidates(Listen(languages=some, language="en-US")) == ("en",)
+    assert ENGLISH.candidates(Listen()) == ENGLISH.candidates(Listen(languages=("de", "en"))) == ("en",)
+    for vocabulary, languages in ((ALL, ("tlh",)), (ENGLISH, some)):
+        with pytest.raises(Unsupported, match="is not known to this model"):
+            vocabulary.candidates(Listen(languages=languages))
 
 
 @pytest.mark.parametrize(
