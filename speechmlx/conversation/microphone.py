@@ -64,7 +64,11 @@ class Microphone:
         await self._pass(samples)
 
     async def flush(self) -> None:
-        """All that was pushed is heard when this returns: filters and the noise reduction give up what they hold."""
+        """All that was pushed is heard when this returns: filters and the noise reduction give up what they hold.
+
+        Half of a sample is dropped: what comes next is another recording.
+        """
+        self._odd = b""
         if self._resampler is not None:
             tail, self._resampler = self._resampler.flush(), None
             await self._pass(tail)
@@ -79,7 +83,7 @@ class Microphone:
         """Other settings from here on."""
         if (format, clean) != (self.format, self.clean):
             await self.flush()
-            self.format, self.clean, self._odd = format, clean, b""
+            self.format, self.clean = format, clean
 
     async def close(self) -> None:
         if self._cleaner is not None:

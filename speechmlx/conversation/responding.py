@@ -37,11 +37,15 @@ log = logging.getLogger(__name__)
 
 Status = Literal["completed", "cancelled", "incomplete", "failed"]
 
+MUTED = 0.5
+"""Seconds that the person's audio may be behind the clock: further behind, it was muted while the answer was played."""
+
 
 class Responding:
     """A response under way. `pieces` waits for what it needs and then gives the answer; None: there is none to give.
 
-    `now` is the seconds of audio heard from the person: the clock by which an answer is played. `over` is told once.
+    `now` is the seconds of audio heard from the person: while it runs on, the clock by which an answer is played.
+    `over` is told once.
     """
 
     def __init__(
@@ -58,6 +62,8 @@ class Responding:
         self.ended = False
         self.played_from: float | None = None
         """`now` when its first audio was given out."""
+        self.heard: float | None = None
+        """Seconds of its message that the client says were heard, or that were when it was interrupted."""
         self.playout = Playout()
         self.audio_in = 0.0
         self._outbox = outbox
@@ -70,11 +76,10 @@ class Responding:
         self._before: str | None = None
         self._calls: list[Call] = []
         self._text = ""
-        self._heard: float | None = None
         self._encoder = Encoder(plan.answering.voice.format)
         self._usage = Usage()
         self._written = 0
-        self._asked = time.monotonic()
+        self._asked = self._sounded = time.monotonic()
         self.stages = Stages()
         self._say(ResponseStarted(self._response("in_progress")))
         self._task = asyncio.create_task(self._run())
@@ -91,18 +96,25 @@ class Responding:
         dropped = self._outbox.drop(lambda event: isinstance(event, OutputAudio) and event.response == self.id)
         unsent = sum(self._encoder.seconds(event.audio) for event in dropped if isinstance(event, OutputAudio))
         self.playout = self.playout.until(self.playout.duration - unsent)
-        played = 0.0 if self.played_from is None else self._now() - self.played_from
-        if live and played > 0 and self._heard is None:
-            self._heard = played
+        if live and self.played > 0 and self.heard is None:
+            self.heard = self.played
         self._task.cancel()
         self._end("cancelled", reason)
+
+    @property
+    def played(self) -> float:
+        """Seconds that its listener may have heard by now, of all that was or will be sent."""
+        if self.played_from is None:
+            return 0.0
+        by_audio, by_clock = self._now() - self.played_from, time.monotonic() - self._sounded
+        return by_audio if by_clock - by_audio < MUTED else by_clock
 
     def truncate(self, item: str, seconds: float) -> float | None:
         """The listener will have heard only `seconds` of `item`, which is still being said; None: it is not."""
         if self._message is None or self._message.id != item or not self.plan.answering.spoken:
             return None
-        self._heard = min(max(0.0, seconds), self.playout.duration)
-        return self._heard
+        self.heard = min(max(0.0, seconds), self.playout.duration)
+        return self.heard
 
     async def close(self) -> None:
         """End without a word: the session is over."""
@@ -162,7 +174,7 @@ class Responding:
     def _sound(self, data: bytes) -> None:
         item = self._open_message()
         if self.played_from is None:
-            self.played_from = self._now()
+            self.played_from, self._sounded = self._now(), time.monotonic()
         self.playout = self.playout.sent(self._encoder.seconds(data))
         self._say(OutputAudio(self.id, item.id, len(self._items), data))
 
@@ -192,8 +204,8 @@ class Responding:
         item = replace(self._message, status=status, parts=(part,), playout=self.playout if spoken else None)
         self._message = None
         kept = item
-        if spoken and (status == "incomplete" or self._heard is not None):
-            heard = self.playout.duration if self._heard is None else min(self._heard, self.playout.duration)
+        if spoken and (status == "incomplete" or self.heard is not None):
+            heard = self.playout.duration if self.heard is None else min(self.heard, self.playout.duration)
             kept = cut_to(item, heard)
         self._close(item, kept, spoken)
 

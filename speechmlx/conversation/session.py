@@ -1,4 +1,4 @@
-"""A live conversation: commands in, events out, whatever the wire. It counts samples and never looks at a clock."""
+"""A live conversation: commands in, events out, whatever the wire. It counts samples and looks at no clock."""
 
 from __future__ import annotations
 
@@ -376,13 +376,15 @@ class Session:
                 self._refuse(BadRequest("Only model output audio messages can be truncated"), "not_spoken", command)
                 return
             _, at = self.history.truncate(command.id, command.seconds)
+            if self._last is not None and self._last.playout is item.playout:
+                self._last = None  # the client knows what was heard
         self._say(say.ItemTruncated(command.id, at))
 
     def _cut_unheard(self, response: Responding) -> None:
         """Somebody speaks while a finished answer is still being played: the history keeps what was heard."""
-        if response.plan.outside or response.played_from is None:
+        if response.plan.outside or response.heard is not None:
             return
-        played = self._listening.tape.end - response.played_from
+        played = response.played
         if 0 < played < response.playout.duration:
             for item in self.history:
                 if item.playout is response.playout and played < sum(part.seconds for part in item.parts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +140,26 @@ async def test_what_the_client_cut_stays_cut(conversing: Server) -> None:
         await ws.until("input_audio_buffer.speech_started")
         await ws.until("response.done")
         assert await kept(ws, response) == "You said: one"
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_an_answer_played_while_the_microphone_was_muted_is_kept(conversing: Server, told: bool) -> None:
+    """As clients without echo cancellation do; `told`: at once how much of it they will have heard."""
+    async with talk(conversing.url) as ws:
+        await ws.play(tone(0.1, 0))
+        await ws.say("one two three four five")
+        response = await answer(ws)
+        item, seconds = response["output"][0]["id"], len(ws.audio()) / 2 / 24000
+        if told:
+            await ws.send(
+                "conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=round(seconds * 1000)
+            )
+        else:
+            await asyncio.sleep(seconds)
+        await ws.play(tone(0.3) + tone(1.0, 0))
+        await ws.until("input_audio_buffer.speech_started")
+        await ws.until("response.done")
+        assert await kept(ws, response) == text(response)
 
 
 async def test_log_probabilities_of_what_was_said(start_server: Start) -> None:

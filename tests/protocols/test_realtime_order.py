@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from conversing import tone, words
 from realtime_client import talk
@@ -231,6 +233,23 @@ async def test_speech_interrupts(conversing: Server) -> None:
         assert ws.kinds.count("response.created") == 2
         after = ws.events[ws.events.index(done) + 1 :]
         assert done["response"]["id"] not in {event.get("response_id") for event in after}
+
+
+@pytest.mark.parametrize("ends", ["commit", "clear"])
+async def test_half_a_sample_does_not_shift_the_next_recording(conversing: Server, ends: str) -> None:
+    async with talk(conversing.url, **MANUAL) as ws:
+        await ws.play(tone(0.5, 0) + b"x")
+        await ws.send(f"input_audio_buffer.{ends}")
+        await ws.play(tone(0.5))
+        await ws.send("input_audio_buffer.commit")
+        await ws.until("input_audio_buffer.cleared" if ends == "clear" else "input_audio_buffer.committed")
+        item = (await ws.until("conversation.item.done"))["item"]
+        if ends == "commit":
+            item = (await ws.until("conversation.item.done"))["item"]
+        await ws.send("conversation.item.retrieve", item_id=item["id"])
+        retrieved = (await ws.until("conversation.item.retrieved"))["item"]
+        heard, sent = from_pcm16(base64.b64decode(retrieved["content"][0]["audio"])), from_pcm16(tone(0.5))
+        assert len(heard) == len(sent) and np.corrcoef(heard, sent)[0, 1] > 0.95
 
 
 async def test_client_cancels(conversing: Server) -> None:
