@@ -164,10 +164,11 @@ class DetectTurn(Request):
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a chat."""
+    """One message of a chat. `call` names the function call that an assistant's message is, or a tool's answers."""
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str
+    call: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,8 @@ from speechmlx.runtime.front import Runtime
 from speechmlx.text import STOPS, finished, phrase
 from speechmlx.types import Chunk, Event, Generate, Message, Priority, Request, Speak, TextDelta, Usage
 
-MAX_TOKENS = 1024
-"""Of an answer whose length nobody limited."""
+MAX_TOKENS = 4096
+"""Of an answer whose length nobody limited: the most that can be asked for."""
 REPETITION_PENALTY = 1.1
 """Small models otherwise say one sentence again and again; more makes them avoid the right word."""
 INSTRUCTIONS = "You are a helpful voice assistant. Answer the question in one short sentence."
@@ -132,7 +132,8 @@ async def _write(
     write: Writer, asked: Generate, pieces: asyncio.Queue[Piece], clauses: asyncio.Queue[str | None]
 ) -> None:
     """The model's text → pieces at once, and clauses as they are whole."""
-    thoughts, calls, pending, least, cut_off = Thoughts(), Calls(), "", FIRST_CLAUSE, False
+    thoughts, calls = Thoughts(), Calls([tool["name"] for tool in asked.tools])
+    pending, least, cut_off = "", FIRST_CLAUSE, False
     began, tokens = time.monotonic(), 0
 
     async def out(found: list[str | Call]) -> None:

@@ -16,9 +16,10 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Configure(Command):
-    """From now on `settings` count."""
+    """From now on `settings` count. `note` comes back with Configured."""
 
     settings: Settings
+    note: object = None
 
 
 @dataclass(frozen=True, kw_only=True)

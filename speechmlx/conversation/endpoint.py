@@ -12,12 +12,15 @@ import httpx
 from speechmlx.config import Config
 from speechmlx.conversation.answer import Writer
 from speechmlx.conversation.history import call_text
-from speechmlx.conversation.tools import OPEN, Call, Calls
+from speechmlx.conversation.tools import parsed
 from speechmlx.errors import EngineFailed, ModelUnavailable
 from speechmlx.types import Event, Generate, Message, TextDelta, Usage
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 120.0
 """Seconds; a model that is loaded for the first request is slow to begin."""
+
+NOTHING = "(no result)"
+"""Of a call that was never answered."""
 
 Json = dict[str, Any]
 
@@ -59,24 +62,31 @@ def _choice(choice: str) -> str | Json:
 
 
 def chat(messages: Sequence[Message]) -> list[Json]:
-    """Messages in OpenAI's form; calls and their outputs are matched in order."""
+    """Messages in OpenAI's form. Strict servers want one message for calls that belong together, and each answered."""
     written: list[Json] = []
     waiting: list[str] = []
+
+    def give_up() -> None:
+        written.extend({"role": "tool", "tool_call_id": id, "content": NOTHING} for id in waiting)
+        waiting.clear()
+
     for message in messages:
-        if message.role == "assistant" and message.content.startswith(OPEN):
-            calls = Calls()
-            found = [one for one in [*calls.push(message.content), *calls.flush()] if isinstance(one, Call)]
-            entries: list[Json] = []
-            for call in found:
-                waiting.append(f"call_{len(written)}_{len(entries)}")
-                function = {"name": call.name, "arguments": call.arguments}
-                entries.append({"id": waiting[-1], "type": "function", "function": function})
-            written.append({"role": "assistant", "content": None, "tool_calls": entries})
-        elif message.role == "tool":
-            id = waiting.pop(0) if waiting else "call"
-            written.append({"role": "tool", "tool_call_id": id, "content": message.content})
+        if message.role == "assistant" and (call := parsed(message.content) if message.call else None):
+            if not written or written[-1]["role"] != "assistant":
+                give_up()
+                written.append({"role": "assistant", "content": None})
+            function = {"name": call.name, "arguments": call.arguments}
+            entry = {"id": message.call, "type": "function", "function": function}
+            written[-1].setdefault("tool_calls", []).append(entry)
+            waiting.append(message.call)
+        elif message.role == "tool" and message.call in waiting:
+            waiting.remove(message.call)
+            written.append({"role": "tool", "tool_call_id": message.call, "content": message.content})
         else:
-            written.append({"role": message.role, "content": message.content})
+            give_up()
+            role = "user" if message.role == "tool" else message.role  # what it answers is not in the conversation
+            written.append({"role": role, "content": message.content})
+    give_up()
     return written
 
 

@@ -13,7 +13,9 @@ from speechmlx.errors import SpeechError
 
 @dataclass(frozen=True)
 class Configured:
-    """The settings count from here on."""
+    """The settings count from here on; `note` is that of the command."""
+
+    note: object = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class TranscriptDelta:
 
     item: str
     text: str
+    part: int = 0
+    """Which part of the item it is."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class TranscriptDone:
     item: str
     text: str
     seconds: float
+    part: int = 0
     language: str | None = None
     logprobs: tuple[tuple[bytes, float], ...] | None = None
     """UTF-8 of each token and its log-probability, where the client asked for them."""
@@ -96,6 +101,7 @@ class TranscriptDone:
 class TranscriptFailed:
     item: str
     error: SpeechError
+    part: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from speechmlx.types import Message
 
 KEPT_AUDIO = 300.0
 """Seconds of audio kept in the items of one conversation; the oldest lose theirs first."""
-INAUDIBLE = "(inaudible)"
+INAUDIBLE, UNSEEN = "(inaudible)", "(a picture that you cannot see)"
 KEPT_TEXT = 16_000
 """Characters of conversation that a language model is given; the oldest are left out first."""
 
@@ -36,12 +36,14 @@ class ItemExists(BadRequest):
 class Part:
     """A piece of a message. `text` of a heard or spoken part is its transcript, None while it is not known."""
 
-    kind: Literal["text", "audio"]
+    kind: Literal["text", "audio", "image"]
     text: str | None = None
     pcm16: bytes | None = None
     """At `rate` Hz; None once it was dropped, or for an answer."""
     rate: int = 24000
     seconds: float = 0.0
+    image: Mapping[str, str] | None = None
+    """The client's own words for a picture; no model here sees it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,14 +162,38 @@ def cut_to(item: Item, seconds: float) -> Item:
 def messages(items: Iterator[Item] | tuple[Item, ...], instructions: str, forgets: bool = True) -> tuple[Message, ...]:
     """What a language model is given: the instructions, then items that have words: the latest, if it `forgets`."""
     said = [Message("system", instructions)] if instructions else []
+    for item in _answered(tuple(items)):
+        if item.kind == "call":
+            said.append(Message("assistant", call_text(item.name, item.arguments), item.call_id))
+        elif item.kind == "output":
+            said.append(Message("tool", item.output, item.call_id))
+        elif words := " ".join(UNSEEN if part.kind == "image" else part.text or "" for part in item.parts).strip():
+            said.append(Message(item.role, words))
+        elif item.role == "user":
+            said.append(Message("user", INAUDIBLE))
+    return tuple(_system_first(_latest(said) if forgets else said))
+
+
+def _answered(items: tuple[Item, ...]) -> Iterator[Item]:
+    """What calls returned stands behind them, in their order, wherever it came: templates know no ids."""
+    called = {item.call_id for item in items if item.kind == "call"}
+    returned: dict[str, list[Item]] = {}
+    for item in items:
+        if item.kind == "output" and item.call_id in called:
+            returned.setdefault(item.call_id, []).append(item)
+    waiting = list[str]()
     for item in items:
         if item.kind == "call":
-            said.append(Message("assistant", call_text(item.name, item.arguments)))
-        elif item.kind == "output":
-            said.append(Message("tool", item.output))
-        elif item.text or item.role == "user":
-            said.append(Message(item.role, item.text or INAUDIBLE))
-    return tuple(_system_first(_latest(said) if forgets else said))
+            waiting.append(item.call_id)
+            yield item
+            continue
+        for call in waiting:
+            yield from returned.pop(call, ())
+        waiting = []
+        if item.kind != "output" or item.call_id not in called:
+            yield item
+    for call in waiting:
+        yield from returned.pop(call, ())
 
 
 def _latest(said: list[Message]) -> list[Message]:

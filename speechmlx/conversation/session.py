@@ -23,7 +23,7 @@ from speechmlx.conversation.models import Warming, meant
 from speechmlx.conversation.outbox import COMMAND_MARK, Outbox
 from speechmlx.conversation.responding import Responding
 from speechmlx.conversation.settings import Answering, Plan, Settings
-from speechmlx.conversation.sound import retrieved, unheard, worded
+from speechmlx.conversation.sound import place_unheard, retrieved, unheard, worded
 from speechmlx.errors import BadRequest, Busy, EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.front import Runtime
 from speechmlx.types import Audio, Generate, Kind
@@ -138,7 +138,7 @@ class Session:
                 self.settings = command.settings
                 if self.settings.turns is not None and self.settings.turns.eagerness:
                     self._warming.begin(Kind.TURN)
-                self._say(say.Configured())
+                self._say(say.Configured(command.note))
             case do.Commit():
                 await self._listening.commit()
             case do.Clear():
@@ -212,9 +212,9 @@ class Session:
         self._unless_empty = item.id if by == "speech" else None
         self._start_next()
 
-    def said(self, item: str, text: str) -> None:
+    def said(self, item: str, text: str, part: int = 0) -> None:
         if self.settings.transcription is not None:
-            self._say(say.TranscriptDelta(item, text))
+            self._say(say.TranscriptDelta(item, text, part))
 
     def failed(self, error: SpeechError) -> None:
         self._say(say.Failed(error, error.code))
@@ -224,7 +224,8 @@ class Session:
     def _hear_item(self, item: Item) -> None:
         """A client may put a recording into the conversation, with or without its words."""
         if (audio := unheard(item)) is not None:
-            hearing = Hearing(self._listening.recogniser, lambda text: self.said(item.id, text))
+            part = place_unheard(item)
+            hearing = Hearing(self._listening.recogniser, lambda text: self.said(item.id, text, part))
             self._listen_to(item, hearing, audio)
 
     def _listen_to(self, item: Item, hearing: Hearing, audio: Audio) -> None:
@@ -239,7 +240,7 @@ class Session:
 
     async def _recognise(self, item: Item, hearing: Hearing, audio: Audio) -> str:
         """The words of a turn, into the history and to the client. Raises SpeechErrors, told already."""
-        told = self.settings.transcription is not None
+        told, part = self.settings.transcription is not None, place_unheard(item)
         try:
             words = await hearing.finish(audio)
         except Exception as error:
@@ -247,12 +248,12 @@ class Session:
                 log.exception("recognising %s failed", item.id)
                 error = EngineFailed(f"recognition failed: {type(error).__name__}")
             if told:
-                self._say(say.TranscriptFailed(item.id, error))
+                self._say(say.TranscriptFailed(item.id, error, part))
             raise error from None
         self.history.replace(worded(item, words.text))
         if told:
             logprobs = words.logprobs if self._listening.recogniser.settings.logprobs else None
-            self._say(say.TranscriptDone(item.id, words.text, audio.duration, words.language, logprobs))
+            self._say(say.TranscriptDone(item.id, words.text, audio.duration, part, words.language, logprobs))
         return words.text
 
     def _asked_if(self, words: str) -> Generate:

@@ -73,6 +73,11 @@ def unheard(item: Item) -> Audio | None:
     return Audio(from_pcm16(pcm16), parts[0].rate) if pcm16 else None
 
 
+def place_unheard(item: Item) -> int:
+    """Which of the item's parts is the (first) recording whose words are not known."""
+    return next((place for place, part in enumerate(item.parts) if _is_unheard(part)), 0)
+
+
 def worded(item: Item, text: str) -> Item:
     """The item with the words of its recording."""
     parts, rest = list[Part](), text

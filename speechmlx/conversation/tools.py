@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +32,13 @@ class Call:
 
 
 class Calls:
-    """Text as it is written → the text to say and the calls in it. What is no call after all comes back as text."""
+    """Text as it is written → the text to say and the calls in it. What is no call after all comes back as text.
 
-    def __init__(self) -> None:
+    `names` are the functions that can be called; JSON with another name is an answer in JSON.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
         self._pending = ""
         self._begun = False
         """Something was said or called: a message that is nothing but calls is none of these."""
@@ -53,7 +57,7 @@ class Calls:
             if not closed:
                 self._pending = OPEN + rest
                 break
-            out.append(_parse(body) or OPEN + body + CLOSE)
+            out.append(self._known(_parse(body)) or OPEN + body + CLOSE)
             self._pending = after
         if not self._pending.startswith(OPEN):
             kept = begun(self._pending, OPEN)
@@ -67,12 +71,21 @@ class Calls:
         """The end: a call that lacks only its closing mark is one, too; of one that was `cut_off` nothing is left."""
         rest, self._pending = self._pending, ""
         if rest.startswith(OPEN):
-            call = _parse(rest.removeprefix(OPEN))
+            call = self._known(_parse(rest.removeprefix(OPEN)))
             return [call] if call else [] if cut_off else [rest]
         if not self._begun and rest.strip() and _bare(rest):
             calls, left = _parse_bare(rest)
-            return [*calls] if not left or cut_off else [rest]
+            known = all(self._known(call) for call in calls)
+            return [*calls] if known and (not left or cut_off) else [rest]
         return [rest] if rest.strip() else []
+
+    def _known(self, call: Call | None) -> Call | None:
+        return call if call is not None and call.name in self._names else None
+
+
+def parsed(text: str) -> Call | None:
+    """The call that `history.call_text` wrote."""
+    return _parse(text.removeprefix(OPEN).removesuffix(CLOSE))
 
 
 def offered(tools: Sequence[Mapping[str, Any]], choice: str | Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:

@@ -134,6 +134,19 @@ async def test_found_turn_and_interruption(conversing: Server) -> None:
         await until(came, lambda came: any(isinstance(frame, LLMFullResponseEndFrame) for frame in came))
 
 
+async def test_it_listens_on_after_a_response_that_failed(conversing: Server) -> None:
+    from pipecat.frames.frames import LLMFullResponseEndFrame, LLMRunFrame, UserStartedSpeakingFrame
+
+    service = realtime(conversing, instructions="fail=3")
+    pair = context(service, "good morning")
+    async with pipeline(service, [pair.user()], [pair.assistant()]) as (task, came):
+        await task.queue_frame(LLMRunFrame())
+        await until(came, lambda came: any(isinstance(frame, LLMFullResponseEndFrame) for frame in came))
+        came.clear()
+        await play(task, tone(0.5) + tone(0.8, 0))
+        await until(came, lambda came: any(isinstance(frame, UserStartedSpeakingFrame) for frame in came))
+
+
 async def test_tool(conversing: Server) -> None:
     from pipecat.adapters.schemas.function_schema import FunctionSchema
     from pipecat.adapters.schemas.tools_schema import ToolsSchema

@@ -56,7 +56,16 @@ def wire(socket: WebSocket, offered: list[str], secrets: Secrets) -> Wire:
     keys = [one.removeprefix(KEY_SUBPROTOCOL) for one in offered if one.startswith(KEY_SUBPROTOCOL)]
     keys.append(socket.headers.get("authorization", "").removeprefix("Bearer ").strip())
     sessions = [session for key in keys if (session := secrets.session(key)) is not None]
-    return Wire(dialect, model, transcribes, int(time.time()) + LIFETIME, sessions[0] if sessions else None)
+    expires_at = int(time.time()) + LIFETIME
+    return Wire(dialect, model, transcribes, expires_at, _opened(sessions[0], model, expires_at) if sessions else None)
+
+
+def _opened(made: Json, model: str, expires_at: int) -> Json:
+    """A session of its own from one that a secret was made for; it may have left the model to the address."""
+    session = {**made, "id": fresh("sess"), "expires_at": expires_at}
+    if model and session.get("model") == shapes.ANY_MODEL:
+        session["model"] = model
+    return session
 
 
 # --- HTTP --------------------------------------------------------------------------------------------------------
@@ -69,28 +78,35 @@ async def client_secret(body: Body, secrets: Secrets) -> Response:
         given = of(dict)(asked.get("session") or {}, "session")
         kind = one_of("realtime", "transcription")(given.get("type") or "realtime", "session.type")
         session = _session(given, kind == "transcription")
-        seconds = number(*SECRET_SECONDS, whole=True)
-        after = fields({"seconds": seconds})(asked.get("expires_after") or {}, "expires_after")
+        seconds = _lifetime(asked, "")
     except Refused as error:
         return _problem(error)
-    secret = secrets.make(session, after.get("seconds", SECRET_LIFETIME))
-    return JSONResponse({**secret, "session": session})
+    return JSONResponse({**secrets.make(session, seconds), "session": session})
 
 
 async def beta_session(body: Body, transcribes: bool, secrets: Secrets) -> Response:
     """A session with its client_secret inside."""
     try:
-        session = _session(shapes.from_flat(_object(body)), transcribes)
+        given = _object(body)
+        session = _session(given, transcribes, flat=True)
+        seconds = _lifetime(of(dict)(given.get("client_secret") or {}, "client_secret"), "client_secret.")
     except Refused as error:
         return _problem(error)
-    return JSONResponse({**shapes.to_flat(session), "client_secret": secrets.make(session, SECRET_LIFETIME)})
+    return JSONResponse({**shapes.to_flat(session), "client_secret": secrets.make(session, seconds)})
 
 
-def _session(given: Json, transcribes: bool) -> Json:
+def _session(given: Json, transcribes: bool, flat: bool = False) -> Json:
     model = given.get("model")
     model = "" if model is None else of(str)(model, "session.model")
     session = shapes.fresh_session(fresh("sess"), model, int(time.time()) + LIFETIME, transcribes)
-    return merged(session, given)
+    return shapes.merged_flat(session, given) if flat else merged(session, given)
+
+
+def _lifetime(given: Json, prefix: str) -> int:
+    """Seconds that a secret is good for."""
+    seconds = fields({"seconds": number(*SECRET_SECONDS, whole=True)})
+    after: Json = seconds(given.get("expires_after") or {}, f"{prefix}expires_after")
+    return int(after.get("seconds", SECRET_LIFETIME))
 
 
 def _object(body: Body) -> Json:

@@ -13,9 +13,11 @@ CODECS = {"audio/pcm": "pcm16", "audio/pcmu": "ulaw", "audio/pcma": "alaw"}
 BETA_FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
 BETA_TEMPERATURE = 0.8
 """What beta clients are told where nobody set one; the model then writes the likeliest word."""
+LOGPROBS = "item.input_audio_transcription.logprobs"
 SPEEDS = (0.25, 1.5)
 MAX_TOKENS = 4096
 PCM_RATES = (8000, 48000)
+MOST_NUMBER = 1e12
 
 
 class Refused(Exception):
@@ -61,6 +63,15 @@ def number(low: float, high: float, whole: bool = False) -> Check:
     return check
 
 
+def finite(value: Any, param: str) -> float:
+    """Any number."""
+    if value is None:
+        raise Refused(f"Missing required parameter: '{param}'.", "missing_required_parameter", param)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise Refused(f"Invalid '{param}': expected a number, got {value!r:.80}.", param=param)
+    return float(min(max(value, -MOST_NUMBER), MOST_NUMBER))
+
+
 def one_of(*allowed: str) -> Check:
     def check(value: Any, param: str) -> Any:
         if value not in allowed:
@@ -69,10 +80,6 @@ def one_of(*allowed: str) -> Check:
         return value
 
     return check
-
-
-def anything(value: Any, param: str) -> Any:
-    return value
 
 
 def fields(table: Mapping[str, Check], *needed: str) -> Check:
@@ -94,7 +101,7 @@ def fields(table: Mapping[str, Check], *needed: str) -> Check:
 def audio_format(value: Any, param: str) -> Json:
     """GA's object, or beta's word."""
     if isinstance(value, str):
-        value = {"type": BETA_FORMATS.get(value, value)}
+        value = {"type": BETA_FORMATS[one_of(*BETA_FORMATS)(value, param)]}
     rate = number(*PCM_RATES, whole=True)
     found: Json = fields({"type": one_of(*CODECS), "rate": rate}, "type")(value, param)
     if found["type"] == "audio/pcm":
@@ -125,6 +132,9 @@ def max_tokens(value: Any, param: str) -> int | str:
     return int(number(1, MAX_TOKENS, whole=True)(value, param))
 
 
+TOOL: Mapping[str, Check] = {"type": of(str), "name": of(str), "description": of(str), "parameters": of(dict)}
+
+
 def tools(value: Any, param: str) -> list[Json]:
     """Functions; an MCP server is nothing that this server could call."""
     found = []
@@ -132,7 +142,7 @@ def tools(value: Any, param: str) -> list[Json]:
         where = f"{param}[{place}]"
         one_of("function")(required(of(dict)(tool, where), "type", str, f"{where}."), f"{where}.type")
         required(tool, "name", str, f"{where}.")
-        found.append({key: tool[key] for key in ("type", "name", "description", "parameters") if key in tool})
+        found.append(fields(TOOL)(tool, where))
     return found
 
 
@@ -145,6 +155,16 @@ def tool_choice(value: Any, param: str) -> Any:
 def texts(value: Any, param: str) -> list[str]:
     """An array of strings."""
     return [of(str)(one, f"{param}[{place}]") for place, one in enumerate(of(list)(value, param))]
+
+
+def includes(value: Any, param: str) -> list[str]:
+    """What there is of the things asked for; newer servers have more."""
+    return [one for one in texts(value, param) if one == LOGPROBS]
+
+
+def tracing(value: Any, param: str) -> Any:
+    """ "auto", or its settings; nothing is traced here."""
+    return one_of("auto")(value, param) if isinstance(value, str) else of(dict)(value, param)
 
 
 def truncation(value: Any, param: str) -> Any:
@@ -215,11 +235,11 @@ TOP: Mapping[str, Check] = {
     "tool_choice": tool_choice,
     "max_output_tokens": max_tokens,
     "temperature": number(0, 2),
-    "tracing": anything,
+    "tracing": tracing,
     "truncation": truncation,
-    "prompt": anything,
-    "include": texts,
-    "reasoning": anything,
+    "prompt": fields({"id": of(str), "version": of(str), "variables": of(dict)}, "id"),
+    "include": includes,
+    "reasoning": of(dict),
     "parallel_tool_calls": of(bool),
 }
 NULLABLE = ("tracing", "prompt", "include", "reasoning", "temperature")
@@ -229,6 +249,16 @@ INPUT: Mapping[str, Check] = {
     "noise_reduction": noise_reduction,
 }
 OUTPUT: Mapping[str, Check] = {"format": audio_format, "voice": voice, "speed": number(*SPEEDS)}
+
+
+def _object(given: Mapping[str, Any], name: str, prefix: str) -> Json:
+    value = given.get(name)
+    return {} if value is None else of(dict)(value, f"{prefix}.{name}")
+
+
+def _over(now: Any, given: Any) -> Any:
+    """An object's fields over those that are there; null takes one out."""
+    return {**now, **given} if isinstance(now, dict) and isinstance(given, dict) else given
 
 
 def merged(session: Json, update: Mapping[str, Any], prefix: str = "session") -> Json:
@@ -241,15 +271,15 @@ def merged(session: Json, update: Mapping[str, Any], prefix: str = "session") ->
                 new[name] = check(given, f"{prefix}.{name}")
             elif name in NULLABLE:
                 new[name] = None
-    audio = of(dict)(update.get("audio") or {}, f"{prefix}.audio")
+    audio = _object(update, "audio", prefix)
     for side, table in (("input", INPUT), ("output", OUTPUT)):
-        given = of(dict)(audio.get(side) or {}, f"{prefix}.audio.{side}")
+        given = _object(audio, side, f"{prefix}.audio")
         if side not in new["audio"]:
             continue
         config, where = new["audio"][side], f"{prefix}.audio.{side}"
         for name, check in table.items():
             if given.get(name) is not None:
-                config[name] = check(given[name], f"{where}.{name}")
+                config[name] = check(_over(config[name], given[name]), f"{where}.{name}")
             elif name in given and name in ("transcription", "noise_reduction"):
                 config[name] = None
         if side == "input" and "turn_detection" in given:

@@ -12,10 +12,13 @@ from speechmlx.audio import g711
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.conversation.history import Item, Part, fresh
 from speechmlx.conversation.settings import Format
-from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, of, one_of, required
+from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, fields, of, one_of, required
 
 TEXTS = ("input_text", "output_text", "text")
 AUDIOS = ("input_audio", "output_audio", "audio")
+IMAGE = "input_image"
+KINDS = {"user": (*AUDIOS, IMAGE), "assistant": AUDIOS}
+"""What may stand in a message besides text, by its role."""
 ID = re.compile(r"[^\s\x00-\x1f]{1,128}")
 
 
@@ -32,7 +35,7 @@ def read(given: Mapping[str, Any], format: Format, param: str = "item") -> Item:
     if kind == "message":
         role = one_of("user", "assistant", "system")(required(given, "role", str, f"{param}."), f"{param}.role")
         content = required(given, "content", list, f"{param}.")
-        parts = tuple(_part(part, format, f"{param}.content[{place}]") for place, part in enumerate(content))
+        parts = tuple(_part(part, role, format, f"{param}.content[{place}]") for place, part in enumerate(content))
         return Item(id=id, role=role, parts=parts)
     call_id = required(given, "call_id", str, f"{param}.")
     if kind == "function_call_output":
@@ -47,16 +50,14 @@ def read(given: Mapping[str, Any], format: Format, param: str = "item") -> Item:
     )
 
 
-def _part(given: Any, format: Format, param: str) -> Part:
+def _part(given: Any, role: str, format: Format, param: str) -> Part:
     kind = required(of(dict)(given, param), "type", str, f"{param}.")
+    one_of(*TEXTS, *KINDS.get(role, ()))(kind, f"{param}.type")
     if kind in TEXTS:
         return Part("text", required(given, "text", str, f"{param}."))
-    if kind not in AUDIOS:
-        raise Refused(
-            f"Invalid value: '{kind}'. Supported values for '{param}.type' are: 'input_text', 'input_audio', "
-            "'output_text' and 'output_audio'.",
-            param=f"{param}.type",
-        )
+    if kind == IMAGE:
+        shown = {"image_url": of(str), "detail": one_of("auto", "low", "high")}
+        return Part("image", image=fields(shown, "image_url")(given, param))
     transcript = given.get("transcript")
     if transcript is not None:
         of(str)(transcript, f"{param}.transcript")
@@ -95,6 +96,8 @@ def written(item: Item, dialect: Dialect, with_audio: bool = False) -> Json:
 
 def _content(item: Item, part: Part, dialect: Dialect, with_audio: bool) -> Json:
     side = "input_" if item.role != "assistant" else "output_" if dialect == "ga" else ""
+    if part.image is not None:
+        return {"type": IMAGE, **part.image}
     if part.kind == "text":
         return {"type": f"{side}text", "text": part.text or ""}
     # A client's schema may want the key even where there is no transcript.

@@ -60,7 +60,7 @@ def _messages(event: say.Event, dialect: Dialect, conversation: str) -> list[Jso
             return [{"type": "response.created", "response": _response(response, dialect, conversation)}]
         case say.ResponseDone(response):
             done = {"type": "response.done", "response": _response(response, dialect, conversation)}
-            return [*_failure(response), done]
+            return [*_failure(response, dialect), done]
         case say.ItemAdded(item, before, done):
             body = {"previous_item_id": before, "item": written(item, dialect)}
             added = {"type": "conversation.item.added", **body}
@@ -74,8 +74,6 @@ def _messages(event: say.Event, dialect: Dialect, conversation: str) -> list[Jso
             return [{"type": "conversation.item.truncated", **place, "audio_end_ms": _ms(at)}]
         case say.Failed():
             return [_error(event)]
-        case say.Configured():
-            return []
         case _:
             return [_input(event)]
 
@@ -95,11 +93,11 @@ def _input(event: say.Event) -> Json:
             return {"type": f"{buffer}.committed", "item_id": item, "previous_item_id": before}
         case say.Cleared():
             return {"type": f"{buffer}.cleared"}
-        case say.TranscriptDelta(item, text):
-            return {"type": f"{transcription}.delta", "item_id": item, "content_index": 0, "delta": text}
-        case say.TranscriptDone(item, text, seconds, language, logprobs):
+        case say.TranscriptDelta(item, text, part):
+            return {"type": f"{transcription}.delta", "item_id": item, "content_index": part, "delta": text}
+        case say.TranscriptDone(item, text, seconds, part, language, logprobs):
             usage = {"type": "duration", "seconds": round(seconds, 3)}
-            body = {"item_id": item, "content_index": 0, "transcript": text, "usage": usage}
+            body = {"item_id": item, "content_index": part, "transcript": text, "usage": usage}
             if language is not None:
                 body["languages"] = [{"code": language}]
             if logprobs is not None:
@@ -108,8 +106,8 @@ def _input(event: say.Event) -> Json:
                     for token, value in logprobs
                 ]
             return {"type": f"{transcription}.completed", **body}
-        case say.TranscriptFailed(item, error):
-            body = {"item_id": item, "content_index": 0, "error": {**_described(error, error.code), "param": None}}
+        case say.TranscriptFailed(item, error, part):
+            body = {"item_id": item, "content_index": part, "error": {**_described(error, error.code), "param": None}}
             return {"type": f"{transcription}.failed", **body}
     raise NotImplementedError(f"{type(event).__name__} is on no wire")
 
@@ -245,9 +243,12 @@ def _error(event: say.Failed) -> Json:
     return {"type": "error", "error": {**described, "param": event.param, "event_id": event.ref}}
 
 
-def _failure(response: say.Response) -> list[Json]:
-    """A response that the server failed is an error too: some clients look at nothing else."""
-    if response.error is None:
+def _failure(response: say.Response, dialect: Dialect) -> list[Json]:
+    """A response that failed is an error too for beta's clients, some of which look at nothing else.
+
+    GA's have it in response.done, and pipecat hears nothing more after an error.
+    """
+    if response.error is None or dialect == "ga":
         return []
     return [_error(say.Failed(response.error, response.error.code))]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from speechmlx.conversation.settings import (
@@ -17,8 +18,12 @@ from speechmlx.protocols.openai_realtime.fields import (
     BETA_FORMATS,
     BETA_TEMPERATURE,
     CODECS,
+    LOGPROBS,
     VAD_DEFAULTS,
     Json,
+    Refused,
+    merged,
+    of,
 )
 
 FLAT = {
@@ -33,8 +38,8 @@ FLAT = {
     "turn_detection": ("audio", "input", "turn_detection"),
 }
 """Where beta's fields stand in GA's shape."""
-LOGPROBS = "item.input_audio_transcription.logprobs"
 PCM = {"type": "audio/pcm", "rate": 24000}
+ANY_MODEL = "local"
 
 
 def fresh_session(id: str, model: str, expires_at: int, transcribes: bool) -> Json:
@@ -59,7 +64,7 @@ def fresh_session(id: str, model: str, expires_at: int, transcribes: bool) -> Js
         "type": "realtime",
         "object": "realtime.session",
         "id": id,
-        "model": model or "local",
+        "model": model or ANY_MODEL,
         "output_modalities": ["audio"],
         "instructions": "",
         "audio": {"input": heard, "output": {"format": dict(PCM), "voice": "alloy", "speed": 1.0}},
@@ -74,16 +79,30 @@ def fresh_session(id: str, model: str, expires_at: int, transcribes: bool) -> Js
     }
 
 
-def from_flat(flat: Mapping[str, Any]) -> Json:
+def from_flat(flat: Mapping[str, Any], prefix: str = "session") -> Json:
     """A beta session (or response) in GA's shape; what has no other place there stays where it is."""
-    shaped: Json = {}
-    for name, value in flat.items():
-        *path, last = FLAT.get(name, (name,))
+    shaped: Json = {name: deepcopy(value) for name, value in flat.items() if name not in FLAT}
+    for name in FLAT.keys() & flat.keys():
+        *path, last = FLAT[name]
         place = shaped
         for step in path:
-            place = place.setdefault(step, {})
-        place[last] = value
+            place = of(dict)(place.setdefault(step, {}), f"{prefix}.{step}")
+        place[last] = flat[name]
     return shaped
+
+
+def merged_flat(session: Json, flat: Mapping[str, Any], prefix: str = "session") -> Json:
+    """`session` with what an update in beta's shape changes; what is wrong is told by beta's names."""
+    try:
+        return merged(session, from_flat(flat, prefix), prefix)
+    except Refused as error:
+        message, param = str(error), error.param or ""
+        for name, path in FLAT.items():
+            if name in flat:
+                message, param = (
+                    text.replace(".".join((prefix, *path)), f"{prefix}.{name}") for text in (message, param)
+                )
+        raise Refused(message, error.code, param or None) from None
 
 
 def to_flat(session: Mapping[str, Any]) -> Json:
@@ -192,8 +211,8 @@ def _transcription(given: Mapping[str, Any] | None, include: Sequence[str]) -> T
         return None
     return Transcription(
         model=given.get("model"),
-        language=given.get("language"),
-        languages=tuple(given.get("languages") or ()),
+        language=given.get("language") or None,
+        languages=tuple(language for language in given.get("languages") or () if language),
         prompt=given.get("prompt"),
         keywords=tuple(given.get("keywords") or ()),
         logprobs=LOGPROBS in include,

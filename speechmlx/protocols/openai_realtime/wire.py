@@ -17,8 +17,9 @@ from speechmlx.conversation.history import fresh
 from speechmlx.conversation.settings import Format, Plan, Settings
 from speechmlx.errors import BadRequest, EngineFailed
 from speechmlx.protocols.openai_realtime import sending, shapes
-from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, merged, number, of, one_of, required
+from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, finite, merged, of, one_of, required
 from speechmlx.protocols.openai_realtime.items import decoded, read
+from speechmlx.protocols.openai_realtime.shapes import merged_flat
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ class Wire:
         self.dialect: Dialect = dialect
         self.conversation = fresh("conv")
         self.session = session or shapes.fresh_session(fresh("sess"), model, expires_at, transcribes)
-        self._said_beta = dialect == "beta"
-        self._updated = "session.updated"
+        self._knows_turns = dialect == "beta"
+        """Whether the client has said beta, or what only clients say that know of turns."""
 
     @property
     def settings(self) -> Settings:
@@ -82,8 +83,8 @@ class Wire:
     def send(self, event: say.Event) -> Sequence[str]:
         """The messages of an event."""
         if isinstance(event, say.Configured):
-            shown = self.session if self.dialect == "ga" else shapes.to_flat(self.session)
-            return self._sent([{"type": self._updated, "session": shown}])
+            assert isinstance(event.note, Mapping)
+            return self._sent([{**event.note}])
         return self._sent(sending.messages(event, self.dialect, self.conversation))
 
     def _sent(self, messages: list[Json]) -> list[str]:
@@ -133,8 +134,7 @@ class Wire:
     def _truncate(self, given: Json, ref: str | None) -> do.Command:
         item = required(given, "item_id", str)
         required(given, "content_index", int)
-        required(given, "audio_end_ms", int)
-        end = number(0, 1e9, whole=True)(given["audio_end_ms"], "audio_end_ms")
+        end = finite(given.get("audio_end_ms"), "audio_end_ms")  # out of range is clamped: clients round up
         return do.TruncateItem(id=item, seconds=end / 1000, ref=ref)
 
     def _update(self, update: Json, ref: str | None) -> list[do.Command]:
@@ -148,12 +148,11 @@ class Wire:
                     "session.type",
                 )
         flat = kind is None and (self.dialect == "beta" or bool(FLAT_ONLY & update.keys()))
-        shaped = shapes.from_flat(update) if flat else update
-        session = merged(self.session, shaped)
-        if flat and not self._said_beta and "turn_detection" not in update:
+        session = merged_flat(self.session, update) if flat else merged(self.session, update)
+        if flat and not self._knows_turns and "turn_detection" not in update:
             session["audio"]["input"]["turn_detection"] = None
         if flat or kind is not None:
-            self._said_beta = flat
+            self._knows_turns = True
             self.dialect = "beta" if flat else "ga"
         return self._configure(session, "session.updated", ref)
 
@@ -164,13 +163,14 @@ class Wire:
                 "invalid_session_type",
                 "type",
             )
-        session = merged(self.session, shapes.from_flat(update))
-        self.dialect, self._said_beta = "beta", True
+        session = merged_flat(self.session, update)
+        self.dialect, self._knows_turns = "beta", True
         return self._configure(session, "transcription_session.updated", ref)
 
     def _configure(self, session: Json, told: str, ref: str | None) -> list[do.Command]:
-        self.session, self._updated = session, told
-        return [do.Configure(settings=self.settings, ref=ref)]
+        self.session = session
+        shown = session if self.dialect == "ga" else shapes.to_flat(session)
+        return [do.Configure(settings=self.settings, note={"type": told, "session": shown}, ref=ref)]
 
     def _create(self, given: Json, ref: str | None) -> do.Command:
         how = given.get("response")
@@ -178,8 +178,8 @@ class Wire:
         if self.transcribes:
             return do.Respond(plan=Plan(answering=self.settings.answering), ref=ref)
         flat = self.dialect == "beta"
-        shaped = shapes.from_flat(how) if flat else how
-        answering = shapes.answering(merged(self.session, shaped, "response"))
+        changed = merged_flat(self.session, how, "response") if flat else merged(self.session, how, "response")
+        answering = shapes.answering(changed)
         outside = one_of("auto", "none")(how.get("conversation") or "auto", "response.conversation") == "none"
         items = how.get("input")
         commits = flat and items is None and not how.get("instructions") and not outside
@@ -198,7 +198,7 @@ def _object(message: str | bytes) -> Json:
     if len(message) > MAX_MESSAGE:
         raise Refused(f"The message is longer than {MAX_MESSAGE // 1024 // 1024} MiB; send it in pieces.")
     try:
-        given = json.loads(message)
+        given = json.loads(message, parse_constant=_no_number)
         if "\\ud" in message or "\\uD" in message:
             json.dumps(given, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (ValueError, RecursionError) as error:
@@ -212,6 +212,10 @@ def _object(message: str | bytes) -> Json:
     if level:
         raise Refused(f"The message has more than {MAX_DEPTH} arrays and objects inside each other.")
     return given
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
 
 
 def _inputs(items: Sequence[Any], format: Format) -> list[Any]:

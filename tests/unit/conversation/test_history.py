@@ -72,9 +72,38 @@ def test_what_a_model_is_told() -> None:
         Message("system", "Speak.\n\nBe kind.\n\nBe brief."),
         Message("user", "Hello"),
         Message("user", "(inaudible)"),
-        Message("assistant", '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>'),
-        Message("tool", "2"),
+        Message("assistant", '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>', "1"),
+        Message("tool", "2", "1"),
     )
+
+
+def test_what_calls_returned_stands_behind_them() -> None:
+    """B's before A's; C's after something was said; D's never; E's of a call that was never made."""
+
+    def call(id: str) -> Item:
+        return Item(id=f"call {id}", kind="call", role="assistant", call_id=id, name="f")
+
+    def output(id: str) -> Item:
+        return Item(id=f"output {id}", kind="output", call_id=id, output=id)
+
+    said = (
+        call("A"), call("B"), output("B"), output("A"), item("x", "1"),
+        call("C"), item("y", "2"), output("C"), call("D"), output("E"), item("z", "3"),
+    )  # fmt: skip
+    roles = {"assistant": "call", "tool": "output", "user": ""}
+    found = [f"{roles[message.role]} {message.call or message.content}".strip() for message in messages(said, "")]
+    assert found == [
+        "call A", "call B", "output A", "output B", "1", "call C", "output C", "2", "call D", "output E", "3",
+    ]  # fmt: skip
+
+
+def test_a_picture_is_told_of() -> None:
+    picture = Part("image", image={"image_url": "x"})
+    said = (Item(id="a", parts=(Part("text", "What is this?"), picture)), Item(id="b", parts=(picture,)))
+    assert [message.content for message in messages(said, "")] == [
+        "What is this? (a picture that you cannot see)",
+        "(a picture that you cannot see)",
+    ]
 
 
 def test_a_long_conversation_is_cut_at_its_beginning() -> None:

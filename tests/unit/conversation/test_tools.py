@@ -13,7 +13,7 @@ CALL = '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>'
 
 
 def parse(text: str, cuts: list[int]) -> list[str | Call]:
-    calls, out, start = Calls(), list[str | Call](), 0
+    calls, out, start = Calls("fg"), list[str | Call](), 0
     for cut in [*sorted({cut % (len(text) + 1) for cut in cuts}), len(text)]:
         out += calls.push(text[start:cut])
         start = cut
@@ -48,6 +48,9 @@ def parse(text: str, cuts: list[int]) -> list[str | Call]:
         ('{"type": "function", "name": "f", "parameters": {}}; {"name": "g"}', [Call("f", "{}"), Call("g", "{}")]),
         ('{"type": "function", "function": {"name": "f", "arguments": "{}"}}', [Call("f", "{}")]),
         ('{"x": 1}', ['{"x": 1}']),
+        ('{"name": "Bob", "age": 3}', ['{"name": "Bob", "age": 3}']),
+        ('<tool_call>{"name": "h"}</tool_call>', ['<tool_call>{"name": "h"}</tool_call>']),
+        ('<tool_call>{"name": "h"}', ['<tool_call>{"name": "h"}']),
         ("[laughs] Well", ["[laughs] Well"]),
         ("[", ["["]),
     ],
@@ -69,7 +72,7 @@ def test_however_it_is_cut(text: str, found: list[str | Call], cuts: list[int]) 
     ],
 )
 def test_a_call_that_was_cut_off_is_not_said(text: str, found: list[str | Call]) -> None:
-    calls = Calls()
+    calls = Calls("fg")
     assert [*calls.push(text), *calls.flush(cut_off=True)] == found
 
 

@@ -32,6 +32,13 @@ def told(on: Wire, message: Json | str | bytes) -> Any:
     return command
 
 
+def shown(on: Wire, command: do.Configure) -> Json:
+    """The session as the client is told that it was changed."""
+    (sent,) = on.send(say.Configured(command.note))
+    session: Json = json.loads(sent)["session"]
+    return session
+
+
 def refused(on: Wire, message: Json | str | bytes) -> Json:
     command = told(on, message)
     assert isinstance(command, do.Say), command
@@ -55,8 +62,9 @@ def update(**session: Any) -> Json:
             None,
         ),
         (update(type="realtime", max_output_tokens=10**400), "invalid_value", "session.max_output_tokens"),
-        (update(type="realtime", temperature=float("inf")), "invalid_value", "session.temperature"),
-        (update(type="realtime", temperature=float("nan")), "invalid_value", "session.temperature"),
+        (update(type="realtime", temperature=float("inf")), "invalid_json", None),
+        (update(type="realtime", prompt={"id": float("nan")}), "invalid_json", None),
+        (update(type="realtime", temperature=1e300), "invalid_value", "session.temperature"),
         ("[]", "invalid_json", None),
         ('{"type": "\\ud800"}', "invalid_json", None),
         ('{"type": "\\uD800"}', "invalid_json", None),
@@ -73,6 +81,27 @@ def update(**session: Any) -> Json:
         (update(type="realtime", output_modalities=["smell"]), "invalid_value", "session.output_modalities"),
         (update(type="realtime", max_output_tokens=0), "invalid_value", "session.max_output_tokens"),
         (update(type="realtime", tools=[{"type": "mcp"}]), "invalid_value", "session.tools[0].type"),
+        (
+            update(type="realtime", tools=[{"type": "function", "name": "f", "description": 5}]),
+            "invalid_value",
+            "session.tools[0].description",
+        ),
+        (update(type="realtime", tracing=5), "invalid_value", "session.tracing"),
+        (update(audio=0), "invalid_value", "session.audio"),
+        (update(audio={"input": ""}), "invalid_value", "session.audio.input"),
+        (
+            update(audio={"input": {"noise_reduction": {"strength": 1}}}),
+            "missing_required_parameter",
+            "session.audio.input.noise_reduction.type",
+        ),
+        (update(audio="x", voice="ash"), "invalid_value", "session.audio"),
+        (update(modalities=["text"], input_audio_format="mp3"), "invalid_value", "session.input_audio_format"),
+        (update(speed=9), "invalid_value", "session.speed"),
+        (
+            update(turn_detection={"type": "server_vad", "threshold": 2}),
+            "invalid_value",
+            "session.turn_detection.threshold",
+        ),
         (update(audio={"output": {"speed": 9}}), "invalid_value", "session.audio.output.speed"),
         (update(audio={"input": {"format": {"type": "mp3"}}}), "invalid_value", "session.audio.input.format.type"),
         (
@@ -129,8 +158,7 @@ def test_beta_settings() -> None:
     command = told(on, update(modalities=["text"], max_response_output_tokens=7, temperature=0.6, turn_detection=None))
     answering = command.settings.answering
     assert (answering.spoken, answering.max_tokens, answering.temperature) == (False, 7, 0.6)
-    (sent,) = on.send(say.Configured())
-    session = json.loads(sent)["session"]
+    session = shown(on, command)
     assert session["modalities"] == ["text"]
     assert session["max_response_output_tokens"] == 7
     assert session["turn_detection"] is None
@@ -145,6 +173,12 @@ def test_a_flat_update_without_beta_in_the_handshake_is_the_small_servers_client
     assert respond.commits
     command = told(on, update(voice="ash"))
     assert command.settings.turns is None
+
+
+def test_a_flat_update_keeps_the_turns_that_were_chosen() -> None:
+    on = wire()
+    told(on, update(type="realtime", audio={"input": {"turn_detection": {"type": "semantic_vad"}}}))
+    assert told(on, update(voice="ash")).settings.turns == TurnTaking(eagerness="medium")
 
 
 def test_a_typed_update_makes_it_ga_again() -> None:
@@ -199,14 +233,40 @@ def test_half_a_sample_in_an_item() -> None:
     assert error["param"] == "item.content[0].audio"
 
 
-@pytest.mark.parametrize(("given", "shown"), [({}, 0.8), ({"temperature": 0}, 0.0), ({"temperature": 0.6}, 0.6)])
-def test_the_temperature_that_beta_is_told(given: Json, shown: float) -> None:
+def test_a_picture_stands_in_its_message() -> None:
+    picture = {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "low"}
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "What is this?"}, picture]}
+    on = wire()
+    command = told(on, {"type": "conversation.item.create", "item": item})
+    assert json.loads(on.send(say.ItemAdded(command.item, None))[0])["item"]["content"] == item["content"]
+
+
+@pytest.mark.parametrize("role", ["system", "assistant"])
+def test_only_a_person_shows_pictures(role: str) -> None:
+    item = {"type": "message", "role": role, "content": [{"type": "input_image", "image_url": "x"}]}
+    error = refused(wire(), {"type": "conversation.item.create", "item": item})
+    assert error["param"] == "item.content[0].type" and "'input_image'" in error["message"]
+
+
+def test_a_system_message_is_written() -> None:
+    item = {"type": "message", "role": "system", "content": [{"type": "input_audio", "transcript": "x"}]}
+    assert refused(wire(), {"type": "conversation.item.create", "item": item})["param"] == "item.content[0].type"
+
+
+@pytest.mark.parametrize(("end", "seconds"), [(-5, -0.005), (10.0, 0.01), (10**400, 1e9)])
+def test_any_number_says_where_an_answer_was_cut(end: float, seconds: float) -> None:
+    given = {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": end}
+    assert told(wire(), given).seconds == seconds
+    assert refused(wire(), {**given, "audio_end_ms": "soon"})["param"] == "audio_end_ms"
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, 0.8), ({"temperature": 0}, 0.0), ({"temperature": 0.6}, 0.6)])
+def test_the_temperature_that_beta_is_told(given: Json, expected: float) -> None:
     on = wire("beta")
-    told(on, update(modalities=["text"], **given))
-    session = json.loads(on.send(say.Configured())[0])["session"]
+    session = shown(on, told(on, update(modalities=["text"], **given)))
     response = say.Response(id="r", answering=told(on, {"type": "response.create"}).plan.answering)
     created = json.loads(on.send(say.ResponseStarted(response))[0])["response"]
-    assert (session["temperature"], created["temperature"]) == (shown, shown)
+    assert (session["temperature"], created["temperature"]) == (expected, expected)
 
 
 def test_what_transcription_takes() -> None:
@@ -217,11 +277,40 @@ def test_what_transcription_takes() -> None:
     assert command.settings.transcription == Transcription(
         model="m", languages=("de", "en"), keywords=("Kokoro",), logprobs=True
     )
-    session = json.loads(on.send(say.Configured())[0])["session"]
+    session = shown(on, command)
     assert (session["include"], session["audio"]["input"]["transcription"]) == (logprobs, given)
-    done = json.loads(on.send(say.TranscriptDone("i", "x", 1.0, "en", ((b"x", -0.5),)))[0])
+    done = json.loads(on.send(say.TranscriptDone("i", "x", 1.0, 1, "en", ((b"x", -0.5),)))[0])
+    assert done["content_index"] == 1
     assert done["languages"] == [{"code": "en"}]
     assert done["logprobs"] == [{"token": "x", "bytes": [120], "logprob": -0.5}]
+    command = told(on, update(include=["step.details"], audio={"input": {"transcription": {"language": ""}}}))
+    assert command.settings.transcription.language is None and not command.settings.transcription.logprobs
+
+
+def test_an_update_changes_what_it_names() -> None:
+    on = wire()
+    heard: Json = {
+        "transcription": {"model": "m", "language": "en", "prompt": "p"},
+        "noise_reduction": {"type": "near_field"},
+        "format": {"type": "audio/pcm", "rate": 16000},
+    }
+    told(on, update(type="realtime", audio={"input": heard}))
+    changes = {"transcription": {"language": "de", "prompt": None}, "noise_reduction": {"strength": 0.5}}
+    now = shown(on, told(on, update(audio={"input": {**changes, "format": {"rate": 8000}}})))["audio"]["input"]
+    assert now["transcription"] == {"model": "m", "language": "de"}
+    assert now["noise_reduction"] == {"type": "near_field", "strength": 0.5}
+    assert now["format"] == {"type": "audio/pcm", "rate": 8000}
+    now = shown(on, told(on, update(audio={"input": {"format": {"type": "audio/pcmu"}}})))["audio"]["input"]
+    assert now["format"] == {"type": "audio/pcmu"}
+    flat = told(on, update(voice="ash", audio={"input": {"transcription": {"language": "fr"}}}))
+    assert flat.settings.transcription == Transcription(model="m", language="fr")
+    assert flat.settings.answering.voice.name == "ash"
+
+
+def test_each_update_is_told_as_it_was() -> None:
+    on = wire()
+    commands = [told(on, update(type="realtime", instructions=text)) for text in ("first", "second")]
+    assert [shown(on, command)["instructions"] for command in commands] == ["first", "second"]
 
 
 def test_truncation() -> None:
@@ -257,10 +346,12 @@ def test_audio_out(dialect: Dialect, kind: str) -> None:
     }
 
 
-def test_a_failed_response_is_an_error_too() -> None:
+@pytest.mark.parametrize("dialect", ["ga", "beta"])
+def test_a_failed_response_is_an_error_too_in_beta(dialect: Dialect) -> None:
     response = say.Response(id="r", answering=Answering(), status="failed", error=EngineFailed("no"), cost=say.Cost())
-    error, done = (json.loads(message) for message in wire().send(say.ResponseDone(response)))
-    assert (error["type"], error["error"]["type"], error["error"]["message"]) == ("error", "server_error", "no")
+    *errors, done = (json.loads(message) for message in wire(dialect).send(say.ResponseDone(response)))
+    found = [(error["type"], error["error"]["type"], error["error"]["message"]) for error in errors]
+    assert found == ([("error", "server_error", "no")] if dialect == "beta" else [])
     assert done["response"]["status_details"]["error"]["code"] == "engine_failed"
 
 
