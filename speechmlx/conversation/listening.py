@@ -46,6 +46,8 @@ class Turn:
     fed: float
     """Up to where live recognition has heard it."""
     live: bool = True
+    found: bool = False
+    """The listener was told that it started."""
 
 
 Found = Literal["speech", "silence", "hand"]
@@ -128,11 +130,13 @@ class Listening:
             )
         turn = self._turn or self._begin(self._mark)
         await self._stop_ear()
+        self._tell_stopped()
         self._finish(turn, self.tape.end, "hand")
 
     async def clear(self) -> None:
         """Forget what waits."""
         await self._microphone.flush()
+        self._tell_stopped()
         if self._turn is not None:
             self._turn.hearing.cancel()
         self._turn = None
@@ -204,6 +208,7 @@ class Listening:
         match decision:
             case Started(at):
                 turn = self._begin(max(at, self._mark))
+                turn.found = True
                 self._listener.started(turn.item, turn.start)
                 if self._ear is not None:
                     self._feed(turn, self._ear.heard)
@@ -223,6 +228,11 @@ class Listening:
                 turn = self._begin(max(start, self._mark))
                 self._listener.idle(turn.item, turn.start, at)
                 self._finish(turn, at, "silence")
+
+    def _tell_stopped(self) -> None:
+        """The turn under way is ended by hand."""
+        if self._turn is not None and self._turn.found:
+            self._listener.stopped(self._turn.item, self.tape.end)
 
     def _finish(self, turn: Turn, end: float, by: Found) -> None:
         audio = self.tape.between(turn.start, end)

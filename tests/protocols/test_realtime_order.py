@@ -252,6 +252,18 @@ async def test_half_a_sample_does_not_shift_the_next_recording(conversing: Serve
         assert len(heard) == len(sent) and np.corrcoef(heard, sent)[0, 1] > 0.95
 
 
+@pytest.mark.parametrize(("ends", "ended"), [("commit", "committed"), ("clear", "cleared")])
+async def test_speech_that_is_ended_by_hand_has_stopped(conversing: Server, ends: str, ended: str) -> None:
+    async with talk(conversing.url) as ws:
+        await ws.play(tone(0.5))
+        await ws.until("input_audio_buffer.speech_started")
+        await ws.send(f"input_audio_buffer.{ends}")
+        await ws.until(f"input_audio_buffer.{ended}")
+        started, stopped, *_ = (event for event in ws.events if event["type"].startswith("input_audio_buffer."))
+        assert ws.kinds[-2:] == ["input_audio_buffer.speech_stopped", f"input_audio_buffer.{ended}"]
+        assert (stopped["item_id"], stopped["audio_end_ms"]) == (started["item_id"], 500)
+
+
 async def test_client_cancels(conversing: Server) -> None:
     async with talk(conversing.url, **MANUAL) as ws:
         await ws.say("tell me something long")
