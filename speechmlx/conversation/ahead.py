@@ -14,6 +14,9 @@ from speechmlx.errors import SpeechError
 from speechmlx.runtime.front import Runtime
 from speechmlx.types import Generate, Priority
 
+KEPT = 20.0
+"""Seconds that a draft waits to be wanted: it holds a seat of the language model's."""
+
 log = logging.getLogger(__name__)
 
 Asked = Callable[[str], Generate | None]
@@ -44,10 +47,11 @@ class Ahead:
         self.drop()
         self._beginning = asyncio.create_task(self._begin(answering, guessed, asked))
 
-    def take(self, asked: Generate) -> AsyncGenerator[Piece, None] | None:
-        """The answer to exactly this, if it was begun; another is dropped."""
+    def take(self, asked: Generate, answering: Answering) -> AsyncGenerator[Piece, None] | None:
+        """The answer to exactly this, if it was begun and has not failed; another is dropped."""
         draft, self._draft = self._draft, None
-        if draft is not None and draft.asked == asked:
+        self.drop()
+        if draft is not None and (draft.asked, draft.answering) == (asked, answering) and not draft.failed:
             return draft.pieces()
         if draft is not None:
             draft.cancel()
@@ -87,4 +91,6 @@ class Ahead:
             log.debug("beginning an answer: %s", error)
             return
         if request is not None:
-            self._draft = Draft(request, answer(self._runtime, self._write, request, answering))
+            self._draft = Draft(request, answering, answer(self._runtime, self._write, request, answering))
+            await asyncio.sleep(KEPT)
+            self.drop()

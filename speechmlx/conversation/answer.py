@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
@@ -13,10 +14,12 @@ from speechmlx.conversation.settings import Answering, Voice
 from speechmlx.conversation.thoughts import Thoughts
 from speechmlx.conversation.tools import Call, Calls, offered, wish
 from speechmlx.conversation.voices import candidates
-from speechmlx.errors import BadRequest, UnknownVoice
+from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice
 from speechmlx.runtime.front import Runtime
 from speechmlx.text import STOPS, finished, phrase
 from speechmlx.types import Chunk, Event, Generate, Message, Priority, Request, Speak, TextDelta, Usage
+
+log = logging.getLogger(__name__)
 
 MAX_TOKENS = 4096
 """Of an answer whose length nobody limited: the most that can be asked for."""
@@ -132,13 +135,17 @@ async def _write(
     write: Writer, asked: Generate, pieces: asyncio.Queue[Piece], clauses: asyncio.Queue[str | None]
 ) -> None:
     """The model's text → pieces at once, and clauses as they are whole."""
-    thoughts, calls = Thoughts(), Calls([tool["name"] for tool in asked.tools])
-    pending, least, cut_off = "", FIRST_CLAUSE, False
-    began, tokens = time.monotonic(), 0
+    names = [str(tool["name"]) for tool in asked.tools]
+    thoughts, calls, pending, least, cut_off = Thoughts(), Calls(names), "", FIRST_CLAUSE, False
+    began, tokens, wrote, invented = time.monotonic(), 0, False, list[str]()
 
     async def out(found: list[str | Call]) -> None:
-        nonlocal pending, least, began, tokens
+        nonlocal pending, least, began, tokens, wrote
         for one in found:
+            if isinstance(one, Call) and one.name not in names:
+                invented.append(one.name)
+                continue
+            wrote = True
             if isinstance(one, Call):
                 await pieces.put(one)
                 continue
@@ -164,6 +171,11 @@ async def _write(
                 await pieces.put(event)
     rest = thoughts.flush()
     await out([*calls.push(rest), *calls.flush(cut_off)] if asked.tools else [rest] if rest else [])
+    if invented:
+        told = f"the language model called {invented[0]!r}, which is none of its functions: {', '.join(names)}"
+        if not wrote:
+            raise EngineFailed(told)
+        log.warning("%s", told)
     if pending.strip() and not (cut_off and least == CLAUSE):
         clauses.put_nowait(pending)
     clauses.put_nowait(None)
@@ -215,8 +227,9 @@ async def _speak(
 class Draft:
     """An answer begun before it is sure that it is wanted: at work at once, `AHEAD` pieces ahead of who takes it."""
 
-    def __init__(self, asked: Generate, pieces: AsyncGenerator[Piece, None]) -> None:
+    def __init__(self, asked: Generate, answering: Answering, pieces: AsyncGenerator[Piece, None]) -> None:
         self.asked = asked
+        self.answering = answering
         self._pieces: asyncio.Queue[Piece] = asyncio.Queue(AHEAD)
         self._ended = asyncio.Event()
         self._working = asyncio.create_task(self._work(pieces))
@@ -231,6 +244,12 @@ class Draft:
         finally:
             self._working.cancel()
             await asyncio.gather(self._working, return_exceptions=True)
+
+    @property
+    def failed(self) -> bool:
+        """Whether its work ended in an error, which may be over by now."""
+        done = self._working.done() and not self._working.cancelled()
+        return done and self._working.exception() is not None
 
     def cancel(self) -> None:
         """It is not wanted."""

@@ -71,12 +71,7 @@ class Ear:
         if self._listening is None or self._listening.done():
             self._began = self._tape.end - len(samples) / RATE
             self._inbox = asyncio.Queue()
-            try:
-                job = self._runtime.submit(DetectSpeech())
-            except SpeechError as error:
-                self._lost(error)
-                return
-            self._listening = asyncio.create_task(self._listen(job, self._inbox))
+            self._listening = asyncio.create_task(self._listen(self._inbox))
             self._listening.add_done_callback(lambda _: self._news.set())
         self._inbox.put_nowait(samples)
 
@@ -86,25 +81,27 @@ class Ear:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _listen(self, job: Job, inbox: asyncio.Queue[Samples]) -> None:
-        feeding = asyncio.create_task(_feed(job, inbox))
+    async def _listen(self, inbox: asyncio.Queue[Samples]) -> None:
         try:
-            async with job:
-                async for event in job:
-                    if isinstance(event, Probability):
-                        self._deaf = False
-                        decisions = self.turns.hear(event.value, self._began + event.start, self._began + event.end)
-                        self._news.set()
-                        self._advance(self.heard)
-                        self._tell(decisions)
+            async with self._runtime.submit(DetectSpeech()) as job:
+                feeding = asyncio.create_task(_feed(job, inbox))
+                try:
+                    async for event in job:
+                        if isinstance(event, Probability):
+                            self._deaf = False
+                            began = self._began
+                            decisions = self.turns.hear(event.value, began + event.start, began + event.end)
+                            self._news.set()
+                            self._advance(self.heard)
+                            self._tell(decisions)
+                finally:
+                    feeding.cancel()
+                    await asyncio.gather(feeding, return_exceptions=True)
         except SpeechError as error:
             self._lost(error)
         except Exception:
             log.exception("finding turns failed")
             self._lost(EngineFailed("finding turns failed; the server's log has more"))
-        finally:
-            feeding.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
 
     def _lost(self, error: SpeechError) -> None:
         if not self._deaf:

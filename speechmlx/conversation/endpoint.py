@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -19,6 +20,8 @@ from speechmlx.types import Event, Generate, Message, TextDelta, Usage
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 120.0
 """Seconds; a model that is loaded for the first request is slow to begin."""
 
+MOST = 1024 * 1024
+"""Characters of an answer that is no stream."""
 NOTHING = "(no result)"
 """Of a call that was never answered."""
 
@@ -92,8 +95,7 @@ def chat(messages: Sequence[Message]) -> list[Json]:
 
 async def _events(address: str, headers: dict[str, str], given: Json) -> AsyncGenerator[Event, None]:
     timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
-    calls: dict[int, list[str]] = {}
-    usage = Usage()
+    completion = Completion()
     try:
         async with (
             httpx.AsyncClient(timeout=timeout) as client,
@@ -102,45 +104,99 @@ async def _events(address: str, headers: dict[str, str], given: Json) -> AsyncGe
             if answer.status_code != 200:
                 said = (await answer.aread()).decode(errors="replace")[:300]
                 raise EngineFailed(f"the language model at {address} answered {answer.status_code}: {said}")
-            async for line in answer.aiter_lines():
-                for event in _line(line, calls):
-                    if isinstance(event, Usage):
-                        tokens_in, tokens_out = event.tokens_in or usage.tokens_in, event.tokens_out or usage.tokens_out
-                        cut_off = event.cut_off or usage.cut_off
-                        usage = Usage(tokens_in=tokens_in, tokens_out=tokens_out, cut_off=cut_off)
-                    else:
-                        yield event
+            async for line in _lines(answer):
+                for text in completion.line(line):
+                    yield TextDelta(text)
     except httpx.TransportError as error:
         why = str(error) or type(error).__name__
+        if completion.begun:
+            raise EngineFailed(f"the language model at {address} broke off: {why}") from error
         raise ModelUnavailable(f"the language model at {address} cannot be reached: {why}") from error
-    for name, arguments in calls.values():
-        yield TextDelta(call_text(name, arguments))
-    yield usage
+    for text in completion.end():
+        yield TextDelta(text)
+    yield completion.usage
 
 
-def _line(line: str, calls: dict[int, list[str]]) -> list[Event]:
-    """The events of one line of the stream; pieces of calls are gathered in `calls`."""
-    data = line.removeprefix("data:").strip()
-    if not line.startswith("data:") or data == "[DONE]":
+async def _lines(answer: httpx.Response) -> AsyncGenerator[str, None]:
+    """Lines as server-sent events have them: other separators may stand in JSON."""
+    rest = b""
+    async for data in answer.aiter_bytes():
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield line.decode(errors="replace")
+    yield rest.decode(errors="replace")
+
+
+class Completion:
+    """A chat completion as it comes: a stream of lines, or one JSON object. Raises EngineFailed for what is none."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.usage = Usage()
+        self._ended = False
+        self._other = ""
+        """What is no event of a stream."""
+        self._calls: list[Json] = []
+        self._building: dict[int, Json] = {}
+
+    def line(self, line: str) -> list[str]:
+        """The text in the next line."""
+        if line.startswith("data:"):
+            data = line.removeprefix("data:").strip()
+            if data == "[DONE]":
+                self._ended = True
+                return []
+            return self._take(data)
+        if not line.startswith(("event:", "id:", "retry:", ":")):
+            self._other += line[: MOST - len(self._other)]
         return []
-    try:
-        given = json.loads(data)
-        choices = given.get("choices") or []
-        usage = given.get("usage")
-    except (ValueError, AttributeError):
-        raise EngineFailed(f"the language model's server sent what is no chat completion: {data[:100]}") from None
-    events: list[Event] = []
-    for choice in choices:
-        delta = choice.get("delta") or {}
-        if choice.get("finish_reason") == "length":
-            events.append(Usage(cut_off=True))
-        if delta.get("content"):
-            events.append(TextDelta(delta["content"]))
-        for piece in delta.get("tool_calls") or []:
-            call = calls.setdefault(piece.get("index", len(calls)), ["", ""])
-            function = piece.get("function") or {}
-            call[0] += function.get("name") or ""
-            call[1] += function.get("arguments") or ""
-    if usage:
-        events.append(Usage(tokens_in=usage.get("prompt_tokens", 0), tokens_out=usage.get("completion_tokens", 0)))
-    return events
+
+    def end(self) -> list[str]:
+        """Nothing more comes: the text of one that was no stream, and the calls, written out."""
+        other = self._other.strip()
+        texts = self._take(other) if other and not self._ended else []
+        if not self._ended:
+            raise (
+                _no_completion(other) if other else EngineFailed("the language model's server broke off in its answer")
+            )
+        return [*texts, *(call_text(call["name"], call["arguments"]) for call in self._calls)]
+
+    def _take(self, data: str) -> list[str]:
+        self.begun = True
+        try:
+            given = json.loads(data)
+            if error := given.get("error"):
+                told = error.get("message") if isinstance(error, dict) else None
+                raise EngineFailed(f"the language model's server failed: {str(told or error)[:300]}")
+            if usage := given.get("usage"):
+                tokens_in, tokens_out = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
+                self.usage = replace(self.usage, tokens_in=tokens_in, tokens_out=tokens_out)
+            return [text for choice in given.get("choices") or [] if (text := self._choice(choice))]
+        except (ValueError, AttributeError, TypeError):
+            raise _no_completion(data) from None
+
+    def _choice(self, choice: Json) -> str:
+        if reason := choice.get("finish_reason"):
+            self._ended = True
+            self.usage = replace(self.usage, cut_off=reason == "length")
+        said = choice.get("delta") or choice.get("message") or {}
+        for piece in said.get("tool_calls") or []:
+            self._call(piece)
+        return said.get("content") or ""
+
+    def _call(self, piece: Json) -> None:
+        """A call, or more of one: of the same index, unless it has an id of its own."""
+        index, id = piece.get("index"), piece.get("id")
+        if index is None:
+            index = len(self._calls)
+        call = self._building.get(index)
+        if call is None or (id and call["id"] and id != call["id"]):
+            call = self._building[index] = {"id": id, "name": "", "arguments": ""}
+            self._calls.append(call)
+        function = piece.get("function") or {}
+        call["name"] += function.get("name") or ""
+        call["arguments"] += function.get("arguments") or ""
+
+
+def _no_completion(data: str) -> EngineFailed:
+    return EngineFailed(f"the language model's server sent what is no chat completion: {data[:100]}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from speechmlx.audio.resample import resample
 from speechmlx.conversation.models import meant
 from speechmlx.conversation.settings import Transcription
 from speechmlx.conversation.tape import RATE
-from speechmlx.errors import Unsupported
+from speechmlx.errors import SpeechError, Unsupported
 from speechmlx.models.row import Model
 from speechmlx.runtime.front import Runtime
 from speechmlx.types import Audio, End, Feed, Hypothesis, Kind, LanguageDetected, Listen, Priority, Segment, Transcribe
@@ -136,24 +137,28 @@ class Hearing:
             self._guess = None
 
     async def finish(self, audio: Audio) -> Words:
-        """The turn was `audio`: all its words. Raises SpeechErrors."""
+        """The turn was `audio`: all its words. Raises SpeechErrors. `cancel` it when this has ended."""
         if self._guess is not None:
-            words = await self._guess
-            if self._live is not None:
-                self._live.cancel()
-            if words.text.startswith(self._said.rstrip()):
-                self._tell(words.text[len(self._said.rstrip()) :])
-            return words
-        if self._live is not None and self._inbox is not None:
+            with contextlib.suppress(SpeechError):  # if it was not by chance, it comes again
+                return self._tell_rest(await self._guess)
+        elif self._live is not None and self._inbox is not None:
             self._inbox.put_nowait(None)
             try:
                 return await self._live
             except Unsupported:
                 self._recogniser.can_live = False
+        if self._said:
+            return self._tell_rest(await self._recogniser.whole(audio, lambda said: None))
         return await self._recogniser.whole(audio, self._tell)
 
+    def _tell_rest(self, words: Words) -> Words:
+        said = self._said.rstrip()
+        if words.text.startswith(said):
+            self._tell(words.text[len(said) :])
+        return words
+
     def cancel(self) -> None:
-        """Nobody wants its words any more."""
+        """Nobody wants more of its words."""
         for task in (self._live, self._guess):
             if task is not None:
                 task.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -17,6 +17,9 @@ KEPT_AUDIO = 300.0
 INAUDIBLE, UNSEEN = "(inaudible)", "(a picture that you cannot see)"
 KEPT_TEXT = 16_000
 """Characters of conversation that a language model is given; the oldest are left out first."""
+
+LEAST_OUTPUT, CUT = 500, " (cut)"
+"""Characters of what a tool returned that are kept of a long one, and what stands for the others."""
 
 
 def fresh(kind: str) -> str:
@@ -159,6 +162,16 @@ def cut_to(item: Item, seconds: float) -> Item:
     return replace(item, parts=parts)
 
 
+def unanswered(items: Sequence[Item]) -> bool:
+    """Whether words of a person, or what a call returned, came after the last answer that was heard."""
+    for item in reversed(items):
+        if item.kind == "output" or (item.role == "user" and not item.silent):
+            return True
+        if item.kind == "call" or (item.role == "assistant" and item.text):
+            return False
+    return False
+
+
 def messages(items: Iterator[Item] | tuple[Item, ...], instructions: str, forgets: bool = True) -> tuple[Message, ...]:
     """What a language model is given: the instructions, then items that have words: the latest, if it `forgets`."""
     said = [Message("system", instructions)] if instructions else []
@@ -197,15 +210,38 @@ def _answered(items: tuple[Item, ...]) -> Iterator[Item]:
 
 
 def _latest(said: list[Message]) -> list[Message]:
-    """What fits into KEPT_TEXT from the end, and every system message."""
-    kept, length = list[Message](), 0
-    for message in reversed(said):
+    """What fits into KEPT_TEXT from the end, and every system message.
+
+    What a person said last stays, and all that was called and returned after it, which is shortened if it must be.
+    """
+    last = max((place for place, message in enumerate(said) if message.role == "user"), default=0)
+    rest = _shortened(said[last:])
+    length = sum(len(message.content) for message in rest)
+    kept = list[Message]()
+    for message in reversed(said[:last]):
         length += len(message.content)
-        if message.role == "system" or length <= KEPT_TEXT or not kept:
+        if message.role == "system" or length <= KEPT_TEXT:
             kept.append(message)
-    while kept and kept[-1].role == "tool":  # the call it belongs to was left out
-        kept.pop()
-    return kept[::-1]
+    kept.reverse()
+    oldest = next((place for place, message in enumerate(kept) if message.role != "system"), 0)
+    while kept[oldest:] and kept[oldest].role == "tool":  # the call it belongs to was left out
+        del kept[oldest]
+    return kept + rest
+
+
+def _shortened(said: list[Message]) -> list[Message]:
+    """With what tools returned cut so that all fits into KEPT_TEXT."""
+    tools = [message for message in said if message.role == "tool"]
+    room = KEPT_TEXT - sum(len(message.content) for message in said if message.role != "tool")
+    if sum(len(message.content) for message in tools) <= room:
+        return said
+    share = max(LEAST_OUTPUT, room // max(1, len(tools)))
+    return [
+        replace(message, content=message.content[:share] + CUT)
+        if message.role == "tool" and len(message.content) > share
+        else message
+        for message in said
+    ]
 
 
 def call_text(name: str, arguments: str) -> str:

@@ -28,6 +28,8 @@ QUIET = 30.0
 """Seconds kept, of what a speech detector has heard, while nobody speaks."""
 MOUTHFUL = 0.1
 """Seconds: less is not given to a live recogniser unless the turn pauses or ends."""
+UNHEARD = 0.05
+"""Seconds that a speech detector may be behind: no word hides in them."""
 AT_ONCE = 3.0
 """Seconds: a longer piece of audio is a recording, not a person speaking now."""
 
@@ -90,6 +92,7 @@ class Listening:
         self._ear: Ear | None = None
         self._turn: Turn | None = None
         self._expected: float | None = None
+        """Seconds from which on silence is idle."""
 
     @property
     def waiting(self) -> float:
@@ -103,11 +106,13 @@ class Listening:
         if given.model != self.recogniser.settings.model:
             self.recogniser.can_live = True
         self.recogniser.settings = given
-        if settings.turns is None or self.settings.turns is None:
+        before, self.settings = self.settings.turns, settings  # the noise reduction may give out audio meanwhile
+        if settings.turns is None or before is None:
             await self._stop_ear()
+            if self._turn is not None:
+                self._go_on(self._turn)
         elif self._ear is not None:
             self._ear.turns.settings = settings.turns
-        self.settings = settings
 
     async def push(self, data: bytes) -> None:
         """The next bytes; waits while the speech detector is far behind.
@@ -120,6 +125,13 @@ class Listening:
             raise TooLarge(f"the audio buffer holds {LONGEST / 60:.0f} minutes, its limit: commit or clear it")
         await self._microphone.push(data)
 
+    async def spoken(self) -> bool:
+        """Whether there is enough to commit: of audio in which turns are found, once all is heard, speech."""
+        if self._ear is None:
+            return self.waiting >= SHORTEST
+        await self._ear.within(UNHEARD)
+        return self._turn is not None and self._turn.found
+
     async def commit(self) -> None:
         """What waits is a turn. Raises TooShort."""
         await self._microphone.flush()
@@ -129,6 +141,8 @@ class Listening:
                 f"audio, but buffer only has {self.waiting * 1000:.2f}ms of audio."
             )
         turn = self._turn or self._begin(self._mark)
+        if self._ear is None or self.tape.end - self._ear.heard > UNHEARD:
+            self._go_on(turn)
         await self._stop_ear()
         self._tell_stopped()
         self._finish(turn, self.tape.end, "hand")
@@ -144,11 +158,11 @@ class Listening:
         self.tape.forget(self._mark)
         await self._stop_ear()
 
-    def expect_until(self, at: float) -> None:
-        """An answer will have been heard at `at` seconds: silence after it may be idle."""
+    def expect_until(self, at: float | None) -> None:
+        """An answer will have been heard at `at` seconds: silence after it may be idle; None: one is under way."""
         self._expected = at
         if self._ear is not None:
-            self._expect(self._ear)
+            self._ear.turns.expect(at)
 
     async def close(self) -> None:
         await self._stop_ear()
@@ -163,7 +177,7 @@ class Listening:
             self._ear = Ear(
                 self._runtime, self.settings.turns, self.tape, self._advance, self._decide, self._listener.failed
             )
-            self._expect(self._ear)
+            self._ear.turns.expect(self._expected)
         self.tape.add(samples)
         if self._ear is None:
             turn = self._turn or self._begin(self._mark)
@@ -171,11 +185,6 @@ class Listening:
             self._feed(turn, self.tape.end)
         else:
             self._ear.feed(samples)
-
-    def _expect(self, ear: Ear) -> None:
-        if self._expected is not None:
-            ear.turns.expect(self._expected)
-            self._expected = None
 
     def _advance(self, at: float) -> None:
         """The speech detector has heard the audio up to `at`; what is beyond may be another turn's."""
@@ -207,6 +216,7 @@ class Listening:
     def _decide(self, decision: Decision) -> None:
         match decision:
             case Started(at):
+                self._expected = None
                 turn = self._begin(max(at, self._mark))
                 turn.found = True
                 self._listener.started(turn.item, turn.start)
@@ -219,15 +229,20 @@ class Listening:
                 else:
                     self._listener.paused(guessed)
             case Resumed() if self._turn is not None:
-                self._turn.hearing.resume()
-                self._listener.resumed()
+                self._go_on(self._turn)
             case Stopped(at) if self._turn is not None:
                 self._listener.stopped(self._turn.item, at)
                 self._finish(self._turn, at, "speech")
             case Idle(start, at):
+                self._expected = None
                 turn = self._begin(max(start, self._mark))
                 self._listener.idle(turn.item, turn.start, at)
                 self._finish(turn, at, "silence")
+
+    def _go_on(self, turn: Turn) -> None:
+        """There is more to it than was heard at a pause."""
+        turn.hearing.resume()
+        self._listener.resumed()
 
     def _tell_stopped(self) -> None:
         """The turn under way is ended by hand."""

@@ -45,7 +45,8 @@ class Responding:
     """A response under way. `pieces` waits for what it needs and then gives the answer; None: there is none to give.
 
     `now` is the seconds of audio heard from the person: while it runs on, the clock by which an answer is played.
-    `over` is told once.
+    `over` is told once. Its items come behind the one with the id `after`; `played` is when the audio before its own
+    will have been, by `now` and by the clock.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Responding:
         pieces: Callable[[Responding], Awaitable[AsyncGenerator[Piece, None] | None]],
         now: Callable[[], float],
         over: Callable[[Responding], None],
+        after: str | None,
+        played: tuple[float, float],
     ) -> None:
         self.id = fresh("resp")
         self.plan = plan
         self.ended = False
         self.played_from: float | None = None
-        """`now` when its first audio was given out."""
+        """`now` when its first audio was given out, and that before it will have been played."""
         self.heard: float | None = None
         """Seconds of its message that the client says were heard, or that were when it was interrupted."""
         self.playout = Playout()
@@ -71,6 +74,8 @@ class Responding:
         self._pieces = pieces
         self._now = now
         self._over = over
+        self._after = after
+        self._played = played
         self._items: list[Item] = []
         self._message: Item | None = None
         self._before: str | None = None
@@ -96,8 +101,8 @@ class Responding:
         dropped = self._outbox.drop(lambda event: isinstance(event, OutputAudio) and event.response == self.id)
         unsent = sum(self._encoder.seconds(event.audio) for event in dropped if isinstance(event, OutputAudio))
         self.playout = self.playout.until(self.playout.duration - unsent)
-        if live and self.played > 0 and self.heard is None:
-            self.heard = self.played
+        if live and self.heard is None and self.played:
+            self.heard = max(0.0, self.played)
         self._task.cancel()
         self._end("cancelled", reason)
 
@@ -108,6 +113,14 @@ class Responding:
             return 0.0
         by_audio, by_clock = self._now() - self.played_from, time.monotonic() - self._sounded
         return by_audio if by_clock - by_audio < MUTED else by_clock
+
+    @property
+    def played_until(self) -> tuple[float, float]:
+        """When its listener will have heard the last of it, by the person's audio and by the clock."""
+        if self.played_from is None:
+            return self._played
+        heard = self.playout.duration if self.heard is None else self.heard
+        return self.played_from + heard, self._sounded + heard
 
     def truncate(self, item: str, seconds: float) -> float | None:
         """The listener will have heard only `seconds` of `item`, which is still being said; None: it is not."""
@@ -174,7 +187,8 @@ class Responding:
     def _sound(self, data: bytes) -> None:
         item = self._open_message()
         if self.played_from is None:
-            self.played_from, self._sounded = self._now(), time.monotonic()
+            self.played_from = max(self._now(), self._played[0])
+            self._sounded = max(time.monotonic(), self._played[1])
         self.playout = self.playout.sent(self._encoder.seconds(data))
         self._say(OutputAudio(self.id, item.id, len(self._items), data))
 
@@ -186,7 +200,10 @@ class Responding:
 
     def _begin(self, item: Item, spoken: bool) -> None:
         outside = self.plan.outside
-        self._before = None if outside else self._history.add(item)
+        if not outside:
+            stays = self._after is not None and self._after in self._history
+            self._before = self._history.add(item, self._after if stays else None)
+            self._after = item.id
         self._say(OutputStarted(self.id, item, len(self._items), self._before, outside, spoken))
 
     def _finish_message(self, status: Literal["completed", "incomplete"], whole: bool = False) -> None:

@@ -17,8 +17,8 @@ from speechmlx.conversation import events as say
 from speechmlx.conversation.ahead import Ahead
 from speechmlx.conversation.answer import Piece, Writer, answer, request
 from speechmlx.conversation.hearing import Hearing, Words
-from speechmlx.conversation.history import History, Item, ItemExists, NoSuchItem, Part, messages
-from speechmlx.conversation.listening import SHORTEST, Found, Listening, TooShort, Turn
+from speechmlx.conversation.history import History, Item, ItemExists, NoSuchItem, Part, messages, unanswered
+from speechmlx.conversation.listening import Found, Listening, TooShort, Turn
 from speechmlx.conversation.models import Warming, meant
 from speechmlx.conversation.outbox import COMMAND_MARK, Outbox
 from speechmlx.conversation.responding import Responding
@@ -54,7 +54,8 @@ class Session:
         self._outbox = Outbox()
         self._listening = Listening(runtime, settings, self)
         self._active: Responding | None = None
-        self._last: Responding | None = None
+        self._playing: list[Responding] = []
+        """Answers that are over but may not have been played to their ends, in order."""
         self._outside: set[Responding] = set()
         self._next: Plan | None = None
         """What a turn asked for while another response was under way."""
@@ -183,9 +184,7 @@ class Session:
             self._next = None
             if self._active is not None:
                 self._active.interrupt("turn_detected", live=True)
-            elif self._last is not None:
-                self._cut_unheard(self._last)
-                self._last = None
+            self._cut_unheard()
 
     def paused(self, guessed: Awaitable[Words]) -> None:
         self._ahead.begin(self.settings.answering, guessed, self._asked_if_over)
@@ -231,12 +230,14 @@ class Session:
     def _listen_to(self, item: Item, hearing: Hearing, audio: Audio) -> None:
         task = asyncio.create_task(self._recognise(item, hearing, audio))
         self._words[item.id] = task
-        task.add_done_callback(partial(self._recognised, item.id))
+        task.add_done_callback(partial(self._recognised, item.id, hearing))
 
-    def _recognised(self, item: str, task: asyncio.Task[str]) -> None:
-        """What failed was told, and by the answers that waited: for later ones the turn is inaudible."""
-        if task.cancelled() or task.exception() is not None:
-            self._words.pop(item, None)
+    def _recognised(self, item: str, hearing: Hearing, task: asyncio.Task[str]) -> None:
+        """What failed was told, and by the answers that wait: for later ones the turn is inaudible."""
+        hearing.cancel()
+        self._words.pop(item, None)
+        if not task.cancelled():
+            task.exception()
 
     async def _recognise(self, item: Item, hearing: Hearing, audio: Audio) -> str:
         """The words of a turn, into the history and to the client. Raises SpeechErrors, told already."""
@@ -280,7 +281,7 @@ class Session:
         if self._taken(command):
             return
         self._context(plan)  # raises NoSuchItem now, not in the response
-        if command.commits and not self._unanswered() and self._listening.waiting >= SHORTEST:
+        if command.commits and not self._unanswered() and await self._listening.spoken():
             await self._listening.commit()
             if self._taken(command):  # by a turn that was found meanwhile
                 return
@@ -303,12 +304,17 @@ class Session:
         return last is not None and (last.role == "user" or last.kind == "output")
 
     def _start(self, plan: Plan, unless_empty: str | None = None) -> None:
-        pieces = partial(self._pieces, plan, unless_empty)
-        response = Responding(plan, self._outbox, self.history, pieces, lambda: self._listening.tape.end, self._over)
+        asked = self._context(plan)
+        pieces = partial(self._pieces, plan, unless_empty, asked)
+        after = asked[-1].id if asked and plan.input is None else None
+        played = self._playing[-1].played_until if self._playing else (0.0, 0.0)
+        tape = self._listening.tape
+        response = Responding(plan, self._outbox, self.history, pieces, lambda: tape.end, self._over, after, played)
         if plan.outside:
             self._outside.add(response)
         else:
             self._active = response
+            self._listening.expect_until(None)
 
     def _start_next(self) -> None:
         if self._active is None and self._next is not None:
@@ -319,35 +325,47 @@ class Session:
         self._runtime.measures.response(asdict(response.stages))
         self._outside.discard(response)
         if self._active is response:
-            self._active, self._last = None, response
-            now = self._listening.tape.end
-            self._listening.expect_until(max(now, (response.played_from or now) + response.playout.duration))
+            self._active = None
+            self._playing = [one for one in self._playing if one.played < one.playout.duration]
+            if response.heard is None:
+                self._playing.append(response)
+            self._listening.expect_until(max(self._listening.tape.end, response.played_until[0]))
             self._start_next()
 
     async def _pieces(
-        self, plan: Plan, unless_empty: str | None, response: Responding
+        self, plan: Plan, unless_empty: str | None, items: tuple[Item, ...], response: Responding
     ) -> AsyncGenerator[Piece, None] | None:
-        """The answer's pieces, once all that was said is known; None when nothing was said."""
-        asked_aloud = direct.question(self._runtime, self._context(plan))
+        """The answer's pieces, once all that was said is known; None when nothing was said.
+
+        `items` are those that it answers: what is said meanwhile is none of them.
+        """
+        asked_aloud = direct.question(self._runtime, items)
         if asked_aloud is not None:
             response.audio_in = asked_aloud.duration
             return direct.answer(self._runtime, asked_aloud, plan.answering)
-        waiting = [self._words[item.id] for item in self._context(plan) if item.id in self._words]
+        waiting = [self._words[item.id] for item in items if item.id in self._words]
         for words in waiting:
             await asyncio.shield(words)
-        items = tuple([await self._worded(item) for item in self._context(plan)])
+        if plan.input is None:
+            items = tuple(item for item in items if item.id in self.history)  # none that were deleted meanwhile
+        items = tuple([await self._worded(item) for item in items])
         response.audio_in = sum(part.seconds for item in items if item.role == "user" for part in item.parts)
         if waiting:
             response.transcribed()
         if unless_empty is not None and any(item.id == unless_empty and item.silent for item in items):
             self._ahead.drop()
-            return None
+            if not unanswered(items):
+                return None
+            items = tuple(item for item in items if item.id != unless_empty)
         asked = self._request(plan.answering, items)
-        return self._ahead.take(asked) or answer(self._runtime, self._write, asked, plan.answering)
+        drafted = self._ahead.take(asked, plan.answering)
+        return drafted or answer(self._runtime, self._write, asked, plan.answering)
 
     async def _worded(self, item: Item) -> Item:
-        """An item of the response's own input with its words; those of the conversation are known."""
-        if item.id in self.history or (audio := unheard(item)) is None:
+        """An item with its words: as the conversation has it now, or one of the response's own input."""
+        if item.id in self.history:
+            return self.history.get(item.id)
+        if (audio := unheard(item)) is None:
             return item
         words = await Hearing(self._listening.recogniser, lambda said: None).finish(audio)
         return worded(item, words.text)
@@ -377,19 +395,19 @@ class Session:
                 self._refuse(BadRequest("Only model output audio messages can be truncated"), "not_spoken", command)
                 return
             _, at = self.history.truncate(command.id, command.seconds)
-            if self._last is not None and self._last.playout is item.playout:
-                self._last = None  # the client knows what was heard
+            self._playing = [one for one in self._playing if one.playout is not item.playout]  # the client knows
         self._say(say.ItemTruncated(command.id, at))
 
-    def _cut_unheard(self, response: Responding) -> None:
-        """Somebody speaks while a finished answer is still being played: the history keeps what was heard."""
-        if response.plan.outside or response.heard is not None:
-            return
-        played = response.played
-        if 0 < played < response.playout.duration:
-            for item in self.history:
-                if item.playout is response.playout and played < sum(part.seconds for part in item.parts):
-                    self.history.truncate(item.id, played)
+    def _cut_unheard(self) -> None:
+        """Somebody speaks while finished answers are still being played: the history keeps what was heard."""
+        silenced = False
+        for response in self._playing:
+            played = response.played
+            if silenced or 0 < played < response.playout.duration:
+                silenced = True  # and what was to be played after it
+                for item in [item for item in self.history if item.playout is response.playout]:
+                    self.history.truncate(item.id, max(played, 0.0))
+        self._playing = []
 
     def _say(self, event: say.Event) -> None:
         self._outbox.put(event)

@@ -39,12 +39,16 @@ class Tape:
     def between(self, start: float, end: float) -> Audio:
         """What was heard from `start` to `end`, as far as it is still here."""
         first, last = max(round(start * RATE), self._start), min(round(end * RATE), self._end)
-        position, parts = self._start, []
-        for piece in self._pieces:
-            if position < last and position + len(piece) > first:
-                parts.append(piece[max(0, first - position) : last - position])
-            position += len(piece)
-        return Audio(np.concatenate(parts) if parts else np.zeros(0, np.float32), RATE)
+        parts: list[Samples] = []
+        end = self._end
+        for piece in reversed(self._pieces):  # mostly the last is asked for
+            if end <= first:
+                break
+            begin = end - len(piece)
+            if begin < last:
+                parts.append(piece[max(0, first - begin) : last - begin])
+            end = begin
+        return Audio(np.concatenate(parts[::-1]) if parts else np.zeros(0, np.float32), RATE)
 
     def forget(self, before: float) -> None:
         """Nobody will ask for what lies before."""

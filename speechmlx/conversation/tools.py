@@ -34,7 +34,7 @@ class Call:
 class Calls:
     """Text as it is written → the text to say and the calls in it. What is no call after all comes back as text.
 
-    `names` are the functions that can be called; JSON with another name is an answer in JSON.
+    `names` are the functions that can be called: JSON with another name, and no mark, is an answer in JSON.
     """
 
     def __init__(self, names: Collection[str]) -> None:
@@ -57,7 +57,7 @@ class Calls:
             if not closed:
                 self._pending = OPEN + rest
                 break
-            out.append(self._known(_parse(body)) or OPEN + body + CLOSE)
+            out.append(_parse(body) or OPEN + body + CLOSE)
             self._pending = after
         if not self._pending.startswith(OPEN):
             kept = begun(self._pending, OPEN)
@@ -71,16 +71,13 @@ class Calls:
         """The end: a call that lacks only its closing mark is one, too; of one that was `cut_off` nothing is left."""
         rest, self._pending = self._pending, ""
         if rest.startswith(OPEN):
-            call = self._known(_parse(rest.removeprefix(OPEN)))
+            call = _parse(rest.removeprefix(OPEN))
             return [call] if call else [] if cut_off else [rest]
         if not self._begun and rest.strip() and _bare(rest):
             calls, left = _parse_bare(rest)
-            known = all(self._known(call) for call in calls)
-            return [*calls] if known and (not left or cut_off) else [rest]
+            meant = rest.lstrip().startswith(MARKS) or all(call.name in self._names for call in calls)
+            return [*calls] if meant and (not left or cut_off) else [rest]
         return [rest] if rest.strip() else []
-
-    def _known(self, call: Call | None) -> Call | None:
-        return call if call is not None and call.name in self._names else None
 
 
 def parsed(text: str) -> Call | None:

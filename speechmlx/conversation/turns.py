@@ -88,8 +88,8 @@ class Turns:
             return [self._stop()]
         return []
 
-    def expect(self, at: float) -> None:
-        """An answer will have been heard at `at`: from then on silence counts as idle."""
+    def expect(self, at: float | None) -> None:
+        """An answer will have been heard at `at`: from then on silence counts as idle. None: it does not."""
         self._idle_from = at
 
     def cut(self) -> None:
@@ -98,14 +98,14 @@ class Turns:
         self._floor = self.now
 
     def _speech(self, start: float, end: float) -> list[Decision]:
-        self._silent_since, self._idle_from = None, None
+        self._silent_since = None
         if self.speaking:
             resumed, self._paused = self._paused, False
             return [Resumed()] if resumed else []
         self._onset = start if self._onset is None else self._onset
         if end - self._onset < ONSET:
             return []
-        self.speaking = True
+        self.speaking, self._idle_from = True, None
         self._began = max(self._floor, self._onset - self.settings.prefix)
         return [Started(self._began)]
 

@@ -413,3 +413,20 @@ async def test_a_message_of_any_size_is_an_error_and_no_end(conversing: Server) 
             assert says in (await failure(ws))["message"]
         await ws.say("hello")
         assert "hello" in text(await answer(ws))
+
+
+@pytest.mark.parametrize("before", ["", "Let me see. "])
+async def test_a_function_that_nobody_offered_is_neither_called_nor_said(conversing: Server, before: str) -> None:
+    tool = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}}
+    async with talk(conversing.url, **MANUAL, tools=[tool]) as ws:
+        await ws.say(f'say {before}<tool_call>{{"name": "dance", "arguments": {{}}}}</tool_call>')
+        response = await answer(ws)
+        if before:
+            assert (response["status"], text(response)) == ("completed", "Let me see.")
+        else:
+            assert response["status"] == "failed"
+            assert "'dance'" in response["status_details"]["error"]["message"]
+            assert "get_weather" in response["status_details"]["error"]["message"]
+        assert not ws.of("response.function_call_arguments.done")
+        await ws.say('say {"name": "Bob", "age": 3}')
+        assert text(await answer(ws)) == '{"name": "Bob", "age": 3}'

@@ -1,10 +1,16 @@
-"""How soon an answer begins to be spoken."""
+"""How soon an answer begins to be spoken, and answers that are begun before they are wanted."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+
 import pytest
 
-from speechmlx.conversation.answer import early
+from speechmlx.conversation.answer import Draft, Piece, early
+from speechmlx.conversation.settings import Answering
+from speechmlx.errors import EngineFailed
+from speechmlx.types import Generate, Message, TextDelta
 
 LONG = "The people of the town went down to the harbour in the morning"
 
@@ -42,3 +48,18 @@ def test_what_is_slowly_written_is_said_by_phrases(first: bool, text: str, whole
 
 def test_later_clauses_that_come_fast_are_whole() -> None:
     assert early(f"{LONG} and then home,", first=False, slow=False) == ([], f"{LONG} and then home,")
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_draft_knows_that_it_failed(fails: bool) -> None:
+    async def pieces() -> AsyncGenerator[Piece, None]:
+        yield TextDelta("Hello.")
+        if fails:
+            raise EngineFailed("no")
+
+    draft = Draft(Generate(messages=(Message("user", "Hi"),)), Answering(), pieces())
+    assert not draft.failed
+    await asyncio.sleep(0.01)
+    assert draft.failed == fails
+    if not fails:
+        assert [piece async for piece in draft.pieces()] == [TextDelta("Hello.")]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.conversation.history import KEPT_TEXT, History, Item, ItemExists, NoSuchItem, Part, messages
+from speechmlx.conversation.history import KEPT_TEXT, History, Item, ItemExists, NoSuchItem, Part, messages, unanswered
 from speechmlx.conversation.playout import Playout
 from speechmlx.errors import BadRequest
 from speechmlx.types import Message
@@ -113,6 +113,31 @@ def test_a_long_conversation_is_cut_at_its_beginning() -> None:
     assert sum(len(message.content) for message in told) <= KEPT_TEXT
     assert told[-1].content.startswith("49 ")
     assert messages((item("a", "x" * 2 * KEPT_TEXT),), "")[0].content == "x" * 2 * KEPT_TEXT
+
+
+def test_what_a_tool_returned_is_cut_before_the_question_is_left_out() -> None:
+    old = tuple(item(str(number), "x" * 1000) for number in range(20))
+    call = Item(id="c", kind="call", role="assistant", call_id="1", name="f", arguments="{}")
+    output = Item(id="o", kind="output", call_id="1", output="y" * 3 * KEPT_TEXT)
+    told = messages((*old, item("q", "What is it?"), call, output), "Speak.")
+    assert [message.role for message in told] == ["system", "user", "assistant", "tool"]
+    assert told[1].content == "What is it?" and told[3].content.endswith("y (cut)")
+    assert KEPT_TEXT - 100 < sum(len(message.content) for message in told) < KEPT_TEXT + 100
+    both = messages(
+        (item("q", "?"), call, output, replace(call, id="d", call_id="2"), replace(output, call_id="2")), ""
+    )
+    assert [len(message.content) // 1000 for message in both if message.role == "tool"] == [7, 7]
+
+
+def test_what_waits_for_an_answer() -> None:
+    question, silent = item("q"), Item(id="s", parts=(Part("audio", ""),))
+    heard, unheard = item("a", role="assistant"), item("b", "", role="assistant")
+    call = Item(id="c", kind="call", role="assistant", call_id="1", name="f")
+    output = Item(id="o", kind="output", call_id="1", output="2")
+    assert unanswered([question, silent]) and unanswered([heard, question, unheard, silent])
+    assert unanswered([question, call, output, silent])
+    assert not unanswered([silent]) and not unanswered([question, heard, silent])
+    assert not unanswered([question, call, silent])  # the client answers first
 
 
 Action = st.tuples(st.sampled_from(["add", "delete", "after"]), st.integers(0, 8), st.integers(0, 8))
