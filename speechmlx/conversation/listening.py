@@ -69,8 +69,11 @@ class Listener(Protocol):
 
     def idle(self, item: str, start: float, at: float) -> None: ...
 
-    def heard(self, turn: Turn, audio: Audio, by: Found) -> None:
-        """The turn is committed, found by the speech detector (after `stopped`), by silence (after `idle`) or hand."""
+    def heard(self, turn: Turn, audio: Audio, by: Found, silence: float) -> None:
+        """The turn is committed, found by the speech detector (after `stopped`), by silence (after `idle`) or hand.
+
+        `silence`: seconds since its last speech, where a detector found them.
+        """
 
     def said(self, item: str, text: str) -> None:
         """More words of a turn that will not change."""
@@ -230,9 +233,9 @@ class Listening:
                     self._listener.paused(guessed)
             case Resumed() if self._turn is not None:
                 self._go_on(self._turn)
-            case Stopped(at) if self._turn is not None:
+            case Stopped(at, silence) if self._turn is not None:
                 self._listener.stopped(self._turn.item, at)
-                self._finish(self._turn, at, "speech")
+                self._finish(self._turn, at, "speech", silence)
             case Idle(start, at):
                 self._expected = None
                 turn = self._begin(max(start, self._mark))
@@ -249,13 +252,13 @@ class Listening:
         if self._turn is not None and self._turn.found:
             self._listener.stopped(self._turn.item, self.tape.end)
 
-    def _finish(self, turn: Turn, end: float, by: Found) -> None:
+    def _finish(self, turn: Turn, end: float, by: Found, silence: float = 0.0) -> None:
         audio = self.tape.between(turn.start, end)
         if turn.fed > turn.start:
             self._feed(turn, end)
         self._turn, self._mark = None, end
         self.tape.forget(end)
-        self._listener.heard(turn, audio, by)
+        self._listener.heard(turn, audio, by, silence)
 
     async def _stop_ear(self) -> None:
         ear, self._ear = self._ear, None

@@ -46,7 +46,7 @@ class Responding:
 
     `now` is the seconds of audio heard from the person: while it runs on, the clock by which an answer is played.
     `over` is told once. Its items come behind the one with the id `after`; `played` is when the audio before its own
-    will have been, by `now` and by the clock.
+    will have been, by `now` and by the clock. The person has `waited` since the end of speech, in seconds.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Responding:
         over: Callable[[Responding], None],
         after: str | None,
         played: tuple[float, float],
+        waited: float,
     ) -> None:
         self.id = fresh("resp")
         self.plan = plan
@@ -84,7 +85,8 @@ class Responding:
         self._encoder = Encoder(plan.answering.voice.format)
         self._usage = Usage()
         self._written = 0
-        self._asked = self._sounded = time.monotonic()
+        self._sounded = time.monotonic()
+        self._asked = self._sounded - waited
         self.stages = Stages()
         self._say(ResponseStarted(self._response("in_progress")))
         self._task = asyncio.create_task(self._run())

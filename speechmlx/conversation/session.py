@@ -198,7 +198,7 @@ class Session:
     def idle(self, item: str, start: float, at: float) -> None:
         self._say(say.IdleTimedOut(item, start, at))
 
-    def heard(self, turn: Turn, audio: Audio, by: Found) -> None:
+    def heard(self, turn: Turn, audio: Audio, by: Found, silence: float) -> None:
         part = Part("audio", None, to_pcm16(audio.samples), audio.rate, audio.duration)
         item = Item(id=turn.item, parts=(part,))
         before = self.history.add(item)
@@ -209,7 +209,7 @@ class Session:
             return
         self._next = Plan(answering=self.settings.answering)
         self._unless_empty = item.id if by == "speech" else None
-        self._start_next()
+        self._start_next(silence)
 
     def said(self, item: str, text: str, part: int = 0) -> None:
         if self.settings.transcription is not None:
@@ -303,23 +303,25 @@ class Session:
         last = next(reversed(list(self.history)), None)
         return last is not None and (last.role == "user" or last.kind == "output")
 
-    def _start(self, plan: Plan, unless_empty: str | None = None) -> None:
+    def _start(self, plan: Plan, unless_empty: str | None = None, waited: float = 0.0) -> None:
         asked = self._context(plan)
         pieces = partial(self._pieces, plan, unless_empty, asked)
         after = asked[-1].id if asked and plan.input is None else None
         played = self._playing[-1].played_until if self._playing else (0.0, 0.0)
         tape = self._listening.tape
-        response = Responding(plan, self._outbox, self.history, pieces, lambda: tape.end, self._over, after, played)
+        response = Responding(
+            plan, self._outbox, self.history, pieces, lambda: tape.end, self._over, after, played, waited
+        )
         if plan.outside:
             self._outside.add(response)
         else:
             self._active = response
             self._listening.expect_until(None)
 
-    def _start_next(self) -> None:
+    def _start_next(self, waited: float = 0.0) -> None:
         if self._active is None and self._next is not None:
             plan, self._next = self._next, None
-            self._start(plan, self._unless_empty)
+            self._start(plan, self._unless_empty, waited)
 
     def _over(self, response: Responding) -> None:
         self._runtime.measures.response(asdict(response.stages))

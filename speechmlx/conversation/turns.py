@@ -40,9 +40,10 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Stopped:
-    """The turn is over; its audio ends at `at`."""
+    """The turn is over; its audio ends at `at`, with so many seconds of silence."""
 
     at: float
+    silence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,9 @@ class Turns:
         return decisions
 
     def _stop(self) -> Stopped:
+        silence = 0.0 if self._silent_since is None else self.now - self._silent_since
         self.cut()
-        return Stopped(self.now)
+        return Stopped(self.now, silence)
 
     def _idle(self, end: float) -> list[Decision]:
         timeout = self.settings.idle_timeout

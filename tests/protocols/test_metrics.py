@@ -107,6 +107,12 @@ async def test_conversations_and_the_stages_of_their_answers(start_server: Start
         assert [found.of("response_stage_seconds_count", stage=stage) for stage in stages] == [1, 1, 1, 1]
         sums = [found.of("response_stage_seconds_sum", stage=stage) or 0.0 for stage in stages]
         assert sums == sorted(sums) and sums[0] > 0
+        async with talk(server.url) as ws:
+            await ws.play(tone(0.5) + tone(0.6, 0))
+            await ws.until("response.done")
+            found = await asyncio.to_thread(until, client, "sessions", 1)
+        later = found.of("response_stage_seconds_sum", stage="transcript") or 0.0
+        assert 0.45 < later - sums[0] < 1.5  # since the end of speech, which is half a second before the turn is over
         await asyncio.to_thread(until, client, "sessions", 0)
 
 

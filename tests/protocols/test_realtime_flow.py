@@ -51,7 +51,7 @@ async def test_the_answer_is_ready_when_the_turn_is_over(conversing: Server) -> 
         await speaking
         log = conversing.log.read_text()
         stages = log[log.index(f"response {done['response']['id']} completed: ") :].splitlines()[0]
-        assert re.search(r"transcript 0\.\d+ s, first token \d\.\d+ s, first audio \d\.\d+ s, total \d\.\d+ s", stages)
+        assert re.search(r"transcript 2\.\d+ s, first token \d\.\d+ s, first audio \d\.\d+ s, total \d\.\d+ s", stages)
 
 
 async def test_an_answer_begun_at_the_pause_is_the_one_given(conversing: Server) -> None:

@@ -27,6 +27,7 @@ def test_a_turn() -> None:
     assert isinstance(paused, Paused) and paused.since == pytest.approx(1.92)
     assert paused.at == pytest.approx(1.92 + 0.2, abs=FRAME)
     assert isinstance(stopped, Stopped) and stopped.at == pytest.approx(1.92 + 0.5, abs=FRAME)
+    assert stopped.silence == pytest.approx(0.5, abs=FRAME)
 
 
 def test_a_click_is_no_turn() -> None:
