@@ -19,7 +19,7 @@ import time
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -50,11 +50,14 @@ QUESTIONS = ("What is the capital of France?", "How do I boil an egg?", "Tell me
 ASR = "whisper-tiny.en"
 VOICE = "af_heart"
 BUDGET = 300.0
+OFFSET = 0.7
+"""Seconds between those who ask at once: nobody begins in step."""
 STAGES = {
     "transcript": "conversation.item.input_audio_transcription.completed",
     "first token": "response.output_audio_transcript.delta",
     "first audio": "response.output_audio.delta",
 }
+SHARES = (0.5, 0.95)
 BEFORE = ("turn over", "transcript", "first token")
 
 
@@ -86,6 +89,7 @@ class Clock:
         self.ws = ws
         self.first: dict[str, float] = {}
         self.dry = 0.0
+        self.text = ""
         self._over = 0.0
         """When what came so far will have been played."""
 
@@ -96,6 +100,8 @@ class Clock:
                 raise SystemExit(f"the server said {event['error']}")
             now = time.monotonic()
             self.first.setdefault(event["type"], now)
+            if event["type"] == STAGES["first token"]:
+                self.text += event["delta"]
             if event["type"] == STAGES["first audio"]:
                 self.dry += max(0.0, now - self._over) if self._over else 0.0
                 self._over = max(now, self._over) + len(b64decode(event["delta"])) / 2 / RATE
@@ -112,8 +118,9 @@ async def microphone(ws: Talk, pcm16: bytes) -> float:
 
 
 async def turn(url: str, question: bytes, whole: bool = False) -> dict[str, float]:
-    """Seconds from the end of a spoken question to each stage of its answer; "dry", if it is heard as a whole, how long
-    it was silent in between because the rest was late.
+    """Seconds from the end of a spoken question to each stage of its answer, and how many "words" that has.
+
+    "dry", if it is heard as a whole: how long it was silent in between because the rest was late.
     """
     detection = {"type": "server_vad", "silence_duration_ms": round(SILENCE * 1000)}
     heard = {"turn_detection": detection, "transcription": {}}
@@ -129,7 +136,8 @@ async def turn(url: str, question: bytes, whole: bool = False) -> dict[str, floa
             quiet.cancel()
             await asyncio.gather(quiet, return_exceptions=True)
     stages = {name: clock.first[kind] - spoken for name, kind in STAGES.items()}
-    return {"turn over": clock.first["input_audio_buffer.speech_stopped"] - spoken, **stages, "dry": clock.dry}
+    over = clock.first["input_audio_buffer.speech_stopped"] - spoken
+    return {"turn over": over, **stages, "dry": clock.dry, "words": len(clock.text.split())}
 
 
 async def text_turn(url: str) -> float:
@@ -191,15 +199,22 @@ async def staged(runtime: Runtime, question: Audio) -> Staged:
     return Staged(time.monotonic() - began + SILENCE, len(said.split()))
 
 
-async def peer(questions: list[bytes], repeats: int) -> list[Staged]:
-    """For each question the median of `repeats`."""
+async def peer(questions: list[bytes], repeats: int, crowds: list[int]) -> tuple[list[Staged], dict[int, list[float]]]:
+    """For each question the median of `repeats`, and the seconds of each session of a crowd."""
     runtime = Runtime(Config(profile="starter"), catalog.load())
     await runtime.start()
     try:
         recordings = [Audio(resample(from_pcm16(question), RATE, 16000), 16000) for question in questions]
         await staged(runtime, recordings[0])
         found = [[await staged(runtime, audio) for _ in range(repeats)] for audio in recordings]
-        return [sorted(times, key=lambda one: one.seconds)[len(times) // 2] for times in found]
+        alone = [sorted(times, key=lambda one: one.seconds)[len(times) // 2] for times in found]
+
+        async def asks(number: int) -> float:
+            audio = recordings[number % len(recordings)]
+            await asyncio.sleep(number * OFFSET + audio.duration + SILENCE)
+            return (await staged(runtime, audio)).seconds
+
+        return alone, {count: await asyncio.gather(*map(asks, range(count))) for count in crowds}
     finally:
         await runtime.close()
 
@@ -220,7 +235,7 @@ def scripted(repeats: int) -> list[Row]:
         *_quantiles("scripted: request by text to first audio", texts),
         *_quantiles("scripted: end of turn to first audio", after),
         *_quantiles("scripted: speech detected to answer stopped", stops),
-        Row("scripted: first speech to answer stopped, p50", _ms([one.from_speech for one in barged], 0.5), "ms"),
+        *_quantiles("scripted: first speech to answer stopped", [one.from_speech for one in barged]),
         Row("scripted: audio sent after speech was detected", max(one.late for one in barged), "bytes"),
     ]
 
@@ -231,18 +246,28 @@ def starter(sessions: tuple[int, ...], repeats: int) -> list[Row]:
         questions = [_asked(url, text) for text in QUESTIONS]
         asyncio.run(turn(url, questions[0]))
         turns = [[asyncio.run(turn(url, question, whole=True)) for _ in range(repeats)] for question in questions]
-        crowds = {count: asyncio.run(_crowd(url, questions[0], count)) for count in sessions if count > 1}
+        crowds = {count: asyncio.run(_crowd(url, questions, count)) for count in sessions if count > 1}
+    alone, together = asyncio.run(peer(questions, repeats, list(crowds)))
     rows = [
         Row(f"starter: end of speech to {name}", _ms([one[name] for one in turns[0]], 0.5), "ms") for name in BEFORE
     ]
-    for mine, theirs in zip(turns, asyncio.run(peer(questions, repeats)), strict=True):
+    for mine, theirs in zip(turns, alone, strict=True):
+        if {one["words"] for one in mine} != {theirs.words}:
+            raise SystemExit(f"the answers differ: {theirs.words} words, ours {[one['words'] for one in mine]}")
         what = f"starter: end of speech to first audio, answer of {theirs.words} words"
         wait = _ms([one["first audio"] for one in mine], 0.5)
         rows.append(Row(what, wait, "ms", 1000 * theirs.seconds, "stage after stage"))
         dry = _ms([one["dry"] for one in mine], 0.5)
         rows.append(Row(f"starter: silent while the rest was late, of {theirs.words} words", dry, "ms"))
-    for count, waits in crowds.items():
-        rows += _quantiles(f"starter: {count} sessions, end of speech to first audio", waits)
+    for count, crowd in crowds.items():
+        for name in ("transcript", "first token"):
+            waits = [one[name] for one in crowd]
+            rows.append(Row(f"starter: {count} sessions, end of speech to {name}, p50", _ms(waits, 0.5), "ms"))
+        waits = [one["first audio"] for one in crowd]
+        for mine, share in zip(
+            _quantiles(f"starter: {count} sessions, end of speech to first audio", waits), SHARES, strict=True
+        ):
+            rows.append(replace(mine, peer=_ms(together[count], share), peer_name="stage after stage"))
     return rows
 
 
@@ -251,9 +276,12 @@ def _asked(url: str, text: str) -> bytes:
     return _trimmed(spoken.content)
 
 
-async def _crowd(url: str, question: bytes, count: int) -> list[float]:
-    turns = await asyncio.gather(*(turn(url, question) for _ in range(count)))
-    return sorted(one["first audio"] for one in turns)
+async def _crowd(url: str, questions: list[bytes], count: int) -> list[dict[str, float]]:
+    async def asks(number: int) -> dict[str, float]:
+        await asyncio.sleep(number * OFFSET)
+        return await turn(url, questions[number % len(questions)])
+
+    return await asyncio.gather(*map(asks, range(count)))
 
 
 def _trimmed(wav: bytes) -> bytes:
@@ -266,7 +294,7 @@ def _trimmed(wav: bytes) -> bytes:
 
 
 def _quantiles(what: str, seconds: list[float]) -> list[Row]:
-    return [Row(f"{what}, {name}", _ms(seconds, share), "ms") for name, share in (("p50", 0.5), ("p95", 0.95))]
+    return [Row(f"{what}, p{share * 100:.0f}", _ms(seconds, share), "ms") for share in SHARES]
 
 
 def _ms(seconds: list[float], share: float) -> float:
