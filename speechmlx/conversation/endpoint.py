@@ -155,10 +155,10 @@ class Completion:
         """Nothing more comes: the text of one that was no stream, and the calls, written out."""
         other = self._other.strip()
         texts = self._take(other) if other and not self._ended else []
+        if not self._ended and other:
+            raise _no_completion(other)
         if not self._ended:
-            raise (
-                _no_completion(other) if other else EngineFailed("the language model's server broke off in its answer")
-            )
+            raise EngineFailed("the language model's server broke off in its answer")
         return [*texts, *(call_text(call["name"], call["arguments"]) for call in self._calls)]
 
     def _take(self, data: str) -> list[str]:

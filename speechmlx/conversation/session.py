@@ -21,6 +21,7 @@ from speechmlx.conversation.history import History, Item, ItemExists, NoSuchItem
 from speechmlx.conversation.listening import Found, Listening, TooShort, Turn
 from speechmlx.conversation.models import Warming, meant
 from speechmlx.conversation.outbox import COMMAND_MARK, Outbox
+from speechmlx.conversation.playing import Playing
 from speechmlx.conversation.responding import Responding
 from speechmlx.conversation.settings import Answering, Plan, Settings
 from speechmlx.conversation.sound import place_unheard, retrieved, unheard, worded
@@ -54,8 +55,7 @@ class Session:
         self._outbox = Outbox()
         self._listening = Listening(runtime, settings, self)
         self._active: Responding | None = None
-        self._playing: list[Responding] = []
-        """Answers that are over but may not have been played to their ends, in order."""
+        self._playing = Playing()
         self._outside: set[Responding] = set()
         self._next: Plan | None = None
         """What a turn asked for while another response was under way."""
@@ -184,7 +184,7 @@ class Session:
             self._next = None
             if self._active is not None:
                 self._active.interrupt("turn_detected", live=True)
-            self._cut_unheard()
+            self._playing.stop(self.history)
 
     def paused(self, guessed: Awaitable[Words]) -> None:
         self._ahead.begin(self.settings.answering, guessed, self._asked_if_over)
@@ -307,10 +307,9 @@ class Session:
         asked = self._context(plan)
         pieces = partial(self._pieces, plan, unless_empty, asked)
         after = asked[-1].id if asked and plan.input is None else None
-        played = self._playing[-1].played_until if self._playing else (0.0, 0.0)
-        tape = self._listening.tape
+        tape, until = self._listening.tape, self._playing.until
         response = Responding(
-            plan, self._outbox, self.history, pieces, lambda: tape.end, self._over, after, played, waited
+            plan, self._outbox, self.history, pieces, lambda: tape.end, self._over, after, until, waited
         )
         if plan.outside:
             self._outside.add(response)
@@ -328,9 +327,7 @@ class Session:
         self._outside.discard(response)
         if self._active is response:
             self._active = None
-            self._playing = [one for one in self._playing if one.played < one.playout.duration]
-            if response.heard is None:
-                self._playing.append(response)
+            self._playing.add(response)
             self._listening.expect_until(max(self._listening.tape.end, response.played_until[0]))
             self._start_next()
 
@@ -397,19 +394,8 @@ class Session:
                 self._refuse(BadRequest("Only model output audio messages can be truncated"), "not_spoken", command)
                 return
             _, at = self.history.truncate(command.id, command.seconds)
-            self._playing = [one for one in self._playing if one.playout is not item.playout]  # the client knows
+            self._playing.known(item.playout)
         self._say(say.ItemTruncated(command.id, at))
-
-    def _cut_unheard(self) -> None:
-        """Somebody speaks while finished answers are still being played: the history keeps what was heard."""
-        silenced = False
-        for response in self._playing:
-            played = response.played
-            if silenced or 0 < played < response.playout.duration:
-                silenced = True  # and what was to be played after it
-                for item in [item for item in self.history if item.playout is response.playout]:
-                    self.history.truncate(item.id, max(played, 0.0))
-        self._playing = []
 
     def _say(self, event: say.Event) -> None:
         self._outbox.put(event)
