@@ -124,7 +124,7 @@ def _output(event: say.OutputStarted | say.OutputDone, dialect: Dialect) -> list
         opened = [{"type": "response.output_item.added", **place, "item": item}]
         opened += [{"type": "conversation.item.added", **body} for body in in_conversation]
         return opened + ([] if event.item.kind == "call" else [_part("added", event, "")])
-    closed = _call_done(event) if event.item.kind == "call" else _message_done(event)
+    closed = _call_done(event, dialect) if event.item.kind == "call" else _message_done(event)
     closed += [{"type": "conversation.item.done", **body} for body in in_conversation]
     return [*closed, {"type": "response.output_item.done", **place, "item": item}]
 
@@ -141,9 +141,10 @@ def _message_done(event: say.OutputDone) -> list[Json]:
     ]
 
 
-def _call_done(event: say.OutputDone) -> list[Json]:
+def _call_done(event: say.OutputDone, dialect: Dialect) -> list[Json]:
     call = event.item
-    body = {"call_id": call.call_id, "name": call.name, "arguments": call.arguments}
+    named = {"name": call.name} if dialect == "ga" else {}
+    body = {"call_id": call.call_id, **named, "arguments": call.arguments}
     place = {"response_id": event.response, "item_id": call.id, "output_index": event.index}
     return [{"type": "response.function_call_arguments.done", **place, **body}]
 
