@@ -1,53 +1,157 @@
-"""A bare client of /v1/realtime, which checks every event it gets against OpenAI's own types."""
+"""A bare client of /v1/realtime, which checks every event it gets: OpenAI's own types, and no field more or less."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, get_args
 
+import numpy as np
 import websockets
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 Json = dict[str, Any]
 BETA_HEADER = {"OpenAI-Beta": "realtime=v1"}
 BETA_MODEL = "gpt-4o-realtime-preview"
 """OpenAI's beta types close the session's models to such names: the one thing that is not checked."""
+BEYOND: dict[str, set[str]] = {
+    # The SDK types the session as it is asked for, not as it is answered.
+    "ga": {"session.id", "session.object", "session.expires_at"},
+    "beta": {
+        "session.id",
+        "session.object",
+        "session.expires_at",
+        # A transcription session tells what it may be asked for.
+        "session.input_audio_noise_reduction",
+        "session.turn_detection.create_response",
+        "session.turn_detection.interrupt_response",
+        # It came after beta; the answer to an update tells all that the update may set.
+        "session.turn_detection.idle_timeout_ms",
+        # Usage has one shape.
+        "response.usage.input_token_details.image_tokens",
+        "response.usage.input_token_details.cached_tokens_details",
+    },
+}
+"""Fields that OpenAI documents, or that harm nobody, and that the SDK's types lack."""
+EITHER = {
+    "message": "id object type status role content",
+    "function_call": "id object type status call_id name arguments",
+    "function_call_output": "id object type status call_id output",
+    "input_text": "type text",
+    "input_audio": "type transcript",
+    "input_image": "type image_url",
+    "part text": "type text",
+    "part audio": "type transcript",
+    "server_vad": "type threshold prefix_padding_ms silence_duration_ms create_response interrupt_response "
+    "idle_timeout_ms",
+    "semantic_vad": "type eagerness create_response interrupt_response",
+    "usage": "total_tokens input_tokens output_tokens input_token_details output_token_details",
+    "input_token_details": "text_tokens audio_tokens image_tokens cached_tokens cached_tokens_details",
+    "output_token_details": "text_tokens audio_tokens",
+}
+RESPONSE = "object id status status_details output conversation_id max_output_tokens metadata usage"
+HEARD = "input_audio_format input_audio_transcription input_audio_noise_reduction turn_detection"
+FIELDS: dict[str, dict[str, str]] = {
+    "ga": {
+        **EITHER,
+        "realtime.session": "type object id model output_modalities instructions audio tools tool_choice "
+        "max_output_tokens tracing truncation prompt include expires_at",
+        "realtime.transcription_session": "type object id audio include expires_at",
+        "input": "format transcription noise_reduction turn_detection",
+        "output": "format voice speed",
+        "realtime.response": f"{RESPONSE} output_modalities audio",
+        "output_text": "type text",
+        "output_audio": "type transcript",
+    },
+    "beta": {
+        **EITHER,
+        "realtime.session": f"id object model modalities instructions voice speed {HEARD} output_audio_format tools "
+        "tool_choice temperature max_response_output_tokens tracing expires_at",
+        "realtime.transcription_session": f"id object modalities {HEARD} expires_at client_secret",
+        "realtime.response": f"{RESPONSE} modalities voice output_audio_format temperature",
+        "text": "type text",
+        "audio": "type transcript",
+    },
+}
+"""What each object has, always and no more."""
+OPTIONAL = {"realtime.session": {"parallel_tool_calls", "reasoning"}, "input_image": {"detail"}}
 
 
 @cache
-def adapters(dialect: str) -> dict[str, list[TypeAdapter[Any]]]:
+def adapters(dialect: str) -> dict[str, TypeAdapter[Any]]:
     """The SDK's types by event type."""
     if dialect == "beta":
         from openai.types.beta.realtime import RealtimeServerEvent as Events
-        from openai.types.beta.realtime import TranscriptionSession
-
-        created = [TypeAdapter(TranscriptionSession)]
     else:
         from openai.types.realtime import RealtimeServerEvent as Events  # type: ignore[assignment]
-
-        created = []
     union = next(member for member in get_args(Events) if get_args(member))
-    found: dict[str, list[TypeAdapter[Any]]] = {"transcription_session.created": created}
+    found: dict[str, TypeAdapter[Any]] = {}
     for member in get_args(union):
         for kind in get_args(member.model_fields["type"].annotation):
-            found.setdefault(kind, []).append(TypeAdapter(member))
+            found.setdefault(kind, TypeAdapter(member))
     return found
 
 
 def check(event: Json, dialect: str) -> None:
-    """Raises AssertionError when the SDK has no such event, or ValidationError when it has other fields."""
-    kind = event["type"]
-    known = adapters(dialect).get(kind)
-    assert known, f"the {dialect} dialect has no event {kind}"
-    if dialect == "beta" and "session" in event:
-        event = {**event, "session": _with_openai_models(event["session"])}
-    shown = event["session"] if kind == "transcription_session.created" else event
-    known[0].validate_json(json.dumps(shown), strict=True)
+    """Raises unless the event is what `dialect` has, field by field."""
+    shown = event
+    if dialect == "beta":
+        if "session" in event:
+            shown = {**event, "session": _with_openai_models(event["session"])}
+        if event["type"] == "transcription_session.created":  # the SDK has no type for it: it is the update's
+            shown = {**shown, "type": "transcription_session.updated"}
+    known = adapters(dialect).get(shown["type"])
+    assert known, f"the {dialect} dialect has no event {event['type']}"
+    unknown = set(_unknown(known.validate_json(json.dumps(shown), strict=True))) - BEYOND[dialect]
+    assert not unknown, f"{event['type']} has {unknown}"
+    for name, told in _objects(event):
+        wanted, optional = set(FIELDS[dialect][name].split()), OPTIONAL.get(name, set())
+        if event["type"] == "conversation.item.retrieved" and "transcript" in wanted:
+            optional = {"audio"}
+        assert wanted <= told.keys() <= wanted | optional, f"{event['type']} has {name} of {sorted(told)}"
+
+
+def _unknown(value: Any, path: str = "") -> Iterator[str]:
+    """Where a parsed event has fields that its type does not know."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _unknown(one, path)
+    elif isinstance(value, BaseModel):
+        for name, inner in value:
+            where = f"{path}.{name}" if path else name
+            if name in (value.model_extra or {}):
+                yield where
+            yield from _unknown(inner, where)
+
+
+def _objects(event: Json) -> Iterator[tuple[str, Json]]:
+    """The objects in an event, each with its name in FIELDS."""
+    if "session" in event:
+        session = event["session"]
+        yield session["object"], session
+        sides = session["audio"] if "audio" in session else {}
+        yield from sides.items()
+        turns = sides.get("input", session)["turn_detection"]
+        if turns is not None:
+            yield turns["type"], turns
+    items = [event["item"]] if "item" in event else []
+    if "response" in event:
+        response = event["response"]
+        yield response["object"], response
+        items += response["output"]
+        usage = response["usage"]
+        if usage is not None:
+            yield "usage", usage
+            yield from ((name, usage[name]) for name in ("input_token_details", "output_token_details"))
+    for item in items:
+        yield item["type"], item
+        yield from ((part["type"], part) for part in item.get("content", []))
+    if "part" in event:
+        yield f"part {event['part']['type']}", event["part"]
 
 
 def _with_openai_models(session: Json) -> Json:
@@ -115,6 +219,11 @@ class Talk:
     def audio(self) -> bytes:
         kind = "response.audio.delta" if self.dialect == "beta" else "response.output_audio.delta"
         return b"".join(base64.b64decode(event["delta"]) for event in self.of(kind))
+
+
+def loudest(pcm16: bytes) -> int:
+    """The largest of its samples: 0 is silence, 32767 as loud as it gets."""
+    return int(np.abs(np.frombuffer(pcm16, "<i2").astype(int)).max(initial=0))
 
 
 @asynccontextmanager
