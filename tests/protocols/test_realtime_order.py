@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from conversing import tone, words
-from realtime_client import talk
+from realtime_client import Json, Talk, talk
 
 from speechmlx.audio import g711
 from speechmlx.audio.pcm import from_pcm16
@@ -18,8 +19,28 @@ if TYPE_CHECKING:
     from conftest import Server
 
 MANUAL = {"audio": {"input": {"turn_detection": None}}}
-HEARD = {"audio": {"input": {"turn_detection": None, "transcription": {"model": "gpt-4o-mini-transcribe"}}}}
-VAD = {"audio": {"input": {"transcription": {}}}}
+TRANSCRIPTION = {"model": "gpt-4o-mini-transcribe"}
+DIALECTS = pytest.mark.parametrize("dialect", ["ga", "beta"])
+
+
+def hearing(dialect: str, **heard: Any) -> Json:
+    """A session's fields for what it makes of the audio that comes in."""
+    if dialect == "ga":
+        return {"audio": {"input": heard}}
+    return {f"input_audio_{name}" if name == "transcription" else name: value for name, value in heard.items()}
+
+
+def voice(dialect: str, name: str) -> Json:
+    return {"audio": {"output": {"voice": name}}} if dialect == "ga" else {"voice": name}
+
+
+def named(dialect: str, *kinds: str) -> list[str]:
+    """GA's kinds of events as the dialect has them."""
+    if dialect == "ga":
+        return list(kinds)
+    kept = (kind for kind in kinds if kind != "conversation.item.done")
+    renamed = (kind.replace("conversation.item.added", "conversation.item.created") for kind in kept)
+    return [kind.replace("response.output_audio", "response.audio") for kind in renamed]
 
 
 def folded(kinds: list[str]) -> list[str]:
@@ -32,69 +53,70 @@ def folded(kinds: list[str]) -> list[str]:
     return out
 
 
-async def test_text_to_audio(conversing: Server) -> None:
-    async with talk(conversing.url) as ws:
+def since(ws: Talk, kind: str) -> list[str]:
+    """The kinds of events from the first of `kind` on, folded; transcription, which has its own time, left out."""
+    return folded([one for one in ws.kinds[ws.kinds.index(kind) :] if "input_audio_transcription" not in one])
+
+
+def assert_linked(ws: Talk) -> None:
+    """Every item of the conversation is told to come after the one before it, whenever that is told."""
+    (added,) = named(ws.dialect, "conversation.item.added")
+    items = [event["item"]["id"] for event in ws.of(added)]
+    before = dict(zip(items, [None, *items], strict=False))
+    for kind in (added, "conversation.item.done", "input_audio_buffer.committed"):
+        for event in ws.of(kind):
+            item = event["item"]["id"] if "item" in event else event["item_id"]
+            assert event["previous_item_id"] == before[item], event
+
+
+@DIALECTS
+async def test_text_to_audio(conversing: Server, dialect: str) -> None:
+    async with talk(conversing.url, dialect=dialect) as ws:
         await ws.say("load the models")
         await ws.send("response.create")
         await ws.until("response.done")
-    async with talk(conversing.url) as ws:
+    async with talk(conversing.url, dialect=dialect) as ws:
         await ws.say("hello there")
         await ws.send("response.create", response={"instructions": "work=0.03"})
         done = await ws.until("response.done")
         assert folded(ws.kinds) == [
             "session.created",
-            "conversation.item.added",
-            "conversation.item.done",
-            "response.created",
-            "response.output_item.added",
-            "conversation.item.added",
-            "response.content_part.added",
-            "delta",
-            "response.output_audio.done",
-            "response.output_audio_transcript.done",
-            "response.content_part.done",
-            "conversation.item.done",
-            "response.output_item.done",
-            "response.done",
+            *(["conversation.created"] if dialect == "beta" else []),
+            *named(
+                dialect,
+                "conversation.item.added",
+                "conversation.item.done",
+                "response.created",
+                "response.output_item.added",
+                "conversation.item.added",
+                "response.content_part.added",
+                "delta",
+                "response.output_audio.done",
+                "response.output_audio_transcript.done",
+                "response.content_part.done",
+                "conversation.item.done",
+                "response.output_item.done",
+                "response.done",
+            ),
         ]
+        assert_linked(ws)
         response = done["response"]
-        text = "".join(event["delta"] for event in ws.of("response.output_audio_transcript.delta"))
+        spoken, written = named(dialect, "response.output_audio.delta", "response.output_audio_transcript.delta")
+        text = "".join(event["delta"] for event in ws.of(written))
         assert text == response["output"][0]["content"][0]["transcript"]
         assert text.startswith("You said: hello there.")
         assert len(ws.audio()) == len(text.split()) * 4800
         usage = response["usage"]
         assert usage["output_token_details"]["text_tokens"] == len(text.split())
         assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
-        items = {event["item_id"] for event in ws.events if event["type"].startswith("response.output_a")}
+        items = {event["item_id"] for event in ws.events if "item_id" in event}
         assert items == {response["output"][0]["id"]}
-        first_audio = ws.kinds.index("response.output_audio.delta")
-        last_word = len(ws.kinds) - 1 - ws.kinds[::-1].index("response.output_audio_transcript.delta")
+        first_audio = ws.kinds.index(spoken)
+        last_word = len(ws.kinds) - 1 - ws.kinds[::-1].index(written)
         assert first_audio < last_word  # the first clause is spoken while the second is written
 
 
-async def test_text_to_audio_beta(conversing: Server) -> None:
-    async with talk(conversing.url, dialect="beta") as ws:
-        await ws.say("hello there")
-        await ws.send("response.create")
-        await ws.until("response.done")
-        assert folded(ws.kinds) == [
-            "session.created",
-            "conversation.created",
-            "conversation.item.created",
-            "response.created",
-            "response.output_item.added",
-            "conversation.item.created",
-            "response.content_part.added",
-            "delta",
-            "response.audio.done",
-            "response.audio_transcript.done",
-            "response.content_part.done",
-            "response.output_item.done",
-            "response.done",
-        ]
-
-
-@pytest.mark.parametrize("dialect", ["ga", "beta"])
+@DIALECTS
 async def test_text_to_text(conversing: Server, dialect: str) -> None:
     fields = {"output_modalities": ["text"]} if dialect == "ga" else {"modalities": ["text"]}
     async with talk(conversing.url, dialect=dialect, **fields) as ws:
@@ -109,46 +131,69 @@ async def test_text_to_text(conversing: Server, dialect: str) -> None:
         assert done["response"]["output"][0]["content"] == [{"type": kind, "text": text}]
 
 
-async def test_manual_commit(conversing: Server) -> None:
-    async with talk(conversing.url, **HEARD) as ws:
+@DIALECTS
+async def test_manual_commit(conversing: Server, dialect: str) -> None:
+    heard = hearing(dialect, turn_detection=None, transcription=TRANSCRIPTION)
+    async with talk(conversing.url, dialect=dialect, **heard) as ws:
         await ws.play(tone(0.5))
         await ws.send("input_audio_buffer.commit")
-        await ws.until("conversation.item.input_audio_transcription.completed")
-        assert ws.kinds[2:5] == [
-            "input_audio_buffer.committed",
-            "conversation.item.added",
-            "conversation.item.done",
-        ]
-        completed = ws.events[-1]
+        completed = await ws.until("conversation.item.input_audio_transcription.completed")
+        order = named(dialect, "input_audio_buffer.committed", "conversation.item.added", "conversation.item.done")
+        assert since(ws, "session.updated") == ["session.updated", *order]
         assert completed["transcript"] == words(0.5)
         assert completed["usage"] == {"type": "duration", "seconds": 0.5}
-        assert ws.events[3]["item"]["content"] == [{"type": "input_audio", "transcript": None}]
+        item = ws.of(order[1])[0]["item"]
+        assert item["content"] == [{"type": "input_audio", "transcript": None}]
+        assert {event["item_id"] for event in ws.events if "item_id" in event} == {item["id"]}
         await ws.send("response.create")
         done = await ws.until("response.done")
         assert words(0.5) in done["response"]["output"][0]["content"][0]["transcript"]
+        await ws.play(tone(0.3))
+        await ws.send("input_audio_buffer.commit")
+        await ws.until("conversation.item.input_audio_transcription.completed")
+        assert [event["previous_item_id"] for event in ws.of("input_audio_buffer.committed")] == [
+            None,
+            done["response"]["output"][0]["id"],
+        ]
+        assert_linked(ws)
 
 
-async def test_a_turn_found_in_the_audio(conversing: Server) -> None:
-    async with talk(conversing.url, **VAD) as ws:
+@DIALECTS
+async def test_a_turn_found_in_the_audio(conversing: Server, dialect: str) -> None:
+    async with talk(conversing.url, dialect=dialect, **hearing(dialect, transcription={})) as ws:
         await ws.play(tone(1.0, 0) + tone(0.8) + tone(1.0, 0))
         await ws.until("response.done")
         started = ws.of("input_audio_buffer.speech_started")[0]
         stopped = ws.of("input_audio_buffer.speech_stopped")[0]
         assert abs(started["audio_start_ms"] - 700) < 70
         assert abs(stopped["audio_end_ms"] - 2300) < 70
-        kinds = [kind for kind in folded(ws.kinds) if "transcription" not in kind]
-        assert kinds[2:8] == [
-            "input_audio_buffer.speech_started",
-            "input_audio_buffer.speech_stopped",
-            "input_audio_buffer.committed",
-            "conversation.item.added",
-            "conversation.item.done",
-            "response.created",
+        assert since(ws, "session.updated") == [
+            "session.updated",
+            *named(
+                dialect,
+                "input_audio_buffer.speech_started",
+                "input_audio_buffer.speech_stopped",
+                "input_audio_buffer.committed",
+                "conversation.item.added",
+                "conversation.item.done",
+                "response.created",
+                "response.output_item.added",
+                "conversation.item.added",
+                "response.content_part.added",
+                "delta",
+                "response.output_audio.done",
+                "response.output_audio_transcript.done",
+                "response.content_part.done",
+                "conversation.item.done",
+                "response.output_item.done",
+                "response.done",
+            ),
         ]
         item = ws.of("input_audio_buffer.committed")[0]["item_id"]
         assert started["item_id"] == stopped["item_id"] == item
         completed = ws.of("conversation.item.input_audio_transcription.completed")[0]
         assert (completed["item_id"], completed["transcript"]) == (item, words(0.8))
+        assert_linked(ws)
 
 
 async def test_a_recording_sent_faster_than_it_is_heard(conversing: Server) -> None:
@@ -199,17 +244,18 @@ async def test_semantic_turns_wait_for_the_end_of_a_thought(conversing: Server, 
         assert stopped <= 2100 if stops else abs(stopped - 2500) < 70  # `high` waits two seconds
 
 
-async def test_speech_interrupts(conversing: Server) -> None:
-    voice = {"output": {"voice": "work=0.05"}}
-    async with talk(conversing.url, audio={**VAD["audio"], **voice}) as ws:
+@DIALECTS
+async def test_speech_interrupts(conversing: Server, dialect: str) -> None:
+    async with talk(conversing.url, dialect=dialect, **voice(dialect, "work=0.05")) as ws:
+        (spoken,) = named(dialect, "response.output_audio.delta")
         await ws.say("tell me something long")
         await ws.send("response.create")
         for _ in range(4):
-            await ws.until("response.output_audio.delta")
+            await ws.until(spoken)
         await ws.play(tone(0.3, 0) + tone(0.6))
         done = await ws.until("response.done")
-        kinds = folded(ws.kinds)
-        assert kinds[kinds.index("input_audio_buffer.speech_started") :] == [
+        assert since(ws, "input_audio_buffer.speech_started") == named(
+            dialect,
             "input_audio_buffer.speech_started",
             "response.output_audio.done",
             "response.output_audio_transcript.done",
@@ -217,7 +263,7 @@ async def test_speech_interrupts(conversing: Server) -> None:
             "conversation.item.done",
             "response.output_item.done",
             "response.done",
-        ]
+        )
         assert done["response"]["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
         item = done["response"]["output"][0]
         assert item["status"] == "incomplete"
@@ -233,6 +279,8 @@ async def test_speech_interrupts(conversing: Server) -> None:
         assert ws.kinds.count("response.created") == 2
         after = ws.events[ws.events.index(done) + 1 :]
         assert done["response"]["id"] not in {event.get("response_id") for event in after}
+        assert ws.of("input_audio_buffer.committed")[0]["previous_item_id"] == item["id"]
+        assert_linked(ws)
 
 
 @pytest.mark.parametrize("ends", ["commit", "clear"])
@@ -264,13 +312,25 @@ async def test_speech_that_is_ended_by_hand_has_stopped(conversing: Server, ends
         assert (stopped["item_id"], stopped["audio_end_ms"]) == (started["item_id"], 500)
 
 
-async def test_client_cancels(conversing: Server) -> None:
-    async with talk(conversing.url, **MANUAL) as ws:
+@DIALECTS
+async def test_client_cancels(conversing: Server, dialect: str) -> None:
+    async with talk(conversing.url, dialect=dialect, **hearing(dialect, turn_detection=None)) as ws:
         await ws.say("tell me something long")
-        await ws.send("response.create", response={"audio": {"output": {"voice": "work=0.05"}}})
-        await ws.until("response.output_audio.delta")
+        await ws.send("response.create", response=voice(dialect, "work=0.05"))
+        await ws.until(*named(dialect, "response.output_audio.delta"))
         await ws.send("response.cancel")
         done = await ws.until("response.done")
+        assert since(ws, "response.content_part.added") == named(
+            dialect,
+            "response.content_part.added",
+            "delta",
+            "response.output_audio.done",
+            "response.output_audio_transcript.done",
+            "response.content_part.done",
+            "conversation.item.done",
+            "response.output_item.done",
+            "response.done",
+        )
         assert done["response"]["status_details"] == {"type": "cancelled", "reason": "client_cancelled"}
         await ws.quiet()
         assert ws.kinds[-1] == "response.done"
@@ -296,25 +356,23 @@ TOOL: dict[str, Any] = {
     "description": "The weather in a city.",
     "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
 }
+CALLED = (
+    "response.output_item.added",
+    "conversation.item.added",
+    "delta",
+    "response.function_call_arguments.done",
+    "conversation.item.done",
+    "response.output_item.done",
+)
 
 
-@pytest.mark.parametrize("dialect", ["ga", "beta"])
+@DIALECTS
 async def test_tools(conversing: Server, dialect: str) -> None:
     async with talk(conversing.url, dialect=dialect, tools=[TOOL]) as ws:
         await ws.say("What is the weather in Paris?")
         await ws.send("response.create")
         done = await ws.until("response.done")
-        added = "conversation.item.added" if dialect == "ga" else "conversation.item.created"
-        order = [kind for kind in ws.kinds[ws.kinds.index("response.created") :] if kind != "conversation.item.done"]
-        assert order == [
-            "response.created",
-            "response.output_item.added",
-            added,
-            "response.function_call_arguments.delta",
-            "response.function_call_arguments.done",
-            "response.output_item.done",
-            "response.done",
-        ]
+        assert since(ws, "response.created") == named(dialect, "response.created", *CALLED, "response.done")
         opened = ws.of("response.output_item.added")[0]["item"]
         assert (opened["status"], opened["arguments"]) == ("in_progress", "")
         (call,) = done["response"]["output"]
@@ -325,6 +383,44 @@ async def test_tools(conversing: Server, dialect: str) -> None:
         await ws.send("response.create")
         done = await ws.until("response.done")
         assert done["response"]["output"][0]["content"][0]["transcript"].startswith("The tool said: sunny.")
+        assert_linked(ws)
+
+
+@DIALECTS
+async def test_an_answer_that_speaks_and_calls_twice(conversing: Server, dialect: str) -> None:
+    cities = [json.dumps({"city": city}) for city in ("Paris", "Rome")]
+    calls = [f'<tool_call>\n{{"name": "get_weather", "arguments": {city}}}\n</tool_call>' for city in cities]
+    async with talk(conversing.url, dialect=dialect, tools=[TOOL]) as ws:
+        await ws.say("|".join(["say Let me see. ", *calls]))
+        await ws.send("response.create")
+        output = (await ws.until("response.done"))["response"]["output"]
+        assert since(ws, "response.created") == named(
+            dialect,
+            "response.created",
+            "response.output_item.added",
+            "conversation.item.added",
+            "response.content_part.added",
+            "delta",
+            "response.output_audio.done",
+            "response.output_audio_transcript.done",
+            "response.content_part.done",
+            "conversation.item.done",
+            "response.output_item.done",
+            *CALLED,
+            *CALLED,
+            "response.done",
+        )
+        assert [item["type"] for item in output] == ["message", "function_call", "function_call"]
+        assert [item["arguments"] for item in output[1:]] == cities
+        assert len({item["call_id"] for item in output[1:]}) == 2
+        placed = [
+            (event["output_index"], event["item_id"] if "item_id" in event else event["item"]["id"])
+            for event in ws.events
+            if "output_index" in event
+        ]
+        assert placed == sorted(placed, key=lambda place: place[0])
+        assert set(placed) == set(enumerate(item["id"] for item in output))
+        assert_linked(ws)
 
 
 @pytest.mark.parametrize("before", [0.1, 0.0], ids=["listening", "before any audio"])
