@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeModelSendRawMessage, RealtimeRunner
 from conversing import tone, words
+from realtime_client import Json, check, loudest
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -38,9 +39,17 @@ async def until(session: Any, wanted: Callable[[Any], bool]) -> list[Any]:
         async for event in session:
             events.append(event)
             assert event.type != "error", event
+            for told in raw([event]):
+                check(told, "ga")
             if wanted(event):
                 return events
     raise AssertionError("the session ended")
+
+
+def raw(events: list[Any]) -> list[Json]:
+    """What the server sent, as it came."""
+    told = [event.data for event in events if event.type == "raw_model_event"]
+    return [event.data for event in told if event.type == "raw_server_event"]
 
 
 def kind(name: str) -> Callable[[Any], bool]:
@@ -52,8 +61,9 @@ async def test_text_turn(conversing: Server) -> None:
         await session.send_message("good morning")
         events = await until(session, kind("audio_end"))
         audio = b"".join(event.audio.data for event in events if event.type == "audio")
-        assert len(audio) > 24000
-        await until(session, kind("agent_end"))
+        assert len(audio) > 24000 and loudest(audio) > 16000
+        events += await until(session, kind("agent_end"))
+        assert any(answered(event, "You said: good morning. Well, that is what I heard.") for event in events)
 
 
 async def test_manual_turn(conversing: Server) -> None:
@@ -67,15 +77,18 @@ async def test_found_turn_and_interruption(conversing: Server) -> None:
     heard = {"turn_detection": {"type": "server_vad", "interrupt_response": True}}
     async with await run(conversing, heard, instructions="work=0.05") as session:
         await session.send_audio(tone(0.5) + tone(0.8, 0))
-        await until(session, kind("audio"))
-        await session.send_audio(tone(0.5))
-        await until(session, kind("audio_interrupted"))
+        events = await until(session, kind("audio"))
+        await session.send_audio(tone(0.4))
+        events += await until(session, kind("audio_interrupted"))
         await session.send_audio(tone(0.8, 0))
-        events = await until(session, kind("agent_end"))
         events += await until(session, kind("agent_end"))
+        events += await until(session, kind("agent_end"))
+        done = [told["response"]["status"] for told in raw(events) if told["type"] == "response.done"]
+        assert done == ["cancelled", "completed"]
+        assert any(answered(event, f"You said: {words(0.4)}.") for event in events)
         history = [event for event in events if event.type == "history_updated"][-1].history
         user = [item for item in history if item.role == "user"]
-        assert [item.content[0].transcript for item in user] == [words(0.5)] * 2
+        assert [item.content[0].transcript for item in user] == [words(0.5), words(0.4)]
 
 
 async def test_tool(conversing: Server) -> None:
