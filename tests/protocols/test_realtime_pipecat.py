@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from conversing import tone, words
+from realtime_client import Json, check, loudest
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def pipeline(service: Any, before: list[Any] | None = None, after: list[Any] | None = None) -> AsyncIterator[Any]:
-    """A running pipeline around `service`: (put a frame in, frames that came out)."""
+    """A running pipeline around `service`: (put a frame in, frames that came out at either end)."""
     from pipecat.pipeline.pipeline import Pipeline
     from pipecat.pipeline.runner import PipelineRunner
     from pipecat.pipeline.task import PipelineParams, PipelineTask
@@ -32,7 +34,7 @@ async def pipeline(service: Any, before: list[Any] | None = None, after: list[An
             came.append(frame)
             await self.push_frame(frame, direction)
 
-    parts = [*(before or []), service, Sink(), *(after or [])]
+    parts = [*(before or []), Sink(), service, Sink(), *(after or [])]
     params = PipelineParams(audio_in_sample_rate=24000, audio_out_sample_rate=24000)
     task = PipelineTask(Pipeline(parts), params=params, cancel_on_idle_timeout=False)
     running = asyncio.create_task(PipelineRunner(handle_sigint=False).run(task))
@@ -41,6 +43,25 @@ async def pipeline(service: Any, before: list[Any] | None = None, after: list[An
     finally:
         await task.cancel()
         await running
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Json]]:
+    """What the server sends, as the answering service gets it; checked in the end."""
+    from pipecat.services.openai.realtime import events
+
+    told: list[Json] = []
+    read = events.parse_server_event
+
+    def keep(message: str) -> Any:
+        told.append(json.loads(message))
+        return read(message)
+
+    monkeypatch.setattr(events, "parse_server_event", keep)
+    yield told
+    assert told
+    for event in told:
+        check(event, "ga")
 
 
 async def until(came: list[Any], wanted: Callable[[list[Any]], bool]) -> None:
@@ -59,6 +80,18 @@ def audio_of(came: list[Any]) -> bytes:
     from pipecat.frames.frames import TTSAudioRawFrame
 
     return b"".join(frame.audio for frame in came if isinstance(frame, TTSAudioRawFrame))
+
+
+def heard_in(came: list[Any]) -> list[str]:
+    """The user's turns in words."""
+    from pipecat.frames.frames import TranscriptionFrame
+
+    return [frame.text for frame in came if isinstance(frame, TranscriptionFrame)]
+
+
+def statuses(told: list[Json]) -> list[str]:
+    """How the responses ended, as the server says."""
+    return [event["response"]["status"] for event in told if event["type"] == "response.done"]
 
 
 async def play(task: Any, pcm16: bytes) -> None:
@@ -94,7 +127,7 @@ def context(service: Any, text: str | None, tools: Any = None) -> Any:
     return LLMContextAggregatorPair(LLMContext(messages, **extra))
 
 
-async def test_text_turn(conversing: Server) -> None:
+async def test_text_turn(conversing: Server, told: list[Json]) -> None:
     from pipecat.frames.frames import LLMRunFrame
 
     service = realtime(conversing)
@@ -104,9 +137,10 @@ async def test_text_turn(conversing: Server) -> None:
         await until(came, lambda came: "I am here." in text_of(came))
         assert text_of(came).startswith("You said: good morning.")
         await until(came, lambda came: len(audio_of(came)) > 24000)
+        assert loudest(audio_of(came)) > 16000
 
 
-async def test_manual_turn(conversing: Server) -> None:
+async def test_manual_turn(conversing: Server, told: list[Json]) -> None:
     from pipecat.frames.frames import LLMRunFrame, UserStartedSpeakingFrame, UserStoppedSpeakingFrame
 
     service = realtime(conversing, finds_turns=False)
@@ -119,22 +153,28 @@ async def test_manual_turn(conversing: Server) -> None:
         await until(came, lambda came: words(0.4) in text_of(came))
 
 
-async def test_found_turn_and_interruption(conversing: Server) -> None:
-    from pipecat.frames.frames import InterruptionFrame, LLMFullResponseEndFrame
+async def test_found_turn_and_interruption(conversing: Server, told: list[Json]) -> None:
+    from pipecat.frames.frames import InterruptionFrame, LLMRunFrame
 
     service = realtime(conversing, instructions="work=0.05")
-    pair = context(service, None)
+    pair = context(service, "good morning")
     async with pipeline(service, [pair.user()], [pair.assistant()]) as (task, came):
+        await task.queue_frame(LLMRunFrame())
+        await until(came, lambda came: statuses(told) == ["completed"])
+        came.clear()
         await play(task, tone(0.5) + tone(0.8, 0))
-        await until(came, lambda came: len(audio_of(came)) > 0)
-        await play(task, tone(0.5))
+        await until(came, lambda came: bool(audio_of(came)) and f"{words(0.5)}." in text_of(came))
+        await play(task, tone(0.4))
         await until(came, lambda came: any(isinstance(frame, InterruptionFrame) for frame in came))
         await play(task, tone(0.8, 0))
-        came.clear()
-        await until(came, lambda came: any(isinstance(frame, LLMFullResponseEndFrame) for frame in came))
+        await until(came, lambda came: "I am here." in text_of(came))
+        await until(came, lambda came: len(statuses(told)) == 3)
+        assert statuses(told)[1:] == ["cancelled", "completed"]
+        assert heard_in(came) == [words(0.5), words(0.4)]
+        assert f"You said: {words(0.4)}." in text_of(came)
 
 
-async def test_it_listens_on_after_a_response_that_failed(conversing: Server) -> None:
+async def test_it_listens_on_after_a_response_that_failed(conversing: Server, told: list[Json]) -> None:
     from pipecat.frames.frames import LLMFullResponseEndFrame, LLMRunFrame, UserStartedSpeakingFrame
 
     service = realtime(conversing, instructions="fail=3")
@@ -147,7 +187,7 @@ async def test_it_listens_on_after_a_response_that_failed(conversing: Server) ->
         await until(came, lambda came: any(isinstance(frame, UserStartedSpeakingFrame) for frame in came))
 
 
-async def test_tool(conversing: Server) -> None:
+async def test_tool(conversing: Server, told: list[Json]) -> None:
     from pipecat.adapters.schemas.function_schema import FunctionSchema
     from pipecat.adapters.schemas.tools_schema import ToolsSchema
     from pipecat.frames.frames import LLMRunFrame
@@ -169,16 +209,57 @@ async def test_tool(conversing: Server) -> None:
         assert "rain" in text_of(came)
 
 
-async def test_transcription(conversing: Server) -> None:
-    from pipecat.frames.frames import TranscriptionFrame
+def transcribing(server: Server, turn_detection: Any, model: str = "whisper-1") -> Any:
     from pipecat.services.openai.stt import OpenAIRealtimeSTTService
 
-    service = OpenAIRealtimeSTTService(
+    return OpenAIRealtimeSTTService(
         api_key="any",
-        base_url=conversing.url.replace("http", "ws") + "/v1/realtime",
-        turn_detection={"type": "server_vad"},
+        base_url=server.url.replace("http", "ws") + "/v1/realtime",
+        turn_detection=turn_detection,
+        settings=OpenAIRealtimeSTTService.Settings(model=model),
     )
-    async with pipeline(service) as (task, came):
+
+
+async def test_transcription(conversing: Server) -> None:
+    async with pipeline(transcribing(conversing, {"type": "server_vad"})) as (task, came):
         await play(task, tone(0.5) + tone(0.8, 0))
-        await until(came, lambda came: any(isinstance(frame, TranscriptionFrame) for frame in came))
-        assert [frame.text for frame in came if isinstance(frame, TranscriptionFrame)] == [words(0.5)]
+        await until(came, lambda came: bool(heard_in(came)))
+        assert heard_in(came) == [words(0.5)]
+
+
+async def test_transcription_of_turns_found_by_the_pipeline(conversing: Server) -> None:
+    from pipecat.frames.frames import VADUserStartedSpeakingFrame, VADUserStoppedSpeakingFrame
+
+    service = transcribing(conversing, False)
+    async with pipeline(service) as (task, came):
+        await until(came, lambda came: service._session_ready)
+        for number, seconds in enumerate((0.5, 0.3), 1):
+            await task.queue_frame(VADUserStartedSpeakingFrame())
+            await play(task, tone(seconds) + tone(0.8, 0))
+            await task.queue_frame(VADUserStoppedSpeakingFrame())
+            await until(came, lambda came, number=number: len(heard_in(came)) == number)
+        assert heard_in(came) == [words(0.5), words(0.3)]
+
+
+@pytest.mark.parametrize("turn_detection", [{"type": "server_vad"}, False], ids=["found", "by hand"])
+async def test_transcription_while_somebody_speaks(conversing: Server, turn_detection: Any) -> None:
+    from pipecat.frames.frames import (
+        InterimTranscriptionFrame,
+        VADUserStartedSpeakingFrame,
+        VADUserStoppedSpeakingFrame,
+    )
+
+    def interim(came: list[Any]) -> str:
+        return "".join(frame.text for frame in came if isinstance(frame, InterimTranscriptionFrame))
+
+    service = transcribing(conversing, turn_detection, "talking-live")
+    async with pipeline(service) as (task, came):
+        await until(came, lambda came: service._session_ready)
+        await task.queue_frame(VADUserStartedSpeakingFrame())
+        await play(task, tone(0.5))
+        await until(came, lambda came: bool(interim(came)))
+        assert not heard_in(came)
+        await play(task, tone(0.8, 0))
+        await task.queue_frame(VADUserStoppedSpeakingFrame())
+        await until(came, lambda came: bool(heard_in(came)))
+        assert heard_in(came) == [interim(came).strip()] == [words(0.5)]
