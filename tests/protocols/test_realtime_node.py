@@ -49,7 +49,7 @@ def test_agents(node: Path, conversing: Server) -> None:
     assert facts["tool"].startswith("The tool said: rain in Paris.")
     assert facts["text"].startswith("You said: good morning.")
     assert words(0.4) in facts["manual"]
-    assert facts["audio"] > 24000
+    assert facts["audio"] > 24000 and facts["loudest"] > 16000
     assert facts["statuses"] == ["cancelled", "completed"]
     assert facts["heard"] == [words(0.5)] * 2
 
@@ -59,11 +59,14 @@ def test_beta_client(node: Path, conversing: Server) -> None:
     assert facts["text"].startswith("You said: good morning.")
     assert words(0.4) in facts["manual"]
     assert "rain in Paris" in facts["tool"]
+    assert facts["loudest"] > 16000
     assert facts["statuses"] == ["cancelled", "completed"]
     assert facts["heard"] == [words(0.5)] * 2
+    assert facts["transcribed"] == [words(0.5)]
+    assert facts["answered"] == []
 
 
 def test_the_example_of_the_server_that_came_before(node: Path, conversing: Server) -> None:
     facts = run(node, "seed.mjs", conversing)
-    assert facts["played"] > 24000
+    assert facts["played"] > 24000 and facts["loudest"] > 16000
     assert facts["errors"] == 0

@@ -3,7 +3,7 @@
 
 import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession, tool } from '@openai/agents-realtime'
 import { z } from 'zod'
-import { run, tell, tone, until, url } from './common.mjs'
+import { loudest, run, tell, tone, until, url } from './common.mjs'
 
 const weather = tool({
   name: 'get_weather',
@@ -21,12 +21,16 @@ async function connect(agent, config = {}) {
   })
   session.said = []
   session.audio = 0
+  session.loudest = 0
   session.interrupted = 0
   session.on('error', (error) => {
     throw new Error(JSON.stringify(error))
   })
   session.on('transport_event', (event) => session.said.push(event))
-  session.on('audio', (event) => (session.audio += event.data.byteLength))
+  session.on('audio', (event) => {
+    session.audio += event.data.byteLength
+    session.loudest = Math.max(session.loudest, loudest(event.data))
+  })
   session.on('audio_interrupted', () => (session.interrupted += 1))
   await session.connect({ apiKey: 'any', url })
   return session
@@ -41,6 +45,7 @@ await run(async () => {
   const answers = asking.said.filter((event) => event.type === 'response.output_audio_transcript.done')
   tell('tool', answers.map((event) => event.transcript).join(' '))
   tell('audio', asking.audio)
+  tell('loudest', asking.loudest)
   asking.close()
 
   const texting = await connect({})

@@ -10,6 +10,15 @@ export function tone(seconds, level = 0.8) {
   return samples
 }
 
+export function loudest(pcm16) {
+  const bytes = Buffer.from(pcm16)
+  let found = 0
+  for (let n = 0; n < bytes.length; n += 2) {
+    found = Math.max(found, Math.abs(bytes.readInt16LE(n)))
+  }
+  return found
+}
+
 export function tell(fact, value) {
   console.log(JSON.stringify({ [fact]: value }))
 }

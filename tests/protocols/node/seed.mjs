@@ -1,12 +1,17 @@
 // The example of the server that came before, its handler async as its await needs.
 
 import WebSocket from 'ws'
-import { run, tell, tone, until } from './common.mjs'
+import { loudest, run, tell, tone, until } from './common.mjs'
 
 const said = []
 let played = 0
+let loud = 0
 const capturePCM16Chunk = async () => Buffer.from(tone(0.5).buffer).toString('base64')
-const playPCM16Base64 = (delta) => (played += Buffer.from(delta, 'base64').length)
+const playPCM16Base64 = (delta) => {
+  const pcm16 = Buffer.from(delta, 'base64')
+  played += pcm16.length
+  loud = Math.max(loud, loudest(pcm16))
+}
 
 await run(async () => {
   const ws = new WebSocket(`${process.argv[2]}/v1/realtime`)
@@ -31,5 +36,6 @@ await run(async () => {
   }
   await until(() => said.includes('response.done'), 'the answer')
   tell('played', played)
+  tell('loudest', loud)
   tell('errors', said.filter((type) => type === 'error').length)
 })
