@@ -242,6 +242,8 @@ TOP: Mapping[str, Check] = {
     "reasoning": of(dict),
     "parallel_tool_calls": of(bool),
 }
+ANSWERING = ("temperature", "reasoning", "parallel_tool_calls")
+"""What a session that answers shows only where it was given."""
 NULLABLE = ("tracing", "prompt", "include", "reasoning", "temperature")
 INPUT: Mapping[str, Check] = {
     "format": audio_format,
@@ -265,7 +267,7 @@ def merged(session: Json, update: Mapping[str, Any], prefix: str = "session") ->
     """`session` with what `update` changes; both in GA's shape. Keys that are absent change nothing."""
     new = {**session, "audio": {side: dict(config) for side, config in session["audio"].items()}}
     for name, check in TOP.items():
-        if name in update and (name in session or name in ("temperature", "reasoning", "parallel_tool_calls")):
+        if name in update and (name in session or (name in ANSWERING and session["type"] == "realtime")):
             given = update[name]
             if given is not None:
                 new[name] = check(given, f"{prefix}.{name}")

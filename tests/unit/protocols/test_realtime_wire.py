@@ -307,6 +307,12 @@ def test_an_update_changes_what_it_names() -> None:
     assert flat.settings.answering.voice.name == "ash"
 
 
+def test_a_session_that_only_transcribes_has_no_say_in_answers() -> None:
+    on = wire(transcribes=True)
+    session = shown(on, told(on, update(type="transcription", parallel_tool_calls=True, temperature=0.5)))
+    assert session.keys() == on.session.keys() == wire(transcribes=True).session.keys()
+
+
 def test_each_update_is_told_as_it_was() -> None:
     on = wire()
     commands = [told(on, update(type="realtime", instructions=text)) for text in ("first", "second")]
