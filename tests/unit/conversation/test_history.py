@@ -112,6 +112,7 @@ def test_a_long_conversation_is_cut_at_its_beginning() -> None:
     assert told[0] == Message("system", "Speak.")
     assert sum(len(message.content) for message in told) <= KEPT_TEXT
     assert told[-1].content.startswith("49 ")
+    assert len(messages(long, "Speak.", forgets=False)) == 51
     assert messages((item("a", "x" * 2 * KEPT_TEXT),), "")[0].content == "x" * 2 * KEPT_TEXT
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from io import BytesIO
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -15,7 +16,10 @@ from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
 from speechmlx.conversation.settings import Answering, Format, Transcription, TurnTaking
 from speechmlx.errors import EngineFailed
+from speechmlx.protocols.http.body import Body
+from speechmlx.protocols.openai_realtime.connection import beta_session
 from speechmlx.protocols.openai_realtime.fields import Dialect
+from speechmlx.protocols.openai_realtime.secret import Secrets
 from speechmlx.protocols.openai_realtime.wire import Wire
 
 Json = dict[str, Any]
@@ -140,17 +144,36 @@ def test_a_refused_update_changes_nothing() -> None:
 
 def test_ga_settings() -> None:
     on = wire()
-    detection = {"type": "server_vad", "silence_duration_ms": 200, "idle_timeout_ms": 5000, "create_response": False}
+    detection = {
+        "type": "server_vad",
+        "threshold": 0.7,
+        "prefix_padding_ms": 100,
+        "silence_duration_ms": 200,
+        "idle_timeout_ms": 5000,
+        "create_response": False,
+        "interrupt_response": False,
+    }
     heard = {"format": {"type": "audio/pcmu"}, "turn_detection": detection, "noise_reduction": {"type": "far_field"}}
     command = told(on, update(type="realtime", audio={"input": heard, "output": {"voice": "ash", "speed": 1.2}}))
     settings = command.settings
     assert settings.input == Format("ulaw", 8000)
     assert settings.clean
-    assert settings.turns == TurnTaking(silence=0.2, idle_timeout=5.0, answers=False)
+    assert settings.turns == TurnTaking(
+        threshold=0.7, prefix=0.1, silence=0.2, idle_timeout=5.0, answers=False, interrupts=False
+    )
     assert (settings.answering.voice.name, settings.answering.voice.speed) == ("ash", 1.2)
     command = told(on, update(type="realtime", audio={"input": {"noise_reduction": None, "turn_detection": None}}))
     assert not command.settings.clean and command.settings.turns is None
     assert command.settings.input == Format("ulaw", 8000)
+
+
+@pytest.mark.parametrize(
+    ("eagerness", "meant"), [("low", "low"), ("medium", "medium"), ("high", "high"), ("auto", "medium")]
+)
+def test_eagerness(eagerness: str, meant: Literal["low", "medium", "high"]) -> None:
+    detection = {"type": "semantic_vad", "eagerness": eagerness, "interrupt_response": False}
+    command = told(wire(), update(type="realtime", audio={"input": {"turn_detection": detection}}))
+    assert command.settings.turns == TurnTaking(eagerness=meant, interrupts=False)
 
 
 def test_beta_settings() -> None:
@@ -287,6 +310,25 @@ def test_what_transcription_takes() -> None:
     assert command.settings.transcription.language is None and not command.settings.transcription.logprobs
 
 
+def test_the_model_of_the_address_transcribes() -> None:
+    on = Wire("ga", "m", True, 1_000_000)
+    assert on.settings.transcription == Transcription(model="m")
+    (created,) = on.greeting()
+    assert json.loads(created)["session"]["audio"]["input"]["transcription"] == {"model": "m"}
+
+
+@pytest.mark.parametrize(("transcribes", "given"), [(False, {"voice": "ash"}), (True, {"turn_detection": None})])
+async def test_the_secret_of_a_beta_session_opens_it(transcribes: bool, given: Json) -> None:
+    secrets = Secrets()
+    response = await beta_session(Body(upload=BytesIO(json.dumps(given).encode())), transcribes, secrets)
+    made = json.loads(bytes(response.body))
+    opened = secrets.session(made["client_secret"]["value"])
+    assert opened is not None
+    on = Wire("ga", "", False, 1_000_000, opened)
+    assert (on.session["id"], on.transcribes) == (made["id"], transcribes)
+    assert on.settings.turns is None if transcribes else on.settings.answering.voice.name == "ash"
+
+
 def test_an_update_changes_what_it_names() -> None:
     on = wire()
     heard: Json = {
@@ -297,6 +339,7 @@ def test_an_update_changes_what_it_names() -> None:
     told(on, update(type="realtime", audio={"input": heard}))
     changes = {"transcription": {"language": "de", "prompt": None}, "noise_reduction": {"strength": 0.5}}
     now = shown(on, told(on, update(audio={"input": {**changes, "format": {"rate": 8000}}})))["audio"]["input"]
+    assert on.settings.input == Format("pcm16", 8000)
     assert now["transcription"] == {"model": "m", "language": "de"}
     assert now["noise_reduction"] == {"type": "near_field", "strength": 0.5}
     assert now["format"] == {"type": "audio/pcm", "rate": 8000}
