@@ -65,7 +65,7 @@ async def test_a_conversation(start_server: Start, elsewhere: ThreadingHTTPServe
     settings = {"SPEECHMLX_LLM_URL": url, "SPEECHMLX_LLM_URL_MODEL": "theirs", "SPEECHMLX_LLM_URL_KEY": "secret"}
     tool = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}}
     with start_server(SPEECHMLX_MODELS=MODELS, **settings) as server:
-        async with talk(server.url, tools=[tool]) as ws:
+        async with talk(server.url, tools=[tool], temperature=0.6) as ws:
             await ws.say("good morning")
             await ws.send("response.create")
             response = (await ws.until("response.done"))["response"]
@@ -93,6 +93,8 @@ async def test_a_conversation(start_server: Start, elsewhere: ThreadingHTTPServe
         ("/v1/chat/completions", "Bearer secret", "theirs")
     }
     assert [one["tool_choice"] for one in asked] == ["auto", "auto", "auto", "required", "auto"]
+    assert {one["temperature"] for one in asked} == {0.6}
+    assert ["by calling" in one["messages"][0]["content"] for one in asked] == [False, False, False, True, False]
     called, answered = asked[2]["messages"][-2:]
     assert called["tool_calls"][0]["id"] == answered["tool_call_id"]
     assert asked[0]["tools"][0] == {"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}}
