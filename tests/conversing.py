@@ -3,7 +3,8 @@
 A tone above THRESHOLD is speech; a turn whose end is LOUD is finished. The words of a turn are its length in tenths of
 a second, a word each. The language model answers with the question, calls its first tool, or says
 what comes after "say", a piece between each two bars. Timing and faults:
-words of "name=value" (work, fail) in the instructions (llm), the voice (tts) or the prompt (asr).
+words of "name=value" (work, fail) in the instructions (llm), the voice (tts; its level, too) or the prompt (asr). Who
+hears with the prompt "mute" hears no words.
 """
 
 from __future__ import annotations
@@ -96,11 +97,12 @@ def words(seconds: float) -> str:
 class Script:
     work: float = 0.0
     fail: int = -1
+    level: float = 0.8
 
     @classmethod
     def read(cls, text: str | None) -> Script:
         values = dict(word.split("=", 1) for word in (text or "").split() if "=" in word)
-        return cls(float(values.get("work", 0.0)), int(values.get("fail", -1)))
+        return cls(float(values.get("work", 0.0)), int(values.get("fail", -1)), float(values.get("level", 0.8)))
 
     def step(self, number: int) -> None:
         if self.work:
@@ -119,7 +121,7 @@ class Recogniser:
         loud = np.flatnonzero(np.abs(audio.samples) > THRESHOLD)
         seconds = (loud[-1] - loud[0]) / audio.rate if len(loud) else 0.0
         yield None
-        if text := words(seconds):
+        if (text := words(seconds)) and request.prompt != "mute":
             yield Segment(f" {text}", 0.0, audio.duration, 0.9)
         yield Usage(audio_in=audio.duration)
 
@@ -270,7 +272,7 @@ class Speaker:
         count = len(request.text.split())
         for number in range(count):
             script.step(number)
-            yield Chunk(tone(WORD_SECONDS / request.speed), SPEECH_RATE)
+            yield Chunk(tone(WORD_SECONDS / request.speed, script.level), SPEECH_RATE)
             yield None
         yield Usage(audio_out=count * WORD_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What becomes of what the models write: what is said and kept of it, limits, tools, usage, speech to speech."""
+"""What becomes of what the models hear and write: what is said and kept of it, limits, tools, usage, interruptions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import base64
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from conversing import MODELS, tone, words
 from realtime_client import Talk, talk
@@ -129,6 +130,170 @@ async def test_a_cancelled_answer_is_counted(conversing: Server) -> None:
         assert usage["output_tokens"] == len(ws.of("response.output_text.delta"))
 
 
+async def test_audio_is_counted(conversing: Server) -> None:
+    async with talk(conversing.url, **MANUAL) as ws:
+        await ws.play(tone(0.5))
+        await ws.send("input_audio_buffer.commit")
+        await ws.say("say one two")
+        usage = (await answer(ws))["usage"]
+        heard, said = usage["input_token_details"], usage["output_token_details"]
+        assert (heard["audio_tokens"], said["audio_tokens"]) == (5, 4)
+        assert usage["input_tokens"] == heard["text_tokens"] + 5
+        assert usage["output_tokens"] == said["text_tokens"] + 4
+
+
+async def test_speed(conversing: Server) -> None:
+    async with talk(conversing.url, audio={"input": {"turn_detection": None}, "output": {"speed": 0.5}}) as ws:
+        await ws.say("say one two three")
+        await answer(ws)
+        assert len(ws.audio()) == 3 * 9600
+
+
+async def test_the_model_of_the_session_writes(conversing: Server) -> None:
+    async with talk(conversing.url, "?model=scripted-llm", output_modalities=["text"]) as ws:
+        await ws.say("steps=2")
+        assert text(await answer(ws)) == "1/1 2/1 "
+
+
+async def test_every_call_is_made_in_its_place(conversing: Server) -> None:
+    tools = [{"type": "function", "name": name, "parameters": {"type": "object"}} for name in ("f", "g")]
+    calls = [f'<tool_call>{{"name": "{name}", "arguments": {{}}}}</tool_call>' for name in ("f", "g")]
+    async with talk(conversing.url, **MANUAL, tools=tools) as ws:
+        await ws.say(f"say One moment. |{calls[0]}|{calls[1]}")
+        said, *called = (await answer(ws))["output"]
+        assert said["content"][0]["transcript"] == "One moment."
+        assert [call["name"] for call in called] == ["f", "g"]
+        for event in ws.events:
+            if "output_index" in event:
+                id = event["item"]["id"] if "item" in event else event["item_id"]
+                assert event["output_index"] == [said["id"], *(call["id"] for call in called)].index(id)
+        done = ws.of("response.function_call_arguments.done")
+        assert [event["call_id"] for event in done] == [call["call_id"] for call in called]
+
+
+async def test_two_at_once_keep_their_voices_apart(conversing: Server) -> None:
+    async with talk(conversing.url, **MANUAL) as ws:
+        await ws.say("tell me something")
+        levels = {"loud": 0.8, "soft": 0.2}
+        for name, level in levels.items():
+            audio = {"output": {"voice": f"work=0.02 level={level}"}}
+            response = {
+                "conversation": "auto" if name == "loud" else "none",
+                "metadata": {"name": name},
+                "audio": audio,
+            }
+            await ws.send("response.create", response=response)
+        for _ in levels:
+            await ws.until("response.done")
+        for done in ws.of("response.done"):
+            response = done["response"]
+            of_it = [e for e in ws.of("response.output_audio.delta") if e["response_id"] == response["id"]]
+            peaks = [np.abs(from_pcm16(base64.b64decode(event["delta"]))).max() for event in of_it]
+            assert peaks == [pytest.approx(levels[response["metadata"]["name"]], abs=0.01)] * len(peaks) and peaks
+        owners = [event["response_id"] for event in ws.of("response.output_audio.delta")]
+        assert owners not in (sorted(owners), sorted(owners, reverse=True))  # they came at once
+
+
+async def test_four_outside_the_conversation_at_once(conversing: Server) -> None:
+    async with talk(conversing.url, **MANUAL, output_modalities=["text"], instructions="work=0.02") as ws:
+        await ws.say("tell me something")
+        for _ in range(5):
+            await ws.send("response.create", response={"conversation": "none"})
+        assert (await ws.until("error"))["error"]["code"] == "busy"
+        created = [event["response"]["id"] for event in ws.of("response.created")]
+        assert len(created) == 4
+        await ws.send("response.cancel", response_id="nobody")
+        assert (await ws.until("error"))["error"]["code"] == "response_cancel_not_active"
+        await ws.send("response.cancel", response_id=created[2])
+        for _ in created:
+            await ws.until("response.done")
+        statuses = {event["response"]["id"]: event["response"]["status"] for event in ws.of("response.done")}
+        assert [statuses[id] for id in created] == ["completed", "completed", "cancelled", "completed"]
+
+
+async def test_speech_cuts_an_answer_that_is_still_played(conversing: Server) -> None:
+    async with talk(conversing.url) as ws:
+        await ws.play(tone(0.1, 0))
+        await ws.say("hello")
+        response = await answer(ws)
+        await ws.play(tone(0.5, 0) + tone(0.3))
+        await ws.until("input_audio_buffer.speech_started")
+        heard = await kept(ws, response)
+        assert text(response).startswith(heard) and 4 <= len(heard.split()) <= 8
+
+
+async def test_speech_that_does_not_interrupt_is_answered_after(conversing: Server) -> None:
+    detection = {"type": "server_vad", "interrupt_response": False}
+    heard = {"turn_detection": detection}
+    async with talk(conversing.url, audio={"input": heard, "output": {"voice": "work=0.05"}}) as ws:
+        await ws.say("hello")
+        await ws.send("response.create")
+        await ws.until("response.output_audio.delta")
+        await ws.play(tone(0.4) + tone(0.8, 0))
+        first, second = [(await ws.until("response.done"))["response"] for _ in range(2)]
+        assert first["status"] == second["status"] == "completed"
+        assert ws.kinds.index("input_audio_buffer.committed") < ws.kinds.index("response.done")
+        assert words(0.4) in text(second)
+
+
+async def test_nobody_is_idle_while_an_answer_is_played(conversing: Server) -> None:
+    detection = {"type": "server_vad", "idle_timeout_ms": 1000}
+    async with talk(conversing.url, audio={"input": {"turn_detection": detection}}) as ws:
+        await ws.play(tone(0.1, 0))
+        await ws.say("hello")
+        await answer(ws)
+        played = len(ws.audio()) / 48000
+        await ws.play(tone(played + 1.5, 0))
+        idle = await ws.until("input_audio_buffer.timeout_triggered")
+        assert abs(idle["audio_start_ms"] - 1000 * (0.1 + played)) < 50
+
+
+async def test_a_turn_without_words_is_not_answered(conversing: Server) -> None:
+    async with talk(conversing.url, audio={"input": {"transcription": {"prompt": "mute"}}}) as ws:
+        await ws.play(tone(0.3) + tone(0.8, 0))
+        response = (await ws.until("response.done"))["response"]
+        assert ws.of("conversation.item.input_audio_transcription.completed")[0]["transcript"] == ""
+        assert (response["status"], response["output"]) == ("completed", [])
+
+
+async def test_what_was_cleared_is_no_turn(conversing: Server) -> None:
+    async with talk(conversing.url, audio={"input": {"transcription": {}}}) as ws:
+        await ws.play(tone(0.5))
+        started = await ws.until("input_audio_buffer.speech_started")
+        await ws.send("input_audio_buffer.clear")
+        await ws.play(tone(0.2, 0))
+        await ws.send("input_audio_buffer.commit")
+        assert (await ws.until("input_audio_buffer.committed"))["item_id"] != started["item_id"]
+        completed = await ws.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == ""
+        assert len(ws.of("input_audio_buffer.speech_stopped")) == 1
+
+
+async def test_live_words_are_told_once(conversing: Server) -> None:
+    """Though those of an answered turn are found at its pause."""
+    async with talk(conversing.url, audio={"input": {"transcription": {"model": "talking-live"}}}) as ws:
+        await ws.play(tone(0.5))
+        await ws.until("conversation.item.input_audio_transcription.delta")
+        await ws.play(tone(1.0, 0))
+        completed = await ws.until("conversation.item.input_audio_transcription.completed")
+        told = "".join(event["delta"] for event in ws.of("conversation.item.input_audio_transcription.delta"))
+        assert told == completed["transcript"] == words(0.5)
+
+
+async def test_what_the_client_cut_while_it_was_said_stays_cut(conversing: Server) -> None:
+    voice = {"output": {"voice": "work=0.03"}}
+    async with talk(conversing.url, audio={**MANUAL["audio"], **voice}) as ws:
+        await ws.say("one two three four five")
+        await ws.send("response.create")
+        for _ in range(4):
+            item = (await ws.until("response.output_audio.delta"))["item_id"]
+        await ws.send("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=300)
+        assert (await ws.until("conversation.item.truncated"))["audio_end_ms"] == 300
+        response = (await ws.until("response.done"))["response"]
+        assert response["status"] == "completed"
+        assert await kept(ws, response) == "You said: one"
+
+
 async def test_what_the_client_cut_stays_cut(conversing: Server) -> None:
     async with talk(conversing.url) as ws:
         await ws.play(tone(0.1, 0))
@@ -164,7 +329,7 @@ async def test_an_answer_played_while_the_microphone_was_muted_is_kept(conversin
 
 async def test_log_probabilities_of_what_was_said(start_server: Start) -> None:
     models = MODELS.replace("asr=talking-asr", "asr=scripted-asr")
-    heard = {"turn_detection": None, "transcription": {"prompt": "steps=2", "language": "en"}}
+    heard = {"turn_detection": None, "transcription": {"prompt": "steps=2", "language": "de"}}
     include = ["item.input_audio_transcription.logprobs"]
     with start_server(SPEECHMLX_MODELS=models) as server:
         async with talk(server.url, audio={"input": heard}, include=include) as ws:
@@ -172,7 +337,7 @@ async def test_log_probabilities_of_what_was_said(start_server: Start) -> None:
             await ws.send("input_audio_buffer.commit")
             completed = await ws.until("conversation.item.input_audio_transcription.completed")
             assert completed["transcript"] == "part 0. part 1."
-            assert completed["languages"] == [{"code": "en"}]
+            assert completed["languages"] == [{"code": "de"}]
             assert [one["token"] for one in completed["logprobs"]] == [" part 0.", " part 1."]
 
 
