@@ -350,6 +350,10 @@ async def lives(ws: Talk, kind: Kind) -> None:
         response = (await ws.until("response.done"))["response"]
         assert response["status"] == "completed"
         assert words_of(response["output"][0]).startswith("You said: the end.")
+        await ws.say(TEXTS[1])
+        await ws.send("response.create", response={"tools": TOOLS})
+        response = (await ws.until("response.done"))["response"]
+        assert [item.get("name") for item in response["output"]] == [None, "f", "g"]
     await ws.socket.send(json.dumps(kind.update({"type": "server_vad", "silence_duration_ms": 200})))
     await ws.play(tone(0.6) + tone(0.5, 0))
     completed = await ws.until("conversation.item.input_audio_transcription.completed")
