@@ -65,7 +65,7 @@ async def test_a_conversation(start_server: Start, elsewhere: ThreadingHTTPServe
     settings = {"SPEECHMLX_LLM_URL": url, "SPEECHMLX_LLM_URL_MODEL": "theirs", "SPEECHMLX_LLM_URL_KEY": "secret"}
     tool = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}}
     with start_server(SPEECHMLX_MODELS=MODELS, **settings) as server:
-        async with talk(server.url, tools=[tool], temperature=0.6) as ws:
+        async with talk(server.url, tools=[tool]) as ws:
             await ws.say("good morning")
             await ws.send("response.create")
             response = (await ws.until("response.done"))["response"]
@@ -81,7 +81,7 @@ async def test_a_conversation(start_server: Start, elsewhere: ThreadingHTTPServe
             await ws.send("response.create")
             await ws.until("response.done")
             await ws.say("long")
-            await ws.send("response.create", response={"tool_choice": "required"})
+            await ws.send("response.create", response={"tool_choice": "required", "temperature": 0.6})
             response = (await ws.until("response.done"))["response"]
             assert (response["status"], response["usage"]["input_tokens"]) == ("incomplete", 7)
             await ws.say("fail")
@@ -93,7 +93,7 @@ async def test_a_conversation(start_server: Start, elsewhere: ThreadingHTTPServe
         ("/v1/chat/completions", "Bearer secret", "theirs")
     }
     assert [one["tool_choice"] for one in asked] == ["auto", "auto", "auto", "required", "auto"]
-    assert {one["temperature"] for one in asked} == {0.6}
+    assert [one["temperature"] for one in asked] == [0.0, 0.0, 0.0, 0.6, 0.0]
     assert ["by calling" in one["messages"][0]["content"] for one in asked] == [False, False, False, True, False]
     called, answered = asked[2]["messages"][-2:]
     assert called["tool_calls"][0]["id"] == answered["tool_call_id"]

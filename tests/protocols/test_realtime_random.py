@@ -47,6 +47,12 @@ class Kind:
             return {"instructions": "work=0.002", "input_audio_transcription": {}}
         return {"instructions": "work=0.002", "audio": {"input": {"transcription": {}}}}
 
+    @property
+    def turns(self) -> list[Json | None]:
+        """Turn detections; OpenAI's beta transcription knows no semantic ones."""
+        semantic = [] if self == Kind("beta", transcribes=True) else [{"type": "semantic_vad"}]
+        return [None, {"type": "server_vad", "silence_duration_ms": 200}, *semantic]
+
     def modalities(self, modality: str) -> Json:
         if self.dialect == "ga":
             return {"output_modalities": [modality]}
@@ -73,7 +79,7 @@ def message(choose: random.Random, known: list[str], kind: Kind) -> Json:
     item = choose.choice([*known, "nobody"])
     said = choose.choice([id for id in known if id.startswith("item_")] or [item])
     sound = base64.b64encode(choose.choice([SPEECH, SILENCE, SPEECH[:777]])).decode()
-    vad: Any = choose.choice([None, {"type": "server_vad", "silence_duration_ms": 200}, {"type": "semantic_vad"}])
+    vad = choose.choice(kind.turns)
     modality = choose.choice(["audio", "text"])
     text = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": choose.choice(TEXTS)}]}
     mine = {"id": f"mine_{choose.randrange(10**12)}", **text}
