@@ -281,8 +281,9 @@ class Session:
         if self._taken(command):
             return
         self._context(plan)  # raises NoSuchItem now, not in the response
-        if command.commits and not self._unanswered() and await self._listening.spoken():
-            await self._listening.commit()
+        if command.commits and not self._unanswered():
+            if await self._listening.spoken():
+                await self._listening.commit()
             if self._taken(command):  # by a turn that was found meanwhile
                 return
         self._start(plan)
@@ -387,9 +388,9 @@ class Session:
         self._refuse(BadRequest("Cancellation failed: no active response found"), "no_active_response", command)
 
     def _truncate(self, command: do.TruncateItem) -> None:
+        item = self.history.get(command.id, "truncating")
         at = self._active.truncate(command.id, command.seconds) if self._active is not None else None
         if at is None:
-            item = self.history.get(command.id, "truncating")
             if item.playout is None:
                 self._refuse(BadRequest("Only model output audio messages can be truncated"), "not_spoken", command)
                 return

@@ -294,6 +294,16 @@ async def test_what_the_client_cut_while_it_was_said_stays_cut(conversing: Serve
         assert await kept(ws, response) == "You said: one"
 
 
+async def test_an_answer_deleted_while_it_is_said_cannot_be_cut(conversing: Server) -> None:
+    async with talk(conversing.url, audio={**MANUAL["audio"], "output": {"voice": "work=0.03"}}) as ws:
+        await ws.say("hello")
+        await ws.send("response.create")
+        item = (await ws.until("response.output_audio.delta"))["item_id"]
+        await ws.send("conversation.item.delete", item_id=item)
+        await ws.send("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=100)
+        assert (await ws.until("error"))["error"]["code"] == "item_truncate_invalid_item_id"
+
+
 async def test_what_the_client_cut_stays_cut(conversing: Server) -> None:
     async with talk(conversing.url) as ws:
         await ws.play(tone(0.1, 0))

@@ -44,8 +44,9 @@ class Kind:
         if self.transcribes:
             return {}
         if self.dialect == "beta":
-            return {"instructions": "work=0.002", "input_audio_transcription": {}}
-        return {"instructions": "work=0.002", "audio": {"input": {"transcription": {}}}}
+            return {"instructions": "work=0.002", "voice": "work=0.004", "input_audio_transcription": {}}
+        audio = {"input": {"transcription": {}}, "output": {"voice": "work=0.004"}}
+        return {"instructions": "work=0.002", "audio": audio}
 
     @property
     def turns(self) -> list[Json | None]:
@@ -168,7 +169,7 @@ class Book:
         elif kind == "conversation.item.retrieved":
             assert event["item"]["id"] in self.items
         elif kind == "conversation.item.truncated":
-            assert event["item_id"] in self.items or self.outputs[event["item_id"]].response not in self.closed
+            assert event["item_id"] in self.items
             assert 0 <= event["audio_end_ms"] <= self.outputs[event["item_id"]].milliseconds + 1
             self.cut[event["item_id"]] = event["audio_end_ms"]
         elif kind.startswith("conversation.item.input_audio_transcription."):

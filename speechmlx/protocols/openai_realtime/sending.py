@@ -219,7 +219,7 @@ def _usage(response: say.Response) -> Json | None:
     cost = response.cost
     if cost is None:
         return None
-    heard, said = math.ceil(cost.audio_in * IN_TOKENS), math.ceil(cost.audio_out * OUT_TOKENS)
+    heard, said = _tokens(cost.audio_in, IN_TOKENS), _tokens(cost.audio_out, OUT_TOKENS)
     cached = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
     return {
         "total_tokens": cost.tokens_in + heard + cost.tokens_out + said,
@@ -234,6 +234,10 @@ def _usage(response: say.Response) -> Json | None:
         },
         "output_token_details": {"text_tokens": cost.tokens_out, "audio_tokens": said},
     }
+
+
+def _tokens(seconds: float, rate: int) -> int:
+    return math.ceil(round(seconds * rate, 6))  # seconds are a sum of many
 
 
 # --- errors ------------------------------------------------------------------------------------------------------
