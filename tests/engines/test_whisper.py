@@ -453,8 +453,9 @@ def test_a_search_that_was_unsure_is_sampled(tiny: Whisper, speech: Callable[[st
     """Speech backwards: the fallback leaves the search for the batch, and nothing stays behind."""
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
     request = Transcribe(audio=Audio(backwards, RATE), vad=False, beam_size=2, temperatures=(0.0, 0.8), words=True)
+    mx.random.seed(0)
     found = run(tiny, [request])[0]
-    assert {segment.temperature for segment in segments(found)} == {0.8}
+    assert segments(found)[0].temperature == 0.8  # what chance leaves over is searched for again
     assert empty(tiny)
 
 
