@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 MANUAL = {"audio": {"input": {"turn_detection": None}}}
 TRANSCRIPTION = {"model": "gpt-4o-mini-transcribe"}
 DIALECTS = pytest.mark.parametrize("dialect", ["ga", "beta"])
+ANSWER = (
+    "response.created",
+    "response.output_item.added",
+    "conversation.item.added",
+    "response.content_part.added",
+    "delta",
+    "response.output_audio.done",
+    "response.output_audio_transcript.done",
+    "response.content_part.done",
+    "conversation.item.done",
+    "response.output_item.done",
+    "response.done",
+)
+"""A spoken one, in GA's names."""
 
 
 def hearing(dialect: str, **heard: Any) -> Json:
@@ -86,17 +100,7 @@ async def test_text_to_audio(conversing: Server, dialect: str) -> None:
                 dialect,
                 "conversation.item.added",
                 "conversation.item.done",
-                "response.created",
-                "response.output_item.added",
-                "conversation.item.added",
-                "response.content_part.added",
-                "delta",
-                "response.output_audio.done",
-                "response.output_audio_transcript.done",
-                "response.content_part.done",
-                "conversation.item.done",
-                "response.output_item.done",
-                "response.done",
+                *ANSWER,
             ),
         ]
         assert_linked(ws)
@@ -176,17 +180,7 @@ async def test_a_turn_found_in_the_audio(conversing: Server, dialect: str) -> No
                 "input_audio_buffer.committed",
                 "conversation.item.added",
                 "conversation.item.done",
-                "response.created",
-                "response.output_item.added",
-                "conversation.item.added",
-                "response.content_part.added",
-                "delta",
-                "response.output_audio.done",
-                "response.output_audio_transcript.done",
-                "response.content_part.done",
-                "conversation.item.done",
-                "response.output_item.done",
-                "response.done",
+                *ANSWER,
             ),
         ]
         item = ws.of("input_audio_buffer.committed")[0]["item_id"]
