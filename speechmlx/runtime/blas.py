@@ -43,8 +43,8 @@ def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
     """The environment to spawn the engine process with: `base`, on Linux a private TMPDIR, and what `preload` needs.
 
     TMPDIR and library path lie in `folder`, which is empty and the caller's to delete: `mx.compile` keeps the code it
-    builds under the temporary folder, at a path anybody could have written to before. OPENBLAS_NUM_THREADS, where not
-    set, is the number of usable CPUs; OPENBLAS_THREAD_TIMEOUT makes its idle threads sleep soon; MALLOC is set.
+    builds under the temporary folder, at a path anybody could have written to before. OPENBLAS_THREAD_TIMEOUT makes
+    idle threads sleep soon; MALLOC is set. Without OPENBLAS_NUM_THREADS there is a thread per usable CPU.
     """
     result = dict(base)
     if sys.platform == "linux":
@@ -60,7 +60,6 @@ def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
     if inherited := base.get("LD_LIBRARY_PATH"):
         paths.append(inherited)
     result["LD_LIBRARY_PATH"] = os.pathsep.join(paths)
-    result.setdefault("OPENBLAS_NUM_THREADS", str(len(os.sched_getaffinity(0))))
     result.setdefault("OPENBLAS_THREAD_TIMEOUT", str(SPIN))
     return MALLOC | result
 

@@ -22,7 +22,7 @@ from typing import Any
 from speechmlx.engines import Batched, Engine, LoadOptions, Seated
 from speechmlx.errors import Busy, EngineFailed, SpeechError
 from speechmlx.models.row import Model
-from speechmlx.runtime import blas, memory
+from speechmlx.runtime import blas, memory, threads
 from speechmlx.runtime.channel import Unpacker, pack
 from speechmlx.runtime.messages import Cancel, Held, Memory, Ready, Setup, Start, Taken, Tell
 from speechmlx.runtime.scheduler import Candidate, pick
@@ -317,6 +317,7 @@ def run(pipe: socket.socket) -> None:
 
     options, name = device()
     worker = Worker(post, options)
+    products = threads.watched()
     post(Ready(name))
     waiting = select.poll()
     waiting.register(pipe, select.POLLIN)
@@ -331,6 +332,8 @@ def run(pipe: socket.socket) -> None:
                 worker.handle(message)
         elif not busy:  # nobody has asked for anything for a while
             clear_cache()
+        if products is not None:
+            products.settle()
         busy = worker.step()
 
 

@@ -1,4 +1,5 @@
-"""Benchmarks of the server as a client sees it, beside `mlx_audio.server`: start, /health, speech, memory."""
+"""Benchmarks of the server as a client sees it, beside `mlx_audio.server`: start, /health, speech, memory, and what
+another busy process costs."""
 
 from __future__ import annotations
 
@@ -13,11 +14,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import clips
 import events
@@ -252,6 +254,38 @@ def speech(runs: int) -> list[Row]:
     return [Row(what, mine, "s", found[PEER][what], PEER) for what, mine in found[OURS.name].items()]
 
 
+@contextmanager
+def busy() -> Iterator[None]:
+    """One process per two CPUs that computes all the time."""
+    count = max(1, (os.cpu_count() or 1) // 2)
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        time.sleep(1)
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def beside(runs: int) -> list[Row]:
+    """Two sentences of speech and a clip to recognise, warm: alone, and beside `busy`."""
+    found: dict[str, dict[str, float]] = {}
+    for contender in (ours("--asr", "whisper-tiny.en"), peer()):
+        times = found[contender.name] = {}
+        with running(contender) as (server, _):
+            work: dict[str, Callable[[], Sequence[Any]]] = {"two sentences": partial(server.speak, TWO)}
+            if contender.name == OURS.name:
+                hear = partial(server.post, "/transcribe", clips.path("jfk").read_bytes(), "audio/wav")
+                work["an 11 s clip"] = hear
+            for what, call in work.items():
+                call()
+                times[f"{what}, alone"] = statistics.median(call()[1] for _ in range(runs))
+                with busy():
+                    times[f"{what}, beside a busy process"] = statistics.median(call()[1] for _ in range(runs))
+    return [Row(what, mine, "s", found[PEER].get(what), PEER) for what, mine in found[OURS.name].items()]
+
+
 def memory() -> list[Row]:
     """Resident memory with nothing loaded, with Kokoro loaded, and after the idle model was unloaded."""
     found: dict[str, list[list[float]]] = {}
@@ -276,7 +310,7 @@ def main() -> None:
     args = parser.parse_args()
     quick = args.quick
     rows = [*start_up(3 if quick else 5), *health(2 if quick else 10), *events.rows()]
-    rows += [*speech(1 if quick else 3), *memory()]
+    rows += [*speech(1 if quick else 3), *beside(3 if quick else 5), *memory()]
     show("Server", rows)
 
 

@@ -41,11 +41,6 @@ def test_the_temporary_folder_is_inside_the_one_given(found: bool, tmp_path: Pat
 
 
 @needs_packages
-def test_the_number_of_threads_defaults_to_the_usable_cpus(tmp_path: Path):
-    assert blas.environment({}, tmp_path)["OPENBLAS_NUM_THREADS"] == str(len(os.sched_getaffinity(0)))
-
-
-@needs_packages
 def test_preload_loads_the_library(tmp_path: Path):
     code = "from speechmlx.runtime import blas; print(blas.is_loaded(), blas.preload(), blas.is_loaded())"
     assert python(code, blas.environment(bare(), tmp_path)).stdout.split() == ["False", "True", "True"]
