@@ -73,7 +73,7 @@ class Transcribe(Request):
     kind: ClassVar[Kind | None] = Kind.ASR
     audio: Audio
     language: str | None = None
-    """ISO 639-1 code; None detects."""
+    """A code of `languages.NAMES`, or any tag or name that `languages.match` reads; None detects."""
     languages: tuple[str, ...] = ()
     """Codes to detect among; empty: all that the model knows."""
     task: Literal["transcribe", "translate"] = "transcribe"

@@ -106,7 +106,7 @@ async def speak(call: Call) -> Response:
         model=model.name,
         text=text,
         voice=options.text(given, "voice"),
-        language=options.language(given),
+        language=options.dialect(given),
         speed=options.number(given, "speed", 1.0, *SPEED),
     )
     streaming = options.flag(given, "stream")
@@ -122,7 +122,7 @@ async def respond(call: Call) -> Response:
 
     given = call.body.options
     name = options.text(given, "model")
-    voice, language = options.text(given, "voice"), options.language(given)
+    voice, language = options.text(given, "voice"), options.dialect(given)
     max_steps = options.integer(given, "max_steps", Respond.max_steps, 1, MAX_STEPS)
     as_json = options.choice(given, "format", ("wav", "json")) == "json"
     streaming = options.flag(given, "stream")

@@ -23,8 +23,8 @@ from speechmlx.protocols.http.named import Launch, Names
 from speechmlx.runtime.front import ModelStatus, Runtime
 from speechmlx.types import Kind, Load, Priority, Unload
 
-LANG_CODES = {"a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
-"""Kokoro's letters, as `lang_code` of a launch; ISO 639 codes do too."""
+LANG_CODES = {"a": "en", "b": "en-gb", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
+"""Kokoro's letters, as `lang_code` of a launch; names and codes of languages do too."""
 REFUSED = ("model_path", "peft_model_config")
 """Settings of a launch that would change what the model is: weights are those of the catalog."""
 TYPES = {"audio": (Kind.ASR, Kind.TTS), "LLM": (Kind.LLM,)}
@@ -187,7 +187,7 @@ def _check_uid(names: Names, uid: str, row: Model) -> None:
 
 def _language(given: Any) -> str | None:
     code = options.text(given, "lang_code")
-    return None if code is None else LANG_CODES.get(code) or options.language({"language": code})
+    return None if code is None else LANG_CODES.get(code.strip().lower()) or options.dialect({"language": code})
 
 
 async def _load(runtime: Runtime, row: Model) -> None:

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 SHARED = {"cpu", "weights"}
 """Modules of engines/ that are no engine."""
 HEAVY = {"mlx", "numpy", "soundfile", "soxr", "av", "huggingface_hub", "requests", "pydantic", "prometheus_client"}
+HEAVY |= {"langcodes"}
 """What the front must not import to start: the first holds MLX, the others time."""
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from speechmlx import languages
 from speechmlx.errors import Unsupported
 from speechmlx.types import Listen, Transcribe
 
@@ -82,11 +83,10 @@ class Vocabulary:
 
     def language_code(self, language: str) -> str:
         """The code the model knows `language` by. Raises Unsupported, naming what is allowed."""
-        wanted = language.strip().lower().replace("_", "-")
-        wanted = _module().TO_LANGUAGE_CODE.get(wanted, wanted.partition("-")[0])
-        if wanted not in self.languages:
-            raise Unsupported(f"language {language!r} is not known to this model; it knows {', '.join(self.languages)}")
-        return wanted
+        found = languages.match(language, self.languages)
+        if found is None:
+            raise languages.refusal(language, self.languages, "this model")
+        return found
 
     def candidates(self, request: Transcribe | Listen) -> tuple[str, ...]:
         """Codes of what may be spoken: one is sure, none may be any.

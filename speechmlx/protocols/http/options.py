@@ -6,39 +6,46 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from speechmlx import languages
 from speechmlx.errors import BadRequest
-from speechmlx.protocols.http.languages import CODES
+from speechmlx.protocols.http.reading import read_json
 
 TRUE = ("1", "true", "yes", "on")
-FALSE = ("0", "false", "no", "off", "")
+FALSE = ("0", "false", "no", "off")
+
+
+def value(options: Mapping[str, Any], name: str) -> Any:
+    """What is given; None for null and for blanks, which forms send for a field that was left empty."""
+    found = options.get(name)
+    return None if isinstance(found, str) and not found.strip() else found
 
 
 def text(options: Mapping[str, Any], name: str) -> str | None:
-    """A string; absent and empty are None. Raises BadRequest for any other type."""
-    value = options.get(name)
-    if value is not None and not isinstance(value, str):
-        raise BadRequest(f"{name!r} must be a string, not {value!r:.80}")
-    return value or None
+    """A string; absent and blank are None. Raises BadRequest for any other type."""
+    found = value(options, name)
+    if found is not None and not isinstance(found, str):
+        raise BadRequest(f"{name!r} must be a string, not {found!r:.80}")
+    return found
 
 
 def flag(options: Mapping[str, Any], name: str) -> bool:
     """A boolean; absent is False."""
-    value = options.get(name, False)
-    word = str(value).lower()
+    found = value(options, name)
+    word = "false" if found is None else str(found).strip().lower()
     if word not in TRUE + FALSE:
-        raise BadRequest(f"{name!r} must be true or false, not {value!r:.80}")
+        raise BadRequest(f"{name!r} must be true or false, not {found!r:.80}")
     return word in TRUE
 
 
 def number(options: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
     """A number from `low` to `high`."""
-    value = options.get(name, default)
+    given = value(options, name)
     try:
-        found = math.nan if isinstance(value, bool) else float(value)
+        found = math.nan if isinstance(given, bool) else float(default if given is None else given)
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not low <= found <= high:
-        raise BadRequest(f"{name!r} must be a number from {low:g} to {high:g}, not {value!r:.80}")
+        raise BadRequest(f"{name!r} must be a number from {low:g} to {high:g}, not {given!r:.80}")
     return found
 
 
@@ -52,16 +59,35 @@ def integer(options: Mapping[str, Any], name: str, default: int, low: int, high:
 
 def choice(options: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
     """One of `allowed`, in any case; absent is the first."""
-    value = str(options.get(name, allowed[0]))
-    if value.lower() not in allowed:
-        raise BadRequest(f"{name!r} must be one of {', '.join(allowed)}, not {value!r:.80}")
-    return value.lower()
+    found = value(options, name)
+    word = allowed[0] if found is None else str(found).strip().lower()
+    if word not in allowed:
+        raise BadRequest(f"{name!r} must be one of {', '.join(allowed)}, not {found!r:.80}")
+    return word
+
+
+def several(options: Mapping[str, Any], name: str) -> list[Any]:
+    """Every value of a list: one of JSON, the text of one, text with commas, or several texts of these kinds."""
+    found = value(options, name)
+    given = found if isinstance(found, list) else [] if found is None else [found]
+    return [one for entry in given for one in (_split(name, entry) if isinstance(entry, str) else [entry])]
+
+
+def _split(name: str, text: str) -> list[Any]:
+    if not text.lstrip().startswith("["):
+        return [word.strip() for word in text.split(",") if word.strip()]
+    try:
+        return list(read_json(text))
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"{name!r} is not valid JSON: {error}") from error
 
 
 def language(options: Mapping[str, Any]) -> str | None:
-    """The ISO 639-1 code of "en", "en-US" or "English"; None (also for "auto") lets the model find out."""
-    value = text(options, "language")
-    if value is None or value.strip().lower() == "auto":
-        return None
-    word = value.strip().lower()
-    return CODES.get(word) or word.replace("_", "-").split("-")[0]
+    """The code of the language to hear, as of "en", "en-US", "eng" or "English"; None lets the model find out."""
+    return languages.code(text(options, "language"))
+
+
+def dialect(options: Mapping[str, Any]) -> str | None:
+    """The language to speak as a BCP 47 tag, its region kept: "en-gb"; None is that of the voice."""
+    wanted = languages.asked(text(options, "language"))
+    return None if wanted is None else languages.tag(wanted)

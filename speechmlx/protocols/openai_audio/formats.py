@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from speechmlx.protocols.http.languages import name
+from speechmlx.languages import name
 from speechmlx.types import LanguageDetected, Segment, Usage, Word
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")

@@ -47,7 +47,7 @@ async def speech(call: Call) -> Response:
     request = Speak(
         model=model.name,
         text=read_input(given, call.runtime.config.max_input_chars),
-        language=options.language(given) or language,
+        language=options.dialect(given) or language,
         speed=options.number(given, "speed", 1.0, *SPEED),
         instructions=options.text(given, "instructions"),
         options={

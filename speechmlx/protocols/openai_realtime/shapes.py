@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from speechmlx import languages
 from speechmlx.conversation.settings import (
     Answering,
     Format,
@@ -211,8 +212,8 @@ def _transcription(given: Mapping[str, Any] | None, include: Sequence[str]) -> T
         return None
     return Transcription(
         model=given.get("model"),
-        language=given.get("language") or None,
-        languages=tuple(language for language in given.get("languages") or () if language),
+        language=languages.code(given.get("language")),
+        languages=tuple(filter(None, map(languages.code, given.get("languages") or ()))),
         prompt=given.get("prompt"),
         keywords=tuple(given.get("keywords") or ()),
         logprobs=LOGPROBS in include,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from speechmlx.errors import BadRequest, TooLarge, Unsupported
+from speechmlx.languages import NAMES, TAGS, name
 from speechmlx.protocols.http.body import Body
-from speechmlx.protocols.http.languages import CODES, NAMES, name
 from speechmlx.protocols.http.named import OPENAI
 from speechmlx.protocols.openai_audio.formats import Transcript, as_srt, as_verbose, as_vtt, clock
 from speechmlx.protocols.openai_audio.speech import read_extras, read_input, read_voice
@@ -50,7 +50,7 @@ def test_verbose_names_the_language_as_openai_does() -> None:
     answer = as_verbose(heard(" Oui."), ())
     assert (answer["language"], answer["text"], answer["task"]) == ("french", "Oui.", "transcribe")
     assert "words" not in answer and answer["segments"][0]["id"] == 0
-    assert name("xx") == "xx" and name(None) == "unknown" and CODES["cantonese"] == "yue" and len(NAMES) == 100
+    assert name("xx") == "xx" and name(None) == "unknown" and TAGS["cantonese"] == "yue" and len(NAMES) == 100
 
 
 @pytest.mark.parametrize(

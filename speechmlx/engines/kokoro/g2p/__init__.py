@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import cache, partial
 
+from speechmlx import languages
 from speechmlx.engines.kokoro.g2p import east_asian, english, espeak, spelling
 from speechmlx.errors import Unsupported
 
@@ -25,14 +26,13 @@ LANGUAGES = {
 
 
 def language(code: str) -> str:
-    """A client's language code → one of LANGUAGES: "EN_us" → "en-us", "fr-FR" → "fr", "pt-BR" → "pt".
+    """A client's language → one of LANGUAGES: "EN_us" → "en-us", "French" → "fr", "pt-BR" → "pt".
 
     Raises Unsupported naming the languages there are.
     """
-    wanted = code.strip().lower().replace("_", "-")
-    found = next((name for name in (wanted, wanted.split("-")[0]) if name in LANGUAGES), None)
+    found = languages.match(code, LANGUAGES)
     if found is None:
-        raise Unsupported(f"Kokoro does not speak language {code!r}; it speaks {', '.join(LANGUAGES)}")
+        raise languages.refusal(code, LANGUAGES, "Kokoro")
     return found
 
 

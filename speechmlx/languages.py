@@ -1,0 +1,135 @@
+"""Languages as people name them: BCP 47 tags, ISO 639 codes of two and three letters, English names; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from speechmlx.errors import Unsupported
+
+_TABLE = """
+af afrikaans, am amharic, ar arabic, as assamese, az azerbaijani, ba bashkir, be belarusian, bg bulgarian, bn bengali,
+bo tibetan, br breton, bs bosnian, ca catalan, cs czech, cy welsh, da danish, de german, el greek, en english,
+es spanish, et estonian, eu basque, fa persian, fi finnish, fo faroese, fr french, gl galician, gu gujarati, ha hausa,
+haw hawaiian, he hebrew, hi hindi, hr croatian, ht haitian creole, hu hungarian, hy armenian, id indonesian,
+is icelandic, it italian, ja japanese, jw javanese, ka georgian, kk kazakh, km khmer, kn kannada, ko korean, la latin,
+lb luxembourgish, ln lingala, lo lao, lt lithuanian, lv latvian, mg malagasy, mi maori, mk macedonian, ml malayalam,
+mn mongolian, mr marathi, ms malay, mt maltese, my myanmar, ne nepali, nl dutch, nn nynorsk, no norwegian, oc occitan,
+pa punjabi, pl polish, ps pashto, pt portuguese, ro romanian, ru russian, sa sanskrit, sd sindhi, si sinhala,
+sk slovak, sl slovenian, sn shona, so somali, sq albanian, sr serbian, su sundanese, sv swedish, sw swahili, ta tamil,
+te telugu, tg tajik, th thai, tk turkmen, tl tagalog, tr turkish, tt tatar, uk ukrainian, ur urdu, uz uzbek,
+vi vietnamese, yi yiddish, yo yoruba, yue cantonese, zh chinese
+"""
+
+NAMES = {code: name for code, _, name in (entry.strip().partition(" ") for entry in _TABLE.split(","))}
+"""Name, in small letters, of each ISO 639 code that a model may give."""
+TAGS = {
+    "burmese": "my",
+    "castilian": "es",
+    "farsi": "fa",
+    "filipino": "tl",
+    "flemish": "nl",
+    "haitian": "ht",
+    "letzeburgesch": "lb",
+    "mandarin": "zh",
+    "moldavian": "ro",
+    "moldovan": "ro",
+    "bokmål": "no",
+    "bokmal": "no",
+    "panjabi": "pa",
+    "pushto": "ps",
+    "sinhalese": "si",
+    "valencian": "ca",
+    "american english": "en-us",
+    "british english": "en-gb",
+    "brazilian portuguese": "pt-br",
+    "simplified chinese": "zh-hans",
+    "traditional chinese": "zh-hant",
+} | {name: code for code, name in NAMES.items()}
+"""BCP 47 tag of each name."""
+ENGLISH = ("au", "gb", "us")
+"""Countries whose likely language langcodes does not say."""
+SAME = 1
+"""Distance at which two tags mean one language: nb and no."""
+
+
+def asked(text: str | None) -> str | None:
+    """What a client asks for; None where it leaves the language to the model: nothing, blanks, "auto" or "und"."""
+    word = (text or "").strip()
+    return None if word.lower() in ("", "auto", "und") else word
+
+
+def code(text: str | None) -> str | None:
+    """The code of NAMES that `text` means, without its region; else its BCP 47 tag. None as in `asked`."""
+    wanted = asked(text)
+    return None if wanted is None else match(wanted, NAMES) or tag(wanted)
+
+
+def name(code: str | None) -> str:
+    """The English name of a language; a code without one stays as it is, None is "unknown"."""
+    return "unknown" if code is None else NAMES.get(match(code, NAMES) or "", code)
+
+
+@lru_cache(1000)
+def tag(text: str) -> str:
+    """The BCP 47 tag that a tag, a code or a name means, in small letters.
+
+    "EN_us" and "en_US.UTF-8" → "en-us", "ger" and "German" → "de", "iw" → "he"; what is no language stays as it is.
+    """
+    word = re.sub(r"[.@].*", "", text.strip().lower())  # without a POSIX locale's encoding and variant
+    spelt = " ".join(re.sub(r"\(.*\)$", "", word).replace("_", " ").split())
+    word = TAGS.get(spelt, word)
+    if word in NAMES:
+        return word
+    from langcodes import standardize_tag  # here: it takes 0.1 s
+
+    try:
+        return standardize_tag(word).lower()
+    except ValueError:
+        return word
+
+
+def match(text: str, known: Iterable[str]) -> str | None:
+    """The one of `known`, tags in small letters, that `text` means: the nearest above it, as "pt" is above "pt-BR".
+
+    Codes of one language are one: "tl" and "fil", "no" and "nb", "zh" and "cmn". None where there is none.
+    """
+    known = tuple(known)
+    parts = tag(text).split("-")
+    if parts[0] in known and len(parts) == 1:
+        return parts[0]
+    from langcodes import closest_supported_match, standardize_tag
+
+    try:
+        spellings = (parts[0], standardize_tag(parts[0], macro=True).lower())
+        for end in range(len(parts), 0, -1):
+            for language in spellings:
+                if (wanted := "-".join((language, *parts[1:end]))) in known:
+                    return wanted
+        return closest_supported_match(parts[0], known, max_distance=SAME)
+    except ValueError:
+        return None
+
+
+def refusal(text: str, known: Iterable[str], who: str) -> Unsupported:
+    """The error for a language that is none of `known` to `who`: what was meant, perhaps, and what there is."""
+    known = tuple(known)
+    meant = _meant(text, known)
+    hint = f" (did you mean {meant!r}, {name(meant)}?)" if meant else ""
+    return Unsupported(f"language {text!r:.80} is not known to {who}{hint}; it knows {', '.join(known)}")
+
+
+def _meant(text: str, known: tuple[str, ...]) -> str | None:
+    """The language of a country, or the one whose name is like `text`; None for what is a language itself."""
+    if match(text, NAMES):
+        return None
+    from difflib import get_close_matches
+
+    from langcodes.data_dicts import LIKELY_SUBTAGS
+
+    country = tag(text).partition("-")[0]
+    spoken = "en" if country in ENGLISH else LIKELY_SUBTAGS.get(f"und-{country.upper()}")
+    if spoken is not None:
+        return match(spoken, known)
+    return next((match(TAGS[like], known) for like in get_close_matches(text.lower()[:80], TAGS, 1)), None)

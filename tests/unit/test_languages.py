@@ -1,0 +1,109 @@
+"""Languages as clients name them: one table for what is heard and for what is spoken."""
+
+from __future__ import annotations
+
+import pytest
+
+from speechmlx.engines.kokoro.g2p import LANGUAGES as SPOKEN
+from speechmlx.errors import Unsupported
+from speechmlx.languages import NAMES, TAGS, asked, code, match, name, refusal
+from speechmlx.models.catalog import CATALOG
+
+HEARD = {
+    "en": "en EN en-GB en_US EN_us eng English ENGLISH en_US.UTF-8 en-US-x-old British\u00a0English",
+    "zh": "zh zh-Hant zh-TW zh_CN zh-HK zho chi cmn cmn-Hans-CN Chinese mandarin Traditional_Chinese",
+    "yue": "yue zh-yue yue-HK Cantonese",
+    "no": "no nb nb-NO nob nor no-NO Norwegian bokmål",
+    "nn": "nn nn-NO nno Nynorsk",
+    "he": "he iw he-IL heb Hebrew",
+    "id": "id in ind id-ID",
+    "tl": "tl fil fil-PH tgl Tagalog Filipino",
+    "jw": "jw jv jav jv-ID Javanese",
+    "yi": "yi ji yid",
+    "de": "de de-AT ger deu German de_DE@euro",
+    "fr": "fr fr-CA fre fra French",
+    "pt": "pt pt-BR por Portuguese",
+    "es": "es es-419 spa Castilian",
+    "sr": "sr sr-Latn sr-Cyrl-RS srp sr@latin",
+    "ja": "ja jpn ja-JP Japanese",
+    "ro": "ro rum ron mo Moldovan",
+    "el": "el gre ell Greek",
+    "cs": "cs cze ces",
+    "nl": "nl dut nld Flemish",
+    "fa": "fa per fas prs Farsi",
+    "ms": "ms may msa zsm",
+    "sw": "sw swa swh",
+    "et": "et est ekk",
+    "sq": "sq alb sqi",
+    "ht": "ht hat Haitian_Creole haitian\u00a0creole",
+    "haw": "haw Hawaiian",
+}
+
+
+@pytest.mark.parametrize(("meant", "said"), [(meant, said) for meant, row in HEARD.items() for said in row.split(" ")])
+def test_what_is_heard(meant: str, said: str) -> None:
+    assert code(said) == match(f" {said} ", NAMES) == meant
+    assert name(said) == NAMES[meant]
+
+
+@pytest.mark.parametrize(
+    ("said", "spoken"),
+    [
+        ("en", "en"),
+        ("English", "en"),
+        ("en-AU", "en"),
+        ("en-GB", "en-gb"),
+        ("en_UK", "en-gb"),
+        ("British English", "en-gb"),
+        ("EN_us", "en-us"),
+        ("eng", "en"),
+        ("fra", "fr"),
+        ("cmn", "zh"),
+        ("mandarin", "zh"),
+        ("pt-PT", "pt"),
+        ("jpn", "ja"),
+        ("nb", None),
+        ("yue", None),
+        ("jp", None),
+        ("x", None),
+        ("", None),
+        ("日本語", None),
+    ],
+)
+def test_what_is_spoken(said: str, spoken: str | None) -> None:
+    assert match(said, SPOKEN) == spoken
+
+
+def test_all_codes_and_names_mean_themselves() -> None:
+    for row in CATALOG.rows:
+        assert [match(one, row.languages) for one in row.languages] == list(row.languages)
+    assert all(code(one) == one and code(NAMES[one]) == one and code(NAMES[one].title()) == one for one in NAMES)
+    assert {match(one, NAMES) for one in TAGS.values()} == set(NAMES)
+    assert all(match(one, SPOKEN) == one for one in SPOKEN)
+
+
+@pytest.mark.parametrize("text", [None, "", " ", "auto", "AUTO", " und "])
+def test_no_language_is_asked_for(text: str | None) -> None:
+    assert asked(text) is None and code(text) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("jp", "ja"), ("cn", "zh"), ("kr", "ko"), ("ua", "uk"), ("cz", "cs"), ("dk", "da"), ("gr", "el"), ("se", "sv"),
+        ("vn", "vi"), ("us", "en"), ("gb", "en"), ("at", "de"), ("jp-JP", "ja"), ("germn", "de"), ("Englisch", "en"),
+    ],
+)  # fmt: skip
+def test_a_country_or_a_slip_is_told_the_language(said: str, meant: str) -> None:
+    assert match(said, NAMES) is None
+    told = str(refusal(said, NAMES, "this model"))
+    assert told.startswith(
+        f"language {said!r} is not known to this model (did you mean {meant!r}, {NAMES[meant]}?); it "
+    )
+
+
+@pytest.mark.parametrize("said", ["tlh", "xx", "zz", "e n", "tl", "no", "ca", "-", "x" * 1000])
+def test_what_is_not_there_is_told_what_is(said: str) -> None:
+    error = refusal(said, ("en", "pt"), "this model")
+    assert isinstance(error, Unsupported) and str(error).endswith("is not known to this model; it knows en, pt")
+    assert len(str(error)) < 200
