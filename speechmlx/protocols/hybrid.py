@@ -57,8 +57,7 @@ def problem(error: SpeechError) -> Response:
 
 async def transcribe(call: Call) -> Response:
     """Transcribe an uploaded file (multipart: file, language, task, model)"""
-    name = next((file.name for file in call.body.files.values()), "")
-    return await _answer(call, call.body.options, name)
+    return await _answer(call, call.body.options, call.body.filename)
 
 
 async def transcribe_url(call: Call) -> Response:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import binascii
 import re
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, cast
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from speechmlx.errors import BadRequest, TooLarge
+from speechmlx.protocols.http.inline import LONGEST, mistake, pieces
+from speechmlx.protocols.http.options import value
+from speechmlx.protocols.http.parts import AUDIO_FIELDS, Upload, is_text, read_parts
 from speechmlx.protocols.http.reading import check_text, read_json
 
 MEMORY = 4 * 1024 * 1024
@@ -25,58 +25,62 @@ IN_PLACE = 64 * 1024
 """Bytes parsed without leaving the event loop."""
 SILENCE = 30.0
 """Seconds an upload may pause."""
-BASE64_FIELDS = ("file", "audio_base64")
-"""Options that are audio; the later name counts where both are given."""
-BASE64_SLICE = 1 << 18
-"""Characters decoded at a time (a multiple of 4), so that other threads get their turn in between."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file of a form and what the client calls it."""
-
-    file: BinaryIO
-    name: str
+HEAD = 4096
+"""Bytes by which the kind of a body is told."""
+JSON = re.compile(rb"(\xef\xbb\xbf)?\s*\{\s*[\"'}#]")
+FORM = re.compile(rb"[A-Za-z_][\w.%\[\]-]*=")
 
 
 @dataclass(frozen=True)
 class Body:
-    """What a client sent: `options` of the query, overridden by those of the JSON or form, and its `upload`, if any."""
+    """What a client sent: `options` of the query, overridden by those of the JSON or form, and its `upload`, if any.
+
+    What is null or blank is no option, and an empty body is none, whatever its type says.
+    """
 
     options: Mapping[str, Any] = field(default_factory=dict)
     upload: BinaryIO | None = None
     form: tuple[tuple[str, str], ...] = ()
-    """Text fields of a multipart form, in order and each as often as it was sent."""
+    """Options that are text, of the query and a form, in order and each as often as it was sent."""
     files: Mapping[str, Upload] = field(default_factory=dict)
     """Files of a multipart form by field name."""
+    filename: str = ""
+    """What the client calls the upload."""
+
+
+Pairs = list[tuple[str, str]]
 
 
 async def read_body(request: Request, limit: int, stack: AsyncExitStack, raw: bool = False) -> Body:
     """The whole body; its files are closed by `stack`.
 
-    What it is goes by its type, and by its first byte where clients are known to leave curl's default type; with
+    What it is goes by its type, and by its beginning where clients are known to leave the type to a library; with
     `raw` it is the upload, whatever it is. Raises TooLarge as soon as `limit` bytes are passed, BadRequest, and
     ClientDisconnect.
     """
     kind = request.headers.get("content-type", "").lower()
-    query = dict(request.query_params)
+    query = [(name, value) for name, value in request.query_params.multi_items() if value.strip()]
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
     chunks = _limited(request, limit)
+    first = await anext(chunks, b"")
+    if not first:
+        return Body(dict(query), None, tuple(query))
+    whole = _chained(first, chunks)
     if kind.startswith("multipart/") and not raw:
-        return await _multipart(request, chunks, query, stack)
+        parts = await read_parts(request.headers, whole, stack)
+        return await asyncio.to_thread(_multipart, parts, query, stack)
     file = spool(stack)
     size = 0
-    async for chunk in chunks:
+    async for chunk in whole:
         size += len(chunk)
         await write(file, chunk, size)
     file.seek(0)
     parse = None if raw else _parser(kind, file)
     if parse is None:
-        return Body(query, file if size else None)
-    options, upload = parse(file, stack) if size <= IN_PLACE else await asyncio.to_thread(parse, file, stack)
-    return Body({**query, **options}, upload)
+        return Body(dict(query), file, tuple(query))
+    return parse(file, query, stack) if size <= IN_PLACE else await asyncio.to_thread(parse, file, query, stack)
 
 
 def spool(stack: AsyncExitStack) -> BinaryIO:
@@ -94,20 +98,27 @@ async def write(file: BinaryIO, data: bytes, size: int) -> None:
         await asyncio.to_thread(file.write, data)
 
 
-Parser = Callable[[BinaryIO, AsyncExitStack], tuple[dict[str, Any], BinaryIO | None]]
+Parser = Callable[[BinaryIO, Pairs, AsyncExitStack], Body]
 
 
 def _parser(kind: str, file: BinaryIO) -> Parser | None:
-    """How to read a body of this content type; None: it is audio."""
+    """How to read a body of this content type; None: it is audio.
+
+    JSON goes by its first letters too: libraries call text text/plain or nothing, curl calls -d and --data-binary a
+    form, whatever the data.
+    """
+    start = file.read(HEAD)
+    file.seek(0)
     if "json" in kind:
         return _json
-    if kind.startswith("application/x-www-form-urlencoded"):  # curl's type for -d and --data-binary, whatever the data
-        start = file.read(64)
-        file.seek(0)
-        if start.lstrip().startswith(b"{"):
-            return _json
-        if re.match(rb"[A-Za-z_][\w.%-]*=", start):
-            return _urlencoded
+    if kind.startswith(("audio/", "video/")) or not is_text(start):
+        return None
+    if JSON.match(start):
+        return _json
+    if kind.startswith("application/x-www-form-urlencoded") and FORM.match(start):
+        return _urlencoded
+    if start[:5].lower() == b"data:" or (len(start) <= LONGEST and mistake(start.decode("utf-8", "replace").strip())):
+        return _text
     return None
 
 
@@ -135,62 +146,74 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
             yield chunk
 
 
-async def _multipart(
-    request: Request, chunks: AsyncGenerator[bytes, None], query: dict[str, str], stack: AsyncExitStack
-) -> Body:
-    parser = MultiPartParser(request.headers, chunks, max_part_size=MEMORY)
-    stack.callback(_close, parser._files_to_close_on_error)  # all its files; it closes them for its own errors only
+async def _chained(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    yield first
+    async for chunk in rest:
+        yield chunk
+
+
+def _multipart(parts: list[tuple[str, str | Upload]], query: Pairs, stack: AsyncExitStack) -> Body:
+    files = [(name, part) for name, part in parts if isinstance(part, Upload)]
+    fields = [(name, part) for name, part in parts if isinstance(part, str)]
+    check_text((fields, [(name, file.name) for name, file in files]))  # a form may name any encoding
+    sent = {name for name, _ in files if name in AUDIO_FIELDS}
+    body = _of_form(fields if not sent else [pair for pair in fields if pair[0] not in AUDIO_FIELDS], query, stack)
+    if not files or (body.upload is not None and not sent):
+        return replace(body, files=dict(files))
+    _, chosen = min(files, key=_order)
+    return replace(body, upload=chosen.file, files=dict(files), filename=chosen.name)
+
+
+def _order(named: tuple[str, Upload]) -> tuple[bool, int, int]:
+    """By which the recording is the lowest of a form's files: not empty, by its field, by its type."""
+    name, file = named
+    return not file.size, AUDIO_FIELDS.index(name) if name in AUDIO_FIELDS else len(AUDIO_FIELDS), file.order
+
+
+def _urlencoded(file: BinaryIO, query: Pairs, stack: AsyncExitStack) -> Body:
+    pairs = parse_qsl(file.read().decode("utf-8", "replace"))
+    # A + that was not encoded has become a blank; base64 holds none.
+    spelt = [(name, text.replace(" ", "+") if name in AUDIO_FIELDS else text) for name, text in pairs]
+    return _of_form([(name, text) for name, text in spelt if text.strip()], query, stack)
+
+
+def _of_form(fields: Pairs, query: Pairs, stack: AsyncExitStack) -> Body:
+    options, upload = _split(dict(fields), stack)
+    form = [*(pair for pair in query if pair[0] not in options), *(pair for pair in fields if pair[0] in options)]
+    return Body(dict(form), upload, tuple(form))
+
+
+def _json(file: BinaryIO, query: Pairs, stack: AsyncExitStack) -> Body:
     try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise BadRequest(f"the multipart body cannot be read: {error.message}") from error
-    parts = form.multi_items()
-    files = {name: Upload(part.file, part.filename or "") for name, part in parts if isinstance(part, UploadFile)}
-    fields = tuple((name, part) for name, part in parts if isinstance(part, str))
-    check_text((fields, [(name, file.name) for name, file in files.items()]))  # a form may name any encoding
-    options, upload = await asyncio.to_thread(_split, dict(fields), stack)
-    if files:
-        upload = next(iter(files.values())).file
-    return Body({**query, **options}, upload, fields, files)
-
-
-def _close(files: Sequence[Any]) -> None:
-    for file in files:
-        file.close()
-
-
-def _urlencoded(file: BinaryIO, stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
-    return _split(dict(parse_qsl(file.read().decode("utf-8", "replace"), keep_blank_values=True)), stack)
-
-
-def _json(file: BinaryIO, stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
-    try:
-        value = read_json(file.read())
+        given = read_json(file.read())
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise BadRequest(f"the JSON body must be an object, not {type(value).__name__}")
-    return _split({name: option for name, option in value.items() if option is not None}, stack)
+    if not isinstance(given, dict):
+        raise BadRequest(f"the JSON body must be an object, not {type(given).__name__}")
+    options, upload = _split({name: one for name, one in given.items() if one is not None}, stack)
+    options = {name: one for name, one in options.items() if value(options, name) is not None}
+    form = tuple(pair for pair in query if pair[0] not in options)
+    return Body({**dict(form), **options}, upload, form)
+
+
+def _text(file: BinaryIO, query: Pairs, stack: AsyncExitStack) -> Body:
+    return Body(dict(query), _spelt("the body", file.read().decode("utf-8", "replace"), stack), tuple(query))
 
 
 def _split(options: dict[str, Any], stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
     """Options and, out of them, the audio."""
-    upload = None
-    for name in BASE64_FIELDS:
-        if name in options:
-            upload = _from_base64(name, options.pop(name), stack)
-    return options, upload
+    given = {name: options.pop(name) for name in AUDIO_FIELDS if name in options}
+    if not given:
+        return options, None
+    name = next((name for name, text in given.items() if text), next(iter(given)))
+    return options, _spelt(name, given[name], stack)
 
 
-def _from_base64(name: str, text: Any, stack: AsyncExitStack) -> BinaryIO:
+def _spelt(name: str, text: Any, stack: AsyncExitStack) -> BinaryIO:
     if not isinstance(text, str):
         raise BadRequest(f"{name!r} must be a string, not {type(text).__name__}")
     file = spool(stack)
-    try:
-        compact = text.encode("ascii").translate(None, b" \t\r\n")
-        for start in range(0, len(compact), BASE64_SLICE):
-            file.write(binascii.a2b_base64(compact[start : start + BASE64_SLICE], strict_mode=True))
-    except ValueError as error:
-        raise BadRequest(f"{name!r} is not base64: {error}") from error
+    for piece in pieces(name, text):
+        file.write(piece)
     file.seek(0)
     return file

@@ -1,0 +1,54 @@
+"""A recording written as text: base64, also in lines, or a data: URL; and what people send instead by mistake."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote, unquote_to_bytes
+
+from speechmlx.errors import BadRequest
+
+SLICE = 1 << 18
+"""Characters decoded at a time (a multiple of 4), so that other threads get their turn in between."""
+LONGEST = 1024
+"""Characters of a name or an address."""
+NAME = re.compile(r"[@~].*|\.{1,2}[\\/].*|[A-Za-z]:[\\/].*|\\\\.*|file:.*|(/[\w.-]+)+|[^:{}<>]*\.[A-Za-z0-9]{1,5}")
+"""A file's name or path."""
+ADDRESS = re.compile(r"(https?|ftp|blob|s3)://.*|blob:.*", re.IGNORECASE)
+
+
+def pieces(name: str, text: str) -> Iterator[bytes]:
+    """The bytes that the text of the field `name` spells. Raises BadRequest for what is no base64 nor data: URL."""
+    text = text.strip()
+    if text[:5].lower() == "data:":
+        head, comma, text = text.partition(",")
+        if not comma:
+            raise BadRequest(f"{name!r} is a data: URL that has no comma, so no data")
+        if not head.lower().rstrip().endswith("base64"):
+            yield unquote_to_bytes(text)
+            return
+        text = unquote(text) if "%" in text else text
+    try:
+        compact = text.encode("ascii").translate(None, b" \t\r\n")
+        for start in range(0, len(compact), SLICE):
+            yield binascii.a2b_base64(compact[start : start + SLICE], strict_mode=True)
+    except ValueError as error:
+        if mistaken := mistake(text):
+            raise BadRequest(f"{name!r} is the text {text!r:.80}, {mistaken}") from error
+        raise BadRequest(f"{name!r} is not base64: {error}") from error
+
+
+def mistake(text: str) -> str | None:
+    """What is wrong with text that names a recording instead of being one; None for any other."""
+    if len(text) > LONGEST or not text.isprintable():
+        return None
+    if ADDRESS.fullmatch(text):
+        return "which looks like an address; send the recording itself, as a file of a multipart form or as base64"
+    if NAME.fullmatch(text):
+        path = text.lstrip("@")
+        return (
+            "which looks like a file's name and not its contents; send the file itself, with curl as "
+            f"-F 'file=@{path:.80}' or --data-binary '@{path:.80}'"
+        )
+    return None

@@ -1,0 +1,127 @@
+"""The parts of a multipart form as clients write them: what has no file's name may be a file all the same."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+from urllib.parse import unquote
+
+from python_multipart.multipart import DEFAULT_MAX_HEADER_COUNT, DEFAULT_MAX_HEADER_SIZE, parse_options_header
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from speechmlx.errors import BadRequest
+
+AUDIO_FIELDS = ("file", "audio", "audio_file", "audio_base64")
+"""Fields and options that are the recording, the first of those given."""
+TEXT_BYTES = 4 * 1024 * 1024
+"""Size of a text field."""
+HEAD = 4096
+"""Bytes by which text is told from a recording."""
+EXTENDED = re.compile(rb";\s*filename\*\s*=\s*\"?([\w-]*)'[^']*'([^;\"\s]+)", re.IGNORECASE)
+"""A file's name as RFC 5987 writes it."""
+CHARSET = re.compile(r";\s*charset\s*=[^;]*", re.IGNORECASE)
+SAMPLE = "file-1.xn--"
+CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+LIMITS = {
+    "Maximum header size exceeded": (
+        f"a line before a part's contents is over the limit of {DEFAULT_MAX_HEADER_SIZE} bytes; is the file's name "
+        "that long?"
+    ),
+    "Maximum header count exceeded": f"a part has more than {DEFAULT_MAX_HEADER_COUNT} headers, which is the limit",
+}
+"""What the parser does not say in numbers."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file of a form of `size` bytes: what the client calls it, and its type: the client's or that of its name."""
+
+    file: BinaryIO
+    name: str = ""
+    type: str = ""
+    size: int = 0
+
+    @property
+    def order(self) -> int:
+        """Which of several files is the recording, by their types: the lowest."""
+        kind = self.type.partition("/")[0]
+        return 0 if kind == "audio" else 1 if kind == "video" or self.type in ("", "application/octet-stream") else 2
+
+
+async def read_parts(
+    headers: Headers, chunks: AsyncGenerator[bytes, None], stack: AsyncExitStack
+) -> list[tuple[str, str | Upload]]:
+    """Names and contents of all that is not empty, in order; files are closed by `stack`. Raises BadRequest."""
+    parser = _Parser(_readable(headers), chunks, max_part_size=TEXT_BYTES)
+    stack.callback(_close, parser._files_to_close_on_error)  # all its files; it closes them for its own errors only
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        why = str(error.__cause__ or error.message)
+        raise BadRequest(f"the multipart body cannot be read: {LIMITS.get(why, why)}") from error
+    parts = ((name, _upload(part) if isinstance(part, UploadFile) else part) for name, part in form.multi_items())
+    return [(name, part) for name, part in parts if (part.strip() if isinstance(part, str) else part.name or part.size)]
+
+
+def is_text(head: bytes) -> bool:
+    """Whether what begins with `head` can be text: it has no control characters."""
+    return CONTROLS.search(head) is None
+
+
+def _readable(headers: Headers) -> Headers:
+    """The form's type, without a charset that is none or in which ASCII means something else: it is utf-8 then."""
+    kind = headers["content-type"]
+    charset = parse_options_header(kind)[1].get(b"charset", b"utf-8").decode("latin-1")
+    try:
+        known = SAMPLE.encode().decode(charset) == SAMPLE
+    except (UnicodeError, LookupError):
+        known = False
+    return Headers({"content-type": kind if known else CHARSET.sub("", kind)})
+
+
+class _Parser(MultiPartParser):
+    """Takes a part for a file also where only its type, its field or an extended name says that it is one."""
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        disposition = part.content_disposition or b""
+        given = parse_options_header(disposition)[1]
+        extended = EXTENDED.search(disposition)
+        kind = dict(part.item_headers).get(b"content-type", b"").lower()
+        typed = kind.startswith((b"audio/", b"video/", b"application/octet-stream"))
+        known = given.get(b"name", b"").decode("latin-1") in AUDIO_FIELDS
+        if b"filename" not in given and (extended or typed or known):
+            name = _unquoted(*extended.groups()) if extended else ""
+            part.content_disposition = disposition + b'; filename="' + name.encode() + b'"'
+        super().on_headers_finished()
+
+
+def _unquoted(charset: bytes, name: bytes) -> str:
+    try:
+        found = unquote(name.decode("latin-1"), charset.decode("latin-1") or "utf-8", "replace")
+    except LookupError:
+        found = unquote(name.decode("latin-1"))
+    return re.sub(r'["\\\x00-\x1f]', "_", found)
+
+
+def _upload(part: UploadFile) -> Upload | str:
+    """A part that is a file; text where it is neither called so nor can be a recording."""
+    name, kind = part.filename or "", (part.content_type or "").partition(";")[0].strip().lower()
+    if kind in ("", "application/octet-stream"):
+        kind = mimetypes.guess_type(name)[0] or kind
+    head = part.file.read(HEAD)
+    part.file.seek(0)
+    encoded = part.headers.get("content-transfer-encoding", "").lower() == "base64"
+    if (encoded or not name) and head and is_text(head):
+        return part.file.read().decode("utf-8", "replace")
+    return Upload(part.file, name, kind, part.size or 0)
+
+
+def _close(files: Sequence[Any]) -> None:
+    for file in files:
+        file.close()
