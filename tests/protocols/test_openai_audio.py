@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 
 from speechmlx.audio.encode import MEDIA_TYPES, wav_header
 from speechmlx.audio.pcm import to_pcm16
+from speechmlx.languages import NAMES
 
 pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 
@@ -159,15 +160,122 @@ def test_segments_are_streamed_when_asked_for(scripted: openai.OpenAI) -> None:
     assert [event.segment_id for event in events if event.type == "transcript.text.delta"] == ["seg_0", "seg_1"]
 
 
-@pytest.mark.parametrize("brackets", ["", "[]"])
-def test_lists_are_read_in_both_spellings(server: Any, brackets: str) -> None:
-    fields = [("model", "scripted-asr"), ("response_format", "verbose_json"), ("prompt", "steps=2")]
-    fields += [(f"timestamp_granularities{brackets}", value) for value in ("word", "segment")]
+@pytest.mark.parametrize(
+    "lists",
+    [
+        [("timestamp_granularities", "word"), ("timestamp_granularities", "segment")],
+        [("timestamp_granularities[]", "word"), ("timestamp_granularities[]", "segment")],
+        [("timestamp_granularities[0]", "word"), ("timestamp_granularities[1]", "segment")],
+        [("timestamp_granularities", '["word", "segment"]')],
+        [("timestamp_granularities[]", "word,segment")],
+    ],
+)
+def test_lists_are_read_in_all_spellings(server: Any, lists: list[tuple[str, str]]) -> None:
+    fields = [("model", "scripted-asr"), ("response_format", "verbose_json"), ("prompt", "steps=2"), *lists]
     form = {"data": {}, "files": [*((name, (None, value)) for name, value in fields), ("file", ("a.wav", WAV))]}
     with server.client() as client:
         answer = client.post("/v1/audio/transcriptions", **form).json()
     assert [word["word"] for word in answer["words"]] == ["part 0.", "part 1."]
     assert len(answer["segments"]) == 2
+
+
+@pytest.mark.parametrize("path", ["transcriptions", "translations"])
+@pytest.mark.parametrize(("format", "start"), [("text", "part"), ("srt", "1\n00:"), ("vtt", "WEBVTT\n\n00:")])
+def test_texts_have_the_type_that_older_sdks_read(server: Any, path: str, format: str, start: str) -> None:
+    """Before 1.0 OpenAI's SDK took text/plain for text and parsed everything else as JSON; it answers with that."""
+    form = {"model": "scripted-asr", "prompt": "steps=1", "response_format": format}
+    with server.client() as client:
+        answer = client.post(f"/v1/audio/{path}", data=form, files={"file": ("a.wav", WAV)})
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.text.startswith(start)
+
+
+def test_blank_fields_are_as_if_they_were_not_sent(server: Any) -> None:
+    names = (
+        *("language", "response_format", "temperature", "stream", "timestamp_granularities[]", "include[]", "kwargs"),
+        *("chunking_strategy", "beam_size", "prefix", "vad_filter", "clip_timestamps", "suppress_tokens", "languages"),
+        *("condition_on_previous_text", "known_speaker_names[]"),
+    )
+    form = {"model": "scripted-asr", "prompt": "steps=1"}
+    answers = []
+    with server.client() as client:
+        for blank in ({}, dict.fromkeys(names, ""), dict.fromkeys(names, " ")):
+            for more in ({"data": {**form, **blank}}, {"data": form, "params": blank}):
+                answers.append(client.post("/v1/audio/transcriptions", files={"file": WAV}, **more))
+        body = {
+            "model": "scripted",
+            "input": "steps=1",
+            "voice": "",
+            "speed": " ",
+            "response_format": "",
+            "language": "",
+        }
+        for path in ("/v1/audio/speech", f"/speak?text=steps%3D1&{'&'.join(f'{name}=' for name in body)}"):
+            assert client.post(path, json=body).status_code == 200
+    assert {answer.text for answer in answers} == {answers[0].text} and answers[0].json()["text"] == "part 0."
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data", "application/x-www-form-urlencoded"])
+def test_an_empty_body_has_no_type(server: Any, method: str, kind: str) -> None:
+    """Clients that send their type with every request: OpenAI's SDKs up to 1.92 and 4, and plain fetch."""
+    rows = {
+        "GET": [("/v1/models", 200), ("/v1/models/whisper-1", 200), ("/v1/audio/voices", 200), ("/health", 200)],
+        "DELETE": [("/v1/models/nobody", 404), ("/v1/model_registrations/audio/x", 400)],
+        "POST": [("/token", 200), ("/v1/models/nobody/cancel", 400), ("/v1/realtime/client_secrets", 200)],
+    }
+    with server.client() as client:
+        for path, status in rows[method]:
+            answer = client.request(method, path, headers={"Content-Type": kind})
+            assert answer.status_code == status, (path, answer.text)
+        if method == "POST":
+            for path, says in (("speech", "missing 'input'"), ("transcriptions", "missing 'file'")):
+                answer = client.post(f"/v1/audio/{path}", headers={"Content-Type": kind})
+                assert answer.status_code == 400 and says in answer.json()["error"]["message"], answer.text
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [("nb-NO", "no"), ("iw", "he"), ("deu", "de"), ("cmn", "zh"), ("Castilian", "es"), ("en-GB", "en")],
+)
+def test_languages_go_by_any_of_their_names(scripted: openai.OpenAI, said: str, code: str) -> None:
+    answer = hear(scripted, response_format="verbose_json", language=said)
+    assert answer.language == NAMES[code]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("jp", "'ja', japanese"), ("cn", "'zh', chinese"), ("gb", "'en', english")]
+)
+def test_a_country_is_no_language(talk: openai.OpenAI, said: str, meant: str) -> None:
+    with pytest.raises(
+        openai.BadRequestError, match=rf"language '{said}' is not known to Kokoro \(did you mean {meant}"
+    ):
+        talk.audio.speech.create(model="tts-1", voice="alloy", input="Hi.", extra_body={"language": said})
+
+
+def test_british_english_is_spoken_and_other_codes_are_the_same(talk: openai.OpenAI) -> None:
+    def say(language: str) -> bytes:
+        more = {"language": language}
+        return talk.audio.speech.create(
+            model="tts-1", voice="af_heart", input="A bath.", response_format="pcm", extra_body=more
+        ).content
+
+    american, british = say("en-US"), say("en-gb")
+    assert say("en") == say("eng") == say("American English") == american
+    assert say("en_GB") == say("British English") == british
+    assert len(american) > 10_000 < len(british) and american != british
+
+
+def test_a_clip_without_an_end_goes_on_to_the_end(talk: openai.OpenAI, clip: Callable[[str], Path]) -> None:
+    def told(clips: str) -> str:
+        more = {"clip_timestamps": clips}
+        return talk.audio.transcriptions.create(model="whisper-1", file=clip("jfk"), extra_body=more).text
+
+    words = CLIPS["jfk"].words
+    assert errors(words, told("0")) == errors(words, told("0,5.4,5.4")) == 0
+    assert (
+        words.endswith(told("8.2").strip(" .").lower()) or errors("what you can do for your country", told("8.2")) < 0.3
+    )
 
 
 def test_words_only_when_asked_for(scripted: openai.OpenAI) -> None:
@@ -200,10 +308,43 @@ def test_everything_else_the_sdk_sends(scripted: openai.OpenAI) -> None:
     assert answer.text == "part 0. part 1."
 
 
-def test_a_recording_in_json_as_base64(server: Any) -> None:
-    body = {"model": "scripted-asr", "file": base64.b64encode(WAV).decode(), "prompt": "steps=1"}
+ENCODED = base64.encodebytes(WAV).decode()
+FIELDS = {"model": "scripted-asr", "prompt": "steps=1"}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"json": {**FIELDS, "file": base64.b64encode(WAV).decode()}},
+        {"json": {**FIELDS, "file": ENCODED}},
+        {"json": {**FIELDS, "file": f"data:audio/wav;base64,{ENCODED}"}},
+        {"content": json.dumps({**FIELDS, "file": ENCODED})},
+        {"content": json.dumps({**FIELDS, "file": ENCODED}), "headers": {"Content-Type": "text/plain;charset=UTF-8"}},
+        {"data": {**FIELDS, "file": ENCODED}},
+        {"data": FIELDS, "files": {"file": (None, ENCODED)}},
+        {"data": FIELDS, "files": {"file": (None, f"data:audio/wav;base64,{ENCODED}")}},
+        {"data": FIELDS, "files": {"file": (None, WAV)}},
+        {"data": FIELDS, "files": {"file": (None, WAV, "audio/wav")}},
+        {"data": FIELDS, "files": {"audio_file": (None, WAV, "application/octet-stream")}},
+        {"data": FIELDS, "files": {"recording": ("blob", WAV)}},
+        {"data": FIELDS, "files": [("other", ("notes.txt", b"some notes")), ("file", ("a.wav", WAV))]},
+        {"data": FIELDS, "files": [("video", ("a.mp4", b"no film")), ("audio", ("a.wav", WAV))]},
+    ],
+    ids=lambda request_: " ".join(request_),
+)
+def test_a_recording_however_it_is_sent(server: Any, request_: dict[str, Any]) -> None:
     with server.client() as client:
-        assert client.post("/v1/audio/transcriptions", json=body).json()["text"] == "part 0."
+        answer = client.post("/v1/audio/transcriptions", **request_)
+        assert answer.status_code == 200 and answer.json()["text"] == "part 0.", answer.text
+
+
+def test_a_path_instead_of_a_recording_says_so(server: Any) -> None:
+    with server.client() as client:
+        for more in ({"files": {"file": (None, "output.wav")}}, {"json": {"file": "output.wav"}}):
+            for path in ("/v1/audio/transcriptions", "/transcribe", "/enhance", "/respond"):
+                answer = client.post(path, params=FIELDS if "v1" in path else {}, **more)
+                assert answer.status_code == 400, (path, answer.text)
+                assert "'file' is the text 'output.wav', which looks like a file's name" in answer.text
 
 
 def test_translations_are_in_english(scripted: openai.OpenAI) -> None:

@@ -315,7 +315,10 @@ def test_the_curl_lines_of_the_documentation(server: Any, tmp_path: Path, line: 
 
 def test_text_formats_come_as_json_for_this_client(client: RESTfulClient) -> None:
     handle = client.get_model("scripted-asr")
-    assert handle.transcriptions(WAV, prompt="steps=1", response_format="srt").startswith("1\n00:00:00,000 -->")
+    for task in (handle.transcriptions, handle.translations):
+        assert task(WAV, prompt="steps=1", response_format="srt").startswith("1\n00:00:00,000 -->")
+        assert task(WAV, prompt="steps=1", response_format="vtt").startswith("WEBVTT\n\n00:00:00.000 -->")
+        assert task(WAV, prompt="steps=1", response_format="text") == "part 0.\n"
     verbose = handle.transcriptions(
         WAV, prompt="steps=1", response_format="verbose_json", timestamp_granularities=["word", "segment"]
     )

@@ -10,11 +10,8 @@ from speechmlx.languages import name
 from speechmlx.types import LanguageDetected, Segment, Usage, Word
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
-MEDIA_TYPES = {
-    "text": "text/plain; charset=utf-8",
-    "srt": "application/x-subrip; charset=utf-8",
-    "vtt": "text/vtt; charset=utf-8",
-}
+TEXT = "text/plain; charset=utf-8"
+"""The type of text, srt and vtt, which is OpenAI's: older SDKs parse any other as JSON."""
 FRAMES_PER_SECOND = 100
 """Of `seek`."""
 

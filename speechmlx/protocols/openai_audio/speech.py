@@ -77,7 +77,7 @@ def read_input(given: Mapping[str, Any], limit: int) -> str:
 
 def read_voice(given: Mapping[str, Any]) -> str | None:
     """A voice's name, also from {"id": name}; empty is the model's default."""
-    voice = given.get("voice")
+    voice = options.value(given, "voice")
     if isinstance(voice, dict):
         return options.text(voice, "id")
     return options.text(given, "voice")
@@ -85,14 +85,14 @@ def read_voice(given: Mapping[str, Any]) -> str | None:
 
 def read_extras(given: Mapping[str, Any]) -> dict[str, Any]:
     """Xinference's `kwargs`, a JSON object or the text of one. Raises BadRequest."""
-    value = given.get("kwargs") or {}
+    value = options.value(given, "kwargs") or {}
     try:
         settings = read_json(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
         settings = None
     if not isinstance(settings, dict):
         raise BadRequest(f"'kwargs' must be a JSON object, not {value!r:.80}")
-    settings = {key: setting for key, setting in settings.items() if setting is not None}
+    settings = {key: settings[key] for key in settings if options.value(settings, key) is not None}
     return {key if key == "instruct" else FIELDS.get(key, key): setting for key, setting in settings.items()}
 
 

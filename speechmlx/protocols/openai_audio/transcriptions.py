@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from starlette.responses import JSONResponse, Response
@@ -27,7 +27,7 @@ Task = Literal["transcribe", "translate"]
 
 SPEAKERS = ("known_speaker_names", "known_speaker_references")
 LISTS = ("timestamp_granularities", "include", "keywords", "languages", *SPEAKERS)
-"""Fields that a form may hold several times, with [] after the name or without."""
+"""Fields that a form may hold several times, with [] or [0], [1], ... after the name or without."""
 EXTRAS = ("language", "prompt", "temperature", "keywords", "languages", *decoding.FIELDS)
 """Fields that may come in `kwargs` too."""
 GRANULARITIES = ("word", "segment")
@@ -64,6 +64,8 @@ async def _answer(call: Call, task: Task) -> Response:
     names: Names = call.request.app.state.names
     model, language = names.resolve(options.text(given, "model"), Kind.ASR)
     wanted = read_wanted(given)
+    if task == "translate" and _is_xinference(call.body):
+        wanted = replace(wanted, as_json=True)
     settings = read_settings(given, wanted)
     settings["language"] = settings["language"] or language
     audio = await decoded(call, model.rate)
@@ -78,13 +80,19 @@ async def _answer(call: Call, task: Task) -> Response:
     return whole(heard, wanted)
 
 
+def _is_xinference(body: Body) -> bool:
+    """Whether Xinference's client sent it: its translations bear no other mark, and it parses every answer as JSON."""
+    file = body.files.get("file")
+    return file is not None and (file.name, file.type) == ("file", "application/octet-stream")
+
+
 # --- What is asked -----------------------------------------------------------------------------------------------
 
 
 def read_wanted(given: Mapping[str, Any]) -> Wanted:
     """Raises BadRequest for values that are not known, Unsupported for what no model here can do."""
     format = options.choice(given, "response_format", formats.FORMATS)
-    if format == "diarized_json" or any(given.get(name) for name in SPEAKERS):
+    if format == "diarized_json" or any(several(given, name) for name in SPEAKERS):
         raise Unsupported(
             "telling speakers apart (diarized_json, known_speaker_names) needs a diarization model, and none is "
             f"configured; response_format can be {', '.join(known for known in formats.FORMATS if 'dia' not in known)}"
@@ -111,26 +119,25 @@ def read_settings(given: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
     }
     if temperature:
         settings["temperatures"] = (temperature,)  # 0 lets the model try higher ones where it is unsure
-    _check_chunking(given.get("chunking_strategy"))
+    _check_chunking(options.value(given, "chunking_strategy"))
     return settings | read_decoding(given)
 
 
 def merged(body: Body) -> dict[str, Any]:
     """Options with one name per field: of a list all values, `name[key]` as entries of an object, and `kwargs`."""
     found: dict[str, Any] = {}
-    for name, value in body.options.items():
-        base, bracket, key = name.partition("[")
+    text = {name for name, _ in body.form}
+    for name, value in (*((name, one) for name, one in body.options.items() if name not in text), *body.form):
+        base, _, key = name.partition("[")
         key = key.removesuffix("]")
-        if bracket and key:
+        if base in LISTS:
+            found[base] = [*found.get(base, ()), *(value if isinstance(value, list) else [value])]
+        elif key:
             entry = found.get(base)
             found[base] = {**entry, key: value} if isinstance(entry, dict) else {key: value}
         else:
             found[base] = value
-    lists: dict[str, list[str]] = {}
-    for name, value in body.form:
-        lists.setdefault(name.removesuffix("[]"), []).append(value)
-    found |= {name: lists[name] for name in LISTS if name in lists}
-    return {**_kwargs(found.get("kwargs")), **found}
+    return {**_kwargs(options.value(found, "kwargs")), **found}
 
 
 def _kwargs(text: Any) -> dict[str, Any]:
@@ -143,7 +150,7 @@ def _kwargs(text: Any) -> dict[str, Any]:
         settings = None
     if not isinstance(settings, dict):
         raise BadRequest(f"'kwargs' must be a JSON object, not {text!r:.80}")
-    settings = {name: setting for name, setting in settings.items() if setting is not None}
+    settings = {name: settings[name] for name in settings if options.value(settings, name) is not None}
     unknown = sorted(set(settings) - set(EXTRAS))
     if unknown:
         raise Unsupported(f"recognition has no setting {', '.join(unknown)}; 'kwargs' may hold {', '.join(EXTRAS)}")
@@ -151,24 +158,24 @@ def _kwargs(text: Any) -> dict[str, Any]:
 
 
 def several(given: Mapping[str, Any], name: str, allowed: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Every value of a list, sent as a list, as repeated fields or with commas. Raises BadRequest."""
-    value = given.get(name)
-    values = [value] if isinstance(value, str) else value or []
-    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-        raise BadRequest(f"{name!r} must be a list of strings, not {value!r:.80}")
-    found = tuple(word.strip() for one in values for word in one.split(",") if word.strip())
-    for word in found:
-        if allowed and word not in allowed:
+    """Every value of a list of strings, in any case where only some are `allowed`. Raises BadRequest."""
+    values = options.several(given, name)
+    if not all(isinstance(one, str) for one in values):
+        raise BadRequest(f"{name!r} must be a list of strings, not {given[name]!r:.80}")
+    if not allowed:
+        return tuple(values)
+    for word in values:
+        if word.lower() not in allowed:
             raise BadRequest(f"{name!r} must be among {', '.join(allowed)}, not {word!r:.80}")
-    return found
+    return tuple(word.lower() for word in values)
 
 
 def _check_chunking(strategy: Any) -> None:
     """Cutting at silences is what is done anyway; the settings of it are checked, so that mistakes are seen."""
-    if isinstance(strategy, str) and strategy.startswith("{"):
+    if isinstance(strategy, str) and strategy.lstrip().startswith("{"):
         with suppress(ValueError, RecursionError):
             strategy = read_json(strategy)
-    if strategy in (None, "", "auto", "server_vad"):
+    if strategy in (None, "auto", "server_vad"):
         return
     if not isinstance(strategy, dict):
         raise BadRequest(f"'chunking_strategy' must be \"auto\" or an object of type server_vad, not {strategy!r:.80}")
@@ -194,7 +201,7 @@ def whole(heard: Transcript, wanted: Wanted) -> Response:
     """The transcript in the format that was asked for."""
     if wanted.format in formats.TEXTS:
         text = formats.TEXTS[wanted.format](heard)
-        return JSONResponse(text) if wanted.as_json else Response(text, media_type=formats.MEDIA_TYPES[wanted.format])
+        return JSONResponse(text) if wanted.as_json else Response(text, media_type=formats.TEXT)
     if wanted.format == "verbose_json":
         return JSONResponse(formats.as_verbose(heard, wanted.granularities))
     return JSONResponse(formats.as_json(heard, wanted.logprobs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from speechmlx.errors import BadRequest, TooLarge, Unsupported
 from speechmlx.languages import NAMES, TAGS, name
 from speechmlx.protocols.http.body import Body
 from speechmlx.protocols.http.named import OPENAI
+from speechmlx.protocols.openai_audio.decoding import read_decoding
 from speechmlx.protocols.openai_audio.formats import Transcript, as_srt, as_verbose, as_vtt, clock
 from speechmlx.protocols.openai_audio.speech import read_extras, read_input, read_voice
-from speechmlx.protocols.openai_audio.transcriptions import merged, read_settings, read_wanted, several
+from speechmlx.protocols.openai_audio.transcriptions import LISTS, merged, read_settings, read_wanted, several
 from speechmlx.types import Kind, LanguageDetected, Segment
 
 
@@ -64,6 +66,8 @@ def test_verbose_names_the_language_as_openai_does() -> None:
             (("chunking_strategy[type]", "server_vad"), ("chunking_strategy[threshold]", "0.5")),
             {"chunking_strategy": {"type": "server_vad", "threshold": "0.5"}},
         ),
+        ((("include[0]", "x"), ("include[1]", "y")), {"include": ["x", "y"]}),
+        ((("timestamp_granularities", '["word"]'),), {"timestamp_granularities": ['["word"]']}),
         (
             (("kwargs", '{"language": "en"}'), ("model", "m")),
             {"kwargs": '{"language": "en"}', "language": "en", "model": "m"},
@@ -87,16 +91,35 @@ def test_kwargs_that_recognition_does_not_know(kwargs: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "found"),
-    [(None, ()), ("a", ("a",)), ("a, b,", ("a", "b")), (["a", "b,c"], ("a", "b", "c")), ([], ()), ("", ())],
+    [
+        (None, ()),
+        ("a", ("a",)),
+        ("a, b,", ("a", "b")),
+        (["a", "b,c"], ("a", "b", "c")),
+        ([], ()),
+        ("", ()),
+        (" ", ()),
+        ('["a", "b,c"]', ("a", "b,c")),
+        (['["a"]', "b"], ("a", "b")),
+        (" [] ", ()),
+    ],
 )
 def test_lists(value: Any, found: tuple[str, ...]) -> None:
     assert several({"x": value}, "x") == found
 
 
-@pytest.mark.parametrize("value", [7, [7], {"a": 1}, [["a"]]])
+@pytest.mark.parametrize("value", [7, [7], {"a": 1}, [["a"]], "[7]"])
 def test_what_is_no_list(value: Any) -> None:
     with pytest.raises(BadRequest, match="list of strings"):
         several({"x": value}, "x")
+
+
+def test_lists_of_some_words_are_in_any_case() -> None:
+    assert several({"x": ["Word", "SEGMENT"]}, "x", ("word", "segment")) == ("word", "segment")
+    with pytest.raises(BadRequest, match="'x' must be among word, segment, not 'char'"):
+        several({"x": '["word", "char"]'}, "x", ("word", "segment"))
+    with pytest.raises(BadRequest, match="'x' is not valid JSON"):
+        several({"x": '["word"'}, "x", ("word", "segment"))
 
 
 def test_settings() -> None:
@@ -120,11 +143,51 @@ def test_settings() -> None:
     assert settings["beam_size"] == 5 and settings["prefix"] == "So" and settings["vad"] is False
     assert settings["condition_on_previous_text"] and settings["suppress_tokens"] == (-1, 7)
     assert settings["clips"] == ((0.0, 2.5), (8.0, 11.0))
-    for wrong in ({"beam_size": 0}, {"beam_size": "x"}, {"clip_timestamps": "1"}, {"suppress_tokens": "a"}):
+    for wrong in ({"beam_size": 0}, {"beam_size": "x"}, {"suppress_tokens": "a"}):
         with pytest.raises(BadRequest, match=next(iter(wrong))):
             read_settings(wrong, wanted)
     with pytest.raises(Unsupported, match="diarization"):
         read_wanted({"response_format": "diarized_json"})
+
+
+@pytest.mark.parametrize(
+    ("given", "clips"),
+    [
+        ("0", [(0, math.inf)]),
+        (0, [(0, math.inf)]),
+        ("0,2.5", [(0, 2.5)]),
+        ("0,2.5,8", [(0, 2.5), (8, math.inf)]),
+        ("[0, 2.5, 2.5, 11]", [(0, 2.5), (2.5, 11)]),
+        ([3], [(3, math.inf)]),
+        (" ", None),
+        (None, None),
+    ],
+)
+def test_the_last_clip_may_be_open(given: Any, clips: list[tuple[float, float]] | None) -> None:
+    found = read_decoding({"clip_timestamps": given})
+    assert found == ({} if clips is None else {"clips": tuple(clips)})
+
+
+@pytest.mark.parametrize(
+    "given", ["5,0", "-1", "-1,3", "8,11,3", "3,3", "nan", "inf", "0,4,2,6", "one", [[0, 5]], [{}]]
+)
+def test_clips_that_do_not_ascend(given: Any) -> None:
+    with pytest.raises(BadRequest, match=r"'clip_timestamps' must be .* not "):
+        read_decoding({"clip_timestamps": given})
+
+
+@pytest.mark.parametrize(
+    "name", ["beam_size", "prefix", "condition_on_previous_text", "vad_filter", "clip_timestamps", "suppress_tokens"]
+)
+def test_a_blank_setting_is_the_default(name: str) -> None:
+    assert read_decoding({name: ""}) == read_decoding({name: " "}) == read_decoding({name: None}) == {}
+
+
+def test_blank_fields_are_those_that_were_not_sent() -> None:
+    names = ("response_format", "stream", "temperature", "language", "prompt", "chunking_strategy", *LISTS)
+    blank = dict.fromkeys(names, " ")
+    assert read_wanted(blank) == read_wanted({})
+    assert read_settings(blank, read_wanted(blank)) == read_settings({}, read_wanted({}))
 
 
 @pytest.mark.parametrize(
