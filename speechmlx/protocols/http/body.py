@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, cast
 from urllib.parse import parse_qsl
 
+from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect, Request
 
 from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.protocols.http.inline import LONGEST, mistake, pieces
 from speechmlx.protocols.http.options import value
-from speechmlx.protocols.http.parts import AUDIO_FIELDS, Upload, is_text, read_parts
+from speechmlx.protocols.http.parts import AUDIO_FIELDS, Upload, contents, is_text, read_form
 from speechmlx.protocols.http.reading import check_text, read_json
 
 MEMORY = 4 * 1024 * 1024
@@ -69,8 +70,8 @@ async def read_body(request: Request, limit: int, stack: AsyncExitStack, raw: bo
         return Body(dict(query), None, tuple(query))
     whole = _chained(first, chunks)
     if kind.startswith("multipart/") and not raw:
-        parts = await read_parts(request.headers, whole, stack)
-        return await asyncio.to_thread(_multipart, parts, query, stack)
+        form = await read_form(request.headers, whole, stack)
+        return await asyncio.to_thread(_multipart, form, query, stack)
     file = spool(stack)
     size = 0
     async for chunk in whole:
@@ -152,7 +153,8 @@ async def _chained(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGene
         yield chunk
 
 
-def _multipart(parts: list[tuple[str, str | Upload]], query: Pairs, stack: AsyncExitStack) -> Body:
+def _multipart(form: FormData, query: Pairs, stack: AsyncExitStack) -> Body:
+    parts = contents(form)
     files = [(name, part) for name, part in parts if isinstance(part, Upload)]
     fields = [(name, part) for name, part in parts if isinstance(part, str)]
     check_text((fields, [(name, file.name) for name, file in files]))  # a form may name any encoding
@@ -206,14 +208,15 @@ def _split(options: dict[str, Any], stack: AsyncExitStack) -> tuple[dict[str, An
     if not given:
         return options, None
     name = next((name for name, text in given.items() if text), next(iter(given)))
-    return options, _spelt(name, given[name], stack)
+    return options, _spelt(repr(name), given[name], stack)
 
 
-def _spelt(name: str, text: Any, stack: AsyncExitStack) -> BinaryIO:
+def _spelt(what: str, text: Any, stack: AsyncExitStack) -> BinaryIO:
+    """The recording that the text of `what` spells."""
     if not isinstance(text, str):
-        raise BadRequest(f"{name!r} must be a string, not {type(text).__name__}")
+        raise BadRequest(f"{what} must be a string, not {type(text).__name__}")
     file = spool(stack)
-    for piece in pieces(name, text):
+    for piece in pieces(what, text):
         file.write(piece)
     file.seek(0)
     return file

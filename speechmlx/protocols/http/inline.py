@@ -13,18 +13,18 @@ SLICE = 1 << 18
 """Characters decoded at a time (a multiple of 4), so that other threads get their turn in between."""
 LONGEST = 1024
 """Characters of a name or an address."""
-NAME = re.compile(r"[@~].*|\.{1,2}[\\/].*|[A-Za-z]:[\\/].*|\\\\.*|file:.*|(/[\w.-]+)+|[^:{}<>]*\.[A-Za-z0-9]{1,5}")
+NAME = re.compile(r"[@~][^@]+|\.{1,2}[\\/].*|[A-Za-z]:[\\/].*|\\\\.*|file:.*|(/[\w.-]+)+|[^:{}<>]*\.[A-Za-z0-9]{1,5}")
 """A file's name or path."""
 ADDRESS = re.compile(r"(https?|ftp|blob|s3)://.*|blob:.*", re.IGNORECASE)
 
 
-def pieces(name: str, text: str) -> Iterator[bytes]:
-    """The bytes that the text of the field `name` spells. Raises BadRequest for what is no base64 nor data: URL."""
+def pieces(what: str, text: str) -> Iterator[bytes]:
+    """The bytes that the text of `what` spells. Raises BadRequest for what is no base64 nor data: URL."""
     text = text.strip()
     if text[:5].lower() == "data:":
         head, comma, text = text.partition(",")
         if not comma:
-            raise BadRequest(f"{name!r} is a data: URL that has no comma, so no data")
+            raise BadRequest(f"{what} is a data: URL that has no comma, so no data")
         if not head.lower().rstrip().endswith("base64"):
             yield unquote_to_bytes(text)
             return
@@ -35,8 +35,8 @@ def pieces(name: str, text: str) -> Iterator[bytes]:
             yield binascii.a2b_base64(compact[start : start + SLICE], strict_mode=True)
     except ValueError as error:
         if mistaken := mistake(text):
-            raise BadRequest(f"{name!r} is the text {text!r:.80}, {mistaken}") from error
-        raise BadRequest(f"{name!r} is not base64: {error}") from error
+            raise BadRequest(f"{what} is the text {text!r:.80}, {mistaken}") from error
+        raise BadRequest(f"{what} is not base64: {error}") from error
 
 
 def mistake(text: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from python_multipart.multipart import DEFAULT_MAX_HEADER_COUNT, DEFAULT_MAX_HEADER_SIZE, parse_options_header
-from starlette.datastructures import Headers, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from speechmlx.errors import BadRequest
@@ -53,17 +53,19 @@ class Upload:
         return 0 if kind == "audio" else 1 if kind == "video" or self.type in ("", "application/octet-stream") else 2
 
 
-async def read_parts(
-    headers: Headers, chunks: AsyncGenerator[bytes, None], stack: AsyncExitStack
-) -> list[tuple[str, str | Upload]]:
-    """Names and contents of all that is not empty, in order; files are closed by `stack`. Raises BadRequest."""
+async def read_form(headers: Headers, chunks: AsyncGenerator[bytes, None], stack: AsyncExitStack) -> FormData:
+    """A multipart form, whose files are closed by `stack`. Raises BadRequest."""
     parser = _Parser(_readable(headers), chunks, max_part_size=TEXT_BYTES)
     stack.callback(_close, parser._files_to_close_on_error)  # all its files; it closes them for its own errors only
     try:
-        form = await parser.parse()
+        return await parser.parse()
     except MultiPartException as error:
         why = str(error.__cause__ or error.message)
         raise BadRequest(f"the multipart body cannot be read: {LIMITS.get(why, why)}") from error
+
+
+def contents(form: FormData) -> list[tuple[str, str | Upload]]:
+    """Names and contents of all that is not empty, in order. Reads files."""
     parts = ((name, _upload(part) if isinstance(part, UploadFile) else part) for name, part in form.multi_items())
     return [(name, part) for name, part in parts if (part.strip() if isinstance(part, str) else part.name or part.size)]
 

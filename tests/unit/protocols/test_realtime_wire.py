@@ -407,3 +407,11 @@ def test_a_failed_response_is_an_error_too_in_beta(dialect: Dialect) -> None:
 def test_idle_is_no_word_of_beta() -> None:
     assert wire("beta").send(say.IdleTimedOut("i", 1.0, 2.0)) == []
     assert json.loads(wire().send(say.IdleTimedOut("i", 1.0, 2.0))[0])["audio_end_ms"] == 2000
+
+
+def test_languages_of_a_transcription_go_by_any_of_their_names() -> None:
+    for said, meant in (("English", "en"), ("pt-BR", "pt"), ("nb", "no"), ("cmn", "zh"), (" ", None), ("auto", None)):
+        given = {"model": "m", "language": said, "languages": [said, "iw"]}
+        command = told(wire(), update(type="realtime", audio={"input": {"transcription": given}}))
+        assert command.settings.transcription.language == meant
+        assert command.settings.transcription.languages == tuple(filter(None, (meant, "he")))
