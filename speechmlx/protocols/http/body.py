@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.protocols.http.inline import LONGEST, mistake, pieces
 from speechmlx.protocols.http.options import value
-from speechmlx.protocols.http.parts import AUDIO_FIELDS, Upload, contents, is_text, read_form
+from speechmlx.protocols.http.parts import AUDIO_FIELDS, HEAD, Upload, audio_field, contents, is_text, read_form
 from speechmlx.protocols.http.reading import check_text, read_json
 
 MEMORY = 4 * 1024 * 1024
@@ -26,8 +26,6 @@ IN_PLACE = 64 * 1024
 """Bytes parsed without leaving the event loop."""
 SILENCE = 30.0
 """Seconds an upload may pause."""
-HEAD = 4096
-"""Bytes by which the kind of a body is told."""
 JSON = re.compile(rb"(\xef\xbb\xbf)?\s*\{\s*[\"'}#]")
 FORM = re.compile(rb"[A-Za-z_][\w.%\[\]-]*=")
 
@@ -158,8 +156,8 @@ def _multipart(form: FormData, query: Pairs, stack: AsyncExitStack) -> Body:
     files = [(name, part) for name, part in parts if isinstance(part, Upload)]
     fields = [(name, part) for name, part in parts if isinstance(part, str)]
     check_text((fields, [(name, file.name) for name, file in files]))  # a form may name any encoding
-    sent = {name for name, _ in files if name in AUDIO_FIELDS}
-    body = _of_form(fields if not sent else [pair for pair in fields if pair[0] not in AUDIO_FIELDS], query, stack)
+    sent = any(audio_field(name) is not None for name, _ in files)
+    body = _of_form([pair for pair in fields if not sent or pair[0] not in AUDIO_FIELDS], query, stack)
     if not files or (body.upload is not None and not sent):
         return replace(body, files=dict(files))
     _, chosen = min(files, key=_order)
@@ -168,8 +166,8 @@ def _multipart(form: FormData, query: Pairs, stack: AsyncExitStack) -> Body:
 
 def _order(named: tuple[str, Upload]) -> tuple[bool, int, int]:
     """By which the recording is the lowest of a form's files: not empty, by its field, by its type."""
-    name, file = named
-    return not file.size, AUDIO_FIELDS.index(name) if name in AUDIO_FIELDS else len(AUDIO_FIELDS), file.order
+    place = audio_field(named[0])
+    return not named[1].size, len(AUDIO_FIELDS) if place is None else place, named[1].order
 
 
 def _urlencoded(file: BinaryIO, query: Pairs, stack: AsyncExitStack) -> Body:

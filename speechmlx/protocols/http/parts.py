@@ -70,6 +70,12 @@ def contents(form: FormData) -> list[tuple[str, str | Upload]]:
     return [(name, part) for name, part in parts if (part.strip() if isinstance(part, str) else part.name or part.size)]
 
 
+def audio_field(name: str) -> int | None:
+    """The place in AUDIO_FIELDS of a field's name, in any case and with brackets or without; None for another field."""
+    base = name.lower().partition("[")[0]
+    return AUDIO_FIELDS.index(base) if base in AUDIO_FIELDS else None
+
+
 def is_text(head: bytes) -> bool:
     """Whether what begins with `head` can be text: it has no control characters."""
     return CONTROLS.search(head) is None
@@ -96,7 +102,7 @@ class _Parser(MultiPartParser):
         extended = EXTENDED.search(disposition)
         kind = dict(part.item_headers).get(b"content-type", b"").lower()
         typed = kind.startswith((b"audio/", b"video/", b"application/octet-stream"))
-        known = given.get(b"name", b"").decode("latin-1") in AUDIO_FIELDS
+        known = audio_field(given.get(b"name", b"").decode("latin-1")) is not None
         if b"filename" not in given and (extended or typed or known):
             name = _unquoted(*extended.groups()) if extended else ""
             part.content_disposition = disposition + b'; filename="' + name.encode() + b'"'

@@ -319,6 +319,8 @@ def part(disposition: str, data: bytes, *headers: str, last: bool = True) -> byt
         ('name="file"', (), ""),
         ('name="file"', ("Content-Type: audio/wav",), ""),
         ('name="audio_file"; filename=""', (), ""),
+        ('name="file[]"', (), ""),
+        ('name="File"', (), ""),
         ('name="other"', ("Content-Type: audio/x-wav",), ""),
         ('name="other"', ("Content-Type: application/octet-stream",), ""),
         ("name=\"file\"; filename*=UTF-8''f%C3%BCr%20%22dich%22.wav", (), "für _dich_.wav"),
