@@ -13,6 +13,7 @@ SLICE = 1 << 18
 """Characters decoded at a time (a multiple of 4), so that other threads get their turn in between."""
 LONGEST = 1024
 """Characters of a name or an address."""
+WANTED = "send the recording itself, as a file of a multipart form (curl's -F 'file=@name') or as base64"
 NAME = re.compile(r"[@~][^@]+|\.{1,2}[\\/].*|[A-Za-z]:[\\/].*|\\\\.*|file:.*|(/[\w.-]+)+|[^:{}<>]*\.[A-Za-z0-9]{1,5}")
 """A file's name or path."""
 ADDRESS = re.compile(r"(https?|ftp|blob|s3)://.*|blob:.*", re.IGNORECASE)
@@ -36,7 +37,7 @@ def pieces(what: str, text: str) -> Iterator[bytes]:
     except ValueError as error:
         if mistaken := mistake(text):
             raise BadRequest(f"{what} is the text {text!r:.80}, {mistaken}") from error
-        raise BadRequest(f"{what} is not base64: {error}") from error
+        raise BadRequest(f"{what} is not base64: {error}; {WANTED}") from error
 
 
 def mistake(text: str) -> str | None:
@@ -44,7 +45,7 @@ def mistake(text: str) -> str | None:
     if len(text) > LONGEST or not text.isprintable():
         return None
     if ADDRESS.fullmatch(text):
-        return "which looks like an address; send the recording itself, as a file of a multipart form or as base64"
+        return f"which looks like an address; {WANTED}"
     if NAME.fullmatch(text):
         path = text.lstrip("@")
         return (

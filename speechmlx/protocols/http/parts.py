@@ -33,8 +33,9 @@ LIMITS = {
         "that long?"
     ),
     "Maximum header count exceeded": f"a part has more than {DEFAULT_MAX_HEADER_COUNT} headers, which is the limit",
+    "Missing boundary in multipart.": "Missing boundary in its type; let your HTTP library write the Content-Type",
 }
-"""What the parser does not say in numbers."""
+"""What the parser does not say clearly."""
 
 
 @dataclass(frozen=True)
