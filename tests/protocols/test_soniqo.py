@@ -87,8 +87,20 @@ def test_speak_gives_a_wav_with_its_true_length(client: httpx.Client) -> None:
             "content": b'{"text":"steps=2","model":"scripted"}',
             "headers": {"Content-Type": "application/x-www-form-urlencoded"},
         },
+        {"content": b'{"text":"steps=2","model":"scripted"}', "headers": {"Content-Type": "text/plain;charset=UTF-8"}},
+        {"content": b'{"text":"steps=2","model":"scripted"}', "headers": {}},
     ],
-    ids=["query", "json", "both", "urlencoded", "multipart", "json untyped", "json typed as a form"],
+    ids=[
+        "query",
+        "json",
+        "both",
+        "urlencoded",
+        "multipart",
+        "json in utf-8",
+        "json typed as a form",
+        "text",
+        "untyped",
+    ],
 )
 def test_options_come_from_the_query_json_or_a_form(client: httpx.Client, request_: dict[str, object]) -> None:
     if "content" in request_ and "headers" not in request_:

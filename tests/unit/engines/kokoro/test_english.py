@@ -102,7 +102,16 @@ def test_unknown_words_are_spelled_as_they_look(model: spelling.Spelling) -> Non
 
 
 @pytest.mark.parametrize(
-    ("code", "name"), [("en", "en"), ("EN_us", "en-us"), ("fr-FR", "fr"), ("pt-BR", "pt"), ("zh-Hans-CN", "zh")]
+    ("code", "name"),
+    [
+        ("en", "en"),
+        ("EN_us", "en-us"),
+        ("fr-FR", "fr"),
+        ("pt-BR", "pt"),
+        ("zh-Hans-CN", "zh"),
+        ("eng", "en"),
+        ("cmn", "zh"),
+    ],
 )
 def test_language(code: str, name: str) -> None:
     assert language(code) == name

@@ -24,7 +24,11 @@ def test_special_ids() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "code"), [("en", "en"), ("EN-us", "en"), ("Spanish", "es"), ("zh_CN", "zh"), ("mandarin", "zh")]
+    ("asked", "code"),
+    [
+        *(("en", "en"), ("EN-us", "en"), ("Spanish", "es"), ("zh_CN", "zh"), ("mandarin", "zh"), ("nb-NO", "no")),
+        *(("iw", "he"), ("in", "id"), ("fil", "tl"), ("jv", "jw"), ("cmn", "zh"), ("deu", "de"), ("zh-Hant", "zh")),
+    ],
 )
 def test_languages_by_code_region_and_name(asked: str, code: str) -> None:
     assert ALL.language_code(asked) == code
@@ -33,6 +37,13 @@ def test_languages_by_code_region_and_name(asked: str, code: str) -> None:
 def test_unknown_languages_are_named_with_what_is_allowed() -> None:
     with pytest.raises(Unsupported, match=r"'tlh' is not known .* en, zh, de"):
         ALL.language_code("tlh")
+    with pytest.raises(
+        Unsupported, match=r"'jp' is not known to this model \(did you mean 'ja', japanese\?\); it knows"
+    ):
+        ALL.language_code("jp")
+    assert LARGE_V3.language_code("zh-yue") == "yue"
+    with pytest.raises(Unsupported, match=r"'yue' is not known"):
+        ALL.language_code("yue")
     with pytest.raises(Unsupported, match=r"it knows en$"):
         ENGLISH.language_code("de")
 
