@@ -13,7 +13,7 @@ LANGUAGES = 2
 
 def models(
     kind: Annotated[str | None, typer.Option(help="Only models of this kind: asr, tts, llm, ...")] = None,
-    names: Annotated[bool, typer.Option("--names", help="Only the names, one a line.")] = False,
+    names: Annotated[bool, typer.Option("--names", help="Only the names of those that run, one a line.")] = False,
 ) -> None:
     """List the models: kind, download size, whether the weights are here, licence, languages."""
     from rich.box import SIMPLE_HEAD
@@ -33,7 +33,8 @@ def models(
     rows = [row for row in known.rows if kind in (None, row.kind)]
     if names:
         for row in rows:
-            typer.echo(row.name)
+            if row.runnable:
+                typer.echo(row.name)
         return
     used = {known.default(kind, config).name for kind in known.of_profile(profile)}
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -41,7 +42,7 @@ def models(
     for heading in ("kind", "download", "here", "licence", "languages", "also called"):
         table.add_column(heading, justify="right" if heading in ("download", "here") else "left")
     for row in rows:
-        here = decimal(store.size(row, cache)) if store.folder(row, cache) else ""
+        here = decimal(store.size(row, cache)) if store.folder(row, cache) else "" if row.runnable else "no engine yet"
         name = f"[bold]{row.name}[/] *" if row.name in used else row.name
         languages = ", ".join(row.languages) if len(row.languages) <= LANGUAGES else f"{len(row.languages)}"
         table.add_row(name, row.kind, decimal(row.size), here, row.licence, languages, ", ".join(row.aliases))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, cast
@@ -46,6 +47,15 @@ COSYVOICE_LANGUAGES = ("zh", "en", "ja", "ko", "de", "es", "fr", "it", "ru")
 KOKORO_LANGUAGES = ("en", "es", "fr", "hi", "it", "ja", "pt", "zh")
 
 
+PRECISION = r"(-(mlx|onnx|timestamped|ct2|bf16|fp16|fp32|float16|float32|int8|[468]bit|q[48](_0)?))*"
+"""How names of repositories end that hold the same weights in another form or precision."""
+WHISPER_OWNERS = (
+    "openai|systran|guillaumekln|mobiuslabsgmbh|dropbox-dash|deepdml|mlx-community|onnx-community|xenova|speaches-ai|"
+    "distil-whisper"
+)
+KOKORO_OWNERS = "hexgrad|mlx-community|prince-canuma|onnx-community|speaches-ai"
+
+
 MLX_WHISPER = ("config.json", "weights.npz", "weights.safetensors", "model.safetensors")
 TRANSFORMERS = ("config.json", "generation_config.json", "*.index.json", "model.safetensors", "model-*.safetensors")
 TORCH = ("config.json", "generation_config.json", "*.index.json", "pytorch_model*.bin")
@@ -62,8 +72,10 @@ def _whisper(
     index: IndexFiles | None = None,
     licence: str = "MIT",
     memory: int = 0,
+    also: tuple[str, ...] = (),
 ) -> Model:
     """A Whisper row; `size` is that of its float16 weights, or of quantised ones, whose float32 form takes `memory`."""
+    short = name.replace("distil-whisper-", "distil-").removeprefix("whisper-")
     hub = HubFiles(repo, revision, files, f"{CONVERT}.whisper_hub:convert")
     return Model(
         name=name,
@@ -76,7 +88,8 @@ def _whisper(
         rate=16000,
         licence=licence,
         languages=languages,
-        aliases=tuple(sorted({name.removeprefix("whisper-"), f"{name}-mlx", repo.lower()} - {name})),
+        aliases=tuple(sorted({short, f"{name}-mlx", repo.lower(), *also} - {name})),
+        elsewhere=f"({WHISPER_OWNERS})/(faster-)?({re.escape(name)}|{re.escape(short)}){PRECISION}",
     )
 
 
@@ -130,7 +143,13 @@ WHISPER = (
         "whisper-medium", "mlx-community/whisper-medium-mlx", "7fc08c4eac4c316526498f147dfdee6f6303f975", 1525 * MB
     ),
     _whisper("whisper-medium.en", "mlx-community/whisper-medium.en-mlx", "main", 1525 * MB, languages=EN),
-    _whisper("whisper-large-v1", "mlx-community/whisper-large-v1-mlx", "main", 3083 * MB),
+    _whisper(
+        "whisper-large-v1",
+        "mlx-community/whisper-large-v1-mlx",
+        "main",
+        3083 * MB,
+        also=("openai/whisper-large",),
+    ),
     _whisper("whisper-large-v2", "mlx-community/whisper-large-v2-mlx", "main", 3083 * MB),
     _whisper(
         "whisper-large-v3",
@@ -138,6 +157,7 @@ WHISPER = (
         "49e6aa286ad60c14352c404340ded53710378a11",
         3084 * MB,
         languages=WHISPER_V3_LANGUAGES,
+        also=("large", "whisper-large"),
     ),
     _whisper(
         "whisper-large-v3-turbo",
@@ -145,6 +165,7 @@ WHISPER = (
         "a4aaeec0636e6fef84abdcbe3544cb2bf7e9f6fb",
         1614 * MB,
         languages=WHISPER_V3_LANGUAGES,
+        also=("turbo", "whisper-turbo", "openai/whisper-turbo"),
     ),
     _whisper(
         "whisper-large-v3-turbo-q4",
@@ -270,6 +291,7 @@ SPEECH = (
         licence="Apache-2.0",
         languages=KOKORO_LANGUAGES,
         aliases=("kokoro",),
+        elsewhere=rf"({KOKORO_OWNERS})/kokoro-82m(-v1[._]0)?{PRECISION}|kokoro(-82m)?-v1[._]0",
     ),
     _qwen3_tts("0.6B", "CustomVoice", "6415d95f88be018ff9e46813119dc3bc12261328", 2500 * MB, ("qwen3",)),
     _qwen3_tts("0.6B", "Base", "1eccf1cb2519b5a4e8a95b5f0544f3303568164f", 2500 * MB),
@@ -355,6 +377,7 @@ OTHERS = (
         rate=48000,
         licence="MIT OR Apache-2.0",
         languages=(),
+        elsewhere="mlx-community/deepfilternet-mlx|rikorose/deepfilternet3?",
     ),
     Model(
         name="silero-vad",
@@ -370,6 +393,7 @@ OTHERS = (
         rate=16000,
         licence="MIT",
         languages=(),
+        elsewhere="(snakers4|mlx-community)/silero-vad",
     ),
     Model(
         name="smart-turn-v3",
@@ -389,6 +413,7 @@ OTHERS = (
         rate=16000,
         licence="BSD-2-Clause",
         languages=(),
+        elsewhere="(pipecat-ai|mlx-community)/smart-turn-v3",
     ),
     Model(
         name="smollm2-135m-instruct",
@@ -402,6 +427,7 @@ OTHERS = (
         memory=540 * MB,
         rate=0,
         licence="Apache-2.0",
+        elsewhere=f"(huggingfacetb|mlx-community)/smollm2-135m-instruct{PRECISION}",
     ),
     Model(
         name="qwen3-4b-instruct",
@@ -415,6 +441,7 @@ OTHERS = (
         licence="Apache-2.0",
         languages=("en", "zh", "de", "es", "fr", "it", "ja", "ko", "pt", "ru"),
         aliases=("qwen3",),
+        elsewhere=f"(qwen|mlx-community)/qwen3-4b-instruct-2507{PRECISION}",
     ),
 )
 

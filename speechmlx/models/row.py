@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from typing import Literal
 
 from speechmlx.config import Config
 from speechmlx.errors import UnknownModel
+from speechmlx.names import listed
 from speechmlx.types import Kind
+
+LISTED = "GET /v1/models or `audio-server models` lists all"
 
 
 class SourceFailed(Exception):
@@ -81,6 +86,8 @@ class Model:
     licence: str
     languages: tuple[str, ...] = ("en",)
     aliases: tuple[str, ...] = ()
+    elsewhere: str = ""
+    """Its names in repositories, in small letters: a regular expression for the whole of one."""
     extras: tuple[PackageFile, ...] = ()
     """Package-index files added to the folder as they are, whatever source the weights came from."""
 
@@ -91,7 +98,12 @@ class Model:
     @property
     def runnable(self) -> bool:
         """Whether this version has the engine that the row names."""
-        return find_spec(self.engine.partition(":")[0]) is not None
+        return _is_here(self.engine.partition(":")[0])
+
+
+@cache
+def _is_here(module: str) -> bool:
+    return find_spec(module) is not None
 
 
 @dataclass(frozen=True)
@@ -101,27 +113,43 @@ class Catalog:
     rows: tuple[Model, ...]
     profiles: Mapping[str, Mapping[Kind, str]]
 
+    def offered(self, kind: Kind | None = None) -> Iterator[Model]:
+        """The rows of `kind`, or of all, that this version can run."""
+        return (row for row in self.rows if kind in (None, row.kind) and row.runnable)
+
     def names(self, kind: Kind | None = None) -> tuple[str, ...]:
-        """Names of the rows of `kind`, or of all."""
-        return tuple(row.name for row in self.rows if kind in (None, row.kind))
+        """Names of the rows of `kind`, or of all, that this version can run."""
+        return tuple(row.name for row in self.offered(kind))
 
     def resolve(self, name: str, kind: Kind | None = None) -> Model:
-        """The row called `name` (any case), else the one of `kind` with that alias; UnknownModel says what there is."""
+        """The row called `name` (any case), else the one of `kind` that has that name elsewhere.
+
+        Raises UnknownModel, which says what there is, also for a row that this version cannot run.
+        """
         wanted = name.strip().lower()
-        found = [row for row in self.rows if row.name == wanted] or [row for row in self.rows if wanted in row.aliases]
+        found = (
+            [row for row in self.rows if row.name == wanted]
+            or [row for row in self.rows if wanted in row.aliases]
+            or [row for row in self.rows if row.elsewhere and re.fullmatch(row.elsewhere, wanted)]
+        )
         of_kind = [row for row in found if kind in (None, row.kind)]
+        if runnable := [row for row in of_kind if row.runnable]:
+            return runnable[0]
         if of_kind:
-            return of_kind[0]
-        known = ", ".join(self.names(kind)) or "none"
+            row = of_kind[0]
+            can = listed("", self.names(row.kind), LISTED)
+            raise UnknownModel(f"{row.name} cannot run: this version has no engine for it; {row.kind} models: {can}")
         if found:
+            known = listed("", self.names(kind), LISTED)
             raise UnknownModel(f"{name!r} is a {found[0].kind} model, not {kind}; {kind} models: {known}")
-        raise UnknownModel(f"there is no model {name!r}; known{f' {kind}' if kind else ''} models: {known}")
+        known = listed(wanted.rpartition("/")[2], self.names(kind), LISTED)
+        raise UnknownModel(f"there is no model {name!r:.200}; known{f' {kind}' if kind else ''} models: {known}")
 
     def default(self, kind: Kind, config: Config) -> Model:
         """The row used for `kind` when a request names no model: the config's, else the profile's."""
         chosen = config.models.get(kind) or self.of_profile(profile(config)).get(kind)
         if chosen is None:
-            known = ", ".join(self.names(kind)) or "none"
+            known = listed("", self.names(kind), LISTED)
             raise UnknownModel(f"profile {profile(config)!r} has no {kind} model; {kind} models: {known}")
         return self.resolve(chosen, kind)
 

@@ -62,11 +62,6 @@ def fetch(row: Model, cache: Path, tell: Tell = lambda progress: None) -> Path:
 
     Raises ModelUnavailable with the reason each source gave and the way out, or with what is wrong with the disk.
     """
-    if not row.runnable:
-        raise ModelUnavailable(
-            f"{row.name} cannot run: this version has no engine for it. Way out: another {row.kind} model, see "
-            "`audio-server models`"
-        )
     if (ready := folder(row, cache)) is not None:
         return ready
     try:

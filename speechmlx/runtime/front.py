@@ -296,7 +296,7 @@ class Runtime:
                     log.warning("preloading %s waits: %s", name, error)
                     await asyncio.sleep(error.retry_after or 1.0)
                 except ModelUnavailable as error:
-                    if job.started or not job.model.runnable:  # no later try would do better
+                    if job.started:  # no later try would do better
                         self._give_up(name, error)
                         return
                     log.warning("preloading %s: %s Trying again in %.0f s", name, error, pause)

@@ -21,6 +21,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["--profile", "gold"], "known profiles: starter, standard"),
         (["--asr", "ears"], "there is no model 'ears'"),
         (["--asr", "kokoro-82m"], "is a tts model, not asr"),
+        (["--tts", "qwen3"], "no engine for it; tts models: kokoro-82m"),
         (["--port", "99999"], "cannot listen on 127.0.0.1:99999"),
         (["--memory-limit", "much"], "write it like 8GB"),
         (["--memory-limit", "-8GB"], "write it like 8GB"),
@@ -40,9 +41,17 @@ def test_wrong_settings_are_refused(arguments: list[str], words: str) -> None:
 def test_pull_refuses_what_has_no_engine_before_it_fetches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPEECHMLX_CACHE", str(tmp_path / "cache"))
     done = run("pull", "cosyvoice")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "cosyvoice3-0.5b cannot run: this version has no engine for it" in done.stderr
     assert not (tmp_path / "cache").exists()
+
+
+def test_models_says_which_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    lines = run("models", "--kind", "tts").stdout.splitlines()
+    marked = {line.split()[0] for line in lines if "no engine yet" in line}
+    assert {"cosyvoice3-0.5b", "qwen3-tts-0.6b-base"} <= marked and "kokoro-82m" not in marked
+    assert run("models", "--kind", "tts", "--names").stdout.split() == ["kokoro-82m"]
 
 
 def test_help_names_every_flag_and_the_other_verbs() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 
@@ -19,10 +20,36 @@ from speechmlx.types import Kind
         ("whisper-base", Kind.ASR, "whisper-base"),
         (" Whisper-Tiny.EN ", Kind.ASR, "whisper-tiny.en"),
         ("kokoro", Kind.TTS, "kokoro-82m"),
-        ("cosyvoice", Kind.TTS, "cosyvoice3-0.5b"),
-        ("qwen3", Kind.TTS, "qwen3-tts-0.6b-customvoice"),
         ("qwen3", Kind.LLM, "qwen3-4b-instruct"),
+        ("qwen3", None, "qwen3-4b-instruct"),
         ("silero-vad", None, "silero-vad"),
+        ("turbo", Kind.ASR, "whisper-large-v3-turbo"),
+        ("large", Kind.ASR, "whisper-large-v3"),
+        ("distil-large-v3", Kind.ASR, "distil-whisper-large-v3"),
+        ("openai/whisper-base", Kind.ASR, "whisper-base"),
+        ("openai/whisper-base.en", Kind.ASR, "whisper-base.en"),
+        ("openai/whisper-large", Kind.ASR, "whisper-large-v1"),
+        ("openai/whisper-large-v3", Kind.ASR, "whisper-large-v3"),
+        ("openai/whisper-large-v3-turbo", Kind.ASR, "whisper-large-v3-turbo"),
+        ("Systran/faster-whisper-tiny.en", Kind.ASR, "whisper-tiny.en"),
+        ("Systran/faster-whisper-large-v2", Kind.ASR, "whisper-large-v2"),
+        ("Systran/faster-distil-whisper-small.en", Kind.ASR, "distil-whisper-small.en"),
+        ("deepdml/faster-whisper-large-v3-turbo-ct2", Kind.ASR, "whisper-large-v3-turbo"),
+        ("mobiuslabsgmbh/faster-whisper-large-v3-turbo", Kind.ASR, "whisper-large-v3-turbo"),
+        ("distil-whisper/distil-large-v3", Kind.ASR, "distil-whisper-large-v3"),
+        ("mlx-community/whisper-tiny", Kind.ASR, "whisper-tiny"),
+        ("mlx-community/whisper-medium-mlx", Kind.ASR, "whisper-medium"),
+        ("mlx-community/whisper-small.en-mlx-fp32", Kind.ASR, "whisper-small.en"),
+        ("mlx-community/whisper-large-v3-mlx-8bit", Kind.ASR, "whisper-large-v3-8bit"),
+        ("mlx-community/whisper-large-v3-turbo-q4", Kind.ASR, "whisper-large-v3-turbo-q4"),
+        ("mlx-community/whisper-tiny-mlx-4bit", Kind.ASR, "whisper-tiny"),
+        ("hexgrad/Kokoro-82M", Kind.TTS, "kokoro-82m"),
+        ("mlx-community/Kokoro-82M-bf16", Kind.TTS, "kokoro-82m"),
+        ("mlx-community/Kokoro-82M-4bit", Kind.TTS, "kokoro-82m"),
+        ("onnx-community/Kokoro-82M-v1.0-ONNX", Kind.TTS, "kokoro-82m"),
+        ("speaches-ai/Kokoro-82M-v1.0-ONNX-int8", Kind.TTS, "kokoro-82m"),
+        ("HuggingFaceTB/SmolLM2-135M-Instruct", Kind.LLM, "smollm2-135m-instruct"),
+        ("Qwen/Qwen3-4B-Instruct-2507", Kind.LLM, "qwen3-4b-instruct"),
     ],
 )
 def test_resolve(name: str, kind: Kind | None, found: str) -> None:
@@ -32,15 +59,32 @@ def test_resolve(name: str, kind: Kind | None, found: str) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "says"),
     [
-        ("whisper-huge", Kind.ASR, "no model 'whisper-huge'; known asr models: whisper-tiny.en, whisper-base"),
-        ("kokoro-82m", Kind.ASR, "'kokoro-82m' is a tts model, not asr; asr models: whisper-tiny.en"),
+        ("wisper-base", Kind.ASR, "no model 'wisper-base'; known asr models: whisper-base, whisper-base.en, "),
+        ("kokoro-82m", Kind.ASR, "'kokoro-82m' is a tts model, not asr; asr models: whisper-tiny.en, whisper-base, "),
         ("kokoro", Kind.S2S, "'kokoro' is a tts model, not s2s; s2s models: none"),
+        ("kokorro", Kind.TTS, "no model 'kokorro'; known tts models: kokoro-82m$"),
         ("", None, "no model ''"),
+        ("openai/whisper-base.de", Kind.ASR, "no model 'openai/whisper-base.de'; known asr models: whisper-base.en"),
+        ("Systran/faster-whisper-large-v4", Kind.ASR, "no model"),
+        ("somebody/whisper-base", Kind.ASR, "no model"),
+        ("openai/whisper-baseXen", Kind.ASR, "no model"),
+        ("distil-whisper/distil-large-v3.5", Kind.ASR, "no model"),
+        ("hexgrad/Kokoro-82M-v1.1-zh", Kind.TTS, "no model"),
+        ("cosyvoice", Kind.TTS, "^cosyvoice3-0.5b cannot run: .* no engine for it; tts models: kokoro-82m$"),
+        ("qwen3", Kind.TTS, "^qwen3-tts-0.6b-customvoice cannot run: .* no engine for it; tts models: kokoro-82m$"),
+        ("qwen3-tts-1.7b-base", None, "cannot run"),
     ],
 )
 def test_resolve_refuses(name: str, kind: Kind | None, says: str) -> None:
-    with pytest.raises(UnknownModel, match=says):
+    with pytest.raises(UnknownModel, match=says) as refused:
         CATALOG.resolve(name, kind)
+    assert str(refused.value).count(",") <= 7
+
+
+def test_what_cannot_run_is_not_offered() -> None:
+    assert CATALOG.names(Kind.TTS) == ("kokoro-82m",)
+    offered = {row.name for row in CATALOG.offered()}
+    assert {row.name for row in CATALOG.rows} - offered == {row.name for row in CATALOG.rows if not row.runnable}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +93,7 @@ def test_resolve_refuses(name: str, kind: Kind | None, says: str) -> None:
         (Config(profile="starter"), Kind.ASR, "whisper-base"),
         (Config(profile="standard"), Kind.ASR, "whisper-large-v3-turbo"),
         (Config(profile="standard", models={"asr": "whisper-small"}), Kind.ASR, "whisper-small"),
-        (Config(profile="starter", models={"tts": "qwen3"}), Kind.TTS, "qwen3-tts-0.6b-customvoice"),
+        (Config(profile="starter", models={"llm": "qwen3"}), Kind.LLM, "qwen3-4b-instruct"),
     ],
 )
 def test_default(config: Config, kind: Kind, found: str) -> None:
@@ -62,6 +106,7 @@ def test_default(config: Config, kind: Kind, found: str) -> None:
         (Config(profile="starter"), Kind.S2S, "profile 'starter' has no s2s model"),
         (Config(profile="gigantic"), Kind.ASR, "no profile 'gigantic'; known profiles: starter, standard"),
         (Config(profile="starter", models={"asr": "kokoro"}), Kind.ASR, "is a tts model, not asr"),
+        (Config(profile="starter", models={"tts": "qwen3"}), Kind.TTS, "no engine for it; tts models: kokoro-82m"),
     ],
 )
 def test_default_refuses(config: Config, kind: Kind, says: str) -> None:
@@ -87,6 +132,15 @@ def test_names_and_aliases_are_unambiguous() -> None:
     assert len(set(called)) == len(called)
     assert not {alias for alias, _ in called} & set(names)
     assert all(name == name.lower() and "/" not in name for name in names)
+
+
+def test_a_name_elsewhere_means_one_row() -> None:
+    owners = ("openai/", "Systran/faster-", "mlx-community/", "guillaumekln/faster-", "Xenova/")
+    whole = [name for name in CATALOG.names(Kind.ASR) if not name.endswith(("-q4", "-8bit"))]
+    for name in whole:
+        for wanted in (f"{owner}{name}{end}" for owner in owners for end in ("", "-mlx", "-mlx-fp32")):
+            assert CATALOG.resolve(wanted).name == name
+            assert sum(bool(re.fullmatch(row.elsewhere, wanted.lower())) for row in CATALOG.rows) == 1
 
 
 def test_every_conversion_is_there() -> None:
