@@ -19,14 +19,14 @@ class Resident:
     running: bool = False
 
 
-def evict(residents: Sequence[Resident], budget: int, wanted: int) -> list[str]:
-    """Names of the idle models that must leave so that `wanted` bytes fit, the longest unused first.
+def evict(residents: Sequence[Resident], budget: int, wanted: int, name: str) -> list[str]:
+    """Names of the idle models that must leave so that the `wanted` bytes of `name` fit, the longest unused first.
 
     Raises Busy, with the numbers, when even all idle ones would not make room, and ModelUnavailable when nothing would.
     """
     if wanted > budget:
         raise ModelUnavailable(
-            f"the model needs {_mb(wanted)} of memory and all models together may have {_mb(budget)}. "
+            f"the model {name} needs {_mb(wanted)} of memory and all models together may have {_mb(budget)}. "
             "Ways out: a higher --memory-limit; or a smaller model (`audio-server models`)"
         )
     free = budget - sum(resident.nbytes for resident in residents)
@@ -40,7 +40,7 @@ def evict(residents: Sequence[Resident], budget: int, wanted: int) -> list[str]:
     if free >= wanted:
         return leaving
     raise Busy(
-        f"not enough memory for models: {_mb(wanted)} wanted, {_mb(budget)} allowed (--memory-limit), "
+        f"not enough memory for the model {name}: {_mb(wanted)} wanted, {_mb(budget)} allowed (--memory-limit), "
         f"{_mb(budget - free)} held by pinned or running models",
         retry_after=5.0,
     )

@@ -203,7 +203,7 @@ class Worker:
     def _begin_load(self, start: Start) -> None:
         model = start.model
         wanted = model.bytes_as(self._options.dtype)
-        for name in memory.evict(self._residents(), self._budget, wanted):
+        for name in memory.evict(self._residents(), self._budget, wanted, model.name):
             self._drop(name)
         self._loads += 1
         loader = _loader(model, Path(start.folder), self._options)

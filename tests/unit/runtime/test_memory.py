@@ -22,19 +22,19 @@ RUNNING = Resident("running", 30, last_used=0.0, running=True)
     ],
 )
 def test_evict(why: str, residents: list[Resident], budget: int, wanted: int, leaving: list[str]) -> None:
-    assert evict(residents, budget, wanted) == leaving, why
+    assert evict(residents, budget, wanted, "new one") == leaving, why
 
 
 def test_no_room_is_an_error_with_the_numbers() -> None:
-    with pytest.raises(Busy, match=r"80 MB wanted, 100 MB allowed .*60 MB held"):
+    with pytest.raises(Busy, match=r"for the model big: 80 MB wanted, 100 MB allowed .*60 MB held"):
         mb = 1_000_000
         held = [Resident("a", 30 * mb, 0, pinned=True), Resident("b", 30 * mb, 0, running=True)]
-        evict([*held, Resident("c", 10 * mb, 0)], 100 * mb, 80 * mb)
+        evict([*held, Resident("c", 10 * mb, 0)], 100 * mb, 80 * mb, "big")
 
 
 def test_what_never_fits_is_not_worth_another_try() -> None:
-    with pytest.raises(ModelUnavailable, match=r"needs 6168 MB .* may have 6010 MB.*--memory-limit") as refused:
-        evict([OLD], 6_010_000_000, 6_168_000_000)
+    with pytest.raises(ModelUnavailable, match=r"the model big needs 6168 MB .* may have 6010 MB.*--memory-limit") as refused:
+        evict([OLD], 6_010_000_000, 6_168_000_000, "big")
     assert refused.value.retry_after is None
 
 
