@@ -145,7 +145,7 @@ class Scripted:
                     yield None
                 script.step(number)
                 yield Chunk(script.pcm16(number), RATE)
-            yield Usage(audio_out=script.steps * script.bytes / 2 / RATE)
+            yield Usage(audio_out=script.steps * script.bytes / 2 / RATE, tokens_in=len(request.text.split()))
         finally:
             script.note("close")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from speechmlx.names import spelt
+
 PRESETS = {
     "natf": ("af_heart", "af_bella", "af_nicole", "af_sarah"),
     "natm": ("am_michael", "am_fenrir", "am_puck", "am_adam"),
@@ -43,13 +45,16 @@ OPENAI = {
 
 
 def candidates(voice: str | None) -> tuple[str | None, ...]:
-    """What to ask a synthesiser for, in order: a preset's counterpart, then the default voice; else `voice`."""
-    name = (voice or "").lower()
+    """What to ask a synthesiser for, in order: a preset's counterpart, then the default voice; else `voice`.
+
+    Presets are known however they are written ("Alloy", " en-female-calm "); no name, or a blank one, is the default.
+    """
+    name = spelt(voice or "")
     if name in OPENAI:
         return (OPENAI[name], name, None)
-    if found := re.fullmatch(r"(nat[fm]|var[fm])(\d)", name):
+    if found := re.fullmatch(r"(nat[fm]|var[fm])_?(\d)", name):
         family = PRESETS[found[1]]
         return (family[min(int(found[2]), len(family) - 1)], None)
     if found := re.fullmatch(r"([a-z]{2})_(female|male)(_\w+)?", name):
         return (BY_GENDER.get(found[1], BY_GENDER["en"])[found[2] == "male"], None)
-    return (voice,)
+    return ((voice or "").strip() or None,)

@@ -19,7 +19,8 @@ from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.endpoint import Call, Endpoint
 from speechmlx.protocols.http.recording import Decoding, blocks, confidence, decoded
-from speechmlx.protocols.http.sound import WavResponse, record, stream
+from speechmlx.protocols.http.sound import WavResponse, WavStream, record, stream
+from speechmlx.protocols.http.speaking import begun
 from speechmlx.protocols.http.status import headers, status
 from speechmlx.runtime.front import Runtime
 from speechmlx.runtime.job import Job
@@ -105,15 +106,14 @@ async def speak(call: Call) -> Response:
     request = Speak(
         model=model.name,
         text=text,
-        voice=options.text(given, "voice"),
         language=options.dialect(given),
         speed=options.number(given, "speed", 1.0, *SPEED),
     )
     streaming = options.flag(given, "stream")
-    job = await call.stack.enter_async_context(call.runtime.submit(request))
+    first, job = await begun(call, request, options.text(given, "voice"), model.rate)
     if streaming:
-        return await stream(job, model.rate)
-    return WavResponse(await record(job, model.rate, call.stack))
+        return WavStream(first, job)
+    return WavResponse(await record(job, first.rate, call.stack, first.pcm16))
 
 
 async def respond(call: Call) -> Response:

@@ -16,7 +16,9 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import LoadOptions, Running, kokoro, whisper
+from speechmlx.engines.kokoro.voices import weighed
 from speechmlx.errors import BadRequest, SpeechError, UnknownVoice, Unsupported
+from speechmlx.text import sentences
 from speechmlx.types import Audio, Chunk, DetectSpeech, Event, Segment, Speak, Transcribe, Usage
 
 if TYPE_CHECKING:
@@ -73,6 +75,15 @@ def test_it_is_heard_back(engine: Kokoro, hear: Callable[[bytes], str]) -> None:
     said = [plain(words or text) for text, words in HEARD.items()]
     heard = [plain(hear(sound(engine.run(Speak(text=text))))) for text in HEARD]
     assert jiwer.wer(said, heard) < 0.06, list(zip(said, heard, strict=True))
+
+
+def test_each_sentence_is_a_piece_however_short(engine: Kokoro, hear: Callable[[bytes], str]) -> None:
+    text = "Hello there. How are you?"
+    chunks = [event for event in engine.run(Speak(text=text)) if isinstance(event, Chunk)]
+    assert [chunk.pcm16 for chunk in chunks] == [sound(engine.run(Speak(text=one))) for one in sentences(text)]
+    loud = np.flatnonzero(np.abs(from_pcm16(chunks[0].pcm16)) > 0.01)
+    assert 0.3 < chunks[0].duration - loud[-1] / RATE < 0.7  # as much silence as after a long one
+    assert hear(b"".join(chunk.pcm16 for chunk in chunks)).split() == text.split()
 
 
 def test_it_is_loud_enough_and_never_clips(engine: Kokoro) -> None:
@@ -143,10 +154,33 @@ def test_voices_differ_and_blend(engine: Kokoro) -> None:
 
 
 @pytest.mark.parametrize(
+    ("voice", "found"),
+    [
+        ("af_heart", [("af_heart", 1.0)]),
+        (" AF_Heart ", [("af_heart", 1.0)]),
+        ("AF-Heart + af sky", [("af_heart", 0.5), ("af_sky", 0.5)]),
+        ("af_heart*3+af_sky", [("af_heart", 0.75), ("af_sky", 0.25)]),
+        ("af_heart(3)+af_sky(1)", [("af_heart", 0.75), ("af_sky", 0.25)]),
+        ("af_heart (0.3) + AF_SKY * 0.1", [("af_heart", 0.75), ("af_sky", 0.25)]),
+        ("af_heart*1e-300+af_sky*3e-300", [("af_heart", 0.25), ("af_sky", 0.75)]),
+    ],
+)
+def test_a_blend_is_read(voice: str, found: list[tuple[str, float]]) -> None:
+    assert weighed(voice) == [(name, pytest.approx(weight)) for name, weight in found]
+
+
+@pytest.mark.parametrize(
     ("request_", "error", "words"),
     [
-        (Speak(text="Hi.", voice="nobody"), UnknownVoice, "af_heart"),
-        (Speak(text="Hi.", voice="af_heart*-1"), BadRequest, "positive"),
+        (Speak(text="Hi.", voice="af_haert"), UnknownVoice, r"no voice 'af_haert'; the voices are af_heart, "),
+        (Speak(text="Hi.", voice="af_haert"), UnknownVoice, r"and 48 more \(GET /v1/audio/voices lists all\)$"),
+        (Speak(text="Hi.", voice="af_heart*-1"), BadRequest, r"'-1' .* positive number; .* like af_heart\*0.7"),
+        (Speak(text="Hi.", voice="af_heart(much)"), BadRequest, "'much' .* positive number"),
+        (Speak(text="Hi.", voice="af_heart*1e308+af_sky*1e308"), BadRequest, "too large to be added"),
+        (Speak(text="Hi.", voice="af_heart*inf"), BadRequest, "positive number"),
+        (Speak(text="Hi.", voice="af_heart*nan+af_sky"), BadRequest, "positive number"),
+        (Speak(text="Hi.", voice="af_heart+"), UnknownVoice, r"is no voice; a blend is written like"),
+        (Speak(text="Hi.", voice="af_heart(2"), UnknownVoice, r"is no voice; a blend is written like"),
         (Speak(text="Hi.", speed=5), BadRequest, "0.25 to 4"),
         (Speak(text="Hi.", speed=float("nan")), BadRequest, "0.25 to 4"),
         (Speak(text="  "), BadRequest, "nothing"),

@@ -10,7 +10,6 @@ Reader = Callable[[str], Generator[None, None, str]]
 """Reads text in steps; what it returns are phonemes."""
 
 COMFORT = 250  # tokens: about 15 s of speech; longer pieces sound hurried and make long steps
-SHORT = 20  # tokens: a lone shorter piece sounds unsure, so it is said with its neighbour
 READ = 400  # characters read at once: whatever would be longer is cut before it is read
 AHEAD = 2000  # characters looked at to find where sentences end
 
@@ -20,23 +19,9 @@ def pieces(text: str, read: Reader, vocabulary: Collection[str], longest: int) -
 
     A piece is ready before the next is read, so the first words need not wait for the rest. None is a step of reading.
     """
-    limit, held = min(COMFORT, longest), ""
+    limit = min(COMFORT, longest)
     for passage in _passages(text):
-        for phonemes in _parts(passage, read, vocabulary, limit, longest):
-            if phonemes is None:
-                yield None
-                continue
-            together = f"{held} {phonemes}".strip()
-            if held and len(together) > limit:
-                yield held
-                together = phonemes
-            if len(together) < SHORT:
-                held = together
-            else:
-                held = ""
-                yield together
-    if held:
-        yield held
+        yield from _parts(passage, read, vocabulary, limit, longest)
 
 
 def _passages(text: str) -> Iterator[str]:
@@ -69,12 +54,11 @@ def _parts(passage: str, read: Reader, vocabulary: Collection[str], limit: int, 
 
 
 def _fitting(said: str, longest: int) -> Iterator[str]:
-    while len(said) > longest:
-        cut = said.rfind(" ", 0, longest) + 1 or longest
-        yield said[:cut].strip()
-        said = said[cut:]
-    if any(c.isalpha() for c in said):
-        yield said
+    while said:
+        cut = len(said) if len(said) <= longest else said.rfind(" ", 0, longest) + 1 or longest
+        piece, said = said[:cut].strip(), said[cut:].strip()
+        if any(c.isalpha() for c in piece):
+            yield piece
 
 
 def _known(phonemes: str, vocabulary: Collection[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import cast
 import mlx.core as mx
 
 from speechmlx.errors import BadRequest, UnknownVoice
+from speechmlx.names import listed, spelt
 
 DEFAULT = "af_heart"
 LANGUAGES = {
@@ -25,6 +28,9 @@ LANGUAGES = {
 }
 DEFAULTS = {"en-gb": "bf_emma", "es": "ef_dora", "fr": "ff_siwis", "hi": "hf_alpha", "it": "if_sara", "ja": "jf_alpha"}
 DEFAULTS |= {"pt": "pf_dora", "zh": "zf_xiaobei", "en-us": DEFAULT}
+PART = re.compile(r"([^*()]+)(?:\*([^*()]*)|\(([^*()]*)\))?\s*")
+"""A voice of a blend and its weight: "af_heart", "af_heart*0.7" or "af_heart(0.7)"."""
+WRITTEN = "a blend is written like af_heart*0.7+af_sky*0.3 or af_heart(7)+af_sky(3)"
 
 
 @dataclass
@@ -43,24 +49,14 @@ class Voices:
     def blend(self, voice: str) -> mx.array:
         """ "af_heart", "af_heart+af_sky" or "af_heart*0.7+af_sky*0.3" → styles [510, 1, 256], a row per token count.
 
-        Raises UnknownVoice for a name the folder does not hold, BadRequest for a weight that is no positive number.
+        Raises UnknownVoice for a name the folder does not hold, BadRequest for what is no blend of positive weights.
         """
-        parts = [self._weighed(part) for part in voice.split("+")]
-        total = sum(weight for _, weight in parts)
-        return sum((self._read(name) * (weight / total) for name, weight in parts), mx.array(0.0, self.dtype))
-
-    def _weighed(self, part: str) -> tuple[str, float]:
-        name, _, written = part.partition("*")
-        name = name.strip()
-        if name not in self.names:
-            raise UnknownVoice(f"no voice {name!r}; the voices are {', '.join(self.names)}")
-        try:
-            weight = float(written or 1)
-        except ValueError:
-            weight = 0.0
-        if not 0 < weight < float("inf"):
-            raise BadRequest(f"voice weight {written!r} must be a positive number, as in af_heart*0.7+af_sky*0.3")
-        return name, weight
+        parts = weighed(voice)
+        for name, _ in parts:
+            if name not in self.names:
+                where = "GET /v1/audio/voices lists all"
+                raise UnknownVoice(f"no voice {name!r:.100}; the voices are {listed(name, self.names, where)}")
+        return sum((self._read(name) * weight for name, weight in parts), mx.array(0.0, self.dtype))
 
     def _read(self, name: str) -> mx.array:
         if name not in self._loaded:
@@ -75,7 +71,28 @@ class Voices:
         return name if name in self.names else self.names[0]
 
 
+def weighed(voice: str) -> list[tuple[str, float]]:
+    """The voices of a blend and their weights, which add up to 1. Raises UnknownVoice and BadRequest."""
+    found = []
+    for part in voice.split("+"):
+        match = PART.fullmatch(part)
+        if match is None:
+            raise UnknownVoice(f"{voice!r:.100} is no voice; {WRITTEN}")
+        written = match[2] if match[3] is None else match[3]
+        try:
+            weight = 1.0 if written is None else float(written)
+        except ValueError:
+            weight = 0.0
+        if not 0 < weight < math.inf:
+            raise BadRequest(f"the weight {written!r:.100} in {voice!r:.100} is no positive number; {WRITTEN}")
+        found.append((spelt(match[1]), weight))
+    total = sum(weight for _, weight in found)
+    if total == math.inf:
+        raise BadRequest(f"the weights in {voice!r:.100} are too large to be added; {WRITTEN}")
+    return [(name, weight / total) for name, weight in found]
+
+
 def language_of(voice: str, names: Sequence[str]) -> str:
     """The language of a voice or blend: of its first voice; "en-us" for one of the client's own."""
-    first = voice.split("+")[0].partition("*")[0].strip()
+    first = weighed(voice)[0][0]
     return LANGUAGES.get(first[:1], "en-us") if first in names else "en-us"

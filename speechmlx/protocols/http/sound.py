@@ -42,10 +42,11 @@ class Recording:
         return wav_header(self.rate, self.samples) + self.file.read()
 
 
-async def record(events: AsyncIterator[Event], rate: int, stack: AsyncExitStack) -> Recording:
-    """Every Chunk among `events`; `rate` counts when there is none."""
+async def record(events: AsyncIterator[Event], rate: int, stack: AsyncExitStack, first: bytes = b"") -> Recording:
+    """`first`, at `rate` Hz, and every Chunk among `events`."""
     file = spool(stack)
-    size = 0
+    size = len(first)
+    await write(file, first, size)
     async for event in events:
         if isinstance(event, Chunk):
             size, rate = size + len(event.pcm16), event.rate

@@ -6,24 +6,24 @@ import asyncio
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
 
 from speechmlx.audio.encode import MEDIA_TYPES
-from speechmlx.conversation.voices import candidates
-from speechmlx.errors import BadRequest, TooLarge, UnknownVoice
+from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.endpoint import Call
 from speechmlx.protocols.http.flow import Flow, server_sent
 from speechmlx.protocols.http.named import Names
 from speechmlx.protocols.http.reading import read_json
 from speechmlx.protocols.http.recording import Decoding
-from speechmlx.runtime.job import Job
+from speechmlx.protocols.http.speaking import begun
 from speechmlx.types import Chunk, Kind, Speak, Usage
 
 SPEED = (0.25, 4.0)
+OUT_TOKENS = 20
+"""Tokens that OpenAI counts for a second of sound."""
 FIELDS: dict[str, str] = {"instruct": "instructions", "speaker": "voice", "reference_text": "prompt_text"}
 """Other names of fields."""
 KNOWN = ("language", "voice", "speed")
@@ -55,7 +55,7 @@ async def speech(call: Call) -> Response:
             **await _prompts(call, model.rate),
         },
     )
-    job, first = await _begun(call, request, read_voice(given), model.rate)
+    first, job = await begun(call, request, read_voice(given), model.rate)
     if as_events:
         return server_sent(await call.stack.enter_async_context(aclosing(_messages(first, job, format))))
     pieces = await call.stack.enter_async_context(aclosing(_encoded(first, job, format)))
@@ -110,25 +110,6 @@ async def _prompts(call: Call, rate: int) -> dict[str, Any]:
 # --- The answer --------------------------------------------------------------------------------------------------
 
 
-async def _begun(call: Call, request: Speak, voice: str | None, rate: int) -> tuple[Job, Chunk]:
-    """The job and its first Chunk, so that what fails before it has its own status.
-
-    The first of the wanted voices that the model has is taken.
-    """
-    *others, last = candidates(voice)
-    for wanted in (*others, last):
-        job = await call.stack.enter_async_context(call.runtime.submit(replace(request, voice=wanted)))
-        try:
-            async for event in job:
-                if isinstance(event, Chunk):
-                    return job, event
-            return job, Chunk(b"", rate)
-        except UnknownVoice:
-            if wanted == last:
-                raise
-    raise AssertionError("the last voice is taken or refused")
-
-
 async def _encoded(
     first: Chunk, rest: AsyncIterator[Any], format: str, usage: list[Usage] | None = None
 ) -> AsyncGenerator[bytes, None]:
@@ -157,7 +138,10 @@ async def _messages(first: Chunk, rest: AsyncIterator[Any], format: str) -> Asyn
         async for piece in pieces:
             if piece:
                 yield {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()}
-    usage = told[-1] if told else Usage()
-    total = usage.tokens_in + usage.tokens_out
-    counted = {"input_tokens": usage.tokens_in, "output_tokens": usage.tokens_out, "total_tokens": total}
-    yield {"type": "speech.audio.done", "usage": counted}
+    yield {"type": "speech.audio.done", "usage": counted(told[-1] if told else Usage())}
+
+
+def counted(usage: Usage) -> dict[str, int]:
+    """Tokens that the model read, and of the sound that it made."""
+    said = usage.tokens_out or round(usage.audio_out * OUT_TOKENS)
+    return {"input_tokens": usage.tokens_in, "output_tokens": said, "total_tokens": usage.tokens_in + said}

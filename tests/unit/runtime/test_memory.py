@@ -33,7 +33,9 @@ def test_no_room_is_an_error_with_the_numbers() -> None:
 
 
 def test_what_never_fits_is_not_worth_another_try() -> None:
-    with pytest.raises(ModelUnavailable, match=r"the model big needs 6168 MB .* may have 6010 MB.*--memory-limit") as refused:
+    with pytest.raises(
+        ModelUnavailable, match=r"the model big needs 6168 MB .* may have 6010 MB.*--memory-limit"
+    ) as refused:
         evict([OLD], 6_010_000_000, 6_168_000_000, "big")
     assert refused.value.retry_after is None
 

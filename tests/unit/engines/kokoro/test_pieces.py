@@ -89,6 +89,11 @@ def test_sentences_are_read_whole() -> None:
     assert reading.read == sentences(text)
 
 
+def test_each_sentence_is_a_piece() -> None:
+    said = [one for one in pieces("Yes. No! It is. ...", Reading(), LETTERS, LONGEST) if one is not None]
+    assert said == ["yes.", "no", "it is."]
+
+
 def test_an_unknown_word_ends_a_step() -> None:
     spelt: list[str] = []
 
