@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from speechmlx.errors import BadRequest
+from speechmlx.names import listed
 
 PREFIX = "SPEECHMLX_"
 SIZES = ("memory_limit", "max_audio_bytes", "max_text_bytes")
@@ -76,7 +77,8 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
     known = {f.name: f for f in fields(Config)}
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise BadRequest(f"unknown setting {', '.join(unknown)}; the settings are {', '.join(known)}")
+        there = listed(unknown[0], known, "`audio-server --help` shows all")
+        raise BadRequest(f"unknown setting {', '.join(unknown)}; the settings are {there}")
     return Config(**{name: _convert(name, value) for name, value in values.items()})
 
 

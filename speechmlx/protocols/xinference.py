@@ -16,6 +16,7 @@ from speechmlx.config import Config
 from speechmlx.errors import BadRequest, Busy, SpeechError, UnknownModel, Unsupported
 from speechmlx.models import store
 from speechmlx.models.row import Model
+from speechmlx.names import listed
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.endpoint import Call, Endpoint
 from speechmlx.protocols.http.envelope import problem
@@ -109,7 +110,8 @@ async def terminate(call: Call) -> Response:
     row = names.stands_for(uid)
     others = [other.uid for other in names.launched.values() if other.model == row.name and other is not ended]
     if ended is None and row.name not in {model.name for model in call.runtime.status().models}:
-        raise UnknownModel(f"the model {uid!r} is not running; running: {', '.join(_running(names)) or 'none'}")
+        running = listed(uid, _running(names), "GET /v1/models/instances lists what was launched")
+        raise UnknownModel(f"the model {uid!r} is not running; running: {running}")
     if ended is None and others:
         raise BadRequest(f"{uid!r} runs as {', '.join(others)}: end it under each of those uids")
     given_up = ended is not None and _give_up(ended)
@@ -254,7 +256,7 @@ async def registrations(call: Call) -> Response:
     """Models of a type that can be launched (type: audio or LLM)"""
     kinds = TYPES.get(call.request.path_params["type"], ())
     detailed = options.flag(call.body.options, "detailed")
-    rows = [row for row in call.runtime.catalog.rows if row.kind in kinds]
+    rows = [row for row in call.runtime.catalog.offered() if row.kind in kinds]
     found = [_registered(row) if detailed else {"model_name": row.name, "is_builtin": True} for row in rows]
     return JSONResponse(found)
 

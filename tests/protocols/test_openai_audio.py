@@ -485,15 +485,64 @@ def test_openais_voices_and_ids_and_the_models_own(talk: openai.OpenAI, starter:
 def test_models_are_listed_and_retrieved(scripted: openai.OpenAI) -> None:
     listed = {model.id: model for model in scripted.models.list()}
     assert {"whisper-base", "kokoro-82m", "scripted"} <= listed.keys()
+    assert not [name for name in listed if name.startswith(("qwen3-tts", "cosyvoice"))]  # no engine runs them
     assert scripted.models.retrieve("whisper-base").owned_by == "speechmlx"
-    assert scripted.models.retrieve("whisper-1").id == "whisper-1"
     with pytest.raises(openai.NotFoundError) as missing:
         scripted.models.retrieve("gpt-9")
     assert missing.value.code == "model_not_found"
+    with pytest.raises(openai.NotFoundError, match=r"cosyvoice3-0\.5b cannot run: this version has no engine for it"):
+        scripted.models.retrieve("cosyvoice")
+
+
+@pytest.mark.parametrize(
+    ("name", "stands_for"),
+    [
+        ("whisper-1", "whisper-base"),
+        ("gpt-4o-transcribe", "whisper-base"),
+        ("gpt-4o-mini-transcribe", "whisper-base"),
+        ("gpt-4o-transcribe-diarize", "whisper-base"),
+        ("gpt-realtime-whisper", "whisper-base"),
+        ("gpt-live-transcribe", "whisper-base"),
+        ("tts-1", "kokoro-82m"),
+        ("tts-1-hd", "kokoro-82m"),
+        ("gpt-4o-mini-tts", "kokoro-82m"),
+        ("gpt-realtime", "smollm2-135m-instruct"),
+        ("gpt-realtime-mini", "smollm2-135m-instruct"),
+        ("gpt-4o-realtime-preview-2025-06-03", "smollm2-135m-instruct"),
+        ("local", "smollm2-135m-instruct"),
+        ("kokoro", "kokoro-82m"),
+        ("hexgrad/Kokoro-82M", "kokoro-82m"),
+        ("Systran/faster-whisper-base.en", "whisper-base.en"),
+        ("mlx-community/whisper-tiny", "whisper-tiny"),
+    ],
+)
+def test_every_name_that_a_route_or_a_socket_takes_is_a_model(server: Any, name: str, stands_for: str) -> None:
+    with server.client() as client:
+        answers = [client.get(f"/v1/models/{one}") for one in (name, name.replace("/", "%2F"), f"{name}/")]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["id"], answer.json()["model_name"]) == (200, name, stands_for)
+
+
+def test_audio_models_are_those_that_hear_speak_or_enhance(server: Any) -> None:
+    with server.client() as client:
+        found = client.get("/v1/audio/models").json()
+        listed = client.get("/v1/models").json()["data"]
+    kinds = {row["kind"] for row in found["data"]}
+    assert found["object"] == "list" and kinds == {"asr", "tts", "s2s", "enhance"}
+    assert [row["id"] for row in found["data"]] == [row["id"] for row in listed if row["kind"] in kinds]
+    # A choice of voices reads `models`, and speaks with one of them.
+    speaking = [row["id"] for row in listed if row["kind"] == "tts"]
+    assert [model["id"] for model in found["models"]] == speaking and "kokoro-82m" in speaking
+    assert all(model["name"] for model in found["models"]) and "whisper-base" not in speaking
+
+
+def test_a_repositorys_name_has_the_kind_of_its_model(scripted: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="'hexgrad/Kokoro-82M' is a tts model, not asr"):
+        scripted.audio.transcriptions.create(model="hexgrad/Kokoro-82M", file=("a.wav", WAV))
 
 
 def test_openais_names_stand_for_the_defaults_and_others_are_404(scripted: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError, match="scripted-asr") as missing:
+    with pytest.raises(openai.NotFoundError, match=r"asr models: whisper-.* more \(GET /v1/models or") as missing:
         scripted.audio.transcriptions.create(model="whisper-9", file=("a.wav", WAV))
     assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
     with pytest.raises(openai.NotFoundError):

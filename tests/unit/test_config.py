@@ -28,7 +28,7 @@ def test_the_default_file_is_read_when_it_is_there(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("prot = 1", "unknown setting prot; the settings are host, port"),
+        ("prot = 1", "unknown setting prot; the settings are port, preload, "),
         ("port = [", "is not TOML"),
         ('port = "many"', "port = 'many' is not a int"),
         ('memory_limit = "much"', "8GB"),

@@ -6,7 +6,7 @@ import asyncio
 import re
 from dataclasses import dataclass, field
 
-from speechmlx.errors import SpeechError, UnknownModel
+from speechmlx.errors import SpeechError
 from speechmlx.models.row import Model
 from speechmlx.runtime.front import Runtime
 from speechmlx.types import Kind
@@ -14,8 +14,9 @@ from speechmlx.types import Kind
 OPENAI = {
     Kind.ASR: re.compile(r"whisper-1|gpt-[\w.-]*transcribe[\w.-]*|gpt-realtime-whisper"),
     Kind.TTS: re.compile(r"tts-1(-hd)?(-\d+)?|gpt-[\w.-]*tts[\w.-]*"),
+    Kind.LLM: re.compile(r"gpt-[\w.-]*realtime[\w.-]*|local"),
 }
-"""OpenAI's models, none of which is here: the default of the kind stands in."""
+"""OpenAI's models, none of which is here: the default of the kind stands in. "local" is a conversation's own."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,4 @@ class Names:
         for kind, names in OPENAI.items():
             if names.fullmatch(name.strip().lower()):
                 return self.runtime.model(None, kind)
-        try:
-            return self.runtime.model(name, None)
-        except UnknownModel as error:
-            raise UnknownModel(f"there is no model {name!r}; GET /v1/models lists those there are") from error
+        return self.runtime.model(name, None)

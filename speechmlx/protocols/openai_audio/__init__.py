@@ -8,7 +8,7 @@ from speechmlx.config import Config
 from speechmlx.protocols.http.conditional import When, is_form
 from speechmlx.protocols.http.endpoint import Endpoint
 from speechmlx.protocols.http.envelope import problem
-from speechmlx.protocols.openai_audio.models import model, models, voices
+from speechmlx.protocols.openai_audio.models import audio_models, model, models, voices
 from speechmlx.protocols.openai_audio.speech import speech
 from speechmlx.protocols.openai_audio.transcriptions import transcriptions, translations
 
@@ -16,7 +16,12 @@ from speechmlx.protocols.openai_audio.transcriptions import transcriptions, tran
 def routes(config: Config) -> list[BaseRoute]:
     """The routes, their bodies limited by `config`."""
     hearing = (("/v1/audio/transcriptions", transcriptions), ("/v1/audio/translations", translations))
-    reading = (("/v1/audio/voices", voices), ("/v1/models", models), ("/v1/models/{model:path}", model))
+    reading = (
+        ("/v1/audio/models", audio_models),
+        ("/v1/audio/voices", voices),
+        ("/v1/models", models),
+        ("/v1/models/{model:path}", model),
+    )
     audio, text = config.max_audio_bytes, config.max_text_bytes
     return [
         *(Route(path, Endpoint(answer, problem, audio), methods=["POST"]) for path, answer in hearing),

@@ -1,4 +1,7 @@
-"""GET /v1/models, /v1/models/{id} and /v1/audio/voices: OpenAI's fields, and those that Xinference's client reads."""
+"""GET /v1/models, /v1/models/{id}, /v1/audio/models and /v1/audio/voices.
+
+OpenAI's fields, and those that Xinference's client and Open WebUI read.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +22,20 @@ from speechmlx.runtime.front import ModelStatus
 from speechmlx.types import Kind
 
 STARTED = int(time.time())
+AUDIO = (Kind.ASR, Kind.TTS, Kind.S2S, Kind.ENHANCE)
 ABILITIES = {Kind.ASR: ["audio2text"], Kind.TTS: ["text2audio"], Kind.LLM: ["generate", "chat"]}
 
 
 async def models(call: Call) -> Response:
     """Models that can be named, and what they are doing"""
-    names: Names = call.request.app.state.names
-    states = {model.name: model for model in names.runtime.status().models}
-    rows = [described(row.name, row, states.get(row.name)) for row in names.runtime.catalog.rows]
-    for launch in names.launched.values():
-        if launch.uid not in names.runtime.catalog.names():
-            row = names.stands_for(launch.uid)
-            rows.append(described(launch.uid, row, states.get(row.name)))
-    return JSONResponse({"object": "list", "data": rows})
+    return JSONResponse({"object": "list", "data": _listed(call.request.app.state.names)})
+
+
+async def audio_models(call: Call) -> Response:
+    """Models that hear, speak or enhance; beside them those that speak, for a choice of voices"""
+    rows = [row for row in _listed(call.request.app.state.names) if row["kind"] in AUDIO]
+    speaking = [{"id": row["id"], "name": row["id"]} for row in rows if row["kind"] == Kind.TTS]
+    return JSONResponse({"object": "list", "data": rows, "models": speaking})
 
 
 async def model(call: Call) -> Response:
@@ -51,6 +55,17 @@ async def voices(call: Call) -> Response:
     own = await asyncio.to_thread(voices_in, folder) if folder is not None else ()
     found = [{"id": name, "name": name, "model": row.name} for name in (*own, *sorted(set(OPENAI) - set(own)))]
     return JSONResponse({"object": "list", "model": row.name, "voices": found})
+
+
+def _listed(names: Names) -> list[dict[str, Any]]:
+    """What the catalog offers, then what was launched under other names."""
+    states = {model.name: model for model in names.runtime.status().models}
+    rows = [described(row.name, row, states.get(row.name)) for row in names.runtime.catalog.offered()]
+    for launch in names.launched.values():
+        if launch.uid not in names.runtime.catalog.names():
+            row = names.stands_for(launch.uid)
+            rows.append(described(launch.uid, row, states.get(row.name)))
+    return rows
 
 
 def described(id: str, row: Model, state: ModelStatus | None) -> dict[str, Any]:
