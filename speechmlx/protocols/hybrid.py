@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx.config import Config
@@ -21,7 +21,7 @@ from speechmlx.protocols.http.conditional import When, at_port_of, is_form
 from speechmlx.protocols.http.endpoint import Call, Endpoint
 from speechmlx.protocols.http.fetch import Fetches
 from speechmlx.protocols.http.named import Names
-from speechmlx.protocols.http.pages import HEADERS, WEB
+from speechmlx.protocols.http.pages import shown
 from speechmlx.protocols.http.recording import confidence, decoded
 from speechmlx.protocols.http.status import headers, status
 from speechmlx.types import Kind, LanguageDetected, Segment, Transcribe
@@ -94,7 +94,7 @@ async def health(request: Request) -> Response:
 
 async def form_page(request: Request) -> Response:
     """A form to try /transcribe in a browser"""
-    return FileResponse(WEB / "test_form.html", headers=HEADERS)
+    return shown(request, "test_form.html")
 
 
 async def _answer(call: Call, given: Mapping[str, Any], filename: str) -> Response:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx import __version__
 from speechmlx.config import Config
-from speechmlx.protocols.http.pages import HEADERS, WEB
+from speechmlx.protocols.http.pages import WEB, shown
 
 
 def routes(config: Config) -> list[BaseRoute]:
@@ -27,4 +27,4 @@ async def document(request: Request) -> Response:
 
 async def docs(request: Request) -> Response:
     """The description as a page"""
-    return FileResponse(WEB / "docs.html", headers=HEADERS)
+    return shown(request, "docs.html")

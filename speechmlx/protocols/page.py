@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from speechmlx.config import Config
-from speechmlx.protocols.http.pages import HEADERS, WEB
+from speechmlx.protocols.http.pages import WEB, shown
+from speechmlx.protocols.http.paths import nowhere
 
 
 def routes(config: Config) -> list[BaseRoute]:
     """The page and its files."""
-    return [Route("/", page, methods=["GET"]), Mount("/web", StaticFiles(directory=WEB))]
+    return [Route("/", page, methods=["GET"]), Mount("/web", Files(directory=WEB))]
+
+
+class Files(StaticFiles):
+    """Files; a WebSocket to one is refused as one to nowhere."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (super().__call__ if scope["type"] == "http" else nowhere)(scope, receive, send)
 
 
 async def page(request: Request) -> Response:
     """A page to try it all in a browser"""
-    return FileResponse(WEB / "index.html", headers=HEADERS)
+    return shown(request, "index.html")

@@ -54,7 +54,7 @@ function operation(document_, path, method, about) {
 }
 
 async function show() {
-  const document_ = await (await fetch("/openapi.json")).json();
+  const document_ = await (await fetch("openapi.json")).json();
   document.querySelector("#title").textContent = `${document_.info.title} ${document_.info.version}`;
   document.querySelector("#about").textContent = document_.info.description;
   const groups = new Map(document_.tags.map((tag) => [tag.name, element("section", "", element("h2", `${tag.name}: ${tag.description}`))]));

@@ -12,6 +12,7 @@ import pytest
 from browser import Tab
 from clips import CLIPS
 from heard import errors
+from prefixed import prefixed
 
 from speechmlx.audio.encode import wav_header
 
@@ -101,6 +102,19 @@ def test_a_recording_is_enhanced(page: Tab, clip: Callable[[str], Path]) -> None
     lengths = "[...document.querySelectorAll('#noisy, #cleaned')].map(audio => audio.duration)"
     page.until(f"{lengths}.every(length => length > 0)")
     assert page.value(lengths) == [pytest.approx(11.0, abs=0.01)] * 2
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_it_works_below_a_path_of_a_proxy(page: Tab, starter: Any, end: str) -> None:
+    with prefixed(starter.url) as url:
+        page.go(f"{url}/")
+        page.until("document.querySelectorAll('#models tr').length > 5")
+        page.until("document.querySelector('#voice').options.length > 50")
+        page.go(f"{url}/docs{end}")
+        assert page.until("document.querySelectorAll('#operations details').length") > 25
+        page.go(f"{url}/test_form.html{end}")
+        page.value("[...document.forms].at(-1).querySelector('button').click()")
+        assert page.until("document.querySelector('#answer').textContent.includes('engine')")
 
 
 def test_the_other_pages_work(page: Tab, starter: Any, clip: Callable[[str], Path]) -> None:

@@ -58,7 +58,7 @@ def test_models_have_openais_shape(client: httpx.Client) -> None:
 def test_what_is_not_there_is_a_json_error_that_names_what_is(client: httpx.Client) -> None:
     response = client.get("/speech")
     assert response.status_code == 404
-    assert "/speech" in response.json()["error"] and "/transcribe" in response.json()["error"]
+    assert "/speech" in response.json()["error"] and "/speak" in response.json()["error"]
     response = client.get("/speak")
     assert response.status_code == 405 and response.headers["allow"] == "POST"
     assert response.json() == {"error": "GET is not allowed at /speak; allowed: POST"}
