@@ -89,7 +89,7 @@ def _whisper(
         licence=licence,
         languages=languages,
         aliases=tuple(sorted({short, f"{name}-mlx", repo.lower(), *also} - {name})),
-        elsewhere=f"({WHISPER_OWNERS})/(faster-)?({re.escape(name)}|{re.escape(short)}){PRECISION}",
+        elsewhere=f"(({WHISPER_OWNERS})/)?(faster-)?({re.escape(name)}|{re.escape(short)}){PRECISION}",
     )
 
 
@@ -165,7 +165,7 @@ WHISPER = (
         "a4aaeec0636e6fef84abdcbe3544cb2bf7e9f6fb",
         1614 * MB,
         languages=WHISPER_V3_LANGUAGES,
-        also=("turbo", "whisper-turbo", "openai/whisper-turbo"),
+        also=("turbo", "whisper-turbo", "mlx-community/whisper-turbo"),
     ),
     _whisper(
         "whisper-large-v3-turbo-q4",
@@ -291,7 +291,7 @@ SPEECH = (
         licence="Apache-2.0",
         languages=KOKORO_LANGUAGES,
         aliases=("kokoro",),
-        elsewhere=rf"({KOKORO_OWNERS})/kokoro-82m(-v1[._]0)?{PRECISION}|kokoro(-82m)?-v1[._]0",
+        elsewhere=rf"(({KOKORO_OWNERS})/)?kokoro-82m(-v1[._]0)?{PRECISION}|kokoro-v1[._]0",
     ),
     _qwen3_tts("0.6B", "CustomVoice", "6415d95f88be018ff9e46813119dc3bc12261328", 2500 * MB, ("qwen3",)),
     _qwen3_tts("0.6B", "Base", "1eccf1cb2519b5a4e8a95b5f0544f3303568164f", 2500 * MB),
