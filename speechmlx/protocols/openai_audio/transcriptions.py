@@ -17,11 +17,11 @@ from speechmlx.protocols.http.flow import server_sent
 from speechmlx.protocols.http.named import Names
 from speechmlx.protocols.http.reading import read_json
 from speechmlx.protocols.http.recording import decoded
+from speechmlx.protocols.http.transcript import Transcript
 from speechmlx.protocols.openai_audio import decoding, formats
 from speechmlx.protocols.openai_audio.decoding import read_decoding
-from speechmlx.protocols.openai_audio.formats import Transcript
 from speechmlx.runtime.job import Job
-from speechmlx.types import Event, Kind, LanguageDetected, Segment, Transcribe, Usage
+from speechmlx.types import Kind, Segment, Transcribe
 
 Task = Literal["transcribe", "translate"]
 
@@ -76,7 +76,7 @@ async def _answer(call: Call, task: Task) -> Response:
         messages = streamed(job, await _first(job, heard), heard, wanted)
         return server_sent(await call.stack.enter_async_context(aclosing(messages)))
     async for event in job:
-        take(heard, event)
+        heard.take(event)
     return whole(heard, wanted)
 
 
@@ -187,16 +187,6 @@ def _check_chunking(strategy: Any) -> None:
 # --- The answer --------------------------------------------------------------------------------------------------
 
 
-def take(heard: Transcript, event: Event) -> None:
-    """Add what the model said."""
-    if isinstance(event, Segment):
-        heard.segments.append(event)
-    elif isinstance(event, LanguageDetected):
-        heard.language = event
-    elif isinstance(event, Usage):
-        heard.usage = event
-
-
 def whole(heard: Transcript, wanted: Wanted) -> Response:
     """The transcript in the format that was asked for."""
     if wanted.format in formats.TEXTS:
@@ -212,7 +202,7 @@ async def _first(job: Job, heard: Transcript) -> Segment | None:
     async for event in job:
         if isinstance(event, Segment):
             return event
-        take(heard, event)
+        heard.take(event)
     return None
 
 
@@ -228,7 +218,7 @@ async def streamed(
             for message in _news(heard, event, wanted):
                 yield message
         else:
-            take(heard, event)
+            heard.take(event)
     done: dict[str, Any] = {"type": "transcript.text.done", "text": heard.text, "usage": formats.tokens(heard.usage)}
     done["languages"] = formats.languages(heard)
     if wanted.logprobs:
@@ -240,7 +230,7 @@ def _news(heard: Transcript, segment: Segment, wanted: Wanted) -> Iterator[dict[
     """What a segment adds to the stream: its text, and itself where segments were asked for."""
     before = heard.text
     number = len(heard.segments)
-    take(heard, segment)
+    heard.take(segment)
     delta: dict[str, Any] = {"type": "transcript.text.delta", "delta": heard.text[len(before) :]}
     if wanted.logprobs:
         delta["logprobs"] = formats.all_logprobs([segment])
