@@ -345,6 +345,17 @@ def test_a_path_instead_of_a_recording_says_so(server: Any) -> None:
                 assert "'file' is the text 'output.wav', which looks like a file's name" in answer.text
 
 
+def test_a_recording_in_json_as_chats_carry_it(server: Any) -> None:
+    """As gateways send it: {"model", "input_audio": {"data", "format"}, "provider"}."""
+    carried = {"data": base64.b64encode(TONE).decode(), "format": "pcm16"}
+    body = {"model": "scripted-asr", "input_audio": carried, "prompt": "steps=1", "provider": {"options": {}}}
+    with server.client() as client:
+        heard = client.post("/v1/audio/transcriptions", json=body)
+        assert heard.json()["text"] == "part 0." and heard.json()["usage"]["seconds"] == 2.0
+        broken = client.post("/v1/audio/transcriptions", json={**body, "input_audio": {"format": "wav"}})
+    assert broken.status_code == 400 and "'input_audio' must be an object" in broken.json()["error"]["message"]
+
+
 def test_translations_are_in_english(scripted: openai.OpenAI) -> None:
     say = scripted.audio.translations.create
     answer = say(model="scripted-asr", file=("a.wav", WAV), prompt="steps=1", response_format="verbose_json")

@@ -15,6 +15,7 @@ from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect, Request
 
 from speechmlx.errors import BadRequest, TooLarge
+from speechmlx.protocols.http import chat_audio
 from speechmlx.protocols.http.inline import LONGEST, mistake, pieces
 from speechmlx.protocols.http.options import value
 from speechmlx.protocols.http.parts import AUDIO_FIELDS, HEAD, Upload, audio_field, contents, is_text, read_form
@@ -190,7 +191,10 @@ def _json(file: BinaryIO, query: Pairs, stack: AsyncExitStack) -> Body:
         raise BadRequest(f"the body is not valid JSON: {error}") from error
     if not isinstance(given, dict):
         raise BadRequest(f"the JSON body must be an object, not {type(given).__name__}")
-    options, upload = _split({name: one for name, one in given.items() if one is not None}, stack)
+    given, raw = chat_audio.taken({name: one for name, one in given.items() if one is not None})
+    options, upload = _split(given, stack)
+    if upload and raw:
+        upload = chat_audio.with_header(upload, raw, spool(stack))
     options = {name: one for name, one in options.items() if value(options, name) is not None}
     form = tuple(pair for pair in query if pair[0] not in options)
     return Body({**dict(form), **options}, upload, form)
