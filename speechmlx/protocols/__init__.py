@@ -7,7 +7,18 @@ from collections.abc import Callable, Sequence
 from starlette.routing import BaseRoute
 
 from speechmlx.config import Config
-from speechmlx.protocols import hybrid, metrics, openai_audio, openai_realtime, openapi, page, soniqo, xinference
+from speechmlx.protocols import (
+    asr_webservice,
+    hybrid,
+    metrics,
+    openai_audio,
+    openai_realtime,
+    openapi,
+    page,
+    soniqo,
+    whisper_cpp,
+    xinference,
+)
 
 Routes = Callable[[Config], Sequence[BaseRoute]]
 
@@ -17,6 +28,8 @@ PROTOCOLS: tuple[Routes, ...] = (
     xinference.routes,  # before /v1/models/{model}, whose names may hold slashes
     openai_audio.routes,
     openai_realtime.routes,
+    asr_webservice.routes,
+    whisper_cpp.routes,
     metrics.routes,
     page.routes,
     openapi.routes,

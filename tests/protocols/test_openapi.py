@@ -22,8 +22,8 @@ from speechmlx.protocols.openapi import WEB
 from speechmlx.runtime.front import Runtime
 
 WRITTEN = json.loads((WEB / "openapi.json").read_text())
-OFF = ("/transcribe/url",)
-"""Answers 501 where it is not turned on."""
+OFF = ("/transcribe/url", "/load")
+"""Answer 501: what is not turned on, and what is not here."""
 
 
 def operations(document: dict[str, Any]) -> set[tuple[str, str]]:

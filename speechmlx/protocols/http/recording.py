@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -24,6 +26,9 @@ HELD = 6 * 3600.0
 SLICE = 60
 """Seconds decoded before another recording has its turn."""
 SAMPLE_BYTES = 4
+Span = tuple[float, float]
+"""Seconds [start, end) of a recording."""
+ALL: Span = (0.0, math.inf)
 
 
 class Decoding:
@@ -47,8 +52,10 @@ class Decoding:
         """What `work` gives, from a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
 
-    async def whole(self, file: BinaryIO, rate: int, stack: AsyncExitStack, pcm_rate: int | None = None) -> Audio:
-        """All of `file` at `rate` Hz, which counts until `stack` closes. Raises BadAudio, TooLarge and Busy.
+    async def whole(
+        self, file: BinaryIO, rate: int, stack: AsyncExitStack, pcm_rate: int | None = None, span: Span = ALL
+    ) -> Audio:
+        """`file` at `rate` Hz, or its `span`, which counts until `stack` closes. Raises BadAudio, TooLarge and Busy.
 
         Room is asked for before anything is decoded, and on the way: a small file may hold hours.
         """
@@ -58,7 +65,7 @@ class Decoding:
         self._held[number] = 0.0
         stack.callback(self._held.pop, number, None)
         try:
-            return await self._whole(number, blocks(file, rate, pcm_rate), rate)
+            return await self._whole(number, inside(blocks(file, rate, pcm_rate), rate, span), rate)
         except BaseException:
             self._held.pop(number, None)  # at once, for the others
             raise
@@ -74,12 +81,12 @@ class Decoding:
         return await self.run(_audio, data, rate)
 
 
-async def decoded(call: Call, rate: int, pcm_rate: int | None = None) -> Audio:
-    """The upload at `rate` Hz. Raises BadRequest where there is none, BadAudio, TooLarge and Busy."""
+async def decoded(call: Call, rate: int, pcm_rate: int | None = None, span: Span = ALL) -> Audio:
+    """The upload at `rate` Hz, or its `span`. Raises BadRequest where there is none, BadAudio, TooLarge and Busy."""
     if call.body.upload is None:
         raise BadRequest("missing 'file': the recording, as a file of a multipart form or as base64 in JSON")
     decoding: Decoding = call.request.app.state.decoding
-    return await decoding.whole(call.body.upload, rate, call.stack, pcm_rate)
+    return await decoding.whole(call.body.upload, rate, call.stack, pcm_rate, span)
 
 
 def blocks(file: BinaryIO, rate: int, pcm_rate: int | None) -> Iterator[Samples]:
@@ -87,6 +94,18 @@ def blocks(file: BinaryIO, rate: int, pcm_rate: int | None) -> Iterator[Samples]
     from speechmlx.audio import decode
 
     yield from decode.blocks(file, rate, pcm_rate=pcm_rate)
+
+
+def inside(blocks: Iterator[Samples], rate: int, span: Span) -> Iterator[Samples]:
+    """What of `blocks` lies in `span`; nothing after it is decoded."""
+    start, end = (math.floor(second * rate) if second < math.inf else sys.maxsize for second in span)
+    at = 0
+    for block in blocks:
+        if len(found := block[max(0, start - at) : max(0, end - at)]):
+            yield found
+        at += len(block)
+        if at >= end:
+            return
 
 
 def _append(data: bytearray, pieces: Iterator[Samples], size: int) -> bool:
