@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 
 from speechmlx.config import Config
 from speechmlx.protocols import (
+    absent,
     asr_webservice,
     hybrid,
     metrics,
@@ -30,6 +31,7 @@ PROTOCOLS: tuple[Routes, ...] = (
     openai_realtime.routes,
     asr_webservice.routes,
     whisper_cpp.routes,
+    absent.routes,
     metrics.routes,
     page.routes,
     openapi.routes,

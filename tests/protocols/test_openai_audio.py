@@ -565,8 +565,8 @@ def test_errors_have_an_id_and_say_what_is_wrong(scripted: openai.OpenAI) -> Non
         scripted.audio.transcriptions.create(model="scripted-asr", file=("a.wav", b"this is no recording at all"))
     assert refused.value.status_code == 415 and refused.value.code == "invalid_audio"
     assert refused.value.request_id and refused.value.request_id.startswith("req_")
-    with pytest.raises(openai.NotFoundError, match="nothing at /v1/chat/completions"):
-        scripted.chat.completions.create(model="x", messages=[])
+    with pytest.raises(openai.NotFoundError, match="nothing at /v1/embeddings"):
+        scripted.embeddings.create(model="x", input="y")
 
 
 def test_a_failing_engine_is_a_status_before_the_first_word_and_a_broken_body_after(scripted: openai.OpenAI) -> None:

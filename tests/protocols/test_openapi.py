@@ -22,7 +22,13 @@ from speechmlx.protocols.openapi import WEB
 from speechmlx.runtime.front import Runtime
 
 WRITTEN = json.loads((WEB / "openapi.json").read_text())
-OFF = ("/transcribe/url", "/load")
+ABSENT = (
+    "/load",
+    "/v1/realtime/calls",
+    "/v1/realtime/calls/{call_id}/{action}",
+    "/v1/chat/completions",
+)
+OFF = ("/transcribe/url", *ABSENT)
 """Answer 501: what is not turned on, and what is not here."""
 
 
