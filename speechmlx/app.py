@@ -13,6 +13,8 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from speechmlx.config import Config
 from speechmlx.protocols import PROTOCOLS
+from speechmlx.protocols.http.access import Access
+from speechmlx.protocols.http.caught import Caught
 from speechmlx.protocols.http.conditional import When
 from speechmlx.protocols.http.fetch import Fetches
 from speechmlx.protocols.http.named import Names
@@ -41,7 +43,7 @@ def create_app(config: Config, runtime: Runtime) -> Starlette:
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(RequestId), Middleware(Tidy)],
+        middleware=[Middleware(RequestId), Middleware(Access, config), Middleware(Caught), Middleware(Tidy)],
         exception_handlers={HTTPException: refused},
     )
     app.router.redirect_slashes = False

@@ -6,7 +6,7 @@ import math
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from speechmlx.names import listed
 
 PREFIX = "SPEECHMLX_"
 SIZES = ("memory_limit", "max_audio_bytes", "max_text_bytes")
+PORTS = {"http": ":80", "https": ":443"}
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -28,6 +29,8 @@ class Config:
     """0 takes a free one."""
     bind: tuple[str, ...] = ()
     """More addresses, HOST:PORT each; NAME=HOST:PORT where a protocol has answers of its own at its port."""
+    allow_origin: tuple[str, ...] = ()
+    """Other origins whose web pages may use the server, SCHEME://HOST[:PORT] each, or "null"; "*" all."""
     allow_url_fetch: bool = False
     """Fetch recordings from the open internet for clients that give an address instead of a file."""
     preload: bool = False
@@ -114,10 +117,9 @@ def _convert(name: str, value: Any) -> Any:
     try:
         if name == "models":
             return dict(pair.split("=", 1) for pair in value.split(",")) if isinstance(value, str) else dict(value)
-        if name == "bind":
-            return (
-                tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else tuple(map(str, value))
-            )
+        if name in LISTS:
+            parts = value.split(",") if isinstance(value, str) else value
+            return tuple(LISTS[name](text) for part in parts if (text := str(part).strip()))
         if name == "cache":
             return Path(value).expanduser()
         if isinstance(default, bool):
@@ -133,7 +135,24 @@ def _convert(name: str, value: Any) -> Any:
         raise BadRequest(f"{name} = {value!r} is not a {kind}") from error
     if name == "log_level" and str(value).lower() not in LOG_LEVELS:
         raise BadRequest(f"log_level = {value!r} is none of {', '.join(LOG_LEVELS)}")
+    if name == "host" and not str(value).strip():
+        raise BadRequest("host is empty; 127.0.0.1 is this machine alone, 0.0.0.0 every network it is in")
     return str(value)
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers write it: in small letters, without the scheme's own port."""
+    found = re.fullmatch(r"(?:([a-z][a-z0-9+.-]*)://([^/?#@\s:]*|\[[0-9a-f:.]+\])(:\d{1,5})?)|null|\*", text.lower())
+    if found is None or not text.isascii() or (found[1] in PORTS and not found[2]):
+        raise BadRequest(
+            f"{text!r} is no origin to allow; write scheme and host alone, like https://app.example or "
+            "http://localhost:3000, null for pages that are files, or * for every page"
+        )
+    return text.lower().removesuffix(PORTS.get(found[1], ""))
+
+
+LISTS: dict[str, Callable[[str], str]] = {"bind": str, "allow_origin": _origin}
+"""Fields of several values, in text apart by commas, and what makes one of them."""
 
 
 def _natural(name: str, value: float) -> float:

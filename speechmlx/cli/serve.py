@@ -18,6 +18,13 @@ Bind = Annotated[
     list[str] | None,
     typer.Option(help="One more address, HOST:PORT or PROTOCOL=HOST:PORT; can be given again. [default: none]"),
 ]
+Origin = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Origin whose web pages may use the server, like https://app.example; * all; can be given again. "
+        "[default: none but its own]"
+    ),
+]
 UrlFetch = Annotated[
     bool | None,
     typer.Option("--allow-url-fetch", help="Fetch recordings from public addresses for clients. [default: off]"),
@@ -70,6 +77,7 @@ def serve(
     host: Host = None,
     port: Port = None,
     bind: Bind = None,
+    allow_origin: Origin = None,
     allow_url_fetch: UrlFetch = None,
     preload: Preload = None,
     profile: Profile = None,
@@ -99,6 +107,7 @@ def serve(
         "host": host,
         "port": port,
         "bind": tuple(bind) if bind else None,
+        "allow_origin": tuple(allow_origin) if allow_origin else None,
         "allow_url_fetch": allow_url_fetch,
         "preload": preload,
         "profile": profile,

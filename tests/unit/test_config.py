@@ -38,6 +38,19 @@ def test_the_default_file_is_read_when_it_is_there(tmp_path: Path, monkeypatch: 
         ("idle_unload = nan", "idle_unload = nan cannot be"),
         ("memory_limit = -5", "memory_limit = -5 cannot be"),
         ("models = 3", "models = 3 is not a table"),
+        ('host = ""', "host is empty; 127.0.0.1 is this machine alone"),
+        ('host = " "', "host is empty"),
+        (
+            'allow_origin = "app.example"',
+            "'app.example' is no origin to allow; write scheme and host alone, like https",
+        ),
+        ('allow_origin = ["https://app.example/page"]', "page' is no origin to allow"),
+        ('allow_origin = ["https://app.example/"]', "no origin to allow"),
+        ('allow_origin = "https://user@app.example"', "no origin to allow"),
+        ('allow_origin = "https://app.example:many"', "no origin to allow"),
+        ('allow_origin = "https://"', "no origin to allow"),
+        ('allow_origin = "https://b\u00fccher.example"', "no origin to allow"),
+        ("allow_origin = 3", "allow_origin = 3 is not a tuple"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
@@ -45,6 +58,25 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
     file.write_text(text)
     with pytest.raises(BadRequest, match=words):
         load({}, {}, file)
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("https://App.example, http://localhost:3000,", ("https://app.example", "http://localhost:3000")),
+        (
+            "https://app.example:443,http://[::1]:80,http://a:443",
+            ("https://app.example", "http://[::1]", "http://a:443"),
+        ),
+        ("tauri://localhost,app://obsidian.md,file://", ("tauri://localhost", "app://obsidian.md", "file://")),
+        ("null", ("null",)),
+        ("*", ("*",)),
+        ("", ()),
+    ],
+)
+def test_origins_are_as_browsers_write_them(text: str, origins: tuple[str, ...]) -> None:
+    assert load({}, {"SPEECHMLX_ALLOW_ORIGIN": text, "HOME": "/none"}).allow_origin == origins
+    assert load({"allow_origin": tuple(text.split(","))}, {"HOME": "/none"}).allow_origin == origins
 
 
 def test_a_named_file_that_is_not_there(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.protocols.http.body import Body, read_body
-from speechmlx.protocols.http.request_id import KEY
+from speechmlx.protocols.http.request_id import id_of
 from speechmlx.runtime.front import Runtime
 
 log = logging.getLogger(__name__)
@@ -62,10 +62,10 @@ class Endpoint:
             except ClientDisconnect:
                 return
             except SpeechError as error:
-                await _refuse(self.problem(error), scope, inbox, send)
+                await refuse(self.problem(error), scope, inbox, send)
                 return
             except Exception:
-                await _refuse(self.problem(self._failed(scope)), scope, inbox, send)
+                await refuse(self.problem(self._failed(scope)), scope, inbox, send)
                 return
             call = Call(request, scope["app"].state.runtime, body, stack)
             await _unless_gone(self._respond(call, send), inbox)
@@ -75,7 +75,7 @@ class Endpoint:
             response = await self.answer(call)
         except SpeechError as error:
             if isinstance(error, EngineFailed):
-                log.error("%s: %s failed: %s", _id(call.request.scope), self.__name__, error)
+                log.error("%s: %s failed: %s", id_of(call.request.scope), self.__name__, error)
             response = self.problem(error)
         except Exception:
             response = self.problem(self._failed(call.request.scope))
@@ -83,17 +83,12 @@ class Endpoint:
             await response(call.request.scope, call.request.receive, send)
         except SpeechError as error:
             # The status is out: all that is left is to break the body off, which its missing end does.
-            log.warning("%s: %s broke off: %s", _id(call.request.scope), self.__name__, error)
+            log.warning("%s: %s broke off: %s", id_of(call.request.scope), self.__name__, error)
 
     def _failed(self, scope: Scope) -> EngineFailed:
         """The error for an exception that nobody foresaw, which is logged."""
-        log.exception("%s: %s failed", _id(scope), self.__name__)
-        return EngineFailed(f"the server failed on this request; its log has the traceback, under {_id(scope)}")
-
-
-def _id(scope: Scope) -> str:
-    """By which client and log speak of the request."""
-    return str(scope.get(KEY, "-"))
+        log.exception("%s: %s failed", id_of(scope), self.__name__)
+        return EngineFailed(f"the server failed on this request; its log has the traceback, under {id_of(scope)}")
 
 
 class Inbox:
@@ -128,7 +123,7 @@ async def _gone(inbox: Inbox) -> None:
         pass
 
 
-async def _refuse(response: Response, scope: Scope, inbox: Inbox, send: Send) -> None:
+async def refuse(response: Response, scope: Scope, inbox: Inbox, send: Send) -> None:
     """Answer before the body is read, then take the rest for a moment: a client still sending would see a reset.
 
     The rest is taken until the very end: the server under us waits for room for it before it closes.

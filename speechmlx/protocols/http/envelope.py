@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -26,3 +27,14 @@ def envelope(error: SpeechError) -> dict[str, Any]:
 def problem(error: SpeechError) -> Response:
     """{"error": {...}, "detail": "..."} with the status of the error's code."""
     return JSONResponse({"error": envelope(error), "detail": str(error)}, status(error), headers(error))
+
+
+def unrouted(
+    path: str, status: int, message: str, code: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An error of no route: under /v1 the envelope, elsewhere {"error": message}."""
+    if not path.startswith("/v1/"):
+        return JSONResponse({"error": message}, status, headers)
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    told = {"message": message, "type": kind, "param": None, "code": code}
+    return JSONResponse({"error": told, "detail": message}, status, headers)

@@ -6,11 +6,12 @@ import re
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from speechmlx.names import listed
+from speechmlx.protocols.http.envelope import unrouted
 
 ASKED = "speechmlx.asked"
 """Of the scope: the path as the client wrote it."""
@@ -57,10 +58,7 @@ async def refused(asked: HTTPConnection, error: Exception) -> Response:
             message = f"there is nothing at {path}; routes: {_written(path, known)}"
     elif status == 405:
         message = f"{asked.scope['method']} is not allowed at {path}; allowed: {headers.get('Allow', '')}"
-    if not path.startswith("/v1/"):
-        return JSONResponse({"error": message}, status, headers)
-    told = {"message": message, "type": "invalid_request_error", "param": None, "code": CODES.get(status)}
-    return JSONResponse({"error": told, "detail": message}, status, headers)
+    return unrouted(path, status, message, CODES.get(status), headers)
 
 
 def _written(path: str, routes: list[Route] | list[WebSocketRoute]) -> str:

@@ -1,4 +1,4 @@
-"""Every answer has an id by which client and log can speak of it."""
+"""Every answer has an id by which client and log can speak of it, and notes for its line in the log."""
 
 from __future__ import annotations
 
@@ -11,21 +11,37 @@ KEY = "speechmlx.request_id"
 """Of the scope."""
 
 
+NOTES = "speechmlx.notes"
+"""Of the scope: what the request's line in the log says besides."""
+HEADS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
+"""Messages with the headers of an answer."""
+
+
+def id_of(scope: Scope) -> str:
+    """By which client and log speak of the request."""
+    return str(scope.get(KEY, "-"))
+
+
+def note(scope: Scope, text: str) -> None:
+    """Have the request's line in the log say this too; no text of people, no key."""
+    scope.setdefault(NOTES, []).append(text)
+
+
 class RequestId:
-    """Middleware that gives HTTP requests an id: x-request-id of the response, and scope[KEY]."""
+    """Middleware that gives requests and sockets an id: x-request-id of the answer, and scope[KEY]."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         id = f"req_{secrets.token_hex(12)}"
         scope[KEY] = id
 
         async def with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in HEADS:
                 MutableHeaders(scope=message).setdefault("x-request-id", id)
             await send(message)
 
