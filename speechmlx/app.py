@@ -21,6 +21,7 @@ from speechmlx.protocols.http.named import Names
 from speechmlx.protocols.http.paths import Tidy, nowhere, refused
 from speechmlx.protocols.http.recording import Decoding
 from speechmlx.protocols.http.request_id import RequestId
+from speechmlx.protocols.http.traffic import Logged, Traffic
 from speechmlx.runtime.front import Runtime
 
 
@@ -28,7 +29,7 @@ def create_app(config: Config, runtime: Runtime) -> Starlette:
     """The app, which starts `runtime` and closes it. Raises ValueError when two protocols claim one route."""
     routes = [route for protocol in PROTOCOLS for route in protocol(config)]
     check(routes)
-    decoding, fetches = Decoding(config.max_jobs), Fetches()
+    decoding, fetches, traffic = Decoding(config.max_jobs), Fetches(), Traffic()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -43,7 +44,13 @@ def create_app(config: Config, runtime: Runtime) -> Starlette:
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(RequestId), Middleware(Access, config), Middleware(Caught), Middleware(Tidy)],
+        middleware=[
+            Middleware(RequestId),
+            Middleware(Logged, traffic),
+            Middleware(Access, config),
+            Middleware(Caught),
+            Middleware(Tidy),
+        ],
         exception_handlers={HTTPException: refused},
     )
     app.router.redirect_slashes = False
@@ -53,6 +60,7 @@ def create_app(config: Config, runtime: Runtime) -> Starlette:
     app.state.decoding = decoding
     app.state.fetches = fetches
     app.state.ports = {}
+    app.state.traffic = traffic
     return app
 
 

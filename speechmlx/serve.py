@@ -3,59 +3,54 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import re
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
 from starlette.applications import Starlette
-from starlette.routing import Route
 
 from speechmlx.app import create_app
+from speechmlx.banner import Door, banner
 from speechmlx.config import Config
-from speechmlx.errors import BadRequest
+from speechmlx.errors import BadRequest, EngineLost
+from speechmlx.log import start as start_log
 from speechmlx.models.row import Catalog
 from speechmlx.protocols import PROTOCOLS
+from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.runtime.front import Runtime
 
 MAX_MESSAGE = 128 * 1024 * 1024
 """Bytes of one WebSocket message; Hypercorn's own limit is 16 MiB."""
 PING_INTERVAL = 20.0
 """Seconds between two pings to each WebSocket, so that nothing on the way takes a silent one for dead."""
+LAST_WORDS = 0.2
+"""Seconds in which the ends of jobs reach their clients."""
+GRACE = 2.0
+"""Seconds that connections have to end."""
+
+log = logging.getLogger(__name__)
 
 
 def run(config: Config, catalog: Catalog, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; `say` prints the banner. Raises BadRequest when the address cannot be bound."""
-    logging.basicConfig(level=config.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every broken form; the client is told
+    start_log(config.log_level)
     catalog.check(config)
     runtime = Runtime(config, catalog)
     app = create_app(config, runtime)
     doors = [Door(_listen(host, port), name) for name, host, port in addresses(config)]
     app.state.ports = {door.listener.getsockname()[1]: door.name for door in doors if door.name}
-    for line in banner(doors, app):
+    for line in banner(doors, config, catalog):
         say(line)
     gc.freeze()  # what is here now stays: no collection need look at it
     gc.enable()
-    asyncio.run(_serve(app, runtime, config, [door.listener for door in doors]))
-
-
-@dataclass(frozen=True)
-class Door:
-    """Where clients come in; `name` is the protocol that has answers of its own there, or ""."""
-
-    listener: socket.socket
-    name: str
-
-    @property
-    def url(self) -> str:
-        host, port = self.listener.getsockname()[:2]
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    asyncio.run(_serve(app, runtime, config, [door.listener for door in doors], say))
 
 
 def addresses(config: Config) -> list[tuple[str, str, int]]:
@@ -72,37 +67,76 @@ def addresses(config: Config) -> list[tuple[str, str, int]]:
     return found
 
 
-def banner(doors: Sequence[Door], app: Starlette) -> list[str]:
-    """What a person sees first: the addresses, and a line per endpoint."""
-    lines = [f"Starting server on {doors[0].url}"]
-    lines += [f"Also on {door.url}{f' for {door.name}' if door.name else ''}" for door in doors[1:]]
-    lines.append("Endpoints:")
-    for route in app.routes:
-        if isinstance(route, Route) and route.methods:
-            method = sorted(route.methods - {"HEAD"})[0]
-            summary = (route.endpoint.__doc__ or "").strip().splitlines()[0].rstrip(".")
-            lines.append(f"  {method:<4} {route.path} - {summary}")
-    return list(dict.fromkeys(lines))  # a path that answers forms and other bodies alike is there twice
-
-
-async def _serve(app: Starlette, runtime: Runtime, config: Config, listeners: Sequence[socket.socket]) -> None:
+async def _serve(
+    app: Starlette,
+    runtime: Runtime,
+    config: Config,
+    listeners: Sequence[socket.socket],
+    say: Callable[[str], None],
+) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_unless_cancelled)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
 
     async def until_drained() -> None:
+        announcing = asyncio.create_task(_announce(runtime, say))
         await told.wait()
+        announcing.cancel()
         told.clear()
-        draining, told_again = (
-            asyncio.create_task(runtime.drain(config.drain_timeout)),
-            asyncio.create_task(told.wait()),
-        )
-        await asyncio.wait({draining, told_again}, return_when=asyncio.FIRST_COMPLETED)
-        draining.cancel()
-        told_again.cancel()
+        await _finish(runtime, app.state.traffic, config.drain_timeout, told)
+        loop.call_later(2 * GRACE, serving.cancel)
 
-    await hypercorn_serve(app, _hypercorn(listeners), shutdown_trigger=until_drained)
+    serving = asyncio.create_task(hypercorn_serve(app, _hypercorn(listeners), shutdown_trigger=until_drained))
+    try:
+        await serving
+    except asyncio.CancelledError:
+        log.warning("connections that did not end were cut")
+    log.info("stopped")
+
+
+async def _announce(runtime: Runtime, say: Callable[[str], None]) -> None:
+    """Say when requests are taken and the engine process is up."""
+    while True:
+        with contextlib.suppress(EngineLost):  # the log has why, and that it is started again
+            await runtime.ready()
+            break
+    with contextlib.suppress(OSError):  # whoever read the banner may have left
+        say("Ready")
+
+
+async def _finish(runtime: Runtime, traffic: Traffic, seconds: float, again: asyncio.Event) -> None:
+    """Let what is under way end, for so many seconds or until told `again`; then answer what is left with 503."""
+    if under_way := _under_way(traffic, runtime.status().jobs):
+        log.info("finishing %s, up to %g s; Ctrl-C again to stop now", under_way, seconds)
+    else:
+        log.info("stopping")
+    draining = asyncio.create_task(runtime.drain(seconds, lambda: traffic.requests > 0))
+    stopping = asyncio.create_task(again.wait())
+    await asyncio.wait({draining, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not draining.done():
+        log.info("stopping now")
+        draining.cancel()
+        await runtime.drain(0.0)
+    if traffic.requests:
+        await asyncio.sleep(LAST_WORDS)  # for those whose job ended by this
+        traffic.stop()
+
+
+def _under_way(traffic: Traffic, jobs: int) -> str:
+    """Requests and sockets in words; jobs where there are neither."""
+    counts = [(traffic.requests, "request"), (traffic.sockets, "socket")]
+    if not any(count for count, _ in counts):
+        counts = [(jobs, "job")]
+    return " and ".join(f"{count} {word}{'s' * (count > 1)}" for count, word in counts if count)
+
+
+def _unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what went wrong in the event loop; that a connection's task was cancelled, as at the end, is no fault."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 def _hypercorn(listeners: Sequence[socket.socket]) -> HypercornConfig:
@@ -110,8 +144,8 @@ def _hypercorn(listeners: Sequence[socket.socket]) -> HypercornConfig:
     settings.bind = [f"fd://{listener.detach()}" for listener in listeners]  # Hypercorn owns and closes them
     settings.websocket_max_message_size = MAX_MESSAGE
     settings.websocket_ping_interval = PING_INTERVAL
-    settings.graceful_timeout = 2.0
-    settings.loglevel = "WARNING"
+    settings.graceful_timeout = GRACE
+    settings.errorlog = logging.getLogger("hypercorn")
     return settings
 
 

@@ -7,7 +7,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from speechmlx.models.row import Catalog, Model
 from speechmlx.runtime import scratch
 from speechmlx.runtime.fetching import fetch
 from speechmlx.runtime.job import Job
+from speechmlx.runtime.loads import Loads
 from speechmlx.runtime.measures import Measures
 from speechmlx.runtime.messages import Cancel, Ended, Memory, Said, Setup, Used
 from speechmlx.runtime.supervisor import State, Supervisor
@@ -70,6 +71,7 @@ class Runtime:
         self._fetches: dict[str, asyncio.Task[str]] = {}
         self._fetched: dict[str, Progress] = {}
         self._memory = Memory(())
+        self._loads = Loads()
         self._loaded_any = False
         self._pinned: set[str] = set()
         self._pinning: set[str] = set()
@@ -89,11 +91,19 @@ class Runtime:
             for kind in self.catalog.kinds(self.config):
                 self._pin(self.catalog.default(kind, self.config).name)
 
-    async def drain(self, timeout: float) -> None:
-        """Refuse new jobs, give running ones `timeout` seconds, then end them with `Draining`."""
+    async def ready(self) -> None:
+        """Wait until the engine process is up. Raises EngineLost when it ends at start; the next is under way then."""
+        while not self._engine.up:
+            await asyncio.shield(self._up)
+
+    async def drain(self, timeout: float, also: Callable[[], bool] = lambda: False) -> None:
+        """Refuse new jobs; give running ones, and what is under way `also`, `timeout` seconds, then end the jobs.
+
+        They end with `Draining`.
+        """
         self._draining = True
         deadline = asyncio.get_running_loop().time() + timeout
-        while self._jobs and asyncio.get_running_loop().time() < deadline:
+        while (self._jobs or also()) and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)
         for job in list(self._jobs.values()):
             self._engine.send(Cancel(job.id))
@@ -174,8 +184,7 @@ class Runtime:
             folder = self._folder(job.model)
             if folder is None:
                 folder = await asyncio.shield(self._fetch(job.model))
-            while not self._engine.up:
-                await asyncio.shield(self._up)
+            await self.ready()
             job.start(folder)
         except SpeechError as error:
             job.finish(error)
@@ -201,10 +210,15 @@ class Runtime:
             if self._fetches.get(model.name) is task:
                 del self._fetches[model.name]
                 self._fetched.pop(model.name, None)
-            if not task.cancelled() and task.exception() is not None:
+            if task.cancelled():
+                log.info("fetching %s was stopped; what came so far is kept", model.name)
+            elif task.exception() is not None:
                 log.error("fetching %s failed: %s", model.name, task.exception())
+            else:
+                log.info("fetched %s, %.0f MB, in %.1f s", model.name, model.size / 1e6, time.monotonic() - began)
 
-        log.info("fetching %s (%d MB)", model.name, model.size // 1_000_000)
+        log.info("fetching %s, %.0f MB", model.name, model.size / 1e6)
+        began = time.monotonic()
         task = asyncio.create_task(fetch(model, self._cache, on_progress))
         self._fetches[model.name] = task
         task.add_done_callback(over)
@@ -242,6 +256,7 @@ class Runtime:
                 self._jobs[job].finish(error)
             case Memory(models):
                 self._memory = message
+                self._loads.tell(message)
                 self._loaded_any |= any(held.state == "loaded" for held in models)
         self._recycle_if_idle()
 
@@ -271,6 +286,7 @@ class Runtime:
             self._up.exception()
         self._up = asyncio.get_running_loop().create_future()
         self._memory = Memory(())
+        self._loads.tell(self._memory)
         self._loaded_any = False
         self.measures.engine_restarts += 1
 

@@ -133,6 +133,8 @@ class Supervisor:
             if isinstance(message, Ready):
                 self.device = message.device
                 self.state = "ok"
+                took = time.monotonic() - self._began
+                log.info("the engine process is ready: %s, pid %d, after %.1f s", self.device, self.pid, took)
                 self._on_up()
             else:
                 self._on_message(message)

@@ -21,6 +21,7 @@ from typing import Any
 
 from speechmlx.engines import Batched, Engine, LoadOptions, Seated
 from speechmlx.errors import Busy, EngineFailed, SpeechError
+from speechmlx.log import start as start_log
 from speechmlx.models.row import Model
 from speechmlx.runtime import blas, memory, threads
 from speechmlx.runtime.channel import Unpacker, pack
@@ -341,7 +342,7 @@ def main() -> Any:
     # A signal to the whole group (Ctrl-C, systemd, timeout) is for the front: what runs here may still be drained.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    logging.basicConfig(level=sys.argv[2].upper(), format="%(levelname)s engine: %(message)s")
+    start_log(sys.argv[2], "engine: ")
     blas.preload()
     with socket.socket(fileno=int(sys.argv[1])) as pipe:
         try:

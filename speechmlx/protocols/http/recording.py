@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from speechmlx.errors import BadRequest, Busy
 from speechmlx.protocols.http.endpoint import Call
+from speechmlx.protocols.http.request_id import note
 from speechmlx.types import Audio, Segment
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ async def decoded(call: Call, rate: int, pcm_rate: int | None = None, span: Span
     if call.body.upload is None:
         raise BadRequest("missing 'file': the recording, as a file of a multipart form or as base64 in JSON")
     decoding: Decoding = call.request.app.state.decoding
-    return await decoding.whole(call.body.upload, rate, call.stack, pcm_rate, span)
+    audio = await decoding.whole(call.body.upload, rate, call.stack, pcm_rate, span)
+    note(call.request.scope, f"{audio.duration:.1f} s of sound")
+    return audio
 
 
 def blocks(file: BinaryIO, rate: int, pcm_rate: int | None) -> Iterator[Samples]:

@@ -1,0 +1,83 @@
+"""What a person sees first: where to open the page, which models there are, and who can reach the server."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from speechmlx.config import Config
+from speechmlx.models import store
+from speechmlx.models.row import Catalog
+
+ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+"""Addresses set aside for documentation: nothing is sent there."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where clients come in; `name` is the protocol that has answers of its own there, or ""."""
+
+    listener: socket.socket
+    name: str
+
+    @property
+    def url(self) -> str:
+        """For this machine: an address to open, also where the door is open to every network."""
+        if self._address.is_unspecified:
+            return self._url("127.0.0.1" if self._address.version == 4 else "::1")
+        return self._url(str(self._address))
+
+    @property
+    def outside(self) -> str | None:
+        """For other machines; None where only this one gets in."""
+        if self._address.is_loopback:
+            return None
+        if not self._address.is_unspecified:
+            return self.url
+        return self._url(_own_address(self.listener.family) or socket.gethostname())
+
+    @property
+    def _address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+        return ipaddress.ip_address(self.listener.getsockname()[0])
+
+    def _url(self, host: str) -> str:
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.listener.getsockname()[1]}"
+
+
+def banner(doors: Sequence[Door], config: Config, catalog: Catalog) -> list[str]:
+    """The lines before "Ready". What follows "Starting server on" is its address: so programs learn the port."""
+    lines = [
+        f"Starting server on {doors[0].url} - open it in a browser",
+        f"Models: {_models(config, catalog)}",
+        f"Docs: {doors[0].url}/docs",
+        f"Log: on standard error, from level {config.log_level}",
+    ]
+    lines[1:1] = [f"Also on {door.url}{f' for {door.name}' if door.name else ''}" for door in doors[1:]]
+    if outside := [door.outside for door in doors if door.outside]:
+        lines.append(
+            f"Open to the network: anybody who reaches {' or '.join(outside)} can use this server, without a password"
+        )
+    return lines
+
+
+def _models(config: Config, catalog: Catalog) -> str:
+    """The defaults, and which of them have to be fetched first."""
+    cache = store.cache_folder(config)
+    rows = [row for row in (catalog.default(kind, config) for kind in catalog.kinds(config)) if row.runnable]
+    here = [row.name for row in rows if store.folder(row, cache) is not None]
+    missing = [f"{row.name} ({row.size / 1e6:.0f} MB)" for row in rows if row.name not in here]
+    told = [f"{', '.join(here)} here"] if here else []
+    told += [f"{', '.join(missing)} fetched when first used"] if missing else []
+    return "; ".join(told) or "none"
+
+
+def _own_address(family: int) -> str | None:
+    """This machine's address in the network that its way out leads through."""
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((ELSEWHERE[socket.AddressFamily(family)], 9))
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])

@@ -1,0 +1,158 @@
+"""Requests and sockets under way: each has a line in the log, and an answer also when the server stops before it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from speechmlx.protocols.http.endpoint import Inbox, refuse
+from speechmlx.protocols.http.envelope import unrouted
+from speechmlx.protocols.http.request_id import NOTES, id_of
+
+log = logging.getLogger(__name__)
+
+ASKED_OFTEN = ("/health", "/metrics")
+"""Paths whose good answers are logged at debug."""
+MOST = 200
+"""Characters of a path in the log."""
+STOPPED = "the server was stopped before it had answered"
+INTERNAL_ERROR = 1011
+"""How a socket is closed whose app ended without closing it."""
+
+
+class Traffic:
+    """What is under way."""
+
+    def __init__(self) -> None:
+        self.sockets = 0
+        self.passages: dict[asyncio.Task[object], Passage] = {}
+
+    @property
+    def requests(self) -> int:
+        return len(self.passages)
+
+    def stop(self) -> None:
+        """Have the requests answered with 503 whose answer has not begun."""
+        for task, passage in self.passages.items():
+            if not passage.status:
+                passage.stopped = True
+                task.cancel()
+
+
+class Logged:
+    """Middleware that tells the log of every request and socket, and `traffic` while they last."""
+
+    def __init__(self, app: ASGIApp, traffic: Traffic) -> None:
+        self._app = app
+        self._traffic = traffic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        passage = Passage(scope, receive, send)
+        if scope["type"] == "http":
+            await self._request(scope, passage)
+        elif scope["type"] == "websocket":
+            await self._socket(scope, passage)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _request(self, scope: Scope, passage: Passage) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._traffic.passages[task] = passage
+        try:
+            await self._app(scope, passage.receive, passage.send)
+        except asyncio.CancelledError:
+            if not passage.stopped:
+                raise
+            task.uncancel()
+            answer = unrouted(scope["path"], 503, STOPPED, "draining", {"Retry-After": "5"})
+            await refuse(answer, scope, passage.inbox, passage.send)
+        finally:
+            del self._traffic.passages[task]
+            good = passage.status < 400 and passage.over
+            level = logging.DEBUG if good and scope["path"] in ASKED_OFTEN else logging.INFO
+            passage.tell(level if passage.status < 500 else logging.WARNING, passage.outcome)
+
+    async def _socket(self, scope: Scope, passage: Passage) -> None:
+        self._traffic.sockets += 1
+        try:
+            await self._app(scope, passage.receive, passage.send)
+        finally:
+            self._traffic.sockets -= 1
+            passage.tell(logging.INFO, passage.outcome)
+
+
+class Passage:
+    """One request or socket: what it has taken and sent so far, in bytes, or characters where a socket sends text."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.inbox = Inbox(receive)
+        self.status = 0
+        """Of the answer; 0 until it begins."""
+        self.over = False
+        """Whether the answer is out whole."""
+        self.open = False
+        """Whether it is a socket that was accepted."""
+        self.closed = ""
+        """Its code, or who closed it: the server under us does not tell the client's code."""
+        self.stopped = False
+        self._left = False
+        self._scope = scope
+        self._send = send
+        self._began = time.monotonic()
+        self._taken = self._sent = 0
+
+    async def receive(self) -> Message:
+        message = await self.inbox()
+        if message["type"] == "websocket.disconnect":
+            self.closed = self.closed or "by the client"
+        self._left |= message["type"] == "http.disconnect"
+        self._taken += _length(message)
+        return message
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "websocket.accept":
+            self.open = True
+            log.info("%s opened [%s]", self._name, id_of(self._scope))
+        elif kind == "websocket.close":
+            self.closed = self.closed or str(message.get("code", 1000))
+            self.status = self.status or 403  # where it was not accepted
+        elif kind.endswith("response.start"):
+            self.status = message["status"]
+        await self._send(message)
+        self._sent += _length(message)
+        self.over |= kind.endswith("response.body") and not message.get("more_body", False)
+
+    @property
+    def outcome(self) -> str:
+        """How it ended."""
+        if self.open:
+            return f"closed {self.closed or INTERNAL_ERROR}"
+        ended = "" if self.over else " the client left" if self._left else " broken off"
+        return f"{self.status or 'unanswered:'}{ended}"
+
+    def tell(self, level: int, outcome: str) -> None:
+        """Its line in the log."""
+        seconds = time.monotonic() - self._began
+        notes = "".join(f", {note}" for note in self._scope.get(NOTES, ()))
+        sizes = f"{_size(self._taken)} in, {_size(self._sent)} out"
+        log.log(level, "%s %s, %.3f s, %s%s [%s]", self._name, outcome, seconds, sizes, notes, id_of(self._scope))
+
+    @property
+    def _name(self) -> str:
+        """Client, method and path; never the query, where keys may be."""
+        client = (self._scope.get("client") or ("-",))[0]
+        return f"{client} {self._scope.get('method', 'WebSocket')} {self._scope['path'][:MOST]}"
+
+
+def _length(message: Message) -> int:
+    return len(message.get("body") or message.get("bytes") or message.get("text") or "")
+
+
+def _size(count: int) -> str:
+    """Bytes as people read them."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB" if count >= 1e3 else f"{count} B"

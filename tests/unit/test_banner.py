@@ -1,0 +1,77 @@
+"""What is said at the start: five lines with "Ready", an address to open, and a warning where others can come in."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from speechmlx.banner import Door, banner
+from speechmlx.config import Config
+from speechmlx.models import store
+from speechmlx.models.catalog import CATALOG
+
+Listen = Callable[..., Door]
+
+
+@pytest.fixture
+def listen() -> Iterator[Listen]:
+    with ExitStack() as stack:
+
+        def door(host: str, name: str = "") -> Door:
+            listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+            stack.callback(listener.close)
+            listener.bind((host, 0))
+            return Door(listener, name)
+
+        yield door
+
+
+def lines(*doors: Door, cache: Path) -> list[str]:
+    return banner(doors, Config(profile="starter", cache=cache), CATALOG)
+
+
+def test_five_lines_with_ready(listen: Listen, tmp_path: Path) -> None:
+    door = listen("127.0.0.1")
+    told = lines(door, cache=tmp_path)
+    port = door.listener.getsockname()[1]
+    assert told == [
+        f"Starting server on http://127.0.0.1:{port} - open it in a browser",
+        "Models: whisper-base (150 MB), kokoro-82m (92 MB), deepfilternet3 (13 MB), silero-vad (11 MB), "
+        "smart-turn-v3 (12 MB), smollm2-135m-instruct (93 MB) fetched when first used",
+        f"Docs: http://127.0.0.1:{port}/docs",
+        "Log: on standard error, from level info",
+    ]
+
+
+def test_models_that_are_here_are_told_from_those_that_are_not(
+    listen: Listen, tmp_path: Path, model_folder: Callable[[str], Path]
+) -> None:
+    here = model_folder("silero-vad")
+    there = tmp_path / here.relative_to(store.cache_folder())
+    there.parent.mkdir(exist_ok=True)
+    there.symlink_to(here)
+    assert lines(listen("127.0.0.1"), cache=tmp_path)[1].startswith("Models: silero-vad here; whisper-base (150 MB), ")
+
+
+@pytest.mark.parametrize(("host", "opened"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]")])
+def test_open_to_every_network(listen: Listen, tmp_path: Path, host: str, opened: str) -> None:
+    door = listen(host)
+    told = lines(door, cache=tmp_path)
+    port = door.listener.getsockname()[1]
+    assert told[0].startswith(f"Starting server on http://{opened}:{port} ")
+    assert told[2] == f"Docs: http://{opened}:{port}/docs"
+    found = re.fullmatch(r"Open to the network: anybody who reaches (http://\S+) can .* without a password", told[-1])
+    assert found and found[1].endswith(f":{port}")
+    assert not re.search(r"//(0\.0\.0\.0|\[::\]|127\.0\.0\.1|\[::1\])", told[-1])
+
+
+def test_more_addresses_have_a_line_each(listen: Listen, tmp_path: Path) -> None:
+    one, plain, hybrid = listen("127.0.0.1"), listen("127.0.0.1"), listen("0.0.0.0", "hybrid")
+    told = lines(one, plain, hybrid, cache=tmp_path)
+    assert told[1:3] == [f"Also on {plain.url}", f"Also on {hybrid.url} for hybrid"]
+    assert told[-1].startswith(f"Open to the network: anybody who reaches {hybrid.outside} can ")
