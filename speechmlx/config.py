@@ -142,7 +142,7 @@ def _convert(name: str, value: Any) -> Any:
 
 def _origin(text: str) -> str:
     """An origin as browsers write it: in small letters, without the scheme's own port."""
-    found = re.fullmatch(r"(?:([a-z][a-z0-9+.-]*)://([^/?#@\s:]*|\[[0-9a-f:.]+\])(:\d{1,5})?)|null|\*", text.lower())
+    found = re.fullmatch(r"(?:([a-z][a-z0-9+.-]*)://([^/?#@\s:*]*|\[[0-9a-f:.]+\])(:\d{1,5})?)|null|\*", text.lower())
     if found is None or not text.isascii() or (found[1] in PORTS and not found[2]):
         raise BadRequest(
             f"{text!r} is no origin to allow; write scheme and host alone, like https://app.example or "

@@ -14,6 +14,7 @@ from typing import Any
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
+from hypercorn.utils import LifespanFailureError
 from starlette.applications import Starlette
 
 from speechmlx.app import create_app
@@ -34,6 +35,8 @@ LAST_WORDS = 0.2
 """Seconds in which the ends of jobs reach their clients."""
 GRACE = 2.0
 """Seconds that connections have to end."""
+LONGEST = 8.0
+"""Seconds that the end may take, whatever a connection or process does."""
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +89,7 @@ async def _serve(
         announcing.cancel()
         told.clear()
         await _finish(runtime, app.state.traffic, config.drain_timeout, told)
-        loop.call_later(2 * GRACE, serving.cancel)
+        loop.call_later(LONGEST, serving.cancel)
 
     serving = asyncio.create_task(hypercorn_serve(app, _hypercorn(listeners), shutdown_trigger=until_drained))
     try:
@@ -134,8 +137,8 @@ def _under_way(traffic: Traffic, jobs: int) -> str:
 
 
 def _unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what went wrong in the event loop; that a connection's task was cancelled, as at the end, is no fault."""
-    if not isinstance(context.get("exception"), asyncio.CancelledError):
+    """Log what went wrong in the event loop; that a task was cancelled, as connections are at the end, is no fault."""
+    if not isinstance(context.get("exception"), (asyncio.CancelledError, LifespanFailureError)):
         loop.default_exception_handler(context)
 
 

@@ -147,16 +147,20 @@ def test_the_end_is_told_and_a_second_signal_answers_what_runs(start_server: Sta
         with (
             socket.create_connection((address.host, address.port or 80), 20) as uploading,
             socket.create_connection((address.host, address.port or 80), 20) as idle,
+            socket.create_connection((address.host, address.port or 80), 20) as stalled,
             connect(server.url.replace("http", "ws") + "/v1/realtime") as talk,
         ):
             talk.recv()
             idle.sendall(b"GET /docs HTTP/1.1\r\nHost: localhost\r\n\r\n")
             until(server, "GET /docs 200")
             uploading.sendall(b"POST /enhance HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nsome")
-            time.sleep(0.2)
+            body = json.dumps({"text": f"{LONG} bytes=96000", "model": "scripted"}).encode()
+            head = "POST /speak?stream=1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
+            stalled.sendall(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            assert stalled.recv(9) == b"HTTP/1.1 "  # and nothing more from then on
             server.process.send_signal(signal.SIGINT)
             line = until(server, "finishing")
-            assert line.endswith(" finishing 2 requests and 1 socket, up to 10 s; Ctrl-C again to stop now")
+            assert line.endswith(" finishing 3 requests and 1 socket, up to 10 s; Ctrl-C again to stop now")
             server.process.send_signal(signal.SIGINT)
             asking.join(20)
             (answer,) = answers

@@ -49,6 +49,8 @@ def test_the_default_file_is_read_when_it_is_there(tmp_path: Path, monkeypatch: 
         ('allow_origin = "https://user@app.example"', "no origin to allow"),
         ('allow_origin = "https://app.example:many"', "no origin to allow"),
         ('allow_origin = "https://"', "no origin to allow"),
+        ('allow_origin = "https://*.app.example"', "no origin to allow"),
+        ('allow_origin = "http://localhost:*"', "no origin to allow"),
         ('allow_origin = "https://b\u00fccher.example"', "no origin to allow"),
         ("allow_origin = 3", "allow_origin = 3 is not a tuple"),
     ],

@@ -39,8 +39,8 @@ class Access:
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._allowed = frozenset(config.allow_origin)
         binds = (bind.rpartition("=")[2].rpartition(":")[0] for bind in config.bind)
-        names = [socket.gethostname(), config.host, *binds, *map(_host_of, config.allow_origin)]
-        self._names = {name.lower() for name in names if name}
+        sites = (_name(origin.partition("://")[2]) for origin in config.allow_origin if origin.startswith("http"))
+        self._names = {name.lower() for name in (socket.gethostname(), config.host, *binds, *sites) if name}
         self._app = app
         if config.allow_origin:
             self._app = CORSMiddleware(
@@ -117,10 +117,6 @@ def _foreign(origin: str) -> str:
 def _name(host: str) -> str:
     """The name in a Host header, without port, brackets and last dot."""
     return re.sub(r":\d*$", "", host).lower().strip("[]").removesuffix(".")
-
-
-def _host_of(origin: str) -> str:
-    return _name(origin.partition("://")[2])
 
 
 def _ip(name: str) -> bool:

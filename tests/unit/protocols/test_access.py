@@ -11,7 +11,7 @@ from starlette.types import Message, Scope
 from speechmlx.config import Config
 from speechmlx.protocols.http.access import Access
 
-ALLOWED = ("https://app.example", "http://localhost:3000", "chrome-extension://abc", "null")
+ALLOWED = ("https://app.example", "http://localhost:3000", "app://obsidian.md", "null")
 EVIL = "http://evil.example"
 
 
@@ -85,7 +85,7 @@ OWN = {"host": "127.0.0.1:8080"}
         ({"sec-fetch-site": "none"}, True),
         ({"origin": "https://app.example"}, True),
         ({"origin": "http://localhost:3000"}, True),
-        ({"origin": "chrome-extension://abc"}, True),
+        ({"origin": "app://obsidian.md"}, True),
         ({"origin": "null"}, True),
         ({"origin": "https://app.example", "host": "app.example:8080"}, True),
         ({"origin": EVIL}, False),
@@ -126,3 +126,8 @@ async def test_leave_that_a_foreign_page_asks_is_not_given() -> None:
     assert await status(Config(), "OPTIONS", asking) == 403
     assert await status(Config(allow_origin=ALLOWED), "OPTIONS", asking) == 403
     assert await status(Config(allow_origin=ALLOWED), "OPTIONS", asking | {"origin": ALLOWED[0]}) == 200
+
+
+async def test_only_the_host_of_an_allowed_site_is_a_name_of_the_server() -> None:
+    for host, code in (("app.example", 200), ("APP.example.:8443", 200), ("obsidian.md", 421), ("no.example", 421)):
+        assert await status(Config(allow_origin=ALLOWED), "GET", {"host": host}) == code
