@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from conversing import MODELS
 from protocols.conftest import Server, serve
 from starlette.routing import Mount, Route, WebSocketRoute
 
@@ -63,14 +64,14 @@ COSTLY = [(method, path) for method, path in requests() if method not in ("GET",
 @pytest.fixture(scope="module")
 def allowing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     flags = ("--allow-origin", APP, "--allow-origin", "app://obsidian.md")
-    with serve(tmp_path_factory.mktemp("allowing"), *flags) as server:
+    with serve(tmp_path_factory.mktemp("allowing"), *flags, SPEECHMLX_MODELS=MODELS) as server:
         yield server
 
 
-def ask(server: Server, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
+def ask(conversing: Server, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
     """Status, headers and body: of a request without a body, or of a handshake."""
     path = re.sub(r"{.*?}", "nothing", path)
-    address = httpx.URL(server.url)
+    address = httpx.URL(conversing.url)
     given = {"Host": f"{address.host}:{address.port}"} | {
         name.replace("_", "-"): text for name, text in headers.items()
     }
@@ -112,28 +113,30 @@ def test_every_get_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), COSTLY)
-def test_what_costs_or_changes_is_refused_to_foreign_pages_alone(server: Server, method: str, path: str) -> None:
-    foreign = ({"Origin": EVIL}, {"Origin": "null"}, {"Origin": server.url + "0"}, {"Sec_Fetch_Site": "cross-site"})
+def test_what_costs_or_changes_is_refused_to_foreign_pages_alone(conversing: Server, method: str, path: str) -> None:
+    foreign = ({"Origin": EVIL}, {"Origin": "null"}, {"Origin": conversing.url + "0"}, {"Sec_Fetch_Site": "cross-site"})
     for headers in foreign:
-        status, told, body = ask(server, method, path, **headers)
+        status, told, body = ask(conversing, method, path, **headers)
         assert status == 403, headers
         assert "--allow-origin" in sentence(path, body) and headers.get("Origin", "") in sentence(path, body)
         assert told["x-request-id"].startswith("req_") and "access-control-allow-origin" not in told
-    for own in ({}, {"Origin": server.url}, {"Origin": server.url.replace("http", "https")}):
-        assert ask(server, method, path, **own)[0] not in (403, 421), own
+    for own in ({}, {"Origin": conversing.url}, {"Origin": conversing.url.replace("http", "https")}):
+        assert ask(conversing, method, path, **own)[0] not in (403, 421), own
 
 
 @pytest.mark.parametrize(("method", "path"), requests())
-def test_a_name_that_is_not_the_servers_is_refused_everywhere(server: Server, method: str, path: str) -> None:
-    status, told, body = ask(server, method, path, Host="rebound.example:8080", Origin="http://rebound.example:8080")
+def test_a_name_that_is_not_the_servers_is_refused_everywhere(conversing: Server, method: str, path: str) -> None:
+    status, told, body = ask(
+        conversing, method, path, Host="rebound.example:8080", Origin="http://rebound.example:8080"
+    )
     assert status == 421 and told["x-request-id"].startswith("req_")
     assert method == "HEAD" or "is not called 'rebound.example:8080'" in sentence(path, body)
 
 
 @pytest.mark.parametrize("path", sorted(READ_ONLY))
-def test_what_only_reads_is_answered_without_cors_headers(server: Server, path: str) -> None:
+def test_what_only_reads_is_answered_without_cors_headers(conversing: Server, path: str) -> None:
     for headers in ({"Origin": EVIL}, {"Origin": "null"}, {}):
-        status, told, _ = ask(server, "GET", path, **headers)
+        status, told, _ = ask(conversing, "GET", path, **headers)
         assert status in (200, 400, 404) and not [name for name in told if name.startswith("access-control")]
 
 
@@ -191,7 +194,7 @@ def test_errors_and_streams_have_cors_headers_too(
     assert answer.headers["access-control-allow-origin"] == APP
 
 
-def test_a_large_upload_of_a_foreign_page_gets_the_sentence_and_no_reset(server: Server) -> None:
-    with server.client() as client:
+def test_a_large_upload_of_a_foreign_page_gets_the_sentence_and_no_reset(conversing: Server) -> None:
+    with conversing.client() as client:
         answer = client.post("/transcribe", content=bytes(20_000_000), headers={"Origin": EVIL})
     assert answer.status_code == 403 and EVIL in answer.json()["error"]

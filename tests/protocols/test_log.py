@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from conversing import MODELS
 from websockets.sync.client import connect
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def until(server: Server, pattern: str) -> str:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     from protocols.conftest import serve
 
-    with serve(tmp_path_factory.mktemp("told"), "--asr", "scripted-asr") as server:
+    with serve(tmp_path_factory.mktemp("told"), SPEECHMLX_MODELS=MODELS) as server:
         yield server
 
 
@@ -61,7 +62,7 @@ def test_a_request_has_a_line_with_what_became_of_it(told: Server, tmp_path: Pat
     secret = "sk-very-secret"
     with told.client() as client:
         heard = client.post(
-            f"/transcribe?api_key={secret}",
+            f"/transcribe?model=scripted-asr&api_key={secret}",
             content=(tmp_path / "a.wav").read_bytes(),
             headers={"Authorization": f"Bearer {secret}", "Content-Type": "audio/wav"},
         )
@@ -141,7 +142,7 @@ def ask_for_much(server: Server, answers: list[httpx.Response]) -> threading.Thr
 
 def test_the_end_is_told_and_a_second_signal_answers_what_runs(start_server: Start) -> None:
     answers: list[httpx.Response] = []
-    with start_server() as server:
+    with start_server(SPEECHMLX_MODELS=MODELS) as server:
         address = httpx.URL(server.url)
         asking = ask_for_much(server, answers)
         with (
