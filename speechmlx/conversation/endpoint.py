@@ -96,6 +96,7 @@ def chat(messages: Sequence[Message]) -> list[Json]:
 async def _events(address: str, headers: dict[str, str], given: Json) -> AsyncGenerator[Event, None]:
     timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
     completion = Completion()
+    told = httpx.URL(address).copy_with(userinfo=b"")  # clients and the log are told no password
     try:
         async with (
             httpx.AsyncClient(timeout=timeout) as client,
@@ -103,15 +104,15 @@ async def _events(address: str, headers: dict[str, str], given: Json) -> AsyncGe
         ):
             if answer.status_code != 200:
                 said = (await answer.aread()).decode(errors="replace")[:300]
-                raise EngineFailed(f"the language model at {address} answered {answer.status_code}: {said}")
+                raise EngineFailed(f"the language model at {told} answered {answer.status_code}: {said}")
             async for line in _lines(answer):
                 for text in completion.line(line):
                     yield TextDelta(text)
     except httpx.TransportError as error:
         why = str(error) or type(error).__name__
         if completion.begun:
-            raise EngineFailed(f"the language model at {address} broke off: {why}") from error
-        raise ModelUnavailable(f"the language model at {address} cannot be reached: {why}") from error
+            raise EngineFailed(f"the language model at {told} broke off: {why}") from error
+        raise ModelUnavailable(f"the language model at {told} cannot be reached: {why}") from error
     for text in completion.end():
         yield TextDelta(text)
     yield completion.usage

@@ -114,10 +114,13 @@ def test_a_spoken_question(start_server: Start, elsewhere: ThreadingHTTPServer) 
 
 
 async def test_nobody_is_there(start_server: Start) -> None:
-    with start_server(SPEECHMLX_MODELS=MODELS, SPEECHMLX_LLM_URL="http://127.0.0.1:9/v1") as server:
+    with start_server(SPEECHMLX_MODELS=MODELS, SPEECHMLX_LLM_URL="http://me:secret@127.0.0.1:9/v1") as server:
         async with talk(server.url) as ws:
             await ws.say("hello")
             await ws.send("response.create")
             error = (await ws.until("response.done"))["response"]["status_details"]["error"]
             assert error["code"] == "model_load_error"
-            assert "cannot be reached" in error["message"]
+            told = "the language model at http://127.0.0.1:9/v1/chat/completions cannot be reached"
+            assert error["message"].startswith(told)
+        log = server.log.read_text()
+        assert told in log and "secret" not in log

@@ -1,16 +1,21 @@
-"""The app: no two routes for one request."""
+"""The app: no two routes for one request, and an answer also to what fails."""
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from speechmlx.app import check
+from speechmlx.app import check, create_app
 from speechmlx.config import Config
+from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols import PROTOCOLS
+from speechmlx.protocols.http.caught import Caught
+from speechmlx.runtime.front import Runtime
 
 
 async def answer(request: Request) -> Response:
@@ -34,3 +39,42 @@ def test_two_routes_with_one_path_and_method_are_named() -> None:
         check([Route("/a", answer, methods=["POST"]), Route("/b", answer), Route("/a", answer, methods=["POST"])])
     with pytest.raises(ValueError, match=r"WS /a"):
         check([WebSocketRoute("/a", talk), WebSocketRoute("/a", talk)])
+
+
+async def test_what_nobody_foresaw_is_an_answer_with_an_id_and_cors_headers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config, origin = Config(allow_origin=("https://app.example",)), "https://app.example"
+    runtime = Runtime(config, CATALOG)
+    monkeypatch.setattr(runtime, "status", lambda: 1 / 0)
+    transport = httpx.ASGITransport(create_app(config, runtime))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost", headers={"Origin": origin}
+    ) as client:
+        plain, envelope = await client.get("/health"), await client.get("/v1/models")
+    for answer, error in ((plain, plain.json()["error"]), (envelope, envelope.json()["error"]["message"])):
+        id = answer.headers["x-request-id"]
+        assert answer.status_code == 500 and answer.headers["access-control-allow-origin"] == origin
+        assert error == f"the server failed on this request; its log has the traceback, under {id}"
+        assert any(record.getMessage().startswith(f"{id}: ") and record.exc_info for record in caplog.records)
+
+
+@pytest.mark.parametrize(("accepted", "sent"), [(False, ["websocket.http.response.start"]), (True, [])])
+async def test_a_socket_that_fails_is_refused_or_left_to_be_closed_as_failed(accepted: bool, sent: list[str]) -> None:
+    async def talk(scope: Scope, receive: Receive, send: Send) -> None:
+        if accepted:
+            await send({"type": "websocket.accept"})
+        raise ZeroDivisionError
+
+    told: list[Message] = []
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    await Caught(talk)({"type": "websocket", "path": "/v1/realtime"}, receive, send)
+    kinds = [message["type"] for message in told if message["type"] != "websocket.http.response.body"]
+    assert kinds == ["websocket.accept"] * accepted + sent
+    assert accepted or told[0]["status"] == 500
