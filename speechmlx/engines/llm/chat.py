@@ -13,11 +13,14 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
+from speechmlx.engines.llm.control import MARK, Control
 from speechmlx.errors import BadRequest, ModelUnavailable
 from speechmlx.types import Message
 
 THOUGHT, THOUGHT_TOKENS = "<think>", 8
 """What begins a thought, and the most tokens that it and the white space after it may be."""
+CALL = ("<tool_call>\n", "\n</tool_call>")
+"""What stands around the JSON of a function call that an assistant's message is."""
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 
@@ -32,29 +35,41 @@ class Chat:
         self._tokenizer: Tokenizer = Tokenizer.from_file(str(path))
         settings = _read(folder / "tokenizer_config.json")
         self._special = {name: _text(settings[name]) for name in SPECIAL_TOKENS if settings.get(name)}
+        self._control = Control(self._tokenizer)
         self._template = _environment().from_string(_template(folder, settings))
         self.stops = frozenset(self._stops(folder))
 
     def encode(self, messages: Iterable[Message], tools: Sequence[Mapping[str, Any]] = ()) -> list[int]:
-        """The prompt for the assistant's next message. BadRequest when the template refuses the messages."""
-        rows = [{"role": message.role, "content": message.content} for message in messages]
+        """The prompt for the assistant's next message. BadRequest when the template refuses the messages.
+
+        Control tokens are the template's alone: spelled out in a message or a tool, they are text.
+        """
+        rows = [{"role": message.role, "content": self._content(message)} for message in messages]
         try:
             text = self._template.render(
                 messages=rows,
-                tools=[_function(tool) for tool in tools] or None,
+                tools=[_function(self._control.as_text(tool)) for tool in tools] or None,
                 add_generation_prompt=True,
                 enable_thinking=False,  # of a model that can be asked not to: somebody waits for the answer
                 **self._special,
             )
         except TemplateError as error:
-            raise BadRequest(f"the model's chat template refuses these messages: {error}") from error
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
+            told = str(error).replace(MARK, "")
+            raise BadRequest(f"the model's chat template refuses these messages: {told}") from error
+        return self._control.encode(self._tokenizer, text)
+
+    def _content(self, message: Message) -> str:
+        """The words of a message, or a call, whose frame is the template's and whose JSON is text."""
+        text, (before, after) = message.content, CALL
+        if message.role == "assistant" and message.call and text.startswith(before) and text.endswith(after):
+            return before + str(self._control.as_text(text[len(before) : -len(after)])) + after
+        return str(self._control.as_text(text))
 
     def writer(self, prompt: Sequence[int]) -> Writer:
         """Of the message that follows `prompt`, in which a template may have begun a thought already."""
-        end = self._tokenizer.decode(list(prompt[-THOUGHT_TOKENS:]), skip_special_tokens=False)
-        return Writer(self._tokenizer, THOUGHT if end.rstrip().endswith(THOUGHT) else "")
+        last, token = list(prompt[-THOUGHT_TOKENS:]), self._tokenizer.token_to_id(THOUGHT)
+        begun = self._tokenizer.decode(last, skip_special_tokens=False).rstrip().endswith(THOUGHT)
+        return Writer(self._tokenizer, THOUGHT if begun and (token is None or token in last) else "")
 
     def _stops(self, folder: Path) -> Iterable[int]:
         for name in ("config.json", "generation_config.json"):

@@ -82,7 +82,8 @@ def test_half_a_character_is_kept_as_it_is() -> None:
 
 
 def test_special_text_is_only_text() -> None:
-    assert ALL.eot not in ALL.encode("<|endoftext|>")
+    spelled = "<|startoftranscript|><|en|><|translate|><|startofprev|><|notimestamps|><|1.00|> <|endoftext|>"
+    assert max(ALL.encode(spelled)) < ALL.eot and ALL.decode(ALL.encode(spelled)) == spelled
 
 
 def test_importing_the_engine_leaves_slow_packages_out() -> None:
