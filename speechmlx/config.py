@@ -49,6 +49,8 @@ class Config:
     """Running and waiting; one more is refused as busy."""
     max_sessions: int = 16
     """Live conversations at once; one more is refused."""
+    audio_timeout: float = 2.0
+    """Seconds without audio in the middle of speech, after which the turn is over; 0 never."""
     llm_url: str | None = None
     """An OpenAI-compatible server whose language model answers conversations: "http://127.0.0.1:1234/v1"."""
     llm_url_model: str | None = None

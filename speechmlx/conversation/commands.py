@@ -30,6 +30,11 @@ class Append(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lapse(Command):
+    """Audio has been missing for so long that who was speaking has stopped."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Commit(Command):
     """The audio since the last commit is a turn."""
 

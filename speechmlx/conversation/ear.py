@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+UNHEARD = 0.05
+"""Seconds that a speech detector may be behind: no word hides in them."""
 LOOK_BACK = 8.0
 """Seconds of a turn that the turn detector looks at."""
 
@@ -51,6 +53,8 @@ class Ear:
         self._news = asyncio.Event()
         self._began = tape.end
         self._turn_began = 0.0
+        self._ends: float | None = None
+        """Where the turn under way is over whatever is heard there."""
         self._inbox: asyncio.Queue[Samples] = asyncio.Queue()
         self._listening: asyncio.Task[None] | None = None
         self._judging: asyncio.Task[None] | None = None
@@ -75,6 +79,11 @@ class Ear:
             self._listening.add_done_callback(lambda _: self._news.set())
         self._inbox.put_nowait(samples)
 
+    def end(self) -> None:
+        """Who speaks has stopped by what is on the tape now, and is told so once that is heard."""
+        self._ends = self._tape.end
+        self._end()
+
     async def close(self) -> None:
         tasks = [task for task in (self._listening, self._judging) if task is not None]
         for task in tasks:
@@ -94,6 +103,7 @@ class Ear:
                             self._news.set()
                             self._advance(self.heard)
                             self._tell(decisions)
+                            self._end()
                 finally:
                     feeding.cancel()
                     await asyncio.gather(feeding, return_exceptions=True)
@@ -102,6 +112,11 @@ class Ear:
         except Exception:
             log.exception("finding turns failed")
             self._lost(EngineFailed("finding turns failed; the server's log has more"))
+
+    def _end(self) -> None:
+        if self._ends is not None and self._ends - self.heard < UNHEARD:
+            at, self._ends = self._ends, None
+            self._tell(self.turns.end(max(at, self.heard)))
 
     def _lost(self, error: SpeechError) -> None:
         if not self._deaf:

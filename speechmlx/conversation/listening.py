@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from speechmlx.conversation.ear import Ear
+from speechmlx.conversation.ear import UNHEARD, Ear
 from speechmlx.conversation.hearing import Hearing, Recogniser, Words
 from speechmlx.conversation.history import fresh
 from speechmlx.conversation.microphone import Microphone
@@ -28,8 +28,6 @@ QUIET = 30.0
 """Seconds kept, of what a speech detector has heard, while nobody speaks."""
 MOUTHFUL = 0.1
 """Seconds: less is not given to a live recogniser unless the turn pauses or ends."""
-UNHEARD = 0.05
-"""Seconds that a speech detector may be behind: no word hides in them."""
 AT_ONCE = 3.0
 """Seconds: a longer piece of audio is a recording, not a person speaking now."""
 
@@ -149,6 +147,13 @@ class Listening:
         await self._stop_ear()
         self._tell_stopped()
         self._finish(turn, self.tape.end, "hand")
+
+    async def lapse(self) -> None:
+        """Audio is missing: a turn that a detector follows is over, as if silence had come."""
+        if self.settings.turns is not None:
+            await self._microphone.settle()
+            if self._ear is not None:
+                self._ear.end()
 
     async def clear(self) -> None:
         """Forget what waits."""

@@ -60,15 +60,16 @@ class Microphone:
         if not data:
             return
         samples = await asyncio.to_thread(self._decode, data) if len(data) > INLINE else self._decode(data)
-        self.seconds += len(data) / self.format.width / self.format.rate
+        self.seconds += self.format.seconds(len(data))
         await self._pass(samples)
 
     async def flush(self) -> None:
-        """All that was pushed is heard when this returns: filters and the noise reduction give up what they hold.
-
-        Half of a sample is dropped: what comes next is another recording.
-        """
+        """As `settle`; and half of a sample is dropped: what comes next is another recording."""
         self._odd = b""
+        await self.settle()
+
+    async def settle(self) -> None:
+        """All that was pushed is heard when this returns: filters and the noise reduction give up what they hold."""
         if self._resampler is not None:
             tail, self._resampler = self._resampler.flush(), None
             await self._pass(tail)

@@ -134,6 +134,8 @@ class Session:
         match command:
             case do.Append():
                 await self._listening.push(command.audio)
+            case do.Lapse():
+                await self._listening.lapse()
             case do.Configure():
                 await self._listening.configure(command.settings)
                 self.settings = command.settings

@@ -24,6 +24,10 @@ class Format:
         """Bytes of one sample."""
         return 2 if self.encoding == "pcm16" else 1
 
+    def seconds(self, size: int) -> float:
+        """How long so many bytes last."""
+        return size / self.width / self.rate
+
 
 @dataclass(frozen=True, kw_only=True)
 class TurnTaking:

@@ -89,6 +89,13 @@ class Turns:
             return [self._stop()]
         return []
 
+    def end(self, at: float) -> list[Decision]:
+        """Audio ended at `at`, short of a frame: who speaks has stopped there."""
+        if not self.speaking:
+            return []
+        self.now = at
+        return [self._stop()]
+
     def expect(self, at: float | None) -> None:
         """An answer will have been heard at `at`: from then on silence counts as idle. None: it does not."""
         self._idle_from = at

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from speechmlx.conversation.commands import Command
+from speechmlx.conversation.commands import Append, Command, Lapse
 from speechmlx.conversation.events import Event
+from speechmlx.conversation.listening import AT_ONCE
 from speechmlx.conversation.session import Session
 
 
@@ -27,14 +28,17 @@ LAST_WORDS = 0.2
 """Seconds in which the ends of what ran still reach the client."""
 
 
-async def pump(socket: WebSocket, wire: Wire, session: Session, drained: asyncio.Event) -> None:
+async def pump(
+    socket: WebSocket, wire: Wire, session: Session, drained: asyncio.Event, audio_timeout: float = 0.0
+) -> None:
     """Carry messages both ways until the client leaves, the session has said all or the server is `drained`.
 
+    The session is told when audio has been missing for `audio_timeout` seconds of the clock, unless that is 0.
     The session is over then. The socket, accepted already, is closed where the server is what ended it.
     """
     async with session:
         tasks = [
-            asyncio.create_task(_read(socket, wire, session)),
+            asyncio.create_task(_read(socket, wire, session, audio_timeout)),
             asyncio.create_task(_write(socket, wire, session)),
             asyncio.create_task(_leave(socket, drained)),
         ]
@@ -56,14 +60,29 @@ async def _leave(socket: WebSocket, drained: asyncio.Event) -> None:
         await socket.close(SERVICE_RESTART, "the server is shutting down")
 
 
-async def _read(socket: WebSocket, wire: Wire, session: Session) -> None:
+async def _read(socket: WebSocket, wire: Wire, session: Session, audio_timeout: float) -> None:
+    clock, missed = asyncio.get_running_loop(), None
     while True:
-        message = await socket.receive()
+        try:
+            async with asyncio.timeout_at(missed):
+                message = await socket.receive()
+        except TimeoutError:
+            missed = None
+            await session.tell(Lapse())
+            continue
         if message["type"] == "websocket.disconnect":
             return
         text = message.get("text")
         for command in wire.receive(message["bytes"] if text is None else text):
             await session.tell(command)
+            if isinstance(command, Append) and audio_timeout:
+                missed = clock.time() + _lasting(command, session) + audio_timeout
+
+
+def _lasting(command: Append, session: Session) -> float:
+    """Seconds until a microphone sends what comes next; nobody waits so for the end of a recording."""
+    seconds = session.settings.input.seconds(len(command.audio))
+    return seconds if seconds <= AT_ONCE else 0.0
 
 
 async def _write(socket: WebSocket, wire: Wire, session: Session) -> None:

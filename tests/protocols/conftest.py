@@ -46,10 +46,14 @@ Start = Callable[..., AbstractContextManager[Server]]
 
 @contextmanager
 def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) -> Iterator[Server]:
-    """A server until the block ends. With `scripted` it has scripted.py's rows and a cache of its own in `folder`."""
+    """A server until the block ends.
+
+    With `scripted` it has scripted.py's rows, a cache of its own in `folder`, and no clock that ends turns.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     own = {"SPEECHMLX_CATALOG": "scripted:extend", "PYTHONPATH": path, "SPEECHMLX_CACHE": str(folder / "cache")}
+    own["SPEECHMLX_AUDIO_TIMEOUT"] = "0"
     # The tests may run in the engine's environment, where freed memory is kept; a server's front does not.
     inherited = {name: value for name, value in os.environ.items() if name not in MALLOC}
     settings = {**inherited, **(own if scripted else {}), **environment}

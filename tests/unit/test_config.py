@@ -17,6 +17,11 @@ def test_later_sources_win(tmp_path: Path) -> None:
     assert config == Config(port=3, host="file", idle_unload=5.0, preload=True, models={"asr": "whisper-base"})
 
 
+def test_audio_may_be_missing_for_two_seconds_or_as_long_as_is_set() -> None:
+    assert load({}, {}).audio_timeout == 2.0
+    assert load({}, {"SPEECHMLX_AUDIO_TIMEOUT": "0"}).audio_timeout == 0.0
+
+
 def test_the_default_file_is_read_when_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     (tmp_path / "speechmlx").mkdir()

@@ -44,7 +44,8 @@ async def converse(socket: WebSocket, wire: Wire, config: Config) -> None:
     """Until the client leaves."""
     await ws.send(socket, wire.greeting())
     runtime = socket.app.state.runtime
-    await ws.pump(socket, wire, Session(runtime, wire.settings, writer(config)), runtime.drained)
+    session = Session(runtime, wire.settings, writer(config))
+    await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout)
 
 
 def wire(socket: WebSocket, offered: list[str], secrets: Secrets) -> Wire:

@@ -30,6 +30,24 @@ def test_a_turn() -> None:
     assert stopped.silence == pytest.approx(0.5, abs=FRAME)
 
 
+@pytest.mark.parametrize(("silence", "told"), [(0.0, 0.0), (0.32, 0.32)])
+def test_a_turn_ends_where_no_more_audio_comes(silence: float, told: float) -> None:
+    turns = Turns(TurnTaking(silence=2.0))
+    hear(turns, (0.9, 0.64), (0.0, silence))
+    end = 0.65 + silence
+    assert turns.end(end) == [Stopped(end, pytest.approx(told and told + 0.01))]
+    assert turns.end(end) == [] and not turns.speaking
+    assert hear(turns, (0.9, 0.64), start=0.64 + silence) == [Started(end)]
+
+
+def test_where_nobody_speaks_nothing_ends() -> None:
+    turns = Turns(TurnTaking(idle_timeout=1.0))
+    turns.expect(0.0)
+    assert turns.end(0.0) == []
+    hear(turns, (0.0, 0.64), (0.9, FRAME))
+    assert turns.end(0.7) == []
+
+
 def test_a_click_is_no_turn() -> None:
     assert hear(Turns(TurnTaking()), (0.0, 0.32), (0.9, FRAME), (0.0, 0.96)) == []
 
