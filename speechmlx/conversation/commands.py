@@ -66,6 +66,8 @@ class TruncateItem(Command):
 
     id: str
     seconds: float
+    part: int = 0
+    """Which part of the item it is."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from speechmlx.conversation.answer import Clause, Piece, Said, voiced
 from speechmlx.conversation.history import Item
 from speechmlx.conversation.settings import Answering
 from speechmlx.conversation.sound import recording
+from speechmlx.conversation.voices import candidates
 from speechmlx.runtime.front import Runtime
 from speechmlx.types import Audio, Chunk, Kind, Priority, Respond, TextDelta, Usage
 
@@ -42,7 +43,9 @@ async def answer(runtime: Runtime, audio: Audio, answering: Answering) -> AsyncG
         )
 
     said = False
-    async with aclosing(voiced(runtime, asked, (voice.name, None))) as events:
+    strange = voice.required and len(candidates(voice.name)) == 1
+    names = (voice.name,) if strange else (voice.name, None)
+    async with aclosing(voiced(runtime, asked, names)) as events:
         async for event in events:
             if isinstance(event, TextDelta):
                 yield event

@@ -92,6 +92,8 @@ class Listening:
         self._mark = 0.0
         self._ear: Ear | None = None
         self._turn: Turn | None = None
+        self._found = False
+        """The last turn was found, not ended by hand."""
         self._expected: float | None = None
         """Seconds from which on silence is idle."""
 
@@ -134,9 +136,11 @@ class Listening:
         return self._turn is not None and self._turn.found
 
     async def commit(self) -> None:
-        """What waits is a turn. Raises TooShort."""
+        """What waits is a turn; nothing at all where a detector has just ended one. Raises TooShort."""
         await self._microphone.flush()
         if self.waiting < SHORTEST - 1e-6:
+            if self._found and self.settings.turns is not None:
+                return
             raise TooShort(
                 f"Error committing input audio buffer: buffer too small. Expected at least {SHORTEST * 1000:.0f}ms of "
                 f"audio, but buffer only has {self.waiting * 1000:.2f}ms of audio."
@@ -161,7 +165,7 @@ class Listening:
         self._tell_stopped()
         if self._turn is not None:
             self._turn.hearing.cancel()
-        self._turn = None
+        self._turn, self._found = None, False
         self._mark = self.tape.end
         self.tape.forget(self._mark)
         await self._stop_ear()
@@ -261,7 +265,7 @@ class Listening:
         audio = self.tape.between(turn.start, end)
         if turn.fed > turn.start:
             self._feed(turn, end)
-        self._turn, self._mark = None, end
+        self._turn, self._mark, self._found = None, end, by != "hand"
         self.tape.forget(end)
         self._listener.heard(turn, audio, by, silence)
 

@@ -391,6 +391,11 @@ class Session:
 
     def _truncate(self, command: do.TruncateItem) -> None:
         item = self.history.get(command.id, "truncating")
+        last = max(1, len(item.parts)) - 1
+        if not 0 <= command.part <= last:
+            told = f"Error truncating item: the item with id '{item.id}' has no content part {command.part}, only 0"
+            self._refuse(BadRequest(told + (f" to {last}" if last else "")), "no_such_part", command)
+            return
         at = self._active.truncate(command.id, command.seconds) if self._active is not None else None
         if at is None:
             if item.playout is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from speechmlx.names import spelt
 
@@ -58,3 +59,11 @@ def candidates(voice: str | None) -> tuple[str | None, ...]:
     if found := re.fullmatch(r"([a-z]{2})_(female|male)(_\w+)?", name):
         return (BY_GENDER.get(found[1], BY_GENDER["en"])[found[2] == "male"], None)
     return ((voice or "").strip() or None,)
+
+
+def offers(voices: Collection[str], voice: str | None) -> bool:
+    """Whether a synthesiser with these voices speaks with `voice`: one of them, a preset, or a blend of several."""
+    return any(
+        name is None or all(spelt(re.split(r"[*(]", part, maxsplit=1)[0]) in voices for part in name.split("+"))
+        for name in candidates(voice)
+    )

@@ -365,3 +365,10 @@ async def test_a_speech_to_speech_model_takes_the_pipelines_place(start_server: 
             assert await kept(ws, response) == "You asked for"
             await ws.say("hello")  # what is written has the pipeline
             assert "You said: hello." in text(await answer(ws))
+        for voice, status in (("nobody", "failed"), ("NATF2", "completed"), ("marin", "completed")):
+            async with talk(server.url, audio={"output": {"voice": voice.lower()}}) as ws:
+                await ws.play(tone(0.5) + tone(1.0, 0))
+                response = (await ws.until("response.done"))["response"]
+                assert response["status"] == status
+                error = (response["status_details"] or {}).get("error") or {}
+                assert error.get("message") == ("no voice 'nobody'" if status == "failed" else None)

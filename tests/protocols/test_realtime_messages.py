@@ -114,6 +114,31 @@ async def test_only_speech_can_be_truncated(conversing: Server) -> None:
         assert (await failure(ws))["code"] == "item_truncate_invalid_item_id"
 
 
+@pytest.mark.parametrize("part", [1, -1, 7])
+async def test_only_a_part_that_there_is_can_be_truncated(conversing: Server, part: int) -> None:
+    async with talk(conversing.url, **MANUAL) as ws:
+        await ws.say("one two three")
+        item = (await answer(ws))["output"][0]
+        cut = {"item_id": item["id"], "content_index": part, "audio_end_ms": 100, "event_id": "mine"}
+        await ws.send("conversation.item.truncate", **cut)
+        error = await failure(ws)
+        assert (error["code"], error["param"], error["event_id"]) == ("invalid_value", "content_index", "mine")
+        assert error["message"].endswith(f"has no content part {part}, only 0")
+        await ws.send("conversation.item.retrieve", item_id=item["id"])
+        kept = (await ws.until("conversation.item.retrieved"))["item"]["content"][0]["transcript"]
+        assert kept == item["content"][0]["transcript"]
+
+
+async def test_an_answer_under_way_has_one_part(conversing: Server) -> None:
+    async with talk(conversing.url, audio={**MANUAL["audio"], "output": {"voice": "work=0.03"}}) as ws:
+        await ws.say("one two three")
+        await ws.send("response.create")
+        item = (await ws.until("response.output_audio.delta"))["item_id"]
+        await ws.send("conversation.item.truncate", item_id=item, content_index=1, audio_end_ms=0)
+        assert (await failure(ws))["param"] == "content_index"
+        assert (await ws.until("response.done"))["response"]["status"] == "completed"
+
+
 async def test_a_recording_put_into_the_conversation_is_heard(conversing: Server) -> None:
     async with talk(conversing.url, **MANUAL) as ws:
         part = {"type": "input_audio", "audio": base64.b64encode(tone(0.4)).decode()}
@@ -329,12 +354,38 @@ async def test_the_limit_of_sessions(start_server: Start) -> None:
             assert ws.kinds == ["session.created"]
 
 
-async def test_the_subprotocol_of_browsers(conversing: Server) -> None:
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        (["realtime", "openai-insecure-api-key.any", "openai-beta.realtime-v1"], "realtime"),
+        (["openai-insecure-api-key.any", "openai-beta.realtime-v1"], "openai-beta.realtime-v1"),
+        (["openai-insecure-api-key.any"], "openai-insecure-api-key.any"),
+    ],
+)
+async def test_the_subprotocol_of_browsers(conversing: Server, offered: Any, chosen: str) -> None:
+    """Which leave when none of those that they offered is chosen."""
     address = conversing.url.replace("http", "ws") + "/v1/realtime?model=local"
-    offered = ["realtime", "openai-insecure-api-key.any", "openai-beta.realtime-v1"]
-    async with websockets.connect(address, subprotocols=offered, proxy=None) as socket:  # type: ignore[arg-type]
-        assert socket.subprotocol == "realtime"
-        assert "input_audio_format" in json.loads(await socket.recv())["session"]
+    async with websockets.connect(address, subprotocols=offered, proxy=None) as socket:
+        assert socket.subprotocol == chosen
+        session = json.loads(await socket.recv())["session"]
+        assert ("input_audio_format" in session) == ("openai-beta.realtime-v1" in offered)
+
+
+@pytest.mark.parametrize(
+    "query", ["?intent=transcription", "?model=gpt-realtime-whisper", "?model=gpt-live-transcribe"]
+)
+async def test_a_model_that_looks_for_no_turns_waits_for_the_commit(conversing: Server, query: str) -> None:
+    heard = {"audio": {"input": {"transcription": {"model": "gpt-live-transcribe"}}}} if "intent" in query else {}
+    async with talk(conversing.url, query, **heard) as ws:
+        assert ws.events[-1]["session"]["type"] == "transcription"
+        assert ws.events[-1]["session"]["audio"]["input"]["turn_detection"] is None
+        await ws.play(tone(0.4) + tone(0.8, 0) + tone(0.4))
+        await ws.send("input_audio_buffer.commit")
+        completed = await ws.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == words(1.6)
+        assert not ws.of("input_audio_buffer.speech_started")
+        await ws.send("input_audio_buffer.commit")
+        assert (await failure(ws))["code"] == "input_audio_buffer_commit_empty"
 
 
 @pytest.mark.parametrize(

@@ -40,3 +40,14 @@ async def test_a_question_asked_aloud(starter: Server) -> None:
             recording = wav_header(RATE, len(ws.audio()) // 2) + ws.audio()
             back = client.post("/transcribe", content=recording, headers={"content-type": "audio/wav"}).json()["text"]
             assert errors(answer, back) <= 0.5, (answer, back)
+
+
+async def test_the_voices_are_those_of_the_model(starter: Server) -> None:
+    async with talk(starter.url, audio={"output": {"voice": "bm_george"}}) as ws:
+        for voice in ("af_hart", "nobody"):
+            await ws.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": voice}}})
+            error = (await ws.until("error"))["error"]
+            assert (error["code"], error["param"]) == ("invalid_value", "session.audio.output.voice")
+            assert voice in error["message"] and ("af_heart" in error["message"]) == (voice == "af_hart")
+        await ws.send("session.update", session={"type": "realtime"})
+        assert (await ws.until("session.updated"))["session"]["audio"]["output"]["voice"] == "bm_george"

@@ -102,6 +102,27 @@ async def test_a_draft_that_nobody_wants_does_not_outlive_its_turn(conversing: S
     await idle(conversing)
 
 
+@pytest.mark.parametrize("query", ["", "?intent=transcription"])
+async def test_a_commit_behind_that_of_the_server_is_nothing(conversing: Server, query: str) -> None:
+    """Whose error would end the client; there and then, not where there never was a turn."""
+    async with talk(conversing.url, query, audio={"input": vad(create_response=False)}) as ws:
+        await ws.send("input_audio_buffer.commit")
+        assert (await ws.until("error"))["error"]["code"] == "input_audio_buffer_commit_empty"
+        await ws.play(tone(0.5) + tone(0.58, 0))
+        await ws.until("input_audio_buffer.committed")
+        await ws.send("input_audio_buffer.commit")
+        await ws.play(tone(0.4) + tone(0.58, 0))
+        await ws.until("input_audio_buffer.speech_started")
+        await ws.until(COMPLETED)
+        while len(ws.of(COMPLETED)) < 2:
+            await ws.next()
+        assert sorted(event["transcript"] for event in ws.of(COMPLETED)) == sorted([words(0.5), words(0.4)])
+        assert len(ws.of("error")) == 1
+        await ws.send("input_audio_buffer.clear")
+        await ws.send("input_audio_buffer.commit")
+        assert (await ws.until("error"))["error"]["code"] == "input_audio_buffer_commit_empty"
+
+
 # --- coughs ------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -10,22 +11,28 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from speechmlx.config import Config
+from speechmlx.conversation import direct
 from speechmlx.conversation import events as say
 from speechmlx.conversation.endpoint import writer
 from speechmlx.conversation.history import fresh
 from speechmlx.conversation.session import Session
 from speechmlx.errors import Busy
+from speechmlx.models import store
+from speechmlx.models.voices import voices
 from speechmlx.protocols import ws
 from speechmlx.protocols.http.body import Body
 from speechmlx.protocols.openai_realtime import shapes
-from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, fields, merged, number, of, one_of
+from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, fields, number, of, one_of
 from speechmlx.protocols.openai_realtime.secret import Secrets
 from speechmlx.protocols.openai_realtime.wire import Wire
+from speechmlx.runtime.front import Runtime
+from speechmlx.types import Kind
 
 LIFETIME = 3600
 """Seconds until a session says it expires; nothing here ends it."""
 SECRET_SECONDS = (10, 7200)
 SECRET_LIFETIME = 600
+SUBPROTOCOL = "realtime"
 BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 BETA_HEADER = "realtime=v1"
@@ -43,17 +50,33 @@ async def refuse(socket: WebSocket, wire: Wire, limit: int) -> None:
 async def converse(socket: WebSocket, wire: Wire, config: Config) -> None:
     """Until the client leaves."""
     await ws.send(socket, wire.greeting())
-    runtime = socket.app.state.runtime
+    runtime: Runtime = socket.app.state.runtime
+    wire.voices = await asyncio.to_thread(_voices, runtime)
     session = Session(runtime, wire.settings, writer(config))
     await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout)
+
+
+def _voices(runtime: Runtime) -> frozenset[str]:
+    """Of the model that speaks, as far as it is here; a model that answers speech with speech has others."""
+    if direct.possible(runtime) or Kind.TTS not in runtime.catalog.kinds(runtime.config):
+        return frozenset()
+    folder = store.folder(runtime.model(None, Kind.TTS), store.cache_folder(runtime.config))
+    return frozenset(voices(folder)) if folder is not None else frozenset()
+
+
+def subprotocol(offered: list[str]) -> str | None:
+    """One of those that were offered: a browser leaves when none is chosen. A key only where nothing else was."""
+    ours = [one for one in (SUBPROTOCOL, BETA_SUBPROTOCOL) if one in offered]
+    others = [one for one in offered if not one.startswith(KEY_SUBPROTOCOL)]
+    return next(iter([*ours, *others, *offered]), None)
 
 
 def wire(socket: WebSocket, offered: list[str], secrets: Secrets) -> Wire:
     """The language that the handshake asks for, and the session that its secret was made for."""
     beta = BETA_HEADER in socket.headers.get("openai-beta", "") or BETA_SUBPROTOCOL in offered
     dialect: Dialect = "beta" if beta else "ga"
-    transcribes = socket.query_params.get("intent") == "transcription"
     model = socket.query_params.get("model", "")
+    transcribes = socket.query_params.get("intent") == "transcription" or bool(shapes.TRANSCRIBERS.fullmatch(model))
     keys = [one.removeprefix(KEY_SUBPROTOCOL) for one in offered if one.startswith(KEY_SUBPROTOCOL)]
     keys.append(socket.headers.get("authorization", "").removeprefix("Bearer ").strip())
     sessions = [session for key in keys if (session := secrets.session(key)) is not None]
@@ -89,18 +112,18 @@ async def beta_session(body: Body, transcribes: bool, secrets: Secrets) -> Respo
     """A session with its client_secret inside."""
     try:
         given = _object(body)
-        session = _session(given, transcribes, flat=True)
+        session = _session(given, transcribes)
         seconds = _lifetime(of(dict)(given.get("client_secret") or {}, "client_secret"), "client_secret.")
     except Refused as error:
         return _problem(error)
     return JSONResponse({**shapes.to_flat(session), "client_secret": secrets.make(session, seconds)})
 
 
-def _session(given: Json, transcribes: bool, flat: bool = False) -> Json:
+def _session(given: Json, transcribes: bool) -> Json:
     model = given.get("model")
     model = "" if model is None else of(str)(model, "session.model")
     session = shapes.fresh_session(fresh("sess"), model, int(time.time()) + LIFETIME, transcribes)
-    return shapes.merged_flat(session, given) if flat else merged(session, given)
+    return shapes.merged_flat(session, given)
 
 
 def _lifetime(given: Json, prefix: str) -> int:

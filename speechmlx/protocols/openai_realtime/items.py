@@ -19,6 +19,7 @@ AUDIOS = ("input_audio", "output_audio", "audio")
 IMAGE = "input_image"
 KINDS = {"user": (*AUDIOS, IMAGE), "assistant": AUDIOS}
 """What may stand in a message besides text, by its role."""
+URL_SAFE = str.maketrans("-_", "+/")
 ID = re.compile(r"[^\s\x00-\x1f]{1,128}")
 
 
@@ -75,9 +76,10 @@ def _part(given: Any, role: str, format: Format, param: str) -> Part:
 
 
 def decoded(text: str, param: str) -> bytes:
-    """Base64 → bytes."""
+    """Base64 → bytes; in lines, of the alphabet for addresses or without its padding, too."""
+    letters = "".join(text.split()).translate(URL_SAFE)
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise Refused(f"Invalid '{param}': expected base64-encoded audio.", param=param) from None
 

@@ -16,7 +16,6 @@ from speechmlx.protocols.http.endpoint import Call, Endpoint
 from speechmlx.protocols.http.envelope import problem
 from speechmlx.protocols.openai_realtime.secret import Secrets
 
-SUBPROTOCOL = "realtime"
 LEAVING = 2.0
 """Seconds that a session has to end after its client left: so long the next client waits for its place."""
 
@@ -49,7 +48,7 @@ class Sessions:
         from speechmlx.protocols.openai_realtime import connection
 
         offered = socket.scope.get("subprotocols") or []
-        await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        await socket.accept(subprotocol=connection.subprotocol(offered))
         wire = connection.wire(socket, offered, self._secrets)
         try:
             async with asyncio.timeout(LEAVING):

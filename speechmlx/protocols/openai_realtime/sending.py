@@ -21,6 +21,7 @@ CODES = {
     "no_such_item_TruncateItem": "item_truncate_invalid_item_id",
     "no_such_item_Respond": "item_reference_invalid_item_id",
     "not_spoken": "unsupported_content_type",
+    "no_such_part": "invalid_value",
     "too_short": "input_audio_buffer_commit_empty",
     "active_response": "conversation_already_has_active_response",
     "no_active_response": "response_cancel_not_active",
@@ -29,6 +30,8 @@ CODES = {
     "sessions": "session_limit_reached",
 }
 """Neutral code → OpenAI's; others are told as they are."""
+PARAMS = {"no_such_part": "content_index"}
+"""The field that a neutral code is about."""
 BETA_NAMES = {
     "response.output_text.delta": "response.text.delta",
     "response.output_text.done": "response.text.done",
@@ -245,7 +248,8 @@ def _tokens(seconds: float, rate: int) -> int:
 
 def _error(event: say.Failed) -> Json:
     described = _described(event.error, event.code)
-    return {"type": "error", "error": {**described, "param": event.param, "event_id": event.ref}}
+    param = event.param or PARAMS.get(event.code)
+    return {"type": "error", "error": {**described, "param": param, "event_id": event.ref}}
 
 
 def _failure(response: say.Response, dialect: Dialect) -> list[Json]:

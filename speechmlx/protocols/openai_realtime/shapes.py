@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -39,6 +40,10 @@ FLAT = {
     "turn_detection": ("audio", "input", "turn_detection"),
 }
 """Where beta's fields stand in GA's shape."""
+TRANSCRIBERS = re.compile(r"whisper-1|gpt-[\w.-]*(transcribe|whisper)[\w.-]*")
+"""Models of OpenAI that do nothing but transcribe."""
+WITHOUT_TURNS = re.compile(r"gpt-(realtime-whisper|live-transcribe)[\w.-]*")
+"""Those of them that look for no turns: their clients commit."""
 PCM = {"type": "audio/pcm", "rate": 24000}
 ANY_MODEL = "local"
 
@@ -53,6 +58,8 @@ def fresh_session(id: str, model: str, expires_at: int, transcribes: bool) -> Js
     }
     if transcribes:
         heard["transcription"] = {"model": model} if model else {}
+        if WITHOUT_TURNS.fullmatch(model):
+            heard["turn_detection"] = None
         return {
             "type": "transcription",
             "object": "realtime.transcription_session",
@@ -81,21 +88,33 @@ def fresh_session(id: str, model: str, expires_at: int, transcribes: bool) -> Js
 
 
 def from_flat(flat: Mapping[str, Any], prefix: str = "session") -> Json:
-    """A beta session (or response) in GA's shape; what has no other place there stays where it is."""
+    """A session (or response) with beta's fields in GA's shape, where one that stands in its place already counts.
+
+    What has no other place there stays where it is.
+    """
     shaped: Json = {name: deepcopy(value) for name, value in flat.items() if name not in FLAT}
     for name in FLAT.keys() & flat.keys():
         *path, last = FLAT[name]
         place = shaped
         for step in path:
             place = of(dict)(place.setdefault(step, {}), f"{prefix}.{step}")
-        place[last] = flat[name]
+        place.setdefault(last, deepcopy(flat[name]))
     return shaped
 
 
 def merged_flat(session: Json, flat: Mapping[str, Any], prefix: str = "session") -> Json:
-    """`session` with what an update in beta's shape changes; what is wrong is told by beta's names."""
+    """`session` with what an update in either shape changes; what is wrong is told by the names that it has.
+
+    Where a session that transcribes gets a model without turns, none are looked for unless the update says how.
+    """
     try:
-        return merged(session, from_flat(flat, prefix), prefix)
+        shaped = from_flat(flat, prefix)
+        new = merged(session, shaped, prefix)
+        heard, given = new["audio"]["input"], (shaped.get("audio") or {}).get("input") or {}
+        chosen = (given.get("transcription") or {}).get("model") or ""
+        if new["type"] == "transcription" and "turn_detection" not in given and WITHOUT_TURNS.fullmatch(chosen):
+            heard["turn_detection"] = None
+        return new
     except Refused as error:
         message, param = str(error), error.param or ""
         for name, path in FLAT.items():
@@ -175,7 +194,7 @@ def answering(session: Mapping[str, Any]) -> Answering:
     return Answering(
         instructions=session["instructions"],
         spoken=session["output_modalities"] == ["audio"],
-        voice=Voice(name=spoken["voice"], speed=spoken["speed"], format=_format(spoken["format"])),
+        voice=Voice(name=spoken["voice"], required=True, speed=spoken["speed"], format=_format(spoken["format"])),
         max_tokens=None if limit == "inf" else limit,
         temperature=session.get("temperature"),
         tools=tuple(session["tools"]),

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
 from speechmlx.conversation.history import fresh
 from speechmlx.conversation.settings import Format, Plan, Settings
+from speechmlx.conversation.voices import OPENAI, offers
 from speechmlx.errors import BadRequest, EngineFailed
 from speechmlx.protocols.openai_realtime import sending, shapes
-from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, finite, merged, of, one_of, required
+from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, finite, of, one_of, required
 from speechmlx.protocols.openai_realtime.items import decoded, read
 from speechmlx.protocols.openai_realtime.shapes import merged_flat
 
@@ -42,6 +44,8 @@ class Wire:
         self.dialect: Dialect = dialect
         self.conversation = fresh("conv")
         self.session = session or shapes.fresh_session(fresh("sess"), model, expires_at, transcribes)
+        self.voices: frozenset[str] = frozenset()
+        """Those that answers can be spoken with; none: it is not known yet."""
         self._knows_turns = dialect == "beta"
         """Whether the client has said beta, or what only clients say that know of turns."""
 
@@ -133,9 +137,9 @@ class Wire:
 
     def _truncate(self, given: Json, ref: str | None) -> do.Command:
         item = required(given, "item_id", str)
-        required(given, "content_index", int)
+        part = required(given, "content_index", int)
         end = finite(given.get("audio_end_ms"), "audio_end_ms")  # out of range is clamped: clients round up
-        return do.TruncateItem(id=item, seconds=end / 1000, ref=ref)
+        return do.TruncateItem(id=item, seconds=end / 1000, part=part, ref=ref)
 
     def _update(self, update: Json, ref: str | None) -> list[do.Command]:
         kind = update.get("type")
@@ -148,7 +152,7 @@ class Wire:
                     "session.type",
                 )
         flat = kind is None and (self.dialect == "beta" or bool(FLAT_ONLY & update.keys()))
-        session = merged_flat(self.session, update) if flat else merged(self.session, update)
+        session = self._changed(update, "session")
         if flat and not self._knows_turns and "turn_detection" not in update:
             session["audio"]["input"]["turn_detection"] = None
         if flat or kind is not None:
@@ -163,9 +167,23 @@ class Wire:
                 "invalid_session_type",
                 "type",
             )
-        session = merged_flat(self.session, update)
+        session = self._changed(update, "session")
         self.dialect, self._knows_turns = "beta", True
         return self._configure(session, "transcription_session.updated", ref)
+
+    def _changed(self, update: Json, prefix: str) -> Json:
+        """The session as `update` has it, in either shape; its voice is one that there is."""
+        session = merged_flat(self.session, update, prefix)
+        name = session["audio"].get("output", {}).get("voice")
+        if name == self.session["audio"].get("output", {}).get("voice") or not self.voices or offers(self.voices, name):
+            return session
+        near = get_close_matches(name, (*self.voices, *OPENAI), 5, 0.4) or sorted(OPENAI)[:5]
+        param = f"{prefix}.voice" if "voice" in update else f"{prefix}.audio.output.voice"
+        raise Refused(
+            f"Invalid value: {name!r:.80}. Some of the supported values for '{param}' are: {', '.join(near)}; "
+            "GET /v1/audio/voices lists all.",
+            param=param,
+        )
 
     def _configure(self, session: Json, told: str, ref: str | None) -> list[do.Command]:
         self.session = session
@@ -177,12 +195,10 @@ class Wire:
         how = {} if how is None else of(dict)(how, "response")
         if self.transcribes:
             return do.Respond(plan=Plan(answering=self.settings.answering), ref=ref)
-        flat = self.dialect == "beta"
-        changed = merged_flat(self.session, how, "response") if flat else merged(self.session, how, "response")
-        answering = shapes.answering(changed)
+        answering = shapes.answering(self._changed(how, "response"))
         outside = one_of("auto", "none")(how.get("conversation") or "auto", "response.conversation") == "none"
         items = how.get("input")
-        commits = flat and items is None and not how.get("instructions") and not outside
+        commits = self.dialect == "beta" and items is None and not how.get("instructions") and not outside
         plan = Plan(
             answering=answering,
             input=None if items is None else tuple(_inputs(of(list)(items, "response.input"), self.settings.input)),

@@ -17,7 +17,7 @@ from speechmlx.conversation import events as say
 from speechmlx.conversation.settings import Answering, Format, Transcription, TurnTaking
 from speechmlx.errors import EngineFailed
 from speechmlx.protocols.http.body import Body
-from speechmlx.protocols.openai_realtime.connection import beta_session
+from speechmlx.protocols.openai_realtime.connection import beta_session, subprotocol
 from speechmlx.protocols.openai_realtime.fields import Dialect
 from speechmlx.protocols.openai_realtime.secret import Secrets
 from speechmlx.protocols.openai_realtime.wire import Wire
@@ -115,6 +115,23 @@ def update(**session: Any) -> Json:
         ),
         ({"type": "response.create", "response": {"metadata": {"a": 1}}}, "invalid_value", "response.metadata.a"),
         ({"type": "response.create", "response": {"conversation": "both"}}, "invalid_value", "response.conversation"),
+        (update(type="realtime", voice=5), "invalid_value", "session.voice"),
+        (update(type="realtime", modalities=["smell"]), "invalid_value", "session.modalities"),
+        (update(type="realtime", audio={"output": {"speed": "1.1"}}), "invalid_value", "session.audio.output.speed"),
+        ('{"type": "session.update", "session": {"type": "realtime", "speed": NaN}}', "invalid_json", None),
+        (update(type="realtime", max_output_tokens="many"), "invalid_value", "session.max_output_tokens"),
+        ({"type": "session.update", "session": None}, "missing_required_parameter", "session"),
+        ({"type": "response.create", "response": {"modalities": []}}, "invalid_value", "response.modalities"),
+        (
+            {"type": "conversation.item.truncate", "item_id": "i", "content_index": "0", "audio_end_ms": 0},
+            "invalid_value",
+            "content_index",
+        ),
+        (
+            {"type": "conversation.item.truncate", "item_id": "i", "audio_end_ms": 0},
+            "missing_required_parameter",
+            "content_index",
+        ),
     ],
 )
 def test_what_is_refused(message: Json | str | bytes, code: str, param: str | None) -> None:
@@ -165,6 +182,100 @@ def test_ga_settings() -> None:
     command = told(on, update(type="realtime", audio={"input": {"noise_reduction": None, "turn_detection": None}}))
     assert not command.settings.clean and command.settings.turns is None
     assert command.settings.input == Format("ulaw", 8000)
+
+
+def test_beta_s_names_count_in_a_ga_session() -> None:
+    on = wire()
+    flat = {
+        "modalities": ["text"],
+        "voice": {"id": "ash"},
+        "speed": 1.2,
+        "input_audio_format": "g711_ulaw",
+        "output_audio_format": "g711_alaw",
+        "input_audio_transcription": {"model": "m"},
+        "input_audio_noise_reduction": {"type": "near_field"},
+        "turn_detection": None,
+        "max_response_output_tokens": 7,
+    }
+    command = told(on, update(type="realtime", **flat))
+    settings, voice = command.settings, command.settings.answering.voice
+    assert on.dialect == "ga" and shown(on, command)["audio"]["output"]["voice"] == "ash"
+    assert (settings.input, settings.clean, settings.turns) == (Format("ulaw", 8000), True, None)
+    assert settings.transcription == Transcription(model="m")
+    assert (settings.answering.spoken, settings.answering.max_tokens) == (False, 7)
+    assert (voice.name, voice.speed, voice.format) == ("ash", 1.2, Format("alaw", 8000))
+    both = update(type="realtime", voice="ash", audio={"output": {"voice": "coral"}})
+    assert told(on, both).settings.answering.voice.name == "coral"
+    response = {"modalities": ["audio"], "voice": "sage", "max_response_output_tokens": 9}
+    answering = told(on, {"type": "response.create", "response": response}).plan.answering
+    assert (answering.spoken, answering.voice.name, answering.max_tokens) == (True, "sage", 9)
+
+
+VOICES = frozenset({"af_heart", "af_alloy", "bm_george"})
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [
+        ({"type": "realtime", "audio": {"output": {"voice": "af_hart"}}}, "session.audio.output.voice"),
+        ({"type": "realtime", "audio": {"output": {"voice": {"id": "voice_123"}}}}, "session.audio.output.voice"),
+        ({"type": "realtime", "audio": {"output": {"voice": "af_heart+nobody"}}}, "session.audio.output.voice"),
+        ({"type": "realtime", "voice": "af_hart"}, "session.voice"),
+        ({"voice": "Puck"}, "session.voice"),
+    ],
+)
+def test_a_voice_that_nobody_has_is_refused(given: Json, param: str) -> None:
+    on = wire()
+    on.voices = VOICES
+    before = on.session
+    error = refused(on, update(**given))
+    assert (error["code"], error["param"], on.session) == ("invalid_value", param, before)
+    assert "GET /v1/audio/voices" in error["message"]
+    assert "af_hart" not in str(given) or "are: af_heart" in error["message"]
+    response = {key: value for key, value in given.items() if key != "type"}
+    error = refused(on, {"type": "response.create", "response": response})
+    assert error["param"] == param.replace("session", "response")
+
+
+@pytest.mark.parametrize("voice", ["af_heart", "alloy", "marin", "af_heart*0.7+bm_george", "NATF2", "en_female_calm"])
+def test_voices_that_there_are_and_presets(voice: str) -> None:
+    on = wire()
+    on.voices = VOICES
+    name = told(on, update(type="realtime", audio={"output": {"voice": voice}})).settings.answering.voice.name
+    assert name == voice
+    assert told(on, update(type="realtime", instructions="x")).settings.answering.voice.required
+
+
+def test_any_voice_where_it_is_not_known_which_there_are() -> None:
+    command = told(wire(), update(type="realtime", audio={"output": {"voice": "nobody"}}))
+    assert command.settings.answering.voice.name == "nobody"
+
+
+@pytest.mark.parametrize(
+    ("model", "turns"),
+    [
+        ("gpt-realtime-whisper", False),
+        ("gpt-live-transcribe", False),
+        ("gpt-live-transcribe-2026-09-01", False),
+        ("gpt-4o-transcribe", True),
+        ("gpt-transcribe", True),
+        ("whisper-1", True),
+        ("whisper-base", True),
+    ],
+)
+def test_models_whose_clients_commit(model: str, turns: bool) -> None:
+    assert (Wire("ga", model, True, 1_000_000).settings.turns is not None) == turns
+    typed = {"type": "transcription", "audio": {"input": {"transcription": {"model": model}}}}
+    flat = {"input_audio_transcription": {"model": model}}
+    for on, message in (
+        (wire(transcribes=True), update(**typed)),
+        (wire("beta", transcribes=True), {"type": "transcription_session.update", "session": flat}),
+    ):
+        assert (told(on, message).settings.turns is not None) == turns
+    asked = {**typed["audio"]["input"], "turn_detection": {"type": "server_vad"}}
+    assert told(wire(transcribes=True), update(type="transcription", audio={"input": asked})).settings.turns
+    answers = wire()
+    assert told(answers, update(type="realtime", audio=typed["audio"])).settings.turns
 
 
 @pytest.mark.parametrize(
@@ -274,6 +385,36 @@ def test_only_a_person_shows_pictures(role: str) -> None:
 def test_a_system_message_is_written() -> None:
     item = {"type": "message", "role": "system", "content": [{"type": "input_audio", "transcript": "x"}]}
     assert refused(wire(), {"type": "conversation.item.create", "item": item})["param"] == "item.content[0].type"
+
+
+@pytest.mark.parametrize("text", ["+/+/\r\n\t+/+/AAA=\n", "-_-_-_-_AAA", "+/+/+/+/AAA=", " +/+/+/+/AAA= "])
+def test_base64_as_people_write_it(text: str) -> None:
+    sound = base64.b64decode("+/+/+/+/AAA=")
+    assert told(wire(), {"type": "input_audio_buffer.append", "audio": text}).audio == sound
+    part = {"type": "input_audio", "audio": text}
+    item = {"type": "message", "role": "user", "content": [part]}
+    assert told(wire(), {"type": "conversation.item.create", "item": item}).item.parts[0].pcm16 == sound
+
+
+@pytest.mark.parametrize("text", ["!", "AAAA=AAA", "A", "data:audio/wav;base64,AAAA", "ä"])
+def test_what_is_no_base64(text: str) -> None:
+    error = refused(wire(), {"type": "input_audio_buffer.append", "audio": text})
+    assert (error["param"], error["message"]) == ("audio", "Invalid 'audio': expected base64-encoded audio.")
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ([], None),
+        (["realtime"], "realtime"),
+        (["openai-insecure-api-key.k", "openai-beta.realtime-v1", "realtime"], "realtime"),
+        (["openai-insecure-api-key.k", "openai-beta.realtime-v1"], "openai-beta.realtime-v1"),
+        (["openai-insecure-api-key.k", "openai-organization.o"], "openai-organization.o"),
+        (["openai-insecure-api-key.k"], "openai-insecure-api-key.k"),
+    ],
+)
+def test_the_subprotocol_is_one_that_was_offered(offered: list[str], chosen: str | None) -> None:
+    assert subprotocol(offered) == chosen
 
 
 @pytest.mark.parametrize(("end", "seconds"), [(-5, -0.005), (10.0, 0.01), (10**400, 1e9)])
