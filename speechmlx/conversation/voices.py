@@ -63,7 +63,8 @@ def candidates(voice: str | None) -> tuple[str | None, ...]:
 
 def offers(voices: Collection[str], voice: str | None) -> bool:
     """Whether a synthesiser with these voices speaks with `voice`: one of them, a preset, or a blend of several."""
+    names = {spelt(name) for name in voices}
     return any(
-        name is None or all(spelt(re.split(r"[*(]", part, maxsplit=1)[0]) in voices for part in name.split("+"))
+        name is None or all(spelt(re.split(r"[*(]", part, maxsplit=1)[0]) in names for part in name.split("+"))
         for name in candidates(voice)
     )

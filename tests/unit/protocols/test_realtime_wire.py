@@ -237,7 +237,9 @@ def test_a_voice_that_nobody_has_is_refused(given: Json, param: str) -> None:
     assert error["param"] == param.replace("session", "response")
 
 
-@pytest.mark.parametrize("voice", ["af_heart", "alloy", "marin", "af_heart*0.7+bm_george", "NATF2", "en_female_calm"])
+@pytest.mark.parametrize(
+    "voice", ["af_heart", "alloy", "marin", "af_heart*0.7+bm_george", "AF_Heart", "NATF2", "en_female_calm"]
+)
 def test_voices_that_there_are_and_presets(voice: str) -> None:
     on = wire()
     on.voices = VOICES
