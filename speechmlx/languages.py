@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from speechmlx.errors import Unsupported
+from speechmlx.names import listed
 
 _TABLE = """
 af afrikaans, am amharic, ar arabic, as assamese, az azerbaijani, ba bashkir, be belarusian, bg bulgarian, bn bengali,
@@ -117,7 +118,8 @@ def refusal(text: str, known: Iterable[str], who: str) -> Unsupported:
     known = tuple(known)
     meant = _meant(text, known)
     hint = f" (did you mean {meant!r}, {name(meant)}?)" if meant else ""
-    return Unsupported(f"language {text!r:.80} is not known to {who}{hint}; it knows {', '.join(known)}")
+    it_knows = listed(text, known, "GET /v1/models/NAME lists a model's languages")
+    return Unsupported(f"language {text!r:.80} is not known to {who}{hint}; it knows {it_knows}")
 
 
 def _meant(text: str, known: tuple[str, ...]) -> str | None:

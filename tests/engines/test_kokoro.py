@@ -179,6 +179,7 @@ def test_a_blend_is_read(voice: str, found: list[tuple[str, float]]) -> None:
         (Speak(text="Hi.", voice="af_heart*1e308+af_sky*1e308"), BadRequest, "too large to be added"),
         (Speak(text="Hi.", voice="af_heart*inf"), BadRequest, "positive number"),
         (Speak(text="Hi.", voice="af_heart*nan+af_sky"), BadRequest, "positive number"),
+        (Speak(text="Hi.", voice="+".join(["af_heart"] * 101)), BadRequest, "at most 100 voices, not 101"),
         (Speak(text="Hi.", voice="af_heart+"), UnknownVoice, r"is no voice; a blend is written like"),
         (Speak(text="Hi.", voice="af_heart(2"), UnknownVoice, r"is no voice; a blend is written like"),
         (Speak(text="Hi.", speed=5), BadRequest, "0.25 to 4"),

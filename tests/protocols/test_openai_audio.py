@@ -345,14 +345,15 @@ def test_a_path_instead_of_a_recording_says_so(server: Any) -> None:
                 assert "'file' is the text 'output.wav', which looks like a file's name" in answer.text
 
 
-def test_a_recording_in_json_as_chats_carry_it(server: Any) -> None:
+def test_a_recording_in_json_as_chats_carry_it(all_scripted: Any) -> None:
     """As gateways send it: {"model", "input_audio": {"data", "format"}, "provider"}."""
     carried = {"data": base64.b64encode(TONE).decode(), "format": "pcm16"}
-    body = {"model": "scripted-asr", "input_audio": carried, "prompt": "steps=1", "provider": {"options": {}}}
-    with server.client() as client:
+    body = {"model": "openai/whisper-1", "input_audio": carried, "prompt": "steps=1", "provider": {"options": {}}}
+    with all_scripted.client() as client:
         heard = client.post("/v1/audio/transcriptions", json=body)
         assert heard.json()["text"] == "part 0." and heard.json()["usage"]["seconds"] == 2.0
         broken = client.post("/v1/audio/transcriptions", json={**body, "input_audio": {"format": "wav"}})
+        assert client.get("/v1/models/openai/whisper-1").json()["model_name"] == "scripted-asr"
     assert broken.status_code == 400 and "'input_audio' must be an object" in broken.json()["error"]["message"]
 
 

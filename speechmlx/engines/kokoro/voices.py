@@ -28,8 +28,10 @@ LANGUAGES = {
 }
 DEFAULTS = {"en-gb": "bf_emma", "es": "ef_dora", "fr": "ff_siwis", "hi": "hf_alpha", "it": "if_sara", "ja": "jf_alpha"}
 DEFAULTS |= {"pt": "pf_dora", "zh": "zf_xiaobei", "en-us": DEFAULT}
-PART = re.compile(r"([^*()]+)(?:\*([^*()]*)|\(([^*()]*)\))?\s*")
+PART = re.compile(r"([^*()]+)(?:\*([^*()]*)|\(([^*()]*)\))?")
 """A voice of a blend and its weight: "af_heart", "af_heart*0.7" or "af_heart(0.7)"."""
+MOST = 100
+"""Voices in a blend."""
 WRITTEN = "a blend is written like af_heart*0.7+af_sky*0.3 or af_heart(7)+af_sky(3)"
 
 
@@ -73,9 +75,11 @@ class Voices:
 
 def weighed(voice: str) -> list[tuple[str, float]]:
     """The voices of a blend and their weights, which add up to 1. Raises UnknownVoice and BadRequest."""
-    found = []
-    for part in voice.split("+"):
-        match = PART.fullmatch(part)
+    parts, found = voice.split("+"), []
+    if len(parts) > MOST:
+        raise BadRequest(f"a blend has at most {MOST} voices, not {len(parts)}")
+    for part in parts:
+        match = PART.fullmatch(part.strip())
         if match is None:
             raise UnknownVoice(f"{voice!r:.100} is no voice; {WRITTEN}")
         written = match[2] if match[3] is None else match[3]

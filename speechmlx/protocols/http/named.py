@@ -11,6 +11,8 @@ from speechmlx.models.row import Model
 from speechmlx.runtime.front import Runtime
 from speechmlx.types import Kind
 
+GATEWAYS = "openai/"
+"""What gateways write before OpenAI's names."""
 OPENAI = {
     Kind.ASR: re.compile(r"whisper-1|gpt-[\w.-]*transcribe[\w.-]*|gpt-realtime-whisper"),
     Kind.TTS: re.compile(r"tts-1(-hd)?(-\d+)?|gpt-[\w.-]*tts[\w.-]*"),
@@ -45,7 +47,7 @@ class Names:
 
         Raises UnknownModel.
         """
-        if name is None or (kind in OPENAI and OPENAI[kind].fullmatch(name.strip().lower())):
+        if name is None or (kind in OPENAI and OPENAI[kind].fullmatch(name.strip().lower().removeprefix(GATEWAYS))):
             return self.runtime.model(None, kind), None
         launch = self.launched.get(name)
         if launch is not None:
@@ -57,6 +59,6 @@ class Names:
         if launch := self.launched.get(name):
             return self.runtime.model(launch.model, None)
         for kind, names in OPENAI.items():
-            if names.fullmatch(name.strip().lower()):
+            if names.fullmatch(name.strip().lower().removeprefix(GATEWAYS)):
                 return self.runtime.model(None, kind)
         return self.runtime.model(name, None)
