@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def _read_av(file: BinaryIO, found: Format) -> Pieces:
     import av
 
     try:
-        container = av.open(file, mode="r", format=found.demuxer, metadata_errors="replace")
+        container = av.open(file, mode="r", format=found.demuxer, **_lenient(av.__version__))
     except (av.FFmpegError, ValueError) as error:
         raise BadAudio(
             f"the audio looks like {found.name} but cannot be read, it may be truncated: {_reason(error)}"
@@ -141,6 +141,11 @@ def _read_av(file: BinaryIO, found: Format) -> Pieces:
         if not decoded:
             why = _reason(problem) if problem else "it ends before its first sample"
             raise BadAudio(f"the audio looks like {found.name} but cannot be decoded: {why}")
+
+
+def _lenient(version: str) -> dict[str, Any]:
+    """What makes PyAV open a file whose tags are in no known encoding; from 19 on it does so by itself."""
+    return {"metadata_errors": "replace"} if int(version.partition(".")[0]) < 19 else {}
 
 
 def _frames(container: av.container.InputContainer) -> Iterator[AudioFrame | Exception]:

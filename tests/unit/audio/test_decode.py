@@ -87,6 +87,13 @@ def test_an_m4a_that_lost_its_index_says_so() -> None:
         decode(data[: len(data) // 2], 16000)
 
 
+def test_tags_in_no_known_encoding_are_no_trouble() -> None:
+    text = b"\x03caf\xe9 \xff\xfe"  # says UTF-8 and is not
+    frame = b"TIT2" + struct.pack(">IH", len(text), 0) + text
+    tagged = b"ID3\x04" + bytes(5) + bytes([len(frame)]) + frame + encode("mp3", "libmp3lame")
+    assert decode(tagged, 16000).duration == pytest.approx(SECONDS, abs=0.08)
+
+
 PCM = to_pcm16(TONE)
 
 
