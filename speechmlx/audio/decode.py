@@ -10,20 +10,21 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
-from speechmlx.audio import wav
+from speechmlx.audio import kinds, wav
 from speechmlx.audio.pcm import from_pcm16, mix, to_float
 from speechmlx.audio.resample import Resampler
-from speechmlx.audio.sniff import ALLOWED, HEAD, WAV, Format, describe, sniff, sniff_frames
+from speechmlx.audio.sniff import ALLOWED, HEAD, WAV, Format, describe, locate
 from speechmlx.errors import BadAudio, TooLarge
 from speechmlx.types import Audio
 
 if TYPE_CHECKING:
     import av
     from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
 
     from speechmlx.types import Samples
 
@@ -35,7 +36,6 @@ LEAST_BITS = 600
 SILENT_SECONDS = 1800.0
 """Of audio beyond what LEAST_BITS allow: a long pause is no bomb."""
 RATES = range(1000, 768_001)
-MAX_CHANNELS = 64
 BLOCK_SECONDS = 1.0
 
 
@@ -81,78 +81,123 @@ Pieces = Iterator[tuple["Samples", int]]
 
 
 def _read(file: BinaryIO, pcm_rate: int | None) -> Pieces:
-    file.seek(0)
-    head = file.read(HEAD)
-    found = sniff(head)
+    found = locate(file, headerless=pcm_rate is not None)
     if found is None and pcm_rate is not None:
         yield from _read_pcm(file, pcm_rate)
         return
-    found = found or sniff_frames(head)
     if found is None:
         raise BadAudio(
-            f"the audio is {describe(head)}; allowed: {ALLOWED}, or headerless mono PCM16 with its sample_rate given"
+            f"the audio is {describe(file)}; allowed: {ALLOWED}, or headerless mono PCM16 with its sample_rate given"
         )
-    if found is WAV and not head.startswith(b"RIFX"):
+    kind, start = found
+    file = _part(file, start)
+    if kind is WAV and file.read(4) != b"RIFX":
         layout = wav.read_layout(file)
+        _check(kind, layout.rate, layout.channels)
         if layout.readable:
-            _check(found, layout.rate, layout.channels)
             yield from ((samples, layout.rate) for samples in wav.read_samples(file, layout))
             return
-    file.seek(0)
-    yield from _read_av(file, found)
+        file = _part(file, 0, layout.end)
+    yield from _read_av(file, kind)
+
+
+class _Part:
+    """`file` from `start` to `end` as a file of its own, to read."""
+
+    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
+        self._file, self._start, self._end = file, start, end
+        self.seek(0)
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._end - self._file.tell())
+        return self._file.read(min(size, left) if size >= 0 else left)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: self._start, os.SEEK_CUR: self._file.tell(), os.SEEK_END: self._end}[whence]
+        return self._file.seek(max(self._start, base + offset)) - self._start
+
+    def tell(self) -> int:
+        return self._file.tell() - self._start
+
+
+def _part(file: BinaryIO, start: int, end: int | None = None) -> BinaryIO:
+    return cast(BinaryIO, _Part(file, start, file.seek(0, os.SEEK_END) if end is None else end))
 
 
 def _read_pcm(file: BinaryIO, rate: int) -> Pieces:
     if rate not in RATES:
         raise BadAudio(f"sample_rate {rate} is outside {RATES[0]} to {RATES[-1]} Hz")
     file.seek(0)
-    while data := file.read(2 * wav.FRAMES):
+    while data := file.read(wav.READ):
         yield from_pcm16(data), rate
 
 
 def _read_av(file: BinaryIO, found: Format) -> Pieces:
+    """The first track that has sound, of those that `_tracks` gives."""
+    problem: Exception | None = None
+    turn, turns = 0, 1
+    while turn < turns:
+        with _opened(file, found) as container:
+            tracks = _tracks(container, found)
+            decoded = False
+            for result in _pieces(container, tracks[turn], found):
+                if isinstance(result, Exception):
+                    problem = result
+                else:
+                    decoded = True
+                    yield result
+        if decoded:
+            return
+        turn, turns = turn + 1, len(tracks)
+    if isinstance(problem, BadAudio):
+        raise problem
+    file.seek(0)
+    told = kinds.piece(file.read(HEAD))
+    why = f"it is {told}" if told else _reason(problem) if problem else "it ends before its first sample"
+    raise BadAudio(f"the audio looks like {found.name} but cannot be decoded: {why}")
+
+
+def _opened(file: BinaryIO, found: Format) -> av.container.InputContainer:
     """By ffmpeg, with the demuxer fixed: left to guess it would follow playlists to other files and hosts."""
     import av
 
+    from speechmlx.audio import pyav
+
+    file.seek(0)
     try:
-        container = av.open(file, mode="r", format=found.demuxer, **_lenient(av.__version__))
+        return pyav.opened(file, found.demuxer)
     except (av.FFmpegError, ValueError) as error:
-        raise BadAudio(
-            f"the audio looks like {found.name} but cannot be read, it may be truncated: {_reason(error)}"
-        ) from error
-    with container:
-        if not container.streams.audio:
-            raise BadAudio(f"the {found.name} file has no audio track")
-        decoded = False
-        problem: Exception | None = None
-        for result in _frames(container):
-            if isinstance(result, Exception):
-                problem = result
-                continue
-            channels = result.layout.nb_channels
-            _check(found, result.sample_rate, channels)
-            try:
-                samples = _mono(result, channels)
-            except ValueError as error:
-                problem = error
-                continue
-            decoded = True
-            yield samples, result.sample_rate
-        if not decoded:
-            why = _reason(problem) if problem else "it ends before its first sample"
-            raise BadAudio(f"the audio looks like {found.name} but cannot be decoded: {why}")
+        file.seek(0)
+        told = kinds.piece(file.read(HEAD))
+        why = f"it is {told}" if told else f"it may be truncated: {_reason(error)}"
+        raise BadAudio(f"the audio looks like {found.name} but cannot be read, {why}") from error
 
 
-def _lenient(version: str) -> dict[str, Any]:
-    """What makes PyAV open a file whose tags are in no known encoding; from 19 on it does so by itself."""
-    return {"metadata_errors": "replace"} if int(version.partition(".")[0]) < 19 else {}
+def _tracks(container: av.container.InputContainer, found: Format) -> list[AudioStream]:
+    """Tracks with a decoder: the default one first, those made for few last. Raises BadAudio where there is none."""
+    from av.stream import Disposition
+
+    tracks = container.streams.audio
+    if not tracks:
+        raise BadAudio(f"the {found.name} file has no audio track")
+    usable = [track for track in tracks if track.codec_context is not None]
+    if not usable:
+        raise BadAudio(f"the audio looks like {found.name} but cannot be decoded: no decoder knows its codec")
+    aside = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired
+    return sorted(
+        usable, key=lambda track: (bool(track.disposition & aside), not track.disposition & Disposition.default)
+    )
 
 
-def _frames(container: av.container.InputContainer) -> Iterator[AudioFrame | Exception]:
+def _pieces(
+    container: av.container.InputContainer, track: AudioStream, found: Format
+) -> Iterator[tuple[Samples, int] | Exception]:
     """Every frame that decodes; a corrupt packet gives its error and is skipped, a broken container ends it."""
     import av
 
-    packets = container.demux(container.streams.audio[0])
+    from speechmlx.audio import pyav
+
+    packets, readable = container.demux(track), pyav.Packing()
     while True:
         try:
             packet = next(packets, None)
@@ -162,8 +207,12 @@ def _frames(container: av.container.InputContainer) -> Iterator[AudioFrame | Exc
         if packet is None:
             return
         try:
-            yield from packet.decode()
-        except (av.FFmpegError, ValueError) as error:
+            for frame in packet.decode():
+                channels = frame.layout.nb_channels
+                _check(found, frame.sample_rate, channels)
+                for packed in readable(frame):
+                    yield _mono(packed, channels), frame.sample_rate
+        except (av.FFmpegError, ValueError, BadAudio) as error:
             yield error
 
 
@@ -181,8 +230,8 @@ def _reason(error: Exception) -> str:
 def _check(found: Format, rate: int, channels: int) -> None:
     if rate not in RATES:
         raise BadAudio(f"the {found.name} file has a sample rate of {rate} Hz; allowed: {RATES[0]} to {RATES[-1]}")
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise BadAudio(f"the {found.name} file has {channels} channels; allowed: 1 to {MAX_CHANNELS}")
+    if channels < 1:
+        raise BadAudio(f"the {found.name} file has no channels")
 
 
 def _resampled(pieces: Pieces, rate: int) -> Iterator[Samples]:

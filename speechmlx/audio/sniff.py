@@ -1,11 +1,16 @@
-"""What some bytes are, told from their beginning and not from what a client calls them."""
+"""What a file is and where in it that begins, told from its content and not from what a client calls it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from typing import BinaryIO, NamedTuple
 
-HEAD = 64
-"""Bytes that are enough."""
+from speechmlx.audio import frames, kinds
+
+HEAD = 512
+"""Bytes that tell a container."""
+WINDOW = 65536
+"""Bytes looked through for a stream that begins in mid-frame."""
 ALLOWED = "WAV, FLAC, MP3, OGG (Opus or Vorbis), M4A/MP4, AAC, WebM, AIFF or CAF"
 
 
@@ -26,52 +31,81 @@ WEBM = Format("WebM", "matroska")
 AIFF = Format("AIFF", "aiff")
 CAF = Format("CAF", "caf")
 
-MAGIC = ((b"fLaC", FLAC), (b"OggS", OGG), (b"\x1a\x45\xdf\xa3", WEBM), (b"caff", CAF), (b"ID3", MP3))
+MAGIC = ((b"fLaC", FLAC), (b"OggS", OGG), (b"\x1a\x45\xdf\xa3", WEBM), (b"caff", CAF))
 ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
-OTHERS = (
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "gzip data"),
-    (b"#EXTM3U", "an M3U playlist"),
-    (b"#!AMR", "AMR audio"),
-    (b"MThd", "a MIDI file"),
-    (b"<", "HTML or XML text"),
-    (b"{", "JSON text"),
-    (b"[", "JSON text"),
-)
+LARGEST = 0x20000000
+"""Bytes that no MP4 atom but the sound itself has; four letters of text would be more."""
+BOM = b"\xef\xbb\xbf"
+BLANKS = b"\0 \t\r\n"
 
 
 def sniff(head: bytes) -> Format | None:
     """The container that certainly starts with `head` [>= 12 bytes, HEAD are enough]; None when it does not tell."""
-    if head[:4] in (b"RIFF", b"RF64", b"RIFX") and head[8:12] == b"WAVE":
+    if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX") and head[8:12] == b"WAVE":
         return WAV
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return AIFF
-    if head[4:8] in ATOMS:
+    if head[4:8] == b"mdat" or (head[4:8] in ATOMS and int.from_bytes(head[:4]) < LARGEST):
         return MP4
     return next((found for magic, found in MAGIC if head.startswith(magic)), None)
 
 
-def sniff_frames(head: bytes) -> Format | None:
-    """MP3 or AAC without a header: eleven set bits and fields that make sense; headerless PCM can look like it too."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+def locate(file: BinaryIO, headerless: bool) -> tuple[Format, int] | None:
+    """The format of `file` and the offset at which it begins: behind ID3v2 tags, a byte order mark, blanks and zeros.
+
+    A stream of MP3 or AAC may begin in mid-frame. With `headerless` it is not looked for: PCM can look like it.
+    """
+    start, tag = _preamble(file)
+    around = max(0, start - 4)  # an MP4 begins with a size, whose bytes may be zeros and blanks
+    head = _read(file, around, HEAD + 4)
+    for at in range(start, around - 1, -1):
+        if found := sniff(head[at - around :]):
+            return found, at
+    if tag is None and (headerless or kinds.binary(_read(file, 0, HEAD)) or kinds.binary(head[start - around :])):
         return None
-    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
-    if layer == 0:
-        return AAC if head[1] & 0xF0 == 0xF0 and head[2] >> 2 & 15 < 13 else None
-    return MP3 if version != 1 and head[2] >> 4 != 15 and head[2] >> 2 & 3 != 3 else None
+    if stream := frames.find(_read(file, start, WINDOW + frames.REACH), WINDOW):
+        return AAC if stream.aac else MP3, start + stream.at
+    return None if tag is None else (MP3, tag)
 
 
-def describe(head: bytes) -> str:
-    """What bytes that are no audio seem to be, for the error message."""
+def describe(file: BinaryIO) -> str:
+    """What a file that is no audio seems to be, for the error message."""
+    head = _read(file, 0, HEAD)
     if not head:
         return "nothing (0 bytes)"
-    for magic, what in OTHERS:
-        if head.lstrip().startswith(magic):
-            return what
-    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
-        return "plain text"
-    return f"of no known kind (it starts with {head[:8].hex(' ')})"
+    rest = _read(file, _preamble(file)[0], HEAD)
+    if not rest:
+        return "nothing but zeros and blanks"
+    return (
+        kinds.binary(head) or kinds.binary(rest) or kinds.text(rest)
+    ) or f"of no known kind (it starts with {head[:8].hex(' ')})"
+
+
+def _read(file: BinaryIO, start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size)
+
+
+def _preamble(file: BinaryIO) -> tuple[int, int | None]:
+    """Where the first byte is that belongs to no preamble, and where the last ID3v2 tag ends, if there is one."""
+    start, tag = 0, None
+    while head := _read(file, start, WINDOW):
+        if size := _tag_size(head):
+            start = tag = start + size
+            continue
+        skipped = len(head) - len(head.removeprefix(BOM).lstrip(BLANKS))
+        start += skipped
+        if not skipped:
+            break
+    return start, tag
+
+
+def _tag_size(head: bytes) -> int:
+    """Bytes of the ID3v2 tag at the beginning; 0 where there is none."""
+    found = re.match(rb"ID3[\x02-\x04][^\xff](.)([\0-\x7f]{4})", head, re.DOTALL)
+    if found is None:
+        return 0
+    size = 10
+    for place, byte in enumerate(reversed(found[2])):
+        size += byte << 7 * place
+    return size + (10 if found[1][0] & 0x10 else 0)  # its footer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,19 +21,24 @@ if TYPE_CHECKING:
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 TYPES = {(PCM, 1): "u1", (PCM, 2): "<i2", (PCM, 3): "i3", (PCM, 4): "<i4", (FLOAT, 4): "<f4", (FLOAT, 8): "<f8"}
-FRAMES = 65536
-"""Read at a time."""
+READ = 1 << 18
+"""Bytes read at a time, or a frame where that is more."""
+TAIL = 1 << 22
+"""Bytes at the end of a file in which chunks behind the samples are looked for."""
+NAME = re.compile(rb".?[\x20-\x7e]{4}", re.DOTALL)
+"""How a chunk begins, also where the byte that makes the one before it even was left out or not counted."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the samples lie: `code` is the WAVE format tag, `width` the bytes of one sample, `size` the bytes of all."""
+    """How the samples lie: `code` is the WAVE format tag, `width` the bytes of one sample; from `start` to `end`."""
 
     code: int
     rate: int
     channels: int
     width: int
-    size: int | None
+    start: int
+    end: int
 
     @property
     def readable(self) -> bool:
@@ -40,45 +47,91 @@ class Layout:
 
 
 def read_layout(file: BinaryIO) -> Layout:
-    """Reads up to the first sample. Raises BadAudio where there is none to find.
+    """Reads the header. Raises BadAudio where it leads to no samples, or contradicts itself.
 
-    A data size of 0, 0xFFFFFFFF or beyond the end is a stream's placeholder: everything to the end is samples.
+    A data size of 0, 0xFFFFFFFF or beyond the end is a stream's placeholder: everything to the end is samples, but for
+    chunks there. So it is where a smaller size has no chunk behind it.
     """
     file.seek(12)
-    code = rate = channels = align = 0
-    long_size: int | None = None
+    form: tuple[int, int, int, int] | None = None
+    long_size = 0
     while len(head := file.read(8)) == 8:
         name, size = head[:4], struct.unpack("<I", head[4:])[0]
         if name == b"data":
-            if not channels or not align:
+            if form is None:
                 raise BadAudio("the WAV file has samples but no format ('fmt ') before them")
-            exact = long_size if size == 0xFFFFFFFF else size
-            return Layout(code, rate, channels, align // channels, exact or None)
+            start = file.tell()
+            return Layout(*form, start, _end(file, start, long_size if size == 0xFFFFFFFF else size))
         body = file.read(size) if name in (b"fmt ", b"ds64") and size <= 65536 else b""
-        if name == b"fmt " and len(body) >= 16:
-            code, channels, rate, _, align, _ = struct.unpack("<HHIIHH", body[:16])
-            if code == EXTENSIBLE and len(body) >= 26:
-                code = struct.unpack("<H", body[24:26])[0]
+        if name == b"fmt " and len(body) >= 14:
+            form = _form(body)
         elif name == b"ds64" and len(body) >= 16:
             long_size = struct.unpack("<Q", body[8:16])[0]
         file.seek(size - len(body) + size % 2, 1)
     raise BadAudio("the WAV file ends before its samples: it has no 'data' chunk")
 
 
+def _form(body: bytes) -> tuple[int, int, int, int]:
+    """Code, rate, channels and width of a format chunk; for codes other than PCM and float the width says nothing."""
+    code, channels, rate, byte_rate, align, bits = struct.unpack("<HHIIHH", body[:16].ljust(16, b"\0"))
+    if code == EXTENSIBLE and len(body) >= 26:
+        code = struct.unpack("<H", body[24:26])[0]
+    if code not in (PCM, FLOAT) or not channels:
+        return code, rate, channels, 0
+    width = (bits + 7) // 8 or align // channels
+    if align not in (0, width * channels):  # 0: not said
+        raise BadAudio(
+            f"the WAV header contradicts itself: {bits} bits per sample and {channels} channels make frames of "
+            f"{width * channels} bytes, its block align says {align} and its byte rate {byte_rate} at {rate} Hz"
+        )
+    return code, rate, channels, width
+
+
+def _end(file: BinaryIO, start: int, size: int) -> int:
+    """Where the samples end that begin at `start`, by their stated size and by what is behind it."""
+    length = file.seek(0, os.SEEK_END)
+    if 0 < size <= length - start:
+        file.seek(start + size)
+        behind = file.read(9)
+        if len(behind) < 8 or NAME.match(behind):
+            return start + size
+    first = max(start, length - TAIL)
+    file.seek(first)
+    return first + _chunks(file.read(TAIL))
+
+
+def _chunks(tail: bytes) -> int:
+    """The place from which on chunks fill `tail` to its end; its length where there are none."""
+    data = np.frombuffer(tail, np.uint8)
+    letter = (data >= 0x20) & (data < 0x7F)
+    names = np.flatnonzero(letter[:-7] & letter[1:-6] & letter[2:-5] & letter[3:-4])
+    sizes = sum((data[names + 4 + place].astype(np.int64) << 8 * place for place in range(4)), np.zeros_like(names))
+    fits = names + 8 + sizes <= len(data)
+    before: dict[int, int] = {}
+    """Where the first of the chunks begins that end at a place."""
+    for name, size in zip(names[fits][::-1].tolist(), sizes[fits][::-1].tolist(), strict=True):
+        end = name + 8 + size
+        before[end] = name
+        before[min(end + size % 2, len(data))] = name
+    place = len(data)
+    while place in before:
+        place = before[place]
+    return place
+
+
 def read_samples(file: BinaryIO, layout: Layout) -> Iterator[Samples]:
-    """Mono blocks [<= 65536] from where `read_layout` stopped; a truncated file gives what is there."""
+    """Mono blocks of all there is; a truncated file gives what is there."""
     frame = layout.width * layout.channels
-    left = layout.size
-    while left is None or left >= frame:
-        wanted = FRAMES * frame if left is None else min(FRAMES * frame, left)
-        data = file.read(wanted)
+    file.seek(layout.start)
+    left = layout.end - layout.start
+    while left >= frame:
+        data = file.read(min(max(1, READ // frame) * frame, left // frame * frame))
         whole = len(data) // frame * frame
-        if whole:
-            values = unpack(data[:whole], TYPES[layout.code, layout.width])
-            yield mix(to_float(values.reshape(-1, layout.channels).T))
-        if len(data) < wanted:
+        if not whole:
             return
-        left = None if left is None else left - len(data)
+        values = unpack(data[:whole], TYPES[layout.code, layout.width])
+        yield mix(to_float(values.reshape(-1, layout.channels).T))
+        left -= len(data)
 
 
 def unpack(data: bytes, kind: str) -> NDArray[Any]:

@@ -1,0 +1,45 @@
+"""What PyAV gets wrong, put right."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import av
+
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO
+
+    from av.audio.frame import AudioFrame
+
+OLD = int(av.__version__.partition(".")[0]) < 19
+"""The last version for Python 3.11."""
+PLANES = 8
+"""Channels from which on the planes of a frame are counted wrong, and memory is read that is no sound."""
+
+
+def opened(file: BinaryIO, demuxer: str) -> av.container.InputContainer:
+    """A file to decode. Tags in no known encoding are no trouble, which an old version must be told."""
+    lenient: Any = {"metadata_errors": "replace"} if OLD else {}
+    container: av.container.InputContainer = av.open(file, mode="r", format=demuxer, **lenient)
+    return container
+
+
+class Packing:
+    """Makes the frames of a track such that `to_ndarray` reads them. Not to be mixed with other frames of it."""
+
+    def __init__(self) -> None:
+        self._packer = lru_cache(maxsize=1)(av.AudioResampler)
+
+    def __call__(self, frame: AudioFrame) -> list[AudioFrame]:
+        """The same samples. Raises ValueError for an order of channels that cannot be read."""
+        wide = frame.format.is_planar and frame.layout.nb_channels >= PLANES
+        if OLD and "(" in frame.layout.name:
+            # A custom order: its table would be freed with the layout, and again with the frame.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(frame.layout))
+            if wide:
+                raise ValueError(f"its {frame.layout.nb_channels} channels are in an order of their own")
+        if not wide:
+            return [frame]
+        return self._packer(frame.format.packed.name, frame.layout.name, frame.sample_rate).resample(frame)
