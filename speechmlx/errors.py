@@ -10,6 +10,7 @@ SpeechError
 ├── Unavailable           unavailable         the server cannot now
 │   ├── Busy              busy                full; `retry_after` seconds
 │   ├── Draining          draining            shutting down
+│   ├── NoRoom            no_room             a disk is full, or cannot be written; says which folder
 │   └── ModelUnavailable  model_unavailable   weights could not be fetched; says why and the way out
 └── EngineFailed          engine_failed       an engine raised; the log has the traceback
     └── EngineLost        engine_lost         the engine process ended while the job ran
@@ -65,6 +66,10 @@ class Busy(Unavailable):
 
 class Draining(Unavailable):
     code = "draining"
+
+
+class NoRoom(Unavailable):
+    code = "no_room"
 
 
 class ModelUnavailable(Unavailable):

@@ -22,7 +22,7 @@ def pull(
     from rich.progress import Progress as Bars
 
     from speechmlx.config import load
-    from speechmlx.errors import ModelUnavailable
+    from speechmlx.errors import Unavailable
     from speechmlx.models import catalog, store
     from speechmlx.types import Progress
 
@@ -46,7 +46,7 @@ def pull(
             try:
                 store.fetch(row, cache, tell)
                 bars.update(task, completed=row.size, total=row.size, state="ready")
-            except ModelUnavailable as error:
+            except Unavailable as error:
                 bars.update(task, state="failed")
                 failures.append(error)
     for failure in failures:

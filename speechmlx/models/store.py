@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speechmlx.config import Config
-from speechmlx.errors import Busy, ModelUnavailable
+from speechmlx.errors import Busy, ModelUnavailable, NoRoom
 from speechmlx.models.row import HubFiles, IndexFiles, Model, Source, SourceFailed
 from speechmlx.types import Progress
 
@@ -60,7 +60,8 @@ def size(row: Model, cache: Path) -> int:
 def fetch(row: Model, cache: Path, tell: Tell = lambda progress: None) -> Path:
     """The folder of `row`, fetched and converted first where needed; another process at it is waited for.
 
-    Raises ModelUnavailable with the reason each source gave and the way out, or with what is wrong with the disk.
+    Raises ModelUnavailable with the reason each source gave and the way out, or with what is wrong with the disk, and
+    NoRoom when that is full.
     """
     if (ready := folder(row, cache)) is not None:
         return ready
@@ -68,7 +69,8 @@ def fetch(row: Model, cache: Path, tell: Tell = lambda progress: None) -> Path:
         with _locked(row, cache):
             return folder(row, cache) or _fetch(row, cache, tell)
     except OSError as error:
-        raise ModelUnavailable(_disk_trouble(row, cache, error)) from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise (NoRoom if full else ModelUnavailable)(_disk_trouble(row, cache, error, full)) from error
 
 
 def remove(row: Model, cache: Path) -> int:
@@ -251,8 +253,8 @@ def _way_out(row: Model) -> str:
     return f"Ways out: {'; or '.join(ways)}."
 
 
-def _disk_trouble(row: Model, cache: Path, error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+def _disk_trouble(row: Model, cache: Path, error: OSError, full: bool) -> str:
+    if full:
         free = shutil.disk_usage(cache).free // 1_000_000
         return (
             f"{row.name} could not be stored: the disk is full ({free} MB free at {cache}, the download "

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from speechmlx.config import Config
-from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnavailable, SpeechError, from_code
+from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnavailable, NoRoom, SpeechError, from_code
 from speechmlx.models import store
 from speechmlx.models.row import Catalog, Model
 from speechmlx.runtime import scratch
@@ -311,7 +311,7 @@ class Runtime:
                 except Busy as error:
                     log.warning("preloading %s waits: %s", name, error)
                     await asyncio.sleep(error.retry_after or 1.0)
-                except ModelUnavailable as error:
+                except (ModelUnavailable, NoRoom) as error:
                     if job.started:  # no later try would do better
                         self._give_up(name, error)
                         return

@@ -178,7 +178,7 @@ def new(engine: Engine) -> Engine:
 
 def test_a_prompt_goes_on_from_what_an_earlier_one_read(engine: Engine):
     told = Message("system", "You are a pirate, and you answer in one sentence. " * 4)
-    chats = [Generate(messages=(told, Message("user", text)), max_tokens=12) for text in QUESTIONS]
+    chats = [Generate(messages=(told, Message("user", question)), max_tokens=12) for question in QUESTIONS]
     expected = [text(answers(new(engine), [chat])[0]) for chat in chats]
     small = new(engine)
     first = small.begin(chats[0])

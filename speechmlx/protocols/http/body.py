@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.protocols.http import chat_audio
+from speechmlx.protocols.http.disk import Spool
 from speechmlx.protocols.http.inline import LONGEST, mistake, pieces
 from speechmlx.protocols.http.options import value
 from speechmlx.protocols.http.parts import AUDIO_FIELDS, HEAD, Upload, audio_field, contents, is_text, read_form
@@ -85,7 +85,7 @@ async def read_body(request: Request, limit: int, stack: AsyncExitStack, raw: bo
 
 def spool(stack: AsyncExitStack) -> BinaryIO:
     """A new temporary file, in memory up to MEMORY bytes, closed by `stack`."""
-    file = tempfile.SpooledTemporaryFile(max_size=MEMORY)
+    file = Spool(max_size=MEMORY)
     stack.callback(file.close)
     return cast(BinaryIO, file)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -15,6 +15,7 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from speechmlx.errors import BadRequest
+from speechmlx.protocols.http.disk import room
 
 AUDIO_FIELDS = ("file", "audio", "audio_file", "audio_base64")
 """Fields and options that are the recording, the first of those given."""
@@ -59,7 +60,8 @@ async def read_form(headers: Headers, chunks: AsyncGenerator[bytes, None], stack
     parser = _Parser(_readable(headers), chunks, max_part_size=TEXT_BYTES)
     stack.callback(_close, parser._files_to_close_on_error)  # all its files; it closes them for its own errors only
     try:
-        return await parser.parse()
+        with room():
+            return await parser.parse()
     except MultiPartException as error:
         why = str(error.__cause__ or error.message)
         raise BadRequest(f"the multipart body cannot be read: {LIMITS.get(why, why)}") from error
@@ -133,4 +135,5 @@ def _upload(part: UploadFile) -> Upload | str:
 
 def _close(files: Sequence[Any]) -> None:
     for file in files:
-        file.close()
+        with suppress(OSError):
+            file.close()

@@ -17,6 +17,7 @@ STATUS = {
     "unavailable": 503,
     "busy": 503,
     "draining": 503,
+    "no_room": 507,
     "model_unavailable": 502,
     "engine_failed": 500,
     "engine_lost": 503,

@@ -14,7 +14,7 @@ from unit.models.package_index import FILENAME, WEIGHTS, PackageIndex
 from unit.models.tiny import FILE, HUB, INDEX, TINY, row
 
 from speechmlx.config import Config
-from speechmlx.errors import Busy, ModelUnavailable
+from speechmlx.errors import Busy, ModelUnavailable, NoRoom
 from speechmlx.models import catalog, store
 from speechmlx.models.convert.weights import load_tensors
 from speechmlx.types import Progress
@@ -164,7 +164,7 @@ def test_a_full_disk_is_said_plainly(index: PackageIndex, tmp_path: Path) -> Non
     downloads = tmp_path / "partial" / "tiny" / "downloads"
     downloads.mkdir(parents=True)
     (downloads / f"{FILENAME}.partial").symlink_to("/dev/full")
-    with pytest.raises(ModelUnavailable, match=r"tiny could not be stored: the disk is full.*SPEECHMLX_CACHE"):
+    with pytest.raises(NoRoom, match=r"tiny could not be stored: the disk is full.*SPEECHMLX_CACHE"):
         store.fetch(TINY, tmp_path)
 
 
