@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -53,7 +54,17 @@ def run(config: Config, catalog: Catalog, say: Callable[[str], None]) -> None:
         say(line)
     gc.freeze()  # what is here now stays: no collection need look at it
     gc.enable()
-    asyncio.run(_serve(app, runtime, config, [door.listener for door in doors], say))
+    with asyncio.Runner(loop_factory=_Loop) as runner:
+        runner.run(_serve(app, runtime, config, [door.listener for door in doors], say))
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Its servers close without waiting for connections, as before Python 3.12; Hypercorn gives these time itself."""
+
+    async def create_server(self, *given: Any, **named: Any) -> asyncio.Server:
+        server = await super().create_server(*given, **named)
+        server.wait_closed = partial(asyncio.sleep, 0)  # type: ignore[method-assign]
+        return server
 
 
 def addresses(config: Config) -> list[tuple[str, str, int]]:
