@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from speechmlx.audio import frames, kinds
 
-HEAD = 512
+HEAD = 1024
 """Bytes that tell a container."""
 WINDOW = 65536
 """Bytes looked through for a stream that begins in mid-frame."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
+import re
+import resource
 import signal
 import socket
 import time
@@ -166,6 +169,30 @@ async def test_sigterm_in_the_middle_lets_a_stream_finish_and_leaves_no_process(
         assert server.process.wait(10) == 0
         with pytest.raises(ProcessLookupError):
             os.kill(worker, 0)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the system sets no limits of a process from outside")
+def test_a_request_that_the_disk_cannot_take(server: Server, client: httpx.Client) -> None:
+    """No file may be over a megabyte for a while; what fits into memory goes on."""
+    pid, kind = server.process.pid, resource.RLIMIT_FSIZE
+    before = resource.prlimit(pid, kind)
+    recording, logged = bytes(6_000_000), server.log.stat().st_size
+    resource.prlimit(pid, kind, (1 << 20, before[1]))
+    try:
+        answers = [
+            client.post("/transcribe", content=recording),
+            client.post("/v1/audio/transcriptions", files={"file": ("a.wav", recording)}),
+            client.post("/enhance", json={"audio_base64": base64.b64encode(recording).decode()}),
+        ]
+        spoken = client.post("/speak", json=speak("steps=1"))
+    finally:
+        resource.prlimit(pid, kind, before)
+    told = [answers[0].json()["error"], answers[1].json()["error"]["message"], answers[2].json()["error"]]
+    assert [answer.status_code for answer in answers] == [507] * 3 and spoken.status_code == 200
+    assert all(
+        re.fullmatch(r"the folder for temporary files \(/.*\) has no room for the request: .*", text) for text in told
+    )
+    assert "Traceback" not in server.log.read_text()[logged:]
 
 
 async def test_two_signals_end_it_now(start_server: Start) -> None:
