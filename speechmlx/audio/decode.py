@@ -36,6 +36,9 @@ LEAST_BITS = 600
 SILENT_SECONDS = 1800.0
 """Of audio beyond what LEAST_BITS allow: a long pause is no bomb."""
 RATES = range(1000, 768_001)
+MAX_CHANNELS = 256
+MAX_TRACKS = 16
+"""Tried, where none has sound."""
 BLOCK_SECONDS = 1.0
 
 
@@ -184,9 +187,10 @@ def _tracks(container: av.container.InputContainer, found: Format) -> list[Audio
     if not usable:
         raise BadAudio(f"the audio looks like {found.name} but cannot be decoded: no decoder knows its codec")
     aside = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired
-    return sorted(
+    order = sorted(
         usable, key=lambda track: (bool(track.disposition & aside), not track.disposition & Disposition.default)
     )
+    return order[:MAX_TRACKS]
 
 
 def _pieces(
@@ -230,8 +234,8 @@ def _reason(error: Exception) -> str:
 def _check(found: Format, rate: int, channels: int) -> None:
     if rate not in RATES:
         raise BadAudio(f"the {found.name} file has a sample rate of {rate} Hz; allowed: {RATES[0]} to {RATES[-1]}")
-    if channels < 1:
-        raise BadAudio(f"the {found.name} file has no channels")
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise BadAudio(f"the {found.name} file has {channels} channels; allowed: 1 to {MAX_CHANNELS}")
 
 
 def _resampled(pieces: Pieces, rate: int) -> Iterator[Samples]:

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from speechmlx.audio import frames, kinds
 
-HEAD = 1024
+HEAD = 512
 """Bytes that tell a container."""
 WINDOW = 65536
 """Bytes looked through for a stream that begins in mid-frame."""
@@ -36,6 +36,8 @@ ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 LARGEST = 0x20000000
 """Bytes that no MP4 atom but the sound itself has; four letters of text would be more."""
 BOM = b"\xef\xbb\xbf"
+PARTS = 64
+"""Tags, marks and runs of blanks in front of a file that are skipped."""
 BLANKS = b"\0 \t\r\n"
 
 
@@ -88,15 +90,16 @@ def _read(file: BinaryIO, start: int, size: int) -> bytes:
 
 def _preamble(file: BinaryIO) -> tuple[int, int | None]:
     """Where the first byte is that belongs to no preamble, and where the last ID3v2 tag ends, if there is one."""
-    start, tag = 0, None
-    while head := _read(file, start, WINDOW):
+    start, tag, parts = 0, None, 0
+    while parts < PARTS and (head := _read(file, start, WINDOW)):
         if size := _tag_size(head):
             start = tag = start + size
-            continue
-        skipped = len(head) - len(head.removeprefix(BOM).lstrip(BLANKS))
-        start += skipped
-        if not skipped:
+        else:
+            size = len(head) - len(head.removeprefix(BOM).lstrip(BLANKS))
+            start += size
+        if not size:
             break
+        parts += size != len(head)  # a long run of zeros is one
     return start, tag
 
 

@@ -120,6 +120,13 @@ def test_nothing_is_found_in_noise() -> None:
     assert all(locate(io.BytesIO(RANDOM.bytes(90_000)), False) is None for _ in range(20))
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("part", [tag(b""), b"\xef\xbb\xbf\0"])
+def test_endless_preambles_are_given_up(part: bytes) -> None:
+    with pytest.raises(BadAudio):
+        decode(part * 2_000_000, 16000)
+
+
 def test_silent_pcm_is_pcm_when_its_rate_is_given() -> None:
     assert decode(bytes(2000) + b"\x01\x00" * 1000, 16000, pcm_rate=16000).duration == 2000 / 16000
 

@@ -123,9 +123,10 @@ def test_channels_of_any_number(channels: int, bits: int, kind: str) -> None:
     np.testing.assert_allclose(decode(wav(data, head=head), RATE).samples, SAMPLES, atol=1e-4)
 
 
-def test_no_channels_are_refused() -> None:
-    with pytest.raises(BadAudio, match="the WAV file has no channels"):
-        decode(wav(head=form(channels=0)), RATE)
+@pytest.mark.parametrize("channels", [0, 257])
+def test_a_number_of_channels_that_nobody_has(channels: int) -> None:
+    with pytest.raises(BadAudio, match=f"the WAV file has {channels} channels; allowed: 1 to 256"):
+        decode(wav(head=form(channels=channels, align=2 * channels)), RATE)
 
 
 @pytest.mark.parametrize("data", [wav(b""), wav(b"", UNKNOWN), wav(b"", 0) + chunk(b"LIST", b"INFO"), wav()[:44]])
