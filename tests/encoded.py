@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -39,7 +40,7 @@ def encode(container: str, codec: str, layout: str = "mono", samples: np.ndarray
         context = stream.codec_context
         channels = [samples] if layout == "mono" else [samples, np.zeros_like(samples)]
         frame = av.AudioFrame.from_ndarray(np.stack(channels), format="fltp", layout=layout)
-        frame.sample_rate = rate
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
         resampler = av.AudioResampler(context.format, layout, rate, frame_size=context.frame_size)
         for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
             file.mux(stream.encode(piece))

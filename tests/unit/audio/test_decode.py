@@ -32,6 +32,15 @@ def test_every_format_is_told_from_its_content_mixed_down_and_resampled(
     assert loudness_at(audio.samples, 16000, 440) == pytest.approx(0.5 if layout == "mono" else 0.25, rel=0.05)
 
 
+@pytest.mark.parametrize(("container", "codec"), [e for e in ENCODINGS if e[0] != "adts"])
+def test_what_an_encoder_puts_in_front_is_taken_off_again(container: str, codec: str) -> None:
+    """All but bare AAC say how much that is."""
+    burst = np.zeros_like(TONE)
+    burst[48000:49000] = TONE[:1000]
+    loud = np.flatnonzero(np.abs(decode(encode(container, codec, samples=burst), RATE).samples) > 0.1)
+    assert (loud[0], loud[-1]) == pytest.approx((48007, 48993), abs=10)
+
+
 @pytest.mark.parametrize(("container", "codec"), [e for e in ENCODINGS if e[0] not in ("mp4", "ipod")])
 def test_half_a_file_gives_half_the_audio(container: str, codec: str) -> None:
     data = encode(container, codec)
