@@ -187,6 +187,22 @@ async def test_it_listens_on_after_a_response_that_failed(conversing: Server, to
         await until(came, lambda came: any(isinstance(frame, UserStartedSpeakingFrame) for frame in came))
 
 
+async def test_it_listens_on_after_a_commit_that_came_too_late(conversing: Server, told: list[Json]) -> None:
+    """Any error but two ends it."""
+    from pipecat.services.openai.realtime import events
+
+    service = realtime(conversing)
+    async with pipeline(service) as (task, came):
+        await until(came, lambda came: service._api_session_ready)
+        for number, seconds in enumerate((0.5, 0.4), 1):
+            await play(task, tone(seconds) + tone(0.58, 0))
+            await until(came, lambda came, number=number: statuses(told) == ["completed"] * number)
+            await service.send_client_event(events.InputAudioBufferCommitEvent())
+        await until(came, lambda came: len(heard_in(came)) == 2)
+        assert heard_in(came) == [words(0.5), words(0.4)]
+        assert "error" not in [event["type"] for event in told]
+
+
 async def test_tool(conversing: Server, told: list[Json]) -> None:
     from pipecat.adapters.schemas.function_schema import FunctionSchema
     from pipecat.adapters.schemas.tools_schema import ToolsSchema
