@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from speechmlx.audio.sniff import HEAD, sniff
+from speechmlx.audio.sniff import locate
 from speechmlx.errors import BadRequest
 from speechmlx.protocols.http import options
 
@@ -71,10 +71,9 @@ def _in_messages(messages: Any) -> list[Any]:
 
 def with_header(file: BinaryIO, raw: Raw, to: BinaryIO) -> BinaryIO:
     """`file` if it has a header of its own, else `to`, filled with a WAV of it."""
-    head = file.read(HEAD)
-    size = file.seek(0, 2)
+    found, size = locate(file, headerless=True), file.seek(0, 2)
     file.seek(0)
-    if sniff(head) is not None:
+    if found is not None:
         return file
     to.write(raw.header(size))
     shutil.copyfileobj(file, to)

@@ -83,6 +83,12 @@ async def test_headerless_sound_is_what_the_format_says(
     assert np.abs(audio.samples[: len(TONE)] - TONE[: len(audio.samples)]).max() < 0.02
 
 
+@pytest.mark.parametrize("before", [b"", b"ID3\x04" + bytes(5) + b"\x09" + bytes(9), b"\r\n"])
+async def test_a_header_counts_more_than_the_format(before: bytes) -> None:
+    _, upload = await read({"input_audio": {"data": base64.b64encode(before + WAV).decode(), "format": "pcm16"}})
+    assert upload == before + WAV
+
+
 async def test_the_base64_field_stays_as_it_was() -> None:
     options, upload = await read({"file": DATA, "messages": None, "prompt": "a"})
     assert options == {"prompt": "a"} and upload == WAV
