@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
 from speechmlx.audio import kinds, wav
-from speechmlx.audio.pcm import from_pcm16, mix, to_float
+from speechmlx.audio.mixing import mixed
+from speechmlx.audio.pcm import FullScale, scaled, to_float, within_full_scale
 from speechmlx.audio.resample import Resampler
 from speechmlx.audio.sniff import ALLOWED, HEAD, WAV, Format, describe, locate
 from speechmlx.errors import BadAudio, TooLarge
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import av
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
+    from numpy.typing import NDArray
 
     from speechmlx.types import Samples
 
@@ -50,15 +52,23 @@ def decode(source: Source, rate: int, *, pcm_rate: int | None = None, max_second
     TooLarge for audio longer than `max_seconds`, and for a small file that decodes to hours.
     """
     data = bytearray()
-    for block in blocks(source, rate, pcm_rate=pcm_rate, max_seconds=max_seconds):
+    for block in blocks(source, rate, pcm_rate=pcm_rate, max_seconds=max_seconds, fit=False):
         data += block.tobytes()
-    return Audio(np.frombuffer(data, np.float32), rate)
+    return Audio(within_full_scale(np.frombuffer(data, np.float32)), rate)
 
 
 def blocks(
-    source: Source, rate: int, *, pcm_rate: int | None = None, max_seconds: float = MAX_SECONDS
+    source: Source,
+    rate: int,
+    *,
+    pcm_rate: int | None = None,
+    max_seconds: float = MAX_SECONDS,
+    fit: bool = True,
 ) -> Iterator[Samples]:
-    """What `decode` gives, as blocks of about a second that are read on demand: memory stays bounded for any length."""
+    """What `decode` gives, as blocks of about a second that are read on demand: memory stays bounded for any length.
+
+    To `fit` floats into [-1, 1] they are all read once before; without it, that is left to the caller.
+    """
     with ExitStack() as stack:
         if isinstance(source, bytes | bytearray):
             file: BinaryIO = io.BytesIO(source)
@@ -68,19 +78,29 @@ def blocks(
             file = source
         packed = SILENT_SECONDS + file.seek(0, os.SEEK_END) * 8 / LEAST_BITS
         count, limit = 0, min(max_seconds, packed) * rate
-        for block in _gathered(_resampled(_read(file, pcm_rate), rate), int(rate * BLOCK_SECONDS)):
+        full = _full_scale(file, pcm_rate) if fit else 1.0
+        for block in _gathered(_resampled(mixed(_read(file, pcm_rate)), rate), int(rate * BLOCK_SECONDS)):
             count += len(block)
             if count > limit and packed < max_seconds:
                 raise TooLarge(f"a file this small holds no more than {packed:.0f} seconds of speech, this one does")
             if count > limit:
                 raise TooLarge(f"the audio is longer than the limit of {max_seconds:g} seconds; send it in parts")
-            yield block
+            yield scaled(block, full)
         if count == 0:
             raise BadAudio("the audio holds no samples")
 
 
-Pieces = Iterator[tuple["Samples", int]]
-"""Mono samples and their rate, which some formats change midway."""
+Pieces = Iterator[tuple["NDArray[Any]", int]]
+"""Samples [channels, n] as the file has them and their rate, which some formats change midway."""
+
+
+def _full_scale(file: BinaryIO, pcm_rate: int | None) -> float:
+    scale = FullScale()
+    for values, _ in _read(file, pcm_rate):
+        if values.dtype.kind != "f":
+            return 1.0
+        scale.hear(to_float(values))
+    return scale.value
 
 
 def _read(file: BinaryIO, pcm_rate: int | None) -> Pieces:
@@ -132,7 +152,7 @@ def _read_pcm(file: BinaryIO, rate: int) -> Pieces:
         raise BadAudio(f"sample_rate {rate} is outside {RATES[0]} to {RATES[-1]} Hz")
     file.seek(0)
     while data := file.read(wav.READ):
-        yield from_pcm16(data), rate
+        yield np.frombuffer(data[: len(data) // 2 * 2], "<i2")[None], rate
 
 
 def _read_av(file: BinaryIO, found: Format) -> Pieces:
@@ -195,7 +215,7 @@ def _tracks(container: av.container.InputContainer, found: Format) -> list[Audio
 
 def _pieces(
     container: av.container.InputContainer, track: AudioStream, found: Format
-) -> Iterator[tuple[Samples, int] | Exception]:
+) -> Iterator[tuple[NDArray[Any], int] | Exception]:
     """Every frame that decodes; a corrupt packet gives its error and is skipped, a broken container ends it."""
     import av
 
@@ -215,16 +235,14 @@ def _pieces(
                 channels = frame.layout.nb_channels
                 _check(found, frame.sample_rate, channels)
                 for packed in readable(frame):
-                    yield _mono(packed, channels), frame.sample_rate
+                    yield _channels(packed, channels), frame.sample_rate
         except (av.FFmpegError, ValueError, BadAudio) as error:
             yield error
 
 
-def _mono(frame: AudioFrame, channels: int) -> Samples:
+def _channels(frame: AudioFrame, channels: int) -> NDArray[Any]:
     values = frame.to_ndarray()
-    if not frame.format.is_planar:
-        values = values.reshape(-1, channels).T
-    return mix(to_float(values))
+    return values if frame.format.is_planar else values.reshape(-1, channels).T
 
 
 def _reason(error: Exception) -> str:
@@ -238,7 +256,7 @@ def _check(found: Format, rate: int, channels: int) -> None:
         raise BadAudio(f"the {found.name} file has {channels} channels; allowed: 1 to {MAX_CHANNELS}")
 
 
-def _resampled(pieces: Pieces, rate: int) -> Iterator[Samples]:
+def _resampled(pieces: Iterator[tuple[Samples, int]], rate: int) -> Iterator[Samples]:
     resampler: Resampler | None = None
     for samples, source in pieces:
         if resampler is None or resampler.source != source:

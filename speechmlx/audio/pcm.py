@@ -6,12 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from speechmlx.errors import BadAudio
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from speechmlx.types import Samples
 
 SCALE = 32768.0
+INTEGERS = (2.0**15, 2.0**23, 2.0**31)
+"""Full scale of integers that are written as floats."""
+SURELY_INTEGERS = 2.0**8
+"""No samples meant for [-1, 1] are so large."""
+OCTAVES = range(-14, 33)
+"""Exponents that levels are counted by; the first stands for silence."""
+RARE = 1e-3
+"""Share of the samples that are no silence: fewer than that say nothing of the scale."""
+CREST = 3
+"""Octaves that a peak may be over what is not RARE."""
 
 
 def to_pcm16(samples: Samples) -> bytes:
@@ -28,7 +40,10 @@ def from_pcm16(pcm16: bytes | bytearray | memoryview) -> Samples:
 
 
 def to_float(values: NDArray[Any]) -> Samples:
-    """Samples of any PCM type, any shape → float32; integers are scaled by their full range, floats clipped."""
+    """Samples of any PCM type, any shape → float32; integers are scaled by their full range, floats are as they are.
+
+    What is no number is silence. Raises BadAudio where there are none at all.
+    """
     full = 2.0 ** (values.dtype.itemsize * 8 - 1)
     out: Samples
     if values.dtype.kind == "u":
@@ -36,11 +51,56 @@ def to_float(values: NDArray[Any]) -> Samples:
     elif values.dtype.kind == "i":
         out = (values / full).astype(np.float32)
     else:
-        out = np.nan_to_num(np.clip(values, -1.0, 1.0)).astype(np.float32)
+        finite = np.isfinite(values)
+        if values.size and not finite.any():
+            raise BadAudio("the audio has samples that are no numbers (NaN or infinite); allowed: -1 to 1")
+        out = np.clip(np.where(finite, values, 0.0), -INTEGERS[-1], INTEGERS[-1]).astype(np.float32)
     return out
 
 
-def mix(channels: Samples) -> Samples:
-    """[channels, n] → [n], the mean: what is in one channel only stays audible, nothing clips."""
-    mono: Samples = channels[0] if len(channels) == 1 else channels.mean(axis=0, dtype=np.float32)
-    return mono
+class FullScale:
+    """What a recording's float samples are divided by to be in [-1, 1]: 1 where they are already.
+
+    Floats in the scale of 16, 24 or 32 bit integers are taken for those; else the peak is full scale, but a few
+    samples far over all others are a fault, and no measure.
+    """
+
+    def __init__(self) -> None:
+        self._peak = 0.0
+        self._octaves = np.zeros(len(OCTAVES), np.int64)
+
+    def hear(self, samples: Samples) -> None:
+        """The next samples, any shape."""
+        if not samples.size:
+            return
+        self._peak = max(self._peak, float(samples.max()), -float(samples.min()))
+        found = np.frexp(samples)[1].ravel() - OCTAVES[0]
+        self._octaves += np.bincount(np.clip(found, 0, len(OCTAVES) - 1), minlength=len(OCTAVES))
+
+    @property
+    def value(self) -> float:
+        if self._peak <= 1.0:
+            return 1.0
+        beyond = np.cumsum(self._octaves[:0:-1])[::-1]
+        common = OCTAVES[1 + int(np.flatnonzero(beyond >= max(1.0, beyond[0] * RARE))[-1])]
+        peak = min(self._peak, 2.0 ** (common + CREST))
+        if peak > SURELY_INTEGERS:
+            return next(full for full in INTEGERS if peak <= full)
+        return max(1.0, peak)
+
+
+def within_full_scale(samples: Samples) -> Samples:
+    """A whole recording [n] → the same in [-1, 1], scaled where floats were beyond it."""
+    if not len(samples) or max(float(samples.max()), -float(samples.min())) <= 1.0:
+        return samples
+    scale = FullScale()
+    scale.hear(samples)
+    return scaled(samples, scale.value)
+
+
+def scaled(samples: Samples, full: float) -> Samples:
+    """Samples divided by `full`, a FullScale's value."""
+    if full == 1.0:
+        return samples
+    found: Samples = np.clip(samples / np.float32(full), -1.0, 1.0)
+    return found

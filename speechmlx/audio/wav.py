@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from speechmlx.audio.pcm import mix, to_float
 from speechmlx.errors import BadAudio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from speechmlx.types import Samples
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 TYPES = {(PCM, 1): "u1", (PCM, 2): "<i2", (PCM, 3): "i3", (PCM, 4): "<i4", (FLOAT, 4): "<f4", (FLOAT, 8): "<f8"}
@@ -119,8 +116,8 @@ def _chunks(tail: bytes) -> int:
     return place
 
 
-def read_samples(file: BinaryIO, layout: Layout) -> Iterator[Samples]:
-    """Mono blocks of all there is; a truncated file gives what is there."""
+def read_samples(file: BinaryIO, layout: Layout) -> Iterator[NDArray[Any]]:
+    """Blocks [channels, n] of the file's own type, to the end of a truncated file."""
     frame = layout.width * layout.channels
     file.seek(layout.start)
     left = layout.end - layout.start
@@ -129,8 +126,7 @@ def read_samples(file: BinaryIO, layout: Layout) -> Iterator[Samples]:
         whole = len(data) // frame * frame
         if not whole:
             return
-        values = unpack(data[:whole], TYPES[layout.code, layout.width])
-        yield mix(to_float(values.reshape(-1, layout.channels).T))
+        yield unpack(data[:whole], TYPES[layout.code, layout.width]).reshape(-1, layout.channels).T
         left -= len(data)
 
 

@@ -66,7 +66,7 @@ class Decoding:
         self._held[number] = 0.0
         stack.callback(self._held.pop, number, None)
         try:
-            return await self._whole(number, inside(blocks(file, rate, pcm_rate), rate, span), rate)
+            return await self._whole(number, inside(blocks(file, rate, pcm_rate, fit=False), rate, span), rate)
         except BaseException:
             self._held.pop(number, None)  # at once, for the others
             raise
@@ -92,11 +92,11 @@ async def decoded(call: Call, rate: int, pcm_rate: int | None = None, span: Span
     return audio
 
 
-def blocks(file: BinaryIO, rate: int, pcm_rate: int | None) -> Iterator[Samples]:
-    """`file` at `rate` Hz in blocks of about a second, each decoded when it is asked for."""
+def blocks(file: BinaryIO, rate: int, pcm_rate: int | None, *, fit: bool = True) -> Iterator[Samples]:
+    """`file` at `rate` Hz in blocks of about a second, each decoded when it is asked for; `fit`: in [-1, 1]."""
     from speechmlx.audio import decode
 
-    yield from decode.blocks(file, rate, pcm_rate=pcm_rate)
+    yield from decode.blocks(file, rate, pcm_rate=pcm_rate, fit=fit)
 
 
 def inside(blocks: Iterator[Samples], rate: int, span: Span) -> Iterator[Samples]:
@@ -124,7 +124,9 @@ def _append(data: bytearray, pieces: Iterator[Samples], size: int) -> bool:
 def _audio(data: bytearray, rate: int) -> Audio:
     import numpy as np
 
-    return Audio(np.frombuffer(data, np.float32), rate)
+    from speechmlx.audio.pcm import within_full_scale
+
+    return Audio(within_full_scale(np.frombuffer(data, np.float32)), rate)
 
 
 def confidence(segments: Sequence[Segment]) -> float:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from speechmlx.audio.pcm import from_pcm16, mix, to_float, to_pcm16
+from speechmlx.audio.pcm import FullScale, from_pcm16, to_float, to_pcm16, within_full_scale
+from speechmlx.errors import BadAudio
 
 
 @given(arrays.arrays("<i2", st.integers(0, 200)))
@@ -38,7 +39,8 @@ def test_an_odd_last_byte_is_dropped() -> None:
         (np.array([0, 128, 255], np.uint8), [-1.0, 0.0, 127 / 128]),
         (np.array([-32768, 16384], np.int16), [-1.0, 0.5]),
         (np.array([-(2**31), 2**30], np.int32), [-1.0, 0.5]),
-        (np.array([0.25, np.nan, 1e300, -np.inf], np.float64), [0.25, 0.0, 1.0, -1.0]),
+        (np.array([0.25, np.nan, 2.5, -np.inf], np.float64), [0.25, 0.0, 2.5, 0.0]),
+        (np.array([-1e300, 0.5], np.float64), [-(2.0**31), 0.5]),
     ],
 )
 def test_each_pcm_type_is_scaled_by_its_full_range(values: np.ndarray, expected: list[float]) -> None:
@@ -46,5 +48,44 @@ def test_each_pcm_type_is_scaled_by_its_full_range(values: np.ndarray, expected:
     assert to_float(values).dtype == np.float32
 
 
-def test_mix_is_the_mean_of_the_channels() -> None:
-    assert mix(np.array([[1.0, 0.0], [0.0, 0.5]], np.float32)).tolist() == [0.5, 0.25]
+def test_samples_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(BadAudio, match="no numbers"):
+        to_float(np.array([np.nan, np.inf], np.float32))
+
+
+SPEECH = (np.random.default_rng(0).standard_normal(16000) * np.hanning(16000)).astype(np.float32) / 8
+"""Peak about a half."""
+
+
+@pytest.mark.parametrize(
+    ("times", "full"),
+    [
+        (1.0, 1.0),
+        (8.0, 8.0 * np.abs(SPEECH).max()),
+        (2.0**15, 2.0**15),
+        (2.0**10, 2.0**15),
+        (2.0**23, 2.0**23),
+        (2.0**31, 2.0**31),
+    ],
+)
+@pytest.mark.parametrize("padding", [0, 1_000_000])
+def test_floats_beyond_full_scale_are_scaled(times: float, full: float, padding: int) -> None:
+    """Also where there are few of them beside digital silence."""
+    samples = np.pad(SPEECH * np.float32(times), (padding, 0))
+    np.testing.assert_allclose(within_full_scale(samples), samples / np.float32(full), atol=1e-7)
+
+
+@pytest.mark.parametrize("fault", [1.3, 40.0, 1e6, 2.0**31])
+def test_one_sample_far_over_the_others_is_clipped(fault: float) -> None:
+    samples = SPEECH.copy()
+    samples[100] = -fault
+    found = within_full_scale(samples)
+    assert found[100] == -1.0 and np.abs(found[8000:]).max() > np.abs(SPEECH[8000:]).max() / 10
+
+
+def test_full_scale_does_not_depend_on_the_pieces() -> None:
+    whole, parts = FullScale(), FullScale()
+    whole.hear(SPEECH * 3000)
+    for piece in np.array_split(SPEECH * 3000, 7):
+        parts.hear(piece)
+    assert whole.value == parts.value == 2.0**15

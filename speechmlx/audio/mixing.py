@@ -1,0 +1,107 @@
+"""Channels → mono, a block at a time: the mean, or the strongest channel where the mean would cancel what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from speechmlx.audio.pcm import to_float
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from speechmlx.types import Samples
+
+BLOCK = 0.5
+"""Seconds of several channels judged together."""
+LISTENED = 8000
+"""Hz at about which channels are compared: their steps there hold speech, no offset and little hum."""
+FRAME = 400
+"""Steps compared as one."""
+CANCELLED = 0.25
+"""Of the power that channels without a common sound would have in the mean: what has less there, cancels."""
+SHARE = 0.1
+"""Of the frames with sound from which on a block cancels."""
+AUDIBLE = 1e-3
+"""Of the loudest frame's power: what has less is no sound."""
+STRONGER = 4.0
+"""Times the power of the channel taken before from which on another takes its place."""
+ALIKE = 0.9
+"""Of the strongest channel's power, from which on the first of them will do."""
+FADE = 0.01
+"""Seconds from one mix to the next."""
+
+
+def mixed(pieces: Iterator[tuple[NDArray[Any], int]]) -> Iterator[tuple[Samples, int]]:
+    """Pieces [channels, n] of any PCM type, with their rate, which may change → float32 [n], no sample late."""
+    mixer: Mixer | None = None
+    waiting: list[Samples] = []
+    for values, rate in pieces:
+        channels = to_float(values)
+        if mixer is not None and (mixer.channels, mixer.rate) != (len(channels), rate):
+            yield from _taken(mixer, waiting)
+            mixer = None
+        if len(channels) == 1:
+            yield channels[0], rate
+            continue
+        mixer = mixer or Mixer(len(channels), rate)
+        waiting.append(channels)
+        if sum(piece.shape[1] for piece in waiting) >= BLOCK * rate:
+            yield from _taken(mixer, waiting)
+    if mixer is not None:
+        yield from _taken(mixer, waiting)
+
+
+def _taken(mixer: Mixer, waiting: list[Samples]) -> Iterator[tuple[Samples, int]]:
+    if waiting:
+        block = np.concatenate(waiting, axis=1)
+        waiting.clear()
+        yield mixer.mix(block), mixer.rate
+
+
+class Mixer:
+    """Mixes a recording's blocks; from one way of mixing to another it fades."""
+
+    def __init__(self, channels: int, rate: int) -> None:
+        self.channels, self.rate = channels, rate
+        self._mean = np.full(channels, 1 / channels, np.float32)
+        self._weights: Samples | None = None
+        self._strongest: int | None = None
+
+    def mix(self, block: Samples) -> Samples:
+        """[channels, n] → [n]."""
+        weights = self._weights_of(block)
+        before = weights if self._weights is None else self._weights
+        self._weights = weights
+        mono: Samples = weights @ block
+        if not np.array_equal(before, weights):
+            begin = block[:, : round(FADE * self.rate)]
+            share = np.linspace(0, 1, begin.shape[1], dtype=np.float32)
+            mono[: len(share)] = share * mono[: len(share)] + (1 - share) * (before @ begin)
+        return mono
+
+    def _weights_of(self, block: Samples) -> Samples:
+        power, together = self._powers(block)
+        total = power.sum(axis=0)
+        audible = total > total.max() * AUDIBLE
+        if not audible.any():
+            return self._mean if self._weights is None else self._weights
+        cancelled = together < CANCELLED * total / self.channels**2
+        if cancelled[audible].mean() <= SHARE:
+            return self._mean
+        each = power.sum(axis=1)
+        if self._strongest is None or each.max() > STRONGER * each[self._strongest]:
+            self._strongest = int(np.argmax(each >= each.max() * ALIKE))
+        only: Samples = np.eye(self.channels, dtype=np.float32)[self._strongest]
+        return only
+
+    def _powers(self, block: Samples) -> tuple[Samples, Samples]:
+        """Power of each channel [channels, frames], and of their mean [frames]."""
+        size = max(1, self.rate // LISTENED)
+        whole = max(size, block.shape[1] // size * size)
+        padded = np.pad(block[:, :whole], ((0, 0), (0, max(0, whole - block.shape[1]))))
+        steps = np.diff(padded.reshape(self.channels, -1, size).mean(axis=2), axis=1, append=0)
+        frames = np.pad(steps, ((0, 0), (0, -steps.shape[1] % FRAME))).reshape(self.channels, -1, FRAME)
+        return np.square(frames).sum(axis=2), np.square(frames.mean(axis=0)).sum(axis=1)
