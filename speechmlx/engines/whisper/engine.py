@@ -172,6 +172,8 @@ class Whisper:
         self._encoded = []
         rows.sort(key=lambda row: (len(row.prompt), row.given))
         self._batch.join(rows)
+        for row in rows:
+            row.finished |= self._seated[row].vain
         self._settle()
 
     def detect_language(self, cross: Sequence[Pair], among: Sequence[str]) -> tuple[str, float]:

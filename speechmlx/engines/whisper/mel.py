@@ -28,6 +28,12 @@ ROOM_STEP = 2 * FRAMES_PER_SECOND
 """Encoded windows are a multiple of this many frames, to have few shapes."""
 DYNAMIC_RANGE = 8.0
 """Decades kept under the loudest value."""
+FAINTEST, SILENCE = -10.0, -20.0
+"""Log energies: the least one that the models were trained with, and the least one told apart here."""
+QUIET = -1.0
+"""What the loudest value is raised to: of what is much quieter the models say that it is no speech."""
+LOW_BANDS = 1 / 27
+"""Share of the mel bands that lie under speech: offset, wind and hum there make a recording no louder."""
 
 
 @cache
@@ -57,13 +63,16 @@ def log_mel_slices(samples: Samples, n_mels: int) -> Iterator[NDArray[np.float32
         piece = mx.array(padded[first * HOP : first * HOP + (count - 1) * HOP + FFT])
         framed = mx.as_strided(piece, (count, FFT), (HOP, 1))
         power = mx.square(mx.abs(mx.fft.rfft(framed * _window())))
-        yield np.array(mx.log10(mx.maximum(power @ filters(n_mels).T, 1e-10)))
+        yield np.array(mx.log10(mx.maximum(power @ filters(n_mels).T, 10**SILENCE)))
 
 
-def normalize(log_mel: NDArray[np.float32], peak: float | None = None) -> NDArray[np.float32]:
-    """Scale log energies [frames, n_mels] as the models expect; `peak` is the loudest value of the whole recording."""
-    top = float(log_mel.max()) if peak is None else peak
-    return (np.maximum(log_mel, np.float32(top - DYNAMIC_RANGE)) + np.float32(4.0)) / np.float32(4.0)
+def normalize(log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale log energies [frames, n_mels] as the models expect, with the loudest one of speech from QUIET up."""
+    top = float(log_mel[:, round(log_mel.shape[1] * LOW_BANDS) :].max())
+    raised = max(0.0, QUIET - top) if top > SILENCE + 1 else 0.0
+    least = max(FAINTEST, top + raised - DYNAMIC_RANGE)
+    kept = np.clip(log_mel + np.float32(raised), np.float32(least), np.float32(max(least, top + raised)))
+    return (kept + np.float32(4.0)) / np.float32(4.0)
 
 
 def window(mel: NDArray[np.float32], start: int, end: int, frames: int = WINDOW_FRAMES) -> NDArray[np.float32]:

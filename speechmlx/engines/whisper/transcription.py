@@ -16,6 +16,7 @@ from speechmlx.engines.whisper.beam import MOST_BEAMS
 from speechmlx.engines.whisper.rules import Rules
 from speechmlx.engines.whisper.windows import (
     COMPRESSION_LIMIT,
+    NO_SPEECH_LIMIT,
     Cut,
     Piece,
     compression_ratio,
@@ -84,6 +85,8 @@ class Lane:
     """Whether a window was decided."""
     doubted: bool = False
     """The model said that nothing is in this window, and is asked again because of its loudness."""
+    wary: bool = False
+    """Loudness says that nothing is in this lane, and the model is asked all the same: each window is doubted."""
 
     @property
     def done(self) -> bool:
@@ -106,6 +109,11 @@ class Lane:
         """Tokens that may be sampled for the window."""
         start, end = self.window
         return min(MOST_TOKENS, TOKENS + TOKENS_PER_SECOND * (end - start) // mel.FRAMES_PER_SECOND)
+
+    @property
+    def vain(self) -> bool:
+        """Loudness says that nobody speaks in the window, and so does the model."""
+        return self.wary and self.row is not None and self.row.no_speech > NO_SPEECH_LIMIT
 
     def advance(self, frames: int) -> None:
         start, end = self.clips.popleft()
@@ -131,7 +139,10 @@ class Transcription:
         self._mel: NDArray[np.float32] | None = None
         self._loud = np.zeros(0, np.bool_)
         """Frames that may be speech; empty when windows are not to depend on loudness."""
+        self._left_out: list[tuple[int, int]] = []
+        """Clips to look at once more if nothing is heard in those of them that may be speech."""
         self._front = 0
+        self._said = False
         self._tokens = 0
         if len(self.candidates) == 1:
             self.speaks(self.candidates[0], 1.0)
@@ -152,26 +163,26 @@ class Transcription:
             return
         self._mel = mel.normalize(np.concatenate(self._log_mel)) if self._log_mel else np.zeros((0, 1), np.float32)
         self._log_mel = []
-        clips = deque(self._clips(len(self._mel)))
+        clips = self._clips(len(self._mel))
         if self.request.vad and not self.request.condition_on_previous_text:
             self.lanes = [Lane(self, deque([clip])) for clip in clips]
         else:
-            self.lanes = [Lane(self, clips)]
+            self.lanes = [Lane(self, deque(clips))]
         self.release()
 
     def _clips(self, frames: int) -> list[tuple[int, int]]:
-        clips = found = spans.inside([(0.0, frames / mel.FRAMES_PER_SECOND)], self.request.clips)
+        clips = spans.inside([(0.0, frames / mel.FRAMES_PER_SECOND)], self.request.clips)
+        found = whole = _in_frames(clips, frames)
         if self.request.vad and len(self._samples):
             level = spans.levels(self._samples, mel.RATE)
             self._loud = spans.loud(level)
             speech = spans.speech_spans(level)
             parts = [spans.inside(speech, [clip]) for clip in clips]
-            found = [window for part in parts for window in spans.windows(part, level, mel.WINDOW_SECONDS)]
-        inside = [
-            (round(start * mel.FRAMES_PER_SECOND), min(frames, round(end * mel.FRAMES_PER_SECOND)))
-            for start, end in found
-        ]
-        return [(start, end) for start, end in inside if start < end]
+            windows = [window for part in parts for window in spans.windows(part, level, mel.WINDOW_SECONDS)]
+            found = _in_frames(windows, frames)
+            if spans.is_sound(level) and sum(end - start for start, end in found) < sum(e - s for s, e in whole):
+                self._left_out = whole
+        return found
 
     def mel_of(self, lane: Lane) -> NDArray[np.float32]:
         """The lane's window [frames, n_mels], with `Lane.frames`."""
@@ -260,12 +271,12 @@ class Transcription:
         attempt = self.chosen(lane)
         start, end = lane.window
         advance = end - start
-        guessed = lane.doubted and (attempt.unsure or attempt.logprob < BELIEVED)
-        lane.begun, lane.doubted = True, False
+        guessed = lane.vain or (lane.doubted and (attempt.unsure or attempt.logprob < BELIEVED))
+        lane.begun, lane.doubted = True, lane.wary
         if not guessed and not is_silent(attempt.no_speech, attempt.logprob):
             window = self._without_leap(cut(attempt.tokens, self._vocabulary.timestamps, end - start), start)
             advance = self._heard(window, start, end)
-            lane.doubted = advance < window.advance
+            lane.doubted |= advance < window.advance
             waiting = deque(self._words(attempt, words, start))
             for piece in window.pieces:
                 self._say(lane, attempt, piece, waiting)
@@ -333,12 +344,23 @@ class Transcription:
         while self._front < len(self.lanes):
             lane = self.lanes[self._front]
             self.outbox += lane.events
+            self._said |= bool(lane.events)
             lane.events = []
             if not lane.done:
                 return
             self._front += 1
+        if self._left_out and not self._said:
+            self.lanes, self._front = [Lane(self, deque(self._left_out), doubted=True, wary=True)], 0
+            self._left_out = []
+            return
         self.outbox.append(Usage(audio_in=len(self._samples) / mel.RATE, tokens_out=self._tokens))
         self.finished = True
+
+
+def _in_frames(clips: Sequence[spans.Span], frames: int) -> list[tuple[int, int]]:
+    """Seconds as frames of the spectrogram, of which there are `frames`; clips beyond them are left out."""
+    inside = [(round(s * mel.FRAMES_PER_SECOND), min(frames, round(e * mel.FRAMES_PER_SECOND))) for s, e in clips]
+    return [(start, end) for start, end in inside if start < end]
 
 
 def check(request: Transcribe, vocabulary: Vocabulary) -> None:

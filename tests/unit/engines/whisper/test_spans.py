@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.engines.whisper.spans import FRAME, PAD, inside, levels, loud, speech_spans, windows
+from speechmlx.engines.whisper.spans import FRAME, PAD, inside, is_sound, levels, loud, speech_spans, windows
 
 RATE = 16_000
 
@@ -23,10 +23,42 @@ def silence(seconds: float) -> np.ndarray:
     return np.zeros(round(seconds * RATE), np.float32)
 
 
+def tone(frequency: float, seconds: float = 1) -> np.ndarray:
+    return np.sin(2 * np.pi * frequency * np.arange(round(seconds * RATE)) / RATE).astype(np.float32)
+
+
 def test_levels_are_decibels_of_full_scale() -> None:
-    assert levels(np.ones(RATE, np.float32), RATE) == pytest.approx(np.zeros(50))
-    assert levels(np.full(RATE, 0.1, np.float32), RATE) == pytest.approx(np.full(50, -20.0), abs=1e-3)
+    assert levels(tone(1000), RATE) == pytest.approx(np.full(50, -3.01), abs=0.2)
+    assert levels(0.1 * tone(1000), RATE) == pytest.approx(np.full(50, -23.01), abs=0.2)
     assert len(levels(np.zeros(1, np.float32), RATE)) == 1
+    assert not is_sound(levels(np.zeros(RATE, np.float32), RATE)) and is_sound(levels(1e-5 * tone(1000), RATE))
+
+
+@pytest.mark.parametrize("frequency", [0, 3, 15, 30, 50, 60, 100, 120, 150, 180])
+def test_levels_leave_out_what_lies_under_speech(frequency: float) -> None:
+    low = np.ones(RATE, np.float32) if frequency == 0 else tone(frequency)
+    assert levels(low, RATE).max() < -40
+
+
+@pytest.mark.parametrize("low", [np.ones(10 * RATE), tone(15, 10), tone(50, 10), tone(60, 10), tone(120, 10)])
+@pytest.mark.parametrize("loudness", [1.0, 0.05])
+def test_speech_is_found_over_offset_rumble_and_hum(low: np.ndarray, loudness: float) -> None:
+    found = speech_spans(levels((loudness * talk(10) + 0.2 * low).astype(np.float32), RATE))
+    assert sum(end - start for start, end in found) > 9
+
+
+@pytest.mark.parametrize("decibels", [-30, -50, -70, -90])
+def test_quiet_speech_is_found(decibels: float) -> None:
+    quiet = np.concatenate([silence(3), talk(4), silence(3)]) * np.float32(10 ** (decibels / 20))
+    (span,) = speech_spans(levels(quiet, RATE))
+    assert span == pytest.approx((3 - PAD, 7 + PAD), abs=0.3)
+
+
+@pytest.mark.parametrize("under", [10, 20, 30, 40])
+def test_a_second_quieter_speaker_is_found(under: float) -> None:
+    both = np.concatenate([talk(5), silence(2), talk(4, 1) * np.float32(10 ** (-under / 20)), silence(2)])
+    found = speech_spans(levels(both + np.float32(0.03), RATE))
+    assert sum(end - start for start, end in found if start > 5.5) == pytest.approx(4 + 2 * PAD, abs=0.4)
 
 
 def test_speech_between_silences_is_found() -> None:
@@ -65,7 +97,7 @@ def test_a_few_seconds_of_speech_in_a_long_noise_are_found(under: int) -> None:
 
 
 def test_a_hum_between_two_talks_is_left_out() -> None:
-    hum = (0.2 * np.sin(2 * np.pi * 100 * np.arange(20 * RATE) / RATE)).astype(np.float32)
+    hum = (0.2 * np.sin(2 * np.pi * 600 * np.arange(20 * RATE) / RATE)).astype(np.float32)
     found = speech_spans(levels(np.concatenate([talk(5), hum, talk(5, 1)]), RATE))
     assert len(found) == 2
     assert found[0][1] == pytest.approx(5.5, abs=1.0) and found[1][0] == pytest.approx(24.5, abs=1.0)

@@ -1,0 +1,193 @@
+"""Whisper hears what is said whatever lies under or around it, and hears nothing where nothing is said."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import numpy as np
+import pytest
+import soundfile
+from clips import CLIPS
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from speechmlx.audio.decode import decode
+from speechmlx.engines import LoadOptions, whisper
+from speechmlx.engines.whisper import spans
+from speechmlx.engines.whisper.engine import Whisper
+from speechmlx.types import Audio, Hypothesis, LanguageDetected, Listen, Segment, Transcribe
+
+RATE = 16_000
+WORDS = CLIPS["jfk"].words
+LENGTH = 11 * RATE
+TIME = np.arange(LENGTH) / RATE
+
+
+@pytest.fixture(scope="module")
+def load(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Callable[[str], Whisper]:
+    @functools.cache
+    def load(name: str) -> Whisper:
+        return loaded(whisper.load(model_folder(f"whisper-{name}"), LoadOptions(warm_up=False)))
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def jfk(clip: Callable[[str], Path]) -> np.ndarray:
+    return soundfile.read(clip("jfk"), dtype="float32")[0]
+
+
+def transcribed(engine: Whisper, samples: np.ndarray, **options: Any) -> list[Any]:
+    state = engine.begin(Transcribe(audio=Audio(samples.astype(np.float32), RATE), **options))
+    found: list[Any] = []
+    while not state.finished:
+        (events,) = engine.step([state])
+        found += events
+    engine.end(state)
+    return found
+
+
+def text(events: list[Any]) -> str:
+    return "".join(event.text for event in events if isinstance(event, Segment)).strip()
+
+
+def errors(said: str, words: str = WORDS) -> float:
+    normal = EnglishTextNormalizer()
+    return jiwer.wer(normal(words), normal(said) or "nothing")
+
+
+def hum(mains: float, harmonics: int, length: int = LENGTH) -> np.ndarray:
+    time = np.arange(length) / RATE
+    return sum(np.sin(2 * np.pi * mains * k * time + k) / k for k in range(1, harmonics + 1))
+
+
+def noise(kind: str, length: int) -> np.ndarray:
+    """Unit power; wind is noise up to 120 Hz that comes and goes."""
+    spectrum = np.fft.rfft(np.random.default_rng(5).standard_normal(length))
+    frequencies = np.maximum(np.fft.rfftfreq(length, 1 / RATE), 20)
+    shape = {"white": frequencies**0, "pink": frequencies**-0.5, "brown": 1 / frequencies, "wind": frequencies**-1.5}
+    sound = np.fft.irfft(spectrum * shape[kind] * ((kind != "wind") | (frequencies < 120)), length)
+    if kind == "wind":
+        sound *= 1 + 0.8 * np.sin(2 * np.pi * 0.4 * np.arange(length) / RATE)
+    return sound / sound.std()
+
+
+def pcm16(samples: np.ndarray) -> np.ndarray:
+    return np.rint(samples * 32768) / 32768
+
+
+TWICE = {
+    "offset and a quieter sentence": lambda f: np.concatenate([f, np.zeros(2 * RATE), f * 0.1]) + 0.03,
+    "a much quieter sentence": lambda f: np.concatenate([f, np.zeros(2 * RATE), f * 0.02]),
+}
+REPORTED = {
+    "offset": lambda f: f * 0.5 + 0.2,
+    "offset, smaller": lambda f: f * 0.5 + 0.1,
+    "quiet, with an offset": lambda f: f * 0.05 + 0.05,
+    "hum of 50 Hz": lambda f: f * 0.05 + 0.05 * hum(50, 1),
+    "rumble": lambda f: f * 0.1 + 0.2 * np.sin(2 * np.pi * 15 * TIME),
+    "offset and a quieter sentence": TWICE["offset and a quieter sentence"],
+    "-60 dB": lambda f: pcm16(f / 1000),
+}
+OTHERS = {
+    "far quieter than its offset": lambda f: f * 0.01 - 0.3,
+    "hum of 60 Hz": lambda f: f * 0.05 + 0.05 * hum(60, 1),
+    "hum of 50 Hz with overtones": lambda f: f * 0.05 + 0.05 * hum(50, 7),
+    "hum of 60 Hz with many overtones": lambda f: f * 0.05 + 0.03 * hum(60, 20),
+    "rumble, stronger": lambda f: f * 0.03 + 0.3 * np.sin(2 * np.pi * 30 * TIME),
+    "wind": lambda f: f * 0.1 + 0.1 * noise("wind", LENGTH),
+    "a much quieter sentence": TWICE["a much quieter sentence"],
+    "-66 dB": lambda f: pcm16(f / 2000),
+    "-60 dB with hum": lambda f: pcm16(f / 1000 + 0.003 * hum(50, 1)),
+    "-80 dB": lambda f: f * 1e-4,
+    "-100 dB": lambda f: f * 1e-5,
+    "a click, then quiet": lambda f: np.concatenate([0.9 * np.resize([1, -1], 400), np.zeros(RATE // 2), f * 0.003]),
+}
+CASES = [("tiny.en", name) for name in REPORTED | OTHERS] + [("base", name) for name in REPORTED if name not in TWICE]
+
+
+@pytest.mark.parametrize(("model", "name"), CASES)
+def test_what_lies_under_speech_hides_none_of_it(
+    load: Callable[[str], Whisper], jfk: np.ndarray, model: str, name: str
+) -> None:
+    said = text(transcribed(load(model), (REPORTED | OTHERS)[name](jfk), language="en"))
+    assert errors(said, f"{WORDS} {WORDS}" if name in TWICE else WORDS) <= 0.15
+
+
+@pytest.mark.parametrize(
+    ("subtype", "channels"),
+    [
+        ("FLOAT", lambda f: f * 32768),
+        ("DOUBLE", lambda f: f * 2.0**31),
+        ("FLOAT", lambda f: f * 4),
+        ("PCM_16", lambda f: np.stack([f, -f], 1)),
+        ("PCM_24", lambda f: np.stack([f, -0.8 * f, 0 * f, 0 * f], 1)),
+        ("FLOAT", lambda f: np.where(np.arange(len(f)) % 4000, f, np.nan)),
+    ],
+)
+def test_files_out_of_scale_and_channels_that_cancel(
+    load: Callable[[str], Whisper], jfk: np.ndarray, subtype: str, channels: Callable[[Any], Any]
+) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, channels(jfk.astype(np.float64)), RATE, format="WAV", subtype=subtype)
+    assert errors(text(transcribed(load("tiny.en"), decode(file.getvalue(), RATE).samples, language="en"))) <= 0.1
+
+
+# --- a second look ---
+
+
+def test_what_the_loudness_hides_is_looked_at_once_more(
+    load: Callable[[str], Whisper], jfk: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spans, "speech_spans", lambda level: [])
+    for options in ({}, {"words": True, "condition_on_previous_text": True}):
+        assert errors(text(transcribed(load("tiny.en"), jfk, **options))) <= 0.05
+    half = text(transcribed(load("tiny.en"), jfk, clips=((8.0, 11.0),)))
+    assert half.lower().strip(" .") == "ask what you can do for your country"
+
+
+@pytest.mark.parametrize("model", ["tiny.en", "base"])
+@pytest.mark.parametrize(
+    "kind", ["silence", "white", "pink", "brown", "quiet", "dither", "wind", "hum", "offset", "beeps", "sweeps"]
+)
+def test_a_second_look_makes_nothing_up(
+    load: Callable[[str], Whisper], kind: str, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what lasts for half a minute the model alone says `you`, `I'm going to go to the next one`, `Beep`."""
+    length = 30 * RATE
+    time = np.arange(length) / RATE
+    sound = {
+        "silence": np.zeros(length),
+        "quiet": 0.0003 * noise("pink", length),
+        "dither": pcm16(0.3 / 32768 * noise("white", length)),
+        "hum": 0.05 * hum(50, 7, length),
+        "offset": np.full(length, 0.1),
+        "beeps": 0.3 * np.sin(2 * np.pi * 1000 * time) * (time % 1 < 0.2),
+        "sweeps": 0.1 * np.sin(2 * np.pi * (200 + 200 * (time % 5)) * (time % 5)),
+    }
+    monkeypatch.setattr(spans, "speech_spans", lambda level: [])
+    samples = sound[kind] if kind in sound else 0.05 * noise(kind, length)
+    assert text(transcribed(load(model), samples, language="en")) == ""
+
+
+# --- language, live ---
+
+
+@pytest.mark.parametrize("change", [lambda f: pcm16(f / 1000), lambda f: f * 0.05 + 0.05, lambda f: f * 1e-5])
+def test_the_language_of_a_bad_recording(
+    load: Callable[[str], Whisper], jfk: np.ndarray, change: Callable[[Any], Any]
+) -> None:
+    (found,) = (e for e in transcribed(load("base"), change(jfk)) if isinstance(e, LanguageDetected))
+    assert found.language == "en" and found.probability > 0.8
+
+
+@pytest.mark.parametrize("name", ["quiet, with an offset", "-60 dB"])
+def test_live_it_is_heard_as_well(load: Callable[[str], Whisper], jfk: np.ndarray, name: str) -> None:
+    stream = load("tiny.en").open(Listen(language="en"))
+    steps = [*stream.feed(REPORTED[name](jfk).astype(np.float32)), *stream.finish()]
+    words = "".join(word.text for step in steps if isinstance(step, Hypothesis) for word in step.committed)
+    assert errors(words) <= 0.15
