@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import jiwer
 import mlx.core as mx
 import numpy as np
 import pytest
 import soundfile
 import soxr
+from clips import CLIPS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16
-from speechmlx.engines import LoadOptions, Streaming, deepfilternet
+from speechmlx.engines import LoadOptions, Streaming, deepfilternet, whisper
+from speechmlx.engines.deepfilternet import stream as streams
 from speechmlx.engines.deepfilternet.stream import BLOCK, HOP, RATE, Enhancer
 from speechmlx.errors import ModelUnavailable, Unsupported
-from speechmlx.types import Chunk, DetectSpeech, Enhance
+from speechmlx.types import Audio, Chunk, DetectSpeech, Enhance, Segment, Transcribe
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -100,7 +104,11 @@ def test_it_leaves_clean_speech_alone(engine: deepfilternet.Engine, clip: Callab
     assert si_sdr(clean, enhance(engine, [clean])) > 25
 
 
-def test_the_numbers_are_those_of_the_onnx_export(engine: deepfilternet.Engine, speech: Samples):
+def test_the_numbers_are_those_of_the_onnx_export(
+    engine: deepfilternet.Engine, speech: Samples, monkeypatch: pytest.MonkeyPatch
+):
+    """The export hears what is quiet as quiet."""
+    monkeypatch.setattr(streams, "MOST_RAISED", 0.0)
     noisy = speech + np.float32(0.03) * np.random.default_rng(0).standard_normal(len(speech), dtype=np.float32)
     enhanced = enhance(engine, [noisy])
     assert np.abs(enhanced[REFERENCE["at"]] - REFERENCE["samples"]).max() < 4 * STEP
@@ -172,10 +180,81 @@ def test_silence_stays_silent_and_speech_after_it_is_heard(engine: deepfilternet
 
 def test_a_pure_tone_for_minutes_gives_numbers(engine: deepfilternet.Engine):
     stream = engine.open(Enhance())
-    stream._bin_means = mx.zeros(len(stream._bin_means))  # what bins without a sound come to in float32
+    stream._heard = mx.array(1e6)  # bins without a sound have come to nothing in float32
     tone = 0.1 * np.sin(2 * np.pi * 15_000 * np.arange(RATE) / RATE).astype(np.float32)
     chunks(stream.feed(tone))
     assert not any(mx.any(mx.isnan(hidden)) for hidden in stream._state.hidden)
+
+
+# --- levels ---
+
+
+def level(samples: Samples) -> float:
+    return float(20 * np.log10(np.sqrt(np.mean(samples**2)) + 1e-9))
+
+
+def at(samples: Samples, decibels: float) -> Samples:
+    return samples * np.float32(10 ** (decibels / 20))
+
+
+@pytest.fixture(scope="module")
+def usual(engine: deepfilternet.Engine, speech: Samples) -> float:
+    """dB by which clean speech of the usual level becomes quieter."""
+    return level(speech) - level(enhance(engine, [speech]))
+
+
+@pytest.mark.parametrize("decibels", [-10, -25, -40, -60])
+@pytest.mark.parametrize("change", ["none", "pieces", "noise"])
+def test_a_quiet_voice_stays(engine: deepfilternet.Engine, speech: Samples, usual: float, decibels: float, change: str):
+    quiet = at(mixed(speech, "pink", 15) if change == "noise" else speech, decibels)
+    found = enhance(engine, cut(quiet, [RATE // 100] * 100) if change == "pieces" else [quiet])
+    assert level(at(speech, decibels)) - level(found) == pytest.approx(usual, abs=3)
+    assert np.abs(found).max() <= np.abs(quiet).max() + STEP
+
+
+def test_its_words_stay(
+    engine: deepfilternet.Engine,
+    clip: Callable[[str], Path],
+    model_folder: Callable[[str], Path],
+    loaded: Callable[..., Any],
+):
+    samples, rate = soundfile.read(clip("jfk"), dtype="float32")
+    found = enhance(engine, [at(soxr.resample(samples, rate, RATE).astype(np.float32), -40)])
+    heard = soxr.resample(found / np.abs(found).max(), RATE, rate).astype(np.float32)
+    ear = loaded(whisper.load(model_folder("whisper-tiny.en"), LoadOptions(warm_up=False)))
+    state, said = ear.begin(Transcribe(audio=Audio(heard, rate))), ""
+    while not state.finished:
+        said += "".join(event.text for event in ear.step([state])[0] if isinstance(event, Segment))
+    normal = EnglishTextNormalizer()
+    assert jiwer.wer(normal(CLIPS["jfk"].words), normal(said)) <= 0.1
+
+
+@pytest.mark.parametrize("kind", ["white", "pink", "brown", "hum", "surges"])
+def test_noise_alone_is_heard_as_before(engine: deepfilternet.Engine, kind: str, monkeypatch: pytest.MonkeyPatch):
+    alone = at(noise(kind, RATE), -40)
+    found = enhance(engine, [alone])
+    assert np.abs(found).max() <= np.abs(alone).max()
+    monkeypatch.setattr(streams, "MOST_RAISED", 0.0)
+    assert np.abs(found - enhance(engine, [alone])).max() <= STEP
+
+
+def test_a_quiet_speaker_after_a_loud_one_and_a_loud_one_after_a_quiet_one(
+    engine: deepfilternet.Engine, speech: Samples, usual: float
+):
+    quiet = at(speech, -25)
+    found = enhance(engine, [np.concatenate([quiet, speech, quiet, quiet, quiet])])
+    first, loud, _, _, last = np.array_split(found, 5)
+    assert level(quiet) - level(first) == pytest.approx(usual, abs=3)
+    assert level(quiet) - level(last) <= usual + 3
+    assert level(speech) - level(loud) <= usual + 1
+    assert si_sdr(speech, loud) > 8
+
+
+def test_a_click_does_not_hide_a_quiet_voice(engine: deepfilternet.Engine, speech: Samples, usual: float):
+    quiet = at(speech, -30)
+    clicked = quiet.copy()
+    clicked[RATE // 10 :: RATE] += 0.5
+    assert level(quiet[RATE // 2 : RATE]) - level(enhance(engine, [clicked])[RATE // 2 : RATE]) < usual + 4
 
 
 def test_nothing_in_nothing_out(engine: deepfilternet.Engine):

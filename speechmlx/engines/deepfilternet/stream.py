@@ -32,6 +32,17 @@ FIRST_BIN_MEANS = (0.001, 0.0001)
 """Those means before the first frame, from the lowest band or bin to the highest."""
 BAND_SCALE = 40.0
 SILENCE = 1e-10
+SPEECH = slice(6, 80)
+"""Bins of 300 to 4000 Hz: their power is how loud somebody speaks, whatever rumbles beside it."""
+TRAINED = -24.0
+"""dB of full scale of loud speech from which on the network hears it as it is; what is quieter it takes for noise."""
+MOST_RAISED = 60.0
+RELEASE = 6.0
+"""dB a second that loudness falls by in a pause."""
+OVER_FLOOR = 15.0
+"""dB over the quietest frame so far at which somebody speaks."""
+STEADY = 3
+"""Frames that must be as loud: a click says nothing of speech."""
 
 
 WINDOW = np.sin(np.pi / 2 * np.sin(np.pi * (np.arange(FRAME) + 0.5) / FRAME) ** 2).astype(np.float32)
@@ -49,8 +60,14 @@ class Enhancer:
         self._received, self._sent = 0, -HOP  # the first hop out lies before the first sample
         self._last_hop = mx.zeros(HOP)
         self._overlap = mx.zeros((1, HOP))
-        self._band_means = mx.array(np.linspace(*FIRST_BAND_MEANS, ERB_BANDS, dtype=np.float32))
-        self._bin_means = mx.array(np.linspace(*FIRST_BIN_MEANS, DF_BINS, dtype=np.float32))
+        self._first_band_means = mx.array(np.linspace(*FIRST_BAND_MEANS, ERB_BANDS, dtype=np.float32))
+        self._first_bin_means = mx.array(np.linspace(*FIRST_BIN_MEANS, DF_BINS, dtype=np.float32))
+        self._band_means = mx.zeros(ERB_BANDS)
+        self._bin_means = mx.zeros(DF_BINS)
+        self._heard = mx.zeros(())
+        self._recent = mx.full(STEADY - 1, np.inf)
+        self._floor = mx.array(np.inf)
+        self._loudness = mx.array(-np.inf)
         self._spectra = mx.zeros((DF_ORDER - 1, BINS), mx.complex64)
         self._unseen = LOOKAHEAD
         self._state = first_state()
@@ -90,26 +107,54 @@ class Enhancer:
         spectra = mx.concatenate([self._spectra, spectra])[-(DF_ORDER - 1) - len(frames) :]
         self._spectra = spectra[-(DF_ORDER - 1) :]
         if not seen:
-            mx.eval(self._last_hop, self._spectra, self._band_means, self._bin_means)
+            mx.eval(self._last_hop, self._spectra, *self._kept)
             return np.zeros(0, np.float32)
         output, self._state = self._network(bands[unseen:], bins[unseen:], self._state)
         hops = self._overlap_add(self._filtered(spectra[unseen:], output))
-        mx.eval(hops, self._last_hop, self._spectra, self._band_means, self._bin_means, self._overlap, self._state)
+        mx.eval(hops, self._last_hop, self._spectra, self._overlap, self._state, *self._kept)
         return np.array(hops).reshape(-1)
 
+    @property
+    def _kept(self) -> list[mx.array]:
+        """What the features of the frames to come depend on."""
+        return [self._band_means, self._bin_means, self._heard, self._recent, self._floor, self._loudness]
+
     def _features(self, spectra: mx.array) -> tuple[mx.array, mx.array]:
-        """Band levels less their running mean [t, ERB_BANDS], low bins over theirs [t, DF_BINS, 2]."""
+        """Band levels less their running mean [t, ERB_BANDS], low bins over theirs [t, DF_BINS, 2].
+
+        As of the same sound at the level of the training; what is filtered and given out is never changed for it.
+        """
         power = mx.square(mx.real(spectra)) + mx.square(mx.imag(spectra))
         heard = mx.any(power > 0, axis=1).astype(mx.float32)
-        levels = 10 * mx.log10(power @ self._bank + SILENCE)
-        means = _running_means(levels, self._band_means, heard)
-        bands = (levels - means) / BAND_SCALE
-        self._band_means = means[-1]
+        raised = self._raised(power, heard)[:, None]
+        first = mx.power(DECAY, self._heard + mx.cumsum(heard))[:, None]
+        self._heard = self._heard + mx.sum(heard)
+        levels = 10 * mx.log10(power @ self._bank + SILENCE * 10 ** (-raised / 10))
+        running = _running_means(levels, self._band_means, heard)
+        self._band_means = running[-1]
+        bands = (levels - running - first * (self._first_band_means - raised)) / BAND_SCALE
         low = spectra[:, :DF_BINS]
-        means = _running_means(mx.abs(low), self._bin_means, heard)
-        self._bin_means = means[-1]
-        low = low * mx.rsqrt(mx.maximum(means, SILENCE))
+        running = _running_means(mx.abs(low), self._bin_means, heard)
+        self._bin_means = running[-1]
+        means = running * 10 ** (raised / 20) + first * self._first_bin_means
+        low = low * (10 ** (raised / 20) * mx.rsqrt(mx.maximum(means, SILENCE)))
         return bands, mx.stack([mx.real(low), mx.imag(low)], axis=-1)
+
+    def _raised(self, power: mx.array, heard: mx.array) -> mx.array:
+        """dB by which frames [t] are under the level of the training, from the loudness of speech so far.
+
+        None where nobody has spoken: noise at the level of speech would be remembered as such.
+        """
+        level = 10 * mx.log10(4 * mx.sum(power[:, SPEECH], axis=1) + SILENCE)
+        recent = mx.concatenate([self._recent, level])
+        self._recent = recent[1 - STEADY :]
+        steady = mx.min(mx.stack([recent[i : i + len(level)] for i in range(STEADY)]), axis=0)
+        floor = mx.minimum(mx.cummin(mx.where(heard > 0, level, np.inf)), self._floor)
+        spoken = mx.where(steady > floor + OVER_FLOOR, steady, -np.inf)
+        fallen = mx.arange(1, len(level) + 1) * (RELEASE * HOP / RATE)
+        loudness = mx.maximum(mx.cummax(spoken + fallen), self._loudness) - fallen
+        self._floor, self._loudness = floor[-1], loudness[-1]
+        return mx.where(mx.isinf(loudness), 0.0, mx.clip(TRAINED - loudness, 0.0, MOST_RAISED))
 
     def _filtered(self, spectra: mx.array, output: Output) -> mx.array:
         """Spectra [t + DF_ORDER - 1, BINS] → [t, BINS]: low bins filtered over time, the others scaled by band."""
