@@ -14,6 +14,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from speechmlx.audio.loudness import decibels, low
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.weights import read_weights, settle
 from speechmlx.errors import ModelUnavailable, Unsupported
@@ -35,6 +36,15 @@ BINS = WINDOW // 2 + 1
 HIDDEN = 128
 BLOCK = 64
 """Frames in one step: the LSTM is stepped frame by frame."""
+TRAINED = -30.0
+"""dB of full scale of loud speech from which on the network hears it as it is; far under that it hears none."""
+MOST_RAISED = 60.0
+RELEASE = 6.0
+"""dB a second that loudness falls by in a pause."""
+OVER_FLOOR = 10.0
+"""dB over the quietest frame so far at which somebody speaks."""
+RUMBLE, FAR_UNDER, FAINT = 80.0, 10.0, -60.0
+"""Hz under which nobody speaks, and what may be there: dB under the loudness of speech, and dB of full scale."""
 PREFIX = "vad_16k."
 
 
@@ -67,24 +77,29 @@ class Detector:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._waiting: Samples = np.zeros(CONTEXT, np.float32)
-        """The context, then less than a frame."""
+        self._level = Level()
+        self._context: Samples = np.zeros(CONTEXT, np.float32)
+        self._waiting: Samples = np.zeros(0, np.float32)
+        """Less than a frame."""
         self._state = np.zeros((2, HIDDEN), np.float32)
         self._frames = 0
 
     def feed(self, samples: Samples) -> Iterator[Probability | None]:
         """Any number of samples [n] at RATE, in [-1, 1]."""
         self._waiting = np.concatenate([self._waiting, samples], dtype=np.float32)
-        while frames := min(BLOCK, (len(self._waiting) - CONTEXT) // FRAME):
-            block, self._waiting = self._waiting[: CONTEXT + frames * FRAME], self._waiting[frames * FRAME :]
-            values, self._state = self._network(block, self._state)
+        while count := min(BLOCK, len(self._waiting) // FRAME):
+            block, self._waiting = self._waiting[: count * FRAME], self._waiting[count * FRAME :]
+            frames, gains = self._level.of(block.reshape(count, FRAME))
+            contexts = np.vstack([self._context, frames[:-1, -CONTEXT:]])
+            self._context = frames[-1, -CONTEXT:]
+            values, self._state = self._network(np.hstack([contexts, frames]) * gains[:, None], self._state)
             for value in values.tolist():
                 start, self._frames = self._frames, self._frames + 1
                 yield Probability(value, start * FRAME / RATE, self._frames * FRAME / RATE)
 
     def finish(self) -> Iterator[Probability | None]:
         """The last frame, filled up with silence; its end is that of the samples."""
-        rest = len(self._waiting) - CONTEXT
+        rest = len(self._waiting)
         if rest:
             for last in self.feed(np.zeros(FRAME - rest, np.float32)):
                 if last:
@@ -94,8 +109,35 @@ class Detector:
         """The arrays go with the stream."""
 
 
+class Level:
+    """A microphone's level: a quiet voice is raised to what the network was trained on, rumble and offset taken off.
+
+    At the usual level without them, all stays as it is.
+    """
+
+    def __init__(self) -> None:
+        self._before = self._floor = np.inf
+        self._loudness = -np.inf
+
+    def of(self, frames: Samples) -> tuple[Samples, Samples]:
+        """The next frames [t, FRAME] → the same without what is under speech, where that matters; gains [t]."""
+        under = low(frames, RATE)
+        levels, rumble = decibels(frames - under), decibels(low(frames, RATE, RUMBLE))
+        raised, rumbles = np.zeros(len(frames), np.float32), np.zeros(len(frames), np.float32)
+        for i, level in enumerate(levels.tolist()):
+            self._floor = min(self._floor, level) if frames[i].any() else self._floor
+            steady, self._before = min(level, self._before), level
+            self._loudness -= RELEASE * FRAME / RATE
+            if steady > self._floor + OVER_FLOOR:
+                self._loudness = max(self._loudness, steady)
+            spoken = self._loudness > -np.inf
+            raised[i] = min(max(0.0, TRAINED - self._loudness), MOST_RAISED) if spoken else 0.0
+            rumbles[i] = rumble[i] > max(self._loudness - FAR_UNDER, FAINT)
+        return frames - under * rumbles[:, None], np.power(np.float32(10), raised / 20)
+
+
 class Network:
-    """The weights in use; [CONTEXT + t * FRAME] samples and a state [2, HIDDEN] → [t] values and a state."""
+    """The weights in use; windows [t, CONTEXT + FRAME] and a state [2, HIDDEN] → [t] values and a state."""
 
     def __init__(self, weights: Mapping[str, Samples]) -> None:
         self._fourier = _turned(weights["stft_conv.weight"][..., 0])
@@ -107,20 +149,19 @@ class Network:
         self._bias = weights["lstm.bias"]
         self._out, self._out_bias = weights["final_conv.weight"].reshape(HIDDEN), weights["final_conv.bias"]
 
-    def __call__(self, samples: Samples, state: Samples) -> tuple[Samples, Samples]:
+    def __call__(self, windows: Samples, state: Samples) -> tuple[Samples, Samples]:
         hidden, cell = state
         states = []
-        for gate in self._encode(samples) @ self._inward + self._bias:
+        for gate in self._encode(windows) @ self._inward + self._bias:
             enter, keep, new, leave = (gate + hidden @ self._recurrent).reshape(4, HIDDEN)
             cell = _sigmoid(keep) * cell + _sigmoid(enter) * np.tanh(new)
             hidden = _sigmoid(leave) * np.tanh(cell)
             states.append(hidden)
         return _sigmoid(np.maximum(np.stack(states), 0) @ self._out + self._out_bias), np.stack([hidden, cell])
 
-    def _encode(self, samples: Samples) -> Samples:
+    def _encode(self, windows: Samples) -> Samples:
         """→ [t, HIDDEN], all frames at once."""
-        frames, item = (len(samples) - CONTEXT) // FRAME, samples.itemsize
-        windows = as_strided(samples, (frames, CONTEXT + FRAME), (FRAME * item, item))
+        frames, item = len(windows), windows.itemsize
         padded = np.concatenate([windows, windows[:, -2 : -2 - MIRRORED : -1]], axis=1)
         strides = (padded.shape[1] * item, STRIDE * item, item)
         x = as_strided(padded, (frames, POSITIONS, WINDOW), strides) @ self._fourier

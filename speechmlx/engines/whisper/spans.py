@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from speechmlx.audio.loudness import decibels, low
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,15 +19,14 @@ Span = tuple[float, float]
 
 FRAME = 0.02
 """Seconds per loudness value."""
-LOWEST = 300.0
-"""Hz under which loudness says nothing of speech: there are offset, wind, rumble and most of mains hum."""
 QUIETEST, DYNAMICS = -65.0, 45.0
 """dB of full scale under which nothing is heard, and dB under the loudest where nothing is as loud as that."""
 SILENT = -120.0
 """dB of full scale at which there is no sound at all."""
 UNDER_PEAK = 30.0
 """Nothing closer than this many dB to the loudest part is silence."""
-OVER_FLOOR = 6.0
+OVER_FLOOR, OVER_QUIET = 6.0, 12.0
+"""dB over the floor from which on there is something to hear: over noise, and where there is none."""
 NOISE = 0.25
 """Share of frames within NOISE_SPREAD dB over the floor from which the floor is noise, however close to the peak."""
 NOISE_SPREAD = 2.0
@@ -45,21 +45,10 @@ SMOOTH = 15
 
 
 def levels(samples: Samples, rate: int) -> NDArray[np.float32]:
-    """Loudness of each FRAME of `samples` [n] in dB of full scale, of what is above LOWEST."""
+    """Loudness of each FRAME of `samples` [n] in dB of full scale, offset and hum left out."""
     size = round(rate * FRAME)
-    padded = np.pad(samples, (0, -len(samples) % size)).reshape(-1, size)
-    low = _low(rate)
-    heard = padded - padded @ low @ low.T
-    power = np.einsum("ij,ij->i", heard, heard) / size
-    return (10 * np.log10(np.maximum(power, 1e-15))).astype(np.float32)
-
-
-@cache
-def _low(rate: int) -> NDArray[np.float32]:
-    """An orthonormal base [samples of a FRAME, k] of all that is below LOWEST in so few samples."""
-    angles = 2 * np.pi * np.outer(np.arange(round(rate * FRAME)) / rate, np.linspace(0, LOWEST, 64))
-    base, weights, _ = np.linalg.svd(np.hstack([np.cos(angles), np.sin(angles)]), full_matrices=False)
-    return np.ascontiguousarray(base[:, weights > weights[0] / 100], np.float32)
+    frames = np.pad(samples, (0, -len(samples) % size)).reshape(-1, size)
+    return decibels(frames - low(frames, rate))
 
 
 def loud(level: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -69,7 +58,7 @@ def loud(level: NDArray[np.float32]) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = level > max(
         SILENT,
         min(QUIETEST, peak - DYNAMICS),
-        floor + OVER_FLOOR if noisy else min(floor + OVER_FLOOR, peak - UNDER_PEAK),
+        floor + OVER_FLOOR if noisy else min(floor + OVER_QUIET, peak - UNDER_PEAK),
     )
     return found
 
