@@ -23,6 +23,13 @@ te telugu, tg tajik, th thai, tk turkmen, tl tagalog, tr turkish, tt tatar, uk u
 vi vietnamese, yi yiddish, yo yoruba, yue cantonese, zh chinese
 """
 
+_OWN = """
+deutsch de, français fr, francais fr, español es, espanol es, italiano it, português pt, portugues pt, nederlands nl,
+polski pl, русский ru, українська uk, türkçe tr, svenska sv, dansk da, norsk no, suomi fi, čeština cs, magyar hu,
+română ro, ελληνικά el, 中文 zh, 普通话 zh, 粤语 yue, 日本語 ja, 한국어 ko, العربية ar, עברית he, हिन्दी hi, ไทย th
+"""
+"""What some languages call themselves."""
+
 NAMES = {code: name for code, _, name in (entry.strip().partition(" ") for entry in _TABLE.split(","))}
 """Name, in small letters, of each ISO 639 code that a model may give."""
 TAGS = {
@@ -47,6 +54,7 @@ TAGS = {
     "brazilian portuguese": "pt-br",
     "simplified chinese": "zh-hans",
     "traditional chinese": "zh-hant",
+    **dict(entry.split() for entry in _OWN.split(",")),
 } | {name: code for code, name in NAMES.items()}
 """BCP 47 tag of each name."""
 ENGLISH = ("au", "gb", "us")

@@ -67,7 +67,7 @@ def test_what_is_heard(meant: str, said: str) -> None:
         ("jp", None),
         ("x", None),
         ("", None),
-        ("日本語", None),
+        ("日本語", "ja"),
     ],
 )
 def test_what_is_spoken(said: str, spoken: str | None) -> None:
@@ -80,6 +80,11 @@ def test_all_codes_and_names_mean_themselves() -> None:
     assert all(code(one) == one and code(NAMES[one]) == one and code(NAMES[one].title()) == one for one in NAMES)
     assert {match(one, NAMES) for one in TAGS.values()} == set(NAMES)
     assert all(match(one, SPOKEN) == one for one in SPOKEN)
+
+
+@pytest.mark.parametrize(("said", "meant"), [("Deutsch", "de"), ("FRANÇAIS", "fr"), ("日本語", "ja"), ("中文", "zh")])
+def test_own_names(said: str, meant: str) -> None:
+    assert code(said) == meant
 
 
 @pytest.mark.parametrize("text", [None, "", " ", "auto", "AUTO", " und "])
