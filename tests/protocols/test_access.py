@@ -28,6 +28,7 @@ READ_ONLY = {
     "/openapi.json",
     "/test_form.html",
     "/v1/address",
+    "/v1/audio/models",
     "/v1/audio/voices",
     "/v1/cache/models",
     "/v1/cluster/auth",

@@ -39,6 +39,7 @@ class RequestId:
             return
         id = f"req_{secrets.token_hex(12)}"
         scope[KEY] = id
+        scope[NOTES] = []  # here, so that copies of the scope hold the same list
 
         async def with_id(message: Message) -> None:
             if message["type"] in HEADS:
