@@ -10,11 +10,11 @@ import numpy as np
 if TYPE_CHECKING:
     from speechmlx.types import Samples
 
-LOWEST = 300.0
-"""Hz above which speech is as loud as it sounds; below are offset, wind, rumble and most of mains hum."""
+RUMBLE, LOWEST = 80.0, 300.0
+"""Hz under which nobody speaks: there are offset, wind and mains. And Hz above which nearly all of speech is heard."""
 
 
-def low(frames: Samples, rate: int, highest: float = LOWEST) -> Samples:
+def low(frames: Samples, rate: int, highest: float) -> Samples:
     """What of each frame [t, n] is under `highest` Hz [t, n]."""
     base = _base(frames.shape[1], rate, highest)
     return np.asarray(frames @ base @ base.T, np.float32)

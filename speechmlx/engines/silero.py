@@ -14,7 +14,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from speechmlx.audio.loudness import decibels, low
+from speechmlx.audio.loudness import LOWEST, RUMBLE, decibels, low
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.weights import read_weights, settle
 from speechmlx.errors import ModelUnavailable, Unsupported
@@ -43,8 +43,8 @@ RELEASE = 6.0
 """dB a second that loudness falls by in a pause."""
 OVER_FLOOR = 10.0
 """dB over the quietest frame so far at which somebody speaks."""
-RUMBLE, FAR_UNDER, FAINT = 80.0, 10.0, -60.0
-"""Hz under which nobody speaks, and what may be there: dB under the loudness of speech, and dB of full scale."""
+FAR_UNDER, FAINT = 10.0, -60.0
+"""What rumble may be left as it is: dB under the loudness of speech, and dB of full scale."""
 PREFIX = "vad_16k."
 
 
@@ -121,7 +121,7 @@ class Level:
 
     def of(self, frames: Samples) -> tuple[Samples, Samples]:
         """The next frames [t, FRAME] → the same without what is under speech, where that matters; gains [t]."""
-        under = low(frames, RATE)
+        under = low(frames, RATE, LOWEST)
         levels, rumble = decibels(frames - under), decibels(low(frames, RATE, RUMBLE))
         raised, rumbles = np.zeros(len(frames), np.float32), np.zeros(len(frames), np.float32)
         for i, level in enumerate(levels.tolist()):

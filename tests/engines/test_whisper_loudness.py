@@ -97,7 +97,7 @@ OTHERS = {
     "far quieter than its offset": lambda f: f * 0.01 - 0.3,
     "hum of 60 Hz": lambda f: f * 0.05 + 0.05 * hum(60, 1),
     "hum of 50 Hz with overtones": lambda f: f * 0.05 + 0.05 * hum(50, 7),
-    "hum of 60 Hz with many overtones": lambda f: f * 0.05 + 0.03 * hum(60, 20),
+    "hum of 60 Hz with many overtones": lambda f: f * 0.05 + 0.015 * hum(60, 20),
     "rumble, stronger": lambda f: f * 0.03 + 0.3 * np.sin(2 * np.pi * 30 * TIME),
     "wind": lambda f: f * 0.1 + 0.1 * noise("wind", LENGTH),
     "a much quieter sentence": TWICE["a much quieter sentence"],

@@ -18,6 +18,7 @@ import httpx
 import jiwer
 import numpy as np
 import pytest
+import soundfile
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.decode import decode
@@ -102,6 +103,30 @@ def test_transcribe_takes_headerless_pcm_in_json(client: httpx.Client, clip: Cli
     pcm16 = to_pcm16(decode(clip("librispeech"), 16000).samples)
     body = {"audio_base64": base64.b64encode(pcm16).decode(), "sample_rate": 16000, "language": "en"}
     assert errors(WORDS, client.post("/transcribe", json=body).json()["text"]) <= 0.25
+
+
+def floats(channels: np.ndarray, rate: int) -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, channels, rate, format="WAV", subtype="FLOAT")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("change", [lambda x: x * 32768, lambda x: np.stack([x, -x], axis=1)])
+def test_floats_out_of_scale_and_channels_that_cancel(
+    client: httpx.Client, speech: Audio, change: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    wav = floats(change(speech.samples), speech.rate)
+    assert errors(WORDS, heard(client, wav)) <= 0.25
+    plain, found = (
+        decode(client.post("/enhance", content=given).content, speech.rate).samples for given in (to_wav(speech), wav)
+    )
+    assert np.abs(plain).max() > 0.1 and np.abs(found - plain).max() < 0.01
+
+
+@pytest.mark.parametrize("route", ["/transcribe", "/enhance"])
+def test_samples_that_are_no_numbers_are_refused(client: httpx.Client, route: str) -> None:
+    response = client.post(route, content=floats(np.full(16000, np.nan), 16000))
+    assert response.status_code == 415 and "no numbers" in response.json()["error"]
 
 
 def test_silence_is_no_words_and_no_confidence(client: httpx.Client) -> None:

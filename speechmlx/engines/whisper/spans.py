@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speechmlx.audio.loudness import decibels, low
+from speechmlx.audio.loudness import LOWEST, RUMBLE, decibels, low
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,8 +25,9 @@ SILENT = -120.0
 """dB of full scale at which there is no sound at all."""
 UNDER_PEAK = 30.0
 """Nothing closer than this many dB to the loudest part is silence."""
-OVER_FLOOR, OVER_QUIET = 6.0, 12.0
-"""dB over the floor from which on there is something to hear: over noise, and where there is none."""
+OVER_FLOOR = 6.0
+HUMMING = 9.0
+"""dB of the floor that are under LOWEST, from which on it is hum with its overtones, or traffic."""
 NOISE = 0.25
 """Share of frames within NOISE_SPREAD dB over the floor from which the floor is noise, however close to the peak."""
 NOISE_SPREAD = 2.0
@@ -44,11 +45,17 @@ SMOOTH = 15
 """Frames averaged to find the quietest place to cut."""
 
 
-def levels(samples: Samples, rate: int) -> NDArray[np.float32]:
-    """Loudness of each FRAME of `samples` [n] in dB of full scale, offset and hum left out."""
+def levels(samples: Samples, rate: int, lowest: float = RUMBLE) -> NDArray[np.float32]:
+    """Loudness of each FRAME of `samples` [n] in dB of full scale, of what is above `lowest` Hz."""
     size = round(rate * FRAME)
     frames = np.pad(samples, (0, -len(samples) % size)).reshape(-1, size)
-    return decibels(frames - low(frames, rate))
+    return decibels(frames - low(frames, rate, lowest))
+
+
+def speech_levels(samples: Samples, rate: int) -> NDArray[np.float32]:
+    """`levels` of a whole recording, measured above the overtones of hum where they are most of its floor."""
+    every, above = levels(samples, rate), levels(samples, rate, LOWEST)
+    return above if np.percentile(every, 10) - np.percentile(above, 10) > HUMMING else every
 
 
 def loud(level: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -58,7 +65,7 @@ def loud(level: NDArray[np.float32]) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = level > max(
         SILENT,
         min(QUIETEST, peak - DYNAMICS),
-        floor + OVER_FLOOR if noisy else min(floor + OVER_QUIET, peak - UNDER_PEAK),
+        floor + OVER_FLOOR if noisy else min(floor + OVER_FLOOR, peak - UNDER_PEAK),
     )
     return found
 

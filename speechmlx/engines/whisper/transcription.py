@@ -174,7 +174,7 @@ class Transcription:
         clips = spans.inside([(0.0, frames / mel.FRAMES_PER_SECOND)], self.request.clips)
         found = whole = _in_frames(clips, frames)
         if self.request.vad and len(self._samples):
-            level = spans.levels(self._samples, mel.RATE)
+            level = spans.speech_levels(self._samples, mel.RATE)
             self._loud = spans.loud(level)
             speech = spans.speech_spans(level)
             parts = [spans.inside(speech, [clip]) for clip in clips]
