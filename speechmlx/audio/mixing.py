@@ -100,8 +100,10 @@ class Mixer:
     def _powers(self, block: Samples) -> tuple[Samples, Samples]:
         """Power of each channel [channels, frames], and of their mean [frames]."""
         size = max(1, self.rate // LISTENED)
-        whole = max(size, block.shape[1] // size * size)
-        padded = np.pad(block[:, :whole], ((0, 0), (0, max(0, whole - block.shape[1]))))
-        steps = np.diff(padded.reshape(self.channels, -1, size).mean(axis=2), axis=1, append=0)
-        frames = np.pad(steps, ((0, 0), (0, -steps.shape[1] % FRAME))).reshape(self.channels, -1, FRAME)
-        return np.square(frames).sum(axis=2), np.square(frames.mean(axis=0)).sum(axis=1)
+        padded = np.pad(block, ((0, 0), (0, -block.shape[1] % (size * FRAME))))
+        coarse = padded[:, ::size].copy()
+        for offset in range(1, size):
+            coarse += padded[:, offset::size]
+        frames = np.diff(coarse, axis=1, append=0).reshape(self.channels, -1, FRAME)
+        mean = frames.mean(axis=0)
+        return np.einsum("cft,cft->cf", frames, frames), np.einsum("ft,ft->f", mean, mean)
