@@ -166,8 +166,8 @@ class Batch:
 
     def _launch(self, trace: Trace) -> _Step:
         if self._chooser is None:
-            rules = [row.rules for row in self._rows]
-            self._chooser = Chooser(rules, self._vocabulary, self._network.kernels.logsumexp)
+            rules, drawn = [row.rules for row in self._rows], [len(row.tokens) for row in self._rows]
+            self._chooser = Chooser(rules, self._vocabulary, self._network.kernels.logsumexp, drawn)
         self._seats.begin_step()
         positions = mx.array(np.array(self._seats.lengths, np.int32) - 1)[:, None]
         decoder = self._network.decoder

@@ -18,6 +18,8 @@ from speechmlx.engines.whisper.tokens import Vocabulary
 
 NEVER = -1e9
 """Added to what must not be chosen; finite, so that no sum of such entries is ever NaN."""
+MOST_DRAWN = 1024
+"""More than the tokens of any row: seeds are this far apart."""
 LAST_INITIAL = 50
 """Timestamps (of 20 ms) a window may begin with."""
 
@@ -29,6 +31,8 @@ class Rules:
     suppress: tuple[int, ...]
     timestamps: bool = True
     temperature: float = 0.0
+    seed: int = 0
+    """Of what is drawn at a temperature: the same seed and logits give the same tokens, whatever rows are beside."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +60,23 @@ class Chooser:
     """The rules of a fixed set of rows, as arrays made once; `choose` is called at every step."""
 
     def __init__(
-        self, rules: Sequence[Rules], vocabulary: Vocabulary, logsumexp: Callable[[mx.array], mx.array]
+        self,
+        rules: Sequence[Rules],
+        vocabulary: Vocabulary,
+        logsumexp: Callable[[mx.array], mx.array],
+        drawn: Sequence[int] = (),
     ) -> None:
+        """`drawn`: how many tokens each row has already; none where left out."""
         self._vocabulary = vocabulary
         self._logsumexp = logsumexp
+        self._rules = rules
+        self._drawn = list(drawn) or [0] * len(rules)
         shared = len({rule.suppress for rule in rules}) == 1
         masks = np.zeros((1 if shared else len(rules), vocabulary.eot + 1), np.float32)
         for mask, rule in zip(masks, rules, strict=False):
             mask[[token for token in rule.suppress if token <= vocabulary.eot]] = NEVER
         self._suppress = mx.array(masks)
         self._untimed = mx.array(np.array([[0.0 if rule.timestamps else NEVER] for rule in rules], np.float32))
-        temperatures = np.array([[rule.temperature] for rule in rules], np.float32)
-        self._sampled = mx.array(temperatures > 0) if temperatures.any() else None
-        self._temperature = mx.array(np.where(temperatures > 0, temperatures, 1).astype(np.float32))
         self._times = mx.arange(vocabulary.timestamps, vocabulary.size)[None]
 
     def choose(self, logits: mx.array, trace: Trace, first: bool) -> tuple[mx.array, mx.array, Trace]:
@@ -125,7 +133,14 @@ class Chooser:
 
     def _noisy(self, scores: mx.array) -> mx.array:
         """Scores whose argmax is a sample at the row's temperature."""
-        if self._sampled is None:
+        if not any(rule.temperature for rule in self._rules):
             return scores
-        drawn = scores / self._temperature + mx.random.gumbel(scores.shape)
-        return mx.where(self._sampled, drawn, scores)
+        rows = []
+        for index, rule in enumerate(self._rules):
+            row = scores[index : index + 1]
+            if rule.temperature:
+                key = mx.random.key(rule.seed * MOST_DRAWN + self._drawn[index])
+                row = row / rule.temperature + mx.random.gumbel(row.shape, key=key)
+            rows.append(row)
+            self._drawn[index] += 1
+        return mx.concatenate(rows)

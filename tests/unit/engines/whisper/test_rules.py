@@ -90,17 +90,33 @@ def test_rows_without_timestamps_have_none() -> None:
 
 
 def test_temperature_samples_what_is_allowed_in_proportion() -> None:
-    mx.random.seed(4)
     logits = np.full((1, VOCABULARY.size), -30, np.float32)
     likely, other = VOCABULARY.encode(" yes no")
     logits[0, [likely, other, FIRST + 3]] = [2.0, 1.0, -30]
     row = [FIRST, VOCABULARY.encode(" oh")[0]]
     counts = {likely: 0, other: 0}
-    for _ in range(200):
-        (token,), (logprob,) = chosen([row], logits, Rules(SUPPRESS, temperature=1.0), first=False)
+    for seed in range(200):
+        (token,), (logprob,) = chosen([row], logits, Rules(SUPPRESS, temperature=1.0, seed=seed), first=False)
         counts[token] += 1
         assert logprob == pytest.approx(-0.313 if token == likely else -1.313, abs=0.01)
     assert 120 <= counts[likely] <= 172
+
+
+def test_what_is_drawn_depends_on_the_seed_and_the_place_alone() -> None:
+    logits, row = mx.array(logits_of(2, 1, -20.0)), [FIRST, VOCABULARY.encode(" a")[0]]
+    rules, plain = Rules(SUPPRESS, temperature=1.0, seed=7), Rules(SUPPRESS)
+
+    def drawn(rows: list[Rules], index: int, before: int = 0) -> list[int]:
+        chooser = Chooser(rows, VOCABULARY, cpu.logsumexp, [before] * len(rows))
+        many, where = mx.concatenate([logits] * len(rows)), trace([row] * len(rows), VOCABULARY)
+        return [int(np.array(chooser.choose(many, where, first=False)[0])[index]) for _ in range(12)]
+
+    alone = drawn([rules], 0)
+    assert len(set(alone)) > 1
+    assert drawn([plain, rules, Rules(SUPPRESS, temperature=0.5, seed=1)], 1) == alone
+    assert drawn([rules], 0, before=5)[:7] == alone[5:]
+    assert drawn([Rules(SUPPRESS, temperature=1.0, seed=8)], 0) != alone
+    assert len(set(drawn([plain, rules], 0))) == 1
 
 
 def test_each_row_has_its_own_rules() -> None:
