@@ -81,7 +81,10 @@ class Transcribe(Request):
     hotwords: tuple[str, ...] = ()
     prefix: str | None = None
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    """Tried in order until a window passes the compression, log-probability and no-speech checks."""
+    """Tried in order until a window passes the repetition, log-probability and no-speech checks.
+
+    Where the first is 0 the same request always gives the same words, else they are drawn anew for each.
+    """
     beam_size: int = 1
     words: bool = False
     logprobs: bool = False

@@ -309,6 +309,68 @@ def test_clips_are_heard_in_order_and_once(tiny: Whisper, speech: Callable[[str]
     assert [segment.start for segment in segments(found)] == sorted(segment.start for segment in segments(found))
 
 
+def again(samples: np.ndarray, times: int, pause: float) -> Audio:
+    silence = np.zeros(round(pause * RATE), np.float32)
+    return Audio(np.concatenate([part for _ in range(times) for part in (samples, silence)]), RATE)
+
+
+@pytest.mark.parametrize("options", [{}, {"vad": False}, {"vad": False, "condition_on_previous_text": True}])
+def test_what_is_said_twice_is_heard_twice(
+    engine: Whisper, speech: Callable[[str], Audio], options: dict[str, Any]
+) -> None:
+    """A text that repeats itself, where the audio does, is taken as it is: nothing of it is sampled."""
+    normal = EnglishTextNormalizer()
+    found = run(engine, [Transcribe(audio=again(speech("jfk").samples, 2, 0.0), language="en", **options)])[0]
+    assert windows.compression_ratio(text(found)) > windows.COMPRESSION_LIMIT
+    assert jiwer.wer(normal(" ".join([CLIPS["jfk"].words] * 2)), normal(text(found))) <= 0.05
+    assert {segment.temperature for segment in segments(found)} == {0.0}
+
+
+@pytest.mark.parametrize(("times", "pause"), [(2, 0.0), (4, 0.0), (3, 0.6)])
+def test_a_short_sentence_is_heard_as_often_as_it_was_said(
+    engine: Whisper, speech: Callable[[str], Audio], times: int, pause: float
+) -> None:
+    """Some models say but once what is said again and again: what they were not heard to say is decoded anew."""
+    audio = again(speech("librispeech").samples, times, pause)
+    found = run(engine, [Transcribe(audio=audio, language="en", words=True)])[0]
+    assert text(found).count("to its place amidst the") == times
+    ends = [end for word, _, end in timings(found) if word == " amidst"]
+    each = speech("librispeech").duration + pause
+    assert ends == pytest.approx([ends[0] + index * each for index in range(times)], abs=0.4)
+
+
+def test_short_words_said_four_times(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
+    """The model says it six times, some of them heard at one place."""
+    samples = speech("beckett").samples[round(3.3 * RATE) : round(4.3 * RATE)]
+    assert text(run(tiny, [Transcribe(audio=again(samples, 4, 0.5))])[0]) == " ".join(["No matter."] * 4)
+
+
+def test_chance_decides_nothing_unless_it_was_asked_for(
+    tiny: Whisper, speech: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Speech backwards, sampled at every temperature: the same each time, beside others and alone."""
+    monkeypatch.setattr(windows, "LOGPROB_LIMIT", 0.0)
+    audio = Audio(np.ascontiguousarray(speech("librispeech").samples[::-1]), RATE)
+    request = Transcribe(audio=audio, temperatures=(0.0, 0.6, 1.0))
+    other = Transcribe(audio=speech("librispeech"), temperatures=(0.9, 1.0))
+    found = [*run(tiny, [request] * 4), *run(tiny, [other, request, other])[1:2], *run(tiny, [request])]
+    assert len({text(events) for events in found}) == 1 and text(found[0])
+    asked = run(tiny, [Transcribe(audio=audio, temperatures=(1.0,))] * 6)
+    assert len({text(events) for events in asked}) > 1
+
+
+@pytest.mark.parametrize("seconds", [1.0, 17.0, 24.0])
+def test_every_word_has_a_length_and_its_place(engine: Whisper, speech: Callable[[str], Audio], seconds: float) -> None:
+    audio = Audio(np.tile(speech("jfk").samples, 3)[: round(seconds * RATE)], RATE)
+    found = run(engine, [Transcribe(audio=audio, language="en", words=True)])[0]
+    words = [word for segment in segments(found) for word in segment.words]
+    assert words and all(word.end - word.start >= 0.01 for word in words)
+    times = [time for word in words for time in (word.start, word.end)]
+    assert times == sorted(times) and times[-1] <= seconds
+    for segment in segments(found):
+        assert segment.start <= segment.words[0].start and segment.words[-1].end <= segment.end
+
+
 def test_a_few_words_in_a_long_noise_are_heard(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
     words = speech("librispeech").samples
     sound = np.random.default_rng(6).standard_normal(90 * RATE).astype(np.float32)
@@ -449,13 +511,17 @@ def test_two_unsure_windows_are_sampled_beside_a_sure_one(
     assert empty(tiny)
 
 
-def test_a_search_that_was_unsure_is_sampled(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
+def test_a_search_that_was_unsure_is_sampled(
+    tiny: Whisper, speech: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Speech backwards: the fallback leaves the search for the batch, and nothing stays behind."""
+    again: list[float] = []
+    take_anew = Row.restart
+    monkeypatch.setattr(Row, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules))
+    monkeypatch.setattr(windows, "LOGPROB_LIMIT", -0.5)
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
     request = Transcribe(audio=Audio(backwards, RATE), vad=False, beam_size=2, temperatures=(0.0, 0.8), words=True)
-    mx.random.seed(0)
-    found = run(tiny, [request])[0]
-    assert segments(found)[0].temperature == 0.8  # what chance leaves over is searched for again
+    assert text(run(tiny, [request])[0]) and again == [0.8]
     assert empty(tiny)
 
 
@@ -555,6 +621,8 @@ def test_engine_is_batched(tiny: Whisper) -> None:
         ({"temperatures": ()}, BadRequest, "between 0 and 2"),
         ({"temperatures": (3.0,)}, BadRequest, "between 0 and 2"),
         ({"suppress_tokens": (-2,)}, BadRequest, "allowed"),
+        ({"prefix": "many words " * 60}, BadRequest, "prefix of 120 tokens; .* 112"),
+        ({"hotwords": ("antidisestablishmentarianism",) * 30}, BadRequest, "hotwords of 1[0-9]+ tokens; .* 112"),
         ({"beam_size": 0}, BadRequest, "1 to 10"),
         ({"beam_size": 11}, BadRequest, "1 to 10"),
         ({"clips": ((2.0, 1.0),)}, BadRequest, "start < end"),

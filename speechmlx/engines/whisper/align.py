@@ -9,15 +9,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import mlx.core as mx
 import numpy as np
 
+from speechmlx.engines.whisper import mel
 from speechmlx.engines.whisper.heads import Heads, known_heads
 from speechmlx.engines.whisper.network import Decoder, Dims, Pair
 from speechmlx.engines.whisper.prompt import Prompt, causal
 from speechmlx.engines.whisper.tokens import Vocabulary, WordTokens
+from speechmlx.types import Word
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +47,9 @@ class Timed:
     end: float
 
 
+T = TypeVar("T", Timed, Word)
+
+
 def alignment_heads(folder: Path, dims: Dims) -> Heads:
     """The heads named by `folder`'s generation_config.json, those known for these sizes, or all of the upper half.
 
@@ -70,24 +75,38 @@ def align(
     text: Sequence[int],
     frames: int,
     language: str,
+    after: float = 0.0,
 ) -> list[Timed]:
     """Words of `text` (ids below the end) with their times, in order and inside the window's `frames` mel frames.
 
-    `cross` is the window's keys and values, `start` the tokens that begin a window.
+    `cross` is the window's keys and values, `start` the tokens that begin a window. No word begins before `after`
+    seconds, each has a length, and none begins before the one before it has ended.
     """
     if not text:
         return []
+    rows, columns = cheapest_path(-looks(decoder, vocabulary, heads, cross, start, text, frames))
+    jumps = columns[np.diff(rows, prepend=-1) > 0] * SECONDS_PER_PLACE
+    words = _times(vocabulary.words(text, language), jumps)
+    return spaced(joined_punctuation(trimmed(words)), after, frames / mel.FRAMES_PER_SECOND)
+
+
+def looks(
+    decoder: Decoder,
+    vocabulary: Vocabulary,
+    heads: Heads,
+    cross: Sequence[Pair],
+    start: Sequence[int],
+    text: Sequence[int],
+    frames: int,
+) -> NDArray[np.float32]:
+    """[tokens of `text` and the end, places]: where in the window each was heard. Arguments as of `align`."""
     tokens = [*start, vocabulary.no_timestamps, *text, vocabulary.eot]
     positions = mx.arange(len(tokens))[None]
     mask = causal(len(tokens), cross[0][0].dtype)
     _, looked = decoder(mx.array([tokens]), positions, Prompt(), cross, mask, look=heads)
     places = max(1, min(frames // 2, cross[0][0].shape[2]))
     scores = np.array(mx.concatenate(looked, axis=1)[0, :, :, :places])
-    cost = -attention(scores)[len(start) : -1]
-    rows, columns = cheapest_path(cost)
-    jumps = columns[np.diff(rows, prepend=-1) > 0] * SECONDS_PER_PLACE
-    words = _times(vocabulary.words(text, language), jumps)
-    return joined_punctuation(trimmed(words))
+    return attention(scores)[len(start) : -1]
 
 
 def attention(scores: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -175,4 +194,19 @@ def joined_punctuation(words: Sequence[Timed]) -> list[Timed]:
             found[-1] = replace(word, text=before.text + word.text, first=before.first)
         else:
             found.append(word)
+    return found
+
+
+def spaced(words: Sequence[T], after: float, until: float) -> list[T]:
+    """`words`, with `start` and `end` in seconds, one after the other inside [after, until], each of a place at least.
+
+    What a word needs is taken from its neighbours; where there is not so much room for all, all get the same.
+    """
+    least = min(SECONDS_PER_PLACE, max(0.0, until - after) / max(1, len(words)))
+    found: list[T] = []
+    for left, word in zip(range(len(words) - 1, -1, -1), words, strict=True):
+        latest = until - left * least
+        start = min(max(after, word.start), latest - least)
+        after = min(max(start + least, word.end), latest)
+        found.append(replace(word, start=start, end=after))
     return found

@@ -9,19 +9,23 @@ import mlx.core as mx
 import mlx.utils
 import numpy as np
 
-from speechmlx.engines.whisper.align import align
+from speechmlx.engines.whisper.align import align, looks
+from speechmlx.engines.whisper.attempt import chosen
 from speechmlx.engines.whisper.batch import Batch, Row
 from speechmlx.engines.whisper.beam import Search
 from speechmlx.engines.whisper.heads import Heads
 from speechmlx.engines.whisper.live import LiveStream
 from speechmlx.engines.whisper.live_batch import LiveBatch
-from speechmlx.engines.whisper.network import Network, Pair
+from speechmlx.engines.whisper.mel import FRAMES_PER_SECOND
+from speechmlx.engines.whisper.network import Decoder, Network, Pair
 from speechmlx.engines.whisper.prompt import Prompt
 from speechmlx.engines.whisper.rules import Rules
 from speechmlx.engines.whisper.tokens import Vocabulary
 from speechmlx.engines.whisper.transcription import Lane, Transcription
 from speechmlx.errors import Unsupported
 from speechmlx.types import Event, Listen, Request, Transcribe
+
+_Heard = tuple[Decoder, Vocabulary, Heads, Sequence[Pair], Sequence[int], Sequence[int], int]
 
 MAX_BATCH = 8
 SEATS_OF_A_BEAM = 2
@@ -199,7 +203,7 @@ class Whisper:
             lane = self._seated[row]
             if lane in self._unaligned:
                 continue
-            attempt = lane.owner.judge(lane)
+            attempt = lane.owner.judge(lane, self._places(lane) if lane.owner.doubts(lane) else ())
             if attempt is not None:
                 self._again(row, lane.owner.rules(attempt))
             elif lane.owner.request.words:
@@ -215,19 +219,30 @@ class Whisper:
             row.restart(rules)
             self._batch.join([row])
 
+    def _places(self, lane: Lane) -> list[int]:
+        """Where in its window each token of the text of a finished row was heard, in places of 20 ms."""
+        assert lane.row is not None
+        return looks(*self._audio_and_text(lane, lane.row.tokens)).argmax(axis=-1)[:-1].tolist()
+
     def _align(self, lane: Lane) -> None:
         """Time the words of a decided window, and let it go."""
         owner, row = lane.owner, lane.row
         assert row is not None and owner.language is not None
-        start, end = lane.window
-        text = owner.text_tokens(owner.chosen(lane))
-        began = self.vocabulary.start(owner.language, owner.request.task)
-        cross = row.cross or self._batch.cross(row)
-        words = align(
-            self.network.decoder, self.vocabulary, self.heads, cross, began, text, end - start, owner.language
-        )
+        after = lane.ended - lane.window[0] / FRAMES_PER_SECOND
+        given = self._audio_and_text(lane, chosen(lane.attempts).tokens)
+        words = align(*given, owner.language, max(0.0, after))
         self._leave(row)
         owner.conclude(lane, words)
+
+    def _audio_and_text(self, lane: Lane, tokens: Sequence[int]) -> _Heard:
+        """What `looks` and `align` are given first, for the seated row of `lane` and `tokens` of its window."""
+        owner, row = lane.owner, lane.row
+        assert row is not None and owner.language is not None
+        start, end = lane.window
+        began = self.vocabulary.start(owner.language, owner.request.task)
+        cross = row.cross or self._batch.cross(row)
+        text = owner.text_tokens(tokens)
+        return self.network.decoder, self.vocabulary, self.heads, cross, began, text, end - start
 
     def _leave(self, row: Row) -> None:
         search = self._searching.pop(row, None)

@@ -73,6 +73,10 @@ class Vocabulary:
     def encode(self, text: str) -> list[int]:
         return list(self._encoding.encode(text, disallowed_special=()))
 
+    def phrases(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of texts that are said one after the other."""
+        return [token for text in texts if text.strip() for token in self.encode(" " + text.strip())]
+
     def decode(self, tokens: Sequence[int]) -> str:
         """Text of the ids below `eot`; the others say nothing."""
         return str(self._encoding.decode([token for token in tokens if token < self.eot]))

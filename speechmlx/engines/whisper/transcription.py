@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from speechmlx.engines.whisper import mel, spans
+from speechmlx.engines.whisper.attempt import Attempt, chosen, judged
 from speechmlx.engines.whisper.beam import MOST_BEAMS
 from speechmlx.engines.whisper.rules import Rules
 from speechmlx.engines.whisper.windows import (
@@ -22,9 +24,7 @@ from speechmlx.engines.whisper.windows import (
     compression_ratio,
     cut,
     is_silent,
-    is_unsure,
     mean,
-    without_loop,
 )
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import Event, LanguageDetected, Segment, Transcribe, Usage, Word
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 224
 """Tokens sampled per window, half of the decoder's context."""
+MOST_GIVEN = MOST_TOKENS // 2
+"""Tokens of a prefix at most, and of hotwords."""
 TOKENS, TOKENS_PER_SECOND = 40, 30
 """Of a window that is short, at most: nobody speaks so fast, what comes after them is made up."""
 ROOM, LEAST = 4 * mel.FRAMES_PER_SECOND, 12 * mel.FRAMES_PER_SECOND
@@ -52,21 +54,10 @@ LEAP = 1.5
 """Seconds of speech between two segments that are, and the segments after it with them."""
 LEAST_ADVANCE = mel.FRAMES_PER_SECOND
 """Frames a window must have given for its rest to be decoded again."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A window decoded at one temperature."""
-
-    temperature: float
-    tokens: tuple[int, ...]
-    """Those given included."""
-    logprobs: tuple[float, ...]
-    given: int
-    logprob: float
-    compression: float
-    no_speech: float
-    unsure: bool
+FEW_TOKENS = 3.0
+"""Tokens of text per second of what may be speech under which something may have been left out."""
+LAST_WORD = (0.1, 0.6)
+"""Seconds after the beginning of the last word heard between which it ends."""
 
 
 @dataclass(eq=False)
@@ -83,6 +74,8 @@ class Lane:
     """Tokens said so far, as context for the next window."""
     begun: bool = False
     """Whether a window was decided."""
+    ended: float = 0.0
+    """Seconds of the recording at which the last word ended."""
     doubted: bool = False
     """The model said that nothing is in this window, and is asked again because of its loudness."""
     wary: bool = False
@@ -139,8 +132,12 @@ class Transcription:
         self._mel: NDArray[np.float32] | None = None
         self._loud = np.zeros(0, np.bool_)
         """Frames that may be speech; empty when windows are not to depend on loudness."""
+        self._level = np.zeros(0, np.float32)
+        """Their loudness."""
         self._left_out: list[tuple[int, int]] = []
         """Clips to look at once more if nothing is heard in those of them that may be speech."""
+        self._seed = int.from_bytes(os.urandom(4)) if request.temperatures[0] else 0
+        """Chance is asked for by a temperature; where none is, the same recording gives the same words."""
         self._front = 0
         self._said = False
         self._tokens = 0
@@ -175,7 +172,7 @@ class Transcription:
         found = whole = _in_frames(clips, frames)
         if self.request.vad and len(self._samples):
             level = spans.speech_levels(self._samples, mel.RATE)
-            self._loud = spans.loud(level)
+            self._level, self._loud = level, spans.loud(level)
             speech = spans.speech_spans(level)
             parts = [spans.inside(speech, [clip]) for clip in clips]
             windows = [window for part in parts for window in spans.windows(part, level, mel.WINDOW_SECONDS)]
@@ -194,54 +191,53 @@ class Transcription:
         self.outbox.append(LanguageDetected(language, probability))
 
     def rules(self, attempt: int) -> Rules:
-        return Rules(self._suppress, temperature=self.request.temperatures[attempt])
+        return Rules(self._suppress, temperature=self.request.temperatures[attempt], seed=self._seed + attempt)
 
     def prompt(self, lane: Lane) -> tuple[list[int], int]:
         """Tokens before the lane's window, and how many of the last ones are already part of it."""
         assert self.language is not None, "the language is known before a prompt is made"
         vocabulary, request = self._vocabulary, self.request
-        context = [token for word in request.hotwords for token in vocabulary.encode(" " + word.strip())]
-        if request.prompt:
-            context += vocabulary.encode(" " + request.prompt.strip())
+        context = vocabulary.phrases(request.hotwords)
         room = MOST_TOKENS - 1
+        if request.prompt:
+            context += vocabulary.encode(" " + request.prompt.strip())[-(room - len(context)) :]
         if request.condition_on_previous_text and len(context) < room:
             context += lane.previous[-(room - len(context)) :]
-        before = [vocabulary.sot_prev, *context[-room:]] if context else []
+        before = [vocabulary.sot_prev, *context] if context else []
         given: list[int] = []
         if request.prefix and lane is self.lanes[0] and not lane.begun:
-            given = [vocabulary.timestamps, *vocabulary.encode(" " + request.prefix.strip())[: MOST_TOKENS // 2]]
+            given = [vocabulary.timestamps, *vocabulary.phrases([request.prefix])]
         return before + vocabulary.start(self.language, request.task) + given, len(given)
 
-    def judge(self, lane: Lane) -> int | None:
-        """Take in the finished row: the next attempt to make, or None when the window is decided."""
-        row = lane.row
+    def doubts(self, lane: Lane) -> bool:
+        """Whether to look where the finished row's tokens were heard: they repeat themselves, or are few."""
+        row, (start, end) = lane.row, lane.window
         assert row is not None
         text = self._vocabulary.decode(row.tokens)
-        logprob, compression = mean(row.logprobs), compression_ratio(text)
-        unsure = is_unsure(compression, logprob, row.no_speech, row.looped)
-        kept = without_loop(row.tokens)
-        lane.attempts.append(
-            Attempt(
-                row.rules.temperature,
-                tuple(row.sequence[: row.given + kept]),
-                (0.0,) * row.given + tuple(row.logprobs),
-                row.given,
-                logprob,
-                compression,
-                row.no_speech,
-                unsure,
-            )
-        )
+        if row.looped or compression_ratio(text) > COMPRESSION_LIMIT:
+            return True
+        return 0 < len(self.text_tokens(row.tokens)) < FEW_TOKENS * self._loud_between(start, end)
+
+    def judge(self, lane: Lane, places: Sequence[int] = ()) -> int | None:
+        """Take in the finished row: the next attempt to make, or None when the window is decided.
+
+        `places` of 20 ms are where its text's tokens were heard, if it was doubted.
+        """
+        row = lane.row
+        assert row is not None
+        attempt = judged(row, self._vocabulary, places)
+        lane.attempts.append(attempt)
         self._tokens += len(row.tokens)
         made = len(lane.attempts)
-        return made if unsure and made < len(self.request.temperatures) and not lane.doubted else None
+        return made if attempt.unsure and made < len(self.request.temperatures) and not lane.doubted else None
 
-    def chosen(self, lane: Lane) -> Attempt:
-        """The attempt that passed, else the likeliest of those that do not repeat themselves, else the likeliest."""
-        if not lane.attempts[-1].unsure:
-            return lane.attempts[-1]
-        calm = [attempt for attempt in lane.attempts if attempt.compression <= COMPRESSION_LIMIT]
-        return max(calm or lane.attempts, key=lambda attempt: attempt.logprob)
+    def _end_of_word(self, start: int, place: int) -> int:
+        """Frames from `start` to where the word heard `place` places from there ends: the quietest moment after it."""
+        first = start / mel.FRAMES_PER_SECOND + place * spans.FRAME
+        low, high = (round((first + after) / spans.FRAME) for after in LAST_WORD)
+        level = self._level[low:high]
+        end = (low + int(np.argmin(level)) if len(level) else high) * spans.FRAME
+        return round(end * mel.FRAMES_PER_SECOND) - start
 
     def _heard(self, window: Cut, start: int, end: int) -> int:
         """How far the window [start, end) was heard. A model that stops early though speech goes on is asked again."""
@@ -258,23 +254,36 @@ class Transcription:
                 return Cut(window.pieces[: index + 1], piece.end)
         return window
 
+    def _without_rest(self, window: Cut, attempt: Attempt, start: int) -> Cut:
+        """The window up to where its last word was heard, if speech follows: some say once what is repeated."""
+        pieces = window.pieces
+        if attempt.heard is None or attempt.unsure or not pieces:
+            return window
+        heard = self._end_of_word(start, attempt.heard)
+        if not LEAST_ADVANCE <= heard < min(window.advance, pieces[-1].end):
+            return window
+        if self._loud_between(start + heard, start + window.advance) < UNHEARD:
+            return window
+        return Cut(tuple(replace(one, end=min(one.end, heard)) for one in pieces if one.start < heard), heard)
+
     def _loud_between(self, first: int, end: int) -> float:
         """Seconds of what may be speech, between two frames."""
         low, high = (round(frame / mel.FRAMES_PER_SECOND / spans.FRAME) for frame in (first, end))
         return float(np.count_nonzero(self._loud[low:high]) * spans.FRAME)
 
-    def text_tokens(self, attempt: Attempt) -> list[int]:
-        return [token for token in attempt.tokens if token < self._vocabulary.eot]
+    def text_tokens(self, tokens: Sequence[int]) -> list[int]:
+        return [token for token in tokens if token < self._vocabulary.eot]
 
     def conclude(self, lane: Lane, words: Sequence[Timed] = ()) -> None:
         """Turn the decided window into segments and move the lane on; `words` are the window's, where asked for."""
-        attempt = self.chosen(lane)
+        attempt = chosen(lane.attempts)
         start, end = lane.window
         advance = end - start
         guessed = lane.vain or (lane.doubted and (attempt.unsure or attempt.logprob < BELIEVED))
         lane.begun, lane.doubted = True, lane.wary
         if not guessed and not is_silent(attempt.no_speech, attempt.logprob):
             window = self._without_leap(cut(attempt.tokens, self._vocabulary.timestamps, end - start), start)
+            window = self._without_rest(window, attempt, start)
             advance = self._heard(window, start, end)
             lane.doubted |= advance < window.advance
             waiting = deque(self._words(attempt, words, start))
@@ -316,6 +325,7 @@ class Transcription:
             first, word = waiting.popleft()
             if first >= hidden:
                 words.append(word)
+        lane.ended = words[-1].end if words else lane.ended
         if not text.strip():
             return
         lane.previous = [] if attempt.temperature > 0.5 else [*lane.previous, *attempt.tokens[piece.first : piece.last]]
@@ -377,5 +387,8 @@ def check(request: Transcribe, vocabulary: Vocabulary) -> None:
         raise BadRequest(f"suppress_tokens {request.suppress_tokens}; allowed: -1 to {vocabulary.size - 1}")
     if any(not 0 <= start < end for start, end in request.clips):
         raise BadRequest(f"clips {request.clips}; allowed: (start, end) in seconds with 0 <= start < end")
+    for name, phrases in (("prefix", [request.prefix or ""]), ("hotwords", request.hotwords)):
+        if (count := len(vocabulary.phrases(phrases))) > MOST_GIVEN:
+            raise BadRequest(f"{name} of {count} tokens; the model has room for {MOST_GIVEN}")
     if not 1 <= request.beam_size <= MOST_BEAMS:
         raise BadRequest(f"beam_size {request.beam_size}; allowed: 1 to {MOST_BEAMS}")

@@ -80,11 +80,9 @@ def is_silent(no_speech: float, logprob: float) -> bool:
     return no_speech > NO_SPEECH_LIMIT and logprob <= LOGPROB_LIMIT
 
 
-def is_unsure(compression: float, logprob: float, no_speech: float, looped: bool) -> bool:
+def is_unsure(logprob: float, no_speech: float, looped: bool) -> bool:
     """The window should be decoded again at a higher temperature."""
-    if no_speech > NO_SPEECH_LIMIT and logprob <= LOGPROB_LIMIT:
-        return False
-    return looped or compression > COMPRESSION_LIMIT or logprob < LOGPROB_LIMIT
+    return not is_silent(no_speech, logprob) and (looped or logprob < LOGPROB_LIMIT)
 
 
 def is_looping(tokens: Sequence[int]) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from speechmlx.engines.whisper.align import Timed, cheapest_path, joined_punctuation, trimmed
+from speechmlx.engines.whisper.align import Timed, cheapest_path, joined_punctuation, spaced, trimmed
 
 
 def brute_force(cost: np.ndarray) -> float:
@@ -62,3 +63,39 @@ def test_punctuation_joins_its_word() -> None:
 def test_the_pause_between_sentences_belongs_to_no_word() -> None:
     found = trimmed(timed((" One", 0, 0.3), (" two.", 0.3, 0.6), (" Three", 0.6, 5.0), (" four", 5.0, 5.3)))
     assert [(word.start, word.end) for word in found] == [(0, 0.3), (0.3, 0.6), (4.4, 5.0), (5.0, 5.3)]
+
+
+@pytest.mark.parametrize(
+    ("given", "after", "until", "expected"),
+    [
+        # From the next word, from the pause after it, from the end.
+        ([(0, 1), (1, 1), (1, 2)], 0, 9, [(0, 1), (1, 1.02), (1.02, 2)]),
+        ([(0, 1), (1, 1), (1.5, 2)], 0, 9, [(0, 1), (1, 1.02), (1.5, 2)]),
+        ([(0, 1), (1, 1)], 0, 1, [(0, 0.98), (0.98, 1)]),
+        # Several at one place, and one that would begin before what came before the window has ended.
+        ([(3, 3), (3, 3), (3, 3), (3, 4)], 0, 9, [(3, 3.02), (3.02, 3.04), (3.04, 3.06), (3.06, 4)]),
+        ([(0, 0.5), (0.5, 1)], 0.6, 9, [(0.6, 0.62), (0.62, 1)]),
+        # No room for a place each.
+        ([(0, 0), (0, 0)], 0, 0.03, [(0, 0.015), (0.015, 0.03)]),
+        ([], 0, 9, []),
+    ],
+)
+def test_every_word_has_a_length(
+    given: list[tuple[float, float]], after: float, until: float, expected: list[tuple[float, float]]
+) -> None:
+    found = spaced(timed(*(("a", start, end) for start, end in given)), after, until)
+    assert [(round(word.start, 4), round(word.end, 4)) for word in found] == expected
+
+
+@given(st.lists(st.integers(0, 1500), max_size=60), st.integers(0, 1500), st.integers(0, 1500))
+def test_words_have_a_length_and_their_order_wherever_they_were_heard(
+    borders: list[int], after: int, until: int
+) -> None:
+    after, until = min(after, until), max(after, until)
+    borders.sort()
+    words = timed(*(("a", one * 0.02, other * 0.02) for one, other in itertools.pairwise(borders)))
+    found = spaced(words, after * 0.02, until * 0.02)
+    least = min(0.02, (until - after) * 0.02 / max(1, len(words)))
+    assert all(word.end - word.start >= least - 1e-9 for word in found)
+    assert all(one.end <= other.start + 1e-9 for one, other in itertools.pairwise(found))
+    assert all(after * 0.02 - 1e-9 <= word.start and word.end <= until * 0.02 + 1e-9 for word in found)

@@ -68,18 +68,18 @@ def test_repetition_compresses_and_speech_does_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("compression", "logprob", "no_speech", "looped", "unsure", "silent"),
+    ("logprob", "no_speech", "looped", "unsure", "silent"),
     [
-        (1.5, -0.3, 0.1, False, False, False),
-        (2.5, -0.3, 0.1, False, True, False),
-        (1.5, -1.1, 0.1, False, True, False),
-        (1.5, -0.3, 0.1, True, True, False),
-        (1.5, -1.1, 0.9, False, False, True),
-        (1.5, -0.3, 0.9, False, False, False),
+        (-0.3, 0.1, False, False, False),
+        (-1.1, 0.1, False, True, False),
+        (-0.3, 0.1, True, True, False),
+        (-1.1, 0.9, False, False, True),
+        (-1.1, 0.9, True, False, True),
+        (-0.3, 0.9, False, False, False),
     ],
 )
-def test_trust(compression: float, logprob: float, no_speech: float, looped: bool, unsure: bool, silent: bool) -> None:
-    assert is_unsure(compression, logprob, no_speech, looped) is unsure
+def test_trust(logprob: float, no_speech: float, looped: bool, unsure: bool, silent: bool) -> None:
+    assert is_unsure(logprob, no_speech, looped) is unsure
     assert is_silent(no_speech, logprob) is silent
 
 
