@@ -92,6 +92,26 @@ def test_words_are_right_and_soon(engine: Whisper, speech: Callable[[str], np.nd
     assert times == sorted(times) and times[0] >= 0 and times[-1] <= len(samples) / RATE + 0.25
 
 
+@pytest.mark.parametrize(
+    ("name", "times", "phrase", "policy"),
+    [
+        ("librispeech", 4, "place amidst the", "alignatt"),
+        ("librispeech", 4, "place amidst the", "localagreement"),
+        ("beckett", 5, "matter", "alignatt"),
+    ],
+)
+def test_what_is_said_again_and_again_is_said_as_often(
+    engine: Whisper, speech: Callable[[str], np.ndarray], policy: str, name: str, times: int, phrase: str
+) -> None:
+    """Nothing said is taken for a loop, and each word has a length."""
+    samples = speech(name) if name == "librispeech" else speech(name)[round(3.2 * RATE) : round(4.4 * RATE)]
+    heard = listen(engine, np.concatenate([np.tile(samples, times), np.zeros(RATE, np.float32)]), policy=policy)
+    assert heard.text.count(phrase) == times
+    assert all(word.end - word.start >= 0.01 for word in heard.words)
+    ends = [word.end for word in heard.words if word.text.strip(" .,") == phrase.split()[-1]]
+    assert ends == pytest.approx(np.arange(times) * len(samples) / RATE + ends[0], abs=0.5)
+
+
 def test_word_times_are_close_to_those_of_the_whole(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
     state = engine.begin(Transcribe(audio=Audio(speech("jfk"), RATE), words=True))
     whole: list[Word] = []

@@ -7,7 +7,7 @@ nothing said is said again. Silence is not decoded, and ends what was being said
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -16,9 +16,9 @@ import mlx.core as mx
 import numpy as np
 
 from speechmlx.engines.whisper import mel, spans
-from speechmlx.engines.whisper.align import MARKS
+from speechmlx.engines.whisper.align import MARKS, SECONDS_PER_PLACE, spaced
 from speechmlx.engines.whisper.following import Followed, Following
-from speechmlx.engines.whisper.policy import POLICIES, Heard, repeated
+from speechmlx.engines.whisper.policy import POLICIES, Heard, repeated, unheard
 from speechmlx.engines.whisper.windows import is_silent, mean
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import Hypothesis, LanguageDetected, Listen, Word
@@ -198,15 +198,17 @@ class LiveStream:
         heard = self._words(followed)
         if is_silent(followed.no_speech, mean(followed.logprobs)):
             heard = []
-        again = min(len(heard), repeated([*self._recent, *(word.text for word in heard)]))
+        again = unheard(heard, repeated([*self._recent, *(word.text for word in heard)]), self._end_of_said // PLACE)
         heard = heard[: len(heard) - again]
         assert self._commits is not None
         places = len(self._audio) // PLACE
         count = len(heard) if last else self._commits(heard, self._before, places)
         committed, tail = heard[:count], heard[count:]
         self._before = tail
-        words = tuple(self._commit(word) for word in committed)
-        unsure = tuple(self._word(word) for word in tail)
+        timed = self._timed(heard, last)
+        words, unsure = timed[:count], timed[count:]
+        for one, word in zip(committed, words, strict=True):
+            self._commit(one, word)
         if words or unsure != self._tail:
             self._tail = unsure
             yield Hypothesis(words, unsure)
@@ -263,20 +265,29 @@ class LiveStream:
             found.append(one)
         return found
 
-    def _commit(self, heard: Heard) -> Word:
-        word = self._word(heard)
+    def _commit(self, heard: Heard, word: Word) -> None:
         self._last_end = word.end
         self._recent = [*self._recent, word.text][-REMEMBERED:]
-        before = self._said[-1].end if self._said else 0
-        self._said.append(Said(heard.tokens, max(before, min(heard.end * PLACE, len(self._audio)))))
-        return word
+        self._said.append(Said(heard.tokens, max(self._end_of_said, min(heard.end * PLACE, len(self._audio)))))
 
-    def _word(self, heard: Heard) -> Word:
-        """In the stream's time, never before the word committed last, nor beyond what was fed."""
+    @property
+    def _end_of_said(self) -> int:
+        """Samples of the buffer to the end of the word committed last."""
+        return self._said[-1].end if self._said else 0
+
+    def _timed(self, heard: Sequence[Heard], last: bool) -> tuple[Word, ...]:
+        """In the stream's time, after the word committed last, and before what was fed ends.
+
+        Unless these are the `last`, there is room for another word behind them.
+        """
         origin, fed = self._origin / mel.RATE, (self._origin + len(self._audio)) / mel.RATE
-        start = min(fed, max(self._last_end, origin + heard.first * PLACE / mel.RATE))
-        end = min(fed, max(start, origin + heard.end * PLACE / mel.RATE))
-        return Word(heard.text, round(start, 2), round(end, 2), heard.confidence)
+        words = [
+            Word(one.text, origin + one.first * SECONDS_PER_PLACE, origin + one.end * SECONDS_PER_PLACE, one.confidence)
+            for one in heard
+        ]
+        until = fed if last else fed - END_MARGIN * SECONDS_PER_PLACE
+        found = spaced(words, self._last_end, until)
+        return tuple(replace(word, start=round(word.start, 2), end=round(word.end, 2)) for word in found)
 
 
 def _joined(word: Heard, other: Heard) -> Heard:

@@ -9,6 +9,8 @@ MARGIN = 25
 """Places of 20 ms: a word heard closer than this to the end of the audio may still change."""
 SETTLED = 50
 """A last word heard further than this from the end is whole: silence follows it."""
+BACK = 10
+"""Places before the end of a word where the next may be heard."""
 UNSURE = 0.4
 """A word less probable than this waits until it is settled: more audio often makes another of it."""
 
@@ -67,4 +69,16 @@ def repeated(words: Sequence[str]) -> int:
         again = next((i for i in range(len(bare) - size) if bare[-1 - i] != bare[-1 - i - size]), len(bare) - size)
         if again + size >= size * max(3, 8 if size == 1 else -(-12 // size)):
             return again
+    return 0
+
+
+def unheard(heard: Sequence[Heard], again: int, end: int) -> int:
+    """How many of the last `again` words, which repeat, come after one that was not heard after what was said before.
+
+    `end` is the place where the word before all of them ended.
+    """
+    for index, word in enumerate(heard):
+        if index >= len(heard) - again and word.first < end - BACK:
+            return len(heard) - index
+        end = word.last
     return 0

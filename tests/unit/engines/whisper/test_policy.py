@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from speechmlx.engines.whisper.policy import Heard, alignatt, local_agreement, repeated
+from speechmlx.engines.whisper.policy import Heard, alignatt, local_agreement, repeated, unheard
 
 
 def words(*said: tuple[str, int]) -> list[Heard]:
@@ -54,3 +54,20 @@ def test_local_agreement_commits_what_two_passes_share(before: list[str], now: l
 )
 def test_repetition(said: list[str], again: int) -> None:
     assert repeated(said) == again
+
+
+@pytest.mark.parametrize(
+    ("places", "again", "end", "gone"),
+    [
+        ([], 0, 100, 0),
+        ([60, 90, 120], 3, 50, 0),  # each after the one before
+        ([60, 61, 62], 3, 50, 0),
+        ([60, 90, 60], 3, 50, 1),  # heard where one was said already, and what follows it
+        ([20, 30, 40], 3, 50, 3),
+        ([20, 60, 30], 1, 50, 1),  # only what repeats is looked at
+    ],
+)
+def test_what_repeats_is_dropped_only_where_it_was_not_heard(
+    places: list[int], again: int, end: int, gone: int
+) -> None:
+    assert unheard(words(*((" no", place) for place in places)), again, end) == gone
