@@ -174,6 +174,28 @@ def test_a_second_look_makes_nothing_up(
     assert text(transcribed(load(model), samples, language="en")) == ""
 
 
+@pytest.mark.parametrize("model", ["tiny.en", "base"])
+def test_three_minutes_of_beeps_say_nothing(load: Callable[[str], Whisper], model: str) -> None:
+    """base alone says `I'm not sure if I can get the right answer` of them."""
+    time = np.arange(180 * RATE) / RATE
+    beeps = 0.3 * np.sin(2 * np.pi * 2000 * time) * (time % 0.5 < 0.1)
+    assert text(transcribed(load(model), beeps, language="en")) == ""
+
+
+def test_bursts_of_noise_say_nothing(load: Callable[[str], Whisper]) -> None:
+    """The model alone says `I'm going to go to the next one`."""
+    time = np.arange(30 * RATE) / RATE
+    bursts = 0.1 * noise("white", len(time)) * (np.sin(2 * np.pi * 0.7 * time) > 0)
+    assert text(transcribed(load("tiny.en"), bursts, language="en")) == ""
+
+
+@pytest.mark.parametrize("model", ["tiny.en", "base"])
+def test_noise_after_speech_says_nothing(load: Callable[[str], Whisper], jfk: np.ndarray, model: str) -> None:
+    """tiny.en alone says `Thank you.` of it."""
+    after = np.concatenate([jfk, 0.05 * noise("white", 19 * RATE)])
+    assert errors(text(transcribed(load(model), after, language="en"))) == 0
+
+
 # --- language, live ---
 
 

@@ -23,6 +23,7 @@ from speechmlx.engines.whisper.windows import (
     Piece,
     compression_ratio,
     cut,
+    is_made_up,
     is_silent,
     mean,
 )
@@ -280,6 +281,8 @@ class Transcription:
         start, end = lane.window
         advance = end - start
         guessed = lane.vain or (lane.doubted and (attempt.unsure or attempt.logprob < BELIEVED))
+        if self.request.vad:
+            guessed |= is_made_up(attempt.no_speech, attempt.logprob)
         lane.begun, lane.doubted = True, lane.wary
         if not guessed and not is_silent(attempt.no_speech, attempt.logprob):
             window = self._without_leap(cut(attempt.tokens, self._vocabulary.timestamps, end - start), start)
@@ -326,7 +329,7 @@ class Transcription:
             if first >= hidden:
                 words.append(word)
         lane.ended = words[-1].end if words else lane.ended
-        if not text.strip():
+        if not text.strip() or (self.request.vad and not any(letter.isalnum() for letter in text)):
             return
         lane.previous = [] if attempt.temperature > 0.5 else [*lane.previous, *attempt.tokens[piece.first : piece.last]]
         offset = lane.window[0] / mel.FRAMES_PER_SECOND

@@ -11,6 +11,8 @@ FRAMES_PER_TIME = 2
 COMPRESSION_LIMIT = 2.4
 LOGPROB_LIMIT = -1.0
 NO_SPEECH_LIMIT = 0.6
+MADE_UP = ((0.35, -1.0), (0.6, -0.8))
+"""Probability of silence over which words are made up that are no likelier than the log-probability with it."""
 LOOP_TOKENS = 8
 """Longest run of tokens watched for repeating."""
 LOOP_SPAN = 48
@@ -78,6 +80,11 @@ def mean(values: Sequence[float]) -> float:
 def is_silent(no_speech: float, logprob: float) -> bool:
     """Nothing was said: likely silence, and the words were not likely."""
     return no_speech > NO_SPEECH_LIMIT and logprob <= LOGPROB_LIMIT
+
+
+def is_made_up(no_speech: float, logprob: float) -> bool:
+    """Words that the model hardly believes, where it may hear nothing: noise after speech is said to be thanks."""
+    return any(no_speech > chance and logprob <= likely for chance, likely in MADE_UP)
 
 
 def is_unsure(logprob: float, no_speech: float, looped: bool) -> bool:

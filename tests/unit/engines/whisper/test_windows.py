@@ -13,6 +13,7 @@ from speechmlx.engines.whisper.windows import (
     compression_ratio,
     cut,
     is_looping,
+    is_made_up,
     is_silent,
     is_unsure,
     without_loop,
@@ -81,6 +82,21 @@ def test_repetition_compresses_and_speech_does_not() -> None:
 def test_trust(logprob: float, no_speech: float, looped: bool, unsure: bool, silent: bool) -> None:
     assert is_unsure(logprob, no_speech, looped) is unsure
     assert is_silent(no_speech, logprob) is silent
+
+
+@pytest.mark.parametrize(
+    ("no_speech", "logprob", "made_up"),
+    [
+        (0.46, -1.2, True),  # "Thank you." over music
+        (0.81, -0.99, True),  # the same over noise
+        (0.66, -0.9, True),  # a sentence over beeps
+        (0.68, -0.67, False),  # a sentence in babble as loud as it
+        (0.25, -1.11, False),  # one in babble louder than it
+        (0.16, -0.65, False),
+    ],
+)
+def test_what_is_made_up(no_speech: float, logprob: float, made_up: bool) -> None:
+    assert is_made_up(no_speech, logprob) is made_up
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=8), st.lists(st.integers(), max_size=9))
