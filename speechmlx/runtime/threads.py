@@ -20,6 +20,9 @@ from speechmlx.runtime import blas
 PERIOD = 0.2
 """Seconds between two readings. The kernel counts CPU time in hundredths of a second."""
 
+SHARED = 0.6
+"""Of a CPU that others may use before a thread gives it up: two threads beside a busy process have 1.33 CPUs."""
+
 STAT = Path("/proc/stat")
 
 
@@ -59,7 +62,7 @@ class Threads:
     def look(self) -> None:
         """Take a reading and judge the time since the last one."""
         now = self._read()
-        self.wanted = max(1, min(self._most, round(now.free_since(self._before))))
+        self.wanted = max(1, min(self._most, int(now.free_since(self._before) + SHARED)))
         self._before = now
 
     def watch(self) -> None:

@@ -41,7 +41,7 @@ def after(readings: Iterable[tuple[float, float]], most: int) -> tuple[Threads, 
         (2, 1.0, 0.0, 1),  # one thread and a busy process
         (2, 0.67, 0.0, 1),  # one thread and two busy processes
         (2, 0.0, 0.0, 1),  # never none
-        (2, 1.2, 0.5, 2),  # somebody takes a third of a CPU
+        (2, 1.2, 0.3, 2),  # somebody takes half a CPU
         (8, 5.0, 2.0, 7),
         (8, 0.0, 8.1, 8),  # ticks are coarse: never more than there are
     ],
