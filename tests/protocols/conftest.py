@@ -56,6 +56,8 @@ def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) 
     own["SPEECHMLX_AUDIO_TIMEOUT"] = "0"
     # The tests may run in the engine's environment, where freed memory is kept; a server's front does not.
     inherited = {name: value for name, value in os.environ.items() if name not in MALLOC}
+    # The same request gives the same samples only with the same number of threads.
+    inherited.setdefault("OPENBLAS_NUM_THREADS", str(os.cpu_count()))
     settings = {**inherited, **(own if scripted else {}), **environment}
     log = folder / "server.log"
     with log.open("wb") as out:
