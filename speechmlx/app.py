@@ -14,15 +14,15 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from speechmlx.config import Config
 from speechmlx.protocols import PROTOCOLS
 from speechmlx.protocols.http.access import Access
-from speechmlx.protocols.http.caught import Caught
 from speechmlx.protocols.http.conditional import When
-from speechmlx.protocols.http.fetch import Fetches
-from speechmlx.protocols.http.named import Names
+from speechmlx.protocols.http.model_names import Names
 from speechmlx.protocols.http.paths import Tidy, nowhere, refused
-from speechmlx.protocols.http.recording import Decoding
 from speechmlx.protocols.http.request_id import RequestId
 from speechmlx.protocols.http.traffic import Logged, Traffic
-from speechmlx.runtime.front import Runtime
+from speechmlx.protocols.http.unhandled_errors import Caught
+from speechmlx.protocols.http.uploads import Decoding
+from speechmlx.protocols.http.url_fetch import Fetches
+from speechmlx.runtime.front.runtime import Runtime
 
 
 def create_app(config: Config, runtime: Runtime) -> Starlette:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from speechmlx.config import Config
 from speechmlx.models import store
-from speechmlx.models.row import Catalog
+from speechmlx.models.spec import Catalog
 
 ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 """Addresses set aside for documentation: nothing is sent there."""

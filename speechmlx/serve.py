@@ -23,10 +23,10 @@ from speechmlx.banner import Door, banner
 from speechmlx.config import Config
 from speechmlx.errors import BadRequest, EngineLost
 from speechmlx.log import start as start_log
-from speechmlx.models.row import Catalog
+from speechmlx.models.spec import Catalog
 from speechmlx.protocols import PROTOCOLS
 from speechmlx.protocols.http.traffic import Traffic
-from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.front.runtime import Runtime
 
 MAX_MESSAGE = 128 * 1024 * 1024
 """Bytes of one WebSocket message; Hypercorn's own limit is 16 MiB."""

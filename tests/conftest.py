@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import clips
 import pytest
 from hypothesis import settings
+from support import clips
 
 from speechmlx.models import catalog, store
 

@@ -1,0 +1,1 @@
+"""Audio without models: decoding and encoding of files, resampling, mixing, loudness. Nothing here imports MLX."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from speechmlx.models.row import Catalog, Model
+    from speechmlx.models.spec import Catalog, Model
 
 
 def pull(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from speechmlx.conversation.events import Event
-from speechmlx.conversation.history import Item
+from speechmlx.conversation.items.item import Item
 from speechmlx.conversation.settings import Plan, Settings
 
 

@@ -12,21 +12,23 @@ from typing import Self
 
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.conversation import commands as do
-from speechmlx.conversation import direct
 from speechmlx.conversation import events as say
-from speechmlx.conversation.ahead import Ahead
-from speechmlx.conversation.answer import Piece, Writer, answer, request
-from speechmlx.conversation.hearing import Hearing, Words
-from speechmlx.conversation.history import History, Item, ItemExists, NoSuchItem, Part, messages, unanswered
-from speechmlx.conversation.listening import Found, Listening, TooShort, Turn
-from speechmlx.conversation.models import Warming, meant
-from speechmlx.conversation.outbox import COMMAND_MARK, Outbox
-from speechmlx.conversation.playing import Playing
-from speechmlx.conversation.responding import Responding
+from speechmlx.conversation.event_queue import COMMAND_MARK, Outbox
+from speechmlx.conversation.input.pipeline import Found, Listening, TooShort, Turn
+from speechmlx.conversation.input.transcription import Hearing, Words
+from speechmlx.conversation.items.history import History, ItemExists, NoSuchItem
+from speechmlx.conversation.items.item import Item, Part, place_unheard, retrieved, unanswered, unheard, worded
+from speechmlx.conversation.llm.context import messages
+from speechmlx.conversation.llm.language_model import Writer, build_request
+from speechmlx.conversation.response import speech_to_speech
+from speechmlx.conversation.response.cascade import Piece, answer
+from speechmlx.conversation.response.playback import Playing
+from speechmlx.conversation.response.preemptive import Ahead
+from speechmlx.conversation.response.response import Responding
 from speechmlx.conversation.settings import Answering, Plan, Settings
-from speechmlx.conversation.sound import place_unheard, retrieved, unheard, worded
+from speechmlx.conversation.warmup import Warming, meant
 from speechmlx.errors import BadRequest, Busy, EngineFailed, SpeechError, Unsupported
-from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Audio, Generate, Kind
 
 log = logging.getLogger(__name__)
@@ -171,7 +173,7 @@ class Session:
     def _answering_kinds(self) -> tuple[Kind, ...]:
         if self.settings.transcribes_only:
             return ()
-        if direct.possible(self._runtime):
+        if speech_to_speech.possible(self._runtime):
             return (Kind.S2S,)
         return (Kind.LLM, Kind.TTS) if self._local else (Kind.TTS,)
 
@@ -179,7 +181,7 @@ class Session:
 
     def started(self, item: str, at: float) -> None:
         self._say(say.SpeechStarted(item, at))
-        if self.settings.answers and self._local and not direct.possible(self._runtime):
+        if self.settings.answers and self._local and not speech_to_speech.possible(self._runtime):
             self._ahead.read(self.settings.answering, self._asked_if)
         turns = self.settings.turns
         if turns is not None and turns.interrupts:
@@ -267,7 +269,7 @@ class Session:
 
     def _asked_if_over(self, words: str) -> Generate | None:
         """The same, if the turn is to be answered so and a response is not under way already."""
-        wanted = self.settings.answers and self._active is None and not direct.possible(self._runtime)
+        wanted = self.settings.answers and self._active is None and not speech_to_speech.possible(self._runtime)
         return self._asked_if(words) if wanted else None
 
     # --- responses ---
@@ -341,10 +343,10 @@ class Session:
 
         `items` are those that it answers: what is said meanwhile is none of them.
         """
-        asked_aloud = direct.question(self._runtime, items)
+        asked_aloud = speech_to_speech.question(self._runtime, items)
         if asked_aloud is not None:
             response.audio_in = asked_aloud.duration
-            return direct.answer(self._runtime, asked_aloud, plan.answering)
+            return speech_to_speech.answer(self._runtime, asked_aloud, plan.answering)
         waiting = [self._words[item.id] for item in items if item.id in self._words]
         for words in waiting:
             await asyncio.shield(words)
@@ -374,7 +376,7 @@ class Session:
 
     def _request(self, answering: Answering, items: tuple[Item, ...]) -> Generate:
         model = meant(self._runtime, self.settings.model, Kind.LLM).name if self._local else None
-        return request(answering, messages(items, "", answering.forgets), model)
+        return build_request(answering, messages(items, "", answering.forgets), model)
 
     def _context(self, plan: Plan) -> tuple[Item, ...]:
         if plan.input is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from speechmlx.conversation.history import Item
+from speechmlx.conversation.items.item import Item
 
 MAX_WAIT = {"low": 8.0, "medium": 4.0, "high": 2.0}
 """Seconds of silence after which a turn is over, whatever the turn detector thinks, by eagerness."""

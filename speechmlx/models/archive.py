@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from speechmlx.models.row import PackageFile, SourceFailed
+from speechmlx.models.spec import PackageFile, SourceFailed
 
 MAX_MEMBER = 8 << 30
 """Bytes one file taken out may have."""

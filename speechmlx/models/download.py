@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import requests
 import urllib3
 
-from speechmlx.models.row import SourceFailed
+from speechmlx.models.spec import SourceFailed
 
 PIECE = 1 << 20
 TIMEOUT = (5.0, 60.0)

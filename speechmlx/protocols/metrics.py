@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx.config import Config
-from speechmlx.runtime.front import Runtime
-from speechmlx.runtime.measures import BOUNDS, Histogram
-from speechmlx.runtime.supervisor import State
+from speechmlx.runtime.front.metrics import BOUNDS, Histogram
+from speechmlx.runtime.front.runtime import Runtime
+from speechmlx.runtime.front.supervisor import State
 
 if TYPE_CHECKING:
     from prometheus_client.core import HistogramMetricFamily

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from speechmlx import __version__
 from speechmlx.config import Config
-from speechmlx.protocols.http.pages import WEB, shown
+from speechmlx.protocols.http.static import WEB, shown
 
 
 def routes(config: Config) -> list[BaseRoute]:

@@ -9,8 +9,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from speechmlx.config import Config
-from speechmlx.protocols.http.pages import WEB, shown
 from speechmlx.protocols.http.paths import nowhere
+from speechmlx.protocols.http.static import WEB, shown
 
 
 def routes(config: Config) -> list[BaseRoute]:

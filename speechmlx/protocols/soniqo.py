@@ -17,13 +17,13 @@ from speechmlx import __version__
 from speechmlx.config import Config
 from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.endpoint import Call, Endpoint
-from speechmlx.protocols.http.recording import Decoding, blocks, confidence, decoded
-from speechmlx.protocols.http.sound import WavResponse, WavStream, record, stream
+from speechmlx.protocols.http.routing import Call, Endpoint
 from speechmlx.protocols.http.speaking import begun
 from speechmlx.protocols.http.status import headers, status
-from speechmlx.runtime.front import Runtime
-from speechmlx.runtime.job import Job
+from speechmlx.protocols.http.uploads import Decoding, blocks, confidence, decoded
+from speechmlx.protocols.http.wav import WavResponse, WavStream, record, stream
+from speechmlx.runtime.front.job import Job
+from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import (
     Enhance,
     Event,
@@ -118,7 +118,7 @@ async def speak(call: Call) -> Response:
 
 async def respond(call: Call) -> Response:
     """Speech-to-speech (audio body; voice, max_steps, language, format=wav or json, stream)"""
-    from speechmlx.conversation import pipeline  # here: the server starts without what a conversation needs
+    from speechmlx.conversation import respond as cascade  # here: the server starts without what a conversation needs
 
     given = call.body.options
     name = options.text(given, "model")
@@ -137,7 +137,7 @@ async def respond(call: Call) -> Response:
     if direct:
         events = await call.stack.enter_async_context(call.runtime.submit(request))
     else:
-        events = await call.stack.enter_async_context(aclosing(pipeline.respond(call.runtime, request)))
+        events = await call.stack.enter_async_context(aclosing(cascade.respond(call.runtime, request)))
     rate = call.runtime.model(None, Kind.TTS).rate if not direct else model.rate
     if streaming and not as_json:
         return await stream(events, rate)
@@ -152,7 +152,7 @@ async def respond(call: Call) -> Response:
             "transcript": told.text,
             "heard": told.heard,
             "duration": round(recording.duration, 2),
-            "model": model.name if direct else pipeline.model_names(call.runtime),
+            "model": model.name if direct else cascade.model_names(call.runtime),
             "audio_base64": encoded,
         }
     )

@@ -12,12 +12,12 @@ from starlette.routing import BaseRoute, Route
 from speechmlx.config import Config
 from speechmlx.errors import BadAudio, BadRequest, SpeechError, Unsupported
 from speechmlx.languages import name
-from speechmlx.protocols.http import detection, options
-from speechmlx.protocols.http.endpoint import Call, Endpoint
-from speechmlx.protocols.http.named import Names
-from speechmlx.protocols.http.recording import decoded
+from speechmlx.protocols.http import language_detection, options
+from speechmlx.protocols.http.model_names import Names
+from speechmlx.protocols.http.routing import Call, Endpoint
 from speechmlx.protocols.http.status import headers, status
 from speechmlx.protocols.http.transcript import Transcript, as_segment, as_srt, as_vtt, as_word, hear
+from speechmlx.protocols.http.uploads import decoded
 from speechmlx.types import Audio, Kind, Segment, Transcribe, Word
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
@@ -64,7 +64,7 @@ async def inference(call: Call) -> Response:
     audio = await decoded(call, model.rate)
     clip = read_clip(given, audio.duration)
     if options.flag(given, "detect_language"):
-        spoken = await detection.language(call, model.name, _beginning(audio, clip))
+        spoken = await language_detection.language(call, model.name, _beginning(audio, clip))
         return written(Transcript(audio.duration, settings["task"], spoken), wanted)
     heard = await hear(call, Transcribe(model=model.name, audio=audio, clips=(clip,) if clip else (), **settings))
     heard.segments = [piece for segment in heard.segments for piece in pieces(segment, wanted.most)]
@@ -142,7 +142,7 @@ def read_clip(given: Mapping[str, Any], duration: float) -> tuple[float, float] 
 def _beginning(audio: Audio, clip: tuple[float, float] | None) -> Audio:
     """What a language is told from."""
     start, end = clip or (0.0, audio.duration)
-    end = min(end, start + detection.LOOKED_AT)
+    end = min(end, start + language_detection.LOOKED_AT)
     return Audio(audio.samples[round(start * audio.rate) : round(end * audio.rate)], audio.rate)
 
 

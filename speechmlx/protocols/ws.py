@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from speechmlx.conversation.commands import Append, Command, Lapse
 from speechmlx.conversation.events import Event
-from speechmlx.conversation.listening import AT_ONCE
+from speechmlx.conversation.input.pipeline import AT_ONCE
 from speechmlx.conversation.session import Session
 
 

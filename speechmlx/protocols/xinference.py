@@ -15,13 +15,13 @@ from starlette.routing import BaseRoute, Route
 from speechmlx.config import Config
 from speechmlx.errors import BadRequest, Busy, SpeechError, UnknownModel, Unsupported
 from speechmlx.models import store
-from speechmlx.models.row import Model
+from speechmlx.models.spec import Model
 from speechmlx.names import listed
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.endpoint import Call, Endpoint
-from speechmlx.protocols.http.envelope import problem
-from speechmlx.protocols.http.named import Launch, Names
-from speechmlx.runtime.front import ModelStatus, Runtime
+from speechmlx.protocols.http.model_names import Launch, Names
+from speechmlx.protocols.http.openai_errors import problem
+from speechmlx.protocols.http.routing import Call, Endpoint
+from speechmlx.runtime.front.runtime import ModelStatus, Runtime
 from speechmlx.types import Kind, Load, Priority, Unload
 
 LANG_CODES = {"a": "en", "b": "en-gb", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}

@@ -1,6 +1,7 @@
 """Recognition: our Whisper beside its peers on the same weights, a process each; word errors beside every time.
 
-`python -m speechmlx.runtime.blas python tests/bench/asr.py [--quick]`. (a) an 11 s clip alone, the best of three;
+`python -m speechmlx.runtime.worker.blas python tests/bench/asr.py [--quick]`.
+(a) an 11 s clip alone, the best of three;
 (b) a ten-minute file of clips and Kokoro's speech; (c) eight requests of 10 s at once, until the last is answered.
 A system that takes longer than LIMIT for one of them is ended there, and its row says so. Rows are said on standard
 error as they come. --quick: the small model, a two-minute file and fewer peers.

@@ -12,7 +12,7 @@ import soundfile
 import soxr
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import clips
+from support import clips
 
 from speechmlx.models import catalog, store
 

@@ -32,7 +32,7 @@ def on_gpu() -> bool:
 
 def ours(folder: Path, beams: int = 1) -> Many:
     from speechmlx.engines import whisper
-    from speechmlx.runtime.worker import device
+    from speechmlx.runtime.worker.device import device
     from speechmlx.types import Audio, Segment, Transcribe
 
     steps = whisper.load(folder, device()[0])
@@ -142,7 +142,7 @@ def prepare(folder: Path, out: Path) -> dict[str, Path]:
 
 
 def _specials(multilingual: bool) -> list[str]:
-    from speechmlx.engines.whisper.tokens import Vocabulary
+    from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 
     languages = Vocabulary(51865).languages
     inner = ["translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps"]
@@ -150,7 +150,7 @@ def _specials(multilingual: bool) -> list[str]:
 
 
 def _ranks(multilingual: bool) -> dict[bytes, int]:
-    from speechmlx.engines.whisper.tokens import package_folder
+    from speechmlx.engines.whisper.model.tokenizer import package_folder
 
     path = package_folder() / "assets" / ("multilingual.tiktoken" if multilingual else "gpt2.tiktoken")
     lines = (line.split() for line in path.read_bytes().splitlines() if line)
@@ -208,9 +208,9 @@ def _ctranslate2(weights: dict[str, np.ndarray], config: dict[str, int], out: Pa
     sys.path.insert(0, str(PEERS))
     from ctranslate2.specs.whisper_spec import WhisperSpec
 
-    from speechmlx.engines.whisper.heads import known_heads
-    from speechmlx.engines.whisper.network import sinusoids
-    from speechmlx.engines.whisper.tokens import Vocabulary
+    from speechmlx.engines.whisper.model.alignment_heads import known_heads
+    from speechmlx.engines.whisper.model.network import sinusoids
+    from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 
     c = config
     spec = WhisperSpec(c["n_audio_layer"], c["n_audio_head"], c["n_text_layer"], c["n_text_head"])

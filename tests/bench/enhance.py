@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import clips
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
 from report import Row, show
+from support import clips
 
 from speechmlx.models import catalog, store
 

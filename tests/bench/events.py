@@ -1,6 +1,6 @@
 """What front and pipe add to one event: from an engine's `yield` to the reader of the job, and to a client's socket.
 
-A scripted engine (tests/scripted.py), in the real engine process, puts the clock's reading into each chunk it says.
+A scripted engine (tests/support/scripted.py), in the real engine process, puts the clock's reading into each chunk it says.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from report import Row
 
 TESTS = Path(__file__).parents[1]
-ENVIRONMENT = {"SPEECHMLX_CATALOG": "scripted:extend", "PYTHONPATH": str(TESTS)}
+ENVIRONMENT = {"SPEECHMLX_CATALOG": "support.scripted:extend", "PYTHONPATH": str(TESTS)}
 SCRIPTS = {1: "steps=1000 work=0.002 stamp=1", 64: "steps=60 work=0.0005 stamp=1"}
 """Jobs at once, and what each does: the pace of a fast engine, so that readers are never behind."""
 SKIP = 5
@@ -35,7 +35,7 @@ async def to_job(jobs: int, script: str) -> list[float]:
     """Seconds from the engine to the reader of a `Job`, in a front of our own."""
     from speechmlx.config import Config
     from speechmlx.models.catalog import load
-    from speechmlx.runtime.front import Runtime
+    from speechmlx.runtime.front.runtime import Runtime
     from speechmlx.types import Chunk, Speak
 
     runtime = Runtime(Config(), load())

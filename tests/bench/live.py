@@ -1,6 +1,7 @@
 """Listening live: word errors beside those of the whole recording, and how long words take to be said for good.
 
-`python -m speechmlx.runtime.blas python tests/bench/live.py [--quick]`. A minute of clips and Kokoro's speech is fed in
+`python -m speechmlx.runtime.worker.blas python tests/bench/live.py [--quick]`.
+A minute of clips and Kokoro's speech is fed in
 pieces of 100 ms, at the pace of a microphone and as fast as it is taken; then a minute of silence and one of noise. A
 word's delay runs from its end, as the batched recogniser times it in the whole recording, to its commit: in seconds of
 audio fed, or of the clock at the pace of a microphone, where our own computing counts. --quick: the small model, half a
@@ -30,9 +31,9 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.engines import whisper
 from speechmlx.engines.whisper.engine import Whisper
-from speechmlx.engines.whisper.policy import POLICIES
+from speechmlx.engines.whisper.streaming.commit_policy import POLICIES
 from speechmlx.models import catalog, store
-from speechmlx.runtime.worker import device
+from speechmlx.runtime.worker.device import device
 from speechmlx.types import Audio, Event, Hypothesis, Listen, Segment, Transcribe, Word
 
 MODELS = ("whisper-tiny.en", "whisper-base")

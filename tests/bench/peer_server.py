@@ -1,7 +1,8 @@
 """`mlx_audio.server` made to work on a machine without a GPU, on the same terms as ours: `python peer_server.py PORT`.
 
 Its inference thread asks MLX for a GPU stream, and every request hangs where there is none: it gets a second CPU
-stream. It gets our convolutions for MLX's CPU backend and, started through `speechmlx.runtime.blas`, the same BLAS.
+stream. It gets our convolutions for MLX's CPU backend and, started through `speechmlx.runtime.worker.blas`, the same
+BLAS.
 Its text front end wants a spaCy model that no package index has under that name: it gets the same one under another.
 """
 

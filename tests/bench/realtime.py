@@ -23,20 +23,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import conversing
 import httpx
-from realtime_client import Talk, talk
 from report import Row, show
+from support import conversing
+from support.realtime_client import Talk, talk
 
 from speechmlx.audio.decode import decode
 from speechmlx.audio.pcm import from_pcm16, to_pcm16
 from speechmlx.audio.resample import resample
 from speechmlx.config import Config
-from speechmlx.conversation.answer import request
+from speechmlx.conversation.llm.language_model import build_request
 from speechmlx.conversation.settings import Answering
 from speechmlx.models import catalog
-from speechmlx.runtime.front import Runtime
-from speechmlx.runtime.job import Job
+from speechmlx.runtime.front.job import Job
+from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Audio, Message, Priority, Segment, Speak, TextDelta, Transcribe
 
 COMMAND = Path(sys.executable).with_name("audio-server")
@@ -193,7 +193,7 @@ async def staged(runtime: Runtime, question: Audio) -> Staged:
     began = time.monotonic()
     heard = await whole(runtime.submit(Transcribe(model=ASR, audio=question, priority=Priority.REALTIME)))
     text = "".join(event.text for event in heard if isinstance(event, Segment)).strip()
-    written = await whole(runtime.submit(request(Answering(), (Message("user", text),), None)))
+    written = await whole(runtime.submit(build_request(Answering(), (Message("user", text),), None)))
     said = "".join(event.text for event in written if isinstance(event, TextDelta))
     await whole(runtime.submit(Speak(text=said, voice=VOICE, priority=Priority.REALTIME)))
     return Staged(time.monotonic() - began + SILENCE, len(said.split()))
@@ -223,7 +223,7 @@ def scripted(repeats: int) -> list[Row]:
     """What the server adds: the models take no time."""
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     with TemporaryDirectory() as cache:
-        own = {"SPEECHMLX_CATALOG": "scripted:extend", "SPEECHMLX_CACHE": cache, "PYTHONPATH": path}
+        own = {"SPEECHMLX_CATALOG": "support.scripted:extend", "SPEECHMLX_CACHE": cache, "PYTHONPATH": path}
         with server(SPEECHMLX_MODELS=conversing.MODELS, **own) as url:
             asyncio.run(text_turn(url))
             texts = sorted(asyncio.run(text_turn(url)) for _ in range(repeats))

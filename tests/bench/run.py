@@ -19,7 +19,7 @@ from report import machine
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-BLAS = [sys.executable, "-m", "speechmlx.runtime.blas"]
+BLAS = [sys.executable, "-m", "speechmlx.runtime.worker.blas"]
 PARTS = {"asr": BLAS, "live": BLAS, "tts": BLAS, "enhance": BLAS, "server": [], "streams": [], "realtime": []}
 """What each is run through: engines want the BLAS of the engine process, servers start with their own."""
 WIDTH = "118"

@@ -21,11 +21,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import clips
 import events
 import numpy as np
 import psutil
 from report import Row, show
+from support import clips
 
 from speechmlx.models.catalog import CATALOG
 from speechmlx.models.store import cache_folder, fetch
@@ -76,7 +76,7 @@ def peer(as_shipped: bool = False) -> Contender:
         if as_shipped:
             return [sys.executable, "-m", PEER, "--host", "127.0.0.1", "--port", str(port)]
         launcher = str(Path(__file__).with_name("peer_server.py"))
-        return [sys.executable, "-m", "speechmlx.runtime.blas", sys.executable, launcher, str(port)]
+        return [sys.executable, "-m", "speechmlx.runtime.worker.blas", sys.executable, launcher, str(port)]
 
     def body(text: str) -> dict[str, object]:
         folder = str(fetch(CATALOG.resolve("kokoro-82m"), cache_folder()))

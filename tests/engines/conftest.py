@@ -1,4 +1,4 @@
-"""Engine tests run on what the engine process runs on: `python -m speechmlx.runtime.blas pytest`."""
+"""Engine tests run on what the engine process runs on: `python -m speechmlx.runtime.worker.blas pytest`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from speechmlx.runtime import blas, worker
+from speechmlx.runtime.worker import blas, device
 from speechmlx.types import Progress
 
 BLAS_IN = not blas.is_available() or blas.is_loaded()
@@ -16,8 +16,8 @@ BLAS_IN = not blas.is_available() or blas.is_loaded()
 @pytest.fixture(scope="session", autouse=True)
 def prepared() -> None:
     if not BLAS_IN:
-        pytest.fail("run these as `python -m speechmlx.runtime.blas pytest ...`: mlx has its own slow BLAS here")
-    worker.device()
+        pytest.fail("run these as `python -m speechmlx.runtime.worker.blas pytest ...`: mlx has its own slow BLAS here")
+    device.device()
 
 
 @pytest.fixture(scope="session")

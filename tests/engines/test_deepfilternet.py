@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from clips import CLIPS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.clips import CLIPS
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16

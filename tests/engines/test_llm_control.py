@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from speechmlx.conversation.history import call_text
+from speechmlx.conversation.llm.context import call_text
 from speechmlx.engines import LoadOptions, llm
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.control import Control

@@ -14,18 +14,20 @@ import mlx.nn as nn
 import numpy as np
 import pytest
 import soundfile
-from clips import CLIPS
 from mlx.utils import tree_flatten
+from support.clips import CLIPS
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.engines import Batched, LoadOptions, whisper
-from speechmlx.engines.whisper import mel, transcription, windows
-from speechmlx.engines.whisper.batch import Row
+from speechmlx.engines.whisper.decoding import quality
+from speechmlx.engines.whisper.decoding.greedy import Row
+from speechmlx.engines.whisper.decoding.prefill import Prompt, causal
+from speechmlx.engines.whisper.decoding.quality import Cut, Piece
 from speechmlx.engines.whisper.engine import Whisper
-from speechmlx.engines.whisper.load import dims
-from speechmlx.engines.whisper.network import GPU, Network
-from speechmlx.engines.whisper.prompt import Prompt, causal
-from speechmlx.engines.whisper.windows import Cut, Piece
+from speechmlx.engines.whisper.model import mel
+from speechmlx.engines.whisper.model.network import GPU, Network
+from speechmlx.engines.whisper.model.weights import dims
+from speechmlx.engines.whisper.offline import transcription
 from speechmlx.errors import BadAudio, BadRequest, SpeechError, Unsupported
 from speechmlx.types import Audio, DetectTurn, Event, LanguageDetected, Request, Segment, Transcribe, Usage
 
@@ -271,7 +273,7 @@ def test_speech_that_the_model_leaps_over_is_heard(
     leapt: list[Cut] = []
 
     def without_the_middle(*given: Any) -> Cut:
-        found = windows.cut(*given)
+        found = quality.cut(*given)
         if not leapt and len(found.pieces) > 2:
             leapt.append(found)
             found = Cut((found.pieces[0], found.pieces[-1]), found.advance)
@@ -321,7 +323,7 @@ def test_what_is_said_twice_is_heard_twice(
     """A text that repeats itself, where the audio does, is taken as it is: nothing of it is sampled."""
     normal = EnglishTextNormalizer()
     found = run(engine, [Transcribe(audio=again(speech("jfk").samples, 2, 0.0), language="en", **options)])[0]
-    assert windows.compression_ratio(text(found)) > windows.COMPRESSION_LIMIT
+    assert quality.compression_ratio(text(found)) > quality.COMPRESSION_LIMIT
     assert jiwer.wer(normal(" ".join([CLIPS["jfk"].words] * 2)), normal(text(found))) <= 0.05
     assert {segment.temperature for segment in segments(found)} == {0.0}
 
@@ -349,7 +351,7 @@ def test_chance_decides_nothing_unless_it_was_asked_for(
     tiny: Whisper, speech: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Speech backwards, sampled at every temperature: the same each time, beside others and alone."""
-    monkeypatch.setattr(windows, "LOGPROB_LIMIT", 0.0)
+    monkeypatch.setattr(quality, "LOGPROB_LIMIT", 0.0)
     audio = Audio(np.ascontiguousarray(speech("librispeech").samples[::-1]), RATE)
     request = Transcribe(audio=audio, temperatures=(0.0, 0.6, 1.0))
     other = Transcribe(audio=speech("librispeech"), temperatures=(0.9, 1.0))
@@ -498,7 +500,7 @@ def test_two_unsure_windows_are_sampled_beside_a_sure_one(
     again: list[float] = []
     take_anew = Row.restart
     monkeypatch.setattr(Row, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules))
-    monkeypatch.setattr(windows, "LOGPROB_LIMIT", -0.5)
+    monkeypatch.setattr(quality, "LOGPROB_LIMIT", -0.5)
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
     unsure = [
         Transcribe(audio=Audio(samples, RATE), vad=False, temperatures=(0.0, 0.8))
@@ -518,7 +520,7 @@ def test_a_search_that_was_unsure_is_sampled(
     again: list[float] = []
     take_anew = Row.restart
     monkeypatch.setattr(Row, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules))
-    monkeypatch.setattr(windows, "LOGPROB_LIMIT", -0.5)
+    monkeypatch.setattr(quality, "LOGPROB_LIMIT", -0.5)
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
     request = Transcribe(audio=Audio(backwards, RATE), vad=False, beam_size=2, temperatures=(0.0, 0.8), words=True)
     assert text(run(tiny, [request])[0]) and again == [0.8]

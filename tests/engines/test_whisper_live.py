@@ -13,13 +13,13 @@ import jiwer
 import numpy as np
 import pytest
 import soundfile
-from clips import CLIPS
+from support.clips import CLIPS
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.engines import LoadOptions, Streaming, whisper
 from speechmlx.engines.whisper.engine import Whisper
-from speechmlx.engines.whisper.live import LiveStream
-from speechmlx.engines.whisper.live_batch import LiveBatch
+from speechmlx.engines.whisper.streaming.batch import LiveBatch
+from speechmlx.engines.whisper.streaming.stream import LiveStream
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import Audio, Event, Hypothesis, LanguageDetected, Listen, Segment, Transcribe, Word
 

@@ -12,12 +12,12 @@ import jiwer
 import numpy as np
 import pytest
 import soundfile
-from clips import CLIPS
+from support.clips import CLIPS
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from speechmlx.audio import loudness_vad
 from speechmlx.audio.decode import decode
 from speechmlx.engines import LoadOptions, whisper
-from speechmlx.engines.whisper import spans
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.types import Audio, Hypothesis, LanguageDetected, Listen, Segment, Transcribe
 
@@ -143,7 +143,7 @@ def test_files_out_of_scale_and_channels_that_cancel(
 def test_what_the_loudness_hides_is_looked_at_once_more(
     load: Callable[[str], Whisper], jfk: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spans, "speech_spans", lambda level: [])
+    monkeypatch.setattr(loudness_vad, "speech_spans", lambda level: [])
     for options in ({}, {"words": True, "condition_on_previous_text": True}):
         assert errors(text(transcribed(load("tiny.en"), jfk, **options))) <= 0.05
     half = text(transcribed(load("tiny.en"), jfk, clips=((8.0, 11.0),)))
@@ -169,7 +169,7 @@ def test_a_second_look_makes_nothing_up(
         "beeps": 0.3 * np.sin(2 * np.pi * 1000 * time) * (time % 1 < 0.2),
         "sweeps": 0.1 * np.sin(2 * np.pi * (200 + 200 * (time % 5)) * (time % 5)),
     }
-    monkeypatch.setattr(spans, "speech_spans", lambda level: [])
+    monkeypatch.setattr(loudness_vad, "speech_spans", lambda level: [])
     samples = sound[kind] if kind in sound else 0.05 * noise(kind, length)
     assert text(transcribed(load(model), samples, language="en")) == ""
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conversing import MODELS
+from support.conversing import MODELS
 
-from speechmlx.runtime.blas import MALLOC
+from speechmlx.runtime.worker.blas import MALLOC
 
 COMMAND = Path(sys.executable).with_name("audio-server")
 TESTS = Path(__file__).parents[1]
@@ -52,7 +52,7 @@ def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) 
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    own = {"SPEECHMLX_CATALOG": "scripted:extend", "PYTHONPATH": path, "SPEECHMLX_CACHE": str(folder / "cache")}
+    own = {"SPEECHMLX_CATALOG": "support.scripted:extend", "PYTHONPATH": path, "SPEECHMLX_CACHE": str(folder / "cache")}
     own["SPEECHMLX_AUDIO_TIMEOUT"] = "0"
     # The tests may run in the engine's environment, where freed memory is kept; a server's front does not.
     inherited = {name: value for name, value in os.environ.items() if name not in MALLOC}
@@ -132,7 +132,7 @@ def starter(tmp_path_factory: pytest.TempPathFactory, model_folder: Callable[[st
 def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that hears, writes and speaks to a script: asked.py."""
     flags = ("--asr", "hearing", "--llm", "writing", "--tts", "scripted")
-    with serve(tmp_path_factory.mktemp("asking"), *flags, SPEECHMLX_CATALOG="asked:extend") as server:
+    with serve(tmp_path_factory.mktemp("asking"), *flags, SPEECHMLX_CATALOG="support.asked:extend") as server:
         yield server
 
 

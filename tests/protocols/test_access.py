@@ -10,15 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
-from conversing import MODELS
 from protocols.conftest import Server, serve
 from starlette.routing import Mount, Route, WebSocketRoute
+from support.conversing import MODELS
 
 from speechmlx.app import create_app
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols.http.access import EXPOSED
-from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.front.runtime import Runtime
 
 READ_ONLY = {
     "/",

@@ -10,11 +10,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import browser
 import pytest
-from browser import Tab
-from conversing import MODELS
 from protocols.conftest import Server, serve
+from support import browser
+from support.browser import Tab
+from support.conversing import MODELS
 
 pytestmark = pytest.mark.timeout(400)
 

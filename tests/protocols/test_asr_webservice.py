@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import requests
 import soundfile
-from clips import CLIPS
-from heard import errors
+from support.clips import CLIPS
+from support.heard import errors
 
 from speechmlx.audio.encode import wav_header
 from speechmlx.config import Config

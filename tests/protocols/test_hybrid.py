@@ -19,18 +19,18 @@ import httpx
 import numpy as np
 import pytest
 import requests
-import scripted
-from clips import CLIPS
-from heard import errors
 from protocols.conftest import serve
+from support import scripted
+from support.clips import CLIPS
+from support.heard import errors
 
 from speechmlx.app import create_app
 from speechmlx.audio.encode import wav_header
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
-from speechmlx.protocols.http.fetch import Fetches
-from speechmlx.runtime.front import Runtime
+from speechmlx.protocols.http.url_fetch import Fetches
+from speechmlx.runtime.front.runtime import Runtime
 
 TESTS = Path(__file__).parents[1]
 WAV = wav_header(16000, 16000) + to_pcm16(np.zeros(16000, np.float32))
@@ -132,7 +132,7 @@ def test_only_public_addresses_are_fetched(start_server: Any) -> None:
 async def fetching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
     """A client of an app that counts this machine as public, and the address of a web server here with `tmp_path`."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]))
-    monkeypatch.setenv("SPEECHMLX_CATALOG", "scripted:extend")
+    monkeypatch.setenv("SPEECHMLX_CATALOG", "support.scripted:extend")
     config = Config(allow_url_fetch=True, profile="starter", models={"asr": "scripted-asr"}, cache=tmp_path / "cache")
     app = create_app(config, Runtime(config, scripted.extend(CATALOG)))
     app.state.fetches = Fetches(permitted=lambda address: True)
@@ -235,7 +235,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The hybrid's port of a server that has Whisper's names."""
     folder = tmp_path_factory.mktemp("named")
     flags = ("--bind", "hybrid=127.0.0.1:0")
-    with serve(folder, *flags, SPEECHMLX_CATALOG="scripted:stand_in") as server:
+    with serve(folder, *flags, SPEECHMLX_CATALOG="support.scripted:stand_in") as server:
         found = re.search(r"Also on (http://\S+) for hybrid", server.log.read_text())
         assert found is not None
         yield found[1]

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx
-from conversing import MODELS, tone
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
-from realtime_client import talk
+from support.conversing import MODELS, tone
+from support.realtime_client import talk
 
 if TYPE_CHECKING:
     from conftest import Server, Start

@@ -15,10 +15,10 @@ import httpx
 import numpy as np
 import openai
 import pytest
-from clips import CLIPS
-from heard import errors
 from openai.types.audio import TranscriptionVerbose
 from pydantic import TypeAdapter
+from support.clips import CLIPS
+from support.heard import errors
 
 from speechmlx.audio.encode import MEDIA_TYPES, wav_header
 from speechmlx.audio.pcm import to_pcm16

@@ -19,7 +19,7 @@ from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols.openai_audio.formats import FORMATS
 from speechmlx.protocols.openai_audio.transcriptions import CHUNKING, EXTRAS, LISTS
 from speechmlx.protocols.openapi import WEB
-from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.front.runtime import Runtime
 
 WRITTEN = json.loads((WEB / "openapi.json").read_text())
 ABSENT = (

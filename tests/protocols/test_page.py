@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import browser
 import pytest
-from browser import Tab
-from clips import CLIPS
-from heard import errors
-from prefixed import prefixed
+from support import browser
+from support.browser import Tab
+from support.clips import CLIPS
+from support.heard import errors
+from support.prefixed import prefixed
 
 from speechmlx.audio.encode import wav_header
 

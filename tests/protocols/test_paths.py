@@ -10,14 +10,14 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
-from prefixed import prefixed
+from support.prefixed import prefixed
 from websockets import InvalidStatus
 from websockets.sync.client import connect
 
 from speechmlx.app import create_app
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
-from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.front.runtime import Runtime
 
 PATHS = sorted(
     {

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeModelSendRawMessage, RealtimeRunner
-from conversing import tone, words
-from realtime_client import Json, check, loudest
+from support.conversing import tone, words
+from support.realtime_client import Json, check, loudest
 
 if TYPE_CHECKING:
     from conftest import Server

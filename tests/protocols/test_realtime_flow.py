@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 import websockets
-from conversing import MODELS, tone, words
-from realtime_client import Talk, talk
+from support.conversing import MODELS, tone, words
+from support.realtime_client import Talk, talk
 
 if TYPE_CHECKING:
     from conftest import Server, Start
@@ -29,7 +29,7 @@ async def speak(ws: Talk, seconds: float, silence: float) -> None:
 
 def kill_engine(server: Server) -> None:
     children = psutil.Process(server.process.pid).children()
-    (engine,) = [child for child in children if "speechmlx.runtime.worker" in child.cmdline()]
+    (engine,) = [child for child in children if "speechmlx.runtime.worker.worker" in child.cmdline()]
     engine.kill()
 
 
@@ -130,7 +130,7 @@ async def test_the_server_pings_while_a_model_loads(
     caplog.set_level(logging.DEBUG, "websockets.client")  # it logs each frame
     gate = tmp_path / "gate"
     models = MODELS.replace("talking-llm", "talking-late")
-    late = {"SPEECHMLX_MODELS": models, "TALKING_GATE": str(gate), "SPEECHMLX_CATALOG": "pinging:extend"}
+    late = {"SPEECHMLX_MODELS": models, "TALKING_GATE": str(gate), "SPEECHMLX_CATALOG": "support.pinging:extend"}
     with start_server(**late) as server:
         async with asyncio.timeout(30), talk(server.url) as ws:
             await ws.say("hello")

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conversing import MODELS, tone, words
 from protocols.conftest import serve
-from realtime_client import Talk, talk
+from support.conversing import MODELS, tone, words
+from support.realtime_client import Talk, talk
 
 if TYPE_CHECKING:
     from conftest import Server

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conversing import tone, words
 from openai import AsyncOpenAI
-from realtime_client import check, loudest
+from support.conversing import tone, words
+from support.realtime_client import check, loudest
 
 if TYPE_CHECKING:
     from conftest import Server

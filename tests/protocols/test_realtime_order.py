@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from conversing import tone, words
-from realtime_client import Json, Talk, talk
+from support.conversing import tone, words
+from support.realtime_client import Json, Talk, talk
 
 from speechmlx.audio import g711
 from speechmlx.audio.pcm import from_pcm16
-from speechmlx.conversation.turns import MAX_TURN
+from speechmlx.conversation.input.endpointing import MAX_TURN
 
 if TYPE_CHECKING:
     from conftest import Server

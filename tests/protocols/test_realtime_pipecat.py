@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conversing import tone, words
-from realtime_client import Json, check, loudest
+from support.conversing import tone, words
+from support.realtime_client import Json, check, loudest
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conversing import tone, words
-from realtime_client import Json, Talk, talk
+from support.conversing import tone, words
+from support.realtime_client import Json, Talk, talk
 
 if TYPE_CHECKING:
     from conftest import Server

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from heard import errors
-from realtime_client import talk
+from support.heard import errors
+from support.realtime_client import talk
 
 from speechmlx.audio.decode import decode
 from speechmlx.audio.encode import wav_header

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
-from asked import sound
+from support.asked import sound
 
 from speechmlx.audio.decode import decode
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import requests
-from clips import CLIPS
-from heard import errors
+from support.clips import CLIPS
+from support.heard import errors
 
 from speechmlx.audio.encode import wav_header
 from speechmlx.protocols.whisper_cpp import pieces, read_temperatures

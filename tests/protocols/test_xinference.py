@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from clips import CLIPS
-from heard import errors
+from support.clips import CLIPS
+from support.heard import errors
 from xinference_client import RESTfulClient
 
 from speechmlx.audio.decode import decode

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import scripted
+from support import scripted
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnavailable, UnknownModel
 from speechmlx.models.catalog import CATALOG
-from speechmlx.runtime.front import Runtime
-from speechmlx.runtime.job import Job
+from speechmlx.runtime.front.job import Job
+from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk, Enhance, Event, Feed, Load, Priority, Progress, Speak, Unload
 
 Start = Callable[..., Runtime]
@@ -37,7 +37,7 @@ async def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 async def _runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Config) -> AsyncIterator[Runtime]:
     tests = str(Path(__file__).parents[1])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")]))
-    monkeypatch.setenv("SPEECHMLX_CATALOG", "scripted:extend")
+    monkeypatch.setenv("SPEECHMLX_CATALOG", "support.scripted:extend")
     catalog = scripted.extend(CATALOG)
     catalog = replace(catalog, profiles={**catalog.profiles, "scripted": {}})
     runtime = Runtime(replace(config, cache=tmp_path / "cache"), catalog)
@@ -320,7 +320,7 @@ async def test_preload_of_a_model_that_does_not_load_is_given_up(
 async def test_preload_tries_again_when_a_model_could_not_be_fetched(
     hold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("speechmlx.runtime.front.FIRST_RETRY", 0.1)
+    monkeypatch.setattr("speechmlx.runtime.front.runtime.FIRST_RETRY", 0.1)
     hold.write_text("fail")
     async with _runtime(tmp_path, monkeypatch, preloading("scripted-held")) as runtime:
         await until(lambda: "Trying again" in caplog.text)

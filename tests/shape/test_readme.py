@@ -21,7 +21,7 @@ from speechmlx.config import Config
 from speechmlx.engines import LoadOptions
 from speechmlx.errors import BadRequest
 from speechmlx.models.catalog import CATALOG
-from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk, Kind, Speak, Usage
 
 Folder = Callable[[str], Path]

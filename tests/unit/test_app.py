@@ -14,8 +14,8 @@ from speechmlx.app import check, create_app
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols import PROTOCOLS
-from speechmlx.protocols.http.caught import Caught
-from speechmlx.runtime.front import Runtime
+from speechmlx.protocols.http.unhandled_errors import Caught
+from speechmlx.runtime.front.runtime import Runtime
 
 
 async def answer(request: Request) -> Response:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from speechmlx.engines import LoadOptions
-from speechmlx.engines.whisper.align import alignment_heads
 from speechmlx.engines.whisper.engine import Whisper
-from speechmlx.engines.whisper.load import load_network
-from speechmlx.engines.whisper.mel import RATE
+from speechmlx.engines.whisper.model.mel import RATE
+from speechmlx.engines.whisper.model.weights import load_network
+from speechmlx.engines.whisper.offline.word_timing import alignment_heads
 from speechmlx.types import Audio, Progress, Transcribe
 
 

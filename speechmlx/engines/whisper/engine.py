@@ -9,19 +9,19 @@ import mlx.core as mx
 import mlx.utils
 import numpy as np
 
-from speechmlx.engines.whisper.align import align, looks
-from speechmlx.engines.whisper.attempt import chosen
-from speechmlx.engines.whisper.batch import Batch, Row
-from speechmlx.engines.whisper.beam import Search
-from speechmlx.engines.whisper.heads import Heads
-from speechmlx.engines.whisper.live import LiveStream
-from speechmlx.engines.whisper.live_batch import LiveBatch
-from speechmlx.engines.whisper.mel import FRAMES_PER_SECOND
-from speechmlx.engines.whisper.network import Decoder, Network, Pair
-from speechmlx.engines.whisper.prompt import Prompt
-from speechmlx.engines.whisper.rules import Rules
-from speechmlx.engines.whisper.tokens import Vocabulary
-from speechmlx.engines.whisper.transcription import Lane, Transcription
+from speechmlx.engines.whisper.decoding.beam import Search
+from speechmlx.engines.whisper.decoding.greedy import Batch, Row
+from speechmlx.engines.whisper.decoding.prefill import Prompt
+from speechmlx.engines.whisper.decoding.sampling import Rules
+from speechmlx.engines.whisper.model.alignment_heads import Heads
+from speechmlx.engines.whisper.model.mel import FRAMES_PER_SECOND
+from speechmlx.engines.whisper.model.network import Decoder, Network, Pair
+from speechmlx.engines.whisper.model.tokenizer import Vocabulary
+from speechmlx.engines.whisper.offline.attempt import chosen
+from speechmlx.engines.whisper.offline.transcription import Lane, Transcription
+from speechmlx.engines.whisper.offline.word_timing import align, looks
+from speechmlx.engines.whisper.streaming.batch import LiveBatch
+from speechmlx.engines.whisper.streaming.stream import LiveStream
 from speechmlx.errors import Unsupported
 from speechmlx.types import Event, Listen, Request, Transcribe
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from speechmlx.models.convert.onnx_graph import constants, graph, reordered, scopes
 from speechmlx.models.convert.weights import Array, Weights, write
-from speechmlx.models.row import SourceFailed
+from speechmlx.models.spec import SourceFailed
 
 GRAPHS = ("enc", "erb_dec", "df_dec")
 PARTS = (*(f"{name}.onnx" for name in GRAPHS), "config.ini")

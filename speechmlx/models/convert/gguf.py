@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from speechmlx.models.convert.weights import Array, Weights
-from speechmlx.models.row import SourceFailed
+from speechmlx.models.spec import SourceFailed
 
 SCALARS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
 """struct letters of the metadata types; 8 is a string, 9 an array."""

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from speechmlx.models.row import SourceFailed
+from speechmlx.models.spec import SourceFailed
 
 
 def as_it_is(files: Path, folder: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from speechmlx.models.convert import gguf
 from speechmlx.models.convert.weights import Array, Weights, write, write_json
-from speechmlx.models.row import SourceFailed
+from speechmlx.models.spec import SourceFailed
 
 NAMES = {
     "token_embd": "model.embed_tokens",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from speechmlx.models.convert.weights import Array
-from speechmlx.models.row import SourceFailed
+from speechmlx.models.spec import SourceFailed
 
 
 def graph(path: Path) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from speechmlx.models.convert.onnx_graph import constants, graph
 from speechmlx.models.convert.weights import Array, Weights, write
-from speechmlx.models.row import SourceFailed
+from speechmlx.models.spec import SourceFailed
 
 BRANCHES = {"vad_16k": "then_branch", "vad_8k": "else_branch"}
 """The graph chooses between its models by the sample rate."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from speechmlx.models.convert.weights import Array
-from speechmlx.models.row import SourceFailed
+from speechmlx.models.spec import SourceFailed
 
 STORAGES: dict[str, type[np.generic]] = {
     "FloatStorage": np.float32,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from speechmlx.models.row import SourceFailed
+from speechmlx.models.spec import SourceFailed
 
 Array = NDArray[Any]
 Weights = dict[str, Array]

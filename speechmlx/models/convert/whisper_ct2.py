@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from speechmlx.models.convert.weights import Array, Weights, write
-from speechmlx.models.row import SourceFailed
+from speechmlx.models.spec import SourceFailed
 
 DTYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
 HEAD = 64

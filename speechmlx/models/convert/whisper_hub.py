@@ -12,7 +12,7 @@ import numpy as np
 from speechmlx.models.convert import torch_file
 from speechmlx.models.convert.hub import link
 from speechmlx.models.convert.weights import Array, load_tensors, save_tensors, write
-from speechmlx.models.row import SourceFailed
+from speechmlx.models.spec import SourceFailed
 
 DIMENSIONS = {
     "n_mels": "num_mel_bins",

@@ -17,9 +17,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from speechmlx.config import PORTS, Config
-from speechmlx.protocols.http.endpoint import Inbox, refuse
-from speechmlx.protocols.http.envelope import unrouted
+from speechmlx.protocols.http.openai_errors import unrouted
 from speechmlx.protocols.http.request_id import note
+from speechmlx.protocols.http.routing import Inbox, refuse
 
 READS = ("GET", "HEAD", "OPTIONS")
 """Methods of routes that only read; a test looks at every GET."""

@@ -15,11 +15,11 @@ from starlette.requests import ClientDisconnect, Request
 
 from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.protocols.http import chat_audio
-from speechmlx.protocols.http.disk import Spool
-from speechmlx.protocols.http.inline import LONGEST, mistake, pieces
+from speechmlx.protocols.http.base64_audio import LONGEST, mistake, pieces
+from speechmlx.protocols.http.lenient_json import check_text, read_json
 from speechmlx.protocols.http.options import value
 from speechmlx.protocols.http.parts import AUDIO_FIELDS, HEAD, Upload, audio_field, contents, is_text, read_form
-from speechmlx.protocols.http.reading import check_text, read_json
+from speechmlx.protocols.http.spool import Spool
 
 MEMORY = 4 * 1024 * 1024
 """Bytes of an upload kept in memory; more goes to disk."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from speechmlx import languages
 from speechmlx.errors import BadRequest
-from speechmlx.protocols.http.reading import read_json
+from speechmlx.protocols.http.lenient_json import read_json
 
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")

@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from speechmlx.errors import BadRequest
-from speechmlx.protocols.http.disk import room
+from speechmlx.protocols.http.spool import room
 
 AUDIO_FIELDS = ("file", "audio", "audio_file", "audio_base64")
 """Fields and options that are the recording, the first of those given."""

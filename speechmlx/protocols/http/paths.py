@@ -11,7 +11,7 @@ from starlette.routing import Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from speechmlx.names import listed
-from speechmlx.protocols.http.envelope import unrouted
+from speechmlx.protocols.http.openai_errors import unrouted
 
 ASKED = "speechmlx.asked"
 """Of the scope: the path as the client wrote it."""

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from speechmlx.conversation.voices import candidates
 from speechmlx.errors import UnknownVoice
-from speechmlx.protocols.http.endpoint import Call
-from speechmlx.runtime.job import Job
+from speechmlx.protocols.http.routing import Call
+from speechmlx.runtime.front.job import Job
 from speechmlx.types import Chunk, Speak
 
 

@@ -8,9 +8,9 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from speechmlx.protocols.http.endpoint import Inbox, refuse
-from speechmlx.protocols.http.envelope import unrouted
+from speechmlx.protocols.http.openai_errors import unrouted
 from speechmlx.protocols.http.request_id import NOTES, id_of
+from speechmlx.protocols.http.routing import Inbox, refuse
 
 log = logging.getLogger(__name__)
 

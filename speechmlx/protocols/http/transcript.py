@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from speechmlx.protocols.http.endpoint import Call
+from speechmlx.protocols.http.routing import Call
 from speechmlx.types import Event, LanguageDetected, Segment, Transcribe, Usage, Word
 
 FRAMES_PER_SECOND = 100

@@ -6,8 +6,8 @@ from starlette.routing import BaseRoute, Route
 
 from speechmlx.config import Config
 from speechmlx.protocols.http.conditional import When, is_form
-from speechmlx.protocols.http.endpoint import Endpoint
-from speechmlx.protocols.http.envelope import problem
+from speechmlx.protocols.http.openai_errors import problem
+from speechmlx.protocols.http.routing import Endpoint
 from speechmlx.protocols.openai_audio.models import audio_models, model, models, voices
 from speechmlx.protocols.openai_audio.speech import speech
 from speechmlx.protocols.openai_audio.transcriptions import transcriptions, translations

@@ -13,12 +13,12 @@ from starlette.responses import JSONResponse, Response
 
 from speechmlx.conversation.voices import OPENAI
 from speechmlx.models import store
-from speechmlx.models.row import Model
+from speechmlx.models.spec import Model
 from speechmlx.models.voices import voices as voices_in
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.endpoint import Call
-from speechmlx.protocols.http.named import Names
-from speechmlx.runtime.front import ModelStatus
+from speechmlx.protocols.http.model_names import Names
+from speechmlx.protocols.http.routing import Call
+from speechmlx.runtime.front.runtime import ModelStatus
 from speechmlx.types import Kind
 
 STARTED = int(time.time())

@@ -13,12 +13,12 @@ from starlette.responses import Response
 from speechmlx.audio.encode import MEDIA_TYPES
 from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.endpoint import Call
-from speechmlx.protocols.http.flow import Flow, server_sent
-from speechmlx.protocols.http.named import Names
-from speechmlx.protocols.http.reading import read_json
-from speechmlx.protocols.http.recording import Decoding
+from speechmlx.protocols.http.lenient_json import read_json
+from speechmlx.protocols.http.model_names import Names
+from speechmlx.protocols.http.routing import Call
 from speechmlx.protocols.http.speaking import begun
+from speechmlx.protocols.http.streaming import Flow, server_sent
+from speechmlx.protocols.http.uploads import Decoding
 from speechmlx.types import Chunk, Kind, Speak, Usage
 
 SPEED = (0.25, 4.0)

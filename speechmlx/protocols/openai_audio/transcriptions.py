@@ -12,15 +12,15 @@ from starlette.responses import JSONResponse, Response
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.body import Body
-from speechmlx.protocols.http.endpoint import Call
-from speechmlx.protocols.http.flow import server_sent
-from speechmlx.protocols.http.named import Names
-from speechmlx.protocols.http.reading import read_json
-from speechmlx.protocols.http.recording import decoded
+from speechmlx.protocols.http.lenient_json import read_json
+from speechmlx.protocols.http.model_names import Names
+from speechmlx.protocols.http.routing import Call
+from speechmlx.protocols.http.streaming import server_sent
 from speechmlx.protocols.http.transcript import Transcript
+from speechmlx.protocols.http.uploads import decoded
 from speechmlx.protocols.openai_audio import decoding, formats
 from speechmlx.protocols.openai_audio.decoding import read_decoding
-from speechmlx.runtime.job import Job
+from speechmlx.runtime.front.job import Job
 from speechmlx.types import Kind, Segment, Transcribe
 
 Task = Literal["transcribe", "translate"]

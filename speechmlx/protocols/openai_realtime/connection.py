@@ -11,21 +11,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from speechmlx.config import Config
-from speechmlx.conversation import direct
 from speechmlx.conversation import events as say
-from speechmlx.conversation.endpoint import writer
-from speechmlx.conversation.history import fresh
+from speechmlx.conversation.items.item import fresh
+from speechmlx.conversation.llm.remote import writer
+from speechmlx.conversation.response import speech_to_speech
 from speechmlx.conversation.session import Session
 from speechmlx.errors import Busy
 from speechmlx.models import store
 from speechmlx.models.voices import voices
 from speechmlx.protocols import ws
 from speechmlx.protocols.http.body import Body
-from speechmlx.protocols.openai_realtime import shapes
-from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, fields, number, of, one_of
-from speechmlx.protocols.openai_realtime.secret import Secrets
+from speechmlx.protocols.openai_realtime import session_config
+from speechmlx.protocols.openai_realtime.client_secrets import Secrets
+from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, fields, number, of, one_of
 from speechmlx.protocols.openai_realtime.wire import Wire
-from speechmlx.runtime.front import Runtime
+from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Kind
 
 LIFETIME = 3600
@@ -58,7 +58,7 @@ async def converse(socket: WebSocket, wire: Wire, config: Config) -> None:
 
 def _voices(runtime: Runtime) -> frozenset[str]:
     """Of the model that speaks, as far as it is here; a model that answers speech with speech has others."""
-    if direct.possible(runtime) or Kind.TTS not in runtime.catalog.kinds(runtime.config):
+    if speech_to_speech.possible(runtime) or Kind.TTS not in runtime.catalog.kinds(runtime.config):
         return frozenset()
     folder = store.folder(runtime.model(None, Kind.TTS), store.cache_folder(runtime.config))
     return frozenset(voices(folder)) if folder is not None else frozenset()
@@ -76,7 +76,9 @@ def wire(socket: WebSocket, offered: list[str], secrets: Secrets) -> Wire:
     beta = BETA_HEADER in socket.headers.get("openai-beta", "") or BETA_SUBPROTOCOL in offered
     dialect: Dialect = "beta" if beta else "ga"
     model = socket.query_params.get("model", "")
-    transcribes = socket.query_params.get("intent") == "transcription" or bool(shapes.TRANSCRIBERS.fullmatch(model))
+    transcribes = socket.query_params.get("intent") == "transcription" or bool(
+        session_config.TRANSCRIBERS.fullmatch(model)
+    )
     keys = [one.removeprefix(KEY_SUBPROTOCOL) for one in offered if one.startswith(KEY_SUBPROTOCOL)]
     keys.append(socket.headers.get("authorization", "").removeprefix("Bearer ").strip())
     sessions = [session for key in keys if (session := secrets.session(key)) is not None]
@@ -87,7 +89,7 @@ def wire(socket: WebSocket, offered: list[str], secrets: Secrets) -> Wire:
 def _opened(made: Json, model: str, expires_at: int) -> Json:
     """A session of its own from one that a secret was made for; it may have left the model to the address."""
     session = {**made, "id": fresh("sess"), "expires_at": expires_at}
-    if model and session.get("model") == shapes.ANY_MODEL:
+    if model and session.get("model") == session_config.ANY_MODEL:
         session["model"] = model
     return session
 
@@ -116,14 +118,14 @@ async def beta_session(body: Body, transcribes: bool, secrets: Secrets) -> Respo
         seconds = _lifetime(of(dict)(given.get("client_secret") or {}, "client_secret"), "client_secret.")
     except Refused as error:
         return _problem(error)
-    return JSONResponse({**shapes.to_flat(session), "client_secret": secrets.make(session, seconds)})
+    return JSONResponse({**session_config.to_flat(session), "client_secret": secrets.make(session, seconds)})
 
 
 def _session(given: Json, transcribes: bool) -> Json:
     model = given.get("model")
     model = "" if model is None else of(str)(model, "session.model")
-    session = shapes.fresh_session(fresh("sess"), model, int(time.time()) + LIFETIME, transcribes)
-    return shapes.merged_flat(session, given)
+    session = session_config.fresh_session(fresh("sess"), model, int(time.time()) + LIFETIME, transcribes)
+    return session_config.merged_flat(session, given)
 
 
 def _lifetime(given: Json, prefix: str) -> int:

@@ -10,9 +10,9 @@ from typing import Any
 
 from speechmlx.audio import g711
 from speechmlx.audio.pcm import to_pcm16
-from speechmlx.conversation.history import Item, Part, fresh
+from speechmlx.conversation.items.item import Item, Part, fresh
 from speechmlx.conversation.settings import Format
-from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, fields, of, one_of, required
+from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, fields, of, one_of, required
 
 TEXTS = ("input_text", "output_text", "text")
 AUDIOS = ("input_audio", "output_audio", "audio")

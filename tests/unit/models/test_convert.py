@@ -15,7 +15,7 @@ import pytest
 from speechmlx.models.convert import deepfilternet, deepfilternet_hub, gguf, hub, torch_file, whisper_hub
 from speechmlx.models.convert.onnx_graph import dequantised, reordered
 from speechmlx.models.convert.weights import load_tensors, save_tensors, write_json
-from speechmlx.models.row import SourceFailed
+from speechmlx.models.spec import SourceFailed
 
 # --- PyTorch files --------------------------------------------------------------------------------------------------
 

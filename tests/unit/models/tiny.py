@@ -12,7 +12,7 @@ import numpy as np
 from unit.models.package_index import MEMBER, WEIGHTS
 
 from speechmlx.models.convert.weights import write
-from speechmlx.models.row import Catalog, HubFiles, IndexFiles, Model, PackageFile
+from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model, PackageFile
 from speechmlx.types import Kind
 
 FILE = PackageFile("tiny-model", "1.0", MEMBER, hashlib.sha256(WEIGHTS).hexdigest(), "weights.bin")

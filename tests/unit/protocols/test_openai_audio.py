@@ -10,7 +10,7 @@ import pytest
 from speechmlx.errors import BadRequest, TooLarge, Unsupported
 from speechmlx.languages import NAMES, TAGS, name
 from speechmlx.protocols.http.body import Body
-from speechmlx.protocols.http.named import OPENAI
+from speechmlx.protocols.http.model_names import OPENAI
 from speechmlx.protocols.http.transcript import Transcript, as_srt, as_vtt, clock
 from speechmlx.protocols.openai_audio.decoding import read_decoding
 from speechmlx.protocols.openai_audio.formats import as_verbose

@@ -8,12 +8,12 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from realtime_client import Json, check
+from support.realtime_client import Json, check
 
 from speechmlx.conversation import events as say
-from speechmlx.conversation.history import Item, Part
+from speechmlx.conversation.items.item import Item, Part
 from speechmlx.conversation.settings import Answering
-from speechmlx.protocols.openai_realtime.fields import Dialect
+from speechmlx.protocols.openai_realtime.schema import Dialect
 from speechmlx.protocols.openai_realtime.wire import Wire
 
 ITEM = Item(id="item_1", role="assistant", parts=(Part("audio", "Hello."),))

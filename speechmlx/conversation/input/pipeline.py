@@ -1,0 +1,275 @@
+"""The hearing half of a session: audio in, turns and their words out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from speechmlx.conversation.input.audio import Microphone
+from speechmlx.conversation.input.buffer import RATE, Tape
+from speechmlx.conversation.input.endpointing import Decision, Idle, Paused, Resumed, Started, Stopped
+from speechmlx.conversation.input.transcription import Hearing, Recogniser, Words
+from speechmlx.conversation.input.turn_detection import UNHEARD, Ear
+from speechmlx.conversation.items.item import fresh
+from speechmlx.conversation.settings import Settings, Transcription
+from speechmlx.errors import BadRequest, SpeechError, TooLarge
+from speechmlx.runtime.front.runtime import Runtime
+from speechmlx.types import Audio, Priority
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+SHORTEST = 0.1
+"""Seconds of audio that can be committed, at least."""
+LONGEST = 900.0
+"""Seconds of audio that may wait to be committed."""
+QUIET = 30.0
+"""Seconds kept, of what a speech detector has heard, while nobody speaks."""
+MOUTHFUL = 0.1
+"""Seconds: less is not given to a live recogniser unless the turn pauses or ends."""
+AT_ONCE = 3.0
+"""Seconds: a longer piece of audio is a recording, not a person speaking now."""
+
+
+class TooShort(BadRequest):
+    """A commit of (nearly) nothing."""
+
+
+@dataclass
+class Turn:
+    """Audio that is becoming an item; `item` is its id."""
+
+    item: str
+    start: float
+    hearing: Hearing
+    fed: float
+    """Up to where live recognition has heard it."""
+    live: bool = True
+    found: bool = False
+    """The listener was told that it started."""
+
+
+Found = Literal["speech", "silence", "hand"]
+
+
+class Listener(Protocol):
+    """Who is told. Every method returns at once."""
+
+    def started(self, item: str, at: float) -> None: ...
+
+    def paused(self, guessed: Awaitable[Words]) -> None:
+        """The turn may be over; `guessed` has its words if it is."""
+
+    def resumed(self) -> None: ...
+
+    def stopped(self, item: str, at: float) -> None: ...
+
+    def idle(self, item: str, start: float, at: float) -> None: ...
+
+    def heard(self, turn: Turn, audio: Audio, by: Found, silence: float) -> None:
+        """The turn is committed, found by the speech detector (after `stopped`), by silence (after `idle`) or hand.
+
+        `silence`: seconds since its last speech, where a detector found them.
+        """
+
+    def said(self, item: str, text: str) -> None:
+        """More words of a turn that will not change."""
+
+    def failed(self, error: SpeechError) -> None: ...
+
+
+class Listening:
+    """One client's audio, from bytes to committed turns."""
+
+    def __init__(self, runtime: Runtime, settings: Settings, listener: Listener) -> None:
+        self.tape = Tape()
+        self.settings = settings
+        self.recogniser = Recogniser(runtime)
+        self._runtime = runtime
+        self._listener = listener
+        self._microphone = Microphone(runtime, settings.input, settings.clean, self._hear, listener.failed)
+        self._mark = 0.0
+        self._ear: Ear | None = None
+        self._turn: Turn | None = None
+        self._found = False
+        """The last turn was found, not ended by hand."""
+        self._expected: float | None = None
+        """Seconds from which on silence is idle."""
+
+    @property
+    def waiting(self) -> float:
+        """Seconds of audio not committed."""
+        return self.tape.end - max(self._mark, self.tape.start)
+
+    async def configure(self, settings: Settings) -> None:
+        """Other settings from the next audio on."""
+        await self._microphone.switch(settings.input, settings.clean)
+        given = settings.transcription or Transcription()
+        if given.model != self.recogniser.settings.model:
+            self.recogniser.can_live = True
+        self.recogniser.settings = given
+        before, self.settings = self.settings.turns, settings  # the noise reduction may give out audio meanwhile
+        if settings.turns is None or before is None:
+            await self._stop_ear()
+            if self._turn is not None:
+                self._go_on(self._turn)
+        elif self._ear is not None:
+            self._ear.turns.settings = settings.turns
+
+    async def push(self, data: bytes) -> None:
+        """The next bytes; waits while the speech detector is far behind.
+
+        Raises TooLarge when turns are committed by hand and nothing was for too long.
+        """
+        if self._ear is not None:
+            await self._ear.within(LONGEST)
+        elif self.settings.turns is None and self.waiting > LONGEST:
+            raise TooLarge(f"the audio buffer holds {LONGEST / 60:.0f} minutes, its limit: commit or clear it")
+        await self._microphone.push(data)
+
+    async def spoken(self) -> bool:
+        """Whether there is enough to commit: of audio in which turns are found, once all is heard, speech."""
+        if self._ear is None:
+            return self.waiting >= SHORTEST
+        await self._ear.within(UNHEARD)
+        return self._turn is not None and self._turn.found
+
+    async def commit(self) -> None:
+        """What waits is a turn; nothing at all where a detector has just ended one. Raises TooShort."""
+        await self._microphone.flush()
+        if self.waiting < SHORTEST - 1e-6:
+            if self._found and self.settings.turns is not None:
+                return
+            raise TooShort(
+                f"Error committing input audio buffer: buffer too small. Expected at least {SHORTEST * 1000:.0f}ms of "
+                f"audio, but buffer only has {self.waiting * 1000:.2f}ms of audio."
+            )
+        turn = self._turn or self._begin(self._mark)
+        if self._ear is None or self.tape.end - self._ear.heard > UNHEARD:
+            self._go_on(turn)
+        await self._stop_ear()
+        self._tell_stopped()
+        self._finish(turn, self.tape.end, "hand")
+
+    async def lapse(self) -> None:
+        """Audio is missing: a turn that a detector follows is over, as if silence had come."""
+        if self.settings.turns is not None:
+            await self._microphone.settle()
+            if self._ear is not None:
+                self._ear.end()
+
+    async def clear(self) -> None:
+        """Forget what waits."""
+        await self._microphone.flush()
+        self._tell_stopped()
+        if self._turn is not None:
+            self._turn.hearing.cancel()
+        self._turn, self._found = None, False
+        self._mark = self.tape.end
+        self.tape.forget(self._mark)
+        await self._stop_ear()
+
+    def expect_until(self, at: float | None) -> None:
+        """An answer will have been heard at `at` seconds: silence after it may be idle; None: one is under way."""
+        self._expected = at
+        if self._ear is not None:
+            self._ear.turns.expect(at)
+
+    async def close(self) -> None:
+        await self._stop_ear()
+        if self._turn is not None:
+            self._turn.hearing.cancel()
+        await self._microphone.close()
+
+    async def _hear(self, samples: Samples) -> None:
+        if not len(samples):
+            return
+        if self.settings.turns is not None and self._ear is None:
+            self._ear = Ear(
+                self._runtime, self.settings.turns, self.tape, self._advance, self._decide, self._listener.failed
+            )
+            self._ear.turns.expect(self._expected)
+        self.tape.add(samples)
+        if self._ear is None:
+            turn = self._turn or self._begin(self._mark)
+            turn.live = turn.live and len(samples) <= AT_ONCE * RATE
+            self._feed(turn, self.tape.end)
+        else:
+            self._ear.feed(samples)
+
+    def _advance(self, at: float) -> None:
+        """The speech detector has heard the audio up to `at`; what is beyond may be another turn's."""
+        turn, turns = self._turn, self.settings.turns
+        if turn is None:
+            self.tape.forget(at - max(QUIET, 0.0 if turns is None else turns.prefix))
+            return
+        if at - turn.fed >= MOUTHFUL:
+            self._feed(turn, at)
+        if at - turn.start >= LONGEST:  # it began before the detector listened, and nobody has spoken since
+            self._finish(turn, at, "hand")
+
+    def _feed(self, turn: Turn, until: float) -> None:
+        """Give it to live recognition; while the turn may be over, and is heard whole, that has to wait."""
+        if turn.live and until > turn.fed and not turn.hearing.guesses:
+            turn.hearing.feed(self.tape.between(turn.fed, until).samples)
+            turn.fed = until
+
+    def _begin(self, start: float) -> Turn:
+        if self._turn is not None:
+            self._turn.hearing.cancel()
+        item = fresh("item")
+        # An answered turn is heard whole at its end: its live words must not keep that, or another's answer, waiting.
+        priority = Priority.INTERACTIVE if self.settings.answers else Priority.REALTIME
+        hearing = Hearing(self.recogniser, lambda text: self._listener.said(item, text), priority)
+        self._turn = Turn(item, start, hearing, start)
+        return self._turn
+
+    def _decide(self, decision: Decision) -> None:
+        match decision:
+            case Started(at):
+                self._expected = None
+                turn = self._begin(max(at, self._mark))
+                turn.found = True
+                self._listener.started(turn.item, turn.start)
+                if self._ear is not None:
+                    self._feed(turn, self._ear.heard)
+            case Paused(_, at) if self._turn is not None:
+                guessed = self._turn.hearing.guess(self.tape.between(self._turn.start, at), self.settings.answers)
+                if guessed is None:
+                    self._feed(self._turn, at)
+                else:
+                    self._listener.paused(guessed)
+            case Resumed() if self._turn is not None:
+                self._go_on(self._turn)
+            case Stopped(at, silence) if self._turn is not None:
+                self._listener.stopped(self._turn.item, at)
+                self._finish(self._turn, at, "speech", silence)
+            case Idle(start, at):
+                self._expected = None
+                turn = self._begin(max(start, self._mark))
+                self._listener.idle(turn.item, turn.start, at)
+                self._finish(turn, at, "silence")
+
+    def _go_on(self, turn: Turn) -> None:
+        """There is more to it than was heard at a pause."""
+        turn.hearing.resume()
+        self._listener.resumed()
+
+    def _tell_stopped(self) -> None:
+        """The turn under way is ended by hand."""
+        if self._turn is not None and self._turn.found:
+            self._listener.stopped(self._turn.item, self.tape.end)
+
+    def _finish(self, turn: Turn, end: float, by: Found, silence: float = 0.0) -> None:
+        audio = self.tape.between(turn.start, end)
+        if turn.fed > turn.start:
+            self._feed(turn, end)
+        self._turn, self._mark, self._found = None, end, by != "hand"
+        self.tape.forget(end)
+        self._listener.heard(turn, audio, by, silence)
+
+    async def _stop_ear(self) -> None:
+        ear, self._ear = self._ear, None
+        if ear is not None:
+            await ear.close()

@@ -1,0 +1,1 @@
+"""The language model as a conversation asks it: the context it is given, and a remote chat endpoint in its place."""

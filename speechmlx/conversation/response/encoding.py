@@ -1,0 +1,51 @@
+"""An answer's audio in the format that its listener asked for, cut into pieces of a fifth of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from speechmlx.audio import g711
+from speechmlx.audio.pcm import from_pcm16, to_pcm16
+from speechmlx.audio.resample import Resampler
+from speechmlx.conversation.settings import Format
+from speechmlx.types import Chunk
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+PIECE = 0.2
+"""Seconds: what is unsent when somebody interrupts can be dropped, what is sent cannot."""
+
+
+class Encoder:
+    """One stream of chunks, of one rate → bytes in `format`."""
+
+    def __init__(self, format: Format) -> None:
+        self.format = format
+        self._resampler: Resampler | None = None
+
+    def push(self, chunk: Chunk) -> Iterator[bytes]:
+        if chunk.rate == self.format.rate and self.format.encoding == "pcm16":
+            return self._cut(chunk.pcm16)
+        if self._resampler is None:
+            self._resampler = Resampler(chunk.rate, self.format.rate)
+        return self._cut(self._encode(self._resampler.push(from_pcm16(chunk.pcm16))))
+
+    def flush(self) -> Iterator[bytes]:
+        """What the filter still holds."""
+        if self._resampler is None:
+            return iter(())
+        tail, self._resampler = self._resampler.flush(), None
+        return self._cut(self._encode(tail))
+
+    def seconds(self, data: bytes) -> float:
+        return len(data) / self.format.width / self.format.rate
+
+    def _encode(self, samples: Samples) -> bytes:
+        encoding = self.format.encoding
+        return to_pcm16(samples) if encoding == "pcm16" else g711.encode(samples, encoding)
+
+    def _cut(self, data: bytes) -> Iterator[bytes]:
+        size = round(PIECE * self.format.rate) * self.format.width
+        return (data[place : place + size] for place in range(0, len(data), size))

@@ -1,0 +1,170 @@
+"""Keys and values of the rows that decode together, in arrays allocated once: a batch is a row of seats.
+
+Every row writes its new token into the same column, so one slice update serves the batch; a row's own tokens are the
+columns just before it, as many as the row is long. What lies further back belongs to nobody and is masked or cut off.
+Positions are embedded at the input, so the order of columns means nothing to the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mlx.core as mx
+import numpy as np
+
+from speechmlx.engines.whisper.decoding.sampling import NEVER
+from speechmlx.engines.whisper.model.network import Dims, Pair
+
+SPARE = 64
+"""Columns beyond the longest row, so that the columns have to be moved back only once in so many steps."""
+
+
+class Seats:
+    """A decoder memory for up to `most` rows and the audio of each; `rows` of them are taken, always the first."""
+
+    def __init__(self, dims: Dims, most: int, dtype: mx.Dtype, columns: int | None = None) -> None:
+        """`columns` of 0: there is room for audio only."""
+        self._dims = dims
+        self._most = most
+        self._places = 0
+        """Places of audio there is room for."""
+        self._dtype = dtype
+        self._columns = dims.n_text_ctx + SPARE if columns is None else columns
+        self._capacity = 0
+        self._next = 0
+        self._own: list[list[mx.array]] = []
+        self._cross: list[list[mx.array]] = []
+        self.lengths: list[int] = []
+        """Tokens of each row."""
+        self.heard: list[int] = []
+        """Places of audio of each row."""
+
+    @property
+    def rows(self) -> int:
+        return len(self.lengths)
+
+    def take(self, cross: Sequence[Pair]) -> int:
+        """The next free seat, for audio whose keys and values [1, h, n, d] these are; `begin` gives it a prompt.
+
+        Without any the audio is the caller's to hand to the decoder.
+        """
+        if self.rows == self._capacity:
+            self._grow()
+        row, places = self.rows, cross[0][0].shape[2] if cross else 0
+        self._make_room(places)
+        self.lengths.append(0)
+        self.heard.append(places)
+        for layer, pair in enumerate(cross):
+            for side in (0, 1):
+                self._cross[layer][side][row : row + 1, :, :places] = pair[side]
+        return row
+
+    def begin(self, row: int, prompt: Sequence[Pair], length: int) -> None:
+        """Begin `row`, anew if it was under way, with the pairs [1, h, length, d] of its prompt."""
+        self.lengths[row] = 0
+        if self._next < length:
+            self._move(length)
+        self.lengths[row] = length
+        for layer, pair in enumerate(prompt):
+            for side in (0, 1):
+                self._own[layer][side][row : row + 1, :, self._next - length : self._next] = pair[side]
+
+    def leave(self, row: int) -> None:
+        """Free a seat; the last row takes it over."""
+        last = self.rows - 1
+        if row != last:
+            for array in self._arrays():
+                array[row : row + 1] = array[last : last + 1]
+            self.lengths[row], self.heard[row] = self.lengths[last], self.heard[last]
+        self.lengths.pop()
+        self.heard.pop()
+        if not self.lengths:
+            self._own, self._cross, self._capacity, self._next, self._places = [], [], 0, 0, 0
+
+    def reorder(self, rows: Sequence[int]) -> None:
+        """Row i goes on as what row `rows[i]` was, where rows share their audio; rows beyond leave."""
+        if list(rows) != list(range(self.rows)):
+            first, order = self._next - max(self.lengths), mx.array(list(rows))
+            arrays = [array for pair in self._own for array in pair]
+            ordered = [array[:, :, first : self._next][order] for array in arrays]
+            mx.eval(ordered)  # nothing looks at the arrays any more: they are written to in place
+            for array, found in zip(arrays, ordered, strict=True):
+                array[: len(rows), :, first : self._next] = found
+            self.lengths = [self.lengths[row] for row in rows]
+            self.heard = [self.heard[row] for row in rows]
+
+    def begin_step(self) -> None:
+        """Make room for one more token in every row; call before the decoder."""
+        if self._next == self._columns:
+            self._move(max(self.lengths))
+        self._next += 1
+        self.lengths = [length + 1 for length in self.lengths]
+
+    def update(self, layer: int, k: mx.array, v: mx.array) -> Pair:
+        first = self._next - max(self.lengths)
+        found = []
+        for side, new in enumerate((k, v)):
+            array = self._own[layer][side]
+            array[: self.rows, :, self._next - 1 : self._next] = new
+            found.append(array[: self.rows, :, first : self._next])
+        return found[0], found[1]
+
+    def mask(self) -> mx.array | None:
+        """Additive mask [rows, 1, 1, columns looked at], or None when all rows are of one length."""
+        longest = max(self.lengths)
+        if min(self.lengths) == longest:
+            return None
+        age = np.arange(longest, 0, -1)
+        allowed = age[None] <= np.array(self.lengths)[:, None]
+        return mx.array(np.where(allowed, 0.0, NEVER).astype(np.float32)[:, None, None]).astype(self._dtype)
+
+    def cross(self, first: int = 0, end: int | None = None) -> list[Pair]:
+        """Each layer's keys and values of the audio of rows [first, end), or of all that are seated."""
+        taken = slice(first, self.rows if end is None else end)
+        places = max(self.heard[taken])
+        return [(k[taken, :, :places], v[taken, :, :places]) for k, v in self._cross]
+
+    def cross_mask(self, first: int = 0, end: int | None = None) -> mx.array | None:
+        """Additive mask [rows, 1, 1, places] over what `cross` gives; None when all audio is of one length."""
+        heard = np.array(self.heard[first : self.rows if end is None else end])
+        if heard.min() == heard.max():
+            return None
+        allowed = np.arange(heard.max()) < heard[:, None]
+        return mx.array(np.where(allowed, 0.0, NEVER).astype(np.float32)[:, None, None]).astype(self._dtype)
+
+    def _arrays(self) -> list[mx.array]:
+        return [array for pairs in (self._own, self._cross) for pair in pairs for array in pair]
+
+    def _move(self, to: int) -> None:
+        """Put the columns in use right before column `to`."""
+        kept = max(self.lengths)
+        for pair in self._own:
+            for array in pair:
+                if kept:
+                    array[:, :, to - kept : to] = mx.contiguous(array[:, :, self._next - kept : self._next])
+        self._next = to
+
+    def _make_room(self, places: int) -> None:
+        more = places - self._places
+        if more > 0:
+            dims = self._dims
+            empty = mx.zeros(
+                (self._capacity, dims.n_text_head, more, dims.n_text_state // dims.n_text_head), self._dtype
+            )
+            for pair in self._cross:
+                pair[:] = [mx.concatenate([array, empty], axis=2) for array in pair]
+            self._places = places
+
+    def _grow(self) -> None:
+        dims = self._dims
+        more = min(self._most, max(1, 2 * self._capacity)) - self._capacity
+        assert more > 0, "more rows than seats"
+        width = dims.n_text_state // dims.n_text_head
+        for arrays, columns in ((self._own, self._columns), (self._cross, self._places)):
+            empty = mx.zeros((more, dims.n_text_head, columns, width), self._dtype)
+            if not arrays:
+                arrays.extend([empty + 0, empty + 0] for _ in range(dims.n_text_layer))
+                continue
+            for pair in arrays:
+                pair[:] = [mx.concatenate([array, empty]) for array in pair]
+        self._capacity += more

@@ -1,0 +1,66 @@
+"""Reading prompts, all at once: the decoder's first pass over rows, which keeps their keys and values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mlx.core as mx
+import numpy as np
+
+from speechmlx.engines.whisper.decoding.sampling import NEVER
+from speechmlx.engines.whisper.model.alignment_heads import Heads
+from speechmlx.engines.whisper.model.network import Network, Pair
+from speechmlx.engines.whisper.model.tokenizer import Vocabulary
+
+
+class Prompt:
+    """A decoder memory for the first tokens of rows: looks at itself alone and keeps each layer's keys and values."""
+
+    def __init__(self) -> None:
+        self.pairs: list[Pair] = []
+
+    def update(self, layer: int, k: mx.array, v: mx.array) -> Pair:
+        assert layer == len(self.pairs), "layers update in order"
+        self.pairs.append((k, v))
+        return k, v
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a prompt came to, on the device: nothing of it is evaluated yet."""
+
+    logits: mx.array
+    """[rows, vocabulary] of the token that follows."""
+    no_speech: mx.array
+    """[rows], probability."""
+    pairs: list[Pair]
+    """Each layer's keys and values [rows, h, t, d]."""
+    looked: list[mx.array]
+    """As of Decoder, [rows, heads, t, places] each."""
+
+
+def read(
+    network: Network,
+    vocabulary: Vocabulary,
+    prompts: Sequence[Sequence[int]],
+    cross: Sequence[Pair],
+    cross_mask: mx.array | None = None,
+    look: Heads | None = None,
+) -> Read:
+    """`prompts` [rows][t] over the audio of `cross`; their text starts at the same place."""
+    prompt, length = Prompt(), len(prompts[0])
+    tokens, positions = mx.array(np.array(prompts, np.int32)), mx.arange(length)[None]
+    mask = causal(length, network.dtype)
+    hidden, looked = network.decoder(tokens, positions, prompt, cross, mask, cross_mask, look=look)
+    start = list(prompts[0]).index(vocabulary.sot)
+    first, last = network.decoder.logits(mx.stack([hidden[:, start], hidden[:, -1]]))
+    no_speech = mx.exp(first[:, vocabulary.no_speech] - mx.logsumexp(first, axis=-1))
+    return Read(last, no_speech, prompt.pairs, looked)
+
+
+def causal(length: int, dtype: mx.Dtype) -> mx.array | None:
+    """Additive mask [1, 1, length, length]: a token sees itself and those before."""
+    if length == 1:
+        return None
+    return mx.triu(mx.full((length, length), NEVER), k=1)[None, None].astype(dtype)

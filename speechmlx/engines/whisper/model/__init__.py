@@ -1,0 +1,1 @@
+"""The Whisper checkpoint: network, weights, tokenizer, spectrogram and alignment heads."""

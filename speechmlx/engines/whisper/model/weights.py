@@ -1,0 +1,67 @@
+"""From a folder in mlx-whisper's layout to a `Network`; quantized weights stay so on a GPU only."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from speechmlx.engines import LoadOptions
+from speechmlx.engines.weights import read_config, read_weights, settle
+from speechmlx.engines.whisper.model.network import GPU, Dims, Network, cpu_kernels
+from speechmlx.errors import ModelUnavailable
+from speechmlx.types import Progress
+
+UNUSED = ("encoder.positional_embedding", "alignment_heads")
+"""Found in some folders; the network computes the first, and heads are known otherwise."""
+
+Weights = dict[str, mx.array]
+
+
+def dims(config: Mapping[str, Any]) -> Dims:
+    """Sizes from config.json. Raises ModelUnavailable naming what is missing."""
+    missing = [field.name for field in fields(Dims) if field.name not in config]
+    if missing:
+        raise ModelUnavailable(f"config.json is not a Whisper's: it lacks {', '.join(missing)}")
+    return Dims(**{field.name: int(config[field.name]) for field in fields(Dims)})
+
+
+def load_network(folder: Path, options: LoadOptions) -> Generator[Progress, None, Network]:
+    """The network with its weights in memory. Raises ModelUnavailable when they do not fit the config."""
+    config = read_config(folder)
+    weights = {name: array for name, array in read_weights(folder).items() if name not in UNUSED}
+    network = Network(dims(config), cpu_kernels() if options.device == "cpu" else GPU)
+    quantization = config.get("quantization")
+    if quantization and options.device == "cpu":
+        weights = _dequantized(weights, quantization)
+    elif quantization:
+        scaled = {name.removesuffix(".scales") for name in weights if name.endswith(".scales")}
+        nn.quantize(
+            network,
+            quantization["group_size"],
+            quantization["bits"],
+            class_predicate=lambda path, module: path in scaled,
+        )
+    settled = yield from settle(weights, getattr(mx, options.dtype))
+    try:
+        network.load_weights(list(settled.items()))
+    except ValueError as error:
+        raise ModelUnavailable(f"the weights in {folder.name!r} do not fit its config.json: {error}") from error
+    return network
+
+
+def _dequantized(weights: Weights, quantization: Mapping[str, int]) -> Weights:
+    found: Weights = {}
+    for name, array in weights.items():
+        base, _, last = name.rpartition(".")
+        scales = weights.get(f"{base}.scales")
+        if scales is None or last == "bias":
+            found[name] = array
+        elif last == "weight":
+            biases = weights[f"{base}.biases"]
+            found[name] = mx.dequantize(array, scales, biases, quantization["group_size"], quantization["bits"])
+    return found

@@ -1,0 +1,1 @@
+"""Whole recordings: windows of a file, segments, word times, and second attempts."""

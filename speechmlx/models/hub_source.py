@@ -1,0 +1,77 @@
+"""Files of a hub repository through huggingface-hub, which reads HF_ENDPOINT, HF_TOKEN and the proxies itself."""
+
+from __future__ import annotations
+
+import errno
+import functools
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from speechmlx.models.download import plain
+from speechmlx.models.pypi_source import Report
+from speechmlx.models.spec import HubFiles, SourceFailed
+
+CONNECT, ANSWER = 3.0, 10.0
+"""Seconds a hub may take to be connected, and then to answer at all, before the next source is tried."""
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO)
+"""Errors that no other source would help against."""
+QUIET = 0.2
+"""Seconds between two reports of progress."""
+
+
+def fetch_hub(source: HubFiles, folder: Path, report: Report) -> None:
+    """Put the files of `source` into `folder`, continuing what an earlier try left there. Raises SourceFailed."""
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    if constants.HF_HUB_OFFLINE:
+        raise SourceFailed("HF_HUB_OFFLINE is set")
+    if reason := unreachable(constants.ENDPOINT):
+        raise SourceFailed(f"{constants.ENDPOINT} cannot be reached ({reason})")
+    try:
+        snapshot_download(
+            source.repo,
+            revision=source.revision,
+            allow_patterns=list(source.patterns),
+            local_dir=folder,
+            tqdm_class=_bar(source.repo, report),
+        )
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise SourceFailed(f"{constants.ENDPOINT} has no {source.repo} at revision {source.revision}") from error
+    except Exception as error:  # the library's transports raise errors of three families, RuntimeError among them
+        if isinstance(error, OSError) and error.errno in DISK:
+            raise
+        raise SourceFailed(plain(error).strip().split("\n")[0]) from error
+
+
+@functools.cache
+def unreachable(endpoint: str) -> str | None:
+    """Why `endpoint` does not answer; None when it does. Asked once in a process."""
+    try:
+        requests.head(endpoint, timeout=(CONNECT, ANSWER))
+    except requests.exceptions.SSLError:
+        return None  # it answers: whether to trust it is for the library, which knows other settings
+    except requests.RequestException as error:
+        return plain(error)
+    return None
+
+
+def _bar(name: str, report: Report) -> type[Any]:
+    """A tqdm class that draws nothing and reports the bytes written."""
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    class Bar(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            kwargs.pop("name", None)
+            super().__init__(*args, **(kwargs | {"disable": False, "mininterval": QUIET}))
+
+        def display(self, *args: Any, **kwargs: Any) -> None:
+            if self.unit == "B" and str(self.desc).startswith("Reconstruct"):
+                report(int(self.n), int(self.total or 0), name)
+
+        def close(self) -> None:
+            self.disable = True  # or it would report once more when it is collected
+
+    return Bar

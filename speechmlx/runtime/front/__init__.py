@@ -1,0 +1,1 @@
+"""The server process's side: jobs, the engine process's supervisor, weights on disk, metrics."""

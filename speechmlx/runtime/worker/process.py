@@ -1,0 +1,66 @@
+"""The engine process: `python -m speechmlx.runtime.worker.process FD LOG_LEVEL`. It owns MLX and knows no wire.
+
+Between two steps it reads the pipe without waiting; with nothing to do it waits on the pipe. It ends when the server
+process closes its end of the pipe.
+"""
+
+from __future__ import annotations
+
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+from speechmlx.log import start as start_log
+from speechmlx.runtime.ipc.framing import Unpacker, pack
+from speechmlx.runtime.ipc.messages import Ready
+from speechmlx.runtime.worker import blas, threads
+from speechmlx.runtime.worker.device import clear_cache, device
+from speechmlx.runtime.worker.worker import Worker
+
+
+def run(pipe: socket.socket) -> None:
+    """Serve the pipe until its other end closes."""
+
+    def post(message: object) -> None:
+        for part in pack(message):
+            pipe.sendall(part)
+
+    options, name = device()
+    worker = Worker(post, options)
+    products = threads.watched()
+    post(Ready(name))
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    unpacker = Unpacker()
+    busy = False
+    while True:
+        if waiting.poll(0 if busy else 1000 * worker.patience()):
+            data = pipe.recv(1 << 20)
+            if not data:
+                return
+            for message in unpacker.feed(data):
+                worker.handle(message)
+        elif not busy:  # nobody has asked for anything for a while
+            clear_cache()
+        if products is not None:
+            products.settle()
+        busy = worker.step()
+
+
+def main() -> Any:
+    # A signal to the whole group (Ctrl-C, systemd, timeout) is for the front: what runs here may still be drained.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    start_log(sys.argv[2], "engine: ")
+    blas.preload()
+    with socket.socket(fileno=int(sys.argv[1])) as pipe:
+        try:
+            run(pipe)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+
+if __name__ == "__main__":
+    main()

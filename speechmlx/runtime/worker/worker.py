@@ -1,0 +1,280 @@
+"""The models in memory and the tasks on them: loads, steps and frees, one bounded piece of work at a time."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from speechmlx.engines import Batched, Engine, LoadOptions, Seated
+from speechmlx.errors import Busy, EngineFailed, SpeechError
+from speechmlx.models.spec import Model
+from speechmlx.runtime.ipc.messages import Cancel, Held, Memory, Setup, Start, Taken, Tell
+from speechmlx.runtime.worker import memory
+from speechmlx.runtime.worker.device import clear_cache
+from speechmlx.runtime.worker.scheduler import Candidate, pick
+from speechmlx.runtime.worker.tasks import InBatch, Task, open_work, step_batch
+from speechmlx.types import Load, Priority, Progress, Unload
+
+log = logging.getLogger(__name__)
+
+LISTEN = 60.0
+"""Seconds to wait on the pipe with nothing to do."""
+
+PAUSED = 5.0
+"""Seconds without a step after which a job whose reader is behind keeps nobody from a seat."""
+
+
+@dataclass(eq=False)
+class Slot:
+    """A model in memory, or on its way there (`engine` is None, `loader` has the next slice)."""
+
+    model: Model
+    id: int
+    loader: Generator[Progress, None, Engine]
+    nbytes: int
+    last_used: float
+    engine: Engine | None = None
+    max_batch: int = 0
+    seats: int = sys.maxsize
+    pinned: bool = False
+    waiting_since: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.waiting_since = self.last_used
+
+
+class Worker:
+    """Tasks and models; `handle` takes a message, `step` does one piece of work. `post` sends to the front."""
+
+    def __init__(
+        self, post: Callable[[object], None], options: LoadOptions, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._post = post
+        self._options = options
+        self._clock = clock
+        self._budget = sys.maxsize
+        self._idle_unload = 0.0
+        self._tasks: dict[int, Task] = {}
+        self._slots: dict[str, Slot] = {}
+        self._loads = 0
+
+    def handle(self, message: object) -> None:
+        match message:
+            case Setup(memory_limit, idle_unload):
+                self._budget, self._idle_unload = memory_limit, idle_unload
+            case Start():
+                self._start(message)
+            case Tell(job, command) if job in self._tasks:
+                self._tasks[job].inbox.append(command)
+            case Taken(job, count) if job in self._tasks:
+                self._tasks[job].taken(count)
+            case Cancel(job) if job in self._tasks:
+                self._tasks[job].cancelled = True
+
+    def step(self) -> bool:
+        """One piece of work; False when nothing can run."""
+        now = self._clock()
+        self._unload_idle(now)
+        picked = pick([*self._loading_candidates(), *self._task_candidates()], now)
+        if not picked:
+            return False
+        if picked[0] < 0:
+            self._load_slice(next(slot for slot in self._slots.values() if slot.id == picked[0]))
+        else:
+            self._step_tasks([self._tasks[id] for id in picked])
+        return True
+
+    def patience(self) -> float:
+        """Seconds it may wait for a message before there is something to unload, or a seat of one that stays paused."""
+        most = PAUSED if any(task.work is None for task in self._tasks.values()) else LISTEN
+        if not self._idle_unload:
+            return most
+        idle = [resident.last_used for resident in self._residents() if not resident.pinned and not resident.running]
+        return max(0.0, min([most, *(used + self._idle_unload - self._clock() for used in idle)]))
+
+    # --- tasks ---
+
+    def _start(self, start: Start) -> None:
+        task = Task(start, self._clock, self._post)
+        self._tasks[task.id] = task
+        try:
+            if isinstance(task.request, Unload):
+                self._unload(start.model.name)
+                self._end(task)
+            elif start.model.name not in self._slots:
+                self._begin_load(start)
+        except Exception as error:
+            self._end(task, error)
+
+    def _task_candidates(self) -> list[Candidate]:
+        found = []
+        for task in self._tasks.values():
+            slot = self._slots[task.model.name]
+            ready = slot.engine is not None and self._has_seat(task, slot)
+            found.append(task.candidate(ready, slot.max_batch))
+        return found
+
+    def _has_seat(self, task: Task, slot: Slot) -> bool:
+        """Whether it is open, or may be: so many of its model, as urgent as itself or more, are not open yet."""
+        if task.work is not None or isinstance(task.request, Load) or slot.seats == sys.maxsize:
+            return True
+        since = self._clock() - PAUSED
+        taken = sum(
+            isinstance(other.work, InBatch)
+            and other.model.name == task.model.name
+            and other.request.priority <= task.request.priority
+            and (other.runnable or other.waiting_since > since)
+            for other in self._tasks.values()
+        )
+        return taken < slot.seats
+
+    def _step_tasks(self, tasks: list[Task]) -> None:
+        """One step of one task, or of several that share a batch; those that are over end."""
+        if tasks[0].cancelled:
+            self._end(tasks[0])
+            self._drop_unwanted(tasks[0])
+            return
+        start = self._clock()
+        slot = self._slots[tasks[0].model.name]
+        tasks = [task for task in tasks if self._open(task, slot)]
+        outcomes: list[Exception | bool] = []
+        try:
+            if tasks and isinstance(tasks[0].work, InBatch):
+                outcomes = step_batch(tasks)
+            elif tasks and tasks[0].work is not None:
+                outcomes = [tasks[0].work.step(tasks[0])]
+        except Exception as error:
+            outcomes = [error] * len(tasks)
+        now = slot.last_used = self._clock()
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            task.stepped(now - start)
+            if isinstance(outcome, Exception):
+                self._end(task, outcome)
+            elif not outcome:
+                self._end(task)
+
+    def _open(self, task: Task, slot: Slot) -> bool:
+        """Whether the task has work to step; one that is over or refused ends here, one without a seat waits."""
+        if isinstance(task.request, Load):
+            slot.pinned |= task.request.pin
+            self._tell_memory()
+            self._end(task)
+            return False
+        if not self._has_seat(task, slot):
+            return False
+        if task.work is None:
+            assert slot.engine is not None
+            try:
+                task.work = open_work(slot.engine, task)
+            except Exception as error:
+                self._end(task, error)
+                return False
+        return True
+
+    def _end(self, task: Task, error: Exception | None = None) -> None:
+        if error is not None and not isinstance(error, SpeechError):
+            log.error("job %d on %s failed", task.id, task.model.name, exc_info=error)
+        del self._tasks[task.id]
+        task.end(error)
+
+    # --- models ---
+
+    def _residents(self) -> list[memory.Resident]:
+        running = {task.model.name for task in self._tasks.values() if not isinstance(task.request, Unload)}
+        return [
+            memory.Resident(name, slot.nbytes, slot.last_used, slot.pinned, name in running or slot.engine is None)
+            for name, slot in self._slots.items()
+        ]
+
+    def _begin_load(self, start: Start) -> None:
+        model = start.model
+        wanted = model.bytes_as(self._options.dtype)
+        for name in memory.evict(self._residents(), self._budget, wanted, model.name):
+            self._drop(name)
+        self._loads += 1
+        loader = _loader(model, Path(start.folder), self._options)
+        self._slots[model.name] = Slot(model, -self._loads, loader, wanted, self._clock())
+        self._tell_memory()
+
+    def _loading_candidates(self) -> list[Candidate]:
+        found = []
+        for slot in self._slots.values():
+            if slot.engine is None:
+                waiting = [task for task in self._tasks.values() if task.model.name == slot.model.name]
+                priority = min((task.request.priority for task in waiting), default=Priority.BULK)
+                due = min((task.due for task in waiting), default=slot.waiting_since)
+                found.append(Candidate(slot.id, priority, due, slot.waiting_since))
+        return found
+
+    def _load_slice(self, slot: Slot) -> None:
+        waiting = [task for task in self._tasks.values() if task.model.name == slot.model.name]
+        try:
+            progress = next(slot.loader)
+        except StopIteration as loaded:
+            slot.engine = loaded.value
+            slot.nbytes = loaded.value.nbytes
+            slot.max_batch = loaded.value.max_batch if isinstance(loaded.value, Batched) else 0
+            slot.seats = loaded.value.max_open if isinstance(loaded.value, Seated) else sys.maxsize
+            self._tell_memory()
+        except Exception as error:
+            log.error("loading %s failed", slot.model.name, exc_info=error)
+            if not isinstance(error, SpeechError):
+                error = EngineFailed(f"loading {slot.model.name!r} failed: {type(error).__name__}: {error}")
+            for task in waiting:
+                self._end(task, error)
+            self._drop(slot.model.name)
+        else:
+            for task in waiting:
+                if isinstance(task.request, Load):
+                    task.say(progress)
+        slot.last_used = slot.waiting_since = self._clock()
+
+    def _unload(self, name: str) -> None:
+        if any(task.model.name == name and not isinstance(task.request, Unload) for task in self._tasks.values()):
+            raise Busy(f"the model {name!r} is in use; try again when its jobs are done", retry_after=5.0)
+        if name in self._slots:
+            self._drop(name)
+
+    def _drop_unwanted(self, task: Task) -> None:
+        """A launch that was cancelled while its model loads leaves nothing behind, where nobody else waits for it."""
+        slot = self._slots.get(task.model.name)
+        wanted = any(other.model.name == task.model.name for other in self._tasks.values())
+        if isinstance(task.request, Load) and slot is not None and slot.engine is None and not wanted:
+            self._drop(task.model.name)
+
+    def _unload_idle(self, now: float) -> None:
+        for name in memory.expired(self._residents(), now, self._idle_unload):
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        slot = self._slots.pop(name)
+        slot.loader.close()
+        slot.engine = None
+        del slot
+        gc.collect()
+        clear_cache()
+        self._tell_memory()
+
+    def _tell_memory(self) -> None:
+        self._post(
+            Memory(
+                tuple(
+                    Held(name, "loading" if slot.engine is None else "loaded", slot.nbytes, slot.pinned)
+                    for name, slot in self._slots.items()
+                )
+            )
+        )
+
+
+def _loader(model: Model, folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
+    """The load the row names, importing its code in the first slice."""
+    module, _, function = model.engine.partition(":")
+    load: Callable[..., Generator[Progress, None, Engine]] = getattr(importlib.import_module(module), function)
+    yield Progress("load", 0, 1, "import")
+    return (yield from load(folder, options))

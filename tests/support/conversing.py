@@ -1,0 +1,328 @@
+"""Scripted engines that hold a conversation: they hear tones, judge by loudness, and say what was said to them.
+
+A tone above THRESHOLD is speech; a turn whose end is LOUD is finished. The words of a turn are its length in tenths of
+a second, a word each. The language model answers with the question, calls its first tool, or says
+what comes after "say", a piece between each two bars. Timing and faults:
+words of "name=value" (work, fail) in the instructions (llm), the voice (tts; its level, too) or the prompt (asr). Who
+hears with the prompt "mute" hears no words.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from support.scripted import Scripted
+
+from speechmlx.engines import LoadOptions
+from speechmlx.errors import BadRequest, UnknownVoice
+from speechmlx.models.spec import IndexFiles, Model
+from speechmlx.types import (
+    Chunk,
+    DetectSpeech,
+    DetectTurn,
+    Event,
+    Generate,
+    Hypothesis,
+    Kind,
+    Listen,
+    Probability,
+    Progress,
+    Request,
+    Respond,
+    Segment,
+    Speak,
+    TextDelta,
+    Transcribe,
+    Usage,
+    Word,
+)
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+RATE, SPEECH_RATE, FRAME, BLOCK = 16000, 24000, 512, 160
+THRESHOLD, LOUD = 0.01, 0.5
+WORD_SECONDS = 0.1
+GATE = "TALKING_GATE"
+NUMBERS = "zero one two three four five six seven eight nine ten".split()
+
+ROW = Model(
+    name="talking-asr",
+    kind=Kind.ASR,
+    engine="support.conversing:load_asr",
+    sources=(IndexFiles((), "support.scripted:convert"),),
+    size=0,
+    memory=1_000_000,
+    rate=RATE,
+    licence="none",
+)
+ROWS = (
+    ROW,
+    replace(ROW, name="talking-live", engine="support.conversing:load_live"),
+    replace(ROW, name="talking-vad", kind=Kind.VAD, engine="support.conversing:load_vad"),
+    replace(ROW, name="talking-nowhere", kind=Kind.VAD, sources=()),
+    replace(ROW, name="judging-nowhere", kind=Kind.TURN, sources=()),
+    replace(ROW, name="talking-turn", kind=Kind.TURN, engine="support.conversing:load_turn"),
+    replace(ROW, name="talking-llm", kind=Kind.LLM, engine="support.conversing:load_llm", rate=0),
+    replace(ROW, name="talking-late", kind=Kind.LLM, engine="support.conversing:load_late", rate=0),
+    replace(ROW, name="enhance-late", kind=Kind.ENHANCE, engine="support.conversing:load_late_enhance", rate=SPEECH_RATE),
+    replace(ROW, name="talking-s2s", kind=Kind.S2S, engine="support.conversing:load_s2s", rate=SPEECH_RATE),
+    replace(ROW, name="talking-tts", kind=Kind.TTS, engine="support.conversing:load_tts", rate=SPEECH_RATE),
+)
+MODELS = (
+    ",".join(f"{kind}=talking-{kind}" for kind in ("asr", "vad", "turn", "llm", "tts")) + ",enhance=scripted-enhance"
+)
+"""For SPEECHMLX_MODELS."""
+
+
+def tone(seconds: float, level: float = 0.8, rate: int = SPEECH_RATE) -> bytes:
+    """PCM16 that these engines hear as speech; silence at level 0."""
+    time_axis = np.arange(round(seconds * rate)) / rate
+    return (np.sin(2 * np.pi * 440 * time_axis) * level * 32767).astype("<i2").tobytes()
+
+
+def words(seconds: float) -> str:
+    """What the recogniser hears in so many seconds of audio."""
+    return " ".join(NUMBERS[n % 11] for n in range(1, round(seconds / WORD_SECONDS) + 1))
+
+
+@dataclass(frozen=True)
+class Script:
+    work: float = 0.0
+    fail: int = -1
+    level: float = 0.8
+
+    @classmethod
+    def read(cls, text: str | None) -> Script:
+        values = dict(word.split("=", 1) for word in (text or "").split() if "=" in word)
+        return cls(float(values.get("work", 0.0)), int(values.get("fail", -1)), float(values.get("level", 0.8)))
+
+    def step(self, number: int) -> None:
+        if self.work:
+            time.sleep(self.work)
+        if number == self.fail:
+            raise RuntimeError(f"scripted to fail at step {number}")
+
+
+class Recogniser:
+    nbytes = 1_000_000
+
+    def run(self, request: Request) -> Iterator[Event | None]:
+        assert isinstance(request, Transcribe)
+        Script.read(request.prompt).step(0)
+        audio = request.audio
+        loud = np.flatnonzero(np.abs(audio.samples) > THRESHOLD)
+        seconds = (loud[-1] - loud[0]) / audio.rate if len(loud) else 0.0
+        yield None
+        if (text := words(seconds)) and request.prompt != "mute":
+            yield Segment(f" {text}", 0.0, audio.duration, 0.9)
+        yield Usage(audio_in=audio.duration)
+
+
+class LiveRecogniser(Recogniser):
+    def open(self, request: Request) -> Live:
+        assert isinstance(request, Listen)
+        return Live()
+
+
+@dataclass
+class Live:
+    """A word for every tenth of a second of speech, committed when the next is heard."""
+
+    speech: int = 0
+    said: int = 0
+    rest: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def feed(self, samples: Samples) -> Iterator[Event | None]:
+        self.rest = np.concatenate([self.rest, samples])
+        blocks = self.rest[: len(self.rest) // BLOCK * BLOCK].reshape(-1, BLOCK)
+        self.rest = self.rest[blocks.size :]
+        self.speech += BLOCK * int(np.count_nonzero(np.abs(blocks).max(axis=1) > THRESHOLD))
+        yield self._said(self.speech // int(WORD_SECONDS * RATE) - 1)
+
+    def finish(self) -> Iterator[Event | None]:
+        yield self._said(self.speech // int(WORD_SECONDS * RATE))
+
+    def close(self) -> None:
+        pass
+
+    def _said(self, count: int) -> Hypothesis:
+        fresh = tuple(
+            Word(f" {NUMBERS[n % 11]}", n * WORD_SECONDS, (n + 1) * WORD_SECONDS, 0.9)
+            for n in range(self.said + 1, count + 1)
+        )
+        self.said = max(self.said, count)
+        return Hypothesis(fresh, ())
+
+
+class SpeechDetector:
+    nbytes = 1_000_000
+
+    def open(self, request: Request) -> Detecting:
+        assert isinstance(request, DetectSpeech)
+        return Detecting()
+
+
+@dataclass
+class Detecting:
+    frames: int = 0
+    rest: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def feed(self, samples: Samples) -> Iterator[Event | None]:
+        self.rest = np.concatenate([self.rest, samples])
+        while len(self.rest) >= FRAME:
+            frame, self.rest = self.rest[:FRAME], self.rest[FRAME:]
+            start, self.frames = self.frames * FRAME / RATE, self.frames + 1
+            yield Probability(float(np.abs(frame).mean() > THRESHOLD), start, start + FRAME / RATE)
+
+    def finish(self) -> Iterator[Event | None]:
+        yield None
+
+    def close(self) -> None:
+        pass
+
+
+class TurnDetector:
+    nbytes = 1_000_000
+
+    def run(self, request: Request) -> Iterator[Event | None]:
+        assert isinstance(request, DetectTurn)
+        samples = request.audio.samples
+        loud = np.flatnonzero(np.abs(samples) > THRESHOLD)
+        last = samples[max(0, loud[-1] - 1600) : loud[-1]] if len(loud) else samples
+        finished = len(last) and np.abs(last).max() > LOUD
+        yield Probability(0.95 if finished else 0.05, 0.0, request.audio.duration)
+
+
+@dataclass
+class Writing:
+    pieces: list[str]
+    script: Script
+    tokens_in: int
+    limit: int
+    said: int = 0
+    finished: bool = False
+
+
+class Writer:
+    """A word at a time, four conversations at once."""
+
+    nbytes = 1_000_000
+    max_batch = 4
+
+    def begin(self, request: Request) -> Writing:
+        assert isinstance(request, Generate)
+        script = Script.read(request.messages[0].content)
+        tokens = sum(len(message.content.split()) for message in request.messages)
+        return Writing(_reply(request), script, tokens, request.max_tokens)
+
+    def step(self, states: Sequence[Writing]) -> list[list[Event | Exception]]:
+        return [self._step(state) for state in states]
+
+    def _step(self, state: Writing) -> list[Event | Exception]:
+        try:
+            state.script.step(state.said)
+        except RuntimeError as error:
+            return [error]
+        said: list[Event | Exception] = [TextDelta(state.pieces[state.said])]
+        state.said += 1
+        state.finished = state.said in (len(state.pieces), state.limit)
+        if state.finished or state.said == 1:
+            cut_off = state.finished and state.said < len(state.pieces)
+            said.append(Usage(tokens_in=state.tokens_in, tokens_out=state.said, cut_off=cut_off))
+        return said
+
+    def end(self, state: Writing) -> None:
+        pass
+
+
+def _reply(request: Request) -> list[str]:
+    assert isinstance(request, Generate)
+    last = request.messages[-1]
+    if last.content.startswith("say "):
+        return last.content.removeprefix("say ").split("|")
+    if request.tools and last.role == "user":
+        call: dict[str, Any] = {"name": request.tools[0]["name"], "arguments": {"city": "Paris"}}
+        text = f"<tool_call>\n{json.dumps(call)}\n</tool_call>"
+    elif last.role == "tool":
+        text = f"The tool said: {last.content}. That is all."
+    else:
+        text = f"You said: {last.content}. Well, that is what I heard. Was there anything else, my friend? I am here."
+    words = text.split(" ")
+    return [f"{word} " for word in words[:-1]] + words[-1:]
+
+
+class Speaker:
+    """A tenth of a second of tone for every word, each its own chunk."""
+
+    nbytes = 1_000_000
+
+    def run(self, request: Request) -> Iterator[Event | None]:
+        assert isinstance(request, Speak)
+        script = Script.read(request.voice)
+        if not any(character.isalnum() for character in request.text) or "mute" in request.text:
+            raise BadRequest(f"nothing in the text can be said: {request.text!r}")
+        count = len(request.text.split())
+        for number in range(count):
+            script.step(number)
+            yield Chunk(tone(WORD_SECONDS / request.speed, script.level), SPEECH_RATE)
+            yield None
+        yield Usage(audio_out=count * WORD_SECONDS)
+
+
+class Answerer:
+    """Answers speech with speech: two clauses, as long as the words of the question."""
+
+    nbytes = 1_000_000
+
+    def run(self, request: Request) -> Iterator[Event | None]:
+        assert isinstance(request, Respond)
+        if request.voice not in (None, "natf2"):
+            raise UnknownVoice(f"no voice {request.voice!r}")
+        heard = f"You asked for {request.audio.duration:.1f} seconds. "
+        for text in (heard, "That is all."):
+            yield TextDelta(text)
+            for _ in text.split():
+                yield Chunk(tone(WORD_SECONDS), SPEECH_RATE)
+                yield None
+        yield Usage(tokens_in=3, tokens_out=7)
+
+
+Loading = Generator[Progress, None, Any]
+
+
+def _loader(engine: type) -> Any:
+    def load(folder: Path, options: LoadOptions) -> Loading:
+        yield Progress("load", 1, 1)
+        return engine()
+
+    return load
+
+
+def load_late(folder: Path, options: LoadOptions) -> Loading:
+    """A model that is loaded once the file named by GATE is there."""
+    yield from _gate()
+    return Writer()
+
+
+def load_late_enhance(folder: Path, options: LoadOptions) -> Loading:
+    yield from _gate()
+    return Scripted()
+
+
+def _gate() -> Iterator[Progress]:
+    while not Path(os.environ[GATE]).exists():
+        time.sleep(0.02)
+        yield Progress("load", 0, 1)
+
+
+load_asr, load_live, load_vad = _loader(Recogniser), _loader(LiveRecogniser), _loader(SpeechDetector)
+load_s2s = _loader(Answerer)
+load_turn, load_llm, load_tts = _loader(TurnDetector), _loader(Writer), _loader(Speaker)

@@ -1,0 +1,236 @@
+"""Engines that do as their request says: real engine code, in the real engine process, for order, faults and timing.
+
+A script is words of "name=value": `steps` pieces of `work` seconds each, each saying a chunk of `bytes`; at step
+`fail` it raises, at step `die` it kills its process. `trace=FILE` appends a line when it opens, steps and closes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from speechmlx.engines import LoadOptions
+from speechmlx.models.spec import Catalog, IndexFiles, Model
+from speechmlx.types import (
+    Chunk,
+    Enhance,
+    Event,
+    Generate,
+    Kind,
+    LanguageDetected,
+    Progress,
+    Request,
+    Segment,
+    Speak,
+    TextDelta,
+    Transcribe,
+    Usage,
+    Word,
+)
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+RATE = 24000
+ROW = Model(
+    name="scripted",
+    kind=Kind.TTS,
+    engine="support.scripted:load",
+    sources=(IndexFiles((), "support.scripted:convert"),),
+    size=0,
+    memory=1_000_000,
+    rate=RATE,
+    licence="none",
+)
+ROWS = (
+    ROW,
+    replace(ROW, name="scripted-big", memory=900_000_000),
+    replace(ROW, name="scripted-broken", engine="support.scripted:load_broken"),
+    replace(ROW, name="scripted-slow", engine="support.scripted:load_slow"),
+    replace(ROW, name="scripted-enhance", kind=Kind.ENHANCE),
+    replace(ROW, name="scripted-asr", kind=Kind.ASR, rate=16000),
+    replace(ROW, name="scripted-llm", kind=Kind.LLM, engine="support.scripted:load_batched"),
+    replace(ROW, name="scripted-nowhere", sources=()),
+    replace(ROW, name="scripted-held", sources=(IndexFiles((), "support.scripted:convert_held"),)),
+)
+
+
+def extend(catalog: Catalog) -> Catalog:
+    """The catalog with the scripted rows; named by SPEECHMLX_CATALOG."""
+    from support import conversing
+
+    return replace(catalog, rows=catalog.rows + ROWS + conversing.ROWS)
+
+
+def stand_in(catalog: Catalog) -> Catalog:
+    """The catalog with a scripted engine behind every model that hears: for clients that name real ones."""
+    mine = {"engine": ROW.engine, "sources": ROW.sources, "size": 0, "memory": ROW.memory}
+    return replace(catalog, rows=tuple(replace(row, **mine) if row.kind is Kind.ASR else row for row in catalog.rows))
+
+
+def convert(files: Path, folder: Path) -> None:
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").touch()
+
+
+def convert_held(files: Path, folder: Path) -> None:
+    """Fails while the file that $SCRIPTED_HOLD names says "fail"; else waits while that file is there."""
+    hold = Path(os.environ["SCRIPTED_HOLD"])
+    with hold.with_suffix(".tries").open("a") as tries:
+        tries.write("x")
+    while hold.exists():
+        if hold.read_text() == "fail":
+            raise ValueError("scripted not to arrive")
+        time.sleep(0.01)
+    convert(files, folder)
+
+
+@dataclass(frozen=True)
+class Script:
+    steps: int = 3
+    work: float = 0.0
+    bytes: int = 4800
+    fail: int = -1
+    die: int = -1
+    trace: str = ""
+    stamp: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> Script:
+        values = dict(word.split("=", 1) for word in text.split() if "=" in word)
+        kinds = {"steps": int, "work": float, "bytes": int, "fail": int, "die": int, "trace": str, "stamp": bool}
+        return cls(**{name: kinds[name](value) for name, value in values.items() if name in kinds})
+
+    def note(self, what: str) -> None:
+        if self.trace:
+            with open(self.trace, "a") as trace:
+                trace.write(json.dumps({"what": what, "at": time.monotonic()}) + "\n")
+
+    def step(self, number: int) -> None:
+        self.note(f"step {number}")
+        if self.work:
+            time.sleep(self.work)
+        if number == self.fail:
+            raise RuntimeError(f"scripted to fail at step {number}")
+        if number == self.die:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def pcm16(self, number: int) -> bytes:
+        if self.stamp:
+            return np.float64(time.monotonic()).tobytes()
+        return np.full(self.bytes // 2, 1000 + number, "<i2").tobytes()
+
+
+class Scripted:
+    nbytes = 1_000_000
+
+    def run(self, request: Request) -> Iterator[Event | None]:
+        if isinstance(request, Transcribe):
+            yield from self._hear(request)
+            return
+        assert isinstance(request, Speak)
+        script = Script.read(request.text)
+        script.note("open")
+        try:
+            for number in range(script.steps):
+                if number:
+                    yield None
+                script.step(number)
+                yield Chunk(script.pcm16(number), RATE)
+            yield Usage(audio_out=script.steps * script.bytes / 2 / RATE, tokens_in=len(request.text.split()))
+        finally:
+            script.note("close")
+
+    def _hear(self, request: Transcribe) -> Iterator[Event | None]:
+        """A second of speech per step; the script is the prompt."""
+        script = Script.read(request.prompt or "")
+        yield LanguageDetected(request.language or "en", 1.0 if request.language else 0.5)
+        for number in range(script.steps):
+            script.step(number)
+            words = (Word(f" part {number}.", number, number + 1.0, 0.5),) if request.words else ()
+            logprobs = ((f" part {number}.".encode(), -0.5),) if request.logprobs else ()
+            yield Segment(f" part {number}.", number, number + 1.0, 0.5, words, (number,), logprobs=logprobs)
+            yield None
+        yield Usage(audio_in=request.audio.duration, tokens_out=script.steps)
+
+    def open(self, request: Request) -> Echo:
+        assert isinstance(request, Enhance)
+        return Echo()
+
+
+class Echo:
+    """Says what it is fed."""
+
+    def feed(self, samples: Samples) -> Iterator[Event | None]:
+        yield None
+        yield Chunk((samples * 32767).astype("<i2").tobytes(), RATE)
+
+    def finish(self) -> Iterator[Event | None]:
+        yield Usage()
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class Seat:
+    script: Script
+    said: int = 0
+    finished: bool = False
+
+
+class Batched:
+    nbytes = 1_000_000
+    max_batch = max_open = 4
+
+    def begin(self, request: Request) -> Seat:
+        assert isinstance(request, Generate)
+        seat = Seat(Script.read(request.messages[-1].content))
+        seat.script.note("open")
+        return seat
+
+    def step(self, states: Sequence[Seat]) -> list[list[Event | Exception]]:
+        said: list[list[Event | Exception]] = []
+        for seat in states:
+            try:
+                seat.script.step(seat.said)
+            except RuntimeError as error:
+                said.append([error])
+                continue
+            seat.said += 1
+            seat.finished = seat.said >= seat.script.steps
+            said.append([TextDelta(f"{seat.said}/{len(states)} ")])
+        return said
+
+    def end(self, state: Seat) -> None:
+        state.script.note("close")
+
+
+def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Scripted]:
+    yield Progress("load", 1, 1)
+    return Scripted()
+
+
+def load_batched(folder: Path, options: LoadOptions) -> Generator[Progress, None, Batched]:
+    yield Progress("load", 1, 1)
+    return Batched()
+
+
+def load_slow(folder: Path, options: LoadOptions) -> Generator[Progress, None, Scripted]:
+    for number in range(20):
+        time.sleep(0.05)
+        yield Progress("load", number, 20)
+    return Scripted()
+
+
+def load_broken(folder: Path, options: LoadOptions) -> Generator[Progress, None, Scripted]:
+    yield Progress("load", 0, 1)
+    raise ValueError("scripted not to load")

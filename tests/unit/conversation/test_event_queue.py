@@ -1,0 +1,47 @@
+"""The queue of what was said: order, dropping, waiting for room."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from speechmlx.conversation.event_queue import Outbox
+from speechmlx.conversation.events import Cleared, Event, ItemDeleted
+
+
+async def taken(outbox: Outbox, count: int) -> list[Event]:
+    events = aiter(outbox)
+    return [await anext(events) for _ in range(count)]
+
+
+async def test_order_and_dropping() -> None:
+    outbox = Outbox()
+    for number in range(5):
+        outbox.put(ItemDeleted(str(number)))
+    outbox.put(Cleared())
+    dropped = outbox.drop(lambda event: isinstance(event, ItemDeleted) and int(event.id) % 2 == 0)
+    assert dropped == [ItemDeleted("0"), ItemDeleted("2"), ItemDeleted("4")]
+    assert await taken(outbox, 3) == [ItemDeleted("1"), ItemDeleted("3"), Cleared()]
+
+
+async def test_room() -> None:
+    outbox = Outbox()
+    for _ in range(3):
+        outbox.put(Cleared())
+    await outbox.room(4)
+    waiting = asyncio.create_task(outbox.room(3))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await taken(outbox, 1)
+    async with asyncio.timeout(1):
+        await waiting
+
+
+async def test_the_end() -> None:
+    outbox = Outbox()
+    outbox.put(Cleared())
+    outbox.close()
+    assert [event async for event in outbox] == [Cleared()]
+    with pytest.raises(StopAsyncIteration):
+        await anext(aiter(outbox))

@@ -1,0 +1,130 @@
+"""The timestamp rules hold for any logits at all, and equal a plain reading of openai/whisper's."""
+
+from __future__ import annotations
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speechmlx.engines import cpu
+from speechmlx.engines.whisper.decoding.sampling import LAST_INITIAL, Chooser, Rules, trace
+from speechmlx.engines.whisper.model.tokenizer import Vocabulary
+
+VOCABULARY = Vocabulary(51864)
+FIRST = VOCABULARY.timestamps
+SUPPRESS = tuple(sorted({*VOCABULARY.special, *VOCABULARY.non_speech}))
+
+
+def chosen(rows: list[list[int]], logits: np.ndarray, rules: Rules, first: bool) -> tuple[list[int], list[float]]:
+    chooser = Chooser([rules] * len(rows), VOCABULARY, cpu.logsumexp)
+    token, logprob, after = chooser.choose(mx.array(logits), trace(rows, VOCABULARY), first=first)
+    expected = trace([[*row, token] for row, token in zip(rows, np.array(token).tolist(), strict=True)], VOCABULARY)
+    if all(rows):
+        for name in ("last", "before", "latest"):
+            assert np.array_equal(np.array(getattr(after, name)), np.array(getattr(expected, name)))
+    return np.array(token).tolist(), np.array(logprob).tolist()
+
+
+def allowed(row: list[int]) -> np.ndarray:
+    """Which tokens may follow `row`, written as the rules are told."""
+    mask = np.ones(VOCABULARY.size, bool)
+    mask[list(SUPPRESS)] = False
+    mask[VOCABULARY.eot + 1 : FIRST] = False
+    if not row:
+        mask[:FIRST] = False
+        mask[FIRST + LAST_INITIAL + 1 :] = False
+        return mask
+    last = row[-1] >= FIRST
+    before = len(row) < 2 or row[-2] >= FIRST
+    if last and before:
+        mask[FIRST:] = False
+    elif last:
+        mask[: VOCABULARY.eot] = False
+    times = [token for token in row if token >= FIRST]
+    if times:
+        mask[FIRST : times[-1] + (0 if last and not before else 1)] = False
+    return mask
+
+
+def by_the_book(row: list[int], logits: np.ndarray) -> tuple[int, float]:
+    masked = np.where(allowed(row), logits.astype(np.float64), -np.inf)
+    top = masked.max()
+    if np.log(np.exp(masked[FIRST:] - top).sum() + 1e-300) + top > masked[:FIRST].max():
+        masked[:FIRST] = -np.inf
+    token = int(masked.argmax())
+    return token, float(masked[token] - (np.log(np.exp(masked - masked.max()).sum()) + masked.max()))
+
+
+def logits_of(seed: int, rows: int, lift: float) -> np.ndarray:
+    draw = np.random.default_rng(seed)
+    logits = 3 * draw.standard_normal((rows, VOCABULARY.size)).astype(np.float32)
+    logits[:, FIRST:] += np.float32(lift)
+    return logits
+
+
+@settings(deadline=None, max_examples=12)
+@given(st.integers(0, 10_000), st.sampled_from([-8.0, 0.0, 3.0]))
+def test_any_decoding_has_times_in_pairs_that_never_go_back(seed: int, lift: float) -> None:
+    rows: list[list[int]] = [[], []]
+    for step in range(14):
+        logits = logits_of(seed + step, 2, lift)
+        tokens, logprobs = chosen(rows, logits, Rules(SUPPRESS), first=step == 0)
+        for row, one, token, logprob in zip(rows, logits, tokens, logprobs, strict=True):
+            assert (token, pytest.approx(logprob, abs=1e-3)) == by_the_book(row, one)
+            row.append(token)
+        for row in rows:
+            times = [token for token in row if token >= FIRST]
+            assert times == sorted(times)
+            assert row[0] in range(FIRST, FIRST + LAST_INITIAL + 1)
+            assert not set(row) & set(SUPPRESS)
+
+
+def test_rows_without_timestamps_have_none() -> None:
+    rows: list[list[int]] = [[]]
+    for step in range(8):
+        rows[0] += chosen(rows, logits_of(step, 1, 20.0), Rules(SUPPRESS, timestamps=False), first=step == 0)[0]
+    assert max(rows[0]) <= VOCABULARY.eot
+    assert rows[0][0] not in VOCABULARY.blank
+
+
+def test_temperature_samples_what_is_allowed_in_proportion() -> None:
+    logits = np.full((1, VOCABULARY.size), -30, np.float32)
+    likely, other = VOCABULARY.encode(" yes no")
+    logits[0, [likely, other, FIRST + 3]] = [2.0, 1.0, -30]
+    row = [FIRST, VOCABULARY.encode(" oh")[0]]
+    counts = {likely: 0, other: 0}
+    for seed in range(200):
+        (token,), (logprob,) = chosen([row], logits, Rules(SUPPRESS, temperature=1.0, seed=seed), first=False)
+        counts[token] += 1
+        assert logprob == pytest.approx(-0.313 if token == likely else -1.313, abs=0.01)
+    assert 120 <= counts[likely] <= 172
+
+
+def test_what_is_drawn_depends_on_the_seed_and_the_place_alone() -> None:
+    logits, row = mx.array(logits_of(2, 1, -20.0)), [FIRST, VOCABULARY.encode(" a")[0]]
+    rules, plain = Rules(SUPPRESS, temperature=1.0, seed=7), Rules(SUPPRESS)
+
+    def drawn(rows: list[Rules], index: int, before: int = 0) -> list[int]:
+        chooser = Chooser(rows, VOCABULARY, cpu.logsumexp, [before] * len(rows))
+        many, where = mx.concatenate([logits] * len(rows)), trace([row] * len(rows), VOCABULARY)
+        return [int(np.array(chooser.choose(many, where, first=False)[0])[index]) for _ in range(12)]
+
+    alone = drawn([rules], 0)
+    assert len(set(alone)) > 1
+    assert drawn([plain, rules, Rules(SUPPRESS, temperature=0.5, seed=1)], 1) == alone
+    assert drawn([rules], 0, before=5)[:7] == alone[5:]
+    assert drawn([Rules(SUPPRESS, temperature=1.0, seed=8)], 0) != alone
+    assert len(set(drawn([plain, rules], 0))) == 1
+
+
+def test_each_row_has_its_own_rules() -> None:
+    logits = logits_of(1, 2, -20.0)
+    row = [FIRST, VOCABULARY.encode(" a")[0]]
+    best = chosen([row], logits[:1], Rules(SUPPRESS), first=False)[0][0]
+    rules = [Rules(SUPPRESS), Rules(tuple(sorted({*SUPPRESS, best})))]
+    chooser = Chooser(rules, VOCABULARY, cpu.logsumexp)
+    token, _, _ = chooser.choose(mx.array(np.stack([logits[0]] * 2)), trace([row, row], VOCABULARY), first=False)
+    first, second = np.array(token).tolist()
+    assert first == best != second

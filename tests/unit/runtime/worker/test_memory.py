@@ -1,0 +1,45 @@
+"""What leaves memory, by tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from speechmlx.errors import Busy, ModelUnavailable
+from speechmlx.runtime.worker.memory import Resident, evict, expired
+
+OLD, NEW = Resident("old", 30, last_used=1.0), Resident("new", 30, last_used=9.0)
+PINNED = Resident("pinned", 30, last_used=0.0, pinned=True)
+RUNNING = Resident("running", 30, last_used=0.0, running=True)
+
+
+@pytest.mark.parametrize(
+    ("why", "residents", "budget", "wanted", "leaving"),
+    [
+        ("it fits", [OLD, NEW], 100, 40, []),
+        ("the longest unused leaves", [NEW, OLD], 100, 60, ["old"]),
+        ("as many as needed", [NEW, OLD], 100, 90, ["old", "new"]),
+        ("never a pinned or running one", [PINNED, RUNNING, NEW], 100, 40, ["new"]),
+    ],
+)
+def test_evict(why: str, residents: list[Resident], budget: int, wanted: int, leaving: list[str]) -> None:
+    assert evict(residents, budget, wanted, "new one") == leaving, why
+
+
+def test_no_room_is_an_error_with_the_numbers() -> None:
+    with pytest.raises(Busy, match=r"for the model big: 80 MB wanted, 100 MB allowed .*60 MB held"):
+        mb = 1_000_000
+        held = [Resident("a", 30 * mb, 0, pinned=True), Resident("b", 30 * mb, 0, running=True)]
+        evict([*held, Resident("c", 10 * mb, 0)], 100 * mb, 80 * mb, "big")
+
+
+def test_what_never_fits_is_not_worth_another_try() -> None:
+    with pytest.raises(
+        ModelUnavailable, match=r"the model big needs 6168 MB .* may have 6010 MB.*--memory-limit"
+    ) as refused:
+        evict([OLD], 6_010_000_000, 6_168_000_000, "big")
+    assert refused.value.retry_after is None
+
+
+def test_expired_spares_pinned_and_running_and_young() -> None:
+    assert expired([OLD, NEW, PINNED, RUNNING], now=10.0, idle_unload=5.0) == ["old"]
+    assert expired([OLD], now=1e9, idle_unload=0.0) == []
