@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from speechmlx.conversation.events import Event
 from speechmlx.conversation.items.item import Item
-from speechmlx.conversation.settings import Plan, Settings
+from speechmlx.conversation.settings import ResponseRequest, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class TruncateItem(Command):
 class Respond(Command):
     """Answer. `commits`: a turn still in the buffer is committed first when nothing else waits for an answer."""
 
-    plan: Plan
+    plan: ResponseRequest
     commits: bool = False
 
 

@@ -14,7 +14,7 @@ COMMAND_MARK = 1024
 """Events waiting, from which on nothing more is read from the client."""
 
 
-class Outbox:
+class EventQueue:
     """A queue with one reader. `put` never waits; `room` does."""
 
     def __init__(self) -> None:

@@ -130,7 +130,7 @@ class Response:
 
     id: str
     answering: Answering
-    outside: bool = False
+    out_of_band: bool = False
     status: Literal["in_progress", "completed", "cancelled", "incomplete", "failed"] = "in_progress"
     reason: str | None = None
     error: SpeechError | None = None
@@ -152,13 +152,13 @@ class ResponseDone:
 
 @dataclass(frozen=True)
 class OutputStarted:
-    """Item number `index` of a response begins, after `before` in the conversation; `outside` of it: in none."""
+    """Item number `index` of a response begins, after `before` in the conversation; `out_of_band`: in none."""
 
     response: str
     item: Item
     index: int
     before: str | None
-    outside: bool
+    out_of_band: bool
     spoken: bool
 
 
@@ -200,7 +200,7 @@ class OutputDone:
     item: Item
     index: int
     before: str | None
-    outside: bool
+    out_of_band: bool
     spoken: bool
 
 

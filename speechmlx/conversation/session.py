@@ -13,20 +13,20 @@ from typing import Self
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
-from speechmlx.conversation.event_queue import COMMAND_MARK, Outbox
-from speechmlx.conversation.input.pipeline import Found, Listening, TooShort, Turn
-from speechmlx.conversation.input.transcription import Hearing, Words
+from speechmlx.conversation.event_queue import COMMAND_MARK, EventQueue
+from speechmlx.conversation.input.pipeline import CommitReason, InputPipeline, TooShort, UserTurn
+from speechmlx.conversation.input.transcription import Transcript, TurnTranscription
 from speechmlx.conversation.items.history import History, ItemExists, NoSuchItem
 from speechmlx.conversation.items.item import Item, Part, place_unheard, retrieved, unanswered, unheard, worded
-from speechmlx.conversation.llm.context import messages
+from speechmlx.conversation.llm.context import build_context
 from speechmlx.conversation.llm.language_model import Writer, build_request
 from speechmlx.conversation.response import speech_to_speech
 from speechmlx.conversation.response.cascade import Piece, answer
-from speechmlx.conversation.response.playback import Playing
-from speechmlx.conversation.response.preemptive import Ahead
-from speechmlx.conversation.response.response import Responding
-from speechmlx.conversation.settings import Answering, Plan, Settings
-from speechmlx.conversation.warmup import Warming, meant
+from speechmlx.conversation.response.playback import PlaybackQueue
+from speechmlx.conversation.response.preemptive import PreemptiveGeneration
+from speechmlx.conversation.response.response import ActiveResponse
+from speechmlx.conversation.settings import Answering, ResponseRequest, Settings
+from speechmlx.conversation.warmup import ModelWarmup, meant
 from speechmlx.errors import BadRequest, Busy, EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Audio, Generate, Kind
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 INBOX = 32 * 1024 * 1024
 """Bytes of commands that may wait."""
-OUTSIDE = 4
+MAX_OUT_OF_BAND = 4
 """Responses outside the conversation that may run at once."""
 
 
@@ -54,17 +54,17 @@ class Session:
         self._inbox: asyncio.Queue[do.Command] = asyncio.Queue()
         self._waiting = 0
         self._room = asyncio.Event()
-        self._outbox = Outbox()
-        self._listening = Listening(runtime, settings, self)
-        self._active: Responding | None = None
-        self._playing = Playing()
-        self._outside: set[Responding] = set()
-        self._next: Plan | None = None
+        self._outbox = EventQueue()
+        self._listening = InputPipeline(runtime, settings, self)
+        self._active: ActiveResponse | None = None
+        self._playing = PlaybackQueue()
+        self._out_of_band: set[ActiveResponse] = set()
+        self._next: ResponseRequest | None = None
         """What a turn asked for while another response was under way."""
         self._unless_empty: str | None = None
         self._words: dict[str, asyncio.Task[str]] = {}
-        self._warming = Warming(runtime)
-        self._ahead = Ahead(runtime, self._write)
+        self._warming = ModelWarmup(runtime)
+        self._ahead = PreemptiveGeneration(runtime, self._write)
 
     async def __aenter__(self) -> Self:
         self._working = asyncio.create_task(self._work())
@@ -80,7 +80,7 @@ class Session:
         self._working.cancel()
         await asyncio.gather(self._working, return_exceptions=True)
         await self._ahead.close()
-        for response in [self._active, *self._outside]:
+        for response in [self._active, *self._out_of_band]:
             if response is not None:
                 await response.close()
         await self._listening.close()
@@ -190,7 +190,7 @@ class Session:
                 self._active.interrupt("turn_detected", live=True)
             self._playing.stop(self.history)
 
-    def paused(self, guessed: Awaitable[Words]) -> None:
+    def paused(self, guessed: Awaitable[Transcript]) -> None:
         self._ahead.begin(self.settings.answering, guessed, self._asked_if_over)
 
     def resumed(self) -> None:
@@ -202,7 +202,7 @@ class Session:
     def idle(self, item: str, start: float, at: float) -> None:
         self._say(say.IdleTimedOut(item, start, at))
 
-    def heard(self, turn: Turn, audio: Audio, by: Found, silence: float) -> None:
+    def heard(self, turn: UserTurn, audio: Audio, by: CommitReason, silence: float) -> None:
         part = Part("audio", None, to_pcm16(audio.samples), audio.rate, audio.duration)
         item = Item(id=turn.item, parts=(part,))
         before = self.history.add(item)
@@ -211,7 +211,7 @@ class Session:
         self._listen_to(item, turn.hearing, audio)
         if not self.settings.answers or by == "hand":
             return
-        self._next = Plan(answering=self.settings.answering)
+        self._next = ResponseRequest(answering=self.settings.answering)
         self._unless_empty = item.id if by == "speech" else None
         self._start_next(silence)
 
@@ -228,22 +228,22 @@ class Session:
         """A client may put a recording into the conversation, with or without its words."""
         if (audio := unheard(item)) is not None:
             part = place_unheard(item)
-            hearing = Hearing(self._listening.recogniser, lambda text: self.said(item.id, text, part))
+            hearing = TurnTranscription(self._listening.recogniser, lambda text: self.said(item.id, text, part))
             self._listen_to(item, hearing, audio)
 
-    def _listen_to(self, item: Item, hearing: Hearing, audio: Audio) -> None:
+    def _listen_to(self, item: Item, hearing: TurnTranscription, audio: Audio) -> None:
         task = asyncio.create_task(self._recognise(item, hearing, audio))
         self._words[item.id] = task
         task.add_done_callback(partial(self._recognised, item.id, hearing))
 
-    def _recognised(self, item: str, hearing: Hearing, task: asyncio.Task[str]) -> None:
+    def _recognised(self, item: str, hearing: TurnTranscription, task: asyncio.Task[str]) -> None:
         """What failed was told, and by the answers that wait: for later ones the turn is inaudible."""
         hearing.cancel()
         self._words.pop(item, None)
         if not task.cancelled():
             task.exception()
 
-    async def _recognise(self, item: Item, hearing: Hearing, audio: Audio) -> str:
+    async def _recognise(self, item: Item, hearing: TurnTranscription, audio: Audio) -> str:
         """The words of a turn, into the history and to the client. Raises SpeechErrors, told already."""
         told, part = self.settings.transcription is not None, place_unheard(item)
         try:
@@ -265,7 +265,7 @@ class Session:
         """What the language model is asked, when these are the words of the turn."""
         answering = self.settings.answering
         turn = Item(id="", parts=(Part("audio", words),))
-        return self._request(answering, (*self._context(Plan(answering=answering)), turn))
+        return self._request(answering, (*self._context(ResponseRequest(answering=answering)), turn))
 
     def _asked_if_over(self, words: str) -> Generate | None:
         """The same, if the turn is to be answered so and a response is not under way already."""
@@ -279,8 +279,8 @@ class Session:
         if self.settings.transcribes_only:
             self._refuse(Unsupported("a transcription session gives no responses"), "transcribes_only", command)
             return
-        if plan.outside and len(self._outside) >= OUTSIDE:
-            self._refuse(Busy(f"{OUTSIDE} responses outside the conversation run already"), "busy", command)
+        if plan.out_of_band and len(self._out_of_band) >= MAX_OUT_OF_BAND:
+            self._refuse(Busy(f"{MAX_OUT_OF_BAND} responses outside the conversation run already"), "busy", command)
             return
         if self._taken(command):
             return
@@ -294,7 +294,7 @@ class Session:
 
     def _taken(self, command: do.Respond) -> bool:
         """Whether another response is under way; the client is told."""
-        if command.plan.outside or self._active is None:
+        if command.plan.out_of_band or self._active is None:
             return False
         message = (
             f"Conversation already has an active response in progress: {self._active.id}. Wait until the response "
@@ -308,16 +308,16 @@ class Session:
         last = next(reversed(list(self.history)), None)
         return last is not None and (last.role == "user" or last.kind == "output")
 
-    def _start(self, plan: Plan, unless_empty: str | None = None, waited: float = 0.0) -> None:
+    def _start(self, plan: ResponseRequest, unless_empty: str | None = None, waited: float = 0.0) -> None:
         asked = self._context(plan)
         pieces = partial(self._pieces, plan, unless_empty, asked)
         after = asked[-1].id if asked and plan.input is None else None
         tape, until = self._listening.tape, self._playing.until
-        response = Responding(
+        response = ActiveResponse(
             plan, self._outbox, self.history, pieces, lambda: tape.end, self._over, after, until, waited
         )
-        if plan.outside:
-            self._outside.add(response)
+        if plan.out_of_band:
+            self._out_of_band.add(response)
         else:
             self._active = response
             self._listening.expect_until(None)
@@ -327,9 +327,9 @@ class Session:
             plan, self._next = self._next, None
             self._start(plan, self._unless_empty, waited)
 
-    def _over(self, response: Responding) -> None:
+    def _over(self, response: ActiveResponse) -> None:
         self._runtime.measures.response(asdict(response.stages))
-        self._outside.discard(response)
+        self._out_of_band.discard(response)
         if self._active is response:
             self._active = None
             self._playing.add(response)
@@ -337,7 +337,7 @@ class Session:
             self._start_next()
 
     async def _pieces(
-        self, plan: Plan, unless_empty: str | None, items: tuple[Item, ...], response: Responding
+        self, plan: ResponseRequest, unless_empty: str | None, items: tuple[Item, ...], response: ActiveResponse
     ) -> AsyncGenerator[Piece, None] | None:
         """The answer's pieces, once all that was said is known; None when nothing was said.
 
@@ -371,20 +371,20 @@ class Session:
             return self.history.get(item.id)
         if (audio := unheard(item)) is None:
             return item
-        words = await Hearing(self._listening.recogniser, lambda said: None).finish(audio)
+        words = await TurnTranscription(self._listening.recogniser, lambda said: None).finish(audio)
         return worded(item, words.text)
 
     def _request(self, answering: Answering, items: tuple[Item, ...]) -> Generate:
         model = meant(self._runtime, self.settings.model, Kind.LLM).name if self._local else None
-        return build_request(answering, messages(items, "", answering.forgets), model)
+        return build_request(answering, build_context(items, "", answering.forgets), model)
 
-    def _context(self, plan: Plan) -> tuple[Item, ...]:
+    def _context(self, plan: ResponseRequest) -> tuple[Item, ...]:
         if plan.input is None:
             return tuple(item for item in self.history if item.status != "in_progress")
         return tuple(self.history.get(one) if isinstance(one, str) else one for one in plan.input)
 
     def _cancel(self, command: do.Cancel) -> None:
-        running = [self._active, *self._outside] if command.response else [self._active]
+        running = [self._active, *self._out_of_band] if command.response else [self._active]
         for response in running:
             if response is not None and command.response in (None, response.id):
                 response.interrupt("client_cancelled", live=self.settings.turns is not None)

@@ -113,12 +113,12 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ResponseRequest:
     """One response that the client asked for."""
 
     answering: Answering
     input: tuple[Item | str, ...] | None = None
     """Instead of the history: items, or ids of items in it."""
-    outside: bool = False
+    out_of_band: bool = False
     """Not part of the conversation: nothing of it enters the history."""
     metadata: Mapping[str, str] = field(default_factory=dict)

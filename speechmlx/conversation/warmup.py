@@ -22,7 +22,7 @@ def meant(runtime: Runtime, name: str | None, kind: Kind) -> Model:
         return runtime.model(None, kind)
 
 
-class Warming:
+class ModelWarmup:
     """Loads models beside the conversation; what goes wrong is said when they are needed."""
 
     def __init__(self, runtime: Runtime) -> None:

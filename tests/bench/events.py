@@ -1,6 +1,6 @@
 """What front and pipe add to one event: from an engine's `yield` to the reader of the job, and to a client's socket.
 
-A scripted engine (tests/support/scripted.py), in the real engine process, puts the clock's reading into each chunk it says.
+A scripted engine (support/scripted.py), in the real engine process, puts the clock's reading into each chunk it says.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Listening live: word errors beside those of the whole recording, and how long words take to be said for good.
+"""InputPipeline live: word errors beside those of the whole recording, and how long words take to be said for good.
 
 `python -m speechmlx.runtime.worker.blas python tests/bench/live.py [--quick]`.
 A minute of clips and Kokoro's speech is fed in
@@ -173,7 +173,7 @@ def measure(model: str, recording: Recording) -> list[Row]:
 
 def show(rows: list[Row], seconds: float) -> None:
     for model in dict.fromkeys(row.model for row in rows):
-        table = Table(title=f"Listening live, {model}, {seconds:.0f} s", title_justify="left", box=box.SIMPLE_HEAD)
+        table = Table(title=f"InputPipeline live, {model}, {seconds:.0f} s", title_justify="left", box=box.SIMPLE_HEAD)
         table.add_column("policy")
         table.add_column("fed")
         for column in (

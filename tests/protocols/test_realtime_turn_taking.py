@@ -1,4 +1,4 @@
-"""Turns as people take them: coughs, pauses that were none, answers that follow one another, silence, leaving."""
+"""Endpointer as people take them: coughs, pauses that were none, answers that follow one another, silence, leaving."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def sound(text: str) -> bytes:
     return wav_header(scripted.RATE, len(samples)) + samples.tobytes()
 
 
-class Hearing:
+class TurnTranscription:
     nbytes = 1_000_000
 
     def run(self, request: Request) -> Iterator[Event | None]:
@@ -62,9 +62,9 @@ class Writing:
             script.note("close")
 
 
-def load_hearing(folder: Path, options: LoadOptions) -> Generator[Progress, None, Hearing]:
+def load_hearing(folder: Path, options: LoadOptions) -> Generator[Progress, None, TurnTranscription]:
     yield Progress("load", 1, 1)
-    return Hearing()
+    return TurnTranscription()
 
 
 def load_writing(folder: Path, options: LoadOptions) -> Generator[Progress, None, Writing]:

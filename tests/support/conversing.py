@@ -72,7 +72,9 @@ ROWS = (
     replace(ROW, name="talking-turn", kind=Kind.TURN, engine="support.conversing:load_turn"),
     replace(ROW, name="talking-llm", kind=Kind.LLM, engine="support.conversing:load_llm", rate=0),
     replace(ROW, name="talking-late", kind=Kind.LLM, engine="support.conversing:load_late", rate=0),
-    replace(ROW, name="enhance-late", kind=Kind.ENHANCE, engine="support.conversing:load_late_enhance", rate=SPEECH_RATE),
+    replace(
+        ROW, name="enhance-late", kind=Kind.ENHANCE, engine="support.conversing:load_late_enhance", rate=SPEECH_RATE
+    ),
     replace(ROW, name="talking-s2s", kind=Kind.S2S, engine="support.conversing:load_s2s", rate=SPEECH_RATE),
     replace(ROW, name="talking-tts", kind=Kind.TTS, engine="support.conversing:load_tts", rate=SPEECH_RATE),
 )
@@ -111,7 +113,7 @@ class Script:
             raise RuntimeError(f"scripted to fail at step {number}")
 
 
-class Recogniser:
+class Transcriber:
     nbytes = 1_000_000
 
     def run(self, request: Request) -> Iterator[Event | None]:
@@ -126,7 +128,7 @@ class Recogniser:
         yield Usage(audio_in=audio.duration)
 
 
-class LiveRecogniser(Recogniser):
+class LiveRecogniser(Transcriber):
     def open(self, request: Request) -> Live:
         assert isinstance(request, Listen)
         return Live()
@@ -323,6 +325,6 @@ def _gate() -> Iterator[Progress]:
         yield Progress("load", 0, 1)
 
 
-load_asr, load_live, load_vad = _loader(Recogniser), _loader(LiveRecogniser), _loader(SpeechDetector)
+load_asr, load_live, load_vad = _loader(Transcriber), _loader(LiveRecogniser), _loader(SpeechDetector)
 load_s2s = _loader(Answerer)
 load_turn, load_llm, load_tts = _loader(TurnDetector), _loader(Writer), _loader(Speaker)

@@ -32,7 +32,7 @@ INLINE = 48000
 """Bytes that are decoded on the event loop; more goes to a thread."""
 
 
-class Microphone:
+class AudioInput:
     """One client's audio in. `heard` is given the samples, in order; `seconds` counts what was sent.
 
     `fail` is told, once until it works again, why the noise reduction does not: the next audio tries again.
@@ -50,7 +50,7 @@ class Microphone:
         self._failing = False
         self._odd = b""
         self._resampler: Resampler | None = None
-        self._cleaner: Cleaner | None = None
+        self._cleaner: NoiseReducer | None = None
 
     async def push(self, data: bytes) -> None:
         """The next bytes, any number: a sample cut in two is kept until its rest comes."""
@@ -106,7 +106,7 @@ class Microphone:
             return
         try:
             if self._cleaner is None:
-                self._cleaner = Cleaner(self._runtime, self._cleaned)
+                self._cleaner = NoiseReducer(self._runtime, self._cleaned)
             await self._cleaner.feed(samples)
         except Exception as error:
             await self._lost(error)
@@ -126,7 +126,7 @@ class Microphone:
             self._fail(error)
 
 
-class Cleaner:
+class NoiseReducer:
     """Noise reduction of a stream: an Enhance job, what it says brought to RATE."""
 
     def __init__(self, runtime: Runtime, heard: Heard) -> None:

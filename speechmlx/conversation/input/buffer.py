@@ -16,7 +16,7 @@ RATE = 16000
 """Of all that listens."""
 
 
-class Tape:
+class AudioBuffer:
     """Mono float32 at RATE; positions are seconds since the session's first sample."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Tape:
         self._pieces.append(samples)
         self._end += len(samples)
 
-    def between(self, start: float, end: float) -> Audio:
+    def slice(self, start: float, end: float) -> Audio:
         """What was heard from `start` to `end`, as far as it is still here."""
         first, last = max(round(start * RATE), self._start), min(round(end * RATE), self._end)
         parts: list[Samples] = []
@@ -50,7 +50,7 @@ class Tape:
             end = begin
         return Audio(np.concatenate(parts[::-1]) if parts else np.zeros(0, np.float32), RATE)
 
-    def forget(self, before: float) -> None:
+    def discard_before(self, before: float) -> None:
         """Nobody will ask for what lies before."""
         while self._pieces and self._start + len(self._pieces[0]) <= before * RATE:
             self._start += len(self._pieces.popleft())

@@ -19,14 +19,14 @@ FINISHED = {"low": 0.7, "medium": 0.5, "high": 0.3}
 
 
 @dataclass(frozen=True)
-class Started:
+class TurnStarted:
     """`at`: the first speech less the prefix."""
 
     at: float
 
 
 @dataclass(frozen=True)
-class Paused:
+class TurnPaused:
     """Silence since `since`, heard until `at`; the turn may be over."""
 
     since: float
@@ -34,12 +34,12 @@ class Paused:
 
 
 @dataclass(frozen=True)
-class Resumed:
+class TurnResumed:
     """The pause was none."""
 
 
 @dataclass(frozen=True)
-class Stopped:
+class TurnEnded:
     """The turn is over; its audio ends at `at`, with so many seconds of silence."""
 
     at: float
@@ -47,17 +47,17 @@ class Stopped:
 
 
 @dataclass(frozen=True)
-class Idle:
+class IdleTimeout:
     """Nobody spoke from `start` to `at`."""
 
     start: float
     at: float
 
 
-Decision = Started | Paused | Resumed | Stopped | Idle
+Decision = TurnStarted | TurnPaused | TurnResumed | TurnEnded | IdleTimeout
 
 
-class Turns:
+class Endpointer:
     """`hear` takes frames in order, `judge` the turn detector's answers; both say what follows from them."""
 
     def __init__(self, settings: TurnTaking, now: float = 0.0) -> None:
@@ -109,13 +109,13 @@ class Turns:
         self._silent_since = None
         if self.speaking:
             resumed, self._paused = self._paused, False
-            return [Resumed()] if resumed else []
+            return [TurnResumed()] if resumed else []
         self._onset = start if self._onset is None else self._onset
         if end - self._onset < ONSET:
             return []
         self.speaking, self._idle_from = True, None
         self._began = max(self._floor, self._onset - self.settings.prefix)
-        return [Started(self._began)]
+        return [TurnStarted(self._began)]
 
     def _silence(self, start: float, end: float) -> list[Decision]:
         if self._silent_since is None:
@@ -125,15 +125,15 @@ class Turns:
         limit = MAX_WAIT[semantic] if semantic else self.settings.silence
         if not self._paused and silence >= min(PAUSE, limit / 2) - 1e-6:
             self._paused = True
-            decisions.append(Paused(self._silent_since, end))
+            decisions.append(TurnPaused(self._silent_since, end))
         if silence >= limit - 1e-6:
             decisions.append(self._stop())
         return decisions
 
-    def _stop(self) -> Stopped:
+    def _stop(self) -> TurnEnded:
         silence = 0.0 if self._silent_since is None else self.now - self._silent_since
         self.cut()
-        return Stopped(self.now, silence)
+        return TurnEnded(self.now, silence)
 
     def _idle(self, end: float) -> list[Decision]:
         timeout = self.settings.idle_timeout
@@ -141,4 +141,4 @@ class Turns:
             return []
         start, self._idle_from = max(self._floor, self._idle_from), None
         self._floor = end
-        return [Idle(start, end)]
+        return [IdleTimeout(start, end)]

@@ -6,12 +6,19 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from speechmlx.conversation.input.audio import Microphone
-from speechmlx.conversation.input.buffer import RATE, Tape
-from speechmlx.conversation.input.endpointing import Decision, Idle, Paused, Resumed, Started, Stopped
-from speechmlx.conversation.input.transcription import Hearing, Recogniser, Words
-from speechmlx.conversation.input.turn_detection import UNHEARD, Ear
-from speechmlx.conversation.items.item import fresh
+from speechmlx.conversation.input.audio import AudioInput
+from speechmlx.conversation.input.buffer import RATE, AudioBuffer
+from speechmlx.conversation.input.endpointing import (
+    Decision,
+    IdleTimeout,
+    TurnEnded,
+    TurnPaused,
+    TurnResumed,
+    TurnStarted,
+)
+from speechmlx.conversation.input.transcription import Transcriber, Transcript, TurnTranscription
+from speechmlx.conversation.input.turn_detection import UNHEARD, TurnDetector
+from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.settings import Settings, Transcription
 from speechmlx.errors import BadRequest, SpeechError, TooLarge
 from speechmlx.runtime.front.runtime import Runtime
@@ -37,12 +44,12 @@ class TooShort(BadRequest):
 
 
 @dataclass
-class Turn:
+class UserTurn:
     """Audio that is becoming an item; `item` is its id."""
 
     item: str
     start: float
-    hearing: Hearing
+    hearing: TurnTranscription
     fed: float
     """Up to where live recognition has heard it."""
     live: bool = True
@@ -50,15 +57,15 @@ class Turn:
     """The listener was told that it started."""
 
 
-Found = Literal["speech", "silence", "hand"]
+CommitReason = Literal["speech", "silence", "hand"]
 
 
-class Listener(Protocol):
+class InputObserver(Protocol):
     """Who is told. Every method returns at once."""
 
     def started(self, item: str, at: float) -> None: ...
 
-    def paused(self, guessed: Awaitable[Words]) -> None:
+    def paused(self, guessed: Awaitable[Transcript]) -> None:
         """The turn may be over; `guessed` has its words if it is."""
 
     def resumed(self) -> None: ...
@@ -67,7 +74,7 @@ class Listener(Protocol):
 
     def idle(self, item: str, start: float, at: float) -> None: ...
 
-    def heard(self, turn: Turn, audio: Audio, by: Found, silence: float) -> None:
+    def heard(self, turn: UserTurn, audio: Audio, by: CommitReason, silence: float) -> None:
         """The turn is committed, found by the speech detector (after `stopped`), by silence (after `idle`) or hand.
 
         `silence`: seconds since its last speech, where a detector found them.
@@ -79,19 +86,19 @@ class Listener(Protocol):
     def failed(self, error: SpeechError) -> None: ...
 
 
-class Listening:
+class InputPipeline:
     """One client's audio, from bytes to committed turns."""
 
-    def __init__(self, runtime: Runtime, settings: Settings, listener: Listener) -> None:
-        self.tape = Tape()
+    def __init__(self, runtime: Runtime, settings: Settings, listener: InputObserver) -> None:
+        self.tape = AudioBuffer()
         self.settings = settings
-        self.recogniser = Recogniser(runtime)
+        self.recogniser = Transcriber(runtime)
         self._runtime = runtime
         self._listener = listener
-        self._microphone = Microphone(runtime, settings.input, settings.clean, self._hear, listener.failed)
+        self._microphone = AudioInput(runtime, settings.input, settings.clean, self._hear, listener.failed)
         self._mark = 0.0
-        self._ear: Ear | None = None
-        self._turn: Turn | None = None
+        self._ear: TurnDetector | None = None
+        self._turn: UserTurn | None = None
         self._found = False
         """The last turn was found, not ended by hand."""
         self._expected: float | None = None
@@ -167,7 +174,7 @@ class Listening:
             self._turn.hearing.cancel()
         self._turn, self._found = None, False
         self._mark = self.tape.end
-        self.tape.forget(self._mark)
+        self.tape.discard_before(self._mark)
         await self._stop_ear()
 
     def expect_until(self, at: float | None) -> None:
@@ -186,7 +193,7 @@ class Listening:
         if not len(samples):
             return
         if self.settings.turns is not None and self._ear is None:
-            self._ear = Ear(
+            self._ear = TurnDetector(
                 self._runtime, self.settings.turns, self.tape, self._advance, self._decide, self._listener.failed
             )
             self._ear.turns.expect(self._expected)
@@ -202,56 +209,56 @@ class Listening:
         """The speech detector has heard the audio up to `at`; what is beyond may be another turn's."""
         turn, turns = self._turn, self.settings.turns
         if turn is None:
-            self.tape.forget(at - max(QUIET, 0.0 if turns is None else turns.prefix))
+            self.tape.discard_before(at - max(QUIET, 0.0 if turns is None else turns.prefix))
             return
         if at - turn.fed >= MOUTHFUL:
             self._feed(turn, at)
         if at - turn.start >= LONGEST:  # it began before the detector listened, and nobody has spoken since
             self._finish(turn, at, "hand")
 
-    def _feed(self, turn: Turn, until: float) -> None:
+    def _feed(self, turn: UserTurn, until: float) -> None:
         """Give it to live recognition; while the turn may be over, and is heard whole, that has to wait."""
         if turn.live and until > turn.fed and not turn.hearing.guesses:
-            turn.hearing.feed(self.tape.between(turn.fed, until).samples)
+            turn.hearing.feed(self.tape.slice(turn.fed, until).samples)
             turn.fed = until
 
-    def _begin(self, start: float) -> Turn:
+    def _begin(self, start: float) -> UserTurn:
         if self._turn is not None:
             self._turn.hearing.cancel()
-        item = fresh("item")
+        item = new_id("item")
         # An answered turn is heard whole at its end: its live words must not keep that, or another's answer, waiting.
         priority = Priority.INTERACTIVE if self.settings.answers else Priority.REALTIME
-        hearing = Hearing(self.recogniser, lambda text: self._listener.said(item, text), priority)
-        self._turn = Turn(item, start, hearing, start)
+        hearing = TurnTranscription(self.recogniser, lambda text: self._listener.said(item, text), priority)
+        self._turn = UserTurn(item, start, hearing, start)
         return self._turn
 
     def _decide(self, decision: Decision) -> None:
         match decision:
-            case Started(at):
+            case TurnStarted(at):
                 self._expected = None
                 turn = self._begin(max(at, self._mark))
                 turn.found = True
                 self._listener.started(turn.item, turn.start)
                 if self._ear is not None:
                     self._feed(turn, self._ear.heard)
-            case Paused(_, at) if self._turn is not None:
-                guessed = self._turn.hearing.guess(self.tape.between(self._turn.start, at), self.settings.answers)
+            case TurnPaused(_, at) if self._turn is not None:
+                guessed = self._turn.hearing.guess(self.tape.slice(self._turn.start, at), self.settings.answers)
                 if guessed is None:
                     self._feed(self._turn, at)
                 else:
                     self._listener.paused(guessed)
-            case Resumed() if self._turn is not None:
+            case TurnResumed() if self._turn is not None:
                 self._go_on(self._turn)
-            case Stopped(at, silence) if self._turn is not None:
+            case TurnEnded(at, silence) if self._turn is not None:
                 self._listener.stopped(self._turn.item, at)
                 self._finish(self._turn, at, "speech", silence)
-            case Idle(start, at):
+            case IdleTimeout(start, at):
                 self._expected = None
                 turn = self._begin(max(start, self._mark))
                 self._listener.idle(turn.item, turn.start, at)
                 self._finish(turn, at, "silence")
 
-    def _go_on(self, turn: Turn) -> None:
+    def _go_on(self, turn: UserTurn) -> None:
         """There is more to it than was heard at a pause."""
         turn.hearing.resume()
         self._listener.resumed()
@@ -261,12 +268,12 @@ class Listening:
         if self._turn is not None and self._turn.found:
             self._listener.stopped(self._turn.item, self.tape.end)
 
-    def _finish(self, turn: Turn, end: float, by: Found, silence: float = 0.0) -> None:
-        audio = self.tape.between(turn.start, end)
+    def _finish(self, turn: UserTurn, end: float, by: CommitReason, silence: float = 0.0) -> None:
+        audio = self.tape.slice(turn.start, end)
         if turn.fed > turn.start:
             self._feed(turn, end)
         self._turn, self._mark, self._found = None, end, by != "hand"
-        self.tape.forget(end)
+        self.tape.discard_before(end)
         self._listener.heard(turn, audio, by, silence)
 
     async def _stop_ear(self) -> None:

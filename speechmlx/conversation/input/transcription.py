@@ -27,7 +27,7 @@ SHORTEST = 0.1
 
 
 @dataclass(frozen=True)
-class Words:
+class Transcript:
     """What was said, in a `language` by its code; `logprobs` of its tokens, UTF-8 each, where they were asked for."""
 
     text: str
@@ -35,7 +35,7 @@ class Words:
     logprobs: tuple[tuple[bytes, float], ...] = ()
 
 
-class Recogniser:
+class Transcriber:
     """What a session's turns are recognised with. `can_live` is False once the model said it cannot."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -52,10 +52,10 @@ class Recogniser:
     def model(self) -> Model:
         return meant(self.runtime, self.settings.model, Kind.ASR)
 
-    async def whole(self, audio: Audio, say: Callable[[str], None]) -> Words:
+    async def whole(self, audio: Audio, say: Callable[[str], None]) -> Transcript:
         """All words of `audio`; `say` has each segment's as it comes. Raises SpeechErrors."""
         if audio.duration < SHORTEST:
-            return Words("")
+            return Transcript("")
         given, model = self.settings, self.model
         rate = model.rate
         samples = audio.samples
@@ -81,25 +81,25 @@ class Recogniser:
                     say(said)
                 elif isinstance(event, LanguageDetected):
                     spoken = event.language
-        return Words(text.strip(), spoken, tuple(logprobs))
+        return Transcript(text.strip(), spoken, tuple(logprobs))
 
 
-class Hearing:
+class TurnTranscription:
     """One turn. `feed` takes its audio as it comes (and only then can it be live), `finish` begins the end.
 
     `say` is told words that will not change, as they become known; with `priority`, while the person speaks.
     """
 
     def __init__(
-        self, recogniser: Recogniser, say: Callable[[str], None], priority: Priority = Priority.REALTIME
+        self, recogniser: Transcriber, say: Callable[[str], None], priority: Priority = Priority.REALTIME
     ) -> None:
         self._recogniser = recogniser
         self._say = say
         self._priority = priority
         self._said = ""
         self._inbox: asyncio.Queue[Samples | None] | None = None
-        self._live: asyncio.Task[Words] | None = None
-        self._guess: asyncio.Task[Words] | None = None
+        self._live: asyncio.Task[Transcript] | None = None
+        self._guess: asyncio.Task[Transcript] | None = None
         self._fed = False
 
     def feed(self, samples: Samples) -> None:
@@ -117,7 +117,7 @@ class Hearing:
         """Whether the turn may be over, and its words are being found out for that."""
         return self._guess is not None
 
-    def guess(self, audio: Audio, answers: bool) -> Awaitable[Words] | None:
+    def guess(self, audio: Audio, answers: bool) -> Awaitable[Transcript] | None:
         """The turn may end with `audio`: its words, if it does; `finish` will find them done.
 
         A live stream has not heard the last of them yet. None: to hear them a second time is not worth it, where
@@ -136,7 +136,7 @@ class Hearing:
             self._guess.cancel()
             self._guess = None
 
-    async def finish(self, audio: Audio) -> Words:
+    async def finish(self, audio: Audio) -> Transcript:
         """The turn was `audio`: all its words. Raises SpeechErrors. `cancel` it when this has ended."""
         if self._guess is not None:
             with contextlib.suppress(SpeechError):  # if it was not by chance, it comes again
@@ -151,7 +151,7 @@ class Hearing:
             return self._tell_rest(await self._recogniser.whole(audio, lambda said: None))
         return await self._recogniser.whole(audio, self._tell)
 
-    def _tell_rest(self, words: Words) -> Words:
+    def _tell_rest(self, words: Transcript) -> Transcript:
         said = self._said.rstrip()
         if words.text.startswith(said):
             self._tell(words.text[len(said) :])
@@ -168,7 +168,7 @@ class Hearing:
             self._said += said
             self._say(said)
 
-    async def _listen(self, inbox: asyncio.Queue[Samples | None]) -> Words:
+    async def _listen(self, inbox: asyncio.Queue[Samples | None]) -> Transcript:
         given = self._recogniser.settings
         request = Listen(
             model=self._recogniser.model.name,
@@ -199,10 +199,10 @@ class Hearing:
             finally:
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)
-        return Words(self._said.strip(), spoken)
+        return Transcript(self._said.strip(), spoken)
 
 
-def _seen(task: asyncio.Task[Words]) -> None:
+def _seen(task: asyncio.Task[Transcript]) -> None:
     """Its error is told by `finish`; a turn that was given up has nobody to tell."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""Where turns begin and end in live audio: a speech detector's stream, a turn detector at each pause, `Turns`."""
+"""Where turns begin and end in live audio: a speech detector's stream, a turn detector at each pause, `Endpointer`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from speechmlx.conversation.input.buffer import RATE, Tape
-from speechmlx.conversation.input.endpointing import Decision, Paused, Started, Turns
+from speechmlx.conversation.input.buffer import RATE, AudioBuffer
+from speechmlx.conversation.input.endpointing import Decision, Endpointer, TurnPaused, TurnStarted
 from speechmlx.conversation.settings import TurnTaking
 from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.runtime.front.job import Job
@@ -26,7 +26,7 @@ LOOK_BACK = 8.0
 """Seconds of a turn that the turn detector looks at."""
 
 
-class Ear:
+class TurnDetector:
     """Listens from `now` on; `decide` is told every decision, `fail` what went wrong (the next audio tries again).
 
     `advance` is told, before the decisions there, how far was heard. A detector that keeps failing is told of once.
@@ -36,12 +36,12 @@ class Ear:
         self,
         runtime: Runtime,
         settings: TurnTaking,
-        tape: Tape,
+        tape: AudioBuffer,
         advance: Callable[[float], None],
         decide: Callable[[Decision], None],
         fail: Callable[[SpeechError], None],
     ) -> None:
-        self.turns = Turns(settings, tape.end)
+        self.turns = Endpointer(settings, tape.end)
         self._runtime = runtime
         self._tape = tape
         self._advance = advance
@@ -125,17 +125,17 @@ class Ear:
 
     def _tell(self, decisions: list[Decision]) -> None:
         for decision in decisions:
-            if isinstance(decision, Started):
+            if isinstance(decision, TurnStarted):
                 self._turn_began = decision.at
             if self._judging is not None:
                 self._judging.cancel()
                 self._judging = None
-            if isinstance(decision, Paused) and self.turns.settings.eagerness and self.turns.speaking:
+            if isinstance(decision, TurnPaused) and self.turns.settings.eagerness and self.turns.speaking:
                 self._judging = asyncio.create_task(self._judge(decision))
             self._decide(decision)
 
-    async def _judge(self, pause: Paused) -> None:
-        audio = self._tape.between(max(self._turn_began, pause.at - LOOK_BACK), pause.at)
+    async def _judge(self, pause: TurnPaused) -> None:
+        audio = self._tape.slice(max(self._turn_began, pause.at - LOOK_BACK), pause.at)
         try:
             async with self._runtime.submit(DetectTurn(audio=audio)) as job:
                 values = [event.value async for event in job if isinstance(event, Probability)]

@@ -9,14 +9,14 @@ from typing import Literal
 
 from speechmlx.audio.pcm import from_pcm16, to_pcm16
 from speechmlx.audio.resample import resample
-from speechmlx.conversation.items.playout import Playout
+from speechmlx.conversation.items.playout import PlayoutTimeline
 from speechmlx.types import Audio
 
 RETRIEVED_RATE = 24000
 """Hz of audio that a client reads back."""
 
 
-def fresh(kind: str) -> str:
+def new_id(kind: str) -> str:
     """A new id: "item_…", "resp_…"."""
     return f"{kind}_{secrets.token_hex(11)[:21]}"
 
@@ -44,7 +44,7 @@ class Item:
     role: Literal["user", "assistant", "system"] = "user"
     status: Literal["in_progress", "completed", "incomplete"] = "completed"
     parts: tuple[Part, ...] = ()
-    playout: Playout | None = None
+    playout: PlayoutTimeline | None = None
     """Of a spoken answer: when each clause of it was heard."""
     call_id: str = ""
     name: str = ""

@@ -29,7 +29,7 @@ class Spoken:
 
 
 @dataclass(frozen=True)
-class Playout:
+class PlayoutTimeline:
     """The clauses of an answer, in order."""
 
     clauses: tuple[Spoken, ...] = ()
@@ -39,24 +39,24 @@ class Playout:
         """Seconds of audio sent."""
         return self.clauses[-1].end if self.clauses else 0.0
 
-    def clause(self, text: str) -> Playout:
+    def clause(self, text: str) -> PlayoutTimeline:
         """The audio that follows is that of `text`."""
-        return Playout((*self.clauses, Spoken(text, self.duration, self.duration)))
+        return PlayoutTimeline((*self.clauses, Spoken(text, self.duration, self.duration)))
 
-    def sent(self, seconds: float) -> Playout:
+    def sent(self, seconds: float) -> PlayoutTimeline:
         """So much more audio of the last clause."""
         *before, last = self.clauses
-        return Playout((*before, replace(last, end=last.end + seconds)))
+        return PlayoutTimeline((*before, replace(last, end=last.end + seconds)))
 
-    def closed(self) -> Playout:
+    def closed(self) -> PlayoutTimeline:
         """The audio of the last clause is whole."""
         *before, last = self.clauses
-        return Playout((*before, replace(last, length=last.end - last.start)))
+        return PlayoutTimeline((*before, replace(last, length=last.end - last.start)))
 
-    def until(self, seconds: float) -> Playout:
+    def until(self, seconds: float) -> PlayoutTimeline:
         """Only the first `seconds` were sent."""
         kept = (clause for clause in self.clauses if clause.start <= seconds)
-        return Playout(tuple(replace(clause, end=min(clause.end, seconds)) for clause in kept))
+        return PlayoutTimeline(tuple(replace(clause, end=min(clause.end, seconds)) for clause in kept))
 
     def heard(self, seconds: float) -> str:
         """The words heard in the first `seconds`."""

@@ -18,7 +18,9 @@ LEAST_OUTPUT, CUT = 500, " (cut)"
 """Characters of what a tool returned that are kept of a long one, and what stands for the others."""
 
 
-def messages(items: Iterator[Item] | tuple[Item, ...], instructions: str, forgets: bool = True) -> tuple[Message, ...]:
+def build_context(
+    items: Iterator[Item] | tuple[Item, ...], instructions: str, forgets: bool = True
+) -> tuple[Message, ...]:
     """What a language model is given: the instructions, then items that have words: the latest, if it `forgets`."""
     said = [Message("system", instructions)] if instructions else []
     for item in _answered(tuple(items)):

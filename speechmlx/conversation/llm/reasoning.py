@@ -5,7 +5,7 @@ from __future__ import annotations
 OPEN, CLOSE = "<think>", "</think>"
 
 
-class Thoughts:
+class ReasoningFilter:
     """Text as it is written → the text without thoughts, however it is cut into pieces."""
 
     def __init__(self) -> None:

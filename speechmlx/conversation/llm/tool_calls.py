@@ -31,7 +31,7 @@ class Call:
     arguments: str
 
 
-class Calls:
+class ToolCallParser:
     """Text as it is written → the text to say and the calls in it. What is no call after all comes back as text.
 
     `names` are the functions that can be called: JSON with another name, and no mark, is an answer in JSON.

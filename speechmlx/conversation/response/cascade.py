@@ -10,8 +10,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from speechmlx.conversation.llm.language_model import Writer
-from speechmlx.conversation.llm.reasoning import Thoughts
-from speechmlx.conversation.llm.tool_calls import Call, Calls
+from speechmlx.conversation.llm.reasoning import ReasoningFilter
+from speechmlx.conversation.llm.tool_calls import Call, ToolCallParser
 from speechmlx.conversation.response.clauses import CLAUSE, FIRST_CLAUSE, PATIENCE, early
 from speechmlx.conversation.response.synthesis import paced, pause_after, spoken
 from speechmlx.conversation.settings import Answering, Voice
@@ -101,7 +101,7 @@ async def _write(
 ) -> None:
     """The model's text → pieces at once, and clauses as they are whole."""
     names = [str(tool["name"]) for tool in asked.tools]
-    thoughts, calls, pending, least, cut_off = Thoughts(), Calls(names), "", FIRST_CLAUSE, False
+    thoughts, calls, pending, least, cut_off = ReasoningFilter(), ToolCallParser(names), "", FIRST_CLAUSE, False
     began, tokens, wrote, invented = time.monotonic(), 0, False, list[str]()
 
     async def out(found: list[str | Call]) -> None:

@@ -18,7 +18,7 @@ PIECE = 0.2
 """Seconds: what is unsent when somebody interrupts can be dropped, what is sent cannot."""
 
 
-class Encoder:
+class OutputEncoder:
     """One stream of chunks, of one rate → bytes in `format`."""
 
     def __init__(self, format: Format) -> None:

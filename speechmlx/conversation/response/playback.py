@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from speechmlx.conversation.items.history import History
-from speechmlx.conversation.items.playout import Playout
-from speechmlx.conversation.response.response import Responding
+from speechmlx.conversation.items.playout import PlayoutTimeline
+from speechmlx.conversation.response.response import ActiveResponse
 
 
-class Playing:
+class PlaybackQueue:
     """In the order in which they are played, one after the other."""
 
     def __init__(self) -> None:
-        self._answers: list[Responding] = []
+        self._answers: list[ActiveResponse] = []
 
     @property
     def until(self) -> tuple[float, float]:
         """When the last will have been played, by the person's audio and by the clock."""
         return self._answers[-1].played_until if self._answers else (0.0, 0.0)
 
-    def add(self, answer: Responding) -> None:
+    def add(self, answer: ActiveResponse) -> None:
         """One that is over; of one that was cut off is known what was heard."""
         self._answers = [one for one in self._answers if one.played < one.playout.duration]
         if answer.heard is None:
             self._answers.append(answer)
 
-    def known(self, playout: Playout) -> None:
+    def known(self, playout: PlayoutTimeline) -> None:
         """The client said what was heard of this one."""
         self._answers = [one for one in self._answers if one.playout is not playout]
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from speechmlx.conversation.input.transcription import Words
+from speechmlx.conversation.input.transcription import Transcript
 from speechmlx.conversation.llm.language_model import Writer
 from speechmlx.conversation.response.cascade import AHEAD, Piece, answer, until
 from speechmlx.conversation.settings import Answering
@@ -62,7 +62,7 @@ class Draft:
                 await self._pieces.put(piece)
 
 
-class Ahead:
+class PreemptiveGeneration:
     """Of one session. What goes wrong here is told by the answer itself, which meets it again."""
 
     def __init__(self, runtime: Runtime, write: Writer) -> None:
@@ -81,7 +81,7 @@ class Ahead:
                 self._reading.cancel()
             self._reading = asyncio.create_task(self._read(asked))
 
-    def begin(self, answering: Answering, guessed: Awaitable[Words], asked: Asked) -> None:
+    def begin(self, answering: Answering, guessed: Awaitable[Transcript], asked: Asked) -> None:
         """The turn may be over with the words of `guessed`: write the answer that it would have."""
         self.drop()
         self._beginning = asyncio.create_task(self._begin(answering, guessed, asked))
@@ -122,7 +122,7 @@ class Ahead:
         except SpeechError as error:
             log.debug("reading ahead: %s", error)
 
-    async def _begin(self, answering: Answering, guessed: Awaitable[Words], asked: Asked) -> None:
+    async def _begin(self, answering: Answering, guessed: Awaitable[Transcript], asked: Asked) -> None:
         try:
             text = (await asyncio.shield(guessed)).text
             request = asked(text) if text else None

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Literal
 
-from speechmlx.conversation.event_queue import ANSWER_MARK, Outbox
+from speechmlx.conversation.event_queue import ANSWER_MARK, EventQueue
 from speechmlx.conversation.events import (
     Cost,
     Event,
@@ -25,12 +25,12 @@ from speechmlx.conversation.events import (
     Stages,
 )
 from speechmlx.conversation.items.history import History
-from speechmlx.conversation.items.item import Item, Part, cut_to, fresh
-from speechmlx.conversation.items.playout import Playout
+from speechmlx.conversation.items.item import Item, Part, cut_to, new_id
+from speechmlx.conversation.items.playout import PlayoutTimeline
 from speechmlx.conversation.llm.tool_calls import Call
 from speechmlx.conversation.response.cascade import Clause, Piece, Said
-from speechmlx.conversation.response.encoding import Encoder
-from speechmlx.conversation.settings import Plan
+from speechmlx.conversation.response.encoding import OutputEncoder
+from speechmlx.conversation.settings import ResponseRequest
 from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.types import Chunk, TextDelta, Usage
 
@@ -42,7 +42,7 @@ MUTED = 0.5
 """Seconds that the person's audio may be behind the clock: further behind, it was muted while the answer was played."""
 
 
-class Responding:
+class ActiveResponse:
     """A response under way. `pieces` waits for what it needs and then gives the answer; None: there is none to give.
 
     `now` is the seconds of audio heard from the person: while it runs on, the clock by which an answer is played.
@@ -52,24 +52,24 @@ class Responding:
 
     def __init__(
         self,
-        plan: Plan,
-        outbox: Outbox,
+        plan: ResponseRequest,
+        outbox: EventQueue,
         history: History,
-        pieces: Callable[[Responding], Awaitable[AsyncGenerator[Piece, None] | None]],
+        pieces: Callable[[ActiveResponse], Awaitable[AsyncGenerator[Piece, None] | None]],
         now: Callable[[], float],
-        over: Callable[[Responding], None],
+        over: Callable[[ActiveResponse], None],
         after: str | None,
         played: tuple[float, float],
         waited: float,
     ) -> None:
-        self.id = fresh("resp")
+        self.id = new_id("resp")
         self.plan = plan
         self.ended = False
         self.played_from: float | None = None
         """`now` when its first audio was given out, and that before it will have been played."""
         self.heard: float | None = None
         """Seconds of its message that the client says were heard, or that were when it was interrupted."""
-        self.playout = Playout()
+        self.playout = PlayoutTimeline()
         self.audio_in = 0.0
         self._outbox = outbox
         self._history = history
@@ -83,7 +83,7 @@ class Responding:
         self._before: str | None = None
         self._calls: list[Call] = []
         self._text = ""
-        self._encoder = Encoder(plan.answering.voice.format)
+        self._encoder = OutputEncoder(plan.answering.voice.format)
         self._usage = Usage()
         self._written = 0
         self._sounded = time.monotonic()
@@ -197,17 +197,17 @@ class Responding:
 
     def _open_message(self) -> Item:
         if self._message is None:
-            self._message = Item(id=fresh("item"), role="assistant", status="in_progress")
+            self._message = Item(id=new_id("item"), role="assistant", status="in_progress")
             self._begin(self._message, self.plan.answering.spoken)
         return self._message
 
     def _begin(self, item: Item, spoken: bool) -> None:
-        outside = self.plan.outside
-        if not outside:
+        out_of_band = self.plan.out_of_band
+        if not out_of_band:
             stays = self._after is not None and self._after in self._history
             self._before = self._history.add(item, self._after if stays else None)
             self._after = item.id
-        self._say(OutputStarted(self.id, item, len(self._items), self._before, outside, spoken))
+        self._say(OutputStarted(self.id, item, len(self._items), self._before, out_of_band, spoken))
 
     def _finish_message(self, status: Literal["completed", "incomplete"], whole: bool = False) -> None:
         """Close the message that is open; the history gets what the listener heard of it.
@@ -231,7 +231,12 @@ class Responding:
 
     def _call(self, call: Call) -> None:
         item = Item(
-            id=fresh("item"), kind="call", role="assistant", status="in_progress", name=call.name, call_id=fresh("call")
+            id=new_id("item"),
+            kind="call",
+            role="assistant",
+            status="in_progress",
+            name=call.name,
+            call_id=new_id("call"),
         )
         self._begin(item, False)
         self._say(OutputArguments(self.id, item.id, len(self._items), item.call_id, call.arguments))
@@ -239,9 +244,9 @@ class Responding:
         self._close(done, done, False)
 
     def _close(self, item: Item, kept: Item, spoken: bool) -> None:
-        if not self.plan.outside:
+        if not self.plan.out_of_band:
             self._history.replace(kept)
-        self._say(OutputDone(self.id, item, len(self._items), self._before, self.plan.outside, spoken))
+        self._say(OutputDone(self.id, item, len(self._items), self._before, self.plan.out_of_band, spoken))
         self._items.append(item)
 
     def _end(self, status: Status, reason: str | None = None, error: SpeechError | None = None) -> None:
@@ -273,7 +278,7 @@ class Responding:
         return Response(
             id=self.id,
             answering=self.plan.answering,
-            outside=self.plan.outside,
+            out_of_band=self.plan.out_of_band,
             status=status,
             reason=reason,
             error=error,

@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 
 from speechmlx.config import Config
 from speechmlx.conversation import events as say
-from speechmlx.conversation.items.item import fresh
+from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.llm.remote import writer
 from speechmlx.conversation.response import speech_to_speech
 from speechmlx.conversation.session import Session
@@ -88,7 +88,7 @@ def wire(socket: WebSocket, offered: list[str], secrets: Secrets) -> Wire:
 
 def _opened(made: Json, model: str, expires_at: int) -> Json:
     """A session of its own from one that a secret was made for; it may have left the model to the address."""
-    session = {**made, "id": fresh("sess"), "expires_at": expires_at}
+    session = {**made, "id": new_id("sess"), "expires_at": expires_at}
     if model and session.get("model") == session_config.ANY_MODEL:
         session["model"] = model
     return session
@@ -124,7 +124,7 @@ async def beta_session(body: Body, transcribes: bool, secrets: Secrets) -> Respo
 def _session(given: Json, transcribes: bool) -> Json:
     model = given.get("model")
     model = "" if model is None else of(str)(model, "session.model")
-    session = session_config.fresh_session(fresh("sess"), model, int(time.time()) + LIFETIME, transcribes)
+    session = session_config.fresh_session(new_id("sess"), model, int(time.time()) + LIFETIME, transcribes)
     return session_config.merged_flat(session, given)
 
 

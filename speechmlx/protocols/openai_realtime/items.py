@@ -10,7 +10,7 @@ from typing import Any
 
 from speechmlx.audio import g711
 from speechmlx.audio.pcm import to_pcm16
-from speechmlx.conversation.items.item import Item, Part, fresh
+from speechmlx.conversation.items.item import Item, Part, new_id
 from speechmlx.conversation.settings import Format
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, fields, of, one_of, required
 
@@ -30,7 +30,7 @@ def read(given: Mapping[str, Any], format: Format, param: str = "item") -> Item:
     )
     id = given.get("id")
     if id is None:
-        id = fresh("item")
+        id = new_id("item")
     elif not ID.fullmatch(of(str)(id, f"{param}.id")) or id == "root":
         raise Refused(f"Invalid '{param}.id': expected 1 to 128 characters without spaces.", param=f"{param}.id")
     if kind == "message":

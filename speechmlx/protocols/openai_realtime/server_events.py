@@ -122,7 +122,7 @@ def _output(event: say.OutputStarted | say.OutputDone, dialect: Dialect) -> list
     """The brackets around an item of a response."""
     item = written(event.item, dialect)
     place = {"response_id": event.response, "output_index": event.index}
-    in_conversation = [] if event.outside else [{"previous_item_id": event.before, "item": item}]
+    in_conversation = [] if event.out_of_band else [{"previous_item_id": event.before, "item": item}]
     if isinstance(event, say.OutputStarted):
         opened = [{"type": "response.output_item.added", **place, "item": item}]
         opened += [{"type": "conversation.item.added", **body} for body in in_conversation]
@@ -187,7 +187,7 @@ def _response(response: say.Response, dialect: Dialect, conversation: str) -> Js
         "status": response.status,
         "status_details": _status_details(response),
         "output": [written(item, dialect) for item in response.items],
-        "conversation_id": None if response.outside else conversation,
+        "conversation_id": None if response.out_of_band else conversation,
         "metadata": dict(response.metadata) or None,
         "usage": _usage(response),
     }

@@ -14,8 +14,8 @@ from typing import Any
 
 from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
-from speechmlx.conversation.items.item import fresh
-from speechmlx.conversation.settings import Format, Plan, Settings
+from speechmlx.conversation.items.item import new_id
+from speechmlx.conversation.settings import Format, ResponseRequest, Settings
 from speechmlx.conversation.voices import OPENAI, offers
 from speechmlx.errors import BadRequest, EngineFailed
 from speechmlx.protocols.openai_realtime import server_events, session_config
@@ -42,8 +42,8 @@ class Wire:
         self, dialect: Dialect, model: str, transcribes: bool, expires_at: int, session: Json | None = None
     ) -> None:
         self.dialect: Dialect = dialect
-        self.conversation = fresh("conv")
-        self.session = session or session_config.fresh_session(fresh("sess"), model, expires_at, transcribes)
+        self.conversation = new_id("conv")
+        self.session = session or session_config.fresh_session(new_id("sess"), model, expires_at, transcribes)
         self.voices: frozenset[str] = frozenset()
         """Those that answers can be spoken with; none: it is not known yet."""
         self._knows_turns = dialect == "beta"
@@ -95,7 +95,7 @@ class Wire:
 
     def _sent(self, messages: list[Json]) -> list[str]:
         return [
-            json.dumps({"type": message["type"], "event_id": fresh("event"), **message}, ensure_ascii=False)
+            json.dumps({"type": message["type"], "event_id": new_id("event"), **message}, ensure_ascii=False)
             for message in messages
         ]
 
@@ -196,15 +196,15 @@ class Wire:
         how = given.get("response")
         how = {} if how is None else of(dict)(how, "response")
         if self.transcribes:
-            return do.Respond(plan=Plan(answering=self.settings.answering), ref=ref)
+            return do.Respond(plan=ResponseRequest(answering=self.settings.answering), ref=ref)
         answering = session_config.answering(self._changed(how, "response"))
-        outside = one_of("auto", "none")(how.get("conversation") or "auto", "response.conversation") == "none"
+        out_of_band = one_of("auto", "none")(how.get("conversation") or "auto", "response.conversation") == "none"
         items = how.get("input")
-        commits = self.dialect == "beta" and items is None and not how.get("instructions") and not outside
-        plan = Plan(
+        commits = self.dialect == "beta" and items is None and not how.get("instructions") and not out_of_band
+        plan = ResponseRequest(
             answering=answering,
             input=None if items is None else tuple(_inputs(of(list)(items, "response.input"), self.settings.input)),
-            outside=outside,
+            out_of_band=out_of_band,
             metadata=_metadata(how.get("metadata")),
         )
         return do.Respond(plan=plan, commits=commits, ref=ref)

@@ -6,17 +6,17 @@ import asyncio
 
 import pytest
 
-from speechmlx.conversation.event_queue import Outbox
+from speechmlx.conversation.event_queue import EventQueue
 from speechmlx.conversation.events import Cleared, Event, ItemDeleted
 
 
-async def taken(outbox: Outbox, count: int) -> list[Event]:
+async def taken(outbox: EventQueue, count: int) -> list[Event]:
     events = aiter(outbox)
     return [await anext(events) for _ in range(count)]
 
 
 async def test_order_and_dropping() -> None:
-    outbox = Outbox()
+    outbox = EventQueue()
     for number in range(5):
         outbox.put(ItemDeleted(str(number)))
     outbox.put(Cleared())
@@ -26,7 +26,7 @@ async def test_order_and_dropping() -> None:
 
 
 async def test_room() -> None:
-    outbox = Outbox()
+    outbox = EventQueue()
     for _ in range(3):
         outbox.put(Cleared())
     await outbox.room(4)
@@ -39,7 +39,7 @@ async def test_room() -> None:
 
 
 async def test_the_end() -> None:
-    outbox = Outbox()
+    outbox = EventQueue()
     outbox.put(Cleared())
     outbox.close()
     assert [event async for event in outbox] == [Cleared()]

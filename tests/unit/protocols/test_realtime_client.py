@@ -20,7 +20,7 @@ ITEM = Item(id="item_1", role="assistant", parts=(Part("audio", "Hello."),))
 DONE = say.ResponseDone(
     say.Response(id="resp_1", answering=Answering(), status="completed", items=(ITEM,), cost=say.Cost(1, 2))
 )
-CLOSED = say.OutputDone("resp_1", ITEM, 0, None, outside=False, spoken=True)
+CLOSED = say.OutputDone("resp_1", ITEM, 0, None, out_of_band=False, spoken=True)
 Find = Callable[[Json], Json]
 OBJECTS: list[tuple[str, Find]] = [
     ("session.created", lambda event: event["session"]),

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from speechmlx.conversation.items.history import History, ItemExists, NoSuchItem
 from speechmlx.conversation.items.item import Item, Part, unanswered
-from speechmlx.conversation.items.playout import Playout
-from speechmlx.conversation.llm.context import KEPT_TEXT, messages
+from speechmlx.conversation.items.playout import PlayoutTimeline
+from speechmlx.conversation.llm.context import KEPT_TEXT, build_context
 from speechmlx.errors import BadRequest
 from speechmlx.types import Message
 
@@ -40,7 +40,7 @@ def test_places() -> None:
 
 def test_truncate() -> None:
     history = History()
-    playout = Playout().clause("Hello my friend.").sent(1.6).closed()
+    playout = PlayoutTimeline().clause("Hello my friend.").sent(1.6).closed()
     said = Part("audio", "Hello my friend.", seconds=1.6)
     history.add(Item(id="a", role="assistant", parts=(said,), playout=playout))
     history.add(item("b"))
@@ -70,7 +70,7 @@ def test_what_a_model_is_told() -> None:
         Item(id="f", role="assistant", status="incomplete", parts=(Part("audio", ""),)),
         item("g", "Be brief.", role="system"),
     )
-    assert messages(said, "Speak.") == (
+    assert build_context(said, "Speak.") == (
         Message("system", "Speak.\n\nBe kind.\n\nBe brief."),
         Message("user", "Hello"),
         Message("user", "(inaudible)"),
@@ -93,7 +93,7 @@ def test_what_calls_returned_stands_behind_them() -> None:
         call("C"), item("y", "2"), output("C"), call("D"), output("E"), item("z", "3"),
     )  # fmt: skip
     roles = {"assistant": "call", "tool": "output", "user": ""}
-    found = [f"{roles[message.role]} {message.call or message.content}".strip() for message in messages(said, "")]
+    found = [f"{roles[message.role]} {message.call or message.content}".strip() for message in build_context(said, "")]
     assert found == [
         "call A", "call B", "output A", "output B", "1", "call C", "output C", "2", "call D", "output E", "3",
     ]  # fmt: skip
@@ -102,7 +102,7 @@ def test_what_calls_returned_stands_behind_them() -> None:
 def test_a_picture_is_told_of() -> None:
     picture = Part("image", image={"image_url": "x"})
     said = (Item(id="a", parts=(Part("text", "What is this?"), picture)), Item(id="b", parts=(picture,)))
-    assert [message.content for message in messages(said, "")] == [
+    assert [message.content for message in build_context(said, "")] == [
         "What is this? (a picture that you cannot see)",
         "(a picture that you cannot see)",
     ]
@@ -110,23 +110,23 @@ def test_a_picture_is_told_of() -> None:
 
 def test_a_long_conversation_is_cut_at_its_beginning() -> None:
     long = tuple(item(str(number), f"{number} " + "x" * 1000) for number in range(50))
-    told = messages(long, "Speak.")
+    told = build_context(long, "Speak.")
     assert told[0] == Message("system", "Speak.")
     assert sum(len(message.content) for message in told) <= KEPT_TEXT
     assert told[-1].content.startswith("49 ")
-    assert len(messages(long, "Speak.", forgets=False)) == 51
-    assert messages((item("a", "x" * 2 * KEPT_TEXT),), "")[0].content == "x" * 2 * KEPT_TEXT
+    assert len(build_context(long, "Speak.", forgets=False)) == 51
+    assert build_context((item("a", "x" * 2 * KEPT_TEXT),), "")[0].content == "x" * 2 * KEPT_TEXT
 
 
 def test_what_a_tool_returned_is_cut_before_the_question_is_left_out() -> None:
     old = tuple(item(str(number), "x" * 1000) for number in range(20))
     call = Item(id="c", kind="call", role="assistant", call_id="1", name="f", arguments="{}")
     output = Item(id="o", kind="output", call_id="1", output="y" * 3 * KEPT_TEXT)
-    told = messages((*old, item("q", "What is it?"), call, output), "Speak.")
+    told = build_context((*old, item("q", "What is it?"), call, output), "Speak.")
     assert [message.role for message in told] == ["system", "user", "assistant", "tool"]
     assert told[1].content == "What is it?" and told[3].content.endswith("y (cut)")
     assert KEPT_TEXT - 100 < sum(len(message.content) for message in told) < KEPT_TEXT + 100
-    both = messages(
+    both = build_context(
         (item("q", "?"), call, output, replace(call, id="d", call_id="2"), replace(output, call_id="2")), ""
     )
     assert [len(message.content) // 1000 for message in both if message.role == "tool"] == [7, 7]

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.conversation.items.playout import Playout
+from speechmlx.conversation.items.playout import PlayoutTimeline
 
 
-def spoken(*clauses: tuple[str, float]) -> Playout:
-    playout = Playout()
+def spoken(*clauses: tuple[str, float]) -> PlayoutTimeline:
+    playout = PlayoutTimeline()
     for text, seconds in clauses:
         playout = playout.clause(text).sent(seconds).closed()
     return playout
@@ -38,7 +38,7 @@ def test_the_words_that_were_over(seconds: float, text: str) -> None:
 
 
 def test_a_clause_that_is_not_whole_yet() -> None:
-    playout = Playout().clause("One two three four five six seven eight nine ten.").sent(0.5)
+    playout = PlayoutTimeline().clause("One two three four five six seven eight nine ten.").sent(0.5)
     assert playout.heard(0.5) == "One two"
 
 

@@ -1,4 +1,4 @@
-"""Thoughts in a model's text, however it is cut into pieces."""
+"""ReasoningFilter in a model's text, however it is cut into pieces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.conversation.llm.reasoning import Thoughts
+from speechmlx.conversation.llm.reasoning import ReasoningFilter
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from speechmlx.conversation.llm.reasoning import Thoughts
 )
 @given(cuts=st.lists(st.integers(0, 60), max_size=12))
 def test_however_it_is_cut(text: str, said: str, cuts: list[int]) -> None:
-    thoughts, out, start = Thoughts(), "", 0
+    thoughts, out, start = ReasoningFilter(), "", 0
     for cut in [*sorted({cut % (len(text) + 1) for cut in cuts}), len(text)]:
         out += thoughts.push(text[start:cut])
         start = cut

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.conversation.llm.tool_calls import Call, Calls, offered
+from speechmlx.conversation.llm.tool_calls import Call, ToolCallParser, offered
 from speechmlx.errors import BadRequest
 
 CALL = '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>'
 
 
 def parse(text: str, cuts: list[int]) -> list[str | Call]:
-    calls, out, start = Calls("fg"), list[str | Call](), 0
+    calls, out, start = ToolCallParser("fg"), list[str | Call](), 0
     for cut in [*sorted({cut % (len(text) + 1) for cut in cuts}), len(text)]:
         out += calls.push(text[start:cut])
         start = cut
@@ -72,7 +72,7 @@ def test_however_it_is_cut(text: str, found: list[str | Call], cuts: list[int]) 
     ],
 )
 def test_a_call_that_was_cut_off_is_not_said(text: str, found: list[str | Call]) -> None:
-    calls = Calls("fg")
+    calls = ToolCallParser("fg")
     assert [*calls.push(text), *calls.flush(cut_off=True)] == found
 
 

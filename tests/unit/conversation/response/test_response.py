@@ -7,21 +7,23 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 import pytest
 
-from speechmlx.conversation.event_queue import Outbox
+from speechmlx.conversation.event_queue import EventQueue
 from speechmlx.conversation.events import Event, OutputAudio
 from speechmlx.conversation.items.history import History
 from speechmlx.conversation.response.cascade import Clause, Piece, Said
-from speechmlx.conversation.response.response import Responding
-from speechmlx.conversation.settings import Answering, Plan
+from speechmlx.conversation.response.response import ActiveResponse
+from speechmlx.conversation.settings import Answering, ResponseRequest
 from speechmlx.types import Chunk, TextDelta
 
 TEXT = "one two three four"
 
 
-def respond(outbox: Outbox, history: History, heard: Callable[[], float], outside: bool = False) -> Responding:
+def respond(
+    outbox: EventQueue, history: History, heard: Callable[[], float], out_of_band: bool = False
+) -> ActiveResponse:
     """TEXT is said in one second, in five pieces; the end never comes."""
 
-    async def pieces(response: Responding) -> AsyncGenerator[Piece, None]:
+    async def pieces(response: ActiveResponse) -> AsyncGenerator[Piece, None]:
         return say()
 
     async def say() -> AsyncGenerator[Piece, None]:
@@ -31,8 +33,8 @@ def respond(outbox: Outbox, history: History, heard: Callable[[], float], outsid
         yield Said()
         await asyncio.sleep(60)
 
-    plan = Plan(answering=Answering(), outside=outside)
-    return Responding(plan, outbox, history, pieces, heard, lambda over: None, None, (0.0, 0.0), 0.0)
+    plan = ResponseRequest(answering=Answering(), out_of_band=out_of_band)
+    return ActiveResponse(plan, outbox, history, pieces, heard, lambda over: None, None, (0.0, 0.0), 0.0)
 
 
 async def audio(events: AsyncIterator[Event], count: int) -> list[str]:
@@ -45,7 +47,7 @@ async def audio(events: AsyncIterator[Event], count: int) -> list[str]:
 
 
 async def test_an_interruption_drops_what_was_not_sent_and_only_of_its_own() -> None:
-    outbox, history = Outbox(), History()
+    outbox, history = EventQueue(), History()
     events = aiter(outbox)
     one, other = (respond(outbox, history, lambda: 9.0, outside) for outside in (False, True))
     assert await audio(events, 2) == [one.id] * 2
@@ -58,7 +60,7 @@ async def test_an_interruption_drops_what_was_not_sent_and_only_of_its_own() -> 
 
 @pytest.mark.parametrize(("heard", "kept"), [(0.1, ""), (0.5, "one two"), (0.8, "one two three"), (9.0, TEXT)])
 async def test_an_interruption_keeps_what_was_heard(heard: float, kept: str) -> None:
-    outbox, history, now = Outbox(), History(), 0.0
+    outbox, history, now = EventQueue(), History(), 0.0
     response = respond(outbox, history, lambda: now)
     assert len(await audio(aiter(outbox), 5)) == 5
     now = heard
@@ -67,7 +69,7 @@ async def test_an_interruption_keeps_what_was_heard(heard: float, kept: str) -> 
 
 
 async def test_what_the_client_says_was_heard_counts() -> None:
-    outbox, history, now = Outbox(), History(), 0.0
+    outbox, history, now = EventQueue(), History(), 0.0
     response = respond(outbox, history, lambda: now)
     assert len(await audio(aiter(outbox), 5)) == 5
     (item,) = history
