@@ -31,7 +31,7 @@ def engine_pid(server: Server) -> int:
     """The engine process: the server's child that is no fetch."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     for pid in children:
-        if b"speechmlx.runtime.worker.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"speechmlx.runtime.worker.process" in Path(f"/proc/{pid}/cmdline").read_bytes():
             return int(pid)
     raise AssertionError("no engine process")
 

@@ -29,7 +29,7 @@ async def speak(ws: Talk, seconds: float, silence: float) -> None:
 
 def kill_engine(server: Server) -> None:
     children = psutil.Process(server.process.pid).children()
-    (engine,) = [child for child in children if "speechmlx.runtime.worker.worker" in child.cmdline()]
+    (engine,) = [child for child in children if "speechmlx.runtime.worker.process" in child.cmdline()]
     engine.kill()
 
 
