@@ -207,7 +207,7 @@ ERRORS: list[tuple[str, dict[str, object], int, str]] = [
     ("/speak", {"json": {"text": "x" * 2**20, "model": "scripted"}}, 413, "over the limit of 1 MB (1048576 bytes)"),
     ("/transcribe", {}, 400, "missing audio data"),
     ("/transcribe", {"json": {"language": "en"}}, 400, "missing audio data"),
-    ("/transcribe", {"json": {"audio_base64": ""}}, 400, "'audio_base64' is not base64"),
+    ("/transcribe", {"json": {"audio_base64": "@@@@"}}, 400, "'audio_base64' is not base64"),
     ("/transcribe", {"json": {"audio_base64": 3}}, 400, "'audio_base64' must be a string"),
     ("/transcribe", {"json": {"audio_base64": ""}}, 415, "nothing (0 bytes)"),
     ("/transcribe", {"content": b"\x89PNG\r\n\x1a\n" + bytes(99)}, 415, "a PNG image; allowed: WAV, FLAC, MP3"),
