@@ -47,6 +47,4 @@ class ModelWarmup:
                 name = self._runtime.model(None, kind).name
                 if any(model.name == name for model in self._runtime.status().models):
                     continue
-                async with self._runtime.submit(Load(model=name)) as job:
-                    async for _ in job:
-                        pass
+                await self._runtime.submit(Load(model=name)).finished()

@@ -22,12 +22,10 @@ from speechmlx.protocols.http.speaking import begun
 from speechmlx.protocols.http.status import headers, status
 from speechmlx.protocols.http.uploads import Decoding, blocks, confidence, decoded
 from speechmlx.protocols.http.wav import WavResponse, WavStream, record, stream
-from speechmlx.runtime.front.job import Job
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import (
     Enhance,
     Event,
-    Feed,
     Kind,
     LanguageDetected,
     Respond,
@@ -166,11 +164,11 @@ async def enhance(call: Call) -> Response:
     decoding: Decoding = call.request.app.state.decoding
     pieces = blocks(_upload(call), model.rate, _pcm_rate(call))
     first = await decoding.run(next, pieces, None)
-    job = await call.stack.enter_async_context(call.runtime.submit(Enhance(model=model.name)))
-    events = await call.stack.enter_async_context(aclosing(_fed(job, first, pieces, decoding)))
+    job = call.runtime.submit(Enhance(model=model.name)).fed_by(_decoded_blocks(first, pieces, decoding))
+    await call.stack.enter_async_context(job)
     if streaming:
-        return await stream(events, model.rate)
-    return WavResponse(await record(events, model.rate, call.stack))
+        return await stream(job, model.rate)
+    return WavResponse(await record(job, model.rate, call.stack))
 
 
 # --- GET ---------------------------------------------------------------------------------------------------------
@@ -221,30 +219,14 @@ def _pcm_rate(call: Call) -> int | None:
     return options.integer(call.body.options, "sample_rate", 0, *SAMPLE_RATES)
 
 
-async def _fed(
-    job: Job, first: Samples | None, rest: Iterator[Samples], decoding: Decoding
-) -> AsyncGenerator[Event, None]:
-    """Events of a job while it is fed, decoded no faster than the engine takes it."""
-
-    async def feed() -> None:
-        block = first
-        try:
-            while block is not None:
-                await job.send(Feed(block))
-                block = await decoding.run(next, rest, None)
-            await job.end()
-        except BaseException:  # whatever it is, nobody feeds the job any more
-            job.cancel()
-            raise
-
-    feeding = asyncio.create_task(feed())
-    try:
-        async for event in job:
-            yield event
-        await feeding
-    finally:
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
+async def _decoded_blocks(
+    first: Samples | None, rest: Iterator[Samples], decoding: Decoding
+) -> AsyncGenerator[Samples, None]:
+    """`first` and the blocks of `rest`, each decoded on a thread when it is asked for. Ends at None."""
+    block = first
+    while block is not None:
+        yield block
+        block = await decoding.run(next, rest, None)
 
 
 # --- Answers -----------------------------------------------------------------------------------------------------

@@ -193,9 +193,7 @@ def _language(given: Any) -> str | None:
 
 
 async def _load(runtime: Runtime, row: Model) -> None:
-    async with runtime.submit(Load(model=row.name, pin=True, priority=Priority.INTERACTIVE)) as job:
-        async for _ in job:
-            pass
+    await runtime.submit(Load(model=row.name, pin=True, priority=Priority.INTERACTIVE)).finished()
 
 
 def _launched(names: Names, uid: str, task: asyncio.Task[None]) -> None:
@@ -217,9 +215,7 @@ async def _unload(runtime: Runtime, row: Model) -> None:
     end = asyncio.get_running_loop().time() + PATIENCE
     while True:
         try:
-            async with runtime.submit(Unload(model=row.name)) as job:
-                async for _ in job:
-                    pass
+            await runtime.submit(Unload(model=row.name)).finished()
             return
         except Busy:
             if asyncio.get_running_loop().time() > end:

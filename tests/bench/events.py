@@ -50,9 +50,7 @@ async def to_job(jobs: int, script: str) -> list[float]:
         return seconds[SKIP:]
 
     try:
-        async with runtime.submit(Speak(text="steps=1", model="scripted")) as job:
-            async for _ in job:
-                pass
+        await runtime.submit(Speak(text="steps=1", model="scripted")).finished()
         found = await asyncio.gather(*(read() for _ in range(jobs)))
     finally:
         await runtime.close()

@@ -35,7 +35,6 @@ from speechmlx.config import Config
 from speechmlx.conversation.llm.language_model import build_request
 from speechmlx.conversation.settings import Answering
 from speechmlx.models import catalog
-from speechmlx.runtime.front.job import Job
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Audio, Message, Priority, Segment, Speak, TextDelta, Transcribe
 
@@ -175,11 +174,6 @@ async def barge_in(url: str) -> BargeIn:
         return BargeIn(done - begun, done - detected, len(ws.audio()) - before)
 
 
-async def whole(job: Job) -> list[object]:
-    async with job:
-        return [event async for event in job]
-
-
 @dataclass(frozen=True)
 class Staged:
     """Seconds from the end of a question to an answer that is whole, and that answer's words."""
@@ -191,11 +185,11 @@ class Staged:
 async def staged(runtime: Runtime, question: Audio) -> Staged:
     """The three models, each for the whole of what the one before gave."""
     began = time.monotonic()
-    heard = await whole(runtime.submit(Transcribe(model=ASR, audio=question, priority=Priority.REALTIME)))
+    heard = await runtime.submit(Transcribe(model=ASR, audio=question, priority=Priority.REALTIME)).collect()
     text = "".join(event.text for event in heard if isinstance(event, Segment)).strip()
-    written = await whole(runtime.submit(build_request(Answering(), (Message("user", text),), None)))
+    written = await runtime.submit(build_request(Answering(), (Message("user", text),), None)).collect()
     said = "".join(event.text for event in written if isinstance(event, TextDelta))
-    await whole(runtime.submit(Speak(text=said, voice=VOICE, priority=Priority.REALTIME)))
+    await runtime.submit(Speak(text=said, voice=VOICE, priority=Priority.REALTIME)).collect()
     return Staged(time.monotonic() - began + SILENCE, len(said.split()))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from support import scripted
 
 from speechmlx.config import Config
@@ -22,7 +23,7 @@ from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnav
 from speechmlx.models.catalog import CATALOG
 from speechmlx.runtime.front.job import Job
 from speechmlx.runtime.front.runtime import Runtime
-from speechmlx.types import Chunk, Enhance, Event, Feed, Load, Priority, Progress, Speak, Unload
+from speechmlx.types import Chunk, Enhance, Feed, Load, Priority, Progress, Speak, Unload
 
 Start = Callable[..., Runtime]
 
@@ -54,11 +55,6 @@ def speak(script: str = "", model: str = "scripted") -> Speak:
     return Speak(text=script, model=model)
 
 
-async def events(job: Job) -> list[Event]:
-    async with job:
-        return [event async for event in job]
-
-
 async def up(runtime: Runtime) -> None:
     async with asyncio.timeout(10):
         while runtime.status().engine != "ok":
@@ -70,7 +66,7 @@ def notes(trace: Path) -> list[str]:
 
 
 async def test_a_job_from_cold_to_end(runtime: Runtime) -> None:
-    said = await events(runtime.submit(speak("steps=3")))
+    said = await runtime.submit(speak("steps=3")).collect()
     assert [type(event).__name__ for event in said] == ["Chunk", "Chunk", "Chunk", "Usage"]
     (model,) = runtime.status().models
     assert (model.name, model.state) == ("scripted", "loaded")
@@ -83,7 +79,7 @@ async def test_unknown_model_at_once(runtime: Runtime) -> None:
 
 async def test_weights_that_cannot_be_had(runtime: Runtime) -> None:
     with pytest.raises(ModelUnavailable):
-        await events(runtime.submit(speak(model="scripted-nowhere")))
+        await runtime.submit(speak(model="scripted-nowhere")).collect()
 
 
 async def test_a_model_without_an_engine_is_refused_before_it_is_fetched(runtime: Runtime, tmp_path: Path) -> None:
@@ -94,8 +90,8 @@ async def test_a_model_without_an_engine_is_refused_before_it_is_fetched(runtime
 
 async def test_a_failing_engine_says_so_and_lives_on(runtime: Runtime) -> None:
     with pytest.raises(EngineFailed, match="scripted to fail"):
-        await events(runtime.submit(speak("fail=1")))
-    assert len(await events(runtime.submit(speak("steps=1")))) == 2
+        await runtime.submit(speak("fail=1")).collect()
+    assert len(await runtime.submit(speak("steps=1")).collect()) == 2
 
 
 async def test_killed_with_four_jobs_running_each_has_an_error_within_a_second(runtime: Runtime) -> None:
@@ -107,26 +103,25 @@ async def test_killed_with_four_jobs_running_each_has_an_error_within_a_second(r
 
     async def fate(job: Job) -> float:
         with pytest.raises(EngineLost, match="SIGKILL"):
-            async for _ in job:
-                pass
+            await job.finished()
         return time.monotonic() - killed
 
     waits = await asyncio.gather(*(fate(job) for job in jobs))
     assert max(waits) < 1.0
     assert runtime.status().engine == "degraded"
-    assert len(await events(runtime.submit(speak("steps=1")))) == 2
+    assert len(await runtime.submit(speak("steps=1")).collect()) == 2
     assert runtime.status().engine == "ok"
 
 
 async def test_an_engine_that_kills_itself_again_and_again(runtime: Runtime) -> None:
     for _ in range(2):
         with pytest.raises(EngineLost):
-            await events(runtime.submit(speak("die=1")))
-    assert len(await events(runtime.submit(speak("steps=1")))) == 2
+            await runtime.submit(speak("die=1")).collect()
+    assert len(await runtime.submit(speak("steps=1")).collect()) == 2
 
 
 async def test_pinned_models_come_back_however_often_it_crashes(runtime: Runtime) -> None:
-    await events(runtime.submit(Load(model="scripted-slow", pin=True)))
+    await runtime.submit(Load(model="scripted-slow", pin=True)).collect()
     for loading in (True, False):  # killed when loaded, and killed again while it loads once more
         os.kill(runtime.status().pid, signal.SIGKILL)
         async with asyncio.timeout(10):
@@ -143,7 +138,7 @@ async def test_live_sessions_are_served_when_jobs_are_many(runtime: Runtime) -> 
     jobs = [runtime.submit(speak("steps=100 work=0.001")) for _ in range(64)]
     live = Speak(text="steps=1", model="scripted", priority=Priority.REALTIME)
     async with asyncio.timeout(10):
-        assert len(await events(runtime.submit(live))) == 2
+        assert len(await runtime.submit(live).collect()) == 2
     assert not all(job.ended for job in jobs)
 
 
@@ -165,7 +160,7 @@ async def test_a_slow_reader_pauses_its_job_while_others_finish(runtime: Runtime
     trace = tmp_path / "trace"
     async with runtime.submit(speak(f"steps=200 trace={trace}")) as slow:
         await anext(slow)
-        assert len(await events(runtime.submit(speak("steps=50")))) == 51
+        assert len(await runtime.submit(speak("steps=50")).collect()) == 51
         await asyncio.sleep(0.1)
         stepped = len([what for what in notes(trace) if what.startswith("step")])
         assert stepped < 40
@@ -179,30 +174,30 @@ async def test_sixty_four_at_once_and_the_next_is_refused(runtime: Runtime) -> N
         runtime.submit(speak())
     assert refused.value.retry_after
     async with asyncio.timeout(20):
-        said = await asyncio.gather(*(events(job) for job in jobs))
+        said = await asyncio.gather(*(job.collect() for job in jobs))
     assert [len(one) for one in said] == [4] * 64
 
 
 async def test_a_stream_holds_back_who_feeds_it_too_fast(runtime: Runtime) -> None:
     samples = np.linspace(-0.5, 0.5, 4800, dtype=np.float32)
-    async with runtime.submit(Enhance(model="scripted-enhance")) as job:
+    fed = 0
 
-        async def feed() -> None:
-            for _ in range(100):
-                await job.send(Feed(samples))
-            await job.end()
+    async def blocks() -> AsyncIterator[NDArray[np.float32]]:
+        nonlocal fed
+        while fed < 100:
+            fed += 1
+            yield samples
 
-        feeding = asyncio.create_task(feed())
+    async with runtime.submit(Enhance(model="scripted-enhance")).fed_by(blocks()) as job:
         await asyncio.sleep(0.5)
-        assert not feeding.done()  # nobody reads, so the engine does not step, so the feeder waits
+        assert fed < 100  # nobody reads, so the engine does not step, so the feeder waits
         heard = b"".join([event.pcm16 async for event in job if isinstance(event, Chunk)])
-        await feeding
     assert len(heard) == 100 * 4800 * 2
     np.testing.assert_allclose(np.frombuffer(heard, "<i2")[:4800] / 32767, samples, atol=1e-4)
 
 
 async def test_a_long_recording_crosses_the_pipe_while_others_are_served(runtime: Runtime) -> None:
-    await events(runtime.submit(speak("steps=1")))
+    await runtime.submit(speak("steps=1")).collect()
     big = np.zeros(16_000_000, np.float32)
     async with runtime.submit(Enhance(model="scripted-enhance")) as job:
         await job.send(Feed(big))
@@ -218,16 +213,16 @@ async def test_a_long_recording_crosses_the_pipe_while_others_are_served(runtime
 
 
 async def test_load_tells_progress_and_unload_frees(runtime: Runtime) -> None:
-    said = await events(runtime.submit(Load(model="scripted-slow")))
+    said = await runtime.submit(Load(model="scripted-slow")).collect()
     assert any(isinstance(event, Progress) and event.stage == "load" for event in said)
     assert [model.name for model in runtime.status().models] == ["scripted-slow"]
     before = runtime.status().pid
-    await events(runtime.submit(Unload(model="scripted-slow")))
+    await runtime.submit(Unload(model="scripted-slow")).collect()
     async with asyncio.timeout(10):
         while runtime.status().pid == before:
             await asyncio.sleep(0.01)  # nothing is left in it: a fresh process takes its place
     assert runtime.status().models == ()
-    assert len(await events(runtime.submit(speak("steps=1")))) == 2
+    assert len(await runtime.submit(speak("steps=1")).collect()) == 2
 
 
 async def test_cancel_while_the_model_loads(runtime: Runtime) -> None:
@@ -236,14 +231,14 @@ async def test_cancel_while_the_model_loads(runtime: Runtime) -> None:
         await asyncio.sleep(0.3)
         job.cancel()
         assert [event async for event in job] == []
-    assert len(await events(runtime.submit(speak("steps=1")))) == 2
+    assert len(await runtime.submit(speak("steps=1")).collect()) == 2
 
 
 async def test_unload_of_a_model_that_is_not_here_fetches_nothing(runtime: Runtime, tmp_path: Path) -> None:
     async with asyncio.timeout(10):
-        assert await events(runtime.submit(Unload(model="scripted-nowhere"))) == []  # before the engine process is up
+        assert await runtime.submit(Unload(model="scripted-nowhere")).collect() == []  # before the engine process is up
         await up(runtime)
-        assert await events(runtime.submit(Unload(model="scripted"))) == []
+        assert await runtime.submit(Unload(model="scripted")).collect() == []
     assert runtime.status().models == ()
     assert not (tmp_path / "cache").exists()
 
@@ -272,12 +267,12 @@ async def test_unload_stops_a_fetch_that_nobody_waits_for(hold: Path, runtime: R
     async with runtime.submit(speak(model="scripted-held")) as job:
         await until(tries.exists)
         with pytest.raises(Busy, match="in use"):
-            await events(runtime.submit(Unload(model="scripted-held")))
+            await runtime.submit(Unload(model="scripted-held")).collect()
         job.cancel()
     assert states(runtime) == {"scripted-held": "fetching"}  # who gave up may ask again
-    assert await events(runtime.submit(Unload(model="scripted-held"))) == []
+    assert await runtime.submit(Unload(model="scripted-held")).collect() == []
     assert states(runtime) == {}
-    again = asyncio.create_task(events(runtime.submit(speak("steps=1", model="scripted-held"))))
+    again = asyncio.create_task(runtime.submit(speak("steps=1", model="scripted-held")).collect())
     await until(lambda: tries.read_text() == "xx")
     hold.unlink()
     assert len(await again) == 2
@@ -288,7 +283,7 @@ async def test_unload_while_a_model_loads_for_nobody(runtime: Runtime) -> None:
     async with runtime.submit(speak(model="scripted-slow")):
         await until(lambda: states(runtime) == {"scripted-slow": "loading"})
     await until(lambda: runtime.status().jobs == 0)
-    assert await events(runtime.submit(Unload(model="scripted-slow"))) == []
+    assert await runtime.submit(Unload(model="scripted-slow")).collect() == []
     await until(lambda: states(runtime) == {})
 
 
@@ -312,7 +307,7 @@ async def test_preload_of_a_model_that_does_not_load_is_given_up(
         await up(runtime)
         pid = runtime.status().pid
         await until(lambda: "scripted not to load" in caplog.text and not runtime.status().jobs)
-        assert len(await events(runtime.submit(speak("steps=1")))) == 2  # in the same process, with no other load
+        assert len(await runtime.submit(speak("steps=1")).collect()) == 2  # in the same process, with no other load
         assert (runtime.status().pid, runtime.measures.engine_restarts) == (pid, 0)
         assert caplog.text.count("scripted not to load") == 1
 
@@ -332,25 +327,25 @@ async def test_idle_models_leave_and_a_fresh_process_takes_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with _runtime(tmp_path, monkeypatch, Config(idle_unload=0.2)) as runtime:
-        assert len(await events(runtime.submit(speak("steps=1")))) == 2
+        assert len(await runtime.submit(speak("steps=1")).collect()) == 2
         pid = runtime.status().pid
         await until(lambda: runtime.status().pid != pid)
         assert states(runtime) == {}
-        assert len(await events(runtime.submit(speak("steps=1")))) == 2
+        assert len(await runtime.submit(speak("steps=1")).collect()) == 2
 
 
 async def test_memory_limit_refuses_what_never_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with _runtime(tmp_path, monkeypatch, Config(memory_limit=1_500_000)) as runtime:
         with pytest.raises(ModelUnavailable, match="needs 900 MB"):
-            await events(runtime.submit(speak(model="scripted-big")))
-        assert len(await events(runtime.submit(speak("steps=1")))) == 2
-        assert len(await events(runtime.submit(speak("steps=1", model="scripted-slow")))) == 2
+            await runtime.submit(speak(model="scripted-big")).collect()
+        assert len(await runtime.submit(speak("steps=1")).collect()) == 2
+        assert len(await runtime.submit(speak("steps=1", model="scripted-slow")).collect()) == 2
         await until(lambda: states(runtime) == {"scripted-slow": "loaded"})
 
 
 async def test_drain_lets_jobs_finish_and_refuses_new_ones(runtime: Runtime) -> None:
     job = runtime.submit(speak("steps=5 work=0.02"))
-    finishing = asyncio.create_task(events(job))
+    finishing = asyncio.create_task(job.collect())
     await asyncio.sleep(0.05)
     draining = asyncio.create_task(runtime.drain(10.0))
     await asyncio.sleep(0)
@@ -365,8 +360,7 @@ async def test_drain_ends_what_does_not_finish(runtime: Runtime) -> None:
     await anext(job)
     await runtime.drain(0.1)
     with pytest.raises(Draining):
-        async for _ in job:
-            pass
+        await job.finished()
 
 
 async def test_an_engine_process_that_cannot_start_fails_jobs_and_goes_on_trying(
@@ -377,7 +371,7 @@ async def test_an_engine_process_that_cannot_start_fails_jobs_and_goes_on_trying
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     async with _runtime(tmp_path, monkeypatch, Config()) as runtime:
         with pytest.raises(EngineLost, match="at start"):
-            await events(runtime.submit(speak()))
+            await runtime.submit(speak()).collect()
         shutil.rmtree(tmp_path / "mlx")
         await up(runtime)
-        assert len(await events(runtime.submit(speak("steps=1")))) == 2
+        assert len(await runtime.submit(speak("steps=1")).collect()) == 2

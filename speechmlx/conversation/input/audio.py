@@ -15,9 +15,9 @@ from speechmlx.audio.resample import Resampler
 from speechmlx.conversation.input.buffer import RATE
 from speechmlx.conversation.settings import Format
 from speechmlx.errors import EngineFailed, SpeechError
-from speechmlx.runtime.front.job import Job
+from speechmlx.runtime.channel import Channel
 from speechmlx.runtime.front.runtime import Runtime
-from speechmlx.types import Chunk, Enhance, Feed, Kind, Priority
+from speechmlx.types import Chunk, Enhance, Kind, Priority
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -130,43 +130,30 @@ class NoiseReducer:
     """Noise reduction of a stream: an Enhance job, what it says brought to RATE."""
 
     def __init__(self, runtime: Runtime, heard: Heard) -> None:
-        self._job: Job = runtime.submit(Enhance(priority=Priority.REALTIME))
-        self._down = Resampler(self._job.model.rate, RATE)
+        job = runtime.submit(Enhance(priority=Priority.REALTIME))
+        self._inbox: Channel[Samples] = Channel(BEHIND * job.model.rate, len)
+        self._job = job.fed_by(self._inbox)
+        self._down = Resampler(job.model.rate, RATE)
         self._heard = heard
-        self._inbox: asyncio.Queue[Samples | None] = asyncio.Queue()
-        self._waiting = 0
-        self._room = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
-        self._reading.add_done_callback(lambda _: self._room.set())
-        self._feeding = asyncio.create_task(self._feed())
+        self._inbox.end_after(self._reading)
 
     async def feed(self, samples: Samples) -> None:
         """Waits only when it is far behind: a model that is being loaded holds up nothing else."""
-        while self._waiting > BEHIND * self._job.model.rate and not self._reading.done():
-            self._room.clear()
-            await self._room.wait()
+        await self._inbox.room()
         if self._reading.done():
             await self._reading
-        self._waiting += len(samples)
-        self._inbox.put_nowait(np.ascontiguousarray(samples))
+        self._inbox.put(np.ascontiguousarray(samples))
 
     async def finish(self) -> None:
         """Returns when all that was fed is heard. Raises what the job failed with."""
-        self._inbox.put_nowait(None)
+        self._inbox.end()
         await self._reading
 
     async def close(self) -> None:
         self._job.cancel()
         self._reading.cancel()
-        self._feeding.cancel()
-        await asyncio.gather(self._reading, self._feeding, return_exceptions=True)
-
-    async def _feed(self) -> None:
-        while (samples := await self._inbox.get()) is not None:
-            await self._job.send(Feed(samples))
-            self._waiting -= len(samples)
-            self._room.set()
-        await self._job.end()
+        await asyncio.gather(self._reading, return_exceptions=True)
 
     async def _read(self) -> None:
         async with self._job:

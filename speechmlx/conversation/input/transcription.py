@@ -14,8 +14,9 @@ from speechmlx.conversation.settings import Transcription
 from speechmlx.conversation.warmup import meant
 from speechmlx.errors import SpeechError, Unsupported
 from speechmlx.models.spec import Model
+from speechmlx.runtime.channel import Channel
 from speechmlx.runtime.front.runtime import Runtime
-from speechmlx.types import Audio, End, Feed, Hypothesis, Kind, LanguageDetected, Listen, Priority, Segment, Transcribe
+from speechmlx.types import Audio, Hypothesis, Kind, LanguageDetected, Listen, Priority, Segment, Transcribe
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -97,7 +98,7 @@ class TurnTranscription:
         self._say = say
         self._priority = priority
         self._said = ""
-        self._inbox: asyncio.Queue[Samples | None] | None = None
+        self._inbox: Channel[Samples] | None = None
         self._live: asyncio.Task[Transcript] | None = None
         self._guess: asyncio.Task[Transcript] | None = None
         self._fed = False
@@ -106,11 +107,11 @@ class TurnTranscription:
         """The next audio of the turn, at RATE. Never waits."""
         begins, self._fed = not self._fed, True
         if begins and self._recogniser.live and self._recogniser.model.rate == RATE:
-            self._inbox = asyncio.Queue()
+            self._inbox = Channel()
             self._live = asyncio.create_task(self._listen(self._inbox))
             self._live.add_done_callback(_seen)
         if self._inbox is not None:
-            self._inbox.put_nowait(samples)
+            self._inbox.put(samples)
 
     @property
     def guesses(self) -> bool:
@@ -142,7 +143,7 @@ class TurnTranscription:
             with contextlib.suppress(SpeechError):  # if it was not by chance, it comes again
                 return self._tell_rest(await self._guess)
         elif self._live is not None and self._inbox is not None:
-            self._inbox.put_nowait(None)
+            self._inbox.end()
             try:
                 return await self._live
             except Unsupported:
@@ -168,7 +169,7 @@ class TurnTranscription:
             self._said += said
             self._say(said)
 
-    async def _listen(self, inbox: asyncio.Queue[Samples | None]) -> Transcript:
+    async def _listen(self, inbox: Channel[Samples]) -> Transcript:
         given = self._recogniser.settings
         request = Listen(
             model=self._recogniser.model.name,
@@ -177,15 +178,8 @@ class TurnTranscription:
             prompt=given.prompt,
             priority=self._priority,
         )
-        async with self._recogniser.runtime.submit(request) as job:
-
-            async def feed() -> None:
-                while (samples := await inbox.get()) is not None:
-                    await job.send(Feed(samples))
-                await job.send(End())
-
-            spoken = None
-            feeding = asyncio.create_task(feed())
+        spoken = None
+        async with self._recogniser.runtime.submit(request).fed_by(inbox) as job:
             try:
                 async for event in job:
                     if isinstance(event, Hypothesis):
@@ -196,9 +190,6 @@ class TurnTranscription:
             except Unsupported:
                 self._recogniser.can_live = False
                 raise
-            finally:
-                feeding.cancel()
-                await asyncio.gather(feeding, return_exceptions=True)
         return Transcript(self._said.strip(), spoken)
 
 

@@ -11,9 +11,9 @@ from speechmlx.conversation.input.buffer import RATE, AudioBuffer
 from speechmlx.conversation.input.endpointing import Decision, Endpointer, TurnPaused, TurnStarted
 from speechmlx.conversation.settings import TurnTaking
 from speechmlx.errors import EngineFailed, SpeechError
-from speechmlx.runtime.front.job import Job
+from speechmlx.runtime.channel import Channel
 from speechmlx.runtime.front.runtime import Runtime
-from speechmlx.types import DetectSpeech, DetectTurn, Feed, Probability
+from speechmlx.types import DetectSpeech, DetectTurn, Probability
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -55,7 +55,7 @@ class TurnDetector:
         self._turn_began = 0.0
         self._ends: float | None = None
         """Where the turn under way is over whatever is heard there."""
-        self._inbox: asyncio.Queue[Samples] = asyncio.Queue()
+        self._inbox: Channel[Samples] = Channel()
         self._listening: asyncio.Task[None] | None = None
         self._judging: asyncio.Task[None] | None = None
 
@@ -74,10 +74,10 @@ class TurnDetector:
         """The next audio, at RATE; it is on the tape already. Never waits: a cold detector hears it later."""
         if self._listening is None or self._listening.done():
             self._began = self._tape.end - len(samples) / RATE
-            self._inbox = asyncio.Queue()
+            self._inbox = Channel()
             self._listening = asyncio.create_task(self._listen(self._inbox))
             self._listening.add_done_callback(lambda _: self._news.set())
-        self._inbox.put_nowait(samples)
+        self._inbox.put(samples)
 
     def end(self) -> None:
         """Who speaks has stopped by what is on the tape now, and is told so once that is heard."""
@@ -90,23 +90,18 @@ class TurnDetector:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _listen(self, inbox: asyncio.Queue[Samples]) -> None:
+    async def _listen(self, inbox: Channel[Samples]) -> None:
         try:
-            async with self._runtime.submit(DetectSpeech()) as job:
-                feeding = asyncio.create_task(_feed(job, inbox))
-                try:
-                    async for event in job:
-                        if isinstance(event, Probability):
-                            self._deaf = False
-                            began = self._began
-                            decisions = self.turns.hear(event.value, began + event.start, began + event.end)
-                            self._news.set()
-                            self._advance(self.heard)
-                            self._tell(decisions)
-                            self._end()
-                finally:
-                    feeding.cancel()
-                    await asyncio.gather(feeding, return_exceptions=True)
+            async with self._runtime.submit(DetectSpeech()).fed_by(inbox) as job:
+                async for event in job:
+                    if isinstance(event, Probability):
+                        self._deaf = False
+                        began = self._began
+                        decisions = self.turns.hear(event.value, began + event.start, began + event.end)
+                        self._news.set()
+                        self._advance(self.heard)
+                        self._tell(decisions)
+                        self._end()
         except SpeechError as error:
             self._lost(error)
         except Exception:
@@ -137,18 +132,13 @@ class TurnDetector:
     async def _judge(self, pause: TurnPaused) -> None:
         audio = self._tape.slice(max(self._turn_began, pause.at - LOOK_BACK), pause.at)
         try:
-            async with self._runtime.submit(DetectTurn(audio=audio)) as job:
-                values = [event.value async for event in job if isinstance(event, Probability)]
+            events = await self._runtime.submit(DetectTurn(audio=audio)).collect()
         except SpeechError as error:
             if not self._hasty:
                 self._hasty = True
                 self._fail(error)
             return
         self._judging, self._hasty = None, False
-        for value in values:
-            self._tell(self.turns.judge(pause.since, value))
-
-
-async def _feed(job: Job, inbox: asyncio.Queue[Samples]) -> None:
-    while True:
-        await job.send(Feed(await inbox.get()))
+        for event in events:
+            if isinstance(event, Probability):
+                self._tell(self.turns.judge(pause.since, event.value))

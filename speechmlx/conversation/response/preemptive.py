@@ -116,9 +116,7 @@ class PreemptiveGeneration:
             if (request := asked("?")) is None:
                 return
             request = replace(request, max_tokens=1, priority=Priority.INTERACTIVE)
-            async with self._runtime.submit(request) as job:
-                async for _ in job:
-                    pass
+            await self._runtime.submit(request).finished()
         except SpeechError as error:
             log.debug("reading ahead: %s", error)
 

@@ -1,52 +1,59 @@
-"""Job: the front's end of one request. Below this file everything is synchronous."""
+"""Job: one request, as the server process sees it. Its events come in, its commands go out to the engine process."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from speechmlx.errors import SpeechError
+from speechmlx.runtime.channel import Channel
 from speechmlx.runtime.ipc.messages import INPUT_WINDOW, OUTPUT_WINDOW, Cancel, Start, Taken, Tell, ToEngine
-from speechmlx.types import Command, End, Event, Load, Progress, Request
+from speechmlx.types import Command, End, Event, Feed, Load, Progress, Request
 
 if TYPE_CHECKING:
     from speechmlx.models.spec import Model
+    from speechmlx.types import Samples
 
 
 class Job:
-    """`async with job:` around the response, `async for event in job:` inside it; leaving the block cancels the rest.
+    """`async with job:` around the response, `async for event in job:` inside it. Leaving the block cancels the job.
 
-    Iteration ends when the job is done and raises the SpeechError it failed with. `Progress` is told to `Load` only.
+    Iteration ends when the job is done, and raises the SpeechError that it failed with. Only the job of a `Load` has
+    `Progress` events.
     """
 
     def __init__(
-        self, id: int, request: Request, model: Model, send: Callable[[ToEngine], None], over: Callable[[Job], None]
+        self, id: int, request: Request, model: Model, send: Callable[[ToEngine], None], on_end: Callable[[Job], None]
     ) -> None:
         self.id = id
         self.request = request
         self.model = model
         self.started = False
+        """Whether the engine process has it."""
         self.ended = False
         self.submitted = time.monotonic()
+        """Seconds of the monotonic clock at submit."""
         self.first_event: float | None = None
-        """Seconds from then to the first event."""
+        """Seconds from submit to the first event; None before that event."""
         self._send = send
-        self._over = over
-        self._events: deque[Event] = deque()
-        self._commands: deque[Command] = deque()
+        self._on_end = on_end
+        self._events: Channel[Event] = Channel()
+        self._consumed = 0
+        """Events that the reader took and that the engine process was not told of."""
+        self._unsent: list[Command] = []
+        """Commands that came before the start."""
         self._unused = 0
-        self._taken = 0
-        self._error: SpeechError | None = None
-        self._cancelled = False
-        self._news = asyncio.Event()
+        """Commands that the engine has not consumed."""
         self._room = asyncio.Event()
         self._room.set()
+        self._error: SpeechError | None = None
+        self._cancelled = False
+        self._feeding: asyncio.Task[None] | None = None
 
-    # --- for the wire ---
+    # --- for the reader ---
 
     async def __aenter__(self) -> Self:
         return self
@@ -55,27 +62,45 @@ class Job:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.cancel()
+        if self._feeding is not None:
+            self._feeding.cancel()
+            await asyncio.gather(self._feeding, return_exceptions=True)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
-        while not self._events:
-            if self.ended or self._cancelled:
-                if self._error is not None:
-                    raise self._error
-                raise StopAsyncIteration
-            self._news.clear()
-            await self._news.wait()
-        event = self._events.popleft()
-        self._taken += not isinstance(event, Progress)
-        if self._taken >= OUTPUT_WINDOW // 2 and not self.ended:
-            self._send(Taken(self.id, self._taken))
-            self._taken = 0
+        event = await anext(self._events)
+        self._consumed += not isinstance(event, Progress)
+        if self._consumed >= OUTPUT_WINDOW // 2 and not self.ended:
+            self._send(Taken(self.id, self._consumed))
+            self._consumed = 0
         return event
 
+    async def collect(self) -> list[Event]:
+        """Read the job to its end and return all events. Raises the SpeechError that it failed with."""
+        async with self:
+            return [event async for event in self]
+
+    async def finished(self) -> None:
+        """Read the job to its end and drop the events. Raises the SpeechError that it failed with."""
+        async with self:
+            async for _ in self:
+                pass
+
+    # --- for the writer ---
+
+    def fed_by(self, source: AsyncIterable[Samples | Command]) -> Self:
+        """Send each item of `source` (samples as `Feed`), then `End`, while the job's events are read.
+
+        Where `source` raises, the job is cancelled and iteration ends with that error. Leaving the job's block stops
+        the feeding.
+        """
+        self._feeding = asyncio.create_task(self._feed(source))
+        return self
+
     async def send(self, command: Command) -> None:
-        """Give the engine a command; waits while it is behind. Does nothing once the job is over."""
+        """Send a command to the engine. Waits while INPUT_WINDOW are not consumed. Does nothing after the end."""
         await self._room.wait()
         if self.ended or self._cancelled:
             return
@@ -85,64 +110,77 @@ class Job:
         if self.started:
             self._send(Tell(self.id, command))
         else:
-            self._commands.append(command)
+            self._unsent.append(command)
 
     async def end(self) -> None:
-        """No more input."""
+        """Send `End`: no more input comes."""
         await self.send(End())
 
     def cancel(self) -> None:
-        """Stop as soon as the step in hand is done; free what the job holds. Iteration ends. Idempotent."""
+        """End the job after the engine's current step, and iteration at once. May be called again."""
         if self.ended or self._cancelled:
             return
         self._cancelled = True
-        self._wake()
+        self._release()
         if self.started:
             self._send(Cancel(self.id))
         else:
-            self.finish(None)
+            self.finish_with(None)
 
     # --- for the runtime ---
 
     def start(self, folder: str) -> None:
-        """The model is here and the engine process is up: hand over."""
+        """Send the request and the commands so far to the engine process; `folder` holds the model's weights."""
         if self.ended:
             return
         self.started = True
         self._send(Start(self.id, self.request, self.model, folder))
-        for command in self._commands:
+        for command in self._unsent:
             self._send(Tell(self.id, command))
-        self._commands.clear()
+        self._unsent.clear()
 
     @property
     def outcome(self) -> str:
-        """Of a job that ended: "ok", "cancelled" or the code of its error."""
+        """Of an ended job: "ok", "cancelled" or the code of its error."""
         if self._cancelled:
             return "cancelled"
         return "ok" if self._error is None else self._error.code
 
-    def said(self, event: Event) -> None:
+    def on_output(self, event: Event) -> None:
+        """The engine process, or the fetch of the weights, gave an event."""
         if isinstance(event, Progress) and not isinstance(self.request, Load):
             return
         if self.first_event is None:
             self.first_event = time.monotonic() - self.submitted
-        self._events.append(event)
-        self._news.set()
+        self._events.put(event)
 
-    def used(self, count: int) -> None:
+    def on_input_consumed(self, count: int) -> None:
+        """The engine consumed `count` commands more."""
         self._unused -= count
         if self._unused < INPUT_WINDOW:
             self._room.set()
 
-    def finish(self, error: SpeechError | None) -> None:
-        """The end: every waiter wakes. The first call counts."""
+    def finish_with(self, error: SpeechError | None) -> None:
+        """End the job, with its error where it failed. Only the first call counts."""
         if self.ended:
             return
         self.ended = True
         self._error = error
-        self._wake()
-        self._over(self)
+        self._release(error)
+        self._on_end(self)
 
-    def _wake(self) -> None:
-        self._news.set()
+    async def _feed(self, source: AsyncIterable[Samples | Command]) -> None:
+        try:
+            async for item in source:
+                await self.send(item if isinstance(item, Command) else Feed(item))
+            await self.end()
+        except BaseException as error:  # whatever it is, nothing feeds the job any more
+            self._release(error)
+            self.cancel()
+            if not isinstance(error, Exception):
+                raise
+
+    def _release(self, error: BaseException | None = None) -> None:
+        """Wake the reader, who gets the waiting events first, and the writers."""
+        self._events.end(error)
         self._room.set()

@@ -107,7 +107,7 @@ class Runtime:
             await asyncio.sleep(0.02)
         for job in list(self._jobs.values()):
             self._engine.send(Cancel(job.id))
-            job.finish(Draining("the server is shutting down"))
+            job.finish_with(Draining("the server is shutting down"))
         self.drained.set()
 
     async def close(self) -> None:
@@ -187,13 +187,13 @@ class Runtime:
             await self.ready()
             job.start(folder)
         except SpeechError as error:
-            job.finish(error)
+            job.finish_with(error)
         except asyncio.CancelledError:
-            job.finish(Draining("the server is shutting down"))
+            job.finish_with(Draining("the server is shutting down"))
             raise
         except Exception as error:
             log.exception("preparing %s failed", job.model.name)
-            job.finish(EngineFailed(f"preparing {job.model.name!r} failed: {error}"))
+            job.finish_with(EngineFailed(f"preparing {job.model.name!r} failed: {error}"))
 
     def _fetch(self, model: Model) -> asyncio.Task[str]:
         """The one fetch of this model under way; jobs that leave do not stop it, an Unload does."""
@@ -204,7 +204,7 @@ class Runtime:
             self._fetched[model.name] = progress
             for job in list(self._jobs.values()):
                 if job.model.name == model.name:
-                    job.said(progress)
+                    job.on_output(progress)
 
         def over(task: asyncio.Task[str]) -> None:
             if self._fetches.get(model.name) is task:
@@ -234,26 +234,26 @@ class Runtime:
         if any(held.name == name for held in self._memory.models) or any(one.started for one in jobs):
             job.start("")
         elif jobs:
-            job.finish(Busy(f"the model {name!r} is in use; try again when its jobs are done", retry_after=5.0))
+            job.finish_with(Busy(f"the model {name!r} is in use; try again when its jobs are done", retry_after=5.0))
         else:
             if fetching := self._fetches.pop(name, None):
                 self._fetched.pop(name, None)
                 self._background.add(fetching)
                 fetching.add_done_callback(self._background.discard)
                 fetching.cancel()
-            job.finish(None)
+            job.finish_with(None)
 
     # --- the engine process ---
 
     def _on_message(self, message: object) -> None:
         match message:
             case Said(job, event) if job in self._jobs:
-                self._jobs[job].said(event)
+                self._jobs[job].on_output(event)
             case Used(job, count) if job in self._jobs:
-                self._jobs[job].used(count)
+                self._jobs[job].on_input_consumed(count)
             case Ended(job, failure) if job in self._jobs:
                 error = from_code(failure.code, failure.message, failure.retry_after) if failure else None
-                self._jobs[job].finish(error)
+                self._jobs[job].finish_with(error)
             case Memory(models):
                 self._memory = message
                 self._loads.tell(message)
@@ -280,7 +280,7 @@ class Runtime:
         error = EngineLost(f"the engine process {reason} while this ran; the server starts it again")
         for job in list(self._jobs.values()):
             if job.started:
-                job.finish(error)
+                job.finish_with(error)
         if not self._up.done():
             self._up.set_exception(EngineLost(f"the engine process {reason} at start; the server's log has more"))
             self._up.exception()
@@ -304,9 +304,8 @@ class Runtime:
         try:
             while name in self._pinned:
                 try:
-                    async with self.submit(Load(model=name, pin=True, priority=Priority.BULK)) as job:
-                        async for _ in job:
-                            pass
+                    job = self.submit(Load(model=name, pin=True, priority=Priority.BULK))
+                    await job.finished()
                     return
                 except Busy as error:
                     log.warning("preloading %s waits: %s", name, error)
