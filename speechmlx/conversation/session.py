@@ -68,14 +68,14 @@ class Session:
 
     async def __aenter__(self) -> Self:
         self._working = asyncio.create_task(self._work())
-        self._runtime.measures.sessions += 1
+        self._runtime.metrics.sessions += 1
         self._warming.begin(Kind.VAD, Kind.ASR, *self._answering_kinds())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._runtime.measures.sessions -= 1
+        self._runtime.metrics.sessions -= 1
         self._outbox.close()
         self._working.cancel()
         await asyncio.gather(self._working, return_exceptions=True)
@@ -328,7 +328,7 @@ class Session:
             self._start(plan, self._unless_empty, waited)
 
     def _over(self, response: ActiveResponse) -> None:
-        self._runtime.measures.response(asdict(response.stages))
+        self._runtime.metrics.response(asdict(response.stages))
         self._out_of_band.discard(response)
         if self._active is response:
             self._active = None

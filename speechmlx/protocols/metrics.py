@@ -40,7 +40,7 @@ async def metrics(request: Request) -> Response:
 
 
 class Measured:
-    """A collector: the runtime's state and its measures, as they are when asked."""
+    """A collector: the runtime's state and its metrics at the time of the request."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -48,19 +48,19 @@ class Measured:
     def collect(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        now, measures = self._runtime.status(), self._runtime.measures
+        now, metrics = self._runtime.status(), self._runtime.metrics
         jobs = CounterMetricFamily(
             "speechmlx_jobs", "Jobs over: ok, cancelled or the code of the error", labels=("model", "outcome")
         )
-        for labels, count in measures.jobs.items():
+        for labels, count in metrics.jobs.items():
             jobs.add_metric(labels, count)
         yield jobs
         yield GaugeMetricFamily("speechmlx_jobs_running", "Jobs that run or wait", now.jobs)
         by_request = ("kind", "request")
         yield _histograms(
-            "job_first_event", "From submit to a job's first event", by_request, measures.first_event.items()
+            "job_first_event", "From submit to a job's first event", by_request, metrics.first_event.items()
         )
-        yield _histograms("job", "From submit to the end of jobs that ended well", by_request, measures.total.items())
+        yield _histograms("job", "From submit to the end of jobs that ended well", by_request, metrics.total.items())
         state = GaugeMetricFamily("speechmlx_engine_state", "1 for the engine process's state", labels=("state",))
         for name in get_args(State):
             state.add_metric((name,), name == now.engine)
@@ -68,15 +68,15 @@ class Measured:
         yield CounterMetricFamily(
             "speechmlx_engine_restarts",
             "Times the engine process ended and was started again",
-            measures.engine_restarts,
+            metrics.engine_restarts,
         )
         held = GaugeMetricFamily("speechmlx_model_bytes", "Weights of each loaded model", labels=("model",))
         for model in now.models:
             if model.state == "loaded":
                 held.add_metric((model.name,), model.nbytes)
         yield held
-        yield GaugeMetricFamily("speechmlx_sessions", "Live conversations", measures.sessions)
-        stages = (((stage,), histogram) for stage, histogram in measures.stages.items())
+        yield GaugeMetricFamily("speechmlx_sessions", "Live conversations", metrics.sessions)
+        stages = (((stage,), histogram) for stage, histogram in metrics.stages.items())
         yield _histograms("response_stage", "From the end of speech to a response's stage", ("stage",), stages)
 
 

@@ -1,4 +1,4 @@
-"""Temporary folders that are private, named after the process that owns them, and swept when it was killed."""
+"""Temporary folders, named after their process, so that those of killed processes can be deleted."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ NAME = re.compile(r"speechmlx-(\d+)-\w+")
 
 
 def folder() -> tempfile.TemporaryDirectory[str]:
-    """A new one, which only this user can enter."""
+    """A new temporary folder that only this user can read."""
     return tempfile.TemporaryDirectory(prefix=f"speechmlx-{os.getpid()}-", ignore_cleanup_errors=True)
 
 
 def sweep() -> None:
-    """Delete this user's folders whose owner is no more."""
-    for left in Path(tempfile.gettempdir()).glob("speechmlx-*"):
-        named = NAME.fullmatch(left.name)
+    """Delete the temporary folders of this user whose process has ended."""
+    for path in Path(tempfile.gettempdir()).glob("speechmlx-*"):
+        name = NAME.fullmatch(path.name)
         try:
-            if named and left.lstat().st_uid == os.getuid() and left.is_dir() and not left.is_symlink():
-                os.kill(int(named[1]), 0)
+            if name and path.lstat().st_uid == os.getuid() and path.is_dir() and not path.is_symlink():
+                os.kill(int(name[1]), 0)
         except ProcessLookupError:
-            shutil.rmtree(left, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True)
         except (OSError, OverflowError):
-            pass  # it left by itself, or its number is now somebody else's
+            pass  # the folder is gone, or another user's process has the id now

@@ -308,14 +308,14 @@ async def test_preload_of_a_model_that_does_not_load_is_given_up(
         pid = runtime.status().pid
         await until(lambda: "scripted not to load" in caplog.text and not runtime.status().jobs)
         assert len(await runtime.submit(speak("steps=1")).collect()) == 2  # in the same process, with no other load
-        assert (runtime.status().pid, runtime.measures.engine_restarts) == (pid, 0)
+        assert (runtime.status().pid, runtime.metrics.engine_restarts) == (pid, 0)
         assert caplog.text.count("scripted not to load") == 1
 
 
 async def test_preload_tries_again_when_a_model_could_not_be_fetched(
     hold: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("speechmlx.runtime.front.runtime.FIRST_RETRY", 0.1)
+    monkeypatch.setattr("speechmlx.runtime.front.pinned.FIRST_RETRY", 0.1)
     hold.write_text("fail")
     async with _runtime(tmp_path, monkeypatch, preloading("scripted-held")) as runtime:
         await until(lambda: "Trying again" in caplog.text)

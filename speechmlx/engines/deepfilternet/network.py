@@ -37,7 +37,7 @@ class State(NamedTuple):
     hidden: tuple[mx.array, ...]
 
 
-class Output(NamedTuple):
+class Filters(NamedTuple):
     """For t frames: `gains` [t, ERB_BANDS] and complex filter `taps` [t, DF_BINS, DF_ORDER]."""
 
     gains: mx.array
@@ -79,7 +79,7 @@ class Network:
         self._taps_skip = weights["df_dec.df_skip.weight"]
         self._taps_out = weights["df_dec.df_out.0.weight"]
 
-    def __call__(self, bands: mx.array, spectrum: mx.array, state: State) -> tuple[Output, State]:
+    def __call__(self, bands: mx.array, spectrum: mx.array, state: State) -> tuple[Filters, State]:
         """The next t frames: normalised `bands` [t, ERB_BANDS] and `spectrum` [t, DF_BINS, 2]."""
         frames = len(bands)
         bands = mx.concatenate([state.bands, bands])
@@ -95,7 +95,7 @@ class Network:
         encoded = mx.concatenate([state.encoded, encoded[0]])
         taps, third = self._decode_taps(embedding, encoded, state.hidden[3:])
         past = State(bands[-KERNEL_PAST:], spectrum[-KERNEL_PAST:], encoded[-PATHWAY_PAST:], first + second + third)
-        return Output(gains, taps), past
+        return Filters(gains, taps), past
 
     def _decode_gains(
         self, embedding: mx.array, levels: list[mx.array], hidden: tuple[mx.array, ...]

@@ -9,7 +9,7 @@ import mlx.core as mx
 import numpy as np
 
 from speechmlx.audio.pcm import to_pcm16
-from speechmlx.engines.deepfilternet.network import DF_BINS, DF_ORDER, ERB_BANDS, Network, Output, first_state
+from speechmlx.engines.deepfilternet.network import DF_BINS, DF_ORDER, ERB_BANDS, Filters, Network, first_state
 from speechmlx.types import Chunk
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Enhancer:
         self._floor, self._loudness = floor[-1], loudness[-1]
         return mx.where(mx.isinf(loudness), 0.0, mx.clip(TRAINED - loudness, 0.0, MOST_RAISED))
 
-    def _filtered(self, spectra: mx.array, output: Output) -> mx.array:
+    def _filtered(self, spectra: mx.array, output: Filters) -> mx.array:
         """Spectra [t + DF_ORDER - 1, BINS] → [t, BINS]: low bins filtered over time, the others scaled by band."""
         frames = len(output.gains)
         low = mx.zeros((frames, DF_BINS), mx.complex64)

@@ -1,1 +1,1 @@
-"""The server process's side: jobs, the engine process's supervisor, weights on disk, metrics."""
+"""The server process's side: jobs, metrics, the fetches of weights and the supervisor of the engine process."""

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Self
 
 from speechmlx.errors import SpeechError
 from speechmlx.runtime.channel import Channel
-from speechmlx.runtime.ipc.messages import INPUT_WINDOW, OUTPUT_WINDOW, Cancel, Start, Taken, Tell, ToEngine
+from speechmlx.runtime.ipc.messages import (
+    INPUT_WINDOW,
+    OUTPUT_WINDOW,
+    CancelJob,
+    Input,
+    OutputConsumed,
+    Start,
+    ToEngine,
+)
 from speechmlx.types import Command, End, Event, Feed, Load, Progress, Request
 
 if TYPE_CHECKING:
@@ -73,7 +81,7 @@ class Job:
         event = await anext(self._events)
         self._consumed += not isinstance(event, Progress)
         if self._consumed >= OUTPUT_WINDOW // 2 and not self.ended:
-            self._send(Taken(self.id, self._consumed))
+            self._send(OutputConsumed(self.id, self._consumed))
             self._consumed = 0
         return event
 
@@ -108,7 +116,7 @@ class Job:
         if self._unused >= INPUT_WINDOW:
             self._room.clear()
         if self.started:
-            self._send(Tell(self.id, command))
+            self._send(Input(self.id, command))
         else:
             self._unsent.append(command)
 
@@ -123,7 +131,7 @@ class Job:
         self._cancelled = True
         self._release()
         if self.started:
-            self._send(Cancel(self.id))
+            self._send(CancelJob(self.id))
         else:
             self.finish_with(None)
 
@@ -136,7 +144,7 @@ class Job:
         self.started = True
         self._send(Start(self.id, self.request, self.model, folder))
         for command in self._unsent:
-            self._send(Tell(self.id, command))
+            self._send(Input(self.id, command))
         self._unsent.clear()
 
     @property

@@ -1,4 +1,4 @@
-"""The front's half of the pipe: starts the engine process, moves messages, and starts it again when it ends."""
+"""Supervisor: starts the engine process, exchanges messages with it, and starts it again when it ends."""
 
 from __future__ import annotations
 
@@ -26,19 +26,24 @@ log = logging.getLogger(__name__)
 State = Literal["starting", "ok", "degraded", "stopped"]
 
 SLICE = 256 * 1024
-"""Bytes per send and receive: what the event loop gives the pipe before it looks at others."""
+"""Bytes per send and receive. A large message is sent in slices, so that the event loop serves others between them."""
 
 STEADY = 10.0
-"""Seconds after which a process that ends did not fail at start: it is started again at once."""
+"""A process that ran this many seconds did not fail at start: when it ends it is started again at once."""
 
 MAX_BACKOFF = 30.0
+"""Most seconds between two starts."""
 
 PATIENCE = 2.0
-"""Seconds a process gets to end once its pipe is closed."""
+"""Seconds that a process gets to end after its pipe is closed."""
 
 
 class Supervisor:
-    """One engine process at a time. `on_message` gets what it says, `on_up` its start, `on_lost` why it ended."""
+    """Runs one engine process at a time.
+
+    `on_message` is called with each message, `on_up` when the process is ready, `on_lost` with the reason when it has
+    ended unexpectedly or cannot be started.
+    """
 
     def __init__(
         self,
@@ -67,25 +72,38 @@ class Supervisor:
 
     @property
     def up(self) -> bool:
-        """Whether messages reach an engine process that said Ready."""
+        """Whether the engine process is ready and gets messages."""
         return self.state == "ok"
 
     def start(self) -> None:
-        """Spawn the process. It says `Ready` when MLX is in."""
+        """Start the process. It sends Ready when it has imported MLX."""
         self._loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        # Its library links and compiled kernels: gone with it.
+        # For the process's library links and compiled kernels. Deleted when it has ended.
         self._folder = scratch.folder()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "speechmlx.runtime.worker.process", str(theirs.fileno()), self._log_level],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env=blas.environment(os.environ, Path(self._folder.name)),
-            )
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "speechmlx.runtime.worker.process",
+            str(theirs.fileno()),
+            self._log_level,
+        ]
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    command,
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    env=blas.environment(os.environ, Path(self._folder.name)),
+                )
+        except OSError:
+            ours.close()
+            self._folder.cleanup()
+            raise
         self.pid = self._process.pid
         self._pipe = ours
         self._unpacker = Unpacker()
@@ -94,7 +112,7 @@ class Supervisor:
         self.send(self._setup)
 
     def send(self, message: ToEngine) -> None:
-        """Queue a message; large arrays leave in slices between other events. Dropped when no process is there."""
+        """Queue a message. Does nothing where no process runs."""
         if self._pipe is None:
             return
         parts: list[Part] = pack(message)
@@ -103,17 +121,17 @@ class Supervisor:
             self._flush()
 
     def recycle(self) -> None:
-        """Replace an idle process by a fresh one: the only unload that surely gives memory back."""
-        self._leave()
+        """Replace an idle process by a fresh one. Only the end of a process surely frees all memory of its models."""
+        self._abandon()
         self.state = "starting"
         self._start_again()
 
     async def stop(self) -> None:
-        """End the process: its pipe closes, and SIGKILL if that does not end it."""
+        """Close the pipe, which ends the process; kill it after PATIENCE seconds. Waits for its end."""
         self.state = "stopped"
         if self._restart is not None:
             self._restart.cancel()
-        self._leave()
+        self._abandon()
         if self._reaping:
             await asyncio.wait(self._reaping)
 
@@ -154,7 +172,7 @@ class Supervisor:
         except (BlockingIOError, InterruptedError):
             pass
         except OSError:
-            self._out.clear()  # the reader sees the end and says so
+            self._out.clear()  # `_receive` sees the end of the pipe
         if bool(self._out) != self._writing:
             self._writing = bool(self._out)
             if self._writing:
@@ -175,12 +193,12 @@ class Supervisor:
     # --- the process ---
 
     def _lost(self) -> None:
-        """The process ended by itself, or was killed."""
+        """The process ended unexpectedly: start it again, after a while where it keeps failing at start."""
         assert self._process is not None
         was_up = self.up
         self._close_pipe()
         try:
-            reason = _reason(self._process.wait(timeout=0.05))
+            reason = exit_reason(self._process.wait(timeout=0.05))
         except subprocess.TimeoutExpired:
             reason = "closed its pipe"
         self._reap(self._process)
@@ -188,13 +206,13 @@ class Supervisor:
         self.state = "degraded"
         steady = was_up and time.monotonic() - self._began > STEADY
         self._failures = 0 if steady else self._failures + 1
-        delay = 0.0 if self._failures <= 1 else min(2.0 ** (self._failures - 2), MAX_BACKOFF)
+        delay = restart_delay(self._failures)
         log.error("the engine process %s; starting it again in %.0f s", reason, delay)
         self._restart = self._loop.call_later(delay, self._start_again)
         self._on_lost(reason)
 
     def _start_again(self) -> None:
-        """Start, and where the system refuses (no memory, no file left), later again: never without a next try."""
+        """Start the process. Try again after MAX_BACKOFF seconds where the system has no memory or files for it."""
         try:
             self.start()
         except OSError as error:
@@ -204,7 +222,8 @@ class Supervisor:
             self._restart = self._loop.call_later(MAX_BACKOFF, self._start_again)
             self._on_lost(f"does not start ({error})")
 
-    def _leave(self) -> None:
+    def _abandon(self) -> None:
+        """Close the pipe and let the process end."""
         process, self._process = self._process, None
         self._close_pipe()
         if process is not None:
@@ -217,7 +236,7 @@ class Supervisor:
 
 
 def _end(process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
-    """Give the process time to end the step in hand and see its pipe closed, then kill it; delete its folder."""
+    """Wait up to PATIENCE seconds for the end of the process, then kill it. Delete its folder."""
     with folder:
         try:
             process.wait(timeout=PATIENCE)
@@ -226,7 +245,13 @@ def _end(process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[s
             process.wait()
 
 
-def _reason(status: int) -> str:
+def restart_delay(failures: int) -> float:
+    """Seconds until the next start after `failures` processes in a row that ended at start."""
+    return 0.0 if failures <= 1 else min(2.0 ** (failures - 2), MAX_BACKOFF)
+
+
+def exit_reason(status: int) -> str:
+    """What the exit status of a process says, as the rest of a sentence."""
     if status < 0:
         return f"was ended by {signal.Signals(-status).name}"
     return f"exited with status {status}"

@@ -1,4 +1,4 @@
-"""Bringing a model's weights to this machine in a process of their own, shared by the jobs that wait for them."""
+"""Fetches: the downloads and conversions of weights under way. Each runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,11 +16,74 @@ from speechmlx.types import Progress
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 2.0
+"""Seconds that a cancelled fetch process gets to end by itself."""
+
+
+class Fetches:
+    """At most one fetch per model; the jobs that wait for a model share it. A job that is cancelled does not stop it.
+
+    `on_progress` is called with the model and how far its fetch is.
+    """
+
+    def __init__(self, cache: Path, on_progress: Callable[[Model, Progress], None]) -> None:
+        self.running: dict[str, asyncio.Task[str]] = {}
+        """By the name of the model."""
+        self.progress: dict[str, Progress] = {}
+        self._cache = cache
+        self._on_progress = on_progress
+        self._stopped: set[asyncio.Task[str]] = set()
+
+    def start(self, model: Model) -> asyncio.Task[str]:
+        """The task of the model's fetch, begun where none runs. It gives the folder; it raises ModelUnavailable."""
+        if model.name in self.running:
+            return self.running[model.name]
+
+        def on_progress(progress: Progress) -> None:
+            self.progress[model.name] = progress
+            self._on_progress(model, progress)
+
+        def done(task: asyncio.Task[str]) -> None:
+            if self.running.get(model.name) is task:
+                self._forget(model.name)
+            if task.cancelled():
+                log.info("fetching %s was stopped; what came so far is kept", model.name)
+            elif task.exception() is not None:
+                log.error("fetching %s failed: %s", model.name, task.exception())
+            else:
+                log.info("fetched %s, %.0f MB, in %.1f s", model.name, model.size / 1e6, time.monotonic() - began)
+
+        log.info("fetching %s, %.0f MB", model.name, model.size / 1e6)
+        began = time.monotonic()
+        task = asyncio.create_task(fetch(model, self._cache, on_progress))
+        self.running[model.name] = task
+        task.add_done_callback(done)
+        return task
+
+    def stop(self, name: str) -> None:
+        """Cancel the fetch of a model, where one runs. The next fetch goes on from what it has."""
+        if (task := self.running.get(name)) is not None:
+            self._forget(name)
+            self._stopped.add(task)
+            task.add_done_callback(self._stopped.discard)
+            task.cancel()
+
+    async def close(self) -> None:
+        """Stop all fetches and wait for the ends of their processes."""
+        for name in list(self.running):
+            self.stop(name)
+        await asyncio.gather(*self._stopped, return_exceptions=True)
+
+    def _forget(self, name: str) -> None:
+        del self.running[name]
+        self.progress.pop(name, None)
+
 
 async def fetch(model: Model, cache: Path, on_progress: Callable[[Progress], None]) -> str:
-    """Download and convert `model`; the folder with its weights.
+    """Download and convert the weights of `model` in a new process. Returns the folder that holds them.
 
-    Raises ModelUnavailable with the reason and the way out. Cancelling ends the process; what it has is resumed.
+    Raises ModelUnavailable with the reason and what the user can do, or NoRoom. Cancelling ends the process and keeps
+    what it has downloaded.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -35,12 +99,12 @@ async def fetch(model: Model, cache: Path, on_progress: Callable[[Progress], Non
     assert process.stdout is not None
     try:
         async for line in process.stdout:
-            said = json.loads(line)
-            if "folder" in said:
-                return str(said["folder"])
-            if "error" in said:
-                raise from_code(said["error"], said["message"])
-            on_progress(Progress(said["stage"], said["done"], said["total"], said.get("detail", "")))
+            message = json.loads(line)
+            if "folder" in message:
+                return str(message["folder"])
+            if "error" in message:
+                raise from_code(message["error"], message["message"])
+            on_progress(Progress(message["stage"], message["done"], message["total"], message.get("detail", "")))
         status = await process.wait()
         raise ModelUnavailable(f"fetching {model.name!r} ended with status {status}; the server's log has more")
     finally:
@@ -48,7 +112,7 @@ async def fetch(model: Model, cache: Path, on_progress: Callable[[Progress], Non
             assert process.stdin is not None
             process.stdin.close()
             try:
-                await asyncio.wait_for(process.wait(), 2.0)
+                await asyncio.wait_for(process.wait(), PATIENCE)
             except TimeoutError:
                 process.kill()
                 await process.wait()

@@ -1,1 +1,1 @@
-"""What crosses the pipe between the server and the engine process: messages, and their framing as bytes."""
+"""The pipe between the server process and the engine process: its messages and their framing as bytes."""

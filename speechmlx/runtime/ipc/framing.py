@@ -1,8 +1,8 @@
-"""Framing of the pipe: messages ↔ bytes, without I/O.
+"""Framing: messages to bytes and back, without I/O.
 
-A frame is a count of parts, their lengths, then the parts: the first is the pickled message, the others the buffers of
-its arrays (pickle protocol 5, PEP 574), so that audio is never copied into the pickle. Both ends are our own processes
-on one inherited socket pair.
+A frame is the number of its parts (uint32), the length of each (uint64), then the parts. The first part is the pickled
+message. The others are the buffers of its arrays (pickle protocol 5, PEP 574): audio is not copied into the pickle.
+Unpickling is safe because both ends of the pipe are our own processes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LENGTH = struct.Struct("<Q")
 
 
 def pack(message: object) -> list[Part]:
-    """The parts to send, in order. Arrays are not copied: they must not change until sent."""
+    """The parts of the message's frame, in order. Arrays are not copied: they must not change until they are sent."""
     buffers: list[pickle.PickleBuffer] = []
     parts: list[Part] = [pickle.dumps(message, protocol=5, buffer_callback=buffers.append)]
     parts += [buffer.raw() for buffer in buffers]
@@ -31,13 +31,13 @@ def pack(message: object) -> list[Part]:
 
 
 class Unpacker:
-    """Bytes in, messages out."""
+    """Takes the bytes of the pipe and gives the messages."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: bytes | memoryview) -> Iterator[Any]:
-        """The messages that `data` completes. Their arrays are read-only views of bytes of their own."""
+        """The messages that `data` completes. Their arrays are read-only."""
         self._buffer += data
         while (frame := self._frame()) is not None:
             head, *buffers = frame

@@ -1,27 +1,27 @@
-"""What passes the pipe between the front and the engine process. Nothing else does."""
+"""The messages between the server process and the engine process. Nothing else crosses the pipe between them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from speechmlx.models.spec import Model
     from speechmlx.types import Command, Event, Request
 
 OUTPUT_WINDOW = 16
-"""Events a task may post beyond what its reader took; then it does not step. This is all of backpressure."""
+"""Events that a task may post and its reader not have consumed. At this limit the engine does not step the task."""
 
 INPUT_WINDOW = 8
-"""Commands a job may send beyond what the engine used; then `Job.send` waits."""
+"""Commands that a job may send and the engine not have consumed. At this limit `Job.send` waits."""
 
 
-# --- front → engine process --------------------------------------------------------------------------------------
+# --- server process → engine process -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """First message: limits of this engine process. `memory_limit` in bytes, `idle_unload` in seconds (0 never)."""
+    """The first message: `memory_limit` of all models in bytes, `idle_unload` in seconds (0: models stay)."""
 
     memory_limit: int
     idle_unload: float
@@ -29,7 +29,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin a job; `folder` holds the weights of `model`."""
+    """Begin a job. `folder` holds the weights of `model`."""
 
     job: int
     request: Request
@@ -38,7 +38,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class Input:
     """A command for a running job."""
 
     job: int
@@ -46,41 +46,41 @@ class Tell:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """The reader took `count` events more."""
+class OutputConsumed:
+    """The job's reader took `count` more events. `Progress` is not counted."""
 
     job: int
     count: int
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
-    """Nobody wants the rest. Answered by `Ended` like any other end."""
+class CancelJob:
+    """End a job after the current step. The answer is `Ended`."""
 
     job: int
 
 
-# --- engine process → front --------------------------------------------------------------------------------------
+# --- engine process → server process -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The process is up: MLX's device in words."""
+    """The engine process has imported MLX. `device` describes MLX's device."""
 
     device: str
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A job's event."""
+class Output:
+    """An event of a job."""
 
     job: int
     event: Event
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
-    """The engine used `count` commands more."""
+class InputConsumed:
+    """The engine took `count` more of the job's commands."""
 
     job: int
     count: int
@@ -88,7 +88,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A SpeechError as plain values."""
+    """A SpeechError as plain values. `retry_after` is in seconds."""
 
     code: str
     message: str
@@ -97,29 +97,27 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The job is over; its task is freed."""
+    """The job has ended and the engine has freed its memory. `failure` is None where it succeeded or was cancelled."""
 
     job: int
     failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A model in (or on its way into) memory."""
+class HeldModel:
+    """A model that is in memory or that is being loaded."""
 
     name: str
-    state: str
-    """"loading" or "loaded"."""
+    state: Literal["loading", "loaded"]
     nbytes: int
     pinned: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """Sent whenever it changes."""
+class MemoryReport:
+    """All models in memory. Sent when one is added, loaded, pinned or dropped."""
 
-    models: tuple[Held, ...]
+    models: tuple[HeldModel, ...]
 
 
-ToEngine = Setup | Start | Tell | Taken | Cancel
-ToFront = Ready | Said | Used | Ended | Memory
+ToEngine = Setup | Start | Input | OutputConsumed | CancelJob

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from speechmlx.engines import Batched, Engine, Running, State, Steps, Stream, Streaming
 from speechmlx.errors import EngineFailed, SpeechError, Unsupported
-from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Ended, Failure, Said, Start, Used
+from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Ended, Failure, InputConsumed, Output, Start
 from speechmlx.runtime.worker.scheduler import Candidate
 from speechmlx.types import Chunk, Command, End, Event, Feed, Kind, Load, Progress
 
@@ -91,7 +91,7 @@ class Task:
             if self._first_audio is None:
                 self._first_audio = self._clock()
             self._audio += event.duration
-        self._post(Said(self.id, event))
+        self._post(Output(self.id, event))
 
     def taken(self, count: int) -> None:
         self._taken += count
@@ -105,7 +105,7 @@ class Task:
         if not self.inbox:
             return None
         command = self.inbox.popleft()
-        self._post(Used(self.id, 1))
+        self._post(InputConsumed(self.id, 1))
         return command
 
     def end(self, error: Exception | None = None) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from speechmlx.engines import Batched, Engine, LoadOptions, Seated
 from speechmlx.errors import Busy, EngineFailed, SpeechError
 from speechmlx.models.spec import Model
-from speechmlx.runtime.ipc.messages import Cancel, Held, Memory, Setup, Start, Taken, Tell
+from speechmlx.runtime.ipc.messages import CancelJob, HeldModel, Input, MemoryReport, OutputConsumed, Setup, Start
 from speechmlx.runtime.worker import memory
 from speechmlx.runtime.worker.device import clear_cache
 from speechmlx.runtime.worker.scheduler import Candidate, pick
@@ -70,11 +70,11 @@ class Worker:
                 self._budget, self._idle_unload = memory_limit, idle_unload
             case Start():
                 self._start(message)
-            case Tell(job, command) if job in self._tasks:
+            case Input(job, command) if job in self._tasks:
                 self._tasks[job].inbox.append(command)
-            case Taken(job, count) if job in self._tasks:
+            case OutputConsumed(job, count) if job in self._tasks:
                 self._tasks[job].taken(count)
-            case Cancel(job) if job in self._tasks:
+            case CancelJob(job) if job in self._tasks:
                 self._tasks[job].cancelled = True
 
     def step(self) -> bool:
@@ -263,9 +263,9 @@ class Worker:
 
     def _tell_memory(self) -> None:
         self._post(
-            Memory(
+            MemoryReport(
                 tuple(
-                    Held(name, "loading" if slot.engine is None else "loaded", slot.nbytes, slot.pinned)
+                    HeldModel(name, "loading" if slot.engine is None else "loaded", slot.nbytes, slot.pinned)
                     for name, slot in self._slots.items()
                 )
             )

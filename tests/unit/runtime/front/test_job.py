@@ -13,12 +13,18 @@ from speechmlx.errors import BadAudio, EngineFailed, SpeechError
 from speechmlx.models.spec import Model
 from speechmlx.runtime.channel import Channel
 from speechmlx.runtime.front.job import Job
-from speechmlx.runtime.ipc.messages import INPUT_WINDOW, OUTPUT_WINDOW, Cancel, Start, Taken, Tell, ToEngine
+from speechmlx.runtime.ipc.messages import (
+    INPUT_WINDOW,
+    OUTPUT_WINDOW,
+    CancelJob,
+    Input,
+    OutputConsumed,
+    Start,
+    ToEngine,
+)
 from speechmlx.types import Chunk, Command, End, Enhance, Event, Feed, Kind, Load, Probability, Progress, Request, Usage
 
-MODEL = Model(
-    name="m", kind=Kind.ENHANCE, engine="none:load", sources=(), size=0, memory=0, rate=16000, licence="none"
-)
+MODEL = Model(name="m", kind=Kind.ENHANCE, engine="none:load", sources=(), size=0, memory=0, rate=16000, licence="none")
 CHUNK = Chunk(b"\0\0", 16000)
 PROGRESS = Progress("load", 1, 2)
 SAMPLES = np.zeros(4, np.float32)
@@ -89,7 +95,7 @@ async def test_the_engine_is_told_what_the_reader_took(outputs: list[Event], con
     for event in outputs:
         front.job.on_output(event)
         assert await anext(front.job) == event
-    assert front.sent == [Taken(7, count) for count in consumed]
+    assert front.sent == [OutputConsumed(7, count) for count in consumed]
 
 
 async def test_commands_before_the_start_are_sent_with_it_in_order() -> None:
@@ -100,8 +106,8 @@ async def test_commands_before_the_start_are_sent_with_it_in_order() -> None:
     front.job.start("/folder")
     assert front.sent == [
         Start(7, front.job.request, MODEL, "/folder"),
-        Tell(7, Feed(SAMPLES)),
-        Tell(7, End()),
+        Input(7, Feed(SAMPLES)),
+        Input(7, End()),
     ]
 
 
@@ -114,7 +120,7 @@ async def test_a_writer_waits_while_the_engine_is_behind() -> None:
     assert not writing.done() and len(front.sent) == INPUT_WINDOW
     front.job.on_input_consumed(1)
     await writing
-    assert front.sent[-1] == Tell(7, Feed(SAMPLES))
+    assert front.sent[-1] == Input(7, Feed(SAMPLES))
 
 
 @pytest.mark.parametrize("started", [False, True])
@@ -125,7 +131,7 @@ async def test_cancelling_ends_iteration_at_once_and_the_job_once(started: bool)
         await turns()
     assert await reading is None
     job.cancel()
-    assert front.sent == ([Cancel(7)] if started else [])
+    assert front.sent == ([CancelJob(7)] if started else [])
     job.finish_with(None)
     assert (job.outcome, front.ended) == ("cancelled", [job])
     await job.send(End())
@@ -155,10 +161,10 @@ async def test_a_job_is_fed_while_it_is_read() -> None:
         source.put(SAMPLES)
         source.put(Feed(SAMPLES[:2]))
         await turns()
-        assert [message.command.samples.size for message in front.sent if isinstance(message, Tell)] == [4, 2]
+        assert [message.command.samples.size for message in front.sent if isinstance(message, Input)] == [4, 2]
         source.end()
         await turns()
-        assert front.sent[-1] == Tell(7, End())
+        assert front.sent[-1] == Input(7, End())
         job.on_output(CHUNK)
         job.finish_with(None)
         assert [event async for event in job] == [CHUNK]
@@ -171,7 +177,7 @@ async def test_leaving_stops_the_feeding() -> None:
         await turns()
     source.put(SAMPLES)
     await turns()
-    assert front.sent == [Cancel(7)]
+    assert front.sent == [CancelJob(7)]
 
 
 @pytest.mark.parametrize("error", [BadAudio("cut off"), asyncio.CancelledError()])
@@ -186,4 +192,4 @@ async def test_a_source_that_fails_cancels_the_job_and_its_error_reaches_the_rea
         assert isinstance(await anext(job), Probability)
         with pytest.raises(type(error)):
             await anext(job)
-    assert front.sent == [Tell(7, Feed(SAMPLES)), Cancel(7)]
+    assert front.sent == [Input(7, Feed(SAMPLES)), CancelJob(7)]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speechmlx.runtime.ipc.framing import Unpacker, pack
-from speechmlx.runtime.ipc.messages import Said, Tell
+from speechmlx.runtime.ipc.messages import Input, Output
 from speechmlx.types import Chunk, End, Feed
 
 
@@ -18,7 +18,7 @@ def _wire(messages: list[object]) -> bytes:
 @given(st.data())
 def test_messages_come_out_whole_however_the_bytes_are_cut(data: st.DataObject) -> None:
     sizes = data.draw(st.lists(st.integers(0, 5000), max_size=5))
-    sent = [Said(i, Chunk(bytes(size), 24000)) for i, size in enumerate(sizes)]
+    sent = [Output(i, Chunk(bytes(size), 24000)) for i, size in enumerate(sizes)]
     wire = _wire(list(sent))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=6)))
     unpacker = Unpacker()
@@ -30,7 +30,7 @@ def test_messages_come_out_whole_however_the_bytes_are_cut(data: st.DataObject) 
 
 def test_arrays_travel_beside_the_pickle_without_a_copy() -> None:
     samples = np.arange(100_000, dtype=np.float32)
-    parts = pack(Tell(1, Feed(samples)))
+    parts = pack(Input(1, Feed(samples)))
     assert len(parts[1]) < 1000
     assert np.shares_memory(np.frombuffer(parts[2], np.float32), samples)
     (message,) = Unpacker().feed(b"".join(bytes(part) for part in parts))
@@ -38,7 +38,7 @@ def test_arrays_travel_beside_the_pickle_without_a_copy() -> None:
 
 
 def test_an_empty_array_and_a_bare_command() -> None:
-    wire = _wire([Tell(1, Feed(np.zeros(0, np.float32))), Tell(1, End())])
+    wire = _wire([Input(1, Feed(np.zeros(0, np.float32))), Input(1, End())])
     first, second = Unpacker().feed(wire)
     assert len(first.command.samples) == 0
-    assert second == Tell(1, End())
+    assert second == Input(1, End())

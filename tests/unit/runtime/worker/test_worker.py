@@ -13,7 +13,18 @@ from support import scripted
 
 from speechmlx.engines import LoadOptions
 from speechmlx.models.spec import Model
-from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Cancel, Ended, Memory, Said, Setup, Start, Taken, Tell, Used
+from speechmlx.runtime.ipc.messages import (
+    OUTPUT_WINDOW,
+    CancelJob,
+    Ended,
+    Input,
+    InputConsumed,
+    MemoryReport,
+    Output,
+    OutputConsumed,
+    Setup,
+    Start,
+)
 from speechmlx.runtime.worker.worker import PAUSED, Worker
 from speechmlx.types import (
     Chunk,
@@ -61,10 +72,10 @@ class Bench:
         return steps
 
     def events(self, job: int) -> list[Event]:
-        return [m.event for m in self.said if isinstance(m, Said) and m.job == job]
+        return [m.event for m in self.said if isinstance(m, Output) and m.job == job]
 
     def order(self) -> list[int]:
-        return [m.job for m in self.said if isinstance(m, Said)]
+        return [m.job for m in self.said if isinstance(m, Output)]
 
     def end(self, job: int) -> Ended:
         (ended,) = [m for m in self.said if isinstance(m, Ended) and m.job == job]
@@ -74,7 +85,7 @@ class Bench:
         return any(isinstance(m, Ended) and m.job == job for m in self.said)
 
     def held(self) -> list[str]:
-        (*_, last) = [m for m in self.said if isinstance(m, Memory)]
+        (*_, last) = [m for m in self.said if isinstance(m, MemoryReport)]
         return [held.name for held in last.models]
 
 
@@ -93,10 +104,10 @@ def test_a_reader_that_is_behind_pauses_its_job_and_no_other() -> None:
     assert len(bench.events(slow)) == OUTPUT_WINDOW
     assert bench.ended(quick)
     assert not bench.ended(slow)
-    bench.worker.handle(Taken(slow, OUTPUT_WINDOW))
+    bench.worker.handle(OutputConsumed(slow, OUTPUT_WINDOW))
     bench.run()
     assert len(bench.events(slow)) == 2 * OUTPUT_WINDOW
-    bench.worker.handle(Taken(slow, OUTPUT_WINDOW))
+    bench.worker.handle(OutputConsumed(slow, OUTPUT_WINDOW))
     bench.run()
     assert bench.end(slow).failure is None
 
@@ -105,7 +116,7 @@ def test_cancel_closes_the_generator_before_the_next_step(tmp_path: Path) -> Non
     bench = Bench()
     job = bench.speak(f"steps=10 trace={tmp_path / 'trace'}")
     bench.run(5)
-    bench.worker.handle(Cancel(job))
+    bench.worker.handle(CancelJob(job))
     bench.run(1)
     assert bench.end(job).failure is None
     notes = (tmp_path / "trace").read_text().splitlines()
@@ -171,7 +182,7 @@ def test_listening_goes_before_a_synthesis_that_came_after_it() -> None:
     bench.run()
     clause = bench.speak("steps=20")
     bench.run(3)
-    bench.worker.handle(Tell(listening, Feed(np.zeros(10, np.float32))))
+    bench.worker.handle(Input(listening, Feed(np.zeros(10, np.float32))))
     before = len(bench.events(clause))
     while not bench.events(listening):
         bench.run(1)
@@ -193,7 +204,7 @@ def test_first_audio_in_order_of_arrival_then_whoever_runs_dry() -> None:
     bench = Bench()
     first, second = (bench.speak("steps=4 bytes=48000") for _ in range(2))
     bench.run()
-    chunks = [m.job for m in bench.said if isinstance(m, Said) and isinstance(m.event, Chunk)]
+    chunks = [m.job for m in bench.said if isinstance(m, Output) and isinstance(m.event, Chunk)]
     assert chunks == [first, second] * 4
 
 
@@ -277,11 +288,11 @@ def test_a_stream_uses_commands_and_says_so() -> None:
     bench = Bench()
     job = bench.start(Enhance(), "scripted-enhance")
     for _ in range(3):
-        bench.worker.handle(Tell(job, Feed(np.full(10, 0.5, np.float32))))
+        bench.worker.handle(Input(job, Feed(np.full(10, 0.5, np.float32))))
     bench.run()
-    assert sum(m.count for m in bench.said if isinstance(m, Used)) == 3
+    assert sum(m.count for m in bench.said if isinstance(m, InputConsumed)) == 3
     assert not bench.ended(job)
-    bench.worker.handle(Tell(job, End()))
+    bench.worker.handle(Input(job, End()))
     bench.run()
     assert bench.end(job).failure is None
     assert sum(len(e.pcm16) for e in bench.events(job) if isinstance(e, Chunk)) == 3 * 10 * 2
@@ -351,7 +362,7 @@ def test_unload_waits_for_nobody() -> None:
     failure = bench.end(refused).failure
     assert failure is not None
     assert failure.code == "busy"
-    bench.worker.handle(Cancel(running))
+    bench.worker.handle(CancelJob(running))
     bench.run()
     accepted = bench.start(Unload(model="scripted"))
     assert bench.end(accepted).failure is None
@@ -364,7 +375,7 @@ def test_a_launch_cancelled_while_its_model_loads_leaves_nothing_unless_others_w
     launch = bench.start(Load(model="scripted-slow", pin=True), "scripted-slow")
     waiting = [bench.speak("steps=1", model="scripted-slow")] if others else []
     bench.run(3)
-    bench.worker.handle(Cancel(launch))
+    bench.worker.handle(CancelJob(launch))
     bench.run()
     assert bench.ended(launch)
     assert bench.held() == ["scripted-slow"] * others
@@ -375,12 +386,12 @@ def test_a_request_that_leaves_while_its_model_loads_has_it_loaded_for_the_next(
     bench = Bench()
     gone = bench.speak(model="scripted-slow")
     bench.run(3)
-    bench.worker.handle(Cancel(gone))
+    bench.worker.handle(CancelJob(gone))
     bench.run()
     assert bench.held() == ["scripted-slow"]
 
 
-@pytest.mark.parametrize("message", [Tell(99, End()), Taken(99, 1), Cancel(99)])
+@pytest.mark.parametrize("message", [Input(99, End()), OutputConsumed(99, 1), CancelJob(99)])
 def test_messages_for_a_job_that_is_over_are_nothing(message: object) -> None:
     bench = Bench()
     bench.worker.handle(message)
