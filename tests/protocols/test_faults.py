@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -29,11 +30,16 @@ def speak(script: str, model: str = "scripted") -> dict[str, str]:
 
 def engine_pid(server: Server) -> int:
     """The engine process: the server's child that is no fetch."""
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    for pid in children:
-        if b"speechmlx.runtime.worker.process" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            return int(pid)
-    raise AssertionError("no engine process")
+    children = psutil.Process(server.process.pid).children()
+    return next(child.pid for child in children if "speechmlx.runtime.worker.process" in child.cmdline())
+
+
+def runs(pid: int) -> bool:
+    """Whether the process runs; one that has ended and that nobody has waited for does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def first_byte(client: httpx.AsyncClient, script: str, taken: asyncio.Event) -> Any:
@@ -216,7 +222,7 @@ async def test_the_front_killed_takes_its_engine_along(start_server: Start) -> N
         server.process.kill()
         server.process.wait()
         async with asyncio.timeout(10):
-            while Path(f"/proc/{worker}/stat").exists() and " Z " not in Path(f"/proc/{worker}/stat").read_text():
+            while runs(worker):
                 await asyncio.sleep(0.02)
 
 

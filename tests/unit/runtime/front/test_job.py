@@ -161,7 +161,8 @@ async def test_a_job_is_fed_while_it_is_read() -> None:
         source.put(SAMPLES)
         source.put(Feed(SAMPLES[:2]))
         await turns()
-        assert [message.command.samples.size for message in front.sent if isinstance(message, Input)] == [4, 2]
+        commands = [message.command for message in front.sent if isinstance(message, Input)]
+        assert [command.samples.size for command in commands if isinstance(command, Feed)] == [4, 2]
         source.end()
         await turns()
         assert front.sent[-1] == Input(7, End())

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
 from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnavailable, NoRoom, SpeechError
 from speechmlx.models.spec import Model
-from speechmlx.runtime.front import pinned
 from speechmlx.runtime.front.job import Job
 from speechmlx.runtime.front.pinned import FIRST_RETRY, LAST_RETRY, PinnedModels
 from speechmlx.types import Kind, Load, Priority, Request
@@ -28,7 +27,7 @@ class Loads:
         self.models = PinnedModels(self.submit, self.spawn)
         self._ends = list(ends)
         self._started = started
-        monkeypatch.setattr(pinned.asyncio, "sleep", self.sleep)
+        monkeypatch.setattr("speechmlx.runtime.front.pinned.asyncio.sleep", self.sleep)
 
     def submit(self, request: Request) -> Job:
         self.requests.append(request)
@@ -47,14 +46,16 @@ class Loads:
     async def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
 
-    async def run(self, act: Callable[[], None]) -> None:
-        act()
+    async def pin(self, name: str, times: int = 1) -> None:
+        """Pin a model and wait for the end of its loading."""
+        for _ in range(times):
+            self.models.pin(name)
         await asyncio.gather(*self.tasks)
 
 
 async def test_a_pinned_model_is_loaded_once_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     loads = Loads(monkeypatch, None)
-    await loads.run(lambda: [loads.models.pin("m") for _ in range(3)] and None)
+    await loads.pin("m", times=3)
     assert loads.requests == [Load(model="m", pin=True, priority=Priority.BULK)]
     assert loads.models.names == {"m"}
 
@@ -62,7 +63,8 @@ async def test_a_pinned_model_is_loaded_once_and_stays(monkeypatch: pytest.Monke
 async def test_a_new_engine_process_loads_all_again(monkeypatch: pytest.MonkeyPatch) -> None:
     loads = Loads(monkeypatch, None, None)
     loads.models.names |= {"a", "b"}
-    await loads.run(loads.models.load_all)
+    loads.models.load_all()
+    await asyncio.gather(*loads.tasks)
     assert {request.model for request in loads.requests} == {"a", "b"}
 
 
@@ -81,7 +83,7 @@ async def test_a_model_stays_pinned_after_errors_that_pass(
     ends: list[SpeechError | None], pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loads = Loads(monkeypatch, *ends)
-    await loads.run(lambda: loads.models.pin("m"))
+    await loads.pin("m")
     assert (loads.pauses, len(loads.requests), loads.models.names) == (pauses, len(ends), {"m"})
 
 
@@ -90,7 +92,7 @@ async def test_a_model_that_cannot_be_loaded_is_given_up(
     end: SpeechError, started: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     loads = Loads(monkeypatch, end, started=started)
-    await loads.run(lambda: loads.models.pin("m"))
+    await loads.pin("m")
     assert loads.models.names == set()
     assert f"preloading m failed, it is loaded when it is asked for: {end}" in caplog.messages
 
@@ -101,6 +103,6 @@ async def test_a_model_unpinned_while_it_waits_is_not_tried_again(monkeypatch: p
     async def unpin(seconds: float) -> None:
         loads.models.names.discard("m")
 
-    monkeypatch.setattr(pinned.asyncio, "sleep", unpin)
-    await loads.run(lambda: loads.models.pin("m"))
+    monkeypatch.setattr("speechmlx.runtime.front.pinned.asyncio.sleep", unpin)
+    await loads.pin("m")
     assert len(loads.requests) == 1

@@ -84,7 +84,7 @@ class Front:
         self.calls: list[Any] = []
         self.refuses = False
         """Whether the system starts no process."""
-        monkeypatch.setattr(supervisor.subprocess, "Popen", self._start)
+        monkeypatch.setattr("speechmlx.runtime.front.supervisor.subprocess.Popen", self._start)
         monkeypatch.setattr(supervisor, "PATIENCE", 0.0)
         self.supervisor = Supervisor(SETUP, "info", self.calls.append, lambda: self.calls.append("up"), self._lost)
 
@@ -138,7 +138,12 @@ async def test_a_message_larger_than_the_pipe_is_sent_in_slices(front: Front) ->
     front.supervisor.send(Input(1, Feed(samples)))
     front.supervisor.send(CancelJob(1))
     received: list[Any] = []
-    await until(lambda: received.extend(process.received()) or CancelJob(1) in received[-1:])
+
+    def complete() -> bool:
+        received.extend(process.received())
+        return len(received) == 3
+
+    await until(complete)
     assert received[0] == SETUP
     np.testing.assert_array_equal(received[1].command.samples, samples)
 
@@ -167,7 +172,12 @@ async def test_only_processes_that_end_soon_are_failures_at_start(
 ) -> None:
     monkeypatch.setattr(supervisor, "STEADY", steady)
     counted: list[int] = []
-    monkeypatch.setattr(supervisor, "restart_delay", lambda failures: counted.append(failures) or 0.0)
+
+    def delay(failures: int) -> float:
+        counted.append(failures)
+        return 0.0
+
+    monkeypatch.setattr(supervisor, "restart_delay", delay)
     for number in range(3):
         await until(lambda: len(front.processes) == number + 1)  # noqa: B023
         (await front.up()).end(1)

@@ -63,7 +63,7 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
     async def spawn(*command: str, **options: object) -> Process:
         return waiting.pop(0)
 
-    monkeypatch.setattr(weights.asyncio, "create_subprocess_exec", spawn)
+    monkeypatch.setattr("speechmlx.runtime.front.weights.asyncio.create_subprocess_exec", spawn)
     return waiting
 
 
