@@ -66,8 +66,8 @@ def notes(trace: Path) -> list[str]:
 
 
 async def test_a_job_from_cold_to_end(runtime: Runtime) -> None:
-    said = await runtime.submit(speak("steps=3")).collect()
-    assert [type(event).__name__ for event in said] == ["Chunk", "Chunk", "Chunk", "Usage"]
+    events = await runtime.submit(speak("steps=3")).collect()
+    assert [type(event).__name__ for event in events] == ["Chunk", "Chunk", "Chunk", "Usage"]
     (model,) = runtime.status().models
     assert (model.name, model.state) == ("scripted", "loaded")
 
@@ -174,8 +174,8 @@ async def test_sixty_four_at_once_and_the_next_is_refused(runtime: Runtime) -> N
         runtime.submit(speak())
     assert refused.value.retry_after
     async with asyncio.timeout(20):
-        said = await asyncio.gather(*(job.collect() for job in jobs))
-    assert [len(one) for one in said] == [4] * 64
+        events = await asyncio.gather(*(job.collect() for job in jobs))
+    assert [len(each) for each in events] == [4] * 64
 
 
 async def test_a_stream_holds_back_who_feeds_it_too_fast(runtime: Runtime) -> None:
@@ -191,9 +191,9 @@ async def test_a_stream_holds_back_who_feeds_it_too_fast(runtime: Runtime) -> No
     async with runtime.submit(Enhance(model="scripted-enhance")).fed_by(blocks()) as job:
         await asyncio.sleep(0.5)
         assert fed < 100  # nobody reads, so the engine does not step, so the feeder waits
-        heard = b"".join([event.pcm16 async for event in job if isinstance(event, Chunk)])
-    assert len(heard) == 100 * 4800 * 2
-    np.testing.assert_allclose(np.frombuffer(heard, "<i2")[:4800] / 32767, samples, atol=1e-4)
+        enhanced = b"".join([event.pcm16 async for event in job if isinstance(event, Chunk)])
+    assert len(enhanced) == 100 * 4800 * 2
+    np.testing.assert_allclose(np.frombuffer(enhanced, "<i2")[:4800] / 32767, samples, atol=1e-4)
 
 
 async def test_a_long_recording_crosses_the_pipe_while_others_are_served(runtime: Runtime) -> None:
@@ -213,8 +213,8 @@ async def test_a_long_recording_crosses_the_pipe_while_others_are_served(runtime
 
 
 async def test_load_tells_progress_and_unload_frees(runtime: Runtime) -> None:
-    said = await runtime.submit(Load(model="scripted-slow")).collect()
-    assert any(isinstance(event, Progress) and event.stage == "load" for event in said)
+    events = await runtime.submit(Load(model="scripted-slow")).collect()
+    assert any(isinstance(event, Progress) and event.stage == "load" for event in events)
     assert [model.name for model in runtime.status().models] == ["scripted-slow"]
     before = runtime.status().pid
     await runtime.submit(Unload(model="scripted-slow")).collect()
@@ -246,10 +246,10 @@ async def test_unload_of_a_model_that_is_not_here_fetches_nothing(runtime: Runti
 @pytest.fixture
 def hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """While it is there scripted-held does not arrive; it fails to when the file says "fail"."""
-    found = tmp_path / "hold"
-    found.touch()
-    monkeypatch.setenv("SCRIPTED_HOLD", str(found))
-    return found
+    file = tmp_path / "hold"
+    file.touch()
+    monkeypatch.setenv("SCRIPTED_HOLD", str(file))
+    return file
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -294,8 +294,8 @@ def preloading(model: str) -> Config:
 
 async def test_preload_loads_and_pins_every_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with _runtime(tmp_path, monkeypatch, preloading("scripted")) as runtime:
-        wanted = set(runtime.config.models.values())
-        await until(lambda: {m.name for m in runtime.status().models if m.pinned} == wanted)
+        defaults = set(runtime.config.models.values())
+        await until(lambda: {m.name for m in runtime.status().models if m.pinned} == defaults)
         assert set(states(runtime).values()) == {"loaded"}
 
 

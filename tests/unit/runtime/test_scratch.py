@@ -1,10 +1,8 @@
-"""Folders of processes that were killed are swept, and no others."""
+"""Folders of processes that have ended are swept, and no others."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -12,24 +10,38 @@ import pytest
 
 from speechmlx.runtime import scratch
 
+ENDED = 2**22 + 1
+"""No process has this id: it is above the highest one of Linux and of macOS."""
 
-def test_only_what_a_process_that_is_no_more_left_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    code = "import os, signal; from speechmlx.runtime import scratch; d = scratch.folder(); print(d.name, flush=True)"
-    env = {**os.environ, "TMPDIR": str(tmp_path)}
-    killed = subprocess.run(
-        [sys.executable, "-c", f"{code}; os.kill(os.getpid(), signal.SIGKILL)"], capture_output=True, text=True, env=env
-    )
-    left = Path(killed.stdout.strip())
-    (left / "lib").mkdir()
-    pid = left.name.split("-")[1]
-    others = [tmp_path / name for name in (f"other-{pid}-x", "speechmlx-demo-x", f"speechmlx-{pid}", "speechmlx-0-")]
+
+
+def folder_of_an_ended_process(monkeypatch: pytest.MonkeyPatch) -> tempfile.TemporaryDirectory[str]:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: ENDED)
+        return scratch.folder()
+
+
+def test_only_folders_of_ended_processes_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = (f"other-{ENDED}-x", "speechmlx-demo-x", f"speechmlx-{ENDED}", "speechmlx-0-", f"speechmlx-{2**64}-x")
+    others = [tmp_path / name for name in names]
     for folder in others:
         folder.mkdir()
-    (tmp_path / f"speechmlx-{pid}-link").symlink_to(others[0])
-    with scratch.folder() as mine:
+    (tmp_path / f"speechmlx-{ENDED}-link").symlink_to(others[0])
+    (tmp_path / f"speechmlx-{ENDED}-file").touch()
+    with folder_of_an_ended_process(monkeypatch) as left, scratch.folder() as mine:
+        (Path(left) / "lib").mkdir()
         scratch.sweep()
         assert Path(mine).is_dir()
-    assert not left.exists()
+        assert not Path(left).exists()
     assert all(folder.is_dir() for folder in others)
-    assert (tmp_path / f"speechmlx-{pid}-link").is_symlink()
+    assert (tmp_path / f"speechmlx-{ENDED}-link").is_symlink()
+    assert (tmp_path / f"speechmlx-{ENDED}-file").is_file()
+
+
+def test_only_this_user_can_enter_a_folder() -> None:
+    with scratch.folder() as folder:
+        assert Path(folder).stat().st_mode & 0o777 == 0o700
