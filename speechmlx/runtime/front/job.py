@@ -101,8 +101,8 @@ class Job:
     def fed_by(self, source: AsyncIterable[Samples | Command]) -> Self:
         """Send each item of `source` (samples as `Feed`), then `End`, while the job's events are read.
 
-        Where `source` raises, the job is cancelled and iteration ends with that error. Leaving the job's block stops
-        the feeding.
+        Where `source` raises, the job is cancelled and iteration ends with that error. The end of the job stops the
+        feeding; leaving its block waits until that has stopped.
         """
         self._feeding = asyncio.create_task(self._feed(source))
         return self
@@ -189,6 +189,8 @@ class Job:
                 raise
 
     def _release(self, error: BaseException | None = None) -> None:
-        """Wake the reader, who gets the waiting events first, and the writers."""
+        """Stop the feeding and wake the writers and the reader, who gets the waiting events first."""
         self._events.end(error)
         self._room.set()
+        if self._feeding is not None and self._feeding is not asyncio.current_task():
+            self._feeding.cancel()

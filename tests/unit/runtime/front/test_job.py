@@ -181,6 +181,35 @@ async def test_leaving_stops_the_feeding() -> None:
     assert front.sent == [CancelJob(7)]
 
 
+async def test_an_ended_job_is_not_fed() -> None:
+    front = Front()
+    front.job.finish_with(None)
+    async with asyncio.timeout(1):
+        assert await front.job.fed_by(Channel[NDArray[np.float32]]()).collect() == []
+
+
+@pytest.mark.parametrize("ends", ["cancel", "finish_with"])
+async def test_the_end_of_a_job_stops_the_feeding_though_nobody_enters_it(ends: str) -> None:
+    stopped = asyncio.Event()
+
+    async def blocks() -> AsyncIterator[NDArray[np.float32]]:
+        try:
+            await asyncio.Event().wait()
+            yield SAMPLES
+        finally:
+            stopped.set()
+
+    front = Front()
+    job = front.job.fed_by(blocks())
+    await turns()
+    if ends == "cancel":
+        job.cancel()
+    else:
+        job.finish_with(None)
+    await stopped.wait()
+    assert await job.collect() == []
+
+
 @pytest.mark.parametrize("error", [BadAudio("cut off"), asyncio.CancelledError()])
 async def test_a_source_that_fails_cancels_the_job_and_its_error_reaches_the_reader(error: BaseException) -> None:
     async def blocks() -> AsyncIterator[NDArray[np.float32]]:
