@@ -22,6 +22,7 @@ from speechmlx.protocols.http.traffic import Logged, Traffic
 from speechmlx.protocols.http.unhandled_errors import Caught
 from speechmlx.protocols.http.uploads import Decoding
 from speechmlx.protocols.http.url_fetch import Fetches
+from speechmlx.protocols.session_limit import SessionLimit
 from speechmlx.runtime.front.runtime import Runtime
 
 
@@ -60,6 +61,7 @@ def create_app(config: Config, runtime: Runtime) -> Starlette:
     app.state.decoding = decoding
     app.state.fetches = fetches
     app.state.ports = {}
+    app.state.sessions = SessionLimit(config.max_sessions, runtime)
     app.state.traffic = traffic
     return app
 

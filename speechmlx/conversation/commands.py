@@ -86,7 +86,7 @@ class Cancel(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Say(Command):
+class Emit(Command):
     """The wire's own answer, in its place among the session's events."""
 
     event: Event

@@ -1,41 +1,30 @@
-"""Which models a conversation is held with: those a client means, and having them in memory before they are needed."""
+"""Loading models before a conversation needs them."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 
-from speechmlx.errors import SpeechError, UnknownModel
-from speechmlx.models.spec import Model
-from speechmlx.runtime.front.runtime import Runtime
+from speechmlx.conversation.engines import Engines
+from speechmlx.errors import SpeechError
 from speechmlx.types import Kind, Load
 
 
-def meant(runtime: Runtime, name: str | None, kind: Kind) -> Model:
-    """The model of `kind` called `name`, else, as clients name what they know from elsewhere, the default.
-
-    Raises UnknownModel when there is no default.
-    """
-    try:
-        return runtime.model(name, kind)
-    except UnknownModel:
-        return runtime.model(None, kind)
-
-
 class ModelWarmup:
-    """Loads models beside the conversation; what goes wrong is said when they are needed."""
+    """Loads models beside the conversation. Errors are ignored here: the request that needs the model reports them."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, *kinds: Kind) -> None:
-        """The defaults of these kinds, in order."""
+        """Load the defaults of these kinds, in order."""
         task = asyncio.create_task(self._load(kinds))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
+        """Stop waiting for what is being loaded."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -44,7 +33,4 @@ class ModelWarmup:
     async def _load(self, kinds: tuple[Kind, ...]) -> None:
         for kind in kinds:
             with suppress(SpeechError):
-                name = self._runtime.model(None, kind).name
-                if any(model.name == name for model in self._runtime.status().models):
-                    continue
-                await self._runtime.submit(Load(model=name)).finished()
+                await self._engines.submit(Load(model=self._engines.model(None, kind).name)).finished()

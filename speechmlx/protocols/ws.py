@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from speechmlx.conversation.commands import Append, Command, Lapse
 from speechmlx.conversation.events import Event
 from speechmlx.conversation.input.pipeline import AT_ONCE
-from speechmlx.conversation.session import Session
+from speechmlx.conversation.session import TranscriptionSession
 
 
 class Wire(Protocol):
@@ -29,7 +29,7 @@ LAST_WORDS = 0.2
 
 
 async def pump(
-    socket: WebSocket, wire: Wire, session: Session, drained: asyncio.Event, audio_timeout: float = 0.0
+    socket: WebSocket, wire: Wire, session: TranscriptionSession, drained: asyncio.Event, audio_timeout: float = 0.0
 ) -> None:
     """Carry messages both ways until the client leaves, the session has said all or the server is `drained`.
 
@@ -60,7 +60,7 @@ async def _leave(socket: WebSocket, drained: asyncio.Event) -> None:
         await socket.close(SERVICE_RESTART, "the server is shutting down")
 
 
-async def _read(socket: WebSocket, wire: Wire, session: Session, audio_timeout: float) -> None:
+async def _read(socket: WebSocket, wire: Wire, session: TranscriptionSession, audio_timeout: float) -> None:
     clock, missed = asyncio.get_running_loop(), None
     while True:
         try:
@@ -68,24 +68,24 @@ async def _read(socket: WebSocket, wire: Wire, session: Session, audio_timeout: 
                 message = await socket.receive()
         except TimeoutError:
             missed = None
-            await session.tell(Lapse())
+            await session.send(Lapse())
             continue
         if message["type"] == "websocket.disconnect":
             return
         text = message.get("text")
         for command in wire.receive(message["bytes"] if text is None else text):
-            await session.tell(command)
+            await session.send(command)
             if isinstance(command, Append) and audio_timeout:
                 missed = clock.time() + _lasting(command, session) + audio_timeout
 
 
-def _lasting(command: Append, session: Session) -> float:
+def _lasting(command: Append, session: TranscriptionSession) -> float:
     """Seconds until a microphone sends what comes next; nobody waits so for the end of a recording."""
     seconds = session.settings.input.seconds(len(command.audio))
     return seconds if seconds <= AT_ONCE else 0.0
 
 
-async def _write(socket: WebSocket, wire: Wire, session: Session) -> None:
+async def _write(socket: WebSocket, wire: Wire, session: TranscriptionSession) -> None:
     async for event in session.events():
         await send(socket, wire.send(event))
 

@@ -13,8 +13,8 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from speechmlx.audio.vad import speech_spans
+
 from speechmlx.engines import LoadOptions, Streaming, silero
 from speechmlx.errors import ModelUnavailable, Unsupported
 from speechmlx.types import DetectSpeech, Enhance, Probability

@@ -12,11 +12,11 @@ import numpy as np
 from speechmlx.audio import g711
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.audio.resample import Resampler
+from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.input.buffer import RATE
 from speechmlx.conversation.settings import Format
 from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.runtime.channel import Channel
-from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk, Enhance, Kind, Priority
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ class AudioInput:
     """
 
     def __init__(
-        self, runtime: Runtime, format: Format, clean: bool, heard: Heard, fail: Callable[[SpeechError], None]
+        self, engines: Engines, format: Format, clean: bool, heard: Heard, fail: Callable[[SpeechError], None]
     ) -> None:
         self.format = format
         self.clean = clean
         self.seconds = 0.0
-        self._runtime = runtime
+        self._engines = engines
         self._heard = heard
         self._fail = fail
         self._failing = False
@@ -94,7 +94,7 @@ class AudioInput:
         encoding = self.format.encoding
         samples = from_pcm16(data) if encoding == "pcm16" else g711.decode(data, encoding)
         if self._resampler is None:
-            target = self._runtime.model(None, Kind.ENHANCE).rate if self.clean else RATE
+            target = self._engines.model(None, Kind.ENHANCE).rate if self.clean else RATE
             self._resampler = Resampler(self.format.rate, target)
         return self._resampler.push(samples)
 
@@ -106,7 +106,7 @@ class AudioInput:
             return
         try:
             if self._cleaner is None:
-                self._cleaner = NoiseReducer(self._runtime, self._cleaned)
+                self._cleaner = NoiseReducer(self._engines, self._cleaned)
             await self._cleaner.feed(samples)
         except Exception as error:
             await self._lost(error)
@@ -129,8 +129,8 @@ class AudioInput:
 class NoiseReducer:
     """Noise reduction of a stream: an Enhance job, what it says brought to RATE."""
 
-    def __init__(self, runtime: Runtime, heard: Heard) -> None:
-        job = runtime.submit(Enhance(priority=Priority.REALTIME))
+    def __init__(self, engines: Engines, heard: Heard) -> None:
+        job = engines.submit(Enhance(priority=Priority.REALTIME))
         self._inbox: Channel[Samples] = Channel(BEHIND * job.model.rate, len)
         self._job = job.fed_by(self._inbox)
         self._down = Resampler(job.model.rate, RATE)

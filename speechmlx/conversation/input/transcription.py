@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from speechmlx.audio.resample import resample
+from speechmlx.conversation.engines import Engines, model_or_default
 from speechmlx.conversation.input.buffer import RATE
 from speechmlx.conversation.settings import Transcription
-from speechmlx.conversation.warmup import meant
 from speechmlx.errors import SpeechError, Unsupported
 from speechmlx.models.spec import Model
 from speechmlx.runtime.channel import Channel
-from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Audio, Hypothesis, Kind, LanguageDetected, Listen, Priority, Segment, Transcribe
 
 if TYPE_CHECKING:
@@ -39,8 +38,8 @@ class Transcript:
 class Transcriber:
     """What a session's turns are recognised with. `can_live` is False once the model said it cannot."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
+    def __init__(self, engines: Engines) -> None:
+        self.engines = engines
         self.settings = Transcription()
         self.can_live = True
 
@@ -51,7 +50,7 @@ class Transcriber:
 
     @property
     def model(self) -> Model:
-        return meant(self.runtime, self.settings.model, Kind.ASR)
+        return model_or_default(self.engines, self.settings.model, Kind.ASR)
 
     async def whole(self, audio: Audio, say: Callable[[str], None]) -> Transcript:
         """All words of `audio`; `say` has each segment's as it comes. Raises SpeechErrors."""
@@ -73,7 +72,7 @@ class Transcriber:
             priority=Priority.REALTIME,
         )
         text, spoken, logprobs = "", None, list[tuple[bytes, float]]()
-        async with self.runtime.submit(request) as job:
+        async with self.engines.submit(request) as job:
             async for event in job:
                 if isinstance(event, Segment):
                     said = event.text if text else event.text.lstrip()
@@ -179,7 +178,7 @@ class TurnTranscription:
             priority=self._priority,
         )
         spoken = None
-        async with self._recogniser.runtime.submit(request).fed_by(inbox) as job:
+        async with self._recogniser.engines.submit(request).fed_by(inbox) as job:
             try:
                 async for event in job:
                     if isinstance(event, Hypothesis):

@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.input.buffer import RATE, AudioBuffer
 from speechmlx.conversation.input.endpointing import Decision, Endpointer, TurnPaused, TurnStarted
 from speechmlx.conversation.settings import TurnTaking
 from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.runtime.channel import Channel
-from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import DetectSpeech, DetectTurn, Probability
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class TurnDetector:
 
     def __init__(
         self,
-        runtime: Runtime,
+        engines: Engines,
         settings: TurnTaking,
         tape: AudioBuffer,
         advance: Callable[[float], None],
@@ -42,7 +42,7 @@ class TurnDetector:
         fail: Callable[[SpeechError], None],
     ) -> None:
         self.turns = Endpointer(settings, tape.end)
-        self._runtime = runtime
+        self._engines = engines
         self._tape = tape
         self._advance = advance
         self._decide = decide
@@ -92,7 +92,7 @@ class TurnDetector:
 
     async def _listen(self, inbox: Channel[Samples]) -> None:
         try:
-            async with self._runtime.submit(DetectSpeech()).fed_by(inbox) as job:
+            async with self._engines.submit(DetectSpeech()).fed_by(inbox) as job:
                 async for event in job:
                     if isinstance(event, Probability):
                         self._deaf = False
@@ -132,7 +132,7 @@ class TurnDetector:
     async def _judge(self, pause: TurnPaused) -> None:
         audio = self._tape.slice(max(self._turn_began, pause.at - LOOK_BACK), pause.at)
         try:
-            events = await self._runtime.submit(DetectTurn(audio=audio)).collect()
+            events = await self._engines.submit(DetectTurn(audio=audio)).collect()
         except SpeechError as error:
             if not self._hasty:
                 self._hasty = True

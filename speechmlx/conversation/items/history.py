@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from speechmlx.conversation.errors import ItemExists, NoSuchItem, NotSpoken, Purpose
 from speechmlx.conversation.items.item import Item, cut_to
-from speechmlx.errors import BadRequest
 
 KEPT_AUDIO = 300.0
 """Seconds of audio kept in the items of one conversation; the oldest lose theirs first."""
-
-
-class NoSuchItem(BadRequest):
-    """An item that is not in the conversation."""
-
-
-class ItemExists(BadRequest):
-    """A second item with the id of another."""
 
 
 class History:
@@ -38,20 +30,20 @@ class History:
         Raises ItemExists and NoSuchItem.
         """
         if item.id in self:
-            raise ItemExists(f"Error adding item: the item with id '{item.id}' already exists.")
+            raise ItemExists(item.id)
         if after is None:
             place = len(self._items)
         elif after == "root":
             place = 0
         else:
-            place = self._place(after, "adding item: the previous item") + 1
+            place = self._place(after, "insert_after") + 1
         self._items.insert(place, item)
         self._forget_audio()
         return self._items[place - 1].id if place else None
 
-    def get(self, id: str, doing: str = "retrieving") -> Item:
+    def get(self, id: str, purpose: Purpose = "retrieve") -> Item:
         """Raises NoSuchItem."""
-        return self._items[self._place(id, f"{doing} item: the item")]
+        return self._items[self._place(id, purpose)]
 
     def replace(self, item: Item) -> None:
         """Put `item` in the place of the one with its id, if that is still there."""
@@ -62,30 +54,25 @@ class History:
 
     def delete(self, id: str) -> None:
         """Raises NoSuchItem."""
-        del self._items[self._place(id, "deleting item: the item")]
+        del self._items[self._place(id, "delete")]
 
     def truncate(self, id: str, seconds: float) -> tuple[Item, float]:
         """Keep of a spoken answer what was heard in its first `seconds`, clamped to its length.
 
-        Returns the item as it is now and where it was cut. Raises NoSuchItem, and BadRequest for what was not spoken.
+        Returns the item as it is now and where it was cut. Raises NoSuchItem, and NotSpoken.
         """
-        item = self._items[self._place(id, "truncating item: the item")]
+        item = self._items[self._place(id, "truncate")]
         if item.playout is None:
-            raise BadRequest("Only model output audio messages can be truncated")
+            raise NotSpoken()
         cut = min(max(0.0, seconds), item.playout.duration)
         self.replace(cut_to(item, cut))
         return self.get(id), cut
 
-    def before(self, id: str) -> str | None:
-        """The id of the item before `id`."""
-        place = next((place for place, item in enumerate(self._items) if item.id == id), 0)
-        return self._items[place - 1].id if place else None
-
-    def _place(self, id: str, what: str) -> int:
+    def _place(self, id: str, purpose: Purpose) -> int:
         for place, item in enumerate(self._items):
             if item.id == id:
                 return place
-        raise NoSuchItem(f"Error {what} with id '{id}' does not exist.")
+        raise NoSuchItem(id, purpose)
 
     def _forget_audio(self) -> None:
         kept = 0.0

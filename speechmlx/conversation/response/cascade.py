@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.llm.language_model import Writer
 from speechmlx.conversation.llm.reasoning import ReasoningFilter
 from speechmlx.conversation.llm.tool_calls import Call, ToolCallParser
@@ -16,7 +17,6 @@ from speechmlx.conversation.response.clauses import CLAUSE, FIRST_CLAUSE, PATIEN
 from speechmlx.conversation.response.synthesis import paced, pause_after, spoken
 from speechmlx.conversation.settings import Answering, Voice
 from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice
-from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.text import finished
 from speechmlx.types import Chunk, Generate, Priority, TextDelta, Usage
 
@@ -41,7 +41,7 @@ class Said:
 Piece = TextDelta | Clause | Said | Chunk | Call | Usage
 
 
-async def answer(runtime: Runtime, write: Writer, asked: Generate, answering: Answering) -> AsyncGenerator[Piece, None]:
+async def answer(engines: Engines, write: Writer, asked: Generate, answering: Answering) -> AsyncGenerator[Piece, None]:
     """TextDelta and Call as they are written and, when spoken, each clause with its audio; Usage of the model.
 
     The clauses joined are the text, but that a sentence which the limit of tokens cut off is left unsaid after others
@@ -56,7 +56,7 @@ async def answer(runtime: Runtime, write: Writer, asked: Generate, answering: An
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_write(write, asked, pieces, clauses))
                 if answering.spoken:
-                    tasks.create_task(_speak(runtime, answering.voice, asked.priority, clauses, pieces))
+                    tasks.create_task(_speak(engines, answering.voice, asked.priority, clauses, pieces))
         except* Exception as group:
             raise first(group) from None
 
@@ -147,7 +147,7 @@ async def _write(
 
 
 async def _speak(
-    runtime: Runtime,
+    engines: Engines,
     voice: Voice,
     priority: Priority,
     clauses: asyncio.Queue[str | None],
@@ -159,7 +159,7 @@ async def _speak(
         await pieces.put(Clause(clause))
         if any(character.isalnum() for character in clause):
             try:
-                chunks = spoken(runtime, clause.strip(), voice, priority)
+                chunks = spoken(engines, clause.strip(), voice, priority)
                 async with aclosing(chunks), aclosing(paced(chunks, pause_after(clause))) as sound:
                     async for chunk in sound:
                         heard = True

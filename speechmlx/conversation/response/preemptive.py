@@ -8,12 +8,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
+from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.input.transcription import Transcript
 from speechmlx.conversation.llm.language_model import Writer
 from speechmlx.conversation.response.cascade import AHEAD, Piece, answer, until
 from speechmlx.conversation.settings import Answering
 from speechmlx.errors import SpeechError
-from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Generate, Priority
 
 KEPT = 20.0
@@ -65,8 +65,8 @@ class Draft:
 class PreemptiveGeneration:
     """Of one session. What goes wrong here is told by the answer itself, which meets it again."""
 
-    def __init__(self, runtime: Runtime, write: Writer) -> None:
-        self._runtime = runtime
+    def __init__(self, engines: Engines, write: Writer) -> None:
+        self._engines = engines
         self._write = write
         self._read_for: Answering | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -116,7 +116,7 @@ class PreemptiveGeneration:
             if (request := asked("?")) is None:
                 return
             request = replace(request, max_tokens=1, priority=Priority.INTERACTIVE)
-            await self._runtime.submit(request).finished()
+            await self._engines.submit(request).finished()
         except SpeechError as error:
             log.debug("reading ahead: %s", error)
 
@@ -128,6 +128,6 @@ class PreemptiveGeneration:
             log.debug("beginning an answer: %s", error)
             return
         if request is not None:
-            self._draft = Draft(request, answering, answer(self._runtime, self._write, request, answering))
+            self._draft = Draft(request, answering, answer(self._engines, self._write, request, answering))
             await asyncio.sleep(KEPT)
             self.drop()

@@ -138,6 +138,10 @@ class ActiveResponse:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
+    async def finished(self) -> None:
+        """Wait for its end, whatever it is."""
+        await asyncio.gather(self._task, return_exceptions=True)
+
     def transcribed(self) -> None:
         """What the person said is known."""
         self.stages = replace(self.stages, transcript=time.monotonic() - self._asked)

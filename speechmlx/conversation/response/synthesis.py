@@ -11,10 +11,10 @@ from contextlib import aclosing
 
 import numpy as np
 
+from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.settings import Voice
 from speechmlx.conversation.voices import candidates
 from speechmlx.errors import UnknownVoice
-from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.text import CLAUSE_STOPS, CLOSERS, STOPS
 from speechmlx.types import Chunk, Event, Priority, Request, Speak
 
@@ -56,26 +56,26 @@ async def paced(chunks: AsyncIterator[Chunk], pause: float) -> AsyncGenerator[Ch
         yield Chunk(held.tobytes(), rate)
 
 
-async def spoken(runtime: Runtime, text: str, voice: Voice, priority: Priority) -> AsyncGenerator[Chunk, None]:
+async def spoken(engines: Engines, text: str, voice: Voice, priority: Priority) -> AsyncGenerator[Chunk, None]:
     """`text` in the first of the wanted voices that the synthesiser has. Raises UnknownVoice where it has none."""
 
     def speak(name: str | None) -> Speak:
         return Speak(text=text, voice=name, language=voice.language, speed=voice.speed, priority=priority)
 
     names = candidates(voice.name) if voice.required else (*candidates(voice.name), None)
-    async with aclosing(voiced(runtime, speak, names)) as events:
+    async with aclosing(voiced(engines, speak, names)) as events:
         async for event in events:
             if isinstance(event, Chunk):
                 yield event
 
 
 async def voiced(
-    runtime: Runtime, asked: Callable[[str | None], Request], names: Sequence[str | None]
+    engines: Engines, asked: Callable[[str | None], Request], names: Sequence[str | None]
 ) -> AsyncGenerator[Event, None]:
     """Events of a request in the first voice of `names` that its model has. Raises UnknownVoice where it has none."""
     for name in names:
         try:
-            async with runtime.submit(asked(name)) as job:
+            async with engines.submit(asked(name)) as job:
                 async for event in job:
                     yield event
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import asdict
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -12,10 +13,10 @@ from starlette.websockets import WebSocket
 
 from speechmlx.config import Config
 from speechmlx.conversation import events as say
+from speechmlx.conversation.conversation_session import ConversationSession
 from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.llm.remote import writer
 from speechmlx.conversation.response import speech_to_speech
-from speechmlx.conversation.session import Session
 from speechmlx.errors import Busy
 from speechmlx.models import store
 from speechmlx.models.voices import voices
@@ -39,9 +40,8 @@ BETA_HEADER = "realtime=v1"
 POLICY_VIOLATION = 1008
 
 
-async def refuse(socket: WebSocket, wire: Wire, limit: int) -> None:
+async def refuse(socket: WebSocket, wire: Wire, full: Busy) -> None:
     """There is no room for one more."""
-    full = Busy(f"{limit} realtime sessions are open, which is the limit (max_sessions); try again later")
     for message in wire.send(say.Failed(full, "sessions")):
         await socket.send_text(message)
     await socket.close(POLICY_VIOLATION, "session_limit_reached")
@@ -52,7 +52,9 @@ async def converse(socket: WebSocket, wire: Wire, config: Config) -> None:
     await ws.send(socket, wire.greeting())
     runtime: Runtime = socket.app.state.runtime
     wire.voices = await asyncio.to_thread(_voices, runtime)
-    session = Session(runtime, wire.settings, writer(config))
+    session = ConversationSession(
+        runtime, wire.settings, writer(config), lambda stages: runtime.metrics.response(asdict(stages))
+    )
     await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout)
 
 

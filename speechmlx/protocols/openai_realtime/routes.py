@@ -5,23 +5,22 @@ What they need is imported with the first of them: a server that is up answers b
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import AsyncExitStack
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from speechmlx.config import Config
+from speechmlx.errors import Busy
 from speechmlx.protocols.http.openai_errors import problem
 from speechmlx.protocols.http.routing import Call, Endpoint
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
-
-LEAVING = 2.0
-"""Seconds that a session has to end after its client left: so long the next client waits for its place."""
+from speechmlx.protocols.session_limit import SessionLimit
 
 
 def routes(config: Config) -> list[BaseRoute]:
-    """The socket, its sessions counted, and the endpoints beside it."""
+    """The socket, and the endpoints beside it."""
     limit = config.max_text_bytes
     sessions = Sessions(config)
     posts = (
@@ -36,12 +35,11 @@ def routes(config: Config) -> list[BaseRoute]:
 
 
 class Sessions:
-    """The conversations under way, of which there may be `max_sessions`, and those that clients have a secret for."""
+    """The socket, and the sessions that clients have a secret for."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self._secrets = Secrets()
-        self._seats = asyncio.Semaphore(config.max_sessions)
 
     async def answer(self, socket: WebSocket) -> None:
         """OpenAI's Realtime API."""
@@ -50,16 +48,14 @@ class Sessions:
         offered = socket.scope.get("subprotocols") or []
         await socket.accept(subprotocol=connection.subprotocol(offered))
         wire = connection.wire(socket, offered, self._secrets)
-        try:
-            async with asyncio.timeout(LEAVING):
-                await self._seats.acquire()
-        except TimeoutError:
-            await connection.refuse(socket, wire, self.config.max_sessions)
-            return
-        try:
+        limit: SessionLimit = socket.app.state.sessions
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(limit.session())
+            except Busy as full:
+                await connection.refuse(socket, wire, full)
+                return
             await connection.converse(socket, wire, self.config)
-        finally:
-            self._seats.release()
 
     async def client_secrets(self, call: Call) -> Response:
         """Client secret for a realtime session (JSON: session, expires_after)"""

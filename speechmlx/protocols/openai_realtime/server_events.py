@@ -9,27 +9,12 @@ from speechmlx.conversation import events as say
 from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.protocols.openai_realtime.items import written
 from speechmlx.protocols.openai_realtime.schema import BETA_FORMATS, BETA_TEMPERATURE, CODECS, Dialect, Json
+from speechmlx.protocols.openai_realtime.sentences import code as openai_code
+from speechmlx.protocols.openai_realtime.sentences import sentence
 
 IN_TOKENS = 10
 OUT_TOKENS = 20
 """Tokens that OpenAI counts for a second of audio, in and out."""
-CODES = {
-    "item_exists": "item_create_duplicate_item_id",
-    "no_such_item_AddItem": "item_create_invalid_previous_item_id",
-    "no_such_item_DeleteItem": "item_delete_invalid_item_id",
-    "no_such_item_RetrieveItem": "item_retrieve_invalid_item_id",
-    "no_such_item_TruncateItem": "item_truncate_invalid_item_id",
-    "no_such_item_Respond": "item_reference_invalid_item_id",
-    "not_spoken": "unsupported_content_type",
-    "no_such_part": "invalid_value",
-    "too_short": "input_audio_buffer_commit_empty",
-    "active_response": "conversation_already_has_active_response",
-    "no_active_response": "response_cancel_not_active",
-    "transcribes_only": "invalid_session_type",
-    "model_unavailable": "model_load_error",
-    "sessions": "session_limit_reached",
-}
-"""Neutral code → OpenAI's; others are told as they are."""
 PARAMS = {"no_such_part": "content_index"}
 """The field that a neutral code is about."""
 BETA_NAMES = {
@@ -264,7 +249,7 @@ def _failure(response: say.Response, dialect: Dialect) -> list[Json]:
 
 def _described(error: SpeechError, code: str) -> Json:
     kind = "invalid_request_error" if isinstance(error, BadRequest) else "server_error"
-    return {"type": kind, "code": CODES.get(code, code), "message": error.message}
+    return {"type": kind, "code": openai_code(error, code), "message": sentence(error)}
 
 
 def _ms(seconds: float) -> int:

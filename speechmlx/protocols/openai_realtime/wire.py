@@ -80,11 +80,11 @@ class Wire:
             return self._commands(given, ref)
         except Refused as error:
             failed = say.Failed(BadRequest(str(error)), error.code, error.param, ref)
-            return [do.Say(event=failed, ref=ref)]
+            return [do.Emit(event=failed, ref=ref)]
         except Exception:
             log.exception("reading a message failed")
             broken = EngineFailed("the server failed on this message; its log has more")
-            return [do.Say(event=say.Failed(broken, broken.code, ref=ref), ref=ref)]
+            return [do.Emit(event=say.Failed(broken, broken.code, ref=ref), ref=ref)]
 
     def send(self, event: say.Event) -> Sequence[str]:
         """The messages of an event."""

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.conversation.items.history import History, ItemExists, NoSuchItem
+from speechmlx.conversation.errors import ItemExists, NoSuchItem
+from speechmlx.conversation.items.history import History
 from speechmlx.conversation.items.item import Item, Part, unanswered
 from speechmlx.conversation.items.playout import PlayoutTimeline
 from speechmlx.conversation.llm.context import KEPT_TEXT, build_context
@@ -33,7 +34,7 @@ def test_places() -> None:
     assert ids(history) == ["a", "b", "c", "d"]
     with pytest.raises(ItemExists, match="'a' already exists"):
         history.add(item("a"))
-    with pytest.raises(NoSuchItem, match="previous item with id 'x'"):
+    with pytest.raises(NoSuchItem, match="no item 'x'"):
         history.add(item("e"), "x")
     assert ids(history) == ["a", "b", "c", "d"]
 
@@ -48,7 +49,7 @@ def test_truncate() -> None:
     assert (cut.text, at) == ("Hello my", 0.9)
     cut, at = history.truncate("a", 5.0)  # the client knows better than an earlier guess
     assert (cut.text, at) == ("Hello my friend.", 1.6)
-    with pytest.raises(BadRequest, match="Only model output audio"):
+    with pytest.raises(BadRequest, match="only spoken answers"):
         history.truncate("b", 0.0)
 
 

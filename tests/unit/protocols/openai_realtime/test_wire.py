@@ -45,7 +45,7 @@ def shown(on: Wire, command: do.Configure) -> Json:
 
 def refused(on: Wire, message: Json | str | bytes) -> Json:
     command = told(on, message)
-    assert isinstance(command, do.Say), command
+    assert isinstance(command, do.Emit), command
     (sent,) = on.send(command.event)
     error: Json = json.loads(sent)["error"]
     return error

@@ -1,0 +1,130 @@
+"""ConversationSession: a TranscriptionSession whose turns become items of a conversation, and are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from speechmlx.audio.pcm import to_pcm16
+from speechmlx.conversation import commands
+from speechmlx.conversation.engines import Engines
+from speechmlx.conversation.errors import NoActiveResponse, NoSuchPart, TranscribesOnly
+from speechmlx.conversation.events import Committed, ItemAdded, ItemDeleted, ItemRetrieved, ItemTruncated, Stages
+from speechmlx.conversation.input.pipeline import CommitReason, UserTurn
+from speechmlx.conversation.input.transcription import Transcript, TurnTranscription
+from speechmlx.conversation.items.history import History
+from speechmlx.conversation.items.item import Item, Part, place_unheard, retrieved, unheard, worded
+from speechmlx.conversation.llm.language_model import Writer
+from speechmlx.conversation.response.responses import Conversation, Responses
+from speechmlx.conversation.session import TranscriptionSession
+from speechmlx.conversation.settings import Settings
+from speechmlx.types import Audio, Kind
+
+
+class ConversationSession(TranscriptionSession):
+    """`write` writes answers: the local language model (None), or an endpoint elsewhere.
+
+    A session whose settings say `transcribes_only` has items and constructs nothing of answers. `on_response` gets the
+    stages of each response that ended.
+    """
+
+    def __init__(
+        self,
+        engines: Engines,
+        settings: Settings,
+        write: Writer | None = None,
+        on_response: Callable[[Stages], None] = lambda stages: None,
+        wall: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(engines, settings, wall)
+        self.history = History()
+        self._responses: Responses | None = None
+        if not settings.transcribes_only:
+            shared = Conversation(
+                engines, self._queue, self.history, self._input, self._clock, self._transcripts, lambda: self.settings
+            )
+            self._responses = Responses(shared, write, on_response)
+
+    async def _execute(self, command: commands.Command) -> None:
+        match command:
+            case commands.AddItem():
+                before = self.history.add(command.item, command.after)
+                self._emit(ItemAdded(command.item, before))
+                self._transcribe_item(command.item)
+            case commands.RetrieveItem():
+                self._emit(ItemRetrieved(await asyncio.to_thread(retrieved, self.history.get(command.id))))
+            case commands.DeleteItem():
+                self.history.delete(command.id)
+                self._emit(ItemDeleted(command.id))
+            case commands.TruncateItem():
+                self._truncate(command)
+            case commands.Respond():
+                if self._responses is None:
+                    raise TranscribesOnly()
+                await self._responses.request(command)
+            case commands.Cancel():
+                if self._responses is None or not self._responses.cancel(command.response):
+                    raise NoActiveResponse()
+            case _:
+                await super()._execute(command)
+                if isinstance(command, commands.Clear) and self._responses is not None:
+                    self._responses.preemptive.drop()
+
+    async def _close(self) -> None:
+        if self._responses is not None:
+            await self._responses.close()
+
+    def _answering_kinds(self) -> tuple[Kind, ...]:
+        return () if self._responses is None else self._responses.kinds
+
+    # --- InputObserver ---
+
+    def turn_started(self, item: str, at: float) -> None:
+        super().turn_started(item, at)
+        if self._responses is not None:
+            self._responses.on_turn_started()
+
+    def turn_paused(self, guess: Awaitable[Transcript]) -> None:
+        if self._responses is not None:
+            self._responses.on_turn_paused(guess)
+
+    def turn_resumed(self) -> None:
+        if self._responses is not None:
+            self._responses.preemptive.drop()
+
+    def turn_committed(self, turn: UserTurn, audio: Audio, reason: CommitReason, silence: float) -> None:
+        part = Part("audio", None, to_pcm16(audio.samples), audio.rate, audio.duration)
+        item = Item(id=turn.item, parts=(part,))
+        previous = self.history.add(item)
+        self._emit(Committed(item.id, previous))
+        self._emit(ItemAdded(item, previous))
+        self._transcribe(item.id, turn.transcription, audio)
+        if self._responses is not None and self.settings.answers and reason != "client":
+            self._responses.answer_turn(item.id, silence, may_be_empty=reason == "speech")
+
+    # --- items ---
+
+    def _transcribe_item(self, item: Item) -> None:
+        """Transcribe a recording that the client put into the conversation without its words."""
+        if (audio := unheard(item)) is not None:
+            part = place_unheard(item)
+            on_words = partial(self.words_committed, item.id, part=part)
+            self._transcribe(item.id, TurnTranscription(self._input.transcriber, on_words), audio, part)
+
+    def _transcript_known(self, item: str, transcript: Transcript) -> None:
+        if item in self.history:
+            self.history.replace(worded(self.history.get(item), transcript.text))
+
+    def _truncate(self, command: commands.TruncateItem) -> None:
+        item = self.history.get(command.id, "truncate")
+        last = max(1, len(item.parts)) - 1
+        if not 0 <= command.part <= last:
+            raise NoSuchPart(item.id, command.part, last)
+        at = None if self._responses is None else self._responses.truncate_active(command.id, command.seconds)
+        if at is None:
+            _, at = self.history.truncate(command.id, command.seconds)
+            if self._responses is not None and item.playout is not None:
+                self._responses.playback.known(item.playout)
+        self._emit(ItemTruncated(command.id, at))
