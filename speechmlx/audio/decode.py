@@ -235,12 +235,13 @@ def _pieces(
                 channels = frame.layout.nb_channels
                 _check(found, frame.sample_rate, channels)
                 for packed in readable(frame):
-                    yield _channels(packed, channels), frame.sample_rate
+                    yield samples_of(packed, channels), frame.sample_rate
         except (av.FFmpegError, ValueError, BadAudio) as error:
             yield error
 
 
-def _channels(frame: AudioFrame, channels: int) -> NDArray[Any]:
+def samples_of(frame: AudioFrame, channels: int) -> NDArray[Any]:
+    """A frame's samples [channels, n], of any PCM type."""
     values = frame.to_ndarray()
     return values if frame.format.is_planar else values.reshape(-1, channels).T
 

@@ -19,10 +19,10 @@ PLANES = 8
 """Channels from which on the planes of a frame are counted wrong, and memory is read that is no sound."""
 
 
-def opened(file: BinaryIO, demuxer: str) -> av.container.InputContainer:
-    """A file to decode. Tags in no known encoding are no trouble, which an old version must be told."""
+def opened(file: BinaryIO, demuxer: str, options: dict[str, str] | None = None) -> av.container.InputContainer:
+    """Open a file to decode, with ffmpeg's `options`. Tags in an unknown encoding are no error."""
     lenient: Any = {"metadata_errors": "replace"} if OLD else {}
-    container: av.container.InputContainer = av.open(file, mode="r", format=demuxer, **lenient)
+    container: av.container.InputContainer = av.open(file, mode="r", format=demuxer, options=options, **lenient)
     return container
 
 

@@ -40,6 +40,16 @@ class Commit(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Flush(Command):
+    """Commit every word of the turn under way up to now, and go on. Flushed follows the words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finish(Command):
+    """No more input comes: process all of it, then end the events once everything was emitted."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Clear(Command):
     """Forget the audio since the last commit."""
 

@@ -76,6 +76,14 @@ class ConversationSession(TranscriptionSession):
         if self._responses is not None:
             await self._responses.close()
 
+    async def _finish(self) -> None:
+        if self._responses is not None:
+            await self._input.finish()
+            while self._transcripts:
+                await asyncio.gather(*self._transcripts.values(), return_exceptions=True)
+            await self._responses.finished()
+        await super()._finish()
+
     def _answering_kinds(self) -> tuple[Kind, ...]:
         return () if self._responses is None else self._responses.kinds
 
@@ -86,11 +94,13 @@ class ConversationSession(TranscriptionSession):
         if self._responses is not None:
             self._responses.on_turn_started()
 
-    def turn_paused(self, guess: Awaitable[Transcript]) -> None:
-        if self._responses is not None:
+    def turn_paused(self, item: str, since: float, at: float, guess: Awaitable[Transcript] | None) -> None:
+        super().turn_paused(item, since, at, guess)
+        if self._responses is not None and guess is not None:
             self._responses.on_turn_paused(guess)
 
-    def turn_resumed(self) -> None:
+    def turn_resumed(self, item: str) -> None:
+        super().turn_resumed(item)
         if self._responses is not None:
             self._responses.preemptive.drop()
 
@@ -110,8 +120,8 @@ class ConversationSession(TranscriptionSession):
         """Transcribe a recording that the client put into the conversation without its words."""
         if (audio := unheard(item)) is not None:
             part = place_unheard(item)
-            on_words = partial(self.words_committed, item.id, part=part)
-            self._transcribe(item.id, TurnTranscription(self._input.transcriber, on_words), audio, part)
+            on_update = partial(self.transcript_updated, item.id, part=part)
+            self._transcribe(item.id, TurnTranscription(self._input.transcriber, on_update), audio, part)
 
     def _transcript_known(self, item: str, transcript: Transcript) -> None:
         if item in self.history:

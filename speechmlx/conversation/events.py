@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from speechmlx.conversation.input.transcription import Transcript, TranscriptUpdate
 from speechmlx.conversation.items.item import Item
 from speechmlx.conversation.settings import Answering
 from speechmlx.errors import SpeechError
@@ -23,6 +24,22 @@ class SpeechStarted:
     item: str
     at: float
     """Where the turn's audio begins: the first speech less the prefix."""
+
+
+@dataclass(frozen=True)
+class SpeechPaused:
+    """Silence from `since` to `at`: the turn may be over."""
+
+    item: str
+    since: float
+    at: float
+
+
+@dataclass(frozen=True)
+class SpeechResumed:
+    """The turn goes on after a SpeechPaused."""
+
+    item: str
 
 
 @dataclass(frozen=True)
@@ -46,7 +63,12 @@ class Committed:
 
 @dataclass(frozen=True)
 class Cleared:
-    pass
+    """The audio that waited was dropped."""
+
+
+@dataclass(frozen=True)
+class Flushed:
+    """Every word up to the Flush was committed."""
 
 
 @dataclass(frozen=True)
@@ -76,25 +98,24 @@ class ItemTruncated:
 
 @dataclass(frozen=True)
 class TranscriptDelta:
-    """More words of what a person said; never taken back."""
+    """More of a turn's transcript. What is committed is never taken back; the tail replaces the tail before."""
 
     item: str
-    text: str
+    update: TranscriptUpdate
     part: int = 0
     """Which part of the item it is."""
 
 
 @dataclass(frozen=True)
 class TranscriptDone:
-    """All words of a turn of `seconds`; counts where it differs from the deltas. `language`: its code, where known."""
+    """The transcript of a turn of `seconds`. It counts where it differs from the deltas."""
 
     item: str
-    text: str
+    transcript: Transcript
     seconds: float
     part: int = 0
-    language: str | None = None
-    logprobs: tuple[tuple[bytes, float], ...] | None = None
-    """UTF-8 of each token and its log-probability, where the client asked for them."""
+    with_logprobs: bool = False
+    """Whether the client asked for log-probabilities."""
 
 
 @dataclass(frozen=True)
@@ -220,10 +241,13 @@ class Failed:
 Event = (
     Configured
     | SpeechStarted
+    | SpeechPaused
+    | SpeechResumed
     | SpeechStopped
     | IdleTimedOut
     | Committed
     | Cleared
+    | Flushed
     | ItemAdded
     | ItemRetrieved
     | ItemDeleted

@@ -20,7 +20,10 @@ from speechmlx.conversation.events import (
     Configured,
     Event,
     Failed,
+    Flushed,
     IdleTimedOut,
+    SpeechPaused,
+    SpeechResumed,
     SpeechStarted,
     SpeechStopped,
     TranscriptDelta,
@@ -28,7 +31,7 @@ from speechmlx.conversation.events import (
     TranscriptFailed,
 )
 from speechmlx.conversation.input.pipeline import CommitReason, InputPipeline, UserTurn
-from speechmlx.conversation.input.transcription import Transcript, TurnTranscription
+from speechmlx.conversation.input.transcription import Transcript, TranscriptUpdate, TurnTranscription
 from speechmlx.conversation.settings import Settings
 from speechmlx.conversation.warmup import ModelWarmup
 from speechmlx.errors import EngineFailed, SpeechError, Unsupported
@@ -58,6 +61,8 @@ class TranscriptionSession:
         self._transcripts: dict[str, asyncio.Task[str]] = {}
         """By item, the transcripts that are not known yet."""
         self._last_turn: str | None = None
+        self._is_paused = False
+        """Whether the turn under way paused and did not resume."""
 
     async def __aenter__(self) -> Self:
         self._working = asyncio.create_task(self._work())
@@ -124,6 +129,11 @@ class TranscriptionSession:
             case commands.Clear():
                 await self._input.clear()
                 self._emit(Cleared())
+            case commands.Flush():
+                await self._input.flush()
+                self._emit(Flushed())
+            case commands.Finish():
+                await self._finish()
             case commands.Emit():
                 self._emit(command.event)
             case _:
@@ -138,31 +148,42 @@ class TranscriptionSession:
     async def _close(self) -> None:
         """End what the subclass has under way."""
 
+    async def _finish(self) -> None:
+        """End the input, wait for every transcript, then end the events."""
+        await self._input.finish()
+        while self._transcripts:
+            await asyncio.gather(*self._transcripts.values(), return_exceptions=True)
+        self._queue.close()
+
     # --- InputObserver: what the pipeline reports ---
 
     def turn_started(self, item: str, at: float) -> None:
         self._emit(SpeechStarted(item, at))
 
-    def turn_paused(self, guess: Awaitable[Transcript]) -> None:
-        """Nothing is prepared for a turn that may be over."""
+    def turn_paused(self, item: str, since: float, at: float, guess: Awaitable[Transcript] | None) -> None:
+        self._is_paused = True
+        self._emit(SpeechPaused(item, since, at))
 
-    def turn_resumed(self) -> None:
-        """Nothing was prepared."""
+    def turn_resumed(self, item: str) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self._emit(SpeechResumed(item))
 
     def turn_ended(self, item: str, at: float) -> None:
+        self._is_paused = False
         self._emit(SpeechStopped(item, at))
 
-    def idle_timed_out(self, item: str, start: float, at: float) -> None:
-        self._emit(IdleTimedOut(item, start, at))
+    def idle_timed_out(self, item: str, start: float, end: float) -> None:
+        self._emit(IdleTimedOut(item, start, end))
 
     def turn_committed(self, turn: UserTurn, audio: Audio, reason: CommitReason, silence: float) -> None:
         previous, self._last_turn = self._last_turn, turn.item
         self._emit(Committed(turn.item, previous))
         self._transcribe(turn.item, turn.transcription, audio)
 
-    def words_committed(self, item: str, text: str, part: int = 0) -> None:
+    def transcript_updated(self, item: str, update: TranscriptUpdate, part: int = 0) -> None:
         if self.settings.transcription is not None:
-            self._emit(TranscriptDelta(item, text, part))
+            self._emit(TranscriptDelta(item, update, part))
 
     def input_failed(self, error: SpeechError) -> None:
         self._emit(Failed(error, error.code))
@@ -196,8 +217,8 @@ class TranscriptionSession:
             raise error from None
         self._transcript_known(item, transcript)
         if reported:
-            logprobs = transcript.logprobs if self._input.transcriber.settings.logprobs else None
-            self._emit(TranscriptDone(item, transcript.text, audio.duration, part, transcript.language, logprobs))
+            with_logprobs = self._input.transcriber.settings.logprobs
+            self._emit(TranscriptDone(item, transcript, audio.duration, part, with_logprobs))
         return transcript.text
 
     def _transcript_known(self, item: str, transcript: Transcript) -> None:

@@ -6,27 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation.items.item import Item
 
+PCM16_24K = AudioFormat()
 MAX_WAIT = {"low": 8.0, "medium": 4.0, "high": 2.0}
 """Seconds of silence after which a turn is over, whatever the turn detector thinks, by eagerness."""
-
-
-@dataclass(frozen=True)
-class Format:
-    """How audio is written on the wire: mono, 16 bit PCM or 8 bit G.711, at `rate` Hz."""
-
-    encoding: Literal["pcm16", "ulaw", "alaw"] = "pcm16"
-    rate: int = 24000
-
-    @property
-    def width(self) -> int:
-        """Bytes of one sample."""
-        return 2 if self.encoding == "pcm16" else 1
-
-    def seconds(self, size: int) -> float:
-        """How long so many bytes last."""
-        return size / self.width / self.rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +42,8 @@ class Transcription:
     languages: tuple[str, ...] = ()
     prompt: str | None = None
     keywords: tuple[str, ...] = ()
+    words: bool = False
+    """Word times also for a turn that is recognised whole."""
     logprobs: bool = False
 
 
@@ -70,7 +57,7 @@ class Voice:
     language: str | None = None
     """ISO 639-1 code; None: the voice's."""
     speed: float = 1.0
-    format: Format = Format()
+    format: AudioFormat = PCM16_24K
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +84,7 @@ class Settings:
 
     transcribes_only: bool = False
     """Listen and never answer."""
-    input: Format = Format()
+    input: AudioFormat = PCM16_24K
     clean: bool = False
     """Reduce noise before anything hears the audio."""
     turns: TurnTaking | None = TurnTaking()

@@ -1,4 +1,4 @@
-"""Bytes as a client sends them → samples at the rate of those who listen, cleaned of noise where it asked for that."""
+"""Bytes as a client sends them → samples at RATE, with less noise where the client asked for that."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speechmlx.audio import g711
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.audio.resample import Resampler
 from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.input.buffer import RATE
-from speechmlx.conversation.settings import Format
+from speechmlx.conversation.input.container import ContainerInput
+from speechmlx.conversation.settings import Settings
 from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.runtime.channel import Channel
 from speechmlx.types import Chunk, Enhance, Kind, Priority
@@ -22,135 +22,148 @@ from speechmlx.types import Chunk, Enhance, Kind, Priority
 if TYPE_CHECKING:
     from speechmlx.types import Samples
 
-    Heard = Callable[[Samples], Awaitable[None]]
+    OnSamples = Callable[[Samples], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
 BEHIND = 120.0
-"""Seconds of audio that may wait for the noise reduction before the client does."""
+"""Seconds of audio that may wait for the noise reduction before the client waits."""
 INLINE = 48000
 """Bytes that are decoded on the event loop; more goes to a thread."""
 
 
 class AudioInput:
-    """One client's audio in. `heard` is given the samples, in order; `seconds` counts what was sent.
+    """One client's audio. `on_samples` gets the samples in order.
 
-    `fail` is told, once until it works again, why the noise reduction does not: the next audio tries again.
+    `on_error` gets an error of the noise reduction once, until it works again: the next audio tries again.
     """
 
     def __init__(
-        self, engines: Engines, format: Format, clean: bool, heard: Heard, fail: Callable[[SpeechError], None]
+        self, engines: Engines, settings: Settings, on_samples: OnSamples, on_error: Callable[[SpeechError], None]
     ) -> None:
-        self.format = format
-        self.clean = clean
-        self.seconds = 0.0
+        self.format = settings.input
+        self.reduces_noise = settings.clean
         self._engines = engines
-        self._heard = heard
-        self._fail = fail
+        self._on_samples = on_samples
+        self._on_error = on_error
         self._failing = False
-        self._odd = b""
+        self._incomplete = b""
+        """The beginning of a frame of samples whose rest has not come."""
         self._resampler: Resampler | None = None
-        self._cleaner: NoiseReducer | None = None
+        self._container: ContainerInput | None = None
+        self._noise_reducer: NoiseReducer | None = None
 
     async def push(self, data: bytes) -> None:
-        """The next bytes, any number: a sample cut in two is kept until its rest comes."""
-        data = self._odd + data
-        whole = len(data) // self.format.width * self.format.width
-        data, self._odd = data[:whole], data[whole:]
-        if not data:
+        """The next bytes, any number. Raises BadAudio for a container that cannot be decoded."""
+        if self.format.encoding == "container":
+            if self._container is None:
+                self._container = ContainerInput(self._decoded_rate, self.format.channel, self._pass)
+            await self._container.push(data)
             return
-        samples = await asyncio.to_thread(self._decode, data) if len(data) > INLINE else self._decode(data)
-        self.seconds += self.format.seconds(len(data))
-        await self._pass(samples)
+        data = self._incomplete + data
+        whole = len(data) // self.format.width * self.format.width
+        data, self._incomplete = data[:whole], data[whole:]
+        if data:
+            await self._pass(await asyncio.to_thread(self._decode, data) if len(data) > INLINE else self._decode(data))
 
     async def flush(self) -> None:
-        """As `settle`; and half of a sample is dropped: what comes next is another recording."""
-        self._odd = b""
+        """As `settle`; and the stream ends: half of a sample is dropped, what comes next is another recording."""
+        self._incomplete = b""
+        container, self._container = self._container, None
+        if container is not None:
+            await container.finish()
         await self.settle()
 
     async def settle(self) -> None:
-        """All that was pushed is heard when this returns: filters and the noise reduction give up what they hold."""
+        """All samples that were pushed are delivered when this returns: filters and noise reduction are flushed."""
         if self._resampler is not None:
             tail, self._resampler = self._resampler.flush(), None
             await self._pass(tail)
-        if self._cleaner is not None:
+        if self._noise_reducer is not None:
             try:
-                await self._cleaner.finish()
+                await self._noise_reducer.finish()
             except Exception as error:
-                await self._lost(error)
-            self._cleaner = None
+                await self._fail(error)
+            self._noise_reducer = None
 
-    async def switch(self, format: Format, clean: bool) -> None:
-        """Other settings from here on."""
-        if (format, clean) != (self.format, self.clean):
+    async def configure(self, settings: Settings) -> None:
+        """Use other settings from here on."""
+        if (settings.input, settings.clean) != (self.format, self.reduces_noise):
             await self.flush()
-            self.format, self.clean = format, clean
+            self.format, self.reduces_noise = settings.input, settings.clean
 
     async def close(self) -> None:
-        if self._cleaner is not None:
-            await self._cleaner.close()
+        """Stop everything under way."""
+        if self._container is not None:
+            await self._container.close()
+        if self._noise_reducer is not None:
+            await self._noise_reducer.close()
+
+    @property
+    def _decoded_rate(self) -> int:
+        """Hz that the noise reduction takes, or RATE."""
+        return self._engines.model(None, Kind.ENHANCE).rate if self.reduces_noise else RATE
 
     def _decode(self, data: bytes) -> Samples:
-        encoding = self.format.encoding
-        samples = from_pcm16(data) if encoding == "pcm16" else g711.decode(data, encoding)
         if self._resampler is None:
-            target = self._engines.model(None, Kind.ENHANCE).rate if self.clean else RATE
-            self._resampler = Resampler(self.format.rate, target)
-        return self._resampler.push(samples)
+            self._resampler = Resampler(self.format.rate, self._decoded_rate)
+        return self._resampler.push(self.format.decode(data))
 
     async def _pass(self, samples: Samples) -> None:
         if not len(samples):
             return
-        if not self.clean:
-            await self._heard(samples)
+        if not self.reduces_noise:
+            await self._on_samples(samples)
             return
         try:
-            if self._cleaner is None:
-                self._cleaner = NoiseReducer(self._engines, self._cleaned)
-            await self._cleaner.feed(samples)
+            if self._noise_reducer is None:
+                self._noise_reducer = NoiseReducer(self._engines, self._on_reduced)
+            await self._noise_reducer.feed(samples)
         except Exception as error:
-            await self._lost(error)
+            await self._fail(error)
 
-    async def _cleaned(self, samples: Samples) -> None:
-        await self._heard(samples)
+    async def _on_reduced(self, samples: Samples) -> None:
+        await self._on_samples(samples)
         self._failing = False
 
-    async def _lost(self, error: Exception) -> None:
-        await self.close()
-        self._cleaner = None
+    async def _fail(self, error: Exception) -> None:
+        if self._noise_reducer is not None:
+            await self._noise_reducer.close()
+        self._noise_reducer = None
         if not isinstance(error, SpeechError):
             log.exception("noise reduction failed")
             error = EngineFailed("noise reduction failed; the server's log has more")
         if not self._failing:
             self._failing = True
-            self._fail(error)
+            self._on_error(error)
 
 
 class NoiseReducer:
-    """Noise reduction of a stream: an Enhance job, what it says brought to RATE."""
+    """Noise reduction of a stream: an Enhance job, whose output is brought to RATE."""
 
-    def __init__(self, engines: Engines, heard: Heard) -> None:
+    def __init__(self, engines: Engines, on_samples: OnSamples) -> None:
         job = engines.submit(Enhance(priority=Priority.REALTIME))
-        self._inbox: Channel[Samples] = Channel(BEHIND * job.model.rate, len)
-        self._job = job.fed_by(self._inbox)
+        self._input: Channel[Samples] = Channel(BEHIND * job.model.rate, len)
+        self._job = job.fed_by(self._input)
         self._down = Resampler(job.model.rate, RATE)
-        self._heard = heard
+        self._on_samples = on_samples
         self._reading = asyncio.create_task(self._read())
-        self._inbox.end_after(self._reading)
+        self._input.end_after(self._reading)
 
     async def feed(self, samples: Samples) -> None:
-        """Waits only when it is far behind: a model that is being loaded holds up nothing else."""
-        await self._inbox.room()
+        """The next samples, at the model's rate. Waits only when it is far behind."""
+        await self._input.room()
         if self._reading.done():
             await self._reading
-        self._inbox.put(np.ascontiguousarray(samples))
+        self._input.put(np.ascontiguousarray(samples))
 
     async def finish(self) -> None:
-        """Returns when all that was fed is heard. Raises what the job failed with."""
-        self._inbox.end()
+        """Returns when all that was fed is delivered. Raises what the job failed with."""
+        self._input.end()
         await self._reading
 
     async def close(self) -> None:
+        """Stop at once."""
         self._job.cancel()
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
@@ -159,5 +172,5 @@ class NoiseReducer:
         async with self._job:
             async for event in self._job:
                 if isinstance(event, Chunk):
-                    await self._heard(self._down.push(from_pcm16(event.pcm16)))
-            await self._heard(self._down.flush())
+                    await self._on_samples(self._down.push(from_pcm16(event.pcm16)))
+            await self._on_samples(self._down.flush())

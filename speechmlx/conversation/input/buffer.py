@@ -1,4 +1,4 @@
-"""The audio a session has heard, by its time since the first sample, as long as somebody may ask for it."""
+"""The audio of a session that is still needed, by its time since the first sample."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from speechmlx.types import Samples
 
 RATE = 16000
-"""Of all that listens."""
+"""Hz of all audio in the input half: detectors and recognisers take it."""
 
 
 class AudioBuffer:
-    """Mono float32 at RATE; positions are seconds since the session's first sample."""
+    """Mono float32 at RATE. Positions are seconds since the session's first sample."""
 
     def __init__(self) -> None:
         self._pieces: deque[Samples] = deque()
@@ -26,31 +26,34 @@ class AudioBuffer:
 
     @property
     def start(self) -> float:
+        """Where the kept audio begins."""
         return self._start / RATE
 
     @property
     def end(self) -> float:
+        """Where the audio ends."""
         return self._end / RATE
 
     def add(self, samples: Samples) -> None:
+        """Append samples [n]."""
         self._pieces.append(samples)
         self._end += len(samples)
 
     def slice(self, start: float, end: float) -> Audio:
-        """What was heard from `start` to `end`, as far as it is still here."""
+        """The audio from `start` to `end`, as far as it is kept."""
         first, last = max(round(start * RATE), self._start), min(round(end * RATE), self._end)
         parts: list[Samples] = []
-        end = self._end
-        for piece in reversed(self._pieces):  # mostly the last is asked for
-            if end <= first:
+        piece_end = self._end
+        for piece in reversed(self._pieces):  # the newest is needed most often
+            if piece_end <= first:
                 break
-            begin = end - len(piece)
+            begin = piece_end - len(piece)
             if begin < last:
                 parts.append(piece[max(0, first - begin) : last - begin])
-            end = begin
+            piece_end = begin
         return Audio(np.concatenate(parts[::-1]) if parts else np.zeros(0, np.float32), RATE)
 
-    def discard_before(self, before: float) -> None:
-        """Nobody will ask for what lies before."""
-        while self._pieces and self._start + len(self._pieces[0]) <= before * RATE:
+    def discard_before(self, position: float) -> None:
+        """Drop the pieces that end before `position`."""
+        while self._pieces and self._start + len(self._pieces[0]) <= position * RATE:
             self._start += len(self._pieces.popleft())

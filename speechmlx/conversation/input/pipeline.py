@@ -1,4 +1,4 @@
-"""The hearing half of a session: audio in, turns and their words out."""
+"""The input half of a session: audio in, turns and their transcripts out."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from speechmlx.conversation.input.endpointing import (
     TurnResumed,
     TurnStarted,
 )
-from speechmlx.conversation.input.transcription import Transcriber, Transcript, TurnTranscription
-from speechmlx.conversation.input.turn_detection import UNHEARD, TurnDetector
+from speechmlx.conversation.input.transcription import Transcriber, Transcript, TranscriptUpdate, TurnTranscription
+from speechmlx.conversation.input.turn_detection import SETTLED, TurnDetector
 from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.settings import Settings, Transcription
 from speechmlx.errors import SpeechError, TooLarge
@@ -33,54 +33,58 @@ SHORTEST = 0.1
 LONGEST = 900.0
 """Seconds of audio that may wait to be committed."""
 QUIET = 30.0
-"""Seconds kept, of what a speech detector has heard, while nobody speaks."""
-MOUTHFUL = 0.1
-"""Seconds: less is not given to a live recogniser unless the turn pauses or ends."""
+"""Seconds kept of audio in which nobody speaks."""
+LIVE_PIECE = 0.1
+"""Seconds of audio that a live recogniser gets at least, unless the turn pauses or ends."""
 AT_ONCE = 3.0
 """Seconds: a longer piece of audio is a recording, not a person speaking now."""
+
+CommitReason = Literal["speech", "silence", "client"]
+"""What ended a turn: the speech detector, silence for the idle timeout, or the client."""
 
 
 @dataclass
 class UserTurn:
-    """Audio that is becoming an item; `item` is its id."""
+    """A turn under way. It becomes the item with the id `item`."""
 
     item: str
     start: float
+    """Seconds into the session."""
     transcription: TurnTranscription
     fed: float
-    """Up to where live recognition has heard it."""
+    """Seconds into the session up to which live recognition has the audio."""
     live: bool = True
-    found: bool = False
-    """The listener was told that it started."""
-
-
-CommitReason = Literal["speech", "silence", "client"]
+    """Whether its audio comes at the pace of speech, so that live recognition is worth it."""
+    detected: bool = False
+    """Whether the speech detector began it, so that the observer knows of it."""
 
 
 class InputObserver(Protocol):
-    """Who is told. Every method returns at once."""
+    """What the pipeline reports to. Every method returns at once. Times are seconds into the session."""
 
-    def turn_started(self, item: str, at: float) -> None: ...
+    def turn_started(self, item: str, at: float) -> None:
+        """A person speaks; the turn's audio begins at `at`."""
 
-    def turn_paused(self, guess: Awaitable[Transcript]) -> None:
-        """The turn may be over; `guess` has its words if it is."""
+    def turn_paused(self, item: str, since: float, at: float, guess: Awaitable[Transcript] | None) -> None:
+        """Silence since `since`: the turn may be over. `guess` is its transcript if it is, where that is found now."""
 
-    def turn_resumed(self) -> None: ...
+    def turn_resumed(self, item: str) -> None:
+        """The turn goes on."""
 
-    def turn_ended(self, item: str, at: float) -> None: ...
+    def turn_ended(self, item: str, at: float) -> None:
+        """The turn is over; its audio ends at `at`."""
 
-    def idle_timed_out(self, item: str, start: float, at: float) -> None: ...
+    def idle_timed_out(self, item: str, start: float, end: float) -> None:
+        """Nobody spoke from `start` to `end`."""
 
     def turn_committed(self, turn: UserTurn, audio: Audio, reason: CommitReason, silence: float) -> None:
-        """The turn is committed, found by the speech detector (after `stopped`), by silence (after `idle`) or hand.
+        """The turn is `audio`; `silence`: seconds since its last speech, where a detector measured them."""
 
-        `silence`: seconds since its last speech, where a detector found them.
-        """
+    def transcript_updated(self, item: str, update: TranscriptUpdate) -> None:
+        """More words of a turn."""
 
-    def words_committed(self, item: str, text: str) -> None:
-        """More words of a turn that will not change."""
-
-    def input_failed(self, error: SpeechError) -> None: ...
+    def input_failed(self, error: SpeechError) -> None:
+        """A detector or the noise reduction failed; the next audio tries again."""
 
 
 class InputPipeline:
@@ -90,192 +94,231 @@ class InputPipeline:
         self.buffer = AudioBuffer()
         self.settings = settings
         self.transcriber = Transcriber(engines)
+        self.transcriber.settings = settings.transcription or Transcription()
         self._engines = engines
         self._observer = observer
-        self._microphone = AudioInput(engines, settings.input, settings.clean, self._hear, observer.input_failed)
-        self._mark = 0.0
-        self._ear: TurnDetector | None = None
+        self._audio = AudioInput(engines, settings, self._push_samples, observer.input_failed)
+        self._committed = 0.0
+        """Seconds into the session up to which the audio was committed or cleared."""
+        self._detector: TurnDetector | None = None
         self._turn: UserTurn | None = None
-        self._found = False
-        """The last turn was found, not ended by hand."""
-        self._expected: float | None = None
-        """Seconds from which on silence is idle."""
+        self._ended_by_detector = False
+        """Whether the last turn was ended by a detector, not by the client."""
+        self._idle_from: float | None = None
+        """Seconds into the session from which silence counts as idle."""
 
     @property
     def waiting(self) -> float:
         """Seconds of audio not committed."""
-        return self.buffer.end - max(self._mark, self.buffer.start)
+        return self.buffer.end - max(self._committed, self.buffer.start)
 
     async def configure(self, settings: Settings) -> None:
-        """Other settings from the next audio on."""
-        await self._microphone.switch(settings.input, settings.clean)
-        given = settings.transcription or Transcription()
-        if given.model != self.transcriber.settings.model:
+        """Use other settings from the next audio on."""
+        await self._audio.configure(settings)
+        transcription = settings.transcription or Transcription()
+        if transcription.model != self.transcriber.settings.model:
             self.transcriber.can_live = True
-        self.transcriber.settings = given
+        self.transcriber.settings = transcription
         before, self.settings = self.settings.turns, settings  # the noise reduction may give out audio meanwhile
         if settings.turns is None or before is None:
-            await self._stop_ear()
+            await self._stop_detector()
             if self._turn is not None:
-                self._go_on(self._turn)
-        elif self._ear is not None:
-            self._ear.turns.settings = settings.turns
+                self._resume(self._turn)
+        elif self._detector is not None:
+            self._detector.endpointer.settings = settings.turns
 
     async def push(self, data: bytes) -> None:
         """The next bytes; waits while the speech detector is far behind.
 
-        Raises TooLarge when turns are committed by hand and nothing was for too long.
+        Raises TooLarge when the client commits turns and has committed nothing for LONGEST seconds, and BadAudio.
         """
-        if self._ear is not None:
-            await self._ear.within(LONGEST)
+        if self._detector is not None:
+            await self._detector.within(LONGEST)
         elif self.settings.turns is None and self.waiting > LONGEST:
             raise TooLarge(f"the audio buffer holds {LONGEST / 60:.0f} minutes, its limit: commit or clear it")
-        await self._microphone.push(data)
+        await self._audio.push(data)
 
     async def has_speech(self) -> bool:
-        """Whether there is enough to commit: of audio in which turns are found, once all is heard, speech."""
-        if self._ear is None:
+        """Whether there is enough to commit. Where turns are detected, that is speech, once all audio is processed."""
+        if self._detector is None:
             return self.waiting >= SHORTEST
-        await self._ear.within(UNHEARD)
-        return self._turn is not None and self._turn.found
+        await self._detector.within(SETTLED)
+        return self._turn is not None and self._turn.detected
 
     async def commit(self) -> None:
-        """What waits is a turn; nothing at all where a detector has just ended one. Raises TooShort."""
-        await self._microphone.flush()
+        """Make a turn of the audio that waits; nothing where a detector has just ended one. Raises TooShort."""
+        await self._audio.flush()
         if self.waiting < SHORTEST - 1e-6:
-            if self._found and self.settings.turns is not None:
+            if self._ended_by_detector and self.settings.turns is not None:
                 return
             raise TooShort(self.waiting, SHORTEST)
-        turn = self._turn or self._begin(self._mark)
-        if self._ear is None or self.buffer.end - self._ear.heard > UNHEARD:
-            self._go_on(turn)
-        await self._stop_ear()
-        self._tell_stopped()
-        self._finish(turn, self.buffer.end, "client")
+        turn = self._turn or self._begin_turn(self._committed)
+        if self._detector is None or self.buffer.end - self._detector.position > SETTLED:
+            self._resume(turn)
+        await self._stop_detector()
+        self._report_end()
+        self._commit_turn(turn, self.buffer.end, "client")
+
+    async def flush(self) -> None:
+        """Commit every word of the turn under way up to now; the turn goes on. Raises SpeechErrors."""
+        await self._audio.settle()
+        if self._detector is not None:
+            await self._detector.within(SETTLED)
+        turn = self._turn
+        if turn is None:
+            return
+        end = self.buffer.end if self._detector is None else self._detector.position
+        if end - turn.transcription.part_start < SHORTEST:
+            return
+        self._resume(turn)
+        self._feed(turn, end)
+        audio = self.buffer.slice(turn.transcription.part_start, end)
+        turn.fed = end
+        await turn.transcription.flush(audio)
+
+    async def finish(self) -> None:
+        """The audio is over: process all of it, and commit the turn under way."""
+        await self._audio.flush()
+        if self._detector is not None:
+            await self._detector.within(SETTLED)
+        if self._turn is None and (self.settings.turns is not None or self.waiting < SHORTEST - 1e-6):
+            return
+        turn = self._turn or self._begin_turn(self._committed)
+        await self._stop_detector()
+        self._report_end()
+        self._commit_turn(turn, self.buffer.end, "client")
 
     async def lapse(self) -> None:
-        """Audio is missing: a turn that a detector follows is over, as if silence had come."""
+        """Audio is missing: end a turn that a detector follows, as silence would."""
         if self.settings.turns is not None:
-            await self._microphone.settle()
-            if self._ear is not None:
-                self._ear.end()
+            await self._audio.settle()
+            if self._detector is not None:
+                self._detector.end_turn()
 
     async def clear(self) -> None:
-        """Forget what waits."""
-        await self._microphone.flush()
-        self._tell_stopped()
+        """Forget the audio that waits."""
+        await self._audio.flush()
+        self._report_end()
         if self._turn is not None:
             self._turn.transcription.cancel()
-        self._turn, self._found = None, False
-        self._mark = self.buffer.end
-        self.buffer.discard_before(self._mark)
-        await self._stop_ear()
+        self._turn, self._ended_by_detector = None, False
+        self._committed = self.buffer.end
+        self.buffer.discard_before(self._committed)
+        await self._stop_detector()
 
     def expect_until(self, at: float | None) -> None:
-        """An answer will have been heard at `at` seconds: silence after it may be idle; None: one is under way."""
-        self._expected = at
-        if self._ear is not None:
-            self._ear.turns.expect(at)
+        """Answers have been played at `at` seconds into the session: silence after it may be idle. None: not yet."""
+        self._idle_from = at
+        if self._detector is not None:
+            self._detector.endpointer.expect(at)
 
     async def close(self) -> None:
-        await self._stop_ear()
+        """Stop everything under way."""
+        await self._stop_detector()
         if self._turn is not None:
             self._turn.transcription.cancel()
-        await self._microphone.close()
+        await self._audio.close()
 
-    async def _hear(self, samples: Samples) -> None:
+    # --- audio ---
+
+    async def _push_samples(self, samples: Samples) -> None:
         if not len(samples):
             return
-        if self.settings.turns is not None and self._ear is None:
-            self._ear = TurnDetector(
-                self._engines,
-                self.settings.turns,
-                self.buffer,
-                self._advance,
-                self._decide,
-                self._observer.input_failed,
+        if self.settings.turns is not None and self._detector is None:
+            self._detector = TurnDetector(
+                self._engines, self.settings.turns, self.buffer, self, self._observer.input_failed
             )
-            self._ear.turns.expect(self._expected)
+            self._detector.endpointer.expect(self._idle_from)
         self.buffer.add(samples)
-        if self._ear is None:
-            turn = self._turn or self._begin(self._mark)
+        if self._detector is None:
+            turn = self._turn or self._begin_turn(self._committed)
             turn.live = turn.live and len(samples) <= AT_ONCE * RATE
             self._feed(turn, self.buffer.end)
         else:
-            self._ear.feed(samples)
-
-    def _advance(self, at: float) -> None:
-        """The speech detector has heard the audio up to `at`; what is beyond may be another turn's."""
-        turn, turns = self._turn, self.settings.turns
-        if turn is None:
-            self.buffer.discard_before(at - max(QUIET, 0.0 if turns is None else turns.prefix))
-            return
-        if at - turn.fed >= MOUTHFUL:
-            self._feed(turn, at)
-        if at - turn.start >= LONGEST:  # it began before the detector listened, and nobody has spoken since
-            self._finish(turn, at, "client")
+            self._detector.feed(samples)
 
     def _feed(self, turn: UserTurn, until: float) -> None:
-        """Give it to live recognition; while the turn may be over, and is heard whole, that has to wait."""
-        if turn.live and until > turn.fed and not turn.transcription.guesses:
+        """Give audio to live recognition. It waits while the turn may be over and is recognised whole."""
+        if turn.live and until > turn.fed and not turn.transcription.is_guessing:
             turn.transcription.feed(self.buffer.slice(turn.fed, until).samples)
             turn.fed = until
 
-    def _begin(self, start: float) -> UserTurn:
+    # --- DetectorObserver ---
+
+    def advance(self, position: float) -> None:
+        """The detector has processed the audio up to `position`; what is beyond may belong to another turn."""
+        turn, turns = self._turn, self.settings.turns
+        if turn is None:
+            self.buffer.discard_before(position - max(QUIET, 0.0 if turns is None else turns.prefix))
+            return
+        if position - turn.fed >= LIVE_PIECE:
+            self._feed(turn, position)
+        if position - turn.start >= LONGEST:  # it began before the detector did, and nobody has spoken since
+            self._commit_turn(turn, position, "client")
+
+    def decide(self, decision: Decision) -> None:
+        """Carry out what the endpointer decided."""
+        turn = self._turn
+        match decision:
+            case TurnStarted(at):
+                self._idle_from = None
+                turn = self._begin_turn(max(at, self._committed))
+                turn.detected = True
+                self._observer.turn_started(turn.item, turn.start)
+                if self._detector is not None:
+                    self._feed(turn, self._detector.position)
+            case TurnPaused(since, at) if turn is not None:
+                audio = self.buffer.slice(turn.transcription.part_start, at)
+                guess = turn.transcription.guess(audio, self.settings.answers)
+                if guess is None:
+                    self._feed(turn, at)
+                self._observer.turn_paused(turn.item, since, at, guess)
+            case TurnResumed() if turn is not None:
+                self._resume(turn)
+            case TurnEnded(at, silence) if turn is not None:
+                self._observer.turn_ended(turn.item, at)
+                self._commit_turn(turn, at, "speech", silence)
+            case IdleTimeout(start, at):
+                self._idle_from = None
+                turn = self._begin_turn(max(start, self._committed))
+                self._observer.idle_timed_out(turn.item, turn.start, at)
+                self._commit_turn(turn, at, "silence")
+
+    # --- turns ---
+
+    def _begin_turn(self, start: float) -> UserTurn:
         if self._turn is not None:
             self._turn.transcription.cancel()
         item = new_id("item")
-        # An answered turn is heard whole at its end: its live words must not keep that, or another's answer, waiting.
+        # An answered turn is recognised whole at its end: live words must not keep that, or another answer, waiting.
         priority = Priority.INTERACTIVE if self.settings.answers else Priority.REALTIME
-        hearing = TurnTranscription(self.transcriber, lambda text: self._observer.words_committed(item, text), priority)
-        self._turn = UserTurn(item, start, hearing, start)
+
+        def on_update(update: TranscriptUpdate) -> None:
+            self._observer.transcript_updated(item, update)
+
+        transcription = TurnTranscription(self.transcriber, on_update, start, priority)
+        self._turn = UserTurn(item, start, transcription, start)
         return self._turn
 
-    def _decide(self, decision: Decision) -> None:
-        match decision:
-            case TurnStarted(at):
-                self._expected = None
-                turn = self._begin(max(at, self._mark))
-                turn.found = True
-                self._observer.turn_started(turn.item, turn.start)
-                if self._ear is not None:
-                    self._feed(turn, self._ear.heard)
-            case TurnPaused(_, at) if self._turn is not None:
-                guessed = self._turn.transcription.guess(self.buffer.slice(self._turn.start, at), self.settings.answers)
-                if guessed is None:
-                    self._feed(self._turn, at)
-                else:
-                    self._observer.turn_paused(guessed)
-            case TurnResumed() if self._turn is not None:
-                self._go_on(self._turn)
-            case TurnEnded(at, silence) if self._turn is not None:
-                self._observer.turn_ended(self._turn.item, at)
-                self._finish(self._turn, at, "speech", silence)
-            case IdleTimeout(start, at):
-                self._expected = None
-                turn = self._begin(max(start, self._mark))
-                self._observer.idle_timed_out(turn.item, turn.start, at)
-                self._finish(turn, at, "silence")
-
-    def _go_on(self, turn: UserTurn) -> None:
-        """There is more to it than was heard at a pause."""
+    def _resume(self, turn: UserTurn) -> None:
+        """The turn goes on after a pause."""
         turn.transcription.resume()
-        self._observer.turn_resumed()
+        self._observer.turn_resumed(turn.item)
 
-    def _tell_stopped(self) -> None:
-        """The turn under way is ended by hand."""
-        if self._turn is not None and self._turn.found:
+    def _report_end(self) -> None:
+        """The client ends the turn under way."""
+        if self._turn is not None and self._turn.detected:
             self._observer.turn_ended(self._turn.item, self.buffer.end)
 
-    def _finish(self, turn: UserTurn, end: float, by: CommitReason, silence: float = 0.0) -> None:
+    def _commit_turn(self, turn: UserTurn, end: float, reason: CommitReason, silence: float = 0.0) -> None:
         audio = self.buffer.slice(turn.start, end)
         if turn.fed > turn.start:
             self._feed(turn, end)
-        self._turn, self._mark, self._found = None, end, by != "client"
+        self._turn, self._committed, self._ended_by_detector = None, end, reason != "client"
         self.buffer.discard_before(end)
-        self._observer.turn_committed(turn, audio, by, silence)
+        self._observer.turn_committed(turn, audio, reason, silence)
 
-    async def _stop_ear(self) -> None:
-        ear, self._ear = self._ear, None
-        if ear is not None:
-            await ear.close()
+    async def _stop_detector(self) -> None:
+        detector, self._detector = self._detector, None
+        if detector is not None:
+            await detector.close()

@@ -1,11 +1,11 @@
-"""The words of one turn: live while the person speaks where the model can, else recognised from a pause on."""
+"""The transcript of a turn: live while the person speaks where the model can, else recognised whole from a pause on."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from speechmlx.audio.resample import resample
@@ -15,28 +15,51 @@ from speechmlx.conversation.settings import Transcription
 from speechmlx.errors import SpeechError, Unsupported
 from speechmlx.models.spec import Model
 from speechmlx.runtime.channel import Channel
-from speechmlx.types import Audio, Hypothesis, Kind, LanguageDetected, Listen, Priority, Segment, Transcribe
+from speechmlx.types import Audio, Hypothesis, Kind, LanguageDetected, Listen, Priority, Segment, Transcribe, Word
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
 
 ONE_PASS = 30.0
-"""Seconds that a recogniser takes at once: of a longer turn a pause is no time to hear it all again."""
+"""Seconds that a recogniser takes at once. A longer turn is not recognised again at each of its pauses."""
 SHORTEST = 0.1
 """Seconds of audio below which there are no words in it."""
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said, in a `language` by its code; `logprobs` of its tokens, UTF-8 each, where they were asked for."""
+    """What was said in a turn. `words` have times in the session's audio, in seconds."""
 
     text: str
+    words: tuple[Word, ...] = ()
+    """Empty where the turn was recognised whole and its settings ask for no word times."""
     language: str | None = None
+    """ISO 639-1 code; None: not known."""
+    language_probability: float | None = None
     logprobs: tuple[tuple[bytes, float], ...] = ()
+    """UTF-8 of each token and its log-probability, where the settings ask for them."""
+
+
+@dataclass(frozen=True)
+class TranscriptUpdate:
+    """A step of a transcript: `text` and `committed` are new and final, `tail` replaces the unsure words before."""
+
+    text: str
+    committed: tuple[Word, ...] = ()
+    tail: tuple[Word, ...] = ()
+    language: str | None = None
+    language_probability: float | None = None
+
+
+OnUpdate = Callable[[TranscriptUpdate], None]
+
+
+def no_update(update: TranscriptUpdate) -> None:
+    """For transcripts of which only the end counts."""
 
 
 class Transcriber:
-    """What a session's turns are recognised with. `can_live` is False once the model said it cannot."""
+    """What a session's turns are recognised with. `can_live` is False once the model said that it cannot."""
 
     def __init__(self, engines: Engines) -> None:
         self.engines = engines
@@ -45,154 +68,234 @@ class Transcriber:
 
     @property
     def live(self) -> bool:
-        """Whether words can come while the person speaks; a stream has no log-probabilities to tell."""
+        """Whether words can come while the person speaks; a live stream has no log-probabilities."""
         return self.can_live and not self.settings.logprobs
 
     @property
     def model(self) -> Model:
+        """Raises UnknownModel where there is no default."""
         return model_or_default(self.engines, self.settings.model, Kind.ASR)
 
-    async def whole(self, audio: Audio, say: Callable[[str], None]) -> Transcript:
-        """All words of `audio`; `say` has each segment's as it comes. Raises SpeechErrors."""
+    async def transcribe(self, audio: Audio, start: float, on_update: OnUpdate) -> Transcript:
+        """The transcript of `audio`, which begins `start` seconds into the session. Raises SpeechErrors."""
         if audio.duration < SHORTEST:
             return Transcript("")
-        given, model = self.settings, self.model
-        rate = model.rate
+        settings, model = self.settings, self.model
         samples = audio.samples
-        if audio.rate != rate:
-            samples = await asyncio.to_thread(resample, samples, audio.rate, rate)
+        if audio.rate != model.rate:
+            samples = await asyncio.to_thread(resample, samples, audio.rate, model.rate)
         request = Transcribe(
             model=model.name,
-            audio=Audio(samples, rate),
-            language=given.language,
-            languages=given.languages,
-            prompt=given.prompt,
-            hotwords=given.keywords,
-            logprobs=given.logprobs,
+            audio=Audio(samples, model.rate),
+            language=settings.language,
+            languages=settings.languages,
+            prompt=settings.prompt,
+            hotwords=settings.keywords,
+            words=settings.words,
+            logprobs=settings.logprobs,
             priority=Priority.REALTIME,
         )
-        text, spoken, logprobs = "", None, list[tuple[bytes, float]]()
+        found, logprobs = Transcript(""), list[tuple[bytes, float]]()
         async with self.engines.submit(request) as job:
             async for event in job:
                 if isinstance(event, Segment):
-                    said = event.text if text else event.text.lstrip()
-                    text += said
+                    text, words = event.text if found.text else event.text.lstrip(), shifted(event.words, start)
+                    found = replace(found, text=found.text + text, words=found.words + words)
                     logprobs += event.logprobs
-                    say(said)
+                    on_update(TranscriptUpdate(text, words, (), found.language, found.language_probability))
                 elif isinstance(event, LanguageDetected):
-                    spoken = event.language
-        return Transcript(text.strip(), spoken, tuple(logprobs))
+                    found = replace(found, language=event.language, language_probability=event.probability)
+        return replace(found, text=found.text.strip(), logprobs=tuple(logprobs))
+
+
+def shifted(words: tuple[Word, ...], seconds: float) -> tuple[Word, ...]:
+    """The words, all later by `seconds`."""
+    return tuple(replace(word, start=word.start + seconds, end=word.end + seconds) for word in words)
 
 
 class TurnTranscription:
-    """One turn. `feed` takes its audio as it comes (and only then can it be live), `finish` begins the end.
+    """The transcript of one turn, which begins `start` seconds into the session.
 
-    `say` is told words that will not change, as they become known; with `priority`, while the person speaks.
+    `feed` takes its audio as it comes: only then can its words come live. `finish` takes the whole audio and gives the
+    transcript. `flush` ends a part of it early. `on_update` gets the words as they are known. `priority` is that of
+    the live stream.
     """
 
     def __init__(
-        self, recogniser: Transcriber, say: Callable[[str], None], priority: Priority = Priority.REALTIME
+        self,
+        transcriber: Transcriber,
+        on_update: OnUpdate = no_update,
+        start: float = 0.0,
+        priority: Priority = Priority.REALTIME,
     ) -> None:
-        self._recogniser = recogniser
-        self._say = say
+        self.start = start
+        self._transcriber = transcriber
+        self._on_update = on_update
         self._priority = priority
-        self._said = ""
-        self._inbox: Channel[Samples] | None = None
-        self._live: asyncio.Task[Transcript] | None = None
-        self._guess: asyncio.Task[Transcript] | None = None
-        self._fed = False
+        self._flushed: list[asyncio.Task[Transcript]] = []
+        self._part = _Part(transcriber, on_update, start, priority)
+
+    @property
+    def part_start(self) -> float:
+        """Where the audio begins that `guess` and `flush` take: seconds into the session."""
+        return self._part.start
+
+    @property
+    def is_guessing(self) -> bool:
+        """Whether the turn may be over, and is being recognised as if it were."""
+        return self._part.is_guessing
 
     def feed(self, samples: Samples) -> None:
         """The next audio of the turn, at RATE. Never waits."""
-        begins, self._fed = not self._fed, True
-        if begins and self._recogniser.live and self._recogniser.model.rate == RATE:
-            self._inbox = Channel()
-            self._live = asyncio.create_task(self._listen(self._inbox))
-            self._live.add_done_callback(_seen)
-        if self._inbox is not None:
-            self._inbox.put(samples)
-
-    @property
-    def guesses(self) -> bool:
-        """Whether the turn may be over, and its words are being found out for that."""
-        return self._guess is not None
+        self._part.feed(samples)
 
     def guess(self, audio: Audio, answers: bool) -> Awaitable[Transcript] | None:
-        """The turn may end with `audio`: its words, if it does; `finish` will find them done.
+        """The turn may end with `audio`: its transcript if it does. `finish` uses it.
 
-        A live stream has not heard the last of them yet. None: to hear them a second time is not worth it, where
-        nothing `answers` or the turn is long.
+        None: it is not worth recognising now, as nothing `answers` or the turn is long.
         """
+        return self._part.guess(audio, answers) if not self._flushed else None
+
+    def resume(self) -> None:
+        """The turn goes on: drop the guess."""
+        self._part.resume()
+
+    async def flush(self, audio: Audio) -> None:
+        """Commit every word of `audio`, which is what came since `part_start`; then go on. Raises SpeechErrors."""
+        part = self._part
+        self._part = _Part(self._transcriber, self._on_update, part.start + audio.duration, self._priority)
+        self._part.continues = True
+        self._flushed.append(asyncio.create_task(part.finish(audio)))
+        await asyncio.shield(self._flushed[-1])
+
+    async def finish(self, audio: Audio) -> Transcript:
+        """The turn was `audio`: its transcript. Raises SpeechErrors. Call `cancel` when this has ended."""
+        parts = [await task for task in self._flushed]
+        rest = audio.samples[round((self._part.start - self.start) * audio.rate) :]
+        parts.append(await self._part.finish(Audio(rest, audio.rate)))
+        return joined(parts)
+
+    def cancel(self) -> None:
+        """Stop: nobody needs more of its words."""
+        for task in self._flushed:
+            task.cancel()
+        self._part.cancel()
+
+
+def joined(parts: list[Transcript]) -> Transcript:
+    """The transcripts of consecutive parts as one."""
+    known = next((part for part in parts if part.language is not None), parts[0])
+    return Transcript(
+        " ".join(part.text for part in parts if part.text),
+        tuple(word for part in parts for word in part.words),
+        known.language,
+        known.language_probability,
+        tuple(logprob for part in parts for logprob in part.logprobs),
+    )
+
+
+class _Part:
+    """A turn, or what of it lies between two flushes."""
+
+    def __init__(self, transcriber: Transcriber, on_update: OnUpdate, start: float, priority: Priority) -> None:
+        self.start = start
+        self.continues = False
+        """Text came before it: its own begins with a space."""
+        self._transcriber = transcriber
+        self._on_update = on_update
+        self._priority = priority
+        self._text = ""
+        self._fed = False
+        self._audio: Channel[Samples] | None = None
+        self._live: asyncio.Task[Transcript] | None = None
+        self._guess: asyncio.Task[Transcript] | None = None
+
+    @property
+    def is_guessing(self) -> bool:
+        return self._guess is not None
+
+    def feed(self, samples: Samples) -> None:
+        begins, self._fed = not self._fed, True
+        if begins and self._transcriber.live and self._transcriber.model.rate == RATE:
+            self._audio = Channel()
+            self._live = asyncio.create_task(self._listen(self._audio))
+            self._live.add_done_callback(_retrieve_error)
+        if self._audio is not None:
+            self._audio.put(samples)
+
+    def guess(self, audio: Audio, answers: bool) -> Awaitable[Transcript] | None:
         self.resume()
         if self._live is not None and not self._live.done() and (not answers or audio.duration > ONE_PASS):
             return None
-        self._guess = asyncio.create_task(self._recogniser.whole(audio, lambda said: None))
-        self._guess.add_done_callback(_seen)
+        self._guess = asyncio.create_task(self._transcriber.transcribe(audio, self.start, no_update))
+        self._guess.add_done_callback(_retrieve_error)
         return self._guess
 
     def resume(self) -> None:
-        """It did not end there."""
         if self._guess is not None:
             self._guess.cancel()
             self._guess = None
 
     async def finish(self, audio: Audio) -> Transcript:
-        """The turn was `audio`: all its words. Raises SpeechErrors. `cancel` it when this has ended."""
         if self._guess is not None:
-            with contextlib.suppress(SpeechError):  # if it was not by chance, it comes again
-                return self._tell_rest(await self._guess)
-        elif self._live is not None and self._inbox is not None:
-            self._inbox.end()
+            with contextlib.suppress(SpeechError):  # an error that was no accident comes again
+                return self._report_rest(await self._guess)
+        elif self._live is not None and self._audio is not None:
+            self._audio.end()
             try:
                 return await self._live
             except Unsupported:
-                self._recogniser.can_live = False
-        if self._said:
-            return self._tell_rest(await self._recogniser.whole(audio, lambda said: None))
-        return await self._recogniser.whole(audio, self._tell)
-
-    def _tell_rest(self, words: Transcript) -> Transcript:
-        said = self._said.rstrip()
-        if words.text.startswith(said):
-            self._tell(words.text[len(said) :])
-        return words
+                self._transcriber.can_live = False
+        if self._text:
+            return self._report_rest(await self._transcriber.transcribe(audio, self.start, no_update))
+        return await self._transcriber.transcribe(audio, self.start, self._report)
 
     def cancel(self) -> None:
-        """Nobody wants more of its words."""
         for task in (self._live, self._guess):
             if task is not None:
                 task.cancel()
 
-    def _tell(self, said: str) -> None:
-        if said:
-            self._said += said
-            self._say(said)
+    def _report(self, update: TranscriptUpdate) -> None:
+        if self.continues and not self._text and update.text:
+            update = replace(update, text=" " + update.text)
+        self._text += update.text
+        self._on_update(update)
 
-    async def _listen(self, inbox: Channel[Samples]) -> Transcript:
-        given = self._recogniser.settings
+    def _report_rest(self, transcript: Transcript) -> Transcript:
+        """Report what of `transcript` comes after the words that were reported live, where it begins with them."""
+        text = self._text.rstrip()
+        if transcript.text.startswith(text) and (rest := transcript.text[len(text) :]):
+            self._report(TranscriptUpdate(rest, (), (), transcript.language, transcript.language_probability))
+        return transcript
+
+    async def _listen(self, audio: Channel[Samples]) -> Transcript:
+        settings, transcriber = self._transcriber.settings, self._transcriber
         request = Listen(
-            model=self._recogniser.model.name,
-            language=given.language,
-            languages=given.languages,
-            prompt=given.prompt,
+            model=transcriber.model.name,
+            language=settings.language,
+            languages=settings.languages,
+            prompt=settings.prompt,
             priority=self._priority,
         )
-        spoken = None
-        async with self._recogniser.engines.submit(request).fed_by(inbox) as job:
+        found = Transcript("")
+        async with transcriber.engines.submit(request).fed_by(audio) as job:
             try:
                 async for event in job:
                     if isinstance(event, Hypothesis):
-                        said = "".join(word.text for word in event.committed)
-                        self._tell(said if self._said else said.lstrip())
+                        words, tail = shifted(event.committed, self.start), shifted(event.tail, self.start)
+                        text = "".join(word.text for word in words)
+                        text = text if self._text else text.lstrip()
+                        found = replace(found, words=found.words + words)
+                        self._report(TranscriptUpdate(text, words, tail, found.language, found.language_probability))
                     elif isinstance(event, LanguageDetected):
-                        spoken = event.language
+                        found = replace(found, language=event.language, language_probability=event.probability)
             except Unsupported:
-                self._recogniser.can_live = False
+                transcriber.can_live = False
                 raise
-        return Transcript(self._said.strip(), spoken)
+        return replace(found, text=self._text.strip())
 
 
-def _seen(task: asyncio.Task[Transcript]) -> None:
-    """Its error is told by `finish`; a turn that was given up has nobody to tell."""
+def _retrieve_error(task: asyncio.Task[Transcript]) -> None:
+    """`finish` reports the error; a turn that was given up has nobody to report it to."""
     if not task.cancelled():
         task.exception()

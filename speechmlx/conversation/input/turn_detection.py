@@ -1,11 +1,11 @@
-"""Where turns begin and end in live audio: a speech detector's stream, a turn detector at each pause, `Endpointer`."""
+"""Turn detection: a speech detector's stream and, at each pause, a turn detector, both read by an Endpointer."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.input.buffer import RATE, AudioBuffer
@@ -20,125 +20,142 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UNHEARD = 0.05
-"""Seconds that a speech detector may be behind: no word hides in them."""
+SETTLED = 0.05
+"""Seconds that a speech detector may be behind the audio: they hide no word."""
 LOOK_BACK = 8.0
-"""Seconds of a turn that the turn detector looks at."""
+"""Seconds of a turn that the turn detector gets."""
+
+
+class DetectorObserver(Protocol):
+    """What the detector reports to. Times are seconds into the session."""
+
+    def advance(self, position: float) -> None:
+        """The audio up to `position` is processed. Comes before the decisions there."""
+
+    def decide(self, decision: Decision) -> None:
+        """What the endpointer decided."""
 
 
 class TurnDetector:
-    """Listens from `now` on; `decide` is told every decision, `fail` what went wrong (the next audio tries again).
+    """Listens to what is added to `buffer` from now on.
 
-    `advance` is told, before the decisions there, how far was heard. A detector that keeps failing is told of once.
+    `on_error` gets what went wrong, once until it works again; the next audio tries again.
     """
 
     def __init__(
         self,
         engines: Engines,
         settings: TurnTaking,
-        tape: AudioBuffer,
-        advance: Callable[[float], None],
-        decide: Callable[[Decision], None],
-        fail: Callable[[SpeechError], None],
+        buffer: AudioBuffer,
+        observer: DetectorObserver,
+        on_error: Callable[[SpeechError], None],
     ) -> None:
-        self.turns = Endpointer(settings, tape.end)
+        self.endpointer = Endpointer(settings, buffer.end)
         self._engines = engines
-        self._tape = tape
-        self._advance = advance
-        self._decide = decide
-        self._fail = fail
-        self._deaf = False
-        self._hasty = False
-        """The turn detector failed."""
-        self._news = asyncio.Event()
-        self._began = tape.end
-        self._turn_began = 0.0
-        self._ends: float | None = None
-        """Where the turn under way is over whatever is heard there."""
-        self._inbox: Channel[Samples] = Channel()
-        self._listening: asyncio.Task[None] | None = None
+        self._buffer = buffer
+        self._observer = observer
+        self._on_error = on_error
+        self._speech_failing = False
+        self._turn_failing = False
+        self._progress = asyncio.Event()
+        self._stream_start = buffer.end
+        """Seconds into the session at which the speech detector's stream began."""
+        self._turn_start = 0.0
+        self._forced_end: float | None = None
+        """Seconds into the session at which the turn under way ends, whatever is detected."""
+        self._audio: Channel[Samples] = Channel()
+        self._detecting: asyncio.Task[None] | None = None
         self._judging: asyncio.Task[None] | None = None
 
     @property
-    def heard(self) -> float:
-        """Up to where, in seconds, the audio was heard, or given to a detector that failed."""
-        return max(self._began, self.turns.now)
+    def position(self) -> float:
+        """Seconds into the session up to which the audio was processed, or given to a detector that failed."""
+        return max(self._stream_start, self.endpointer.position)
 
     async def within(self, seconds: float) -> None:
-        """Returns when it is at most so far behind what is on the tape."""
-        while self._listening is not None and not self._listening.done() and self._tape.end - self.heard > seconds:
-            self._news.clear()
-            await self._news.wait()
+        """Wait until it is at most `seconds` behind the buffer."""
+        while self._detecting is not None and not self._detecting.done() and self._behind > seconds:
+            self._progress.clear()
+            await self._progress.wait()
+
+    @property
+    def _behind(self) -> float:
+        return self._buffer.end - self.position
 
     def feed(self, samples: Samples) -> None:
-        """The next audio, at RATE; it is on the tape already. Never waits: a cold detector hears it later."""
-        if self._listening is None or self._listening.done():
-            self._began = self._tape.end - len(samples) / RATE
-            self._inbox = Channel()
-            self._listening = asyncio.create_task(self._listen(self._inbox))
-            self._listening.add_done_callback(lambda _: self._news.set())
-        self._inbox.put(samples)
+        """The next audio, at RATE, which the buffer has already. Never waits, also while the model is being loaded."""
+        if self._detecting is None or self._detecting.done():
+            self._stream_start = self._buffer.end - len(samples) / RATE
+            self._audio = Channel()
+            self._detecting = asyncio.create_task(self._detect(self._audio))
+            self._detecting.add_done_callback(lambda _: self._progress.set())
+        self._audio.put(samples)
 
-    def end(self) -> None:
-        """Who speaks has stopped by what is on the tape now, and is told so once that is heard."""
-        self._ends = self._tape.end
-        self._end()
+    def end_turn(self) -> None:
+        """End the turn under way where the buffer ends now, once the audio up to there is processed."""
+        self._forced_end = self._buffer.end
+        self._end_when_due()
 
     async def close(self) -> None:
-        tasks = [task for task in (self._listening, self._judging) if task is not None]
+        """Stop listening."""
+        tasks = [task for task in (self._detecting, self._judging) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _listen(self, inbox: Channel[Samples]) -> None:
+    async def _detect(self, audio: Channel[Samples]) -> None:
         try:
-            async with self._engines.submit(DetectSpeech()).fed_by(inbox) as job:
+            async with self._engines.submit(DetectSpeech()).fed_by(audio) as job:
                 async for event in job:
                     if isinstance(event, Probability):
-                        self._deaf = False
-                        began = self._began
-                        decisions = self.turns.hear(event.value, began + event.start, began + event.end)
-                        self._news.set()
-                        self._advance(self.heard)
-                        self._tell(decisions)
-                        self._end()
+                        self._take(event)
         except SpeechError as error:
-            self._lost(error)
+            self._fail(error)
         except Exception:
             log.exception("finding turns failed")
-            self._lost(EngineFailed("finding turns failed; the server's log has more"))
+            self._fail(EngineFailed("finding turns failed; the server's log has more"))
 
-    def _end(self) -> None:
-        if self._ends is not None and self._ends - self.heard < UNHEARD:
-            at, self._ends = self._ends, None
-            self._tell(self.turns.end(max(at, self.heard)))
+    def _take(self, speech: Probability) -> None:
+        self._speech_failing = False
+        start = self._stream_start
+        decisions = self.endpointer.push(speech.value, start + speech.start, start + speech.end)
+        self._progress.set()
+        self._observer.advance(self.position)
+        self._carry_out(decisions)
+        self._end_when_due()
 
-    def _lost(self, error: SpeechError) -> None:
-        if not self._deaf:
-            self._deaf = True
-            self._fail(error)
+    def _end_when_due(self) -> None:
+        if self._forced_end is not None and self._forced_end - self.position < SETTLED:
+            at, self._forced_end = self._forced_end, None
+            self._carry_out(self.endpointer.end(max(at, self.position)))
 
-    def _tell(self, decisions: list[Decision]) -> None:
+    def _fail(self, error: SpeechError) -> None:
+        if not self._speech_failing:
+            self._speech_failing = True
+            self._on_error(error)
+
+    def _carry_out(self, decisions: list[Decision]) -> None:
         for decision in decisions:
             if isinstance(decision, TurnStarted):
-                self._turn_began = decision.at
+                self._turn_start = decision.at
             if self._judging is not None:
                 self._judging.cancel()
                 self._judging = None
-            if isinstance(decision, TurnPaused) and self.turns.settings.eagerness and self.turns.speaking:
+            if isinstance(decision, TurnPaused) and self.endpointer.settings.eagerness and self.endpointer.in_turn:
                 self._judging = asyncio.create_task(self._judge(decision))
-            self._decide(decision)
+            self._observer.decide(decision)
 
     async def _judge(self, pause: TurnPaused) -> None:
-        audio = self._tape.slice(max(self._turn_began, pause.at - LOOK_BACK), pause.at)
+        """Ask the turn detector whether the turn is over."""
+        audio = self._buffer.slice(max(self._turn_start, pause.at - LOOK_BACK), pause.at)
         try:
             events = await self._engines.submit(DetectTurn(audio=audio)).collect()
         except SpeechError as error:
-            if not self._hasty:
-                self._hasty = True
-                self._fail(error)
+            if not self._turn_failing:
+                self._turn_failing = True
+                self._on_error(error)
             return
-        self._judging, self._hasty = None, False
+        self._judging, self._turn_failing = None, False
         for event in events:
             if isinstance(event, Probability):
-                self._tell(self.turns.judge(pause.since, event.value))
+                self._carry_out(self.endpointer.judge(pause.since, event.value))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from speechmlx.audio import g711
-from speechmlx.audio.pcm import from_pcm16, to_pcm16
+from speechmlx.audio.live_format import AudioFormat
+from speechmlx.audio.pcm import from_pcm16
 from speechmlx.audio.resample import Resampler
-from speechmlx.conversation.settings import Format
 from speechmlx.types import Chunk
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ PIECE = 0.2
 class OutputEncoder:
     """One stream of chunks, of one rate → bytes in `format`."""
 
-    def __init__(self, format: Format) -> None:
+    def __init__(self, format: AudioFormat) -> None:
         self.format = format
         self._resampler: Resampler | None = None
 
@@ -43,8 +42,7 @@ class OutputEncoder:
         return len(data) / self.format.width / self.format.rate
 
     def _encode(self, samples: Samples) -> bytes:
-        encoding = self.format.encoding
-        return to_pcm16(samples) if encoding == "pcm16" else g711.encode(samples, encoding)
+        return self.format.encode(samples)
 
     def _cut(self, data: bytes) -> Iterator[bytes]:
         size = round(PIECE * self.format.rate) * self.format.width

@@ -217,7 +217,7 @@ class Responses:
         if (audio := unheard(item)) is None:
             return item
         transcriber = self._conversation.input.transcriber
-        transcript = await TurnTranscription(transcriber, lambda text: None).finish(audio)
+        transcript = await TurnTranscription(transcriber).finish(audio)
         return worded(item, transcript.text)
 
     def _request_for(self, words: str) -> Generate:

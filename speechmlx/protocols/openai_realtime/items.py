@@ -8,10 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from speechmlx.audio import g711
+from speechmlx.audio.live_format import AudioFormat
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.conversation.items.item import Item, Part, new_id
-from speechmlx.conversation.settings import Format
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, fields, of, one_of, required
 
 TEXTS = ("input_text", "output_text", "text")
@@ -23,7 +22,7 @@ URL_SAFE = str.maketrans("-_", "+/")
 ID = re.compile(r"[^\s\x00-\x1f]{1,128}")
 
 
-def read(given: Mapping[str, Any], format: Format, param: str = "item") -> Item:
+def read(given: Mapping[str, Any], format: AudioFormat, param: str = "item") -> Item:
     """A client's item, its audio in `format`; raises Refused. Ids it gives are kept."""
     kind = one_of("message", "function_call", "function_call_output")(
         required(given, "type", str, f"{param}."), f"{param}.type"
@@ -51,7 +50,7 @@ def read(given: Mapping[str, Any], format: Format, param: str = "item") -> Item:
     )
 
 
-def _part(given: Any, role: str, format: Format, param: str) -> Part:
+def _part(given: Any, role: str, format: AudioFormat, param: str) -> Part:
     kind = required(of(dict)(given, param), "type", str, f"{param}.")
     one_of(*TEXTS, *KINDS.get(role, ()))(kind, f"{param}.type")
     if kind in TEXTS:
@@ -71,7 +70,7 @@ def _part(given: Any, role: str, format: Format, param: str) -> Part:
     if len(data) % format.width:
         raise Refused(f"Invalid '{param}.audio': half of its last sample is missing.", param=f"{param}.audio")
     if format.encoding != "pcm16":
-        data = to_pcm16(g711.decode(data, format.encoding))
+        data = to_pcm16(format.decode(data))
     return Part("audio", transcript, data, format.rate, len(data) / 2 / format.rate)
 
 

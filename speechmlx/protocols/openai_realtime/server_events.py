@@ -62,6 +62,10 @@ def _messages(event: say.Event, dialect: Dialect, conversation: str) -> list[Jso
             return [{"type": "conversation.item.truncated", **place, "audio_end_ms": _ms(at)}]
         case say.Failed():
             return [_error(event)]
+        case say.SpeechPaused() | say.SpeechResumed() | say.Flushed():
+            return []  # OpenAI's clients have no word for these
+        case say.TranscriptDelta() if not event.update.text:
+            return []
         case _:
             return [_input(event)]
 
@@ -81,17 +85,17 @@ def _input(event: say.Event) -> Json:
             return {"type": f"{buffer}.committed", "item_id": item, "previous_item_id": before}
         case say.Cleared():
             return {"type": f"{buffer}.cleared"}
-        case say.TranscriptDelta(item, text, part):
-            return {"type": f"{transcription}.delta", "item_id": item, "content_index": part, "delta": text}
-        case say.TranscriptDone(item, text, seconds, part, language, logprobs):
+        case say.TranscriptDelta(item, update, part):
+            return {"type": f"{transcription}.delta", "item_id": item, "content_index": part, "delta": update.text}
+        case say.TranscriptDone(item, transcript, seconds, part, with_logprobs):
             usage = {"type": "duration", "seconds": round(seconds, 3)}
-            body = {"item_id": item, "content_index": part, "transcript": text, "usage": usage}
-            if language is not None:
-                body["languages"] = [{"code": language}]
-            if logprobs is not None:
+            body = {"item_id": item, "content_index": part, "transcript": transcript.text, "usage": usage}
+            if transcript.language is not None:
+                body["languages"] = [{"code": transcript.language}]
+            if with_logprobs:
                 body["logprobs"] = [
                     {"token": token.decode(errors="replace"), "bytes": list(token), "logprob": value}
-                    for token, value in logprobs
+                    for token, value in transcript.logprobs
                 ]
             return {"type": f"{transcription}.completed", **body}
         case say.TranscriptFailed(item, error, part):

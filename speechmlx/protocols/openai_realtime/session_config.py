@@ -8,14 +8,8 @@ from copy import deepcopy
 from typing import Any
 
 from speechmlx import languages
-from speechmlx.conversation.settings import (
-    Answering,
-    Format,
-    Settings,
-    Transcription,
-    TurnTaking,
-    Voice,
-)
+from speechmlx.audio.live_format import AudioFormat
+from speechmlx.conversation.settings import Answering, Settings, Transcription, TurnTaking, Voice
 from speechmlx.protocols.openai_realtime.schema import (
     BETA_FORMATS,
     BETA_TEMPERATURE,
@@ -203,9 +197,9 @@ def answering(session: Mapping[str, Any]) -> Answering:
     )
 
 
-def _format(format: Mapping[str, Any]) -> Format:
+def _format(format: Mapping[str, Any]) -> AudioFormat:
     encoding = CODECS[format["type"]]
-    return Format("pcm16", format["rate"]) if encoding == "pcm16" else Format(encoding, 8000)  # type: ignore[arg-type]
+    return AudioFormat("pcm16", format["rate"]) if encoding == "pcm16" else AudioFormat(encoding, 8000)  # type: ignore[arg-type]
 
 
 def _turns(detection: Mapping[str, Any] | None) -> TurnTaking | None:

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
 from speechmlx.conversation.items.item import new_id
-from speechmlx.conversation.settings import Format, ResponseRequest, Settings
+from speechmlx.conversation.settings import ResponseRequest, Settings
 from speechmlx.conversation.voices import OPENAI, offers
 from speechmlx.errors import BadRequest, EngineFailed
 from speechmlx.protocols.openai_realtime import server_events, session_config
@@ -236,7 +237,7 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number")
 
 
-def _inputs(items: Sequence[Any], format: Format) -> list[Any]:
+def _inputs(items: Sequence[Any], format: AudioFormat) -> list[Any]:
     """Items, their audio in `format`, or the ids of those referred to."""
     found = []
     for place, item in enumerate(items):

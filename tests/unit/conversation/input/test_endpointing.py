@@ -26,7 +26,7 @@ def hear(turns: Endpointer, *stretches: tuple[float, float], start: float = 0.0)
     frames = [probability for probability, seconds in stretches for _ in range(round(seconds / FRAME))]
     decisions: list[Decision] = []
     for number, probability in enumerate(frames):
-        decisions += turns.hear(probability, start + number * FRAME, start + (number + 1) * FRAME)
+        decisions += turns.push(probability, start + number * FRAME, start + (number + 1) * FRAME)
     return decisions
 
 
@@ -45,7 +45,7 @@ def test_a_turn_ends_where_no_more_audio_comes(silence: float, told: float) -> N
     hear(turns, (0.9, 0.64), (0.0, silence))
     end = 0.65 + silence
     assert turns.end(end) == [TurnEnded(end, pytest.approx(told and told + 0.01))]
-    assert turns.end(end) == [] and not turns.speaking
+    assert turns.end(end) == [] and not turns.in_turn
     assert hear(turns, (0.9, 0.64), start=0.64 + silence) == [TurnStarted(end)]
 
 
@@ -110,7 +110,7 @@ def test_a_late_answer_of_the_turn_detector_counts_for_nothing() -> None:
     assert isinstance(paused, TurnPaused)
     hear(turns, (0.9, 0.32), (0.0, 0.32), start=0.96)
     assert turns.judge(paused.since, 1.0) == []
-    assert turns.speaking
+    assert turns.in_turn
 
 
 def test_silence_after_an_answer() -> None:
@@ -141,7 +141,7 @@ def test_turns_follow_one_another(
     turns = Endpointer(TurnTaking(eagerness=eagerness, silence=silence, idle_timeout=0.5))  # type: ignore[arg-type]
     speaking, paused, last = False, False, 0.0
     for number, probability in enumerate(p for p, count in stretches for _ in range(count)):
-        decisions = turns.hear(probability, number * FRAME, (number + 1) * FRAME)
+        decisions = turns.push(probability, number * FRAME, (number + 1) * FRAME)
         for pause in [one for one in decisions if isinstance(one, TurnPaused)]:
             decisions += turns.judge(pause.since, verdict)
         for decision in decisions:
@@ -160,4 +160,4 @@ def test_turns_follow_one_another(
                     paused = False
                 case IdleTimeout():
                     assert not speaking
-        assert turns.speaking is speaking
+        assert turns.in_turn is speaking

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from speechmlx.audio import g711
+from speechmlx.audio.live_format import AudioFormat
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
-from speechmlx.conversation.settings import Answering, Format, Transcription, TurnTaking
+from speechmlx.conversation.input.transcription import Transcript
+from speechmlx.conversation.settings import Answering, Transcription, TurnTaking
 from speechmlx.errors import EngineFailed
 from speechmlx.protocols.http.body import Body
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
@@ -173,7 +175,7 @@ def test_ga_settings() -> None:
     heard = {"format": {"type": "audio/pcmu"}, "turn_detection": detection, "noise_reduction": {"type": "far_field"}}
     command = told(on, update(type="realtime", audio={"input": heard, "output": {"voice": "ash", "speed": 1.2}}))
     settings = command.settings
-    assert settings.input == Format("ulaw", 8000)
+    assert settings.input == AudioFormat("ulaw", 8000)
     assert settings.clean
     assert settings.turns == TurnTaking(
         threshold=0.7, prefix=0.1, silence=0.2, idle_timeout=5.0, answers=False, interrupts=False
@@ -181,7 +183,7 @@ def test_ga_settings() -> None:
     assert (settings.answering.voice.name, settings.answering.voice.speed) == ("ash", 1.2)
     command = told(on, update(type="realtime", audio={"input": {"noise_reduction": None, "turn_detection": None}}))
     assert not command.settings.clean and command.settings.turns is None
-    assert command.settings.input == Format("ulaw", 8000)
+    assert command.settings.input == AudioFormat("ulaw", 8000)
 
 
 def test_beta_s_names_count_in_a_ga_session() -> None:
@@ -200,10 +202,10 @@ def test_beta_s_names_count_in_a_ga_session() -> None:
     command = told(on, update(type="realtime", **flat))
     settings, voice = command.settings, command.settings.answering.voice
     assert on.dialect == "ga" and shown(on, command)["audio"]["output"]["voice"] == "ash"
-    assert (settings.input, settings.clean, settings.turns) == (Format("ulaw", 8000), True, None)
+    assert (settings.input, settings.clean, settings.turns) == (AudioFormat("ulaw", 8000), True, None)
     assert settings.transcription == Transcription(model="m")
     assert (settings.answering.spoken, settings.answering.max_tokens) == (False, 7)
-    assert (voice.name, voice.speed, voice.format) == ("ash", 1.2, Format("alaw", 8000))
+    assert (voice.name, voice.speed, voice.format) == ("ash", 1.2, AudioFormat("alaw", 8000))
     both = update(type="realtime", voice="ash", audio={"output": {"voice": "coral"}})
     assert told(on, both).settings.answering.voice.name == "coral"
     response = {"modalities": ["audio"], "voice": "sage", "max_response_output_tokens": 9}
@@ -445,7 +447,9 @@ def test_what_transcription_takes() -> None:
     )
     session = shown(on, command)
     assert (session["include"], session["audio"]["input"]["transcription"]) == (logprobs, given)
-    done = json.loads(on.send(say.TranscriptDone("i", "x", 1.0, 1, "en", ((b"x", -0.5),)))[0])
+    done = json.loads(
+        on.send(say.TranscriptDone("i", Transcript("x", language="en", logprobs=((b"x", -0.5),)), 1.0, 1, True))[0]
+    )
     assert done["content_index"] == 1
     assert done["languages"] == [{"code": "en"}]
     assert done["logprobs"] == [{"token": "x", "bytes": [120], "logprob": -0.5}]
@@ -482,7 +486,7 @@ def test_an_update_changes_what_it_names() -> None:
     told(on, update(type="realtime", audio={"input": heard}))
     changes = {"transcription": {"language": "de", "prompt": None}, "noise_reduction": {"strength": 0.5}}
     now = shown(on, told(on, update(audio={"input": {**changes, "format": {"rate": 8000}}})))["audio"]["input"]
-    assert on.settings.input == Format("pcm16", 8000)
+    assert on.settings.input == AudioFormat("pcm16", 8000)
     assert now["transcription"] == {"model": "m", "language": "de"}
     assert now["noise_reduction"] == {"type": "near_field", "strength": 0.5}
     assert now["format"] == {"type": "audio/pcm", "rate": 8000}
@@ -518,7 +522,7 @@ def test_a_response_to_order() -> None:
     given = {"instructions": "of this", "audio": {"output": {"format": {"type": "audio/pcma"}}}, "metadata": {"a": "b"}}
     plan = told(on, {"type": "response.create", "response": given}).plan
     assert plan.answering.instructions == "of this"
-    assert plan.answering.voice.format == Format("alaw", 8000)
+    assert plan.answering.voice.format == AudioFormat("alaw", 8000)
     assert plan.metadata == {"a": "b"}
     assert on.settings.answering.instructions == "of the session"
 
