@@ -11,6 +11,7 @@ import pytest
 from support.fake_supervisor import ASR, PROGRESS, TTS, Front
 
 from speechmlx.config import Config
+from speechmlx.conversation.engines import Engines
 from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnavailable, SpeechError, UnknownModel
 from speechmlx.models.spec import Model
 from speechmlx.runtime.front.runtime import ModelStatus, Status
@@ -83,6 +84,11 @@ async def test_a_job_starts_at_once_where_process_and_weights_are_here(up: Front
 )
 async def test_models_by_name_alias_and_default(name: str | None, kind: Kind | None, row: Model, up: Front) -> None:
     assert up.runtime.model(name, kind) is row
+
+
+async def test_a_runtime_is_the_engines_of_a_conversation(up: Front) -> None:
+    engines: Engines = up.runtime  # the type checker holds this
+    assert engines.submit(Listen()).model is engines.model(None, Kind.ASR)
 
 
 async def test_an_unknown_model_is_refused_at_once(up: Front) -> None:
