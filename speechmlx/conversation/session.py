@@ -72,7 +72,7 @@ class TranscriptionSession:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._queue.close()
+        self._queue.end()
         self._working.cancel()
         await asyncio.gather(self._working, return_exceptions=True)
         await self._close()
@@ -89,7 +89,7 @@ class TranscriptionSession:
 
     def close(self) -> None:
         """Emit nothing more: `events` ends after what waits."""
-        self._queue.close()
+        self._queue.end()
 
     async def send(self, command: commands.Command) -> None:
         """Queue a command. Commands take effect in order, later while a model is being loaded.

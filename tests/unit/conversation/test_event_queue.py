@@ -41,7 +41,7 @@ async def test_room() -> None:
 async def test_the_end() -> None:
     outbox = EventQueue()
     outbox.put(Cleared())
-    outbox.close()
+    outbox.end()
     assert [event async for event in outbox] == [Cleared()]
     with pytest.raises(StopAsyncIteration):
         await anext(aiter(outbox))

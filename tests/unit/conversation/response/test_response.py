@@ -52,7 +52,7 @@ async def test_an_interruption_drops_what_was_not_sent_and_only_of_its_own() -> 
     one, other = (respond(outbox, history, lambda: 9.0, outside) for outside in (False, True))
     assert await audio(events, 2) == [one.id] * 2
     one.interrupt("turn_detected", live=True)
-    outbox.close()
+    outbox.end()
     assert await audio(events, 99) == [other.id] * 5
     assert [item.text for item in history] == ["one two"]
     await other.close()
