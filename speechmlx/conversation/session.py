@@ -153,7 +153,7 @@ class TranscriptionSession:
         await self._input.finish()
         while self._transcripts:
             await asyncio.gather(*self._transcripts.values(), return_exceptions=True)
-        self._queue.close()
+        self._queue.end()
 
     # --- InputObserver: what the pipeline reports ---
 
