@@ -1,10 +1,12 @@
-"""The pump between a WebSocket and a session: two tasks, one cancel. Any wire that speaks in messages uses it."""
+"""The pump between a WebSocket and a session, for every wire that speaks in messages."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -14,32 +16,51 @@ from speechmlx.conversation.events import Event
 from speechmlx.conversation.input.pipeline import AT_ONCE
 from speechmlx.conversation.session import TranscriptionSession
 
-
-class Wire(Protocol):
-    """One connection's language. Nothing here waits and nothing here raises."""
-
-    def receive(self, message: str | bytes) -> Sequence[Command]: ...
-
-    def send(self, event: Event) -> Sequence[str | bytes]: ...
-
-
 SERVICE_RESTART = 1012
 LAST_WORDS = 0.2
-"""Seconds in which the ends of what ran still reach the client."""
+"""Seconds in which the ends of what ran still reach the client when the server stops."""
+TICK = 1.0
+"""Seconds between two calls of `Wire.tick`."""
+
+
+@dataclass(frozen=True)
+class Close:
+    """Close the socket with a code of RFC 6455 and a reason; nothing is sent after it."""
+
+    code: int = 1000
+    reason: str = ""
+
+
+Answer = str | bytes | Close
+"""A text message, a binary message, or the end."""
+
+
+class Wire(Protocol):
+    """One connection's language. Its methods return at once and raise nothing."""
+
+    def receive(self, message: str | bytes) -> Sequence[Command]:
+        """The commands in a message of the client."""
+
+    def send(self, event: Event) -> Sequence[Answer]:
+        """What the client gets for an event."""
+
+    def tick(self, now: float) -> Sequence[Answer]:
+        """What the client gets because of the time: `now` in seconds of a monotonic clock, every TICK seconds."""
 
 
 async def pump(
     socket: WebSocket, wire: Wire, session: TranscriptionSession, drained: asyncio.Event, audio_timeout: float = 0.0
 ) -> None:
-    """Carry messages both ways until the client leaves, the session has said all or the server is `drained`.
+    """Carry messages both ways until the client leaves, the wire closes, the events end or the server is `drained`.
 
-    The session is told when audio has been missing for `audio_timeout` seconds of the clock, unless that is 0.
+    The session gets a Lapse when audio has been missing for `audio_timeout` seconds of the clock, unless that is 0.
     The session is over then. The socket, accepted already, is closed where the server is what ended it.
     """
     async with session:
         tasks = [
             asyncio.create_task(_read(socket, wire, session, audio_timeout)),
             asyncio.create_task(_write(socket, wire, session)),
+            asyncio.create_task(_tick(socket, wire)),
             asyncio.create_task(_leave(socket, drained)),
         ]
         try:
@@ -56,18 +77,17 @@ async def pump(
 async def _leave(socket: WebSocket, drained: asyncio.Event) -> None:
     await drained.wait()
     await asyncio.sleep(LAST_WORDS)
-    if socket.application_state is WebSocketState.CONNECTED:
-        await socket.close(SERVICE_RESTART, "the server is shutting down")
+    await send(socket, [Close(SERVICE_RESTART, "the server is shutting down")])
 
 
 async def _read(socket: WebSocket, wire: Wire, session: TranscriptionSession, audio_timeout: float) -> None:
-    clock, missed = asyncio.get_running_loop(), None
+    clock, deadline = asyncio.get_running_loop(), None
     while True:
         try:
-            async with asyncio.timeout_at(missed):
+            async with asyncio.timeout_at(deadline):
                 message = await socket.receive()
         except TimeoutError:
-            missed = None
+            deadline = None
             await session.send(Lapse())
             continue
         if message["type"] == "websocket.disconnect":
@@ -76,10 +96,10 @@ async def _read(socket: WebSocket, wire: Wire, session: TranscriptionSession, au
         for command in wire.receive(message["bytes"] if text is None else text):
             await session.send(command)
             if isinstance(command, Append) and audio_timeout:
-                missed = clock.time() + _lasting(command, session) + audio_timeout
+                deadline = clock.time() + _pace(command, session) + audio_timeout
 
 
-def _lasting(command: Append, session: TranscriptionSession) -> float:
+def _pace(command: Append, session: TranscriptionSession) -> float:
     """Seconds until a microphone sends what comes next; nobody waits so for the end of a recording."""
     seconds = session.settings.input.seconds(len(command.audio))
     return seconds if seconds <= AT_ONCE else 0.0
@@ -87,16 +107,27 @@ def _lasting(command: Append, session: TranscriptionSession) -> float:
 
 async def _write(socket: WebSocket, wire: Wire, session: TranscriptionSession) -> None:
     async for event in session.events():
-        await send(socket, wire.send(event))
-
-
-async def send(socket: WebSocket, messages: Sequence[str | bytes]) -> None:
-    """Send them; a client that left is no error here, the reading side ends."""
-    for message in messages:
-        if socket.application_state is not WebSocketState.CONNECTED:
+        if not await send(socket, wire.send(event)):
             return
+
+
+async def _tick(socket: WebSocket, wire: Wire) -> None:
+    while await send(socket, wire.tick(time.monotonic())):
+        await asyncio.sleep(TICK)
+
+
+async def send(socket: WebSocket, answers: Sequence[Answer]) -> bool:
+    """Send them. False: the socket is closed. A client that left is no error here: the reading side ends."""
+    for answer in answers:
+        if socket.application_state is not WebSocketState.CONNECTED:
+            return False
         with contextlib.suppress(WebSocketDisconnect):
-            if isinstance(message, str):
-                await socket.send_text(message)
-            else:
-                await socket.send_bytes(message)
+            match answer:
+                case str():
+                    await socket.send_text(answer)
+                case bytes():
+                    await socket.send_bytes(answer)
+                case Close(code, reason):
+                    await socket.close(code, reason)
+                    return False
+    return True

@@ -94,6 +94,10 @@ class Wire:
             return self._sent([{**event.note}])
         return self._sent(server_events.messages(event, self.dialect, self.conversation))
 
+    def tick(self, now: float) -> Sequence[str]:
+        """Nothing here depends on the time: a session expires only in words."""
+        return ()
+
     def _sent(self, messages: list[Json]) -> list[str]:
         return [
             json.dumps({"type": message["type"], "event_id": new_id("event"), **message}, ensure_ascii=False)

@@ -1,0 +1,118 @@
+"""The pump of a WebSocket: both ways, the time, and who ends it how."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+from support.scripted_input import ScriptedInput
+
+from speechmlx.conversation.commands import Clear, Command, Finish
+from speechmlx.conversation.events import Cleared, Event
+from speechmlx.conversation.session import TranscriptionSession
+from speechmlx.conversation.settings import Settings
+from speechmlx.protocols import ws
+from speechmlx.protocols.ws import Answer, Close, pump
+
+
+class Socket:
+    """A client that sends `messages` and then stays, or leaves."""
+
+    def __init__(self, *messages: str | bytes, leaves: bool = False) -> None:
+        self.application_state = WebSocketState.CONNECTED
+        self.sent: list[Any] = []
+        self._messages = list(messages)
+        self._leaves = leaves
+
+    async def receive(self) -> dict[str, Any]:
+        await asyncio.sleep(0.005)
+        if self._messages:
+            message = self._messages.pop(0)
+            return {"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message}
+        if self._leaves:
+            return {"type": "websocket.disconnect"}
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send_text(self, text: str) -> None:
+        self.sent.append(text)
+
+    async def send_bytes(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    async def close(self, code: int, reason: str) -> None:
+        self.application_state = WebSocketState.DISCONNECTED
+        self.sent.append((code, reason))
+
+
+class Wire:
+    """ "clear" and "finish" are commands. What was cleared is a text, a binary and `end`. `late` comes by the time."""
+
+    def __init__(self, end: Sequence[Answer] = (), late: Sequence[Answer] = ()) -> None:
+        self._end = end
+        self._late = late
+        self.times: list[float] = []
+
+    def receive(self, message: str | bytes) -> Sequence[Command]:
+        return [Finish() if message == "finish" else Clear()]
+
+    def send(self, event: Event) -> Sequence[Answer]:
+        return ["cleared", b"\1", *self._end] if isinstance(event, Cleared) else ()
+
+    def tick(self, now: float) -> Sequence[Answer]:
+        self.times.append(now)
+        return self._late if len(self.times) > 1 else ()
+
+
+async def pumped(socket: Socket, wire: Wire, drained: asyncio.Event | None = None) -> None:
+    session = TranscriptionSession(ScriptedInput(), Settings())
+    async with asyncio.timeout(5):
+        await pump(socket, wire, session, drained or asyncio.Event())  # type: ignore[arg-type]
+
+
+async def test_texts_and_binaries_until_the_client_leaves() -> None:
+    socket = Socket("clear", b"\0", leaves=True)
+    await pumped(socket, Wire())
+    assert socket.sent[:2] == ["cleared", b"\1"]
+
+
+async def test_a_wire_closes_with_its_code_and_reason() -> None:
+    socket = Socket("clear")
+    await pumped(socket, Wire(end=[Close(4000, "over"), "never"]))
+    assert socket.sent == ["cleared", b"\1", (4000, "over")]
+
+
+async def test_a_wire_closes_by_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ws, "TICK", 0.01)
+    socket, wire = Socket(), Wire(late=["idle", Close(1011, "no audio")])
+    await pumped(socket, wire)
+    assert socket.sent == ["idle", (1011, "no audio")]
+    assert wire.times == sorted(wire.times)
+
+
+async def test_it_ends_with_the_events() -> None:
+    socket = Socket("finish")
+    await pumped(socket, Wire())
+    assert socket.sent == []
+
+
+async def test_a_server_that_stops_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ws, "LAST_WORDS", 0.01)
+    drained = asyncio.Event()
+    drained.set()
+    socket = Socket()
+    await pumped(socket, Wire(), drained)
+    assert socket.sent == [(ws.SERVICE_RESTART, "the server is shutting down")]
+
+
+async def test_a_client_that_left_while_it_was_told_is_no_error() -> None:
+    socket = Socket("clear", leaves=True)
+
+    async def left(text: str) -> None:
+        raise WebSocketDisconnect(1006)
+
+    socket.send_text = left  # type: ignore[method-assign]
+    await pumped(socket, Wire())
