@@ -7,7 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,61 +15,102 @@ from speechmlx.errors import BadRequest
 from speechmlx.names import listed
 
 PREFIX = "SPEECHMLX_"
-SIZES = ("memory_limit", "max_audio_bytes", "max_text_bytes")
 PORTS = {"http": ":80", "https": ":443"}
-LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def setting(default: Any, help: str, **more: Any) -> Any:
+    """A field of Config with its documentation, for the command line and docs/configuration.md.
+
+    `more`: the `unit` of a number; the allowed `choices`; the text `shown` for the default; `repeat` True if the flag
+    can be given again; `flag` False if there is no flag.
+    """
+    return field(default=default, metadata={"help": help, "flag": True, **more})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything a person can set. Sizes are bytes, times seconds."""
+    """Everything a user can set. Each field's metadata is its documentation: see `setting`."""
 
-    host: str = "127.0.0.1"
-    port: int = 8080
-    """0 takes a free one."""
-    bind: tuple[str, ...] = ()
-    """More addresses, HOST:PORT each; NAME=HOST:PORT where a protocol has answers of its own at its port."""
-    allow_origin: tuple[str, ...] = ()
-    """Other origins whose web pages may use the server, SCHEME://HOST[:PORT] each, or "null"; "*" all."""
-    allow_url_fetch: bool = False
-    """Fetch recordings from the open internet for clients that give an address instead of a file."""
-    preload: bool = False
-    """Load the default model of every kind at start, and keep them."""
-    profile: str | None = None
-    """"starter" or "standard"; None: standard on Apple silicon, else starter."""
-    models: dict[str, str] = field(default_factory=dict)
-    """Model per kind, over the profile's: {"asr": "whisper-base"}."""
-    cache: Path | None = None
-    """None: ~/Library/Caches/speechmlx on macOS, $XDG_CACHE_HOME/speechmlx elsewhere."""
-    idle_unload: float = 0.0
-    """Seconds after which an unused model leaves memory; 0 never."""
-    memory_limit: int = 0
-    """Bytes of model weights; 0: 70 % of the machine's memory."""
-    max_jobs: int = 64
-    """Running and waiting; one more is refused as busy."""
-    max_sessions: int = 16
-    """Live conversations at once; one more is refused."""
-    audio_timeout: float = 2.0
-    """Seconds without audio in the middle of speech, after which the turn is over; 0 never."""
-    llm_url: str | None = None
-    """An OpenAI-compatible server whose language model answers conversations: "http://127.0.0.1:1234/v1"."""
-    llm_url_model: str | None = None
-    """The name of the model there."""
-    llm_url_key: str | None = None
-    max_audio_bytes: int = 100 * 1024 * 1024
-    max_text_bytes: int = 1024 * 1024
-    max_input_chars: int = 4096
-    """Characters of text that /v1/audio/speech takes; 0 no limit but max_text_bytes."""
-    drain_timeout: float = 10.0
-    """Seconds that running jobs get when the server is told to stop."""
-    log_level: str = "info"
+    host: str = setting("127.0.0.1", "Bind address; 0.0.0.0 exposes it on the LAN.")
+    port: int = setting(8080, "TCP port; 0 takes a free one.")
+    bind: tuple[str, ...] = setting(
+        (), "One more address, HOST:PORT or PROTOCOL=HOST:PORT (hybrid has its own /health there).", repeat=True
+    )
+    allow_origin: tuple[str, ...] = setting(
+        (),
+        "Origin whose web pages may use the server, like https://app.example; null for pages opened from files; * all.",
+        repeat=True,
+        shown="none but its own",
+    )
+    allow_url_fetch: bool = setting(False, "Fetch recordings from public addresses for clients.")
+    preload: bool = setting(False, "Load the default model of every kind at start.")
+    profile: str | None = setting(
+        None, "Default models: starter or standard.", shown="standard on Apple silicon, else starter"
+    )
+    models: dict[str, str] = field(
+        default_factory=dict,
+        metadata={"help": "Default model per kind, over the profile's.", "flag": False, "shown": "the profile's"},
+    )
+    cache: Path | None = field(
+        default=None,
+        metadata={
+            "help": "Folder of the models' weights.",
+            "flag": False,
+            "shown": "~/Library/Caches/speechmlx on macOS, else $XDG_CACHE_HOME/speechmlx",
+        },
+    )
+    idle_unload: float = setting(0.0, "Time after which an unused model leaves memory; 0 never.", unit="seconds")
+    memory_limit: int = setting(0, "Memory for model weights, like 8GB.", unit="bytes", shown="70 % of the machine's")
+    max_jobs: int = setting(64, "Jobs running and waiting; one more is refused.")
+    max_sessions: int = setting(16, "Live sessions at once; one more is refused.")
+    audio_timeout: float = setting(
+        2.0, "Time without audio in mid-speech that ends the turn; 0 never.", unit="seconds", flag=False
+    )
+    llm_url: str | None = setting(
+        None, "OpenAI-compatible server whose language model answers /v1/realtime and /respond."
+    )
+    llm_url_model: str | None = setting(None, "Name of the model at that server.")
+    llm_url_key: str | None = setting(None, "API key for that server.", flag=False)
+    max_audio_bytes: int = setting(100 * 1024 * 1024, "Largest upload.", unit="bytes", flag=False)
+    max_text_bytes: int = setting(1024 * 1024, "Largest body without audio.", unit="bytes", flag=False)
+    max_input_chars: int = setting(
+        4096, "Longest text for /v1/audio/speech; 0 no limit but max_text_bytes.", unit="characters", flag=False
+    )
+    drain_timeout: float = setting(
+        10.0, "Time that running requests get when the server stops.", unit="seconds", flag=False
+    )
+    log_level: str = setting("info", "debug, info, warning or error.", choices=("debug", "info", "warning", "error"))
+
+
+KINDS = {
+    "asr": "Model for /transcribe.",
+    "tts": "Model for /speak.",
+    "llm": "Model that answers in /respond.",
+    "s2s": "Speech-to-speech model for /respond.",
+    "enhance": "Model for /enhance.",
+    "vad": "Model that detects speech.",
+    "turn": "Model that detects the end of a turn.",
+}
+"""Help of the flags that set one kind of `Config.models`."""
+SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")
+
+
+def default_text(entry: Field[Any]) -> str:
+    """The default of a field of Config, as help texts and tables show it."""
+    if "shown" in entry.metadata:
+        return str(entry.metadata["shown"])
+    if entry.default in (None, ()):
+        return "none"
+    if entry.default is False:
+        return "off"
+    return f"{entry.default:g}" if isinstance(entry.default, float) else str(entry.default)
 
 
 def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> Config:
-    """The config from all its sources; a flag that is None was not given.
+    """Build the config from all its sources. A flag that is None is not set.
 
-    `file` is TOML with the fields of Config as keys (`[models]` a table); without it the default file is read if it is
-    there. Environment names are SPEECHMLX_ and the field in capitals. Raises BadRequest naming what is wrong.
+    `file` is TOML with the fields of Config as keys (`[models]` a table); None: the default file, if it exists.
+    Environment names are SPEECHMLX_ and the field in capitals. Raises BadRequest naming what is wrong.
     """
     values: dict[str, Any] = {}
     if file is None:
@@ -88,7 +129,7 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
 
 
 def default_file(environment: Mapping[str, str]) -> Path:
-    """Where the settings file is looked for."""
+    """Path of the default settings file. It need not exist."""
     home = Path(environment.get("HOME", "~")).expanduser()
     if sys.platform == "darwin":
         return home / "Library/Application Support/speechmlx/config.toml"
@@ -96,7 +137,7 @@ def default_file(environment: Mapping[str, str]) -> Path:
 
 
 def parse_bytes(text: str) -> int:
-    """Bytes in "8GB", "512 MiB" or "1000". Raises BadRequest."""
+    """Convert "8GB", "512 MiB" or "1000" to bytes. Raises BadRequest."""
     match = re.fullmatch(r"\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*", text.lower())
     if match is None:
         raise BadRequest(f"{text!r} is not a size; write it like 8GB or 512MiB")
@@ -114,8 +155,9 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _convert(name: str, value: Any) -> Any:
-    """A value from text or TOML, as the field's type. Raises BadRequest."""
-    default = next(f.default for f in fields(Config) if f.name == name)
+    """Convert a value from text or TOML to the field's type. Raises BadRequest."""
+    entry = next(f for f in fields(Config) if f.name == name)
+    default = entry.default
     try:
         if name == "models":
             return dict(pair.split("=", 1) for pair in value.split(",")) if isinstance(value, str) else dict(value)
@@ -135,26 +177,27 @@ def _convert(name: str, value: Any) -> Any:
     except (ValueError, TypeError) as error:
         kind = "table" if default is MISSING else type(default).__name__
         raise BadRequest(f"{name} = {value!r} is not a {kind}") from error
-    if name == "log_level" and str(value).lower() not in LOG_LEVELS:
-        raise BadRequest(f"log_level = {value!r} is none of {', '.join(LOG_LEVELS)}")
+    choices = entry.metadata.get("choices")
+    if choices and str(value).lower() not in choices:
+        raise BadRequest(f"{name} = {value!r} is none of {', '.join(choices)}")
     if name == "host" and not str(value).strip():
         raise BadRequest("host is empty; 127.0.0.1 is this machine alone, 0.0.0.0 every network it is in")
     return str(value)
 
 
 def _origin(text: str) -> str:
-    """An origin as browsers write it: in small letters, without the scheme's own port."""
-    found = re.fullmatch(r"(?:([a-z][a-z0-9+.-]*)://([^/?#@\s:*]*|\[[0-9a-f:.]+\])(:\d{1,5})?)|null|\*", text.lower())
-    if found is None or not text.isascii() or (found[1] in PORTS and not found[2]):
+    """Normalize an origin as browsers write it: lower case, without the scheme's default port. Raises BadRequest."""
+    match = re.fullmatch(r"(?:([a-z][a-z0-9+.-]*)://([^/?#@\s:*]*|\[[0-9a-f:.]+\])(:\d{1,5})?)|null|\*", text.lower())
+    if match is None or not text.isascii() or (match[1] in PORTS and not match[2]):
         raise BadRequest(
             f"{text!r} is no origin to allow; write scheme and host alone, like https://app.example or "
             "http://localhost:3000, null for pages that are files, or * for every page"
         )
-    return text.lower().removesuffix(PORTS.get(found[1], ""))
+    return text.lower().removesuffix(PORTS.get(match[1], ""))
 
 
 LISTS: dict[str, Callable[[str], str]] = {"bind": str, "allow_origin": _origin}
-"""Fields of several values, in text apart by commas, and what makes one of them."""
+"""Fields with several values, separated by commas in text, and the function that parses each value."""
 
 
 def _natural(name: str, value: float) -> float:

@@ -18,7 +18,7 @@ from typing import Any
 from report import machine
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
+TABLES = ROOT / "docs/benchmarks.md"
 BLAS = [sys.executable, "-m", "speechmlx.runtime.worker.blas"]
 PARTS = {"asr": BLAS, "live": BLAS, "tts": BLAS, "enhance": BLAS, "server": [], "streams": [], "realtime": []}
 """What each is run through: engines want the BLAS of the engine process, servers start with their own."""
@@ -54,12 +54,12 @@ def split(printed: str) -> tuple[str, dict[str, Any]]:
     raise SystemExit("a benchmark printed no JSON at its end")
 
 
-def markdown(readme: str, where: dict[str, str], tables: dict[str, str]) -> str:
-    """`readme` with these tables, by the commands that made them, in the place of its own of the same parts.
+def markdown(document: str, where: dict[str, str], tables: dict[str, str]) -> str:
+    """`document` with these tables, by the commands that made them, in the place of its own of the same parts.
 
     Raises SystemExit where others, taken on another machine or with other versions, would stay beside them.
     """
-    before, _, rest = readme.partition(BEGIN)
+    before, _, rest = document.partition(BEGIN)
     old, _, after = rest.partition(END)
     machine_line = ", ".join(f"{name} {value}" for name, value in where.items() if name not in ("cpu", "load before"))
     taken = f"on {where['cpu']}: {machine_line}."
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("part", nargs="?", default="all", choices=[*PARTS, "all"])
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
-    parser.add_argument("--markdown", action="store_true", help="write the tables into README.md")
+    parser.add_argument("--markdown", action="store_true", help="write the tables into docs/benchmarks.md")
     args = parser.parse_args()
     where = machine()
     sys.stdout.write("".join(f"{name}: {value}\n" for name, value in where.items()))
@@ -92,7 +92,7 @@ def main() -> None:
     if args.markdown:
         flags = " --quick" * args.quick
         tables = {f"scripts/bench {part}{flags}": text for part, (text, _) in printed.items()}
-        README.write_text(markdown(README.read_text(), where, tables))
+        TABLES.write_text(markdown(TABLES.read_text(), where, tables))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What README says is so: its examples run, its tables are the program's."""
+"""README and docs/: the examples run, the tables are the program's, the links lead to files."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ Folder = Callable[[str], Path]
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+CONFIGURATION = ROOT / "docs/configuration.md"
 
 
 def blocks(heading: str, language: str) -> list[str]:
@@ -37,20 +38,24 @@ def blocks(heading: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
 
 
-def table(header: str) -> list[list[str]]:
+def table(header: str, text: str = README) -> list[list[str]]:
     """Cells of the table that starts with the line `header`."""
-    lines = README[README.index(header) :].split("\n\n")[0].splitlines()[2:]
+    lines = text[text.index(header) :].split("\n\n")[0].splitlines()[2:]
     return [[cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
 
 
 def module(name: str, code: str, folder: Path) -> ModuleType:
     file = folder / f"{name}.py"
     file.write_text(code)
-    spec = spec_from_file_location(name, file)
+    return module_of(file)
+
+
+def module_of(file: Path) -> ModuleType:
+    spec = spec_from_file_location(file.stem, file)
     assert spec is not None and spec.loader is not None
-    found = module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    loaded = module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
 
 
 def test_every_script_is_named() -> None:
@@ -61,9 +66,26 @@ def test_every_script_is_named() -> None:
 def test_flags_and_defaults_are_those_of_the_program() -> None:
     command = [Path(sys.executable).with_name("audio-server"), "--help"]
     text = " ".join(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
-    said = dict(re.findall(r"(--[a-z0-9-]+) (?:(?! --).)*?\[default: (.*?)\]", text))
-    named = {flag: row[1] for row in table("| flag | default |") for flag in re.findall(r"--[a-z0-9-]+", row[0])}
-    assert named == said
+    program = dict(re.findall(r"(--[a-z0-9-]+) (?:(?! --).)*?\[default: (.*?)\]", text))
+    reference = CONFIGURATION.read_text()
+    rows = [(row[1], row[3]) for row in table("| setting | flag |", reference)]
+    rows += [(row[1], row[2]) for row in table("| key in `[models]` |", reference)]
+    documented = {flag.strip("`"): default for flag, default in rows if flag}
+    assert documented == {flag: default for flag, default in program.items() if flag != "--config"}
+    named = {row[0].strip("`"): row[1] for row in table("| flag | default |")}
+    assert named.items() <= program.items()
+
+
+def test_configuration_is_what_the_script_writes() -> None:
+    script = module_of(ROOT / "scripts/docs.py")
+    assert CONFIGURATION.read_text() == script.configuration(), "run scripts/docs"
+
+
+def test_links_lead_to_files() -> None:
+    documents = [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"), *ROOT.glob(".github/*.md")]
+    for document in documents:
+        links = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", document.read_text())
+        assert [link for link in links if not (document.parent / link).exists()] == [], document.name
 
 
 def test_profiles_are_those_of_the_catalog() -> None:

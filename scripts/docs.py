@@ -1,0 +1,65 @@
+"""Writes docs/configuration.md from the fields of Config."""
+
+from __future__ import annotations
+
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any
+
+from speechmlx.config import KINDS, PREFIX, Config, default_text
+
+FILE = Path(__file__).parents[1] / "docs/configuration.md"
+INTRODUCTION = """# Configuration
+
+<!-- scripts/docs writes this file from speechmlx/config.py. -->
+
+A setting has four sources. A flag wins over the environment, the environment over the settings file, and the file over
+the default. A setting that does not exist, or a value that is not allowed, ends `audio-server` with a sentence and
+status 2 before it serves anything.
+
+The settings file is TOML. Its keys are the names in the first column. It is
+`~/Library/Application Support/speechmlx/config.toml` on macOS and `$XDG_CONFIG_HOME/speechmlx/config.toml` elsewhere
+(`~/.config` where the variable is not set); `--config FILE` names another file.
+
+```toml
+port = 9000
+memory_limit = "8GB"
+allow_origin = ["https://app.example"]
+
+[models]
+asr = "whisper-base"
+```
+
+In the environment, lists are separated by commas, and models are pairs: `SPEECHMLX_MODELS=asr=whisper-base,tts=kokoro`.
+Sizes are bytes, or numbers with a unit: `512MiB`, `8GB`.
+
+"""
+
+
+def row(entry: Field[Any]) -> str:
+    """The line of one setting in the table."""
+    flag = f"`--{entry.name.replace('_', '-')}`" if entry.metadata["flag"] else ""
+    unit = f" In {entry.metadata['unit']}." if "unit" in entry.metadata else ""
+    again = " The flag can be given again." if entry.metadata.get("repeat") else ""
+    what = f"{entry.metadata['help']}{unit}{again}"
+    return f"| `{entry.name}` | {flag} | `{PREFIX}{entry.name.upper()}` | {default_text(entry)} | {what} |"
+
+
+def configuration() -> str:
+    """The text of docs/configuration.md."""
+    lines = ["| setting | flag | environment | default | what it does |", "|---|---|---|---|---|"]
+    lines += [row(entry) for entry in fields(Config)]
+    lines += [
+        "",
+        "## Models per kind",
+        "",
+        "| key in `[models]` | flag | default | what it does |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| `{kind}` | `--{kind}` | the profile's | {help} |" for kind, help in KINDS.items()]
+    return INTRODUCTION + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(configuration())
