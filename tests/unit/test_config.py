@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from speechmlx.config import Config, load, parse_bytes
+from speechmlx.config import SIZES, Config, default_text, load, parse_bytes
 from speechmlx.errors import BadRequest
 
 
@@ -96,6 +97,16 @@ def test_a_named_file_that_is_not_there(tmp_path: Path) -> None:
 )
 def test_parse_bytes(text: str, nbytes: int) -> None:
     assert parse_bytes(text) == nbytes
+
+
+def test_every_setting_has_help_and_a_default_to_show() -> None:
+    for entry in fields(Config):
+        assert entry.metadata["help"].endswith("."), entry.name
+        assert default_text(entry), entry.name
+
+
+def test_sizes_are_the_settings_in_bytes() -> None:
+    assert SIZES == ("memory_limit", "max_audio_bytes", "max_text_bytes")
 
 
 def test_parse_bytes_refuses_the_rest() -> None:
