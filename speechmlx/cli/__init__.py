@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def main() -> None:
-    """Entry point of the command. Settings that are wrong end it with a sentence and status 2."""
+    """Entry point of the command. Wrong settings end it with an error message and status 2."""
     import typer
 
     from speechmlx.cli import models, pull, rm, serve

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 LANGUAGES = 2
-"""So many are spelt out, more are counted."""
+"""A model with more languages than this shows their count, not their codes."""
 
 
 def models(

@@ -9,7 +9,7 @@ import typer
 
 
 def rm(names: Annotated[list[str], typer.Argument(help="Models or profiles.")]) -> None:
-    """Delete models from the cache folder; they are fetched again when they are needed."""
+    """Delete models from the cache folder. The next request for one fetches it again."""
     from rich.filesize import decimal
 
     from speechmlx.cli.pull import chosen
