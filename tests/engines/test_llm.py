@@ -20,7 +20,7 @@ from speechmlx.engines import Batched, LoadOptions, llm
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.engine import Engine, Seat
 from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
-from speechmlx.types import Enhance, Generate, Message, TextDelta, Usage
+from speechmlx.types import Enhance, FunctionCall, Generate, Message, TextDelta, Usage
 
 MODEL = "smollm2-135m-instruct"
 QUESTIONS = ("What is the capital of France?", "Name three colours.", "Write a haiku about the sea.")
@@ -166,9 +166,22 @@ def test_results_go_with_the_call_they_belong_to(engine: Engine):
 
 def test_no_character_comes_in_halves(engine: Engine):
     written = "naïve 你好 😀👩‍👩‍👧 – done"
-    writer = engine._chat.writer([])
-    pieces = [writer.write(token) for token in engine._chat._tokenizer.encode(written).ids]
+    decoder = engine._chat.decoder([])
+    pieces = [decoder.decode(token) for token in engine._chat._tokenizer.encode(written).ids]
     assert "".join(pieces) == written and "" in pieces
+
+
+def test_reasoning_and_calls_leave_the_engine_typed(engine: Engine):
+    tools = ({"type": "function", "name": "f", "parameters": {}},)
+    written = '<think>Hm.</think>Let me see. <tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>'
+    tokens = [*engine._chat._tokenizer.encode(written).ids, min(engine._chat.stops)]
+    seat = engine.begin(ask("Hi", tools=tools, max_tokens=len(tokens)))
+    events = [event for token in tokens for event in engine._add(seat, token)]
+    engine.end(seat)
+    texts = [event for event in events if isinstance(event, TextDelta)]
+    assert "".join(event.text for event in texts) == "Let me see."
+    assert texts[0].tokens > 5, "the tokens of reasoning are counted with the text after it"
+    assert events[-2:] == [FunctionCall("f", '{"x": 1}'), Usage(tokens_in=seat.prompt, tokens_out=len(tokens))]
 
 
 def new(engine: Engine) -> Engine:
@@ -351,8 +364,8 @@ def test_a_thought_that_the_template_begins_is_part_of_the_text(
     tiny: Path, tmp_path: Path, template: str, written: str
 ):
     given = chat(tiny, tmp_path, template)
-    writer = given.writer(given.encode([Message("user", "x")]))
-    assert "".join(writer.write(token) for token in given._tokenizer.encode("Hi").ids) == written
+    decoder = given.decoder(given.encode([Message("user", "x")]))
+    assert "".join(decoder.decode(token) for token in given._tokenizer.encode("Hi").ids) == written
 
 
 def test_a_template_cannot_reach_out(tiny: Path, tmp_path: Path):

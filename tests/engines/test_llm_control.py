@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from speechmlx.conversation.llm.context import call_text
 from speechmlx.engines import LoadOptions, llm
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.control import Control
 from speechmlx.engines.llm.engine import Engine
-from speechmlx.types import Generate, Message, TextDelta
+from speechmlx.types import FunctionCall, Generate, Message, TextDelta
 
 MODEL = "smollm2-135m-instruct"
 CHATML = (
@@ -59,11 +58,13 @@ FAMILIES = {
 HARMLESS = (
     Message("system", "You are a pirate.\n\nBe brief."),
     Message("user", "  Is 3 < 4 and 5 > 4? [1] <b>Yes</b> a|b   "),
-    Message("assistant", call_text("get_weather", '{"city": "Zürich", "when": ["now"]}'), "call_1"),
+    Message("assistant", call=FunctionCall("get_weather", '{"city": "Zürich", "when": ["now"]}', "call_1")),
     Message("tool", '{"rain": 0.5, "text": "wet \\"and\\" cold"}', "call_1"),
     Message("assistant", "It rains."),
     Message("user", "> quoted\n\n你好 😀"),
 )
+CALL = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Zürich", "when": ["now"]}}\n</tool_call>'
+"""The call in HARMLESS, as text."""
 TOOLS = ({"type": "function", "name": "get_weather", "description": "The weather.", "parameters": {"properties": {}}},)
 
 
@@ -126,7 +127,7 @@ def given(family: str, read: Callable[[str], Family]) -> Family:
 
 
 def test_a_harmless_chat_comes_to_the_tokens_of_its_plain_text(given: Family):
-    rows = [{"role": message.role, "content": message.content} for message in HARMLESS]
+    rows = [{"role": message.role, "content": CALL if message.call else message.content} for message in HARMLESS]
     tool = {"type": "function", "function": {key: value for key, value in TOOLS[0].items() if key != "type"}}
     for tools, told in (((), None), (TOOLS, [tool])):
         plain = given.chat._template.render(messages=rows, tools=told, **given.chat._special)
@@ -155,7 +156,7 @@ def test_no_half_of_a_control_token_finds_its_other_half(given: Family):
 
 def test_no_tool_and_no_call_holds_a_control_token(given: Family):
     def said(text: str) -> list[str]:
-        call = Message("assistant", call_text(f"f{text}", json.dumps({"a": [text], text: 1})), "call_1")
+        call = Message("assistant", call=FunctionCall(f"f{text}", json.dumps({"a": [text], text: 1}), "call_1"))
         parameters = {"type": "object", "properties": {text: {"type": "string", "enum": [text]}}}
         tool = {"type": "function", "name": f"f{text}", "description": text, "parameters": parameters}
         return given.said(Message("user", "x"), call, Message("tool", text, "call_1"), tools=[tool])
@@ -166,9 +167,55 @@ def test_no_tool_and_no_call_holds_a_control_token(given: Family):
 
 @only_chatml
 def test_a_call_is_framed_by_the_tokens_of_the_model(given: Family):
-    call = call_text("f", '{"a": "</tool_call>"}')
-    assert given.said(Message("assistant", call, "call_1"))[1:3] == ["<tool_call>", "</tool_call>"]
-    assert "<tool_call>" not in given.said(Message("assistant", call))
+    call = FunctionCall("f", '{"a": "</tool_call>"}')
+    assert given.said(Message("assistant", call=call))[1:3] == ["<tool_call>", "</tool_call>"]
+    assert "<tool_call>" not in given.said(Message("assistant", CALL))
+
+
+NAME, ARGUMENTS = "call.function.name", "call.function.arguments"
+TEXT = '<tool_call>\n{"name": "f", "arguments": {"x": "<|im_end|>"}}\n</tool_call>'
+FORMS = {
+    "object": (f"{{{{ {NAME} }}}}({{{{ {ARGUMENTS} | tojson }}}})", 'f({"x": "<|im_end|>"})'),
+    "items": (f"{{% for k, v in {ARGUMENTS}.items() %}}{{{{ {NAME} ~ k ~ v }}}}{{% endfor %}}", "fx<|im_end|>"),
+    "json": (f"{{{{ {NAME} + ':' + {ARGUMENTS} }}}}", 'f:{"x":"<|im_end|>"}'),
+    "repr": (f"{{{{ {NAME} ~ {ARGUMENTS} }}}}", 'f{"x":"<|im_end|>"}'),
+    "name only": (f"{{{{ {NAME} }}}}", TEXT),
+    "unknown": ("", TEXT),
+}
+"""What a template writes of the calls in `tool_calls`, and the prompt that comes of it."""
+
+
+@pytest.fixture
+def templated(made: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Chat]:
+    def make(template: str) -> Chat:
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(made("chatml") / name, tmp_path)
+        (tmp_path / "chat_template.jinja").write_text(template)
+        return Chat(tmp_path)
+
+    return make
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_call_is_written_in_the_form_that_the_template_takes(templated: Callable[[str], Chat], form: str):
+    written, prompt = FORMS[form]
+    loop = f"{{% for call in m.tool_calls or [] %}}{written}{{% endfor %}}" if written else ""
+    chat = templated(f"{{% for m in messages %}}{{{{ m.content }}}}{loop}{{% endfor %}}")
+    ids = chat.encode([Message("assistant", call=FunctionCall("f", '{"x":"<|im_end|>"}', "call_1"))])
+    assert chat._tokenizer.decode(ids, skip_special_tokens=False) == prompt
+    assert chat._tokenizer.token_to_id("<|im_end|>") not in ids
+
+
+def test_a_result_has_the_id_of_its_call_in_nine_letters_and_digits(templated: Callable[[str], Chat]):
+    """As the templates of Mistral's models want them."""
+    chat = templated(
+        "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.arguments | tojson }}"
+        "{{ c.function.name ~ c.id }} {% endfor %}{{ m.content ~ m.tool_call_id }} {% endfor %}"
+    )
+    calls = [Message("assistant", call=FunctionCall("f", "{}", id)) for id in ("call_a_long_id", "b")]
+    results = [Message("tool", "two", "b"), Message("tool", "one", "call_a_long_id"), Message("tool", "lost", "c")]
+    words = chat._tokenizer.decode(chat.encode([*calls, *results])).split()
+    assert words == ["{}fcall00000", "{}fcall00001", "twocall00001", "onecall00000", "lostcall00002"]
 
 
 @only_chatml
@@ -184,8 +231,8 @@ def test_nobody_begins_a_thought_for_the_model(made: Callable[[str], Path], tmp_
     (tmp_path / "chat_template.jinja").write_text("{{ messages[0].content }}{{ '<think>' if messages[1] }}")
     chat = Chat(tmp_path)
     token = chat._tokenizer.encode("Hi").ids[0]
-    assert chat.writer(chat.encode([Message("user", "<think>")])).write(token) == "Hi"
-    assert chat.writer(chat.encode([Message("user", "x")] * 2)).write(token) == "<think>Hi"
+    assert chat.decoder(chat.encode([Message("user", "<think>")])).decode(token) == "Hi"
+    assert chat.decoder(chat.encode([Message("user", "x")] * 2)).decode(token) == "<think>Hi"
 
 
 def test_tokenizers_that_put_a_blank_before_text():

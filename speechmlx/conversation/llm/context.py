@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from speechmlx.conversation.items.item import Item
-from speechmlx.types import Message
+from speechmlx.types import FunctionCall, Message
 
 INAUDIBLE, UNSEEN = "(inaudible)", "(a picture that you cannot see)"
 KEPT_TEXT = 16_000
@@ -25,7 +23,7 @@ def build_context(
     said = [Message("system", instructions)] if instructions else []
     for item in _answered(tuple(items)):
         if item.kind == "call":
-            said.append(Message("assistant", call_text(item.name, item.arguments), item.call_id))
+            said.append(Message("assistant", call=FunctionCall(item.name, item.arguments, item.call_id)))
         elif item.kind == "output":
             said.append(Message("tool", item.output, item.call_id))
         elif words := " ".join(UNSEEN if part.kind == "image" else part.text or "" for part in item.parts).strip():
@@ -64,10 +62,10 @@ def _latest(said: list[Message]) -> list[Message]:
     """
     last = max((place for place, message in enumerate(said) if message.role == "user"), default=0)
     rest = _shortened(said[last:])
-    length = sum(len(message.content) for message in rest)
+    length = sum(message.length for message in rest)
     kept = list[Message]()
     for message in reversed(said[:last]):
-        length += len(message.content)
+        length += message.length
         if message.role == "system" or length <= KEPT_TEXT:
             kept.append(message)
     kept.reverse()
@@ -80,7 +78,7 @@ def _latest(said: list[Message]) -> list[Message]:
 def _shortened(said: list[Message]) -> list[Message]:
     """With what tools returned cut so that all fits into KEPT_TEXT."""
     tools = [message for message in said if message.role == "tool"]
-    room = KEPT_TEXT - sum(len(message.content) for message in said if message.role != "tool")
+    room = KEPT_TEXT - sum(message.length for message in said if message.role != "tool")
     if sum(len(message.content) for message in tools) <= room:
         return said
     share = max(LEAST_OUTPUT, room // max(1, len(tools)))
@@ -90,16 +88,6 @@ def _shortened(said: list[Message]) -> list[Message]:
         else message
         for message in said
     ]
-
-
-def call_text(name: str, arguments: str) -> str:
-    """A function call as chat templates write it."""
-    try:
-        given: Any = json.loads(arguments or "{}")
-    except ValueError:
-        given = arguments
-    call: Mapping[str, Any] = {"name": name, "arguments": given}
-    return f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>"
 
 
 def _system_first(said: list[Message]) -> list[Message]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
-from speechmlx.conversation.llm.tool_calls import offered, wish
 from speechmlx.conversation.settings import Answering
+from speechmlx.errors import BadRequest
 from speechmlx.types import Event, Generate, Message, Priority
 
 MAX_TOKENS = 4096
@@ -38,3 +39,23 @@ def build_request(answering: Answering, messages: tuple[Message, ...], model: st
         drops_oldest=answering.forgets,
         priority=Priority.REALTIME,
     )
+
+
+def offered(tools: Sequence[Mapping[str, Any]], choice: str | Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """The tools that a model is told of. Raises BadRequest when the one to call is not among them."""
+    if choice == "none":
+        return ()
+    if not isinstance(choice, Mapping):
+        return tuple(tools)
+    found = tuple(tool for tool in tools if tool["name"] == choice.get("name"))
+    if not found:
+        names = ", ".join(str(tool["name"]) for tool in tools) or "none"
+        raise BadRequest(f"tool_choice is the function {choice.get('name')!r}; the tools are: {names}")
+    return found
+
+
+def wish(choice: str | Mapping[str, Any]) -> str:
+    """What a model is told when it must call: templates have no word for it."""
+    if isinstance(choice, Mapping):
+        return f"Answer by calling the function {choice.get('name')}."
+    return "Answer by calling one of the functions." if choice == "required" else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -11,11 +11,10 @@ from typing import Any
 import httpx
 
 from speechmlx.config import Config
-from speechmlx.conversation.llm.context import call_text
 from speechmlx.conversation.llm.language_model import Writer
-from speechmlx.conversation.llm.tool_calls import parsed
 from speechmlx.errors import EngineFailed, ModelUnavailable
-from speechmlx.types import Event, Generate, Message, TextDelta, Usage
+from speechmlx.markup.answer import AnswerParser
+from speechmlx.types import Event, FunctionCall, Generate, Message, TextDelta, Usage
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 120.0
 """Seconds; a model that is loaded for the first request is slow to begin."""
@@ -26,10 +25,11 @@ NOTHING = "(no result)"
 """Of a call that was never answered."""
 
 Json = dict[str, Any]
+Output = TextDelta | FunctionCall
 
 
 def writer(config: Config) -> Writer | None:
-    """What writes answers at `llm_url`: `TextDelta`* with calls written out, and `Usage`. None: no address is set.
+    """What writes answers at `llm_url`: `TextDelta`*, `FunctionCall`* and `Usage`. None: no address is set.
 
     Its iterator raises ModelUnavailable when nobody is there and EngineFailed when the answer is an error.
     """
@@ -40,7 +40,8 @@ def writer(config: Config) -> Writer | None:
 
     @asynccontextmanager
     async def write(asked: Generate) -> AsyncGenerator[AsyncIterator[Event], None]:
-        async with aclosing(_events(address, headers, body(asked, config.llm_url_model))) as events:
+        names = [str(tool["name"]) for tool in asked.tools]
+        async with aclosing(_events(address, headers, body(asked, config.llm_url_model), names)) as events:
             yield events
 
     return write
@@ -74,17 +75,17 @@ def chat(messages: Sequence[Message]) -> list[Json]:
         waiting.clear()
 
     for message in messages:
-        if message.role == "assistant" and (call := parsed(message.content) if message.call else None):
+        if call := message.call:
             if not written or written[-1]["role"] != "assistant":
                 give_up()
                 written.append({"role": "assistant", "content": None})
-            function = {"name": call.name, "arguments": call.arguments}
-            entry = {"id": message.call, "type": "function", "function": function}
+            function = {"name": call.name, "arguments": call.arguments or "{}"}
+            entry = {"id": call.id, "type": "function", "function": function}
             written[-1].setdefault("tool_calls", []).append(entry)
-            waiting.append(message.call)
-        elif message.role == "tool" and message.call in waiting:
-            waiting.remove(message.call)
-            written.append({"role": "tool", "tool_call_id": message.call, "content": message.content})
+            waiting.append(call.id)
+        elif message.role == "tool" and message.call_id in waiting:
+            waiting.remove(message.call_id)
+            written.append({"role": "tool", "tool_call_id": message.call_id, "content": message.content})
         else:
             give_up()
             role = "user" if message.role == "tool" else message.role  # what it answers is not in the conversation
@@ -93,9 +94,11 @@ def chat(messages: Sequence[Message]) -> list[Json]:
     return written
 
 
-async def _events(address: str, headers: dict[str, str], given: Json) -> AsyncGenerator[Event, None]:
+async def _events(
+    address: str, headers: dict[str, str], given: Json, names: Collection[str]
+) -> AsyncGenerator[Event, None]:
     timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
-    completion = Completion()
+    completion = Completion(names)
     told = httpx.URL(address).copy_with(userinfo=b"")  # clients and the log are told no password
     try:
         async with (
@@ -106,15 +109,15 @@ async def _events(address: str, headers: dict[str, str], given: Json) -> AsyncGe
                 said = (await answer.aread()).decode(errors="replace")[:300]
                 raise EngineFailed(f"the language model at {told} answered {answer.status_code}: {said}")
             async for line in _lines(answer):
-                for text in completion.line(line):
-                    yield TextDelta(text)
+                for event in completion.line(line):
+                    yield event
     except httpx.TransportError as error:
         why = str(error) or type(error).__name__
         if completion.begun:
             raise EngineFailed(f"the language model at {told} broke off: {why}") from error
         raise ModelUnavailable(f"the language model at {told} cannot be reached: {why}") from error
-    for text in completion.end():
-        yield TextDelta(text)
+    for event in completion.end():
+        yield event
     yield completion.usage
 
 
@@ -131,17 +134,19 @@ async def _lines(answer: httpx.Response) -> AsyncGenerator[str, None]:
 class Completion:
     """A chat completion as it comes: a stream of lines, or one JSON object. Raises EngineFailed for what is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Collection[str] = ()) -> None:
+        """`names` are the functions that the model may call."""
         self.begun = False
         self.usage = Usage()
+        self._answer = AnswerParser(names)
         self._ended = False
         self._other = ""
         """What is no event of a stream."""
         self._calls: list[Json] = []
         self._building: dict[int, Json] = {}
 
-    def line(self, line: str) -> list[str]:
-        """The text in the next line."""
+    def line(self, line: str) -> list[Output]:
+        """The events in the next line."""
         if line.startswith("data:"):
             data = line.removeprefix("data:").strip()
             if data == "[DONE]":
@@ -152,17 +157,18 @@ class Completion:
             self._other += line[: MOST - len(self._other)]
         return []
 
-    def end(self) -> list[str]:
-        """Nothing more comes: the text of one that was no stream, and the calls, written out."""
+    def end(self) -> list[Output]:
+        """Nothing more comes: the text of one that was no stream, and the calls."""
         other = self._other.strip()
-        texts = self._take(other) if other and not self._ended else []
+        events = self._take(other) if other and not self._ended else []
         if not self._ended and other:
             raise _no_completion(other)
         if not self._ended:
             raise EngineFailed("the language model's server broke off in its answer")
-        return [*texts, *(call_text(call["name"], call["arguments"]) for call in self._calls)]
+        calls = [FunctionCall(call["name"], call["arguments"]) for call in self._calls]
+        return [*events, *self._answer.flush(self.usage.cut_off), *calls]
 
-    def _take(self, data: str) -> list[str]:
+    def _take(self, data: str) -> list[Output]:
         self.begun = True
         try:
             given = json.loads(data)
@@ -172,9 +178,10 @@ class Completion:
             if usage := given.get("usage"):
                 tokens_in, tokens_out = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
                 self.usage = replace(self.usage, tokens_in=tokens_in, tokens_out=tokens_out)
-            return [text for choice in given.get("choices") or [] if (text := self._choice(choice))]
+            texts = [text for choice in given.get("choices") or [] if (text := self._choice(choice))]
         except (ValueError, AttributeError, TypeError):
             raise _no_completion(data) from None
+        return [event for text in texts for event in self._answer.push(text)]
 
     def _choice(self, choice: Json) -> str:
         if reason := choice.get("finish_reason"):

@@ -11,11 +11,12 @@ import mlx.nn as nn
 import numpy as np
 from mlx.utils import tree_flatten
 
-from speechmlx.engines.llm.chat import Chat, Writer
+from speechmlx.engines.llm.chat import Chat, TextDecoder, function_names
 from speechmlx.engines.llm.checkpoint import beginning, new_cache
 from speechmlx.engines.llm.sampling import Sampler, draw, sampler
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.types import Event, Generate, Message, Request, TextDelta, Usage
+from speechmlx.markup.answer import AnswerParser
+from speechmlx.types import Event, Generate, Message, Request, Usage
 
 KEPT = 4096
 """Tokens of earlier requests whose keys and values are kept."""
@@ -32,12 +33,11 @@ class Seat:
     limit: int
     """Tokens to write at most."""
     sampler: Sampler
-    writer: Writer
+    decoder: TextDecoder
+    answer: AnswerParser
     cache: list[Any] | None
     read: int = 0
     """Tokens that are in the cache."""
-    told: int = 0
-    """Tokens written of which the text was given out."""
     finished: bool = False
 
 
@@ -89,7 +89,7 @@ class Batch:
 
 
 class Engine:
-    """Answers `Generate`: `TextDelta`*, and `Usage` with the first and last of them."""
+    """Answers `Generate`: `TextDelta`*, `FunctionCall`*, and a `Usage` after the first token and after the last."""
 
     def __init__(self, model: nn.Module, chat: Chat, context: int, chunk: int, max_batch: int) -> None:
         """`context` is the most tokens of prompt and answer together, `chunk` the most of a prompt read in a step."""
@@ -115,7 +115,8 @@ class Engine:
             raise BadRequest(f"the prompt is {len(prompt)} tokens; the model takes {self._context}, answer included")
         limit = min(request.max_tokens, self._context - len(prompt))
         cache, read = self._begun(prompt)
-        return Seat(prompt, len(prompt), limit, draws, self._chat.writer(prompt), cache, read)
+        decoder, answer = self._chat.decoder(prompt), AnswerParser(function_names(request.tools))
+        return Seat(prompt, len(prompt), limit, draws, decoder, answer, cache, read)
 
     def _begun(self, prompt: list[int]) -> tuple[list[Any], int]:
         """A cache that holds as much of the prompt's beginning as an earlier request's does, and how much."""
@@ -130,7 +131,7 @@ class Engine:
         messages = list(request.messages)
         prompt = self._chat.encode(messages, request.tools)
         while request.drops_oldest and len(prompt) > room:
-            surplus = (1 - room / len(prompt)) * sum(len(message.content) for message in messages)
+            surplus = (1 - room / len(prompt)) * sum(message.length for message in messages)
             shorter = _without_oldest(messages, surplus)
             if len(shorter) == len(messages):
                 break
@@ -185,16 +186,18 @@ class Engine:
         return [self._add(seat, int(token)) for seat, token in zip(seats, np.array(chosen), strict=True)]
 
     def _add(self, seat: Seat, token: int) -> list[Event]:
+        """Append `token` to the sequence. Returns the events that it completes."""
         seat.read += 1
         seat.tokens.append(token)
         written = len(seat.tokens) - seat.prompt
         stops = token in self._chat.stops
-        text = "" if stops else seat.writer.write(token)
         seat.finished = stops or written == seat.limit
-        events: list[Event] = [TextDelta(text, written - seat.told)] if text else []
-        seat.told = written if text else seat.told
+        cut_off = seat.finished and not stops
+        events: list[Event] = [] if stops else [*seat.answer.push(seat.decoder.decode(token))]
+        if seat.finished:
+            events += seat.answer.flush(cut_off)
         if seat.finished or written == 1:
-            events.append(Usage(tokens_in=seat.prompt, tokens_out=written, cut_off=seat.finished and not stops))
+            events.append(Usage(tokens_in=seat.prompt, tokens_out=written, cut_off=cut_off))
         return events
 
 
@@ -208,6 +211,6 @@ def _without_oldest(messages: Sequence[Message], surplus: float) -> list[Message
             after += 1
         if after >= len(kept):
             break
-        surplus -= sum(len(message.content) for message in kept[first:after])
+        surplus -= sum(message.length for message in kept[first:after])
         del kept[first:after]
     return kept

@@ -14,7 +14,7 @@ from speechmlx.conversation.items.item import Item, Part, unanswered
 from speechmlx.conversation.items.playout import PlayoutTimeline
 from speechmlx.conversation.llm.context import KEPT_TEXT, build_context
 from speechmlx.errors import BadRequest
-from speechmlx.types import Message
+from speechmlx.types import FunctionCall, Message
 
 
 def item(id: str, text: str = "words", **fields: object) -> Item:
@@ -75,7 +75,7 @@ def test_what_a_model_is_told() -> None:
         Message("system", "Speak.\n\nBe kind.\n\nBe brief."),
         Message("user", "Hello"),
         Message("user", "(inaudible)"),
-        Message("assistant", '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>', "1"),
+        Message("assistant", call=FunctionCall("f", '{"x": 1}', "1")),
         Message("tool", "2", "1"),
     )
 
@@ -94,7 +94,10 @@ def test_what_calls_returned_stands_behind_them() -> None:
         call("C"), item("y", "2"), output("C"), call("D"), output("E"), item("z", "3"),
     )  # fmt: skip
     roles = {"assistant": "call", "tool": "output", "user": ""}
-    found = [f"{roles[message.role]} {message.call or message.content}".strip() for message in build_context(said, "")]
+    found = [
+        f"{roles[message.role]} {message.call.id if message.call else message.content}".strip()
+        for message in build_context(said, "")
+    ]
     assert found == [
         "call A", "call B", "output A", "output B", "1", "call C", "output C", "2", "call D", "output E", "3",
     ]  # fmt: skip

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from speechmlx.conversation.llm.context import call_text
 from speechmlx.conversation.llm.remote import NOTHING, Completion, chat
 from speechmlx.errors import EngineFailed
-from speechmlx.types import Message, Usage
+from speechmlx.types import FunctionCall, Message, TextDelta, Usage
 
 
 def call(id: str, name: str = "f", arguments: str = "{}") -> Message:
-    return Message("assistant", call_text(name, arguments), id)
+    return Message("assistant", call=FunctionCall(name, arguments, id))
 
 
 def test_calls_and_what_they_returned() -> None:
@@ -62,10 +61,11 @@ def piece(index: int | None, id: str | None, name: str | None, arguments: str) -
     return {"index": index, "id": id, "function": {"name": name, "arguments": arguments}}
 
 
-def read(*lines: str) -> tuple[list[str], Usage]:
-    completion = Completion()
-    texts = [text for line in lines for text in completion.line(line)]
-    return texts + completion.end(), completion.usage
+def read(*lines: str) -> tuple[list[str | FunctionCall], Usage]:
+    """The texts and calls of an answer."""
+    completion = Completion("fgh")
+    events = [event for line in lines for event in completion.line(line)] + completion.end()
+    return [event.text if isinstance(event, TextDelta) else event for event in events], completion.usage
 
 
 def test_a_stream() -> None:
@@ -80,7 +80,7 @@ def test_a_stream() -> None:
 def test_an_answer_in_one_piece() -> None:
     call = {"id": "a", "function": {"name": "f", "arguments": "{}"}}
     whole = {"choices": [{"message": {"content": "Hello.", "tool_calls": [call]}, "finish_reason": "stop"}]}
-    assert read(*json.dumps(whole, indent=1).split("\n"))[0] == ["Hello.", call_text("f", "{}")]
+    assert read(*json.dumps(whole, indent=1).split("\n"))[0] == ["Hello.", FunctionCall("f", "{}")]
 
 
 def test_calls_in_pieces_and_whole() -> None:
@@ -89,7 +89,12 @@ def test_calls_in_pieces_and_whole() -> None:
         delta(None, None, piece(0, None, None, " 1}"), piece(0, "b", "g", "{}")),
         delta(None, "tool_calls", piece(None, None, "h", "{}"), piece(None, None, "h", "{}")),
     )
-    assert texts == [call_text("f", '{"x": 1}'), call_text("g", "{}"), call_text("h", "{}"), call_text("h", "{}")]
+    assert texts == [
+        FunctionCall("f", '{"x": 1}'),
+        FunctionCall("g", "{}"),
+        FunctionCall("h", "{}"),
+        FunctionCall("h", "{}"),
+    ]
 
 
 @pytest.mark.parametrize(
