@@ -19,6 +19,7 @@ from mlx.utils import tree_flatten
 from speechmlx.engines import Batched, LoadOptions, llm
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.engine import Engine, Seat
+from speechmlx.engines.lm import prefix_cache
 from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
 from speechmlx.types import Enhance, FunctionCall, Generate, Message, TextDelta, Usage
 
@@ -209,7 +210,7 @@ def test_a_prompt_goes_on_from_what_an_earlier_one_read(engine: Engine):
 
 
 def test_what_ends_frees_its_memory_but_for_some_tokens(engine: Engine, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(llm.engine, "KEPT", 60)
+    monkeypatch.setattr(prefix_cache, "KEPT", 60)
     small = new(engine)
     answers(small, [ask(QUESTIONS[0])])
     mx.clear_cache()
@@ -222,7 +223,9 @@ def test_what_ends_frees_its_memory_but_for_some_tokens(engine: Engine, monkeypa
         small.end(seat)
     mx.clear_cache()
     assert mx.get_active_memory() < before + 500_000
-    assert [len(kept.tokens) for kept in small._kept] == [small._kept[0].cache[0].offset]  # one more than 60 would hold
+    assert [len(kept.tokens) for kept in small._prefixes.entries] == [
+        small._prefixes.entries[0].cache[0].offset
+    ]  # one more than 60 would hold
 
 
 def test_it_is_a_batched_engine_of_float32_on_a_cpu(engine: Engine):
