@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from speechmlx.conversation.engines import Engines
-from speechmlx.conversation.llm.language_model import Writer
+from speechmlx.conversation.llm.language_model import LanguageModel
 from speechmlx.conversation.response.clauses import CLAUSE, FIRST_CLAUSE, PATIENCE, early
 from speechmlx.conversation.response.synthesis import paced, pause_after, spoken
 from speechmlx.conversation.settings import Answering, Voice
@@ -39,7 +39,9 @@ class Said:
 Piece = TextDelta | Clause | Said | Chunk | FunctionCall | Usage
 
 
-async def answer(engines: Engines, write: Writer, asked: Generate, answering: Answering) -> AsyncGenerator[Piece, None]:
+async def answer(
+    engines: Engines, write: LanguageModel, asked: Generate, answering: Answering
+) -> AsyncGenerator[Piece, None]:
     """TextDelta and FunctionCall as they are written and, when spoken, each clause with its audio; Usage of the model.
 
     The clauses joined are the text, but that a sentence which the limit of tokens cut off is left unsaid after others
@@ -95,7 +97,7 @@ def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 async def _write(
-    write: Writer, asked: Generate, pieces: asyncio.Queue[Piece], clauses: asyncio.Queue[str | None]
+    write: LanguageModel, asked: Generate, pieces: asyncio.Queue[Piece], clauses: asyncio.Queue[str | None]
 ) -> None:
     """The model's text → pieces at once, and clauses as they are whole."""
     names = [str(tool["name"]) for tool in asked.tools]

@@ -9,7 +9,7 @@ from speechmlx.conversation.llm.language_model import (
     MAX_TOKENS,
     REPETITION_PENALTY,
     build_request,
-    offered,
+    select_tools,
 )
 from speechmlx.conversation.settings import Answering
 from speechmlx.errors import BadRequest
@@ -21,11 +21,11 @@ HI = Message("user", "Hi")
 
 def test_the_tools_that_are_offered() -> None:
     tools = ({"type": "function", "name": "f"}, {"type": "function", "name": "g"})
-    assert offered(tools, "auto") == offered(tools, "required") == tools
-    assert offered(tools, "none") == ()
-    assert offered(tools, {"name": "g"}) == tools[1:]
+    assert select_tools(tools, "auto") == select_tools(tools, "required") == tools
+    assert select_tools(tools, "none") == ()
+    assert select_tools(tools, {"name": "g"}) == tools[1:]
     with pytest.raises(BadRequest, match=r"'h'.*f, g"):
-        offered(tools, {"name": "h"})
+        select_tools(tools, {"name": "h"})
 
 
 def test_a_request_without_settings() -> None:
