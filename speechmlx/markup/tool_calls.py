@@ -99,9 +99,9 @@ def _parse_bare(text: str) -> tuple[list[FunctionCall], str]:
         start = named.end() if named else len(text) - len(text.lstrip("[,; \n"))
         try:
             value, end = decoder.raw_decode(text, start)
+            call = FunctionCall(named[1], json.dumps(value, ensure_ascii=False)) if named else _call(value)
         except (ValueError, RecursionError):
             break
-        call = FunctionCall(named[1], json.dumps(value, ensure_ascii=False)) if named else _call(value)
         if call is None:
             break
         calls.append(call)
