@@ -165,18 +165,43 @@ class DetectTurn(Request):
     priority: Priority = Priority.REALTIME
 
 
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """A call of one of the client's functions, as an event of `Generate` and in a `Message`."""
+
+    name: str
+    arguments: str
+    """JSON as the model wrote it, which may be invalid."""
+    id: str = ""
+    """Pairs the call with its result in a chat; empty in an event, as models know no ids."""
+
+
+CALL_FRAME = 52
+"""Characters that a chat template writes around the name and the arguments of a call: about so many."""
+
+
 @dataclass(frozen=True)
 class Message:
-    """One message of a chat. `call` names the function call that an assistant's message is, or a tool's answers."""
+    """One message of a chat: text, or the function call that an assistant made instead of text."""
 
     role: Literal["system", "user", "assistant", "tool"]
-    content: str
-    call: str = ""
+    content: str = ""
+    call_id: str = ""
+    """Of a tool's message: the id of the call whose result `content` is."""
+    call: FunctionCall | None = None
+
+    @property
+    def length(self) -> int:
+        """Characters of its text, or about those of its call in a prompt."""
+        return len(self.content) + (CALL_FRAME + len(self.call.name) + len(self.call.arguments) if self.call else 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Generate(Request):
-    """A chat → the next message: `TextDelta`* and `Usage`, of which the last counts: one may come with the first."""
+    """A chat → the next message: `TextDelta`* without reasoning, `FunctionCall`*, and `Usage`.
+
+    `Usage` may come several times; the last one counts.
+    """
 
     kind: ClassVar[Kind | None] = Kind.LLM
     messages: tuple[Message, ...]
@@ -186,10 +211,11 @@ class Generate(Request):
     repetition_penalty: float | None = None
     seed: int | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
+    """The functions that the model may call: "name", and "description" and "parameters" (JSON schema) if known."""
     tool_choice: str = "auto"
-    """"auto", "required", or the name of the function to call; for models that are asked over a wire."""
+    """"auto", "required", or the name of the function to call; only remote models know it."""
     drops_oldest: bool = False
-    """Leave out the oldest messages of a chat that is longer than the model takes."""
+    """Leave out the oldest messages of a chat that is longer than the model's context."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,7 +314,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """The next piece of generated text, and how many tokens were written for it."""
+    """The next piece of generated text, and the number of tokens generated since the last one."""
 
     text: str
     tokens: int = 1
@@ -325,4 +351,4 @@ class Progress:
     detail: str = ""
 
 
-Event = Segment | Hypothesis | LanguageDetected | Chunk | TextDelta | Probability | Usage | Progress
+Event = Segment | Hypothesis | LanguageDetected | Chunk | TextDelta | FunctionCall | Probability | Usage | Progress

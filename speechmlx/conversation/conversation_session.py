@@ -16,7 +16,7 @@ from speechmlx.conversation.input.pipeline import CommitReason, UserTurn
 from speechmlx.conversation.input.transcription import Transcript, TurnTranscription
 from speechmlx.conversation.items.history import History
 from speechmlx.conversation.items.item import Item, Part, place_unheard, retrieved, unheard, worded
-from speechmlx.conversation.llm.language_model import Writer
+from speechmlx.conversation.llm.language_model import LanguageModel
 from speechmlx.conversation.response.responses import Conversation, Responses
 from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings
@@ -34,7 +34,7 @@ class ConversationSession(TranscriptionSession):
         self,
         engines: Engines,
         settings: Settings,
-        write: Writer | None = None,
+        write: LanguageModel | None = None,
         on_response: Callable[[Stages], None] = lambda stages: None,
         wall: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from speechmlx.conversation.llm import remote
 from speechmlx.conversation.llm.language_model import build_request
+from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.response import cascade
 from speechmlx.conversation.settings import Answering, Voice
 from speechmlx.errors import BadRequest, EngineFailed
@@ -74,7 +74,7 @@ async def _answer(runtime: Runtime, request: Respond, question: str) -> AsyncGen
         max_tokens=max(MIN_TOKENS, math.ceil(seconds * TOKENS_PER_SECOND)),
     )
     asked = replace(build_request(answering, (Message("user", question),), None), priority=request.priority)
-    write = remote.writer(runtime.config) or runtime.submit
+    write = remote_language_model(runtime.config) or runtime.submit
     said = 0.0
     async with aclosing(cascade.answer(runtime, write, asked, answering)) as pieces:
         async for piece in pieces:

@@ -19,8 +19,9 @@ from mlx.utils import tree_flatten
 from speechmlx.engines import Batched, LoadOptions, llm
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.engine import Engine, Seat
+from speechmlx.engines.lm import prefix_cache
 from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
-from speechmlx.types import Enhance, Generate, Message, TextDelta, Usage
+from speechmlx.types import Enhance, FunctionCall, Generate, Message, TextDelta, Usage
 
 MODEL = "smollm2-135m-instruct"
 QUESTIONS = ("What is the capital of France?", "Name three colours.", "Write a haiku about the sea.")
@@ -36,14 +37,14 @@ def ask(text: str, **settings: Any) -> Generate:
 
 
 def answers(engine: Engine, requests: Sequence[Generate], pick: Callable[[int, list[Seat]], list[Seat]] | None = None):
-    """Each request's events; `pick(step, unfinished)` says who is stepped."""
+    """The events of each request. `pick(step, unfinished)` chooses the requests of a step."""
     seats = [engine.begin(request) for request in requests]
     events: dict[int, list[Any]] = {id(seat): [] for seat in seats}
     step = 0
     while unfinished := [seat for seat in seats if not seat.finished]:
         stepped = pick(step, unfinished) if pick else unfinished
-        for seat, said in zip(stepped, engine.step(stepped), strict=True):
-            events[id(seat)].extend(said)
+        for seat, new_events in zip(stepped, engine.step(stepped), strict=True):
+            events[id(seat)].extend(new_events)
         step += 1
     for seat in seats:
         engine.end(seat)
@@ -95,8 +96,8 @@ def test_a_long_prompt_is_read_in_pieces_while_others_go_on(engine: Engine):
     engine.step([short])
     steps = 0
     while not long.finished:
-        said, other = engine.step([short, long])
-        assert said, "the short one writes in every step"
+        written, other = engine.step([short, long])
+        assert written, "the short one writes in every step"
         steps += 1
     assert other[-1] == Usage(tokens_in=long.prompt, tokens_out=1)
     assert steps == math.ceil((long.prompt - 1) / llm.CHUNK["cpu"]) + 1
@@ -145,8 +146,8 @@ def test_the_context_holds_prompt_and_answer(engine: Engine):
 
 def test_the_oldest_of_a_long_chat_is_left_out(engine: Engine):
     small = Engine(engine._model, engine._chat, context=128, chunk=64, max_batch=8)
-    said = [Message("user" if turn % 2 else "assistant", f"turn {turn} " + "word " * 20) for turn in range(20)]
-    chat = (Message("system", "Be brief."), *said, Message("user", QUESTIONS[0]))
+    turns = [Message("user" if turn % 2 else "assistant", f"turn {turn} " + "word " * 20) for turn in range(20)]
+    chat = (Message("system", "Be brief."), *turns, Message("user", QUESTIONS[0]))
     seat = small.begin(Generate(messages=chat, max_tokens=12, drops_oldest=True))
     prompt = engine._chat._tokenizer.decode(seat.tokens, skip_special_tokens=False)
     assert seat.prompt <= 116 and seat.limit == 12
@@ -166,19 +167,32 @@ def test_results_go_with_the_call_they_belong_to(engine: Engine):
 
 def test_no_character_comes_in_halves(engine: Engine):
     written = "naïve 你好 😀👩‍👩‍👧 – done"
-    writer = engine._chat.writer([])
-    pieces = [writer.write(token) for token in engine._chat._tokenizer.encode(written).ids]
+    decoder = engine._chat.decoder([])
+    pieces = [decoder.decode(token) for token in engine._chat._tokenizer.encode(written).ids]
     assert "".join(pieces) == written and "" in pieces
 
 
+def test_reasoning_and_calls_leave_the_engine_typed(engine: Engine):
+    tools = ({"type": "function", "name": "f", "parameters": {}},)
+    written = '<think>Hm.</think>Let me see. <tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>'
+    tokens = [*engine._chat._tokenizer.encode(written).ids, min(engine._chat.stops)]
+    seat = engine.begin(ask("Hi", tools=tools, max_tokens=len(tokens)))
+    events = [event for token in tokens for event in engine._add(seat, token)]
+    engine.end(seat)
+    texts = [event for event in events if isinstance(event, TextDelta)]
+    assert "".join(event.text for event in texts) == "Let me see."
+    assert texts[0].tokens > 5, "the tokens of reasoning are counted with the text after it"
+    assert events[-2:] == [FunctionCall("f", '{"x": 1}'), Usage(tokens_in=seat.prompt, tokens_out=len(tokens))]
+
+
 def new(engine: Engine) -> Engine:
-    """The same model, with nothing kept of earlier requests."""
+    """The same model with an empty prefix cache."""
     return Engine(engine._model, engine._chat, context=2048, chunk=64, max_batch=8)
 
 
 def test_a_prompt_goes_on_from_what_an_earlier_one_read(engine: Engine):
-    told = Message("system", "You are a pirate, and you answer in one sentence. " * 4)
-    chats = [Generate(messages=(told, Message("user", question)), max_tokens=12) for question in QUESTIONS]
+    system = Message("system", "You are a pirate, and you answer in one sentence. " * 4)
+    chats = [Generate(messages=(system, Message("user", question)), max_tokens=12) for question in QUESTIONS]
     expected = [text(answers(new(engine), [chat])[0]) for chat in chats]
     small = new(engine)
     first = small.begin(chats[0])
@@ -191,12 +205,12 @@ def test_a_prompt_goes_on_from_what_an_earlier_one_read(engine: Engine):
         small.end(seat)
     assert [text(answers(small, [chat])[0]) for chat in chats] == expected
     assert [text(events) for events in answers(small, chats)] == expected
-    said = (*chats[0].messages, Message("assistant", expected[0]), Message("user", "Why?"))
-    assert small.begin(Generate(messages=said)).read >= len(first.tokens)
+    longer = (*chats[0].messages, Message("assistant", expected[0]), Message("user", "Why?"))
+    assert small.begin(Generate(messages=longer)).read >= len(first.tokens)
 
 
 def test_what_ends_frees_its_memory_but_for_some_tokens(engine: Engine, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(llm.engine, "KEPT", 60)
+    monkeypatch.setattr(prefix_cache, "KEPT", 60)
     small = new(engine)
     answers(small, [ask(QUESTIONS[0])])
     mx.clear_cache()
@@ -209,7 +223,9 @@ def test_what_ends_frees_its_memory_but_for_some_tokens(engine: Engine, monkeypa
         small.end(seat)
     mx.clear_cache()
     assert mx.get_active_memory() < before + 500_000
-    assert [len(kept.tokens) for kept in small._kept] == [small._kept[0].cache[0].offset]  # one more than 60 would hold
+    assert [len(kept.tokens) for kept in small._prefixes.entries] == [
+        small._prefixes.entries[0].cache[0].offset
+    ]  # one more than 60 would hold
 
 
 def test_it_is_a_batched_engine_of_float32_on_a_cpu(engine: Engine):
@@ -299,7 +315,7 @@ def test_half_precision_checkpoints_are_float32_on_a_cpu(tiny: Path, tmp_path: P
         ({"model_file": "evil.py"}, "cannot load"),
     ],
 )
-def test_what_mlx_lm_does_not_know_is_said(
+def test_what_mlx_lm_does_not_know_is_an_error(
     tiny: Path, tmp_path: Path, loaded: Callable[..., Any], change: dict[str, Any], says: str
 ):
     folder = tmp_path / "wrong"
@@ -351,8 +367,8 @@ def test_a_thought_that_the_template_begins_is_part_of_the_text(
     tiny: Path, tmp_path: Path, template: str, written: str
 ):
     given = chat(tiny, tmp_path, template)
-    writer = given.writer(given.encode([Message("user", "x")]))
-    assert "".join(writer.write(token) for token in given._tokenizer.encode("Hi").ids) == written
+    decoder = given.decoder(given.encode([Message("user", "x")]))
+    assert "".join(decoder.decode(token) for token in given._tokenizer.encode("Hi").ids) == written
 
 
 def test_a_template_cannot_reach_out(tiny: Path, tmp_path: Path):

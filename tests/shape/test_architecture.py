@@ -16,7 +16,7 @@ from speechmlx import engines, protocols
 from speechmlx.models.catalog import CATALOG
 
 ROOT = Path(__file__).parents[2]
-SHARED = {"cpu", "weights"}
+SHARED = {"cpu", "lm", "weights"}
 """Modules of engines/ that are no engine."""
 HEAVY = {"mlx", "numpy", "soundfile", "soxr", "av", "huggingface_hub", "requests", "pydantic", "prometheus_client"}
 HEAVY |= {"langcodes"}

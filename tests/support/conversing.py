@@ -22,6 +22,7 @@ from support.scripted import Scripted
 
 from speechmlx.engines import LoadOptions
 from speechmlx.errors import BadRequest, UnknownVoice
+from speechmlx.markup.answer import AnswerParser
 from speechmlx.models.spec import IndexFiles, Model
 from speechmlx.types import (
     Chunk,
@@ -206,6 +207,7 @@ class TurnDetector:
 @dataclass
 class Writing:
     pieces: list[str]
+    answer: AnswerParser
     script: Script
     tokens_in: int
     limit: int
@@ -223,7 +225,8 @@ class Writer:
         assert isinstance(request, Generate)
         script = Script.read(request.messages[0].content)
         tokens = sum(len(message.content.split()) for message in request.messages)
-        return Writing(_reply(request), script, tokens, request.max_tokens)
+        answer = AnswerParser([str(tool["name"]) for tool in request.tools])
+        return Writing(_reply(request), answer, script, tokens, request.max_tokens)
 
     def step(self, states: Sequence[Writing]) -> list[list[Event | Exception]]:
         return [self._step(state) for state in states]
@@ -233,11 +236,13 @@ class Writer:
             state.script.step(state.said)
         except RuntimeError as error:
             return [error]
-        said: list[Event | Exception] = [TextDelta(state.pieces[state.said])]
+        said: list[Event | Exception] = [*state.answer.push(state.pieces[state.said])]
         state.said += 1
         state.finished = state.said in (len(state.pieces), state.limit)
+        cut_off = state.finished and state.said < len(state.pieces)
+        if state.finished:
+            said += state.answer.flush(cut_off)
         if state.finished or state.said == 1:
-            cut_off = state.finished and state.said < len(state.pieces)
             said.append(Usage(tokens_in=state.tokens_in, tokens_out=state.said, cut_off=cut_off))
         return said
 

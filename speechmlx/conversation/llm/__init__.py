@@ -1,1 +1,1 @@
-"""The language model as a conversation asks it: the context it is given, and a remote chat endpoint in its place."""
+"""The language model of a conversation: the messages that it gets, the request, and the client of a remote one."""

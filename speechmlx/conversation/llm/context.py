@@ -1,109 +1,102 @@
-"""The context of a language model: the messages that it is given of a conversation. Pure."""
+"""The items of a conversation → the messages that a language model gets. Pure."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from speechmlx.conversation.items.item import Item
-from speechmlx.types import Message
+from speechmlx.types import FunctionCall, Message
 
 INAUDIBLE, UNSEEN = "(inaudible)", "(a picture that you cannot see)"
+"""Stand for a turn without words and for an image."""
 KEPT_TEXT = 16_000
-"""Characters of conversation that a language model is given; the oldest are left out first."""
-
+"""Characters of conversation in a prompt; the oldest messages are dropped first."""
 LEAST_OUTPUT, CUT = 500, " (cut)"
-"""Characters of what a tool returned that are kept of a long one, and what stands for the others."""
+"""Characters that are kept of a tool's long output at least, and the mark at its end."""
 
 
-def build_context(
-    items: Iterator[Item] | tuple[Item, ...], instructions: str, forgets: bool = True
-) -> tuple[Message, ...]:
-    """What a language model is given: the instructions, then items that have words: the latest, if it `forgets`."""
-    said = [Message("system", instructions)] if instructions else []
-    for item in _answered(tuple(items)):
-        if item.kind == "call":
-            said.append(Message("assistant", call_text(item.name, item.arguments), item.call_id))
-        elif item.kind == "output":
-            said.append(Message("tool", item.output, item.call_id))
-        elif words := " ".join(UNSEEN if part.kind == "image" else part.text or "" for part in item.parts).strip():
-            said.append(Message(item.role, words))
-        elif item.role == "user":
-            said.append(Message("user", INAUDIBLE))
-    return tuple(_system_first(_latest(said) if forgets else said))
+def build_context(items: Iterable[Item], instructions: str, forgets: bool = True) -> tuple[Message, ...]:
+    """The instructions and every item with words, as messages. `forgets`: the oldest beyond KEPT_TEXT are dropped.
+
+    There is one system message at most, and it comes first. The output of a call comes right after the call.
+    """
+    messages = [Message("system", instructions)] if instructions else []
+    messages += [message for item in _outputs_after_calls(tuple(items)) if (message := _message(item))]
+    return tuple(_system_first(_trim(messages) if forgets else messages))
 
 
-def _answered(items: tuple[Item, ...]) -> Iterator[Item]:
-    """What calls returned stands behind them, in their order, wherever it came: templates know no ids."""
+def _message(item: Item) -> Message | None:
+    """None for an item without words, unless it is a person's turn."""
+    if item.kind == "call":
+        return Message("assistant", call=FunctionCall(item.name, item.arguments, item.call_id))
+    if item.kind == "output":
+        return Message("tool", item.output, item.call_id)
+    words = " ".join(UNSEEN if part.kind == "image" else part.text or "" for part in item.parts).strip()
+    if not words and item.role != "user":
+        return None
+    return Message(item.role, words or INAUDIBLE)
+
+
+def _outputs_after_calls(items: tuple[Item, ...]) -> Iterator[Item]:
+    """Moves the outputs of calls behind the calls, in the order of the calls: most chat templates print no ids."""
     called = {item.call_id for item in items if item.kind == "call"}
-    returned: dict[str, list[Item]] = {}
+    outputs: dict[str, list[Item]] = {}
     for item in items:
         if item.kind == "output" and item.call_id in called:
-            returned.setdefault(item.call_id, []).append(item)
-    waiting = list[str]()
+            outputs.setdefault(item.call_id, []).append(item)
+    open_calls = list[str]()
     for item in items:
         if item.kind == "call":
-            waiting.append(item.call_id)
+            open_calls.append(item.call_id)
             yield item
             continue
-        for call in waiting:
-            yield from returned.pop(call, ())
-        waiting = []
+        for id in open_calls:
+            yield from outputs.pop(id, ())
+        open_calls = []
         if item.kind != "output" or item.call_id not in called:
             yield item
-    for call in waiting:
-        yield from returned.pop(call, ())
+    for id in open_calls:
+        yield from outputs.pop(id, ())
 
 
-def _latest(said: list[Message]) -> list[Message]:
-    """What fits into KEPT_TEXT from the end, and every system message.
+def _trim(messages: list[Message]) -> list[Message]:
+    """The last messages that fit into KEPT_TEXT, and every system message.
 
-    What a person said last stays, and all that was called and returned after it, which is shortened if it must be.
+    The last user message and everything after it stay; outputs of tools there are shortened if necessary.
     """
-    last = max((place for place, message in enumerate(said) if message.role == "user"), default=0)
-    rest = _shortened(said[last:])
-    length = sum(len(message.content) for message in rest)
-    kept = list[Message]()
-    for message in reversed(said[:last]):
-        length += len(message.content)
+    last = max((place for place, message in enumerate(messages) if message.role == "user"), default=0)
+    recent = _shorten_outputs(messages[last:])
+    length = sum(message.length for message in recent)
+    older = list[Message]()
+    for message in reversed(messages[:last]):
+        length += message.length
         if message.role == "system" or length <= KEPT_TEXT:
-            kept.append(message)
-    kept.reverse()
-    oldest = next((place for place, message in enumerate(kept) if message.role != "system"), 0)
-    while kept[oldest:] and kept[oldest].role == "tool":  # the call it belongs to was left out
-        del kept[oldest]
-    return kept + rest
+            older.append(message)
+    older.reverse()
+    oldest = next((place for place, message in enumerate(older) if message.role != "system"), 0)
+    while older[oldest:] and older[oldest].role == "tool":  # its call was dropped
+        del older[oldest]
+    return older + recent
 
 
-def _shortened(said: list[Message]) -> list[Message]:
-    """With what tools returned cut so that all fits into KEPT_TEXT."""
-    tools = [message for message in said if message.role == "tool"]
-    room = KEPT_TEXT - sum(len(message.content) for message in said if message.role != "tool")
-    if sum(len(message.content) for message in tools) <= room:
-        return said
-    share = max(LEAST_OUTPUT, room // max(1, len(tools)))
+def _shorten_outputs(messages: list[Message]) -> list[Message]:
+    """Cuts the outputs of tools to equal shares of the room that the other messages leave of KEPT_TEXT."""
+    outputs = [message for message in messages if message.role == "tool"]
+    room = KEPT_TEXT - sum(message.length for message in messages if message.role != "tool")
+    if sum(message.length for message in outputs) <= room:
+        return messages
+    share = max(LEAST_OUTPUT, room // max(1, len(outputs)))
     return [
         replace(message, content=message.content[:share] + CUT)
         if message.role == "tool" and len(message.content) > share
         else message
-        for message in said
+        for message in messages
     ]
 
 
-def call_text(name: str, arguments: str) -> str:
-    """A function call as chat templates write it."""
-    try:
-        given: Any = json.loads(arguments or "{}")
-    except ValueError:
-        given = arguments
-    call: Mapping[str, Any] = {"name": name, "arguments": given}
-    return f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>"
-
-
-def _system_first(said: list[Message]) -> list[Message]:
-    """Templates take one system message, first; later ones are joined to it."""
-    system = "\n\n".join(message.content for message in said if message.role == "system")
-    rest = [message for message in said if message.role != "system"]
-    return ([Message("system", system)] if system else []) + rest
+def _system_first(messages: list[Message]) -> list[Message]:
+    """Joins the system messages to one, at the beginning: chat templates take no other."""
+    system = "\n\n".join(message.content for message in messages if message.role == "system")
+    others = [message for message in messages if message.role != "system"]
+    return ([Message("system", system)] if system else []) + others

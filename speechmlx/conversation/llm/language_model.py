@@ -1,35 +1,44 @@
-"""The language model that writes answers, here or at an endpoint elsewhere, and what it is asked."""
+"""The language model of a conversation, in this server or remote, and the request that it gets."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
-from speechmlx.conversation.llm.tool_calls import offered, wish
 from speechmlx.conversation.settings import Answering
+from speechmlx.errors import BadRequest
 from speechmlx.types import Event, Generate, Message, Priority
 
 MAX_TOKENS = 4096
-"""Of an answer whose length nobody limited: the most that can be asked for."""
+"""Tokens of an answer at most, where the client sets no limit."""
 REPETITION_PENALTY = 1.1
-"""Small models otherwise say one sentence again and again; more makes them avoid the right word."""
+"""Small models otherwise repeat one sentence; a higher penalty makes them avoid the right word."""
 INSTRUCTIONS = "You are a helpful voice assistant. Answer the question in one short sentence."
 
-Writer = Callable[[Generate], AbstractAsyncContextManager[AsyncIterator[Event]]]
-"""What writes: Runtime.submit, or an endpoint elsewhere."""
+
+class LanguageModel(Protocol):
+    """Generates the next message of a chat: `Runtime.submit`, or a `RemoteLanguageModel`."""
+
+    def __call__(self, request: Generate, /) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+        """The events of `Generate` as they come. Leaving the context ends the generation.
+
+        The iterator raises SpeechErrors.
+        """
 
 
 def build_request(answering: Answering, messages: tuple[Message, ...], model: str | None) -> Generate:
-    """What the language model is asked; `messages` without instructions."""
-    tools = offered(answering.tools, answering.tool_choice)
-    choice = answering.tool_choice
-    told = [answering.instructions or INSTRUCTIONS, wish(answering.tool_choice) if tools else ""]
-    system = "\n".join(text for text in told if text)
-    said = tuple(message for message in messages if message.role != "system")
-    added = "\n\n".join([system, *(message.content for message in messages if message.role == "system")])
+    """The request for an answer to `messages`.
+
+    The system message is the instructions, what `tool_choice` demands, and the system messages of `messages`. Raises
+    BadRequest if `tool_choice` names an unknown function.
+    """
+    tools, choice = select_tools(answering.tools, answering.tool_choice), answering.tool_choice
+    first = "\n".join([answering.instructions or INSTRUCTIONS, *(tool_instruction(choice) if tools else ())])
+    system = "\n\n".join([first, *(message.content for message in messages if message.role == "system")])
     return Generate(
         model=model,
-        messages=(Message("system", added), *said),
+        messages=(Message("system", system), *(message for message in messages if message.role != "system")),
         max_tokens=answering.max_tokens or MAX_TOKENS,
         temperature=answering.temperature or 0.0,
         repetition_penalty=None if tools else REPETITION_PENALTY,
@@ -38,3 +47,26 @@ def build_request(answering: Answering, messages: tuple[Message, ...], model: st
         drops_oldest=answering.forgets,
         priority=Priority.REALTIME,
     )
+
+
+def select_tools(tools: Sequence[Mapping[str, Any]], choice: str | Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """The tools that the model may call. `choice`: "auto", "none", "required" or {"name": ...}.
+
+    Raises BadRequest if the named function is not among the tools.
+    """
+    if choice == "none":
+        return ()
+    if not isinstance(choice, Mapping):
+        return tuple(tools)
+    chosen = tuple(tool for tool in tools if tool["name"] == choice.get("name"))
+    if not chosen:
+        names = ", ".join(str(tool["name"]) for tool in tools) or "none"
+        raise BadRequest(f"tool_choice is the function {choice.get('name')!r}; the tools are: {names}")
+    return chosen
+
+
+def tool_instruction(choice: str | Mapping[str, Any]) -> list[str]:
+    """Tells the model in words that it must call, as chat templates have no field for `tool_choice`."""
+    if isinstance(choice, Mapping):
+        return [f"Answer by calling the function {choice.get('name')}."]
+    return ["Answer by calling one of the functions."] if choice == "required" else []

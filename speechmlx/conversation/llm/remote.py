@@ -1,127 +1,132 @@
-"""A language model elsewhere: any server that speaks OpenAI's chat completions, as LM Studio, Ollama and mlx-lm do."""
+"""The client of a remote language model: a server that speaks OpenAI's chat completions, like LM Studio or Ollama."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from typing import Any
 
 import httpx
 
 from speechmlx.config import Config
-from speechmlx.conversation.llm.context import call_text
-from speechmlx.conversation.llm.language_model import Writer
-from speechmlx.conversation.llm.tool_calls import parsed
 from speechmlx.errors import EngineFailed, ModelUnavailable
-from speechmlx.types import Event, Generate, Message, TextDelta, Usage
+from speechmlx.markup.answer import AnswerParser
+from speechmlx.types import Event, FunctionCall, Generate, Message, TextDelta, Usage
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 120.0
-"""Seconds; a model that is loaded for the first request is slow to begin."""
-
-MOST = 1024 * 1024
-"""Characters of an answer that is no stream."""
-NOTHING = "(no result)"
-"""Of a call that was never answered."""
+"""Seconds. The server may load the model before it answers the first request."""
+LONGEST_BODY = 1024 * 1024
+"""Characters of an answer that is not a stream."""
+NO_RESULT = "(no result)"
+"""The result of a call that the client never answered."""
 
 Json = dict[str, Any]
 
 
-def writer(config: Config) -> Writer | None:
-    """What writes answers at `llm_url`: `TextDelta`* with calls written out, and `Usage`. None: no address is set.
+class RemoteLanguageModel:
+    """A `LanguageModel` at a chat endpoint. Its events: `TextDelta`*, `FunctionCall`*, `Usage`.
 
-    Its iterator raises ModelUnavailable when nobody is there and EngineFailed when the answer is an error.
+    The iterator raises ModelUnavailable if the server cannot be reached, and EngineFailed if its answer is an error,
+    breaks off, or is not a chat completion.
     """
+
+    def __init__(self, url: str, key: str | None, model: str | None) -> None:
+        """`url` is the base of the API, like http://127.0.0.1:1234/v1. `model` is a name that the server knows."""
+        self._address = url.rstrip("/") + "/chat/completions"
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._model = model
+
+    def __call__(self, request: Generate, /) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+        return aclosing(self._generate(request))
+
+    async def _generate(self, request: Generate) -> AsyncGenerator[Event, None]:
+        completion = Completion([str(tool["name"]) for tool in request.tools])
+        timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
+        body = build_body(request, self._model)
+        shown = httpx.URL(self._address).copy_with(userinfo=b"")  # errors and the log show no password
+        try:
+            async with (
+                httpx.AsyncClient(timeout=timeout) as client,
+                client.stream("POST", self._address, json=body, headers=self._headers) as response,
+            ):
+                if response.status_code != 200:
+                    text = (await response.aread()).decode(errors="replace")[:300]
+                    raise EngineFailed(f"the language model at {shown} answered {response.status_code}: {text}")
+                async for line in _lines(response):
+                    for event in completion.push_line(line):
+                        yield event
+        except httpx.TransportError as error:
+            why = str(error) or type(error).__name__
+            if completion.begun:
+                raise EngineFailed(f"the language model at {shown} broke off: {why}") from error
+            raise ModelUnavailable(f"the language model at {shown} cannot be reached: {why}") from error
+        for event in completion.finish():
+            yield event
+        yield completion.usage
+
+
+def remote_language_model(config: Config) -> RemoteLanguageModel | None:
+    """The language model at `llm_url`; None if no address is set."""
     if not config.llm_url:
         return None
-    address = config.llm_url.rstrip("/") + "/chat/completions"
-    headers = {"Authorization": f"Bearer {config.llm_url_key}"} if config.llm_url_key else {}
-
-    @asynccontextmanager
-    async def write(asked: Generate) -> AsyncGenerator[AsyncIterator[Event], None]:
-        async with aclosing(_events(address, headers, body(asked, config.llm_url_model))) as events:
-            yield events
-
-    return write
+    return RemoteLanguageModel(config.llm_url, config.llm_url_key, config.llm_url_model)
 
 
-def body(asked: Generate, model: str | None) -> Json:
-    """The request in JSON."""
-    tools = [{"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}} for tool in asked.tools]
+def build_body(request: Generate, model: str | None) -> Json:
+    """The body of the HTTP request, as JSON."""
+    tools = [{"type": "function", "function": {k: v for k, v in tool.items() if k != "type"}} for tool in request.tools]
     return {
         "model": model or "default",
-        "messages": chat(asked.messages),
-        "max_tokens": asked.max_tokens,
-        "temperature": asked.temperature,
+        "messages": chat_messages(request.messages),
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
         "stream": True,
         "stream_options": {"include_usage": True},
-        **({"tools": tools, "tool_choice": _choice(asked.tool_choice)} if tools else {}),
+        **({"tools": tools, "tool_choice": _tool_choice(request.tool_choice)} if tools else {}),
     }
 
 
-def _choice(choice: str) -> str | Json:
+def _tool_choice(choice: str) -> str | Json:
     return choice if choice in ("auto", "required") else {"type": "function", "function": {"name": choice}}
 
 
-def chat(messages: Sequence[Message]) -> list[Json]:
-    """Messages in OpenAI's form. Strict servers want one message for calls that belong together, and each answered."""
-    written: list[Json] = []
-    waiting: list[str] = []
+def chat_messages(messages: Sequence[Message]) -> list[Json]:
+    """Messages in OpenAI's form.
 
-    def give_up() -> None:
-        written.extend({"role": "tool", "tool_call_id": id, "content": NOTHING} for id in waiting)
-        waiting.clear()
+    Strict servers want the calls of one answer in one message, and a result for each call. A result whose call is not
+    in the chat becomes a user message.
+    """
+    rows: list[Json] = []
+    open_calls: list[str] = []
+
+    def close_calls() -> None:
+        rows.extend({"role": "tool", "tool_call_id": id, "content": NO_RESULT} for id in open_calls)
+        open_calls.clear()
 
     for message in messages:
-        if message.role == "assistant" and (call := parsed(message.content) if message.call else None):
-            if not written or written[-1]["role"] != "assistant":
-                give_up()
-                written.append({"role": "assistant", "content": None})
-            function = {"name": call.name, "arguments": call.arguments}
-            entry = {"id": message.call, "type": "function", "function": function}
-            written[-1].setdefault("tool_calls", []).append(entry)
-            waiting.append(message.call)
-        elif message.role == "tool" and message.call in waiting:
-            waiting.remove(message.call)
-            written.append({"role": "tool", "tool_call_id": message.call, "content": message.content})
+        if call := message.call:
+            if not rows or rows[-1]["role"] != "assistant":
+                close_calls()
+                rows.append({"role": "assistant", "content": None})
+            function = {"name": call.name, "arguments": call.arguments or "{}"}
+            rows[-1].setdefault("tool_calls", []).append({"id": call.id, "type": "function", "function": function})
+            open_calls.append(call.id)
+        elif message.role == "tool" and message.call_id in open_calls:
+            open_calls.remove(message.call_id)
+            rows.append({"role": "tool", "tool_call_id": message.call_id, "content": message.content})
         else:
-            give_up()
-            role = "user" if message.role == "tool" else message.role  # what it answers is not in the conversation
-            written.append({"role": role, "content": message.content})
-    give_up()
-    return written
+            close_calls()
+            rows.append({"role": "user" if message.role == "tool" else message.role, "content": message.content})
+    close_calls()
+    return rows
 
 
-async def _events(address: str, headers: dict[str, str], given: Json) -> AsyncGenerator[Event, None]:
-    timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
-    completion = Completion()
-    told = httpx.URL(address).copy_with(userinfo=b"")  # clients and the log are told no password
-    try:
-        async with (
-            httpx.AsyncClient(timeout=timeout) as client,
-            client.stream("POST", address, json=given, headers=headers) as answer,
-        ):
-            if answer.status_code != 200:
-                said = (await answer.aread()).decode(errors="replace")[:300]
-                raise EngineFailed(f"the language model at {told} answered {answer.status_code}: {said}")
-            async for line in _lines(answer):
-                for text in completion.line(line):
-                    yield TextDelta(text)
-    except httpx.TransportError as error:
-        why = str(error) or type(error).__name__
-        if completion.begun:
-            raise EngineFailed(f"the language model at {told} broke off: {why}") from error
-        raise ModelUnavailable(f"the language model at {told} cannot be reached: {why}") from error
-    for text in completion.end():
-        yield TextDelta(text)
-    yield completion.usage
-
-
-async def _lines(answer: httpx.Response) -> AsyncGenerator[str, None]:
-    """Lines as server-sent events have them: other separators may stand in JSON."""
+async def _lines(response: httpx.Response) -> AsyncGenerator[str, None]:
+    """Lines of server-sent events, which end at "\\n" only: JSON may contain other line separators."""
     rest = b""
-    async for data in answer.aiter_bytes():
+    async for data in response.aiter_bytes():
         *lines, rest = (rest + data).split(b"\n")
         for line in lines:
             yield line.decode(errors="replace")
@@ -129,75 +134,88 @@ async def _lines(answer: httpx.Response) -> AsyncGenerator[str, None]:
 
 
 class Completion:
-    """A chat completion as it comes: a stream of lines, or one JSON object. Raises EngineFailed for what is none."""
+    """The lines of a chat completion → events. It may be a stream of server-sent events, or one JSON object.
 
-    def __init__(self) -> None:
+    Raises EngineFailed for an error, and for anything that is not a chat completion.
+    """
+
+    def __init__(self, names: Collection[str] = ()) -> None:
+        """`names` are the functions that the model may call."""
         self.begun = False
+        """Whether any of the answer has arrived."""
         self.usage = Usage()
+        self._answer = AnswerParser(names)
         self._ended = False
-        self._other = ""
-        """What is no event of a stream."""
+        self._body = ""
+        """The lines that are not server-sent events."""
         self._calls: list[Json] = []
-        self._building: dict[int, Json] = {}
+        self._open_calls: dict[int, Json] = {}
+        """The last call with each index, to which pieces are appended."""
 
-    def line(self, line: str) -> list[str]:
-        """The text in the next line."""
+    def push_line(self, line: str) -> list[TextDelta | FunctionCall]:
+        """Add the next line. Returns the events that it completes."""
         if line.startswith("data:"):
             data = line.removeprefix("data:").strip()
             if data == "[DONE]":
                 self._ended = True
                 return []
-            return self._take(data)
+            return self._push_json(data)
         if not line.startswith(("event:", "id:", "retry:", ":")):
-            self._other += line[: MOST - len(self._other)]
+            self._body += line[: LONGEST_BODY - len(self._body)]
         return []
 
-    def end(self) -> list[str]:
-        """Nothing more comes: the text of one that was no stream, and the calls, written out."""
-        other = self._other.strip()
-        texts = self._take(other) if other and not self._ended else []
-        if not self._ended and other:
-            raise _no_completion(other)
+    def finish(self) -> list[TextDelta | FunctionCall]:
+        """End the answer. Returns the rest of its text, and its calls.
+
+        Servers repeat the ids of calls from answer to answer, so the events carry none.
+        """
+        body = self._body.strip()
+        events = self._push_json(body) if body and not self._ended else []
+        if not self._ended and body:
+            raise _not_a_completion(body)
         if not self._ended:
             raise EngineFailed("the language model's server broke off in its answer")
-        return [*texts, *(call_text(call["name"], call["arguments"]) for call in self._calls)]
+        calls = [FunctionCall(call["name"], call["arguments"]) for call in self._calls]
+        return [*events, *self._answer.flush(self.usage.cut_off), *calls]
 
-    def _take(self, data: str) -> list[str]:
+    def _push_json(self, data: str) -> list[TextDelta | FunctionCall]:
         self.begun = True
         try:
-            given = json.loads(data)
-            if error := given.get("error"):
-                told = error.get("message") if isinstance(error, dict) else None
-                raise EngineFailed(f"the language model's server failed: {str(told or error)[:300]}")
-            if usage := given.get("usage"):
+            fields = json.loads(data)
+            if error := fields.get("error"):
+                message = error.get("message") if isinstance(error, dict) else None
+                raise EngineFailed(f"the language model's server failed: {str(message or error)[:300]}")
+            if usage := fields.get("usage"):
                 tokens_in, tokens_out = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
                 self.usage = replace(self.usage, tokens_in=tokens_in, tokens_out=tokens_out)
-            return [text for choice in given.get("choices") or [] if (text := self._choice(choice))]
+            texts = [text for choice in fields.get("choices") or [] if (text := self._push_choice(choice))]
         except (ValueError, AttributeError, TypeError):
-            raise _no_completion(data) from None
+            raise _not_a_completion(data) from None
+        return [event for text in texts for event in self._answer.push(text)]
 
-    def _choice(self, choice: Json) -> str:
+    def _push_choice(self, choice: Json) -> str:
+        """Reads the calls and the end of the answer. Returns the text."""
         if reason := choice.get("finish_reason"):
             self._ended = True
             self.usage = replace(self.usage, cut_off=reason == "length")
-        said = choice.get("delta") or choice.get("message") or {}
-        for piece in said.get("tool_calls") or []:
-            self._call(piece)
-        return said.get("content") or ""
+        message = choice.get("delta") or choice.get("message") or {}
+        for piece in message.get("tool_calls") or []:
+            self._push_call(piece)
+        return message.get("content") or ""
 
-    def _call(self, piece: Json) -> None:
-        """A call, or more of one: of the same index, unless it has an id of its own."""
+    def _push_call(self, piece: Json) -> None:
+        """A new call, or more of the call with the same index. A different id begins a new call."""
         index, id = piece.get("index"), piece.get("id")
         if index is None:
             index = len(self._calls)
-        call = self._building.get(index)
+        call = self._open_calls.get(index)
         if call is None or (id and call["id"] and id != call["id"]):
-            call = self._building[index] = {"id": id, "name": "", "arguments": ""}
+            call = self._open_calls[index] = {"id": id, "name": "", "arguments": ""}
             self._calls.append(call)
         function = piece.get("function") or {}
         call["name"] += function.get("name") or ""
         call["arguments"] += function.get("arguments") or ""
 
 
-def _no_completion(data: str) -> EngineFailed:
+def _not_a_completion(data: str) -> EngineFailed:
     return EngineFailed(f"the language model's server sent what is no chat completion: {data[:100]}")

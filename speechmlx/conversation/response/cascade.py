@@ -10,15 +10,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from speechmlx.conversation.engines import Engines
-from speechmlx.conversation.llm.language_model import Writer
-from speechmlx.conversation.llm.reasoning import ReasoningFilter
-from speechmlx.conversation.llm.tool_calls import Call, ToolCallParser
+from speechmlx.conversation.llm.language_model import LanguageModel
 from speechmlx.conversation.response.clauses import CLAUSE, FIRST_CLAUSE, PATIENCE, early
 from speechmlx.conversation.response.synthesis import paced, pause_after, spoken
 from speechmlx.conversation.settings import Answering, Voice
 from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice
 from speechmlx.text import finished
-from speechmlx.types import Chunk, Generate, Priority, TextDelta, Usage
+from speechmlx.types import Chunk, FunctionCall, Generate, Priority, TextDelta, Usage
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +36,13 @@ class Said:
     """The audio of the clause is whole."""
 
 
-Piece = TextDelta | Clause | Said | Chunk | Call | Usage
+Piece = TextDelta | Clause | Said | Chunk | FunctionCall | Usage
 
 
-async def answer(engines: Engines, write: Writer, asked: Generate, answering: Answering) -> AsyncGenerator[Piece, None]:
-    """TextDelta and Call as they are written and, when spoken, each clause with its audio; Usage of the model.
+async def answer(
+    engines: Engines, write: LanguageModel, asked: Generate, answering: Answering
+) -> AsyncGenerator[Piece, None]:
+    """TextDelta and FunctionCall as they are written and, when spoken, each clause with its audio; Usage of the model.
 
     The clauses joined are the text, but that a sentence which the limit of tokens cut off is left unsaid after others
     that were whole. Close it (`contextlib.aclosing`) and every job under way is cancelled. Raises SpeechErrors.
@@ -97,45 +97,37 @@ def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 async def _write(
-    write: Writer, asked: Generate, pieces: asyncio.Queue[Piece], clauses: asyncio.Queue[str | None]
+    write: LanguageModel, asked: Generate, pieces: asyncio.Queue[Piece], clauses: asyncio.Queue[str | None]
 ) -> None:
     """The model's text → pieces at once, and clauses as they are whole."""
     names = [str(tool["name"]) for tool in asked.tools]
-    thoughts, calls, pending, least, cut_off = ReasoningFilter(), ToolCallParser(names), "", FIRST_CLAUSE, False
-    began, tokens, wrote, invented = time.monotonic(), 0, False, list[str]()
+    pending, least, cut_off, wrote, invented = "", FIRST_CLAUSE, False, False, list[str]()
+    began = time.monotonic()
 
-    async def out(found: list[str | Call]) -> None:
-        nonlocal pending, least, began, tokens, wrote
-        for one in found:
-            if isinstance(one, Call) and one.name not in names:
-                invented.append(one.name)
-                continue
-            wrote = True
-            if isinstance(one, Call):
-                await pieces.put(one)
-                continue
-            await pieces.put(TextDelta(one, tokens))
-            tokens = 0
-            if not pending.strip():
-                began = time.monotonic()
-            whole, pending = finished(pending + one, least, by_clause=True)
-            if not whole:
-                whole, pending = early(pending, least == FIRST_CLAUSE, time.monotonic() - began > PATIENCE)
-            for clause in whole:
-                clauses.put_nowait(clause)
-                least, began = CLAUSE, time.monotonic()
+    def cut(text: str) -> None:
+        nonlocal pending, least, began
+        if not pending.strip():
+            began = time.monotonic()
+        whole, pending = finished(pending + text, least, by_clause=True)
+        if not whole:
+            whole, pending = early(pending, least == FIRST_CLAUSE, time.monotonic() - began > PATIENCE)
+        for clause in whole:
+            clauses.put_nowait(clause)
+            least, began = CLAUSE, time.monotonic()
 
     async with write(asked) as events:
         async for event in events:
-            if isinstance(event, TextDelta):
-                tokens += event.tokens
-                said = thoughts.push(event.text)
-                await out(calls.push(said) if asked.tools else [said] if said else [])
-            elif isinstance(event, Usage):
-                cut_off = event.cut_off
-                await pieces.put(event)
-    rest = thoughts.flush()
-    await out([*calls.push(rest), *calls.flush(cut_off)] if asked.tools else [rest] if rest else [])
+            match event:
+                case FunctionCall(name) if name not in names:
+                    invented.append(name)
+                case TextDelta() | FunctionCall():
+                    wrote = True
+                    await pieces.put(event)
+                    if isinstance(event, TextDelta):
+                        cut(event.text)
+                case Usage():
+                    cut_off = event.cut_off
+                    await pieces.put(event)
     if invented:
         told = f"the language model called {invented[0]!r}, which is none of its functions: {', '.join(names)}"
         if not wrote:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.input.transcription import Transcript
-from speechmlx.conversation.llm.language_model import Writer
+from speechmlx.conversation.llm.language_model import LanguageModel
 from speechmlx.conversation.response.cascade import AHEAD, Piece, answer, until
 from speechmlx.conversation.settings import Answering
 from speechmlx.errors import SpeechError
@@ -65,7 +65,7 @@ class Draft:
 class PreemptiveGeneration:
     """Of one session. What goes wrong here is told by the answer itself, which meets it again."""
 
-    def __init__(self, engines: Engines, write: Writer) -> None:
+    def __init__(self, engines: Engines, write: LanguageModel) -> None:
         self._engines = engines
         self._write = write
         self._read_for: Answering | None = None

@@ -27,12 +27,11 @@ from speechmlx.conversation.events import (
 from speechmlx.conversation.items.history import History
 from speechmlx.conversation.items.item import Item, Part, cut_to, new_id
 from speechmlx.conversation.items.playout import PlayoutTimeline
-from speechmlx.conversation.llm.tool_calls import Call
 from speechmlx.conversation.response.cascade import Clause, Piece, Said
 from speechmlx.conversation.response.encoding import OutputEncoder
 from speechmlx.conversation.settings import ResponseRequest
 from speechmlx.errors import EngineFailed, SpeechError
-from speechmlx.types import Chunk, TextDelta, Usage
+from speechmlx.types import Chunk, FunctionCall, TextDelta, Usage
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ class ActiveResponse:
         self._items: list[Item] = []
         self._message: Item | None = None
         self._before: str | None = None
-        self._calls: list[Call] = []
+        self._calls: list[FunctionCall] = []
         self._text = ""
         self._encoder = OutputEncoder(plan.answering.voice.format)
         self._usage = Usage()
@@ -185,7 +184,7 @@ class ActiveResponse:
                 self._stage("first_audio")
                 for data in self._encoder.push(piece):
                     self._sound(data)
-            case Call():
+            case FunctionCall():
                 self._stage("first_token")
                 self._calls.append(piece)
             case Usage():
@@ -233,7 +232,7 @@ class ActiveResponse:
             kept = cut_to(item, heard)
         self._close(item, kept, spoken)
 
-    def _call(self, call: Call) -> None:
+    def _call(self, call: FunctionCall) -> None:
         item = Item(
             id=new_id("item"),
             kind="call",

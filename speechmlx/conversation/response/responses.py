@@ -18,7 +18,7 @@ from speechmlx.conversation.input.transcription import Transcript, TurnTranscrip
 from speechmlx.conversation.items.history import History
 from speechmlx.conversation.items.item import Item, Part, unanswered, unheard, worded
 from speechmlx.conversation.llm.context import build_context
-from speechmlx.conversation.llm.language_model import Writer, build_request
+from speechmlx.conversation.llm.language_model import LanguageModel, build_request
 from speechmlx.conversation.response import speech_to_speech
 from speechmlx.conversation.response.cascade import Piece, answer
 from speechmlx.conversation.response.playback import PlaybackQueue
@@ -48,12 +48,14 @@ class Conversation:
 class Responses:
     """`write` writes answers: the local language model (None), or an endpoint elsewhere."""
 
-    def __init__(self, conversation: Conversation, write: Writer | None, on_response: Callable[[Stages], None]) -> None:
+    def __init__(
+        self, conversation: Conversation, write: LanguageModel | None, on_response: Callable[[Stages], None]
+    ) -> None:
         self.playback = PlaybackQueue()
         self._conversation = conversation
         self._engines = conversation.engines
         self._history = conversation.history
-        self._write: Writer = write or conversation.engines.submit
+        self._write: LanguageModel = write or conversation.engines.submit
         self._is_local = write is None
         self._on_response = on_response
         self.preemptive = PreemptiveGeneration(conversation.engines, self._write)

@@ -1,4 +1,4 @@
-"""Language models: any mlx-lm checkpoint folder, quantised or not, answering chats in one batch."""
+"""Language models: chats, checkpoints of mlx-lm (quantised or not), and the engine that answers requests in a batch."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from speechmlx.engines.weights import read_config, settle
 from speechmlx.types import Generate, Message, Progress
 
 CONTEXT = 4096
-"""Of a model that does not say how much it takes."""
+"""Tokens of prompt and answer together, for a checkpoint that does not name its limit."""
 CHUNK = {"cpu": 64, "gpu": 256}
 """Tokens of a prompt read in one step."""
 MAX_BATCH = 8
 
 
 def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
-    """`folder` is an mlx-lm checkpoint with a tokenizer.json and a chat template.
+    """`folder` is an mlx-lm checkpoint with a tokenizer.json and a chat template. Raises ModelUnavailable.
 
-    On a CPU everything is float32, quantised weights too: other types are slow there. Else as the checkpoint has it.
+    On a CPU all weights become float32, quantised ones too: other types are slow there. On a GPU they stay as they are.
     """
     config = read_config(folder)
     chat = Chat(folder)
@@ -43,13 +43,13 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine
 
 
 def _context(config: Mapping[str, Any]) -> int:
-    """Models that also see or hear keep it one level down."""
+    """Tokens that the model can attend to. Multimodal checkpoints name it in `text_config`."""
     inner = config.get("text_config", {})
     return int(config.get("max_position_embeddings") or inner.get("max_position_embeddings") or CONTEXT)
 
 
 def _warm_up(engine: Engine) -> Generator[Progress, None, None]:
-    """Two chats, so that the network has run on a prompt and on a batch."""
+    """Answer two chats, so that the network has run on a prompt and on a batch."""
     seats = [
         engine.begin(Generate(messages=(Message("user", text),), max_tokens=2)) for text in ("Hi.", "Hello there.")
     ]

@@ -1,10 +1,11 @@
-"""Messages → token ids by the model's own chat template, and token ids → text as they come."""
+"""Messages → token ids with the model's own chat template, and generated token ids → text."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,31 @@ from tokenizers.decoders import DecodeStream
 
 from speechmlx.engines.llm.control import MARK, Control
 from speechmlx.errors import BadRequest, ModelUnavailable
-from speechmlx.types import Message
+from speechmlx.types import FunctionCall, Message
 
-THOUGHT, THOUGHT_TOKENS = "<think>", 8
-"""What begins a thought, and the most tokens that it and the white space after it may be."""
+REASONING, REASONING_TOKENS = "<think>", 8
+"""The beginning of reasoning, and the number of tokens that it and the white space after it may have."""
 CALL = ("<tool_call>\n", "\n</tool_call>")
-"""What stands around the JSON of a function call that an assistant's message is."""
+"""Written around the JSON of a function call, for templates that have no form of their own."""
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 
+class CallForm(Enum):
+    """How a chat template takes an assistant's function call."""
+
+    OBJECT = "in its field `tool_calls`, with the arguments as an object"
+    JSON = "in its field `tool_calls`, with the arguments as JSON"
+    TEXT = "as the text of the message"
+
+
 class Chat:
-    """A model's tokenizer and chat template; `stops` are the tokens that end its turn."""
+    """A model's tokenizer and chat template; `stops` are the ids of the tokens that end an answer."""
 
     def __init__(self, folder: Path) -> None:
-        """Reads tokenizer.json, tokenizer_config.json, chat_template.jinja if there is one, and what ends a turn."""
+        """Reads tokenizer.json, tokenizer_config.json, the ids of end tokens, and chat_template.jinja if there is one.
+
+        Raises ModelUnavailable if the tokenizer or the template is missing.
+        """
         path = folder / "tokenizer.json"
         if not path.exists():
             raise ModelUnavailable(f"the model folder {folder.name!r} has no tokenizer.json")
@@ -37,39 +49,77 @@ class Chat:
         self._special = {name: _text(settings[name]) for name in SPECIAL_TOKENS if settings.get(name)}
         self._control = Control(self._tokenizer)
         self._template = _environment().from_string(_template(folder, settings))
+        self._call_form = self._find_call_form()
         self.stops = frozenset(self._stops(folder))
 
     def encode(self, messages: Iterable[Message], tools: Sequence[Mapping[str, Any]] = ()) -> list[int]:
-        """The prompt for the assistant's next message. BadRequest when the template refuses the messages.
+        """The prompt for the assistant's next message. Raises BadRequest if the template refuses the messages.
 
-        Control tokens are the template's alone: spelled out in a message or a tool, they are text.
+        Only the template writes control tokens: spelled out in a message or a tool, they are encoded as text.
         """
-        rows = [{"role": message.role, "content": self._content(message)} for message in messages]
+        functions = [self._control.as_text(_function(tool)) for tool in tools]
         try:
-            text = self._template.render(
-                messages=rows,
-                tools=[_function(self._control.as_text(tool)) for tool in tools] or None,
-                add_generation_prompt=True,
-                enable_thinking=False,  # of a model that can be asked not to: somebody waits for the answer
-                **self._special,
-            )
+            text = self._render(self._rows(messages, self._call_form), functions)
         except TemplateError as error:
-            told = str(error).replace(MARK, "")
-            raise BadRequest(f"the model's chat template refuses these messages: {told}") from error
+            reason = str(error).replace(MARK, "")
+            raise BadRequest(f"the model's chat template refuses these messages: {reason}") from error
         return self._control.encode(self._tokenizer, text)
 
-    def _content(self, message: Message) -> str:
-        """The words of a message, or a call, whose frame is the template's and whose JSON is text."""
-        text, (before, after) = message.content, CALL
-        if message.role == "assistant" and message.call and text.startswith(before) and text.endswith(after):
-            return before + str(self._control.as_text(text[len(before) : -len(after)])) + after
-        return str(self._control.as_text(text))
+    def decoder(self, prompt: Sequence[int]) -> TextDecoder:
+        """Decodes the answer to `prompt`. If the template has begun reasoning there, so does the text."""
+        last, token = list(prompt[-REASONING_TOKENS:]), self._tokenizer.token_to_id(REASONING)
+        begun = self._tokenizer.decode(last, skip_special_tokens=False).rstrip().endswith(REASONING)
+        return TextDecoder(self._tokenizer, REASONING if begun and (token is None or token in last) else "")
 
-    def writer(self, prompt: Sequence[int]) -> Writer:
-        """Of the message that follows `prompt`, in which a template may have begun a thought already."""
-        last, token = list(prompt[-THOUGHT_TOKENS:]), self._tokenizer.token_to_id(THOUGHT)
-        begun = self._tokenizer.decode(last, skip_special_tokens=False).rstrip().endswith(THOUGHT)
-        return Writer(self._tokenizer, THOUGHT if begun and (token is None or token in last) else "")
+    def _render(self, rows: list[dict[str, Any]], functions: list[dict[str, Any]]) -> str:
+        return self._template.render(
+            messages=rows,
+            tools=functions or None,
+            add_generation_prompt=True,
+            enable_thinking=False,  # a listener waits for the answer
+            **self._special,
+        )
+
+    def _rows(self, messages: Iterable[Message], form: CallForm) -> list[dict[str, Any]]:
+        """Messages as templates take them.
+
+        Calls get ids of nine letters and digits, numbered in the order of the prompt: Mistral's templates want these.
+        """
+        rows, ids = list[dict[str, Any]](), dict[str, str]()
+        for message in messages:
+            row: dict[str, Any] = {"role": message.role, "content": self._control.as_text(message.content)}
+            if message.call and form is CallForm.TEXT:
+                row["content"] = self._call_text(message.call)
+            elif message.call:
+                id = ids.setdefault(message.call.id, f"call{len(ids):05}")
+                row["tool_calls"] = [{"id": id, "type": "function", "function": self._call_fields(message.call, form)}]
+            elif message.role == "tool" and form is not CallForm.TEXT:
+                row["tool_call_id"] = ids.setdefault(message.call_id, f"call{len(ids):05}")
+            rows.append(row)
+        return rows
+
+    def _call_fields(self, call: FunctionCall, form: CallForm) -> dict[str, Any]:
+        arguments = _arguments(call) if form is CallForm.OBJECT else call.arguments or "{}"
+        return {"name": self._control.as_text(call.name), "arguments": self._control.as_text(arguments)}
+
+    def _call_text(self, call: FunctionCall) -> str:
+        """The frame is the model's own markup; the JSON in it is text."""
+        text = _to_json({"name": call.name, "arguments": _arguments(call)})
+        return CALL[0] + str(self._control.as_text(text)) + CALL[1]
+
+    def _find_call_form(self) -> CallForm:
+        """The first form in which the template writes out the name and the arguments of a call."""
+        call = FunctionCall("probed_name", '{"probed_key": "probed_value"}', "probed")
+        probe = [Message("user", "Hi"), Message("assistant", call=call)]
+        for form in (CallForm.OBJECT, CallForm.JSON):
+            try:
+                text = self._render(self._rows(probe, form), [])
+            except Exception:  # templates raise anything for what they do not take
+                continue
+            written = all(part in text for part in (call.name, "probed_key", "probed_value"))
+            if written and "'probed_key'" not in text:  # Python's form of an object, which is not JSON
+                return form
+        return CallForm.TEXT
 
     def _stops(self, folder: Path) -> Iterable[int]:
         for name in ("config.json", "generation_config.json"):
@@ -80,31 +130,47 @@ class Chat:
             yield named
 
 
-class Writer:
-    """The text of one message, token by token; characters of several tokens come whole, special tokens not at all."""
+class TextDecoder:
+    """Token ids of one answer → text. A character of several tokens comes whole; special tokens give no text."""
 
-    def __init__(self, tokenizer: Tokenizer, before: str = "") -> None:
+    def __init__(self, tokenizer: Tokenizer, prefix: str = "") -> None:
+        """`prefix`: text that comes before the first token's."""
         self._tokenizer = tokenizer
         self._stream = DecodeStream(skip_special_tokens=True)
-        self._before = before
+        self._prefix = prefix
 
-    def write(self, token: int) -> str:
-        before, self._before = self._before, ""
-        return before + (self._stream.step(self._tokenizer, token) or "")
+    def decode(self, token: int) -> str:
+        """The text that is complete with `token`; often empty."""
+        prefix, self._prefix = self._prefix, ""
+        return prefix + (self._stream.step(self._tokenizer, token) or "")
+
+
+def function_names(tools: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The names of the functions that a model may call."""
+    return {str(_function(tool)["function"].get("name")) for tool in tools}
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty if there is no file."""
     try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
+        fields: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise ModelUnavailable(f"{path.name} of {path.parent.name!r} is not JSON: {error}") from error
-    return found
+    return fields
+
+
+def _arguments(call: FunctionCall) -> Any:
+    """The value of the JSON, or the text as it is if it is not JSON."""
+    try:
+        return json.loads(call.arguments or "{}")
+    except (ValueError, RecursionError):
+        return call.arguments
 
 
 def _function(tool: Mapping[str, Any]) -> dict[str, Any]:
-    """A tool as chat templates know it."""
+    """A tool in the form of chat templates."""
     if "function" in tool:
         return dict(tool)
     return {"type": "function", "function": {key: value for key, value in tool.items() if key != "type"}}
@@ -115,18 +181,18 @@ def _text(token: Any) -> str:
 
 
 def _template(folder: Path, settings: Mapping[str, Any]) -> str:
-    alone = folder / "chat_template.jinja"
-    found = alone.read_text(encoding="utf-8") if alone.exists() else settings.get("chat_template")
-    if isinstance(found, list):
-        named = {entry["name"]: entry["template"] for entry in found}
-        found = named.get("default")
-    if not isinstance(found, str):
+    file = folder / "chat_template.jinja"
+    template = file.read_text(encoding="utf-8") if file.exists() else settings.get("chat_template")
+    if isinstance(template, list):
+        named = {entry["name"]: entry["template"] for entry in template}
+        template = named.get("default")
+    if not isinstance(template, str):
         raise ModelUnavailable(f"the model {folder.name!r} has no chat template: it is not made for conversation")
-    return found
+    return template
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    """What Hugging Face's templates may count on. They come with weights from anywhere, so the sandbox."""
+    """The filters and functions that Hugging Face's templates use, in a sandbox: templates are downloaded code."""
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )

@@ -1,17 +1,12 @@
-"""An mlx-lm checkpoint folder → its network, lazily, without importing what a plain checkpoint does not need.
+"""An mlx-lm checkpoint folder → its network, with weights that are not evaluated yet.
 
-`import mlx_lm` brings in transformers: more than a second on the thread that serves live sessions, for tokenizers and
-conversions. The networks themselves need none of it, so their modules are imported past the package's own
-initialisation; checkpoints that need mlx-lm's special cases get all of it.
+A plain checkpoint imports only the module of its network. Checkpoints that need mlx-lm's special cases import all of
+mlx-lm, which takes more than a second.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,18 +15,18 @@ import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_flatten, tree_unflatten
 
+from speechmlx.engines.lm.library import load_module
 from speechmlx.engines.weights import read_weights
 from speechmlx.errors import ModelUnavailable
 
-PACKAGE = "mlx_lm"
 SPECIAL = ("model_file", "quantize_activations")
-"""Keys of config.json that only mlx-lm's own loader understands; so it is with quantising not done by MLX."""
+"""Keys of config.json that only mlx-lm's own loader understands."""
 
 
 def read_model(folder: Path, config: Mapping[str, Any], dequantise: bool) -> nn.Module:
-    """The network in `folder` with its weights, none evaluated yet; quantised layers made plain if `dequantise`.
+    """The network in `folder` with its weights, not evaluated. `dequantise` replaces quantised layers by plain ones.
 
-    Raises ModelUnavailable when mlx-lm does not know the model or its weights do not fit it.
+    Raises ModelUnavailable if mlx-lm does not know the type of model, or if the weights do not fit the network.
     """
     try:
         model = _plain_model(folder, config) or _special_model(folder)
@@ -43,27 +38,8 @@ def read_model(folder: Path, config: Mapping[str, Any], dequantise: bool) -> nn.
     return model
 
 
-def new_cache(model: nn.Module) -> list[Any]:
-    """Each layer's cache of one sequence, empty."""
-    cache: list[Any] = _module("models.cache").make_prompt_cache(model)
-    return cache
-
-
-def beginning(cache: Sequence[Any], count: int) -> list[Any] | None:
-    """A cache of one sequence's first `count` tokens, apart from `cache`; None of layers that cannot go back."""
-    kind = _module("models.cache").KVCache
-    if not all(type(layer) is kind and layer.keys is not None and layer.offset >= count for layer in cache):
-        return None
-    found = [kind() for _ in cache]
-    for mine, layer in zip(found, cache, strict=True):
-        # A copy: layers write into their arrays.
-        mine.keys, mine.values = (mx.contiguous(array[..., :count, :]) for array in (layer.keys, layer.values))
-        mine.offset = count
-    return found
-
-
 def _plain_model(folder: Path, config: Mapping[str, Any]) -> nn.Module | None:
-    """None when the checkpoint needs one of mlx-lm's special cases."""
+    """None if the checkpoint needs one of mlx-lm's special cases, such as a quantisation that is not MLX's."""
     foreign = "quantization_config" in config and "quantization" not in config
     special = any(config.get(key) for key in SPECIAL) or (folder / "hf_quant_config.json").exists()
     architecture = None if foreign or special else _architecture(str(config.get("model_type")))
@@ -90,35 +66,16 @@ def _special_model(folder: Path) -> nn.Module:
 
 
 def _architecture(kind: str) -> ModuleType | None:
+    """mlx-lm's module of the network; None if there is none."""
     try:
-        module = _module(f"models.{kind}")
+        module = load_module(f"models.{kind}")
     except ModuleNotFoundError:
         return None
     return module if hasattr(module, "ModelArgs") else None
 
 
-def _module(name: str) -> ModuleType:
-    with _uninitialised(PACKAGE):
-        return importlib.import_module(f"{PACKAGE}.{name}")
-
-
-@contextmanager
-def _uninitialised(name: str) -> Iterator[None]:
-    """Let modules of package `name` be imported while its __init__ is not run, nor taken to have been."""
-    spec = importlib.util.find_spec(name) if name not in sys.modules else None
-    if spec is None:
-        yield
-        return
-    package = importlib.util.module_from_spec(spec)
-    sys.modules[name] = package
-    try:
-        yield
-    finally:
-        del sys.modules[name]
-
-
 def _quantise(model: nn.Module, weights: Mapping[str, mx.array], paths: set[str]) -> None:
-    """Give the layers under `paths` quantised form, each with the group size and bits its weights were packed with."""
+    """Quantise the layers under `paths`; the shapes of the weights tell each layer's group size and bits."""
 
     def form(path: str, module: nn.Module) -> bool | dict[str, int]:
         if path not in paths:

@@ -15,7 +15,7 @@ from speechmlx.config import Config
 from speechmlx.conversation import events as say
 from speechmlx.conversation.conversation_session import ConversationSession
 from speechmlx.conversation.items.item import new_id
-from speechmlx.conversation.llm.remote import writer
+from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.response import speech_to_speech
 from speechmlx.errors import Busy
 from speechmlx.models import store
@@ -53,7 +53,7 @@ async def converse(socket: WebSocket, wire: Wire, config: Config) -> None:
     runtime: Runtime = socket.app.state.runtime
     wire.voices = await asyncio.to_thread(_voices, runtime)
     session = ConversationSession(
-        runtime, wire.settings, writer(config), lambda stages: runtime.metrics.response(asdict(stages))
+        runtime, wire.settings, remote_language_model(config), lambda stages: runtime.metrics.response(asdict(stages))
     )
     await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout)
 

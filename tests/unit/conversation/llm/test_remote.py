@@ -1,25 +1,35 @@
-"""A conversation as OpenAI's chat completions want it, and what servers answer."""
+"""Chats in the form of OpenAI's chat completions, and the answers of servers."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 
-from speechmlx.conversation.llm.context import call_text
-from speechmlx.conversation.llm.remote import NOTHING, Completion, chat
-from speechmlx.errors import EngineFailed
-from speechmlx.types import Message, Usage
+from speechmlx.config import Config
+from speechmlx.conversation.llm.remote import (
+    NO_RESULT,
+    Completion,
+    RemoteLanguageModel,
+    build_body,
+    chat_messages,
+    remote_language_model,
+)
+from speechmlx.errors import EngineFailed, ModelUnavailable
+from speechmlx.types import Event, FunctionCall, Generate, Message, TextDelta, Usage
 
 
 def call(id: str, name: str = "f", arguments: str = "{}") -> Message:
-    return Message("assistant", call_text(name, arguments), id)
+    return Message("assistant", call=FunctionCall(name, arguments, id))
 
 
 def test_calls_and_what_they_returned() -> None:
     """Together in one message, after what was said with them; one without an answer is given one."""
-    written = chat(
+    written = chat_messages(
         [
             Message("user", "Weather?"),
             Message("assistant", "Let me see."),
@@ -39,11 +49,11 @@ def test_calls_and_what_they_returned() -> None:
         ("tool", "A", "sun"),
         ("tool", "B", "snow"),
         ("assistant", None, None),
-        ("tool", "C", NOTHING),
+        ("tool", "C", NO_RESULT),
         ("user", None, "And?"),
         ("user", None, "rain"),
         ("assistant", None, None),
-        ("tool", "D", NOTHING),
+        ("tool", "D", NO_RESULT),
     ]
     calls = [[entry["id"] for entry in one["tool_calls"]] for one in written if "tool_calls" in one]
     assert calls == [["A", "B"], ["C"], ["D"]]
@@ -62,10 +72,11 @@ def piece(index: int | None, id: str | None, name: str | None, arguments: str) -
     return {"index": index, "id": id, "function": {"name": name, "arguments": arguments}}
 
 
-def read(*lines: str) -> tuple[list[str], Usage]:
-    completion = Completion()
-    texts = [text for line in lines for text in completion.line(line)]
-    return texts + completion.end(), completion.usage
+def read(*lines: str) -> tuple[list[str | FunctionCall], Usage]:
+    """The texts and calls of an answer."""
+    completion = Completion("fgh")
+    events = [event for line in lines for event in completion.push_line(line)] + completion.finish()
+    return [event.text if isinstance(event, TextDelta) else event for event in events], completion.usage
 
 
 def test_a_stream() -> None:
@@ -80,7 +91,7 @@ def test_a_stream() -> None:
 def test_an_answer_in_one_piece() -> None:
     call = {"id": "a", "function": {"name": "f", "arguments": "{}"}}
     whole = {"choices": [{"message": {"content": "Hello.", "tool_calls": [call]}, "finish_reason": "stop"}]}
-    assert read(*json.dumps(whole, indent=1).split("\n"))[0] == ["Hello.", call_text("f", "{}")]
+    assert read(*json.dumps(whole, indent=1).split("\n"))[0] == ["Hello.", FunctionCall("f", "{}")]
 
 
 def test_calls_in_pieces_and_whole() -> None:
@@ -89,7 +100,12 @@ def test_calls_in_pieces_and_whole() -> None:
         delta(None, None, piece(0, None, None, " 1}"), piece(0, "b", "g", "{}")),
         delta(None, "tool_calls", piece(None, None, "h", "{}"), piece(None, None, "h", "{}")),
     )
-    assert texts == [call_text("f", '{"x": 1}'), call_text("g", "{}"), call_text("h", "{}"), call_text("h", "{}")]
+    assert texts == [
+        FunctionCall("f", '{"x": 1}'),
+        FunctionCall("g", "{}"),
+        FunctionCall("h", "{}"),
+        FunctionCall("h", "{}"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -110,3 +126,98 @@ def test_calls_in_pieces_and_whole() -> None:
 def test_what_is_no_answer_is_an_error(lines: list[str], says: str) -> None:
     with pytest.raises(EngineFailed, match=says):
         read(*lines)
+
+
+def test_reasoning_and_calls_in_plain_text_are_typed() -> None:
+    """Servers that do not parse their model's text."""
+    texts, _ = read(
+        delta("<think>Hm."),
+        delta('</think>\nLet me see. <tool_call>{"name": "f", '),
+        delta('"arguments": {}}</tool_call>', "stop"),
+    )
+    assert texts == ["Let me see.", FunctionCall("f", "{}")]
+
+
+def test_tokens_of_reasoning_are_counted_with_the_next_text() -> None:
+    completion = Completion()
+    events = [event for text in ("<think>", "Hm.", "</think>", "Hi") for event in completion.push_line(delta(text))]
+    assert events == [TextDelta("Hi", 4)]
+
+
+@pytest.mark.parametrize(("choice", "sent"), [("auto", "auto"), ("f", {"type": "function", "function": {"name": "f"}})])
+def test_the_body_of_a_request(choice: str, sent: object) -> None:
+    request = Generate(
+        messages=(Message("user", "Hi"),),
+        max_tokens=5,
+        temperature=0.5,
+        tools=({"type": "function", "name": "f", "parameters": {}},),
+        tool_choice=choice,
+    )
+    body = build_body(request, "m")
+    assert (body["model"], body["max_tokens"], body["temperature"], body["stream"]) == ("m", 5, 0.5, True)
+    assert body["messages"] == [{"role": "user", "content": "Hi"}]
+    assert body["tools"] == [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+    assert body["tool_choice"] == sent
+    assert "tools" not in build_body(Generate(messages=()), None) and build_body(request, None)["model"] == "default"
+
+
+# --- Over HTTP -----------------------------------------------------------------------------------------------------
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Handler], None]:
+    def serve(handler: Handler) -> None:
+        transport = httpx.MockTransport(handler)
+        monkeypatch.setattr(httpx, "AsyncClient", partial(httpx.AsyncClient, transport=transport))
+
+    return serve
+
+
+async def generate(url: str = "http://me:secret@server/v1/") -> list[Event]:
+    async with RemoteLanguageModel(url, "key", None)(Generate(messages=(Message("user", "Hi"),))) as events:
+        return [event async for event in events]
+
+
+async def test_an_answer(serve: Callable[[Handler], None]) -> None:
+    requests: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200, text=f"{delta('Hel')}\n\n{delta('lo.', 'stop')}\n\ndata: [DONE]\n")
+
+    serve(handler)
+    assert await generate("http://server/v1/") == [TextDelta("Hel"), TextDelta("lo."), Usage()]
+    assert (requests[0].url.path, requests[0].headers["authorization"]) == ("/v1/chat/completions", "Bearer key")
+
+
+async def test_a_refusal(serve: Callable[[Handler], None]) -> None:
+    serve(lambda request: httpx.Response(404, text="no such model"))
+    with pytest.raises(EngineFailed, match="at http://server/v1/chat/completions answered 404: no such model"):
+        await generate()
+
+
+async def test_a_server_that_is_not_there(serve: Callable[[Handler], None]) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    serve(handler)
+    with pytest.raises(ModelUnavailable, match="at http://server/v1/chat/completions cannot be reached: refused"):
+        await generate()
+
+
+async def test_a_connection_that_breaks(serve: Callable[[Handler], None]) -> None:
+    class Broken(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield f"{delta('Hel')}\n".encode()
+            raise httpx.ReadError("reset")
+
+    serve(lambda request: httpx.Response(200, stream=Broken()))
+    with pytest.raises(EngineFailed, match="broke off: reset"):
+        await generate()
+
+
+def test_the_address_is_optional() -> None:
+    assert remote_language_model(Config()) is None
+    assert isinstance(remote_language_model(Config(llm_url="http://server/v1")), RemoteLanguageModel)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.conversation.llm.reasoning import ReasoningFilter
+from speechmlx.markup.reasoning import ReasoningFilter
 
 
 @pytest.mark.parametrize(
