@@ -50,6 +50,25 @@ class Audio:
         return len(self.samples) / self.rate
 
 
+@dataclass(frozen=True, slots=True)
+class NamedVoice:
+    """A voice that the model has, by its name; a blend of several where the model mixes voices."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceVoice:
+    """A voice to imitate: a recording of a person who says `text`. `id` is the same for the same recording."""
+
+    audio: Audio
+    text: str
+    id: str
+
+
+Voice = NamedVoice | ReferenceVoice
+
+
 # --- Requests: what a job is asked to do -------------------------------------------------------------------------
 
 
@@ -118,7 +137,8 @@ class Speak(Request):
 
     kind: ClassVar[Kind | None] = Kind.TTS
     text: str
-    voice: str | None = None
+    voice: Voice | None = None
+    """None: the model's default."""
     language: str | None = None
     speed: float = 1.0
     instructions: str | None = None
@@ -132,7 +152,8 @@ class Respond(Request):
 
     kind: ClassVar[Kind | None] = Kind.S2S
     audio: Audio
-    voice: str | None = None
+    voice: Voice | None = None
+    """None: the model's default."""
     language: str | None = None
     max_steps: int = 200
     """Length of the answer, in frames of 80 ms."""

@@ -14,10 +14,11 @@ from speechmlx.conversation.errors import NoActiveResponse, NoSuchPart, Transcri
 from speechmlx.conversation.events import Committed, ItemAdded, ItemDeleted, ItemRetrieved, ItemTruncated, Stages
 from speechmlx.conversation.input.pipeline import CommitReason, UserTurn
 from speechmlx.conversation.input.transcription import Transcript, TurnTranscription
-from speechmlx.conversation.items.history import History
-from speechmlx.conversation.items.item import Item, Part, place_unheard, retrieved, unheard, worded
+from speechmlx.conversation.items.conversation import Conversation
+from speechmlx.conversation.items.item import Item, Part, at_retrieved_rate, untranscribed_audio, untranscribed_part
 from speechmlx.conversation.llm.language_model import LanguageModel
-from speechmlx.conversation.response.responses import Conversation, Responses
+from speechmlx.conversation.response.responder import choose_responder
+from speechmlx.conversation.response.responses import Responses, SessionParts
 from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings
 from speechmlx.types import Audio, Kind
@@ -39,24 +40,25 @@ class ConversationSession(TranscriptionSession):
         wall: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(engines, settings, wall)
-        self.history = History()
+        self._conversation = Conversation()
         self._responses: Responses | None = None
         if not settings.transcribes_only:
-            shared = Conversation(
-                engines, self._queue, self.history, self._input, self._clock, self._transcripts, lambda: self.settings
+            parts = SessionParts(
+                self._queue, self._conversation, self._input, self._clock, self._transcripts, lambda: self.settings
             )
-            self._responses = Responses(shared, write, on_response)
+            self._responses = Responses(parts, choose_responder(engines, write, self._clock), on_response)
 
     async def _execute(self, command: commands.Command) -> None:
         match command:
             case commands.AddItem():
-                before = self.history.add(command.item, command.after)
+                before = self._conversation.add(command.item, command.after)
                 self._emit(ItemAdded(command.item, before))
                 self._transcribe_item(command.item)
             case commands.RetrieveItem():
-                self._emit(ItemRetrieved(await asyncio.to_thread(retrieved, self.history.get(command.id))))
+                item = self._conversation.get(command.id)
+                self._emit(ItemRetrieved(await asyncio.to_thread(at_retrieved_rate, item)))
             case commands.DeleteItem():
-                self.history.delete(command.id)
+                self._conversation.delete(command.id)
                 self._emit(ItemDeleted(command.id))
             case commands.TruncateItem():
                 self._truncate(command)
@@ -70,7 +72,7 @@ class ConversationSession(TranscriptionSession):
             case _:
                 await super()._execute(command)
                 if isinstance(command, commands.Clear) and self._responses is not None:
-                    self._responses.preemptive.drop()
+                    self._responses.responder.drop_draft()
 
     async def _close(self) -> None:
         if self._responses is not None:
@@ -85,7 +87,7 @@ class ConversationSession(TranscriptionSession):
         await super()._finish()
 
     def _answering_kinds(self) -> tuple[Kind, ...]:
-        return () if self._responses is None else self._responses.kinds
+        return () if self._responses is None else self._responses.responder.kinds
 
     # --- InputObserver ---
 
@@ -102,12 +104,12 @@ class ConversationSession(TranscriptionSession):
     def turn_resumed(self, item: str) -> None:
         super().turn_resumed(item)
         if self._responses is not None:
-            self._responses.preemptive.drop()
+            self._responses.responder.drop_draft()
 
     def turn_committed(self, turn: UserTurn, audio: Audio, reason: CommitReason, silence: float) -> None:
         part = Part("audio", None, to_pcm16(audio.samples), audio.rate, audio.duration)
         item = Item(id=turn.item, parts=(part,))
-        previous = self.history.add(item)
+        previous = self._conversation.add(item)
         self._emit(Committed(item.id, previous))
         self._emit(ItemAdded(item, previous))
         self._transcribe(item.id, turn.transcription, audio)
@@ -118,23 +120,22 @@ class ConversationSession(TranscriptionSession):
 
     def _transcribe_item(self, item: Item) -> None:
         """Transcribe a recording that the client put into the conversation without its words."""
-        if (audio := unheard(item)) is not None:
-            part = place_unheard(item)
+        if (audio := untranscribed_audio(item)) is not None:
+            part = untranscribed_part(item)
             on_update = partial(self.transcript_updated, item.id, part=part)
             self._transcribe(item.id, TurnTranscription(self._input.transcriber, on_update), audio, part)
 
     def _transcript_known(self, item: str, transcript: Transcript) -> None:
-        if item in self.history:
-            self.history.replace(worded(self.history.get(item), transcript.text))
+        self._conversation.set_transcript(item, transcript.text)
 
     def _truncate(self, command: commands.TruncateItem) -> None:
-        item = self.history.get(command.id, "truncate")
+        item = self._conversation.get(command.id, "truncate")
         last = max(1, len(item.parts)) - 1
         if not 0 <= command.part <= last:
             raise NoSuchPart(item.id, command.part, last)
         at = None if self._responses is None else self._responses.truncate_active(command.id, command.seconds)
         if at is None:
-            _, at = self.history.truncate(command.id, command.seconds)
-            if self._responses is not None and item.playout is not None:
-                self._responses.playback.known(item.playout)
+            at = self._conversation.truncate(command.id, command.seconds)
+            if self._responses is not None:
+                self._responses.playback.remove(item.id)
         self._emit(ItemTruncated(command.id, at))

@@ -48,12 +48,11 @@ class Transcription:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Voice:
+class VoiceSettings:
     """How an answer sounds."""
 
     name: str | None = None
-    required: bool = False
-    """A name that the synthesiser does not know is an error; else it speaks in a voice of its own."""
+    """As the client wrote it; None: the synthesiser's default voice. An unknown name is an error."""
     language: str | None = None
     """ISO 639-1 code; None: the voice's."""
     speed: float = 1.0
@@ -67,7 +66,7 @@ class Answering:
     instructions: str = ""
     spoken: bool = True
     """Audio and its transcript; else text alone."""
-    voice: Voice = Voice()
+    voice: VoiceSettings = VoiceSettings()
     max_tokens: int | None = None
     temperature: float | None = None
     """None: the likeliest word."""

@@ -13,6 +13,7 @@ from typing import Literal
 
 from speechmlx.config import Config
 from speechmlx.errors import UnknownModel
+from speechmlx.models.voices import UNLISTED, VoiceList
 from speechmlx.names import listed
 from speechmlx.types import Kind
 
@@ -88,6 +89,8 @@ class Model:
     aliases: tuple[str, ...] = ()
     elsewhere: str = ""
     """Its names in repositories, in small letters: a regular expression for the whole of one."""
+    voices: VoiceList = UNLISTED
+    """The voices that it speaks with, and what clients call them."""
 
     def bytes_as(self, dtype: str) -> int:
         """Bytes in memory with floating-point weights in `dtype`."""

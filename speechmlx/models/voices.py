@@ -1,10 +1,69 @@
-"""The voices that came with a model."""
+"""The voices of a model: those that its row lists, names of other services that stand for them, and its folder's."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from speechmlx.errors import UnknownVoice
+from speechmlx.names import listed, spelt
+from speechmlx.types import NamedVoice
 
-def voices(folder: Path) -> tuple[str, ...]:
-    """Names of the voices in a model's whole folder: a file of weights each; () for a model without."""
+LISTED = "GET /v1/audio/voices lists all"
+OPENAI = "alloy|ash|ballad|cedar|coral|echo|fable|marin|nova|onyx|sage|shimmer|verse"
+PRESETS = re.compile(rf"{OPENAI}|(nat|var)[fm]_?\d|[a-z]{{2}}_(female|male)(_\w+)?")
+"""Voices of other services that clients send to any model: OpenAI's, PersonaPlex's, and names like en_female_calm."""
+WEIGHT = re.compile(r"[*(]")
+"""Begins the weight of a voice in a blend."""
+
+
+@dataclass(frozen=True)
+class VoiceList:
+    """The voices of one row of the catalog. Names are in small letters, their words joined by underscores."""
+
+    names: tuple[str, ...] = ()
+    """The model's own voices; (): the row does not know them, and the engine decides."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Name of another service → voice of this model; clients see these names in lists of voices."""
+    patterns: tuple[tuple[str, str], ...] = ()
+    """(regular expression for the whole of a name, voice of this model), the first match counts; not in lists."""
+    blends: bool = False
+    """The model mixes voices: names joined by "+", each with its weight after "*" or in parentheses."""
+
+    def resolve(self, name: str | None) -> NamedVoice | None:
+        """The voice that a client calls `name`; None is the model's default voice.
+
+        A blank name means the default, and so does a preset of another service in a row that lists no voices.
+        Raises UnknownVoice for a name that is not in the list.
+        """
+        name = (name or "").strip()
+        key = spelt(name)
+        if not key:
+            return None
+        if own := self._own(key):
+            return NamedVoice(own)
+        if not self.names:
+            return None if PRESETS.fullmatch(key) else NamedVoice(name)
+        parts = [spelt(WEIGHT.split(part, maxsplit=1)[0]) for part in name.split("+")] if self.blends else [key]
+        for part in parts:
+            if part and part not in self.names:
+                raise UnknownVoice(f"no voice {part!r:.100}; the voices are {listed(part, self.names, LISTED)}")
+        return NamedVoice(name)
+
+    def _own(self, key: str) -> str | None:
+        if key in self.names:
+            return key
+        if key in self.aliases:
+            return self.aliases[key]
+        return next((voice for pattern, voice in self.patterns if re.fullmatch(pattern, key)), None)
+
+
+UNLISTED = VoiceList()
+"""Of a row that does not know its model's voices."""
+
+
+def voices_in(folder: Path) -> tuple[str, ...]:
+    """Names of the voices in a model's weights folder: a file of weights each; () for a model without such files."""
     return tuple(sorted(path.stem for path in folder.glob("voices/*.safetensors")))

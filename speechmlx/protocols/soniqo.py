@@ -104,11 +104,12 @@ async def speak(call: Call) -> Response:
     request = Speak(
         model=model.name,
         text=text,
+        voice=model.voices.resolve(options.text(given, "voice")),
         language=options.dialect(given),
         speed=options.number(given, "speed", 1.0, *SPEED),
     )
     streaming = options.flag(given, "stream")
-    first, job = await begun(call, request, options.text(given, "voice"), model.rate)
+    first, job = await begun(call, request, model.rate)
     if streaming:
         return WavStream(first, job)
     return WavResponse(await record(job, first.rate, call.stack, first.pcm16))
@@ -120,27 +121,27 @@ async def respond(call: Call) -> Response:
 
     given = call.body.options
     name = options.text(given, "model")
-    voice, language = options.text(given, "voice"), options.dialect(given)
+    language = options.dialect(given)
     max_steps = options.integer(given, "max_steps", Respond.max_steps, 1, MAX_STEPS)
     as_json = options.choice(given, "format", ("wav", "json")) == "json"
     streaming = options.flag(given, "stream")
     direct = name is not None or _has_s2s(call.runtime)
     model = call.runtime.model(name, Kind.S2S if direct else Kind.ASR)
+    speaker = model if direct else call.runtime.model(None, Kind.TTS)
+    voice = speaker.voices.resolve(options.text(given, "voice"))
     _upload(call)
     audio = await decoded(call, model.rate, _pcm_rate(call))
-    request = Respond(
-        model=model.name if direct else None, audio=audio, voice=voice, language=language, max_steps=max_steps
-    )
+    s2s = model.name if direct else None
+    request = Respond(model=s2s, audio=audio, voice=voice, language=language, max_steps=max_steps)
     events: AsyncIterator[Event]
     if direct:
         events = await call.stack.enter_async_context(call.runtime.submit(request))
     else:
         events = await call.stack.enter_async_context(aclosing(cascade.respond(call.runtime, request)))
-    rate = call.runtime.model(None, Kind.TTS).rate if not direct else model.rate
     if streaming and not as_json:
-        return await stream(events, rate)
+        return await stream(events, speaker.rate)
     told = Told(events)
-    recording = await record(told, rate, call.stack)
+    recording = await record(told, speaker.rate, call.stack)
     if not as_json:
         return WavResponse(recording, {"X-Response-Text": header_text(told.text)})
     encoded = await asyncio.to_thread(lambda: base64.b64encode(recording.wav()).decode())

@@ -74,7 +74,7 @@ def spoken() -> list[Recording]:
 
 def _speak(wanted: list[tuple[Path, str, str]]) -> None:
     from speechmlx.engines import LoadOptions, cpu, kokoro
-    from speechmlx.types import Chunk, Speak
+    from speechmlx.types import Chunk, NamedVoice, Speak
 
     cpu.install()
     steps = kokoro.load(store.fetch(catalog.CATALOG.resolve("kokoro-82m"), store.cache_folder()), LoadOptions())
@@ -84,7 +84,7 @@ def _speak(wanted: list[tuple[Path, str, str]]) -> None:
     except StopIteration as loaded:
         engine = loaded.value
     for path, voice, text in wanted:
-        said = [event for event in engine.run(Speak(text=text, voice=voice)) if isinstance(event, Chunk)]
+        said = [event for event in engine.run(Speak(text=text, voice=NamedVoice(voice))) if isinstance(event, Chunk)]
         pcm = np.frombuffer(b"".join(chunk.pcm16 for chunk in said), "<i2").astype(np.float32) / 32768
         arriving = path.with_suffix(".part")
         soundfile.write(arriving, soxr.resample(pcm, said[0].rate, RATE), RATE, format="FLAC")

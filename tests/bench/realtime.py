@@ -36,7 +36,7 @@ from speechmlx.conversation.llm.language_model import build_request
 from speechmlx.conversation.settings import Answering
 from speechmlx.models import catalog
 from speechmlx.runtime.front.runtime import Runtime
-from speechmlx.types import Audio, Message, Priority, Segment, Speak, TextDelta, Transcribe
+from speechmlx.types import Audio, Message, NamedVoice, Priority, Segment, Speak, TextDelta, Transcribe
 
 COMMAND = Path(sys.executable).with_name("audio-server")
 TESTS = Path(__file__).parents[1]
@@ -189,7 +189,7 @@ async def staged(runtime: Runtime, question: Audio) -> Staged:
     text = "".join(event.text for event in heard if isinstance(event, Segment)).strip()
     written = await runtime.submit(build_request(Answering(), (Message("user", text),), None)).collect()
     said = "".join(event.text for event in written if isinstance(event, TextDelta))
-    await runtime.submit(Speak(text=said, voice=VOICE, priority=Priority.REALTIME)).collect()
+    await runtime.submit(Speak(text=said, voice=NamedVoice(VOICE), priority=Priority.REALTIME)).collect()
     return Staged(time.monotonic() - began + SILENCE, len(said.split()))
 
 

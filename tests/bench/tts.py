@@ -52,7 +52,7 @@ class Timing:
 
 def ours(folder: Path) -> Callable[[str], Speech]:
     from speechmlx.engines import LoadOptions, kokoro
-    from speechmlx.types import Chunk, Speak
+    from speechmlx.types import Chunk, NamedVoice, Speak
 
     loading = kokoro.load(folder, LoadOptions())
     while True:
@@ -63,7 +63,7 @@ def ours(folder: Path) -> Callable[[str], Speech]:
             break
 
     def speak(text: str) -> Speech:
-        for event in engine.run(Speak(text=text, voice=VOICE)):
+        for event in engine.run(Speak(text=text, voice=NamedVoice(VOICE))):
             if isinstance(event, Chunk):
                 yield len(event.pcm16) // 2
 

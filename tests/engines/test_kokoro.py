@@ -19,12 +19,24 @@ from speechmlx.engines import LoadOptions, Running, kokoro, whisper
 from speechmlx.engines.kokoro.voices import weighed
 from speechmlx.errors import BadRequest, SpeechError, UnknownVoice, Unsupported
 from speechmlx.text import sentences
-from speechmlx.types import Audio, Chunk, DetectSpeech, Event, Segment, Speak, Transcribe, Usage
+from speechmlx.types import (
+    Audio,
+    Chunk,
+    DetectSpeech,
+    Event,
+    NamedVoice,
+    ReferenceVoice,
+    Segment,
+    Speak,
+    Transcribe,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from speechmlx.engines.kokoro.engine import Kokoro
 
 RATE = 24000
+RECORDED = ReferenceVoice(Audio(np.zeros(RATE, np.float32), RATE), "Hello.", "1")
 FIRST, SECOND = "The quick brown fox jumps over the lazy dog.", "She sells sea shells by the shore."
 HEARD = {
     FIRST: FIRST,
@@ -104,7 +116,7 @@ def test_sentences_come_one_by_one_and_sound_as_they_do_alone(engine: Kokoro) ->
 
 
 def test_interleaved_equals_alone(engine: Kokoro) -> None:
-    requests = [Speak(text=FIRST), Speak(text=SECOND, voice="am_adam", speed=1.2)]
+    requests = [Speak(text=FIRST), Speak(text=SECOND, voice=NamedVoice("am_adam"), speed=1.2)]
     alone = [sound(engine.run(request)) for request in requests]
     runs, together = [engine.run(request) for request in requests], [b"", b""]
     waiting = {0, 1}
@@ -146,7 +158,7 @@ def test_speed_changes_the_duration(engine: Kokoro) -> None:
 def test_voices_differ_and_blend(engine: Kokoro) -> None:
     assert len(engine.voices.names) == 54
     voices = ("af_heart", "af_sky", "af_heart+af_sky", "af_heart*3+af_sky", "bf_emma")
-    said = {voice: sound(engine.run(Speak(text="Hello there, friend.", voice=voice))) for voice in voices}
+    said = {voice: sound(engine.run(Speak(text="Hello there, friend.", voice=NamedVoice(voice)))) for voice in voices}
     assert len(set(said.values())) == len(voices)
     assert all(said.values())
     even = engine.voices.blend("af_heart+af_sky")
@@ -169,25 +181,42 @@ def test_a_blend_is_read(voice: str, found: list[tuple[str, float]]) -> None:
     assert weighed(voice) == [(name, pytest.approx(weight)) for name, weight in found]
 
 
+def hi(voice: str) -> Speak:
+    return Speak(text="Hi.", voice=NamedVoice(voice))
+
+
 @pytest.mark.parametrize(
     ("request_", "error", "words"),
     [
-        (Speak(text="Hi.", voice="af_haert"), UnknownVoice, r"no voice 'af_haert'; the voices are af_heart, "),
-        (Speak(text="Hi.", voice="af_haert"), UnknownVoice, r"and 48 more \(GET /v1/audio/voices lists all\)$"),
-        (Speak(text="Hi.", voice="af_heart*-1"), BadRequest, r"'-1' .* positive number; .* like af_heart\*0.7"),
-        (Speak(text="Hi.", voice="af_heart(much)"), BadRequest, "'much' .* positive number"),
-        (Speak(text="Hi.", voice="af_heart*1e308+af_sky*1e308"), BadRequest, "too large to be added"),
-        (Speak(text="Hi.", voice="af_heart*inf"), BadRequest, "positive number"),
-        (Speak(text="Hi.", voice="af_heart*nan+af_sky"), BadRequest, "positive number"),
-        (Speak(text="Hi.", voice="+".join(["af_heart"] * 101)), BadRequest, "at most 100 voices, not 101"),
-        (Speak(text="Hi.", voice="af_heart+"), UnknownVoice, r"is no voice; a blend is written like"),
-        (Speak(text="Hi.", voice="af_heart(2"), UnknownVoice, r"is no voice; a blend is written like"),
+        (
+            hi("af_haert"),
+            UnknownVoice,
+            r"no voice 'af_haert'; the voices are af_heart, ",
+        ),
+        (
+            hi("af_haert"),
+            UnknownVoice,
+            r"and 48 more \(GET /v1/audio/voices lists all\)$",
+        ),
+        (
+            hi("af_heart*-1"),
+            BadRequest,
+            r"'-1' .* positive number; .* like af_heart\*0.7",
+        ),
+        (hi("af_heart(much)"), BadRequest, "'much' .* positive number"),
+        (hi("af_heart*1e308+af_sky*1e308"), BadRequest, "too large to be added"),
+        (hi("af_heart*inf"), BadRequest, "positive number"),
+        (hi("af_heart*nan+af_sky"), BadRequest, "positive number"),
+        (hi("+".join(["af_heart"] * 101)), BadRequest, "at most 100 voices, not 101"),
+        (hi("af_heart+"), UnknownVoice, r"is no voice; a blend is written like"),
+        (hi("af_heart(2"), UnknownVoice, r"is no voice; a blend is written like"),
         (Speak(text="Hi.", speed=5), BadRequest, "0.25 to 4"),
         (Speak(text="Hi.", speed=float("nan")), BadRequest, "0.25 to 4"),
         (Speak(text="  "), BadRequest, "nothing"),
         (Speak(text="... !?"), BadRequest, "nothing"),
         (Speak(text="Hi.", language="tlh"), Unsupported, "en-gb"),
         (Speak(text="Hi.", options={"pitch": 2}), Unsupported, "pitch"),
+        (Speak(text="Hi.", voice=RECORDED), Unsupported, "Kokoro cannot imitate the voice of a recording"),
         (DetectSpeech(), Unsupported, "DetectSpeech"),
     ],
 )

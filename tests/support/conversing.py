@@ -33,6 +33,7 @@ from speechmlx.types import (
     Hypothesis,
     Kind,
     Listen,
+    NamedVoice,
     Probability,
     Progress,
     Request,
@@ -42,6 +43,7 @@ from speechmlx.types import (
     TextDelta,
     Transcribe,
     Usage,
+    Voice,
     Word,
 )
 
@@ -273,7 +275,7 @@ class Speaker:
 
     def run(self, request: Request) -> Iterator[Event | None]:
         assert isinstance(request, Speak)
-        script = Script.read(request.voice)
+        script = Script.read(_name(request.voice))
         if not any(character.isalnum() for character in request.text) or "mute" in request.text:
             raise BadRequest(f"nothing in the text can be said: {request.text!r}")
         count = len(request.text.split())
@@ -291,8 +293,8 @@ class Answerer:
 
     def run(self, request: Request) -> Iterator[Event | None]:
         assert isinstance(request, Respond)
-        if request.voice not in (None, "natf2"):
-            raise UnknownVoice(f"no voice {request.voice!r}")
+        if request.voice not in (None, NamedVoice("natf2")):
+            raise UnknownVoice(f"no voice {_name(request.voice)!r}")
         heard = f"You asked for {request.audio.duration:.1f} seconds. "
         for text in (heard, "That is all."):
             yield TextDelta(text)
@@ -300,6 +302,10 @@ class Answerer:
                 yield Chunk(tone(WORD_SECONDS), SPEECH_RATE)
                 yield None
         yield Usage(tokens_in=3, tokens_out=7)
+
+
+def _name(voice: Voice | None) -> str | None:
+    return voice.name if isinstance(voice, NamedVoice) else None
 
 
 Loading = Generator[Progress, None, Any]

@@ -1,1 +1,1 @@
-"""The items of a conversation: what was said, called and returned, and how much of an answer its listener heard."""
+"""Items of a conversation: messages, calls and outputs in order, and how much of an answer its listener has heard."""

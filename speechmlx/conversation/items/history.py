@@ -1,4 +1,4 @@
-"""The items of a conversation, in order: created, retrieved, deleted, truncated. Pure."""
+"""The items of a conversation, in order. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from speechmlx.conversation.errors import ItemExists, NoSuchItem, NotSpoken, Purpose
-from speechmlx.conversation.items.item import Item, cut_to
+from speechmlx.conversation.items.item import Item, truncated
 
 KEPT_AUDIO = 300.0
-"""Seconds of audio kept in the items of one conversation; the oldest lose theirs first."""
+"""Seconds of audio kept in the items of one conversation; the oldest items lose theirs first."""
 
 
 class History:
-    """Items by id, in the order of the conversation."""
+    """Items in the order of the conversation; no two have the same id."""
 
     def __init__(self) -> None:
         self._items: list[Item] = []
@@ -25,7 +25,7 @@ class History:
         return any(item.id == id for item in self._items)
 
     def add(self, item: Item, after: str | None = None) -> str | None:
-        """Put `item` after the one called `after` ("root": first; None: last). Returns the id of the one before it.
+        """Insert `item` after the item `after` ("root": first; None: last). Returns the id of the item before it.
 
         Raises ItemExists and NoSuchItem.
         """
@@ -38,34 +38,34 @@ class History:
         else:
             place = self._place(after, "insert_after") + 1
         self._items.insert(place, item)
-        self._forget_audio()
+        self._drop_old_audio()
         return self._items[place - 1].id if place else None
 
     def get(self, id: str, purpose: Purpose = "retrieve") -> Item:
-        """Raises NoSuchItem."""
+        """The item `id`. Raises NoSuchItem."""
         return self._items[self._place(id, purpose)]
 
     def replace(self, item: Item) -> None:
-        """Put `item` in the place of the one with its id, if that is still there."""
+        """Store `item` over the one with its id. Does nothing where that was deleted."""
         for place, other in enumerate(self._items):
             if other.id == item.id:
                 self._items[place] = item
-                self._forget_audio()
+                self._drop_old_audio()
 
     def delete(self, id: str) -> None:
-        """Raises NoSuchItem."""
+        """Remove the item `id`. Raises NoSuchItem."""
         del self._items[self._place(id, "delete")]
 
     def truncate(self, id: str, seconds: float) -> tuple[Item, float]:
-        """Keep of a spoken answer what was heard in its first `seconds`, clamped to its length.
+        """Keep of a spoken answer the words of its first `seconds`, clamped to its length.
 
-        Returns the item as it is now and where it was cut. Raises NoSuchItem, and NotSpoken.
+        Returns the item as it is now and the clamped seconds. Raises NoSuchItem, and NotSpoken.
         """
         item = self._items[self._place(id, "truncate")]
         if item.playout is None:
             raise NotSpoken()
         cut = min(max(0.0, seconds), item.playout.duration)
-        self.replace(cut_to(item, cut))
+        self.replace(truncated(item, cut))
         return self.get(id), cut
 
     def _place(self, id: str, purpose: Purpose) -> int:
@@ -74,7 +74,7 @@ class History:
                 return place
         raise NoSuchItem(id, purpose)
 
-    def _forget_audio(self) -> None:
+    def _drop_old_audio(self) -> None:
         kept = 0.0
         for place in range(len(self._items) - 1, -1, -1):
             item = self._items[place]

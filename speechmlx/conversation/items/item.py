@@ -1,4 +1,4 @@
-"""An item of a conversation: a message, a function call or what it returned; and its audio. Pure."""
+"""An item of a conversation: a message, a function call or a function's output; and the audio in it. Pure."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ def new_id(kind: str) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a message. `text` of a heard or spoken part is its transcript, None while it is not known."""
+    """One piece of a message's content."""
 
     kind: Literal["text", "audio", "image"]
     text: str | None = None
+    """Of an audio part: its transcript, None while it is unknown."""
     pcm16: bytes | None = None
-    """At `rate` Hz; None once it was dropped, or for an answer."""
+    """Audio of a person at `rate` Hz; None for an answer, or after the history dropped it."""
     rate: int = 24000
     seconds: float = 0.0
     image: Mapping[str, str] | None = None
-    """The client's own words for a picture; no model here sees it."""
+    """A picture as the client described it; no model here sees it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One thing said, called or returned."""
+    """One entry of a conversation."""
 
     id: str
     kind: Literal["message", "call", "output"] = "message"
@@ -45,7 +46,7 @@ class Item:
     status: Literal["in_progress", "completed", "incomplete"] = "completed"
     parts: tuple[Part, ...] = ()
     playout: PlayoutTimeline | None = None
-    """Of a spoken answer: when each clause of it was heard."""
+    """Of a spoken answer: the times of its clauses."""
     call_id: str = ""
     name: str = ""
     arguments: str = ""
@@ -53,25 +54,25 @@ class Item:
 
     @property
     def text(self) -> str:
-        """Its words, as far as they are known."""
+        """The words of all parts, as far as they are known."""
         return " ".join(part.text for part in self.parts if part.text)
 
     @property
     def silent(self) -> bool:
-        """Whether it is known to have no words."""
+        """Whether every part is known to have no words."""
         return all(part.text == "" for part in self.parts)
 
 
-def cut_to(item: Item, seconds: float) -> Item:
-    """A spoken answer of which only the first `seconds` were heard."""
+def truncated(item: Item, seconds: float) -> Item:
+    """A spoken answer with only the words of its first `seconds`."""
     assert item.playout is not None
-    text = item.playout.heard(seconds)
+    text = item.playout.text_at(seconds)
     parts = tuple(replace(part, text=text, seconds=seconds) if part.kind == "audio" else part for part in item.parts)
     return replace(item, parts=parts)
 
 
-def unanswered(items: Sequence[Item]) -> bool:
-    """Whether words of a person, or what a call returned, came after the last answer that was heard."""
+def awaits_answer(items: Sequence[Item]) -> bool:
+    """Whether a person's words or a function's output follow the last function call and the last answer with words."""
     for item in reversed(items):
         if item.kind == "output" or (item.role == "user" and not item.silent):
             return True
@@ -80,41 +81,41 @@ def unanswered(items: Sequence[Item]) -> bool:
     return False
 
 
-def retrieved(item: Item) -> Item:
+def at_retrieved_rate(item: Item) -> Item:
     """The item with its audio at RETRIEVED_RATE, as clients read it back."""
     return replace(item, parts=tuple(_part_at_rate(part) for part in item.parts))
 
 
 def recording(item: Item) -> Audio | None:
-    """What a person said aloud, as far as it is kept."""
+    """The audio of a person's message, as far as it is kept."""
     parts = [part for part in item.parts if item.role == "user" and part.pcm16]
     pcm16 = b"".join(part.pcm16 or b"" for part in parts)
     return Audio(from_pcm16(pcm16), parts[0].rate) if pcm16 and item.kind == "message" else None
 
 
-def unheard(item: Item) -> Audio | None:
-    """The recording in a person's item whose words are not known."""
-    parts = [part for part in item.parts if item.role == "user" and _is_unheard(part)]
+def untranscribed_audio(item: Item) -> Audio | None:
+    """The audio of a person's item whose words are not known."""
+    parts = [part for part in item.parts if item.role == "user" and _is_untranscribed(part)]
     pcm16 = b"".join(part.pcm16 or b"" for part in parts)
     return Audio(from_pcm16(pcm16), parts[0].rate) if pcm16 else None
 
 
-def place_unheard(item: Item) -> int:
-    """Which of the item's parts is the (first) recording whose words are not known."""
-    return next((place for place, part in enumerate(item.parts) if _is_unheard(part)), 0)
+def untranscribed_part(item: Item) -> int:
+    """Index of the item's first audio part whose words are not known; 0 where there is none."""
+    return next((index for index, part in enumerate(item.parts) if _is_untranscribed(part)), 0)
 
 
-def worded(item: Item, text: str) -> Item:
-    """The item with the words of its recording."""
+def with_transcript(item: Item, text: str) -> Item:
+    """The item with `text` as the words of its first untranscribed part, and no words in the others."""
     parts, rest = list[Part](), text
     for part in item.parts:
-        if _is_unheard(part):
+        if _is_untranscribed(part):
             part, rest = replace(part, text=rest), ""
         parts.append(part)
     return replace(item, parts=tuple(parts))
 
 
-def _is_unheard(part: Part) -> bool:
+def _is_untranscribed(part: Part) -> bool:
     return part.pcm16 is not None and part.text is None
 
 

@@ -1,72 +1,74 @@
-"""What the listener of a spoken answer has really heard, from the times of its clauses. Pure."""
+"""How much of a spoken answer its listener has heard, from the times of its clauses. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 SPEAKING_RATE = 15.0
-"""Characters a second, about, of a clause whose audio is not whole yet."""
+"""Characters per second, about: the rate assumed for a clause whose audio is not complete yet."""
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """A clause whose audio was sent from `start` to `end` seconds, of `length` in all; None while more may come."""
+class PlayedClause:
+    """A clause and its audio. Times are seconds since the answer's first sample."""
 
     text: str
     start: float
     end: float
+    """End of the audio that was sent so far."""
     length: float | None = None
+    """Seconds of the complete audio; None while more may come."""
 
-    def heard(self, seconds: float) -> str:
-        """Its words that were over at `seconds`: as many as their share of its characters says."""
-        heard = min(seconds, self.end) - self.start
-        whole = self.length
-        if whole is None:
-            whole = max(self.end - self.start, len(self.text.rstrip()) / SPEAKING_RATE)
-        if heard < 0:
+    def text_at(self, seconds: float) -> str:
+        """The words that ended by `seconds`, assuming that every character takes the same time."""
+        played = min(seconds, self.end) - self.start
+        length = self.length
+        if length is None:
+            length = max(self.end - self.start, len(self.text.rstrip()) / SPEAKING_RATE)
+        if played < 0:
             return ""
-        return self.text if heard >= whole - 1e-9 else _words(self.text, heard / whole)
+        return self.text if played >= length - 1e-9 else _first_words(self.text, played / length)
 
 
 @dataclass(frozen=True)
 class PlayoutTimeline:
-    """The clauses of an answer, in order."""
+    """The clauses of one answer, in the order in which they are played."""
 
-    clauses: tuple[Spoken, ...] = ()
+    clauses: tuple[PlayedClause, ...] = ()
 
     @property
     def duration(self) -> float:
-        """Seconds of audio sent."""
+        """Seconds of audio that were sent."""
         return self.clauses[-1].end if self.clauses else 0.0
 
-    def clause(self, text: str) -> PlayoutTimeline:
-        """The audio that follows is that of `text`."""
-        return PlayoutTimeline((*self.clauses, Spoken(text, self.duration, self.duration)))
+    def begin_clause(self, text: str) -> PlayoutTimeline:
+        """The audio added from here on is the audio of `text`."""
+        return PlayoutTimeline((*self.clauses, PlayedClause(text, self.duration, self.duration)))
 
-    def sent(self, seconds: float) -> PlayoutTimeline:
-        """So much more audio of the last clause."""
+    def add_audio(self, seconds: float) -> PlayoutTimeline:
+        """Add audio to the last clause."""
         *before, last = self.clauses
         return PlayoutTimeline((*before, replace(last, end=last.end + seconds)))
 
-    def closed(self) -> PlayoutTimeline:
-        """The audio of the last clause is whole."""
+    def end_clause(self) -> PlayoutTimeline:
+        """The audio of the last clause is complete."""
         *before, last = self.clauses
         return PlayoutTimeline((*before, replace(last, length=last.end - last.start)))
 
-    def until(self, seconds: float) -> PlayoutTimeline:
-        """Only the first `seconds` were sent."""
+    def cut_at(self, seconds: float) -> PlayoutTimeline:
+        """Drop the audio after `seconds`: it was not sent."""
         kept = (clause for clause in self.clauses if clause.start <= seconds)
         return PlayoutTimeline(tuple(replace(clause, end=min(clause.end, seconds)) for clause in kept))
 
-    def heard(self, seconds: float) -> str:
-        """The words heard in the first `seconds`."""
-        return "".join(clause.heard(seconds) for clause in self.clauses).rstrip()
+    def text_at(self, seconds: float) -> str:
+        """The words that a listener has heard after `seconds`."""
+        return "".join(clause.text_at(seconds) for clause in self.clauses).rstrip()
 
 
-def _words(text: str, share: float) -> str:
-    """The words of `text` that end within its first `share` of characters."""
-    limit, place = share * len(text.rstrip()), 0
+def _first_words(text: str, share: float) -> str:
+    """The words of `text` that end within its first `share` (0 to 1) of characters."""
+    limit, end = share * len(text.rstrip()), 0
     for position in range(1, len(text)):
         if text[position].isspace() and not text[position - 1].isspace() and position <= limit:
-            place = position
-    return text[:place]
+            end = position
+    return text[:end]

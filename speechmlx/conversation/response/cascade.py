@@ -1,165 +1,169 @@
-"""An answer from two models, clause by clause: synthesis speaks the first clause while the language model writes on."""
+"""A spoken answer from two models: synthesis speaks the first clause while the language model writes on."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import replace
 
-from speechmlx.conversation.engines import Engines
-from speechmlx.conversation.llm.language_model import LanguageModel
-from speechmlx.conversation.response.clauses import CLAUSE, FIRST_CLAUSE, PATIENCE, early
-from speechmlx.conversation.response.synthesis import paced, pause_after, spoken
-from speechmlx.conversation.settings import Answering, Voice
+from speechmlx.conversation.clock import Clock
+from speechmlx.conversation.engines import Engines, model_or_default
+from speechmlx.conversation.input.transcription import Transcript
+from speechmlx.conversation.items.item import Item, Part
+from speechmlx.conversation.llm.context import build_context
+from speechmlx.conversation.llm.language_model import LanguageModel, build_request
+from speechmlx.conversation.response.answer import Answer, ClauseEnded, ClauseStarted, Piece, ResponseInput
+from speechmlx.conversation.response.clauses import ClauseSplitter
+from speechmlx.conversation.response.preemptive import AHEAD, AnswerRequest, PreemptiveGeneration
+from speechmlx.conversation.response.synthesis import build_speech, speak_clause
 from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice
-from speechmlx.text import finished
-from speechmlx.types import Chunk, FunctionCall, Generate, Priority, TextDelta, Usage
+from speechmlx.runtime.channel import Channel
+from speechmlx.types import FunctionCall, Generate, Kind, Speak, TextDelta, Usage
 
 log = logging.getLogger(__name__)
 
-AHEAD = 16
-"""Pieces made and not yet taken."""
+
+class Cascade:
+    """The responder that joins a language model and a synthesiser.
+
+    `generate` is the language model; `remote`: it runs on another server, which keeps no prompts for this one.
+    """
+
+    def __init__(self, engines: Engines, generate: LanguageModel, remote: bool, clock: Clock) -> None:
+        self.kinds = (Kind.TTS,) if remote else (Kind.LLM, Kind.TTS)
+        self._engines = engines
+        self._generate = generate
+        self._remote = remote
+        self._clock = clock
+        self._preemptive = PreemptiveGeneration(engines, self._make)
+
+    def needs_transcripts(self, items: tuple[Item, ...]) -> bool:
+        return True
+
+    def respond(self, input: ResponseInput) -> Answer:
+        request = self._request(input)
+        audio_in = sum(part.seconds for item in input.items if item.role == "user" for part in item.parts)
+        return Answer(self._preemptive.take(request) or self._make(request), audio_in)
+
+    def read_ahead(self, input: ResponseInput) -> None:
+        if not self._remote:
+            self._preemptive.read(lambda text: self._request(_with_turn(input, text)), input.answering)
+
+    def draft(self, transcript: Awaitable[Transcript], input: Callable[[], ResponseInput | None]) -> None:
+        def make_request(text: str) -> AnswerRequest | None:
+            before = input()
+            return None if before is None else self._request(_with_turn(before, text))
+
+        self._preemptive.begin(transcript, make_request)
+
+    def drop_draft(self) -> None:
+        self._preemptive.drop()
+
+    async def close(self) -> None:
+        await self._preemptive.close()
+
+    def _make(self, request: AnswerRequest) -> AsyncGenerator[Piece, None]:
+        return answer(self._engines, self._generate, request, self._clock)
+
+    def _request(self, input: ResponseInput) -> AnswerRequest:
+        model = None if self._remote else model_or_default(self._engines, input.model, Kind.LLM).name
+        context = build_context(input.items, "", input.answering.forgets)
+        return AnswerRequest(
+            build_request(input.answering, context, model), build_speech(self._engines, input.answering)
+        )
 
 
-@dataclass(frozen=True)
-class Clause:
-    """The chunks that follow are the audio of `text`."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Said:
-    """The audio of the clause is whole."""
-
-
-Piece = TextDelta | Clause | Said | Chunk | FunctionCall | Usage
+def _with_turn(input: ResponseInput, text: str) -> ResponseInput:
+    """The input, and after it a person's turn with these words."""
+    return replace(input, items=(*input.items, Item(id="", parts=(Part("audio", text),))))
 
 
 async def answer(
-    engines: Engines, write: LanguageModel, asked: Generate, answering: Answering
+    engines: Engines, generate: LanguageModel, request: AnswerRequest, clock: Clock
 ) -> AsyncGenerator[Piece, None]:
-    """TextDelta and FunctionCall as they are written and, when spoken, each clause with its audio; Usage of the model.
+    """Text and function calls as they are written; each clause with its audio, where it is spoken; Usage of the model.
 
-    The clauses joined are the text, but that a sentence which the limit of tokens cut off is left unsaid after others
-    that were whole. Close it (`contextlib.aclosing`) and every job under way is cancelled. Raises SpeechErrors.
+    The clauses join to the full text, except that a last sentence cut off by `max_tokens` is not spoken if a complete
+    one came before it. Close it (`contextlib.aclosing`) and every job under way is cancelled. Raises SpeechErrors.
     """
-    pieces: asyncio.Queue[Piece] = asyncio.Queue(AHEAD)
-    ended = asyncio.Event()
-    clauses: asyncio.Queue[str | None] = asyncio.Queue()
+    pieces, clauses = Channel[Piece](AHEAD), Channel[str]()
 
     async def work() -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_write(write, asked, pieces, clauses))
-                if answering.spoken:
-                    tasks.create_task(_speak(engines, answering.voice, asked.priority, clauses, pieces))
+                tasks.create_task(_write(generate, request.text, pieces, clauses, clock))
+                if request.speech is not None:
+                    tasks.create_task(_speak(engines, request.speech, clauses, pieces))
         except* Exception as group:
-            raise first(group) from None
+            raise _first_error(group) from None
 
     working = asyncio.create_task(work())
-    working.add_done_callback(lambda _: ended.set())
+    pieces.end_after(working)
     try:
-        async for piece in until(ended, pieces):
+        async for piece in pieces:
             yield piece
-        await working
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
 
 
-async def until(ended: asyncio.Event, pieces: asyncio.Queue[Piece]) -> AsyncGenerator[Piece, None]:
-    """Pieces until the queue is empty and no more will come."""
-    over = asyncio.create_task(ended.wait())
-    try:
-        while not (ended.is_set() and pieces.empty()):
-            getting = asyncio.create_task(pieces.get())
+async def _write(
+    generate: LanguageModel, request: Generate, pieces: Channel[Piece], clauses: Channel[str], clock: Clock
+) -> None:
+    """Pass on the model's events, and its text as clauses as soon as each is complete."""
+    names = [str(tool["name"]) for tool in request.tools]
+    splitter, cut_off, is_empty, invented = ClauseSplitter(), False, True, list[str]()
+    async with generate(request) as events:
+        async for event in events:
+            match event:
+                case TextDelta(text):
+                    is_empty = False
+                    await pieces.send(event)
+                    for clause in splitter.push(text, clock.wall()):
+                        clauses.put(clause)
+                case FunctionCall() if event.name not in names:
+                    invented.append(event.name)
+                case FunctionCall():
+                    is_empty = False
+                    await pieces.send(event)
+                case Usage():
+                    cut_off = event.cut_off
+                    await pieces.send(event)
+    if invented:
+        reason = f"the language model called {invented[0]!r}, which is none of its functions: {', '.join(names)}"
+        if is_empty:
+            raise EngineFailed(reason)
+        log.warning("%s", reason)
+    if last := splitter.flush(cut_off):
+        clauses.put(last)
+    clauses.end()
+
+
+async def _speak(engines: Engines, speech: Speak, clauses: Channel[str], pieces: Channel[Piece]) -> None:
+    """Speak each clause. A clause that cannot be spoken is silent; an error only where no clause has sound."""
+    has_sound, refused = False, None
+    async for clause in clauses:
+        await pieces.send(ClauseStarted(clause))
+        if any(character.isalnum() for character in clause):
             try:
-                await asyncio.wait({getting, over}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                if not getting.done():
-                    getting.cancel()
-            if getting.done() and not getting.cancelled():
-                yield getting.result()
-    finally:
-        over.cancel()
+                async with aclosing(speak_clause(engines, speech, clause)) as chunks:
+                    async for chunk in chunks:
+                        has_sound = True
+                        await pieces.send(chunk)
+            except UnknownVoice:
+                raise
+            except BadRequest as error:
+                refused = error
+        await pieces.send(ClauseEnded())
+    if refused is not None and not has_sound:
+        raise refused
 
 
-def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first error in a group of groups."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-async def _write(
-    write: LanguageModel, asked: Generate, pieces: asyncio.Queue[Piece], clauses: asyncio.Queue[str | None]
-) -> None:
-    """The model's text → pieces at once, and clauses as they are whole."""
-    names = [str(tool["name"]) for tool in asked.tools]
-    pending, least, cut_off, wrote, invented = "", FIRST_CLAUSE, False, False, list[str]()
-    began = time.monotonic()
-
-    def cut(text: str) -> None:
-        nonlocal pending, least, began
-        if not pending.strip():
-            began = time.monotonic()
-        whole, pending = finished(pending + text, least, by_clause=True)
-        if not whole:
-            whole, pending = early(pending, least == FIRST_CLAUSE, time.monotonic() - began > PATIENCE)
-        for clause in whole:
-            clauses.put_nowait(clause)
-            least, began = CLAUSE, time.monotonic()
-
-    async with write(asked) as events:
-        async for event in events:
-            match event:
-                case FunctionCall(name) if name not in names:
-                    invented.append(name)
-                case TextDelta() | FunctionCall():
-                    wrote = True
-                    await pieces.put(event)
-                    if isinstance(event, TextDelta):
-                        cut(event.text)
-                case Usage():
-                    cut_off = event.cut_off
-                    await pieces.put(event)
-    if invented:
-        told = f"the language model called {invented[0]!r}, which is none of its functions: {', '.join(names)}"
-        if not wrote:
-            raise EngineFailed(told)
-        log.warning("%s", told)
-    if pending.strip() and not (cut_off and least == CLAUSE):
-        clauses.put_nowait(pending)
-    clauses.put_nowait(None)
-
-
-async def _speak(
-    engines: Engines,
-    voice: Voice,
-    priority: Priority,
-    clauses: asyncio.Queue[str | None],
-    pieces: asyncio.Queue[Piece],
-) -> None:
-    """Clauses → their audio. What cannot be said is silence, unless nothing at all can."""
-    heard, refused = False, None
-    while (clause := await clauses.get()) is not None:
-        await pieces.put(Clause(clause))
-        if any(character.isalnum() for character in clause):
-            try:
-                chunks = spoken(engines, clause.strip(), voice, priority)
-                async with aclosing(chunks), aclosing(paced(chunks, pause_after(clause))) as sound:
-                    async for chunk in sound:
-                        heard = True
-                        await pieces.put(chunk)
-            except UnknownVoice:
-                raise
-            except BadRequest as error:
-                refused = error
-        await pieces.put(Said())
-    if refused is not None and not heard:
-        raise refused

@@ -1,29 +1,61 @@
-"""Clauses: where text that is still being written can be cut so that its beginning is spoken already. Pure."""
+"""Clauses: where text that is still being written can be cut, so that its beginning is spoken already. Pure."""
 
 from __future__ import annotations
 
-from speechmlx.text import STOPS, phrase
+from speechmlx.text import STOPS, finished, phrase
 
 FIRST_CLAUSE = 10
 LONGEST_FIRST_CLAUSE = 60
-"""Characters of the first clause, at least and at most: short, as the listener waits for it."""
+"""Characters of the first clause, at least and at most: it is short because the listener waits for it."""
 CLAUSE = 24
-"""Characters of the clauses after it, at least, and of a phrase: what is worth speaking on its own."""
+"""Characters of later clauses and of phrases, at least: shorter ones are not worth a synthesis of their own."""
 PATIENCE = 0.4
-"""Seconds that a clause may take to write: of a slower one its phrases are spoken, or the listener would run dry."""
+"""Seconds in which a clause is usually written. A slower one is cut into phrases, so that the sound does not stop."""
 
 
-def early(text: str, first: bool, slow: bool) -> tuple[list[str], str]:
-    """What can be said of a clause that is not whole, and the rest: a first clause up to a comma that just came, a slow
-    or long one to the end of its first phrase, and of a long first one without phrases some words.
+class ClauseSplitter:
+    """Cuts one text that arrives in pieces. The clauses join to the text as far as it was given out."""
+
+    def __init__(self) -> None:
+        self._pending = ""
+        self._is_first = True
+        self._began = 0.0
+        """When the pending clause began to arrive, on the caller's clock."""
+
+    def push(self, text: str, now: float) -> list[str]:
+        """Add `text`, which arrives at `now` seconds. Returns the clauses that are complete by it."""
+        if not self._pending.strip():
+            self._began = now
+        least = FIRST_CLAUSE if self._is_first else CLAUSE
+        clauses, self._pending = finished(self._pending + text, least, by_clause=True)
+        if not clauses:
+            clauses, self._pending = cut_early(self._pending, self._is_first, now - self._began > PATIENCE)
+        if clauses:
+            self._is_first, self._began = False, now
+        return clauses
+
+    def flush(self, cut_off: bool) -> str | None:
+        """The last clause; None where nothing is left.
+
+        `cut_off`: a limit of tokens ended the text. The rest of a sentence is then left out, unless it is all there is.
+        """
+        last, self._pending = self._pending, ""
+        return last if last.strip() and (self._is_first or not cut_off) else None
+
+
+def cut_early(text: str, first: bool, slow: bool) -> tuple[list[str], str]:
+    """What can be spoken of an incomplete clause, and the rest.
+
+    A first clause ends at a comma that just came. A slow or long one ends after its first phrase. A long first clause
+    without phrases ends between two words.
     """
     if first and len(text) >= FIRST_CLAUSE and text[-1] in ",;:" and text[-2].isalpha():  # no number that goes on
         return [text], ""
     is_long = first and len(text) > LONGEST_FIRST_CLAUSE
     if (not slow and not is_long) or text.rstrip()[-1:] in STOPS:  # at a stop it is short enough as it is
         return [], text
-    said, rest = phrase(text, CLAUSE)
-    if not said and is_long:
+    cut, rest = phrase(text, CLAUSE)
+    if not cut and is_long:
         end = text.rfind(" ", FIRST_CLAUSE, LONGEST_FIRST_CLAUSE) + 1
-        said, rest = text[:end], text[end:]
-    return ([said], rest) if said else ([], text)
+        cut, rest = text[:end], text[end:]
+    return ([cut], rest) if cut else ([], text)

@@ -1,4 +1,4 @@
-"""An answer's audio in the format that its listener asked for, cut into pieces of a fifth of a second."""
+"""An answer's audio in the format that the client asked for, cut into pieces of a fifth of a second."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     from speechmlx.types import Samples
 
 PIECE = 0.2
-"""Seconds: what is unsent when somebody interrupts can be dropped, what is sent cannot."""
+"""Seconds per piece. Pieces that were not sent are dropped at an interruption, so they are short."""
 
 
 class OutputEncoder:
-    """One stream of chunks, of one rate → bytes in `format`."""
+    """One stream of chunks, all at one rate → bytes in `format`."""
 
     def __init__(self, format: AudioFormat) -> None:
         self.format = format
         self._resampler: Resampler | None = None
 
     def push(self, chunk: Chunk) -> Iterator[bytes]:
+        """The audio of `chunk` in pieces, as far as the resampler gives it out."""
         if chunk.rate == self.format.rate and self.format.encoding == "pcm16":
             return self._cut(chunk.pcm16)
         if self._resampler is None:
@@ -32,18 +33,19 @@ class OutputEncoder:
         return self._cut(self._encode(self._resampler.push(from_pcm16(chunk.pcm16))))
 
     def flush(self) -> Iterator[bytes]:
-        """What the filter still holds."""
+        """The audio that the resampler still holds."""
         if self._resampler is None:
             return iter(())
         tail, self._resampler = self._resampler.flush(), None
         return self._cut(self._encode(tail))
 
     def seconds(self, data: bytes) -> float:
-        return len(data) / self.format.width / self.format.rate
+        """How long `data` plays."""
+        return self.format.seconds(len(data))
 
     def _encode(self, samples: Samples) -> bytes:
         return self.format.encode(samples)
 
     def _cut(self, data: bytes) -> Iterator[bytes]:
         size = round(PIECE * self.format.rate) * self.format.width
-        return (data[place : place + size] for place in range(0, len(data), size))
+        return (data[start : start + size] for start in range(0, len(data), size))

@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from speechmlx.conversation import commands
 from speechmlx.conversation.clock import Clock
-from speechmlx.conversation.engines import Engines, model_or_default
-from speechmlx.conversation.errors import NoSuchItem, ResponseActive, TooManyResponses
+from speechmlx.conversation.errors import ResponseActive, TooManyResponses
 from speechmlx.conversation.event_queue import EventQueue
 from speechmlx.conversation.events import Stages
 from speechmlx.conversation.input.pipeline import InputPipeline
 from speechmlx.conversation.input.transcription import Transcript, TurnTranscription
-from speechmlx.conversation.items.history import History
-from speechmlx.conversation.items.item import Item, Part, unanswered, unheard, worded
-from speechmlx.conversation.llm.context import build_context
-from speechmlx.conversation.llm.language_model import LanguageModel, build_request
-from speechmlx.conversation.response import speech_to_speech
-from speechmlx.conversation.response.cascade import Piece, answer
+from speechmlx.conversation.items.conversation import Conversation
+from speechmlx.conversation.items.item import Item, awaits_answer, untranscribed_audio, with_transcript
+from speechmlx.conversation.response.answer import Answer, ResponseInput
 from speechmlx.conversation.response.playback import PlaybackQueue
-from speechmlx.conversation.response.preemptive import PreemptiveGeneration
-from speechmlx.conversation.response.response import ActiveResponse
-from speechmlx.conversation.settings import Answering, ResponseRequest, Settings
-from speechmlx.types import Generate, Kind
+from speechmlx.conversation.response.responder import Responder
+from speechmlx.conversation.response.response import ActiveResponse, ResponseStart
+from speechmlx.conversation.settings import ResponseRequest, Settings
 
 MAX_OUT_OF_BAND = 4
 """Out-of-band responses that may run at once."""
 
 
 @dataclass(frozen=True)
-class Conversation:
+class SessionParts:
     """What responses share with their session."""
 
-    engines: Engines
     queue: EventQueue
-    history: History
+    conversation: Conversation
     input: InputPipeline
     clock: Clock
     transcripts: Mapping[str, asyncio.Task[str]]
@@ -46,20 +39,14 @@ class Conversation:
 
 
 class Responses:
-    """`write` writes answers: the local language model (None), or an endpoint elsewhere."""
+    """`responder` makes the answers. `on_response` gets the stages of each response that ended."""
 
-    def __init__(
-        self, conversation: Conversation, write: LanguageModel | None, on_response: Callable[[Stages], None]
-    ) -> None:
+    def __init__(self, session: SessionParts, responder: Responder, on_response: Callable[[Stages], None]) -> None:
         self.playback = PlaybackQueue()
-        self._conversation = conversation
-        self._engines = conversation.engines
-        self._history = conversation.history
-        self._write: LanguageModel = write or conversation.engines.submit
-        self._is_local = write is None
+        self.responder = responder
+        self._session = session
+        self._conversation = session.conversation
         self._on_response = on_response
-        self.preemptive = PreemptiveGeneration(conversation.engines, self._write)
-        self._speaks_directly = speech_to_speech.possible(conversation.engines)
         self._active: ActiveResponse | None = None
         self._out_of_band: set[ActiveResponse] = set()
         self._next: ResponseRequest | None = None
@@ -67,19 +54,13 @@ class Responses:
         self._unless_empty: str | None = None
         """The item whose turn asked for `_next`: without words in it there is nothing to answer."""
 
-    @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """The kinds of models that answers need."""
-        if self._speaks_directly:
-            return (Kind.S2S,)
-        return (Kind.LLM, Kind.TTS) if self._is_local else (Kind.TTS,)
-
     async def close(self) -> None:
         """End every response without an event."""
-        await self.preemptive.close()
+        await self.responder.close()
         for response in [self._active, *self._out_of_band]:
             if response is not None:
                 await response.close()
+        self._active, self._out_of_band = None, set()
 
     async def finished(self) -> None:
         """Wait until no response runs or waits."""
@@ -90,23 +71,25 @@ class Responses:
 
     def on_turn_started(self) -> None:
         """Read the prompt of the answer to come, and stop the answer that is being played."""
-        settings = self._conversation.settings()
-        if settings.answers and self._is_local and not self._speaks_directly:
-            self.preemptive.read(settings.answering, self._request_for)
+        settings = self._session.settings()
+        if settings.answers:
+            self.responder.read_ahead(self._turn_input())
         turns = settings.turns
         if turns is not None and turns.interrupts:
             self._next = None
             if self._active is not None:
-                self._active.interrupt("turn_detected", live=True)
-            self.playback.stop(self._history)
+                self._interrupt(self._active, "turn_detected", live=True)
+            for item, seconds in self.playback.interrupt():
+                if item in self._conversation:
+                    self._conversation.truncate(item, seconds)
 
     def on_turn_paused(self, guess: Awaitable[Transcript]) -> None:
         """Begin the answer to a turn that may be over."""
-        self.preemptive.begin(self._conversation.settings().answering, guess, self._preemptive_request)
+        self.responder.draft(guess, self._input_if_over)
 
     def answer_turn(self, item: str, silence: float, may_be_empty: bool) -> None:
         """Answer a committed turn, now or after the response under way. `silence`: seconds since the last speech."""
-        self._next = ResponseRequest(answering=self._conversation.settings().answering)
+        self._next = ResponseRequest(answering=self._session.settings().answering)
         self._unless_empty = item if may_be_empty else None
         self._start_next(silence)
 
@@ -121,10 +104,10 @@ class Responses:
         if request.out_of_band and len(self._out_of_band) >= MAX_OUT_OF_BAND:
             raise TooManyResponses(MAX_OUT_OF_BAND)
         self._check_idle(request)
-        self._context(request)  # raises NoSuchItem now, not in the response
-        if command.commits and not self._is_answer_due():
-            if await self._conversation.input.has_speech():
-                await self._conversation.input.commit()
+        self._conversation.items_for(request)  # raises NoSuchItem now, not in the response
+        if command.commits and not self._conversation.awaits_answer:
+            if await self._session.input.has_speech():
+                await self._session.input.commit()
             self._check_idle(request)  # a turn may have ended meanwhile
         self._start(request)
 
@@ -133,7 +116,7 @@ class Responses:
         running = [self._active, *self._out_of_band] if id else [self._active]
         for response in running:
             if response is not None and id in (None, response.id):
-                response.interrupt("client_cancelled", live=self._conversation.settings().turns is not None)
+                self._interrupt(response, "client_cancelled", live=self._session.settings().turns is not None)
                 return True
         return False
 
@@ -145,104 +128,89 @@ class Responses:
         if not request.out_of_band and self._active is not None:
             raise ResponseActive(self._active.id)
 
-    def _is_answer_due(self) -> bool:
-        """Whether the last item waits for an answer."""
-        last = next(reversed(list(self._history)), None)
-        return last is not None and (last.role == "user" or last.kind == "output")
-
     # --- one response after the other ---
 
     def _start(self, request: ResponseRequest, unless_empty: str | None = None, waited: float = 0.0) -> None:
-        context = self._context(request)
-        pieces = partial(self._pieces, request, unless_empty, context)
-        after = context[-1].id if context and request.input is None else None
-        audio_time, until = self._conversation.clock.audio, self.playback.until
-        response = ActiveResponse(
-            request, self._conversation.queue, self._history, pieces, audio_time, self._on_end, after, until, waited
-        )
+        items = self._conversation.items_for(request)
+        after = items[-1].id if items and request.input is None else None
+        start = ResponseStart(request, after, self.playback.end, waited)
+        response = ActiveResponse(start, self._session.queue, self._conversation, self._session.clock)
         if request.out_of_band:
             self._out_of_band.add(response)
         else:
             self._active = response
-            self._conversation.input.expect_until(None)
+            self._session.input.expect_until(None)
+        response.start(self._run(response, items, unless_empty))
 
-    def _start_next(self, waited: float = 0.0) -> None:
-        if self._active is None and self._next is not None:
-            request, self._next = self._next, None
-            self._start(request, self._unless_empty, waited)
+    async def _run(self, response: ActiveResponse, items: tuple[Item, ...], unless_empty: str | None) -> None:
+        await response.run(self._answer(response, items, unless_empty))
+        self._on_end(response)
+
+    def _interrupt(self, response: ActiveResponse, reason: str, live: bool) -> None:
+        response.interrupt(reason, live)
+        self._on_end(response)
 
     def _on_end(self, response: ActiveResponse) -> None:
         self._on_response(response.stages)
         self._out_of_band.discard(response)
         if self._active is response:
             self._active = None
-            self.playback.add(response)
-            self._conversation.input.expect_until(max(self._conversation.clock.audio(), response.played_until[0]))
+            self.playback.add(response.playback)
+            self._session.input.expect_until(max(self._session.clock.audio(), response.playback.end.audio))
             self._start_next()
+
+    def _start_next(self, waited: float = 0.0) -> None:
+        if self._active is None and self._next is not None:
+            request, self._next = self._next, None
+            self._start(request, self._unless_empty, waited)
 
     # --- what a response answers ---
 
-    async def _pieces(
-        self, request: ResponseRequest, unless_empty: str | None, items: tuple[Item, ...], response: ActiveResponse
-    ) -> AsyncGenerator[Piece, None] | None:
-        """The answer's pieces, once every transcript is known; None when there is nothing to answer.
+    def _turn_input(self) -> ResponseInput:
+        """What the turn under way is answered from, before its own words."""
+        settings = self._session.settings()
+        items = self._conversation.items_for(ResponseRequest(answering=settings.answering))
+        return ResponseInput(items, settings.answering, settings.model)
 
-        `items` are those that it answers: later items are not among them.
+    def _input_if_over(self) -> ResponseInput | None:
+        """The same, if the turn gets an answer at once when it is over."""
+        return self._turn_input() if self._session.settings().answers and self._active is None else None
+
+    async def _answer(
+        self, response: ActiveResponse, items: tuple[Item, ...], unless_empty: str | None
+    ) -> Answer | None:
+        """The answer to `items`, once their words are known; None where there is nothing to answer.
+
+        Items that come meanwhile are not part of it.
         """
-        question = speech_to_speech.question(self._engines, items)
-        if question is not None:
-            response.audio_in = question.duration
-            return speech_to_speech.answer(self._engines, question, request.answering)
-        transcripts = self._conversation.transcripts
+        if self.responder.needs_transcripts(items):
+            items = await self._with_transcripts(response, items)
+            if unless_empty is not None and any(item.id == unless_empty and item.silent for item in items):
+                self.responder.drop_draft()
+                if not awaits_answer(items):
+                    return None
+                items = tuple(item for item in items if item.id != unless_empty)
+        answering, model = response.request.answering, self._session.settings().model
+        return self.responder.respond(ResponseInput(items, answering, model))
+
+    async def _with_transcripts(self, response: ActiveResponse, items: tuple[Item, ...]) -> tuple[Item, ...]:
+        """The items with their words, without those that were deleted meanwhile."""
+        transcripts = self._session.transcripts
         waiting = [transcripts[item.id] for item in items if item.id in transcripts]
         for transcript in waiting:
             await asyncio.shield(transcript)
-        if request.input is None:
-            items = tuple(item for item in items if item.id in self._history)  # none that were deleted meanwhile
-        items = tuple([await self._transcribed(item) for item in items])
-        response.audio_in = sum(part.seconds for item in items if item.role == "user" for part in item.parts)
+        if response.request.input is None:
+            items = tuple(item for item in items if item.id in self._conversation)
+        items = tuple([await self._with_transcript(item) for item in items])
         if waiting:
-            response.transcribed()
-        if unless_empty is not None and any(item.id == unless_empty and item.silent for item in items):
-            self.preemptive.drop()
-            if not unanswered(items):
-                return None
-            items = tuple(item for item in items if item.id != unless_empty)
-        asked = self._generate(request.answering, items)
-        drafted = self.preemptive.take(asked, request.answering)
-        return drafted or answer(self._engines, self._write, asked, request.answering)
+            response.mark_transcribed()
+        return items
 
-    async def _transcribed(self, item: Item) -> Item:
-        """An item with its words: as the conversation has it now, or one of the response's own input."""
-        if item.id in self._history:
-            return self._history.get(item.id)
-        if (audio := unheard(item)) is None:
+    async def _with_transcript(self, item: Item) -> Item:
+        """The item as the conversation has it now, or an item of the response's own input with its words."""
+        if item.id in self._conversation:
+            return self._conversation.get(item.id)
+        if (audio := untranscribed_audio(item)) is None:
             return item
-        transcriber = self._conversation.input.transcriber
-        transcript = await TurnTranscription(transcriber).finish(audio)
-        return worded(item, transcript.text)
-
-    def _request_for(self, words: str) -> Generate:
-        """What the language model is asked when `words` are those of the turn under way."""
-        answering = self._conversation.settings().answering
-        turn = Item(id="", parts=(Part("audio", words),))
-        return self._generate(answering, (*self._context(ResponseRequest(answering=answering)), turn))
-
-    def _preemptive_request(self, words: str) -> Generate | None:
-        """The same, if the turn will be answered so and no response is under way."""
-        wanted = self._conversation.settings().answers and self._active is None and not self._speaks_directly
-        return self._request_for(words) if wanted else None
-
-    def _generate(self, answering: Answering, items: tuple[Item, ...]) -> Generate:
-        name = self._conversation.settings().model
-        model = model_or_default(self._engines, name, Kind.LLM).name if self._is_local else None
-        return build_request(answering, build_context(items, "", answering.forgets), model)
-
-    def _context(self, request: ResponseRequest) -> tuple[Item, ...]:
-        """Raises NoSuchItem."""
-        if request.input is None:
-            return tuple(item for item in self._history if item.status != "in_progress")
-        try:
-            return tuple(self._history.get(one) if isinstance(one, str) else one for one in request.input)
-        except NoSuchItem as error:
-            raise NoSuchItem(error.item, "reference") from None
+        transcription = TurnTranscription(self._session.input.transcriber)
+        return with_transcript(item, (await transcription.finish(audio)).text)

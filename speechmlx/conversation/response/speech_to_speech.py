@@ -1,65 +1,90 @@
-"""A spoken question answered by a speech-to-speech model, where there is one: it takes the pipeline's place."""
+"""The responder for a model that answers speech with speech. A written question is left to the cascade."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from speechmlx.audio.resample import resample
-from speechmlx.conversation.engines import Engines, has_default
+from speechmlx.conversation.engines import Engines
+from speechmlx.conversation.input.transcription import Transcript
 from speechmlx.conversation.items.item import Item, recording
-from speechmlx.conversation.response.cascade import Clause, Piece, Said
-from speechmlx.conversation.response.synthesis import voiced
+from speechmlx.conversation.response.answer import (
+    Answer,
+    ClauseEnded,
+    ClauseStarted,
+    Piece,
+    ResponseInput,
+)
+from speechmlx.conversation.response.cascade import Cascade
 from speechmlx.conversation.settings import Answering
-from speechmlx.conversation.voices import candidates
 from speechmlx.types import Audio, Chunk, Kind, Priority, Respond, TextDelta, Usage
 
 
-def possible(engines: Engines) -> bool:
-    """Whether there is a model that answers speech with speech."""
-    return has_default(engines, Kind.S2S)
+class SpeechToSpeech:
+    """Answers a recording with a speech-to-speech model, and any other input with the cascade."""
+
+    kinds = (Kind.S2S,)
+
+    def __init__(self, engines: Engines, cascade: Cascade) -> None:
+        self._engines = engines
+        self._cascade = cascade
+
+    def needs_transcripts(self, items: tuple[Item, ...]) -> bool:
+        return _question(items) is None
+
+    def respond(self, input: ResponseInput) -> Answer:
+        audio = _question(input.items)
+        if audio is None:
+            return self._cascade.respond(input)
+        return Answer(answer(self._engines, audio, input.answering), audio.duration)
+
+    def read_ahead(self, input: ResponseInput) -> None:
+        """Nothing: the model takes the recording as a whole."""
+
+    def draft(self, transcript: Awaitable[Transcript], input: Callable[[], ResponseInput | None]) -> None:
+        """Nothing: the model takes the recording as a whole."""
+
+    def drop_draft(self) -> None:
+        """Nothing is drafted."""
+
+    async def close(self) -> None:
+        await self._cascade.close()
 
 
-def question(engines: Engines, items: tuple[Item, ...]) -> Audio | None:
-    """What was said last, if it was said aloud and there is a model for it: one that is written has the pipeline."""
-    return recording(items[-1]) if items and possible(engines) else None
+def _question(items: tuple[Item, ...]) -> Audio | None:
+    """The last item's recording."""
+    return recording(items[-1]) if items else None
 
 
 async def answer(engines: Engines, audio: Audio, answering: Answering) -> AsyncGenerator[Piece, None]:
-    """TextDelta* and, when spoken, the audio after each as its clause; Usage. Raises SpeechErrors."""
-    rate, voice = engines.model(None, Kind.S2S).rate, answering.voice
-    if audio.rate != rate:
-        audio = Audio(await asyncio.to_thread(resample, audio.samples, audio.rate, rate), rate)
-
-    def asked(name: str | None) -> Respond:
-        instructions = answering.instructions or None
-        return Respond(
-            audio=audio,
-            voice=name,
-            language=voice.language,
-            instructions=instructions,
-            priority=Priority.REALTIME,
-        )
-
-    said = False
-    strange = voice.required and len(candidates(voice.name)) == 1
-    names = (voice.name,) if strange else (voice.name, None)
-    async with aclosing(voiced(engines, asked, names)) as events:
-        async for event in events:
+    """TextDelta* and, where it is spoken, the audio after each as its clause; Usage. Raises SpeechErrors."""
+    model, voice = engines.model(None, Kind.S2S), answering.voice
+    if audio.rate != model.rate:
+        audio = Audio(await asyncio.to_thread(resample, audio.samples, audio.rate, model.rate), model.rate)
+    request = Respond(
+        audio=audio,
+        voice=model.voices.resolve(voice.name),
+        language=voice.language,
+        instructions=answering.instructions or None,
+        priority=Priority.REALTIME,
+    )
+    in_clause = False
+    async with engines.submit(request) as job:
+        async for event in job:
             if isinstance(event, TextDelta):
                 yield event
                 if answering.spoken:
-                    if said:
-                        yield Said()
-                    yield Clause(event.text)
-                    said = True
+                    if in_clause:
+                        yield ClauseEnded()
+                    yield ClauseStarted(event.text)
+                    in_clause = True
             elif isinstance(event, Chunk) and answering.spoken:
-                if not said:
-                    yield Clause("")
-                    said = True
+                if not in_clause:
+                    yield ClauseStarted("")
+                    in_clause = True
                 yield event
             elif isinstance(event, Usage):
                 yield event
-    if said:
-        yield Said()
+    if in_clause:
+        yield ClauseEnded()

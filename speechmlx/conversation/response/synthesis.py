@@ -1,29 +1,55 @@
-"""A clause → its speech, in the wanted voice, with the silence around it cut to what one speaker would leave there.
+"""A clause → its speech, with the silence around it cut to the pause that one speaker would make there.
 
-A synthesiser takes each clause for a whole utterance: Kokoro begins with 0.3 s of silence, which a listener waits for,
-and ends with half a second. Between the words of one sentence that is a stumble.
+A synthesiser takes each clause for a whole utterance: Kokoro begins with 0.3 s of silence and ends with 0.5 s. The
+listener waits for the first sound, and a pause inside a sentence is a stumble.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import numpy as np
 
 from speechmlx.conversation.engines import Engines
-from speechmlx.conversation.settings import Voice
-from speechmlx.conversation.voices import candidates
-from speechmlx.errors import UnknownVoice
+from speechmlx.conversation.settings import Answering
 from speechmlx.text import CLAUSE_STOPS, CLOSERS, STOPS
-from speechmlx.types import Chunk, Event, Priority, Request, Speak
+from speechmlx.types import Chunk, Kind, Priority, Speak
 
-QUIET = 164
-"""Of a sample of PCM16: -46 dB, below which is silence."""
+SILENCE = 164
+"""Magnitude of a PCM16 sample up to which it is silence: -46 dB."""
 LEAD = 0.05
-"""Seconds kept before the first sound: soft onsets are below QUIET."""
+"""Seconds kept before the first sound: soft onsets are below SILENCE."""
 AFTER_SENTENCE, AFTER_CLAUSE, AFTER_PHRASE = 0.4, 0.25, 0.05
 """Seconds kept after the last sound."""
+
+
+def build_speech(engines: Engines, answering: Answering) -> Speak | None:
+    """How the clauses of an answer are spoken, without a text; None for an answer in text alone.
+
+    Raises UnknownModel and UnknownVoice.
+    """
+    if not answering.spoken:
+        return None
+    voice, row = answering.voice, engines.model(None, Kind.TTS)
+    return Speak(
+        text="",
+        voice=row.voices.resolve(voice.name),
+        language=voice.language,
+        speed=voice.speed,
+        priority=Priority.REALTIME,
+    )
+
+
+async def speak_clause(engines: Engines, speech: Speak, clause: str) -> AsyncGenerator[Chunk, None]:
+    """The audio of `clause`, spoken as `speech` says, and the pause after it. Raises SpeechErrors."""
+    trimmer = SilenceTrimmer(pause_after(clause))
+    async with engines.submit(replace(speech, text=clause.strip())) as job:
+        async for event in job:
+            if isinstance(event, Chunk) and (chunk := trimmer.push(event)):
+                yield chunk
+    if last := trimmer.flush():
+        yield last
 
 
 def pause_after(text: str) -> float:
@@ -34,51 +60,33 @@ def pause_after(text: str) -> float:
     return AFTER_CLAUSE if last and last in CLAUSE_STOPS else AFTER_PHRASE
 
 
-async def paced(chunks: AsyncIterator[Chunk], pause: float) -> AsyncGenerator[Chunk, None]:
-    """The same sound with at most LEAD seconds of silence before it and `pause` after; nothing but silence stays whole.
+class SilenceTrimmer:
+    """Cuts the silence of one utterance to at most LEAD seconds before its sound and `pause` seconds after it.
 
-    Silence inside is given out when the sound after it comes.
+    Silence between two sounds comes with the second one. Audio without any sound is not cut.
     """
-    held, begun, rate = np.zeros(0, "<i2"), False, 0
-    async for chunk in chunks:
-        rate = chunk.rate
-        held = np.concatenate([held, np.frombuffer(chunk.pcm16, "<i2")])
-        loud = np.flatnonzero((held > QUIET) | (held < -QUIET))
+
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
+        self._held = np.zeros(0, "<i2")
+        """Samples since the last sound."""
+        self._has_sound = False
+        self._rate = 0
+
+    def push(self, chunk: Chunk) -> Chunk | None:
+        """Add audio. Returns it up to its last sound; None while it is silent."""
+        self._rate = chunk.rate
+        held = np.concatenate([self._held, np.frombuffer(chunk.pcm16, "<i2")])
+        loud = np.flatnonzero((held > SILENCE) | (held < -SILENCE))
         if not loud.size:
-            continue
-        start = 0 if begun else max(0, int(loud[0]) - round(LEAD * rate))
-        end, begun = int(loud[-1]) + 1, True
-        yield Chunk(held[start:end].tobytes(), rate)
-        held = held[end:]
-    if begun:
-        held = held[: round(pause * rate)]
-    if held.size:
-        yield Chunk(held.tobytes(), rate)
+            self._held = held
+            return None
+        start = 0 if self._has_sound else max(0, int(loud[0]) - round(LEAD * chunk.rate))
+        end, self._has_sound = int(loud[-1]) + 1, True
+        self._held = held[end:]
+        return Chunk(held[start:end].tobytes(), chunk.rate)
 
-
-async def spoken(engines: Engines, text: str, voice: Voice, priority: Priority) -> AsyncGenerator[Chunk, None]:
-    """`text` in the first of the wanted voices that the synthesiser has. Raises UnknownVoice where it has none."""
-
-    def speak(name: str | None) -> Speak:
-        return Speak(text=text, voice=name, language=voice.language, speed=voice.speed, priority=priority)
-
-    names = candidates(voice.name) if voice.required else (*candidates(voice.name), None)
-    async with aclosing(voiced(engines, speak, names)) as events:
-        async for event in events:
-            if isinstance(event, Chunk):
-                yield event
-
-
-async def voiced(
-    engines: Engines, asked: Callable[[str | None], Request], names: Sequence[str | None]
-) -> AsyncGenerator[Event, None]:
-    """Events of a request in the first voice of `names` that its model has. Raises UnknownVoice where it has none."""
-    for name in names:
-        try:
-            async with engines.submit(asked(name)) as job:
-                async for event in job:
-                    yield event
-            return
-        except UnknownVoice:
-            if name == names[-1]:
-                raise
+    def flush(self) -> Chunk | None:
+        """The silence at the end; None where there is none."""
+        rest = self._held[: round(self._pause * self._rate)] if self._has_sound else self._held
+        return Chunk(rest.tobytes(), self._rate) if rest.size else None

@@ -19,7 +19,7 @@ from speechmlx.engines.kokoro.layers import Weights
 from speechmlx.engines.kokoro.pieces import pieces
 from speechmlx.engines.kokoro.voices import Voices, language_of
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.types import Chunk, Event, Progress, Request, Speak, Usage
+from speechmlx.types import Chunk, Event, Progress, ReferenceVoice, Request, Speak, Usage
 
 SLOWEST, FASTEST = 0.25, 4.0
 SEED = 0  # every piece starts from the same noise, so it sounds the same in any text
@@ -54,8 +54,10 @@ class Kokoro:
             raise BadRequest(f"speed {request.speed:g} is out of range: {SLOWEST:g} to {FASTEST:g}")
         if request.options:
             raise Unsupported(f"Kokoro has no options, but was given {', '.join(sorted(request.options))}")
+        if isinstance(request.voice, ReferenceVoice):
+            raise Unsupported("Kokoro cannot imitate the voice of a recording; name one of its own voices")
         language = None if request.language is None else g2p.language(request.language)
-        voice = request.voice or self.voices.default(language)
+        voice = request.voice.name if request.voice else self.voices.default(language)
         styles = self.voices.blend(voice)
         read = g2p.reader(language_of(voice, self.voices.names) if language in (None, "en") else language)
         yield None

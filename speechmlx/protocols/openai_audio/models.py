@@ -11,10 +11,9 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from speechmlx.conversation.voices import OPENAI
 from speechmlx.models import store
 from speechmlx.models.spec import Model
-from speechmlx.models.voices import voices as voices_in
+from speechmlx.models.voices import voices_in
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.model_names import Names
 from speechmlx.protocols.http.routing import Call
@@ -51,10 +50,12 @@ async def voices(call: Call) -> Response:
     """Voices that a model speaks with"""
     names: Names = call.request.app.state.names
     row, _ = names.resolve(options.text(call.body.options, "model"), Kind.TTS)
-    folder = await asyncio.to_thread(store.folder, row, store.cache_folder(call.runtime.config))
-    own = await asyncio.to_thread(voices_in, folder) if folder is not None else ()
-    found = [{"id": name, "name": name, "model": row.name} for name in (*own, *sorted(set(OPENAI) - set(own)))]
-    return JSONResponse({"object": "list", "model": row.name, "voices": found})
+    own = row.voices.names
+    if not own:
+        folder = await asyncio.to_thread(store.folder, row, store.cache_folder(call.runtime.config))
+        own = await asyncio.to_thread(voices_in, folder) if folder is not None else ()
+    listed = [{"id": name, "name": name, "model": row.name} for name in (*own, *row.voices.aliases)]
+    return JSONResponse({"object": "list", "model": row.name, "voices": listed})
 
 
 def _listed(names: Names) -> list[dict[str, Any]]:

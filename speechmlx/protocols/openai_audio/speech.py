@@ -47,6 +47,7 @@ async def speech(call: Call) -> Response:
     request = Speak(
         model=model.name,
         text=read_input(given, call.runtime.config.max_input_chars),
+        voice=model.voices.resolve(read_voice(given)),
         language=options.dialect(given) or language,
         speed=options.number(given, "speed", 1.0, *SPEED),
         instructions=options.text(given, "instructions"),
@@ -55,7 +56,7 @@ async def speech(call: Call) -> Response:
             **await _prompts(call, model.rate),
         },
     )
-    first, job = await begun(call, request, read_voice(given), model.rate)
+    first, job = await begun(call, request, model.rate)
     if as_events:
         return server_sent(await call.stack.enter_async_context(aclosing(_messages(first, job, format))))
     pieces = await call.stack.enter_async_context(aclosing(_encoded(first, job, format)))

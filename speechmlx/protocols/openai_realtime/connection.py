@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from dataclasses import asdict
@@ -14,12 +13,11 @@ from starlette.websockets import WebSocket
 from speechmlx.config import Config
 from speechmlx.conversation import events as say
 from speechmlx.conversation.conversation_session import ConversationSession
+from speechmlx.conversation.engines import has_default
 from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.llm.remote import remote_language_model
-from speechmlx.conversation.response import speech_to_speech
 from speechmlx.errors import Busy
-from speechmlx.models import store
-from speechmlx.models.voices import voices
+from speechmlx.models.spec import Model
 from speechmlx.protocols import ws
 from speechmlx.protocols.http.body import Body
 from speechmlx.protocols.openai_realtime import session_config
@@ -51,19 +49,18 @@ async def converse(socket: WebSocket, wire: Wire, config: Config) -> None:
     """Until the client leaves."""
     await ws.send(socket, wire.greeting())
     runtime: Runtime = socket.app.state.runtime
-    wire.voices = await asyncio.to_thread(_voices, runtime)
+    wire.speaker = _speaker(runtime)
     session = ConversationSession(
         runtime, wire.settings, remote_language_model(config), lambda stages: runtime.metrics.response(asdict(stages))
     )
     await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout)
 
 
-def _voices(runtime: Runtime) -> frozenset[str]:
-    """Of the model that speaks, as far as it is here; a model that answers speech with speech has others."""
-    if speech_to_speech.possible(runtime) or Kind.TTS not in runtime.catalog.kinds(runtime.config):
-        return frozenset()
-    folder = store.folder(runtime.model(None, Kind.TTS), store.cache_folder(runtime.config))
-    return frozenset(voices(folder)) if folder is not None else frozenset()
+def _speaker(runtime: Runtime) -> Model | None:
+    """The synthesiser; None where there is none, or where a speech-to-speech model may answer in voices of its own."""
+    if has_default(runtime, Kind.S2S) or not has_default(runtime, Kind.TTS):
+        return None
+    return runtime.model(None, Kind.TTS)
 
 
 def subprotocol(offered: list[str]) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from speechmlx import languages
 from speechmlx.audio.live_format import AudioFormat
-from speechmlx.conversation.settings import Answering, Settings, Transcription, TurnTaking, Voice
+from speechmlx.conversation.settings import Answering, Settings, Transcription, TurnTaking, VoiceSettings
 from speechmlx.protocols.openai_realtime.schema import (
     BETA_FORMATS,
     BETA_TEMPERATURE,
@@ -188,7 +188,7 @@ def answering(session: Mapping[str, Any]) -> Answering:
     return Answering(
         instructions=session["instructions"],
         spoken=session["output_modalities"] == ["audio"],
-        voice=Voice(name=spoken["voice"], required=True, speed=spoken["speed"], format=_format(spoken["format"])),
+        voice=VoiceSettings(name=spoken["voice"], speed=spoken["speed"], format=_format(spoken["format"])),
         max_tokens=None if limit == "inf" else limit,
         temperature=session.get("temperature"),
         tools=tuple(session["tools"]),

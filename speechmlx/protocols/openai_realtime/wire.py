@@ -17,8 +17,8 @@ from speechmlx.conversation import commands as do
 from speechmlx.conversation import events as say
 from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.settings import ResponseRequest, Settings
-from speechmlx.conversation.voices import OPENAI, offers
-from speechmlx.errors import BadRequest, EngineFailed
+from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice
+from speechmlx.models.spec import Model
 from speechmlx.protocols.openai_realtime import server_events, session_config
 from speechmlx.protocols.openai_realtime.items import decoded, read
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, finite, of, one_of, required
@@ -45,8 +45,8 @@ class Wire:
         self.dialect: Dialect = dialect
         self.conversation = new_id("conv")
         self.session = session or session_config.fresh_session(new_id("sess"), model, expires_at, transcribes)
-        self.voices: frozenset[str] = frozenset()
-        """Those that answers can be spoken with; none: it is not known yet."""
+        self.speaker: Model | None = None
+        """The model whose voices the client may choose; None: any name is taken."""
         self._knows_turns = dialect == "beta"
         """Whether the client has said beta, or what only clients say that know of turns."""
 
@@ -182,15 +182,20 @@ class Wire:
         """The session as `update` has it, in either shape; its voice is one that there is."""
         session = merged_flat(self.session, update, prefix)
         name = session["audio"].get("output", {}).get("voice")
-        if name == self.session["audio"].get("output", {}).get("voice") or not self.voices or offers(self.voices, name):
+        if name == self.session["audio"].get("output", {}).get("voice") or self.speaker is None:
             return session
-        near = get_close_matches(name, (*self.voices, *OPENAI), 5, 0.4) or sorted(OPENAI)[:5]
-        param = f"{prefix}.voice" if "voice" in update else f"{prefix}.audio.output.voice"
-        raise Refused(
-            f"Invalid value: {name!r:.80}. Some of the supported values for '{param}' are: {', '.join(near)}; "
-            "GET /v1/audio/voices lists all.",
-            param=param,
-        )
+        voices = self.speaker.voices
+        try:
+            voices.resolve(name)
+        except UnknownVoice:
+            near = get_close_matches(name, (*voices.names, *voices.aliases), 5, 0.4) or list(voices.aliases)[:5]
+            param = f"{prefix}.voice" if "voice" in update else f"{prefix}.audio.output.voice"
+            raise Refused(
+                f"Invalid value: {name!r:.80}. Some of the supported values for '{param}' are: {', '.join(near)}; "
+                "GET /v1/audio/voices lists all.",
+                param=param,
+            ) from None
+        return session
 
     def _configure(self, session: Json, told: str, ref: str | None) -> list[do.Command]:
         self.session = session

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from speechmlx.conversation.errors import ItemExists, NoSuchItem
 from speechmlx.conversation.items.history import History
-from speechmlx.conversation.items.item import Item, Part, unanswered
+from speechmlx.conversation.items.item import Item, Part, awaits_answer
 from speechmlx.conversation.items.playout import PlayoutTimeline
 from speechmlx.errors import BadRequest
 
@@ -39,7 +39,7 @@ def test_places() -> None:
 
 def test_truncate() -> None:
     history = History()
-    playout = PlayoutTimeline().clause("Hello my friend.").sent(1.6).closed()
+    playout = PlayoutTimeline().begin_clause("Hello my friend.").add_audio(1.6).end_clause()
     said = Part("audio", "Hello my friend.", seconds=1.6)
     history.add(Item(id="a", role="assistant", parts=(said,), playout=playout))
     history.add(item("b"))
@@ -64,10 +64,10 @@ def test_what_waits_for_an_answer() -> None:
     heard, unheard = item("a", role="assistant"), item("b", "", role="assistant")
     call = Item(id="c", kind="call", role="assistant", call_id="1", name="f")
     output = Item(id="o", kind="output", call_id="1", output="2")
-    assert unanswered([question, silent]) and unanswered([heard, question, unheard, silent])
-    assert unanswered([question, call, output, silent])
-    assert not unanswered([silent]) and not unanswered([question, heard, silent])
-    assert not unanswered([question, call, silent])  # the client answers first
+    assert awaits_answer([question, silent]) and awaits_answer([heard, question, unheard, silent])
+    assert awaits_answer([question, call, output, silent])
+    assert not awaits_answer([silent]) and not awaits_answer([question, heard, silent])
+    assert not awaits_answer([question, call, silent])  # the client answers first
 
 
 Action = st.tuples(st.sampled_from(["add", "delete", "after"]), st.integers(0, 8), st.integers(0, 8))

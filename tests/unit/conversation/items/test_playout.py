@@ -12,7 +12,7 @@ from speechmlx.conversation.items.playout import PlayoutTimeline
 def spoken(*clauses: tuple[str, float]) -> PlayoutTimeline:
     playout = PlayoutTimeline()
     for text, seconds in clauses:
-        playout = playout.clause(text).sent(seconds).closed()
+        playout = playout.begin_clause(text).add_audio(seconds).end_clause()
     return playout
 
 
@@ -34,18 +34,18 @@ TWO = spoken(("Hello my friend. ", 1.6), ("How are you?", 1.2))
     ],
 )
 def test_the_words_that_were_over(seconds: float, text: str) -> None:
-    assert TWO.heard(seconds) == text
+    assert TWO.text_at(seconds) == text
 
 
 def test_a_clause_that_is_not_whole_yet() -> None:
-    playout = PlayoutTimeline().clause("One two three four five six seven eight nine ten.").sent(0.5)
-    assert playout.heard(0.5) == "One two"
+    playout = PlayoutTimeline().begin_clause("One two three four five six seven eight nine ten.").add_audio(0.5)
+    assert playout.text_at(0.5) == "One two"
 
 
 def test_what_was_not_sent_was_not_heard() -> None:
-    cut = TWO.until(0.9)
-    assert (cut.duration, cut.heard(99.0)) == (0.9, "Hello my")
-    assert TWO.until(0.0).heard(99.0) == ""
+    cut = TWO.cut_at(0.9)
+    assert (cut.duration, cut.text_at(99.0)) == (0.9, "Hello my")
+    assert TWO.cut_at(0.0).text_at(99.0) == ""
 
 
 @given(st.lists(st.tuples(st.text(max_size=30), st.floats(0, 5)), max_size=6), st.floats(0, 40), st.floats(0, 40))
@@ -53,6 +53,6 @@ def test_who_hears_longer_hears_more(clauses: list[tuple[str, float]], first: fl
     playout = spoken(*clauses)
     short, long = sorted((first, second))
     whole = "".join(text for text, _ in clauses)
-    assert whole.startswith(playout.heard(short))
-    assert playout.heard(long).startswith(playout.heard(short))
-    assert playout.until(long).heard(short) == playout.heard(short)
+    assert whole.startswith(playout.text_at(short))
+    assert playout.text_at(long).startswith(playout.text_at(short))
+    assert playout.cut_at(long).text_at(short) == playout.text_at(short)

@@ -1,23 +1,34 @@
-"""Silence between clauses: cut to what a speaker leaves, and no sound lost."""
+"""A clause's speech: the request, the pause after it, and silence that is cut without losing a sound."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.fake_engines import FakeEngines, row
 
 from speechmlx.conversation.response.synthesis import (
     AFTER_CLAUSE,
     AFTER_PHRASE,
     AFTER_SENTENCE,
     LEAD,
-    paced,
+    SilenceTrimmer,
+    build_speech,
     pause_after,
+    speak_clause,
 )
-from speechmlx.types import Chunk
+from speechmlx.conversation.settings import Answering, VoiceSettings
+from speechmlx.errors import UnknownModel, UnknownVoice
+from speechmlx.models.voices import VoiceList
+from speechmlx.types import Chunk, Kind, NamedVoice, Priority, Speak, Usage
 
 RATE = 1000
+SPEAKER = row(Kind.TTS, voices=VoiceList(("anna",), {"alloy": "anna"}))
+
+
+def chunk(samples: np.ndarray) -> Chunk:
+    return Chunk(samples.astype("<i2").tobytes(), RATE)
 
 
 @pytest.mark.parametrize(
@@ -36,47 +47,66 @@ def test_the_pause_is_that_of_the_last_mark(text: str, seconds: float) -> None:
     assert pause_after(text) == seconds
 
 
-async def after(samples: np.ndarray, size: int, pause: float = 0.25) -> np.ndarray:
+def after(samples: np.ndarray, size: int, pause: float = 0.25) -> np.ndarray:
     """What comes out when it comes in by `size` samples."""
-
-    async def chunks() -> AsyncIterator[Chunk]:
-        for start in range(0, len(samples), size):
-            yield Chunk(samples[start : start + size].astype("<i2").tobytes(), RATE)
-
-    out = [chunk async for chunk in paced(chunks(), pause)]
-    assert all(chunk.pcm16 and chunk.rate == RATE for chunk in out)
-    return np.frombuffer(b"".join(chunk.pcm16 for chunk in out), "<i2")
+    trimmer = SilenceTrimmer(pause)
+    out = [trimmer.push(chunk(samples[start : start + size])) for start in range(0, len(samples), size)]
+    given = [one for one in (*out, trimmer.flush()) if one is not None]
+    assert all(one.pcm16 and one.rate == RATE for one in given)
+    return np.frombuffer(b"".join(one.pcm16 for one in given), "<i2")
 
 
 @pytest.mark.parametrize("size", [1, 70, 400, 5000])
-async def test_only_the_edges_are_cut(size: int) -> None:
+def test_only_the_edges_are_cut(size: int) -> None:
     sound = np.arange(1000, 1300)
     quiet = np.arange(700) % 100
     inside = np.concatenate([sound, quiet, sound])
     given = np.concatenate([quiet[:300], inside, quiet[:500]])
     lead = round(LEAD * RATE)
     expected = np.concatenate([quiet[300 - lead : 300], inside, quiet[:250]])
-    assert np.array_equal(await after(given, size), expected)
+    assert np.array_equal(after(given, size), expected)
 
 
-async def test_a_short_edge_stays_and_silence_alone_is_whole() -> None:
+def test_a_short_edge_stays_and_silence_alone_is_whole() -> None:
     sound = np.full(100, -30000)
-    assert np.array_equal(await after(sound, 30), sound)
+    assert np.array_equal(after(sound, 30), sound)
     silence = np.zeros(2000)
-    assert np.array_equal(await after(silence, 300), silence)
-    assert not (await after(np.zeros(0), 1)).size
+    assert np.array_equal(after(silence, 300), silence)
+    assert not after(np.zeros(0), 1).size
 
 
-async def test_sound_is_not_held_back() -> None:
-    asked = 0
+def test_sound_is_not_held_back() -> None:
+    loud = chunk(np.full(50, 9000))
+    assert SilenceTrimmer(0.1).push(loud) == loud
 
-    async def chunks() -> AsyncIterator[Chunk]:
-        nonlocal asked
-        for _ in range(3):
-            asked += 1
-            yield Chunk(np.full(50, 9000, "<i2").tobytes(), RATE)
 
-    out = paced(chunks(), 0.1)
-    await anext(out)
-    assert asked == 1
-    await out.aclose()
+@pytest.mark.parametrize(("name", "voice"), [(None, None), ("Alloy", NamedVoice("anna")), ("anna", NamedVoice("anna"))])
+def test_how_an_answer_is_spoken(name: str | None, voice: NamedVoice | None) -> None:
+    answering = Answering(voice=VoiceSettings(name=name, language="en", speed=1.5))
+    speech = build_speech(FakeEngines(rows=[SPEAKER]), answering)
+    assert speech == Speak(text="", voice=voice, language="en", speed=1.5, priority=Priority.REALTIME)
+    assert build_speech(FakeEngines(), replace(answering, spoken=False)) is None
+
+
+def test_what_it_cannot_be_spoken_with() -> None:
+    with pytest.raises(UnknownVoice, match="no voice 'nobody'; the voices are anna"):
+        build_speech(FakeEngines(rows=[SPEAKER]), Answering(voice=VoiceSettings(name="nobody")))
+    with pytest.raises(UnknownModel):
+        build_speech(FakeEngines(), Answering())
+
+
+async def test_a_clause_is_spoken_with_its_pause() -> None:
+    sound, quiet = np.full(300, 9000), np.zeros(900)
+    engines = FakeEngines(lambda request: [chunk(quiet), chunk(sound), chunk(quiet), Usage()])
+    spoken = [one async for one in speak_clause(engines, Speak(text="", speed=2.0), "It is late, ")]
+    assert [len(one.pcm16) // 2 for one in spoken] == [round(LEAD * RATE) + 300, round(AFTER_CLAUSE * RATE)]
+    assert list(engines.requests(Speak)) == [Speak(text="It is late,", speed=2.0)]
+    assert engines.jobs[0].left
+
+
+async def test_a_clause_that_is_not_wanted_any_more_leaves_its_job() -> None:
+    engines = FakeEngines(lambda request: [chunk(np.full(300, 9000)), 60.0])
+    speaking = speak_clause(engines, Speak(text=""), "It is late.")
+    await anext(speaking)
+    await speaking.aclose()
+    assert engines.jobs[0].left

@@ -1,0 +1,45 @@
+"""An answer while it is made: what it answers, and the pieces that it consists of."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from speechmlx.conversation.items.item import Item
+from speechmlx.conversation.settings import Answering
+from speechmlx.types import Chunk, FunctionCall, TextDelta, Usage
+
+
+@dataclass(frozen=True)
+class ClauseStarted:
+    """The chunks that follow are the audio of `text`."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ClauseEnded:
+    """The audio of the clause is complete."""
+
+
+Piece = TextDelta | ClauseStarted | ClauseEnded | Chunk | FunctionCall | Usage
+"""What an answer consists of, in the order in which it is made."""
+
+
+@dataclass(frozen=True)
+class ResponseInput:
+    """What is answered, and how."""
+
+    items: tuple[Item, ...]
+    answering: Answering
+    model: str | None = None
+    """The language model that the client named."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that is being made. Close `pieces` (`contextlib.aclosing`) to stop every job of it."""
+
+    pieces: AsyncGenerator[Piece, None]
+    audio_in: float = 0.0
+    """Seconds of audio in what it answers."""

@@ -1,0 +1,67 @@
+"""Kokoro's voices and the names of other services that stand for them: data of its row in the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from speechmlx.models.voices import VoiceList
+
+NAMES = tuple(
+    (
+        "af_alloy af_aoede af_bella af_heart af_jessica af_kore af_nicole af_nova af_river af_sarah af_sky "
+        "am_adam am_echo am_eric am_fenrir am_liam am_michael am_onyx am_puck am_santa "
+        "bf_alice bf_emma bf_isabella bf_lily bm_daniel bm_fable bm_george bm_lewis "
+        "ef_dora em_alex em_santa ff_siwis hf_alpha hf_beta hm_omega hm_psi if_sara im_nicola "
+        "jf_alpha jf_gongitsune jf_nezumi jf_tebukuro jm_kumo pf_dora pm_alex pm_santa "
+        "zf_xiaobei zf_xiaoni zf_xiaoxiao zf_xiaoyi zm_yunjian zm_yunxi zm_yunxia zm_yunyang"
+    ).split()
+)
+
+OPENAI = {
+    "alloy": "af_alloy",
+    "ash": "am_michael",
+    "ballad": "bm_george",
+    "cedar": "am_fenrir",
+    "coral": "af_bella",
+    "echo": "am_echo",
+    "fable": "bm_fable",
+    "marin": "af_heart",
+    "nova": "af_nova",
+    "onyx": "am_onyx",
+    "sage": "af_sarah",
+    "shimmer": "af_sky",
+    "verse": "am_puck",
+}
+
+PERSONAPLEX = {
+    "natf": ("af_heart", "af_bella", "af_nicole", "af_sarah"),
+    "natm": ("am_michael", "am_fenrir", "am_puck", "am_adam"),
+    "varf": ("bf_emma", "bf_isabella", "bf_alice", "bf_lily", "af_nova"),
+    "varm": ("bm_george", "bm_fable", "bm_lewis", "bm_daniel", "am_onyx"),
+}
+"""Natural and varied, female and male, numbered from 0; the last voice stands for all higher numbers."""
+
+BY_GENDER = {
+    "en": ("af_heart", "am_michael"),
+    "es": ("ef_dora", "em_alex"),
+    "fr": ("ff_siwis", "ff_siwis"),
+    "hi": ("hf_alpha", "hm_omega"),
+    "it": ("if_sara", "im_nicola"),
+    "ja": ("jf_alpha", "jm_kumo"),
+    "pt": ("pf_dora", "pm_alex"),
+    "zh": ("zf_xiaoxiao", "zm_yunxi"),
+    "[a-z]{2}": ("af_heart", "am_michael"),
+}
+"""Female and male voice per language, for names like en_female_calm; the last row is for every other language."""
+
+
+def _patterns() -> Iterator[tuple[str, str]]:
+    for name, voices in PERSONAPLEX.items():
+        yield from ((rf"{name}_?{number}", voice) for number, voice in enumerate(voices))
+        yield rf"{name}_?\d", voices[-1]
+    for language, (female, male) in BY_GENDER.items():
+        yield rf"{language}_female(_\w+)?", female
+        yield rf"{language}_male(_\w+)?", male
+
+
+KOKORO = VoiceList(NAMES, OPENAI, tuple(_patterns()), blends=True)

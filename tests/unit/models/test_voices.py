@@ -1,0 +1,84 @@
+"""Voices as clients name them: a model's own, other services' names for them, blends, and names that nobody knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from speechmlx.errors import UnknownVoice
+from speechmlx.models.catalog import CATALOG
+from speechmlx.models.voices import UNLISTED, VoiceList, voices_in
+from speechmlx.types import NamedVoice
+
+KOKORO = CATALOG.resolve("kokoro").voices
+PLAIN = VoiceList(("anna", "bert"), {"alloy": "anna"})
+
+
+@pytest.mark.parametrize(
+    ("voice", "found"),
+    [
+        (None, None),
+        ("", None),
+        ("  ", None),
+        ("af_bella", "af_bella"),
+        (" AF-Bella ", "af_bella"),
+        ("NATM0", "am_michael"),
+        ("natf3", "af_sarah"),
+        ("NATF 3", "af_sarah"),
+        ("VARM4", "am_onyx"),
+        ("VARF9", "af_nova"),
+        ("en_female_calm", "af_heart"),
+        ("EN_MALE", "am_michael"),
+        ("zh_male_warm", "zm_yunxi"),
+        ("xx_female_x", "af_heart"),
+        ("alloy", "af_alloy"),
+        (" Alloy ", "af_alloy"),
+        ("EN-Female Calm", "af_heart"),
+        ("af_heart*0.7 + AF-Sky(3)", "af_heart*0.7 + AF-Sky(3)"),
+        ("af_heart+", "af_heart+"),  # the engine says how a blend is written
+        ("af_heart(2", "af_heart(2"),
+    ],
+)
+def test_kokoros_voices(voice: str | None, found: str | None) -> None:
+    assert KOKORO.resolve(voice) == (None if found is None else NamedVoice(found))
+
+
+@pytest.mark.parametrize(
+    ("voices", "name", "says"),
+    [
+        (KOKORO, "af_haert", r"^no voice 'af_haert'; the voices are af_heart, .* 48 more \(GET /v1/audio/voices"),
+        (KOKORO, "af_heart+nobody*2", "^no voice 'nobody'; the voices are "),
+        (KOKORO, "natf", "no voice 'natf'"),
+        (KOKORO, "en_other_calm", "no voice 'en_other_calm'"),
+        (PLAIN, "carl", "^no voice 'carl'; the voices are anna, bert$"),
+        (PLAIN, "anna+bert", r"^no voice 'anna\+bert'; the voices are anna, bert$"),
+        (PLAIN, "echo", "^no voice 'echo'; the voices are anna, bert$"),
+    ],
+)
+def test_a_voice_that_is_not_in_the_list(voices: VoiceList, name: str, says: str) -> None:
+    with pytest.raises(UnknownVoice, match=says):
+        voices.resolve(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [(" Somebody ", "Somebody"), ("work=0.1 x=2", "work=0.1 x=2"), ("alloy", None), ("NATF2", None), ("de_male", None)],
+)
+def test_where_no_voices_are_listed_the_engine_decides_unless_it_is_a_preset(name: str, found: str | None) -> None:
+    assert UNLISTED.resolve(name) == (None if found is None else NamedVoice(found))
+
+
+def test_every_alias_and_pattern_stands_for_a_voice() -> None:
+    for row in CATALOG.rows:
+        stands_for = {*row.voices.aliases.values(), *(voice for _, voice in row.voices.patterns)}
+        assert stands_for <= set(row.voices.names)
+        assert not set(row.voices.aliases) & set(row.voices.names)
+
+
+def test_voices_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "voices").mkdir()
+    for name in ("voices/b.safetensors", "voices/a.safetensors", "voices/c.txt", "model.safetensors"):
+        (tmp_path / name).touch()
+    assert voices_in(tmp_path) == ("a", "b")
+    assert voices_in(tmp_path / "nowhere") == ()
