@@ -28,6 +28,7 @@ class Kind(StrEnum):
     VAD = "vad"
     TURN = "turn"
     LLM = "llm"
+    DIARIZE = "diarize"
 
 
 class Priority(IntEnum):
@@ -79,7 +80,7 @@ class Request:
     kind: ClassVar[Kind | None] = None
     """None: whatever kind the named model is."""
     streams: ClassVar[bool] = False
-    """True: audio arrives as `Feed` commands until `End`; the engine answers through `open()`."""
+    """True: input arrives as `Feed` (audio) or `FeedText` commands until `End`; the engine answers through `open()`."""
 
     model: str | None = None
     priority: Priority = Priority.INTERACTIVE
@@ -132,11 +133,10 @@ class Listen(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Speak(Request):
-    """Text → `Chunk`*, sentence by sentence, and `Usage`."""
+class Synthesis(Request):
+    """How a text is spoken: the fields that `Speak` and `SpeakStream` share."""
 
     kind: ClassVar[Kind | None] = Kind.TTS
-    text: str
     voice: Voice | None = None
     """None: the model's default."""
     language: str | None = None
@@ -144,6 +144,20 @@ class Speak(Request):
     instructions: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     """Settings only some engines know; an engine refuses the ones it does not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speak(Synthesis):
+    """Text → `Chunk`*, sentence by sentence, and `Usage`."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeakStream(Synthesis):
+    """Text fed in pieces, as a language model writes it → `Chunk`* and `Usage`: one job for a whole answer."""
+
+    streams: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +198,14 @@ class DetectTurn(Request):
     kind: ClassVar[Kind | None] = Kind.TURN
     audio: Audio
     priority: Priority = Priority.REALTIME
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diarize(Request):
+    """Who speaks when in a whole recording → `SpeakerTurn`* and `Usage`."""
+
+    kind: ClassVar[Kind | None] = Kind.DIARIZE
+    audio: Audio
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,11 +288,18 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedText:
+    """The next piece of a streaming request's text; the pieces are joined as they are."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """No more input: finish what was fed."""
 
 
-Command = Feed | End
+Command = Feed | FeedText | End
 
 
 # --- Events: what a job says -------------------------------------------------------------------------------------
@@ -284,6 +313,8 @@ class Word:
     start: float
     end: float
     confidence: float
+    speaker: str | None = None
+    """Who says it; None where speakers are not told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +334,8 @@ class Segment:
     no_speech_prob: float = 0.0
     logprobs: tuple[tuple[bytes, float], ...] = ()
     """UTF-8 of each text token and its log-probability, where the request asked for them and the model has them."""
+    speaker: str | None = None
+    """Who says it; None where speakers are not told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +344,15 @@ class Hypothesis:
 
     committed: tuple[Word, ...]
     tail: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerTurn:
+    """`speaker` talks from `start` to `end`; the turns of different speakers may overlap."""
+
+    start: float
+    end: float
+    speaker: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,4 +414,15 @@ class Progress:
     detail: str = ""
 
 
-Event = Segment | Hypothesis | LanguageDetected | Chunk | TextDelta | FunctionCall | Probability | Usage | Progress
+Event = (
+    Segment
+    | Hypothesis
+    | SpeakerTurn
+    | LanguageDetected
+    | Chunk
+    | TextDelta
+    | FunctionCall
+    | Probability
+    | Usage
+    | Progress
+)

@@ -67,10 +67,21 @@ class Stream(Protocol):
 
 
 @runtime_checkable
+class TextStream(Protocol):
+    """One text that is still being written, as `SpeakStream` feeds it; works like `Stream`."""
+
+    def feed_text(self, text: str) -> Steps: ...
+
+    def finish(self) -> Steps: ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
 class Streaming(Protocol):
     """An engine that answers requests with `streams = True`."""
 
-    def open(self, request: Request) -> Stream: ...
+    def open(self, request: Request) -> Stream | TextStream: ...
 
 
 class State(Protocol):

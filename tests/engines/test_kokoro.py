@@ -28,6 +28,7 @@ from speechmlx.types import (
     ReferenceVoice,
     Segment,
     Speak,
+    SpeakStream,
     Transcribe,
     Usage,
 )
@@ -113,6 +114,43 @@ def test_sentences_come_one_by_one_and_sound_as_they_do_alone(engine: Kokoro) ->
     assert isinstance(usage, Usage)
     assert usage.audio_out == pytest.approx(sum(chunk.duration for chunk in chunks))
     assert usage.tokens_in > 50
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_text_that_is_fed_sounds_as_its_sentences_do(engine: Kokoro, size: int) -> None:
+    texts = ("Dr. Lee paid 3.50, and left.", "Was it late?", "... !?", "Yes")
+    stream, events = engine.open(SpeakStream(voice=NamedVoice("am_adam"), speed=1.2)), list[Event | None]()
+    text = " ".join(texts)
+    for start in range(0, len(text), size):
+        events += stream.feed_text(text[start : start + size])
+    early = [event for event in events if isinstance(event, Chunk)]
+    events += stream.finish()
+    stream.close()
+    spoken = [Speak(text=one, voice=NamedVoice("am_adam"), speed=1.2) for one in texts if one != "... !?"]
+    assert [event.pcm16 for event in events if isinstance(event, Chunk)] == [sound(engine.run(one)) for one in spoken]
+    assert len(early) == len(spoken) - 1
+    usage = events[-1]
+    assert isinstance(usage, Usage)
+    assert usage.audio_out == pytest.approx(sum(event.duration for event in events if isinstance(event, Chunk)))
+
+
+@pytest.mark.parametrize(
+    ("request_", "text", "error", "words"),
+    [
+        (SpeakStream(), "... !?", BadRequest, "nothing in the text can be said: '... !\\?'"),
+        (SpeakStream(speed=5), "Hi.", BadRequest, "0.25 to 4"),
+        (SpeakStream(voice=NamedVoice("nobody")), "Hi.", UnknownVoice, "no voice 'nobody'"),
+        (SpeakStream(voice=RECORDED), "Hi.", Unsupported, "imitate"),
+        (Speak(text="Hi."), "Hi.", Unsupported, "SpeakStream requests, not Speak"),
+    ],
+)
+def test_streams_refuse_what_cannot_be_spoken(
+    engine: Kokoro, request_: Any, text: str, error: type[SpeechError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        stream = engine.open(request_)
+        list(stream.feed_text(text))
+        list(stream.finish())
 
 
 def test_interleaved_equals_alone(engine: Kokoro) -> None:

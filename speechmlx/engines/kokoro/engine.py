@@ -1,4 +1,4 @@
-"""The Kokoro engine: `Speak` requests become 24 kHz speech, a piece of the text at a time, in bounded steps."""
+"""The Kokoro engine: text becomes 24 kHz speech, a piece at a time, in bounded steps."""
 
 from __future__ import annotations
 
@@ -19,11 +19,23 @@ from speechmlx.engines.kokoro.layers import Weights
 from speechmlx.engines.kokoro.pieces import pieces
 from speechmlx.engines.kokoro.voices import Voices, language_of
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.types import Chunk, Event, Progress, ReferenceVoice, Request, Speak, Usage
+from speechmlx.text import finished
+from speechmlx.types import (
+    Chunk,
+    Event,
+    Progress,
+    ReferenceVoice,
+    Request,
+    Speak,
+    SpeakStream,
+    Synthesis,
+    Usage,
+)
 
 SLOWEST, FASTEST = 0.25, 4.0
 SEED = 0  # every piece starts from the same noise, so it sounds the same in any text
 WARM_UP = "Hello."
+SHOWN = 80  # characters of a text that cannot be said, in the error
 LOAD_SLICE = 40  # tensors evaluated in one step of loading
 
 
@@ -43,13 +55,26 @@ class Kokoro:
         """`Speak` → a `Chunk` per piece of text as it is ready, then `Usage`; None in between.
 
         Raises BadRequest for a speed out of range or text that cannot be said, UnknownVoice, Unsupported for a
-        language or an option this model does not have.
+        language, an option or a kind of voice that this model does not have.
         """
         if not isinstance(request, Speak):
             raise Unsupported(f"Kokoro answers Speak requests, not {type(request).__name__}")
         return self._speak(request)
 
+    def open(self, request: Request) -> SpeechStream:
+        """`SpeakStream` → a stream of text that is spoken sentence by sentence. Raises what `run` does."""
+        if not isinstance(request, SpeakStream):
+            raise Unsupported(f"Kokoro streams SpeakStream requests, not {type(request).__name__}")
+        return SpeechStream(self.delivery(request))
+
     def _speak(self, request: Speak) -> Iterator[Event | None]:
+        delivery = self.delivery(request)
+        yield None
+        yield from delivery.speak(request.text)
+        yield delivery.usage(request.text)
+
+    def delivery(self, request: Synthesis) -> Delivery:
+        """How `request` is spoken, checked. Raises what `run` does."""
         if not SLOWEST <= request.speed <= FASTEST:
             raise BadRequest(f"speed {request.speed:g} is out of range: {SLOWEST:g} to {FASTEST:g}")
         if request.options:
@@ -60,21 +85,9 @@ class Kokoro:
         voice = request.voice.name if request.voice else self.voices.default(language)
         styles = self.voices.blend(voice)
         read = g2p.reader(language_of(voice, self.voices.names) if language in (None, "en") else language)
-        yield None
-        tokens, samples = 0, 0
-        for phonemes in pieces(request.text, partial(g2p.steps, read), self.vocabulary, self.longest):
-            if phonemes is None:
-                yield None
-                continue
-            for step in self._say(phonemes, styles, request.speed):
-                yield step
-                samples += len(step.pcm16) // 2 if step else 0
-            tokens += len(phonemes)
-        if not tokens:
-            raise BadRequest(f"nothing in the text can be said: {request.text[:80]!r}")
-        yield Usage(audio_out=samples / vocoder.RATE, tokens_in=tokens)
+        return Delivery(self, styles, read, request.speed)
 
-    def _say(self, phonemes: str, styles: mx.array, speed: float) -> Iterator[Chunk | None]:
+    def synthesize(self, phonemes: str, styles: mx.array, speed: float) -> Iterator[Chunk | None]:
         """One piece of at most `longest` phonemes; every step evaluates one part of the network."""
         tokens = mx.array([0, *(self.vocabulary[p] for p in phonemes), 0])
         style = styles[min(len(phonemes), len(styles)) - 1]
@@ -103,6 +116,60 @@ class Kokoro:
             mx.eval(sound)  # before anything else runs: parts of it are under way already
             yield None
         yield Chunk(_pcm16(np.array(sound)), vocoder.RATE)
+
+
+@dataclass
+class Delivery:
+    """One request being spoken: its voice, language and speed, and what was spoken so far."""
+
+    engine: Kokoro
+    styles: mx.array
+    """The voice [510, 1, 256], a row per number of tokens."""
+    read: g2p.Reader
+    speed: float
+    tokens: int = 0
+    samples: int = 0
+
+    def speak(self, text: str) -> Iterator[Event | None]:
+        """A `Chunk` per piece of `text`; None in between. Text that cannot be said makes no sound."""
+        steps = partial(g2p.steps, self.read)
+        for phonemes in pieces(text, steps, self.engine.vocabulary, self.engine.longest):
+            if phonemes is None:
+                yield None
+                continue
+            for step in self.engine.synthesize(phonemes, self.styles, self.speed):
+                yield step
+                self.samples += len(step.pcm16) // 2 if step else 0
+            self.tokens += len(phonemes)
+
+    def usage(self, text: str) -> Usage:
+        """The cost of all that was spoken, which is `text`. Raises BadRequest where none of it could be said."""
+        if not self.tokens:
+            raise BadRequest(f"nothing in the text can be said: {text[:SHOWN]!r}")
+        return Usage(audio_out=self.samples / vocoder.RATE, tokens_in=self.tokens)
+
+
+class SpeechStream:
+    """One `SpeakStream`: each sentence is spoken once it is surely whole, as it would be in a whole text."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+        self._beginning = ""
+        self._rest = ""
+
+    def feed_text(self, text: str) -> Steps:
+        if len(self._beginning) < SHOWN:
+            self._beginning += text
+        sentences, self._rest = finished(self._rest + text)
+        for sentence in sentences:
+            yield from self._delivery.speak(sentence)
+
+    def finish(self) -> Steps:
+        yield from self._delivery.speak(self._rest)
+        yield self._delivery.usage(self._beginning)
+
+    def close(self) -> None:
+        """It holds nothing but text."""
 
 
 def _pcm16(samples: np.ndarray) -> bytes:

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from speechmlx.engines import Batched, Engine, Running, State, Steps, Stream, Streaming
+from speechmlx.engines import Batched, Engine, Running, State, Steps, Stream, Streaming, TextStream
 from speechmlx.errors import EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Ended, Failure, InputConsumed, Output, Start
 from speechmlx.runtime.worker.scheduler import Candidate
-from speechmlx.types import Chunk, Command, End, Event, Feed, Kind, Load, Progress
+from speechmlx.types import Chunk, Command, End, Event, Feed, FeedText, Kind, Load, Progress
 
 Post = Callable[[object], None]
 
@@ -162,7 +162,7 @@ class Whole:
 class Live:
     """A stream that is fed."""
 
-    def __init__(self, stream: Stream, task: Task) -> None:
+    def __init__(self, stream: Stream | TextStream, task: Task) -> None:
         self._stream = stream
         self._inbox = task.inbox
         self._steps: Steps | None = None
@@ -175,13 +175,18 @@ class Live:
     def step(self, task: Task) -> bool:
         if self._steps is None:
             match task.next_command():
-                case Feed(samples):
+                case Feed(samples) if not isinstance(self._stream, TextStream):
                     self._steps = self._stream.feed(samples)
+                case FeedText(text) if isinstance(self._stream, TextStream):
+                    self._steps = self._stream.feed_text(text)
                 case End():
                     self._steps = self._stream.finish()
                     self._finishing = True
                 case None:
                     return True
+                case Feed() | FeedText() as command:
+                    name = type(task.request).__name__
+                    raise Unsupported(f"{name} does not take {type(command).__name__} commands")
         assert self._steps is not None
         try:
             event = next(self._steps)
