@@ -20,8 +20,8 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.engines import Batched, LoadOptions, whisper
 from speechmlx.engines.whisper.decoding import quality
-from speechmlx.engines.whisper.decoding.greedy import Row
-from speechmlx.engines.whisper.decoding.prefill import Prompt, causal
+from speechmlx.engines.whisper.decoding.greedy import TokenSequence
+from speechmlx.engines.whisper.decoding.prefill import PromptCache, causal
 from speechmlx.engines.whisper.decoding.quality import Cut, Piece
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.model import mel
@@ -148,7 +148,7 @@ def test_spectrogram_encoder_and_logits_are_the_reference_s(
     hidden, _ = engine.network.decoder(
         mx.array([tokens]),
         mx.arange(len(tokens))[None],
-        Prompt(),
+        PromptCache(),
         engine.network.cross(encoded),
         causal(len(tokens), mx.float32),
     )
@@ -498,8 +498,10 @@ def test_two_unsure_windows_are_sampled_beside_a_sure_one(
     tiny: Whisper, speech: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     again: list[float] = []
-    take_anew = Row.restart
-    monkeypatch.setattr(Row, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules))
+    take_anew = TokenSequence.restart
+    monkeypatch.setattr(
+        TokenSequence, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules)
+    )
     monkeypatch.setattr(quality, "LOGPROB_LIMIT", -0.5)
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
     unsure = [
@@ -518,8 +520,10 @@ def test_a_search_that_was_unsure_is_sampled(
 ) -> None:
     """Speech backwards: the fallback leaves the search for the batch, and nothing stays behind."""
     again: list[float] = []
-    take_anew = Row.restart
-    monkeypatch.setattr(Row, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules))
+    take_anew = TokenSequence.restart
+    monkeypatch.setattr(
+        TokenSequence, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules)
+    )
     monkeypatch.setattr(quality, "LOGPROB_LIMIT", -0.5)
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
     request = Transcribe(audio=Audio(backwards, RATE), vad=False, beam_size=2, temperatures=(0.0, 0.8), words=True)

@@ -9,23 +9,23 @@ import mlx.core as mx
 import mlx.utils
 import numpy as np
 
-from speechmlx.engines.whisper.decoding.beam import Search
-from speechmlx.engines.whisper.decoding.greedy import Batch, Row
-from speechmlx.engines.whisper.decoding.prefill import Prompt
-from speechmlx.engines.whisper.decoding.sampling import Rules
+from speechmlx.engines.whisper.decoding.beam import BeamSearch
+from speechmlx.engines.whisper.decoding.greedy import GreedyBatch, TokenSequence
+from speechmlx.engines.whisper.decoding.language import detect_language
+from speechmlx.engines.whisper.decoding.sampling import SamplingRules
 from speechmlx.engines.whisper.model.alignment_heads import Heads
 from speechmlx.engines.whisper.model.mel import FRAMES_PER_SECOND
-from speechmlx.engines.whisper.model.network import Decoder, Network, Pair
+from speechmlx.engines.whisper.model.network import Network, Pair, TextDecoder
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
-from speechmlx.engines.whisper.offline.attempt import chosen
+from speechmlx.engines.whisper.offline.attempt import choose_attempt
 from speechmlx.engines.whisper.offline.transcription import Lane, Transcription
 from speechmlx.engines.whisper.offline.word_timing import align, looks
 from speechmlx.engines.whisper.streaming.batch import LiveBatch
 from speechmlx.engines.whisper.streaming.stream import LiveStream
 from speechmlx.errors import Unsupported
-from speechmlx.types import Event, Listen, Request, Transcribe
+from speechmlx.types import Command, Event, Listen, Request, Transcribe
 
-_Heard = tuple[Decoder, Vocabulary, Heads, Sequence[Pair], Sequence[int], Sequence[int], int]
+_Heard = tuple[TextDecoder, Vocabulary, Heads, Sequence[Pair], Sequence[int], Sequence[int], int]
 
 MAX_BATCH = 8
 SEATS_OF_A_BEAM = 2
@@ -44,7 +44,7 @@ class _Encoding:
 
 
 class Whisper:
-    """`Batched` for `Transcribe`, `Streaming` for `Listen`.
+    """`Batched` for `Transcribe`, `BatchedStreaming` for `Listen`.
 
     `step` does one of: a slice of spectrogram or encoder, a first or a next token.
     """
@@ -58,32 +58,37 @@ class Whisper:
         self._together = 1 if device == "cpu" else GPU_WINDOWS
         width = network.dims.n_audio_state
         self._blocks = 1 if device == "cpu" else max(1, int(3 * (1280 / width) ** 2))
-        self._batch = Batch(network, self.vocabulary, MAX_BATCH)
-        self.live_batch = LiveBatch(network, self.vocabulary, heads, MAX_BATCH)
+        self._batch = GreedyBatch(network, self.vocabulary, MAX_BATCH)
+        self.live = LiveBatch(network, self.vocabulary, heads, MAX_BATCH)
         self._encoding: _Encoding | None = None
         self._encoded: list[tuple[Lane, list[Pair]]] = []
-        self._searches: dict[int, Search] = {}
+        self._searches: dict[int, BeamSearch] = {}
         """By the size of their beams."""
-        self._searching: dict[Row, Search] = {}
+        self._searching: dict[TokenSequence, BeamSearch] = {}
         """Rows decoded by beam search, beside the batch."""
-        self._seated: dict[Row, Lane] = {}
+        self._seated: dict[TokenSequence, Lane] = {}
         self._unaligned: list[Lane] = []
 
     @property
     def nbytes(self) -> int:
         return sum(array.nbytes for _, array in mlx.utils.tree_flatten(self.network.parameters()))
 
-    def begin(self, request: Request) -> Transcription:
-        if not isinstance(request, Transcribe):
-            raise Unsupported(f"Whisper cannot {type(request).__name__}; it can Transcribe and Listen")
-        return Transcription(request, self.vocabulary, self.network.dims.n_mels)
+    def begin(self, request: Request) -> Transcription | LiveStream:
+        match request:
+            case Transcribe():
+                return Transcription(request, self.vocabulary, self.network.dims.n_mels)
+            case Listen():
+                return self.live.begin(request)
+        raise Unsupported(f"Whisper cannot {type(request).__name__}; it can Transcribe and Listen")
 
-    def open(self, request: Request) -> LiveStream:
-        if not isinstance(request, Listen):
-            raise Unsupported(f"Whisper cannot {type(request).__name__}; it can Transcribe and Listen")
-        return LiveStream(self, request)
+    def feed(self, state: LiveStream, command: Command) -> None:
+        self.live.feed(state, command)
 
-    def step(self, states: Sequence[Transcription]) -> list[list[Event | Exception]]:
+    def step(self, states: Sequence[Transcription | LiveStream]) -> list[list[Event | Exception]]:
+        live = [state for state in states if isinstance(state, LiveStream)]
+        return self.live.step(live) if live else self._step([s for s in states if isinstance(s, Transcription)])
+
+    def _step(self, states: Sequence[Transcription]) -> list[list[Event | Exception]]:
         unprepared = next((state for state in states if not state.prepared), None)
         if unprepared is not None:
             unprepared.prepare()
@@ -103,7 +108,10 @@ class Whisper:
             state.outbox = []
         return found
 
-    def end(self, state: Transcription) -> None:
+    def end(self, state: Transcription | LiveStream) -> None:
+        if isinstance(state, LiveStream):
+            self.live.end(state)
+            return
         for row, lane in list(self._seated.items()):
             if lane.owner is state:
                 self._leave(row)
@@ -160,15 +168,15 @@ class Whisper:
         for lane, cross in self._encoded:
             owner = lane.owner
             if owner.language is None:
-                owner.speaks(*self.detect_language(cross, owner.candidates))
+                owner.speaks(*detect_language(self.network, self.vocabulary, cross, owner.candidates))
             prompt, given = owner.prompt(lane)
             limit = min(lane.most_tokens, self.network.dims.n_text_ctx - len(prompt))
-            lane.row = row = Row(prompt, owner.rules(0), cross, limit, given)
+            lane.row = row = TokenSequence(prompt, owner.rules(0), cross, limit, given)
             self._seated[row] = lane
             size = owner.request.beam_size
             if size > 1 and row.rules.temperature == 0:
                 if size not in self._searches:
-                    self._searches[size] = Search(self.network, self.vocabulary, size, MAX_BATCH)
+                    self._searches[size] = BeamSearch(self.network, self.vocabulary, size, MAX_BATCH)
                 self._searching[row] = self._searches[size]
                 self._searching[row].join(row)
             else:
@@ -179,17 +187,6 @@ class Whisper:
         for row in rows:
             row.finished |= self._seated[row].vain
         self._settle()
-
-    def detect_language(self, cross: Sequence[Pair], among: Sequence[str]) -> tuple[str, float]:
-        """The likeliest language of encoded audio and its probability, among some or, if none, all the model knows."""
-        decoder = self.network.decoder
-        start = mx.array([[self.vocabulary.sot]])
-        hidden, _ = decoder(start, mx.zeros((1, 1), mx.int32), Prompt(), cross, None)
-        languages = among or self.vocabulary.languages
-        tokens = mx.array([self.vocabulary.language_token(language) for language in languages])
-        found = np.array(mx.softmax(decoder.logits(hidden[0, -1])[tokens].astype(mx.float32)))
-        best = int(found.argmax())
-        return languages[best], float(found[best])
 
     def _decode(self) -> None:
         self._batch.step()
@@ -212,7 +209,7 @@ class Whisper:
                 self._leave(row)
                 lane.owner.conclude(lane)
 
-    def _again(self, row: Row, rules: Rules) -> None:
+    def _again(self, row: TokenSequence, rules: SamplingRules) -> None:
         if self._searching.pop(row, None) is None:
             self._batch.again(row, rules)
         else:
@@ -229,7 +226,7 @@ class Whisper:
         owner, row = lane.owner, lane.row
         assert row is not None and owner.language is not None
         after = lane.ended - lane.window[0] / FRAMES_PER_SECOND
-        given = self._audio_and_text(lane, chosen(lane.attempts).tokens)
+        given = self._audio_and_text(lane, choose_attempt(lane.attempts).tokens)
         words = align(*given, owner.language, max(0.0, after))
         self._leave(row)
         owner.conclude(lane, words)
@@ -244,7 +241,7 @@ class Whisper:
         text = owner.text_tokens(tokens)
         return self.network.decoder, self.vocabulary, self.heads, cross, began, text, end - start
 
-    def _leave(self, row: Row) -> None:
+    def _leave(self, row: TokenSequence) -> None:
         search = self._searching.pop(row, None)
         if search is None:
             self._batch.leave(row)

@@ -13,9 +13,9 @@ from typing import TypeVar
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.engines.whisper.decoding.greedy import Row
-from speechmlx.engines.whisper.decoding.kv_cache import Seats
-from speechmlx.engines.whisper.decoding.prefill import read
+from speechmlx.engines.whisper.decoding.greedy import TokenSequence
+from speechmlx.engines.whisper.decoding.kv_cache import BatchCache
+from speechmlx.engines.whisper.decoding.prefill import prefill
 from speechmlx.engines.whisper.decoding.quality import is_looping
 from speechmlx.engines.whisper.decoding.sampling import NEVER, Chooser, trace
 from speechmlx.engines.whisper.model.network import Network
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Hypothesis:
+class BeamHypothesis:
     """Tokens without the end, and the log-probability of each, the end's included where it was reached."""
 
     tokens: tuple[int, ...] = ()
@@ -46,12 +46,12 @@ class Hypothesis:
 class Beam:
     """The search for one row: `extend` until the row has finished, then its tokens are the best hypothesis'."""
 
-    def __init__(self, row: Row, size: int, eot: int) -> None:
+    def __init__(self, row: TokenSequence, size: int, eot: int) -> None:
         self.row = row
         self._size = size
         self._eot = eot
-        self._live = [Hypothesis()]
-        self._ended: list[Hypothesis] = []
+        self._live = [BeamHypothesis()]
+        self._ended: list[BeamHypothesis] = []
 
     @property
     def sequences(self) -> list[list[int]]:
@@ -65,20 +65,20 @@ class Beam:
         Those that end are kept, `size` others live on.
         """
         found = [
-            (origin, token, Hypothesis(before.tokens, (*before.logprobs, logprob)))
+            (origin, token, BeamHypothesis(before.tokens, (*before.logprobs, logprob)))
             for origin, (before, row, chances) in enumerate(zip(self._live, tokens, logprobs, strict=True))
             for token, logprob in zip(row, chances, strict=True)
             if logprob > NEVER / 2
         ]
         found.sort(key=lambda candidate: candidate[2].total, reverse=True)
         origins: list[int] = []
-        live: list[Hypothesis] = []
+        live: list[BeamHypothesis] = []
         for origin, token, extended in found:
             if token == self._eot:
                 self._ended.append(extended)
             else:
                 origins.append(origin)
-                live.append(Hypothesis((*extended.tokens, token), extended.logprobs))
+                live.append(BeamHypothesis((*extended.tokens, token), extended.logprobs))
             if len(live) == self._size:
                 break
         self._live = live
@@ -92,13 +92,13 @@ class Beam:
         return len(self._live[0].tokens) >= self.row.limit or is_looping(self._live[0].tokens)
 
     def _finish(self) -> None:
-        best = max(self._ended[: self._size] or self._live, key=lambda one: one.score, default=Hypothesis())
+        best = max(self._ended[: self._size] or self._live, key=lambda one: one.score, default=BeamHypothesis())
         self.row.tokens, self.row.logprobs = list(best.tokens), list(best.logprobs)
         self.row.looped = is_looping(self.row.tokens)
         self.row.finished = True
 
 
-class Search:
+class BeamSearch:
     """Beams of one size, up to `most` of them, a step of the decoder for all; a beam leaves when it has finished."""
 
     def __init__(self, network: Network, vocabulary: Vocabulary, size: int, most: int) -> None:
@@ -106,24 +106,24 @@ class Search:
         self._vocabulary = vocabulary
         self._size = size
         self._beams: list[Beam] = []
-        self._rows = Seats(network.dims, size * most, network.dtype)
+        self._rows = BatchCache(network.dims, size * most, network.dtype)
         """Of the hypotheses: `size` of each beam, in order; where fewer live, the last of them again."""
-        self._audio = Seats(network.dims, most, network.dtype, columns=0)
+        self._audio = BatchCache(network.dims, most, network.dtype, columns=0)
         """A row for each beam, of which only the audio is used."""
         self._chooser: Chooser | None = None
 
-    def join(self, row: Row) -> None:
+    def join(self, row: TokenSequence) -> None:
         """Seat a row, whose audio stays with it, and find its first tokens."""
         assert row.cross is not None, "a search begins with its audio"
-        begun = read(self._network, self._vocabulary, [row.prompt], row.cross)
+        read = prefill(self._network, self._vocabulary, [row.prompt], row.cross)
         beam = Beam(row, self._size, self._vocabulary.eot)
-        tokens, logprobs = self._likeliest(self._chooser_of([row]), begun.logits, beam.sequences, not row.given)
-        row.no_speech = float(np.array(begun.no_speech)[0])
+        tokens, logprobs = self._likeliest(self._chooser_of([row]), read.logits, beam.sequences, not row.given)
+        row.no_speech = float(np.array(read.no_speech)[0])
         beam.extend(tokens, logprobs)
         if not row.finished:
             self._audio.take(row.cross)
             for _ in range(self._size):
-                self._rows.begin(self._rows.take([]), begun.pairs, len(row.prompt))
+                self._rows.begin(self._rows.take([]), read.pairs, len(row.prompt))
             self._beams.append(beam)
             self._chooser = None
 
@@ -151,7 +151,7 @@ class Search:
         for beam in [beam for beam in self._beams if beam.row.finished]:
             self.leave(beam.row)
 
-    def leave(self, row: Row) -> None:
+    def leave(self, row: TokenSequence) -> None:
         """Free the seats of a row, if it has any; those of the last beam take their place."""
         index = next((i for i, beam in enumerate(self._beams) if beam.row is row), None)
         if index is None:
@@ -172,7 +172,7 @@ class Search:
         mx.eval(tokens, logprobs)
         return np.array(tokens).tolist(), np.array(logprobs).tolist()
 
-    def _chooser_of(self, rows: list[Row]) -> Chooser:
+    def _chooser_of(self, rows: list[TokenSequence]) -> Chooser:
         return Chooser([row.rules for row in rows], self._vocabulary, self._network.kernels.logsumexp)
 
     def _padded(self, found: list[T]) -> list[T]:

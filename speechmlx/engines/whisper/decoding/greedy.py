@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.engines.whisper.decoding.kv_cache import Seats
-from speechmlx.engines.whisper.decoding.prefill import read
+from speechmlx.engines.whisper.decoding.kv_cache import BatchCache
+from speechmlx.engines.whisper.decoding.prefill import prefill
 from speechmlx.engines.whisper.decoding.quality import is_looping
-from speechmlx.engines.whisper.decoding.sampling import Chooser, Rules, Trace, trace
+from speechmlx.engines.whisper.decoding.sampling import Chooser, SamplingRules, Trace, trace
 from speechmlx.engines.whisper.model.network import Network, Pair
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 
 
 @dataclass(eq=False)
-class Row:
+class TokenSequence:
     """One window being decoded: what it was asked, and what came so far (tokens without the end, in order)."""
 
     prompt: list[int]
-    rules: Rules
+    rules: SamplingRules
     cross: list[Pair] | None
     """The window's keys and values until it is seated."""
     limit: int
@@ -53,7 +53,7 @@ class Row:
         self.looped = is_looping(self.tokens)
         self.finished = self.looped or len(self.tokens) >= self.limit
 
-    def restart(self, rules: Rules) -> None:
+    def restart(self, rules: SamplingRules) -> None:
         self.rules = rules
         self.tokens, self.logprobs = [], []
         self.finished = self.looped = False
@@ -68,27 +68,27 @@ class _Step:
     trace: Trace
 
 
-class Batch:
+class GreedyBatch:
     """Rows in seats. Between two `step` calls rows may `join`, begin again (`again`) and `leave`."""
 
     def __init__(self, network: Network, vocabulary: Vocabulary, most: int) -> None:
         self._network = network
         self._vocabulary = vocabulary
-        self._seats = Seats(network.dims, most, network.dtype)
+        self._seats = BatchCache(network.dims, most, network.dtype)
         self._most = most
-        self._rows: list[Row] = []
+        self._rows: list[TokenSequence] = []
         self._chooser: Chooser | None = None
         self._pending: _Step | None = None
 
     @property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[TokenSequence]:
         return self._rows
 
     @property
     def free(self) -> int:
         return self._most - len(self._rows)
 
-    def join(self, rows: Sequence[Row]) -> None:
+    def join(self, rows: Sequence[TokenSequence]) -> None:
         """Seat rows and decode their first token."""
         self._settle()
         for row in rows:
@@ -104,14 +104,14 @@ class Batch:
             self._begin(first, end)
             first = end
 
-    def again(self, row: Row, rules: Rules) -> None:
+    def again(self, row: TokenSequence, rules: SamplingRules) -> None:
         """Decode a row anew under other rules; its audio stays where it is."""
         self._settle()
         row.restart(rules)
         index = self._rows.index(row)
         self._begin(index, index + 1)
 
-    def leave(self, row: Row) -> None:
+    def leave(self, row: TokenSequence) -> None:
         self._settle()
         index = self._rows.index(row)
         self._seats.leave(index)
@@ -119,7 +119,7 @@ class Batch:
         if last is not row:
             self._rows[index] = last
 
-    def cross(self, row: Row) -> list[Pair]:
+    def cross(self, row: TokenSequence) -> list[Pair]:
         """The seated row's keys and values of the audio."""
         index = self._rows.index(row)
         return self._seats.cross(index, index + 1)
@@ -134,13 +134,13 @@ class Batch:
             self._pending = self._launch(step.trace)
         self._read(step, self._rows)
 
-    def _alike(self, one: Row, other: Row) -> bool:
+    def _alike(self, one: TokenSequence, other: TokenSequence) -> bool:
         sot = self._vocabulary.sot
         if len(one.prompt) != len(other.prompt) or bool(one.given) != bool(other.given):
             return False
         return one.prompt.index(sot) == other.prompt.index(sot)
 
-    def _trace(self, rows: Sequence[Row]) -> Trace:
+    def _trace(self, rows: Sequence[TokenSequence]) -> Trace:
         return trace([row.sequence for row in rows], self._vocabulary)
 
     def _settle(self) -> None:
@@ -153,15 +153,15 @@ class Batch:
         """Prompts of rows [first, end), which are alike, and their first token."""
         rows = self._rows[first:end]
         cross, cross_mask = self._seats.cross(first, end), self._seats.cross_mask(first, end)
-        begun = read(self._network, self._vocabulary, [row.prompt for row in rows], cross, cross_mask)
+        read = prefill(self._network, self._vocabulary, [row.prompt for row in rows], cross, cross_mask)
         chooser = Chooser([row.rules for row in rows], self._vocabulary, self._network.kernels.logsumexp)
-        token, logprob, _ = chooser.choose(begun.logits, self._trace(rows), first=not rows[0].given)
+        token, logprob, _ = chooser.choose(read.logits, self._trace(rows), first=not rows[0].given)
         for index in range(first, end):
             one = slice(index - first, index - first + 1)
-            self._seats.begin(index, [(k[one], v[one]) for k, v in begun.pairs], len(rows[0].prompt))
-        mx.eval(token, logprob, begun.no_speech)
+            self._seats.begin(index, [(k[one], v[one]) for k, v in read.pairs], len(rows[0].prompt))
+        mx.eval(token, logprob, read.no_speech)
         self._read(_Step(token, logprob, Trace(token, token, token)), rows)
-        for row, value in zip(rows, np.array(begun.no_speech).tolist(), strict=True):
+        for row, value in zip(rows, np.array(read.no_speech).tolist(), strict=True):
             row.no_speech = value
 
     def _launch(self, trace: Trace) -> _Step:
@@ -177,7 +177,7 @@ class Batch:
         mx.async_eval(token, logprob, after.latest)
         return _Step(token, logprob, after)
 
-    def _read(self, step: _Step, rows: Sequence[Row]) -> None:
+    def _read(self, step: _Step, rows: Sequence[TokenSequence]) -> None:
         tokens, logprobs = np.array(step.token).tolist(), np.array(step.logprob).tolist()
         for row, token, logprob in zip(rows, tokens, logprobs, strict=True):
             if not row.finished:

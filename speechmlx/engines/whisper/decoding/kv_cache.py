@@ -19,7 +19,7 @@ SPARE = 64
 """Columns beyond the longest row, so that the columns have to be moved back only once in so many steps."""
 
 
-class Seats:
+class BatchCache:
     """A decoder memory for up to `most` rows and the audio of each; `rows` of them are taken, always the first."""
 
     def __init__(self, dims: Dims, most: int, dtype: mx.Dtype, columns: int | None = None) -> None:
@@ -36,7 +36,7 @@ class Seats:
         self._cross: list[list[mx.array]] = []
         self.lengths: list[int] = []
         """Tokens of each row."""
-        self.heard: list[int] = []
+        self.audio_places: list[int] = []
         """Places of audio of each row."""
 
     @property
@@ -53,7 +53,7 @@ class Seats:
         row, places = self.rows, cross[0][0].shape[2] if cross else 0
         self._make_room(places)
         self.lengths.append(0)
-        self.heard.append(places)
+        self.audio_places.append(places)
         for layer, pair in enumerate(cross):
             for side in (0, 1):
                 self._cross[layer][side][row : row + 1, :, :places] = pair[side]
@@ -75,14 +75,14 @@ class Seats:
         if row != last:
             for array in self._arrays():
                 array[row : row + 1] = array[last : last + 1]
-            self.lengths[row], self.heard[row] = self.lengths[last], self.heard[last]
+            self.lengths[row], self.audio_places[row] = self.lengths[last], self.audio_places[last]
         self.lengths.pop()
-        self.heard.pop()
+        self.audio_places.pop()
         if not self.lengths:
             self._own, self._cross, self._capacity, self._next, self._places = [], [], 0, 0, 0
 
     def reorder(self, rows: Sequence[int]) -> None:
-        """Row i goes on as what row `rows[i]` was, where rows share their audio; rows beyond leave."""
+        """TokenSequence i goes on as what row `rows[i]` was, where rows share their audio; rows beyond leave."""
         if list(rows) != list(range(self.rows)):
             first, order = self._next - max(self.lengths), mx.array(list(rows))
             arrays = [array for pair in self._own for array in pair]
@@ -91,7 +91,7 @@ class Seats:
             for array, found in zip(arrays, ordered, strict=True):
                 array[: len(rows), :, first : self._next] = found
             self.lengths = [self.lengths[row] for row in rows]
-            self.heard = [self.heard[row] for row in rows]
+            self.audio_places = [self.audio_places[row] for row in rows]
 
     def begin_step(self) -> None:
         """Make room for one more token in every row; call before the decoder."""
@@ -121,15 +121,15 @@ class Seats:
     def cross(self, first: int = 0, end: int | None = None) -> list[Pair]:
         """Each layer's keys and values of the audio of rows [first, end), or of all that are seated."""
         taken = slice(first, self.rows if end is None else end)
-        places = max(self.heard[taken])
+        places = max(self.audio_places[taken])
         return [(k[taken, :, :places], v[taken, :, :places]) for k, v in self._cross]
 
     def cross_mask(self, first: int = 0, end: int | None = None) -> mx.array | None:
         """Additive mask [rows, 1, 1, places] over what `cross` gives; None when all audio is of one length."""
-        heard = np.array(self.heard[first : self.rows if end is None else end])
-        if heard.min() == heard.max():
+        audio_places = np.array(self.audio_places[first : self.rows if end is None else end])
+        if audio_places.min() == audio_places.max():
             return None
-        allowed = np.arange(heard.max()) < heard[:, None]
+        allowed = np.arange(audio_places.max()) < audio_places[:, None]
         return mx.array(np.where(allowed, 0.0, NEVER).astype(np.float32)[:, None, None]).astype(self._dtype)
 
     def _arrays(self) -> list[mx.array]:

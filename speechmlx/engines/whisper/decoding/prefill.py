@@ -14,7 +14,7 @@ from speechmlx.engines.whisper.model.network import Network, Pair
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 
 
-class Prompt:
+class PromptCache:
     """A decoder memory for the first tokens of rows: looks at itself alone and keeps each layer's keys and values."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Read:
+class Prefill:
     """What a prompt came to, on the device: nothing of it is evaluated yet."""
 
     logits: mx.array
@@ -37,26 +37,26 @@ class Read:
     pairs: list[Pair]
     """Each layer's keys and values [rows, h, t, d]."""
     looked: list[mx.array]
-    """As of Decoder, [rows, heads, t, places] each."""
+    """As of TextDecoder, [rows, heads, t, places] each."""
 
 
-def read(
+def prefill(
     network: Network,
     vocabulary: Vocabulary,
     prompts: Sequence[Sequence[int]],
     cross: Sequence[Pair],
     cross_mask: mx.array | None = None,
     look: Heads | None = None,
-) -> Read:
+) -> Prefill:
     """`prompts` [rows][t] over the audio of `cross`; their text starts at the same place."""
-    prompt, length = Prompt(), len(prompts[0])
+    prompt, length = PromptCache(), len(prompts[0])
     tokens, positions = mx.array(np.array(prompts, np.int32)), mx.arange(length)[None]
     mask = causal(length, network.dtype)
     hidden, looked = network.decoder(tokens, positions, prompt, cross, mask, cross_mask, look=look)
     start = list(prompts[0]).index(vocabulary.sot)
     first, last = network.decoder.logits(mx.stack([hidden[:, start], hidden[:, -1]]))
     no_speech = mx.exp(first[:, vocabulary.no_speech] - mx.logsumexp(first, axis=-1))
-    return Read(last, no_speech, prompt.pairs, looked)
+    return Prefill(last, no_speech, prompt.pairs, looked)
 
 
 def causal(length: int, dtype: mx.Dtype) -> mx.array | None:

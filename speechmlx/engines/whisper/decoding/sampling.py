@@ -25,7 +25,7 @@ LAST_INITIAL = 50
 
 
 @dataclass(frozen=True)
-class Rules:
+class SamplingRules:
     """How one row of a batch is to be decoded."""
 
     suppress: tuple[int, ...]
@@ -61,7 +61,7 @@ class Chooser:
 
     def __init__(
         self,
-        rules: Sequence[Rules],
+        rules: Sequence[SamplingRules],
         vocabulary: Vocabulary,
         logsumexp: Callable[[mx.array], mx.array],
         drawn: Sequence[int] = (),

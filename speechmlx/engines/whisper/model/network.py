@@ -54,7 +54,7 @@ def cpu_kernels() -> Kernels:
     return Kernels(cpu.gelu, cpu.attend, cpu.logsumexp)
 
 
-class Memory(Protocol):
+class KVCache(Protocol):
     """Where the decoder's own keys and values live between calls."""
 
     def update(self, layer: int, k: mx.array, v: mx.array) -> tuple[mx.array, mx.array]:
@@ -122,7 +122,7 @@ def _convolve(conv: nn.Conv1d, x: mx.array, stride: int) -> mx.array:
     return mx.concatenate(taps, axis=-1) @ conv.weight.reshape(conv.weight.shape[0], -1).T + conv.bias
 
 
-class Encoder(nn.Module):
+class AudioEncoder(nn.Module):
     """mel [b, 2n, n_mels] → [b, n <= 1500, width], in `len(blocks) + 2` pieces: `start`, each block, `ln_post`."""
 
     def __init__(self, dims: Dims, kernels: Kernels) -> None:
@@ -153,7 +153,7 @@ class Encoder(nn.Module):
         return self.ln_post(x)
 
 
-class Decoder(nn.Module):
+class TextDecoder(nn.Module):
     def __init__(self, dims: Dims, kernels: Kernels) -> None:
         super().__init__()
         width = dims.n_text_state
@@ -166,7 +166,7 @@ class Decoder(nn.Module):
         self,
         tokens: mx.array,
         positions: mx.array,
-        memory: Memory,
+        memory: KVCache,
         cross: Sequence[Pair],
         mask: mx.array | None,
         cross_mask: mx.array | None = None,
@@ -200,8 +200,8 @@ class Network(nn.Module):
         super().__init__()
         self._dims = dims
         self._kernels = kernels
-        self.encoder = Encoder(dims, kernels)
-        self.decoder = Decoder(dims, kernels)
+        self.encoder = AudioEncoder(dims, kernels)
+        self.decoder = TextDecoder(dims, kernels)
 
     @property
     def dims(self) -> Dims:

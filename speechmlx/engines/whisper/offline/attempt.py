@@ -17,7 +17,7 @@ from speechmlx.engines.whisper.offline.repeats import follows, unrepeated
 from speechmlx.engines.whisper.offline.word_timing import MARKS
 
 if TYPE_CHECKING:
-    from speechmlx.engines.whisper.decoding.greedy import Row
+    from speechmlx.engines.whisper.decoding.greedy import TokenSequence
     from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 
 
@@ -40,7 +40,7 @@ class Attempt:
     """The place its last word was heard at, where that was looked for."""
 
 
-def judged(row: Row, vocabulary: Vocabulary, places: Sequence[int] = ()) -> Attempt:
+def judge_attempt(row: TokenSequence, vocabulary: Vocabulary, places: Sequence[int] = ()) -> Attempt:
     """What a finished row came to; `places` of 20 ms are where its text's tokens were heard, if it was doubted.
 
     A text that repeats itself is cut to what was heard as often as it is said.
@@ -76,7 +76,7 @@ def judged(row: Row, vocabulary: Vocabulary, places: Sequence[int] = ()) -> Atte
     )
 
 
-def chosen(attempts: Sequence[Attempt]) -> Attempt:
+def choose_attempt(attempts: Sequence[Attempt]) -> Attempt:
     """The last attempt if it passed, else the likeliest: one likely enough first, and of those one that is no loop."""
     if not attempts[-1].unsure:
         return attempts[-1]

@@ -25,18 +25,18 @@ from speechmlx.engines.whisper.decoding.quality import (
     is_silent,
     mean,
 )
-from speechmlx.engines.whisper.decoding.sampling import Rules
+from speechmlx.engines.whisper.decoding.sampling import SamplingRules
 from speechmlx.engines.whisper.model import mel
-from speechmlx.engines.whisper.offline.attempt import Attempt, chosen, judged
+from speechmlx.engines.whisper.offline.attempt import Attempt, choose_attempt, judge_attempt
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import Event, LanguageDetected, Segment, Transcribe, Usage, Word
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from speechmlx.engines.whisper.decoding.greedy import Row
+    from speechmlx.engines.whisper.decoding.greedy import TokenSequence
     from speechmlx.engines.whisper.model.tokenizer import Vocabulary
-    from speechmlx.engines.whisper.offline.word_timing import Timed
+    from speechmlx.engines.whisper.offline.word_timing import AlignedWord
 
 MOST_TOKENS = 224
 """Tokens sampled per window, half of the decoder's context."""
@@ -69,7 +69,7 @@ class Lane:
     owner: Transcription
     clips: deque[tuple[int, int]]
     """Frames [start, end) still to decode; the first one shrinks as its windows are done."""
-    row: Row | None = None
+    row: TokenSequence | None = None
     attempts: list[Attempt] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     previous: list[int] = field(default_factory=list)
@@ -192,8 +192,8 @@ class Transcription:
         self.language = language
         self.outbox.append(LanguageDetected(language, probability))
 
-    def rules(self, attempt: int) -> Rules:
-        return Rules(self._suppress, temperature=self.request.temperatures[attempt], seed=self._seed + attempt)
+    def rules(self, attempt: int) -> SamplingRules:
+        return SamplingRules(self._suppress, temperature=self.request.temperatures[attempt], seed=self._seed + attempt)
 
     def prompt(self, lane: Lane) -> tuple[list[int], int]:
         """Tokens before the lane's window, and how many of the last ones are already part of it."""
@@ -227,7 +227,7 @@ class Transcription:
         """
         row = lane.row
         assert row is not None
-        attempt = judged(row, self._vocabulary, places)
+        attempt = judge_attempt(row, self._vocabulary, places)
         lane.attempts.append(attempt)
         self._tokens += len(row.tokens)
         made = len(lane.attempts)
@@ -276,9 +276,9 @@ class Transcription:
     def text_tokens(self, tokens: Sequence[int]) -> list[int]:
         return [token for token in tokens if token < self._vocabulary.eot]
 
-    def conclude(self, lane: Lane, words: Sequence[Timed] = ()) -> None:
+    def conclude(self, lane: Lane, words: Sequence[AlignedWord] = ()) -> None:
         """Turn the decided window into segments and move the lane on; `words` are the window's, where asked for."""
-        attempt = chosen(lane.attempts)
+        attempt = choose_attempt(lane.attempts)
         start, end = lane.window
         advance = end - start
         guessed = lane.vain or (lane.doubted and (attempt.unsure or attempt.logprob < BELIEVED))
@@ -297,7 +297,7 @@ class Transcription:
         lane.advance(advance)
         self.release()
 
-    def _words(self, attempt: Attempt, words: Sequence[Timed], frame: int) -> list[tuple[int, Word]]:
+    def _words(self, attempt: Attempt, words: Sequence[AlignedWord], frame: int) -> list[tuple[int, Word]]:
         """Each word in the recording's time, with the index of its first token among the text."""
         offset = frame / mel.FRAMES_PER_SECOND
         chances = [

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, TypeVar
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.engines.whisper.decoding.prefill import Prompt, causal
+from speechmlx.engines.whisper.decoding.prefill import PromptCache, causal
 from speechmlx.engines.whisper.model import mel
 from speechmlx.engines.whisper.model.alignment_heads import Heads, known_heads
-from speechmlx.engines.whisper.model.network import Decoder, Dims, Pair
+from speechmlx.engines.whisper.model.network import Dims, Pair, TextDecoder
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary, WordTokens
 from speechmlx.types import Word
 
@@ -37,7 +37,7 @@ MARKS = frozenset(CLOSING)
 
 
 @dataclass(frozen=True)
-class Timed:
+class AlignedWord:
     """A word in its window: text tokens [first, last) and seconds from the window's start."""
 
     text: str
@@ -47,7 +47,7 @@ class Timed:
     end: float
 
 
-T = TypeVar("T", Timed, Word)
+T = TypeVar("T", AlignedWord, Word)
 
 
 def alignment_heads(folder: Path, dims: Dims) -> Heads:
@@ -67,7 +67,7 @@ def alignment_heads(folder: Path, dims: Dims) -> Heads:
 
 
 def align(
-    decoder: Decoder,
+    decoder: TextDecoder,
     vocabulary: Vocabulary,
     heads: Heads,
     cross: Sequence[Pair],
@@ -76,7 +76,7 @@ def align(
     frames: int,
     language: str,
     after: float = 0.0,
-) -> list[Timed]:
+) -> list[AlignedWord]:
     """Words of `text` (ids below the end) with their times, in order and inside the window's `frames` mel frames.
 
     `cross` is the window's keys and values, `start` the tokens that begin a window. No word begins before `after`
@@ -91,7 +91,7 @@ def align(
 
 
 def looks(
-    decoder: Decoder,
+    decoder: TextDecoder,
     vocabulary: Vocabulary,
     heads: Heads,
     cross: Sequence[Pair],
@@ -103,7 +103,7 @@ def looks(
     tokens = [*start, vocabulary.no_timestamps, *text, vocabulary.eot]
     positions = mx.arange(len(tokens))[None]
     mask = causal(len(tokens), cross[0][0].dtype)
-    _, looked = decoder(mx.array([tokens]), positions, Prompt(), cross, mask, look=heads)
+    _, looked = decoder(mx.array([tokens]), positions, PromptCache(), cross, mask, look=heads)
     places = max(1, min(frames // 2, cross[0][0].shape[2]))
     scores = np.array(mx.concatenate(looked, axis=1)[0, :, :, :places])
     return attention(scores)[len(start) : -1]
@@ -156,20 +156,20 @@ def _walk_back(came: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.in
     return rows, columns
 
 
-def _times(words: Sequence[WordTokens], jumps: NDArray[np.floating]) -> list[Timed]:
+def _times(words: Sequence[WordTokens], jumps: NDArray[np.floating]) -> list[AlignedWord]:
     found, first = [], 0
     for word in words:
         last = first + len(word.tokens)
-        found.append(Timed(word.text, first, last, float(jumps[first]), float(jumps[last])))
+        found.append(AlignedWord(word.text, first, last, float(jumps[first]), float(jumps[last])))
         first = last
     return found
 
 
-def trimmed(words: Sequence[Timed]) -> list[Timed]:
+def trimmed(words: Sequence[AlignedWord]) -> list[AlignedWord]:
     """Words beside the end of a sentence made no longer than twice the median: the rest is the pause."""
     lengths = [word.end - word.start for word in words if word.end > word.start]
     longest = 2 * min(LONGEST_MEDIAN, float(np.median(lengths))) if lengths else 0.0
-    found: list[Timed] = []
+    found: list[AlignedWord] = []
     for word in words:
         if longest and word.end - word.start > longest:
             if not found or found[-1].text.strip()[-1:] in ENDS:
@@ -180,9 +180,9 @@ def trimmed(words: Sequence[Timed]) -> list[Timed]:
     return found
 
 
-def joined_punctuation(words: Sequence[Timed]) -> list[Timed]:
+def joined_punctuation(words: Sequence[AlignedWord]) -> list[AlignedWord]:
     """Opening marks joined to the word after them, closing marks to the one before."""
-    found: list[Timed] = []
+    found: list[AlignedWord] = []
     for word in words:
         before = found[-1] if found else None
         bare = word.text.strip()
