@@ -27,7 +27,9 @@ from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.model import mel
 from speechmlx.engines.whisper.model.network import GPU, Network
 from speechmlx.engines.whisper.model.weights import dims
-from speechmlx.engines.whisper.offline import transcription
+from speechmlx.engines.whisper.offline import segments as segments_module
+from speechmlx.engines.whisper.offline.segments import transcribed_frames
+from speechmlx.engines.whisper.offline.transcription import TranscriptionState
 from speechmlx.errors import BadAudio, BadRequest, SpeechError, Unsupported
 from speechmlx.types import Audio, DetectTurn, Event, LanguageDetected, Request, Segment, Transcribe, Usage
 
@@ -128,8 +130,9 @@ def spectrogram(audio: Audio) -> np.ndarray:
 
 
 def empty(engine: Whisper) -> bool:
-    decoding = engine._batch.rows or engine._searching or engine._seated
-    return not decoding and not engine._encoded and engine._encoding is None
+    batch = engine.offline
+    searching = any(search._beams for search in batch._searches.values())
+    return not batch._states and batch._encoder_pass is None and not batch._greedy.rows and not searching
 
 
 # --- parity with openai-whisper ---
@@ -254,11 +257,11 @@ def test_speech_after_an_early_stop_is_heard(tiny: Whisper, speech: Callable[[st
     state = tiny.begin(Transcribe(audio=Audio(samples, RATE)))
     while not state.prepared:
         tiny.step([state])
-    assert len(state.lanes) == 1
+    assert isinstance(state, TranscriptionState) and len(state.queues) == 1
     window = Cut((Piece(0, 3, 0, 350),), 1500)
-    assert state._heard(window, 0, 1500) == 350
-    assert state._heard(Cut((Piece(0, 3, 0, 1440),), 1500), 0, 1500) == 1500
-    assert state._heard(Cut((Piece(0, 3, 0, 50),), 1500), 0, 1500) == 1500
+    assert transcribed_frames(window, 0, 1500, state.loudness) == 350
+    assert transcribed_frames(Cut((Piece(0, 3, 0, 1440),), 1500), 0, 1500, state.loudness) == 1500
+    assert transcribed_frames(Cut((Piece(0, 3, 0, 50),), 1500), 0, 1500, state.loudness) == 1500
     tiny.end(state)
     normal = EnglishTextNormalizer()
     words = " ".join(CLIPS[name].words for name in names)
@@ -279,7 +282,7 @@ def test_speech_that_the_model_leaps_over_is_heard(
             found = Cut((found.pieces[0], found.pieces[-1]), found.advance)
         return found
 
-    monkeypatch.setattr(transcription, "cut", without_the_middle)
+    monkeypatch.setattr(segments_module, "cut", without_the_middle)
     pause = np.zeros(RATE // 2, np.float32)
     samples = np.concatenate([part for name in names for part in (speech(name).samples, pause)])
     said = text(run(tiny, [Transcribe(audio=Audio(samples, RATE), language="en")])[0])
@@ -562,7 +565,7 @@ def test_ending_in_the_middle_frees(tiny: Whisper, speech: Callable[[str], Audio
         tiny.step([state])
     tiny.end(state)
     assert empty(tiny)
-    assert not tiny._batch._seats._arrays()
+    assert not tiny.offline._greedy._cache._arrays()
 
 
 def test_the_gpu_s_operations_and_half_precision_give_the_same_words(

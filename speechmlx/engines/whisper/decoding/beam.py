@@ -56,7 +56,7 @@ class Beam:
     @property
     def sequences(self) -> list[list[int]]:
         """The tokens of each live hypothesis, those given included."""
-        given = self.row.prompt[len(self.row.prompt) - self.row.given :]
+        given = self.row.prompt[len(self.row.prompt) - self.row.prefix_length :]
         return [[*given, *one.tokens] for one in self._live]
 
     def extend(self, tokens: Sequence[Sequence[int]], logprobs: Sequence[Sequence[float]]) -> list[int]:
@@ -117,7 +117,7 @@ class BeamSearch:
         assert row.cross is not None, "a search begins with its audio"
         read = prefill(self._network, self._vocabulary, [row.prompt], row.cross)
         beam = Beam(row, self._size, self._vocabulary.eot)
-        tokens, logprobs = self._likeliest(self._chooser_of([row]), read.logits, beam.sequences, not row.given)
+        tokens, logprobs = self._likeliest(self._chooser_of([row]), read.logits, beam.sequences, not row.prefix_length)
         row.no_speech = float(np.array(read.no_speech)[0])
         beam.extend(tokens, logprobs)
         if not row.finished:

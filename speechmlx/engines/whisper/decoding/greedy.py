@@ -30,7 +30,7 @@ class TokenSequence:
     """The window's keys and values until it is seated."""
     limit: int
     """Tokens at most."""
-    given: int = 0
+    prefix_length: int = 0
     """How many tokens at the end of `prompt` are already part of the window: a timestamp and the prefix."""
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -42,7 +42,7 @@ class TokenSequence:
     @property
     def sequence(self) -> list[int]:
         """The window's tokens so far, those given included."""
-        return self.prompt[len(self.prompt) - self.given :] + self.tokens
+        return self.prompt[len(self.prompt) - self.prefix_length :] + self.tokens
 
     def take(self, token: int, logprob: float, eot: int) -> None:
         self.logprobs.append(logprob)
@@ -74,7 +74,7 @@ class GreedyBatch:
     def __init__(self, network: Network, vocabulary: Vocabulary, most: int) -> None:
         self._network = network
         self._vocabulary = vocabulary
-        self._seats = BatchCache(network.dims, most, network.dtype)
+        self._cache = BatchCache(network.dims, most, network.dtype)
         self._most = most
         self._rows: list[TokenSequence] = []
         self._chooser: Chooser | None = None
@@ -93,7 +93,7 @@ class GreedyBatch:
         self._settle()
         for row in rows:
             assert row.cross is not None, "a row joins with its audio"
-            self._seats.take(row.cross)
+            self._cache.take(row.cross)
             row.cross = None
             self._rows.append(row)
         first = len(self._rows) - len(rows)
@@ -114,7 +114,7 @@ class GreedyBatch:
     def leave(self, row: TokenSequence) -> None:
         self._settle()
         index = self._rows.index(row)
-        self._seats.leave(index)
+        self._cache.leave(index)
         last = self._rows.pop()
         if last is not row:
             self._rows[index] = last
@@ -122,7 +122,7 @@ class GreedyBatch:
     def cross(self, row: TokenSequence) -> list[Pair]:
         """The seated row's keys and values of the audio."""
         index = self._rows.index(row)
-        return self._seats.cross(index, index + 1)
+        return self._cache.cross(index, index + 1)
 
     def step(self) -> None:
         """One more token for every row that has not finished."""
@@ -136,7 +136,7 @@ class GreedyBatch:
 
     def _alike(self, one: TokenSequence, other: TokenSequence) -> bool:
         sot = self._vocabulary.sot
-        if len(one.prompt) != len(other.prompt) or bool(one.given) != bool(other.given):
+        if len(one.prompt) != len(other.prompt) or bool(one.prefix_length) != bool(other.prefix_length):
             return False
         return one.prompt.index(sot) == other.prompt.index(sot)
 
@@ -152,13 +152,13 @@ class GreedyBatch:
     def _begin(self, first: int, end: int) -> None:
         """Prompts of rows [first, end), which are alike, and their first token."""
         rows = self._rows[first:end]
-        cross, cross_mask = self._seats.cross(first, end), self._seats.cross_mask(first, end)
+        cross, cross_mask = self._cache.cross(first, end), self._cache.cross_mask(first, end)
         read = prefill(self._network, self._vocabulary, [row.prompt for row in rows], cross, cross_mask)
         chooser = Chooser([row.rules for row in rows], self._vocabulary, self._network.kernels.logsumexp)
-        token, logprob, _ = chooser.choose(read.logits, self._trace(rows), first=not rows[0].given)
+        token, logprob, _ = chooser.choose(read.logits, self._trace(rows), first=not rows[0].prefix_length)
         for index in range(first, end):
             one = slice(index - first, index - first + 1)
-            self._seats.begin(index, [(k[one], v[one]) for k, v in read.pairs], len(rows[0].prompt))
+            self._cache.begin(index, [(k[one], v[one]) for k, v in read.pairs], len(rows[0].prompt))
         mx.eval(token, logprob, read.no_speech)
         self._read(_Step(token, logprob, Trace(token, token, token)), rows)
         for row, value in zip(rows, np.array(read.no_speech).tolist(), strict=True):
@@ -168,11 +168,11 @@ class GreedyBatch:
         if self._chooser is None:
             rules, drawn = [row.rules for row in self._rows], [len(row.tokens) for row in self._rows]
             self._chooser = Chooser(rules, self._vocabulary, self._network.kernels.logsumexp, drawn)
-        self._seats.begin_step()
-        positions = mx.array(np.array(self._seats.lengths, np.int32) - 1)[:, None]
+        self._cache.begin_step()
+        positions = mx.array(np.array(self._cache.lengths, np.int32) - 1)[:, None]
         decoder = self._network.decoder
-        seats = self._seats
-        hidden, _ = decoder(trace.last[:, None], positions, seats, seats.cross(), seats.mask(), seats.cross_mask())
+        cache = self._cache
+        hidden, _ = decoder(trace.last[:, None], positions, cache, cache.cross(), cache.mask(), cache.cross_mask())
         token, logprob, after = self._chooser.choose(decoder.logits(hidden[:, -1]), trace, first=False)
         mx.async_eval(token, logprob, after.latest)
         return _Step(token, logprob, after)

@@ -29,14 +29,14 @@ class Attempt:
     tokens: tuple[int, ...]
     """Those given included."""
     logprobs: tuple[float, ...]
-    given: int
+    prefix_length: int
     logprob: float
     compression: float
     no_speech: float
     looped: bool
     """It repeats itself, and does not follow the audio."""
     unsure: bool
-    heard: int | None = None
+    last_place: int | None = None
     """The place its last word was heard at, where that was looked for."""
 
 
@@ -64,9 +64,9 @@ def judge_attempt(row: TokenSequence, vocabulary: Vocabulary, places: Sequence[i
         looped = not follow and compression > COMPRESSION_LIMIT and not follows([places[index] for index in kept])
     return Attempt(
         row.rules.temperature,
-        (*row.sequence[: row.given], *tokens),
-        (0.0,) * row.given + tuple(logprobs),
-        row.given,
+        (*row.sequence[: row.prefix_length], *tokens),
+        (0.0,) * row.prefix_length + tuple(logprobs),
+        row.prefix_length,
         logprob,
         compression,
         row.no_speech,

@@ -47,7 +47,7 @@ def test_a_sure_text_that_follows_the_audio_is_no_loop_however_often_it_repeats(
     assert found.compression > 2.4
     assert not found.unsure and not found.looped
     assert VOCABULARY.decode(found.tokens) == PHRASE * 6 and found.logprob == pytest.approx(-0.15, abs=0.02)
-    assert found.heard == 10 + 5 * 150 + 4 * 15  # the last word: where a mark is heard tells nothing
+    assert found.last_place == 10 + 5 * 150 + 4 * 15  # the last word: where a mark is heard tells nothing
 
 
 def test_a_loop_is_said_as_often_as_it_was_heard() -> None:
