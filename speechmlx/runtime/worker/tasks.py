@@ -101,7 +101,7 @@ class Task:
             max_batch=max_batch,
         )
 
-    def say(self, event: Event) -> None:
+    def post_event(self, event: Event) -> None:
         """Post an event. Progress is not counted as unread output: the reader may drop it."""
         if not isinstance(event, Progress):
             self._posted += 1
@@ -181,7 +181,7 @@ class RunningWork:
         for event in self._steps:  # posting an event takes no time, so a task ends in the step of its last event
             if event is None:
                 return [True]
-            tasks[0].say(event)
+            tasks[0].post_event(event)
         return [False]
 
     def close(self) -> None:
@@ -219,7 +219,7 @@ class StreamingWork:
             self._steps = None
         else:
             if event is not None:
-                task.say(event)
+                task.post_event(event)
         return [self._steps is not None or not self._finishing]
 
     def close(self) -> None:
@@ -288,7 +288,7 @@ def _post(task: Task, state: RequestState, events: Sequence[Event | Exception]) 
     """Post one state's events of a step."""
     for event in events:
         if not isinstance(event, Exception):
-            task.say(event)
+            task.post_event(event)
     error = next((event for event in events if isinstance(event, Exception)), None)
     return error or not state.finished
 

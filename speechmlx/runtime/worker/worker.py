@@ -119,12 +119,12 @@ class Worker:
             self._end(task, error)
 
     def _task_candidates(self) -> list[Candidate]:
-        found = []
+        candidates = []
         for task in self._tasks.values():
             slot = self._slots[task.model.name]
             ready = slot.engine is not None and self._has_seat(task, slot)
-            found.append(task.candidate(ready, slot.max_streams if task.request.streams else slot.max_batch))
-        return found
+            candidates.append(task.candidate(ready, slot.max_streams if task.request.streams else slot.max_batch))
+        return candidates
 
     def _has_seat(self, task: Task, slot: Slot) -> bool:
         """Whether the task is open, or a seat of its model is free that no task as urgent or more urgent holds."""
@@ -215,14 +215,14 @@ class Worker:
         self._tell_memory()
 
     def _loading_candidates(self) -> list[Candidate]:
-        found = []
+        candidates = []
         for slot in self._slots.values():
             if slot.engine is None:
                 waiting = [task for task in self._tasks.values() if task.model.name == slot.model.name]
                 priority = min((task.request.priority for task in waiting), default=Priority.BULK)
                 due = min((task.due for task in waiting), default=slot.waiting_since)
-                found.append(Candidate(slot.id, priority, due, slot.waiting_since))
-        return found
+                candidates.append(Candidate(slot.id, priority, due, slot.waiting_since))
+        return candidates
 
     def _load_slice(self, slot: Slot) -> None:
         waiting = [task for task in self._tasks.values() if task.model.name == slot.model.name]
@@ -244,7 +244,7 @@ class Worker:
         else:
             for task in waiting:
                 if isinstance(task.request, Load):
-                    task.say(progress)
+                    task.post_event(progress)
         slot.last_used = slot.waiting_since = self._clock()
 
     def _unload(self, name: str) -> None:

@@ -1,7 +1,7 @@
-"""Rows that decode together: one step of the decoder serves them all, with one read from the device.
+"""Greedy decoding and sampling of many windows in one batch, with one read from the device per step.
 
-The step after the next is launched before the next one is read, so the device does not wait for Python. A row that
-turns out to have finished is then computed once in vain; nothing else depends on it.
+The next step is launched before this one is read, so that the device does not wait for Python. A row that turns out to
+be finished was then computed once in vain; nothing else depends on it.
 """
 
 from __future__ import annotations
@@ -22,29 +22,31 @@ from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 
 @dataclass(eq=False)
 class TokenSequence:
-    """One window being decoded: what it was asked, and what came so far (tokens without the end, in order)."""
+    """The tokens of one window while it is decoded: a row of a batch. `tokens` is without the end token."""
 
     prompt: list[int]
     rules: SamplingRules
     cross: list[Pair] | None
-    """The window's keys and values until it is seated."""
+    """Each decoder layer's keys and values [1, h, n, d] of the audio, until a greedy batch has taken them."""
     limit: int
-    """Tokens at most."""
+    """Tokens to decode at most."""
     prefix_length: int = 0
-    """How many tokens at the end of `prompt` are already part of the window: a timestamp and the prefix."""
+    """Tokens at the end of `prompt` that are part of the window: a timestamp and the request's prefix."""
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
-    """Of `tokens`, and of the end where it was reached."""
+    """Log-probabilities of `tokens`, and of the end token where it was reached."""
     no_speech: float = 0.0
+    """Probability of silence."""
     finished: bool = False
     looped: bool = False
 
     @property
     def sequence(self) -> list[int]:
-        """The window's tokens so far, those given included."""
+        """The window's tokens so far, with the prefix."""
         return self.prompt[len(self.prompt) - self.prefix_length :] + self.tokens
 
     def take(self, token: int, logprob: float, eot: int) -> None:
+        """Add a token; the end token, a loop and the limit finish the sequence."""
         self.logprobs.append(logprob)
         if token == eot:
             self.finished = True
@@ -54,6 +56,7 @@ class TokenSequence:
         self.finished = self.looped or len(self.tokens) >= self.limit
 
     def restart(self, rules: SamplingRules) -> None:
+        """Forget the tokens, to decode the window again under other rules."""
         self.rules = rules
         self.tokens, self.logprobs = [], []
         self.finished = self.looped = False
@@ -61,7 +64,7 @@ class TokenSequence:
 
 @dataclass(frozen=True)
 class _Step:
-    """A step under way: each row's token and log-probability, and the trace with them in it."""
+    """A launched step: each row's token [rows] and log-probability [rows], and the trace after it."""
 
     token: mx.array
     logprob: mx.array
@@ -69,7 +72,7 @@ class _Step:
 
 
 class GreedyBatch:
-    """Rows in seats. Between two `step` calls rows may `join`, begin again (`again`) and `leave`."""
+    """Up to `most` rows. Between two `step` calls rows may `join`, be decoded again (`retry`) and `leave`."""
 
     def __init__(self, network: Network, vocabulary: Vocabulary, most: int) -> None:
         self._network = network
@@ -89,7 +92,7 @@ class GreedyBatch:
         return self._most - len(self._rows)
 
     def join(self, rows: Sequence[TokenSequence]) -> None:
-        """Seat rows and decode their first token."""
+        """Give rows a seat and decode their first tokens. Neighbours with prompts of one length are read together."""
         self._settle()
         for row in rows:
             assert row.cross is not None, "a row joins with its audio"
@@ -104,14 +107,15 @@ class GreedyBatch:
             self._begin(first, end)
             first = end
 
-    def again(self, row: TokenSequence, rules: SamplingRules) -> None:
-        """Decode a row anew under other rules; its audio stays where it is."""
+    def retry(self, row: TokenSequence, rules: SamplingRules) -> None:
+        """Decode a seated row again under other rules, beginning with its first token."""
         self._settle()
         row.restart(rules)
         index = self._rows.index(row)
         self._begin(index, index + 1)
 
     def leave(self, row: TokenSequence) -> None:
+        """Free the seat of a row; the last row takes it over."""
         self._settle()
         index = self._rows.index(row)
         self._cache.leave(index)
@@ -120,12 +124,12 @@ class GreedyBatch:
             self._rows[index] = last
 
     def cross(self, row: TokenSequence) -> list[Pair]:
-        """The seated row's keys and values of the audio."""
+        """Each decoder layer's keys and values [1, h, n, d] of a seated row's audio."""
         index = self._rows.index(row)
         return self._cache.cross(index, index + 1)
 
     def step(self) -> None:
-        """One more token for every row that has not finished."""
+        """Decode one token for every row that is not finished."""
         if all(row.finished for row in self._rows):
             return
         step = self._pending or self._launch(self._trace(self._rows))
@@ -134,31 +138,32 @@ class GreedyBatch:
             self._pending = self._launch(step.trace)
         self._read(step, self._rows)
 
-    def _alike(self, one: TokenSequence, other: TokenSequence) -> bool:
+    def _alike(self, row: TokenSequence, other: TokenSequence) -> bool:
+        """Whether the prompts of two rows can be read together."""
         sot = self._vocabulary.sot
-        if len(one.prompt) != len(other.prompt) or bool(one.prefix_length) != bool(other.prefix_length):
+        if len(row.prompt) != len(other.prompt) or bool(row.prefix_length) != bool(other.prefix_length):
             return False
-        return one.prompt.index(sot) == other.prompt.index(sot)
+        return row.prompt.index(sot) == other.prompt.index(sot)
 
     def _trace(self, rows: Sequence[TokenSequence]) -> Trace:
         return trace([row.sequence for row in rows], self._vocabulary)
 
     def _settle(self) -> None:
-        """Take in the step under way, and forget what was made for the rows as they were."""
+        """Read the launched step. The arrays made for this set of rows are dropped: it is about to change."""
         if self._pending is not None:
             self._read(self._pending, self._rows)
         self._pending = self._chooser = None
 
     def _begin(self, first: int, end: int) -> None:
-        """Prompts of rows [first, end), which are alike, and their first token."""
+        """Read the prompts of rows [first, end), which are alike, and decode their first tokens."""
         rows = self._rows[first:end]
         cross, cross_mask = self._cache.cross(first, end), self._cache.cross_mask(first, end)
         read = prefill(self._network, self._vocabulary, [row.prompt for row in rows], cross, cross_mask)
         chooser = Chooser([row.rules for row in rows], self._vocabulary, self._network.kernels.logsumexp)
         token, logprob, _ = chooser.choose(read.logits, self._trace(rows), first=not rows[0].prefix_length)
         for index in range(first, end):
-            one = slice(index - first, index - first + 1)
-            self._cache.begin(index, [(k[one], v[one]) for k, v in read.pairs], len(rows[0].prompt))
+            at = slice(index - first, index - first + 1)
+            self._cache.begin(index, [(k[at], v[at]) for k, v in read.pairs], len(rows[0].prompt))
         mx.eval(token, logprob, read.no_speech)
         self._read(_Step(token, logprob, Trace(token, token, token)), rows)
         for row, value in zip(rows, np.array(read.no_speech).tolist(), strict=True):

@@ -194,7 +194,7 @@ class WindowBatch:
     def _decode_again(self, window: Window, rules: SamplingRules) -> None:
         """Decode a window greedily under other rules. A finished beam search has left its seat already."""
         if window.search is None:
-            self._greedy.again(window.tokens, rules)
+            self._greedy.retry(window.tokens, rules)
         else:
             window.search = None
             window.tokens.restart(rules)

@@ -112,8 +112,8 @@ def attention(scores: NDArray[np.float32]) -> NDArray[np.float32]:
         padded = np.pad(weights, ((0, 0), (0, 0), (half, half)), mode="reflect")
         views = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN_WIDTH, axis=-1)
         weights = np.partition(views, half, axis=-1)[..., half]
-    found: NDArray[np.float32] = weights.mean(axis=0)
-    return found
+    mean: NDArray[np.float32] = weights.mean(axis=0)
+    return mean
 
 
 def cheapest_path(cost: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -75,8 +75,8 @@ class AttentionTracker:
 
 def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    found: NDArray[np.float32] = weights / weights.sum(axis=-1, keepdims=True)
-    return found
+    softmax: NDArray[np.float32] = weights / weights.sum(axis=-1, keepdims=True)
+    return softmax
 
 
 @dataclass(eq=False)
