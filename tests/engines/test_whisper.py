@@ -541,7 +541,7 @@ def test_requests_may_come_pause_and_leave(tiny: Whisper, speech: Callable[[str]
     found: dict[int, list[Event]] = {id(first): []}
     for _ in range(25):
         found[id(first)] += tiny.step([first, gone])[0]
-    assert tiny._batch.rows
+    assert tiny.offline._greedy.rows
     late = tiny.begin(Transcribe(audio=speech("jfk")))
     found[id(late)] = []
     tiny.end(gone)
