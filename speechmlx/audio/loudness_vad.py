@@ -1,4 +1,7 @@
-"""Where a recording is worth decoding: pure rules on loudness, and windows made from spans of speech."""
+"""Voice activity by loudness: pure rules on which spans of a recording may be speech, and windows of such spans.
+
+Times are seconds, levels dB of full scale, one value per FRAME.
+"""
 
 from __future__ import annotations
 
@@ -20,84 +23,87 @@ Span = tuple[float, float]
 FRAME = 0.02
 """Seconds per loudness value."""
 QUIETEST, DYNAMICS = -65.0, 45.0
-"""dB of full scale under which nothing is heard, and dB under the loudest where nothing is as loud as that."""
+"""Frames below QUIETEST dB of full scale that are also DYNAMICS dB below the loudest part are not speech."""
 SILENT = -120.0
-"""dB of full scale at which there is no sound at all."""
+"""Level of digital silence."""
 UNDER_PEAK = 30.0
-"""Nothing closer than this many dB to the loudest part is silence."""
+"""dB. Without noise, frames closer than this to the loudest part are never silence."""
 OVER_FLOOR = 6.0
+"""dB over the noise floor from which on a frame may be speech."""
 HUMMING = 9.0
-"""dB of the floor that are under LOWEST, from which on it is hum with its overtones, or traffic."""
+"""dB of the noise floor that lie below LOWEST Hz, above which the floor is hum with overtones, or traffic."""
 NOISE = 0.25
-"""Share of frames within NOISE_SPREAD dB over the floor from which the floor is noise, however close to the peak."""
+"""Share of frames within NOISE_SPREAD dB over the floor above which the floor is noise, even close to the peak."""
 NOISE_SPREAD = 2.0
 STEADY = 2.5
-"""dB between loud and quiet frames of sound that does not change as speech does: hum, hiss, a tone."""
+"""dB between loud and quiet frames below which sound is steadier than speech: hum, hiss, a tone."""
 BLOCK = round(1.0 / FRAME)
-"""Frames judged steady or not; a long sound is judged block by block, each half over the one before."""
+"""Frames that are judged steady or not. Long sound is judged in blocks that overlap by half."""
 STEADY_GAP = 2.0
-"""Seconds of steady sound between two others that are worth leaving out."""
+"""Seconds of steady sound between unsteady ones that are left out."""
 PAD = 0.2
+"""Seconds added on both sides of a span."""
 NEAR = 1.0
-"""Seconds of silence at either end of the recording not worth cutting off."""
+"""Seconds of silence at either end of the recording that are not cut off."""
 SHORTEST_SILENCE = 0.5
+"""Seconds of silence that separate two spans."""
 SMOOTH = 15
-"""Frames averaged to find the quietest place to cut."""
+"""Frames averaged to find the quietest moment to cut at."""
 
 
 def levels(samples: Samples, rate: int, lowest: float = RUMBLE) -> NDArray[np.float32]:
-    """Loudness of each FRAME of `samples` [n] in dB of full scale, of what is above `lowest` Hz."""
+    """Loudness of each FRAME of `samples` [n] above `lowest` Hz, in dB of full scale."""
     size = round(rate * FRAME)
     frames = np.pad(samples, (0, -len(samples) % size)).reshape(-1, size)
     return decibels(frames - low(frames, rate, lowest))
 
 
 def speech_levels(samples: Samples, rate: int) -> NDArray[np.float32]:
-    """`levels` of a whole recording, measured above the overtones of hum where they are most of its floor."""
+    """`levels` of a whole recording, without the overtones of hum when these make up most of its noise floor."""
     every, above = levels(samples, rate), levels(samples, rate, LOWEST)
     return above if np.percentile(every, 10) - np.percentile(above, 10) > HUMMING else every
 
 
 def loud(level: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which frames of `level` may be speech: not near the floor, or, where no noise is, not far under the loudest."""
+    """Which frames of `level` may be speech: those well over the noise floor or, without noise, near the peak."""
     floor, peak = np.percentile(level, [10, 99])
     noisy = np.mean(level < floor + NOISE_SPREAD) > NOISE
-    found: NDArray[np.bool_] = level > max(
+    may_be_speech: NDArray[np.bool_] = level > max(
         SILENT,
         min(QUIETEST, peak - DYNAMICS),
         floor + OVER_FLOOR if noisy else min(floor + OVER_FLOOR, peak - UNDER_PEAK),
     )
-    return found
+    return may_be_speech
 
 
 def is_sound(level: NDArray[np.float32]) -> bool:
-    """Whether there is anything to hear at all."""
+    """Whether there is any sound above digital silence."""
     return bool(len(level)) and float(level.max()) > SILENT
 
 
 def is_steady(level: NDArray[np.float32]) -> bool:
-    """A second or more, as steady as no speech is."""
+    """Whether `level` covers a second or more and changes less than speech does."""
     quiet, top = np.percentile(level, [10, 95])
     return bool(len(level) >= BLOCK and top - quiet < STEADY)
 
 
 def unsteady(level: NDArray[np.float32], first: int, last: int) -> list[tuple[int, int]]:
-    """What of the sound in frames [first, last) is not steady for STEADY_GAP or longer."""
+    """The parts of frames [first, last) that remain when steady sound of STEADY_GAP or longer is left out."""
     if last - first <= BLOCK:
         return [] if is_steady(level[first:last]) else [(first, last)]
     starts = [*range(first, last - BLOCK, BLOCK // 2), last - BLOCK]
     lively = [start for start in starts if not is_steady(level[start : start + BLOCK])]
-    found: list[tuple[int, int]] = []
+    parts: list[tuple[int, int]] = []
     for start in lively:
-        if found and (start - found[-1][1]) * FRAME < STEADY_GAP:
-            found[-1] = (found[-1][0], start + BLOCK)
+        if parts and (start - parts[-1][1]) * FRAME < STEADY_GAP:
+            parts[-1] = (parts[-1][0], start + BLOCK)
         else:
-            found.append((start, start + BLOCK))
-    return found
+            parts.append((start, start + BLOCK))
+    return parts
 
 
 def speech_spans(level: NDArray[np.float32]) -> list[Span]:
-    """Spans that may hold speech, padded; what is left out is silent, or steady."""
+    """Spans that may hold speech, padded by PAD. Silence and steady sound are left out."""
     places = np.flatnonzero(loud(level)) if len(level) else np.zeros(0, np.int64)
     if len(places) == 0:
         return []
@@ -105,16 +111,16 @@ def speech_spans(level: NDArray[np.float32]) -> list[Span]:
     starts = places[np.concatenate([[0], breaks + 1])]
     ends = places[np.concatenate([breaks, [len(places) - 1]])] + 1
     duration = len(level) * FRAME
-    found = []
+    spans = []
     for begun, ended in zip(starts.tolist(), ends.tolist(), strict=True):
         for first, last in unsteady(level, begun, ended):
             start, end = first * FRAME, last * FRAME
-            found.append((start - PAD if start > NEAR else 0.0, end + PAD if duration - end > NEAR else duration))
-    return found
+            spans.append((start - PAD if start > NEAR else 0.0, end + PAD if duration - end > NEAR else duration))
+    return spans
 
 
 def inside(spans: Sequence[Span], clips: Sequence[Span]) -> list[Span]:
-    """What of `spans` lies in `clips`, in order and once however clips overlap; everything where there are none."""
+    """The parts of `spans` inside `clips`, in order and without overlap. Without clips, all of `spans`."""
     if not clips:
         return list(spans)
     joined: list[Span] = []
@@ -128,24 +134,25 @@ def inside(spans: Sequence[Span], clips: Sequence[Span]) -> list[Span]:
 
 
 def windows(spans: Sequence[Span], level: NDArray[np.float32], longest: float) -> list[Span]:
-    """Spans of speech joined into as few windows of at most `longest` seconds as order allows.
+    """Join spans of speech, in order, into windows of at most `longest` seconds.
 
-    A span that is too long is cut where it is quietest in the last third that fits.
+    A longer span is cut at the quietest moment in the last third that fits.
     """
-    found: list[Span] = []
+    joined: list[Span] = []
     for start, end in spans:
-        if found and end - found[-1][0] <= longest:
-            found[-1] = (found[-1][0], end)
+        if joined and end - joined[-1][0] <= longest:
+            joined[-1] = (joined[-1][0], end)
             continue
         while end - start > longest:
             middle = _quietest(level, start + longest * 2 / 3, start + longest)
-            found.append((start, middle))
+            joined.append((start, middle))
             start = middle
-        found.append((start, end))
-    return found
+        joined.append((start, end))
+    return joined
 
 
 def _quietest(level: NDArray[np.float32], start: float, end: float) -> float:
+    """The quietest moment in [start, end), in seconds."""
     first, last = round(start / FRAME), round(end / FRAME)
     smooth = np.convolve(level[first:last], np.ones(SMOOTH) / SMOOTH, mode="valid")
     return (first + int(np.argmin(smooth)) + SMOOTH // 2) * FRAME

@@ -4,8 +4,14 @@ A catalog row names an engine by import string, "speechmlx.engines.kokoro:load".
 is one bounded piece of work (so that live sessions keep their turn while a model loads), and its return value is the
 engine. All code here runs on the one thread that owns MLX and keeps no per-request state on the model.
 
-A step should take about 40 ms on an M-series GPU: yield None wherever a longer piece of work can be cut, after
-`mx.eval`. An engine raises SpeechErrors for what the client did wrong; anything else reaches it as `engine_failed`.
+An engine works in one of four ways:
+
+    input         one request at a time    several requests in a batch
+    whole         Running                  Batched (Seated when few may be open)
+    live          Streaming                BatchedStreaming
+
+A step should take about 40 ms on an M-series GPU: cut longer work after an `mx.eval`. An engine raises SpeechErrors for
+what the client did wrong; any other exception reaches the client as `engine_failed`.
 """
 
 from __future__ import annotations
@@ -16,15 +22,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from speechmlx.types import Event, Progress, Request, Samples
+    from speechmlx.types import Command, Event, Progress, Request, Samples
 
 Steps = Iterator["Event | None"]
-"""None ends a step, events before it are what the step has to say; in a `Stream` each event ends one too."""
+"""None ends a step; the events before it are the step's output. In a `Stream` each event ends a step too."""
 
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What the engine process knows and an engine may need: the `dtype` of the weights in memory and `device`."""
+    """How to load a model: the `dtype` of its weights in memory, the `device`, and whether to warm it up."""
 
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     device: Literal["cpu", "gpu"] = "cpu"
@@ -38,9 +44,10 @@ class Loader(Protocol):
 
 
 class Engine(Protocol):
-    """A model in memory: `Running`, `Streaming` or `Batched`, or several of them for different requests.
+    """A model in memory that implements one or more of the protocols below.
 
-    A request with `streams` goes to `open`, any other to `begin` where the engine is `Batched`, else to `run`.
+    A request with `streams` goes to `BatchedStreaming.begin` or else to `Streaming.open`; any other request goes to
+    `Batched.begin` or else to `Running.run`.
     """
 
     @property
@@ -50,13 +57,13 @@ class Engine(Protocol):
 
 @runtime_checkable
 class Running(Protocol):
-    """An engine that answers one request with one generator; closing it (client gone) must free what it holds."""
+    """An engine that answers one request with one generator. Closing the generator must free what it holds."""
 
     def run(self, request: Request) -> Steps: ...
 
 
 class Stream(Protocol):
-    """One live input. `feed` and `finish` return steps that are run to their end before the next call."""
+    """One live input. The worker runs the steps of `feed` and `finish` to their end before the next call."""
 
     def feed(self, samples: Samples) -> Steps: ...
 
@@ -79,37 +86,67 @@ class TextStream(Protocol):
 
 @runtime_checkable
 class Streaming(Protocol):
-    """An engine that answers requests with `streams = True`."""
+    """An engine that answers requests with `streams = True`, each by itself."""
 
     def open(self, request: Request) -> Stream | TextStream: ...
 
 
-class State(Protocol):
-    """One request inside a batch: the engine sets `finished` when `step` has nothing more to do for it."""
+class RequestState(Protocol):
+    """One request inside a batch. The engine sets `finished` when `step` has nothing more to do for it."""
 
     finished: bool
 
 
 @runtime_checkable
 class Batched(Protocol):
-    """An engine that steps several requests at once.
+    """An engine that steps several requests at once, up to `max_batch`.
 
-    `begin` checks the request (raising SpeechErrors) and does no long work; `step` does one bounded piece for all the
-    states given and returns each one's events, in order; `end` frees a state, finished or not, exactly once.
-    An exception value among the events ends that state alone; an exception raised ends them all.
+    `begin` checks the request (raising SpeechErrors) and does no long work. `step` does one bounded piece of work for
+    the states given and returns the events of each, in the same order. `end` frees a state, finished or not; the worker
+    calls it exactly once. An exception among the events ends that state alone; an exception raised ends all of them.
     """
 
     max_batch: int
 
-    def begin(self, request: Request) -> State: ...
+    def begin(self, request: Request) -> RequestState: ...
 
-    def step(self, states: Sequence[State]) -> Sequence[Sequence[Event | Exception]]: ...
+    def step(self, states: Sequence[RequestState]) -> Sequence[Sequence[Event | Exception]]: ...
 
-    def end(self, state: State) -> None: ...
+    def end(self, state: RequestState) -> None: ...
 
 
 @runtime_checkable
 class Seated(Batched, Protocol):
-    """A batched engine whose states hold much memory: about `max_open` are begun at a time, the other requests wait."""
+    """A batched engine whose states hold much memory: about `max_open` are open at a time, other requests wait."""
 
     max_open: int
+
+
+class StreamState(RequestState, Protocol):
+    """One live input inside a batch; `finished` once all of its input was processed and it was fed an `End`."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether `step` has work to do on the input fed so far. An idle state may be fed its next command."""
+
+
+@runtime_checkable
+class BatchedStreaming(Protocol):
+    """An engine that steps several live inputs at once, up to `max_batch`; it answers requests with `streams = True`.
+
+    `begin` and `end` are those of `Batched`. `feed` gives an idle state one command and does no long work; it raises
+    SpeechErrors for bad input. `step` does one bounded piece of work and returns the events of each state, in the same
+    order. The piece is for the first state, whose turn it is; the other states advance where they can share that piece.
+
+    An engine may be both `Batched` and `BatchedStreaming`. One `step` gets either live states or others, never both.
+    """
+
+    max_batch: int
+
+    def begin(self, request: Request) -> StreamState: ...
+
+    def feed(self, state: StreamState, command: Command) -> None: ...
+
+    def step(self, states: Sequence[StreamState]) -> Sequence[Sequence[Event | Exception]]: ...
+
+    def end(self, state: StreamState) -> None: ...

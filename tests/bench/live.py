@@ -32,9 +32,10 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from speechmlx.engines import whisper
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.streaming.commit_policy import POLICIES
+from speechmlx.engines.whisper.streaming.stream import LiveStream
 from speechmlx.models import catalog, store
 from speechmlx.runtime.worker.device import device
-from speechmlx.types import Audio, Event, Hypothesis, Listen, Segment, Transcribe, Word
+from speechmlx.types import Audio, Command, End, Event, Feed, Hypothesis, Listen, Segment, Transcribe, Word
 
 MODELS = ("whisper-tiny.en", "whisper-base")
 PIECE = RATE // 10
@@ -107,26 +108,34 @@ def whole(engine: Whisper, samples: np.ndarray) -> list[Word]:
 
 def listen(engine: Whisper, samples: np.ndarray, policy: Any, paced: bool) -> tuple[Heard, float]:
     """What was heard, and the seconds of work per second of audio."""
-    stream, heard, worked = engine.open(Listen(language="en", policy=policy)), Heard(), 0.0
+    stream, heard, worked = engine.begin(Listen(language="en", policy=policy)), Heard(), 0.0
+    assert isinstance(stream, LiveStream)
     begun = time.perf_counter()
     for end in range(PIECE, len(samples) + PIECE, PIECE):
         fed = min(end, len(samples)) / RATE
         if paced:
             time.sleep(max(0.0, begun + fed - time.perf_counter()))
         start = time.perf_counter()
-        for event in stream.feed(samples[end - PIECE : end]):
+        for event in _events(engine, stream, Feed(samples[end - PIECE : end])):
             _take(heard, event, time.perf_counter() - begun if paced else fed)
         worked += time.perf_counter() - start
     start = time.perf_counter()
     due = begun + len(samples) / RATE if paced else start
-    for event in stream.finish():
+    for event in _events(engine, stream, End()):
         _take(heard, event, time.perf_counter() - begun if paced else len(samples) / RATE)
-    stream.close()
+    engine.end(stream)
     heard.finish = time.perf_counter() - due
     return heard, (worked + time.perf_counter() - start) / (len(samples) / RATE)
 
 
-def _take(heard: Heard, event: Event | None, when: float) -> None:
+def _events(engine: Whisper, stream: LiveStream, command: Command) -> Iterator[Event]:
+    """The events of one command, each as soon as its step is done."""
+    engine.feed(stream, command)
+    while stream.busy:
+        yield from (event for event in engine.step([stream])[0] if not isinstance(event, Exception))
+
+
+def _take(heard: Heard, event: Event, when: float) -> None:
     if isinstance(event, Hypothesis):
         heard.words += event.committed
         heard.when += [when] * len(event.committed)

@@ -20,14 +20,16 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.engines import Batched, LoadOptions, whisper
 from speechmlx.engines.whisper.decoding import quality
-from speechmlx.engines.whisper.decoding.greedy import Row
-from speechmlx.engines.whisper.decoding.prefill import Prompt, causal
+from speechmlx.engines.whisper.decoding.greedy import TokenSequence
+from speechmlx.engines.whisper.decoding.prefill import PromptCache, causal
 from speechmlx.engines.whisper.decoding.quality import Cut, Piece
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.model import mel
 from speechmlx.engines.whisper.model.network import GPU, Network
 from speechmlx.engines.whisper.model.weights import dims
-from speechmlx.engines.whisper.offline import transcription
+from speechmlx.engines.whisper.offline import segments as segments_module
+from speechmlx.engines.whisper.offline.segments import transcribed_frames
+from speechmlx.engines.whisper.offline.transcription import TranscriptionState
 from speechmlx.errors import BadAudio, BadRequest, SpeechError, Unsupported
 from speechmlx.types import Audio, DetectTurn, Event, LanguageDetected, Request, Segment, Transcribe, Usage
 
@@ -128,8 +130,9 @@ def spectrogram(audio: Audio) -> np.ndarray:
 
 
 def empty(engine: Whisper) -> bool:
-    decoding = engine._batch.rows or engine._searching or engine._seated
-    return not decoding and not engine._encoded and engine._encoding is None
+    batch = engine.offline
+    searching = any(search._beams for search in batch._searches.values())
+    return not batch._states and batch._encoder_pass is None and not batch._greedy.rows and not searching
 
 
 # --- parity with openai-whisper ---
@@ -148,7 +151,7 @@ def test_spectrogram_encoder_and_logits_are_the_reference_s(
     hidden, _ = engine.network.decoder(
         mx.array([tokens]),
         mx.arange(len(tokens))[None],
-        Prompt(),
+        PromptCache(),
         engine.network.cross(encoded),
         causal(len(tokens), mx.float32),
     )
@@ -254,11 +257,11 @@ def test_speech_after_an_early_stop_is_heard(tiny: Whisper, speech: Callable[[st
     state = tiny.begin(Transcribe(audio=Audio(samples, RATE)))
     while not state.prepared:
         tiny.step([state])
-    assert len(state.lanes) == 1
+    assert isinstance(state, TranscriptionState) and len(state.queues) == 1
     window = Cut((Piece(0, 3, 0, 350),), 1500)
-    assert state._heard(window, 0, 1500) == 350
-    assert state._heard(Cut((Piece(0, 3, 0, 1440),), 1500), 0, 1500) == 1500
-    assert state._heard(Cut((Piece(0, 3, 0, 50),), 1500), 0, 1500) == 1500
+    assert transcribed_frames(window, 0, 1500, state.loudness) == 350
+    assert transcribed_frames(Cut((Piece(0, 3, 0, 1440),), 1500), 0, 1500, state.loudness) == 1500
+    assert transcribed_frames(Cut((Piece(0, 3, 0, 50),), 1500), 0, 1500, state.loudness) == 1500
     tiny.end(state)
     normal = EnglishTextNormalizer()
     words = " ".join(CLIPS[name].words for name in names)
@@ -279,7 +282,7 @@ def test_speech_that_the_model_leaps_over_is_heard(
             found = Cut((found.pieces[0], found.pieces[-1]), found.advance)
         return found
 
-    monkeypatch.setattr(transcription, "cut", without_the_middle)
+    monkeypatch.setattr(segments_module, "cut", without_the_middle)
     pause = np.zeros(RATE // 2, np.float32)
     samples = np.concatenate([part for name in names for part in (speech(name).samples, pause)])
     said = text(run(tiny, [Transcribe(audio=Audio(samples, RATE), language="en")])[0])
@@ -498,8 +501,10 @@ def test_two_unsure_windows_are_sampled_beside_a_sure_one(
     tiny: Whisper, speech: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     again: list[float] = []
-    take_anew = Row.restart
-    monkeypatch.setattr(Row, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules))
+    take_anew = TokenSequence.restart
+    monkeypatch.setattr(
+        TokenSequence, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules)
+    )
     monkeypatch.setattr(quality, "LOGPROB_LIMIT", -0.5)
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
     unsure = [
@@ -518,8 +523,10 @@ def test_a_search_that_was_unsure_is_sampled(
 ) -> None:
     """Speech backwards: the fallback leaves the search for the batch, and nothing stays behind."""
     again: list[float] = []
-    take_anew = Row.restart
-    monkeypatch.setattr(Row, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules))
+    take_anew = TokenSequence.restart
+    monkeypatch.setattr(
+        TokenSequence, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules)
+    )
     monkeypatch.setattr(quality, "LOGPROB_LIMIT", -0.5)
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
     request = Transcribe(audio=Audio(backwards, RATE), vad=False, beam_size=2, temperatures=(0.0, 0.8), words=True)
@@ -534,7 +541,7 @@ def test_requests_may_come_pause_and_leave(tiny: Whisper, speech: Callable[[str]
     found: dict[int, list[Event]] = {id(first): []}
     for _ in range(25):
         found[id(first)] += tiny.step([first, gone])[0]
-    assert tiny._batch.rows
+    assert tiny.offline._greedy.rows
     late = tiny.begin(Transcribe(audio=speech("jfk")))
     found[id(late)] = []
     tiny.end(gone)
@@ -558,7 +565,7 @@ def test_ending_in_the_middle_frees(tiny: Whisper, speech: Callable[[str], Audio
         tiny.step([state])
     tiny.end(state)
     assert empty(tiny)
-    assert not tiny._batch._seats._arrays()
+    assert not tiny.offline._greedy._cache._arrays()
 
 
 def test_the_gpu_s_operations_and_half_precision_give_the_same_words(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,24 @@ import soundfile
 from support.clips import CLIPS
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from speechmlx.engines import LoadOptions, Streaming, whisper
+from speechmlx.engines import BatchedStreaming, LoadOptions, whisper
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.streaming.batch import LiveBatch
 from speechmlx.engines.whisper.streaming.stream import LiveStream
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
-from speechmlx.types import Audio, Event, Hypothesis, LanguageDetected, Listen, Segment, Transcribe, Word
+from speechmlx.types import (
+    Audio,
+    Command,
+    End,
+    Event,
+    Feed,
+    Hypothesis,
+    LanguageDetected,
+    Listen,
+    Segment,
+    Transcribe,
+    Word,
+)
 
 RATE = 16_000
 POLICIES = ("alignatt", "localagreement")
@@ -46,7 +57,7 @@ class Heard:
     languages: list[str] = field(default_factory=list)
     fed: int = 0
 
-    def take(self, events: Sequence[Event | None]) -> None:
+    def take(self, events: Sequence[Event | Exception]) -> None:
         for event in events:
             if isinstance(event, Hypothesis):
                 self.words += event.committed
@@ -59,18 +70,36 @@ class Heard:
         return "".join(word.text for word in self.words)
 
 
-def feed(stream: LiveStream, heard: Heard, samples: np.ndarray, chunk: int) -> None:
+def steps(engine: Whisper, stream: LiveStream, command: Command) -> Iterator[list[Event | Exception]]:
+    """The events of each step that a command takes, with no other stream in the batch."""
+    engine.feed(stream, command)
+    while stream.busy:
+        yield engine.step([stream])[0]
+
+
+def run(engine: Whisper, stream: LiveStream, command: Command) -> list[Event]:
+    return [event for events in steps(engine, stream, command) for event in events if not isinstance(event, Exception)]
+
+
+def feed(engine: Whisper, stream: LiveStream, heard: Heard, samples: np.ndarray, chunk: int) -> None:
     for first in range(0, len(samples), chunk):
         piece = samples[first : first + chunk]
         heard.fed += len(piece)
-        heard.take(list(stream.feed(piece)))
+        heard.take(run(engine, stream, Feed(piece)))
+
+
+def begin(engine: Whisper, **options: Any) -> LiveStream:
+    stream = engine.begin(Listen(**options))
+    assert isinstance(stream, LiveStream)
+    return stream
 
 
 def listen(engine: Whisper, samples: np.ndarray, chunk: int = 1600, **options: Any) -> Heard:
-    stream, heard = engine.open(Listen(**options)), Heard()
-    feed(stream, heard, samples, chunk)
-    heard.take(list(stream.finish()))
-    stream.close()
+    stream, heard = begin(engine, **options), Heard()
+    feed(engine, stream, heard, samples, chunk)
+    heard.take(run(engine, stream, End()))
+    assert stream.finished
+    engine.end(stream)
     return heard
 
 
@@ -141,16 +170,16 @@ def test_pieces_do_not_matter(engine: Whisper, speech: Callable[[str], np.ndarra
 def test_streams_do_not_disturb_each_other_nor_batches(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
     one, other = speech("jfk")[: 5 * RATE], speech("beckett")[: 5 * RATE]
     expected = [listen(engine, samples).words for samples in (one, other)]
-    streams = [engine.open(Listen()) for _ in range(2)]
+    streams = [begin(engine) for _ in range(2)]
     heard = [Heard(), Heard()]
     state = engine.begin(Transcribe(audio=Audio(speech("jfk"), RATE)))
     for first in range(0, 5 * RATE, 4000):
         for stream, found, samples in zip(streams, heard, (one, other), strict=True):
-            feed(stream, found, samples[first : first + 4000], 4000)
+            feed(engine, stream, found, samples[first : first + 4000], 4000)
             engine.step([state])
     for stream, found in zip(streams, heard, strict=True):
-        found.take(list(stream.finish()))
-        stream.close()
+        found.take(run(engine, stream, End()))
+        engine.end(stream)
     engine.end(state)
     assert [found.words for found in heard] == expected
 
@@ -161,21 +190,23 @@ def test_streams_share_a_batch_of_which_there_may_be_too_few_seats(
     pieces = [speech(name)[start * RATE : (start + 2) * RATE] for name in ("jfk", "beckett") for start in range(1, 6)]
     expected = [listen(engine, samples).text for samples in pieces]
     rows, seats = list[int](), 4
-    monkeypatch.setattr(engine.live_batch, "_most", seats)
-    step = LiveBatch._step
-    monkeypatch.setattr(LiveBatch, "_step", lambda batch: rows.append(len(batch._rows)) or step(batch))
-    streams = [engine.open(Listen()) for _ in pieces]
-    heard = [Heard() for _ in pieces]
-    under_way = [chain(stream.feed(samples), stream.finish()) for stream, samples in zip(streams, pieces, strict=True)]
-    while any(under_way):
-        for index, steps in enumerate(under_way):
-            try:
-                heard[index].take([next(steps)] if steps else [])
-            except StopIteration:
-                under_way[index] = None
+    monkeypatch.setattr(engine.live, "max_batch", seats)
+    decode = LiveBatch._decode
+    monkeypatch.setattr(LiveBatch, "_decode", lambda batch: rows.append(len(batch._rows)) or decode(batch))
+    streams, heard = [begin(engine) for _ in pieces], [Heard() for _ in pieces]
+    commands: list[list[Command]] = [[Feed(samples), End()] for samples in pieces]
+    while not all(stream.finished for stream in streams):
+        for turn in range(len(streams)):
+            order = [*range(turn, len(streams)), *range(turn)]
+            for index in order:
+                if not streams[index].busy and commands[index]:
+                    engine.feed(streams[index], commands[index].pop(0))
+            order = [index for index in order if streams[index].busy]
+            for index, events in zip(order, engine.step([streams[i] for i in order]) if order else (), strict=True):
+                heard[index].take(events)
     assert [found.text for found in heard] == expected
     assert max(rows) == seats and np.mean(rows) > 1.5
-    assert not engine.live_batch._rows
+    assert not engine.live._rows
 
 
 @pytest.mark.parametrize(("policy", "seed"), [(policy, seed) for seed, policy in enumerate(POLICIES)])
@@ -186,15 +217,15 @@ def test_words_come_once_and_in_order_whatever_the_sound(
     names = [str(name) for name in draw.choice(["jfk", "beckett", "librispeech"], 3)]
     parts = [part for name in names for part in (speech(name), np.zeros(draw.integers(3 * RATE), np.float32))]
     samples = np.concatenate(parts) + 0.001 * draw.standard_normal(sum(map(len, parts))).astype(np.float32)
-    stream, heard, tails = engine.open(Listen(policy=policy)), Heard(), []
+    stream, heard, tails = begin(engine, policy=policy), Heard(), []
     while heard.fed < len(samples):
         piece = samples[heard.fed : heard.fed + draw.integers(1, RATE)]
         heard.fed += len(piece)
-        events = list(stream.feed(piece))
+        events = run(engine, stream, Feed(piece))
         heard.take(events)
         tails += [event.tail for event in events if isinstance(event, Hypothesis)]
-    heard.take(last := list(stream.finish()))
-    stream.close()
+    heard.take(last := run(engine, stream, End()))
+    engine.end(stream)
     tails += [event.tail for event in last if isinstance(event, Hypothesis)]
     assert errors(heard.text, names) <= 0.08  # a word said twice, or not at all, is an error
     assert any(tails) and tails[-1] == ()
@@ -253,31 +284,31 @@ def test_a_prompt_longer_than_the_context_is_cut(engine: Whisper, speech: Callab
 
 
 def test_a_long_talk_runs_in_bounded_memory(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
-    stream, heard = engine.open(Listen()), Heard()
+    stream, heard = begin(engine), Heard()
     for _ in range(3):
-        feed(stream, heard, speech("jfk"), 8000)
-        assert len(stream._audio) <= 13 * RATE and len(stream._said) < 60
-    heard.take(list(stream.finish()))
-    stream.close()
+        feed(engine, stream, heard, speech("jfk"), 8000)
+        assert len(stream.buffer) <= 13 * RATE and len(stream.committed) < 60
+    heard.take(run(engine, stream, End()))
+    engine.end(stream)
     assert errors(heard.text, ["jfk"] * 3) <= 0.08
 
 
 def test_closing_in_the_middle_frees(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
-    stream = engine.open(Listen())
-    steps = stream.feed(speech("jfk")[: 2 * RATE])
-    next(steps)
-    steps.close()
-    stream.close()
-    assert len(stream._audio) == 0
+    stream = begin(engine)
+    under_way = steps(engine, stream, Feed(speech("jfk")[: 2 * RATE]))
+    while not engine.live._rows:
+        next(under_way)
+    engine.end(stream)
+    assert len(stream.buffer) == 0 and not engine.live._rows
 
 
 def test_bad_input_is_refused(engine: Whisper) -> None:
-    assert isinstance(engine, Streaming)
+    assert isinstance(engine, BatchedStreaming)
     with pytest.raises(Unsupported, match="it knows en"):
-        engine.open(Listen(language="de"))
+        engine.begin(Listen(language="de"))
     with pytest.raises(BadRequest, match="alignatt, localagreement"):
-        engine.open(Listen(policy="guess"))  # type: ignore[arg-type]
+        engine.begin(Listen(policy="guess"))  # type: ignore[arg-type]
     with pytest.raises(Unsupported, match="cannot translate"):
-        engine.open(Listen(task="translate"))
+        engine.begin(Listen(task="translate"))
     with pytest.raises(BadAudio, match="finite"):
-        list(engine.open(Listen()).feed(np.full(100, np.nan, np.float32)))
+        engine.feed(begin(engine), Feed(np.full(100, np.nan, np.float32)))

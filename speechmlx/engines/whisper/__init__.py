@@ -1,4 +1,4 @@
-"""Whisper: batched transcription and live listening; `load` is the engine's import string."""
+"""Whisper: batched transcription and live listening. `load` is the engine's import string."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.whisper.engine import Whisper
+from speechmlx.engines.whisper.model.alignment_heads import alignment_heads
 from speechmlx.engines.whisper.model.mel import RATE
 from speechmlx.engines.whisper.model.weights import load_network
-from speechmlx.engines.whisper.offline.word_timing import alignment_heads
 from speechmlx.types import Audio, Progress, Transcribe
 
 
@@ -27,7 +27,7 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Whispe
 def _warm_up(engine: Whisper) -> Generator[Progress, None, None]:
     """Transcribe a second of silence, so that the first request finds kernels compiled and buffers allocated."""
     silence = Audio(np.zeros(RATE, np.float32), RATE)
-    state = engine.begin(Transcribe(audio=silence, temperatures=(0.0,), vad=False))
+    state = engine.offline.begin(Transcribe(audio=silence, temperatures=(0.0,), vad=False))
     done = 0
     while not state.finished:
         engine.step([state])

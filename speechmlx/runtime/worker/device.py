@@ -1,4 +1,4 @@
-"""The device that MLX computes on here, how models are loaded for it, and freeing the memory that MLX keeps."""
+"""The device that MLX computes on, how models are loaded for it, and how to free the memory that MLX caches."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from speechmlx.runtime.worker import blas
 
 
 def clear_cache() -> None:
-    """Give back what MLX, where an engine brought it in, and the allocator keep of freed arrays."""
+    """Return the memory of freed arrays that MLX (if an engine imported it) and the allocator keep."""
     if mx := sys.modules.get("mlx.core"):
         mx.clear_cache()
     blas.release()
 
 
 def device() -> tuple[LoadOptions, str]:
-    """How models are loaded here, and MLX's device in words. Replaces slow operations on MLX's CPU backend."""
+    """How to load models on this machine, and the name of MLX's device. On a CPU, replaces MLX's slow operations."""
     import mlx.core as mx
 
     if mx.default_device().type == mx.gpu:

@@ -1,4 +1,4 @@
-"""What leaves memory so that a model fits: a pure function."""
+"""Which models leave memory, so that another fits or because they are idle: pure functions."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ class Resident:
 
 
 def evict(residents: Sequence[Resident], budget: int, wanted: int, name: str) -> list[str]:
-    """Names of the idle models that must leave so that the `wanted` bytes of `name` fit, the longest unused first.
+    """Names of the idle models to unload so that the `wanted` bytes of `name` fit, the longest unused first.
 
-    Raises Busy, with the numbers, when even all idle ones would not make room, and ModelUnavailable when nothing would.
+    `budget`: bytes for all models. Raises Busy, with the numbers, when unloading all idle models is not enough, and
+    ModelUnavailable when the model alone is larger than the budget.
     """
     if wanted > budget:
         raise ModelUnavailable(
@@ -47,7 +48,7 @@ def evict(residents: Sequence[Resident], budget: int, wanted: int, name: str) ->
 
 
 def expired(residents: Sequence[Resident], now: float, idle_unload: float) -> list[str]:
-    """Names of the models unused for `idle_unload` seconds; none when that is 0."""
+    """Names of the idle models that were not used for `idle_unload` seconds. 0 means never."""
     if not idle_unload:
         return []
     return [r.name for r in residents if not r.pinned and not r.running and now - r.last_used >= idle_unload]

@@ -1,7 +1,7 @@
-"""The engine process: `python -m speechmlx.runtime.worker.process FD LOG_LEVEL`. It owns MLX and knows no wire.
+"""The engine process: `python -m speechmlx.runtime.worker.process FD LOG_LEVEL`. It owns MLX and knows no protocol.
 
-Between two steps it reads the pipe without waiting; with nothing to do it waits on the pipe. It ends when the server
-process closes its end of the pipe.
+Between two steps it reads the pipe without waiting. With nothing to do it waits on the pipe. It ends when the server
+process closes the other end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from speechmlx.runtime.worker.worker import Worker
 
 
 def run(pipe: socket.socket) -> None:
-    """Serve the pipe until its other end closes."""
+    """Serve the pipe until the other end closes."""
 
     def post(message: object) -> None:
         for part in pack(message):
@@ -42,7 +42,7 @@ def run(pipe: socket.socket) -> None:
                 return
             for message in unpacker.feed(data):
                 worker.handle(message)
-        elif not busy:  # nobody has asked for anything for a while
+        elif not busy:  # no message for a while
             clear_cache()
         if products is not None:
             products.settle()
@@ -50,7 +50,7 @@ def run(pipe: socket.socket) -> None:
 
 
 def main() -> Any:
-    # A signal to the whole group (Ctrl-C, systemd, timeout) is for the front: what runs here may still be drained.
+    # A signal to the whole process group (Ctrl-C, systemd, timeout) is for the front, which may still drain jobs here.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     start_log(sys.argv[2], "engine: ")

@@ -1,7 +1,7 @@
-"""Who steps next: a pure function over what the tasks look like. No clock, no thread.
+"""The scheduler: a pure function that picks the tasks to step next. No clock, no thread.
 
-Three lanes (realtime, interactive, bulk); a waiting task moves up a lane every `AGEING` seconds, so nothing starves.
-Inside a lane the one that is due first: see `Task.due` for what that means to a task that makes audio.
+There are three lanes: realtime, interactive and bulk. A waiting task moves up a lane every AGEING seconds, so that none
+starves. Inside a lane the task that is due first steps first; `Task.due` defines when a task is due.
 """
 
 from __future__ import annotations
@@ -12,27 +12,31 @@ from dataclasses import dataclass
 from speechmlx.types import Priority
 
 AGEING = 2.0
-"""Seconds of waiting that lift a task by one lane."""
+"""Seconds of waiting that move a task up by one lane."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What the scheduler sees of a task. Times are seconds of one monotonic clock."""
+    """A task as the scheduler sees it. Times are seconds of one monotonic clock."""
 
     id: int
     priority: Priority
     due: float
     waiting_since: float
-    """When it last stepped, or arrived."""
+    """When the task last stepped, or arrived."""
     runnable: bool = True
     cancelled: bool = False
     batch: str | None = None
-    """Tasks with the same batch step together; None steps alone."""
+    """Tasks with the same batch step together. A task with None steps alone."""
     max_batch: int = 1
+    """Tasks that step together, at most."""
 
 
 def pick(candidates: Sequence[Candidate], now: float) -> list[int]:
-    """The ids to step together now: a cancelled one alone (to free it), else the first and those of its batch."""
+    """The ids of the tasks to step together now, the one whose turn it is first.
+
+    A cancelled task goes before all others, alone: it is only to be freed.
+    """
     for candidate in candidates:
         if candidate.cancelled:
             return [candidate.id]

@@ -1,4 +1,4 @@
-"""A job inside the engine process: its window, its place in time, and the three ways an engine does its work."""
+"""A job inside the engine process: its commands and events, when it is due, and the four ways an engine works on it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from speechmlx.engines import Batched, Engine, Running, State, Steps, Stream, Streaming, TextStream
+from speechmlx.engines import (
+    Batched,
+    BatchedStreaming,
+    Engine,
+    RequestState,
+    Running,
+    Steps,
+    Stream,
+    Streaming,
+    StreamState,
+    TextStream,
+)
 from speechmlx.errors import EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Ended, Failure, InputConsumed, Output, Start
 from speechmlx.runtime.worker.scheduler import Candidate
@@ -14,24 +25,32 @@ from speechmlx.types import Chunk, Command, End, Event, Feed, FeedText, Kind, Lo
 
 Post = Callable[[object], None]
 
+Outcome = Exception | bool
+"""What a step came to for one task: whether the task goes on, or the error that ends it."""
+
 LEAD = 4.0
-"""Seconds of sound that a listener should have ahead."""
+"""Seconds of synthesized audio that a listener should have buffered."""
 
 
 class Work(Protocol):
     """An engine at work on one task."""
 
     @property
-    def runnable(self) -> bool: ...
+    def runnable(self) -> bool:
+        """Whether there is input to work on."""
 
-    def step(self, task: Task) -> bool:
-        """One bounded piece; False when there is nothing more to do, ever."""
+    def step(self, tasks: Sequence[Task]) -> list[Outcome]:
+        """Do one bounded piece of work for `tasks`, which the scheduler picked together. This is the first one's work.
 
-    def close(self) -> None: ...
+        Events go to the tasks; returns an outcome per task. An exception raised ends all of them.
+        """
+
+    def close(self) -> None:
+        """Free what the engine holds for this task."""
 
 
 class Task:
-    """One job: what it was asked, what it said, how long it stepped. Times are of one monotonic clock."""
+    """One job: its request, its unread events, the time it was worked on. Times are seconds of one monotonic clock."""
 
     def __init__(self, start: Start, clock: Callable[[], float], post: Post) -> None:
         self.id = start.job
@@ -51,12 +70,12 @@ class Task:
 
     @property
     def due(self) -> float:
-        """When it should step next, to compare with others.
+        """The time at which the task should step next, for comparison with other tasks.
 
-        A task that makes audio is due when it arrived until its first audio is out (the first listener is served
-        first, whole), then when its listener would run dry. Any other task is due by the time it has had: a fair
-        share for those that came together, no waiting behind a long one for a newcomer. A language model has LEAD
-        more, so that it does not keep the synthesis of its last words waiting for words that are not needed yet.
+        Until the first audio of a synthesis is out, the synthesis is due at its arrival: the first listener is served
+        first. After that it is due when its listener runs out of audio. Any other task is due at its arrival plus the
+        time spent on it. So tasks that arrive together share the engine fairly, and a new task does not wait for a long
+        one. A language model gets LEAD more: its text is not needed before the speech of the earlier text ends.
         """
         if self._first_audio is not None:
             return self._first_audio + self._audio
@@ -70,8 +89,8 @@ class Task:
         return not reader_behind and (self.work is None or self.work.runnable)
 
     def candidate(self, loaded: bool, max_batch: int) -> Candidate:
-        """How the scheduler sees it; `max_batch` is the seats of its engine, 0 when that has none."""
-        batched = max_batch > 0 and not self.request.streams and not isinstance(self.request, Load)
+        """The task as the scheduler sees it. `max_batch`: size of the batch it steps in, 0 when it steps alone."""
+        batch = f"{self.model.name} live" if self.request.streams else self.model.name
         return Candidate(
             id=self.id,
             priority=self.request.priority,
@@ -79,12 +98,12 @@ class Task:
             waiting_since=self.waiting_since,
             runnable=loaded and self.runnable,
             cancelled=self.cancelled,
-            batch=self.model.name if batched else None,
+            batch=batch if max_batch > 0 and not isinstance(self.request, Load) else None,
             max_batch=max_batch,
         )
 
-    def say(self, event: Event) -> None:
-        """Post an event. Progress does not count against the reader's window: it may be dropped."""
+    def post_event(self, event: Event) -> None:
+        """Post an event. Progress is not counted as unread output: the reader may drop it."""
         if not isinstance(event, Progress):
             self._posted += 1
         if isinstance(event, Chunk):
@@ -94,14 +113,16 @@ class Task:
         self._post(Output(self.id, event))
 
     def taken(self, count: int) -> None:
+        """Record that the reader took `count` more events."""
         self._taken += count
 
     def stepped(self, seconds: float) -> None:
+        """Charge the task for a step of `seconds`."""
         self._stepped += seconds
         self.waiting_since = self._clock()
 
     def next_command(self) -> Command | None:
-        """The oldest command not yet used; the front may then send one more."""
+        """Take the oldest command from the inbox, and tell the front that it may send one more."""
         if not self.inbox:
             return None
         command = self.inbox.popleft()
@@ -109,7 +130,7 @@ class Task:
         return command
 
     def end(self, error: Exception | None = None) -> None:
-        """Free the work, then tell the front. An error in freeing counts when there was none before."""
+        """Free the work, then tell the front. An error raised by freeing is reported when there was no other."""
         try:
             if self.work is not None:
                 self.work.close()
@@ -121,46 +142,55 @@ class Task:
 
 
 def failure(error: Exception, model: str) -> Failure:
-    """An error as the front may see it: SpeechErrors as they are, anything else as `engine_failed`."""
+    """Convert an error for the front: a SpeechError keeps its code, any other becomes `engine_failed`."""
     if not isinstance(error, SpeechError):
         error = EngineFailed(f"the model {model!r} failed: {type(error).__name__}: {error}")
     return Failure(error.code, error.message, error.retry_after)
 
 
+def batch_size(engine: Engine, streams: bool) -> int:
+    """How many live (`streams`) or other requests the engine steps at once; 0 when it steps them one by one."""
+    if streams:
+        return engine.max_batch if isinstance(engine, BatchedStreaming) else 0
+    return engine.max_batch if isinstance(engine, Batched) else 0
+
+
 def open_work(engine: Engine, task: Task) -> Work:
-    """The work of `task` on `engine`. Raises SpeechErrors for requests the engine refuses."""
+    """Begin the work of `task` on `engine`. Raises SpeechErrors for requests that the engine refuses."""
     request = task.request
     if request.streams:
+        if isinstance(engine, BatchedStreaming):
+            return BatchedStreamingWork(engine, engine.begin(request), task)
         if isinstance(engine, Streaming):
-            return Live(engine.open(request), task)
+            return StreamingWork(engine.open(request), task)
     elif isinstance(engine, Batched):
-        return InBatch(engine, engine.begin(request))
+        return BatchedWork(engine, engine.begin(request))
     elif isinstance(engine, Running):
-        return Whole(engine.run(request))
+        return RunningWork(engine.run(request))
     raise Unsupported(f"the model {task.model.name!r} cannot do {type(request).__name__.lower()}")
 
 
-class Whole:
-    """A generator that answers a request whose input is whole."""
+class RunningWork:
+    """One generator that answers one request whose input is whole."""
 
     runnable = True
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
 
-    def step(self, task: Task) -> bool:
-        for event in self._steps:  # what is said is no work: a job that is over ends with its last word
+    def step(self, tasks: Sequence[Task]) -> list[Outcome]:
+        for event in self._steps:  # posting an event takes no time, so a task ends in the step of its last event
             if event is None:
-                return True
-            task.say(event)
-        return False
+                return [True]
+            tasks[0].post_event(event)
+        return [False]
 
     def close(self) -> None:
         _close(self._steps)
 
 
-class Live:
-    """A stream that is fed."""
+class StreamingWork:
+    """One live input that steps alone."""
 
     def __init__(self, stream: Stream | TextStream, task: Task) -> None:
         self._stream = stream
@@ -172,7 +202,8 @@ class Live:
     def runnable(self) -> bool:
         return self._steps is not None or bool(self._inbox)
 
-    def step(self, task: Task) -> bool:
+    def step(self, tasks: Sequence[Task]) -> list[Outcome]:
+        (task,) = tasks
         if self._steps is None:
             match task.next_command():
                 case Feed(samples) if not isinstance(self._stream, TextStream):
@@ -183,7 +214,7 @@ class Live:
                     self._steps = self._stream.finish()
                     self._finishing = True
                 case None:
-                    return True
+                    return [True]
                 case Feed() | FeedText() as command:
                     name = type(task.request).__name__
                     raise Unsupported(f"{name} does not take {type(command).__name__} commands")
@@ -194,8 +225,8 @@ class Live:
             self._steps = None
         else:
             if event is not None:
-                task.say(event)
-        return self._steps is not None or not self._finishing
+                task.post_event(event)
+        return [self._steps is not None or not self._finishing]
 
     def close(self) -> None:
         if self._steps is not None:
@@ -203,34 +234,69 @@ class Live:
         self._stream.close()
 
 
-class InBatch:
-    """A seat in an engine that steps several requests at once; the worker steps the whole batch."""
+class BatchedWork:
+    """One request in the batch of an engine that steps several requests at once."""
 
     runnable = True
 
-    def __init__(self, engine: Batched, state: State) -> None:
-        self.engine = engine
-        self.state = state
+    def __init__(self, engine: Batched, state: RequestState) -> None:
+        self._engine = engine
+        self._state = state
 
-    def step(self, task: Task) -> bool:
-        raise NotImplementedError("a seat steps with its batch: step_batch")
+    def step(self, tasks: Sequence[Task]) -> list[Outcome]:
+        states = [task.work._state for task in tasks if isinstance(task.work, BatchedWork)]
+        events = self._engine.step(states)
+        return [_post(*one) for one in zip(tasks, states, events, strict=True)]
 
     def close(self) -> None:
-        self.engine.end(self.state)
+        self._engine.end(self._state)
 
 
-def step_batch(tasks: Sequence[Task]) -> list[Exception | bool]:
-    """One step of the tasks that share an engine's batch. Per task: whether it goes on, or what failed it."""
-    seats = [task.work for task in tasks if isinstance(task.work, InBatch)]
-    said = seats[0].engine.step([seat.state for seat in seats])
-    outcomes: list[Exception | bool] = []
-    for task, seat, events in zip(tasks, seats, said, strict=True):
-        error = next((event for event in events if isinstance(event, Exception)), None)
-        for event in events:
-            if not isinstance(event, Exception):
-                task.say(event)
-        outcomes.append(error or not seat.state.finished)
-    return outcomes
+class BatchedStreamingWork:
+    """One live input in the batch of an engine that steps several live inputs at once."""
+
+    def __init__(self, engine: BatchedStreaming, state: StreamState, task: Task) -> None:
+        self._engine = engine
+        self._state = state
+        self._inbox = task.inbox
+
+    @property
+    def runnable(self) -> bool:
+        return self._state.busy or bool(self._inbox)
+
+    def step(self, tasks: Sequence[Task]) -> list[Outcome]:
+        outcomes: list[Outcome] = [True] * len(tasks)
+        stepping: list[tuple[int, StreamState]] = []
+        for index, task in enumerate(tasks):
+            assert isinstance(task.work, BatchedStreamingWork)
+            try:
+                task.work._feed(task)
+            except Exception as error:  # bad input ends its own stream only
+                outcomes[index] = error
+            else:
+                stepping.append((index, task.work._state))
+        stepped = self._engine.step([state for _, state in stepping]) if stepping else []
+        for (index, state), events in zip(stepping, stepped, strict=True):
+            outcomes[index] = _post(tasks[index], state, events)
+        return outcomes
+
+    def _feed(self, task: Task) -> None:
+        """Feed the stream its next command once it is idle: its input is taken no faster than it is worked on."""
+        command = None if self._state.busy else task.next_command()
+        if command is not None:
+            self._engine.feed(self._state, command)
+
+    def close(self) -> None:
+        self._engine.end(self._state)
+
+
+def _post(task: Task, state: RequestState, events: Sequence[Event | Exception]) -> Outcome:
+    """Post one state's events of a step."""
+    for event in events:
+        if not isinstance(event, Exception):
+            task.post_event(event)
+    error = next((event for event in events if isinstance(event, Exception)), None)
+    return error or not state.finished
 
 
 def _close(steps: Steps) -> None:

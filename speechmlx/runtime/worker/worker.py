@@ -1,4 +1,4 @@
-"""The models in memory and the tasks on them: loads, steps and frees, one bounded piece of work at a time."""
+"""The models in memory and their tasks: the worker loads, steps and frees, one bounded piece of work at a time."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ import importlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from speechmlx.engines import Batched, Engine, LoadOptions, Seated
+from speechmlx.engines import Engine, Loader, LoadOptions, Seated
 from speechmlx.errors import Busy, EngineFailed, SpeechError
 from speechmlx.models.spec import Model
 from speechmlx.runtime.ipc.messages import CancelJob, HeldModel, Input, MemoryReport, OutputConsumed, Setup, Start
 from speechmlx.runtime.worker import memory
 from speechmlx.runtime.worker.device import clear_cache
 from speechmlx.runtime.worker.scheduler import Candidate, pick
-from speechmlx.runtime.worker.tasks import InBatch, Task, open_work, step_batch
+from speechmlx.runtime.worker.tasks import BatchedWork, Outcome, Task, batch_size, open_work
 from speechmlx.types import Load, Priority, Progress, Unload
 
 log = logging.getLogger(__name__)
 
 LISTEN = 60.0
-"""Seconds to wait on the pipe with nothing to do."""
+"""Seconds to wait on the pipe when there is nothing to do."""
 
 PAUSED = 5.0
-"""Seconds without a step after which a job whose reader is behind keeps nobody from a seat."""
+"""Seconds without a step after which a job whose reader is behind no longer counts as a taken seat."""
 
 
 @dataclass(eq=False)
 class Slot:
-    """A model in memory, or on its way there (`engine` is None, `loader` has the next slice)."""
+    """A model in memory, or one that is loading: then `engine` is None and `loader` has the next slice.
+
+    `nbytes` of weights; `last_used` and `waiting_since` in seconds of the worker's clock.
+    """
 
     model: Model
     id: int
@@ -41,6 +44,9 @@ class Slot:
     last_used: float
     engine: Engine | None = None
     max_batch: int = 0
+    """Requests of whole inputs that step together, 0 when each steps alone."""
+    max_streams: int = 0
+    """Live inputs that step together, 0 when each steps alone."""
     seats: int = sys.maxsize
     pinned: bool = False
     waiting_since: float = field(init=False)
@@ -50,7 +56,7 @@ class Slot:
 
 
 class Worker:
-    """Tasks and models; `handle` takes a message, `step` does one piece of work. `post` sends to the front."""
+    """Tasks and models: `handle` takes a message, `step` does one piece of work, `post` sends to the front."""
 
     def __init__(
         self, post: Callable[[object], None], options: LoadOptions, clock: Callable[[], float] = time.monotonic
@@ -78,7 +84,7 @@ class Worker:
                 self._tasks[job].cancelled = True
 
     def step(self) -> bool:
-        """One piece of work; False when nothing can run."""
+        """Do one piece of work. Returns False when nothing can run."""
         now = self._clock()
         self._unload_idle(now)
         picked = pick([*self._loading_candidates(), *self._task_candidates()], now)
@@ -91,7 +97,7 @@ class Worker:
         return True
 
     def patience(self) -> float:
-        """Seconds it may wait for a message before there is something to unload, or a seat of one that stays paused."""
+        """Seconds to wait for a message at most: then an idle model may be unloaded, or a paused job's seat is free."""
         most = PAUSED if any(task.work is None for task in self._tasks.values()) else LISTEN
         if not self._idle_unload:
             return most
@@ -113,20 +119,20 @@ class Worker:
             self._end(task, error)
 
     def _task_candidates(self) -> list[Candidate]:
-        found = []
+        candidates = []
         for task in self._tasks.values():
             slot = self._slots[task.model.name]
             ready = slot.engine is not None and self._has_seat(task, slot)
-            found.append(task.candidate(ready, slot.max_batch))
-        return found
+            candidates.append(task.candidate(ready, slot.max_streams if task.request.streams else slot.max_batch))
+        return candidates
 
     def _has_seat(self, task: Task, slot: Slot) -> bool:
-        """Whether it is open, or may be: so many of its model, as urgent as itself or more, are not open yet."""
+        """Whether the task is open, or a seat of its model is free that no task as urgent or more urgent holds."""
         if task.work is not None or isinstance(task.request, Load) or slot.seats == sys.maxsize:
             return True
         since = self._clock() - PAUSED
         taken = sum(
-            isinstance(other.work, InBatch)
+            isinstance(other.work, BatchedWork)
             and other.model.name == task.model.name
             and other.request.priority <= task.request.priority
             and (other.runnable or other.waiting_since > since)
@@ -135,7 +141,7 @@ class Worker:
         return taken < slot.seats
 
     def _step_tasks(self, tasks: list[Task]) -> None:
-        """One step of one task, or of several that share a batch; those that are over end."""
+        """Step one task, or several that share a batch; end those that are finished or failed."""
         if tasks[0].cancelled:
             self._end(tasks[0])
             self._drop_unwanted(tasks[0])
@@ -143,24 +149,30 @@ class Worker:
         start = self._clock()
         slot = self._slots[tasks[0].model.name]
         tasks = [task for task in tasks if self._open(task, slot)]
-        outcomes: list[Exception | bool] = []
-        try:
-            if tasks and isinstance(tasks[0].work, InBatch):
-                outcomes = step_batch(tasks)
-            elif tasks and tasks[0].work is not None:
-                outcomes = [tasks[0].work.step(tasks[0])]
-        except Exception as error:
-            outcomes = [error] * len(tasks)
+        outcomes = self._outcomes(tasks)
         now = slot.last_used = self._clock()
-        for task, outcome in zip(tasks, outcomes, strict=True):
+        # Live inputs take turns: each pays for its own. The batch of whole inputs works for all of them alike.
+        for task in tasks[:1] if tasks and tasks[0].request.streams else tasks:
             task.stepped(now - start)
+        for task, outcome in zip(tasks, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 self._end(task, outcome)
             elif not outcome:
                 self._end(task)
 
+    def _outcomes(self, tasks: Sequence[Task]) -> Sequence[Outcome]:
+        """Step open tasks that were picked together. An exception is the outcome of all of them."""
+        if not tasks:
+            return []
+        work = tasks[0].work
+        assert work is not None
+        try:
+            return work.step(tasks)
+        except Exception as error:
+            return [error] * len(tasks)
+
     def _open(self, task: Task, slot: Slot) -> bool:
-        """Whether the task has work to step; one that is over or refused ends here, one without a seat waits."""
+        """Begin the task's work. Returns False when there is none to step: the task ended or waits for a seat."""
         if isinstance(task.request, Load):
             slot.pinned |= task.request.pin
             self._tell_memory()
@@ -203,14 +215,14 @@ class Worker:
         self._tell_memory()
 
     def _loading_candidates(self) -> list[Candidate]:
-        found = []
+        candidates = []
         for slot in self._slots.values():
             if slot.engine is None:
                 waiting = [task for task in self._tasks.values() if task.model.name == slot.model.name]
                 priority = min((task.request.priority for task in waiting), default=Priority.BULK)
                 due = min((task.due for task in waiting), default=slot.waiting_since)
-                found.append(Candidate(slot.id, priority, due, slot.waiting_since))
-        return found
+                candidates.append(Candidate(slot.id, priority, due, slot.waiting_since))
+        return candidates
 
     def _load_slice(self, slot: Slot) -> None:
         waiting = [task for task in self._tasks.values() if task.model.name == slot.model.name]
@@ -219,7 +231,7 @@ class Worker:
         except StopIteration as loaded:
             slot.engine = loaded.value
             slot.nbytes = loaded.value.nbytes
-            slot.max_batch = loaded.value.max_batch if isinstance(loaded.value, Batched) else 0
+            slot.max_batch, slot.max_streams = (batch_size(loaded.value, streams) for streams in (False, True))
             slot.seats = loaded.value.max_open if isinstance(loaded.value, Seated) else sys.maxsize
             self._tell_memory()
         except Exception as error:
@@ -232,7 +244,7 @@ class Worker:
         else:
             for task in waiting:
                 if isinstance(task.request, Load):
-                    task.say(progress)
+                    task.post_event(progress)
         slot.last_used = slot.waiting_since = self._clock()
 
     def _unload(self, name: str) -> None:
@@ -242,7 +254,7 @@ class Worker:
             self._drop(name)
 
     def _drop_unwanted(self, task: Task) -> None:
-        """A launch that was cancelled while its model loads leaves nothing behind, where nobody else waits for it."""
+        """Drop a model that is still loading when its Load was cancelled and no other task waits for it."""
         slot = self._slots.get(task.model.name)
         wanted = any(other.model.name == task.model.name for other in self._tasks.values())
         if isinstance(task.request, Load) and slot is not None and slot.engine is None and not wanted:
@@ -273,8 +285,8 @@ class Worker:
 
 
 def _loader(model: Model, folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
-    """The load the row names, importing its code in the first slice."""
+    """Load with the function that the row names. The first slice imports its module."""
     module, _, function = model.engine.partition(":")
-    load: Callable[..., Generator[Progress, None, Engine]] = getattr(importlib.import_module(module), function)
+    load: Loader = getattr(importlib.import_module(module), function)
     yield Progress("load", 0, 1, "import")
     return (yield from load(folder, options))

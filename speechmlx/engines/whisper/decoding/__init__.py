@@ -1,1 +1,1 @@
-"""From encoded audio to tokens: key-value cache, prefill, sampling, greedy and beam search, quality checks."""
+"""From encoded audio to tokens: key-value caches, prefill, language detection, sampling, greedy and beam search."""

@@ -1,7 +1,7 @@
-"""Beam search, after openai/whisper: a window decoded as several hypotheses that share its audio.
+"""Beam search, after openai/whisper: a window is decoded as several hypotheses that share its audio.
 
-Hypotheses are rows of one batch, those of a window side by side; its audio's keys and values are there once, and all
-rows of it look at them together.
+Hypotheses are rows of one batch; those of one window are side by side. The keys and values of the window's audio are
+stored once, and all its rows attend to them together.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TypeVar
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.engines.whisper.decoding.greedy import Row
-from speechmlx.engines.whisper.decoding.kv_cache import Seats
-from speechmlx.engines.whisper.decoding.prefill import read
+from speechmlx.engines.whisper.decoding.greedy import TokenSequence
+from speechmlx.engines.whisper.decoding.kv_cache import BatchCache
+from speechmlx.engines.whisper.decoding.prefill import prefill
 from speechmlx.engines.whisper.decoding.quality import is_looping
 from speechmlx.engines.whisper.decoding.sampling import NEVER, Chooser, trace
 from speechmlx.engines.whisper.model.network import Network
@@ -27,8 +27,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Hypothesis:
-    """Tokens without the end, and the log-probability of each, the end's included where it was reached."""
+class BeamHypothesis:
+    """Tokens without the end token, and their log-probabilities, with that of the end token where it was reached."""
 
     tokens: tuple[int, ...] = ()
     logprobs: tuple[float, ...] = ()
@@ -39,46 +39,47 @@ class Hypothesis:
 
     @property
     def score(self) -> float:
-        """What finished hypotheses of different lengths are compared by."""
+        """The mean log-probability, which compares hypotheses of different lengths."""
         return self.total / max(1, len(self.tokens))
 
 
 class Beam:
-    """The search for one row: `extend` until the row has finished, then its tokens are the best hypothesis'."""
+    """The search for one window. `extend` until `row` is finished; then `row` has the tokens of the best hypothesis."""
 
-    def __init__(self, row: Row, size: int, eot: int) -> None:
+    def __init__(self, row: TokenSequence, size: int, eot: int) -> None:
         self.row = row
         self._size = size
         self._eot = eot
-        self._live = [Hypothesis()]
-        self._ended: list[Hypothesis] = []
+        self._live = [BeamHypothesis()]
+        self._ended: list[BeamHypothesis] = []
 
     @property
     def sequences(self) -> list[list[int]]:
-        """The tokens of each live hypothesis, those given included."""
-        given = self.row.prompt[len(self.row.prompt) - self.row.given :]
-        return [[*given, *one.tokens] for one in self._live]
+        """The tokens of each live hypothesis, with the prefix."""
+        prefix = self.row.prompt[len(self.row.prompt) - self.row.prefix_length :]
+        return [[*prefix, *hypothesis.tokens] for hypothesis in self._live]
 
     def extend(self, tokens: Sequence[Sequence[int]], logprobs: Sequence[Sequence[float]]) -> list[int]:
-        """The likeliest continuations of each live hypothesis → which of them the hypotheses that live on go on from.
+        """Extend the live hypotheses by one token; `tokens` and `logprobs` hold the likeliest next tokens of each.
 
-        Those that end are kept, `size` others live on.
+        The likeliest results live on, up to `size`; those that end are kept aside. Returns for each live one the index
+        of the hypothesis that it extends.
         """
-        found = [
-            (origin, token, Hypothesis(before.tokens, (*before.logprobs, logprob)))
+        candidates = [
+            (origin, token, BeamHypothesis(before.tokens, (*before.logprobs, logprob)))
             for origin, (before, row, chances) in enumerate(zip(self._live, tokens, logprobs, strict=True))
             for token, logprob in zip(row, chances, strict=True)
             if logprob > NEVER / 2
         ]
-        found.sort(key=lambda candidate: candidate[2].total, reverse=True)
+        candidates.sort(key=lambda candidate: candidate[2].total, reverse=True)
         origins: list[int] = []
-        live: list[Hypothesis] = []
-        for origin, token, extended in found:
+        live: list[BeamHypothesis] = []
+        for origin, token, extended in candidates:
             if token == self._eot:
                 self._ended.append(extended)
             else:
                 origins.append(origin)
-                live.append(Hypothesis((*extended.tokens, token), extended.logprobs))
+                live.append(BeamHypothesis((*extended.tokens, token), extended.logprobs))
             if len(live) == self._size:
                 break
         self._live = live
@@ -92,47 +93,49 @@ class Beam:
         return len(self._live[0].tokens) >= self.row.limit or is_looping(self._live[0].tokens)
 
     def _finish(self) -> None:
-        best = max(self._ended[: self._size] or self._live, key=lambda one: one.score, default=Hypothesis())
+        best = max(
+            self._ended[: self._size] or self._live, key=lambda hypothesis: hypothesis.score, default=BeamHypothesis()
+        )
         self.row.tokens, self.row.logprobs = list(best.tokens), list(best.logprobs)
         self.row.looped = is_looping(self.row.tokens)
         self.row.finished = True
 
 
-class Search:
-    """Beams of one size, up to `most` of them, a step of the decoder for all; a beam leaves when it has finished."""
+class BeamSearch:
+    """Up to `most` beams of one `size`. A step of the decoder serves them all; a beam leaves when it is finished."""
 
     def __init__(self, network: Network, vocabulary: Vocabulary, size: int, most: int) -> None:
         self._network = network
         self._vocabulary = vocabulary
         self._size = size
         self._beams: list[Beam] = []
-        self._rows = Seats(network.dims, size * most, network.dtype)
-        """Of the hypotheses: `size` of each beam, in order; where fewer live, the last of them again."""
-        self._audio = Seats(network.dims, most, network.dtype, columns=0)
-        """A row for each beam, of which only the audio is used."""
+        self._rows = BatchCache(network.dims, size * most, network.dtype)
+        """Of the hypotheses: `size` rows per beam, in order. With fewer live hypotheses the last one is repeated."""
+        self._audio = BatchCache(network.dims, most, network.dtype, columns=0)
+        """Of the audio: a row per beam."""
         self._chooser: Chooser | None = None
 
-    def join(self, row: Row) -> None:
-        """Seat a row, whose audio stays with it, and find its first tokens."""
+    def join(self, row: TokenSequence) -> None:
+        """Give a window a seat and find its first tokens. `row.cross` stays set, for word timing."""
         assert row.cross is not None, "a search begins with its audio"
-        begun = read(self._network, self._vocabulary, [row.prompt], row.cross)
+        read = prefill(self._network, self._vocabulary, [row.prompt], row.cross)
         beam = Beam(row, self._size, self._vocabulary.eot)
-        tokens, logprobs = self._likeliest(self._chooser_of([row]), begun.logits, beam.sequences, not row.given)
-        row.no_speech = float(np.array(begun.no_speech)[0])
+        tokens, logprobs = self._likeliest(self._chooser_of([row]), read.logits, beam.sequences, not row.prefix_length)
+        row.no_speech = float(np.array(read.no_speech)[0])
         beam.extend(tokens, logprobs)
         if not row.finished:
             self._audio.take(row.cross)
             for _ in range(self._size):
-                self._rows.begin(self._rows.take([]), begun.pairs, len(row.prompt))
+                self._rows.begin(self._rows.take([]), read.pairs, len(row.prompt))
             self._beams.append(beam)
             self._chooser = None
 
     def step(self) -> None:
-        """One more token for every hypothesis."""
+        """Decode one token for every hypothesis."""
         if not self._beams:
             return
-        sequences = [one for beam in self._beams for one in self._padded(beam.sequences)]
-        last = mx.array(np.array([one[-1:] for one in sequences], np.int32))
+        sequences = [tokens for beam in self._beams for tokens in self._padded(beam.sequences)]
+        last = mx.array(np.array([tokens[-1:] for tokens in sequences], np.int32))
         if self._chooser is None:
             self._chooser = self._chooser_of([beam.row for beam in self._beams for _ in range(self._size)])
         self._rows.begin_step()
@@ -145,14 +148,14 @@ class Search:
         for index, beam in enumerate(self._beams):
             first, live = index * self._size, len(beam.sequences)
             rows = slice(first, first + live)
-            found = beam.extend(tokens[rows], logprobs[rows])
-            origins += [first + origin for origin in self._padded(found or [0])]
+            extended = beam.extend(tokens[rows], logprobs[rows])
+            origins += [first + origin for origin in self._padded(extended or [0])]
         self._rows.reorder(origins)
         for beam in [beam for beam in self._beams if beam.row.finished]:
             self.leave(beam.row)
 
-    def leave(self, row: Row) -> None:
-        """Free the seats of a row, if it has any; those of the last beam take their place."""
+    def leave(self, row: TokenSequence) -> None:
+        """Free the seats of a window, if it has any. The last beam takes them over."""
         index = next((i for i, beam in enumerate(self._beams) if beam.row is row), None)
         if index is None:
             return
@@ -167,14 +170,14 @@ class Search:
     def _likeliest(
         self, chooser: Chooser, logits: mx.array, sequences: list[list[int]], first: bool
     ) -> tuple[list[list[int]], list[list[float]]]:
-        """Tokens after each sequence, and their log-probabilities [rows, size + 1]."""
+        """The likeliest next tokens of each sequence, and their log-probabilities, [rows, size + 1] each."""
         tokens, logprobs = chooser.likeliest(logits, trace(sequences, self._vocabulary), first, self._size + 1)
         mx.eval(tokens, logprobs)
         return np.array(tokens).tolist(), np.array(logprobs).tolist()
 
-    def _chooser_of(self, rows: list[Row]) -> Chooser:
+    def _chooser_of(self, rows: list[TokenSequence]) -> Chooser:
         return Chooser([row.rules for row in rows], self._vocabulary, self._network.kernels.logsumexp)
 
-    def _padded(self, found: list[T]) -> list[T]:
-        """`size` of them: the last again and again."""
-        return found + [found[-1]] * (self._size - len(found))
+    def _padded(self, items: list[T]) -> list[T]:
+        """Repeat the last item up to `size` items."""
+        return items + [items[-1]] * (self._size - len(items))

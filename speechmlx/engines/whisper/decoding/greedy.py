@@ -1,7 +1,7 @@
-"""Rows that decode together: one step of the decoder serves them all, with one read from the device.
+"""Greedy decoding and sampling of many windows in one batch, with one read from the device per step.
 
-The step after the next is launched before the next one is read, so the device does not wait for Python. A row that
-turns out to have finished is then computed once in vain; nothing else depends on it.
+The next step is launched before this one is read, so that the device does not wait for Python. A row that turns out to
+be finished was then computed once in vain; nothing else depends on it.
 """
 
 from __future__ import annotations
@@ -12,39 +12,41 @@ from dataclasses import dataclass, field
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.engines.whisper.decoding.kv_cache import Seats
-from speechmlx.engines.whisper.decoding.prefill import read
+from speechmlx.engines.whisper.decoding.kv_cache import BatchCache
+from speechmlx.engines.whisper.decoding.prefill import prefill
 from speechmlx.engines.whisper.decoding.quality import is_looping
-from speechmlx.engines.whisper.decoding.sampling import Chooser, Rules, Trace, trace
+from speechmlx.engines.whisper.decoding.sampling import Chooser, SamplingRules, Trace, trace
 from speechmlx.engines.whisper.model.network import Network, Pair
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 
 
 @dataclass(eq=False)
-class Row:
-    """One window being decoded: what it was asked, and what came so far (tokens without the end, in order)."""
+class TokenSequence:
+    """The tokens of one window while it is decoded: a row of a batch. `tokens` is without the end token."""
 
     prompt: list[int]
-    rules: Rules
+    rules: SamplingRules
     cross: list[Pair] | None
-    """The window's keys and values until it is seated."""
+    """Each decoder layer's keys and values [1, h, n, d] of the audio, until a greedy batch has taken them."""
     limit: int
-    """Tokens at most."""
-    given: int = 0
-    """How many tokens at the end of `prompt` are already part of the window: a timestamp and the prefix."""
+    """Tokens to decode at most."""
+    prefix_length: int = 0
+    """Tokens at the end of `prompt` that are part of the window: a timestamp and the request's prefix."""
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
-    """Of `tokens`, and of the end where it was reached."""
+    """Log-probabilities of `tokens`, and of the end token where it was reached."""
     no_speech: float = 0.0
+    """Probability of silence."""
     finished: bool = False
     looped: bool = False
 
     @property
     def sequence(self) -> list[int]:
-        """The window's tokens so far, those given included."""
-        return self.prompt[len(self.prompt) - self.given :] + self.tokens
+        """The window's tokens so far, with the prefix."""
+        return self.prompt[len(self.prompt) - self.prefix_length :] + self.tokens
 
     def take(self, token: int, logprob: float, eot: int) -> None:
+        """Add a token; the end token, a loop and the limit finish the sequence."""
         self.logprobs.append(logprob)
         if token == eot:
             self.finished = True
@@ -53,7 +55,8 @@ class Row:
         self.looped = is_looping(self.tokens)
         self.finished = self.looped or len(self.tokens) >= self.limit
 
-    def restart(self, rules: Rules) -> None:
+    def restart(self, rules: SamplingRules) -> None:
+        """Forget the tokens, to decode the window again under other rules."""
         self.rules = rules
         self.tokens, self.logprobs = [], []
         self.finished = self.looped = False
@@ -61,39 +64,39 @@ class Row:
 
 @dataclass(frozen=True)
 class _Step:
-    """A step under way: each row's token and log-probability, and the trace with them in it."""
+    """A launched step: each row's token [rows] and log-probability [rows], and the trace after it."""
 
     token: mx.array
     logprob: mx.array
     trace: Trace
 
 
-class Batch:
-    """Rows in seats. Between two `step` calls rows may `join`, begin again (`again`) and `leave`."""
+class GreedyBatch:
+    """Up to `most` rows. Between two `step` calls rows may `join`, be decoded again (`retry`) and `leave`."""
 
     def __init__(self, network: Network, vocabulary: Vocabulary, most: int) -> None:
         self._network = network
         self._vocabulary = vocabulary
-        self._seats = Seats(network.dims, most, network.dtype)
+        self._cache = BatchCache(network.dims, most, network.dtype)
         self._most = most
-        self._rows: list[Row] = []
+        self._rows: list[TokenSequence] = []
         self._chooser: Chooser | None = None
         self._pending: _Step | None = None
 
     @property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[TokenSequence]:
         return self._rows
 
     @property
     def free(self) -> int:
         return self._most - len(self._rows)
 
-    def join(self, rows: Sequence[Row]) -> None:
-        """Seat rows and decode their first token."""
+    def join(self, rows: Sequence[TokenSequence]) -> None:
+        """Give rows a seat and decode their first tokens. Neighbours with prompts of one length are read together."""
         self._settle()
         for row in rows:
             assert row.cross is not None, "a row joins with its audio"
-            self._seats.take(row.cross)
+            self._cache.take(row.cross)
             row.cross = None
             self._rows.append(row)
         first = len(self._rows) - len(rows)
@@ -104,28 +107,29 @@ class Batch:
             self._begin(first, end)
             first = end
 
-    def again(self, row: Row, rules: Rules) -> None:
-        """Decode a row anew under other rules; its audio stays where it is."""
+    def retry(self, row: TokenSequence, rules: SamplingRules) -> None:
+        """Decode a seated row again under other rules, beginning with its first token."""
         self._settle()
         row.restart(rules)
         index = self._rows.index(row)
         self._begin(index, index + 1)
 
-    def leave(self, row: Row) -> None:
+    def leave(self, row: TokenSequence) -> None:
+        """Free the seat of a row; the last row takes it over."""
         self._settle()
         index = self._rows.index(row)
-        self._seats.leave(index)
+        self._cache.leave(index)
         last = self._rows.pop()
         if last is not row:
             self._rows[index] = last
 
-    def cross(self, row: Row) -> list[Pair]:
-        """The seated row's keys and values of the audio."""
+    def cross(self, row: TokenSequence) -> list[Pair]:
+        """Each decoder layer's keys and values [1, h, n, d] of a seated row's audio."""
         index = self._rows.index(row)
-        return self._seats.cross(index, index + 1)
+        return self._cache.cross(index, index + 1)
 
     def step(self) -> None:
-        """One more token for every row that has not finished."""
+        """Decode one token for every row that is not finished."""
         if all(row.finished for row in self._rows):
             return
         step = self._pending or self._launch(self._trace(self._rows))
@@ -134,50 +138,51 @@ class Batch:
             self._pending = self._launch(step.trace)
         self._read(step, self._rows)
 
-    def _alike(self, one: Row, other: Row) -> bool:
+    def _alike(self, row: TokenSequence, other: TokenSequence) -> bool:
+        """Whether the prompts of two rows can be read together."""
         sot = self._vocabulary.sot
-        if len(one.prompt) != len(other.prompt) or bool(one.given) != bool(other.given):
+        if len(row.prompt) != len(other.prompt) or bool(row.prefix_length) != bool(other.prefix_length):
             return False
-        return one.prompt.index(sot) == other.prompt.index(sot)
+        return row.prompt.index(sot) == other.prompt.index(sot)
 
-    def _trace(self, rows: Sequence[Row]) -> Trace:
+    def _trace(self, rows: Sequence[TokenSequence]) -> Trace:
         return trace([row.sequence for row in rows], self._vocabulary)
 
     def _settle(self) -> None:
-        """Take in the step under way, and forget what was made for the rows as they were."""
+        """Read the launched step. The arrays made for this set of rows are dropped: it is about to change."""
         if self._pending is not None:
             self._read(self._pending, self._rows)
         self._pending = self._chooser = None
 
     def _begin(self, first: int, end: int) -> None:
-        """Prompts of rows [first, end), which are alike, and their first token."""
+        """Read the prompts of rows [first, end), which are alike, and decode their first tokens."""
         rows = self._rows[first:end]
-        cross, cross_mask = self._seats.cross(first, end), self._seats.cross_mask(first, end)
-        begun = read(self._network, self._vocabulary, [row.prompt for row in rows], cross, cross_mask)
+        cross, cross_mask = self._cache.cross(first, end), self._cache.cross_mask(first, end)
+        read = prefill(self._network, self._vocabulary, [row.prompt for row in rows], cross, cross_mask)
         chooser = Chooser([row.rules for row in rows], self._vocabulary, self._network.kernels.logsumexp)
-        token, logprob, _ = chooser.choose(begun.logits, self._trace(rows), first=not rows[0].given)
+        token, logprob, _ = chooser.choose(read.logits, self._trace(rows), first=not rows[0].prefix_length)
         for index in range(first, end):
-            one = slice(index - first, index - first + 1)
-            self._seats.begin(index, [(k[one], v[one]) for k, v in begun.pairs], len(rows[0].prompt))
-        mx.eval(token, logprob, begun.no_speech)
+            at = slice(index - first, index - first + 1)
+            self._cache.begin(index, [(k[at], v[at]) for k, v in read.pairs], len(rows[0].prompt))
+        mx.eval(token, logprob, read.no_speech)
         self._read(_Step(token, logprob, Trace(token, token, token)), rows)
-        for row, value in zip(rows, np.array(begun.no_speech).tolist(), strict=True):
+        for row, value in zip(rows, np.array(read.no_speech).tolist(), strict=True):
             row.no_speech = value
 
     def _launch(self, trace: Trace) -> _Step:
         if self._chooser is None:
             rules, drawn = [row.rules for row in self._rows], [len(row.tokens) for row in self._rows]
             self._chooser = Chooser(rules, self._vocabulary, self._network.kernels.logsumexp, drawn)
-        self._seats.begin_step()
-        positions = mx.array(np.array(self._seats.lengths, np.int32) - 1)[:, None]
+        self._cache.begin_step()
+        positions = mx.array(np.array(self._cache.lengths, np.int32) - 1)[:, None]
         decoder = self._network.decoder
-        seats = self._seats
-        hidden, _ = decoder(trace.last[:, None], positions, seats, seats.cross(), seats.mask(), seats.cross_mask())
+        cache = self._cache
+        hidden, _ = decoder(trace.last[:, None], positions, cache, cache.cross(), cache.mask(), cache.cross_mask())
         token, logprob, after = self._chooser.choose(decoder.logits(hidden[:, -1]), trace, first=False)
         mx.async_eval(token, logprob, after.latest)
         return _Step(token, logprob, after)
 
-    def _read(self, step: _Step, rows: Sequence[Row]) -> None:
+    def _read(self, step: _Step, rows: Sequence[TokenSequence]) -> None:
         tokens, logprobs = np.array(step.token).tolist(), np.array(step.logprob).tolist()
         for row, token, logprob in zip(rows, tokens, logprobs, strict=True):
             if not row.finished:

@@ -1,8 +1,8 @@
-"""Keys and values of the rows that decode together, in arrays allocated once: a batch is a row of seats.
+"""The key-value cache of a batch: keys and values of its rows, in arrays that are allocated once.
 
-Every row writes its new token into the same column, so one slice update serves the batch; a row's own tokens are the
-columns just before it, as many as the row is long. What lies further back belongs to nobody and is masked or cut off.
-Positions are embedded at the input, so the order of columns means nothing to the network.
+Every row writes its new token into the same column, so that one slice update serves the batch. A row's tokens are the
+columns up to that one, as many as the row is long; columns further back are unused and masked or cut off. Positions are
+embedded at the input, so the network does not depend on the order of columns.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from speechmlx.engines.whisper.decoding.sampling import NEVER
 from speechmlx.engines.whisper.model.network import Dims, Pair
 
 SPARE = 64
-"""Columns beyond the longest row, so that the columns have to be moved back only once in so many steps."""
+"""Columns beyond the longest row: the columns in use are moved back only once in so many steps."""
 
 
-class Seats:
-    """A decoder memory for up to `most` rows and the audio of each; `rows` of them are taken, always the first."""
+class BatchCache:
+    """A `KVCache` for up to `most` rows and the audio of each. The seats taken are always the first `rows`."""
 
     def __init__(self, dims: Dims, most: int, dtype: mx.Dtype, columns: int | None = None) -> None:
-        """`columns` of 0: there is room for audio only."""
+        """`columns`: tokens there is room for, by default a whole context; 0 for audio only."""
         self._dims = dims
         self._most = most
         self._places = 0
-        """Places of audio there is room for."""
+        """Places of audio (encoder positions) there is room for."""
         self._dtype = dtype
         self._columns = dims.n_text_ctx + SPARE if columns is None else columns
         self._capacity = 0
@@ -36,7 +36,7 @@ class Seats:
         self._cross: list[list[mx.array]] = []
         self.lengths: list[int] = []
         """Tokens of each row."""
-        self.heard: list[int] = []
+        self.audio_places: list[int] = []
         """Places of audio of each row."""
 
     @property
@@ -44,23 +44,23 @@ class Seats:
         return len(self.lengths)
 
     def take(self, cross: Sequence[Pair]) -> int:
-        """The next free seat, for audio whose keys and values [1, h, n, d] these are; `begin` gives it a prompt.
+        """Take the next free seat for audio with these keys and values, [1, h, n, d] per layer; returns the seat.
 
-        Without any the audio is the caller's to hand to the decoder.
+        With an empty `cross` the caller gives the audio to the decoder itself.
         """
         if self.rows == self._capacity:
             self._grow()
         row, places = self.rows, cross[0][0].shape[2] if cross else 0
         self._make_room(places)
         self.lengths.append(0)
-        self.heard.append(places)
+        self.audio_places.append(places)
         for layer, pair in enumerate(cross):
             for side in (0, 1):
                 self._cross[layer][side][row : row + 1, :, :places] = pair[side]
         return row
 
     def begin(self, row: int, prompt: Sequence[Pair], length: int) -> None:
-        """Begin `row`, anew if it was under way, with the pairs [1, h, length, d] of its prompt."""
+        """Set the tokens of `row` to a prompt, whose keys and values are [1, h, length, d] per layer."""
         self.lengths[row] = 0
         if self._next < length:
             self._move(length)
@@ -75,23 +75,23 @@ class Seats:
         if row != last:
             for array in self._arrays():
                 array[row : row + 1] = array[last : last + 1]
-            self.lengths[row], self.heard[row] = self.lengths[last], self.heard[last]
+            self.lengths[row], self.audio_places[row] = self.lengths[last], self.audio_places[last]
         self.lengths.pop()
-        self.heard.pop()
+        self.audio_places.pop()
         if not self.lengths:
             self._own, self._cross, self._capacity, self._next, self._places = [], [], 0, 0, 0
 
     def reorder(self, rows: Sequence[int]) -> None:
-        """Row i goes on as what row `rows[i]` was, where rows share their audio; rows beyond leave."""
+        """Replace row i by row `rows[i]`, for each i; further rows leave. Only for rows that share their audio."""
         if list(rows) != list(range(self.rows)):
             first, order = self._next - max(self.lengths), mx.array(list(rows))
             arrays = [array for pair in self._own for array in pair]
             ordered = [array[:, :, first : self._next][order] for array in arrays]
-            mx.eval(ordered)  # nothing looks at the arrays any more: they are written to in place
-            for array, found in zip(arrays, ordered, strict=True):
-                array[: len(rows), :, first : self._next] = found
+            mx.eval(ordered)  # evaluated first, because the arrays are then written to in place
+            for array, rows_of in zip(arrays, ordered, strict=True):
+                array[: len(rows), :, first : self._next] = rows_of
             self.lengths = [self.lengths[row] for row in rows]
-            self.heard = [self.heard[row] for row in rows]
+            self.audio_places = [self.audio_places[row] for row in rows]
 
     def begin_step(self) -> None:
         """Make room for one more token in every row; call before the decoder."""
@@ -102,15 +102,15 @@ class Seats:
 
     def update(self, layer: int, k: mx.array, v: mx.array) -> Pair:
         first = self._next - max(self.lengths)
-        found = []
+        pair = []
         for side, new in enumerate((k, v)):
             array = self._own[layer][side]
             array[: self.rows, :, self._next - 1 : self._next] = new
-            found.append(array[: self.rows, :, first : self._next])
-        return found[0], found[1]
+            pair.append(array[: self.rows, :, first : self._next])
+        return pair[0], pair[1]
 
     def mask(self) -> mx.array | None:
-        """Additive mask [rows, 1, 1, columns looked at], or None when all rows are of one length."""
+        """Additive mask [rows, 1, 1, columns that `update` returns], or None when all rows have one length."""
         longest = max(self.lengths)
         if min(self.lengths) == longest:
             return None
@@ -119,24 +119,24 @@ class Seats:
         return mx.array(np.where(allowed, 0.0, NEVER).astype(np.float32)[:, None, None]).astype(self._dtype)
 
     def cross(self, first: int = 0, end: int | None = None) -> list[Pair]:
-        """Each layer's keys and values of the audio of rows [first, end), or of all that are seated."""
+        """Each layer's keys and values [rows, h, n, d] of the audio of rows [first, end), by default all rows."""
         taken = slice(first, self.rows if end is None else end)
-        places = max(self.heard[taken])
+        places = max(self.audio_places[taken])
         return [(k[taken, :, :places], v[taken, :, :places]) for k, v in self._cross]
 
     def cross_mask(self, first: int = 0, end: int | None = None) -> mx.array | None:
-        """Additive mask [rows, 1, 1, places] over what `cross` gives; None when all audio is of one length."""
-        heard = np.array(self.heard[first : self.rows if end is None else end])
-        if heard.min() == heard.max():
+        """Additive mask [rows, 1, 1, n] for what `cross` returns, or None when all audio has one length."""
+        places = np.array(self.audio_places[first : self.rows if end is None else end])
+        if places.min() == places.max():
             return None
-        allowed = np.arange(heard.max()) < heard[:, None]
+        allowed = np.arange(places.max()) < places[:, None]
         return mx.array(np.where(allowed, 0.0, NEVER).astype(np.float32)[:, None, None]).astype(self._dtype)
 
     def _arrays(self) -> list[mx.array]:
         return [array for pairs in (self._own, self._cross) for pair in pairs for array in pair]
 
     def _move(self, to: int) -> None:
-        """Put the columns in use right before column `to`."""
+        """Move the columns in use to right before column `to`."""
         kept = max(self.lengths)
         for pair in self._own:
             for array in pair:

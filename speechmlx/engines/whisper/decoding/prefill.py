@@ -1,4 +1,4 @@
-"""Reading prompts, all at once: the decoder's first pass over rows, which keeps their keys and values."""
+"""Prefill: the decoder's first pass, over whole prompts, which keeps their keys and values."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from speechmlx.engines.whisper.model.network import Network, Pair
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 
 
-class Prompt:
-    """A decoder memory for the first tokens of rows: looks at itself alone and keeps each layer's keys and values."""
+class PromptCache:
+    """A `KVCache` for the prompts of rows: tokens attend to the prompt only."""
 
     def __init__(self) -> None:
         self.pairs: list[Pair] = []
+        """Each layer's keys and values [rows, h, t, d]."""
 
     def update(self, layer: int, k: mx.array, v: mx.array) -> Pair:
         assert layer == len(self.pairs), "layers update in order"
@@ -27,40 +28,43 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Read:
-    """What a prompt came to, on the device: nothing of it is evaluated yet."""
+class Prefill:
+    """The result of a prefill, on the device and not evaluated yet."""
 
     logits: mx.array
-    """[rows, vocabulary] of the token that follows."""
+    """Logits [rows, vocabulary] of the next token."""
     no_speech: mx.array
-    """[rows], probability."""
+    """Probability of silence [rows]."""
     pairs: list[Pair]
     """Each layer's keys and values [rows, h, t, d]."""
     looked: list[mx.array]
-    """As of Decoder, [rows, heads, t, places] each."""
+    """Attention scores [rows, heads, t, places] per layer of `look`, as `TextDecoder` returns them."""
 
 
-def read(
+def prefill(
     network: Network,
     vocabulary: Vocabulary,
     prompts: Sequence[Sequence[int]],
     cross: Sequence[Pair],
     cross_mask: mx.array | None = None,
     look: Heads | None = None,
-) -> Read:
-    """`prompts` [rows][t] over the audio of `cross`; their text starts at the same place."""
-    prompt, length = Prompt(), len(prompts[0])
+) -> Prefill:
+    """Read `prompts` [rows][t] over the audio of `cross`; the start of transcript is at one index in all of them.
+
+    `cross`, `cross_mask` and `look` are those of `TextDecoder`.
+    """
+    prompt, length = PromptCache(), len(prompts[0])
     tokens, positions = mx.array(np.array(prompts, np.int32)), mx.arange(length)[None]
     mask = causal(length, network.dtype)
     hidden, looked = network.decoder(tokens, positions, prompt, cross, mask, cross_mask, look=look)
     start = list(prompts[0]).index(vocabulary.sot)
     first, last = network.decoder.logits(mx.stack([hidden[:, start], hidden[:, -1]]))
     no_speech = mx.exp(first[:, vocabulary.no_speech] - mx.logsumexp(first, axis=-1))
-    return Read(last, no_speech, prompt.pairs, looked)
+    return Prefill(last, no_speech, prompt.pairs, looked)
 
 
 def causal(length: int, dtype: mx.Dtype) -> mx.array | None:
-    """Additive mask [1, 1, length, length]: a token sees itself and those before."""
+    """Additive mask [1, 1, length, length] that hides later tokens; None for a single token."""
     if length == 1:
         return None
     return mx.triu(mx.full((length, length), NEVER), k=1)[None, None].astype(dtype)

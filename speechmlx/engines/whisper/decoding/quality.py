@@ -1,4 +1,4 @@
-"""Pure rules around a decoded window: what of it counts, where the next one begins, and whether it can be trusted."""
+"""Pure rules on a decoded window: its pieces, where the next window begins, and whether its text can be trusted."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from dataclasses import dataclass
 FRAMES_PER_TIME = 2
 """Mel frames of 10 ms per timestamp of 20 ms."""
 COMPRESSION_LIMIT = 2.4
+"""Compression ratio above which text may be a loop."""
 LOGPROB_LIMIT = -1.0
+"""Mean log-probability below which text is unsure."""
 NO_SPEECH_LIMIT = 0.6
+"""Probability of silence above which silence is likely."""
 MADE_UP = ((0.35, -1.0), (0.6, -0.8))
-"""Probability of silence over which words are made up that are no likelier than the log-probability with it."""
+"""(probability of silence, mean log-probability): text above the first and not above the second is made up."""
 LOOP_TOKENS = 8
-"""Longest run of tokens watched for repeating."""
+"""Longest run of tokens that is looked for in a loop."""
 LOOP_SPAN = 48
-"""Tokens that must be nothing but repetition before a row is stopped."""
+"""Tokens of pure repetition after which decoding stops."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a window that becomes a segment: tokens [first, last) and frames from the window's start."""
+    """A part of a window that becomes a segment: tokens [first, last) and frames [start, end) of the window."""
 
     first: int
     last: int
@@ -31,7 +34,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Cut:
-    """What a window gave, and how many frames on the next one begins."""
+    """The pieces of a window, and how many frames after its start the next window begins."""
 
     pieces: tuple[Piece, ...]
     advance: int
@@ -40,9 +43,9 @@ class Cut:
 def cut(tokens: Sequence[int], timestamps: int, frames: int) -> Cut:
     """Cut a window of `frames` frames at its timestamps (ids >= `timestamps`), after openai/whisper's seek rule.
 
-    Two timestamps in a row close one segment and open another; what is open at the end is decoded again in the next
-    window, except where the window ends in one timestamp, which says that nothing follows. Times are monotonic and
-    inside the window, what begins after it is left out, and the advance is never zero.
+    Two timestamps in a row close one segment and open another. A segment still open at the end is decoded again in the
+    next window, except when the window ends in a single timestamp: then nothing follows. Times never decrease and are
+    inside the window, a segment that begins after the window is left out, and the advance is never zero.
     """
     timed = [token >= timestamps for token in tokens]
     ends_once = timed[-2:] == [False, True]
@@ -68,7 +71,7 @@ def cut(tokens: Sequence[int], timestamps: int, frames: int) -> Cut:
 
 
 def compression_ratio(text: str) -> float:
-    """How many times smaller zlib makes the text; repetition compresses well."""
+    """Size of the text relative to its zlib compression. Repetition has a high ratio."""
     data = text.encode()
     return len(data) / len(zlib.compress(data)) if data else 0.0
 
@@ -78,27 +81,27 @@ def mean(values: Sequence[float]) -> float:
 
 
 def is_silent(no_speech: float, logprob: float) -> bool:
-    """Nothing was said: likely silence, and the words were not likely."""
+    """Whether a window has no speech: silence is likely, and the decoded text is not."""
     return no_speech > NO_SPEECH_LIMIT and logprob <= LOGPROB_LIMIT
 
 
 def is_made_up(no_speech: float, logprob: float) -> bool:
-    """Words that the model hardly believes, where it may hear nothing: noise after speech is said to be thanks."""
+    """Whether text is made up: silence is possible, the text unlikely. Models turn noise into "Thank you"."""
     return any(no_speech > chance and logprob <= likely for chance, likely in MADE_UP)
 
 
 def is_unsure(logprob: float, no_speech: float, looped: bool) -> bool:
-    """The window should be decoded again at a higher temperature."""
+    """Whether a window should be decoded again at a higher temperature."""
     return not is_silent(no_speech, logprob) and (looped or logprob < LOGPROB_LIMIT)
 
 
 def is_looping(tokens: Sequence[int]) -> bool:
-    """The last LOOP_SPAN tokens are one run of at most LOOP_TOKENS tokens, over and over."""
+    """Whether the last LOOP_SPAN tokens repeat one run of at most LOOP_TOKENS tokens."""
     return _period(tokens) is not None
 
 
 def without_loop(tokens: Sequence[int]) -> int:
-    """How many of the tokens are left when a run at their end that repeats is there only once."""
+    """How many tokens are left when the run that repeats at their end is kept once."""
     period = _period(tokens)
     if period is None:
         return len(tokens)
@@ -109,6 +112,7 @@ def without_loop(tokens: Sequence[int]) -> int:
 
 
 def _period(tokens: Sequence[int]) -> int | None:
+    """Length of the run that the last LOOP_SPAN tokens repeat, or None."""
     tail = tokens[-LOOP_SPAN:]
     if len(tail) < LOOP_SPAN:
         return None

@@ -1,9 +1,9 @@
-"""Which token comes next: suppression, Whisper's timestamp rules and the choice, on the device for a whole batch.
+"""Choosing the next token: suppression, Whisper's timestamp rules and sampling, on the device for a whole batch.
 
-The rules, after openai/whisper: a window begins with a timestamp of at most one second; timestamps come in pairs,
-except before the end; they never go back, and a segment has a length; where timestamps together are likelier than any
-text, one of them is taken. Logits are handled as three pieces (text, end, timestamps), so that no mask as wide as the
-vocabulary is ever built.
+The timestamp rules, after openai/whisper: a window begins with a timestamp of at most one second. Timestamps come in
+pairs, except before the end token. They never decrease, and a segment has a length. Where the timestamps together are
+likelier than any text token, a timestamp is chosen. Logits are handled in three parts (text, end, timestamps), so that
+no mask as wide as the vocabulary is built.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ import numpy as np
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 
 NEVER = -1e9
-"""Added to what must not be chosen; finite, so that no sum of such entries is ever NaN."""
+"""Added to the logits of tokens that must not be chosen. Finite, so that sums of it are never NaN."""
 MOST_DRAWN = 1024
-"""More than the tokens of any row: seeds are this far apart."""
+"""Random keys per seed, more than a row has tokens."""
 LAST_INITIAL = 50
-"""Timestamps (of 20 ms) a window may begin with."""
+"""The latest timestamp, in steps of 20 ms, that a window may begin with."""
 
 
 @dataclass(frozen=True)
-class Rules:
-    """How one row of a batch is to be decoded."""
+class SamplingRules:
+    """How to choose the tokens of one row. `suppress`: ids that are never chosen."""
 
     suppress: tuple[int, ...]
     timestamps: bool = True
     temperature: float = 0.0
     seed: int = 0
-    """Of what is drawn at a temperature: the same seed and logits give the same tokens, whatever rows are beside."""
+    """At a temperature above 0, the same seed and logits give the same tokens, whatever the other rows are."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What the rules need to know of each row, int32 [rows] on the device: the two last tokens and the latest time.
+    """What the timestamp rules need of each row, int32 [rows] on the device: its last two tokens and latest timestamp.
 
-    `before` and `last` start as timestamps, `latest` as the id before the first timestamp.
+    Before the first token, `before` and `last` are timestamps and `latest` is the id before the first timestamp.
     """
 
     last: mx.array
@@ -48,7 +48,7 @@ class Trace:
 
 
 def trace(rows: Sequence[Sequence[int]], vocabulary: Vocabulary) -> Trace:
-    """The trace of rows that have sampled these tokens so far."""
+    """The trace of rows with these tokens [rows][t] so far."""
     first = vocabulary.timestamps
     last = [row[-1] if row else first for row in rows]
     before = [row[-2] if len(row) > 1 else first for row in rows]
@@ -57,16 +57,16 @@ def trace(rows: Sequence[Sequence[int]], vocabulary: Vocabulary) -> Trace:
 
 
 class Chooser:
-    """The rules of a fixed set of rows, as arrays made once; `choose` is called at every step."""
+    """The rules of a fixed set of rows, as arrays that are made once; `choose` is called at every step."""
 
     def __init__(
         self,
-        rules: Sequence[Rules],
+        rules: Sequence[SamplingRules],
         vocabulary: Vocabulary,
         logsumexp: Callable[[mx.array], mx.array],
         drawn: Sequence[int] = (),
     ) -> None:
-        """`drawn`: how many tokens each row has already; none where left out."""
+        """`drawn`: how many tokens each row has already, by default none. `logsumexp` keeps the last axis."""
         self._vocabulary = vocabulary
         self._logsumexp = logsumexp
         self._rules = rules
@@ -80,35 +80,35 @@ class Chooser:
         self._times = mx.arange(vocabulary.timestamps, vocabulary.size)[None]
 
     def choose(self, logits: mx.array, trace: Trace, first: bool) -> tuple[mx.array, mx.array, Trace]:
-        """The next token [rows] and its log-probability [rows] from float32 `logits` [rows, vocabulary].
+        """Choose the next tokens from float32 `logits` [rows, vocabulary]. `first`: they are the rows' first tokens.
 
-        `first` says that these are the rows' first tokens.
+        Returns the tokens [rows], their log-probabilities [rows] and the trace after them.
         """
         whole = self._scores(logits, trace, first)
-        found = mx.argmax(self._noisy(whole), axis=-1, keepdims=True)
-        logprob = mx.take_along_axis(whole, found, axis=-1) - self._logsumexp(whole)
-        token = mx.squeeze(self._token(found), -1)
+        index = mx.argmax(self._noisy(whole), axis=-1, keepdims=True)
+        logprob = mx.take_along_axis(whole, index, axis=-1) - self._logsumexp(whole)
+        token = mx.squeeze(self._token(index), -1)
         latest = mx.maximum(trace.latest, token * (token >= self._vocabulary.timestamps))
         return token, mx.squeeze(logprob, -1), Trace(token, trace.last, latest)
 
     def likeliest(self, logits: mx.array, trace: Trace, first: bool, count: int) -> tuple[mx.array, mx.array]:
-        """The `count` likeliest next tokens [rows, count], in no order, and their log-probabilities."""
+        """The `count` likeliest next tokens [rows, count], in no order, and their log-probabilities [rows, count]."""
         whole = self._scores(logits, trace, first)
-        found = mx.argpartition(-whole, count - 1, axis=-1)[:, :count]
-        return self._token(found), mx.take_along_axis(whole, found, axis=-1) - self._logsumexp(whole)
+        index = mx.argpartition(-whole, count - 1, axis=-1)[:, :count]
+        return self._token(index), mx.take_along_axis(whole, index, axis=-1) - self._logsumexp(whole)
 
     def _scores(self, logits: mx.array, trace: Trace, first: bool) -> mx.array:
-        """Logits of text, end and timestamps under the rules, [rows, eot + 1 + timestamps]."""
+        """Logits [rows, eot + 1 + timestamps] of text, end and timestamps under the rules."""
         text, times = self._allowed(logits, trace, first)
-        # Timestamps win together before they win one by one.
+        # Timestamps are compared with text by their sum, before one of them is chosen.
         timed = self._logsumexp(times) > mx.max(text, axis=-1, keepdims=True)
         return mx.concatenate([text + timed * NEVER, times], axis=-1)
 
-    def _token(self, place: mx.array) -> mx.array:
-        """The ids at places of `_scores`."""
+    def _token(self, index: mx.array) -> mx.array:
+        """The token ids of indices into `_scores`."""
         vocabulary = self._vocabulary
         gap = vocabulary.timestamps - (vocabulary.eot + 1)
-        return (place + (place > vocabulary.eot) * gap).astype(mx.int32)
+        return (index + (index > vocabulary.eot) * gap).astype(mx.int32)
 
     def _allowed(self, logits: mx.array, trace: Trace, first: bool) -> tuple[mx.array, mx.array]:
         vocabulary = self._vocabulary
@@ -132,7 +132,7 @@ class Chooser:
         return mx.array(mask)
 
     def _noisy(self, scores: mx.array) -> mx.array:
-        """Scores whose argmax is a sample at the row's temperature."""
+        """Add noise to the rows with a temperature, so that the argmax is a sample."""
         if not any(rule.temperature for rule in self._rules):
             return scores
         rows = []

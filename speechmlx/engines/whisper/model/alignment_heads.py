@@ -1,12 +1,20 @@
-"""Which attention heads follow the audio, for OpenAI's checkpoints: facts published with them, told apart by size.
+"""Alignment heads: the attention heads whose attention follows the audio.
 
-large-v1 and large-v2 have the same sizes; the heads are large-v2's.
+For OpenAI's checkpoints they are published facts; a checkpoint is recognised by its sizes. large-v1 and large-v2 have
+the same sizes: the heads are large-v2's.
 """
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from speechmlx.engines.whisper.model.network import Dims
+
 Heads = dict[int, list[int]]
-"""Layer → heads."""
+"""Decoder layer → heads."""
 
 _KNOWN = {
     (4, 6, 51864): "1:0 2:0,5 3:0,1,2,3,4",
@@ -30,4 +38,20 @@ def known_heads(layers: int, heads: int, vocabulary: int) -> Heads | None:
     if text is None:
         return None
     pairs = (part.split(":") for part in text.split())
-    return {int(layer): [int(head) for head in found.split(",")] for layer, found in pairs}
+    return {int(layer): [int(head) for head in named.split(",")] for layer, named in pairs}
+
+
+def alignment_heads(folder: Path, dims: Dims) -> Heads:
+    """The heads named in `folder`'s generation_config.json, or known for these sizes, or all of the upper half.
+
+    Some distilled models name heads of their teacher that they do not have; those are ignored.
+    """
+    config = folder / "generation_config.json"
+    named = json.loads(config.read_text()).get("alignment_heads") if config.is_file() else None
+    heads: Heads = {}
+    for layer, head in sorted(tuple(pair) for pair in named or ()):
+        if layer < dims.n_text_layer and head < dims.n_text_head:
+            heads.setdefault(layer, []).append(head)
+    upper = range(dims.n_text_layer // 2, dims.n_text_layer)
+    known = known_heads(dims.n_text_layer, dims.n_text_head, dims.n_vocab)
+    return heads or known or {layer: list(range(dims.n_text_head)) for layer in upper}

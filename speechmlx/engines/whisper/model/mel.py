@@ -1,4 +1,4 @@
-"""Log-mel spectrogram of 16 kHz audio, made slice by slice so that an hour of it is no single step."""
+"""Log-mel spectrogram of 16 kHz audio, computed in slices so that no step gets long. A frame is 10 ms."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ WINDOW_SECONDS = 30
 WINDOW_FRAMES = WINDOW_SECONDS * FRAMES_PER_SECOND
 FFT = RATE * 25 // 1000
 SLICE_FRAMES = 2 * WINDOW_FRAMES
-"""Frames computed at once."""
+"""Frames computed in one slice."""
 ROOM_STEP = 2 * FRAMES_PER_SECOND
-"""Encoded windows are a multiple of this many frames, to have few shapes."""
+"""Encoded windows are a multiple of this many frames: few shapes need few compiled kernels."""
 DYNAMIC_RANGE = 8.0
-"""Decades kept under the loudest value."""
+"""Decades below the loudest value at which energies are clipped."""
 FAINTEST, SILENCE = -10.0, -20.0
-"""Log energies: the least one that the models were trained with, and the least one told apart here."""
+"""Log10 energies: the least one that the models were trained with, and the least one computed here."""
 QUIET = -1.0
-"""What the loudest value is raised to: of what is much quieter the models say that it is no speech."""
+"""Log10 energy to which the loudest value is raised: models take much quieter speech for silence."""
 LOW_BANDS = 1 / 27
-"""Share of the mel bands that lie under speech: offset, wind and hum there make a recording no louder."""
+"""Share of the mel bands that lie below speech. Offset, wind and hum in them do not count as loudness."""
 
 
 @cache
@@ -51,10 +51,10 @@ def _window() -> mx.array:
 
 
 def log_mel_slices(samples: Samples, n_mels: int) -> Iterator[NDArray[np.float32]]:
-    """log10 of the mel energies of `samples` [n], [<= SLICE_FRAMES, n_mels] at a time, n // HOP frames in all.
+    """log10 of the mel energies of `samples` [n]: n // HOP frames, in slices [<= SLICE_FRAMES, n_mels].
 
-    Frame i is centred on sample i * HOP. As in the reference implementation the beginning is mirrored, and silence
-    follows the end.
+    Frame i is centred on sample i * HOP. As in the reference implementation, the beginning is mirrored and the end is
+    followed by silence.
     """
     padded = np.pad(np.pad(samples, (FFT // 2, 0), mode="reflect"), (0, FFT // 2))
     frames = len(samples) // HOP
@@ -67,7 +67,7 @@ def log_mel_slices(samples: Samples, n_mels: int) -> Iterator[NDArray[np.float32
 
 
 def normalize(log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale log energies [frames, n_mels] as the models expect, with the loudest one of speech from QUIET up."""
+    """Scale log10 energies [frames, n_mels] to what the models expect; the loudest band of speech is at least QUIET."""
     top = float(log_mel[:, round(log_mel.shape[1] * LOW_BANDS) :].max())
     raised = max(0.0, QUIET - top) if top > SILENCE + 1 else 0.0
     least = max(FAINTEST, top + raised - DYNAMIC_RANGE)
@@ -76,11 +76,11 @@ def normalize(log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def window(mel: NDArray[np.float32], start: int, end: int, frames: int = WINDOW_FRAMES) -> NDArray[np.float32]:
-    """Frames [start, end) of `mel`, followed by zeros up to `frames`: [frames, n_mels]."""
+    """Frames [start, end) of the spectrogram `mel`, padded with zeros to [frames, n_mels]."""
     piece = mel[start : min(end, start + frames)]
     return np.pad(piece, ((0, frames - len(piece)), (0, 0)))
 
 
 def roomy(frames: int) -> int:
-    """Frames to encode where so many are needed: a multiple of ROOM_STEP, WINDOW_FRAMES at most."""
+    """`frames` rounded up to a multiple of ROOM_STEP, at most WINDOW_FRAMES."""
     return min(WINDOW_FRAMES, -(-frames // ROOM_STEP) * ROOM_STEP)

@@ -1,6 +1,6 @@
-"""Whisper's network: an encoder of 30 s windows and a decoder that keeps no state of its own.
+"""Whisper's network: an encoder for windows of up to 30 s, and a decoder without state of its own.
 
-Parameter names and layouts are mlx-whisper's, so its folders load as they are.
+Parameter names and layouts are mlx-whisper's, so that its folders load unchanged.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class Dims:
 
 @dataclass(frozen=True)
 class Kernels:
-    """The few operations that have a form of their own per device."""
+    """The operations that are implemented differently per device."""
 
     gelu: Callable[[mx.array], mx.array]
     attend: Callable[..., mx.array]
     """(q [b, h, t, d], k and v [b, h, n, d], scale, additive mask or None) → [b, h, t, d]"""
     logsumexp: Callable[[mx.array], mx.array]
-    """Over the last axis, kept."""
+    """Over the last axis, which is kept with size 1."""
 
 
 def _attend(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array | None = None) -> mx.array:
@@ -49,16 +49,16 @@ GPU = Kernels(nn.gelu, _attend, lambda x: mx.logsumexp(x, axis=-1, keepdims=True
 
 
 def cpu_kernels() -> Kernels:
-    from speechmlx.engines import cpu  # here, so that a GPU's process has nothing of it
+    from speechmlx.engines import cpu  # imported only on a CPU
 
     return Kernels(cpu.gelu, cpu.attend, cpu.logsumexp)
 
 
-class Memory(Protocol):
-    """Where the decoder's own keys and values live between calls."""
+class KVCache(Protocol):
+    """Keeps the keys and values of the decoder's own tokens between calls."""
 
     def update(self, layer: int, k: mx.array, v: mx.array) -> tuple[mx.array, mx.array]:
-        """Keep k and v [b, h, t, d] of the new tokens; return all that the new tokens may look at."""
+        """Add k and v [b, h, t, d] of new tokens. Returns all keys and values that the new tokens may attend to."""
 
 
 Pair = tuple[mx.array, mx.array]
@@ -83,11 +83,11 @@ class Attention(nn.Module):
         return self.split(self.key(x)), self.split(self.value(x))
 
     def __call__(self, x: mx.array, pair: Pair, mask: mx.array | None = None) -> mx.array:
-        found = self._kernels.attend(self.split(self.query(x)), *pair, self._scale, mask)
-        return self.out(found.transpose(0, 2, 1, 3).reshape(*x.shape[:2], -1))
+        y = self._kernels.attend(self.split(self.query(x)), *pair, self._scale, mask)
+        return self.out(y.transpose(0, 2, 1, 3).reshape(*x.shape[:2], -1))
 
     def scores(self, x: mx.array, keys: mx.array) -> mx.array:
-        """What the softmax would see, [b, h, t, n] in float32."""
+        """Attention scores before the softmax, float32 [b, h, t, n]."""
         return ((self.split(self.query(x)) * self._scale) @ keys.transpose(0, 1, 3, 2)).astype(mx.float32)
 
 
@@ -116,14 +116,14 @@ def sinusoids(length: int, width: int) -> mx.array:
 
 
 def _convolve(conv: nn.Conv1d, x: mx.array, stride: int) -> mx.array:
-    """A width-3, padding-1 convolution of x [b, t, c] as one matrix product, which every backend does well."""
+    """A convolution of x [b, t, c] with width 3 and padding 1, as one matrix product: fast on every backend."""
     padded = mx.pad(x, [(0, 0), (1, 1), (0, 0)])
     taps = [padded[:, tap : tap + x.shape[1] : stride] for tap in range(3)]
     return mx.concatenate(taps, axis=-1) @ conv.weight.reshape(conv.weight.shape[0], -1).T + conv.bias
 
 
-class Encoder(nn.Module):
-    """mel [b, 2n, n_mels] → [b, n <= 1500, width], in `len(blocks) + 2` pieces: `start`, each block, `ln_post`."""
+class AudioEncoder(nn.Module):
+    """mel [b, 2n, n_mels] → [b, n <= 1500, width]. To do it in pieces, call `start`, `block` per block, `ln_post`."""
 
     def __init__(self, dims: Dims, kernels: Kernels) -> None:
         super().__init__()
@@ -153,7 +153,9 @@ class Encoder(nn.Module):
         return self.ln_post(x)
 
 
-class Decoder(nn.Module):
+class TextDecoder(nn.Module):
+    """tokens [b, t] and encoded audio → hidden states [b, t, width] and logits."""
+
     def __init__(self, dims: Dims, kernels: Kernels) -> None:
         super().__init__()
         width = dims.n_text_state
@@ -166,7 +168,7 @@ class Decoder(nn.Module):
         self,
         tokens: mx.array,
         positions: mx.array,
-        memory: Memory,
+        cache: KVCache,
         cross: Sequence[Pair],
         mask: mx.array | None,
         cross_mask: mx.array | None = None,
@@ -174,15 +176,16 @@ class Decoder(nn.Module):
     ) -> tuple[mx.array, list[mx.array]]:
         """Hidden states [b, t, width] of `tokens` [b, t] at `positions` [b, t].
 
-        `cross` holds each layer's keys and values of the audio, of one row per row or of one that all rows share (t = 1
-        then); `cross_mask` [b, 1, 1, n] is added where audio differs in length. `look` names layer → heads whose
-        attention scores over the audio, [b, heads, t, n] before the softmax, come back too, in order of layer.
+        `cross` holds each layer's keys and values of the audio: a row per row of `tokens`, or fewer rows, which
+        consecutive rows of `tokens` share (then t = 1). `cross_mask` [b, 1, 1, n] is added where audio differs in
+        length. `look` maps layers to heads: their attention scores over the audio, [b, heads, t, n] before the softmax,
+        are returned too, in order of layer.
         """
         x = self.token_embedding(tokens) + self.positional_embedding[positions]
         looked = []
         for index, block in enumerate(self.blocks):
             y = block.attn_ln(x)
-            x = x + block.attn(y, memory.update(index, *block.attn.keys_values(y)), mask)
+            x = x + block.attn(y, cache.update(index, *block.attn.keys_values(y)), mask)
             y = block.cross_attn_ln(x).reshape(cross[index][0].shape[0], -1, x.shape[-1])
             x = x + block.cross_attn(y, cross[index], cross_mask).reshape(x.shape)
             if look and index in look:
@@ -200,8 +203,8 @@ class Network(nn.Module):
         super().__init__()
         self._dims = dims
         self._kernels = kernels
-        self.encoder = Encoder(dims, kernels)
-        self.decoder = Decoder(dims, kernels)
+        self.encoder = AudioEncoder(dims, kernels)
+        self.decoder = TextDecoder(dims, kernels)
 
     @property
     def dims(self) -> Dims:
@@ -216,9 +219,9 @@ class Network(nn.Module):
         return self._kernels
 
     def cross(self, encoded: mx.array) -> list[Pair]:
-        """Each decoder layer's keys and values of encoded audio [b, n, width]: made once, used by every step.
+        """Each decoder layer's keys and values [b, h, n, d] of encoded audio [b, n, width], which every step uses.
 
-        Head by head in memory, as products read them: MLX would copy them into that order at every step.
+        They are contiguous per head: otherwise MLX copies them into that order at every step.
         """
         pairs = [block.cross_attn.keys_values(encoded) for block in self.decoder.blocks]
         return [(mx.contiguous(k), mx.contiguous(v)) for k, v in pairs]

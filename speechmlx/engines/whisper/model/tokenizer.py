@@ -1,7 +1,7 @@
-"""Whisper's vocabulary: special ids, what goes before a window, and tokens back into words.
+"""Whisper's vocabulary: special ids, the tokens before a window, and tokens back into words.
 
 The byte-pair encoding is mlx-whisper's module `tokenizer`, loaded by path: importing the package would also import
-numba and scipy, two seconds that nothing here needs.
+numba and scipy, which takes two seconds and is not needed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 
 
 def package_folder() -> Path:
-    """Where mlx-whisper is installed, without importing it."""
+    """The folder of the installed mlx-whisper, without importing it."""
     spec = importlib.util.find_spec("mlx_whisper")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("mlx_whisper is not installed")
@@ -49,7 +49,7 @@ class WordTokens:
 
 
 class Vocabulary:
-    """The tokens of one model; `size` is the width of its logits, which tells how many languages it knows."""
+    """The tokens of one model. `size` is the width of its logits; it decides how many languages the model knows."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -58,44 +58,44 @@ class Vocabulary:
         name = "multilingual" if self.multilingual else "gpt2"
         self._encoding: Any = _module().get_encoding(name=name, num_languages=languages)
         self.languages: tuple[str, ...] = tuple(_module().LANGUAGES)[:languages] if self.multilingual else ("en",)
-        one = self._encoding.encode_single_token
-        self.eot: int = one("<|endoftext|>")
-        self.sot: int = one("<|startoftranscript|>")
-        self.translate: int = one("<|translate|>")
-        self.transcribe: int = one("<|transcribe|>")
-        self.sot_lm: int = one("<|startoflm|>")
-        self.sot_prev: int = one("<|startofprev|>")
-        self.no_speech: int = one("<|nospeech|>")
-        self.no_timestamps: int = one("<|notimestamps|>")
-        self.timestamps: int = one("<|0.00|>")
-        """Id of the first timestamp; every id from here on is one, 20 ms apart."""
+        token = self._encoding.encode_single_token
+        self.eot: int = token("<|endoftext|>")
+        self.sot: int = token("<|startoftranscript|>")
+        self.translate: int = token("<|translate|>")
+        self.transcribe: int = token("<|transcribe|>")
+        self.sot_lm: int = token("<|startoflm|>")
+        self.sot_prev: int = token("<|startofprev|>")
+        self.no_speech: int = token("<|nospeech|>")
+        self.no_timestamps: int = token("<|notimestamps|>")
+        self.timestamps: int = token("<|0.00|>")
+        """Id of the first timestamp. All ids from it on are timestamps, 20 ms apart."""
 
     def encode(self, text: str) -> list[int]:
         return list(self._encoding.encode(text, disallowed_special=()))
 
     def phrases(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of texts that are said one after the other."""
+        """Tokens of `texts`, spoken one after the other; blank ones are left out."""
         return [token for text in texts if text.strip() for token in self.encode(" " + text.strip())]
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """Text of the ids below `eot`; the others say nothing."""
+        """The text of `tokens`; ids from `eot` on have none."""
         return str(self._encoding.decode([token for token in tokens if token < self.eot]))
 
     def utf8(self, token: int) -> bytes:
-        """The bytes of one id; a character may be spread over several."""
+        """The bytes of one token; a character may be spread over several tokens."""
         return bytes(self._encoding.decode_single_token_bytes(token))
 
     def language_code(self, language: str) -> str:
-        """The code the model knows `language` by. Raises Unsupported, naming what is allowed."""
-        found = languages.match(language, self.languages)
-        if found is None:
+        """The model's code for `language`. Raises Unsupported, which names the languages allowed."""
+        code = languages.match(language, self.languages)
+        if code is None:
             raise languages.refusal(language, self.languages, "this model")
-        return found
+        return code
 
     def candidates(self, request: Transcribe | Listen) -> tuple[str, ...]:
-        """Codes of what may be spoken: one is sure, none may be any.
+        """Codes of the languages that the request allows. A single one is certain; none means any language.
 
-        Raises Unsupported where the model knows none of those that were asked for.
+        Raises Unsupported when the request names languages and the model knows none of them.
         """
         if request.language is not None:
             return (self.language_code(request.language),)
@@ -117,14 +117,14 @@ class Vocabulary:
         return self.language_tokens[self.languages.index(code)]
 
     def start(self, language: str, task: str) -> list[int]:
-        """What every window starts with: `sot`, and for a multilingual model the language and the task."""
+        """The tokens that every window starts with: `sot`, and for a multilingual model the language and the task."""
         if not self.multilingual:
             return [self.sot]
         return [self.sot, self.language_token(language), self.translate if task == "translate" else self.transcribe]
 
     @cached_property
     def blank(self) -> tuple[int, ...]:
-        """What a window must not begin with."""
+        """Ids that a window must not begin with."""
         return (*self.encode(" "), self.eot)
 
     @cached_property
@@ -135,19 +135,19 @@ class Vocabulary:
 
     @cached_property
     def non_speech(self) -> tuple[int, ...]:
-        """Symbols that annotate rather than transcribe: brackets, notes, speaker dashes."""
+        """Ids of symbols that annotate and do not transcribe: brackets, notes, speaker dashes."""
         notes = "♩♪♫♬♭♮♯"
         runs = "<< >> <<< >>> -- --- -( -[ (' (\" (( )) ((( ))) [[ ]] {{ }} ♪♪ ♪♪♪".split()
         symbols = [*'"#()*+/:;<=>@[\\]^_`{|}~「」『』', *runs, *notes]
-        found = {self.encode(" -")[0], self.encode(" '")[0]}
+        ids = {self.encode(" -")[0], self.encode(" '")[0]}
         for symbol in symbols:
             for tokens in (self.encode(symbol), self.encode(" " + symbol)):
                 if len(tokens) == 1 or symbol in notes:
-                    found.add(tokens[0])
-        return tuple(sorted(found))
+                    ids.add(tokens[0])
+        return tuple(sorted(ids))
 
     def words(self, tokens: Sequence[int], language: str) -> list[WordTokens]:
-        """`tokens` (text only) cut at the words of `language`; a word keeps its leading space."""
+        """Split text tokens into the words of `language`. A word keeps its leading space."""
         pieces = self._characters(tokens)
         if language in UNSPACED:
             return pieces
@@ -161,7 +161,7 @@ class Vocabulary:
         return words
 
     def _characters(self, tokens: Sequence[int]) -> list[WordTokens]:
-        """The shortest runs of tokens that are whole characters; an unfinished last one is kept as it is."""
+        """Split tokens into the shortest runs of whole characters. An incomplete character at the end is kept."""
         whole = self.decode(tokens)
         pieces: list[WordTokens] = []
         run: list[int] = []

@@ -1,4 +1,4 @@
-"""From a folder in mlx-whisper's layout to a `Network`; quantized weights stay so on a GPU only."""
+"""Load a folder in mlx-whisper's layout into a `Network`. Quantized weights stay quantized on a GPU only."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from speechmlx.errors import ModelUnavailable
 from speechmlx.types import Progress
 
 UNUSED = ("encoder.positional_embedding", "alignment_heads")
-"""Found in some folders; the network computes the first, and heads are known otherwise."""
+"""Weights in some folders that are not loaded: the network computes the first; heads come from `alignment_heads`."""
 
 Weights = dict[str, mx.array]
 
 
 def dims(config: Mapping[str, Any]) -> Dims:
-    """Sizes from config.json. Raises ModelUnavailable naming what is missing."""
+    """The sizes in config.json. Raises ModelUnavailable, which names the missing ones."""
     missing = [field.name for field in fields(Dims) if field.name not in config]
     if missing:
         raise ModelUnavailable(f"config.json is not a Whisper's: it lacks {', '.join(missing)}")
@@ -31,7 +31,7 @@ def dims(config: Mapping[str, Any]) -> Dims:
 
 
 def load_network(folder: Path, options: LoadOptions) -> Generator[Progress, None, Network]:
-    """The network with its weights in memory. Raises ModelUnavailable when they do not fit the config."""
+    """Load the network with its weights. Raises ModelUnavailable when the weights do not fit config.json."""
     config = read_config(folder)
     weights = {name: array for name, array in read_weights(folder).items() if name not in UNUSED}
     network = Network(dims(config), cpu_kernels() if options.device == "cpu" else GPU)
@@ -55,13 +55,13 @@ def load_network(folder: Path, options: LoadOptions) -> Generator[Progress, None
 
 
 def _dequantized(weights: Weights, quantization: Mapping[str, int]) -> Weights:
-    found: Weights = {}
+    dequantized: Weights = {}
     for name, array in weights.items():
         base, _, last = name.rpartition(".")
         scales = weights.get(f"{base}.scales")
         if scales is None or last == "bias":
-            found[name] = array
+            dequantized[name] = array
         elif last == "weight":
             biases = weights[f"{base}.biases"]
-            found[name] = mx.dequantize(array, scales, biases, quantization["group_size"], quantization["bits"])
-    return found
+            dequantized[name] = mx.dequantize(array, scales, biases, quantization["group_size"], quantization["bits"])
+    return dequantized

@@ -1,1 +1,1 @@
-"""Whole recordings: windows of a file, segments, word times, and second attempts."""
+"""Whole recordings: windows and their stages, the batch that works on them, attempts, segments and word times."""

@@ -1,7 +1,8 @@
-"""Whether what a text says again was said again: pure rules on the places of the audio its tokens were heard at.
+"""Whether repeated text is repeated speech: pure rules on the places in the audio that tokens attend to.
 
-Places are of 20 ms. Repetition alone tells nothing: a loop is likely to the model as well, and its timestamps move on
-over noise as over speech. But a loop looks here and there, while what is said is heard one after the other.
+A place is one position of the encoder's output, 20 ms. Repetition alone proves nothing: a model also finds its own loop
+likely, and the timestamps of a loop advance over noise as they do over speech. But the attention of a loop jumps back
+and forth, while the attention of speech advances.
 """
 
 from __future__ import annotations
@@ -10,48 +11,48 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 FALL = 5
-"""Places the next token may be heard before the one it follows."""
+"""Places by which attention may fall back from one token to the next."""
 FALLS = 0.15
-"""Share of tokens heard further back than that from which on a text does not follow the audio."""
+"""Share of tokens that fall back further, above which a text does not follow the audio."""
 ROUNDS = 1.0
-"""How many times the way that was heard in all tokens may have fallen back, together."""
+"""How far all these tokens may fall back in sum, relative to the span of all places."""
 APART = 15
-"""Places between two beginnings of what is said twice, at least, where a text has stopped to follow the audio."""
+"""Places between the beginnings of two repetitions, at least, in a text that does not follow the audio."""
 LONGEST_UNIT = 24
-"""Tokens of what is looked at for being said again."""
+"""Tokens of a repetition, at most."""
 
 
 def follows(places: Sequence[int]) -> bool:
-    """Whether tokens heard at these places were heard one after the other, and not over and over."""
+    """Whether the attention of consecutive tokens advances through the audio."""
     falls = [before - place for before, place in pairwise(places) if before - place > FALL]
     span = max(places, default=0) - min(places, default=0)
     return len(falls) <= FALLS * len(places) and sum(falls) <= ROUNDS * span
 
 
 def unrepeated(tokens: Sequence[int], places: Sequence[int], follow: bool) -> list[int]:
-    """Indices of `tokens` without those that say again what stands before them and were not heard again.
+    """Indices of `tokens` without repetitions that are not in the audio.
 
-    Of a text that does `follow` the audio those are left out that were heard where what they repeat was heard; of one
-    that does not, all that were not heard after it.
+    In a text that follows the audio (`follow`), a repetition goes when it attends to the same places as the tokens it
+    repeats. In a text that does not, it goes unless it attends to later places.
     """
     kept: list[int] = []
     index = 0
     while index < len(tokens):
-        size = _again(tokens, kept, index)
-        said, before = places[index : index + size], [places[one] for one in kept[len(kept) - size :]]
+        size = _repetition(tokens, kept, index)
+        now, before = places[index : index + size], [places[place] for place in kept[len(kept) - size :]]
         if not size:
             kept.append(index)
-        elif follow and any(abs(one - other) > FALL for one, other in zip(said, before, strict=True)):
+        elif follow and any(abs(place - other) > FALL for place, other in zip(now, before, strict=True)):
             kept += range(index, index + size)
-        elif not follow and said[0] >= max(before[0] + APART, max(places[one] for one in kept) - FALL):
+        elif not follow and now[0] >= max(before[0] + APART, max(places[i] for i in kept) - FALL):
             kept += range(index, index + size)
         index += size or 1
     return kept
 
 
-def _again(tokens: Sequence[int], kept: Sequence[int], index: int) -> int:
-    """How many tokens from `index` on are the last of those kept once more; none: 0."""
+def _repetition(tokens: Sequence[int], kept: Sequence[int], index: int) -> int:
+    """How many tokens from `index` on repeat the last tokens kept; 0 if none do."""
     for size in range(1, min(LONGEST_UNIT, len(kept), len(tokens) - index) + 1):
-        if all(tokens[place] == tokens[index + one] for one, place in enumerate(kept[-size:])):
+        if all(tokens[last] == tokens[index + offset] for offset, last in enumerate(kept[-size:])):
             return size
     return 0

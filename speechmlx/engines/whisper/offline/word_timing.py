@@ -1,23 +1,22 @@
-"""When each word was said: attention of the alignment heads over the audio, and the cheapest path through it.
+"""Word times: attention of the alignment heads over the audio, and the cheapest path through it.
 
-After openai/whisper's word timing, on the keys and values a window already has: nothing is encoded again.
+After openai/whisper's word timing, but on the keys and values that a window already has: nothing is encoded again. A
+place is one position of the encoder's output, 20 ms.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.engines.whisper.decoding.prefill import Prompt, causal
+from speechmlx.engines.whisper.decoding.prefill import PromptCache, causal
 from speechmlx.engines.whisper.model import mel
-from speechmlx.engines.whisper.model.alignment_heads import Heads, known_heads
-from speechmlx.engines.whisper.model.network import Decoder, Dims, Pair
+from speechmlx.engines.whisper.model.alignment_heads import Heads
+from speechmlx.engines.whisper.model.network import Network, Pair
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary, WordTokens
 from speechmlx.types import Word
 
@@ -25,20 +24,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SECONDS_PER_PLACE = 0.02
-"""One place of the encoder's output."""
+"""Seconds per place."""
 MEDIAN_WIDTH = 7
 LONGEST_MEDIAN = 0.7
-"""Seconds the median word is taken to last at most."""
+"""Seconds: a longer median word counts as this long."""
 ENDS = ".。!！?？"
 OPENING = "\"'“¿([{-"
 CLOSING = "\"'.。,，!！?？:：”)]}、"
 MARKS = frozenset(CLOSING)
-"""What closes a word, each of one character."""
+"""Closing marks, each of one character."""
 
 
 @dataclass(frozen=True)
-class Timed:
-    """A word in its window: text tokens [first, last) and seconds from the window's start."""
+class AlignedWord:
+    """A word of a window: text tokens [first, last), and its start and end in seconds from the window's start."""
 
     text: str
     first: int
@@ -47,70 +46,63 @@ class Timed:
     end: float
 
 
-T = TypeVar("T", Timed, Word)
+T = TypeVar("T", AlignedWord, Word)
 
 
-def alignment_heads(folder: Path, dims: Dims) -> Heads:
-    """The heads named by `folder`'s generation_config.json, those known for these sizes, or all of the upper half.
+@dataclass(frozen=True)
+class WindowText:
+    """The text decoded from a window, and what it was decoded from."""
 
-    Some distilled models name their teacher's heads: those that they do not have do not count.
-    """
-    config = folder / "generation_config.json"
-    named = json.loads(config.read_text()).get("alignment_heads") if config.is_file() else None
-    heads: Heads = {}
-    for layer, head in sorted(tuple(pair) for pair in named or ()):
-        if layer < dims.n_text_layer and head < dims.n_text_head:
-            heads.setdefault(layer, []).append(head)
-    upper = range(dims.n_text_layer // 2, dims.n_text_layer)
-    known = known_heads(dims.n_text_layer, dims.n_text_head, dims.n_vocab)
-    return heads or known or {layer: list(range(dims.n_text_head)) for layer in upper}
+    cross: Sequence[Pair]
+    """Each decoder layer's keys and values [1, h, n, d] of the audio."""
+    start: Sequence[int]
+    """The tokens that every window starts with: start of transcript, language, task."""
+    tokens: Sequence[int]
+    """Text tokens, all below the end token."""
+    frames: int
+    """Mel frames of audio in the window."""
 
 
-def align(
-    decoder: Decoder,
-    vocabulary: Vocabulary,
-    heads: Heads,
-    cross: Sequence[Pair],
-    start: Sequence[int],
-    text: Sequence[int],
-    frames: int,
-    language: str,
-    after: float = 0.0,
-) -> list[Timed]:
-    """Words of `text` (ids below the end) with their times, in order and inside the window's `frames` mel frames.
+@dataclass(frozen=True)
+class Aligner:
+    """Finds out when each token and word of a window was spoken."""
 
-    `cross` is the window's keys and values, `start` the tokens that begin a window. No word begins before `after`
-    seconds, each has a length, and none begins before the one before it has ended.
-    """
-    if not text:
-        return []
-    rows, columns = cheapest_path(-looks(decoder, vocabulary, heads, cross, start, text, frames))
-    jumps = columns[np.diff(rows, prepend=-1) > 0] * SECONDS_PER_PLACE
-    words = _times(vocabulary.words(text, language), jumps)
-    return spaced(joined_punctuation(trimmed(words)), after, frames / mel.FRAMES_PER_SECOND)
+    network: Network
+    vocabulary: Vocabulary
+    heads: Heads
 
+    def align(self, text: WindowText, language: str, after: float = 0.0) -> list[AlignedWord]:
+        """The words of a window with their times, in order and inside the window.
 
-def looks(
-    decoder: Decoder,
-    vocabulary: Vocabulary,
-    heads: Heads,
-    cross: Sequence[Pair],
-    start: Sequence[int],
-    text: Sequence[int],
-    frames: int,
-) -> NDArray[np.float32]:
-    """[tokens of `text` and the end, places]: where in the window each was heard. Arguments as of `align`."""
-    tokens = [*start, vocabulary.no_timestamps, *text, vocabulary.eot]
-    positions = mx.arange(len(tokens))[None]
-    mask = causal(len(tokens), cross[0][0].dtype)
-    _, looked = decoder(mx.array([tokens]), positions, Prompt(), cross, mask, look=heads)
-    places = max(1, min(frames // 2, cross[0][0].shape[2]))
-    scores = np.array(mx.concatenate(looked, axis=1)[0, :, :, :places])
-    return attention(scores)[len(start) : -1]
+        No word begins before `after` seconds or before the word before it ends, and each has a length.
+        """
+        if not text.tokens:
+            return []
+        rows, columns = cheapest_path(-self._attention(text))
+        jumps = columns[np.diff(rows, prepend=-1) > 0] * SECONDS_PER_PLACE
+        words = _times(self.vocabulary.words(text.tokens, language), jumps)
+        return spaced(joined_punctuation(trimmed(words)), after, text.frames / mel.FRAMES_PER_SECOND)
+
+    def places(self, text: WindowText) -> list[int]:
+        """The place in the window that each text token attends to most."""
+        places: list[int] = self._attention(text).argmax(axis=-1)[:-1].tolist()
+        return places
+
+    def _attention(self, text: WindowText) -> NDArray[np.float32]:
+        """Attention [text tokens and the end token, places]."""
+        tokens = [*text.start, self.vocabulary.no_timestamps, *text.tokens, self.vocabulary.eot]
+        positions = mx.arange(len(tokens))[None]
+        keys = text.cross[0][0]
+        mask = causal(len(tokens), keys.dtype)
+        decoder = self.network.decoder
+        _, looked = decoder(mx.array([tokens]), positions, PromptCache(), text.cross, mask, look=self.heads)
+        places = max(1, min(text.frames // 2, keys.shape[2]))
+        scores = np.array(mx.concatenate(looked, axis=1)[0, :, :, :places])
+        return attention(scores)[len(text.start) : -1]
 
 
 def attention(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[heads, tokens, places] before the softmax → [tokens, places]: where each token looks, outliers smoothed."""
+    """Scores [heads, tokens, places] before the softmax → mean attention [tokens, places], without outliers."""
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True)
     spread = weights.std(axis=-2, keepdims=True)
@@ -120,8 +112,8 @@ def attention(scores: NDArray[np.float32]) -> NDArray[np.float32]:
         padded = np.pad(weights, ((0, 0), (0, 0), (half, half)), mode="reflect")
         views = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN_WIDTH, axis=-1)
         weights = np.partition(views, half, axis=-1)[..., half]
-    found: NDArray[np.float32] = weights.mean(axis=0)
-    return found
+    mean: NDArray[np.float32] = weights.mean(axis=0)
+    return mean
 
 
 def cheapest_path(cost: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -156,20 +148,20 @@ def _walk_back(came: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.in
     return rows, columns
 
 
-def _times(words: Sequence[WordTokens], jumps: NDArray[np.floating]) -> list[Timed]:
+def _times(words: Sequence[WordTokens], jumps: NDArray[np.floating]) -> list[AlignedWord]:
     found, first = [], 0
     for word in words:
         last = first + len(word.tokens)
-        found.append(Timed(word.text, first, last, float(jumps[first]), float(jumps[last])))
+        found.append(AlignedWord(word.text, first, last, float(jumps[first]), float(jumps[last])))
         first = last
     return found
 
 
-def trimmed(words: Sequence[Timed]) -> list[Timed]:
-    """Words beside the end of a sentence made no longer than twice the median: the rest is the pause."""
+def trimmed(words: Sequence[AlignedWord]) -> list[AlignedWord]:
+    """Shorten words beside the end of a sentence to twice the median length: the rest is a pause."""
     lengths = [word.end - word.start for word in words if word.end > word.start]
     longest = 2 * min(LONGEST_MEDIAN, float(np.median(lengths))) if lengths else 0.0
-    found: list[Timed] = []
+    found: list[AlignedWord] = []
     for word in words:
         if longest and word.end - word.start > longest:
             if not found or found[-1].text.strip()[-1:] in ENDS:
@@ -180,9 +172,9 @@ def trimmed(words: Sequence[Timed]) -> list[Timed]:
     return found
 
 
-def joined_punctuation(words: Sequence[Timed]) -> list[Timed]:
-    """Opening marks joined to the word after them, closing marks to the one before."""
-    found: list[Timed] = []
+def joined_punctuation(words: Sequence[AlignedWord]) -> list[AlignedWord]:
+    """Join opening marks to the word after them, closing marks to the word before them."""
+    found: list[AlignedWord] = []
     for word in words:
         before = found[-1] if found else None
         bare = word.text.strip()
@@ -198,9 +190,9 @@ def joined_punctuation(words: Sequence[Timed]) -> list[Timed]:
 
 
 def spaced(words: Sequence[T], after: float, until: float) -> list[T]:
-    """`words`, with `start` and `end` in seconds, one after the other inside [after, until], each of a place at least.
+    """Place `words` in order inside [after, until], in seconds, each at least a place long.
 
-    What a word needs is taken from its neighbours; where there is not so much room for all, all get the same.
+    A word that is too short takes time from its neighbours. Without enough room for all, all get the same length.
     """
     least = min(SECONDS_PER_PLACE, max(0.0, until - after) / max(1, len(words)))
     found: list[T] = []

@@ -1,1 +1,1 @@
-"""Live speech: a growing buffer decoded in a batch of streams, and the policy that commits words."""
+"""Live listening: the audio buffer of a stream, passes over it, committed words, and the batch of all streams."""

@@ -1,4 +1,7 @@
-"""Decoding that watches where it listens: each token comes with the place in the audio its attention was on."""
+"""AlignAtt decoding: each token comes with the place in the audio that its attention is on.
+
+A place is one position of the encoder's output, 20 ms.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,18 @@ if TYPE_CHECKING:
     from speechmlx.engines.whisper.model.network import Pair
 
 STUCK = 12
-"""Tokens heard within STUCK_PLACES of each other that are not believed."""
+"""So many tokens attended within STUCK_PLACES of each other are an error of the model."""
 STUCK_PLACES = 2
 BACKWARDS = 200
-"""Places attention may fall back before what follows is not believed."""
+"""Places that attention may fall back; a token further back ends the decoding."""
 
 
 @dataclass(frozen=True)
-class Followed:
-    """What was heard: tokens, the place of the encoder's output each was heard at, and their log-probabilities.
+class AttendedTokens:
+    """Decoded tokens with the place and the log-probability of each.
 
-    `looped`: decoding was stopped because it went round in circles; what it said of that is not here.
+    `looped`: decoding stopped because it repeated itself; the repetition is left out. `no_speech` is the probability
+    of silence.
     """
 
     tokens: tuple[int, ...]
@@ -38,11 +42,11 @@ class Followed:
     looped: bool
 
 
-class Attention:
-    """Where the newest token looks, from the alignment heads' scores of all tokens so far."""
+class AttentionTracker:
+    """The place that the newest token attends to, relative to all tokens so far (mean and spread per place)."""
 
     def __init__(self, scores: NDArray[np.float32]) -> None:
-        """`scores` [heads, tokens, places] of the prompt."""
+        """`scores` [heads, tokens, places] of the alignment heads for the prompt, before the softmax."""
         weights = _softmax(scores)
         self._count = weights.shape[1]
         self._sum = weights.sum(axis=1)
@@ -50,14 +54,14 @@ class Attention:
         self._last = weights[:, -1]
 
     def add(self, scores: NDArray[np.float32]) -> None:
-        """Scores [heads, places] of one more token."""
+        """Add the scores [heads, places] of one more token."""
         self._last = _softmax(scores)
         self._count += 1
         self._sum += self._last
         self._squares += self._last**2
 
     def place(self) -> int:
-        """The place most looked at by the last token, beyond what every token looks at."""
+        """The place that the last token attends to most, beyond the attention that every token pays to it."""
         mean = self._sum / self._count
         spread = np.sqrt(np.maximum(self._squares / self._count - mean**2, 1e-12))
         weights = (self._last - mean) / spread if self._count > 1 else self._last
@@ -71,46 +75,48 @@ class Attention:
 
 def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    found: NDArray[np.float32] = weights / weights.sum(axis=-1, keepdims=True)
-    return found
+    softmax: NDArray[np.float32] = weights / weights.sum(axis=-1, keepdims=True)
+    return softmax
 
 
 @dataclass(eq=False)
-class Following:
-    """Greedy decoding of one buffer, without timestamps, until the end of text, `limit` tokens, or one heard too late.
+class LiveSequence:
+    """Greedy decoding of one buffer, without timestamps.
 
-    Too late is from place `stop` on, for a closing mark from place `end` on. `prompt` ends with what is already known
-    to be said; `cross` is the audio's keys and values [1, h, n, d], until it is seated.
+    It ends at the end token, after `limit` tokens, in a loop, or at a token attended too late: from place `late` on, or
+    from place `late_mark` on for a closing mark. `prompt` ends with the words committed before. `cross` holds each
+    decoder layer's keys and values [1, h, n, d] of the audio until the batch has taken them.
     """
 
     vocabulary: Vocabulary
     prompt: Sequence[int]
     cross: Sequence[Pair]
     suppress: tuple[int, ...]
-    stop: int
-    end: int
+    late: int
+    late_mark: int
     limit: int
     tokens: list[int] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finished: bool = False
-    _attention: Attention | None = None
+    _attention: AttentionTracker | None = None
     _no_speech: float = 0.0
 
     def begin(self, scores: NDArray[np.float32], no_speech: float) -> None:
-        """`scores` [heads, tokens, places] of the prompt."""
-        self._attention, self._no_speech = Attention(scores), no_speech
+        """Start with the prompt's attention scores [heads, tokens, places] and probability of silence."""
+        self._attention, self._no_speech = AttentionTracker(scores), no_speech
 
-    def look(self, scores: NDArray[np.float32]) -> None:
-        """`scores` [heads, places] of the token taken last."""
+    def attend(self, scores: NDArray[np.float32]) -> None:
+        """Add the attention scores [heads, places] of the token taken last."""
         assert self._attention is not None
         self._attention.add(scores)
 
     def take(self, token: int, logprob: float) -> None:
-        """The next token, chosen after the last look; the first after `begin`."""
+        """Take the next token. It was chosen by the step whose attention scores were added last."""
         assert self._attention is not None
         place = self._attention.place()
-        late = place >= (self.end if self.vocabulary.decode([token]) in MARKS else self.stop)
+        is_mark = self.vocabulary.decode([token]) in MARKS
+        late = place >= (self.late_mark if is_mark else self.late)
         backwards = bool(self.places) and place < max(self.places) - BACKWARDS
         if token == self.vocabulary.eot or late or backwards or len(self.tokens) >= self.limit or self._is_stuck:
             self.finished = True
@@ -121,13 +127,14 @@ class Following:
 
     @property
     def _is_stuck(self) -> bool:
-        """The same tokens over and over, or many of them heard in a moment: nobody says so much in so little time."""
+        """Whether tokens repeat in a loop, or STUCK of them attend to one moment of the audio."""
         recent = self.places[-STUCK:]
         return is_looping(self.tokens) or (len(recent) == STUCK and max(recent) - min(recent) <= STUCK_PLACES)
 
     @property
-    def followed(self) -> Followed:
+    def result(self) -> AttendedTokens:
+        """The tokens to use, without a loop at their end."""
         looped = self._is_stuck
         count = min(without_loop(self.tokens), len(self.tokens) - STUCK * looped) if looped else len(self.tokens)
         kept = tuple(self.tokens[:count]), tuple(self.places[:count]), tuple(self.logprobs[:count])
-        return Followed(*kept, self._no_speech, looped)
+        return AttendedTokens(*kept, self._no_speech, looped)

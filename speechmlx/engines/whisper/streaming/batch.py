@@ -1,92 +1,115 @@
-"""Live buffers of many streams decoded in one batch: whichever stream is stepped, all of them get a token."""
+"""`BatchedStreaming` for `Listen`: live streams take turns at the encoder and are decoded in one batch."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Sequence
 
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.engines.whisper.decoding.kv_cache import Seats
-from speechmlx.engines.whisper.decoding.prefill import read
-from speechmlx.engines.whisper.decoding.sampling import Chooser, Rules, trace
+from speechmlx.engines.whisper.decoding.kv_cache import BatchCache
+from speechmlx.engines.whisper.decoding.prefill import prefill
+from speechmlx.engines.whisper.decoding.sampling import Chooser, SamplingRules, trace
 from speechmlx.engines.whisper.model.alignment_heads import Heads
 from speechmlx.engines.whisper.model.network import Network
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
-from speechmlx.engines.whisper.streaming.alignatt import Followed, Following
+from speechmlx.engines.whisper.streaming.alignatt import LiveSequence
+from speechmlx.engines.whisper.streaming.stream import LiveStream
+from speechmlx.types import Command, Event, Listen
 
 
 class LiveBatch:
-    """Rows of one model, up to `most`; a row leaves when it has finished."""
+    """The live streams of one model. At most `max_batch` sequences are decoded at a time; more wait for a seat.
 
-    def __init__(self, network: Network, vocabulary: Vocabulary, heads: Heads, most: int) -> None:
+    Sequences are the rows of the batch, in seats 0, 1, ...; a sequence leaves its seat when it is finished.
+    """
+
+    def __init__(self, network: Network, vocabulary: Vocabulary, heads: Heads, max_batch: int) -> None:
+        self.max_batch = max_batch
         self._network = network
         self._vocabulary = vocabulary
         self._heads = heads
-        self._most = most
-        self._seats = Seats(network.dims, most, network.dtype)
-        self._rows: list[Following] = []
+        self._cache = BatchCache(network.dims, max_batch, network.dtype)
+        self._rows: list[LiveSequence] = []
         self._chooser: Chooser | None = None
 
-    def follow(self, row: Following) -> Generator[None, None, Followed]:
-        """Decode `row` to its end, a step of the whole batch between two yields. Closed early, the row leaves."""
-        while len(self._rows) == self._most:
-            self._step()
-            yield
-        self._join(row)
-        try:
-            yield
-            while not row.finished:
-                self._step()
-                yield
-        finally:
-            self._leave(row)
-        return row.followed
+    def begin(self, request: Listen) -> LiveStream:
+        return LiveStream(self._network, self._vocabulary, request)
 
-    def _join(self, row: Following) -> None:
-        """Seat it: its prompt, and its first token."""
-        begun = read(self._network, self._vocabulary, [row.prompt], row.cross, look=self._heads)
-        token, logprob, _ = self._chooser_of([row]).choose(begun.logits, trace([[]], self._vocabulary), first=True)
-        scores = mx.concatenate(begun.looked, axis=1)[0]
-        mx.eval(token, logprob, begun.no_speech, scores)
-        row.begin(np.array(scores), float(np.array(begun.no_speech)[0]))
+    def feed(self, state: LiveStream, command: Command) -> None:
+        state.feed(command)
+
+    def step(self, states: Sequence[LiveStream]) -> list[list[Event | Exception]]:
+        """Do the next piece of work of the first stream.
+
+        When that is a token, every seated sequence gets one, and every stream in `states` goes on whose sequence ended
+        with it. A stream encodes in its own turns only.
+        """
+        first, events = states[0], list[Event]()
+        sequence = first.sequence
+        if sequence is None or sequence.finished:
+            events = first.advance() if first.busy else []
+        elif sequence in self._rows or len(self._rows) == self.max_batch:
+            self._decode()
+        else:
+            self._seat(sequence)
+        return [[*(events if state is first else ()), *_resume(state)] for state in states]
+
+    def end(self, state: LiveStream) -> None:
+        if state.sequence is not None:
+            self._leave(state.sequence)
+        state.close()
+
+    def _seat(self, row: LiveSequence) -> None:
+        """Read the prompt of a sequence and choose its first token. It takes a seat unless that token ends it."""
+        read = prefill(self._network, self._vocabulary, [row.prompt], row.cross, look=self._heads)
+        token, logprob, _ = self._chooser_of([row]).choose(read.logits, trace([[]], self._vocabulary), first=True)
+        scores = mx.concatenate(read.looked, axis=1)[0]
+        mx.eval(token, logprob, read.no_speech, scores)
+        row.begin(np.array(scores), float(np.array(read.no_speech)[0]))
         row.take(int(np.array(token)[0]), float(np.array(logprob)[0]))
         if not row.finished:
-            seat = self._seats.take(row.cross)
-            self._seats.begin(seat, begun.pairs, len(row.prompt))
+            seat = self._cache.take(row.cross)
+            self._cache.begin(seat, read.pairs, len(row.prompt))
             self._rows.append(row)
             self._chooser = None
         row.cross = ()
 
-    def _step(self) -> None:
-        """One more token for every row."""
-        rows, seats, decoder = self._rows, self._seats, self._network.decoder
+    def _decode(self) -> None:
+        """Decode one token for every seated sequence."""
+        rows, cache, decoder = self._rows, self._cache, self._network.decoder
         if self._chooser is None:
             self._chooser = self._chooser_of(rows)
-        seats.begin_step()
+        cache.begin_step()
         so_far = trace([row.tokens for row in rows], self._vocabulary)
-        positions = mx.array(np.array(seats.lengths, np.int32) - 1)[:, None]
-        cross, masks = seats.cross(), (seats.mask(), seats.cross_mask())
-        hidden, looked = decoder(so_far.last[:, None], positions, seats, cross, *masks, look=self._heads)
+        positions = mx.array(np.array(cache.lengths, np.int32) - 1)[:, None]
+        cross, masks = cache.cross(), (cache.mask(), cache.cross_mask())
+        hidden, looked = decoder(so_far.last[:, None], positions, cache, cross, *masks, look=self._heads)
         token, logprob, _ = self._chooser.choose(decoder.logits(hidden[:, -1]), so_far, first=False)
         scores = mx.concatenate(looked, axis=1)[:, :, 0]
         mx.eval(token, logprob, scores)
-        found = np.array(token).tolist(), np.array(logprob).tolist(), np.array(scores), seats.heard
-        for row, value, chance, looks, places in zip(list(rows), *found, strict=True):
-            row.look(looks[:, :places])
+        columns = np.array(token).tolist(), np.array(logprob).tolist(), np.array(scores), cache.audio_places
+        for row, value, chance, attention, places in zip(list(rows), *columns, strict=True):
+            row.attend(attention[:, :places])
             row.take(value, chance)
         for row in [row for row in rows if row.finished]:
             self._leave(row)
 
-    def _leave(self, row: Following) -> None:
+    def _leave(self, row: LiveSequence) -> None:
+        """Free the seat of a sequence, if it has one; the last sequence takes it over."""
         if row in self._rows:
             index = self._rows.index(row)
-            self._seats.leave(index)
+            self._cache.leave(index)
             last = self._rows.pop()
             if last is not row:
                 self._rows[index] = last
             self._chooser = None
 
-    def _chooser_of(self, rows: list[Following]) -> Chooser:
-        rules = [Rules(row.suppress, timestamps=False) for row in rows]
+    def _chooser_of(self, rows: list[LiveSequence]) -> Chooser:
+        rules = [SamplingRules(row.suppress, timestamps=False) for row in rows]
         return Chooser(rules, self._vocabulary, self._network.kernels.logsumexp)
+
+
+def _resume(state: LiveStream) -> list[Event]:
+    """Let a stream go on whose sequence is finished: the words of its pass come out."""
+    return state.advance() if state.sequence is not None and state.sequence.finished else []

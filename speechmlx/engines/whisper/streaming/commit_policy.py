@@ -1,4 +1,4 @@
-"""When a heard word may be said for good: AlignAtt and LocalAgreement-2, as pure rules on what was heard."""
+"""Commit policies, AlignAtt and LocalAgreement-2: pure rules on decoded words. A place is 20 ms of audio."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 MARGIN = 25
-"""Places of 20 ms: a word heard closer than this to the end of the audio may still change."""
+"""Places. A word attended closer than this to the end of the audio may still change."""
 SETTLED = 50
-"""A last word heard further than this from the end is whole: silence follows it."""
+"""Places. A last word attended further than this from the end is complete: silence follows it."""
 BACK = 10
-"""Places before the end of a word where the next may be heard."""
+"""Places before the end of a word at which the next word may be attended."""
 UNSURE = 0.4
-"""A word less probable than this waits until it is settled: more audio often makes another of it."""
+"""A word with less confidence needs SETTLED: more audio often turns it into another word."""
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A word, its tokens, the places where its first and its last token were heard, and where it ended."""
+class AttendedWord:
+    """A word and its tokens, the places of the earliest and the latest token, the place where the word ends."""
 
     text: str
     tokens: tuple[int, ...]
@@ -27,25 +27,25 @@ class Heard:
     confidence: float
 
 
-Policy = Callable[[Sequence[Heard], Sequence[Heard], int], int]
-"""(heard now, heard in the pass before, places of audio) → how many of the words to commit."""
+Policy = Callable[[Sequence[AttendedWord], Sequence[AttendedWord], int], int]
+"""(words of this pass, tail of the pass before, places of audio) → how many of the words to commit."""
 
 
-def alignatt(heard: Sequence[Heard], before: Sequence[Heard], places: int) -> int:
-    """Words whose attention keeps off the end of the audio, unsure ones and the last, which may go on, further off."""
+def alignatt(words: Sequence[AttendedWord], before: Sequence[AttendedWord], places: int) -> int:
+    """Commit words attended at least MARGIN before the end of the audio; unsure words and the last need SETTLED."""
     count = 0
-    for index, word in enumerate(heard):
-        margin = SETTLED if index == len(heard) - 1 or word.confidence < UNSURE else MARGIN
+    for index, word in enumerate(words):
+        margin = SETTLED if index == len(words) - 1 or word.confidence < UNSURE else MARGIN
         if word.last > places - margin or "�" in word.text:
             break
         count += 1
     return count
 
 
-def local_agreement(heard: Sequence[Heard], before: Sequence[Heard], places: int) -> int:
-    """The longest common beginning of two passes in a row."""
+def local_agreement(words: Sequence[AttendedWord], before: Sequence[AttendedWord], places: int) -> int:
+    """Commit the longest common beginning of two passes in a row."""
     count = 0
-    for word, earlier in zip(heard, before, strict=False):
+    for word, earlier in zip(words, before, strict=False):
         if _bare(word.text) != _bare(earlier.text) or "�" in word.text:
             break
         count += 1
@@ -59,12 +59,12 @@ def _bare(text: str) -> str:
 POLICIES: dict[str, Policy] = {"alignatt": alignatt, "localagreement": local_agreement}
 
 
-def repeated(words: Sequence[str]) -> int:
-    """How many words at the end only say again what was said before them.
+def repeated(texts: Sequence[str]) -> int:
+    """How many words at the end repeat the words before them, beyond what people say.
 
-    One word eight times, or a phrase of up to eight words three times in at least twelve, is no speech.
+    That is one word eight times or more, or a phrase of two to eight words three times or more in at least 12 words.
     """
-    bare = [_bare(word) for word in words]
+    bare = [_bare(text) for text in texts]
     for size in range(1, 9):
         again = next((i for i in range(len(bare) - size) if bare[-1 - i] != bare[-1 - i - size]), len(bare) - size)
         if again + size >= size * max(3, 8 if size == 1 else -(-12 // size)):
@@ -72,13 +72,13 @@ def repeated(words: Sequence[str]) -> int:
     return 0
 
 
-def unheard(heard: Sequence[Heard], again: int, end: int) -> int:
-    """How many of the last `again` words, which repeat, come after one that was not heard after what was said before.
+def unheard(words: Sequence[AttendedWord], again: int, end: int) -> int:
+    """How many words at the end to drop: from the first repeated word on that is attended before the word it follows.
 
-    `end` is the place where the word before all of them ended.
+    The last `again` words repeat others. `end` is the place where the word before `words` ended.
     """
-    for index, word in enumerate(heard):
-        if index >= len(heard) - again and word.first < end - BACK:
-            return len(heard) - index
+    for index, word in enumerate(words):
+        if index >= len(words) - again and word.first < end - BACK:
+            return len(words) - index
         end = word.last
     return 0

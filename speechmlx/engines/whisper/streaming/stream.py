@@ -1,7 +1,7 @@
-"""Live listening: audio fed in pieces becomes committed words, each once and for good, and an unsure tail.
+"""One live stream: audio fed in pieces becomes committed words, which never change, and a tail that may change.
 
-A buffer of the last seconds is encoded anew as it grows; the words committed from it are forced on the decoder, so
-nothing said is said again. Silence is not decoded, and ends what was being said. Times count samples.
+The stream keeps a buffer of the last seconds and encodes it again every STEP. Words committed from the buffer are given
+to the decoder as a prefix, so that they are not decoded twice. Silence is not decoded; it ends an utterance.
 """
 
 from __future__ import annotations
@@ -15,121 +15,143 @@ from typing import TYPE_CHECKING
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.audio import loudness_vad
+from speechmlx.engines.whisper.decoding.language import detect_language
 from speechmlx.engines.whisper.decoding.quality import is_silent, mean
 from speechmlx.engines.whisper.model import mel
 from speechmlx.engines.whisper.offline.word_timing import MARKS, SECONDS_PER_PLACE, spaced
-from speechmlx.engines.whisper.streaming.alignatt import Followed, Following
-from speechmlx.engines.whisper.streaming.commit_policy import POLICIES, Heard, repeated, unheard
+from speechmlx.engines.whisper.streaming.alignatt import AttendedTokens, LiveSequence
+from speechmlx.engines.whisper.streaming.buffer import PLACE, SpeechBuffer
+from speechmlx.engines.whisper.streaming.commit_policy import POLICIES, AttendedWord, repeated, unheard
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
-from speechmlx.types import Hypothesis, LanguageDetected, Listen, Word
+from speechmlx.types import Command, End, Event, Feed, Hypothesis, LanguageDetected, Listen, Word
 
 if TYPE_CHECKING:
     from speechmlx.engines import Steps
-    from speechmlx.engines.whisper.engine import Whisper
-    from speechmlx.engines.whisper.model.network import Pair
+    from speechmlx.engines.whisper.model.network import Network, Pair
+    from speechmlx.engines.whisper.model.tokenizer import Vocabulary
     from speechmlx.types import Samples
 
 STEP = mel.RATE // 2
-"""Samples between two passes."""
-PLACE = 2 * mel.HOP
-"""Samples per place of the encoder's output."""
+"""Samples between two passes over the buffer."""
 END_MARGIN = 4
-"""Places before the end of the audio, or after it when no more will come, where listening stops for certain."""
+"""Places. A pass stops at a token attended closer than this to the end of the audio; the last pass, this far after."""
 LONGEST_END = 12
-"""Places a word goes on after its last token was heard, at most."""
+"""Places from the attention of a word's last token to the end of the word, at most."""
 LONGEST = 12 * mel.RATE
-"""Samples after which the buffer loses what was committed long ago."""
+"""Samples above which the buffer is cut."""
 KEPT = 5 * mel.RATE
-"""Samples that stay when it does."""
-PAUSE = round(0.8 / loudness_vad.FRAME)
-"""Frames of silence that end what was being said."""
+"""Samples that stay at least when the buffer is cut after a committed word."""
 AFTERWARDS = 15
-"""Places after the last sound where a word may still be heard; a mark is heard anywhere in the silence that follows."""
+"""Places after the last speech up to which a word is believed. A mark is believed anywhere in the silence after it."""
 ANYWHERE = 1 << 30
-LEVELS = round(30 / loudness_vad.FRAME)
-"""Frames of loudness remembered."""
 TAIL_ROOM = 4 * mel.FRAMES_PER_SECOND
-"""Frames of silence encoded after the audio, at least: with less, short sentences are heard worse, and some twice."""
+"""Mel frames of silence encoded after the audio, at least. With less, short sentences come out wrong or twice."""
 TOKENS_PER_SECOND = 20
+"""Tokens decoded per second of buffer, at most."""
 CONTEXT = 60
-"""Tokens of earlier text given to the decoder after the buffer was cut."""
+"""Tokens of the words cut from the buffer that the decoder gets as context."""
 PROMPT = 100
-"""Tokens of the client's prompt given to it, the last ones."""
+"""Tokens of the client's prompt that the decoder gets, the last ones."""
 REMEMBERED = 48
-"""Words looked back on for repetition."""
+"""Committed words that are searched for repetition."""
 SURE_OF_LANGUAGE = 2 * mel.RATE
+"""Samples from which on the language is detected, unless the utterance ends before."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """A committed word that is still in the buffer; its `end` in samples from the buffer's start, never going back."""
+class CommittedWord:
+    """A committed word in the buffer; `end` in samples from the buffer's start. Ends never decrease."""
 
     tokens: tuple[int, ...]
     end: int
 
 
 class LiveStream:
-    """One live input of the engine (`Stream`)."""
+    """A `StreamState`: `feed` takes a command, `advance` works on it piece by piece.
 
-    def __init__(self, engine: Whisper, request: Listen) -> None:
-        self._engine = engine
-        self._vocabulary = engine.vocabulary
+    `sequence` is set while the batch decodes one for this stream; `advance` may be called again once it is finished.
+    """
+
+    def __init__(self, network: Network, vocabulary: Vocabulary, request: Listen) -> None:
+        """Raises BadRequest for an unknown policy, Unsupported for a language or a task that the model lacks."""
+        self._network = network
+        self._vocabulary = vocabulary
         self._request = request
-        self._commits = POLICIES.get(request.policy)
-        if self._commits is None:
+        if request.policy not in POLICIES:
             raise BadRequest(f"policy {request.policy!r}; allowed: {', '.join(POLICIES)}")
-        if request.task == "translate" and not self._vocabulary.multilingual:
+        self._commit_count = POLICIES[request.policy]
+        if request.task == "translate" and not vocabulary.multilingual:
             raise Unsupported("this model knows English only and cannot translate; use a multilingual one")
-        self._candidates = self._vocabulary.candidates(request)
+        self._candidates = vocabulary.candidates(request)
         self._language = self._candidates[0] if len(self._candidates) == 1 else None
         self._announced = False
-        self._suppress = tuple(sorted({*self._vocabulary.non_speech, *self._vocabulary.special}))
-        self._audio = np.zeros(0, np.float32)
-        self._origin = 0
-        """Samples of the stream before the buffer."""
+        self._suppress = tuple(sorted({*vocabulary.non_speech, *vocabulary.special}))
+        self.finished = False
+        self.sequence: LiveSequence | None = None
+        self.buffer = SpeechBuffer()
+        self.committed: list[CommittedWord] = []
+        self._work: Steps | None = None
         self._fresh = 0
         """Samples since the last pass."""
-        self._levels = np.zeros(0, np.float32)
-        self._level_rest = np.zeros(0, np.float32)
-        self._speaking = False
-        self._said: list[Said] = []
-        self._prompt = self._vocabulary.encode(" " + request.prompt.strip())[-PROMPT:] if request.prompt else []
+        self._prompt = vocabulary.encode(" " + request.prompt.strip())[-PROMPT:] if request.prompt else []
         self._context: list[int] = []
         self._recent: list[str] = []
-        self._before: list[Heard] = []
+        self._previous: list[AttendedWord] = []
+        """The tail of the pass before."""
         self._last_end = 0.0
+        """Where the word committed last ends, in seconds of the stream."""
         self._tail: tuple[Word, ...] = ()
 
     # --- the contract ---
 
-    def feed(self, samples: Samples) -> Steps:
-        if samples.ndim != 1 or not np.isfinite(samples).all():
-            raise BadAudio("audio must be one channel of finite samples")
-        rest = samples.astype(np.float32, copy=False)
-        while len(rest):
-            now, rest = np.split(rest, [STEP - self._fresh])
-            self._audio = np.concatenate([self._audio, now])
-            self._fresh += len(now)
-            self._hear_levels(now)
-            if self._fresh == STEP:
-                self._fresh = 0
-                yield from self._listen()
+    @property
+    def busy(self) -> bool:
+        return self._work is not None
 
-    def finish(self) -> Steps:
-        if len(self._audio) >= mel.FFT and (self._tail or self._speech()[0]):
-            yield from self._pass(last=True)
-        self._start_over()
+    def feed(self, command: Command) -> None:
+        """Take the next command. Raises BadAudio for samples that are not one channel of finite numbers."""
+        match command:
+            case Feed(samples):
+                if samples.ndim != 1 or not np.isfinite(samples).all():
+                    raise BadAudio("audio must be one channel of finite samples")
+                self._work = self._listen(samples.astype(np.float32, copy=False))
+            case End():
+                self._work = self._finish()
+
+    def advance(self) -> list[Event]:
+        """Do one bounded piece of the work at hand: an encoder block, or what follows a finished sequence."""
+        assert self._work is not None
+        events: list[Event] = []
+        for event in self._work:
+            if event is None:
+                return events
+            events.append(event)
+        self._work = None
+        return events
 
     def close(self) -> None:
-        self._audio = np.zeros(0, np.float32)
-        self._said, self._before = [], []
+        """Free the audio and the words kept."""
+        self.sequence, self._work = None, None
+        self.buffer = SpeechBuffer()
+        self.committed, self._previous = [], []
 
-    # --- what is there to hear ---
+    # --- from samples to passes ---
 
-    def _listen(self) -> Steps:
-        """What there is to say STEP after STEP, however the samples came."""
-        speaking, paused = self._speech()
+    def _listen(self, samples: Samples) -> Steps:
+        """Fill the buffer and look at it after every STEP, whatever the size of the pieces fed."""
+        while len(samples):
+            piece, samples = np.split(samples, [STEP - self._fresh])
+            self.buffer.append(piece)
+            self._fresh += len(piece)
+            if self._fresh == STEP:
+                self._fresh = 0
+                yield from self._update()
+                if len(samples):
+                    yield None
+
+    def _update(self) -> Steps:
+        """Make a pass over the buffer if it holds speech; start over after an utterance or silence."""
+        speaking, paused = self.buffer.speech()
         if not speaking and not self._tail:
             self._start_over(keep=STEP)
         elif paused or not speaking:
@@ -139,87 +161,68 @@ class LiveStream:
             yield from self._pass(last=False)
             self._shorten()
 
-    def _hear_levels(self, samples: Samples) -> None:
-        rest = np.concatenate([self._level_rest, samples])
-        whole = len(rest) - len(rest) % round(mel.RATE * loudness_vad.FRAME)
-        self._levels = np.concatenate([self._levels, loudness_vad.levels(rest[:whole], mel.RATE)])[-LEVELS:]
-        self._level_rest = rest[whole:]
-
-    @property
-    def _held(self) -> int:
-        """Frames of loudness in the buffer."""
-        return max(1, round(len(self._audio) / mel.RATE / loudness_vad.FRAME))
-
-    def _speech(self) -> tuple[bool, bool]:
-        """Whether the buffer holds speech, and whether the speaker has paused since."""
-        loud = loudness_vad.loud(self._levels)[-self._held :]
-        if not loud.any() or loudness_vad.is_steady(self._levels[-self._held :][loud]):
-            return False, False
-        return True, not loud[-PAUSE:].any()
-
-    def _sound_end(self) -> int:
-        """The place after the last sound in the buffer that may be speech."""
-        loud = np.flatnonzero(loudness_vad.loud(self._levels)[-self._held :])
-        return len(loud) and int(loud[-1]) + 1
+    def _finish(self) -> Steps:
+        """Commit what is left."""
+        if len(self.buffer) >= mel.FFT and (self._tail or self.buffer.speech()[0]):
+            yield from self._pass(last=True)
+        self._start_over()
+        self.finished = True
 
     def _start_over(self, keep: int = 0) -> None:
-        """Forget what was said; `keep` samples stay, in case what is said next has begun in them."""
-        self._drop(max(0, len(self._audio) - keep))
-        self._said, self._tail = [], ()
+        """Begin a new utterance. The last `keep` samples stay: its first word may have begun in them."""
+        self._drop(max(0, len(self.buffer) - keep))
+        self.committed, self._tail = [], ()
 
     def _drop(self, count: int) -> None:
-        """Forget the first `count` samples; what was said in them is context from now on."""
-        gone = [said for said in self._said if said.end <= count]
-        self._context = (self._context + [token for said in gone for token in said.tokens])[-CONTEXT:]
-        self._said = [Said(said.tokens, said.end - count) for said in self._said[len(gone) :]]
-        self._before = []
-        self._audio = self._audio[count:]
-        self._origin += count
+        """Remove the first `count` samples from the buffer; the words in them become context."""
+        dropped = [word for word in self.committed if word.end <= count]
+        self._context = (self._context + [token for word in dropped for token in word.tokens])[-CONTEXT:]
+        self.committed = [replace(word, end=word.end - count) for word in self.committed[len(dropped) :]]
+        self._previous = []
+        self.buffer.drop(count)
 
     def _shorten(self) -> None:
-        """Cut a long buffer after a committed word, or anywhere when nothing in it was."""
-        if len(self._audio) <= LONGEST:
+        """Cut a long buffer after a committed word, or to LONGEST when there is none to cut after."""
+        if len(self.buffer) <= LONGEST:
             return
-        ends = [said.end for said in self._said if said.end <= len(self._audio) - KEPT]
-        self._drop(ends[-1] if ends else len(self._audio) - LONGEST)
+        ends = [word.end for word in self.committed if word.end <= len(self.buffer) - KEPT]
+        self._drop(ends[-1] if ends else len(self.buffer) - LONGEST)
 
     # --- one pass over the buffer ---
 
     def _pass(self, last: bool) -> Steps:
+        """Transcribe the buffer; commit the words that the policy allows, or all words when this is the `last` pass."""
         cross = yield from self._encode()
         if self._language is None:
-            if len(self._audio) < SURE_OF_LANGUAGE and not last:
+            if len(self.buffer) < SURE_OF_LANGUAGE and not last:
                 return
-            self._language, probability = self._engine.detect_language(cross, self._candidates)
+            self._language, probability = detect_language(self._network, self._vocabulary, cross, self._candidates)
             yield LanguageDetected(self._language, probability)
         elif not self._announced:
             yield LanguageDetected(self._language, 1.0)
         self._announced = True
-        followed = yield from self._follow(cross, last)
-        heard = self._words(followed)
-        if is_silent(followed.no_speech, mean(followed.logprobs)):
-            heard = []
-        again = unheard(heard, repeated([*self._recent, *(word.text for word in heard)]), self._end_of_said // PLACE)
-        heard = heard[: len(heard) - again]
-        assert self._commits is not None
-        places = len(self._audio) // PLACE
-        count = len(heard) if last else self._commits(heard, self._before, places)
-        committed, tail = heard[:count], heard[count:]
-        self._before = tail
-        timed = self._timed(heard, last)
-        words, unsure = timed[:count], timed[count:]
-        for one, word in zip(committed, words, strict=True):
-            self._commit(one, word)
-        if words or unsure != self._tail:
-            self._tail = unsure
-            yield Hypothesis(words, unsure)
-        if followed.looped or again:
+        decoded = yield from self._decode(cross, last)
+        words = self._words(decoded)
+        if is_silent(decoded.no_speech, mean(decoded.logprobs)):
+            words = []
+        texts = [*self._recent, *(word.text for word in words)]
+        again = unheard(words, repeated(texts), self._end_of_committed // PLACE)
+        words = words[: len(words) - again]
+        count = len(words) if last else self._commit_count(words, self._previous, self.buffer.places)
+        self._previous = words[count:]
+        timed = self._timed(words, last)
+        for word, in_time in zip(words[:count], timed[:count], strict=True):
+            self._commit(word, in_time)
+        if count or timed[count:] != self._tail:
+            self._tail = timed[count:]
+            yield Hypothesis(timed[:count], self._tail)
+        if decoded.looped or again:
             self._context = []
 
     def _encode(self) -> Generator[None, None, list[Pair]]:
-        """Keys and values of the buffer, encoded with as much room as it needs."""
-        network = self._engine.network
-        log_mel = list(mel.log_mel_slices(self._audio, network.dims.n_mels))
+        """Each decoder layer's keys and values [1, h, n, d] of the buffer, followed by TAIL_ROOM or more of silence."""
+        network = self._network
+        log_mel = list(mel.log_mel_slices(self.buffer.audio, network.dims.n_mels))
         features = mel.normalize(np.concatenate(log_mel))
         window = mel.window(features, 0, len(features), mel.roomy(len(features) + TAIL_ROOM))
         x = network.encoder.start(mx.array(window)[None].astype(network.dtype))
@@ -230,68 +233,72 @@ class LiveStream:
             yield
         cross = network.cross(network.encoder.ln_post(x))
         mx.eval(cross)
-        yield
         return cross
 
-    def _follow(self, cross: list[Pair], last: bool) -> Generator[None, None, Followed]:
+    def _decode(self, cross: list[Pair], last: bool) -> Generator[None, None, AttendedTokens]:
+        """Hand a sequence to the batch and wait until it is decoded."""
         assert self._language is not None
-        vocabulary = self._vocabulary
-        width = self._engine.network.dims.n_text_ctx
+        vocabulary, buffer = self._vocabulary, self.buffer
+        width = self._network.dims.n_text_ctx
         context = [*self._prompt, *self._context]
         before = [vocabulary.sot_prev, *context] if context else []
         start = vocabulary.start(self._language, self._request.task)
-        said = [token for word in self._said for token in word.tokens][-width // 2 :]
-        places = len(self._audio) // PLACE
-        stop = min(places + END_MARGIN, self._sound_end() + AFTERWARDS) if last else places - END_MARGIN
-        prompt = [*before, *start, vocabulary.no_timestamps, *said]
-        most = max(50, TOKENS_PER_SECOND * len(self._audio) // mel.RATE)
-        limit = min(most, width - len(prompt))
-        end = ANYWHERE if last else stop
-        row = Following(vocabulary, prompt, cross, self._suppress, stop, end, limit)
-        return (yield from self._engine.live_batch.follow(row))
+        committed = [token for word in self.committed for token in word.tokens][-width // 2 :]
+        prompt = [*before, *start, vocabulary.no_timestamps, *committed]
+        late = min(buffer.places + END_MARGIN, buffer.speech_end() + AFTERWARDS) if last else buffer.places - END_MARGIN
+        limit = min(max(50, TOKENS_PER_SECOND * len(buffer) // mel.RATE), width - len(prompt))
+        late_mark = ANYWHERE if last else late
+        self.sequence = LiveSequence(vocabulary, prompt, cross, self._suppress, late, late_mark, limit)
+        while not self.sequence.finished:
+            yield
+        decoded = self.sequence.result
+        self.sequence = None
+        return decoded
 
-    def _words(self, followed: Followed) -> list[Heard]:
+    def _words(self, decoded: AttendedTokens) -> list[AttendedWord]:
+        """Words with the places of their attention; a mark belongs to the word beside it."""
         assert self._language is not None
-        words = self._vocabulary.words(followed.tokens, self._language)
+        words = self._vocabulary.words(decoded.tokens, self._language)
         edges = np.cumsum([0, *(len(word.tokens) for word in words)]).tolist()
-        spans = [followed.places[first:last] for first, last in pairwise(edges)]
-        found: list[Heard] = []
+        spans = [decoded.places[first:last] for first, last in pairwise(edges)]
+        attended: list[AttendedWord] = []
         for index, (word, places) in enumerate(zip(words, spans, strict=True)):
             following = min(spans[index + 1]) if index + 1 < len(spans) else math.inf
             end = max(max(places) + 1, min(following, max(places) + LONGEST_END))
-            chances = [math.exp(value) for value in followed.logprobs[edges[index] : edges[index + 1]]]
-            one = Heard(word.text, word.tokens, min(places), max(places), int(end), mean(chances))
-            if found and (one.text in MARKS or found[-1].text in MARKS):
-                one = _joined(found.pop(), one)
-            found.append(one)
-        return found
+            chances = [math.exp(value) for value in decoded.logprobs[edges[index] : edges[index + 1]]]
+            one = AttendedWord(word.text, word.tokens, min(places), max(places), int(end), mean(chances))
+            if attended and (one.text in MARKS or attended[-1].text in MARKS):
+                one = _joined(attended.pop(), one)
+            attended.append(one)
+        return attended
 
-    def _commit(self, heard: Heard, word: Word) -> None:
-        self._last_end = word.end
-        self._recent = [*self._recent, word.text][-REMEMBERED:]
-        self._said.append(Said(heard.tokens, max(self._end_of_said, min(heard.end * PLACE, len(self._audio)))))
+    def _commit(self, word: AttendedWord, in_time: Word) -> None:
+        self._last_end = in_time.end
+        self._recent = [*self._recent, in_time.text][-REMEMBERED:]
+        end = max(self._end_of_committed, min(word.end * PLACE, len(self.buffer)))
+        self.committed.append(CommittedWord(word.tokens, end))
 
     @property
-    def _end_of_said(self) -> int:
-        """Samples of the buffer to the end of the word committed last."""
-        return self._said[-1].end if self._said else 0
+    def _end_of_committed(self) -> int:
+        """Samples of the buffer up to the end of the word committed last."""
+        return self.committed[-1].end if self.committed else 0
 
-    def _timed(self, heard: Sequence[Heard], last: bool) -> tuple[Word, ...]:
-        """In the stream's time, after the word committed last, and before what was fed ends.
+    def _timed(self, words: Sequence[AttendedWord], last: bool) -> tuple[Word, ...]:
+        """`words` with times in seconds of the stream, after the word committed last and inside the audio fed.
 
-        Unless these are the `last`, there is room for another word behind them.
+        Unless this is the `last` pass, END_MARGIN at the end stays free for the next word.
         """
-        origin, fed = self._origin / mel.RATE, (self._origin + len(self._audio)) / mel.RATE
-        words = [
+        origin, fed = self.buffer.origin / mel.RATE, (self.buffer.origin + len(self.buffer)) / mel.RATE
+        timed = [
             Word(one.text, origin + one.first * SECONDS_PER_PLACE, origin + one.end * SECONDS_PER_PLACE, one.confidence)
-            for one in heard
+            for one in words
         ]
         until = fed if last else fed - END_MARGIN * SECONDS_PER_PLACE
-        found = spaced(words, self._last_end, until)
-        return tuple(replace(word, start=round(word.start, 2), end=round(word.end, 2)) for word in found)
+        placed = spaced(timed, self._last_end, until)
+        return tuple(replace(word, start=round(word.start, 2), end=round(word.end, 2)) for word in placed)
 
 
-def _joined(word: Heard, other: Heard) -> Heard:
-    """Two as one: a mark and the word before it, or, where that is committed already, the word after it."""
+def _joined(word: AttendedWord, other: AttendedWord) -> AttendedWord:
+    """Join a mark to the word before it or, where that word is committed already, to the word after it."""
     base = other if word.text in MARKS else word
     return replace(base, text=word.text + other.text, tokens=word.tokens + other.tokens, last=other.last, end=other.end)

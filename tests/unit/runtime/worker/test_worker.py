@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import scripted
+from support.scripted_live import LIVE_ROW
 
 from speechmlx.engines import LoadOptions
 from speechmlx.models.spec import Model
@@ -33,6 +35,7 @@ from speechmlx.types import (
     Event,
     Feed,
     Generate,
+    Listen,
     Load,
     Message,
     Priority,
@@ -296,6 +299,29 @@ def test_a_stream_uses_commands_and_says_so() -> None:
     bench.run()
     assert bench.end(job).failure is None
     assert sum(len(e.pcm16) for e in bench.events(job) if isinstance(e, Chunk)) == 3 * 10 * 2
+
+
+def test_live_streams_of_a_model_take_turns() -> None:
+    """Words of one stream do not wait for another that is fed all the time: each pays for its own turns."""
+    posted: list[object] = []
+    ticks = itertools.count()
+    worker = Worker(posted.append, LoadOptions(), clock=lambda: 0.001 * next(ticks))
+    worker.handle(Setup(1_000_000_000, 0.0))
+    for job in (1, 2, 3):
+        worker.handle(Start(job, Listen(), LIVE_ROW, ""))
+        for _ in range(20):
+            worker.handle(Input(job, Feed(np.zeros(10, np.float32))))
+        worker.handle(Input(job, End()))
+    counts = Counter[int]()
+    while worker.step():
+        counts = Counter(message.job for message in posted if isinstance(message, Output))
+        assert max(counts.values(), default=0) - min(counts[job] for job in (1, 2, 3)) <= 1
+    assert counts == {1: 16, 2: 16, 3: 16} and OUTPUT_WINDOW == 16
+    for job in (1, 2, 3):
+        worker.handle(OutputConsumed(job, OUTPUT_WINDOW))
+    while worker.step():
+        pass
+    assert {message.job for message in posted if isinstance(message, Ended)} == {1, 2, 3}
 
 
 def test_a_request_the_model_cannot_do_is_refused() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechmlx.engines import cpu
-from speechmlx.engines.whisper.decoding.sampling import LAST_INITIAL, Chooser, Rules, trace
+from speechmlx.engines.whisper.decoding.sampling import LAST_INITIAL, Chooser, SamplingRules, trace
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 
 VOCABULARY = Vocabulary(51864)
@@ -17,7 +17,9 @@ FIRST = VOCABULARY.timestamps
 SUPPRESS = tuple(sorted({*VOCABULARY.special, *VOCABULARY.non_speech}))
 
 
-def chosen(rows: list[list[int]], logits: np.ndarray, rules: Rules, first: bool) -> tuple[list[int], list[float]]:
+def chosen(
+    rows: list[list[int]], logits: np.ndarray, rules: SamplingRules, first: bool
+) -> tuple[list[int], list[float]]:
     chooser = Chooser([rules] * len(rows), VOCABULARY, cpu.logsumexp)
     token, logprob, after = chooser.choose(mx.array(logits), trace(rows, VOCABULARY), first=first)
     expected = trace([[*row, token] for row, token in zip(rows, np.array(token).tolist(), strict=True)], VOCABULARY)
@@ -70,7 +72,7 @@ def test_any_decoding_has_times_in_pairs_that_never_go_back(seed: int, lift: flo
     rows: list[list[int]] = [[], []]
     for step in range(14):
         logits = logits_of(seed + step, 2, lift)
-        tokens, logprobs = chosen(rows, logits, Rules(SUPPRESS), first=step == 0)
+        tokens, logprobs = chosen(rows, logits, SamplingRules(SUPPRESS), first=step == 0)
         for row, one, token, logprob in zip(rows, logits, tokens, logprobs, strict=True):
             assert (token, pytest.approx(logprob, abs=1e-3)) == by_the_book(row, one)
             row.append(token)
@@ -84,7 +86,7 @@ def test_any_decoding_has_times_in_pairs_that_never_go_back(seed: int, lift: flo
 def test_rows_without_timestamps_have_none() -> None:
     rows: list[list[int]] = [[]]
     for step in range(8):
-        rows[0] += chosen(rows, logits_of(step, 1, 20.0), Rules(SUPPRESS, timestamps=False), first=step == 0)[0]
+        rows[0] += chosen(rows, logits_of(step, 1, 20.0), SamplingRules(SUPPRESS, timestamps=False), first=step == 0)[0]
     assert max(rows[0]) <= VOCABULARY.eot
     assert rows[0][0] not in VOCABULARY.blank
 
@@ -96,7 +98,7 @@ def test_temperature_samples_what_is_allowed_in_proportion() -> None:
     row = [FIRST, VOCABULARY.encode(" oh")[0]]
     counts = {likely: 0, other: 0}
     for seed in range(200):
-        (token,), (logprob,) = chosen([row], logits, Rules(SUPPRESS, temperature=1.0, seed=seed), first=False)
+        (token,), (logprob,) = chosen([row], logits, SamplingRules(SUPPRESS, temperature=1.0, seed=seed), first=False)
         counts[token] += 1
         assert logprob == pytest.approx(-0.313 if token == likely else -1.313, abs=0.01)
     assert 120 <= counts[likely] <= 172
@@ -104,26 +106,26 @@ def test_temperature_samples_what_is_allowed_in_proportion() -> None:
 
 def test_what_is_drawn_depends_on_the_seed_and_the_place_alone() -> None:
     logits, row = mx.array(logits_of(2, 1, -20.0)), [FIRST, VOCABULARY.encode(" a")[0]]
-    rules, plain = Rules(SUPPRESS, temperature=1.0, seed=7), Rules(SUPPRESS)
+    rules, plain = SamplingRules(SUPPRESS, temperature=1.0, seed=7), SamplingRules(SUPPRESS)
 
-    def drawn(rows: list[Rules], index: int, before: int = 0) -> list[int]:
+    def drawn(rows: list[SamplingRules], index: int, before: int = 0) -> list[int]:
         chooser = Chooser(rows, VOCABULARY, cpu.logsumexp, [before] * len(rows))
         many, where = mx.concatenate([logits] * len(rows)), trace([row] * len(rows), VOCABULARY)
         return [int(np.array(chooser.choose(many, where, first=False)[0])[index]) for _ in range(12)]
 
     alone = drawn([rules], 0)
     assert len(set(alone)) > 1
-    assert drawn([plain, rules, Rules(SUPPRESS, temperature=0.5, seed=1)], 1) == alone
+    assert drawn([plain, rules, SamplingRules(SUPPRESS, temperature=0.5, seed=1)], 1) == alone
     assert drawn([rules], 0, before=5)[:7] == alone[5:]
-    assert drawn([Rules(SUPPRESS, temperature=1.0, seed=8)], 0) != alone
+    assert drawn([SamplingRules(SUPPRESS, temperature=1.0, seed=8)], 0) != alone
     assert len(set(drawn([plain, rules], 0))) == 1
 
 
 def test_each_row_has_its_own_rules() -> None:
     logits = logits_of(1, 2, -20.0)
     row = [FIRST, VOCABULARY.encode(" a")[0]]
-    best = chosen([row], logits[:1], Rules(SUPPRESS), first=False)[0][0]
-    rules = [Rules(SUPPRESS), Rules(tuple(sorted({*SUPPRESS, best})))]
+    best = chosen([row], logits[:1], SamplingRules(SUPPRESS), first=False)[0][0]
+    rules = [SamplingRules(SUPPRESS), SamplingRules(tuple(sorted({*SUPPRESS, best})))]
     chooser = Chooser(rules, VOCABULARY, cpu.logsumexp)
     token, _, _ = chooser.choose(mx.array(np.stack([logits[0]] * 2)), trace([row, row], VOCABULARY), first=False)
     first, second = np.array(token).tolist()

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from speechmlx.engines.whisper.decoding.greedy import Row
-from speechmlx.engines.whisper.decoding.sampling import Rules
+from speechmlx.engines.whisper.decoding.greedy import TokenSequence
+from speechmlx.engines.whisper.decoding.sampling import SamplingRules
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
-from speechmlx.engines.whisper.offline.attempt import Attempt, chosen, judged
+from speechmlx.engines.whisper.offline.attempt import Attempt, choose_attempt, judge_attempt
 
 VOCABULARY = Vocabulary(51864)
 FIRST = VOCABULARY.timestamps
 
 
-def row(text: str, times: int, logprob: float, first: float | None = None) -> Row:
+def row(text: str, times: int, logprob: float, first: float | None = None) -> TokenSequence:
     """A finished row that says `text` so many times; its tokens' log-probability, the first time perhaps another."""
     one = VOCABULARY.encode(text)
-    found = Row([VOCABULARY.sot], Rules(()), None, 224)
+    found = TokenSequence([VOCABULARY.sot], SamplingRules(()), None, 224)
     found.tokens = [FIRST, *one * times, FIRST + 500]
     found.logprobs = [
         -0.1,
@@ -28,7 +28,7 @@ def row(text: str, times: int, logprob: float, first: float | None = None) -> Ro
     return found
 
 
-def places(finished: Row, one: int, apart: int, again: int) -> list[int]:
+def places(finished: TokenSequence, one: int, apart: int, again: int) -> list[int]:
     """Where the text's tokens were heard: `one` place after the other, each time `apart` from the time before.
 
     From the time `again` on, all of them where that was heard.
@@ -43,23 +43,23 @@ PHRASE = " Please call me back tomorrow."
 
 def test_a_sure_text_that_follows_the_audio_is_no_loop_however_often_it_repeats() -> None:
     finished = row(PHRASE, 6, -0.15)
-    found = judged(finished, VOCABULARY, places(finished, 15, 150, 6))
+    found = judge_attempt(finished, VOCABULARY, places(finished, 15, 150, 6))
     assert found.compression > 2.4
     assert not found.unsure and not found.looped
     assert VOCABULARY.decode(found.tokens) == PHRASE * 6 and found.logprob == pytest.approx(-0.15, abs=0.02)
-    assert found.heard == 10 + 5 * 150 + 4 * 15  # the last word: where a mark is heard tells nothing
+    assert found.last_place == 10 + 5 * 150 + 4 * 15  # the last word: where a mark is heard tells nothing
 
 
 def test_a_loop_is_said_as_often_as_it_was_heard() -> None:
     finished = row(PHRASE, 6, -0.15)
-    found = judged(finished, VOCABULARY, places(finished, 15, 150, 1))
+    found = judge_attempt(finished, VOCABULARY, places(finished, 15, 150, 1))
     assert VOCABULARY.decode(found.tokens) == PHRASE * 2
     assert len(found.tokens) == len(found.logprobs) and not found.unsure
 
 
 def test_a_loop_is_as_likely_as_what_it_said_first() -> None:
     finished = row(PHRASE, 6, -0.05, first=-1.8)
-    found = judged(finished, VOCABULARY, places(finished, 15, 150, 0))
+    found = judge_attempt(finished, VOCABULARY, places(finished, 15, 150, 0))
     assert VOCABULARY.decode(found.tokens) == PHRASE
     assert found.logprob == pytest.approx(-1.8) and found.unsure
 
@@ -80,4 +80,4 @@ def attempt(logprob: float, looped: bool = False, unsure: bool = True) -> Attemp
     ],
 )
 def test_an_attempt_under_the_limit_is_never_chosen_over_one_above(attempts: list[Attempt], index: int) -> None:
-    assert chosen(attempts) is attempts[index]
+    assert choose_attempt(attempts) is attempts[index]

@@ -35,7 +35,7 @@ def test_speech_is_heard_one_after_the_other(places: list[int], follow: bool) ->
         (NO * 3, [20, 60, 90, 130, 160, 200], [0, 1, 2, 3, 4, 5]),
         # The third is heard where the second was.
         (NO * 3, [20, 60, 90, 130, 92, 130], [0, 1, 2, 3]),
-        # Heard before what it follows.
+        # AttendedWord before what it follows.
         (NO * 3, [20, 60, 90, 130, 30, 60], [0, 1, 2, 3]),
         # Words without a mark between them.
         ([7] * 5, [10, 30, 50, 52, 51], [0, 1, 2]),

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from speechmlx.engines.whisper.offline.word_timing import Timed, cheapest_path, joined_punctuation, spaced, trimmed
+from speechmlx.engines.whisper.offline.word_timing import (
+    AlignedWord,
+    cheapest_path,
+    joined_punctuation,
+    spaced,
+    trimmed,
+)
 
 
 def brute_force(cost: np.ndarray) -> float:
@@ -46,8 +52,8 @@ def test_path_follows_a_diagonal() -> None:
     assert columns[np.diff(rows, prepend=-1) > 0].tolist() == [0, 2, 4, 6]
 
 
-def timed(*words: tuple[str, float, float]) -> list[Timed]:
-    return [Timed(text, index, index + 1, start, end) for index, (text, start, end) in enumerate(words)]
+def timed(*words: tuple[str, float, float]) -> list[AlignedWord]:
+    return [AlignedWord(text, index, index + 1, start, end) for index, (text, start, end) in enumerate(words)]
 
 
 def test_punctuation_joins_its_word() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from speechmlx.engines.whisper.streaming.commit_policy import Heard, alignatt, local_agreement, repeated, unheard
+from speechmlx.engines.whisper.streaming.commit_policy import AttendedWord, alignatt, local_agreement, repeated, unheard
 
 
-def words(*said: tuple[str, int]) -> list[Heard]:
-    return [Heard(text, (index,), place, place, place + 5, 0.9) for index, (text, place) in enumerate(said)]
+def words(*said: tuple[str, int]) -> list[AttendedWord]:
+    return [AttendedWord(text, (index,), place, place, place + 5, 0.9) for index, (text, place) in enumerate(said)]
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def words(*said: tuple[str, int]) -> list[Heard]:
         (words((" one", 10), (" �", 20), (" two", 30)), 100, 1),
     ],
 )
-def test_alignatt_keeps_off_the_end(heard: list[Heard], places: int, count: int) -> None:
+def test_alignatt_keeps_off_the_end(heard: list[AttendedWord], places: int, count: int) -> None:
     assert alignatt(heard, [], places) == count
 
 

@@ -1,0 +1,157 @@
+"""The life of windows in the batch, on a network of random weights: which stage is worked on, and what is freed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from support.small_whisper import HEADS, VOCABULARY, network
+
+from speechmlx.engines.whisper.decoding import quality
+from speechmlx.engines.whisper.model import mel
+from speechmlx.engines.whisper.offline import window as window_module
+from speechmlx.engines.whisper.offline.batch import WindowBatch
+from speechmlx.engines.whisper.offline.transcription import TranscriptionState
+from speechmlx.engines.whisper.offline.window import ClipQueue, Stage
+from speechmlx.types import Audio, Event, Segment, Transcribe, Usage
+
+RATE = 16_000
+
+
+@pytest.fixture(autouse=True)
+def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a second, a few tokens, and never silent."""
+    monkeypatch.setattr(mel, "WINDOW_FRAMES", 100)
+    monkeypatch.setattr(quality, "NO_SPEECH_LIMIT", 1.0)
+    monkeypatch.setattr(window_module, "TOKENS", 5)
+    monkeypatch.setattr(window_module, "TOKENS_PER_SECOND", 0)
+
+
+def noise(seconds: float, seed: int = 1) -> np.ndarray:
+    return (0.1 * np.random.default_rng(seed).standard_normal(round(seconds * RATE))).astype(np.float32)
+
+
+def request(seconds: float = 0.8, **options: Any) -> Transcribe:
+    """Decoded once, without loudness: a random network's words are likely to nobody."""
+    options = {"vad": False, "temperatures": (0.0,), **options}
+    return Transcribe(audio=Audio(noise(seconds, round(10 * seconds)), RATE), **options)
+
+
+def batch(device: str = "cpu") -> WindowBatch:
+    return WindowBatch(network(), VOCABULARY, HEADS, device, 4)
+
+
+def run(engine: WindowBatch, states: Sequence[TranscriptionState]) -> list[list[Event | Exception]]:
+    found: list[list[Event | Exception]] = [[] for _ in states]
+    while live := [state for state in states if not state.finished]:
+        for state, events in zip(live, engine.step(live), strict=True):
+            found[states.index(state)] += events
+    for state in states:
+        engine.end(state)
+    return found
+
+
+def tokens(events: Sequence[Event | Exception]) -> list[int]:
+    return [token for event in events if isinstance(event, Segment) for token in event.tokens]
+
+
+def is_empty(engine: WindowBatch) -> bool:
+    return not engine._states and engine._encoder_pass is None and not engine._greedy.rows
+
+
+def fresh(engine: WindowBatch) -> bool:
+    """Whether a window has just entered the encoder."""
+    return engine._encoder_pass is not None and engine._encoder_pass.blocks == 0
+
+
+def stages(state: TranscriptionState) -> list[Stage]:
+    return [window.stage for window in state.windows]
+
+
+@pytest.mark.parametrize("words", [True, False])
+def test_a_window_goes_through_its_stages(words: bool) -> None:
+    engine = batch()
+    state = engine.begin(request(words=words))
+    seen: list[Stage] = []
+    while not state.finished:
+        seen += [stage for stage in stages(state) if stage not in seen]
+        (events,) = engine.step([state])
+    assert seen == [stage for stage in Stage if words or stage is not Stage.ALIGNING]
+    assert isinstance(events[-1], Usage) and events[-1].tokens_out > 0
+    engine.end(state)
+    assert is_empty(engine)
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+@pytest.mark.parametrize("options", [{}, {"words": True}, {"beam_size": 2}, {"temperatures": (0.0, 0.4)}])
+def test_together_as_alone(device: str, options: dict[str, Any]) -> None:
+    requests = [request(seconds, **options) for seconds in (0.5, 0.8, 2.5)]
+    engine = batch(device)
+    expected = [tokens(run(engine, [engine.begin(one)])[0]) for one in requests]
+    assert list(map(tokens, run(engine, [engine.begin(one) for one in requests]))) == expected and any(expected)
+    assert is_empty(engine)
+
+
+def test_the_encoder_goes_before_the_decoder_as_long_as_there_are_seats() -> None:
+    engine = batch()
+    states = [engine.begin(request(0.5)) for _ in range(6)]
+    while not any(Stage.DECODING in stages(state) for state in states):
+        engine.step(states)
+    assert sorted(stage.name for state in states for stage in stages(state)) == ["DECODING"] * 4 + ["WAITING"] * 2
+
+
+def test_a_beam_takes_two_seats() -> None:
+    engine = batch()
+    states = [engine.begin(request(0.5, beam_size=2)) for _ in range(4)]
+    most = 0
+    while not all(state.finished for state in states):
+        engine.step(states)
+        seated = [window for state in states for window in state.windows if window.stage is Stage.DECODING]
+        if sum(window.search is not None for window in seated) > 2:
+            most = max(most, len(seated))
+    assert most <= 4
+    for state in states:
+        engine.end(state)
+    assert is_empty(engine)
+
+
+def test_the_request_with_fewest_windows_under_way_goes_first() -> None:
+    engine = batch()
+    many, other = engine.begin(request(0.9)), engine.begin(request(0.5))
+    while not (many.prepared and other.prepared):
+        engine.step([many, other])
+    many.queues = [ClipQueue(many, [(30 * index, 30 * index + 30)]) for index in range(3)]
+    order = []
+    while len(order) < 4:
+        engine.step([many, other])
+        encoding = [state for state in (many, other) if Stage.ENCODING in stages(state)]
+        order += encoding if fresh(engine) else []
+    assert order == [many, other, many, many]
+
+
+@pytest.mark.parametrize("beam_size", [1, 2])
+@pytest.mark.parametrize("stage", list(Stage))
+def test_ending_at_any_stage_frees_and_leaves_the_others_alone(stage: Stage, beam_size: int) -> None:
+    engine = batch()
+    (expected,) = run(engine, [engine.begin(request(0.8, words=True))])
+    state = engine.begin(request(0.5, words=True, beam_size=beam_size))
+    while stages(state) != [stage]:
+        engine.step([state])
+    other = engine.begin(request(0.8, words=True))
+    engine.end(state)
+    assert tokens(run(engine, [other])[0]) == tokens(expected)
+    assert is_empty(engine)
+
+
+def test_a_request_that_ends_in_the_encoder_beside_another_is_dropped_there() -> None:
+    engine = batch("gpu")
+    engine._blocks_at_once = 1
+    states = [engine.begin(request(seconds)) for seconds in (0.5, 0.8)]
+    while stages(states[0]) != [Stage.ENCODING]:
+        engine.step(states)
+    assert stages(states[1]) == [Stage.ENCODING]
+    engine.end(states[0])
+    (events,) = run(engine, states[1:])
+    assert isinstance(events[-1], Usage) and is_empty(engine)
