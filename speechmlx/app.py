@@ -13,9 +13,9 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from speechmlx.config import Config
 from speechmlx.protocols import PROTOCOLS
-from speechmlx.protocols.http.access import Access
-from speechmlx.protocols.http.conditional import When
+from speechmlx.protocols.http.conditional_route import When
 from speechmlx.protocols.http.model_names import Names
+from speechmlx.protocols.http.origin_policy import Access
 from speechmlx.protocols.http.paths import Tidy, nowhere, refused
 from speechmlx.protocols.http.request_id import RequestId
 from speechmlx.protocols.http.traffic import Logged, Traffic

@@ -16,12 +16,12 @@ from starlette.routing import BaseRoute, Route
 from speechmlx.config import Config
 from speechmlx.errors import BadAudio, BadRequest, SpeechError
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.body import Body, spool
-from speechmlx.protocols.http.conditional import When, at_port_of, is_form
+from speechmlx.protocols.http.conditional_route import When, at_port_of, is_form
+from speechmlx.protocols.http.error_status import headers, status
 from speechmlx.protocols.http.model_names import Names
+from speechmlx.protocols.http.request_body import Body, spool
 from speechmlx.protocols.http.routing import Call, Endpoint
 from speechmlx.protocols.http.static import shown
-from speechmlx.protocols.http.status import headers, status
 from speechmlx.protocols.http.uploads import confidence, decoded
 from speechmlx.protocols.http.url_fetch import Fetches
 from speechmlx.types import Kind, LanguageDetected, Segment, Transcribe

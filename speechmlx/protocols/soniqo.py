@@ -17,9 +17,9 @@ from speechmlx import __version__
 from speechmlx.config import Config
 from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.protocols.http import options
+from speechmlx.protocols.http.error_status import headers, status
 from speechmlx.protocols.http.routing import Call, Endpoint
-from speechmlx.protocols.http.speaking import begun
-from speechmlx.protocols.http.status import headers, status
+from speechmlx.protocols.http.synthesis import begun
 from speechmlx.protocols.http.uploads import Decoding, blocks, confidence, decoded
 from speechmlx.protocols.http.wav import WavResponse, WavStream, record, stream
 from speechmlx.runtime.front.runtime import Runtime

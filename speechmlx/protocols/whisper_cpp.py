@@ -13,10 +13,10 @@ from speechmlx.config import Config
 from speechmlx.errors import BadAudio, BadRequest, SpeechError, Unsupported
 from speechmlx.languages import name
 from speechmlx.protocols.http import language_detection, options
+from speechmlx.protocols.http.error_status import headers, status
 from speechmlx.protocols.http.model_names import Names
 from speechmlx.protocols.http.routing import Call, Endpoint
-from speechmlx.protocols.http.status import headers, status
-from speechmlx.protocols.http.transcript import Transcript, as_segment, as_srt, as_vtt, as_word, hear
+from speechmlx.protocols.http.transcript_formats import Transcript, as_segment, as_srt, as_vtt, as_word, hear
 from speechmlx.protocols.http.uploads import decoded
 from speechmlx.types import Audio, Kind, Segment, Transcribe, Word
 

@@ -17,7 +17,7 @@ from support.conversing import MODELS
 from speechmlx.app import create_app
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
-from speechmlx.protocols.http.access import EXPOSED
+from speechmlx.protocols.http.origin_policy import EXPOSED
 from speechmlx.runtime.front.runtime import Runtime
 
 READ_ONLY = {

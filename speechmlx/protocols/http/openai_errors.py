@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from speechmlx.errors import SpeechError
-from speechmlx.protocols.http.status import headers, status
+from speechmlx.protocols.http.error_status import headers, status
 
 CODES = {"unknown_model": "model_not_found", "bad_audio": "invalid_audio", "unknown_voice": "invalid_voice"}
 PARAMS = {"unknown_model": "model", "bad_audio": "file", "unknown_voice": "voice"}

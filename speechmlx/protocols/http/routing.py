@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from speechmlx.errors import EngineFailed, SpeechError
-from speechmlx.protocols.http.body import Body, read_body
+from speechmlx.protocols.http.request_body import Body, read_body
 from speechmlx.protocols.http.request_id import id_of
 from speechmlx.runtime.front.runtime import Runtime
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from speechmlx.protocols.http.body import MEMORY, spool, write
+from speechmlx.protocols.http.request_body import MEMORY, spool, write
 from speechmlx.types import Chunk, Event
 
 BLOCK = 256 * 1024

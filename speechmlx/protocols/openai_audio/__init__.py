@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.routing import BaseRoute, Route
 
 from speechmlx.config import Config
-from speechmlx.protocols.http.conditional import When, is_form
+from speechmlx.protocols.http.conditional_route import When, is_form
 from speechmlx.protocols.http.openai_errors import problem
 from speechmlx.protocols.http.routing import Endpoint
 from speechmlx.protocols.openai_audio.models import audio_models, model, models, voices

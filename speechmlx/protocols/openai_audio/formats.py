@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from speechmlx.languages import name
-from speechmlx.protocols.http.transcript import Transcript, as_segment, as_srt, as_vtt
+from speechmlx.protocols.http.transcript_formats import Transcript, as_segment, as_srt, as_vtt
 from speechmlx.types import Segment, Usage, Word
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")

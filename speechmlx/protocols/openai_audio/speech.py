@@ -16,8 +16,8 @@ from speechmlx.protocols.http import options
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.model_names import Names
 from speechmlx.protocols.http.routing import Call
-from speechmlx.protocols.http.speaking import begun
 from speechmlx.protocols.http.streaming import Flow, server_sent
+from speechmlx.protocols.http.synthesis import begun
 from speechmlx.protocols.http.uploads import Decoding
 from speechmlx.types import Chunk, Kind, Speak, Usage
 

@@ -11,15 +11,15 @@ from starlette.responses import JSONResponse, Response
 
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.body import Body
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.model_names import Names
+from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.http.routing import Call
 from speechmlx.protocols.http.streaming import server_sent
-from speechmlx.protocols.http.transcript import Transcript
+from speechmlx.protocols.http.transcript_formats import Transcript
 from speechmlx.protocols.http.uploads import decoded
-from speechmlx.protocols.openai_audio import decoding, formats
-from speechmlx.protocols.openai_audio.decoding import read_decoding
+from speechmlx.protocols.openai_audio import decoding_fields, formats
+from speechmlx.protocols.openai_audio.decoding_fields import read_decoding
 from speechmlx.runtime.front.job import Job
 from speechmlx.types import Kind, Segment, Transcribe
 
@@ -28,7 +28,7 @@ Task = Literal["transcribe", "translate"]
 SPEAKERS = ("known_speaker_names", "known_speaker_references")
 LISTS = ("timestamp_granularities", "include", "keywords", "languages", *SPEAKERS)
 """Fields that a form may hold several times, with [] or [0], [1], ... after the name or without."""
-EXTRAS = ("language", "prompt", "temperature", "keywords", "languages", *decoding.FIELDS)
+EXTRAS = ("language", "prompt", "temperature", "keywords", "languages", *decoding_fields.FIELDS)
 """Fields that may come in `kwargs` too."""
 GRANULARITIES = ("word", "segment")
 INCLUDES = ("logprobs",)

@@ -21,7 +21,7 @@ from speechmlx.errors import Busy
 from speechmlx.models import store
 from speechmlx.models.voices import voices
 from speechmlx.protocols import ws
-from speechmlx.protocols.http.body import Body
+from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.openai_realtime import session_config
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, fields, number, of, one_of

@@ -9,10 +9,10 @@ import pytest
 
 from speechmlx.errors import BadRequest, TooLarge, Unsupported
 from speechmlx.languages import NAMES, TAGS, name
-from speechmlx.protocols.http.body import Body
 from speechmlx.protocols.http.model_names import OPENAI
-from speechmlx.protocols.http.transcript import Transcript, as_srt, as_vtt, clock
-from speechmlx.protocols.openai_audio.decoding import read_decoding
+from speechmlx.protocols.http.request_body import Body
+from speechmlx.protocols.http.transcript_formats import Transcript, as_srt, as_vtt, clock
+from speechmlx.protocols.openai_audio.decoding_fields import read_decoding
 from speechmlx.protocols.openai_audio.formats import as_verbose
 from speechmlx.protocols.openai_audio.speech import read_extras, read_input, read_voice
 from speechmlx.protocols.openai_audio.transcriptions import LISTS, merged, read_settings, read_wanted, several

@@ -25,11 +25,11 @@ from starlette.types import Message
 
 from speechmlx.errors import BY_CODE, BadRequest, SpeechError, TooLarge
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.body import Body, read_body
+from speechmlx.protocols.http.error_status import STATUS, headers, status
 from speechmlx.protocols.http.openai_errors import problem
+from speechmlx.protocols.http.request_body import Body, read_body
 from speechmlx.protocols.http.request_id import RequestId
 from speechmlx.protocols.http.routing import Endpoint
-from speechmlx.protocols.http.status import STATUS, headers, status
 from speechmlx.protocols.http.wav import BLOCK, Recording, WavResponse
 
 
@@ -461,7 +461,7 @@ async def test_a_client_that_leaves_midway(kind: str) -> None:
 
 
 async def test_an_upload_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("speechmlx.protocols.http.body.SILENCE", 0.05)
+    monkeypatch.setattr("speechmlx.protocols.http.request_body.SILENCE", 0.05)
 
     async def receive() -> Message:
         await asyncio.Event().wait()

@@ -19,8 +19,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from speechmlx.errors import NoRoom
-from speechmlx.protocols.http.body import MEMORY
 from speechmlx.protocols.http.openai_errors import problem
+from speechmlx.protocols.http.request_body import MEMORY
 from speechmlx.protocols.http.routing import Call, Endpoint
 from speechmlx.protocols.http.spool import room
 from speechmlx.protocols.http.wav import record

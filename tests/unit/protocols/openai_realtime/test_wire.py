@@ -18,7 +18,7 @@ from speechmlx.conversation import events as say
 from speechmlx.conversation.input.transcription import Transcript
 from speechmlx.conversation.settings import Answering, Transcription, TurnTaking
 from speechmlx.errors import EngineFailed
-from speechmlx.protocols.http.body import Body
+from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
 from speechmlx.protocols.openai_realtime.connection import beta_session, subprotocol
 from speechmlx.protocols.openai_realtime.schema import Dialect

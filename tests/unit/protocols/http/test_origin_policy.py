@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Scope
 
 from speechmlx.config import Config
-from speechmlx.protocols.http.access import Access
+from speechmlx.protocols.http.origin_policy import Access
 
 ALLOWED = ("https://app.example", "http://localhost:3000", "app://obsidian.md", "null")
 EVIL = "http://evil.example"

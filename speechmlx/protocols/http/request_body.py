@@ -17,8 +17,8 @@ from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.protocols.http import chat_audio
 from speechmlx.protocols.http.base64_audio import LONGEST, mistake, pieces
 from speechmlx.protocols.http.lenient_json import check_text, read_json
+from speechmlx.protocols.http.multipart import AUDIO_FIELDS, HEAD, Upload, audio_field, contents, is_text, read_form
 from speechmlx.protocols.http.options import value
-from speechmlx.protocols.http.parts import AUDIO_FIELDS, HEAD, Upload, audio_field, contents, is_text, read_form
 from speechmlx.protocols.http.spool import Spool
 
 MEMORY = 4 * 1024 * 1024
