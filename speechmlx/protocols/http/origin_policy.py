@@ -17,9 +17,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from speechmlx.config import PORTS, Config
-from speechmlx.protocols.http.openai_errors import unrouted
-from speechmlx.protocols.http.request_id import note
-from speechmlx.protocols.http.routing import Inbox, refuse
+from speechmlx.protocols.http.inbox import Inbox, refuse
+from speechmlx.protocols.http.openai_errors import error_response
+from speechmlx.protocols.http.request_id import add_log_note
 
 READS = ("GET", "HEAD", "OPTIONS")
 """Methods of routes that only read; a test looks at every GET."""
@@ -33,7 +33,7 @@ CUT = 200
 """Characters of a name that a refusal repeats."""
 
 
-class Access:
+class OriginPolicy:
     """Middleware that refuses pages of foreign origins (403) and names that are not the server's (421)."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
@@ -67,13 +67,13 @@ class Access:
         if "*" in self._allowed:
             return None
         if host and not self._is_ours(_name(host)):
-            note(scope, f"refused: Host {host[:CUT]}")
-            return unrouted(scope["path"], 421, _not_ours(host[:CUT]), "host_not_allowed")
+            add_log_note(scope, f"refused: Host {host[:CUT]}")
+            return error_response(scope["path"], 421, _not_ours(host[:CUT]), "host_not_allowed")
         if not _costs(scope, headers) or self._is_own(headers, host):
             return None
         origin = headers.get("origin", "")[:CUT]
-        note(scope, f"refused: Origin {origin or 'of another site'}")
-        return unrouted(scope["path"], 403, _foreign(origin), "origin_not_allowed")
+        add_log_note(scope, f"refused: Origin {origin or 'of another site'}")
+        return error_response(scope["path"], 403, _foreign(origin), "origin_not_allowed")
 
     def _is_own(self, headers: Headers, host: str) -> bool:
         """Whether a program asks, a page of ours or one that is allowed."""

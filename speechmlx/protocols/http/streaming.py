@@ -13,7 +13,7 @@ from speechmlx.errors import SpeechError
 from speechmlx.protocols.http.openai_errors import envelope
 
 
-class Flow(Response):
+class StreamedResponse(Response):
     """A body of unknown length. What fails in the middle breaks it off, which its missing end tells the client."""
 
     def __init__(self, pieces: AsyncIterator[bytes], media_type: str) -> None:
@@ -33,9 +33,9 @@ class Flow(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-def server_sent(messages: AsyncIterator[Mapping[str, Any]]) -> Flow:
+def server_sent(messages: AsyncIterator[Mapping[str, Any]]) -> StreamedResponse:
     """Each message as an event's data; a failure is the last event."""
-    return Flow(_events(messages), "text/event-stream")
+    return StreamedResponse(_events(messages), "text/event-stream")
 
 
 async def _events(messages: AsyncIterator[Mapping[str, Any]]) -> AsyncIterator[bytes]:

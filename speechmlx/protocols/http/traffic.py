@@ -8,9 +8,9 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from speechmlx.protocols.http.openai_errors import unrouted
-from speechmlx.protocols.http.request_id import NOTES, id_of
-from speechmlx.protocols.http.routing import Inbox, refuse
+from speechmlx.protocols.http.inbox import Inbox, refuse
+from speechmlx.protocols.http.openai_errors import error_response
+from speechmlx.protocols.http.request_id import NOTES, request_id
 
 log = logging.getLogger(__name__)
 
@@ -28,21 +28,21 @@ class Traffic:
 
     def __init__(self) -> None:
         self.sockets = 0
-        self.passages: dict[asyncio.Task[object], Passage] = {}
+        self.exchanges: dict[asyncio.Task[object], Exchange] = {}
 
     @property
     def requests(self) -> int:
-        return len(self.passages)
+        return len(self.exchanges)
 
     def stop(self) -> None:
         """Have the requests answered with 503 whose answer has not begun."""
-        for task, passage in self.passages.items():
-            if not passage.status:
-                passage.stopped = True
+        for task, exchange in self.exchanges.items():
+            if not exchange.status:
+                exchange.stopped = True
                 task.cancel()
 
 
-class Logged:
+class TrafficLog:
     """Middleware that tells the log of every request and socket, and `traffic` while they last."""
 
     def __init__(self, app: ASGIApp, traffic: Traffic) -> None:
@@ -50,42 +50,42 @@ class Logged:
         self._traffic = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        passage = Passage(scope, receive, send)
+        exchange = Exchange(scope, receive, send)
         if scope["type"] == "http":
-            await self._request(scope, passage)
+            await self._request(scope, exchange)
         elif scope["type"] == "websocket":
-            await self._socket(scope, passage)
+            await self._socket(scope, exchange)
         else:
             await self._app(scope, receive, send)
 
-    async def _request(self, scope: Scope, passage: Passage) -> None:
+    async def _request(self, scope: Scope, exchange: Exchange) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._traffic.passages[task] = passage
+        self._traffic.exchanges[task] = exchange
         try:
-            await self._app(scope, passage.receive, passage.send)
+            await self._app(scope, exchange.receive, exchange.send)
         except asyncio.CancelledError:
-            if not passage.stopped:
+            if not exchange.stopped:
                 raise
             task.uncancel()
-            answer = unrouted(scope["path"], 503, STOPPED, "draining", {"Retry-After": "5"})
-            await refuse(answer, scope, passage.inbox, passage.send)
+            answer = error_response(scope["path"], 503, STOPPED, "draining", {"Retry-After": "5"})
+            await refuse(answer, scope, exchange.inbox, exchange.send)
         finally:
-            del self._traffic.passages[task]
-            good = passage.status < 400 and passage.over
+            del self._traffic.exchanges[task]
+            good = exchange.status < 400 and exchange.over
             level = logging.DEBUG if good and scope["path"] in ASKED_OFTEN else logging.INFO
-            passage.tell(level if passage.status < 500 else logging.WARNING, passage.outcome)
+            exchange.tell(level if exchange.status < 500 else logging.WARNING, exchange.outcome)
 
-    async def _socket(self, scope: Scope, passage: Passage) -> None:
+    async def _socket(self, scope: Scope, exchange: Exchange) -> None:
         self._traffic.sockets += 1
         try:
-            await self._app(scope, passage.receive, passage.send)
+            await self._app(scope, exchange.receive, exchange.send)
         finally:
             self._traffic.sockets -= 1
-            passage.tell(logging.INFO, passage.outcome)
+            exchange.tell(logging.INFO, exchange.outcome)
 
 
-class Passage:
+class Exchange:
     """One request or socket: what it has taken and sent so far, in bytes, or characters where a socket sends text."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,7 +117,7 @@ class Passage:
         kind = message["type"]
         if kind == "websocket.accept":
             self.open = True
-            log.info("%s opened [%s]", self._name, id_of(self._scope))
+            log.info("%s opened [%s]", self._name, request_id(self._scope))
         elif kind == "websocket.close":
             self.closed = self.closed or str(message.get("code", 1000))
             self.status = self.status or 403  # where it was not accepted
@@ -140,7 +140,7 @@ class Passage:
         seconds = time.monotonic() - self._began
         notes = "".join(f", {note}" for note in self._scope.get(NOTES, ()))
         sizes = f"{_size(self._taken)} in, {_size(self._sent)} out"
-        log.log(level, "%s %s, %.3f s, %s%s [%s]", self._name, outcome, seconds, sizes, notes, id_of(self._scope))
+        log.log(level, "%s %s, %.3f s, %s%s [%s]", self._name, outcome, seconds, sizes, notes, request_id(self._scope))
 
     @property
     def _name(self) -> str:

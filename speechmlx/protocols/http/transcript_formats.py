@@ -1,59 +1,18 @@
-"""What was heard in a recording, gathered from a job's events and written as subtitles."""
+"""A recognition's result as subtitles, and its parts as Whisper's own JSON."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
-from speechmlx.protocols.http.routing import Call
-from speechmlx.types import Event, LanguageDetected, Segment, Transcribe, Usage, Word
+from speechmlx.recognition import RecognitionResult
+from speechmlx.types import Segment, Word
 
 FRAMES_PER_SECOND = 100
-"""Of `seek`."""
-
-
-@dataclass
-class Transcript:
-    """What was heard so far of `duration` seconds."""
-
-    duration: float
-    task: str = "transcribe"
-    language: LanguageDetected | None = None
-    segments: list[Segment] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
-
-    @property
-    def text(self) -> str:
-        return "".join(segment.text for segment in self.segments).strip()
-
-    @property
-    def code(self) -> str | None:
-        """The language of the text: a translation's is English."""
-        if self.task == "translate":
-            return "en"
-        return None if self.language is None else self.language.language
-
-    def take(self, event: Event) -> None:
-        """Add what the model said."""
-        if isinstance(event, Segment):
-            self.segments.append(event)
-        elif isinstance(event, LanguageDetected):
-            self.language = event
-        elif isinstance(event, Usage):
-            self.usage = event
-
-
-async def hear(call: Call, request: Transcribe) -> Transcript:
-    """All that is heard in the recording of `request`. Raises what its job fails with."""
-    heard = Transcript(request.audio.duration, request.task)
-    job = await call.stack.enter_async_context(call.runtime.submit(request))
-    async for event in job:
-        heard.take(event)
-    return heard
+"""Rate of `seek`."""
 
 
 def as_segment(number: int, segment: Segment) -> dict[str, Any]:
-    """The segment with the keys that Whisper's own JSON has."""
+    """A segment with the keys of Whisper's own JSON. Times are in seconds, `seek` in frames."""
     return {
         "id": number,
         "seek": round(segment.start * FRAMES_PER_SECOND),
@@ -69,7 +28,7 @@ def as_segment(number: int, segment: Segment) -> dict[str, Any]:
 
 
 def as_word(word: Word) -> dict[str, Any]:
-    """The word as Whisper's own JSON has it: with the blank before it, and its probability."""
+    """A word with the keys of Whisper's own JSON: its text with the space before it, and its probability."""
     return {
         "word": word.text,
         "start": round(word.start, 3),
@@ -78,32 +37,32 @@ def as_word(word: Word) -> dict[str, Any]:
     }
 
 
-def as_srt(heard: Transcript, first: int = 1) -> str:
-    """SubRip: cues numbered from `first`, hours always there, a comma before the milliseconds."""
+def as_srt(result: RecognitionResult, first: int = 1) -> str:
+    """SubRip. Cues are numbered from `first`; times are like 00:00:01,500."""
     cues = (
         f"{number}\n{clock(segment.start, ',')} --> {clock(segment.end, ',')}\n{_line(segment.text)}\n"
-        for number, segment in enumerate(heard.segments, first)
+        for number, segment in enumerate(result.segments, first)
     )
     return "\n".join(cues)
 
 
-def as_vtt(heard: Transcript) -> str:
-    """WebVTT: cues without numbers, a full stop before the milliseconds."""
+def as_vtt(result: RecognitionResult) -> str:
+    """WebVTT. Cues have no numbers; times are like 00:00:01.500."""
     cues = (
         f"{clock(segment.start, '.')} --> {clock(segment.end, '.')}\n{_escaped(_line(segment.text))}\n"
-        for segment in heard.segments
+        for segment in result.segments
     )
     return "\n".join(["WEBVTT\n", *cues])
 
 
 def clock(seconds: float, point: str) -> str:
-    """HH:MM:SS and milliseconds after `point`."""
+    """A time as HH:MM:SS, and after `point` the milliseconds."""
     whole, milliseconds = divmod(round(seconds * 1000), 1000)
     return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}{point}{milliseconds:03}"
 
 
 def _line(text: str) -> str:
-    """One line: an empty one would end the cue."""
+    """The text on one line, because an empty line would end the cue."""
     return " ".join(text.split()).replace("-->", "->")
 
 

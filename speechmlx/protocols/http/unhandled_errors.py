@@ -9,13 +9,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from speechmlx.errors import EngineFailed
-from speechmlx.protocols.http.openai_errors import unrouted
-from speechmlx.protocols.http.request_id import HEADS, id_of
+from speechmlx.protocols.http.openai_errors import error_response
+from speechmlx.protocols.http.request_id import HEADS, request_id
 
 log = logging.getLogger(__name__)
 
 
-class Caught:
+class UnhandledErrors:
     """Middleware that logs an exception and answers 500 where no answer has begun. A client that left is no failure."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -37,7 +37,7 @@ class Caught:
         except (ClientDisconnect, WebSocketDisconnect):
             pass
         except Exception:
-            log.exception("%s: %s failed", id_of(scope), scope["path"])
+            log.exception("%s: %s failed", request_id(scope), scope["path"])
             if not begun:
-                message = f"the server failed on this request; its log has the traceback, under {id_of(scope)}"
-                await unrouted(scope["path"], 500, message, EngineFailed.code)(scope, receive, send)
+                message = f"the server failed on this request; its log has the traceback, under {request_id(scope)}"
+                await error_response(scope["path"], 500, message, EngineFailed.code)(scope, receive, send)

@@ -51,7 +51,7 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-class Fetches:
+class UrlFetcher:
     """Those of one server, `most` at once on threads of their own: a slow site holds up nothing but its client."""
 
     def __init__(self, permitted: Permitted = is_public, most: int = MOST) -> None:

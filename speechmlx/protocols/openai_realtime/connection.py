@@ -11,7 +11,6 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
-from speechmlx.config import Config
 from speechmlx.conversation import events as say
 from speechmlx.conversation.conversation_session import ConversationSession
 from speechmlx.conversation.items.item import new_id
@@ -22,6 +21,7 @@ from speechmlx.models import store
 from speechmlx.models.voices import voices
 from speechmlx.protocols import ws
 from speechmlx.protocols.http.request_body import Body
+from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.openai_realtime import session_config
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, fields, number, of, one_of
@@ -47,10 +47,10 @@ async def refuse(socket: WebSocket, wire: Wire, full: Busy) -> None:
     await socket.close(POLICY_VIOLATION, "session_limit_reached")
 
 
-async def converse(socket: WebSocket, wire: Wire, config: Config) -> None:
+async def converse(socket: WebSocket, wire: Wire, services: Services) -> None:
     """Until the client leaves."""
     await ws.send(socket, wire.greeting())
-    runtime: Runtime = socket.app.state.runtime
+    runtime, config = services.runtime, services.config
     wire.voices = await asyncio.to_thread(_voices, runtime)
     session = ConversationSession(
         runtime, wire.settings, writer(config), lambda stages: runtime.metrics.response(asdict(stages))

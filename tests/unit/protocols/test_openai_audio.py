@@ -9,48 +9,25 @@ import pytest
 
 from speechmlx.errors import BadRequest, TooLarge, Unsupported
 from speechmlx.languages import NAMES, TAGS, name
-from speechmlx.protocols.http.model_names import OPENAI
 from speechmlx.protocols.http.request_body import Body
-from speechmlx.protocols.http.transcript_formats import Transcript, as_srt, as_vtt, clock
+from speechmlx.protocols.http.transcription_form import TranscriptionForm
 from speechmlx.protocols.openai_audio.decoding_fields import read_decoding
 from speechmlx.protocols.openai_audio.formats import as_verbose
 from speechmlx.protocols.openai_audio.speech import read_extras, read_input, read_voice
-from speechmlx.protocols.openai_audio.transcriptions import LISTS, merged, read_settings, read_wanted, several
-from speechmlx.types import Kind, LanguageDetected, Segment
-
-
-def heard(*texts: str) -> Transcript:
-    segments = [Segment(text, float(number), number + 1.5, 0.9) for number, text in enumerate(texts)]
-    return Transcript(10.0, "transcribe", LanguageDetected("fr", 0.8), segments)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "00:00:00,000"),
-        (0.0004, "00:00:00,000"),
-        (59.9996, "00:01:00,000"),
-        (3661.5, "01:01:01,500"),
-        (360000, "100:00:00,000"),
-    ],
+from speechmlx.protocols.openai_audio.transcriptions import (
+    LISTS,
+    merge_fields,
+    read_form,
+    read_response_options,
+    several,
 )
-def test_clock(seconds: float, text: str) -> None:
-    assert clock(seconds, ",") == text
-
-
-def test_srt_and_vtt() -> None:
-    both = heard(" One & two.", " a\nb --> c")
-    assert as_srt(both) == (
-        "1\n00:00:00,000 --> 00:00:01,500\nOne & two.\n\n2\n00:00:01,000 --> 00:00:02,500\na b -> c\n"
-    )
-    assert as_vtt(both) == (
-        "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nOne &amp; two.\n\n00:00:01.000 --> 00:00:02.500\na b -> c\n"
-    )
-    assert as_srt(heard()) == "" and as_vtt(heard()) == "WEBVTT\n"
+from speechmlx.recognition import RecognitionResult
+from speechmlx.types import LanguageDetected, Segment
 
 
 def test_verbose_names_the_language_as_openai_does() -> None:
-    answer = as_verbose(heard(" Oui."), ())
+    result = RecognitionResult(10.0, "transcribe", LanguageDetected("fr", 0.8), [Segment(" Oui.", 0.0, 1.5, 0.9)])
+    answer = as_verbose(result, ())
     assert (answer["language"], answer["text"], answer["task"]) == ("french", "Oui.", "transcribe")
     assert "words" not in answer and answer["segments"][0]["id"] == 0
     assert name("xx") == "xx" and name(None) == "unknown" and TAGS["cantonese"] == "yue" and len(NAMES) == 100
@@ -75,19 +52,19 @@ def test_verbose_names_the_language_as_openai_does() -> None:
         ),
     ],
 )
-def test_fields_are_merged(form: tuple[tuple[str, str], ...], found: dict[str, Any]) -> None:
-    assert merged(Body(dict(form), None, form)) == found
+def test_fields_are_merge_fields(form: tuple[tuple[str, str], ...], found: dict[str, Any]) -> None:
+    assert merge_fields(Body(dict(form), None, form)) == found
 
 
 def test_kwargs_that_are_null_are_not_there() -> None:
-    found = merged(Body({"kwargs": '{"temperature": null, "language": "en", "seed": null}'}))
+    found = merge_fields(Body({"kwargs": '{"temperature": null, "language": "en", "seed": null}'}))
     assert found["language"] == "en" and "temperature" not in found
 
 
 @pytest.mark.parametrize("kwargs", ["[]", "{", "7", '{"speed": 2}', "[" * 100_000])
 def test_kwargs_that_recognition_does_not_know(kwargs: str) -> None:
     with pytest.raises(BadRequest, match="kwargs"):
-        merged(Body({"kwargs": kwargs}))
+        merge_fields(Body({"kwargs": kwargs}))
 
 
 @pytest.mark.parametrize(
@@ -124,31 +101,29 @@ def test_lists_of_some_words_are_in_any_case() -> None:
 
 
 def test_settings() -> None:
-    wanted = read_wanted({"timestamp_granularities": ["word"], "include": "logprobs", "stream": "true"})
+    wanted = read_response_options({"timestamp_granularities": ["word"], "include": "logprobs", "stream": "true"})
     assert wanted.stream and wanted.logprobs and wanted.granularities == ("word",)
-    settings = read_settings(
-        {"temperature": "0.4", "languages": ["German", "en-GB"], "prompt": "p", "keywords": ["k"]}, wanted
+    form = read_form({"temperature": "0.4", "languages": ["German", "en-GB"], "prompt": "p", "keywords": ["k"]}, wanted)
+    assert form == TranscriptionForm(
+        language=None,
+        languages=("de", "en"),
+        prompt="p",
+        hotwords=("k",),
+        words=True,
+        logprobs=True,
+        temperatures=(0.4,),
     )
-    assert settings == {
-        "language": None,
-        "languages": ("de", "en"),
-        "prompt": "p",
-        "hotwords": ("k",),
-        "words": True,
-        "logprobs": True,
-        "temperatures": (0.4,),
-    }
-    assert "temperatures" not in read_settings({"temperature": 0}, wanted)
+    assert read_form({"temperature": 0}, wanted).temperatures == TranscriptionForm().temperatures
     decoding = {"beam_size": "5", "prefix": "So", "condition_on_previous_text": "true", "vad_filter": "0"}
-    settings = read_settings({**decoding, "clip_timestamps": "0,2.5,8,11", "suppress_tokens": [-1, 7]}, wanted)
-    assert settings["beam_size"] == 5 and settings["prefix"] == "So" and settings["vad"] is False
-    assert settings["condition_on_previous_text"] and settings["suppress_tokens"] == (-1, 7)
-    assert settings["clips"] == ((0.0, 2.5), (8.0, 11.0))
+    form = read_form({**decoding, "clip_timestamps": "0,2.5,8,11", "suppress_tokens": [-1, 7]}, wanted)
+    assert form.beam_size == 5 and form.prefix == "So" and form.vad is False
+    assert form.condition_on_previous_text and form.suppress_tokens == (-1, 7)
+    assert form.clips == ((0.0, 2.5), (8.0, 11.0))
     for wrong in ({"beam_size": 0}, {"beam_size": "x"}, {"suppress_tokens": "a"}):
         with pytest.raises(BadRequest, match=next(iter(wrong))):
-            read_settings(wrong, wanted)
+            read_form(wrong, wanted)
     with pytest.raises(Unsupported, match="diarization"):
-        read_wanted({"response_format": "diarized_json"})
+        read_response_options({"response_format": "diarized_json"})
 
 
 @pytest.mark.parametrize(
@@ -165,8 +140,8 @@ def test_settings() -> None:
     ],
 )
 def test_the_last_clip_may_be_open(given: Any, clips: list[tuple[float, float]] | None) -> None:
-    found = read_decoding({"clip_timestamps": given})
-    assert found == ({} if clips is None else {"clips": tuple(clips)})
+    form = read_decoding({"clip_timestamps": given}, TranscriptionForm())
+    assert form == TranscriptionForm(clips=tuple(clips or ()))
 
 
 @pytest.mark.parametrize(
@@ -174,37 +149,22 @@ def test_the_last_clip_may_be_open(given: Any, clips: list[tuple[float, float]] 
 )
 def test_clips_that_do_not_ascend(given: Any) -> None:
     with pytest.raises(BadRequest, match=r"'clip_timestamps' must be .* not "):
-        read_decoding({"clip_timestamps": given})
+        read_decoding({"clip_timestamps": given}, TranscriptionForm())
 
 
 @pytest.mark.parametrize(
     "name", ["beam_size", "prefix", "condition_on_previous_text", "vad_filter", "clip_timestamps", "suppress_tokens"]
 )
 def test_a_blank_setting_is_the_default(name: str) -> None:
-    assert read_decoding({name: ""}) == read_decoding({name: " "}) == read_decoding({name: None}) == {}
+    for blank in ("", " ", None):
+        assert read_decoding({name: blank}, TranscriptionForm()) == TranscriptionForm()
 
 
 def test_blank_fields_are_those_that_were_not_sent() -> None:
     names = ("response_format", "stream", "temperature", "language", "prompt", "chunking_strategy", *LISTS)
     blank = dict.fromkeys(names, " ")
-    assert read_wanted(blank) == read_wanted({})
-    assert read_settings(blank, read_wanted(blank)) == read_settings({}, read_wanted({}))
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "known"),
-    [
-        (Kind.ASR, "whisper-1", True),
-        (Kind.ASR, "gpt-4o-mini-transcribe-2025-12-15", True),
-        (Kind.ASR, "gpt-transcribe", True),
-        (Kind.ASR, "whisper-large-v3", False),
-        (Kind.TTS, "tts-1-hd", True),
-        (Kind.TTS, "gpt-4o-mini-tts", True),
-        (Kind.TTS, "tts-11", False),
-    ],
-)
-def test_names_that_are_openais(kind: Kind, name: str, known: bool) -> None:
-    assert bool(OPENAI[kind].fullmatch(name)) is known
+    assert read_response_options(blank) == read_response_options({})
+    assert read_form(blank, read_response_options(blank)) == read_form({}, read_response_options({}))
 
 
 def test_voice_input_and_extras() -> None:
