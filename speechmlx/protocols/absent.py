@@ -1,4 +1,4 @@
-"""Routes of OpenAI's API that its clients try and that are not here: each says so, and names what is."""
+"""Routes of OpenAI's API that clients try and that this server does not have. Each names what to use instead."""
 
 from __future__ import annotations
 

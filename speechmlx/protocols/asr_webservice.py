@@ -1,4 +1,4 @@
-"""whisper-asr-webservice's routes, POST /asr and /detect-language, as Bazarr asks them.
+"""whisper-asr-webservice's routes, POST /asr and /detect-language, which Bazarr uses.
 
 The recording is the file `audio_file` of a form and the options are in the query. With encode=false the file is
 headerless mono PCM16 at 16 kHz.
@@ -33,10 +33,10 @@ ENGINE = "speechmlx"
 """Value of the header Asr-Engine."""
 OUTPUTS = ("txt", "vtt", "srt", "tsv", "json")
 PCM_RATE = 16000
-LONGEST = 4 * 3600
-"""Seconds that a recording may have."""
-FILM_BYTES = LONGEST * PCM_RATE * 2 + 65536
-"""What max_audio_bytes is here until it is set: films come as PCM16, in a form."""
+MAX_SECONDS = 4 * 3600
+"""Length of the longest recording."""
+FILM_BYTES = MAX_SECONDS * PCM_RATE * 2 + 65536
+"""The limit of a body where max_audio_bytes is not set: films come as PCM16 in a form."""
 
 
 def routes(services: Services) -> list[BaseRoute]:
@@ -77,8 +77,8 @@ async def asr(context: RequestContext) -> Response:
 async def detect_language(context: RequestContext) -> Response:
     """Language that is spoken in a recording (multipart audio_file; encode, detect_lang_offset, detect_lang_length)"""
     fields = context.body.options
-    start = options.number(fields, "detect_lang_offset", 0.0, 0.0, LONGEST)
-    length = options.number(fields, "detect_lang_length", 0.0, 0.0, LONGEST) or language_detection.SEARCHED
+    start = options.number(fields, "detect_lang_offset", 0.0, 0.0, MAX_SECONDS)
+    length = options.number(fields, "detect_lang_length", 0.0, 0.0, MAX_SECONDS) or language_detection.SEARCHED
     model, _ = _model(context)
     audio = await _recording(context, model.rate, (start, start + length))
     if not len(audio.samples):

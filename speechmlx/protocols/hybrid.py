@@ -1,7 +1,7 @@
 """The WhisperLive hybrid server's HTTP side: forms to /transcribe, /transcribe/url, its /health and its test page.
 
-/transcribe takes soniqo's raw and JSON bodies too: what is a multipart form comes here, the rest goes there. /health
-speaks this dialect only at a port that was opened for it (--bind hybrid=HOST:PORT).
+Multipart forms to /transcribe come here; raw and JSON bodies go to soniqo's route. /health answers in this format only
+at a port that was opened for it (--bind hybrid=HOST:PORT).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ MAX_BEAMS = 1000
 """More beams than any model takes; the model's own limit is checked later."""
 MAX_OFFSET = 1_000_000
 """Largest offset of the numbers of subtitles."""
-LONGEST_MS = 4 * 3600 * 1000
+MAX_MILLISECONDS = 4 * 3600 * 1000
 MAX_LETTERS = 10_000
 NO_LOAD = (
     "models are not swapped here, each request may use another: name it in the field 'model' of /inference, "
@@ -139,8 +139,8 @@ def read_clip(fields: Mapping[str, Any], duration: float) -> tuple[float, float]
 
     Raises BadRequest for an offset past the end of the recording, whose length is `duration` seconds.
     """
-    start = options.integer(fields, "offset_t", 0, 0, LONGEST_MS) / 1000
-    length = options.integer(fields, "duration", 0, 0, LONGEST_MS) / 1000
+    start = options.integer(fields, "offset_t", 0, 0, MAX_MILLISECONDS) / 1000
+    length = options.integer(fields, "duration", 0, 0, MAX_MILLISECONDS) / 1000
     if start >= duration:
         raise BadRequest(f"'offset_t' is {start:g} s, and the recording has {duration:.2f} s")
     return (start, min(duration, start + length) if length else duration) if start or length else None

@@ -151,12 +151,12 @@ async def progress(context: RequestContext) -> Response:
 async def instances(context: RequestContext) -> Response:
     """Launched models, optionally of one name or uid"""
     names, fields = context.services.names, context.body.options
-    wanted = {options.text(fields, "model_uid"), options.text(fields, "model_name")} - {None}
+    names_sent = {options.text(fields, "model_uid"), options.text(fields, "model_name")} - {None}
     return JSONResponse(
         [
             {"model_uid": model.uid, "model_name": model.model, "status": "CREATING" if _is_loading(model) else "READY"}
             for model in names.launched.values()
-            if not wanted or wanted & {model.uid, model.model}
+            if not names_sent or names_sent & {model.uid, model.model}
         ]
     )
 
@@ -278,10 +278,10 @@ async def unregister(context: RequestContext) -> Response:
 async def cached(context: RequestContext) -> Response:
     """Models whose weights are on this machine"""
     cache = store.cache_folder(context.services.config)
-    wanted = options.text(context.body.options, "model_name")
+    name = options.text(context.body.options, "model_name")
 
     def on_disk() -> list[dict[str, Any]]:
-        rows = [row for row in context.runtime.catalog.rows if wanted in (None, row.name)]
+        rows = [row for row in context.runtime.catalog.rows if name in (None, row.name)]
         return [
             {"model_name": row.name, "model_version": row.name, "size": store.size(row, cache)}
             for row in rows

@@ -1,4 +1,4 @@
-"""Errors under /v1: OpenAI's envelope, with `detail` beside it for the clients that read only that."""
+"""OpenAI's error envelope, for routes under /v1. `detail` beside it is for clients that read only that."""
 
 from __future__ import annotations
 

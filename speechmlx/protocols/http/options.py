@@ -95,5 +95,5 @@ def language(options: Mapping[str, Any]) -> str | None:
 
 def dialect(options: Mapping[str, Any]) -> str | None:
     """The BCP 47 tag of the language to speak, with its region: "en-gb". None: the voice's language."""
-    wanted = languages.asked(text(options, "language"))
-    return None if wanted is None else languages.tag(wanted)
+    name = languages.asked(text(options, "language"))
+    return None if name is None else languages.tag(name)

@@ -1,4 +1,4 @@
-"""What nobody foresaw is answered like any other error: with an id, and with CORS headers where others have them."""
+"""The answer to exceptions that no route handled. It has an id and CORS headers like every other answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class UnhandledErrors:
-    """Middleware that logs an exception and answers 500 where no answer has begun. A client that left is no failure."""
+    """Middleware: logs an exception, and answers 500 where no answer has begun. Ignores that a client left."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -27,13 +27,13 @@ class UnhandledErrors:
             return
         begun = False
 
-        async def watched(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal begun
             begun |= message["type"] in HEADS
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, send_and_note)
         except (ClientDisconnect, WebSocketDisconnect):
             pass
         except Exception:

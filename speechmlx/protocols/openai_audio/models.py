@@ -1,6 +1,6 @@
 """GET /v1/models, /v1/models/{id}, /v1/audio/models and /v1/audio/voices.
 
-OpenAI's fields, and those that Xinference's client and Open WebUI read.
+The answers have OpenAI's fields, and those that Xinference's client and Open WebUI read.
 """
 
 from __future__ import annotations

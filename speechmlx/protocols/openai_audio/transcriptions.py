@@ -58,17 +58,17 @@ async def translations(context: RequestContext) -> Response:
 async def _answer(context: RequestContext, task: Task) -> Response:
     fields = merge_fields(context.body)
     model, language = context.services.names.resolve(options.text(fields, "model"), Kind.ASR)
-    wanted = read_response_options(fields)
+    output = read_response_options(fields)
     if task == "translate" and _is_xinference(context.body):
-        wanted = replace(wanted, as_json=True)
-    form = read_form(fields, wanted)
+        output = replace(output, as_json=True)
+    form = read_form(fields, output)
     form = replace(form, task=task, language=form.language or language)
     request = form.request(model, await decode_upload(context, model.rate))
-    if not wanted.stream:
-        return as_response(await recognise_all(context.runtime, request), wanted)
+    if not output.stream:
+        return as_response(await recognise_all(context.runtime, request), output)
     events = await context.stack.enter_async_context(aclosing(recognise(context.runtime, request)))
     result = RecognitionResult(request.audio.duration, task)
-    messages = stream_messages(await _first_segment(events, result), events, result, wanted)
+    messages = stream_messages(await _first_segment(events, result), events, result, output)
     return server_sent(await context.stack.enter_async_context(aclosing(messages)))
 
 
@@ -97,7 +97,7 @@ def read_response_options(fields: Mapping[str, Any]) -> ResponseOptions:
     return ResponseOptions(format, stream, granularities, logprobs, as_json="kwargs" in fields)
 
 
-def read_form(fields: Mapping[str, Any], wanted: ResponseOptions) -> TranscriptionForm:
+def read_form(fields: Mapping[str, Any], output: ResponseOptions) -> TranscriptionForm:
     """The recognition settings, without the task. Raises BadRequest."""
     temperature = options.number(fields, "temperature", 0.0, 0.0, 1.0)
     candidates = (options.language({"language": language}) for language in several(fields, "languages"))
@@ -106,8 +106,8 @@ def read_form(fields: Mapping[str, Any], wanted: ResponseOptions) -> Transcripti
         languages=tuple(candidate for candidate in candidates if candidate is not None),
         prompt=options.text(fields, "prompt"),
         hotwords=several(fields, "keywords"),
-        words="word" in wanted.granularities,
-        logprobs=wanted.logprobs,
+        words="word" in output.granularities,
+        logprobs=output.logprobs,
         # with 0, the model tries higher temperatures where decoding fails a check
         temperatures=(temperature,) if temperature else Transcribe.temperatures,
     )
@@ -183,14 +183,14 @@ def _check_chunking(strategy: Any) -> None:
 # --- The answer --------------------------------------------------------------------------------------------------
 
 
-def as_response(result: RecognitionResult, wanted: ResponseOptions) -> Response:
+def as_response(result: RecognitionResult, output: ResponseOptions) -> Response:
     """The response in the client's format."""
-    if wanted.format in formats.TEXTS:
-        text = formats.TEXTS[wanted.format](result)
-        return JSONResponse(text) if wanted.as_json else Response(text, media_type=formats.TEXT)
-    if wanted.format == "verbose_json":
-        return JSONResponse(formats.as_verbose(result, wanted.granularities))
-    return JSONResponse(formats.as_json(result, wanted.logprobs))
+    if output.format in formats.TEXTS:
+        text = formats.TEXTS[output.format](result)
+        return JSONResponse(text) if output.as_json else Response(text, media_type=formats.TEXT)
+    if output.format == "verbose_json":
+        return JSONResponse(formats.as_verbose(result, output.granularities))
+    return JSONResponse(formats.as_json(result, output.logprobs))
 
 
 async def _first_segment(events: AsyncIterator[Event], result: RecognitionResult) -> Segment | None:
@@ -203,34 +203,34 @@ async def _first_segment(events: AsyncIterator[Event], result: RecognitionResult
 
 
 async def stream_messages(
-    first: Segment | None, events: AsyncIterator[Event], result: RecognitionResult, wanted: ResponseOptions
+    first: Segment | None, events: AsyncIterator[Event], result: RecognitionResult, output: ResponseOptions
 ) -> AsyncGenerator[dict[str, Any], None]:
     """A transcript.text.delta for each segment, which join to the text, then transcript.text.done."""
     if first is not None:
-        for message in _segment_messages(result, first, wanted):
+        for message in _segment_messages(result, first, output):
             yield message
     async for event in events:
         if isinstance(event, Segment):
-            for message in _segment_messages(result, event, wanted):
+            for message in _segment_messages(result, event, output):
                 yield message
         else:
             result.add(event)
     done: dict[str, Any] = {"type": "transcript.text.done", "text": result.text, "usage": formats.tokens(result.usage)}
     done["languages"] = formats.languages(result)
-    if wanted.logprobs:
+    if output.logprobs:
         done["logprobs"] = formats.all_logprobs(result.segments)
     yield done
 
 
-def _segment_messages(result: RecognitionResult, segment: Segment, wanted: ResponseOptions) -> Iterator[dict[str, Any]]:
+def _segment_messages(result: RecognitionResult, segment: Segment, output: ResponseOptions) -> Iterator[dict[str, Any]]:
     """Add a segment to `result`, and give its text, and the segment itself where the client asked for segments."""
     before = result.text
     number = len(result.segments)
     result.add(segment)
     delta: dict[str, Any] = {"type": "transcript.text.delta", "delta": result.text[len(before) :]}
-    if wanted.logprobs:
+    if output.logprobs:
         delta["logprobs"] = formats.all_logprobs([segment])
-    if "segment" not in wanted.granularities and wanted.format != "verbose_json":
+    if "segment" not in output.granularities and output.format != "verbose_json":
         yield delta
         return
     delta["segment_id"] = f"seg_{number}"
