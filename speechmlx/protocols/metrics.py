@@ -47,6 +47,7 @@ class RuntimeCollector:
         self._runtime = runtime
 
     def collect(self) -> Iterator[Metric]:
+        """The families of metrics, with their values at this moment."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         now, metrics = self._runtime.status(), self._runtime.metrics

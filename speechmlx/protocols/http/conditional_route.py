@@ -20,6 +20,7 @@ class ConditionalRoute(Route):
         self._condition = condition
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Starlette's match, and none where the condition is not met."""
         match, child = super().matches(scope)
         if match is Match.FULL and not self._condition(scope):
             return Match.NONE, {}

@@ -37,6 +37,7 @@ class RequestContext:
 
     @property
     def runtime(self) -> Runtime:
+        """The server's runtime."""
         return self.services.runtime
 
 

@@ -61,6 +61,7 @@ class UrlFetcher:
         self._threads = ThreadPoolExecutor(most, "fetching")
 
     def close(self, wait: bool = False) -> None:
+        """Cancel fetches that have not begun. `wait` blocks until the others end."""
         self._threads.shutdown(wait, cancel_futures=True)
 
     async def fetch(self, url: str, file: BinaryIO, limit: int) -> None:

@@ -1,19 +1,14 @@
-"""What OpenAI's routes read and write, by tables."""
+"""Fields of /v1/audio/transcriptions: merged, as lists, and as settings."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pytest
 
-from speechmlx.errors import BadRequest, TooLarge, Unsupported
-from speechmlx.languages import NAMES, TAGS, name
+from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.http.transcription_form import TranscriptionForm
-from speechmlx.protocols.openai_audio.decoding_fields import read_decoding
-from speechmlx.protocols.openai_audio.formats import as_verbose
-from speechmlx.protocols.openai_audio.speech import read_extras, read_input, read_voice
 from speechmlx.protocols.openai_audio.transcriptions import (
     LISTS,
     merge_fields,
@@ -21,16 +16,6 @@ from speechmlx.protocols.openai_audio.transcriptions import (
     read_response_options,
     several,
 )
-from speechmlx.recognition import RecognitionResult
-from speechmlx.types import LanguageDetected, Segment
-
-
-def test_verbose_names_the_language_as_openai_does() -> None:
-    result = RecognitionResult(10.0, "transcribe", LanguageDetected("fr", 0.8), [Segment(" Oui.", 0.0, 1.5, 0.9)])
-    answer = as_verbose(result, ())
-    assert (answer["language"], answer["text"], answer["task"]) == ("french", "Oui.", "transcribe")
-    assert "words" not in answer and answer["segments"][0]["id"] == 0
-    assert name("xx") == "xx" and name(None) == "unknown" and TAGS["cantonese"] == "yue" and len(NAMES) == 100
 
 
 @pytest.mark.parametrize(
@@ -52,7 +37,7 @@ def test_verbose_names_the_language_as_openai_does() -> None:
         ),
     ],
 )
-def test_fields_are_merge_fields(form: tuple[tuple[str, str], ...], found: dict[str, Any]) -> None:
+def test_fields_are_merged(form: tuple[tuple[str, str], ...], found: dict[str, Any]) -> None:
     assert merge_fields(Body(dict(form), None, form)) == found
 
 
@@ -126,55 +111,8 @@ def test_settings() -> None:
         read_response_options({"response_format": "diarized_json"})
 
 
-@pytest.mark.parametrize(
-    ("given", "clips"),
-    [
-        ("0", [(0, math.inf)]),
-        (0, [(0, math.inf)]),
-        ("0,2.5", [(0, 2.5)]),
-        ("0,2.5,8", [(0, 2.5), (8, math.inf)]),
-        ("[0, 2.5, 2.5, 11]", [(0, 2.5), (2.5, 11)]),
-        ([3], [(3, math.inf)]),
-        (" ", None),
-        (None, None),
-    ],
-)
-def test_the_last_clip_may_be_open(given: Any, clips: list[tuple[float, float]] | None) -> None:
-    form = read_decoding({"clip_timestamps": given}, TranscriptionForm())
-    assert form == TranscriptionForm(clips=tuple(clips or ()))
-
-
-@pytest.mark.parametrize(
-    "given", ["5,0", "-1", "-1,3", "8,11,3", "3,3", "nan", "inf", "0,4,2,6", "one", [[0, 5]], [{}]]
-)
-def test_clips_that_do_not_ascend(given: Any) -> None:
-    with pytest.raises(BadRequest, match=r"'clip_timestamps' must be .* not "):
-        read_decoding({"clip_timestamps": given}, TranscriptionForm())
-
-
-@pytest.mark.parametrize(
-    "name", ["beam_size", "prefix", "condition_on_previous_text", "vad_filter", "clip_timestamps", "suppress_tokens"]
-)
-def test_a_blank_setting_is_the_default(name: str) -> None:
-    for blank in ("", " ", None):
-        assert read_decoding({name: blank}, TranscriptionForm()) == TranscriptionForm()
-
-
 def test_blank_fields_are_those_that_were_not_sent() -> None:
     names = ("response_format", "stream", "temperature", "language", "prompt", "chunking_strategy", *LISTS)
     blank = dict.fromkeys(names, " ")
     assert read_response_options(blank) == read_response_options({})
     assert read_form(blank, read_response_options(blank)) == read_form({}, read_response_options({}))
-
-
-def test_voice_input_and_extras() -> None:
-    assert read_voice({"voice": {"id": "v"}}) == read_voice({"voice": "v"}) == "v"
-    assert read_voice({"voice": ""}) is None and read_voice({}) is None
-    assert read_input({"input": " hi "}, 2) == "hi" and read_input({"input": "long"}, 0) == "long"
-    with pytest.raises(TooLarge):
-        read_input({"input": "long"}, 3)
-    given = '{"instruct": "slow", "speaker": "v", "x": null}'
-    assert read_extras({"kwargs": given}) == {"instruct": "slow", "voice": "v"}
-    assert read_extras({"kwargs": ""}) == read_extras({}) == {}
-    with pytest.raises(BadRequest, match="JSON object"):
-        read_extras({"kwargs": "seed=1"})
