@@ -25,10 +25,10 @@ OUT_TOKENS = 20
 FIELDS: dict[str, str] = {"instruct": "instructions", "speaker": "voice", "reference_text": "prompt_text"}
 """Other names of fields."""
 KNOWN = ("language", "voice", "speed")
-"""Settings that may come in `kwargs` and are fields of the request itself; the rest is handed to the engine.
+"""Settings of `kwargs` that are fields of `Speak`. All others go to the engine in `Speak.options`.
 
-`instructions` are not among them: as a field, which OpenAI's SDK sends to any model, an engine that cannot follow them
-passes over them, as tts-1 does; in `kwargs` (`instruct`) they were meant for an engine that can, and others refuse.
+`instructions` is not one of them. OpenAI's SDK sends the field to every model, so an engine that cannot follow
+instructions ignores it, as tts-1 does. In `kwargs` (`instruct`) it is meant for an engine that can; others refuse it.
 """
 
 
@@ -40,7 +40,7 @@ async def speech(context: RequestContext) -> Response:
     model, language = context.services.names.resolve(options.text(fields, "model"), Kind.TTS)
     format = options.choice(fields, "response_format", tuple(MEDIA_TYPES))
     as_events = options.choice(fields, "stream_format", ("audio", "sse")) == "sse"
-    options.flag(fields, "stream")  # Xinference's: sound is always sent as it is made
+    options.flag(fields, "stream")  # Xinference's field is only checked: audio is always sent while it is made
     request = Speak(
         model=model.name,
         text=read_input(fields, context.services.config.max_input_chars),
