@@ -1,4 +1,4 @@
-"""The ASGI app: the routes of every protocol, and the runtime's life."""
+"""The ASGI app: the routes of every protocol, the middleware, and the lifespan of the services."""
 
 from __future__ import annotations
 
@@ -11,67 +11,57 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from speechmlx.config import Config
 from speechmlx.protocols import PROTOCOLS
-from speechmlx.protocols.http.access import Access
-from speechmlx.protocols.http.conditional import When
-from speechmlx.protocols.http.model_names import Names
-from speechmlx.protocols.http.paths import Tidy, nowhere, refused
+from speechmlx.protocols.http.conditional_route import ConditionalRoute
+from speechmlx.protocols.http.origin_policy import OriginPolicy
+from speechmlx.protocols.http.paths import NormalizedPaths, http_error, not_found
 from speechmlx.protocols.http.request_id import RequestId
-from speechmlx.protocols.http.traffic import Logged, Traffic
-from speechmlx.protocols.http.unhandled_errors import Caught
-from speechmlx.protocols.http.uploads import Decoding
-from speechmlx.protocols.http.url_fetch import Fetches
-from speechmlx.protocols.session_limit import SessionLimit
-from speechmlx.runtime.front.runtime import Runtime
+from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.http.traffic import TrafficLog
+from speechmlx.protocols.http.unhandled_errors import UnhandledErrors
 
 
-def create_app(config: Config, runtime: Runtime) -> Starlette:
-    """The app, which starts `runtime` and closes it. Raises ValueError when two protocols claim one route."""
-    routes = [route for protocol in PROTOCOLS for route in protocol(config)]
+def create_app(services: Services) -> Starlette:
+    """The app. Its lifespan starts the runtime, and closes `services`.
+
+    Raises ValueError when two protocols claim one route.
+    """
+    routes = [route for protocol in PROTOCOLS for route in protocol(services)]
     check(routes)
-    decoding, fetches, traffic = Decoding(config.max_jobs), Fetches(), Traffic()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await runtime.start()
+        await services.runtime.start()
         try:
             yield
         finally:
-            await runtime.close()
-            decoding.close()
-            fetches.close()
+            await services.runtime.close()
+            services.decoding.close()
+            services.fetches.close()
 
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
         middleware=[
             Middleware(RequestId),
-            Middleware(Logged, traffic),
-            Middleware(Access, config),
-            Middleware(Caught),
-            Middleware(Tidy),
+            Middleware(TrafficLog, services.traffic),
+            Middleware(OriginPolicy, services.config),
+            Middleware(UnhandledErrors),
+            Middleware(NormalizedPaths),
         ],
-        exception_handlers={HTTPException: refused},
+        exception_handlers={HTTPException: http_error},
     )
     app.router.redirect_slashes = False
-    app.router.default = nowhere
-    app.state.runtime = runtime
-    app.state.names = Names(runtime)
-    app.state.decoding = decoding
-    app.state.fetches = fetches
-    app.state.ports = {}
-    app.state.sessions = SessionLimit(config.max_sessions, runtime)
-    app.state.traffic = traffic
+    app.router.default = not_found
     return app
 
 
 def check(routes: Sequence[BaseRoute]) -> None:
-    """Raises ValueError naming what more than one route answers."""
+    """Raises ValueError that names each method and path with more than one route."""
     claims: list[str] = []
     for route in routes:
         if isinstance(route, Route):
-            what = f" ({route.what})" if isinstance(route, When) else ""
+            what = f" ({route.what})" if isinstance(route, ConditionalRoute) else ""
             claims += [f"{method} {route.path}{what}" for method in route.methods or ()]
         elif isinstance(route, WebSocketRoute):
             claims.append(f"WS {route.path}")

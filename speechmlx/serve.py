@@ -25,6 +25,7 @@ from speechmlx.errors import BadRequest, EngineLost
 from speechmlx.log import start as start_log
 from speechmlx.models.spec import Catalog
 from speechmlx.protocols import PROTOCOLS
+from speechmlx.protocols.http.services import Services, build_services
 from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.runtime.front.runtime import Runtime
 
@@ -47,15 +48,16 @@ def run(config: Config, catalog: Catalog, say: Callable[[str], None]) -> None:
     start_log(config.log_level)
     catalog.check(config)
     runtime = Runtime(config, catalog)
-    app = create_app(config, runtime)
     doors = [Door(_listen(host, port), name) for name, host, port in addresses(config)]
-    app.state.ports = {door.listener.getsockname()[1]: door.name for door in doors if door.name}
+    ports = {door.listener.getsockname()[1]: door.name for door in doors if door.name}
+    services = build_services(config, runtime, ports)
+    app = create_app(services)
     for line in banner(doors, config, catalog):
         say(line)
     gc.freeze()  # what is here now stays: no collection need look at it
     gc.enable()
     with asyncio.Runner(loop_factory=_Loop) as runner:
-        runner.run(_serve(app, runtime, config, [door.listener for door in doors], say))
+        runner.run(_serve(app, services, [door.listener for door in doors], say))
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -83,8 +85,7 @@ def addresses(config: Config) -> list[tuple[str, str, int]]:
 
 async def _serve(
     app: Starlette,
-    runtime: Runtime,
-    config: Config,
+    services: Services,
     listeners: Sequence[socket.socket],
     say: Callable[[str], None],
 ) -> None:
@@ -95,11 +96,11 @@ async def _serve(
         loop.add_signal_handler(number, told.set)
 
     async def until_drained() -> None:
-        announcing = asyncio.create_task(_announce(runtime, say))
+        announcing = asyncio.create_task(_announce(services.runtime, say))
         await told.wait()
         announcing.cancel()
         told.clear()
-        await _finish(runtime, app.state.traffic, config.drain_timeout, told)
+        await _finish(services.runtime, services.traffic, services.config.drain_timeout, told)
         loop.call_later(LONGEST, serving.cancel)
 
     serving = asyncio.create_task(hypercorn_serve(app, _hypercorn(listeners), shutdown_trigger=until_drained))

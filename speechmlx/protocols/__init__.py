@@ -1,4 +1,7 @@
-"""Wires, a file each, and PROTOCOLS, what the server speaks; http/ is no wire but what the wires on HTTP share."""
+"""The protocols that the server speaks, one module or package each, listed in PROTOCOLS.
+
+http/ is not a protocol: it holds what the protocols on HTTP share. ws.py carries protocols on WebSockets.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
 
-from speechmlx.config import Config
 from speechmlx.protocols import (
     absent,
     asr_webservice,
@@ -20,8 +22,9 @@ from speechmlx.protocols import (
     whisper_cpp,
     xinference,
 )
+from speechmlx.protocols.http.services import Services
 
-Routes = Callable[[Config], Sequence[BaseRoute]]
+Routes = Callable[[Services], Sequence[BaseRoute]]
 
 PROTOCOLS: tuple[Routes, ...] = (
     hybrid.routes,  # before soniqo: forms to a path they share

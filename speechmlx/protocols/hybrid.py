@@ -1,37 +1,35 @@
 """The WhisperLive hybrid server's HTTP side: forms to /transcribe, /transcribe/url, its /health and its test page.
 
-/transcribe takes soniqo's raw and JSON bodies too: what is a multipart form comes here, the rest goes there. /health
-speaks this dialect only at a port that was opened for it (--bind hybrid=HOST:PORT).
+Multipart forms to /transcribe come here; raw and JSON bodies go to soniqo's route. /health answers in this format only
+at a port that was opened for it (--bind hybrid=HOST:PORT).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from speechmlx.config import Config
 from speechmlx.errors import BadAudio, BadRequest, SpeechError
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.body import Body, spool
-from speechmlx.protocols.http.conditional import When, at_port_of, is_form
-from speechmlx.protocols.http.model_names import Names
-from speechmlx.protocols.http.routing import Call, Endpoint
-from speechmlx.protocols.http.static import shown
-from speechmlx.protocols.http.status import headers, status
-from speechmlx.protocols.http.uploads import confidence, decoded
-from speechmlx.protocols.http.url_fetch import Fetches
-from speechmlx.types import Kind, LanguageDetected, Segment, Transcribe
-
-if TYPE_CHECKING:
-    from speechmlx.types import Audio
+from speechmlx.protocols.http.conditional_route import ConditionalRoute, at_port_of, is_form
+from speechmlx.protocols.http.error_status import headers, status
+from speechmlx.protocols.http.request_body import Body, spool
+from speechmlx.protocols.http.routing import Endpoint, RequestContext
+from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.http.static import page_response
+from speechmlx.protocols.http.transcription_form import TASKS, TranscriptionForm
+from speechmlx.protocols.http.uploads import decode_upload
+from speechmlx.recognition import RecognitionResult, recognise_all
+from speechmlx.types import Kind, LanguageDetected, Transcribe
 
 EXTENSIONS = ("wav", "mp3", "flac", "m4a", "ogg", "webm", "mp4", "mpeg", "mpga")
-"""Those that the hybrid takes on any of its paths."""
-TASKS = ("transcribe", "translate")
+"""Extensions of the file names that the hybrid server takes."""
 SERVICE = "WhisperLive Hybrid Server"
 OFF = (
     "fetching from addresses is off, so that nobody can use this server to reach others; "
@@ -39,13 +37,15 @@ OFF = (
 )
 
 
-def routes(config: Config) -> list[BaseRoute]:
-    """The routes. They go before those of soniqo, whose paths some of them share."""
-    limit = config.max_audio_bytes
+def routes(services: Services) -> list[BaseRoute]:
+    """The routes. They go before soniqo's, which share some of the paths."""
+    audio, text = services.config.max_audio_bytes, services.config.max_text_bytes
+    upload, address = Endpoint(services, transcribe, problem, audio), Endpoint(services, transcribe_url, problem, text)
+    at_hybrid_port = at_port_of(services.ports, "hybrid")
     return [
-        When("/transcribe", Endpoint(transcribe, problem, limit), ["POST"], is_form, "multipart form"),
-        Route("/transcribe/url", Endpoint(transcribe_url, problem, config.max_text_bytes), methods=["POST"]),
-        When("/health", health, ["GET"], at_port_of("hybrid"), "at the hybrid's port"),
+        ConditionalRoute("/transcribe", upload, ["POST"], is_form, "multipart form"),
+        Route("/transcribe/url", address, methods=["POST"]),
+        ConditionalRoute("/health", partial(health, services), ["GET"], at_hybrid_port, "at the hybrid's port"),
         Route("/test_form.html", form_page, methods=["GET"]),
     ]
 
@@ -55,73 +55,70 @@ def problem(error: SpeechError) -> Response:
     return JSONResponse({"success": False, "error": str(error)}, status(error), headers(error))
 
 
-async def transcribe(call: Call) -> Response:
+async def transcribe(context: RequestContext) -> Response:
     """Transcribe an uploaded file (multipart: file, language, task, model)"""
-    return await _answer(call, call.body.options, call.body.filename)
+    return await _answer(context, context.body.filename)
 
 
-async def transcribe_url(call: Call) -> Response:
+async def transcribe_url(context: RequestContext) -> Response:
     """Transcribe a recording at a public address (JSON or form: url, language, task, model)"""
-    if not call.runtime.config.allow_url_fetch:
+    config = context.services.config
+    if not config.allow_url_fetch:
         return JSONResponse({"success": False, "error": OFF}, 501)
-    url = options.text(call.body.options, "url")
+    fields = context.body.options
+    url = options.text(fields, "url")
     if url is None:
         raise BadRequest("missing 'url': where the recording is")
-    file = spool(call.stack)
-    fetches: Fetches = call.request.app.state.fetches
-    await fetches.fetch(url, file, call.runtime.config.max_audio_bytes)
-    body = Body(call.body.options, file)
+    file = spool(context.stack)
+    await context.services.fetches.fetch(url, file, config.max_audio_bytes)
     name = url.partition("?")[0].rstrip("/").rpartition("/")[2]
-    return await _answer(Call(call.request, call.runtime, body, call.stack), body.options, name)
+    return await _answer(replace(context, body=Body(fields, file)), name)
 
 
-async def health(request: Request) -> Response:
+async def health(services: Services, request: Request) -> Response:
     """Health check, in the hybrid's words"""
-    runtime = request.app.state.runtime
-    now = runtime.status()
-    told = {
-        "status": "healthy" if now.engine in ("ok", "starting") else "degraded",
-        "service": SERVICE,
-        "backend": "mlx",
-        "ready": now.engine == "ok",
-        "postprocess_enabled": False,
-        "model": runtime.model(None, Kind.ASR).name,
-        "clients": now.jobs,
-        "max_clients": runtime.config.max_jobs,
-    }
-    return JSONResponse(told)
+    now = services.runtime.status()
+    return JSONResponse(
+        {
+            "status": "healthy" if now.engine in ("ok", "starting") else "degraded",
+            "service": SERVICE,
+            "backend": "mlx",
+            "ready": now.engine == "ok",
+            "postprocess_enabled": False,
+            "model": services.runtime.model(None, Kind.ASR).name,
+            "clients": now.jobs,
+            "max_clients": services.config.max_jobs,
+        }
+    )
 
 
 async def form_page(request: Request) -> Response:
     """A form to try /transcribe in a browser"""
-    return shown(request, "test_form.html")
+    return page_response(request, "test_form.html")
 
 
-async def _answer(call: Call, given: Mapping[str, Any], filename: str) -> Response:
-    names: Names = call.request.app.state.names
-    model, language = names.resolve(options.text(given, "model"), Kind.ASR)
-    task = cast(Literal["transcribe", "translate"], options.choice(given, "task", TASKS))
-    language = options.language(given) or language
+async def _answer(context: RequestContext, filename: str) -> Response:
+    fields = context.body.options
+    model, language = context.services.names.resolve(options.text(fields, "model"), Kind.ASR)
+    form = read_form(fields, language)
     try:
-        audio = await decoded(call, model.rate)
+        audio = await decode_upload(context, model.rate)
     except BadAudio as error:
-        raise _by_name(filename, error) from error
-    request = Transcribe(model=model.name, audio=audio, language=language, task=task)
-    job = await call.stack.enter_async_context(call.runtime.submit(request))
-    segments: list[Segment] = []
-    detected = LanguageDetected(language or "", 0.0)
-    async for event in job:
-        if isinstance(event, Segment):
-            segments.append(event)
-        elif isinstance(event, LanguageDetected):
-            detected = event
-    return JSONResponse(_described(segments, detected, audio, request, filename))
+        raise _bad_file(filename, error) from error
+    request = form.request(model, audio)
+    return JSONResponse(as_json(await recognise_all(context.runtime, request), request, filename))
 
 
-def _by_name(filename: str, error: BadAudio) -> BadRequest:
-    """The error for what is no audio: of a file that is not even called so, its name is what was wrong.
+def read_form(fields: Mapping[str, Any], language: str | None) -> TranscriptionForm:
+    """The recognition settings. `language` is used where the client names none. Raises BadRequest."""
+    task = options.choice(fields, "task", TASKS)
+    return TranscriptionForm(task=task, language=options.language(fields) or language)
 
-    What is audio is taken under any name: this refuses less than the hybrid, which goes by the name alone.
+
+def _bad_file(filename: str, error: BadAudio) -> BadRequest:
+    """The error for a file that is not audio. An extension that is not taken is named as the reason.
+
+    Audio is taken under any name. The hybrid server itself goes by the name alone.
     """
     _, dot, extension = filename.rpartition(".")
     if not dot or extension.lower() in EXTENSIONS:
@@ -129,34 +126,34 @@ def _by_name(filename: str, error: BadAudio) -> BadRequest:
     return BadRequest(f"a .{extension:.20} file is not taken ({error}); allowed: {', '.join(EXTENSIONS)}")
 
 
-def _described(
-    segments: list[Segment], detected: LanguageDetected, audio: Audio, request: Transcribe, filename: str
-) -> dict[str, Any]:
-    """The hybrid's answer, and beside it the keys of soniqo's, which answers other bodies on the same path."""
-    told = [
+def as_json(result: RecognitionResult, request: Transcribe, filename: str) -> dict[str, Any]:
+    """The hybrid's answer, with the keys of soniqo's answer, which other bodies get on the same path."""
+    segments = [
         {
             "start": round(segment.start, 2),
             "end": round(segment.end, 2),
             "text": segment.text.strip(),
             "no_speech_prob": round(segment.no_speech_prob, 4),
         }
-        for segment in segments
+        for segment in result.segments
     ]
+    detected = result.language or LanguageDetected(request.language or "", 0.0)
+    speech = sum(segment.end - segment.start for segment in result.segments)
     info = {
         "language": detected.language,
         "language_probability": round(detected.probability, 4),
-        "duration": round(audio.duration, 2),
-        "duration_after_vad": round(min(audio.duration, sum(one.end - one.start for one in segments)), 2),
+        "duration": round(result.duration, 2),
+        "duration_after_vad": round(min(result.duration, speech), 2),
         "transcription_options": {"task": request.task, "beam_size": request.beam_size},
     }
     return {
         "success": True,
-        "segments": told,
+        "segments": segments,
         "info": info,
         "filename": filename,
-        "text": "".join(segment.text for segment in segments).strip(),
+        "text": result.text,
         "language": detected.language,
-        "confidence": round(confidence(segments), 4),
+        "confidence": round(result.confidence, 4),
         "model": request.model,
         "duration": info["duration"],
     }

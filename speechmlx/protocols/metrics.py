@@ -1,9 +1,10 @@
-"""GET /metrics: what the server has done and is doing, in the text that Prometheus reads."""
+"""GET /metrics: counters, gauges and histograms in the text format of Prometheus."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from functools import partial
 from importlib import import_module
 from itertools import accumulate
 from typing import TYPE_CHECKING, get_args
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from speechmlx.config import Config
+from speechmlx.protocols.http.services import Services
 from speechmlx.runtime.front.metrics import BOUNDS, Histogram
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.runtime.front.supervisor import State
@@ -22,30 +23,31 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 
-def routes(config: Config) -> list[BaseRoute]:
-    """The one page."""
-    return [Route("/metrics", metrics, methods=["GET"])]
+def routes(services: Services) -> list[BaseRoute]:
+    """The route."""
+    return [Route("/metrics", partial(metrics, services.runtime), methods=["GET"])]
 
 
-async def metrics(request: Request) -> Response:
+async def metrics(runtime: Runtime, request: Request) -> Response:
     """Counters, gauges and histograms for Prometheus"""
     await asyncio.to_thread(import_module, "prometheus_client")
     from prometheus_client import CollectorRegistry
     from prometheus_client.exposition import choose_encoder
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Measured(request.app.state.runtime))
+    registry.register(RuntimeCollector(runtime))
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(registry), headers={"content-type": content_type})
 
 
-class Measured:
+class RuntimeCollector:
     """A collector: the runtime's state and its metrics at the time of the request."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
     def collect(self) -> Iterator[Metric]:
+        """The families of metrics, with their values at this moment."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         now, metrics = self._runtime.status(), self._runtime.metrics

@@ -9,22 +9,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx import __version__
-from speechmlx.config import Config
-from speechmlx.protocols.http.static import WEB, shown
+from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.http.static import WEB, page_response
 
 
-def routes(config: Config) -> list[BaseRoute]:
+def routes(services: Services) -> list[BaseRoute]:
     """The description and the page that shows it."""
     return [Route("/openapi.json", document, methods=["GET"]), Route("/docs", docs, methods=["GET"])]
 
 
 async def document(request: Request) -> Response:
     """Description of the routes, OpenAPI 3.1"""
-    found = json.loads((WEB / "openapi.json").read_text(encoding="utf-8"))
-    found["info"]["version"] = __version__
-    return JSONResponse(found)
+    description = json.loads((WEB / "openapi.json").read_text(encoding="utf-8"))
+    description["info"]["version"] = __version__
+    return JSONResponse(description)
 
 
 async def docs(request: Request) -> Response:
     """The description as a page"""
-    return shown(request, "docs.html")
+    return page_response(request, "docs.html")

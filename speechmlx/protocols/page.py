@@ -8,23 +8,23 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from speechmlx.config import Config
-from speechmlx.protocols.http.paths import nowhere
-from speechmlx.protocols.http.static import WEB, shown
+from speechmlx.protocols.http.paths import not_found
+from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.http.static import WEB, page_response
 
 
-def routes(config: Config) -> list[BaseRoute]:
+def routes(services: Services) -> list[BaseRoute]:
     """The page and its files."""
     return [Route("/", page, methods=["GET"]), Mount("/web", Files(directory=WEB))]
 
 
 class Files(StaticFiles):
-    """Files; a WebSocket to one is refused as one to nowhere."""
+    """The page's files. A WebSocket to one is refused like a WebSocket to an unknown path."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (super().__call__ if scope["type"] == "http" else nowhere)(scope, receive, send)
+        await (super().__call__ if scope["type"] == "http" else not_found)(scope, receive, send)
 
 
 async def page(request: Request) -> Response:
     """A page to try it all in a browser"""
-    return shown(request, "index.html")
+    return page_response(request, "index.html")

@@ -6,7 +6,8 @@ import asyncio
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, BinaryIO
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -14,26 +15,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx import __version__
-from speechmlx.config import Config
 from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.routing import Call, Endpoint
-from speechmlx.protocols.http.speaking import begun
-from speechmlx.protocols.http.status import headers, status
-from speechmlx.protocols.http.uploads import Decoding, blocks, confidence, decoded
-from speechmlx.protocols.http.wav import WavResponse, WavStream, record, stream
-from speechmlx.runtime.front.runtime import Runtime
-from speechmlx.types import (
-    Enhance,
-    Event,
-    Kind,
-    LanguageDetected,
-    Respond,
-    Segment,
-    Speak,
-    TextDelta,
-    Transcribe,
-)
+from speechmlx.protocols.http.decoding import RecordingDecoder, decoded_blocks
+from speechmlx.protocols.http.error_status import headers, status
+from speechmlx.protocols.http.routing import Endpoint, RequestContext
+from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.http.synthesis import start_speech
+from speechmlx.protocols.http.transcription_form import TranscriptionForm
+from speechmlx.protocols.http.uploads import decode_upload, require_upload
+from speechmlx.protocols.http.wav import Recording, WavResponse, WavStream, record_speech, stream_wav
+from speechmlx.recognition import recognise_all
+from speechmlx.runtime.front.runtime import ModelStatus, Runtime
+from speechmlx.types import Audio, Enhance, Event, Kind, Respond, Segment, Speak, TextDelta
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -43,10 +37,12 @@ MAX_STEPS = 3000
 SAMPLE_RATES = (1000, 768_000)
 HEADER_LIMIT = 4096
 """Characters of X-Response-Text."""
+NO_AUDIO = "missing audio data: send it as the body, as 'audio_base64' in JSON, or as a file in a multipart form"
 
 
-def routes(config: Config) -> list[BaseRoute]:
-    """The routes, their bodies limited by `config`."""
+def routes(services: Services) -> list[BaseRoute]:
+    """The routes. Their bodies are limited by the config."""
+    config = services.config
     posts = (
         ("/transcribe", transcribe, config.max_audio_bytes),
         ("/speak", speak, config.max_text_bytes),
@@ -54,8 +50,8 @@ def routes(config: Config) -> list[BaseRoute]:
         ("/enhance", enhance, config.max_audio_bytes),
     )
     return [
-        *(Route(path, Endpoint(answer, problem, limit), methods=["POST"]) for path, answer, limit in posts),
-        Route("/health", health),
+        *(Route(path, Endpoint(services, handler, problem, limit), methods=["POST"]) for path, handler, limit in posts),
+        Route("/health", partial(health, services)),
     ]
 
 
@@ -67,163 +63,145 @@ def problem(error: SpeechError) -> Response:
 # --- POST --------------------------------------------------------------------------------------------------------
 
 
-async def transcribe(call: Call) -> Response:
+async def transcribe(context: RequestContext) -> Response:
     """Speech-to-text (audio body, or JSON with audio_base64; model, language)"""
-    given = call.body.options
-    model = call.runtime.model(options.text(given, "model"), Kind.ASR)
-    language = options.language(given)
-    _upload(call)
-    audio = await decoded(call, model.rate, _pcm_rate(call))
-    job = await call.stack.enter_async_context(
-        call.runtime.submit(Transcribe(model=model.name, audio=audio, language=language))
-    )
-    segments: list[Segment] = []
-    async for event in job:
-        if isinstance(event, Segment):
-            segments.append(event)
-        elif isinstance(event, LanguageDetected):
-            language = event.language
+    fields = context.body.options
+    model = context.runtime.model(options.text(fields, "model"), Kind.ASR)
+    form = TranscriptionForm(language=options.language(fields))
+    audio = await _audio(context, model.rate)
+    result = await recognise_all(context.runtime, form.request(model, audio))
     return JSONResponse(
         {
-            "text": "".join(segment.text for segment in segments).strip(),
-            "language": language,
-            "confidence": round(confidence(segments), 4),
+            "text": result.text,
+            "language": result.spoken_language or form.language,
+            "confidence": round(result.confidence, 4),
             "model": model.name,
             "duration": round(audio.duration, 2),
         }
     )
 
 
-async def speak(call: Call) -> Response:
+async def speak(context: RequestContext) -> Response:
     """Text-to-speech (JSON: text, engine or model, voice, language, speed; stream)"""
-    given = call.body.options
-    model = call.runtime.model(options.text(given, "model") or options.text(given, "engine"), Kind.TTS)
-    text = (options.text(given, "text") or "").strip()
+    fields = context.body.options
+    model = context.runtime.model(options.text(fields, "model") or options.text(fields, "engine"), Kind.TTS)
+    text = (options.text(fields, "text") or "").strip()
     if not text:
         raise BadRequest("missing 'text': what to say")
     request = Speak(
         model=model.name,
         text=text,
-        voice=model.voices.resolve(options.text(given, "voice")),
-        language=options.dialect(given),
-        speed=options.number(given, "speed", 1.0, *SPEED),
+        voice=model.voices.resolve(options.text(fields, "voice")),
+        language=options.dialect(fields),
+        speed=options.number(fields, "speed", 1.0, *SPEED),
     )
-    streaming = options.flag(given, "stream")
-    first, job = await begun(call, request, model.rate)
+    streaming = options.flag(fields, "stream")
+    first, job = await start_speech(context, request, model.rate)
     if streaming:
         return WavStream(first, job)
-    return WavResponse(await record(job, first.rate, call.stack, first.pcm16))
+    return WavResponse(await record_speech(job, first.rate, context.stack, first.pcm16))
 
 
-async def respond(call: Call) -> Response:
+async def respond(context: RequestContext) -> Response:
     """Speech-to-speech (audio body; voice, max_steps, language, format=wav or json, stream)"""
     from speechmlx.conversation import respond as cascade  # here: the server starts without what a conversation needs
 
-    given = call.body.options
-    name = options.text(given, "model")
-    language = options.dialect(given)
-    max_steps = options.integer(given, "max_steps", Respond.max_steps, 1, MAX_STEPS)
-    as_json = options.choice(given, "format", ("wav", "json")) == "json"
-    streaming = options.flag(given, "stream")
-    direct = name is not None or _has_s2s(call.runtime)
-    model = call.runtime.model(name, Kind.S2S if direct else Kind.ASR)
-    speaker = model if direct else call.runtime.model(None, Kind.TTS)
-    voice = speaker.voices.resolve(options.text(given, "voice"))
-    _upload(call)
-    audio = await decoded(call, model.rate, _pcm_rate(call))
-    s2s = model.name if direct else None
-    request = Respond(model=s2s, audio=audio, voice=voice, language=language, max_steps=max_steps)
+    fields = context.body.options
+    name = options.text(fields, "model")
+    language = options.dialect(fields)
+    max_steps = options.integer(fields, "max_steps", Respond.max_steps, 1, MAX_STEPS)
+    as_json = options.choice(fields, "format", ("wav", "json")) == "json"
+    streaming = options.flag(fields, "stream")
+    direct = name is not None or _has_s2s(context.runtime)
+    model = context.runtime.model(name, Kind.S2S if direct else Kind.ASR)
+    speaker = model if direct else context.runtime.model(None, Kind.TTS)
+    voice = speaker.voices.resolve(options.text(fields, "voice"))
+    audio = await _audio(context, model.rate)
+    request = Respond(
+        model=model.name if direct else None, audio=audio, voice=voice, language=language, max_steps=max_steps
+    )
     events: AsyncIterator[Event]
     if direct:
-        events = await call.stack.enter_async_context(call.runtime.submit(request))
+        events = await context.stack.enter_async_context(context.runtime.submit(request))
     else:
-        events = await call.stack.enter_async_context(aclosing(cascade.respond(call.runtime, request)))
+        events = await context.stack.enter_async_context(aclosing(cascade.respond(context.runtime, request)))
     if streaming and not as_json:
-        return await stream(events, speaker.rate)
-    told = Told(events)
-    recording = await record(told, speaker.rate, call.stack)
+        return await stream_wav(events, speaker.rate)
+    texts = TextCollector(events)
+    recording = await record_speech(texts, speaker.rate, context.stack)
     if not as_json:
-        return WavResponse(recording, {"X-Response-Text": header_text(told.text)})
-    encoded = await asyncio.to_thread(lambda: base64.b64encode(recording.wav()).decode())
-    return JSONResponse(
-        {
-            "text": told.text,
-            "transcript": told.text,
-            "heard": told.heard,
-            "duration": round(recording.duration, 2),
-            "model": model.name if direct else cascade.model_names(call.runtime),
-            "audio_base64": encoded,
-        }
-    )
+        return WavResponse(recording, {"X-Response-Text": header_text(texts.answer)})
+    return await _as_json(texts, recording, model.name if direct else cascade.model_names(context.runtime))
 
 
-async def enhance(call: Call) -> Response:
+async def enhance(context: RequestContext) -> Response:
     """Speech enhancement (audio body; model, stream)"""
-    given = call.body.options
-    model = call.runtime.model(options.text(given, "model"), Kind.ENHANCE)
-    streaming = options.flag(given, "stream")
-    decoding: Decoding = call.request.app.state.decoding
-    pieces = blocks(_upload(call), model.rate, _pcm_rate(call))
-    first = await decoding.run(next, pieces, None)
-    job = call.runtime.submit(Enhance(model=model.name)).fed_by(_decoded_blocks(first, pieces, decoding))
-    await call.stack.enter_async_context(job)
+    fields = context.body.options
+    model = context.runtime.model(options.text(fields, "model"), Kind.ENHANCE)
+    streaming = options.flag(fields, "stream")
+    decoding = context.services.decoding
+    blocks = decoded_blocks(_upload(context), model.rate, _pcm_rate(context))
+    first = await decoding.run(next, blocks, None)
+    job = context.runtime.submit(Enhance(model=model.name)).fed_by(_on_threads(first, blocks, decoding))
+    await context.stack.enter_async_context(job)
     if streaming:
-        return await stream(job, model.rate)
-    return WavResponse(await record(job, model.rate, call.stack))
+        return await stream_wav(job, model.rate)
+    return WavResponse(await record_speech(job, model.rate, context.stack))
 
 
 # --- GET ---------------------------------------------------------------------------------------------------------
 
 
-async def health(request: Request) -> Response:
+async def health(services: Services, request: Request) -> Response:
     """Health check"""
-    now = request.app.state.runtime.status()
-    # 200 also while the engine process is started again: a supervisor that restarts the server on anything else would
-    # turn a second's recovery into a cold start. `status` tells the difference.
-    held = [
-        {
-            "name": model.name,
-            "kind": model.kind,
-            "state": model.state,
-            "pinned": model.pinned,
-            "bytes": model.nbytes,
-            **({"done": model.progress.done, "total": model.progress.total} if model.progress else {}),
-        }
-        for model in now.models
-    ]
+    now = services.runtime.status()
+    # 200 also while the engine process starts again: a supervisor that restarts the server on any other status would
+    # turn a recovery of a second into a cold start. `status` tells the difference.
     return JSONResponse(
         {
             "status": "ok" if now.engine in ("ok", "starting") else "degraded",
             "engine": now.engine,
             "device": now.device,
             "jobs": now.jobs,
-            "models": held,
+            "models": [_loaded(model) for model in now.models],
             "version": __version__,
         }
     )
 
 
+def _loaded(model: ModelStatus) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "kind": model.kind,
+        "state": model.state,
+        "pinned": model.pinned,
+        "bytes": model.nbytes,
+        **({"done": model.progress.done, "total": model.progress.total} if model.progress else {}),
+    }
+
+
 # --- Audio in ----------------------------------------------------------------------------------------------------
 
 
-def _upload(call: Call) -> BinaryIO:
-    if call.body.upload is None:
-        raise BadRequest(
-            "missing audio data: send it as the body, as 'audio_base64' in JSON, or as a file in a multipart form"
-        )
-    return call.body.upload
+def _upload(context: RequestContext) -> BinaryIO:
+    return require_upload(context, NO_AUDIO)
 
 
-def _pcm_rate(call: Call) -> int | None:
-    if "sample_rate" not in call.body.options:
+async def _audio(context: RequestContext, rate: int) -> Audio:
+    _upload(context)
+    return await decode_upload(context, rate, _pcm_rate(context))
+
+
+def _pcm_rate(context: RequestContext) -> int | None:
+    if "sample_rate" not in context.body.options:
         return None
-    return options.integer(call.body.options, "sample_rate", 0, *SAMPLE_RATES)
+    return options.integer(context.body.options, "sample_rate", 0, *SAMPLE_RATES)
 
 
-async def _decoded_blocks(
-    first: Samples | None, rest: Iterator[Samples], decoding: Decoding
+async def _on_threads(
+    first: Samples | None, rest: Iterator[Samples], decoding: RecordingDecoder
 ) -> AsyncGenerator[Samples, None]:
-    """`first` and the blocks of `rest`, each decoded on a thread when it is asked for. Ends at None."""
+    """`first` and the blocks of `rest`, each decoded on a thread when it is read. None ends them."""
     block = first
     while block is not None:
         yield block
@@ -233,12 +211,12 @@ async def _decoded_blocks(
 # --- Answers -----------------------------------------------------------------------------------------------------
 
 
-class Told:
-    """Passes events on and keeps what they say: the answer's `text`, and what was `heard` of the question."""
+class TextCollector:
+    """Passes events on, and collects the text of the `answer` and of the `question`."""
 
     def __init__(self, events: AsyncIterator[Event]) -> None:
-        self.text = ""
-        self.heard = ""
+        self.answer = ""
+        self.question = ""
         self._events = events
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -247,14 +225,28 @@ class Told:
     async def __anext__(self) -> Event:
         event = await anext(self._events)
         if isinstance(event, TextDelta):
-            self.text += event.text
+            self.answer += event.text
         elif isinstance(event, Segment):
-            self.heard += event.text
+            self.question += event.text
         return event
 
 
+async def _as_json(texts: TextCollector, recording: Recording, model: str) -> Response:
+    encoded = await asyncio.to_thread(lambda: base64.b64encode(recording.wav()).decode())
+    return JSONResponse(
+        {
+            "text": texts.answer,
+            "transcript": texts.answer,
+            "heard": texts.question,
+            "duration": round(recording.duration, 2),
+            "model": model,
+            "audio_base64": encoded,
+        }
+    )
+
+
 def header_text(text: str) -> str:
-    """Percent-encoded UTF-8, cut at HEADER_LIMIT but never inside a character: a header is Latin-1 and short."""
+    """`text` for a header: percent-encoded UTF-8, cut between characters at HEADER_LIMIT."""
     encoded = ""
     for character in text.strip():
         piece = quote(character, safe="")

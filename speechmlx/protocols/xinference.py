@@ -1,7 +1,7 @@
-"""What Xinference's client asks beside OpenAI's audio API: launching and ending models, and what there is to launch.
+"""Xinference's routes beside OpenAI's audio API: launching models, ending them, and listing what can be launched.
 
-A launch loads a model and pins it under a uid; ending it takes the model out of memory. Models need no launch here:
-any name of the catalog can be used at once.
+A launch loads a model and pins it under a uid. Ending it takes the model out of memory. A launch is optional: any name
+of the catalog can be used at once.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from speechmlx.config import Config
 from speechmlx.errors import BadRequest, Busy, SpeechError, UnknownModel, Unsupported
 from speechmlx.models import store
 from speechmlx.models.spec import Model
 from speechmlx.names import listed
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.model_names import Launch, Names
+from speechmlx.protocols.http.model_names import LaunchedModel, ModelNames
 from speechmlx.protocols.http.openai_errors import problem
-from speechmlx.protocols.http.routing import Call, Endpoint
+from speechmlx.protocols.http.routing import Endpoint, RequestContext
+from speechmlx.protocols.http.services import Services
 from speechmlx.runtime.front.runtime import ModelStatus, Runtime
 from speechmlx.types import Kind, Load, Priority, Unload
 
 LANG_CODES = {"a": "en", "b": "en-gb", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
-"""Kokoro's letters, as `lang_code` of a launch; names and codes of languages do too."""
+"""Kokoro's letters for languages in `lang_code`, which may also be a code or a name."""
 REFUSED = ("model_path", "peft_model_config")
-"""Settings of a launch that would change what the model is: weights are those of the catalog."""
+"""Settings of a launch that would change the weights, which are the catalog's."""
 TYPES = {"audio": (Kind.ASR, Kind.TTS), "LLM": (Kind.LLM,)}
 PATIENCE = 2.0
-"""Seconds that ending a model waits for its jobs."""
+"""Seconds that ending a model waits for its jobs to end."""
 MOST_FAILED = 100
-"""Failed launches that are remembered."""
+"""Failed launches whose errors are kept."""
 SHARES = {"fetching": (0.0, 0.8), "loading": (0.8, 0.95)}
 """Part of a launch's progress that each state covers."""
 
 
-def routes(config: Config) -> list[BaseRoute]:
-    """The routes. They go before those of any `/v1/models/{name}` that takes slashes."""
-    limit = config.max_text_bytes
+def routes(services: Services) -> list[BaseRoute]:
+    """The routes. They go before any `/v1/models/{name:path}`, which takes slashes."""
+    limit = services.config.max_text_bytes
     table = (
         ("GET", "/v1/cluster/auth", auth),
         ("POST", "/token", token),
@@ -55,46 +55,48 @@ def routes(config: Config) -> list[BaseRoute]:
         ("DELETE", "/v1/model_registrations/{type}/{name:path}", unregister),
         ("GET", "/v1/cache/models", cached),
     )
-    return [Route(path, Endpoint(answer, problem, limit), methods=[method]) for method, path, answer in table]
+    return [
+        Route(path, Endpoint(services, handler, problem, limit), methods=[method]) for method, path, handler in table
+    ]
 
 
 # --- The cluster -------------------------------------------------------------------------------------------------
 
 
-async def auth(call: Call) -> Response:
+async def auth(context: RequestContext) -> Response:
     """Whether Xinference's client must log in: it need not"""
     return JSONResponse({"auth": False})
 
 
-async def token(call: Call) -> Response:
+async def token(context: RequestContext) -> Response:
     """A login, for clients that log in unasked; any token is taken"""
     return JSONResponse({"access_token": "none-needed", "token_type": "bearer"})
 
 
-async def address(call: Call) -> Response:
+async def address(context: RequestContext) -> Response:
     """Where the server is"""
-    return JSONResponse(call.request.url.netloc)
+    return JSONResponse(context.request.url.netloc)
 
 
 # --- Launching and ending ----------------------------------------------------------------------------------------
 
 
-async def launch(call: Call) -> Response:
+async def launch(context: RequestContext) -> Response:
     """Load a model and keep it in memory under a uid (JSON: model_name, model_uid, lang_code; wait_ready)"""
-    given, names = call.body.options, _names(call)
-    wait = options.flag({"wait_ready": True, **given}, "wait_ready")
-    row = _row(call.runtime, given)
-    uid = options.text(given, "model_uid") or options.text(given, "model_name") or row.name
+    fields, names = context.body.options, context.services.names
+    wait = options.flag(fields, "wait_ready", True)
+    row = _row(context.runtime, fields)
+    uid = options.text(fields, "model_uid") or options.text(fields, "model_name") or row.name
     _check_uid(names, uid, row)
-    known, language = names.launched.get(uid), _language(given)
+    known, language = names.launched.get(uid), _language(fields)
     if known is not None and known.language != language:
         raise BadRequest(f"{uid!r} is launched with the language {known.language}; end it first or choose another uid")
     if known is None:
         names.failed.pop(uid, None)
-        known = Launch(uid, row.name, language, asyncio.create_task(_load(call.runtime, row)))
+        known = LaunchedModel(uid, row.name, language, asyncio.create_task(_load(context.runtime, row)))
         names.launched[uid] = known
         assert known.loading is not None
-        known.loading.add_done_callback(lambda task: _launched(names, uid, task))
+        known.loading.add_done_callback(lambda task: _on_launched(names, uid, task))
     if wait and known.loading is not None:
         await asyncio.wait({known.loading})
         if known.loading.cancelled():
@@ -103,92 +105,88 @@ async def launch(call: Call) -> Response:
     return JSONResponse({"model_uid": uid})
 
 
-async def terminate(call: Call) -> Response:
+async def terminate(context: RequestContext) -> Response:
     """Take a launched model out of memory"""
-    names, uid = _names(call), call.request.path_params["uid"]
+    names, uid = context.services.names, context.request.path_params["uid"]
     ended = names.launched.get(uid)
-    row = names.stands_for(uid)
+    row = names.find(uid)
     others = [other.uid for other in names.launched.values() if other.model == row.name and other is not ended]
-    if ended is None and row.name not in {model.name for model in call.runtime.status().models}:
+    if ended is None and row.name not in {model.name for model in context.runtime.status().models}:
         running = listed(uid, _running(names), "GET /v1/models/instances lists what was launched")
         raise UnknownModel(f"the model {uid!r} is not running; running: {running}")
     if ended is None and others:
         raise BadRequest(f"{uid!r} runs as {', '.join(others)}: end it under each of those uids")
-    given_up = ended is not None and _give_up(ended)
-    names.launched.pop(uid, None)  # now: whatever happens to the client or the engine, it is no launch any more
+    cancelled = ended is not None and _cancel_loading(ended)
+    names.launched.pop(uid, None)  # at once, even if the client leaves or the engine fails
     try:
         if not others:
-            await _unload(call.runtime, row)
+            await _unload(context.runtime, row)
     except Busy:
-        if ended is not None and not given_up:
-            names.launched.setdefault(uid, ended)  # it runs on, and can be ended later
+        if ended is not None and not cancelled:
+            names.launched.setdefault(uid, ended)  # its jobs still run; it can be ended later
         raise
     return JSONResponse(None)
 
 
-async def cancel(call: Call) -> Response:
+async def cancel(context: RequestContext) -> Response:
     """Give up a launch that is under way"""
-    names, uid = _names(call), call.request.path_params["uid"]
-    found = names.launched.get(uid)
-    if found is None or not _give_up(found):
+    names, uid = context.services.names, context.request.path_params["uid"]
+    known = names.launched.get(uid)
+    if known is None or not _cancel_loading(known):
         raise BadRequest(f"no launch of {uid!r} is under way")
     names.launched.pop(uid, None)
     return JSONResponse(None)
 
 
-async def progress(call: Call) -> Response:
+async def progress(context: RequestContext) -> Response:
     """How far a launch is, from 0 to 1"""
-    names, uid = _names(call), call.request.path_params["uid"]
+    names, uid = context.services.names, context.request.path_params["uid"]
     if (error := names.failed.get(uid)) is not None:
         raise error
-    row = names.stands_for(uid)
-    states = {model.name: model for model in call.runtime.status().models}
+    row = names.find(uid)
+    states = {model.name: model for model in context.runtime.status().models}
     return JSONResponse({"progress": _share(states.get(row.name))})
 
 
-async def instances(call: Call) -> Response:
+async def instances(context: RequestContext) -> Response:
     """Launched models, optionally of one name or uid"""
-    names, given = _names(call), call.body.options
-    wanted = {options.text(given, "model_uid"), options.text(given, "model_name")} - {None}
-    found = [
-        {"model_uid": one.uid, "model_name": one.model, "status": "CREATING" if _under_way(one) else "READY"}
-        for one in names.launched.values()
-        if not wanted or wanted & {one.uid, one.model}
-    ]
-    return JSONResponse(found)
+    names, fields = context.services.names, context.body.options
+    names_sent = {options.text(fields, "model_uid"), options.text(fields, "model_name")} - {None}
+    return JSONResponse(
+        [
+            {"model_uid": model.uid, "model_name": model.model, "status": "CREATING" if _is_loading(model) else "READY"}
+            for model in names.launched.values()
+            if not names_sent or names_sent & {model.uid, model.model}
+        ]
+    )
 
 
-def _names(call: Call) -> Names:
-    names: Names = call.request.app.state.names
-    return names
-
-
-def _row(runtime: Runtime, given: Any) -> Model:
-    """What to launch. Raises BadRequest for settings that cannot be followed, UnknownModel."""
-    name = options.text(given, "model_name")
+def _row(runtime: Runtime, fields: Any) -> Model:
+    """The model to launch. Raises UnknownModel, and BadRequest for settings that cannot be followed."""
+    name = options.text(fields, "model_name")
     if name is None:
         raise BadRequest("missing 'model_name': what to launch; GET /v1/models lists the models")
     for setting in REFUSED:
-        if given.get(setting):
+        if fields.get(setting):
             raise Unsupported(f"{setting!r} cannot be set: the weights of a model are those the catalog names")
     for setting in ("replica", "n_worker"):
-        options.integer(given, setting, 1, 1, 1)
-    kind = Kind.LLM if options.text(given, "model_type") == "LLM" and name not in runtime.catalog.names() else None
+        options.integer(fields, setting, 1, 1, 1)
+    kind = Kind.LLM if options.text(fields, "model_type") == "LLM" and name not in runtime.catalog.names() else None
     return runtime.model(name, kind)
 
 
-def _check_uid(names: Names, uid: str, row: Model) -> None:
-    """Raises BadRequest for a uid that already means another model."""
+def _check_uid(names: ModelNames, uid: str, row: Model) -> None:
+    """Raises BadRequest where `uid` already means another model."""
     try:
-        meant = names.stands_for(uid)
+        known = names.find(uid)
     except UnknownModel:
         return
-    if meant.name != row.name:
-        raise BadRequest(f"the uid {uid!r} already means the model {meant.name!r}; choose another")
+    if known.name != row.name:
+        raise BadRequest(f"the uid {uid!r} already means the model {known.name!r}; choose another")
 
 
-def _language(given: Any) -> str | None:
-    code = options.text(given, "lang_code")
+def _language(fields: Any) -> str | None:
+    code = options.text(fields, "lang_code")
     return None if code is None else LANG_CODES.get(code.strip().lower()) or options.dialect({"language": code})
 
 
@@ -196,8 +194,8 @@ async def _load(runtime: Runtime, row: Model) -> None:
     await runtime.submit(Load(model=row.name, pin=True, priority=Priority.INTERACTIVE)).finished()
 
 
-def _launched(names: Names, uid: str, task: asyncio.Task[None]) -> None:
-    """The end of a launch: one that failed is none."""
+def _on_launched(names: ModelNames, uid: str, task: asyncio.Task[None]) -> None:
+    """Forget a launch that failed, and keep its error."""
     if task.cancelled():
         return
     error = task.exception()
@@ -211,7 +209,7 @@ def _launched(names: Names, uid: str, task: asyncio.Task[None]) -> None:
 
 
 async def _unload(runtime: Runtime, row: Model) -> None:
-    """Unload, once the jobs that end within PATIENCE have. Raises Busy for those that do not."""
+    """Unload the model, after at most PATIENCE for its jobs to end. Raises Busy where they do not."""
     end = asyncio.get_running_loop().time() + PATIENCE
     while True:
         try:
@@ -223,21 +221,21 @@ async def _unload(runtime: Runtime, row: Model) -> None:
             await asyncio.sleep(0.05)
 
 
-def _running(names: Names) -> list[str]:
+def _running(names: ModelNames) -> list[str]:
     return [*names.launched, *(model.name for model in names.runtime.status().models)]
 
 
-def _give_up(launch: Launch) -> bool:
-    """Stop loading; whether it was under way."""
-    return launch.loading is not None and launch.loading.cancel()
+def _cancel_loading(model: LaunchedModel) -> bool:
+    """Cancel the loading. False where the model does not load."""
+    return model.loading is not None and model.loading.cancel()
 
 
-def _under_way(launch: Launch) -> bool:
-    return launch.loading is not None and not launch.loading.done()
+def _is_loading(model: LaunchedModel) -> bool:
+    return model.loading is not None and not model.loading.done()
 
 
 def _share(state: ModelStatus | None) -> float:
-    """0 for a cold model, 1 for a loaded one."""
+    """The progress of a launch, from 0 for a model that is not in memory to 1 for a loaded model."""
     if state is None or state.state == "loaded":
         return 0.0 if state is None else 1.0
     low, high = SHARES[state.state]
@@ -248,48 +246,49 @@ def _share(state: ModelStatus | None) -> float:
 # --- What there is to launch -------------------------------------------------------------------------------------
 
 
-async def registrations(call: Call) -> Response:
+async def registrations(context: RequestContext) -> Response:
     """Models of a type that can be launched (type: audio or LLM)"""
-    kinds = TYPES.get(call.request.path_params["type"], ())
-    detailed = options.flag(call.body.options, "detailed")
-    rows = [row for row in call.runtime.catalog.offered() if row.kind in kinds]
-    found = [_registered(row) if detailed else {"model_name": row.name, "is_builtin": True} for row in rows]
-    return JSONResponse(found)
+    kinds = TYPES.get(context.request.path_params["type"], ())
+    detailed = options.flag(context.body.options, "detailed")
+    rows = [row for row in context.runtime.catalog.offered() if row.kind in kinds]
+    return JSONResponse(
+        [_registered(row) if detailed else {"model_name": row.name, "is_builtin": True} for row in rows]
+    )
 
 
-async def registration(call: Call) -> Response:
+async def registration(context: RequestContext) -> Response:
     """One model that can be launched"""
-    type, name = call.request.path_params["type"], call.request.path_params["name"]
-    row = call.runtime.model(name, None)
+    type, name = context.request.path_params["type"], context.request.path_params["name"]
+    row = context.runtime.model(name, None)
     if row.kind not in TYPES.get(type, ()):
         raise UnknownModel(f"{name!r} is a {row.kind} model, which is not of the type {type!r}; types: audio, LLM")
     return JSONResponse(_registered(row))
 
 
-async def register(call: Call) -> Response:
+async def register(context: RequestContext) -> Response:
     """Refused: models are rows of the catalog"""
     raise Unsupported("models cannot be registered over HTTP: a model is a row of the server's catalog")
 
 
-async def unregister(call: Call) -> Response:
+async def unregister(context: RequestContext) -> Response:
     """Refused: models are rows of the catalog"""
     raise Unsupported("models cannot be unregistered over HTTP: a model is a row of the server's catalog")
 
 
-async def cached(call: Call) -> Response:
+async def cached(context: RequestContext) -> Response:
     """Models whose weights are on this machine"""
-    cache = store.cache_folder(call.runtime.config)
-    wanted = options.text(call.body.options, "model_name")
+    cache = store.cache_folder(context.services.config)
+    name = options.text(context.body.options, "model_name")
 
-    def whole() -> list[dict[str, Any]]:
-        rows = [row for row in call.runtime.catalog.rows if wanted in (None, row.name)]
+    def on_disk() -> list[dict[str, Any]]:
+        rows = [row for row in context.runtime.catalog.rows if name in (None, row.name)]
         return [
             {"model_name": row.name, "model_version": row.name, "size": store.size(row, cache)}
             for row in rows
             if store.folder(row, cache) is not None
         ]
 
-    return JSONResponse({"list": await asyncio.to_thread(whole)})
+    return JSONResponse({"list": await asyncio.to_thread(on_disk)})
 
 
 def _registered(row: Model) -> dict[str, Any]:

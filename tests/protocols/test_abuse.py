@@ -24,7 +24,7 @@ from speechmlx.audio.codecs import encoder
 from speechmlx.audio.encode import MEDIA_TYPES, wav_header
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.errors import SpeechError
-from speechmlx.protocols.http.body import read_body
+from speechmlx.protocols.http.request_body import read_body
 
 MB = 1024 * 1024
 RATE = 16000

@@ -17,7 +17,8 @@ from support.conversing import MODELS
 from speechmlx.app import create_app
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
-from speechmlx.protocols.http.access import EXPOSED
+from speechmlx.protocols.http.origin_policy import EXPOSED
+from speechmlx.protocols.http.services import build_services
 from speechmlx.runtime.front.runtime import Runtime
 
 READ_ONLY = {
@@ -48,7 +49,7 @@ APP = "https://app.example"
 def requests() -> list[tuple[str, str]]:
     """(method or "WS", path) of every route that the app has."""
     found = []
-    for route in create_app(Config(), Runtime(Config(), CATALOG)).routes:
+    for route in create_app(build_services(Config(), Runtime(Config(), CATALOG))).routes:
         if isinstance(route, Mount):
             found.append(("GET", "/web/page.css"))
         elif isinstance(route, WebSocketRoute):

@@ -17,7 +17,10 @@ from support.heard import errors
 
 from speechmlx.audio.encode import wav_header
 from speechmlx.config import Config
+from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols import asr_webservice
+from speechmlx.protocols.http.services import build_services
+from speechmlx.runtime.front.runtime import Runtime
 
 Folder = Callable[[str], Path]
 
@@ -198,7 +201,7 @@ def test_errors(server: Any, path: str, file: bytes | None, params: dict[str, st
 
 
 def limits(config: Config) -> set[int]:
-    return {route.endpoint.limit for route in asr_webservice.routes(config)}  # type: ignore[attr-defined]
+    return {route.endpoint.limit for route in asr_webservice.routes(build_services(config, Runtime(config, CATALOG)))}  # type: ignore[attr-defined]
 
 
 def test_a_film_of_four_hours_is_not_too_much_unless_a_limit_is_set() -> None:

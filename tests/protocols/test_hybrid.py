@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,7 +30,8 @@ from speechmlx.audio.encode import wav_header
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
-from speechmlx.protocols.http.url_fetch import Fetches
+from speechmlx.protocols.http.services import build_services
+from speechmlx.protocols.http.url_fetch import UrlFetcher
 from speechmlx.runtime.front.runtime import Runtime
 
 TESTS = Path(__file__).parents[1]
@@ -134,8 +136,8 @@ async def fetching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("SPEECHMLX_CATALOG", "support.scripted:extend")
     config = Config(allow_url_fetch=True, profile="starter", models={"asr": "scripted-asr"}, cache=tmp_path / "cache")
-    app = create_app(config, Runtime(config, scripted.extend(CATALOG)))
-    app.state.fetches = Fetches(permitted=lambda address: True)
+    services = build_services(config, Runtime(config, scripted.extend(CATALOG)))
+    app = create_app(replace(services, fetches=UrlFetcher(permitted=lambda address: True)))
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
         Thread(target=site.serve_forever, daemon=True).start()
@@ -143,7 +145,6 @@ async def fetching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://a") as one:
             yield one, f"http://127.0.0.1:{site.server_address[1]}"
         site.shutdown()
-    app.state.fetches.close()
 
 
 async def test_what_an_address_holds_takes_the_way_of_an_upload(

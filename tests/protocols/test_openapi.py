@@ -16,6 +16,7 @@ from speechmlx.app import create_app
 from speechmlx.audio.encode import MEDIA_TYPES
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
+from speechmlx.protocols.http.services import build_services
 from speechmlx.protocols.openai_audio.formats import FORMATS
 from speechmlx.protocols.openai_audio.transcriptions import CHUNKING, EXTRAS, LISTS
 from speechmlx.protocols.openapi import WEB
@@ -37,7 +38,7 @@ def operations(document: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def test_every_route_is_there_and_nothing_else() -> None:
-    routes = create_app(Config(), Runtime(Config(), CATALOG)).routes
+    routes = create_app(build_services(Config(), Runtime(Config(), CATALOG))).routes
     patterns = {(method, re.sub(r"{.*?}", "{}", path)) for method, path in operations(WRITTEN)}
     there = {
         (method, re.sub(r"{.*?}", "{}", route.path))  # type: ignore[attr-defined]

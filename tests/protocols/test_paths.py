@@ -17,12 +17,13 @@ from websockets.sync.client import connect
 from speechmlx.app import create_app
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
+from speechmlx.protocols.http.services import build_services
 from speechmlx.runtime.front.runtime import Runtime
 
 PATHS = sorted(
     {
         re.sub(r"{.*?}", "x", route.path)
-        for route in create_app(Config(), Runtime(Config(), CATALOG)).routes
+        for route in create_app(build_services(Config(), Runtime(Config(), CATALOG))).routes
         if getattr(route, "methods", None)
     }
 )

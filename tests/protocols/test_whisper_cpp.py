@@ -12,7 +12,7 @@ from support.clips import CLIPS
 from support.heard import errors
 
 from speechmlx.audio.encode import wav_header
-from speechmlx.protocols.whisper_cpp import pieces, read_temperatures
+from speechmlx.protocols.whisper_cpp import read_temperatures, split_segment
 from speechmlx.types import Segment, Word
 
 Folder = Callable[[str], Path]
@@ -162,7 +162,7 @@ def test_temperatures(given: dict[str, str], found: tuple[float, ...]) -> None:
 def test_segments_are_cut_between_words() -> None:
     words = tuple(Word(f" {word}", number, number + 0.5, 0.9) for number, word in enumerate("one two three".split()))
     segment = Segment(" one two three", 0.0, 3.0, 0.9, words, (1, 2, 3))
-    assert list(pieces(segment, 0)) == [segment]
-    cut = [(piece.text, piece.start, piece.end, len(piece.words)) for piece in pieces(segment, 8)]
+    assert list(split_segment(segment, 0)) == [segment]
+    cut = [(piece.text, piece.start, piece.end, len(piece.words)) for piece in split_segment(segment, 8)]
     assert cut == [(" one two", 0, 1.5, 2), (" three", 2, 2.5, 1)]
-    assert [piece.text for piece in pieces(segment, 1)] == [" one", " two", " three"]
+    assert [piece.text for piece in split_segment(segment, 1)] == [" one", " two", " three"]

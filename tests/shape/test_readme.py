@@ -21,6 +21,7 @@ from speechmlx.config import Config
 from speechmlx.engines import LoadOptions
 from speechmlx.errors import BadRequest
 from speechmlx.models.catalog import CATALOG
+from speechmlx.protocols.http.services import build_services
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk, Kind, Speak, Usage
 
@@ -113,8 +114,7 @@ async def test_protocol_example_is_a_protocol(tmp_path: Path, model_folder: Fold
     model_folder("whisper-tiny.en")
     config = Config(models={"asr": "whisper-tiny.en"})
     runtime = Runtime(config, CATALOG)
-    app = Starlette(routes=hear.routes(config))
-    app.state.runtime = runtime
+    app = Starlette(routes=hear.routes(build_services(config, runtime)))
     await runtime.start()
     try:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://readme") as client:

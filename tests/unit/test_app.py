@@ -14,7 +14,8 @@ from speechmlx.app import check, create_app
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols import PROTOCOLS
-from speechmlx.protocols.http.unhandled_errors import Caught
+from speechmlx.protocols.http.services import build_services
+from speechmlx.protocols.http.unhandled_errors import UnhandledErrors
 from speechmlx.runtime.front.runtime import Runtime
 
 
@@ -27,7 +28,8 @@ async def talk(socket: WebSocket) -> None:
 
 
 def test_the_protocols_do_not_collide() -> None:
-    check([route for protocol in PROTOCOLS for route in protocol(Config())])
+    services = build_services(Config(), Runtime(Config(), CATALOG))
+    check([route for protocol in PROTOCOLS for route in protocol(services)])
 
 
 def test_one_path_with_two_methods_is_fine() -> None:
@@ -47,7 +49,7 @@ async def test_what_nobody_foresaw_is_an_answer_with_an_id_and_cors_headers(
     config, origin = Config(allow_origin=("https://app.example",)), "https://app.example"
     runtime = Runtime(config, CATALOG)
     monkeypatch.setattr(runtime, "status", lambda: 1 / 0)
-    transport = httpx.ASGITransport(create_app(config, runtime))
+    transport = httpx.ASGITransport(create_app(build_services(config, runtime)))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://localhost", headers={"Origin": origin}
     ) as client:
@@ -74,7 +76,7 @@ async def test_a_socket_that_fails_is_refused_or_left_to_be_closed_as_failed(acc
     async def receive() -> Message:
         return {"type": "websocket.connect"}
 
-    await Caught(talk)({"type": "websocket", "path": "/v1/realtime"}, receive, send)
+    await UnhandledErrors(talk)({"type": "websocket", "path": "/v1/realtime"}, receive, send)
     kinds = [message["type"] for message in told if message["type"] != "websocket.http.response.body"]
     assert kinds == ["websocket.accept"] * accepted + sent
     assert accepted or told[0]["status"] == 500

@@ -1,1 +1,1 @@
-"""HTTP that the protocols share: bodies in, responses out, and what happens when a client leaves or a job fails."""
+"""What the protocols on HTTP share: request bodies, responses, middleware, and the services of a server."""

@@ -1,4 +1,4 @@
-"""A recording written as text: base64, also in lines, or a data: URL; and what people send instead by mistake."""
+"""Recordings as text: base64, which may have line breaks, or a data: URL; and sentences for other text."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from urllib.parse import unquote, unquote_to_bytes
 from speechmlx.errors import BadRequest
 
 SLICE = 1 << 18
-"""Characters decoded at a time (a multiple of 4), so that other threads get their turn in between."""
+"""Characters decoded at a time, a multiple of 4. Other threads run in between."""
 LONGEST = 1024
-"""Characters of a name or an address."""
-WANTED = "send the recording itself, as a file of a multipart form (curl's -F 'file=@name') or as base64"
+"""Characters of the longest name or address that is recognised."""
+ADVICE = "send the recording itself, as a file of a multipart form (curl's -F 'file=@name') or as base64"
 NAME = re.compile(r"[@~][^@]+|\.{1,2}[\\/].*|[A-Za-z]:[\\/].*|\\\\.*|file:.*|(/[\w.-]+)+|[^:{}<>]*\.[A-Za-z0-9]{1,5}")
 """A file's name or path."""
 ADDRESS = re.compile(r"(https?|ftp|blob|s3)://.*|blob:.*", re.IGNORECASE)
 
 
-def pieces(what: str, text: str) -> Iterator[bytes]:
-    """The bytes that the text of `what` spells. Raises BadRequest for what is no base64 nor data: URL."""
+def decode_base64(what: str, text: str) -> Iterator[bytes]:
+    """Decode base64 or a data: URL, in pieces. `what` names it in errors. Raises BadRequest for other text."""
     text = text.strip()
     if text[:5].lower() == "data:":
         head, comma, text = text.partition(",")
@@ -37,15 +37,15 @@ def pieces(what: str, text: str) -> Iterator[bytes]:
     except ValueError as error:
         if mistaken := mistake(text):
             raise BadRequest(f"{what} is the text {text!r:.80}, {mistaken}") from error
-        raise BadRequest(f"{what} is not base64: {error}; {WANTED}") from error
+        raise BadRequest(f"{what} is not base64: {error}; {ADVICE}") from error
 
 
 def mistake(text: str) -> str | None:
-    """What is wrong with text that names a recording instead of being one; None for any other."""
+    """The sentence for text that is the name or address of a recording; None for other text."""
     if len(text) > LONGEST or not text.isprintable():
         return None
     if ADDRESS.fullmatch(text):
-        return f"which looks like an address; {WANTED}"
+        return f"which looks like an address; {ADVICE}"
     if NAME.fullmatch(text):
         path = text.lstrip("@")
         return (

@@ -1,45 +1,46 @@
-"""Which language is spoken in a recording, told before a word of it is decoded."""
+"""Detection of the language that is spoken in a recording, without decoding its words."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import aclosing
 
 from speechmlx.errors import BadRequest
-from speechmlx.protocols.http.routing import Call
+from speechmlx.recognition import Submitter, recognise
 from speechmlx.types import Audio, LanguageDetected, Transcribe
 
 WINDOW = 30
-"""Seconds that a language is told from."""
-LOOKED_AT = 600
-"""Seconds in which to look for it: a film may begin with minutes of music."""
+"""Seconds of sound that a model detects a language in."""
+SEARCHED = 600
+"""Seconds of a recording that are searched for speech: a film may begin with minutes of music."""
 SURE = 0.8
-"""Probability of a language with which no further window is looked at; noise may reach 0.7."""
+"""Probability at which no further window is searched. Noise may reach 0.7."""
 
 
-async def language(call: Call, model: str, audio: Audio) -> LanguageDetected:
-    """The language of the first window that is sure, else the likeliest over all windows in which anybody speaks.
+async def detect_language(runtime: Submitter, model: str, audio: Audio) -> LanguageDetected:
+    """The language of the first window with a probability of SURE, else the likeliest over all windows with speech.
 
-    A recording without speech gives what the model takes its beginning for. Raises BadRequest for one that is too
-    short.
+    In a recording without speech, it is the language that the model detects at its beginning. Raises BadRequest for a
+    recording that is too short.
     """
-    chances: dict[str, float] = defaultdict(float)
-    heard = 0
+    probabilities: dict[str, float] = defaultdict(float)
+    windows = 0
     for window in _windows(audio):
-        found = await _first(call, Transcribe(model=model, audio=window))
-        if found is not None and found.probability >= SURE:
-            return found
-        if found is not None:
-            heard += 1
-            chances[found.language] += found.probability
-    if chances:
-        code = max(chances, key=lambda one: chances[one])
-        return LanguageDetected(code, chances[code] / heard)
+        detected = await _detect(runtime, Transcribe(model=model, audio=window))
+        if detected is not None and detected.probability >= SURE:
+            return detected
+        if detected is not None:
+            windows += 1
+            probabilities[detected.language] += detected.probability
+    if probabilities:
+        code = max(probabilities, key=lambda language: probabilities[language])
+        return LanguageDetected(code, probabilities[code] / windows)
     beginning = Audio(audio.samples[: WINDOW * audio.rate], audio.rate)
-    found = await _first(call, Transcribe(model=model, audio=beginning, vad=False))
-    if found is None:
+    detected = await _detect(runtime, Transcribe(model=model, audio=beginning, vad=False))
+    if detected is None:
         raise BadRequest("the recording is too short for its language to be told")
-    return found
+    return detected
 
 
 def _windows(audio: Audio) -> Iterator[Audio]:
@@ -48,10 +49,10 @@ def _windows(audio: Audio) -> Iterator[Audio]:
         yield Audio(audio.samples[start : start + size], audio.rate)
 
 
-async def _first(call: Call, request: Transcribe) -> LanguageDetected | None:
-    """What the model says before it decodes; None where it finds no speech."""
-    async with call.runtime.submit(request) as job:
-        async for event in job:
+async def _detect(runtime: Submitter, request: Transcribe) -> LanguageDetected | None:
+    """The language that the model detects before it decodes; None where there is no speech."""
+    async with aclosing(recognise(runtime, request)) as events:
+        async for event in events:
             if isinstance(event, LanguageDetected):
                 return event
     return None

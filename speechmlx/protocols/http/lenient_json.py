@@ -1,4 +1,4 @@
-"""JSON as clients write it, and text that is whole."""
+"""JSON as clients write it, also by hand; and a check of text for broken characters."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from speechmlx.errors import BadRequest
 
 HANDWRITTEN = 64 * 1024
-"""Bytes beyond which nobody writes JSON by hand."""
+"""Bytes of the longest text that is read as a Python literal."""
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_json(data: bytes | str) -> Any:
-    """The value of a JSON text. Raises ValueError and RecursionError for what is none, BadRequest for broken text.
+    """Parse JSON. A short text may be a Python literal too: copied examples have trailing commas, comments and True.
 
-    A short one may be a Python literal too: the examples people copy have trailing commas, comments and True.
+    Raises ValueError and RecursionError for other text, BadRequest for broken characters.
     """
     try:
         # Not strict: `base64` breaks its lines on Linux, and a shell puts them into the string as they are.
@@ -33,7 +33,7 @@ def read_json(data: bytes | str) -> Any:
 
 
 def _literal(data: bytes | str) -> Any:
-    """An object of JSON's types, written in Python; None for anything else."""
+    """A Python dict of JSON's types; None for any other text."""
     try:
         text = data if isinstance(data, str) else data.decode()
         if not text.lstrip().startswith("{"):
@@ -44,7 +44,7 @@ def _literal(data: bytes | str) -> Any:
 
 
 def check_text(value: Any) -> None:
-    """Raises BadRequest where a string of `value` holds half a character, which could be stored and never be sent."""
+    """Raises BadRequest where a string in `value` holds half a surrogate pair, which UTF-8 cannot encode."""
     if isinstance(value, str):
         if not value.isascii() and SURROGATE.search(value):
             raise BadRequest("the request holds half of a character (a surrogate, as \\ud800, alone), which is no text")

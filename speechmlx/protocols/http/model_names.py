@@ -1,4 +1,4 @@
-"""Models as clients name them: rows of the catalog, names given at a launch, OpenAI's names for the defaults."""
+"""Clients' names of models: names of the catalog, of launched models, and OpenAI's names for the defaults."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Kind
 
 GATEWAYS = "openai/"
-"""What gateways write before OpenAI's names."""
+"""Prefix that gateways write before OpenAI's names."""
 OPENAI = {
     Kind.ASR: re.compile(r"whisper-1|gpt-[\w.-]*transcribe[\w.-]*|gpt-realtime-whisper"),
     Kind.TTS: re.compile(r"tts-1(-hd)?(-\d+)?|gpt-[\w.-]*tts[\w.-]*"),
     Kind.LLM: re.compile(r"gpt-[\w.-]*realtime[\w.-]*|local"),
 }
-"""OpenAI's models, none of which is here: the default of the kind stands in. "local" is a conversation's own."""
+"""OpenAI's models by kind. Each means the default model of the kind. "local" is ours, for conversations."""
 
 
 @dataclass(frozen=True)
-class Launch:
-    """A model that a client had brought into memory under the name `uid`."""
+class LaunchedModel:
+    """A model that a client loaded under the name `uid`."""
 
     uid: str
     model: str
     language: str | None = None
-    """What it speaks or hears when a request does not say."""
+    """The language for requests that name none."""
     loading: asyncio.Task[None] | None = None
-    """Its end is the end of the launch, with the error it failed with."""
+    """Loads the model; fails with the error of the launch. None: nothing loads."""
 
 
 @dataclass(frozen=True)
-class Names:
-    """What names mean to one server: the `runtime`'s catalog, over it the names given at launches."""
+class ModelNames:
+    """The names that one server knows: those of the `runtime`'s catalog and, before them, those of launches."""
 
     runtime: Runtime
-    launched: dict[str, Launch] = field(default_factory=dict)
+    launched: dict[str, LaunchedModel] = field(default_factory=dict)
     failed: dict[str, SpeechError] = field(default_factory=dict)
-    """Why the last launch under a uid failed."""
+    """The error of the last launch under a uid, if it failed."""
 
     def resolve(self, name: str | None, kind: Kind) -> tuple[Model, str | None]:
-        """The model called `name` (None: the default of `kind`), and the language it was launched with.
+        """The model of `kind` called `name` (None: the default), and the language that it was launched with.
 
         Raises UnknownModel.
         """
@@ -54,8 +54,8 @@ class Names:
             return self.runtime.model(launch.model, kind), launch.language
         return self.runtime.model(name, kind), None
 
-    def stands_for(self, name: str) -> Model:
-        """The model called `name`, whatever it does. Raises UnknownModel."""
+    def find(self, name: str) -> Model:
+        """The model called `name`, of any kind. Raises UnknownModel."""
         if launch := self.launched.get(name):
             return self.runtime.model(launch.model, None)
         for kind, names in OPENAI.items():

@@ -1,4 +1,4 @@
-"""Errors under /v1: OpenAI's envelope, with `detail` beside it for the clients that read only that."""
+"""OpenAI's error envelope, for routes under /v1. `detail` beside it is for clients that read only that."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from speechmlx.errors import SpeechError
-from speechmlx.protocols.http.status import headers, status
+from speechmlx.protocols.http.error_status import headers, status
 
 CODES = {"unknown_model": "model_not_found", "bad_audio": "invalid_audio", "unknown_voice": "invalid_voice"}
 PARAMS = {"unknown_model": "model", "bad_audio": "file", "unknown_voice": "voice"}
+INVALID, SERVER_ERROR = "invalid_request_error", "server_error"
+"""Values of `type`."""
 
 
 def envelope(error: SpeechError) -> dict[str, Any]:
     """{"message", "type", "param", "code"} of an error."""
     return {
         "message": str(error),
-        "type": "server_error" if status(error) >= 500 else "invalid_request_error",
+        "type": _type(status(error)),
         "param": PARAMS.get(error.code),
         "code": CODES.get(error.code, error.code),
     }
@@ -29,12 +31,23 @@ def problem(error: SpeechError) -> Response:
     return JSONResponse({"error": envelope(error), "detail": str(error)}, status(error), headers(error))
 
 
-def unrouted(
-    path: str, status: int, message: str, code: str | None = None, headers: Mapping[str, str] | None = None
+def error_response(
+    path: str,
+    status: int,
+    message: str,
+    code: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    type: str | None = None,
 ) -> Response:
-    """An error of no route: under /v1 the envelope, elsewhere {"error": message}."""
+    """The response for an error that has no SpeechError: under /v1 the envelope, elsewhere {"error": message}.
+
+    `type` is of the envelope; None takes the one of `status`.
+    """
     if not path.startswith("/v1/"):
         return JSONResponse({"error": message}, status, headers)
-    kind = "server_error" if status >= 500 else "invalid_request_error"
-    told = {"message": message, "type": kind, "param": None, "code": code}
-    return JSONResponse({"error": told, "detail": message}, status, headers)
+    error = {"message": message, "type": type or _type(status), "param": None, "code": code}
+    return JSONResponse({"error": error, "detail": message}, status, headers)
+
+
+def _type(status: int) -> str:
+    return SERVER_ERROR if status >= 500 else INVALID

@@ -1,10 +1,10 @@
-"""Options of a request: text from a query or form, typed values from JSON, read with one sentence per mistake."""
+"""Readers of a request's options: text from a query or form, typed values from JSON; one sentence per mistake."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from speechmlx import languages
 from speechmlx.errors import BadRequest
@@ -13,64 +13,70 @@ from speechmlx.protocols.http.lenient_json import read_json
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
 
+Word = TypeVar("Word", bound=str)
+
 
 def value(options: Mapping[str, Any], name: str) -> Any:
-    """What is given; None for null and for blanks, which forms send for a field that was left empty."""
-    found = options.get(name)
-    return None if isinstance(found, str) and not found.strip() else found
+    """The value of an option. None where it is absent, null or blank: forms send blanks for empty fields."""
+    raw = options.get(name)
+    return None if isinstance(raw, str) and not raw.strip() else raw
 
 
 def text(options: Mapping[str, Any], name: str) -> str | None:
-    """A string; absent and blank are None. Raises BadRequest for any other type."""
-    found = value(options, name)
-    if found is not None and not isinstance(found, str):
-        raise BadRequest(f"{name!r} must be a string, not {found!r:.80}")
-    return found
+    """A string; None where it is absent or blank. Raises BadRequest for any other type."""
+    raw = value(options, name)
+    if raw is not None and not isinstance(raw, str):
+        raise BadRequest(f"{name!r} must be a string, not {raw!r:.80}")
+    return raw
 
 
-def flag(options: Mapping[str, Any], name: str) -> bool:
-    """A boolean; absent is False."""
-    found = value(options, name)
-    word = "false" if found is None else str(found).strip().lower()
+def flag(options: Mapping[str, Any], name: str, default: bool = False) -> bool:
+    """A boolean; `default` where it is absent. Raises BadRequest."""
+    raw = value(options, name)
+    word = str(default if raw is None else raw).strip().lower()
     if word not in TRUE + FALSE:
-        raise BadRequest(f"{name!r} must be true or false, not {found!r:.80}")
+        raise BadRequest(f"{name!r} must be true or false, not {raw!r:.80}")
     return word in TRUE
 
 
 def number(options: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
-    """A number from `low` to `high`."""
-    given = value(options, name)
+    """A number from `low` to `high`; `default` where it is absent. Raises BadRequest."""
+    raw = value(options, name)
     try:
-        found = math.nan if isinstance(given, bool) else float(default if given is None else given)
+        result = math.nan if isinstance(raw, bool) else float(default if raw is None else raw)
     except (TypeError, ValueError, OverflowError):
-        found = math.nan
-    if not low <= found <= high:
-        raise BadRequest(f"{name!r} must be a number from {low:g} to {high:g}, not {given!r:.80}")
-    return found
+        result = math.nan
+    if not low <= result <= high:
+        raise BadRequest(f"{name!r} must be a number from {low:g} to {high:g}, not {raw!r:.80}")
+    return result
 
 
 def integer(options: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
-    """A whole number from `low` to `high`."""
-    found = number(options, name, default, low, high)
-    if found != int(found):
-        raise BadRequest(f"{name!r} must be a whole number, not {found:g}")
-    return int(found)
+    """A whole number from `low` to `high`; `default` where it is absent. Raises BadRequest."""
+    result = number(options, name, default, low, high)
+    if result != int(result):
+        raise BadRequest(f"{name!r} must be a whole number, not {result:g}")
+    return int(result)
 
 
-def choice(options: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
-    """One of `allowed`, in any case; absent is the first."""
-    found = value(options, name)
-    word = allowed[0] if found is None else str(found).strip().lower()
-    if word not in allowed:
-        raise BadRequest(f"{name!r} must be one of {', '.join(allowed)}, not {found!r:.80}")
-    return word
+def choice(options: Mapping[str, Any], name: str, allowed: tuple[Word, ...]) -> Word:
+    """One of the words `allowed`, in any case; the first where it is absent. Raises BadRequest."""
+    raw = value(options, name)
+    word = allowed[0] if raw is None else str(raw).strip().lower()
+    for known in allowed:
+        if word == known:
+            return known
+    raise BadRequest(f"{name!r} must be one of {', '.join(allowed)}, not {raw!r:.80}")
 
 
 def several(options: Mapping[str, Any], name: str) -> list[Any]:
-    """Every value of a list: one of JSON, the text of one, text with commas, or several texts of these kinds."""
-    found = value(options, name)
-    given = found if isinstance(found, list) else [] if found is None else [found]
-    return [one for entry in given for one in (_split(name, entry) if isinstance(entry, str) else [entry])]
+    """The values of a list. A client sends a JSON list, the text of one, text with commas, or several such texts.
+
+    Raises BadRequest for text that begins like a JSON list and is none.
+    """
+    raw = value(options, name)
+    entries = raw if isinstance(raw, list) else [] if raw is None else [raw]
+    return [item for entry in entries for item in (_split(name, entry) if isinstance(entry, str) else [entry])]
 
 
 def _split(name: str, text: str) -> list[Any]:
@@ -83,11 +89,11 @@ def _split(name: str, text: str) -> list[Any]:
 
 
 def language(options: Mapping[str, Any]) -> str | None:
-    """The code of the language to hear, as of "en", "en-US", "eng" or "English"; None lets the model find out."""
+    """The code of the language to recognise, from "en", "en-US", "eng" or "English". None: the model detects it."""
     return languages.code(text(options, "language"))
 
 
 def dialect(options: Mapping[str, Any]) -> str | None:
-    """The language to speak as a BCP 47 tag, its region kept: "en-gb"; None is that of the voice."""
-    wanted = languages.asked(text(options, "language"))
-    return None if wanted is None else languages.tag(wanted)
+    """The BCP 47 tag of the language to speak, with its region: "en-gb". None: the voice's language."""
+    name = languages.asked(text(options, "language"))
+    return None if name is None else languages.tag(name)

@@ -1,4 +1,4 @@
-"""Every answer has an id by which client and log can speak of it, and notes for its line in the log."""
+"""An id for each request, which its answer and the log name, and notes for its line in the log."""
 
 from __future__ import annotations
 
@@ -8,27 +8,25 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 KEY = "speechmlx.request_id"
-"""Of the scope."""
-
-
+"""Key of the id in the scope."""
 NOTES = "speechmlx.notes"
-"""Of the scope: what the request's line in the log says besides."""
+"""Key of the notes in the scope: a list of text."""
 HEADS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
-"""Messages with the headers of an answer."""
+"""Types of the messages that hold an answer's headers."""
 
 
-def id_of(scope: Scope) -> str:
-    """By which client and log speak of the request."""
+def request_id(scope: Scope) -> str:
+    """The id of a request or socket; "-" outside of RequestId."""
     return str(scope.get(KEY, "-"))
 
 
-def note(scope: Scope, text: str) -> None:
-    """Have the request's line in the log say this too; no text of people, no key."""
+def add_log_note(scope: Scope, text: str) -> None:
+    """Add a note to the request's line in the log. It must hold no speech, no client's text and no key."""
     scope.setdefault(NOTES, []).append(text)
 
 
 class RequestId:
-    """Middleware that gives requests and sockets an id: x-request-id of the answer, and scope[KEY]."""
+    """Middleware: gives each request and socket an id, as scope[KEY] and as the answer's header x-request-id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -39,11 +37,11 @@ class RequestId:
             return
         id = f"req_{secrets.token_hex(12)}"
         scope[KEY] = id
-        scope[NOTES] = []  # here, so that copies of the scope hold the same list
+        scope[NOTES] = []  # here, so that copies of the scope share the list
 
-        async def with_id(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] in HEADS:
                 MutableHeaders(scope=message).setdefault("x-request-id", id)
             await send(message)
 
-        await self._app(scope, receive, with_id)
+        await self._app(scope, receive, send_with_id)

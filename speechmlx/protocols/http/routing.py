@@ -1,4 +1,4 @@
-"""Endpoint: the ASGI app around one answer. It ends the work when the client leaves and tells what went wrong."""
+"""Endpoint: the ASGI app around one handler. It reads the body, ends the work of clients that leave, answers errors."""
 
 from __future__ import annotations
 
@@ -11,44 +11,54 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from speechmlx.errors import EngineFailed, SpeechError
-from speechmlx.protocols.http.body import Body, read_body
-from speechmlx.protocols.http.request_id import id_of
+from speechmlx.protocols.http.inbox import Inbox, refuse
+from speechmlx.protocols.http.request_body import Body, read_body
+from speechmlx.protocols.http.request_id import request_id
+from speechmlx.protocols.http.services import Services
 from speechmlx.runtime.front.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
-LINGER = 2.0
-"""Seconds to let a client finish sending a body that was refused, so that it sees the answer and not a reset."""
-
 
 @dataclass(frozen=True)
-class Call:
-    """One request under way. `stack` closes when the response is out or the client gone: jobs are entered there."""
+class RequestContext:
+    """One HTTP request in progress, as its handler gets it.
+
+    `stack` closes when the response is out or the client has left. Enter jobs there: closing cancels them.
+    """
 
     request: Request
-    runtime: Runtime
+    services: Services
     body: Body
     stack: AsyncExitStack
 
+    @property
+    def runtime(self) -> Runtime:
+        """The server's runtime."""
+        return self.services.runtime
 
-Answer = Callable[[Call], Awaitable[Response]]
-Problem = Callable[[SpeechError], Response]
+
+Handler = Callable[[RequestContext], Awaitable[Response]]
+ErrorHandler = Callable[[SpeechError], Response]
 
 
 class Endpoint:
-    """`answer` gives the response, `problem` the one for an error, `limit` the bytes a body may have.
+    """An ASGI app that answers with `handler`, and with `problem` where a SpeechError is raised.
 
-    The body is read before `answer` runs (`raw`: as it is, for `answer` to parse). From then on a client that leaves
-    cancels everything.
+    The body, of at most `limit` bytes, is read before `handler` runs. `raw` leaves it unparsed. When the client leaves,
+    `handler` is cancelled.
     """
 
-    def __init__(self, answer: Answer, problem: Problem, limit: int, raw: bool = False) -> None:
-        self.__name__ = getattr(answer, "__name__", type(answer).__name__)
-        self.__doc__ = answer.__doc__
-        self.answer = answer
+    def __init__(
+        self, services: Services, handler: Handler, problem: ErrorHandler, limit: int, raw: bool = False
+    ) -> None:
+        self.__name__ = getattr(handler, "__name__", type(handler).__name__)
+        self.__doc__ = handler.__doc__
+        self.services = services
+        self.handler = handler
         self.problem = problem
         self.limit = limit
         self.raw = raw
@@ -65,49 +75,37 @@ class Endpoint:
                 await refuse(self.problem(error), scope, inbox, send)
                 return
             except Exception:
-                await refuse(self.problem(self._failed(scope)), scope, inbox, send)
+                await refuse(self.problem(self._unexpected(scope)), scope, inbox, send)
                 return
-            call = Call(request, scope["app"].state.runtime, body, stack)
-            await _unless_gone(self._respond(call, send), inbox)
+            context = RequestContext(request, self.services, body, stack)
+            await _unless_disconnected(self._respond(context, send), inbox)
 
-    async def _respond(self, call: Call, send: Send) -> None:
+    async def _respond(self, context: RequestContext, send: Send) -> None:
+        scope = context.request.scope
         try:
-            response = await self.answer(call)
+            response = await self.handler(context)
         except SpeechError as error:
             if isinstance(error, EngineFailed):
-                log.error("%s: %s failed: %s", id_of(call.request.scope), self.__name__, error)
+                log.error("%s: %s failed: %s", request_id(scope), self.__name__, error)
             response = self.problem(error)
         except Exception:
-            response = self.problem(self._failed(call.request.scope))
+            response = self.problem(self._unexpected(scope))
         try:
-            await response(call.request.scope, call.request.receive, send)
+            await response(scope, context.request.receive, send)
         except SpeechError as error:
-            # The status is out: all that is left is to break the body off, which its missing end does.
-            log.warning("%s: %s broke off: %s", id_of(call.request.scope), self.__name__, error)
+            # The status was sent. The client notices that the body's end is missing.
+            log.warning("%s: %s broke off: %s", request_id(scope), self.__name__, error)
 
-    def _failed(self, scope: Scope) -> EngineFailed:
-        """The error for an exception that nobody foresaw, which is logged."""
-        log.exception("%s: %s failed", id_of(scope), self.__name__)
-        return EngineFailed(f"the server failed on this request; its log has the traceback, under {id_of(scope)}")
-
-
-class Inbox:
-    """ASGI's `receive`, which also knows whether the body is `complete`."""
-
-    def __init__(self, receive: Receive) -> None:
-        self.complete = False
-        self._receive = receive
-
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self.complete |= message["type"] == "http.disconnect" or not message.get("more_body", False)
-        return message
+    def _unexpected(self, scope: Scope) -> EngineFailed:
+        """Log the current exception, and return the error that the client gets instead of it."""
+        log.exception("%s: %s failed", request_id(scope), self.__name__)
+        return EngineFailed(f"the server failed on this request; its log has the traceback, under {request_id(scope)}")
 
 
-async def _unless_gone(work: Coroutine[Any, Any, None], inbox: Inbox) -> None:
-    """Run `work`, and cancel it when the client leaves."""
+async def _unless_disconnected(work: Coroutine[Any, Any, None], inbox: Inbox) -> None:
+    """Run `work`; cancel it when the client leaves."""
     working = asyncio.create_task(work)
-    watching = asyncio.create_task(_gone(inbox))
+    watching = asyncio.create_task(_disconnected(inbox))
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -118,36 +116,6 @@ async def _unless_gone(work: Coroutine[Any, Any, None], inbox: Inbox) -> None:
         await asyncio.gather(working, watching, return_exceptions=True)
 
 
-async def _gone(inbox: Inbox) -> None:
+async def _disconnected(inbox: Inbox) -> None:
     while (await inbox())["type"] != "http.disconnect":
         pass
-
-
-async def refuse(response: Response, scope: Scope, inbox: Inbox, send: Send) -> None:
-    """Answer before the body is read, then take the rest for a moment: a client still sending would see a reset.
-
-    The rest is taken until the very end: the server under us waits for room for it before it closes.
-    """
-    if inbox.complete:
-        await response(scope, inbox, send)
-        return
-    reading = asyncio.create_task(_rest(inbox))
-
-    async def send_and_linger(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            await send({**message, "more_body": True})
-            await asyncio.wait({reading}, timeout=LINGER)
-            message = {**message, "body": b""}
-        await send(message)
-
-    response.headers["connection"] = "close"
-    try:
-        await response(scope, inbox, send_and_linger)
-    finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-
-
-async def _rest(inbox: Inbox) -> None:
-    while not inbox.complete:
-        await inbox()

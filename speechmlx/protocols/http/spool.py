@@ -1,4 +1,4 @@
-"""Temporary files of a request, and what is said when there is no room for them."""
+"""Temporary files of a request, and the error for a disk without room for them."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ UNUSABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR,
 
 
 class Spool(tempfile.SpooledTemporaryFile[bytes]):
-    """In memory up to `max_size` bytes, then in a file of the temporary folder. Raises NoRoom where that is full."""
+    """A file in memory up to `max_size` bytes, then in the temporary folder. Raises NoRoom where that is full."""
 
     def write(self, data: Any) -> int:
+        """Write bytes. Raises NoRoom."""
         with room():
             return super().write(data)
 
-    def seek(self, *given: int) -> int:
-        """Writes what is buffered, too."""
+    def seek(self, *position: int) -> int:
+        """Seek, which writes the buffer to disk. Raises NoRoom."""
         with room():
-            return super().seek(*given)
+            return super().seek(*position)
 
     def close(self) -> None:
-        with suppress(OSError):  # what is buffered and does not fit: nobody wants it any more
+        """Close the file, and ignore that its buffer may not fit on the disk."""
+        with suppress(OSError):
             super().close()
 
 
 @contextmanager
 def room() -> Iterator[None]:
-    """Where temporary files are written: raises NoRoom that names their folder when it cannot be."""
+    """A block that writes temporary files. Raises NoRoom, which names their folder, where they cannot be written."""
     try:
         yield
     except OSError as error:

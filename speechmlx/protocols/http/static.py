@@ -1,4 +1,4 @@
-"""Pages for people: where they lie, and what they may load."""
+"""Pages for browsers: their folder, and the headers that limit what they load."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from speechmlx.protocols.http.paths import ASKED
+from speechmlx.protocols.http.paths import CLIENT_PATH
 
 WEB = Path(__file__).parents[2] / "web"
 HEADERS = {
@@ -19,11 +19,11 @@ HEADERS = {
 }
 
 
-def shown(request: Request, name: str) -> Response:
-    """The page of that file. Its addresses are relative, for proxies that serve it below a path of their own."""
-    asked: str = request.scope[ASKED]
-    below = len(asked) - len(asked.rstrip("/")) if request.scope["path"] != "/" else 0
+def page_response(request: Request, name: str) -> Response:
+    """The page in the file `name`. Its links are relative, so that a proxy may serve it below a path of its own."""
+    path: str = request.scope[CLIENT_PATH]
+    below = len(path) - len(path.rstrip("/")) if request.scope["path"] != "/" else 0
     if not below:
         return FileResponse(WEB / name, headers=HEADERS)
-    base = f'<head>\n<base href="{"../" * below}">'  # asked for with slashes behind, which are folders to a browser
+    base = f'<head>\n<base href="{"../" * below}">'  # a browser takes the slashes at the end for folders
     return HTMLResponse((WEB / name).read_text(encoding="utf-8").replace("<head>", base, 1), headers=HEADERS)

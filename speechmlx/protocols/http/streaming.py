@@ -1,4 +1,4 @@
-"""Responses sent while they are made: bytes as they come, or server-sent events."""
+"""Responses that are sent while they are made: bytes, or server-sent events."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from speechmlx.errors import SpeechError
 from speechmlx.protocols.http.openai_errors import envelope
 
 
-class Flow(Response):
-    """A body of unknown length. What fails in the middle breaks it off, which its missing end tells the client."""
+class StreamedResponse(Response):
+    """A body of unknown length. An error in the middle cuts it off: the client sees that its end is missing."""
 
     def __init__(self, pieces: AsyncIterator[bytes], media_type: str) -> None:
         self._pieces = pieces
@@ -33,9 +33,9 @@ class Flow(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-def server_sent(messages: AsyncIterator[Mapping[str, Any]]) -> Flow:
-    """Each message as an event's data; a failure is the last event."""
-    return Flow(_events(messages), "text/event-stream")
+def server_sent(messages: AsyncIterator[Mapping[str, Any]]) -> StreamedResponse:
+    """Server-sent events, each with a message as its data. A SpeechError becomes the last event."""
+    return StreamedResponse(_events(messages), "text/event-stream")
 
 
 async def _events(messages: AsyncIterator[Mapping[str, Any]]) -> AsyncIterator[bytes]:

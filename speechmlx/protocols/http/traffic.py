@@ -1,4 +1,4 @@
-"""Requests and sockets under way: each has a line in the log, and an answer also when the server stops before it."""
+"""Requests and sockets in progress. Each has a line in the log; requests are answered when the server stops."""
 
 from __future__ import annotations
 
@@ -8,145 +8,148 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from speechmlx.protocols.http.openai_errors import unrouted
-from speechmlx.protocols.http.request_id import NOTES, id_of
-from speechmlx.protocols.http.routing import Inbox, refuse
+from speechmlx.protocols.http.inbox import Inbox, refuse
+from speechmlx.protocols.http.openai_errors import error_response
+from speechmlx.protocols.http.request_id import NOTES, request_id
 
 log = logging.getLogger(__name__)
 
-ASKED_OFTEN = ("/health", "/metrics")
-"""Paths whose good answers are logged at debug."""
-MOST = 200
+POLLED = ("/health", "/metrics")
+"""Paths whose successful requests are logged at debug."""
+MAX_PATH = 200
 """Characters of a path in the log."""
 STOPPED = "the server was stopped before it had answered"
 INTERNAL_ERROR = 1011
-"""How a socket is closed whose app ended without closing it."""
+"""Close code of a socket whose app ended without closing it."""
 
 
 class Traffic:
-    """What is under way."""
+    """The requests and sockets in progress."""
 
     def __init__(self) -> None:
         self.sockets = 0
-        self.passages: dict[asyncio.Task[object], Passage] = {}
+        self.exchanges: dict[asyncio.Task[object], Exchange] = {}
 
     @property
     def requests(self) -> int:
-        return len(self.passages)
+        """The number of requests in progress."""
+        return len(self.exchanges)
 
     def stop(self) -> None:
-        """Have the requests answered with 503 whose answer has not begun."""
-        for task, passage in self.passages.items():
-            if not passage.status:
-                passage.stopped = True
+        """Answer with 503 every request whose answer has not begun."""
+        for task, exchange in self.exchanges.items():
+            if not exchange.status:
+                exchange.stopped = True
                 task.cancel()
 
 
-class Logged:
-    """Middleware that tells the log of every request and socket, and `traffic` while they last."""
+class TrafficLog:
+    """Middleware: logs every request and socket, and lists them in `traffic` while they last."""
 
     def __init__(self, app: ASGIApp, traffic: Traffic) -> None:
         self._app = app
         self._traffic = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        passage = Passage(scope, receive, send)
+        exchange = Exchange(scope, receive, send)
         if scope["type"] == "http":
-            await self._request(scope, passage)
+            await self._request(scope, exchange)
         elif scope["type"] == "websocket":
-            await self._socket(scope, passage)
+            await self._socket(scope, exchange)
         else:
             await self._app(scope, receive, send)
 
-    async def _request(self, scope: Scope, passage: Passage) -> None:
+    async def _request(self, scope: Scope, exchange: Exchange) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._traffic.passages[task] = passage
+        self._traffic.exchanges[task] = exchange
         try:
-            await self._app(scope, passage.receive, passage.send)
+            await self._app(scope, exchange.receive, exchange.send)
         except asyncio.CancelledError:
-            if not passage.stopped:
+            if not exchange.stopped:
                 raise
             task.uncancel()
-            answer = unrouted(scope["path"], 503, STOPPED, "draining", {"Retry-After": "5"})
-            await refuse(answer, scope, passage.inbox, passage.send)
+            answer = error_response(scope["path"], 503, STOPPED, "draining", {"Retry-After": "5"})
+            await refuse(answer, scope, exchange.inbox, exchange.send)
         finally:
-            del self._traffic.passages[task]
-            good = passage.status < 400 and passage.over
-            level = logging.DEBUG if good and scope["path"] in ASKED_OFTEN else logging.INFO
-            passage.tell(level if passage.status < 500 else logging.WARNING, passage.outcome)
+            del self._traffic.exchanges[task]
+            good = exchange.status < 400 and exchange.complete
+            level = logging.DEBUG if good and scope["path"] in POLLED else logging.INFO
+            exchange.log_line(level if exchange.status < 500 else logging.WARNING, exchange.outcome)
 
-    async def _socket(self, scope: Scope, passage: Passage) -> None:
+    async def _socket(self, scope: Scope, exchange: Exchange) -> None:
         self._traffic.sockets += 1
         try:
-            await self._app(scope, passage.receive, passage.send)
+            await self._app(scope, exchange.receive, exchange.send)
         finally:
             self._traffic.sockets -= 1
-            passage.tell(logging.INFO, passage.outcome)
+            exchange.log_line(logging.INFO, exchange.outcome)
 
 
-class Passage:
-    """One request or socket: what it has taken and sent so far, in bytes, or characters where a socket sends text."""
+class Exchange:
+    """One request or socket: its state, and the bytes that came and went, or characters where a socket has text."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.inbox = Inbox(receive)
         self.status = 0
-        """Of the answer; 0 until it begins."""
-        self.over = False
-        """Whether the answer is out whole."""
+        """Status of the answer; 0 until it begins."""
+        self.complete = False
+        """Whether the whole answer was sent."""
         self.open = False
-        """Whether it is a socket that was accepted."""
+        """Whether a socket was accepted."""
         self.closed = ""
-        """Its code, or who closed it: the server under us does not tell the client's code."""
+        """A socket's close code, or "by the client", whose code Hypercorn does not tell."""
         self.stopped = False
-        self._left = False
+        self._disconnected = False
         self._scope = scope
         self._send = send
-        self._began = time.monotonic()
-        self._taken = self._sent = 0
+        self._started = time.monotonic()
+        self._received = self._sent = 0
 
     async def receive(self) -> Message:
+        """ASGI's `receive`."""
         message = await self.inbox()
         if message["type"] == "websocket.disconnect":
             self.closed = self.closed or "by the client"
-        self._left |= message["type"] == "http.disconnect"
-        self._taken += _length(message)
+        self._disconnected |= message["type"] == "http.disconnect"
+        self._received += _length(message)
         return message
 
     async def send(self, message: Message) -> None:
+        """ASGI's `send`."""
         kind = message["type"]
         if kind == "websocket.accept":
             self.open = True
-            log.info("%s opened [%s]", self._name, id_of(self._scope))
+            log.info("%s opened [%s]", self._name, request_id(self._scope))
         elif kind == "websocket.close":
             self.closed = self.closed or str(message.get("code", 1000))
-            self.status = self.status or 403  # where it was not accepted
+            self.status = self.status or 403  # if it was not accepted
         elif kind.endswith("response.start"):
             self.status = message["status"]
         await self._send(message)
         self._sent += _length(message)
-        self.over |= kind.endswith("response.body") and not message.get("more_body", False)
+        self.complete |= kind.endswith("response.body") and not message.get("more_body", False)
 
     @property
     def outcome(self) -> str:
-        """How it ended."""
+        """How it ended, for the log."""
         if self.open:
             return f"closed {self.closed or INTERNAL_ERROR}"
-        ended = "" if self.over else " the client left" if self._left else " broken off"
+        ended = "" if self.complete else " the client left" if self._disconnected else " broken off"
         return f"{self.status or 'unanswered:'}{ended}"
 
-    def tell(self, level: int, outcome: str) -> None:
-        """Its line in the log."""
-        seconds = time.monotonic() - self._began
+    def log_line(self, level: int, outcome: str) -> None:
+        """Write its line in the log."""
+        seconds = time.monotonic() - self._started
         notes = "".join(f", {note}" for note in self._scope.get(NOTES, ()))
-        sizes = f"{_size(self._taken)} in, {_size(self._sent)} out"
-        log.log(level, "%s %s, %.3f s, %s%s [%s]", self._name, outcome, seconds, sizes, notes, id_of(self._scope))
+        sizes = f"{_size(self._received)} in, {_size(self._sent)} out"
+        log.log(level, "%s %s, %.3f s, %s%s [%s]", self._name, outcome, seconds, sizes, notes, request_id(self._scope))
 
     @property
     def _name(self) -> str:
-        """Client, method and path; never the query, where keys may be."""
+        """Client, method and path. The query is left out, because it may hold keys."""
         client = (self._scope.get("client") or ("-",))[0]
-        return f"{client} {self._scope.get('method', 'WebSocket')} {self._scope['path'][:MOST]}"
+        return f"{client} {self._scope.get('method', 'WebSocket')} {self._scope['path'][:MAX_PATH]}"
 
 
 def _length(message: Message) -> int:
@@ -154,5 +157,5 @@ def _length(message: Message) -> int:
 
 
 def _size(count: int) -> str:
-    """Bytes as people read them."""
+    """A number of bytes with a unit."""
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB" if count >= 1e3 else f"{count} B"

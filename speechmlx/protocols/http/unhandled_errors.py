@@ -1,4 +1,4 @@
-"""What nobody foresaw is answered like any other error: with an id, and with CORS headers where others have them."""
+"""The answer to exceptions that no route handled. It has an id and CORS headers like every other answer."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from speechmlx.errors import EngineFailed
-from speechmlx.protocols.http.openai_errors import unrouted
-from speechmlx.protocols.http.request_id import HEADS, id_of
+from speechmlx.protocols.http.openai_errors import error_response
+from speechmlx.protocols.http.request_id import HEADS, request_id
 
 log = logging.getLogger(__name__)
 
 
-class Caught:
-    """Middleware that logs an exception and answers 500 where no answer has begun. A client that left is no failure."""
+class UnhandledErrors:
+    """Middleware: logs an exception, and answers 500 where no answer has begun. Ignores that a client left."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -27,17 +27,17 @@ class Caught:
             return
         begun = False
 
-        async def watched(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal begun
             begun |= message["type"] in HEADS
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, send_and_note)
         except (ClientDisconnect, WebSocketDisconnect):
             pass
         except Exception:
-            log.exception("%s: %s failed", id_of(scope), scope["path"])
+            log.exception("%s: %s failed", request_id(scope), scope["path"])
             if not begun:
-                message = f"the server failed on this request; its log has the traceback, under {id_of(scope)}"
-                await unrouted(scope["path"], 500, message, EngineFailed.code)(scope, receive, send)
+                message = f"the server failed on this request; its log has the traceback, under {request_id(scope)}"
+                await error_response(scope["path"], 500, message, EngineFailed.code)(scope, receive, send)

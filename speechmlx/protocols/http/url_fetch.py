@@ -1,7 +1,7 @@
-"""Fetching a recording from the web for a client, without letting it reach what only this machine can.
+"""Fetching a recording from the public internet for a client. Private addresses cannot be reached this way.
 
-The name is resolved once, every address it has must be public, and the connection goes to the very address that was
-checked: a name that resolves to something else the next time gains nothing. Redirects are followed by the same rules.
+The host name is resolved once, all its addresses must be public, and the connection goes to an address that was
+checked, so a name that resolves differently the next time gains nothing. Redirects follow the same rules.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from speechmlx.errors import BadRequest, Busy, TooLarge
 
 Permitted = Callable[[str], bool]
-Opened = Callable[[socket.socket], None]
+"""Whether an IP address may be connected to."""
+OnOpen = Callable[[socket.socket], None]
 
 MOST = 8
 """Fetches at once."""
@@ -29,16 +30,16 @@ REDIRECTS = 5
 REDIRECT = (301, 302, 303, 307, 308)
 BLOCK = 64 * 1024
 SILENCE = 10.0
-"""Seconds that the other side may take to connect, or to send more."""
+"""Seconds that the host may take to connect, or to send the next bytes."""
 SECONDS = 60.0
-"""That the whole may take."""
+"""Seconds that a whole fetch may take."""
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 UNICAST = ipaddress.ip_network("2000::/3")
-"""All of IPv6 that is given out for the open internet."""
+"""The IPv6 addresses of the public internet."""
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet, also the IPv4 address that an IPv6 one wraps."""
+    """Whether an IP address is of the public internet. An IPv6 address that wraps an IPv4 address counts as that."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         wrapped = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
@@ -51,8 +52,8 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-class Fetches:
-    """Those of one server, `most` at once on threads of their own: a slow site holds up nothing but its client."""
+class UrlFetcher:
+    """Fetches for the clients of one server: at most `most` at once, on threads of its own."""
 
     def __init__(self, permitted: Permitted = is_public, most: int = MOST) -> None:
         self._permitted = permitted
@@ -60,18 +61,19 @@ class Fetches:
         self._threads = ThreadPoolExecutor(most, "fetching")
 
     def close(self, wait: bool = False) -> None:
+        """Cancel fetches that have not begun. `wait` blocks until the others end."""
         self._threads.shutdown(wait, cancel_futures=True)
 
     async def fetch(self, url: str, file: BinaryIO, limit: int) -> None:
-        """Write what is at `url`, at most `limit` bytes, to `file`; cancelled, it hangs up.
+        """Write the file at `url`, of at most `limit` bytes, to `file`. Cancelling closes the connection.
 
-        Raises BadRequest for what is not a public http or https address or does not answer with a file, TooLarge,
-        and Busy. A fetch counts until its thread is done: a resolver that is asked cannot be hurried.
+        Raises BadRequest for a url that is not public http or https, or that does not answer with a file; TooLarge;
+        and Busy. A fetch counts until its thread ends, because a resolution of a name cannot be cancelled.
         """
         if not self._room.acquire(blocking=False):
             raise Busy("too many recordings are being fetched; send the recording itself", retry_after=5.0)
-        line = Line()
-        work = self._threads.submit(download, url, file, limit, self._permitted, line.opened)
+        sockets = FetchSockets()
+        work = self._threads.submit(download, url, file, limit, self._permitted, sockets.add)
         work.add_done_callback(lambda done: self._room.release())
         try:
             async with asyncio.timeout(SECONDS):
@@ -79,53 +81,55 @@ class Fetches:
         except TimeoutError:
             raise BadRequest(f"{url!r:.80} took more than {SECONDS:g} seconds") from None
         finally:
-            line.hang_up()
+            sockets.close()
 
 
-class Line:
-    """The sockets of a fetch, so that another thread can end it, also before the first is open."""
+class FetchSockets:
+    """The sockets of a fetch, with which another thread can end it at any time."""
 
     def __init__(self) -> None:
         self._sockets: list[socket.socket] = []
-        self._over = False
+        self._closed = False
 
-    def opened(self, raw: socket.socket) -> None:
+    def add(self, raw: socket.socket) -> None:
+        """Add a new socket. Raises OSError after `close`."""
         self._sockets.append(raw)
-        if self._over:
+        if self._closed:
             raise OSError("nobody waits for it any more")
 
-    def hang_up(self) -> None:
-        self._over = True
-        for raw in self._sockets:  # wakes the thread, where it still reads
+    def close(self) -> None:
+        """Shut the sockets down, and refuse new ones."""
+        self._closed = True
+        for raw in self._sockets:  # wakes the thread if it reads
             with suppress(OSError):
                 raw.shutdown(socket.SHUT_RDWR)
 
 
-def download(url: str, file: BinaryIO, limit: int, permitted: Permitted, opened: Opened) -> None:
-    """A fetch, blocking; tells of every socket it opens."""
+def download(url: str, file: BinaryIO, limit: int, permitted: Permitted, on_open: OnOpen) -> None:
+    """Fetch `url` into `file`, blocking. `on_open` gets every socket. Raises BadRequest and TooLarge."""
     for _ in range(REDIRECTS + 1):
         parts = _checked(url)
         raw = _connect(parts, permitted)
         try:
-            opened(raw)
+            on_open(raw)
             if isinstance(raw, ssl.SSLSocket):
                 raw.do_handshake()
-            found = _ask(raw, parts, file, limit)
+            redirect = _request(raw, parts, file, limit)
         except (OSError, http.client.HTTPException) as error:
             raise BadRequest(f"{_shown(parts)} could not be fetched: {error or type(error).__name__}") from error
         finally:
             raw.close()
-        if found is None:
+        if redirect is None:
             return
         try:
-            url = urljoin(url, found)
+            url = urljoin(url, redirect)
         except ValueError as error:
             raise BadRequest(f"{_shown(parts)} was redirected to what is no address: {error}") from error
     raise BadRequest(f"the url was redirected more than {REDIRECTS} times")
 
 
 def _checked(url: str) -> SplitResult:
-    """The parts of an address that may be asked. Raises BadRequest."""
+    """The parts of a url that may be fetched. Raises BadRequest."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -141,14 +145,14 @@ def _checked(url: str) -> SplitResult:
 
 
 def _connect(parts: SplitResult, permitted: Permitted) -> socket.socket:
-    """A connection to a permitted address of the host. Raises BadRequest."""
+    """Connect to the host, all of whose addresses must be permitted. Raises BadRequest."""
     assert parts.hostname is not None
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise BadRequest(f"the host {parts.hostname!r} of 'url' is not known: {error}") from error
-    addresses = [str(entry[4][0]) for entry in found]
+    addresses = [str(entry[4][0]) for entry in entries]
     if not all(permitted(address) for address in addresses):
         raise BadRequest(f"the host {parts.hostname!r} of 'url' is not public; only the open internet is fetched")
     try:
@@ -161,8 +165,8 @@ def _connect(parts: SplitResult, permitted: Permitted) -> socket.socket:
     return raw
 
 
-def _ask(raw: socket.socket, parts: SplitResult, file: BinaryIO, limit: int) -> str | None:
-    """Writes the answer to `file`; where it is a redirect, gives the place it names."""
+def _request(raw: socket.socket, parts: SplitResult, file: BinaryIO, limit: int) -> str | None:
+    """Request the file and write it to `file`. Returns the target of a redirect, else None."""
     assert parts.hostname is not None
     connection = http.client.HTTPConnection(parts.hostname)
     connection.sock = raw
@@ -183,7 +187,7 @@ def _ask(raw: socket.socket, parts: SplitResult, file: BinaryIO, limit: int) -> 
             if size > limit:
                 raise TooLarge(f"what is at 'url' is over the limit of {limit} bytes")
             file.write(block)
-        if answer.length:  # what was announced and did not come
+        if answer.length:  # bytes that Content-Length announced and that did not come
             raise BadRequest(f"{_shown(parts)} broke off after {size} of {size + answer.length} bytes")
     return None
 

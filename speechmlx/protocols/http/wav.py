@@ -1,4 +1,4 @@
-"""Sound out over HTTP: a whole WAV with its true length, or a WAV sent while it is made."""
+"""WAV responses: a whole recording with its length, or a stream that is sent while it is made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import BinaryIO
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from speechmlx.protocols.http.body import MEMORY, spool, write
+from speechmlx.protocols.http.request_body import MEMORY, spool, write
 from speechmlx.types import Chunk, Event
 
 BLOCK = 256 * 1024
@@ -20,7 +20,7 @@ BLOCK = 256 * 1024
 
 @dataclass(frozen=True)
 class Recording:
-    """All the PCM16 of an answer, `size` bytes at `rate` Hz; a long one lies on disk."""
+    """The PCM16 of an answer: `size` bytes at `rate` Hz in `file`, which is on disk if it is long."""
 
     file: BinaryIO
     size: int
@@ -28,22 +28,26 @@ class Recording:
 
     @property
     def samples(self) -> int:
+        """The number of samples."""
         return self.size // 2
 
     @property
     def duration(self) -> float:
+        """The length in seconds."""
         return self.samples / self.rate
 
     def wav(self) -> bytes:
-        """The whole as WAV. Reads the file: not for long ones on an event loop."""
+        """The recording as a WAV file. Blocks while it reads the file; call it on a thread."""
         from speechmlx.audio.encode import wav_header
 
         self.file.seek(0)
         return wav_header(self.rate, self.samples) + self.file.read()
 
 
-async def record(events: AsyncIterator[Event], rate: int, stack: AsyncExitStack, first: bytes = b"") -> Recording:
-    """`first`, at `rate` Hz, and every Chunk among `events`."""
+async def record_speech(
+    events: AsyncIterator[Event], rate: int, stack: AsyncExitStack, first: bytes = b""
+) -> Recording:
+    """Record `first`, PCM16 at `rate` Hz, and every Chunk of `events`. `stack` closes the file. Raises NoRoom."""
     file = spool(stack)
     size = len(first)
     await write(file, first, size)
@@ -55,7 +59,7 @@ async def record(events: AsyncIterator[Event], rate: int, stack: AsyncExitStack,
 
 
 class WavResponse(Response):
-    """A Recording with Content-Length and the true header."""
+    """A whole Recording as WAV, with Content-Length."""
 
     media_type = "audio/wav"
 
@@ -81,7 +85,7 @@ class WavResponse(Response):
 
 
 class WavStream(Response):
-    """WAV while it is made: one header that leaves the length open, then each Chunk as it comes."""
+    """WAV that is sent while it is made: a header with an open length, then each Chunk as it comes."""
 
     media_type = "audio/wav"
 
@@ -106,8 +110,8 @@ class WavStream(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-async def stream(events: AsyncIterator[Event], rate: int) -> WavStream:
-    """Waits for the first Chunk, so that what fails before it has its own status; `rate` counts when none comes."""
+async def stream_wav(events: AsyncIterator[Event], rate: int) -> WavStream:
+    """Wait for the first Chunk, so that an early failure has its own status. `rate` in Hz is used when none comes."""
     async for event in events:
         if isinstance(event, Chunk):
             return WavStream(event, events)

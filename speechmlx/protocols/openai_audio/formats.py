@@ -1,4 +1,4 @@
-"""Transcripts as OpenAI writes them: json, verbose_json, text, srt and vtt; pure."""
+"""OpenAI's formats of a transcript: json, verbose_json, text, srt and vtt."""
 
 from __future__ import annotations
 
@@ -6,54 +6,59 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from speechmlx.languages import name
-from speechmlx.protocols.http.transcript import Transcript, as_segment, as_srt, as_vtt
+from speechmlx.protocols.http.transcript_formats import as_segment, as_srt, as_vtt
+from speechmlx.recognition import RecognitionResult
 from speechmlx.types import Segment, Usage, Word
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 TEXT = "text/plain; charset=utf-8"
-"""The type of text, srt and vtt, which is OpenAI's: older SDKs parse any other as JSON."""
+"""The type of text, srt and vtt. It is OpenAI's: older SDKs parse any other type as JSON."""
 
 
-def as_json(heard: Transcript, logprobs: bool = False) -> dict[str, Any]:
-    """{"text", "usage", "languages"}, with "logprobs" if asked for."""
-    answer: dict[str, Any] = {"text": heard.text, "usage": duration(heard), "languages": languages(heard)}
+def as_json(result: RecognitionResult, logprobs: bool = False) -> dict[str, Any]:
+    """{"text", "usage", "languages"}, and "logprobs" if `logprobs`."""
+    answer: dict[str, Any] = {"text": result.text, "usage": duration(result), "languages": languages(result)}
     if logprobs:
-        answer["logprobs"] = all_logprobs(heard.segments)
+        answer["logprobs"] = all_logprobs(result.segments)
     return answer
 
 
-def as_verbose(heard: Transcript, granularities: Sequence[str]) -> dict[str, Any]:
-    """The transcript with its segments, and with its words if they are among `granularities`."""
+def as_verbose(result: RecognitionResult, granularities: Sequence[str]) -> dict[str, Any]:
+    """The transcript with the segments and words that `granularities` name; empty: the segments."""
     answer: dict[str, Any] = {
-        "task": heard.task,
-        "language": name(heard.code),
-        "duration": round(heard.duration, 2),
-        "text": heard.text,
-        "usage": duration(heard),
+        "task": result.task,
+        "language": name(result.text_language),
+        "duration": round(result.duration, 2),
+        "text": result.text,
+        "usage": duration(result),
     }
     if "word" in granularities:
-        answer["words"] = [as_word(word) for segment in heard.segments for word in segment.words]
+        answer["words"] = [as_word(word) for word in result.words]
     if "segment" in granularities or not granularities:
-        answer["segments"] = [as_segment(number, segment) for number, segment in enumerate(heard.segments)]
+        answer["segments"] = [as_segment(number, segment) for number, segment in enumerate(result.segments)]
     return answer
 
 
 def as_word(word: Word) -> dict[str, Any]:
+    """A word without spaces around it; times in seconds."""
     return {"word": word.text.strip(), "start": round(word.start, 3), "end": round(word.end, 3)}
 
 
-def as_text(heard: Transcript) -> str:
-    return heard.text + "\n"
+def as_text(result: RecognitionResult) -> str:
+    """Plain text with a line end."""
+    return result.text + "\n"
 
 
 TEXTS = {"text": as_text, "srt": as_srt, "vtt": as_vtt}
 
 
-def duration(heard: Transcript) -> dict[str, Any]:
-    return {"type": "duration", "seconds": round(heard.duration, 2)}
+def duration(result: RecognitionResult) -> dict[str, Any]:
+    """Usage in seconds of the recording."""
+    return {"type": "duration", "seconds": round(result.duration, 2)}
 
 
 def tokens(usage: Usage) -> dict[str, Any]:
+    """Usage in tokens."""
     total = usage.tokens_in + usage.tokens_out
     return {
         "type": "tokens",
@@ -63,8 +68,9 @@ def tokens(usage: Usage) -> dict[str, Any]:
     }
 
 
-def languages(heard: Transcript) -> list[Mapping[str, str]]:
-    return [{"code": heard.code}] if heard.code else []
+def languages(result: RecognitionResult) -> list[Mapping[str, str]]:
+    """The text's language, if it is known."""
+    return [{"code": result.text_language}] if result.text_language else []
 
 
 def all_logprobs(segments: Iterable[Segment]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """GET /v1/models, /v1/models/{id}, /v1/audio/models and /v1/audio/voices.
 
-OpenAI's fields, and those that Xinference's client and Open WebUI read.
+The answers have OpenAI's fields, and those that Xinference's client and Open WebUI read.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from speechmlx.models import store
 from speechmlx.models.spec import Model
 from speechmlx.models.voices import voices_in
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.model_names import Names
-from speechmlx.protocols.http.routing import Call
+from speechmlx.protocols.http.model_names import ModelNames
+from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.runtime.front.runtime import ModelStatus
 from speechmlx.types import Kind
 
@@ -25,52 +25,51 @@ AUDIO = (Kind.ASR, Kind.TTS, Kind.S2S, Kind.ENHANCE)
 ABILITIES = {Kind.ASR: ["audio2text"], Kind.TTS: ["text2audio"], Kind.LLM: ["generate", "chat"]}
 
 
-async def models(call: Call) -> Response:
+async def models(context: RequestContext) -> Response:
     """Models that can be named, and what they are doing"""
-    return JSONResponse({"object": "list", "data": _listed(call.request.app.state.names)})
+    return JSONResponse({"object": "list", "data": _listed(context.services.names)})
 
 
-async def audio_models(call: Call) -> Response:
+async def audio_models(context: RequestContext) -> Response:
     """Models that hear, speak or enhance; beside them those that speak, for a choice of voices"""
-    rows = [row for row in _listed(call.request.app.state.names) if row["kind"] in AUDIO]
+    rows = [row for row in _listed(context.services.names) if row["kind"] in AUDIO]
     speaking = [{"id": row["id"], "name": row["id"]} for row in rows if row["kind"] == Kind.TTS]
     return JSONResponse({"object": "list", "data": rows, "models": speaking})
 
 
-async def model(call: Call) -> Response:
+async def model(context: RequestContext) -> Response:
     """One model"""
-    names: Names = call.request.app.state.names
-    name = call.request.path_params["model"]
-    row = names.stands_for(name)
+    names = context.services.names
+    name = context.request.path_params["model"]
+    row = names.find(name)
     states = {model.name: model for model in names.runtime.status().models}
-    return JSONResponse(described(name, row, states.get(row.name)))
+    return JSONResponse(as_model(name, row, states.get(row.name)))
 
 
-async def voices(call: Call) -> Response:
+async def voices(context: RequestContext) -> Response:
     """Voices that a model speaks with"""
-    names: Names = call.request.app.state.names
-    row, _ = names.resolve(options.text(call.body.options, "model"), Kind.TTS)
+    row, _ = context.services.names.resolve(options.text(context.body.options, "model"), Kind.TTS)
     own = row.voices.names
     if not own:
-        folder = await asyncio.to_thread(store.folder, row, store.cache_folder(call.runtime.config))
+        folder = await asyncio.to_thread(store.folder, row, store.cache_folder(context.services.config))
         own = await asyncio.to_thread(voices_in, folder) if folder is not None else ()
     listed = [{"id": name, "name": name, "model": row.name} for name in (*own, *row.voices.aliases)]
     return JSONResponse({"object": "list", "model": row.name, "voices": listed})
 
 
-def _listed(names: Names) -> list[dict[str, Any]]:
-    """What the catalog offers, then what was launched under other names."""
+def _listed(names: ModelNames) -> list[dict[str, Any]]:
+    """The models of the catalog, then the models that were launched under other names."""
     states = {model.name: model for model in names.runtime.status().models}
-    rows = [described(row.name, row, states.get(row.name)) for row in names.runtime.catalog.offered()]
+    rows = [as_model(row.name, row, states.get(row.name)) for row in names.runtime.catalog.offered()]
     for launch in names.launched.values():
         if launch.uid not in names.runtime.catalog.names():
-            row = names.stands_for(launch.uid)
-            rows.append(described(launch.uid, row, states.get(row.name)))
+            row = names.find(launch.uid)
+            rows.append(as_model(launch.uid, row, states.get(row.name)))
     return rows
 
 
-def described(id: str, row: Model, state: ModelStatus | None) -> dict[str, Any]:
-    """A model under the name `id`; `state` is None for one that is not in memory."""
+def as_model(id: str, row: Model, state: ModelStatus | None) -> dict[str, Any]:
+    """A model under the name `id`. `state` is None where it is not in memory."""
     return {
         "id": id,
         "object": "model",

@@ -14,61 +14,58 @@ from speechmlx.audio.encode import MEDIA_TYPES
 from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.lenient_json import read_json
-from speechmlx.protocols.http.model_names import Names
-from speechmlx.protocols.http.routing import Call
-from speechmlx.protocols.http.speaking import begun
-from speechmlx.protocols.http.streaming import Flow, server_sent
-from speechmlx.protocols.http.uploads import Decoding
+from speechmlx.protocols.http.routing import RequestContext
+from speechmlx.protocols.http.streaming import StreamedResponse, server_sent
+from speechmlx.protocols.http.synthesis import start_speech
 from speechmlx.types import Chunk, Kind, Speak, Usage
 
 SPEED = (0.25, 4.0)
 OUT_TOKENS = 20
-"""Tokens that OpenAI counts for a second of sound."""
+"""Tokens that OpenAI counts for a second of audio."""
 FIELDS: dict[str, str] = {"instruct": "instructions", "speaker": "voice", "reference_text": "prompt_text"}
 """Other names of fields."""
 KNOWN = ("language", "voice", "speed")
-"""Settings that may come in `kwargs` and are fields of the request itself; the rest is handed to the engine.
+"""Settings of `kwargs` that are fields of `Speak`. All others go to the engine in `Speak.options`.
 
-`instructions` are not among them: as a field, which OpenAI's SDK sends to any model, an engine that cannot follow them
-passes over them, as tts-1 does; in `kwargs` (`instruct`) they were meant for an engine that can, and others refuse.
+`instructions` is not one of them. OpenAI's SDK sends the field to every model, so an engine that cannot follow
+instructions ignores it, as tts-1 does. In `kwargs` (`instruct`) it is meant for an engine that can; others refuse it.
 """
 
 
-async def speech(call: Call) -> Response:
+async def speech(context: RequestContext) -> Response:
     """Speak a text as OpenAI's API does (JSON: input, model, voice, response_format, speed, stream_format)"""
-    given = {FIELDS.get(name, name): value for name, value in call.body.options.items()}
-    extras = read_extras(given)
-    given = {**{name: value for name, value in extras.items() if name in KNOWN}, **given}
-    names: Names = call.request.app.state.names
-    model, language = names.resolve(options.text(given, "model"), Kind.TTS)
-    format = options.choice(given, "response_format", tuple(MEDIA_TYPES))
-    as_events = options.choice(given, "stream_format", ("audio", "sse")) == "sse"
-    options.flag(given, "stream")  # Xinference's: sound is always sent as it is made
+    fields = {FIELDS.get(name, name): value for name, value in context.body.options.items()}
+    extras = read_extras(fields)
+    fields = {**{name: value for name, value in extras.items() if name in KNOWN}, **fields}
+    model, language = context.services.names.resolve(options.text(fields, "model"), Kind.TTS)
+    format = options.choice(fields, "response_format", tuple(MEDIA_TYPES))
+    as_events = options.choice(fields, "stream_format", ("audio", "sse")) == "sse"
+    options.flag(fields, "stream")  # Xinference's field is only checked: audio is always sent while it is made
     request = Speak(
         model=model.name,
-        text=read_input(given, call.runtime.config.max_input_chars),
-        voice=model.voices.resolve(read_voice(given)),
-        language=options.dialect(given) or language,
-        speed=options.number(given, "speed", 1.0, *SPEED),
-        instructions=options.text(given, "instructions"),
+        text=read_input(fields, context.services.config.max_input_chars),
+        voice=model.voices.resolve(read_voice(fields)),
+        language=options.dialect(fields) or language,
+        speed=options.number(fields, "speed", 1.0, *SPEED),
+        instructions=options.text(fields, "instructions"),
         options={
             **{name: value for name, value in extras.items() if name not in KNOWN},
-            **await _prompts(call, model.rate),
+            **await _prompts(context, model.rate),
         },
     )
-    first, job = await begun(call, request, model.rate)
+    first, job = await start_speech(context, request, model.rate)
     if as_events:
-        return server_sent(await call.stack.enter_async_context(aclosing(_messages(first, job, format))))
-    pieces = await call.stack.enter_async_context(aclosing(_encoded(first, job, format)))
-    return Flow(pieces, MEDIA_TYPES[format])
+        return server_sent(await context.stack.enter_async_context(aclosing(_sse_messages(first, job, format))))
+    pieces = await context.stack.enter_async_context(aclosing(_encode(first, job, format)))
+    return StreamedResponse(pieces, MEDIA_TYPES[format])
 
 
-# --- What is asked -----------------------------------------------------------------------------------------------
+# --- Fields ------------------------------------------------------------------------------------------------------
 
 
-def read_input(given: Mapping[str, Any], limit: int) -> str:
-    """The text. Raises BadRequest where there is none, TooLarge over `limit` characters (0: no limit)."""
-    text = (options.text(given, "input") or "").strip()
+def read_input(fields: Mapping[str, Any], limit: int) -> str:
+    """The text to speak. Raises BadRequest where there is none, TooLarge over `limit` characters (0: no limit)."""
+    text = (options.text(fields, "input") or "").strip()
     if not text:
         raise BadRequest("missing 'input': the text to speak")
     if limit and len(text) > limit:
@@ -76,17 +73,17 @@ def read_input(given: Mapping[str, Any], limit: int) -> str:
     return text
 
 
-def read_voice(given: Mapping[str, Any]) -> str | None:
-    """A voice's name, also from {"id": name}; empty is the model's default."""
-    voice = options.value(given, "voice")
+def read_voice(fields: Mapping[str, Any]) -> str | None:
+    """The voice's name, also from {"id": name}. None: the model's default."""
+    voice = options.value(fields, "voice")
     if isinstance(voice, dict):
         return options.text(voice, "id")
-    return options.text(given, "voice")
+    return options.text(fields, "voice")
 
 
-def read_extras(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Xinference's `kwargs`, a JSON object or the text of one. Raises BadRequest."""
-    value = options.value(given, "kwargs") or {}
+def read_extras(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Xinference's `kwargs`, a JSON object or its text, with the names of FIELDS. Raises BadRequest."""
+    value = options.value(fields, "kwargs") or {}
     try:
         settings = read_json(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
@@ -97,52 +94,52 @@ def read_extras(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key if key == "instruct" else FIELDS.get(key, key): setting for key, setting in settings.items()}
 
 
-async def _prompts(call: Call, rate: int) -> dict[str, Any]:
-    """Files to imitate: speech as Audio at the model's rate, anything else as its bytes."""
-    found: dict[str, Any] = {}
-    decoding: Decoding = call.request.app.state.decoding
-    if speech := call.body.files.get("prompt_speech"):
-        found["prompt_speech"] = await decoding.whole(speech.file, rate, call.stack)
-    if latent := call.body.files.get("prompt_latent"):
-        found["prompt_latent"] = await asyncio.to_thread(latent.file.read)
-    return found
+async def _prompts(context: RequestContext, rate: int) -> dict[str, Any]:
+    """The files of a voice to imitate: speech as Audio at `rate` Hz, a latent as bytes."""
+    prompts: dict[str, Any] = {}
+    decoding = context.services.decoding
+    if speech := context.body.files.get("prompt_speech"):
+        prompts["prompt_speech"] = await decoding.decode(speech.file, rate, context.stack)
+    if latent := context.body.files.get("prompt_latent"):
+        prompts["prompt_latent"] = await asyncio.to_thread(latent.file.read)
+    return prompts
 
 
 # --- The answer --------------------------------------------------------------------------------------------------
 
 
-async def _encoded(
+async def _encode(
     first: Chunk, rest: AsyncIterator[Any], format: str, usage: list[Usage] | None = None
 ) -> AsyncGenerator[bytes, None]:
-    """The sound in `format`, a piece per Chunk; a Usage among `rest` is added to `usage`."""
+    """Encode the audio in `format`, a piece per Chunk. A Usage in `rest` is added to `usage`."""
 
     def begin() -> Any:
         from speechmlx.audio.codecs import encoder
 
-        made = encoder(format, first.rate)
-        return made, made.push(first.pcm16)
+        new = encoder(format, first.rate)
+        return new, new.push(first.pcm16)
 
-    made, piece = await asyncio.to_thread(begin)
+    encoding, piece = await asyncio.to_thread(begin)
     yield piece
     async for event in rest:
         if isinstance(event, Chunk):
-            yield await asyncio.to_thread(made.push, event.pcm16)
+            yield await asyncio.to_thread(encoding.push, event.pcm16)
         elif isinstance(event, Usage) and usage is not None:
             usage.append(event)
-    yield await asyncio.to_thread(made.finish)
+    yield await asyncio.to_thread(encoding.finish)
 
 
-async def _messages(first: Chunk, rest: AsyncIterator[Any], format: str) -> AsyncGenerator[dict[str, Any], None]:
-    """speech.audio.delta for each piece, then speech.audio.done."""
-    told: list[Usage] = []
-    async with aclosing(_encoded(first, rest, format, told)) as pieces:
+async def _sse_messages(first: Chunk, rest: AsyncIterator[Any], format: str) -> AsyncGenerator[dict[str, Any], None]:
+    """A speech.audio.delta for each piece of encoded audio, then speech.audio.done."""
+    usages: list[Usage] = []
+    async with aclosing(_encode(first, rest, format, usages)) as pieces:
         async for piece in pieces:
             if piece:
                 yield {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()}
-    yield {"type": "speech.audio.done", "usage": counted(told[-1] if told else Usage())}
+    yield {"type": "speech.audio.done", "usage": as_tokens(usages[-1] if usages else Usage())}
 
 
-def counted(usage: Usage) -> dict[str, int]:
-    """Tokens that the model read, and of the sound that it made."""
-    said = usage.tokens_out or round(usage.audio_out * OUT_TOKENS)
-    return {"input_tokens": usage.tokens_in, "output_tokens": said, "total_tokens": usage.tokens_in + said}
+def as_tokens(usage: Usage) -> dict[str, int]:
+    """Tokens of the text that the model read and of the audio that it made."""
+    output = usage.tokens_out or round(usage.audio_out * OUT_TOKENS)
+    return {"input_tokens": usage.tokens_in, "output_tokens": output, "total_tokens": usage.tokens_in + output}

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.body import Body
 from speechmlx.protocols.http.lenient_json import read_json
-from speechmlx.protocols.http.model_names import Names
-from speechmlx.protocols.http.routing import Call
+from speechmlx.protocols.http.request_body import Body
+from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.protocols.http.streaming import server_sent
-from speechmlx.protocols.http.transcript import Transcript
-from speechmlx.protocols.http.uploads import decoded
-from speechmlx.protocols.openai_audio import decoding, formats
-from speechmlx.protocols.openai_audio.decoding import read_decoding
-from speechmlx.runtime.front.job import Job
-from speechmlx.types import Kind, Segment, Transcribe
-
-Task = Literal["transcribe", "translate"]
+from speechmlx.protocols.http.transcription_form import Task, TranscriptionForm
+from speechmlx.protocols.http.uploads import decode_upload
+from speechmlx.protocols.openai_audio import decoding_fields, formats
+from speechmlx.recognition import RecognitionResult, recognise, recognise_all
+from speechmlx.types import Event, Kind, Segment, Transcribe
 
 SPEAKERS = ("known_speaker_names", "known_speaker_references")
 LISTS = ("timestamp_granularities", "include", "keywords", "languages", *SPEAKERS)
-"""Fields that a form may hold several times, with [] or [0], [1], ... after the name or without."""
-EXTRAS = ("language", "prompt", "temperature", "keywords", "languages", *decoding.FIELDS)
+"""Fields that a form may hold several times, with or without [] or [0], [1], ... after the name."""
+EXTRAS = ("language", "prompt", "temperature", "keywords", "languages", *decoding_fields.FIELDS)
 """Fields that may come in `kwargs` too."""
 GRANULARITIES = ("word", "segment")
 INCLUDES = ("logprobs",)
@@ -38,7 +34,7 @@ CHUNKING = {"threshold": (0.0, 1.0), "prefix_padding_ms": (0.0, 60_000.0), "sile
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ResponseOptions:
     """How the client wants the transcript."""
 
     format: str
@@ -46,98 +42,98 @@ class Wanted:
     granularities: tuple[str, ...] = ()
     logprobs: bool = False
     as_json: bool = False
-    """Whatever the format: the client parses every answer as JSON."""
+    """Every format is written as JSON, because the client parses every answer as JSON."""
 
 
-async def transcriptions(call: Call) -> Response:
+async def transcriptions(context: RequestContext) -> Response:
     """Transcribe a recording as OpenAI's API does (multipart file; model, language, response_format, stream)"""
-    return await _answer(call, "transcribe")
+    return await _answer(context, "transcribe")
 
 
-async def translations(call: Call) -> Response:
+async def translations(context: RequestContext) -> Response:
     """Translate a recording into English as OpenAI's API does (multipart file; model, response_format)"""
-    return await _answer(call, "translate")
+    return await _answer(context, "translate")
 
 
-async def _answer(call: Call, task: Task) -> Response:
-    given = merged(call.body)
-    names: Names = call.request.app.state.names
-    model, language = names.resolve(options.text(given, "model"), Kind.ASR)
-    wanted = read_wanted(given)
-    if task == "translate" and _is_xinference(call.body):
-        wanted = replace(wanted, as_json=True)
-    settings = read_settings(given, wanted)
-    settings["language"] = settings["language"] or language
-    audio = await decoded(call, model.rate)
-    request = Transcribe(model=model.name, audio=audio, task=task, **settings)
-    job = await call.stack.enter_async_context(call.runtime.submit(request))
-    heard = Transcript(audio.duration, task)
-    if wanted.stream:
-        messages = streamed(job, await _first(job, heard), heard, wanted)
-        return server_sent(await call.stack.enter_async_context(aclosing(messages)))
-    async for event in job:
-        heard.take(event)
-    return whole(heard, wanted)
+async def _answer(context: RequestContext, task: Task) -> Response:
+    fields = merge_fields(context.body)
+    model, language = context.services.names.resolve(options.text(fields, "model"), Kind.ASR)
+    output = read_response_options(fields)
+    if task == "translate" and _is_xinference(context.body):
+        output = replace(output, as_json=True)
+    form = read_form(fields, output)
+    form = replace(form, task=task, language=form.language or language)
+    request = form.request(model, await decode_upload(context, model.rate))
+    if not output.stream:
+        return as_response(await recognise_all(context.runtime, request), output)
+    events = await context.stack.enter_async_context(aclosing(recognise(context.runtime, request)))
+    result = RecognitionResult(request.audio.duration, task)
+    messages = stream_messages(await _first_segment(events, result), events, result, output)
+    return server_sent(await context.stack.enter_async_context(aclosing(messages)))
 
 
 def _is_xinference(body: Body) -> bool:
-    """Whether Xinference's client sent it: its translations bear no other mark, and it parses every answer as JSON."""
+    """Whether Xinference's client sent the translation: the name and type of its file are the only mark."""
     file = body.files.get("file")
     return file is not None and (file.name, file.type) == ("file", "application/octet-stream")
 
 
-# --- What is asked -----------------------------------------------------------------------------------------------
+# --- Fields ------------------------------------------------------------------------------------------------------
 
 
-def read_wanted(given: Mapping[str, Any]) -> Wanted:
-    """Raises BadRequest for values that are not known, Unsupported for what no model here can do."""
-    format = options.choice(given, "response_format", formats.FORMATS)
-    if format == "diarized_json" or any(several(given, name) for name in SPEAKERS):
+def read_response_options(fields: Mapping[str, Any]) -> ResponseOptions:
+    """Raises BadRequest for unknown values, and Unsupported for diarization."""
+    format = options.choice(fields, "response_format", formats.FORMATS)
+    if format == "diarized_json" or any(several(fields, name) for name in SPEAKERS):
         raise Unsupported(
             "telling speakers apart (diarized_json, known_speaker_names) needs a diarization model, and none is "
             f"configured; response_format can be {', '.join(known for known in formats.FORMATS if 'dia' not in known)}"
         )
-    stream = options.flag(given, "stream")
+    stream = options.flag(fields, "stream")
     if stream and format not in STREAMED:
         raise BadRequest(f"stream=true goes with response_format {', '.join(STREAMED)}, not {format!r}")
-    granularities = several(given, "timestamp_granularities", GRANULARITIES)
-    logprobs = "logprobs" in several(given, "include", INCLUDES)
-    return Wanted(format, stream, granularities, logprobs, as_json="kwargs" in given)
+    granularities = several(fields, "timestamp_granularities", GRANULARITIES)
+    logprobs = "logprobs" in several(fields, "include", INCLUDES)
+    return ResponseOptions(format, stream, granularities, logprobs, as_json="kwargs" in fields)
 
 
-def read_settings(given: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
-    """Fields of `Transcribe` but the audio. Raises BadRequest."""
-    temperature = options.number(given, "temperature", 0.0, 0.0, 1.0)
-    candidates = (options.language({"language": language}) for language in several(given, "languages"))
-    settings: dict[str, Any] = {
-        "language": options.language(given),
-        "languages": tuple(candidate for candidate in candidates if candidate is not None),
-        "prompt": options.text(given, "prompt"),
-        "hotwords": several(given, "keywords"),
-        "words": "word" in wanted.granularities,
-        "logprobs": wanted.logprobs,
-    }
-    if temperature:
-        settings["temperatures"] = (temperature,)  # 0 lets the model try higher ones where it is unsure
-    _check_chunking(options.value(given, "chunking_strategy"))
-    return settings | read_decoding(given)
+def read_form(fields: Mapping[str, Any], output: ResponseOptions) -> TranscriptionForm:
+    """The recognition settings, without the task. Raises BadRequest."""
+    temperature = options.number(fields, "temperature", 0.0, 0.0, 1.0)
+    candidates = (options.language({"language": language}) for language in several(fields, "languages"))
+    form = TranscriptionForm(
+        language=options.language(fields),
+        languages=tuple(candidate for candidate in candidates if candidate is not None),
+        prompt=options.text(fields, "prompt"),
+        hotwords=several(fields, "keywords"),
+        words="word" in output.granularities,
+        logprobs=output.logprobs,
+        # with 0, the model tries higher temperatures where decoding fails a check
+        temperatures=(temperature,) if temperature else Transcribe.temperatures,
+    )
+    _check_chunking(options.value(fields, "chunking_strategy"))
+    return decoding_fields.read_decoding(fields, form)
 
 
-def merged(body: Body) -> dict[str, Any]:
-    """Options with one name per field: of a list all values, `name[key]` as entries of an object, and `kwargs`."""
-    found: dict[str, Any] = {}
-    text = {name for name, _ in body.form}
-    for name, value in (*((name, one) for name, one in body.options.items() if name not in text), *body.form):
+def merge_fields(body: Body) -> dict[str, Any]:
+    """The options with one name per field. A field of LISTS has all its values, and `name[key]` makes an object.
+
+    The settings in `kwargs` count where the field itself was not sent. Raises BadRequest.
+    """
+    merged: dict[str, Any] = {}
+    in_form = {name for name, _ in body.form}
+    others = ((name, value) for name, value in body.options.items() if name not in in_form)
+    for name, value in (*others, *body.form):
         base, _, key = name.partition("[")
         key = key.removesuffix("]")
         if base in LISTS:
-            found[base] = [*found.get(base, ()), *(value if isinstance(value, list) else [value])]
+            merged[base] = [*merged.get(base, ()), *(value if isinstance(value, list) else [value])]
         elif key:
-            entry = found.get(base)
-            found[base] = {**entry, key: value} if isinstance(entry, dict) else {key: value}
+            entry = merged.get(base)
+            merged[base] = {**entry, key: value} if isinstance(entry, dict) else {key: value}
         else:
-            found[base] = value
-    return {**_kwargs(options.value(found, "kwargs")), **found}
+            merged[base] = value
+    return {**_kwargs(options.value(merged, "kwargs")), **merged}
 
 
 def _kwargs(text: Any) -> dict[str, Any]:
@@ -157,11 +153,11 @@ def _kwargs(text: Any) -> dict[str, Any]:
     return settings
 
 
-def several(given: Mapping[str, Any], name: str, allowed: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Every value of a list of strings, in any case where only some are `allowed`. Raises BadRequest."""
-    values = options.several(given, name)
-    if not all(isinstance(one, str) for one in values):
-        raise BadRequest(f"{name!r} must be a list of strings, not {given[name]!r:.80}")
+def several(fields: Mapping[str, Any], name: str, allowed: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """A list of strings. With `allowed`, each is one of these, in any case. Raises BadRequest."""
+    values = options.several(fields, name)
+    if not all(isinstance(value, str) for value in values):
+        raise BadRequest(f"{name!r} must be a list of strings, not {fields[name]!r:.80}")
     if not allowed:
         return tuple(values)
     for word in values:
@@ -171,7 +167,7 @@ def several(given: Mapping[str, Any], name: str, allowed: tuple[str, ...] = ()) 
 
 
 def _check_chunking(strategy: Any) -> None:
-    """Cutting at silences is what is done anyway; the settings of it are checked, so that mistakes are seen."""
+    """Check `chunking_strategy`, which changes nothing: recordings are always cut at silences. Raises BadRequest."""
     if isinstance(strategy, str) and strategy.lstrip().startswith("{"):
         with suppress(ValueError, RecursionError):
             strategy = read_json(strategy)
@@ -187,57 +183,63 @@ def _check_chunking(strategy: Any) -> None:
 # --- The answer --------------------------------------------------------------------------------------------------
 
 
-def whole(heard: Transcript, wanted: Wanted) -> Response:
-    """The transcript in the format that was asked for."""
-    if wanted.format in formats.TEXTS:
-        text = formats.TEXTS[wanted.format](heard)
-        return JSONResponse(text) if wanted.as_json else Response(text, media_type=formats.TEXT)
-    if wanted.format == "verbose_json":
-        return JSONResponse(formats.as_verbose(heard, wanted.granularities))
-    return JSONResponse(formats.as_json(heard, wanted.logprobs))
+def as_response(result: RecognitionResult, output: ResponseOptions) -> Response:
+    """The response in the client's format."""
+    if output.format in formats.TEXTS:
+        text = formats.TEXTS[output.format](result)
+        return JSONResponse(text) if output.as_json else Response(text, media_type=formats.TEXT)
+    if output.format == "verbose_json":
+        return JSONResponse(formats.as_verbose(result, output.granularities))
+    return JSONResponse(formats.as_json(result, output.logprobs))
 
 
-async def _first(job: Job, heard: Transcript) -> Segment | None:
-    """The first Segment, so that what fails before it has its own status; None when nothing was said."""
-    async for event in job:
+async def _first_segment(events: AsyncIterator[Event], result: RecognitionResult) -> Segment | None:
+    """Read `events` to the first Segment, so that an early failure has its own status. None without speech."""
+    async for event in events:
         if isinstance(event, Segment):
             return event
-        heard.take(event)
+        result.add(event)
     return None
 
 
-async def streamed(
-    job: Job, first: Segment | None, heard: Transcript, wanted: Wanted
+async def stream_messages(
+    first: Segment | None, events: AsyncIterator[Event], result: RecognitionResult, output: ResponseOptions
 ) -> AsyncGenerator[dict[str, Any], None]:
-    """A transcript.text.delta for each segment as it is heard (joined they are the text), then transcript.text.done."""
+    """A transcript.text.delta for each segment, which join to the text, then transcript.text.done."""
     if first is not None:
-        for message in _news(heard, first, wanted):
+        for message in _segment_messages(result, first, output):
             yield message
-    async for event in job:
+    async for event in events:
         if isinstance(event, Segment):
-            for message in _news(heard, event, wanted):
+            for message in _segment_messages(result, event, output):
                 yield message
         else:
-            heard.take(event)
-    done: dict[str, Any] = {"type": "transcript.text.done", "text": heard.text, "usage": formats.tokens(heard.usage)}
-    done["languages"] = formats.languages(heard)
-    if wanted.logprobs:
-        done["logprobs"] = formats.all_logprobs(heard.segments)
+            result.add(event)
+    done: dict[str, Any] = {"type": "transcript.text.done", "text": result.text, "usage": formats.tokens(result.usage)}
+    done["languages"] = formats.languages(result)
+    if output.logprobs:
+        done["logprobs"] = formats.all_logprobs(result.segments)
     yield done
 
 
-def _news(heard: Transcript, segment: Segment, wanted: Wanted) -> Iterator[dict[str, Any]]:
-    """What a segment adds to the stream: its text, and itself where segments were asked for."""
-    before = heard.text
-    number = len(heard.segments)
-    heard.take(segment)
-    delta: dict[str, Any] = {"type": "transcript.text.delta", "delta": heard.text[len(before) :]}
-    if wanted.logprobs:
+def _segment_messages(result: RecognitionResult, segment: Segment, output: ResponseOptions) -> Iterator[dict[str, Any]]:
+    """Add a segment to `result`, and give its text, and the segment itself where the client asked for segments."""
+    before = result.text
+    number = len(result.segments)
+    result.add(segment)
+    delta: dict[str, Any] = {"type": "transcript.text.delta", "delta": result.text[len(before) :]}
+    if output.logprobs:
         delta["logprobs"] = formats.all_logprobs([segment])
-    if "segment" in wanted.granularities or wanted.format == "verbose_json":
-        delta["segment_id"] = f"seg_{number}"
+    if "segment" not in output.granularities and output.format != "verbose_json":
         yield delta
-        told = {"type": "transcript.text.segment", "id": f"seg_{number}", "speaker": ""}
-        yield {**told, "start": segment.start, "end": segment.end, "text": segment.text}
-    else:
-        yield delta
+        return
+    delta["segment_id"] = f"seg_{number}"
+    yield delta
+    yield {
+        "type": "transcript.text.segment",
+        "id": f"seg_{number}",
+        "speaker": "",
+        "start": segment.start,
+        "end": segment.end,
+        "text": segment.text,
+    }

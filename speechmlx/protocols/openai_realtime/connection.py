@@ -10,7 +10,6 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
-from speechmlx.config import Config
 from speechmlx.conversation import events as say
 from speechmlx.conversation.conversation_session import ConversationSession
 from speechmlx.conversation.engines import has_default
@@ -19,7 +18,8 @@ from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.errors import Busy
 from speechmlx.models.spec import Model
 from speechmlx.protocols import ws
-from speechmlx.protocols.http.body import Body
+from speechmlx.protocols.http.request_body import Body
+from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.openai_realtime import session_config
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, fields, number, of, one_of
@@ -45,10 +45,10 @@ async def refuse(socket: WebSocket, wire: Wire, full: Busy) -> None:
     await socket.close(POLICY_VIOLATION, "session_limit_reached")
 
 
-async def converse(socket: WebSocket, wire: Wire, config: Config) -> None:
+async def converse(socket: WebSocket, wire: Wire, services: Services) -> None:
     """Until the client leaves."""
     await ws.send(socket, wire.greeting())
-    runtime: Runtime = socket.app.state.runtime
+    runtime, config = services.runtime, services.config
     wire.speaker = _speaker(runtime)
     session = ConversationSession(
         runtime, wire.settings, remote_language_model(config), lambda stages: runtime.metrics.response(asdict(stages))

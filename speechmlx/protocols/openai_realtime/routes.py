@@ -11,18 +11,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from speechmlx.config import Config
 from speechmlx.errors import Busy
 from speechmlx.protocols.http.openai_errors import problem
-from speechmlx.protocols.http.routing import Call, Endpoint
+from speechmlx.protocols.http.routing import Endpoint, RequestContext
+from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
-from speechmlx.protocols.session_limit import SessionLimit
 
 
-def routes(config: Config) -> list[BaseRoute]:
+def routes(services: Services) -> list[BaseRoute]:
     """The socket, and the endpoints beside it."""
-    limit = config.max_text_bytes
-    sessions = Sessions(config)
+    limit = services.config.max_text_bytes
+    sessions = Sessions(services)
     posts = (
         ("/v1/realtime/client_secrets", sessions.client_secrets),
         ("/v1/realtime/sessions", sessions.sessions),
@@ -30,15 +29,18 @@ def routes(config: Config) -> list[BaseRoute]:
     )
     return [
         WebSocketRoute("/v1/realtime", sessions.answer),
-        *(Route(path, Endpoint(answer, problem, limit, raw=True), methods=["POST"]) for path, answer in posts),
+        *(
+            Route(path, Endpoint(services, handler, problem, limit, raw=True), methods=["POST"])
+            for path, handler in posts
+        ),
     ]
 
 
 class Sessions:
     """The socket, and the sessions that clients have a secret for."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, services: Services) -> None:
+        self.services = services
         self._secrets = Secrets()
 
     async def answer(self, socket: WebSocket) -> None:
@@ -48,29 +50,28 @@ class Sessions:
         offered = socket.scope.get("subprotocols") or []
         await socket.accept(subprotocol=connection.subprotocol(offered))
         wire = connection.wire(socket, offered, self._secrets)
-        limit: SessionLimit = socket.app.state.sessions
         async with AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(limit.session())
+                await stack.enter_async_context(self.services.sessions.session())
             except Busy as full:
                 await connection.refuse(socket, wire, full)
                 return
-            await connection.converse(socket, wire, self.config)
+            await connection.converse(socket, wire, self.services)
 
-    async def client_secrets(self, call: Call) -> Response:
+    async def client_secrets(self, context: RequestContext) -> Response:
         """Client secret for a realtime session (JSON: session, expires_after)"""
         from speechmlx.protocols.openai_realtime import connection
 
-        return await connection.client_secret(call.body, self._secrets)
+        return await connection.client_secret(context.body, self._secrets)
 
-    async def sessions(self, call: Call) -> Response:
+    async def sessions(self, context: RequestContext) -> Response:
         """Realtime session with a client secret, beta (JSON: a session)"""
         from speechmlx.protocols.openai_realtime import connection
 
-        return await connection.beta_session(call.body, False, self._secrets)
+        return await connection.beta_session(context.body, False, self._secrets)
 
-    async def transcription_sessions(self, call: Call) -> Response:
+    async def transcription_sessions(self, context: RequestContext) -> Response:
         """Transcription session with a client secret, beta (JSON: a session)"""
         from speechmlx.protocols.openai_realtime import connection
 
-        return await connection.beta_session(call.body, True, self._secrets)
+        return await connection.beta_session(context.body, True, self._secrets)

@@ -1,24 +1,13 @@
-"""soniqo's answers: overall confidence, and text in a header."""
+"""soniqo's answers: text in a header."""
 
 from __future__ import annotations
 
 from urllib.parse import unquote
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.protocols.soniqo import HEADER_LIMIT, confidence, header_text
-from speechmlx.types import Segment
-
-
-@pytest.mark.parametrize(
-    ("segments", "expected"),
-    [([], 0.0), ([(0, 2, 0.5)], 0.5), ([(0, 3, 1.0), (3, 4, 0.2)], 0.8), ([(1, 1, 0.9)], 0.0)],
-)
-def test_confidence_is_weighted_by_length(segments: list[tuple[float, float, float]], expected: float) -> None:
-    made = [Segment(" x", start, end, value) for start, end, value in segments]
-    assert confidence(made) == pytest.approx(expected)
+from speechmlx.protocols.soniqo import HEADER_LIMIT, header_text
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

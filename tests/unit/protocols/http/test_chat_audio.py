@@ -17,7 +17,7 @@ from speechmlx.audio.decode import decode
 from speechmlx.audio.encode import wav_header
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.errors import BadRequest
-from speechmlx.protocols.http.body import read_body
+from speechmlx.protocols.http.request_body import read_body
 
 TONE = (0.5 * np.sin(np.arange(8000) / 10)).astype(np.float32)
 PCM16 = to_pcm16(TONE)

@@ -18,14 +18,19 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from speechmlx.config import Config
 from speechmlx.errors import NoRoom
-from speechmlx.protocols.http.body import MEMORY
+from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols.http.openai_errors import problem
-from speechmlx.protocols.http.routing import Call, Endpoint
+from speechmlx.protocols.http.request_body import MEMORY
+from speechmlx.protocols.http.routing import Endpoint, RequestContext
+from speechmlx.protocols.http.services import build_services
 from speechmlx.protocols.http.spool import room
-from speechmlx.protocols.http.wav import record
+from speechmlx.protocols.http.wav import record_speech
+from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk
 
+SERVICES = build_services(Config(), Runtime(Config(), CATALOG))
 DATA = bytes(MEMORY + 100_000)
 
 
@@ -38,14 +43,13 @@ def small_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-async def size(call: Call) -> Response:
-    assert call.body.upload is not None
-    return PlainTextResponse(str(len(call.body.upload.read())))
+async def size(context: RequestContext) -> Response:
+    assert context.body.upload is not None
+    return PlainTextResponse(str(len(context.body.upload.read())))
 
 
 async def post(**request: Any) -> httpx.Response:
-    app = Starlette(routes=[Route("/", Endpoint(size, problem, 1 << 24), methods=["POST"])])
-    app.state.runtime = None
+    app = Starlette(routes=[Route("/", Endpoint(SERVICES, size, problem, 1 << 24), methods=["POST"])])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a") as client:
         return await client.post("/", **request)
 
@@ -91,7 +95,7 @@ async def test_an_answer_that_does_not_fit_is_told_so(small_files: None) -> None
 
     async with AsyncExitStack() as stack:
         with pytest.raises(NoRoom, match="has no room for the request"):
-            await record(events(), 24000, stack)
+            await record_speech(events(), 24000, stack)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])

@@ -10,8 +10,8 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from speechmlx.protocols.http.request_id import KEY, note
-from speechmlx.protocols.http.traffic import Logged, Traffic
+from speechmlx.protocols.http.request_id import KEY, add_log_note
+from speechmlx.protocols.http.traffic import Traffic, TrafficLog
 
 
 async def passed(
@@ -31,7 +31,7 @@ async def passed(
         sent.append(message)
 
     whole = {"client": ("10.0.0.7", 5), "headers": [], "query_string": b"key=secret", KEY: "req_1", **scope}
-    await Logged(app, traffic or Traffic())(whole, receive, send)
+    await TrafficLog(app, traffic or Traffic())(whole, receive, send)
     return sent
 
 
@@ -59,7 +59,7 @@ def debug(caplog: pytest.LogCaptureFixture) -> None:
 async def test_a_request_says_who_what_how_long_and_how_much(caplog: pytest.LogCaptureFixture) -> None:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        note(scope, "2.5 s of sound")
+        add_log_note(scope, "2.5 s of sound")
         await PlainTextResponse("a" * 2000, 201)(scope, receive, send)
 
     await passed(answer, http(), [BODY])

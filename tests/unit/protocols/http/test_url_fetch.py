@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from speechmlx.errors import BadRequest, Busy, TooLarge
-from speechmlx.protocols.http.url_fetch import Fetches, Permitted, is_public
+from speechmlx.protocols.http.url_fetch import Permitted, UrlFetcher, is_public
 
 SOUND = bytes(range(256)) * 1000
 
@@ -68,7 +68,7 @@ def anyone(address: str) -> bool:
 
 
 async def fetch(url: str, file: io.BytesIO, limit: int, permitted: Permitted = is_public) -> None:
-    fetches = Fetches(permitted)
+    fetches = UrlFetcher(permitted)
     try:
         await fetches.fetch(url, file, limit)
     finally:
@@ -190,7 +190,7 @@ async def test_more_than_there_is_room_for_are_refused_and_hold_up_nothing_else(
     def slowly(address: str) -> bool:
         return answer.wait(30)
 
-    fetches = Fetches(slowly, most=2)
+    fetches = UrlFetcher(slowly, most=2)
     waiting = [asyncio.create_task(fetches.fetch(f"{site}/announced", io.BytesIO(), 10**6)) for _ in range(2)]
     await asyncio.sleep(0)  # they have begun
     with pytest.raises(Busy, match="too many recordings are being fetched") as busy:
@@ -210,7 +210,7 @@ async def test_given_up_while_it_connects_it_asks_for_nothing(site: str) -> None
         begun.set()
         return answer.wait(30)
 
-    fetches, file = Fetches(slowly, most=1), io.BytesIO()
+    fetches, file = UrlFetcher(slowly, most=1), io.BytesIO()
     fetching = asyncio.create_task(fetches.fetch(f"{site}/announced", file, 10**6))
     await asyncio.to_thread(begun.wait, 30)
     fetching.cancel()

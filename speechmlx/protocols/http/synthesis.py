@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from speechmlx.protocols.http.routing import Call
+from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.runtime.front.job import Job
 from speechmlx.types import Chunk, Speak
 
 
-async def begun(call: Call, request: Speak, rate: int) -> tuple[Chunk, Job]:
+async def start_speech(context: RequestContext, request: Speak, rate: int) -> tuple[Chunk, Job]:
     """The first Chunk of `request` and the job that gives the rest, so that an early failure has its own status.
 
-    Speech without sound gives an empty Chunk at `rate` Hz. Raises SpeechErrors.
+    Speech without sound gives an empty Chunk at `rate` Hz. Raises the job's SpeechErrors.
     """
-    job = await call.stack.enter_async_context(call.runtime.submit(request))
+    job = await context.stack.enter_async_context(context.runtime.submit(request))
     async for event in job:
         if isinstance(event, Chunk):
             return event, job

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Scope
 
 from speechmlx.config import Config
-from speechmlx.protocols.http.access import Access
+from speechmlx.protocols.http.origin_policy import OriginPolicy
 
 ALLOWED = ("https://app.example", "http://localhost:3000", "app://obsidian.md", "null")
 EVIL = "http://evil.example"
@@ -29,7 +29,7 @@ async def status(config: Config, kind: str, headers: dict[str, str]) -> int:
     scope: Scope = {"type": "http", "method": kind, "path": "/v1/any", "headers": pairs}
     if kind == "WS":
         scope = {"type": "websocket", "path": "/v1/any", "headers": pairs}
-    await Access(PlainTextResponse("in"), config)(scope, receive, send)
+    await OriginPolicy(PlainTextResponse("in"), config)(scope, receive, send)
     return int(sent[0]["status"])
 
 

@@ -1,8 +1,8 @@
-"""A route for some of the requests on a path: those of one content type, or those that come in at one port."""
+"""A route for some requests to a path: those of one content type, or those at one port."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.routing import Match, Route
@@ -11,8 +11,8 @@ from starlette.types import Scope
 Condition = Callable[[Scope], bool]
 
 
-class When(Route):
-    """Answers requests that meet `condition`; the others go on to the next route of that path. `what` names it."""
+class ConditionalRoute(Route):
+    """Takes the requests that meet `condition`, which `what` describes. Others go to the next route of the path."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], methods: list[str], condition: Condition, what: str):
         super().__init__(path, endpoint, methods=methods)
@@ -20,6 +20,7 @@ class When(Route):
         self._condition = condition
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Starlette's match, and none where the condition is not met."""
         match, child = super().matches(scope)
         if match is Match.FULL and not self._condition(scope):
             return Match.NONE, {}
@@ -32,6 +33,6 @@ def is_form(scope: Scope) -> bool:
     return bool(kind.lower().startswith(b"multipart/form-data"))
 
 
-def at_port_of(name: str) -> Condition:
-    """Whether the request came in at a port that was opened for the protocol `name` (--bind NAME=HOST:PORT)."""
-    return lambda scope: scope["app"].state.ports.get((scope.get("server") or ("", 0))[1]) == name
+def at_port_of(ports: Mapping[int, str], name: str) -> Condition:
+    """Whether a request came in at a port that was opened for the protocol `name` (--bind NAME=HOST:PORT)."""
+    return lambda scope: ports.get((scope.get("server") or ("", 0))[1]) == name

@@ -1,4 +1,4 @@
-"""The parts of a multipart form as clients write them: what has no file's name may be a file all the same."""
+"""Multipart forms as clients write them: a part without a file name may be a file too."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from speechmlx.errors import BadRequest
 from speechmlx.protocols.http.spool import room
 
 AUDIO_FIELDS = ("file", "audio", "audio_file", "audio_base64")
-"""Fields and options that are the recording, the first of those given."""
+"""Fields and options that hold the recording. The first of those that were sent counts."""
 TEXT_BYTES = 4 * 1024 * 1024
-"""Size of a text field."""
+"""Largest text field, in bytes."""
 HEAD = 4096
-"""Bytes by which text is told from a recording."""
+"""Bytes that are searched for control characters, to distinguish text from a recording."""
 EXTENDED = re.compile(rb";\s*filename\*\s*=\s*\"?([\w-]*)'[^']*'([^;\"\s]+)", re.IGNORECASE)
-"""A file's name as RFC 5987 writes it."""
+"""A file name in the form of RFC 5987."""
 CHARSET = re.compile(r";\s*charset\s*=[^;]*", re.IGNORECASE)
 SAMPLE = "file-1.xn--"
 CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -36,12 +36,12 @@ LIMITS = {
     "Maximum header count exceeded": f"a part has more than {DEFAULT_MAX_HEADER_COUNT} headers, which is the limit",
     "Missing boundary in multipart.": "Missing boundary in its type; let your HTTP library write the Content-Type",
 }
-"""What the parser does not say clearly."""
+"""Sentences for the parser's messages that are unclear."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file of a form of `size` bytes: what the client calls it, and its type: the client's or that of its name."""
+    """A file of a form, of `size` bytes. `type` is the client's, or that of the name's extension."""
 
     file: BinaryIO
     name: str = ""
@@ -50,15 +50,15 @@ class Upload:
 
     @property
     def order(self) -> int:
-        """Which of several files is the recording, by their types: the lowest."""
+        """A number by the type. The file with the lowest is the likeliest recording."""
         kind = self.type.partition("/")[0]
         return 0 if kind == "audio" else 1 if kind == "video" or self.type in ("", "application/octet-stream") else 2
 
 
 async def read_form(headers: Headers, chunks: AsyncGenerator[bytes, None], stack: AsyncExitStack) -> FormData:
-    """A multipart form, whose files are closed by `stack`. Raises BadRequest."""
+    """Parse a multipart form. `stack` closes its files. Raises BadRequest and NoRoom."""
     parser = _Parser(_readable(headers), chunks, max_part_size=TEXT_BYTES)
-    stack.callback(_close, parser._files_to_close_on_error)  # all its files; it closes them for its own errors only
+    stack.callback(_close, parser._files_to_close_on_error)  # the parser closes its files only after errors of its own
     try:
         with room():
             return await parser.parse()
@@ -67,25 +67,25 @@ async def read_form(headers: Headers, chunks: AsyncGenerator[bytes, None], stack
         raise BadRequest(f"the multipart body cannot be read: {LIMITS.get(why, why)}") from error
 
 
-def contents(form: FormData) -> list[tuple[str, str | Upload]]:
-    """Names and contents of all that is not empty, in order. Reads files."""
+def form_parts(form: FormData) -> list[tuple[str, str | Upload]]:
+    """(name, contents) of every part that is not empty, in order. Blocks while it reads files."""
     parts = ((name, _upload(part) if isinstance(part, UploadFile) else part) for name, part in form.multi_items())
     return [(name, part) for name, part in parts if (part.strip() if isinstance(part, str) else part.name or part.size)]
 
 
 def audio_field(name: str) -> int | None:
-    """The place in AUDIO_FIELDS of a field's name, in any case and with brackets or without; None for another field."""
+    """The index in AUDIO_FIELDS of a field's name, in any case and without its brackets; None for other fields."""
     base = name.lower().partition("[")[0]
     return AUDIO_FIELDS.index(base) if base in AUDIO_FIELDS else None
 
 
 def is_text(head: bytes) -> bool:
-    """Whether what begins with `head` can be text: it has no control characters."""
+    """Whether data that begins with `head` can be text: it has no control characters."""
     return CONTROLS.search(head) is None
 
 
 def _readable(headers: Headers) -> Headers:
-    """The form's type, without a charset that is none or in which ASCII means something else: it is utf-8 then."""
+    """The form's content type, without a charset that is unknown or not a superset of ASCII; utf-8 counts then."""
     kind = headers["content-type"]
     charset = parse_options_header(kind)[1].get(b"charset", b"utf-8").decode("latin-1")
     try:
@@ -96,17 +96,17 @@ def _readable(headers: Headers) -> Headers:
 
 
 class _Parser(MultiPartParser):
-    """Takes a part for a file also where only its type, its field or an extended name says that it is one."""
+    """Treats a part as a file also where only its type, its field or an RFC 5987 name shows that it is one."""
 
     def on_headers_finished(self) -> None:
         part = self._current_part
         disposition = part.content_disposition or b""
-        given = parse_options_header(disposition)[1]
+        parameters = parse_options_header(disposition)[1]
         extended = EXTENDED.search(disposition)
         kind = dict(part.item_headers).get(b"content-type", b"").lower()
         typed = kind.startswith((b"audio/", b"video/", b"application/octet-stream"))
-        known = audio_field(given.get(b"name", b"").decode("latin-1")) is not None
-        if b"filename" not in given and (extended or typed or known):
+        known = audio_field(parameters.get(b"name", b"").decode("latin-1")) is not None
+        if b"filename" not in parameters and (extended or typed or known):
             name = _unquoted(*extended.groups()) if extended else ""
             part.content_disposition = disposition + b'; filename="' + name.encode() + b'"'
         super().on_headers_finished()
@@ -114,14 +114,14 @@ class _Parser(MultiPartParser):
 
 def _unquoted(charset: bytes, name: bytes) -> str:
     try:
-        found = unquote(name.decode("latin-1"), charset.decode("latin-1") or "utf-8", "replace")
+        decoded = unquote(name.decode("latin-1"), charset.decode("latin-1") or "utf-8", "replace")
     except LookupError:
-        found = unquote(name.decode("latin-1"))
-    return re.sub(r'["\\\x00-\x1f]', "_", found)
+        decoded = unquote(name.decode("latin-1"))
+    return re.sub(r'["\\\x00-\x1f]', "_", decoded)
 
 
 def _upload(part: UploadFile) -> Upload | str:
-    """A part that is a file; text where it is neither called so nor can be a recording."""
+    """A part as an Upload; as text where it has no file name, or is base64, and looks like text."""
     name, kind = part.filename or "", (part.content_type or "").partition(";")[0].strip().lower()
     if kind in ("", "application/octet-stream"):
         kind = mimetypes.guess_type(name)[0] or kind

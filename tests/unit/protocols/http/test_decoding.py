@@ -1,4 +1,4 @@
-"""Decoding: what is held in memory at once is bounded, whatever the files hold and however many come."""
+"""RecordingDecoder: what is held in memory at once is bounded, whatever the files hold and however many come."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from speechmlx.errors import Busy
-from speechmlx.protocols.http.uploads import SLICE, Decoding
+from speechmlx.protocols.http.decoding import SLICE, RecordingDecoder
 from speechmlx.types import Audio
 
 RATE = 8000
@@ -26,9 +26,9 @@ def bomb() -> io.BytesIO:
 
 
 async def test_many_small_files_of_many_minutes_are_not_all_held() -> None:
-    decoding = Decoding(64, held=2 * MINUTES * 60 + SLICE)
+    decoding = RecordingDecoder(64, max_seconds=2 * MINUTES * 60 + SLICE)
     async with AsyncExitStack() as stack:
-        works = (decoding.whole(bomb(), RATE, stack) for _ in range(12))
+        works = (decoding.decode(bomb(), RATE, stack) for _ in range(12))
         found = await asyncio.gather(*works, return_exceptions=True)
         audios = [one for one in found if isinstance(one, Audio)]
         refused = [str(one) for one in found if isinstance(one, Busy)]
@@ -36,17 +36,17 @@ async def test_many_small_files_of_many_minutes_are_not_all_held() -> None:
         assert all("hours of sound are in memory" in one for one in refused)
         assert all(audio.duration == MINUTES * 60 for audio in audios)
     async with AsyncExitStack() as stack:  # once those are gone there is room again
-        assert (await decoding.whole(bomb(), RATE, stack)).duration == MINUTES * 60
+        assert (await decoding.decode(bomb(), RATE, stack)).duration == MINUTES * 60
     decoding.close()
 
 
 async def test_what_is_over_the_number_is_refused_before_it_is_decoded() -> None:
-    decoding = Decoding(1)
+    decoding = RecordingDecoder(1)
     async with AsyncExitStack() as stack:
-        await decoding.whole(bomb(), RATE, stack)
+        await decoding.decode(bomb(), RATE, stack)
         never_read = io.BytesIO(b"no audio at all")
         with pytest.raises(Busy, match="1 recordings are under way"):
-            await decoding.whole(never_read, RATE, stack)
+            await decoding.decode(never_read, RATE, stack)
         assert never_read.tell() == 0
     decoding.close()
 
@@ -54,7 +54,7 @@ async def test_what_is_over_the_number_is_refused_before_it_is_decoded() -> None
 async def test_a_long_recording_leaves_asyncios_threads_alone() -> None:
     import threading
 
-    decoding = Decoding(1)
+    decoding = RecordingDecoder(1)
     names = {await decoding.run(lambda: threading.current_thread().name)}
     names |= {await asyncio.to_thread(lambda: threading.current_thread().name)}
     assert {name.partition("_")[0] for name in names} == {"decoding", "asyncio"}

@@ -1,4 +1,4 @@
-"""Neutral error codes → HTTP status: one table for every protocol that speaks HTTP; each has its own body."""
+"""HTTP status and headers of errors: one table for every protocol on HTTP. The bodies are the protocols' own."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ STATUS = {
     "engine_failed": 500,
     "engine_lost": 503,
 }
-"""`engine_lost` is 503: the engine process is started again at once, so the same request is worth another try."""
+"""HTTP status by error code. `engine_lost` is 503, because the engine process starts again at once."""
 
 RETRY_AFTER = 1.0
-"""Seconds, for a 503 that does not say."""
+"""Seconds of Retry-After for an error without its own."""
 
 
 def status(error: SpeechError) -> int:
+    """The HTTP status of an error."""
     return STATUS[error.code]
 
 
 def headers(error: SpeechError) -> dict[str, str]:
-    """Retry-After in whole seconds, for every 503."""
+    """The headers of an error: Retry-After in whole seconds for a 503."""
     if status(error) != 503:
         return {}
     return {"Retry-After": str(max(1, math.ceil(error.retry_after or RETRY_AFTER)))}

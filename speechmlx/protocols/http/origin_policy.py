@@ -1,8 +1,8 @@
-"""Who may talk to the server: web pages of its own and of the origins that were allowed, and every program.
+"""Who may use the server: its own web pages, pages of allowed origins, and every program.
 
-Browsers tell whose page is asking, in Origin or Sec-Fetch-Site; programs send neither. A foreign page's requests that
-only read are answered, without the CORS headers that would let the page see the answer; all others are refused. A page
-that gave its own name this machine's address (DNS rebinding) betrays itself by the Host header: all is refused.
+Browsers send the origin of a page in Origin or Sec-Fetch-Site; programs send neither. Requests of foreign pages that
+only read are answered without CORS headers, so the page cannot see the answer; other requests are refused. A page whose
+host name was pointed at this machine (DNS rebinding) is recognised by the Host header, and all is refused.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from speechmlx.config import PORTS, Config
-from speechmlx.protocols.http.openai_errors import unrouted
-from speechmlx.protocols.http.request_id import note
-from speechmlx.protocols.http.routing import Inbox, refuse
+from speechmlx.protocols.http.inbox import Inbox, refuse
+from speechmlx.protocols.http.openai_errors import error_response
+from speechmlx.protocols.http.request_id import add_log_note
 
 READS = ("GET", "HEAD", "OPTIONS")
-"""Methods of routes that only read; a test looks at every GET."""
+"""Methods that only read. A test lists every GET."""
 LOCAL = ("localhost", "local", "internal", "home.arpa")
-"""Last parts of names that the public DNS never gives."""
+"""Top-level names that the public DNS never resolves."""
 SCHEMES = ("http", "https", "ws", "wss")
-"""Of pages and clients at the server's own address."""
+"""Schemes of the server's own pages and clients."""
 EXPOSED = ("X-Request-Id", "X-Response-Text", "Retry-After", "Content-Disposition", "Content-Length")
-"""Headers that pages of allowed origins may read, besides those that every page may."""
-CUT = 200
+"""Response headers that pages of allowed origins may read, beside CORS's own list."""
+MAX_NAME = 200
 """Characters of a name that a refusal repeats."""
 
 
-class Access:
-    """Middleware that refuses pages of foreign origins (403) and names that are not the server's (421)."""
+class OriginPolicy:
+    """Middleware: refuses pages of foreign origins (403) and host names that are not the server's (421)."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._allowed = frozenset(config.allow_origin)
@@ -62,35 +62,35 @@ class Access:
             await refusal(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        """The answer to who may not ask; None for everybody else."""
+        """The response that refuses a request; None where it is allowed."""
         host = headers.get("host", "")
         if "*" in self._allowed:
             return None
         if host and not self._is_ours(_name(host)):
-            note(scope, f"refused: Host {host[:CUT]}")
-            return unrouted(scope["path"], 421, _not_ours(host[:CUT]), "host_not_allowed")
-        if not _costs(scope, headers) or self._is_own(headers, host):
+            add_log_note(scope, f"refused: Host {host[:MAX_NAME]}")
+            return error_response(scope["path"], 421, _not_ours(host[:MAX_NAME]), "host_not_allowed")
+        if not _acts(scope, headers) or self._is_own(headers, host):
             return None
-        origin = headers.get("origin", "")[:CUT]
-        note(scope, f"refused: Origin {origin or 'of another site'}")
-        return unrouted(scope["path"], 403, _foreign(origin), "origin_not_allowed")
+        origin = headers.get("origin", "")[:MAX_NAME]
+        add_log_note(scope, f"refused: Origin {origin or 'of another site'}")
+        return error_response(scope["path"], 403, _foreign(origin), "origin_not_allowed")
 
     def _is_own(self, headers: Headers, host: str) -> bool:
-        """Whether a program asks, a page of ours or one that is allowed."""
+        """Whether the request comes from a program, from our own page or from one of an allowed origin."""
         site, origins = headers.get("sec-fetch-site"), headers.getlist("origin")
-        if site == "same-origin":  # by the browser's word, which no page can change
+        if site == "same-origin":  # set by the browser; pages cannot change it
             return True
         if not origins:
             return site in (None, "none")
         return all(origin in self._allowed or _same(origin, host) for origin in origins)
 
     def _is_ours(self, name: str) -> bool:
-        """Whether no web page elsewhere can have that name: an address, a local name, or one we were given."""
+        """Whether no foreign web page can have the host name: it is an address, local, or configured."""
         return "." not in name or name in self._names or name.endswith(tuple(f".{end}" for end in LOCAL)) or _ip(name)
 
 
-def _costs(scope: Scope, headers: Headers) -> bool:
-    """Whether it does more than read, or asks leave to."""
+def _acts(scope: Scope, headers: Headers) -> bool:
+    """Whether a request does more than read, or is a preflight for one that does."""
     if scope["type"] == "websocket" or scope["method"] not in READS:
         return True
     return bool(scope["method"] == "OPTIONS" and "access-control-request-method" in headers)
@@ -115,12 +115,12 @@ def _foreign(origin: str) -> str:
 
 
 def _name(host: str) -> str:
-    """The name in a Host header, without port, brackets and last dot."""
+    """The host name of a Host header, without its port, brackets and last dot."""
     return re.sub(r":\d*$", "", host).lower().strip("[]").removesuffix(".")
 
 
 def _ip(name: str) -> bool:
-    """Whether it is an address, also in the short forms that browsers take (127.1)."""
+    """Whether a name is an IP address, also in the short forms that browsers accept (127.1)."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -132,11 +132,11 @@ def _ip(name: str) -> bool:
 
 
 def _same(origin: str, host: str) -> bool:
-    """Whether an Origin is that of the Host asked for, whose scheme a proxy may have changed."""
+    """Whether an Origin is the request's Host. The scheme may differ, as a proxy may have changed it."""
     scheme, _, place = origin.lower().partition("://")
     return scheme in SCHEMES and _bare(place) == _bare(host.lower())
 
 
 def _bare(place: str) -> str:
-    """HOST or HOST:PORT without a port that some scheme implies."""
+    """HOST or HOST:PORT without the default port of a scheme."""
     return next((place.removesuffix(port) for port in PORTS.values() if place.endswith(port)), place)

@@ -1,4 +1,4 @@
-"""Request bodies, read under a running limit: raw audio, JSON with base64, or a form, with options from anywhere."""
+"""Request bodies: raw audio, JSON with base64, or a form. They are read under a limit of size."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from starlette.requests import ClientDisconnect, Request
 
 from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.protocols.http import chat_audio
-from speechmlx.protocols.http.base64_audio import LONGEST, mistake, pieces
+from speechmlx.protocols.http.base64_audio import LONGEST, decode_base64, mistake
 from speechmlx.protocols.http.lenient_json import check_text, read_json
+from speechmlx.protocols.http.multipart import AUDIO_FIELDS, HEAD, Upload, audio_field, form_parts, is_text, read_form
 from speechmlx.protocols.http.options import value
-from speechmlx.protocols.http.parts import AUDIO_FIELDS, HEAD, Upload, audio_field, contents, is_text, read_form
 from speechmlx.protocols.http.spool import Spool
 
 MEMORY = 4 * 1024 * 1024
-"""Bytes of an upload kept in memory; more goes to disk."""
+"""Bytes of an upload that stay in memory; a longer one goes to disk."""
 IN_PLACE = 64 * 1024
-"""Bytes parsed without leaving the event loop."""
+"""Bytes of a body that is parsed on the event loop; a longer one is parsed on a thread."""
 SILENCE = 30.0
 """Seconds an upload may pause."""
 JSON = re.compile(rb"(\xef\xbb\xbf)?\s*\{\s*[\"'}#]")
@@ -33,29 +33,30 @@ FORM = re.compile(rb"[A-Za-z_][\w.%\[\]-]*=")
 
 @dataclass(frozen=True)
 class Body:
-    """What a client sent: `options` of the query, overridden by those of the JSON or form, and its `upload`, if any.
+    """What a client sent: options and a recording.
 
-    What is null or blank is no option, and an empty body is none, whatever its type says.
+    `options` are those of the query, overridden by those of the JSON or form. Null and blank values are left out.
+    `upload` is the recording; None for a body without one.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
     upload: BinaryIO | None = None
     form: tuple[tuple[str, str], ...] = ()
-    """Options that are text, of the query and a form, in order and each as often as it was sent."""
+    """The options of the query and a form that are text, in order, each as often as it was sent."""
     files: Mapping[str, Upload] = field(default_factory=dict)
     """Files of a multipart form by field name."""
     filename: str = ""
-    """What the client calls the upload."""
+    """The client's name of the upload."""
 
 
 Pairs = list[tuple[str, str]]
 
 
 async def read_body(request: Request, limit: int, stack: AsyncExitStack, raw: bool = False) -> Body:
-    """The whole body; its files are closed by `stack`.
+    """Read and parse the whole body. `stack` closes its files.
 
-    What it is goes by its type, and by its beginning where clients are known to leave the type to a library; with
-    `raw` it is the upload, whatever it is. Raises TooLarge as soon as `limit` bytes are passed, BadRequest, and
+    The content type says how to parse it, and its first bytes do where clients leave the type to a library. With `raw`
+    the body is the upload, unparsed. Raises TooLarge as soon as `limit` bytes are passed, BadRequest, and
     ClientDisconnect.
     """
     kind = request.headers.get("content-type", "").lower()
@@ -91,7 +92,7 @@ def spool(stack: AsyncExitStack) -> BinaryIO:
 
 
 async def write(file: BinaryIO, data: bytes, size: int) -> None:
-    """Append to a spooled file that then holds `size` bytes; in a thread once it is on disk."""
+    """Append `data` to a spooled file that then holds `size` bytes. Uses a thread when the file is on disk."""
     if size < MEMORY:
         file.write(data)
     else:
@@ -102,10 +103,10 @@ Parser = Callable[[BinaryIO, Pairs, AsyncExitStack], Body]
 
 
 def _parser(kind: str, file: BinaryIO) -> Parser | None:
-    """How to read a body of this content type; None: it is audio.
+    """The parser for a body of this content type; None for audio.
 
-    JSON goes by its first letters too: libraries call text text/plain or nothing, curl calls -d and --data-binary a
-    form, whatever the data.
+    The first bytes count too: libraries send JSON as text/plain or without a type, and curl's -d and --data-binary
+    send everything as a form.
     """
     start = file.read(HEAD)
     file.seek(0)
@@ -127,7 +128,7 @@ def _too_large(limit: int) -> TooLarge:
 
 
 async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    """Chunks as they come. Starlette's own stream waits for ever on a client that stalls."""
+    """The body's chunks. Raises BadRequest for a client that stalls, on which Starlette's own stream waits for ever."""
     size = 0
     more = True
     while more:
@@ -153,7 +154,7 @@ async def _chained(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGene
 
 
 def _multipart(form: FormData, query: Pairs, stack: AsyncExitStack) -> Body:
-    parts = contents(form)
+    parts = form_parts(form)
     files = [(name, part) for name, part in parts if isinstance(part, Upload)]
     fields = [(name, part) for name, part in parts if isinstance(part, str)]
     check_text((fields, [(name, file.name) for name, file in files]))  # a form may name any encoding
@@ -166,16 +167,16 @@ def _multipart(form: FormData, query: Pairs, stack: AsyncExitStack) -> Body:
 
 
 def _order(named: tuple[str, Upload]) -> tuple[bool, int, int]:
-    """By which the recording is the lowest of a form's files: not empty, by its field, by its type."""
+    """Sorts a form's files so that the recording is first: files with contents, then by field, then by type."""
     place = audio_field(named[0])
     return not named[1].size, len(AUDIO_FIELDS) if place is None else place, named[1].order
 
 
 def _urlencoded(file: BinaryIO, query: Pairs, stack: AsyncExitStack) -> Body:
     pairs = parse_qsl(file.read().decode("utf-8", "replace"))
-    # A + that was not encoded has become a blank; base64 holds none.
-    spelt = [(name, text.replace(" ", "+") if name in AUDIO_FIELDS else text) for name, text in pairs]
-    return _of_form([(name, text) for name, text in spelt if text.strip()], query, stack)
+    # A + that was not percent-encoded has become a space. Base64 has no spaces.
+    repaired = [(name, text.replace(" ", "+") if name in AUDIO_FIELDS else text) for name, text in pairs]
+    return _of_form([(name, text) for name, text in repaired if text.strip()], query, stack)
 
 
 def _of_form(fields: Pairs, query: Pairs, stack: AsyncExitStack) -> Body:
@@ -186,39 +187,39 @@ def _of_form(fields: Pairs, query: Pairs, stack: AsyncExitStack) -> Body:
 
 def _json(file: BinaryIO, query: Pairs, stack: AsyncExitStack) -> Body:
     try:
-        given = read_json(file.read())
+        parsed = read_json(file.read())
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from error
-    if not isinstance(given, dict):
-        raise BadRequest(f"the JSON body must be an object, not {type(given).__name__}")
-    given, raw = chat_audio.taken({name: one for name, one in given.items() if one is not None})
-    options, upload = _split(given, stack)
+    if not isinstance(parsed, dict):
+        raise BadRequest(f"the JSON body must be an object, not {type(parsed).__name__}")
+    fields, raw = chat_audio.extract_recording({name: entry for name, entry in parsed.items() if entry is not None})
+    options, upload = _split(fields, stack)
     if upload and raw:
         upload = chat_audio.with_header(upload, raw, spool(stack))
-    options = {name: one for name, one in options.items() if value(options, name) is not None}
+    options = {name: entry for name, entry in options.items() if value(options, name) is not None}
     form = tuple(pair for pair in query if pair[0] not in options)
     return Body({**dict(form), **options}, upload, form)
 
 
 def _text(file: BinaryIO, query: Pairs, stack: AsyncExitStack) -> Body:
-    return Body(dict(query), _spelt("the body", file.read().decode("utf-8", "replace"), stack), tuple(query))
+    return Body(dict(query), _decoded("the body", file.read().decode("utf-8", "replace"), stack), tuple(query))
 
 
 def _split(options: dict[str, Any], stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
-    """Options and, out of them, the audio."""
-    given = {name: options.pop(name) for name in AUDIO_FIELDS if name in options}
-    if not given:
+    """The options without the fields of the recording, and the recording."""
+    recordings = {name: options.pop(name) for name in AUDIO_FIELDS if name in options}
+    if not recordings:
         return options, None
-    name = next((name for name, text in given.items() if text), next(iter(given)))
-    return options, _spelt(repr(name), given[name], stack)
+    name = next((name for name, text in recordings.items() if text), next(iter(recordings)))
+    return options, _decoded(repr(name), recordings[name], stack)
 
 
-def _spelt(what: str, text: Any, stack: AsyncExitStack) -> BinaryIO:
-    """The recording that the text of `what` spells."""
+def _decoded(what: str, text: Any, stack: AsyncExitStack) -> BinaryIO:
+    """The recording in the base64 or data: URL `text`; `what` names it in errors. Raises BadRequest."""
     if not isinstance(text, str):
         raise BadRequest(f"{what} must be a string, not {type(text).__name__}")
     file = spool(stack)
-    for piece in pieces(what, text):
+    for piece in decode_base64(what, text):
         file.write(piece)
     file.seek(0)
     return file

@@ -1,0 +1,125 @@
+"""Decoding of recordings on threads, with a limit on the sound that is in memory at once."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from itertools import count
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
+
+from speechmlx.errors import Busy
+from speechmlx.types import Audio
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+T = TypeVar("T")
+
+MAX_SECONDS = 6 * 3600.0
+"""Seconds of decoded sound in memory at once: 1.4 GB at 16 kHz. No recording is longer."""
+SLICE = 60
+"""Seconds decoded before the next recording has its turn."""
+SAMPLE_BYTES = 4
+Span = tuple[float, float]
+"""Seconds [start, end) of a recording."""
+ALL: Span = (0.0, math.inf)
+
+
+class RecordingDecoder:
+    """Decodes the recordings of one server: at most `max_recordings` at once, with `max_seconds` of sound in them all.
+
+    It has threads of its own, because long recordings would hold up other work on asyncio's threads.
+    """
+
+    def __init__(self, max_recordings: int, max_seconds: float = MAX_SECONDS) -> None:
+        self._threads = ThreadPoolExecutor(max(2, (os.cpu_count() or 2) // 2), "decoding")
+        self._max_recordings = max_recordings
+        self._max_seconds = max_seconds
+        self._seconds: dict[int, float] = {}
+        """Seconds of sound of each recording in memory."""
+        self._numbers = count()
+
+    def close(self) -> None:
+        """Cancel what has not begun, and let the threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def run(self, work: Callable[..., T], *arguments: object) -> T:
+        """Call `work` on a thread of the decoder and return its result."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    async def decode(
+        self, file: BinaryIO, rate: int, stack: AsyncExitStack, pcm_rate: int | None = None, span: Span = ALL
+    ) -> Audio:
+        """Decode `span` of `file` to `rate` Hz. The sound counts as in memory until `stack` closes.
+
+        `pcm_rate` is the rate of headerless PCM16; None takes only files with a header. Raises BadAudio, TooLarge, and
+        Busy where there is no room, which is checked during decoding too: a small file may hold hours.
+        """
+        number = next(self._numbers)
+        if len(self._seconds) >= self._max_recordings:
+            raise Busy(
+                f"{self._max_recordings} recordings are under way, which is the limit (max_jobs)", retry_after=1.0
+            )
+        self._seconds[number] = 0.0
+        stack.callback(self._seconds.pop, number, None)
+        try:
+            return await self._decode(number, cut(decoded_blocks(file, rate, pcm_rate, fit=False), rate, span), rate)
+        except BaseException:
+            self._seconds.pop(number, None)  # at once: others may wait for the room
+            raise
+
+    async def _decode(self, number: int, blocks: Iterator[Samples], rate: int) -> Audio:
+        data, more = bytearray(), True
+        while more:
+            if sum(self._seconds.values()) + SLICE > self._max_seconds:
+                hours = f"{self._max_seconds / 3600:g} hours of sound"
+                raise Busy(f"{hours} are in memory, which is the limit", retry_after=5.0)
+            self._seconds[number] += SLICE
+            more = await self.run(_append, data, blocks, SLICE * rate * SAMPLE_BYTES)
+            self._seconds[number] = len(data) / SAMPLE_BYTES / rate
+        return await self.run(_audio, data, rate)
+
+
+def decoded_blocks(file: BinaryIO, rate: int, pcm_rate: int | None, *, fit: bool = True) -> Iterator[Samples]:
+    """`file` at `rate` Hz in blocks of about a second, each decoded when it is read.
+
+    `fit` scales what exceeds [-1, 1]. Raises BadAudio and TooLarge.
+    """
+    from speechmlx.audio import decode
+
+    yield from decode.blocks(file, rate, pcm_rate=pcm_rate, fit=fit)
+
+
+def cut(blocks: Iterator[Samples], rate: int, span: Span) -> Iterator[Samples]:
+    """The part of `blocks` in `span`. Blocks after it are not decoded."""
+    start, end = (math.floor(second * rate) if second < math.inf else sys.maxsize for second in span)
+    position = 0
+    for block in blocks:
+        if len(part := block[max(0, start - position) : max(0, end - position)]):
+            yield part
+        position += len(block)
+        if position >= end:
+            return
+
+
+def _append(data: bytearray, blocks: Iterator[Samples], size: int) -> bool:
+    """Add about `size` bytes of samples to `data`. False at the end of the recording."""
+    full = len(data) + size
+    for block in blocks:
+        data += block.tobytes()
+        if len(data) >= full:
+            return True
+    return False
+
+
+def _audio(data: bytearray, rate: int) -> Audio:
+    import numpy as np
+
+    from speechmlx.audio.pcm import within_full_scale
+
+    return Audio(within_full_scale(np.frombuffer(data, np.float32)), rate)

@@ -1,0 +1,43 @@
+"""Services: what the routes of one server share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from speechmlx.config import Config
+from speechmlx.protocols.http.decoding import RecordingDecoder
+from speechmlx.protocols.http.model_names import ModelNames
+from speechmlx.protocols.http.traffic import Traffic
+from speechmlx.protocols.http.url_fetch import UrlFetcher
+from speechmlx.protocols.session_limit import SessionLimit
+from speechmlx.runtime.front.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class Services:
+    """What one server's routes work with. `build_services` makes them, `app.create_app` hands them to the routes."""
+
+    config: Config
+    runtime: Runtime
+    names: ModelNames
+    decoding: RecordingDecoder
+    fetches: UrlFetcher
+    traffic: Traffic
+    sessions: SessionLimit
+    ports: Mapping[int, str] = field(default_factory=dict)
+    """Names of protocols by the port that was opened for them (--bind NAME=HOST:PORT)."""
+
+
+def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | None = None) -> Services:
+    """The services of a new server. The app's lifespan starts `runtime` and closes them all."""
+    return Services(
+        config,
+        runtime,
+        ModelNames(runtime),
+        RecordingDecoder(config.max_jobs),
+        UrlFetcher(),
+        Traffic(),
+        SessionLimit(config.max_sessions, runtime),
+        ports or {},
+    )

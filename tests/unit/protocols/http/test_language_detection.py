@@ -1,0 +1,64 @@
+"""Detection of the spoken language: sure windows, unsure ones, and recordings without speech."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from speechmlx.errors import BadRequest
+from speechmlx.models.spec import Model
+from speechmlx.protocols.http.language_detection import WINDOW, detect_language
+from speechmlx.runtime.front.job import Job
+from speechmlx.types import Audio, Kind, LanguageDetected, Request, Transcribe
+
+RATE = 10
+MODEL = Model(name="m", kind=Kind.ASR, engine="none:load", sources=(), size=0, memory=0, rate=RATE, licence="none")
+
+
+class FakeRuntime:
+    """Detects one language after the other; None: no speech."""
+
+    def __init__(self, detected: Sequence[LanguageDetected | None]) -> None:
+        self.requests: list[Transcribe] = []
+        self._detected = list(detected)
+
+    def submit(self, request: Request) -> Job:
+        assert isinstance(request, Transcribe)
+        self.requests.append(request)
+        job = Job(0, request, MODEL, lambda message: None, lambda job: None)
+        job.start("/folder")
+        if (language := self._detected.pop(0)) is not None:
+            job.on_output(language)
+        job.finish_with(None)
+        return job
+
+
+def language(code: str, probability: float) -> LanguageDetected:
+    return LanguageDetected(code, probability)
+
+
+@pytest.mark.parametrize(
+    ("windows", "detected", "expected", "requests"),
+    [
+        (3, [language("de", 0.9)], language("de", 0.9), 1),
+        (3, [None, language("de", 0.8)], language("de", 0.8), 2),
+        (3, [language("de", 0.4), language("nl", 0.5), language("de", 0.5)], language("de", 0.3), 3),
+        (2, [None, None, language("en", 0.2)], language("en", 0.2), 3),
+    ],
+)
+async def test_the_language(
+    windows: int, detected: list[LanguageDetected | None], expected: LanguageDetected, requests: int
+) -> None:
+    runtime = FakeRuntime(detected)
+    found = await detect_language(runtime, "m", Audio(np.zeros(windows * WINDOW * RATE, np.float32), RATE))
+    assert (found.language, found.probability) == (expected.language, pytest.approx(expected.probability))
+    assert len(runtime.requests) == requests
+    assert all(request.audio.duration == WINDOW for request in runtime.requests)
+    assert runtime.requests[-1].vad is (requests <= windows)
+
+
+async def test_a_recording_too_short_for_the_model_is_refused() -> None:
+    with pytest.raises(BadRequest, match="too short"):
+        await detect_language(FakeRuntime([None]), "m", Audio(np.zeros(0, np.float32), RATE))

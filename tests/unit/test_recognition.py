@@ -1,0 +1,82 @@
+"""Recognition: the events of a job, and the collector of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import aclosing
+
+import numpy as np
+import pytest
+
+from speechmlx.errors import EngineFailed, SpeechError
+from speechmlx.models.spec import Model
+from speechmlx.recognition import RecognitionResult, recognise, recognise_all
+from speechmlx.runtime.front.job import Job
+from speechmlx.types import Audio, Event, Kind, LanguageDetected, Request, Segment, Transcribe, Usage, Word
+
+MODEL = Model(name="m", kind=Kind.ASR, engine="none:load", sources=(), size=0, memory=0, rate=8000, licence="none")
+REQUEST = Transcribe(model="m", audio=Audio(np.zeros(16000, np.float32), 8000))
+WORDS = (Word(" One", 0.0, 0.4, 0.9), Word(" two.", 0.4, 1.0, 0.8))
+EVENTS: tuple[Event, ...] = (
+    LanguageDetected("fr", 0.9),
+    Segment(" One two.", 0.0, 1.0, 0.9, WORDS),
+    Segment(" Three.", 1.0, 2.0, 0.5),
+    Usage(audio_in=2.0, tokens_out=7),
+)
+
+
+class FakeRuntime:
+    """Answers every request with the same events, and then with the end or an error."""
+
+    def __init__(self, events: Iterable[Event] = EVENTS, error: SpeechError | None = None, ends: bool = True) -> None:
+        self.jobs: list[Job] = []
+        self._events, self._error, self._ends = tuple(events), error, ends
+
+    def submit(self, request: Request) -> Job:
+        job = Job(len(self.jobs), request, MODEL, lambda message: None, lambda job: None)
+        job.start("/folder")
+        for event in self._events:
+            job.on_output(event)
+        if self._ends:
+            job.finish_with(self._error)
+        self.jobs.append(job)
+        return job
+
+
+async def test_events_come_in_order() -> None:
+    async with aclosing(recognise(FakeRuntime(), REQUEST)) as events:
+        assert [event async for event in events] == list(EVENTS)
+
+
+async def test_a_reader_that_stops_early_cancels_the_job() -> None:
+    runtime = FakeRuntime(ends=False)
+    async with aclosing(recognise(runtime, REQUEST)) as events:
+        assert await anext(events) == EVENTS[0]
+    assert [job.outcome for job in runtime.jobs] == ["cancelled"]
+
+
+async def test_a_result_has_all_that_was_recognised() -> None:
+    result = await recognise_all(FakeRuntime(), REQUEST)
+    assert (result.duration, result.task, result.text) == (2.0, "transcribe", "One two. Three.")
+    assert (result.language, result.spoken_language, result.text_language) == (EVENTS[0], "fr", "fr")
+    assert (result.words, result.usage) == (list(WORDS), EVENTS[-1])
+
+
+async def test_an_error_is_raised() -> None:
+    with pytest.raises(EngineFailed, match="no"):
+        await recognise_all(FakeRuntime(EVENTS[:2], EngineFailed("no")), REQUEST)
+
+
+def test_the_text_of_a_translation_is_english() -> None:
+    result = RecognitionResult(1.0, "translate", LanguageDetected("fr", 0.9))
+    assert (result.spoken_language, result.text_language) == ("fr", "en")
+    assert RecognitionResult(1.0).text_language is None
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"),
+    [([], 0.0), ([(0, 2, 0.5)], 0.5), ([(0, 3, 1.0), (3, 4, 0.2)], 0.8), ([(1, 1, 0.9)], 0.0)],
+)
+def test_confidence_is_weighted_by_length(segments: list[tuple[float, float, float]], expected: float) -> None:
+    made = [Segment(" x", start, end, value) for start, end, value in segments]
+    assert RecognitionResult(10.0, segments=made).confidence == pytest.approx(expected)
