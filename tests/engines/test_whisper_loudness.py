@@ -19,7 +19,8 @@ from speechmlx.audio import loudness_vad
 from speechmlx.audio.decode import decode
 from speechmlx.engines import LoadOptions, whisper
 from speechmlx.engines.whisper.engine import Whisper
-from speechmlx.types import Audio, Hypothesis, LanguageDetected, Listen, Segment, Transcribe
+from speechmlx.engines.whisper.streaming.stream import LiveStream
+from speechmlx.types import Audio, End, Feed, Hypothesis, LanguageDetected, Listen, Segment, Transcribe
 
 RATE = 16_000
 WORDS = CLIPS["jfk"].words
@@ -209,7 +210,14 @@ def test_the_language_of_a_bad_recording(
 
 @pytest.mark.parametrize("name", ["quiet, with an offset", "-60 dB"])
 def test_live_it_is_heard_as_well(load: Callable[[str], Whisper], jfk: np.ndarray, name: str) -> None:
-    stream = load("tiny.en").open(Listen(language="en"))
-    steps = [*stream.feed(REPORTED[name](jfk).astype(np.float32)), *stream.finish()]
-    words = "".join(word.text for step in steps if isinstance(step, Hypothesis) for word in step.committed)
+    engine = load("tiny.en")
+    stream = engine.begin(Listen(language="en"))
+    assert isinstance(stream, LiveStream)
+    events: list[Any] = []
+    for command in (Feed(REPORTED[name](jfk).astype(np.float32)), End()):
+        engine.feed(stream, command)
+        while stream.busy:
+            events += engine.step([stream])[0]
+    engine.end(stream)
+    words = "".join(word.text for event in events if isinstance(event, Hypothesis) for word in event.committed)
     assert errors(words) <= 0.15
