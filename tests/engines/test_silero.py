@@ -13,7 +13,6 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from speechmlx.audio.vad import speech_spans
 
 from speechmlx.engines import LoadOptions, Streaming, silero
 from speechmlx.errors import ModelUnavailable, Unsupported
@@ -47,6 +46,27 @@ def detect(engine: silero.Engine, pieces: Iterable[Samples]) -> list[Probability
 
 def values(events: Iterable[Probability]) -> Samples:
     return np.array([event.value for event in events], np.float32)
+
+
+def speech_spans(frames: Iterable[Probability]) -> list[tuple[float, float]]:
+    """Start and end of each span of speech of at least 250 ms, in seconds.
+
+    A span starts 30 ms before the first frame at 0.5 or above. It ends before 100 ms of frames below 0.5, of which the
+    first is below 0.35.
+    """
+    spans: list[tuple[float, float]] = []
+    start = quiet = None
+    for frame in frames:
+        if frame.value >= 0.5:
+            start, quiet = frame.start if start is None else start, None
+        elif start is not None and frame.value < 0.35 and quiet is None:
+            quiet = frame.start
+        if start is not None and quiet is not None and frame.end - quiet >= 0.1:
+            spans.append((start, quiet))
+            start = quiet = None
+    if start is not None:
+        spans.append((start, frame.end if quiet is None else quiet))
+    return [(start - 0.03, end) for start, end in spans if end - start >= 0.25]
 
 
 def test_the_numbers_are_those_of_the_onnx_export(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import httpx
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
-from support.conversing import MODELS, tone
 from support.realtime_client import talk
+from support.scripted_conversation import MODELS, tone
 
 if TYPE_CHECKING:
     from conftest import Server, Start

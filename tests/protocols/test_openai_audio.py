@@ -18,7 +18,7 @@ import pytest
 from openai.types.audio import TranscriptionVerbose
 from pydantic import TypeAdapter
 from support.clips import CLIPS
-from support.heard import errors
+from support.word_errors import word_error_rate
 
 from speechmlx.audio.encode import MEDIA_TYPES, wav_header
 from speechmlx.audio.pcm import to_pcm16
@@ -93,14 +93,14 @@ def test_every_format_is_what_it_says_and_its_words_are_heard(
         assert (container, codec) == CONTAINERS[format]
     assert opened(data)[2] == pytest.approx(len(spoken["pcm"]) / 48000, abs=0.15)
     heard = talk.audio.transcriptions.create(model="whisper-1", file=("speech.bin", data))
-    assert errors(TEXT, heard.text) == 0
+    assert word_error_rate(TEXT, heard.text) == 0
 
 
 def test_jfk_in_every_response_format(talk: openai.OpenAI, clip: Callable[[str], Path]) -> None:
     recording, words = clip("jfk"), CLIPS["jfk"].words
     say = talk.audio.transcriptions.create
-    assert errors(words, say(model="whisper-1", file=recording).text) == 0
-    assert errors(words, say(model="whisper-1", file=recording, response_format="text")) == 0
+    assert word_error_rate(words, say(model="whisper-1", file=recording).text) == 0
+    assert word_error_rate(words, say(model="whisper-1", file=recording, response_format="text")) == 0
     srt = say(model="whisper-1", file=recording, response_format="srt")
     assert srt.startswith("1\n00:00:00,000 --> 00:00:")
     vtt = say(model="whisper-1", file=recording, response_format="vtt")
@@ -110,8 +110,8 @@ def test_jfk_in_every_response_format(talk: openai.OpenAI, clip: Callable[[str],
     )
     TypeAdapter(TranscriptionVerbose).validate_python(verbose.model_dump(), strict=True)
     assert (verbose.duration, verbose.language) == (11.0, "english")
-    assert errors(words, " ".join(segment.text for segment in verbose.segments or ())) == 0
-    assert errors(words, " ".join(word.word for word in verbose.words or ())) == 0
+    assert word_error_rate(words, " ".join(segment.text for segment in verbose.segments or ())) == 0
+    assert word_error_rate(words, " ".join(word.word for word in verbose.words or ())) == 0
     starts = [word.start for word in verbose.words or ()]
     assert starts == sorted(starts) and 9 < starts[-1] < 11
 
@@ -125,7 +125,7 @@ async def test_the_async_client_streams_the_words(starter: Any, clip: Callable[[
     deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
     done = events[-1]
     assert done.type == "transcript.text.done"
-    assert "".join(deltas) == done.text and errors(CLIPS["jfk"].words, done.text) == 0
+    assert "".join(deltas) == done.text and word_error_rate(CLIPS["jfk"].words, done.text) == 0
     assert done.logprobs and all(-20 < one.logprob <= 0 for one in done.logprobs)
     assert b"".join(bytes(one.bytes) for one in done.logprobs).decode().strip() == done.text
     assert done.usage.output_tokens > 20
@@ -272,8 +272,8 @@ def test_a_clip_without_an_end_goes_on_to_the_end(talk: openai.OpenAI, clip: Cal
         return talk.audio.transcriptions.create(model="whisper-1", file=clip("jfk"), extra_body=more).text
 
     words = CLIPS["jfk"].words
-    assert errors(words, told("0")) == errors(words, told("0,5.4,5.4")) == 0
-    assert errors("ask what you can do for your country", told("7.9")) == 0
+    assert word_error_rate(words, told("0")) == word_error_rate(words, told("0,5.4,5.4")) == 0
+    assert word_error_rate("ask what you can do for your country", told("7.9")) == 0
 
 
 def test_words_only_when_asked_for(scripted: openai.OpenAI) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
-from support.prefixed import prefixed
+from support.reverse_proxy import reverse_proxy
 from websockets import InvalidStatus
 from websockets.sync.client import connect
 
@@ -91,7 +91,7 @@ def test_a_websocket_asked_for_as_a_page_says_what_it_is(server: Any) -> None:
 
 @pytest.fixture(scope="module")
 def below(server: Any) -> Iterator[str]:
-    with prefixed(server.url) as url:
+    with reverse_proxy(server.url) as url:
         yield url
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeModelSendRawMessage, RealtimeRunner
-from support.conversing import tone, words
 from support.realtime_client import Json, check, loudest
+from support.scripted_conversation import tone, words
 
 if TYPE_CHECKING:
     from conftest import Server

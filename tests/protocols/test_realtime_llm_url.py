@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.conversing import MODELS, SPEECH_RATE, tone, words
 from support.realtime_client import talk
+from support.scripted_conversation import MODELS, SPEECH_RATE, tone, words
 
 from speechmlx.audio.encode import wav_header
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import websockets
-from support.conversing import tone, words
 from support.realtime_client import Talk, talk
+from support.scripted_conversation import tone, words
 
 from speechmlx.audio import g711
 from speechmlx.audio.pcm import from_pcm16

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from protocols.conftest import serve
-from support.conversing import MODELS, tone, words
 from support.realtime_client import Talk, talk
+from support.scripted_conversation import MODELS, tone, words
 
 if TYPE_CHECKING:
     from conftest import Server

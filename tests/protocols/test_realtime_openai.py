@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from openai import AsyncOpenAI
-from support.conversing import tone, words
 from support.realtime_client import check, loudest
+from support.scripted_conversation import tone, words
 
 if TYPE_CHECKING:
     from conftest import Server

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.conversing import tone, words
 from support.realtime_client import Json, check, loudest
+from support.scripted_conversation import tone, words
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.conversing import tone, words
 from support.realtime_client import Json, Talk, talk
+from support.scripted_conversation import tone, words
 
 if TYPE_CHECKING:
     from conftest import Server

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import websockets
-from support.conversing import SPEECH_RATE, tone
+from support.scripted_conversation import SPEECH_RATE, tone
 
 if TYPE_CHECKING:
     from conftest import Server

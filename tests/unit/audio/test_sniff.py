@@ -9,7 +9,7 @@ import struct
 import av
 import numpy as np
 import pytest
-from support.encoded import ENCODINGS, SECONDS, TONE, encode, loudness_at
+from support.encoded_audio import ENCODINGS, SECONDS, TONE, encode, loudness_at
 
 from speechmlx.audio.decode import decode
 from speechmlx.audio.sniff import locate

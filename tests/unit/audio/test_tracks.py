@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from support.encoded import RATE, TONE, loudness_at
+from support.encoded_audio import RATE, TONE, loudness_at
 
 from speechmlx.audio.decode import decode
 from speechmlx.errors import BadAudio

@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from support.encoded import encode
+from support.encoded_audio import encode
 
 from speechmlx.audio.decode import decode
 from speechmlx.audio.pcm import to_pcm16

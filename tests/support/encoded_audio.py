@@ -1,4 +1,4 @@
-"""Sound in every format that is read: a tone, encoded by ffmpeg."""
+"""A tone in every audio format that the server reads, encoded by ffmpeg."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENCODINGS = [
 
 
 def encode(container: str, codec: str, layout: str = "mono", samples: np.ndarray = TONE, rate: int = RATE) -> bytes:
-    """`samples` in any container; in stereo the right channel is silent."""
+    """`samples` at `rate` Hz as a file of `container` and `codec`; in stereo the right channel is silent."""
     out = io.BytesIO()
     with av.open(out, "w", format=container) as file:
         stream = file.add_stream(codec, rate=rate, layout=layout)
@@ -48,6 +48,6 @@ def encode(container: str, codec: str, layout: str = "mono", samples: np.ndarray
 
 
 def loudness_at(samples: np.ndarray, rate: int, frequency: float) -> float:
-    """Amplitude of one frequency in the middle second."""
+    """Amplitude of `frequency` Hz in the second that begins half a second in."""
     middle = samples[rate // 2 : rate // 2 + rate]
     return 2 * abs(np.mean(middle * np.exp(-2j * np.pi * frequency * np.arange(len(middle)) / rate)))
