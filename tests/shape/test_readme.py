@@ -97,7 +97,7 @@ def test_profiles_are_those_of_the_catalog() -> None:
 def test_engine_example_is_an_engine(tmp_path: Path) -> None:
     beeper = module("beeper", blocks("Add an engine", "python")[0], tmp_path)
     loading = beeper.load(tmp_path, LoadOptions())
-    with pytest.raises(StopIteration) as loaded:
+    with pytest.raises(StopIteration) as loaded:  # noqa: PT012 - the engine comes with StopIteration
         while True:
             next(loading)
     engine = loaded.value.value

@@ -133,7 +133,7 @@ def _objects(event: Json) -> Iterator[tuple[str, Json]]:
     if "session" in event:
         session = event["session"]
         yield session["object"], session
-        sides = session["audio"] if "audio" in session else {}
+        sides = session.get("audio", {})
         yield from sides.items()
         turns = sides.get("input", session)["turn_detection"]
         if turns is not None:

@@ -41,7 +41,7 @@ def unrepeated(tokens: Sequence[int], places: Sequence[int], follow: bool) -> li
         said, before = places[index : index + size], [places[one] for one in kept[len(kept) - size :]]
         if not size:
             kept.append(index)
-        elif follow and any(abs(one - other) > FALL for one, other in zip(said, before, strict=True)):
+        elif follow and any(abs(one - other) > FALL for one, other in zip(said, before, strict=True)):  # noqa: SIM114
             kept += range(index, index + size)
         elif not follow and said[0] >= max(before[0] + APART, max(places[one] for one in kept) - FALL):
             kept += range(index, index + size)
