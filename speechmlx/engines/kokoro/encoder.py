@@ -11,8 +11,6 @@ import mlx.core as mx
 
 from speechmlx.engines.kokoro.layers import Layer, Styled, Weights, conv, leaky, linear, lstm, styled_block
 
-TEXT_LAYERS = 3
-
 
 @dataclass(frozen=True)
 class Encoder:
