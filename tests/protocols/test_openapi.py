@@ -16,9 +16,9 @@ from speechmlx.app import create_app
 from speechmlx.audio.encode import MEDIA_TYPES
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
+from speechmlx.protocols.http.static import WEB
 from speechmlx.protocols.openai_audio.formats import FORMATS
 from speechmlx.protocols.openai_audio.transcriptions import CHUNKING, EXTRAS, LISTS
-from speechmlx.protocols.openapi import WEB
 from speechmlx.runtime.front.runtime import Runtime
 
 WRITTEN = json.loads((WEB / "openapi.json").read_text())

@@ -21,7 +21,7 @@ from speechmlx.runtime.front.runtime import Runtime
 
 PATHS = sorted(
     {
-        re.sub(r"{.*?}", "x", route.path)
+        re.sub(r"{.*?}", "x", route.path)  # type: ignore[attr-defined]
         for route in create_app(Config(), Runtime(Config(), CATALOG)).routes
         if getattr(route, "methods", None)
     }

@@ -15,7 +15,7 @@ from support.realtime_client import Json, check, loudest
 from support.scripted_conversation import tone, words
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 
 @function_tool
@@ -27,7 +27,7 @@ def get_weather(city: str) -> str:
 async def run(server: Server, settings: dict[str, Any], **agent: Any) -> Any:
     runner = RealtimeRunner(
         RealtimeAgent(name="Assistant", **agent),
-        config={"model_settings": settings, "tracing_disabled": True},  # type: ignore[typeddict-item]
+        config={"model_settings": settings, "tracing_disabled": True},  # type: ignore[arg-type]
     )
     url = server.url.replace("http", "ws") + "/v1/realtime?model=local"
     return await runner.run(model_config={"api_key": "any", "url": url})

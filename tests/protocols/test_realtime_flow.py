@@ -17,7 +17,7 @@ from support.realtime_client import Talk, talk
 from support.scripted_conversation import MODELS, tone, words
 
 if TYPE_CHECKING:
-    from conftest import Server, Start
+    from protocols.conftest import Server, Start
 
 
 async def speak(ws: Talk, seconds: float, silence: float) -> None:

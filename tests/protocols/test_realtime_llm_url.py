@@ -15,7 +15,7 @@ from support.scripted_conversation import MODELS, SPEECH_RATE, tone, words
 from speechmlx.audio.encode import wav_header
 
 if TYPE_CHECKING:
-    from conftest import Start
+    from protocols.conftest import Start
 
 
 class Elsewhere(BaseHTTPRequestHandler):

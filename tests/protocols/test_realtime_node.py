@@ -13,7 +13,7 @@ import pytest
 from support.scripted_conversation import words
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 SCRIPTS = Path(__file__).parent / "node"
 

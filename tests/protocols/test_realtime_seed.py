@@ -13,7 +13,7 @@ import websockets
 from support.scripted_conversation import SPEECH_RATE, tone
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 
 async def test_python(conversing: Server, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from speechmlx.audio.encode import wav_header
 from speechmlx.audio.pcm import to_pcm16
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 RATE = 24000
 QUESTION = "What is the capital city of France?"

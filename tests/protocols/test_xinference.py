@@ -338,9 +338,9 @@ def test_the_seeds_lines_on_real_models(starter: Any, clip: Callable[[str], Path
         )
         model = client.get_model(uid)
         speech = model.speech(TEXT, voice="echo")
-        streamed = model.speech(input=TEXT, voice="af_heart", stream=True)
+        streamed: Any = model.speech(input=TEXT, voice="af_heart", stream=True)
         assert inspect.isgenerator(streamed)
-        for sound in (speech, b"".join(streamed)):
+        for sound in (speech, b"".join(streamed)):  # type: ignore[arg-type]
             assert decode(sound, 16000).duration > 2
         heard = client.get_model("whisper-tiny.en").transcriptions(audio=speech)
         assert word_error_rate(TEXT, heard["text"]) == 0

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 APP = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -31,7 +32,7 @@ def find() -> str | None:
 class Tab:
     """One page. `complaints`: its uncaught exceptions and logged errors."""
 
-    socket: ClientConnection
+    socket: Connection
     complaints: list[str] = field(default_factory=list)
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
 

@@ -87,7 +87,7 @@ def adapters(dialect: str) -> dict[str, TypeAdapter[Any]]:
     if dialect == "beta":
         from openai.types.beta.realtime import RealtimeServerEvent as Events
     else:
-        from openai.types.realtime import RealtimeServerEvent as Events  # type: ignore[assignment]
+        from openai.types.realtime import RealtimeServerEvent as Events
     union = next(member for member in get_args(Events) if get_args(member))
     found: dict[str, TypeAdapter[Any]] = {}
     for member in get_args(union):

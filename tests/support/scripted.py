@@ -14,7 +14,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def extend(catalog: Catalog) -> Catalog:
 
 def stand_in(catalog: Catalog) -> Catalog:
     """The catalog with a scripted engine behind every ASR model, for clients that send real model names."""
-    mine = {"engine": ROW.engine, "sources": ROW.sources, "size": 0, "memory": ROW.memory}
+    mine: dict[str, Any] = {"engine": ROW.engine, "sources": ROW.sources, "size": 0, "memory": ROW.memory}
     return replace(catalog, rows=tuple(replace(row, **mine) if row.kind is Kind.ASR else row for row in catalog.rows))
 
 
@@ -98,7 +98,7 @@ def convert_held(files: Path, folder: Path) -> None:
 class Script:
     steps: int = 3
     work: float = 0.0
-    bytes: int = 4800
+    size: int = 4800
     fail: int = -1
     die: int = -1
     trace: str = ""
@@ -107,8 +107,17 @@ class Script:
     @classmethod
     def read(cls, text: str) -> Script:
         values = dict(word.split("=", 1) for word in text.split() if "=" in word)
-        kinds = {"steps": int, "work": float, "bytes": int, "fail": int, "die": int, "trace": str, "stamp": bool}
-        return cls(**{name: kinds[name](value) for name, value in values.items() if name in kinds})
+        kinds: dict[str, Any] = {
+            "steps": int,
+            "work": float,
+            "bytes": int,
+            "fail": int,
+            "die": int,
+            "trace": str,
+            "stamp": bool,
+        }
+        read = {name: kinds[name](value) for name, value in values.items() if name in kinds}
+        return cls(size=read.pop("bytes", cls.size), **read)
 
     def note(self, what: str) -> None:
         if self.trace:
@@ -127,7 +136,7 @@ class Script:
     def pcm16(self, number: int) -> bytes:
         if self.stamp:
             return np.float64(time.monotonic()).tobytes()
-        return np.full(self.bytes // 2, 1000 + number, "<i2").tobytes()
+        return np.full(self.size // 2, 1000 + number, "<i2").tobytes()
 
 
 class Scripted:
@@ -146,7 +155,7 @@ class Scripted:
                     yield None
                 script.step(number)
                 yield Chunk(script.pcm16(number), RATE)
-            yield Usage(audio_out=script.steps * script.bytes / 2 / RATE, tokens_in=len(request.text.split()))
+            yield Usage(audio_out=script.steps * script.size / 2 / RATE, tokens_in=len(request.text.split()))
         finally:
             script.note("close")
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.protocols.soniqo import HEADER_LIMIT, confidence, header_text
+from speechmlx.protocols.http.uploads import confidence
+from speechmlx.protocols.soniqo import HEADER_LIMIT, header_text
 from speechmlx.types import Segment
 
 

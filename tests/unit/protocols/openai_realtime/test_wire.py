@@ -269,7 +269,7 @@ def test_any_voice_where_it_is_not_known_which_there_are() -> None:
 )
 def test_models_whose_clients_commit(model: str, turns: bool) -> None:
     assert (Wire("ga", model, True, 1_000_000).settings.turns is not None) == turns
-    typed = {"type": "transcription", "audio": {"input": {"transcription": {"model": model}}}}
+    typed: dict[str, Any] = {"type": "transcription", "audio": {"input": {"transcription": {"model": model}}}}
     flat = {"input_audio_transcription": {"model": model}}
     for on, message in (
         (wire(transcribes=True), update(**typed)),
@@ -354,7 +354,7 @@ def test_every_spelling_of_a_text(role: str, kind: str, part: str) -> None:
 def test_telephone_audio_in_an_item() -> None:
     on = wire()
     told(on, update(type="realtime", audio={"input": {"format": {"type": "audio/pcmu"}}}))
-    sound = g711.encode(np.sin(np.arange(800, dtype=np.float32) / 3) / 2, "ulaw")
+    sound = g711.encode((np.sin(np.arange(800) / 3) / 2).astype(np.float32), "ulaw")
     part = {"type": "input_audio", "audio": base64.b64encode(sound).decode()}
     item = {"type": "message", "role": "user", "content": [part]}
     added = told(on, {"type": "conversation.item.create", "item": item}).item.parts[0]
