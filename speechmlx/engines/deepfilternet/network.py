@@ -1,7 +1,7 @@
 """The DeepFilterNet 3 network (Schröter et al., 2023), causal and in blocks of any number of frames.
 
-Separable convolutions and batch norms are folded into plain convolutions when the weights are read; time is the first
-axis of everything, channels the last. What a block needs of the past is in `State`, so the network itself has none.
+Separable convolutions and batch norms are folded into plain convolutions when the weights are read. Time is the first
+axis of every array, channels the last. `State` holds the past of a stream; the network itself is stateless.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ DF_ORDER = 5
 CHANNELS = 64
 HIDDEN = 256
 KERNEL_PAST = 2
-"""Frames before the present one that the input convolutions see."""
+"""Frames before the current one that the input convolutions read."""
 PATHWAY_PAST = 4
-"""Frames before the present one that the convolution to the filter coefficients sees."""
+"""Frames before the current one that the convolution to the filter coefficients reads."""
 BATCH_NORM_EPSILON = 1e-5
 
 

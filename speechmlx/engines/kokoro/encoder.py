@@ -1,4 +1,4 @@
-"""From phoneme tokens to what is said when: text features, durations, pitch and energy."""
+"""From phoneme tokens to text features, durations, pitch and energy."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Encoder:
     """The network's parts, in the order they run; styles are [1, 128], n tokens become t frames of 25 ms."""
 
     context: Callable[[mx.array], mx.array]
-    """Token ids [n] → ALBERT's view of them [n, 512]."""
+    """Token ids [n] → output of ALBERT [n, 512]."""
     rhythm: Styled
-    """(context [n, 512], style) → features with the style beside them [n, 640]."""
+    """(context [n, 512], style) → features concatenated with the style [n, 640]."""
     durations: Callable[[mx.array], mx.array]
     """Rhythm [n, 640] → frames each token lasts at speed 1, float [n]."""
     prosody: Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
