@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
 
 
-class Encoder(Protocol):
+class StreamEncoder(Protocol):
     """Encodes one stream. The bytes that it returns join to a complete file."""
 
     def push(self, pcm16: bytes) -> bytes:
@@ -54,7 +54,7 @@ CODECS = {
 }  # fmt: skip
 
 
-def encoder(format: str, rate: int) -> Encoder:
+def encoder(format: str, rate: int) -> StreamEncoder:
     """An encoder of mono PCM16 at `rate` Hz to one of encode.MEDIA_TYPES."""
     if format == "wav":
         return _Wav(rate)

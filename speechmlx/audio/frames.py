@@ -21,7 +21,7 @@ KBITS = {
 """Samples of a frame, by MPEG 1 (or 2 and 2.5) and by layer."""
 
 
-class Stream(NamedTuple):
+class FrameStream(NamedTuple):
     """A run of frames: the offset of the first, and whether it is AAC or MP3."""
 
     at: int
@@ -35,11 +35,11 @@ class _Frame(NamedTuple):
     aac: bool
 
 
-def find(data: bytes, within: int) -> Stream | None:
+def find(data: bytes, within: int) -> FrameStream | None:
     """The first run of frames that begins within the first `within` bytes."""
     for sync in SYNC.finditer(data, 0, within):
         if (frame := _run(data, sync.start())) is not None:
-            return Stream(sync.start(), frame.aac)
+            return FrameStream(sync.start(), frame.aac)
     return None
 
 

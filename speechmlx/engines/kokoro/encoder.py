@@ -13,7 +13,7 @@ from speechmlx.engines.kokoro.layers import Layer, Styled, Weights, conv, leaky,
 
 
 @dataclass(frozen=True)
-class Encoder:
+class TextEncoder:
     """The network's parts, in the order they run; styles are [1, 128], n tokens become t frames of 25 ms."""
 
     context: Callable[[mx.array], mx.array]
@@ -28,9 +28,9 @@ class Encoder:
     """Token ids [n] → text features [n, 512]."""
 
 
-def build(weights: Weights, config: Mapping[str, Any]) -> Encoder:
+def build(weights: Weights, config: Mapping[str, Any]) -> TextEncoder:
     hidden = int(config["hidden_dim"])
-    return Encoder(
+    return TextEncoder(
         context=_albert(weights, config["plbert"]),
         rhythm=_rhythm(weights, int(config["n_layer"])),
         durations=_durations(weights),
