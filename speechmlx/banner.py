@@ -1,4 +1,4 @@
-"""What a person sees first: where to open the page, which models there are, and who can reach the server."""
+"""The lines printed at start: the URL of the page, the models, and who can reach the server."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from speechmlx.models import store
 from speechmlx.models.spec import Catalog
 
 ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-"""Addresses set aside for documentation: nothing is sent there."""
+"""Addresses reserved for documentation; nothing is sent to them."""
 
 
 @dataclass(frozen=True)
 class Door:
-    """Where clients come in; `name` is the protocol that has answers of its own there, or ""."""
+    """A listening socket. `name`: the protocol that takes precedence on it, or ""."""
 
     listener: socket.socket
     name: str
 
     @property
     def url(self) -> str:
-        """For this machine: an address to open, also where the door is open to every network."""
+        """URL for clients on this machine, also if the socket listens on all addresses."""
         if self._address.is_unspecified:
             return self._url("127.0.0.1" if self._address.version == 4 else "::1")
         return self._url(str(self._address))
 
     @property
     def outside(self) -> str | None:
-        """For other machines; None where only this one gets in."""
+        """URL for other machines; None if only this machine can connect."""
         if self._address.is_loopback:
             return None
         if not self._address.is_unspecified:
@@ -47,7 +47,7 @@ class Door:
 
 
 def banner(doors: Sequence[Door], config: Config, catalog: Catalog) -> list[str]:
-    """The lines before "Ready". What follows "Starting server on" is its address: so programs learn the port."""
+    """The lines before "Ready". Programs read the address after "Starting server on" to learn the port."""
     lines = [
         f"Starting server on {doors[0].url} - open it in a browser",
         f"Models: {_models(config, catalog)}",
@@ -63,7 +63,7 @@ def banner(doors: Sequence[Door], config: Config, catalog: Catalog) -> list[str]
 
 
 def _models(config: Config, catalog: Catalog) -> str:
-    """The defaults, and which of them have to be fetched first."""
+    """The default models, and those of them that must be fetched first."""
     cache = store.cache_folder(config)
     rows = [row for row in (catalog.default(kind, config) for kind in catalog.kinds(config)) if row.runnable]
     here = [row.name for row in rows if store.folder(row, cache) is not None]
@@ -74,7 +74,7 @@ def _models(config: Config, catalog: Catalog) -> str:
 
 
 def _own_address(family: int) -> str | None:
-    """This machine's address in the network that its way out leads through."""
+    """This machine's address on the network of its default route; None if it has none."""
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((ELSEWHERE[socket.AddressFamily(family)], 9))

@@ -1,4 +1,4 @@
-"""Languages as people name them: BCP 47 tags, ISO 639 codes of two and three letters, English names; pure."""
+"""Names of languages: BCP 47 tags, ISO 639 codes of two and three letters, English names. Pure functions."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ deutsch de, français fr, francais fr, español es, espanol es, italiano it, por
 polski pl, русский ru, українська uk, türkçe tr, svenska sv, dansk da, norsk no, suomi fi, čeština cs, magyar hu,
 română ro, ελληνικά el, 中文 zh, 普通话 zh, 粤语 yue, 日本語 ja, 한국어 ko, العربية ar, עברית he, हिन्दी hi, ไทย th
 """
-"""What some languages call themselves."""
+"""Names of languages in the language itself."""
 
 NAMES = {code: name for code, _, name in (entry.strip().partition(" ") for entry in _TABLE.split(","))}
-"""Name, in small letters, of each ISO 639 code that a model may give."""
+"""English name in lower case of each ISO 639 code that a model may return."""
 TAGS = {
     "burmese": "my",
     "castilian": "es",
@@ -58,33 +58,33 @@ TAGS = {
 } | {name: code for code, name in NAMES.items()}
 """BCP 47 tag of each name."""
 ENGLISH = ("au", "gb", "us")
-"""Countries whose likely language langcodes does not say."""
+"""Language of countries for which langcodes has none."""
 SAME = 1
-"""Distance at which two tags mean one language: nb and no."""
+"""Largest distance between two tags of one language, such as nb and no."""
 
 
 def asked(text: str | None) -> str | None:
-    """What a client asks for; None where it leaves the language to the model: nothing, blanks, "auto" or "und"."""
+    """The language that a client asks for. None for nothing, blanks, "auto" or "und": the model detects it."""
     word = (text or "").strip()
     return None if word.lower() in ("", "auto", "und") else word
 
 
 def code(text: str | None) -> str | None:
-    """The code of NAMES that `text` means, without its region; else its BCP 47 tag. None as in `asked`."""
+    """The key of NAMES for `text`, without its region; its BCP 47 tag if NAMES has none. None as in `asked`."""
     wanted = asked(text)
     return None if wanted is None else match(wanted, NAMES) or tag(wanted)
 
 
 def name(code: str | None) -> str:
-    """The English name of a language; a code without one stays as it is, None is "unknown"."""
+    """The English name of a language code. A code without a name is returned as it is; None gives "unknown"."""
     return "unknown" if code is None else NAMES.get(match(code, NAMES) or "", code)
 
 
 @lru_cache(1000)
 def tag(text: str) -> str:
-    """The BCP 47 tag that a tag, a code or a name means, in small letters.
+    """The BCP 47 tag of a tag, a code or a name, in lower case.
 
-    "EN_us" and "en_US.UTF-8" → "en-us", "ger" and "German" → "de", "iw" → "he"; what is no language stays as it is.
+    "EN_us" and "en_US.UTF-8" → "en-us", "ger" and "German" → "de", "iw" → "he". Other text is returned as it is.
     """
     word = re.sub(r"[.@].*", "", text.strip().lower())  # without a POSIX locale's encoding and variant
     spelt = " ".join(re.sub(r"\(.*\)$", "", word).replace("_", " ").split())
@@ -100,9 +100,9 @@ def tag(text: str) -> str:
 
 
 def match(text: str, known: Iterable[str]) -> str | None:
-    """The one of `known`, tags in small letters, that `text` means: the nearest above it, as "pt" is above "pt-BR".
+    """The tag of `known` (lower case) for `text`: the same language, or the nearest more general one ("pt" of "pt-BR").
 
-    Codes of one language are one: "tl" and "fil", "no" and "nb", "zh" and "cmn". None where there is none.
+    Codes of the same language match: "tl" and "fil", "no" and "nb", "zh" and "cmn". None if nothing matches.
     """
     known = tuple(known)
     parts = tag(text).split("-")
@@ -122,7 +122,7 @@ def match(text: str, known: Iterable[str]) -> str | None:
 
 
 def refusal(text: str, known: Iterable[str], who: str) -> Unsupported:
-    """The error for a language that is none of `known` to `who`: what was meant, perhaps, and what there is."""
+    """The error for a language that `who` does not have: it suggests a near match and lists `known`."""
     known = tuple(known)
     meant = _meant(text, known)
     hint = f" (did you mean {meant!r}, {name(meant)}?)" if meant else ""
@@ -131,7 +131,7 @@ def refusal(text: str, known: Iterable[str], who: str) -> Unsupported:
 
 
 def _meant(text: str, known: tuple[str, ...]) -> str | None:
-    """The language of a country, or the one whose name is like `text`; None for what is a language itself."""
+    """The language of the country `text`, or one with a similar name. None if `text` is a language."""
     if match(text, NAMES):
         return None
     from difflib import get_close_matches

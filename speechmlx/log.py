@@ -1,4 +1,4 @@
-"""The log: a line per record with its time and level, on standard error. What others sent cannot forge a line."""
+"""The log on standard error: one line per record, with time and level. Text from clients cannot forge a line."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ OWN = ("speechmlx", "__main__")
 
 
 def start(level: str, source: str = "") -> None:
-    """Log from `level` on; other packages' warnings and errors only, whose chatter may hold addresses and keys.
+    """Start logging at `level`. Other packages log warnings and errors only: the rest may contain addresses and keys.
 
-    `source` goes before every message.
+    `source` is written before every message.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(Lines(source))
@@ -23,7 +23,7 @@ def start(level: str, source: str = "") -> None:
 
 
 class Lines(logging.Formatter):
-    """Time, level, message. Control characters are escaped; a traceback follows on lines set in."""
+    """Time, level and message on one line, with control characters escaped. A traceback follows on indented lines."""
 
     def __init__(self, source: str = "") -> None:
         super().__init__(datefmt="%Y-%m-%d %H:%M:%S")
@@ -39,5 +39,5 @@ class Lines(logging.Formatter):
 
 
 def escape(text: str) -> str:
-    """`text` on one line: control characters as Python writes them."""
+    """`text` on one line, with control characters as Python escapes."""
     return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

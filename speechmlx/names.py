@@ -1,4 +1,4 @@
-"""Names as people write them: how they are compared, and which to offer for one that is not there; pure."""
+"""Compares names that people type, and finds suggestions for an unknown one. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import re
 from collections.abc import Iterable
 
 MANY = 10
-"""So many are told all."""
+"""Up to this many names, an error message lists all of them."""
 FEW = 6
-"""Of more, the nearest."""
+"""With more names, it lists this many of the most similar ones."""
 LONGEST = 100
-"""Characters of a name that are compared."""
+"""Number of characters of a name that are compared."""
 BETWEEN = re.compile(r"[\s_-]+")
 
 
 def spelt(name: str) -> str:
-    """ " AF-Heart " → "af_heart": in small letters, words joined by underscores."""
+    """ " AF-Heart " → "af_heart": lower case, words joined by underscores."""
     return BETWEEN.sub("_", name.strip().lower())
 
 
 def listed(wanted: str, known: Iterable[str], where: str) -> str:
-    """What to offer instead of `wanted`: all of `known`, or of many the nearest and `where` the others are.
+    """Text that suggests names instead of `wanted`: all of `known`, or the most similar ones and `where` to list all.
 
-    "af_heart, af_sky, … and 48 more (GET /v1/audio/voices lists all)"; "none" where there are none.
+    "af_heart, af_sky, … and 48 more (GET /v1/audio/voices lists all)"; "none" if `known` is empty.
     """
     names = list(dict.fromkeys(known))
     if len(names) <= MANY:
@@ -31,7 +31,7 @@ def listed(wanted: str, known: Iterable[str], where: str) -> str:
 
 
 def nearest(wanted: str, known: Iterable[str]) -> list[str]:
-    """The FEW of `known` that are most like `wanted`, the most alike first."""
+    """The FEW names of `known` that are most similar to `wanted`, most similar first."""
     from difflib import SequenceMatcher
 
     matcher = SequenceMatcher(None, "", wanted.strip().lower()[:LONGEST], autojunk=False)

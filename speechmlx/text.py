@@ -1,4 +1,4 @@
-"""Cuts text into sentences and clauses, in any language and without losing a character; pure.
+"""Cuts text into sentences and clauses, in any language, without losing a character. Pure functions.
 
 Pieces keep the white space that follows them, so joining them gives the text back.
 """
@@ -52,10 +52,10 @@ def sentences(text: str) -> list[str]:
 
 
 def finished(text: str, least: int = 0, by_clause: bool = False) -> tuple[list[str], str]:
-    """Of text that is still arriving, the sentences that are surely whole, and the rest.
+    """Split text that is still arriving into the sentences that are certainly complete, and the rest.
 
-    `by_clause` also gives out clauses, once they are at least `least` characters long. A stop counts only when what
-    follows it has arrived: "3." may become "3.5".
+    With `by_clause`, clauses of at least `least` characters count as well. A full stop counts only once the next
+    character is there: "3." may become "3.5".
     """
     ends = [end for end in _sentence_ends(text) if end < len(text) or text[end - 1] in WIDE or text.endswith("\n\n")]
     if by_clause:
@@ -70,8 +70,9 @@ def finished(text: str, least: int = 0, by_clause: bool = False) -> tuple[list[s
 
 
 def phrase(text: str, least: int) -> tuple[str, str]:
-    """Of text that is still arriving, a first phrase of at least `least` characters, and the rest: cut before a word
-    that links it to what follows. "" where there is none.
+    """Split text that is still arriving into a first phrase of at least `least` characters, and the rest.
+
+    The cut is before a word that links the phrase to the next one. The phrase is "" if there is no such word.
     """
     link = LINK.search(text, least)
     end = link.start() if link else 0
@@ -79,7 +80,7 @@ def phrase(text: str, least: int) -> tuple[str, str]:
 
 
 def clauses(text: str, limit: float, measure: Callable[[str], float] = len) -> list[str]:
-    """Pieces of which each measures at most `limit`: cut at clause marks, else between words, else anywhere.
+    """Cut text into pieces of at most `limit`: at clause marks, else between words, else anywhere.
 
     Neighbouring clauses stay together while they fit, so most text comes back in one piece.
     """
@@ -120,7 +121,7 @@ def _cut(text: str, ends: list[int]) -> Iterator[str]:
 
 
 def _without_blanks(pieces: list[str]) -> list[str]:
-    """Blank pieces joined to a neighbour; a text of nothing but white space is no piece at all."""
+    """Join blank pieces to a neighbour. Text that is only white space gives no piece."""
     kept: list[str] = []
     lead = ""
     for piece in pieces:
@@ -135,7 +136,7 @@ def _without_blanks(pieces: list[str]) -> list[str]:
 
 
 def _sentence_ends(text: str) -> list[int]:
-    """Where the pieces end, white space included."""
+    """Offsets of the ends of sentences, after their white space."""
     breaks = [m.end() for m in BREAK.finditer(text)]
     ends, start = set(breaks), 0
     for m in ENDING.finditer(text):
@@ -166,13 +167,13 @@ def _ends_sentence(text: str, start: int, m: re.Match[str]) -> bool:
 
 
 def _matched(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """The end of what `pattern` matches at `at`; `at` itself when that is nothing."""
+    """The end of the match of `pattern` at offset `at`; `at` if it does not match."""
     found = pattern.match(text, at)
     return found.end() if found else at
 
 
 def _may_end(word: str, written: str) -> bool:
-    """Whether a full stop after this word, with a capital or a digit behind it, ends the sentence."""
+    """Whether a full stop after this word ends the sentence, if a capital letter or a digit follows."""
     if word in SHORT:
         return True
     if word in TITLES:

@@ -1,4 +1,4 @@
-"""What every test may ask for, fetched for real and kept in the cache: the folder of a model, the file of a clip."""
+"""Fixtures of all tests: the folder of a model and the file of a clip. Both are downloaded once, into the cache."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support import clips
 
 from speechmlx.models import catalog, store
 
-# On CI the same examples every time, so that a red run is about the change; elsewhere new ones, to find what is left.
+# CI uses the same examples every time, so that a failure is due to the change. Elsewhere they are new each time.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
@@ -20,11 +20,11 @@ if os.environ.get("CI"):
 
 @pytest.fixture(scope="session")
 def model_folder() -> Callable[[str], Path]:
-    """model_folder(name) → the whole folder of a catalog row."""
+    """model_folder(name) → the folder of a catalog row, with all of its files."""
     return lambda name: store.fetch(catalog.CATALOG.resolve(name), store.cache_folder())
 
 
 @pytest.fixture(scope="session")
 def clip() -> Callable[[str], Path]:
-    """clip(name) → the file of clips.CLIPS[name]; its words are beside it there."""
+    """clip(name) → the file of clips.CLIPS[name]."""
     return clips.path

@@ -19,7 +19,8 @@ SECONDS = (0.5, 1.0, 1.8, 2.2, 3.0, 4.0, 5.0, 7.0, 9.9)
 def without_activation_quantising(path: str) -> bytes:
     model = onnx.load(path)
     constants = {item.name for item in model.graph.initializer}
-    renamed, kept = {}, []
+    renamed: dict[str, str] = {}
+    kept = []
     for node in model.graph.node:
         if node.op_type == "QuantizeLinear" and node.input[0] not in constants:
             renamed[node.output[0]] = renamed.get(node.input[0], node.input[0])

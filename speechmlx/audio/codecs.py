@@ -1,4 +1,4 @@
-"""PCM16 → WAV, MP3, Opus, AAC or FLAC, written as it comes with one header for the whole stream.
+"""PCM16 → WAV, MP3, Opus, AAC or FLAC, encoded as it arrives, with one header for the whole stream.
 
 Encoding is plain CPU work: call it in a thread, never on an event loop.
 """
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
 
 
-class Encoder(Protocol):
-    """One stream. Joined, what it gives is a whole file."""
+class StreamEncoder(Protocol):
+    """Encodes one stream. The bytes that it returns join to a complete file."""
 
     def push(self, pcm16: bytes) -> bytes:
-        """The next mono PCM16 → the bytes that can be sent now; empty while a frame fills."""
+        """Encode the next mono PCM16. Returns the bytes that are ready; b"" until a frame is full."""
 
     def finish(self) -> bytes:
-        """The rest; the encoder is spent afterwards."""
+        """Encode the rest and return it. The encoder cannot be used afterwards."""
 
 
 @dataclass(frozen=True)
 class Codec:
-    """ffmpeg's `muxer` and `codec`, the sample `rates` the codec takes (() is any) and bits a second."""
+    """ffmpeg's `muxer` and `codec`, the sample `rates` in Hz that the codec takes (() is any), and bits per second."""
 
     muxer: str
     codec: str
@@ -42,7 +42,7 @@ class Codec:
 
 
 PCM_RATE = 24000
-"""Hz of headerless PCM, which a listener cannot ask."""
+"""Rate of headerless PCM in Hz; the stream cannot state it."""
 CODECS = {
     "mp3": Codec(
         "mp3", "libmp3lame", (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000), 64_000,
@@ -54,7 +54,7 @@ CODECS = {
 }  # fmt: skip
 
 
-def encoder(format: str, rate: int) -> Encoder:
+def encoder(format: str, rate: int) -> StreamEncoder:
     """An encoder of mono PCM16 at `rate` Hz to one of encode.MEDIA_TYPES."""
     if format == "wav":
         return _Wav(rate)
@@ -92,7 +92,7 @@ class _Pcm:
 
 
 class _Coded:
-    """A compressed format, by ffmpeg. A rate the codec does not take is converted to the next one it does."""
+    """A compressed format, encoded by ffmpeg. Resamples to the next higher rate that the codec takes."""
 
     def __init__(self, codec: Codec, rate: int) -> None:
         import av
@@ -135,7 +135,7 @@ class _Coded:
 
 
 class _Sink:
-    """A file that cannot seek: muxers then write no header they would have to come back to."""
+    """A file that cannot seek, so that muxers write a header which they need not complete later."""
 
     def __init__(self) -> None:
         self._data = bytearray()

@@ -1,6 +1,6 @@
-"""Bytes of any common audio format → mono float32 at the rate a model wants, at once or in blocks.
+"""Decodes any common audio format to mono float32 at the rate of a model, at once or in blocks.
 
-Everything here is plain CPU work that may take seconds: call it in a thread, never on an event loop.
+Decoding is CPU work that may take seconds: call it in a thread, never on an event loop.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ Source = bytes | bytearray | Path | BinaryIO
 
 MAX_SECONDS = 4 * 3600.0
 LEAST_BITS = 600
-"""Bits a second below which no recording of speech goes, silence left out."""
+"""Bits per second that a recording of speech has at least, apart from silence."""
 SILENT_SECONDS = 1800.0
-"""Of audio beyond what LEAST_BITS allow: a long pause is no bomb."""
+"""Seconds of audio allowed beyond what LEAST_BITS implies: a long pause is not a decompression bomb."""
 RATES = range(1000, 768_001)
 MAX_CHANNELS = 256
 MAX_TRACKS = 16
@@ -45,11 +45,11 @@ BLOCK_SECONDS = 1.0
 
 
 def decode(source: Source, rate: int, *, pcm_rate: int | None = None, max_seconds: float = MAX_SECONDS) -> Audio:
-    """All of `source`, mixed down and resampled to `rate` Hz.
+    """Decode all of `source`, mixed to mono and resampled to `rate` Hz.
 
-    The format is told from the content. `pcm_rate` allows headerless mono PCM16 and gives its rate. A truncated or
-    partly corrupt file gives what can be decoded of it. Raises BadAudio saying what the bytes are and what is allowed,
-    TooLarge for audio longer than `max_seconds`, and for a small file that decodes to hours.
+    The format is detected from the content. `pcm_rate` allows headerless mono PCM16 of that rate in Hz. A truncated or
+    partly corrupt file gives the part that can be decoded. Raises BadAudio, which says what the bytes are and what is
+    allowed, and TooLarge for audio longer than `max_seconds` or a small file that decodes to hours.
     """
     data = bytearray()
     for block in blocks(source, rate, pcm_rate=pcm_rate, max_seconds=max_seconds, fit=False):
@@ -65,9 +65,9 @@ def blocks(
     max_seconds: float = MAX_SECONDS,
     fit: bool = True,
 ) -> Iterator[Samples]:
-    """What `decode` gives, as blocks of about a second that are read on demand: memory stays bounded for any length.
+    """Decode like `decode`, in blocks of about a second that are read on demand: memory is bounded for any length.
 
-    To `fit` floats into [-1, 1] they are all read once before; without it, that is left to the caller.
+    With `fit`, a file of floats is read once before, to scale it into [-1, 1]. Without, samples keep their scale.
     """
     with ExitStack() as stack:
         if isinstance(source, bytes | bytearray):
@@ -91,7 +91,7 @@ def blocks(
 
 
 Pieces = Iterator[tuple["NDArray[Any]", int]]
-"""Samples [channels, n] as the file has them and their rate, which some formats change midway."""
+"""Samples [channels, n] in the type of the file, and their rate in Hz, which may change within a stream."""
 
 
 def _full_scale(file: BinaryIO, pcm_rate: int | None) -> float:
@@ -125,7 +125,7 @@ def _read(file: BinaryIO, pcm_rate: int | None) -> Pieces:
 
 
 class _Part:
-    """`file` from `start` to `end` as a file of its own, to read."""
+    """The bytes of `file` from `start` to `end` as a file for reading."""
 
     def __init__(self, file: BinaryIO, start: int, end: int) -> None:
         self._file, self._start, self._end = file, start, end
@@ -156,7 +156,7 @@ def _read_pcm(file: BinaryIO, rate: int) -> Pieces:
 
 
 def _read_av(file: BinaryIO, found: Format) -> Pieces:
-    """The first track that has sound, of those that `_tracks` gives."""
+    """Frames of the first track of `_tracks` that has samples."""
     problem: Exception | None = None
     turn, turns = 0, 1
     while turn < turns:
@@ -181,7 +181,7 @@ def _read_av(file: BinaryIO, found: Format) -> Pieces:
 
 
 def _opened(file: BinaryIO, found: Format) -> av.container.InputContainer:
-    """By ffmpeg, with the demuxer fixed: left to guess it would follow playlists to other files and hosts."""
+    """Open with a fixed demuxer: ffmpeg would otherwise follow playlists to other files and hosts."""
     import av
 
     from speechmlx.audio import pyav
@@ -197,7 +197,7 @@ def _opened(file: BinaryIO, found: Format) -> av.container.InputContainer:
 
 
 def _tracks(container: av.container.InputContainer, found: Format) -> list[AudioStream]:
-    """Tracks with a decoder: the default one first, those made for few last. Raises BadAudio where there is none."""
+    """Tracks with a decoder: the default first, special ones (such as commentary) last. BadAudio if there is none."""
     from av.stream import Disposition
 
     tracks = container.streams.audio
@@ -216,7 +216,7 @@ def _tracks(container: av.container.InputContainer, found: Format) -> list[Audio
 def _pieces(
     container: av.container.InputContainer, track: AudioStream, found: Format
 ) -> Iterator[tuple[NDArray[Any], int] | Exception]:
-    """Every frame that decodes; a corrupt packet gives its error and is skipped, a broken container ends it."""
+    """Yield each frame that decodes. A corrupt packet yields its error; a broken container ends the stream."""
     import av
 
     from speechmlx.audio import pyav
@@ -241,7 +241,7 @@ def _pieces(
 
 
 def samples_of(frame: AudioFrame, channels: int) -> NDArray[Any]:
-    """A frame's samples [channels, n], of any PCM type."""
+    """Samples [channels, n] of a frame, of any PCM type."""
     values = frame.to_ndarray()
     return values if frame.format.is_planar else values.reshape(-1, channels).T
 
@@ -270,7 +270,7 @@ def _resampled(pieces: Iterator[tuple[Samples, int]], rate: int) -> Iterator[Sam
 
 
 def _gathered(pieces: Iterator[Samples], size: int) -> Iterator[Samples]:
-    """The same samples in blocks of at least `size`, all but the last; no piece is empty."""
+    """Join pieces to blocks of at least `size` samples. The last may be shorter; no block is empty."""
     waiting: list[Samples] = []
     count = 0
     for piece in pieces:

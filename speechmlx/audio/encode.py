@@ -1,4 +1,4 @@
-"""Audio out: the formats there are, and the WAV header before PCM16. Imports no numpy."""
+"""The output formats and the WAV header of PCM16. Imports no numpy."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ MEDIA_TYPES = {
     "wav": "audio/wav",
     "pcm": "audio/pcm",
 }
-"""What `codecs.encoder` makes."""
+"""The formats of `codecs.encoder`, with their media types."""
 UNKNOWN = 0xFFFFFFFF
-"""The size of what is still being made; players and decoders read to the end."""
+"""Size field of a stream of unknown length: players and decoders read to its end."""
 
 
 def wav_header(rate: int, samples: int | None) -> bytes:
-    """The 44 bytes before mono PCM16 at `rate` Hz; `samples` None: length not known yet.
+    """The WAV header (44 bytes) of mono PCM16 at `rate` Hz. `samples`: number of samples; None if not known yet.
 
-    A recording too long for RIFF's 32 bit sizes (12 hours at 48 kHz) is marked as of unknown length too.
+    A recording too long for RIFF's 32 bit sizes (12 hours at 48 kHz) gets the size of an unknown length.
     """
     size = UNKNOWN if samples is None else samples * 2
     if size + 36 > UNKNOWN:

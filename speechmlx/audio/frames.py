@@ -1,4 +1,4 @@
-"""MP3 and AAC (ADTS) frames, found by their headers: streams that have no other."""
+"""Finds MP3 and AAC (ADTS) streams by the headers of their frames; they have no other header."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from typing import NamedTuple
 
 ENOUGH = 3
-"""Frames that follow one another and agree; fewer are a chance, unless they are all there is."""
+"""Consecutive frames with matching headers that make a stream. Fewer count only if they fill the file."""
 REACH = ENOUGH * 8192
-"""Bytes that ENOUGH frames may have at most."""
+"""Largest size of ENOUGH frames in bytes."""
 SYNC = re.compile(rb"\xff(?=[\xe2-\xff])")
 
 RATES = (44100, 48000, 32000)
@@ -18,10 +18,10 @@ KBITS = {
     (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-"""Of a frame, by whether it is MPEG 1 (else 2 or 2.5) and by its layer."""
+"""Samples of a frame, by MPEG 1 (or 2 and 2.5) and by layer."""
 
 
-class Stream(NamedTuple):
+class FrameStream(NamedTuple):
     """A run of frames: the offset of the first, and whether it is AAC or MP3."""
 
     at: int
@@ -31,20 +31,20 @@ class Stream(NamedTuple):
 class _Frame(NamedTuple):
     size: int
     same: tuple[int, ...]
-    """What the header of every frame of one stream has in common."""
+    """The fields that the headers of all frames of a stream share."""
     aac: bool
 
 
-def find(data: bytes, within: int) -> Stream | None:
+def find(data: bytes, within: int) -> FrameStream | None:
     """The first run of frames that begins within the first `within` bytes."""
     for sync in SYNC.finditer(data, 0, within):
         if (frame := _run(data, sync.start())) is not None:
-            return Stream(sync.start(), frame.aac)
+            return FrameStream(sync.start(), frame.aac)
     return None
 
 
 def _run(data: bytes, at: int) -> _Frame | None:
-    """The frame at `at` where ENOUGH of its kind follow, or just two up to the very end (or one, that is all)."""
+    """The frame at `at` if ENOUGH matching frames follow it, or if one or two frames reach exactly to the end."""
     first = following = _frame(data[at : at + 7])
     place = at
     for count in range(1, ENOUGH + 1):
@@ -58,7 +58,7 @@ def _run(data: bytes, at: int) -> _Frame | None:
 
 
 def _frame(head: bytes) -> _Frame | None:
-    """The frame that a header begins [7 bytes]."""
+    """Parse the header of a frame [7 bytes]."""
     if len(head) < 7 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     if head[1] & 0xF6 == 0xF0:

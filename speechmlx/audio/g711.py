@@ -1,4 +1,4 @@
-"""G.711, the 8 bit companding of telephones: µ-law and A-law, by tables made from ITU-T G.711's formulas."""
+"""G.711, 8 bit companding for telephony: µ-law and A-law, by tables from the formulas of ITU-T G.711."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Law = Literal["ulaw", "alaw"]
 SCALE = 32768.0
 BIAS = 33 << 2
-"""µ-law: added to the magnitude so that every segment begins at a power of two."""
+"""µ-law bias, added to the magnitude so that each segment begins at a power of two."""
 
 
 def decode(data: bytes, law: Law) -> Samples:
@@ -25,7 +25,7 @@ def decode(data: bytes, law: Law) -> Samples:
 
 
 def encode(samples: Samples, law: Law) -> bytes:
-    """float32 [n] → n bytes: each sample's nearest level."""
+    """float32 [n] → n bytes, the code of the nearest level of each sample."""
     levels = _levels(law)
     order, edges = _nearest(law)
     found: bytes = order[np.searchsorted(edges, np.clip(samples, levels.min(), levels.max()))].tobytes()
@@ -49,7 +49,7 @@ def _levels(law: Law) -> Samples:
 
 @cache
 def _nearest(law: Law) -> tuple[NDArray[np.uint8], Samples]:
-    """Codes in the order of their values, and the edges half way between neighbours."""
+    """Codes sorted by value, and the thresholds half way between neighbours."""
     levels = _levels(law)
     order = np.argsort(levels, kind="stable").astype(np.uint8)
     edges: Samples = ((levels[order][1:] + levels[order][:-1]) / 2).astype(np.float32)

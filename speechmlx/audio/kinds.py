@@ -1,4 +1,4 @@
-"""Names for what is no audio that we read: other files by their first bytes, pieces of a recording, text."""
+"""Names for input that is not readable audio, for error messages: other files, pieces of a recording, text."""
 
 from __future__ import annotations
 
@@ -62,18 +62,18 @@ TEXTS = {
 
 
 def binary(head: bytes) -> str | None:
-    """What `head` [512 bytes tell all] begins that is certainly no text and no stream of frames."""
+    """Name of the binary file that begins with `head` (512 bytes suffice); None if it may be text or frames."""
     return _named(OTHERS, head) or piece(head)
 
 
 def piece(head: bytes) -> str | None:
-    """What a piece of a recording that was cut anywhere but at its beginning is."""
+    """Name of a piece of a recording that lacks the beginning."""
     found = _named(PIECES, head)
     return found and f"a piece of {found} without its beginning; send the first piece in front of it"
 
 
 def text(head: bytes) -> str | None:
-    """The kind of text that `head` begins; None where it is no text."""
+    """Name of the kind of text that begins with `head`; None if it is not text."""
     if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "plain text (UTF-16)"
     try:

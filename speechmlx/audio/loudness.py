@@ -1,4 +1,4 @@
-"""What lies under speech: where loudness is measured, offset, wind, rumble and hum are left out."""
+"""Power of audio below the frequencies of speech: offset, wind, rumble and hum, which loudness leaves out."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from speechmlx.types import Samples
 
 RUMBLE, LOWEST = 80.0, 300.0
-"""Hz under which nobody speaks: there are offset, wind and mains. And Hz above which nearly all of speech is heard."""
+"""Hz below which there is no speech, only offset, wind and mains; and Hz above which nearly all speech lies."""
 
 
 def low(frames: Samples, rate: int, highest: float) -> Samples:
-    """What of each frame [t, n] is under `highest` Hz [t, n]."""
+    """The part of each frame [t, n] below `highest` Hz [t, n]."""
     base = _base(frames.shape[1], rate, highest)
     return np.asarray(frames @ base @ base.T, np.float32)
 
@@ -29,7 +29,7 @@ def decibels(frames: Samples) -> Samples:
 
 @cache
 def _base(size: int, rate: int, highest: float) -> Samples:
-    """An orthonormal base [size, k] of all that is under `highest` Hz in so few samples."""
+    """An orthonormal base [size, k] of the signals below `highest` Hz in `size` samples."""
     angles = 2 * np.pi * np.outer(np.arange(size) / rate, np.linspace(0, highest, 64))
     base, weights, _ = np.linalg.svd(np.hstack([np.cos(angles), np.sin(angles)]), full_matrices=False)
     return np.ascontiguousarray(base[:, weights > weights[0] / 100].astype(np.float32))

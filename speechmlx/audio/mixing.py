@@ -1,4 +1,4 @@
-"""Channels → mono, a block at a time: the mean, or the strongest channel where the mean would cancel what is said."""
+"""Mixes channels to mono, block by block: the mean, or the strongest channel if the mean would cancel the speech."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from speechmlx.types import Samples
 
 BLOCK = 0.5
-"""Seconds of several channels judged together."""
+"""Seconds in a block; one decision is made for each."""
 LISTENED = 8000
-"""Hz at about which channels are compared: their steps there hold speech, no offset and little hum."""
+"""Approximate rate in Hz at which channels are compared: its differences have speech, no offset and little hum."""
 FRAME = 400
-"""Steps compared as one."""
+"""Steps in a frame."""
 CANCELLED = 0.25
-"""Of the power that channels without a common sound would have in the mean: what has less there, cancels."""
+"""Share of the power that unrelated channels have in the mean. Channels with less cancel each other."""
 SHARE = 0.1
-"""Of the frames with sound from which on a block cancels."""
+"""Share of the frames with sound that must cancel for the block to count as cancelling."""
 AUDIBLE = 1e-3
-"""Of the loudest frame's power: what has less is no sound."""
+"""Share of the loudest frame's power below which a frame has no sound."""
 STRONGER = 4.0
-"""Times the power of the channel taken before from which on another takes its place."""
+"""A channel must be this many times as strong as the current one to replace it."""
 ALIKE = 0.9
-"""Of the strongest channel's power, from which on the first of them will do."""
+"""Share of the strongest channel's power that is enough: the first such channel is taken."""
 FADE = 0.01
-"""Seconds from one mix to the next."""
+"""Seconds of the fade from one mix to the next."""
 
 
 def mixed(pieces: Iterator[tuple[NDArray[Any], int]]) -> Iterator[tuple[Samples, int]]:
-    """Pieces [channels, n] of any PCM type, with their rate, which may change → float32 [n], no sample late."""
+    """Mix pieces [channels, n] of any PCM type, with their rate in Hz, to float32 [n]. It adds no delay."""
     mixer: Mixer | None = None
     waiting: list[Samples] = []
     for values, rate in pieces:
@@ -62,7 +62,7 @@ def _taken(mixer: Mixer, waiting: list[Samples]) -> Iterator[tuple[Samples, int]
 
 
 class Mixer:
-    """Mixes a recording's blocks; from one way of mixing to another it fades."""
+    """Mixes the blocks of a recording, and fades between different mixes."""
 
     def __init__(self, channels: int, rate: int) -> None:
         self.channels, self.rate = channels, rate

@@ -1,4 +1,4 @@
-"""Samples and PCM16: float32 in [-1, 1] on one side, little-endian signed 16 bit on the other."""
+"""Converts samples: float32 in [-1, 1] from and to little-endian signed 16 bit integers (PCM16) and other types."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 SCALE = 32768.0
 INTEGERS = (2.0**15, 2.0**23, 2.0**31)
-"""Full scale of integers that are written as floats."""
+"""Full scales of integers that were stored as floats."""
 SURELY_INTEGERS = 2.0**8
-"""No samples meant for [-1, 1] are so large."""
+"""A peak from which on samples are not meant for [-1, 1]."""
 OCTAVES = range(-14, 33)
-"""Exponents that levels are counted by; the first stands for silence."""
+"""Binary exponents of the histogram of levels; the first counts silence."""
 RARE = 1e-3
-"""Share of the samples that are no silence: fewer than that say nothing of the scale."""
+"""Share of the samples that are not silence; fewer samples do not determine the scale."""
 CREST = 3
-"""Octaves that a peak may be over what is not RARE."""
+"""Octaves that the peak may be above the level that more than RARE samples reach."""
 
 
 def to_pcm16(samples: Samples) -> bytes:
@@ -40,9 +40,9 @@ def from_pcm16(pcm16: bytes | bytearray | memoryview) -> Samples:
 
 
 def to_float(values: NDArray[Any]) -> Samples:
-    """Samples of any PCM type, any shape → float32; integers are scaled by their full range, floats are as they are.
+    """Samples of any PCM type, any shape → float32; integers are scaled by their full range, floats are not scaled.
 
-    What is no number is silence. Raises BadAudio where there are none at all.
+    NaN and infinity become silence. Raises BadAudio if there are no other samples.
     """
     full = 2.0 ** (values.dtype.itemsize * 8 - 1)
     out: Samples
@@ -59,10 +59,10 @@ def to_float(values: NDArray[Any]) -> Samples:
 
 
 class FullScale:
-    """What a recording's float samples are divided by to be in [-1, 1]: 1 where they are already.
+    """Finds the divisor that brings a recording's float samples into [-1, 1]; 1 if they are already.
 
-    Floats in the scale of 16, 24 or 32 bit integers are taken for those; else the peak is full scale, but a few
-    samples far over all others are a fault, and no measure.
+    Floats in the scale of 16, 24 or 32 bit integers are divided by that scale, others by their peak. A few samples
+    far above all others are a fault and do not count.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class FullScale:
         self._octaves = np.zeros(len(OCTAVES), np.int64)
 
     def hear(self, samples: Samples) -> None:
-        """The next samples, any shape."""
+        """Count the next samples, of any shape."""
         if not samples.size:
             return
         self._peak = max(self._peak, float(samples.max()), -float(samples.min()))
@@ -90,7 +90,7 @@ class FullScale:
 
 
 def within_full_scale(samples: Samples) -> Samples:
-    """A whole recording [n] → the same in [-1, 1], scaled where floats were beyond it."""
+    """A whole recording [n] → the same in [-1, 1]; scaled only if it exceeds that."""
     if not len(samples) or max(float(samples.max()), -float(samples.min())) <= 1.0:
         return samples
     scale = FullScale()
@@ -99,7 +99,7 @@ def within_full_scale(samples: Samples) -> Samples:
 
 
 def scaled(samples: Samples, full: float) -> Samples:
-    """Samples divided by `full`, a FullScale's value."""
+    """Samples divided by `full`, the value of a FullScale."""
     if full == 1.0:
         return samples
     found: Samples = np.clip(samples / np.float32(full), -1.0, 1.0)

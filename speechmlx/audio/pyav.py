@@ -1,4 +1,4 @@
-"""What PyAV gets wrong, put right."""
+"""Workarounds for faults of PyAV."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
 
 OLD = int(av.__version__.partition(".")[0]) < 19
-"""The last version for Python 3.11."""
+"""The last PyAV for Python 3.11."""
 PLANES = 8
-"""Channels from which on the planes of a frame are counted wrong, and memory is read that is no sound."""
+"""From this number of channels on, PyAV counts the planes of a frame wrong and reads foreign memory."""
 
 
 def opened(file: BinaryIO, demuxer: str, options: dict[str, str] | None = None) -> av.container.InputContainer:
@@ -27,13 +27,13 @@ def opened(file: BinaryIO, demuxer: str, options: dict[str, str] | None = None) 
 
 
 class Packing:
-    """Makes the frames of a track such that `to_ndarray` reads them. Not to be mixed with other frames of it."""
+    """Converts the frames of one track so that `to_ndarray` reads them. Convert all frames of the track."""
 
     def __init__(self) -> None:
         self._packer = lru_cache(maxsize=1)(av.AudioResampler)
 
     def __call__(self, frame: AudioFrame) -> list[AudioFrame]:
-        """The same samples. Raises ValueError for an order of channels that cannot be read."""
+        """A frame with the same samples. Raises ValueError for a channel layout that cannot be read."""
         wide = frame.format.is_planar and frame.layout.nb_channels >= PLANES
         if OLD and "(" in frame.layout.name:
             # A custom order: its table would be freed with the layout, and again with the frame.

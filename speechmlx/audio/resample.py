@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Resampler:
-    """A stream from `source` Hz to `target` Hz: n samples in all give round(n * target / source)."""
+    """Converts a stream from `source` Hz to `target` Hz: n samples in total give round(n * target / source)."""
 
     def __init__(self, source: int, target: int) -> None:
         self.source = source
@@ -22,7 +22,7 @@ class Resampler:
         self._given = 0
 
     def push(self, samples: Samples) -> Samples:
-        """The next samples [n] → what can be given now [m]; m may be 0 while the filter fills."""
+        """Convert the next samples [n]. Returns the samples that are ready [m]; m may be 0 while the filter fills."""
         if self._stream is None:
             return samples
         out: Samples = self._stream.resample_chunk(np.ascontiguousarray(samples, np.float32))
@@ -31,7 +31,7 @@ class Resampler:
         return out
 
     def flush(self) -> Samples:
-        """The end of the stream: what the filter still holds. The resampler is spent afterwards."""
+        """End the stream and return the samples left in the filter. The resampler cannot be used afterwards."""
         if self._stream is None:
             return np.zeros(0, np.float32)
         tail: Samples = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)

@@ -1,4 +1,4 @@
-"""What a file is and where in it that begins, told from its content and not from what a client calls it."""
+"""Detects the format of a file and the offset of its audio from the content, not from the name."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import BinaryIO, NamedTuple
 from speechmlx.audio import frames, kinds
 
 HEAD = 512
-"""Bytes that tell a container."""
+"""Bytes needed to detect a container."""
 WINDOW = 65536
-"""Bytes looked through for a stream that begins in mid-frame."""
+"""Bytes searched for a stream that begins within a frame."""
 ALLOWED = "WAV, FLAC, MP3, OGG (Opus or Vorbis), M4A/MP4, AAC, WebM, AIFF or CAF"
 
 
 class Format(NamedTuple):
-    """A container we read: its `name` for people and ffmpeg's `demuxer` for it."""
+    """A supported container: its `name` for people and its ffmpeg `demuxer`."""
 
     name: str
     demuxer: str
@@ -34,15 +34,15 @@ CAF = Format("CAF", "caf")
 MAGIC = ((b"fLaC", FLAC), (b"OggS", OGG), (b"\x1a\x45\xdf\xa3", WEBM), (b"caff", CAF))
 ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 LARGEST = 0x20000000
-"""Bytes that no MP4 atom but the sound itself has; four letters of text would be more."""
+"""Largest size of an MP4 atom other than the media data. Text read as a size would be larger."""
 BOM = b"\xef\xbb\xbf"
 PARTS = 64
-"""Tags, marks and runs of blanks in front of a file that are skipped."""
+"""Tags, marks and runs of blanks before a file that are skipped at most."""
 BLANKS = b"\0 \t\r\n"
 
 
 def sniff(head: bytes) -> Format | None:
-    """The container that certainly starts with `head` [>= 12 bytes, HEAD are enough]; None when it does not tell."""
+    """The container that begins with `head` (at least 12 bytes, HEAD suffice); None if it is not certain."""
     if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX") and head[8:12] == b"WAVE":
         return WAV
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
@@ -53,9 +53,9 @@ def sniff(head: bytes) -> Format | None:
 
 
 def locate(file: BinaryIO, headerless: bool) -> tuple[Format, int] | None:
-    """The format of `file` and the offset at which it begins: behind ID3v2 tags, a byte order mark, blanks and zeros.
+    """The format of `file` and the offset of its start, after ID3v2 tags, a byte order mark, blanks and zeros.
 
-    A stream of MP3 or AAC may begin in mid-frame. With `headerless` it is not looked for: PCM can look like it.
+    An MP3 or AAC stream may begin within a frame. With `headerless` none is searched: PCM can look like it.
     """
     start, tag = _preamble(file)
     around = max(0, start - 4)  # an MP4 begins with a size, whose bytes may be zeros and blanks
@@ -71,7 +71,7 @@ def locate(file: BinaryIO, headerless: bool) -> tuple[Format, int] | None:
 
 
 def describe(file: BinaryIO) -> str:
-    """What a file that is no audio seems to be, for the error message."""
+    """Description of a file that is not audio, for the error message."""
     head = _read(file, 0, HEAD)
     if not head:
         return "nothing (0 bytes)"
@@ -89,7 +89,7 @@ def _read(file: BinaryIO, start: int, size: int) -> bytes:
 
 
 def _preamble(file: BinaryIO) -> tuple[int, int | None]:
-    """Where the first byte is that belongs to no preamble, and where the last ID3v2 tag ends, if there is one."""
+    """Offset of the first byte after the preamble, and the end of the last ID3v2 tag, if there is one."""
     start, tag, parts = 0, None, 0
     while parts < PARTS and (head := _read(file, start, WINDOW)):
         if size := _tag_size(head):
@@ -104,7 +104,7 @@ def _preamble(file: BinaryIO) -> tuple[int, int | None]:
 
 
 def _tag_size(head: bytes) -> int:
-    """Bytes of the ID3v2 tag at the beginning; 0 where there is none."""
+    """Size in bytes of the ID3v2 tag at the beginning; 0 if there is none."""
     found = re.match(rb"ID3[\x02-\x04][^\xff](.)([\0-\x7f]{4})", head, re.DOTALL)
     if found is None:
         return 0

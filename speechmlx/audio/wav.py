@@ -1,4 +1,4 @@
-"""Reading WAV by hand: fast, and forgiving with headers that were written before the length was known."""
+"""Reads WAV: fast, and tolerant of headers that were written before the length was known."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 TYPES = {(PCM, 1): "u1", (PCM, 2): "<i2", (PCM, 3): "i3", (PCM, 4): "<i4", (FLOAT, 4): "<f4", (FLOAT, 8): "<f8"}
 READ = 1 << 18
-"""Bytes read at a time, or a frame where that is more."""
+"""Bytes read at a time, or one frame if that is more."""
 TAIL = 1 << 22
-"""Bytes at the end of a file in which chunks behind the samples are looked for."""
+"""Bytes at the end of a file that are searched for chunks after the samples."""
 NAME = re.compile(rb".?[\x20-\x7e]{4}", re.DOTALL)
-"""How a chunk begins, also where the byte that makes the one before it even was left out or not counted."""
+"""The start of a chunk, also if the padding byte of the chunk before is missing or not counted."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the samples lie: `code` is the WAVE format tag, `width` the bytes of one sample; from `start` to `end`."""
+    """Layout of the samples, at the offsets `start` to `end`. `code`: WAVE format tag. `width`: bytes of one sample."""
 
     code: int
     rate: int
@@ -39,15 +39,15 @@ class Layout:
 
     @property
     def readable(self) -> bool:
-        """PCM or float; the compressed ones (mu-law, ADPCM, GSM, ...) need a codec."""
+        """Whether the samples are PCM or float. Compressed ones (mu-law, ADPCM, GSM, ...) need a codec."""
         return (self.code, self.width) in TYPES
 
 
 def read_layout(file: BinaryIO) -> Layout:
-    """Reads the header. Raises BadAudio where it leads to no samples, or contradicts itself.
+    """Read the header. Raises BadAudio if there are no samples, or if the header contradicts itself.
 
-    A data size of 0, 0xFFFFFFFF or beyond the end is a stream's placeholder: everything to the end is samples, but for
-    chunks there. So it is where a smaller size has no chunk behind it.
+    A data size of 0, 0xFFFFFFFF or beyond the end is the placeholder of a stream: all bytes to the end are samples,
+    except chunks at the end. The same holds for a smaller size with no chunk after it.
     """
     file.seek(12)
     form: tuple[int, int, int, int] | None = None
@@ -69,7 +69,7 @@ def read_layout(file: BinaryIO) -> Layout:
 
 
 def _form(body: bytes) -> tuple[int, int, int, int]:
-    """Code, rate, channels and width of a format chunk; for codes other than PCM and float the width says nothing."""
+    """Code, rate, channels and width of a format chunk. The width is meaningful for PCM and float only."""
     code, channels, rate, byte_rate, align, bits = struct.unpack("<HHIIHH", body[:16].ljust(16, b"\0"))
     if code == EXTENSIBLE and len(body) >= 26:
         code = struct.unpack("<H", body[24:26])[0]
@@ -85,7 +85,7 @@ def _form(body: bytes) -> tuple[int, int, int, int]:
 
 
 def _end(file: BinaryIO, start: int, size: int) -> int:
-    """Where the samples end that begin at `start`, by their stated size and by what is behind it."""
+    """End of the samples that begin at `start`, from their stated size and the bytes after it."""
     length = file.seek(0, os.SEEK_END)
     if 0 < size <= length - start:
         file.seek(start + size)
@@ -98,14 +98,14 @@ def _end(file: BinaryIO, start: int, size: int) -> int:
 
 
 def _chunks(tail: bytes) -> int:
-    """The place from which on chunks fill `tail` to its end; its length where there are none."""
+    """Offset from which chunks fill `tail` to its end; the length of `tail` if there are none."""
     data = np.frombuffer(tail, np.uint8)
     letter = (data >= 0x20) & (data < 0x7F)
     names = np.flatnonzero(letter[:-7] & letter[1:-6] & letter[2:-5] & letter[3:-4])
     sizes = sum((data[names + 4 + place].astype(np.int64) << 8 * place for place in range(4)), np.zeros_like(names))
     fits = names + 8 + sizes <= len(data)
     before: dict[int, int] = {}
-    """Where the first of the chunks begins that end at a place."""
+    """Start of the first of the chunks that end at an offset."""
     for name, size in zip(names[fits][::-1].tolist(), sizes[fits][::-1].tolist(), strict=True):
         end = name + 8 + size
         before[end] = name
@@ -117,7 +117,7 @@ def _chunks(tail: bytes) -> int:
 
 
 def read_samples(file: BinaryIO, layout: Layout) -> Iterator[NDArray[Any]]:
-    """Blocks [channels, n] of the file's own type, to the end of a truncated file."""
+    """Yield blocks [channels, n] in the file's type, also for a truncated file."""
     frame = layout.width * layout.channels
     file.seek(layout.start)
     left = layout.end - layout.start
@@ -131,7 +131,7 @@ def read_samples(file: BinaryIO, layout: Layout) -> Iterator[NDArray[Any]]:
 
 
 def unpack(data: bytes, kind: str) -> NDArray[Any]:
-    """Bytes → numbers; 24 bit ones become the upper bytes of int32."""
+    """Bytes → samples; 24 bit ones become the upper bytes of int32."""
     if kind != "i3":
         return np.frombuffer(data, kind)
     wide = np.zeros((len(data) // 3, 4), np.uint8)

@@ -1,7 +1,7 @@
-"""Silero VAD at 16 kHz: how probable speech is in each 32 ms, from an encoder without memory and one LSTM with.
+"""Silero VAD at 16 kHz: the probability of speech in each frame of 32 ms, from a stateless encoder and an LSTM.
 
-In numpy: a frame is so little work (0.1 ms) that as operations of MLX it took four times as long on a CPU, and every
-conversation asks for thirty frames a second.
+Written in numpy: a frame takes 0.1 ms, four times less than with MLX on a CPU, and every conversation needs thirty
+frames per second.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
 RATE = 16_000
 FRAME = 512
 CONTEXT = 64
-"""Samples before a frame that its encoder sees too."""
+"""Samples before a frame that the encoder reads with it."""
 MIRRORED = 64
-"""Samples at its end that are mirrored behind it."""
+"""Samples at the end of a frame that are mirrored after it."""
 WINDOW, STRIDE = 256, 128
-"""Of the short-time Fourier transform, which the weights hold as a matrix."""
+"""Window and stride in samples of the short-time Fourier transform, which the weights hold as a matrix."""
 POSITIONS = (CONTEXT + FRAME + MIRRORED - WINDOW) // STRIDE + 1
 BINS = WINDOW // 2 + 1
 HIDDEN = 128
 BLOCK = 64
 """Frames in one step: the LSTM is stepped frame by frame."""
 TRAINED = -30.0
-"""dB of full scale of loud speech from which on the network hears it as it is; far under that it hears none."""
+"""Level of loud speech in dB of full scale that the network was trained on; it does not detect much quieter speech."""
 MOST_RAISED = 60.0
 RELEASE = 6.0
-"""dB a second that loudness falls by in a pause."""
+"""dB per second by which the loudness estimate falls in a pause."""
 OVER_FLOOR = 10.0
-"""dB over the quietest frame so far at which somebody speaks."""
+"""dB above the quietest frame so far from which on a frame counts as speech."""
 FAR_UNDER, FAINT = 10.0, -60.0
-"""What rumble may be left as it is: dB under the loudness of speech, and dB of full scale."""
+"""Rumble is kept if it is this many dB below the loudness of speech, or below this level in dB of full scale."""
 PREFIX = "vad_16k."
 
 
 def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
-    """`folder` holds model.safetensors; its branch for 16 kHz is used, float32 always."""
+    """Load model.safetensors from `folder`: the branch for 16 kHz, always in float32."""
     branch = {
         name.removeprefix(PREFIX): array for name, array in read_weights(folder).items() if name.startswith(PREFIX)
     }
@@ -60,7 +60,7 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine
 
 
 class Engine:
-    """Answers `DetectSpeech`: one `Probability` per 512 samples."""
+    """Runs `DetectSpeech`: one `Probability` per 512 samples."""
 
     def __init__(self, weights: Mapping[str, Samples]) -> None:
         self.nbytes = sum(array.nbytes for array in weights.values())
@@ -73,19 +73,19 @@ class Engine:
 
 
 class Detector:
-    """`feed`, `finish` and `close` as of engines.Stream; the LSTM's state and the last samples are its own."""
+    """One stream, an engines.Stream. It holds the state of the LSTM and the samples of the incomplete frame."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._level = Level()
         self._context: Samples = np.zeros(CONTEXT, np.float32)
         self._waiting: Samples = np.zeros(0, np.float32)
-        """Less than a frame."""
+        """Samples of the incomplete frame."""
         self._state = np.zeros((2, HIDDEN), np.float32)
         self._frames = 0
 
     def feed(self, samples: Samples) -> Iterator[Probability | None]:
-        """Any number of samples [n] at RATE, in [-1, 1]."""
+        """Process the next samples [n] at RATE, in [-1, 1]."""
         self._waiting = np.concatenate([self._waiting, samples], dtype=np.float32)
         while count := min(BLOCK, len(self._waiting) // FRAME):
             block, self._waiting = self._waiting[: count * FRAME], self._waiting[count * FRAME :]
@@ -98,7 +98,7 @@ class Detector:
                 yield Probability(value, start * FRAME / RATE, self._frames * FRAME / RATE)
 
     def finish(self) -> Iterator[Probability | None]:
-        """The last frame, filled up with silence; its end is that of the samples."""
+        """Process the last frame, padded with silence. Its end time is the end of the samples."""
         rest = len(self._waiting)
         if rest:
             for last in self.feed(np.zeros(FRAME - rest, np.float32)):
@@ -106,13 +106,13 @@ class Detector:
                     yield Probability(last.value, last.start, last.start + rest / RATE)
 
     def close(self) -> None:
-        """The arrays go with the stream."""
+        """Nothing to free."""
 
 
 class Level:
-    """A microphone's level: a quiet voice is raised to what the network was trained on, rumble and offset taken off.
+    """Normalises the level of a microphone: raises a quiet voice to the training level, removes rumble and offset.
 
-    At the usual level without them, all stays as it is.
+    Audio at the training level without rumble and offset is not changed.
     """
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class Level:
         self._loudness = -np.inf
 
     def of(self, frames: Samples) -> tuple[Samples, Samples]:
-        """The next frames [t, FRAME] → the same without what is under speech, where that matters; gains [t]."""
+        """The next frames [t, FRAME] → the frames, without rumble where it matters, and the gain of each [t]."""
         under = low(frames, RATE, LOWEST)
         levels, rumble = decibels(frames - under), decibels(low(frames, RATE, RUMBLE))
         raised, rumbles = np.zeros(len(frames), np.float32), np.zeros(len(frames), np.float32)
@@ -137,7 +137,7 @@ class Level:
 
 
 class Network:
-    """The weights in use; windows [t, CONTEXT + FRAME] and a state [2, HIDDEN] → [t] values and a state."""
+    """The network: windows [t, CONTEXT + FRAME] and a state [2, HIDDEN] → probabilities [t] and the next state."""
 
     def __init__(self, weights: Mapping[str, Samples]) -> None:
         self._fourier = _turned(weights["stft_conv.weight"][..., 0])

@@ -1,4 +1,4 @@
-"""Smart Turn v3: has the speaker finished? A Whisper encoder over the last 8 s, pooled by attention and classified."""
+"""Smart Turn v3: whether the speaker has finished. A Whisper encoder over the last 8 s with a classifier."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 RATE = 16_000
 SECONDS = 8
-"""What the encoder sees; shorter audio has silence before it."""
+"""Seconds that the encoder reads; shorter audio is padded with silence at the start."""
 LENGTH = SECONDS * RATE
 FFT, HOP, MELS = 400, 160, 80
 DYNAMIC_RANGE = 8.0
-"""Decades kept under the loudest value."""
+"""Dynamic range below the largest value, in powers of ten."""
 HEAD = 64
 
 
 def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
-    """`folder` holds model.safetensors, in PyTorch's names and layout or mlx-audio's; float32 always, it is small."""
+    """Load model.safetensors from `folder`, with PyTorch's names and layout or mlx-audio's. Always float32."""
     weights = {_name(name): array for name, array in read_weights(folder).items()}
     if "pool_attention.0.weight" not in weights:
         raise ModelUnavailable(f"the model folder {folder.name!r} holds no Smart Turn v3")
@@ -43,14 +43,14 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine
 
 
 class Engine:
-    """Answers `DetectTurn` with one `Probability`, at the end of the audio."""
+    """Runs `DetectTurn`: one `Probability` at the end of the audio."""
 
     def __init__(self, weights: dict[str, mx.array], on_cpu: bool) -> None:
         self.nbytes = sum(array.nbytes for array in weights.values())
         self._network = Network(weights, on_cpu)
 
     def run(self, request: Request) -> Steps:
-        """Raises BadRequest for audio that is empty or not at RATE."""
+        """Detect the end of a turn. Raises BadRequest for audio that is empty or not at RATE."""
         if not isinstance(request, DetectTurn):
             raise Unsupported(f"Smart Turn detects the end of a turn; it cannot {type(request).__name__.lower()}")
         audio = request.audio
@@ -93,7 +93,7 @@ _MEL_BANK = _mel_bank()
 
 
 class Network:
-    """Features [t, MELS] → the probability [1] that the turn is over."""
+    """The network: features [t, MELS] → the probability [1] that the turn is finished."""
 
     def __init__(self, weights: Mapping[str, mx.array], on_cpu: bool) -> None:
         self._weights = dict(weights)
@@ -148,7 +148,7 @@ def _fused_attention(q: mx.array, k: mx.array, v: mx.array, scale: float) -> mx.
 
 
 def _name(name: str) -> str:
-    """mlx-audio writes `pool_attention_0` for what PyTorch calls `pool_attention.0`, and so on."""
+    """PyTorch's name of a tensor: mlx-audio writes `pool_attention_0` for `pool_attention.0`."""
     name = name.removeprefix("inner.")
     for part in ("pool_attention", "classifier"):
         name = name.replace(f"{part}_", f"{part}.")

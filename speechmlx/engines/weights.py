@@ -1,4 +1,4 @@
-"""Reading a model's folder in slices, so that a load never holds up the models that are running."""
+"""Reads the folder of a model in slices, so that loading does not delay running models."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from speechmlx.errors import ModelUnavailable
 from speechmlx.types import Progress
 
 SLICE = 32 * 1024 * 1024
-"""Bytes brought into memory in one step: some 40 ms from a disk cache, float16 cast to float32."""
+"""Bytes read in one step: about 40 ms from the disk cache, with a cast from float16 to float32."""
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """config.json of a model's folder; ModelUnavailable when there is none."""
+    """Read config.json of a model's folder. Raises ModelUnavailable if there is none."""
     path = folder / "config.json"
     try:
         config: dict[str, Any] = json.loads(path.read_bytes())
@@ -27,7 +27,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def read_weights(folder: Path) -> dict[str, mx.array]:
-    """All tensors of a folder's safetensors files, lazily: nothing is in memory yet."""
+    """All tensors of a folder's safetensors files, lazily: none is in memory yet."""
     weights: dict[str, mx.array] = {}
     for path in sorted(folder.glob("*.safetensors")):
         loaded: dict[str, mx.array] = mx.load(str(path))  # type: ignore[assignment]
@@ -40,7 +40,7 @@ def read_weights(folder: Path) -> dict[str, mx.array]:
 def settle(
     weights: Mapping[str, mx.array], dtype: mx.Dtype | None = None
 ) -> Generator[Progress, None, dict[str, mx.array]]:
-    """Evaluate `weights`, floating ones cast to `dtype`, a slice at a time; returns them. Progress is in file bytes."""
+    """Evaluate `weights` slice by slice, floating ones cast to `dtype`, and return them. Progress is in bytes."""
     total = sum(array.nbytes for array in weights.values())
     done, pending, settled = 0, [], {}
     for name, array in weights.items():

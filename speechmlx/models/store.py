@@ -1,4 +1,4 @@
-"""The cache of models: a folder is either whole, with its manifest, or not there."""
+"""The cache of models. A folder is either complete, with its manifest, or not there."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 CONFIG, WEIGHTS = "config.json", "*.safetensors"
 STALE = 7 * 24 * 3600
-"""Seconds after which what an abandoned fetch left behind is deleted."""
+"""Seconds after which the files of an abandoned fetch are deleted."""
 
 Tell = Callable[[Progress], None]
 
 
 def cache_folder(config: Config | None = None) -> Path:
-    """Where models live: the config's folder, $SPEECHMLX_CACHE, else the platform's cache folder for speechmlx."""
+    """The folder of models: that of the config, else $SPEECHMLX_CACHE, else the platform's cache folder."""
     if config is not None and config.cache is not None:
         return config.cache.expanduser()
     if chosen := os.environ.get("SPEECHMLX_CACHE"):
@@ -42,7 +42,7 @@ def cache_folder(config: Config | None = None) -> Path:
 
 
 def folder(row: Model, cache: Path) -> Path | None:
-    """The folder of `row` if it is whole and made from a source that the row still names; files are only measured."""
+    """The folder of `row` if it is complete and of a current source of the row, else None. Checks sizes only."""
     home = _home(row, cache)
     manifest = _manifest(home)
     if manifest.get("key") not in {_key(row, source) for source in row.sources}:
@@ -53,15 +53,15 @@ def folder(row: Model, cache: Path) -> Path | None:
 
 
 def size(row: Model, cache: Path) -> int:
-    """Bytes that the folder of `row` takes; 0 when it is not there."""
+    """Size in bytes of the folder of `row`; 0 if it is not there."""
     return sum(_manifest(_home(row, cache)).get("files", {}).values())
 
 
 def fetch(row: Model, cache: Path, tell: Tell = lambda progress: None) -> Path:
-    """The folder of `row`, fetched and converted first where needed; another process at it is waited for.
+    """The folder of `row`, fetched and converted first if needed. Waits for another process that fetches it.
 
-    Raises ModelUnavailable with the reason each source gave and the way out, or with what is wrong with the disk, and
-    NoRoom when that is full.
+    Raises ModelUnavailable with the reason of each source and a remedy, or with the error of the disk, and NoRoom if
+    the disk is full.
     """
     if (ready := folder(row, cache)) is not None:
         return ready
@@ -74,7 +74,7 @@ def fetch(row: Model, cache: Path, tell: Tell = lambda progress: None) -> Path:
 
 
 def remove(row: Model, cache: Path) -> int:
-    """Delete the folder of `row` and what a fetch left of it; the bytes freed. Raises Busy while it is fetched."""
+    """Delete the folder of `row` and the rest of a fetch. Returns the bytes freed. Raises Busy while it is fetched."""
     freed = size(row, cache)
     with _locked(row, cache, wait=False):
         _discard(_home(row, cache))
@@ -95,7 +95,7 @@ def _workshop(row: Model, cache: Path) -> Path:
 
 @contextmanager
 def _locked(row: Model, cache: Path, wait: bool = True) -> Iterator[None]:
-    """One process at a time at `row`; the lock of a process that dies is free at once."""
+    """Lock `row` for one process; the lock of a process that dies is released at once."""
     from filelock import Timeout
 
     try:
@@ -114,7 +114,7 @@ def _lock(cache: Path, name: str) -> BaseFileLock:
 
 
 def _discard(path: Path) -> None:
-    """Delete a folder so that nobody ever sees half of it: it leaves its name first."""
+    """Delete a folder; it is renamed first, so that nobody sees it half deleted."""
     if path.exists():
         doomed = path.with_name(f".{path.name}.{os.getpid()}.deleted")
         path.rename(doomed)
@@ -125,7 +125,7 @@ def _discard(path: Path) -> None:
 
 
 def _key(row: Model, source: Source) -> str:
-    """Names what a folder was made from: a changed row makes its folder again."""
+    """Identifies the source of a folder: a changed row is fetched again."""
     return hashlib.sha256(repr((row.name, source, ())).encode()).hexdigest()
 
 
@@ -138,7 +138,7 @@ def _manifest(home: Path) -> dict[str, Any]:
 
 
 def _write_manifest(made: Path, row: Model, source: Source) -> None:
-    """Written last: before it, the folder counts for nothing."""
+    """Write the manifest, the last file: without it the folder is incomplete."""
     files = {str(f.relative_to(made)): f.stat().st_size for f in sorted(made.rglob("*")) if f.is_file()}
     manifest = {"model": row.name, "source": describe(source), "key": _key(row, source), "files": files}
     (made / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
@@ -148,7 +148,7 @@ def _write_manifest(made: Path, row: Model, source: Source) -> None:
 
 
 def _fetch(row: Model, cache: Path, tell: Tell) -> Path:
-    """Under the lock: the first source that works."""
+    """Fetch from the first source that works. Needs the lock."""
     _sweep(cache)
     reasons = []
     for source in row.sources:
@@ -167,7 +167,7 @@ def _fetch(row: Model, cache: Path, tell: Tell) -> Path:
 
 
 def _make(row: Model, source: Source, workshop: Path, tell: Tell) -> Path:
-    """A whole folder, with its manifest, in the workshop."""
+    """Make the complete folder, with its manifest, in the work folder."""
     made = workshop / "made"
     _discard(made)
     made.mkdir(parents=True)
@@ -186,7 +186,7 @@ def _make(row: Model, source: Source, workshop: Path, tell: Tell) -> Path:
 
 
 def _bring(source: Source, workshop: Path, report: Callable[[int, int, str], None]) -> Path:
-    """The folder in the workshop that holds the files of `source`."""
+    """Fetch the files of `source` into the work folder; returns their folder."""
     if isinstance(source, HubFiles):
         from speechmlx.models.hub_source import fetch_hub
 
@@ -203,7 +203,7 @@ def _bring(source: Source, workshop: Path, report: Callable[[int, int, str], Non
 
 
 def _convert(source: Source, files: Path, made: Path) -> None:
-    """What came → what the engine loads. A conversion that fails is the source's failure."""
+    """Convert the fetched files for the engine. A conversion that fails raises SourceFailed."""
     module, _, function = (source.convert or "speechmlx.models.convert.hub:as_it_is").partition(":")
     try:
         getattr(import_module(module), function)(files, made)
@@ -216,7 +216,7 @@ def _convert(source: Source, files: Path, made: Path) -> None:
 
 
 def _sweep(cache: Path) -> None:
-    """Delete what fetches abandoned long ago left behind, of models nobody is fetching now."""
+    """Delete the files of old abandoned fetches, for models that nobody fetches now."""
     from filelock import Timeout
 
     old = time.time() - STALE
@@ -232,7 +232,7 @@ def _sweep(cache: Path) -> None:
 
 
 def describe(source: Source) -> str:
-    """A source in a few words."""
+    """A short description of a source."""
     if isinstance(source, HubFiles):
         return f"hub repository {source.repo}"
     return f"package index ({', '.join(dict.fromkeys(file.package for file in source.files))})"

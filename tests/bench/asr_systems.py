@@ -126,7 +126,7 @@ def prepare(folder: Path, out: Path) -> dict[str, Path]:
     """Copies of the model in `folder` for each kind of system, made in `out`."""
     import mlx.core as mx
 
-    stored = mx.load(str(folder / "model.safetensors"))
+    stored: Any = mx.load(str(folder / "model.safetensors"))
     weights = {name: array.astype(mx.float32) for name, array in stored.items()}
     config = json.loads((folder / "config.json").read_text())
     multilingual = config["n_vocab"] >= 51865
@@ -172,7 +172,7 @@ def _tokenizer(multilingual: bool, size: int) -> Any:
     def spelled(token: bytes) -> str:
         return "".join(letters[byte] for byte in token)
 
-    merges = [
+    merges: Any = [
         tuple(map(spelled, _halves(token, ranks))) for token in sorted(ranks, key=ranks.__getitem__) if len(token) > 1
     ]
     tokenizer = Tokenizer(models.BPE({spelled(token): rank for token, rank in ranks.items()}, merges))

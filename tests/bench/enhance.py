@@ -112,7 +112,9 @@ def run(which: str, rounds: int) -> None:
             taken.append((time.perf_counter() - start) / (sum(map(len, given)) / RATE))
             if enhance is whole and given is not pieces:
                 gain = si_sdr(clean, enhanced) - si_sdr(clean, noisy)
-    sys.stdout.write(json.dumps(asdict(Taken(load, *map(statistics.median, times), gain))) + "\n")
+    sys.stdout.write(
+        json.dumps(asdict(Taken(load, statistics.median(times[0]), statistics.median(times[1]), gain))) + "\n"
+    )
 
 
 def child(which: str, rounds: int) -> Taken:

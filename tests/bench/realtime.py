@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 
 import httpx
 from report import Row, show
-from support import conversing
+from support import scripted_conversation
 from support.realtime_client import Talk, talk
 
 from speechmlx.audio.decode import decode
@@ -165,7 +165,7 @@ async def barge_in(url: str) -> BargeIn:
         await ws.send("response.create")
         await ws.until("response.output_audio.delta")
         begun = time.monotonic()
-        speaking = asyncio.create_task(microphone(ws, conversing.tone(1.0)))
+        speaking = asyncio.create_task(microphone(ws, scripted_conversation.tone(1.0)))
         await ws.until("input_audio_buffer.speech_started")
         detected, before = time.monotonic(), len(ws.audio())
         await ws.until("response.done")
@@ -218,10 +218,10 @@ def scripted(repeats: int) -> list[Row]:
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     with TemporaryDirectory() as cache:
         own = {"SPEECHMLX_CATALOG": "support.scripted:extend", "SPEECHMLX_CACHE": cache, "PYTHONPATH": path}
-        with server(SPEECHMLX_MODELS=conversing.MODELS, **own) as url:
+        with server(SPEECHMLX_MODELS=scripted_conversation.MODELS, **own) as url:
             asyncio.run(text_turn(url))
             texts = sorted(asyncio.run(text_turn(url)) for _ in range(repeats))
-            turns = [asyncio.run(turn(url, conversing.tone(0.6))) for _ in range(max(3, repeats // 5))]
+            turns = [asyncio.run(turn(url, scripted_conversation.tone(0.6))) for _ in range(max(3, repeats // 5))]
             barged = [asyncio.run(barge_in(url)) for _ in range(max(3, repeats // 5))]
     after = sorted(one["first audio"] - one["turn over"] for one in turns)
     stops = sorted(one.from_detection for one in barged)
@@ -258,10 +258,9 @@ def starter(sessions: tuple[int, ...], repeats: int) -> list[Row]:
             waits = [one[name] for one in crowd]
             rows.append(Row(f"starter: {count} sessions, end of speech to {name}, p50", _ms(waits, 0.5), "ms"))
         waits = [one["first audio"] for one in crowd]
-        for mine, share in zip(
-            _quantiles(f"starter: {count} sessions, end of speech to first audio", waits), SHARES, strict=True
-        ):
-            rows.append(replace(mine, peer=_ms(together[count], share), peer_name="stage after stage"))
+        quantiles = _quantiles(f"starter: {count} sessions, end of speech to first audio", waits)
+        for row, share in zip(quantiles, SHARES, strict=True):
+            rows.append(replace(row, peer=_ms(together[count], share), peer_name="stage after stage"))
     return rows
 
 

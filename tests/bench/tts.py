@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from report import Row, show
 
@@ -82,7 +83,8 @@ def peer(folder: Path) -> Callable[[str], Speech]:
     model = Model(ModelConfig(**{name: value for name, value in config.items() if name in known}))
     model.load_weights(list(model.sanitize(mx.load(str(folder / "model.safetensors"))).items()))
     model.eval()
-    (styles,) = mx.load(str(folder / "voices" / f"{VOICE}.safetensors")).values()
+    voice: Any = mx.load(str(folder / "voices" / f"{VOICE}.safetensors"))
+    (styles,) = voice.values()
     mx.eval(model.parameters(), styles)
 
     def speak(text: str) -> Speech:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 import numpy as np
@@ -13,7 +13,6 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from speechmlx.audio.vad import speech_spans
 
 from speechmlx.engines import LoadOptions, Streaming, silero
 from speechmlx.errors import ModelUnavailable, Unsupported
@@ -26,7 +25,7 @@ REFERENCE = json.loads((Path(__file__).parent / "data" / "silero.json").read_tex
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., object]) -> silero.Engine:
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> silero.Engine:
     return loaded(silero.load(model_folder("silero-vad"), LoadOptions()))
 
 
@@ -39,19 +38,39 @@ def speech(clip: Callable[[str], Path]) -> Samples:
 
 def detect(engine: silero.Engine, pieces: Iterable[Samples]) -> list[Probability]:
     stream = engine.open(DetectSpeech())
-    found = [event for piece in pieces for event in stream.feed(piece)]
-    found.extend(stream.finish())
+    events = [*(event for piece in pieces for event in stream.feed(piece)), *stream.finish()]
     stream.close()
-    return [event for event in found if event]
+    return [event for event in events if event]
 
 
 def values(events: Iterable[Probability]) -> Samples:
     return np.array([event.value for event in events], np.float32)
 
 
+def speech_spans(frames: Iterable[Probability]) -> list[tuple[float, float]]:
+    """Start and end of each span of speech of at least 250 ms, in seconds.
+
+    A span starts 30 ms before the first frame at 0.5 or above. It ends before 100 ms of frames below 0.5, of which the
+    first is below 0.35.
+    """
+    spans: list[tuple[float, float]] = []
+    start = quiet = None
+    for frame in frames:
+        if frame.value >= 0.5:
+            start, quiet = frame.start if start is None else start, None
+        elif start is not None and frame.value < 0.35 and quiet is None:
+            quiet = frame.start
+        if start is not None and quiet is not None and frame.end - quiet >= 0.1:
+            spans.append((start, quiet))
+            start = quiet = None
+    if start is not None:
+        spans.append((start, frame.end if quiet is None else quiet))
+    return [(start - 0.03, end) for start, end in spans if end - start >= 0.25]
+
+
 def test_the_numbers_are_those_of_the_onnx_export(
     engine: silero.Engine, speech: Samples, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """The export hears what is quiet as quiet, and rumble as it is."""
     monkeypatch.setattr(silero, "MOST_RAISED", 0.0)
     monkeypatch.setattr(silero, "FAINT", np.inf)
@@ -60,7 +79,7 @@ def test_the_numbers_are_those_of_the_onnx_export(
 
 @settings(deadline=None, max_examples=10)
 @given(sizes=st.lists(st.integers(0, 3000), max_size=20), length=st.integers(0, 30_000))
-def test_streaming_equals_whole(whole: tuple[silero.Engine, Samples], sizes: list[int], length: int):
+def test_streaming_equals_whole(whole: tuple[silero.Engine, Samples], sizes: list[int], length: int) -> None:
     engine, speech = whole
     ends = np.minimum(np.cumsum([0, *sizes]), length)
     pieces = [speech[start:end] for start, end in zip(ends, [*ends[1:], length], strict=True)]
@@ -74,25 +93,25 @@ def whole(engine: silero.Engine, speech: Samples) -> tuple[silero.Engine, Sample
     return engine, speech
 
 
-def test_frames_follow_each_other_to_the_very_end(engine: silero.Engine, speech: Samples):
+def test_frames_follow_each_other_to_the_very_end(engine: silero.Engine, speech: Samples) -> None:
     events = detect(engine, [speech[:5000]])
     assert [event.start for event in events] == [i * 512 / 16000 for i in range(10)]
     assert [event.end for event in events] == [*(event.start for event in events[1:]), 5000 / 16000]
 
 
-def test_interleaved_equals_alone(engine: silero.Engine, speech: Samples):
+def test_interleaved_equals_alone(engine: silero.Engine, speech: Samples) -> None:
     inputs = [speech[:32_000], speech[48_000:80_000]]
     streams = [engine.open(DetectSpeech()) for _ in inputs]
     found: list[list[Probability]] = [[], []]
     for start in range(0, 32_000, 1000):
         for stream, samples, events in zip(streams, inputs, found, strict=True):
-            events.extend(stream.feed(samples[start : start + 1000]))
+            events.extend(filter(None, stream.feed(samples[start : start + 1000])))
     for stream, samples, events in zip(streams, inputs, found, strict=True):
-        events.extend(stream.finish())
+        events.extend(filter(None, stream.finish()))
         assert np.abs(values(events) - values(detect(engine, [samples]))).max() < 1e-5
 
 
-def test_speech_is_found_where_it_is(engine: silero.Engine, speech: Samples):
+def test_speech_is_found_where_it_is(engine: silero.Engine, speech: Samples) -> None:
     spans = speech_spans(detect(engine, [speech]))
     assert [round(start, 1) for start, _ in spans] == [0.3, 3.3, 3.9, 5.4, 8.2]
 
@@ -117,14 +136,14 @@ def wave(frequency: float, length: int) -> Samples:
 )
 def test_speech_is_found_in_a_bad_microphone_s_sound(
     engine: silero.Engine, speech: Samples, change: Callable[[Samples], Samples]
-):
+) -> None:
     usual = values(detect(engine, [speech])) > 0.5
     found = values(detect(engine, [change(speech).astype(np.float32)])) > 0.5
     assert found[usual].mean() > 0.7 and found[~usual].mean() < 0.35
 
 
 @pytest.mark.parametrize("kind", ["silence", "noise", "faint", "dither", "brown", "hum", "offset", "beeps"])
-def test_there_is_no_speech_in_silence_and_noise(engine: silero.Engine, kind: str):
+def test_there_is_no_speech_in_silence_and_noise(engine: silero.Engine, kind: str) -> None:
     noise = np.random.default_rng(0).standard_normal(160_000, dtype=np.float32)
     spectrum = np.fft.rfft(noise) / np.maximum(np.arange(80_001), 200)
     samples = {
@@ -140,19 +159,19 @@ def test_there_is_no_speech_in_silence_and_noise(engine: silero.Engine, kind: st
     assert speech_spans(detect(engine, [np.asarray(samples, np.float32)])) == []
 
 
-def test_memory_does_not_grow_with_the_stream(engine: silero.Engine, speech: Samples):
+def test_memory_does_not_grow_with_the_stream(engine: silero.Engine, speech: Samples) -> None:
     stream = engine.open(DetectSpeech())
     for _ in range(3):
         list(stream.feed(speech))
     assert len(stream._waiting) < silero.FRAME
 
 
-def test_it_is_a_streaming_engine_and_says_what_it_holds(engine: silero.Engine):
+def test_it_is_a_streaming_engine_and_says_what_it_holds(engine: silero.Engine) -> None:
     assert isinstance(engine, Streaming)
     assert 1e6 < engine.nbytes < 1.5e6
 
 
-def test_what_it_cannot_do_is_refused(engine: silero.Engine, tmp_path: Path, loaded: Callable[..., object]):
+def test_what_it_cannot_do_is_refused(engine: silero.Engine, tmp_path: Path, loaded: Callable[..., object]) -> None:
     with pytest.raises(Unsupported, match="detects speech"):
         engine.open(Enhance())
     with pytest.raises(ModelUnavailable, match=r"no \.safetensors file"):

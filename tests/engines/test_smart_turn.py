@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 import numpy as np
@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from speechmlx.engines import LoadOptions, Running, smart_turn
+from speechmlx.engines.weights import read_weights
 from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
 from speechmlx.types import Audio, DetectTurn, Enhance, Probability
 
@@ -23,7 +24,7 @@ REFERENCE = json.loads((Path(__file__).parent / "data" / "smart_turn.json").read
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., object]) -> smart_turn.Engine:
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> smart_turn.Engine:
     return loaded(smart_turn.load(model_folder("smart-turn-v3"), LoadOptions()))
 
 
@@ -35,37 +36,41 @@ def speech(clip: Callable[[str], Path]) -> Samples:
 
 
 def detect(engine: smart_turn.Engine, samples: Samples) -> Probability:
-    (found,) = [event for event in engine.run(DetectTurn(audio=Audio(samples, smart_turn.RATE))) if event]
+    (found,) = [
+        event
+        for event in engine.run(DetectTurn(audio=Audio(samples, smart_turn.RATE)))
+        if isinstance(event, Probability)
+    ]
     return found
 
 
 @pytest.mark.parametrize("seconds", REFERENCE)
-def test_the_numbers_are_those_of_the_onnx_export(engine: smart_turn.Engine, speech: Samples, seconds: str):
+def test_the_numbers_are_those_of_the_onnx_export(engine: smart_turn.Engine, speech: Samples, seconds: str) -> None:
     unquantised, _as_shipped = REFERENCE[seconds]
     assert abs(detect(engine, speech[: int(float(seconds) * smart_turn.RATE)]).value - unquantised) < 1e-4
 
 
-def test_a_turn_is_over_after_a_sentence_and_not_within(engine: smart_turn.Engine, speech: Samples):
+def test_a_turn_is_over_after_a_sentence_and_not_within(engine: smart_turn.Engine, speech: Samples) -> None:
     assert detect(engine, speech[: int(2.2 * smart_turn.RATE)]).value < 0.05
     assert detect(engine, speech).value > 0.9
 
 
-def test_it_speaks_of_the_last_eight_seconds(engine: smart_turn.Engine, speech: Samples):
+def test_it_speaks_of_the_last_eight_seconds(engine: smart_turn.Engine, speech: Samples) -> None:
     found = detect(engine, speech)
     assert found.end == len(speech) / smart_turn.RATE and found.start == found.end - 8
     assert found.value == detect(engine, speech[-8 * smart_turn.RATE :]).value
     assert detect(engine, speech[:100]).start == 0
 
 
-def test_both_backends_attention_and_gelu_agree(engine: smart_turn.Engine, model_folder: Callable[[str], Path], speech):
-    weights = {
-        smart_turn._name(name): array for name, array in smart_turn.read_weights(model_folder("smart-turn-v3")).items()
-    }
+def test_both_backends_attention_and_gelu_agree(
+    engine: smart_turn.Engine, model_folder: Callable[[str], Path], speech: Samples
+) -> None:
+    weights = {smart_turn._name(name): array for name, array in read_weights(model_folder("smart-turn-v3")).items()}
     plain = smart_turn.Network(weights, on_cpu=False)
     assert abs(plain(smart_turn.log_mel(speech)).item() - detect(engine, speech).value) < 1e-5
 
 
-def test_silence_gives_a_number(engine: smart_turn.Engine):
+def test_silence_gives_a_number(engine: smart_turn.Engine) -> None:
     assert 0 <= detect(engine, np.zeros(16_000, np.float32)).value <= 1
 
 
@@ -74,10 +79,10 @@ def test_weights_in_mlx_audios_names_and_layout_are_the_same_model(
     model_folder: Callable[[str], Path],
     tmp_path: Path,
     speech: Samples,
-    loaded: Callable[..., object],
-):
-    renamed = {}
-    for name, array in smart_turn.read_weights(model_folder("smart-turn-v3")).items():
+    loaded: Callable[..., Any],
+) -> None:
+    renamed: dict[str, Any] = {}
+    for name, array in read_weights(model_folder("smart-turn-v3")).items():
         name = name.removeprefix("inner.")
         name = name.replace("pool_attention.", "pool_attention_").replace("classifier.", "classifier_")
         if name.startswith("encoder.conv") and array.ndim == 3:
@@ -88,12 +93,12 @@ def test_weights_in_mlx_audios_names_and_layout_are_the_same_model(
     assert detect(other, speech).value == detect(engine, speech).value
 
 
-def test_it_is_a_running_engine_and_says_what_it_holds(engine: smart_turn.Engine):
+def test_it_is_a_running_engine_and_says_what_it_holds(engine: smart_turn.Engine) -> None:
     assert isinstance(engine, Running)
     assert 30e6 < engine.nbytes < 34e6
 
 
-def test_what_it_cannot_do_is_refused(engine: smart_turn.Engine, tmp_path: Path, loaded: Callable[..., object]):
+def test_what_it_cannot_do_is_refused(engine: smart_turn.Engine, tmp_path: Path, loaded: Callable[..., Any]) -> None:
     with pytest.raises(Unsupported, match="end of a turn"):
         engine.run(Enhance())
     with pytest.raises(BadRequest, match="16000 Hz, not 48000"):

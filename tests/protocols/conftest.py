@@ -1,4 +1,4 @@
-"""Real server processes for the protocol tests: with scripted engines, with the starter models, or as a test wants."""
+"""Real server processes for the protocol tests: with scripted engines, the starter models, or a test's flags."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.conversing import MODELS
+from support.scripted_conversation import MODELS
 
 from speechmlx.runtime.worker.blas import MALLOC
 
@@ -26,7 +26,7 @@ START_LIMIT = 30.0
 
 @dataclass(frozen=True)
 class Server:
-    """One that is up: its address, its process and where its output goes."""
+    """A running server: its URL, its process and the file of its output."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -46,9 +46,9 @@ Start = Callable[..., AbstractContextManager[Server]]
 
 @contextmanager
 def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) -> Iterator[Server]:
-    """A server until the block ends.
+    """Run a server until the block ends.
 
-    With `scripted` it has scripted.py's rows, a cache of its own in `folder`, and no clock that ends turns.
+    With `scripted` it has scripted.py's rows, its own cache in `folder`, and no limit of time without audio.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
@@ -78,7 +78,7 @@ def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) 
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Where it listens, once its engine process is up too."""
+    """The server's URL, once its engine process is ready; AssertionError after START_LIMIT seconds."""
     end = time.monotonic() + START_LIMIT
     while time.monotonic() < end and process.poll() is None:
         if found := re.search(r"Starting server on (http://\S+)", log.read_text()):
@@ -93,13 +93,13 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 
 @pytest.fixture
 def start_server(tmp_path: Path) -> Start:
-    """`with start_server("--flag", ..., scripted=True) as server:` for a test that harms its server."""
+    """`with start_server("--flag", ..., scripted=True) as server:` for a test that needs its own server."""
     return partial(serve, tmp_path / "server")
 
 
 @pytest.fixture(scope="session")
 def all_scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A shared server whose default models are scripted too: for requests made at random."""
+    """A shared server whose default models are scripted: for random requests."""
     flags = ("--asr", "scripted-asr", "--tts", "scripted", "--enhance", "scripted-enhance", "--llm", "scripted-llm")
     with serve(tmp_path_factory.mktemp("all-scripted"), *flags) as server:
         yield server
@@ -107,21 +107,21 @@ def all_scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The shared server with scripted engines; nothing may kill it or fill it."""
+    """The shared server with scripted engines. Tests must not kill or fill it."""
     with serve(tmp_path_factory.mktemp("scripted")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def conversing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The shared server whose models are conversing.py's: a whole conversation, scripted."""
+    """The shared server with the engines of support/scripted_conversation.py as its default models."""
     with serve(tmp_path_factory.mktemp("conversing"), SPEECHMLX_MODELS=MODELS) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def starter(tmp_path_factory: pytest.TempPathFactory, model_folder: Callable[[str], Path]) -> Iterator[Server]:
-    """The shared server with the starter models, all fetched; recognition by the smallest of them."""
+    """The shared server with the starter models, all fetched; recognition by the smallest one."""
     for name in ("whisper-tiny.en", "kokoro-82m", "deepfilternet3", "smollm2-135m-instruct"):
         model_folder(name)
     with serve(tmp_path_factory.mktemp("starter"), "--asr", "whisper-tiny.en", scripted=False) as server:
@@ -129,10 +129,11 @@ def starter(tmp_path_factory: pytest.TempPathFactory, model_folder: Callable[[st
 
 
 @pytest.fixture(scope="module")
-def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that hears, writes and speaks to a script: asked.py."""
+def scripted_cascade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose ASR, LLM and TTS engines follow a script: support/scripted_cascade.py."""
     flags = ("--asr", "hearing", "--llm", "writing", "--tts", "scripted")
-    with serve(tmp_path_factory.mktemp("asking"), *flags, SPEECHMLX_CATALOG="support.asked:extend") as server:
+    catalog = "support.scripted_cascade:extend"
+    with serve(tmp_path_factory.mktemp("scripted-cascade"), *flags, SPEECHMLX_CATALOG=catalog) as server:
         yield server
 
 

@@ -130,19 +130,23 @@ def test_a_small_file_that_decodes_to_hours(client: httpx.Client, server: Any) -
 
 def test_a_full_server_says_so_before_it_decodes(start_server: Any) -> None:
     """What it is sent is no audio, but that it does not look at."""
-    with start_server("--asr", "scripted-asr", SPEECHMLX_MAX_JOBS="1") as server, server.client() as client:
-        with ThreadPoolExecutor() as pool, server.client() as another:
-            form = {"prompt": "steps=1000 work=0.05"}
-            pool.submit(another.post, HEAR, data=form, files={"file": WAV})
-            while client.get("/health").json()["jobs"] == 0:
-                time.sleep(0.02)
-            for answer in (
-                client.post(HEAR, files={"file": b"no audio at all"}),
-                client.post("/transcribe", files={"file": b"no audio at all"}),
-                client.post("/transcribe", content=b"no audio at all"),
-            ):
-                assert answer.status_code == 503 and "max_jobs" in answer.text and answer.headers["retry-after"]
-            server.process.kill()
+    with (
+        start_server("--asr", "scripted-asr", SPEECHMLX_MAX_JOBS="1") as server,
+        server.client() as client,
+        ThreadPoolExecutor() as pool,
+        server.client() as another,
+    ):
+        form = {"prompt": "steps=1000 work=0.05"}
+        pool.submit(another.post, HEAR, data=form, files={"file": WAV})
+        while client.get("/health").json()["jobs"] == 0:
+            time.sleep(0.02)
+        for answer in (
+            client.post(HEAR, files={"file": b"no audio at all"}),
+            client.post("/transcribe", files={"file": b"no audio at all"}),
+            client.post("/transcribe", content=b"no audio at all"),
+        ):
+            assert answer.status_code == 503 and "max_jobs" in answer.text and answer.headers["retry-after"]
+        server.process.kill()
 
 
 # --- Bodies that are no form -------------------------------------------------------------------------------------

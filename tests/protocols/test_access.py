@@ -12,7 +12,7 @@ import httpx
 import pytest
 from protocols.conftest import Server, serve
 from starlette.routing import Mount, Route, WebSocketRoute
-from support.conversing import MODELS
+from support.scripted_conversation import MODELS
 
 from speechmlx.app import create_app
 from speechmlx.config import Config

@@ -14,7 +14,7 @@ import pytest
 from protocols.conftest import Server, serve
 from support import browser
 from support.browser import Tab
-from support.conversing import MODELS
+from support.scripted_conversation import MODELS
 
 pytestmark = pytest.mark.timeout(400)
 

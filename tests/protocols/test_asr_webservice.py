@@ -13,7 +13,7 @@ import pytest
 import requests
 import soundfile
 from support.clips import CLIPS
-from support.heard import errors
+from support.word_errors import word_error_rate
 
 from speechmlx.audio.encode import wav_header
 from speechmlx.config import Config
@@ -81,7 +81,7 @@ def cues(srt: str) -> list[tuple[str, str, str]]:
 def test_bazarr_gets_its_subtitles(bazarr: Bazarr, pcm: bytes) -> None:
     assert bazarr.detect_language(pcm) == ("en", "english")
     found = cues(bazarr.subtitles(pcm, "en").decode())
-    assert errors(CLIPS["jfk"].words, " ".join(text for _, _, text in found)) == 0
+    assert word_error_rate(CLIPS["jfk"].words, " ".join(text for _, _, text in found)) == 0
     assert found[0][0].startswith("00:00:00") and "00:00:10" < found[-1][1] <= "00:00:11,000"
     assert [start for start, _, _ in found] == sorted(start for start, _, _ in found)
 
@@ -94,7 +94,7 @@ def test_a_translation_needs_a_model_that_can(bazarr: Bazarr, pcm: bytes) -> Non
     refused = bazarr.ask("/asr", pcm, task="translate", language="en", output="srt")
     assert refused.status_code == 400 and "English only" in refused.json()["error"]
     done = bazarr.ask("/asr", pcm, task="translate", language="en", output="txt", model="whisper-base")
-    assert errors(CLIPS["jfk"].words, done.text) == 0
+    assert word_error_rate(CLIPS["jfk"].words, done.text) == 0
 
 
 def bursts(seconds: int) -> bytes:
@@ -125,12 +125,12 @@ def test_every_output(starter: Any, clip: Folder) -> None:
 
     words = CLIPS["jfk"].words
     text = said("txt", encode="true", task="transcribe")
-    assert errors(words, text.text) == 0 and text.text.endswith(".\n")
+    assert word_error_rate(words, text.text) == 0 and text.text.endswith(".\n")
     assert text.headers["content-type"] == "text/plain; charset=utf-8" and text.headers["asr-engine"] == "speechmlx"
     assert text.headers["content-disposition"] == 'attachment; filename="A%20speech%20%C3%BC.wav.txt"'
     assert said("vtt").text.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:0")
     first, *rows = said("tsv").text.splitlines()
-    assert first == "start\tend\ttext" and errors(words, " ".join(row.split("\t")[2] for row in rows)) == 0
+    assert first == "start\tend\ttext" and word_error_rate(words, " ".join(row.split("\t")[2] for row in rows)) == 0
     assert 10_000 < int(rows[-1].split("\t")[1]) <= 11_000
     heard = said("json", word_timestamps="true", initial_prompt="A speech of 1961.").json()
     assert heard.keys() == {"text", "segments", "language"} and heard["language"] == "en"
@@ -139,7 +139,7 @@ def test_every_output(starter: Any, clip: Folder) -> None:
         *("avg_logprob", "compression_ratio", "no_speech_prob", "words"),
     }
     timed = [word for segment in heard["segments"] for word in segment["words"]]
-    assert errors(words, "".join(word["word"] for word in timed)) == 0 and timed[0]["word"].startswith(" ")
+    assert word_error_rate(words, "".join(word["word"] for word in timed)) == 0 and timed[0]["word"].startswith(" ")
     assert all(
         word.keys() == {"word", "start", "end", "probability"} and 0 < word["probability"] <= 1 for word in timed
     )

@@ -23,7 +23,7 @@ import requests
 from protocols.conftest import serve
 from support import scripted
 from support.clips import CLIPS
-from support.heard import errors
+from support.word_errors import word_error_rate
 
 from speechmlx.app import create_app
 from speechmlx.audio.encode import wav_header
@@ -186,7 +186,7 @@ def test_the_words_of_a_form_on_a_real_model(starter: Any, clip: Callable[[str],
         )
     assert response.status_code == 200
     segments = response.json()["segments"]
-    assert errors(CLIPS["jfk"].words, " ".join(segment["text"] for segment in segments)) == 0
+    assert word_error_rate(CLIPS["jfk"].words, " ".join(segment["text"] for segment in segments)) == 0
 
 
 # --- The seed's examples as they stand, but for the address ------------------------------------------------------

@@ -16,7 +16,7 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
-from support.conversing import MODELS
+from support.scripted_conversation import MODELS
 from websockets.sync.client import connect
 
 if TYPE_CHECKING:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
-from support.conversing import MODELS, tone
 from support.realtime_client import talk
+from support.scripted_conversation import MODELS, tone
 
 if TYPE_CHECKING:
-    from conftest import Server, Start
+    from protocols.conftest import Server, Start
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
@@ -76,7 +76,7 @@ def test_how_long_jobs_took(start_server: Start) -> None:
         after = scraped(client)
     names = ("job_first_event_seconds_sum", "job_seconds_sum")
     first, total = ((after.of(name, **speaks) or 0.0) - (before.of(name, **speaks) or 0.0) for name in names)
-    assert 0.1 <= first and first + 0.3 <= total <= took
+    assert first >= 0.1 and first + 0.3 <= total <= took
     for le, count in (("0.3", 0), ("300.0", 1), ("+Inf", 1)):
         found = [sample.of("job_seconds_bucket", le=le, **speaks) or 0.0 for sample in (before, after)]
         assert found[1] - found[0] == count
@@ -95,7 +95,7 @@ def test_an_engine_process_that_dies_is_counted(start_server: Start) -> None:
 
 
 async def test_conversations_and_the_stages_of_their_answers(start_server: Start) -> None:
-    heard = {"input": {"turn_detection": None, "transcription": {}}}
+    heard: dict[str, Any] = {"input": {"turn_detection": None, "transcription": {}}}
     with start_server(SPEECHMLX_MODELS=MODELS) as server, server.client() as client:
         async with talk(server.url, audio=heard) as ws:
             await ws.play(tone(0.5))

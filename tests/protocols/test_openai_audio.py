@@ -18,7 +18,7 @@ import pytest
 from openai.types.audio import TranscriptionVerbose
 from pydantic import TypeAdapter
 from support.clips import CLIPS
-from support.heard import errors
+from support.word_errors import word_error_rate
 
 from speechmlx.audio.encode import MEDIA_TYPES, wav_header
 from speechmlx.audio.pcm import to_pcm16
@@ -50,7 +50,7 @@ def hear(client: openai.OpenAI, script: str = "steps=2", **options: Any) -> Any:
 
 def opened(data: bytes) -> tuple[str, str, float]:
     """Container, codec and seconds, as ffmpeg sees them."""
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams.audio[0]
         seconds = sum(frame.samples for frame in container.decode(stream)) / stream.rate
         return container.format.name, stream.codec_context.codec.canonical_name, seconds
@@ -93,14 +93,14 @@ def test_every_format_is_what_it_says_and_its_words_are_heard(
         assert (container, codec) == CONTAINERS[format]
     assert opened(data)[2] == pytest.approx(len(spoken["pcm"]) / 48000, abs=0.15)
     heard = talk.audio.transcriptions.create(model="whisper-1", file=("speech.bin", data))
-    assert errors(TEXT, heard.text) == 0
+    assert word_error_rate(TEXT, heard.text) == 0
 
 
 def test_jfk_in_every_response_format(talk: openai.OpenAI, clip: Callable[[str], Path]) -> None:
     recording, words = clip("jfk"), CLIPS["jfk"].words
     say = talk.audio.transcriptions.create
-    assert errors(words, say(model="whisper-1", file=recording).text) == 0
-    assert errors(words, say(model="whisper-1", file=recording, response_format="text")) == 0
+    assert word_error_rate(words, say(model="whisper-1", file=recording).text) == 0
+    assert word_error_rate(words, say(model="whisper-1", file=recording, response_format="text")) == 0
     srt = say(model="whisper-1", file=recording, response_format="srt")
     assert srt.startswith("1\n00:00:00,000 --> 00:00:")
     vtt = say(model="whisper-1", file=recording, response_format="vtt")
@@ -110,8 +110,8 @@ def test_jfk_in_every_response_format(talk: openai.OpenAI, clip: Callable[[str],
     )
     TypeAdapter(TranscriptionVerbose).validate_python(verbose.model_dump(), strict=True)
     assert (verbose.duration, verbose.language) == (11.0, "english")
-    assert errors(words, " ".join(segment.text for segment in verbose.segments or ())) == 0
-    assert errors(words, " ".join(word.word for word in verbose.words or ())) == 0
+    assert word_error_rate(words, " ".join(segment.text for segment in verbose.segments or ())) == 0
+    assert word_error_rate(words, " ".join(word.word for word in verbose.words or ())) == 0
     starts = [word.start for word in verbose.words or ()]
     assert starts == sorted(starts) and 9 < starts[-1] < 11
 
@@ -125,10 +125,10 @@ async def test_the_async_client_streams_the_words(starter: Any, clip: Callable[[
     deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
     done = events[-1]
     assert done.type == "transcript.text.done"
-    assert "".join(deltas) == done.text and errors(CLIPS["jfk"].words, done.text) == 0
-    assert done.logprobs and all(-20 < one.logprob <= 0 for one in done.logprobs)
-    assert b"".join(bytes(one.bytes) for one in done.logprobs).decode().strip() == done.text
-    assert done.usage.output_tokens > 20
+    assert "".join(deltas) == done.text and word_error_rate(CLIPS["jfk"].words, done.text) == 0
+    assert done.logprobs and all(-20 < (one.logprob or 0) <= 0 for one in done.logprobs)
+    assert b"".join(bytes(one.bytes or ()) for one in done.logprobs).decode().strip() == done.text
+    assert done.usage and done.usage.output_tokens > 20
 
 
 def test_an_english_model_says_that_it_cannot_translate(talk: openai.OpenAI, clip: Callable[[str], Path]) -> None:
@@ -272,8 +272,8 @@ def test_a_clip_without_an_end_goes_on_to_the_end(talk: openai.OpenAI, clip: Cal
         return talk.audio.transcriptions.create(model="whisper-1", file=clip("jfk"), extra_body=more).text
 
     words = CLIPS["jfk"].words
-    assert errors(words, told("0")) == errors(words, told("0,5.4,5.4")) == 0
-    assert errors("ask what you can do for your country", told("7.9")) == 0
+    assert word_error_rate(words, told("0")) == word_error_rate(words, told("0,5.4,5.4")) == 0
+    assert word_error_rate("ask what you can do for your country", told("7.9")) == 0
 
 
 def test_words_only_when_asked_for(scripted: openai.OpenAI) -> None:
@@ -481,9 +481,18 @@ def test_openais_voices_and_ids_and_the_models_own(talk: openai.OpenAI, starter:
     with starter.client() as client:
         listed = [voice["id"] for voice in client.get("/v1/audio/voices").json()["voices"]]
     assert {"af_heart", "alloy", "verse", "bm_george"} <= set(listed) and len(listed) == len(set(listed)) == 54 + 13
+    voices: list[Any] = [
+        "alloy",
+        "af_alloy",
+        {"id": "af_alloy"},
+        " Alloy ",
+        "AF_Alloy",
+        "af-alloy",
+        {"id": " AF Alloy"},
+    ]
     said = [
         talk.audio.speech.create(model="tts-1-hd", voice=voice, input="Yes.", response_format="pcm").content
-        for voice in ("alloy", "af_alloy", {"id": "af_alloy"}, " Alloy ", "AF_Alloy", "af-alloy", {"id": " AF Alloy"})
+        for voice in voices
     ]
     assert len(set(said)) == 1 and len(said[0]) > 10_000
     with pytest.raises(openai.BadRequestError, match=r"af_heart, .* 48 more \(GET /v1/audio/voices") as refused:

@@ -17,9 +17,9 @@ from speechmlx.audio.encode import MEDIA_TYPES
 from speechmlx.config import Config
 from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols.http.services import build_services
+from speechmlx.protocols.http.static import WEB
 from speechmlx.protocols.openai_audio.formats import FORMATS
 from speechmlx.protocols.openai_audio.transcriptions import CHUNKING, EXTRAS, LISTS
-from speechmlx.protocols.openapi import WEB
 from speechmlx.runtime.front.runtime import Runtime
 
 WRITTEN = json.loads((WEB / "openapi.json").read_text())

@@ -11,8 +11,8 @@ import pytest
 from support import browser
 from support.browser import Tab
 from support.clips import CLIPS
-from support.heard import errors
-from support.prefixed import prefixed
+from support.reverse_proxy import reverse_proxy
+from support.word_errors import word_error_rate
 
 from speechmlx.audio.encode import wav_header
 
@@ -57,7 +57,7 @@ def test_an_upload_is_transcribed(page: Tab, clip: Callable[[str], Path]) -> Non
     send(page, "hear")
     page.until("document.querySelector('#heard').textContent.includes('your country')", 120)
     page.until("!document.querySelector('#hear button:not([type])').disabled")
-    assert errors(CLIPS["jfk"].words, page.value("document.querySelector('#heard').textContent")) == 0
+    assert word_error_rate(CLIPS["jfk"].words, page.value("document.querySelector('#heard').textContent")) == 0
     page.until("[...document.querySelectorAll('#models tr.loaded td')].some(c => c.textContent === 'whisper-tiny.en')")
 
 
@@ -106,7 +106,7 @@ def test_a_recording_is_enhanced(page: Tab, clip: Callable[[str], Path]) -> None
 
 @pytest.mark.parametrize("end", ["", "/"])
 def test_it_works_below_a_path_of_a_proxy(page: Tab, starter: Any, end: str) -> None:
-    with prefixed(starter.url) as url:
+    with reverse_proxy(starter.url) as url:
         page.go(f"{url}/")
         page.until("document.querySelectorAll('#models tr').length > 5")
         page.until("document.querySelector('#voice').options.length > 50")

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
-from support.prefixed import prefixed
+from support.reverse_proxy import reverse_proxy
 from websockets import InvalidStatus
 from websockets.sync.client import connect
 
@@ -22,7 +22,7 @@ from speechmlx.runtime.front.runtime import Runtime
 
 PATHS = sorted(
     {
-        re.sub(r"{.*?}", "x", route.path)
+        re.sub(r"{.*?}", "x", route.path)  # type: ignore[attr-defined]
         for route in create_app(build_services(Config(), Runtime(Config(), CATALOG))).routes
         if getattr(route, "methods", None)
     }
@@ -92,7 +92,7 @@ def test_a_websocket_asked_for_as_a_page_says_what_it_is(server: Any) -> None:
 
 @pytest.fixture(scope="module")
 def below(server: Any) -> Iterator[str]:
-    with prefixed(server.url) as url:
+    with reverse_proxy(server.url) as url:
         yield url
 
 

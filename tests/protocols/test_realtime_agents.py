@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeModelSendRawMessage, RealtimeRunner
-from support.conversing import tone, words
 from support.realtime_client import Json, check, loudest
+from support.scripted_conversation import tone, words
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 
 @function_tool
@@ -27,7 +27,7 @@ def get_weather(city: str) -> str:
 async def run(server: Server, settings: dict[str, Any], **agent: Any) -> Any:
     runner = RealtimeRunner(
         RealtimeAgent(name="Assistant", **agent),
-        config={"model_settings": settings, "tracing_disabled": True},  # type: ignore[typeddict-item]
+        config={"model_settings": settings, "tracing_disabled": True},  # type: ignore[arg-type]
     )
     url = server.url.replace("http", "ws") + "/v1/realtime?model=local"
     return await runner.run(model_config={"api_key": "any", "url": url})

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from support.conversing import MODELS, tone, words
-from support.realtime_client import Talk, talk
+from support.realtime_client import Json, Talk, talk
+from support.scripted_conversation import MODELS, tone, words
 
 from speechmlx.audio import g711
 from speechmlx.audio.pcm import from_pcm16
 
 if TYPE_CHECKING:
-    from conftest import Server, Start
+    from protocols.conftest import Server, Start
 
-MANUAL = {"audio": {"input": {"turn_detection": None}}}
+MANUAL: Json = {"audio": {"input": {"turn_detection": None}}}
 
 
 async def answer(ws: Talk, **response: Any) -> dict[str, Any]:

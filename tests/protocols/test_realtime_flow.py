@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 import websockets
-from support.conversing import MODELS, tone, words
 from support.realtime_client import Talk, talk
+from support.scripted_conversation import MODELS, tone, words
 
 if TYPE_CHECKING:
-    from conftest import Server, Start
+    from protocols.conftest import Server, Start
 
 
 async def speak(ws: Talk, seconds: float, silence: float) -> None:
@@ -130,7 +130,7 @@ async def test_the_server_pings_while_a_model_loads(
     caplog.set_level(logging.DEBUG, "websockets.client")  # it logs each frame
     gate = tmp_path / "gate"
     models = MODELS.replace("talking-llm", "talking-late")
-    late = {"SPEECHMLX_MODELS": models, "TALKING_GATE": str(gate), "SPEECHMLX_CATALOG": "support.pinging:extend"}
+    late = {"SPEECHMLX_MODELS": models, "TALKING_GATE": str(gate), "SPEECHMLX_CATALOG": "support.frequent_pings:extend"}
     with start_server(**late) as server:
         async with asyncio.timeout(30), talk(server.url) as ws:
             await ws.say("hello")

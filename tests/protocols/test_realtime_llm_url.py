@@ -9,13 +9,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.conversing import MODELS, SPEECH_RATE, tone, words
 from support.realtime_client import talk
+from support.scripted_conversation import MODELS, SPEECH_RATE, tone, words
 
 from speechmlx.audio.encode import wav_header
 
 if TYPE_CHECKING:
-    from conftest import Start
+    from protocols.conftest import Start
 
 
 class Elsewhere(BaseHTTPRequestHandler):

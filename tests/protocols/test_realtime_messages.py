@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import websockets
-from support.conversing import tone, words
-from support.realtime_client import Talk, talk
+from support.realtime_client import Json, Talk, talk
+from support.scripted_conversation import tone, words
 
 from speechmlx.audio import g711
 from speechmlx.audio.pcm import from_pcm16
 
 if TYPE_CHECKING:
-    from conftest import Server, Start
+    from protocols.conftest import Server, Start
 
-MANUAL = {"audio": {"input": {"turn_detection": None}}}
+MANUAL: Json = {"audio": {"input": {"turn_detection": None}}}
 
 
 async def answer(ws: Talk, **response: Any) -> dict[str, Any]:
@@ -252,7 +252,7 @@ async def test_telephone_audio_both_ways(conversing: Server, kind: str, law: g71
 
 
 async def test_noise_reduction(conversing: Server) -> None:
-    heard = {"noise_reduction": {"type": "near_field"}, "transcription": {}}
+    heard: Json = {"noise_reduction": {"type": "near_field"}, "transcription": {}}
     async with talk(conversing.url, audio={"input": heard}) as ws:
         await ws.play(tone(0.5, 0) + tone(0.6) + tone(0.8, 0))
         completed = await ws.until("conversation.item.input_audio_transcription.completed")
@@ -375,7 +375,7 @@ async def test_the_subprotocol_of_browsers(conversing: Server, offered: Any, cho
     "query", ["?intent=transcription", "?model=gpt-realtime-whisper", "?model=gpt-live-transcribe"]
 )
 async def test_a_model_that_looks_for_no_turns_waits_for_the_commit(conversing: Server, query: str) -> None:
-    heard = {"audio": {"input": {"transcription": {"model": "gpt-live-transcribe"}}}} if "intent" in query else {}
+    heard: Json = {"audio": {"input": {"transcription": {"model": "gpt-live-transcribe"}}}} if "intent" in query else {}
     async with talk(conversing.url, query, **heard) as ws:
         assert ws.events[-1]["session"]["type"] == "transcription"
         assert ws.events[-1]["session"]["audio"]["input"]["turn_detection"] is None

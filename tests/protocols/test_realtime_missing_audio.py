@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from protocols.conftest import serve
-from support.conversing import MODELS, tone, words
 from support.realtime_client import Talk, talk
+from support.scripted_conversation import MODELS, tone, words
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 STOPPED = "input_audio_buffer.speech_stopped"
 COMPLETED = "conversation.item.input_audio_transcription.completed"
@@ -24,7 +24,7 @@ LATE = 20.0
 
 @pytest.fixture(scope="module")
 def timing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    environment = {"SPEECHMLX_MODELS": MODELS, "SPEECHMLX_AUDIO_TIMEOUT": str(TIMEOUT)}
+    environment: dict[str, Any] = {"SPEECHMLX_MODELS": MODELS, "SPEECHMLX_AUDIO_TIMEOUT": str(TIMEOUT)}
     with serve(tmp_path_factory.mktemp("timing"), **environment) as server:
         yield server
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.conversing import words
+from support.scripted_conversation import words
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 SCRIPTS = Path(__file__).parent / "node"
 

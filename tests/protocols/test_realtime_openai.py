@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from openai import AsyncOpenAI
-from support.conversing import tone, words
 from support.realtime_client import check, loudest
+from support.scripted_conversation import tone, words
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 NEW = {
     "beta": ("response.audio.delta", "response.audio_transcript.delta"),
@@ -36,7 +36,7 @@ def connect(server: Server, dialect: str, **query: Any) -> Any:
 
 async def until(connection: Any, dialect: str, *kinds: str) -> list[Any]:
     """Events up to the first of `kinds`, each as it came on the wire checked, then read by the client."""
-    events = []
+    events: list[Any] = []
     async with asyncio.timeout(20):
         while not events or events[-1].type not in kinds:
             message = await connection.recv_bytes()

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from support.conversing import tone, words
 from support.realtime_client import Json, Talk, talk
+from support.scripted_conversation import tone, words
 
 from speechmlx.audio import g711
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.conversation.input.endpointing import MAX_TURN
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
-MANUAL = {"audio": {"input": {"turn_detection": None}}}
+MANUAL: Json = {"audio": {"input": {"turn_detection": None}}}
 TRANSCRIPTION = {"model": "gpt-4o-mini-transcribe"}
 DIALECTS = pytest.mark.parametrize("dialect", ["ga", "beta"])
 ANSWER = (
@@ -122,7 +122,7 @@ async def test_text_to_audio(conversing: Server, dialect: str) -> None:
 
 @DIALECTS
 async def test_text_to_text(conversing: Server, dialect: str) -> None:
-    fields = {"output_modalities": ["text"]} if dialect == "ga" else {"modalities": ["text"]}
+    fields: Json = {"output_modalities": ["text"]} if dialect == "ga" else {"modalities": ["text"]}
     async with talk(conversing.url, dialect=dialect, **fields) as ws:
         await ws.say("hello")
         await ws.send("response.create")

@@ -6,16 +6,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.conversing import tone, words
 from support.realtime_client import Json, check, loudest
+from support.scripted_conversation import tone, words
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 
 @asynccontextmanager
@@ -122,7 +123,7 @@ def context(service: Any, text: str | None, tools: Any = None) -> Any:
     from pipecat.processors.aggregators.llm_context import LLMContext
     from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
 
-    messages = [{"role": "user", "content": text}] if text else []
+    messages: list[Any] = [{"role": "user", "content": text}] if text else []
     extra = {"tools": tools} if tools is not None else {}
     return LLMContextAggregatorPair(LLMContext(messages, **extra))
 
@@ -196,7 +197,7 @@ async def test_it_listens_on_after_a_commit_that_came_too_late(conversing: Serve
         await until(came, lambda came: service._api_session_ready)
         for number, seconds in enumerate((0.5, 0.4), 1):
             await play(task, tone(seconds) + tone(0.58, 0))
-            await until(came, lambda came, number=number: statuses(told) == ["completed"] * number)
+            await until(came, partial(lambda number, came: statuses(told) == ["completed"] * number, number))
             await service.send_client_event(events.InputAudioBufferCommitEvent())
         await until(came, lambda came: len(heard_in(came)) == 2)
         assert heard_in(came) == [words(0.5), words(0.4)]
@@ -253,7 +254,7 @@ async def test_transcription_of_turns_found_by_the_pipeline(conversing: Server) 
             await task.queue_frame(VADUserStartedSpeakingFrame())
             await play(task, tone(seconds) + tone(0.8, 0))
             await task.queue_frame(VADUserStoppedSpeakingFrame())
-            await until(came, lambda came, number=number: len(heard_in(came)) == number)
+            await until(came, partial(lambda number, came: len(heard_in(came)) == number, number))
         assert heard_in(came) == [words(0.5), words(0.3)]
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.conversing import tone, words
 from support.realtime_client import Json, Talk, talk
+from support.scripted_conversation import tone, words
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 SPEECH, SILENCE = tone(0.3), tone(0.7, 0)
 CALLS = "".join(f'|<tool_call>{{"name": "{name}", "arguments": {{}}}}</tool_call>' for name in ("f", "g"))

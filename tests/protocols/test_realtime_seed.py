@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import websockets
-from support.conversing import SPEECH_RATE, tone
+from support.scripted_conversation import SPEECH_RATE, tone
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 
 async def test_python(conversing: Server, tmp_path: Path) -> None:

@@ -6,15 +6,15 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from support.heard import errors
 from support.realtime_client import talk
+from support.word_errors import word_error_rate
 
 from speechmlx.audio.decode import decode
 from speechmlx.audio.encode import wav_header
 from speechmlx.audio.pcm import to_pcm16
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 RATE = 24000
 QUESTION = "What is the capital city of France?"
@@ -34,12 +34,12 @@ async def test_a_question_asked_aloud(starter: Server) -> None:
             completed = ws.of("conversation.item.input_audio_transcription.completed")[0]
             said = completed["transcript"]
             assert completed["languages"] == [{"code": "en"}]
-            assert errors(QUESTION, said) <= 0.3, said
+            assert word_error_rate(QUESTION, said) <= 0.3, said
             assert done["status"] in ("completed", "incomplete"), json.dumps(done)
             answer = done["output"][0]["content"][0]["transcript"]
             recording = wav_header(RATE, len(ws.audio()) // 2) + ws.audio()
             back = client.post("/transcribe", content=recording, headers={"content-type": "audio/wav"}).json()["text"]
-            assert errors(answer, back) <= 0.5, (answer, back)
+            assert word_error_rate(answer, back) <= 0.5, (answer, back)
 
 
 async def test_the_voices_are_those_of_the_model(starter: Server) -> None:

@@ -7,11 +7,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.conversing import tone, words
 from support.realtime_client import Talk, talk
+from support.scripted_conversation import tone, words
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from protocols.conftest import Server
 
 MANUAL = {"turn_detection": None}
 COUGH = tone(0.04)

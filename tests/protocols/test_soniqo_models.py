@@ -19,6 +19,7 @@ import jiwer
 import numpy as np
 import pytest
 import soundfile
+from support.encoded_audio import write
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.decode import decode
@@ -68,10 +69,7 @@ def encode(audio: Audio, container: str, codec: str) -> bytes:
         stream = file.add_stream(codec, rate=audio.rate, layout="stereo")
         frame = av.AudioFrame.from_ndarray(np.stack([audio.samples] * 2), format="fltp", layout="stereo")
         frame.sample_rate = audio.rate
-        context = stream.codec_context
-        resampler = av.AudioResampler(context.format, "stereo", audio.rate, frame_size=context.frame_size)
-        for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
-            file.mux(stream.encode(piece))
+        write(file, stream, frame)
     return out.getvalue()
 
 

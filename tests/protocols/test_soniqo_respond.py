@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
-from support.asked import sound
+from support.scripted_cascade import sound
 
 from speechmlx.audio.decode import decode
 
@@ -20,8 +20,8 @@ SPOKEN = 0.1
 
 
 @pytest.fixture(scope="module")
-def client(asking: object) -> Iterator[httpx.Client]:
-    with asking.client() as client:  # type: ignore[attr-defined]
+def client(scripted_cascade: object) -> Iterator[httpx.Client]:
+    with scripted_cascade.client() as client:  # type: ignore[attr-defined]
         yield client
 
 

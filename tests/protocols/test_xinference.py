@@ -17,7 +17,7 @@ import httpx
 import numpy as np
 import pytest
 from support.clips import CLIPS
-from support.heard import errors
+from support.word_errors import word_error_rate
 from xinference_client import RESTfulClient
 
 from speechmlx.audio.decode import decode
@@ -338,14 +338,14 @@ def test_the_seeds_lines_on_real_models(starter: Any, clip: Callable[[str], Path
         )
         model = client.get_model(uid)
         speech = model.speech(TEXT, voice="echo")
-        streamed = model.speech(input=TEXT, voice="af_heart", stream=True)
+        streamed: Any = model.speech(input=TEXT, voice="af_heart", stream=True)
         assert inspect.isgenerator(streamed)
-        for sound in (speech, b"".join(streamed)):
+        for sound in (speech, b"".join(streamed)):  # type: ignore[arg-type]
             assert decode(sound, 16000).duration > 2
         heard = client.get_model("whisper-tiny.en").transcriptions(audio=speech)
-        assert errors(TEXT, heard["text"]) == 0
+        assert word_error_rate(TEXT, heard["text"]) == 0
         heard = client.get_model("whisper-tiny.en").transcriptions(audio=clip("jfk").read_bytes(), language="en")
-        assert errors(CLIPS["jfk"].words, heard["text"]) == 0
+        assert word_error_rate(CLIPS["jfk"].words, heard["text"]) == 0
         for settings in ({"instruct_text": "sadly"}, {"prompt_speech": speech, "prompt_text": TEXT}):
             with pytest.raises(RuntimeError, match="no options, but was given"):
                 model.speech(TEXT, **settings)

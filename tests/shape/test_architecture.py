@@ -14,6 +14,7 @@ import pytest
 
 from speechmlx import engines, protocols
 from speechmlx.models.catalog import CATALOG
+from speechmlx.types import Kind
 
 ROOT = Path(__file__).parents[2]
 SHARED = {"cpu", "lm", "weights"}
@@ -24,7 +25,7 @@ HEAVY |= {"langcodes"}
 
 
 def test_import_contracts_hold() -> None:
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
 
@@ -50,7 +51,7 @@ def test_the_engines_that_rows_name_are_here() -> None:
 
 
 @pytest.mark.parametrize("kind", CATALOG.of_profile("starter"))
-def test_the_starter_profile_has_its_engines(kind: str) -> None:
+def test_the_starter_profile_has_its_engines(kind: Kind) -> None:
     assert CATALOG.resolve(CATALOG.of_profile("starter")[kind]).runnable
 
 

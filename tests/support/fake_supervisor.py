@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from speechmlx.config import Config
+from speechmlx.models import store
 from speechmlx.models.spec import Catalog, Model
+from speechmlx.runtime import scratch
 from speechmlx.runtime.front import runtime as module
 from speechmlx.runtime.front import weights
 from speechmlx.runtime.front.runtime import Runtime
@@ -90,8 +92,8 @@ class Front:
         """Weights on this machine."""
         self.fetches: list[asyncio.Future[str]] = []
         monkeypatch.setattr(module, "Supervisor", FakeSupervisor)
-        monkeypatch.setattr(module.store, "folder", lambda model, cache: self.folders.get(model.name))
-        monkeypatch.setattr(module.scratch, "sweep", lambda: None)
+        monkeypatch.setattr(store, "folder", lambda model, cache: self.folders.get(model.name))
+        monkeypatch.setattr(scratch, "sweep", lambda: None)
         monkeypatch.setattr(weights, "fetch", self._fetch)
         self.runtime = Runtime(config, CATALOG)
         engine: Any = self.runtime._engine

@@ -1,4 +1,4 @@
-"""A bare client of /v1/realtime, which checks every event it gets: OpenAI's own types, and no field more or less."""
+"""A client of /v1/realtime that checks every event against OpenAI's types: no field more, no field less."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from pydantic import BaseModel, TypeAdapter
 Json = dict[str, Any]
 BETA_HEADER = {"OpenAI-Beta": "realtime=v1"}
 BETA_MODEL = "gpt-4o-realtime-preview"
-"""OpenAI's beta types close the session's models to such names: the one thing that is not checked."""
+"""OpenAI's beta types allow only such model names in a session, so the model's name is not checked there."""
 BEYOND: dict[str, set[str]] = {
-    # The SDK types the session as it is asked for, not as it is answered.
+    # The SDK types the session of a request, not of a reply.
     "ga": {"session.id", "session.object", "session.expires_at"},
     "beta": {
         "session.id",
         "session.object",
         "session.expires_at",
-        # A transcription session tells what it may be asked for.
+        # A transcription session shows the settings that it accepts.
         "session.input_audio_noise_reduction",
         "session.turn_detection.create_response",
         "session.turn_detection.interrupt_response",
@@ -36,7 +36,7 @@ BEYOND: dict[str, set[str]] = {
         "response.usage.input_token_details.cached_tokens_details",
     },
 }
-"""Fields that OpenAI documents, or that harm nobody, and that the SDK's types lack."""
+"""Fields that the SDK's types lack, although OpenAI documents them or clients ignore them."""
 EITHER = {
     "message": "id object type status role content",
     "function_call": "id object type status call_id name arguments",
@@ -77,7 +77,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "audio": "type transcript",
     },
 }
-"""What each object has, always and no more."""
+"""The exact fields of each object."""
 OPTIONAL = {"realtime.session": {"parallel_tool_calls", "reasoning"}, "input_image": {"detail"}}
 
 
@@ -87,7 +87,7 @@ def adapters(dialect: str) -> dict[str, TypeAdapter[Any]]:
     if dialect == "beta":
         from openai.types.beta.realtime import RealtimeServerEvent as Events
     else:
-        from openai.types.realtime import RealtimeServerEvent as Events  # type: ignore[assignment]
+        from openai.types.realtime import RealtimeServerEvent as Events
     union = next(member for member in get_args(Events) if get_args(member))
     found: dict[str, TypeAdapter[Any]] = {}
     for member in get_args(union):
@@ -97,7 +97,7 @@ def adapters(dialect: str) -> dict[str, TypeAdapter[Any]]:
 
 
 def check(event: Json, dialect: str) -> None:
-    """Raises unless the event is what `dialect` has, field by field."""
+    """Check the fields of `event` for `dialect` ("ga" or "beta"); AssertionError or ValidationError if one is wrong."""
     shown = event
     if dialect == "beta":
         if "session" in event:
@@ -116,7 +116,7 @@ def check(event: Json, dialect: str) -> None:
 
 
 def _unknown(value: Any, path: str = "") -> Iterator[str]:
-    """Where a parsed event has fields that its type does not know."""
+    """Paths of the fields that the event's type does not know."""
     if isinstance(value, list):
         for one in value:
             yield from _unknown(one, path)
@@ -133,7 +133,7 @@ def _objects(event: Json) -> Iterator[tuple[str, Json]]:
     if "session" in event:
         session = event["session"]
         yield session["object"], session
-        sides = session["audio"] if "audio" in session else {}
+        sides = session.get("audio", {})
         yield from sides.items()
         turns = sides.get("input", session)["turn_detection"]
         if turns is not None:
@@ -164,14 +164,14 @@ def _with_openai_models(session: Json) -> Json:
 
 
 class Talk:
-    """A connection: what was said to it in `events`, in order."""
+    """A connection to /v1/realtime; `events` holds the events received, in order."""
 
     def __init__(self, socket: Any, dialect: str) -> None:
         self.socket = socket
         self.dialect = dialect
         self.events: list[Json] = []
         self.patience = 30.0
-        """Seconds that an event may take to come."""
+        """Seconds to wait for an event."""
 
     @property
     def kinds(self) -> list[str]:
@@ -181,12 +181,12 @@ class Talk:
         await self.socket.send(json.dumps({"type": kind, **fields}))
 
     async def say(self, text: str, role: str = "user") -> None:
-        """Put a text into the conversation."""
+        """Add a text message to the conversation."""
         part = {"type": "input_text", "text": text}
         await self.send("conversation.item.create", item={"type": "message", "role": role, "content": [part]})
 
     async def play(self, pcm16: bytes, piece: int = 4800) -> None:
-        """Append audio in pieces of 100 ms."""
+        """Append audio in pieces of `piece` bytes: 100 ms of PCM16 at 24 kHz by default."""
         for start in range(0, len(pcm16), piece):
             audio = base64.b64encode(pcm16[start : start + piece]).decode()
             await self.send("input_audio_buffer.append", audio=audio)
@@ -199,13 +199,13 @@ class Talk:
         return event
 
     async def until(self, *kinds: str) -> Json:
-        """Events up to the first of `kinds`, which is returned."""
+        """Receive events up to the first of `kinds` and return that one."""
         while (event := await self.next())["type"] not in kinds:
             pass
         return event
 
     async def quiet(self, seconds: float = 0.3) -> None:
-        """Take what still comes."""
+        """Receive events for `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -222,13 +222,13 @@ class Talk:
 
 
 def loudest(pcm16: bytes) -> int:
-    """The largest of its samples: 0 is silence, 32767 as loud as it gets."""
+    """Peak level: 0 is silence, 32767 full scale."""
     return int(np.abs(np.frombuffer(pcm16, "<i2").astype(int)).max(initial=0))
 
 
 @asynccontextmanager
 async def talk(url: str, query: str = "", dialect: str = "ga", **session: Any) -> AsyncIterator[Talk]:
-    """A connection with the session greeted and, where fields are given, updated."""
+    """Connect, wait for the greeting, and update the session with the fields of `session` if there are any."""
     address = url.replace("http", "ws") + f"/v1/realtime{query}"
     headers = BETA_HEADER if dialect == "beta" else {}
     async with websockets.connect(address, additional_headers=headers, max_size=None, proxy=None) as socket:

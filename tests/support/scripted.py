@@ -1,7 +1,8 @@
-"""Engines that do as their request says: real engine code, in the real engine process, for order, faults and timing.
+"""Engines that follow a script in their request, in the real engine process: for tests of order, faults and timing.
 
-A script is words of "name=value": `steps` pieces of `work` seconds each, each saying a chunk of `bytes`; at step
-`fail` it raises, at step `die` it kills its process. `trace=FILE` appends a line when it opens, steps and closes.
+A script is words of the form "name=value". The engine makes `steps` steps of `work` seconds and sends a chunk of
+`bytes` at each. It raises at step `fail` and kills its process at step `die`. `trace=FILE` appends a line to FILE at
+open, at each step and at close.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,15 +65,15 @@ ROWS = (
 
 
 def extend(catalog: Catalog) -> Catalog:
-    """The catalog with the scripted rows; named by SPEECHMLX_CATALOG."""
-    from support import conversing
+    """Add the scripted rows to the catalog; SPEECHMLX_CATALOG names this function."""
+    from support import scripted_conversation
 
-    return replace(catalog, rows=catalog.rows + ROWS + conversing.ROWS)
+    return replace(catalog, rows=catalog.rows + ROWS + scripted_conversation.ROWS)
 
 
 def stand_in(catalog: Catalog) -> Catalog:
-    """The catalog with a scripted engine behind every model that hears: for clients that name real ones."""
-    mine = {"engine": ROW.engine, "sources": ROW.sources, "size": 0, "memory": ROW.memory}
+    """The catalog with a scripted engine behind every ASR model, for clients that send real model names."""
+    mine: dict[str, Any] = {"engine": ROW.engine, "sources": ROW.sources, "size": 0, "memory": ROW.memory}
     return replace(catalog, rows=tuple(replace(row, **mine) if row.kind is Kind.ASR else row for row in catalog.rows))
 
 
@@ -82,7 +83,7 @@ def convert(files: Path, folder: Path) -> None:
 
 
 def convert_held(files: Path, folder: Path) -> None:
-    """Fails while the file that $SCRIPTED_HOLD names says "fail"; else waits while that file is there."""
+    """Wait while the file named by $SCRIPTED_HOLD exists; ValueError if it contains "fail"."""
     hold = Path(os.environ["SCRIPTED_HOLD"])
     with hold.with_suffix(".tries").open("a") as tries:
         tries.write("x")
@@ -97,7 +98,7 @@ def convert_held(files: Path, folder: Path) -> None:
 class Script:
     steps: int = 3
     work: float = 0.0
-    bytes: int = 4800
+    size: int = 4800
     fail: int = -1
     die: int = -1
     trace: str = ""
@@ -106,8 +107,17 @@ class Script:
     @classmethod
     def read(cls, text: str) -> Script:
         values = dict(word.split("=", 1) for word in text.split() if "=" in word)
-        kinds = {"steps": int, "work": float, "bytes": int, "fail": int, "die": int, "trace": str, "stamp": bool}
-        return cls(**{name: kinds[name](value) for name, value in values.items() if name in kinds})
+        kinds: dict[str, Any] = {
+            "steps": int,
+            "work": float,
+            "bytes": int,
+            "fail": int,
+            "die": int,
+            "trace": str,
+            "stamp": bool,
+        }
+        read = {name: kinds[name](value) for name, value in values.items() if name in kinds}
+        return cls(size=read.pop("bytes", cls.size), **read)
 
     def note(self, what: str) -> None:
         if self.trace:
@@ -126,7 +136,7 @@ class Script:
     def pcm16(self, number: int) -> bytes:
         if self.stamp:
             return np.float64(time.monotonic()).tobytes()
-        return np.full(self.bytes // 2, 1000 + number, "<i2").tobytes()
+        return np.full(self.size // 2, 1000 + number, "<i2").tobytes()
 
 
 class Scripted:
@@ -134,7 +144,7 @@ class Scripted:
 
     def run(self, request: Request) -> Iterator[Event | None]:
         if isinstance(request, Transcribe):
-            yield from self._hear(request)
+            yield from self._transcribe(request)
             return
         assert isinstance(request, Speak)
         script = Script.read(request.text)
@@ -145,12 +155,12 @@ class Scripted:
                     yield None
                 script.step(number)
                 yield Chunk(script.pcm16(number), RATE)
-            yield Usage(audio_out=script.steps * script.bytes / 2 / RATE, tokens_in=len(request.text.split()))
+            yield Usage(audio_out=script.steps * script.size / 2 / RATE, tokens_in=len(request.text.split()))
         finally:
             script.note("close")
 
-    def _hear(self, request: Transcribe) -> Iterator[Event | None]:
-        """A second of speech per step; the script is the prompt."""
+    def _transcribe(self, request: Transcribe) -> Iterator[Event | None]:
+        """Write a segment of one second per step; the prompt is the script."""
         script = Script.read(request.prompt or "")
         yield LanguageDetected(request.language or "en", 1.0 if request.language else 0.5)
         for number in range(script.steps):
@@ -167,7 +177,7 @@ class Scripted:
 
 
 class Echo:
-    """Says what it is fed."""
+    """Returns the audio that it is fed."""
 
     def feed(self, samples: Samples) -> Iterator[Event | None]:
         yield None

@@ -32,7 +32,7 @@ class ContainerInput:
 
     async def push(self, data: bytes) -> None:
         """The next bytes; waits while the decoder is far behind. Raises BadAudio."""
-        while self._decoder.waiting > MAX_WAITING:
+        while self._decoder.waiting > MAX_WAITING:  # noqa: ASYNC110 - a decoder tells nobody when it has caught up
             await asyncio.sleep(POLL)
         await self._samples.room()
         self._decoder.push(data)

@@ -1,9 +1,9 @@
-"""What MLX's CPU backend does slowly, done fast: convolutions here; products, attention, elementwise functions beside.
+"""Fast versions of operations that are slow on MLX's CPU backend: convolutions here, other operations in the modules.
 
-Its own convolutions are up to three hundred times slower there than the matrix products they amount to.
-`install()` puts `conv1d`, `conv_transpose1d` and linear layers in the place of mlx's, so networks written against mlx,
-ours or not, run fast unchanged. They take float32 only and hand everything that mlx already does well, or that no model
-here uses, to the original. Results differ by float rounding, because sums are taken in another order.
+MLX's convolutions there are up to three hundred times slower than the equal matrix products. `install()` replaces
+`conv1d`, `conv_transpose1d` and linear layers of mlx, so that any network written for mlx runs fast unchanged. The
+replacements handle float32. They call the original for what mlx does well and for what no model here uses. Results
+differ by rounding, because sums are taken in another order.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _conv1d = mx.conv1d
 _conv_transpose1d = mx.conv_transpose1d
 
 LONG = 1024
-"""Outputs from which a product per tap, which reads x where it lies, beats gathering the windows into one."""
+"""Number of outputs from which on one product per tap, which reads x in place, is faster than gathering windows."""
 
 
 def install() -> bool:
-    """Replace what mlx does slowly in this process where the default device is the CPU; says whether it did."""
+    """Replace the slow operations in this process if the default device is the CPU. Returns whether it did."""
     if mx.default_device().type != mx.DeviceType.cpu:
         return False
     mx.conv1d, mx.conv_transpose1d = conv1d, conv_transpose1d
@@ -95,7 +95,7 @@ def conv_transpose1d(
 ) -> mx.array:
     """x [b, t, in], weight [out, k, in / groups] → [b, t', out], as mx.conv_transpose1d.
 
-    The taps that meet the same input sample are one product, whose row holds the `stride` outputs they belong to.
+    Taps that use the same input sample are one product, whose row holds the `stride` outputs of these taps.
     """
     depthwise = groups > 1 and groups == x.shape[-1] == weight.shape[0]
     ours = (groups == 1 or depthwise) and dilation == 1 and stream is None and _plain(x, weight, padding, groups)
@@ -122,11 +122,11 @@ def conv_transpose1d(
 
 
 def _tap(weight: mx.array, tap: int) -> mx.array:
-    """[in, out] of one tap. Copied by rows: a product copies other layouts element by element, far slower."""
+    """Weights [in, out] of one tap, copied to row order: mlx would copy other layouts element by element."""
     return mx.contiguous(weight[:, tap]).T
 
 
 def _plain(x: mx.array, weight: mx.array, padding: object, groups: int) -> bool:
-    """Whether these are arguments we know; what is wrong with others is mlx's to say."""
+    """Whether the arguments are of the types handled here. mlx reports errors in others."""
     arrays = x.ndim == weight.ndim == 3 and x.dtype == weight.dtype == mx.float32
     return arrays and isinstance(padding, int) and weight.shape[2] * groups == x.shape[2]

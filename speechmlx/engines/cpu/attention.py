@@ -1,4 +1,4 @@
-"""Attention on MLX's CPU backend: scores are made, weighed and used up some rows at a time, while the caches hold them.
+"""Attention for MLX's CPU backend: scores are computed and used some rows at a time, so that they stay in the caches.
 
 Never used on a GPU.
 """
@@ -12,7 +12,7 @@ from speechmlx.engines.cpu.elementwise import LARGE, view
 from speechmlx.engines.cpu.product import Matrix, multiply
 
 BLOCK = 1 << 18
-"""Scores at a time: a megabyte."""
+"""Number of scores computed at a time: 1 MB."""
 
 
 def attend(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array | None = None) -> mx.array:
@@ -54,7 +54,7 @@ def _weighted(scores: mx.array, v: mx.array) -> mx.array:
 
 
 def _exponentiate(scores: Matrix) -> Matrix:
-    """Overwrites `scores` [..., n] with e to the power of their distance to each row's largest; the rows' sums."""
+    """Overwrite `scores` [..., n] with exp(score - largest of the row). Returns the sums of the rows."""
     np.subtract(scores, scores.max(axis=-1, keepdims=True), out=scores)
     np.exp(scores, out=scores)
     sums: Matrix = scores.sum(axis=-1, keepdims=True)

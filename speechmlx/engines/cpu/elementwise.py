@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 1 << 15
-"""Elements worked on at a time, so that intermediates stay in the first caches."""
+"""Elements processed at a time, so that intermediates stay in the level 1 and 2 caches."""
 LARGE = 1 << 12
-"""Elements from which a round trip through numpy pays."""
+"""Number of elements from which on numpy is faster."""
 
 _TANH_OF_ERF = (1.5896271413e-07, -5.9857320346e-06, 8.9712824744e-05, -6.2572015746e-04, -1.8438307493e-04,
                 1.0276548121e-01, 1.1283797055e00)  # fmt: skip
@@ -22,13 +22,13 @@ _TANH_OF_ERF = (1.5896271413e-07, -5.9857320346e-06, 8.9712824744e-05, -6.257201
 
 
 def view(array: mx.array) -> NDArray[np.float32]:
-    """The values of an array, which is evaluated, where they lie."""
+    """A numpy view of the memory of an array, which is evaluated."""
     mx.eval(array)
     return np.array(array, copy=False)
 
 
 def gelu(x: mx.array) -> mx.array:
-    """x * Phi(x) of float32 `x`, which is overwritten when it is large."""
+    """Gelu, x * Phi(x), of float32 `x`, which is overwritten if it is large."""
     if x.size < LARGE:
         return nn.gelu(x)
     x = mx.contiguous(x)
@@ -57,7 +57,7 @@ def _gelu_block(x: NDArray[np.float32], square: NDArray[np.float32], value: NDAr
 
 
 def logsumexp(x: mx.array) -> mx.array:
-    """log of the sum of e^x over the last axis of float32 `x`, that axis kept."""
+    """Log of the sum of exp(x) over the last axis of float32 `x`; the axis is kept."""
     if x.size < LARGE:
         return mx.logsumexp(x, axis=-1, keepdims=True)
     values = view(x)

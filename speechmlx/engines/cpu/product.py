@@ -1,9 +1,9 @@
-"""Matrix products for MLX's CPU backend, through OpenBLAS itself. Never used on a GPU.
+"""Matrix products for MLX's CPU backend that call OpenBLAS directly. Never used on a GPU.
 
-A product of one row or two with a large matrix is what a decoder's step is made of. MLX hands every product to BLAS as
-one of two matrices, and OpenBLAS copies the larger one for that before it multiplies: weights come in at 8 to 12 GB/s.
-Its product of a matrix and a vector reads them where they lie, at 25. MLX also copies, one element at a time, matrices
-whose rows lie apart, as those of attention's heads do; `multiply` reads and writes them where they are.
+A decoder's step consists of products of one or two rows with a large matrix. MLX calls BLAS for two matrices, and
+OpenBLAS copies the larger one first: it reads weights at 8 to 12 GB/s. Its product of a matrix and a vector reads them
+in place, at 25 GB/s. MLX also copies matrices with strided rows, such as those of attention heads, element by element;
+`multiply` reads and writes them in place.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float32]
 
 LARGE = 1 << 19
-"""Elements of a matrix from which reading it once is worth an evaluation (some 80 µs)."""
+"""Number of elements of a matrix from which on these products are worth an evaluation (about 80 µs)."""
 ROWS = 2
-"""Rows up to which a product each beats one of all."""
+"""Number of rows up to which one product per row is faster than one for all."""
 
 _linear = nn.Linear.__call__
 _as_linear = nn.Embedding.as_linear
 
 ROW_MAJOR, AS_IT_IS, TRANSPOSED = 101, 111, 112
-"""As CBLAS numbers them."""
+"""Constants of CBLAS."""
 
 
 def openblas() -> tuple[Any, Any]:
-    """`cblas_sgemv` and `cblas_sgemm` of the OpenBLAS in this process; None where there is none."""
+    """`cblas_sgemv` and `cblas_sgemm` of the OpenBLAS loaded in this process; None if there is none."""
     library = ctypes.CDLL(None)
     if not hasattr(library, "openblas_get_config"):
         return None, None
@@ -60,7 +60,7 @@ def as_linear(layer: nn.Embedding, x: mx.array) -> mx.array:
 
 
 def rows(x: mx.array, weight: mx.array) -> mx.array | None:
-    """x [..., in] times weight [out, in] transposed, evaluated: [..., out]; None where MLX is not slower."""
+    """x [..., in] times transposed weight [out, in], evaluated: [..., out]. None if MLX is as fast."""
     few = weight.size >= LARGE and 0 < x.size <= ROWS * weight.shape[-1]
     fit = x.dtype == weight.dtype == mx.float32 and x.shape[-1:] == weight.shape[-1:]
     if _sgemv is None or not few or not fit:
@@ -82,9 +82,9 @@ def rows(x: mx.array, weight: mx.array) -> mx.array | None:
 
 
 def multiply(a: Matrix, b: Matrix, out: Matrix, factor: float = 1.0, add: bool = False) -> None:
-    """out [m, n] = a [m, k] @ b [k, n] * factor, plus what was there if `add`.
+    """out [m, n] = a [m, k] @ b [k, n] * factor, added to `out` if `add`.
 
-    Rows of `out` are contiguous, and of `a` and `b` rows or columns.
+    Rows of `out` must be contiguous, and rows or columns of `a` and of `b`.
     """
     if _sgemm is None:
         product = a @ b * np.float32(factor)
@@ -97,7 +97,7 @@ def multiply(a: Matrix, b: Matrix, out: Matrix, factor: float = 1.0, add: bool =
 
 
 def _lies(matrix: Matrix) -> tuple[int, int]:
-    """Whether a matrix is stored by columns, and how many elements lie between one row, or column, and the next."""
+    """Whether a matrix is stored by columns, and the distance in elements between its rows or columns."""
     by_row, by_column = (step // matrix.itemsize for step in matrix.strides)
     if by_column == 1:
         return AS_IT_IS, max(by_row, matrix.shape[1])

@@ -1,4 +1,4 @@
-"""DeepFilterNet 3: speech at 48 kHz freed from noise, live or whole, with 30 ms of delay."""
+"""DeepFilterNet 3: removes noise from speech at 48 kHz, live or from a whole recording, with 30 ms of delay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERSION = "DeepFilterNet3"
 
 
 def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
-    """`folder` holds config.json and model.safetensors in PyTorch's names; always float32, the network is small."""
+    """Load config.json and model.safetensors (PyTorch's names) from `folder`. Always float32."""
     version = read_config(folder).get("model_version", VERSION)
     if version != VERSION:
         raise ModelUnavailable(f"the folder {folder.name!r} holds {version}; this engine runs {VERSION}")
@@ -32,7 +32,7 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine
 
 
 class Engine:
-    """Answers `Enhance`: PCM16 at 48 kHz, as many samples as came in."""
+    """Runs `Enhance`: PCM16 at 48 kHz, as many samples as in the input."""
 
     def __init__(self, weights: dict[str, mx.array]) -> None:
         self.nbytes = sum(array.nbytes for array in weights.values())

@@ -20,29 +20,29 @@ HOP = RATE // 100
 FRAME = 2 * HOP
 BINS = FRAME // 2 + 1
 LOOKAHEAD = 2
-"""Frames after the one filtered that the network and the filter see."""
+"""Frames after the filtered one that the network and the filter read."""
 DELAY = LOOKAHEAD + 1
-"""Hops from the last sample of a hop to its enhanced form: the look-ahead and the overlap."""
+"""Delay in hops: the look-ahead and the overlap."""
 BLOCK = 40
-"""Frames in one step: with the network's 5 recurrent layers stepped frame by frame, some 40 ms."""
+"""Frames in one step: about 40 ms of work, since the 5 recurrent layers run frame by frame."""
 DECAY = 0.99
-"""A frame, of the running means that normalise the features."""
+"""Factor per frame of the running means that normalise the features."""
 FIRST_BAND_MEANS = (-60.0, -90.0)
 FIRST_BIN_MEANS = (0.001, 0.0001)
 """Those means before the first frame, from the lowest band or bin to the highest."""
 BAND_SCALE = 40.0
 SILENCE = 1e-10
 SPEECH = slice(6, 80)
-"""Bins of 300 to 4000 Hz: their power is how loud somebody speaks, whatever rumbles beside it."""
+"""Bins of 300 to 4000 Hz: their power measures the loudness of speech without rumble."""
 TRAINED = -24.0
-"""dB of full scale of loud speech from which on the network hears it as it is; what is quieter it takes for noise."""
+"""Level of loud speech in dB of full scale that the network was trained on; it takes quieter speech for noise."""
 MOST_RAISED = 60.0
 RELEASE = 6.0
-"""dB a second that loudness falls by in a pause."""
+"""dB per second by which the loudness estimate falls in a pause."""
 OVER_FLOOR = 15.0
-"""dB over the quietest frame so far at which somebody speaks."""
+"""dB above the quietest frame so far from which on a frame counts as speech."""
 STEADY = 3
-"""Frames that must be as loud: a click says nothing of speech."""
+"""Consecutive frames that must be as loud, so that a click does not count."""
 
 
 WINDOW = np.sin(np.pi / 2 * np.sin(np.pi * (np.arange(FRAME) + 0.5) / FRAME) ** 2).astype(np.float32)
@@ -50,7 +50,7 @@ WINDOW = np.sin(np.pi / 2 * np.sin(np.pi * (np.arange(FRAME) + 0.5) / FRAME) ** 
 
 
 class Enhancer:
-    """`feed`, `finish` and `close` as of engines.Stream; the output is as long as the input and in time with it."""
+    """One stream, an engines.Stream. The output has the length of the input and is aligned with it."""
 
     def __init__(self, network: Network, bank: mx.array, inverse_bank: mx.array) -> None:
         """`bank` [BINS, ERB_BANDS] averages bins into bands, `inverse_bank` spreads bands over bins."""
@@ -73,7 +73,7 @@ class Enhancer:
         self._state = first_state()
 
     def feed(self, samples: Samples) -> Iterator[Chunk | None]:
-        """Any number of samples [n] at RATE, in [-1, 1]."""
+        """Process the next samples [n] at RATE, in [-1, 1]."""
         self._received += len(samples)
         yield from self._process(samples)
 
@@ -82,7 +82,7 @@ class Enhancer:
         yield from self._process(np.zeros(hops * HOP - self._received, np.float32))
 
     def close(self) -> None:
-        """The arrays go with the stream."""
+        """Nothing to free."""
 
     def _process(self, samples: Samples) -> Iterator[Chunk | None]:
         self._waiting = np.concatenate([self._waiting, samples], dtype=np.float32)
@@ -116,13 +116,13 @@ class Enhancer:
 
     @property
     def _kept(self) -> list[mx.array]:
-        """What the features of the frames to come depend on."""
+        """The state that the features of later frames depend on."""
         return [self._band_means, self._bin_means, self._heard, self._recent, self._floor, self._loudness]
 
     def _features(self, spectra: mx.array) -> tuple[mx.array, mx.array]:
         """Band levels less their running mean [t, ERB_BANDS], low bins over theirs [t, DF_BINS, 2].
 
-        As of the same sound at the level of the training; what is filtered and given out is never changed for it.
+        Computed as if the audio had the training level. The level of the output does not change.
         """
         power = mx.square(mx.real(spectra)) + mx.square(mx.imag(spectra))
         heard = mx.any(power > 0, axis=1).astype(mx.float32)
@@ -143,7 +143,7 @@ class Enhancer:
     def _raised(self, power: mx.array, heard: mx.array) -> mx.array:
         """dB by which frames [t] are under the level of the training, from the loudness of speech so far.
 
-        None where nobody has spoken: noise at the level of speech would be remembered as such.
+        None until there was speech: noise raised to the level of speech would be taken for speech.
         """
         level = 10 * mx.log10(4 * mx.sum(power[:, SPEECH], axis=1) + SILENCE)
         recent = mx.concatenate([self._recent, level])

@@ -1,4 +1,4 @@
-"""From phoneme tokens to what is said when: text features, durations, pitch and energy."""
+"""From phoneme tokens to text features, durations, pitch and energy."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ import mlx.core as mx
 
 from speechmlx.engines.kokoro.layers import Layer, Styled, Weights, conv, leaky, linear, lstm, styled_block
 
-TEXT_LAYERS = 3
-
 
 @dataclass(frozen=True)
-class Encoder:
+class TextEncoder:
     """The network's parts, in the order they run; styles are [1, 128], n tokens become t frames of 25 ms."""
 
     context: Callable[[mx.array], mx.array]
-    """Token ids [n] → ALBERT's view of them [n, 512]."""
+    """Token ids [n] → output of ALBERT [n, 512]."""
     rhythm: Styled
-    """(context [n, 512], style) → features with the style beside them [n, 640]."""
+    """(context [n, 512], style) → features concatenated with the style [n, 640]."""
     durations: Callable[[mx.array], mx.array]
     """Rhythm [n, 640] → frames each token lasts at speed 1, float [n]."""
     prosody: Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
@@ -30,9 +28,9 @@ class Encoder:
     """Token ids [n] → text features [n, 512]."""
 
 
-def build(weights: Weights, config: Mapping[str, Any]) -> Encoder:
+def build(weights: Weights, config: Mapping[str, Any]) -> TextEncoder:
     hidden = int(config["hidden_dim"])
-    return Encoder(
+    return TextEncoder(
         context=_albert(weights, config["plbert"]),
         rhythm=_rhythm(weights, int(config["n_layer"])),
         durations=_durations(weights),

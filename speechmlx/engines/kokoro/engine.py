@@ -43,7 +43,7 @@ LOAD_SLICE = 40  # tensors evaluated in one step of loading
 class Kokoro:
     """A loaded model: the network's parts, its voices and its alphabet of phonemes. Holds nothing of a request."""
 
-    encoder: encoder.Encoder
+    encoder: encoder.TextEncoder
     vocoder: vocoder.Vocoder
     voices: Voices
     vocabulary: dict[str, int]

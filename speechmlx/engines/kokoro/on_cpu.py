@@ -81,7 +81,7 @@ def _snake(factor: Matrix, shift: Matrix, x: Matrix, out: Matrix) -> None:
 
 
 def _blocks(x: Matrix) -> Iterator[Matrix]:
-    """Rows that stay in the first caches from one operation to the next."""
+    """Blocks of rows that stay in the level 1 and 2 caches between operations."""
     size = max(1, BLOCK // x.shape[1])
     for first in range(0, len(x), size):
         yield x[first : first + size]

@@ -1,4 +1,4 @@
-"""Text → the phonemes of the pieces it is spoken in: sentences, or clauses of long ones; read in short steps."""
+"""Splits text into pieces (sentences, or clauses of long ones) and converts them to phonemes, in short steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Generator, Iterator
 from speechmlx.text import clauses, finished, sentences
 
 Reader = Callable[[str], Generator[None, None, str]]
-"""Reads text in steps; what it returns are phonemes."""
+"""Converts text to phonemes in steps; returns the phonemes."""
 
 COMFORT = 250  # tokens: about 15 s of speech; longer pieces sound hurried and make long steps
 READ = 400  # characters read at once: whatever would be longer is cut before it is read
@@ -15,9 +15,9 @@ AHEAD = 2000  # characters looked at to find where sentences end
 
 
 def pieces(text: str, read: Reader, vocabulary: Collection[str], longest: int) -> Iterator[str | None]:
-    """Phonemes of one piece after another, each of 1 to `longest` of the `vocabulary`; none when nothing can be said.
+    """Yield the phonemes of each piece: 1 to `longest` of the `vocabulary`. Text without phonemes yields none.
 
-    A piece is ready before the next is read, so the first words need not wait for the rest. None is a step of reading.
+    A piece is yielded before the next one is read, so that its synthesis need not wait. None stands for a step of work.
     """
     limit = min(COMFORT, longest)
     for passage in _passages(text):
@@ -25,7 +25,7 @@ def pieces(text: str, read: Reader, vocabulary: Collection[str], longest: int) -
 
 
 def _passages(text: str) -> Iterator[str]:
-    """Sentences, and what `clauses` makes of those longer than READ, looking no further than AHEAD."""
+    """Sentences; those longer than READ are cut by `clauses`, with at most AHEAD characters of look-ahead."""
     at = 0
     while at < len(text):
         window = text[at : at + AHEAD]

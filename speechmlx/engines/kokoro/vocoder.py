@@ -1,4 +1,4 @@
-"""From text features, pitch and energy to sound: the decoder, the harmonic source and the iSTFT generator."""
+"""From text features, pitch and energy to audio: the decoder, the harmonic source and the iSTFT generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kokoro's voices: their names, the languages in their first letters, and blends of several."""
+"""Kokoro's voices: their names, the language that the first letter stands for, and blends of voices."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ DEFAULTS |= {"pt": "pf_dora", "zh": "zf_xiaobei", "en-us": DEFAULT}
 PART = re.compile(r"([^*()]+)(?:\*([^*()]*)|\(([^*()]*)\))?")
 """A voice of a blend and its weight: "af_heart", "af_heart*0.7" or "af_heart(0.7)"."""
 MOST = 100
-"""Voices in a blend."""
+"""Largest number of voices in a blend."""
 WRITTEN = "a blend is written like af_heart*0.7+af_sky*0.3 or af_heart(7)+af_sky(3)"
 
 
 @dataclass
 class Voices:
-    """The voices of one model's folder, read when first asked for."""
+    """The voices in a model's folder, read at first use."""
 
     folder: Path
     dtype: mx.Dtype
@@ -74,7 +74,7 @@ class Voices:
 
 
 def weighed(voice: str) -> list[tuple[str, float]]:
-    """The voices of a blend and their weights, which add up to 1. Raises UnknownVoice and BadRequest."""
+    """The voices of a blend and their weights, which sum to 1. Raises UnknownVoice and BadRequest."""
     parts, found = voice.split("+"), []
     if len(parts) > MOST:
         raise BadRequest(f"a blend has at most {MOST} voices, not {len(parts)}")

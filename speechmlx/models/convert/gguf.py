@@ -1,4 +1,4 @@
-"""Reads GGUF, llama.cpp's file format: metadata and tensors, block-quantised ones made whole in float32."""
+"""Reads GGUF, llama.cpp's file format: metadata and tensors, with block-quantised ones dequantised to float32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hub repositories that are in MLX's layout already: their files are linked, not copied."""
+"""For hub repositories that are already in MLX's layout: links their files instead of copying them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def as_it_is(files: Path, folder: Path) -> None:
 
 
 def one_weights_file(files: Path, folder: Path) -> None:
-    """Every file under its own name, but the one .safetensors at the top as model.safetensors."""
+    """Link each file under its own name, except the single top-level .safetensors file, as model.safetensors."""
     weights = sorted(files.glob("*.safetensors"))
     if len(weights) != 1:
         raise SourceFailed(f"has {len(weights)} files of weights, not one")
@@ -27,7 +27,7 @@ def one_weights_file(files: Path, folder: Path) -> None:
 
 
 def link(path: Path, target: Path) -> None:
-    """`path` also under the name `target`; a copy where the file system has no hard links."""
+    """Link `path` as `target`; copies it if the file system has no hard links."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(path, target)

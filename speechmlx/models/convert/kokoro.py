@@ -98,7 +98,7 @@ def _parameters(node: Any, values: dict[str, Array]) -> Weights:
         case "Conv" | "ConvTranspose" if node.input[1] in values:
             return _convolution(module, values[node.input[1]])
         case "DynamicQuantizeLSTM":
-            return _lstm(module, [values[name] if name in values else None for name in node.input])
+            return _lstm(module, [values.get(name) for name in node.input])
     return {}
 
 

@@ -1,4 +1,4 @@
-"""What the conversions need of an ONNX graph: its constants by name, its nodes, and quantised tensors made whole."""
+"""Reads ONNX graphs for the conversions: constants by name, nodes, and quantised tensors."""
 
 from __future__ import annotations
 

@@ -70,7 +70,10 @@ def _bias(output: str, readers: dict[str, list[Any]], named: dict[str, Named], d
             for name in node.input:
                 if name in named and named[name][0].startswith("inner.") and named[name][0].endswith(".bias"):
                     return named[name]
-        elif node.op_type in ("QuantizeLinear", "DequantizeLinear") and depth:
-            if found := _bias(node.output[0], readers, named, depth - 1):
-                return found
+        elif (
+            node.op_type in ("QuantizeLinear", "DequantizeLinear")
+            and depth
+            and (bias := _bias(node.output[0], readers, named, depth - 1))
+        ):
+            return bias
     return None

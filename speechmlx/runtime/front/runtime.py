@@ -93,14 +93,14 @@ class Runtime:
         while not self._engine.up:
             await asyncio.shield(self._up)
 
-    async def drain(self, timeout: float, is_busy: Callable[[], bool] = lambda: False) -> None:
+    async def drain(self, timeout: float, is_busy: Callable[[], bool] = lambda: False) -> None:  # noqa: ASYNC109
         """Refuse new jobs. Wait up to `timeout` seconds for the running ones and until `is_busy()` is false.
 
         Jobs that still run then end with Draining.
         """
         self._draining = True
         deadline = asyncio.get_running_loop().time() + timeout
-        while (self._jobs or is_busy()) and asyncio.get_running_loop().time() < deadline:
+        while (self._jobs or is_busy()) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         for job in list(self._jobs.values()):
             self._engine.send(CancelJob(job.id))

@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 from speechmlx.log import start as start_log
@@ -55,11 +56,8 @@ def main() -> Any:
         signal.signal(number, signal.SIG_IGN)
     start_log(sys.argv[2], "engine: ")
     blas.preload()
-    with socket.socket(fileno=int(sys.argv[1])) as pipe:
-        try:
-            run(pipe)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
+    with socket.socket(fileno=int(sys.argv[1])) as pipe, suppress(BrokenPipeError, ConnectionResetError):
+        run(pipe)
 
 
 if __name__ == "__main__":

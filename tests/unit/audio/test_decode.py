@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.encoded import ENCODINGS, RATE, SECONDS, TONE, encode, loudness_at
+from support.encoded_audio import ENCODINGS, RATE, SECONDS, TONE, encode, loudness_at
 
 from speechmlx.audio.decode import blocks, decode
 from speechmlx.audio.encode import wav_header

@@ -33,15 +33,15 @@ def silence(seconds: float) -> np.ndarray:
     return np.zeros(round(seconds * RATE), np.float32)
 
 
-def tone(frequency: float, seconds: float = 1) -> np.ndarray:
-    return np.sin(2 * np.pi * frequency * np.arange(round(seconds * RATE)) / RATE).astype(np.float32)
+def tone(frequency: float, seconds: float = 1, level: float = 1) -> np.ndarray:
+    return (level * np.sin(2 * np.pi * frequency * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
 
 
 def test_levels_are_decibels_of_full_scale() -> None:
     assert levels(tone(1000), RATE) == pytest.approx(np.full(50, -3.01), abs=0.2)
-    assert levels(0.1 * tone(1000), RATE) == pytest.approx(np.full(50, -23.01), abs=0.2)
+    assert levels(tone(1000, level=0.1), RATE) == pytest.approx(np.full(50, -23.01), abs=0.2)
     assert len(levels(np.zeros(1, np.float32), RATE)) == 1
-    assert not is_sound(levels(np.zeros(RATE, np.float32), RATE)) and is_sound(levels(1e-5 * tone(1000), RATE))
+    assert not is_sound(levels(np.zeros(RATE, np.float32), RATE)) and is_sound(levels(tone(1000, level=1e-5), RATE))
 
 
 @pytest.mark.parametrize("frequency", [0, 3, 15, 30, 50, 60, 100, 120, 150, 180])

@@ -53,7 +53,7 @@ def test_samples_that_are_no_numbers_are_refused() -> None:
         to_float(np.array([np.nan, np.inf], np.float32))
 
 
-SPEECH = (np.random.default_rng(0).standard_normal(16000) * np.hanning(16000)).astype(np.float32) / 8
+SPEECH = (np.random.default_rng(0).standard_normal(16000) * np.hanning(16000) / 8).astype(np.float32)
 """Peak about a half."""
 
 
@@ -71,7 +71,7 @@ SPEECH = (np.random.default_rng(0).standard_normal(16000) * np.hanning(16000)).a
 @pytest.mark.parametrize("padding", [0, 1_000_000])
 def test_floats_beyond_full_scale_are_scaled(times: float, full: float, padding: int) -> None:
     """Also where there are few of them beside digital silence."""
-    samples = np.pad(SPEECH * np.float32(times), (padding, 0))
+    samples = np.pad((SPEECH * np.float32(times)).astype(np.float32), (padding, 0))
     np.testing.assert_allclose(within_full_scale(samples), samples / np.float32(full), atol=1e-7)
 
 
@@ -85,7 +85,8 @@ def test_one_sample_far_over_the_others_is_clipped(fault: float) -> None:
 
 def test_full_scale_does_not_depend_on_the_pieces() -> None:
     whole, parts = FullScale(), FullScale()
-    whole.hear(SPEECH * 3000)
-    for piece in np.array_split(SPEECH * 3000, 7):
+    loud = (SPEECH * 3000).astype(np.float32)
+    whole.hear(loud)
+    for piece in np.array_split(loud, 7):
         parts.hear(piece)
     assert whole.value == parts.value == 2.0**15

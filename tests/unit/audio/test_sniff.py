@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import re
 import struct
+from typing import Any
 
 import av
 import numpy as np
 import pytest
-from support.encoded import ENCODINGS, SECONDS, TONE, encode, loudness_at
+from support.encoded_audio import ENCODINGS, SECONDS, TONE, encode, loudness_at, write
 
 from speechmlx.audio.decode import decode
 from speechmlx.audio.sniff import locate
@@ -67,10 +68,10 @@ def video(container: str, codec: str) -> bytes:
     """A second of noise to look at, with as much to hear in frames of MP3."""
     out = io.BytesIO()
     with av.open(out, "w", format=container) as file:
-        pictures = file.add_stream(codec, rate=25)
+        pictures: Any = file.add_stream(codec, rate=25)
         pictures.width = pictures.height = 64
         pictures.pix_fmt = "yuv420p"
-        sound = file.add_stream("libmp3lame", rate=44100, layout="mono")
+        sound: Any = file.add_stream("libmp3lame", rate=44100, layout="mono")
         for place in range(38):
             noise = av.VideoFrame.from_ndarray(RANDOM.integers(0, 255, (64, 64, 3), np.uint8), format="rgb24")
             file.mux(pictures.encode(noise))
@@ -139,9 +140,7 @@ def recorded(container: str, codec: str) -> bytes:
         stream = file.add_stream(codec, rate=48000, layout="mono")
         frame = av.AudioFrame.from_ndarray(np.tile(TONE, 4)[None], "fltp", "mono")
         frame.sample_rate = 48000
-        resampler = av.AudioResampler(stream.codec_context.format, "mono", 48000, stream.codec_context.frame_size)
-        for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
-            file.mux(stream.encode(piece))
+        write(file, stream, frame)
     return out.getvalue()
 
 

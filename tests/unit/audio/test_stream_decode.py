@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from support.encoded import ENCODINGS, encode
+from support.encoded_audio import ENCODINGS, encode
 
 from speechmlx.audio.decode import decode
 from speechmlx.audio.stream_decode import StreamDecoder

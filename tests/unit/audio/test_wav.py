@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from support.encoded import encode
+from support.encoded_audio import encode
 
 from speechmlx.audio.decode import decode
 from speechmlx.audio.pcm import to_pcm16
@@ -22,11 +22,15 @@ def chunk(name: bytes, body: bytes) -> bytes:
     return name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
 
 
-def form(*, code: int = 1, channels: int = 1, rate: int = RATE, byte_rate: int = 32000, align: int = 2, bits: int = 16):
+def form(
+    *, code: int = 1, channels: int = 1, rate: int = RATE, byte_rate: int = 32000, align: int = 2, bits: int = 16
+) -> bytes:
     return struct.pack("<HHIIHH", code, channels, rate, byte_rate, align, bits)
 
 
-def wav(data: bytes = PCM, size: int | None = None, head: bytes = form(), riff: bytes = b"RIFF", more: bytes = b""):
+def wav(
+    data: bytes = PCM, size: int | None = None, head: bytes = form(), riff: bytes = b"RIFF", more: bytes = b""
+) -> bytes:
     body = b"WAVE" + more + chunk(b"fmt ", head) + b"data" + struct.pack("<I", len(data) if size is None else size)
     return riff + struct.pack("<I", UNKNOWN if riff != b"RIFF" else len(body + data)) + body + data
 

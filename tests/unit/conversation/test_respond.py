@@ -32,7 +32,7 @@ from speechmlx.types import (
 
 QUESTION = Audio(np.zeros(8000, np.float32), 16000)
 SOUND = Chunk(np.full(24000, 9000, "<i2").tobytes(), 24000)
-WORDS = [LanguageDetected("en", 0.9), Segment(" Is it", 0.0, 0.3, 0.9), Segment(" late?", 0.3, 0.5, 0.9)]
+WORDS = (LanguageDetected("en", 0.9), Segment(" Is it", 0.0, 0.3, 0.9), Segment(" late?", 0.3, 0.5, 0.9))
 TEXT = (TextDelta("It is late now. "), TextDelta("Go home, my friend."), Usage(tokens_out=9))
 
 
@@ -78,7 +78,7 @@ async def test_the_length_of_the_answer(steps: int, seconds: float, tokens: int)
     engines = runtime()
     events = await answered(engines, max_steps=steps)
     assert sum(event.duration for event in events if isinstance(event, Chunk)) == pytest.approx(seconds)
-    assert events[-1] == Usage(audio_in=0.5, audio_out=pytest.approx(seconds))
+    assert events[-1] == Usage(audio_in=0.5, audio_out=pytest.approx(seconds))  # type: ignore[arg-type]
     assert [request.max_tokens for request in engines.requests(Generate)] == [tokens]
     assert seconds <= steps * STEP and all(job.left for job in engines.jobs)
 
@@ -104,5 +104,5 @@ async def test_no_answer(words: list[Step], text: list[Step], error: type[Except
         ({"llm_url": "http://x", "llm_url_model": "m"}, "m"),
     ],
 )
-def test_names(config: dict[str, str], name: str) -> None:
+def test_names(config: dict[str, Any], name: str) -> None:
     assert model_names(runtime(**config)) == f"fake-asr+{name}+fake-tts"

@@ -36,11 +36,8 @@ def cardinal(n: int) -> str:
 def ordinal(n: int) -> str:
     """23 → "twenty third"."""
     *first, last = cardinal(n).split()
-    if last in ORDINALS:
-        last = ORDINALS[last]
-    else:
-        last = last[:-1] + "ieth" if last.endswith("y") else last + "th"
-    return " ".join([*first, last])
+    regular = last[:-1] + "ieth" if last.endswith("y") else last + "th"
+    return " ".join([*first, ORDINALS.get(last, regular)])
 
 
 def year(n: int) -> str:

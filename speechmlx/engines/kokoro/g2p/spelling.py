@@ -1,8 +1,8 @@
-"""How a word of no dictionary is probably said: a joint model of letters and sounds, decoded by beam search.
+"""The pronunciation of a word that is in no dictionary: a joint model of letters and sounds, decoded by beam search.
 
-The model in spelling.npz was counted by fit.py over the dictionaries of the misaki package (Apache-2.0). A word is a
-chain of graphones (one or two letters with the none to two sounds they make, "ph" = f); the probability of each under
-the ones before it is interpolated over all orders as Kneser and Ney do.
+scripts/fit_spelling.py counted the model, spelling.npz, over the dictionaries of the misaki package (Apache-2.0). A
+word is a chain of graphones: one or two letters with zero to two sounds, such as "ph" = f. The probability of a
+graphone after the ones before it is interpolated over all orders with Kneser-Ney smoothing.
 """
 
 from __future__ import annotations

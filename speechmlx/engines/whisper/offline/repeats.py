@@ -42,7 +42,7 @@ def unrepeated(tokens: Sequence[int], places: Sequence[int], follow: bool) -> li
         now, before = places[index : index + size], [places[place] for place in kept[len(kept) - size :]]
         if not size:
             kept.append(index)
-        elif follow and any(abs(place - other) > FALL for place, other in zip(now, before, strict=True)):
+        elif follow and any(abs(place - other) > FALL for place, other in zip(now, before, strict=True)):  # noqa: SIM114
             kept += range(index, index + size)
         elif not follow and now[0] >= max(before[0] + APART, max(places[i] for i in kept) - FALL):
             kept += range(index, index + size)

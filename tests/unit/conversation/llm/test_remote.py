@@ -84,7 +84,7 @@ def test_a_stream() -> None:
     texts, used = read(
         "event: x", ": ping", delta("A line\u2028break, "), "", delta("and\x85more."), usage, "data: [DONE]"
     )
-    assert ("".join(texts), used) == ("A line\u2028break, and\x85more.", Usage(tokens_in=7, tokens_out=5))
+    assert ("".join(map(str, texts)), used) == ("A line\u2028break, and\x85more.", Usage(tokens_in=7, tokens_out=5))
     assert read(delta("Hello", "length"))[1].cut_off
 
 

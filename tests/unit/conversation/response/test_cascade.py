@@ -176,7 +176,7 @@ async def test_another_servers_model_is_asked_under_its_own_name_and_reads_nothi
     @asynccontextmanager
     async def generate(request: Generate) -> AsyncIterator[AsyncIterator[Event]]:
         asked.append(request)
-        yield FakeJob(request, [TextDelta("Hello.")])  # type: ignore[misc]
+        yield FakeJob(request, [TextDelta("Hello.")])
 
     engines = FakeEngines(rows=[row(Kind.TTS)])
     cascade = Cascade(engines, generate, True, CLOCK)

@@ -69,7 +69,7 @@ async def test_a_draft_is_made_no_further_than_its_reader_may_want() -> None:
 
 async def test_the_draft_of_exactly_this_request_is_taken_once() -> None:
     making = Making()
-    ahead = PreemptiveGeneration(FakeEngines(), making)  # type: ignore[arg-type]
+    ahead = PreemptiveGeneration(FakeEngines(), making)
     ahead.begin(transcript("Hi"), request)
     await asyncio.sleep(0.01)
     assert making.begun == 1
@@ -82,7 +82,7 @@ async def test_the_draft_of_exactly_this_request_is_taken_once() -> None:
 @pytest.mark.parametrize("other", [request("Ho"), request("Hi", Speak(text=""))])
 async def test_the_draft_of_another_request_is_stopped(other: AnswerRequest) -> None:
     making = Making(100)
-    ahead = PreemptiveGeneration(FakeEngines(), making)  # type: ignore[arg-type]
+    ahead = PreemptiveGeneration(FakeEngines(), making)
     ahead.begin(transcript("Hi"), request)
     await asyncio.sleep(0.01)
     assert ahead.take(other) is None
@@ -95,7 +95,7 @@ async def test_a_draft_that_failed_is_not_taken() -> None:
         raise EngineFailed("no")
         yield
 
-    ahead = PreemptiveGeneration(FakeEngines(), fail)  # type: ignore[arg-type]
+    ahead = PreemptiveGeneration(FakeEngines(), fail)
     ahead.begin(transcript("Hi"), request)
     await asyncio.sleep(0.01)
     assert ahead.take(request("Hi")) is None
@@ -103,7 +103,7 @@ async def test_a_draft_that_failed_is_not_taken() -> None:
 
 async def test_a_turn_that_goes_on_stops_its_draft_also_before_its_words_are_known() -> None:
     making, words = Making(100), asyncio.get_running_loop().create_future()
-    ahead = PreemptiveGeneration(FakeEngines(), making)  # type: ignore[arg-type]
+    ahead = PreemptiveGeneration(FakeEngines(), making)
     ahead.begin(words, request)
     await asyncio.sleep(0)
     ahead.drop()
@@ -123,7 +123,7 @@ async def test_a_turn_that_goes_on_stops_its_draft_also_before_its_words_are_kno
 async def test_a_draft_that_nobody_takes_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preemptive, "KEPT", 0.0)
     making = Making(100)
-    ahead = PreemptiveGeneration(FakeEngines(), making)  # type: ignore[arg-type]
+    ahead = PreemptiveGeneration(FakeEngines(), making)
     ahead.begin(transcript("Hi"), request)
     await asyncio.sleep(0.01)
     assert making.closed == 1
@@ -133,7 +133,7 @@ async def test_a_draft_that_nobody_takes_is_dropped(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("words", ["", "none"])
 async def test_turns_that_get_no_answer(words: str) -> None:
     making = Making()
-    ahead = PreemptiveGeneration(FakeEngines(), making)  # type: ignore[arg-type]
+    ahead = PreemptiveGeneration(FakeEngines(), making)
     ahead.begin(transcript(words), lambda words: None)
     await asyncio.sleep(0.01)
     assert making.begun == 0
@@ -141,7 +141,7 @@ async def test_turns_that_get_no_answer(words: str) -> None:
 
 async def test_reading_ahead_is_done_once_for_a_key_and_keeps_its_errors() -> None:
     engines = FakeEngines(lambda request: [Busy("full")])
-    ahead = PreemptiveGeneration(engines, Making())  # type: ignore[arg-type]
+    ahead = PreemptiveGeneration(engines, Making())
     for key in ("a", "a", "b", "a"):
         ahead.read(request, key)
         await asyncio.sleep(0.01)

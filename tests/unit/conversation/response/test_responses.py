@@ -165,7 +165,8 @@ async def test_responses_outside_the_conversation(bench: Bench) -> None:
 
 
 async def test_an_input_of_its_own(bench: Bench) -> None:
-    bench.add("a"), bench.add("b")
+    bench.add("a")
+    bench.add("b")
     with pytest.raises(NoSuchItem):
         await bench.request(input=("x",))
     await bench.request(input=(Item(id="own", parts=(Part("text", "hi"),)), "a"))
@@ -201,7 +202,9 @@ async def test_a_turn_is_answered_after_the_response_under_way(bench: Bench) -> 
     [("assistant", True, []), ("assistant", False, [["q", "a", "e"]]), ("user", True, [["q", "a"]])],
 )
 async def test_a_turn_without_words(bench: Bench, before: Any, may_be_empty: bool, answered: list[list[str]]) -> None:
-    bench.add("q"), bench.add("a", role=before), bench.add("e", "")
+    bench.add("q")
+    bench.add("a", role=before)
+    bench.add("e", "")
     bench.responses.answer_turn("e", 0.5, may_be_empty)
     assert await bench.done() == ["completed"]
     assert bench.answered == answered

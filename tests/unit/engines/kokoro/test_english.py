@@ -138,4 +138,4 @@ def test_other_languages_are_read_or_name_their_extra(name: str, text: str) -> N
     try:
         assert VOWEL.search(reader(name)(text))
     except Unsupported as error:
-        assert f"speechmlx[{extra}]" in str(error)
+        assert f"speechmlx[{extra}]" in str(error)  # noqa: PT017 - it depends on what is installed

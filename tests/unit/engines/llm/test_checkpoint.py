@@ -12,7 +12,7 @@ import pytest
 from speechmlx.engines.llm.checkpoint import _architecture, _dequantise, _quantise
 
 
-class Network(nn.Module):
+class Network(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.embedding, self.linear, self.plain = nn.Embedding(8, 64), nn.Linear(64, 32), nn.Linear(32, 8, bias=False)

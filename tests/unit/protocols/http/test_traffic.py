@@ -47,7 +47,7 @@ def line(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> str:
     """The only line, its seconds blanked."""
     (record,) = caplog.records
     assert record.levelno == level
-    name, outcome, _, sizes, notes, id = record.args or ()  # type: ignore[misc]
+    name, outcome, _, sizes, notes, id = record.args or ()
     return f"{name} {outcome}, {sizes}{notes} [{id}]"
 
 

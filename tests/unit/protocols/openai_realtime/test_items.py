@@ -29,7 +29,7 @@ def test_every_spelling_of_a_text(role: str, kind: str, part: str) -> None:
 def test_telephone_audio_in_an_item() -> None:
     on = wire()
     read_command(on, update(type="realtime", audio={"input": {"format": {"type": "audio/pcmu"}}}))
-    sound = g711.encode(np.sin(np.arange(800, dtype=np.float32) / 3) / 2, "ulaw")
+    sound = g711.encode((np.sin(np.arange(800) / 3) / 2).astype(np.float32), "ulaw")
     part = {"type": "input_audio", "audio": base64.b64encode(sound).decode()}
     item = {"type": "message", "role": "user", "content": [part]}
     added = read_command(on, {"type": "conversation.item.create", "item": item}).item.parts[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from support.realtime_wire import read_command, read_session, update, wire
@@ -27,7 +28,7 @@ from speechmlx.protocols.openai_realtime.wire import Wire
 )
 def test_models_whose_clients_commit(model: str, turns: bool) -> None:
     assert (Wire("ga", model, True, 1_000_000).settings.turns is not None) == turns
-    typed = {"type": "transcription", "audio": {"input": {"transcription": {"model": model}}}}
+    typed: dict[str, Any] = {"type": "transcription", "audio": {"input": {"transcription": {"model": model}}}}
     flat = {"input_audio_transcription": {"model": model}}
     for on, message in (
         (wire(transcribes=True), update(**typed)),

@@ -23,7 +23,7 @@ def bare() -> dict[str, str]:
 
 
 @needs_packages
-def test_environment_leads_to_the_fortran_runtime_first_and_keeps_what_was_set(tmp_path: Path):
+def test_environment_leads_to_the_fortran_runtime_first_and_keeps_what_was_set(tmp_path: Path) -> None:
     env = blas.environment({"LD_LIBRARY_PATH": "/given", "OPENBLAS_NUM_THREADS": "3", "OTHER": "x"}, tmp_path)
     first, *_, last = env["LD_LIBRARY_PATH"].split(os.pathsep)
     assert (Path(first) / blas.GFORTRAN).resolve(strict=True).name.startswith("libgfortran-")
@@ -33,7 +33,9 @@ def test_environment_leads_to_the_fortran_runtime_first_and_keeps_what_was_set(t
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the temporary folder is private already")
 @pytest.mark.parametrize("found", [True, False])
-def test_the_temporary_folder_is_inside_the_one_given(found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_temporary_folder_is_inside_the_one_given(
+    found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not found:  # as with MLX's CUDA wheel
         monkeypatch.setattr(blas, "_openblas", lambda: None)
     folder = Path(blas.environment({}, tmp_path)["TMPDIR"])
@@ -41,13 +43,13 @@ def test_the_temporary_folder_is_inside_the_one_given(found: bool, tmp_path: Pat
 
 
 @needs_packages
-def test_preload_loads_the_library(tmp_path: Path):
+def test_preload_loads_the_library(tmp_path: Path) -> None:
     code = "from speechmlx.runtime.worker import blas; print(blas.is_loaded(), blas.preload(), blas.is_loaded())"
     assert python(code, blas.environment(bare(), tmp_path)).stdout.split() == ["False", "True", "True"]
 
 
 @needs_packages
-def test_freed_memory_is_kept_until_it_is_released(tmp_path: Path):
+def test_freed_memory_is_kept_until_it_is_released(tmp_path: Path) -> None:
     code = """
 import numpy, psutil
 from speechmlx.runtime.worker import blas
@@ -65,14 +67,14 @@ print((held().rss - before) >> 20)
 
 
 @needs_packages
-def test_preload_after_mlx_is_refused(tmp_path: Path):
+def test_preload_after_mlx_is_refused(tmp_path: Path) -> None:
     code = "import mlx.core; from speechmlx.runtime.worker import blas; blas.preload()"
     done = python(code, blas.environment(bare(), tmp_path))
     assert done.returncode != 0 and "must come before" in done.stderr
 
 
 @needs_packages
-def test_products_in_mlx_run_in_the_library(tmp_path: Path):
+def test_products_in_mlx_run_in_the_library(tmp_path: Path) -> None:
     code = """
 from speechmlx.runtime.worker import blas
 blas.preload()
@@ -91,7 +93,7 @@ print(2 * 1024 * 1024 * 512 / (time.process_time() - before) / 1e9)
 
 @needs_packages
 @pytest.mark.parametrize(("code", "status"), [("raise SystemExit(7)", 7), ("import os; os.kill(os.getpid(), 9)", 137)])
-def test_the_command_runs_with_the_library_and_gives_its_status(code: str, status: int):
+def test_the_command_runs_with_the_library_and_gives_its_status(code: str, status: int) -> None:
     check = "from speechmlx.runtime.worker import blas; assert blas.is_loaded(); "
     done = subprocess.run(
         [sys.executable, "-m", "speechmlx.runtime.worker.blas", sys.executable, "-c", check + code], env=bare()
@@ -99,11 +101,11 @@ def test_the_command_runs_with_the_library_and_gives_its_status(code: str, statu
     assert done.returncode == status
 
 
-def test_a_command_is_needed():
+def test_a_command_is_needed() -> None:
     assert blas.main([]) == 2
 
 
-def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert blas.environment({"A": "b"}, tmp_path) == {"A": "b"}
     assert not blas.is_available() and not blas.preload() and not blas.is_loaded()

@@ -26,9 +26,9 @@ def test_evict(why: str, residents: list[Resident], budget: int, wanted: int, le
 
 
 def test_no_room_is_an_error_with_the_numbers() -> None:
+    mb = 1_000_000
+    held = [Resident("a", 30 * mb, 0, pinned=True), Resident("b", 30 * mb, 0, running=True)]
     with pytest.raises(Busy, match=r"for the model big: 80 MB wanted, 100 MB allowed .*60 MB held"):
-        mb = 1_000_000
-        held = [Resident("a", 30 * mb, 0, pinned=True), Resident("b", 30 * mb, 0, running=True)]
         evict([*held, Resident("c", 10 * mb, 0)], 100 * mb, 80 * mb, "big")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,7 +152,7 @@ def test_a_generator_ends_in_the_step_of_its_last_event() -> None:
 def test_a_stream_alone_takes_a_command_when_the_one_before_is_done() -> None:
     posted = Posted()
     task = opened(scripted.Scripted(), posted.task(1, Enhance(), "scripted-enhance"), Feed(SAMPLES), End())
-    outcomes = []
+    outcomes: list[Any] = []
     while not outcomes or outcomes[-1] == [True]:
         outcomes.append(step(task))
         if len(outcomes) < 3:

@@ -46,18 +46,18 @@ def after(readings: Iterable[tuple[float, float]], most: int) -> tuple[Threads, 
         (8, 0.0, 8.1, 8),  # ticks are coarse: never more than there are
     ],
 )
-def test_as_many_as_are_free(most: int, own: float, idle: float, wanted: int):
+def test_as_many_as_are_free(most: int, own: float, idle: float, wanted: int) -> None:
     assert after([(own, idle)], most)[0].wanted == wanted
 
 
-def test_the_library_is_told_of_changes_only():
+def test_the_library_is_told_of_changes_only() -> None:
     _, given = after([(2, 0), (1.3, 0), (1, 0), (1, 1), (1, 1)], 2)
     assert given == [1, 2]
 
 
 @needs_packages
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one CPU")
-def test_beside_busy_processes_the_library_has_one_thread(tmp_path: Path):
+def test_beside_busy_processes_the_library_has_one_thread(tmp_path: Path) -> None:
     code = """
 import ctypes, time
 from speechmlx.runtime.worker import blas
@@ -84,12 +84,12 @@ print(count())
     assert done.stdout.split() == [str(len(os.sched_getaffinity(0))), "1"], done.stderr
 
 
-def test_a_number_that_was_set_stays(monkeypatch: pytest.MonkeyPatch):
+def test_a_number_that_was_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blas, "is_loaded", lambda: True)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
     assert threads.watched() is None
 
 
-def test_without_the_library_nothing_is_watched(monkeypatch: pytest.MonkeyPatch):
+def test_without_the_library_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blas, "is_loaded", lambda: False)
     assert threads.watched() is None

@@ -74,7 +74,7 @@ def test_any_decoding_has_times_in_pairs_that_never_go_back(seed: int, lift: flo
         logits = logits_of(seed + step, 2, lift)
         tokens, logprobs = chosen(rows, logits, SamplingRules(SUPPRESS), first=step == 0)
         for row, one, token, logprob in zip(rows, logits, tokens, logprobs, strict=True):
-            assert (token, pytest.approx(logprob, abs=1e-3)) == by_the_book(row, one)
+            assert by_the_book(row, one) == (token, pytest.approx(logprob, abs=1e-3))
             row.append(token)
         for row in rows:
             times = [token for token in row if token >= FIRST]

@@ -123,7 +123,7 @@ def test_the_request_with_fewest_windows_under_way_goes_first() -> None:
     while not (many.prepared and other.prepared):
         engine.step([many, other])
     many.queues = [ClipQueue(many, [(30 * index, 30 * index + 30)]) for index in range(3)]
-    order = []
+    order: list[Any] = []
     while len(order) < 4:
         engine.step([many, other])
         encoding = [state for state in (many, other) if Stage.ENCODING in stages(state)]

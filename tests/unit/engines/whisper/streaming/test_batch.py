@@ -25,7 +25,7 @@ def six_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Random attention is no reason to stop, and random words are no silence."""
 
     def sequence(*given: Any) -> LiveSequence:
-        return LiveSequence(*given[:3], (*given[3], VOCABULARY.eot), 1 << 30, 1 << 30, 6)
+        return LiveSequence(*given[:3], (*given[3], VOCABULARY.eot), 1 << 30, 1 << 30, 6)  # type: ignore[call-arg]
 
     monkeypatch.setattr(quality, "NO_SPEECH_LIMIT", 1.0)
     monkeypatch.setattr(alignatt, "BACKWARDS", 1 << 30)

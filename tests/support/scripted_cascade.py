@@ -1,7 +1,7 @@
-"""Two engines more for scripted.py's catalog: one hears the characters in the samples, one writes to a script.
+"""scripted.py's catalog with two more engines, so that one text drives recognition, language model and synthesis.
 
-A question is "STEPS | SENTENCE": the language model says SENTENCE at each of its scripted steps, and SENTENCE is the
-script of the synthesiser in turn.
+The ASR engine reads each sample of the audio as a character. The text is "SCRIPT | SENTENCE": the language model runs
+SCRIPT and writes SENTENCE at each of its steps. SENTENCE is the script of the synthesiser.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from speechmlx.models.spec import Catalog
 from speechmlx.types import Event, Generate, Kind, LanguageDetected, Progress, Request, Segment, TextDelta, Transcribe
 
 ROWS = (
-    replace(scripted.ROW, name="hearing", kind=Kind.ASR, engine="support.asked:load_hearing"),
-    replace(scripted.ROW, name="writing", kind=Kind.LLM, engine="support.asked:load_writing"),
+    replace(scripted.ROW, name="hearing", kind=Kind.ASR, engine="support.scripted_cascade:load_hearing"),
+    replace(scripted.ROW, name="writing", kind=Kind.LLM, engine="support.scripted_cascade:load_writing"),
 )
 
 
 def extend(catalog: Catalog) -> Catalog:
-    """The scripted catalog with these two; named by SPEECHMLX_CATALOG."""
+    """Add these rows to the scripted catalog; SPEECHMLX_CATALOG names this function."""
     extended = scripted.extend(catalog)
     return replace(extended, rows=extended.rows + ROWS)
 
 
 def sound(text: str) -> bytes:
-    """The WAV in which the hearing engine hears `text`."""
+    """A WAV file that the ASR engine transcribes as `text`."""
     samples = np.array([ord(character) for character in text], "<i2")
     return wav_header(scripted.RATE, len(samples)) + samples.tobytes()
 
 
-class TurnTranscription:
+class CharacterTranscriber:
     nbytes = 1_000_000
 
     def run(self, request: Request) -> Iterator[Event | None]:
@@ -46,7 +46,7 @@ class TurnTranscription:
         yield Segment(text, 0.0, request.audio.duration, 0.9)
 
 
-class Writing:
+class ScriptedWriter:
     nbytes = 1_000_000
 
     def run(self, request: Request) -> Iterator[Event | None]:
@@ -62,11 +62,11 @@ class Writing:
             script.note("close")
 
 
-def load_hearing(folder: Path, options: LoadOptions) -> Generator[Progress, None, TurnTranscription]:
+def load_hearing(folder: Path, options: LoadOptions) -> Generator[Progress, None, CharacterTranscriber]:
     yield Progress("load", 1, 1)
-    return TurnTranscription()
+    return CharacterTranscriber()
 
 
-def load_writing(folder: Path, options: LoadOptions) -> Generator[Progress, None, Writing]:
+def load_writing(folder: Path, options: LoadOptions) -> Generator[Progress, None, ScriptedWriter]:
     yield Progress("load", 1, 1)
-    return Writing()
+    return ScriptedWriter()

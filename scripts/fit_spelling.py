@@ -1,7 +1,9 @@
-"""Counts the model of spelling.py over misaki's dictionaries: `python -m speechmlx.engines.kokoro.g2p.fit OUT.npz`.
+"""Counts the spelling model of Kokoro's English over misaki's dictionaries.
 
-Letters and sounds are aligned by hard expectation maximisation, the aligned words become chains of graphones, and
-chains of up to ORDER graphones are counted. One word in HELD_OUT is kept out to measure the model, then counted too.
+python scripts/fit_spelling.py speechmlx/engines/kokoro/g2p/spelling.npz
+
+Letters and sounds are aligned by hard expectation maximisation. The aligned words become chains of graphones, and
+chains of up to ORDER graphones are counted. One word in HELD_OUT measures the model first, and is counted after that.
 """
 
 from __future__ import annotations

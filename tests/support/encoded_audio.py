@@ -1,12 +1,14 @@
-"""Sound in every format that is read: a tone, encoded by ffmpeg."""
+"""A tone in every audio format that the server reads, encoded by ffmpeg."""
 
 from __future__ import annotations
 
 import io
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
+from av.container import OutputContainer
 
 RATE = 48000
 SECONDS = 2
@@ -33,21 +35,26 @@ ENCODINGS = [
 
 
 def encode(container: str, codec: str, layout: str = "mono", samples: np.ndarray = TONE, rate: int = RATE) -> bytes:
-    """`samples` in any container; in stereo the right channel is silent."""
+    """`samples` at `rate` Hz as a file of `container` and `codec`; in stereo the right channel is silent."""
     out = io.BytesIO()
     with av.open(out, "w", format=container) as file:
         stream = file.add_stream(codec, rate=rate, layout=layout)
-        context = stream.codec_context
         channels = [samples] if layout == "mono" else [samples, np.zeros_like(samples)]
         frame = av.AudioFrame.from_ndarray(np.stack(channels), format="fltp", layout=layout)
         frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
-        resampler = av.AudioResampler(context.format, layout, rate, frame_size=context.frame_size)
-        for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
-            file.mux(stream.encode(piece))
+        write(file, stream, frame)
     return out.getvalue()
 
 
+def write(file: OutputContainer, stream: Any, frame: av.AudioFrame) -> None:
+    """Write `frame` to an audio stream of `file`, in the stream's sample format and frame size, and end the stream."""
+    context = stream.codec_context
+    resampler = av.AudioResampler(context.format, frame.layout, frame.sample_rate, frame_size=context.frame_size)
+    for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
+        file.mux(stream.encode(piece))
+
+
 def loudness_at(samples: np.ndarray, rate: int, frequency: float) -> float:
-    """Amplitude of one frequency in the middle second."""
+    """Amplitude of `frequency` Hz in the second that begins half a second in."""
     middle = samples[rate // 2 : rate // 2 + rate]
     return 2 * abs(np.mean(middle * np.exp(-2j * np.pi * frequency * np.arange(len(middle)) / rate)))
