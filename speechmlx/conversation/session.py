@@ -150,10 +150,17 @@ class TranscriptionSession:
 
     async def _finish(self) -> None:
         """End the input, wait for every transcript, then end the events."""
-        await self._input.finish()
+        try:
+            await self._input.finish()
+        except SpeechError as error:
+            self.input_failed(error)
         while self._transcripts:
             await asyncio.gather(*self._transcripts.values(), return_exceptions=True)
+        await self._finish_answers()
         self._queue.end()
+
+    async def _finish_answers(self) -> None:
+        """Wait for what answers the last turn."""
 
     # --- InputObserver: what the pipeline reports ---
 

@@ -32,10 +32,17 @@ ENCODINGS = [
 ]
 
 
-def encode(container: str, codec: str, layout: str = "mono", samples: np.ndarray = TONE, rate: int = RATE) -> bytes:
+def encode(
+    container: str,
+    codec: str,
+    layout: str = "mono",
+    samples: np.ndarray = TONE,
+    rate: int = RATE,
+    options: dict[str, str] | None = None,
+) -> bytes:
     """`samples` in any container; in stereo the right channel is silent."""
     out = io.BytesIO()
-    with av.open(out, "w", format=container) as file:
+    with av.open(out, "w", format=container, options=options or {}) as file:
         stream = file.add_stream(codec, rate=rate, layout=layout)
         context = stream.codec_context
         channels = [samples] if layout == "mono" else [samples, np.zeros_like(samples)]

@@ -149,6 +149,16 @@ async def test_commands_wait_when_too_much_waits() -> None:
         await asyncio.wait_for(session.send(commands.Commit()), 0.01)
 
 
+async def test_a_recording_that_cannot_be_read_is_an_error_and_the_events_end() -> None:
+    async with running(replace(SETTINGS, input=AudioFormat("container"))) as bench:
+        await bench.session.send(commands.Append(audio=b"no audio at all, but text " * 4000))
+        await bench.session.send(commands.Finish())
+        async with asyncio.timeout(5):
+            while not bench.session._queue.ended:
+                await asyncio.sleep(0.001)
+    assert {event.code for event in bench.of(events.Failed)} == {"bad_audio"}  # type: ignore[union-attr]
+
+
 async def test_hours_of_dictation_in_flat_memory() -> None:
     """Three hours in turns of a minute: what is kept after the last is what was kept after the first."""
     kept = []

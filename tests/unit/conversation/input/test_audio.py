@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +12,11 @@ from support.scripted_input import ScriptedInput
 
 from speechmlx.audio.decode import decode
 from speechmlx.audio.live_format import AudioFormat
+from speechmlx.conversation.input import container
 from speechmlx.conversation.input.audio import AudioInput
+from speechmlx.conversation.input.container import ContainerInput
 from speechmlx.conversation.settings import Settings
-from speechmlx.errors import BadAudio, EngineFailed, SpeechError
+from speechmlx.errors import BadAudio, EngineFailed, SpeechError, TooLarge
 from speechmlx.types import Kind
 
 if TYPE_CHECKING:
@@ -87,7 +90,7 @@ async def test_a_container_is_a_stream_whatever_its_format_is(container: str, co
     data = encode(container, codec, "mono")
     collected = Collected(AudioFormat("container"))
     await push(collected, data, 997)
-    await collected.input.flush()
+    await collected.input.finish()
     whole = decode(data, 16000).samples
     count = min(len(whole), len(collected.samples))
     assert abs(len(whole) - len(collected.samples)) < 1600
@@ -98,7 +101,7 @@ async def test_what_is_no_container_is_named() -> None:
     collected = Collected(AudioFormat("container"))
     with pytest.raises(BadAudio, match="WebM"):
         await push(collected, b"<html>" * 20_000, 50_000)
-        await collected.input.flush()
+        await collected.input.finish()
 
 
 async def test_one_container_after_another() -> None:
@@ -106,8 +109,64 @@ async def test_one_container_after_another() -> None:
     collected = Collected(AudioFormat("container"))
     for _ in range(2):
         await push(collected, data, 4096)
-        await collected.input.flush()
+        await collected.input.finish()
     assert len(collected.samples) == 2 * len(decode(data, 16000).samples)
+
+
+async def test_a_container_goes_on_after_a_flush() -> None:
+    data = encode("ogg", "libopus", "mono")
+    collected = Collected(AudioFormat("container"))
+    half = len(data) * 3 // 4
+    await collected.input.push(data[:half])
+    await collected.input.flush()
+    first = len(collected.samples)
+    await collected.input.push(data[half:])
+    await collected.input.finish()
+    assert 0 < first < len(collected.samples)
+    assert abs(len(collected.samples) - len(decode(data, 16000).samples)) < 1600
+
+
+async def test_what_is_no_container_is_an_error_of_one_flush() -> None:
+    collected = Collected(AudioFormat("container"))
+    await collected.input.push(b"<html>" * 20_000)
+    with pytest.raises(BadAudio):
+        await collected.input.flush()
+    await collected.input.flush()
+    await collected.input.push(encode("flac", "flac", "mono"))
+    await collected.input.finish()
+    assert len(collected.samples) == 32000
+
+
+async def test_a_decoder_waits_for_who_takes_its_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container, "MAX_DECODED", 0.5)
+    taking, pieces = asyncio.Event(), list[int]()
+
+    async def take(samples: Samples) -> None:
+        await taking.wait()
+        pieces.append(len(samples))
+
+    stream = ContainerInput(16000, None, take)
+    await stream.push(encode("flac", "flac", "mono"))
+    await asyncio.sleep(0.1)
+    assert 0 < stream._samples.waiting < 16000
+    taking.set()
+    await stream.settle()
+    assert sum(pieces) > 16000  # a FLAC decoder keeps some frames back until it has seen more
+    await stream.finish()
+    assert sum(pieces) == 32000
+
+
+async def test_samples_that_nobody_takes_stop_the_container() -> None:
+    async def take(samples: Samples) -> None:
+        raise TooLarge("full")
+
+    stream, data = ContainerInput(16000, None, take), encode("flac", "flac", "mono")
+    await stream.push(data)
+    with pytest.raises(TooLarge):
+        await stream.settle()
+    with pytest.raises(TooLarge):
+        await stream.push(data)
+    await stream.close()
 
 
 async def test_noise_reduction_gives_everything_by_the_flush() -> None:
