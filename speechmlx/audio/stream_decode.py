@@ -106,14 +106,14 @@ class StreamDecoder:
     def _frames(self) -> Iterator[tuple[NDArray[Any], int]]:
         """Samples [channels, n] as the stream has them, and their rate."""
         head = self._pipe.peek(HEAD)
-        found = locate(io.BytesIO(head), headerless=False) or locate(
+        match = locate(io.BytesIO(head), headerless=False) or locate(
             io.BytesIO(head := self._pipe.peek(WINDOW)), headerless=False
         )
         if not head:
             return
-        if found is None:
+        if match is None:
             raise BadAudio(f"the audio is {describe(io.BytesIO(head))}; allowed: {ALLOWED}")
-        container, start = found
+        container, start = match
         self._pipe.read(start)
         try:
             with pyav.opened(cast(BinaryIO, self._pipe), container.demuxer, PROMPT) as source:

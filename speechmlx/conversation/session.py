@@ -84,7 +84,7 @@ class TranscriptionSession:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def events(self) -> AsyncIterator[Event]:
-        """Every event, in order, once; for one reader."""
+        """Every event, in order. For one reader."""
         return aiter(self._queue)
 
     def close(self) -> None:
@@ -229,7 +229,7 @@ class TranscriptionSession:
         return transcript.text
 
     def _transcript_known(self, item: str, transcript: Transcript) -> None:
-        """Called before the client is told."""
+        """Called before TranscriptDone is emitted."""
 
     # --- events ---
 

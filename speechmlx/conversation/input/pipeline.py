@@ -167,7 +167,6 @@ class InputPipeline:
         end = self.buffer.end if self._detector is None else self._detector.position
         if end - turn.transcription.part_start < SHORTEST:
             return
-        self._resume(turn)
         self._feed(turn, end)
         audio = self.buffer.slice(turn.transcription.part_start, end)
         turn.fed = end

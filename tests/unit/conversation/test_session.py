@@ -119,6 +119,20 @@ async def test_a_flush_commits_words_and_a_finish_ends_the_events() -> None:
     assert done.transcript.text == "w1 w2 w1"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("live", [True, False])
+async def test_a_flush_in_a_pause_is_no_speech(live: bool) -> None:
+    async with running(engines=ScriptedInput(live=live)) as bench:
+        await bench.hear(speech(1.0), silence(0.3))
+        await bench.until(events.SpeechPaused)
+        await bench.session.send(commands.Flush())
+        await bench.until(events.Flushed)
+        await bench.hear(silence(1.0))
+        await bench.until(events.TranscriptDone)
+    assert not bench.of(events.SpeechResumed)
+    (done,) = bench.of(events.TranscriptDone)
+    assert done.transcript.text == "w1 w2"  # type: ignore[union-attr]
+
+
 async def test_errors_name_their_command_and_the_session_goes_on() -> None:
     engines = ScriptedInput()
     engines.fails[Kind.ASR] = EngineFailed("broken")
