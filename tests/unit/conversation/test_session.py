@@ -179,7 +179,7 @@ async def test_hours_of_dictation_in_flat_memory() -> None:
     async with running(SETTINGS, engines := ScriptedInput(frame=16000)) as bench:
         session = bench.session
         for _ in range(180):
-            await bench.hear(speech(58.0), silence(2.0), size=1.0)
+            await bench.hear(speech(58.0), silence(2.0), size=29.0)
             await bench.until(events.TranscriptDone)
             bench.events.clear()
             kept.append((len(session._input.buffer._pieces), len(session._transcripts), len(asyncio.all_tasks())))
