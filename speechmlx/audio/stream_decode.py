@@ -1,7 +1,7 @@
 """Compressed audio as it comes over a live connection → mono float32. Any container is found by its content.
 
-A thread of its own decodes: PyAV reads from a pipe that waits for bytes. Memory is bounded by what was pushed and not
-decoded yet.
+A thread of its own decodes: PyAV reads from a pipe that waits for bytes. It keeps what was pushed and not decoded yet,
+and decodes no further while `on_samples` blocks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PROMPT = {"probesize": "2048", "analyzeduration": "0"}
 
 
 class StreamDecoder:
-    """Decodes one stream to `rate` Hz. `on_samples` gets the samples, on the decoder's thread.
+    """Decodes one stream to `rate` Hz. `on_samples` gets the samples, on the decoder's thread; it may block.
 
     `channel` picks one channel; None mixes all of them.
     """
@@ -48,6 +48,16 @@ class StreamDecoder:
     def waiting(self) -> int:
         """Bytes that were pushed and not read yet."""
         return self._pipe.waiting
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was pushed is decoded, as far as it can be without the bytes that follow."""
+        return self._pipe.starved or not self._thread.is_alive()
+
+    @property
+    def error(self) -> BadAudio | None:
+        """Why it stopped decoding."""
+        return self._error
 
     def push(self, data: bytes) -> None:
         """The next bytes; never waits. Raises BadAudio once what came before cannot be decoded."""
@@ -96,14 +106,14 @@ class StreamDecoder:
     def _frames(self) -> Iterator[tuple[NDArray[Any], int]]:
         """Samples [channels, n] as the stream has them, and their rate."""
         head = self._pipe.peek(HEAD)
-        found = locate(io.BytesIO(head), headerless=False) or locate(
+        match = locate(io.BytesIO(head), headerless=False) or locate(
             io.BytesIO(head := self._pipe.peek(WINDOW)), headerless=False
         )
         if not head:
             return
-        if found is None:
+        if match is None:
             raise BadAudio(f"the audio is {describe(io.BytesIO(head))}; allowed: {ALLOWED}")
-        container, start = found
+        container, start = match
         self._pipe.read(start)
         try:
             with pyav.opened(cast(BinaryIO, self._pipe), container.demuxer, PROMPT) as source:
@@ -134,11 +144,19 @@ class _Pipe:
         self.dropped = False
         self._data = bytearray()
         self._ended = False
+        self._needed = 0
+        """Bytes without which the reader waits; 0 while it does not."""
         self._changed = threading.Condition()
 
     @property
     def waiting(self) -> int:
         return len(self._data)
+
+    @property
+    def starved(self) -> bool:
+        """Whether the reader waits for bytes."""
+        with self._changed:
+            return not self._ended and len(self._data) < self._needed
 
     def write(self, data: bytes) -> None:
         with self._changed:
@@ -157,13 +175,19 @@ class _Pipe:
     def peek(self, size: int) -> bytes:
         """The next `size` bytes, fewer at the end, which stay."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or len(self._data) >= size)
+            self._wait(size)
             return bytes(self._data[:size])
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes, at least one; none at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._data)
+            self._wait(1)
             data = bytes(self._data[:size] if size >= 0 else self._data)
             del self._data[: len(data)]
             return data
+
+    def _wait(self, size: int) -> None:
+        """Wait for `size` bytes, or the end. The caller holds the lock."""
+        self._needed = size
+        self._changed.wait_for(lambda: self._ended or len(self._data) >= size)
+        self._needed = 0

@@ -1,4 +1,4 @@
-"""What a client tells a session. `ref` is the client's own name for the message, told back with an error."""
+"""The commands of a session. Each takes effect after those sent before it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from speechmlx.conversation.settings import ResponseRequest, Settings
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
+    """`ref`: the client's own id of its message. It comes back with the error of this command."""
+
     ref: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Configure(Command):
-    """From now on `settings` count. `note` comes back with Configured."""
+    """Use `settings` from the next audio on. `note` comes back with Configured."""
 
     settings: Settings
     note: object = None
@@ -31,12 +33,12 @@ class Append(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Lapse(Command):
-    """Audio has been missing for so long that who was speaking has stopped."""
+    """Audio has been missing for long: end the turn under way, as silence would."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Commit(Command):
-    """The audio since the last commit is a turn."""
+    """End the turn: it is the audio since the last commit. Refused with TooShort."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,38 +53,44 @@ class Finish(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Clear(Command):
-    """Forget the audio since the last commit."""
+    """Drop the audio since the last commit. Cleared follows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AddItem(Command):
+    """Insert `item` after the item `after` ("root": first; None: last)."""
+
     item: Item
     after: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetrieveItem(Command):
+    """Emit ItemRetrieved with the item `id`."""
+
     id: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeleteItem(Command):
+    """Remove the item `id`."""
+
     id: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class TruncateItem(Command):
-    """The listener heard `seconds` of a spoken answer."""
+    """Cut a spoken answer to its first `seconds`: the listener interrupted it there."""
 
     id: str
     seconds: float
     part: int = 0
-    """Which part of the item it is."""
+    """Index of the item's part."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Respond(Command):
-    """Answer. `commits`: a turn still in the buffer is committed first when nothing else waits for an answer."""
+    """Start a response. `commits`: first commit the audio in the buffer, unless something else waits for an answer."""
 
     plan: ResponseRequest
     commits: bool = False
@@ -90,13 +98,13 @@ class Respond(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Cancel(Command):
-    """Stop the response called `response`, or the one of the conversation."""
+    """Stop the response `response`, or that of the conversation."""
 
     response: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Emit(Command):
-    """The wire's own answer, in its place among the session's events."""
+    """Emit an event of the wire itself, in order with the session's events."""
 
     event: Event

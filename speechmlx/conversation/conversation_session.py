@@ -23,12 +23,15 @@ from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings
 from speechmlx.types import Audio, Kind
 
+MAX_RECORD = 256
+"""Items that a session keeps which only transcribes."""
+
 
 class ConversationSession(TranscriptionSession):
     """`write` writes answers: the local language model (None), or an endpoint elsewhere.
 
-    A session whose settings say `transcribes_only` has items and constructs nothing of answers. `on_response` gets the
-    stages of each response that ended.
+    A session whose settings say `transcribes_only` constructs nothing of answers. It keeps the last MAX_RECORD items,
+    for wires on which clients look them up. `on_response` gets the stages of each response that ended.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class ConversationSession(TranscriptionSession):
             case commands.AddItem():
                 before = self._conversation.add(command.item, command.after)
                 self._emit(ItemAdded(command.item, before))
+                self._bound_record()
                 self._transcribe_item(command.item)
             case commands.RetrieveItem():
                 item = self._conversation.get(command.id)
@@ -78,13 +82,9 @@ class ConversationSession(TranscriptionSession):
         if self._responses is not None:
             await self._responses.close()
 
-    async def _finish(self) -> None:
+    async def _finish_answers(self) -> None:
         if self._responses is not None:
-            await self._input.finish()
-            while self._transcripts:
-                await asyncio.gather(*self._transcripts.values(), return_exceptions=True)
             await self._responses.finished()
-        await super()._finish()
 
     def _answering_kinds(self) -> tuple[Kind, ...]:
         return () if self._responses is None else self._responses.responder.kinds
@@ -112,11 +112,18 @@ class ConversationSession(TranscriptionSession):
         previous = self._conversation.add(item)
         self._emit(Committed(item.id, previous))
         self._emit(ItemAdded(item, previous))
+        self._bound_record()
         self._transcribe(item.id, turn.transcription, audio)
         if self._responses is not None and self.settings.answers and reason != "client":
             self._responses.answer_turn(item.id, silence, may_be_empty=reason == "speech")
 
     # --- items ---
+
+    def _bound_record(self) -> None:
+        """Drop the oldest items of a session that only transcribes: it may last for days."""
+        if self._responses is None:
+            for item in self._conversation.items[:-MAX_RECORD]:
+                self._conversation.delete(item.id)
 
     def _transcribe_item(self, item: Item) -> None:
         """Transcribe a recording that the client put into the conversation without its words."""

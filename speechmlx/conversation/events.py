@@ -1,4 +1,4 @@
-"""What a session says. Times are float seconds of audio since its first sample."""
+"""The events of a session. Times are float seconds of audio since its first sample."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from speechmlx.errors import SpeechError
 
 @dataclass(frozen=True)
 class Configured:
-    """The settings count from here on; `note` is that of the command."""
+    """The new settings are in use. `note` is that of the Configure command."""
 
     note: object = None
 
 
 @dataclass(frozen=True)
 class SpeechStarted:
+    """A person begins to speak: the turn `item` starts."""
+
     item: str
     at: float
     """Where the turn's audio begins: the first speech less the prefix."""
@@ -44,12 +46,16 @@ class SpeechResumed:
 
 @dataclass(frozen=True)
 class SpeechStopped:
+    """The turn `item` is over. Its audio ends at `at`."""
+
     item: str
     at: float
 
 
 @dataclass(frozen=True)
 class IdleTimedOut:
+    """Nobody spoke from `start` to `end`, after an answer was played. That silence becomes the turn `item`."""
+
     item: str
     start: float
     end: float
@@ -57,23 +63,25 @@ class IdleTimedOut:
 
 @dataclass(frozen=True)
 class Committed:
+    """The turn `item` is complete. `before`: the id of the item before it."""
+
     item: str
     before: str | None
 
 
 @dataclass(frozen=True)
 class Cleared:
-    """The audio that waited was dropped."""
+    """The audio that was not committed is dropped."""
 
 
 @dataclass(frozen=True)
 class Flushed:
-    """Every word up to the Flush was committed."""
+    """Every word of the audio up to the Flush is committed."""
 
 
 @dataclass(frozen=True)
 class ItemAdded:
-    """`done`: nothing more will come to it."""
+    """An item is in the conversation, after the item `before`. `done`: it is complete."""
 
     item: Item
     before: str | None
@@ -82,33 +90,39 @@ class ItemAdded:
 
 @dataclass(frozen=True)
 class ItemRetrieved:
+    """The item of a RetrieveItem, with its audio at 24 kHz."""
+
     item: Item
 
 
 @dataclass(frozen=True)
 class ItemDeleted:
+    """The item `id` is out of the conversation."""
+
     id: str
 
 
 @dataclass(frozen=True)
 class ItemTruncated:
+    """The spoken answer `id` is cut to its first `at` seconds."""
+
     id: str
     at: float
 
 
 @dataclass(frozen=True)
 class TranscriptDelta:
-    """More of a turn's transcript. What is committed is never taken back; the tail replaces the tail before."""
+    """More of a turn's transcript. Committed words stay. The tail replaces the tail before."""
 
     item: str
     update: TranscriptUpdate
     part: int = 0
-    """Which part of the item it is."""
+    """Index of the item's part."""
 
 
 @dataclass(frozen=True)
 class TranscriptDone:
-    """The transcript of a turn of `seconds`. It counts where it differs from the deltas."""
+    """The transcript of a turn of `seconds`. It replaces the deltas where it differs."""
 
     item: str
     transcript: Transcript
@@ -120,6 +134,8 @@ class TranscriptDone:
 
 @dataclass(frozen=True)
 class TranscriptFailed:
+    """A turn, or part `part` of an item, could not be transcribed."""
+
     item: str
     error: SpeechError
     part: int = 0
@@ -127,7 +143,7 @@ class TranscriptFailed:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one response: tokens and seconds of audio, in and out."""
+    """The usage of one response: tokens and seconds of audio, in and out."""
 
     tokens_in: int = 0
     tokens_out: int = 0
@@ -147,7 +163,7 @@ class Stages:
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """A response as it is at the moment of the event."""
+    """The state of a response at the moment of the event."""
 
     id: str
     answering: Answering
@@ -163,17 +179,21 @@ class Response:
 
 @dataclass(frozen=True)
 class ResponseStarted:
+    """A response begins."""
+
     response: Response
 
 
 @dataclass(frozen=True)
 class ResponseDone:
+    """A response is over; its `status` says how."""
+
     response: Response
 
 
 @dataclass(frozen=True)
 class OutputStarted:
-    """Item number `index` of a response begins, after `before` in the conversation; `out_of_band`: in none."""
+    """Item number `index` of a response begins, after `before` in the conversation. `out_of_band`: it is in none."""
 
     response: str
     item: Item
@@ -196,7 +216,7 @@ class OutputText:
 
 @dataclass(frozen=True)
 class OutputAudio:
-    """More of a message's audio, in the format that the response has."""
+    """More of a message's audio, in the format of the response."""
 
     response: str
     item: str
@@ -217,6 +237,8 @@ class OutputArguments:
 
 @dataclass(frozen=True)
 class OutputDone:
+    """Item number `index` of a response is complete."""
+
     response: str
     item: Item
     index: int
@@ -227,9 +249,9 @@ class OutputDone:
 
 @dataclass(frozen=True)
 class Failed:
-    """What the client asked for did not happen, or the server failed; the session goes on.
+    """A command was refused, or the server failed. The session goes on.
 
-    `code` says more than the error's own where a wire has a name for the situation.
+    `code` is the error's own, or a wire's more exact one. `ref` is that of the command.
     """
 
     error: SpeechError

@@ -84,7 +84,7 @@ class TranscriptionSession:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def events(self) -> AsyncIterator[Event]:
-        """Every event, in order, once; for one reader."""
+        """Every event, in order. For one reader."""
         return aiter(self._queue)
 
     def close(self) -> None:
@@ -150,10 +150,17 @@ class TranscriptionSession:
 
     async def _finish(self) -> None:
         """End the input, wait for every transcript, then end the events."""
-        await self._input.finish()
+        try:
+            await self._input.finish()
+        except SpeechError as error:
+            self.input_failed(error)
         while self._transcripts:
             await asyncio.gather(*self._transcripts.values(), return_exceptions=True)
+        await self._finish_answers()
         self._queue.end()
+
+    async def _finish_answers(self) -> None:
+        """Wait for what answers the last turn."""
 
     # --- InputObserver: what the pipeline reports ---
 
@@ -222,7 +229,7 @@ class TranscriptionSession:
         return transcript.text
 
     def _transcript_known(self, item: str, transcript: Transcript) -> None:
-        """Called before the client is told."""
+        """Called before TranscriptDone is emitted."""
 
     # --- events ---
 

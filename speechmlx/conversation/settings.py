@@ -1,4 +1,4 @@
-"""What a client can set about a live conversation, in neutral words. Times are float seconds."""
+"""The settings of a live conversation, for every wire. Times are float seconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_WAIT = {"low": 8.0, "medium": 4.0, "high": 2.0}
 
 @dataclass(frozen=True, kw_only=True)
 class TurnTaking:
-    """How turns are found in the audio; `eagerness` None: by `silence` alone, else by a turn detector as well."""
+    """How turns are detected. `eagerness` None: by `silence` alone; else a turn detector decides as well."""
 
     threshold: float = 0.5
     """Probability of speech from which on a frame is speech."""
@@ -35,7 +35,7 @@ class TurnTaking:
 
 @dataclass(frozen=True, kw_only=True)
 class Transcription:
-    """What is told about the words of the person; the model hears them anyway."""
+    """How turns are transcribed for the client. Answered turns are transcribed in any case."""
 
     model: str | None = None
     language: str | None = None
@@ -79,10 +79,10 @@ class Answering:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All of a session."""
+    """Everything that can be set about a session."""
 
     transcribes_only: bool = False
-    """Listen and never answer."""
+    """Transcribe and never answer."""
     input: AudioFormat = PCM16_24K
     clean: bool = False
     """Reduce noise before anything hears the audio."""

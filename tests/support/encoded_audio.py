@@ -34,10 +34,17 @@ ENCODINGS = [
 ]
 
 
-def encode(container: str, codec: str, layout: str = "mono", samples: np.ndarray = TONE, rate: int = RATE) -> bytes:
-    """`samples` at `rate` Hz as a file of `container` and `codec`; in stereo the right channel is silent."""
+def encode(
+    container: str,
+    codec: str,
+    layout: str = "mono",
+    samples: np.ndarray = TONE,
+    rate: int = RATE,
+    options: dict[str, str] | None = None,
+) -> bytes:
+    """`samples` in any container; in stereo the right channel is silent."""
     out = io.BytesIO()
-    with av.open(out, "w", format=container) as file:
+    with av.open(out, "w", format=container, options=options or {}) as file:
         stream = file.add_stream(codec, rate=rate, layout=layout)
         channels = [samples] if layout == "mono" else [samples, np.zeros_like(samples)]
         frame = av.AudioFrame.from_ndarray(np.stack(channels), format="fltp", layout=layout)

@@ -66,16 +66,40 @@ class AudioInput:
         if data:
             await self._pass(await asyncio.to_thread(self._decode, data) if len(data) > INLINE else self._decode(data))
 
-    async def flush(self) -> None:
-        """As `settle`; and the stream ends: half of a sample is dropped, what comes next is another recording."""
-        self._incomplete = b""
+    async def finish(self) -> None:
+        """As `flush`; and a container ends: what comes next is another one. Raises BadAudio."""
         container, self._container = self._container, None
-        if container is not None:
-            await container.finish()
+        try:
+            if container is not None:
+                await container.finish()
+        finally:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """As `settle`; and a sample that is not complete is dropped. Raises BadAudio."""
+        self._incomplete = b""
         await self.settle()
 
     async def settle(self) -> None:
-        """All samples that were pushed are delivered when this returns: filters and noise reduction are flushed."""
+        """All samples that were pushed are delivered when this returns: filters and noise reduction are flushed.
+
+        A container goes on. Raises BadAudio once where it cannot be decoded: what comes next is another one.
+        """
+        try:
+            if self._container is not None:
+                await self._settle_container(self._container)
+        finally:
+            await self._flush_filters()
+
+    async def _settle_container(self, container: ContainerInput) -> None:
+        try:
+            await container.settle()
+        except SpeechError:
+            self._container = None
+            await container.close()
+            raise
+
+    async def _flush_filters(self) -> None:
         if self._resampler is not None:
             tail, self._resampler = self._resampler.flush(), None
             await self._pass(tail)
@@ -89,7 +113,7 @@ class AudioInput:
     async def configure(self, settings: Settings) -> None:
         """Use other settings from here on."""
         if (settings.input, settings.clean) != (self.format, self.reduces_noise):
-            await self.flush()
+            await self.finish()
             self.format, self.reduces_noise = settings.input, settings.clean
 
     async def close(self) -> None:

@@ -132,10 +132,7 @@ class InputPipeline:
 
         Raises TooLarge when the client commits turns and has committed nothing for LONGEST seconds, and BadAudio.
         """
-        if self._detector is not None:
-            await self._detector.within(LONGEST)
-        elif self.settings.turns is None and self.waiting > LONGEST:
-            raise TooLarge(f"the audio buffer holds {LONGEST / 60:.0f} minutes, its limit: commit or clear it")
+        await self._room()
         await self._audio.push(data)
 
     async def has_speech(self) -> bool:
@@ -170,15 +167,19 @@ class InputPipeline:
         end = self.buffer.end if self._detector is None else self._detector.position
         if end - turn.transcription.part_start < SHORTEST:
             return
-        self._resume(turn)
         self._feed(turn, end)
         audio = self.buffer.slice(turn.transcription.part_start, end)
         turn.fed = end
         await turn.transcription.flush(audio)
 
     async def finish(self) -> None:
-        """The audio is over: process all of it, and commit the turn under way."""
-        await self._audio.flush()
+        """The audio is over: process all of it, and commit the turn under way. Raises BadAudio, having done so."""
+        try:
+            await self._audio.finish()
+        finally:
+            await self._finish_turn()
+
+    async def _finish_turn(self) -> None:
         if self._detector is not None:
             await self._detector.within(SETTLED)
         if self._turn is None and (self.settings.turns is not None or self.waiting < SHORTEST - 1e-6):
@@ -214,16 +215,24 @@ class InputPipeline:
 
     async def close(self) -> None:
         """Stop everything under way."""
+        await self._audio.close()
         await self._stop_detector()
         if self._turn is not None:
             self._turn.transcription.cancel()
-        await self._audio.close()
 
     # --- audio ---
+
+    async def _room(self) -> None:
+        """Wait while the speech detector is far behind. Raises TooLarge as `push` does."""
+        if self._detector is not None:
+            await self._detector.within(LONGEST)
+        elif self.settings.turns is None and self.waiting > LONGEST:
+            raise TooLarge(f"the audio buffer holds {LONGEST / 60:.0f} minutes, its limit: commit or clear it")
 
     async def _push_samples(self, samples: Samples) -> None:
         if not len(samples):
             return
+        await self._room()
         if self.settings.turns is not None and self._detector is None:
             self._detector = TurnDetector(
                 self._engines, self.settings.turns, self.buffer, self, self._observer.input_failed

@@ -28,7 +28,7 @@ SHORTEST = 0.1
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said in a turn. `words` have times in the session's audio, in seconds."""
+    """The words of a turn. Times of `words` are seconds of the session's audio."""
 
     text: str
     words: tuple[Word, ...] = ()
@@ -59,7 +59,7 @@ def no_update(update: TranscriptUpdate) -> None:
 
 
 class Transcriber:
-    """What a session's turns are recognised with. `can_live` is False once the model said that it cannot."""
+    """Recognises the turns of a session. `can_live` is False once the model has refused a stream."""
 
     def __init__(self, engines: Engines) -> None:
         self.engines = engines
@@ -95,17 +95,17 @@ class Transcriber:
             logprobs=settings.logprobs,
             priority=Priority.REALTIME,
         )
-        found, logprobs = Transcript(""), list[tuple[bytes, float]]()
+        result, logprobs = Transcript(""), list[tuple[bytes, float]]()
         async with self.engines.submit(request) as job:
             async for event in job:
                 if isinstance(event, Segment):
-                    text, words = event.text if found.text else event.text.lstrip(), shifted(event.words, start)
-                    found = replace(found, text=found.text + text, words=found.words + words)
+                    text, words = event.text if result.text else event.text.lstrip(), shifted(event.words, start)
+                    result = replace(result, text=result.text + text, words=result.words + words)
                     logprobs += event.logprobs
-                    on_update(TranscriptUpdate(text, words, (), found.language, found.language_probability))
+                    on_update(TranscriptUpdate(text, words, (), result.language, result.language_probability))
                 elif isinstance(event, LanguageDetected):
-                    found = replace(found, language=event.language, language_probability=event.probability)
-        return replace(found, text=found.text.strip(), logprobs=tuple(logprobs))
+                    result = replace(result, language=event.language, language_probability=event.probability)
+        return replace(result, text=result.text.strip(), logprobs=tuple(logprobs))
 
 
 def shifted(words: tuple[Word, ...], seconds: float) -> tuple[Word, ...]:
@@ -265,7 +265,8 @@ class _Part:
         """Report what of `transcript` comes after the words that were reported live, where it begins with them."""
         text = self._text.rstrip()
         if transcript.text.startswith(text) and (rest := transcript.text[len(text) :]):
-            self._report(TranscriptUpdate(rest, (), (), transcript.language, transcript.language_probability))
+            words = () if text else transcript.words
+            self._report(TranscriptUpdate(rest, words, (), transcript.language, transcript.language_probability))
         return transcript
 
     async def _listen(self, audio: Channel[Samples]) -> Transcript:
@@ -277,7 +278,7 @@ class _Part:
             prompt=settings.prompt,
             priority=self._priority,
         )
-        found = Transcript("")
+        result = Transcript("")
         async with transcriber.engines.submit(request).fed_by(audio) as job:
             try:
                 async for event in job:
@@ -285,17 +286,17 @@ class _Part:
                         words, tail = shifted(event.committed, self.start), shifted(event.tail, self.start)
                         text = "".join(word.text for word in words)
                         text = text if self._text else text.lstrip()
-                        found = replace(found, words=found.words + words)
-                        self._report(TranscriptUpdate(text, words, tail, found.language, found.language_probability))
+                        result = replace(result, words=result.words + words)
+                        self._report(TranscriptUpdate(text, words, tail, result.language, result.language_probability))
                     elif isinstance(event, LanguageDetected):
-                        found = replace(found, language=event.language, language_probability=event.probability)
+                        result = replace(result, language=event.language, language_probability=event.probability)
             except Unsupported:
                 transcriber.can_live = False
                 raise
-        return replace(found, text=self._text.strip())
+        return replace(result, text=self._text.strip())
 
 
 def _retrieve_error(task: asyncio.Task[Transcript]) -> None:
-    """`finish` reports the error; a turn that was given up has nobody to report it to."""
+    """`finish` reports the error. Nobody waits for it when the turn was dropped."""
     if not task.cancelled():
         task.exception()

@@ -1,7 +1,7 @@
 """The DeepFilterNet 3 network (Schröter et al., 2023), causal and in blocks of any number of frames.
 
 Separable convolutions and batch norms are folded into plain convolutions when the weights are read. Time is the first
-axis of every array, channels the last. `StreamState` holds the past of a stream; the network itself is stateless.
+axis of every array, channels the last. `FilterState` holds the past of a stream; the network itself is stateless.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PATHWAY_PAST = 4
 BATCH_NORM_EPSILON = 1e-5
 
 
-class StreamState(NamedTuple):
+class FilterState(NamedTuple):
     """The past of one stream: input frames, encoder output, and each recurrent layer's hidden state [1, HIDDEN]."""
 
     bands: mx.array
@@ -44,8 +44,8 @@ class Filters(NamedTuple):
     taps: mx.array
 
 
-def first_state() -> StreamState:
-    return StreamState(
+def first_state() -> FilterState:
+    return FilterState(
         mx.zeros((KERNEL_PAST, ERB_BANDS)),
         mx.zeros((KERNEL_PAST, DF_BINS, 2)),
         mx.zeros((PATHWAY_PAST, DF_BINS, CHANNELS)),
@@ -79,7 +79,7 @@ class Network:
         self._taps_skip = weights["df_dec.df_skip.weight"]
         self._taps_out = weights["df_dec.df_out.0.weight"]
 
-    def __call__(self, bands: mx.array, spectrum: mx.array, state: StreamState) -> tuple[Filters, StreamState]:
+    def __call__(self, bands: mx.array, spectrum: mx.array, state: FilterState) -> tuple[Filters, FilterState]:
         """The next t frames: normalised `bands` [t, ERB_BANDS] and `spectrum` [t, DF_BINS, 2]."""
         frames = len(bands)
         bands = mx.concatenate([state.bands, bands])
@@ -94,7 +94,7 @@ class Network:
         gains, second = self._decode_gains(embedding, levels, state.hidden[1:3])
         encoded = mx.concatenate([state.encoded, encoded[0]])
         taps, third = self._decode_taps(embedding, encoded, state.hidden[3:])
-        past = StreamState(
+        past = FilterState(
             bands[-KERNEL_PAST:], spectrum[-KERNEL_PAST:], encoded[-PATHWAY_PAST:], first + second + third
         )
         return Filters(gains, taps), past

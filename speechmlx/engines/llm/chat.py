@@ -65,11 +65,11 @@ class Chat:
             raise BadRequest(f"the model's chat template refuses these messages: {reason}") from error
         return self._control.encode(self._tokenizer, text)
 
-    def decoder(self, prompt: Sequence[int]) -> TextDecoder:
+    def decoder(self, prompt: Sequence[int]) -> Detokenizer:
         """Decodes the answer to `prompt`. If the template has begun reasoning there, so does the text."""
         last, token = list(prompt[-REASONING_TOKENS:]), self._tokenizer.token_to_id(REASONING)
         begun = self._tokenizer.decode(last, skip_special_tokens=False).rstrip().endswith(REASONING)
-        return TextDecoder(self._tokenizer, REASONING if begun and (token is None or token in last) else "")
+        return Detokenizer(self._tokenizer, REASONING if begun and (token is None or token in last) else "")
 
     def _render(self, rows: list[dict[str, Any]], functions: list[dict[str, Any]]) -> str:
         return self._template.render(
@@ -130,7 +130,7 @@ class Chat:
             yield named
 
 
-class TextDecoder:
+class Detokenizer:
     """Token ids of one answer → text. A character of several tokens comes whole; special tokens give no text."""
 
     def __init__(self, tokenizer: Tokenizer, prefix: str = "") -> None:

@@ -11,7 +11,7 @@ import mlx.nn as nn
 import numpy as np
 from mlx.utils import tree_flatten
 
-from speechmlx.engines.llm.chat import Chat, TextDecoder, function_names
+from speechmlx.engines.llm.chat import Chat, Detokenizer, function_names
 from speechmlx.engines.lm.batch import Batch
 from speechmlx.engines.lm.kv_cache import can_merge, evaluate, new_cache
 from speechmlx.engines.lm.prefix_cache import PrefixCache
@@ -32,7 +32,7 @@ class Seat:
     limit: int
     """Tokens of the answer at most."""
     sampler: Sampler
-    decoder: TextDecoder
+    decoder: Detokenizer
     answer: AnswerParser
     cache: list[Any] | None
     read: int = 0

@@ -38,6 +38,15 @@ def test_the_same_samples_as_of_the_whole(container: str, codec: str, size: int)
     assert np.abs(whole[:count] - found[:count]).max() < 1e-3
 
 
+@pytest.mark.parametrize("size", [997, 1 << 20])
+def test_fragments_of_mp4(size: int) -> None:
+    data = encode("mp4", "aac", "mono", options={"movflags": "frag_keyframe+empty_moov+default_base_moof"})
+    whole, found = decode(data, 16000).samples, stream(data, size)
+    count = min(len(whole), len(found))
+    assert abs(len(whole) - len(found)) < 1600
+    assert np.abs(whole[:count] - found[:count]).max() < 1e-3
+
+
 def test_one_channel_of_two() -> None:
     data = encode("flac", "flac", "stereo")
     assert len(stream(data, 4096, 1)) == len(decode(data, 16000).samples)

@@ -87,7 +87,7 @@ async def test_a_container_is_a_stream_whatever_its_format_is(container: str, co
     data = encode(container, codec, "mono")
     collected = Collected(AudioFormat("container"))
     await push(collected, data, 997)
-    await collected.input.flush()
+    await collected.input.finish()
     whole = decode(data, 16000).samples
     count = min(len(whole), len(collected.samples))
     assert abs(len(whole) - len(collected.samples)) < 1600
@@ -98,7 +98,7 @@ async def test_what_is_no_container_is_named() -> None:
     collected = Collected(AudioFormat("container"))
     with pytest.raises(BadAudio, match="WebM"):  # noqa: PT012 - either call may notice it first
         await push(collected, b"<html>" * 20_000, 50_000)
-        await collected.input.flush()
+        await collected.input.finish()
 
 
 async def test_one_container_after_another() -> None:
@@ -106,8 +106,32 @@ async def test_one_container_after_another() -> None:
     collected = Collected(AudioFormat("container"))
     for _ in range(2):
         await push(collected, data, 4096)
-        await collected.input.flush()
+        await collected.input.finish()
     assert len(collected.samples) == 2 * len(decode(data, 16000).samples)
+
+
+async def test_a_container_goes_on_after_a_flush() -> None:
+    data = encode("ogg", "libopus", "mono")
+    collected = Collected(AudioFormat("container"))
+    half = len(data) * 3 // 4
+    await collected.input.push(data[:half])
+    await collected.input.flush()
+    first = len(collected.samples)
+    await collected.input.push(data[half:])
+    await collected.input.finish()
+    assert 0 < first < len(collected.samples)
+    assert abs(len(collected.samples) - len(decode(data, 16000).samples)) < 1600
+
+
+async def test_what_is_no_container_is_an_error_of_one_flush() -> None:
+    collected = Collected(AudioFormat("container"))
+    await collected.input.push(b"<html>" * 20_000)
+    with pytest.raises(BadAudio):
+        await collected.input.flush()
+    await collected.input.flush()
+    await collected.input.push(encode("flac", "flac", "mono"))
+    await collected.input.finish()
+    assert len(collected.samples) == 32000
 
 
 async def test_noise_reduction_gives_everything_by_the_flush() -> None:

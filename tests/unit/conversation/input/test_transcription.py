@@ -80,6 +80,15 @@ async def test_a_guess_is_used_at_the_end_and_its_rest_reported() -> None:
     assert (transcript.text, bench.text) == ("w1 w2 w3", "w1 w2 w3")
 
 
+async def test_a_guess_reports_its_words_where_no_word_came_live() -> None:
+    bench = Bench(ScriptedInput(live=False))
+    bench.transcriber.settings = Transcription(words=True)
+    guess = bench.turn.guess(TURN, answers=False)
+    assert guess is not None
+    await bench.turn.finish(TURN)
+    assert [word.start for update in bench.updates for word in update.committed] == [2.0, 2.5, 3.0]
+
+
 async def test_a_turn_that_resumes_drops_its_guess() -> None:
     bench = Bench()
     bench.turn.guess(TURN, answers=True)

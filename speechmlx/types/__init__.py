@@ -1,0 +1,95 @@
+"""Requests, commands and events: everything that crosses from a wire to an engine and back.
+
+Frozen, neutral (no wire's words, no engine's words) and picklable. Times are float seconds from the first sample,
+samples are mono float32 in [-1, 1], `pcm16` is little-endian signed 16 bit bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from speechmlx.types.commands import Command, End, Feed, FeedText
+from speechmlx.types.events import (
+    Chunk,
+    Event,
+    Hypothesis,
+    LanguageDetected,
+    Probability,
+    Progress,
+    Segment,
+    SpeakerTurn,
+    TextDelta,
+    Usage,
+    Word,
+)
+from speechmlx.types.requests import (
+    DetectSpeech,
+    DetectTurn,
+    Diarize,
+    Enhance,
+    Generate,
+    Listen,
+    Load,
+    Request,
+    Respond,
+    Speak,
+    SpeakStream,
+    Synthesis,
+    Transcribe,
+    Unload,
+)
+from speechmlx.types.values import (
+    CALL_FRAME,
+    Audio,
+    FunctionCall,
+    Kind,
+    Message,
+    NamedVoice,
+    Priority,
+    ReferenceVoice,
+    Voice,
+)
+
+if TYPE_CHECKING:
+    from speechmlx.types.values import Samples as Samples
+
+__all__ = [
+    "CALL_FRAME",
+    "Audio",
+    "Chunk",
+    "Command",
+    "DetectSpeech",
+    "DetectTurn",
+    "Diarize",
+    "End",
+    "Enhance",
+    "Event",
+    "Feed",
+    "FeedText",
+    "FunctionCall",
+    "Generate",
+    "Hypothesis",
+    "Kind",
+    "LanguageDetected",
+    "Listen",
+    "Load",
+    "Message",
+    "NamedVoice",
+    "Priority",
+    "Probability",
+    "Progress",
+    "ReferenceVoice",
+    "Request",
+    "Respond",
+    "Segment",
+    "Speak",
+    "SpeakStream",
+    "SpeakerTurn",
+    "Synthesis",
+    "TextDelta",
+    "Transcribe",
+    "Unload",
+    "Usage",
+    "Voice",
+    "Word",
+]
