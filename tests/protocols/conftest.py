@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+import openai
 import pytest
 from support.scripted_conversation import MODELS
 
@@ -140,4 +141,16 @@ def scripted_cascade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
 @pytest.fixture
 def client(server: Server) -> Iterator[httpx.Client]:
     with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def talk(starter: Server) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key="any", base_url=f"{starter.url}/v1", max_retries=0, timeout=300) as client:
+        yield client
+
+
+@pytest.fixture
+def scripted(server: Server) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key="any", base_url=f"{server.url}/v1", max_retries=0, timeout=60) as client:
         yield client

@@ -6,46 +6,25 @@ import base64
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import av
-import httpx
-import numpy as np
 import openai
 import pytest
 from openai.types.audio import TranscriptionVerbose
 from pydantic import TypeAdapter
 from support.clips import CLIPS
+from support.openai_audio import TEXT, TONE, WAV, hear
 from support.word_errors import word_error_rate
 
 from speechmlx.audio.encode import MEDIA_TYPES, wav_header
-from speechmlx.audio.pcm import to_pcm16
 from speechmlx.languages import NAMES
 
 pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 
-TEXT = "The quick brown fox jumps over the lazy dog."
-TONE = to_pcm16((0.5 * np.sin(np.arange(48000) / 10)).astype(np.float32))
-WAV = wav_header(16000, 48000) + TONE
 FORMATS = tuple(MEDIA_TYPES)
-
-
-@pytest.fixture
-def talk(starter: Any) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(api_key="any", base_url=f"{starter.url}/v1", max_retries=0, timeout=300) as client:
-        yield client
-
-
-@pytest.fixture
-def scripted(server: Any) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(api_key="any", base_url=f"{server.url}/v1", max_retries=0, timeout=60) as client:
-        yield client
-
-
-def hear(client: openai.OpenAI, script: str = "steps=2", **options: Any) -> Any:
-    return client.audio.transcriptions.create(model="scripted-asr", file=("a.wav", WAV), prompt=script, **options)
 
 
 def opened(data: bytes) -> tuple[str, str, float]:
@@ -384,220 +363,3 @@ def test_what_cannot_be_is_named(scripted: openai.OpenAI, options: dict[str, Any
     with pytest.raises(openai.BadRequestError, match=says) as refused:
         hear(scripted, **options)
     assert refused.value.type == "invalid_request_error" and refused.value.code
-
-
-# --- Speaking ----------------------------------------------------------------------------------------------------
-
-
-def test_speech_streams_while_it_is_made(scripted: openai.OpenAI) -> None:
-    began = time.monotonic()
-    with scripted.audio.speech.with_streaming_response.create(
-        model="scripted", voice="", input="steps=5 work=0.2 bytes=4800", response_format="pcm"
-    ) as response:
-        pieces = [(time.monotonic() - began, piece) for piece in response.iter_bytes()]
-    assert sum(len(piece) for _, piece in pieces) == 5 * 4800
-    assert pieces[-1][0] - pieces[0][0] > 0.6
-
-
-def test_a_wav_stream_has_one_header(scripted: openai.OpenAI) -> None:
-    answer = scripted.audio.speech.create(
-        model="scripted", voice="nova", input="steps=3 bytes=4800", response_format="wav"
-    ).content
-    assert answer.count(b"RIFF") == 1 and len(answer) == 44 + 3 * 4800
-
-
-def test_server_sent_speech(server: Any) -> None:
-    body = {"model": "scripted", "input": "steps=3 bytes=4800", "response_format": "pcm", "stream_format": "sse"}
-    with server.client() as client:
-        answer = client.post("/v1/audio/speech", json=body)
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    events = [json.loads(line.removeprefix("data: ")) for line in answer.text.split("\n\n") if line]
-    sound = b"".join(base64.b64decode(one["audio"]) for one in events if one["type"] == "speech.audio.delta")
-    assert len(sound) == 3 * 4800
-    assert events[-1] == {
-        "type": "speech.audio.done",
-        "usage": {"input_tokens": 2, "output_tokens": 6, "total_tokens": 8},  # two words, 0.3 s
-    }
-
-
-def test_two_short_sentences_are_two_pieces_and_their_tokens_are_told(starter: Any) -> None:
-    def say(text: str) -> list[Any]:
-        body = {"model": "kokoro-82m", "input": text, "response_format": "pcm", "stream_format": "sse"}
-        with starter.client() as client:
-            answer = client.post("/v1/audio/speech", json=body).text
-        return [json.loads(line.removeprefix("data: ")) for line in answer.split("\n\n") if line]
-
-    *pieces, done = say("Hello there. How are you?")
-    (one, first), (two, second) = say("Hello there."), say("How are you?")
-    assert pieces == [one, two]
-    seconds = sum(len(base64.b64decode(piece["audio"])) for piece in pieces) / 48000
-    read = first["usage"]["input_tokens"] + second["usage"]["input_tokens"]
-    said = round(20 * seconds)
-    assert done["usage"] == {"input_tokens": read, "output_tokens": said, "total_tokens": read + said}
-    assert 15 < read < 40 and 40 < said < 80
-
-
-def test_long_text_is_refused_over_the_limit_and_spoken_below_it(scripted: openai.OpenAI) -> None:
-    say = scripted.audio.speech.create
-    text = "steps=1 " + "word " * 800
-    assert len(say(model="scripted", voice="", input=text, response_format="wav").content) == 44 + 4800
-    with pytest.raises(openai.APIStatusError, match="the limit is 4096") as refused:
-        say(model="scripted", voice="", input=text + "word " * 200)
-    assert refused.value.status_code == 413
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"input": " "}, "missing 'input'"),
-        ({"response_format": "midi"}, "must be one of mp3, opus, aac, flac, wav, pcm"),
-        ({"speed": 9}, "'speed' must be a number from 0.25 to 4"),
-        ({"stream_format": "carrier pigeon"}, "must be one of audio, sse"),
-        ({"voice": 3}, "'voice' must be a string"),
-    ],
-    ids=str,
-)
-def test_what_cannot_be_said_is_named(server: Any, change: dict[str, Any], says: str) -> None:
-    with server.client() as client:
-        answer = client.post("/v1/audio/speech", json={"model": "scripted", "input": "steps=1", **change})
-    assert answer.status_code == 400
-    assert says in answer.json()["error"]["message"] and answer.json()["detail"] == answer.json()["error"]["message"]
-
-
-def test_long_text_is_heard_before_its_end_is_made(starter: Any) -> None:
-    sentences = [
-        "One, two, three.",
-        *(f"Sentence number {number} is said to those who wait." for number in range(2, 9)),
-    ]
-    body = {"model": "kokoro-82m", "input": " ".join(sentences), "response_format": "pcm"}
-    with starter.client(300) as client, client.stream("POST", "/v1/audio/speech", json=body) as answer:
-        pieces = answer.iter_raw()
-        first = next(pieces)
-        assert starter.health()["jobs"] == 1  # it speaks on
-    assert 0 < len(first) / 2 / 24000 < 5
-
-
-def test_openais_voices_and_ids_and_the_models_own(talk: openai.OpenAI, starter: Any) -> None:
-    with starter.client() as client:
-        listed = [voice["id"] for voice in client.get("/v1/audio/voices").json()["voices"]]
-    assert {"af_heart", "alloy", "verse", "bm_george"} <= set(listed) and len(listed) == len(set(listed)) == 54 + 13
-    voices: list[Any] = [
-        "alloy",
-        "af_alloy",
-        {"id": "af_alloy"},
-        " Alloy ",
-        "AF_Alloy",
-        "af-alloy",
-        {"id": " AF Alloy"},
-    ]
-    said = [
-        talk.audio.speech.create(model="tts-1-hd", voice=voice, input="Yes.", response_format="pcm").content
-        for voice in voices
-    ]
-    assert len(set(said)) == 1 and len(said[0]) > 10_000
-    with pytest.raises(openai.BadRequestError, match=r"af_heart, .* 48 more \(GET /v1/audio/voices") as refused:
-        talk.audio.speech.create(model="tts-1", voice="af_haert", input="Yes.")
-    assert (refused.value.param, refused.value.code) == ("voice", "invalid_voice")
-
-
-# --- Models and errors -------------------------------------------------------------------------------------------
-
-
-def test_models_are_listed_and_retrieved(scripted: openai.OpenAI) -> None:
-    listed = {model.id: model for model in scripted.models.list()}
-    assert {"whisper-base", "kokoro-82m", "scripted"} <= listed.keys()
-    assert not [name for name in listed if name.startswith(("qwen3-tts", "cosyvoice"))]  # no engine runs them
-    assert scripted.models.retrieve("whisper-base").owned_by == "speechmlx"
-    with pytest.raises(openai.NotFoundError) as missing:
-        scripted.models.retrieve("gpt-9")
-    assert missing.value.code == "model_not_found"
-    with pytest.raises(openai.NotFoundError, match=r"cosyvoice3-0\.5b cannot run: this version has no engine for it"):
-        scripted.models.retrieve("cosyvoice")
-
-
-@pytest.mark.parametrize(
-    ("name", "stands_for"),
-    [
-        ("whisper-1", "whisper-base"),
-        ("gpt-4o-transcribe", "whisper-base"),
-        ("gpt-4o-mini-transcribe", "whisper-base"),
-        ("gpt-4o-transcribe-diarize", "whisper-base"),
-        ("gpt-realtime-whisper", "whisper-base"),
-        ("gpt-live-transcribe", "whisper-base"),
-        ("tts-1", "kokoro-82m"),
-        ("tts-1-hd", "kokoro-82m"),
-        ("gpt-4o-mini-tts", "kokoro-82m"),
-        ("gpt-realtime", "smollm2-135m-instruct"),
-        ("gpt-realtime-mini", "smollm2-135m-instruct"),
-        ("gpt-4o-realtime-preview-2025-06-03", "smollm2-135m-instruct"),
-        ("local", "smollm2-135m-instruct"),
-        ("kokoro", "kokoro-82m"),
-        ("hexgrad/Kokoro-82M", "kokoro-82m"),
-        ("Systran/faster-whisper-base.en", "whisper-base.en"),
-        ("mlx-community/whisper-tiny", "whisper-tiny"),
-    ],
-)
-def test_every_name_that_a_route_or_a_socket_takes_is_a_model(server: Any, name: str, stands_for: str) -> None:
-    with server.client() as client:
-        answers = [client.get(f"/v1/models/{one}") for one in (name, name.replace("/", "%2F"), f"{name}/")]
-    for answer in answers:
-        assert (answer.status_code, answer.json()["id"], answer.json()["model_name"]) == (200, name, stands_for)
-
-
-def test_audio_models_are_those_that_hear_speak_or_enhance(server: Any) -> None:
-    with server.client() as client:
-        found = client.get("/v1/audio/models").json()
-        listed = client.get("/v1/models").json()["data"]
-    kinds = {row["kind"] for row in found["data"]}
-    assert found["object"] == "list" and kinds == {"asr", "tts", "s2s", "enhance"}
-    assert [row["id"] for row in found["data"]] == [row["id"] for row in listed if row["kind"] in kinds]
-    # A choice of voices reads `models`, and speaks with one of them.
-    speaking = [row["id"] for row in listed if row["kind"] == "tts"]
-    assert [model["id"] for model in found["models"]] == speaking and "kokoro-82m" in speaking
-    assert all(model["name"] for model in found["models"]) and "whisper-base" not in speaking
-
-
-def test_a_repositorys_name_has_the_kind_of_its_model(scripted: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError, match="'hexgrad/Kokoro-82M' is a tts model, not asr"):
-        scripted.audio.transcriptions.create(model="hexgrad/Kokoro-82M", file=("a.wav", WAV))
-
-
-def test_openais_names_stand_for_the_defaults_and_others_are_404(scripted: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError, match=r"asr models: whisper-.* more \(GET /v1/models or") as missing:
-        scripted.audio.transcriptions.create(model="whisper-9", file=("a.wav", WAV))
-    assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
-    with pytest.raises(openai.NotFoundError):
-        scripted.audio.speech.create(model="tts-9", voice="alloy", input="Yes.")
-
-
-def test_errors_have_an_id_and_say_what_is_wrong(scripted: openai.OpenAI) -> None:
-    with pytest.raises(openai.APIStatusError, match="plain text; allowed: WAV") as refused:
-        scripted.audio.transcriptions.create(model="scripted-asr", file=("a.wav", b"this is no recording at all"))
-    assert refused.value.status_code == 415 and refused.value.code == "invalid_audio"
-    assert refused.value.request_id and refused.value.request_id.startswith("req_")
-    with pytest.raises(openai.NotFoundError, match="nothing at /v1/embeddings"):
-        scripted.embeddings.create(model="x", input="y")
-
-
-def test_a_failing_engine_is_a_status_before_the_first_word_and_a_broken_body_after(scripted: openai.OpenAI) -> None:
-    with pytest.raises(openai.InternalServerError, match="scripted to fail") as failed:
-        scripted.audio.speech.create(model="scripted", voice="", input="fail=0")
-    assert failed.value.status_code == 500
-    with pytest.raises((httpx.RemoteProtocolError, openai.APIConnectionError)):
-        _ = scripted.audio.speech.create(model="scripted", voice="", input="fail=2", response_format="pcm").content
-    with pytest.raises(openai.InternalServerError, match="scripted to fail"):
-        hear(scripted, "fail=0", stream=True)
-    with pytest.raises(openai.APIError, match="scripted to fail"):
-        list(hear(scripted, "fail=1", stream=True))
-
-
-def test_client_gone_ends_the_job(server: Any, tmp_path: Path) -> None:
-    trace = tmp_path / "trace"
-    body = {"model": "scripted", "input": f"steps=1000 work=0.02 trace={trace}", "response_format": "mp3"}
-    with server.client() as client, client.stream("POST", "/v1/audio/speech", json=body) as response:
-        next(response.iter_raw())
-    end = time.monotonic() + 5
-    while "close" not in trace.read_text() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert "close" in trace.read_text()
-    assert trace.read_text().count("step") < 500

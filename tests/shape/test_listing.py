@@ -20,10 +20,7 @@ FUNCTION_LINES = 40
 LONG_FILES = {
     "speechmlx/models/catalog.py",  # rows of data
     "tests/engines/test_whisper.py",
-    "tests/protocols/test_openai_audio.py",
-    "tests/protocols/test_realtime_messages.py",
     "tests/protocols/test_realtime_order.py",
-    "tests/protocols/test_realtime_random.py",
     "tests/unit/protocols/http/test_http.py",
     "tests/unit/protocols/openai_realtime/test_wire.py",
     "tests/unit/runtime/worker/test_worker.py",
