@@ -89,7 +89,7 @@ class TruncateItem(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Respond(Command):
+class CreateResponse(Command):
     """Start a response. `commits`: first commit the audio in the buffer, unless something else waits for an answer."""
 
     plan: ResponseRequest

@@ -66,7 +66,7 @@ class ConversationSession(TranscriptionSession):
                 self._emit(ItemDeleted(command.id))
             case commands.TruncateItem():
                 self._truncate(command)
-            case commands.Respond():
+            case commands.CreateResponse():
                 if self._responses is None:
                     raise TranscribesOnly()
                 await self._responses.request(command)

@@ -48,7 +48,7 @@ FAR_UNDER, FAINT = 10.0, -60.0
 PREFIX = "vad_16k."
 
 
-def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
+def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Silero]:
     """Load model.safetensors from `folder`: the branch for 16 kHz, always in float32."""
     branch = {
         name.removeprefix(PREFIX): array for name, array in read_weights(folder).items() if name.startswith(PREFIX)
@@ -56,10 +56,10 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine
     if "stft_conv.weight" not in branch:
         raise ModelUnavailable(f"the model folder {folder.name!r} holds no Silero VAD for 16 kHz")
     weights = yield from settle(branch, mx.float32)
-    return Engine({name: np.array(array) for name, array in weights.items()})
+    return Silero({name: np.array(array) for name, array in weights.items()})
 
 
-class Engine:
+class Silero:
     """Runs `DetectSpeech`: one `Probability` per 512 samples."""
 
     def __init__(self, weights: Mapping[str, Samples]) -> None:

@@ -30,19 +30,19 @@ DYNAMIC_RANGE = 8.0
 HEAD = 64
 
 
-def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
+def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, SmartTurn]:
     """Load model.safetensors from `folder`, with PyTorch's names and layout or mlx-audio's. Always float32."""
     weights = {_name(name): array for name, array in read_weights(folder).items()}
     if "pool_attention.0.weight" not in weights:
         raise ModelUnavailable(f"the model folder {folder.name!r} holds no Smart Turn v3")
-    engine = Engine((yield from settle(weights, mx.float32)), options.device == "cpu")
+    engine = SmartTurn((yield from settle(weights, mx.float32)), options.device == "cpu")
     if options.warm_up:
         yield Progress("warm_up", 0, 1)
         list(engine.run(DetectTurn(audio=Audio(np.zeros(RATE, np.float32), RATE))))
     return engine
 
 
-class Engine:
+class SmartTurn:
     """Runs `DetectTurn`: one `Probability` at the end of the audio."""
 
     def __init__(self, weights: dict[str, mx.array], on_cpu: bool) -> None:

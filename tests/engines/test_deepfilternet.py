@@ -20,6 +20,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import LoadOptions, Streaming, deepfilternet, whisper
+from speechmlx.engines.deepfilternet import DeepFilterNet
 from speechmlx.engines.deepfilternet import stream as streams
 from speechmlx.engines.deepfilternet.stream import BLOCK, HOP, RATE, Enhancer
 from speechmlx.errors import ModelUnavailable, Unsupported
@@ -33,7 +34,7 @@ REFERENCE = json.loads((Path(__file__).parent / "data" / "deepfilternet.json").r
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> deepfilternet.Engine:
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> DeepFilterNet:
     return loaded(deepfilternet.load(model_folder("deepfilternet3"), LoadOptions()))
 
 
@@ -76,7 +77,7 @@ def chunks(steps: Iterable[object]) -> Samples:
     return from_pcm16(b"".join(step.pcm16 for step in steps if isinstance(step, Chunk)))
 
 
-def enhance(engine: deepfilternet.Engine, pieces: Iterable[Samples]) -> Samples:
+def enhance(engine: DeepFilterNet, pieces: Iterable[Samples]) -> Samples:
     stream = engine.open(Enhance())
     parts = [chunks(stream.feed(piece)) for piece in pieces]
     parts.append(chunks(stream.finish()))
@@ -93,19 +94,19 @@ def cut(samples: Samples, sizes: Iterable[int]) -> Iterator[Samples]:
 
 
 @pytest.mark.parametrize("kind", ["white", "pink", "brown", "hum", "surges"])
-def test_it_takes_noise_away(engine: deepfilternet.Engine, speech: Samples, kind: str) -> None:
+def test_it_takes_noise_away(engine: DeepFilterNet, speech: Samples, kind: str) -> None:
     noisy = mixed(speech, kind, 5)
     assert si_sdr(speech, enhance(engine, [noisy])) >= si_sdr(speech, noisy) + 5
 
 
-def test_it_leaves_clean_speech_alone(engine: deepfilternet.Engine, clip: Callable[[str], Path]) -> None:
+def test_it_leaves_clean_speech_alone(engine: DeepFilterNet, clip: Callable[[str], Path]) -> None:
     samples, rate = soundfile.read(clip("beckett"), dtype="float32")
     clean = soxr.resample(samples[: 3 * rate], rate, RATE).astype(np.float32)
     assert si_sdr(clean, enhance(engine, [clean])) > 25
 
 
 def test_the_numbers_are_those_of_the_onnx_export(
-    engine: deepfilternet.Engine, speech: Samples, monkeypatch: pytest.MonkeyPatch
+    engine: DeepFilterNet, speech: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The export hears what is quiet as quiet."""
     monkeypatch.setattr(streams, "MOST_RAISED", 0.0)
@@ -120,7 +121,7 @@ def test_the_numbers_are_those_of_the_onnx_export(
 @given(
     sizes=st.lists(st.integers(0, 3 * HOP) | st.integers(0, BLOCK * HOP), max_size=30), length=st.integers(0, 48_000)
 )
-def test_streaming_equals_whole(whole: tuple[deepfilternet.Engine, Samples], sizes: list[int], length: int) -> None:
+def test_streaming_equals_whole(whole: tuple[DeepFilterNet, Samples], sizes: list[int], length: int) -> None:
     engine, noisy = whole
     noisy = noisy[:length]
     streamed = enhance(engine, cut(noisy, sizes))
@@ -129,11 +130,11 @@ def test_streaming_equals_whole(whole: tuple[deepfilternet.Engine, Samples], siz
 
 
 @pytest.fixture(scope="module")
-def whole(engine: deepfilternet.Engine, speech: Samples) -> tuple[deepfilternet.Engine, Samples]:
+def whole(engine: DeepFilterNet, speech: Samples) -> tuple[DeepFilterNet, Samples]:
     return engine, mixed(speech, "white", 5)
 
 
-def test_interleaved_equals_alone(engine: deepfilternet.Engine, speech: Samples) -> None:
+def test_interleaved_equals_alone(engine: DeepFilterNet, speech: Samples) -> None:
     inputs = [mixed(speech, "white", 5)[:RATE], mixed(speech, "brown", 0)[RATE : 2 * RATE]]
     streams = [engine.open(Enhance()) for _ in inputs]
     parts: list[list[Samples]] = [[], []]
@@ -145,7 +146,7 @@ def test_interleaved_equals_alone(engine: deepfilternet.Engine, speech: Samples)
         assert np.abs(np.concatenate(out) - enhance(engine, [samples])).max() <= STEP
 
 
-def test_live_audio_comes_back_thirty_milliseconds_later(engine: deepfilternet.Engine, speech: Samples) -> None:
+def test_live_audio_comes_back_thirty_milliseconds_later(engine: DeepFilterNet, speech: Samples) -> None:
     stream, sent, received = engine.open(Enhance()), 0, 0
     for piece in cut(speech[:RATE], [HOP] * 99):
         sent += len(piece)
@@ -153,12 +154,12 @@ def test_live_audio_comes_back_thirty_milliseconds_later(engine: deepfilternet.E
         assert sent - received <= 3 * HOP
 
 
-def test_a_long_feed_is_cut_into_bounded_steps(engine: deepfilternet.Engine, speech: Samples) -> None:
+def test_a_long_feed_is_cut_into_bounded_steps(engine: DeepFilterNet, speech: Samples) -> None:
     sizes = [step.duration for step in engine.open(Enhance()).feed(speech) if step]
     assert len(sizes) > 5 and max(sizes) <= BLOCK * HOP / RATE
 
 
-def test_memory_does_not_grow_with_the_stream(engine: deepfilternet.Engine, speech: Samples) -> None:
+def test_memory_does_not_grow_with_the_stream(engine: DeepFilterNet, speech: Samples) -> None:
     stream, held = engine.open(Enhance()), []
     for _ in range(3):
         for _ in range(4):
@@ -169,7 +170,7 @@ def test_memory_does_not_grow_with_the_stream(engine: deepfilternet.Engine, spee
     assert len(stream._waiting) < HOP
 
 
-def test_silence_stays_silent_and_speech_after_it_is_heard(engine: deepfilternet.Engine, speech: Samples) -> None:
+def test_silence_stays_silent_and_speech_after_it_is_heard(engine: DeepFilterNet, speech: Samples) -> None:
     silence = np.zeros(5 * RATE, np.float32)
     stream = engine.open(Enhance())
     before = chunks(stream.feed(silence))
@@ -178,7 +179,7 @@ def test_silence_stays_silent_and_speech_after_it_is_heard(engine: deepfilternet
     assert si_sdr(speech[:RATE], after[len(silence) - len(before) :][:RATE]) > 5
 
 
-def test_a_pure_tone_for_minutes_gives_numbers(engine: deepfilternet.Engine) -> None:
+def test_a_pure_tone_for_minutes_gives_numbers(engine: DeepFilterNet) -> None:
     stream = engine.open(Enhance())
     stream._heard = mx.array(1e6)  # bins without a sound have come to nothing in float32
     tone = 0.1 * np.sin(2 * np.pi * 15_000 * np.arange(RATE) / RATE).astype(np.float32)
@@ -198,7 +199,7 @@ def at(samples: Samples, decibels: float) -> Samples:
 
 
 @pytest.fixture(scope="module")
-def usual(engine: deepfilternet.Engine, speech: Samples) -> float:
+def usual(engine: DeepFilterNet, speech: Samples) -> float:
     """dB by which clean speech of the usual level becomes quieter."""
     return level(speech) - level(enhance(engine, [speech]))
 
@@ -206,7 +207,7 @@ def usual(engine: deepfilternet.Engine, speech: Samples) -> float:
 @pytest.mark.parametrize("decibels", [-10, -25, -40, -60])
 @pytest.mark.parametrize("change", ["none", "pieces", "noise"])
 def test_a_quiet_voice_stays(
-    engine: deepfilternet.Engine, speech: Samples, usual: float, decibels: float, change: str
+    engine: DeepFilterNet, speech: Samples, usual: float, decibels: float, change: str
 ) -> None:
     quiet = at(mixed(speech, "pink", 15) if change == "noise" else speech, decibels)
     found = enhance(engine, cut(quiet, [RATE // 100] * 100) if change == "pieces" else [quiet])
@@ -215,7 +216,7 @@ def test_a_quiet_voice_stays(
 
 
 def test_its_words_stay(
-    engine: deepfilternet.Engine,
+    engine: DeepFilterNet,
     clip: Callable[[str], Path],
     model_folder: Callable[[str], Path],
     loaded: Callable[..., Any],
@@ -232,9 +233,7 @@ def test_its_words_stay(
 
 
 @pytest.mark.parametrize("kind", ["white", "pink", "brown", "hum", "surges"])
-def test_noise_alone_is_heard_as_before(
-    engine: deepfilternet.Engine, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_noise_alone_is_heard_as_before(engine: DeepFilterNet, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = at(noise(kind, RATE), -40)
     found = enhance(engine, [alone])
     assert np.abs(found).max() <= np.abs(alone).max()
@@ -243,7 +242,7 @@ def test_noise_alone_is_heard_as_before(
 
 
 def test_a_quiet_speaker_after_a_loud_one_and_a_loud_one_after_a_quiet_one(
-    engine: deepfilternet.Engine, speech: Samples, usual: float
+    engine: DeepFilterNet, speech: Samples, usual: float
 ) -> None:
     quiet = at(speech, -25)
     found = enhance(engine, [np.concatenate([quiet, speech, quiet, quiet, quiet])])
@@ -254,23 +253,23 @@ def test_a_quiet_speaker_after_a_loud_one_and_a_loud_one_after_a_quiet_one(
     assert si_sdr(speech, loud) > 8
 
 
-def test_a_click_does_not_hide_a_quiet_voice(engine: deepfilternet.Engine, speech: Samples, usual: float) -> None:
+def test_a_click_does_not_hide_a_quiet_voice(engine: DeepFilterNet, speech: Samples, usual: float) -> None:
     quiet = at(speech, -30)
     clicked = quiet.copy()
     clicked[RATE // 10 :: RATE] += 0.5
     assert level(quiet[RATE // 2 : RATE]) - level(enhance(engine, [clicked])[RATE // 2 : RATE]) < usual + 4
 
 
-def test_nothing_in_nothing_out(engine: deepfilternet.Engine) -> None:
+def test_nothing_in_nothing_out(engine: DeepFilterNet) -> None:
     assert len(enhance(engine, [])) == 0
 
 
-def test_it_is_a_streaming_engine_and_says_what_it_holds(engine: deepfilternet.Engine) -> None:
+def test_it_is_a_streaming_engine_and_says_what_it_holds(engine: DeepFilterNet) -> None:
     assert isinstance(engine, Streaming) and isinstance(engine.open(Enhance()), Enhancer)
     assert 8e6 < engine.nbytes < 10e6
 
 
-def test_another_request_is_refused(engine: deepfilternet.Engine) -> None:
+def test_another_request_is_refused(engine: DeepFilterNet) -> None:
     with pytest.raises(Unsupported, match="enhances speech"):
         engine.open(DetectSpeech())
 

@@ -18,7 +18,7 @@ from mlx.utils import tree_flatten
 
 from speechmlx.engines import Batched, LoadOptions, llm
 from speechmlx.engines.llm.chat import Chat
-from speechmlx.engines.llm.engine import Engine, Seat
+from speechmlx.engines.llm.engine import LanguageModelEngine, Seat
 from speechmlx.engines.lm import prefix_cache
 from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
 from speechmlx.types import Enhance, FunctionCall, Generate, Message, TextDelta, Usage
@@ -28,7 +28,7 @@ QUESTIONS = ("What is the capital of France?", "Name three colours.", "Write a h
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Engine:
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> LanguageModelEngine:
     return loaded(llm.load(model_folder(MODEL), LoadOptions()))
 
 
@@ -36,7 +36,11 @@ def ask(text: str, **settings: Any) -> Generate:
     return Generate(messages=(Message("user", text),), **{"max_tokens": 12, **settings})
 
 
-def answers(engine: Engine, requests: Sequence[Generate], pick: Callable[[int, list[Seat]], list[Seat]] | None = None):
+def answers(
+    engine: LanguageModelEngine,
+    requests: Sequence[Generate],
+    pick: Callable[[int, list[Seat]], list[Seat]] | None = None,
+):
     """The events of each request. `pick(step, unfinished)` chooses the requests of a step."""
     seats = [engine.begin(request) for request in requests]
     events: dict[int, list[Any]] = {id(seat): [] for seat in seats}
@@ -55,7 +59,7 @@ def text(events: Sequence[Any]) -> str:
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
-def test_it_answers_and_stops(engine: Engine):
+def test_it_answers_and_stops(engine: LanguageModelEngine):
     (events,) = answers(engine, [ask(QUESTIONS[0], max_tokens=50)])
     assert text(events) == "The capital of France is Paris."
     assert [type(event) for event in events] == [TextDelta, Usage] + [TextDelta] * 6 + [Usage]
@@ -64,23 +68,23 @@ def test_it_answers_and_stops(engine: Engine):
     assert sum(event.tokens for event in events if isinstance(event, TextDelta)) == 7
 
 
-def test_it_stops_at_max_tokens(engine: Engine):
+def test_it_stops_at_max_tokens(engine: LanguageModelEngine):
     (events,) = answers(engine, [ask("Count to a hundred.", max_tokens=5)])
     assert (events[-1].tokens_out, events[-1].cut_off) == (5, True)
 
 
-def test_a_last_word_at_the_limit_is_not_cut_off(engine: Engine):
+def test_a_last_word_at_the_limit_is_not_cut_off(engine: LanguageModelEngine):
     (events,) = answers(engine, [ask(QUESTIONS[0], max_tokens=8)])
     assert events[-1] == Usage(tokens_in=37, tokens_out=8)
 
 
-def test_a_batch_answers_what_each_gets_alone(engine: Engine):
+def test_a_batch_answers_what_each_gets_alone(engine: LanguageModelEngine):
     requests = [ask(question) for question in QUESTIONS]
     alone = [text(answers(engine, [request])[0]) for request in requests]
     assert [text(events) for events in answers(engine, requests)] == alone
 
 
-def test_seats_may_come_go_and_wait_between_steps(engine: Engine):
+def test_seats_may_come_go_and_wait_between_steps(engine: LanguageModelEngine):
     requests = [ask(question) for question in QUESTIONS]
     alone = [text(answers(engine, [request])[0]) for request in requests]
 
@@ -91,7 +95,7 @@ def test_seats_may_come_go_and_wait_between_steps(engine: Engine):
     assert [text(events) for events in answers(engine, requests, some)] == alone
 
 
-def test_a_long_prompt_is_read_in_pieces_while_others_go_on(engine: Engine):
+def test_a_long_prompt_is_read_in_pieces_while_others_go_on(engine: LanguageModelEngine):
     short, long = engine.begin(ask(QUESTIONS[1])), engine.begin(ask("word " * 200, max_tokens=1))
     engine.step([short])
     steps = 0
@@ -105,7 +109,7 @@ def test_a_long_prompt_is_read_in_pieces_while_others_go_on(engine: Engine):
     engine.end(long)
 
 
-def test_a_seed_gives_the_same_words_alone_and_in_a_batch(engine: Engine):
+def test_a_seed_gives_the_same_words_alone_and_in_a_batch(engine: LanguageModelEngine):
     drawn = [ask("Tell me a story.", temperature=0.9, top_p=0.9, seed=seed) for seed in (1, 1, 2)]
     together = [text(events) for events in answers(engine, [*drawn, ask(QUESTIONS[0])])]
     assert together[0] == together[1] != together[2]
@@ -113,7 +117,7 @@ def test_a_seed_gives_the_same_words_alone_and_in_a_batch(engine: Engine):
     assert together[3].startswith("The capital of France")
 
 
-def test_a_repetition_penalty_ends_repetition(engine: Engine):
+def test_a_repetition_penalty_ends_repetition(engine: LanguageModelEngine):
     request = "Repeat the word yes many times: yes yes yes yes yes yes"
     plain, penalised = answers(engine, [ask(request), ask(request, repetition_penalty=5.0)])
     assert len(set(text(penalised).lower().split())) > len(set(text(plain).lower().split()))
@@ -129,23 +133,23 @@ def test_a_repetition_penalty_ends_repetition(engine: Engine):
         ({"messages": ()}, "at least one message"),
     ],
 )
-def test_settings_outside_what_is_allowed_are_refused(engine: Engine, wrong: dict[str, Any], says: str):
+def test_settings_outside_what_is_allowed_are_refused(engine: LanguageModelEngine, wrong: dict[str, Any], says: str):
     with pytest.raises(BadRequest, match=says):
         engine.begin(Generate(**{"messages": (Message("user", "Hi"),), **wrong}))
     with pytest.raises(Unsupported, match="writes messages"):
         engine.begin(Enhance())
 
 
-def test_the_context_holds_prompt_and_answer(engine: Engine):
-    small = Engine(engine._model, engine._chat, context=40, chunk=64, max_batch=8)
+def test_the_context_holds_prompt_and_answer(engine: LanguageModelEngine):
+    small = LanguageModelEngine(engine._model, engine._chat, context=40, chunk=64, max_batch=8)
     (events,) = answers(small, [ask(QUESTIONS[2], max_tokens=50)])
     assert events[-1] == Usage(tokens_in=38, tokens_out=2, cut_off=True)
     with pytest.raises(BadRequest, match=r"the prompt is \d+ tokens; the model takes 40"):
         small.begin(ask("word " * 50))
 
 
-def test_the_oldest_of_a_long_chat_is_left_out(engine: Engine):
-    small = Engine(engine._model, engine._chat, context=128, chunk=64, max_batch=8)
+def test_the_oldest_of_a_long_chat_is_left_out(engine: LanguageModelEngine):
+    small = LanguageModelEngine(engine._model, engine._chat, context=128, chunk=64, max_batch=8)
     turns = [Message("user" if turn % 2 else "assistant", f"turn {turn} " + "word " * 20) for turn in range(20)]
     chat = (Message("system", "Be brief."), *turns, Message("user", QUESTIONS[0]))
     seat = small.begin(Generate(messages=chat, max_tokens=12, drops_oldest=True))
@@ -158,21 +162,21 @@ def test_the_oldest_of_a_long_chat_is_left_out(engine: Engine):
         small.begin(Generate(messages=(Message("user", "word " * 200),), max_tokens=12, drops_oldest=True))
 
 
-def test_results_go_with_the_call_they_belong_to(engine: Engine):
-    small = Engine(engine._model, engine._chat, context=96, chunk=64, max_batch=8)
+def test_results_go_with_the_call_they_belong_to(engine: LanguageModelEngine):
+    small = LanguageModelEngine(engine._model, engine._chat, context=96, chunk=64, max_batch=8)
     chat = (Message("assistant", "call " * 60), Message("tool", "result"), Message("user", "Hi."))
     seat = small.begin(Generate(messages=chat, max_tokens=12, drops_oldest=True))
     assert "result" not in engine._chat._tokenizer.decode(seat.tokens)
 
 
-def test_no_character_comes_in_halves(engine: Engine):
+def test_no_character_comes_in_halves(engine: LanguageModelEngine):
     written = "naïve 你好 😀👩‍👩‍👧 – done"
     decoder = engine._chat.decoder([])
     pieces = [decoder.decode(token) for token in engine._chat._tokenizer.encode(written).ids]
     assert "".join(pieces) == written and "" in pieces
 
 
-def test_reasoning_and_calls_leave_the_engine_typed(engine: Engine):
+def test_reasoning_and_calls_leave_the_engine_typed(engine: LanguageModelEngine):
     tools = ({"type": "function", "name": "f", "parameters": {}},)
     written = '<think>Hm.</think>Let me see. <tool_call>{"name": "f", "arguments": {"x": 1}}</tool_call>'
     tokens = [*engine._chat._tokenizer.encode(written).ids, min(engine._chat.stops)]
@@ -185,12 +189,12 @@ def test_reasoning_and_calls_leave_the_engine_typed(engine: Engine):
     assert events[-2:] == [FunctionCall("f", '{"x": 1}'), Usage(tokens_in=seat.prompt, tokens_out=len(tokens))]
 
 
-def new(engine: Engine) -> Engine:
+def new(engine: LanguageModelEngine) -> LanguageModelEngine:
     """The same model with an empty prefix cache."""
-    return Engine(engine._model, engine._chat, context=2048, chunk=64, max_batch=8)
+    return LanguageModelEngine(engine._model, engine._chat, context=2048, chunk=64, max_batch=8)
 
 
-def test_a_prompt_goes_on_from_what_an_earlier_one_read(engine: Engine):
+def test_a_prompt_goes_on_from_what_an_earlier_one_read(engine: LanguageModelEngine):
     system = Message("system", "You are a pirate, and you answer in one sentence. " * 4)
     chats = [Generate(messages=(system, Message("user", question)), max_tokens=12) for question in QUESTIONS]
     expected = [text(answers(new(engine), [chat])[0]) for chat in chats]
@@ -209,7 +213,7 @@ def test_a_prompt_goes_on_from_what_an_earlier_one_read(engine: Engine):
     assert small.begin(Generate(messages=longer)).read >= len(first.tokens)
 
 
-def test_what_ends_frees_its_memory_but_for_some_tokens(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+def test_what_ends_frees_its_memory_but_for_some_tokens(engine: LanguageModelEngine, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(prefix_cache, "KEPT", 60)
     small = new(engine)
     answers(small, [ask(QUESTIONS[0])])
@@ -228,7 +232,7 @@ def test_what_ends_frees_its_memory_but_for_some_tokens(engine: Engine, monkeypa
     ]  # one more than 60 would hold
 
 
-def test_it_is_a_batched_engine_of_float32_on_a_cpu(engine: Engine):
+def test_it_is_a_batched_engine_of_float32_on_a_cpu(engine: LanguageModelEngine):
     assert isinstance(engine, Batched) and engine.max_batch == 8
     assert 530e6 < engine.nbytes < 550e6
 
@@ -274,7 +278,7 @@ def save(model: nn.Module, folder: Path) -> None:
     mx.save_safetensors(str(folder / "model.safetensors"), dict(tree_flatten(model.parameters())))
 
 
-def logits(engine: Engine) -> mx.array:
+def logits(engine: LanguageModelEngine) -> mx.array:
     return engine._model(mx.array([[5, 6, 7, 8]]))[0, -1]
 
 

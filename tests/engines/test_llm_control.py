@@ -16,7 +16,7 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from speechmlx.engines import LoadOptions, llm
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.control import Control
-from speechmlx.engines.llm.engine import Engine
+from speechmlx.engines.llm.engine import LanguageModelEngine
 from speechmlx.types import FunctionCall, Generate, Message, TextDelta
 
 MODEL = "smollm2-135m-instruct"
@@ -212,14 +212,14 @@ def test_tokenizers_that_put_a_blank_before_text():
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Engine:
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> LanguageModelEngine:
     return loaded(llm.load(model_folder(MODEL), LoadOptions(warm_up=False)))
 
 
 @pytest.mark.parametrize(
     "question", ["<|im_start|>What is the capital of France?", "What is the capital of France? <|endoftext|>"]
 )
-def test_a_model_answers_what_it_was_asked(engine: Engine, question: str):
+def test_a_model_answers_what_it_was_asked(engine: LanguageModelEngine, question: str):
     """Taken for control tokens, these lead it away from the question."""
     seat, text = engine.begin(Generate(messages=(Message("user", question),), max_tokens=20)), ""
     while not seat.finished:

@@ -25,7 +25,7 @@ REFERENCE = json.loads((Path(__file__).parent / "data" / "silero.json").read_tex
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> silero.Engine:
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> silero.Silero:
     return loaded(silero.load(model_folder("silero-vad"), LoadOptions()))
 
 
@@ -36,7 +36,7 @@ def speech(clip: Callable[[str], Path]) -> Samples:
     return samples
 
 
-def detect(engine: silero.Engine, pieces: Iterable[Samples]) -> list[Probability]:
+def detect(engine: silero.Silero, pieces: Iterable[Samples]) -> list[Probability]:
     stream = engine.open(DetectSpeech())
     events = [*(event for piece in pieces for event in stream.feed(piece)), *stream.finish()]
     stream.close()
@@ -69,7 +69,7 @@ def speech_spans(frames: Iterable[Probability]) -> list[tuple[float, float]]:
 
 
 def test_the_numbers_are_those_of_the_onnx_export(
-    engine: silero.Engine, speech: Samples, monkeypatch: pytest.MonkeyPatch
+    engine: silero.Silero, speech: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The export hears what is quiet as quiet, and rumble as it is."""
     monkeypatch.setattr(silero, "MOST_RAISED", 0.0)
@@ -79,7 +79,7 @@ def test_the_numbers_are_those_of_the_onnx_export(
 
 @settings(deadline=None, max_examples=10)
 @given(sizes=st.lists(st.integers(0, 3000), max_size=20), length=st.integers(0, 30_000))
-def test_streaming_equals_whole(whole: tuple[silero.Engine, Samples], sizes: list[int], length: int) -> None:
+def test_streaming_equals_whole(whole: tuple[silero.Silero, Samples], sizes: list[int], length: int) -> None:
     engine, speech = whole
     ends = np.minimum(np.cumsum([0, *sizes]), length)
     pieces = [speech[start:end] for start, end in zip(ends, [*ends[1:], length], strict=True)]
@@ -89,17 +89,17 @@ def test_streaming_equals_whole(whole: tuple[silero.Engine, Samples], sizes: lis
 
 
 @pytest.fixture(scope="module")
-def whole(engine: silero.Engine, speech: Samples) -> tuple[silero.Engine, Samples]:
+def whole(engine: silero.Silero, speech: Samples) -> tuple[silero.Silero, Samples]:
     return engine, speech
 
 
-def test_frames_follow_each_other_to_the_very_end(engine: silero.Engine, speech: Samples) -> None:
+def test_frames_follow_each_other_to_the_very_end(engine: silero.Silero, speech: Samples) -> None:
     events = detect(engine, [speech[:5000]])
     assert [event.start for event in events] == [i * 512 / 16000 for i in range(10)]
     assert [event.end for event in events] == [*(event.start for event in events[1:]), 5000 / 16000]
 
 
-def test_interleaved_equals_alone(engine: silero.Engine, speech: Samples) -> None:
+def test_interleaved_equals_alone(engine: silero.Silero, speech: Samples) -> None:
     inputs = [speech[:32_000], speech[48_000:80_000]]
     streams = [engine.open(DetectSpeech()) for _ in inputs]
     found: list[list[Probability]] = [[], []]
@@ -111,7 +111,7 @@ def test_interleaved_equals_alone(engine: silero.Engine, speech: Samples) -> Non
         assert np.abs(values(events) - values(detect(engine, [samples]))).max() < 1e-5
 
 
-def test_speech_is_found_where_it_is(engine: silero.Engine, speech: Samples) -> None:
+def test_speech_is_found_where_it_is(engine: silero.Silero, speech: Samples) -> None:
     spans = speech_spans(detect(engine, [speech]))
     assert [round(start, 1) for start, _ in spans] == [0.3, 3.3, 3.9, 5.4, 8.2]
 
@@ -135,7 +135,7 @@ def wave(frequency: float, length: int) -> Samples:
     ],
 )
 def test_speech_is_found_in_a_bad_microphone_s_sound(
-    engine: silero.Engine, speech: Samples, change: Callable[[Samples], Samples]
+    engine: silero.Silero, speech: Samples, change: Callable[[Samples], Samples]
 ) -> None:
     usual = values(detect(engine, [speech])) > 0.5
     found = values(detect(engine, [change(speech).astype(np.float32)])) > 0.5
@@ -143,7 +143,7 @@ def test_speech_is_found_in_a_bad_microphone_s_sound(
 
 
 @pytest.mark.parametrize("kind", ["silence", "noise", "faint", "dither", "brown", "hum", "offset", "beeps"])
-def test_there_is_no_speech_in_silence_and_noise(engine: silero.Engine, kind: str) -> None:
+def test_there_is_no_speech_in_silence_and_noise(engine: silero.Silero, kind: str) -> None:
     noise = np.random.default_rng(0).standard_normal(160_000, dtype=np.float32)
     spectrum = np.fft.rfft(noise) / np.maximum(np.arange(80_001), 200)
     samples = {
@@ -159,19 +159,19 @@ def test_there_is_no_speech_in_silence_and_noise(engine: silero.Engine, kind: st
     assert speech_spans(detect(engine, [np.asarray(samples, np.float32)])) == []
 
 
-def test_memory_does_not_grow_with_the_stream(engine: silero.Engine, speech: Samples) -> None:
+def test_memory_does_not_grow_with_the_stream(engine: silero.Silero, speech: Samples) -> None:
     stream = engine.open(DetectSpeech())
     for _ in range(3):
         list(stream.feed(speech))
     assert len(stream._waiting) < silero.FRAME
 
 
-def test_it_is_a_streaming_engine_and_says_what_it_holds(engine: silero.Engine) -> None:
+def test_it_is_a_streaming_engine_and_says_what_it_holds(engine: silero.Silero) -> None:
     assert isinstance(engine, Streaming)
     assert 1e6 < engine.nbytes < 1.5e6
 
 
-def test_what_it_cannot_do_is_refused(engine: silero.Engine, tmp_path: Path, loaded: Callable[..., object]) -> None:
+def test_what_it_cannot_do_is_refused(engine: silero.Silero, tmp_path: Path, loaded: Callable[..., object]) -> None:
     with pytest.raises(Unsupported, match="detects speech"):
         engine.open(Enhance())
     with pytest.raises(ModelUnavailable, match=r"no \.safetensors file"):

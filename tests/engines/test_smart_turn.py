@@ -24,7 +24,7 @@ REFERENCE = json.loads((Path(__file__).parent / "data" / "smart_turn.json").read
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> smart_turn.Engine:
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> smart_turn.SmartTurn:
     return loaded(smart_turn.load(model_folder("smart-turn-v3"), LoadOptions()))
 
 
@@ -35,7 +35,7 @@ def speech(clip: Callable[[str], Path]) -> Samples:
     return samples
 
 
-def detect(engine: smart_turn.Engine, samples: Samples) -> Probability:
+def detect(engine: smart_turn.SmartTurn, samples: Samples) -> Probability:
     (found,) = [
         event
         for event in engine.run(DetectTurn(audio=Audio(samples, smart_turn.RATE)))
@@ -45,17 +45,17 @@ def detect(engine: smart_turn.Engine, samples: Samples) -> Probability:
 
 
 @pytest.mark.parametrize("seconds", REFERENCE)
-def test_the_numbers_are_those_of_the_onnx_export(engine: smart_turn.Engine, speech: Samples, seconds: str) -> None:
+def test_the_numbers_are_those_of_the_onnx_export(engine: smart_turn.SmartTurn, speech: Samples, seconds: str) -> None:
     unquantised, _as_shipped = REFERENCE[seconds]
     assert abs(detect(engine, speech[: int(float(seconds) * smart_turn.RATE)]).value - unquantised) < 1e-4
 
 
-def test_a_turn_is_over_after_a_sentence_and_not_within(engine: smart_turn.Engine, speech: Samples) -> None:
+def test_a_turn_is_over_after_a_sentence_and_not_within(engine: smart_turn.SmartTurn, speech: Samples) -> None:
     assert detect(engine, speech[: int(2.2 * smart_turn.RATE)]).value < 0.05
     assert detect(engine, speech).value > 0.9
 
 
-def test_it_speaks_of_the_last_eight_seconds(engine: smart_turn.Engine, speech: Samples) -> None:
+def test_it_speaks_of_the_last_eight_seconds(engine: smart_turn.SmartTurn, speech: Samples) -> None:
     found = detect(engine, speech)
     assert found.end == len(speech) / smart_turn.RATE and found.start == found.end - 8
     assert found.value == detect(engine, speech[-8 * smart_turn.RATE :]).value
@@ -63,19 +63,19 @@ def test_it_speaks_of_the_last_eight_seconds(engine: smart_turn.Engine, speech: 
 
 
 def test_both_backends_attention_and_gelu_agree(
-    engine: smart_turn.Engine, model_folder: Callable[[str], Path], speech: Samples
+    engine: smart_turn.SmartTurn, model_folder: Callable[[str], Path], speech: Samples
 ) -> None:
     weights = {smart_turn._name(name): array for name, array in read_weights(model_folder("smart-turn-v3")).items()}
     plain = smart_turn.Network(weights, on_cpu=False)
     assert abs(plain(smart_turn.log_mel(speech)).item() - detect(engine, speech).value) < 1e-5
 
 
-def test_silence_gives_a_number(engine: smart_turn.Engine) -> None:
+def test_silence_gives_a_number(engine: smart_turn.SmartTurn) -> None:
     assert 0 <= detect(engine, np.zeros(16_000, np.float32)).value <= 1
 
 
 def test_weights_in_mlx_audios_names_and_layout_are_the_same_model(
-    engine: smart_turn.Engine,
+    engine: smart_turn.SmartTurn,
     model_folder: Callable[[str], Path],
     tmp_path: Path,
     speech: Samples,
@@ -93,12 +93,12 @@ def test_weights_in_mlx_audios_names_and_layout_are_the_same_model(
     assert detect(other, speech).value == detect(engine, speech).value
 
 
-def test_it_is_a_running_engine_and_says_what_it_holds(engine: smart_turn.Engine) -> None:
+def test_it_is_a_running_engine_and_says_what_it_holds(engine: smart_turn.SmartTurn) -> None:
     assert isinstance(engine, Running)
     assert 30e6 < engine.nbytes < 34e6
 
 
-def test_what_it_cannot_do_is_refused(engine: smart_turn.Engine, tmp_path: Path, loaded: Callable[..., Any]) -> None:
+def test_what_it_cannot_do_is_refused(engine: smart_turn.SmartTurn, tmp_path: Path, loaded: Callable[..., Any]) -> None:
     with pytest.raises(Unsupported, match="end of a turn"):
         engine.run(Enhance())
     with pytest.raises(BadRequest, match="16000 Hz, not 48000"):

@@ -25,35 +25,9 @@ LONG_FILES = {
     "tests/unit/protocols/openai_realtime/test_wire.py",
     "tests/unit/runtime/worker/test_worker.py",
 }
-LONG_FUNCTIONS = {
-    "speechmlx/conversation/response/cascade.py _write",
-    "speechmlx/conversation/response/response.py __init__",
-}
-SHARED_NAMES = {"Engine", "Network"}
-"""Names of classes that each engine has: its engine and its network."""
-AMBIGUOUS_NAMES = {
-    *("Attention", "Batch", "Call", "Fetches", "Hypothesis", "Respond", "Said", "State"),
-    *("Transcript", "Transcription", "Wanted", "Wire"),
-}
-"""Names of classes that stand for several things, and should not."""
-UNTESTED = {
-    "conversation/conversation_session.py",
-    "conversation/input/container.py",
-    "conversation/items/item.py",
-    "conversation/llm/context.py",
-    "conversation/llm/language_model.py",
-    "conversation/respond.py",
-    "conversation/response/clauses.py",
-    "conversation/response/encoding.py",
-    "conversation/response/playback.py",
-    "conversation/response/preemptive.py",
-    "conversation/response/responses.py",
-    "conversation/response/speech_to_speech.py",
-    "conversation/settings.py",
-    "runtime/worker/device.py",
-    "runtime/worker/process.py",
-    "runtime/worker/tasks.py",
-}
+SHARED_NAMES = {"Network"}
+"""Each engine has its network."""
+UNTESTED = {"conversation/settings.py", "runtime/worker/process.py"}
 """Modules of conversation/ and runtime/ without a unit test."""
 
 
@@ -97,7 +71,7 @@ def test_functions_are_short() -> None:
         for function in functions(tree)
         if (function.end_lineno or 0) - function.lineno >= FUNCTION_LINES
     }
-    assert long <= LONG_FUNCTIONS
+    assert not long
 
 
 def test_a_class_name_stands_for_one_idea() -> None:
@@ -107,7 +81,7 @@ def test_a_class_name_stands_for_one_idea() -> None:
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(path)
-    assert {name for name, paths in places.items() if len(paths) > 1} <= SHARED_NAMES | AMBIGUOUS_NAMES
+    assert {name for name, paths in places.items() if len(paths) > 1} <= SHARED_NAMES
 
 
 @pytest.mark.parametrize("folder", ["conversation", "runtime"])

@@ -95,7 +95,7 @@ class Responses:
 
     # --- commands ---
 
-    async def request(self, command: commands.Respond) -> None:
+    async def request(self, command: commands.CreateResponse) -> None:
         """Start the response that the client asks for.
 
         Raises ResponseActive, TooManyResponses and NoSuchItem.

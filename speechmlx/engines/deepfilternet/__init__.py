@@ -18,20 +18,20 @@ from speechmlx.types import Enhance, Progress, Request
 VERSION = "DeepFilterNet3"
 
 
-def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
+def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, DeepFilterNet]:
     """Load config.json and model.safetensors (PyTorch's names) from `folder`. Always float32."""
     version = read_config(folder).get("model_version", VERSION)
     if version != VERSION:
         raise ModelUnavailable(f"the folder {folder.name!r} holds {version}; this engine runs {VERSION}")
     weights = yield from settle(read_weights(folder), mx.float32)
-    engine = Engine(weights)
+    engine = DeepFilterNet(weights)
     if options.warm_up:
         yield Progress("warm_up", 0, 1)
         engine.warm_up()
     return engine
 
 
-class Engine:
+class DeepFilterNet:
     """Runs `Enhance`: PCM16 at 48 kHz, as many samples as in the input."""
 
     def __init__(self, weights: dict[str, mx.array]) -> None:

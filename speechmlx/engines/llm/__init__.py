@@ -12,7 +12,7 @@ from mlx.utils import tree_flatten
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.checkpoint import read_model
-from speechmlx.engines.llm.engine import Engine
+from speechmlx.engines.llm.engine import LanguageModelEngine
 from speechmlx.engines.weights import read_config, settle
 from speechmlx.types import Generate, Message, Progress
 
@@ -23,7 +23,7 @@ CHUNK = {"cpu": 64, "gpu": 256}
 MAX_BATCH = 8
 
 
-def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
+def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, LanguageModelEngine]:
     """`folder` is an mlx-lm checkpoint with a tokenizer.json and a chat template. Raises ModelUnavailable.
 
     On a CPU all weights become float32, quantised ones too: other types are slow there. On a GPU they stay as they are.
@@ -36,7 +36,7 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine
     yield Progress("load", 0, 1, "network")
     weights = yield from settle(dict(tree_flatten(model.parameters())), mx.float32 if on_cpu else None)
     model.load_weights(list(weights.items()))
-    engine = Engine(model, chat, _context(config), CHUNK[options.device], MAX_BATCH)
+    engine = LanguageModelEngine(model, chat, _context(config), CHUNK[options.device], MAX_BATCH)
     if options.warm_up:
         yield from _warm_up(engine)
     return engine
@@ -48,7 +48,7 @@ def _context(config: Mapping[str, Any]) -> int:
     return int(config.get("max_position_embeddings") or inner.get("max_position_embeddings") or CONTEXT)
 
 
-def _warm_up(engine: Engine) -> Generator[Progress, None, None]:
+def _warm_up(engine: LanguageModelEngine) -> Generator[Progress, None, None]:
     """Answer two chats, so that the network has run on a prompt and on a batch."""
     seats = [
         engine.begin(Generate(messages=(Message("user", text),), max_tokens=2)) for text in ("Hi.", "Hello there.")

@@ -40,7 +40,7 @@ class Seat:
     finished: bool = False
 
 
-class Engine:
+class LanguageModelEngine:
     """Answers `Generate`: `TextDelta`*, `FunctionCall`*, and a `Usage` after the first token and after the last."""
 
     def __init__(self, model: nn.Module, chat: Chat, context: int, chunk: int, max_batch: int) -> None:

@@ -23,7 +23,7 @@ from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.openai_realtime import session_config
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, fields, number, of, one_of
-from speechmlx.protocols.openai_realtime.wire import Wire
+from speechmlx.protocols.openai_realtime.wire import RealtimeWire
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Kind
 
@@ -38,14 +38,14 @@ BETA_HEADER = "realtime=v1"
 POLICY_VIOLATION = 1008
 
 
-async def refuse(socket: WebSocket, wire: Wire, full: Busy) -> None:
+async def refuse(socket: WebSocket, wire: RealtimeWire, full: Busy) -> None:
     """There is no room for one more."""
     for message in wire.send(say.Failed(full, "sessions")):
         await socket.send_text(message)
     await socket.close(POLICY_VIOLATION, "session_limit_reached")
 
 
-async def converse(socket: WebSocket, wire: Wire, services: Services) -> None:
+async def converse(socket: WebSocket, wire: RealtimeWire, services: Services) -> None:
     """Until the client leaves."""
     await ws.send(socket, wire.greeting())
     runtime, config = services.runtime, services.config
@@ -70,7 +70,7 @@ def subprotocol(offered: list[str]) -> str | None:
     return next(iter([*ours, *others, *offered]), None)
 
 
-def wire(socket: WebSocket, offered: list[str], secrets: Secrets) -> Wire:
+def wire(socket: WebSocket, offered: list[str], secrets: Secrets) -> RealtimeWire:
     """The language that the handshake asks for, and the session that its secret was made for."""
     beta = BETA_HEADER in socket.headers.get("openai-beta", "") or BETA_SUBPROTOCOL in offered
     dialect: Dialect = "beta" if beta else "ga"
@@ -82,7 +82,9 @@ def wire(socket: WebSocket, offered: list[str], secrets: Secrets) -> Wire:
     keys.append(socket.headers.get("authorization", "").removeprefix("Bearer ").strip())
     sessions = [session for key in keys if (session := secrets.session(key)) is not None]
     expires_at = int(time.time()) + LIFETIME
-    return Wire(dialect, model, transcribes, expires_at, _opened(sessions[0], model, expires_at) if sessions else None)
+    return RealtimeWire(
+        dialect, model, transcribes, expires_at, _opened(sessions[0], model, expires_at) if sessions else None
+    )
 
 
 def _opened(made: Json, model: str, expires_at: int) -> Json:

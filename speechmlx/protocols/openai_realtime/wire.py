@@ -36,7 +36,7 @@ FLAT_ONLY = frozenset(session_config.FLAT) - {"tools"} | {"temperature"}
 METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
 
 
-class Wire:
+class RealtimeWire:
     """`model` as the client named it; `expires_at` in Unix seconds; `session`: one that was made before."""
 
     def __init__(
@@ -206,7 +206,7 @@ class Wire:
         how = given.get("response")
         how = {} if how is None else of(dict)(how, "response")
         if self.transcribes:
-            return do.Respond(plan=ResponseRequest(answering=self.settings.answering), ref=ref)
+            return do.CreateResponse(plan=ResponseRequest(answering=self.settings.answering), ref=ref)
         answering = session_config.answering(self._changed(how, "response"))
         out_of_band = one_of("auto", "none")(how.get("conversation") or "auto", "response.conversation") == "none"
         items = how.get("input")
@@ -217,7 +217,7 @@ class Wire:
             out_of_band=out_of_band,
             metadata=_metadata(how.get("metadata")),
         )
-        return do.Respond(plan=plan, commits=commits, ref=ref)
+        return do.CreateResponse(plan=plan, commits=commits, ref=ref)
 
 
 def _object(message: str | bytes) -> Json:

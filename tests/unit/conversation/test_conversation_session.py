@@ -52,7 +52,7 @@ async def test_the_oldest_items_are_dropped(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_it_answers_nothing() -> None:
-    respond = commands.Respond(plan=ResponseRequest(answering=Answering()))
+    respond = commands.CreateResponse(plan=ResponseRequest(answering=Answering()))
     found = await events_of(
         *TURN, respond, commands.Cancel(), commands.RetrieveItem(id="x"), commands.DeleteItem(id="x")
     )

@@ -14,7 +14,7 @@ from speechmlx.conversation import events as say
 from speechmlx.conversation.items.item import Item, Part
 from speechmlx.conversation.settings import Answering
 from speechmlx.protocols.openai_realtime.schema import Dialect
-from speechmlx.protocols.openai_realtime.wire import Wire
+from speechmlx.protocols.openai_realtime.wire import RealtimeWire
 
 ITEM = Item(id="item_1", role="assistant", parts=(Part("audio", "Hello."),))
 DONE = say.ResponseDone(
@@ -44,7 +44,7 @@ OF_ONE: list[tuple[Dialect, bool, str, Find]] = [
 
 
 def sent(dialect: Dialect, transcribes: bool, kind: str) -> Json:
-    wire = Wire(dialect, "local", transcribes, 1_000_000)
+    wire = RealtimeWire(dialect, "local", transcribes, 1_000_000)
     events = [json.loads(one) for one in [*wire.greeting(), *wire.send(CLOSED), *wire.send(DONE)]]
     return next(event for event in events if event["type"] == kind)
 

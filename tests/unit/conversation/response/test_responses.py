@@ -108,7 +108,7 @@ class Bench:
 
     async def request(self, commits: bool = False, **fields: Any) -> None:
         plan = ResponseRequest(answering=Answering(), **fields)
-        await self.responses.request(commands.Respond(plan=plan, commits=commits))
+        await self.responses.request(commands.CreateResponse(plan=plan, commits=commits))
 
     async def done(self) -> list[str]:
         """The statuses of the responses that ended by now."""

@@ -11,7 +11,7 @@ from support.realtime_wire import Json
 from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
 from speechmlx.protocols.openai_realtime.connection import beta_session, subprotocol
-from speechmlx.protocols.openai_realtime.wire import Wire
+from speechmlx.protocols.openai_realtime.wire import RealtimeWire
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ async def test_the_secret_of_a_beta_session_opens_it(transcribes: bool, given: J
     made = json.loads(bytes(response.body))
     opened = secrets.session(made["client_secret"]["value"])
     assert opened is not None
-    on = Wire("ga", "", False, 1_000_000, opened)
+    on = RealtimeWire("ga", "", False, 1_000_000, opened)
     assert (on.session["id"], on.transcribes) == (made["id"], transcribes)
     assert on.settings.turns is None if transcribes else on.settings.answering.voice.name == "ash"

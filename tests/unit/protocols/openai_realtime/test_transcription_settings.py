@@ -11,7 +11,7 @@ from support.realtime_wire import read_command, read_session, update, wire
 from speechmlx.conversation import events as say
 from speechmlx.conversation.input.transcription import Transcript
 from speechmlx.conversation.settings import Transcription
-from speechmlx.protocols.openai_realtime.wire import Wire
+from speechmlx.protocols.openai_realtime.wire import RealtimeWire
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from speechmlx.protocols.openai_realtime.wire import Wire
     ],
 )
 def test_models_whose_clients_commit(model: str, turns: bool) -> None:
-    assert (Wire("ga", model, True, 1_000_000).settings.turns is not None) == turns
+    assert (RealtimeWire("ga", model, True, 1_000_000).settings.turns is not None) == turns
     typed: dict[str, Any] = {"type": "transcription", "audio": {"input": {"transcription": {"model": model}}}}
     flat = {"input_audio_transcription": {"model": model}}
     for on, message in (
@@ -62,7 +62,7 @@ def test_what_transcription_takes() -> None:
 
 
 def test_the_model_of_the_address_transcribes() -> None:
-    on = Wire("ga", "m", True, 1_000_000)
+    on = RealtimeWire("ga", "m", True, 1_000_000)
     assert on.settings.transcription == Transcription(model="m")
     (created,) = on.greeting()
     assert json.loads(created)["session"]["audio"]["input"]["transcription"] == {"model": "m"}
