@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from speechmlx.models.spec import Model
 from speechmlx.runtime.front.job import Job
-from speechmlx.types import Event, LanguageDetected, Request, Segment, Transcribe, Usage, Word
+from speechmlx.types import (
+    Audio,
+    Diarize,
+    Event,
+    Kind,
+    LanguageDetected,
+    Request,
+    Segment,
+    SpeakerTurn,
+    Transcribe,
+    Usage,
+    Word,
+)
 
 
 class Submitter(Protocol):
@@ -16,6 +29,9 @@ class Submitter(Protocol):
 
     def submit(self, request: Request) -> Job:
         """Start a job. Raises UnknownModel, Busy and Draining."""
+
+    def model(self, name: str | None, kind: Kind | None) -> Model:
+        """The row of a name or alias, or the default of `kind`. Raises UnknownModel."""
 
 
 @dataclass
@@ -68,14 +84,48 @@ class RecognitionResult:
         return sum(segment.confidence * (segment.end - segment.start) for segment in self.segments) / total
 
 
-async def recognise(runtime: Submitter, request: Transcribe) -> AsyncGenerator[Event, None]:
+async def recognise(runtime: Submitter, request: Transcribe, speakers: bool = False) -> AsyncGenerator[Event, None]:
     """Recognise the speech of a recording: LanguageDetected, Segment*, Usage.
 
-    Close the generator (`contextlib.aclosing`) to cancel the work. Raises the SpeechError that a job failed with.
+    `speakers`: a diarization model finds who speaks when, and segments and words name their speaker. Close the
+    generator (`contextlib.aclosing`) to cancel the work. Raises the SpeechError that a job failed with, and
+    UnknownModel where there is no diarization model.
     """
-    async with runtime.submit(request) as job:
+    async with AsyncExitStack() as stack:
+        job = await stack.enter_async_context(runtime.submit(request))
+        turns: list[SpeakerTurn] = []
+        if speakers:
+            turns = await _speaker_turns(await stack.enter_async_context(runtime.submit(_diarize(runtime, request))))
         async for event in job:
-            yield event
+            yield with_speakers(event, turns) if isinstance(event, Segment) and speakers else event
+
+
+def _diarize(runtime: Submitter, request: Transcribe) -> Diarize:
+    """The same recording, at the rate that the diarization model takes."""
+    audio, rate = request.audio, runtime.model(None, Kind.DIARIZE).rate
+    if audio.rate != rate:
+        from speechmlx.audio.resample import resample  # here: the server starts without numpy
+
+        audio = Audio(resample(audio.samples, audio.rate, rate), rate)
+    return Diarize(audio=audio, priority=request.priority)
+
+
+async def _speaker_turns(job: Job) -> list[SpeakerTurn]:
+    return [event async for event in job if isinstance(event, SpeakerTurn)]
+
+
+def with_speakers(segment: Segment, turns: Sequence[SpeakerTurn]) -> Segment:
+    """The segment and its words, each with the speaker who talks for most of it; None where nobody does."""
+    words = tuple(replace(word, speaker=_speaker(word.start, word.end, turns)) for word in segment.words)
+    return replace(segment, words=words, speaker=_speaker(segment.start, segment.end, turns))
+
+
+def _speaker(start: float, end: float, turns: Sequence[SpeakerTurn]) -> str | None:
+    seconds: dict[str, float] = {}
+    for turn in turns:
+        if (overlap := min(end, turn.end) - max(start, turn.start)) > 0:
+            seconds[turn.speaker] = seconds.get(turn.speaker, 0.0) + overlap
+    return max(seconds, key=lambda speaker: seconds[speaker]) if seconds else None
 
 
 async def recognise_all(runtime: Submitter, request: Transcribe) -> RecognitionResult:

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import aclosing
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.models.spec import Model
-from speechmlx.recognition import RecognitionResult, recognise, recognise_all
+from speechmlx.recognition import RecognitionResult, recognise, recognise_all, with_speakers
 from speechmlx.runtime.front.job import Job
-from speechmlx.types import Audio, Event, Kind, LanguageDetected, Request, Segment, Transcribe, Usage, Word
+from speechmlx.types import (
+    Audio,
+    Diarize,
+    Event,
+    Kind,
+    LanguageDetected,
+    Request,
+    Segment,
+    SpeakerTurn,
+    Transcribe,
+    Usage,
+    Word,
+)
 
 MODEL = Model(name="m", kind=Kind.ASR, engine="none:load", sources=(), size=0, memory=0, rate=8000, licence="none")
 REQUEST = Transcribe(model="m", audio=Audio(np.zeros(16000, np.float32), 8000))
@@ -25,6 +38,9 @@ EVENTS: tuple[Event, ...] = (
 )
 
 
+TURNS = (SpeakerTurn(0.0, 0.5, "A"), SpeakerTurn(0.4, 1.8, "B"), Usage(audio_in=2.0))
+
+
 class FakeRuntime:
     """Answers every request with the same events, and then with the end or an error."""
 
@@ -32,10 +48,14 @@ class FakeRuntime:
         self.jobs: list[Job] = []
         self._events, self._error, self._ends = tuple(events), error, ends
 
+    def model(self, name: str | None, kind: Kind | None) -> Model:
+        return replace(MODEL, rate=16000)
+
     def submit(self, request: Request) -> Job:
+        events = TURNS if isinstance(request, Diarize) else self._events
         job = Job(len(self.jobs), request, MODEL, lambda message: None, lambda job: None)
         job.start("/folder")
-        for event in self._events:
+        for event in events:
             job.on_output(event)
         if self._ends:
             job.finish_with(self._error)
@@ -80,3 +100,18 @@ def test_the_text_of_a_translation_is_english() -> None:
 def test_confidence_is_weighted_by_length(segments: list[tuple[float, float, float]], expected: float) -> None:
     made = [Segment(" x", start, end, value) for start, end, value in segments]
     assert RecognitionResult(10.0, segments=made).confidence == pytest.approx(expected)
+
+
+async def test_segments_and_words_name_who_talks_for_most_of_them() -> None:
+    runtime = FakeRuntime()
+    async with aclosing(recognise(runtime, REQUEST, speakers=True)) as events:
+        segments = [event async for event in events if isinstance(event, Segment)]
+    assert [segment.speaker for segment in segments] == ["B", "B"]
+    assert [word.speaker for word in segments[0].words] == ["A", "B"]
+    diarized = runtime.jobs[1].request
+    assert isinstance(diarized, Diarize)
+    assert (diarized.audio.rate, diarized.audio.duration) == (16000, 2.0)
+
+
+def test_nobody_is_nobody() -> None:
+    assert with_speakers(Segment(" x", 5.0, 6.0, 0.9), TURNS[:2]).speaker is None  # type: ignore[arg-type]
