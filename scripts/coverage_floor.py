@@ -8,7 +8,7 @@ from pathlib import Path
 
 from coverage import Coverage
 
-TOTAL = 55.0
+TOTAL = 78.0
 """Percent of all lines and branches that tests/unit run. Raise it when it is above; never lower it."""
 PURE = 90.0
 """Percent for each module in PURE_MODULES."""
