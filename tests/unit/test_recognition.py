@@ -114,4 +114,4 @@ async def test_segments_and_words_name_who_talks_for_most_of_them() -> None:
 
 
 def test_nobody_is_nobody() -> None:
-    assert with_speakers(Segment(" x", 5.0, 6.0, 0.9), TURNS[:2]).speaker is None  # type: ignore[arg-type]
+    assert with_speakers(Segment(" x", 5.0, 6.0, 0.9), TURNS[:2]).speaker is None

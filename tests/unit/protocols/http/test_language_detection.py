@@ -24,6 +24,9 @@ class FakeRuntime:
         self.requests: list[Transcribe] = []
         self._detected = list(detected)
 
+    def model(self, name: str | None, kind: Kind | None) -> Model:
+        return MODEL
+
     def submit(self, request: Request) -> Job:
         assert isinstance(request, Transcribe)
         self.requests.append(request)
