@@ -1,4 +1,4 @@
-"""Reference numbers for tests/engines/test_whisper.py: openai-whisper on the weights of our converted folders.
+"""Reference numbers for tests/engines/whisper/test_parity.py: openai-whisper on the weights of our converted folders.
 
 python -P scripts/parity/whisper.py OUT_FOLDER MODEL_FOLDER... -- CLIP... writes OUT_FOLDER/NAME.npz for each folder
 NAME (needs openai-whisper, torch for the CPU, safetensors, soundfile). Of each clip: a sample of the spectrogram, of

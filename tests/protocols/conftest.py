@@ -20,6 +20,9 @@ from support.scripted_conversation import MODELS
 
 from speechmlx.runtime.worker.blas import MALLOC
 
+# Their assertions tell what differs, as those of tests do.
+pytest.register_assert_rewrite("support.realtime_book", "support.realtime_order")
+
 COMMAND = Path(sys.executable).with_name("audio-server")
 TESTS = Path(__file__).parents[1]
 START_LIMIT = 30.0

@@ -1,0 +1,38 @@
+"""Whisper says nothing about silence and noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.whisper_runs import RATE, run, text
+
+from speechmlx.engines.whisper.engine import Whisper
+from speechmlx.types import Audio, Transcribe, Usage
+
+
+@pytest.mark.parametrize("vad", [True, False])
+@pytest.mark.parametrize("kind", ["silence", "white", "brown", "hum"])
+def test_nothing_is_said_about_silence_and_noise(engine: Whisper, kind: str, vad: bool) -> None:
+    draw = np.random.default_rng(3)
+    length = (31 if vad else 10) * RATE
+    sound = {
+        "silence": np.zeros(length),
+        "white": 0.05 * draw.standard_normal(length),
+        "brown": _brown(draw, length),
+        "hum": 0.1 * np.sin(2 * np.pi * 50 * np.arange(length) / RATE),
+    }[kind]
+    found = run(engine, [Transcribe(audio=Audio(sound.astype(np.float32), RATE), language="en", vad=vad)])[0]
+    assert text(found) == ""
+
+
+def _brown(draw: np.random.Generator, length: int) -> np.ndarray:
+    spectrum = np.fft.rfft(draw.standard_normal(length))
+    spectrum /= np.maximum(np.arange(len(spectrum)), length // 200)
+    sound = np.fft.irfft(spectrum, length)
+    return 0.05 * sound / sound.std()
+
+
+def test_very_short_and_empty_audio(tiny: Whisper) -> None:
+    for length in (0, 1, 399, 400, 1600):
+        found = run(tiny, [Transcribe(audio=Audio(np.zeros(length, np.float32), RATE))])[0]
+        assert text(found) == "" and isinstance(found[-1], Usage)
