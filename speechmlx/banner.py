@@ -11,8 +11,8 @@ from speechmlx.config import Config
 from speechmlx.models import store
 from speechmlx.models.spec import Catalog
 
-ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-"""Addresses reserved for documentation; nothing is sent to them."""
+PROBE_ADDRESSES = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+"""Addresses reserved for documentation. Nothing is sent to them."""
 
 
 @dataclass(frozen=True)
@@ -63,21 +63,21 @@ def banner(doors: Sequence[Door], config: Config, catalog: Catalog) -> list[str]
 
 
 def _models(config: Config, catalog: Catalog) -> str:
-    """The default models, and those of them that must be fetched first."""
+    """The default models: those in the cache folder, and those that must be fetched, with sizes in MB."""
     cache = store.cache_folder(config)
     rows = [row for row in (catalog.default(kind, config) for kind in catalog.kinds(config)) if row.runnable]
     here = [row.name for row in rows if store.folder(row, cache) is not None]
     missing = [f"{row.name} ({row.size / 1e6:.0f} MB)" for row in rows if row.name not in here]
-    told = [f"{', '.join(here)} here"] if here else []
-    told += [f"{', '.join(missing)} fetched when first used"] if missing else []
-    return "; ".join(told) or "none"
+    parts = [f"{', '.join(here)} here"] if here else []
+    parts += [f"{', '.join(missing)} fetched when first used"] if missing else []
+    return "; ".join(parts) or "none"
 
 
 def _own_address(family: int) -> str | None:
     """This machine's address on the network of its default route; None if it has none."""
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect((ELSEWHERE[socket.AddressFamily(family)], 9))
+            probe.connect((PROBE_ADDRESSES[socket.AddressFamily(family)], 9))
         except OSError:
             return None
         return str(probe.getsockname()[0])

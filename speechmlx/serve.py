@@ -1,4 +1,4 @@
-"""Hypercorn around the app: the socket, limits, signals and the graceful end."""
+"""Run the app in Hypercorn: listening sockets, limits, signals and graceful shutdown."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.runtime.front.runtime import Runtime
 
 MAX_MESSAGE = 128 * 1024 * 1024
-"""Bytes of one WebSocket message; Hypercorn's own limit is 16 MiB."""
+"""Longest WebSocket message in bytes. Hypercorn's default is 16 MiB."""
 PING_INTERVAL = 20.0
-"""Seconds between two pings to each WebSocket, so that nothing on the way takes a silent one for dead."""
-LAST_WORDS = 0.2
-"""Seconds in which the ends of jobs reach their clients."""
+"""Seconds between pings on a WebSocket. They keep proxies from closing an idle one."""
+FLUSH_TIME = 0.2
+"""Seconds in which the last responses reach their clients."""
 GRACE = 2.0
-"""Seconds that connections have to end."""
-LONGEST = 8.0
-"""Seconds that the end may take, whatever a connection or process does."""
+"""Seconds that Hypercorn gives connections to close."""
+MAX_CLOSE_TIME = 8.0
+"""Longest time in seconds from the end of draining to the end of the server."""
 
 log = logging.getLogger(__name__)
 
 
-def run(config: Config, catalog: Catalog, say: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `say` prints the banner. Raises BadRequest when the address cannot be bound."""
+def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. `write_line` prints the banner. Raises BadRequest if binding fails."""
     start_log(config.log_level)
     catalog.check(config)
     runtime = Runtime(config, catalog)
@@ -53,55 +53,59 @@ def run(config: Config, catalog: Catalog, say: Callable[[str], None]) -> None:
     services = build_services(config, runtime, ports)
     app = create_app(services)
     for line in banner(doors, config, catalog):
-        say(line)
-    gc.freeze()  # what is here now stays: no collection need look at it
+        write_line(line)
+    gc.freeze()  # the objects up to here live as long as the process: exclude them from collection
     gc.enable()
     with asyncio.Runner(loop_factory=_Loop) as runner:
-        runner.run(_serve(app, services, [door.listener for door in doors], say))
+        runner.run(_serve(app, services, [door.listener for door in doors], write_line))
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Its servers close without waiting for connections, as before Python 3.12; Hypercorn gives these time itself."""
+    """Event loop whose servers close without waiting for connections, as before Python 3.12.
 
-    async def create_server(self, *given: Any, **named: Any) -> asyncio.Server:
-        server = await super().create_server(*given, **named)
+    Hypercorn itself waits for connections, with a limit.
+    """
+
+    async def create_server(self, *args: Any, **kwargs: Any) -> asyncio.Server:
+        server = await super().create_server(*args, **kwargs)
         server.wait_closed = partial(asyncio.sleep, 0)  # type: ignore[method-assign]
         return server
 
 
 def addresses(config: Config) -> list[tuple[str, str, int]]:
-    """(protocol or "", host, port) of every address to listen on, the first the server's own. Raises BadRequest."""
+    """(protocol or "", host, port) of each address to listen on. The first is the main one. Raises BadRequest."""
     names = {protocol.__module__.rpartition(".")[2] for protocol in PROTOCOLS}
-    found = [("", config.host, config.port)]
+    binds = [("", config.host, config.port)]
     for bind in config.bind:
         match = re.fullmatch(r"(?:(\w+)=)?(?:\[?([^\[\]=]+?)\]?:)?(\d{1,5})", bind)
         if match is None or int(match[3]) > 65535:
             raise BadRequest(f"{bind!r} is no address to bind; write it like 0.0.0.0:5050, 5050 or hybrid=5050")
         if match[1] is not None and match[1] not in names:
             raise BadRequest(f"{bind!r} names no protocol; the protocols are {', '.join(sorted(names))}")
-        found.append((match[1] or "", match[2] or config.host, int(match[3])))
-    return found
+        binds.append((match[1] or "", match[2] or config.host, int(match[3])))
+    return binds
 
 
 async def _serve(
     app: Starlette,
     services: Services,
     listeners: Sequence[socket.socket],
-    say: Callable[[str], None],
+    write_line: Callable[[str], None],
 ) -> None:
-    told = asyncio.Event()
+    """Serve until a signal, drain the jobs, then close the connections."""
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(_unless_cancelled)
+    loop.set_exception_handler(_handle_loop_error)
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, stop.set)
 
     async def until_drained() -> None:
-        announcing = asyncio.create_task(_announce(services.runtime, say))
-        await told.wait()
+        announcing = asyncio.create_task(_announce(services.runtime, write_line))
+        await stop.wait()
         announcing.cancel()
-        told.clear()
-        await _finish(services.runtime, services.traffic, services.config.drain_timeout, told)
-        loop.call_later(LONGEST, serving.cancel)
+        stop.clear()
+        await _finish(services.runtime, services.traffic, services.config.drain_timeout, stop)
+        loop.call_later(MAX_CLOSE_TIME, serving.cancel)
 
     serving = asyncio.create_task(hypercorn_serve(app, _hypercorn(listeners), shutdown_trigger=until_drained))
     try:
@@ -111,24 +115,24 @@ async def _serve(
     log.info("stopped")
 
 
-async def _announce(runtime: Runtime, say: Callable[[str], None]) -> None:
-    """Say when requests are taken and the engine process is up."""
+async def _announce(runtime: Runtime, write_line: Callable[[str], None]) -> None:
+    """Print "Ready" when the engine process is up."""
     while True:
-        with contextlib.suppress(EngineLost):  # the log has why, and that it is started again
+        with contextlib.suppress(EngineLost):  # the runtime logs the reason and restarts the engine process
             await runtime.ready()
             break
-    with contextlib.suppress(OSError):  # whoever read the banner may have left
-        say("Ready")
+    with contextlib.suppress(OSError):  # the reader of the banner may have closed the pipe
+        write_line("Ready")
 
 
-async def _finish(runtime: Runtime, traffic: Traffic, seconds: float, again: asyncio.Event) -> None:
-    """Let what is under way end, for so many seconds or until told `again`; then answer what is left with 503."""
+async def _finish(runtime: Runtime, traffic: Traffic, seconds: float, stop: asyncio.Event) -> None:
+    """Let running jobs end, for up to `seconds` or until `stop` is set again. Then answer other requests with 503."""
     if under_way := _under_way(traffic, runtime.status().jobs):
         log.info("finishing %s, up to %g s; Ctrl-C again to stop now", under_way, seconds)
     else:
         log.info("stopping")
     draining = asyncio.create_task(runtime.drain(seconds, lambda: traffic.requests > 0))
-    stopping = asyncio.create_task(again.wait())
+    stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({draining, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if not draining.done():
@@ -136,25 +140,26 @@ async def _finish(runtime: Runtime, traffic: Traffic, seconds: float, again: asy
         draining.cancel()
         await runtime.drain(0.0)
     if traffic.requests:
-        await asyncio.sleep(LAST_WORDS)  # for those whose job ended by this
+        await asyncio.sleep(FLUSH_TIME)  # for requests whose job has just ended
         traffic.stop()
 
 
 def _under_way(traffic: Traffic, jobs: int) -> str:
-    """Requests and sockets in words; jobs where there are neither."""
+    """The counts of requests and sockets as text; the count of jobs if there are neither. "" if all are zero."""
     counts = [(traffic.requests, "request"), (traffic.sockets, "socket")]
     if not any(count for count, _ in counts):
         counts = [(jobs, "job")]
     return " and ".join(f"{count} {word}{'s' * (count > 1)}" for count, word in counts if count)
 
 
-def _unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what went wrong in the event loop; that a task was cancelled, as connections are at the end, is no fault."""
+def _handle_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log an error of the event loop, but not the cancellation of a task: connections are cancelled at shutdown."""
     if not isinstance(context.get("exception"), (asyncio.CancelledError, LifespanFailureError)):
         loop.default_exception_handler(context)
 
 
 def _hypercorn(listeners: Sequence[socket.socket]) -> HypercornConfig:
+    """The settings of Hypercorn. It takes over `listeners`."""
     settings = HypercornConfig()
     settings.bind = [f"fd://{listener.detach()}" for listener in listeners]  # Hypercorn owns and closes them
     settings.websocket_max_message_size = MAX_MESSAGE
@@ -165,6 +170,7 @@ def _hypercorn(listeners: Sequence[socket.socket]) -> HypercornConfig:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    """A socket bound to an address. Raises BadRequest."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

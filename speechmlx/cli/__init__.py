@@ -1,4 +1,4 @@
-"""`audio-server` and its verbs, a file each; without a verb it serves."""
+"""The command `audio-server`. Each verb is a module; the default verb is `serve`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def main() -> None:
-    """Entry point of the command. Wrong settings end it with an error message and status 2."""
+    """Entry point of the command. A SpeechError ends it with a message on standard error and status 2."""
     import typer
 
     from speechmlx.cli import models, pull, rm, serve

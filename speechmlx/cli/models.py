@@ -1,4 +1,4 @@
-"""`audio-server models`: the catalog as a table."""
+"""`audio-server models`: print the catalog as a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 LANGUAGES = 2
-"""A model with more languages than this shows their count, not their codes."""
+"""The table shows the codes of up to so many languages of a model, otherwise their count."""
 
 
 def models(

@@ -1,4 +1,4 @@
-"""`audio-server pull`: fetches models ahead of use, with a progress bar each."""
+"""`audio-server pull`: fetch models before their first use, with a progress bar for each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pull(
     from speechmlx.models import catalog, store
 
     known, config = catalog.load(), load({}, os.environ)
-    failures = fetch_all(chosen(known, names or [catalog.profile(config)]), store.cache_folder(config))
+    failures = fetch_all(resolve_models(known, names or [catalog.profile(config)]), store.cache_folder(config))
     for failure in failures:
         typer.echo(f"audio-server: {failure}", err=True)
     if failures:
@@ -67,7 +67,7 @@ def show_progress(bars: Bars, task: TaskID, progress: Progress) -> None:
         bars.update(task, state="converting")
 
 
-def chosen(known: Catalog, names: list[str]) -> list[Model]:
+def resolve_models(known: Catalog, names: list[str]) -> list[Model]:
     """Resolve names of models and profiles to rows, each once. Raises UnknownModel."""
     rows = [
         known.resolve(model)

@@ -1,4 +1,4 @@
-"""`audio-server serve`: the server. Its flags are generated from the fields of Config."""
+"""`audio-server serve`: run the server. Its flags are generated from the fields of Config."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def serve(**options: Any) -> None:
 
 def start(config: Config) -> None:
     """Serve until a signal stops the server."""
-    gc.disable()  # imports make much and drop nothing; serve.run turns it on again
+    gc.disable()  # imports allocate much and free nothing; serve.run enables it again
     from speechmlx.models import catalog
     from speechmlx.serve import run
 
@@ -37,18 +37,21 @@ def start(config: Config) -> None:
 
 
 def _print_version(requested: bool) -> None:
+    """Print the version and exit, if `requested`."""
     if requested:
         typer.echo(__version__)
         raise typer.Exit
 
 
 def _option(name: str, type_: Any, help: str) -> Parameter:
+    """The parameter of an option. Its flag has hyphens for underscores."""
     flag = f"--{name.replace('_', '-')}"
     annotation = Annotated[type_, typer.Option(flag, help=help)]
     return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
 def _setting_option(entry: Field[Any]) -> Parameter:
+    """The option of a field of Config. Sizes in bytes are text, since they may have a unit."""
     unit = entry.metadata.get("unit")
     type_: Any = str
     if isinstance(entry.default, tuple):

@@ -1,6 +1,6 @@
-"""The protocols that the server speaks, one module or package each, listed in PROTOCOLS.
+"""The server's protocols. Each is a module or a package, listed in PROTOCOLS.
 
-http/ is not a protocol: it holds what the protocols on HTTP share. ws.py carries protocols on WebSockets.
+http/ is not a protocol: it holds the code that the HTTP protocols share. ws.py transports protocols on WebSockets.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from speechmlx.protocols.http.services import Services
 Routes = Callable[[Services], Sequence[BaseRoute]]
 
 PROTOCOLS: tuple[Routes, ...] = (
-    hybrid.routes,  # before soniqo: forms to a path they share
+    hybrid.routes,  # before soniqo: takes forms on a shared path
     soniqo.routes,
-    xinference.routes,  # before /v1/models/{model}, whose names may hold slashes
+    xinference.routes,  # before /v1/models/{model}, which matches names with slashes
     openai_audio.routes,
     openai_realtime.routes,
     asr_webservice.routes,

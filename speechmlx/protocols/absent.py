@@ -1,4 +1,4 @@
-"""Routes of OpenAI's API that clients try and that this server does not have. Each names what to use instead."""
+"""Routes of OpenAI's API that clients request and this server does not support. Their errors name the alternative."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from speechmlx.protocols.http.services import Services
 
 
 def routes(services: Services) -> list[BaseRoute]:
-    """The routes. The bodies are read and dropped."""
+    """The routes. They read the request bodies and discard them."""
     table = (
         ("/v1/realtime/calls", calls),
         ("/v1/realtime/calls/{call_id}/{action}", calls),
@@ -40,6 +40,6 @@ async def chat(context: RequestContext) -> Response:
 
 
 def refusal(context: RequestContext, message: str) -> Response:
-    """501 in OpenAI's envelope, with the header that keeps OpenAI's clients from trying again."""
+    """Status 501 with OpenAI's error object. A header stops OpenAI's clients from retrying."""
     path = context.request.scope["path"]
     return error_response(path, 501, message, "not_supported", {"x-should-retry": "false"}, type=INVALID)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def routes(services: Services) -> list[BaseRoute]:
-    """The route."""
+    """The route of the metrics."""
     return [Route("/metrics", partial(metrics, services.runtime), methods=["GET"])]
 
 
@@ -41,23 +41,23 @@ async def metrics(runtime: Runtime, request: Request) -> Response:
 
 
 class RuntimeCollector:
-    """A collector: the runtime's state and its metrics at the time of the request."""
+    """A Prometheus collector of the runtime's state and metrics."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
     def collect(self) -> Iterator[Metric]:
-        """The families of metrics, with their values at this moment."""
+        """The families of metrics with their current values."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        now, metrics = self._runtime.status(), self._runtime.metrics
+        status, metrics = self._runtime.status(), self._runtime.metrics
         jobs = CounterMetricFamily(
             "speechmlx_jobs", "Jobs over: ok, cancelled or the code of the error", labels=("model", "outcome")
         )
         for labels, count in metrics.jobs.items():
             jobs.add_metric(labels, count)
         yield jobs
-        yield GaugeMetricFamily("speechmlx_jobs_running", "Jobs that run or wait", now.jobs)
+        yield GaugeMetricFamily("speechmlx_jobs_running", "Jobs that run or wait", status.jobs)
         by_request = ("kind", "request")
         yield _histograms(
             "job_first_event", "From submit to a job's first event", by_request, metrics.first_event.items()
@@ -65,30 +65,30 @@ class RuntimeCollector:
         yield _histograms("job", "From submit to the end of jobs that ended well", by_request, metrics.total.items())
         state = GaugeMetricFamily("speechmlx_engine_state", "1 for the engine process's state", labels=("state",))
         for name in get_args(State):
-            state.add_metric((name,), name == now.engine)
+            state.add_metric((name,), name == status.engine)
         yield state
         yield CounterMetricFamily(
             "speechmlx_engine_restarts",
             "Times the engine process ended and was started again",
             metrics.engine_restarts,
         )
-        held = GaugeMetricFamily("speechmlx_model_bytes", "Weights of each loaded model", labels=("model",))
-        for model in now.models:
+        model_bytes = GaugeMetricFamily("speechmlx_model_bytes", "Weights of each loaded model", labels=("model",))
+        for model in status.models:
             if model.state == "loaded":
-                held.add_metric((model.name,), model.nbytes)
-        yield held
+                model_bytes.add_metric((model.name,), model.nbytes)
+        yield model_bytes
         yield GaugeMetricFamily("speechmlx_sessions", "Live conversations", metrics.sessions)
         stages = (((stage,), histogram) for stage, histogram in metrics.stages.items())
         yield _histograms("response_stage", "From the end of speech to a response's stage", ("stage",), stages)
 
 
 def _histograms(
-    name: str, what: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], Histogram]]
+    name: str, help: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], Histogram]]
 ) -> HistogramMetricFamily:
-    """A family of histograms of seconds, its buckets cumulative."""
+    """A family of histograms of durations in seconds, with cumulative buckets."""
     from prometheus_client.core import HistogramMetricFamily
 
-    family = HistogramMetricFamily(f"speechmlx_{name}_seconds", what, labels=labels)
+    family = HistogramMetricFamily(f"speechmlx_{name}_seconds", help, labels=labels)
     bounds = (*map(str, BOUNDS), "+Inf")
     for key, histogram in values:
         family.add_metric(key, list(zip(bounds, accumulate(histogram.counts), strict=True)), histogram.sum)

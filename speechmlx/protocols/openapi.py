@@ -1,4 +1,4 @@
-"""GET /openapi.json and /docs: every HTTP route of the server, described."""
+"""GET /openapi.json and /docs: the description of every HTTP route of the server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from speechmlx.protocols.http.static import WEB, page_response
 
 
 def routes(services: Services) -> list[BaseRoute]:
-    """The description and the page that shows it."""
+    """The routes of the description and of the page that shows it."""
     return [Route("/openapi.json", document, methods=["GET"]), Route("/docs", docs, methods=["GET"])]
 
 

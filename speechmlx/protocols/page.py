@@ -1,4 +1,4 @@
-"""The page at /: transcribe, speak, enhance and see the models, in a browser."""
+"""The web page at /, to transcribe, synthesize, enhance and list the models in a browser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from speechmlx.protocols.http.static import WEB, page_response
 
 
 def routes(services: Services) -> list[BaseRoute]:
-    """The page and its files."""
+    """The routes of the page and of its files."""
     return [Route("/", page, methods=["GET"]), Mount("/web", Files(directory=WEB))]
 
 

@@ -1,4 +1,4 @@
-"""OpenAI's Realtime protocol, in both its dialects: /v1/realtime and the HTTP endpoints beside it."""
+"""OpenAI's Realtime protocol, GA and beta: the WebSocket /v1/realtime and the HTTP endpoints that make sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Client secrets: sessions made over HTTP that a client then opens, without repeating what they are."""
+"""Client secrets: each refers to a session configured over HTTP, which a WebSocket then opens."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections import OrderedDict
 
 from speechmlx.protocols.openai_realtime.schema import Json
 
-MOST = 256
-"""Secrets kept; the oldest go first."""
+MAX_SECRETS = 256
+"""Number of secrets kept. The oldest are dropped first."""
 
 
 class Secrets:
-    """Sessions by their secret, until it expires. Any other bearer is welcome and opens a session of its own."""
+    """Sessions by secret. Secrets grant no access: a client with an unknown secret gets a new session."""
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[str, tuple[float, Json]] = OrderedDict()
 
     def make(self, session: Json, seconds: int) -> Json:
-        """A secret for `session`: its value, and when it expires in Unix seconds."""
+        """Make a secret for `session`, valid for `seconds`. Return its value and its expiry in Unix seconds."""
         value, expires_at = f"ek_{secrets.token_hex(16)}", int(time.time()) + seconds
         self._sessions[value] = (expires_at, session)
-        while len(self._sessions) > MOST:
+        while len(self._sessions) > MAX_SECRETS:
             self._sessions.popitem(last=False)
         return {"value": value, "expires_at": expires_at}
 
     def session(self, value: str) -> Json | None:
-        """What the secret was made for."""
+        """The session of a secret; None if the secret is unknown or expired."""
         expires_at, session = self._sessions.get(value, (0.0, None))
         return session if time.time() < expires_at else None

@@ -1,4 +1,7 @@
-"""One connection to /v1/realtime, and sessions made over HTTP: imported when the first of them comes."""
+"""Handling of one WebSocket at /v1/realtime, and the HTTP requests that make sessions.
+
+This module is imported at the first such request, so that the server starts faster.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
-from speechmlx.conversation import events as say
+from speechmlx.conversation import events
 from speechmlx.conversation.conversation_session import ConversationSession
 from speechmlx.conversation.engines import has_default
 from speechmlx.conversation.items.item import new_id
@@ -22,15 +25,17 @@ from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.openai_realtime import session_config
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
-from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, fields, number, of, one_of
+from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, number, object_of, of, one_of
 from speechmlx.protocols.openai_realtime.wire import RealtimeWire
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Kind
 
 LIFETIME = 3600
-"""Seconds until a session says it expires; nothing here ends it."""
+"""Seconds from the start of a session to its `expires_at`. The server does not end the session then."""
 SECRET_SECONDS = (10, 7200)
+"""Shortest and longest lifetime of a client secret, in seconds."""
 SECRET_LIFETIME = 600
+"""Lifetime of a client secret where the client names none, in seconds."""
 SUBPROTOCOL = "realtime"
 BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
@@ -38,15 +43,15 @@ BETA_HEADER = "realtime=v1"
 POLICY_VIOLATION = 1008
 
 
-async def refuse(socket: WebSocket, wire: RealtimeWire, full: Busy) -> None:
-    """There is no room for one more."""
-    for message in wire.send(say.Failed(full, "sessions")):
+async def refuse(socket: WebSocket, wire: RealtimeWire, error: Busy) -> None:
+    """Send the error of a full server and close the socket."""
+    for message in wire.send(events.Failed(error, "sessions")):
         await socket.send_text(message)
     await socket.close(POLICY_VIOLATION, "session_limit_reached")
 
 
 async def converse(socket: WebSocket, wire: RealtimeWire, services: Services) -> None:
-    """Until the client leaves."""
+    """Run a conversation on `socket` until the client disconnects or the server stops."""
     await ws.send(socket, wire.greeting())
     runtime, config = services.runtime, services.config
     wire.speaker = _speaker(runtime)
@@ -57,39 +62,42 @@ async def converse(socket: WebSocket, wire: RealtimeWire, services: Services) ->
 
 
 def _speaker(runtime: Runtime) -> Model | None:
-    """The synthesiser; None where there is none, or where a speech-to-speech model may answer in voices of its own."""
+    """The text-to-speech model; None if there is none, or if a speech-to-speech model may use other voices."""
     if has_default(runtime, Kind.S2S) or not has_default(runtime, Kind.TTS):
         return None
     return runtime.model(None, Kind.TTS)
 
 
 def subprotocol(offered: list[str]) -> str | None:
-    """One of those that were offered: a browser leaves when none is chosen. A key only where nothing else was."""
-    ours = [one for one in (SUBPROTOCOL, BETA_SUBPROTOCOL) if one in offered]
-    others = [one for one in offered if not one.startswith(KEY_SUBPROTOCOL)]
-    return next(iter([*ours, *others, *offered]), None)
+    """Choose one of the offered subprotocols; None if there are none.
+
+    A browser closes the socket if none is chosen. A subprotocol with an API key is chosen only as the last resort.
+    """
+    known = [name for name in (SUBPROTOCOL, BETA_SUBPROTOCOL) if name in offered]
+    others = [name for name in offered if not name.startswith(KEY_SUBPROTOCOL)]
+    return next(iter([*known, *others, *offered]), None)
 
 
-def wire(socket: WebSocket, offered: list[str], secrets: Secrets) -> RealtimeWire:
-    """The language that the handshake asks for, and the session that its secret was made for."""
+def build_wire(socket: WebSocket, offered: list[str], secrets: Secrets) -> RealtimeWire:
+    """The wire in the dialect of the handshake, with the session of its client secret if it has a valid one."""
     beta = BETA_HEADER in socket.headers.get("openai-beta", "") or BETA_SUBPROTOCOL in offered
     dialect: Dialect = "beta" if beta else "ga"
     model = socket.query_params.get("model", "")
     transcribes = socket.query_params.get("intent") == "transcription" or bool(
-        session_config.TRANSCRIBERS.fullmatch(model)
+        session_config.TRANSCRIPTION_MODELS.fullmatch(model)
     )
-    keys = [one.removeprefix(KEY_SUBPROTOCOL) for one in offered if one.startswith(KEY_SUBPROTOCOL)]
+    keys = [name.removeprefix(KEY_SUBPROTOCOL) for name in offered if name.startswith(KEY_SUBPROTOCOL)]
     keys.append(socket.headers.get("authorization", "").removeprefix("Bearer ").strip())
     sessions = [session for key in keys if (session := secrets.session(key)) is not None]
     expires_at = int(time.time()) + LIFETIME
     return RealtimeWire(
-        dialect, model, transcribes, expires_at, _opened(sessions[0], model, expires_at) if sessions else None
+        dialect, model, transcribes, expires_at, _copy_session(sessions[0], model, expires_at) if sessions else None
     )
 
 
-def _opened(made: Json, model: str, expires_at: int) -> Json:
-    """A session of its own from one that a secret was made for; it may have left the model to the address."""
-    session = {**made, "id": new_id("sess"), "expires_at": expires_at}
+def _copy_session(template: Json, model: str, expires_at: int) -> Json:
+    """A new session with the settings of `template`. `model` from the URL applies if `template` names no model."""
+    session = {**template, "id": new_id("sess"), "expires_at": expires_at}
     if model and session.get("model") == session_config.ANY_MODEL:
         session["model"] = model
     return session
@@ -99,53 +107,55 @@ def _opened(made: Json, model: str, expires_at: int) -> Json:
 
 
 async def client_secret(body: Body, secrets: Secrets) -> Response:
-    """GA's: {value, expires_at, session}."""
+    """Make a session and a client secret, GA dialect. The response has `value`, `expires_at` and `session`."""
     try:
-        asked = _object(body)
-        given = of(dict)(asked.get("session") or {}, "session")
-        kind = one_of("realtime", "transcription")(given.get("type") or "realtime", "session.type")
-        session = _session(given, kind == "transcription")
-        seconds = _lifetime(asked, "")
+        request = _read_object(body)
+        update = of(dict)(request.get("session") or {}, "session")
+        kind = one_of("realtime", "transcription")(update.get("type") or "realtime", "session.type")
+        session = _new_session(update, kind == "transcription")
+        seconds = _secret_lifetime(request, "")
     except Refused as error:
         return _problem(error)
     return JSONResponse({**secrets.make(session, seconds), "session": session})
 
 
 async def beta_session(body: Body, transcribes: bool, secrets: Secrets) -> Response:
-    """A session with its client_secret inside."""
+    """Make a session, beta dialect. The response is the flat session with its `client_secret`."""
     try:
-        given = _object(body)
-        session = _session(given, transcribes)
-        seconds = _lifetime(of(dict)(given.get("client_secret") or {}, "client_secret"), "client_secret.")
+        update = _read_object(body)
+        session = _new_session(update, transcribes)
+        seconds = _secret_lifetime(of(dict)(update.get("client_secret") or {}, "client_secret"), "client_secret.")
     except Refused as error:
         return _problem(error)
     return JSONResponse({**session_config.to_flat(session), "client_secret": secrets.make(session, seconds)})
 
 
-def _session(given: Json, transcribes: bool) -> Json:
-    model = given.get("model")
+def _new_session(update: Json, transcribes: bool) -> Json:
+    """A session with the defaults, changed by `update` in either shape. Raises Refused."""
+    model = update.get("model")
     model = "" if model is None else of(str)(model, "session.model")
     session = session_config.fresh_session(new_id("sess"), model, int(time.time()) + LIFETIME, transcribes)
-    return session_config.merged_flat(session, given)
+    return session_config.merged_flat(session, update)
 
 
-def _lifetime(given: Json, prefix: str) -> int:
-    """Seconds that a secret is good for."""
-    seconds = fields({"seconds": number(*SECRET_SECONDS, whole=True)})
-    after: Json = seconds(given.get("expires_after") or {}, f"{prefix}expires_after")
-    return int(after.get("seconds", SECRET_LIFETIME))
+def _secret_lifetime(request: Json, prefix: str) -> int:
+    """Lifetime of a client secret in seconds, from the `expires_after` of `request`. Raises Refused."""
+    check = object_of({"seconds": number(*SECRET_SECONDS, whole=True)})
+    expires_after: Json = check(request.get("expires_after") or {}, f"{prefix}expires_after")
+    return int(expires_after.get("seconds", SECRET_LIFETIME))
 
 
-def _object(body: Body) -> Json:
-    """JSON whatever its type says; nothing at all is an empty object."""
+def _read_object(body: Body) -> Json:
+    """The JSON object in a body of any content type; {} if there is no body. Raises Refused."""
     try:
-        given: Any = json.loads(body.upload.read()) if body.upload is not None else {}
+        value: Any = json.loads(body.upload.read()) if body.upload is not None else {}
     except (ValueError, RecursionError) as error:
         raise Refused(f"The body is not JSON: {error}.", "invalid_json") from None
-    found: Json = of(dict)(given, "body")
-    return found
+    request: Json = of(dict)(value, "body")
+    return request
 
 
 def _problem(error: Refused) -> Response:
+    """Status 400 with OpenAI's error object."""
     body = {"message": str(error), "type": "invalid_request_error", "param": error.param, "code": error.code}
     return JSONResponse({"error": body, "detail": str(error)}, 400)

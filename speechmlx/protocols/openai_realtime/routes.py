@@ -1,6 +1,6 @@
-"""/v1/realtime itself, and over HTTP the endpoints that make client secrets and sessions.
+"""Routes of the WebSocket /v1/realtime and of the HTTP endpoints that make client secrets and sessions.
 
-What they need is imported with the first of them: a server that is up answers before that.
+connection.py and its dependencies are imported at the first request, so that the server starts faster.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from speechmlx.protocols.openai_realtime.client_secrets import Secrets
 
 
 def routes(services: Services) -> list[BaseRoute]:
-    """The socket, and the endpoints beside it."""
+    """The WebSocket route and the HTTP routes."""
     limit = services.config.max_text_bytes
     sessions = Sessions(services)
     posts = (
@@ -37,24 +37,24 @@ def routes(services: Services) -> list[BaseRoute]:
 
 
 class Sessions:
-    """The socket, and the sessions that clients have a secret for."""
+    """Handlers of the routes. They share the client secrets."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
         self._secrets = Secrets()
 
     async def answer(self, socket: WebSocket) -> None:
-        """OpenAI's Realtime API."""
+        """Accept a WebSocket and run its conversation, or refuse it if the server is full."""
         from speechmlx.protocols.openai_realtime import connection
 
         offered = socket.scope.get("subprotocols") or []
         await socket.accept(subprotocol=connection.subprotocol(offered))
-        wire = connection.wire(socket, offered, self._secrets)
+        wire = connection.build_wire(socket, offered, self._secrets)
         async with AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(self.services.sessions.session())
-            except Busy as full:
-                await connection.refuse(socket, wire, full)
+            except Busy as error:
+                await connection.refuse(socket, wire, error)
                 return
             await connection.converse(socket, wire, self.services)
 

@@ -1,4 +1,6 @@
-"""Fields of a session and of a response: what may stand in each, and how an update changes what is there."""
+"""Fields of a session and of a response: the check of each field, and how an update changes a session.
+
+A Check takes a value and the path of its field. It returns the normalized value or raises Refused."""
 
 from __future__ import annotations
 
@@ -12,16 +14,17 @@ Check = Callable[[Any, str], Any]
 CODECS = {"audio/pcm": "pcm16", "audio/pcmu": "ulaw", "audio/pcma": "alaw"}
 BETA_FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
 BETA_TEMPERATURE = 0.8
-"""What beta clients are told where nobody set one; the model then writes the likeliest word."""
+"""Temperature that beta clients are shown if none is set. The model then decodes greedily."""
 LOGPROBS = "item.input_audio_transcription.logprobs"
 SPEEDS = (0.25, 1.5)
 MAX_TOKENS = 4096
 PCM_RATES = (8000, 48000)
-MOST_NUMBER = 1e12
+"""Lowest and highest sample rate of PCM16, in Hz."""
+MAX_NUMBER = 1e12
 
 
 class Refused(Exception):
-    """A message that breaks the protocol: OpenAI's `code` and `param`, and a sentence."""
+    """The error of a message that breaks the protocol. `code` and `param` are those of OpenAI's error object."""
 
     def __init__(self, message: str, code: str = "invalid_value", param: str | None = None) -> None:
         super().__init__(message)
@@ -30,14 +33,14 @@ class Refused(Exception):
 
 
 def required(message: Mapping[str, Any], name: str, kind: type, prefix: str = "") -> Any:
-    """`message[name]`, which must be there and of `kind`."""
+    """`message[name]`. Raises Refused if it is missing or null, or not of type `kind`."""
     if message.get(name) is None:
         raise Refused(f"Missing required parameter: '{prefix}{name}'.", "missing_required_parameter", prefix + name)
     return of(kind)(message[name], prefix + name)
 
 
 def of(kind: type) -> Check:
-    """A value of one JSON type."""
+    """Check for a value of one JSON type."""
     names = {str: "a string", dict: "an object", list: "an array", bool: "a boolean", int: "an integer"}
 
     def check(value: Any, param: str) -> Any:
@@ -49,7 +52,7 @@ def of(kind: type) -> Check:
 
 
 def number(low: float, high: float, whole: bool = False) -> Check:
-    """A number from `low` to `high`."""
+    """Check for a number from `low` to `high`. `whole`: only integers."""
 
     def check(value: Any, param: str) -> Any:
         fits = isinstance(value, int | float) and not isinstance(value, bool)
@@ -64,26 +67,31 @@ def number(low: float, high: float, whole: bool = False) -> Check:
 
 
 def finite(value: Any, param: str) -> float:
-    """Any number."""
+    """A number, clamped to ±MAX_NUMBER. Raises Refused if it is missing or not a number."""
     if value is None:
         raise Refused(f"Missing required parameter: '{param}'.", "missing_required_parameter", param)
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise Refused(f"Invalid '{param}': expected a number, got {value!r:.80}.", param=param)
-    return float(min(max(value, -MOST_NUMBER), MOST_NUMBER))
+    return float(min(max(value, -MAX_NUMBER), MAX_NUMBER))
 
 
 def one_of(*allowed: str) -> Check:
+    """Check for one of the strings `allowed`."""
+
     def check(value: Any, param: str) -> Any:
         if value not in allowed:
-            quoted = ", ".join(f"'{one}'" for one in allowed)
+            quoted = ", ".join(f"'{name}'" for name in allowed)
             raise Refused(f"Invalid value: {value!r:.80}. Supported values for '{param}' are: {quoted}.", param=param)
         return value
 
     return check
 
 
-def fields(table: Mapping[str, Check], *needed: str) -> Check:
-    """An object with the fields of `table`; others are taken out, as clients send what newer servers know."""
+def object_of(checks: Mapping[str, Check], *needed: str) -> Check:
+    """Check for an object with the fields of `checks`, of which `needed` must be present.
+
+    Unknown fields are dropped: clients send fields of newer servers. Null fields are dropped, too.
+    """
 
     def check(value: Any, param: str) -> Any:
         of(dict)(value, param)
@@ -92,41 +100,42 @@ def fields(table: Mapping[str, Check], *needed: str) -> Check:
                 raise Refused(
                     f"Missing required parameter: '{param}.{name}'.", "missing_required_parameter", f"{param}.{name}"
                 )
-        known = {name: given for name, given in value.items() if name in table and given is not None}
-        return {name: table[name](given, f"{param}.{name}") for name, given in known.items()}
+        known = {name: field for name, field in value.items() if name in checks and field is not None}
+        return {name: checks[name](field, f"{param}.{name}") for name, field in known.items()}
 
     return check
 
 
 def audio_format(value: Any, param: str) -> Json:
-    """GA's object, or beta's word."""
+    """An audio format: GA's object, or beta's name. Returns GA's object."""
     if isinstance(value, str):
         value = {"type": BETA_FORMATS[one_of(*BETA_FORMATS)(value, param)]}
     rate = number(*PCM_RATES, whole=True)
-    found: Json = fields({"type": one_of(*CODECS), "rate": rate}, "type")(value, param)
-    if found["type"] == "audio/pcm":
-        return {"type": "audio/pcm", "rate": found.get("rate", 24000)}
-    return {"type": found["type"]}
+    format: Json = object_of({"type": one_of(*CODECS), "rate": rate}, "type")(value, param)
+    if format["type"] == "audio/pcm":
+        return {"type": "audio/pcm", "rate": format.get("rate", 24000)}
+    return {"type": format["type"]}
 
 
 def modalities(value: Any, param: str) -> list[str]:
-    """["audio"] (its transcript included) or ["text"]."""
+    """Output modalities: ["audio"], which includes its transcript, or ["text"]."""
     of(list)(value, param)
-    for one in value:
-        one_of("audio", "text")(one, param)
+    for modality in value:
+        one_of("audio", "text")(modality, param)
     if not value:
         raise Refused(f"Invalid '{param}': expected ['audio'] or ['text'], got an empty array.", param=param)
     return ["audio"] if "audio" in value else ["text"]
 
 
 def voice(value: Any, param: str) -> str:
-    """A name, or the object of a custom voice."""
+    """The name of a voice. A custom voice is an object; its id is the name."""
     if isinstance(value, dict):
         return str(required(value, "id", str, f"{param}."))
     return str(of(str)(value, param))
 
 
 def max_tokens(value: Any, param: str) -> int | str:
+    """A limit of output tokens, or "inf"."""
     if value == "inf":
         return "inf"
     return int(number(1, MAX_TOKENS, whole=True)(value, param))
@@ -136,17 +145,18 @@ TOOL: Mapping[str, Check] = {"type": of(str), "name": of(str), "description": of
 
 
 def tools(value: Any, param: str) -> list[Json]:
-    """Functions; an MCP server is nothing that this server could call."""
-    found = []
+    """The functions that the model may call. MCP servers are refused: this server calls none."""
+    functions = []
     for place, tool in enumerate(of(list)(value, param)):
         where = f"{param}[{place}]"
         one_of("function")(required(of(dict)(tool, where), "type", str, f"{where}."), f"{where}.type")
         required(tool, "name", str, f"{where}.")
-        found.append(fields(TOOL)(tool, where))
-    return found
+        functions.append(object_of(TOOL)(tool, where))
+    return functions
 
 
 def tool_choice(value: Any, param: str) -> Any:
+    """The choice "auto", "none" or "required", or a function by name."""
     if isinstance(value, dict):
         return {"type": "function", "name": required(value, "name", str, f"{param}.")}
     return one_of("auto", "none", "required")(value, param)
@@ -154,21 +164,21 @@ def tool_choice(value: Any, param: str) -> Any:
 
 def texts(value: Any, param: str) -> list[str]:
     """An array of strings."""
-    return [of(str)(one, f"{param}[{place}]") for place, one in enumerate(of(list)(value, param))]
+    return [of(str)(text, f"{param}[{place}]") for place, text in enumerate(of(list)(value, param))]
 
 
 def includes(value: Any, param: str) -> list[str]:
-    """What there is of the things asked for; newer servers have more."""
-    return [one for one in texts(value, param) if one == LOGPROBS]
+    """The supported ones of the extra fields in `include`. Others are dropped: newer servers have more."""
+    return [name for name in texts(value, param) if name == LOGPROBS]
 
 
 def tracing(value: Any, param: str) -> Any:
-    """ "auto", or its settings; nothing is traced here."""
+    """The setting "auto" or an object. It is only shown in the session: this server does no tracing."""
     return one_of("auto")(value, param) if isinstance(value, str) else of(dict)(value, param)
 
 
 def truncation(value: Any, param: str) -> Any:
-    """What becomes of a conversation that is longer than the model takes."""
+    """What happens to a conversation longer than the model's context: "auto", "disabled" or a retention ratio."""
     if isinstance(value, dict):
         one_of("retention_ratio")(required(value, "type", str, f"{param}."), f"{param}.type")
         return value
@@ -205,18 +215,18 @@ VAD_DEFAULTS: Mapping[str, Json] = {
 }
 
 
-def turn_detection(value: Any, param: str, now: Json | None) -> Json:
-    """`now` with the fields given; another type begins from its own defaults."""
-    kind = of(dict)(value, param).get("type") or (now or VAD_DEFAULTS["server_vad"])["type"]
+def turn_detection(value: Any, param: str, current: Json | None) -> Json:
+    """`current` changed by `value`. If `value` has another type, it starts from the defaults of that type."""
+    kind = of(dict)(value, param).get("type") or (current or VAD_DEFAULTS["server_vad"])["type"]
     one_of(*VAD)(kind, f"{param}.type")
-    base = now if now is not None and now["type"] == kind else VAD_DEFAULTS[kind]
-    changed: Json = fields(VAD[kind])(value, param)
+    base = current if current is not None and current["type"] == kind else VAD_DEFAULTS[kind]
+    changed: Json = object_of(VAD[kind])(value, param)
     if "idle_timeout_ms" in value and value["idle_timeout_ms"] is None and kind == "server_vad":
         changed["idle_timeout_ms"] = None
     return {**base, **changed}
 
 
-transcription = fields(
+transcription = object_of(
     {
         "model": of(str),
         "language": of(str),
@@ -226,7 +236,7 @@ transcription = fields(
         "delay": one_of("minimal", "low", "medium", "high", "xhigh"),
     }
 )
-noise_reduction = fields({"type": one_of("near_field", "far_field"), "strength": number(0, 1)}, "type")
+noise_reduction = object_of({"type": one_of("near_field", "far_field"), "strength": number(0, 1)}, "type")
 
 TOP: Mapping[str, Check] = {
     "output_modalities": modalities,
@@ -237,14 +247,15 @@ TOP: Mapping[str, Check] = {
     "temperature": number(0, 2),
     "tracing": tracing,
     "truncation": truncation,
-    "prompt": fields({"id": of(str), "version": of(str), "variables": of(dict)}, "id"),
+    "prompt": object_of({"id": of(str), "version": of(str), "variables": of(dict)}, "id"),
     "include": includes,
     "reasoning": of(dict),
     "parallel_tool_calls": of(bool),
 }
 ANSWERING = ("temperature", "reasoning", "parallel_tool_calls")
-"""What a session that answers shows only where it was given."""
+"""Fields that a realtime session shows only after a client set them."""
 NULLABLE = ("tracing", "prompt", "include", "reasoning", "temperature")
+"""Fields of TOP that null resets. In other fields of TOP null changes nothing."""
 INPUT: Mapping[str, Check] = {
     "format": audio_format,
     "transcription": transcription,
@@ -253,41 +264,42 @@ INPUT: Mapping[str, Check] = {
 OUTPUT: Mapping[str, Check] = {"format": audio_format, "voice": voice, "speed": number(*SPEEDS)}
 
 
-def _object(given: Mapping[str, Any], name: str, prefix: str) -> Json:
-    value = given.get(name)
+def _object(fields: Mapping[str, Any], name: str, prefix: str) -> Json:
+    """The object `fields[name]`; {} if it is missing or null. Raises Refused."""
+    value = fields.get(name)
     return {} if value is None else of(dict)(value, f"{prefix}.{name}")
 
 
-def _over(now: Any, given: Any) -> Any:
-    """An object's fields over those that are there; null takes one out."""
-    return {**now, **given} if isinstance(now, dict) and isinstance(given, dict) else given
+def _overlay(current: Any, update: Any) -> Any:
+    """The fields of `update` over those of `current` if both are objects, else `update`. Null removes a field."""
+    return {**current, **update} if isinstance(current, dict) and isinstance(update, dict) else update
 
 
 def merged(session: Json, update: Mapping[str, Any], prefix: str = "session") -> Json:
-    """`session` with what `update` changes; both in GA's shape. Keys that are absent change nothing."""
+    """A copy of `session` changed by `update`, both in GA's shape. Missing keys change nothing. Raises Refused."""
     new = {**session, "audio": {side: dict(config) for side, config in session["audio"].items()}}
     for name, check in TOP.items():
         if name in update and (name in session or (name in ANSWERING and session["type"] == "realtime")):
-            given = update[name]
-            if given is not None:
-                new[name] = check(given, f"{prefix}.{name}")
+            value = update[name]
+            if value is not None:
+                new[name] = check(value, f"{prefix}.{name}")
             elif name in NULLABLE:
                 new[name] = None
     audio = _object(update, "audio", prefix)
-    for side, table in (("input", INPUT), ("output", OUTPUT)):
-        given = _object(audio, side, f"{prefix}.audio")
+    for side, checks in (("input", INPUT), ("output", OUTPUT)):
+        changes = _object(audio, side, f"{prefix}.audio")
         if side not in new["audio"]:
             continue
         config, where = new["audio"][side], f"{prefix}.audio.{side}"
-        for name, check in table.items():
-            if given.get(name) is not None:
-                config[name] = check(_over(config[name], given[name]), f"{where}.{name}")
-            elif name in given and name in ("transcription", "noise_reduction"):
+        for name, check in checks.items():
+            if changes.get(name) is not None:
+                config[name] = check(_overlay(config[name], changes[name]), f"{where}.{name}")
+            elif name in changes and name in ("transcription", "noise_reduction"):
                 config[name] = None
-        if side == "input" and "turn_detection" in given:
-            wanted = given["turn_detection"]
-            now = config["turn_detection"]
+        if side == "input" and "turn_detection" in changes:
+            detection = changes["turn_detection"]
+            current = config["turn_detection"]
             config["turn_detection"] = (
-                None if wanted is None else turn_detection(wanted, f"{where}.turn_detection", now)
+                None if detection is None else turn_detection(detection, f"{where}.turn_detection", current)
             )
     return new

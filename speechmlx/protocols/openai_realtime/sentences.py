@@ -1,4 +1,4 @@
-"""What a session refuses, in OpenAI's sentences and codes."""
+"""OpenAI's codes and sentences for the errors of a session."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CODES = {
     "model_unavailable": "model_load_error",
     "sessions": "session_limit_reached",
 }
-"""Neutral code → OpenAI's; others are sent as they are."""
+"""OpenAI's code by the code of the event. Other codes are sent unchanged."""
 ITEM_CODES = {
     "insert_after": "item_create_invalid_previous_item_id",
     "delete": "item_delete_invalid_item_id",
@@ -32,7 +32,7 @@ ITEM_CODES = {
     "truncate": "item_truncate_invalid_item_id",
     "reference": "item_reference_invalid_item_id",
 }
-"""The code of an item that is not there, by what it was looked up for."""
+"""Code of NoSuchItem by the purpose of the lookup."""
 ITEM_ACTIONS = {
     "insert_after": "adding item: the previous item",
     "delete": "deleting item: the item",
@@ -40,15 +40,16 @@ ITEM_ACTIONS = {
     "truncate": "truncating item: the item",
     "reference": "retrieving item: the item",
 }
+"""Start of the sentence of NoSuchItem by the purpose of the lookup."""
 
 
-def code(error: SpeechError, neutral: str) -> str:
-    """OpenAI's code of `error`, whose event has the code `neutral`."""
-    return ITEM_CODES[error.purpose] if isinstance(error, NoSuchItem) else CODES.get(neutral, neutral)
+def code(error: SpeechError, event_code: str) -> str:
+    """OpenAI's code for `error`. `event_code`: the code in the session's event."""
+    return ITEM_CODES[error.purpose] if isinstance(error, NoSuchItem) else CODES.get(event_code, event_code)
 
 
 def sentence(error: SpeechError) -> str:
-    """OpenAI's sentence for `error`, or the error's own."""
+    """OpenAI's sentence for `error`; the error's own message if OpenAI has none."""
     match error:
         case ItemExists():
             return f"Error adding item: the item with id '{error.item}' already exists."

@@ -1,23 +1,24 @@
-"""A session's events → messages in either dialect; a table of functions, none of which keeps anything."""
+"""Convert the events of a session to messages in either dialect. The functions keep no state."""
 
 from __future__ import annotations
 
 import base64
 import math
+from typing import Literal
 
-from speechmlx.conversation import events as say
+from speechmlx.conversation import events
 from speechmlx.errors import BadRequest, SpeechError
-from speechmlx.protocols.openai_realtime.items import written
+from speechmlx.protocols.openai_realtime.items import item_json
 from speechmlx.protocols.openai_realtime.schema import BETA_FORMATS, BETA_TEMPERATURE, CODECS, Dialect, Json
 from speechmlx.protocols.openai_realtime.sentences import code as openai_code
 from speechmlx.protocols.openai_realtime.sentences import sentence
 
 IN_TOKENS = 10
 OUT_TOKENS = 20
-"""Tokens that OpenAI counts for a second of audio, in and out."""
+"""Tokens that OpenAI counts for a second of input audio and of output audio."""
 PARAMS = {"no_such_part": "content_index"}
-"""The field that a neutral code is about."""
-BETA_NAMES = {
+"""The field that an error is about, by the code of the event."""
+BETA_TYPES = {
     "response.output_text.delta": "response.text.delta",
     "response.output_text.done": "response.text.done",
     "response.output_audio_transcript.delta": "response.audio_transcript.delta",
@@ -26,68 +27,71 @@ BETA_NAMES = {
     "response.output_audio.done": "response.audio.done",
     "conversation.item.added": "conversation.item.created",
 }
+"""Beta's message type by GA's. Other types have the same name in both dialects."""
 GA_ONLY = ("conversation.item.done", "input_audio_buffer.timeout_triggered")
+"""Types of messages that beta clients do not get."""
 
 
-def messages(event: say.Event, dialect: Dialect, conversation: str) -> list[Json]:
-    """What `event` is on the wire, in order; without event ids."""
-    found = _messages(event, dialect, conversation)
+def messages(event: events.Event, dialect: Dialect, conversation: str) -> list[Json]:
+    """The messages of `event` in order, without event ids."""
+    ga = _messages(event, dialect, conversation)
     if dialect == "ga":
-        return found
-    kept = [message for message in found if message["type"] not in GA_ONLY]
-    return [{**message, "type": BETA_NAMES.get(message["type"], message["type"])} for message in kept]
+        return ga
+    kept = [message for message in ga if message["type"] not in GA_ONLY]
+    return [{**message, "type": BETA_TYPES.get(message["type"], message["type"])} for message in kept]
 
 
-def _messages(event: say.Event, dialect: Dialect, conversation: str) -> list[Json]:
+def _messages(event: events.Event, dialect: Dialect, conversation: str) -> list[Json]:
+    """The messages of `event`, with GA's types in both dialects."""
     match event:
-        case say.OutputStarted() | say.OutputDone():
+        case events.OutputStarted() | events.OutputDone():
             return _output(event, dialect)
-        case say.OutputText() | say.OutputAudio() | say.OutputArguments():
+        case events.OutputText() | events.OutputAudio() | events.OutputArguments():
             return [_delta(event)]
-        case say.ResponseStarted(response):
+        case events.ResponseStarted(response):
             return [{"type": "response.created", "response": _response(response, dialect, conversation)}]
-        case say.ResponseDone(response):
+        case events.ResponseDone(response):
             done = {"type": "response.done", "response": _response(response, dialect, conversation)}
             return [*_failure(response, dialect), done]
-        case say.ItemAdded(item, before, done):
-            body = {"previous_item_id": before, "item": written(item, dialect)}
+        case events.ItemAdded(item, before, done):
+            body = {"previous_item_id": before, "item": item_json(item, dialect)}
             added = {"type": "conversation.item.added", **body}
             return [added, {"type": "conversation.item.done", **body}] if done else [added]
-        case say.ItemRetrieved(item):
-            return [{"type": "conversation.item.retrieved", "item": written(item, dialect, with_audio=True)}]
-        case say.ItemDeleted(id):
+        case events.ItemRetrieved(item):
+            return [{"type": "conversation.item.retrieved", "item": item_json(item, dialect, with_audio=True)}]
+        case events.ItemDeleted(id):
             return [{"type": "conversation.item.deleted", "item_id": id}]
-        case say.ItemTruncated(id, at):
+        case events.ItemTruncated(id, at):
             place = {"item_id": id, "content_index": 0}
             return [{"type": "conversation.item.truncated", **place, "audio_end_ms": _ms(at)}]
-        case say.Failed():
+        case events.Failed():
             return [_error(event)]
-        case say.SpeechPaused() | say.SpeechResumed() | say.Flushed():
-            return []  # OpenAI's clients have no word for these
-        case say.TranscriptDelta() if not event.update.text:
+        case events.SpeechPaused() | events.SpeechResumed() | events.Flushed():
+            return []  # OpenAI's protocol has no messages for these
+        case events.TranscriptDelta() if not event.update.text:
             return []
         case _:
             return [_input(event)]
 
 
-def _input(event: say.Event) -> Json:
-    """What became of the audio in the buffer."""
+def _input(event: events.Event) -> Json:
+    """The message of an event about the input audio and its transcript."""
     buffer, transcription = "input_audio_buffer", "conversation.item.input_audio_transcription"
     match event:
-        case say.SpeechStarted(item, at):
+        case events.SpeechStarted(item, at):
             return {"type": f"{buffer}.speech_started", "item_id": item, "audio_start_ms": _ms(at)}
-        case say.SpeechStopped(item, at):
+        case events.SpeechStopped(item, at):
             return {"type": f"{buffer}.speech_stopped", "item_id": item, "audio_end_ms": _ms(at)}
-        case say.IdleTimedOut(item, start, end):
+        case events.IdleTimedOut(item, start, end):
             times = {"audio_start_ms": _ms(start), "audio_end_ms": _ms(end)}
             return {"type": f"{buffer}.timeout_triggered", "item_id": item, **times}
-        case say.Committed(item, before):
+        case events.Committed(item, before):
             return {"type": f"{buffer}.committed", "item_id": item, "previous_item_id": before}
-        case say.Cleared():
+        case events.Cleared():
             return {"type": f"{buffer}.cleared"}
-        case say.TranscriptDelta(item, update, part):
+        case events.TranscriptDelta(item, update, part):
             return {"type": f"{transcription}.delta", "item_id": item, "content_index": part, "delta": update.text}
-        case say.TranscriptDone(item, transcript, seconds, part, with_logprobs):
+        case events.TranscriptDone(item, transcript, seconds, part, with_logprobs):
             usage = {"type": "duration", "seconds": round(seconds, 3)}
             body = {"item_id": item, "content_index": part, "transcript": transcript.text, "usage": usage}
             if transcript.language is not None:
@@ -98,8 +102,8 @@ def _input(event: say.Event) -> Json:
                     for token, value in transcript.logprobs
                 ]
             return {"type": f"{transcription}.completed", **body}
-        case say.TranscriptFailed(item, error, part):
-            body = {"item_id": item, "content_index": part, "error": {**_described(error, error.code), "param": None}}
+        case events.TranscriptFailed(item, error, part):
+            body = {"item_id": item, "content_index": part, "error": {**_error_body(error, error.code), "param": None}}
             return {"type": f"{transcription}.failed", **body}
     raise NotImplementedError(f"{type(event).__name__} is on no wire")
 
@@ -107,12 +111,12 @@ def _input(event: say.Event) -> Json:
 # --- responses ---------------------------------------------------------------------------------------------------
 
 
-def _output(event: say.OutputStarted | say.OutputDone, dialect: Dialect) -> list[Json]:
-    """The brackets around an item of a response."""
-    item = written(event.item, dialect)
+def _output(event: events.OutputStarted | events.OutputDone, dialect: Dialect) -> list[Json]:
+    """The messages that start or end an output item of a response."""
+    item = item_json(event.item, dialect)
     place = {"response_id": event.response, "output_index": event.index}
     in_conversation = [] if event.out_of_band else [{"previous_item_id": event.before, "item": item}]
-    if isinstance(event, say.OutputStarted):
+    if isinstance(event, events.OutputStarted):
         opened = [{"type": "response.output_item.added", **place, "item": item}]
         opened += [{"type": "conversation.item.added", **body} for body in in_conversation]
         return opened + ([] if event.item.kind == "call" else [_part("added", event, "")])
@@ -121,7 +125,8 @@ def _output(event: say.OutputStarted | say.OutputDone, dialect: Dialect) -> list
     return [*closed, {"type": "response.output_item.done", **place, "item": item}]
 
 
-def _message_done(event: say.OutputDone) -> list[Json]:
+def _message_done(event: events.OutputDone) -> list[Json]:
+    """The messages that end the content of a message item."""
     place = _place(event.response, event.item.id, event.index)
     text = event.item.text
     if not event.spoken:
@@ -133,133 +138,145 @@ def _message_done(event: say.OutputDone) -> list[Json]:
     ]
 
 
-def _call_done(event: say.OutputDone, dialect: Dialect) -> list[Json]:
+def _call_done(event: events.OutputDone, dialect: Dialect) -> list[Json]:
+    """The message that ends the arguments of a function call. Only GA has the function's name in it."""
     call = event.item
-    named = {"name": call.name} if dialect == "ga" else {}
-    body = {"call_id": call.call_id, **named, "arguments": call.arguments}
+    name = {"name": call.name} if dialect == "ga" else {}
+    body = {"call_id": call.call_id, **name, "arguments": call.arguments}
     place = {"response_id": event.response, "item_id": call.id, "output_index": event.index}
     return [{"type": "response.function_call_arguments.done", **place, **body}]
 
 
-def _part(what: str, event: say.OutputStarted | say.OutputDone, text: str) -> Json:
+def _part(change: Literal["added", "done"], event: events.OutputStarted | events.OutputDone, text: str) -> Json:
+    """The message that starts or ends a content part."""
     part = {"type": "audio", "transcript": text} if event.spoken else {"type": "text", "text": text}
     place = _place(event.response, event.item.id, event.index)
-    return {"type": f"response.content_part.{what}", **place, "part": part}
+    return {"type": f"response.content_part.{change}", **place, "part": part}
 
 
-def _delta(event: say.OutputText | say.OutputAudio | say.OutputArguments) -> Json:
+def _delta(event: events.OutputText | events.OutputAudio | events.OutputArguments) -> Json:
+    """The message of a piece of output: text, audio as base64 or arguments of a function call."""
     place = _place(event.response, event.item, event.index)
     match event:
-        case say.OutputAudio():
+        case events.OutputAudio():
             audio = base64.b64encode(event.audio).decode()
             return {"type": "response.output_audio.delta", **place, "delta": audio}
-        case say.OutputText():
+        case events.OutputText():
             kind = "output_audio_transcript" if event.spoken else "output_text"
             return {"type": f"response.{kind}.delta", **place, "delta": event.text}
-        case say.OutputArguments():
+        case events.OutputArguments():
             del place["content_index"]
             body = {"call_id": event.call_id, "delta": event.text}
             return {"type": "response.function_call_arguments.delta", **place, **body}
 
 
 def _place(response: str, item: str, index: int) -> Json:
+    """The fields that locate a content part. `index`: the place of the item in its response."""
     return {"response_id": response, "item_id": item, "output_index": index, "content_index": 0}
 
 
-def _response(response: say.Response, dialect: Dialect, conversation: str) -> Json:
-    how = response.answering
-    voice, format = how.voice, how.voice.format
+def _response(response: events.Response, dialect: Dialect, conversation: str) -> Json:
+    """The response object in `dialect`."""
+    answering = response.answering
+    voice, format = answering.voice, answering.voice.format
     kind = next(kind for kind, encoding in CODECS.items() if encoding == format.encoding)
     common = {
         "object": "realtime.response",
         "id": response.id,
         "status": response.status,
         "status_details": _status_details(response),
-        "output": [written(item, dialect) for item in response.items],
+        "output": [item_json(item, dialect) for item in response.items],
         "conversation_id": None if response.out_of_band else conversation,
         "metadata": dict(response.metadata) or None,
         "usage": _usage(response),
     }
-    limit: int | str = "inf" if how.max_tokens is None else how.max_tokens
+    limit: int | str = "inf" if answering.max_tokens is None else answering.max_tokens
     if dialect == "beta":
         return {
             **common,
-            "modalities": ["audio", "text"] if how.spoken else ["text"],
+            "modalities": ["audio", "text"] if answering.spoken else ["text"],
             "voice": voice.name,
             "output_audio_format": next(word for word, codec in BETA_FORMATS.items() if codec == kind),
-            "temperature": BETA_TEMPERATURE if how.temperature is None else how.temperature,
+            "temperature": BETA_TEMPERATURE if answering.temperature is None else answering.temperature,
             "max_output_tokens": limit,
         }
-    shown = {"type": kind, "rate": format.rate} if kind == "audio/pcm" else {"type": kind}
+    output_format = {"type": kind, "rate": format.rate} if kind == "audio/pcm" else {"type": kind}
     return {
         **common,
-        "output_modalities": ["audio"] if how.spoken else ["text"],
-        "audio": {"output": {"format": shown, "voice": voice.name}},
+        "output_modalities": ["audio"] if answering.spoken else ["text"],
+        "audio": {"output": {"format": output_format, "voice": voice.name}},
         "max_output_tokens": limit,
     }
 
 
-def _status_details(response: say.Response) -> Json | None:
+def _status_details(response: events.Response) -> Json | None:
+    """Why a response failed, was cancelled or is incomplete; None if it is none of these."""
     if response.error is not None:
-        return {"type": "failed", "error": _described(response.error, response.error.code)}
+        return {"type": "failed", "error": _error_body(response.error, response.error.code)}
     if response.status in ("cancelled", "incomplete"):
         return {"type": response.status, "reason": response.reason}
     return None
 
 
-def _usage(response: say.Response) -> Json | None:
+def _usage(response: events.Response) -> Json | None:
+    """The token counts of a response; None if they are unknown."""
     cost = response.cost
     if cost is None:
         return None
-    heard, said = _tokens(cost.audio_in, IN_TOKENS), _tokens(cost.audio_out, OUT_TOKENS)
+    input_audio, output_audio = _tokens(cost.audio_in, IN_TOKENS), _tokens(cost.audio_out, OUT_TOKENS)
     cached = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
     return {
-        "total_tokens": cost.tokens_in + heard + cost.tokens_out + said,
-        "input_tokens": cost.tokens_in + heard,
-        "output_tokens": cost.tokens_out + said,
+        "total_tokens": cost.tokens_in + input_audio + cost.tokens_out + output_audio,
+        "input_tokens": cost.tokens_in + input_audio,
+        "output_tokens": cost.tokens_out + output_audio,
         "input_token_details": {
             "text_tokens": cost.tokens_in,
-            "audio_tokens": heard,
+            "audio_tokens": input_audio,
             "image_tokens": 0,
             "cached_tokens": 0,
             "cached_tokens_details": cached,
         },
-        "output_token_details": {"text_tokens": cost.tokens_out, "audio_tokens": said},
+        "output_token_details": {"text_tokens": cost.tokens_out, "audio_tokens": output_audio},
     }
 
 
 def _tokens(seconds: float, rate: int) -> int:
-    return math.ceil(round(seconds * rate, 6))  # seconds are a sum of many
+    """Tokens of `seconds` of audio at `rate` tokens a second, rounded up."""
+    return math.ceil(round(seconds * rate, 6))  # removes the float error of summed durations
 
 
 # --- errors ------------------------------------------------------------------------------------------------------
 
 
-def _error(event: say.Failed) -> Json:
-    described = _described(event.error, event.code)
+def _error(event: events.Failed) -> Json:
+    """The error message of a Failed event."""
+    body = _error_body(event.error, event.code)
     param = event.param or PARAMS.get(event.code)
-    return {"type": "error", "error": {**described, "param": param, "event_id": event.ref}}
+    return {"type": "error", "error": {**body, "param": param, "event_id": event.ref}}
 
 
-def _failure(response: say.Response, dialect: Dialect) -> list[Json]:
-    """A response that failed is an error too for beta's clients, some of which look at nothing else.
+def _failure(response: events.Response, dialect: Dialect) -> list[Json]:
+    """The error message of a failed response, only for beta clients.
 
-    GA's have it in response.done, and pipecat hears nothing more after an error.
+    Some beta clients read errors only from this message. GA clients read them from response.done, and pipecat stops
+    after an error message.
     """
     if response.error is None or dialect == "ga":
         return []
-    return [_error(say.Failed(response.error, response.error.code))]
+    return [_error(events.Failed(response.error, response.error.code))]
 
 
-def _described(error: SpeechError, code: str) -> Json:
+def _error_body(error: SpeechError, code: str) -> Json:
+    """OpenAI's type, code and sentence of an error. `code`: the code of the event."""
     kind = "invalid_request_error" if isinstance(error, BadRequest) else "server_error"
     return {"type": kind, "code": openai_code(error, code), "message": sentence(error)}
 
 
 def _ms(seconds: float) -> int:
+    """Milliseconds of `seconds`, rounded."""
     return round(seconds * 1000)
 
 
 def conversation_created(conversation: str) -> Json:
-    """What beta clients are told after session.created."""
+    """The message that beta clients get after session.created."""
     return {"type": "conversation.created", "conversation": {"id": conversation, "object": "realtime.conversation"}}

@@ -1,4 +1,4 @@
-"""A session in JSON: GA's shape, which is kept, beta's flat one, and the neutral settings that follow from it."""
+"""A session as JSON: stored in GA's shape, converted from and to beta's flat shape, and converted to Settings."""
 
 from __future__ import annotations
 
@@ -33,32 +33,33 @@ FLAT = {
     "input_audio_noise_reduction": ("audio", "input", "noise_reduction"),
     "turn_detection": ("audio", "input", "turn_detection"),
 }
-"""Where beta's fields stand in GA's shape."""
-TRANSCRIBERS = re.compile(r"whisper-1|gpt-[\w.-]*(transcribe|whisper)[\w.-]*")
-"""Models of OpenAI that do nothing but transcribe."""
+"""Path in GA's shape of each of beta's fields. Fields that are not here have the same place in both shapes."""
+TRANSCRIPTION_MODELS = re.compile(r"whisper-1|gpt-[\w.-]*(transcribe|whisper)[\w.-]*")
+"""Names of OpenAI's models that only transcribe."""
 WITHOUT_TURNS = re.compile(r"gpt-(realtime-whisper|live-transcribe)[\w.-]*")
-"""Those of them that look for no turns: their clients commit."""
+"""Names of OpenAI's transcription models that detect no turns. Their clients commit the audio buffer."""
 PCM = {"type": "audio/pcm", "rate": 24000}
 ANY_MODEL = "local"
+"""Name of the model in a session if the client names none."""
 
 
 def fresh_session(id: str, model: str, expires_at: int, transcribes: bool) -> Json:
-    """A session as it is before the client says anything."""
-    heard: Json = {
+    """A session with the defaults. `model`: as the client names it, or "". `expires_at`: in Unix seconds."""
+    audio_input: Json = {
         "format": dict(PCM),
         "transcription": None,
         "noise_reduction": None,
         "turn_detection": dict(VAD_DEFAULTS["server_vad"]),
     }
     if transcribes:
-        heard["transcription"] = {"model": model} if model else {}
+        audio_input["transcription"] = {"model": model} if model else {}
         if WITHOUT_TURNS.fullmatch(model):
-            heard["turn_detection"] = None
+            audio_input["turn_detection"] = None
         return {
             "type": "transcription",
             "object": "realtime.transcription_session",
             "id": id,
-            "audio": {"input": heard},
+            "audio": {"input": audio_input},
             "include": None,
             "expires_at": expires_at,
         }
@@ -69,7 +70,7 @@ def fresh_session(id: str, model: str, expires_at: int, transcribes: bool) -> Js
         "model": model or ANY_MODEL,
         "output_modalities": ["audio"],
         "instructions": "",
-        "audio": {"input": heard, "output": {"format": dict(PCM), "voice": "alloy", "speed": 1.0}},
+        "audio": {"input": audio_input, "output": {"format": dict(PCM), "voice": "alloy", "speed": 1.0}},
         "tools": [],
         "tool_choice": "auto",
         "max_output_tokens": "inf",
@@ -82,37 +83,37 @@ def fresh_session(id: str, model: str, expires_at: int, transcribes: bool) -> Js
 
 
 def from_flat(flat: Mapping[str, Any], prefix: str = "session") -> Json:
-    """A session (or response) with beta's fields in GA's shape, where one that stands in its place already counts.
+    """Convert a session or response from beta's shape to GA's. Raises Refused.
 
-    What has no other place there stays where it is.
+    A field that is already in GA's place takes precedence over the beta field. Other fields are kept as they are.
     """
     shaped: Json = {name: deepcopy(value) for name, value in flat.items() if name not in FLAT}
     for name in FLAT.keys() & flat.keys():
         *path, last = FLAT[name]
-        place = shaped
+        parent = shaped
         for step in path:
-            place = of(dict)(place.setdefault(step, {}), f"{prefix}.{step}")
-        place.setdefault(last, deepcopy(flat[name]))
+            parent = of(dict)(parent.setdefault(step, {}), f"{prefix}.{step}")
+        parent.setdefault(last, deepcopy(flat[name]))
     return shaped
 
 
-def merged_flat(session: Json, flat: Mapping[str, Any], prefix: str = "session") -> Json:
-    """`session` with what an update in either shape changes; what is wrong is told by the names that it has.
+def merged_flat(session: Json, update: Mapping[str, Any], prefix: str = "session") -> Json:
+    """A copy of `session` changed by `update` in either shape. Raises Refused, with the field names of `update`.
 
-    Where a session that transcribes gets a model without turns, none are looked for unless the update says how.
+    If a transcription session gets a model that detects no turns, turn detection is off unless `update` sets it.
     """
     try:
-        shaped = from_flat(flat, prefix)
+        shaped = from_flat(update, prefix)
         new = merged(session, shaped, prefix)
-        heard, given = new["audio"]["input"], (shaped.get("audio") or {}).get("input") or {}
-        chosen = (given.get("transcription") or {}).get("model") or ""
-        if new["type"] == "transcription" and "turn_detection" not in given and WITHOUT_TURNS.fullmatch(chosen):
-            heard["turn_detection"] = None
+        changes = (shaped.get("audio") or {}).get("input") or {}
+        model = (changes.get("transcription") or {}).get("model") or ""
+        if new["type"] == "transcription" and "turn_detection" not in changes and WITHOUT_TURNS.fullmatch(model):
+            new["audio"]["input"]["turn_detection"] = None
         return new
     except Refused as error:
         message, param = str(error), error.param or ""
         for name, path in FLAT.items():
-            if name in flat:
+            if name in update:
                 message, param = (
                     text.replace(".".join((prefix, *path)), f"{prefix}.{name}") for text in (message, param)
                 )
@@ -120,29 +121,29 @@ def merged_flat(session: Json, flat: Mapping[str, Any], prefix: str = "session")
 
 
 def to_flat(session: Mapping[str, Any]) -> Json:
-    """A session as beta clients read it."""
-    heard = session["audio"]["input"]
+    """Convert a session from GA's shape to beta's."""
+    audio_input = session["audio"]["input"]
     flat: Json = {
         "id": session["id"],
         "object": session["object"],
-        "input_audio_format": beta_format(heard["format"]),
-        "input_audio_transcription": heard["transcription"],
-        "input_audio_noise_reduction": heard["noise_reduction"],
-        "turn_detection": heard["turn_detection"],
+        "input_audio_format": beta_format(audio_input["format"]),
+        "input_audio_transcription": audio_input["transcription"],
+        "input_audio_noise_reduction": audio_input["noise_reduction"],
+        "turn_detection": audio_input["turn_detection"],
         "expires_at": session["expires_at"],
     }
     if session["type"] == "transcription":
         secret = {"value": f"ek_{session['id']}", "expires_at": session["expires_at"]}
         return {**flat, "modalities": ["text"], "client_secret": secret}
-    spoken = session["audio"]["output"]
+    audio_output = session["audio"]["output"]
     return {
         **flat,
         "model": session["model"],
         "modalities": beta_modalities(session),
         "instructions": session["instructions"],
-        "voice": spoken["voice"],
-        "speed": spoken["speed"],
-        "output_audio_format": beta_format(spoken["format"]),
+        "voice": audio_output["voice"],
+        "speed": audio_output["speed"],
+        "output_audio_format": beta_format(audio_output["format"]),
         "tools": session["tools"],
         "tool_choice": session["tool_choice"],
         "temperature": temperature(session),
@@ -152,43 +153,47 @@ def to_flat(session: Mapping[str, Any]) -> Json:
 
 
 def beta_format(format: Mapping[str, Any]) -> str:
-    return next(word for word, kind in BETA_FORMATS.items() if kind == format["type"])
+    """Beta's name of GA's audio format."""
+    return next(name for name, kind in BETA_FORMATS.items() if kind == format["type"])
 
 
 def beta_modalities(session: Mapping[str, Any]) -> list[str]:
+    """Beta's modalities: audio always comes with text."""
     return ["audio", "text"] if session["output_modalities"] == ["audio"] else ["text"]
 
 
 def temperature(session: Mapping[str, Any]) -> float:
-    """What beta clients are told; one that nobody set is not used."""
-    given = session.get("temperature")
-    return BETA_TEMPERATURE if given is None else float(given)
+    """The temperature that beta clients are shown. If none is set, it is BETA_TEMPERATURE, which is not used."""
+    value = session.get("temperature")
+    return BETA_TEMPERATURE if value is None else float(value)
 
 
 def settings(session: Mapping[str, Any]) -> Settings:
-    """What the session means."""
-    heard = session["audio"]["input"]
+    """The Settings of a session."""
+    audio_input = session["audio"]["input"]
     transcribes = session["type"] == "transcription"
     return Settings(
         transcribes_only=transcribes,
-        input=_format(heard["format"]),
-        clean=heard["noise_reduction"] is not None,
-        turns=_turns(heard["turn_detection"]),
-        transcription=_transcription(heard["transcription"], session["include"] or ()),
+        input=_format(audio_input["format"]),
+        clean=audio_input["noise_reduction"] is not None,
+        turns=_turns(audio_input["turn_detection"]),
+        transcription=_transcription(audio_input["transcription"], session["include"] or ()),
         answering=Answering() if transcribes else answering(session),
         model=None if transcribes else session["model"],
     )
 
 
 def answering(session: Mapping[str, Any]) -> Answering:
-    """How a session, or a session changed for one response, answers."""
-    spoken = session["audio"]["output"]
+    """The settings of an answer, from a session or from a session changed for one response."""
+    audio_output = session["audio"]["output"]
     limit = session["max_output_tokens"]
     choice = session["tool_choice"]
     return Answering(
         instructions=session["instructions"],
         spoken=session["output_modalities"] == ["audio"],
-        voice=VoiceSettings(name=spoken["voice"], speed=spoken["speed"], format=_format(spoken["format"])),
+        voice=VoiceSettings(
+            name=audio_output["voice"], speed=audio_output["speed"], format=_format(audio_output["format"])
+        ),
         max_tokens=None if limit == "inf" else limit,
         temperature=session.get("temperature"),
         tools=tuple(session["tools"]),
@@ -198,11 +203,13 @@ def answering(session: Mapping[str, Any]) -> Answering:
 
 
 def _format(format: Mapping[str, Any]) -> AudioFormat:
+    """The audio format: PCM16 at its rate, or G.711 at 8 kHz."""
     encoding = CODECS[format["type"]]
     return AudioFormat("pcm16", format["rate"]) if encoding == "pcm16" else AudioFormat(encoding, 8000)  # type: ignore[arg-type]
 
 
 def _turns(detection: Mapping[str, Any] | None) -> TurnTaking | None:
+    """The settings of turn detection, with milliseconds converted to seconds; None if it is off."""
     if detection is None:
         return None
     answers, interrupts = detection["create_response"], detection["interrupt_response"]
@@ -220,14 +227,15 @@ def _turns(detection: Mapping[str, Any] | None) -> TurnTaking | None:
     )
 
 
-def _transcription(given: Mapping[str, Any] | None, include: Sequence[str]) -> Transcription | None:
-    if given is None:
+def _transcription(fields: Mapping[str, Any] | None, include: Sequence[str]) -> Transcription | None:
+    """The settings of transcription; None if it is off."""
+    if fields is None:
         return None
     return Transcription(
-        model=given.get("model"),
-        language=languages.code(given.get("language")),
-        languages=tuple(filter(None, map(languages.code, given.get("languages") or ()))),
-        prompt=given.get("prompt"),
-        keywords=tuple(given.get("keywords") or ()),
+        model=fields.get("model"),
+        language=languages.code(fields.get("language")),
+        languages=tuple(filter(None, map(languages.code, fields.get("languages") or ()))),
+        prompt=fields.get("prompt"),
+        keywords=tuple(fields.get("keywords") or ()),
         logprobs=LOGPROBS in include,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speechmlx.protocols.openai_realtime.client_secrets import MOST, Secrets
+from speechmlx.protocols.openai_realtime.client_secrets import MAX_SECRETS, Secrets
 
 
 def test_a_secret_has_its_session_until_it_expires() -> None:
@@ -15,6 +15,6 @@ def test_a_secret_has_its_session_until_it_expires() -> None:
 
 def test_the_oldest_go_first() -> None:
     secrets = Secrets()
-    values = [secrets.make({"id": str(number)}, 60)["value"] for number in range(MOST + 1)]
+    values = [secrets.make({"id": str(number)}, 60)["value"] for number in range(MAX_SECRETS + 1)]
     assert secrets.session(values[0]) is None
     assert all(secrets.session(value) for value in values[1:])
