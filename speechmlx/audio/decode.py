@@ -34,22 +34,22 @@ Source = bytes | bytearray | Path | BinaryIO
 
 MAX_SECONDS = 4 * 3600.0
 LEAST_BITS = 600
-"""Bits per second that a recording of speech has at least, apart from silence."""
+"""Minimum bit rate of recorded speech without pauses, in bits per second."""
 SILENT_SECONDS = 1800.0
 """Seconds of audio allowed beyond what LEAST_BITS implies: a long pause is not a decompression bomb."""
 RATES = range(1000, 768_001)
 MAX_CHANNELS = 256
 MAX_TRACKS = 16
-"""Tried, where none has sound."""
+"""Maximum number of tracks that are tried if the earlier ones have no samples."""
 BLOCK_SECONDS = 1.0
 
 
 def decode(source: Source, rate: int, *, pcm_rate: int | None = None, max_seconds: float = MAX_SECONDS) -> Audio:
     """Decode all of `source`, mixed to mono and resampled to `rate` Hz.
 
-    The format is detected from the content. `pcm_rate` allows headerless mono PCM16 of that rate in Hz. A truncated or
-    partly corrupt file gives the part that can be decoded. Raises BadAudio, which says what the bytes are and what is
-    allowed, and TooLarge for audio longer than `max_seconds` or a small file that decodes to hours.
+    The format is detected from the content. `pcm_rate` allows headerless mono PCM16 of that rate in Hz. The decodable
+    part of a truncated or corrupt file is returned. Raises BadAudio, which names the kind of file and the allowed
+    formats, and TooLarge for audio longer than `max_seconds` or a small file that decodes to hours.
     """
     data = bytearray()
     for block in blocks(source, rate, pcm_rate=pcm_rate, max_seconds=max_seconds, fit=False):
@@ -65,9 +65,9 @@ def blocks(
     max_seconds: float = MAX_SECONDS,
     fit: bool = True,
 ) -> Iterator[Samples]:
-    """Decode like `decode`, in blocks of about a second that are read on demand: memory is bounded for any length.
+    """Decode like `decode`, in blocks of about a second, on demand. Memory is bounded for any length.
 
-    With `fit`, a file of floats is read once before, to scale it into [-1, 1]. Without, samples keep their scale.
+    With `fit`, a file of floats is read twice: first for its peak, then scaled to [-1, 1]. Otherwise the scale is kept.
     """
     with ExitStack() as stack:
         if isinstance(source, bytes | bytearray):
@@ -104,15 +104,15 @@ def _full_scale(file: BinaryIO, pcm_rate: int | None) -> float:
 
 
 def _read(file: BinaryIO, pcm_rate: int | None) -> Pieces:
-    found = locate(file, headerless=pcm_rate is not None)
-    if found is None and pcm_rate is not None:
+    location = locate(file, headerless=pcm_rate is not None)
+    if location is None and pcm_rate is not None:
         yield from _read_pcm(file, pcm_rate)
         return
-    if found is None:
+    if location is None:
         raise BadAudio(
             f"the audio is {describe(file)}; allowed: {ALLOWED}, or headerless mono PCM16 with its sample_rate given"
         )
-    kind, start = found
+    kind, start = location
     file = _part(file, start)
     if kind is WAV and file.read(4) != b"RIFX":
         layout = wav.read_layout(file)
@@ -155,15 +155,15 @@ def _read_pcm(file: BinaryIO, rate: int) -> Pieces:
         yield np.frombuffer(data[: len(data) // 2 * 2], "<i2")[None], rate
 
 
-def _read_av(file: BinaryIO, found: Format) -> Pieces:
+def _read_av(file: BinaryIO, kind: Format) -> Pieces:
     """Frames of the first track of `_tracks` that has samples."""
     problem: Exception | None = None
     turn, turns = 0, 1
     while turn < turns:
-        with _opened(file, found) as container:
-            tracks = _tracks(container, found)
+        with _opened(file, kind) as container:
+            tracks = _tracks(container, kind)
             decoded = False
-            for result in _pieces(container, tracks[turn], found):
+            for result in _pieces(container, tracks[turn], kind):
                 if isinstance(result, Exception):
                     problem = result
                 else:
@@ -175,12 +175,12 @@ def _read_av(file: BinaryIO, found: Format) -> Pieces:
     if isinstance(problem, BadAudio):
         raise problem
     file.seek(0)
-    told = kinds.piece(file.read(HEAD))
-    why = f"it is {told}" if told else _reason(problem) if problem else "it ends before its first sample"
-    raise BadAudio(f"the audio looks like {found.name} but cannot be decoded: {why}")
+    fragment = kinds.piece(file.read(HEAD))
+    why = f"it is {fragment}" if fragment else _reason(problem) if problem else "it ends before its first sample"
+    raise BadAudio(f"the audio looks like {kind.name} but cannot be decoded: {why}")
 
 
-def _opened(file: BinaryIO, found: Format) -> av.container.InputContainer:
+def _opened(file: BinaryIO, kind: Format) -> av.container.InputContainer:
     """Open with a fixed demuxer: ffmpeg would otherwise follow playlists to other files and hosts."""
     import av
 
@@ -188,24 +188,24 @@ def _opened(file: BinaryIO, found: Format) -> av.container.InputContainer:
 
     file.seek(0)
     try:
-        return pyav.opened(file, found.demuxer)
+        return pyav.opened(file, kind.demuxer)
     except (av.FFmpegError, ValueError) as error:
         file.seek(0)
-        told = kinds.piece(file.read(HEAD))
-        why = f"it is {told}" if told else f"it may be truncated: {_reason(error)}"
-        raise BadAudio(f"the audio looks like {found.name} but cannot be read, {why}") from error
+        fragment = kinds.piece(file.read(HEAD))
+        why = f"it is {fragment}" if fragment else f"it may be truncated: {_reason(error)}"
+        raise BadAudio(f"the audio looks like {kind.name} but cannot be read, {why}") from error
 
 
-def _tracks(container: av.container.InputContainer, found: Format) -> list[AudioStream]:
-    """Tracks with a decoder: the default first, special ones (such as commentary) last. BadAudio if there is none."""
+def _tracks(container: av.container.InputContainer, kind: Format) -> list[AudioStream]:
+    """Tracks with a decoder: the default first, commentary and accessibility tracks last. Raises BadAudio if none."""
     from av.stream import Disposition
 
     tracks = container.streams.audio
     if not tracks:
-        raise BadAudio(f"the {found.name} file has no audio track")
+        raise BadAudio(f"the {kind.name} file has no audio track")
     usable = [track for track in tracks if track.codec_context is not None]
     if not usable:
-        raise BadAudio(f"the audio looks like {found.name} but cannot be decoded: no decoder knows its codec")
+        raise BadAudio(f"the audio looks like {kind.name} but cannot be decoded: no decoder knows its codec")
     aside = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired
     order = sorted(
         usable, key=lambda track: (bool(track.disposition & aside), not track.disposition & Disposition.default)
@@ -214,7 +214,7 @@ def _tracks(container: av.container.InputContainer, found: Format) -> list[Audio
 
 
 def _pieces(
-    container: av.container.InputContainer, track: AudioStream, found: Format
+    container: av.container.InputContainer, track: AudioStream, kind: Format
 ) -> Iterator[tuple[NDArray[Any], int] | Exception]:
     """Yield each frame that decodes. A corrupt packet yields its error; a broken container ends the stream."""
     import av
@@ -233,7 +233,7 @@ def _pieces(
         try:
             for frame in packet.decode():
                 channels = frame.layout.nb_channels
-                _check(found, frame.sample_rate, channels)
+                _check(kind, frame.sample_rate, channels)
                 for packed in readable(frame):
                     yield samples_of(packed, channels), frame.sample_rate
         except (av.FFmpegError, ValueError, BadAudio) as error:
@@ -250,11 +250,11 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _check(found: Format, rate: int, channels: int) -> None:
+def _check(kind: Format, rate: int, channels: int) -> None:
     if rate not in RATES:
-        raise BadAudio(f"the {found.name} file has a sample rate of {rate} Hz; allowed: {RATES[0]} to {RATES[-1]}")
+        raise BadAudio(f"the {kind.name} file has a sample rate of {rate} Hz; allowed: {RATES[0]} to {RATES[-1]}")
     if not 1 <= channels <= MAX_CHANNELS:
-        raise BadAudio(f"the {found.name} file has {channels} channels; allowed: 1 to {MAX_CHANNELS}")
+        raise BadAudio(f"the {kind.name} file has {channels} channels; allowed: 1 to {MAX_CHANNELS}")
 
 
 def _resampled(pieces: Iterator[tuple[Samples, int]], rate: int) -> Iterator[Samples]:
@@ -270,7 +270,7 @@ def _resampled(pieces: Iterator[tuple[Samples, int]], rate: int) -> Iterator[Sam
 
 
 def _gathered(pieces: Iterator[Samples], size: int) -> Iterator[Samples]:
-    """Join pieces to blocks of at least `size` samples. The last may be shorter; no block is empty."""
+    """Join pieces to blocks of at least `size` samples. The last block may be shorter. No block is empty."""
     waiting: list[Samples] = []
     count = 0
     for piece in pieces:

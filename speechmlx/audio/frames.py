@@ -1,4 +1,4 @@
-"""Finds MP3 and AAC (ADTS) streams by the headers of their frames; they have no other header."""
+"""Finds MP3 and AAC (ADTS) streams by their frame headers. Such files have no file header."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KBITS = {
     (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-"""Samples of a frame, by MPEG 1 (or 2 and 2.5) and by layer."""
+"""Bit rates in kbit/s for the header values 1 to 14, by (is MPEG 1, layer). MPEG 2 and 2.5 share a row."""
 
 
 class FrameStream(NamedTuple):

@@ -1,4 +1,4 @@
-"""Names for input that is not readable audio, for error messages: other files, pieces of a recording, text."""
+"""Names the kind of input that is not readable audio, for error messages: other files, fragments, text."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ TEXTS = {
 
 
 def binary(head: bytes) -> str | None:
-    """Name of the binary file that begins with `head` (512 bytes suffice); None if it may be text or frames."""
+    """Name of the binary file that begins with `head` (512 bytes suffice); None if it may be text or audio frames."""
     return _named(OTHERS, head) or piece(head)
 
 
 def piece(head: bytes) -> str | None:
-    """Name of a piece of a recording that lacks the beginning."""
-    found = _named(PIECES, head)
-    return found and f"a piece of {found} without its beginning; send the first piece in front of it"
+    """Name of a fragment of a recording without its beginning; None for other data."""
+    recording = _named(PIECES, head)
+    return recording and f"a piece of {recording} without its beginning; send the first piece in front of it"
 
 
 def text(head: bytes) -> str | None:
@@ -77,7 +77,7 @@ def text(head: bytes) -> str | None:
     if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "plain text (UTF-16)"
     try:
-        letters = codecs.getincrementaldecoder("utf-8")().decode(head)  # its end may be half a letter
+        letters = codecs.getincrementaldecoder("utf-8")().decode(head)  # `head` may end within a character
     except UnicodeDecodeError:
         if sum(byte < 0x80 for byte in head) < len(head) * 3 / 4:
             return None

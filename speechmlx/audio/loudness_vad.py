@@ -1,6 +1,6 @@
-"""Voice activity by loudness: pure rules on which spans of a recording may be speech, and windows of such spans.
+"""Voice activity detection by loudness: the spans of a recording that may be speech, and windows of such spans.
 
-Times are seconds, levels dB of full scale, one value per FRAME.
+Times are in seconds. Levels are in dB of full scale, one value per FRAME. All functions are pure.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ QUIETEST, DYNAMICS = -65.0, 45.0
 SILENT = -120.0
 """Level of digital silence."""
 UNDER_PEAK = 30.0
-"""dB. Without noise, frames closer than this to the loudest part are never silence."""
+"""dB below the peak. Without noise, frames above this level are never silence."""
 OVER_FLOOR = 6.0
 """dB over the noise floor from which on a frame may be speech."""
 HUMMING = 9.0
-"""dB of the noise floor that lie below LOWEST Hz, above which the floor is hum with overtones, or traffic."""
+"""dB by which a high-pass at LOWEST Hz lowers the noise floor if the floor is hum with overtones, or traffic."""
 NOISE = 0.25
 """Share of frames within NOISE_SPREAD dB over the floor above which the floor is noise, even close to the peak."""
 NOISE_SPREAD = 2.0
 STEADY = 2.5
-"""dB between loud and quiet frames below which sound is steadier than speech: hum, hiss, a tone."""
+"""dB between loud and quiet frames below which sound is steady and not speech: hum, hiss, a tone."""
 BLOCK = round(1.0 / FRAME)
-"""Frames that are judged steady or not. Long sound is judged in blocks that overlap by half."""
+"""Frames in one test for steady sound. Longer sound is tested in blocks that overlap by half."""
 STEADY_GAP = 2.0
-"""Seconds of steady sound between unsteady ones that are left out."""
+"""Minimum seconds of steady sound between unsteady parts that are left out."""
 PAD = 0.2
 """Seconds added on both sides of a span."""
 NEAR = 1.0
@@ -48,7 +48,7 @@ NEAR = 1.0
 SHORTEST_SILENCE = 0.5
 """Seconds of silence that separate two spans."""
 SMOOTH = 15
-"""Frames averaged to find the quietest moment to cut at."""
+"""Frames in the moving average that locates the quietest moment for a cut."""
 
 
 def levels(samples: Samples, rate: int, lowest: float = RUMBLE) -> NDArray[np.float32]:
@@ -59,13 +59,13 @@ def levels(samples: Samples, rate: int, lowest: float = RUMBLE) -> NDArray[np.fl
 
 
 def speech_levels(samples: Samples, rate: int) -> NDArray[np.float32]:
-    """`levels` of a whole recording, without the overtones of hum when these make up most of its noise floor."""
+    """`levels` of a whole recording, high-passed at LOWEST Hz if hum makes up most of the noise floor."""
     every, above = levels(samples, rate), levels(samples, rate, LOWEST)
     return above if np.percentile(every, 10) - np.percentile(above, 10) > HUMMING else every
 
 
 def loud(level: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which frames of `level` may be speech: those well over the noise floor or, without noise, near the peak."""
+    """Mask of the frames of `level` that may be speech: well over the noise floor or, without noise, near the peak."""
     floor, peak = np.percentile(level, [10, 99])
     noisy = np.mean(level < floor + NOISE_SPREAD) > NOISE
     may_be_speech: NDArray[np.bool_] = level > max(

@@ -15,33 +15,34 @@ if TYPE_CHECKING:
     from speechmlx.types import Samples
 
 BLOCK = 0.5
-"""Seconds in a block; one decision is made for each."""
-LISTENED = 8000
-"""Approximate rate in Hz at which channels are compared: its differences have speech, no offset and little hum."""
+"""Seconds per block. The mix is chosen once per block."""
+COMPARED_RATE = 8000
+"""Approximate rate in Hz at which channels are compared. First differences at this rate keep speech and remove the
+offset and most hum."""
 FRAME = 400
-"""Steps in a frame."""
+"""Samples per frame, at COMPARED_RATE."""
 CANCELLED = 0.25
-"""Share of the power that unrelated channels have in the mean. Channels with less cancel each other."""
+"""Share of the power that the mean of uncorrelated channels has. A frame whose mean has less is cancelled."""
 SHARE = 0.1
-"""Share of the frames with sound that must cancel for the block to count as cancelling."""
+"""Share of the audible frames above which a block with cancelled frames uses one channel instead of the mean."""
 AUDIBLE = 1e-3
-"""Share of the loudest frame's power below which a frame has no sound."""
+"""Share of the power of the loudest frame above which a frame is audible."""
 STRONGER = 4.0
-"""A channel must be this many times as strong as the current one to replace it."""
+"""Ratio of powers above which another channel replaces the current one."""
 ALIKE = 0.9
-"""Share of the strongest channel's power that is enough: the first such channel is taken."""
+"""Share of the power of the strongest channel. The first channel with at least this share is chosen."""
 FADE = 0.01
 """Seconds of the fade from one mix to the next."""
 
 
 def mixed(pieces: Iterator[tuple[NDArray[Any], int]]) -> Iterator[tuple[Samples, int]]:
-    """Mix pieces [channels, n] of any PCM type, with their rate in Hz, to float32 [n]. It adds no delay."""
+    """Mix pieces [channels, n] of any PCM type, with their rate in Hz, to mono float32 [n]. Adds no delay."""
     mixer: Mixer | None = None
     waiting: list[Samples] = []
     for values, rate in pieces:
         channels = to_float(values)
         if mixer is not None and (mixer.channels, mixer.rate) != (len(channels), rate):
-            yield from _taken(mixer, waiting)
+            yield from _mix_waiting(mixer, waiting)
             mixer = None
         if len(channels) == 1:
             yield channels[0], rate
@@ -49,12 +50,12 @@ def mixed(pieces: Iterator[tuple[NDArray[Any], int]]) -> Iterator[tuple[Samples,
         mixer = mixer or Mixer(len(channels), rate)
         waiting.append(channels)
         if sum(piece.shape[1] for piece in waiting) >= BLOCK * rate:
-            yield from _taken(mixer, waiting)
+            yield from _mix_waiting(mixer, waiting)
     if mixer is not None:
-        yield from _taken(mixer, waiting)
+        yield from _mix_waiting(mixer, waiting)
 
 
-def _taken(mixer: Mixer, waiting: list[Samples]) -> Iterator[tuple[Samples, int]]:
+def _mix_waiting(mixer: Mixer, waiting: list[Samples]) -> Iterator[tuple[Samples, int]]:
     if waiting:
         block = np.concatenate(waiting, axis=1)
         waiting.clear()
@@ -71,7 +72,7 @@ class Mixer:
         self._strongest: int | None = None
 
     def mix(self, block: Samples) -> Samples:
-        """[channels, n] → [n]."""
+        """Mix a block [channels, n] to mono [n]."""
         weights = self._weights_of(block)
         before = weights if self._weights is None else self._weights
         self._weights = weights
@@ -83,6 +84,7 @@ class Mixer:
         return mono
 
     def _weights_of(self, block: Samples) -> Samples:
+        """Weight of each channel [channels] in the mix of `block`."""
         power, together = self._powers(block)
         total = power.sum(axis=0)
         audible = total > total.max() * AUDIBLE
@@ -99,7 +101,7 @@ class Mixer:
 
     def _powers(self, block: Samples) -> tuple[Samples, Samples]:
         """Power of each channel [channels, frames], and of their mean [frames]."""
-        size = max(1, self.rate // LISTENED)
+        size = max(1, self.rate // COMPARED_RATE)
         padded = np.pad(block, ((0, 0), (0, -block.shape[1] % (size * FRAME))))
         coarse = padded[:, ::size].copy()
         for offset in range(1, size):

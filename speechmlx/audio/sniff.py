@@ -10,7 +10,7 @@ from speechmlx.audio import frames, kinds
 HEAD = 512
 """Bytes needed to detect a container."""
 WINDOW = 65536
-"""Bytes searched for a stream that begins within a frame."""
+"""Bytes searched for the first complete frame of a stream that is cut."""
 ALLOWED = "WAV, FLAC, MP3, OGG (Opus or Vorbis), M4A/MP4, AAC, WebM, AIFF or CAF"
 
 
@@ -37,32 +37,32 @@ LARGEST = 0x20000000
 """Largest size of an MP4 atom other than the media data. Text read as a size would be larger."""
 BOM = b"\xef\xbb\xbf"
 PARTS = 64
-"""Tags, marks and runs of blanks before a file that are skipped at most."""
+"""Maximum number of tags, byte order marks and runs of blanks that are skipped before the audio."""
 BLANKS = b"\0 \t\r\n"
 
 
 def sniff(head: bytes) -> Format | None:
-    """The container that begins with `head` (at least 12 bytes, HEAD suffice); None if it is not certain."""
+    """The container that begins with `head` (at least 12 bytes, HEAD suffice); None if it is uncertain."""
     if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX") and head[8:12] == b"WAVE":
         return WAV
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return AIFF
     if head[4:8] == b"mdat" or (head[4:8] in ATOMS and int.from_bytes(head[:4]) < LARGEST):
         return MP4
-    return next((found for magic, found in MAGIC if head.startswith(magic)), None)
+    return next((container for magic, container in MAGIC if head.startswith(magic)), None)
 
 
 def locate(file: BinaryIO, headerless: bool) -> tuple[Format, int] | None:
     """The format of `file` and the offset of its start, after ID3v2 tags, a byte order mark, blanks and zeros.
 
-    An MP3 or AAC stream may begin within a frame. With `headerless` none is searched: PCM can look like it.
+    An MP3 or AAC stream may begin within a frame. With `headerless`, this is not searched: PCM can look like it.
     """
     start, tag = _preamble(file)
-    around = max(0, start - 4)  # an MP4 begins with a size, whose bytes may be zeros and blanks
+    around = max(0, start - 4)  # an MP4 begins with a size field, whose bytes may be zeros or blanks
     head = _read(file, around, HEAD + 4)
     for at in range(start, around - 1, -1):
-        if found := sniff(head[at - around :]):
-            return found, at
+        if container := sniff(head[at - around :]):
+            return container, at
     if tag is None and (headerless or kinds.binary(_read(file, 0, HEAD)) or kinds.binary(head[start - around :])):
         return None
     if stream := frames.find(_read(file, start, WINDOW + frames.REACH), WINDOW):
@@ -99,16 +99,16 @@ def _preamble(file: BinaryIO) -> tuple[int, int | None]:
             start += size
         if not size:
             break
-        parts += size != len(head)  # a long run of zeros is one
+        parts += size != len(head)  # a run of zeros longer than WINDOW counts once
     return start, tag
 
 
 def _tag_size(head: bytes) -> int:
     """Size in bytes of the ID3v2 tag at the beginning; 0 if there is none."""
-    found = re.match(rb"ID3[\x02-\x04][^\xff](.)([\0-\x7f]{4})", head, re.DOTALL)
-    if found is None:
+    tag = re.match(rb"ID3[\x02-\x04][^\xff](.)([\0-\x7f]{4})", head, re.DOTALL)
+    if tag is None:
         return 0
     size = 10
-    for place, byte in enumerate(reversed(found[2])):
+    for place, byte in enumerate(reversed(tag[2])):
         size += byte << 7 * place
-    return size + (10 if found[1][0] & 0x10 else 0)  # its footer
+    return size + (10 if tag[1][0] & 0x10 else 0)  # the footer

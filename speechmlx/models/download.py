@@ -1,4 +1,4 @@
-"""Downloads a file over HTTP: resumes after a break, checks the SHA-256, and tries once more if it is wrong."""
+"""Downloads a file over HTTP. Resumes after a lost connection, checks the SHA-256, and retries once if it is wrong."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BACKOFF = 0.5
 RETRIED_STATUS = (408, 429, 500, 502, 503, 504)
 
 Advance = Callable[[int, int], None]
-"""Called with the bytes done and the total bytes (0 while unknown)."""
+"""Called with the downloaded bytes and the total bytes (0 if unknown)."""
 
 
 def download(url: str, target: Path, sha256: str | None, session: requests.Session, advance: Advance) -> None:
@@ -43,12 +43,12 @@ def download(url: str, target: Path, sha256: str | None, session: requests.Sessi
             shutil.copyfile(unquote(urlsplit(url).path), partial)
         else:
             _transfer(url, partial, session, advance)
-        found = digest(partial)
-        if sha256 is None or found == sha256:
+        actual = digest(partial)
+        if sha256 is None or actual == sha256:
             partial.replace(target)
             return
         partial.unlink()
-    raise SourceFailed(f"{redacted(url)} is corrupt: its sha256 is {found}, not {sha256}, twice")
+    raise SourceFailed(f"{redacted(url)} is corrupt: its sha256 is {actual}, not {sha256}, twice")
 
 
 def digest(path: Path) -> str:
@@ -85,11 +85,11 @@ def _transfer(url: str, partial: Path, session: requests.Session, advance: Advan
 
 
 def _receive(url: str, partial: Path, session: requests.Session, advance: Advance) -> None:
-    """Append the rest to `partial` over one connection. Exceptions of requests and urllib3 mean that it broke."""
+    """Append the remaining bytes to `partial` over one connection. Raises requests and urllib3 errors if it breaks."""
     have = _size(partial)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-        if have and response.status_code == 416:  # the file is no longer than what we have: begin again
+        if have and response.status_code == 416:  # the file is not longer than the partial download: start again
             partial.unlink()
             raise requests.ConnectionError("the file changed while it was fetched")
         response.raise_for_status()
@@ -97,7 +97,7 @@ def _receive(url: str, partial: Path, session: requests.Session, advance: Advanc
         length = int(response.headers.get("Content-Length", 0))
         total = have + length if length else 0
         with partial.open("ab" if have else "wb") as file:
-            while piece := response.raw.read1(PIECE, decode_content=False):  # what is there: no byte is lost at a cut
+            while piece := response.raw.read1(PIECE, decode_content=False):  # arrived bytes: none is lost
                 file.write(piece)
                 have += len(piece)
                 advance(have, total)
@@ -106,7 +106,7 @@ def _receive(url: str, partial: Path, session: requests.Session, advance: Advanc
 
 
 def _continues_at(response: requests.Response, have: int) -> int:
-    """Offset of the body in the file: a server may ignore the requested Range."""
+    """Offset of the body in the file. It is 0 if the server ignored the requested Range."""
     if response.status_code != 206:
         return 0
     start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))

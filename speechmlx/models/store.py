@@ -1,4 +1,4 @@
-"""The cache of models. A folder is either complete, with its manifest, or not there."""
+"""The cache of models. A folder is either complete, with a manifest, or absent."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ CONFIG, WEIGHTS = "config.json", "*.safetensors"
 STALE = 7 * 24 * 3600
 """Seconds after which the files of an abandoned fetch are deleted."""
 
-Tell = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
 def cache_folder(config: Config | None = None) -> Path:
-    """The folder of models: that of the config, else $SPEECHMLX_CACHE, else the platform's cache folder."""
+    """The cache folder: from the config, else $SPEECHMLX_CACHE, else the user's cache folder on this platform."""
     if config is not None and config.cache is not None:
         return config.cache.expanduser()
     if chosen := os.environ.get("SPEECHMLX_CACHE"):
@@ -42,7 +42,7 @@ def cache_folder(config: Config | None = None) -> Path:
 
 
 def folder(row: Model, cache: Path) -> Path | None:
-    """The folder of `row` if it is complete and of a current source of the row, else None. Checks sizes only."""
+    """The folder of `row` if it is complete and from a current source, else None. Checks file sizes, not digests."""
     home = _home(row, cache)
     manifest = _manifest(home)
     if manifest.get("key") not in {_key(row, source) for source in row.sources}:
@@ -57,24 +57,23 @@ def size(row: Model, cache: Path) -> int:
     return sum(_manifest(_home(row, cache)).get("files", {}).values())
 
 
-def fetch(row: Model, cache: Path, tell: Tell = lambda progress: None) -> Path:
-    """The folder of `row`, fetched and converted first if needed. Waits for another process that fetches it.
+def fetch(row: Model, cache: Path, on_progress: OnProgress = lambda progress: None) -> Path:
+    """Return the folder of `row`; fetch and convert it first if needed. Waits while another process fetches it.
 
-    Raises ModelUnavailable with the reason of each source and a remedy, or with the error of the disk, and NoRoom if
-    the disk is full.
+    Raises ModelUnavailable, with the error of each source or of the disk and a remedy, and NoRoom if the disk is full.
     """
     if (ready := folder(row, cache)) is not None:
         return ready
     try:
         with _locked(row, cache):
-            return folder(row, cache) or _fetch(row, cache, tell)
+            return folder(row, cache) or _fetch(row, cache, on_progress)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise (NoRoom if full else ModelUnavailable)(_disk_trouble(row, cache, error, full)) from error
 
 
 def remove(row: Model, cache: Path) -> int:
-    """Delete the folder of `row` and the rest of a fetch. Returns the bytes freed. Raises Busy while it is fetched."""
+    """Delete the folder of `row` and its partial download. Returns the bytes freed. Raises Busy during a fetch."""
     freed = size(row, cache)
     with _locked(row, cache, wait=False):
         _discard(_home(row, cache))
@@ -95,7 +94,7 @@ def _workshop(row: Model, cache: Path) -> Path:
 
 @contextmanager
 def _locked(row: Model, cache: Path, wait: bool = True) -> Iterator[None]:
-    """Lock `row` for one process; the lock of a process that dies is released at once."""
+    """Lock `row` for one process. The system releases the lock of a process that dies."""
     from filelock import Timeout
 
     try:
@@ -114,7 +113,7 @@ def _lock(cache: Path, name: str) -> BaseFileLock:
 
 
 def _discard(path: Path) -> None:
-    """Delete a folder; it is renamed first, so that nobody sees it half deleted."""
+    """Delete a folder. It is renamed first, so that no process sees a partly deleted folder."""
     if path.exists():
         doomed = path.with_name(f".{path.name}.{os.getpid()}.deleted")
         path.rename(doomed)
@@ -125,20 +124,21 @@ def _discard(path: Path) -> None:
 
 
 def _key(row: Model, source: Source) -> str:
-    """Identifies the source of a folder: a changed row is fetched again."""
+    """Identifier of a source of `row`. A changed source has another key, so the model is fetched again."""
     return hashlib.sha256(repr((row.name, source, ())).encode()).hexdigest()
 
 
 def _manifest(home: Path) -> dict[str, Any]:
+    """The manifest of the folder; {} if there is none or it is broken."""
     try:
-        found = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((home / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) and isinstance(found.get("files"), dict) else {}
+    return manifest if isinstance(manifest, dict) and isinstance(manifest.get("files"), dict) else {}
 
 
 def _write_manifest(made: Path, row: Model, source: Source) -> None:
-    """Write the manifest, the last file: without it the folder is incomplete."""
+    """Write the manifest as the last file. A folder without manifest is incomplete."""
     files = {str(f.relative_to(made)): f.stat().st_size for f in sorted(made.rglob("*")) if f.is_file()}
     manifest = {"model": row.name, "source": describe(source), "key": _key(row, source), "files": files}
     (made / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
@@ -147,13 +147,13 @@ def _write_manifest(made: Path, row: Model, source: Source) -> None:
 # --- Fetching ----------------------------------------------------------------------------------------------------
 
 
-def _fetch(row: Model, cache: Path, tell: Tell) -> Path:
-    """Fetch from the first source that works. Needs the lock."""
+def _fetch(row: Model, cache: Path, on_progress: OnProgress) -> Path:
+    """Fetch from the first source that works. The caller holds the lock."""
     _sweep(cache)
     reasons = []
     for source in row.sources:
         try:
-            made = _make(row, source, _workshop(row, cache), tell)
+            made = _make(row, source, _workshop(row, cache), on_progress)
         except SourceFailed as error:
             reasons.append(f"{describe(source)}: {error}")
             continue
@@ -166,27 +166,27 @@ def _fetch(row: Model, cache: Path, tell: Tell) -> Path:
     raise ModelUnavailable(f"{row.name} could not be fetched. {'. '.join(reasons)}. {_way_out(row)}")
 
 
-def _make(row: Model, source: Source, workshop: Path, tell: Tell) -> Path:
-    """Make the complete folder, with its manifest, in the work folder."""
+def _make(row: Model, source: Source, workshop: Path, on_progress: OnProgress) -> Path:
+    """Fetch and convert the files of `source` to a complete folder, with manifest, below `workshop`."""
     made = workshop / "made"
     _discard(made)
     made.mkdir(parents=True)
 
     def report(done: int, total: int, detail: str) -> None:
-        tell(Progress("fetch", done, max(total, row.size, done), detail))
+        on_progress(Progress("fetch", done, max(total, row.size, done), detail))
 
     files = _bring(source, workshop, report)
-    tell(Progress("convert", 0, 1, row.name))
+    on_progress(Progress("convert", 0, 1, row.name))
     _convert(source, files, made)
     if not (made / CONFIG).is_file() or not list(made.glob(WEIGHTS)):
         raise SourceFailed(f"what came has no {CONFIG} or no {WEIGHTS}")
     _write_manifest(made, row, source)
-    tell(Progress("convert", 1, 1, row.name))
+    on_progress(Progress("convert", 1, 1, row.name))
     return made
 
 
 def _bring(source: Source, workshop: Path, report: Callable[[int, int, str], None]) -> Path:
-    """Fetch the files of `source` into the work folder; returns their folder."""
+    """Fetch the files of `source` to a folder below `workshop`. Returns that folder."""
     if isinstance(source, HubFiles):
         from speechmlx.models.hub_source import fetch_hub
 
@@ -203,7 +203,7 @@ def _bring(source: Source, workshop: Path, report: Callable[[int, int, str], Non
 
 
 def _convert(source: Source, files: Path, made: Path) -> None:
-    """Convert the fetched files for the engine. A conversion that fails raises SourceFailed."""
+    """Convert the fetched files to the layout of the engine. Raises SourceFailed if the conversion fails."""
     module, _, function = (source.convert or "speechmlx.models.convert.hub:as_it_is").partition(":")
     try:
         getattr(import_module(module), function)(files, made)
@@ -216,7 +216,7 @@ def _convert(source: Source, files: Path, made: Path) -> None:
 
 
 def _sweep(cache: Path) -> None:
-    """Delete the files of old abandoned fetches, for models that nobody fetches now."""
+    """Delete partial downloads older than STALE, except those of a fetch in progress."""
     from filelock import Timeout
 
     old = time.time() - STALE

@@ -181,7 +181,7 @@ def test_silence_stays_silent_and_speech_after_it_is_heard(engine: DeepFilterNet
 
 def test_a_pure_tone_for_minutes_gives_numbers(engine: DeepFilterNet) -> None:
     stream = engine.open(Enhance())
-    stream._heard = mx.array(1e6)  # bins without a sound have come to nothing in float32
+    stream._audible_frames = mx.array(1e6)  # bins without a sound have come to nothing in float32
     tone = 0.1 * np.sin(2 * np.pi * 15_000 * np.arange(RATE) / RATE).astype(np.float32)
     chunks(stream.feed(tone))
     assert not any(mx.any(mx.isnan(hidden)) for hidden in stream._state.hidden)

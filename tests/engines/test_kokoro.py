@@ -16,7 +16,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import LoadOptions, Running, kokoro, whisper
-from speechmlx.engines.kokoro.voices import weighed
+from speechmlx.engines.kokoro.voices import parse_blend
 from speechmlx.errors import BadRequest, SpeechError, UnknownVoice, Unsupported
 from speechmlx.text import sentences
 from speechmlx.types import (
@@ -219,8 +219,8 @@ def test_voices_differ_and_blend(engine: Kokoro) -> None:
     ],
 )
 def test_a_blend_is_read(voice: str, found: list[tuple[str, float]]) -> None:
-    assert [name for name, _ in weighed(voice)] == [name for name, _ in found]
-    assert [weight for _, weight in weighed(voice)] == pytest.approx([weight for _, weight in found])
+    assert [name for name, _ in parse_blend(voice)] == [name for name, _ in found]
+    assert [weight for _, weight in parse_blend(voice)] == pytest.approx([weight for _, weight in found])
 
 
 def hi(voice: str) -> Speak:

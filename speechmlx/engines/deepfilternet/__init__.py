@@ -1,4 +1,4 @@
-"""DeepFilterNet 3: removes noise from speech at 48 kHz, live or from a whole recording, with 30 ms of delay."""
+"""The DeepFilterNet 3 engine: removes noise from speech at 48 kHz, in streams, with 30 ms of delay."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, DeepFi
 
 
 class DeepFilterNet:
-    """Runs `Enhance`: PCM16 at 48 kHz, as many samples as in the input."""
+    """The engine of `Enhance` requests. The output is PCM16 at 48 kHz, as long as the input."""
 
     def __init__(self, weights: dict[str, mx.array]) -> None:
         self.nbytes = sum(array.nbytes for array in weights.values())

@@ -1,7 +1,7 @@
 """The DeepFilterNet 3 network (Schröter et al., 2023), causal and in blocks of any number of frames.
 
 Separable convolutions and batch norms are folded into plain convolutions when the weights are read. Time is the first
-axis of every array, channels the last. `FilterState` holds the past of a stream; the network itself is stateless.
+axis of every array, channels the last. `FilterState` holds the state of a stream. The network is stateless.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BATCH_NORM_EPSILON = 1e-5
 
 
 class FilterState(NamedTuple):
-    """The past of one stream: input frames, encoder output, and each recurrent layer's hidden state [1, HIDDEN]."""
+    """The state of one stream: past input frames, past encoder output, and the hidden state [1, HIDDEN] of each GRU."""
 
     bands: mx.array
     spectrum: mx.array
@@ -54,7 +54,7 @@ def first_state() -> FilterState:
 
 
 class Network:
-    """Weights ready to use. Raises KeyError for a folder that is not DeepFilterNet 3."""
+    """The network with its folded weights. Raises KeyError if a weight of DeepFilterNet 3 is missing."""
 
     def __init__(self, weights: Weights) -> None:
         self._bands = [
@@ -80,7 +80,7 @@ class Network:
         self._taps_out = weights["df_dec.df_out.0.weight"]
 
     def __call__(self, bands: mx.array, spectrum: mx.array, state: FilterState) -> tuple[Filters, FilterState]:
-        """The next t frames: normalised `bands` [t, ERB_BANDS] and `spectrum` [t, DF_BINS, 2]."""
+        """Filters for the next t frames, from the features `bands` [t, ERB_BANDS] and `spectrum` [t, DF_BINS, 2]."""
         frames = len(bands)
         bands = mx.concatenate([state.bands, bands])
         spectrum = mx.concatenate([state.spectrum, spectrum])
@@ -121,7 +121,7 @@ class Network:
 
 
 class _Conv:
-    """A convolution over [1, t, bins, in], the separable pair and the batch norm after it folded in. No activation."""
+    """A convolution over [1, t, bins, in] with pointwise convolution and batch norm folded in, no activation."""
 
     def __init__(self, weights: Weights, prefix: str, inputs: int = CHANNELS, stride: int = 1) -> None:
         kernel, bias = _folded(weights, prefix, inputs)
@@ -136,7 +136,7 @@ class _Conv:
 
 
 class _Up:
-    """A transposed convolution that doubles the bins: kernel 3, stride 2, so each output pair sees two inputs."""
+    """A transposed convolution that doubles the bins: kernel 3, stride 2. Two inputs determine a pair of outputs."""
 
     def __init__(self, weights: Weights, prefix: str) -> None:
         kernel, bias = _folded(weights, prefix, CHANNELS, transposed=True)  # [out, 1, 3, in]
@@ -153,7 +153,7 @@ class _Up:
 
 
 class _Recurrent:
-    """Grouped linear, GRU layers and, where the weights have one, grouped linear: [t, n] → [t, m]."""
+    """A grouped linear layer, GRU layers and an optional grouped linear layer: [t, n] → [t, m]."""
 
     def __init__(self, weights: Weights, prefix: str, layers: int) -> None:
         self._inward = weights[f"{prefix}.linear_in.0.weight"]
@@ -172,7 +172,7 @@ class _Recurrent:
 
 
 class _Gru(NamedTuple):
-    """Gates in the order reset, update, new; `bias` has both biases of the first two, `bias_new` the inner one."""
+    """Gates in the order reset, update, new; `bias_new` is the recurrent bias of the new gate; `bias` has the rest."""
 
     inward: mx.array
     recurrent: mx.array
@@ -188,7 +188,7 @@ def _gru_weights(weights: Weights, prefix: str, layer: int) -> _Gru:
 
 
 def _gru(x: mx.array, hidden: mx.array, weights: _Gru) -> mx.array:
-    """x [t, HIDDEN] from `hidden` [1, HIDDEN] → the hidden state at each frame [t, HIDDEN]."""
+    """Hidden state at each frame [t, HIDDEN], for inputs x [t, HIDDEN] and the initial state `hidden` [1, HIDDEN]."""
     gates, news = mx.split(mx.addmm(weights.bias, x, weights.inward), [2 * HIDDEN], axis=1)
     states = []
     for gate, new in zip(mx.split(gates, len(x)), mx.split(news, len(x)), strict=True):

@@ -1,4 +1,4 @@
-"""One live input through DeepFilterNet 3: frames, features, network and overlap-add, a bounded block at a time."""
+"""Enhances one stream with DeepFilterNet 3, in bounded blocks: frames, features, network and overlap-add."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOP = RATE // 100
 FRAME = 2 * HOP
 BINS = FRAME // 2 + 1
 LOOKAHEAD = 2
-"""Frames after the filtered one that the network and the filter read."""
+"""Frames after the current frame that the network and the filter read."""
 DELAY = LOOKAHEAD + 1
 """Delay in hops: the look-ahead and the overlap."""
 BLOCK = 40
@@ -29,24 +29,24 @@ DECAY = 0.99
 """Factor per frame of the running means that normalise the features."""
 FIRST_BAND_MEANS = (-60.0, -90.0)
 FIRST_BIN_MEANS = (0.001, 0.0001)
-"""Those means before the first frame, from the lowest band or bin to the highest."""
+"""Initial values of these means, for the lowest and the highest band or bin."""
 BAND_SCALE = 40.0
 SILENCE = 1e-10
 SPEECH = slice(6, 80)
 """Bins of 300 to 4000 Hz: their power measures the loudness of speech without rumble."""
 TRAINED = -24.0
-"""Level of loud speech in dB of full scale that the network was trained on; it takes quieter speech for noise."""
+"""Level of loud speech in the training data, in dB of full scale. The network removes quieter speech as noise."""
 MOST_RAISED = 60.0
 RELEASE = 6.0
 """dB per second by which the loudness estimate falls in a pause."""
 OVER_FLOOR = 15.0
 """dB above the quietest frame so far from which on a frame counts as speech."""
 STEADY = 3
-"""Consecutive frames that must be as loud, so that a click does not count."""
+"""Consecutive frames that must have the level, so that a click does not count as speech."""
 
 
 WINDOW = np.sin(np.pi / 2 * np.sin(np.pi * (np.arange(FRAME) + 0.5) / FRAME) ** 2).astype(np.float32)
-"""The Vorbis window: its square and that of its neighbour add up to one."""
+"""The Vorbis window. The squares of overlapping windows add up to one."""
 
 
 class Enhancer:
@@ -64,7 +64,7 @@ class Enhancer:
         self._first_bin_means = mx.array(np.linspace(*FIRST_BIN_MEANS, DF_BINS, dtype=np.float32))
         self._band_means = mx.zeros(ERB_BANDS)
         self._bin_means = mx.zeros(DF_BINS)
-        self._heard = mx.zeros(())
+        self._audible_frames = mx.zeros(())
         self._recent = mx.full(STEADY - 1, np.inf)
         self._floor = mx.array(np.inf)
         self._loudness = mx.array(-np.inf)
@@ -90,12 +90,12 @@ class Enhancer:
             size = HOP * min(BLOCK, len(self._waiting) // HOP)
             block, self._waiting = self._waiting[:size], self._waiting[size:]
             enhanced = self._enhance(mx.array(block))
-            wanted = enhanced[max(0, -self._sent) : self._received - self._sent]
+            output = enhanced[max(0, -self._sent) : self._received - self._sent]
             self._sent += len(enhanced)
-            yield Chunk(to_pcm16(wanted), RATE) if len(wanted) else None
+            yield Chunk(to_pcm16(output), RATE) if len(output) else None
 
     def _enhance(self, samples: mx.array) -> Samples:
-        """The next t hops of input → as many of output, LOOKAHEAD fewer in all at the start of the stream."""
+        """Enhance t hops of input. Returns t hops; the stream's first LOOKAHEAD hops give none."""
         joined = mx.concatenate([self._last_hop, samples])
         self._last_hop = joined[-HOP:]
         frames = mx.as_strided(joined, (len(samples) // HOP, FRAME), (HOP, 1))
@@ -117,39 +117,39 @@ class Enhancer:
     @property
     def _kept(self) -> list[mx.array]:
         """The state that the features of later frames depend on."""
-        return [self._band_means, self._bin_means, self._heard, self._recent, self._floor, self._loudness]
+        return [self._band_means, self._bin_means, self._audible_frames, self._recent, self._floor, self._loudness]
 
     def _features(self, spectra: mx.array) -> tuple[mx.array, mx.array]:
-        """Band levels less their running mean [t, ERB_BANDS], low bins over theirs [t, DF_BINS, 2].
+        """Band levels minus their running mean [t, ERB_BANDS], low bins divided by theirs [t, DF_BINS, 2].
 
-        Computed as if the audio had the training level. The level of the output does not change.
+        The features are those of audio at the training level. The level of the output does not change.
         """
         power = mx.square(mx.real(spectra)) + mx.square(mx.imag(spectra))
-        heard = mx.any(power > 0, axis=1).astype(mx.float32)
-        raised = self._raised(power, heard)[:, None]
-        first = mx.power(DECAY, self._heard + mx.cumsum(heard))[:, None]
-        self._heard = self._heard + mx.sum(heard)
+        audible = mx.any(power > 0, axis=1).astype(mx.float32)
+        raised = self._raised(power, audible)[:, None]
+        first = mx.power(DECAY, self._audible_frames + mx.cumsum(audible))[:, None]
+        self._audible_frames = self._audible_frames + mx.sum(audible)
         levels = 10 * mx.log10(power @ self._bank + SILENCE * 10 ** (-raised / 10))
-        running = _running_means(levels, self._band_means, heard)
+        running = _running_means(levels, self._band_means, audible)
         self._band_means = running[-1]
         bands = (levels - running - first * (self._first_band_means - raised)) / BAND_SCALE
         low = spectra[:, :DF_BINS]
-        running = _running_means(mx.abs(low), self._bin_means, heard)
+        running = _running_means(mx.abs(low), self._bin_means, audible)
         self._bin_means = running[-1]
         means = running * 10 ** (raised / 20) + first * self._first_bin_means
         low = low * (10 ** (raised / 20) * mx.rsqrt(mx.maximum(means, SILENCE)))
         return bands, mx.stack([mx.real(low), mx.imag(low)], axis=-1)
 
-    def _raised(self, power: mx.array, heard: mx.array) -> mx.array:
-        """dB by which frames [t] are under the level of the training, from the loudness of speech so far.
+    def _raised(self, power: mx.array, audible: mx.array) -> mx.array:
+        """Gain in dB [t] that raises the speech so far to the training level.
 
-        None until there was speech: noise raised to the level of speech would be taken for speech.
+        It is 0 before the first speech: the network would take noise at the level of speech for speech.
         """
         level = 10 * mx.log10(4 * mx.sum(power[:, SPEECH], axis=1) + SILENCE)
         recent = mx.concatenate([self._recent, level])
         self._recent = recent[1 - STEADY :]
         steady = mx.min(mx.stack([recent[i : i + len(level)] for i in range(STEADY)]), axis=0)
-        floor = mx.minimum(mx.cummin(mx.where(heard > 0, level, np.inf)), self._floor)
+        floor = mx.minimum(mx.cummin(mx.where(audible > 0, level, np.inf)), self._floor)
         spoken = mx.where(steady > floor + OVER_FLOOR, steady, -np.inf)
         fallen = mx.arange(1, len(level) + 1) * (RELEASE * HOP / RATE)
         loudness = mx.maximum(mx.cummax(spoken + fallen), self._loudness) - fallen
@@ -157,7 +157,7 @@ class Enhancer:
         return mx.where(mx.isinf(loudness), 0.0, mx.clip(TRAINED - loudness, 0.0, MOST_RAISED))
 
     def _filtered(self, spectra: mx.array, output: Filters) -> mx.array:
-        """Spectra [t + DF_ORDER - 1, BINS] → [t, BINS]: low bins filtered over time, the others scaled by band."""
+        """Spectra [t + DF_ORDER - 1, BINS] → [t, BINS]: low bins are filtered over time, others scaled by band."""
         frames = len(output.gains)
         low = mx.zeros((frames, DF_BINS), mx.complex64)
         for i in range(DF_ORDER):
@@ -172,12 +172,12 @@ class Enhancer:
         return frames[:, :HOP] + tails[:-1]
 
 
-def _running_means(values: mx.array, first: mx.array, heard: mx.array) -> mx.array:
-    """values [t, n] and the mean before them [n] → the exponential mean at each frame [t, n].
+def _running_means(values: mx.array, first: mx.array, audible: mx.array) -> mx.array:
+    """Exponential mean [t, n] of values [t, n] that starts at `first` [n].
 
-    Frames not `heard` [t] leave it as it is: after digital silence (a muted microphone) it would call speech noise.
+    Frames that are not `audible` [t] do not change the mean. Otherwise speech after digital silence would seem noise.
     """
-    counts = mx.cumsum(heard)
+    counts = mx.cumsum(audible)
     ages = counts[:, None] - counts
-    mix = mx.tril(mx.power(DECAY, ages)) * (heard * (1 - DECAY))
+    mix = mx.tril(mx.power(DECAY, ages)) * (audible * (1 - DECAY))
     return mix @ values + mx.power(DECAY, counts)[:, None] * first

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Kokoro]:
-    """The engine over a folder of config.json, *.safetensors and voices/*.safetensors."""
-    from speechmlx.engines.kokoro.engine import build  # here, so that reading text needs no mlx
+    """Load the engine from a folder with config.json, *.safetensors and voices/*.safetensors. Yields the progress."""
+    from speechmlx.engines.kokoro.engine import build  # imported late: grapheme-to-phoneme conversion needs no mlx
 
     return (yield from build(folder, options))

@@ -1,4 +1,4 @@
-"""From phoneme tokens to text features, durations, pitch and energy."""
+"""Predicts text features, durations, pitch and energy from phoneme tokens."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from speechmlx.engines.kokoro.layers import Layer, Styled, Weights, conv, leaky,
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """The network's parts, in the order they run; styles are [1, 128], n tokens become t frames of 25 ms."""
+    """The parts of the network in the order they run. Styles are [1, 128]. n tokens become t frames of 25 ms."""
 
     context: Callable[[mx.array], mx.array]
     """Token ids [n] → output of ALBERT [n, 512]."""
     rhythm: Styled
     """(context [n, 512], style) → features concatenated with the style [n, 640]."""
     durations: Callable[[mx.array], mx.array]
-    """Rhythm [n, 640] → frames each token lasts at speed 1, float [n]."""
+    """Rhythm [n, 640] → duration of each token at speed 1, in frames, float [n]."""
     prosody: Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
-    """(rhythm stretched to frames [t, 640], style) → F0 in Hz and energy [2t], float32: rounding is heard in pitch."""
+    """(rhythm per frame [t, 640], style) → F0 in Hz [2t] and energy [2t], float32: rounded pitch is audible."""
     text: Layer
     """Token ids [n] → text features [n, 512]."""
 
@@ -53,7 +53,7 @@ def _gelu(x: mx.array) -> mx.array:
 def _gelu_of(weights: Weights) -> Callable[[mx.array], mx.array]:
     if not weights.cpu:
         return _gelu
-    from speechmlx.engines import cpu  # here, so that a GPU's process has nothing of it
+    from speechmlx.engines import cpu  # imported late: unused on a GPU
 
     return cpu.gelu
 
@@ -104,12 +104,12 @@ def _rhythm(weights: Weights, depth: int) -> Styled:
     styles = [linear(weights, f"{name}.{2 * i + 1}.fc") for i in range(depth)]
 
     def run(x: mx.array, style: mx.array) -> mx.array:
-        beside = mx.broadcast_to(style, (x.shape[0], style.shape[1]))
-        x = mx.concatenate([x, beside], axis=1)
+        repeated = mx.broadcast_to(style, (x.shape[0], style.shape[1]))
+        x = mx.concatenate([x, repeated], axis=1)
         for recur, style_fc in zip(lstms, styles, strict=True):
             gamma, beta = mx.split(style_fc(style), 2, axis=1)
             x = mx.fast.layer_norm(recur(x), None, None, 1e-5) * (1 + gamma) + beta
-            x = mx.concatenate([x, beside], axis=1)
+            x = mx.concatenate([x, repeated], axis=1)
         return x
 
     return run

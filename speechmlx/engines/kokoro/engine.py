@@ -1,4 +1,4 @@
-"""The Kokoro engine: text becomes 24 kHz speech, a piece at a time, in bounded steps."""
+"""The Kokoro engine: converts text to 24 kHz speech, one piece at a time, in bounded steps."""
 
 from __future__ import annotations
 
@@ -33,36 +33,36 @@ from speechmlx.types import (
 )
 
 SLOWEST, FASTEST = 0.25, 4.0
-SEED = 0  # every piece starts from the same noise, so it sounds the same in any text
+SEED = 0  # seed of the noise of each piece: a piece sounds the same in any text
 WARM_UP = "Hello."
-SHOWN = 80  # characters of a text that cannot be said, in the error
+QUOTED = 80  # characters of an unpronounceable text quoted in the error
 LOAD_SLICE = 40  # tensors evaluated in one step of loading
 
 
 @dataclass(frozen=True)
 class Kokoro:
-    """A loaded model: the network's parts, its voices and its alphabet of phonemes. Holds nothing of a request."""
+    """A loaded model: the parts of the network, the voices and the phoneme vocabulary. Holds no state of requests."""
 
     encoder: encoder.TextEncoder
     vocoder: vocoder.Vocoder
     voices: Voices
     vocabulary: dict[str, int]
     longest: int
-    """Most tokens in one piece, without the two that frame it."""
+    """Maximum number of tokens in one piece, without the start and end tokens."""
     nbytes: int
 
     def run(self, request: Request) -> Steps:
-        """`Speak` → a `Chunk` per piece of text as it is ready, then `Usage`; None in between.
+        """Synthesise a `Speak` request. Yields one `Chunk` per piece of text, then `Usage`, and None after other steps.
 
-        Raises BadRequest for a speed out of range or text that cannot be said, UnknownVoice, Unsupported for a
-        language, an option or a kind of voice that this model does not have.
+        Raises BadRequest for a speed out of range or a text without phonemes, UnknownVoice for a voice that does not
+        exist, and Unsupported for a language, an option or a kind of voice that this model does not support.
         """
         if not isinstance(request, Speak):
             raise Unsupported(f"Kokoro answers Speak requests, not {type(request).__name__}")
         return self._speak(request)
 
     def open(self, request: Request) -> SpeechStream:
-        """`SpeakStream` → a stream of text that is spoken sentence by sentence. Raises what `run` does."""
+        """Open a stream that synthesises its text sentence by sentence. Raises the same errors as `run`."""
         if not isinstance(request, SpeakStream):
             raise Unsupported(f"Kokoro streams SpeakStream requests, not {type(request).__name__}")
         return SpeechStream(self.delivery(request))
@@ -74,7 +74,7 @@ class Kokoro:
         yield delivery.usage(request.text)
 
     def delivery(self, request: Synthesis) -> Delivery:
-        """How `request` is spoken, checked. Raises what `run` does."""
+        """Validate `request` and resolve its voice and language. Raises the same errors as `run`."""
         if not SLOWEST <= request.speed <= FASTEST:
             raise BadRequest(f"speed {request.speed:g} is out of range: {SLOWEST:g} to {FASTEST:g}")
         if request.options:
@@ -88,14 +88,14 @@ class Kokoro:
         return Delivery(self, styles, read, request.speed)
 
     def synthesize(self, phonemes: str, styles: mx.array, speed: float) -> Iterator[Chunk | None]:
-        """One piece of at most `longest` phonemes; every step evaluates one part of the network."""
+        """Synthesise one piece of at most `longest` phonemes. Each step evaluates one part of the network."""
         tokens = mx.array([0, *(self.vocabulary[p] for p in phonemes), 0])
         style = styles[min(len(phonemes), len(styles)) - 1]
-        timbre, manner = mx.split(style, 2, axis=1)
+        timbre, prosody_style = mx.split(style, 2, axis=1)
         context = self.encoder.context(tokens)
         mx.eval(context)
         yield None
-        rhythm = self.encoder.rhythm(context, manner)
+        rhythm = self.encoder.rhythm(context, prosody_style)
         mx.eval(rhythm)
         yield None
         text = self.encoder.text(tokens)
@@ -104,34 +104,34 @@ class Kokoro:
         yield None
         frames = np.maximum(np.rint(np.array(durations) / speed), 1).astype(np.int64)
         spread = mx.array(np.repeat(np.arange(len(frames)), frames))
-        pitch, energy = self.encoder.prosody(rhythm[spread], manner)
+        pitch, energy = self.encoder.prosody(rhythm[spread], prosody_style)
         mx.eval(pitch, energy)
         yield None
         decoded = self.vocoder.decode(text[spread], pitch, energy, timbre)
         source = self.vocoder.source(pitch, mx.random.key(SEED))
         mx.eval(decoded, source)
         yield None
-        sound = decoded
-        for sound in self.vocoder.generate(decoded, source, timbre):
-            mx.eval(sound)  # before anything else runs: parts of it are under way already
+        samples = decoded
+        for samples in self.vocoder.generate(decoded, source, timbre):
+            mx.eval(samples)  # at once: MLX may have started to compute parts of it
             yield None
-        yield Chunk(_pcm16(np.array(sound)), vocoder.RATE)
+        yield Chunk(_pcm16(np.array(samples)), vocoder.RATE)
 
 
 @dataclass
 class Delivery:
-    """One request being spoken: its voice, language and speed, and what was spoken so far."""
+    """The synthesis of one request: its voice, language and speed, and counts of the output so far."""
 
     engine: Kokoro
     styles: mx.array
-    """The voice [510, 1, 256], a row per number of tokens."""
+    """Style vectors of the voice [510, 1, 256]: one row for each number of tokens."""
     read: g2p.Reader
     speed: float
     tokens: int = 0
     samples: int = 0
 
     def speak(self, text: str) -> Iterator[Event | None]:
-        """A `Chunk` per piece of `text`; None in between. Text that cannot be said makes no sound."""
+        """Synthesise `text`. Yields a `Chunk` per piece, None after other steps, nothing without phonemes."""
         steps = partial(g2p.steps, self.read)
         for phonemes in pieces(text, steps, self.engine.vocabulary, self.engine.longest):
             if phonemes is None:
@@ -143,14 +143,14 @@ class Delivery:
             self.tokens += len(phonemes)
 
     def usage(self, text: str) -> Usage:
-        """The cost of all that was spoken, which is `text`. Raises BadRequest where none of it could be said."""
+        """Usage of the whole request. Raises BadRequest, with the start of `text`, if the text had no phonemes."""
         if not self.tokens:
-            raise BadRequest(f"nothing in the text can be said: {text[:SHOWN]!r}")
+            raise BadRequest(f"nothing in the text can be said: {text[:QUOTED]!r}")
         return Usage(audio_out=self.samples / vocoder.RATE, tokens_in=self.tokens)
 
 
 class SpeechStream:
-    """One `SpeakStream`: each sentence is spoken once it is surely whole, as it would be in a whole text."""
+    """One `SpeakStream`. It synthesises a sentence once the sentence is complete, with the same audio as `run`."""
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
@@ -158,7 +158,7 @@ class SpeechStream:
         self._rest = ""
 
     def feed_text(self, text: str) -> Steps:
-        if len(self._beginning) < SHOWN:
+        if len(self._beginning) < QUOTED:
             self._beginning += text
         sentences, self._rest = finished(self._rest + text)
         for sentence in sentences:
@@ -169,7 +169,7 @@ class SpeechStream:
         yield self._delivery.usage(self._beginning)
 
     def close(self) -> None:
-        """It holds nothing but text."""
+        """Nothing to free."""
 
 
 def _pcm16(samples: np.ndarray) -> bytes:
@@ -177,10 +177,10 @@ def _pcm16(samples: np.ndarray) -> bytes:
 
 
 def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, Kokoro]:
-    """Reads the weights in slices, folds them into layers and says one word to warm up."""
+    """Read the weights in slices, build the layers, and synthesise WARM_UP if the options ask for it."""
     config = json.loads((folder / "config.json").read_text())
     on_cpu = options.device == "cpu"
-    dtype = mx.float32 if on_cpu else getattr(mx, options.dtype)  # narrower types are slower there, not faster
+    dtype = mx.float32 if on_cpu else getattr(mx, options.dtype)  # narrower types are slower on a CPU
     weights = Weights(_tensors(folder), dtype, on_cpu)
     names = sorted(weights.tensors)
     for start in range(0, len(names), LOAD_SLICE):

@@ -1,7 +1,8 @@
-"""The layers Kokoro is made of, as closures over their weights; every signal is [time, channels].
+"""Kokoro's layers, as closures over their weights. Every signal is [time, channels].
 
-On a GPU they are MLX's own operations. On a CPU MLX's convolutions, sines and selections are scalar code, so there a
-convolution is a sum of matrix products and the snake activation a polynomial (`on_cpu`), both exact to float32 audio.
+On a GPU the layers use MLX's own operations. On a CPU, MLX's convolutions, sines and selections are scalar code. There
+a convolution is a sum of matrix products and the snake activation is a polynomial (`on_cpu`). Both are accurate to
+float32 audio.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import mlx.core as mx
 
 Layer = Callable[[mx.array], mx.array]
 Styled = Callable[[mx.array, mx.array], mx.array]
-StyledOnto = Callable[[mx.array, mx.array, mx.array | None], mx.array]
-"""As `Styled`, with what is added to the result."""
+StyledResidual = Callable[[mx.array, mx.array, mx.array | None], mx.array]
+"""(x, style, residual to add to the result, or None) → the result."""
 
 NORM_EPS = 1e-5
 
@@ -35,7 +36,7 @@ class Weights:
         return self[name] if name in self.tensors else None
 
     def exact(self) -> Weights:
-        """The same in float32."""
+        """The same weights in float32."""
         return Weights(self.tensors, mx.float32, self.cpu)
 
     def kernel(self, name: str, inputs: int) -> mx.array:
@@ -50,7 +51,7 @@ class Weights:
             v = self.tensors[f"{name}.weight_v"].astype(mx.float32)
             g = self.tensors[f"{name}.weight_g"].astype(mx.float32)
             norm = mx.sqrt(mx.sum(v * v, axis=(1, 2), keepdims=True))
-            weight = v * (g / mx.maximum(norm, 1e-12))  # a channel of zeros stays one
+            weight = v * (g / mx.maximum(norm, 1e-12))  # a channel of zeros stays zero
         return weight if weight.shape[2] == inputs else weight.swapaxes(1, 2)
 
 
@@ -120,7 +121,7 @@ def down_conv(weights: Weights, name: str, inputs: int, stride: int) -> Layer:
 
 
 def double_conv(weights: Weights, name: str) -> Layer:
-    """The channel-by-channel transposed convolution, kernel 3 and stride 2: x [t, c] → [2t, c]."""
+    """A depthwise transposed convolution with kernel 3 and stride 2: x [t, c] → [2t, c]."""
     taps = weights.kernel(name, 1)[:, :, 0].T.astype(weights.dtype)
     bias = weights[f"{name}.bias"]
 
@@ -133,7 +134,7 @@ def double_conv(weights: Weights, name: str) -> Layer:
 
 
 def adain(weights: Weights, name: str) -> Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]:
-    """Instance norm under a style: (x [t, c], style [1, s]) → the factor and the shift [c] to apply to x."""
+    """Adaptive instance norm: (x [t, c], style [1, s]) → the factor [c] and the shift [c] to apply to x."""
     style_fc = linear(weights, f"{name}.fc")
 
     def run(x: mx.array, style: mx.array) -> tuple[mx.array, mx.array]:
@@ -147,19 +148,19 @@ def adain(weights: Weights, name: str) -> Callable[[mx.array, mx.array], tuple[m
     return run
 
 
-def snake_conv(weights: Weights, norm: str, alpha: str, name: str, channels: int, dilation: int) -> StyledOnto:
-    """Instance norm, the snake x + sin²(αx)/α, and a convolution: (x [t, c], style, onto) → [t, c]."""
+def snake_conv(weights: Weights, norm: str, alpha: str, name: str, channels: int, dilation: int) -> StyledResidual:
+    """Adaptive instance norm, snake x + sin²(αx)/α and convolution: (x [t, c], style, residual) → [t, c]."""
     a, kernel, bias = weights[alpha].reshape(-1), weights.kernel(name, channels), _bias(weights, name)
     if weights.cpu:
-        from speechmlx.engines.kokoro import on_cpu  # here, so that a GPU's process has nothing of it
+        from speechmlx.engines.kokoro import on_cpu  # imported late: unused on a GPU
 
         return on_cpu.snake_conv(linear(weights, f"{norm}.fc"), a, kernel, bias, dilation, NORM_EPS)
     normed, edge, kernel = adain(weights, norm), kernel.shape[1] // 2 * dilation, kernel.astype(weights.dtype)
 
-    def run(x: mx.array, style: mx.array, onto: mx.array | None) -> mx.array:
+    def run(x: mx.array, style: mx.array, residual: mx.array | None) -> mx.array:
         x = _snake(x, *normed(x, style), a)
         y = mx.conv1d(x[None], kernel, padding=edge, dilation=dilation)[0] + bias
-        return y if onto is None else y + onto
+        return y if residual is None else y + residual
 
     return run
 
@@ -171,26 +172,26 @@ def _snake(x: mx.array, factor: mx.array, shift: mx.array, a: mx.array) -> mx.ar
 
 
 def leaky(x: mx.array, slope: float) -> mx.array:
-    """Leaky ReLU, without a selection (scalar on a CPU)."""
+    """Leaky ReLU as a maximum: MLX's selection is scalar code on a CPU. Needs 0 <= `slope` <= 1."""
     return mx.maximum(x, x * slope)
 
 
 def lstm(weights: Weights, name: str) -> Layer:
-    """A bidirectional LSTM, both directions stepped together: x [t, in] → [t, 2 * hidden]."""
+    """A bidirectional LSTM, with one step for both directions: x [t, in] → [t, 2 * hidden]."""
     ends = ("", "_reverse")
-    into = mx.stack([_gates(weights[f"{name}.weight_ih_l0{e}"]).T for e in ends])
-    across = mx.contiguous(mx.stack([_gates(weights[f"{name}.weight_hh_l0{e}"]).T for e in ends]))
+    inward = mx.stack([_gates(weights[f"{name}.weight_ih_l0{e}"]).T for e in ends])
+    recurrent = mx.contiguous(mx.stack([_gates(weights[f"{name}.weight_hh_l0{e}"]).T for e in ends]))
     biases = [weights[f"{name}.bias_ih_l0{e}"] + weights[f"{name}.bias_hh_l0{e}"] for e in ends]
     bias = mx.stack([_gates(b) for b in biases])[:, None]
-    hidden = across.shape[1]
+    hidden = recurrent.shape[1]
     step = _lstm_step if weights.cpu else mx.compile(_lstm_step)
 
     def run(x: mx.array) -> mx.array:
-        gates = mx.stack([x, x[::-1]]) @ into + bias
+        gates = mx.stack([x, x[::-1]]) @ inward + bias
         h = c = mx.zeros((2, 1, hidden), x.dtype)
         states = []
         for t in range(x.shape[0]):
-            h, c = step(gates[:, t : t + 1], h, c, across)
+            h, c = step(gates[:, t : t + 1], h, c, recurrent)
             states.append(h)
         both = mx.concatenate(states, axis=1)
         return mx.concatenate([both[0], both[1, ::-1]], axis=-1)
@@ -199,13 +200,13 @@ def lstm(weights: Weights, name: str) -> Layer:
 
 
 def _gates(w: mx.array) -> mx.array:
-    """Rows of PyTorch's gates i, f, g, o → i, f, o, g: the three sigmoids side by side."""
+    """Reorder PyTorch's gates i, f, g, o to i, f, o, g, so that the three sigmoid gates are adjacent."""
     i, f, g, o = mx.split(w, 4, axis=0)
     return mx.concatenate([i, f, o, g], axis=0)
 
 
-def _lstm_step(gates: mx.array, h: mx.array, c: mx.array, across: mx.array) -> tuple[mx.array, mx.array]:
-    gates = gates + h @ across
+def _lstm_step(gates: mx.array, h: mx.array, c: mx.array, recurrent: mx.array) -> tuple[mx.array, mx.array]:
+    gates = gates + h @ recurrent
     size = h.shape[-1]
     i, f, o = mx.split(mx.sigmoid(gates[..., : 3 * size]), 3, axis=-1)
     c = f * c + i * mx.tanh(gates[..., 3 * size :])
@@ -213,7 +214,7 @@ def _lstm_step(gates: mx.array, h: mx.array, c: mx.array, across: mx.array) -> t
 
 
 def styled_block(weights: Weights, name: str, inputs: int, outputs: int, double: bool = False) -> Styled:
-    """A residual block of the decoder and of F0 and energy: (x [t, in], style) → [t or 2t, out]."""
+    """A residual block of the decoder and of the F0 and energy predictors: (x [t, in], style) → [t or 2t, out]."""
     norm1, norm2 = adain(weights, f"{name}.norm1"), adain(weights, f"{name}.norm2")
     conv1, conv2 = conv(weights, f"{name}.conv1", inputs), conv(weights, f"{name}.conv2", outputs)
     grow = double_conv(weights, f"{name}.pool") if double else None

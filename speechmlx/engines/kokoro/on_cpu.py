@@ -1,6 +1,6 @@
-"""Most of Kokoro's work on a CPU: instance norm, snake and convolution in numpy and BLAS, where MLX's are scalar code.
+"""Instance norm, snake activation and convolution for CPUs, in numpy and BLAS.
 
-Never used on a GPU.
+MLX's own operations are scalar code on a CPU. A GPU does not use this module.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ def snake_conv(
     dilation: int,
     epsilon: float,
 ) -> Callable[[mx.array, mx.array, mx.array | None], mx.array]:
-    """Instance norm under a style, the snake x + sin²(αx)/α and a convolution that keeps the length.
+    """Adaptive instance norm, the snake activation x + sin²(αx)/α and a convolution that keeps the length.
 
-    `norm` gives gamma and beta side by side, [1, 2c], for a style; `kernel` is [out, k, c]. The layer takes (x [t, c],
-    style, what is added to the result or None) and gives [t, out], evaluated.
+    `norm` maps a style to gamma and beta, concatenated [1, 2c]. `kernel` is [out, k, c]. The layer maps (x [t, c],
+    style, residual [t, out] or None) to an evaluated array [t, out], the residual included.
     """
-    # With y = αx/π the snake is (y + sin²(πy)/π) * π/α: the last factor goes into the convolution.
+    # With y = αx/π the snake is (y + sin²(πy)/π) * π/α: the kernel absorbs the last factor.
     rate = alpha / math.pi
     taps = [mx.contiguous((kernel[:, i] / rate).T) for i in range(kernel.shape[1])]
     edge = len(taps) // 2 * dilation
 
-    def run(x: mx.array, style: mx.array, onto: mx.array | None) -> mx.array:
+    def run(x: mx.array, style: mx.array, residual: mx.array | None) -> mx.array:
         wave, gamma_beta, rates = view(x), view(norm(style)), view(rate)
         length, channels = wave.shape
         mean, variance = _moments(wave)
@@ -46,7 +46,7 @@ def snake_conv(
         _snake((factor * rates).astype(np.float32), (shift * rates).astype(np.float32), wave, padded[edge:])
         result = mx.zeros((length, taps[0].shape[1]))
         out = view(result)
-        np.copyto(out, view(bias)) if onto is None else np.add(view(onto), view(bias), out=out)
+        np.copyto(out, view(bias)) if residual is None else np.add(view(residual), view(bias), out=out)
         for i, tap in enumerate(taps):
             multiply(padded[i * dilation : i * dilation + length], view(tap), out, add=True)
         return result
@@ -65,7 +65,7 @@ def _moments(x: Matrix) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _snake(factor: Matrix, shift: Matrix, x: Matrix, out: Matrix) -> None:
-    """Into `out` the y + sin²(πy)/π of y = x * factor + shift."""
+    """Write y + sin²(πy)/π to `out`, where y = x * factor + shift."""
     for part, y in zip(_blocks(x), _blocks(out), strict=False):
         y = y[: len(part)]
         np.multiply(part, factor, out=y)

@@ -10,14 +10,14 @@ Reader = Callable[[str], Generator[None, None, str]]
 """Converts text to phonemes in steps; returns the phonemes."""
 
 COMFORT = 250  # tokens: about 15 s of speech; longer pieces sound hurried and make long steps
-READ = 400  # characters read at once: whatever would be longer is cut before it is read
-AHEAD = 2000  # characters looked at to find where sentences end
+READ = 400  # most characters in one call of the reader; longer sentences are cut first
+AHEAD = 2000  # most characters in one search for the ends of sentences
 
 
 def pieces(text: str, read: Reader, vocabulary: Collection[str], longest: int) -> Iterator[str | None]:
-    """Yield the phonemes of each piece: 1 to `longest` of the `vocabulary`. Text without phonemes yields none.
+    """Yield the phonemes of each piece: 1 to `longest` of the `vocabulary`. Text without phonemes yields no piece.
 
-    A piece is yielded before the next one is read, so that its synthesis need not wait. None stands for a step of work.
+    A piece is yielded before the next one is converted, so that its synthesis can start. None marks a step of work.
     """
     limit = min(COMFORT, longest)
     for passage in _passages(text):
@@ -25,17 +25,17 @@ def pieces(text: str, read: Reader, vocabulary: Collection[str], longest: int) -
 
 
 def _passages(text: str) -> Iterator[str]:
-    """Sentences; those longer than READ are cut by `clauses`, with at most AHEAD characters of look-ahead."""
+    """Split `text` into sentences, looking at most AHEAD characters ahead. `clauses` cuts those longer than READ."""
     at = 0
     while at < len(text):
         window = text[at : at + AHEAD]
-        whole, rest = finished(window)
+        complete, rest = finished(window)
         if at + AHEAD >= len(text):
-            whole, rest = sentences(window), ""
-        elif rest == window:  # no end in sight: what is after its last clause goes with what follows
-            whole = clauses(window, READ)[:-1]
-            rest = window[sum(map(len, whole)) :] if whole else ""
-        for sentence in whole or [""]:
+            complete, rest = sentences(window), ""
+        elif rest == window:  # no end of a sentence: the last clause joins the text after the window
+            complete = clauses(window, READ)[:-1]
+            rest = window[sum(map(len, complete)) :] if complete else ""
+        for sentence in complete or [""]:
             yield from clauses(sentence, READ) or [""]
         at += len(window) - len(rest)
 
@@ -46,17 +46,18 @@ def _parts(passage: str, read: Reader, vocabulary: Collection[str], limit: int, 
     if len(phonemes) <= limit:
         yield from _fitting(phonemes, longest)
         return
-    # Letters stand for about as many sounds everywhere in one sentence.
+    # The ratio of phonemes to letters is about constant within one sentence.
     for text in clauses(passage, limit * 0.9 * len(passage) / len(phonemes)):
-        said = _known((yield from read(text)), vocabulary)
+        part = _known((yield from read(text)), vocabulary)
         yield None
-        yield from _fitting(said, longest)
+        yield from _fitting(part, longest)
 
 
-def _fitting(said: str, longest: int) -> Iterator[str]:
-    while said:
-        cut = len(said) if len(said) <= longest else said.rfind(" ", 0, longest) + 1 or longest
-        piece, said = said[:cut].strip(), said[cut:].strip()
+def _fitting(phonemes: str, longest: int) -> Iterator[str]:
+    """Cut `phonemes` at spaces into pieces of at most `longest`. Pieces without letters are left out."""
+    while phonemes:
+        cut = len(phonemes) if len(phonemes) <= longest else phonemes.rfind(" ", 0, longest) + 1 or longest
+        piece, phonemes = phonemes[:cut].strip(), phonemes[cut:].strip()
         if any(c.isalpha() for c in piece):
             yield piece
 

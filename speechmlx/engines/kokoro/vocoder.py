@@ -1,4 +1,4 @@
-"""From text features, pitch and energy to audio: the decoder, the harmonic source and the iSTFT generator."""
+"""Generates audio from text features, pitch and energy: decoder, harmonic source and iSTFT generator."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from speechmlx.engines.kokoro.layers import (
 
 RATE = 24000
 HARMONICS = 9
-VOICED = 10.0  # Hz: below it a frame has no pitch
+VOICED = 10.0  # Hz: a frame with a lower F0 is unvoiced
 SINE, VOICED_NOISE = 0.1, 0.003
 UNVOICED_NOISE = SINE / 3
 DECODER, RESIDUAL = 1024, 64
@@ -32,14 +32,14 @@ DECODER, RESIDUAL = 1024, 64
 
 @dataclass(frozen=True)
 class Vocoder:
-    """The network's parts in the order they run; frames of 25 ms, styles [1, 128]."""
+    """The parts of the network in the order they run. A frame has 25 ms, a style is [1, 128]."""
 
     decode: Callable[[mx.array, mx.array, mx.array, mx.array], mx.array]
     """(text [t, 512], F0 [2t], energy [2t], style) → [2t, 512]."""
     source: Callable[[mx.array, mx.array], mx.array]
     """(F0 [2t] in Hz, random key) → spectrum of the harmonic source [120 * t + 1, 22]."""
     generate: Callable[[mx.array, mx.array, mx.array], Iterator[mx.array]]
-    """(decoded, source, style) → arrays to evaluate one after another; the last is the sound, float32 [t * 600]."""
+    """(decoded, source, style) → arrays to evaluate in order. The last is the audio, float32 [t * 600]."""
 
 
 def build(weights: Weights, config: Mapping[str, Any]) -> Vocoder:
@@ -84,10 +84,10 @@ def _halve(weights: Weights, name: str) -> Layer:
 
 
 def _source(weights: Weights, scale: int, size: int, hop: int) -> Callable[[mx.array, mx.array], mx.array]:
-    """Sines at F0 and its harmonics where there is pitch, noise where there is none, as magnitudes and phases.
+    """Magnitudes and phases of the source: sines at F0 and its harmonics in voiced frames, noise in unvoiced ones.
 
-    Each frame of F0 covers `scale` samples; phases run linearly between the middles of frames. The nine noises of the
-    harmonics are merged by `mix` with everything else, so one noise of the same variance stands for them.
+    Each frame of F0 covers `scale` samples. Phases are linear between the centres of frames. The original network adds
+    noise to each harmonic before the linear `mix`; here one noise of the same variance replaces the nine.
     """
     name = "decoder.generator.m_source.l_linear"
     mix, bias = weights[f"{name}.weight"][0], weights[f"{name}.bias"]
@@ -125,7 +125,7 @@ def _window(size: int) -> np.ndarray:
 
 
 def _stft(size: int, hop: int) -> Layer:
-    """Sound [n] → magnitudes and phases [n / hop + 1, size + 2], reflected at the ends."""
+    """Audio [n] → magnitudes and phases [n / hop + 1, size + 2]. The ends are padded by reflection."""
     angles = 2 * np.pi * np.outer(np.arange(size), np.arange(size // 2 + 1)) / size
     sines = -np.sin(angles)
     sines[:, [0, -1]] = 0.0  # exact: the sign of a zero here would turn the phase by π
@@ -145,7 +145,7 @@ def _stft(size: int, hop: int) -> Layer:
 
 
 def _istft(size: int, hop: int) -> Callable[[mx.array, mx.array], mx.array]:
-    """(magnitudes, phases) [f, size / 2 + 1] → sound [(f - 1) * hop]."""
+    """(magnitudes, phases) [f, size / 2 + 1] → audio [(f - 1) * hop]."""
     angles = 2 * np.pi * np.outer(np.arange(size // 2 + 1), np.arange(size)) / size
     weight = np.full((size // 2 + 1, 1), 2 / size)
     weight[[0, -1]] = 1 / size
@@ -171,7 +171,7 @@ def _istft(size: int, hop: int) -> Callable[[mx.array, mx.array], mx.array]:
 
 
 def _resblock(weights: Weights, name: str, channels: int, dilations: list[int]) -> list[Styled]:
-    """The residual steps of one block, each (x [t, c], style) → [t, c] to add to x."""
+    """The residual steps of one block. Each maps (x [t, c], style) to x plus the residual [t, c]."""
 
     def step(i: int, dilation: int) -> Styled:
         first = snake_conv(
@@ -185,7 +185,7 @@ def _resblock(weights: Weights, name: str, channels: int, dilations: list[int]) 
 
 @dataclass(frozen=True)
 class _Stage:
-    """One upsampling of the generator with its noise branch and its parallel residual blocks."""
+    """One upsampling stage of the generator: the noise branch and the parallel residual blocks."""
 
     up: Layer
     noise: Layer

@@ -1,4 +1,4 @@
-"""Kokoro's voices: their names, the language that the first letter stands for, and blends of voices."""
+"""Kokoro's voices: names, the language encoded by the first letter of a name, and blends."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WRITTEN = "a blend is written like af_heart*0.7+af_sky*0.3 or af_heart(7)+af_sky
 
 @dataclass
 class Voices:
-    """The voices in a model's folder, read at first use."""
+    """The voices in the folder of a model. Each is read at its first use."""
 
     folder: Path
     dtype: mx.Dtype
@@ -51,9 +51,10 @@ class Voices:
     def blend(self, voice: str) -> mx.array:
         """ "af_heart", "af_heart+af_sky" or "af_heart*0.7+af_sky*0.3" → styles [510, 1, 256], a row per token count.
 
-        Raises UnknownVoice for a name the folder does not hold, BadRequest for what is no blend of positive weights.
+        Raises UnknownVoice for an unknown name or a malformed blend, and BadRequest for an invalid weight or more than
+        MOST voices.
         """
-        parts = weighed(voice)
+        parts = parse_blend(voice)
         for name, _ in parts:
             if name not in self.names:
                 where = "GET /v1/audio/voices lists all"
@@ -68,14 +69,14 @@ class Voices:
         return self._loaded[name]
 
     def default(self, language: str | None) -> str:
-        """The voice for a language when the client names none."""
+        """The default voice of a language, for requests without a voice."""
         name = DEFAULTS.get(language or "", DEFAULT)
         return name if name in self.names else self.names[0]
 
 
-def weighed(voice: str) -> list[tuple[str, float]]:
-    """The voices of a blend and their weights, which sum to 1. Raises UnknownVoice and BadRequest."""
-    parts, found = voice.split("+"), []
+def parse_blend(voice: str) -> list[tuple[str, float]]:
+    """Parse a blend into voice names and weights that sum to 1. Raises UnknownVoice and BadRequest."""
+    parts, weights = voice.split("+"), []
     if len(parts) > MOST:
         raise BadRequest(f"a blend has at most {MOST} voices, not {len(parts)}")
     for part in parts:
@@ -89,14 +90,14 @@ def weighed(voice: str) -> list[tuple[str, float]]:
             weight = 0.0
         if not 0 < weight < math.inf:
             raise BadRequest(f"the weight {written!r:.100} in {voice!r:.100} is no positive number; {WRITTEN}")
-        found.append((spelt(match[1]), weight))
-    total = sum(weight for _, weight in found)
+        weights.append((spelt(match[1]), weight))
+    total = sum(weight for _, weight in weights)
     if total == math.inf:
         raise BadRequest(f"the weights in {voice!r:.100} are too large to be added; {WRITTEN}")
-    return [(name, weight / total) for name, weight in found]
+    return [(name, weight / total) for name, weight in weights]
 
 
 def language_of(voice: str, names: Sequence[str]) -> str:
-    """The language of a voice or blend: of its first voice; "en-us" for one of the client's own."""
-    first = weighed(voice)[0][0]
+    """The language of the first voice of a blend; "en-us" if the voice is not in `names`."""
+    first = parse_blend(voice)[0][0]
     return LANGUAGES.get(first[:1], "en-us") if first in names else "en-us"

@@ -1,1 +1,1 @@
-"""Conversions: each is a function (files, folder) that turns fetched files into what the engine loads. numpy only."""
+"""Conversions of fetched model files to the layout that the engines load: functions (files, folder), in numpy."""

@@ -19,9 +19,9 @@ GRAPHS = ("enc", "erb_dec", "df_dec")
 PARTS = (*(f"{name}.onnx" for name in GRAPHS), "config.ini")
 MAX_PART = 64 << 20
 PADDED = ("erb_conv0", "df_conv0", "df_convp")
-"""Blocks whose first module is a padding, so that their convolution is number 1."""
+"""Blocks whose module 0 is a padding and whose convolution is module 1."""
 EPSILON = 1e-5
-"""Of batch normalisation; the export has folded it into the convolutions."""
+"""Epsilon of batch normalisation. The export folds the normalisation into the convolutions."""
 
 
 def convert(files: Path, folder: Path) -> None:
@@ -40,7 +40,7 @@ def convert(files: Path, folder: Path) -> None:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """The PARTS of the export, found by their file names alone."""
+    """Extract the PARTS of the export. Their folders in the archive are ignored."""
     try:
         with tarfile.open(archive) as tar:
             for item in tar:
@@ -80,18 +80,18 @@ def _network(onnx: Any, prefix: str) -> Weights:
 
 
 def _convolution(block: str, index: int, weight: Array, bias: Array | None = None) -> Weights:
-    """A convolution; its bias is that of a normalisation folded into it, which becomes the identity plus that bias."""
-    found = {f"{block}.{index}.weight": weight}
+    """Parameters of a convolution. Its bias comes from a folded normalisation, written as identity plus bias."""
+    tensors = {f"{block}.{index}.weight": weight}
     if bias is not None:
         norm = f"{block}.{index + 1}"
-        found[f"{norm}.weight"], found[f"{norm}.bias"] = np.ones_like(bias), bias
-        found[f"{norm}.running_mean"] = np.zeros_like(bias)
-        found[f"{norm}.running_var"] = np.full_like(bias, 1 - EPSILON)
-    return found
+        tensors[f"{norm}.weight"], tensors[f"{norm}.bias"] = np.ones_like(bias), bias
+        tensors[f"{norm}.running_mean"] = np.zeros_like(bias)
+        tensors[f"{norm}.running_var"] = np.full_like(bias, 1 - EPSILON)
+    return tensors
 
 
 def _gru(module: str, layer: int, inner: Array, hidden: Array, biases: Array) -> Weights:
-    """One direction; ONNX orders the gates z, r, h, torch r, z, n."""
+    """Parameters of a one-directional GRU. The gate order is z, r, h in ONNX and r, z, n in PyTorch."""
     b_inner, b_hidden = (reordered(b, "zrn", "rzn") for b in np.split(biases[0], 2))
     return {
         f"{module}.weight_ih_l{layer}": reordered(inner[0], "zrn", "rzn"),
@@ -101,7 +101,7 @@ def _gru(module: str, layer: int, inner: Array, hidden: Array, biases: Array) ->
 
 
 def folded_biases(module: str, layer: int, inner: Array, hidden: Array) -> Weights:
-    """Biases with the hidden ones of r and z moved to the input side, where they add the same and cannot be lost."""
+    """GRU biases with the hidden biases of r and z moved to the input biases. The sum of both stays the same."""
     gates = 2 * len(hidden) // 3
     moved = np.concatenate([hidden[:gates], np.zeros_like(hidden[gates:])])
     return {f"{module}.bias_ih_l{layer}": inner + moved, f"{module}.bias_hh_l{layer}": hidden - moved}
@@ -138,9 +138,9 @@ def _value(text: str) -> bool | int | list[int] | str:
 
 
 def erb_widths(rate: int, fft: int, bands: int, least: int) -> list[int]:
-    """Bins in each of `bands` equal steps of the ERB scale (Glasberg and Moore 1990), `least` or more in each.
+    """Bins of each of `bands` equal steps on the ERB scale (Glasberg and Moore 1990), at least `least` per band.
 
-    Bins that a narrow band takes too many are taken from the next ones; the last band ends at rate / 2.
+    A band that is widened to `least` takes the bins from the next bands. The last band ends at rate / 2.
     """
     quality, minimum = 9.265, 24.7
     step = quality * np.log1p(rate / 2 / (minimum * quality)) / bands

@@ -1,4 +1,4 @@
-"""DeepFilterNet3 from the hub's MLX repository: version 3 alone, its biases folded as our own conversion folds them."""
+"""DeepFilterNet3 from the MLX repository of the hub. GRU biases are folded as in deepfilternet.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def convert(files: Path, folder: Path) -> None:
     link(files / "v3" / "config.json", folder / "config.json")
     weights = load_tensors(files / "v3" / "model.safetensors")
     for name in list(weights):
-        if found := re.fullmatch(r"(.+)\.bias_hh_l(\d+)", name):
-            module, layer = found[1], int(found[2])
+        if match := re.fullmatch(r"(.+)\.bias_hh_l(\d+)", name):
+            module, layer = match[1], int(match[2])
             weights |= folded_biases(module, layer, weights[f"{module}.bias_ih_l{layer}"], weights[name])
     save_tensors(folder / "model.safetensors", weights)

@@ -1,4 +1,4 @@
-"""For hub repositories that are already in MLX's layout: links their files instead of copying them."""
+"""Conversions for hub repositories in MLX's layout: files are linked, not copied."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from speechmlx.models.spec import SourceFailed
 
 
 def as_it_is(files: Path, folder: Path) -> None:
-    """Every file under its own name."""
+    """Link each file under its own name. Hidden top-level files and folders are left out."""
     for path in sorted(files.rglob("*")):
         name = path.relative_to(files)
         if path.is_file() and not name.parts[0].startswith("."):
@@ -27,7 +27,7 @@ def one_weights_file(files: Path, folder: Path) -> None:
 
 
 def link(path: Path, target: Path) -> None:
-    """Link `path` as `target`; copies it if the file system has no hard links."""
+    """Hard-link `path` to `target`. Copies it if the file system cannot link."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(path, target)

@@ -1,4 +1,4 @@
-"""Kokoro-82M (ONNX, int8) → PyTorch's parameter names and layout, which is also what the hub's MLX repository has."""
+"""Kokoro-82M (ONNX, int8) → PyTorch's parameter names and layout, as in the MLX repository of the hub."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ CONFIG = {
     },
 }
 VOICE = (510, 1, 256)
-"""A style for each number of phonemes."""
+"""Shape of a voice: one style [1, 256] for each number of phonemes."""
 PREDICTOR = ("F0", "N", "shared", "lstm", "duration_proj", "F0_proj", "N_proj")
-"""Modules that the export calls without the predictor they are part of."""
+"""Modules of the predictor whose names in the export lack the prefix "predictor"."""
 PLAIN = ("F0_proj", "N_proj")
 """Convolutions without weight normalisation, besides the noise convolutions."""
 
@@ -58,7 +58,7 @@ def convert(files: Path, folder: Path) -> None:
     weights = {name.partition(".")[2]: value for name, value in values.items() if _is_parameter(name, value)}
     for node in onnx.node:
         weights |= _parameters(node, values)
-    weights["bert.pooler.weight"] = np.zeros((HIDDEN, HIDDEN), np.float32)  # in the network, never used
+    weights["bert.pooler.weight"] = np.zeros((HIDDEN, HIDDEN), np.float32)  # unused by the network
     weights["bert.pooler.bias"] = np.zeros(HIDDEN, np.float32)
     vocabulary = json.loads((files / "vocab.json").read_text(encoding="utf-8"))["vocab"]
     write(folder, {**CONFIG, "vocab": vocabulary}, weights)
@@ -68,7 +68,7 @@ def convert(files: Path, folder: Path) -> None:
 
 
 def _is_parameter(name: str, value: Array) -> bool:
-    """Parameters that the export kept as they are; not the constants of its (inverse) Fourier transforms."""
+    """Whether the constant is a float32 parameter with its original name, and not a constant of a Fourier transform."""
     return (
         name.startswith(("encoder.", "decoder."))
         and value.dtype == np.float32
@@ -88,13 +88,13 @@ def _parameters(node: Any, values: dict[str, Array]) -> Weights:
     match node.op_type:
         case "Gather" if node.input[0].endswith(".weight_quantized"):
             base = node.input[0].removesuffix("_quantized")
-            return {base.partition(".")[2]: _whole(node.input[0], f"{base}_zero_point", values)}
+            return {base.partition(".")[2]: _dequantise(node.input[0], f"{base}_zero_point", values)}
         case "MatMul" if node.input[1] in values:
             return {f"{module}.weight": values[node.input[1]].T}
         case "MatMulInteger" if node.input[1] in values and not _is_repeated(module):
-            return {f"{module}.weight": _whole(node.input[1], node.input[3], values, axis=1).T}
+            return {f"{module}.weight": _dequantise(node.input[1], node.input[3], values, axis=1).T}
         case "ConvInteger" if node.input[1] in values:
-            return _convolution(module, _whole(node.input[1], node.input[3], values))
+            return _convolution(module, _dequantise(node.input[1], node.input[3], values))
         case "Conv" | "ConvTranspose" if node.input[1] in values:
             return _convolution(module, values[node.input[1]])
         case "DynamicQuantizeLSTM":
@@ -115,15 +115,15 @@ def _is_repeated(module: str) -> bool:
     return module.rpartition("_")[2].isdigit()
 
 
-def _whole(name: str, zero: str, values: dict[str, Array], axis: int = 0) -> Array:
-    """The tensor that the export holds as integers called `name`."""
+def _dequantise(name: str, zero: str, values: dict[str, Array], axis: int = 0) -> Array:
+    """The dequantised float32 tensor of the integers `name`."""
     q = values[name]
     scale = values[f"{name.removesuffix('_quantized')}_scale"]
     return dequantised(q, scale, values.get(zero, np.zeros((), q.dtype)), axis)
 
 
 def _convolution(module: str, weight: Array) -> Weights:
-    """[out, in, width]; most are weight-normalised: a direction and, for each output, its length."""
+    """Parameters of a convolution [out, in, width]. Weight normalisation splits a kernel into direction and norm."""
     if "noise_convs" in module or module.endswith(PLAIN):
         return {f"{module}.weight": weight}
     length = np.sqrt((weight.astype(np.float64) ** 2).sum((1, 2), keepdims=True))
@@ -131,7 +131,7 @@ def _convolution(module: str, weight: Array) -> Weights:
 
 
 def _lstm(module: str, inputs: list[Array | None]) -> Weights:
-    """Both directions; ONNX orders the gates i, o, f, c, torch i, f, c, o."""
+    """Parameters of both directions. The gate order is i, o, f, c in ONNX and i, f, c, o in PyTorch."""
     _, inner, hidden, biases, _, _, _, _, inner_scale, inner_zero, hidden_scale, hidden_zero = inputs
     assert inner is not None and hidden is not None and biases is not None
     assert inner_scale is not None and inner_zero is not None and hidden_scale is not None and hidden_zero is not None
@@ -142,8 +142,8 @@ def _lstm(module: str, inputs: list[Array | None]) -> Weights:
             ("hh", hidden, hidden_scale, hidden_zero),
         ):
             scale, zero = (n.reshape(2, -1)[direction] if n.size > 1 else n for n in (scale, zero))
-            whole = dequantised(q[direction], scale, zero, axis=1)
-            weights[f"{module}.weight_{part}_l0{suffix}"] = reordered(whole.T, "iofc", "ifco")
+            weight = dequantised(q[direction], scale, zero, axis=1)
+            weights[f"{module}.weight_{part}_l0{suffix}"] = reordered(weight.T, "iofc", "ifco")
         for part, bias in zip(("ih", "hh"), np.split(biases[direction], 2), strict=True):
             weights[f"{module}.bias_{part}_l0{suffix}"] = reordered(bias, "iofc", "ifco")
     return weights

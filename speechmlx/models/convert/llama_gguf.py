@@ -27,7 +27,7 @@ NAMES = {
     "ffn_norm": "post_attention_layernorm",
 }
 CONTROL = 3
-"""The type of a token that is no text."""
+"""GGUF type of control tokens."""
 
 
 def convert(files: Path, folder: Path) -> None:
@@ -50,7 +50,7 @@ def _name(name: str) -> str:
 
 
 def _rows(name: str, tensor: Array, heads: dict[str, int]) -> Array:
-    """llama.cpp interleaves the rotary halves of each head's rows in queries and keys; here they are apart."""
+    """Undo llama.cpp's interleaving of the rotary halves in the rows of queries and keys."""
     count = next((n for part, n in heads.items() if f".{part}." in name), None)
     if count is None:
         return tensor
@@ -58,7 +58,7 @@ def _rows(name: str, tensor: Array, heads: dict[str, int]) -> Array:
 
 
 def _config(metadata: dict[str, Any], weights: Weights) -> dict[str, Any]:
-    """config.json as the hub's transformers models have it."""
+    """The config.json of transformers."""
     return {
         "model_type": "llama",
         "architectures": ["LlamaForCausalLM"],
@@ -78,7 +78,7 @@ def _config(metadata: dict[str, Any], weights: Weights) -> dict[str, Any]:
 
 
 def _write_tokenizer(folder: Path, metadata: dict[str, Any]) -> None:
-    """The byte-level BPE that the metadata describes, digits one by one."""
+    """Write the byte-level BPE tokenizer of the metadata. Each digit is a token."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     if metadata["tokenizer.ggml.model"] != "gpt2":

@@ -42,7 +42,7 @@ def _constants(graph: Any) -> Iterator[tuple[str, Array]]:
 
 
 def scopes(node: Any) -> list[str]:
-    """The modules a node came from, outermost first: "/a/b/Conv" → ["a", "b"]."""
+    """The modules of a node, outermost first: "/a/b/Conv" → ["a", "b"]."""
     return str(node.name).strip("/").split("/")[:-1]
 
 
@@ -52,7 +52,7 @@ def integer(node: Any, name: str, default: int) -> int:
 
 
 def dequantised(q: Array, scale: Array, zero: Array, axis: int = 0) -> Array:
-    """float32 (q - zero) * scale, where `scale` and `zero` hold one number or one for each index of `axis`."""
+    """(q - zero) * scale as float32. `scale` and `zero` hold one value, or one value per index of `axis`."""
 
     def shaped(values: Array) -> Array:
         shape = [1] * q.ndim
@@ -62,7 +62,7 @@ def dequantised(q: Array, scale: Array, zero: Array, axis: int = 0) -> Array:
     return (q.astype(np.float32) - shaped(zero)) * shaped(scale)
 
 
-def reordered(gates: Array, order: str, wanted: str) -> Array:
-    """The equal blocks of rows of an LSTM or GRU weight, named by `order`, in the order `wanted`."""
+def reordered(gates: Array, order: str, target: str) -> Array:
+    """Reorder the gates of an LSTM or GRU weight from `order` to `target`; each letter names one block of rows."""
     blocks = dict(zip(order, np.split(gates, len(order)), strict=True))
-    return np.concatenate([blocks[gate] for gate in wanted])
+    return np.concatenate([blocks[gate] for gate in target])

@@ -9,7 +9,7 @@ from speechmlx.models.convert.weights import Array, Weights, write
 from speechmlx.models.spec import SourceFailed
 
 BRANCHES = {"vad_16k": "then_branch", "vad_8k": "else_branch"}
-"""The graph chooses between its models by the sample rate."""
+"""Branch of the graph for each sample rate."""
 NAMES = {
     "stft_conv.weight": "stft.forward_basis_buffer",
     **{f"conv{i + 1}.{part}": f"encoder.{i}.reparam_conv.{part}" for i in range(4) for part in ("weight", "bias")},
@@ -35,7 +35,7 @@ def convert(files: Path, folder: Path) -> None:
 
 
 def _find(values: dict[str, Array], branch: str, name: str) -> Array:
-    """The constant of `branch` whose name holds `name`; the exporter wraps names in its own."""
+    """The constant of `branch` whose name contains `name`. Raises SourceFailed if there is none."""
     for key, value in values.items():
         if branch in key and name in key and value.size:
             return value

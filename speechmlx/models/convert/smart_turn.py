@@ -37,34 +37,34 @@ def convert(files: Path, folder: Path) -> None:
         elif bias := _bias(node.output[0], readers, named):
             weights[bias[0]] = bias[1]
             weights[f"{bias[0].removesuffix('.bias')}.weight"] = weight.T
-        else:  # Whisper's keys have no bias, so nothing names them but their order
+        else:  # Whisper's key projections have no bias; only their order identifies them
             weights[f"inner.encoder.layers.{layers}.self_attn.k_proj.weight"] = weight.T
             layers += 1
     write(folder, {"model_type": "smart_turn", "architecture": "smart_turn"}, weights)
 
 
 def _dequantised(onnx: Any, values: dict[str, Array]) -> dict[str, Named]:
-    """Original name and float32 value of every constant, by the name under which nodes read it."""
-    found = {name: (name, value) for name, value in values.items()}
+    """Original name and float32 value of each constant, by the name of the node input."""
+    constants_by_name = {name: (name, value) for name, value in values.items()}
     for node in onnx.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in values:
             q, scale, *zero = (values[name] for name in node.input)
             whole = dequantised(q, scale, zero[0] if zero else np.zeros((), q.dtype), integer(node, "axis", 1))
-            found[node.output[0]] = (node.input[0].replace("_quantized", ""), whole)
-    return found
+            constants_by_name[node.output[0]] = (node.input[0].replace("_quantized", ""), whole)
+    return constants_by_name
 
 
 def _with_bias(node: Any, name: str, weight: Array, named: dict[str, Named]) -> Weights:
-    """The tensors of a convolution or of a Gemm, which may hold its matrix the other way round."""
+    """Weight and bias of a convolution or Gemm. A Gemm without transB holds its matrix as [in, out]."""
     is_flat = node.op_type == "Gemm" and not integer(node, "transB", 0)
-    found = {name: weight.T if is_flat else weight}
+    tensors = {name: weight.T if is_flat else weight}
     if len(node.input) > 2:
-        found[name.replace("weight", "bias")] = named[node.input[2]][1]
-    return found
+        tensors[name.replace("weight", "bias")] = named[node.input[2]][1]
+    return tensors
 
 
 def _bias(output: str, readers: dict[str, list[Any]], named: dict[str, Named], depth: int = 4) -> Named | None:
-    """The named bias that is added to `output`, behind quantising nodes."""
+    """The named bias that is added to `output`, directly or after quantisation nodes."""
     for node in readers.get(output, ()):
         if node.op_type == "Add":
             for name in node.input:

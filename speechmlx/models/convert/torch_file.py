@@ -1,4 +1,4 @@
-"""Reads a PyTorch checkpoint with numpy: the pickle inside may name tensors and nothing else, so no code can run."""
+"""Reads a PyTorch checkpoint with numpy. The pickle may refer to tensors only, so that it cannot run code."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class _Tensors(pickle.Unpickler):
 
 
 def _tensor(storage: Array, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object) -> Array:
-    """A copy of the strided view: torch counts strides in elements. Raises UnpicklingError outside the storage."""
+    """Copy a strided view; `stride` is in elements. Raises UnpicklingError if the view exceeds the storage."""
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) if all(size) else offset
     if offset < 0 or any(step < 0 for step in stride) or last >= max(len(storage), 1):
         raise pickle.UnpicklingError("a tensor reaches outside its storage")

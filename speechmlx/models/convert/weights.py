@@ -1,4 +1,4 @@
-"""Writes a model's folder, config.json and model.safetensors, and reads tensors back."""
+"""Writes the folder of a model (config.json and model.safetensors) and reads tensors."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Weights = dict[str, Array]
 
 
 def write(folder: Path, config: Mapping[str, Any], weights: Weights) -> None:
-    """`config` as config.json and `weights` as model.safetensors in `folder`."""
+    """Write `config` to config.json and `weights` to model.safetensors in `folder`."""
     write_json(folder / "config.json", config)
     save_tensors(folder / "model.safetensors", weights)
 
 
 def save_tensors(path: Path, weights: Weights) -> None:
-    """Contiguous copies of `weights`, marked as MLX's layout."""
+    """Write `weights` to a safetensors file, with MLX's format mark."""
     save_file({name: np.ascontiguousarray(w) for name, w in weights.items()}, path, metadata={"format": "mlx"})
 
 
 def load_tensors(path: Path) -> Weights:
-    """All tensors of a safetensors file. Raises SourceFailed."""
+    """Read all tensors of a safetensors file. Raises SourceFailed if it is unreadable."""
     try:
         return load_file(path)
     except (SafetensorError, KeyError, OSError) as error:

@@ -41,7 +41,7 @@ def convert(files: Path, folder: Path) -> None:
 
 
 def _read(path: Path) -> dict[str, Array]:
-    """Variables by name, aliases among them; int8 rows are scaled back to float32."""
+    """Variables and aliases by name. int8 variables are dequantised to float32."""
     reader = _Reader(path.read_bytes())
     try:
         reader.numbers("I"), reader.text(), reader.numbers("I")  # binary version, specification, its revision
@@ -117,7 +117,7 @@ def _network(v: dict[str, Array]) -> Weights:
 
 
 def _block(to: str, source: str, v: dict[str, Array]) -> Weights:
-    """One layer: self attention, in the decoder cross attention too, and the feed-forward pair."""
+    """One layer: self attention, cross attention (decoder only) and the feed-forward layers."""
     own, cross = f"{source}/self_attention", f"{source}/attention"
     weights = _linear([f"{to}.attn.{part}" for part in (QUERY, KEY, VALUE)], f"{own}/linear_0", v)
     weights |= _linear([f"{to}.attn.out"], f"{own}/linear_1", v) | _norm(f"{to}.attn_ln", f"{own}/layer_norm", v)
@@ -132,7 +132,7 @@ def _block(to: str, source: str, v: dict[str, Array]) -> Weights:
 
 
 def _linear(names: list[str], source: str, v: dict[str, Array]) -> Weights:
-    """A layer whose rows are stacked for several; Whisper's keys have no bias."""
+    """Split a linear layer whose rows are stacked for `names`. Whisper's key projections have no bias."""
     weights = zip(names, np.split(v[f"{source}/weight"], len(names)), strict=True)
     biases = zip(names, np.split(v[f"{source}/bias"], len(names)), strict=True)
     return {f"{n}.weight": w for n, w in weights} | {f"{n}.bias": b for n, b in biases if not n.endswith(f".{KEY}")}

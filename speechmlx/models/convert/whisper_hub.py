@@ -1,4 +1,4 @@
-"""Whisper from a hub repository, in mlx-whisper's layout or in transformers', → mlx-whisper's, as model.safetensors."""
+"""Whisper from a hub repository, in the layout of mlx-whisper or transformers → the layout of mlx-whisper."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ UNUSED = ("proj_out.weight", "encoder.embed_positions.weight")
 
 
 def convert(files: Path, folder: Path) -> None:
-    """`files`/{config.json and weights, however they are stored} → config.json and model.safetensors."""
+    """`files`/config.json and weights in any supported format → config.json and model.safetensors."""
     config = json.loads((files / "config.json").read_text(encoding="utf-8"))
     if (extra := files / "generation_config.json").is_file():
         link(extra, folder / extra.name)
@@ -69,7 +69,7 @@ def convert(files: Path, folder: Path) -> None:
 
 
 def _keep(files: Path, folder: Path) -> None:
-    """mlx-whisper's own layout: only the file's name or format may differ."""
+    """Link or convert files in mlx-whisper's layout. Only the name or format of the weights file may differ."""
     link(files / "config.json", folder / "config.json")
     for name in ("model.safetensors", "weights.safetensors"):
         if (files / name).is_file():
@@ -96,7 +96,7 @@ def _tensors(files: Path) -> Iterator[tuple[str, Array]]:
 
 
 def _renamed(name: str, tensor: Array) -> Iterator[tuple[str, Array]]:
-    """The tensor under mlx-whisper's name, in float16; nothing for those it has no use for."""
+    """The tensor under mlx-whisper's name, in float16. Yields nothing for UNUSED tensors."""
     short = name.removeprefix("model.")
     if short in UNUSED:
         return

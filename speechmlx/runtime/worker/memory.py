@@ -1,4 +1,4 @@
-"""Which models leave memory, so that another fits or because they are idle: pure functions."""
+"""Selects the models to unload, to make room for another or because they are idle. Pure functions."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ class Resident:
     running: bool = False
 
 
-def evict(residents: Sequence[Resident], budget: int, wanted: int, name: str) -> list[str]:
-    """Names of the idle models to unload so that the `wanted` bytes of `name` fit, the longest unused first.
+def evict(residents: Sequence[Resident], budget: int, needed: int, name: str) -> list[str]:
+    """Names of the idle models to unload so that the `needed` bytes of `name` fit, least recently used first.
 
     `budget`: bytes for all models. Raises Busy, with the numbers, when unloading all idle models is not enough, and
     ModelUnavailable when the model alone is larger than the budget.
     """
-    if wanted > budget:
+    if needed > budget:
         raise ModelUnavailable(
-            f"the model {name} needs {_mb(wanted)} of memory and all models together may have {_mb(budget)}. "
+            f"the model {name} needs {_mb(needed)} of memory and all models together may have {_mb(budget)}. "
             "Ways out: a higher --memory-limit; or a smaller model (`audio-server models`)"
         )
     free = budget - sum(resident.nbytes for resident in residents)
     leaving: list[str] = []
     idle = sorted((r for r in residents if not r.pinned and not r.running), key=lambda r: r.last_used)
     for resident in idle:
-        if free >= wanted:
+        if free >= needed:
             break
         leaving.append(resident.name)
         free += resident.nbytes
-    if free >= wanted:
+    if free >= needed:
         return leaving
     raise Busy(
-        f"not enough memory for the model {name}: {_mb(wanted)} wanted, {_mb(budget)} allowed (--memory-limit), "
+        f"not enough memory for the model {name}: {_mb(needed)} wanted, {_mb(budget)} allowed (--memory-limit), "
         f"{_mb(budget - free)} held by pinned or running models",
         retry_after=5.0,
     )

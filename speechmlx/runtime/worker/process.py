@@ -30,7 +30,7 @@ def run(pipe: socket.socket) -> None:
 
     options, name = device()
     worker = Worker(post, options)
-    products = threads.watched()
+    products = threads.watch_openblas()
     post(Ready(name))
     waiting = select.poll()
     waiting.register(pipe, select.POLLIN)
@@ -46,7 +46,7 @@ def run(pipe: socket.socket) -> None:
         elif not busy:  # no message for a while
             clear_cache()
         if products is not None:
-            products.settle()
+            products.apply()
         busy = worker.step()
 
 

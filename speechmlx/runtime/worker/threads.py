@@ -1,8 +1,8 @@
-"""How many threads a matrix product gets: as many as there are CPUs which no other process uses.
+"""Sets the number of OpenBLAS threads to the number of CPUs that no other process uses.
 
-OpenBLAS cuts a product into one part per thread and waits for the slowest. Beside a process that keeps a CPU busy, one
-of two threads often does not run: each product waits a turn of the system's scheduler for it, and a recognition takes
-ten times as long. With as many threads as CPUs are free, no product waits.
+OpenBLAS splits a matrix product into one part per thread and waits for the slowest part. If another process occupies a
+CPU, one of two threads often does not run. Each product then waits for a time slice of the scheduler, and recognition
+takes ten times as long. With one thread per free CPU, no product waits.
 """
 
 from __future__ import annotations
@@ -21,70 +21,71 @@ PERIOD = 0.2
 """Seconds between two readings. The kernel counts CPU time in hundredths of a second."""
 
 SHARED = 0.6
-"""Of a CPU that others may use before a thread gives it up: two threads beside a busy process have 1.33 CPUs."""
+"""Share of a CPU that other processes may use before a thread is removed. Two threads and one busy process on two CPUs
+leave the threads 1.33 CPUs."""
 
 STAT = Path("/proc/stat")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Seconds, each since some start: of the clock, of CPU time of this process, of idleness over its CPUs."""
+    """Counters in seconds: `clock` time, CPU time of this process (`own`), and `idle` time summed over its CPUs."""
 
     clock: float
     own: float
     idle: float
 
     def free_since(self, before: Reading) -> float:
-        """How many CPUs this process used or could have used, on average since `before`."""
+        """Average number of CPUs since `before` that this process used or that were idle."""
         return (self.own - before.own + self.idle - before.idle) / (self.clock - before.clock)
 
 
 def read() -> Reading:
-    """A reading of now, over the CPUs this process may run on. Raises OSError where the kernel tells nothing."""
+    """The current counters of the CPUs that this process may run on. Raises OSError if the system has no /proc/stat."""
     cpus = {f"cpu{number}" for number in os.sched_getaffinity(0)}
     fields = [line.split() for line in STAT.read_text().splitlines()]
     # name, user, nice, system, idle, iowait, ...
-    ticks = sum(int(found[4]) + int(found[5]) for found in fields if found and found[0] in cpus)
+    ticks = sum(int(row[4]) + int(row[5]) for row in fields if row and row[0] in cpus)
     return Reading(time.monotonic(), time.process_time(), ticks / os.sysconf("SC_CLK_TCK"))
 
 
 class Threads:
-    """Keeps `wanted` up to date from a thread of its own; `settle`, between two steps, hands it to the library."""
+    """Updates `target`, the best number of threads, in a background thread. `apply` sets it between two steps."""
 
-    def __init__(self, most: int, give: Callable[[int], object], read: Callable[[], Reading] = read) -> None:
+    def __init__(self, most: int, set_count: Callable[[int], object], read: Callable[[], Reading] = read) -> None:
         self._most = most
-        self._give = give
+        self._set_count = set_count
         self._read = read
         self._before = read()
-        self._given = most
-        self.wanted = most
+        self._count = most
+        self.target = most
 
-    def look(self) -> None:
-        """Take a reading and judge the time since the last one."""
+    def update(self) -> None:
+        """Take a reading and compute `target` from the time since the last one."""
         now = self._read()
-        self.wanted = max(1, min(self._most, int(now.free_since(self._before) + SHARED)))
+        self.target = max(1, min(self._most, int(now.free_since(self._before) + SHARED)))
         self._before = now
 
     def watch(self) -> None:
-        """Look for ever, in a thread that ends with the process."""
+        """Start a daemon thread that calls `update` every PERIOD seconds."""
 
-        def looking() -> None:
+        def loop() -> None:
             while True:
                 time.sleep(PERIOD)
-                self.look()
+                self.update()
 
-        threading.Thread(target=looking, name="threads", daemon=True).start()
+        threading.Thread(target=loop, name="threads", daemon=True).start()
 
-    def settle(self) -> None:
-        """Give the library what is wanted. No product may be running."""
-        wanted = self.wanted
-        if wanted != self._given:
-            self._give(wanted)
-            self._given = wanted
+    def apply(self) -> None:
+        """Set the library's number of threads to `target`. No product may be running."""
+        target = self.target
+        if target != self._count:
+            self._set_count(target)
+            self._count = target
 
 
-def watched() -> Threads | None:
-    """Threads of the OpenBLAS in this process, watched; None without it, or where OPENBLAS_NUM_THREADS fixes them."""
+def watch_openblas() -> Threads | None:
+    """Start to watch the OpenBLAS of this process. None without OpenBLAS, or if OPENBLAS_NUM_THREADS is set."""
     if "OPENBLAS_NUM_THREADS" in os.environ or not blas.is_loaded():
         return None
     most = len(os.sched_getaffinity(0))

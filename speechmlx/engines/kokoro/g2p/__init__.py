@@ -1,4 +1,4 @@
-"""Graphemes to phonemes: for each language a reader, text → the phonemes Kokoro was trained on."""
+"""Grapheme-to-phoneme conversion: one reader per language, which maps text to Kokoro's phonemes."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ LANGUAGES = {
 
 
 def language(code: str) -> str:
-    """A client's language → one of LANGUAGES: "EN_us" → "en-us", "French" → "fr", "pt-BR" → "pt".
+    """Map the language of a request to a key of LANGUAGES: "EN_us" → "en-us", "French" → "fr", "pt-BR" → "pt".
 
-    Raises Unsupported naming the languages there are.
+    Raises Unsupported, which lists the languages.
     """
-    found = languages.match(code, LANGUAGES)
-    if found is None:
+    name = languages.match(code, LANGUAGES)
+    if name is None:
         raise languages.refusal(code, LANGUAGES, "Kokoro")
-    return found
+    return name
 
 
 @cache
 def reader(name: str) -> Reader:
-    """The reader of one of LANGUAGES, loaded once.
+    """The reader of a key of LANGUAGES, loaded once.
 
-    Raises Unsupported naming what to install where a language needs more than this package brings.
+    Raises Unsupported, which names the missing extra, if the language needs a package that is not installed.
     """
     match name:
         case "en" | "en-us" | "en-gb":
             british = name == "en-gb"
-            return english.load(british, _speller(british))
+            return english.load(british, _fallback(british))
         case "ja" | "zh":
             try:
                 return east_asian.japanese() if name == "ja" else east_asian.chinese()
@@ -57,7 +57,7 @@ def reader(name: str) -> Reader:
 
 
 def steps(read: Reader, text: str) -> Generator[None, None, str]:
-    """What `read` makes of `text`, in steps where a reader knows how to take them."""
+    """Convert `text` to phonemes, in steps if `read` supports steps. Returns the phonemes."""
     return (yield from read.steps(text)) if isinstance(read, english.English) else read(text)
 
 
@@ -66,8 +66,8 @@ def _missing(name: str, extra: str) -> Unsupported:
     return Unsupported(f"{LANGUAGES[name]} needs an extra: pip install 'speechmlx[{extra}]'{also}")
 
 
-def _speller(british: bool) -> Reader:
-    """What says words no dictionary knows: espeak-ng where it is, else the model of spelling.py, read when needed."""
+def _fallback(british: bool) -> Reader:
+    """The reader of words that are not in a dictionary: espeak-ng if available, else the model of spelling.py."""
     if espeak.available():
         return lambda word: espeak.english_word(word, british)
     return lambda word: _model().british(word) if british else _model()(word)

@@ -1,4 +1,4 @@
-"""Japanese and Chinese, read by the misaki package where its extras are installed."""
+"""Readers of Japanese and Chinese, by the misaki package with its extras."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Reader = Callable[[str], str]
 
 
 def japanese() -> Reader:
-    """Kana and kanji → phonemes; raises ImportError where the `ja` extra is missing."""
+    """The reader of kana and kanji. Raises ImportError if the `ja` extra is not installed."""
     read = importlib.import_module("misaki.ja").JAG2P()
     return lambda text: str(read(text)[0])
 
 
 def chinese() -> Reader:
-    """Chinese characters → phonemes with tones; raises ImportError where the `zh` extra is missing."""
+    """The reader of Chinese; its phonemes include tones. Raises ImportError if the `zh` extra is not installed."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # jieba's source has escapes Python warns about
+        warnings.simplefilter("ignore")  # Python warns about escapes in jieba's source
         module = importlib.import_module("misaki.zh")
     logging.getLogger("jieba").setLevel(logging.WARNING)
     read = module.ZHG2P()

@@ -1,4 +1,4 @@
-"""English text → the phonemes Kokoro was trained on: dictionary first, then stems, spelling out, and spelling rules."""
+"""Converts English text to Kokoro's phonemes: by dictionary, then by stem, letter names or the spelling model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from speechmlx.engines.kokoro.g2p.tagging import BE, STOPS, tag
 
 Spelling = Callable[[str], str]
 
-# A word of more letters than any has is read in parts, each in a step of its own.
+# A longer run of letters than any word has is cut into parts. Each part is converted in its own step.
 WORD = r"[^\W\d_]{1,50}"
 TOKEN = re.compile(rf"[^\W\d_]\.(?:[^\W\d_]\.)*[^\W\d_](?![^\W\d_])|{WORD}(?:'{WORD})*'?|[.,!?;:—…“”\"()-]")
 CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
@@ -24,13 +24,13 @@ WORDLIKE = re.compile(r"[aeiouy]", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class English:
-    """What turns English into phonemes; `spelling` says words no dictionary knows (lower case, Latin letters)."""
+    """The English reader. `spelling` converts words that are not in a dictionary (lower-case Latin letters)."""
 
     lexicon: Lexicon
     spelling: Spelling
 
     def __call__(self, text: str) -> str:
-        """Text of any kind → phonemes, words apart by spaces; empty when nothing in it can be said."""
+        """Convert any text to phonemes, with spaces between words. Returns "" for text that has no pronunciation."""
         reading = self.steps(text)
         while True:
             try:
@@ -39,7 +39,7 @@ class English:
                 return str(read.value)
 
     def steps(self, text: str) -> Generator[None, None, str]:
-        """The same in steps: one ends with each word that no dictionary knows, which takes its time."""
+        """Convert in steps. A step ends after each word that is not in a dictionary, because such words are slow."""
         unknown = 0
 
         def spelling(word: str) -> str:
@@ -47,22 +47,22 @@ class English:
             unknown += 1
             return self.spelling(word)
 
-        watched, seen = replace(self, spelling=spelling), 0
-        shouted = text.isupper() and len(text.split()) > 3
-        text = normalise(text.lower() if shouted else text, self.lexicon.british)
-        found = list(TOKEN.finditer(text))
-        tokens = [m[0] for m in found]
+        counting, counted = replace(self, spelling=spelling), 0
+        all_capitals = text.isupper() and len(text.split()) > 3
+        text = normalise(text.lower() if all_capitals else text, self.lexicon.british)
+        matches = list(TOKEN.finditer(text))
+        tokens = [m[0] for m in matches]
         lower = [t.lower() for t in tokens]
-        said: list[str] = [""] * len(tokens)
-        following: str | None = None  # the first sound after this word; None at a pause or the end
+        phonemes: list[str] = [""] * len(tokens)
+        following: str | None = None  # first phoneme of the next word; None before a pause or the end
         for i in reversed(range(len(tokens))):
-            said[i] = watched._token(tokens, lower, i, following)
-            following = _first_sound(said[i], following)
-            if unknown > seen:
-                seen = unknown
+            phonemes[i] = counting._token(tokens, lower, i, following)
+            following = _first_phoneme(phonemes[i], following)
+            if unknown > counted:
+                counted = unknown
                 yield
-        gaps = [text[m.end() : m.end() + 1].isspace() for m in found]
-        joined = "".join(s + " " * g for s, g in zip(said, gaps, strict=True))
+        gaps = [text[m.end() : m.end() + 1].isspace() for m in matches]
+        joined = "".join(s + " " * g for s, g in zip(phonemes, gaps, strict=True))
         return re.sub(r"\s+", " ", joined).strip().replace("ɾ", "T").replace("ʔ", "t")
 
     def _token(self, tokens: list[str], lower: list[str], i: int, following: str | None) -> str:
@@ -84,7 +84,7 @@ class English:
         return self._word(token, part)
 
     def _function_word(self, token: str, lower: list[str], i: int, following: str | None) -> str | None:
-        """Words whose sound depends on what follows; None for all others."""
+        """Phonemes of a word that depends on the phoneme after it (a, the, to); None for other words."""
         vowel = following is not None and following in VOWELS
         alone = len(tokens_around(lower, i)) < 1
         match lower[i]:
@@ -108,39 +108,39 @@ class English:
 
     def _word(self, token: str, part: str) -> str:
         plain = "".join(c for c in unicodedata.normalize("NFKD", token) if not unicodedata.combining(c))
-        said = self._acronym(plain) or self.lexicon.say(plain, part)
-        if said is None:
+        phonemes = self._acronym(plain) or self.lexicon.pronounce(plain, part)
+        if phonemes is None:
             return self._unknown(plain)
         if plain == plain.lower():
-            return said
-        return accent(said, PRIMARY if plain.isupper() and len(plain) > 1 else SECONDARY)
+            return phonemes
+        return accent(phonemes, PRIMARY if plain.isupper() and len(plain) > 1 else SECONDARY)
 
     def _acronym(self, word: str) -> str | None:
-        """Capitals that are no word: FBI, USA, and their plural and possessive."""
+        """Letter names of an acronym (FBI, USA), its plural or possessive; None for other words."""
         stem, ending = re.fullmatch(r"(.*?)('s|s)?", word).groups() if word[:2].isupper() else (word, None)  # type: ignore[union-attr]
         if not stem.isupper() or len(stem) < 2:
             return None
         entry = self.lexicon.gold.get(stem)
         known = self.lexicon.entry(stem) if len(stem) > 3 or WORDLIKE.search(stem) else None
         if stem in ("US", "IT", "AM", "PM", "ID", "OS", "AD", "LA") or (entry is None and known is None):
-            said = self.lexicon.spell(stem) if len(stem) < 5 or not WORDLIKE.search(stem) else None
-            return self.lexicon.add_s(said) if said and ending else said
+            phonemes = self.lexicon.spell(stem) if len(stem) < 5 or not WORDLIKE.search(stem) else None
+            return self.lexicon.add_s(phonemes) if phonemes and ending else phonemes
         return None
 
     def _unknown(self, word: str) -> str:
-        """A word of no dictionary: its capitalised parts, the two words it is made of, or its spelling."""
+        """Convert a word that is not in a dictionary: by capitalised parts, as a compound, or by the spelling model."""
         parts = CAMEL.findall(word)
         if len(parts) > 1 and not word.isupper():
             return "".join(self._word(p, "") for p in parts)
         ending = "'s" if word.lower().endswith("'s") else ""
         stem = word.lower().removesuffix("'s").replace("'", "")
-        said = self._compound(stem) or (self.spelling(stem) if WORDLIKE.search(stem) and len(stem) > 1 else "")
-        if not any(c in VOWELS or c == "ᵊ" for c in said):
-            said = self.lexicon.spell(stem) or ""
-        return self.lexicon.add_s(said) if ending and said else said
+        phonemes = self._compound(stem) or (self.spelling(stem) if WORDLIKE.search(stem) and len(stem) > 1 else "")
+        if not any(c in VOWELS or c == "ᵊ" for c in phonemes):
+            phonemes = self.lexicon.spell(stem) or ""
+        return self.lexicon.add_s(phonemes) if ending and phonemes else phonemes
 
     def _compound(self, word: str) -> str | None:
-        """ "bookcart" → book and cart, the second weaker; the halves are words of four letters or more."""
+        """ "bookcart" → book + cart, the second with weaker stress. Both halves have at least four letters."""
         for cut in sorted(range(4, len(word) - 3), key=lambda c: abs(2 * c - len(word))):
             halves = [self.lexicon.gold.get(half) for half in (word[:cut], word[cut:])]
             if all(isinstance(h, str) for h in halves):
@@ -152,8 +152,8 @@ def tokens_around(lower: list[str], i: int) -> list[str]:
     return [t for j, t in enumerate(lower) if j != i and t not in STOPS]
 
 
-def _first_sound(said: str, following: str | None) -> str | None:
-    for c in said:
+def _first_phoneme(phonemes: str, following: str | None) -> str | None:
+    for c in phonemes:
         if c in VOWELS or c in CONSONANTS:
             return c
         if c in ";:,.!?—…":

@@ -1,6 +1,6 @@
-"""espeak-ng where a person installed it: the library of the espeakng-loader package, or the program on the PATH.
+"""Phonemes by espeak-ng, if installed: the library of the espeakng-loader package, or the program on the PATH.
 
-espeak-ng is GPL-3 and no dependency of this project: nothing here is imported or run unless it is found.
+espeak-ng is GPL-3 and not a dependency of this project. It is imported or run only if it is already installed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cache
 
 Ipa = Callable[[str, str], str]
-"""(text, espeak voice) → IPA with `TIE` between the letters of one sound."""
+"""(text, espeak voice) → IPA, with `TIE` between the letters of one phoneme."""
 
 TIE = "^"
 SYNCHRONOUS, DO_NOT_EXIT, UTF8 = 2, 0x8000, 1
@@ -23,9 +23,9 @@ IPA_WITH_TIE = ord(TIE) << 8 | 0x80 | 0x02
 
 VOICES = {"es": "es", "fr": "fr", "hi": "hi", "it": "it", "pt": "pt-br"}
 PAUSE = re.compile(r"([¡¿]|\s*[;:,.!?…—।]+(?=\s|$)\s*|\s*[“”\"()«»]\s*)")
-SWITCH = re.compile(r"\([a-z]{2,3}(?:-[a-z]+)*\)")  # espeak marks a word it reads in another language
+SWITCH = re.compile(r"\([a-z]{2,3}(?:-[a-z]+)*\)")  # espeak's mark of a word in another language
 
-# Sounds of two letters that Kokoro's alphabet writes with one.
+# Phonemes of two IPA letters that Kokoro's vocabulary writes as one letter.
 LIGATURES = {"a^ɪ": "I", "a^ʊ": "W", "d^z": "ʣ", "d^ʒ": "ʤ", "e^ɪ": "A", "o^ʊ": "O", "ə^ʊ": "Q", "s^s": "S"}
 LIGATURES |= {"t^s": "ʦ", "t^ʃ": "ʧ", "ɔ^ɪ": "Y"}
 ENGLISH = {"ʔˌn̩": "ʔn", "ʔn̩": "ʔn", "ə^l": "ᵊl", "ʲo": "jo", "ʲə": "jə", "ʲ": "", "ɚ": "əɹ", "r": "ɹ", "x": "k"}
@@ -70,28 +70,28 @@ def _program(text: str, voice: str) -> str:
 
 
 def read(text: str, language: str) -> str:
-    """A sentence of a language of VOICES → Kokoro's phonemes, its punctuation kept."""
-    return "".join(_mark(part) if i % 2 else _sounds(part, language) for i, part in enumerate(PAUSE.split(text)))
+    """Convert a sentence in a language of VOICES to Kokoro's phonemes. Punctuation is kept."""
+    return "".join(_mark(part) if i % 2 else _phonemes(part, language) for i, part in enumerate(PAUSE.split(text)))
 
 
-def _sounds(text: str, language: str) -> str:
+def _phonemes(text: str, language: str) -> str:
     if not text.strip():
         return text
-    said = SWITCH.sub("", _ipa()(text, VOICES[language])).strip()
-    said = re.sub(r"\s+", " ", _replaced(said, LIGATURES).replace(TIE, "").replace("-", ""))
-    return said + " " * text[-1].isspace()
+    phonemes = SWITCH.sub("", _ipa()(text, VOICES[language])).strip()
+    phonemes = re.sub(r"\s+", " ", _replaced(phonemes, LIGATURES).replace(TIE, "").replace("-", ""))
+    return phonemes + " " * text[-1].isspace()
 
 
 def _mark(mark: str) -> str:
-    """Marks Kokoro's alphabet has; Spain's opening ones are left out, the others get their space."""
+    """Map punctuation to the marks of Kokoro's vocabulary. The Spanish opening marks are removed."""
     return _replaced(mark, {"«": "“", "»": "”", "।": ".", "¡": "", "¿": ""})
 
 
 def english_word(word: str, british: bool) -> str:
-    """One English word → Kokoro's phonemes."""
-    said = _replaced(_ipa()(word, "en" if british else "en-us").strip(), LIGATURES)
-    said = _replaced(said, BRITISH if british else AMERICAN)
-    return _replaced(said, ENGLISH).replace(TIE, "").replace("o", "ɔ").replace(" ", "")
+    """Convert one English word to Kokoro's phonemes."""
+    phonemes = _replaced(_ipa()(word, "en" if british else "en-us").strip(), LIGATURES)
+    phonemes = _replaced(phonemes, BRITISH if british else AMERICAN)
+    return _replaced(phonemes, ENGLISH).replace(TIE, "").replace("o", "ɔ").replace(" ", "")
 
 
 def _replaced(text: str, table: dict[str, str]) -> str:

@@ -1,6 +1,6 @@
-"""The English pronouncing dictionaries of the misaki package (Apache-2.0), with endings and stress worked out.
+"""The English pronunciation dictionaries of the misaki package (Apache-2.0), with rules for suffixes and stress.
 
-Phonemes are those Kokoro was trained on: IPA with single letters for diphthongs (A I O W Y, British Q) and affricates.
+The phonemes are Kokoro's: IPA with single letters for diphthongs (A I O W Y, British Q) and affricates.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ DOUBLED = frozenset("bdgklmnprtvz")
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Words → phonemes; `gold` is checked by hand and may know parts of speech, `silver` is not."""
+    """Maps words to phonemes. `gold` is checked by hand and may depend on the part of speech; `silver` is unchecked."""
 
     gold: Mapping[str, Entry]
     silver: Mapping[str, Entry]
     british: bool
 
     def entry(self, word: str) -> Entry | None:
-        """The dictionary's own entry for `word`, whatever its capitals."""
+        """The dictionary entry for `word`; the case of letters may differ. None if there is none."""
         lower = word.lower()
         for spelling in dict.fromkeys((word, lower, lower.capitalize())):
             for table in (self.gold, self.silver):
@@ -36,8 +36,8 @@ class Lexicon:
                     return table[spelling]
         return None
 
-    def say(self, word: str, tag: str) -> str | None:
-        """Phonemes of `word` as the part of speech `tag`: from the dictionary, or from a stem and its ending."""
+    def pronounce(self, word: str, tag: str) -> str | None:
+        """Phonemes of `word` with the part of speech `tag`, by dictionary or stem and suffix; None if unknown."""
         entry = self.entry(word)
         if entry is not None:
             return choose(entry, tag)
@@ -54,9 +54,9 @@ class Lexicon:
 
     def _possessive(self, word: str, tag: str) -> str | None:
         if word.endswith("'s"):
-            stem = self.say(word[:-2], "NOUN")
+            stem = self.pronounce(word[:-2], "NOUN")
             return stem and self.add_s(stem)
-        return self.say(word[:-1], "NOUN") if word.endswith("'") and len(word) > 2 else None
+        return self.pronounce(word[:-1], "NOUN") if word.endswith("'") and len(word) > 2 else None
 
     def _with_s(self, word: str, tag: str) -> str | None:
         if len(word) < 3 or not word.lower().endswith("s") or word.lower().endswith("ss"):
@@ -92,7 +92,7 @@ class Lexicon:
         return self._flapped(stem) + "ɪŋ"
 
     def _flapped(self, stem: str) -> str:
-        """American t between vowels becomes a flap before an ending."""
+        """Replace a final t after a vowel or r by a flap, in American English."""
         if not self.british and len(stem) > 1 and stem[-1] == "t" and stem[-2] in FLAPPING:
             return stem[:-1] + "ɾ"
         return stem
@@ -108,16 +108,16 @@ class Lexicon:
         return stem + ("t" if stem[-1] in "pkfθʃsʧ" else "d")
 
     def spell(self, letters: str) -> str | None:
-        """ "FBI" → its letters' names, the last one stressed most; None where a character has no name."""
+        """ "FBI" → the names of its letters, with primary stress on the last. None if a letter has no name."""
         names = [self.gold.get(c.upper()) for c in letters if c.isalpha()]
         if not names or not all(isinstance(n, str) for n in names):
             return None
-        said = "".join(str(n) for n in names).replace(PRIMARY, SECONDARY)
-        return said[::-1].replace(SECONDARY, PRIMARY, 1)[::-1]
+        phonemes = "".join(str(n) for n in names).replace(PRIMARY, SECONDARY)
+        return phonemes[::-1].replace(SECONDARY, PRIMARY, 1)[::-1]
 
 
 def load(british: bool) -> Lexicon:
-    """The two dictionaries of American or British English, from the installed misaki package."""
+    """Load the two dictionaries of American or British English from the misaki package."""
     folder = importlib.resources.files("misaki.data")
     name = "gb" if british else "us"
     gold, silver = (json.loads((folder / f"{name}_{kind}.json").read_bytes()) for kind in ("gold", "silver"))
@@ -125,7 +125,7 @@ def load(british: bool) -> Lexicon:
 
 
 def choose(entry: Entry, tag: str) -> str | None:
-    """The pronunciation of an entry under a part of speech; None: spell it."""
+    """The pronunciation in `entry` for the part of speech `tag`; None if the letters must be spelled."""
     if isinstance(entry, str):
         return entry
     if tag in entry:

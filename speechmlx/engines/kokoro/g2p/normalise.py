@@ -1,7 +1,7 @@
-"""English text as it is read aloud: numbers, dates, times, money, units, abbreviations and symbols become words.
+"""Normalises English text: numbers, dates, times, money, units, abbreviations and symbols become words.
 
-A list of rules applied in order; each is a pattern and what its match becomes. What leaves `normalise` is words,
-apostrophes, hyphens and punctuation.
+Rules are applied in order. A rule is a pattern and a function from the match to its replacement. The result has only
+words, apostrophes, hyphens and punctuation.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 
 
 def normalise(text: str, british: bool = False) -> str:
-    """ "Dr. Lee paid $3.50 on 3/4/2024." → words only; `british` reads 3/4 as the third of April."""
+    """ "Dr. Lee paid $3.50 on 3/4/2024." → words only; with `british`, 3/4 is the third of April."""
     text = unicodedata.normalize("NFC", text).translate(QUOTES)
-    for pattern, say in (*RULES[:DATES], *(BRITISH_DATES if british else AMERICAN_DATES), *RULES[DATES:]):
-        text = pattern.sub(say, text)
+    for pattern, replace in (*RULES[:DATES], *(BRITISH_DATES if british else AMERICAN_DATES), *RULES[DATES:]):
+        text = pattern.sub(replace, text)
     return re.sub(r"\s+", " ", text).strip()
 
 
@@ -87,17 +87,17 @@ def _time(m: re.Match[str]) -> str:
 def _date(month: int, day: int, written: str | None, otherwise: str) -> str:
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return otherwise
-    said = f"{MONTH_NAMES[month - 1]} {ordinal(day)}"
+    date = f"{MONTH_NAMES[month - 1]} {ordinal(day)}"
     if not written:
-        return said
+        return date
     full = int(written) if len(written) == 4 else 2000 + int(written) if int(written) < 50 else 1900 + int(written)
-    return f"{said}, {year(full)}"
+    return f"{date}, {year(full)}"
 
 
 def _phone(m: re.Match[str]) -> str:
     groups = re.findall(r"\d+", m[0])
-    said = ", ".join(digits(g) for g in groups)
-    return f"plus {said}" if m[0].startswith("+") else said
+    words = ", ".join(digits(g) for g in groups)
+    return f"plus {words}" if m[0].startswith("+") else words
 
 
 def _fraction(m: re.Match[str]) -> str:
@@ -136,20 +136,20 @@ def _roman_value(text: str) -> int:
 
 
 def _letters(m: re.Match[str]) -> str:
-    """ "U.S." → "U.S": letters with points between them are spelled."""
+    """ "U.S." → "U.S": the dots mark letters that are spelled."""
     return ".".join(c for c in m[0] if c.isalpha())
 
 
 def _foreign(m: re.Match[str]) -> str:
-    """Letters no English speaker reads: Greek ones by name, other scripts by the name of the script."""
+    """Replace Greek letters by their names, and text in another script by the name of the script."""
     if all(c in LETTER_NAMES for c in m[0].lower()):
         return f" {' '.join(LETTER_NAMES[c] for c in m[0].lower())} "
     script = unicodedata.name(m[0][0], "UNKNOWN").split()[0]
     return f" {SCRIPTS.get(script, script.capitalize())} text "
 
 
-def _rule(pattern: str, say: Callable[[re.Match[str]], str], flags: int = 0) -> Rule:
-    return re.compile(pattern, flags), say
+def _rule(pattern: str, replace: Callable[[re.Match[str]], str], flags: int = 0) -> Rule:
+    return re.compile(pattern, flags), replace
 
 
 I = re.IGNORECASE  # noqa: E741
@@ -163,7 +163,7 @@ AMERICAN_DATES: list[Rule] = [
 BRITISH_DATES: list[Rule] = [
     _rule(r"\b(\d{1,2})/(\d{1,2})/(\d{4}|\d\d)\b", lambda m: _date(int(m[2]), int(m[1]), m[3], m[0])),
 ]
-DATES = 2  # where they stand among the rules
+DATES = 2  # index in RULES at which the date rules are inserted
 RULES: list[Rule] = [
     _rule(r"\b(?:https?://|www\.)\S+|\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+", _web),
     _rule(r"\b[\w-]+\.(?:com|org|net|io|ai|dev|co\.uk|edu|gov)\b(?:/\S*)?", _web),

@@ -14,7 +14,7 @@ ORDINALS |= {"twelve": "twelfth"}
 
 
 def cardinal(n: int) -> str:
-    """123 → "one hundred twenty three"; past quadrillions, digit by digit."""
+    """123 → "one hundred twenty three". Numbers above LARGEST are read digit by digit."""
     if n < 0:
         return f"minus {cardinal(-n)}"
     if n > LARGEST:
@@ -51,18 +51,18 @@ def year(n: int) -> str:
 
 
 def digits(text: str) -> str:
-    """ "007" → "zero zero seven"; anything but digits is left out."""
+    """ "007" → "zero zero seven"; other characters are left out."""
     return " ".join(ONES[int(c)] for c in text if c.isdigit())
 
 
 def number(text: str) -> str:
-    """ "1,234.50" → "one thousand two hundred thirty four point five zero"; a leading minus is said."""
+    """ "1,234.50" → "one thousand two hundred thirty four point five zero"; a leading "-" becomes "minus"."""
     sign = "minus " if text.startswith("-") else ""
     whole, _, fraction = text.lstrip("-+").replace(",", "").partition(".")
     if len(whole) > 1 and whole[0] == "0" and not fraction:
         return sign + digits(whole)
-    said = cardinal(int(whole)) if whole else ""
-    return sign + (f"{said} point {digits(fraction)}".lstrip() if fraction else said)
+    integer = cardinal(int(whole)) if whole else ""
+    return sign + (f"{integer} point {digits(fraction)}".lstrip() if fraction else integer)
 
 
 def plural(words: str) -> str:

@@ -1,8 +1,8 @@
-"""The pronunciation of a word that is in no dictionary: a joint model of letters and sounds, decoded by beam search.
+"""Predicts the pronunciation of words outside the dictionaries: a joint-sequence model, decoded by beam search.
 
-scripts/fit_spelling.py counted the model, spelling.npz, over the dictionaries of the misaki package (Apache-2.0). A
-word is a chain of graphones: one or two letters with zero to two sounds, such as "ph" = f. The probability of a
-graphone after the ones before it is interpolated over all orders with Kneser-Ney smoothing.
+scripts/fit_spelling.py fits the model, spelling.npz, to the dictionaries of the misaki package (Apache-2.0). A word is
+a chain of graphones. A graphone pairs one or two letters with zero to two phonemes, such as "ph" = f. The probability
+of a graphone after its predecessors is interpolated over all orders with Kneser-Ney smoothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BEAM = 16
 DISCOUNT = 0.8
 MIX = np.uint64(0x9E3779B97F4A7C15)
 NOWHERE = np.uint64(0xFFFFFFFFFFFFFFFF)
-START, END = 0, 1  # graphones that stand before and after a word
+START, END = 0, 1  # graphones that mark the start and the end of a word
 
 _FINAL_R = "ɹ(?![ˈˌ]?[AIOQWYaiuæɑɒɔəɛɜɪʊʌᵻ])"
 BRITISH = [
@@ -45,67 +45,67 @@ Hashes = NDArray[np.uint64]
 
 
 def root(length: int) -> Hashes:
-    """The hash that chains of which `length` graphones are context start from."""
+    """The initial hash of chains whose context has `length` graphones."""
     return extend(np.array(0, np.uint64), np.array(1 << 32 | length, np.uint64))
 
 
 def extend(context: Hashes, graphone: NDArray[np.uint64]) -> Hashes:
-    """The hash of a chain one graphone longer."""
+    """The hash of the chain `context` extended by `graphone`."""
     with np.errstate(over="ignore"):
         mixed = (context ^ (graphone + np.uint64(1))) * MIX
     return mixed ^ (mixed >> np.uint64(29))
 
 
 def fold(hashes: Hashes) -> NDArray[np.uint32]:
-    """What is kept of a hash in a table."""
+    """The upper 32 bits of each hash, the key in a table."""
     return (hashes >> np.uint64(32)).astype(np.uint32)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Sorted keys with a number each; keys that are absent count 0."""
+    """A map from sorted keys [n] to values [n]. Absent keys have the value 0."""
 
     keys: NDArray[np.uint32]
     values: NDArray[np.float32]
 
     def __call__(self, hashes: Hashes) -> NDArray[np.float32]:
-        wanted = fold(hashes)
-        at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        return np.where(self.keys[at] == wanted, self.values[at], 0).astype(np.float32)
+        queries = fold(hashes)
+        at = np.minimum(np.searchsorted(self.keys, queries), len(self.keys) - 1)
+        return np.where(self.keys[at] == queries, self.values[at], 0).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """Graphones by number and how often chains of them occur; `order` is the longest chain."""
+    """Letters and phonemes of each graphone, and counts of chains. `order` is the length of the longest chain."""
 
     letters: tuple[str, ...]
     sounds: tuple[str, ...]
     order: int
     chains: Table
-    """Chain → how often it was seen."""
+    """Chain → number of occurrences."""
     kinds: Table
-    """Chain → how many different graphones were seen after it."""
+    """Chain → number of distinct graphones that follow it."""
 
     @cached_property
     def by_letters(self) -> dict[str, NDArray[np.uint64]]:
-        found: dict[str, list[int]] = {}
+        numbers_of: dict[str, list[int]] = {}
         for number, letters in enumerate(self.letters):
-            found.setdefault(letters, []).append(number)
-        return {letters: np.array(numbers, np.uint64) for letters, numbers in found.items()}
+            numbers_of.setdefault(letters, []).append(number)
+        return {letters: np.array(numbers, np.uint64) for letters, numbers in numbers_of.items()}
 
     def __call__(self, word: str) -> str:
-        """Lower-case Latin letters → phonemes with one primary stress; letters without a sound stay silent."""
+        """Convert lower-case Latin letters to phonemes with one primary stress. Unknown letters are skipped."""
         word = "".join(c for c in word if c in self.by_letters)
         if not word:
             return ""
         return _stressed("".join(self.sounds[g] for g in self._best(word)))
 
     def british(self, word: str) -> str:
-        """The same for a British voice: the American sounds with British vowels and no r but before a vowel."""
-        said = self(word)
+        """Convert `word` for a British voice: British vowels, and r only before a vowel."""
+        phonemes = self(word)
         for pattern, sound in BRITISH:
-            said = pattern.sub(sound, said)
-        return said
+            phonemes = pattern.sub(sound, phonemes)
+        return phonemes
 
     def _best(self, word: str) -> tuple[int, ...]:
         beams: list[dict[tuple[int, ...], float]] = [{} for _ in range(len(word) + 1)]
@@ -137,7 +137,7 @@ class Spelling:
         return np.log(probability + 1e-12)
 
     def _context(self, chain: tuple[int, ...], length: int) -> np.uint64:
-        """The hash of the last `length` graphones, the word's start among them; of nothing known if it is shorter."""
+        """The hash of the last `length` graphones, including START; NOWHERE if the chain is shorter."""
         if length > len(chain) + 1:
             return NOWHERE
         value = root(length)
@@ -147,13 +147,13 @@ class Spelling:
 
 
 def _stressed(phonemes: str) -> str:
-    """Exactly one primary stress: the first where there are several, the first vowel where there is none."""
+    """Keep the first primary stress only. Without a stress, put one on the first vowel."""
     first, mark, rest = phonemes.partition(PRIMARY)
     return first + mark + rest.replace(PRIMARY, SECONDARY) if mark else accent(phonemes, PRIMARY)
 
 
 def load() -> Spelling:
-    """The model shipped with the package."""
+    """Load the model of this package."""
     with (importlib.resources.files(__package__) / "spelling.npz").open("rb") as file, np.load(file) as data:
         tables = [
             Table(np.cumsum(data[f"{name}_steps"], dtype=np.uint32), data[f"{name}_values"].astype(np.float32))

@@ -1,7 +1,7 @@
-"""Just enough part of speech to tell heteronyms apart (record, live, read, close): neighbours decide.
+"""Tags heteronyms (record, live, read, close) with a part of speech, by rules on the neighbouring words.
 
-Tags are those of the dictionary: NOUN, VERB, VBD (past), VBN (participle), ADJ, ADV, DT, or ""
-where it does not matter.
+The tags are those of the dictionary: NOUN, VERB, VBD (past tense), VBN (participle), ADJ, ADV, DT, or "" if no rule
+applies.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STOPS = frozenset(".,!?;:—…")
 
 
 def tag(words: Sequence[str], i: int) -> str:
-    """The part of speech of words[i] among lower-case `words` (punctuation stands as words of its own)."""
+    """The part of speech of words[i]. `words` are lower case; each punctuation mark is a word."""
     word = words[i]
     before = words[i - 1] if i else ""
     earlier = words[i - 2] if i > 1 else ""
@@ -52,7 +52,7 @@ def tag(words: Sequence[str], i: int) -> str:
     if before in BE:
         return "VBN" if after == "by" else "ADJ"
     if before in DETERMINERS or before.endswith("'s"):
-        return "ADJ" if _names_a_thing(after) else "NOUN"
+        return "ADJ" if _is_content_word(after) else "NOUN"
     if before in PRONOUNS or (before == "and" and after in DETERMINERS):
         return "VERB"
     if before in PREPOSITIONS:
@@ -64,7 +64,7 @@ def tag(words: Sequence[str], i: int) -> str:
     return "NOUN" if not after or after in STOPS or after in BE or after == "of" else ""
 
 
-def _names_a_thing(word: str) -> bool:
+def _is_content_word(word: str) -> bool:
     known = (
         PREPOSITIONS | DETERMINERS | BE | HAVE | MODALS | PRONOUNS | STOPS | {"and", "or", "but", "not", "as", "than"}
     )
@@ -72,7 +72,7 @@ def _names_a_thing(word: str) -> bool:
 
 
 def _special(word: str, before: str, after: str, words: Sequence[str], i: int) -> str | None:
-    """Words whose readings do not follow noun and verb."""
+    """The tag of a word with rules of its own; None for other words."""
     match word:
         case "read" | "reread":
             if before in HAVE or before in BE:
@@ -89,8 +89,8 @@ def _special(word: str, before: str, after: str, words: Sequence[str], i: int) -
             adjective = after in LIVE_NOUNS or before in BE | {"a", "an", "the", "go", "went", "going", "broadcast"}
             return "ADJ" if adjective else "VERB"
         case "that":
-            pointed = not after or after in STOPS or after in BE or (_names_a_thing(after) and before in PREPOSITIONS)
-            return "DT" if pointed else "IN"
+            is_dt = not after or after in STOPS or after in BE or (_is_content_word(after) and before in PREPOSITIONS)
+            return "DT" if is_dt else "IN"
         case "close":
             if before in MODALS or ((not before or before in STOPS) and after in DETERMINERS):
                 return "VERB"

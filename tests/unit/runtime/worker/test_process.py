@@ -53,19 +53,19 @@ class Front:
 
 
 class Products:
-    """Counts how often the loop settles the number of threads."""
+    """Counts how often the loop applies the number of threads."""
 
     def __init__(self) -> None:
-        self.settled = 0
+        self.applied = 0
 
-    def settle(self) -> None:
-        self.settled += 1
+    def apply(self) -> None:
+        self.applied += 1
 
 
 @pytest.fixture
 def products(monkeypatch: pytest.MonkeyPatch) -> Products:
     products = Products()
-    monkeypatch.setattr(threads, "watched", lambda: products)
+    monkeypatch.setattr(threads, "watch_openblas", lambda: products)
     monkeypatch.setattr(process, "device", lambda: (LoadOptions(), "Device(test, 0)"))
     return products
 
@@ -105,7 +105,7 @@ def test_jobs_run_and_a_failure_is_that_of_its_job(engine: tuple[Front, threadin
     assert [job for job, failure in failures.items() if failure is not None] == [2]
     kinds = [type(message.event).__name__ for message in messages if isinstance(message, Output) and message.job == 1]
     assert kinds == ["Chunk", "Chunk", "Usage"]
-    assert products.settled > 4  # between two steps, each time
+    assert products.applied > 4  # between two steps, each time
 
 
 def test_a_message_is_handled_between_two_steps(engine: tuple[Front, threading.Thread]) -> None:
@@ -139,7 +139,7 @@ def test_cached_memory_is_returned_when_no_message_comes(products: Products, mon
     cleared: list[int] = []
 
     def clear() -> None:
-        cleared.append(products.settled)
+        cleared.append(products.applied)
         mine.shutdown(socket.SHUT_WR)
 
     monkeypatch.setattr(Worker, "patience", lambda worker: 0.001)

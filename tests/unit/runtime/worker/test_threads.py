@@ -27,8 +27,8 @@ def after(readings: Iterable[tuple[float, float]], most: int) -> tuple[Threads, 
     steps = iter(taken)
     found = Threads(most, given.append, lambda: next(steps))
     for _ in readings:
-        found.look()
-        found.settle()
+        found.update()
+        found.apply()
     return found, given
 
 
@@ -47,7 +47,7 @@ def after(readings: Iterable[tuple[float, float]], most: int) -> tuple[Threads, 
     ],
 )
 def test_as_many_as_are_free(most: int, own: float, idle: float, wanted: int) -> None:
-    assert after([(own, idle)], most)[0].wanted == wanted
+    assert after([(own, idle)], most)[0].target == wanted
 
 
 def test_the_library_is_told_of_changes_only() -> None:
@@ -64,12 +64,12 @@ from speechmlx.runtime.worker import blas
 from speechmlx.runtime.worker import threads
 blas.preload()
 count = ctypes.CDLL(None).openblas_get_num_threads
-found = threads.watched()
+found = threads.watch_openblas()
 print(count())
 end = time.monotonic() + 20
 while count() > 1 and time.monotonic() < end:
     time.sleep(threads.PERIOD)
-    found.settle()
+    found.apply()
 print(count())
 """
     bare = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "OPENBLAS_NUM_THREADS")}
@@ -87,9 +87,9 @@ print(count())
 def test_a_number_that_was_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blas, "is_loaded", lambda: True)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
-    assert threads.watched() is None
+    assert threads.watch_openblas() is None
 
 
 def test_without_the_library_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blas, "is_loaded", lambda: False)
-    assert threads.watched() is None
+    assert threads.watch_openblas() is None
