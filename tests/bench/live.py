@@ -1,4 +1,4 @@
-"""InputPipeline live: word errors beside those of the whole recording, and how long words take to be said for good.
+"""Live transcription: word errors beside those of the whole recording, and how long words take to be said for good.
 
 `python -m speechmlx.runtime.worker.blas python tests/bench/live.py [--quick]`.
 A minute of clips and Kokoro's speech is fed in
@@ -182,7 +182,7 @@ def measure(model: str, recording: Recording) -> list[Row]:
 
 def show(rows: list[Row], seconds: float) -> None:
     for model in dict.fromkeys(row.model for row in rows):
-        table = Table(title=f"InputPipeline live, {model}, {seconds:.0f} s", title_justify="left", box=box.SIMPLE_HEAD)
+        table = Table(title=f"Live transcription, {model}, {seconds:.0f} s", title_justify="left", box=box.SIMPLE_HEAD)
         table.add_column("policy")
         table.add_column("fed")
         for column in (

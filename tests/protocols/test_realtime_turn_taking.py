@@ -1,4 +1,4 @@
-"""Endpointer as people take them: coughs, pauses that were none, answers that follow one another, silence, leaving."""
+"""Turns as people take them: coughs, pauses that were none, answers that follow one another, silence, leaving."""
 
 from __future__ import annotations
 

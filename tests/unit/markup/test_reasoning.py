@@ -1,4 +1,4 @@
-"""ReasoningFilter in a model's text, however it is cut into pieces."""
+"""Reasoning in a model's text, however it is cut into pieces."""
 
 from __future__ import annotations
 

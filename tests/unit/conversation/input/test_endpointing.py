@@ -1,4 +1,4 @@
-"""Endpointer from probabilities: tables of what is heard and what follows, and what holds for any of them."""
+"""Turns from probabilities: tables of what is heard and what follows, and what holds for any of them."""
 
 from __future__ import annotations
 
