@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -28,6 +28,10 @@ def find() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), APP if Path(APP).exists() else None)
 
 
+class Navigated(Exception):
+    """The page left while it evaluated something."""
+
+
 @dataclass
 class Tab:
     """One page. `complaints`: its uncaught exceptions and logged errors."""
@@ -42,6 +46,8 @@ class Tab:
         while True:
             message = json.loads(self.socket.recv(timeout=60))
             if message.get("id") == id:
+                if "navigated" in message.get("error", {}).get("message", ""):
+                    raise Navigated(message)
                 assert "error" not in message, message
                 found: dict[str, Any] = message["result"]
                 return found
@@ -65,8 +71,11 @@ class Tab:
 
     def until(self, code: str, seconds: float = 30.0) -> Any:
         """Evaluate `code` until its value is true; AssertionError after `seconds`."""
-        end = time.monotonic() + seconds
-        while not (found := self.value(code)):
+        end, found = time.monotonic() + seconds, None
+        while not found:
+            with suppress(Navigated):  # the page that was asked is no more: the next one answers
+                if found := self.value(code):
+                    break
             assert time.monotonic() < end, f"{code} is {found!r} after {seconds} s; complaints: {self.complaints}"
             time.sleep(0.1)
         return found
