@@ -51,11 +51,12 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerTurn:
-    """`speaker` talks from `start` to `end`; the turns of different speakers may overlap."""
+    """`speaker` talks from `start` to `end`; in a whole recording the turns of different speakers may overlap."""
 
     start: float
     end: float
     speaker: str
+    """The name of a KnownSpeaker, else "0", "1", ... in the order in which they are first heard."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from speechmlx.types.values import Audio, Kind, Message, Priority, Voice
+from speechmlx.types.values import Audio, Kind, KnownSpeaker, Message, Priority, Voice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,8 @@ class Listen(Request):
     """As in `Transcribe`."""
     task: Literal["transcribe", "translate"] = "transcribe"
     prompt: str | None = None
+    hotwords: tuple[str, ...] = ()
+    """Names and terms that are likely to be said."""
     policy: Literal["alignatt", "localagreement"] = "alignatt"
     priority: Priority = Priority.REALTIME
 
@@ -137,11 +139,32 @@ class DetectTurn(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Diarize(Request):
-    """Who speaks when in a whole recording → `SpeakerTurn`* and `Usage`."""
+class Diarization(Request):
+    """How speakers are told apart: the fields that `Diarize` and `DiarizeStream` share."""
 
     kind: ClassVar[Kind | None] = Kind.DIARIZE
+    known: tuple[KnownSpeaker, ...] = ()
+    """Persons to recognise by their voice; others are numbered."""
+    max_speakers: int | None = None
+    """None: as many as are found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diarize(Diarization):
+    """Who speaks when in a whole recording → `SpeakerTurn`* and `Usage`."""
+
     audio: Audio
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiarizeStream(Diarization):
+    """Live speech fed in pieces at the model's rate → `SpeakerTurn`*, which follow each other without gaps.
+
+    Where nobody speaks the turn's `speaker` is "". The end of the last turn is the time up to which speakers are known.
+    """
+
+    streams: ClassVar[bool] = True
+    priority: Priority = Priority.REALTIME
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,6 +66,14 @@ Voice = NamedVoice | ReferenceVoice
 
 
 @dataclass(frozen=True, slots=True)
+class KnownSpeaker:
+    """A person whose voice is known from a recording of their speech alone."""
+
+    name: str
+    audio: Audio
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionCall:
     """A call of one of the client's functions, as an event of `Generate` and in a `Message`."""
 
