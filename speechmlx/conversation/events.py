@@ -20,6 +20,20 @@ class Configured:
 
 
 @dataclass(frozen=True)
+class Advanced:
+    """How far the session is. Comes while audio does, where the settings ask for `progress`."""
+
+    at: float
+    """The audio up to here is searched for speech."""
+    transcribed: float
+    """The audio up to here is searched for words."""
+    received: float
+    """The audio up to here has come."""
+    in_turn: bool
+    """Whether a turn is under way."""
+
+
+@dataclass(frozen=True)
 class SpeechStarted:
     """A person begins to speak: the turn `item` starts."""
 
@@ -262,6 +276,7 @@ class Failed:
 
 Event = (
     Configured
+    | Advanced
     | SpeechStarted
     | SpeechPaused
     | SpeechResumed

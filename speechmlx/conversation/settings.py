@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation.items.item import Item
+from speechmlx.types import SpeakerOptions
 
 PCM16_24K = AudioFormat()
 MAX_WAIT = {"low": 8.0, "medium": 4.0, "high": 2.0}
@@ -40,8 +41,12 @@ class Transcription:
     model: str | None = None
     language: str | None = None
     languages: tuple[str, ...] = ()
+    task: Literal["transcribe", "translate"] = "transcribe"
+    """"translate": into English."""
     prompt: str | None = None
     keywords: tuple[str, ...] = ()
+    speakers: SpeakerOptions | None = None
+    """Words name their speaker. None: speakers are not told apart."""
     words: bool = False
     """Word times also for a turn that is recognised whole."""
     logprobs: bool = False
@@ -84,6 +89,8 @@ class Settings:
     transcribes_only: bool = False
     """Transcribe and never answer."""
     input: AudioFormat = PCM16_24K
+    progress: float | None = None
+    """Seconds of audio between two Advanced events. None: there are none."""
     clean: bool = False
     """Reduce noise before anything hears the audio."""
     turns: TurnTaking | None = TurnTaking()

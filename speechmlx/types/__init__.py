@@ -49,6 +49,7 @@ from speechmlx.types.values import (
     NamedVoice,
     Priority,
     ReferenceVoice,
+    SpeakerOptions,
     Voice,
 )
 
@@ -88,6 +89,7 @@ __all__ = [
     "Segment",
     "Speak",
     "SpeakStream",
+    "SpeakerOptions",
     "SpeakerTurn",
     "Synthesis",
     "TextDelta",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from speechmlx.types.values import Audio, Kind, KnownSpeaker, Message, Priority, Voice
+from speechmlx.types.values import Audio, Kind, Message, Priority, SpeakerOptions, Voice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,13 +140,10 @@ class DetectTurn(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class Diarization(Request):
-    """How speakers are told apart: the fields that `Diarize` and `DiarizeStream` share."""
+    """What `Diarize` and `DiarizeStream` share."""
 
     kind: ClassVar[Kind | None] = Kind.DIARIZE
-    known: tuple[KnownSpeaker, ...] = ()
-    """Persons to recognise by their voice; others are numbered."""
-    max_speakers: int | None = None
-    """None: as many as are found."""
+    speakers: SpeakerOptions = SpeakerOptions()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,6 +74,16 @@ class KnownSpeaker:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakerOptions:
+    """How speakers are told apart: the fields of `Diarize` and `DiarizeStream`."""
+
+    known: tuple[KnownSpeaker, ...] = ()
+    """Persons to recognise by their voice; others are numbered."""
+    max_speakers: int | None = None
+    """None: as many as are found."""
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionCall:
     """A call of one of the client's functions, as an event of `Generate` and in a `Message`."""
 
