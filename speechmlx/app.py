@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from speechmlx.protocols import PROTOCOLS
+from speechmlx.protocols.http.access_keys import RequireKey
 from speechmlx.protocols.http.conditional_route import ConditionalRoute
 from speechmlx.protocols.http.origin_policy import OriginPolicy
 from speechmlx.protocols.http.paths import NormalizedPaths, http_error, not_found
@@ -46,6 +47,7 @@ def create_app(services: Services) -> Starlette:
             Middleware(RequestId),
             Middleware(TrafficLog, services.traffic),
             Middleware(OriginPolicy, services.config),
+            Middleware(RequireKey, services.keys),
             Middleware(UnhandledErrors),
             Middleware(NormalizedPaths),
         ],

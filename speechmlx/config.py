@@ -42,6 +42,9 @@ class Config:
         repeat=True,
         shown="none but its own",
     )
+    api_key: tuple[str, ...] = setting(
+        (), "Key that clients must send; without one everybody who reaches the server may use it.", repeat=True
+    )
     allow_url_fetch: bool = setting(False, "Fetch recordings from public addresses for clients.")
     preload: bool = setting(False, "Load the default model of every kind at start.")
     profile: str | None = setting(
@@ -196,7 +199,7 @@ def _origin(text: str) -> str:
     return text.lower().removesuffix(PORTS.get(match[1], ""))
 
 
-LISTS: dict[str, Callable[[str], str]] = {"bind": str, "allow_origin": _origin}
+LISTS: dict[str, Callable[[str], str]] = {"bind": str, "allow_origin": _origin, "api_key": str}
 """Fields with several values, separated by commas in text, and the function that parses each value."""
 
 

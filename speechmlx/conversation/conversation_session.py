@@ -13,7 +13,8 @@ from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.errors import NoActiveResponse, NoSuchPart, TranscribesOnly
 from speechmlx.conversation.events import Committed, ItemAdded, ItemDeleted, ItemRetrieved, ItemTruncated, Stages
 from speechmlx.conversation.input.pipeline import CommitReason, UserTurn
-from speechmlx.conversation.input.transcription import Transcript, TurnTranscription
+from speechmlx.conversation.input.transcript import Transcript
+from speechmlx.conversation.input.transcription import TurnTranscription
 from speechmlx.conversation.items.conversation import Conversation
 from speechmlx.conversation.items.item import Item, Part, at_retrieved_rate, untranscribed_audio, untranscribed_part
 from speechmlx.conversation.llm.language_model import LanguageModel

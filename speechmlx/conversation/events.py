@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from speechmlx.conversation.input.transcription import Transcript, TranscriptUpdate
+from speechmlx.conversation.input.transcript import Transcript, TranscriptUpdate
 from speechmlx.conversation.items.item import Item
 from speechmlx.conversation.settings import Answering
 from speechmlx.errors import SpeechError

@@ -15,6 +15,7 @@ from speechmlx.conversation.clock import Clock
 from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.event_queue import COMMAND_MARK, EventQueue
 from speechmlx.conversation.events import (
+    Advanced,
     Cleared,
     Committed,
     Configured,
@@ -31,7 +32,8 @@ from speechmlx.conversation.events import (
     TranscriptFailed,
 )
 from speechmlx.conversation.input.pipeline import CommitReason, InputPipeline, UserTurn
-from speechmlx.conversation.input.transcription import Transcript, TranscriptUpdate, TurnTranscription
+from speechmlx.conversation.input.transcript import Transcript, TranscriptUpdate
+from speechmlx.conversation.input.transcription import TurnTranscription
 from speechmlx.conversation.settings import Settings
 from speechmlx.conversation.warmup import ModelWarmup
 from speechmlx.errors import EngineFailed, SpeechError, Unsupported
@@ -61,6 +63,8 @@ class TranscriptionSession:
         self._transcripts: dict[str, asyncio.Task[str]] = {}
         """By item, the transcripts that are not known yet."""
         self._last_turn: str | None = None
+        self._reported = 0.0
+        """Seconds into the session of the newest Advanced event."""
         self._is_paused = False
         """Whether the turn under way paused and did not resume."""
 
@@ -90,6 +94,11 @@ class TranscriptionSession:
     def close(self) -> None:
         """Emit nothing more: `events` ends after what waits."""
         self._queue.end()
+
+    @property
+    def clock(self) -> Clock:
+        """The time of the session."""
+        return self._clock
 
     async def send(self, command: commands.Command) -> None:
         """Queue a command. Commands take effect in order, later while a model is being loaded.
@@ -179,6 +188,12 @@ class TranscriptionSession:
     def turn_ended(self, item: str, at: float) -> None:
         self._is_paused = False
         self._emit(SpeechStopped(item, at))
+
+    def advanced(self, at: float, transcribed: float) -> None:
+        step = self.settings.progress
+        if step is not None and at >= self._reported + step - 1e-6:
+            self._reported = at
+            self._emit(Advanced(at, transcribed, self._input.buffer.end, self._input.in_turn))
 
     def idle_timed_out(self, item: str, start: float, end: float) -> None:
         self._emit(IdleTimedOut(item, start, end))

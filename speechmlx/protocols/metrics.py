@@ -80,6 +80,25 @@ class RuntimeCollector:
         yield GaugeMetricFamily("speechmlx_sessions", "Live conversations", metrics.sessions)
         stages = (((stage,), histogram) for stage, histogram in metrics.stages.items())
         yield _histograms("response_stage", "From the end of speech to a response's stage", ("stage",), stages)
+        yield from self._live()
+
+    def _live(self) -> Iterator[Metric]:
+        """The families of live sessions, by wire."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        metrics = self._runtime.metrics
+        sessions = GaugeMetricFamily("speechmlx_wire_sessions", "Live sessions by wire", labels=("wire",))
+        audio = CounterMetricFamily("speechmlx_live_audio_seconds", "Audio of live sessions", labels=("wire",))
+        words = CounterMetricFamily("speechmlx_live_words", "Final words of live sessions", labels=("wire",))
+        by_wire = ((sessions, metrics.wire_sessions), (audio, metrics.live_audio), (words, metrics.live_words))
+        for family, values in by_wire:
+            for wire, value in values.items():
+                family.add_metric((wire,), value)
+            yield family
+        latency = (((wire,), histogram) for wire, histogram in metrics.commit_latency.items())
+        yield _histograms("commit_latency", "From a word's sound to the final word", ("wire",), latency)
+        lag = (((wire,), histogram) for wire, histogram in metrics.live_lag.items())
+        yield _histograms("live_lag", "Audio that waits for recognition, sampled", ("wire",), lag)
 
 
 def _histograms(

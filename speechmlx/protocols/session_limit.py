@@ -22,18 +22,20 @@ class SessionLimit:
         self._metrics = runtime.metrics
 
     @asynccontextmanager
-    async def session(self) -> AsyncGenerator[None, None]:
-        """A place for one session. Raises Busy when none gets free within LEAVING seconds."""
+    async def session(self, wire: str = "openai_realtime") -> AsyncGenerator[None, None]:
+        """A place for one session on `wire`. Raises Busy when none gets free within LEAVING seconds."""
         try:
             async with asyncio.timeout(LEAVING):
                 await self._free.acquire()
         except TimeoutError:
             raise Busy(
-                f"{self.limit} realtime sessions are open, which is the limit (max_sessions); try again later"
+                f"{self.limit} live sessions are open, which is the limit (max_sessions); try again later"
             ) from None
         self._metrics.sessions += 1
+        self._metrics.wire_sessions[wire] += 1
         try:
             yield
         finally:
             self._metrics.sessions -= 1
+            self._metrics.wire_sessions[wire] -= 1
             self._free.release()

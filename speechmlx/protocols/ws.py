@@ -15,6 +15,7 @@ from speechmlx.conversation.commands import Append, Command, Lapse
 from speechmlx.conversation.events import Event
 from speechmlx.conversation.input.pipeline import AT_ONCE
 from speechmlx.conversation.session import TranscriptionSession
+from speechmlx.protocols.live_meter import LiveMeter
 
 SERVICE_RESTART = 1012
 LAST_WORDS = 0.2
@@ -47,19 +48,29 @@ class Wire(Protocol):
     def tick(self, now: float) -> Sequence[Answer]:
         """What the client gets because of the time: `now` in seconds of a monotonic clock, every TICK seconds."""
 
+    def end(self) -> Sequence[Answer]:
+        """What the client gets after the last event of a session that was sent Finish. Without Close it stays open."""
+
 
 async def pump(
-    socket: WebSocket, wire: Wire, session: TranscriptionSession, drained: asyncio.Event, audio_timeout: float = 0.0
+    socket: WebSocket,
+    wire: Wire,
+    session: TranscriptionSession,
+    drained: asyncio.Event,
+    audio_timeout: float = 0.0,
+    meter: LiveMeter | None = None,
 ) -> None:
-    """Carry messages both ways until the client leaves, the wire closes, the events end or the server is `drained`.
+    """Carry messages both ways until the client leaves, the wire closes or the server is `drained`.
 
     The session gets a Lapse when audio has been missing for `audio_timeout` seconds of the clock, unless that is 0.
-    The session is over then. The socket, accepted already, is closed where the server is what ended it.
+    The session is over then. The socket, accepted already, is closed where the server is what ended it. `meter` sees
+    the audio and the events.
     """
+    meter = meter or LiveMeter("", None)
     async with session:
         tasks = [
-            asyncio.create_task(_read(socket, wire, session, audio_timeout)),
-            asyncio.create_task(_write(socket, wire, session)),
+            asyncio.create_task(_read(socket, wire, session, audio_timeout, meter)),
+            asyncio.create_task(_write(socket, wire, session, meter)),
             asyncio.create_task(_tick(socket, wire)),
             asyncio.create_task(_leave(socket, drained)),
         ]
@@ -80,7 +91,9 @@ async def _leave(socket: WebSocket, drained: asyncio.Event) -> None:
     await send(socket, [Close(SERVICE_RESTART, "the server is shutting down")])
 
 
-async def _read(socket: WebSocket, wire: Wire, session: TranscriptionSession, audio_timeout: float) -> None:
+async def _read(
+    socket: WebSocket, wire: Wire, session: TranscriptionSession, audio_timeout: float, meter: LiveMeter
+) -> None:
     clock, deadline = asyncio.get_running_loop(), None
     while True:
         try:
@@ -95,6 +108,8 @@ async def _read(socket: WebSocket, wire: Wire, session: TranscriptionSession, au
         text = message.get("text")
         for command in wire.receive(message["bytes"] if text is None else text):
             await session.send(command)
+            if isinstance(command, Append):
+                meter.audio(session.settings.input.seconds(len(command.audio)))
             if isinstance(command, Append) and audio_timeout:
                 deadline = clock.time() + _pace(command, session) + audio_timeout
 
@@ -105,10 +120,13 @@ def _pace(command: Append, session: TranscriptionSession) -> float:
     return seconds if seconds <= AT_ONCE else 0.0
 
 
-async def _write(socket: WebSocket, wire: Wire, session: TranscriptionSession) -> None:
+async def _write(socket: WebSocket, wire: Wire, session: TranscriptionSession, meter: LiveMeter) -> None:
     async for event in session.events():
+        meter.event(event)
         if not await send(socket, wire.send(event)):
             return
+    if await send(socket, wire.end()):
+        await asyncio.Event().wait()  # the client closes
 
 
 async def _tick(socket: WebSocket, wire: Wire) -> None:

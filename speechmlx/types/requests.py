@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from speechmlx.types.values import Audio, Kind, Message, Priority, SpeakerOptions, Voice
 
+ANY_SPEAKERS = SpeakerOptions()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -143,7 +145,7 @@ class Diarization(Request):
     """What `Diarize` and `DiarizeStream` share."""
 
     kind: ClassVar[Kind | None] = Kind.DIARIZE
-    speakers: SpeakerOptions = SpeakerOptions()
+    speakers: SpeakerOptions = ANY_SPEAKERS
 
 
 @dataclass(frozen=True, kw_only=True)

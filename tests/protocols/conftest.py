@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
-from support.scripted_conversation import MODELS
+from support.scripted_conversation import LIVE_MODELS, MODELS
 
 from speechmlx.runtime.worker.blas import MALLOC
 
@@ -120,6 +120,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def conversing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The shared server with the engines of support/scripted_conversation.py as its default models."""
     with serve(tmp_path_factory.mktemp("conversing"), SPEECHMLX_MODELS=MODELS) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The shared server of the live wires: scripted engines, words come while the tone lasts (LIVE_MODELS)."""
+    with serve(tmp_path_factory.mktemp("listening"), SPEECHMLX_MODELS=LIVE_MODELS) as server:
         yield server
 
 

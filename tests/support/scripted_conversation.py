@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 RATE, SPEECH_RATE, FRAME, BLOCK = 16000, 24000, 512, 160
 THRESHOLD, LOUD = 0.01, 0.5
 WORD_SECONDS = 0.1
+BLOCKS_PER_WORD = round(WORD_SECONDS * RATE / BLOCK)
 GATE = "TALKING_GATE"
 NUMBERS = "zero one two three four five six seven eight nine ten".split()
 
@@ -87,6 +88,8 @@ MODELS = (
     ",".join(f"{kind}=talking-{kind}" for kind in ("asr", "vad", "turn", "llm", "tts")) + ",enhance=scripted-enhance"
 )
 """The value of SPEECHMLX_MODELS that makes these engines the defaults."""
+LIVE_MODELS = MODELS.replace("asr=talking-asr", "asr=talking-live")
+"""The same with recognition that gives words while the person speaks."""
 
 
 def tone(seconds: float, level: float = 0.8, rate: int = SPEECH_RATE) -> bytes:
@@ -129,7 +132,12 @@ class Transcriber:
         seconds = (loud[-1] - loud[0]) / audio.rate if len(loud) else 0.0
         yield None
         if (text := words(seconds)) and request.prompt != "mute":
-            yield Segment(f" {text}", 0.0, audio.duration, 0.9)
+            first = loud[0] / audio.rate
+            timed = tuple(
+                Word(f" {word}", first + n * WORD_SECONDS, first + (n + 1) * WORD_SECONDS, 0.9)
+                for n, word in enumerate(text.split())
+            )
+            yield Segment(f" {text}", 0.0, audio.duration, 0.9, words=timed if request.words else ())
         yield Usage(audio_in=audio.duration)
 
 
@@ -141,9 +149,11 @@ class LiveRecogniser(Transcriber):
 
 @dataclass
 class Live:
-    """Writes a word for every 100 ms of speech; commits a word when the next one begins."""
+    """Writes a word for every 100 ms of speech, where that is in the audio; commits a word when the next one begins."""
 
-    speech: int = 0
+    loud: list[int] = field(default_factory=list)
+    """Indices of the blocks of speech."""
+    blocks: int = 0
     said: int = 0
     rest: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
 
@@ -151,22 +161,24 @@ class Live:
         self.rest = np.concatenate([self.rest, samples])
         blocks = self.rest[: len(self.rest) // BLOCK * BLOCK].reshape(-1, BLOCK)
         self.rest = self.rest[blocks.size :]
-        self.speech += BLOCK * int(np.count_nonzero(np.abs(blocks).max(axis=1) > THRESHOLD))
-        yield self._said(self.speech // int(WORD_SECONDS * RATE) - 1)
+        self.loud += [self.blocks + int(index) for index in np.flatnonzero(np.abs(blocks).max(axis=1) > THRESHOLD)]
+        self.blocks += len(blocks)
+        yield self._hypothesis((len(self.loud) - 1) // BLOCKS_PER_WORD)
 
     def finish(self) -> Iterator[Event | None]:
-        yield self._said(self.speech // int(WORD_SECONDS * RATE))
+        yield self._hypothesis(len(self.loud) // BLOCKS_PER_WORD)
 
     def close(self) -> None:
         pass
 
-    def _said(self, count: int) -> Hypothesis:
-        fresh = tuple(
-            Word(f" {NUMBERS[n % 11]}", n * WORD_SECONDS, (n + 1) * WORD_SECONDS, 0.9)
-            for n in range(self.said + 1, count + 1)
-        )
+    def _hypothesis(self, count: int) -> Hypothesis:
+        fresh = tuple(self._word(n) for n in range(self.said, count))
         self.said = max(self.said, count)
-        return Hypothesis(fresh, ())
+        return Hypothesis(fresh, (self._word(count),) if len(self.loud) > count * BLOCKS_PER_WORD else ())
+
+    def _word(self, n: int) -> Word:
+        blocks = self.loud[n * BLOCKS_PER_WORD : (n + 1) * BLOCKS_PER_WORD]
+        return Word(f" {NUMBERS[(n + 1) % 11]}", blocks[0] * BLOCK / RATE, (blocks[-1] + 1) * BLOCK / RATE, 0.9)
 
 
 class SpeechDetector:

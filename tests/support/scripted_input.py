@@ -1,6 +1,7 @@
 """The models of the input half without a process: what they find is written in the loudness of the samples.
 
-A sample of more than 0.1 is speech. The recogniser hears a word for each half second of speech.
+A sample of more than 0.1 is speech. The recogniser hears a word for each half second of speech. Who speaks is how loud:
+speaker "1" above 0.7, else "0".
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from speechmlx.audio.pcm import to_pcm16
-from speechmlx.errors import SpeechError, UnknownModel
+from speechmlx.errors import EngineLost, SpeechError, UnknownModel
 from speechmlx.models.spec import Model
 from speechmlx.runtime.front.job import Job
 from speechmlx.runtime.ipc.messages import CancelJob, Input, Start
@@ -21,6 +22,7 @@ from speechmlx.types import (
     Chunk,
     DetectSpeech,
     DetectTurn,
+    DiarizeStream,
     End,
     Enhance,
     Event,
@@ -33,6 +35,7 @@ from speechmlx.types import (
     Probability,
     Request,
     Segment,
+    SpeakerTurn,
     Transcribe,
     Word,
 )
@@ -63,12 +66,16 @@ class Stream:
         if isinstance(self._request, Enhance):
             yield Chunk(to_pcm16(samples), RATE)
             return
-        size = self._frame if isinstance(self._request, DetectSpeech) else WORD
+        size = self._frame if isinstance(self._request, DetectSpeech | DiarizeStream) else WORD
         self._samples = np.concatenate([self._samples, samples])
         while len(self._samples) >= size:
             frame, self._samples = self._samples[:size], self._samples[size:]
             start, self._position = self._position / RATE, self._position + size
-            is_speech = float(np.abs(frame).mean()) > 0.1
+            level = float(np.abs(frame).mean())
+            is_speech = level > 0.1
+            if isinstance(self._request, DiarizeStream):
+                yield SpeakerTurn(start, self._position / RATE, ("1" if level > 0.7 else "0") if is_speech else "")
+                continue
             if isinstance(self._request, DetectSpeech):
                 yield Probability(float(is_speech), start, self._position / RATE)
             elif is_speech:
@@ -105,6 +112,13 @@ class ScriptedInput:
         self.jobs.append(job)
         job.start("")
         return job
+
+    def lose(self, of: type[Request]) -> None:
+        """The engine process ends: open jobs with a request of this class fail."""
+        for job in self.jobs:
+            if isinstance(job.request, of) and not job.ended:
+                self._streams.pop(job.id, None)
+                job.finish_with(EngineLost("the engine process ended"))
 
     def requests(self, of: type[Request]) -> list[Any]:
         """The requests of one class, in order."""
@@ -172,8 +186,8 @@ ANSWERS: dict[type[Request], Callable[[Any], Any]] = {
 }
 
 
-def speech(seconds: float) -> np.ndarray:
-    return np.full(round(seconds * RATE), 0.5, np.float32)
+def speech(seconds: float, level: float = 0.5) -> np.ndarray:
+    return np.full(round(seconds * RATE), level, np.float32)
 
 
 def silence(seconds: float) -> np.ndarray:

@@ -18,7 +18,10 @@ from speechmlx.conversation.input.endpointing import (
     TurnResumed,
     TurnStarted,
 )
-from speechmlx.conversation.input.transcription import Transcriber, Transcript, TranscriptUpdate, TurnTranscription
+from speechmlx.conversation.input.speakers import SpeakerTracker
+from speechmlx.conversation.input.transcriber import Transcriber
+from speechmlx.conversation.input.transcript import Transcript, TranscriptUpdate
+from speechmlx.conversation.input.transcription import TurnTranscription
 from speechmlx.conversation.input.turn_detection import SETTLED, TurnDetector
 from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.settings import Settings, Transcription
@@ -74,6 +77,9 @@ class InputObserver(Protocol):
     def turn_ended(self, item: str, at: float) -> None:
         """The turn is over; its audio ends at `at`."""
 
+    def advanced(self, at: float, transcribed: float) -> None:
+        """Speech was searched for up to `at`, words up to `transcribed`."""
+
     def idle_timed_out(self, item: str, start: float, end: float) -> None:
         """Nobody spoke from `start` to `end`."""
 
@@ -101,6 +107,7 @@ class InputPipeline:
         self._committed = 0.0
         """Seconds into the session up to which the audio was committed or cleared."""
         self._detector: TurnDetector | None = None
+        self._speakers: SpeakerTracker | None = None
         self._turn: UserTurn | None = None
         self._ended_by_detector = False
         """Whether the last turn was ended by a detector, not by the client."""
@@ -112,12 +119,19 @@ class InputPipeline:
         """Seconds of audio not committed."""
         return self.buffer.end - max(self._committed, self.buffer.start)
 
+    @property
+    def in_turn(self) -> bool:
+        """Whether a turn is under way."""
+        return self._turn is not None
+
     async def configure(self, settings: Settings) -> None:
         """Use other settings from the next audio on."""
         await self._audio.configure(settings)
         transcription = settings.transcription or Transcription()
         if transcription.model != self.transcriber.settings.model:
             self.transcriber.can_live = True
+        if transcription.speakers is None:
+            await self._stop_speakers()
         self.transcriber.settings = transcription
         before, self.settings = self.settings.turns, settings  # the noise reduction may give out audio meanwhile
         if settings.turns is None or before is None:
@@ -182,6 +196,8 @@ class InputPipeline:
     async def _finish_turn(self) -> None:
         if self._detector is not None:
             await self._detector.within(SETTLED)
+        if self._speakers is not None:
+            self._speakers.end()
         if self._turn is None and (self.settings.turns is not None or self.waiting < SHORTEST - 1e-6):
             return
         turn = self._turn or self._begin_turn(self._committed)
@@ -217,6 +233,7 @@ class InputPipeline:
         """Stop everything under way."""
         await self._audio.close()
         await self._stop_detector()
+        await self._stop_speakers()
         if self._turn is not None:
             self._turn.transcription.cancel()
 
@@ -239,12 +256,23 @@ class InputPipeline:
             )
             self._detector.endpointer.expect(self._idle_from)
         self.buffer.add(samples)
+        self._track_speakers(samples)
         if self._detector is None:
             turn = self._turn or self._begin_turn(self._committed)
             turn.live = turn.live and len(samples) <= AT_ONCE * RATE
             self._feed(turn, self.buffer.end)
         else:
             self._detector.feed(samples)
+
+    def _track_speakers(self, samples: Samples) -> None:
+        """Give audio to diarization, where the settings ask for speakers. Times are those of the session's audio."""
+        options = self.transcriber.settings.speakers
+        if options is None:
+            return
+        if self._speakers is None:
+            start = self.buffer.end - len(samples) / RATE
+            self._speakers = SpeakerTracker(self._engines, options, self._observer.input_failed, start)
+        self._speakers.feed(samples)
 
     def _feed(self, turn: UserTurn, until: float) -> None:
         """Give audio to live recognition. It waits while the turn may be over and is recognised whole."""
@@ -257,6 +285,8 @@ class InputPipeline:
     def advance(self, position: float) -> None:
         """The detector has processed the audio up to `position`; what is beyond may belong to another turn."""
         turn, turns = self._turn, self.settings.turns
+        transcribed = position if turn is None or not turn.live else turn.transcription.transcribed
+        self._observer.advanced(position, min(position, transcribed))
         if turn is None:
             self.buffer.discard_before(position - max(QUIET, 0.0 if turns is None else turns.prefix))
             return
@@ -305,7 +335,7 @@ class InputPipeline:
         def on_update(update: TranscriptUpdate) -> None:
             self._observer.transcript_updated(item, update)
 
-        transcription = TurnTranscription(self.transcriber, on_update, start, priority)
+        transcription = TurnTranscription(self.transcriber, on_update, start, priority, self._speakers)
         self._turn = UserTurn(item, start, transcription, start)
         return self._turn
 
@@ -331,3 +361,8 @@ class InputPipeline:
         detector, self._detector = self._detector, None
         if detector is not None:
             await detector.close()
+
+    async def _stop_speakers(self) -> None:
+        speakers, self._speakers = self._speakers, None
+        if speakers is not None:
+            await speakers.close()

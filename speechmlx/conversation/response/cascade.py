@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from speechmlx.conversation.clock import Clock
 from speechmlx.conversation.engines import Engines, model_or_default
-from speechmlx.conversation.input.transcription import Transcript
+from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.items.item import Item, Part
 from speechmlx.conversation.llm.context import build_context
 from speechmlx.conversation.llm.language_model import LanguageModel, build_request

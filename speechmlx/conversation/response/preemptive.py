@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from speechmlx.conversation.engines import Engines
-from speechmlx.conversation.input.transcription import Transcript
+from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.response.answer import Piece
 from speechmlx.errors import SpeechError
 from speechmlx.runtime.channel import Channel

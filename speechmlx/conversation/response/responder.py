@@ -7,7 +7,7 @@ from typing import Protocol
 
 from speechmlx.conversation.clock import Clock
 from speechmlx.conversation.engines import Engines, has_default
-from speechmlx.conversation.input.transcription import Transcript
+from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.items.item import Item
 from speechmlx.conversation.llm.language_model import LanguageModel
 from speechmlx.conversation.response.answer import Answer, ResponseInput

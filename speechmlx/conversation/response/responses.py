@@ -12,7 +12,8 @@ from speechmlx.conversation.errors import ResponseActive, TooManyResponses
 from speechmlx.conversation.event_queue import EventQueue
 from speechmlx.conversation.events import Stages
 from speechmlx.conversation.input.pipeline import InputPipeline
-from speechmlx.conversation.input.transcription import Transcript, TurnTranscription
+from speechmlx.conversation.input.transcript import Transcript
+from speechmlx.conversation.input.transcription import TurnTranscription
 from speechmlx.conversation.items.conversation import Conversation
 from speechmlx.conversation.items.item import Item, awaits_answer, untranscribed_audio, with_transcript
 from speechmlx.conversation.response.answer import Answer, ResponseInput

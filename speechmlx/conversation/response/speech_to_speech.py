@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from speechmlx.audio.resample import resample
 from speechmlx.conversation.engines import Engines
-from speechmlx.conversation.input.transcription import Transcript
+from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.items.item import Item, recording
 from speechmlx.conversation.response.answer import (
     Answer,

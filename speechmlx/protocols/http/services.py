@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from speechmlx.config import Config
+from speechmlx.protocols.http.access_keys import AccessKeys
 from speechmlx.protocols.http.decoding import RecordingDecoder
 from speechmlx.protocols.http.model_names import ModelNames
 from speechmlx.protocols.http.traffic import Traffic
@@ -25,6 +26,7 @@ class Services:
     fetches: UrlFetcher
     traffic: Traffic
     sessions: SessionLimit
+    keys: AccessKeys
     ports: Mapping[int, str] = field(default_factory=dict)
     """Names of protocols by the port that was opened for them (--bind NAME=HOST:PORT)."""
 
@@ -39,5 +41,6 @@ def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | 
         UrlFetcher(),
         Traffic(),
         SessionLimit(config.max_sessions, runtime),
+        AccessKeys(config.api_key),
         ports or {},
     )

@@ -23,6 +23,7 @@ from speechmlx.models.spec import Model
 from speechmlx.protocols import ws
 from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.live_meter import LiveMeter
 from speechmlx.protocols.openai_realtime import session_config
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, number, object_of, of, one_of
@@ -58,7 +59,8 @@ async def converse(socket: WebSocket, wire: RealtimeWire, services: Services) ->
     session = ConversationSession(
         runtime, wire.settings, remote_language_model(config), lambda stages: runtime.metrics.response(asdict(stages))
     )
-    await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout)
+    meter = LiveMeter("openai_realtime", runtime.metrics)
+    await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout, meter)
 
 
 def _speaker(runtime: Runtime) -> Model | None:

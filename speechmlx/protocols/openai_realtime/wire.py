@@ -102,6 +102,10 @@ class RealtimeWire:
         """No messages: the wire has no timers. The server does not enforce `expires_at`."""
         return ()
 
+    def end(self) -> Sequence[str]:
+        """Nothing: a conversation is ended by the client."""
+        return ()
+
     def _dump(self, messages: list[Json]) -> list[str]:
         """The messages as text, each with a new event id."""
         return [

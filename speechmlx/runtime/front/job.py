@@ -120,6 +120,11 @@ class Job:
         else:
             self._unsent.append(command)
 
+    @property
+    def unconsumed(self) -> int:
+        """Commands that were sent and that the engine has not consumed."""
+        return self._unused
+
     async def end(self) -> None:
         """Send `End`: no more input comes."""
         await self.send(End())

@@ -37,6 +37,16 @@ class Metrics:
         """Durations from the end of speech to each stage of a response."""
         self.sessions = 0
         """Open live sessions."""
+        self.wire_sessions: Counter[str] = Counter()
+        """Open live sessions by wire."""
+        self.live_audio: defaultdict[str, float] = defaultdict(float)
+        """Seconds of audio of live sessions by wire."""
+        self.live_words: Counter[str] = Counter()
+        """Words that became final in live sessions, by wire."""
+        self.commit_latency: defaultdict[str, Histogram] = defaultdict(Histogram)
+        """Durations from a word's sound to the word, by wire."""
+        self.live_lag: defaultdict[str, Histogram] = defaultdict(Histogram)
+        """Seconds of audio that wait for recognition, sampled while audio comes, by wire."""
         self.engine_restarts = 0
         """How often the engine process ended unexpectedly."""
 

@@ -10,18 +10,19 @@ import pytest
 from speechmlx.errors import Busy
 from speechmlx.protocols import session_limit
 from speechmlx.protocols.session_limit import SessionLimit
+from speechmlx.runtime.front.metrics import Metrics
 
 
 async def test_the_last_place_is_waited_for_and_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_limit, "LEAVING", 0.02)
-    metrics = SimpleNamespace(sessions=0)
+    metrics = Metrics()
     limit = SessionLimit(1, SimpleNamespace(metrics=metrics))  # type: ignore[arg-type]
-    async with limit.session():
-        assert metrics.sessions == 1
-        with pytest.raises(Busy, match=r"1 realtime sessions are open.*max_sessions"):
+    async with limit.session("asr"):
+        assert metrics.sessions == metrics.wire_sessions["asr"] == 1
+        with pytest.raises(Busy, match=r"1 live sessions are open.*max_sessions"):
             async with limit.session():
                 raise AssertionError
-    assert metrics.sessions == 0
+    assert metrics.sessions == metrics.wire_sessions["asr"] == 0
     first = limit.session()
     await first.__aenter__()
     asyncio.get_running_loop().call_later(0.005, lambda: asyncio.ensure_future(first.__aexit__(None, None, None)))

@@ -66,6 +66,9 @@ class Wire:
         self.times.append(now)
         return self._late if len(self.times) > 1 else ()
 
+    def end(self) -> Sequence[Answer]:
+        return [Close(1000, "done")]
+
 
 async def pumped(socket: Socket, wire: Wire, drained: asyncio.Event | None = None) -> None:
     session = TranscriptionSession(ScriptedInput(), Settings())
@@ -93,10 +96,18 @@ async def test_a_wire_closes_by_the_time(monkeypatch: pytest.MonkeyPatch) -> Non
     assert wire.times == sorted(wire.times)
 
 
-async def test_it_ends_with_the_events() -> None:
+async def test_the_wire_has_the_last_word_after_the_events() -> None:
     socket = Socket("finish")
     await pumped(socket, Wire())
-    assert socket.sent == []
+    assert socket.sent == [(1000, "done")]
+
+
+async def test_a_socket_that_the_wire_leaves_open_is_closed_by_the_client() -> None:
+    socket = Socket("finish", "clear", leaves=True)
+    wire = Wire()
+    wire.end = lambda: ["over"]  # type: ignore[method-assign]
+    await pumped(socket, wire)
+    assert socket.sent == ["over"]
 
 
 async def test_a_server_that_stops_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from support.scripted_input import ScriptedInput, silence, speech
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation.errors import TooShort
 from speechmlx.conversation.input.pipeline import LONGEST, CommitReason, InputPipeline, UserTurn
-from speechmlx.conversation.input.transcription import Transcript, TranscriptUpdate
+from speechmlx.conversation.input.transcript import Transcript, TranscriptUpdate
 from speechmlx.conversation.settings import Settings, TurnTaking
 from speechmlx.errors import SpeechError, TooLarge
 from speechmlx.types import Audio
@@ -47,6 +47,9 @@ class Bench:
 
     def turn_started(self, item: str, at: float) -> None:
         self.log.append("started")
+
+    def advanced(self, at: float, transcribed: float) -> None:
+        assert 0 <= transcribed <= at
 
     def turn_paused(self, item: str, since: float, at: float, guess: Awaitable[Transcript] | None) -> None:
         self.log.append("paused" if guess is None else "paused, guessing")

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 from support.scripted_input import RATE, ScriptedInput, silence, speech
 
-from speechmlx.conversation.input.transcription import Transcriber, TranscriptUpdate, TurnTranscription
+from speechmlx.conversation.input.transcriber import Transcriber
+from speechmlx.conversation.input.transcript import TranscriptUpdate
+from speechmlx.conversation.input.transcription import TurnTranscription
 from speechmlx.conversation.settings import Transcription
 from speechmlx.errors import EngineFailed
 from speechmlx.types import Audio, Kind, Listen, Transcribe

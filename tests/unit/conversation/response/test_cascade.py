@@ -12,7 +12,7 @@ import pytest
 from support.fake_engines import FakeEngines, FakeJob, Step, row
 
 from speechmlx.conversation.clock import Clock
-from speechmlx.conversation.input.transcription import Transcript
+from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.items.item import Item, Part
 from speechmlx.conversation.response.answer import ClauseEnded, ClauseStarted, Piece, ResponseInput
 from speechmlx.conversation.response.cascade import Cascade, answer

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from support.fake_engines import FakeEngines
 
-from speechmlx.conversation.input.transcription import Transcript
+from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.response import preemptive
 from speechmlx.conversation.response.answer import Piece
 from speechmlx.conversation.response.preemptive import AHEAD, AnswerRequest, Draft, PreemptiveGeneration

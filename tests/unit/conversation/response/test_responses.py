@@ -14,7 +14,7 @@ from speechmlx.conversation.clock import Clock
 from speechmlx.conversation.errors import NoSuchItem, ResponseActive, TooManyResponses
 from speechmlx.conversation.event_queue import EventQueue
 from speechmlx.conversation.events import ResponseDone, Stages
-from speechmlx.conversation.input.transcription import Transcript
+from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.items.conversation import Conversation
 from speechmlx.conversation.items.item import Item, Part
 from speechmlx.conversation.response.answer import Answer, ClauseEnded, ClauseStarted, Piece, ResponseInput

@@ -9,7 +9,7 @@ import pytest
 from support.realtime_wire import read_command, read_session, update, wire
 
 from speechmlx.conversation import events as say
-from speechmlx.conversation.input.transcription import Transcript
+from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.settings import Transcription
 from speechmlx.protocols.openai_realtime.wire import RealtimeWire
 

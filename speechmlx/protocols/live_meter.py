@@ -1,0 +1,56 @@
+"""Measures one live session for /metrics: its audio, its words, and how long after their sound words are final."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from speechmlx.conversation.events import Advanced, Event, TranscriptDelta
+from speechmlx.runtime.front.metrics import Metrics
+
+KEPT = 120.0
+"""Seconds of audio whose arrival is remembered: words are final after less."""
+
+
+class LiveMeter:
+    """Counts into `metrics` under the name of a wire; `metrics` None: nothing. `wall` is a monotonic clock in seconds.
+
+    Audio whose length is not known before it is decoded (containers) has no latency.
+    """
+
+    def __init__(self, wire: str, metrics: Metrics | None, wall: Callable[[], float] = time.monotonic) -> None:
+        self._wire = wire
+        self._metrics = metrics
+        self._wall = wall
+        self._received = 0.0
+        self._arrivals: deque[tuple[float, float]] = deque()
+        """(seconds of audio up to here, wall clock at which they had come), in order."""
+
+    def audio(self, seconds: float) -> None:
+        """So much audio came."""
+        if self._metrics is None or not seconds:
+            return
+        self._received += seconds
+        self._arrivals.append((self._received, self._wall()))
+        while self._arrivals[0][0] < self._received - KEPT:
+            self._arrivals.popleft()
+        self._metrics.live_audio[self._wire] += seconds
+
+    def event(self, event: Event) -> None:
+        """The client gets an event."""
+        if self._metrics is None:
+            return
+        match event:
+            case TranscriptDelta(update=update) if update.committed:
+                self._metrics.live_words[self._wire] += len(update.committed)
+                now = self._wall()
+                for word in update.committed:
+                    if (arrival := self._arrival(word.end)) is not None:
+                        self._metrics.commit_latency[self._wire].observe(max(0.0, now - arrival))
+            case Advanced():
+                self._metrics.live_lag[self._wire].observe(max(0.0, event.received - event.transcribed))
+
+    def _arrival(self, position: float) -> float | None:
+        """When the audio at `position` seconds had come."""
+        return next((wall for end, wall in self._arrivals if end >= position - 0.02), None)
