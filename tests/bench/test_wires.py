@@ -65,9 +65,10 @@ def test_the_lag_of_a_crowd(crowd: list[dict[int, float]], lag: float | None) ->
 
 
 def test_who_falls_behind_alone() -> None:
-    assert wire_measures.keeps_up(dict(enumerate([0.5] * 8)))
-    assert not wire_measures.keeps_up(dict(enumerate(range(8))))
-    assert not wire_measures.keeps_up({})
+    assert wire_measures.keeps_up(dict(enumerate([0.5] * 8)), 9)
+    assert not wire_measures.keeps_up(dict(enumerate([0.5] * 8)), 16)
+    assert not wire_measures.keeps_up(dict(enumerate(range(8))), 8)
+    assert not wire_measures.keeps_up({}, 8)
 
 
 def test_added_time_is_from_the_newest_message() -> None:

@@ -102,11 +102,14 @@ def word_errors(pairs: Sequence[tuple[str, str]]) -> float:
     return float(jiwer.wer([normal(said) for said, _ in pairs], [normal(heard) for _, heard in pairs]))
 
 
-def keeps_up(shown: dict[int, float]) -> bool:
-    """Whether the words of the last quarter come no more than LAG_LIMIT later than those of the first."""
+def keeps_up(shown: dict[int, float], words: int) -> bool:
+    """Whether one session hears half of the recording's `words`, and keeps its pace.
+
+    That is, the words of the last quarter come no more than LAG_LIMIT later than those of the first.
+    """
     late = [shown[index] for index in sorted(shown)]
     quarter = max(1, len(late) // 4)
-    return bool(late) and float(np.median(late[-quarter:]) - np.median(late[:quarter])) < LAG_LIMIT
+    return len(late) * 2 > words and float(np.median(late[-quarter:]) - np.median(late[:quarter])) < LAG_LIMIT
 
 
 def lag(alone: dict[int, float], crowd: Sequence[dict[int, float]]) -> float | None:

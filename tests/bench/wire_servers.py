@@ -45,15 +45,15 @@ class WireServer:
 
 
 class RunningServer:
-    """A started server: `ports` by the wire's client, and what its processes have used."""
+    """A started server: its clients, and what its processes have used. `port` is that of HTTP."""
 
     def __init__(self, process: psutil.Process, port: int, second: int) -> None:
         self._process = process
         self._ports: dict[type[WireClient], int] = {wire_clients.Wyoming: second}
-        self._port = port
+        self.port = port
 
     def connect(self, wire: type[WireClient]) -> WireClient:
-        return wire(self._ports.get(wire, self._port))
+        return wire(self._ports.get(wire, self.port))
 
     def cpu(self) -> float:
         """Seconds of CPU that its processes have used since they started."""
@@ -63,7 +63,7 @@ class RunningServer:
 
 @contextmanager
 def running(server: WireServer) -> Iterator[RunningServer]:
-    """A fresh process, ended with the block. NoSuchWire where it cannot be started, with the end of what it said."""
+    """A fresh process, ended with the block. NoSuchWire where it is not installed, RuntimeError where it fails."""
     if server.venv is not None and not (server.venv / "complete").exists():
         raise NoSuchWire(f"{server.venv.relative_to(ROOT)} is not complete: scripts/bench could not install it")
     port, second = _free_ports()
@@ -95,7 +95,7 @@ def _wait(process: subprocess.Popen[bytes], server: WireServer, log: Path) -> No
     while server.ready not in log.read_text(errors="replace"):
         if process.poll() is not None or time.monotonic() > limit:
             said = " / ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
-            raise NoSuchWire(f"it did not start: {said}")
+            raise RuntimeError(f"it did not start: {said}")
         time.sleep(0.05)
 
 

@@ -43,6 +43,7 @@ OURS = "speechmlx"
 PIECE = RATE // 10
 """Samples in a message: 100 ms."""
 FINISH_LIMIT = 30.0
+CLIPS = ("jfk", "beckett", "librispeech")
 CROWDS = (2, 4, 8, 16, 32)
 OFFSET = 0.7
 """Seconds between sessions that start together: nobody begins in step."""
@@ -117,7 +118,7 @@ class WireRow:
 
 
 def _seconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:.2f} s"
+    return "never" if value is None else f"{value:.2f}"
 
 
 @dataclass(frozen=True)
@@ -134,10 +135,14 @@ class AddedRow:
 
 
 def recordings(count: int, parts: int) -> list[Recording]:
-    """`count` recordings of `parts` clips and sentences each, with pauses between them and a short one at the end."""
-    pool = [*map(clip, ("jfk", "beckett", "librispeech")), *spoken()]
-    order = iter(np.random.default_rng(11).permutation(len(pool)))
-    return [_joined([pool[next(order)] for _ in range(parts)]) for _ in range(count)]
+    """`count` recordings of `parts` clips and sentences each, with pauses between them and a short one at the end.
+
+    The first ones begin with a recorded clip; the rest is spoken by Kokoro.
+    """
+    real, said = [clip(name) for name in CLIPS[:count]], spoken()
+    order = iter(np.random.default_rng(11).permutation(len(said)))
+    chosen = [real[number : number + 1] for number in range(count)]
+    return [_joined(begun + [said[next(order)] for _ in range(parts - len(begun))]) for begun in chosen]
 
 
 def _joined(parts: Sequence[Recording]) -> Recording:
@@ -151,7 +156,7 @@ def _joined(parts: Sequence[Recording]) -> Recording:
 def reference(found: Sequence[Recording]) -> list[list[Timed]]:
     """Where the words of each recording end, as our server's whole-file recognition tells."""
     with running(wire_servers.ours("base", Asr)) as server, httpx.Client(trust_env=False, timeout=300) as client:
-        url = f"http://127.0.0.1:{server.connect(Asr).port}/v1/audio/transcriptions"
+        url = f"http://127.0.0.1:{server.port}/v1/audio/transcriptions"
         return [_word_ends(client, url, recording) for recording in found]
 
 
@@ -196,7 +201,7 @@ def _lags(
     server: RunningServer, wire: type[WireClient], material: Material, alone: dict[int, float]
 ) -> dict[int, float | None]:
     """The lag of each number of sessions, up to the first that is too high."""
-    found: dict[int, float | None] = {1: 0.0 if wire_measures.keeps_up(alone) else None}
+    found: dict[int, float | None] = {1: 0.0 if wire_measures.keeps_up(alone, len(material.reference[0])) else None}
     for count in material.crowds:
         if not _carried(found[max(found)]):
             break
@@ -302,16 +307,16 @@ def show(rows: Sequence[WireRow], seconds: float) -> None:
         table.add_column("", no_wrap=True)
         for column in (
             "word errors",
-            "final, mean",
-            "p90",
+            "final, mean s",
+            "p90, s",
             "peer / ours",
-            "shown, mean",
-            "finish",
+            "shown, mean s",
+            "finish, s",
             "never final",
             "CPU s / s",
             "carried",
         ):
-            table.add_column(column, justify="right", overflow="fold")
+            table.add_column(column, justify="right", min_width=7)
         for row in rows:
             if row.model == model:
                 table.add_row(*row.cells())
