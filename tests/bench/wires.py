@@ -51,6 +51,17 @@ PERSON = 0.5
 """Seconds of silence after the last word."""
 FRAMES = 2048
 """Samples in a message to scripted models, whole frames of their speech detector: no message waits for the next."""
+COLUMNS = (
+    "word\nerrors",
+    "final,\nmean s",
+    "\np90 s",
+    "peer /\nours",
+    "shown,\nmean s",
+    "finish\ns",
+    "never\nfinal",
+    "CPU\ns / s",
+    "\ncarried",
+)
 FAILURES = (OSError, RuntimeError, TimeoutError, websockets.ConnectionClosed)
 """What a server that fails in the middle of a session looks like."""
 SAID = 3.0
@@ -305,18 +316,8 @@ def show(rows: Sequence[WireRow], seconds: float) -> None:
             title=f"Live wires, Whisper {model}, {seconds:.0f} s of audio", title_justify="left", box=box.SIMPLE_HEAD
         )
         table.add_column("", no_wrap=True)
-        for column in (
-            "word errors",
-            "final, mean s",
-            "p90, s",
-            "peer / ours",
-            "shown, mean s",
-            "finish, s",
-            "never final",
-            "CPU s / s",
-            "carried",
-        ):
-            table.add_column(column, justify="right", min_width=7)
+        for column in COLUMNS:
+            table.add_column(column, justify="right")
         for row in rows:
             if row.model == model:
                 table.add_row(*row.cells())
