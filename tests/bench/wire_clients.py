@@ -199,10 +199,11 @@ class WhisperLive(SocketClient):
         """Where the completed segments end, in seconds of audio."""
 
     async def greet(self) -> None:
-        await self.tell(uid=self.uid, language="en", task="transcribe", model="base", use_vad=True)
-        message = await self.next()
-        if message.get("message") != "SERVER_READY":
-            raise RuntimeError(f"WhisperLive: {message}")
+        """Without a model: the server's own is measured."""
+        await self.tell(uid=self.uid, language="en", task="transcribe", use_vad=True)
+        while (message := await self.next()).get("message") != "SERVER_READY":
+            if message.get("status") != "WARNING":
+                raise RuntimeError(f"WhisperLive: {message}")
 
     async def send(self, samples: np.ndarray) -> None:
         await self.socket.send(samples.astype("<f4").tobytes())
