@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parent))
 import wire_clients
 import wire_measures
 from wire_clients import Shown, SocketClient, Streamed
@@ -68,7 +68,7 @@ def test_who_falls_behind_alone() -> None:
     assert wire_measures.keeps_up(dict(enumerate([0.5] * 8)), 9)
     assert not wire_measures.keeps_up(dict(enumerate([0.5] * 8)), 16)
     assert not wire_measures.keeps_up(dict(enumerate(range(8))), 8)
-    assert not wire_measures.keeps_up({}, 8)
+    assert not wire_measures.keeps_up({}, 0)
 
 
 def test_added_time_is_from_the_newest_message() -> None:

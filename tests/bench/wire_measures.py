@@ -105,11 +105,11 @@ def word_errors(pairs: Sequence[tuple[str, str]]) -> float:
 def keeps_up(shown: dict[int, float], words: int) -> bool:
     """Whether one session hears half of the recording's `words`, and keeps its pace.
 
-    That is, the words of the last quarter come no more than LAG_LIMIT later than those of the first.
+    That is, the words of the second half come no more than LAG_LIMIT later than those of the first.
     """
     late = [shown[index] for index in sorted(shown)]
-    quarter = max(1, len(late) // 4)
-    return len(late) * 2 > words and float(np.median(late[-quarter:]) - np.median(late[:quarter])) < LAG_LIMIT
+    half = len(late) // 2
+    return half > 0 and len(late) * 2 > words and float(np.median(late[half:]) - np.median(late[:half])) < LAG_LIMIT
 
 
 def lag(alone: dict[int, float], crowd: Sequence[dict[int, float]]) -> float | None:
