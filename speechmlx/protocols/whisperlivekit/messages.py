@@ -13,7 +13,7 @@ from speechmlx.protocols.whisperlivekit.lines import CaptionLine, joined
 KEPT = 300.0
 """Seconds of audio after which the client of a diff is told to drop a line."""
 MOST_LINES = 20000
-"""Lines of a full update. Older ones, after a day of speech or so, are left out."""
+"""Lines of a full update, some 400 bytes each at most. Older ones, after a day of speech or so, are left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +71,16 @@ class FullUpdates:
 
     def __init__(self, centiseconds: bool) -> None:
         self._centiseconds = centiseconds
-        self._lines: deque[dict[str, Any]] = deque(maxlen=MOST_LINES)
+        self._lines: deque[str] = deque(maxlen=MOST_LINES)
+        """The closed lines as JSON."""
 
     def update(self, fresh: Sequence[CaptionLine], state: CaptionState, position: float) -> str:
-        self._lines.extend(as_json(line, self._centiseconds) for line in fresh)
+        self._lines.extend(_dumped(as_json(line, self._centiseconds)) for line in fresh)
         lines = list(self._lines)
         if state.open is not None:
-            lines.append(as_json(state.open, self._centiseconds))
-        return _dumped({"status": state.status, "lines": lines, **state.fields(state.unattributed, state.tail)})
+            lines.append(_dumped(as_json(state.open, self._centiseconds)))
+        rest = _dumped(state.fields(state.unattributed, state.tail))
+        return f'{{"status": "{state.status}", "lines": [{", ".join(lines)}], {rest[1:]}'
 
 
 class DiffUpdates:
