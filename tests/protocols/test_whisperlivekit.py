@@ -159,7 +159,12 @@ async def test_a_wrong_parameter_is_named_and_closes_with_4400(listening: Server
 
 
 async def test_keys_a_full_server_and_a_server_that_stops(start_server: Start) -> None:
-    flags = {"SPEECHMLX_API_KEY": "key", "SPEECHMLX_MAX_SESSIONS": "1", "SPEECHMLX_MODELS": LIVE_MODELS}
+    flags = {
+        "SPEECHMLX_API_KEY": "key",
+        "SPEECHMLX_MAX_SESSIONS": "1",
+        "SPEECHMLX_MODELS": LIVE_MODELS,
+        "SPEECHMLX_DRAIN_TIMEOUT": "0.5",
+    }
     with start_server(**flags) as server:
         for query in ("", "?token=wrong"):
             with pytest.raises(InvalidStatus) as refused:
