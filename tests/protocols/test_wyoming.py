@@ -10,12 +10,14 @@ import signal
 import wave
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlparse
 
+import psutil
 import pytest
+from support import clips
 from support.home_assistant import HomeAssistant
-from support.scripted_conversation import SPEECH_RATE, tone, words
+from support.scripted_conversation import LIVE_MODELS, SPEECH_RATE, tone, words
 from support.word_errors import word_error_rate
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioChunkConverter, AudioStart, AudioStop, wav_to_chunks
@@ -62,6 +64,11 @@ def microphone(seconds: float, rate: int = RATE) -> bytes:
 
 def pieces(data: bytes, size: int = 2048) -> Iterator[bytes]:
     return (data[at : at + size] for at in range(0, len(data), size))
+
+
+def engine_pid(server: Server) -> int:
+    children = psutil.Process(server.process.pid).children()
+    return next(child.pid for child in children if "speechmlx.runtime.worker.process" in child.cmdline())
 
 
 def sessions(server: Server) -> float:
@@ -124,33 +131,38 @@ async def test_home_assistant_speaks_what_a_language_model_writes(listening: Ser
 # --- the flow of wyoming-faster-whisper's and wyoming-piper's own tests ---
 
 
+async def flow_of_wyoming_faster_whisper(server: Server, recording: BinaryIO) -> str:
+    """What its test does: info, transcribe, a WAV file in chunks of 1024 samples; the text of the transcript."""
+    address = urlparse(server.wyoming)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    await async_write_event(Describe().event(), writer)
+    while (event := await async_read_event(reader)) is not None and not Info.is_type(event.type):
+        pass
+    assert event is not None and len(Info.from_event(event).asr) == 1
+    await async_write_event(Transcribe().event(), writer)
+    with wave.open(recording) as example:
+        start = AudioStart(example.getframerate(), example.getsampwidth(), example.getnchannels())
+        await async_write_event(start.event(), writer)
+        for chunk in wav_to_chunks(example, 1024):
+            await async_write_event(chunk.event(), writer)
+    await async_write_event(AudioStop().event(), writer)
+    while (event := await async_read_event(reader)) is not None and not Transcript.is_type(event.type):
+        pass
+    assert event is not None
+    writer.write_eof()
+    assert await async_read_event(reader) is None
+    writer.close()
+    return Transcript.from_event(event).text
+
+
 async def test_the_flow_of_wyoming_faster_whispers_test(listening: Server) -> None:
-    """Info, transcribe, a WAV file by its own converter into chunks of 1024 samples, the transcript."""
     with io.BytesIO() as file:
         with wave.open(file, "wb") as writer:
             writer.setparams((1, 2, RATE, 0, "NONE", "NONE"))
             writer.writeframes(microphone(0.5))
-        recording = file.getvalue()
-    address = urlparse(listening.wyoming)
-    reader, writer_ = await asyncio.open_connection(address.hostname, address.port)
-    async with asyncio.timeout(PATIENCE):
-        await async_write_event(Describe().event(), writer_)
-        while (event := await async_read_event(reader)) is not None and not Info.is_type(event.type):
-            pass
-        assert event is not None and len(Info.from_event(event).asr) == 1
-        await async_write_event(Transcribe().event(), writer_)
-        with wave.open(io.BytesIO(recording)) as example:
-            start = AudioStart(example.getframerate(), example.getsampwidth(), example.getnchannels())
-            await async_write_event(start.event(), writer_)
-            for chunk in wav_to_chunks(example, 1024):
-                await async_write_event(chunk.event(), writer_)
-        await async_write_event(AudioStop().event(), writer_)
-        while (event := await async_read_event(reader)) is not None and not Transcript.is_type(event.type):
-            pass
-        assert event is not None and Transcript.from_event(event).text == words(0.5)
-        writer_.write_eof()
-        assert await async_read_event(reader) is None
-    writer_.close()
+        file.seek(0)
+        async with asyncio.timeout(PATIENCE):
+            assert await flow_of_wyoming_faster_whisper(listening, file) == words(0.5)
 
 
 async def test_the_flow_of_wyoming_pipers_test(listening: Server) -> None:
@@ -242,11 +254,24 @@ async def test_eight_clients_at_once(listening: Server) -> None:
     assert first is not None and second is not None and len(first[1]) < len(second[1])
 
 
-async def test_the_end_of_the_server(start_server: Start) -> None:
-    """A synthesis under way is finished; who waits is let go; a key for HTTP is none for Wyoming."""
-    with start_server("--wyoming", "0", "--tts", "talking-tts", "--api-key", "secret") as server:
-        with server.client() as client:
-            assert client.get("/v1/models").status_code == 401
+async def test_the_end_of_the_engine_and_of_the_server(start_server: Start) -> None:
+    """Recognition goes on in a new engine process. At the end a synthesis under way is finished, who waits is let go.
+
+    A key for HTTP is none for Wyoming.
+    """
+    with start_server("--wyoming", "0", "--api-key", "secret", SPEECHMLX_MODELS=LIVE_MODELS) as server:
+        with server.client() as http:
+            assert http.get("/v1/models").status_code == 401
+        async with connected(server) as client:
+            for piece in pieces(microphone(0.6)[: RATE * 2 * 8 // 10]):
+                await client.write_event(AudioChunk(RATE, 2, 1, piece).event())
+            await read_until(client, "transcript-chunk")
+            os.kill(engine_pid(server), signal.SIGKILL)
+            await client.write_event(AudioChunk(RATE, 2, 1, tone(0.4, rate=RATE)).event())
+            await client.write_event(AudioStop().event())
+            transcript = (await read_until(client, "transcript"))[-1]
+            assert transcript.type == "transcript", transcript
+            assert len(transcript.data["text"].split()) in range(8, 11), transcript  # of 9; a word may be cut in two
         async with connected(server) as idle, connected(server) as busy:
             await idle.write_event(Ping().event())
             await idle.read_event()
@@ -278,3 +303,12 @@ async def test_home_assistant_with_the_starter_models(starter: Server) -> None:
     recording = convert(AudioChunk(format.rate, format.width, format.channels, audio)).audio
     heard = await home.hear("en", pieces(bytes(RATE) + recording + bytes(RATE)))
     assert heard is not None and word_error_rate(text, heard) <= 0.2, heard
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_the_flow_of_wyoming_faster_whispers_test_with_a_recording(starter: Server) -> None:
+    path = await asyncio.to_thread(clips.path, "jfk")
+    with path.open("rb") as recording:
+        text = await flow_of_wyoming_faster_whisper(starter, recording)
+    assert word_error_rate(clips.CLIPS["jfk"].words, text) <= 0.1, text

@@ -30,7 +30,9 @@ IDLE = 600.0
 STALL = 60.0
 """Seconds that audio may be missing before audio-stop."""
 LINGER = 5.0
-"""Seconds in which a client that is still sending can read why it was refused."""
+"""Seconds in which a client that is still sending can read why it was refused, and takes what was written."""
+FAREWELL = 1.0
+"""Seconds in which a client takes that its request was broken off."""
 
 
 class WyomingConnection:
@@ -77,7 +79,7 @@ class WyomingConnection:
             self._writer.transport.abort()
         except asyncio.CancelledError:
             if self._interrupted:
-                await self._refuse(Draining("the server is shutting down"), linger=0.0)
+                await self._refuse(Draining("the server is shutting down"), FAREWELL, reads_on=False)
             raise
         except Exception:
             log.exception("%s Wyoming failed", self._client)
@@ -253,13 +255,13 @@ class WyomingConnection:
         for event in events:
             await write_event(event, self._writer)
 
-    async def _refuse(self, error: SpeechError, linger: float = LINGER) -> None:
+    async def _refuse(self, error: SpeechError, seconds: float = LINGER, reads_on: bool = True) -> None:
         """Say what was wrong, then read on for a while: a socket closed with unread data drops what was written."""
         with contextlib.suppress(OSError):
-            async with asyncio.timeout(linger or LINGER):
+            async with asyncio.timeout(seconds):
                 await self._write([Error(error.message, error.code).event()])
                 self._writer.write_eof()
-                while linger and await self._reader.read(65536):
+                while reads_on and await self._reader.read(65536):
                     pass
 
     async def _close(self) -> None:

@@ -15,6 +15,7 @@ from speechmlx.conversation.events import Event as SessionEvent
 from speechmlx.conversation.events import Failed, SpeechStarted, TranscriptDelta, TranscriptDone, TranscriptFailed
 from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings, Transcription, TurnTaking
+from speechmlx.errors import EngineLost, SpeechError
 from speechmlx.models.spec import Model
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.live_meter import LiveMeter
@@ -176,17 +177,25 @@ class WyomingRecognition:
             self._audio.end()
 
     async def _recognise(self) -> None:
+        lost: SpeechError | None = None
         async with TranscriptionSession(self._services.runtime, self._settings) as session:
             feeding = asyncio.create_task(self._feed(session))
             try:
                 async for event in session.events():
-                    if isinstance(event, Failed | TranscriptFailed):
-                        raise event.error
+                    match event:
+                        case Failed(error=EngineLost()):
+                            lost = event.error  # the session goes on in the next engine process
+                        case Failed() | TranscriptFailed():
+                            raise event.error
+                        case TranscriptDone():
+                            lost = None
                     self._meter.event(event)
                     await self._write(self._wire.send(event))
             finally:
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)
+        if lost is not None:
+            raise lost
         await self._write(self._wire.end())
 
     async def _feed(self, session: TranscriptionSession) -> None:

@@ -30,7 +30,7 @@ from speechmlx.protocols.wyoming import connection, framing, server
 from speechmlx.protocols.wyoming.server import WyomingServer
 from speechmlx.runtime.front.metrics import Metrics
 from speechmlx.runtime.front.runtime import Runtime
-from speechmlx.types import Chunk, Kind, Listen, Request, Speak
+from speechmlx.types import Chunk, DetectSpeech, Kind, Listen, Request, Speak
 
 HERE = "support.fake_engines:row"
 """A row that can run needs an engine that is there."""
@@ -328,6 +328,21 @@ async def test_audio_that_ends_with_the_connection_is_transcribed(running: Runni
         events.append(event)
     writer.close()
     assert events[-1].type == "transcript" and events[-1].data["text"].startswith("w1")
+
+
+async def test_a_detector_that_is_lost_is_an_error_unless_words_come_after_it(running: Running) -> None:
+    for words, kind in ((0.0, "error"), (1.0, "transcript")):
+        async with running.client() as client:
+            await client.write_event(AudioChunk(16000, 2, 1, speech(0.5, 0)).event())
+            async with asyncio.timeout(10):
+                while not any(isinstance(job.request, DetectSpeech) and not job.ended for job in running.runtime.jobs):
+                    await asyncio.sleep(0.01)
+            running.runtime.lose(DetectSpeech)
+            await client.write_event(AudioChunk(16000, 2, 1, speech(words)).event())
+            await client.write_event(AudioStop().event())
+            told = await until(client, kind)
+        assert told[-1].data.get("code") == ("engine_lost" if kind == "error" else None)
+        assert bool(told[-1].data["text"])
 
 
 async def test_a_recogniser_that_fails_is_an_error(running: Running) -> None:
