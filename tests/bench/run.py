@@ -29,6 +29,7 @@ PARTS = {
     "streams": [],
     "realtime": [],
     "wires": [],
+    "hour": [],
 }
 """What each is run through: engines want the BLAS of the engine process, servers start with their own."""
 WIDTH = "118"
