@@ -22,6 +22,8 @@ ONE = 0.85
 """Likeness of two voices that are one: the later one is given up."""
 LONG = 1.0
 """Seconds of a window that may teach a voice, or be a new one's by itself."""
+BRIEF = 0.6
+"""Seconds of all that a voice said which are too few to know it by."""
 MOST = 64
 """Voices that are kept."""
 HEAVY = 60.0
@@ -111,6 +113,11 @@ class OnlineSpeakers:
         return self._hear(after if best is None or follows >= like else best)
 
     def _found(self, own: Cluster) -> Voice:
+        """A new voice, or one that was heard too short to be known: so no label is spent on a sound."""
+        for voice in self.voices:
+            if voice.heard and voice.cluster.seconds < BRIEF:
+                voice.cluster = own
+                return voice
         voice = Voice(own, "")
         self.voices.append(voice)
         return voice

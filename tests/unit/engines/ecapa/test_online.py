@@ -51,6 +51,12 @@ def test_the_first_word_has_a_speaker_however_short() -> None:
     assert labels(OnlineSpeakers(), steps(voices(1)[0], 0, 1, 0.2)) == ["0"]
 
 
+def test_a_label_is_not_spent_on_a_sound() -> None:
+    one, other, third = voices(3)
+    said = [steps(one, 0, 1, 0.2), steps(other, 1, 4), steps(third, 5, 4)]
+    assert labels(OnlineSpeakers(), *said) == [*"0", *"0000", *"1111"]
+
+
 def test_no_more_voices_than_asked_for() -> None:
     said = [steps(voice, 4 * i, 4) for i, voice in enumerate(voices(4))]
     assert set(labels(OnlineSpeakers(most=2), *said)) == {"0", "1"}
