@@ -20,6 +20,7 @@ from speechmlx.protocols import (
     page,
     soniqo,
     whisper_cpp,
+    whisperlivekit,
     xinference,
 )
 from speechmlx.protocols.http.services import Services
@@ -32,6 +33,7 @@ PROTOCOLS: tuple[Routes, ...] = (
     xinference.routes,  # before /v1/models/{model}, which matches names with slashes
     openai_audio.routes,
     openai_realtime.routes,
+    whisperlivekit.routes,
     asr_webservice.routes,
     whisper_cpp.routes,
     absent.routes,
