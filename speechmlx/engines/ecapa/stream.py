@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SIDE = (LENGTH - HOP) / 2
 """Seconds of a window before and after the step that it decides."""
+SILENCE = 0.2
+"""Seconds of silence that are told at a time."""
 KEPT = LENGTH + HOP
 """Seconds of audio before the next step that are kept."""
 
@@ -80,7 +82,7 @@ class DiarizationStream:
             yield from self._steps(stretch, ended is not None)
         elif self._next is not None:  # the sound was too short to be speech
             self._next = None
-        if self._finder.open is None:
+        if self._finder.open is None and self._finder.quiet_until - self._told >= SILENCE:
             yield from self._tell(self._finder.quiet_until, "")
 
     def _steps(self, stretch: Stretch, over: bool) -> Iterator[SpeakerTurn | None]:
