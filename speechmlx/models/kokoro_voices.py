@@ -54,6 +54,22 @@ BY_GENDER = {
 }
 """Female and male voice per language, for names like en_female_calm; the last row is for every other language."""
 
+LANGUAGES = (
+    ("a.*", "en-US"),
+    ("b.*", "en-GB"),
+    ("e.*", "es"),
+    ("f.*", "fr"),
+    ("h.*", "hi"),
+    ("i.*", "it"),
+    ("j.*", "ja"),
+    ("p.*", "pt-BR"),
+    ("z.*", "zh"),
+)
+"""A voice's first letter tells its language."""
+ESPEAK = ("espeakng_loader", "/espeak-ng")
+NEEDS = {"ja": ("pyopenjtalk",), "zh": ("jieba",)} | dict.fromkeys(("es", "fr", "hi", "it", "pt-BR"), ESPEAK)
+"""What an extra of speechmlx installs for a language; for most, the program espeak-ng does as well."""
+
 
 def _patterns() -> Iterator[tuple[str, str]]:
     for name, voices in PERSONAPLEX.items():
@@ -64,4 +80,4 @@ def _patterns() -> Iterator[tuple[str, str]]:
         yield rf"{language}_male(_\w+)?", male
 
 
-KOKORO = VoiceList(NAMES, OPENAI, tuple(_patterns()), blends=True)
+KOKORO = VoiceList(NAMES, OPENAI, tuple(_patterns()), blends=True, languages=LANGUAGES, needs=NEEDS)
