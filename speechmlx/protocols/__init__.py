@@ -21,6 +21,7 @@ from speechmlx.protocols import (
     page,
     soniqo,
     whisper_cpp,
+    whisperlive,
     whisperlivekit,
     xinference,
 )
@@ -37,6 +38,7 @@ PROTOCOLS: tuple[Routes, ...] = (
     whisperlivekit.routes,
     asr_webservice.routes,
     whisper_cpp.routes,
+    whisperlive.routes,
     one_shot.routes,
     absent.routes,
     metrics.routes,
