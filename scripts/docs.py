@@ -33,6 +33,10 @@ asr = "whisper-base"
 In the environment, lists are separated by commas, and models are pairs: `SPEECHMLX_MODELS=asr=whisper-base,tts=kokoro`.
 Sizes are bytes, or numbers with a unit: `512MiB`, `8GB`.
 
+Three names of other servers in the environment are read too, where the setting of this server's own name is not there:
+`SERVER_API_KEY` for `api_key`, `PORT_WHISPERLIVE=5050` for `--bind whisperlive=5050`, and `HTTP_PORT=8081` for
+`--bind hybrid=8081`. A port that is the main one is not bound twice.
+
 """
 
 

@@ -7,7 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,10 @@ from speechmlx.errors import BadRequest
 from speechmlx.names import listed
 
 PREFIX = "SPEECHMLX_"
+OTHER_KEY = "SERVER_API_KEY"
+"""Another server's name in the environment for api_key. Ours wins."""
+OTHER_PORTS = {"PORT_WHISPERLIVE": "whisperlive", "HTTP_PORT": "hybrid"}
+"""Another server's names in the environment for ports, and the protocol that is bound there. A bind of ours wins."""
 PORTS = {"http": ":80", "https": ":443"}
 WYOMING_PORT = 10300
 
@@ -80,6 +84,9 @@ class Config:
     )
     llm_url_model: str | None = setting(None, "Name of the model at that server.")
     llm_url_key: str | None = setting(None, "API key for that server.", flag=False)
+    postprocess: bool = setting(
+        False, "A language model corrects the transcripts of /ws/transcribe, unless a request says otherwise."
+    )
     max_audio_bytes: int = setting(100 * 1024 * 1024, "Largest upload.", unit="bytes", flag=False)
     max_text_bytes: int = setting(1024 * 1024, "Largest body without audio.", unit="bytes", flag=False)
     max_input_chars: int = setting(
@@ -128,6 +135,8 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
         file = default if default.is_file() else None
     if file is not None:
         values |= _read(file)
+    if key := environment.get(OTHER_KEY, "").strip():
+        values["api_key"] = key
     values |= {f.name: environment[key] for f in fields(Config) if (key := PREFIX + f.name.upper()) in environment}
     values |= {name: value for name, value in flags.items() if value is not None}
     known = {f.name: f for f in fields(Config)}
@@ -135,7 +144,21 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
     if unknown:
         there = listed(unknown[0], known, "`audio-server --help` shows all")
         raise BadRequest(f"unknown setting {', '.join(unknown)}; the settings are {there}")
-    return Config(**{name: _convert(name, value) for name, value in values.items()})
+    return _with_other_ports(Config(**{name: _convert(name, value) for name, value in values.items()}), environment)
+
+
+def _with_other_ports(config: Config, environment: Mapping[str, str]) -> Config:
+    """`config` with a bind for each of OTHER_PORTS, but for the main port. Raises BadRequest."""
+    binds = list(config.bind)
+    for variable, protocol in OTHER_PORTS.items():
+        port = environment.get(variable, "").strip()
+        if not port or any(bind.startswith(f"{protocol}=") for bind in binds):
+            continue
+        if not re.fullmatch(r"\d{1,5}", port):
+            raise BadRequest(f"{variable} = {port!r} is not a port; write it like 5050")
+        if int(port) != config.port or not int(port):
+            binds.append(f"{protocol}={port}")
+    return replace(config, bind=tuple(binds))
 
 
 def default_file(environment: Mapping[str, str]) -> Path:

@@ -14,7 +14,7 @@ from speechmlx.audio.pcm import from_pcm16, to_pcm16
 if TYPE_CHECKING:
     from speechmlx.types import Samples
 
-WIDTHS = {"pcm16": 2, "int32": 4, "float32": 4, "ulaw": 1, "alaw": 1}
+WIDTHS = {"pcm16": 2, "int32": 4, "float32": 4, "uint8": 1, "ulaw": 1, "alaw": 1}
 """Bytes of a sample, by encoding."""
 FULL_SCALE = 2**31
 
@@ -23,7 +23,7 @@ FULL_SCALE = 2**31
 class AudioFormat:
     """Little-endian samples or G.711 at `rate` Hz, or a container with a header."""
 
-    encoding: Literal["pcm16", "int32", "float32", "ulaw", "alaw", "container"] = "pcm16"
+    encoding: Literal["pcm16", "int32", "float32", "uint8", "ulaw", "alaw", "container"] = "pcm16"
     """"container": any format that `audio.sniff` knows by its content; `rate` and `channels` are the file's own."""
     rate: int = 24000
     channels: int = 1
@@ -59,6 +59,8 @@ class AudioFormat:
                 return g711.encode(samples, self.encoding)
             case "float32":
                 return samples.astype("<f4").tobytes()
+            case "uint8":
+                return (np.clip(np.round(samples * 128), -128, 127) + 128).astype(np.uint8).tobytes()
             case "int32":
                 scaled = np.clip(samples.astype(np.float64) * FULL_SCALE, -FULL_SCALE, FULL_SCALE - 1)
                 return scaled.astype("<i4").tobytes()
@@ -72,6 +74,8 @@ class AudioFormat:
                 return g711.decode(data, self.encoding)
             case "float32":
                 return np.nan_to_num(np.frombuffer(data, "<f4").astype(np.float32), posinf=1.0, neginf=-1.0)
+            case "uint8":
+                return ((np.frombuffer(data, np.uint8) - np.float32(128)) / np.float32(128)).astype(np.float32)
             case "int32":
                 return (np.frombuffer(data, "<i4") / np.float32(FULL_SCALE)).astype(np.float32)
         raise ValueError("a container is no format of samples")

@@ -156,6 +156,23 @@ class TranscriptFailed:
 
 
 @dataclass(frozen=True)
+class TranslationDone:
+    """The transcript of a turn in another `language` (ISO 639-1). Comes after its TranscriptDone, in order of turns."""
+
+    item: str
+    text: str
+    language: str
+
+
+@dataclass(frozen=True)
+class TranslationFailed:
+    """A turn could not be translated. Its transcript counts as before."""
+
+    item: str
+    error: SpeechError
+
+
+@dataclass(frozen=True)
 class Cost:
     """The usage of one response: tokens and seconds of audio, in and out."""
 
@@ -292,6 +309,8 @@ Event = (
     | TranscriptDelta
     | TranscriptDone
     | TranscriptFailed
+    | TranslationDone
+    | TranslationFailed
     | ResponseStarted
     | ResponseDone
     | OutputStarted

@@ -34,7 +34,9 @@ from speechmlx.conversation.events import (
 from speechmlx.conversation.input.pipeline import CommitReason, InputPipeline, UserTurn
 from speechmlx.conversation.input.transcript import Transcript, TranscriptUpdate
 from speechmlx.conversation.input.transcription import TurnTranscription
+from speechmlx.conversation.llm.language_model import LanguageModel
 from speechmlx.conversation.settings import Settings
+from speechmlx.conversation.translation import TranslationRequest, TurnTranslator
 from speechmlx.conversation.warmup import ModelWarmup
 from speechmlx.errors import EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.channel import Channel
@@ -49,10 +51,17 @@ MAX_WAITING = 32 * 1024 * 1024
 class TranscriptionSession:
     """Use it with `async with`; `send` it commands while another task iterates over `events()`.
 
-    Nothing that it keeps grows with the length of the session. `wall` is a monotonic clock in seconds.
+    Nothing that it keeps grows with the length of the session. `wall` is a monotonic clock in seconds. `write` is a
+    language model elsewhere, for translations; None: the local one.
     """
 
-    def __init__(self, engines: Engines, settings: Settings, wall: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        engines: Engines,
+        settings: Settings,
+        wall: Callable[[], float] = time.monotonic,
+        write: LanguageModel | None = None,
+    ) -> None:
         self.settings = settings
         self._engines = engines
         self._commands: Channel[commands.Command] = Channel(MAX_WAITING, _size)
@@ -62,6 +71,7 @@ class TranscriptionSession:
         self._warmup = ModelWarmup(engines)
         self._transcripts: dict[str, asyncio.Task[str]] = {}
         """By item, the transcripts that are not known yet."""
+        self._translator = TurnTranslator(engines, write, self._emit)
         self._last_turn: str | None = None
         self._reported = 0.0
         """Seconds into the session of the newest Advanced event."""
@@ -86,6 +96,7 @@ class TranscriptionSession:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._translator.close()
 
     def events(self) -> AsyncIterator[Event]:
         """Every event, in order. For one reader."""
@@ -165,6 +176,7 @@ class TranscriptionSession:
             self.input_failed(error)
         while self._transcripts:
             await asyncio.gather(*self._transcripts.values(), return_exceptions=True)
+        await self._translator.finish()
         await self._finish_answers()
         self._queue.end()
 
@@ -241,6 +253,9 @@ class TranscriptionSession:
         if reported:
             with_logprobs = self._input.transcriber.settings.logprobs
             self._emit(TranscriptDone(item, transcript, audio.duration, part, with_logprobs))
+            if target := self.settings.translate_to:
+                settings = self._input.transcriber.settings
+                self._translator.add(TranslationRequest(item, transcript, audio, settings, target))
         return transcript.text
 
     def _transcript_known(self, item: str, transcript: Transcript) -> None:

@@ -95,6 +95,8 @@ class Settings:
     """Reduce noise before anything hears the audio."""
     turns: TurnTaking | None = TurnTaking()
     transcription: Transcription | None = None
+    translate_to: str | None = None
+    """ISO 639-1 code: transcripts that are reported are translated into this language, too. None: they are not."""
     answering: Answering = Answering()
     model: str | None = None
     """The language model."""

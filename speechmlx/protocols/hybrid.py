@@ -84,7 +84,7 @@ async def health(services: Services, request: Request) -> Response:
             "service": SERVICE,
             "backend": "mlx",
             "ready": now.engine == "ok",
-            "postprocess_enabled": False,
+            "postprocess_enabled": services.postprocesses,
             "model": services.runtime.model(None, Kind.ASR).name,
             "clients": now.jobs,
             "max_clients": services.config.max_jobs,

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 from starlette.websockets import WebSocket
 
+from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings
 from speechmlx.errors import SpeechError
@@ -31,6 +32,6 @@ async def transcribe_live(
         except SpeechError as error:
             await refuse(error)
             return
-        session = TranscriptionSession(runtime, settings)
+        session = TranscriptionSession(runtime, settings, write=remote_language_model(config))
         meter = LiveMeter(name, runtime.metrics)
         await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout, meter)

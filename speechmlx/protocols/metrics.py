@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx.protocols.http.services import Services
+from speechmlx.runtime.front.metrics import HistogramSeries
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.runtime.front.supervisor import State
 from speechmlx.runtime.histogram import BOUNDS, Histogram
@@ -85,6 +86,7 @@ class RuntimeCollector:
         stages = (((stage,), histogram) for stage, histogram in metrics.stages.items())
         yield _histograms("response_stage", "From the end of speech to a response's stage", ("stage",), stages)
         yield from self._live()
+        yield from self._series()
 
     def _live(self) -> Iterator[Metric]:
         """The families of live sessions, by wire."""
@@ -104,14 +106,35 @@ class RuntimeCollector:
         lag = (((wire,), histogram) for wire, histogram in metrics.live_lag.items())
         yield _histograms("live_lag", "Audio that waits for recognition, sampled", ("wire",), lag)
 
+    def _series(self) -> Iterator[Metric]:
+        """The families of single wires, under the names that their clients know."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        for series in self._runtime.metrics.series:
+            if isinstance(series, HistogramSeries):
+                yield _family(series.name, series.help, series.labels, series.read().items())
+                continue
+            kind = CounterMetricFamily if series.kind == "counter" else GaugeMetricFamily
+            family = kind(series.name, series.help, labels=series.labels)
+            for labels, value in series.read().items():
+                family.add_metric(labels, value)
+            yield family
+
 
 def _histograms(
+    name: str, help: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], Histogram]]
+) -> HistogramMetricFamily:
+    """A family of histograms of durations in seconds, under our own name."""
+    return _family(f"speechmlx_{name}_seconds", help, labels, values)
+
+
+def _family(
     name: str, help: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], Histogram]]
 ) -> HistogramMetricFamily:
     """A family of histograms of durations in seconds, with cumulative buckets."""
     from prometheus_client.core import HistogramMetricFamily
 
-    family = HistogramMetricFamily(f"speechmlx_{name}_seconds", help, labels=labels)
+    family = HistogramMetricFamily(name, help, labels=labels)
     bounds = (*map(str, BOUNDS), "+Inf")
     for key, histogram in values:
         family.add_metric(key, list(zip(bounds, accumulate(histogram.counts), strict=True)), histogram.sum)

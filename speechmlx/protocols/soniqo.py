@@ -164,6 +164,7 @@ async def health(services: Services, request: Request) -> Response:
             "device": now.device,
             "jobs": now.jobs,
             "models": [_loaded(model) for model in now.models],
+            "postprocess_enabled": services.postprocesses,
             "version": __version__,
         }
     )

@@ -57,7 +57,7 @@ def test_a_websocket_is_there_however_its_slashes_are_written(server: Any, path:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/realtimes", "/realtime", "/", "/v1/audio/speech", "/web/page.js", "/docs", "/v1/models/x"]
+    "path", ["/v1/realtimes", "/realtime", "/v1/audio/speech", "/web/page.js", "/docs", "/v1/models/x"]
 )
 def test_a_websocket_to_nowhere_is_told_in_a_sentence(server: Any, path: str) -> None:
     with pytest.raises(InvalidStatus) as refused:

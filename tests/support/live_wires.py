@@ -163,7 +163,7 @@ class Flux(SocketClient):
 class WhisperLive(SocketClient):
     """WhisperLive, on the root path."""
 
-    hello: ClassVar[dict[str, Any]] = {"uid": "test", "language": "en", "task": "transcribe", "model": "small"}
+    hello: ClassVar[dict[str, Any]] = {"uid": "test", "language": "en", "model": "whisper-1"}
 
     def __init__(self, socket: websockets.ClientConnection) -> None:
         super().__init__(socket)
@@ -269,7 +269,7 @@ SOCKETS: dict[str, type[SocketClient]] = {
     "whisperlive": WhisperLive,
     "openai_realtime": Realtime,
 }
-WIRES = ("asr", "asr_diff", "openai_realtime", "wyoming")
+WIRES = ("asr", "asr_diff", "openai_realtime", "whisperlive", "wyoming")
 
 
 @asynccontextmanager

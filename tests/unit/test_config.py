@@ -115,6 +115,33 @@ def test_parse_bytes_refuses_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
+    ("environment", "port", "bind"),
+    [
+        ({"PORT_WHISPERLIVE": "5050", "HTTP_PORT": "8081"}, 8080, ("whisperlive=5050", "hybrid=8081")),
+        ({"PORT_WHISPERLIVE": "5050", "SPEECHMLX_BIND": "9000"}, 8080, ("9000", "whisperlive=5050")),
+        ({"PORT_WHISPERLIVE": "5050", "SPEECHMLX_BIND": "whisperlive=9090"}, 8080, ("whisperlive=9090",)),
+        ({"HTTP_PORT": "8080"}, 8080, ()),
+        ({"HTTP_PORT": "0"}, 0, ("hybrid=0",)),
+        ({"HTTP_PORT": " "}, 8080, ()),
+    ],
+)
+def test_ports_under_other_servers_names(environment: dict[str, str], port: int, bind: tuple[str, ...]) -> None:
+    assert load({"port": port}, environment).bind == bind
+
+
+def test_a_port_under_another_servers_name_must_be_one() -> None:
+    with pytest.raises(BadRequest, match="HTTP_PORT = 'many' is not a port"):
+        load({}, {"HTTP_PORT": "many"})
+
+
+def test_a_key_under_another_servers_name_and_ours_that_wins() -> None:
+    assert load({}, {"SERVER_API_KEY": "a"}).api_key == ("a",)
+    assert load({}, {"SERVER_API_KEY": "a", "SPEECHMLX_API_KEY": "b"}).api_key == ("b",)
+    assert load({"api_key": ["c"]}, {"SERVER_API_KEY": "a"}).api_key == ("c",)
+    assert load({}, {"SERVER_API_KEY": ""}).api_key == ()
+
+
+@pytest.mark.parametrize(
     ("written", "address"),
     [
         ("on", "127.0.0.1:10300"),

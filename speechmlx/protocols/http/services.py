@@ -13,6 +13,7 @@ from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.protocols.http.url_fetch import UrlFetcher
 from speechmlx.protocols.session_limit import SessionLimit
 from speechmlx.runtime.front.runtime import Runtime
+from speechmlx.types import Kind
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class Services:
     keys: AccessKeys
     ports: Mapping[int, str] = field(default_factory=dict)
     """Names of protocols by the port that was opened for them (--bind NAME=HOST:PORT)."""
+
+    @property
+    def postprocesses(self) -> bool:
+        """Whether transcripts are corrected by default: the config says so, and there is a language model."""
+        config, catalog = self.config, self.runtime.catalog
+        return config.postprocess and (bool(config.llm_url) or Kind.LLM in catalog.kinds(config))
 
 
 def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | None = None) -> Services:

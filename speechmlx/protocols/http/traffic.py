@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,6 +30,8 @@ class Traffic:
     def __init__(self) -> None:
         self.sockets = 0
         self.exchanges: dict[asyncio.Task[object], Exchange] = {}
+        self.listeners: list[Callable[[str, int], None]] = []
+        """Called with the path and the status of each request that is over; the status is 0 without an answer."""
         self.streams = 0
         """Requests in progress that came in on no HTTP connection."""
 
@@ -75,6 +78,8 @@ class TrafficLog:
             await refuse(answer, scope, exchange.inbox, exchange.send)
         finally:
             del self._traffic.exchanges[task]
+            for listener in self._traffic.listeners:
+                listener(scope["path"], exchange.status)
             good = exchange.status < 400 and exchange.complete
             level = logging.DEBUG if good and scope["path"] in POLLED else logging.INFO
             exchange.log_line(level if exchange.status < 500 else logging.WARNING, exchange.outcome)

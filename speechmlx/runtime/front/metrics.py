@@ -3,9 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 from speechmlx.runtime.histogram import Histogram
+
+
+@dataclass(frozen=True)
+class NumberSeries:
+    """Numbers under a name that the clients of one wire know. `read` gives them, by the values of the labels."""
+
+    kind: Literal["counter", "gauge"]
+    name: str
+    """Without the "_total" of a counter."""
+    help: str
+    labels: tuple[str, ...]
+    read: Callable[[], Mapping[tuple[str, ...], float]]
+
+
+@dataclass(frozen=True)
+class HistogramSeries:
+    """Durations under a name that the clients of one wire know. `read` gives them, by the values of the labels."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    read: Callable[[], Mapping[tuple[str, ...], Histogram]]
 
 
 class Metrics:
@@ -32,6 +56,8 @@ class Metrics:
         """Durations from a word's sound to the word, by wire."""
         self.live_lag: defaultdict[str, Histogram] = defaultdict(Histogram)
         """Seconds of audio that wait for recognition, sampled while audio comes, by wire."""
+        self.series: list[NumberSeries | HistogramSeries] = []
+        """Series of single wires, under names of their own."""
         self.steps: defaultdict[str, Histogram] = defaultdict(Histogram)
         """Durations of the engine's steps by model."""
         self.engine_waiting = 0

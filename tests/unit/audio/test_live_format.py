@@ -12,7 +12,14 @@ RAMP = np.linspace(-1, 1, 401, dtype=np.float32)
 
 @pytest.mark.parametrize(
     ("encoding", "width", "error"),
-    [("pcm16", 2, 1e-4), ("int32", 4, 1e-6), ("float32", 4, 0), ("ulaw", 1, 0.03), ("alaw", 1, 0.03)],
+    [
+        ("pcm16", 2, 1e-4),
+        ("int32", 4, 1e-6),
+        ("float32", 4, 0),
+        ("uint8", 1, 8e-3),
+        ("ulaw", 1, 0.03),
+        ("alaw", 1, 0.03),
+    ],
 )
 def test_there_and_back(encoding: str, width: int, error: float) -> None:
     format = AudioFormat(encoding, 8000)  # type: ignore[arg-type]

@@ -30,3 +30,15 @@ def test_a_port_belongs_to_the_protocol_that_it_was_opened_for(server: tuple[str
     services = build_services(Config(), Runtime(Config(), CATALOG), {5050: "hybrid", 5051: "other"})
     assert at_port_of(services.ports, "hybrid")({"server": server}) is expected
     assert not at_port_of(services.ports, "hybrid")({"server": ("127.0.0.1", 5051)})
+
+
+@pytest.mark.parametrize(
+    ("config", "corrects"),
+    [
+        (Config(), False),
+        (Config(postprocess=True, profile="starter"), True),
+        (Config(postprocess=True, llm_url="http://127.0.0.1:1/v1"), True),
+    ],
+)
+def test_texts_are_corrected_where_that_is_set_and_a_model_is_there(config: Config, corrects: bool) -> None:
+    assert build_services(config, Runtime(config, CATALOG)).postprocesses is corrects

@@ -146,3 +146,10 @@ async def test_what_is_stopped_is_answered_unless_its_answer_has_begun(caplog: p
     after.cancel()
     with pytest.raises(asyncio.CancelledError):
         await after
+
+
+async def test_listeners_hear_how_each_request_ended() -> None:
+    traffic, heard = Traffic(), list[tuple[str, int]]()
+    traffic.listeners.append(lambda path, status: heard.append((path, status)))
+    await passed(PlainTextResponse("", 404), http("/transcribe"), traffic=traffic)
+    assert heard == [("/transcribe", 404)]
