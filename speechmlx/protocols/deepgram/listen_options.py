@@ -41,6 +41,8 @@ class ListenOptions:
     """Codes to detect among; empty: all that the model knows."""
     detects_language: bool = False
     """`detect_language` was given."""
+    encoding: str = ""
+    """As the client named it; "" where the header decides."""
     format: AudioFormat = CONTAINER
     """How the audio is written; all channels together."""
     multichannel: bool = False
@@ -78,6 +80,7 @@ def listen_options(query: QueryParams) -> ListenOptions:
         language=None if detected is not None else _language(last.get("language")),
         languages=detected or (),
         detects_language=detected is not None,
+        encoding=(last.get("encoding") or "").strip().lower(),
         format=audio_format(last),
         multichannel=multichannel,
         interim_results=flag(last, "interim_results"),
