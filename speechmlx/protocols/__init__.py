@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from speechmlx.protocols import (
     absent,
     asr_webservice,
+    deepgram,
     hybrid,
     metrics,
     openai_audio,
@@ -32,6 +33,7 @@ PROTOCOLS: tuple[Routes, ...] = (
     xinference.routes,  # before /v1/models/{model}, which matches names with slashes
     openai_audio.routes,
     openai_realtime.routes,
+    deepgram.routes,
     asr_webservice.routes,
     whisper_cpp.routes,
     absent.routes,

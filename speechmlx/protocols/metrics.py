@@ -14,9 +14,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx.protocols.http.services import Services
-from speechmlx.runtime.front.metrics import BOUNDS, Histogram
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.runtime.front.supervisor import State
+from speechmlx.runtime.histogram import BOUNDS, Histogram
 
 if TYPE_CHECKING:
     from prometheus_client.core import HistogramMetricFamily
@@ -58,6 +58,10 @@ class RuntimeCollector:
             jobs.add_metric(labels, count)
         yield jobs
         yield GaugeMetricFamily("speechmlx_jobs_running", "Jobs that run or wait", status.jobs)
+        yield GaugeMetricFamily("speechmlx_jobs_waiting", "Jobs that the engine has not begun", metrics.engine_waiting)
+        yield GaugeMetricFamily("speechmlx_engine_memory_bytes", "Memory that MLX holds", metrics.engine_memory)
+        steps = (((model,), histogram) for model, histogram in metrics.steps.items())
+        yield _histograms("engine_step", "Steps of the engine", ("model",), steps)
         by_request = ("kind", "request")
         yield _histograms(
             "job_first_event", "From submit to a job's first event", by_request, metrics.first_event.items()

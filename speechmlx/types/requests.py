@@ -67,7 +67,7 @@ class Listen(Request):
     task: Literal["transcribe", "translate"] = "transcribe"
     prompt: str | None = None
     hotwords: tuple[str, ...] = ()
-    """Names and terms that are likely to be said."""
+    """Names and terms that are likely to be said. Those that the model has no room for are left out, the last first."""
     policy: Literal["alignatt", "localagreement"] = "alignatt"
     priority: Priority = Priority.REALTIME
 

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0)
-"""Upper bounds of a histogram's buckets, in seconds."""
-
-
-class Histogram:
-    """Durations: `counts` has one bucket for each of BOUNDS and one for longer durations; `sum` is in seconds."""
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS) + 1)
-        self.sum = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Count one duration."""
-        self.counts[bisect_left(BOUNDS, seconds)] += 1
-        self.sum += seconds
+from speechmlx.runtime.histogram import Histogram
 
 
 class Metrics:
@@ -47,6 +32,12 @@ class Metrics:
         """Durations from a word's sound to the word, by wire."""
         self.live_lag: defaultdict[str, Histogram] = defaultdict(Histogram)
         """Seconds of audio that wait for recognition, sampled while audio comes, by wire."""
+        self.steps: defaultdict[str, Histogram] = defaultdict(Histogram)
+        """Durations of the engine's steps by model."""
+        self.engine_waiting = 0
+        """Jobs that the engine process has and has not begun."""
+        self.engine_memory = 0
+        """Bytes that MLX holds: arrays and its cache."""
         self.engine_restarts = 0
         """How often the engine process ended unexpectedly."""
 
@@ -57,6 +48,12 @@ class Metrics:
             self.first_event[kind].observe(first_event)
         if outcome == "ok":
             self.total[kind].observe(total)
+
+    def engine(self, steps: Mapping[str, Histogram], waiting: int, memory: int) -> None:
+        """Take over a report of the engine process: steps by model, jobs not begun, bytes that MLX holds."""
+        for model, durations in steps.items():
+            self.steps[model].add(durations)
+        self.engine_waiting, self.engine_memory = waiting, memory
 
     def response(self, stages: Mapping[str, float | None]) -> None:
         """Count the stages of an ended response, in seconds from the end of speech; None for stages not reached."""

@@ -23,7 +23,7 @@ from speechmlx.runtime.front.metrics import Metrics
 from speechmlx.runtime.front.pinned import PinnedModels
 from speechmlx.runtime.front.supervisor import State, Supervisor
 from speechmlx.runtime.front.weights import Fetches
-from speechmlx.runtime.ipc.messages import CancelJob, Ended, InputConsumed, MemoryReport, Output, Setup
+from speechmlx.runtime.ipc.messages import CancelJob, Ended, EngineReport, InputConsumed, MemoryReport, Output, Setup
 from speechmlx.types import Kind, Listen, Load, Priority, Progress, Request, Unload
 
 log = logging.getLogger(__name__)
@@ -240,6 +240,8 @@ class Runtime:
                 self._jobs[job].finish_with(error)
             case MemoryReport():
                 self._on_memory_report(message)
+            case EngineReport():
+                self.metrics.engine(message.steps, message.waiting, message.memory)
         self._recycle_if_idle()
 
     def _on_memory_report(self, report: MemoryReport) -> None:

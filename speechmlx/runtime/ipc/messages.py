@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from speechmlx.models.spec import Model
+    from speechmlx.runtime.histogram import Histogram
     from speechmlx.types import Command, Event, Request
 
 OUTPUT_WINDOW = 16
@@ -118,6 +119,18 @@ class MemoryReport:
     """All models in memory. Sent when one is added, loaded, pinned or dropped."""
 
     models: tuple[HeldModel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReport:
+    """What the engine process did since the last report; about once a second while it works."""
+
+    steps: dict[str, Histogram]
+    """Durations of steps by model."""
+    waiting: int
+    """Jobs that are not begun."""
+    memory: int
+    """Bytes that MLX holds: arrays and its cache."""
 
 
 ToEngine = Setup | Start | Input | OutputConsumed | CancelJob

@@ -15,6 +15,12 @@ def clear_cache() -> None:
     blas.release()
 
 
+def memory_in_use() -> int:
+    """Bytes that MLX holds, in arrays and in its cache; 0 while no engine has imported it."""
+    mx = sys.modules.get("mlx.core")
+    return mx.get_active_memory() + mx.get_cache_memory() if mx else 0
+
+
 def device() -> tuple[LoadOptions, str]:
     """How to load models on this machine, and the name of MLX's device. On a CPU, replaces MLX's slow operations."""
     import mlx.core as mx

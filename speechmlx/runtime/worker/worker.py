@@ -18,6 +18,7 @@ from speechmlx.runtime.ipc.messages import CancelJob, HeldModel, Input, MemoryRe
 from speechmlx.runtime.worker import memory
 from speechmlx.runtime.worker.device import clear_cache
 from speechmlx.runtime.worker.scheduler import Candidate, pick
+from speechmlx.runtime.worker.step_meter import StepMeter
 from speechmlx.runtime.worker.tasks import BatchedWork, Outcome, Task, batch_size, open_work
 from speechmlx.types import Load, Priority, Progress, Unload
 
@@ -69,6 +70,7 @@ class Worker:
         self._tasks: dict[int, Task] = {}
         self._slots: dict[str, Slot] = {}
         self._loads = 0
+        self._meter = StepMeter()
 
     def handle(self, message: object) -> None:
         match message:
@@ -88,6 +90,7 @@ class Worker:
         now = self._clock()
         self._unload_idle(now)
         picked = pick([*self._loading_candidates(), *self._task_candidates()], now)
+        self._tell_steps(now, idle=not picked)
         if not picked:
             return False
         if picked[0] < 0:
@@ -151,6 +154,7 @@ class Worker:
         tasks = [task for task in tasks if self._open(task, slot)]
         outcomes = self._outcomes(tasks)
         now = slot.last_used = self._clock()
+        self._meter.count(slot.model.name, now - start)
         # Live inputs take turns: each pays for its own. The batch of whole inputs works for all of them alike.
         for task in tasks[:1] if tasks and tasks[0].request.streams else tasks:
             task.stepped(now - start)
@@ -272,6 +276,11 @@ class Worker:
         gc.collect()
         clear_cache()
         self._tell_memory()
+
+    def _tell_steps(self, now: float, idle: bool) -> None:
+        waiting = sum(task.work is None for task in self._tasks.values())
+        if (report := self._meter.report(now, waiting, idle)) is not None:
+            self._post(report)
 
     def _tell_memory(self) -> None:
         self._post(

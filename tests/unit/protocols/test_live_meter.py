@@ -5,7 +5,8 @@ from __future__ import annotations
 from speechmlx.conversation.events import Advanced, Cleared, TranscriptDelta
 from speechmlx.conversation.input.transcript import TranscriptUpdate
 from speechmlx.protocols.live_meter import KEPT, LiveMeter
-from speechmlx.runtime.front.metrics import Histogram, Metrics
+from speechmlx.runtime.front.metrics import Metrics
+from speechmlx.runtime.histogram import Histogram
 from speechmlx.types import Word
 
 

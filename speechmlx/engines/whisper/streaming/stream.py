@@ -18,6 +18,7 @@ import numpy as np
 from speechmlx.engines.whisper.decoding.language import detect_language
 from speechmlx.engines.whisper.decoding.quality import is_silent, mean
 from speechmlx.engines.whisper.model import mel
+from speechmlx.engines.whisper.offline.window import MOST_TOKENS
 from speechmlx.engines.whisper.offline.word_timing import MARKS, SECONDS_PER_PLACE, spaced
 from speechmlx.engines.whisper.streaming.alignatt import AttendedTokens, LiveSequence
 from speechmlx.engines.whisper.streaming.buffer import PLACE, SpeechBuffer
@@ -51,7 +52,7 @@ TOKENS_PER_SECOND = 20
 CONTEXT = 60
 """Tokens of the words cut from the buffer that the decoder gets as context."""
 PROMPT = 100
-"""Tokens of the client's prompt that the decoder gets, the last ones."""
+"""Tokens of the client's prompt that the decoder gets, the last ones; and of its hotwords, the first ones."""
 REMEMBERED = 48
 """Committed words that are searched for repetition."""
 SURE_OF_LANGUAGE = 2 * mel.RATE
@@ -93,7 +94,10 @@ class LiveStream:
         self._work: Steps | None = None
         self._fresh = 0
         """Samples since the last pass."""
-        self._prompt = vocabulary.encode(" " + request.prompt.strip())[-PROMPT:] if request.prompt else []
+        self._prompt = [
+            *fitting(vocabulary, request.hotwords),
+            *(vocabulary.encode(" " + request.prompt.strip())[-PROMPT:] if request.prompt else ()),
+        ]
         self._context: list[int] = []
         self._recent: list[str] = []
         self._previous: list[AttendedWord] = []
@@ -240,7 +244,7 @@ class LiveStream:
         assert self._language is not None
         vocabulary, buffer = self._vocabulary, self.buffer
         width = self._network.dims.n_text_ctx
-        context = [*self._prompt, *self._context]
+        context = [*self._prompt, *self._context[-(MOST_TOKENS - 1 - len(self._prompt)) :]]
         before = [vocabulary.sot_prev, *context] if context else []
         start = vocabulary.start(self._language, self._request.task)
         committed = [token for word in self.committed for token in word.tokens][-width // 2 :]
@@ -296,6 +300,17 @@ class LiveStream:
         until = fed if last else fed - END_MARGIN * SECONDS_PER_PLACE
         placed = spaced(timed, self._last_end, until)
         return tuple(replace(word, start=round(word.start, 2), end=round(word.end, 2)) for word in placed)
+
+
+def fitting(vocabulary: Vocabulary, hotwords: Sequence[str]) -> list[int]:
+    """Tokens of the first hotwords that fit into PROMPT tokens together."""
+    tokens: list[int] = []
+    for hotword in hotwords:
+        more = vocabulary.phrases([hotword])
+        if len(tokens) + len(more) > PROMPT:
+            break
+        tokens += more
+    return tokens
 
 
 def _joined(word: AttendedWord, other: AttendedWord) -> AttendedWord:

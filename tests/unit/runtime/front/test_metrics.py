@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from speechmlx.runtime.front.metrics import BOUNDS, Histogram, Metrics
+from speechmlx.runtime.front.metrics import Metrics
+from speechmlx.runtime.histogram import Histogram
 
 KIND = ("tts", "Speak")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "bucket"),
-    [(0.0, 0), (BOUNDS[0], 0), (0.006, 1), (BOUNDS[-1], len(BOUNDS) - 1), (BOUNDS[-1] + 1, len(BOUNDS))],
-)
-def test_a_duration_is_in_the_first_bucket_whose_bound_it_does_not_exceed(seconds: float, bucket: int) -> None:
-    histogram = Histogram()
-    histogram.observe(seconds)
-    assert [number for number, count in enumerate(histogram.counts) if count] == [bucket]
-    assert (sum(histogram.counts), histogram.sum) == (1, seconds)
 
 
 @pytest.mark.parametrize(
@@ -37,3 +27,12 @@ def test_only_the_stages_that_a_response_reached_are_counted() -> None:
     metrics.response({"transcript": 0.2, "first_audio": None})
     metrics.response({"transcript": 0.3})
     assert {stage: sum(histogram.counts) for stage, histogram in metrics.stages.items()} == {"transcript": 2}
+
+
+def test_reports_of_the_engine_add_up() -> None:
+    metrics, steps = Metrics(), Histogram()
+    steps.observe(0.02)
+    metrics.engine({"whisper": steps}, waiting=2, memory=10)
+    metrics.engine({"whisper": steps}, waiting=0, memory=20)
+    assert sum(metrics.steps["whisper"].counts) == 2
+    assert (metrics.engine_waiting, metrics.engine_memory) == (0, 20)

@@ -12,7 +12,7 @@ from support import scripted
 
 from speechmlx.engines import LoadOptions
 from speechmlx.models.spec import Model
-from speechmlx.runtime.ipc.messages import Ended, Input, InputConsumed, Output, Setup, Start
+from speechmlx.runtime.ipc.messages import Ended, EngineReport, Input, InputConsumed, Output, Setup, Start
 from speechmlx.runtime.worker.worker import Worker
 from speechmlx.types import (
     Command,
@@ -66,7 +66,7 @@ def run(request: Request, model: Model, *commands: Command) -> list[object]:
         worker.handle(Input(1, command))
     while worker.step():
         pass
-    return messages
+    return [message for message in messages if not isinstance(message, EngineReport)]
 
 
 def test_a_text_is_fed_in_pieces() -> None:
