@@ -1,4 +1,4 @@
-"""Deepgram's API: live transcription on the WebSockets /v1/listen and, in turns (Flux), /v2/listen."""
+"""Deepgram's API: live transcription at /v1/listen and, in turns (Flux), /v2/listen; recordings; and speech."""
 
 from __future__ import annotations
 

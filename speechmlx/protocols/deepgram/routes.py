@@ -5,11 +5,12 @@ from __future__ import annotations
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from speechmlx.protocols.deepgram.speech_routes import speech_routes
 from speechmlx.protocols.http.services import Services
 
 
 def routes(services: Services) -> list[BaseRoute]:
-    """The WebSocket routes."""
+    """The routes."""
 
     async def listen(socket: WebSocket) -> None:
         from speechmlx.protocols.deepgram import connection
@@ -21,4 +22,5 @@ def routes(services: Services) -> list[BaseRoute]:
 
         await connection.flux(socket, services)
 
-    return [WebSocketRoute("/v1/listen", listen), WebSocketRoute("/v2/listen", flux)]
+    sockets = [WebSocketRoute("/v1/listen", listen), WebSocketRoute("/v2/listen", flux)]
+    return [*sockets, *speech_routes(services)]
