@@ -30,6 +30,8 @@ STEEPNESS = 5.0
 """Of the confidence over the seconds of silence."""
 EVEN_AFTER_SENTENCE, EVEN = 0.35, 0.8
 """Seconds of silence at which a turn is over with confidence 0.5: after the end of a sentence, and otherwise."""
+SUREST = 0.999
+"""The highest confidence: a client that wants 1.0 waits for its timeout."""
 UNSURE = 0.29
 """The highest confidence while words are unsure: below every threshold that a client may set."""
 NOISE = 1.0
@@ -42,7 +44,7 @@ def end_confidence(silence: float, text: str) -> float:
         return 0.0
     ends_sentence = text.rstrip(CLOSERS + " ")[-1:] in tuple(STOPS)
     even = EVEN_AFTER_SENTENCE if ends_sentence else EVEN
-    return 1 / (1 + math.exp(-STEEPNESS * (silence - even)))
+    return min(SUREST, 1 / (1 + math.exp(-STEEPNESS * (silence - even))))
 
 
 class TurnState(Enum):

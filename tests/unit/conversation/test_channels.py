@@ -35,7 +35,7 @@ def of(found: list[events.OnChannel], kind: type[events.Event]) -> list[tuple[in
 
 async def test_each_channel_hears_its_own() -> None:
     audio = stereo(
-        np.concatenate([speech(1.0), silence(1.0)]), np.concatenate([silence(1.0), speech(0.5), silence(0.5)])
+        np.concatenate([speech(1.0), silence(1.0)]), np.concatenate([silence(1.0), speech(0.2), silence(0.8)])
     )
     found = await heard(*(commands.Append(audio=audio[n : n + 999]) for n in range(0, len(audio), 999)))
     texts = {
@@ -61,7 +61,7 @@ async def test_an_event_of_the_wire_comes_once() -> None:
 async def test_settings_reach_all_channels_and_their_note_comes_once() -> None:
     changed = replace(SETTINGS, transcription=Transcription(keywords=("Ada",)))
     found = await heard(
-        commands.Configure(settings=changed, note="n"), commands.Append(audio=stereo(speech(0.5), speech(1.0)))
+        commands.Configure(settings=changed, note="n"), commands.Append(audio=stereo(speech(1.0), speech(1.0)))
     )
     notes = {
         channel: event.note for channel, event in of(found, events.Configured) if isinstance(event, events.Configured)
