@@ -51,8 +51,8 @@ class ChannelResults:
         """Where the last final result ended."""
         self._last_end: float | None = None
         """Where the last final word ended, until UtteranceEnd has said so."""
-        self._goes_on = False
-        """Whether speech that starts now belongs to what was said before it: that has had no speech_final."""
+        self._stopped: HeardTurn | None = None
+        """The last turn whose end is known."""
         self._silent_since: float | None = None
         """Since when nobody speaks, where that did not last for `endpointing` seconds yet."""
         self._shown: tuple[Word, ...] = ()
@@ -70,8 +70,8 @@ class ChannelResults:
         match event:
             case events.SpeechStarted(at=at):
                 messages = self._speech_started(at)
-            case events.SpeechStopped() if (turn := self._heard.newest) is not None:
-                self._goes_on = _is_cut(turn) or self._waits(turn)
+            case events.SpeechStopped():
+                self._stopped = self._heard.newest
             case events.Flushed() if self._heard.newest is None:
                 messages = [self._finalized([], self._heard.at - IDLE_MARGIN)]
             case events.TranscriptDelta() | events.TranscriptDone() | events.TranscriptFailed() | events.Flushed():
@@ -114,17 +114,25 @@ class ChannelResults:
         return [self._finalized(words, end)] + [self._finalized([], self._window) for _ in range(count - 1)]
 
     def _end_turn(self, turn: HeardTurn) -> list[Message]:
-        waits = self._waits(turn)
-        if waits and self._heard.newest is turn and not turn.answered:
+        following = self._heard.following
+        goes_on = self._goes_on(turn, following)
+        if goes_on and following is None and not turn.answered and not _is_cut(turn):
             self._silent_since = turn.paused
-        no_end = waits or turn.answered or _is_cut(turn) or self._options.endpointing is None
-        return [self._final(turn.words, self._heard.at if turn.end is None else turn.end, not no_end)]
+        no_end = goes_on or turn.answered or self._options.endpointing is None
+        messages = [self._final(turn.words, self._heard.at if turn.end is None else turn.end, not no_end)]
+        if following is not None and self._last_end is not None:
+            messages += self._utterance_end(following.onset - self._last_end)
+        return messages
 
-    def _waits(self, turn: HeardTurn) -> bool:
-        """Whether the silence at the end of a turn may still be too short for a speech_final."""
+    def _goes_on(self, turn: HeardTurn, following: HeardTurn | None) -> bool:
+        """Whether what a turn says goes on in the following one, or may do so in the silence so far."""
         endpointing = self._options.endpointing
-        ended_by_silence = turn.silence >= self._silence - EPSILON
-        return endpointing is not None and ended_by_silence and turn.silence < endpointing - EPSILON
+        if _is_cut(turn):
+            return True
+        if endpointing is None or turn.silence < self._silence - EPSILON:  # the audio ended it, not silence
+            return False
+        silence = turn.silence if following is None else turn.gap(following)
+        return silence < endpointing - EPSILON
 
     def _interim(self, turn: HeardTurn) -> list[Message]:
         words = (*turn.words, *turn.tail)
@@ -145,7 +153,7 @@ class ChannelResults:
         message = self._results(words, end, is_final=True, speech_final=speech_final, from_finalize=from_finalize)
         self._window, self._shown = end, ()
         if speech_final:
-            self._goes_on, self._silent_since = False, None
+            self._silent_since = None
         return message
 
     def _finalized(self, words: list[Word], end: float) -> Message:
@@ -159,8 +167,9 @@ class ChannelResults:
     # --- time ---
 
     def _speech_started(self, at: float) -> list[Message]:
-        goes_on, self._goes_on, self._silent_since = self._goes_on, False, None
-        if goes_on or not self._options.vad_events:
+        self._silent_since = None
+        before, turn = self._stopped, self._heard.newest
+        if not self._options.vad_events or (before is not None and self._goes_on(before, turn)):
             return []
         onset = at + PREFIX if at + PREFIX <= self._heard.at + 0.05 else at  # the end of another turn cuts the prefix
         return [{"type": "SpeechStarted", "channel": list(self._channel), "timestamp": rounded(onset)}]
@@ -172,19 +181,22 @@ class ChannelResults:
         idle = heard.at - IDLE_MARGIN
         if silent is not None and endpointing is not None and heard.at - silent >= endpointing - EPSILON:
             messages.append(self._final([], idle, speech_final=True))
-        messages += self._utterance_end()
+        messages += self._quiet()
         if heard.head is None and idle - self._window >= SILENT:
             messages.append(self._final([], idle))
         return messages
 
-    def _utterance_end(self) -> list[Message]:
-        """UtteranceEnd, once for a last word, when no words wait and none may come of the audio so far."""
-        heard, silence, last = self._heard, self._options.utterance_end, self._last_end
-        if silence is None or last is None or heard.has_words:
+    def _quiet(self) -> list[Message]:
+        """UtteranceEnd, where no words wait and none may come of the audio so far."""
+        heard, turn, last = self._heard, self._heard.head, self._last_end
+        if last is None or heard.has_words:
             return []
-        turn = heard.head
-        quiet = heard.at - last if turn is None else heard.transcribed - max(last, turn.start)
-        if quiet < silence - EPSILON:
+        return self._utterance_end(heard.at - last if turn is None else heard.transcribed - max(last, turn.start))
+
+    def _utterance_end(self, silence: float) -> list[Message]:
+        """UtteranceEnd after so many seconds without words, once for a last word, where that is asked for."""
+        wanted, last = self._options.utterance_end, self._last_end
+        if wanted is None or last is None or silence < wanted - EPSILON:
             return []
         self._last_end = None
         return [{"type": "UtteranceEnd", "channel": list(self._channel), "last_word_end": rounded(last)}]

@@ -123,6 +123,7 @@ class FluxTurns:
                 messages += self._started() + self._end("manual")
             if not head.over:
                 break
+            messages += self._gap(head)
             self._heard.pop()
         if self._words and self._words[-1].end - self._words[0].start >= MAX_TURN:
             messages += self._started() + self._end("timeout")
@@ -144,10 +145,24 @@ class FluxTurns:
                 return [self._info("TurnResumed")]
         return []
 
-    def _end(self, trigger: Trigger) -> list[Message]:
+    def _gap(self, turn: HeardTurn) -> list[Message]:
+        """The end of the turn in the silence after a turn of the session, where the next one is known already."""
+        following = self._heard.following
+        if following is None or not self._words:
+            return []
+        gap = turn.gap(following)
+        confidence = end_confidence(gap, self._text())
+        if confidence < self.thresholds.eot_threshold and gap < self.thresholds.timeout:
+            return []
+        trigger: Trigger = "model" if confidence >= self.thresholds.eot_threshold else "timeout"
+        return self._started() + self._end(trigger, following.start, confidence)
+
+    def _end(self, trigger: Trigger, at: float | None = None, confidence: float | None = None) -> list[Message]:
+        """The end of the turn, if there is one, where the audio is now, or `at`."""
         if self._state is TurnState.INITIAL:
             return []
-        message = self._info("EndOfTurn", trigger)
+        message = self._info("EndOfTurn", at, confidence)
+        message["trigger"] = trigger
         self._state, self._index, self._words, self._tail = TurnState.INITIAL, self._index + 1, [], ()
         self._window, self._lapsed = message["audio_window_end"], False
         return [message]
@@ -192,15 +207,18 @@ class FluxTurns:
             return [self._info("EagerEndOfTurn")]
         return []
 
+    def _text(self) -> str:
+        return self._spelling.transcript([*self._words, *self._tail])
+
     def _confidence(self) -> float:
-        found = end_confidence(self._silence(), self._spelling.transcript([*self._words, *self._tail]))
+        found = end_confidence(self._silence(), self._text())
         return found if self.settled else min(found, UNSURE)
 
     # --- messages ---
 
-    def _info(self, event: Happening, trigger: Trigger | None = None) -> Message:
+    def _info(self, event: Happening, at: float | None = None, confidence: float | None = None) -> Message:
         words = self._spelling.words(within([*self._words, *self._tail], self._window))
-        end = max([self._window, self._heard.at, *(word.end for word in words)])
+        end = max([self._window, self._heard.at if at is None else at, *(word.end for word in words)])
         self._told = self._heard.at
         message: Message = {
             "type": "TurnInfo",
@@ -210,10 +228,8 @@ class FluxTurns:
             "audio_window_end": rounded(end),
             "transcript": self._spelling.transcript(words),
             "words": [_word(word) for word in words],
-            "end_of_turn_confidence": rounded(self._confidence()),
+            "end_of_turn_confidence": rounded(self._confidence() if confidence is None else confidence),
         }
-        if trigger is not None:
-            message["trigger"] = trigger
         if self._detects_language and words and self._heard.language is not None:
             message["languages"] = [self._heard.language]
         if self.hints:

@@ -6,6 +6,7 @@ A turn's transcript may come after the next turn has begun. Here the next turn w
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 
 from speechmlx.conversation import events
 from speechmlx.conversation.input.transcript import TranscriptUpdate
@@ -43,6 +44,15 @@ class HeardTurn:
         """Seconds of silence at its end."""
         return 0.0 if self.paused is None or self.end is None else self.end - self.paused
 
+    @property
+    def onset(self) -> float:
+        """Where speech begins, or before: the end of another turn may cut the prefix."""
+        return self.start + PREFIX
+
+    def gap(self, following: HeardTurn) -> float:
+        """Seconds without speech up to the next turn."""
+        return 0.0 if self.paused is None else following.onset - self.paused
+
 
 class Heard:
     """The turns that are not done, oldest first, and the session's progress. The oldest one is the `head`."""
@@ -71,6 +81,11 @@ class Heard:
     def has_words(self) -> bool:
         """Whether words wait, or may still come of audio that is over."""
         return any(turn.words or turn.tail or turn.end is not None for turn in self._turns.values())
+
+    @property
+    def following(self) -> HeardTurn | None:
+        """The turn after the head."""
+        return next(islice(self._turns.values(), 1, None), None)
 
     @property
     def waiting(self) -> list[Word]:

@@ -21,6 +21,7 @@ from speechmlx.types import Kind, Word
 Message = dict[str, Any]
 REQUEST = ListenRequest(id="r", model=CATALOG.resolve(CATALOG.of_profile("starter")[Kind.ASR]))
 DONE = Transcript("")
+Steps = list[events.Event]
 
 
 def word(text: str, start: float, end: float) -> Word:
@@ -118,7 +119,7 @@ def test_three_seconds_of_words_are_final() -> None:
 
 def test_interim_results_show_every_word_that_is_not_final_once() -> None:
     options = ListenOptions(interim_results=True)
-    steps = [
+    steps: Steps = [
         events.SpeechStarted("a", 0.0),
         delta("a", tail=(word("one", 0.0, 0.2),)),
         delta("a", tail=(word("one", 0.0, 0.2),)),
@@ -141,7 +142,7 @@ def test_a_flush_is_answered_and_ends_speech_once() -> None:
 
 
 def test_words_after_a_flush_end_speech_again() -> None:
-    steps = [events.SpeechStarted("a", 0.0), delta("a", word("one", 0.1, 0.4)), events.Flushed()]
+    steps: Steps = [events.SpeechStarted("a", 0.0), delta("a", word("one", 0.1, 0.4)), events.Flushed()]
     steps += [delta("a", word("two", 0.9, 1.0)), *turn("a", 0.0, 1.5)[2:]]
     assert [short(message)[:2] for message in told(ENDS, *steps)] == [("FSZ", "one"), ("FS", "two")]
 
@@ -163,18 +164,29 @@ def test_a_turn_waits_for_the_words_of_the_one_before() -> None:
     assert [short(message)[:2] for message in found] == [("FS", "one"), ("FS", "two")]
 
 
+def test_late_words_end_speech_where_the_silence_after_them_is_known() -> None:
+    options = ListenOptions(endpointing=2.0, utterance_end=1.0, vad_events=True)
+    for second, flags in ((2.0, "F"), (3.5, "FS")):
+        first = turn("a", 0.0, 2.0, word("one", 0.2, 0.9), silence=1.0)
+        late = [first[0], *first[2:4], advanced(second + 0.4), events.SpeechStarted("b", second), first[1], first[4]]
+        found = [short(message) for message in told(options, *late)]
+        assert (flags, "one", 0.0, 2.0) in found
+        assert ("UtteranceEnd", 0.9) in found
+        assert (("SpeechStarted", round(second + 0.3, 3)) in found) == (flags == "FS")
+
+
 def test_utterance_end_comes_once_for_a_last_word_and_not_while_words_wait() -> None:
     options = ListenOptions(endpointing=0.3, utterance_end=1.0)
-    steps = [*turn("a", 0.0, 0.9, word("one", 0.2, 0.5)), *(advanced(at / 10) for at in range(10, 30))]
+    steps: Steps = [*turn("a", 0.0, 0.9, word("one", 0.2, 0.5)), *(advanced(at / 10) for at in range(10, 30))]
     kinds = [short(message) for message in told(options, *steps)]
     assert kinds == [("FS", "one", 0.0, 0.9), ("UtteranceEnd", 0.5)]
-    pending = [events.SpeechStarted("b", 1.2), delta("b", tail=(word("two", 1.3, 1.4),)), advanced(2.9, True)]
+    pending: Steps = [events.SpeechStarted("b", 1.2), delta("b", tail=(word("two", 1.3, 1.4),)), advanced(2.9, True)]
     assert told(options, *steps[:5], *pending)[1:] == []
 
 
 def test_noise_without_words_does_not_keep_utterance_end_away() -> None:
     options = ListenOptions(endpointing=0.3, utterance_end=1.0)
-    steps = [*turn("a", 0.0, 0.9, word("one", 0.2, 0.5)), events.SpeechStarted("b", 1.2)]
+    steps: Steps = [*turn("a", 0.0, 0.9, word("one", 0.2, 0.5)), events.SpeechStarted("b", 1.2)]
     assert told(options, *steps, advanced(2.1, True))[1:] == []
     assert [short(message) for message in told(options, *steps, advanced(2.3, True))[1:]] == [("UtteranceEnd", 0.5)]
 
@@ -186,13 +198,13 @@ def test_silence_has_final_results_too() -> None:
 
 def test_a_turn_that_was_long_ends_no_speech() -> None:
     options = ListenOptions(endpointing=0.3, vad_events=True)
-    long = [events.SpeechStarted("a", 0.0), delta("a", word("one", 1.0, 2.0)), events.SpeechStopped("a", 300.0)]
+    long: Steps = [events.SpeechStarted("a", 0.0), delta("a", word("one", 1.0, 2.0)), events.SpeechStopped("a", 300.0)]
     found = told(options, *long, events.TranscriptDone("a", DONE, 300.0), events.SpeechStarted("b", 300.0))
     assert [short(message)[0] for message in found] == ["SpeechStarted", "F"]
 
 
 def test_a_turn_that_failed_is_over() -> None:
-    failed = [*turn("a", 0.0, 1.0, word("one", 0.1, 0.4))[:4], events.TranscriptFailed("a", EngineFailed("x"))]
+    failed: Steps = [*turn("a", 0.0, 1.0, word("one", 0.1, 0.4))[:4], events.TranscriptFailed("a", EngineFailed("x"))]
     assert [short(message) for message in told(ENDS, *failed)] == [("FS", "one", 0.0, 1.0)]
 
 
@@ -227,6 +239,11 @@ class Stream:
     at: float = 0.0
 
 
+def between(at: float) -> list[Steps]:
+    """What may come between two words."""
+    return [[], [advanced(at, True)], [events.Flushed()]]
+
+
 @st.composite
 def streams(draw: st.DrawFn) -> Stream:
     """Turns with words, whose transcripts may come while the next turn is under way."""
@@ -237,20 +254,20 @@ def streams(draw: st.DrawFn) -> Stream:
         stream.events += [advanced(round(stream.at + 0.1, 3))]
         start = max(0.0, stream.at)
         stream.events.append(events.SpeechStarted(item, start))
-        own: list[events.Event] = []
+        own: Steps = []
         position = start + 0.1
         for _ in range(draw(st.integers(0, 6))):
             text = f"w{len(stream.words)}" + draw(st.sampled_from(("", "", ".")))
             end = round(position + draw(st.sampled_from((0.1, 0.4, 1.1))), 3)
             stream.words.append(text.strip("."))
             own.append(delta(item, word(text, position, end), tail=(word("maybe", end, end + 0.1),)))
-            own += draw(st.sampled_from(([], [advanced(end, True)], [events.Flushed()])))
+            own += draw(st.sampled_from(between(end)))
             position = end
         own.append(delta(item))
         silence = draw(st.sampled_from((0.3, 1.0)))
         stream.at = round(position + silence, 3)
-        stop = [events.SpeechPaused(item, position, stream.at), events.SpeechStopped(item, stream.at)]
-        done = [events.TranscriptDone(item, DONE, 1.0)]
+        stop: Steps = [events.SpeechPaused(item, position, stream.at), events.SpeechStopped(item, stream.at)]
+        done: Steps = [events.TranscriptDone(item, DONE, 1.0)]
         if draw(st.booleans()):
             stream.events += [*late, *own, *stop]
             late = list(done)
@@ -295,9 +312,11 @@ def test_the_rules_of_the_protocol_hold(stream: Stream, options: ListenOptions) 
 
 def _check_utterance_ends(messages: list[Message]) -> None:
     """Each names the end of the last final word before it, and no word twice."""
-    last, named = None, set()
+    last: float | None = None
+    named: set[float] = set()
     for message in messages:
         if message["type"] == "UtteranceEnd":
+            assert last is not None
             assert message["last_word_end"] == last
             assert last not in named
             named.add(last)

@@ -109,7 +109,7 @@ def test_silence_ends_a_turn_of_which_the_model_is_not_sure() -> None:
 
 
 def test_a_client_ends_a_turn_and_the_next_one_begins_behind_it() -> None:
-    steps = [events.SpeechStarted("a", 0.0), delta("a", tail=(word("one", 0.0, 0.3),))]
+    steps: list[events.Event] = [events.SpeechStarted("a", 0.0), delta("a", tail=(word("one", 0.0, 0.3),))]
     steps += [delta("a", word("one", 0.0, 0.3)), events.Flushed(), delta("a", word("two", 0.5, 0.8))]
     messages = told(turns(), *steps)
     assert story(messages) == [("StartOfTurn", "one"), ("EndOfTurn", "one"), ("StartOfTurn", "two")]
@@ -118,10 +118,21 @@ def test_a_client_ends_a_turn_and_the_next_one_begins_behind_it() -> None:
 
 
 def test_missing_audio_ends_a_turn() -> None:
-    steps = [events.SpeechStarted("a", 0.0), delta("a", word("one", 0.0, 0.3)), events.SpeechStopped("a", 0.5)]
+    steps: list[events.Event] = [events.SpeechStarted("a", 0.0), delta("a", word("one", 0.0, 0.3))]
+    steps.append(events.SpeechStopped("a", 0.5))
     messages = told(turns(), *steps, events.TranscriptDone("a", DONE, 0.5))
     assert story(messages) == [("StartOfTurn", "one"), ("EndOfTurn", "one")]
     assert messages[-1]["trigger"] == "timeout"
+
+
+def test_late_words_end_a_turn_where_the_silence_after_them_is_known() -> None:
+    first, second = said("a", 0.0, "one"), said("b", 3.0, "two")
+    late = [first[0], *first[2:-1], *advanced(0.8, 3.1), *second, first[1], first[-1]]
+    messages = told(turns(EAGER), *late, *advanced(3.8, 5.0))
+    assert story(messages)[:3] == [("StartOfTurn", "one"), ("EndOfTurn", "one"), ("StartOfTurn", "two")]
+    ends = [each for each in messages if each["event"] == "EndOfTurn"]
+    assert [(each["transcript"], each["trigger"]) for each in ends] == [("one", "model"), ("two", "model")]
+    assert ends[0]["audio_window_end"] == 3.0
 
 
 def test_updates_come_every_quarter_of_a_second() -> None:
@@ -156,15 +167,19 @@ def test_the_language_is_told_where_it_is_detected() -> None:
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[list[events.Event], list[str]]:
     """Turns of a session with pauses between them, and their words."""
-    happened, words, at = list[events.Event](), list[str](), 0.0
+    happened: list[events.Event] = []
+    words: list[str] = []
+    at = 0.0
     for number in range(draw(st.integers(0, 6))):
         texts = [f"w{len(words) + n}" for n in range(draw(st.integers(0, 4)))]
-        if texts and draw(st.booleans()):
+        ends_sentence: bool = draw(st.booleans())
+        if texts and ends_sentence:
             texts[-1] += "."
         words += texts
         own = said(f"t{number}", at, *texts)
-        if draw(st.booleans()):
-            own.insert(draw(st.integers(0, len(own))), events.Flushed())
+        flush = draw(st.none() | st.integers(0, len(own)))
+        if flush is not None:
+            own.insert(flush, events.Flushed())
         happened += own
         over = at + len(texts) * 0.3 + 0.4
         at = over + draw(st.sampled_from((0.0, 0.1, 0.3, 0.8, 6.0)))

@@ -135,8 +135,8 @@ def test_the_end_is_a_result_a_summary_and_a_close() -> None:
 def test_events_of_channels_are_told_apart() -> None:
     on = opened(f"{PCM}&channels=2&multichannel=true")
     assert on.count == 2
-    steps = [events.SpeechStarted("a", 0.0), WORDS, events.SpeechStopped("a", 1.0)]
-    for step in (*steps, events.Advanced(1.0, 1.0, 1.0, False)):
+    steps: list[events.Event] = [events.SpeechStarted("a", 0.0), WORDS, events.SpeechStopped("a", 1.0)]
+    for step in steps:
         on.send(events.OnChannel(1, step))
     (result,) = read(on.send(events.OnChannel(1, events.TranscriptDone("a", Transcript("one"), 1.0))))
     assert (result["channel_index"], result["channel"]["alternatives"][0]["transcript"]) == ([1, 2], "one")
