@@ -136,7 +136,6 @@ def test_words_may_be_replaced_and_silence_is_no_word(conversing: Server) -> Non
         ("callback=http://example.org/", WAV, 400, "'callback': asking other addresses is off"),
         ("encoding=linear16", WAV, 400, "needs 'sample_rate'"),
         ("encoding=mp9", WAV, 400, "'encoding' must be one of linear16"),
-        ("diarize=true", WAV, 400, "'diarize' needs a diarization model"),
         ("utt_split=soon", WAV, 400, "'utt_split' must be a number"),
         ("multichannel=maybe", WAV, 400, "'multichannel' must be true or false"),
     ],
@@ -155,6 +154,19 @@ def test_too_much_is_refused(start_server: Any) -> None:
     with start_server(SPEECHMLX_MAX_AUDIO_BYTES="10kB") as server, server.client() as client:
         answer = client.post("/v1/listen", content=WAV)
     assert (answer.status_code, answer.json()["err_code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_real_speech_is_heard_again(starter: Server) -> None:
+    text = "Ask not what your country can do for you. Ask what you can do for your country."
+    with starter.client() as client:
+        spoken = client.post("/v1/speak?model=aura-2-zeus-en&encoding=mulaw&container=none", json={"text": text})
+        query = "encoding=mulaw&sample_rate=8000&punctuate=true&paragraphs=true"
+        told = client.post(f"/v1/listen?{query}", content=spoken.content)
+    assert heard(told) == [text]
+    sentences = told.json()["results"]["channels"][0]["alternatives"][0]["paragraphs"]["paragraphs"][0]["sentences"]
+    assert " ".join(one["text"] for one in sentences) == text and len(sentences) == 2
+    words = told.json()["results"]["channels"][0]["alternatives"][0]["words"]
+    assert all(0.3 < word["confidence"] <= 1.0 for word in words) and words[-1]["end"] <= len(spoken.content) / 8000
 
 
 # --- Addresses ---------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from starlette.responses import JSONResponse, Response
 
 from speechmlx.audio.decode import count_channels
-from speechmlx.conversation.engines import has_default
+from speechmlx.conversation.engines import Engines, has_default
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.protocols.deepgram.callbacks import Callbacks
 from speechmlx.protocols.deepgram.connection import language_of, recogniser
@@ -62,7 +62,7 @@ async def prerecorded(context: RequestContext, callbacks: Callbacks) -> Response
     named = "language" in query
     asked = options.language if named or launched is None else launched
     options = replace(options, language=language_of(model, asked, not named))
-    _check(context, options)
+    check(options, context.runtime, context.services.config.allow_url_fetch)
     recording = await decode(context, await _recording(context), model.rate, options)
     request = ListenRequest(id=request_id(context.request.scope), model=model, extra=options.extra, tag=options.tag)
     work = transcribe(context.runtime, request, recording, options)
@@ -72,12 +72,12 @@ async def prerecorded(context: RequestContext, callbacks: Callbacks) -> Response
     return _with_id({"request_id": request.id}, request.id)
 
 
-def _check(context: RequestContext, options: ListenOptions) -> None:
-    """Raises BadRequest for what this server does not do, before any work."""
-    if options.diarize and not has_default(context.runtime, Kind.DIARIZE):
+def check(options: ListenOptions, engines: Engines, fetches: bool) -> None:
+    """Raises BadRequest for what this server does not do, before any work. `fetches`: it asks other addresses."""
+    if options.diarize and not has_default(engines, Kind.DIARIZE):
         raise Unsupported("'diarize' needs a diarization model, and none is configured: leave it out")
     if options.callback is not None:
-        if not context.services.config.allow_url_fetch:
+        if not fetches:
             raise BadRequest(f"'callback': {URLS_ARE_OFF}")
         if options.callback_method not in METHODS:
             raise BadRequest(

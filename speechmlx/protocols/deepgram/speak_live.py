@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocket
@@ -33,7 +33,7 @@ from speechmlx.protocols.http.deepgram_errors import problem
 from speechmlx.protocols.http.request_id import request_id
 from speechmlx.protocols.http.services import Services
 from speechmlx.runtime.channel import Channel
-from speechmlx.types import Priority, Speak
+from speechmlx.types import Kind, Load, Priority, Speak
 
 if TYPE_CHECKING:
     from speechmlx.audio.live_format import AudioFormat
@@ -96,10 +96,8 @@ class SpeakSession:
     async def run(self) -> None:
         """Serve the socket until one side ends it."""
         self._answers.put(self._wire.open())
-        parts = [
-            asyncio.create_task(part)
-            for part in (self._read(), self._speak(), self._write(), self._watch(), self._leave())
-        ]
+        own = (self._load(), self._read(), self._speak(), self._write(), self._watch(), self._leave())
+        parts = [asyncio.create_task(part) for part in own]
         try:
             await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -109,6 +107,13 @@ class SpeakSession:
         for end in ends:
             if isinstance(end, Exception):
                 raise end
+
+    async def _load(self) -> None:
+        """Load the model before the first text. Errors are ignored here: the clause that needs it reports them."""
+        with suppress(SpeechError):
+            model = self._engines.model(self._speech.model, Kind.TTS).name
+            await self._engines.submit(Load(model=model)).finished()
+        await asyncio.Event().wait()  # the other parts go on
 
     async def _read(self) -> None:
         while (message := await self._socket.receive())["type"] != "websocket.disconnect":

@@ -13,7 +13,7 @@ from support.fake_engines import FakeEngines, row
 
 from speechmlx.errors import BadRequest
 from speechmlx.protocols.deepgram.listen_options import listen_options
-from speechmlx.protocols.deepgram.prerecorded import DecodedRecording, answer, digest, read_url, transcribe
+from speechmlx.protocols.deepgram.prerecorded import DecodedRecording, answer, check, digest, read_url, transcribe
 from speechmlx.protocols.deepgram.results import ListenRequest
 from speechmlx.recognition import RecognitionResult
 from speechmlx.types import Audio, Diarize, Kind, LanguageDetected, Segment, SpeakerTurn, Transcribe, Word
@@ -157,6 +157,29 @@ def test_an_address_or_a_recording(body: bytes, kind: str, url: str | None) -> N
 def test_other_json_is_refused(body: bytes, kind: str, says: str) -> None:
     with pytest.raises(BadRequest, match=says):
         read_url(io.BytesIO(body), kind)
+
+
+@pytest.mark.parametrize(
+    ("query", "fetches", "says"),
+    [
+        ("diarize=true", True, "'diarize' needs a diarization model, and none is configured"),
+        ("callback=http://example.org", False, "'callback': asking other addresses is off.*--allow-url-fetch"),
+        (
+            "callback=http://example.org&callback_method=get",
+            True,
+            "'callback_method' must be one of POST, PUT, not 'GET'",
+        ),
+        ("callback=file:///etc/passwd", True, "'callback' must be an http or https address"),
+    ],
+)
+def test_what_this_server_does_not_do_is_refused_at_once(query: str, fetches: bool, says: str) -> None:
+    with pytest.raises(BadRequest, match=says):
+        check(listen_options(QueryParams(query)), FakeEngines(rows=[MODEL]), fetches)
+
+
+def test_the_rest_is_done() -> None:
+    options = listen_options(QueryParams("diarize=true&callback=https://example.org&callback_method=put"))
+    check(options, FakeEngines(rows=[MODEL, row(Kind.DIARIZE)]), True)
 
 
 def test_a_digest() -> None:

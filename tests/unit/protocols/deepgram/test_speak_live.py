@@ -18,7 +18,7 @@ from speechmlx.protocols.deepgram import speak_live, speak_wire
 from speechmlx.protocols.deepgram.speak_live import SpeakSession
 from speechmlx.protocols.deepgram.speak_wire import SpeakWire
 from speechmlx.protocols.deepgram.speech_request import Speaker
-from speechmlx.types import Chunk, Kind, Speak
+from speechmlx.types import Chunk, Kind, Load, Speak
 
 RATE = 24000
 SECOND = (1000).to_bytes(2, "little") * RATE
@@ -89,7 +89,7 @@ async def serve(
     socket: Socket, run: Callable[[Any], Iterable[Step]] = a_second, drained: asyncio.Event | None = None
 ) -> FakeEngines:
     """Run a session on `socket` until it ends."""
-    engines = FakeEngines(run, [row(Kind.TTS)])
+    engines = FakeEngines(lambda request: run(request) if isinstance(request, Speak) else (), [row(Kind.TTS)])
     speaker = Speaker("aura-2-thalia-en", row(Kind.TTS), None, None, 1.0)
     wire = SpeakWire("req_1", speaker, 1000, time.monotonic())
     session = SpeakSession(
@@ -115,6 +115,11 @@ async def test_clauses_are_spoken_in_order_and_every_flush_is_answered() -> None
     ] == [0, 1]
     assert socket.seconds == pytest.approx(3.0)
     assert all(job.left for job in engines.jobs)
+
+
+async def test_the_model_loads_before_there_is_text() -> None:
+    engines = await serve(Socket(1, LEAVE))
+    assert [request.model for request in engines.requests(Load)] == ["fake-tts"]
 
 
 async def test_a_clause_is_spoken_before_the_flush() -> None:
@@ -156,7 +161,7 @@ async def test_an_engine_that_fails_is_an_error_and_the_end() -> None:
 async def test_a_client_that_leaves_ends_the_work() -> None:
     socket = Socket(say("A sentence. More"), 2, LEAVE)
     engines = await serve(socket, lambda request: [Chunk(SECOND, RATE), 60.0])
-    assert [job.left for job in engines.jobs] == [True]
+    assert len(list(engines.requests(Speak))) == 1 and all(job.left for job in engines.jobs)
 
 
 async def test_the_server_stops() -> None:
