@@ -35,6 +35,11 @@ class _Frame(NamedTuple):
     aac: bool
 
 
+def begins(head: bytes) -> bool:
+    """Whether `head` (7 bytes suffice) begins with the header of a frame."""
+    return _frame(head[:7]) is not None
+
+
 def find(data: bytes, within: int) -> FrameStream | None:
     """The first run of frames that begins within the first `within` bytes."""
     for sync in SYNC.finditer(data, 0, within):

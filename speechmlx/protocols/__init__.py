@@ -21,6 +21,7 @@ from speechmlx.protocols import (
     page,
     soniqo,
     whisper_cpp,
+    whisperlivekit,
     xinference,
 )
 from speechmlx.protocols.http.services import Services
@@ -34,6 +35,7 @@ PROTOCOLS: tuple[Routes, ...] = (
     openai_audio.routes,
     openai_realtime.routes,
     deepgram.routes,
+    whisperlivekit.routes,
     asr_webservice.routes,
     whisper_cpp.routes,
     absent.routes,

@@ -20,7 +20,16 @@ from report import machine
 ROOT = Path(__file__).parents[2]
 TABLES = ROOT / "docs/benchmarks.md"
 BLAS = [sys.executable, "-m", "speechmlx.runtime.worker.blas"]
-PARTS = {"asr": BLAS, "live": BLAS, "tts": BLAS, "enhance": BLAS, "server": [], "streams": [], "realtime": []}
+PARTS = {
+    "asr": BLAS,
+    "live": BLAS,
+    "tts": BLAS,
+    "enhance": BLAS,
+    "server": [],
+    "streams": [],
+    "realtime": [],
+    "wires": [],
+}
 """What each is run through: engines want the BLAS of the engine process, servers start with their own."""
 WIDTH = "118"
 BEGIN, END = "<!-- scripts/bench --markdown writes from here -->", "<!-- to here -->"

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support import browser
 from support.browser import Tab
 from support.clips import CLIPS
 from support.reverse_proxy import reverse_proxy
+from support.scripted_conversation import NUMBERS
 from support.word_errors import word_error_rate
 
 from speechmlx.audio.encode import wav_header
@@ -126,3 +128,59 @@ def test_the_other_pages_work(page: Tab, starter: Any, clip: Callable[[str], Pat
     page.until("document.querySelector('#answer').textContent.startsWith('200')", 120)
     text = page.value("document.querySelector('#answer').textContent")
     assert '"success": true' in text and "your country" in text
+
+
+def test_live_captions_of_the_microphone(page: Tab, listening: Any, tmp_path: Path) -> None:
+    page.go(listening.url)
+    lines = "[...document.querySelectorAll('#captions-lines li')].map(line => line.textContent)"
+    page.value("document.querySelector('#captions-button').click()")
+    assert "one two" in page.until("document.querySelector('#captions-buffer').textContent")
+    page.until(f"{lines}.length > 1")
+    assert page.value("document.querySelector('#captions-button').getAttribute('aria-pressed')") == "true"
+    page.picture(tmp_path / "captions.png")
+    page.value("document.querySelector('#captions-button').click()")
+    page.until("document.querySelector('#captions-button').textContent.includes('Start')")
+    for line in page.value(lines):
+        heard = line.split()
+        first = NUMBERS.index(heard[0])
+        assert heard == [NUMBERS[(first + n) % 11] for n in range(len(heard))]
+    assert page.value("document.querySelector('#captions-buffer').textContent") == ""
+    assert page.value("document.querySelector('#captions-note').textContent") == ""
+
+
+def test_captions_say_what_is_wrong(page: Tab, listening: Any) -> None:
+    page.go(listening.url)
+    page.value("document.querySelector('#captions-language').value = 'fr'")
+    page.value("document.querySelector('#captions-button').click()")
+    assert "'fr' is not known" in page.until("document.querySelector('#captions-note.bad')?.textContent")
+    page.until("document.querySelector('#captions-button').textContent.includes('Start')")
+
+
+RESAMPLE = """
+(async () => {
+  const context = new OfflineAudioContext(1, %(rate)s, %(rate)s);
+  await context.audioWorklet.addModule("web/pcm16k.js");
+  const node = new AudioWorkletNode(context, "pcm16k"), samples = [];
+  const over = new Promise((done) => {
+    node.port.onmessage = ({ data }) => data ? samples.push(...new Int16Array(data)) : done();
+  });
+  const source = new OscillatorNode(context, { frequency: %(hertz)s });
+  source.connect(node).connect(context.destination);
+  source.start();
+  await context.startRendering();
+  node.port.postMessage("end");
+  await over;
+  return samples;
+})()
+"""
+
+
+@pytest.mark.parametrize("rate", [16000, 44100, 48000])
+def test_the_microphone_is_brought_to_16_khz_without_false_tones(page: Tab, rate: int) -> None:
+    loud, high = (np.array(page.value(RESAMPLE % {"rate": rate, "hertz": hertz})) for hertz in (1000, 11000))
+    assert abs(len(loud) - 16000) < 100
+    middle = loud[4000:12000] / 32767
+    expected = np.exp(-2j * np.pi * 1000 * np.arange(8000) / 16000)
+    assert abs(np.mean(middle * expected)) * 2 == pytest.approx(1.0, abs=0.01)
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(np.sqrt(0.5), abs=0.01)
+    assert rate == 16000 or np.abs(high[4000:12000]).max() < 100

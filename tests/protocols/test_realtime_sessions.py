@@ -57,7 +57,7 @@ async def test_the_limit_of_sessions(start_server: Start) -> None:
             async with websockets.connect(address, proxy=None) as refused:
                 error = json.loads(await refused.recv())["error"]
                 assert error["code"] == "session_limit_reached"
-                assert "1 realtime sessions" in error["message"]
+                assert "1 live sessions" in error["message"]
                 with pytest.raises(websockets.ConnectionClosed):
                     await refused.recv()
                 assert refused.close_code == 1008

@@ -19,12 +19,12 @@ from speechmlx.conversation.settings import Settings
 from speechmlx.errors import BadRequest, SpeechError, UnknownModel
 from speechmlx.models.spec import Model
 from speechmlx.protocols import ws
-from speechmlx.protocols.deepgram.errors import error_response
 from speechmlx.protocols.deepgram.flux import FluxWire, flux_settings
 from speechmlx.protocols.deepgram.flux_options import flux_options
 from speechmlx.protocols.deepgram.listen_options import DEFAULT_LANGUAGE, ListenOptions, listen_options
 from speechmlx.protocols.deepgram.live import ListenWire, live_settings
 from speechmlx.protocols.deepgram.results import ListenRequest
+from speechmlx.protocols.http.deepgram_errors import problem
 from speechmlx.protocols.http.request_id import request_id
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.live_meter import LiveMeter
@@ -61,7 +61,7 @@ async def _serve(
             for _ in range(count):
                 await stack.enter_async_context(services.sessions.session(name))
         except SpeechError as error:
-            await socket.send_denial_response(error_response(error, id))
+            await socket.send_denial_response(problem(error))
             return
         await socket.accept(subprotocol(socket.scope.get("subprotocols") or []), [(b"dg-request-id", id.encode())])
         session: ws.LiveSession = TranscriptionSession(runtime, settings)

@@ -15,13 +15,16 @@ import soundfile
 from support.clips import CLIPS
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from speechmlx.engines import BatchedStreaming, LoadOptions, whisper
+from speechmlx.audio.pcm import from_pcm16
+from speechmlx.audio.resample import resample
+from speechmlx.engines import BatchedStreaming, LoadOptions, kokoro, whisper
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.streaming.batch import LiveBatch
-from speechmlx.engines.whisper.streaming.stream import LiveStream
+from speechmlx.engines.whisper.streaming.stream import PROMPT, LiveStream, fitting
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import (
     Audio,
+    Chunk,
     Command,
     End,
     Event,
@@ -30,6 +33,7 @@ from speechmlx.types import (
     LanguageDetected,
     Listen,
     Segment,
+    Speak,
     Transcribe,
     Word,
 )
@@ -312,3 +316,28 @@ def test_bad_input_is_refused(engine: Whisper) -> None:
         engine.begin(Listen(task="translate"))
     with pytest.raises(BadAudio, match="finite"):
         engine.feed(begin(engine), Feed(np.full(100, np.nan, np.float32)))
+
+
+def test_a_name_is_heard_with_hotwords(
+    engine: Whisper, model_folder: Callable[[str], Path], loaded: Callable[..., Any]
+) -> None:
+    """Among others too, which are not heard for it; and marks at the end of the sentence stay."""
+    speaker = loaded(kokoro.load(model_folder("kokoro-82m"), LoadOptions(warm_up=False)))
+    spoken = [e.pcm16 for e in speaker.run(Speak(text="Doctor Kowalczyk has the results.")) if isinstance(e, Chunk)]
+    samples = resample(from_pcm16(b"".join(spoken)), 24_000, RATE)
+    assert "kowalczyk" not in text_of(listen(engine, samples)).lower()
+    assert text_of(listen(engine, samples, hotwords=("Kowalczyk",))) == "Dr. Kowalczyk has the results."
+    among = ("Paris", "Xanthippe", "Zeppelin", "Kowalczyk", "Shelly", "Siobhan")
+    assert text_of(listen(engine, samples, hotwords=among)) == "Dr. Kowalczyk has the results."
+
+
+def test_hotwords_without_room_are_left_out(engine: Whisper) -> None:
+    vocabulary = engine.vocabulary
+    tokens = fitting(vocabulary, [" ", *(f"antidisestablishmentarianism{n}" for n in range(50))])
+    assert 0 < len(tokens) <= PROMPT
+    assert vocabulary.decode(tokens).startswith(" antidisestablishmentarianism0, antidis")
+    assert fitting(vocabulary, []) == []
+
+
+def text_of(heard: Heard) -> str:
+    return "".join(word.text for word in heard.words).strip()

@@ -303,13 +303,18 @@ class LiveStream:
 
 
 def fitting(vocabulary: Vocabulary, hotwords: Sequence[str]) -> list[int]:
-    """Tokens of the first hotwords that fit into PROMPT tokens together."""
+    """Tokens of a sentence that lists the first hotwords, as many as fit into PROMPT tokens.
+
+    A sentence, since without its marks the text that follows has none either.
+    """
     tokens: list[int] = []
-    for hotword in hotwords:
-        more = vocabulary.phrases([hotword])
-        if len(tokens) + len(more) > PROMPT:
+    listed = ""
+    for hotword in (hotword.strip() for hotword in hotwords if hotword.strip()):
+        listed += f", {hotword}" if listed else f" {hotword}"
+        longer = vocabulary.encode(f"{listed}.")
+        if len(longer) > PROMPT:
             break
-        tokens += more
+        tokens = longer
     return tokens
 
 

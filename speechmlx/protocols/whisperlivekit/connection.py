@@ -1,0 +1,52 @@
+"""Handling of one WebSocket at /asr: the key, the parameters, the config message, then the session."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from starlette.websockets import WebSocket
+
+from speechmlx.conversation.engines import model_or_default
+from speechmlx.errors import SpeechError
+from speechmlx.protocols import ws
+from speechmlx.protocols.http.access_keys import REFUSED
+from speechmlx.protocols.http.request_id import add_log_note
+from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.live_socket import transcribe_live
+from speechmlx.protocols.whisperlivekit import messages
+from speechmlx.protocols.whisperlivekit.query import read_query, session_settings
+from speechmlx.protocols.whisperlivekit.wire import WhisperLiveKitWire
+from speechmlx.types import Kind
+
+WRONG_KEY = 4401
+WRONG_PARAMETER = 4400
+TRY_AGAIN_LATER = 1013
+
+
+async def caption(socket: WebSocket, services: Services) -> None:
+    """Refuse a WebSocket without a right key (4401, before it is accepted), or accept it and run its session.
+
+    A wrong parameter and a full server are an error message and close codes 4400 and 1013.
+    """
+    if not services.keys.allows(socket.scope):
+        add_log_note(socket.scope, "refused: no right API key")
+        await socket.close(WRONG_KEY, REFUSED)
+        return
+    await socket.accept()
+    try:
+        query = read_query(socket.query_params, model_or_default(services.runtime, None, Kind.ASR))
+        if query.diarization:
+            model_or_default(services.runtime, None, Kind.DIARIZE)
+    except SpeechError as error:
+        await refuse(socket, WRONG_PARAMETER, error)
+        return
+    if await ws.send(socket, [messages.config(query.mode)]):
+        settings = session_settings(query)
+        wire = WhisperLiveKitWire(settings, query)
+        full = partial(refuse, socket, TRY_AGAIN_LATER)
+        await transcribe_live(socket, wire, settings, services, "whisperlivekit", full)
+
+
+async def refuse(socket: WebSocket, code: int, error: SpeechError) -> None:
+    """Send the error and close the socket with `code`."""
+    await ws.send(socket, [messages.error(str(error)), ws.Close(code, error.code)])

@@ -1,0 +1,22 @@
+"""Route of the WebSocket /asr.
+
+connection.py and its dependencies are imported at the first connection, so that the server starts faster.
+"""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from speechmlx.protocols.http.services import Services
+
+
+def routes(services: Services) -> list[BaseRoute]:
+    """The WebSocket route."""
+
+    async def asr(socket: WebSocket) -> None:
+        from speechmlx.protocols.whisperlivekit import connection
+
+        await connection.caption(socket, services)
+
+    return [WebSocketRoute("/asr", asr)]
