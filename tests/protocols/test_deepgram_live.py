@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,12 +142,13 @@ FORMATS = {
     "opus in Ogg": ("encoding=ogg-opus&sample_rate=48000", lambda: encoded("ogg", "libopus")),
     "opus in Ogg, called opus": ("encoding=opus&sample_rate=48000", lambda: encoded("ogg", "libopus")),
     "WebM": ("", lambda: encoded("webm", "libopus")),
+    "AMR": ("encoding=amr-nb&sample_rate=8000", lambda: encoded("amr", "libopencore_amrnb", 8000)),
     "WAV": ("", lambda: encoded("wav", "pcm_s16le")),
 }
 
 
-def encoded(container: str, codec: str) -> bytes:
-    return encode(container, codec, samples=samples(sound(0.5, rate=48000)))
+def encoded(container: str, codec: str, rate: int = 48000) -> bytes:
+    return encode(container, codec, samples=samples(sound(0.5, rate=rate)), rate=rate)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -281,6 +285,18 @@ async def test_the_original_options_are_taken(listening: Server) -> None:
     assert heard.text() == words(0.3).replace("two", "2")
     result: Json = heard.finals()[0]
     assert result["metadata"]["extra"] == {"call": "17"}
+
+
+async def test_the_example_of_the_documentation(listening: Server, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/deepgram.md").read_text()
+    example = text.partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "question.wav").write_bytes(encoded("wav", "pcm_s16le"))
+    code = example.replace("127.0.0.1:8080", listening.url.removeprefix("http://"))
+    command = [sys.executable, "-c", code]
+    run = await asyncio.to_thread(
+        subprocess.run, command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert run.stdout.split() == words(0.5).split()
 
 
 async def test_the_places_of_sessions_are_given_back(listening: Server) -> None:

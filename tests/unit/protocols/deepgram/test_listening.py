@@ -16,6 +16,7 @@ from support.scripted_input import ScriptedInput, silence, speech
 from speechmlx.conversation import events
 from speechmlx.conversation.channels import ChannelSessions
 from speechmlx.conversation.session import TranscriptionSession
+from speechmlx.errors import EngineFailed
 from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols.deepgram.flux import FluxWire, flux_settings
 from speechmlx.protocols.deepgram.flux_options import flux_options
@@ -144,3 +145,29 @@ def test_turns_have_the_words_of_the_session(
     ends = [each for each in found.messages if each.get("event") == "EndOfTurn"]
     assert [word["word"] for each in ends for word in each["words"]] == found.words.get(0, [])
     assert [each["turn_index"] for each in ends] == list(range(len(ends)))
+
+
+async def test_speakers_are_numbered_in_the_order_in_which_they_speak() -> None:
+    options = listen_options(QueryParams(f"{FLOATS}&diarize=true&endpointing=300"))
+    own = live_settings(options, "fake-asr")
+    samples = np.concatenate([speech(1.0), silence(1.0), speech(1.0, 0.9), silence(1.0)])
+    sent = cut(samples.astype("<f4").tobytes(), [6400], [], [])
+    found = await converse(ListenWire(options, REQUEST, own), TranscriptionSession(ScriptedInput(), own), sent)
+    words = [
+        word for each in found.messages if each.get("is_final") for word in each["channel"]["alternatives"][0]["words"]
+    ]
+    assert [word["word"] for word in words] == found.words[0]
+    assert [word["speaker"] for word in words] == [0] * (len(words) // 2) + [1] * (len(words) - len(words) // 2)
+
+
+async def test_an_engine_that_fails_is_told_and_the_stream_goes_on() -> None:
+    options = listen_options(QueryParams(f"{FLOATS}&endpointing=300"))
+    own = live_settings(options, "fake-asr")
+    engines = ScriptedInput()
+    engines.fails[Kind.ASR] = EngineFailed("broken")
+    samples = np.concatenate([speech(1.0), silence(1.0)])
+    sent = cut(samples.astype("<f4").tobytes(), [6400], [], [])
+    found = await converse(ListenWire(options, REQUEST, own), TranscriptionSession(engines, own), sent)
+    assert [each["description"] for each in found.messages if each["type"] == "Error"] == ["broken"]
+    assert found.messages[-1]["type"] == "Metadata"
+    assert found.close == Close(1000)
