@@ -16,14 +16,14 @@ LONGEST_REASON = 123
 
 
 @dataclass(frozen=True)
-class Control:
+class ControlMessage:
     """A control message."""
 
     type: str
     fields: dict[str, Any]
 
 
-def read_control(message: str | bytes) -> Control | None:
+def read_control(message: str | bytes) -> ControlMessage | None:
     """The control message in a message; None: it is audio. Raises BadRequest for text that is none."""
     if isinstance(message, bytes):
         return _short(message)
@@ -33,10 +33,10 @@ def read_control(message: str | bytes) -> Control | None:
         raise BadRequest(f"the message is not JSON: {error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("type"), str):
         raise BadRequest('the message must be an object with a "type"')
-    return Control(found["type"], found)
+    return ControlMessage(found["type"], found)
 
 
-def _short(message: bytes) -> Control | None:
+def _short(message: bytes) -> ControlMessage | None:
     if len(message) >= SHORT or not message.lstrip().startswith(b"{"):
         return None
     try:

@@ -11,7 +11,7 @@ from speechmlx.audio.sniff import sniff
 from speechmlx.conversation import commands, events
 from speechmlx.conversation.settings import Settings, Transcription, TurnTaking
 from speechmlx.errors import BadAudio, BadRequest, SpeechError
-from speechmlx.protocols.deepgram.control import Control, closing, read_control
+from speechmlx.protocols.deepgram.control import ControlMessage, closing, read_control
 from speechmlx.protocols.deepgram.flux_options import FluxOptions, language_hints
 from speechmlx.protocols.deepgram.flux_turns import SILENCE, FluxTurns, Message
 from speechmlx.protocols.deepgram.heard import PREFIX
@@ -115,7 +115,7 @@ class FluxWire:
 
     # --- messages of the client ---
 
-    def _control(self, control: Control) -> Sequence[commands.Command]:
+    def _control(self, control: ControlMessage) -> Sequence[commands.Command]:
         match control.type:
             case "CloseStream":
                 return self._finish()

@@ -12,7 +12,7 @@ from speechmlx.conversation import commands, events
 from speechmlx.conversation.settings import Settings, Transcription, TurnTaking
 from speechmlx.errors import BadAudio, BadRequest, SpeechError
 from speechmlx.protocols.deepgram.channel_results import ChannelResults, Message, turn_silence
-from speechmlx.protocols.deepgram.control import Control, closing, read_control
+from speechmlx.protocols.deepgram.control import ControlMessage, closing, read_control
 from speechmlx.protocols.deepgram.heard import PREFIX
 from speechmlx.protocols.deepgram.listen_options import ListenOptions, keywords
 from speechmlx.protocols.deepgram.results import ListenRequest, metadata
@@ -120,7 +120,7 @@ class ListenWire:
 
     # --- messages of the client ---
 
-    def _control(self, control: Control) -> Sequence[commands.Command]:
+    def _control(self, control: ControlMessage) -> Sequence[commands.Command]:
         match control.type:
             case "KeepAlive":
                 return []
