@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,8 +22,8 @@ from speechmlx.protocols.http.traffic import TrafficLog
 from speechmlx.protocols.http.unhandled_errors import UnhandledErrors
 
 
-def create_app(services: Services) -> Starlette:
-    """The app. Its lifespan starts the runtime, and closes `services`.
+def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager[object]] = ()) -> Starlette:
+    """The app. Its lifespan starts the runtime, runs `servers` of protocols without HTTP, and closes `services`.
 
     Raises ValueError when two protocols claim one route.
     """
@@ -34,7 +34,10 @@ def create_app(services: Services) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await services.runtime.start()
         try:
-            yield
+            async with AsyncExitStack() as stack:
+                for server in servers:
+                    await stack.enter_async_context(server)
+                yield
         finally:
             await services.runtime.close()
             services.decoding.close()

@@ -21,6 +21,7 @@ class Door:
 
     listener: socket.socket
     name: str
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
@@ -43,11 +44,14 @@ class Door:
         return ipaddress.ip_address(self.listener.getsockname()[0])
 
     def _url(self, host: str) -> str:
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.listener.getsockname()[1]}"
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.listener.getsockname()[1]}"
 
 
-def banner(doors: Sequence[Door], config: Config, catalog: Catalog) -> list[str]:
-    """The lines before "Ready". Programs read the address after "Starting server on" to learn the port."""
+def banner(doors: Sequence[Door], config: Config, catalog: Catalog, wyoming: Door | None = None) -> list[str]:
+    """The lines before "Ready". Programs read the address after "Starting server on" to learn the port.
+
+    `wyoming` is the socket for Home Assistant.
+    """
     lines = [
         f"Starting server on {doors[0].url} - open it in a browser",
         f"Models: {_models(config, catalog)}",
@@ -55,9 +59,15 @@ def banner(doors: Sequence[Door], config: Config, catalog: Catalog) -> list[str]
         f"Log: on standard error, from level {config.log_level}",
     ]
     lines[1:1] = [f"Also on {door.url}{f' for {door.name}' if door.name else ''}" for door in doors[1:]]
+    if wyoming is not None:
+        lines.insert(len(doors), f"Wyoming on {wyoming.url} for Home Assistant")
     if outside := [door.outside for door in doors if door.outside]:
         lines.append(
             f"Open to the network: anybody who reaches {' or '.join(outside)} can use this server, without a password"
+        )
+    if wyoming is not None and wyoming.outside:
+        lines.append(
+            f"Open to the network: Wyoming has no keys, so anybody who reaches {wyoming.outside} can use its models"
         )
     return lines
 

@@ -16,6 +16,7 @@ from speechmlx.names import listed
 
 PREFIX = "SPEECHMLX_"
 PORTS = {"http": ":80", "https": ":443"}
+WYOMING_PORT = 10300
 
 
 def setting(default: Any, help: str, **more: Any) -> Any:
@@ -36,6 +37,11 @@ class Config:
     bind: tuple[str, ...] = setting(
         (), "One more address, HOST:PORT or PROTOCOL=HOST:PORT (hybrid has its own /health there).", repeat=True
     )
+    wyoming: str | None = setting(
+        None,
+        "Address for Home Assistant (protocol Wyoming), HOST:PORT; PORT or on (port 10300) for this machine alone.",
+    )
+    wyoming_zeroconf: bool = setting(False, "Announce that address on the network, for discovery by Home Assistant.")
     allow_origin: tuple[str, ...] = setting(
         (),
         "Origin whose web pages may use the server, like https://app.example; null for pages opened from files; * all.",
@@ -172,6 +178,8 @@ def _convert(name: str, value: Any) -> Any:
             return tuple(LISTS[name](text) for part in parts if (text := str(part).strip()))
         if name == "cache":
             return Path(value).expanduser()
+        if name == "wyoming":
+            return _wyoming(value)
         if isinstance(default, bool):
             return _boolean(value)
         if name in SIZES and isinstance(value, str):
@@ -189,6 +197,25 @@ def _convert(name: str, value: Any) -> Any:
     if name == "host" and not str(value).strip():
         raise BadRequest("host is empty; 127.0.0.1 is this machine alone, 0.0.0.0 every network it is in")
     return str(value)
+
+
+def _wyoming(value: Any) -> str | None:
+    """HOST:PORT of the Wyoming server; None for off. A port alone, and on, mean this machine alone. Raises BadRequest.
+
+    An IPv6 address is in brackets.
+    """
+    text = str(value).strip()
+    if text.lower() in ("", "off", "no", "false"):
+        return None
+    if text.lower() in ("on", "yes", "true"):
+        text = str(WYOMING_PORT)
+    match = re.fullmatch(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\[\]:\s/=]+):)?(\d{1,5})", text)
+    if match is None or int(match[2]) > 65535:
+        raise BadRequest(
+            f"wyoming = {text!r} is no address; write it like 0.0.0.0:{WYOMING_PORT}, {WYOMING_PORT} or on "
+            f"(127.0.0.1:{WYOMING_PORT}), or off"
+        )
+    return f"{match[1] or '127.0.0.1'}:{int(match[2])}"
 
 
 def _origin(text: str) -> str:

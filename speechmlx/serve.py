@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
@@ -50,9 +51,11 @@ def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> 
     runtime = Runtime(config, catalog)
     doors = [Door(_listen(host, port), name) for name, host, port in addresses(config)]
     ports = {door.listener.getsockname()[1]: door.name for door in doors if door.name}
+    wyoming = _wyoming(config)
     services = build_services(config, runtime, ports)
-    app = create_app(services)
-    for line in banner(doors, config, catalog):
+    servers = [] if wyoming is None else [_wyoming_server(services, wyoming)]
+    app = create_app(services, servers)
+    for line in banner(doors, config, catalog, wyoming):
         write_line(line)
     gc.freeze()  # the objects up to here live as long as the process: exclude them from collection
     gc.enable()
@@ -84,6 +87,29 @@ def addresses(config: Config) -> list[tuple[str, str, int]]:
             raise BadRequest(f"{bind!r} names no protocol; the protocols are {', '.join(sorted(names))}")
         binds.append((match[1] or "", match[2] or config.host, int(match[3])))
     return binds
+
+
+def _wyoming(config: Config) -> Door | None:
+    """The bound socket of the Wyoming server; None without one. Raises BadRequest."""
+    if config.wyoming is None:
+        if config.wyoming_zeroconf:
+            raise BadRequest("wyoming_zeroconf announces the address of --wyoming, and there is none; try --wyoming on")
+        return None
+    host, _, port = config.wyoming.rpartition(":")
+    door = Door(_listen(host.strip("[]"), int(port), "--wyoming 0"), "wyoming", "tcp")
+    if config.wyoming_zeroconf and door.outside is None:
+        door.listener.close()
+        raise BadRequest(
+            f"{config.wyoming} is reached from this machine alone: do not announce it, or listen on an "
+            "address of its network, like --wyoming 0.0.0.0:10300"
+        )
+    return door
+
+
+def _wyoming_server(services: Services, door: Door) -> AbstractAsyncContextManager[object]:
+    from speechmlx.protocols.wyoming.server import WyomingServer  # here: most servers have none
+
+    return WyomingServer(services, door.listener, services.config.wyoming_zeroconf)
 
 
 async def _serve(
@@ -169,8 +195,8 @@ def _hypercorn(listeners: Sequence[socket.socket]) -> HypercornConfig:
     return settings
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket bound to an address. Raises BadRequest."""
+def _listen(host: str, port: int, other: str = "--port 0") -> socket.socket:
+    """A socket bound to an address. Raises BadRequest, which suggests the flag `other`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -178,5 +204,5 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except (OSError, OverflowError) as error:
         listener.close()
-        raise BadRequest(f"cannot listen on {host}:{port}: {error}; try --port 0") from error
+        raise BadRequest(f"cannot listen on {host}:{port}: {error}; try {other}") from error
     return listener

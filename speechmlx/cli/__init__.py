@@ -22,7 +22,7 @@ def main() -> None:
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     for name, verb in verbs.items():
         app.command(name)(verb)
-    arguments = sys.argv[1:]
+    arguments = _with_values(sys.argv[1:])
     if not arguments or arguments[0] not in verbs:
         arguments.insert(0, "serve")
     try:
@@ -30,3 +30,13 @@ def main() -> None:
     except SpeechError as error:
         sys.stderr.write(f"audio-server: {error}\n")
         raise SystemExit(2) from None
+
+
+def _with_values(arguments: list[str]) -> list[str]:
+    """The arguments, with the value "on" after a --wyoming that has none."""
+    given: list[str] = []
+    for argument, following in zip(arguments, [*arguments[1:], "-"], strict=True):
+        given.append(argument)
+        if argument == "--wyoming" and following.startswith("-"):
+            given.append("on")
+    return given

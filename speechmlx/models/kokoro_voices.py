@@ -94,6 +94,22 @@ AURA = {
 It has the same language and gender, where this model has a voice of that kind.
 """
 
+LANGUAGES = (
+    ("a.*", "en-US"),
+    ("b.*", "en-GB"),
+    ("e.*", "es"),
+    ("f.*", "fr"),
+    ("h.*", "hi"),
+    ("i.*", "it"),
+    ("j.*", "ja"),
+    ("p.*", "pt-BR"),
+    ("z.*", "zh"),
+)
+"""A voice's first letter tells its language."""
+ESPEAK = ("espeakng_loader", "/espeak-ng")
+NEEDS = {"ja": ("pyopenjtalk",), "zh": ("jieba",)} | dict.fromkeys(("es", "fr", "hi", "it", "pt-BR"), ESPEAK)
+"""What an extra of speechmlx installs for a language; for most, the program espeak-ng does as well."""
+
 
 def _patterns() -> Iterator[tuple[str, str]]:
     for name, voices in PERSONAPLEX.items():
@@ -108,4 +124,4 @@ def _patterns() -> Iterator[tuple[str, str]]:
         yield rf"aura(_2)?_[a-z]+_{language}", female
 
 
-KOKORO = VoiceList(NAMES, OPENAI, tuple(_patterns()), blends=True)
+KOKORO = VoiceList(NAMES, OPENAI, tuple(_patterns()), blends=True, languages=LANGUAGES, needs=NEEDS)

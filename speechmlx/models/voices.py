@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 from speechmlx.errors import UnknownVoice
 from speechmlx.names import listed, spelt
@@ -35,6 +37,22 @@ class VoiceList:
     """(regular expression for the whole of a name, voice of this model), the first match counts; not in lists."""
     blends: bool = False
     """The model mixes voices: names joined by "+", each with its weight after "*" or in parentheses."""
+    languages: tuple[tuple[str, str], ...] = ()
+    """(regular expression for the whole of a name, BCP 47 tag of what the voice speaks), the first match counts."""
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """BCP 47 tag → packages, one of which must be installed for the language; a language without an entry needs none.
+
+    A name with a "/" before it is a program on the PATH.
+    """
+
+    def language(self, name: str) -> str | None:
+        """BCP 47 tag of what the voice `name` speaks; None: whatever the model speaks."""
+        return next((tag for pattern, tag in self.languages if re.fullmatch(pattern, name)), None)
+
+    def can_speak(self, tag: str) -> bool:
+        """Whether what the language needs is installed."""
+        needs = self.needs.get(tag, ())
+        return not needs or any(which(need[1:]) if need[0] == "/" else find_spec(need) for need in needs)
 
     def resolve(self, name: str | None) -> NamedVoice | None:
         """The voice that a client calls `name`; None is the model's default voice.

@@ -36,6 +36,13 @@ class Server:
     process: subprocess.Popen[bytes]
     log: Path
 
+    @property
+    def wyoming(self) -> str:
+        """The URI of the Wyoming server, of which the banner tells."""
+        found = re.search(r"Wyoming on (tcp://\S+)", self.log.read_text())
+        assert found is not None
+        return found[1]
+
     def client(self, timeout: float = 120.0) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
 
@@ -126,7 +133,7 @@ def conversing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The shared server of the live wires: scripted engines, words come while the tone lasts (LIVE_MODELS)."""
-    with serve(tmp_path_factory.mktemp("listening"), SPEECHMLX_MODELS=LIVE_MODELS) as server:
+    with serve(tmp_path_factory.mktemp("listening"), "--wyoming", "0", SPEECHMLX_MODELS=LIVE_MODELS) as server:
         yield server
 
 
@@ -135,7 +142,8 @@ def starter(tmp_path_factory: pytest.TempPathFactory, model_folder: Callable[[st
     """The shared server with the starter models, all fetched; recognition by the smallest one."""
     for name in ("whisper-tiny.en", "kokoro-82m", "deepfilternet3", "smollm2-135m-instruct"):
         model_folder(name)
-    with serve(tmp_path_factory.mktemp("starter"), "--asr", "whisper-tiny.en", scripted=False) as server:
+    flags = ("--asr", "whisper-tiny.en", "--wyoming", "0")
+    with serve(tmp_path_factory.mktemp("starter"), *flags, scripted=False) as server:
         yield server
 
 

@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,8 @@ def listen() -> Iterator[Listen]:
         yield door
 
 
-def lines(*doors: Door, cache: Path) -> list[str]:
-    return banner(doors, Config(profile="starter", cache=cache), CATALOG)
+def lines(*doors: Door, cache: Path, wyoming: Door | None = None) -> list[str]:
+    return banner(doors, Config(profile="starter", cache=cache), CATALOG, wyoming)
 
 
 def test_five_lines_with_ready(listen: Listen, tmp_path: Path) -> None:
@@ -72,3 +73,19 @@ def test_more_addresses_have_a_line_each(listen: Listen, tmp_path: Path) -> None
     told = lines(one, plain, hybrid, cache=tmp_path)
     assert told[1:3] == [f"Also on {plain.url}", f"Also on {hybrid.url} for hybrid"]
     assert told[-1].startswith(f"Open to the network: anybody who reaches {hybrid.outside} can ")
+
+
+def test_home_assistants_address_comes_after_the_others(listen: Listen, tmp_path: Path) -> None:
+    door, other, wyoming = listen("127.0.0.1"), listen("127.0.0.1", "hybrid"), listen("127.0.0.1")
+    wyoming = replace(wyoming, name="wyoming", scheme="tcp")
+    told = lines(door, other, cache=tmp_path, wyoming=wyoming)
+    assert told[2] == f"Wyoming on tcp://127.0.0.1:{wyoming.listener.getsockname()[1]} for Home Assistant"
+    assert told[1].startswith("Also on ") and told[3].startswith("Models: ")
+    assert not any(line.startswith("Open to the network") for line in told)
+
+
+def test_wyoming_is_open_to_the_network_whatever_the_keys(listen: Listen, tmp_path: Path) -> None:
+    wyoming = replace(listen("0.0.0.0"), name="wyoming", scheme="tcp")
+    (told,) = [line for line in lines(listen("127.0.0.1"), cache=tmp_path, wyoming=wyoming) if "Open to" in line]
+    assert told.startswith("Open to the network: Wyoming has no keys, so anybody who reaches tcp://")
+    assert f":{wyoming.listener.getsockname()[1]} can use its models" in told

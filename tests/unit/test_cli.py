@@ -29,6 +29,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["--vad", "whisper-base"], "is a asr model, not vad"),
         (["--turn", "silero-vad"], "is a vad model, not turn"),
         (["--config", "nowhere.toml"], "cannot be read"),
+        (["--wyoming", "127.0.0.1:99999"], "is no address; write it like 0.0.0.0:10300"),
+        (["--wyoming", "192.0.2.1:10300", "--port", "0"], "cannot listen on 192.0.2.1:10300"),
+        (["--wyoming-zeroconf", "--port", "0"], "there is none; try --wyoming on"),
+        (["--wyoming", "0", "--wyoming-zeroconf", "--port", "0"], "is reached from this machine alone"),
+        (["--wyoming", "--wyoming-zeroconf", "--port", "0", "--wyoming", "0"], "is reached from this machine alone"),
     ],
 )
 def test_wrong_settings_are_refused(arguments: list[str], words: str) -> None:

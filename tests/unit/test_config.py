@@ -112,3 +112,29 @@ def test_sizes_are_the_settings_in_bytes() -> None:
 def test_parse_bytes_refuses_the_rest() -> None:
     with pytest.raises(BadRequest, match="8GB"):
         parse_bytes("much")
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("on", "127.0.0.1:10300"),
+        (True, "127.0.0.1:10300"),
+        (10400, "127.0.0.1:10400"),
+        ("0", "127.0.0.1:0"),
+        ("0.0.0.0:10300", "0.0.0.0:10300"),
+        ("[::1]:10300", "[::1]:10300"),
+        ("mac.local:10300", "mac.local:10300"),
+        ("off", None),
+        (False, None),
+        ("", None),
+    ],
+)
+def test_the_address_for_home_assistant(written: str | int, address: str | None) -> None:
+    assert load({"wyoming": written}, {}).wyoming == address
+    assert load({}, {"SPEECHMLX_WYOMING": str(written)}).wyoming == address
+
+
+@pytest.mark.parametrize("written", ["tcp://0.0.0.0:10300", "::1:10300", "10300:", "mac.local", "70000", "a b:1"])
+def test_what_is_no_address_for_home_assistant(written: str) -> None:
+    with pytest.raises(BadRequest, match=r"is no address; write it like 0\.0\.0\.0:10300, 10300 or on"):
+        load({"wyoming": written}, {})

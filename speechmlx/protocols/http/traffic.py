@@ -29,11 +29,13 @@ class Traffic:
     def __init__(self) -> None:
         self.sockets = 0
         self.exchanges: dict[asyncio.Task[object], Exchange] = {}
+        self.streams = 0
+        """Requests in progress that came in on no HTTP connection."""
 
     @property
     def requests(self) -> int:
         """The number of requests in progress."""
-        return len(self.exchanges)
+        return len(self.exchanges) + self.streams
 
     def stop(self) -> None:
         """Answer with 503 every request whose answer has not begun."""

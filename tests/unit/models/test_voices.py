@@ -95,3 +95,14 @@ def test_voices_in_a_folder(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert voices_in(tmp_path) == ("a", "b")
     assert voices_in(tmp_path / "nowhere") == ()
+
+
+def test_what_kokoros_voices_speak() -> None:
+    tags = {name: KOKORO.language(name) for name in KOKORO.names}
+    assert (tags["af_sky"], tags["bm_fable"], tags["pm_alex"], tags["zf_xiaoyi"]) == ("en-US", "en-GB", "pt-BR", "zh")
+    assert None not in tags.values() and VoiceList(("af_sky",)).language("af_sky") is None
+
+
+def test_a_language_is_spoken_where_one_of_its_packages_or_programs_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = VoiceList(needs={"xx": ("no_such_package", "json"), "yy": ("no_such_package", "/sh"), "zz": ("/no-such",)})
+    assert [found.can_speak(tag) for tag in ("xx", "yy", "zz", "en")] == [True, True, False, True]

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from starlette.websockets import WebSocketState
 from support.fake_engines import FakeEngines, Step, row
 
@@ -177,6 +179,34 @@ async def test_an_idle_socket_is_closed(monkeypatch: pytest.MonkeyPatch) -> None
     socket = Socket()
     await serve(socket)
     assert socket.kinds == ["Metadata", 1011]
+
+
+MESSAGES = st.lists(st.sampled_from([say("One two. "), say("three, "), say("four "), FLUSH, CLEAR]), max_size=12)
+
+
+@given(messages=MESSAGES, pace=st.lists(st.booleans(), min_size=12, max_size=12))
+@settings(deadline=None, max_examples=60)
+async def test_after_the_last_clear_everything_is_said(messages: list[str], pace: list[bool]) -> None:
+    def run(request: Speak) -> Iterable[Step]:
+        return [step for _ in request.text.split() for step in (Chunk(SECOND[:4800], RATE), 0.0)]
+
+    socket = Socket(
+        *(part for message, slow in zip(messages, pace, strict=False) for part in ([1] * slow + [message])), CLOSE
+    )
+    await serve(socket, run)
+    told = [message for message in socket.sent if isinstance(message, dict)]
+    numbered = [message for message in told if "sequence_id" in message]
+    assert [message["sequence_id"] for message in numbered] == list(range(len(numbered)))
+    assert sum(message["type"] == "Cleared" for message in numbered) == messages.count(CLEAR)
+    last = max((at for at, message in enumerate(messages) if message == CLEAR), default=-1) + 1
+    cleared = max(
+        (at for at, sent in enumerate(socket.sent) if sent in numbered and sent["type"] == "Cleared"), default=0
+    )
+    after = socket.sent[cleared + 1 :]
+    words = sum(len(json.loads(message).get("text", "").split()) for message in messages[last:])
+    assert sum(len(sent) for sent in after if isinstance(sent, bytes)) == words * 4800
+    assert sum(isinstance(sent, dict) for sent in after) == messages[last:].count(FLUSH)
+    assert socket.sent[-1] == (1000, "")
 
 
 async def test_little_is_synthesised_for_a_client_that_does_not_read() -> None:

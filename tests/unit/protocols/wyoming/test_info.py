@@ -1,0 +1,88 @@
+"""The answer to `describe`: what Home Assistant reads of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from wyoming.info import Attribution, Info
+
+from speechmlx.config import Config
+from speechmlx.models import voices
+from speechmlx.models.catalog import CATALOG
+from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model
+from speechmlx.models.voices import UNLISTED
+from speechmlx.protocols.wyoming.info import attribution, build_info, installed
+from speechmlx.types import Kind
+
+CONFIG = Config(profile="starter")
+HERE = {"whisper-tiny.en"}
+KOKORO = CATALOG.resolve("kokoro-82m")
+
+
+def folder(row: Model) -> Path | None:
+    return Path("/nowhere") if row.name in HERE else None
+
+
+@pytest.fixture
+def info() -> Info:
+    return Info.from_event(build_info(CATALOG, CONFIG, folder).event())
+
+
+def test_one_program_each_that_streams(info: Info) -> None:
+    (asr,), (tts,) = info.asr, info.tts
+    assert asr.installed and asr.supports_transcript_streaming and asr.requires_external_vad
+    assert tts.installed and tts.supports_synthesize_streaming
+    assert (asr.name, tts.name) == ("speechmlx", "speechmlx")
+
+
+def test_the_default_model_is_first_and_offered_before_it_is_fetched(info: Info) -> None:
+    models = info.asr[0].models
+    assert models[0].name == "whisper-base" and {"de", "en", "zh"} < set(models[0].languages)
+    assert {model.name for model in models if model.installed} == {"whisper-base", "whisper-tiny.en"}
+    assert next(model for model in models if model.name == "whisper-tiny.en").languages == ["en"]
+    assert models[0].attribution == Attribution(
+        "mlx-community", "https://huggingface.co/mlx-community/whisper-base-mlx"
+    )
+
+
+def test_voices_have_their_language_and_are_offered_where_it_can_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(voices, "find_spec", lambda name: name if name == "jieba" else None)
+    monkeypatch.setattr(voices, "which", lambda name: None)
+    found = {voice.name: voice for voice in build_info(CATALOG, CONFIG, folder).tts[0].voices}
+    languages = {name: voice.languages for name, voice in found.items()}
+    assert (
+        languages["af_heart"] == ["en-US"] and languages["bm_lewis"] == ["en-GB"] and languages["pf_dora"] == ["pt-BR"]
+    )
+    assert {voice.languages[0] for voice in found.values() if voice.installed} == {"en-US", "en-GB", "zh"}
+    monkeypatch.setattr(voices, "which", lambda name: "/bin/espeak-ng" if name == "espeak-ng" else None)
+    found = {voice.name: voice for voice in build_info(CATALOG, CONFIG, folder).tts[0].voices}
+    assert found["ff_siwis"].installed and not found["jm_kumo"].installed
+
+
+def test_a_model_that_does_not_know_its_voices_is_one_voice(tmp_path: Path) -> None:
+    row = replace(KOKORO, voices=UNLISTED, languages=("de", "en"))
+    catalog = Catalog((row,), {"starter": {Kind.TTS: row.name}})
+    (voice,) = build_info(catalog, CONFIG, lambda row: None).tts[0].voices
+    assert (voice.name, voice.languages, voice.installed) == (row.name, ["de", "en"], True)
+    (tmp_path / "voices").mkdir()
+    (tmp_path / "voices/anna.safetensors").touch()
+    assert [voice.name for voice in build_info(catalog, CONFIG, lambda row: tmp_path).tts[0].voices] == ["anna"]
+
+
+def test_a_server_without_models_offers_nothing() -> None:
+    assert build_info(Catalog((), {"starter": {}}), CONFIG, folder) == Info()
+
+
+def test_the_models_that_clients_may_choose() -> None:
+    assert [row.name for row in installed(CATALOG, CONFIG, Kind.ASR, folder)] == ["whisper-base", "whisper-tiny.en"]
+
+
+def test_who_made_it() -> None:
+    hub, index = HubFiles("hexgrad/Kokoro-82M", "main"), IndexFiles((), "none:convert")
+    assert attribution(replace(KOKORO, sources=(index, hub))).name == "hexgrad"
+    assert attribution(replace(KOKORO, sources=(index,))).name == "speechmlx"
+    assert attribution(replace(KOKORO, sources=KOKORO.sources[:1])) != attribution(KOKORO)
