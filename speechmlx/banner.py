@@ -62,9 +62,8 @@ def banner(doors: Sequence[Door], config: Config, catalog: Catalog, wyoming: Doo
     if wyoming is not None:
         lines.insert(len(doors), f"Wyoming on {wyoming.url} for Home Assistant")
     if outside := [door.outside for door in doors if door.outside]:
-        lines.append(
-            f"Open to the network: anybody who reaches {' or '.join(outside)} can use this server, without a password"
-        )
+        how = "with the API key, which is sent in the clear" if config.api_key else "without a password"
+        lines.append(f"Open to the network: anybody who reaches {' or '.join(outside)} can use this server, {how}")
     if wyoming is not None and wyoming.outside:
         lines.append(
             f"Open to the network: Wyoming has no keys, so anybody who reaches {wyoming.outside} can use its models"

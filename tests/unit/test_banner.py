@@ -32,8 +32,8 @@ def listen() -> Iterator[Listen]:
         yield door
 
 
-def lines(*doors: Door, cache: Path, wyoming: Door | None = None) -> list[str]:
-    return banner(doors, Config(profile="starter", cache=cache), CATALOG, wyoming)
+def lines(*doors: Door, cache: Path, wyoming: Door | None = None, api_key: tuple[str, ...] = ()) -> list[str]:
+    return banner(doors, Config(profile="starter", cache=cache, api_key=api_key), CATALOG, wyoming)
 
 
 def test_five_lines_with_ready(listen: Listen, tmp_path: Path) -> None:
@@ -66,6 +66,11 @@ def test_open_to_every_network(listen: Listen, tmp_path: Path, host: str, opened
     found = re.fullmatch(r"Open to the network: anybody who reaches (http://\S+) can .* without a password", told[-1])
     assert found and found[1].endswith(f":{port}")
     assert not re.search(r"//(0\.0\.0\.0|\[::\]|127\.0\.0\.1|\[::1\])", told[-1])
+
+
+def test_a_key_is_asked_for(listen: Listen, tmp_path: Path) -> None:
+    told = lines(listen("0.0.0.0"), cache=tmp_path, api_key=("secret",))
+    assert told[-1].endswith("can use this server, with the API key, which is sent in the clear")
 
 
 def test_more_addresses_have_a_line_each(listen: Listen, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from speechmlx.models.voices import voices_in
 from speechmlx.types import Kind
 
 PROGRAM = "speechmlx"
-HUB = "https://huggingface.co/"
 
 Folder = Callable[[Model], Path | None]
 """The folder of a model's weights; None where they are not on this machine."""
@@ -73,9 +72,9 @@ def _voices(row: Model, is_here: bool, folder: Path | None) -> list[TtsVoice]:
 
 
 def attribution(row: Model) -> Attribution:
-    """Who published the model's weights, and where."""
+    """Who published the model's weights: a repository on the hub, or a package."""
     for source in row.sources:
         if isinstance(source, HubFiles):
-            return Attribution(source.repo.partition("/")[0], HUB + source.repo)
+            return Attribution(source.repo, "")
     packages = [file.package for source in row.sources if isinstance(source, IndexFiles) for file in source.files]
     return Attribution(packages[0] if packages else PROGRAM, "")

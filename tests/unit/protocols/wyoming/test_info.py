@@ -42,9 +42,7 @@ def test_the_default_model_is_first_and_offered_before_it_is_fetched(info: Info)
     assert models[0].name == "whisper-base" and {"de", "en", "zh"} < set(models[0].languages)
     assert {model.name for model in models if model.installed} == {"whisper-base", "whisper-tiny.en"}
     assert next(model for model in models if model.name == "whisper-tiny.en").languages == ["en"]
-    assert models[0].attribution == Attribution(
-        "mlx-community", "https://huggingface.co/mlx-community/whisper-base-mlx"
-    )
+    assert models[0].attribution == Attribution("mlx-community/whisper-base-mlx", "")
 
 
 def test_voices_have_their_language_and_are_offered_where_it_can_be_read(
@@ -83,6 +81,6 @@ def test_the_models_that_clients_may_choose() -> None:
 
 def test_who_made_it() -> None:
     hub, index = HubFiles("hexgrad/Kokoro-82M", "main"), IndexFiles((), "none:convert")
-    assert attribution(replace(KOKORO, sources=(index, hub))).name == "hexgrad"
+    assert attribution(replace(KOKORO, sources=(index, hub))).name == "hexgrad/Kokoro-82M"
     assert attribution(replace(KOKORO, sources=(index,))).name == "speechmlx"
     assert attribution(replace(KOKORO, sources=KOKORO.sources[:1])) != attribution(KOKORO)
