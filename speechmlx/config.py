@@ -90,7 +90,10 @@ class Config:
     max_audio_bytes: int = setting(100 * 1024 * 1024, "Largest upload.", unit="bytes", flag=False)
     max_text_bytes: int = setting(1024 * 1024, "Largest body without audio.", unit="bytes", flag=False)
     max_input_chars: int = setting(
-        4096, "Longest text for /v1/audio/speech; 0 no limit but max_text_bytes.", unit="characters", flag=False
+        4096,
+        "Longest text for /v1/audio/speech and /v1/speak; 0 no limit but max_text_bytes.",
+        unit="characters",
+        flag=False,
     )
     drain_timeout: float = setting(
         10.0, "Time that running requests get when the server stops.", unit="seconds", flag=False

@@ -1,4 +1,4 @@
-"""PCM16 → WAV, MP3, Opus, AAC or FLAC, encoded as it arrives, with one header for the whole stream.
+"""PCM16 → WAV, MP3, Opus, AAC, FLAC or bare samples, encoded as it arrives, with one header for the whole stream.
 
 Encoding is plain CPU work: call it in a thread, never on an event loop.
 """
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 
 from speechmlx.audio.encode import wav_header
+from speechmlx.audio.live_format import AudioFormat
 from speechmlx.audio.pcm import from_pcm16, to_pcm16
 from speechmlx.audio.resample import Resampler
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
+
+    from speechmlx.types import Samples
 
 
 class StreamEncoder(Protocol):
@@ -54,13 +57,40 @@ CODECS = {
 }  # fmt: skip
 
 
-def encoder(format: str, rate: int) -> StreamEncoder:
-    """An encoder of mono PCM16 at `rate` Hz to one of encode.MEDIA_TYPES."""
+def encoder(format: str, rate: int, target: int | None = None, bits: int | None = None) -> StreamEncoder:
+    """An encoder of mono PCM16 at `rate` Hz to one of encode.MEDIA_TYPES.
+
+    A format of CODECS takes a `target` rate in Hz, one of those that its codec has, and `bits` per second; None: what
+    the codec and `rate` give.
+    """
     if format == "wav":
         return _Wav(rate)
     if format == "pcm":
         return _Pcm(rate)
-    return _Coded(CODECS[format], rate)
+    return _Coded(CODECS[format], rate, target, bits)
+
+
+class SampleEncoder:
+    """Mono PCM16 at `rate` Hz → samples in `format`, which is no container; with `wav`, after a WAV header."""
+
+    def __init__(self, rate: int, format: AudioFormat, wav: bool) -> None:
+        self._format = format
+        self._resampler = Resampler(rate, format.rate)
+        self._same = format.encoding == "pcm16" and format.rate == rate
+        self._header = wav_header(format.rate, None, format.encoding) if wav else b""
+
+    def push(self, pcm16: bytes) -> bytes:
+        return self._after_header(pcm16 if self._same else self._encode(self._resampler.push(from_pcm16(pcm16))))
+
+    def finish(self) -> bytes:
+        return self._after_header(b"" if self._same else self._encode(self._resampler.flush()))
+
+    def _encode(self, samples: Samples) -> bytes:
+        return self._format.encode(samples)
+
+    def _after_header(self, data: bytes) -> bytes:
+        header, self._header = self._header, b""
+        return header + data
 
 
 class _Wav:
@@ -92,14 +122,15 @@ class _Pcm:
 
 
 class _Coded:
-    """A compressed format, encoded by ffmpeg. Resamples to the next higher rate that the codec takes."""
+    """A compressed format, encoded by ffmpeg. Resamples to `target`, or the next higher rate that the codec takes."""
 
-    def __init__(self, codec: Codec, rate: int) -> None:
+    def __init__(self, codec: Codec, rate: int, target: int | None, bits: int | None) -> None:
         import av
 
-        target = rate
-        if codec.rates:
-            target = min((known for known in codec.rates if known >= rate), default=codec.rates[-1])
+        if target is None:
+            target = min(
+                (known for known in codec.rates if known >= rate), default=codec.rates[-1] if codec.rates else rate
+            )
         self._rate = target
         self._resampler = Resampler(rate, target)
         self._out = _Sink()
@@ -107,8 +138,8 @@ class _Coded:
             self._out, "w", format=codec.muxer, options={"flush_packets": "1", **dict(codec.options)}
         )
         self._stream = cast("AudioStream", self._container.add_stream(codec.codec, rate=target, layout="mono"))
-        if codec.bits is not None:
-            self._stream.bit_rate = codec.bits
+        if bits := bits or codec.bits:
+            self._stream.bit_rate = bits
         self._count = 0
 
     def push(self, pcm16: bytes) -> bytes:

@@ -9,12 +9,14 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
 from speechmlx.audio import kinds, wav
+from speechmlx.audio.live_format import AudioFormat
 from speechmlx.audio.mixing import mixed
 from speechmlx.audio.pcm import FullScale, scaled, to_float, within_full_scale
 from speechmlx.audio.resample import Resampler
@@ -62,13 +64,18 @@ def blocks(
     rate: int,
     *,
     pcm_rate: int | None = None,
+    raw: AudioFormat | None = None,
+    channel: int | None = None,
     max_seconds: float = MAX_SECONDS,
     fit: bool = True,
 ) -> Iterator[Samples]:
     """Decode like `decode`, in blocks of about a second, on demand. Memory is bounded for any length.
 
+    `raw` is the format of samples without a header, and `channel` the one to decode, from 0, instead of a mix of all.
     With `fit`, a file of floats is read twice: first for its peak, then scaled to [-1, 1]. Otherwise the scale is kept.
     """
+    if pcm_rate is not None:
+        raw = AudioFormat("pcm16", pcm_rate)
     with ExitStack() as stack:
         if isinstance(source, bytes | bytearray):
             file: BinaryIO = io.BytesIO(source)
@@ -78,8 +85,8 @@ def blocks(
             file = source
         packed = SILENT_SECONDS + file.seek(0, os.SEEK_END) * 8 / LEAST_BITS
         count, limit = 0, min(max_seconds, packed) * rate
-        full = _full_scale(file, pcm_rate) if fit else 1.0
-        for block in _gathered(_resampled(mixed(_read(file, pcm_rate)), rate), int(rate * BLOCK_SECONDS)):
+        full = _full_scale(file, raw) if fit else 1.0
+        for block in _gathered(_resampled(mixed(_read(file, raw, channel)), rate), int(rate * BLOCK_SECONDS)):
             count += len(block)
             if count > limit and packed < max_seconds:
                 raise TooLarge(f"a file this small holds no more than {packed:.0f} seconds of speech, this one does")
@@ -94,25 +101,43 @@ Pieces = Iterator[tuple["NDArray[Any]", int]]
 """Samples [channels, n] in the type of the file, and their rate in Hz, which may change within a stream."""
 
 
-def _full_scale(file: BinaryIO, pcm_rate: int | None) -> float:
+def count_channels(file: BinaryIO, raw: AudioFormat | None = None) -> int:
+    """The channels of a recording, at its beginning; 0 where it holds no samples. Raises BadAudio."""
+    if raw is not None and locate(file, headerless=True) is None:
+        return raw.channels
+    return next((len(values) for values, _ in _read(file, raw)), 0)
+
+
+def _full_scale(file: BinaryIO, raw: AudioFormat | None) -> float:
     scale = FullScale()
-    for values, _ in _read(file, pcm_rate):
+    for values, _ in _read(file, raw):
         if values.dtype.kind != "f":
             return 1.0
         scale.hear(to_float(values))
     return scale.value
 
 
-def _read(file: BinaryIO, pcm_rate: int | None) -> Pieces:
-    location = locate(file, headerless=pcm_rate is not None)
-    if location is None and pcm_rate is not None:
-        yield from _read_pcm(file, pcm_rate)
+def _read(file: BinaryIO, raw: AudioFormat | None, channel: int | None = None) -> Pieces:
+    location = locate(file, headerless=raw is not None)
+    if location is None and raw is not None:
+        yield from _read_raw(file, raw if channel is None else replace(raw, channel=channel))
         return
     if location is None:
         raise BadAudio(
             f"the audio is {describe(file)}; allowed: {ALLOWED}, or headerless mono PCM16 with its sample_rate given"
         )
-    kind, start = location
+    yield from _one_of(_read_container(file, *location), channel)
+
+
+def _one_of(pieces: Pieces, channel: int | None) -> Pieces:
+    """One channel of `pieces`; all of them for None."""
+    for values, rate in pieces:
+        if channel is not None and channel >= len(values):
+            raise BadAudio(f"the audio has {len(values)} channels from some place on, and had more before")
+        yield values if channel is None else values[channel : channel + 1], rate
+
+
+def _read_container(file: BinaryIO, kind: Format, start: int) -> Pieces:
     file = _part(file, start)
     if kind is WAV and file.read(4) != b"RIFX":
         layout = wav.read_layout(file)
@@ -147,12 +172,16 @@ def _part(file: BinaryIO, start: int, end: int | None = None) -> BinaryIO:
     return cast(BinaryIO, _Part(file, start, file.seek(0, os.SEEK_END) if end is None else end))
 
 
-def _read_pcm(file: BinaryIO, rate: int) -> Pieces:
-    if rate not in RATES:
-        raise BadAudio(f"sample_rate {rate} is outside {RATES[0]} to {RATES[-1]} Hz")
+def _read_raw(file: BinaryIO, format: AudioFormat) -> Pieces:
+    if format.rate not in RATES:
+        raise BadAudio(f"sample_rate {format.rate} is outside {RATES[0]} to {RATES[-1]} Hz")
     file.seek(0)
-    while data := file.read(wav.READ):
-        yield np.frombuffer(data[: len(data) // 2 * 2], "<i2")[None], rate
+    while data := file.read(wav.READ // format.width * format.width):
+        whole = data[: len(data) // format.width * format.width]
+        if format.encoding == "pcm16" and format.channels == 1:
+            yield np.frombuffer(whole, "<i2")[None], format.rate
+        else:
+            yield format.decode(whole)[None], format.rate
 
 
 def _read_av(file: BinaryIO, kind: Format) -> Pieces:

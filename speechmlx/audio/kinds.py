@@ -40,7 +40,6 @@ OTHERS = {
     rb"\x0b\x77": "AC-3 audio",
     rb"\.RMF|\.ra\xfd": "RealAudio",
     rb"NIST_1A": "SPHERE audio",
-    rb"#!AMR": "AMR audio",
     rb"\x02?#!SILK": "SILK audio",
     rb"MThd": "a MIDI file",
 }

@@ -11,7 +11,7 @@ HEAD = 512
 """Bytes needed to detect a container."""
 WINDOW = 65536
 """Bytes searched for the first complete frame of a stream that is cut."""
-ALLOWED = "WAV, FLAC, MP3, OGG (Opus or Vorbis), M4A/MP4, AAC, WebM, AIFF or CAF"
+ALLOWED = "WAV, FLAC, MP3, OGG (Opus or Vorbis), M4A/MP4, AAC, AMR, WebM, AIFF or CAF"
 
 
 class Format(NamedTuple):
@@ -30,8 +30,9 @@ MP4 = Format("M4A/MP4", "mov")
 WEBM = Format("WebM", "matroska")
 AIFF = Format("AIFF", "aiff")
 CAF = Format("CAF", "caf")
+AMR = Format("AMR", "amr")
 
-MAGIC = ((b"fLaC", FLAC), (b"OggS", OGG), (b"\x1a\x45\xdf\xa3", WEBM), (b"caff", CAF))
+MAGIC = ((b"fLaC", FLAC), (b"OggS", OGG), (b"\x1a\x45\xdf\xa3", WEBM), (b"caff", CAF), (b"#!AMR", AMR))
 ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 LARGEST = 0x20000000
 """Largest size of an MP4 atom other than the media data. Text read as a size would be larger."""

@@ -108,3 +108,11 @@ class Emit(Command):
     """Emit an event of the wire itself, in order with the session's events."""
 
     event: Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToChannel(Command):
+    """A command for channel number `channel` alone, of a stream whose channels are transcribed one by one."""
+
+    channel: int
+    command: Command

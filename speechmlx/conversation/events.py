@@ -21,7 +21,7 @@ class Configured:
 
 @dataclass(frozen=True)
 class Advanced:
-    """How far the session is. Comes while audio does, where the settings ask for `progress`."""
+    """How far the session is. Comes while audio does and at the very end, where the settings ask for `progress`."""
 
     at: float
     """The audio up to here is searched for speech."""
@@ -291,6 +291,14 @@ class Failed:
     ref: str | None = None
 
 
+@dataclass(frozen=True)
+class OnChannel:
+    """An event of channel number `channel` of a stream whose channels are transcribed one by one."""
+
+    channel: int
+    event: Event
+
+
 Event = (
     Configured
     | Advanced
@@ -319,4 +327,5 @@ Event = (
     | OutputArguments
     | OutputDone
     | Failed
+    | OnChannel
 )

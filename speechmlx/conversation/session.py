@@ -178,6 +178,9 @@ class TranscriptionSession:
             await asyncio.gather(*self._transcripts.values(), return_exceptions=True)
         await self._translator.finish()
         await self._finish_answers()
+        if self.settings.progress is not None:
+            end = self._input.buffer.end
+            self._emit(Advanced(end, end, end, False))
         self._queue.end()
 
     async def _finish_answers(self) -> None:

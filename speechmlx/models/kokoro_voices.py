@@ -54,6 +54,46 @@ BY_GENDER = {
 }
 """Female and male voice per language, for names like en_female_calm; the last row is for every other language."""
 
+AURA = {
+    "af_alloy": "callista cora harmonia",
+    "af_aoede": "aurora iris",
+    "af_bella": "andromeda hera juno",
+    "af_heart": "asteria helena thalia",
+    "af_jessica": "cordelia delia",
+    "af_kore": "electra phoebe",
+    "af_nicole": "luna selene",
+    "af_nova": "amalthea minerva",
+    "af_river": "janus ophelia",
+    "af_sarah": "athena vesta",
+    "af_sky": "stella",
+    "am_adam": "neptune zeus",
+    "am_echo": "apollo",
+    "am_eric": "arcas atlas",
+    "am_fenrir": "jupiter orpheus",
+    "am_liam": "hermes pluto",
+    "am_michael": "orion",
+    "am_onyx": "mars saturn",
+    "am_puck": "aries",
+    "am_santa": "odysseus",
+    "bf_emma": "pandora",
+    "bf_isabella": "theia",
+    "bm_daniel": "hyperion",
+    "bm_fable": "angus",
+    "bm_george": "draco",
+    "bm_lewis": "helios perseus",
+    "ef_dora": "agustina antonia carina celeste diana estrella gloria olivia selena silvia",
+    "em_alex": "alvaro aquila javier luciano nestor sirio valerio",
+    "ff_siwis": "agathe hector",
+    "if_sara": "cinzia demetra livia maia melia",
+    "im_nicola": "cesare dionisio elio flavio",
+    "jf_alpha": "ama izanami uzume",
+    "jm_kumo": "ebisu fujin",
+}
+"""Voice of this model → the voices of Deepgram that it stands for: NAME of aura-NAME-LANGUAGE, aura-2-NAME-LANGUAGE.
+
+It has the same language and gender, where this model has a voice of that kind.
+"""
+
 LANGUAGES = (
     ("a.*", "en-US"),
     ("b.*", "en-GB"),
@@ -78,6 +118,10 @@ def _patterns() -> Iterator[tuple[str, str]]:
     for language, (female, male) in BY_GENDER.items():
         yield rf"{language}_female(_\w+)?", female
         yield rf"{language}_male(_\w+)?", male
+    for voice, names in AURA.items():
+        yield rf"aura(_2)?_({names.replace(' ', '|')})_[a-z]{{2}}", voice
+    for language, (female, _) in BY_GENDER.items():
+        yield rf"aura(_2)?_[a-z]+_{language}", female
 
 
 KOKORO = VoiceList(NAMES, OPENAI, tuple(_patterns()), blends=True, languages=LANGUAGES, needs=NEEDS)

@@ -15,8 +15,12 @@ from speechmlx.types import NamedVoice
 
 LISTED = "GET /v1/audio/voices lists all"
 OPENAI = "alloy|ash|ballad|cedar|coral|echo|fable|marin|nova|onyx|sage|shimmer|verse"
-PRESETS = re.compile(rf"{OPENAI}|(nat|var)[fm]_?\d|[a-z]{{2}}_(female|male)(_\w+)?")
-"""Voices of other services that clients send to any model: OpenAI's, PersonaPlex's, and names like en_female_calm."""
+AURA = r"aura(_2)?_[a-z]+_[a-z]{2}"
+PRESETS = re.compile(rf"{OPENAI}|(nat|var)[fm]_?\d|[a-z]{{2}}_(female|male)(_\w+)?|{AURA}")
+"""Voices of other services that clients send to any model.
+
+OpenAI's, PersonaPlex's, names like en_female_calm, and Deepgram's (aura-2-thalia-en).
+"""
 WEIGHT = re.compile(r"[*(]")
 """Begins the weight of a voice in a blend."""
 

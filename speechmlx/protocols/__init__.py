@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from speechmlx.protocols import (
     absent,
     asr_webservice,
+    deepgram,
     hybrid,
     metrics,
     one_shot,
@@ -35,6 +36,7 @@ PROTOCOLS: tuple[Routes, ...] = (
     xinference.routes,  # before /v1/models/{model}, which matches names with slashes
     openai_audio.routes,
     openai_realtime.routes,
+    deepgram.routes,
     whisperlivekit.routes,
     asr_webservice.routes,
     whisper_cpp.routes,

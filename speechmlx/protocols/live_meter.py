@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from speechmlx.conversation.events import Advanced, Event, TranscriptDelta
+from speechmlx.conversation.events import Advanced, Event, OnChannel, TranscriptDelta
 from speechmlx.runtime.front.metrics import Metrics
 
 KEPT = 120.0
@@ -48,6 +48,8 @@ class LiveMeter:
                 for word in update.committed:
                     if (arrival := self._arrival(word.end)) is not None:
                         self._metrics.commit_latency[self._wire].observe(max(0.0, now - arrival))
+            case OnChannel(event=on_channel):
+                self.event(on_channel)
             case Advanced():
                 self._metrics.live_lag[self._wire].observe(max(0.0, event.received - event.transcribed))
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from speechmlx.conversation.commands import Append, Command, Lapse
 from speechmlx.conversation.events import Event
 from speechmlx.conversation.input.pipeline import AT_ONCE
-from speechmlx.conversation.session import TranscriptionSession
+from speechmlx.conversation.settings import Settings
 from speechmlx.protocols.live_meter import LiveMeter
 
 SERVICE_RESTART = 1012
@@ -52,10 +52,28 @@ class Wire(Protocol):
         """What the client gets after the last event of a session that was sent Finish. Without Close it stays open."""
 
 
+class LiveSession(Protocol):
+    """A session as the pump uses it: one of audio that is transcribed as one, or of several channels."""
+
+    settings: Settings
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+
+    async def __aexit__(self, *error: Any) -> None:
+        """Stop."""
+
+    async def send(self, command: Command) -> None:
+        """Queue a command."""
+
+    def events(self) -> AsyncIterator[Event]:
+        """Every event, in order."""
+
+
 async def pump(
     socket: WebSocket,
     wire: Wire,
-    session: TranscriptionSession,
+    session: LiveSession,
     drained: asyncio.Event,
     audio_timeout: float = 0.0,
     meter: LiveMeter | None = None,
@@ -91,9 +109,7 @@ async def _leave(socket: WebSocket, drained: asyncio.Event) -> None:
     await send(socket, [Close(SERVICE_RESTART, "the server is shutting down")])
 
 
-async def _read(
-    socket: WebSocket, wire: Wire, session: TranscriptionSession, audio_timeout: float, meter: LiveMeter
-) -> None:
+async def _read(socket: WebSocket, wire: Wire, session: LiveSession, audio_timeout: float, meter: LiveMeter) -> None:
     clock, deadline = asyncio.get_running_loop(), None
     while True:
         try:
@@ -114,13 +130,13 @@ async def _read(
                 deadline = clock.time() + _pace(command, session) + audio_timeout
 
 
-def _pace(command: Append, session: TranscriptionSession) -> float:
+def _pace(command: Append, session: LiveSession) -> float:
     """Seconds until a microphone sends what comes next; nobody waits so for the end of a recording."""
     seconds = session.settings.input.seconds(len(command.audio))
     return seconds if seconds <= AT_ONCE else 0.0
 
 
-async def _write(socket: WebSocket, wire: Wire, session: TranscriptionSession, meter: LiveMeter) -> None:
+async def _write(socket: WebSocket, wire: Wire, session: LiveSession, meter: LiveMeter) -> None:
     async for event in session.events():
         meter.event(event)
         if not await send(socket, wire.send(event)):

@@ -106,7 +106,10 @@ def ask(conversing: Server, method: str, path: str, **headers: str) -> tuple[int
 
 def sentence(path: str, body: str) -> str:
     """The message of an error, in the shape that the path's clients read."""
-    error: Any = json.loads(body)["error"]
+    told = json.loads(body)
+    if "err_msg" in told:
+        return str(told["err_msg"])
+    error: Any = told["error"]
     return str(error["message"] if path.startswith("/v1/") else error)
 
 

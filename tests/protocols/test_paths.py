@@ -39,7 +39,8 @@ def test_slashes_at_the_end_and_doubled_ones_do_not_count(server: Any, path: str
             for one in (path, f"{path}/", f"{path}//", f"/{path}", path.replace("/", "//"))
         ]
     assert [answer.status_code for answer in answers] == [405] * 5
-    assert len({answer.text for answer in answers}) == 1 and "allowed: " in answers[0].text
+    texts = {re.sub(r"req_\w+", "", answer.text) for answer in answers}
+    assert len(texts) == 1 and "allowed: " in answers[0].text
 
 
 def test_what_is_posted_to_a_path_with_a_slash_is_answered_and_not_sent_elsewhere(server: Any) -> None:

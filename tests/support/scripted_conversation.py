@@ -163,7 +163,7 @@ class Live:
         self.rest = self.rest[blocks.size :]
         self.loud += [self.blocks + int(index) for index in np.flatnonzero(np.abs(blocks).max(axis=1) > THRESHOLD)]
         self.blocks += len(blocks)
-        yield self._hypothesis((len(self.loud) - 1) // BLOCKS_PER_WORD)
+        yield self._hypothesis(max(0, len(self.loud) - 1) // BLOCKS_PER_WORD)
 
     def finish(self) -> Iterator[Event | None]:
         yield self._hypothesis(len(self.loud) // BLOCKS_PER_WORD)

@@ -16,6 +16,7 @@ from speechmlx.errors import Busy
 from speechmlx.types import Audio
 
 if TYPE_CHECKING:
+    from speechmlx.audio.live_format import AudioFormat
     from speechmlx.types import Samples
 
 T = TypeVar("T")
@@ -53,11 +54,20 @@ class RecordingDecoder:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     async def decode(
-        self, file: BinaryIO, rate: int, stack: AsyncExitStack, pcm_rate: int | None = None, span: Span = ALL
+        self,
+        file: BinaryIO,
+        rate: int,
+        stack: AsyncExitStack,
+        pcm_rate: int | None = None,
+        span: Span = ALL,
+        *,
+        raw: AudioFormat | None = None,
+        channel: int | None = None,
     ) -> Audio:
         """Decode `span` of `file` to `rate` Hz. The sound counts as in memory until `stack` closes.
 
-        `pcm_rate` is the rate of headerless PCM16; None takes only files with a header. Raises BadAudio, TooLarge, and
+        `pcm_rate` is the rate of headerless PCM16, `raw` the format of other samples without a header; None takes only
+        files with a header. `channel`, from 0, is decoded instead of a mix of all. Raises BadAudio, TooLarge, and
         Busy where there is no room, which is checked during decoding too: a small file may hold hours.
         """
         number = next(self._numbers)
@@ -67,8 +77,9 @@ class RecordingDecoder:
             )
         self._seconds[number] = 0.0
         stack.callback(self._seconds.pop, number, None)
+        blocks = decoded_blocks(file, rate, pcm_rate, raw=raw, channel=channel, fit=False)
         try:
-            return await self._decode(number, cut(decoded_blocks(file, rate, pcm_rate, fit=False), rate, span), rate)
+            return await self._decode(number, cut(blocks, rate, span), rate)
         except BaseException:
             self._seconds.pop(number, None)  # at once: others may wait for the room
             raise
@@ -85,14 +96,22 @@ class RecordingDecoder:
         return await self.run(_audio, data, rate)
 
 
-def decoded_blocks(file: BinaryIO, rate: int, pcm_rate: int | None, *, fit: bool = True) -> Iterator[Samples]:
+def decoded_blocks(
+    file: BinaryIO,
+    rate: int,
+    pcm_rate: int | None,
+    *,
+    raw: AudioFormat | None = None,
+    channel: int | None = None,
+    fit: bool = True,
+) -> Iterator[Samples]:
     """`file` at `rate` Hz in blocks of about a second, each decoded when it is read.
 
-    `fit` scales what exceeds [-1, 1]. Raises BadAudio and TooLarge.
+    `raw` and `channel` as in `RecordingDecoder.decode`. `fit` scales what exceeds [-1, 1]. Raises BadAudio, TooLarge.
     """
     from speechmlx.audio import decode
 
-    yield from decode.blocks(file, rate, pcm_rate=pcm_rate, fit=fit)
+    yield from decode.blocks(file, rate, pcm_rate=pcm_rate, raw=raw, channel=channel, fit=fit)
 
 
 def cut(blocks: Iterator[Samples], rate: int, span: Span) -> Iterator[Samples]:

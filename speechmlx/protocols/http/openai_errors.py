@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from speechmlx.errors import SpeechError
+from speechmlx.protocols.http import deepgram_errors
 from speechmlx.protocols.http.error_status import headers, status
 
 CODES = {"unknown_model": "model_not_found", "bad_audio": "invalid_audio", "unknown_voice": "invalid_voice"}
@@ -41,8 +42,10 @@ def error_response(
 ) -> Response:
     """The response for an error that has no SpeechError: under /v1 the envelope, elsewhere {"error": message}.
 
-    `type` is of the envelope; None takes the one of `status`.
+    Deepgram's paths have its errors. `type` is of the envelope; None takes the one of `status`.
     """
+    if path in deepgram_errors.PATHS:
+        return deepgram_errors.DeepgramError(status, code, message, headers)
     if not path.startswith("/v1/"):
         return JSONResponse({"error": message}, status, headers)
     error = {"message": message, "type": type or _type(status), "param": None, "code": code}

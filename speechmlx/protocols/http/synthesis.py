@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.runtime.front.job import Job
-from speechmlx.types import Chunk, Speak
+from speechmlx.types import Chunk, Event, Speak, Usage
+
+if TYPE_CHECKING:
+    from speechmlx.audio.codecs import StreamEncoder
 
 
 async def start_speech(context: RequestContext, request: Speak, rate: int) -> tuple[Chunk, Job]:
@@ -17,3 +24,25 @@ async def start_speech(context: RequestContext, request: Speak, rate: int) -> tu
         if isinstance(event, Chunk):
             return event, job
     return Chunk(b"", rate), job
+
+
+async def encode_speech(
+    first: Chunk, rest: AsyncIterator[Event], build: Callable[[int], StreamEncoder], usage: list[Usage] | None = None
+) -> AsyncGenerator[bytes, None]:
+    """Encode the audio, a piece per Chunk. `build` makes the encoder of PCM16 at a rate in Hz, on a thread.
+
+    A Usage in `rest` is added to `usage`.
+    """
+
+    def begin() -> tuple[StreamEncoder, bytes]:
+        new = build(first.rate)
+        return new, new.push(first.pcm16)
+
+    encoding, piece = await asyncio.to_thread(begin)
+    yield piece
+    async for event in rest:
+        if isinstance(event, Chunk):
+            yield await asyncio.to_thread(encoding.push, event.pcm16)
+        elif isinstance(event, Usage) and usage is not None:
+            usage.append(event)
+    yield await asyncio.to_thread(encoding.finish)

@@ -1,4 +1,6 @@
-"""Fetching a recording from the public internet for a client. Private addresses cannot be reached this way.
+"""Fetching a recording from the public internet for a client, and sending a result there.
+
+Private addresses cannot be reached this way.
 
 The host name is resolved once, all its addresses must be public, and the connection goes to an address that was
 checked, so a name that resolves differently the next time gains nothing. Redirects follow the same rules.
@@ -12,9 +14,10 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import BinaryIO
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -70,14 +73,27 @@ class UrlFetcher:
         Raises BadRequest for a url that is not public http or https, or that does not answer with a file; TooLarge;
         and Busy. A fetch counts until its thread ends, because a resolution of a name cannot be cancelled.
         """
+        busy = "too many recordings are being fetched; send the recording itself"
+        await self._run(url, partial(download, url, file, limit, self._permitted), busy)
+
+    async def send(self, url: str, body: bytes, method: str, headers: Mapping[str, str]) -> None:
+        """Send `body` to `url`. Redirects are not followed. Cancelling closes the connection.
+
+        Raises BadRequest for a url that is not public http or https, or that does not answer with 2xx; and Busy.
+        """
+        work = partial(upload, url, body, method, headers, self._permitted)
+        await self._run(url, work, "too many recordings are being fetched and results sent")
+
+    async def _run(self, url: str, work: Callable[[OnOpen], None], busy: str) -> None:
+        """Do `work` on a thread. Raises Busy(`busy`) where there is no room."""
         if not self._room.acquire(blocking=False):
-            raise Busy("too many recordings are being fetched; send the recording itself", retry_after=5.0)
+            raise Busy(busy, retry_after=5.0)
         sockets = FetchSockets()
-        work = self._threads.submit(download, url, file, limit, self._permitted, sockets.add)
-        work.add_done_callback(lambda done: self._room.release())
+        running = self._threads.submit(work, sockets.add)
+        running.add_done_callback(lambda done: self._room.release())
         try:
             async with asyncio.timeout(SECONDS):
-                await asyncio.wrap_future(work)
+                await asyncio.wrap_future(running)
         except TimeoutError:
             raise BadRequest(f"{url!r:.80} took more than {SECONDS:g} seconds") from None
         finally:
@@ -108,7 +124,7 @@ class FetchSockets:
 def download(url: str, file: BinaryIO, limit: int, permitted: Permitted, on_open: OnOpen) -> None:
     """Fetch `url` into `file`, blocking. `on_open` gets every socket. Raises BadRequest and TooLarge."""
     for _ in range(REDIRECTS + 1):
-        parts = _checked(url)
+        parts = check_url(url)
         raw = _connect(parts, permitted)
         try:
             on_open(raw)
@@ -128,19 +144,38 @@ def download(url: str, file: BinaryIO, limit: int, permitted: Permitted, on_open
     raise BadRequest(f"the url was redirected more than {REDIRECTS} times")
 
 
-def _checked(url: str) -> SplitResult:
-    """The parts of a url that may be fetched. Raises BadRequest."""
+def upload(
+    url: str, body: bytes, method: str, headers: Mapping[str, str], permitted: Permitted, on_open: OnOpen
+) -> None:
+    """Send `body` to `url`, blocking. `on_open` gets the socket. Raises BadRequest."""
+    parts = check_url(url)
+    raw = _connect(parts, permitted)
+    try:
+        on_open(raw)
+        if isinstance(raw, ssl.SSLSocket):
+            raw.do_handshake()
+        with _answer(raw, parts, method, {**headers, "Content-Length": str(len(body))}, body) as answer:
+            if not 200 <= answer.status < 300:
+                raise BadRequest(f"{_shown(parts)} answered {answer.status} {answer.reason}")
+    except (OSError, http.client.HTTPException) as error:
+        raise BadRequest(f"{_shown(parts)} could not be reached: {error or type(error).__name__}") from error
+    finally:
+        raw.close()
+
+
+def check_url(url: str, name: str = "url") -> SplitResult:
+    """The parts of a url that may be asked, before its host is resolved. `name` is the field's, for the BadRequest."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise BadRequest(f"'url' is no address: {error}") from error
+        raise BadRequest(f"{name!r} is no address: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise BadRequest(f"'url' must be an http or https address, not {url!r:.80}")
+        raise BadRequest(f"{name!r} must be an http or https address, not {url!r:.80}")
     if parts.username is not None or parts.password is not None:
-        raise BadRequest("'url' must not hold a user name or password")
+        raise BadRequest(f"{name!r} must not hold a user name or password")
     if any(ord(character) <= 32 or ord(character) >= 127 for character in url):
-        raise BadRequest("'url' must be ASCII without blanks: percent-encode the rest")
+        raise BadRequest(f"{name!r} must be ASCII without blanks: percent-encode the rest")
     return parts
 
 
@@ -165,18 +200,25 @@ def _connect(parts: SplitResult, permitted: Permitted) -> socket.socket:
     return raw
 
 
-def _request(raw: socket.socket, parts: SplitResult, file: BinaryIO, limit: int) -> str | None:
-    """Request the file and write it to `file`. Returns the target of a redirect, else None."""
+def _answer(
+    raw: socket.socket, parts: SplitResult, method: str, headers: Mapping[str, str], body: bytes | None = None
+) -> http.client.HTTPResponse:
+    """Send a request, and return the head of its answer."""
     assert parts.hostname is not None
     connection = http.client.HTTPConnection(parts.hostname)
     connection.sock = raw
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection.putrequest("GET", target, skip_host=True, skip_accept_encoding=True)
-    headers = (("Host", parts.netloc), ("User-Agent", "speechmlx"), ("Accept-Encoding", "identity"))
-    for name, value in (*headers, ("Connection", "close")):
+    connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+    own = {"Host": parts.netloc, "User-Agent": "speechmlx", "Accept-Encoding": "identity", "Connection": "close"}
+    for name, value in {**own, **headers}.items():
         connection.putheader(name, value)
-    connection.endheaders()
-    with connection.getresponse() as answer:
+    connection.endheaders(body)
+    return connection.getresponse()
+
+
+def _request(raw: socket.socket, parts: SplitResult, file: BinaryIO, limit: int) -> str | None:
+    """Request the file and write it to `file`. Returns the target of a redirect, else None."""
+    with _answer(raw, parts, "GET", {}) as answer:
         if answer.status in REDIRECT and (place := answer.getheader("Location")):
             return place
         if answer.status != 200:

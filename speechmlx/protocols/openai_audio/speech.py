@@ -6,7 +6,8 @@ import asyncio
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
@@ -16,8 +17,11 @@ from speechmlx.protocols.http import options
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.protocols.http.streaming import StreamedResponse, server_sent
-from speechmlx.protocols.http.synthesis import start_speech
+from speechmlx.protocols.http.synthesis import encode_speech, start_speech
 from speechmlx.types import Chunk, Kind, Speak, Usage
+
+if TYPE_CHECKING:
+    from speechmlx.audio.codecs import StreamEncoder
 
 SPEED = (0.25, 4.0)
 OUT_TOKENS = 20
@@ -56,7 +60,7 @@ async def speech(context: RequestContext) -> Response:
     first, job = await start_speech(context, request, model.rate)
     if as_events:
         return server_sent(await context.stack.enter_async_context(aclosing(_sse_messages(first, job, format))))
-    pieces = await context.stack.enter_async_context(aclosing(_encode(first, job, format)))
+    pieces = await context.stack.enter_async_context(aclosing(encode_speech(first, job, partial(_encoder, format))))
     return StreamedResponse(pieces, MEDIA_TYPES[format])
 
 
@@ -108,31 +112,16 @@ async def _prompts(context: RequestContext, rate: int) -> dict[str, Any]:
 # --- The answer --------------------------------------------------------------------------------------------------
 
 
-async def _encode(
-    first: Chunk, rest: AsyncIterator[Any], format: str, usage: list[Usage] | None = None
-) -> AsyncGenerator[bytes, None]:
-    """Encode the audio in `format`, a piece per Chunk. A Usage in `rest` is added to `usage`."""
+def _encoder(format: str, rate: int) -> StreamEncoder:
+    from speechmlx.audio.codecs import encoder  # here: the server starts without numpy
 
-    def begin() -> Any:
-        from speechmlx.audio.codecs import encoder
-
-        new = encoder(format, first.rate)
-        return new, new.push(first.pcm16)
-
-    encoding, piece = await asyncio.to_thread(begin)
-    yield piece
-    async for event in rest:
-        if isinstance(event, Chunk):
-            yield await asyncio.to_thread(encoding.push, event.pcm16)
-        elif isinstance(event, Usage) and usage is not None:
-            usage.append(event)
-    yield await asyncio.to_thread(encoding.finish)
+    return encoder(format, rate)
 
 
 async def _sse_messages(first: Chunk, rest: AsyncIterator[Any], format: str) -> AsyncGenerator[dict[str, Any], None]:
     """A speech.audio.delta for each piece of encoded audio, then speech.audio.done."""
     usages: list[Usage] = []
-    async with aclosing(_encode(first, rest, format, usages)) as pieces:
+    async with aclosing(encode_speech(first, rest, partial(_encoder, format), usages)) as pieces:
         async for piece in pieces:
             if piece:
                 yield {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()}

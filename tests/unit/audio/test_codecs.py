@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from typing import Literal
+
+import av
 import numpy as np
 import pytest
 
-from speechmlx.audio.codecs import PCM_RATE, encoder
+from speechmlx.audio.codecs import PCM_RATE, SampleEncoder, encoder
 from speechmlx.audio.decode import decode
 from speechmlx.audio.encode import MEDIA_TYPES
+from speechmlx.audio.live_format import AudioFormat
 from speechmlx.audio.pcm import to_pcm16
 
 SECONDS = 2
@@ -52,3 +57,38 @@ def test_sound_comes_before_the_end(format: str) -> None:
 def test_nothing_in_is_a_quiet_end(format: str) -> None:
     data = encoder(format, 24000).finish()
     assert len(data) < 9000
+
+
+@pytest.mark.parametrize(
+    ("format", "rate", "bits"),
+    [("mp3", 22050, 32_000), ("opus", 48000, 12_000), ("aac", 22050, 96_000), ("flac", 8000, None)],
+)
+def test_a_client_chooses_rate_and_bits(format: str, rate: int, bits: int | None) -> None:
+    made, pcm16 = encoder(format, 24000, rate, bits), tone(24000)
+    data = made.push(pcm16) + made.finish()
+    with av.open(io.BytesIO(data)) as container:
+        assert container.streams.audio[0].rate == rate
+    heard = decode(data, 24000)
+    assert heard.duration == pytest.approx(SECONDS, abs=LAG)
+    if bits:
+        assert len(data) * 8 / SECONDS < 2 * bits
+
+
+@pytest.mark.parametrize(
+    ("encoding", "rate", "width"),
+    [("pcm16", 24000, 2), ("pcm16", 48000, 2), ("ulaw", 8000, 1), ("alaw", 16000, 1)],
+)
+def test_samples_with_and_without_a_header(encoding: Literal["pcm16", "ulaw", "alaw"], rate: int, width: int) -> None:
+    format, pcm16 = AudioFormat(encoding, rate), tone(24000)
+
+    def samples(wav: bool, piece: int) -> bytes:
+        made = SampleEncoder(24000, format, wav)
+        pieces = [made.push(pcm16[start : start + piece]) for start in range(0, len(pcm16), piece)]
+        return b"".join([*pieces, made.finish()])
+
+    bare, file = samples(False, 1 << 30), samples(True, 9600)
+    assert len(bare) == SECONDS * rate * width and file[44:] == bare
+    heard = decode(file, 24000)
+    assert heard.duration == pytest.approx(SECONDS, abs=0.01)
+    assert np.abs(np.fft.rfft(heard.samples[12000:36000])).argmax() == 440
+    assert SampleEncoder(24000, format, True).finish()[:4] == b"RIFF"

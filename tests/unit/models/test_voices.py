@@ -35,6 +35,12 @@ PLAIN = VoiceList(("anna", "bert"), {"alloy": "anna"})
         ("alloy", "af_alloy"),
         (" Alloy ", "af_alloy"),
         ("EN-Female Calm", "af_heart"),
+        ("aura-asteria-en", "af_heart"),
+        ("aura-2-zeus-en", "am_adam"),
+        ("Aura-2-Celeste-ES", "ef_dora"),
+        ("aura-2-hector-fr", "ff_siwis"),
+        ("aura-2-somebody-it", "if_sara"),
+        ("aura-2-viktoria-de", "af_heart"),
         ("af_heart*0.7 + AF-Sky(3)", "af_heart*0.7 + AF-Sky(3)"),
         ("af_heart+", "af_heart+"),  # the engine says how a blend is written
         ("af_heart(2", "af_heart(2"),
@@ -63,7 +69,14 @@ def test_a_voice_that_is_not_in_the_list(voices: VoiceList, name: str, says: str
 
 @pytest.mark.parametrize(
     ("name", "found"),
-    [(" Somebody ", "Somebody"), ("work=0.1 x=2", "work=0.1 x=2"), ("alloy", None), ("NATF2", None), ("de_male", None)],
+    [
+        (" Somebody ", "Somebody"),
+        ("work=0.1 x=2", "work=0.1 x=2"),
+        ("alloy", None),
+        ("NATF2", None),
+        ("de_male", None),
+        ("aura-2-thalia-en", None),
+    ],
 )
 def test_where_no_voices_are_listed_the_engine_decides_unless_it_is_a_preset(name: str, found: str | None) -> None:
     assert UNLISTED.resolve(name) == (None if found is None else NamedVoice(found))

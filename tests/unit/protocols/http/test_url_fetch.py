@@ -9,11 +9,12 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
 from speechmlx.errors import BadRequest, Busy, TooLarge
-from speechmlx.protocols.http.url_fetch import Permitted, UrlFetcher, is_public
+from speechmlx.protocols.http.url_fetch import Permitted, UrlFetcher, check_url, is_public
 
 SOUND = bytes(range(256)) * 1000
 
@@ -23,6 +24,23 @@ class Site(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *values: object) -> None:
         pass
+
+    came: ClassVar[list[tuple[str, str, str, bytes]]] = []
+    """Method, path, content type and body of what was sent."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/hangs-up":
+            return
+        if self.path.startswith("/to/"):
+            self._head(302, Location="/done")
+        elif self.path == "/refused":
+            self._head(500)
+        else:
+            self.came.append((self.command, self.path, self.headers["Content-Type"], body))
+            self._head(204)
+
+    do_PUT = do_POST
 
     def do_GET(self) -> None:
         path = self.path
@@ -242,3 +260,39 @@ async def test_cancelled_it_hangs_up(site: str) -> None:
     came = len(file.getvalue())
     await asyncio.sleep(0.4)
     assert 0 < came == len(file.getvalue())
+
+
+async def send(url: str, permitted: Permitted = anyone, method: str = "POST") -> None:
+    fetches = UrlFetcher(permitted)
+    try:
+        await fetches.send(url, b'{"a": 1}', method, {"Content-Type": "application/json"})
+    finally:
+        fetches.close()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_a_result_is_sent(site: str, method: str) -> None:
+    Site.came.clear()
+    await send(f"{site}/done?x=1", method=method)
+    assert Site.came == [(method, "/done?x=1", "application/json", b'{"a": 1}')]
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [("/refused", "answered 500"), ("/to/done", "answered 302"), ("/hangs-up", "could not be reached")],
+)
+async def test_an_address_that_does_not_take_a_result(site: str, path: str, says: str) -> None:
+    with pytest.raises(BadRequest, match=says):
+        await send(site + path)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/", "http://localhost:1/", "http://169.254.169.254/latest"])
+async def test_results_go_to_public_addresses_only(url: str) -> None:
+    with pytest.raises(BadRequest, match="is not public"):
+        await send(url, is_public)
+
+
+def test_a_url_is_checked_under_its_own_name() -> None:
+    with pytest.raises(BadRequest, match="'callback' must be an http or https address"):
+        check_url("ftp://example.org", "callback")
+    assert check_url("https://example.org/a", "callback").hostname == "example.org"
