@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
@@ -26,8 +25,8 @@ from speechmlx.protocols.http.request_id import add_log_note, request_id
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.protocols.http.transcription_form import TranscriptionForm
 from speechmlx.protocols.http.url_fetch import check_url
-from speechmlx.recognition import RecognitionResult, Submitter, recognise
-from speechmlx.types import Audio, Kind, Transcribe, Word
+from speechmlx.recognition import RecognitionResult, Submitter, recognise_all
+from speechmlx.types import Audio, Kind, SpeakerOptions, Word
 
 NO_AUDIO = 'the body must be a recording, or JSON with the address of one: {"url": "https://..."}'
 URLS_ARE_OFF = (
@@ -160,18 +159,9 @@ async def transcribe(
     form = TranscriptionForm(
         language=options.language, languages=options.languages, hotwords=options.keywords, words=True
     )
-    found = [
-        await _result(runtime, form.request(request.model, audio), options.diarize) for audio in recording.channels
-    ]
+    speakers = SpeakerOptions() if options.diarize else None
+    found = [await recognise_all(runtime, form.request(request.model, audio), speakers) for audio in recording.channels]
     return answer(found, request, recording, options)
-
-
-async def _result(runtime: Submitter, request: Transcribe, speakers: bool) -> RecognitionResult:
-    result = RecognitionResult(request.audio.duration)
-    async with aclosing(recognise(runtime, request, speakers)) as events:
-        async for event in events:
-            result.add(event)
-    return result
 
 
 def answer(
