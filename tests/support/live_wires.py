@@ -269,7 +269,7 @@ SOCKETS: dict[str, type[SocketClient]] = {
     "whisperlive": WhisperLive,
     "openai_realtime": Realtime,
 }
-WIRES = ("asr", "asr_diff", "openai_realtime", "wyoming")
+WIRES = ("asr", "asr_diff", "deepgram", "flux", "openai_realtime", "wyoming")
 
 
 @asynccontextmanager
