@@ -17,12 +17,16 @@ PURE_MODULES = (
     "conversation/input/endpointing.py",
     "conversation/items/playout.py",
     "conversation/llm/context.py",
+    "engines/ecapa/clustering.py",
+    "engines/ecapa/labelling.py",
+    "engines/ecapa/online.py",
     "engines/whisper/decoding/quality.py",
     "engines/whisper/streaming/commit_policy.py",
     "languages.py",
     "names.py",
     "runtime/ipc/framing.py",
     "runtime/worker/scheduler.py",
+    "speakers.py",
     "text.py",
 )
 """Below speechmlx/: modules without I/O, a model or a process."""

@@ -102,6 +102,7 @@ KINDS = {
     "enhance": "Model for /enhance.",
     "vad": "Model that detects speech.",
     "turn": "Model that detects the end of a turn.",
+    "diarize": "Model that tells speakers apart.",
 }
 """Help of the flags that set one kind of `Config.models`."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")

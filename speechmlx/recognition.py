@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from speechmlx.models.spec import Model
 from speechmlx.runtime.front.job import Job
+from speechmlx.speakers import split_at_speakers
 from speechmlx.types import (
     Audio,
     Diarize,
     Event,
     Kind,
+    KnownSpeaker,
     LanguageDetected,
+    Priority,
     Request,
     Segment,
+    SpeakerOptions,
     SpeakerTurn,
     Transcribe,
     Usage,
@@ -44,6 +49,8 @@ class RecognitionResult:
     language: LanguageDetected | None = None
     """The spoken language; None until it is known."""
     segments: list[Segment] = field(default_factory=list)
+    turns: list[SpeakerTurn] = field(default_factory=list)
+    """Who speaks when; empty where speakers are not told apart."""
     usage: Usage = field(default_factory=Usage)
 
     def add(self, event: Event) -> None:
@@ -52,6 +59,8 @@ class RecognitionResult:
             self.segments.append(event)
         elif isinstance(event, LanguageDetected):
             self.language = event
+        elif isinstance(event, SpeakerTurn):
+            self.turns.append(event)
         elif isinstance(event, Usage):
             self.usage = event
 
@@ -84,54 +93,68 @@ class RecognitionResult:
         return sum(segment.confidence * (segment.end - segment.start) for segment in self.segments) / total
 
 
-async def recognise(runtime: Submitter, request: Transcribe, speakers: bool = False) -> AsyncGenerator[Event, None]:
-    """Recognise the speech of a recording: LanguageDetected, Segment*, Usage.
+async def recognise(
+    runtime: Submitter, request: Transcribe, speakers: SpeakerOptions | None = None
+) -> AsyncGenerator[Event, None]:
+    """Recognise the speech of a recording: SpeakerTurn*, LanguageDetected, Segment*, Usage.
 
-    `speakers`: a diarization model finds who speaks when, and segments and words name their speaker. Close the
-    generator (`contextlib.aclosing`) to cancel the work. Raises the SpeechError that a job failed with, and
+    With `speakers` a diarization model finds who speaks when. Then words are timed, and a segment has one speaker.
+    Close the generator (`contextlib.aclosing`) to cancel the work. Raises the SpeechError that a job failed with, and
     UnknownModel where there is no diarization model.
     """
     async with AsyncExitStack() as stack:
-        job = await stack.enter_async_context(runtime.submit(request))
         turns: list[SpeakerTurn] = []
-        if speakers:
-            turns = await _speaker_turns(await stack.enter_async_context(runtime.submit(_diarize(runtime, request))))
+        if speakers is None:
+            job = await stack.enter_async_context(runtime.submit(request))
+        else:
+            diarize = await _diarize(runtime, request.audio, speakers, request.priority)
+            job = await stack.enter_async_context(runtime.submit(replace(request, words=True)))
+            turns = await _speaker_turns(await stack.enter_async_context(runtime.submit(diarize)))
+        for turn in turns:
+            yield turn
         async for event in job:
-            yield with_speakers(event, turns) if isinstance(event, Segment) and speakers else event
+            if speakers is None or not isinstance(event, Segment):
+                yield event
+            else:
+                for part in split_at_speakers(event, turns):
+                    yield part
 
 
-def _diarize(runtime: Submitter, request: Transcribe) -> Diarize:
-    """The same recording, at the rate that the diarization model takes."""
-    audio, rate = request.audio, runtime.model(None, Kind.DIARIZE).rate
-    if audio.rate != rate:
-        from speechmlx.audio.resample import resample  # here: the server starts without numpy
+async def find_speakers(
+    runtime: Submitter, audio: Audio, speakers: SpeakerOptions, priority: Priority = Priority.INTERACTIVE
+) -> list[SpeakerTurn]:
+    """Who speaks when in a recording, without recognising what. Raises as `recognise` does."""
+    async with runtime.submit(await _diarize(runtime, audio, speakers, priority)) as job:
+        return await _speaker_turns(job)
 
-        audio = Audio(resample(audio.samples, audio.rate, rate), rate)
-    return Diarize(audio=audio, priority=request.priority)
+
+async def _diarize(runtime: Submitter, audio: Audio, speakers: SpeakerOptions, priority: Priority) -> Diarize:
+    """The recording, and those of known speakers, at the rate that the diarization model takes."""
+    rate = runtime.model(None, Kind.DIARIZE).rate
+    known = [KnownSpeaker(one.name, await _resampled(one.audio, rate)) for one in speakers.known]
+    return Diarize(
+        audio=await _resampled(audio, rate), speakers=replace(speakers, known=tuple(known)), priority=priority
+    )
+
+
+async def _resampled(audio: Audio, rate: int) -> Audio:
+    if audio.rate == rate:
+        return audio
+    from speechmlx.audio.resample import resample  # here: the server starts without numpy
+
+    return Audio(await asyncio.to_thread(resample, audio.samples, audio.rate, rate), rate)
 
 
 async def _speaker_turns(job: Job) -> list[SpeakerTurn]:
     return [event async for event in job if isinstance(event, SpeakerTurn)]
 
 
-def with_speakers(segment: Segment, turns: Sequence[SpeakerTurn]) -> Segment:
-    """The segment and its words, each with the speaker who talks for most of it; None where nobody does."""
-    words = tuple(replace(word, speaker=_speaker(word.start, word.end, turns)) for word in segment.words)
-    return replace(segment, words=words, speaker=_speaker(segment.start, segment.end, turns))
-
-
-def _speaker(start: float, end: float, turns: Sequence[SpeakerTurn]) -> str | None:
-    seconds: dict[str, float] = {}
-    for turn in turns:
-        if (overlap := min(end, turn.end) - max(start, turn.start)) > 0:
-            seconds[turn.speaker] = seconds.get(turn.speaker, 0.0) + overlap
-    return max(seconds, key=lambda speaker: seconds[speaker]) if seconds else None
-
-
-async def recognise_all(runtime: Submitter, request: Transcribe) -> RecognitionResult:
+async def recognise_all(
+    runtime: Submitter, request: Transcribe, speakers: SpeakerOptions | None = None
+) -> RecognitionResult:
     """Recognise the whole recording. Raises the SpeechError that a job failed with."""
     result = RecognitionResult(request.audio.duration, request.task)
-    async with aclosing(recognise(runtime, request)) as events:
+    async with aclosing(recognise(runtime, request, speakers)) as events:
         async for event in events:
             result.add(event)
     return result

@@ -75,9 +75,9 @@ class Silero:
 class Detector:
     """One stream, an engines.Stream. It holds the state of the LSTM and the samples of the incomplete frame."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, level: Level | Unlevelled | None = None) -> None:
         self._network = network
-        self._level = Level()
+        self._level = level or Level()
         self._context: Samples = np.zeros(CONTEXT, np.float32)
         self._waiting: Samples = np.zeros(0, np.float32)
         """Samples of the incomplete frame."""
@@ -134,6 +134,14 @@ class Level:
             raised[i] = min(max(0.0, TRAINED - self._loudness), MOST_RAISED) if spoken else 0.0
             rumbles[i] = rumble[i] > max(self._loudness - FAR_UNDER, FAINT)
         return frames - under * rumbles[:, None], np.power(np.float32(10), raised / 20)
+
+
+class Unlevelled:
+    """Leaves the level as it is."""
+
+    def of(self, frames: Samples) -> tuple[Samples, Samples]:
+        """The frames and a gain of 1 for each."""
+        return frames, np.ones(len(frames), np.float32)
 
 
 class Network:

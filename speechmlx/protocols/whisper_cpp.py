@@ -19,7 +19,7 @@ from speechmlx.protocols.http.transcript_formats import as_segment, as_srt, as_v
 from speechmlx.protocols.http.transcription_form import TranscriptionForm
 from speechmlx.protocols.http.uploads import decode_upload, require_upload
 from speechmlx.recognition import RecognitionResult, recognise_all
-from speechmlx.types import Audio, Kind, Segment, Word
+from speechmlx.types import Audio, Kind, Segment, SpeakerOptions, Word
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 STEP = 0.2
@@ -69,7 +69,10 @@ async def inference(context: RequestContext) -> Response:
         detected = await language_detection.detect_language(context.runtime, model.name, beginning)
         return as_response(RecognitionResult(audio.duration, form.task, detected), output)
     form = replace(form, clips=(clip,) if clip else ())
-    result = await recognise_all(context.runtime, form.request(model, audio))
+    speakers = SpeakerOptions() if output.speakers else None
+    if speakers is not None:
+        context.runtime.model(None, Kind.DIARIZE)
+    result = await recognise_all(context.runtime, form.request(model, audio), speakers)
     result.segments = [part for segment in result.segments for part in split_segment(segment, output.max_letters)]
     return as_response(result, output)
 
@@ -92,6 +95,8 @@ class OutputOptions:
     """verbose_json has the probability of the language."""
     first: int = 1
     """Number of the first subtitle."""
+    speakers: bool = False
+    """Segments name their speaker."""
 
 
 def read_output(fields: Mapping[str, Any]) -> OutputOptions:
@@ -107,14 +112,14 @@ def read_output(fields: Mapping[str, Any]) -> OutputOptions:
         max_letters=max_letters,
         probabilities=not options.flag(fields, "no_language_probabilities"),
         first=1 + options.integer(fields, "offset_n", 0, 0, MAX_OFFSET),
+        speakers=options.flag(fields, "diarize"),
     )
 
 
 def read_form(fields: Mapping[str, Any]) -> TranscriptionForm:
-    """The recognition settings, without clips. Raises BadRequest, and Unsupported for diarization."""
-    for setting in ("diarize", "tinydiarize"):
-        if options.flag(fields, setting):
-            raise Unsupported(f"telling speakers apart ({setting}) needs a diarization model, and none is configured")
+    """The recognition settings, without clips. Raises BadRequest, and Unsupported for tinydiarize."""
+    if options.flag(fields, "tinydiarize"):
+        raise Unsupported("tinydiarize needs a Whisper model that marks speaker turns, and there is none; use diarize")
     return TranscriptionForm(
         language=options.language(fields),
         task="translate" if options.flag(fields, "translate") else "transcribe",
@@ -194,7 +199,11 @@ def _text(words: Sequence[Word]) -> str:
 
 def as_text(result: RecognitionResult) -> str:
     """A line for each segment, with the space that it begins with, because clients join the lines as they are."""
-    return "".join(f"{segment.text}\n" for segment in result.segments)
+    return "".join(f"{_marked(segment)}\n" for segment in result.segments)
+
+
+def _marked(segment: Segment) -> str:
+    return segment.text if segment.speaker is None else f"(speaker {segment.speaker}){segment.text}"
 
 
 def as_verbose(result: RecognitionResult, output: OutputOptions) -> dict[str, Any]:
@@ -221,6 +230,7 @@ def _segment(number: int, segment: Segment, timed: bool) -> dict[str, Any]:
         "id",
         "text",
         *(("start", "end") if timed else ()),
+        *(("speaker",) if "speaker" in whole else ()),
         "tokens",
         "temperature",
         "avg_logprob",

@@ -56,20 +56,23 @@ class Recording:
 def clip(name: str) -> Recording:
     samples, rate = soundfile.read(clips.path(name), dtype="float32")
     assert rate == RATE, f"{name} is at {rate} Hz"
-    return Recording(samples, clips.CLIPS[name].words)
+    return Recording(samples, (clips.CLIPS | clips.VOICES)[name].words)
 
 
 def spoken() -> list[Recording]:
-    """Each of SENTENCES in Kokoro's voices, from the cache folder or spoken now, which takes some minutes."""
+    """Each of SENTENCES in Kokoro's voices, in turn."""
+    said = say([(VOICES[index % len(VOICES)], text) for index, text in enumerate(SENTENCES)])
+    return [Recording(samples, text) for samples, text in zip(said, SENTENCES, strict=True)]
+
+
+def say(wanted: list[tuple[str, str]]) -> list[np.ndarray]:
+    """Each (voice, text) at 16 kHz, from the cache folder or spoken by Kokoro now, which takes some seconds each."""
     folder = store.cache_folder() / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = [(VOICES[index % len(VOICES)], text) for index, text in enumerate(SENTENCES)]
     paths = [folder / f"{hashlib.sha256(f'{v} {t}'.encode()).hexdigest()[:16]}.flac" for v, t in wanted]
     if any(not path.is_file() for path in paths):
         _speak([(path, voice, text) for path, (voice, text) in zip(paths, wanted, strict=True) if not path.is_file()])
-    return [
-        Recording(soundfile.read(path, dtype="float32")[0], text) for path, text in zip(paths, SENTENCES, strict=True)
-    ]
+    return [soundfile.read(path, dtype="float32")[0] for path in paths]
 
 
 def _speak(wanted: list[tuple[Path, str, str]]) -> None:

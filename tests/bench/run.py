@@ -29,6 +29,8 @@ PARTS = {
     "streams": [],
     "realtime": [],
     "wires": [],
+    "hour": [],
+    "diarization": BLAS,
 }
 """What each is run through: engines want the BLAS of the engine process, servers start with their own."""
 WIDTH = "118"

@@ -22,6 +22,7 @@ from speechmlx.models.store import MANIFEST
         ("kokoro-82m", 548, {"n_token": 178, "style_dim": 128}),
         ("deepfilternet3", 118, {"sample_rate": 48000, "nb_erb": 32}),
         ("silero-vad", 28, {"model_type": "silero_vad"}),
+        ("ecapa-diarizer", 150, {"model_type": "ecapa_diarizer"}),
         ("smart-turn-v3", 79, {"model_type": "smart_turn"}),
         ("smollm2-135m-instruct", 272, {"vocab_size": 49152, "num_hidden_layers": 30}),
     ],

@@ -111,7 +111,18 @@ def start_server(tmp_path: Path) -> Start:
 @pytest.fixture(scope="session")
 def all_scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A shared server whose default models are scripted: for random requests."""
-    flags = ("--asr", "scripted-asr", "--tts", "scripted", "--enhance", "scripted-enhance", "--llm", "scripted-llm")
+    flags = (
+        "--asr",
+        "scripted-asr",
+        "--tts",
+        "scripted",
+        "--enhance",
+        "scripted-enhance",
+        "--llm",
+        "scripted-llm",
+        "--diarize",
+        "scripted-diarizer",
+    )
     with serve(tmp_path_factory.mktemp("all-scripted"), *flags) as server:
         yield server
 
@@ -119,7 +130,7 @@ def all_scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The shared server with scripted engines. Tests must not kill or fill it."""
-    with serve(tmp_path_factory.mktemp("scripted")) as server:
+    with serve(tmp_path_factory.mktemp("scripted"), "--diarize", "scripted-diarizer") as server:
         yield server
 
 
@@ -140,7 +151,7 @@ def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def starter(tmp_path_factory: pytest.TempPathFactory, model_folder: Callable[[str], Path]) -> Iterator[Server]:
     """The shared server with the starter models, all fetched; recognition by the smallest one."""
-    for name in ("whisper-tiny.en", "kokoro-82m", "deepfilternet3", "smollm2-135m-instruct"):
+    for name in ("whisper-tiny.en", "kokoro-82m", "deepfilternet3", "smollm2-135m-instruct", "ecapa-diarizer"):
         model_folder(name)
     flags = ("--asr", "whisper-tiny.en", "--wyoming", "0")
     with serve(tmp_path_factory.mktemp("starter"), *flags, scripted=False) as server:

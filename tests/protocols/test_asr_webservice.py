@@ -168,6 +168,18 @@ def test_what_is_asked_reaches_the_engine(server: Any) -> None:
     assert told == {"detected_language": "english", "language_code": "en", "confidence": 0.5}
 
 
+def test_speakers_are_told_apart(server: Any) -> None:
+    script = {"initial_prompt": "steps=2", "encode": "false", "diarize": "true", "min_speakers": "1"}
+    two = SECOND * 2
+    assert ask(server, "/asr", two, **script).text == "[SPEAKER_00]: part 0.\n[SPEAKER_01]: part 1.\n"
+    assert "\n[SPEAKER_01]: part 1.\n" in ask(server, "/asr", two, output="srt", **script).text
+    heard = json.loads(ask(server, "/asr", two, output="json", word_timestamps="true", **script).text)
+    assert [segment["speaker"] for segment in heard["segments"]] == ["SPEAKER_00", "SPEAKER_01"]
+    assert heard["segments"][1]["words"][0]["speaker"] == "SPEAKER_01"
+    one = json.loads(ask(server, "/asr", two, output="json", max_speakers="1", **script).text)
+    assert {segment["speaker"] for segment in one["segments"]} == {"SPEAKER_00"}
+
+
 def test_a_file_with_a_header_is_read_by_it(server: Any) -> None:
     wav = wav_header(8000, 8000) + bytes(16000)
     for encode in ("true", "false", "1", "0"):
@@ -185,7 +197,7 @@ def test_a_file_with_a_header_is_read_by_it(server: Any) -> None:
         ("/asr", SECOND, {"encode": "maybe"}, 400, "'encode' must be true or false"),
         ("/asr", SECOND, {"encode": "false", "output": "pdf"}, 400, "txt, vtt, srt, tsv, json"),
         ("/asr", SECOND, {"encode": "false", "task": "sing"}, 400, "transcribe, translate"),
-        ("/asr", SECOND, {"encode": "false", "diarize": "true"}, 400, "diarization"),
+        ("/asr", SECOND, {"encode": "false", "diarize": "true", "max_speakers": "x"}, 400, "'max_speakers' must be"),
         ("/asr", SECOND, {"encode": "false", "model": "gigantic"}, 404, "no model 'gigantic'"),
         ("/asr", SECOND, {"encode": "false", "initial_prompt": "fail=1"}, 500, "scripted to fail"),
         ("/detect-language", SECOND, {"encode": "false", "detect_lang_offset": "9"}, 400, "ends before"),

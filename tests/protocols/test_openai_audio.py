@@ -346,8 +346,10 @@ def test_translations_are_in_english(scripted: openai.OpenAI) -> None:
     ("options", "says"),
     [
         ({"response_format": "yaml"}, "response_format' must be one of json"),
-        ({"response_format": "diarized_json"}, "diarization model"),
-        ({"extra_body": {"known_speaker_names": ["Ada"]}}, "diarization model"),
+        ({"response_format": "diarized_json", "extra_body": {"diarize": "no"}}, "does not go with diarize=false"),
+        ({"extra_body": {"known_speaker_names": ["Ada"]}}, "must be as many: 1 names and 0 recordings came"),
+        ({"extra_body": {"max_speakers": 0.5}}, "'max_speakers' must be a whole number"),
+        ({"response_format": "rttm", "stream": True}, "stream=true goes with"),
         ({"timestamp_granularities": ["letter"]}, "must be among word, segment"),
         ({"include": ["wishes"]}, "must be among logprobs"),
         ({"temperature": 3}, "'temperature' must be a number from 0 to 1"),

@@ -114,6 +114,14 @@ def test_fields_that_change_nothing_are_taken(server: Any) -> None:
     assert answer.json() == {"text": " part 0.\n part 1.\n"}
 
 
+def test_speakers_are_told_apart(server: Any) -> None:
+    answer = ask(server, WAV, diarize="true", **SCRIPTED)
+    assert answer.json() == {"text": "(speaker 0) part 0.\n(speaker 1) part 1.\n"}
+    verbose = ask(server, WAV, diarize="true", response_format="verbose_json", **SCRIPTED).json()
+    assert [segment["speaker"] for segment in verbose["segments"]] == ["0", "1"]
+    assert "speaker" not in ask(server, WAV, response_format="verbose_json", **SCRIPTED).json()["segments"][0]
+
+
 @pytest.mark.parametrize(
     ("file", "fields", "status", "says"),
     [
@@ -122,8 +130,7 @@ def test_fields_that_change_nothing_are_taken(server: Any) -> None:
         (WAV, {"response_format": "tsv"}, 400, "json, text, srt, verbose_json, vtt"),
         (WAV, {"temperature": "hot"}, 400, "'temperature' must be a number from 0 to 1"),
         (WAV, {"offset_t": "9000"}, 400, "'offset_t' is 9 s, and the recording has 3.00 s"),
-        (WAV, {"diarize": "true"}, 400, "diarization"),
-        (WAV, {"tinydiarize": "true"}, 400, "diarization"),
+        (WAV, {"tinydiarize": "true"}, 400, "use diarize"),
         (WAV, {"model": "gigantic"}, 404, "no model 'gigantic'"),
         (WAV, {"prompt": "fail=1"}, 500, "scripted to fail"),
     ],

@@ -8,6 +8,7 @@ open, at each step and at close.
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import time
@@ -22,6 +23,7 @@ from speechmlx.engines import LoadOptions
 from speechmlx.models.spec import Catalog, IndexFiles, Model
 from speechmlx.types import (
     Chunk,
+    Diarize,
     Enhance,
     Event,
     Generate,
@@ -31,6 +33,7 @@ from speechmlx.types import (
     Request,
     Segment,
     Speak,
+    SpeakerTurn,
     TextDelta,
     Transcribe,
     Usage,
@@ -59,6 +62,7 @@ ROWS = (
     replace(ROW, name="scripted-enhance", kind=Kind.ENHANCE),
     replace(ROW, name="scripted-asr", kind=Kind.ASR, rate=16000),
     replace(ROW, name="scripted-llm", kind=Kind.LLM, engine="support.scripted:load_batched"),
+    replace(ROW, name="scripted-diarizer", kind=Kind.DIARIZE, engine="support.scripted:load_diarizer", rate=16000),
     replace(ROW, name="scripted-nowhere", sources=()),
     replace(ROW, name="scripted-held", sources=(IndexFiles((), "support.scripted:convert_held"),)),
 )
@@ -227,6 +231,27 @@ class Batched:
 def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Scripted]:
     yield Progress("load", 1, 1)
     return Scripted()
+
+
+class Diarizer:
+    """Hears the known speakers and then "0" and "1" in turn, a second each."""
+
+    nbytes = 1_000_000
+
+    def run(self, request: Request) -> Iterator[Event | None]:
+        assert isinstance(request, Diarize) and request.audio.rate == 16000
+        names = [known.name for known in request.speakers.known] or ["0", "1"]
+        names = names[: request.speakers.max_speakers]
+        for second in range(math.ceil(request.audio.duration)):
+            end = min(second + 1.0, request.audio.duration)
+            yield SpeakerTurn(float(second), end, names[second % len(names)])
+            yield None
+        yield Usage(audio_in=request.audio.duration)
+
+
+def load_diarizer(folder: Path, options: LoadOptions) -> Generator[Progress, None, Diarizer]:
+    yield Progress("load", 1, 1)
+    return Diarizer()
 
 
 def load_batched(folder: Path, options: LoadOptions) -> Generator[Progress, None, Batched]:

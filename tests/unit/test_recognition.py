@@ -11,16 +11,18 @@ import pytest
 
 from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.models.spec import Model
-from speechmlx.recognition import RecognitionResult, recognise, recognise_all, with_speakers
+from speechmlx.recognition import RecognitionResult, find_speakers, recognise, recognise_all
 from speechmlx.runtime.front.job import Job
 from speechmlx.types import (
     Audio,
     Diarize,
     Event,
     Kind,
+    KnownSpeaker,
     LanguageDetected,
     Request,
     Segment,
+    SpeakerOptions,
     SpeakerTurn,
     Transcribe,
     Usage,
@@ -102,16 +104,27 @@ def test_confidence_is_weighted_by_length(segments: list[tuple[float, float, flo
     assert RecognitionResult(10.0, segments=made).confidence == pytest.approx(expected)
 
 
-async def test_segments_and_words_name_who_talks_for_most_of_them() -> None:
+async def test_segments_have_one_speaker_each_and_words_name_theirs() -> None:
     runtime = FakeRuntime()
-    async with aclosing(recognise(runtime, REQUEST, speakers=True)) as events:
-        segments = [event async for event in events if isinstance(event, Segment)]
-    assert [segment.speaker for segment in segments] == ["B", "B"]
-    assert [word.speaker for word in segments[0].words] == ["A", "B"]
-    diarized = runtime.jobs[1].request
-    assert isinstance(diarized, Diarize)
+    options = SpeakerOptions((KnownSpeaker("A", Audio(np.zeros(8000, np.float32), 8000)),), 2)
+    result = await recognise_all(runtime, REQUEST, options)
+    assert [(segment.text, segment.speaker) for segment in result.segments] == [
+        (" One", "A"),
+        (" two.", "B"),
+        (" Three.", "B"),
+    ]
+    assert [word.speaker for word in result.words] == ["A", "B"]
+    assert result.turns == list(TURNS[:2]) and result.text == "One two. Three."
+    transcribed, diarized = (job.request for job in runtime.jobs)
+    assert isinstance(transcribed, Transcribe) and transcribed.words
+    assert isinstance(diarized, Diarize) and diarized.speakers.max_speakers == 2
     assert (diarized.audio.rate, diarized.audio.duration) == (16000, 2.0)
+    assert [(known.name, known.audio.rate, known.audio.duration) for known in diarized.speakers.known] == [
+        ("A", 16000, 1.0)
+    ]
 
 
-def test_nobody_is_nobody() -> None:
-    assert with_speakers(Segment(" x", 5.0, 6.0, 0.9), TURNS[:2]).speaker is None
+async def test_speakers_are_found_without_recognising_anything() -> None:
+    runtime = FakeRuntime()
+    assert await find_speakers(runtime, REQUEST.audio, SpeakerOptions()) == list(TURNS[:2])
+    assert [type(job.request) for job in runtime.jobs] == [Diarize]

@@ -35,6 +35,8 @@ SHORTEST = 0.1
 """Seconds of audio that can be committed, at least."""
 LONGEST = 900.0
 """Seconds of audio that may wait to be committed."""
+FURTHEST_BEHIND = 60.0
+"""Seconds that the speech detector may be behind before the client waits."""
 QUIET = 30.0
 """Seconds kept of audio in which nobody speaks."""
 LIVE_PIECE = 0.1
@@ -242,7 +244,7 @@ class InputPipeline:
     async def _room(self) -> None:
         """Wait while the speech detector is far behind. Raises TooLarge as `push` does."""
         if self._detector is not None:
-            await self._detector.within(LONGEST)
+            await self._detector.within(FURTHEST_BEHIND)
         elif self.settings.turns is None and self.waiting > LONGEST:
             raise TooLarge(f"the audio buffer holds {LONGEST / 60:.0f} minutes, its limit: commit or clear it")
 

@@ -22,7 +22,12 @@ NAMES = {
 
 def convert(files: Path, folder: Path) -> None:
     """`files`/silero.onnx → config.json and float32 model.safetensors."""
-    values = constants(graph(files / "silero.onnx"))
+    write(folder, {"model_type": "silero_vad", "architecture": "silero_vad"}, read(files / "silero.onnx"))
+
+
+def read(path: Path) -> Weights:
+    """The float32 weights of both models in the file at `path`. Raises SourceFailed."""
+    values = constants(graph(path))
     weights: Weights = {}
     for prefix, branch in BRANCHES.items():
         for name, source in NAMES.items():
@@ -31,7 +36,7 @@ def convert(files: Path, folder: Path) -> None:
             weights[f"{prefix}.{name}"] = value.transpose(0, 2, 1) if value.ndim == 3 else value
         biases = _find(values, branch, "rnn.bias_ih") + _find(values, branch, "rnn.bias_hh")
         weights[f"{prefix}.lstm.bias"] = biases
-    write(folder, {"model_type": "silero_vad", "architecture": "silero_vad"}, weights)
+    return weights
 
 
 def _find(values: dict[str, Array], branch: str, name: str) -> Array:

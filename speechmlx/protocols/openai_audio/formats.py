@@ -1,4 +1,4 @@
-"""OpenAI's formats of a transcript: json, verbose_json, text, srt and vtt."""
+"""OpenAI's formats of a transcript: json, verbose_json, diarized_json, text, srt and vtt; and RTTM."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from speechmlx.languages import name
-from speechmlx.protocols.http.transcript_formats import as_segment, as_srt, as_vtt
+from speechmlx.protocols.http.transcript_formats import as_segment, as_srt, as_vtt, labelled
 from speechmlx.recognition import RecognitionResult
 from speechmlx.types import Segment, Usage, Word
 
-FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
+FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json", "rttm")
+DIARIZED = ("diarized_json", "rttm")
+"""The formats that need to know the speakers."""
+UNKNOWN = "unknown"
+"""The speaker of words where diarization hears nobody."""
 TEXT = "text/plain; charset=utf-8"
 """The type of text, srt and vtt. It is OpenAI's: older SDKs parse any other type as JSON."""
 
@@ -40,12 +44,45 @@ def as_verbose(result: RecognitionResult, granularities: Sequence[str]) -> dict[
 
 
 def as_word(word: Word) -> dict[str, Any]:
-    """A word without spaces around it; times in seconds."""
-    return {"word": word.text.strip(), "start": round(word.start, 3), "end": round(word.end, 3)}
+    """A word without spaces around it, and its speaker where speakers are told apart; times in seconds."""
+    timed: dict[str, Any] = {"word": word.text.strip(), "start": round(word.start, 3), "end": round(word.end, 3)}
+    return timed if word.speaker is None else {**timed, "speaker": word.speaker}
+
+
+def as_diarized(result: RecognitionResult) -> dict[str, Any]:
+    """The transcript as segments of one speaker each; its text has a line for each time that somebody speaks."""
+    lines: list[tuple[str, str]] = []
+    for segment in result.segments:
+        speaker, text = segment.speaker or UNKNOWN, segment.text.strip()
+        if lines and lines[-1][0] == speaker:
+            lines[-1] = (speaker, f"{lines[-1][1]} {text}")
+        else:
+            lines.append((speaker, text))
+    return {
+        "task": result.task,
+        "duration": round(result.duration, 2),
+        "text": "\n".join(f"{speaker}: {text}" for speaker, text in lines),
+        "segments": [as_diarized_segment(number, segment) for number, segment in enumerate(result.segments, 1)],
+        "usage": duration(result),
+    }
+
+
+def as_diarized_segment(number: int, segment: Segment) -> dict[str, Any]:
+    """A segment of diarized_json, which is an event of a stream too."""
+    return {
+        "type": "transcript.text.segment",
+        "id": f"seg_{number:03}",
+        "start": round(segment.start, 3),
+        "end": round(segment.end, 3),
+        "text": segment.text.strip(),
+        "speaker": segment.speaker or UNKNOWN,
+    }
 
 
 def as_text(result: RecognitionResult) -> str:
-    """Plain text with a line end."""
+    """Plain text with a line end; a line for each segment, with its speaker, where speakers are told apart."""
+    if any(segment.speaker for segment in result.segments):
+        return "".join(f"{labelled(segment).strip()}\n" for segment in result.segments)
     return result.text + "\n"
 
 

@@ -5,30 +5,39 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.protocols.http import options
+from speechmlx.protocols.http import options, speaker_form
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.http.routing import RequestContext
+from speechmlx.protocols.http.speaker_form import SpeakerNames
 from speechmlx.protocols.http.streaming import server_sent
+from speechmlx.protocols.http.transcript_formats import as_rttm
 from speechmlx.protocols.http.transcription_form import Task, TranscriptionForm
 from speechmlx.protocols.http.uploads import decode_upload
 from speechmlx.protocols.openai_audio import decoding_fields, formats
-from speechmlx.recognition import RecognitionResult, recognise, recognise_all
-from speechmlx.types import Event, Kind, Segment, Transcribe
+from speechmlx.recognition import RecognitionResult, find_speakers, recognise
+from speechmlx.types import Event, Kind, Segment, SpeakerOptions, Transcribe
 
-SPEAKERS = ("known_speaker_names", "known_speaker_references")
-LISTS = ("timestamp_granularities", "include", "keywords", "languages", *SPEAKERS)
+LISTS = (
+    "timestamp_granularities",
+    "include",
+    "keywords",
+    "languages",
+    speaker_form.NAMES,
+    speaker_form.REFERENCES,
+)
 """Fields that a form may hold several times, with or without [] or [0], [1], ... after the name."""
 EXTRAS = ("language", "prompt", "temperature", "keywords", "languages", *decoding_fields.FIELDS)
 """Fields that may come in `kwargs` too."""
 GRANULARITIES = ("word", "segment")
 INCLUDES = ("logprobs",)
-STREAMED = ("json", "text", "verbose_json")
+STREAMED = ("json", "text", "verbose_json", "diarized_json")
 CHUNKING = {"threshold": (0.0, 1.0), "prefix_padding_ms": (0.0, 60_000.0), "silence_duration_ms": (0.0, 60_000.0)}
 """Settings of chunking_strategy and their ranges."""
 
@@ -63,13 +72,33 @@ async def _answer(context: RequestContext, task: Task) -> Response:
         output = replace(output, as_json=True)
     form = read_form(fields, output)
     form = replace(form, task=task, language=form.language or language)
+    speakers = await read_speakers(context, fields, output)
     request = form.request(model, await decode_upload(context, model.rate))
-    if not output.stream:
-        return as_response(await recognise_all(context.runtime, request), output)
-    events = await context.stack.enter_async_context(aclosing(recognise(context.runtime, request)))
+    if speakers is not None and output.format == "rttm":
+        return await _rttm(context, request, speakers)
+    recognised = await context.stack.enter_async_context(aclosing(recognise(context.runtime, request, speakers)))
+    names = SpeakerNames(speakers.known if speakers else ())
+    events = await context.stack.enter_async_context(aclosing(_named(recognised, names)))
     result = RecognitionResult(request.audio.duration, task)
+    if not output.stream:
+        async for event in events:
+            result.add(event)
+        return as_response(result, output)
     messages = stream_messages(await _first_segment(events, result), events, result, output)
     return server_sent(await context.stack.enter_async_context(aclosing(messages)))
+
+
+async def _named(events: AsyncIterator[Event], names: SpeakerNames) -> AsyncGenerator[Event, None]:
+    async for event in events:
+        yield names.apply(event)
+
+
+async def _rttm(context: RequestContext, request: Transcribe, speakers: SpeakerOptions) -> Response:
+    """Who speaks when; nothing is transcribed for it."""
+    names = SpeakerNames(speakers.known, numbered=True)
+    turns = await find_speakers(context.runtime, request.audio, speakers, request.priority)
+    named = (replace(turn, speaker=names.name(turn.speaker)) for turn in turns)
+    return Response(as_rttm(named, Path(context.body.filename).stem), media_type=formats.TEXT)
 
 
 def _is_xinference(body: Body) -> bool:
@@ -82,19 +111,35 @@ def _is_xinference(body: Body) -> bool:
 
 
 def read_response_options(fields: Mapping[str, Any]) -> ResponseOptions:
-    """Raises BadRequest for unknown values, and Unsupported for diarization."""
+    """Raises BadRequest for unknown values."""
     format = options.choice(fields, "response_format", formats.FORMATS)
-    if format == "diarized_json" or any(several(fields, name) for name in SPEAKERS):
-        raise Unsupported(
-            "telling speakers apart (diarized_json, known_speaker_names) needs a diarization model, and none is "
-            f"configured; response_format can be {', '.join(known for known in formats.FORMATS if 'dia' not in known)}"
-        )
     stream = options.flag(fields, "stream")
     if stream and format not in STREAMED:
         raise BadRequest(f"stream=true goes with response_format {', '.join(STREAMED)}, not {format!r}")
     granularities = several(fields, "timestamp_granularities", GRANULARITIES)
     logprobs = "logprobs" in several(fields, "include", INCLUDES)
     return ResponseOptions(format, stream, granularities, logprobs, as_json="kwargs" in fields)
+
+
+async def read_speakers(
+    context: RequestContext, fields: Mapping[str, Any], output: ResponseOptions
+) -> SpeakerOptions | None:
+    """How speakers are told apart: where the client asks for it, names known ones, or the format needs it.
+
+    Raises BadRequest, and UnknownModel where there is no diarization model.
+    """
+    names, references = several(fields, speaker_form.NAMES), speaker_form.separate(fields, speaker_form.REFERENCES)
+    most = speaker_form.read_most_speakers(fields)
+    asked = options.flag(fields, "diarize", output.format in formats.DIARIZED or bool(names or references))
+    if not asked and output.format in formats.DIARIZED:
+        raise BadRequest(
+            f"response_format {output.format} needs to know the speakers; it does not go with diarize=false"
+        )
+    if not asked:
+        return None
+    rate = context.runtime.model(None, Kind.DIARIZE).rate
+    known = await speaker_form.read_known_speakers(context, list(names), references, rate)
+    return SpeakerOptions(known, most)
 
 
 def read_form(fields: Mapping[str, Any], output: ResponseOptions) -> TranscriptionForm:
@@ -188,6 +233,8 @@ def as_response(result: RecognitionResult, output: ResponseOptions) -> Response:
     if output.format in formats.TEXTS:
         text = formats.TEXTS[output.format](result)
         return JSONResponse(text) if output.as_json else Response(text, media_type=formats.TEXT)
+    if output.format == "diarized_json":
+        return JSONResponse(formats.as_diarized(result))
     if output.format == "verbose_json":
         return JSONResponse(formats.as_verbose(result, output.granularities))
     return JSONResponse(formats.as_json(result, output.logprobs))
@@ -230,6 +277,11 @@ def _segment_messages(result: RecognitionResult, segment: Segment, output: Respo
     delta: dict[str, Any] = {"type": "transcript.text.delta", "delta": result.text[len(before) :]}
     if output.logprobs:
         delta["logprobs"] = formats.all_logprobs([segment])
+    if output.format == "diarized_json":
+        event = formats.as_diarized_segment(number + 1, segment)
+        yield {**delta, "segment_id": event["id"]}
+        yield event
+        return
     if "segment" not in output.granularities and output.format != "verbose_json":
         yield delta
         return
@@ -238,7 +290,7 @@ def _segment_messages(result: RecognitionResult, segment: Segment, output: Respo
     yield {
         "type": "transcript.text.segment",
         "id": f"seg_{number}",
-        "speaker": "",
+        "speaker": segment.speaker or "",
         "start": segment.start,
         "end": segment.end,
         "text": segment.text,

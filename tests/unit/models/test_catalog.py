@@ -107,7 +107,6 @@ def test_default(config: Config, kind: Kind, found: str) -> None:
     ("config", "kind", "says"),
     [
         (Config(profile="starter"), Kind.S2S, "profile 'starter' has no s2s model"),
-        (Config(profile="starter"), Kind.DIARIZE, "profile 'starter' has no diarize model; diarize models: none"),
         (Config(profile="gigantic"), Kind.ASR, "no profile 'gigantic'; known profiles: starter, standard"),
         (Config(profile="starter", models={"asr": "kokoro"}), Kind.ASR, "is a tts model, not asr"),
         (Config(profile="starter", models={"tts": "qwen3"}), Kind.TTS, "no engine for it; tts models: kokoro-82m"),

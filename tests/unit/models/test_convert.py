@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from speechmlx.models.convert import deepfilternet, deepfilternet_hub, gguf, hub, torch_file, whisper_hub
+from speechmlx.models.convert import deepfilternet, deepfilternet_hub, ecapa, gguf, hub, torch_file, whisper_hub
 from speechmlx.models.convert.onnx_graph import dequantised, reordered
 from speechmlx.models.convert.weights import load_tensors, save_tensors, write_json
 from speechmlx.models.spec import SourceFailed
@@ -322,3 +322,50 @@ def test_quantised_tensors() -> None:
 
 def test_gates_are_reordered() -> None:
     assert reordered(np.arange(8), "iofc", "ifco").tolist() == [0, 1, 4, 5, 6, 7, 2, 3]
+
+
+# --- ECAPA-TDNN -----------------------------------------------------------------------------------------------------
+
+
+def test_normalisations_become_scale_and_shift_and_the_last_one_part_of_the_linear_layer() -> None:
+    draw = np.random.default_rng(0)
+
+    def norm(name: str, size: int) -> dict[str, np.ndarray]:
+        parts = {part: draw.standard_normal(size) for part in ("weight", "bias", "running_mean")}
+        return {f"{name}.{part}": value for part, value in (parts | {"running_var": draw.random(size) + 0.5}).items()}
+
+    checkpoint = {
+        "asp.tdnn.conv.conv.weight": draw.standard_normal((4, 3, 5)),
+        "asp.tdnn.conv.conv.bias": draw.standard_normal(4),
+        **norm("asp.tdnn.norm.norm", 4),
+        **norm("asp_bn.norm", 6),
+        "fc.conv.weight": draw.standard_normal((2, 6, 1)),
+        "fc.conv.bias": draw.standard_normal(2),
+        "asp_bn.norm.num_batches_tracked": np.array(7),
+    }
+    weights = ecapa.encoder_weights(checkpoint)
+    assert set(weights) == {
+        *("asp.tdnn.conv.weight", "asp.tdnn.conv.bias", "asp.tdnn.norm.scale", "asp.tdnn.norm.shift"),
+        *("fc.weight", "fc.bias"),
+    }
+    window = draw.standard_normal((5, 3))  # five taps of three channels
+    convolved = np.einsum("oit,ti->o", checkpoint["asp.tdnn.conv.conv.weight"], window)
+    assert np.allclose(weights["asp.tdnn.conv.weight"] @ window.reshape(-1), convolved)
+
+    def normalised(name: str, x: np.ndarray) -> np.ndarray:
+        mean, variance = checkpoint[f"{name}.running_mean"], checkpoint[f"{name}.running_var"]
+        return (x - mean) / np.sqrt(variance + 1e-5) * checkpoint[f"{name}.weight"] + checkpoint[f"{name}.bias"]
+
+    x, pooled = draw.standard_normal(4), draw.standard_normal(6)
+    scaled = x * weights["asp.tdnn.norm.scale"] + weights["asp.tdnn.norm.shift"]
+    assert np.allclose(scaled, normalised("asp.tdnn.norm.norm", x))
+    linear = checkpoint["fc.conv.weight"][..., 0] @ normalised("asp_bn.norm", pooled) + checkpoint["fc.conv.bias"]
+    assert np.allclose(weights["fc.weight"] @ pooled + weights["fc.bias"], linear)
+
+
+def test_another_network_s_checkpoint_is_refused(tmp_path: Path) -> None:
+    checkpoint(
+        tmp_path / "embedding_model.ckpt", {"a": tensor("FloatStorage", "0", 4, 0, (4,), (1,))}, {"0": bytes(16)}
+    )
+    with pytest.raises(SourceFailed, match="not an ECAPA-TDNN of SpeechBrain"):
+        ecapa.convert(tmp_path, tmp_path)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from speechmlx.errors import BadRequest, Unsupported
+from speechmlx.errors import BadRequest
 from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.http.transcription_form import TranscriptionForm
 from speechmlx.protocols.openai_audio.transcriptions import (
@@ -107,8 +107,6 @@ def test_settings() -> None:
     for wrong in ({"beam_size": 0}, {"beam_size": "x"}, {"suppress_tokens": "a"}):
         with pytest.raises(BadRequest, match=next(iter(wrong))):
             read_form(wrong, wanted)
-    with pytest.raises(Unsupported, match="diarization"):
-        read_response_options({"response_format": "diarized_json"})
 
 
 def test_blank_fields_are_those_that_were_not_sent() -> None:
