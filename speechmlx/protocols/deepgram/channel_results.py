@@ -12,7 +12,7 @@ from typing import Any
 from speechmlx import text
 from speechmlx.conversation import events
 from speechmlx.conversation.input.endpointing import MAX_TURN
-from speechmlx.protocols.deepgram.heard import EPSILON, IDLE_MARGIN, PREFIX, Heard, OrderedTurn, within
+from speechmlx.protocols.deepgram.heard import EPSILON, IDLE_MARGIN, PREFIX, Heard, TurnWords, within
 from speechmlx.protocols.deepgram.listen_options import ListenOptions
 from speechmlx.protocols.deepgram.results import ListenRequest, results
 from speechmlx.protocols.deepgram.words import WordSpelling, alternative, rounded
@@ -51,7 +51,7 @@ class ChannelResults:
         """Where the last final result ended."""
         self._last_end: float | None = None
         """Where the last final word ended, until UtteranceEnd has said so."""
-        self._stopped: OrderedTurn | None = None
+        self._stopped: TurnWords | None = None
         """The last turn whose end is known."""
         self._silent_since: float | None = None
         """Since when nobody speaks, where that did not last for `endpointing` seconds yet."""
@@ -106,14 +106,14 @@ class ChannelResults:
             self._heard.pop()
         return messages
 
-    def _flush(self, turn: OrderedTurn) -> list[Message]:
+    def _flush(self, turn: TurnWords) -> list[Message]:
         """The answers to the flushes: all words so far."""
         words, turn.words = turn.words, []
         end = self._heard.at if turn.end is None else turn.end
         count, turn.flushes, turn.answered = turn.flushes, 0, True
         return [self._finalized(words, end)] + [self._finalized([], self._window) for _ in range(count - 1)]
 
-    def _end_turn(self, turn: OrderedTurn) -> list[Message]:
+    def _end_turn(self, turn: TurnWords) -> list[Message]:
         following = self._heard.following
         goes_on = self._goes_on(turn, following)
         if goes_on and following is None and not turn.answered and not _is_cut(turn):
@@ -124,7 +124,7 @@ class ChannelResults:
             messages += self._utterance_end(following.onset - self._last_end)
         return messages
 
-    def _goes_on(self, turn: OrderedTurn, following: OrderedTurn | None) -> bool:
+    def _goes_on(self, turn: TurnWords, following: TurnWords | None) -> bool:
         """Whether what a turn says goes on in the following one, or may do so in the silence so far."""
         endpointing = self._options.endpointing
         if _is_cut(turn):
@@ -134,7 +134,7 @@ class ChannelResults:
         silence = turn.silence if following is None else turn.gap(following)
         return silence < endpointing - EPSILON
 
-    def _interim(self, turn: OrderedTurn) -> list[Message]:
+    def _interim(self, turn: TurnWords) -> list[Message]:
         words = (*turn.words, *turn.tail)
         if not self._options.interim_results or words == self._shown:
             return []
@@ -202,12 +202,12 @@ class ChannelResults:
         return [{"type": "UtteranceEnd", "channel": list(self._channel), "last_word_end": rounded(last)}]
 
 
-def _is_cut(turn: OrderedTurn) -> bool:
+def _is_cut(turn: TurnWords) -> bool:
     """Whether a turn ended because it was long, while somebody spoke."""
     return turn.paused is None and turn.end is not None and turn.end - turn.start >= MAX_TURN - 1
 
 
-def _ready(turn: OrderedTurn) -> int:
+def _ready(turn: TurnWords) -> int:
     """How many of the words are final already in the middle of a turn: whole sentences, or all after LONGEST."""
     words = turn.words
     if not words:

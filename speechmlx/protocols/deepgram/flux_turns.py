@@ -13,7 +13,7 @@ from typing import Any, Literal
 from speechmlx.conversation import events
 from speechmlx.conversation.input.endpointing import MAX_TURN
 from speechmlx.protocols.deepgram.flux_options import FluxThresholds
-from speechmlx.protocols.deepgram.heard import EPSILON, Heard, OrderedTurn, within
+from speechmlx.protocols.deepgram.heard import EPSILON, Heard, TurnWords, within
 from speechmlx.protocols.deepgram.words import WordSpelling, rounded
 from speechmlx.text import CLOSERS, STOPS
 from speechmlx.types import Word
@@ -145,7 +145,7 @@ class FluxTurns:
                 return [self._info("TurnResumed")]
         return []
 
-    def _gap(self, turn: OrderedTurn) -> list[Message]:
+    def _gap(self, turn: TurnWords) -> list[Message]:
         """The end of the turn in the silence after a turn of the session, where the next one is known already."""
         following = self._heard.following
         if following is None or not self._words:
@@ -185,7 +185,7 @@ class FluxTurns:
             return heard.transcribed - self._words[-1].end if self._words else 0.0
         return 0.0 if self._silent_since is None else max(0.0, heard.at - self._silent_since)
 
-    def _is_noise(self, turn: OrderedTurn) -> bool:
+    def _is_noise(self, turn: TurnWords) -> bool:
         """Whether the turn of the session that is under way has no words, and is no speech."""
         is_new = not self._words or self._words[-1].end <= turn.start + EPSILON
         return turn.end is None and not turn.tail and is_new and self._heard.transcribed - turn.start >= NOISE

@@ -20,7 +20,7 @@ EPSILON = 1e-6
 
 
 @dataclass
-class OrderedTurn:
+class TurnWords:
     """A turn whose words are not all taken. Times are seconds of the session's audio."""
 
     start: float
@@ -49,7 +49,7 @@ class OrderedTurn:
         """Where speech begins, or before: the end of another turn may cut the prefix."""
         return self.start + PREFIX
 
-    def gap(self, following: OrderedTurn) -> float:
+    def gap(self, following: TurnWords) -> float:
         """Seconds without speech up to the next turn."""
         return 0.0 if self.paused is None else following.onset - self.paused
 
@@ -65,15 +65,15 @@ class Heard:
         self.received = 0.0
         self.language: str | None = None
         """The language of the newest words."""
-        self._turns: dict[str, OrderedTurn] = {}
+        self._turns: dict[str, TurnWords] = {}
 
     @property
-    def head(self) -> OrderedTurn | None:
+    def head(self) -> TurnWords | None:
         """The oldest turn; its words are the next ones."""
         return next(iter(self._turns.values()), None)
 
     @property
-    def newest(self) -> OrderedTurn | None:
+    def newest(self) -> TurnWords | None:
         """The turn under way, or the last one whose words are not all there."""
         return next(reversed(self._turns.values()), None)
 
@@ -83,7 +83,7 @@ class Heard:
         return any(turn.words or turn.tail or turn.end is not None for turn in self._turns.values())
 
     @property
-    def following(self) -> OrderedTurn | None:
+    def following(self) -> TurnWords | None:
         """The turn after the head."""
         return next(islice(self._turns.values(), 1, None), None)
 
@@ -108,7 +108,7 @@ class Heard:
             case events.Advanced():
                 self.at, self.transcribed, self.received = event.at, event.transcribed, event.received
             case events.SpeechStarted(item, at):
-                self._turns[item] = OrderedTurn(at)
+                self._turns[item] = TurnWords(at)
             case events.SpeechPaused(item, since) if turn := self._turns.get(item):
                 turn.paused = since
             case events.SpeechResumed(item) if turn := self._turns.get(item):
@@ -123,7 +123,7 @@ class Heard:
             case events.Flushed() if turn := self.newest:
                 turn.flushes += 1
 
-    def _update(self, turn: OrderedTurn, update: TranscriptUpdate) -> None:
+    def _update(self, turn: TurnWords, update: TranscriptUpdate) -> None:
         words = update.committed
         if update.text.strip() and not words:
             words = spread(update.text, turn.start, self.at if turn.end is None else turn.end)

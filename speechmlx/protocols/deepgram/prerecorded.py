@@ -27,7 +27,7 @@ from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.protocols.http.transcription_form import TranscriptionForm
 from speechmlx.protocols.http.url_fetch import check_url
 from speechmlx.recognition import RecognitionResult, Submitter, recognise
-from speechmlx.types import Audio, Kind, Transcribe, Word
+from speechmlx.types import Audio, Kind, SpeakerOptions, Transcribe, Word
 
 NO_AUDIO = 'the body must be a recording, or JSON with the address of one: {"url": "https://..."}'
 URLS_ARE_OFF = (
@@ -168,7 +168,7 @@ async def transcribe(
 
 async def _result(runtime: Submitter, request: Transcribe, speakers: bool) -> RecognitionResult:
     result = RecognitionResult(request.audio.duration)
-    async with aclosing(recognise(runtime, request, speakers)) as events:
+    async with aclosing(recognise(runtime, request, SpeakerOptions() if speakers else None)) as events:
         async for event in events:
             result.add(event)
     return result

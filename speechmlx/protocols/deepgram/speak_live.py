@@ -15,6 +15,7 @@ from speechmlx.conversation.response.synthesis import speak_clause
 from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.protocols import ws
 from speechmlx.protocols.deepgram.connection import subprotocol
+from speechmlx.protocols.deepgram.control import closing
 from speechmlx.protocols.deepgram.speak_wire import (
     Clause,
     ClearSpeech,
@@ -23,7 +24,6 @@ from speechmlx.protocols.deepgram.speak_wire import (
     SpeakWire,
     Task,
     Tell,
-    closing,
     failure,
     warning,
 )

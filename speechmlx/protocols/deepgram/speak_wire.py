@@ -10,6 +10,7 @@ from typing import Any
 from speechmlx import __version__
 from speechmlx.conversation.response.clauses import ClauseSplitter
 from speechmlx.errors import BadRequest
+from speechmlx.protocols.deepgram.control import closing
 from speechmlx.protocols.deepgram.results import model_uuid
 from speechmlx.protocols.deepgram.speech_request import Speaker
 from speechmlx.protocols.http.lenient_json import check_text
@@ -23,8 +24,6 @@ SILENT_TYPES = ("KeepAlive",)
 ENDS = ".!?"
 QUOTED = 200
 """Characters of a client's message that a warning quotes."""
-MAX_REASON = 123
-"""Bytes of the reason of a close frame."""
 
 
 @dataclass(frozen=True)
@@ -151,11 +150,6 @@ def warning(code: str, description: str) -> str:
 def failure(code: str, description: str) -> str:
     """An Error, after which the socket is closed."""
     return _message("Error", code=code, description=description, message=description, variant=code)
-
-
-def closing(code: int, reason: str) -> Close:
-    """Close with as much of `reason` as a close frame holds."""
-    return Close(code, reason.encode()[:MAX_REASON].decode(errors="ignore"))
 
 
 def _message(kind: str, **fields: Any) -> str:

@@ -19,7 +19,6 @@ from speechmlx.protocols.deepgram.speak_wire import (
     SpeakWire,
     Task,
     Tell,
-    closing,
 )
 from speechmlx.protocols.deepgram.speech_request import Speaker
 from speechmlx.protocols.ws import Close
@@ -111,10 +110,6 @@ def test_an_idle_socket_is_closed() -> None:
     made.receive('{"type": "KeepAlive"}', 100.0)
     assert made.tick(IDLE + 99) is None
     assert made.tick(IDLE + 100) == Close(1011, "NET-0003: no message came within 60 minutes")
-
-
-def test_a_reason_fits_a_close_frame() -> None:
-    assert closing(1011, "ä" * 100).reason == "ä" * 61
 
 
 @given(st.lists(st.text(alphabet="abc ,.!?\n", max_size=12)))
