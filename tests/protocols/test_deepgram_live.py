@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
-import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,14 +16,14 @@ import websockets
 from deepgram import AsyncDeepgramClient, DeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
 from deepgram.listen.v1.types import ListenV1Metadata, ListenV1Results, ListenV1SpeechStarted, ListenV1UtteranceEnd
-from support.deepgram_listen import CLOSE, Json, pieces, stream, transcript
+from support.deepgram_listen import CLOSE, Json, pieces, stream
 from support.encoded_audio import encode
-from support.scripted_conversation import LIVE_MODELS, tone, words
+from support.scripted_conversation import tone, words
 
 from speechmlx.audio import g711
 
 if TYPE_CHECKING:
-    from protocols.conftest import Server, Start
+    from protocols.conftest import Server
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -306,27 +303,3 @@ async def test_the_places_of_sessions_are_given_back(listening: Server) -> None:
     for _ in range(2):
         await asyncio.gather(*(stream(listening.url, PCM, [*pieces(sound(0.2)), CLOSE]) for _ in range(10)))
     assert (await asyncio.to_thread(listening.health))["engine"] == "ok"
-
-
-async def test_a_killed_engine_takes_no_words_away(start_server: Start) -> None:
-    with start_server(SPEECHMLX_MODELS=LIVE_MODELS) as server:
-        assert (await stream(server.url, PCM, [*pieces(sound(0.3)), CLOSE])).text() == words(0.3)
-        address = f"{server.url.replace('http', 'ws')}/v1/listen?{PCM}&interim_results=true"
-        got: list[Json] = []
-        async with asyncio.timeout(20), websockets.connect(address) as socket:
-            for piece in pieces(sound(0.64)):
-                await socket.send(piece)
-            while not got or "five" not in str(got[-1]):
-                got.append(json.loads(await socket.recv()))
-            os.kill(
-                int(re.findall(r"engine process is ready: .*, pid (\d+)", server.log.read_text())[-1]), signal.SIGKILL
-            )
-            while got[-1]["type"] != "Error":
-                got.append(json.loads(await socket.recv()))
-            for piece in pieces(sound(0.32) + sound(1.0, 0)):
-                await socket.send(piece)
-            await socket.send(CLOSE)
-            got += [json.loads(message) async for message in socket]
-        said = " ".join(transcript(message) for message in got if message.get("is_final")).split()
-        assert said[:5] == words(0.5).split()
-        assert len(said) >= 8  # the model begins to count again where it goes on

@@ -269,7 +269,7 @@ SOCKETS: dict[str, type[SocketClient]] = {
     "whisperlive": WhisperLive,
     "openai_realtime": Realtime,
 }
-WIRES = ("asr", "asr_diff", "openai_realtime", "whisperlive", "wyoming")
+WIRES = (*SOCKETS, "wyoming")
 
 
 @asynccontextmanager

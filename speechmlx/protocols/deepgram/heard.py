@@ -5,7 +5,7 @@ A turn's transcript may come after the next turn has begun. Here the next turn w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from speechmlx.conversation import events
@@ -127,6 +127,8 @@ class Heard:
         words = update.committed
         if update.text.strip() and not words:
             words = spread(update.text, turn.start, self.at if turn.end is None else turn.end)
+        if turn.end is not None:  # the times of a recogniser may be after its audio by little
+            words = tuple(inside(word, turn.end) for word in words)
         turn.words += words
         turn.answered = turn.answered and not words
         turn.tail = update.unattributed + update.tail
@@ -138,6 +140,11 @@ def spread(text: str, start: float, end: float) -> tuple[Word, ...]:
     parts = text.split()
     step = max(0.0, end - start) / max(1, len(parts))
     return tuple(Word(f" {part}", start + n * step, start + (n + 1) * step, 0.0) for n, part in enumerate(parts))
+
+
+def inside(word: Word, end: float) -> Word:
+    """The word, before `end` seconds."""
+    return replace(word, start=min(word.start, end), end=min(word.end, end))
 
 
 def within(words: list[Word], start: float) -> list[Word]:

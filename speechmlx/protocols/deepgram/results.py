@@ -90,7 +90,7 @@ def results(
     return {
         "type": "Results",
         "channel_index": list(channel),
-        "duration": rounded(window[1] - start),
+        "duration": rounded(max(0.0, window[1] - start)),
         "start": start,
         "is_final": is_final,
         "speech_final": speech_final,

@@ -208,6 +208,14 @@ def test_a_turn_that_failed_is_over() -> None:
     assert [short(message) for message in told(ENDS, *failed)] == [("FS", "one", 0.0, 1.0)]
 
 
+def test_words_end_where_the_audio_of_their_turn_does() -> None:
+    steps = turn("a", 0.0, 1.0)
+    late = delta("a", word("one", 0.5, 1.02), word("two", 1.02, 1.1))
+    (message,) = told(ENDS, steps[0], *steps[2:4], late, steps[4])
+    assert short(message) == ("FS", "one two", 0.0, 1.0)
+    assert [each["end"] for each in message["channel"]["alternatives"][0]["words"]] == [1.0, 1.0]
+
+
 def test_text_without_times_has_words() -> None:
     whole = events.TranscriptDelta("a", TranscriptUpdate("one two"))
     steps = turn("a", 0.0, 1.0)
