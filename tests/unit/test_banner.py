@@ -43,7 +43,7 @@ def test_five_lines_with_ready(listen: Listen, tmp_path: Path) -> None:
     assert told == [
         f"Starting server on http://127.0.0.1:{port} - open it in a browser",
         "Models: whisper-base (150 MB), kokoro-82m (92 MB), deepfilternet3 (13 MB), silero-vad (11 MB), "
-        "smart-turn-v3 (12 MB), smollm2-135m-instruct (93 MB) fetched when first used",
+        "smart-turn-v3 (12 MB), smollm2-135m-instruct (93 MB), ecapa-diarizer (94 MB) fetched when first used",
         f"Docs: http://127.0.0.1:{port}/docs",
         "Log: on standard error, from level info",
     ]
