@@ -7,7 +7,10 @@ from functools import partial
 from starlette.websockets import WebSocket
 
 from speechmlx.conversation.engines import model_or_default
-from speechmlx.errors import SpeechError
+from speechmlx.conversation.llm.remote import remote_language_model
+from speechmlx.conversation.settings import Settings
+from speechmlx.conversation.translation import can_translate
+from speechmlx.errors import SpeechError, Unsupported
 from speechmlx.protocols import ws
 from speechmlx.protocols.http.access_keys import REFUSED
 from speechmlx.protocols.http.request_id import add_log_note
@@ -37,14 +40,27 @@ async def caption(socket: WebSocket, services: Services) -> None:
         query = read_query(socket.query_params, model_or_default(services.runtime, None, Kind.ASR))
         if query.diarization:
             model_or_default(services.runtime, None, Kind.DIARIZE)
+        settings = session_settings(query)
+        check_translation(settings, services)
     except SpeechError as error:
         await refuse(socket, WRONG_PARAMETER, error)
         return
     if await ws.send(socket, [messages.config(query.mode)]):
-        settings = session_settings(query)
         wire = WhisperLiveKitWire(settings, query)
         full = partial(refuse, socket, TRY_AGAIN_LATER)
         await transcribe_live(socket, wire, settings, services, "whisperlivekit", full)
+
+
+def check_translation(settings: Settings, services: Services) -> None:
+    """Raises Unsupported where a translation is asked for and nothing can make it."""
+    target, transcription = settings.translate_to, settings.transcription
+    if target is None or transcription is None:
+        return
+    if not can_translate(services.runtime, remote_language_model(services.config), transcription, target):
+        raise Unsupported(
+            f"nothing here translates into {target!r}: configure a language model (--llm or --llm-url); a multilingual "
+            "recogniser translates into 'en'"
+        )
 
 
 async def refuse(socket: WebSocket, code: int, error: SpeechError) -> None:

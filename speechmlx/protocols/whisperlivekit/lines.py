@@ -49,6 +49,9 @@ class CaptionLine:
     language: str | None = None
     """ISO 639-1 code, where it was detected."""
     words: int = 0
+    item: str = ""
+    """The turn that it belongs to."""
+    translation: str | None = None
 
 
 @dataclass
@@ -199,14 +202,14 @@ class LineBuilder:
                 self._add_pause(turn.pause)
                 turn.pause = None
             for word in turn.words:
-                self._add(word, turn.language)
+                self._add(word, turn.language, item)
             turn.words.clear()
             if not turn.is_over:
                 return
             self._close()
             del self._turns[item]
 
-    def _add(self, word: Word, language: str | None) -> None:
+    def _add(self, word: Word, language: str | None, item: str) -> None:
         speaker, count = self._number(word), len(word.text.split())
         line = self.open
         if line is not None and (
@@ -217,7 +220,7 @@ class LineBuilder:
         if line is None:
             self._close_pause(word.start)
             start = max(word.start, self._last_end)
-            line = CaptionLine(speaker, "", start, start)
+            line = CaptionLine(speaker, "", start, start, item=item)
         text = (line.text or "") + word.text
         self.open = replace(
             line, text=text, end=max(line.end, word.end), language=language or line.language, words=line.words + count

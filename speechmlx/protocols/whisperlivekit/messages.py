@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -65,6 +65,9 @@ class Updates(Protocol):
     def update(self, fresh: Sequence[CaptionLine], state: CaptionState, position: float) -> str:
         """The next one. `fresh`: lines closed since the last. `position`: seconds of audio so far."""
 
+    def change(self, lines: Mapping[int, CaptionLine]) -> None:
+        """Lines that are other lines now, by their number since the first one. The next update has them."""
+
 
 class FullUpdates:
     """Every update has all lines, the open one last. Keeps the newest MOST_LINES."""
@@ -73,8 +76,16 @@ class FullUpdates:
         self._centiseconds = centiseconds
         self._lines: deque[str] = deque(maxlen=MOST_LINES)
         """The closed lines as JSON."""
+        self._count = 0
+        """Lines so far, also those that are not kept."""
+
+    def change(self, lines: Mapping[int, CaptionLine]) -> None:
+        for number, line in lines.items():
+            if (place := number - (self._count - len(self._lines))) >= 0:
+                self._lines[place] = _dumped(as_json(line, self._centiseconds))
 
     def update(self, fresh: Sequence[CaptionLine], state: CaptionState, position: float) -> str:
+        self._count += len(fresh)
         self._lines.extend(_dumped(as_json(line, self._centiseconds)) for line in fresh)
         lines = list(self._lines)
         if state.open is not None:
@@ -84,23 +95,34 @@ class FullUpdates:
 
 
 class DiffUpdates:
-    """A snapshot, then differences. Only closed lines are lines: what the client has never changes.
+    """A snapshot, then differences. Only closed lines are lines, and they change with their translation alone.
 
-    The open line's text is the beginning of the buffers. Keeps the ends of the lines that the client has, which are
-    those of the last KEPT seconds.
+    Then the client drops all lines and gets them again. The open line's text is the beginning of the buffers. Keeps the
+    lines that the client has, which are those of the last KEPT seconds.
     """
 
     def __init__(self, centiseconds: bool) -> None:
         self._centiseconds = centiseconds
         self._number = 0
-        self._ends: deque[float] = deque()
-        """Of the lines that the client has."""
+        self._lines: deque[CaptionLine] = deque()
+        """The lines that the client has."""
+        self._dropped = 0
+        """Lines before them."""
+        self._has_changed = False
+
+    def change(self, lines: Mapping[int, CaptionLine]) -> None:
+        for number, line in lines.items():
+            if number >= self._dropped:
+                self._lines[number - self._dropped] = line
+                self._has_changed = True
 
     def update(self, fresh: Sequence[CaptionLine], state: CaptionState, position: float) -> str:
         self._number += 1
-        pruned = self._prune(position - KEPT)
-        self._ends.extend(line.end for line in fresh)
-        lines = [as_json(line, self._centiseconds) for line in fresh]
+        pruned, shown = self._prune(position - KEPT), fresh
+        if self._has_changed:
+            pruned, shown, self._has_changed = pruned + len(self._lines), [*self._lines, *fresh], False
+        self._lines.extend(fresh)
+        lines = [as_json(line, self._centiseconds) for line in shown]
         unattributed, tail = state.unattributed, state.tail
         begun = "" if state.open is None else state.open.text or ""
         if unattributed:
@@ -110,7 +132,7 @@ class DiffUpdates:
         head: dict[str, Any] = {"seq": self._number, "status": state.status}
         if self._number == 1:
             return _dumped({"type": "snapshot", **head, "lines": lines, **state.fields(unattributed, tail)})
-        head["n_lines"] = len(self._ends)
+        head["n_lines"] = len(self._lines)
         if pruned:
             head["lines_pruned"] = pruned
         if lines:
@@ -120,9 +142,10 @@ class DiffUpdates:
     def _prune(self, before: float) -> int:
         """Forget the lines that ended `before`: how many."""
         count = 0
-        while self._ends and self._ends[0] < before:
-            self._ends.popleft()
+        while self._lines and self._lines[0].end < before:
+            self._lines.popleft()
             count += 1
+        self._dropped += count
         return count
 
 
@@ -151,6 +174,8 @@ def as_json(line: CaptionLine, centiseconds: bool) -> dict[str, Any]:
         "start_s": round(line.start, 3),
         "end_s": round(line.end, 3),
     }
+    if line.translation is not None:
+        result["translation"] = line.translation
     return result if line.language is None else {**result, "detected_language": line.language}
 
 

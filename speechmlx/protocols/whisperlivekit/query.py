@@ -72,6 +72,7 @@ def session_settings(query: AsrQuery) -> Settings:
         transcribes_only=True,
         input=PCM,
         progress=PROGRESS,
+        translate_to=query.target_language,
         transcription=Transcription(
             language=query.language,
             prompt=query.prompt,

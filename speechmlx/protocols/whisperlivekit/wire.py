@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation.commands import Append, Command, Configure, Finish
-from speechmlx.conversation.events import Advanced, Event, Failed, TranscriptDelta, TranscriptFailed
+from speechmlx.conversation.events import (
+    Advanced,
+    Event,
+    Failed,
+    TranscriptDelta,
+    TranscriptFailed,
+    TranslationDone,
+    TranslationFailed,
+)
 from speechmlx.conversation.settings import Settings, TurnTaking
 from speechmlx.errors import BadAudio, SpeechError
 from speechmlx.protocols.whisperlivekit import messages
@@ -16,6 +24,7 @@ from speechmlx.protocols.whisperlivekit.audio_kind import audio_kind
 from speechmlx.protocols.whisperlivekit.lines import CaptionLine, LineBuilder
 from speechmlx.protocols.whisperlivekit.messages import CaptionState, DiffUpdates, FullUpdates, Updates
 from speechmlx.protocols.whisperlivekit.query import AsrQuery
+from speechmlx.protocols.whisperlivekit.translations import LineTranslations
 from speechmlx.protocols.ws import Answer, Close
 
 STEP = 0.05
@@ -46,6 +55,11 @@ class WhisperLiveKitWire:
         self._lines = LineBuilder((settings.turns or TurnTaking()).prefix)
         self._fresh: list[CaptionLine] = []
         """Closed lines that no update had."""
+        self._count = 0
+        """Closed lines so far."""
+        self._translations = LineTranslations() if query.target_language else None
+        self._has_changed = False
+        """Whether a line that was sent has changed."""
         self._updates: Updates = (DiffUpdates if query.is_diff else FullUpdates)(query.centiseconds)
         self._sent: CaptionState | None = None
         self._next = 0.0
@@ -112,6 +126,22 @@ class WhisperLiveKitWire:
                 self._error = ""  # recognition goes on
         self._lines.take(event)
         self._collect()
+        match event:
+            case TranslationDone(item, text) if self._translations is not None:
+                self._change(self._translations.translated(item, text))
+            case TranslationFailed(item, error) if self._translations is not None:
+                self._translations.failed(item)
+                self._fail(error)
+
+    def _change(self, lines: Mapping[int, CaptionLine]) -> None:
+        """Put other lines in the place of closed ones."""
+        sent = self._count - len(self._fresh)
+        for number, line in lines.items():
+            if number >= sent:
+                self._fresh[number - sent] = line
+        if old := {number: line for number, line in lines.items() if number < sent}:
+            self._updates.change(old)
+            self._has_changed = True
 
     def _fail(self, error: SpeechError) -> None:
         text = f"FFmpeg error: {error}" if self._is_container and isinstance(error, BadAudio) else str(error)
@@ -119,7 +149,12 @@ class WhisperLiveKitWire:
             self._error, self._next = text, 0.0
 
     def _collect(self) -> None:
-        self._fresh += self._lines.drain()
+        closed = self._lines.drain()
+        if self._translations is not None:
+            for line in closed:
+                self._translations.add(line)
+        self._count += len(closed)
+        self._fresh += closed
         self._heard = self._heard or bool(self._fresh)
 
     def _due(self, now: float, with_times: bool) -> list[str]:
@@ -127,14 +162,14 @@ class WhisperLiveKitWire:
         state = self._state()
         if now < self._next or not self._is_news(state, with_times):
             return []
-        fresh, self._fresh, self._sent = self._fresh, [], state
+        fresh, self._fresh, self._sent, self._has_changed = self._fresh, [], state, False
         text = self._updates.update(fresh, state, self._progress.at)
         self._next = now + max(STEP, len(text) / THROUGHPUT)
         return [text]
 
     def _is_news(self, state: CaptionState, with_times: bool) -> bool:
         sent = self._sent
-        if sent is None or self._fresh:
+        if sent is None or self._fresh or self._has_changed:
             return True
         return state != sent if with_times else state.content != sent.content
 

@@ -65,7 +65,7 @@ START = SpeechStarted("a", 0.0)
 def test_words_grow_the_open_line_and_the_tail_follows() -> None:
     builder = built([START, said("one two", tail="three"), said("three", 1.0, tail="four five")])
     assert builder.drain() == []
-    assert builder.open == CaptionLine(1, " one two three", 0.0, 1.5, words=3)
+    assert builder.open == CaptionLine(1, " one two three", 0.0, 1.5, words=3, item="a")
     assert builder.tail == "four five"
 
 
