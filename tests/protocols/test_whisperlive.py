@@ -18,6 +18,7 @@ import httpx
 import pytest
 from protocols.conftest import serve
 from support import pyaudio_stub
+from support.asr_client import AsrClient
 from support.chat_server import chat_server
 from support.scripted_conversation import LIVE_MODELS, tone, words
 from support.whisperlive_reader import WhisperLiveReader, text_of
@@ -134,6 +135,19 @@ def test_the_recording_client(live: Server, stock: Any, tmp_path: Path, monkeypa
     subtitles = [line for line in Path("output.srt").read_text().splitlines() if line and not re.match(r"[\d:]", line)]
     assert [line.strip() for line in subtitles] == [words(1.2), words(0.7)]
     assert text_of(client.client.translated_transcript) == SAID.upper()
+
+
+@pytest.mark.parametrize("mode", ["full", "diff"])
+async def test_lines_of_asr_are_translated_too(live: Server, mode: str) -> None:
+    client = AsrClient()
+    url = f"{live.url.replace('http', 'ws')}/asr?target_language=de&mode={mode}"
+    async with connect(url, proxy=None) as ws, asyncio.timeout(30):
+        for message in (TWO_TURNS, b""):
+            await ws.send(message)
+        while not client.is_ready:
+            client.take(str(await ws.recv()))
+    found = [(line["text"], line["translation"]) for line in client.lines]
+    assert found == [(words(1.2), words(1.2).upper()), (words(0.7), words(0.7).upper())]
 
 
 def test_the_streaming_client(live: Server, stock: Any) -> None:
