@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from speechmlx.types import Segment, SpeakerTurn, Word
@@ -12,15 +12,28 @@ NEAR = 1.0
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 
 
+def main_speaker(start: float, end: float, turns: Iterable[SpeakerTurn]) -> str | None:
+    """The speaker who talks for most of a time, else who talks next to it; None where nobody is near."""
+    seconds: dict[str, float] = {}
+    nearest, speaker = NEAR, None
+    for turn in turns:
+        overlap = min(end, turn.end) - max(start, turn.start)
+        if overlap > 0:
+            seconds[turn.speaker] = seconds.get(turn.speaker, 0.0) + overlap
+        elif -overlap < nearest:
+            nearest, speaker = -overlap, turn.speaker
+    return max(seconds, key=lambda name: seconds[name]) if seconds else speaker
+
+
 def split_at_speakers(segment: Segment, turns: Sequence[SpeakerTurn]) -> Iterator[Segment]:
     """The segment as parts of one speaker each, whose texts join to its text. Without words it is one part.
 
     A part has no tokens, as they belong to the whole segment. The speaker is None where nobody is near.
     """
     if not segment.words:
-        yield replace(segment, speaker=_who(segment.start, segment.end, turns))
+        yield replace(segment, speaker=main_speaker(segment.start, segment.end, turns))
         return
-    speakers = _by_sentence(segment.words, [_who(word.start, word.end, turns) for word in segment.words])
+    speakers = _by_sentence(segment.words, [main_speaker(word.start, word.end, turns) for word in segment.words])
     words = [replace(word, speaker=speaker) for word, speaker in zip(segment.words, speakers, strict=True)]
     if len(set(speakers)) == 1:
         yield replace(segment, words=tuple(words), speaker=speakers[0])
@@ -53,19 +66,6 @@ def _part(segment: Segment, words: Sequence[Word], logprobs: Logprobs, last: boo
         speaker=words[0].speaker,
     )
     return part, logprobs[taken:]
-
-
-def _who(start: float, end: float, turns: Sequence[SpeakerTurn]) -> str | None:
-    """The speaker who talks for most of a time, else who talks next to it; None where nobody is near."""
-    seconds: dict[str, float] = {}
-    nearest, speaker = NEAR, None
-    for turn in turns:
-        overlap = min(end, turn.end) - max(start, turn.start)
-        if overlap > 0:
-            seconds[turn.speaker] = seconds.get(turn.speaker, 0.0) + overlap
-        elif -overlap < nearest:
-            nearest, speaker = -overlap, turn.speaker
-    return max(seconds, key=lambda name: seconds[name]) if seconds else speaker
 
 
 def _by_sentence(words: Sequence[Word], speakers: list[str | None]) -> list[str | None]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from speechmlx.conversation.engines import Engines
 from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.runtime.channel import Channel
+from speechmlx.speakers import main_speaker
 from speechmlx.types import DiarizeStream, SpeakerOptions, SpeakerTurn, Word
 
 if TYPE_CHECKING:
@@ -61,17 +62,7 @@ class SpeakerTracker:
 
     def speaker(self, start: float, end: float) -> str | None:
         """Who talks for most of the time from `start` to `end`, else who talks next to it; None where nobody does."""
-        seconds: dict[str, float] = {}
-        nearest: tuple[float, str | None] = (0.5, None)
-        for turn in self._turns:
-            if not turn.speaker:
-                continue
-            distance = max(turn.start - end, start - turn.end)
-            if distance < 0:
-                seconds[turn.speaker] = seconds.get(turn.speaker, 0.0) - distance
-            elif distance < nearest[0]:
-                nearest = (distance, turn.speaker)
-        return max(seconds, key=lambda name: seconds[name]) if seconds else nearest[1]
+        return main_speaker(start, end, (turn for turn in self._turns if turn.speaker))
 
     async def close(self) -> None:
         """Stop."""
