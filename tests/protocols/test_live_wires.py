@@ -6,10 +6,8 @@ Engines are scripted: a word is 100 ms of tone (support/scripted_conversation.py
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import re
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ import httpx
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from protocols.conftest import Server, Start, serve
+from protocols.conftest import Server, serve
 from support.live_wires import RATE, WIRES, LiveClient, open_wire
 from support.scripted_conversation import LIVE_MODELS, tone, words
 
@@ -142,19 +140,19 @@ async def test_a_cut_connection_frees_its_session(live: Live, wire: str) -> None
 
 
 @pytest.mark.parametrize("wire", WIRES)
-async def test_a_session_goes_on_when_the_engine_process_ends(start_server: Start, wire: str) -> None:
+async def test_a_session_goes_on_when_the_engine_process_ends(live: Live, wire: str) -> None:
     """The scripted recogniser counts anew in a new stream: every word is there, and none twice."""
-    with start_server("--wyoming", "127.0.0.1:0", SPEECHMLX_MODELS=LIVE_MODELS) as server:
-        here = lived(server)
-        async with here.open(wire) as client:  # type: ignore[attr-defined]
-            await say(client, tone(1.0, rate=RATE))
-            await asyncio.sleep(0.5)
-            (engine,) = [child for child in psutil.Process(server.process.pid).children() if "worker" in cmdline(child)]
-            os.kill(engine.pid, signal.SIGKILL)
-            await until(lambda: server.health()["engine"] == "ok")
-            await say(client, said(0.5))
-            found = lowered(await client.finish())
-        assert len(found) == 15 and found[:5] == expected(0.5), (found, client.failures)
+    async with live.open(wire) as client:  # type: ignore[attr-defined]
+        await say(client, tone(1.0, rate=RATE))
+        await asyncio.sleep(0.5)
+        server = psutil.Process(live.server.process.pid)
+        (engine,) = [child for child in server.children() if "worker" in cmdline(child)]
+        engine.kill()
+        await asyncio.to_thread(engine.wait, 10)
+        await until(lambda: live.server.health()["engine"] == "ok")
+        await say(client, said(0.5))
+        found = lowered(await client.finish())
+    assert len(found) == 15 and found[:5] == expected(0.5), (found, client.failures)
 
 
 async def test_sixteen_sessions_at_once(live: Live) -> None:

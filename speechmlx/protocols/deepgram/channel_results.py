@@ -24,7 +24,7 @@ LOWEST_ENDPOINTING = 0.2
 """Seconds of silence that end a turn, at least: less is a part of speech."""
 HIGHEST_SILENCE = 1.0
 """Seconds of silence after which words are final, whatever the client asked for."""
-LONGEST = 3.0
+LONGEST = 1.5
 """Seconds of words that wait to be final in the middle of a turn, at most."""
 SILENT = 5.0
 """Seconds of silence that one final result without words covers."""

@@ -14,7 +14,7 @@ from typing import Any
 from speechmlx.conversation.input.transcript import TranscriptUpdate
 from speechmlx.text import finished
 
-LONGEST = 15.0
+LONGEST = 6.0
 """Seconds after which a segment is completed between two words."""
 GAP = 1.0
 """Seconds without words that complete a segment."""

@@ -318,6 +318,17 @@ def test_bad_input_is_refused(engine: Whisper) -> None:
         engine.feed(begin(engine), Feed(np.full(100, np.nan, np.float32)))
 
 
+@pytest.mark.parametrize("name", ["librispeech", "beckett", "jfk"])
+def test_a_sentence_is_said_once(
+    model_folder: Callable[[str], Path], loaded: Callable[..., Any], speech: Callable[[str], np.ndarray], name: str
+) -> None:
+    """This model begins anew with what was committed, at the end of the audio."""
+    base = loaded(whisper.load(model_folder("whisper-base"), LoadOptions(warm_up=False)))
+    heard = listen(base, speech(name), language="en")
+    assert len(heard.words) <= len(CLIPS[name].words.split()) + 1, heard.text
+    assert errors(heard.text, [name]) <= 0.15
+
+
 def test_a_name_is_heard_with_hotwords(
     engine: Whisper, model_folder: Callable[[str], Path], loaded: Callable[..., Any]
 ) -> None:

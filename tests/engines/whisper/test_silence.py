@@ -11,18 +11,20 @@ from speechmlx.types import Audio, Transcribe, Usage
 
 
 @pytest.mark.parametrize("vad", [True, False])
-@pytest.mark.parametrize("kind", ["silence", "white", "brown", "hum"])
-def test_nothing_is_said_about_silence_and_noise(engine: Whisper, kind: str, vad: bool) -> None:
+def test_nothing_is_said_about_silence_and_noise(engine: Whisper, vad: bool) -> None:
     draw = np.random.default_rng(3)
     length = (31 if vad else 10) * RATE
-    sound = {
+    sounds = {
         "silence": np.zeros(length),
         "white": 0.05 * draw.standard_normal(length),
         "brown": _brown(draw, length),
         "hum": 0.1 * np.sin(2 * np.pi * 50 * np.arange(length) / RATE),
-    }[kind]
-    found = run(engine, [Transcribe(audio=Audio(sound.astype(np.float32), RATE), language="en", vad=vad)])[0]
-    assert text(found) == ""
+    }
+    requests = [
+        Transcribe(audio=Audio(one.astype(np.float32), RATE), language="en", vad=vad) for one in sounds.values()
+    ]
+    found = {kind: text(events) for kind, events in zip(sounds, run(engine, requests), strict=True)}
+    assert found == dict.fromkeys(sounds, "")
 
 
 def _brown(draw: np.random.Generator, length: int) -> np.ndarray:

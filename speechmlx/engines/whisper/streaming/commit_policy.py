@@ -11,6 +11,8 @@ SETTLED = 50
 """Places. A last word attended further than this from the end is complete: silence follows it."""
 BACK = 10
 """Places before the end of a word at which the next word may be attended."""
+LONGEST_PHRASE = 12
+"""Words of a phrase whose repetition is noticed."""
 UNSURE = 0.4
 """A word with less confidence needs SETTLED: more audio often turns it into another word."""
 
@@ -60,16 +62,17 @@ POLICIES: dict[str, Policy] = {"alignatt": alignatt, "localagreement": local_agr
 
 
 def repeated(texts: Sequence[str]) -> int:
-    """How many words at the end repeat the words before them, beyond what people say.
+    """How many words at the end repeat the words before them: one word at least twice more, or a phrase once more.
 
-    That is one word eight times or more, or a phrase of two to eight words three times or more in at least 12 words.
+    People repeat themselves, too: `unheard` tells whether they did.
     """
     bare = [_bare(text) for text in texts]
-    for size in range(1, 9):
+    most = 0
+    for size in range(1, LONGEST_PHRASE + 1):
         again = next((i for i in range(len(bare) - size) if bare[-1 - i] != bare[-1 - i - size]), len(bare) - size)
-        if again + size >= size * max(3, 8 if size == 1 else -(-12 // size)):
-            return again
-    return 0
+        if again >= (size if size > 1 else 2):
+            most = max(most, again)
+    return most
 
 
 def unheard(words: Sequence[AttendedWord], again: int, end: int) -> int:

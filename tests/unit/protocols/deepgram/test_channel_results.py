@@ -110,11 +110,12 @@ def test_sentences_are_final_while_speech_goes_on() -> None:
     assert [short(message) for message in found] == [("F", "Hello there.", 0.0, 0.6)]
 
 
-def test_three_seconds_of_words_are_final() -> None:
+def test_words_are_final_in_the_midst_of_a_sentence() -> None:
     words = [word(f"w{number}", number * 0.5, number * 0.5 + 0.4) for number in range(8)]
     deltas = [delta("a", each) for each in words]
     found = told(ENDS, events.SpeechStarted("a", 0.0), *deltas)
-    assert [short(message) for message in found] == [("F", "w0 w1 w2 w3 w4 w5 w6", 0.0, 3.4)]
+    expected = [("F", "w0 w1 w2 w3", 0.0, 1.9), ("F", "w4 w5 w6 w7", 1.9, 3.9)]
+    assert [short(message) for message in found] == expected
 
 
 def test_interim_results_show_every_word_that_is_not_final_once() -> None:

@@ -7,8 +7,10 @@ import pytest
 from speechmlx.engines.whisper.streaming.commit_policy import AttendedWord, alignatt, local_agreement, repeated, unheard
 
 
-def words(*said: tuple[str, int]) -> list[AttendedWord]:
-    return [AttendedWord(text, (index,), place, place, place + 5, 0.9) for index, (text, place) in enumerate(said)]
+def words(*said: tuple[str, int], confidence: float = 0.6) -> list[AttendedWord]:
+    return [
+        AttendedWord(text, (index,), place, place, place + 5, confidence) for index, (text, place) in enumerate(said)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -17,6 +19,7 @@ def words(*said: tuple[str, int]) -> list[AttendedWord]:
         ([], 100, 0),
         (words((" one", 10), (" two", 60), (" three", 90)), 100, 2),
         (words((" one", 10), (" two", 80), (" three", 90)), 100, 1),
+        (words((" one", 10), (" two", 60), (" three", 90), confidence=0.3), 100, 1),
         (words((" one", 10), (" two", 40)), 100, 2),
         (words((" one", 10), (" two", 60)), 100, 1),
         (words((" one", 10), (" �", 20), (" two", 30)), 100, 1),
@@ -45,9 +48,11 @@ def test_local_agreement_commits_what_two_passes_share(before: list[str], now: l
     [
         ([], 0),
         ([" no"] * 8, 7),
-        ([" no"] * 7, 0),
+        ([" no"] * 3, 2),
+        ([" no"] * 2, 0),
         ([" I", " know", " that", " well"] * 3, 8),
-        ([" I", " know", " that", " well"] * 2, 0),
+        ([" I", " know", " that", " well"] * 2, 4),
+        ([" I", " know", " that", " well", " I", " know"], 0),
         ([" so", " Thank", " you."] + [" thank", " you"] * 6, 12),
         (" ever tried ever failed no matter try again fail again fail better".split(" "), 0),
     ],
