@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from protocols.conftest import Server, serve
+from protocols.conftest import Server, Start, serve
 from support.live_wires import RATE, WIRES, LiveClient, open_wire
 from support.scripted_conversation import LIVE_MODELS, tone, words
 
@@ -140,19 +140,22 @@ async def test_a_cut_connection_frees_its_session(live: Live, wire: str) -> None
 
 
 @pytest.mark.parametrize("wire", WIRES)
-async def test_a_session_goes_on_when_the_engine_process_ends(live: Live, wire: str) -> None:
-    """The scripted recogniser counts anew in a new stream: every word is there, and none twice."""
-    async with live.open(wire) as client:  # type: ignore[attr-defined]
-        await say(client, tone(1.0, rate=RATE))
-        await asyncio.sleep(0.5)
-        server = psutil.Process(live.server.process.pid)
-        (engine,) = [child for child in server.children() if "worker" in cmdline(child)]
-        engine.kill()
-        await asyncio.to_thread(engine.wait, 10)
-        await until(lambda: live.server.health()["engine"] == "ok")
-        await say(client, said(0.5))
-        found = lowered(await client.finish())
-    assert len(found) == 15 and found[:5] == expected(0.5), (found, client.failures)
+async def test_a_session_goes_on_when_the_engine_process_ends(start_server: Start, wire: str) -> None:
+    """The scripted recogniser counts anew in a new stream: every word is there, and none twice.
+
+    Each has its own server, as an engine process that ends again and again is started later and later.
+    """
+    with start_server("--wyoming", "127.0.0.1:0", SPEECHMLX_MODELS=LIVE_MODELS) as server:
+        async with lived(server).open(wire) as client:  # type: ignore[attr-defined]
+            await say(client, tone(1.0, rate=RATE))
+            await asyncio.sleep(0.5)
+            (engine,) = [child for child in psutil.Process(server.process.pid).children() if "worker" in cmdline(child)]
+            engine.kill()
+            await asyncio.to_thread(engine.wait, 10)
+            await until(lambda: server.health()["engine"] == "ok")
+            await say(client, said(0.5))
+            found = lowered(await client.finish())
+        assert len(found) == 15 and found[:5] == expected(0.5), (found, client.failures)
 
 
 async def test_sixteen_sessions_at_once(live: Live) -> None:

@@ -7,6 +7,7 @@ open, at each step and at close.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -91,10 +92,10 @@ def convert_held(files: Path, folder: Path) -> None:
     hold = Path(os.environ["SCRIPTED_HOLD"])
     with hold.with_suffix(".tries").open("a") as tries:
         tries.write("x")
-    while hold.exists():
-        if hold.read_text() == "fail":
-            raise ValueError("scripted not to arrive")
-        time.sleep(0.01)
+    with contextlib.suppress(FileNotFoundError):
+        while hold.read_text() != "fail":
+            time.sleep(0.01)
+        raise ValueError("scripted not to arrive")
     convert(files, folder)
 
 
