@@ -48,6 +48,10 @@ MAX_WAITING = 32 * 1024 * 1024
 """Bytes of commands that may wait for their turn."""
 
 
+MAX_PENDING = 8
+"""Turns whose transcripts may be found while more audio is taken: a client that sends faster waits."""
+
+
 class TranscriptionSession:
     """Use it with `async with`; `send` it commands while another task iterates over `events()`.
 
@@ -135,6 +139,7 @@ class TranscriptionSession:
     async def _execute(self, command: commands.Command) -> None:
         match command:
             case commands.Append():
+                await self._transcripts_room()
                 await self._input.push(command.audio)
             case commands.Lapse():
                 await self._input.lapse()
@@ -232,6 +237,12 @@ class TranscriptionSession:
         task = asyncio.create_task(self._transcript(item, transcription, audio, part))
         self._transcripts[item] = task
         task.add_done_callback(partial(self._transcribed, item, transcription))
+
+    async def _transcripts_room(self) -> None:
+        """Wait while the transcripts of more than MAX_PENDING turns are not known."""
+        while len(self._transcripts) > MAX_PENDING:
+            await asyncio.wait(list(self._transcripts.values()), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # what is done is taken out meanwhile
 
     def _transcribed(self, item: str, transcription: TurnTranscription, task: asyncio.Task[str]) -> None:
         """An error was reported by the task itself, and reaches the answers that wait for it."""

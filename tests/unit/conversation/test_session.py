@@ -14,10 +14,12 @@ from support.scripted_input import ScriptedInput, silence, speech
 
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation import commands, events
-from speechmlx.conversation.session import MAX_WAITING, TranscriptionSession
+from speechmlx.conversation.input.transcript import Transcript
+from speechmlx.conversation.input.transcription import TurnTranscription
+from speechmlx.conversation.session import MAX_PENDING, MAX_WAITING, TranscriptionSession
 from speechmlx.conversation.settings import Settings, Transcription
 from speechmlx.errors import EngineFailed
-from speechmlx.types import Kind
+from speechmlx.types import Audio, Kind
 
 E = TypeVar("E")
 FORMAT = AudioFormat("float32", 16000)
@@ -187,3 +189,22 @@ async def test_hours_of_dictation_in_flat_memory() -> None:
         assert session._clock.audio() == pytest.approx(3 * 3600, abs=1)
     assert max(kept[1:]) <= kept[0]
     assert engines.open_jobs == 0
+
+
+async def test_a_client_that_sends_faster_than_words_are_found_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, most = asyncio.Event(), 0
+    finish = TurnTranscription.finish
+
+    async def held(self: TurnTranscription, audio: Audio) -> Transcript:
+        await gate.wait()
+        return await finish(self, audio)
+
+    monkeypatch.setattr(TurnTranscription, "finish", held)
+    async with running() as bench:
+        for _ in range(3 * MAX_PENDING):
+            await bench.hear(speech(0.5), silence(1.0), size=1.5)
+        await asyncio.sleep(0.2)
+        most = len(bench.of(events.Committed))
+        assert MAX_PENDING < most < 2 * MAX_PENDING
+        gate.set()
+        await bench.until(events.TranscriptDone, 3 * MAX_PENDING)
