@@ -139,7 +139,7 @@ class TranscriptionSession:
     async def _execute(self, command: commands.Command) -> None:
         match command:
             case commands.Append():
-                await self._transcripts_room()
+                await self._transcripts_at_most(MAX_PENDING)
                 await self._input.push(command.audio)
             case commands.Lapse():
                 await self._input.lapse()
@@ -179,8 +179,7 @@ class TranscriptionSession:
             await self._input.finish()
         except SpeechError as error:
             self.input_failed(error)
-        while self._transcripts:
-            await asyncio.gather(*self._transcripts.values(), return_exceptions=True)
+        await self._transcripts_at_most(0)
         await self._translator.finish()
         await self._finish_answers()
         if self.settings.progress is not None:
@@ -238,11 +237,11 @@ class TranscriptionSession:
         self._transcripts[item] = task
         task.add_done_callback(partial(self._transcribed, item, transcription))
 
-    async def _transcripts_room(self) -> None:
-        """Wait while the transcripts of more than MAX_PENDING turns are not known."""
-        while len(self._transcripts) > MAX_PENDING:
+    async def _transcripts_at_most(self, pending: int) -> None:
+        """Wait while the transcripts of more than `pending` turns are not known."""
+        while len(self._transcripts) > pending:
+            # Not gather, which gives no turn to others where all are done (Python 3.12): those would never be taken out.
             await asyncio.wait(list(self._transcripts.values()), return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.sleep(0)  # what is done is taken out meanwhile
 
     def _transcribed(self, item: str, transcription: TurnTranscription, task: asyncio.Task[str]) -> None:
         """An error was reported by the task itself, and reaches the answers that wait for it."""
