@@ -1,6 +1,6 @@
 """Counts the spelling model of Kokoro's English over misaki's dictionaries.
 
-python scripts/fit_spelling.py speechmlx/engines/kokoro/g2p/spelling.npz
+python scripts/fit_spelling.py speechmlx/reading/pronunciation/spelling.npz
 
 Letters and sounds are aligned by hard expectation maximisation. The aligned words become chains of graphones, and
 chains of up to ORDER graphones are counted. One word in HELD_OUT measures the model first, and is counted after that.
@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from speechmlx.engines.kokoro.g2p import lexicon
-from speechmlx.engines.kokoro.g2p.spelling import END, START, Spelling, Table, extend, fold, root
+from speechmlx.reading.pronunciation import lexicon
+from speechmlx.reading.pronunciation.spelling import END, START, Spelling, Table, extend, fold, root
 
 ORDER = 5
 LEAST = {3: 2, 4: 2, 5: 3}

@@ -240,7 +240,7 @@ class TranscriptionSession:
     async def _transcripts_at_most(self, pending: int) -> None:
         """Wait while the transcripts of more than `pending` turns are not known."""
         while len(self._transcripts) > pending:
-            # Not gather, which gives no turn to others where all are done (Python 3.12): those would never be taken out.
+            # Not gather: where all are done, on Python 3.12, it gives no turn to what takes them out.
             await asyncio.wait(list(self._transcripts.values()), return_when=asyncio.FIRST_COMPLETED)
 
     def _transcribed(self, item: str, transcription: TurnTranscription, task: asyncio.Task[str]) -> None:

@@ -20,9 +20,9 @@ from typing import Any
 
 from report import Row, show
 
-from speechmlx.engines.kokoro import g2p
 from speechmlx.models import catalog, store
-from speechmlx.text import clauses
+from speechmlx.reading import pronunciation
+from speechmlx.reading.sentences import clauses
 
 VOICE, RATE = "af_heart", 24000
 TWO = (
@@ -88,7 +88,7 @@ def peer(folder: Path) -> Callable[[str], Speech]:
     mx.eval(model.parameters(), styles)
 
     def speak(text: str) -> Speech:
-        for phonemes in clauses(g2p.reader("en-us")(text), LONGEST):
+        for phonemes in clauses(pronunciation.reader("en-us")(text), LONGEST):
             audio = model(phonemes.strip(), styles[len(phonemes.strip()) - 1], 1.0)
             mx.eval(audio)
             yield audio.shape[-1]

@@ -18,7 +18,7 @@ from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import LoadOptions, Running, kokoro, whisper
 from speechmlx.engines.kokoro.voices import parse_blend
 from speechmlx.errors import BadRequest, SpeechError, UnknownVoice, Unsupported
-from speechmlx.text import sentences
+from speechmlx.reading.sentences import sentences
 from speechmlx.types import (
     Audio,
     Chunk,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from speechmlx.engines.kokoro.g2p import LANGUAGES as SPOKEN
 from speechmlx.errors import Unsupported
 from speechmlx.languages import NAMES, TAGS, asked, code, match, name, refusal
 from speechmlx.models.catalog import CATALOG
+from speechmlx.reading.pronunciation import LANGUAGES as SPOKEN
 
 HEARD = {
     "en": "en EN en-GB en_US EN_us eng English ENGLISH en_US.UTF-8 en-US-x-old British\u00a0English",

@@ -10,7 +10,7 @@ from speechmlx import languages
 from speechmlx.conversation.engines import Engines, has_default
 from speechmlx.conversation.llm.language_model import LanguageModel
 from speechmlx.errors import EngineFailed, TooLarge
-from speechmlx.text import clauses
+from speechmlx.reading.sentences import clauses
 from speechmlx.types import Generate, Kind, Message, Priority, TextDelta, Usage
 
 TIMEOUT = 30.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speechmlx.text import STOPS, finished, phrase
+from speechmlx.reading.sentences import STOPS, finished, phrase
 
 FIRST_CLAUSE = 10
 LONGEST_FIRST_CLAUSE = 60

@@ -13,7 +13,7 @@ import numpy as np
 
 from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.settings import Answering
-from speechmlx.text import CLAUSE_STOPS, CLOSERS, STOPS
+from speechmlx.reading.sentences import CLAUSE_STOPS, CLOSERS, STOPS
 from speechmlx.types import Chunk, Kind, Priority, Speak
 
 SILENCE = 164

@@ -14,12 +14,13 @@ import mlx.core as mx
 import numpy as np
 
 from speechmlx.engines import LoadOptions, Steps
-from speechmlx.engines.kokoro import encoder, g2p, vocoder
+from speechmlx.engines.kokoro import encoder, vocoder
 from speechmlx.engines.kokoro.layers import Weights
 from speechmlx.engines.kokoro.pieces import pieces
 from speechmlx.engines.kokoro.voices import Voices, language_of
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.text import finished
+from speechmlx.reading import pronunciation
+from speechmlx.reading.sentences import finished
 from speechmlx.types import (
     Chunk,
     Event,
@@ -81,10 +82,10 @@ class Kokoro:
             raise Unsupported(f"Kokoro has no options, but was given {', '.join(sorted(request.options))}")
         if isinstance(request.voice, ReferenceVoice):
             raise Unsupported("Kokoro cannot imitate the voice of a recording; name one of its own voices")
-        language = None if request.language is None else g2p.language(request.language)
+        language = None if request.language is None else pronunciation.language(request.language)
         voice = request.voice.name if request.voice else self.voices.default(language)
         styles = self.voices.blend(voice)
-        read = g2p.reader(language_of(voice, self.voices.names) if language in (None, "en") else language)
+        read = pronunciation.reader(language_of(voice, self.voices.names) if language in (None, "en") else language)
         return Delivery(self, styles, read, request.speed)
 
     def synthesize(self, phonemes: str, styles: mx.array, speed: float) -> Iterator[Chunk | None]:
@@ -125,14 +126,14 @@ class Delivery:
     engine: Kokoro
     styles: mx.array
     """Style vectors of the voice [510, 1, 256]: one row for each number of tokens."""
-    read: g2p.Reader
+    read: pronunciation.Reader
     speed: float
     tokens: int = 0
     samples: int = 0
 
     def speak(self, text: str) -> Iterator[Event | None]:
         """Synthesise `text`. Yields a `Chunk` per piece, None after other steps, nothing without phonemes."""
-        steps = partial(g2p.steps, self.read)
+        steps = partial(pronunciation.steps, self.read)
         for phonemes in pieces(text, steps, self.engine.vocabulary, self.engine.longest):
             if phonemes is None:
                 yield None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator
 
-from speechmlx.text import clauses, finished, sentences
+from speechmlx.reading.sentences import clauses, finished, sentences
 
 Reader = Callable[[str], Generator[None, None, str]]
 """Converts text to phonemes in steps; returns the phonemes."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from speechmlx import text
 from speechmlx.conversation import events
 from speechmlx.conversation.input.endpointing import MAX_TURN
 from speechmlx.protocols.deepgram.heard import EPSILON, IDLE_MARGIN, PREFIX, Heard, TurnWords, within
 from speechmlx.protocols.deepgram.listen_options import ListenOptions
 from speechmlx.protocols.deepgram.results import ListenRequest, results
 from speechmlx.protocols.deepgram.words import WordSpelling, alternative, rounded
+from speechmlx.reading.sentences import finished
 from speechmlx.types import Word
 
 Message = dict[str, Any]
@@ -214,7 +214,7 @@ def _ready(turn: TurnWords) -> int:
         return 0
     if words[-1].end - words[0].start >= LONGEST:
         return len(words)
-    sentences, _ = text.finished("".join(word.text for word in (*words, *turn.tail)))
+    sentences, _ = finished("".join(word.text for word in (*words, *turn.tail)))
     size = len("".join(sentences))
     count, length = 0, 0
     for number, word in enumerate(words, 1):

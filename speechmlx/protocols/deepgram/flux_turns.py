@@ -15,7 +15,7 @@ from speechmlx.conversation.input.endpointing import MAX_TURN
 from speechmlx.protocols.deepgram.flux_options import FluxThresholds
 from speechmlx.protocols.deepgram.heard import EPSILON, Heard, TurnWords, within
 from speechmlx.protocols.deepgram.words import WordSpelling, rounded
-from speechmlx.text import CLOSERS, STOPS
+from speechmlx.reading.sentences import CLOSERS, STOPS
 from speechmlx.types import Word
 
 Message = dict[str, Any]

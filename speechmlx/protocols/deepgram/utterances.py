@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from speechmlx.protocols.deepgram.words import WordSpelling, confidence, rounded, speaker_number, spelt
-from speechmlx.text import sentences
+from speechmlx.reading.sentences import sentences
 from speechmlx.types import Word
 
 PAUSE = 2.0

@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from speechmlx.conversation.input.transcript import TranscriptUpdate
-from speechmlx.text import finished
+from speechmlx.reading.sentences import finished
 
 LONGEST = 6.0
 """Seconds after which a segment is completed between two words."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from speechmlx import text
 from speechmlx.protocols.whisperlivekit.lines import CaptionLine, joined
+from speechmlx.reading.sentences import finished
 
 MOST_TURNS = 64
 """Turns that may wait; the oldest is forgotten."""
@@ -35,7 +35,7 @@ class LineTranslations:
         A sentence for each line where there are as many; else the last line has all of it.
         """
         lines = self._waiting.pop(item, {})
-        sentences, rest = text.finished(translation)
+        sentences, rest = finished(translation)
         parts = [part.strip() for part in (*sentences, rest) if part.strip()]
         if len(parts) != len(lines):
             lines = dict(list(lines.items())[-1:])

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.engines.kokoro import g2p
-from speechmlx.engines.kokoro.g2p import english
 from speechmlx.engines.kokoro.pieces import AHEAD, READ, pieces
-from speechmlx.text import sentences
+from speechmlx.reading import pronunciation
+from speechmlx.reading.pronunciation import english
+from speechmlx.reading.sentences import sentences
 
 LONGEST = 510
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz .,")
@@ -103,7 +103,7 @@ def test_an_unknown_word_ends_a_step() -> None:
 
     read = english.load(False, spelling)
     steps = 0
-    for _ in g2p.steps(read, "The zorpel and the blickle saw " + "gnarf" * 60):
+    for _ in pronunciation.steps(read, "The zorpel and the blickle saw " + "gnarf" * 60):
         assert len(spelt) == 1
         assert len(spelt[0]) <= 50
         spelt.clear()

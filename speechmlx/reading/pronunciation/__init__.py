@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator
 from functools import cache, partial
 
 from speechmlx import languages
-from speechmlx.engines.kokoro.g2p import east_asian, english, espeak, spelling
 from speechmlx.errors import Unsupported
+from speechmlx.reading.pronunciation import east_asian, english, espeak, spelling
 
 Reader = Callable[[str], str]
 

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from speechmlx.engines.kokoro.g2p.lexicon import PRIMARY, SECONDARY, accent
+from speechmlx.reading.pronunciation.lexicon import PRIMARY, SECONDARY, accent
 
 BEAM = 16
 DISCOUNT = 0.8
@@ -134,7 +134,8 @@ class Spelling:
             counted = np.maximum(self.chains(extend(context[:, None], candidates[None])) - DISCOUNT, 0)
             known = (counted + DISCOUNT * kinds[:, None] * probability) / total
             probability = np.where(kinds[:, None] > 0, known, probability)
-        return np.log(probability + 1e-12)
+        logs: np.ndarray = np.log(probability + 1e-12)
+        return logs
 
     def _context(self, chain: tuple[int, ...], length: int) -> np.uint64:
         """The hash of the last `length` graphones, including START; NOWHERE if the chain is shorter."""

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechmlx.engines.kokoro.g2p import english, language, reader, spelling
-from speechmlx.engines.kokoro.g2p.english import English
 from speechmlx.errors import Unsupported
+from speechmlx.reading.pronunciation import english, language, reader, spelling
+from speechmlx.reading.pronunciation.english import English
 
 VOWEL = re.compile("[AIOQWYaiuæɑɒɔəɛɜɪʊʌᵻᵊ]")
 
@@ -124,7 +124,7 @@ def test_unknown_languages_are_refused_by_name() -> None:
 
 def test_reading_english_loads_neither_spacy_nor_espeak_nor_mlx() -> None:
     code = (
-        "import json, sys; from speechmlx.engines.kokoro.g2p import reader; reader('en-us')('Kubernetes');"
+        "import json, sys; from speechmlx.reading.pronunciation import reader; reader('en-us')('Kubernetes');"
         "print(json.dumps([m for m in ('spacy', 'torch', 'phonemizer', 'mlx.core') if m in sys.modules]))"
     )
     assert json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.text import clauses, finished, sentences
+from speechmlx.reading.sentences import clauses, finished, sentences
 
 SENTENCES = {
     "plain": ["He left. ", "She stayed! ", "Why?"],

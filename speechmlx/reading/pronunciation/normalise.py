@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from speechmlx.engines.kokoro.g2p.abbreviations import (
+from speechmlx.reading.pronunciation.abbreviations import (
     CURRENCIES,
     DAYS,
     FRACTIONS,
@@ -24,7 +24,7 @@ from speechmlx.engines.kokoro.g2p.abbreviations import (
     SYMBOLS,
     UNITS,
 )
-from speechmlx.engines.kokoro.g2p.numbers import cardinal, digits, number, ordinal, plural, year
+from speechmlx.reading.pronunciation.numbers import cardinal, digits, number, ordinal, plural, year
 
 Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 

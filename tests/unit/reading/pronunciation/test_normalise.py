@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.engines.kokoro.g2p.normalise import normalise
+from speechmlx.reading.pronunciation.normalise import normalise
 
 READ = {
     "Dr. Smith paid $3.50.": "Doctor Smith paid three dollars and fifty cents.",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.engines.kokoro.g2p.numbers import ONES, TENS, cardinal, digits, number, ordinal, plural, year
+from speechmlx.reading.pronunciation.numbers import ONES, TENS, cardinal, digits, number, ordinal, plural, year
 
 
 @pytest.mark.parametrize(

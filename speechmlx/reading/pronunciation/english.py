@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
-from speechmlx.engines.kokoro.g2p import lexicon as lexicons
-from speechmlx.engines.kokoro.g2p.lexicon import PRIMARY, SECONDARY, VOWELS, Lexicon, accent, weaken
-from speechmlx.engines.kokoro.g2p.normalise import normalise
-from speechmlx.engines.kokoro.g2p.tagging import BE, STOPS, tag
+from speechmlx.reading.pronunciation import lexicon as lexicons
+from speechmlx.reading.pronunciation.lexicon import PRIMARY, SECONDARY, VOWELS, Lexicon, accent, weaken
+from speechmlx.reading.pronunciation.normalise import normalise
+from speechmlx.reading.pronunciation.tagging import BE, STOPS, tag
 
 Spelling = Callable[[str], str]
 
