@@ -26,6 +26,7 @@ from speechmlx.errors import BadRequest, EngineLost
 from speechmlx.log import start as start_log
 from speechmlx.models.spec import Catalog
 from speechmlx.protocols import PROTOCOLS
+from speechmlx.protocols.http import connections, socket_stream
 from speechmlx.protocols.http.services import Services, build_services
 from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.runtime.front.runtime import Runtime
@@ -186,6 +187,8 @@ def _handle_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any])
 
 def _hypercorn(listeners: Sequence[socket.socket]) -> HypercornConfig:
     """The settings of Hypercorn. It takes over `listeners`."""
+    socket_stream.install()
+    connections.install()
     settings = HypercornConfig()
     settings.bind = [f"fd://{listener.detach()}" for listener in listeners]  # Hypercorn owns and closes them
     settings.websocket_max_message_size = MAX_MESSAGE

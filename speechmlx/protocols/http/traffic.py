@@ -105,7 +105,7 @@ class Exchange:
         self.open = False
         """Whether a socket was accepted."""
         self.closed = ""
-        """A socket's close code, or "by the client", whose code Hypercorn does not tell."""
+        """A socket's close code, with the reason where a bound was passed; or "by the client"."""
         self.stopped = False
         self._disconnected = False
         self._scope = scope
@@ -117,7 +117,8 @@ class Exchange:
         """ASGI's `receive`."""
         message = await self.inbox()
         if message["type"] == "websocket.disconnect":
-            self.closed = self.closed or "by the client"
+            reason = message.get("reason")
+            self.closed = self.closed or (f"{message['code']}: {reason}" if reason else "by the client")
         self._disconnected |= message["type"] == "http.disconnect"
         self._received += _length(message)
         return message

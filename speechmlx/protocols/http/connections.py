@@ -1,0 +1,78 @@
+"""The TCP connections of Hypercorn with a bound on how long a client may not read what it is sent.
+
+Written against hypercorn 0.18.0 (asyncio/tcp_server.py), whose connections wait for a reader without end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import Any
+
+from hypercorn.asyncio import run
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.events import Event, RawData
+
+STALL = 60.0
+"""Seconds in which a client has to take some of what waits for it."""
+PROGRESS = 16 * 1024
+"""Bytes that it has to take in that time."""
+KERNEL_BUFFER = 256 * 1024
+"""Bytes sent that the kernel keeps. Where it keeps megabytes, nothing shows for minutes that a client reads slowly."""
+
+
+def install() -> None:
+    """Make Hypercorn use ReadConnection."""
+    run.TCPServer = ReadConnection
+
+
+class ReadConnection(TCPServer):  # type: ignore[misc]
+    """One connection. It is cut when its client takes less than PROGRESS bytes in STALL seconds."""
+
+    async def run(self) -> None:
+        """Serve the connection to its end."""
+        with contextlib.suppress(OSError):  # it may be over
+            self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
+        await super().run()
+
+    async def protocol_send(self, event: Event) -> None:
+        """Send to the client; waits until most of it is on its way."""
+        if isinstance(event, RawData):
+            watch = self._watch(len(event.data))
+            try:
+                await super().protocol_send(event)
+            finally:
+                watch.cancel()
+        else:
+            await super().protocol_send(event)
+
+    async def _close(self) -> None:
+        watch = self._watch(0)
+        try:
+            await super()._close()
+        finally:
+            watch.cancel()
+
+    def _watch(self, more: int) -> _Watch:
+        """Cut the connection if the bytes that wait now, and `more`, do not get fewer."""
+        transport = self.writer.transport
+        return _Watch(transport, transport.get_write_buffer_size() + more)
+
+
+class _Watch:
+    def __init__(self, transport: Any, waiting: int) -> None:
+        self._transport = transport
+        self._waiting = waiting
+        self._timer = asyncio.get_running_loop().call_later(STALL, self._check)
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+    def _check(self) -> None:
+        waiting = self._transport.get_write_buffer_size()
+        if waiting and waiting > self._waiting - PROGRESS:
+            self._transport.abort()
+            return
+        self._waiting = waiting
+        self._timer = asyncio.get_running_loop().call_later(STALL, self._check)
