@@ -14,6 +14,8 @@ class Command:
     """`ref`: the client's own id of its message. It comes back with the error of this command."""
 
     ref: str | None = None
+    nbytes: int = 0
+    """Length of the message that it came in."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from speechmlx.conversation.items.item import Item, Part, at_retrieved_rate, unt
 from speechmlx.conversation.llm.language_model import LanguageModel
 from speechmlx.conversation.response.responder import choose_responder
 from speechmlx.conversation.response.responses import Responses, SessionParts
-from speechmlx.conversation.session import TranscriptionSession
+from speechmlx.conversation.session import MAX_PENDING, TranscriptionSession
 from speechmlx.conversation.settings import Settings
 from speechmlx.types import Audio, Kind
 
@@ -55,6 +55,7 @@ class ConversationSession(TranscriptionSession):
     async def _execute(self, command: commands.Command) -> None:
         match command:
             case commands.AddItem():
+                await self._transcripts_at_most(MAX_PENDING)
                 before = self._conversation.add(command.item, command.after)
                 self._emit(ItemAdded(command.item, before))
                 self._bound_record()
@@ -110,7 +111,7 @@ class ConversationSession(TranscriptionSession):
     def turn_committed(self, turn: UserTurn, audio: Audio, reason: CommitReason, silence: float) -> None:
         part = Part("audio", None, to_pcm16(audio.samples), audio.rate, audio.duration)
         item = Item(id=turn.item, parts=(part,))
-        previous = self._conversation.add(item)
+        previous = self._conversation.add_turn(item)
         self._emit(Committed(item.id, previous))
         self._emit(ItemAdded(item, previous))
         self._bound_record()

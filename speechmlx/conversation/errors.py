@@ -31,6 +31,17 @@ class NoSuchItem(BadRequest):
         self.purpose = purpose
 
 
+class ConversationFull(BadRequest):
+    """One item more than a conversation may hold, in number or in text."""
+
+    code = "conversation_full"
+
+    def __init__(self, items: int, characters: int) -> None:
+        super().__init__(
+            f"a conversation holds at most {items} items and {characters >> 20} Mi characters of text; delete some"
+        )
+
+
 class NoSuchPart(BadRequest):
     """A part of an item beyond its last one, which has the index `last`."""
 

@@ -49,7 +49,9 @@ MAX_WAITING = 32 * 1024 * 1024
 
 
 MAX_PENDING = 8
-"""Turns whose transcripts may be found while more audio is taken: a client that sends faster waits."""
+"""Transcripts that may be found while more commands are taken: a client that sends faster waits."""
+LARGE = 64 * 1024
+"""Bytes of a message whose command waits until its client has taken every event."""
 
 
 class TranscriptionSession:
@@ -124,8 +126,10 @@ class TranscriptionSession:
 
     async def _work(self) -> None:
         async for command in self._commands:
-            await self._queue.room(COMMAND_MARK)
+            is_large = command.nbytes > LARGE and not isinstance(command, commands.Append)
+            await self._queue.room(1 if is_large else COMMAND_MARK)
             await self._handle(command)
+            await asyncio.sleep(0)  # a client that sends many leaves others their turn
 
     async def _handle(self, command: commands.Command) -> None:
         try:
@@ -150,6 +154,7 @@ class TranscriptionSession:
                     self._warmup.begin(Kind.TURN)
                 self._emit(Configured(command.note))
             case commands.Commit():
+                await self._transcripts_at_most(MAX_PENDING)
                 await self._input.commit()
             case commands.Clear():
                 await self._input.clear()
@@ -285,4 +290,4 @@ class TranscriptionSession:
 
 def _size(command: commands.Command) -> float:
     """Bytes, about."""
-    return 256 + (len(command.audio) if isinstance(command, commands.Append) else 0)
+    return 256 + max(command.nbytes, len(command.audio) if isinstance(command, commands.Append) else 0)

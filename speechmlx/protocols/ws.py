@@ -6,22 +6,30 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from speechmlx.conversation.commands import Append, Command, Lapse
-from speechmlx.conversation.events import Event
+from speechmlx.conversation.events import Event, Failed, OnChannel
 from speechmlx.conversation.input.pipeline import AT_ONCE
 from speechmlx.conversation.settings import Settings
+from speechmlx.protocols.http.rate import Allowance
 from speechmlx.protocols.live_meter import LiveMeter
 
-SERVICE_RESTART = 1012
+POLICY_VIOLATION, TOO_BIG, SERVICE_RESTART = 1008, 1009, 1012
 LAST_WORDS = 0.2
 """Seconds in which the ends of what ran still reach the client when the server stops."""
 TICK = 1.0
 """Seconds between two calls of `Wire.tick`."""
+
+MAX_MESSAGE = 32 * 1024 * 1024
+"""Longest message of a live client, in bytes or characters. A wire may allow less."""
+REFUSALS, REFUSALS_AT_ONCE = 50.0, 1000.0
+"""Messages a second, and at once, that may be refused. A client that goes on is closed."""
+COUNTED = 1024
+"""Length of a message from which on its command carries it, in bytes or characters."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +130,12 @@ async def _read(socket: WebSocket, wire: Wire, session: LiveSession, audio_timeo
         if message["type"] == "websocket.disconnect":
             return
         text = message.get("text")
-        for command in wire.receive(message["bytes"] if text is None else text):
-            await session.send(command)
+        content = message["bytes"] if text is None else text
+        if len(content) > MAX_MESSAGE:
+            await send(socket, [Close(TOO_BIG, f"a message is longer than {MAX_MESSAGE >> 20} MiB; send it in pieces")])
+            return
+        for command in wire.receive(content):
+            await session.send(replace(command, nbytes=len(content)) if len(content) > COUNTED else command)
             if isinstance(command, Append):
                 meter.audio(session.settings.input.seconds(len(command.audio)))
             if isinstance(command, Append) and audio_timeout:
@@ -137,10 +149,17 @@ def _pace(command: Append, session: LiveSession) -> float:
 
 
 async def _write(socket: WebSocket, wire: Wire, session: LiveSession, meter: LiveMeter) -> None:
+    refusals = Allowance(REFUSALS, REFUSALS_AT_ONCE)
     async for event in session.events():
         meter.event(event)
+        refused = isinstance(event.event if isinstance(event, OnChannel) else event, Failed)
+        if refused and refusals.take(time.monotonic()):
+            reason = f"more than {REFUSALS:g} messages a second were refused; the errors say why"
+            await send(socket, [Close(POLICY_VIOLATION, reason)])
+            return
         if not await send(socket, wire.send(event)):
             return
+        await asyncio.sleep(0)  # a client with many events waiting leaves others their turn
     if await send(socket, wire.end()):
         await asyncio.Event().wait()  # the client closes
 

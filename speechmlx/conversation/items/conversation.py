@@ -9,7 +9,10 @@ from speechmlx.conversation.settings import ResponseRequest
 
 
 class Conversation:
-    """Every change of the history goes through here. Raises NoSuchItem and ItemExists as `History` does."""
+    """Every change of the history goes through here. Raises NoSuchItem and ItemExists as `History` does.
+
+    A client's item that does not fit is refused (ConversationFull); turns and answers replace the oldest.
+    """
 
     def __init__(self) -> None:
         self._history = History()
@@ -42,6 +45,15 @@ class Conversation:
         """Insert after the item `after` ("root": first; None: last). Returns the id of the item before it."""
         return self._history.add(item, after)
 
+    def add_turn(self, item: Item) -> str | None:
+        """Insert what a person said, last; the oldest items go where there is no room. Returns the id before it."""
+        self._history.make_room()
+        return self._history.add(item)
+
+    def clear(self) -> None:
+        """Forget all items."""
+        self._history = History()
+
     def delete(self, id: str) -> None:
         self._history.delete(id)
 
@@ -56,6 +68,7 @@ class Conversation:
 
     def begin_output(self, item: Item, after: str | None) -> str | None:
         """Insert an item that a response begins; last where `after` was deleted. Returns the id before it."""
+        self._history.make_room()
         return self._history.add(item, after if after is not None and after in self._history else None)
 
     def finish_output(self, item: Item) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from speechmlx.conversation.errors import ItemExists, NoSuchItem, NotSpoken, Purpose
+from speechmlx.conversation.errors import ConversationFull, ItemExists, NoSuchItem, NotSpoken, Purpose
 from speechmlx.conversation.items.item import Item, truncated
 
 KEPT_AUDIO = 300.0
 """Seconds of audio kept in the items of one conversation; the oldest items lose theirs first."""
+
+MAX_ITEMS = 4096
+"""Items of one conversation."""
+MAX_TEXT = 16 * 1024 * 1024
+"""Characters of text, calls and pictures in the items of one conversation."""
 
 
 class History:
@@ -17,6 +22,8 @@ class History:
 
     def __init__(self) -> None:
         self._items: list[Item] = []
+        self._text = 0
+        """Characters in all items."""
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
@@ -27,7 +34,7 @@ class History:
     def add(self, item: Item, after: str | None = None) -> str | None:
         """Insert `item` after the item `after` ("root": first; None: last). Returns the id of the item before it.
 
-        Raises ItemExists and NoSuchItem.
+        Raises ItemExists, NoSuchItem and ConversationFull.
         """
         if item.id in self:
             raise ItemExists(item.id)
@@ -37,9 +44,17 @@ class History:
             place = 0
         else:
             place = self._place(after, "insert_after") + 1
+        if len(self._items) >= MAX_ITEMS or self._text + item.text_size > MAX_TEXT:
+            raise ConversationFull(MAX_ITEMS, MAX_TEXT)
         self._items.insert(place, item)
+        self._text += item.text_size
         self._drop_old_audio()
         return self._items[place - 1].id if place else None
+
+    def make_room(self) -> None:
+        """Drop the oldest items where the conversation is so full that a turn and its answer may not fit."""
+        while self._items and (len(self._items) > MAX_ITEMS - 64 or self._text > MAX_TEXT - MAX_TEXT // 16):
+            self.delete(self._items[0].id)
 
     def get(self, id: str, purpose: Purpose = "retrieve") -> Item:
         """The item `id`. Raises NoSuchItem."""
@@ -50,11 +65,14 @@ class History:
         for place, other in enumerate(self._items):
             if other.id == item.id:
                 self._items[place] = item
+                self._text += item.text_size - other.text_size
                 self._drop_old_audio()
 
     def delete(self, id: str) -> None:
         """Remove the item `id`. Raises NoSuchItem."""
-        del self._items[self._place(id, "delete")]
+        place = self._place(id, "delete")
+        self._text -= self._items[place].text_size
+        del self._items[place]
 
     def truncate(self, id: str, seconds: float) -> tuple[Item, float]:
         """Keep of a spoken answer the words of its first `seconds`, clamped to its length.

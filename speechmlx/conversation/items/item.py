@@ -58,6 +58,13 @@ class Item:
         return " ".join(part.text for part in self.parts if part.text)
 
     @property
+    def text_size(self) -> int:
+        """Characters of everything that is written: words, calls, and pictures as the client described them."""
+        images = (value for part in self.parts for value in (part.image or {}).values())
+        texts = (*(part.text or "" for part in self.parts), *images, self.name, self.arguments, self.output)
+        return sum(map(len, texts))
+
+    @property
     def silent(self) -> bool:
         """Whether every part is known to have no words."""
         return all(part.text == "" for part in self.parts)

@@ -15,7 +15,7 @@ from typing import Any
 
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation import commands, events
-from speechmlx.conversation.items.item import new_id
+from speechmlx.conversation.items.item import Item, new_id
 from speechmlx.conversation.settings import ResponseRequest, Settings
 from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice
 from speechmlx.models.spec import Model
@@ -30,6 +30,12 @@ MAX_AUDIO = 15 * 1024 * 1024
 """Longest audio in one append, in characters of base64."""
 MAX_MESSAGE = 24 * 1024 * 1024
 """Longest message in characters. A longer one is not parsed."""
+MAX_TEXT = 1024 * 1024
+"""Longest message without audio, and longest text of an item, in characters."""
+MAX_VALUES = 100_000
+"""Values in one message, about: more take a second to parse, and many times their length in memory."""
+WITH_AUDIO = ("input_audio_buffer.append", "conversation.item.create", "response.create")
+"""Messages that may hold audio."""
 MAX_DEPTH = 64
 """Deepest nesting of arrays and objects in a message."""
 FLAT_ONLY = frozenset(session_config.FLAT) - {"tools"} | {"temperature"}
@@ -82,7 +88,7 @@ class RealtimeWire:
             if ref is not None and not isinstance(ref, str):
                 ref = None
                 raise Refused("Invalid type for 'event_id': expected a string.", param="event_id")
-            return self._commands(fields, ref)
+            return self._commands(fields, ref, len(message))
         except Refused as error:
             failed = events.Failed(BadRequest(str(error)), error.code, error.param, ref)
             return [commands.Emit(event=failed, ref=ref)]
@@ -115,9 +121,11 @@ class RealtimeWire:
 
     # --- messages in ---
 
-    def _commands(self, fields: Json, ref: str | None) -> list[commands.Command]:
-        """The commands of a parsed message. `ref`: its event id. Raises Refused."""
+    def _commands(self, fields: Json, ref: str | None, length: int) -> list[commands.Command]:
+        """The commands of a parsed message of `length` characters. `ref`: its event id. Raises Refused."""
         kind = required(fields, "type", str)
+        if length > MAX_TEXT and kind not in WITH_AUDIO:
+            raise Refused(f"The message is longer than {MAX_TEXT} characters, and has no audio.")
         match kind:
             case "input_audio_buffer.append":
                 text = required(fields, "audio", str)
@@ -133,7 +141,9 @@ class RealtimeWire:
                 after = None if after is None else of(str)(after, "previous_item_id")
                 return [
                     commands.AddItem(
-                        item=read_item(required(fields, "item", dict), self.settings.input), after=after, ref=ref
+                        item=_bounded(read_item(required(fields, "item", dict), self.settings.input)),
+                        after=after,
+                        ref=ref,
                     )
                 ]
             case "conversation.item.retrieve":
@@ -247,6 +257,8 @@ def _read_object(message: str | bytes) -> Json:
         raise Refused("Binary messages mean nothing here: send JSON as text, audio in base64.", "invalid_json")
     if len(message) > MAX_MESSAGE:
         raise Refused(f"The message is longer than {MAX_MESSAGE // 1024 // 1024} MiB; send it in pieces.")
+    if len(message) > MAX_VALUES and sum(map(message.count, ",[{")) > MAX_VALUES:
+        raise Refused(f"The message has more than {MAX_VALUES} values.")
     try:
         fields = json.loads(message, parse_constant=_refuse_constant)
         if "\\ud" in message or "\\uD" in message:
@@ -269,6 +281,13 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no number")
 
 
+def _bounded(item: Item, param: str = "item") -> Item:
+    """The item, if its text is not too long. Raises Refused."""
+    if len(item.text) + len(item.arguments) + len(item.output) > MAX_TEXT:
+        raise Refused(f"'{param}' has more than {MAX_TEXT} characters of text.", param=param)
+    return item
+
+
 def _inputs(items: Sequence[Any], format: AudioFormat) -> list[Any]:
     """The input of a response: items, whose audio is in `format`, and ids of items referred to. Raises Refused."""
     inputs: list[Any] = []
@@ -277,7 +296,7 @@ def _inputs(items: Sequence[Any], format: AudioFormat) -> list[Any]:
         if of(dict)(item, param).get("type") == "item_reference":
             inputs.append(required(item, "id", str, f"{param}."))
         else:
-            inputs.append(read_item(item, format, param))
+            inputs.append(_bounded(read_item(item, format, param), param))
     return inputs
 
 

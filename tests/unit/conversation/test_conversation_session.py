@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 from support.scripted_input import ScriptedInput, speech
 
 from speechmlx.audio.live_format import AudioFormat
+from speechmlx.audio.pcm import to_pcm16
 from speechmlx.conversation import commands, conversation_session, events
 from speechmlx.conversation.conversation_session import ConversationSession
+from speechmlx.conversation.input.transcript import Transcript
+from speechmlx.conversation.input.transcription import TurnTranscription
 from speechmlx.conversation.items.item import Item, Part
+from speechmlx.conversation.session import LARGE, MAX_PENDING, MAX_WAITING
 from speechmlx.conversation.settings import Answering, ResponseRequest, Settings, Transcription
+from speechmlx.types import Audio
 
 E = TypeVar("E")
 FORMAT = AudioFormat("float32", 16000)
@@ -59,3 +65,43 @@ async def test_it_answers_nothing() -> None:
     codes = [event.code for event in of(found, events.Failed)]
     assert codes == ["transcribes_only", "no_active_response", "no_such_item", "no_such_item"]
     assert [event.transcript.text for event in of(found, events.TranscriptDone)] == ["w1"]
+
+
+async def test_items_to_recognise_and_commits_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand of them were a thousand jobs before those of anybody else."""
+    pending, most, finish = 0, 0, TurnTranscription.finish
+
+    async def counted(self: TurnTranscription, audio: Audio) -> Transcript:
+        nonlocal pending, most
+        pending += 1
+        most = max(most, pending)
+        await asyncio.sleep(0.002)
+        pending -= 1
+        return await finish(self, audio)
+
+    monkeypatch.setattr(TurnTranscription, "finish", counted)
+    recording = Part("audio", None, to_pcm16(speech(0.5)), 16000, 0.5)
+    items = [commands.AddItem(item=Item(id=f"item {number}", parts=(recording,))) for number in range(30)]
+    turns = [command for _ in range(30) for command in TURN]
+    found = await events_of(*items, *turns)
+    assert len(of(found, events.TranscriptDone)) == 60
+    assert MAX_PENDING <= most <= MAX_PENDING + 1
+
+
+async def test_a_large_message_waits_until_its_client_has_read() -> None:
+    async with ConversationSession(ScriptedInput(), SETTINGS) as session:
+        for number in range(3):
+            added = message(str(number))
+            await session.send(replace(added, nbytes=LARGE + 1))
+        await asyncio.sleep(0.01)
+        assert session._queue.waiting == 1
+        reading = session.events()
+        assert [(await anext(reading)).item.id for _ in range(3)] == ["0", "1", "2"]  # type: ignore[union-attr]
+
+
+async def test_large_commands_fill_the_queue_as_their_messages_do() -> None:
+    session = ConversationSession(ScriptedInput(), SETTINGS)
+    await session.send(replace(message("a"), nbytes=MAX_WAITING))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await session.send(message("b"))

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from speechmlx.conversation.event_queue import EventQueue
-from speechmlx.conversation.events import Cleared, Event, ItemDeleted
+from speechmlx.conversation.event_queue import COUNTED, EventQueue
+from speechmlx.conversation.events import Cleared, Event, ItemAdded, ItemDeleted, ItemRetrieved
+from speechmlx.conversation.items.item import Item, Part
 
 
 async def taken(outbox: EventQueue, count: int) -> list[Event]:
@@ -45,3 +46,12 @@ async def test_the_end() -> None:
     assert [event async for event in outbox] == [Cleared()]
     with pytest.raises(StopAsyncIteration):
         await anext(aiter(outbox))
+
+
+async def test_a_large_item_counts_as_many_events() -> None:
+    outbox = EventQueue()
+    outbox.put(ItemRetrieved(Item(id="a", parts=(Part("audio", "", bytes(10 * COUNTED)),))))
+    outbox.put(ItemAdded(Item(id="b", parts=(Part("text", "x" * 5 * COUNTED),)), None))
+    assert outbox.waiting == 17
+    await taken(outbox, 2)
+    assert outbox.waiting == 0

@@ -10,10 +10,11 @@ import pytest
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from support.scripted_input import ScriptedInput
 
-from speechmlx.conversation.commands import Clear, Command, Finish
-from speechmlx.conversation.events import Cleared, Event
+from speechmlx.conversation.commands import Clear, Command, Emit, Finish
+from speechmlx.conversation.events import Cleared, Event, Failed
 from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings
+from speechmlx.errors import BadRequest
 from speechmlx.protocols import ws
 from speechmlx.protocols.ws import Answer, Close, pump
 
@@ -127,3 +128,36 @@ async def test_a_client_that_left_while_it_was_told_is_no_error() -> None:
 
     socket.send_text = left  # type: ignore[method-assign]
     await pumped(socket, Wire())
+
+
+async def test_a_client_whose_messages_are_all_refused_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ws, "REFUSALS_AT_ONCE", 3.0)
+    wire = Wire()
+    failed = Failed(BadRequest("no such thing"), "unknown_event")
+    wire.receive = lambda message: [Emit(event=failed)] * 3  # type: ignore[method-assign]
+    wire.send = lambda event: ["error"]  # type: ignore[method-assign]
+    socket = Socket("a", "b")
+    await pumped(socket, wire)
+    assert socket.sent[:3] == ["error"] * 3
+    code, reason = socket.sent[-1]
+    assert code == 1008 and "more than 50 messages a second were refused" in reason
+
+
+async def test_a_message_that_is_too_long_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ws, "MAX_MESSAGE", 1 << 20)
+    socket = Socket(bytes((1 << 20) + 1))
+    await pumped(socket, Wire())
+    assert socket.sent == [(1009, "a message is longer than 1 MiB; send it in pieces")]
+
+
+async def test_commands_carry_the_length_of_a_long_message() -> None:
+    wire, got = Wire(), list[int]()
+
+    class Session(TranscriptionSession):
+        async def send(self, command: Command) -> None:
+            got.append(command.nbytes)
+            await super().send(command)
+
+    socket = Socket("clear", "x" * 5000, leaves=True)
+    await pump(socket, wire, Session(ScriptedInput(), Settings()), asyncio.Event())  # type: ignore[arg-type]
+    assert got == [0, 5000]

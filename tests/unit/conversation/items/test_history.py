@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.conversation.errors import ItemExists, NoSuchItem
+from speechmlx.conversation.errors import ConversationFull, ItemExists, NoSuchItem
+from speechmlx.conversation.items import history as history_module
 from speechmlx.conversation.items.history import History
 from speechmlx.conversation.items.item import Item, Part, awaits_answer
 from speechmlx.conversation.items.playout import PlayoutTimeline
@@ -88,3 +89,33 @@ def test_order_like_a_list(actions: list[tuple[str, int, int]]) -> None:
             place = model.index(id)
             assert before == (model[place - 1] if place else None)
         assert ids(history) == model
+
+
+def test_a_conversation_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "MAX_TEXT", 100)
+    history = History()
+    history.add(item("a", "x" * 60))
+    for too_long in (item("b", "x" * 41), Item(id="b", kind="call", arguments="x" * 41)):
+        with pytest.raises(ConversationFull, match="at most 4096 items"):
+            history.add(too_long)
+    history.add(item("b", "x" * 40))
+    history.replace(item("b", "x" * 10))
+    history.add(item("c", "x" * 30))
+    history.delete("a")
+    history.add(item("d", "x" * 60))
+    history.make_room()  # the oldest go until a turn and its answer fit
+    assert ids(history) == ["c", "d"]
+    monkeypatch.setattr(history_module, "MAX_ITEMS", 66)
+    for number in range(10):
+        history.make_room()
+        history.add(item(f"turn {number}", ""))
+    assert ids(history) == ["turn 7", "turn 8", "turn 9"]
+
+
+def test_the_number_of_items_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "MAX_ITEMS", 2)
+    history = History()
+    history.add(item("a"))
+    history.add(item("b"))
+    with pytest.raises(ConversationFull, match="at most 2 items"):
+        history.add(item("c"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from support.realtime_wire import Json, read_error, update, wire
 
+from speechmlx.protocols.openai_realtime.wire import MAX_TEXT, MAX_VALUES
+
 
 @pytest.mark.parametrize(
     ("message", "code", "param"),
@@ -92,7 +94,7 @@ def test_what_is_refused(message: Json | str | bytes, code: str, param: str | No
 
 def test_a_failure_of_its_own_is_an_error_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     on = wire()
-    monkeypatch.setattr(on, "_commands", lambda given, ref: 1 // 0)
+    monkeypatch.setattr(on, "_commands", lambda *given: 1 // 0)
     error = read_error(on, {"type": "response.create", "event_id": "mine"})
     assert (error["type"], error["code"], error["event_id"]) == ("server_error", "engine_failed", "mine")
 
@@ -108,3 +110,39 @@ def test_a_refused_update_changes_nothing() -> None:
     before = on.settings
     read_error(on, update(type="realtime", instructions="new", audio={"output": {"speed": 9}}))
     assert on.settings == before
+
+
+def test_messages_of_many_values_are_not_parsed() -> None:
+    """A list of lists takes thirty times its length in memory."""
+    error = read_error(wire(), '{"type": "session.update", "session": {"tools": [' + "[]," * MAX_VALUES + "[]]}}")
+    assert "more than 100000 values" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        (update(type="realtime", instructions="x" * MAX_TEXT), None),
+        ({"type": "conversation.item.delete", "item_id": "x" * MAX_TEXT}, None),
+        (
+            {
+                "type": "conversation.item.create",
+                "item": {"type": "function_call_output", "call_id": "c", "output": "x" * (MAX_TEXT + 1)},
+            },
+            "item",
+        ),
+        (
+            {
+                "type": "conversation.item.create",
+                "item": {
+                    "type": "message",
+                    "role": "user",
+                    "content": [{"type": "input_text", "text": "x" * (MAX_TEXT // 2)}] * 3,
+                },
+            },
+            "item",
+        ),
+    ],
+)
+def test_text_has_a_limit(message: Json, param: str | None) -> None:
+    error = read_error(wire(), message)
+    assert f"{MAX_TEXT} characters" in error["message"] and error["param"] == param
