@@ -137,15 +137,7 @@ class RealtimeWire:
             case "input_audio_buffer.clear":
                 return [commands.Clear(ref=ref)]
             case "conversation.item.create":
-                after = fields.get("previous_item_id")
-                after = None if after is None else of(str)(after, "previous_item_id")
-                return [
-                    commands.AddItem(
-                        item=_bounded(read_item(required(fields, "item", dict), self.settings.input)),
-                        after=after,
-                        ref=ref,
-                    )
-                ]
+                return [self._add(fields, ref)]
             case "conversation.item.retrieve":
                 return [commands.RetrieveItem(id=required(fields, "item_id", str), ref=ref)]
             case "conversation.item.delete":
@@ -165,6 +157,12 @@ class RealtimeWire:
             case "output_audio_buffer.clear":
                 return []  # there is no such buffer on a WebSocket
         raise Refused(f"Unknown event type: {kind:.80}", "unknown_event", "type")
+
+    def _add(self, fields: Json, ref: str | None) -> commands.Command:
+        after = fields.get("previous_item_id")
+        after = None if after is None else of(str)(after, "previous_item_id")
+        item = _bounded(read_item(required(fields, "item", dict), self.settings.input))
+        return commands.AddItem(item=item, after=after, ref=ref)
 
     def _truncate(self, fields: Json, ref: str | None) -> commands.Command:
         item = required(fields, "item_id", str)
