@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from speechmlx.errors import SpeechError
 from speechmlx.runtime.channel import Channel
+from speechmlx.runtime.front.client import current
 from speechmlx.runtime.ipc.messages import (
     INPUT_WINDOW,
     OUTPUT_WINDOW,
@@ -39,6 +40,8 @@ class Job:
         self.id = id
         self.request = request
         self.model = model
+        self.client = current.get()
+        """Who it is for."""
         self.started = False
         """Whether the engine process has it."""
         self.ended = False
@@ -147,7 +150,7 @@ class Job:
         if self.ended:
             return
         self.started = True
-        self._send(Start(self.id, self.request, self.model, folder))
+        self._send(Start(self.id, self.request, self.model, folder, self.client.name))
         for command in self._unsent:
             self._send(Input(self.id, command))
         self._unsent.clear()

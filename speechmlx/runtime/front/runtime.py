@@ -17,6 +17,7 @@ from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechErr
 from speechmlx.models import store
 from speechmlx.models.spec import Catalog, Model
 from speechmlx.runtime import scratch
+from speechmlx.runtime.front.client import current, share
 from speechmlx.runtime.front.job import Job
 from speechmlx.runtime.front.load_log import LoadLog
 from speechmlx.runtime.front.metrics import Metrics
@@ -125,6 +126,10 @@ class Runtime:
         if _is_limited(request) and self._is_full:
             self.metrics.jobs[model.name, Busy.code] += 1
             raise Busy(f"{self.config.max_jobs} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)
+        if _is_limited(request) and self._has_its_share(current.get().holder):
+            self.metrics.jobs[model.name, Busy.code] += 1
+            places = share(self.config.max_jobs)
+            raise Busy(f"{places} of this client's jobs run or wait, its share of max_jobs", retry_after=1.0)
         job = Job(next(self._ids), replace(request, model=model.name), model, self._engine.send, self._on_job_end)
         self._jobs[job.id] = job
         if isinstance(request, Unload):
@@ -160,6 +165,13 @@ class Runtime:
     def _is_full(self) -> bool:
         """Whether `max_jobs` jobs run or wait."""
         return sum(_is_limited(job.request) for job in self._jobs.values()) >= self.config.max_jobs
+
+    def _has_its_share(self, holder: str) -> bool:
+        """Whether as many jobs of `holder` run or wait as one may have."""
+        if not holder:
+            return False
+        jobs = sum(job.client.holder == holder and _is_limited(job.request) for job in self._jobs.values())
+        return jobs >= share(self.config.max_jobs)
 
     async def _prepare(self, job: Job) -> None:
         """Fetch the weights, wait for the engine process, start the job."""

@@ -30,12 +30,13 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin a job. `folder` holds the weights of `model`."""
+    """Begin a job. `folder` holds the weights of `model`. `client`: whose turns it has; "" has its own."""
 
     job: int
     request: Request
     model: Model
     folder: str
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)

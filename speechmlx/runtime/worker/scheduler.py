@@ -1,7 +1,9 @@
 """The scheduler: a pure function that picks the tasks to step next. No clock, no thread.
 
 There are three lanes: realtime, interactive and bulk. A waiting task moves up a lane every AGEING seconds, so that none
-starves. Inside a lane the task that is due first steps first; `Task.due` defines when a task is due.
+starves. Inside a lane the task that is due first steps first; `Task.due` defines when a task is due. Clients have
+turns: a task is due later by the time that was spent on others of its client, so that the many tasks of one delay
+another client by a step.
 """
 
 from __future__ import annotations
@@ -30,6 +32,10 @@ class Candidate:
     """Tasks with the same batch step together. A task with None steps alone."""
     max_batch: int = 1
     """Tasks that step together, at most."""
+    client: str = ""
+    """Tasks with the same client have their turns together; "" is one of its own."""
+    behind: float = 0.0
+    """Seconds spent on other tasks of the client since this one arrived."""
 
 
 def pick(candidates: Sequence[Candidate], now: float) -> list[int]:
@@ -40,7 +46,9 @@ def pick(candidates: Sequence[Candidate], now: float) -> list[int]:
     for candidate in candidates:
         if candidate.cancelled:
             return [candidate.id]
-    ready = sorted((c for c in candidates if c.runnable), key=lambda c: _rank(c, now))
+    waiting = [c for c in candidates if c.runnable]
+    turns = _turns(waiting, now)
+    ready = sorted(waiting, key=lambda c: (_lane(c, now), turns[_turn_key(c, now)], c.due, c.id))
     if not ready:
         return []
     first = ready[0]
@@ -49,6 +57,19 @@ def pick(candidates: Sequence[Candidate], now: float) -> list[int]:
     return [c.id for c in ready if c.batch == first.batch][: first.max_batch]
 
 
-def _rank(candidate: Candidate, now: float) -> tuple[int, float, int]:
+def _lane(candidate: Candidate, now: float) -> int:
     lifted = int((now - candidate.waiting_since) / AGEING)
-    return max(candidate.priority - lifted, Priority.REALTIME), candidate.due, candidate.id
+    return max(candidate.priority - lifted, Priority.REALTIME)
+
+
+def _turn_key(candidate: Candidate, now: float) -> tuple[int, str | int]:
+    return _lane(candidate, now), candidate.client or candidate.id
+
+
+def _turns(waiting: Sequence[Candidate], now: float) -> dict[tuple[int, str | int], float]:
+    """When each client is due in each lane."""
+    turns: dict[tuple[int, str | int], float] = {}
+    for candidate in waiting:
+        key, due = _turn_key(candidate, now), candidate.due + candidate.behind
+        turns[key] = min(due, turns.get(key, due))
+    return turns

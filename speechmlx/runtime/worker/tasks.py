@@ -20,6 +20,7 @@ from speechmlx.engines import (
 )
 from speechmlx.errors import EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Ended, Failure, InputConsumed, Output, Start
+from speechmlx.runtime.worker.accounts import Account
 from speechmlx.runtime.worker.scheduler import Candidate
 from speechmlx.types import Chunk, Command, End, Event, Feed, FeedText, Kind, Load, Progress
 
@@ -28,6 +29,8 @@ Post = Callable[[object], None]
 Outcome = Exception | bool
 """What a step came to for one task: whether the task goes on, or the error that ends it."""
 
+SAVED = 2.0
+"""Seconds of the engine's time by which a stream that waited may be ahead of others, at most."""
 LEAD = 4.0
 """Seconds of synthesized audio that a listener should have buffered."""
 
@@ -52,7 +55,13 @@ class Work(Protocol):
 class Task:
     """One job: its request, its unread events, the time it was worked on. Times are seconds of one monotonic clock."""
 
-    def __init__(self, start: Start, clock: Callable[[], float], post: Post) -> None:
+    def __init__(
+        self, start: Start, clock: Callable[[], float], post: Post, account: Account | None = None, late: float = 0.0
+    ) -> None:
+        self.client = start.client
+        self.account = account or Account()
+        self._spent_before = self.account.spent
+        self._late = late
         self.id = start.job
         self.request = start.request
         self.model = start.model
@@ -75,13 +84,21 @@ class Task:
         Until the first audio of a synthesis is out, the synthesis is due at its arrival: the first listener is served
         first. After that it is due when its listener runs out of audio. Any other task is due at its arrival plus the
         time spent on it. So tasks that arrive together share the engine fairly, and a new task does not wait for a long
-        one. A language model gets LEAD more: its text is not needed before the speech of the earlier text ends.
+        one. A language model gets LEAD more: its text is not needed before the speech of the earlier text ends. While
+        clients with many tasks get less than they ask for, a new task counts as overdue as theirs are.
         """
         if self._first_audio is not None:
-            return self._first_audio + self._audio
-        if self.request.kind == Kind.TTS:
-            return self._arrived
-        return self._arrived + self._stepped + (LEAD if self.request.kind == Kind.LLM else 0.0)
+            due = self._first_audio + self._audio
+        elif self.request.kind == Kind.TTS:
+            due = self._arrived
+        else:
+            due = self._arrived + self._stepped + (LEAD if self.request.kind == Kind.LLM else 0.0)
+        return due - self._late
+
+    @property
+    def behind(self) -> float:
+        """Seconds spent on other tasks of its client since it arrived."""
+        return max(0.0, self.account.spent - self._spent_before - self._stepped)
 
     @property
     def runnable(self) -> bool:
@@ -95,12 +112,22 @@ class Task:
             id=self.id,
             priority=self.request.priority,
             due=self.due,
-            waiting_since=self.waiting_since,
+            waiting_since=self.account.waiting_since(self.request.priority, self.waiting_since),
             runnable=loaded and self.runnable,
             cancelled=self.cancelled,
             batch=batch if max_batch > 0 and not isinstance(self.request, Load) else None,
             max_batch=max_batch,
+            client=self.client,
+            behind=self.behind,
         )
+
+    def receive(self, command: Command) -> None:
+        """Take a command. A stream that waited for it long has saved up no more than SAVED."""
+        if self.request.streams and not self.inbox and self.work is not None and not self.work.runnable:
+            since = self._clock() - SAVED
+            if self._first_audio is None and self._arrived + self._stepped < since:
+                self._arrived, self._stepped, self._spent_before = since, 0.0, self.account.spent
+        self.inbox.append(command)
 
     def post_event(self, event: Event) -> None:
         """Post an event. Progress is not counted as unread output: the reader may drop it."""

@@ -16,6 +16,7 @@ from speechmlx.errors import Busy, EngineFailed, SpeechError
 from speechmlx.models.spec import Model
 from speechmlx.runtime.ipc.messages import CancelJob, HeldModel, Input, MemoryReport, OutputConsumed, Setup, Start
 from speechmlx.runtime.worker import memory
+from speechmlx.runtime.worker.accounts import Account, Accounts
 from speechmlx.runtime.worker.device import clear_cache
 from speechmlx.runtime.worker.scheduler import Candidate, pick
 from speechmlx.runtime.worker.step_meter import StepMeter
@@ -71,6 +72,9 @@ class Worker:
         self._slots: dict[str, Slot] = {}
         self._loads = 0
         self._meter = StepMeter()
+        self._accounts = Accounts()
+        self._lag = 0.0
+        """Seconds by which the client with several tasks that was served last is overdue."""
 
     def handle(self, message: object) -> None:
         match message:
@@ -79,7 +83,7 @@ class Worker:
             case Start():
                 self._start(message)
             case Input(job, command) if job in self._tasks:
-                self._tasks[job].inbox.append(command)
+                self._tasks[job].receive(command)
             case OutputConsumed(job, count) if job in self._tasks:
                 self._tasks[job].taken(count)
             case CancelJob(job) if job in self._tasks:
@@ -92,6 +96,7 @@ class Worker:
         picked = pick([*self._loading_candidates(), *self._task_candidates()], now)
         self._tell_steps(now, idle=not picked)
         if not picked:
+            self._lag = 0.0
             return False
         if picked[0] < 0:
             self._load_slice(next(slot for slot in self._slots.values() if slot.id == picked[0]))
@@ -110,7 +115,7 @@ class Worker:
     # --- tasks ---
 
     def _start(self, start: Start) -> None:
-        task = Task(start, self._clock, self._post)
+        task = Task(start, self._clock, self._post, self._accounts.of(start.client), self._lag)
         self._tasks[task.id] = task
         try:
             if isinstance(task.request, Unload):
@@ -150,19 +155,30 @@ class Worker:
             self._drop_unwanted(tasks[0])
             return
         start = self._clock()
+        if tasks[0].client:
+            self._note_lag(tasks[0].account, start)
         slot = self._slots[tasks[0].model.name]
         tasks = [task for task in tasks if self._open(task, slot)]
         outcomes = self._outcomes(tasks)
         now = slot.last_used = self._clock()
         self._meter.count(slot.model.name, now - start)
         # Live inputs take turns: each pays for its own. The batch of whole inputs works for all of them alike.
-        for task in tasks[:1] if tasks and tasks[0].request.streams else tasks:
+        paying = tasks[:1] if tasks and tasks[0].request.streams else tasks
+        for task in paying:
             task.stepped(now - start)
+        for account, priority in {(task.account, task.request.priority) for task in paying}:
+            account.charge(now - start, priority, now)
         for task, outcome in zip(tasks, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 self._end(task, outcome)
             elif not outcome:
                 self._end(task)
+
+    def _note_lag(self, account: Account, now: float) -> None:
+        """Remember how far a client with several tasks is overdue."""
+        due = [task.due + task.behind for task in self._tasks.values() if task.account is account]
+        if len(due) > 1:
+            self._lag = max(0.0, now - min(due))
 
     def _outcomes(self, tasks: Sequence[Task]) -> Sequence[Outcome]:
         """Step open tasks that were picked together. An exception is the outcome of all of them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,3 +55,35 @@ def test_nobody_starves(tasks: list[tuple[Priority, float]]) -> None:
         due[chosen] += step
         seen.add(chosen)
     assert seen == set(since)
+
+
+def order(candidates: list[Candidate], steps: int, step: float = 0.1) -> list[str]:
+    """The clients served in `steps` steps, all of which are charged as the worker does."""
+    tasks = {candidate.id: candidate for candidate in candidates}
+    spent = dict.fromkeys((candidate.client for candidate in candidates), 0.0)
+    own = dict.fromkeys(tasks, 0.0)
+    served, now = [], NOW
+    for _ in range(steps):
+        given = [
+            replace(one, due=one.due + own[id], behind=one.behind + spent[one.client] - own[id], waiting_since=now)
+            for id, one in tasks.items()
+        ]
+        (chosen,) = pick(given, now)
+        now += step
+        own[chosen] += step
+        spent[tasks[chosen].client] += step
+        served.append(tasks[chosen].client)
+    return served
+
+
+def test_many_tasks_of_one_client_delay_another_by_a_step() -> None:
+    """A thousand commits of one session came first, and all of them wait."""
+    many = [c(id, due=NOW - 5, behind=5.0, client="a") for id in range(1000)]
+    assert order([*many, c(1000, client="b")], 20).count("b") in (10, 11)
+    assert "b" in order([*many, c(1000, client="b")], 2)
+
+
+def test_tasks_of_one_client_share_its_turns() -> None:
+    tasks = [c(1, due=NOW - 1, client="a"), c(2, due=NOW, client="a")]
+    assert pick(tasks, NOW) == [1]
+    assert pick([replace(tasks[0], due=NOW + 0.1), tasks[1]], NOW) == [2]

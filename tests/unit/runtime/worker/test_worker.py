@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import scripted
 from support.scripted_live import LIVE_ROW
 from support.worker_bench import Bench
 
@@ -24,7 +25,9 @@ from speechmlx.runtime.ipc.messages import (
     Start,
 )
 from speechmlx.runtime.worker.worker import Worker
-from speechmlx.types import Chunk, End, Enhance, Feed, Generate, Listen, Message
+from speechmlx.types import Audio, Chunk, End, Enhance, Feed, Generate, Listen, Message, Transcribe
+
+ASR_ROW = next(row for row in scripted.ROWS if row.name == "scripted-asr")
 
 
 def test_a_job_says_its_events_and_ends() -> None:
@@ -170,3 +173,22 @@ def test_messages_for_a_job_that_is_over_are_nothing(message: object) -> None:
     bench = Bench()
     bench.worker.handle(message)
     assert bench.run() == 0
+
+
+@pytest.mark.parametrize("busy", [1, 3])
+def test_many_jobs_of_some_clients_delay_another_by_a_step(busy: int) -> None:
+    ticks = itertools.count()
+    posted: list[object] = []
+    worker = Worker(posted.append, LoadOptions(), clock=lambda: 0.01 * next(ticks))
+    worker.handle(Setup(1_000_000_000, 0.0))
+    request = Transcribe(audio=Audio(np.zeros(10, np.float32), 16000), prompt="steps=10")
+    for job in range(60):
+        worker.handle(Start(job, request, ASR_ROW, "", f"busy {job % busy}"))
+    for _ in range(200):
+        worker.step()
+    worker.handle(Start(5000, request, ASR_ROW, "", "other"))
+    steps, before = 0, len(posted)
+    while steps < 200 and not any(isinstance(m, Ended) and m.job == 5000 for m in posted[before:]):
+        worker.step()
+        steps += 1
+    assert 10 < steps <= 11 * (busy + 1) + 2 * busy, "its ten steps, and as many of each busy client"
