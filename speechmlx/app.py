@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from speechmlx.protocols import PROTOCOLS
 from speechmlx.protocols.http.access_keys import RequireKey
+from speechmlx.protocols.http.client_name import ClientNames
 from speechmlx.protocols.http.conditional_route import ConditionalRoute
 from speechmlx.protocols.http.origin_policy import OriginPolicy
 from speechmlx.protocols.http.paths import NormalizedPaths, http_error, not_found
@@ -49,6 +50,7 @@ def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager
         middleware=[
             Middleware(RequestId),
             Middleware(TrafficLog, services.traffic),
+            Middleware(ClientNames),
             Middleware(OriginPolicy, services.config),
             Middleware(RequireKey, services.keys),
             Middleware(UnhandledErrors),

@@ -84,6 +84,10 @@ class ConversationSession(TranscriptionSession):
         if self._responses is not None:
             await self._responses.close()
 
+    def _release(self) -> None:
+        super()._release()
+        self._conversation.clear()
+
     async def _finish_answers(self) -> None:
         if self._responses is not None:
             await self._responses.finished()

@@ -103,6 +103,13 @@ class TranscriptionSession:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._translator.close()
+        self._release()
+
+    def _release(self) -> None:
+        """Let go of what is large: the session and its parts refer to each other, and wait for the collector."""
+        del self._working  # and with it what it last worked on
+        self._commands.clear()
+        self._queue.clear()
 
     def events(self) -> AsyncIterator[Event]:
         """Every event, in order. For one reader."""

@@ -58,6 +58,10 @@ class Channel(Generic[T]):
             self._writable.set()
         return dropped
 
+    def clear(self) -> None:
+        """Forget the waiting items."""
+        self.drop(lambda item: True)
+
     def end(self, error: BaseException | None = None) -> None:
         """End the channel. The reader gets the items that wait, then `error` or the end. Only the first call counts."""
         if self.ended:

@@ -238,6 +238,7 @@ class InputPipeline:
         await self._stop_speakers()
         if self._turn is not None:
             self._turn.transcription.cancel()
+        self._turn, self.buffer = None, AudioBuffer()
 
     # --- audio ---
 

@@ -102,6 +102,8 @@ class TurnDetector:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._detecting = self._judging = None  # they and the audio that waited are large, and refer to this
+        self._audio = Channel()
 
     async def _detect(self, audio: Channel[Samples]) -> None:
         try:

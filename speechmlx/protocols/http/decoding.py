@@ -13,6 +13,8 @@ from itertools import count
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from speechmlx.errors import Busy
+from speechmlx.runtime.front.client import current
+from speechmlx.runtime.front.turns import Turns
 from speechmlx.types import Audio
 
 if TYPE_CHECKING:
@@ -38,7 +40,9 @@ class RecordingDecoder:
     """
 
     def __init__(self, max_recordings: int, max_seconds: float = MAX_SECONDS) -> None:
-        self._threads = ThreadPoolExecutor(max(2, (os.cpu_count() or 2) // 2), "decoding")
+        threads = max(2, (os.cpu_count() or 2) // 2)
+        self._threads = ThreadPoolExecutor(threads, "decoding")
+        self._turns = Turns(threads)
         self._max_recordings = max_recordings
         self._max_seconds = max_seconds
         self._seconds: dict[int, float] = {}
@@ -50,8 +54,9 @@ class RecordingDecoder:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
-        """Call `work` on a thread of the decoder and return its result."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        """Call `work` on a thread of the decoder and return its result. Clients have the threads in turn."""
+        async with self._turns.turn(current.get().name):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     async def decode(
         self,

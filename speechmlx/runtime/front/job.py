@@ -76,6 +76,7 @@ class Job:
         if self._feeding is not None:
             self._feeding.cancel()
             await asyncio.gather(self._feeding, return_exceptions=True)
+            self._feeding = None  # its error refers to this job, and to what it fed last
 
     def __aiter__(self) -> Self:
         return self

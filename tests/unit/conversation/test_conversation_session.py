@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,7 +19,7 @@ from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.input.transcription import TurnTranscription
 from speechmlx.conversation.items.item import Item, Part
 from speechmlx.conversation.session import LARGE, MAX_PENDING, MAX_WAITING
-from speechmlx.conversation.settings import Answering, ResponseRequest, Settings, Transcription
+from speechmlx.conversation.settings import Answering, ResponseRequest, Settings, Transcription, TurnTaking
 from speechmlx.types import Audio
 
 E = TypeVar("E")
@@ -105,3 +107,33 @@ async def test_large_commands_fill_the_queue_as_their_messages_do() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await session.send(message("b"))
+
+
+@pytest.mark.parametrize(
+    "settings", [SETTINGS, replace(SETTINGS, transcribes_only=False), replace(SETTINGS, turns=TurnTaking())]
+)
+async def test_a_closed_session_holds_nothing_large(settings: Settings) -> None:
+    """Not even until the collector comes, which may be hours."""
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(2):  # what the first one imports stays
+            before, _ = tracemalloc.get_traced_memory()
+            session = ConversationSession(ScriptedInput(), settings)
+            async with session:
+                for number in range(4):
+                    part = Part("audio", "word", bytes(2_000_000), 16000, 62.5)
+                    item = Item(id=str(number), parts=(part, Part("text", str(number) * 1_000_000)))
+                    await session.send(commands.AddItem(item=item))
+                    await session.send(commands.Append(audio=FORMAT.encode(speech(20.0))))
+                await asyncio.sleep(0.05)
+                held = tracemalloc.get_traced_memory()[0] - before
+                del part, item
+            await asyncio.sleep(0.01)
+            left = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert held > 12_000_000
+    assert left < 1_500_000
