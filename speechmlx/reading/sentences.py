@@ -129,9 +129,7 @@ def _fitting(
             fitting = [_fitting(part, measure(part), limit, measure, cuts[level + 1 :]) for part in parts]
             return list(_joined((piece for pieces in fitting for piece in pieces), limit))
     half = len(text) // 2
-    return [
-        piece for part in (text[:half], text[half:]) for piece in _fitting(part, measure(part), limit, measure, ())
-    ]
+    return [piece for part in (text[:half], text[half:]) for piece in _fitting(part, measure(part), limit, measure, ())]
 
 
 def _joined(pieces: Iterable[_Sized], limit: float) -> Iterator[_Sized]:
