@@ -48,7 +48,7 @@ Note = Given | SaidAs | Manner
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class TextBlock:
     """A paragraph, heading, list item, ...: text without marks, that is read as a whole and ends with a pause."""
 
     kind: BlockKind

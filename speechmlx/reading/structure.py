@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from speechmlx.reading import SpokenWord
-from speechmlx.reading.blocks import Block, BlockKind, Given, Note
+from speechmlx.reading.blocks import BlockKind, Given, Note, TextBlock
 from speechmlx.reading.hypertext import LINE_BREAK, without_tags
 from speechmlx.reading.inline import without_marks
 from speechmlx.reading.mapped import MappedText
@@ -39,12 +39,12 @@ OPENERS = "\"'“‘«([*_"
 ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9", "xi": "11", "xii": "12"}
 
 
-def blocks(text: str) -> list[Block]:
+def blocks(text: str) -> list[TextBlock]:
     """The blocks of a text in Markdown, HTML or neither, in order; none of them is blank."""
     return blocks_of(MappedText.of(text))
 
 
-def blocks_of(text: MappedText) -> list[Block]:
+def blocks_of(text: MappedText) -> list[TextBlock]:
     """The blocks of a text that is a part of the input."""
     lines = list(_lines(without_tags(text)))
     references = {found[1].lower() for line in lines if (found := DEFINITION.match(line.text))}
@@ -69,7 +69,7 @@ class _Document:
     """Collects lines into blocks."""
 
     def __init__(self, references: set[str]) -> None:
-        self.found: list[Block] = []
+        self.found: list[TextBlock] = []
         self._references = references
         self._pending: list[MappedText] = []
         """Lines of the block that goes on."""
@@ -111,14 +111,16 @@ class _Document:
         plain, given = without_marks(text.strip(), self._references)
         notes: tuple[Note, ...] = given if marker is None else (marker, *given)
         if plain.text.strip():
-            self.found.append(Block("quote" if self._is_quote and kind == "paragraph" else kind, plain.strip(), notes))
+            self.found.append(
+                TextBlock("quote" if self._is_quote and kind == "paragraph" else kind, plain.strip(), notes)
+            )
 
     def _push_code(self, line: MappedText) -> None:
         stripped = line.text.strip(" \t>")
         if stripped.startswith(self._fence) and not stripped.strip(self._fence[0]):
             self._fence = ""
         elif line.text.strip():
-            self.found.append(Block("code", line.strip()))
+            self.found.append(TextBlock("code", line.strip()))
 
     def _push_row(self, line: MappedText, following: str) -> bool:
         """Add a line of a table, if it is one: between bars, or beside a separator."""
@@ -146,7 +148,7 @@ class _Document:
                 cells.append(cell)
                 notes += given
         if cells:
-            self.found.append(Block("row", MappedText.join(cells, ", "), tuple(notes)))
+            self.found.append(TextBlock("row", MappedText.join(cells, ", "), tuple(notes)))
 
     def _push_marked(self, line: MappedText) -> bool:
         """Add a heading, a rule, a definition or the first line of an item, if it is one."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.hostile_text import LONGEST, PARTS, seconds
 
 from speechmlx.reading import SpokenWord
-from speechmlx.reading.blocks import Block, Given
+from speechmlx.reading.blocks import Given, TextBlock
 from speechmlx.reading.structure import blocks
 
 
@@ -132,7 +132,7 @@ def test_lines_that_were_ended_on_purpose(text: str, found: list[str] | None) ->
 def test_a_word_with_its_phonemes() -> None:
     word = SpokenWord("Kokoro", 6, 12, phonemes="kˈOkəɹO")
     (block,) = blocks("I am [Kokoro](/kˈOkəɹO/).")
-    assert block == Block("paragraph", block.text, (Given(6, 12, (word,)),))
+    assert block == TextBlock("paragraph", block.text, (Given(6, 12, (word,)),))
     assert block.text.text == "I am Kokoro."
     assert block.text.span(5, 11) == (6, 12)
 
