@@ -42,3 +42,8 @@ class Pause:
 
 
 Token = SpokenWord | Pause
+
+
+from speechmlx.reading.reading import read, spoken  # noqa: E402 - it stands on the types above
+
+__all__ = ["Pause", "SpokenWord", "Token", "read", "spoken"]

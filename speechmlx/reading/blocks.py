@@ -54,4 +54,4 @@ class TextBlock:
     kind: BlockKind
     text: MappedText
     notes: tuple[Note, ...] = ()
-    """In the order of their places."""
+    """In the order of their places; a `Manner` comes after the others, and may reach beyond the block."""
