@@ -1,0 +1,1 @@
+"""English text to the words that a person says."""
