@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
-from speechmlx.reading.pronunciation import lexicon as lexicons
-from speechmlx.reading.pronunciation.lexicon import PRIMARY, SECONDARY, VOWELS, Lexicon, accent, weaken
+from speechmlx.reading.pronunciation import dictionary as dictionaries
+from speechmlx.reading.pronunciation.dictionary import PRIMARY, SECONDARY, VOWELS, Dictionary, accent, weaken
 from speechmlx.reading.pronunciation.normalise import normalise
 from speechmlx.reading.pronunciation.tagging import BE, STOPS, tag
 
@@ -26,7 +26,7 @@ WORDLIKE = re.compile(r"[aeiouy]", re.IGNORECASE)
 class English:
     """The English reader. `spelling` converts words that are not in a dictionary (lower-case Latin letters)."""
 
-    lexicon: Lexicon
+    dictionary: Dictionary
     spelling: Spelling
 
     def __call__(self, text: str) -> str:
@@ -49,7 +49,7 @@ class English:
 
         counting, counted = replace(self, spelling=spelling), 0
         all_capitals = text.isupper() and len(text.split()) > 3
-        text = normalise(text.lower() if all_capitals else text, self.lexicon.british)
+        text = normalise(text.lower() if all_capitals else text, self.dictionary.british)
         matches = list(TOKEN.finditer(text))
         tokens = [m[0] for m in matches]
         lower = [t.lower() for t in tokens]
@@ -75,10 +75,10 @@ class English:
         if special is not None:
             return special
         if "." in token:
-            return self.lexicon.spell(token) or ""
+            return self.dictionary.spell(token) or ""
         part = tag(lower, i)
         if following is None:
-            entry = self.lexicon.entry(token)
+            entry = self.dictionary.entry(token)
             if not isinstance(entry, str) and entry is not None and "None" in entry:
                 part = "None"
         return self._word(token, part)
@@ -108,7 +108,7 @@ class English:
 
     def _word(self, token: str, part: str) -> str:
         plain = "".join(c for c in unicodedata.normalize("NFKD", token) if not unicodedata.combining(c))
-        phonemes = self._acronym(plain) or self.lexicon.pronounce(plain, part)
+        phonemes = self._acronym(plain) or self.dictionary.pronounce(plain, part)
         if phonemes is None:
             return self._unknown(plain)
         if plain == plain.lower():
@@ -120,11 +120,11 @@ class English:
         stem, ending = re.fullmatch(r"(.*?)('s|s)?", word).groups() if word[:2].isupper() else (word, None)  # type: ignore[union-attr]
         if not stem.isupper() or len(stem) < 2:
             return None
-        entry = self.lexicon.gold.get(stem)
-        known = self.lexicon.entry(stem) if len(stem) > 3 or WORDLIKE.search(stem) else None
+        entry = self.dictionary.gold.get(stem)
+        known = self.dictionary.entry(stem) if len(stem) > 3 or WORDLIKE.search(stem) else None
         if stem in ("US", "IT", "AM", "PM", "ID", "OS", "AD", "LA") or (entry is None and known is None):
-            phonemes = self.lexicon.spell(stem) if len(stem) < 5 or not WORDLIKE.search(stem) else None
-            return self.lexicon.add_s(phonemes) if phonemes and ending else phonemes
+            phonemes = self.dictionary.spell(stem) if len(stem) < 5 or not WORDLIKE.search(stem) else None
+            return self.dictionary.add_s(phonemes) if phonemes and ending else phonemes
         return None
 
     def _unknown(self, word: str) -> str:
@@ -136,13 +136,13 @@ class English:
         stem = word.lower().removesuffix("'s").replace("'", "")
         phonemes = self._compound(stem) or (self.spelling(stem) if WORDLIKE.search(stem) and len(stem) > 1 else "")
         if not any(c in VOWELS or c == "ᵊ" for c in phonemes):
-            phonemes = self.lexicon.spell(stem) or ""
-        return self.lexicon.add_s(phonemes) if ending and phonemes else phonemes
+            phonemes = self.dictionary.spell(stem) or ""
+        return self.dictionary.add_s(phonemes) if ending and phonemes else phonemes
 
     def _compound(self, word: str) -> str | None:
         """ "bookcart" → book + cart, the second with weaker stress. Both halves have at least four letters."""
         for cut in sorted(range(4, len(word) - 3), key=lambda c: abs(2 * c - len(word))):
-            halves = [self.lexicon.gold.get(half) for half in (word[:cut], word[cut:])]
+            halves = [self.dictionary.gold.get(half) for half in (word[:cut], word[cut:])]
             if all(isinstance(h, str) for h in halves):
                 return str(halves[0]) + weaken(str(halves[1]))
         return None
@@ -162,4 +162,4 @@ def _first_phoneme(phonemes: str, following: str | None) -> str | None:
 
 
 def load(british: bool, spelling: Spelling) -> English:
-    return English(lexicons.load(british), spelling)
+    return English(dictionaries.load(british), spelling)

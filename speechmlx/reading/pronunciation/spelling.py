@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from speechmlx.reading.pronunciation.lexicon import PRIMARY, SECONDARY, accent
+from speechmlx.reading.pronunciation.dictionary import PRIMARY, SECONDARY, accent
 
 BEAM = 16
 DISCOUNT = 0.8

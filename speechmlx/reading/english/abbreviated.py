@@ -1,0 +1,133 @@
+"""Abbreviations, by the shared table and what stands around; initials and other letters with full stops."""
+
+from __future__ import annotations
+
+import re
+
+from speechmlx.reading.abbreviations import Abbreviation, find
+from speechmlx.reading.english.grammar import Place, Rule, letters, rule
+
+NAME = re.compile(r"\s+(?:(?:de|van|von|la|le|der|den)\s)?[A-Z][\w'’.-]*")
+NUMBER = re.compile(r"\s?[#№]?\d|\s[IVXLC]{1,6}\b|\s[A-Z]\d")
+SENTENCE = re.compile(r"\s+[\"“'(]?[A-Z]")
+LATER = re.compile(r"\s*(?:$|[\n\"”’')\]]*$)")
+ALSO_WORDS = frozenset(
+    "no in art op ed v l p c ca co al fig sec max min mar sun sat wed mon sen rep gov gen col pub trans ref dir pt br "
+    "fr sig m ext pres hon ch est temp mo av pl ct sq cir ver st ft mt ep para cont del ter det dept resp exec "
+    "lb".split()
+)
+"""Words, or too short: no abbreviation without a full stop, unless they stand before what they must."""
+CAPITALISED = frozenset(
+    "st mt ft dr jr sr lt sgt capt col gen rev hon prof gov sen rep pres adm maj cpl pvt det".split()
+)
+
+
+def _abbreviation(m: re.Match[str], place: Place) -> str | None:
+    word, stopped = m["word"], m[0].endswith(".")
+    found = find(word)
+    if found is None or not found.words:
+        return None
+    if (
+        word.isupper()
+        and len(word) > 1
+        and "." not in word
+        and word.lower() not in ("dr", "mr", "mrs", "ms", "st", "vs", "aka")
+    ):
+        return None
+    after = place.after(m.end())
+    said = _words(found, word, stopped, after, place)
+    if said is None:
+        return None
+    if stopped and (
+        LATER.match(after) or (SENTENCE.match(after) and found.ends and said != found.words * (found.before == "name"))
+    ):
+        return f"{said} ."
+    return said
+
+
+def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Place) -> str | None:
+    lower = word.lower()
+    if lower in CAPITALISED and word.islower() and not stopped:
+        return None
+    if found.before == "name":
+        follows = NAME.match(after) is not None and not (stopped and lower in ("jr", "sr"))
+    elif found.before == "number":
+        follows = NUMBER.match(after) is not None
+    else:
+        follows = True
+    if follows and (
+        stopped or not found.stop or (found.before == "number" and lower in ("rm", "fl", "sect", "vols", "pgs"))
+    ):
+        return _counted(found.words, lower, place)
+    if found.other and (stopped or not found.stop):
+        return (
+            found.other
+            if stopped or found.before != "name" or (word[0].isupper() and place.word_before()[:1].isupper())
+            else None
+        )
+    if stopped and found.before and len(word) > 1 and lower not in ALSO_WORDS:
+        return found.words
+    return None
+
+
+def _counted(words: str, lower: str, place: Place) -> str | None:
+    """An abbreviation of a unit needs no number here: "tbsp" alone is said in the singular."""
+    if lower in ("tbsp", "tsp", "tbs", "oz", "gal", "qt", "in", "mo", "mos") and lower != "tbsp":
+        return None if lower in ("in", "mo") else words.removesuffix("s")
+    return words
+
+
+def _latin(m: re.Match[str], place: Place) -> str:
+    return "and others"
+
+
+def _initials(m: re.Match[str], place: Place) -> str:
+    """ "U.S." → "u s"; the last full stop ends the sentence where nothing or a capital follows one of two letters."""
+    after = place.after(m.end())
+    return f"{letters(m[0])} ." if m[0].endswith(".") and LATER.match(after) else _possessive(m[0])
+
+
+def _possessive(text: str) -> str:
+    stem, mark, _ = re.sub("’", "'", text).partition("'")
+    return letters(stem) + ("'s" if mark else "")
+
+
+def _initial(m: re.Match[str], place: Place) -> str | None:
+    """ "J. K. Rowling": one letter before a name."""
+    return letters(m[0])
+
+
+def _with(m: re.Match[str], place: Place) -> str:
+    return {"w": "with", "w/o": "without", "b/c": "because", "n/a": ".n .a", "w/e": "weekend", "h/t": "hat tip"}[
+        m[0].lower().rstrip("/")
+    ]
+
+
+def _number_sign(m: re.Match[str], place: Place) -> str:
+    return "number"
+
+
+def _and_or(m: re.Match[str], place: Place) -> str:
+    return "and or"
+
+
+def _plural_bracket(m: re.Match[str], place: Place) -> str:
+    """ "file(s)" → "files"."""
+    return f"~{m[1]}s"
+
+
+RULES: list[Rule] = [
+    rule(
+        "abbreviation",
+        "a",
+        r"(?<![\w])(?P<word>[A-Za-z]{1,6}(?:\.[A-Za-z]{1,3}){1,3}|[A-Za-z]{1,7}(?:'[a-z])?)(?![\w'’])\.?(?!\w)",
+        _abbreviation,
+    ),
+    rule("abbreviation", "a", r"(?<!\w)et\sal(?!\w)\.?", _latin),
+    rule("letters", "a", r"(?<!\w)(?:[A-Za-z]\.){2,8}(?:[A-Za-z](?![\w]))?(?:['’]s)?", _initials),
+    rule("letters", "a", r"(?<!\w)[A-Z]\.(?=\s?[A-Z][\w.])", _initial),
+    rule("abbreviation", "a", r"(?<!\w)(?:[wW]/o|[bB]/c|[nN]/[aA]|[wW]/e|[hH]/[tT]|[wW]/)(?![\w/])", _with),
+    rule("abbreviation", "a", r"(?<!\w)(?:and|AND|And)/(?:or|OR)(?!\w)", _and_or),
+    rule("abbreviation", "#№", r"[#№]\s?(?=\d)", _number_sign),
+    rule("word", "a", r"(?<!\w)([A-Za-z]{2,30})\((?:s|es)\)(?!\w)", _plural_bracket),
+]
