@@ -15,6 +15,7 @@ from speechmlx.audio.encode import MEDIA_TYPES
 from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.lenient_json import read_json
+from speechmlx.protocols.http.pronunciations import FIELD, read_pronunciations
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.protocols.http.streaming import StreamedResponse, server_sent
 from speechmlx.protocols.http.synthesis import encode_speech, start_speech, store_speech
@@ -33,7 +34,7 @@ OUT_TOKENS = 20
 """Tokens that OpenAI counts for a second of audio."""
 FIELDS: dict[str, str] = {"instruct": "instructions", "speaker": "voice", "reference_text": "prompt_text"}
 """Other names of fields."""
-KNOWN = ("language", "voice", "speed")
+KNOWN = ("language", "voice", "speed", FIELD)
 """Settings of `kwargs` that are fields of `Speak`. All others go to the engine in `Speak.options`.
 
 `instructions` is not one of them. OpenAI's SDK sends the field to every model, so an engine that cannot follow
@@ -57,6 +58,7 @@ async def speech(context: RequestContext) -> Response:
         language=options.dialect(fields) or language,
         speed=options.number(fields, "speed", 1.0, *SPEED),
         instructions=options.text(fields, "instructions"),
+        pronunciations=read_pronunciations(fields),
         options={
             **{name: value for name, value in extras.items() if name not in KNOWN},
             **await _prompts(context, model.rate),
