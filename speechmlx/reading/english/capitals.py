@@ -58,7 +58,7 @@ def parts(word: str, spelled: bool = False) -> list[tuple[str, bool]]:
     word is of the kind LETTERS, which its neighbours decide for "IT" or "US".
     """
     match = SHAPE.fullmatch(word) if len(word) <= LONGEST else None
-    if match is None:
+    if match is None or (len(match[1]) == 1 and match[2] not in (None, "'", "'s")):
         return [(word, False)]
     stem, ending = match[1], match[2] or ""
     if spelled:
@@ -115,9 +115,8 @@ def _hyphened() -> dict[str, str]:
 
 
 def _known(word: str) -> bool:
-    """Whether the dictionary has `word`, as it is written or in lower case."""
-    book = dictionary.load(british=False)
-    return word in book.gold or word.lower() in book.gold or word.lower() in book.silver
+    """Whether the dictionary has `word`, in any case, or it is one like "e-mail"."""
+    return word.startswith("e-") or dictionary.load(british=False).entry(word) is not None
 
 
 def _ordinary(word: str) -> bool:
@@ -138,7 +137,7 @@ def _alone(stem: str) -> Capitals:
     plural = PLURAL.fullmatch(stem)
     if stem.isupper() or plural:
         return _upper(plural[1] if plural else stem)
-    if stem[1:] == stem[1:].lower() or NAME.fullmatch(stem):
+    if stem[1:] == stem[1:].lower() or _is_name(stem):
         return Capitals.PLAIN
     humps = _humps(stem)
     if len(humps) < 2:
@@ -146,6 +145,12 @@ def _alone(stem: str) -> Capitals:
     said = any(len(hump) > 2 and not hump.isupper() for hump in humps)
     known = stem in dictionary.load(british=False).gold and (said or not all(len(h) == 1 or h.isupper() for h in humps))
     return Capitals.PLAIN if known or stem in _hyphened() else Capitals.CAMEL
+
+
+def _is_name(stem: str) -> bool:
+    """ "McFlurry", "MacDonald", "DeVito"; not "MacBook"."""
+    gold = dictionary.load(british=False).gold
+    return NAME.fullmatch(stem) is not None and not (stem.startswith("Mac") and stem[3:].lower() in gold)
 
 
 def _upper(stem: str) -> Capitals:
@@ -193,6 +198,8 @@ def _kind(words: Sequence[str], i: int, shouting: bool) -> Capitals:
     if match is None:
         return Capitals.PLAIN
     stem, ending = match[1], match[2]
+    if len(stem) == 1 and ending not in (None, "'", "'s"):  # y'all, I'd
+        return Capitals.PLAIN
     if len(stem) == 1:
         if stem in "aAI" and not ending:
             return Capitals.LETTER if _is_letter(words, i, shouting) else Capitals.PLAIN

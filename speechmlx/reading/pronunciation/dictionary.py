@@ -8,8 +8,8 @@ from __future__ import annotations
 import importlib.resources
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 
 Entry = str | Mapping[str, str | None]
 
@@ -24,8 +24,8 @@ DOUBLED = frozenset("bdgklmnprtvz")
 class Dictionary:
     """Maps words to phonemes. `gold` is checked by hand and may depend on the part of speech; `silver` is unchecked."""
 
-    gold: Mapping[str, Entry]
-    silver: Mapping[str, Entry]
+    gold: Mapping[str, Entry] = field(repr=False)
+    silver: Mapping[str, Entry] = field(repr=False)
     british: bool
 
     def entry(self, word: str) -> Entry | None:
@@ -36,6 +36,12 @@ class Dictionary:
                 if spelling in table:
                     return table[spelling]
         return None
+
+    @cached_property
+    def joined(self) -> Mapping[str, str]:
+        """Hyphenated entries by their letters in lower case: wifi → Wi-Fi."""
+        hyphenated = (key for key in self.gold if "-" in key.strip("-"))
+        return {key.replace("-", "").lower(): key for key in hyphenated}
 
     def pronounce(self, word: str, tag: str) -> str | None:
         """Phonemes of `word` with the part of speech `tag`, by dictionary or stem and suffix; None if unknown."""

@@ -6,13 +6,15 @@ import json
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechmlx.errors import Unsupported
-from speechmlx.reading.pronunciation import english, language, reader, spelling
+from speechmlx.errors import BadRequest, Unsupported
+from speechmlx.reading import Pause, SpokenWord, Token
+from speechmlx.reading.pronunciation import alphabet, english, joined, language, reader, spelling
 from speechmlx.reading.pronunciation.english import English
 
 VOWEL = re.compile("[AIOQWYaiuæɑɒɔəɛɜɪʊʌᵻᵊ]")
@@ -46,13 +48,128 @@ SAID = {
     "“Yes” (no)": "“jˈɛs” (nˈO)",
     "THIS IS FOR US ALL": "ðɪs ɪz fɔɹ ˌʌs ˈɔl",
     "mlx": "ˌɛmˌɛlˈɛks",
-    "twenty-one": "twˈɛnti wˈʌn",
+    "twenty-one": "twˌɛntiwˈʌn",
 }
 
 
 @pytest.mark.parametrize(("text", "phonemes"), SAID.items())
 def test_american(american: English, text: str, phonemes: str) -> None:
     assert american(text) == phonemes
+
+
+CONTRACTED = {
+    "should've would've must've": "ʃʊdəv wʊdəv mˈʌstəv",
+    "that'll who'll the cat'll": "ðæTᵊl hˌul ðə kˈæTᵊl",
+    "how'd that'd there'd Tom'd": "hˌWd ðæTəd ðɛɹd tˈɑməd",
+    "I'd've gone, y'all": "ˌIdəv ɡˈɔn, jˈɔl",
+    "it's five o'clock": "ɪts fˈIv əklˈɑk",
+    "rock 'n' roll, get 'em, 'til noon": "ɹˈɑk ən ɹˈOl, ɡɛt əm, tˈɪl nˈun",
+    "nothin' goin' runnin'": "nˈʌθɪn ɡˈOɪn ɹˈʌnɪn",
+    "'Fine,' he said.": "fˈIn, hi sˈɛd.",
+    "the dogs' James's boss's": "ðə dˈɔɡz ʤˈAmzᵻz bˈɔsᵻz",
+    "they're aren't won't mayn't": "ðɛɹ ˌɑɹnt wOnt mˈAᵊnt",
+    "who’s": "hˌuz",
+}
+HYPHENATED = {
+    "Wi-Fi, wifi, WiFi": "wˈIfˌI, wˈIfˌI, wˈIfˌI",
+    "sci-fi x-ray X-ray T-shirt": "sˈIfˌI ˈɛksɹˌA ˈɛksɹˌA tˈiʃˌɜɹt",
+    "re-elect co-op co-founder": "ɹˌiəlˈɛkt kˈOˌɑp kˌOfˈWndəɹ",
+    "anti-war non-stop e-mail": "ˌæntiwˈɔɹ nˌɑnstˈɑp ˈimˌAl",
+    "state-of-the-art": "stˈAt əv ðə ˈɑɹt",
+    "well-known": "wˈɛl nˈOn",
+    "A-level AI-powered": "ˈA lˈɛvᵊl ˌAˈI pˈWəɹd",
+}
+LETTERS = {
+    "Vitamin A is good": "vˈITəmən ˈA ɪz ɡˈʊd",
+    "DVDs and CEOs": "dˌivˌidˈiz ænd sˌiˌiˈOz",
+    "A's and B's": "ˈAz ænd bˈiz",
+    "OpenAI's": "ˈOpᵊn ˌAˈIz",
+    "THE FBI AND CIA MET": "ði ˌɛfbˌiˈI ænd sˌiˌIˈA mˈɛt",
+    "I AM happy": "ˌI ˈæm hˈæpi",
+}
+FOREIGN = {
+    "résumé café naïve": "ɹˈɛzəmˌA kæfˈA nɑˈiv",
+    "Bjørn Łódź": "bjˈɔɹn wˈuʤ",
+    "Peña": "pˈAnjə",
+    "crème brûlée": "kɹˈɛm bɹulˈA",
+    "McFlurry": "məkflˈɜɹi",
+    "O'Brien": "ObɹˈIən",
+    "sooooo goood nooo": "sˌO ɡˈʊd nˈO",
+}
+
+
+@pytest.mark.parametrize(("text", "phonemes"), [*CONTRACTED.items(), *HYPHENATED.items()])
+def test_contractions_and_hyphens(american: English, text: str, phonemes: str) -> None:
+    assert american(text) == phonemes
+
+
+@pytest.mark.parametrize(("text", "phonemes"), [*LETTERS.items(), *FOREIGN.items()])
+def test_letters_and_foreign_words(american: English, text: str, phonemes: str) -> None:
+    assert american(text) == phonemes
+
+
+def test_each_token_has_its_phonemes(american: English) -> None:
+    tokens: list[Token] = [
+        SpokenWord("the", 0, 3),
+        SpokenWord("α", 4, 5, is_letter=True),
+        Pause(",", 5, 6),
+        SpokenWord("F", 7, 10, is_letter=True),
+        SpokenWord("M", 7, 10, is_letter=True),
+        Pause("", 10, 11, seconds=0.5),
+        SpokenWord("tomato", 12, 18, phonemes="təˈmɑːtoʊ"),
+        SpokenWord("to", 19, 21, emphasis=1),
+    ]
+    said = american.phonemes(tokens)
+    assert [token for _, token in said] == tokens
+    assert [p for p, _ in said] == ["ði", "ˈælfə", ",", "ˌɛf", "ˈɛm", "", "təˈmɑtO", "tˈu"]
+    assert joined(said) == "ði ˈælfə, ˌɛfˈɛm təˈmɑtO tˈu"
+
+
+@pytest.mark.parametrize(
+    ("phonemes", "said"),
+    [("ˈnaɪs", "ˈnIs"), ("tʃiːz", "ʧiz"), ("d͡ʒɑb", "ʤɑb"), ("bɜːrd", "bɜɹd"), ("nˈIs", "nˈIs"), ("/kˈæt/", "kˈæt")],
+)
+def test_given_phonemes_may_be_ipa(phonemes: str, said: str) -> None:
+    assert alphabet.given(phonemes) == said
+
+
+def test_given_phonemes_that_no_voice_can_say_are_refused_by_letter(american: English) -> None:
+    with pytest.raises(BadRequest, match=r"Ж \(U\+0416\)"):
+        american.phonemes([SpokenWord("x", 0, 1, phonemes="kЖt")])
+    with pytest.raises(BadRequest, match="401 letters"):
+        alphabet.given("a" * 401)
+
+
+WORDS = (
+    st.text(max_size=15)
+    | st.from_regex(r"[A-Za-zéøß'’-]{1,12}", fullmatch=True)
+    | st.sampled_from(["read", "close", "a"])
+)
+TOKENS = st.builds(SpokenWord, WORDS, st.just(0), st.just(1), st.booleans(), st.none(), st.integers(-1, 1)) | st.builds(
+    Pause, st.sampled_from([*',;:.!?…—()“”"', ""]), st.just(0), st.just(1)
+)
+
+
+@settings(deadline=None)
+@given(st.lists(TOKENS, max_size=8), st.booleans())
+def test_any_tokens_become_phonemes_of_the_alphabet(tokens: list[Token], british: bool) -> None:
+    said = reader("en-gb" if british else "en-us").phonemes(tokens)
+    assert [token for _, token in said] == tokens
+    assert set(joined(said)) <= alphabet.KOKORO
+
+
+HOSTILE = ["a" * 2000, "a-" * 1000, "I" + "'ve" * 700, "xB" * 1000, "é" * 2000, "漢" * 2000]
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+def test_a_long_word_is_read_in_time_that_grows_with_it(american: English, word: str) -> None:
+    def spent(text: str) -> float:
+        started = time.process_time()
+        american.phonemes([SpokenWord(text, 0, len(text))])
+        return time.process_time() - started
+
+    spent(word[:20])
+    assert spent(word * 4) < 12 * spent(word) + 0.5
 
 
 def test_british(british: English) -> None:
