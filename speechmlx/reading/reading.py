@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Protocol
 
 from speechmlx.reading import Pause, SpokenWord, Token, plain, ssml, structure
@@ -13,8 +14,10 @@ from speechmlx.reading.blocks import Given, Manner, SaidAs, TextBlock
 from speechmlx.reading.folding import fold
 from speechmlx.reading.mapped import MappedText
 from speechmlx.reading.said_as import Words, said_as
-from speechmlx.reading.sentences import sentence_ends
+from speechmlx.reading.sentences import clauses, sentence_ends
 
+LONGEST = 400
+"""Characters of a passage, at most, but for SSML."""
 STOPS = ".!?…"
 BOUNDARIES = ".!?…:;,—"
 """Marks that make a pause at the end of a block."""
@@ -40,13 +43,19 @@ def read(text: str, language: str = "en-us", lexicon: Respelling | None = None) 
     The text may have Markdown or HTML in it; it is SSML where it begins with <speak. `language`: a code such as "en-gb"
     or "fr". Nothing to say gives no word. Raises BadRequest for SSML that is wrong, and for nothing else.
     """
+    return [token for passage in passages(text, language, lexicon) for token in passage]
+
+
+def passages(text: str, language: str = "en-us", lexicon: Respelling | None = None) -> Iterator[list[Token]]:
+    """As `read`, a sentence at a time, or LONGEST characters of a longer one. A block of SSML comes whole.
+
+    None is empty, and none is read before it is asked for.
+    """
     say = _words_of(language)
-    found: list[Token] = []
     for block in ssml.blocks(text) if ssml.is_ssml(text) else structure.blocks(text):
-        tokens = _Block(block, language, say, lexicon).tokens()
-        if any(isinstance(token, SpokenWord) or token.seconds for token in tokens):
-            found += tokens
-    return found
+        for tokens in _Block(block, language, say, lexicon).passages():
+            if any(isinstance(token, SpokenWord) or token.seconds for token in tokens):
+                yield tokens
 
 
 def spoken(tokens: Iterable[Token]) -> str:
@@ -71,12 +80,18 @@ class _Block:
         self._given = [note for note in block.notes if not isinstance(note, Manner)]
         self._manners = [note for note in block.notes if isinstance(note, Manner)]
 
-    def tokens(self) -> list[Token]:
-        """The words and pauses, with places in the input; the last is a pause, if there is a word."""
-        found: list[Token] = []
+    def passages(self) -> Iterator[list[Token]]:
+        """The words and pauses, with places in the input; the last of a sentence is a pause, if there is a word."""
+        if self._manners:
+            yield list(_said_in_manner([token for passage in self._sentences() for token in passage], self._manners))
+        else:
+            yield from self._sentences()
+
+    def _sentences(self) -> Iterator[list[Token]]:
         notes = list(self._placed())
         start, at = 0, 0
-        for end in self._ends(notes):
+        for end, is_whole in self._ends(notes):
+            found: list[Token] = []
             while at < len(notes) and (notes[at][0] < end or end == len(self._text)):
                 first, last, note = notes[at]
                 found += self._plain(start, first)
@@ -84,18 +99,24 @@ class _Block:
                 start, at = last, at + 1
             found += self._plain(start, end)
             start = end
-            self._stop(found, end)
-        return list(_said_in_manner(found, self._manners)) if self._manners else found
+            if is_whole:
+                self._stop(found, end)
+            yield found
 
-    def _ends(self, notes: Sequence[_Placed]) -> list[int]:
-        """The ends of the sentences, none of them inside a note, and of the block."""
-        ends, at = list[int](), 0
-        for end in sentence_ends(self._text.text):
-            while at < len(notes) and notes[at][1] <= end:
-                at += 1
-            if at == len(notes) or end <= notes[at][0]:
-                ends.append(end)
-        return ends if ends and ends[-1] == len(self._text) else [*ends, len(self._text)]
+    def _ends(self, notes: Sequence[_Placed]) -> Iterator[tuple[int, bool]]:
+        """The ends of the sentences and of the block, none of them inside a note, and whether a sentence ends there.
+
+        Sentences of more than LONGEST characters have ends within.
+        """
+        text, start, at = self._text.text, 0, 0
+        for end in sorted({*sentence_ends(text), len(text)}):
+            within = [] if end - start <= LONGEST else [len(part) for part in clauses(text[start:end], LONGEST)][:-1]
+            for place in (*accumulate(within, initial=start), end):
+                while at < len(notes) and notes[at][1] <= place:
+                    at += 1
+                if (place > start and (at == len(notes) or place <= notes[at][0])) or place == len(text):
+                    yield place, place == end
+            start = end
 
     def _placed(self) -> Iterator[_Placed]:
         """The notes in order and apart."""

@@ -82,9 +82,9 @@ class Chunk:
         return len(self.pcm16) / 2 / self.rate
 
     @classmethod
-    def silence(cls, rate: int) -> Chunk:
-        """What a text without a word sounds like, such as "…": SILENCE seconds of nothing."""
-        return cls(bytes(2 * round(SILENCE * rate)), rate)
+    def silence(cls, rate: int, seconds: float = SILENCE) -> Chunk:
+        """Seconds of nothing; by default as a text without a word sounds, such as "…"."""
+        return cls(bytes(2 * round(seconds * rate)), rate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,12 @@ import numpy as np
 from speechmlx.engines import LoadOptions, Steps
 from speechmlx.engines.kokoro import encoder, vocoder
 from speechmlx.engines.kokoro.layers import Weights
-from speechmlx.engines.kokoro.pieces import pieces
+from speechmlx.engines.kokoro.pieces import Pronounce, Read, pieces
 from speechmlx.engines.kokoro.voices import Voices, language_of
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.reading import pronunciation
+from speechmlx.reading import pronunciation, ssml
+from speechmlx.reading.lexicon import UserLexicon
+from speechmlx.reading.reading import passages
 from speechmlx.reading.sentences import finished
 from speechmlx.types import (
     Chunk,
@@ -86,8 +88,10 @@ class Kokoro:
         language = None if request.language is None else pronunciation.language(request.language)
         voice = request.voice.name if request.voice else self.voices.default(language)
         styles = self.voices.blend(voice)
-        read = pronunciation.reader(language_of(voice, self.voices.names) if language in (None, "en") else language)
-        return Delivery(self, styles, read, request.speed)
+        spoken = language_of(voice, self.voices.names) if language in (None, "en") else language
+        lexicon = UserLexicon(request.pronunciations, spoken)
+        read = partial(passages, language=spoken, lexicon=lexicon or None)
+        return Delivery(self, styles, read, pronunciation.reader(spoken).steps, request.speed)
 
     def synthesize(self, phonemes: str, styles: mx.array, speed: float) -> Iterator[Chunk | None]:
         """Synthesise one piece of at most `longest` phonemes. Each step evaluates one part of the network."""
@@ -127,29 +131,36 @@ class Delivery:
     engine: Kokoro
     styles: mx.array
     """Style vectors of the voice [510, 1, 256]: one row for each number of tokens."""
-    read: pronunciation.Reader
+    read: Read
+    pronounce: Pronounce
     speed: float
     tokens: int = 0
     samples: int = 0
 
     def speak(self, text: str) -> Iterator[Event | None]:
-        """Synthesise `text`. Yields a `Chunk` per piece, None after other steps, nothing without phonemes."""
-        steps = partial(pronunciation.steps, self.read)
-        for phonemes in pieces(text, steps, self.engine.vocabulary, self.engine.longest):
-            if phonemes is None:
+        """Synthesise `text`. Yields a `Chunk` per piece and break, None after other steps, nothing without words."""
+        for piece in pieces(text, self.read, self.pronounce, self.engine.vocabulary, self.engine.longest):
+            if piece is None:
                 yield None
                 continue
-            for step in self.engine.synthesize(phonemes, self.styles, self.speed):
-                yield step
-                self.samples += len(step.pcm16) // 2 if step else 0
-            self.tokens += len(phonemes)
+            if piece.phonemes:
+                speed = min(max(self.speed * piece.rate, SLOWEST), FASTEST)
+                yield from self._counted(self.engine.synthesize(piece.phonemes, self.styles, speed))
+                self.tokens += len(piece.phonemes)
+            if piece.silence:
+                yield from self._counted([Chunk.silence(vocoder.RATE, piece.silence)])
+
+    def _counted(self, steps: Iterable[Chunk | None]) -> Iterator[Chunk | None]:
+        for step in steps:
+            yield step
+            self.samples += len(step.pcm16) // 2 if step else 0
 
     def finish(self, text: str) -> Iterator[Event]:
         """A short silence if nothing in `text` is a word, and the usage of the whole request.
 
         Raises BadRequest, with the start of `text`, for words without phonemes, and for white space.
         """
-        if not self.tokens:
+        if not self.samples:
             if any(map(str.isalnum, text)) or not text.strip():
                 quoted = text.strip()[:QUOTED]
                 raise BadRequest(f"nothing in the text can be said: {quoted!r}; choose a voice of its language")
@@ -169,7 +180,10 @@ class SpeechStream:
         self._rest = ""
 
     def feed_text(self, text: str) -> Steps:
-        sentences, self._rest = finished(self._rest + text)
+        self._rest += text
+        if ssml.is_ssml(self._rest):
+            return  # one whole, which `finish` says
+        sentences, self._rest = finished(self._rest)
         for sentence in sentences:
             yield from self._say(sentence)
 
