@@ -65,7 +65,7 @@ def _windows(text: str) -> Iterator[str]:
 
 
 def _alike(passage: list[Token]) -> Iterator[tuple[list[Token], float, float]]:
-    """Parts of a passage that are said at one rate and without a break; with the rate, and seconds of the break after."""
+    """Parts of a passage that are said at one rate and without a break; the rate, and seconds of the break after."""
     part, rate = list[Token](), 1.0
     for token in passage:
         if isinstance(token, SpokenWord) and token.rate != rate:
