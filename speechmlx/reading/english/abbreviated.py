@@ -8,7 +8,7 @@ from speechmlx.reading.abbreviations import Abbreviation, find
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
 
 NAME = re.compile(r"\s+(?:(?:de|van|von|la|le|der|den)\s)?[A-Z][\w'’.-]*")
-NUMBER = re.compile(r"\s?[#№]?\d|\s[IVXLC]{1,6}\b|\s[A-Z]\d")
+NUMBER = re.compile(r"\s?[#№]?\d|\s(?:[IVXLC]{2,6}|[VX])\b|\s[A-Z]\d")
 SENTENCE = re.compile(r"\s+[\"“'(]?[A-Z]")
 LATER = re.compile(r"\s*(?:$|[\n\"”’')\]]*$)")
 ALSO_WORDS = frozenset(
@@ -35,6 +35,8 @@ def _abbreviation(m: re.Match[str], place: Place) -> str | None:
     ):
         return None
     after = place.after(m.end())
+    if after[:1].isdecimal() and found.before != "number":
+        return None
     said = _words(found, word, stopped, after, place)
     if said is None:
         return None
@@ -120,7 +122,8 @@ RULES: list[Rule] = [
     rule(
         "abbreviation",
         "a",
-        r"(?<![\w])(?P<word>[A-Za-z]{1,6}(?:\.[A-Za-z]{1,3}){1,3}|[A-Za-z]{1,7}(?:'[a-z])?)(?![\w'’])\.?(?!\w)",
+        r"(?<![\w])(?P<word>[A-Za-z]{1,6}(?:\.[A-Za-z]{1,3}){1,3}|[A-Za-z]{1,7}(?:'[a-z])?)(?![\w'’])(?:\.(?=\d)|\.?"
+        r"(?!\w))",
         _abbreviation,
     ),
     rule("abbreviation", "a", r"(?<!\w)et\sal(?!\w)\.?", _latin),
@@ -128,6 +131,7 @@ RULES: list[Rule] = [
     rule("letters", "a", r"(?<!\w)[A-Z]\.(?=\s?[A-Z][\w.])", _initial),
     rule("abbreviation", "a", r"(?<!\w)(?:[wW]/o|[bB]/c|[nN]/[aA]|[wW]/e|[hH]/[tT]|[wW]/)(?![\w/])", _with),
     rule("abbreviation", "a", r"(?<!\w)(?:and|AND|And)/(?:or|OR)(?!\w)", _and_or),
-    rule("abbreviation", "#№", r"[#№]\s?(?=\d)", _number_sign),
+    rule("abbreviation", "a", r"(?<!\w)[Nn][º°]\.?(?=\s?\d)", _number_sign),
+    rule("abbreviation", "#№", r"[#№]\s?(?=[A-Z]{0,3}-?\d)", _number_sign),
     rule("word", "a", r"(?<!\w)([A-Za-z]{2,30})\((?:s|es)\)(?!\w)", _plural_bracket),
 ]

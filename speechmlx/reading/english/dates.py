@@ -15,7 +15,11 @@ YEAR = r"(?:1\d{3}|20\d\d|21\d\d)(?!\d|[.,:]\d)"
 DASH = r"\s?[-–—−]\s?"
 THEN_YEAR = rf"(?:,?\s(?P<year>{YEAR})|,?\s?['’](?P<short>\d\d)(?!\d))?"
 NO_MORE = r"(?![\d\w]|[:/]\d|[.,]\d|\s?%|\s?°)"
-DATED = re.compile(r"\b(?:on|by|until|till|since|before|after|from|due|dated|expires|through|starting|of|to)\s+$", re.I)
+DATED = re.compile(
+    r"\b(?:on|by|until|till|since|before|after|due|dated|expires|through|starting|ships?|arrives?|opens?|starts?"
+    r"|ends?|closes?|deadline|delivered|born|through)\s+$",
+    re.I,
+)
 DECADE = re.compile(
     r"\b(?:in|her|his|their|my|our|your|the|early|late|mid|high|low|upper|lower|roaring|swinging|of)[\s-]+$", re.I
 )

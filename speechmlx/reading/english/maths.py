@@ -133,6 +133,8 @@ def _variable(m: re.Match[str], place: Place) -> str | None:
 def _factor(m: re.Match[str], place: Place) -> str | None:
     """ "2x" beside an operator."""
     before, after = place.before(), place.after(m.end())
+    if m[2] in ("st", "nd", "rd", "th") or re.match(r"-[^\W\d_]{2}", after):
+        return None
     if re.match(r"\s?[=+−×÷*^<>≤≥)/-]", after) or re.search(r"[=+−×÷*(<>≤≥-]\s?$", before):
         return f"{number(m[1])} {' '.join(variable(c) for c in m[2])}"
     return None

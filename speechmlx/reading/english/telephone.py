@@ -6,7 +6,7 @@ import re
 
 from speechmlx.reading.english.context import after_keyword
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
-from speechmlx.reading.english.numbers import cardinal, digits
+from speechmlx.reading.english.numbers import cardinal, digits, pairs
 
 GAP = r"[ \u00a0.\-‐‑–/]"
 END = r"(?![\w]|[.,/-]\d| \d)"
@@ -89,8 +89,10 @@ def _ip(m: re.Match[str], place: Place) -> str | None:
     if any(int(part) > 255 for part in parts):
         return None
     said = " dot ".join(digits(part) for part in parts)
+    if m["port"] and m["mark"] == ":":
+        return f"{said} port {pairs(m['port'])}"
     if m["port"]:
-        said += f" port {digits(m['port'])}" if m["mark"] == ":" else f" slash {cardinal(int(m['port']))}"
+        return f"{said} slash {cardinal(int(m['port']))}"
     return said
 
 

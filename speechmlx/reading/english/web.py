@@ -159,7 +159,7 @@ RULES: list[Rule] = [
     rule("web", "a", r"(?<!\w)localhost:\d{2,5}(?:/[\w/.-]{0,60})?(?<![./])", _code),
     rule("path", "a", r"(?<!\w)[\w.-]{1,40}(?:/[\w.-]{1,60}){1,12}/?[\w.-]{0,40}\.(?:" + FILE + r")(?!\w)", _code),
     rule("handle", "@", r"(?<![\w.])@([A-Za-z_][\w.]{0,40})(?<!\.)", _handle),
-    rule("hashtag", "#", r"(?<![\w&])#([A-Za-z_]\w{0,60})", _hashtag),
+    rule("hashtag", "#", r"(?<![\w&])#([A-Za-z_]\w{1,60})(?!-?\d)", _hashtag),
     rule("code", "a_", r"(?<!\w)(?=[A-Za-z\d]{0,40}_)[A-Za-z_][\w]{1,80}(?:\(\))?(?!\w)", _code),
     rule("code", "a", r"(?<!\w)([a-z]{2,20}(?:[A-Z][a-z\d]{1,20}){1,6})\(\)", _camel),
     rule("code", "a", r"(?<!\w)([A-Za-z]{2,40})\(\)", lambda m, place: label(m[1])),
