@@ -102,7 +102,7 @@ def _range(m: re.Match[str], place: Place) -> str | None:
         return None
     if low == high:
         return f"{number(low, place.british)} {number(high, place.british)}"
-    if len(low) == 3 and len(high) == 3 and MODEL.search(place.before()):
+    if len(low) == 3 and low.isdecimal() and high.isdecimal() and MODEL.search(place.before()):
         return f"{pairs(low)} {pairs(high)}"
     spaced = re.search(r"\s[-−]\s", m[0])
     if spaced and not re.search(

@@ -23,12 +23,12 @@ NOT_NOUNS = frozenset(
 )
 NOT_HEADS = frozenset(
     "longer shorter taller wider deeper thicker higher heavier lighter bigger smaller faster slower older younger "
-    "warmer cooler colder hotter closer farther further lower larger greater stronger better worse away wide tall long "
-    "deep thick high old apart free left remaining north south east west northeast northwest southeast southwest "
-    "please straight square daily each max min maximum minimum outside inside uphill downhill flat celsius fahrenheit "
-    "short late early sharp exactly per past ahead behind round around downtown home fast slow north-east wait ok okay "
-    "ish plus cold hot warm clockwise counterclockwise hence even tops worth did take took takes passed passes came "
-    "come go goes went ran run runs equals means".split()
+    "tonight warmer cooler colder hotter closer farther further lower larger greater stronger better worse away wide "
+    "tall long deep thick high old apart free left remaining north south east west northeast northwest southeast "
+    "southwest please straight square daily each max min maximum minimum outside inside uphill downhill flat celsius "
+    "fahrenheit short late early sharp exactly per past ahead behind round around downtown home fast slow north-east "
+    "wait ok okay ish plus cold hot warm clockwise counterclockwise hence even tops worth did take took takes passed "
+    "passes came come go goes went ran run runs equals means".split()
 )
 COUNTED = re.compile(
     r"(?:^|\s)(?:\d{1,6}|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|several|some|few|many|these|those)"

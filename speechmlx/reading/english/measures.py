@@ -155,7 +155,16 @@ def _inches(m: re.Match[str], place: Place) -> str | None:
         return None
     size = amount(m["size"], place.british)
     single = size.single or attributive(place, m.end()) or before_noun(place, m.end())
-    return f"{size.words} {'inch' if single else 'inches'}"
+    low = f"{amount(m['low'], place.british).words} to " if m["low"] else ""
+    return f"{low}{size.words} {'inch' if single else 'inches'}"
+
+
+def _rate(m: re.Match[str], place: Place) -> str | None:
+    """ "8/day" → "eight per day", "3x/day" → "three times per day"."""
+    if len(m["per"]) < 3 and not m["times"]:
+        return None
+    times = " times" if m["times"] else ""
+    return f"{amount(m['amount'], place.british).words}{times} per {per_unit(m['per'], place.british)}"
 
 
 def _angle(m: re.Match[str], place: Place) -> str:
@@ -229,7 +238,8 @@ RULES: list[Rule] = [
         _feet,
     ),
     rule("measure", "0", r"(?P<feet>\d{1,6})\s?['′](?P<inches>)(?![\w'])", _feet),
-    rule("measure", "0.", rf"(?P<size>{AMOUNT})(?:-|\s)?(?P<mark>[\"″])(?!\w)", _inches),
+    rule("measure", "0.", rf"(?P<amount>{AMOUNT})(?P<times>\s?x)?\s?/\s?(?P<per>{PER})(?![\w/])", _rate),
+    rule("measure", "0.", rf"(?:(?P<low>{AMOUNT}){DASH})?(?P<size>{AMOUNT})(?:-|\s)?(?P<mark>[\"″])(?!\w)", _inches),
     rule(
         "measure",
         "0-−–",

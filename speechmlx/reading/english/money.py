@@ -129,7 +129,7 @@ RULES: list[Rule] = [
     rule(
         "money",
         "a",
-        rf"(?<!\w)(?P<code>{CODE})\s?(?P<minus>[-−])?(?P<low>{MONEY})(?P<magnitude>{MAGNITUDE})?"
+        rf"(?<![\w/])(?P<code>{CODE})\s?(?P<minus>[-−])?(?P<low>{MONEY})(?P<magnitude>{MAGNITUDE})?"
         rf"{CODE_RANGE}{UNIT}",
         _money,
     ),
