@@ -29,6 +29,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["--vad", "whisper-base"], "is a asr model, not vad"),
         (["--turn", "silero-vad"], "is a vad model, not turn"),
         (["--config", "nowhere.toml"], "cannot be read"),
+        (["--lexicon", "nowhere.toml", "--port", "0"], "the lexicon nowhere.toml cannot be read: No such file"),
         (["--wyoming", "127.0.0.1:99999"], "is no address; write it like 0.0.0.0:10300"),
         (["--wyoming", "192.0.2.1:10300", "--port", "0"], "cannot listen on 192.0.2.1:10300"),
         (["--wyoming-zeroconf", "--port", "0"], "there is none; try --wyoming on"),

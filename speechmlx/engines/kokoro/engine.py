@@ -55,8 +55,9 @@ class Kokoro:
     def run(self, request: Request) -> Steps:
         """Synthesise a `Speak` request. Yields one `Chunk` per piece of text, then `Usage`, and None after other steps.
 
-        Raises BadRequest for a speed out of range or a text without phonemes, UnknownVoice for a voice that does not
-        exist, and Unsupported for a language, an option or a kind of voice that this model does not support.
+        A text without a letter or a digit is a short silence. Raises BadRequest for a speed out of range, a blank text
+        and one whose letters the voice does not know, UnknownVoice for a voice that does not exist, and Unsupported for
+        a language, an option or a kind of voice that this model does not support.
         """
         if not isinstance(request, Speak):
             raise Unsupported(f"Kokoro answers Speak requests, not {type(request).__name__}")
@@ -72,7 +73,7 @@ class Kokoro:
         delivery = self.delivery(request)
         yield None
         yield from delivery.speak(request.text)
-        yield delivery.usage(request.text)
+        yield from delivery.finish(request.text)
 
     def delivery(self, request: Synthesis) -> Delivery:
         """Validate `request` and resolve its voice and language. Raises the same errors as `run`."""
@@ -143,11 +144,19 @@ class Delivery:
                 self.samples += len(step.pcm16) // 2 if step else 0
             self.tokens += len(phonemes)
 
-    def usage(self, text: str) -> Usage:
-        """Usage of the whole request. Raises BadRequest, with the start of `text`, if the text had no phonemes."""
+    def finish(self, text: str) -> Iterator[Event]:
+        """A short silence if nothing in `text` is a word, and the usage of the whole request.
+
+        Raises BadRequest, with the start of `text`, for words without phonemes, and for white space.
+        """
         if not self.tokens:
-            raise BadRequest(f"nothing in the text can be said: {text[:QUOTED]!r}")
-        return Usage(audio_out=self.samples / vocoder.RATE, tokens_in=self.tokens)
+            if any(map(str.isalnum, text)) or not text.strip():
+                quoted = text.strip()[:QUOTED]
+                raise BadRequest(f"nothing in the text can be said: {quoted!r}; choose a voice of its language")
+            chunk = Chunk.silence(vocoder.RATE)
+            self.samples += len(chunk.pcm16) // 2
+            yield chunk
+        yield Usage(audio_out=self.samples / vocoder.RATE, tokens_in=self.tokens)
 
 
 class SpeechStream:
@@ -155,19 +164,23 @@ class SpeechStream:
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
-        self._beginning = ""
+        self._silent = ""
+        """The first sentence with a word in it, else the first sentence; while nothing has sound."""
         self._rest = ""
 
     def feed_text(self, text: str) -> Steps:
-        if len(self._beginning) < QUOTED:
-            self._beginning += text
         sentences, self._rest = finished(self._rest + text)
         for sentence in sentences:
-            yield from self._delivery.speak(sentence)
+            yield from self._say(sentence)
 
     def finish(self) -> Steps:
-        yield from self._delivery.speak(self._rest)
-        yield self._delivery.usage(self._beginning)
+        yield from self._say(self._rest)
+        yield from self._delivery.finish(self._silent)
+
+    def _say(self, sentence: str) -> Steps:
+        yield from self._delivery.speak(sentence)
+        if not self._delivery.tokens and not any(map(str.isalnum, self._silent)):
+            self._silent = sentence if any(map(str.isalnum, sentence)) else self._silent or sentence
 
     def close(self) -> None:
         """Nothing to free."""

@@ -7,6 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from speechmlx.errors import BadRequest
+from speechmlx.reading.entries import read_entries
+
 Dialect = Literal["ga", "beta"]
 Json = dict[str, Any]
 Check = Callable[[Any, str], Any]
@@ -185,6 +188,15 @@ def truncation(value: Any, param: str) -> Any:
     return one_of("auto", "disabled")(value, param)
 
 
+def pronunciations(value: Any, param: str) -> Any:
+    """How words are said, as in requests for speech: an object or a list."""
+    try:
+        read_entries(value)
+    except BadRequest as error:
+        raise Refused(f"Invalid '{param}': {error}.", param=param) from None
+    return value
+
+
 COMMON = {"create_response": of(bool), "interrupt_response": of(bool)}
 VAD: Mapping[str, Mapping[str, Check]] = {
     "server_vad": {
@@ -251,10 +263,11 @@ TOP: Mapping[str, Check] = {
     "include": includes,
     "reasoning": of(dict),
     "parallel_tool_calls": of(bool),
+    "pronunciations": pronunciations,
 }
-ANSWERING = ("temperature", "reasoning", "parallel_tool_calls")
+ANSWERING = ("temperature", "reasoning", "parallel_tool_calls", "pronunciations")
 """Fields that a realtime session shows only after a client set them."""
-NULLABLE = ("tracing", "prompt", "include", "reasoning", "temperature")
+NULLABLE = ("tracing", "prompt", "include", "reasoning", "temperature", "pronunciations")
 """Fields of TOP that null resets. In other fields of TOP null changes nothing."""
 INPUT: Mapping[str, Check] = {
     "format": audio_format,
