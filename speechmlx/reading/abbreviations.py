@@ -282,6 +282,11 @@ INNER = """
     exec = executive
     bldgs = buildings
 """
+SCRIPTURE = (
+    "exod lev deut josh judg chron neh ps pss prov eccl isa jer lam ezek dan hos mic hab zech mal matt rom cor gal eph "
+    "phil thess tim heb jas pet"
+).split()
+"""Books that are read with chapter and verse."""
 NEIGHBOURS = (
     "mmes mlles mlle me sigg sra srta dra dña exmo ing arch avv dott herr hr z.b d.h bzw usw evtl nr bd abs "
     "p.ex ej núm pág arq lic"
@@ -295,6 +300,7 @@ WITH_STOP = """
 TABLE = (
     {word: Abbreviation("") for word in NEIGHBOURS}
     | {word: Abbreviation("", ends=True) for word in NEIGHBOURS_ENDING}
+    | {word: Abbreviation("", "number", ends=True, stop=True) for word in SCRIPTURE}
     | _rows(TITLES_WITH_STOP, "name", stop=True)
     | _rows(TITLES, "name")
     | _rows(ENDING, ends=True)
