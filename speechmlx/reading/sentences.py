@@ -229,6 +229,8 @@ def _may_end(text: str, start: int, word: re.Match[str], following: int) -> bool
     short = abbreviations.find(written)
     if short is None:
         return True
+    if not text[following : following + 1].isalnum():  # "8 a.m. - 4 p.m."
+        return False
     if written.lower() in PLACES:
         return after.lower() in STARTERS
     if written.lower() in HOURS and after.lower() in AFTER_HOURS:
