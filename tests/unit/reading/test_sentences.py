@@ -115,6 +115,7 @@ def test_finished(text: str, pieces: list[str], rest: str) -> None:
 
 def test_finished_clauses() -> None:
     assert finished("Well, I think so, but", by_clause=True) == (["Well, ", "I think so, "], "but")
+    assert finished("It is 10 - 3 – 5 or 4 - a - b c", by_clause=True) == (["It is 10 - 3 – 5 or 4 - ", "a - "], "b c")
     assert finished("Well, I think so, but", least=10, by_clause=True) == (["Well, I think so, "], "but")
 
 
