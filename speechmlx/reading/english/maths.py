@@ -69,7 +69,7 @@ def _operator(m: re.Match[str], place: Place) -> str | None:
     if sign in "-−–" and not _is_minus(m, place):
         return None
     if sign == "/" and place.text[place.at - 1] != " ":
-        return None
+        return "over" if place.text[place.at - 1] == ")" else None
     return SIGNS[sign]
 
 
