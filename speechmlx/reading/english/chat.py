@@ -107,6 +107,8 @@ def _form(m: re.Match[str], place: Place) -> str | None:
         re.search(r"[=+*/^-]\s?$|\d\s?$", place.before()) or re.match(r"\s?[=+*/^<>(]", place.after(m.end()))
     ):
         return None
+    if lower in ("r", "u") and re.match(r"\.\s*\d|:", place.after(m.end())):
+        return None
     if lower == "k" and place.before().strip():
         return None
     if lower in ("def", "cos", "prob") and re.match(r"\s?[(=]", place.after(m.end())):

@@ -35,6 +35,8 @@ COUNTED = re.compile(
     r"\s+$",
     re.IGNORECASE,
 )
+DEVICE = re.compile(r"\b(?:iPhone|iPad|Galaxy|Pixel|Model|OnePlus|Redmi|Mi)\s$")
+"""Before the number of a model: "iPhone 6s"."""
 SINGULAR_S = ("ss", "us", "is")
 
 
