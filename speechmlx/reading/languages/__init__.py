@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 from speechmlx.reading import Token
-from speechmlx.reading.languages import amounts, moments, numerals, written
+from speechmlx.reading.languages import amounts, chinese, japanese, moments, numerals, written
 from speechmlx.reading.languages.french import French
 from speechmlx.reading.languages.german import German
 from speechmlx.reading.languages.grammar import Recognisers, by_first, scan
@@ -24,6 +24,7 @@ from speechmlx.reading.languages.speech import tokens
 LANGUAGES: dict[str, type[Language]] = {
     each.code: each for each in (Spanish, French, Italian, Portuguese, German, Hindi)
 }
+EAST_ASIAN = {"zh": chinese.rules, "ja": japanese.rules}
 
 
 def words(text: str, language: str) -> list[Token]:
@@ -33,8 +34,15 @@ def words(text: str, language: str) -> list[Token]:
     number words, or left to the voice digit by digit.
     """
     code = language.lower().partition("-")[0].partition("_")[0]
+    if code in EAST_ASIAN:
+        return tokens(scan(text, None, _east_asian(code)))
     spoken, rules = _grammar(code)
     return tokens(scan(text, spoken, rules))
+
+
+@cache
+def _east_asian(code: str) -> Recognisers[None]:
+    return by_first(EAST_ASIAN[code]())
 
 
 @cache
