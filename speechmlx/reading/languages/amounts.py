@@ -50,30 +50,24 @@ def rules(language: Language) -> list[Recogniser[Language]]:
 
 def _measures(language: Language, number: str) -> list[Recogniser[Language]]:
     units = either([*language.units, "%"])
-    span = (
-        rf"(?P<a>{number})(?:{GAP}?(?:{units}))?(?:{GAP}?[{DASH}]{GAP}?(?P<b>{number}))?{GAP}?(?P<unit>{units})(?!\w)"
-    )
+    span = rf"(?P<a>{number})(?:(?:{GAP}?(?:{units}))?{GAP}?[{DASH}]{GAP}?(?P<b>{number}))?"
     rate = rf"(?:/(?P<per>{either(language.units)})(?!\w))?"
-    single = rf"(?P<a>{number})(?P<b>(?!))?{GAP}?(?P<unit>{units})(?!\w)"
-    return [
-        rule("measure", START, f"{SIGN}{span}{rate}", _measure),
-        rule("measure", START, f"{SIGN}{single}{rate}", _measure),
-    ]
+    return [rule("measure", START, rf"{SIGN}{span}{GAP}?(?P<unit>{units})(?!\w){rate}", _measure)]
 
 
 def _money(language: Language, number: str) -> list[Recogniser[Language]]:
     written = {s for s, code in SYMBOLS.items() if code in language.currencies}
     letters = either(s for s in written if _lettered(s))
-    symbols = (
-        f"{either(s for s in written if not _lettered(s))}|(?:{letters})(?!{LETTER})" if letters else either(written)
-    )
+    others = either(s for s in written if not _lettered(s))
+    symbols = f"{others}|(?:{letters})(?!{LETTER})"
     codes = either([*language.currencies])
     magnitude = rf"(?:{GAP}?(?P<magnitude>{either(language.magnitudes)})(?!\w))?"
     plain = rf"(?P<a>{number})(?:{GAP}?[{DASH}]{GAP}?(?:{symbols})?{GAP}?(?P<b>{number}))?"
+    rate = rf"(?:/(?P<per>{either(language.units)}|(?:{LETTER}|[{MARK}]){{1,20}})(?!\w))?"
     starts = START + "".join({s[0] for s in SYMBOLS if not s[0].isalpha()}) + "a"
     after = rf"{SIGN}{plain}{magnitude}{GAP}?(?:(?P<symbol>{symbols})|(?P<code>{codes})(?!\w))"
     before = rf"{SIGN}(?:(?P<symbol>{symbols})|(?P<code>{codes})(?={GAP}|\d)){GAP}?{plain}{magnitude}"
-    return [rule("money", starts, before, _price), rule("money", START, after, _price)]
+    return [rule("money", starts, before + rate, _price), rule("money", START, after + rate, _price)]
 
 
 def _lettered(symbol: str) -> bool:
@@ -103,7 +97,7 @@ def _measure(m: re.Match[str], place: P) -> str | None:
     said = noun.of(last)
     if m["per"]:
         said = language.rate(said, language.units[m["per"]])
-    return _signed(m, place, f"{number} {said}")
+    return _signed(m, place, language.phrase(number, said))
 
 
 def _price(m: re.Match[str], place: P) -> str | None:
@@ -120,6 +114,8 @@ def _price(m: re.Match[str], place: P) -> str | None:
         words = language.money(last, currency)
         if m["b"]:
             begin = f"{language.quantity(numeral(m, 'a', place), noun)} {language.to} "
+    if m["per"]:
+        words = language.rate(words, language.units.get(m["per"]) or Noun(m["per"], m["per"]))
     return _signed(m, place, begin + words)
 
 
@@ -132,10 +128,10 @@ def _fraction(m: re.Match[str], place: P) -> str | None:
 
 def _vulgar(m: re.Match[str], place: P) -> str | None:
     language, (number, parts) = place.language, VULGAR[m["v"]]
-    words = language.fraction(number, parts, "" if m["n"] else place.word_after(m.end()))
-    if words is None:
-        return None
-    return f"{language.whole(digits(m['n']))} {language.signs['&']} {words}" if m["n"] else words
+    noun = place.word_after(m.end())
+    if m["n"]:
+        return language.mixed(int(m["n"]), number, parts, noun)
+    return language.fraction(number, parts, noun)
 
 
 def _over(m: re.Match[str], place: P) -> str | None:
@@ -144,7 +140,18 @@ def _over(m: re.Match[str], place: P) -> str | None:
 
 
 def _ordinal(m: re.Match[str], place: P) -> str | None:
-    return place.language.ordinal(int(m["n"]), m["suffix"], place.word_before().lower())
+    language, suffix = place.language, m["suffix"]
+    if suffix == "." and place.word_after(m.end()).islower():
+        listed = language.listed(int(m["n"]), place.word_before().lower(), place.word_after(m.end()))
+        if listed:
+            return listed
+    return language.ordinal(int(m["n"]), suffix, governor(place))
+
+
+def governor(place: P) -> str:
+    """The word, in lower case, that an ordinal stands after: for the second of "am 3. und 4. Mai" the "am" too."""
+    joined = re.search(r"([^\W\d_]{1,40})\s\d{1,2}\.\s(?:und|oder)\s$", place.before())
+    return (joined[1] if joined else place.word_before()).lower()
 
 
 def _digits(m: re.Match[str], place: P) -> str:
@@ -182,6 +189,8 @@ def _number(m: re.Match[str], place: P) -> str | None:
     before, noun = place.word_before().lower(), place.word_after(m.end())
     if re.fullmatch(r"[1-9]\d{3}", m["a"]):
         return _signed(m, place, _year(place, number, noun))
+    if noun == "mil" and language.agrees_over_thousands:
+        noun = place.word_after(m.end() + 4) or noun
     counts = noun and before not in language.labels and not m["a"].startswith("0")
     return _signed(m, place, language.counted(number, noun) if counts else language.number(number))
 

@@ -45,6 +45,8 @@ class French(Language):
         "1=spellout-ordinal-masculine, 1f=spellout-ordinal-feminine"
     )
     minus, to, over, per, of = "moins", "à", "sur", "par", "de"
+    half = Noun("demi", "demie")
+    millions = frozenset({"million", "millions", "milliard", "milliards", "billion", "billions"})
     months = listed("janvier février mars avril mai juin juillet août septembre octobre novembre décembre")
     short_months = numbered("janv.=1, févr.=2, fév.=2, avr.=4, juil.=7, sept.=9, oct.=10, nov.=11, déc.=12")
     units = nouns(
@@ -135,7 +137,7 @@ class French(Language):
         return f"{self.quantity(number, noun)} {noun.of(number)} {self.cardinal(int(cents.whole))}"
 
     def joined(self, magnitude: str, currency: str) -> str:
-        if not magnitude.startswith("milli"):
+        if magnitude.rpartition(" ")[2] not in self.millions:
             return f"{magnitude} {currency}"
         return f"{magnitude} d'{currency}" if currency[0] in "aeiou" else f"{magnitude} de {currency}"
 

@@ -157,6 +157,15 @@ class German(Language):
         century = "zweitausend" if number >= 2000 else f"{self.cardinal(number // 100)}hundert" if number > 99 else ""
         return century + TENS[tens // 10] + suffix[2:]
 
+    def mixed(self, whole: int, number: int, parts: int, noun: str) -> str | None:
+        if (number, parts) == (1, 2):
+            return f"{self.cardinal(whole, 'm')}einhalb"
+        return super().mixed(whole, number, parts, noun)
+
+    def listed(self, number: int, before: str, after: str) -> str | None:
+        governed = before in DATIVE or before in WEAK or after in ("und", "bis", "oder")
+        return None if governed or number > 20 else f"{self.cardinal(number, '1')}ns"
+
     def fraction(self, number: int, parts: int, noun: str) -> str | None:
         if parts == 2:
             if not noun[:1].isupper():

@@ -30,6 +30,10 @@ class Italian(Language):
     comma, point, paired = "virgola", "punto", True
     rulesets = pairs("=spellout-numbering, 1=spellout-ordinal-masculine, 1f=spellout-ordinal-feminine")
     minus, to, over, per, of = "meno", "a", "su", "al", "di"
+    half = Noun("mezzo", "mezzo")
+    millions = frozenset({"milione", "milioni", "miliardo", "miliardi", "bilione", "bilioni"})
+    centuries = pairs("sec.=secolo")
+    articles = frozenset("la il lo un una della del dello nella nel alla al dalla dal sulla l".split())
     months = listed("gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre")
     short_months = numbered(
         "gen.=1, feb.=2, mar.=3, apr.=4, mag.=5, giu.=6, lug.=7, ago.=8, set.=9, sett.=9, ott.=10, nov.=11, dic.=12"
@@ -108,10 +112,6 @@ class Italian(Language):
         if number == 1 and gender and not gender.startswith("1"):
             return {"m": "un", "f": "una"}.get(gender, gender)
         return super().cardinal(number, gender)
-
-    def counted(self, number: Numeral, noun: str) -> str:
-        said = super().counted(number, noun)
-        return "una" if said == "un'" else said
 
     def day(self, day: int) -> str:
         return "primo" if day == 1 else self.cardinal(day)

@@ -83,12 +83,24 @@ class Language:
     """Between a magnitude and its currency: "millones de euros"."""
     months: ClassVar[tuple[str, ...]] = ()
     short_months: ClassVar[Mapping[str, int]] = {}
+    first: ClassVar[str] = ""
+    """The first of a month, where it is written as an ordinal and said otherwise than by `day`."""
+    half: ClassVar[Noun] = Noun("", "")
+    """The half of "two and a half", before a masculine and before a feminine noun."""
+    agrees_over_thousands: ClassVar[bool] = False
+    """Whether the number of "2 mil pessoas" takes the gender of what is counted."""
     units: ClassVar[Mapping[str, Noun]] = {}
     currencies: ClassVar[Mapping[str, Noun]] = {}
     cents: ClassVar[Mapping[str, Noun]] = {}
     magnitudes: ClassVar[Mapping[str, Noun]] = {}
     abbreviations: ClassVar[Mapping[str, str]] = {}
     signs: ClassVar[Mapping[str, str]] = {}
+    millions: ClassVar[frozenset[str]] = frozenset()
+    """The ends of numbers that take `of` before what they count."""
+    centuries: ClassVar[Mapping[str, str]] = {}
+    """Abbreviations of "century" that are such only before a Roman numeral: "s." for "siglo"."""
+    articles: ClassVar[frozenset[str]] = frozenset()
+    """The words after which a Roman numeral before a noun is an ordinal: "la II guerra"."""
     labels: ClassVar[frozenset[str]] = frozenset()
     """Nouns that a number names rather than counts: "página 1"."""
     not_nouns: ClassVar[frozenset[str]] = frozenset()
@@ -171,7 +183,7 @@ class Language:
         cents = number.fraction + "0" * (len(number.fraction) == 1)
         if not cents or len(cents) != 2 or not int(cents) or currency not in self.cents:
             plain = Numeral(number.whole) if len(cents) == 2 and not int(cents) else number
-            return f"{self.quantity(plain, noun)} {noun.of(plain)}"
+            return self.phrase(self.quantity(plain, noun), noun.of(plain))
         return self.with_cents(Numeral(number.whole), noun, Numeral(str(int(cents))), self.cents[currency])
 
     def with_cents(self, number: Numeral, noun: Noun, cents: Numeral, cent: Noun) -> str:
@@ -180,6 +192,23 @@ class Language:
     def joined(self, magnitude: str, currency: str) -> str:
         """A magnitude and its currency: "millones de euros"."""
         return f"{magnitude} {self.of} {currency}" if self.of else f"{magnitude} {currency}"
+
+    def phrase(self, number: str, noun: str) -> str:
+        """A number and what it counts: "un millón", "euros" → "un millón de euros"."""
+        last = number.rpartition(" ")[2].lower()
+        return self.joined(number, noun) if last in self.millions else f"{number} {noun}"
+
+    def mixed(self, whole: int, number: int, parts: int, noun: str) -> str | None:
+        """The words of a whole number and a fraction before the word `noun`; None if they are not said so."""
+        gender = self.gender(noun, whole) if noun.lower() not in self.not_nouns else ""
+        said = self.fraction(number, parts, "")
+        if (number, parts) == (1, 2) and self.half.one:
+            said = self.half.many if gender == "f" else self.half.one
+        return said and f"{self.cardinal(whole, gender)} {self.signs['&']} {said}"
+
+    def listed(self, number: int, before: str, after: str) -> str | None:
+        """The words of a number with a full stop before a word in lower case, where it orders reasons."""
+        return None
 
     def percent(self, number: str) -> str:
         return f"{number} {self.signs['%']}"
@@ -201,4 +230,8 @@ class Language:
 
     def roman(self, number: int, before: str, after: str, suffix: str) -> str | None:
         """The words of a Roman numeral that stands after no name; None if it is none."""
-        return self.cardinal(number) if before.lower() in self.labels else None
+        if before.lower() in self.labels or f"{before}." in self.centuries:
+            return self.cardinal(number)
+        if after and before.lower() in self.articles and number not in (50, 100, 500, 1000):
+            return self.cardinal(number, "1f" if self.gender(after, 1) in ("f", "una", "un'") else "1")
+        return None

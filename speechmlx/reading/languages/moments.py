@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from speechmlx.reading.languages.amounts import governor
 from speechmlx.reading.languages.grammar import Context, Recogniser, either, rule
 from speechmlx.reading.languages.language import Language, TimeOfDay
 from speechmlx.reading.languages.numerals import DASH, digits
 
 P = Context[Language]
-CLOCK = r"(?P<h{0}>[01]?\d|2[0-4])(?:(?P<m{0}>[:.](?P<min{0}>[0-5]\d)(?:[:.](?P<s{0}>[0-5]\d))?))?"
+CLOCK = r"(?P<h{0}>2[0-4]|[01]?\d)(?:(?P<m{0}>[:.](?P<min{0}>[0-5]\d)(?:[:.](?P<s{0}>[0-5]\d))?))?"
 YEAR_FIRST = r"(?P<y>\d{4})(?P<s>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=s)(?P<d>[0-2]?\d|3[01])(?!\d)"
 DAY_FIRST = r"(?P<d>[0-2]?\d|3[01])(?P<s>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=s)(?P<y>\d{4}|\d\d)(?!\d)"
 DAY_AND_MONTH = r"(?P<d>[0-3]\d)/(?P<m>0[1-9]|1[0-2])(?P<y>)(?![\d/])"
@@ -51,7 +52,9 @@ def _lettered(m: re.Match[str], place: P) -> str | None:
     month = language.short_months.get(name) or [n.lower() for n in language.months].index(name.lower()) + 1
     if not 1 <= day <= 31:
         return None
-    return language.date(day, month, int(m["y"]) if m["y"] else None, place.word_before().lower())
+    said = language.date(day, month, int(m["y"]) if m["y"] else None, governor(place))
+    first = day == 1 and m["order"] and language.first
+    return f"{language.first} {said.partition(' ')[2]}" if first else said
 
 
 def _time(m: re.Match[str], place: P) -> str | None:

@@ -27,6 +27,10 @@ class Portuguese(Language):
         "1=spellout-ordinal-masculine, 1f=spellout-ordinal-feminine"
     )
     minus, to, over, per, of = "menos", "a", "sobre", "por", "de"
+    half, agrees_over_thousands = Noun("meio", "meia"), True
+    millions = frozenset("milhão milhões bilhão bilhões trilhão trilhões".split())
+    centuries = pairs("séc.=século, s.=século")
+    articles = frozenset("a o da do na no à ao uma um".split())
     months = listed("janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro")
     short_months = numbered("jan.=1, fev.=2, mar.=3, abr.=4, jun.=6, jul.=7, ago.=8, set.=9, out.=10, nov.=11, dez.=12")
     units = nouns(
@@ -82,9 +86,7 @@ class Portuguese(Language):
         "desde até mais menos se não nem o os as um uma lhe seu sua seus suas quando onde mas também após hoje "
         "ontem amanhã cada".split()
     )
-    spelled = frozenset(
-        "FBI CIA CPF CNPJ IBGE UE TV PC GPS SMS PDF HTML URL USB DNA PT PSDB MST CEO CEP RG BMW".split()
-    )
+    spelled = frozenset("FBI CIA CPF CNPJ IBGE UE TV PC GPS SMS PDF HTML URL USB DNA PT PSDB MST CEO RG BMW".split())
     names = frozenset("ONU OTAN OVNI AIDS PIB UNESCO NASA FIFA UEFA USP SUS NÃO UM NO DE EU TU SE".split())
     phone = r"\(?\d{2}\)?[ -]?9?\d{4}[ -]\d{4}|9\d{4}-\d{4}|(?!(?:19|20)\d\d-(?:19|20))[2-5]\d{3}-\d{4}"
     hours = r"horas?|hs?"
@@ -130,8 +132,5 @@ class Portuguese(Language):
         return f"{self.cardinal(number, 'm')} {PARTS[parts]}{'s' if number > 1 else ''}"
 
     def regnal(self, number: int, before: str) -> str:
-        return (
-            self.cardinal(number, "1f" if before.endswith("a") and before != "Papa" else "1")
-            if number < 11
-            else self.cardinal(number)
-        )
+        feminine = before in ("Isabel", "Beatriz", "Inês", "Leonor") or (before.endswith("a") and before != "Papa")
+        return self.cardinal(number, "1f" if feminine else "1") if number < 11 else self.cardinal(number)

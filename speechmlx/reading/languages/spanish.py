@@ -27,6 +27,10 @@ class Spanish(Language):
         "1=spellout-ordinal-masculine, 1m=spellout-ordinal-masculine-adjective, 1f=spellout-ordinal-feminine"
     )
     minus, to, over, per, of = "menos", "a", "sobre", "por", "de"
+    first, half = "primero", Noun("medio", "media")
+    millions = frozenset({"millón", "millones", "billón", "billones"})
+    centuries = pairs("s.=siglo, S.=siglo")
+    articles = frozenset("la el del al las los una un".split())
     months = listed("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre")
     short_months = numbered("setiembre=9, ene.=1, feb.=2, abr.=4, ago.=8, sept.=9, oct.=10, nov.=11, dic.=12")
     units = nouns(
@@ -62,12 +66,12 @@ class Spanish(Language):
         "Sr.=señor, Sra.=señora, Sres.=señores, Sras.=señoras, Srta.=señorita, Dr.=doctor, Dra.=doctora, D.=don, "
         "Dª=doña, Dña.=doña, Prof.=profesor, Profa.=profesora, Ing.=ingeniero, Lic.=licenciado, Arq.=arquitecto, "
         "Ud.=usted, Uds.=ustedes, Vd.=usted, Vds.=ustedes, Av.=avenida, Avda.=avenida, C/=calle, c/=calle, "
-        "Pza.=plaza, Pl.=plaza, P.º=paseo, Ctra.=carretera, Gral.=general, Cnel.=coronel, Cap.=capítulo, "
-        "cap.=capítulo, art.=artículo, pág.=página, págs.=páginas, p.=página, pp.=páginas, vol.=volumen, "
-        "fig.=figura, ed.=edición, núm.=número, nº=número, n.º=número, N.º=número, n°=número, nro.=número, "
-        "No.=número, tel.=teléfono, tfno.=teléfono, etc.=etcétera, p. ej.=por ejemplo, EE. UU.=Estados Unidos, "
-        "EEUU=Estados Unidos, a. C.=antes de Cristo, d. C.=después de Cristo, a. m.=a m, p. m.=p m, S. "
-        "A.=sociedad anónima, aprox.=aproximadamente, máx.=máximo, mín.=mínimo, dpto.=departamento, "
+        "c/u=cada uno, Pza.=plaza, Pl.=plaza, P.º=paseo, Ctra.=carretera, Gral.=general, Cnel.=coronel, "
+        "Cap.=capítulo, cap.=capítulo, art.=artículo, pág.=página, págs.=páginas, p.=página, pp.=páginas, "
+        "vol.=volumen, fig.=figura, ed.=edición, núm.=número, nº=número, n.º=número, N.º=número, n°=número, "
+        "nro.=número, No.=número, tel.=teléfono, tfno.=teléfono, etc.=etcétera, p. ej.=por ejemplo, EE. "
+        "UU.=Estados Unidos, EEUU=Estados Unidos, a. C.=antes de Cristo, d. C.=después de Cristo, a. m.=a m, p. "
+        "m.=p m, S. A.=sociedad anónima, aprox.=aproximadamente, máx.=máximo, mín.=mínimo, dpto.=departamento, "
         "izq.=izquierda, dcha.=derecha, Sto.=santo, Sta.=santa, Jr.=júnior, vs.=versus, vs=versus, Cía.=compañía, "
         "RR. HH.=recursos humanos, s. f.=sin fecha, ej.=ejemplo, hab.=habitantes, íd.=ídem"
     )
@@ -160,8 +164,5 @@ class Spanish(Language):
         return f"{self.cardinal(number, 'm')} {PARTS[parts]}{'s' if number > 1 else ''}"
 
     def regnal(self, number: int, before: str) -> str:
-        return (
-            self.cardinal(number, "1f" if before.endswith("a") and before != "Papa" else "1")
-            if number < 11
-            else self.cardinal(number)
-        )
+        feminine = before in ("Isabel", "Beatriz", "Inés", "Leonor") or (before.endswith("a") and before != "Papa")
+        return self.cardinal(number, "1f" if feminine else "1") if number < 11 else self.cardinal(number)

@@ -38,7 +38,8 @@ def rules(language: Language) -> list[Recogniser[Language]]:
         if language.endings:
             found.append(rule("abbreviation", "a", rf"{PART}(?:{either(language.endings)})", _ending))
         found += [
-            rule("abbreviation", "a", rf"(?:{either(_keys(language))})(?![\w])", _abbreviation),
+            rule("abbreviation", "a", _abbreviations(language), _abbreviation),
+            rule("times", "a", r"[xX](?=\s?\d)", _times),
             rule(
                 "roman",
                 "a",
@@ -66,8 +67,22 @@ def _keys(language: Language) -> set[str]:
     return keys | {k.replace(" ", "") for k in keys} | {k.replace(" ", "\u00a0") for k in keys}
 
 
+def _abbreviations(language: Language) -> str:
+    keys = _keys(language)
+    words, others = (either(k for k in keys if k[-1].isalpha() is lettered) for lettered in (True, False))
+    centuries = f"|(?:{either(language.centuries)})(?=\\s?[IVXLC]{{1,7}}(?!\\w))" if language.centuries else ""
+    return rf"(?:{words})(?!\w)(?:\.(?=\s))?|(?:{others}){centuries}"
+
+
+def _times(m: re.Match[str], place: P) -> str | None:
+    return place.language.signs["×"] if re.search(r"\d\s?$", place.before()) else None
+
+
 def _abbreviation(m: re.Match[str], place: P) -> str | None:
-    table, written = place.language.abbreviations, m[0].replace("\u00a0", " ")
+    language = place.language
+    table, written = {**language.centuries, **language.abbreviations}, m[0].replace("\u00a0", " ")
+    if written not in table and written.removesuffix(".") in table:
+        written = written.removesuffix(".")
     said = table.get(written) or table.get(written[0].lower() + written[1:])
     if said is None:
         said = next(v for k, v in table.items() if written.lower() == k.replace(" ", "").lower())
@@ -116,7 +131,9 @@ def _mixed(m: re.Match[str], place: P) -> str | None:
     language, parts = place.language, re.findall(r"[^\W\d_]+|\d+", m[0])
     if parts[0].islower() and len(parts[0]) > 1 and len(parts) == 2:
         return f"{parts[0]} {language.whole(digits(parts[1]))}"
-    said = [language.whole(digits(p)) if p.isdecimal() else _capitals(p, place) for p in parts]
+    flight = len(parts[0]) > 1 and parts[0].isupper() and len(parts[-1]) > 2
+    say = language.digits if flight else language.whole
+    said = [say(digits(p)) if p.isdecimal() else _capitals(p, place) for p in parts]
     return " ".join(said)
 
 
@@ -166,8 +183,8 @@ def _web(m: re.Match[str], place: P) -> str | None:
 
 def _word(m: re.Match[str], place: P) -> str:
     word = re.sub("[’ʼ]", "'", re.sub("[‐‑]", "-", m[0]))
-    if not word.endswith(("s'", "z'")) and word.endswith("'") and place.text[m.end() : m.end() + 1].isspace():
-        word = word[:-1] if place.before().count("'") % 2 or place.before().count("‘") else word
+    if word.endswith("'") and (place.before()[-1:] in ("'", "‘") or re.search(r"(?:^|\s)['‘]", place.before())):
+        word = word[:-1]
     head, cut, last = word.rpartition("'")
     if last.isupper() and len(last) > 1:
         said = _capitals(last, place)
@@ -180,12 +197,12 @@ def _capitals(word: str, place: P) -> str:
     language = place.language
     if len(word) == 1:
         return f".{word.lower()}" if word.isascii() else word
+    if place.shouted and word not in language.spelled:
+        return word.lower()
     if not word.isupper() or not word.isalpha() or len(word) > 6 or word in language.names:
         return word
     if word in language.spelled:
         return letters(word)
-    if place.shouted:
-        return word.lower()
     plain = word.isascii() and (len(word) == 2 or not ONSET.match(word) or CLUSTER.search(word) is not None)
     return letters(word) if plain else word
 
