@@ -45,12 +45,15 @@ MONEY = pairs(
 )
 SIGNS = pairs(
     "+=加, ==等于, ×=乘, *=乘, ÷=除以, %=百分号, &=和, @=艾特, #=井号, °=度, ℃=摄氏度, ≈=约等于, ≠=不等于, "
-    "<=小于, >=大于, ≤=小于等于, ≥=大于等于, ±=正负, √=根号, ²=平方, ³=立方, π=派, ∞=无穷大, €=欧元, £=英镑, "
+    "<=小于, >=大于, ≤=小于等于, ≥=大于等于, ±=正负, √=根号, ²=的平方, ³=的立方, π=派, ∞=无穷大, €=欧元, £=英镑, "
     "$=美元, ¥=元, ￥=元, −=减, _=下划线, /=斜杠, -=杠"
 )
 SCORED = re.compile("比分|战平|领先|落后|战胜|击败|大胜|险胜|取胜|不敌|获胜|比$|以$")
 DIALLED = re.compile("(?:拨打|请拨|打|电话|热线|呼叫|致电|客服|报警|手机|传真|号码|撥打|電話)[是为：:号\\s]{0,3}$")
-PHONE = r"(?:\+\d{1,3}[ -]?)?(?:1[3-9]\d[ -]?\d{4}[ -]?\d{4}|0\d{2,3}[ -]\d{7,8}|[48]00[ -]?\d{3}[ -]?\d{4})(?!\d)"
+CODE = re.compile(
+    "(?:密码|验证码|口令|编号|代码|邮编|账号|帐号|学号|工号|卡号|单号|房号|車牌|车牌号?)[是为：:\\s]{0,3}$"
+)
+PHONE = r"(?:\+\d{1,3}[ -]?)?(?:1[3-9]\d[ -]?\d{4}[ -]?\d{4}|[(（]?0\d{2,3}[)）]?[ -]?\d{3,4}[ -]?\d{4}|[48]00[ -]?\d{3}[ -]?\d{4})(?!\d)"
 
 
 def number(text: str, counted: str = "", ordinal: bool = False) -> str:
@@ -75,6 +78,8 @@ def _number(m: re.Match[str], here: Here) -> str:
     before = here.before()
     if DIALLED.search(before) and "." not in m[0] and len(m[0]) > 2:
         return one_by_one(digits(m[0]), TELEPHONE)
+    if CODE.search(before) and "." not in m[0]:
+        return one_by_one(digits(m[0]))
     return number(m[0], _after(m, here).lstrip(), before.endswith("第"))
 
 
@@ -89,7 +94,7 @@ def _range(m: re.Match[str], here: Here) -> str | None:
     after = _after(m, here)
     if "=" in here.text[m.end() : m.end() + 12]:
         return f"{number(m['a'])}减{number(m['b'])}"
-    if after.startswith("年") and len(m["a"]) == 4 and len(m["b"]) == 4:
+    if after.startswith(("年", "学年", "赛季", "财年")) and len(m["a"]) == 4 and len(m["b"]) == 4:
         return f"{one_by_one(m['a'])}到{one_by_one(m['b'])}"
     if SCORED.search(here.before()):
         return f"{number(m['a'])}比{number(m['b'])}"
@@ -97,7 +102,7 @@ def _range(m: re.Match[str], here: Here) -> str | None:
 
 
 def _year(m: re.Match[str], here: Here) -> str | None:
-    year = digits(m["y"])
+    year = digits(m[0])
     if len(year) == 2 and not (year[0] in "06789" and year != "60"):
         return None
     return one_by_one(year)
@@ -141,9 +146,11 @@ def _percent(m: re.Match[str], here: Here) -> str:
 
 def _measure(m: re.Match[str], here: Here) -> str:
     unit = UNITS[m["unit"]]
-    minus = "" if not m["minus"] else "零下" if unit in ("摄氏度", "华氏度", "度") else "负"
-    first = f"{minus}{number(m['a'], unit)}"
-    return f"{first}到{number(m['b'], unit)}{unit}" if m["b"] else first + unit
+    if here.before().endswith("时速"):
+        unit = unit.removesuffix("每小时")
+    minus = "零下" if unit in ("摄氏度", "华氏度", "度") else "负"
+    first = f"{minus if m['minus'] else ''}{number(m['a'], unit)}"
+    return f"{first}到{minus if m['below'] else ''}{number(m['b'], unit)}{unit}" if m["b"] else first + unit
 
 
 def _money(m: re.Match[str], here: Here) -> str:
@@ -186,20 +193,28 @@ def _mixed(m: re.Match[str], here: Here) -> str:
 
 
 def _sign(m: re.Match[str], here: Here) -> str:
+    before = here.before()
+    if m[0] == "/" and before[-1:] in "元块人次币镑度米克":
+        return "每"
+    if m[0] == "+" and not re.search(r"[\w)）]\s?$", before):
+        return "正"
     return SIGNS[m[0]] if m[0] not in "-/_" else ""
 
 
 def rules() -> list[Recogniser[None]]:
     """The recognisers of Chinese, in the order that decides between matches of one length."""
-    minus, span = r"(?P<minus>(?<![\w])[-−])?", rf"(?P<a>{NUMBER})(?:%?\s?{TO}\s?(?P<b>{NUMBER}))?"
+    minus, span = (
+        r"(?P<minus>(?<![A-Za-z0-9])[-−])?",
+        rf"(?P<a>{NUMBER})(?:(?:%|℃|°C|°)?\s?{TO}\s?(?P<below>-)?(?P<b>{NUMBER}))?",
+    )
     symbols, scale = either(MONEY), "(?P<scale>[万亿千百]{1,2})?"
     signs = "".join(dict.fromkeys(c[0] for c in MONEY if not c[0].isalpha()))
     names = SIGNS | dict(zip("0123456789", TELEPHONE, strict=True))
     return [
         rule("web", "a0", rf"{ADDRESS}(?![\w])", address("点", "艾特", names)),
-        rule("telephone", "0+", PHONE, _phone),
+        rule("telephone", "0+(（", PHONE, _phone),
         rule("date", "0", YEAR_FIRST, _date),
-        rule("year", "0", r"(?P<y>\d{4})(?=年(?!级))", _year),
+        rule("year", "0", r"(?P<y>\d{4})(?=年(?!级))|(?P<y2>(?:19|20)\d\d)(?=学年|赛季|财年|届|款)", _year),
         rule("year", "0", r"(?P<y>\d\d)(?=年(?!级|代|前|后|来|间|内|以))", _year),
         rule("year", "0", r"(?P<y>\d\d|\d{4})(?=(?P<what>后|年代))", _decade),
         rule("time", "0", CLOCK.format(""), _time),

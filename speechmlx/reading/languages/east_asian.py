@@ -100,7 +100,7 @@ def address(point: str, at: str, signs: dict[str, str]) -> Say[None]:
     """The function that says an address of the web."""
 
     def say(m: re.Match[str], here: Here) -> str | None:
-        text = re.sub("^https?://", "", m[0])
+        text = re.sub("^https?://", "", m[0]).rstrip("/")
         if "@" not in text and "/" not in m[0] and not re.match(r"[A-Za-z]", text):
             return None
         names = {".": point, "@": at, **signs}
@@ -118,7 +118,7 @@ def address(point: str, at: str, signs: dict[str, str]) -> Say[None]:
 RULES: list[Recogniser[None]] = [
     rule("han", "a", f"[{HAN}{KANA}]{{1,200}}", lambda m, here: m[0]),
     rule("word", "a", r"[A-Za-z\u00c0-\u024f]{1,60}(?:['’-][A-Za-z\u00c0-\u024f]{1,30}){0,4}", _word),
-    rule("other", "a", r"[^\W\d_]{1,60}", lambda m, here: m[0]),
+    rule("other", "a", rf"[^\W\d_A-Za-z{HAN}{KANA}]{{1,60}}", lambda m, here: m[0]),
     rule("mark", ".!?…。！？．", r"[.!?…。！？．]{1,80}", _stops),
     rule("mark", "".join(MARKS), f"[{re.escape(''.join(MARKS))}]", lambda m, here: MARKS[m[0]]),
     rule("mark", "—–-―", r"[—–―]{1,80}|-{2,80}|(?<=\s)-(?=\s)", lambda m, here: "—"),

@@ -142,7 +142,7 @@ def _ratio(m: re.Match[str], here: Here) -> str:
 
 def _measure(m: re.Match[str], here: Here) -> str:
     unit = UNITS[m["unit"]]
-    last = with_unit(m["b"] or m["a"], unit)
+    last = ("マイナス" if m["below"] else "") + with_unit(m["b"] or m["a"], unit)
     first = f"{number(m['a'])}から" if m["b"] else ""
     return f"{'マイナス' if m['minus'] else ''}{first}{last}"
 
@@ -221,7 +221,10 @@ def _sign(m: re.Match[str], here: Here) -> str:
 
 def rules() -> list[Recogniser[None]]:
     """The recognisers of Japanese, in the order that decides between matches of one length."""
-    minus, span = r"(?P<minus>(?<![\w])[-−])?", rf"(?P<a>{NUMBER})(?:[%％]?\s?{TO}\s?(?P<b>{NUMBER}))?"
+    minus, span = (
+        r"(?P<minus>(?<![A-Za-z0-9])[-−])?",
+        rf"(?P<a>{NUMBER})(?:(?:%|％|℃|°C|°|度)?\s?{TO}\s?(?P<below>-)?(?P<b>{NUMBER}))?",
+    )
     symbols, scale = either(MONEY), "(?P<scale>[万億兆千]{1,2})?"
     names = SIGNS | dict(zip("0123456789", SPOKEN, strict=True))
     grouped = r"(?P<n>\d{1,3}(?:,\d{3}){1,4}|\d{1,16})"
