@@ -86,6 +86,10 @@ def test_marks_inside_a_block(text: str, plain: str) -> None:
         ("One\r\n\r\nTwo\u2029Three", [("paragraph", "One"), ("paragraph", "Two"), ("paragraph", "Three")]),
         ("- one\n* two\n+ three\n• four", [("item", text) for text in ("one", "two", "three", "four")]),
         ("1. Milk\n2) Eggs\n(3) Tea", [("item", "1, Milk"), ("item", "2, Eggs"), ("item", "3, Tea")]),
+        (
+            "IV. Results\n\niv. item\n\n# V. Sources",
+            [("item", "4, Results"), ("item", "4, item"), ("item", "5, Sources")],
+        ),
         ("ii) two\niv) four", [("item", "2, two"), ("item", "4, four")]),
         ("- [ ] open\n- [x] done", [("item", "open"), ("item", "done")]),
         ("- one\n  goes on\n    - two", [("item", "one goes on"), ("item", "two")]),
