@@ -47,6 +47,9 @@ class French(Language):
     minus, to, over, per, of = "moins", "à", "sur", "par", "de"
     half = Noun("demi", "demie")
     millions = frozenset({"million", "millions", "milliard", "milliards", "billion", "billions"})
+    rated = frozenset({"étoiles", "points"})
+    weekdays = pairs("lun=lundi, mar=mardi, mer=mercredi, jeu=jeudi, ven=vendredi, sam=samedi, dim=dimanche")
+    articles = frozenset({"le", "la", "les", "au", "du"})
     months = listed("janvier février mars avril mai juin juillet août septembre octobre novembre décembre")
     short_months = numbered("janv.=1, févr.=2, fév.=2, avr.=4, juil.=7, sept.=9, oct.=10, nov.=11, déc.=12")
     units = nouns(
@@ -144,6 +147,9 @@ class French(Language):
     def rate(self, noun: str, unit: Noun) -> str:
         return f"{noun} par {unit.one}"
 
+    def part_of(self, fraction: str, noun: str) -> str:
+        return f"{fraction} d' {noun}" if noun[:1].lower() in "aeiouhéêèâ" else f"{fraction} de {noun}"
+
     def ordinal(self, number: int, suffix: str, before: str) -> str | None:
         kind = {
             "er": "1",
@@ -157,7 +163,7 @@ class French(Language):
             "ᵉ": "1",
             "es": "1",
         }
-        kind |= {"nd": "1", "nde": "1f", "d": "1", "de": "1f", "è": "1", "°": ""}
+        kind |= {"nd": "1", "nde": "1f", "d": "1", "de": "1f", "è": "1", "°": "1"}
         form = kind.get(suffix.strip("."))
         if not form or not 0 < number < 10000:
             return None
@@ -180,6 +186,7 @@ class French(Language):
 
     def roman(self, number: int, before: str, after: str, suffix: str) -> str | None:
         plain = suffix.strip(".")
+        after = "" if after != "siècle" and not plain else after
         if plain in ("er", "re", "ère"):
             return "première" if plain != "er" else "premier"
         if plain in ("e", "ème") or after.startswith("siècle"):

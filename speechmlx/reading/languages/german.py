@@ -40,6 +40,9 @@ class German(Language):
     minus, to, over, per, of = "minus", "bis", "von", "pro", ""
     versus = "zu"
     endings = pairs("str.=straße, Str.=Straße, pl.=platz")
+    rated = frozenset({"sterne", "sternen", "punkte", "punkten"})
+    weekdays = pairs("Mo=Montag, Di=Dienstag, Mi=Mittwoch, Do=Donnerstag, Fr=Freitag, Sa=Samstag, So=Sonntag")
+    dotted_dates = True
     months = listed("Januar Februar März April Mai Juni Juli August September Oktober November Dezember")
     short_months = numbered("Jänner=1, Jan.=1, Feb.=2, Apr.=4, Aug.=8, Sept.=9, Sep.=9, Okt.=10, Nov.=11, Dez.=12")
     units = nouns(

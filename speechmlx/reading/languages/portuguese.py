@@ -31,6 +31,8 @@ class Portuguese(Language):
     millions = frozenset("milhão milhões bilhão bilhões trilhão trilhões".split())
     centuries = pairs("séc.=século, s.=século")
     articles = frozenset("a o da do na no à ao uma um".split())
+    rated, duration_and = frozenset({"estrelas", "pontos"}), "e"
+    weekdays = pairs("seg=segunda, ter=terça, qua=quarta, qui=quinta, sex=sexta, sáb=sábado, dom=domingo")
     months = listed("janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro")
     short_months = numbered("jan.=1, fev.=2, mar.=3, abr.=4, jun.=6, jul.=7, ago.=8, set.=9, out.=10, nov.=11, dez.=12")
     units = nouns(
@@ -119,7 +121,9 @@ class Portuguese(Language):
         return f"{magnitude} {currency}" if magnitude == "mil" else f"{magnitude} de {currency}"
 
     def ordinal(self, number: int, suffix: str, before: str) -> str | None:
-        kind = {"º": "1", "°": "1", "ª": "1f", "o": "", "a": ""}.get(suffix.strip("."))
+        kind = {"º": "1", "°": "1", "ª": "1f", "o": "1", "a": "1f"}.get(suffix.strip("."))
+        if suffix in ("a", "o") and before not in self.articles:
+            return None
         if not kind or not 0 < number < 1000:
             return None
         return self.cardinal(number, kind)

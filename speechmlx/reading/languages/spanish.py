@@ -31,6 +31,10 @@ class Spanish(Language):
     millions = frozenset({"millón", "millones", "billón", "billones"})
     centuries = pairs("s.=siglo, S.=siglo")
     articles = frozenset("la el del al las los una un".split())
+    rated, duration_and = frozenset("estrellas puntos".split()), "y"
+    weekdays = pairs(
+        "lun=lunes, mar=martes, mié=miércoles, mie=miércoles, jue=jueves, vie=viernes, sáb=sábado, dom=domingo"
+    )
     months = listed("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre")
     short_months = numbered("setiembre=9, ene.=1, feb.=2, abr.=4, ago.=8, sept.=9, oct.=10, nov.=11, dic.=12")
     units = nouns(
@@ -138,20 +142,10 @@ class Spanish(Language):
         )
 
     def ordinal(self, number: int, suffix: str, before: str) -> str | None:
-        kinds = {
-            "º": "1",
-            "°": "1",
-            "o": "1",
-            "er": "1m",
-            "ero": "1",
-            "ª": "1f",
-            "a": "1f",
-            "era": "1f",
-            "ra": "1f",
-            "ro": "1",
-        }
+        masculine = dict.fromkeys(("º", "°", "o", "ero", "ro", "do", "to", "mo", "vo", "no"), "1")
+        kinds = masculine | dict.fromkeys(("ª", "a", "era", "ra", "da", "ta", "ma", "va", "na"), "1f") | {"er": "1m"}
         kind = kinds.get(suffix.strip(".").lower())
-        if kind is None or suffix in ("a", "o") or not 0 < number < 2000:
+        if kind is None or (suffix in ("a", "o") and before not in self.articles) or not 0 < number < 2000:
             return None
         return self.cardinal(number, kind)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from speechmlx.reading.languages.grammar import LETTER, MARK, MARKS, Context, Recogniser, either, letters, rule
 from speechmlx.reading.languages.language import Language
@@ -39,14 +40,16 @@ def rules(language: Language) -> list[Recogniser[Language]]:
             found.append(rule("abbreviation", "a", rf"{PART}(?:{either(language.endings)})", _ending))
         found += [
             rule("abbreviation", "a", _abbreviations(language), _abbreviation),
-            rule("times", "a", r"[xX](?=\s?\d)", _times),
+            rule("times", "a", r"[xX](?=\s?\d|\s[^\W\d_])", _times),
             rule(
                 "roman",
                 "a",
                 ROMAN,
                 _roman,
             ),
-            rule("initial", "a", rf"{LETTER}\.(?=\s|{LETTER}\.)", _initial),
+            rule("initial", "a", rf"(?:{LETTER}\.){{2,6}}|{LETTER}\.(?=\s)", _initial),
+            rule("small", "₀₁₂₃₄₅₆₇₈₉", "[₀-₉]{1,6}", _small),
+            rule("power", "⁻⁰⁴⁵⁶⁷⁸⁹¹", "⁻?[⁰¹²³⁴-⁹]{1,6}", _power),
             rule("mixed", "a", r"[A-Za-z]{1,8}[-‐]?\d{1,4}(?![\d\w.,]\d|\w)", _mixed),
             rule("mixed", "0", r"(?P<n>\d{1,4})(?P<l>[A-Z]{1,3})(?![\w])", _mixed),
             rule("number", "#nN№", rf"(?:#|№)\s?(?P<a>{pattern(language.decimal)})", _numbered),
@@ -123,7 +126,19 @@ def _letter(written: str, before: str) -> bool:
 
 def _initial(m: re.Match[str], place: P) -> str | None:
     """A letter before a full stop, in a name or an abbreviation: "J. R. Smith"."""
-    return letters(m[0]) if m[0][0].isupper() else None
+    if not m[0][0].isupper():
+        return None
+    return f"{letters(m[0])} ." if len(m[0]) > 2 and place.ends(m.end()) else letters(m[0])
+
+
+def _small(m: re.Match[str], place: P) -> str:
+    return place.language.whole(unicodedata.normalize("NFKC", m[0]))
+
+
+def _power(m: re.Match[str], place: P) -> str:
+    language, text = place.language, unicodedata.normalize("NFKC", m[0])
+    minus = f"{language.minus} " if m[0][0] == "⁻" else ""
+    return f"{language.signs['^']} {minus}{language.whole(digits(text))}"
 
 
 def _mixed(m: re.Match[str], place: P) -> str | None:
