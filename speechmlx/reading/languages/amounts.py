@@ -35,7 +35,7 @@ def rules(language: Language) -> list[Recogniser[Language]]:
                 rf"(?P<n>\d{{1,4}})(?P<suffix>\.?[ºª°ᵉ]|\.?(?:{LETTER}|[{MARK}]){{1,5}}(?![\w]))",
                 _ordinal,
             ),
-            rule("ordinal", "0", r"(?P<n>\d{1,4})(?P<suffix>\.)(?=\s{1,2}[^\W\d_])", _ordinal),
+            rule("ordinal", "0", r"(?P<n>\d{1,4})(?P<suffix>\.)(?=\s{1,2}[^\W\d_]|[/–-]\d{1,4}\.\s)", _ordinal),
             rule("code", "0", rf"\d{{1,5}}(?:[{DASH}]\d{{1,6}}){{2,6}}(?!\d)", _digits),
             rule("version", "0", r"\d{1,5}(?:\.\d{1,5}){2,5}(?![\d])", _version),
             rule("range", START, rf"{SIGN}(?P<a>{number}){PLAIN_DASH}(?P<b>{number})(?![{DASH}\d])", _range),
@@ -128,8 +128,10 @@ def _ordinal(m: re.Match[str], place: P) -> str | None:
 
 def governor(place: P) -> str:
     """The word, in lower case, that an ordinal stands after: for the second of "am 3. und 4. Mai" the "am" too."""
-    joined = re.search(r"([^\W\d_]{1,40})\s\d{1,2}\.\s(?:und|oder)\s$", place.before())
-    return (joined[1] if joined else place.word_before()).lower()
+    joined = re.search(
+        r"([^\W\d_]{1,40})\s\d{1,2}\.\s(?:und|oder)\s$|([^\W\d_]{1,40})\s\d{1,2}\.[/–-]$", place.before()
+    )
+    return ((joined[1] or joined[2]) if joined else place.word_before()).lower()
 
 
 def _digits(m: re.Match[str], place: P) -> str:
@@ -151,7 +153,7 @@ def _range(m: re.Match[str], place: P) -> str | None:
     noun = place.word_after(m.end())
     years = [_year(place, n, "") for n in (first, last)] if all(len(n.whole) == 4 for n in (first, last)) else []
     words = years or [language.counted(n, noun) for n in (first, last)]
-    said = f"{words[0]} {language.to} {words[1]}"
+    said = f"{words[0]} {language.to if words[0] != words[1] else ''} {words[1]}"
     return _signed(m, place, said) if "minus" in m.groupdict() else said
 
 

@@ -80,15 +80,17 @@ class French(Language):
         "milliard=milliard/milliards, Md=milliard/milliards, Mds=milliard/milliards, mille=mille, k=mille, K=mille"
     )
     abbreviations = pairs(
-        "M.=monsieur, MM.=messieurs, Mme=madame, Mmes=mesdames, Mlle=mademoiselle, Mlles=mesdemoiselles, Dr=docteur, "
-        "Dr.=docteur, Dre=docteure, Pr=professeur, Prof.=professeur, Me=maître, Mgr=monseigneur, St=saint, Ste=sainte, "
-        "av.=avenue, bd=boulevard, bld=boulevard, boul.=boulevard, pl.=place, rte=route, n°=numéro, nº=numéro, "
-        "n°s=numéros, art.=article, chap.=chapitre, p.=page, pp.=pages, vol.=volume, fig.=figure, éd.=édition, "
-        "tél.=téléphone, etc.=et cetera, etc…=et cetera, c.-à-d.=c'est-à-dire, p. ex.=par exemple, ex.=exemple, "
-        "env.=environ, max.=maximum, min.=minimum, av. J.-C.=avant Jésus-Christ, apr. J.-C.=après Jésus-Christ, "
+        "M.=monsieur, MM.=messieurs, Mme=madame, Mmes=mesdames, Mlle=mademoiselle, Mlles=mesdemoiselles, "
+        "Dr=docteur, Dr.=docteur, Dre=docteure, Pr=professeur, Prof.=professeur, Me=maître, Mgr=monseigneur, "
+        "St=saint, Ste=sainte, av.=avenue, bd=boulevard, bld=boulevard, boul.=boulevard, pl.=place, rte=route, "
+        "n°=numéro, nº=numéro, n°s=numéros, art.=article, chap.=chapitre, p.=page, pp.=pages, vol.=volume, "
+        "fig.=figure, éd.=édition, tél.=téléphone, c. à s.=cuillères à soupe, c. à c.=cuillères à café, etc.=et "
+        "cetera, etc…=et cetera, c.-à-d.=c'est-à-dire, p. ex.=par exemple, ex.=exemple, env.=environ, "
+        "max.=maximum, min.=minimum, av. J.-C.=avant Jésus-Christ, apr. J.-C.=après Jésus-Christ, "
         "J.-C.=Jésus-Christ, cf.=confer, vs=versus, vs.=versus, hab.=habitants, dép.=département, Cie=compagnie, "
         "s.v.p.=s'il vous plaît, svp=s'il vous plaît, SVP=s'il vous plaît, RDV=rendez-vous, rdv=rendez-vous, "
-        "qqch.=quelque chose, qqn=quelqu'un, apt.=appartement, appt=appartement, bât.=bâtiment, éts=établissements"
+        "qqch.=quelque chose, qqn=quelqu'un, apt.=appartement, appt=appartement, bât.=bâtiment, "
+        "éts=établissements"
     )
     signs = pairs(
         "%=pour cent, &=et, +=plus, ==égale, @=arobase, ×=fois, *=fois, ÷=divisé par, #=dièse, №=numéro, €=euros, "
@@ -186,7 +188,7 @@ class French(Language):
 
     def roman(self, number: int, before: str, after: str, suffix: str) -> str | None:
         plain = suffix.strip(".")
-        after = "" if after != "siècle" and not plain else after
+        after = after if plain or after in ("siècle", "siècles") else ""
         if plain in ("er", "re", "ère"):
             return "première" if plain != "er" else "premier"
         if plain in ("e", "ème") or after.startswith("siècle"):

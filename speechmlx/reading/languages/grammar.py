@@ -138,8 +138,10 @@ def first(c: str) -> str:
 def shouts(text: str) -> bool:
     """Whether most of the words of `text`, and three at least, are in capitals."""
     known = [w for w in re.findall(r"[^\W\d_]{2,}", text[:2000]) if w.lower() != w.upper() and w.strip("IVXLCDM")]
-    capitals = sum(w.isupper() for w in known)
-    return bool(capitals > 2 and 2 * capitals > len(known))
+    capitals = [w for w in known if w.isupper()]
+    if len(capitals) < 3 or 2 * len(capitals) <= len(known):
+        return False
+    return len(capitals) == len(known) or any(len(w) > 4 for w in capitals)
 
 
 def letters(text: str) -> str:

@@ -88,13 +88,13 @@ class Italian(Language):
     labels = frozenset(
         "pagina pagine capitolo numero articolo sezione figura tabella parte tomo canale sala stanza linea "
         "livello gruppo fase legge domanda esercizio passo unità lezione volume allegato nota opzione versione "
-        "porta piano scena atto anno secolo stagione episodio via binario ore formula".split()
+        "porta piano scena atto anno secolo secoli stagione episodio via binario ore formula".split()
     )
     not_nouns = frozenset(
         "di del della dei e o a al alla in con per che è sono era su da dal come senza tra fra più meno si non né "
         "il lo la i gli le un una nel nella nei quando dove ma anche dopo prima ieri oggi domani ogni".split()
     )
-    spelled = frozenset("FBI CIA UE USA DNA PC TV SMS PDF HTML URL USB GPS CD DVD BMW CGIL CISL".split())
+    spelled = frozenset("IA FBI CIA UE USA DNA PC TV SMS PDF HTML URL USB GPS CD DVD BMW CGIL CISL".split())
     names = frozenset("RAI ONU NATO NASA FIAT UEFA FIFA UNESCO IVA IL LA DI UN SI NO MI TI CI".split())
     spoken_domains = frozenset({"it"})
     phone = r"3\d{2}[ .-]\d{3}[ .-]\d{4}|3\d{2}[ .-]\d{6,7}"
@@ -115,6 +115,11 @@ class Italian(Language):
         if number == 1 and gender and not gender.startswith("1"):
             return {"m": "un", "f": "una"}.get(gender, gender)
         return super().cardinal(number, gender)
+
+    def quantity(self, number: Numeral, noun: Noun) -> str:
+        if number.is_one and noun.gender == "f" and noun.one[0] in "aeiou":
+            return "un'"
+        return self.number(number, noun.gender)
 
     def day(self, day: int) -> str:
         return "primo" if day == 1 else self.cardinal(day)

@@ -13,7 +13,10 @@ MASCULINE |= frozenset("tema temas idioma idiomas clima poema poemas atleta arti
 FEMININE_WORDS = frozenset(
     "mulher mulheres noite noites tarde tardes parte partes vez vezes mão mãos foto fotos".split()
 )
-FEMININE_WORDS |= frozenset("moto motos chave chaves torre torres cidade cidades flor flores lei leis classe".split())
+FEMININE_WORDS |= frozenset(
+    "colher colheres árvore árvores ponte pontes moto motos chave chaves torre torres cidade cidades flor flores lei "
+    "leis classe".split()
+)
 PARTS = {2: "meio", 3: "terço", 4: "quarto", 5: "quinto", 6: "sexto", 7: "sétimo", 8: "oitavo", 9: "nono", 10: "décimo"}
 PARTS |= {100: "centésimo"}
 
@@ -81,15 +84,15 @@ class Portuguese(Language):
     labels = frozenset(
         "página páginas capítulo número artigo seção figura tabela parte tomo canal sala quarto linha nível grupo "
         "fase lei pergunta questão exercício passo unidade lição volume anexo nota opção versão porta andar cena "
-        "ato ano século temporada episódio via plataforma quilômetro rua avenida".split()
+        "ato ano século séculos séculos temporada episódio via plataforma quilômetro rua avenida".split()
     )
     not_nouns = frozenset(
         "de do da dos das e ou a ao à em no na nos nas com por para que é são era foi está como sem sobre entre "
         "desde até mais menos se não nem o os as um uma lhe seu sua seus suas quando onde mas também após hoje "
         "ontem amanhã cada".split()
     )
-    spelled = frozenset("FBI CIA CPF CNPJ IBGE UE TV PC GPS SMS PDF HTML URL USB DNA PT PSDB MST CEO RG BMW".split())
-    names = frozenset("ONU OTAN OVNI AIDS PIB UNESCO NASA FIFA UEFA USP SUS NÃO UM NO DE EU TU SE".split())
+    spelled = frozenset("IA FBI CIA CPF CNPJ IBGE UE TV PC GPS SMS PDF HTML URL USB DNA PT PSDB MST CEO RG BMW".split())
+    names = frozenset("CEP SUS ONU OTAN OVNI AIDS PIB UNESCO NASA FIFA UEFA USP SUS NÃO UM NO DE EU TU SE".split())
     phone = r"\(?\d{2}\)?[ -]?9?\d{4}[ -]\d{4}|9\d{4}-\d{4}|(?!(?:19|20)\d\d-(?:19|20))[2-5]\d{3}-\d{4}"
     hours = r"horas?|hs?"
 

@@ -69,7 +69,8 @@ class Spanish(Language):
     abbreviations = pairs(
         "Sr.=señor, Sra.=señora, Sres.=señores, Sras.=señoras, Srta.=señorita, Dr.=doctor, Dra.=doctora, D.=don, "
         "Dª=doña, Dña.=doña, Prof.=profesor, Profa.=profesora, Ing.=ingeniero, Lic.=licenciado, Arq.=arquitecto, "
-        "Ud.=usted, Uds.=ustedes, Vd.=usted, Vds.=ustedes, Av.=avenida, Avda.=avenida, C/=calle, c/=calle, "
+        "Ud.=usted, Uds.=ustedes, Vd.=usted, Vds.=ustedes, Av.=avenida, Avda.=avenida, C/=calle, cda.=cucharada, "
+        "cdas.=cucharadas, cdta.=cucharadita, cdtas.=cucharaditas, ext.=extensión, incl.=incluido, c/=calle, "
         "c/u=cada uno, Pza.=plaza, Pl.=plaza, P.º=paseo, Ctra.=carretera, Gral.=general, Cnel.=coronel, "
         "Cap.=capítulo, cap.=capítulo, art.=artículo, pág.=página, págs.=páginas, p.=página, pp.=páginas, "
         "vol.=volumen, fig.=figura, ed.=edición, núm.=número, nº=número, n.º=número, N.º=número, n°=número, "
@@ -90,7 +91,7 @@ class Spanish(Language):
     labels = frozenset(
         "página páginas capítulo capítulos número artículo sección figura tabla parte tomo canal sala habitación "
         "planta calle línea nivel grupo fase ley pregunta ejercicio paso unidad lección volumen apartado anexo "
-        "nota opción versión puerta piso escena acto kilómetro vagón andén año siglo tema título temporada "
+        "nota opción versión puerta piso escena acto kilómetro vagón andén año siglo siglos tema título temporada "
         "episodio formula ruta".split()
     )
     not_nouns = frozenset(

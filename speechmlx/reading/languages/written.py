@@ -21,6 +21,7 @@ PATH = r"(?::\d{1,5})?(?:[/?#][\w/?#&=.%~+-]{0,200}(?<![.?]))?"
 TITLES = "“”«»„‟‹›"
 OPEN, CLOSED = "“„«‹([{¿¡", "”»›)]}"
 ROMAN = r"(?P<n>[IVXLCDM]{1,12})(?P<suffix>(?<=I)(?:er|re|ère)|(?<=[IVX])(?:e|ème)|[ºª°])?(?P<dot>\.)?(?!\w)"
+ROMAN_FIRST = r"(?P<n>[IVXLCDM]{1,12})(?P<suffix>e|ème)?"
 VOWELS = "aeiouyáéíóúàèìòùâêîôûäëïöüãõæœøå"
 ONSET = re.compile(
     rf"(?:[bcdfghjklmnpqrstvwxz]?[{VOWELS}]|[bcfgpt]l|[bcdfgptvk]r|s[cklmnptvw]|[cpt]h|sch|gn|qu)", re.IGNORECASE
@@ -47,6 +48,7 @@ def rules(language: Language) -> list[Recogniser[Language]]:
                 ROMAN,
                 _roman,
             ),
+            rule("roman", "a", rf"{ROMAN_FIRST}[-–](?P<o>[IVXLCDM]{{1,12}})(?:e|ème)?(?!\w)", _romans),
             rule("initial", "a", rf"(?:{LETTER}\.){{2,6}}|{LETTER}\.(?=\s)", _initial),
             rule("small", "₀₁₂₃₄₅₆₇₈₉", "[₀-₉]{1,6}", _small),
             rule("power", "⁻⁰⁴⁵⁶⁷⁸⁹¹", "⁻?[⁰¹²³⁴-⁹]{1,6}", _power),
@@ -114,6 +116,14 @@ def _roman(m: re.Match[str], place: P) -> str | None:
     return None if said is None else said + end.rstrip()
 
 
+def _romans(m: re.Match[str], place: P) -> str | None:
+    """A range of Roman numerals: "siglos XV-XVI"."""
+    language, before, after = place.language, place.word_before(), place.word_after(m.end())
+    numbers, suffix = [roman(m[group]) for group in "no"], m["suffix"] or ""
+    said = [number and language.roman(number, before, after, suffix) for number in numbers]
+    return f"{said[0]} {language.to} {said[1]}" if all(said) else None
+
+
 def _is_name(before: str, place: P) -> bool:
     return before[:1].isupper() and not before.isupper() and before.lower() not in place.language.not_nouns
 
@@ -144,6 +154,8 @@ def _power(m: re.Match[str], place: P) -> str:
 def _mixed(m: re.Match[str], place: P) -> str | None:
     """Letters and digits in one word: "A4", "MP3", "COVID-19", "3D"."""
     language, parts = place.language, re.findall(r"[^\W\d_]+|\d+", m[0])
+    if parts[0] in ("x", "X") and place.before()[-1:].isdecimal():
+        return None
     if parts[0].islower() and len(parts[0]) > 1 and len(parts) == 2:
         return f"{parts[0]} {language.whole(digits(parts[1]))}"
     flight = len(parts[0]) > 1 and parts[0].isupper() and len(parts[-1]) > 2
