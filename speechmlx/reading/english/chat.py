@@ -62,12 +62,11 @@ k = okay
 ok = okay
 b/w = between
 bc = because
-cuz cos coz = because
+cuz coz = because
 w/u = with you
 govt = government
 ofc = of course
 obv obvs = obviously
-def = definitely
 prob probs = probably
 sry = sorry
 yr = year
@@ -84,8 +83,9 @@ SPELLED = frozenset("lol omg wtf fyi asap dm dms rofl lmao diy rip faq tba tbd e
                     "nsfw aka gps faqs".split())  # fmt: skip
 FORM = "|".join(re.escape(form) for form in sorted(FORMS, key=len, reverse=True))
 EMOTICON = (
-    r"(?<!\w)(?:[:;=8xX][-'^o]?[)(\]\[DPpOo3|/\\*]{1,5}"
-    r"|[(\[]:|<3|</3|\^_\^|-_-|xD|XD|:'\(|>:\(|¯\\_\(ツ\)_/¯|\(ツ\))(?![\w/])"
+    r"(?:(?<=\s)|(?<![^\s.!?]))(?:[:;][-'^o]?[)(\]\[DPpOo3|/\\*]{1,5}|[=8xX]-?[)D]{1,3}"
+    r"|[(\[]-?[:;]|</?3|\^_\^|-_-|xD|XD"
+    r"|>:\(|¯\\_\(ツ\)_/¯)(?=[\s.,!?)]|$)"
 )
 
 
@@ -102,11 +102,13 @@ def _form(m: re.Match[str], place: Place) -> str | None:
         and lower not in ("ok", "btw", "idk")
     ):
         return None if text.capitalize() != text or lower in WORDS else FORMS[lower]
-    if lower in ("u", "r", "k") and re.search(r"[=+*/^-]\s?$|\d\s?$", place.before()):
+    if lower in ("u", "r", "k") and (
+        re.search(r"[=+*/^-]\s?$|\d\s?$", place.before()) or re.match(r"\s?[=+*/^<>(]", place.after(m.end()))
+    ):
+        return None
+    if lower in ("r", "u") and re.match(r"\.\s*\d|:", place.after(m.end())):
         return None
     if lower == "k" and place.before().strip():
-        return None
-    if lower in ("def", "cos", "prob") and re.match(r"\s?[(=]", place.after(m.end())):
         return None
     return FORMS[lower]
 

@@ -15,7 +15,14 @@ YEAR = r"(?:1\d{3}|20\d\d|21\d\d)(?!\d|[.,:]\d)"
 DASH = r"\s?[-–—−]\s?"
 THEN_YEAR = rf"(?:,?\s(?P<year>{YEAR})|,?\s?['’](?P<short>\d\d)(?!\d))?"
 NO_MORE = r"(?![\d\w]|[:/]\d|[.,]\d|\s?%|\s?°)"
-DATED = re.compile(r"\b(?:on|by|until|till|since|before|after|from|due|dated|expires|through|starting|of|to)\s+$", re.I)
+DENOMINATORS = frozenset((*range(13), 16, 20, 32, 64, 100))
+"""Of fractions: 5/16 is no date."""
+DATED = re.compile(
+    r"\b(?:on|by|until|till|since|before|after|due|dated|expires|through|starting|ships?|arrives?|opens?|starts?"
+    r"|ends?|closes?|deadline|delivered|born|through|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)"
+    r"(?:day)?\.?,?)\s+$",
+    re.I,
+)
 DECADE = re.compile(
     r"\b(?:in|her|his|their|my|our|your|the|early|late|mid|high|low|upper|lower|roaring|swinging|of)[\s-]+$", re.I
 )
@@ -78,9 +85,12 @@ def _short_numeric(m: re.Match[str], place: Place) -> str | None:
     """ "3/15" after "on", "by", ...; any other is a fraction."""
     if m[0] == "9/11":
         return "nine eleven"
-    if not DATED.search(place.before()) and not re.match(r"\s(?:at|@)\s\d", place.after(m.end())):
-        return None
     one, two = int(m["one"]), int(m["two"])
+    dated = DATED.search(place.before()) or re.match(r"\s(?:at|@)\s\d", place.after(m.end()))
+    if not dated and (max(one, two) if place.british else two) in DENOMINATORS:
+        return None
+    if not dated and ((place.british and one <= 12) or (not place.word_before().islower() and two == one + 1)):
+        return None
     return _date(two, one, None, place) if place.british else _date(one, two, None, place)
 
 
@@ -163,9 +173,28 @@ def _short_year(m: re.Match[str], place: Place) -> str:
     return f"oh {cardinal(value)}" if 0 < value < 10 else cardinal(value) if value else digits("00")
 
 
+def _short_years(m: re.Match[str], place: Place) -> str:
+    """ "'98-'99" → "ninety eight to ninety nine"."""
+    return " to ".join(f"oh {cardinal(int(n))}" if n[0] == "0" else cardinal(int(n)) for n in m.groups())
+
+
 def _range_of_names(m: re.Match[str], place: Place) -> str:
     name = day if m["day"] else month
-    return f"{name(m['low'])} to {name(m['high'])}"
+    return f"{name(m['low'])} {'' if '/' in m[0] else 'to '}{name(m['high'])}"
+
+
+def _school_days(m: re.Match[str], place: Place) -> str:
+    """ "M-F" → "monday to friday"."""
+    days = {
+        "M": "monday",
+        "T": "tuesday",
+        "W": "wednesday",
+        "Th": "thursday",
+        "F": "friday",
+        "Sa": "saturday",
+        "Su": "sunday",
+    }
+    return f"{days[m[1]]} to {days[m[2]]}"
 
 
 def _quarter(m: re.Match[str], place: Place) -> str:
@@ -216,12 +245,14 @@ RULES: list[Rule] = [
         "date", "0", rf"(?P<first>)(?P<day>{D})[- ](?P<month>{MONTH})[- ](?P<short>\d\d)(?![\d:])(?P<year>)", _day_month
     ),
     rule("date", "a", rf"(?<!\w)(?P<month>{MONTH})(?:\sof)?{THEN_YEAR.removesuffix('?')}", _month_year),
+    rule("date", "a", r"(?<![\w-])(M|T|W)[-–](Th|F|Sa|Su)(?![\w-])", _school_days),
     rule("date", "a", rf"(?<!\w)(?P<day>)(?P<low>{MONTH})\s?[-–—/]\s?(?P<high>{MONTH})(?![^\W_])", _range_of_names),
     rule("date", "a", rf"(?<!\w)(?P<low>{DAY})\s?[-–—]\s?(?P<high>(?P<day>{DAY}))(?![^\W_])", _range_of_names),
     rule("date", "a", rf"(?<!\w)(?:{SHORT_DAY})(?![\w'’])\.?", _weekday),
     rule("date", "a", r"(?<!\w)(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)(?![\w'’])\.?", _short_month),
     rule("date", "0'’", r"(?<![\w])(?P<quote>['’]?)(?P<digits>\d{3}0|\d0)['’]?s(?![^\W_])", _decade),
     rule("date", "0", rf"(?P<low>{YEAR})[-–—](?P<high>\d{{4}}|\d\d)(?![\d\w]|[-–./]\d)", _year_range),
+    rule("date", "'’", r"(?<![\w])['’](\d\d)\s?[-–]\s?['’]?(\d\d)(?![\w'’])", _short_years),
     rule("date", "'’", r"(?<![\w])['’](?P<year>\d\d)(?![\w'’])", _short_year),
     rule(
         "date",

@@ -56,7 +56,8 @@ def _sum(text: str, magnitude: str | None, currency: Currency, place: Place, sin
 def _money(m: re.Match[str], place: Place) -> str | None:
     groups = m.groupdict()
     currency = CURRENCIES[groups.get("sign") or groups["code"]]
-    single = not groups.get("per") and attributive(place, m.end())
+    each = re.match(r"-an?-", place.after(m.end())) is not None
+    single = each or (not groups.get("per") and attributive(place, m.end()))
     said = "minus " if groups.get("minus") else "plus " if groups.get("lead") else ""
     low, high = m["low"], m["high"]
     if high:
@@ -67,7 +68,8 @@ def _money(m: re.Match[str], place: Place) -> str | None:
     if groups.get("plus"):
         said += " plus"
     if groups.get("per"):
-        said += f" per {per_unit(groups['per'], place.british)}"
+        unit = per_unit(groups["per"], place.british)
+        said += f" {unit}" if unit == "each" else f" per {unit}"
     return said
 
 
@@ -88,7 +90,8 @@ def _cents(m: re.Match[str], place: Place) -> str | None:
     if m["sign"] == "p" and not place.british:
         return None
     low = f"{amount(m['from'], place.british).words} to " if m["from"] else ""
-    return f"{low}{number.words} {one if single else many}"
+    per = f" per {per_unit(m['per'], place.british)}".replace("per each", "each") if m["per"] else ""
+    return f"{low}{number.words} {one if single and not per else many}{per}"
 
 
 def _bare_sign(m: re.Match[str], place: Place) -> str:
@@ -127,11 +130,11 @@ RULES: list[Rule] = [
     rule(
         "money",
         "a",
-        rf"(?<!\w)(?P<code>{CODE})\s?(?P<minus>[-−])?(?P<low>{MONEY})(?P<magnitude>{MAGNITUDE})?"
+        rf"(?<![\w/])(?P<code>{CODE})\s?(?P<minus>[-−])?(?P<low>{MONEY})(?P<magnitude>{MAGNITUDE})?"
         rf"{CODE_RANGE}{UNIT}",
         _money,
     ),
-    rule("money", "0", rf"(?:(?P<from>{AMOUNT}){DASH})?(?P<low>{AMOUNT})\s?(?P<sign>¢)", _cents),
-    rule("money", "0", r"(?P<from>)(?P<low>\d{1,2})(?P<sign>p)(?![\w])", _cents),
+    rule("money", "0", rf"(?:(?P<from>{AMOUNT}){DASH})?(?P<low>{AMOUNT})\s?(?P<sign>¢){UNIT}", _cents),
+    rule("money", "0", rf"(?P<from>)(?P<low>\d{{1,2}})(?P<sign>p)(?![\w]){UNIT}", _cents),
     rule("money", "".join(s for s in SIGNS if len(s) == 1), rf"(?:{SIGN})(?![\w$])", _bare_sign),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from speechmlx.reading.abbreviations import find
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
 from speechmlx.reading.english.numbers import cardinal, digits, number, pairs
 
@@ -14,6 +15,7 @@ VERSIONED = re.compile(
     re.I,
 )
 NUMBERED = re.compile(r"\d+(?:st|nd|rd|th|s|ST|ND|RD|TH|k|K|M|bn|mn|tn|am|pm|AM|PM)|[12]\d{3}")
+KEYS = ("control", "command", "escape")
 FLIGHT = re.compile(r"[A-Z]{2}\d{3,4}$")
 LETTER_RUN = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)?")
 WORDS = frozenset(
@@ -56,11 +58,14 @@ def _product(m: re.Match[str], place: Place) -> str | None:
 
 def _dashed(m: re.Match[str], place: Place) -> str | None:
     """ "USB-C", "F-16", "COVID-19", "R2-D2", "T-shirt": the parts by themselves."""
-    if NUMBERED.fullmatch(re.split("[-‐‑]", m[0])[-1]):
+    if re.search(r"-\d+(?:s|st|nd|rd|th)$|^\d+[a-z]+-\d+[a-z]+$|^[A-Z]-[A-Z]$", m[0]):
         return None
     said = []
     for part in re.split("[-‐‑]", m[0]):
-        if part.isalpha() and len(part) > 1:
+        key = find(part)
+        if key and key.words in KEYS:
+            said.append(key.words)
+        elif part.isalpha() and len(part) > 1:
             said.append(f"~{part}")
         elif part.isalpha():
             said.append(f".{part.lower()}")
@@ -91,23 +96,23 @@ def _codec(m: re.Match[str], place: Place) -> str:
 def version(text: str, british: bool = False) -> str:
     """ "1.0.0-beta.2" → "one point zero point zero beta two"."""
     said: list[str] = []
-    for i, part in enumerate(re.split(r"[.+_-]", text)):
-        if not part:
-            continue
+    number_before = False
+    for mark, part in re.findall(r"([.+_-]?)([^.+_-]+)", text):
         if part.isdecimal():
-            dotted = i and text[text.index(part) - 1 : text.index(part)] == "." and said and not _is_word(said[-1])
-            said.append(f"{'point ' if dotted else ''}{number(part, british)}")
+            said.append(f"{'point ' if mark == '.' and number_before else ''}{number(part, british)}")
         else:
             said.extend(RELEASES.get(p.lower()) or run(p) for p in LETTER_RUN.findall(part))
+        number_before = part.isdecimal()
     return " ".join(said)
-
-
-def _is_word(said: str) -> bool:
-    return said in RELEASES.values() or said[0] in ".~"
 
 
 def _version(m: re.Match[str], place: Place) -> str | None:
     head = ""
+    suffix = re.search(r"[-+]([A-Za-z]+)", m["version"])
+    if suffix and suffix[1].lower() not in RELEASES:
+        return None
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3}){2,}", m["version"]):
+        return None
     if m["v"]:
         head = "version " if m["v"].lower() != "v" or place.word_before().lower() != "version" else ""
     if (
@@ -176,7 +181,7 @@ RULES: list[Rule] = [
         _dashed,
     ),
     rule("product", "a", r"(?<!\w)[A-Z][-‐‑](?:[a-z]{2,20}|[A-Z][a-z]{2,20})(?![\w'’-])", _dashed),
-    rule("product", "a", r"(?<!\w)[A-Z][A-Za-z]{0,14}[-‐‑]\d{1,4}(?![\w.,-]\w|\w)", _dashed),
+    rule("product", "a", r"(?<!\w)[A-Z][A-Za-z]{0,14}[-‐‑]\d{1,6}(?![\w.,-]\w|\w)", _dashed),
     rule("letters", "a", r"(?<!\w)[A-Z]{1,3}(?:\s?&\s?[A-Z]{1,3}){1,2}(?:['’]?s)?(?![\w&])", _ampersand),
     rule(
         "version",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from speechmlx.reading.english.context import after_keyword
+from speechmlx.reading.english.context import after_keyword, is_plural
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
-from speechmlx.reading.english.numbers import cardinal, digits
+from speechmlx.reading.english.numbers import cardinal, digits, pairs
 
 GAP = r"[ \u00a0.\-‐‑–/]"
 END = r"(?![\w]|[.,/-]\d| \d)"
@@ -21,9 +21,11 @@ AMERICAN = rf"(?:\+?1{GAP}?)?(?:\(\d{{3}}\)\s?|\d{{3}}{GAP})\d{{3}}{GAP}\d{{4}}"
 SHAPES = "|".join(
     shape.replace(" ", GAP)
     for shape in (
-        r"\d{3}[-.‐‑–]\d{4}",
+        r"\d{3}[-‐‑–]\d{4}",
+        r"\(\d{3}\)\d{7}",
         r"1[3-9]\d \d{4} \d{4}",
         r"\d{5} \d{5}",
+        r"[35689]\d{3} \d{4}",
         r"1[38]00 \d{3} \d{3}",
         r"8 \(?\d{3}\)? \d{3} \d\d \d\d",
         r"\(\d{2,5}\)\s?9?\d{3,4} \d{3,4}",
@@ -76,7 +78,7 @@ def _worded(m: re.Match[str], place: Place) -> str:
 
 
 def _emergency(m: re.Match[str], place: Place) -> str | None:
-    return digits(m[0]) if after_keyword(place, CALLED) else None
+    return digits(m[0]) if after_keyword(place, CALLED) and not is_plural(place.word_after(m.end())) else None
 
 
 def _grouped(m: re.Match[str], place: Place) -> str:
@@ -88,9 +90,11 @@ def _ip(m: re.Match[str], place: Place) -> str | None:
     parts = re.findall(r"\d+", m["ip"])
     if any(int(part) > 255 for part in parts):
         return None
-    said = " dot ".join(digits(part) for part in parts)
+    said = " dot ".join(digits(part) if len(part) > 2 else cardinal(int(part)) for part in parts)
+    if m["port"] and m["mark"] == ":":
+        return f"{said} port {pairs(m['port'])}"
     if m["port"]:
-        said += f" port {digits(m['port'])}" if m["mark"] == ":" else f" slash {cardinal(int(m['port']))}"
+        return f"{said} slash {cardinal(int(m['port']))}"
     return said
 
 

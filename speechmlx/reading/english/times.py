@@ -23,6 +23,7 @@ UNITS = {
     "secs": "second", "seconds": "second", "ms": "millisecond", "y": "year", "yr": "year", "yrs": "year", "w": "week",
     "wk": "week", "wks": "week", "mo": "month",
 }  # fmt: skip
+ORDER = "year month week day hour minute second millisecond".split()
 SPAN = r"(?:ms|min|mins|minutes|mo|m|hours|hour|hrs|hr|h|days|day|d|seconds|secs|sec|s|yrs|yr|y|wks|wk|w)"
 RATIO = re.compile(
     r"\b(?:ratio|aspect|odds|scale|mix|mixed|dilute|diluted|dilution|proportions?|blend)\b[^.?!\d]{0,20}$|\bratio of"
@@ -105,21 +106,27 @@ def _running(m: re.Match[str], place: Place) -> str:
     """Minutes and seconds with a fraction: "12:35.36" → "twelve thirty five point three six"."""
     hours = f"{cardinal(int(m['hours']))} " if m["hours"] else ""
     second = int(m["second"])
-    return f"{hours}{cardinal(int(m['minute']))} {'oh ' if second < 10 else ''}{cardinal(second)} point "
-    f"{digits(m['part'])}"
+    said = f"{cardinal(int(m['minute']))} {'oh ' if second < 10 else ''}{cardinal(second)}"
+    return f"{hours}{said} point {digits(m['part'])}"
 
 
-def _duration(m: re.Match[str], place: Place) -> str:
+def _duration(m: re.Match[str], place: Place) -> str | None:
     """ "1h 30m" → "one hour thirty minutes"."""
-    said = []
-    for number, unit in re.findall(rf"(\d+)\s?({SPAN})(?![a-z])|$", m[0])[:-1]:
-        said.append(f"{cardinal(int(number))} {UNITS[unit]}{'s' if int(number) != 1 else ''}")
-    return " ".join(said)
+    parts = [(n, UNITS[unit]) for n, unit in re.findall(rf"(\d+)\s?({SPAN})(?![a-z])", m[0])]
+    order = [ORDER.index(unit) for _, unit in parts]
+    if order != sorted(set(order)):
+        return None
+    return " ".join(f"{cardinal(int(n))} {unit}{'s' if int(n) != 1 else ''}" for n, unit in parts)
 
 
 def _hours(m: re.Match[str], place: Place) -> str:
     """ "1h30" → "one hour thirty"."""
     return f"{cardinal(int(m[1]))} hour{'s' if int(m[1]) != 1 else ''} {cardinal(int(m[2]))}"
+
+
+def _short_range(m: re.Match[str], place: Place) -> str:
+    """ "8a-5p" → "eight a m to five p m"."""
+    return f"{cardinal(int(m[1]))} .{m[2]} .m to {cardinal(int(m[3]))} .{m[4]} .m"
 
 
 def _military(m: re.Match[str], place: Place) -> str:
@@ -147,7 +154,8 @@ RULES: list[Rule] = [
     rule(
         "time",
         "0",
-        rf"(?P<hour>{HM})(?P<mark>:)(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?!\d|:\d|\.\d)(?P<half>{HALF})?{ZONE}",
+        rf"(?P<hour>{HM})(?P<mark>:)(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?!\d|:\d|\.\d)(?P<half>{HALF})?(?:"
+        rf"\s?h(?![\w]))?{ZONE}",
         _time,
     ),
     rule(
@@ -172,6 +180,7 @@ RULES: list[Rule] = [
     rule("time", "0", rf"{PIECE}(?:,?\s?(?:and\s)?{PIECE}){{1,4}}", _duration),
     rule("time", "0", r"(\d{1,2})\s?h\s?([0-5]\d)(?![\w.])", _hours),
     rule("time", "0", r"(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)\s?(?:hours|hrs)\b", _military),
+    rule("time", "0", r"(\d{1,2})([ap])[-–](\d{1,2})([ap])(?!\w)", _short_range),
     rule("time", "0", r"24[/-]7(?![\d/])", _always),
     rule("time", "a", r"(?<!\w)(?:[ap]\.\s?m\.|[AP]\.\s?M\.)", _half_alone),
     rule("time", "a", r"(?<!\w)(?:UTC|GMT)[+-]\d{1,2}(?::\d\d)?(?!\d)", _zone_alone),
