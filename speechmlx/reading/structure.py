@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from speechmlx.reading import SpokenWord
+from speechmlx.reading import SpokenWord, roman
 from speechmlx.reading.blocks import BlockKind, Given, Note, TextBlock
 from speechmlx.reading.hypertext import LINE_BREAK, without_tags
 from speechmlx.reading.inline import without_marks
 from speechmlx.reading.mapped import MappedText
+from speechmlx.reading.sentences import ORDERED
 
 NARROW = 40
 """Characters: no text is wrapped at less."""
@@ -27,16 +28,21 @@ UNDERLINE = re.compile(r"[^\S\n]{0,3}(?:={2,}+|-{2,}+)[^\S\n]*+$")
 HEADING = re.compile(r"[^\S\n]{0,3}#{1,6}(?:[^\S\n]++(?!of\s)|$)")
 CLOSING_HASHES = re.compile(r"[^\S\n]#{1,6}[^\S\n]*+$")
 ITEM = re.compile(
-    r"[^\S\n]*+(?:[-*+•‣◦▪●○■□][^\S\n]++(?:\[[ xX]\][^\S\n]++)?|\(?(\d{1,3}|[A-Za-z]|[ivx]{2,5})(?:(\))|(\.))[^\S\n]++)"
+    r"[^\S\n]*+(?:[-*+•‣◦▪●○■□][^\S\n]++(?:\[[ xX]\][^\S\n]++)?"
+    r"|\(?(\d{1,3}|[A-Za-z]|[ivx]{2,6}|[IVX]{2,6})(?:(\))|(\.))[^\S\n]++)"
 )
 SEPARATOR = re.compile(r"\s*+\|?(?:\s*+:?-++:?\s*+\|)*+\s*+:?-*+:?\s*+$")
 DEFINITION = re.compile(r"[^\S\n]{0,3}\[([^\[\]^\n]{1,100})\]:[^\S\n]{1,5}(?=\S*[/.#:<])\S++(?:[^\S\n]++[\"'(].*)?$")
 FOOTNOTE = re.compile(r"[^\S\n]{0,3}\[\^[^\s\[\]]{1,40}\]:[^\S\n]*+")
+PROMPT = re.compile(r"\s*+(?:[$%#]|//|>>>|\.\.\.)\s++(?=[^\W\d])")
+"""Of a shell, before a command; of a comment."""
 HARD_BREAK = re.compile(r"(?:[^\S\n]{2,}|\\)$")
 CELL_END = re.compile(r"(?<!\\)\|")
+ORDERED_WORD = re.compile(r"[^\W\d_]{1,20}")
 FIRST_WORD = re.compile(r"\S{1,60}")
 OPENERS = "\"'“‘«([*_"
-ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9", "xi": "11", "xii": "12"}
+TITLE_LINE = re.compile(r"[A-Z][^.!?\n]{0,50}[^.!?,;:\s]$")
+"""What follows the number of a heading."""
 
 
 def blocks(text: str) -> list[TextBlock]:
@@ -120,7 +126,8 @@ class _Document:
         if stripped.startswith(self._fence) and not stripped.strip(self._fence[0]):
             self._fence = ""
         elif line.text.strip():
-            self.found.append(TextBlock("code", line.strip()))
+            prompt = PROMPT.match(line.text)
+            self.found.append(TextBlock("code", line[prompt.end() if prompt else 0 :].strip()))
 
     def _push_row(self, line: MappedText, following: str) -> bool:
         """Add a line of a table, if it is one: between bars, or beside a separator."""
@@ -161,7 +168,13 @@ class _Document:
         elif heading := HEADING.match(text):
             self.flush()
             hashes = CLOSING_HASHES.search(text, max(heading.end() - 1, 0))
-            self._add("heading", line[heading.end() : hashes.start() if hashes else len(text)])
+            line = line[heading.end() : hashes.start() if hashes else len(text)]
+            item = ITEM.match(line.text)
+            if item and item[1] and item[3] and item[1].isalpha() and _is_item(item):  # "# IV. Results"
+                self._push_item(line, item)
+                self.flush()
+            else:
+                self._add("heading", line)
         elif note := FOOTNOTE.match(text):
             self.flush()
             self._pending.append(line[note.end() :])
@@ -184,17 +197,24 @@ class _Document:
             return
         span = line.span(item.start(1), item.end(1))
         number = line[item.start(1) : item.end(1)]
-        if item[1].isalpha() and len(item[1]) == 1:
+        if item[1].isalpha() and len(item[1]) == 1 and not item[3]:
             self._marker = Given(*span, (SpokenWord(item[1].lower(), *span, is_letter=True),))
         elif item[1].isalpha():
-            number = MappedText.said(ROMAN.get(item[1], item[1]), *span)
+            number = MappedText.said(str(roman.value(item[1].upper())), *span)
         pause = MappedText.said(", ", *line.span(item.end(1), item.end(1) + 1))
         self._pending.append(MappedText.join((number, pause, rest)))
 
 
 def _is_item(item: re.Match[str]) -> bool:
-    """Not so the initial of a name, and a number alone."""
-    return item[1] is None or not ((item[3] and item[1].isalpha()) or item.end() == len(item.string))
+    """Not so the initial of a name, a number alone, and an ordinal of German: "1. Mai"."""
+    number, rest = item[1], item.string[item.end() :]
+    if number is None:
+        return True
+    if number.isalpha() and (len(number) > 1 or (item[3] and number in "IVX")):
+        return roman.value(number.upper()) is not None and (len(number) > 1 or TITLE_LINE.match(rest) is not None)
+    word = ORDERED_WORD.match(rest)
+    is_ordinal = item[3] and word and word[0].lower() in ORDERED
+    return not ((item[3] and number.isalpha()) or not rest or is_ordinal)
 
 
 def _paragraphs(lines: list[MappedText]) -> Iterator[MappedText]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.hostile_text import LONGEST, PARTS, seconds
+from support.hostile_text import LONGEST, NAMED, PARTS, seconds
 
 from speechmlx.errors import BadRequest
 from speechmlx.reading import Pause, SpokenWord, Token, read, spoken
@@ -45,6 +45,20 @@ def test_each_block_ends_with_a_pause(text: str, tokens: str) -> None:
 def test_nothing_to_say_gives_no_word(text: str) -> None:
     assert not any(isinstance(token, SpokenWord) for token in read(text))
     assert spoken(read(text)) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "words"),
+    [
+        ("**Hola**, son las 3:00.", "es", "hola son las tres"),
+        ("# Titre\n\n20 %", "fr-fr", "titre vingt pour cent"),
+        ("Am 3. Mai", "de", "am dritten mai"),
+        ("Привет, 5", "ru", "привет пять"),
+        ("It is 3/4.", "en-gb", "it is three quarters"),
+    ],
+)
+def test_each_language_has_its_verbaliser(text: str, language: str, words: str) -> None:
+    assert spoken(read(text, language)) == words
 
 
 def test_a_word_with_phonemes_and_a_letter() -> None:
@@ -103,6 +117,6 @@ def test_any_text_is_read_with_places_in_order_and_inside(text: str) -> None:
     assert not any(isinstance(token, SpokenWord) for token in tokens) or isinstance(tokens[-1], Pause)
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [*NAMED, "A\n", "👍"])
 def test_time_is_linear(part: str) -> None:
     assert seconds(read, part) < LONGEST
