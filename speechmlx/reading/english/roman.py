@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
+from speechmlx.reading import roman
 from speechmlx.reading.english.grammar import Place, Rule, rule
 from speechmlx.reading.english.numbers import cardinal, ordinal, year
 
-VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
-CANONICAL = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 NUMBERED = re.compile(
     r"\b(?:article|chapter|chapters|part|parts|war|act|scene|section|volume|phase|type|level|bowl|title|book|class"
     r"|stage|"
@@ -50,10 +49,7 @@ POSSESSIVE = r"(?P<ending>['’]s)?"
 
 def value(numeral: str) -> int:
     """ "XIV" → 14; 0 for what is no Roman numeral in its usual form."""
-    if not numeral or not CANONICAL.fullmatch(numeral):
-        return 0
-    values = [VALUES[c] for c in numeral]
-    return sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True))
+    return roman.value(numeral) or 0
 
 
 def _roman(m: re.Match[str], place: Place) -> str | None:
@@ -158,7 +154,7 @@ def _small(m: re.Match[str], place: Place) -> str | None:
 
 def _character(m: re.Match[str], place: Place) -> str:
     """ "Ⅳ": the characters that Unicode has for them."""
-    numeral = "".join(c if c in VALUES else _letters_of(c) for c in m[0])
+    numeral = "".join(c if c in roman.WORTH else _letters_of(c) for c in m[0])
     number = value(numeral)
     return cardinal(number) if number else ""
 
