@@ -155,13 +155,14 @@ SENSES: dict[str, tuple[Sense, ...]] = {
         _sense(
             "wˈund",
             prior=1.0,
-            verb=-0.7,
+            verb=-0.3,
             when=_infinitive,
             near="blood bleeding nurse doctor knife stab heal healed bandage bullet gunshot",
         ),
         _sense(
             "wˈWnd",
-            verb=0.5,
+            verb=0.4,
+            when=predicative,
             after="up down around through round back its their along",
             near="clock watch string rope yarn thread wire bandage road river path spring coil tightly",
         ),

@@ -16,9 +16,11 @@ ENDS = frozenset(".!?;:—…")
 
 # Words before "to" with which it is a preposition: "access to content".
 _TO_NOUN = frozenset(
-    "according due thanks access addicted return returned close next attention back added add related similar respond "
-    "contribute listen listening listened went go goes going welcome prior subject exposed exposure damage key "
-    "solution answer devoted committed changes change compared opposed led lead leads used came come approach".split()
+    "according due thanks access addicted added related similar respond responded contribute contributes contributed "
+    "listen listens listening listened welcome prior subject subjected exposed exposure damage key solution answer "
+    "devoted dedicated committed changes compared opposed led lead leads approach reduced linked attributed prone "
+    "vulnerable sensitive resistant accustomed objection objections reaction response threat alternative alternatives "
+    "refer refers referred close next limited restricted".split()
 )
 _CAUSATIVE = frozenset(
     "let lets make makes made have had has help helps helped see saw hear heard watch watched".split()
@@ -106,7 +108,7 @@ def _left_evidence(at: Place) -> float:
     inverted = _inverted(at)
     match kind(before) if before else classes.MARK:
         case classes.TO:
-            return -2.0 if second in _TO_NOUN else 5.0
+            return -4.0 if third_person else -2.0 if second in _TO_NOUN else 5.0
         case classes.SUBJECT:
             if kind(second) == classes.BE or (kind(second) == classes.HAVE and not skipped):
                 return -4.0
@@ -153,7 +155,7 @@ def has_verb(at: Place) -> bool:
         if group in "CW.T" or word in _REPORTING:
             return False
         attributive = index > 0 and kind(at.words[index - 1]) in "DPJR"
-        if group in "VZXBH" and not attributive:
+        if group in "BH" or (group in "VZX" and not attributive):
             return True
     return False
 
@@ -197,6 +199,8 @@ def _right_evidence(at: Place) -> float:
         return -4.0
     if after == "that" and kind(at.near(2)) in "DPS":
         return 1.5
+    if not at.left(1) and kind(after) in "N?" and kind(at.near(2)) in "BMHXZ":
+        return -2.5
     if kind(after) == classes.ADVERB and kind(at.near(2)) in "BMHXZ":
         return -2.0
     if after in ("her", "it"):
@@ -218,6 +222,7 @@ def modifies(at: Place) -> bool:
     return bool(after) and kind(after) in "N?JGQ" and kind(after) != classes.MARK
 
 
+_SINGULAR = frozenset("he she it who nobody everyone everybody someone somebody anyone anybody".split())
 _PAST_TIMES = frozenset("yesterday ago last earlier previously once already just recently".split())
 _HABITS = frozenset("every always usually often never each daily tomorrow tonight next now sometimes will i'll".split())
 
@@ -226,7 +231,7 @@ def past(at: Place) -> bool:
     """Whether "read", with a subject and no auxiliary before it, is in the past."""
     words = at.words
     subject = (*at.left(1), "")[0]
-    if subject in ("he", "she", "it", "who") or (kind(subject) in "N?" and not is_plural(subject)):
+    if subject in _SINGULAR or (kind(subject) in "N?" and not is_plural(subject)):
         return True
     before = words[: at.at]
     if any(w in _HABITS for w in words) and not any(w in ("yesterday", "ago", "last") for w in words):
