@@ -136,13 +136,15 @@ def _left_evidence(at: Place) -> float:
         case classes.NOUN | classes.UNKNOWN | classes.THIRD:
             if kind(before) == classes.THIRD and kind(second) in "SN?" and not is_plural(second):
                 return -2.5
-            if second == "and" and not third_person:
+            if not third_person and _joined_subjects(at):
                 return 0.5
             agrees = is_plural(before) != third_person
             weight = (2.2 if agrees and not third_person else 0.4 if agrees else -2.0) + 1.0 * skipped
             return weight + 1.5 * (third_person and _subordinate(at)) - 2.5 * has_verb(at)
+        case classes.ING if second == "and" and not third_person and not has_verb(at):
+            return 0.5
         case classes.CONJUNCTION:
-            return _parallel(second, third, at)
+            return _parallel(second, third, at) + 1.5 * skipped
         case other:
             return _BEFORE.get(other, 0.0)
 
@@ -166,6 +168,11 @@ def _subordinate(at: Place) -> bool:
         if word in _SUBORDINATING:
             return not has_verb(at)
     return False
+
+
+def _joined_subjects(at: Place) -> bool:
+    """Whether subjects joined by "and" stand before, and no verb: "engines and the process"."""
+    return "and" in at.words[max(0, at.at - 4) : at.at] and not any(kind(w) in "VZXBHMT" for w in at.words[: at.at])
 
 
 def _inverted(at: Place) -> bool:

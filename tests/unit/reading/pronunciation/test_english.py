@@ -46,6 +46,7 @@ SAID = {
     "in the U.S. today": "ɪn ðə jˌuˈɛs tədˈA",
     "NASA": "nˈæsə",
     "“Yes” (no)": "“jˈɛs” (nˈO)",
+    'the "old" way, "new"': 'ði "ˈOld" wˈA, "nˈu"',
     "THIS IS FOR US ALL": "ðɪs ɪz fɔɹ ˌʌs ˈɔl",
     "mlx": "ˌɛmˌɛlˈɛks",
     "twenty-one": "twˌɛntiwˈʌn",
