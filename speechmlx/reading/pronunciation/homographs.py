@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from speechmlx.reading.pronunciation import wordclasses as classes
-from speechmlx.reading.pronunciation.senses import SENSES, Sense
+from speechmlx.reading.pronunciation.sense import Sense
+from speechmlx.reading.pronunciation.senses import SENSES
 from speechmlx.reading.pronunciation.tagging import Place, has_verb, modifies, past, predicative, verb
 from speechmlx.reading.pronunciation.wordclasses import kind
 

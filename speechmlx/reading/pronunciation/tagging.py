@@ -103,10 +103,13 @@ def verb(at: Place, prior: float = 0.0) -> float:
 
 def _left_evidence(at: Place) -> float:
     before, second, third = (*at.left(3), "", "", "")[:3]
+    group = kind(before) if before else classes.MARK
+    if group in "VZ" and kind(second) in "DPJQ":  # the play, his plays
+        group = classes.NOUN
     third_person = at.word.endswith("s") and not at.word.endswith("ss")
     skipped = before != at.near(-1)  # adverbs between
     inverted = _inverted(at)
-    match kind(before) if before else classes.MARK:
+    match group:
         case classes.TO:
             return -4.0 if third_person else -2.0 if second in _TO_NOUN else 5.0
         case classes.SUBJECT:
@@ -134,19 +137,24 @@ def _left_evidence(at: Place) -> float:
         case classes.NOUN | classes.UNKNOWN | classes.THIRD | classes.VERB | classes.PAST | classes.ING if inverted:
             return 4.0
         case classes.NOUN | classes.UNKNOWN | classes.THIRD:
-            if kind(before) == classes.THIRD and kind(second) in "SN?" and not is_plural(second):
+            if group == classes.THIRD and kind(second) in "SN?" and not is_plural(second):
                 return -2.5
-            if not third_person and _joined_subjects(at):
-                return 0.5
-            agrees = is_plural(before) != third_person
-            weight = (2.2 if agrees and not third_person else 0.4 if agrees else -2.0) + 1.0 * skipped
-            return weight + 1.5 * (third_person and _subordinate(at)) - 2.5 * has_verb(at)
+            return _after_noun(at, before, third_person)
         case classes.ING if second == "and" and not third_person and not has_verb(at):
             return 0.5
         case classes.CONJUNCTION:
             return _parallel(second, third, at) + 1.5 * skipped
         case other:
             return _BEFORE.get(other, 0.0)
+
+
+def _after_noun(at: Place, before: str, third_person: bool) -> float:
+    """After a noun: a verb agrees with it ("farmers produce"), a compound often does not ("world record")."""
+    if not third_person and _joined_subjects(at):
+        return 0.5
+    agrees = is_plural(before) != third_person
+    weight = (2.2 if agrees and not third_person else 0.4 if agrees else -2.0) + 1.0 * (before != at.near(-1))
+    return weight + 1.5 * (third_person and _subordinate(at)) - 2.5 * has_verb(at)
 
 
 def has_verb(at: Place) -> bool:
@@ -206,7 +214,7 @@ def _right_evidence(at: Place) -> float:
         return -4.0
     if after == "that" and kind(at.near(2)) in "DPS":
         return 1.5
-    if not at.left(1) and kind(after) in "N?" and kind(at.near(2)) in "BMHXZ":
+    if not at.left(1) and (kind(after) == classes.ING or (kind(after) in "N?" and kind(at.near(2)) in "BMHXZ")):
         return -2.5
     if kind(after) == classes.ADVERB and kind(at.near(2)) in "BMHXZ":
         return -2.0
