@@ -108,14 +108,40 @@ def _left_evidence(at: Place) -> float:
         group = classes.NOUN
     third_person = at.word.endswith("s") and not at.word.endswith("ss")
     skipped = before != at.near(-1)  # adverbs between
-    inverted = _inverted(at)
     match group:
         case classes.TO:
             return -4.0 if third_person else -2.0 if second in _TO_NOUN else 5.0
+        case classes.SUBJECT | classes.OBJECT | classes.DETERMINER | classes.POSSESSIVE | classes.RELATIVE:
+            return _after_pronoun(at, before, second, third_person, skipped)
+        case classes.PAST if before in ("let", "lets"):
+            return 1.0
+        case classes.VERB if third_person and not second and before in _ACTIVITIES:
+            return 0.4
+        case classes.VERB | classes.THIRD | classes.PAST if before in _CAUSATIVE | {"go", "come", "dare"}:
+            return 2.5 if before.startswith("help") or before in ("go", "come", "dare") else -2.0
+        case classes.NOUN | classes.UNKNOWN | classes.THIRD | classes.VERB | classes.PAST | classes.ING if _inverted(
+            at
+        ):
+            return 4.0
+        case classes.THIRD if kind(second) in "SN?" and not is_plural(second):
+            return -2.5
+        case classes.NOUN | classes.UNKNOWN | classes.THIRD:
+            return _after_noun(at, before, third_person)
+        case classes.ING if second == "and" and not third_person and not has_verb(at):
+            return 0.5
+        case classes.CONJUNCTION:
+            return _parallel(second, third, at) + 1.5 * skipped
+        case other:
+            return _BEFORE.get(other, 0.0)
+
+
+def _after_pronoun(at: Place, before: str, second: str, third_person: bool, skipped: bool) -> float:
+    """After a pronoun or a determiner: a verb has the pronoun as its subject, a noun follows the determiner."""
+    match kind(before):
         case classes.SUBJECT:
             if kind(second) == classes.BE or (kind(second) == classes.HAVE and not skipped):
                 return -4.0
-            if before == "it" and not third_person and not inverted:
+            if before == "it" and not third_person and not _inverted(at):
                 return -1.0
             return 4.0 if before != "there" else -1.0
         case classes.OBJECT:
@@ -124,26 +150,10 @@ def _left_evidence(at: Place) -> float:
             return 3.0
         case classes.POSSESSIVE if before == "her" and second in _CAUSATIVE and not third_person:
             return 1.0
+        case classes.RELATIVE if before == "that" and kind(second) in "VZX.":
+            return -3.0
         case classes.RELATIVE if before in ("that", "which"):
-            if before == "that" and kind(second) in "VZX.":
-                return -3.0
             return 3.5 if is_plural(second) != third_person or before == "which" else -2.5
-        case classes.PAST if before in ("let", "lets"):
-            return 1.0
-        case classes.VERB if third_person and not second and before in _ACTIVITIES:
-            return 0.4
-        case classes.VERB | classes.THIRD | classes.PAST if before in _CAUSATIVE | {"go", "come", "dare"}:
-            return 2.5 if before.startswith("help") or before in ("go", "come", "dare") else -2.0
-        case classes.NOUN | classes.UNKNOWN | classes.THIRD | classes.VERB | classes.PAST | classes.ING if inverted:
-            return 4.0
-        case classes.NOUN | classes.UNKNOWN | classes.THIRD:
-            if group == classes.THIRD and kind(second) in "SN?" and not is_plural(second):
-                return -2.5
-            return _after_noun(at, before, third_person)
-        case classes.ING if second == "and" and not third_person and not has_verb(at):
-            return 0.5
-        case classes.CONJUNCTION:
-            return _parallel(second, third, at) + 1.5 * skipped
         case other:
             return _BEFORE.get(other, 0.0)
 
