@@ -66,6 +66,11 @@ def attributive(at: Place) -> bool:
     return bool(left) and kind(left[0]) in "DP" and modifies(at)
 
 
+def bare(at: Place) -> bool:
+    """After a preposition without a determiner, and before no noun: a substance, as in "lined with lead"."""
+    return at.near(-1) in ("by", "with", "from", "of", "into", "for", "like", "without") and not modifies(at)
+
+
 def infinitive(at: Place) -> bool:
     """After "to" or a modal verb, where no past form stands; weighs against the evidence for a verb."""
     left = at.left(1)
