@@ -105,6 +105,7 @@ _RULES: dict[str, Callable[[Place], str]] = {
     "reread": _read,
     "used": _used,
     "close": _close,
+    "closer": lambda at: "ADJ",
     "content": _content,
     "that": _that,
 }

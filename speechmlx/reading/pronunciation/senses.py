@@ -170,6 +170,7 @@ SENSES: dict[str, tuple[Sense, ...]] = {
             verb=-0.2,
             before="terrible blazing furious fierce diplomatic political huge angry flaming heated bitter almighty",
             after="about over erupted broke",
+            when=cues.quarrel,
             near="argument argued argue quarrel neighbours neighbors shouting parents money husband",
         ),
     ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from speechmlx.reading.pronunciation import wordclasses as classes
 from speechmlx.reading.pronunciation.wordclasses import is_plural, kind
@@ -265,7 +266,7 @@ def past(at: Place) -> bool:
         return True
     if any(w in _HABITS for w in words) and not any(w in ("yesterday", "ago", "last") for w in words):
         return _told(before) and "when" not in before
-    today = any(w == "this" and after in _PARTS_OF_DAY for w, after in zip(words, words[1:], strict=False))
+    today = any(w == "this" and after in _PARTS_OF_DAY for w, after in pairwise(words))
     if today or any(w in _PAST_TIMES for w in words) or "did" in words[at.at :]:
         return True
     return _told(words)
