@@ -126,6 +126,11 @@ def test_each_token_has_its_phonemes(american: English) -> None:
     assert joined(said) == "ði ˈælfə, ˌɛfˈɛm təˈmɑtO tˈu"
 
 
+def test_a_token_may_hold_several_words(american: English) -> None:
+    assert american.phonemes([SpokenWord("bee enn pee", 0, 3)])[0][0] == "bˈi ˈɛn pˈi"
+    assert american.phonemes([SpokenWord("", 0, 0)])[0][0] == ""
+
+
 @pytest.mark.parametrize(
     ("phonemes", "said"),
     [("ˈnaɪs", "ˈnIs"), ("tʃiːz", "ʧiz"), ("d͡ʒɑb", "ʤɑb"), ("bɜːrd", "bɜɹd"), ("nˈIs", "nˈIs"), ("/kˈæt/", "kˈæt")],
