@@ -83,13 +83,13 @@ class English:
             return alphabet.given(token.phonemes, self.dictionary.british)
         if token.is_letter:
             return self._letter(text, last=not _more_letters(tokens, i))
+        parts = [word[start : start + LONGEST] for word in text.split() for start in range(0, len(word), LONGEST)]
         found = []
-        for start in range(0, max(len(text), 1), LONGEST):
-            part = text[start : start + LONGEST]
-            found.append(self._pronounced(part, words, i, following, token.emphasis > 0))
-            if start + LONGEST < len(text):
+        for number, part in enumerate(parts):
+            if number:
                 yield
-        phonemes = " ".join(found) if len(found) > 1 else found[0]
+            found.append(self._pronounced(part, words, i, following, token.emphasis > 0))
+        phonemes = " ".join(filter(None, found))
         if token.emphasis > 0:
             return accent(phonemes, PRIMARY)
         return weaken(phonemes) if token.emphasis < 0 else phonemes
