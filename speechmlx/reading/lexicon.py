@@ -10,9 +10,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby
 
 from speechmlx.reading import Pause, SpokenWord, Token
+from speechmlx.reading.folding import fold
+from speechmlx.reading.mapped import MappedText
+from speechmlx.reading.pronunciation import alphabet
 from speechmlx.types import Pronunciation
 
 JOINED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -54,7 +58,7 @@ class UserLexicon:
         self._longest: dict[str, int] = {}
         """Units of the longest entry that begins with a unit."""
         for entry in entries:
-            spelling = folded(entry.spelling)
+            spelling = fold(MappedText.of(entry.spelling), language).text
             key = tuple(unit for unit, _, _ in _units(spelling))
             if key and _is_of(entry.language, self._language):
                 self._entries.setdefault(key, {}).setdefault(" ".join(spelling.split()), entry)
@@ -151,8 +155,10 @@ class UserLexicon:
         """The words of an entry with its ending."""
         entry, ending = match.entry, match.ending.lower()
         if entry.phonemes:
-            plain = entry.phonemes + "s" * (ending == "'s")
-            said = ended(entry.phonemes, ending, self._language == "en-gb") if self._is_english else plain
+            said = entry.phonemes + "s" * (ending == "'s")
+            if self._is_english:
+                british = self._language == "en-gb"
+                said = ended(alphabet.given(entry.phonemes, british), ending, british)
             yield SpokenWord(text[match.start : match.end], match.start, match.end, phonemes=said)
             return
         words = entry.sounds_like.split()
@@ -162,6 +168,12 @@ class UserLexicon:
         for word in words:
             is_letter = len(word) == 1 and word.isupper()
             yield SpokenWord(word.lower() if is_letter else word, match.start, match.end, is_letter)
+
+
+@lru_cache(maxsize=8)
+def user_lexicon(entries: tuple[Pronunciation, ...], language: str) -> UserLexicon:
+    """The lexicon of `entries` for a language; the same one again for the same entries."""
+    return UserLexicon(entries, language)
 
 
 def ended(phonemes: str, ending: str, british: bool) -> str:

@@ -15,7 +15,7 @@ from speechmlx.types import Pronunciation
 ENTRIES = read_entries(
     {
         "Nguyen": "win",
-        "Siobhan": {"phonemes": "ʃəvˈɔn"},
+        "Siobhan": {"phonemes": "/ʃəv'ɔn/"},
         "Rio Grande": "ree oh grand",
         "Rio": "ree oh",
         "C++": "see plus plus",
@@ -116,6 +116,11 @@ def test_other_languages(entries: dict[str, str], language: str, text: str, word
     spoken = [SpokenWord(found[0].lower(), found.start(), found.end()) for found in re.finditer(r"[^\s,]+", text)]
     read = lexicon.apply(spoken, text)
     assert " ".join(token.text for token in read if isinstance(token, SpokenWord)) == words
+
+
+@pytest.mark.parametrize("spelling", ["Ｗｉ‑Ｆｉ", "Wi‐Fi", "Wi-Fi "])
+def test_spellings_are_folded_as_texts_are(spelling: str) -> None:
+    assert said("Wi-Fi", UserLexicon([Pronunciation(spelling, "why fie")], "en")) == "why fie"
 
 
 def test_chinese_needs_no_blanks() -> None:
