@@ -73,6 +73,7 @@ TITLES = """
     pvt = private
     sec'y = secretary
     atty = attorney
+    amb = ambassador
     insp = inspector
     det = detective
     mlle = mademoiselle
@@ -100,13 +101,14 @@ REFERENCES = """
     art = article / article
     para = paragraph / paragraph
     eq = equation / equation
-    ed = edition / editor
+    ed = edition / edition
     p = page
     pg = page / page
     pp = pages / pages
     pgs = pages / pages
 """
 NUMBERED = """
+    est = established / estimated
     no = number
     nos = numbers
     max = maximum / maximum
@@ -168,7 +170,6 @@ ENDING = """
     co = company
     bros = brothers
     dept = department
-    est = established
     assn = association
     assoc = associates
     univ = university
@@ -255,6 +256,9 @@ INNER = """
     excl = excluding
     misc = miscellaneous
     resp = respectively
+    ctrl = control
+    cmd = command
+    esc = escape
     w.r.t, wrt = with respect to
     i.a = among others
     n.b, nb = note
@@ -271,10 +275,18 @@ INNER = """
     fwd = forward
     dir = director
     mgr = manager
+    utd = united
+    agg = aggregate
+    attn = attention
     asst = assistant
     exec = executive
     bldgs = buildings
 """
+SCRIPTURE = (
+    "exod lev deut josh judg chron neh ps pss prov eccl isa jer lam ezek dan hos mic hab zech mal matt rom cor gal eph "
+    "phil thess tim heb jas pet"
+).split()
+"""Books that are read with chapter and verse."""
 NEIGHBOURS = (
     "mmes mlles mlle me sigg sra srta dra dña exmo ing arch avv dott herr hr z.b d.h bzw usw evtl nr bd abs "
     "p.ex ej núm pág arq lic"
@@ -288,6 +300,7 @@ WITH_STOP = """
 TABLE = (
     {word: Abbreviation("") for word in NEIGHBOURS}
     | {word: Abbreviation("", ends=True) for word in NEIGHBOURS_ENDING}
+    | {word: Abbreviation("", "number", ends=True, stop=True) for word in SCRIPTURE}
     | _rows(TITLES_WITH_STOP, "name", stop=True)
     | _rows(TITLES, "name")
     | _rows(ENDING, ends=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from speechmlx.reading.abbreviations import Abbreviation, find
+from speechmlx.reading.english.calendar import DAYS, MONTHS
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
 
 NAME = re.compile(r"\s+(?:(?:de|van|von|la|le|der|den)\s)?[A-Z][\w'’.-]*")
-NUMBER = re.compile(r"\s?[#№]?\d|\s[IVXLC]{1,6}\b|\s[A-Z]\d")
+NUMBER = re.compile(r"\s?[#№]?\d|\s(?:[IVXLC]{2,6}|[VX])\b|\s[A-Z]\d")
 SENTENCE = re.compile(r"\s+[\"“'(]?[A-Z]")
 LATER = re.compile(r"\s*(?:$|[\n\"”’')\]]*$)")
 ALSO_WORDS = frozenset(
@@ -17,6 +18,8 @@ ALSO_WORDS = frozenset(
     "lb".split()
 )
 """Words, or too short: no abbreviation without a full stop, unless they stand before what they must."""
+CALENDAR = {*MONTHS, *DAYS}
+"""Months and days are dates, which are not read here."""
 CAPITALISED = frozenset(
     "st mt ft dr jr sr lt sgt capt col gen rev hon prof gov sen rep pres adm maj cpl pvt det".split()
 )
@@ -25,7 +28,7 @@ CAPITALISED = frozenset(
 def _abbreviation(m: re.Match[str], place: Place) -> str | None:
     word, stopped = m["word"], m[0].endswith(".")
     found = find(word)
-    if found is None or not found.words:
+    if found is None or not found.words or found.words in CALENDAR:
         return None
     if (
         word.isupper()
@@ -35,6 +38,8 @@ def _abbreviation(m: re.Match[str], place: Place) -> str | None:
     ):
         return None
     after = place.after(m.end())
+    if after[:1].isdecimal() and found.before != "number":
+        return None
     said = _words(found, word, stopped, after, place)
     if said is None:
         return None
@@ -65,7 +70,7 @@ def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Pla
             if stopped or found.before != "name" or (word[0].isupper() and place.word_before()[:1].isupper())
             else None
         )
-    if stopped and found.before and len(word) > 1 and lower not in ALSO_WORDS:
+    if stopped and found.before and len(word) > 1 and (lower not in ALSO_WORDS or re.match(r"\s?[&,]|\sand\b", after)):
         return found.words
     return None
 
@@ -120,14 +125,16 @@ RULES: list[Rule] = [
     rule(
         "abbreviation",
         "a",
-        r"(?<![\w])(?P<word>[A-Za-z]{1,6}(?:\.[A-Za-z]{1,3}){1,3}|[A-Za-z]{1,7}(?:'[a-z])?)(?![\w'’])\.?(?!\w)",
+        r"(?<![\w])(?P<word>[A-Za-z]{1,6}(?:\.[A-Za-z]{1,3}){1,3}|[A-Za-z]{1,7}(?:'[a-z])?)(?![\w'’])(?:\.(?=\d)|\.?"
+        r"(?!\w))",
         _abbreviation,
     ),
     rule("abbreviation", "a", r"(?<!\w)et\sal(?!\w)\.?", _latin),
     rule("letters", "a", r"(?<!\w)(?:[A-Za-z]\.){2,8}(?:[A-Za-z](?![\w]))?(?:['’]s)?", _initials),
     rule("letters", "a", r"(?<!\w)[A-Z]\.(?=\s?[A-Z][\w.])", _initial),
-    rule("abbreviation", "a", r"(?<!\w)(?:[wW]/o|[bB]/c|[nN]/[aA]|[wW]/e|[hH]/[tT]|[wW]/)(?![\w/])", _with),
+    rule("abbreviation", "a", r"(?<![\w/])(?:[wW]/o|[bB]/c|[nN]/[aA]|[wW]/e|[hH]/[tT]|[wW]/)(?![\w/])", _with),
     rule("abbreviation", "a", r"(?<!\w)(?:and|AND|And)/(?:or|OR)(?!\w)", _and_or),
-    rule("abbreviation", "#№", r"[#№]\s?(?=\d)", _number_sign),
+    rule("abbreviation", "a", r"(?<!\w)[Nn][º°]\.?(?=\s?\d)", _number_sign),
+    rule("abbreviation", "#№", r"[#№]\s?(?=[A-Z]{0,3}-?\d)", _number_sign),
     rule("word", "a", r"(?<!\w)([A-Za-z]{2,30})\((?:s|es)\)(?!\w)", _plural_bracket),
 ]

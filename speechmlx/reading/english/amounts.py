@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from speechmlx.reading.english.grammar import Place
 from speechmlx.reading.english.numbers import cardinal, number, ordinal
 
 GROUPED = (
-    r"(?:\d{1,3}(?:,\d{3}){1,12}|\d{1,2}(?:,\d\d){1,8},\d{3}|\d{1,3}(?:'\d{3}){1,12}"
+    r"(?:\d{1,3}(?:,\d{3}){1,12}|\d{1,3}(?:\.\d{3}){2,9}(?!\.)|\d{1,2}(?:,\d\d){1,8},\d{3}|\d{1,3}(?:'\d{3}){1,12}"
     r"|\d{1,3}(?:[ \u00a0\u2009\u202f]\d{3}){2,12}|\d{1,3}[ \u00a0\u2009\u202f]\d?00|\d{1,3}[\u00a0\u2009\u202f]\d{3})"
     r"(?![\d]|,\d)"
 )
@@ -45,6 +46,7 @@ def amount(text: str, british: bool = False) -> Amount:
     """The words of a match of AMOUNT, with a sign or without: "1 1/2" → "one and a half"."""
     found = PARTS.fullmatch(text)
     if not found:
+        text = text.replace(".", "") if text.count(".") > 1 else text
         plain = re.sub(r"[^\d.]", "", text)
         whole = int(plain) if plain.isdecimal() and len(plain) < 10 else 0
         return Amount(number(text, british), plain == "1", whole=whole)
@@ -66,6 +68,13 @@ def fraction(top: int, bottom: int, british: bool = False) -> str:
     if 2 < bottom <= 10 or bottom in PLAIN_DENOMINATORS:
         return f"{cardinal(top, british)} {ordinal(bottom, british)}{'s' if top != 1 else ''}"
     return f"{cardinal(top, british)} over {cardinal(bottom, british)}"
+
+
+def after_article(number: Amount, place: Place) -> str:
+    """The words of a fraction without its "one" where "a" stands before it: "a 1/2 cup"."""
+    if number.fraction and place.word_before().lower() in ("a", "an"):
+        return number.words.removeprefix("one ")
+    return number.words
 
 
 def is_fraction(text: str) -> bool:

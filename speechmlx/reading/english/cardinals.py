@@ -7,10 +7,10 @@ import re
 from speechmlx.reading.english.amounts import AMOUNT, DASH, NUMBER, amount
 from speechmlx.reading.english.context import after_keyword, is_plural
 from speechmlx.reading.english.currencies import MAGNITUDES
-from speechmlx.reading.english.grammar import Place, Rule, rule
+from speechmlx.reading.english.grammar import Place, Rule, letters, rule
 from speechmlx.reading.english.numbers import cardinal, digits, number, ordinal, pairs, plural, year
 
-SIGN = r"(?:(?<![\w.,)%°/])[-−+])"
+SIGN = r"(?:(?<![\w.,)%°/\"'′″])[-−+]|(?<![^\s(])–)"
 CODE = re.compile(
     r"\b(?:code|codes|pin|pins|passcode|password|passwords|zip|zipcode|postcode|postal code|extension|ext\.?|account"
     r"|acct"
@@ -27,7 +27,8 @@ YEAR = re.compile(
 )
 MODEL = re.compile(
     r"\b(?:room|suite|apartment|apt|flight|boeing|airbus|bus|route|highway|interstate|unit|gate|channel|model|area|"
-    r"form|locker|studio|series|train|exit|rtx|gtx|radeon|ryzen|geforce|rx|nikon|canon|porsche|bmw|peugeot|title|hwy"
+    r"form|locker|studio|series|train|exit|rtx|gtx|radeon|ryzen|geforce|rx|nikon|canon|http|error|port|status|porsche"
+    r"|bmw|peugeot|title|hwy"
     r"|rm|"
     r"ste)\.?\s+$",
     re.IGNORECASE,
@@ -40,6 +41,11 @@ MAGNITUDE = r"hundred|thousand|million|billion|trillion|quadrillion|lakh|crore"
 def _code(m: re.Match[str], place: Place) -> str | None:
     """Digits after a keyword, one by one: "PIN is 4821"."""
     return digits(m[0]) if len(m[0]) > 2 and after_keyword(place, CODE) else None
+
+
+def _code_groups(m: re.Match[str], place: Place) -> str | None:
+    """Groups of digits after a keyword: "code 482-913"."""
+    return " , ".join(digits(g) for g in re.findall(r"\d+", m[0])) if after_keyword(place, CODE) else None
 
 
 def _whole(m: re.Match[str], place: Place) -> str:
@@ -92,9 +98,11 @@ def _either(text: str, place: Place) -> str:
 
 def _range(m: re.Match[str], place: Place) -> str | None:
     low, high = m["low"], m["high"]
+    if re.match(r"\s?=", place.after(m.end())) or EQUATION.search(place.before()):
+        return None
     if low == high:
         return f"{number(low, place.british)} {number(high, place.british)}"
-    if len(low) == 3 and len(high) == 3 and MODEL.search(place.before()):
+    if len(low) == 3 and low.isdecimal() and high.isdecimal() and MODEL.search(place.before()):
         return f"{pairs(low)} {pairs(high)}"
     spaced = re.search(r"\s[-−]\s", m[0])
     if spaced and not re.search(
@@ -113,6 +121,11 @@ def _digits_apart(m: re.Match[str], place: Place) -> str | None:
     return " , ".join(said) if any(len(g) > 1 for g in groups) else digits(m[0])
 
 
+def _letter_range(m: re.Match[str], place: Place) -> str | None:
+    """ "A-Z" → "a to z"."""
+    return f"{letters(m[1])} to {letters(m[2])}" if m[1] < m[2] else None
+
+
 def _ordinal(m: re.Match[str], place: Place) -> str:
     text = re.sub(r"\D", "", m["number"])
     if len(text) > 30:
@@ -128,16 +141,20 @@ def _ordinal_range(m: re.Match[str], place: Place) -> str:
 
 def _plural_number(m: re.Match[str], place: Place) -> str:
     """ "747s" → "seven forty sevens", "5's" → "fives"."""
+    if m[1] in ("100", "1000", "10"):
+        return {"100": "hundreds", "1000": "thousands", "10": "tens"}[m[1]]
     return plural(pairs(m[1]) if len(m[1]) > 2 else number(m[1]))
 
 
 RULES: list[Rule] = [
     rule("digits", "0", r"\d{3,19}(?![\d.,]\d)(?![^\W_])", _code),
     rule("digits", "0", r"\d{1,6}(?:-\d{1,6}){2,8}(?![\w-])", _digits_apart),
+    rule("digits", "0", r"\d{2,6}(?:[- ]\d{2,6}){1,6}(?![\w-]|[.,]\d| \d)", _code_groups),
     rule("range", "0", rf"(?P<low>{AMOUNT}){DASH}(?P<high>{AMOUNT})(?![-–—]?[\d])(?![^\W_])", _range),
     rule("cardinal", "0", r"\d{1,100}", _whole),
+    rule("range", "a", r"(?<![\w-])([A-Z])[-–—]([A-Z])(?![\w-])", _letter_range),
     rule("decimal", "0.", NUMBER, lambda m, place: None if m[0].isdecimal() else _number(m, place)),
-    rule("decimal", "-−+", rf"{SIGN}{NUMBER}(?:(?![^\W_])|(?=[kKmM]\b))", _signed),
+    rule("decimal", "-−+–", rf"{SIGN}{NUMBER}(?:(?![^\W_])|(?=[kKmM]\b))", _signed),
     rule(
         "magnitude",
         "0.-−+",
@@ -158,5 +175,6 @@ RULES: list[Rule] = [
         _ordinal,
     ),
     rule("ordinal", "0", rf"(\d{{1,9}})(?i:st|nd|rd|th)?{DASH}(\d{{1,9}})(?i:st|nd|rd|th)(?![^\W_])", _ordinal_range),
+    rule("decimal", "~", r"~\s?(?=[$€£]?\d)", lambda m, place: "about"),
     rule("cardinal", "0", r"(\d{1,9})['’]?s(?![^\W_])", _plural_number),
 ]

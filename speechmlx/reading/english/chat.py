@@ -84,8 +84,9 @@ SPELLED = frozenset("lol omg wtf fyi asap dm dms rofl lmao diy rip faq tba tbd e
                     "nsfw aka gps faqs".split())  # fmt: skip
 FORM = "|".join(re.escape(form) for form in sorted(FORMS, key=len, reverse=True))
 EMOTICON = (
-    r"(?<!\w)(?:[:;=8xX][-'^o]?[)(\]\[DPpOo3|/\\*]{1,5}"
-    r"|[(\[]:|<3|</3|\^_\^|-_-|xD|XD|:'\(|>:\(|¯\\_\(ツ\)_/¯|\(ツ\))(?![\w/])"
+    r"(?:(?<=\s)|(?<![^\s.!?]))(?:[:;][-'^o]?[)(\]\[DPpOo3|/\\*]{1,5}|[=8xX]-?[)D]{1,3}"
+    r"|[(\[]-?[:;]|</?3|\^_\^|-_-|xD|XD"
+    r"|>:\(|¯\\_\(ツ\)_/¯)(?=[\s.,!?)]|$)"
 )
 
 

@@ -7,7 +7,8 @@ import re
 from speechmlx.reading.english.grammar import Place
 
 DETERMINER = re.compile(
-    r"(?:^|[\s(\"'“-])(?:a|an|the|this|that|another|each|every|any|my|your|his|her|its|our|their|one|no|[\w]{1,20}'s)"
+    r"(?:^|[\s(\"'“-])(?:a|an|the|this|that|another|each|every|any|my|your|his|her|its|our|their|one|no|(?!(?:it|that"
+    r"|he|she|what|there|here|who|let|how|where)'s)[\w]{1,20}'s)"
     r"(?:\s+(?:new|old|first|second|third|last|next|crisp|extra|whole|single|standard|full|big|small|large|massive|"
     r"huge|tiny|simple|nice|good|great|typical|short|long|recent|proposed|initial|brand-new|mere))?\s+$",
     re.IGNORECASE,
@@ -21,11 +22,13 @@ NOT_NOUNS = frozenset(
     "without within between among against during via plus minus times divided equals".split()
 )
 NOT_HEADS = frozenset(
-    "away wide tall long deep thick high old apart free left remaining north south east west northeast northwest "
-    "southeast southwest please straight square daily each max min maximum minimum outside inside uphill downhill "
-    "flat celsius fahrenheit short late early sharp exactly per past ahead behind round around downtown home fast slow "
-    "north-east wait ok okay ish plus cold hot warm clockwise counterclockwise hence even tops worth did take took "
-    "takes passed passes came come go goes went ran run runs equals means".split()
+    "longer shorter taller wider deeper thicker higher heavier lighter bigger smaller faster slower older younger "
+    "tonight warmer cooler colder hotter closer farther further lower larger greater stronger better worse away wide "
+    "tall long deep thick high old apart free left remaining north south east west northeast northwest southeast "
+    "southwest please straight square daily each max min maximum minimum outside inside uphill downhill flat celsius "
+    "fahrenheit short late early sharp exactly per past ahead behind round around downtown home fast slow north-east "
+    "wait ok okay ish plus cold hot warm clockwise counterclockwise hence even tops worth did take took takes passed "
+    "passes came come go goes went ran run runs equals means".split()
 )
 COUNTED = re.compile(
     r"(?:^|\s)(?:\d{1,6}|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|several|some|few|many|these|those)"
@@ -38,7 +41,12 @@ SINGULAR_S = ("ss", "us", "is")
 def attributive(place: Place, end: int) -> bool:
     """Whether the token stands before its noun, as in "a $5 bill", "two 10 kg bags": its unit is then singular."""
     noun = place.word_after(end)
-    if not noun or noun.lower() in NOT_NOUNS or "'" in noun or place.text[end : end + 1] not in (" ", "-", "\u00a0"):
+    if (
+        not noun
+        or noun.lower() in NOT_NOUNS | NOT_HEADS
+        or "'" in noun
+        or place.text[end : end + 1] not in (" ", "-", "\u00a0")
+    ):
         return False
     before = place.before()
     if DETERMINER.search(before):
@@ -51,7 +59,7 @@ def before_noun(place: Place, end: int) -> bool:
     noun = place.word_after(end)
     if not noun.islower() or "'" in noun or place.text[end : end + 1] not in (" ", "-", "\u00a0"):
         return False
-    return noun not in NOT_NOUNS | NOT_HEADS and not noun.endswith(("ly", "er", "ed", "ing", "ward", "wards"))
+    return noun not in NOT_NOUNS | NOT_HEADS and not noun.endswith(("ly", "ed", "ing", "ward", "wards"))
 
 
 def is_plural(noun: str) -> bool:

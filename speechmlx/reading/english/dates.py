@@ -15,7 +15,13 @@ YEAR = r"(?:1\d{3}|20\d\d|21\d\d)(?!\d|[.,:]\d)"
 DASH = r"\s?[-–—−]\s?"
 THEN_YEAR = rf"(?:,?\s(?P<year>{YEAR})|,?\s?['’](?P<short>\d\d)(?!\d))?"
 NO_MORE = r"(?![\d\w]|[:/]\d|[.,]\d|\s?%|\s?°)"
-DATED = re.compile(r"\b(?:on|by|until|till|since|before|after|from|due|dated|expires|through|starting|of|to)\s+$", re.I)
+DENOMINATORS = frozenset((*range(13), 16, 20, 32, 64, 100))
+"""Of fractions: 5/16 is no date."""
+DATED = re.compile(
+    r"\b(?:on|by|until|till|since|before|after|due|dated|expires|through|starting|ships?|arrives?|opens?|starts?"
+    r"|ends?|closes?|deadline|delivered|born|through)\s+$",
+    re.I,
+)
 DECADE = re.compile(
     r"\b(?:in|her|his|their|my|our|your|the|early|late|mid|high|low|upper|lower|roaring|swinging|of)[\s-]+$", re.I
 )
@@ -78,9 +84,12 @@ def _short_numeric(m: re.Match[str], place: Place) -> str | None:
     """ "3/15" after "on", "by", ...; any other is a fraction."""
     if m[0] == "9/11":
         return "nine eleven"
-    if not DATED.search(place.before()) and not re.match(r"\s(?:at|@)\s\d", place.after(m.end())):
-        return None
     one, two = int(m["one"]), int(m["two"])
+    dated = DATED.search(place.before()) or re.match(r"\s(?:at|@)\s\d", place.after(m.end()))
+    if not dated and (max(one, two) if place.british else two) in DENOMINATORS:
+        return None
+    if not dated and place.british and one <= 12:
+        return None
     return _date(two, one, None, place) if place.british else _date(one, two, None, place)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from speechmlx.reading.english.amounts import FRACTION, MIXED, NUMBER, amount, fraction
+from speechmlx.reading.english.amounts import FRACTION, MIXED, NUMBER, after_article, amount, fraction
 from speechmlx.reading.english.grammar import Place, Rule, rule
 from speechmlx.reading.english.numbers import cardinal, number
 
@@ -34,13 +34,21 @@ def _slash(m: re.Match[str], place: Place) -> str | None:
     high, low = int(top), int(bottom)
     if high == low:
         return f"{number(top)} {number(bottom)}"
-    if PRESSURE.search(before) or (70 <= high <= 220 and 40 <= low <= 130 and high > low):
+    if re.match(r"\s?=", after) and "." not in top + bottom:
+        return f"{number(top)} divided by {number(bottom)}"
+    if ODDS.search(before):
+        return f"{number(top)} to {number(bottom)}"
+    if (high > 60 and PRESSURE.search(before)) or (70 <= high <= 220 and 40 <= low <= 130 and high > low):
         return f"{cardinal(high, place.british)} over {cardinal(low, place.british)}"
-    if low in (10, 5, 100) and (high, low) not in ((1, 10), (1, 100), (3, 10), (1, 5), (2, 5), (3, 5), (4, 5)):
+    if (
+        low in (10, 5, 100)
+        and high <= low
+        and (high, low) not in ((1, 10), (1, 100), (3, 10), (1, 5), (2, 5), (3, 5), (4, 5))
+    ):
         return f"{number(top)} out of {number(bottom)}"
     if high + low == 100:
         return f"{number(top)} {number(bottom)}"
-    if ODDS.search(before) or (low == 1 and high > 1):
+    if low == 1 and high > 1:
         return f"{number(top)} to {number(bottom)}"
     return None
 
@@ -49,11 +57,11 @@ def _fraction(m: re.Match[str], place: Place) -> str | None:
     top, bottom = re.split("[/⁄]", m[0])
     if int(bottom) == 0 or (len(top) > 1 and top[0] == "0"):
         return f"{number(top)} over {number(bottom)}"
-    return fraction(int(top), int(bottom), place.british)
+    return after_article(amount(m[0], place.british), place)
 
 
 def _mixed(m: re.Match[str], place: Place) -> str:
-    said = amount(m[0], place.british).words
+    said = after_article(amount(m[0], place.british), place)
     if m[0] in ("½", "1/2") and place.word_after(m.end()) in ("a", "an", "the", "of"):
         return "half"
     return said
@@ -83,6 +91,7 @@ RULES: list[Rule] = [
     ),
     rule("fraction", "0", rf"{FRACTION}(?![^\W_])", _fraction),
     rule("fraction", "0" + "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒", rf"(?:{MIXED}|[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒])", _mixed),
+    rule("score", "★⭐", r"(?<=[\d½])\s?[★⭐]{1,5}", lambda m, place: "stars"),
     rule("fraction", "0", r"(\d{1,3})/(\d{1,3})(?:ths|rds|nds|th|rd|nd)(?![^\W_])", _parts),
     rule("ratio", "0", r"\d{1,4}(?:\.\d{1,3})?(?::\d{1,5}(?:\.\d{1,3})?){1,4}(?![\d:]|[^\W_])", _ratio),
     rule("score", "0", r"\d{1,3}(?:/\d{1,3}){2,5}(?![\d/])", _many),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from speechmlx.reading.english.grammar import Place, Rule, Say, rule
+from speechmlx.reading.english.grammar import Place, Rule, Say, letters, rule
 
 LATIN = r"A-Za-zªº\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 QUOTE = "['’ʼ]"
@@ -15,6 +15,11 @@ ELIDED = rf"(?<![\w]){QUOTE}(?=(?i:tis|twas|em|cause|til|bout|round|cuz|nother|n
 FOREIGN = (
     rf"[^\W\d_{LATIN}\u0370-\u03ff](?:[^\W\d_{LATIN}]|[\s·・，。、]|[\u0300-\u036f\u0900-\u0dff\u0e00-\u0eff]){{0,80}}"
 )
+VOWEL = re.compile(r"[^b-df-hj-np-tv-xz]")
+SOUNDS = frozenset(
+    "hm hmm hmmm mm mmm mhm sh shh shhh psst pst brr brrr grr grrr tsk pfft pff zzz zz nth ch th cwm".split()
+)
+"""Words without a vowel."""
 SCRIPTS = {"CJK": "chinese", "HIRAGANA": "japanese", "KATAKANA": "japanese", "HANGUL": "korean", "DEVANAGARI": "hindi"}
 _GREEK = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma sigma tau upsilon "
@@ -40,6 +45,8 @@ SMALL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉
 
 def _word(m: re.Match[str], place: Place) -> str:
     word = re.sub(r"[’ʼ]", "'", re.sub(r"[‐‑]", "-", m[0]))
+    if word.islower() and word.isalpha() and 1 < len(word) < 6 and word not in SOUNDS and not VOWEL.search(word):
+        return letters(word)
     return f"~{word}"
 
 

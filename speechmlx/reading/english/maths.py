@@ -17,13 +17,15 @@ OPERAND_BEFORE = re.compile(rf"(?:[\d)\]}}{UP}⁺⁻!%½¼¾°]|(?<![^\W_'’])[
 OPERAND_AFTER = re.compile(rf"\s?(?:[-−+±√∛]?\s?(?:\d|[(\[√∛π∞|]|[A-Za-z{GREEKS}](?![^\W\d_'’])|\.\d)|\$)")
 EQUALS = re.compile(r"[=<>≤≥≈≠+×÷*^√]")
 SIGNS = {
-    "=": "equals", "==": "equals", "+": "plus", "-": "minus", "−": "minus", "–": "minus", "*": "times", "×": "times",
+    "=": "equals", "==": "equals", "+": "plus", "-": "minus", "−": "minus", "–": "minus", "*": "times",
+    "**": "to the power of", "×": "times",
     "·": "times", "⋅": "times", "∗": "times", "÷": "divided by", "/": "divided by", "±": "plus or minus",
     "!=": "is not equal to", "≠": "is not equal to", "<=": "is less than or equal to",
     ">=": "is greater than or equal to", "≤": "is less than or equal to", "≥": "is greater than or equal to",
     "<": "is less than", ">": "is greater than", "≈": "is approximately", "~=": "is approximately",
     "≡": "is equivalent to", "→": "to", "%": "mod", "x": "times", "∝": "is proportional to", "∈": "is in",
 }  # fmt: skip
+WORDS = frozenset("is in or if to of my no an as at be by do go he it me on so up us we ok ln hi".split())
 NAMES = {
     "sin": "sine",
     "cos": "cosine",
@@ -133,6 +135,8 @@ def _variable(m: re.Match[str], place: Place) -> str | None:
 def _factor(m: re.Match[str], place: Place) -> str | None:
     """ "2x" beside an operator."""
     before, after = place.before(), place.after(m.end())
+    if m[2] in ("st", "nd", "rd", "th") or re.match(r"-[^\W\d_]{2}", after):
+        return None
     if re.match(r"\s?[=+−×÷*^<>≤≥)/-]", after) or re.search(r"[=+−×÷*(<>≤≥-]\s?$", before):
         return f"{number(m[1])} {' '.join(variable(c) for c in m[2])}"
     return None
@@ -146,6 +150,14 @@ def _scientific(m: re.Match[str], place: Place) -> str:
 def _product_power(m: re.Match[str], place: Place) -> str:
     """ "mc²" of an equation → "m c squared"."""
     return f"{' '.join(variable(c) for c in m['factors'])} {power(m['power'])}"
+
+
+def _letters_multiplied(m: re.Match[str], place: Place) -> str | None:
+    """ "ma" of "F = ma", "mx" of "y = mx + b"."""
+    if m[0] in WORDS:
+        return None
+    alone = re.search(rf"(?<![\w'’])[A-Za-z{GREEKS}]\s?[=+−*/]\s?$|=\s?$", place.before())
+    return " ".join(variable(c) for c in m[0]) if alone else None
 
 
 def _below(m: re.Match[str], place: Place) -> str:
@@ -174,7 +186,7 @@ def _factorial(m: re.Match[str], place: Place) -> str:
 
 EXPONENT = rf"(?P<power>{RAISED})"
 CARET = r"\^(?P<power>[-−]?\d{1,9}(?:\.\d{1,6})?|[A-Za-zα-ω](?![^\W_])|[({][^(){}\s]{1,12}[)}])"
-OPERATORS = r"==|!=|<=|>=|~=|[=+\-−–*×·⋅∗÷/±≠≤≥<>≈≡∝∈]|x(?=\s)"
+OPERATORS = r"\*\*|==|!=|<=|>=|~=|[=+\-−–*×·⋅∗÷/±≠≤≥<>≈≡∝∈]|x(?=\s)"
 RULES: list[Rule] = [
     rule("maths", "=+-−–*×·⋅∗÷/±≠≤≥<>≈≡!~∝∈a", OPERATORS, _operator),
     rule("maths", "≠≤≥<>≈±", r"[≠≤≥<>≈±]", _relation),
@@ -186,11 +198,12 @@ RULES: list[Rule] = [
     rule(
         "maths", "0a", rf"(?P<factor>\d{{1,6}}|)(?P<base>(?<![^\W\d_])[A-Za-z{GREEKS}])(?:{EXPONENT})", _variable_power
     ),
-    rule("maths", "a", rf"(?<=[=+*/×(] )(?P<factors>[A-Za-z]{{2,3}})(?:{CARET})", _product_power),
-    rule("maths", "a", rf"(?<=[=+*/×(] )(?P<factors>[A-Za-z]{{2,3}})(?:{EXPONENT})", _product_power),
+    rule("maths", "a", rf"(?:(?<=[=+*/×(] )|(?<=[½¼0-9(]))(?P<factors>[A-Za-z]{{2,3}})(?:{CARET})", _product_power),
+    rule("maths", "a", rf"(?:(?<=[=+*/×(] )|(?<=[½¼0-9(]))(?P<factors>[A-Za-z]{{2,3}})(?:{EXPONENT})", _product_power),
     rule("maths", "₀₁₂₃₄₅₆₇₈₉", r"[₀₁₂₃₄₅₆₇₈₉]{1,6}", _below),
     rule("maths", "^", CARET, _power_alone),
     rule("maths", UP + "⁺⁻a", EXPONENT, _power_alone),
+    rule("maths", "a", r"(?<=[=+*/−] )[a-z]{2}(?![\w'’.])", _letters_multiplied),
     rule("maths", "a", VARIABLE, _variable),
     rule("maths", "0", rf"(\d{{1,6}})([a-z{GREEKS}]{{1,2}})(?![\w'’])", _factor),
     rule(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from speechmlx.reading.english.amounts import AMOUNT, DASH, amount
+from speechmlx.reading.english.amounts import AMOUNT, DASH, after_article, amount
 from speechmlx.reading.english.context import attributive, before_noun, is_plural
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
 from speechmlx.reading.english.numbers import cardinal, number, pairs
 from speechmlx.reading.english.units import COOKING, EXTENTS, PER, UNITS, Unit, british_spelling, per_unit
 
 UNIT = "|".join(re.escape(u).replace(r"\ ", r"\s?") for u in sorted(UNITS, key=len, reverse=True))
-SIGN = r"(?:(?<![\w.,)%])[-−+±~≈])"
+SIGN = r"(?:(?<![\w.,)%°\"'′″])[-−+±~≈]|(?<![^\s(])–)"
 COMMA = r"\d{1,4},\d{1,2}(?!\d)"
 QUANTITY = rf"(?:{COMMA}|{AMOUNT})"
 SCALE = r"(?:[ -](?i:hundred|thousand|million|billion|trillion)|k(?=\s))?"
@@ -49,8 +49,12 @@ def _ambiguous(m: re.Match[str], place: Place) -> bool:
         return unit != "t" and not (unit == "A" and place.word_after(end).lower() in ("fuse", "breaker", "charger"))
     if unit == "st" and not gap:
         return True
-    if unit in ("A", "B", "d", "t", "c.", "mo") and gap:
-        return not (unit in ("A", "t") and not place.after(end).strip(" .,"))
+    if unit == "ac":
+        return not gap
+    if unit == "c.":
+        return not re.match(r"\s[a-z]", place.after(end))
+    if unit in ("A", "B", "d", "t", "mo") and gap:
+        return not (unit in ("A", "t") and re.match(r"\s?(?:$|[.,;:)/])", place.after(end)))
     if len(unit.rstrip(".")) <= 2 and unit.isupper() and gap and NOT_UNIT.match(place.text, end):
         return True
     return unit in ("pts", "pt.", "MP", "cal", "st", "mb") and bool(SEAT.search(place.before()))
@@ -70,7 +74,8 @@ def _measure(m: re.Match[str], place: Place) -> str | None:
     name = unit.one if single else many
     if high.fraction and high.single and unit.one in COOKING and place.word_after(m.end()) == "of":
         name = f"of a {unit.one}"
-    said = f"{_sign(m['sign'])}{low}{high.words}{scale} {british_spelling(name) if place.british else name}"
+    name = british_spelling(name) if place.british else name
+    said = f"{_sign(m['sign'])}{low}{after_article(high, place)}{scale} {name}"
     if m["per"]:
         said += f" per {per_unit(m['per'], place.british)}"
     return said + _stop(m, place)
@@ -81,15 +86,21 @@ def _point(text: str) -> str:
 
 
 def _sign(sign: str | None) -> str:
-    return {"+": "plus ", "-": "minus ", "−": "minus ", "±": "plus or minus ", "~": "about ", "≈": "about "}.get(
-        sign or "", ""
-    )
+    return {
+        "+": "plus ",
+        "-": "minus ",
+        "–": "minus ",
+        "−": "minus ",
+        "±": "plus or minus ",
+        "~": "about ",
+        "≈": "about ",
+    }.get(sign or "", "")
 
 
 def _before_noun(m: re.Match[str], place: Place, unit: Unit) -> bool:
-    if m["per"] or "per" in unit.one or unit.one.endswith("celsius"):
+    if m["per"] or unit.one.endswith("celsius"):
         return False
-    if m["gap"] == "-" or (unit.one in EXTENTS and before_noun(place, m.end())):
+    if m["gap"] == "-" or ((unit.one in EXTENTS or "per hour" in unit.one) and before_noun(place, m.end())):
         return True
     if attributive(place, m.end()):
         return unit.one not in COOKING or not is_plural(place.word_after(m.end()))
@@ -112,14 +123,14 @@ def _dimensions(m: re.Match[str], place: Place) -> str | None:
         return None
     if any(size.isdecimal() and len(size) > 1 and size[0] == "0" for size, _ in sizes):
         return None
+    single = attributive(place, m.end()) or before_noun(place, m.end())
     said = []
     for size, own in sizes:
         words = (
             pairs(size) if size.isdecimal() and len(size) in (3, 4) and not unit else amount(size, place.british).words
         )
-        said.append(f"{words} {_named(own, size)}".strip())
+        said.append(f"{words} {_named(own, '1' if single else size)}".strip())
     last = sizes[-1][0]
-    single = attributive(place, m.end())
     name = (_find(unit).one if single or last == "1" else _find(unit).many) if unit and not sizes[-1][1] else ""
     return f"{' by '.join(said)} {name}".strip() + ("s" if m["many"] else "")
 
@@ -144,7 +155,16 @@ def _inches(m: re.Match[str], place: Place) -> str | None:
         return None
     size = amount(m["size"], place.british)
     single = size.single or attributive(place, m.end()) or before_noun(place, m.end())
-    return f"{size.words} {'inch' if single else 'inches'}"
+    low = f"{amount(m['low'], place.british).words} to " if m["low"] else ""
+    return f"{low}{size.words} {'inch' if single else 'inches'}"
+
+
+def _rate(m: re.Match[str], place: Place) -> str | None:
+    """ "8/day" → "eight per day", "3x/day" → "three times per day"."""
+    if len(m["per"]) < 3 and not m["times"]:
+        return None
+    times = " times" if m["times"] else ""
+    return f"{amount(m['amount'], place.british).words}{times} per {per_unit(m['per'], place.british)}"
 
 
 def _angle(m: re.Match[str], place: Place) -> str:
@@ -198,7 +218,7 @@ def _video(m: re.Match[str], place: Place) -> str:
 RULES: list[Rule] = [
     rule(
         "measure",
-        "0.-−+±~≈" + "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒",
+        "0.-−–+±~≈" + "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒",
         rf"(?P<sign>{SIGN})?(?:(?P<low>{QUANTITY})\s?°?{DASH}(?P<below>[-−])?)?(?P<high>{QUANTITY})(?P<scale>{SCALE})"
         rf"(?P<gap>[ \u00a0\u202f-]?)(?P<unit>{UNIT}){BOUNDARY}{UNIT_PER}",
         _measure,
@@ -218,11 +238,12 @@ RULES: list[Rule] = [
         _feet,
     ),
     rule("measure", "0", r"(?P<feet>\d{1,6})\s?['′](?P<inches>)(?![\w'])", _feet),
-    rule("measure", "0.", rf"(?P<size>{AMOUNT})(?:-|\s)?(?P<mark>[\"″])(?!\w)", _inches),
+    rule("measure", "0.", rf"(?P<amount>{AMOUNT})(?P<times>\s?x)?\s?/\s?(?P<per>{PER})(?![\w/])", _rate),
+    rule("measure", "0.", rf"(?:(?P<low>{AMOUNT}){DASH})?(?P<size>{AMOUNT})(?:-|\s)?(?P<mark>[\"″])(?!\w)", _inches),
     rule(
         "measure",
-        "0-−",
-        r"(?P<sign>(?<!\w)[-−])?(?P<degrees>\d{1,3}(?:\.\d{1,8})?)\s?[°º](?:\s?(?P<minute>\d{1,2}(?:\.\d{1,6})?)"
+        "0-−–",
+        r"(?P<sign>(?<![^\s(])[-−–])?(?P<degrees>\d{1,3}(?:\.\d{1,8})?)\s?[°º](?:\s?(?P<minute>\d{1,2}(?:\.\d{1,6})?)"
         r"\s?['′’])?"
         r"(?:\s?(?P<second>\d{1,2}(?:\.\d{1,6})?)\s?(?:[\"″”]|''))?(?:\s?(?P<side>[NSEW])(?!\w))?(?!\s?[CFK]\b)",
         _angle,
@@ -235,6 +256,6 @@ RULES: list[Rule] = [
     ),
     rule("measure", "0", r"(\d{3,4})([pi])(?!\w)", _video),
     rule("measure", "-–—−", r"[-–—−](?=\s?[+−-]?\d)", _to),
-    rule("measure", "0.", rf"({AMOUNT})[xX](?![\w])", _times),
+    rule("measure", "0.", rf"({AMOUNT})x(?![\w])", _times),
     rule("measure", "aµ", rf"(?P<unit>{UNIT}){BOUNDARY}{UNIT_PER}", _degree),
 ]

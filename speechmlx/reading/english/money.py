@@ -56,7 +56,8 @@ def _sum(text: str, magnitude: str | None, currency: Currency, place: Place, sin
 def _money(m: re.Match[str], place: Place) -> str | None:
     groups = m.groupdict()
     currency = CURRENCIES[groups.get("sign") or groups["code"]]
-    single = not groups.get("per") and attributive(place, m.end())
+    each = re.match(r"-an?-", place.after(m.end())) is not None
+    single = each or (not groups.get("per") and attributive(place, m.end()))
     said = "minus " if groups.get("minus") else "plus " if groups.get("lead") else ""
     low, high = m["low"], m["high"]
     if high:
@@ -67,7 +68,8 @@ def _money(m: re.Match[str], place: Place) -> str | None:
     if groups.get("plus"):
         said += " plus"
     if groups.get("per"):
-        said += f" per {per_unit(groups['per'], place.british)}"
+        unit = per_unit(groups["per"], place.british)
+        said += f" {unit}" if unit == "each" else f" per {unit}"
     return said
 
 
@@ -127,7 +129,7 @@ RULES: list[Rule] = [
     rule(
         "money",
         "a",
-        rf"(?<!\w)(?P<code>{CODE})\s?(?P<minus>[-−])?(?P<low>{MONEY})(?P<magnitude>{MAGNITUDE})?"
+        rf"(?<![\w/])(?P<code>{CODE})\s?(?P<minus>[-−])?(?P<low>{MONEY})(?P<magnitude>{MAGNITUDE})?"
         rf"{CODE_RANGE}{UNIT}",
         _money,
     ),

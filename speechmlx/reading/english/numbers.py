@@ -82,8 +82,8 @@ def number(text: str, british: bool = False) -> str:
     Groups of thousands may stand apart by commas, blanks or apostrophes. A whole number that begins with a zero, or is
     longer than LARGEST, is read digit by digit.
     """
-    sign = "minus " if text[:1] in "-−" else "plus " if text[:1] == "+" else ""
-    whole, _, fraction = text.lstrip("-−+").partition(".")
+    sign = "minus " if text[:1] in ("-", "−", "–") else "plus " if text[:1] == "+" else ""
+    whole, _, fraction = text.lstrip("-−–+").partition(".")
     whole = "".join(c for c in whole if c.isdecimal())
     if len(whole) > 1 and (whole[0] == "0" or len(whole) > LONGEST):
         integer = digits(whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from speechmlx.reading.abbreviations import find
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
 from speechmlx.reading.english.numbers import cardinal, digits, number, pairs
 
@@ -14,6 +15,7 @@ VERSIONED = re.compile(
     re.I,
 )
 NUMBERED = re.compile(r"\d+(?:st|nd|rd|th|s|ST|ND|RD|TH|k|K|M|bn|mn|tn|am|pm|AM|PM)|[12]\d{3}")
+KEYS = ("control", "command", "escape")
 FLIGHT = re.compile(r"[A-Z]{2}\d{3,4}$")
 LETTER_RUN = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)?")
 WORDS = frozenset(
@@ -56,11 +58,14 @@ def _product(m: re.Match[str], place: Place) -> str | None:
 
 def _dashed(m: re.Match[str], place: Place) -> str | None:
     """ "USB-C", "F-16", "COVID-19", "R2-D2", "T-shirt": the parts by themselves."""
-    if NUMBERED.fullmatch(re.split("[-‐‑]", m[0])[-1]):
+    if re.search(r"-\d+(?:s|st|nd|rd|th)$|^\d+[a-z]+-\d+[a-z]+$", m[0]):
         return None
     said = []
     for part in re.split("[-‐‑]", m[0]):
-        if part.isalpha() and len(part) > 1:
+        key = find(part)
+        if key and key.words in KEYS:
+            said.append(key.words)
+        elif part.isalpha() and len(part) > 1:
             said.append(f"~{part}")
         elif part.isalpha():
             said.append(f".{part.lower()}")
@@ -108,6 +113,8 @@ def _is_word(said: str) -> bool:
 
 def _version(m: re.Match[str], place: Place) -> str | None:
     head = ""
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3}){2,}", m["version"]):
+        return None
     if m["v"]:
         head = "version " if m["v"].lower() != "v" or place.word_before().lower() != "version" else ""
     if (

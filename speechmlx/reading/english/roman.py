@@ -61,6 +61,8 @@ def _roman(m: re.Match[str], place: Place) -> str | None:
         return None
     before, name = place.before(), place.word_before()
     ending = "'s" if m["ending"] else ""
+    if place.word_after(m.end()).lower() in ("century", "centuries", "dynasty"):
+        return ordinal(number)
     if len(m["numeral"]) == 1 and not _single(m["numeral"], before, name):
         return None
     if NUMBERED.search(before) and name.lower() != "henry":

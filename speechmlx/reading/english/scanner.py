@@ -38,7 +38,7 @@ SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ClassifiedToken:
     """A classified token: text[start:end], and what is said for it in the notation of grammar.Say."""
 
     kind: str
@@ -58,7 +58,7 @@ def _by_first(rules: Sequence[Rule]) -> Mapping[str, Sequence[Rule]]:
 RULES = _by_first([rule for family in FAMILIES for rule in family.RULES])
 
 
-def scan(text: str, british: bool = False) -> Iterator[Piece]:
+def scan(text: str, british: bool = False) -> Iterator[ClassifiedToken]:
     """The tokens of `text`, in order. White space and characters without a sound are in none."""
     at, quoted = 0, False
     while at < len(text):
@@ -75,7 +75,7 @@ def scan(text: str, british: bool = False) -> Iterator[Piece]:
         at = piece.end
 
 
-def _piece(place: Place) -> Piece | None:
+def _piece(place: Place) -> ClassifiedToken | None:
     found = []
     for order, rule in enumerate(RULES.get(first(place.text[place.at]), ())):
         match = rule.pattern.match(place.text, place.at)
@@ -84,5 +84,5 @@ def _piece(place: Place) -> Piece | None:
     for _, _, rule, match in sorted(found, key=lambda f: f[:2]):
         said = rule.say(match, place)
         if said is not None:
-            return Piece(rule.kind, place.at, match.end(), said)
+            return ClassifiedToken(rule.kind, place.at, match.end(), said)
     return None

@@ -31,6 +31,10 @@ def _verse(m: re.Match[str], place: Place) -> str:
     return f"{number}{BOOKS[m['book']].lower()} {cardinal(int(m['chapter']))} {cardinal(int(m['verse']))}{last}"
 
 
+def _psalm(m: re.Match[str], place: Place) -> str:
+    return f"psalm {cardinal(int(m[1]))}"
+
+
 RULES: list[Rule] = [
     rule(
         "scripture",
@@ -39,4 +43,5 @@ RULES: list[Rule] = [
         r"(?:[-–](?P<last>\d{1,3}))?(?![\d:])",
         _verse,
     ),
+    rule("scripture", "a", r"(?<!\w)Ps\.\s(\d{1,3})(?![\d:])", _psalm),
 ]

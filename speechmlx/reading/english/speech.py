@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from speechmlx.reading import Pause, SpokenWord, Token
 from speechmlx.reading.english.capitals import Capitals, classify, parts
-from speechmlx.reading.english.scanner import Piece
+from speechmlx.reading.english.scanner import ClassifiedToken
 
 SPELLED = (Capitals.LETTERS, Capitals.CAMEL)
 
 
-def tokens(text: str, pieces: Iterable[Piece]) -> list[Token]:
+def tokens(text: str, pieces: Iterable[ClassifiedToken]) -> list[Token]:
     """The words and pauses of `pieces`, which are of `text`."""
     said = [(part, piece) for piece in pieces for part in piece.said.split()]
     asked = [(i, part.lstrip("~")) for i, (part, _) in enumerate(said) if part[0] == "~" or _is_mark(part)]
@@ -31,14 +31,14 @@ def _is_mark(part: str) -> bool:
     return len(part) == 1 and not part.isalpha()
 
 
-def _pause(found: list[Token], mark: str, piece: Piece) -> None:
+def _pause(found: list[Token], mark: str, piece: ClassifiedToken) -> None:
     """Add a pause. Right after another one of the same mark it adds nothing."""
     last = found[-1] if found else None
     if not (isinstance(last, Pause) and last.mark == mark):
         found.append(Pause(mark, piece.start, piece.end))
 
 
-def _written(word: str, kind: Capitals, piece: Piece) -> Iterator[SpokenWord]:
+def _written(word: str, kind: Capitals, piece: ClassifiedToken) -> Iterator[SpokenWord]:
     """The words of a word as it is written, by what its capitals mean."""
     if kind is Capitals.LETTER:
         yield SpokenWord(word, piece.start, piece.end, True)

@@ -6,7 +6,7 @@ import re
 
 from speechmlx.reading.english.context import after_keyword
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
-from speechmlx.reading.english.numbers import cardinal, digits
+from speechmlx.reading.english.numbers import cardinal, digits, pairs
 
 GAP = r"[ \u00a0.\-‐‑–/]"
 END = r"(?![\w]|[.,/-]\d| \d)"
@@ -21,7 +21,8 @@ AMERICAN = rf"(?:\+?1{GAP}?)?(?:\(\d{{3}}\)\s?|\d{{3}}{GAP})\d{{3}}{GAP}\d{{4}}"
 SHAPES = "|".join(
     shape.replace(" ", GAP)
     for shape in (
-        r"\d{3}[-.‐‑–]\d{4}",
+        r"\d{3}[-‐‑–]\d{4}",
+        r"\(\d{3}\)\d{7}",
         r"1[3-9]\d \d{4} \d{4}",
         r"\d{5} \d{5}",
         r"1[38]00 \d{3} \d{3}",
@@ -89,8 +90,10 @@ def _ip(m: re.Match[str], place: Place) -> str | None:
     if any(int(part) > 255 for part in parts):
         return None
     said = " dot ".join(digits(part) for part in parts)
+    if m["port"] and m["mark"] == ":":
+        return f"{said} port {pairs(m['port'])}"
     if m["port"]:
-        said += f" port {digits(m['port'])}" if m["mark"] == ":" else f" slash {cardinal(int(m['port']))}"
+        return f"{said} slash {cardinal(int(m['port']))}"
     return said
 
 

@@ -23,6 +23,7 @@ UNITS = {
     "secs": "second", "seconds": "second", "ms": "millisecond", "y": "year", "yr": "year", "yrs": "year", "w": "week",
     "wk": "week", "wks": "week", "mo": "month",
 }  # fmt: skip
+ORDER = "year month week day hour minute second millisecond".split()
 SPAN = r"(?:ms|min|mins|minutes|mo|m|hours|hour|hrs|hr|h|days|day|d|seconds|secs|sec|s|yrs|yr|y|wks|wk|w)"
 RATIO = re.compile(
     r"\b(?:ratio|aspect|odds|scale|mix|mixed|dilute|diluted|dilution|proportions?|blend)\b[^.?!\d]{0,20}$|\bratio of"
@@ -105,16 +106,17 @@ def _running(m: re.Match[str], place: Place) -> str:
     """Minutes and seconds with a fraction: "12:35.36" → "twelve thirty five point three six"."""
     hours = f"{cardinal(int(m['hours']))} " if m["hours"] else ""
     second = int(m["second"])
-    return f"{hours}{cardinal(int(m['minute']))} {'oh ' if second < 10 else ''}{cardinal(second)} point "
-    f"{digits(m['part'])}"
+    said = f"{cardinal(int(m['minute']))} {'oh ' if second < 10 else ''}{cardinal(second)}"
+    return f"{hours}{said} point {digits(m['part'])}"
 
 
-def _duration(m: re.Match[str], place: Place) -> str:
+def _duration(m: re.Match[str], place: Place) -> str | None:
     """ "1h 30m" → "one hour thirty minutes"."""
-    said = []
-    for number, unit in re.findall(rf"(\d+)\s?({SPAN})(?![a-z])|$", m[0])[:-1]:
-        said.append(f"{cardinal(int(number))} {UNITS[unit]}{'s' if int(number) != 1 else ''}")
-    return " ".join(said)
+    parts = [(n, UNITS[unit]) for n, unit in re.findall(rf"(\d+)\s?({SPAN})(?![a-z])", m[0])]
+    order = [ORDER.index(unit) for _, unit in parts]
+    if order != sorted(set(order)):
+        return None
+    return " ".join(f"{cardinal(int(n))} {unit}{'s' if int(n) != 1 else ''}" for n, unit in parts)
 
 
 def _hours(m: re.Match[str], place: Place) -> str:

@@ -56,6 +56,7 @@ fl.oz fl.oz. floz fl_oz fl._oz. fl_oz. = fluid ounce
 tsp tsp. tsps = teaspoon
 tbsp tbsp. tbsps tbs tbs. Tbsp Tbsp. = tablespoon
 c. = cup
+doz doz. = dozen ; dozen
 sq_ft sq._ft. sq._ft sqft sq_ft. sf ft² ft^2 ft2 = square foot ; square feet
 sq_m sq._m. sqm m² m^2 m2 = square meter
 sq_km sq._km. km² km^2 km2 = square kilometer

@@ -119,7 +119,7 @@ OPERATORS = {
     "===": "triple equals", "!=": "not equals", "!==": "not equals", "=>": "arrow", "->": "arrow",
     "&&": "and", "||": "or", "<=": "less than or equal to", ">=": "greater than or equal to", "+=": "plus equals",
     "-=": "minus equals",
-    "++": "plus plus", "::": "colon colon", ":=": "colon equals", "<-": "arrow", "**": "star star",
+    "++": "plus plus", "::": "colon colon", ":=": "colon equals", "<-": "arrow", 
     "//": "slash slash", "<<": "less than less than", ">>": "greater than greater than",
 }  # fmt: skip
 
@@ -158,8 +158,9 @@ RULES: list[Rule] = [
     rule("path", "a", r"(?<!\w)[A-Za-z]:\\(?:[\w.-]{1,40}(?:[ ][\w.-]{1,40}(?=\\))?\\?){0,12}(?<![.,])", _code),
     rule("web", "a", r"(?<!\w)localhost:\d{2,5}(?:/[\w/.-]{0,60})?(?<![./])", _code),
     rule("path", "a", r"(?<!\w)[\w.-]{1,40}(?:/[\w.-]{1,60}){1,12}/?[\w.-]{0,40}\.(?:" + FILE + r")(?!\w)", _code),
+    rule("code", "a", r"(?<![\w.])[a-z_]\w{1,40}(?:\.[a-z_]\w{1,40}){1,6}(?:\(\))?(?![\w.]\w)(?!\w)", _code),
     rule("handle", "@", r"(?<![\w.])@([A-Za-z_][\w.]{0,40})(?<!\.)", _handle),
-    rule("hashtag", "#", r"(?<![\w&])#([A-Za-z_]\w{0,60})", _hashtag),
+    rule("hashtag", "#", r"(?<![\w&])#([A-Za-z_]\w{1,60})(?!-?\d)", _hashtag),
     rule("code", "a_", r"(?<!\w)(?=[A-Za-z\d]{0,40}_)[A-Za-z_][\w]{1,80}(?:\(\))?(?!\w)", _code),
     rule("code", "a", r"(?<!\w)([a-z]{2,20}(?:[A-Z][a-z\d]{1,20}){1,6})\(\)", _camel),
     rule("code", "a", r"(?<!\w)([A-Za-z]{2,40})\(\)", lambda m, place: label(m[1])),
@@ -169,7 +170,7 @@ RULES: list[Rule] = [
         "=!&|<>+:-*/",
         "|".join(re.escape(o) for o in sorted(OPERATORS, key=len, reverse=True)),
         lambda m, place: (
-            _operator(m, place) if m[0] not in ("//", "**", "<<", ">>", "->") or place.before().endswith(" ") else None
+            _operator(m, place) if m[0] not in ("//", "<<", ">>", "->") or place.before().endswith(" ") else None
         ),
     ),
     rule("code", "a", r"(?<!\w)([CFJcfj])(#|\+\+)(?![\w#+])", _language),
