@@ -36,7 +36,7 @@ SHORT_WORDS = _set(
     "may meg men met mic mix mmm mob mom moo mop mow mrs mud mug mum nah nan nap nay ned net new nil nod non nor not "
     "now nun nut oak odd off oil old one opt orb ore our out owe owl own pal pam pan pat paw pay pea pen per pet pie "
     "pig pin pit pod pop pot pro pub put rag ram ran rap rat raw ray red ref rep rib rid rig rim rip rob rod ron rot "
-    "row roy rub rug rum run rye sad sag sam sap sat saw sax say sea see set sew sex she shh shy sin sip sir sit six "
+    "row roy rub rug rum run rye sad sag sam sat saw sax say sea see set sew sex she shh shy sin sip sir sit six "
     "ski sky sly sob son soy spy sub sue sum sun tag tan tap tar tax tea ted ten the tie tim tin tip toe tom ton too "
     "top tow toy try tub tug two ugh urn use van vat vet via vie vow wad wag war was wax way web wed wee wet who why "
     "wig win wit woe won woo wow yam yay yep yes yet you yup zap zen zip zoo"

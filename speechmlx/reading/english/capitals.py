@@ -19,7 +19,12 @@ SHAPE = re.compile(r"([^\W\d_]+(?:-[^\W\d_]+)*)('[^\W\d_]{0,3})?")
 CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 NAME = re.compile(r"(?:Mc|Mac|O|Fitz|De|Di|La|Le|Van)[A-Z][a-z]+")
 PLURAL = re.compile(r"([A-Z]{2,})(s)")
+VOWEL = re.compile("[AEIOUYaeiouy]")
 SAID = re.compile(r"(?:[^AEIOUY]{0,3}[AEIOUY]+){1,6}[^AEIOUY]{0,2}")
+CODAS = frozenset(
+    "ST RT LT NT LD ND RD CT PT FT XT CK NK RK LK SK LL SS FF TT SH CH TH NG MP LP RP SP LF RF RM RN LM PS TS KS NS RS "
+    "LS GS DS MS BS FS WN WL WS WK ZZ GH PH RB LB RD RG NC NX RL RV LV MB".split()
+)
 ONSETS = frozenset(
     "BL BR CH CL CR DR DW FL FR GH GL GN GR KH KL KN KR PH PL PR PS QU RH SC SCH SCR SH SHR SK SL SM SN SP SPH SPL "
     "SPR SQ ST STR SV SW TH THR TR TS TW VL WH WR ZH".split()
@@ -88,8 +93,13 @@ def _piece(stem: str) -> list[tuple[str, bool]]:
         return [(_hyphened().get(stem, stem), False)]
     found: list[tuple[str, bool]] = []
     for piece in _humps(stem):
-        spelled = len(piece) == 1 or _alone(piece) is Capitals.LETTERS
-        found += _letters(piece) if spelled else [(piece, False)]
+        one = len(piece) == 1 or (len(piece) == 2 and piece[0].isupper() and piece[1] == "s")
+        if one:
+            found.append((piece, True))
+        elif _alone(piece) is Capitals.LETTERS or (len(piece) == 2 and not VOWEL.search(piece)):
+            found += _letters(piece)
+        else:
+            found.append((piece, False))
     return found
 
 
@@ -126,7 +136,7 @@ def _ordinary(word: str) -> bool:
         return lower in acronyms.SHORT_WORDS
     if lower in acronyms.SPELLED:
         return False
-    stems = (lower, lower[:-1] if lower.endswith("s") else lower, lower.removesuffix("ed"), lower.removesuffix("ing"))
+    stems = {lower, *(lower.removesuffix(ending) for ending in ("s", "es", "ed", "d", "ing", "ly", "er"))}
     if any(s in gold or s.capitalize() in gold for s in stems if len(s) > 2):
         return True
     return len(word) > 4 and lower in dictionary.load(british=False).silver
@@ -174,7 +184,8 @@ def _upper(stem: str) -> Capitals:
 def _pronounceable(stem: str) -> bool:
     onset = re.match("[^AEIOUY]*", stem)
     start = onset[0] if onset else ""
-    return SAID.fullmatch(stem) is not None and (len(start) < 2 or start in ONSETS)
+    coda = stem[-2:] if not VOWEL.search(stem[-2:]) else ""
+    return SAID.fullmatch(stem) is not None and (len(start) < 2 or start in ONSETS) and (not coda or coda in CODAS)
 
 
 def _shouting(words: Sequence[str]) -> list[bool]:
@@ -184,12 +195,21 @@ def _shouting(words: Sequence[str]) -> list[bool]:
     for i in range(len(words) + 1):
         if i == len(words) or any(c.islower() for c in words[i]):
             run = [w for w in words[start:i] if len(w) > 1 and w.isupper()]
-            certain = [w for w in run if w.lower() not in acronyms.EITHER and _ordinary(w.split("'")[0])]
+            certain = [w for w in run if _certain(w)]
             grammar = any(w.lower() in acronyms.GRAMMAR for w in certain)
             if len(certain) > 1 or (grammar and len(run) > 1):
                 shouting[start:i] = [True] * (i - start)
             start = i + 1
     return shouting
+
+
+def _certain(word: str) -> bool:
+    """Whether a word in capitals is no acronym."""
+    lower, gold = word.lower(), dictionary.load(british=False).gold
+    if "'" in word and lower in gold:
+        return True
+    acronym = lower in acronyms.EITHER or lower in acronyms.SAID or isinstance(gold.get(word), str)
+    return not acronym and _ordinary(word.split("'")[0])
 
 
 def _kind(words: Sequence[str], i: int, shouting: bool) -> Capitals:
@@ -204,6 +224,8 @@ def _kind(words: Sequence[str], i: int, shouting: bool) -> Capitals:
         if stem in "aAI" and not ending:
             return Capitals.LETTER if _is_letter(words, i, shouting) else Capitals.PLAIN
         return Capitals.PLAIN if stem == "I" or (stem == "o" and ending != "'s") else Capitals.LETTER
+    if ending and word.isupper() and word.lower() in dictionary.load(british=False).gold:  # DON'T
+        return Capitals.SHOUT if shouting else Capitals.STRESSED
     if "-" in stem:
         spelled = not _known(stem) and any(is_letter for _, is_letter in parts(stem))
         return Capitals.CAMEL if spelled else Capitals.PLAIN

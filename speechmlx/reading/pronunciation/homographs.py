@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from speechmlx.reading.pronunciation import wordclasses as classes
-from speechmlx.reading.pronunciation.senses import SENSES, Sense
+from speechmlx.reading.pronunciation.sense import Sense
+from speechmlx.reading.pronunciation.senses import SENSES
 from speechmlx.reading.pronunciation.tagging import Place, has_verb, modifies, past, predicative, verb
 from speechmlx.reading.pronunciation.wordclasses import kind
 
@@ -64,6 +65,8 @@ def _used(at: Place) -> str:
     if at.near(1) != "to":
         return "VERB"
     second = (*at.left(2), "", "")[1]
+    if kind(left) in "N?" and has_verb(at) and kind(at.near(2)) in "V?":
+        return "VERB"  # the words used to describe it
     person = left in ("i'm", "he's", "she's", "you're", "we're", "they're") or second in _PERSONS
     thing = kind(left) == classes.BE and not person and kind(at.near(2)) not in "DPOGQSJN"
     return "VERB" if thing else "VBD"
@@ -77,7 +80,7 @@ def _close(at: Place) -> str:
         return "ADJ"
     if at.near(1) == "of" or (left in ("the", "a") and at.near(-2) in ("at", "to", "by", "until") and not modifies(at)):
         return "NOUN"
-    if at.near(1) == "to" and kind(left) not in "MTS":
+    if (at.near(1) == "to" and kind(left) not in "MTS") or at.near(1) in ("together", "by", "behind", "enough"):
         return "ADJ"
     if kind(left) in "TMS" and not predicative(at):
         return "VERB"

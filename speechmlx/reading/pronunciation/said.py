@@ -15,12 +15,17 @@ def joined(said: Said) -> str:
     """One line of phonemes: words apart by blanks, marks at their words, letters of one token together."""
     line: list[str] = []
     before: Token | None = None
+    quoted = opened = False  # within straight quotes; just after one that opens
     for phonemes, token in said:
         if not phonemes:
             continue
-        if line and not _attached(before, token):
+        straight = phonemes == '"'
+        attached = opened or _attached(before, token) or (straight and quoted)
+        if line and not attached:
             line.append(" ")
         line.append(phonemes)
+        opened = straight and not quoted
+        quoted ^= straight
         before = token
     return "".join(line).strip()
 

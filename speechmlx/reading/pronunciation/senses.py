@@ -1,118 +1,24 @@
 """Words with two pronunciations of which the meaning decides: a table of senses and the words that tell them.
 
-A sense has cues: words before it, after it and near it. The sense with the highest score is said. Words that the
-dictionary has by part of speech, and whose part of speech is enough, are not here.
+A sense has cues: words before it, after it and near it. The sense with the highest score is said; the first is the
+common one. Words that the dictionary has by part of speech, and whose part of speech is enough, are not here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from speechmlx.reading.pronunciation import wordclasses as classes
-from speechmlx.reading.pronunciation.tagging import Place, modifies, predicative
-from speechmlx.reading.pronunciation.wordclasses import kind
-
-
-@dataclass(frozen=True, slots=True)
-class Sense:
-    """A meaning of a word with a pronunciation. `verb` is the weight of the evidence for a verb; negative for nouns."""
-
-    us: str
-    gb: str = ""
-    """Empty: the American one, changed by rule."""
-    prior: float = 0.0
-    verb: float = 0.0
-    before: frozenset[str] = field(default=frozenset())
-    after: frozenset[str] = field(default=frozenset())
-    near: frozenset[str] = field(default=frozenset())
-    when: Callable[[Place], bool] | None = None
-    """One more cue, of weight 3."""
-    only: Callable[[Place], bool] | None = None
-    """The sense is impossible where this is false."""
-
-    def score(self, at: Place, verbal: float) -> float:
-        if self.only is not None and not self.only(at):
-            return -100.0
-        left = at.left(1)
-        total = self.prior + self.verb * max(-3.0, min(3.0, verbal))
-        total += 3.0 * (at.near(-1) in self.before or bool(left and left[0] in self.before))
-        total += 3.0 * (at.near(1) in self.after)
-        others = (w for i, w in enumerate(at.words) if i != at.at and w.removesuffix("'s") in self.near)
-        total += 2.0 * min(2, sum(1 for _ in others))
-        return total + 3.0 * (self.when is not None and self.when(at))
-
-
-def _sense(
-    us: str,
-    gb: str = "",
-    *,
-    prior: float = 0.0,
-    verb: float = 0.0,
-    before: str = "",
-    after: str = "",
-    near: str = "",
-    when: Callable[[Place], bool] | None = None,
-    only: Callable[[Place], bool] | None = None,
-) -> Sense:
-    sets = (frozenset(words.split()) for words in (before, after, near))
-    first, second, third = sets
-    return Sense(us, gb, prior, verb, first, second, third, when, only)
-
-
-def _capital(at: Place) -> bool:
-    return at.capital or at.initial
-
-
-def _attributive(at: Place) -> bool:
-    """After a determiner and before a noun: "a learned man"."""
-    left = at.left(1)
-    return bool(left) and kind(left[0]) in "DP" and modifies(at)
-
-
-def _infinitive(at: Place) -> bool:
-    """After "to" or a modal verb, where no past form stands; weighs against the evidence for a verb."""
-    left = at.left(1)
-    return bool(left) and kind(left[0]) in "TM"
-
-
-def _alone_after_determiner(at: Place) -> bool:
-    left = at.left(1)
-    return bool(left) and kind(left[0]) in "DPJ" and not modifies(at)
-
-
-def _place_name(at: Place) -> bool:
-    """A capital within a sentence after a preposition of place."""
-    return at.capital and at.near(-1) in ("in", "to", "from", "near", "at", "of", "through", "via", "visit", "visited")
-
-
-def _minute(at: Place) -> bool:
-    """ "the details are minute"; not "one minute", "a minute ago"."""
-    left = at.left(1)
-    return predicative(at) and bool(left) and kind(left[0]) not in "DPQR" and not modifies(at)
-
-
-def _numeral_after(at: Place) -> bool:
-    return kind(at.near(1)) == classes.NUMBER
-
-
-def _noun_does(at: Place) -> bool:
-    left = at.near(-1)
-    return left in ("the", "two", "three", "these", "those", "several") and kind(at.near(1)) not in "SDOP"
-
+from speechmlx.reading.pronunciation import sense as cues
+from speechmlx.reading.pronunciation.sense import Sense, sense, stress, with_s
+from speechmlx.reading.pronunciation.tagging import predicative
 
 _PEOPLE = "man woman men women person people gentleman lady mother father parents wife husband relative relatives"
 _FAMILY = "mother father wife husband son daughter sister brother child uncle aunt parent relative"
 
-
-def _with_s(sound: str) -> str:
-    return sound + ("s" if sound[-1] in "ptkfθ" else "ᵻz" if sound[-1] in "szʃʒʧʤ" else "z")
-
-
 SENSES: dict[str, tuple[Sense, ...]] = {
     "lead": (
-        _sense("lˈid", prior=1.0, verb=0.2, after="to singer role guitarist actor author time designer by with in"),
-        _sense(
+        sense("lˈid", prior=1.0, verb=0.2, after="to singer role guitarist actor author time designer by with in"),
+        sense(
             "lˈɛd",
             before="contain contains containing much of than",
             after="pipe pipes paint poisoning bullet bullets shot acetate acid apron aprons crystal weight weights "
@@ -123,10 +29,10 @@ SENSES: dict[str, tuple[Sense, ...]] = {
         ),
     ),
     "live": (
-        _sense(
+        sense(
             "lˈɪv", verb=1.0, prior=0.5, before="let", after="in here there with alone together without forever near"
         ),
-        _sense(
+        sense(
             "lˈIv",
             verb=-0.6,
             before="go going goes went gone broadcast streamed streaming perform performed performing performs "
@@ -139,12 +45,12 @@ SENSES: dict[str, tuple[Sense, ...]] = {
             when=predicative,
         ),
     ),
-    "lives": (_sense("lˈIvz", verb=-1.0), _sense("lˈɪvz", verb=1.0)),
+    "lives": (sense("lˈIvz", verb=-1.0), sense("lˈɪvz", verb=1.0)),
     "wind": (
-        _sense(
+        sense(
             "wˈɪnd", verb=-1.0, prior=0.3, near="blew blows blowing rain storm strong weather sail cold turbine north"
         ),
-        _sense(
+        sense(
             "wˈInd",
             verb=1.0,
             after="down up back around through along past its",
@@ -152,36 +58,37 @@ SENSES: dict[str, tuple[Sense, ...]] = {
         ),
     ),
     "wound": (
-        _sense(
+        sense(
             "wˈund",
             prior=1.0,
-            verb=-0.7,
-            when=_infinitive,
+            verb=-0.3,
+            when=cues.infinitive,
             near="blood bleeding nurse doctor knife stab heal healed bandage bullet gunshot",
         ),
-        _sense(
+        sense(
             "wˈWnd",
-            verb=0.5,
+            verb=0.4,
+            when=predicative,
             after="up down around through round back its their along",
             near="clock watch string rope yarn thread wire bandage road river path spring coil tightly",
         ),
     ),
     "tear": (
-        _sense(
+        sense(
             "tˈɪɹ",
             verb=-1.0,
             prior=0.5,
             after="gas duct ducts drop drops",
             near="cheek eye eyes cry cried crying shed wept weeping sad face rolled sob joy",
         ),
-        _sense(
+        sense(
             "tˈɛɹ",
             verb=1.0,
             after="down apart up off out in",
             near="jacket paper fabric muscle hole dress shirt ligament wear trousers jeans cloth curtain rip meniscus "
             "repair tendon sleeve pants coat sail rotator seam patch mend",
         ),
-        _sense(
+        sense(
             "tˈɛɹ",
             prior=-1.0,
             verb=-1.0,
@@ -192,7 +99,7 @@ SENSES: dict[str, tuple[Sense, ...]] = {
         ),
     ),
     "bow": (
-        _sense(
+        sense(
             "bˈO",
             prior=0.6,
             verb=-0.5,
@@ -200,14 +107,14 @@ SENSES: dict[str, tuple[Sense, ...]] = {
             near="arrow arrows hair ribbon tied violin cello archer archery hunting gift knot wrapped strings "
             "crossbow red pink silk shoot",
         ),
-        _sense(
+        sense(
             "bˈW",
             verb=0.5,
             after="out down to",
             near="ship boat audience stage stern king queen vessel deck wave waves actors actor curtain head low "
             "captain emperor performer respect",
         ),
-        _sense(
+        sense(
             "bˈW",
             prior=-0.6,
             verb=-0.5,
@@ -216,18 +123,18 @@ SENSES: dict[str, tuple[Sense, ...]] = {
         ),
     ),
     "bowed": (
-        _sense("bˈWd", prior=1.0),
-        _sense("bˈOd", after="strings string instrument instruments legs", near="violin cello viola"),
+        sense("bˈWd", prior=1.0),
+        sense("bˈOd", after="strings string instrument instruments legs", near="violin cello viola"),
     ),
     "bass": (
-        _sense(
+        sense(
             "bˈAs",
             prior=1.0,
             after="guitar guitarist line drum player clef note notes voice solo singer part",
             near="guitar play plays played playing band drum drums loud music singer voice tenor treble speaker "
             "speakers song deep sing sings orchestra double jazz",
         ),
-        _sense(
+        sense(
             "bˈæs",
             before="sea largemouth striped smallmouth",
             after="fishing",
@@ -236,24 +143,24 @@ SENSES: dict[str, tuple[Sense, ...]] = {
         ),
     ),
     "minute": (
-        _sense("mˈɪnət", prior=2.0),
-        _sense(
+        sense("mˈɪnət", prior=2.0),
+        sense(
             "mInˈut",
             after="amount amounts detail details quantity quantities particle particles difference differences crack "
             "cracks trace traces fraction chance scratch creatures changes change fragments proportion grains hole "
             "holes quantities organisms dose doses print writing attention variations",
-            when=_minute,
+            when=cues.minute,
         ),
     ),
     "resume": (
-        _sense("ɹəzˈum", "ɹɪzjˈuːm", verb=1.0, prior=0.5),
-        _sense(
+        sense("ɹəzˈum", "ɹɪzjˈuːm", verb=1.0, prior=0.5),
+        sense(
             "ɹˈɛzəmˌA", "ɹˈɛzjʊmˌA", verb=-1.0, near="job interview hire experience employer send skills career apply"
         ),
     ),
     "row": (
-        _sense("ɹˈO", prior=1.0, near="seats boat column table front houses"),
-        _sense(
+        sense("ɹˈO", prior=1.0, near="seats boat column table front houses"),
+        sense(
             "ɹˈW",
             verb=-0.2,
             before="terrible blazing furious fierce diplomatic political huge angry flaming heated bitter almighty",
@@ -262,125 +169,166 @@ SENSES: dict[str, tuple[Sense, ...]] = {
         ),
     ),
     "sow": (
-        _sense("sˈO", verb=1.0, near="seeds seed spring field fields reap discord doubt"),
-        _sense("sˈW", verb=-1.0, near="pig pigs piglets piglet boar farm"),
+        sense("sˈO", verb=1.0, near="seeds seed spring field fields reap discord doubt"),
+        sense("sˈW", verb=-1.0, near="pig pigs piglets piglet boar farm"),
     ),
     "dove": (
-        _sense("dˈʌv", prior=0.5, verb=-0.5, near="white peace bird pigeon wings cooed"),
-        _sense("dˈOv", verb=0.5, after="into in under deep off headfirst down right straight for"),
+        sense("dˈʌv", prior=0.5, verb=-0.5, near="white peace bird pigeon wings cooed"),
+        sense("dˈOv", verb=0.5, after="into in under deep off headfirst down right straight for"),
     ),
-    "does": (_sense("dˈʌz", "dˈʌz", prior=1.0), _sense("dˈOz", near="deer doe fawn buck bucks stag", when=_noun_does)),
+    "does": (
+        sense("dˈʌz", "dˈʌz", prior=1.0),
+        sense("dˈOz", near="deer doe fawn buck bucks stag", when=cues.noun_does),
+    ),
     "number": (
-        _sense("nˈʌmbəɹ", "nˈʌmbə", prior=1.0),
-        _sense("nˈʌməɹ", "nˈʌmə", after="than and", near="fingers toes lips numb cold feel felt grew tongue foot hand"),
+        sense("nˈʌmbəɹ", "nˈʌmbə", prior=1.0),
+        sense(
+            "nˈʌməɹ",
+            "nˈʌmə",
+            after="than and",
+            near="mouth jaw injection gums fingers toes lips numb cold feel felt grew tongue foot hand",
+        ),
     ),
-    "moped": (_sense("mˈOpˌɛd", prior=0.5, verb=-0.7), _sense("mˈOpt", verb=0.7, after="around about all")),
+    "moped": (sense("mˈOpˌɛd", prior=0.5, verb=-0.7), sense("mˈOpt", verb=0.7, after="around about all")),
     "sewer": (
-        _sense("sˈuəɹ", "sˈuːə", prior=1.0),
-        _sense(
+        sense("sˈuəɹ", "sˈuːə", prior=1.0),
+        sense(
             "sˈOəɹ", "sˈQə", near="sewing needle thread dress dresses clothes quilt fabric seamstress stitches skilled"
         ),
     ),
     "buffet": (
-        _sense("bʊfˈA", "bˈʊfA", verb=-1.0, near="food breakfast lunch dinner restaurant hotel eat"),
-        _sense("bˈʌfət", "bˈʌfɪt", verb=1.0, near="wind winds storm waves coast"),
+        sense("bʊfˈA", "bˈʊfA", verb=-1.0, near="food breakfast lunch dinner restaurant hotel eat"),
+        sense("bˈʌfət", "bˈʌfɪt", verb=1.0, near="wind winds storm waves coast"),
     ),
     "bases": (
-        _sense("bˈAsᵻz", prior=1.0, near="military baseball loaded army acids chemical"),
-        _sense("bˈAsˌiz", near="theory theories argument arguments legal scientific philosophical moral basis ethical"),
+        sense("bˈAsᵻz", prior=1.0, near="military baseball loaded army acids chemical"),
+        sense(
+            "bˈAsˌiz",
+            after="for",
+            near="claim claims belief decision theory theories argument arguments legal scientific philosophical "
+            "moral basis ethical",
+        ),
     ),
     "axes": (
-        _sense("ˈæksˌiz", prior=1.0, near="graph chart x y plot vertical horizontal coordinate rotation"),
-        _sense(
+        sense("ˈæksˌiz", prior=1.0, near="graph chart x y plot vertical horizontal coordinate rotation"),
+        sense(
             "ˈæksᵻz",
+            prior=0.2,
             verb=0.2,
             near="wood chop chopped firemen firefighters hammer hammers swords trees tools knives sharp sharpened "
             "viking vikings battle swung swing swinging saws lumberjacks woodcutters throwing stone carried",
         ),
+        sense("ˈæksᵻz", verb=1.0),
     ),
     "polish": (
-        _sense("pˈɑlɪʃ", prior=0.5, verb=0.3, near="shoes nail furniture silver shine wax table"),
-        _sense("pˈOlɪʃ", prior=0.9, verb=-0.3, near="poland warsaw language", only=_capital),
+        sense("pˈɑlɪʃ", prior=0.5, verb=0.3, near="shoes nail furniture silver shine wax table"),
+        sense("pˈOlɪʃ", prior=0.9, verb=-0.3, near="poland warsaw language", only=cues.capital),
     ),
     "job": (
-        _sense("ʤˈɑb", prior=1.0),
-        _sense(
-            "ʤˈOb", near="bible suffering god patience testament", when=lambda at: at.capital and at.near(-1) == "of"
-        ),
+        sense("ʤˈɑb", prior=1.0),
+        sense("ʤˈOb", only=cues.capital, before="of", near="bible suffering god patience testament"),
     ),
-    "nice": (_sense("nˈIs", prior=2.5), _sense("nˈis", near="france riviera cannes french", when=_place_name)),
+    "nice": (
+        sense("nˈIs", prior=1.5),
+        sense("nˈis", only=cues.capital, near="france riviera cannes french", when=cues.place_name),
+    ),
     "mobile": (
-        _sense("mˈObᵊl", "mˈQbIl", prior=2.5),
-        _sense("mObˈil", near="alabama", when=_place_name),
+        sense("mˈObᵊl", "mˈQbIl", prior=1.5),
+        sense("mObˈil", only=cues.capital, near="alabama", when=cues.place_name),
     ),
     "reading": (
-        _sense("ɹˈidɪŋ", prior=2.5),
-        _sense("ɹˈɛdɪŋ", near="berkshire pennsylvania oxford train station festival town", when=_place_name),
+        sense("ɹˈidɪŋ", prior=1.5),
+        sense("ɹˈɛdɪŋ", only=cues.capital, near="berkshire pennsylvania oxford station festival", when=cues.place_name),
     ),
     "slough": (
-        _sense("slˈu", "slˈW", prior=1.0),
-        _sense("slˈʌf", verb=0.7, after="off"),
-        _sense("slˈW", prior=-1.0, near="london england trading", when=_place_name),
+        sense("slˈu", "slˈW", prior=1.0),
+        sense("slˈʌf", verb=0.7, after="off"),
+        sense("slˈW", prior=-1.0, near="london england trading", when=cues.place_name),
     ),
     "putting": (
-        _sense("pˈʊɾɪŋ", "pˈʊtɪŋ", prior=1.0),
-        _sense("pˈʌɾɪŋ", "pˈʌtɪŋ", after="green greens", near="golf golfer hole putter putt birdie"),
+        sense("pˈʊɾɪŋ", "pˈʊtɪŋ", prior=1.0),
+        sense("pˈʌɾɪŋ", "pˈʌtɪŋ", after="green greens", near="golf golfer hole putter putt birdie"),
     ),
     "primer": (
-        _sense("pɹˈɪməɹ", "pɹˈImə", prior=0.5, near="book reading grammar introduction guide short economics latin on"),
-        _sense("pɹˈIməɹ", "pɹˈImə", near="paint coat coats wall walls wood apply applied undercoat surface dna makeup"),
+        sense("pɹˈɪməɹ", "pɹˈImə", prior=0.5, near="book reading grammar introduction guide short economics latin on"),
+        sense("pɹˈIməɹ", "pɹˈImə", near="paint coat coats wall walls wood apply applied undercoat surface dna makeup"),
     ),
     "proceeds": (
-        _sense("pɹəsˈidz", "pɹəsˈiːdz", verb=1.0, after="to with"),
-        _sense("pɹˈOsˌidz", "pɹˈQsiːdz", verb=-1.0, after="from go went will of were", near="charity sale sales"),
+        sense("pɹəsˈidz", "pɹəsˈiːdz", verb=1.0, after="to with"),
+        sense("pɹˈOsˌidz", "pɹˈQsiːdz", verb=-1.0, after="from go went will of were", near="charity sale sales"),
     ),
-    "protest": (_sense("pɹˈOtˌɛst", verb=-1.0, prior=0.3), _sense("pɹətˈɛst", verb=1.0)),
+    "protest": stress("pɹˈOtˌɛst", "pɹətˈɛst"),
+    "export": stress("ˈɛkspˌɔɹt", "ɪkspˈɔɹt"),
+    "combat": stress("kˈɑmbˌæt", "kəmbˈæt"),
+    "annex": stress("ˈænˌɛks", "ənˈɛks"),
+    "perfume": stress("pˈɜɹfjˌum", "pəɹfjˈum"),
     "sake": (
-        _sense("sˈAk", prior=1.0, before="the 's my your their his her our god's heaven's goodness", after="of"),
-        _sense("sˈɑki", near="drink drank sushi japanese rice warm bottle cup bar wine beer"),
+        sense("sˈAk", prior=1.0, before="the 's my your their his her our god's heaven's goodness", after="of"),
+        sense("sˈɑki", near="drink drank sushi japanese rice warm bottle cup bar wine beer"),
     ),
     "learned": (
-        _sense("lˈɜɹnd", prior=1.0, after="helplessness behavior behaviour response"),
-        _sense(
+        sense("lˈɜɹnd", prior=1.0, after="helplessness behavior behaviour response"),
+        sense(
             "lˈɜɹnɪd",
             after=f"{_PEOPLE} scholar scholars professor friend colleague judge society journal",
-            when=_attributive,
+            when=cues.attributive,
         ),
     ),
     "blessed": (
-        _sense("blˈɛst", prior=1.5, verb=0.3, after="with by to"),
-        _sense("blˈɛsɪd", after="virgin relief event silence sacrament mother trinity", when=_attributive),
+        sense("blˈɛst", prior=1.5, verb=0.3, after="with by to"),
+        sense("blˈɛsɪd", after="virgin relief event silence sacrament mother trinity", when=cues.attributive),
     ),
     "aged": (
-        _sense(
-            "ˈAʤd", prior=1.0, after="cheese beef wine whisky whiskey rum cheddar well between", when=_numeral_after
+        sense(
+            "ˈAʤd", prior=1.0, after="cheese beef wine whisky whiskey rum cheddar well between", when=cues.numeral_after
         ),
-        _sense("ˈAʤɪd", after=_PEOPLE + " population", when=_attributive, near="elderly frail infirm"),
+        sense(
+            "ˈAʤɪd",
+            after=_PEOPLE + " population aunt uncle grandmother",
+            when=cues.attributive,
+            near="elderly frail infirm",
+        ),
+        sense("ˈAʤɪd", before="the", when=cues.alone_after_determiner),
     ),
     "invalid": (
-        _sense("ɪnvˈælɪd", prior=1.5),
-        _sense(
+        sense("ɪnvˈælɪd", prior=1.5),
+        sense(
             "ˈɪnvəlɪd",
             "ˈɪnvəlɪd",
             after=_FAMILY + " who",
             near="wheelchair nurse bedridden illness",
-            when=_alone_after_determiner,
+            when=cues.alone_after_determiner,
         ),
     ),
     "upset": (
-        _sense("ˌʌpsˈɛt", prior=1.0),
-        _sense("ˈʌpsˌɛt", after="win victory bid loss defeat", when=_alone_after_determiner),
+        sense("ˌʌpsˈɛt", prior=1.0),
+        sense("ˈʌpsˌɛt", after="win victory bid loss defeat", when=cues.alone_after_determiner),
     ),
     "deserts": (
-        _sense("dˈɛzəɹts", verb=-1.0),
-        _sense("dəzˈɜɹts", "dɪzˈɜːts", verb=1.0, before="just"),
+        sense("dˈɛzəɹts", verb=-1.0),
+        sense("dəzˈɜɹts", "dɪzˈɜːts", verb=1.0, before="just"),
     ),
 }
 
-_PLURALS = ("wind", "wound", "tear", "bow", "resume", "row", "sow", "dove", "protest", "polish", "minute")
+_PLURALS = (
+    "wind",
+    "wound",
+    "tear",
+    "bow",
+    "resume",
+    "row",
+    "sow",
+    "dove",
+    "protest",
+    "export",
+    "combat",
+    "perfume",
+    "polish",
+    "minute",
+)
 SENSES |= {
     word + ("es" if word.endswith("sh") else "s"): tuple(
-        replace(s, us=_with_s(s.us), gb=_with_s(s.gb) if s.gb else "") for s in SENSES[word]
+        replace(s, us=with_s(s.us), gb=with_s(s.gb) if s.gb else "") for s in SENSES[word]
     )
     for word in _PLURALS
 }

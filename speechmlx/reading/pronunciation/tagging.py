@@ -16,9 +16,11 @@ ENDS = frozenset(".!?;:—…")
 
 # Words before "to" with which it is a preposition: "access to content".
 _TO_NOUN = frozenset(
-    "according due thanks access addicted return returned close next attention back added add related similar respond "
-    "contribute listen listening listened went go goes going welcome prior subject exposed exposure damage key "
-    "solution answer devoted committed changes change compared opposed led lead leads used came come approach".split()
+    "according due thanks access addicted added related similar respond responded contribute contributes contributed "
+    "listen listens listening listened welcome prior subject subjected exposed exposure damage key solution answer "
+    "devoted dedicated committed changes compared opposed led lead leads approach reduced linked attributed prone "
+    "vulnerable sensitive resistant accustomed objection objections reaction response threat alternative alternatives "
+    "refer refers referred close next limited restricted".split()
 )
 _CAUSATIVE = frozenset(
     "let lets make makes made have had has help helps helped see saw hear heard watch watched".split()
@@ -101,12 +103,15 @@ def verb(at: Place, prior: float = 0.0) -> float:
 
 def _left_evidence(at: Place) -> float:
     before, second, third = (*at.left(3), "", "", "")[:3]
+    group = kind(before) if before else classes.MARK
+    if group in "VZ" and kind(second) in "DPJQ":  # the play, his plays
+        group = classes.NOUN
     third_person = at.word.endswith("s") and not at.word.endswith("ss")
     skipped = before != at.near(-1)  # adverbs between
     inverted = _inverted(at)
-    match kind(before) if before else classes.MARK:
+    match group:
         case classes.TO:
-            return -2.0 if second in _TO_NOUN else 5.0
+            return -4.0 if third_person else -2.0 if second in _TO_NOUN else 5.0
         case classes.SUBJECT:
             if kind(second) == classes.BE or (kind(second) == classes.HAVE and not skipped):
                 return -4.0
@@ -132,17 +137,24 @@ def _left_evidence(at: Place) -> float:
         case classes.NOUN | classes.UNKNOWN | classes.THIRD | classes.VERB | classes.PAST | classes.ING if inverted:
             return 4.0
         case classes.NOUN | classes.UNKNOWN | classes.THIRD:
-            if kind(before) == classes.THIRD and kind(second) in "SN?" and not is_plural(second):
+            if group == classes.THIRD and kind(second) in "SN?" and not is_plural(second):
                 return -2.5
-            if second == "and" and not third_person:
-                return 0.5
-            agrees = is_plural(before) != third_person
-            weight = (2.2 if agrees and not third_person else 0.4 if agrees else -2.0) + 1.0 * skipped
-            return weight + 1.5 * (third_person and _subordinate(at)) - 2.5 * has_verb(at)
+            return _after_noun(at, before, third_person)
+        case classes.ING if second == "and" and not third_person and not has_verb(at):
+            return 0.5
         case classes.CONJUNCTION:
-            return _parallel(second, third, at)
+            return _parallel(second, third, at) + 1.5 * skipped
         case other:
             return _BEFORE.get(other, 0.0)
+
+
+def _after_noun(at: Place, before: str, third_person: bool) -> float:
+    """After a noun: a verb agrees with it ("farmers produce"), a compound often does not ("world record")."""
+    if not third_person and _joined_subjects(at):
+        return 0.5
+    agrees = is_plural(before) != third_person
+    weight = (2.2 if agrees and not third_person else 0.4 if agrees else -2.0) + 1.0 * (before != at.near(-1))
+    return weight + 1.5 * (third_person and _subordinate(at)) - 2.5 * has_verb(at)
 
 
 def has_verb(at: Place) -> bool:
@@ -153,7 +165,7 @@ def has_verb(at: Place) -> bool:
         if group in "CW.T" or word in _REPORTING:
             return False
         attributive = index > 0 and kind(at.words[index - 1]) in "DPJR"
-        if group in "VZXBH" and not attributive:
+        if group in "BH" or (group in "VZX" and not attributive):
             return True
     return False
 
@@ -164,6 +176,11 @@ def _subordinate(at: Place) -> bool:
         if word in _SUBORDINATING:
             return not has_verb(at)
     return False
+
+
+def _joined_subjects(at: Place) -> bool:
+    """Whether subjects joined by "and" stand before, and no verb: "engines and the process"."""
+    return "and" in at.words[max(0, at.at - 4) : at.at] and not any(kind(w) in "VZXBHMT" for w in at.words[: at.at])
 
 
 def _inverted(at: Place) -> bool:
@@ -197,6 +214,8 @@ def _right_evidence(at: Place) -> float:
         return -4.0
     if after == "that" and kind(at.near(2)) in "DPS":
         return 1.5
+    if not at.left(1) and (kind(after) == classes.ING or (kind(after) in "N?" and kind(at.near(2)) in "BMHXZ")):
+        return -2.5
     if kind(after) == classes.ADVERB and kind(at.near(2)) in "BMHXZ":
         return -2.0
     if after in ("her", "it"):
@@ -218,6 +237,7 @@ def modifies(at: Place) -> bool:
     return bool(after) and kind(after) in "N?JGQ" and kind(after) != classes.MARK
 
 
+_SINGULAR = frozenset("he she it who nobody everyone everybody someone somebody anyone anybody".split())
 _PAST_TIMES = frozenset("yesterday ago last earlier previously once already just recently".split())
 _HABITS = frozenset("every always usually often never each daily tomorrow tonight next now sometimes will i'll".split())
 
@@ -226,7 +246,7 @@ def past(at: Place) -> bool:
     """Whether "read", with a subject and no auxiliary before it, is in the past."""
     words = at.words
     subject = (*at.left(1), "")[0]
-    if subject in ("he", "she", "it", "who") or (kind(subject) in "N?" and not is_plural(subject)):
+    if subject in _SINGULAR or (kind(subject) in "N?" and not is_plural(subject)):
         return True
     before = words[: at.at]
     if any(w in _HABITS for w in words) and not any(w in ("yesterday", "ago", "last") for w in words):

@@ -46,6 +46,7 @@ SAID = {
     "in the U.S. today": "ɪn ðə jˌuˈɛs tədˈA",
     "NASA": "nˈæsə",
     "“Yes” (no)": "“jˈɛs” (nˈO)",
+    'the "old" way, "new"': 'ði "ˈOld" wˈA, "nˈu"',
     "THIS IS FOR US ALL": "ðɪs ɪz fɔɹ ˌʌs ˈɔl",
     "mlx": "ˌɛmˌɛlˈɛks",
     "twenty-one": "twˌɛntiwˈʌn",
@@ -150,7 +151,7 @@ TOKENS = st.builds(SpokenWord, WORDS, st.just(0), st.just(1), st.booleans(), st.
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(TOKENS, max_size=8), st.booleans())
 def test_any_tokens_become_phonemes_of_the_alphabet(tokens: list[Token], british: bool) -> None:
     said = reader("en-gb" if british else "en-us").phonemes(tokens)
