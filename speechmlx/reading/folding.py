@@ -69,7 +69,9 @@ def fold(text: MappedText, language: str = "en") -> MappedText:
     return folded.rewritten(runs) if runs else folded
 
 
-CONTEXT = frozenset("ºμ" + JOINERS)
+CONTEXT = frozenset("ºμ♥❤" + JOINERS)
+LOVING = re.compile(r"\b(?:i|you|we|they|who) $", re.IGNORECASE)
+BELOVED = re.compile(r".[\ufe0f]? ?\w")
 
 
 def _in_context(text: str, at: int, new: str, language: str) -> str:
@@ -81,6 +83,8 @@ def _in_context(text: str, at: int, new: str, language: str) -> str:
     if character == "μ":  # a unit: "10 μg"
         unit = after.isascii() and after.isalpha() and not before.isalpha()
         return "µ" if unit else character
+    if character in "♥❤":  # "I ♥ NY"
+        return "love" if LOVING.search(text, max(0, at - 6), at) and BELOVED.match(text, at) else new
     keeps = all(c and not c.isascii() and unicodedata.category(c)[:1] in "LM" for c in (before, after))
     return character if keeps else new
 

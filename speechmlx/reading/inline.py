@@ -16,7 +16,7 @@ from speechmlx.reading.emphasis import Delimiters
 from speechmlx.reading.mapped import MappedText
 
 SPECIAL = re.compile(
-    r"\\|`|[*_]++|~~++|==++|!?\[|\]|<|&|\$|\n|\u2028[ \u2028]*+|(?:https?://|www\.)[^\s<>\"\[\]*`]{1,2000}+",
+    r"[¹²³⁴-⁹]|\\|`|[*_]++|~~++|==++|!?\[|\]|<|&|\$|\n|\u2028[ \u2028]*+|(?:https?://|www\.)[^\s<>\"\[\]*`]{1,2000}+",
     re.IGNORECASE,
 )
 ESCAPED = frozenset("\\`*_{}[]()#+-.!|>~$<&\"'")
@@ -28,6 +28,12 @@ PLACE = re.compile(r"[/.#:]")
 PHONEMES = re.compile(r"\(/([^/()\n]{1,200})/\)")
 REFERENCE = re.compile(r"\[([^\[\]\n]{0,100})\]")
 FOOTNOTE = re.compile(r"\[\^[^\s\[\]]{1,40}\]")
+CITATION = re.compile(
+    r"(?:(?<=[^\W\d_])(?:\[[1-9]\d{0,2}\])++|(?<=[.,;:!?”\"'])(?:\[(?:\d{1,3}|[a-z]|citation needed)\])++)"
+    r"(?=[\s.,;:!?)”]|$)"
+    r"|(?<=[.,;:!?”\"])[¹²³⁴-⁹]{1,3}(?=\s|$)"
+)
+"""The number of a note, close to a word or a mark."""
 AUTOLINK = re.compile(r"<((?:https?|ftp|mailto):[^\s<>]{1,2000}|[^\s<>@]{1,100}@[^\s<>@]{1,200})>")
 ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 BARE_TAG = re.compile(r"</?([A-Za-z][\w-]{0,40})\s{0,3}/?>")
@@ -80,6 +86,8 @@ class _Line:
         """Edit what begins with `special`. Returns where to look on."""
         start, mark = special.start(), special[0]
         match mark[0]:
+            case c if c in "¹²³⁴⁵⁶⁷⁸⁹":
+                return self._drop_citation(start) or start + 1
             case "`":
                 return self._take_code(start)
             case "[" | "!":
@@ -119,11 +127,17 @@ class _Line:
         self._edits.append((inner_end, span.end, ""))
         return span.end
 
+    def _drop_citation(self, start: int) -> int:
+        """The end of the footnote or the citation that begins at `start`; 0: there is none."""
+        note = FOOTNOTE.match(self._text, start) or CITATION.match(self._text, start)
+        if note is None:
+            return 0
+        self._edits.append((start, note.end(), ""))
+        return note.end()
+
     def _open_bracket(self, special: re.Match[str]) -> int:
-        note = FOOTNOTE.match(self._text, special.start())
-        if note:
-            self._edits.append((note.start(), note.end(), ""))
-            return note.end()
+        if end := self._drop_citation(special.start()):
+            return end
         self._brackets.append((special.start(), special.end()))
         return special.end()
 

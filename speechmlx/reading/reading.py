@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from speechmlx.reading import Pause, SpokenWord, Token, plain, ssml, structure
@@ -57,6 +58,11 @@ def spoken(tokens: Iterable[Token]) -> str:
 
 def _words_of(language: str) -> Words:
     """What verbalises a sentence in a language."""
+    from speechmlx.reading import english  # the wires need the ends of sentences alone
+
+    code = language.lower().replace("_", "-")
+    if code.partition("-")[0] == "en":
+        return partial(english.words, british=code.startswith("en-gb"))
     return plain.words
 
 

@@ -50,8 +50,8 @@ WORD = re.compile(r"[^\s(\[{\"'“‘«¿¡]+$")
 WORD_BEFORE = re.compile(r"([^\W\d_]{1,20})[^\S\n]{1,3}$")
 NEXT_WORD = re.compile(r"[^\W_]{1,20}(?![^\W_])")
 CLAUSE = re.compile(
-    rf"(?<![{re.escape(CLAUSE_STOPS)}])[{re.escape(CLAUSE_STOPS)}]++[{re.escape(CLOSERS)}]*+(?:\s++|(?<=[，、；：]))"
-    r"|\s[—–-]++\s++"
+    rf"(?<![{re.escape(CLAUSE_STOPS)}])(?!(?<=\d\s)–\s++\d)[{re.escape(CLAUSE_STOPS)}]++[{re.escape(CLOSERS)}]*+(?:\s++|(?<=[，、；：]))"
+    r"|\s(?:(?<!\d\s)|(?![–-]\s++\d))[—–-]++\s++"  # no range and no difference: "10 - 3"
 )
 SPACE = re.compile(r"\s++")
 OPENERS = re.compile(r"[\"'“‘«(\[{¿¡*_]++")
@@ -229,6 +229,8 @@ def _may_end(text: str, start: int, word: re.Match[str], following: int) -> bool
     short = abbreviations.find(written)
     if short is None:
         return True
+    if not text[following : following + 1].isalnum():  # "8 a.m. - 4 p.m."
+        return False
     if written.lower() in PLACES:
         return after.lower() in STARTERS
     if written.lower() in HOURS and after.lower() in AFTER_HOURS:

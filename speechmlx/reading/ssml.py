@@ -19,6 +19,7 @@ from speechmlx.reading.mapped import MappedText
 
 BEGINNING = re.compile(r"[\s\ufeff]*(?:<\?xml\s[^<>]{0,200}\?>\s*)?(?:<speak(?=[\s/>])|<!DOCTYPE\s{1,20}speak\s)")
 TAG = re.compile(rb"<(?:[^<>\"']|\"[^\"]*\"|'[^']*')*+>")
+AMPERSAND = re.compile(rb"&(?:amp|#0*38|#[xX]0*26);")
 TIME = re.compile(r"\+?([0-9]{1,6}(?:\.[0-9]{0,6})?|\.[0-9]{1,6})\s*(ms|s)")
 PERCENT = re.compile(r"([+-]?)([0-9]{1,4}(?:\.[0-9]{0,4})?)\s*%")
 FACTOR = re.compile(r"[0-9]{1,3}(?:\.[0-9]{0,4})?")
@@ -160,7 +161,7 @@ class _Reader:
         index = self._parser.CurrentByteIndex
         start = self._at(index)
         raw = data.encode("utf-8", "surrogatepass")
-        if self._raw.startswith(raw, index):
+        if self._raw.startswith(raw, index) and not (data == "&" and AMPERSAND.match(self._raw, index)):
             self._pieces.append(MappedText.of(data, start))
         else:  # an entity, or the end of a line
             reference = self._raw[index : index + 1] == b"&"

@@ -32,6 +32,8 @@ ITEM = re.compile(
 SEPARATOR = re.compile(r"\s*+\|?(?:\s*+:?-++:?\s*+\|)*+\s*+:?-*+:?\s*+$")
 DEFINITION = re.compile(r"[^\S\n]{0,3}\[([^\[\]^\n]{1,100})\]:[^\S\n]{1,5}(?=\S*[/.#:<])\S++(?:[^\S\n]++[\"'(].*)?$")
 FOOTNOTE = re.compile(r"[^\S\n]{0,3}\[\^[^\s\[\]]{1,40}\]:[^\S\n]*+")
+PROMPT = re.compile(r"\s*+(?:[$%#]|//|>>>|\.\.\.)\s++(?=[^\W\d])")
+"""Of a shell, before a command; of a comment."""
 HARD_BREAK = re.compile(r"(?:[^\S\n]{2,}|\\)$")
 CELL_END = re.compile(r"(?<!\\)\|")
 FIRST_WORD = re.compile(r"\S{1,60}")
@@ -120,7 +122,8 @@ class _Document:
         if stripped.startswith(self._fence) and not stripped.strip(self._fence[0]):
             self._fence = ""
         elif line.text.strip():
-            self.found.append(TextBlock("code", line.strip()))
+            prompt = PROMPT.match(line.text)
+            self.found.append(TextBlock("code", line[prompt.end() if prompt else 0 :].strip()))
 
     def _push_row(self, line: MappedText, following: str) -> bool:
         """Add a line of a table, if it is one: between bars, or beside a separator."""

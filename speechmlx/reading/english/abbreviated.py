@@ -52,6 +52,8 @@ def _abbreviation(m: re.Match[str], place: Place) -> str | None:
 
 def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Place) -> str | None:
     lower = word.lower()
+    if lower == "gen" and re.match(r"\s(?:[XYZ]\b|Alpha\b)", after):
+        return None
     if lower in CAPITALISED and word.islower() and not stopped:
         return None
     if found.before == "name":
@@ -103,9 +105,15 @@ def _initial(m: re.Match[str], place: Place) -> str | None:
 
 
 def _with(m: re.Match[str], place: Place) -> str:
-    return {"w": "with", "w/o": "without", "b/c": "because", "n/a": ".n .a", "w/e": "weekend", "h/t": "hat tip"}[
-        m[0].lower().rstrip("/")
-    ]
+    return {
+        "w": "with",
+        "w/o": "without",
+        "w/in": "within",
+        "b/c": "because",
+        "n/a": ".n .a",
+        "w/e": "weekend",
+        "h/t": "hat tip",
+    }[m[0].lower().rstrip("/")]
 
 
 def _number_sign(m: re.Match[str], place: Place) -> str:
@@ -132,7 +140,7 @@ RULES: list[Rule] = [
     rule("abbreviation", "a", r"(?<!\w)et\sal(?!\w)\.?", _latin),
     rule("letters", "a", r"(?<!\w)(?:[A-Za-z]\.){2,8}(?:[A-Za-z](?![\w]))?(?:['’]s)?", _initials),
     rule("letters", "a", r"(?<!\w)[A-Z]\.(?=\s?[A-Z][\w.])", _initial),
-    rule("abbreviation", "a", r"(?<![\w/])(?:[wW]/o|[bB]/c|[nN]/[aA]|[wW]/e|[hH]/[tT]|[wW]/)(?![\w/])", _with),
+    rule("abbreviation", "a", r"(?<![\w/])(?:[wW]/in|[wW]/o|[bB]/c|[nN]/[aA]|[wW]/e|[hH]/[tT]|[wW]/)(?![\w/])", _with),
     rule("abbreviation", "a", r"(?<!\w)(?:and|AND|And)/(?:or|OR)(?!\w)", _and_or),
     rule("abbreviation", "a", r"(?<!\w)[Nn][º°]\.?(?=\s?\d)", _number_sign),
     rule("abbreviation", "#№", r"[#№]\s?(?=[A-Z]{0,3}-?\d)", _number_sign),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from speechmlx.reading.english.amounts import AMOUNT, DASH, NUMBER, amount
-from speechmlx.reading.english.context import after_keyword, is_plural
+from speechmlx.reading.english.context import DEVICE, after_keyword, is_plural
 from speechmlx.reading.english.currencies import MAGNITUDES
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
 from speechmlx.reading.english.numbers import cardinal, digits, number, ordinal, pairs, plural, year
@@ -33,6 +33,7 @@ MODEL = re.compile(
     r"ste)\.?\s+$",
     re.IGNORECASE,
 )
+ACRONYM = re.compile(r"(?<!\w)[A-Z]{2,5}\s$")
 EQUATION = re.compile(r"[=<>≤≥≈+×÷*^]\s*$")
 SUMMED = re.compile(r"\s*[=+×÷*^<>≤≥≈]")
 MAGNITUDE = r"hundred|thousand|million|billion|trillion|quadrillion|lakh|crore"
@@ -54,6 +55,8 @@ def _whole(m: re.Match[str], place: Place) -> str:
     if len(text) > 9 and text.strip("0") and not text.endswith("000"):
         return digits(text)
     if MODEL.search(before) and len(text) in (3, 4):
+        return pairs(text)
+    if len(text) == 4 and ACRONYM.search(before) and text[0] != "0" and not is_plural(place.word_after(m.end())):
         return pairs(text)
     if len(text) == 4 and text[0] in "12" and _is_year(text, before, place, m.end()):
         return year(int(text), place.british)
@@ -141,9 +144,11 @@ def _ordinal_range(m: re.Match[str], place: Place) -> str:
 
 def _plural_number(m: re.Match[str], place: Place) -> str:
     """ "747s" → "seven forty sevens", "5's" → "fives"."""
-    if m[1] in ("100", "1000", "10"):
-        return {"100": "hundreds", "1000": "thousands", "10": "tens"}[m[1]]
-    return plural(pairs(m[1]) if len(m[1]) > 2 else number(m[1]))
+    if DEVICE.search(place.before()):
+        return f"{number(m[1])} .s"
+    if set(m[1]) <= set("10,") and m[1][0] == "1" and m[1].count("1") == 1:
+        return plural(number(m[1]).removeprefix("one "))
+    return plural(pairs(m[1]) if len(m[1]) > 2 and "," not in m[1] else number(m[1]))
 
 
 RULES: list[Rule] = [
@@ -176,5 +181,5 @@ RULES: list[Rule] = [
     ),
     rule("ordinal", "0", rf"(\d{{1,9}})(?i:st|nd|rd|th)?{DASH}(\d{{1,9}})(?i:st|nd|rd|th)(?![^\W_])", _ordinal_range),
     rule("decimal", "~", r"~\s?(?=[$€£]?\d)", lambda m, place: "about"),
-    rule("cardinal", "0", r"(\d{1,9})['’]?s(?![^\W_])", _plural_number),
+    rule("cardinal", "0", r"(\d{1,3}(?:,\d{3}){1,3}|\d{1,9})['’]?s(?![^\W_])", _plural_number),
 ]

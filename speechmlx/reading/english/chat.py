@@ -103,7 +103,11 @@ def _form(m: re.Match[str], place: Place) -> str | None:
         and lower not in ("ok", "btw", "idk")
     ):
         return None if text.capitalize() != text or lower in WORDS else FORMS[lower]
-    if lower in ("u", "r", "k") and re.search(r"[=+*/^-]\s?$|\d\s?$", place.before()):
+    if lower in ("u", "r", "k") and (
+        re.search(r"[=+*/^-]\s?$|\d\s?$", place.before()) or re.match(r"\s?[=+*/^<>(]", place.after(m.end()))
+    ):
+        return None
+    if lower in ("r", "u") and re.match(r"\.\s*\d|:", place.after(m.end())):
         return None
     if lower == "k" and place.before().strip():
         return None

@@ -27,14 +27,16 @@ NOT_HEADS = frozenset(
     "tall long deep thick high old apart free left remaining north south east west northeast northwest southeast "
     "southwest please straight square daily each max min maximum minimum outside inside uphill downhill flat celsius "
     "fahrenheit short late early sharp exactly per past ahead behind round around downtown home fast slow north-east "
-    "wait ok okay ish plus cold hot warm clockwise counterclockwise hence even tops worth did take took takes passed "
-    "passes came come go goes went ran run runs equals means".split()
+    "wait ok okay ish plus cold hot warm clockwise counterclockwise hence even tops worth".split()
 )
+VERBS = frozenset("did take took takes passed passes came come go goes went ran run runs means".split())
 COUNTED = re.compile(
     r"(?:^|\s)(?:\d{1,6}|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|several|some|few|many|these|those)"
     r"\s+$",
     re.IGNORECASE,
 )
+DEVICE = re.compile(r"\b(?:iPhone|iPad|Galaxy|Pixel|Model|OnePlus|Redmi|Mi)\s$")
+"""Before the number of a model: "iPhone 6s"."""
 SINGULAR_S = ("ss", "us", "is")
 
 
@@ -59,7 +61,7 @@ def before_noun(place: Place, end: int) -> bool:
     noun = place.word_after(end)
     if not noun.islower() or "'" in noun or place.text[end : end + 1] not in (" ", "-", "\u00a0"):
         return False
-    return noun not in NOT_NOUNS | NOT_HEADS and not noun.endswith(("ly", "ed", "ing", "ward", "wards"))
+    return noun not in NOT_NOUNS | NOT_HEADS | VERBS and not noun.endswith(("ly", "ed", "ing", "ward", "wards"))
 
 
 def is_plural(noun: str) -> bool:

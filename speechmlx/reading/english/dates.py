@@ -19,7 +19,8 @@ DENOMINATORS = frozenset((*range(13), 16, 20, 32, 64, 100))
 """Of fractions: 5/16 is no date."""
 DATED = re.compile(
     r"\b(?:on|by|until|till|since|before|after|due|dated|expires|through|starting|ships?|arrives?|opens?|starts?"
-    r"|ends?|closes?|deadline|delivered|born|through)\s+$",
+    r"|ends?|closes?|deadline|delivered|born|through|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)"
+    r"(?:day)?\.?,?)\s+$",
     re.I,
 )
 DECADE = re.compile(
@@ -88,7 +89,7 @@ def _short_numeric(m: re.Match[str], place: Place) -> str | None:
     dated = DATED.search(place.before()) or re.match(r"\s(?:at|@)\s\d", place.after(m.end()))
     if not dated and (max(one, two) if place.british else two) in DENOMINATORS:
         return None
-    if not dated and place.british and one <= 12:
+    if not dated and ((place.british and one <= 12) or (not place.word_before().islower() and two == one + 1)):
         return None
     return _date(two, one, None, place) if place.british else _date(one, two, None, place)
 
@@ -174,7 +175,21 @@ def _short_year(m: re.Match[str], place: Place) -> str:
 
 def _range_of_names(m: re.Match[str], place: Place) -> str:
     name = day if m["day"] else month
-    return f"{name(m['low'])} to {name(m['high'])}"
+    return f"{name(m['low'])} {'' if '/' in m[0] else 'to '}{name(m['high'])}"
+
+
+def _school_days(m: re.Match[str], place: Place) -> str:
+    """ "M-F" → "monday to friday"."""
+    days = {
+        "M": "monday",
+        "T": "tuesday",
+        "W": "wednesday",
+        "Th": "thursday",
+        "F": "friday",
+        "Sa": "saturday",
+        "Su": "sunday",
+    }
+    return f"{days[m[1]]} to {days[m[2]]}"
 
 
 def _quarter(m: re.Match[str], place: Place) -> str:
@@ -225,6 +240,7 @@ RULES: list[Rule] = [
         "date", "0", rf"(?P<first>)(?P<day>{D})[- ](?P<month>{MONTH})[- ](?P<short>\d\d)(?![\d:])(?P<year>)", _day_month
     ),
     rule("date", "a", rf"(?<!\w)(?P<month>{MONTH})(?:\sof)?{THEN_YEAR.removesuffix('?')}", _month_year),
+    rule("date", "a", r"(?<![\w-])(M|T|W)[-–](Th|F|Sa|Su)(?![\w-])", _school_days),
     rule("date", "a", rf"(?<!\w)(?P<day>)(?P<low>{MONTH})\s?[-–—/]\s?(?P<high>{MONTH})(?![^\W_])", _range_of_names),
     rule("date", "a", rf"(?<!\w)(?P<low>{DAY})\s?[-–—]\s?(?P<high>(?P<day>{DAY}))(?![^\W_])", _range_of_names),
     rule("date", "a", rf"(?<!\w)(?:{SHORT_DAY})(?![\w'’])\.?", _weekday),

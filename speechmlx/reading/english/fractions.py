@@ -32,7 +32,7 @@ def _slash(m: re.Match[str], place: Place) -> str | None:
     if not (top.isdecimal() and bottom.isdecimal()) or len(top) > 9 or len(bottom) > 9:
         return f"{number(top)} over {number(bottom)}"
     high, low = int(top), int(bottom)
-    if high == low:
+    if high == low or (low == high + 1 and low > 4 and re.search(r"[A-Z]", place.word_before())):
         return f"{number(top)} {number(bottom)}"
     if re.match(r"\s?=", after) and "." not in top + bottom:
         return f"{number(top)} divided by {number(bottom)}"

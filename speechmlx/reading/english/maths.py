@@ -69,7 +69,7 @@ def _operator(m: re.Match[str], place: Place) -> str | None:
     if sign in "-−–" and not _is_minus(m, place):
         return None
     if sign == "/" and place.text[place.at - 1] != " ":
-        return None
+        return "over" if place.text[place.at - 1] == ")" else None
     return SIGNS[sign]
 
 
@@ -115,6 +115,8 @@ def _variable_power(m: re.Match[str], place: Place) -> str:
 
 
 def _power_alone(m: re.Match[str], place: Place) -> str:
+    if place.text[place.at - 1 : place.at].strip() == "" and place.text[m.end() : m.end() + 1].isalpha():
+        return number(m["power"].translate(SMALL))  # the 14 of "¹⁴C"
     return power(m["power"])
 
 
@@ -160,6 +162,12 @@ def _letters_multiplied(m: re.Match[str], place: Place) -> str | None:
     return " ".join(variable(c) for c in m[0]) if alone else None
 
 
+def _sub(m: re.Match[str], place: Place) -> str:
+    """ "a_1" → "a sub one"."""
+    below = re.sub(r"[_{}]", "", m[2])
+    return f"{variable(m[1])} sub {number(below) if below.isdecimal() else variable(below)}"
+
+
 def _below(m: re.Match[str], place: Place) -> str:
     """A subscript: the 1 of "x₁"."""
     return number(m[0].translate(SMALL))
@@ -200,6 +208,7 @@ RULES: list[Rule] = [
     ),
     rule("maths", "a", rf"(?:(?<=[=+*/×(] )|(?<=[½¼0-9(]))(?P<factors>[A-Za-z]{{2,3}})(?:{CARET})", _product_power),
     rule("maths", "a", rf"(?:(?<=[=+*/×(] )|(?<=[½¼0-9(]))(?P<factors>[A-Za-z]{{2,3}})(?:{EXPONENT})", _product_power),
+    rule("maths", "a", rf"(?<!\w)([A-Za-z{GREEKS}])(_(?:\d{{1,4}}|[a-z](?!\w)|\{{\w\}}))(?!\w)", _sub),
     rule("maths", "₀₁₂₃₄₅₆₇₈₉", r"[₀₁₂₃₄₅₆₇₈₉]{1,6}", _below),
     rule("maths", "^", CARET, _power_alone),
     rule("maths", UP + "⁺⁻a", EXPONENT, _power_alone),
@@ -215,6 +224,6 @@ RULES: list[Rule] = [
     ),
     rule("maths", "√∛∜", r"[√∛∜]", _root),
     rule("maths", "a", rf"(?<!\w)([fghFGPpuvy])\(([A-Za-z{GREEKS}](?:,\s?[A-Za-z{GREEKS}]){{0,3}})\)", _function),
-    rule("maths", "a", r"(?<!\w)(sin|cos|tan|log|ln|sqrt)(\(|(?=[⁰-⁹\d])|\s(?=[xθ]\b))", _named_function),
+    rule("maths", "a", r"(?<!\w)(sin|cos|tan|log|ln|sqrt)(\(|(?=[⁰-⁹²³¹\d])|\s(?=[xθ]\b))", _named_function),
     rule("maths", "0", r"(\d{1,3})!(?=\s?[=+×/*])", _factorial),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from speechmlx.reading.english.amounts import AMOUNT, DASH, after_article, amount
-from speechmlx.reading.english.context import attributive, before_noun, is_plural
+from speechmlx.reading.english.context import DEVICE, NOT_NOUNS, attributive, before_noun, is_plural
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
 from speechmlx.reading.english.numbers import cardinal, number, pairs
 from speechmlx.reading.english.units import COOKING, EXTENTS, PER, UNITS, Unit, british_spelling, per_unit
@@ -21,6 +21,8 @@ NOT_UNIT = re.compile(r"\s?(?:[A-Z][a-z]|\d)")
 SEAT = re.compile(
     r"\b(?:seat|gate|apt|apartment|room|unit|row|suite|flat|class|grade|section|type|vitamin|no)\.?\s+$", re.I
 )
+FONT = re.compile(r"\s(?:font|type|text|size|Times|Arial|Helvetica|lead)")
+POINT = Unit("point", "points")
 BASIS = Unit("basis point", "basis points")
 POWERED = re.compile(r"(?:\d[eE][+-]?\d{1,3}|[⁰¹²³⁴⁵⁶⁷⁸⁹]|\^[-−]?\d{1,3})\s$")
 MEASURED = re.compile(rf"\d\s?(?:{UNIT}|[\"'′″°%])$")
@@ -49,6 +51,10 @@ def _ambiguous(m: re.Match[str], place: Place) -> bool:
         return unit != "t" and not (unit == "A" and place.word_after(end).lower() in ("fuse", "breaker", "charger"))
     if unit == "st" and not gap:
         return True
+    if unit == "s" and not gap and (re.match(r"\sof\b", place.after(end)) or DEVICE.search(place.before())):
+        return True
+    if unit in ("c", "T", "T."):
+        return not re.match(r"\s[a-z]{3}", place.after(end)) or place.word_after(end) in NOT_NOUNS
     if unit == "ac":
         return not gap
     if unit == "c.":
@@ -63,7 +69,13 @@ def _ambiguous(m: re.Match[str], place: Place) -> bool:
 def _measure(m: re.Match[str], place: Place) -> str | None:
     if _ambiguous(m, place):
         return None
-    unit = BASIS if m["unit"] == "bps" and len(m["high"]) < 4 else _find(m["unit"])
+    unit = (
+        POINT
+        if m["unit"] == "pt" and FONT.match(place.after(m.end()))
+        else BASIS
+        if m["unit"] == "bps" and len(m["high"]) < 4
+        else _find(m["unit"])
+    )
     high = amount(_point(m["high"]), place.british)
     low = f"{amount(_point(m['low']), place.british).words} to {_sign(m['below'])}" if m["low"] else ""
     scale = f" {m['scale'].strip(' -').lower().replace('k', 'thousand') if m['scale'] else ''}".rstrip()
@@ -145,6 +157,8 @@ def _named(unit: str, size: str) -> str:
 def _feet(m: re.Match[str], place: Place) -> str | None:
     """ "5'10\"" → "five foot ten", "6'" → "six feet"."""
     feet, inches = m["feet"], m["inches"]
+    if not inches and m[0][-1] == "'" and re.search(r"(?<!\w)'[^']*$", place.before()):
+        return None
     if not inches:
         return None if place.quoted and m[0][-1] in "'’" else f"{number(feet)} {'foot' if feet == '1' else 'feet'}"
     return f"{number(feet)} foot {amount(inches).words}"
@@ -237,6 +251,7 @@ RULES: list[Rule] = [
         r"(?P<feet>\d{1,3})\s?['′’]\s?(?P<inches>(?:1[01]|\d)(?:\.\d|\s?[½¼¾])?)\s?(?:[\"″”]|''|’’)?(?!\w)",
         _feet,
     ),
+    rule("measure", "0", r"(?P<feet>\d{1,3})\s?ft\.?\s?(?P<inches>1[01]|\d)(?![\w]|[.,]\d|\s?(?:in\b|\"))", _feet),
     rule("measure", "0", r"(?P<feet>\d{1,6})\s?['′](?P<inches>)(?![\w'])", _feet),
     rule("measure", "0.", rf"(?P<amount>{AMOUNT})(?P<times>\s?x)?\s?/\s?(?P<per>{PER})(?![\w/])", _rate),
     rule("measure", "0.", rf"(?:(?P<low>{AMOUNT}){DASH})?(?P<size>{AMOUNT})(?:-|\s)?(?P<mark>[\"″])(?!\w)", _inches),

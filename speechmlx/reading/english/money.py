@@ -90,7 +90,8 @@ def _cents(m: re.Match[str], place: Place) -> str | None:
     if m["sign"] == "p" and not place.british:
         return None
     low = f"{amount(m['from'], place.british).words} to " if m["from"] else ""
-    return f"{low}{number.words} {one if single else many}"
+    per = f" per {per_unit(m['per'], place.british)}".replace("per each", "each") if m["per"] else ""
+    return f"{low}{number.words} {one if single and not per else many}{per}"
 
 
 def _bare_sign(m: re.Match[str], place: Place) -> str:
@@ -133,7 +134,7 @@ RULES: list[Rule] = [
         rf"{CODE_RANGE}{UNIT}",
         _money,
     ),
-    rule("money", "0", rf"(?:(?P<from>{AMOUNT}){DASH})?(?P<low>{AMOUNT})\s?(?P<sign>¢)", _cents),
-    rule("money", "0", r"(?P<from>)(?P<low>\d{1,2})(?P<sign>p)(?![\w])", _cents),
+    rule("money", "0", rf"(?:(?P<from>{AMOUNT}){DASH})?(?P<low>{AMOUNT})\s?(?P<sign>¢){UNIT}", _cents),
+    rule("money", "0", rf"(?P<from>)(?P<low>\d{{1,2}})(?P<sign>p)(?![\w]){UNIT}", _cents),
     rule("money", "".join(s for s in SIGNS if len(s) == 1), rf"(?:{SIGN})(?![\w$])", _bare_sign),
 ]

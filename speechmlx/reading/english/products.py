@@ -58,7 +58,7 @@ def _product(m: re.Match[str], place: Place) -> str | None:
 
 def _dashed(m: re.Match[str], place: Place) -> str | None:
     """ "USB-C", "F-16", "COVID-19", "R2-D2", "T-shirt": the parts by themselves."""
-    if re.search(r"-\d+(?:s|st|nd|rd|th)$|^\d+[a-z]+-\d+[a-z]+$", m[0]):
+    if re.search(r"-\d+(?:s|st|nd|rd|th)$|^\d+[a-z]+-\d+[a-z]+$|^[A-Z]-[A-Z]$", m[0]):
         return None
     said = []
     for part in re.split("[-‐‑]", m[0]):

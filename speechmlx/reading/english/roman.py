@@ -32,7 +32,8 @@ REGNAL = frozenset(
 )
 LETTER_ONE = re.compile(
     r"\b(?:article|chapter|part|war|act|scene|section|volume|phase|type|book|title|level|class|stage|"
-    r"episode|appendix|figure|table|king|queen|pope|emperor|tsar|elizabeth|francis|napoleon)\s+$",
+    r"episode|appendix|figure|table|art\.|ch\.|sec\.|vol\.|pt\.|king|queen|pope|emperor|tsar|elizabeth|francis"
+    r"|napoleon)\s+$",
     re.I,
 )
 KINGS = re.compile(

@@ -124,6 +124,11 @@ def _hours(m: re.Match[str], place: Place) -> str:
     return f"{cardinal(int(m[1]))} hour{'s' if int(m[1]) != 1 else ''} {cardinal(int(m[2]))}"
 
 
+def _short_range(m: re.Match[str], place: Place) -> str:
+    """ "8a-5p" → "eight a m to five p m"."""
+    return f"{cardinal(int(m[1]))} .{m[2]} .m to {cardinal(int(m[3]))} .{m[4]} .m"
+
+
 def _military(m: re.Match[str], place: Place) -> str:
     """ "0600 hours" → "zero six hundred hours"."""
     hour, minute = m["hour"], int(m["minute"])
@@ -149,7 +154,8 @@ RULES: list[Rule] = [
     rule(
         "time",
         "0",
-        rf"(?P<hour>{HM})(?P<mark>:)(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?!\d|:\d|\.\d)(?P<half>{HALF})?{ZONE}",
+        rf"(?P<hour>{HM})(?P<mark>:)(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?!\d|:\d|\.\d)(?P<half>{HALF})?(?:"
+        rf"\s?h(?![\w]))?{ZONE}",
         _time,
     ),
     rule(
@@ -174,6 +180,7 @@ RULES: list[Rule] = [
     rule("time", "0", rf"{PIECE}(?:,?\s?(?:and\s)?{PIECE}){{1,4}}", _duration),
     rule("time", "0", r"(\d{1,2})\s?h\s?([0-5]\d)(?![\w.])", _hours),
     rule("time", "0", r"(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)\s?(?:hours|hrs)\b", _military),
+    rule("time", "0", r"(\d{1,2})([ap])[-–](\d{1,2})([ap])(?!\w)", _short_range),
     rule("time", "0", r"24[/-]7(?![\d/])", _always),
     rule("time", "a", r"(?<!\w)(?:[ap]\.\s?m\.|[AP]\.\s?M\.)", _half_alone),
     rule("time", "a", r"(?<!\w)(?:UTC|GMT)[+-]\d{1,2}(?::\d\d)?(?!\d)", _zone_alone),

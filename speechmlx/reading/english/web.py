@@ -39,6 +39,8 @@ NAMES = {
 }  # fmt: skip
 VOWEL = re.compile(r"[aeiouy]", re.I)
 RUN = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\w\s]|_|[^\W\d_A-Za-z]+")
+SUBSCRIPT = re.compile(r"[A-Za-z]_(?:\d{1,4}|[a-z])")
+"""A variable of mathematics."""
 LONGEST = 300  # characters of an address that are read
 
 
@@ -98,8 +100,8 @@ def _hashtag(m: re.Match[str], place: Place) -> str:
     return f"hashtag {spoken(m[1])}"
 
 
-def _code(m: re.Match[str], place: Place) -> str:
-    return spoken(m[0])
+def _code(m: re.Match[str], place: Place) -> str | None:
+    return None if SUBSCRIPT.fullmatch(m[0]) else spoken(m[0])
 
 
 def _camel(m: re.Match[str], place: Place) -> str:

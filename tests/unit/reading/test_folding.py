@@ -35,6 +35,7 @@ def folded(text: str, language: str = "en") -> str:
         ("Bjørn Łódź Straße đ æ œ þ ð ı", "Bjørn Łódź Straße đ æ œ þ ð ı"),
         ("hi 👍🏽 there 👨\u200d👩\u200d👧🇺🇸!", "hi there !"),
         ("1️⃣ ✓★✗ done", "1 done"),
+        ("I ♥ NY, we ❤️ it, all ♥ it ❤️", "I love NY, we love it, all it "),
         (
             "x² 10⁻⁹ H₂O xⁿ ½ ⅓ 1⁄2 √ ≠ ± € £ ™ © № ° ′ ″ → ♭ • …",
             "x² 10⁻⁹ H₂O xⁿ ½ ⅓ 1/2 √ ≠ ± € £ ™ © № ° ′ ″ → ♭ • …",

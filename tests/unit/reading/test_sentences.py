@@ -38,7 +38,7 @@ SENTENCES = {
     "doctor": ["He saw Dr. Who. ", "He left."],
     "drive": ["He lives on Elm Dr. ", "She lives on Oak St. ", "They are happy."],
     "countries": ["The U.S. Army left the U.S. ", "It was the U.K. Government."],
-    "hours": ["Come at 5 p.m. Monday or 6 p.m. EST. ", "It ends at 7 p.m. ", "We go home."],
+    "hours": ["Come at 5 p.m. Monday or 6 p.m. EST. ", "It ends at 7 p.m. ", "We go home. ", "8 a.m. - 4 p.m. daily"],
     "labels": ["Take vitamin C. ", "It helps. ", "This is plan B. ", "J. R. R. Tolkien wrote it."],
     "spaced points": ["Wait . . . what is it? ", "I see . . . ", "Then go."],
     "closers": ["“Fine,” he said. ", "'No.' ", "(Yes.) ", "“Go!” she said."],
@@ -115,6 +115,7 @@ def test_finished(text: str, pieces: list[str], rest: str) -> None:
 
 def test_finished_clauses() -> None:
     assert finished("Well, I think so, but", by_clause=True) == (["Well, ", "I think so, "], "but")
+    assert finished("It is 10 - 3 – 5 or 4 - a - b c", by_clause=True) == (["It is 10 - 3 – 5 or 4 - ", "a - "], "b c")
     assert finished("Well, I think so, but", least=10, by_clause=True) == (["Well, I think so, "], "but")
 
 

@@ -34,13 +34,13 @@ def check(text: str, tokens: list[Token]) -> None:
             assert token.mark in MARKS
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(TEXTS, st.booleans())
 def test_any_text_gives_words_in_order(text: str, british: bool) -> None:
     check(text, words(text, british))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(TEXTS, max_size=6), st.booleans())
 def test_any_texts_side_by_side(texts: list[str], british: bool) -> None:
     text = " ".join(texts)
