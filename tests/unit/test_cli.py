@@ -77,7 +77,7 @@ def test_speak_prints_a_line_for_each_text(tmp_path: Path) -> None:
     own = ("--lexicon", str(tmp_path / "names.toml"))
     lines = "It is *here*.\n\nAsk Nguyen.\n"
     done = subprocess.run(
-        [COMMAND, "speak", "--words", *own, "One: two", "-", "Last, *bold*."],
+        [COMMAND, "speak", "--words", *own, "One: 2", "-", "Last, *bold*."],
         input=lines,
         capture_output=True,
         text=True,

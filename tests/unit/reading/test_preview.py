@@ -15,13 +15,14 @@ ENTRIES = read_entries({"Nguyen": "win", "Siobhan": {"phonemes": "ʃəvˈɔn"}})
 
 
 def test_words_have_their_places_and_phonemes() -> None:
-    text = "**Nguyen's** cat saw Siobhan."
+    text = "**Nguyen's** cat saw Siobhan's $5."
     found = preview(text, None, ENTRIES)
-    assert found.text == "win's cat saw siobhan"
+    assert found.text == "win's cat saw siobhan's five dollars"
     assert [(word.text, text[word.start : word.end]) for word in found.words] == [
-        ("win's", "Nguyen's"), ("cat", "cat"), ("saw", "saw"), ("Siobhan", "Siobhan"),
+        ("win's", "Nguyen's"), ("cat", "cat"), ("saw", "saw"), ("Siobhan's", "Siobhan's"), ("five", "$5"),
+        ("dollars", "$5"),
     ]  # fmt: skip
-    assert [word.phonemes for word in found.words] == ["wˈɪnz", "kˈæt", "sˈɔ", "ʃəvˈɔn"]
+    assert [word.phonemes for word in found.words] == ["wˈɪnz", "kˈæt", "sˈɔ", "ʃəvˈɔnz", "fˈIv", "dˈɑləɹz"]
     assert found.phonemes is not None and found.phonemes.startswith("wˈɪnz kˈæt") and found.phonemes.endswith(".")
 
 
