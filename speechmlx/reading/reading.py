@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from speechmlx.reading import Pause, SpokenWord, Token, plain, ssml, structure
+from speechmlx.reading import Pause, SpokenWord, Token, ssml, structure
 from speechmlx.reading.blocks import Given, Manner, SaidAs, TextBlock
 from speechmlx.reading.folding import fold
 from speechmlx.reading.mapped import MappedText
@@ -58,12 +58,12 @@ def spoken(tokens: Iterable[Token]) -> str:
 
 def _words_of(language: str) -> Words:
     """What verbalises a sentence in a language."""
-    from speechmlx.reading import english  # the wires need the ends of sentences alone
+    from speechmlx.reading import english, languages  # the wires need the ends of sentences alone
 
     code = language.lower().replace("_", "-")
     if code.partition("-")[0] == "en":
         return partial(english.words, british=code.startswith("en-gb"))
-    return plain.words
+    return partial(languages.words, language=code)
 
 
 class _Block:

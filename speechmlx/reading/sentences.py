@@ -31,6 +31,13 @@ STARTERS = frozenset(
 """A sentence begins with one of these more often than a name does: "in the U.S. The law"."""
 PLACES = frozenset("u.s u.k u.n e.u d.c".split())
 """Abbreviations that stand before names as well: "the U.S. Army"."""
+ORDERED = frozenset(
+    "januar jänner februar feber märz april mai juni juli august september oktober november dezember marts maj mars "
+    "desember december jahrhundert jahrhunderts jh jahrtausend klasse stock etage platz tag woche monat jahr jahrestag "
+    "geburtstag mal liga bundesliga auflage kapitel weltkrieg runde spieltag minute halbzeit bezirk advent lebensjahr "
+    "stelle rang teil akt satz absatz artikel semester quartal halbjahr generation stufe".split()
+)
+"""Capital words after an ordinal, which German and its neighbours write with a full stop: "am 3. Mai"."""
 HOURS = frozenset("a.m p.m".split())
 AFTER_HOURS = frozenset(
     "est edt cst cdt mst mdt pst pdt et ct mt pt gmt utc bst cet cest ist jst monday tuesday wednesday thursday friday "
@@ -220,10 +227,11 @@ def _ends_sentence(text: str, start: int, m: re.Match[str]) -> bool:
 def _may_end(text: str, start: int, word: re.Match[str], following: int) -> bool:
     """Whether a full stop after `word`, in a sentence from `start`, ends it: a capital, a digit or a mark follows."""
     written = word[0].lstrip("-—*_")
-    if written.isdigit() and len(written) <= 3:  # the number of an item: "1. Milk"
-        return bool(text[max(start, word.start() - 40) : word.start()].strip(" \n\t|>*_#-"))
     found = NEXT_WORD.match(text, following)
     after = found[0] if found else ""
+    if written.isdigit() and len(written) <= 3:  # the number of an item: "1. Milk"
+        listed = not text[max(start, word.start() - 40) : word.start()].strip(" \n\t|>*_#-")
+        return not listed and after.lower() not in ORDERED
     if len(written) == 1 and written.isupper():
         return written == "I" or _previous(text, start, word).lower() in LABELS
     short = abbreviations.find(written)

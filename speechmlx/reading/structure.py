@@ -14,6 +14,7 @@ from speechmlx.reading.blocks import BlockKind, Given, Note, TextBlock
 from speechmlx.reading.hypertext import LINE_BREAK, without_tags
 from speechmlx.reading.inline import without_marks
 from speechmlx.reading.mapped import MappedText
+from speechmlx.reading.sentences import ORDERED
 
 NARROW = 40
 """Characters: no text is wrapped at less."""
@@ -36,6 +37,7 @@ PROMPT = re.compile(r"\s*+(?:[$%#]|//|>>>|\.\.\.)\s++(?=[^\W\d])")
 """Of a shell, before a command; of a comment."""
 HARD_BREAK = re.compile(r"(?:[^\S\n]{2,}|\\)$")
 CELL_END = re.compile(r"(?<!\\)\|")
+ORDERED_WORD = re.compile(r"[^\W\d_]{1,20}")
 FIRST_WORD = re.compile(r"\S{1,60}")
 OPENERS = "\"'“‘«([*_"
 ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9", "xi": "11", "xii": "12"}
@@ -196,8 +198,12 @@ class _Document:
 
 
 def _is_item(item: re.Match[str]) -> bool:
-    """Not so the initial of a name, and a number alone."""
-    return item[1] is None or not ((item[3] and item[1].isalpha()) or item.end() == len(item.string))
+    """Not so the initial of a name, a number alone, and an ordinal of German: "1. Mai"."""
+    if item[1] is None:
+        return True
+    word = ORDERED_WORD.match(item.string, item.end())
+    is_ordinal = item[3] and word and word[0].lower() in ORDERED
+    return not ((item[3] and item[1].isalpha()) or item.end() == len(item.string) or is_ordinal)
 
 
 def _paragraphs(lines: list[MappedText]) -> Iterator[MappedText]:

@@ -52,6 +52,10 @@ def _abbreviation(m: re.Match[str], place: Place) -> str | None:
 
 def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Place) -> str | None:
     lower = word.lower()
+    if lower == "sec" and stopped and NAME.match(after):
+        return "secretary"
+    if lower == "dir" and after.startswith(" by "):
+        return "directed"
     if lower == "gen" and re.match(r"\s(?:[XYZ]\b|Alpha\b)", after):
         return None
     if lower in CAPITALISED and word.islower() and not stopped:
@@ -80,7 +84,7 @@ def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Pla
 def _counted(words: str, lower: str, place: Place) -> str | None:
     """An abbreviation of a unit needs no number here: "tbsp" alone is said in the singular."""
     if lower in ("tbsp", "tsp", "tbs", "oz", "gal", "qt", "in", "mo", "mos") and lower != "tbsp":
-        return None if lower in ("in", "mo") else words.removesuffix("s")
+        return None if lower == "in" else words.removesuffix("s")
     return words
 
 

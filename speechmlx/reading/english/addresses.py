@@ -35,6 +35,8 @@ _STATES = (
 )
 STATES = dict(row.split("=") for row in _STATES.split())
 STATE = "|".join([*STATES, "DC"])
+STARTS = "The|It|This|That|He|She|We|They|And|But|In|On|At|For|If|When|Then|There|You|So|As|All|Each|What"
+"""Words that begin a sentence, and no name of a street."""
 CITY = re.compile(r"[A-Z][a-z.'’]+(?:\s[A-Z][a-z.'’]+){0,2},?\s$")
 
 
@@ -64,8 +66,11 @@ def _direction(m: re.Match[str], place: Place) -> str:
 
 def _compass(m: re.Match[str], place: Place) -> str | None:
     """ "SSW", and any other where the wind blows."""
-    if len(m[0]) < 3 and not re.search(
-        r"\b(?:winds?|gusts?|breeze|heading|facing|moving)\b[^.?!]{0,30}$", place.before(), re.I
+    apart = re.search(r"\d\s?(?:km|mi|miles?|kilomet(?:er|re)s?|m|ft)\.?\s$", place.before())
+    if (
+        len(m[0]) < 3
+        and not apart
+        and not re.search(r"\b(?:winds?|gusts?|breeze|heading|facing|moving)\b[^.?!]{0,30}$", place.before(), re.I)
     ):
         return None
     first = {"N": "north", "S": "south", "E": "east", "W": "west"}
@@ -148,6 +153,7 @@ RULES: list[Rule] = [
         "address", "a", rf"(?<!\w)(?P<state>{STATE})(?:\.?,?\s(?P<zip>\d{{5}}(?:-\d{{4}})?))?(?![\w'’&])", _state_code
     ),
     rule("address", "a", r"(?<!\w)(?:NNE|ENE|ESE|SSE|SSW|WSW|WNW|NNW|NE|NW|SE|SW|[NSEW])(?![\w.'’&])", _compass),
+    rule("address", "a", rf"(?<=\d )(?:{DIRECTION})(?=\s(?!(?:{STARTS})\b)[A-Z][a-z]+)", _direction),
     rule("address", "a", r"(?<!\w)P\.?\s?O\.?\s[Bb]ox\s(\d{1,9})", _box),
     rule("address", "a", r"(?<!\w)(?:c/o|C/O)(?!\w)", _in_care),
     rule("address", "0", rf"{UNIT_BEFORE}(\d{{1,5}})-?([A-Z])(?!\w)", _flat),

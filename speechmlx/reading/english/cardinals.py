@@ -15,7 +15,8 @@ CODE = re.compile(
     r"\b(?:code|codes|pin|pins|passcode|password|passwords|zip|zipcode|postcode|postal code|extension|ext\.?|account"
     r"|acct"
     r"|card|serial|tracking|confirmation|reference|ref|order|invoice|ticket|booking|case|id|isbn|sku|upc|otp|pnr|iban"
-    r"|routing|policy|license|licence|vin|imei|member|combination|combo|dial|text|call|press|lock|key|badge|passport)"
+    r"|routing|policy|license|licence|vin|imei|member|combination|combo|dial|text|call|press|lock|key|badge|passport"
+    r"|ends in|ending in)"
     r"(?:\s+(?:number|no\.?|code|#|is|was|are|of|ending in|ends in|num\.?|card|phone))*\s*[:#=-]*\s*$",
     re.IGNORECASE,
 )
@@ -26,13 +27,15 @@ YEAR = re.compile(
     re.IGNORECASE,
 )
 MODEL = re.compile(
-    r"\b(?:room|suite|apartment|apt|flight|boeing|airbus|bus|route|highway|interstate|unit|gate|channel|model|area|"
+    r"\b(?:flight\s+[A-Z\d]{2}|room|suite|apartment|apt|flight|boeing|airbus|bus|route|highway|interstate|unit|gate"
+    r"|channel|model|area|"
     r"form|locker|studio|series|train|exit|rtx|gtx|radeon|ryzen|geforce|rx|nikon|canon|http|error|port|status|porsche"
     r"|bmw|peugeot|title|hwy"
     r"|rm|"
     r"ste)\.?\s+$",
     re.IGNORECASE,
 )
+COUNTABLE = frozenset("of more times other different new or to million thousand hundred".split())
 ACRONYM = re.compile(r"(?<!\w)[A-Z]{2,5}\s$")
 EQUATION = re.compile(r"[=<>≤≥≈+×÷*^]\s*$")
 SUMMED = re.compile(r"\s*[=+×÷*^<>≤≥≈]")
@@ -41,7 +44,9 @@ MAGNITUDE = r"hundred|thousand|million|billion|trillion|quadrillion|lakh|crore"
 
 def _code(m: re.Match[str], place: Place) -> str | None:
     """Digits after a keyword, one by one: "PIN is 4821"."""
-    return digits(m[0]) if len(m[0]) > 2 and after_keyword(place, CODE) else None
+    if len(m[0]) < 3 or is_plural(place.word_after(m.end())) or place.word_after(m.end()) in COUNTABLE:
+        return None
+    return digits(m[0]) if after_keyword(place, CODE) else None
 
 
 def _code_groups(m: re.Match[str], place: Place) -> str | None:

@@ -173,6 +173,11 @@ def _short_year(m: re.Match[str], place: Place) -> str:
     return f"oh {cardinal(value)}" if 0 < value < 10 else cardinal(value) if value else digits("00")
 
 
+def _short_years(m: re.Match[str], place: Place) -> str:
+    """ "'98-'99" → "ninety eight to ninety nine"."""
+    return " to ".join(f"oh {cardinal(int(n))}" if n[0] == "0" else cardinal(int(n)) for n in m.groups())
+
+
 def _range_of_names(m: re.Match[str], place: Place) -> str:
     name = day if m["day"] else month
     return f"{name(m['low'])} {'' if '/' in m[0] else 'to '}{name(m['high'])}"
@@ -247,6 +252,7 @@ RULES: list[Rule] = [
     rule("date", "a", r"(?<!\w)(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)(?![\w'’])\.?", _short_month),
     rule("date", "0'’", r"(?<![\w])(?P<quote>['’]?)(?P<digits>\d{3}0|\d0)['’]?s(?![^\W_])", _decade),
     rule("date", "0", rf"(?P<low>{YEAR})[-–—](?P<high>\d{{4}}|\d\d)(?![\d\w]|[-–./]\d)", _year_range),
+    rule("date", "'’", r"(?<![\w])['’](\d\d)\s?[-–]\s?['’]?(\d\d)(?![\w'’])", _short_years),
     rule("date", "'’", r"(?<![\w])['’](?P<year>\d\d)(?![\w'’])", _short_year),
     rule(
         "date",

@@ -16,7 +16,11 @@ RATED = re.compile(
     re.I,
 )
 RATING = re.compile(r"\s(?:stars?|points?|rating|correct|on|would|people|dentists|customers|users|reviews?)\b", re.I)
-METRE = re.compile(r"\s(?:time|meter|metre|signature|beat|rhythm)\b", re.I)
+METRE = re.compile(
+    r"\s(?:time|march|waltz|jig|reel|polka|swing|groove|tempo|feel|song|tune|piece|bars?|meter|metre|signature|beat"
+    r"|rhythm)\b",
+    re.I,
+)
 ODDS = re.compile(r"\b(?:odds|at|bet|favou?rite|price)\s+(?:of\s+|are\s+)?$", re.I)
 PRESSURE = re.compile(r"\b(?:blood pressure|bp|pressure|reading)\b[^.?!]{0,30}$", re.I)
 
@@ -68,6 +72,10 @@ def _mixed(m: re.Match[str], place: Place) -> str:
 
 
 def _ratio(m: re.Match[str], place: Place) -> str:
+    if m[0].count(":") == 1 and re.fullmatch(r"(?:2[5-9]|[3-9]\d):[0-5]\d", m[0]):
+        minute, second = (int(part) for part in m[0].split(":"))
+        if minute + second != 100:
+            return f"{cardinal(minute)} {'oh ' if 0 < second < 10 else ''}{cardinal(second) if second else 'minutes'}"
     parts = [number(part, place.british) for part in m[0].split(":")]
     return " ".join(parts) if len(set(parts)) == 1 and len(parts[0]) > 3 and parts[0] != "one" else " to ".join(parts)
 

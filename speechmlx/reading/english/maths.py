@@ -13,8 +13,9 @@ UP = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 RAISED = rf"[⁺⁻]?[{UP}]{{1,6}}|ⁿ|ˣ"
 GREEKS = "α-ωΑ-Ω"
 VARIABLE = rf"(?<![\w'’])[A-Za-z{GREEKS}](?![\w'’])"
-OPERAND_BEFORE = re.compile(rf"(?:[\d)\]}}{UP}⁺⁻!%½¼¾°]|(?<![^\W_'’])[A-Za-z{GREEKS}]|(?<![^\W\d_])\d[a-z]|π|∞)\s?$")
+OPERAND_BEFORE = re.compile(rf"(?:[\d)\]}}{UP}⁺⁻!%½¼¾°]|(?<![\w'’])[A-Za-z{GREEKS}]|(?<![^\W\d_])\d[a-z]|π|∞)\s?$")
 OPERAND_AFTER = re.compile(rf"\s?(?:[-−+±√∛]?\s?(?:\d|[(\[√∛π∞|]|[A-Za-z{GREEKS}](?![^\W\d_'’])|\.\d)|\$)")
+DIVIDED = re.compile(r"[=+*×(−-]\s?[a-z]$")
 EQUALS = re.compile(r"[=<>≤≥≈≠+×÷*^√]")
 SIGNS = {
     "=": "equals", "==": "equals", "+": "plus", "-": "minus", "−": "minus", "–": "minus", "*": "times",
@@ -69,7 +70,8 @@ def _operator(m: re.Match[str], place: Place) -> str | None:
     if sign in "-−–" and not _is_minus(m, place):
         return None
     if sign == "/" and place.text[place.at - 1] != " ":
-        return "over" if place.text[place.at - 1] == ")" else None
+        divided = place.text[place.at - 1] == ")" or place.text[place.at - 1] in GREEK or DIVIDED.search(place.before())
+        return "over" if divided and place.text[m.end()].isalnum() else None
     return SIGNS[sign]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from speechmlx.reading.english.addresses import STARTS
 from speechmlx.reading.english.amounts import AMOUNT, DASH, after_article, amount
 from speechmlx.reading.english.context import DEVICE, NOT_NOUNS, attributive, before_noun, is_plural
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
@@ -17,7 +18,7 @@ QUANTITY = rf"(?:{COMMA}|{AMOUNT})"
 SCALE = r"(?:[ -](?i:hundred|thousand|million|billion|trillion)|k(?=\s))?"
 BOUNDARY = r"(?![\w²³^'’]|\.[\w])"
 UNIT_PER = rf"(?:\s?/\s?(?P<per>{PER})(?![\w²³/^]))?"
-NOT_UNIT = re.compile(r"\s?(?:[A-Z][a-z]|\d)")
+NOT_UNIT = re.compile(rf"\s?(?:[A-Z][a-z]|\d)|\.\s(?!(?:{STARTS})\b)[A-Z][a-z]+(?!\s[a-z])")
 SEAT = re.compile(
     r"\b(?:seat|gate|apt|apartment|room|unit|row|suite|flat|class|grade|section|type|vitamin|no)\.?\s+$", re.I
 )
@@ -87,7 +88,7 @@ def _measure(m: re.Match[str], place: Place) -> str | None:
     if high.fraction and high.single and unit.one in COOKING and place.word_after(m.end()) == "of":
         name = f"of a {unit.one}"
     name = british_spelling(name) if place.british else name
-    said = f"{_sign(m['sign'])}{low}{after_article(high, place)}{scale} {name}"
+    said = f"{_sign(m['sign'])}{low}{after_article(high, place)}{scale}{' plus' if m['plus'] else ''} {name}"
     if m["per"]:
         said += f" per {per_unit(m['per'], place.british)}"
     return said + _stop(m, place)
@@ -234,6 +235,7 @@ RULES: list[Rule] = [
         "measure",
         "0.-−–+±~≈" + "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒",
         rf"(?P<sign>{SIGN})?(?:(?P<low>{QUANTITY})\s?°?{DASH}(?P<below>[-−])?)?(?P<high>{QUANTITY})(?P<scale>{SCALE})"
+        rf"(?P<plus>\+)?"
         rf"(?P<gap>[ \u00a0\u202f-]?)(?P<unit>{UNIT}){BOUNDARY}{UNIT_PER}",
         _measure,
     ),

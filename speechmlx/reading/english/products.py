@@ -113,6 +113,9 @@ def _is_word(said: str) -> bool:
 
 def _version(m: re.Match[str], place: Place) -> str | None:
     head = ""
+    suffix = re.search(r"[-+]([A-Za-z]+)", m["version"])
+    if suffix and suffix[1].lower() not in RELEASES:
+        return None
     if re.fullmatch(r"\d{1,3}(?:\.\d{3}){2,}", m["version"]):
         return None
     if m["v"]:
@@ -183,7 +186,7 @@ RULES: list[Rule] = [
         _dashed,
     ),
     rule("product", "a", r"(?<!\w)[A-Z][-‐‑](?:[a-z]{2,20}|[A-Z][a-z]{2,20})(?![\w'’-])", _dashed),
-    rule("product", "a", r"(?<!\w)[A-Z][A-Za-z]{0,14}[-‐‑]\d{1,4}(?![\w.,-]\w|\w)", _dashed),
+    rule("product", "a", r"(?<!\w)[A-Z][A-Za-z]{0,14}[-‐‑]\d{1,6}(?![\w.,-]\w|\w)", _dashed),
     rule("letters", "a", r"(?<!\w)[A-Z]{1,3}(?:\s?&\s?[A-Z]{1,3}){1,2}(?:['’]?s)?(?![\w&])", _ampersand),
     rule(
         "version",

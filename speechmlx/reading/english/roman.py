@@ -24,7 +24,7 @@ REGNAL = frozenset(
     "henry louis george charles edward james william richard elizabeth mary philip ferdinand francis frederick "
     "napoleon nicholas alexander peter catherine leo pius benedict clement gregory innocent urban paul john ivan "
     "ramesses ramses ptolemy mehmed suleiman victoria albert leopold gustav harald haakon olaf christian margrethe "
-    "wilhelm isabella alfonso robert david malcolm edmund edgar otto rudolf maximilian sigismund casimir joseph pedro "
+    "wilhelm isabella alfonso robert david edmund edgar otto rudolf maximilian sigismund casimir joseph pedro "
     "carlos felipe juan cleopatra darius xerxes artaxerxes thutmose amenhotep seti constantine theodosius justinian "
     "basil selim murad bayezid boniface celestine sixtus julius adrian eugene honorius alexander xavier oscar "
     "thomas michael anthony jack samuel walter martin edwin hugh umberto vittorio akihito mohammed abdullah hussein "
@@ -64,11 +64,12 @@ def _roman(m: re.Match[str], place: Place) -> str | None:
     ending = "'s" if m["ending"] else ""
     if place.word_after(m.end()).lower() in ("century", "centuries", "dynasty"):
         return ordinal(number)
-    if len(m["numeral"]) == 1 and not _single(m["numeral"], before, name):
+    ends = name.lower() in REGNAL and re.match(r"\sof\b|[,;.)]|$", place.after(m.end())) is not None
+    if len(m["numeral"]) == 1 and not ends and not _single(m["numeral"], before, name):
         return None
     if NUMBERED.search(before) and name.lower() != "henry":
         return cardinal(number) + ending
-    if name.lower() in REGNAL and (len(m["numeral"]) > 1 or KINGS.search(before)):
+    if name.lower() in REGNAL and (m["numeral"] != "I" or KINGS.search(before) or ends):
         return f"the {ordinal(number)}{ending}"
     if len(m["numeral"]) >= 3 and number >= 1000 and m["numeral"] not in WORDS:
         return year(number) + ending
@@ -85,7 +86,7 @@ def _single(numeral: str, before: str, name: str) -> bool:
     """Whether one letter is a numeral: the V of "Episode V", the I of "Act I", the X of "Malcolm X" is none."""
     if LETTER_ONE.search(before):
         return True
-    return numeral in "VX" and (NUMBERED.search(before) is not None or (name.lower() in REGNAL and name != "Malcolm"))
+    return numeral in "VX" and (NUMBERED.search(before) is not None or (name.lower() in REGNAL))
 
 
 def _plain(numeral: str) -> bool:
@@ -100,7 +101,7 @@ def _range(m: re.Match[str], place: Place) -> str | None:
 
 
 def _war(m: re.Match[str], place: Place) -> str:
-    return f"world war {cardinal(value(m[1]))}"
+    return f"world war {'two' if m[0][2:] in ('II', '2') else 'one'}"
 
 
 def _bracketed(m: re.Match[str], place: Place) -> str | None:
@@ -113,7 +114,8 @@ def _small(m: re.Match[str], place: Place) -> str | None:
     before = place.before()
     if not re.search(r"\b(?:scene|act|page|pages|pp?\.|part|chapter|section|book|article|paragraph)\s$", before, re.I):
         return None
-    return cardinal(value(m[1].upper()))
+    high = value(m[2].upper()) if m[2] else 0
+    return cardinal(value(m[1].upper())) + (f" to {cardinal(high)}" if high else "")
 
 
 def _character(m: re.Match[str], place: Place) -> str:
@@ -131,8 +133,10 @@ def _letters_of(c: str) -> str:
 RULES: list[Rule] = [
     rule("roman", "a", rf"(?<!\w)(?P<numeral>[IVXLCDM]{{1,15}}){POSSESSIVE}(?![\w'’&/+]|\.[\w]|-[^\W\d_])", _roman),
     rule("roman", "a", r"(?<!\w)([IVXLC]{1,9})\s?[-–—]\s?([IVXLC]{1,9})(?!\w)", _range),
-    rule("roman", "a", r"(?<!\w)WW(II|I)(?!\w)", _war),
-    rule("roman", "a", r"(?<!\w)(i{1,3}|iv|vi{0,3}|ix|xi{0,3}|xiv|xvi{0,3}|xix|xx)(?!\w)", _small),
+    rule("roman", "a", r"(?<!\w)WW(?:II|I|1|2)(?!\w)", _war),
+    rule(
+        "roman", "a", r"(?<!\w)(i{1,3}|iv|vi{0,3}|ix|xi{0,3}|xiv|xvi{0,3}|xix|xx)(?:[-–]([ivxl]{1,7}))?(?!\w)", _small
+    ),
     rule("roman", "a", r"(?<=\()(ii|iii|iv|vi|vii|viii|ix|xi|xii)(?=\))", _bracketed),
     rule("roman", "".join(map(chr, range(0x2160, 0x2180))) + "a0", "[\u2160-\u217f]{1,12}", _character),
 ]

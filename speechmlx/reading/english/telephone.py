@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from speechmlx.reading.english.context import after_keyword
+from speechmlx.reading.english.context import after_keyword, is_plural
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
 from speechmlx.reading.english.numbers import cardinal, digits, pairs
 
@@ -78,7 +78,7 @@ def _worded(m: re.Match[str], place: Place) -> str:
 
 
 def _emergency(m: re.Match[str], place: Place) -> str | None:
-    return digits(m[0]) if after_keyword(place, CALLED) else None
+    return digits(m[0]) if after_keyword(place, CALLED) and not is_plural(place.word_after(m.end())) else None
 
 
 def _grouped(m: re.Match[str], place: Place) -> str:
@@ -90,7 +90,7 @@ def _ip(m: re.Match[str], place: Place) -> str | None:
     parts = re.findall(r"\d+", m["ip"])
     if any(int(part) > 255 for part in parts):
         return None
-    said = " dot ".join(digits(part) for part in parts)
+    said = " dot ".join(digits(part) if len(part) > 2 else cardinal(int(part)) for part in parts)
     if m["port"] and m["mark"] == ":":
         return f"{said} port {pairs(m['port'])}"
     if m["port"]:

@@ -47,6 +47,20 @@ def test_nothing_to_say_gives_no_word(text: str) -> None:
     assert spoken(read(text)) == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "words"),
+    [
+        ("**Hola**, son las 3:00.", "es", "hola son las tres"),
+        ("# Titre\n\n20 %", "fr-fr", "titre vingt pour cent"),
+        ("Am 3. Mai", "de", "am dritten mai"),
+        ("Привет, 5", "ru", "привет пять"),
+        ("It is 3/4.", "en-gb", "it is three quarters"),
+    ],
+)
+def test_each_language_has_its_verbaliser(text: str, language: str, words: str) -> None:
+    assert spoken(read(text, language)) == words
+
+
 def test_a_word_with_phonemes_and_a_letter() -> None:
     kokoro, *_ = read("[Kokoro](/kˈOkəɹO/) reads")
     assert kokoro == SpokenWord("Kokoro", 1, 7, phonemes="kˈOkəɹO")

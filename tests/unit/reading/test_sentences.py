@@ -29,6 +29,7 @@ SENTENCES = {
     "Spanish": ["¿Cómo está el Sr. García? ", "¡Muy bien!"],
     "French": ["M. Dupont est arrivé à 15 h. ", "Il était en retard !"],
     "German": ["Das ist z.B. Herr Dr. Müller. ", "Guten Tag."],
+    "ordinals": ["Am 3. Mai im 19. Jahrhundert. ", "Es waren 5. ", "Gut so."],
     "Arabic": ["كيف حالك؟ ", "بخير."],
     "initial": ["It was I. ", "The end."],
     "dates": ["Meet me on Jan. 5 or Sept. 11, 2001. ", "Bye."],

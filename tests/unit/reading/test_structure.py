@@ -25,7 +25,17 @@ def kinds(text: str) -> list[tuple[str, str]]:
     [
         *("5 * 3 = 15", "a_b and snake_case_x", "2 < 3 and 5 > 4", "a<b and c>d", "it is > 5", ">= 5", "#1 fan", "C#"),
         *("2*3*4", "2**3**4", "f**k", "x ** y", "List<T>", "<foo>", "I <3 you", "f[i](x)", "array[0][1]", "[1]"),
-        *("-5 degrees", "1.5 liters", "2024. A year", "A. Smith wrote", "price*", "*Terms apply", "AT&T; R&D", "a | b"),
+        *(
+            "-5 degrees",
+            "1.5 liters",
+            "2024. A year",
+            "1. Mai 2024",
+            "A. Smith wrote",
+            "price*",
+            "*Terms apply",
+            "AT&T; R&D",
+            "a | b",
+        ),
         *("$5 and $10", "$5-$10", "cost $5, or US$", "$5/$10", "C:\\dir", "a ` b", "~5", "a == b", "# of items"),
         *("https://x.com/a_b_c_d", "1 - 2", "||", "[Music]: loud", "see [it] (now)", "<b and c>", "- "[:1]),
     ],

@@ -31,7 +31,7 @@ ROWS = [
     ("123-45-6789", "one two three four five six seven eight nine"),
     ("zip 90210-1234", "zip nine zero two one zero one two three four"),
     ("192.168.1.1", "one nine two dot one six eight dot one dot one"),
-    ("10.0.0.0/8", "one zero dot zero dot zero dot zero slash eight"),
+    ("10.0.0.0/8", "ten dot zero dot zero dot zero slash eight"),
     ("127.0.0.1:8080", "one two seven dot zero dot zero dot one port eighty eighty"),
     ("ISBN 978-0-13-468599-1", "i s b n nine seven eight zero one three four six eight five nine nine one"),
     ("00:1A:2B:3C:4D:5E", "zero zero one a two b three c four d five e"),
