@@ -80,7 +80,8 @@ def _close(at: Place) -> str:
         return "ADJ"
     if at.near(1) == "of" or (left in ("the", "a") and at.near(-2) in ("at", "to", "by", "until") and not modifies(at)):
         return "NOUN"
-    if (at.near(1) == "to" and kind(left) not in "MTS") or at.near(1) in ("together", "by", "behind", "enough"):
+    certain = verb(at) >= 4 and not predicative(at)
+    if not certain and at.near(1) in ("to", "together", "by", "behind", "enough"):
         return "ADJ"
     if kind(left) in "TMS" and not predicative(at):
         return "VERB"
@@ -104,6 +105,7 @@ _RULES: dict[str, Callable[[Place], str]] = {
     "reread": _read,
     "used": _used,
     "close": _close,
+    "closer": lambda at: "ADJ",
     "content": _content,
     "that": _that,
 }

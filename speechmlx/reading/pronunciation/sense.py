@@ -66,6 +66,19 @@ def attributive(at: Place) -> bool:
     return bool(left) and kind(left[0]) in "DP" and modifies(at)
 
 
+def bare(at: Place) -> bool:
+    """Without a determiner, and before no noun: a substance, as in "lined with lead" and "lead is heavy"."""
+    if not at.left(1) and kind(at.near(1)) in "BMH":
+        return True
+    return at.near(-1) in ("by", "with", "from", "of", "into", "for", "like", "without") and not modifies(at)
+
+
+def quarrel(at: Place) -> bool:
+    """ "had a row"; not "had a row of seats"."""
+    left = (*at.left(2), "", "")
+    return left[0] == "a" and kind(left[1]) == classes.HAVE and at.near(1) not in ("of", "in")
+
+
 def infinitive(at: Place) -> bool:
     """After "to" or a modal verb, where no past form stands; weighs against the evidence for a verb."""
     left = at.left(1)

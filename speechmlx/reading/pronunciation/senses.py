@@ -23,6 +23,7 @@ SENSES: dict[str, tuple[Sense, ...]] = {
             before="contain contains containing much of than",
             after="pipe pipes paint poisoning bullet bullets shot acetate acid apron aprons crystal weight weights "
             "free contamination",
+            when=cues.bare,
             near="metal metals pipe pipes paint pencil mercury zinc toxic copper tin roof solder battery batteries "
             "poisonous heavy melted molten arsenic dense soft ounces grams made blood water drinking exposure "
             "levels petrol gasoline glass plumbing crystal chemical element gold silver iron steel",
@@ -30,7 +31,11 @@ SENSES: dict[str, tuple[Sense, ...]] = {
     ),
     "live": (
         sense(
-            "lˈɪv", verb=1.0, prior=0.5, before="let", after="in here there with alone together without forever near"
+            "lˈɪv",
+            verb=1.0,
+            prior=0.5,
+            before="let long",
+            after="in here there with alone together without forever near",
         ),
         sense(
             "lˈIv",
@@ -165,6 +170,7 @@ SENSES: dict[str, tuple[Sense, ...]] = {
             verb=-0.2,
             before="terrible blazing furious fierce diplomatic political huge angry flaming heated bitter almighty",
             after="about over erupted broke",
+            when=cues.quarrel,
             near="argument argued argue quarrel neighbours neighbors shouting parents money husband",
         ),
     ),
@@ -247,7 +253,13 @@ SENSES: dict[str, tuple[Sense, ...]] = {
     ),
     "putting": (
         sense("pˈʊɾɪŋ", "pˈʊtɪŋ", prior=1.0),
-        sense("pˈʌɾɪŋ", "pˈʌtɪŋ", after="green greens", near="golf golfer hole putter putt birdie"),
+        sense(
+            "pˈʌɾɪŋ",
+            "pˈʌtɪŋ",
+            before="his her their my our your",
+            after="green greens",
+            near="golf golfer hole putter putt birdie",
+        ),
     ),
     "primer": (
         sense("pɹˈɪməɹ", "pɹˈImə", prior=0.5, near="book reading grammar introduction guide short economics latin on"),
@@ -305,8 +317,8 @@ SENSES: dict[str, tuple[Sense, ...]] = {
         sense("ˈʌpsˌɛt", after="win victory bid loss defeat", when=cues.alone_after_determiner),
     ),
     "deserts": (
-        sense("dˈɛzəɹts", verb=-1.0),
-        sense("dəzˈɜɹts", "dɪzˈɜːts", verb=1.0, before="just"),
+        sense("dˈɛzəɹts", verb=-0.5),
+        sense("dəzˈɜɹts", "dɪzˈɜːts", verb=0.4, before="just"),
     ),
 }
 

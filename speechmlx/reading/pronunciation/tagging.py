@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from speechmlx.reading.pronunciation import wordclasses as classes
 from speechmlx.reading.pronunciation.wordclasses import is_plural, kind
@@ -108,37 +109,26 @@ def _left_evidence(at: Place) -> float:
         group = classes.NOUN
     third_person = at.word.endswith("s") and not at.word.endswith("ss")
     skipped = before != at.near(-1)  # adverbs between
-    inverted = _inverted(at)
     match group:
         case classes.TO:
             return -4.0 if third_person else -2.0 if second in _TO_NOUN else 5.0
-        case classes.SUBJECT:
-            if kind(second) == classes.BE or (kind(second) == classes.HAVE and not skipped):
-                return -4.0
-            if before == "it" and not third_person and not inverted:
-                return -1.0
-            return 4.0 if before != "there" else -1.0
-        case classes.OBJECT:
-            return 4.0 if second in _CAUSATIVE and not third_person else -0.5
-        case classes.DETERMINER if before in (_ONE if third_person else _MANY) and kind(at.near(1)) in "DPO":
-            return 3.0
-        case classes.POSSESSIVE if before == "her" and second in _CAUSATIVE and not third_person:
-            return 1.0
-        case classes.RELATIVE if before in ("that", "which"):
-            if before == "that" and kind(second) in "VZX.":
-                return -3.0
-            return 3.5 if is_plural(second) != third_person or before == "which" else -2.5
+        case classes.SUBJECT | classes.OBJECT | classes.DETERMINER | classes.POSSESSIVE | classes.RELATIVE:
+            return _after_pronoun(at, before, second, third_person, skipped)
+        case classes.NUMBER if second == "no":  # no one
+            return 4.0
         case classes.PAST if before in ("let", "lets"):
             return 1.0
         case classes.VERB if third_person and not second and before in _ACTIVITIES:
             return 0.4
         case classes.VERB | classes.THIRD | classes.PAST if before in _CAUSATIVE | {"go", "come", "dare"}:
             return 2.5 if before.startswith("help") or before in ("go", "come", "dare") else -2.0
-        case classes.NOUN | classes.UNKNOWN | classes.THIRD | classes.VERB | classes.PAST | classes.ING if inverted:
+        case classes.NOUN | classes.UNKNOWN | classes.THIRD | classes.VERB | classes.PAST | classes.ING if _inverted(
+            at
+        ):
             return 4.0
+        case classes.THIRD if not is_plural(second) and (kind(second) in "SN?" or (second and kind(third) in "DPJQ")):
+            return -2.5
         case classes.NOUN | classes.UNKNOWN | classes.THIRD:
-            if group == classes.THIRD and kind(second) in "SN?" and not is_plural(second):
-                return -2.5
             return _after_noun(at, before, third_person)
         case classes.ING if second == "and" and not third_person and not has_verb(at):
             return 0.5
@@ -148,10 +138,35 @@ def _left_evidence(at: Place) -> float:
             return _BEFORE.get(other, 0.0)
 
 
+def _after_pronoun(at: Place, before: str, second: str, third_person: bool, skipped: bool) -> float:
+    """After a pronoun or a determiner: a verb has the pronoun as its subject, a noun follows the determiner."""
+    match kind(before):
+        case classes.SUBJECT:
+            if kind(second) == classes.BE or (kind(second) == classes.HAVE and not skipped):
+                return -4.0
+            if before == "it" and not third_person and not _inverted(at):
+                return -1.0
+            return 4.0 if before != "there" else -1.0
+        case classes.OBJECT:
+            return 4.0 if second in _CAUSATIVE and not third_person else -0.5
+        case classes.DETERMINER if before in (_ONE if third_person else _MANY) and kind(at.near(1)) in "DPO":
+            return 3.0
+        case classes.POSSESSIVE if before == "her" and second in _CAUSATIVE and not third_person:
+            return 1.0
+        case classes.RELATIVE if before == "that" and kind(second) in "VZX.":
+            return -3.0
+        case classes.RELATIVE if before in ("that", "which"):
+            return 3.5 if is_plural(second) != third_person or before == "which" else -2.5
+        case other:
+            return _BEFORE.get(other, 0.0)
+
+
 def _after_noun(at: Place, before: str, third_person: bool) -> float:
     """After a noun: a verb agrees with it ("farmers produce"), a compound often does not ("world record")."""
     if not third_person and _joined_subjects(at):
         return 0.5
+    if at.left(2)[-1] in ("a", "an", "each", "every", "another"):  # a police escort
+        return -2.0 + 3.0 * third_person
     agrees = is_plural(before) != third_person
     weight = (2.2 if agrees and not third_person else 0.4 if agrees else -2.0) + 1.0 * (before != at.near(-1))
     return weight + 1.5 * (third_person and _subordinate(at)) - 2.5 * has_verb(at)
@@ -237,6 +252,7 @@ def modifies(at: Place) -> bool:
     return bool(after) and kind(after) in "N?JGQ" and kind(after) != classes.MARK
 
 
+_PARTS_OF_DAY = frozenset("morning afternoon".split())
 _SINGULAR = frozenset("he she it who nobody everyone everybody someone somebody anyone anybody".split())
 _PAST_TIMES = frozenset("yesterday ago last earlier previously once already just recently".split())
 _HABITS = frozenset("every always usually often never each daily tomorrow tonight next now sometimes will i'll".split())
@@ -244,13 +260,18 @@ _HABITS = frozenset("every always usually often never each daily tomorrow tonigh
 
 def past(at: Place) -> bool:
     """Whether "read", with a subject and no auxiliary before it, is in the past."""
-    words = at.words
+    words, before = at.words, at.words[: at.at]
     subject = (*at.left(1), "")[0]
     if subject in _SINGULAR or (kind(subject) in "N?" and not is_plural(subject)):
         return True
-    before = words[: at.at]
     if any(w in _HABITS for w in words) and not any(w in ("yesterday", "ago", "last") for w in words):
-        return any(kind(w) == classes.PAST or w in ("was", "were") for w in before) and "when" not in before
-    if any(w in _PAST_TIMES for w in words):
+        return _told(before) and "when" not in before
+    today = any(w == "this" and after in _PARTS_OF_DAY for w, after in pairwise(words))
+    if today or any(w in _PAST_TIMES for w in words) or "did" in words[at.at :]:
         return True
-    return any(kind(w) == classes.PAST or w in ("was", "were", "had") for w in words)
+    return _told(words)
+
+
+def _told(words: Sequence[str]) -> bool:
+    """Whether a verb in the past is among `words`."""
+    return any((kind(w) == classes.PAST and w != "read") or w in ("was", "were", "had") for w in words)

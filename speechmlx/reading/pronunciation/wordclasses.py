@@ -75,13 +75,14 @@ VERBS = _set(
     "walk want warn wash waste watch wear win wipe wish wonder work worry wrap write yell"
 )
 _IRREGULAR = _set(
-    "was were had did went came took made got gave said told saw knew thought found left felt kept held heard brought "
-    "bought caught taught began ran sat stood lost paid met sent built spent won wrote drove rode rose spoke broke "
-    "chose wore tore bore swore fell flew grew threw drew blew ate drank sang swam rang sank hid bit fed led lit "
-    "slept swept wept crept meant dealt dreamt burnt learnt spelt shot shut hung stuck struck swung dug became forgot "
-    "forgave understood woke shook stole froze lay laid sold hurt put set let cut hit cost beat sought fought bent "
-    "lent wound written driven broken chosen spoken worn torn taken given seen known done gone eaten drunk sung begun "
-    "fallen flown grown thrown drawn blown hidden bitten shown proven beaten forgotten woven ground bound"
+    "read spread was were had did went came took made got gave said told saw knew thought found left felt kept held "
+    "heard brought bought caught taught began ran sat stood lost paid met sent built spent won wrote drove rode rose "
+    "spoke broke chose wore tore bore swore fell flew grew threw drew blew ate drank sang swam rang sank hid bit fed "
+    "led lit slept swept wept crept meant dealt dreamt burnt learnt spelt shot shut hung stuck struck swung dug "
+    "became forgot forgave understood woke shook stole froze lay laid sold hurt put set let cut hit cost beat sought "
+    "fought bent lent wound written driven broken chosen spoken worn torn taken given seen known done gone eaten "
+    "drunk sung begun fallen flown grown thrown drawn blown hidden bitten shown proven beaten forgotten woven ground "
+    "bound"
 )
 PLURALS = _set("people children men women police cattle mice geese feet teeth parents fish sheep")
 _ADJECTIVES = ("ous", "ful", "ive", "able", "ible", "less", "ish", "ical", "ian", "ese", "esque", "ary", "al")
