@@ -35,6 +35,15 @@ def test_a_language_without_a_voice_has_words() -> None:
 
 def test_the_language_decides() -> None:
     assert phonemes_of("Schedule.", "en-gb") != phonemes_of("Schedule.", None) == phonemes_of("Schedule.", "English")
+    assert [words_of("12", language) for language in ("es", "fr", "en")] == ["doce", "douze", "twelve"]
+
+
+def test_a_lexicon_in_other_languages() -> None:
+    assert words_of("我在重庆住。", "zh", read_entries({"重庆": "虫庆"})).replace(" ", "") == "我在虫庆住"
+    assert words_of("L'Angela est à Nantes.", "fr", read_entries({"Nantes": "nante"})) == "l'angela est à nante"
+    assert (
+        words_of("Angelas Auto kostet 5 €.", "de", read_entries({"Auto": "wagen"})) == "angelas wagen kostet fünf euro"
+    )
 
 
 @pytest.mark.parametrize("text", ["...", "👍", "<speak/>"])
