@@ -26,10 +26,6 @@ WRITTEN = 'write it like "Nguyen" = "win" or "Siobhan" = {phonemes = "ʃəvˈɔn
 ASKED = 'write it like {"Nguyen": "win", "Siobhan": {"phonemes": "ʃəvˈɔn"}}'
 BETWEEN = "'- "
 """Marks that words of `sounds_like` may have."""
-STRESS = {"'": "ˈ", ":": "ː", "g": "ɡ", "/": "", "[": "", "]": "", ".": ""}
-"""Signs that stand for a phoneme's, or for nothing, in phonemes as people type them."""
-TONES = " →↗↘↓ˈˌ"
-"""Signs of phonemes that are no letters."""
 
 
 def read_lexicon(path: Path) -> tuple[Pronunciation, ...]:
@@ -119,16 +115,19 @@ def _words(spelling: str, text: str) -> str:
 
 
 def _phonemes(spelling: str, text: str) -> str:
-    """Phonemes with the signs of IPA in place of those that people type for them. Raises BadRequest."""
-    phonemes = " ".join("".join(STRESS.get(c, c) for c in unicodedata.normalize("NFC", text)).split())
-    if wrong := next((c for c in phonemes if not _is_letter(c) and c not in TONES), None):
-        raise BadRequest(f"phonemes of {spelling!r} have {wrong!r}; allowed are letters of IPA, ˈ ˌ ː and blanks")
-    return phonemes
+    """The phonemes, as they are written. Raises BadRequest for some that no voice can say."""
+    from speechmlx.reading.pronunciation.alphabet import given  # here: its package takes long to import
+
+    try:
+        given(text)
+    except BadRequest as error:
+        raise BadRequest(f"phonemes of {spelling!r}: {error}") from None
+    return text.strip()
 
 
 def _is_letter(character: str) -> bool:
     """Whether it is a letter, or a mark on one."""
-    return unicodedata.category(character)[0] in "LM" or character == "˞"
+    return unicodedata.category(character)[0] in "LM"
 
 
 def _language(name: Any) -> str:

@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import groupby
 
 from speechmlx.reading import Pause, SpokenWord, Token
+from speechmlx.reading.folding import fold
+from speechmlx.reading.mapped import MappedText
+from speechmlx.reading.pronunciation import alphabet
 from speechmlx.types import Pronunciation
 
 JOINED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -43,6 +47,16 @@ class LexiconMatch:
     ending: str
 
 
+@dataclass(slots=True)
+class _Node:
+    """The entries whose spellings begin with the same units."""
+
+    entries: dict[str, Pronunciation] = field(default_factory=dict)
+    """Those that end here, by their spelling: they differ in capitals."""
+    following: dict[str, _Node] = field(default_factory=dict)
+    """By the next unit."""
+
+
 class UserLexicon:
     """The entries for text in one language."""
 
@@ -50,18 +64,16 @@ class UserLexicon:
         """The first of `entries` with a spelling counts; entries of another language than `language` do not."""
         self._language = DIALECTS.get(language, language)
         self._is_english = self._language.startswith("en")
-        self._entries: dict[tuple[str, ...], dict[str, Pronunciation]] = {}
-        self._longest: dict[str, int] = {}
-        """Units of the longest entry that begins with a unit."""
+        self._root = _Node()
         for entry in entries:
-            spelling = folded(entry.spelling)
-            key = tuple(unit for unit, _, _ in _units(spelling))
-            if key and _is_of(entry.language, self._language):
-                self._entries.setdefault(key, {}).setdefault(" ".join(spelling.split()), entry)
-                self._longest[key[0]] = max(len(key), self._longest.get(key[0], 0))
+            if _is_of(entry.language, self._language):
+                spelling, node = fold(MappedText.of(entry.spelling), language).text, self._root
+                for unit, _, _ in _units(spelling):
+                    node = node.following.setdefault(unit, _Node())
+                node.entries.setdefault(" ".join(spelling.split()), entry)
 
     def __bool__(self) -> bool:
-        return bool(self._entries)
+        return bool(self._root.following)
 
     def matches(self, text: str) -> Iterator[LexiconMatch]:
         """The entries in `text`, in order, none within another."""
@@ -106,19 +118,21 @@ class UserLexicon:
 
     def _at(self, text: str, units: Sequence[tuple[str, int, int]], at: int) -> LexiconMatch | None:
         """The longest entry that begins with units[at]."""
-        first = units[at][0].lstrip()
-        longest = max((self._longest.get(stem, 0) for stem, _ in self._stems(first)), default=0)
-        for count in range(min(longest, len(units) - at), 0, -1):
-            start, end = units[at][1], units[at + count - 1][2]
-            key = (first, *(unit for unit, _, _ in units[at + 1 : at + count]))
-            for last, plural in self._stems(key[-1]):
-                variants = self._entries.get((*key[:-1], last))
-                entry = variants and _spelt(variants, " ".join(text[start : end - len(plural)].split()))
-                if entry:
+        longest, node, start = None, self._root, units[at][1]
+        for number in range(at, len(units)):
+            unit, _, end = units[number]
+            unit = unit.lstrip() if number == at else unit
+            for stem, plural in self._stems(unit):
+                entries = node.following[stem].entries if stem in node.following else {}
+                if entries and (entry := _spelt(entries, " ".join(text[start : end - len(plural)].split()))):
                     found = (ENDING if self._is_english else POSSESSIVE).match(text, end)
                     ending = found[0] if found else ""
-                    return LexiconMatch(start, end + len(ending), entry, plural + ending)
-        return None
+                    longest = LexiconMatch(start, end + len(ending), entry, plural + ending)
+                    break
+            if unit not in node.following:
+                break
+            node = node.following[unit]
+        return longest
 
     def _stems(self, unit: str) -> Iterator[tuple[str, str]]:
         """A unit and its singulars, each with the ending that it lost."""
@@ -151,8 +165,10 @@ class UserLexicon:
         """The words of an entry with its ending."""
         entry, ending = match.entry, match.ending.lower()
         if entry.phonemes:
-            plain = entry.phonemes + "s" * (ending == "'s")
-            said = ended(entry.phonemes, ending, self._language == "en-gb") if self._is_english else plain
+            said = entry.phonemes + "s" * (ending == "'s")
+            if self._is_english:
+                british = self._language == "en-gb"
+                said = ended(alphabet.given(entry.phonemes, british), ending, british)
             yield SpokenWord(text[match.start : match.end], match.start, match.end, phonemes=said)
             return
         words = entry.sounds_like.split()
@@ -162,6 +178,12 @@ class UserLexicon:
         for word in words:
             is_letter = len(word) == 1 and word.isupper()
             yield SpokenWord(word.lower() if is_letter else word, match.start, match.end, is_letter)
+
+
+@lru_cache(maxsize=8)
+def user_lexicon(entries: tuple[Pronunciation, ...], language: str) -> UserLexicon:
+    """The lexicon of `entries` for a language; the same one again for the same entries."""
+    return UserLexicon(entries, language)
 
 
 def ended(phonemes: str, ending: str, british: bool) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from speechmlx.errors import BadRequest
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.options import value
-from speechmlx.reading.entries import read_entries
 from speechmlx.types import Pronunciation
 
 FIELD = "pronunciations"
@@ -24,4 +23,6 @@ def read_pronunciations(fields: Mapping[str, Any]) -> tuple[Pronunciation, ...]:
             given = read_json(given)
         except (ValueError, RecursionError) as error:
             raise BadRequest(f"{FIELD!r} is not valid JSON: {error}") from error
+    from speechmlx.reading.entries import read_entries  # here: the server starts without what reading needs
+
     return read_entries(given)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from speechmlx.errors import BadRequest
-from speechmlx.reading.entries import read_entries
 
 Dialect = Literal["ga", "beta"]
 Json = dict[str, Any]
@@ -190,6 +189,8 @@ def truncation(value: Any, param: str) -> Any:
 
 def pronunciations(value: Any, param: str) -> Any:
     """How words are said, as in requests for speech: an object or a list."""
+    from speechmlx.reading.entries import read_entries  # here: the server starts without what reading needs
+
     try:
         read_entries(value)
     except BadRequest as error:

@@ -21,7 +21,6 @@ from speechmlx.protocols.openai_realtime.schema import (
     merged,
     of,
 )
-from speechmlx.reading.entries import read_entries
 from speechmlx.types import Pronunciation
 
 FLAT = {
@@ -238,7 +237,11 @@ def _turns(detection: Mapping[str, Any] | None) -> TurnTaking | None:
 
 def _pronunciations(session: Mapping[str, Any]) -> tuple[Pronunciation, ...]:
     """How words are said in answers."""
-    return read_entries(session.get("pronunciations") or {})
+    if not session.get("pronunciations"):
+        return ()
+    from speechmlx.reading.entries import read_entries  # here: the server starts without what reading needs
+
+    return read_entries(session["pronunciations"])
 
 
 def _transcription(

@@ -65,7 +65,8 @@ class Runtime:
         self.catalog = catalog
         self.metrics = Metrics()
         self._cache = store.cache_folder(config)
-        self._lexicon = load_entries(config)
+        self.lexicon = load_entries(config)
+        """How words are said in every speech."""
         self._ids = itertools.count(1)
         self._jobs: dict[int, Job] = {}
         self._folders: dict[str, str] = {}
@@ -128,7 +129,7 @@ class Runtime:
         if _is_limited(request) and self._is_full:
             self.metrics.jobs[model.name, Busy.code] += 1
             raise Busy(f"{self.config.max_jobs} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)
-        request = with_lexicon(replace(request, model=model.name), self._lexicon)
+        request = with_lexicon(replace(request, model=model.name), self.lexicon)
         job = Job(next(self._ids), request, model, self._engine.send, self._on_job_end)
         self._jobs[job.id] = job
         if isinstance(request, Unload):

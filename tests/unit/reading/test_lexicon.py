@@ -15,7 +15,7 @@ from speechmlx.types import Pronunciation
 ENTRIES = read_entries(
     {
         "Nguyen": "win",
-        "Siobhan": {"phonemes": "ʃəvˈɔn"},
+        "Siobhan": {"phonemes": "/ʃəv'ɔn/"},
         "Rio Grande": "ree oh grand",
         "Rio": "ree oh",
         "C++": "see plus plus",
@@ -24,6 +24,7 @@ ENTRIES = read_entries(
         "US": "you ess",
         "O'Reilly": "oh rye lee",
         "box": "bocks",
+        "a " * 48 + "b": "long",
     }
 )
 LEXICON = UserLexicon(ENTRIES, "en-us")
@@ -118,6 +119,11 @@ def test_other_languages(entries: dict[str, str], language: str, text: str, word
     assert " ".join(token.text for token in read if isinstance(token, SpokenWord)) == words
 
 
+@pytest.mark.parametrize("spelling", ["Ｗｉ‑Ｆｉ", "Wi‐Fi", "Wi-Fi "])
+def test_spellings_are_folded_as_texts_are(spelling: str) -> None:
+    assert said("Wi-Fi", UserLexicon([Pronunciation(spelling, "why fie")], "en")) == "why fie"
+
+
 def test_chinese_needs_no_blanks() -> None:
     lexicon = UserLexicon(read_entries({"重庆": "虫庆"}), "zh")
     text = "我在重庆住"
@@ -165,7 +171,7 @@ def test_phonemes_take_endings(phonemes: str, ending: str, british: bool, found:
     assert ended(phonemes, ending, british) == found
 
 
-@pytest.mark.parametrize("piece", ["Nguyen ", "Rio ", "C+", "Rio Grande Nguyens' ", "'", "s", "重"])
+@pytest.mark.parametrize("piece", ["a ", "Nguyen ", "Rio ", "C+", "Rio Grande Nguyens' ", "'", "s", "重"])
 def test_the_time_is_linear_in_the_length(piece: str) -> None:
     def seconds(length: int) -> float:
         text = piece * (length // len(piece))
