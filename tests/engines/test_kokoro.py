@@ -149,7 +149,7 @@ def test_a_text_without_a_word_is_a_short_silence(engine: Kokoro, text: str) -> 
 
 
 def test_words_that_a_voice_does_not_know_are_no_silence(engine: Kokoro) -> None:
-    stream = SpeechStream(replace(engine.delivery(SpeakStream()), read=Runs(lambda text: "", blanks=True)))
+    stream = SpeechStream(replace(engine.delivery(SpeakStream()), pronounce=Runs(lambda text: "", blanks=True).steps))
     assert not any([*stream.feed_text("… ! Wörter. Noch mehr. …")])
     with pytest.raises(BadRequest, match=r"said: 'Wörter\.'; choose a voice of its language"):
         list(stream.finish())
