@@ -81,6 +81,7 @@ TITLES = """
     mme = madame
 """
 TITLES_WITH_STOP = """
+    cl tex
     wash conn fla mich minn tenn colo lg sm med rt ofc
     rep = representative
     fr = father
@@ -93,6 +94,7 @@ TITLES_WITH_STOP = """
 """
 REFERENCES = """
     bk = book / book
+    cl = clause
     vv = verses / verses
     ll = lines / lines
     cols = columns / columns
@@ -292,6 +294,7 @@ INNER = """
     mkt = market
     mgr = manager
     utd = united
+    tex = texas
     wash = washington
     calif = california
     conn = connecticut

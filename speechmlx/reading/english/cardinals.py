@@ -110,6 +110,8 @@ def _range(m: re.Match[str], place: Place) -> str | None:
         return None
     if low == high:
         return f"{number(low, place.british)} {number(high, place.british)}"
+    if re.fullmatch(r"7\d7-\d{1,3}", m[0]):
+        return f"{pairs(low)} {pairs(high)}"
     if len(low) == 3 and low.isdecimal() and high.isdecimal() and MODEL.search(place.before()):
         return f"{pairs(low)} {pairs(high)}"
     if "−" in m[0]:
@@ -164,7 +166,7 @@ RULES: list[Rule] = [
     rule("digits", "0", r"\d{2,6}(?:[- ]\d{2,6}){1,6}(?![\w-]|[.,]\d| \d)", _code_groups),
     rule("range", "0", rf"(?P<low>{AMOUNT}){DASH}(?P<high>{AMOUNT})(?![-–—]?[\d])(?![^\W_])", _range),
     rule("cardinal", "0", r"\d{1,100}", _whole),
-    rule("range", "a", r"(?<![\w-])([A-Z])[-–—]([A-Z])(?![\w-])", _letter_range),
+    rule("range", "a", r"(?<![\w-])([A-Z])[-–—]([A-Z])(?![\w-]|\.\w)", _letter_range),
     rule("decimal", "0.", NUMBER, lambda m, place: None if m[0].isdecimal() else _number(m, place)),
     rule("decimal", "-−+–", rf"{SIGN}{NUMBER}(?:(?![^\W_])|(?=[kKmM]\b))", _signed),
     rule(

@@ -29,7 +29,8 @@ def _slash(m: re.Match[str], place: Place) -> str | None:
     """ "a/b" between numbers, by what stands around and by the numbers themselves."""
     top, bottom = m["top"], m["bottom"]
     before, after = place.before(), place.after(m.end())
-    if METRE.match(after) and len(bottom) < 3:
+    counted = bottom in ("4", "8") and re.search(r"\bin\s$", before) and re.match(r"\s*(?:$|[,.;)])", after)
+    if (METRE.match(after) and len(bottom) < 3) or counted:
         return f"{number(top)} {number(bottom)}"
     rated = bottom in ("4", "4.0", "5", "5.0", "6", "10", "10.0", "20", "100")
     if (("." in top or "." in bottom) and rated) or RATING.match(after) or RATED.search(before):
@@ -54,6 +55,8 @@ def _slash(m: re.Match[str], place: Place) -> str | None:
         return f"{number(top)} out of {number(bottom)}"
     if high + low == 100:
         return f"{number(top)} {number(bottom)}"
+    if low in (20, 50, 100, 1000) and 10 <= high < low:
+        return f"{number(top)} out of {number(bottom)}"
     if low == 1 and high > 1:
         return f"{number(top)} to {number(bottom)}"
     return None

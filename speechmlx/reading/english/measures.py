@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from speechmlx.reading.english.addresses import ROAD, STARTS
-from speechmlx.reading.english.amounts import AMOUNT, DASH, after_article, amount
+from speechmlx.reading.english.amounts import AMOUNT, DASH, after_article, amount, is_fraction
 from speechmlx.reading.english.context import DEVICE, NOT_NOUNS, attributive, before_noun, is_plural
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
 from speechmlx.reading.english.numbers import cardinal, number, pairs
@@ -28,7 +28,7 @@ COMMA = r"\d{1,4},\d{1,2}(?!\d)"
 QUANTITY = rf"(?:{COMMA}|{AMOUNT})"
 SCALE = r"(?:[ -](?i:hundred|thousand|million|billion|trillion)|k(?=\s))?"
 BOUNDARY = r"(?![\w²³^'’]|\.[\w])"
-UNIT_PER = rf"(?:\s?/\s?(?P<per>{PER})(?![\w²³/^]))?"
+UNIT_PER = rf"(?:\s?/\s?(?P<per>{PER})(?:/(?P<then>{PER}))?(?![\w²³/^]))?"
 NOT_UNIT = re.compile(rf"\s?(?:[A-Z][a-z]|\d)|\.\s(?!(?:{STARTS})\b)[A-Z][a-z]+(?!\s[a-z])")
 SEAT = re.compile(
     r"\b(?:seat|gate|apt|apartment|room|unit|row|suite|flat|class|grade|section|type|vitamin|no)\.?\s+$", re.I
@@ -69,6 +69,8 @@ def _ambiguous(m: re.Match[str], place: Place) -> bool:
         return unit != "t" and not (unit == "A" and electric)
     if (unit == "st" and not gap) or (unit == "cal" and m["high"].startswith(".")):
         return True
+    if unit == "W" and re.match(r"-\d\d(?![\dW])", place.after(end)):
+        return True
     if gap == "-" and len(unit) == 1 and unit not in "mgVW%°":
         return True
     if ROAD.search(place.before() + m[0][: m.start("gap") - m.start()] + " ") and unit in "NSEW":
@@ -100,8 +102,9 @@ def _measure(m: re.Match[str], place: Place) -> str | None:
         if m["unit"] == "bps" and len(m["high"]) < 4
         else _find(m["unit"])
     )
-    high = amount(_point(m["high"]), place.british)
-    low = f"{amount(_point(m['low']), place.british).words} to {_sign(m['below'])}" if m["low"] else ""
+    mixed = m["low"] and m["low"].isdecimal() and f"{m['low']}-{m['high']}" in m[0] and is_fraction(m["high"])
+    high = amount(f"{m['low']}-{m['high']}" if mixed else _point(m["high"]), place.british)
+    low = f"{amount(_point(m['low']), place.british).words} to {_sign(m['below'])}" if m["low"] and not mixed else ""
     scale = f" {m['scale'].strip(' -').lower().replace('k', 'thousand') if m['scale'] else ''}".rstrip()
     single = high.single and not low and not scale
     many = unit.many
@@ -114,6 +117,8 @@ def _measure(m: re.Match[str], place: Place) -> str | None:
     said = f"{_sign(m['sign'])}{low}{after_article(high, place)}{scale}{' plus' if m['plus'] else ''} {name}"
     if m["per"]:
         said += f" per {per_unit(m['per'], place.british)}"
+    if m["then"]:
+        said += f" per {per_unit(m['then'], place.british)}"
     return said + _stop(m, place)
 
 
@@ -195,9 +200,10 @@ def _feet(m: re.Match[str], place: Place) -> str | None:
 def _inches(m: re.Match[str], place: Place) -> str | None:
     if place.quoted and m["mark"] == '"':
         return None
-    size = amount(m["size"], place.british)
+    mixed = m["low"] and m["low"].isdecimal() and f"{m['low']}-{m['size']}" in m[0] and is_fraction(m["size"])
+    size = amount(f"{m['low']}-{m['size']}" if mixed else m["size"], place.british)
     single = size.single or attributive(place, m.end()) or before_noun(place, m.end())
-    low = f"{amount(m['low'], place.british).words} to " if m["low"] else ""
+    low = f"{amount(m['low'], place.british).words} to " if m["low"] and not mixed else ""
     return f"{low}{size.words} {'inch' if single else 'inches'}"
 
 
@@ -257,6 +263,12 @@ def _counted(m: re.Match[str], place: Place) -> str | None:
     if not re.search(r"(?:[a-z]{2,}s|[⁰¹²³⁴⁵⁶⁷⁸⁹]|\^\d{1,2})\s?$", place.before()):
         return None
     return f"per {per_unit(m['per'], place.british)}" + _stop(m, place)
+
+
+def _inverse(m: re.Match[str], place: Place) -> str:
+    """ "s⁻¹" → "per second"."""
+    raised = {"¹": "", "²": " squared", "³": " cubed"}[m["power"]]
+    return f"per {per_unit(m['per'], place.british)}{raised}"
 
 
 def _bare(m: re.Match[str], place: Place) -> str:
@@ -319,7 +331,8 @@ RULES: list[Rule] = [
     rule(
         "measure",
         "0-−+",
-        rf"(?P<sign>{SIGN})?(?:(?P<low>\d{{1,3}})[-–])?(?P<high>\d{{1,3}}(?:\.\d)?)\s?(?P<scale>[CF])(?![\w'’&/#+])",
+        rf"(?P<sign>{SIGN})?(?:(?P<low>\d{{1,3}})[-–])?(?P<high>\d{{1,3}}(?:\.\d)?)\s?(?P<scale>[CF])(?![\w'’&/#+]"
+        rf"|\.\w)",
         _glued_degrees,
     ),
     rule("measure", "0", r"(\d{3,4})([pi])(?!\w)", _video),
@@ -337,6 +350,7 @@ RULES: list[Rule] = [
         r"\.(\d\d)(?:(\s?[- ]?cal(?:iber)?\.?(?!\w))|(?=\s(?:rifle|pistol|revolver|magnum|handgun|rounds?)))",
         _caliber,
     ),
+    rule("measure", "aµ", rf"(?<!\w)(?P<per>{PER})⁻(?P<power>[¹²³])", _inverse),
     rule("measure", "-–—−", r"[-–—−](?=\s?[+−-]?\d)", _to),
     rule("measure", "0.", rf"({AMOUNT})x(?![\w])", _times),
     rule("measure", "aµ", rf"(?P<unit>{UNIT}){BOUNDARY}{UNIT_PER}", _degree),

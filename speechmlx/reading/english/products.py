@@ -62,9 +62,9 @@ def _dashed(m: re.Match[str], place: Place) -> str | None:
     """ "USB-C", "F-16", "COVID-19", "R2-D2", "T-shirt": the parts by themselves."""
     if re.search(r"[a-z]-\d+s$|-\d+(?:st|nd|rd|th)$|^\d+[a-z]+-\d+[a-z]+$|^[A-Z]-[A-Z]$", m[0]):
         return None
-    if re.fullmatch(r"[A-Z]{1,3}-\d{2,3}s", m[0]):
+    if re.fullmatch(r"[A-Z][A-Za-z]{0,3}-\d{2,3}s", m[0]):
         letter, _, digit = m[0][:-1].partition("-")
-        return f"{letters(letter)} {plural(digits_of(digit))}"
+        return f"{letters(letter) if letter.isupper() else '~' + letter} {plural(digits_of(digit))}"
     said = []
     for part in re.split("[-‐‑]", m[0]):
         key = find(part)
