@@ -81,6 +81,7 @@ TITLES = """
     mme = madame
 """
 TITLES_WITH_STOP = """
+    conf tbl bn cav lk ala ill
     cl tex
     wash conn fla mich minn tenn colo lg sm med rt ofc
     rep = representative
@@ -118,6 +119,8 @@ REFERENCES = """
     pgs = pages / pages
 """
 NUMBERED = """
+    a.d = a d / a d
+    exp = expires / experience
     est = established / estimated
     no = number
     nos = numbers
@@ -216,7 +219,6 @@ ENDING = """
     e.u = e u
     d.c = d c
     b.c = b c
-    a.d = a d
     b.a = b a
     m.a = m a
     m.b.a = m b a
@@ -294,6 +296,13 @@ INNER = """
     mkt = market
     mgr = manager
     utd = united
+    conf = confirmation
+    tbl = table
+    bn = battalion
+    cav = cavalry
+    lk = lake
+    ala = alabama
+    ill = illinois
     tex = texas
     wash = washington
     calif = california

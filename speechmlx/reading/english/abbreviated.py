@@ -126,6 +126,7 @@ def _with(m: re.Match[str], place: Place) -> str:
         "w": "with",
         "w/o": "without",
         "w/in": "within",
+        "w/out": "without",
         "b/c": "because",
         "n/a": ".n .a",
         "w/e": "weekend",
@@ -165,7 +166,7 @@ RULES: list[Rule] = [
     rule(
         "abbreviation",
         "a",
-        r"(?<![\w/])(?:y/o|y/y|q/q|m/m|[wW]/in|[wW]/o|[bB]/c|[nN]/[aA]|[wW]/e|[hH]/[tT]|[wW]/)(?![\w/])",
+        r"(?<![\w/])(?:y/o|y/y|q/q|m/m|[wW]/in|[wW]/out|[wW]/o|[bB]/c|[nN]/[aA]|[wW]/e|[hH]/[tT]|[wW]/)(?![\w/])",
         _with,
     ),
     rule("abbreviation", "a", r"(?<!\w)(?:and|AND|And)/(?:or|OR)(?!\w)", _and_or),

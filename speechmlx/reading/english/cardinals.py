@@ -12,7 +12,8 @@ from speechmlx.reading.english.numbers import cardinal, digits, number, ordinal,
 
 SIGN = r"(?:(?<![\w.,)%°/\"'′″])[-−+]|(?<![^\s(])–)"
 CODE = re.compile(
-    r"\b(?:code|codes|pin|pins|passcode|password|passwords|zip|zipcode|postcode|postal code|extension|ext\.?|account"
+    r"\b(?:cvv|cvc|plate|plates|conf\.|code|codes|pin|pins|passcode|password|passwords|zip|zipcode|postcode"
+    r"|postal code|extension|ext\.?|account"
     r"|acct"
     r"|card|serial|tracking|confirmation|reference|ref|order|invoice|ticket|booking|case|id|isbn|sku|upc|otp|pnr|iban"
     r"|routing|policy|license|licence|vin|imei|member|combination|combo|dial|text|call|press|lock|key|badge|passport"

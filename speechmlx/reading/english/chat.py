@@ -109,6 +109,8 @@ def _form(m: re.Match[str], place: Place) -> str | None:
     text = m[0]
     if text in EXACT:
         return EXACT[text]
+    if text != text.lower() and re.search(r"\d", text):
+        return None  # a name: "M8"
     lower = text.lower()
     if lower not in FORMS:
         return None

@@ -41,7 +41,8 @@ def _slash(m: re.Match[str], place: Place) -> str | None:
     if high == low or (low == high + 1 and low > 4 and re.search(r"[A-Z]", place.word_before())):
         even = high != low or high in (0, 1, 20, 50)
         return f"{number(top)} {'' if even else 'out of '}{number(bottom)}"
-    if re.match(r"\s?=", after) and "." not in top + bottom:
+    added = re.search(r"(?:\d/\d{1,3}|[½¼¾⅓⅔])\s?[-+−×*]\s?$", before)
+    if re.match(r"\s?=", after) and "." not in top + bottom and not added:
         return f"{number(top)} divided by {number(bottom)}"
     if ODDS.search(before):
         return f"{number(top)} to {number(bottom)}"

@@ -37,6 +37,8 @@ FONT = re.compile(r"\s(?:font|type|text|size|Times|Arial|Helvetica|lead)")
 POINT = Unit("point", "points")
 BASIS = Unit("basis point", "basis points")
 VOLTS = re.compile(r"\d\s?(?:V|W|mA|Ah|mAh)\b[^.?!]{0,12}$")
+COMPOUND = "km|mi|ft|kg|mg|mL|kJ|lb|mol|mmol|cm|mm|m|g"
+COMPOUND_PER = r"s²|s\^2|m²|m³|in²|cm³|min|mol|kg|mL|dL|hr|ft|s|h|L"
 POWERED = re.compile(r"(?:\d[eE][+-]?\d{1,3}|[⁰¹²³⁴⁵⁶⁷⁸⁹]|\^[-−]?\d{1,3})\s$")
 MEASURED = re.compile(rf"\d\s?(?:{UNIT}|[\"'′″°%])$")
 AFTER_IN = re.compile(r"\s?(?:$|[.,;:)x×]|(?:wide|long|tall|deep|thick|high|by|of rain|of snow|in diameter)\b)")
@@ -71,7 +73,12 @@ def _ambiguous(m: re.Match[str], place: Place) -> bool:
         return True
     if unit == "W" and re.match(r"-\d\d(?![\dW])", place.after(end)):
         return True
-    if gap == "-" and len(unit) == 1 and unit not in "mgVW%°":
+    if (
+        gap == "-"
+        and len(unit) == 1
+        and unit not in "mgVW%°"
+        and not (unit == "L" and re.match(r"\s[a-z]", place.after(end)))
+    ):
         return True
     if ROAD.search(place.before() + m[0][: m.start("gap") - m.start()] + " ") and unit in "NSEW":
         return True
@@ -190,6 +197,8 @@ def _named(unit: str, size: str) -> str:
 def _feet(m: re.Match[str], place: Place) -> str | None:
     """ "5'10\"" → "five foot ten", "6'" → "six feet"."""
     feet, inches = m["feet"], m["inches"]
+    if not inches and place.before()[-1:] == "(" and place.text[m.end() : m.end() + 1] == ")":
+        return f"{number(feet)} minutes"  # of a match
     if not inches and m[0][-1] == "'" and re.search(r"(?<!\w)'[^']*$", place.before()):
         return None
     if not inches:
@@ -271,6 +280,11 @@ def _inverse(m: re.Match[str], place: Place) -> str:
     return f"per {per_unit(m['per'], place.british)}{raised}"
 
 
+def _compound(m: re.Match[str], place: Place) -> str:
+    """ "lb/in²" with no number → "pounds per square inch"."""
+    return f"{_find(m['unit']).many} per {per_unit(m['per'], place.british)}"
+
+
 def _bare(m: re.Match[str], place: Place) -> str:
     """A unit with no number: "in kg", "°C"."""
     return british_spelling(_find(m[0]).many) if place.british else _find(m[0]).many
@@ -347,9 +361,11 @@ RULES: list[Rule] = [
     rule(
         "measure",
         ".",
-        r"\.(\d\d)(?:(\s?[- ]?cal(?:iber)?\.?(?!\w))|(?=\s(?:rifle|pistol|revolver|magnum|handgun|rounds?)))",
+        r"\.(\d\d)(?:(\s?[- ]?cal(?:iber)?\.?(?!\w))|(?=\s(?i:rifle|pistol|revolver|magnum|handgun|rounds?|colt|acp"
+        r"|special|gun|bullet|shell)))",
         _caliber,
     ),
+    rule("measure", "a", rf"(?<![\w/.])(?P<unit>{COMPOUND})/(?P<per>{COMPOUND_PER})(?![\w'’/-])", _compound),
     rule("measure", "aµ", rf"(?<!\w)(?P<per>{PER})⁻(?P<power>[¹²³])", _inverse),
     rule("measure", "-–—−", r"[-–—−](?=\s?[+−-]?\d)", _to),
     rule("measure", "0.", rf"({AMOUNT})x(?![\w])", _times),

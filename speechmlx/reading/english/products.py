@@ -191,7 +191,7 @@ def _route(m: re.Match[str], place: Place) -> str:
 MIXED = r"(?:[A-Za-z]{1,20}\d{1,12}|\d{1,12}[A-Za-z]{1,20})(?:\d{1,12}|[A-Za-z]{1,20}){0,8}"
 RULES: list[Rule] = [
     rule("postcode", "a", r"(?<!\w)[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}(?!\w)", _postcode),
-    rule("product", "0a", r"(?<![\w])(?=[A-Z\d]{8,40}(?!\w))[A-Z\d]{8,40}", _one_by_one),
+    rule("product", "0a", r"(?<![\w])(?=[A-Z\d]{7,40}(?!\w))[A-Z\d]{7,40}", _one_by_one),
     rule("route", "a", r"(?<!\w)(I|US|SR|CR|M|A)-(\d{1,3})(?![\w.-])", _route),
     rule("product", "0a", rf"(?<![^\W_]){MIXED}(?:['’]s)?(?![^\W_])", _product),
     rule("product", "a", r"(?<!\w)([A-Z])\.(\d{3,4})(?!\w)", _codec),

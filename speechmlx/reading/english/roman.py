@@ -143,6 +143,11 @@ def _bracketed(m: re.Match[str], place: Place) -> str | None:
     return cardinal(number) if number else None
 
 
+def _about_war(m: re.Match[str], place: Place) -> str:
+    """ "post-WWII" → "post world war two"."""
+    return f"{m[1]} world war {'two' if m[0].endswith(('II', '2')) else 'one'}"
+
+
 def _small(m: re.Match[str], place: Place) -> str | None:
     """In small letters, after "Scene", "page", ..."""
     before = place.before()
@@ -167,6 +172,7 @@ def _letters_of(c: str) -> str:
 RULES: list[Rule] = [
     rule("roman", "a", rf"(?<!\w)(?P<numeral>[IVXLCDM]{{1,15}}){POSSESSIVE}(?![\w'’&/+]|\.[\w]|-[^\W\d_])", _roman),
     rule("roman", "a", r"(?<!\w)([IVXLC]{1,9})\s?[-–—]\s?([IVXLC]{1,9})(?!\w)", _range),
+    rule("roman", "a", r"(?<!\w)(pre|post|mid|inter)-WW(?:II|I|1|2)(?!\w)", _about_war),
     rule("roman", "a", r"(?<!\w)WW(?:II|I|1|2)(?!\w)", _war),
     rule(
         "roman", "a", r"(?<!\w)(i{1,3}|iv|vi{0,3}|ix|xi{0,3}|xiv|xvi{0,3}|xix|xx)(?:[-–]([ivxl]{1,7}))?(?!\w)", _small
