@@ -134,7 +134,6 @@ NUMBERED = """
     ext = extension / extension
     rm = room / room
     apt = apartment / apartment
-    ste = suite / suite
     fl = floor / floor
     bldg = building / building
     rte, rt = route / route
@@ -159,6 +158,7 @@ NUMBERED = """
     dec = december / december
 """
 BARE_REFERENCES = """
+    ste = suite
     pp = pages
     pg = page
     vol = volume
@@ -167,7 +167,6 @@ BARE_REFERENCES = """
 """
 BARE_NUMBERED = """
     apt = apartment
-    ste = suite
     bldg = building
     hwy = highway / highway
     fwy = freeway / freeway

@@ -65,6 +65,8 @@ def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Pla
         return "secretary"
     if lower == "cir" and re.search(r"\d(?:st|nd|rd|th) $", place.before()):
         return "circuit"
+    if lower == "ste" and re.match(r"\s[A-Z][a-z]", after):
+        return "saint"
     if lower == "dir" and after.startswith(" by "):
         return "directed"
     if lower == "gen" and re.match(r"\s(?:[XYZ]\b|Alpha\b)", after):

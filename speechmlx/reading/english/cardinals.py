@@ -134,6 +134,12 @@ def _digits_apart(m: re.Match[str], place: Place) -> str | None:
     return " , ".join(said) if any(len(g) > 1 for g in groups) else digits(m[0])
 
 
+def _team(m: re.Match[str], place: Place) -> str:
+    """ "49ers" → "forty niners"."""
+    said = number(m[1])
+    return f"{said}rs" if said.endswith("e") else f"{said}ers"
+
+
 def _letter_range(m: re.Match[str], place: Place) -> str | None:
     """ "A-Z" → "a to z"."""
     return f"{letters(m[1])} to {letters(m[2])}" if m[1] < m[2] else None
@@ -191,5 +197,6 @@ RULES: list[Rule] = [
     ),
     rule("ordinal", "0", rf"(\d{{1,9}})(?i:st|nd|rd|th)?{DASH}(\d{{1,9}})(?i:st|nd|rd|th)(?![^\W_])", _ordinal_range),
     rule("decimal", "~", r"~\s?(?=[$€£]?\d)", lambda m, place: "about"),
+    rule("cardinal", "0", r"(\d{1,3})ers(?![^\W_])", _team),
     rule("cardinal", "0", r"(\d{1,3}(?:,\d{3}){1,3}|\d{1,9})['’]?s(?![^\W_])", _plural_number),
 ]

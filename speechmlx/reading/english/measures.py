@@ -8,7 +8,7 @@ from speechmlx.reading.english.addresses import ROAD, STARTS
 from speechmlx.reading.english.amounts import AMOUNT, DASH, after_article, amount, is_fraction
 from speechmlx.reading.english.context import DEVICE, NOT_NOUNS, attributive, before_noun, is_plural
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
-from speechmlx.reading.english.numbers import cardinal, number, pairs
+from speechmlx.reading.english.numbers import cardinal, number, ordinal, pairs
 from speechmlx.reading.english.units import (
     BARE,
     COOKING,
@@ -39,8 +39,9 @@ BASIS = Unit("basis point", "basis points")
 VOLTS = re.compile(r"\d\s?(?:V|W|mA|Ah|mAh)\b[^.?!]{0,12}$")
 COMPOUND = "km|mi|ft|kg|mg|mL|kJ|lb|mol|mmol|cm|mm|m|g"
 COMPOUND_PER = r"s²|s\^2|m²|m³|in²|cm³|min|mol|kg|mL|dL|hr|ft|s|h|L"
+PAIRED = re.compile(r"/\d[\d.]{0,6}\s?[A-Za-z]{1,3}(?=\s[a-z])")
 POWERED = re.compile(r"(?:\d[eE][+-]?\d{1,3}|[⁰¹²³⁴⁵⁶⁷⁸⁹]|\^[-−]?\d{1,3})\s$")
-MEASURED = re.compile(rf"\d\s?(?:{UNIT}|[\"'′″°%])$")
+MEASURED = re.compile(rf"\d\s?(?:{UNIT}|[\"'′″°%])\s?$")
 AFTER_IN = re.compile(r"\s?(?:$|[.,;:)x×]|(?:wide|long|tall|deep|thick|high|by|of rain|of snow|in diameter)\b)")
 
 
@@ -154,6 +155,9 @@ def _before_noun(m: re.Match[str], place: Place, unit: Unit) -> bool:
         or ((unit.one in EXTENTS or "per hour" in unit.one) and before_noun(place, m.end()))
     ):
         return True
+    listed = PAIRED.match(place.after(m.end()))
+    if listed and attributive(place, m.end() + listed.end()):
+        return True
     if attributive(place, m.end()):
         return unit.one not in COOKING or not is_plural(place.word_after(m.end()))
     return False
@@ -197,6 +201,10 @@ def _named(unit: str, size: str) -> str:
 def _feet(m: re.Match[str], place: Place) -> str | None:
     """ "5'10\"" → "five foot ten", "6'" → "six feet"."""
     feet, inches = m["feet"], m["inches"]
+    if not inches and place.word_after(m.end()) == "minute":
+        return ordinal(int(feet))
+    if not inches and re.search(r"\d\+$", place.before()):
+        return f"{number(feet)} minutes"
     if not inches and place.before()[-1:] == "(" and place.text[m.end() : m.end() + 1] == ")":
         return f"{number(feet)} minutes"  # of a match
     if not inches and m[0][-1] == "'" and re.search(r"(?<!\w)'[^']*$", place.before()):
@@ -249,6 +257,9 @@ def _glued_degrees(m: re.Match[str], place: Place) -> str | None:
 
 def _to(m: re.Match[str], place: Place) -> str | None:
     """The dash of a range between two measures that have a unit each: "20%-30%"."""
+    spaced = place.before()[-1:].isspace()
+    if spaced and "=" in place.after(m.end()):
+        return None
     return "to" if MEASURED.search(place.before()) else None
 
 

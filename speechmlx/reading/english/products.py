@@ -14,7 +14,7 @@ VERSIONED = re.compile(
     r"typescript|postgres|postgresql|mysql|openssl)\s+$",
     re.I,
 )
-NUMBERED = re.compile(r"\d+(?:st|nd|rd|th|s|ST|ND|RD|TH|k|K|M|bn|mn|tn|am|pm|AM|PM)|[12]\d{3}")
+NUMBERED = re.compile(r"\d+(?:st|nd|rd|th|s|ers|ST|ND|RD|TH|k|K|M|bn|mn|tn|am|pm|AM|PM)|[12]\d{3}")
 KEYS = ("control", "command", "escape")
 FLIGHT = re.compile(r"[A-Z]{2}\d{3,4}$")
 LETTER_RUN = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)?")
