@@ -81,6 +81,8 @@ TITLES = """
     mme = madame
 """
 TITLES_WITH_STOP = """
+    conf tbl bn cav lk ala ill
+    cl tex
     wash conn fla mich minn tenn colo lg sm med rt ofc
     rep = representative
     fr = father
@@ -93,6 +95,7 @@ TITLES_WITH_STOP = """
 """
 REFERENCES = """
     bk = book / book
+    cl = clause
     vv = verses / verses
     ll = lines / lines
     cols = columns / columns
@@ -116,6 +119,8 @@ REFERENCES = """
     pgs = pages / pages
 """
 NUMBERED = """
+    a.d = a d / a d
+    exp = expires / experience
     est = established / estimated
     no = number
     nos = numbers
@@ -129,7 +134,6 @@ NUMBERED = """
     ext = extension / extension
     rm = room / room
     apt = apartment / apartment
-    ste = suite / suite
     fl = floor / floor
     bldg = building / building
     rte, rt = route / route
@@ -154,6 +158,7 @@ NUMBERED = """
     dec = december / december
 """
 BARE_REFERENCES = """
+    ste = suite
     pp = pages
     pg = page
     vol = volume
@@ -162,7 +167,6 @@ BARE_REFERENCES = """
 """
 BARE_NUMBERED = """
     apt = apartment
-    ste = suite
     bldg = building
     hwy = highway / highway
     fwy = freeway / freeway
@@ -214,7 +218,6 @@ ENDING = """
     e.u = e u
     d.c = d c
     b.c = b c
-    a.d = a d
     b.a = b a
     m.a = m a
     m.b.a = m b a
@@ -292,6 +295,14 @@ INNER = """
     mkt = market
     mgr = manager
     utd = united
+    conf = confirmation
+    tbl = table
+    bn = battalion
+    cav = cavalry
+    lk = lake
+    ala = alabama
+    ill = illinois
+    tex = texas
     wash = washington
     calif = california
     conn = connecticut

@@ -18,8 +18,8 @@ SENIOR = re.compile(
 )
 STREETS = frozenset("avenue road lane court place square terrace crescent trail".split())
 ALSO_WORDS = frozenset(
-    "no in art op ed v l p c ca co al fig sec max min mar sun sat wed mon sen rep gov gen col pub trans ref dir pt br "
-    "fr sig m ext pres hon ch est temp mo av pl ct sq cir ver st ft mt ep para cont del ter det dept resp exec "
+    "rev no in art op ed v l p c ca co al fig sec max min mar sun sat wed mon sen rep gov gen col pub trans ref dir pt "
+    "br fr sig m ext pres hon ch est temp mo av pl ct sq cir ver st ft mt ep para cont del ter det dept resp exec "
     "lb".split()
 )
 """Words, or too short: no abbreviation without a full stop, unless they stand before what they must."""
@@ -63,6 +63,10 @@ def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Pla
         return "senior" if SENIOR.match(after) else "sister"
     if lower == "sec" and stopped and NAME.match(after):
         return "secretary"
+    if lower == "cir" and re.search(r"\d(?:st|nd|rd|th) $", place.before()):
+        return "circuit"
+    if lower == "ste" and re.match(r"\s[A-Z][a-z]", after):
+        return "saint"
     if lower == "dir" and after.startswith(" by "):
         return "directed"
     if lower == "gen" and re.match(r"\s(?:[XYZ]\b|Alpha\b)", after):
@@ -124,10 +128,15 @@ def _with(m: re.Match[str], place: Place) -> str:
         "w": "with",
         "w/o": "without",
         "w/in": "within",
+        "w/out": "without",
         "b/c": "because",
         "n/a": ".n .a",
         "w/e": "weekend",
         "h/t": "hat tip",
+        "y/o": "year old",
+        "y/y": "year over year",
+        "q/q": "quarter over quarter",
+        "m/m": "month over month",
     }[m[0].lower().rstrip("/")]
 
 
@@ -156,7 +165,12 @@ RULES: list[Rule] = [
     rule("abbreviation", "a", r"(?<!\w)et\sal(?!\w)\.?", _latin),
     rule("letters", "a", r"(?<!\w)(?:[A-Za-z]\.){2,8}(?:[A-Za-z](?![\w]))?(?:['’]s)?", _initials),
     rule("letters", "a", r"(?<!\w)[A-Z]\.(?=\s?[A-Z][\w.])", _initial),
-    rule("abbreviation", "a", r"(?<![\w/])(?:[wW]/in|[wW]/o|[bB]/c|[nN]/[aA]|[wW]/e|[hH]/[tT]|[wW]/)(?![\w/])", _with),
+    rule(
+        "abbreviation",
+        "a",
+        r"(?<![\w/])(?:y/o|y/y|q/q|m/m|[wW]/in|[wW]/out|[wW]/o|[bB]/c|[nN]/[aA]|[wW]/e|[hH]/[tT]|[wW]/)(?![\w/])",
+        _with,
+    ),
     rule("abbreviation", "a", r"(?<!\w)(?:and|AND|And)/(?:or|OR)(?!\w)", _and_or),
     rule("abbreviation", "a", r"(?<!\w)[Nn][º°]\.?(?=\s?\d)", _number_sign),
     rule("abbreviation", "#№", r"[#№]\s?(?=[A-Z]{0,3}-?\d)", _number_sign),

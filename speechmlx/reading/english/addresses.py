@@ -83,6 +83,8 @@ def _compass(m: re.Match[str], place: Place) -> str | None:
 def _street(m: re.Match[str], place: Place) -> str | None:
     """A short kind of street behind a name: "High St", "Elm Dr.", "5th Ave NW"."""
     before, after = place.before(), place.after(m.end())
+    if m["kind"] == "Cir" and re.search(r"\d(?:st|nd|rd|th) $", before):
+        return None  # a court: "9th Cir."
     if m["kind"] not in ("Blvd", "Pkwy", "Expy", "Fwy", "Hwy") and not _names_street(before, after, m["kind"]):
         return None
     said = STREETS[m["kind"]]

@@ -65,7 +65,7 @@ def fraction(top: int, bottom: int, british: bool = False) -> str:
         return "one half" if top == 1 else f"{cardinal(top, british)} halves"
     if bottom == 4:
         return f"{cardinal(top, british)} quarter{'s' if top != 1 else ''}"
-    if 2 < bottom <= 10 or bottom in PLAIN_DENOMINATORS:
+    if 2 < bottom <= 10 or bottom in (12, 16, 32, 64) or (bottom in PLAIN_DENOMINATORS and top < 10):
         return f"{cardinal(top, british)} {ordinal(bottom, british)}{'s' if top != 1 else ''}"
     return f"{cardinal(top, british)} over {cardinal(bottom, british)}"
 

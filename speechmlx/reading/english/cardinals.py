@@ -12,7 +12,8 @@ from speechmlx.reading.english.numbers import cardinal, digits, number, ordinal,
 
 SIGN = r"(?:(?<![\w.,)%°/\"'′″])[-−+]|(?<![^\s(])–)"
 CODE = re.compile(
-    r"\b(?:code|codes|pin|pins|passcode|password|passwords|zip|zipcode|postcode|postal code|extension|ext\.?|account"
+    r"\b(?:cvv|cvc|plate|plates|conf\.|code|codes|pin|pins|passcode|password|passwords|zip|zipcode|postcode"
+    r"|postal code|extension|ext\.?|account"
     r"|acct"
     r"|card|serial|tracking|confirmation|reference|ref|order|invoice|ticket|booking|case|id|isbn|sku|upc|otp|pnr|iban"
     r"|routing|policy|license|licence|vin|imei|member|combination|combo|dial|text|call|press|lock|key|badge|passport"
@@ -110,6 +111,8 @@ def _range(m: re.Match[str], place: Place) -> str | None:
         return None
     if low == high:
         return f"{number(low, place.british)} {number(high, place.british)}"
+    if re.fullmatch(r"7\d7-\d{1,3}", m[0]):
+        return f"{pairs(low)} {pairs(high)}"
     if len(low) == 3 and low.isdecimal() and high.isdecimal() and MODEL.search(place.before()):
         return f"{pairs(low)} {pairs(high)}"
     if "−" in m[0]:
@@ -129,6 +132,12 @@ def _digits_apart(m: re.Match[str], place: Place) -> str | None:
     groups = re.findall(r"\d+", m[0])
     said = (number(g, place.british) if len(g) < 3 and not g.startswith("0") else digits(g) for g in groups)
     return " , ".join(said) if any(len(g) > 1 for g in groups) else digits(m[0])
+
+
+def _team(m: re.Match[str], place: Place) -> str:
+    """ "49ers" → "forty niners"."""
+    said = number(m[1])
+    return f"{said}rs" if said.endswith("e") else f"{said}ers"
 
 
 def _letter_range(m: re.Match[str], place: Place) -> str | None:
@@ -164,7 +173,7 @@ RULES: list[Rule] = [
     rule("digits", "0", r"\d{2,6}(?:[- ]\d{2,6}){1,6}(?![\w-]|[.,]\d| \d)", _code_groups),
     rule("range", "0", rf"(?P<low>{AMOUNT}){DASH}(?P<high>{AMOUNT})(?![-–—]?[\d])(?![^\W_])", _range),
     rule("cardinal", "0", r"\d{1,100}", _whole),
-    rule("range", "a", r"(?<![\w-])([A-Z])[-–—]([A-Z])(?![\w-])", _letter_range),
+    rule("range", "a", r"(?<![\w-])([A-Z])[-–—]([A-Z])(?![\w-]|\.\w)", _letter_range),
     rule("decimal", "0.", NUMBER, lambda m, place: None if m[0].isdecimal() else _number(m, place)),
     rule("decimal", "-−+–", rf"{SIGN}{NUMBER}(?:(?![^\W_])|(?=[kKmM]\b))", _signed),
     rule(
@@ -188,5 +197,6 @@ RULES: list[Rule] = [
     ),
     rule("ordinal", "0", rf"(\d{{1,9}})(?i:st|nd|rd|th)?{DASH}(\d{{1,9}})(?i:st|nd|rd|th)(?![^\W_])", _ordinal_range),
     rule("decimal", "~", r"~\s?(?=[$€£]?\d)", lambda m, place: "about"),
+    rule("cardinal", "0", r"(\d{1,3})ers(?![^\W_])", _team),
     rule("cardinal", "0", r"(\d{1,3}(?:,\d{3}){1,3}|\d{1,9})['’]?s(?![^\W_])", _plural_number),
 ]

@@ -38,6 +38,15 @@ gr8 = great
 l8r = later
 m8 = mate
 b4 = before
+w8 = wait
+str8 = straight
+h8 = hate
+sk8 = skate
+any1 = anyone
+some1 = someone
+every1 = everyone
+icymi = in case you missed it
+ya = ya
 ppl = people
 msg = message
 msgs = messages
@@ -100,6 +109,8 @@ def _form(m: re.Match[str], place: Place) -> str | None:
     text = m[0]
     if text in EXACT:
         return EXACT[text]
+    if text != text.lower() and re.search(r"\d", text):
+        return None  # a name: "M8"
     lower = text.lower()
     if lower not in FORMS:
         return None
@@ -110,7 +121,7 @@ def _form(m: re.Match[str], place: Place) -> str | None:
     ):
         return None if text.capitalize() != text or lower in WORDS else FORMS[lower]
     if lower in ("u", "r", "k") and (
-        re.search(r"[=+*/^-]\s?$|\d\s?$", place.before()) or re.match(r"\s?[=+*/^<>(]", place.after(m.end()))
+        re.search(r"[=+*/^-]\s?$|(?<!\w)\d+\s?$", place.before()) or re.match(r"\s?[=+*/^<>(]", place.after(m.end()))
     ):
         return None
     if lower in ("r", "u") and re.match(r"\.\s*\d|:", place.after(m.end())):

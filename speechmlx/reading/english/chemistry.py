@@ -60,10 +60,11 @@ def _is_formula(body: str, symbols: list[str], charge: re.Match[str] | None) -> 
 
 
 KEY = (
-    r"(?<!\w)(?P<note>[A-G])(?P<sign>[#♯♭]|b(?=\s(?:major|minor|flat)|m\b|7))(?P<chord>maj7|min7|m7|maj|min|m|7"
+    r"(?<!\w)(?P<note>[A-G])(?P<sign>[#♯♭]|b(?=\s(?:major|minor|flat)|m\b|7))(?P<chord>m7b5|maj7|min7|m7|maj|min|m|7"
     r"|sus4|sus2|dim|aug)?(?:/(?P<bass>[A-G])(?P<under>[#♯♭]?))?(?![\w#])"
 )
 CHORDS = {
+    "m7b5": "minor seven flat five",
     "maj7": "major seven",
     "min7": "minor seven",
     "m7": "minor seven",
@@ -102,5 +103,6 @@ RULES: list[Rule] = [
     rule("chemistry", "a0(", rf"(?<!\w){FORMULA}(?![\w{LOW}{UP}⁺⁻])", _formula),
     rule("music", "a", KEY, _key),
     rule("music", "a", r"(?<!\w)([A-G])(maj7|min7|m7|maj|min|sus4|sus2|dim|aug)(?![\w])", _chord),
+    rule("music", "a", r"(?<!\w)([B-G])(m)(?!\w)", _chord),
     rule("music", "a", r"(?<!\w)[A-G](?=\s(?:major|minor|flat|sharp|natural)\b)", _note),
 ]

@@ -10,7 +10,8 @@ DETERMINER = re.compile(
     r"(?:^|[\s(\"'“-])(?:a|an|the|this|that|another|each|every|any|my|your|his|her|its|our|their|one|no|(?!(?:it|that"
     r"|he|she|what|there|here|who|let|how|where)'s)[\w]{1,20}'s)"
     r"(?:\s+(?:new|old|first|second|third|last|next|crisp|extra|whole|single|standard|full|big|small|large|massive|"
-    r"huge|tiny|simple|nice|good|great|typical|short|long|recent|proposed|initial|brand-new|mere))?\s+$",
+    r"huge|tiny|simple|nice|good|great|typical|short|long|recent|proposed|initial|brand-new|mere))?(?:"
+    r"\s+\w{1,12}-\w{1,12},?)?\s+$",
     re.IGNORECASE,
 )
 NOT_NOUNS = frozenset(

@@ -151,7 +151,11 @@ def _short_month(m: re.Match[str], place: Place) -> str | None:
     if bare.isupper() and len(bare) == 3 and m[0][-1] != ".":
         return None
     after = place.after(m.end())
-    beside = re.search(r"(?:[-–/]|\d\s)$", place.before()) or re.match(rf"\s?[-–/]\s?{MONTH}", after)
+    beside = (
+        re.search(rf"(?:{MONTH})(?:,|,?\s(?:&|and|or|to))\s$", place.before())
+        or re.search(r"(?:[-–/]|\d\s)$", place.before())
+        or re.match(rf"\s?[-–/]\s?{MONTH}", after)
+    )
     if bare in ("Jan", "Mar", "Jun", "Apr") and m[0][-1] != "." and not beside:
         return None
     ends = m[0][-1] == "." and (not after.strip() or re.match(r"\s+[A-Z]", after))

@@ -29,7 +29,8 @@ def _slash(m: re.Match[str], place: Place) -> str | None:
     """ "a/b" between numbers, by what stands around and by the numbers themselves."""
     top, bottom = m["top"], m["bottom"]
     before, after = place.before(), place.after(m.end())
-    if METRE.match(after) and len(bottom) < 3:
+    counted = bottom in ("4", "8") and re.search(r"\bin\s$", before) and re.match(r"\s*(?:$|[,.;)])", after)
+    if (METRE.match(after) and len(bottom) < 3) or counted:
         return f"{number(top)} {number(bottom)}"
     rated = bottom in ("4", "4.0", "5", "5.0", "6", "10", "10.0", "20", "100")
     if (("." in top or "." in bottom) and rated) or RATING.match(after) or RATED.search(before):
@@ -40,7 +41,8 @@ def _slash(m: re.Match[str], place: Place) -> str | None:
     if high == low or (low == high + 1 and low > 4 and re.search(r"[A-Z]", place.word_before())):
         even = high != low or high in (0, 1, 20, 50)
         return f"{number(top)} {'' if even else 'out of '}{number(bottom)}"
-    if re.match(r"\s?=", after) and "." not in top + bottom:
+    added = re.search(r"(?:\d/\d{1,3}|[½¼¾⅓⅔])\s?[-+−×*]\s?$", before)
+    if re.match(r"\s?=", after) and "." not in top + bottom and not added:
         return f"{number(top)} divided by {number(bottom)}"
     if ODDS.search(before):
         return f"{number(top)} to {number(bottom)}"
@@ -54,6 +56,8 @@ def _slash(m: re.Match[str], place: Place) -> str | None:
         return f"{number(top)} out of {number(bottom)}"
     if high + low == 100:
         return f"{number(top)} {number(bottom)}"
+    if low in (20, 50, 100, 1000) and 10 <= high < low:
+        return f"{number(top)} out of {number(bottom)}"
     if low == 1 and high > 1:
         return f"{number(top)} to {number(bottom)}"
     return None

@@ -101,6 +101,7 @@ RULES: list[Rule] = [
     rule("mark", "-–—―−", r"(?:(?<=\s)|(?<![^\s]))[-–—―−]{1,80}(?=\s)|[-–—―−]{2,80}|[—―]", _say("—")),
     rule("mark", "|•‣◦▪", r"[|•‣◦▪]", _say(",")),
     rule("sign", "".join(SIGNS), "|".join(map(re.escape, SIGNS)), _sign),
+    rule("sign", "§", r"§{2,3}", _say("sections")),
     rule("sign", "#", r"#", lambda m, place: "number" if place.text[m.end() : m.end() + 1].isdecimal() else "hash"),
     rule("sign", "\\", r"\\(?=\w)", _say("backslash")),
 ]

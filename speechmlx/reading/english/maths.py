@@ -72,6 +72,8 @@ def _operator(m: re.Match[str], place: Place) -> str | None:
     if sign == "/" and re.search(r"\d\s?[°µ]?[A-Za-z%]{1,3}\s?$", place.before()):
         return None
     if sign == "/" and place.text[place.at - 1] != " ":
+        if EQUALS.search(place.after(m.end())[:12]):
+            return "over"
         divided = place.text[place.at - 1] == ")" or place.text[place.at - 1] in GREEK or DIVIDED.search(place.before())
         return "over" if divided and place.text[m.end()].isalnum() else None
     return SIGNS[sign]
@@ -112,6 +114,10 @@ def _equals(m: re.Match[str], place: Place) -> str | None:
 
 
 def _number_power(m: re.Match[str], place: Place) -> str:
+    if m["base"] == "10" and re.search(r"[×x*·]\s?$", place.before()):
+        exponent = m["power"].translate(SMALL).replace("⁻", "-").replace("⁺", "").strip("(){}")
+        if exponent in ("2", "3"):
+            return f"ten to the power of {number(exponent)}"
     return f"{number(m['base'], place.british)} {power(m['power'])}"
 
 
@@ -186,6 +192,8 @@ def _root(m: re.Match[str], place: Place) -> str:
 
 def _function(m: re.Match[str], place: Place) -> str:
     """ "f(x)" → "f of x"."""
+    if m[3].isdecimal():
+        return f"{letters(m[1])}{' prime' * len(m[2])} of {number(m[3])}"
     of = " , ".join(variable(c) for c in re.findall(rf"[A-Za-z{GREEKS}]", m[3]))
     prime = " prime" * len(m[2])
     return f"{letters(m[1])}{prime} of {of}"
@@ -193,6 +201,11 @@ def _function(m: re.Match[str], place: Place) -> str:
 
 def _named_function(m: re.Match[str], place: Place) -> str:
     return NAMES[m[1]] + ("" if m[1] == "sqrt" else " of" if m[2] else "")
+
+
+def _derivative(m: re.Match[str], place: Place) -> str:
+    """ "dy/dx" → "d y d x"."""
+    return letters(m[0])
 
 
 def _factorial(m: re.Match[str], place: Place) -> str:
@@ -229,11 +242,12 @@ RULES: list[Rule] = [
         rf"(?P<power>[-+−]?\d{{1,3}})(?![\w]|-\w)",
         _scientific,
     ),
+    rule("maths", "a", r"(?<!\w)d[a-z]?/d[a-z](?!\w)", _derivative),
     rule("maths", "√∛∜", r"[√∛∜]", _root),
     rule(
         "maths",
         "a",
-        rf"(?<!\w)([fghFGPpuvy])(['′]{{0,3}})\(([A-Za-z{GREEKS}](?:,\s?[A-Za-z{GREEKS}]){{0,3}})\)",
+        rf"(?<!\w)([fghFGPpuvy])(['′]{{0,3}})\(([A-Za-z{GREEKS}](?:,\s?[A-Za-z{GREEKS}]){{0,3}}|\d{{1,6}})\)",
         _function,
     ),
     rule("maths", "a", r"(?<!\w)(sin|cos|tan|log|ln|sqrt)(\(|(?=[⁰-⁹²³¹\d])|\s(?=[xθαβφt]\b|\d))", _named_function),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from speechmlx.reading.english.addresses import ROAD, STARTS
-from speechmlx.reading.english.amounts import AMOUNT, DASH, after_article, amount
+from speechmlx.reading.english.amounts import AMOUNT, DASH, after_article, amount, is_fraction
 from speechmlx.reading.english.context import DEVICE, NOT_NOUNS, attributive, before_noun, is_plural
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
-from speechmlx.reading.english.numbers import cardinal, number, pairs
+from speechmlx.reading.english.numbers import cardinal, number, ordinal, pairs
 from speechmlx.reading.english.units import (
     BARE,
     COOKING,
@@ -28,7 +28,7 @@ COMMA = r"\d{1,4},\d{1,2}(?!\d)"
 QUANTITY = rf"(?:{COMMA}|{AMOUNT})"
 SCALE = r"(?:[ -](?i:hundred|thousand|million|billion|trillion)|k(?=\s))?"
 BOUNDARY = r"(?![\w²³^'’]|\.[\w])"
-UNIT_PER = rf"(?:\s?/\s?(?P<per>{PER})(?![\w²³/^]))?"
+UNIT_PER = rf"(?:\s?/\s?(?P<per>{PER})(?:/(?P<then>{PER}))?(?![\w²³/^]))?"
 NOT_UNIT = re.compile(rf"\s?(?:[A-Z][a-z]|\d)|\.\s(?!(?:{STARTS})\b)[A-Z][a-z]+(?!\s[a-z])")
 SEAT = re.compile(
     r"\b(?:seat|gate|apt|apartment|room|unit|row|suite|flat|class|grade|section|type|vitamin|no)\.?\s+$", re.I
@@ -37,8 +37,11 @@ FONT = re.compile(r"\s(?:font|type|text|size|Times|Arial|Helvetica|lead)")
 POINT = Unit("point", "points")
 BASIS = Unit("basis point", "basis points")
 VOLTS = re.compile(r"\d\s?(?:V|W|mA|Ah|mAh)\b[^.?!]{0,12}$")
+COMPOUND = "km|mi|ft|kg|mg|mL|kJ|lb|mol|mmol|cm|mm|m|g"
+COMPOUND_PER = r"s²|s\^2|m²|m³|in²|cm³|min|mol|kg|mL|dL|hr|ft|s|h|L"
+PAIRED = re.compile(r"/\d[\d.]{0,6}\s?[A-Za-z]{1,3}(?=\s[a-z])")
 POWERED = re.compile(r"(?:\d[eE][+-]?\d{1,3}|[⁰¹²³⁴⁵⁶⁷⁸⁹]|\^[-−]?\d{1,3})\s$")
-MEASURED = re.compile(rf"\d\s?(?:{UNIT}|[\"'′″°%])$")
+MEASURED = re.compile(rf"\d\s?(?:{UNIT}|[\"'′″°%])\s?$")
 AFTER_IN = re.compile(r"\s?(?:$|[.,;:)x×]|(?:wide|long|tall|deep|thick|high|by|of rain|of snow|in diameter)\b)")
 
 
@@ -69,7 +72,14 @@ def _ambiguous(m: re.Match[str], place: Place) -> bool:
         return unit != "t" and not (unit == "A" and electric)
     if (unit == "st" and not gap) or (unit == "cal" and m["high"].startswith(".")):
         return True
-    if gap == "-" and len(unit) == 1 and unit not in "mgVW%°":
+    if unit == "W" and re.match(r"-\d\d(?![\dW])", place.after(end)):
+        return True
+    if (
+        gap == "-"
+        and len(unit) == 1
+        and unit not in "mgVW%°"
+        and not (unit == "L" and re.match(r"\s[a-z]", place.after(end)))
+    ):
         return True
     if ROAD.search(place.before() + m[0][: m.start("gap") - m.start()] + " ") and unit in "NSEW":
         return True
@@ -100,8 +110,9 @@ def _measure(m: re.Match[str], place: Place) -> str | None:
         if m["unit"] == "bps" and len(m["high"]) < 4
         else _find(m["unit"])
     )
-    high = amount(_point(m["high"]), place.british)
-    low = f"{amount(_point(m['low']), place.british).words} to {_sign(m['below'])}" if m["low"] else ""
+    mixed = m["low"] and m["low"].isdecimal() and f"{m['low']}-{m['high']}" in m[0] and is_fraction(m["high"])
+    high = amount(f"{m['low']}-{m['high']}" if mixed else _point(m["high"]), place.british)
+    low = f"{amount(_point(m['low']), place.british).words} to {_sign(m['below'])}" if m["low"] and not mixed else ""
     scale = f" {m['scale'].strip(' -').lower().replace('k', 'thousand') if m['scale'] else ''}".rstrip()
     single = high.single and not low and not scale
     many = unit.many
@@ -114,6 +125,8 @@ def _measure(m: re.Match[str], place: Place) -> str | None:
     said = f"{_sign(m['sign'])}{low}{after_article(high, place)}{scale}{' plus' if m['plus'] else ''} {name}"
     if m["per"]:
         said += f" per {per_unit(m['per'], place.british)}"
+    if m["then"]:
+        said += f" per {per_unit(m['then'], place.british)}"
     return said + _stop(m, place)
 
 
@@ -141,6 +154,9 @@ def _before_noun(m: re.Match[str], place: Place, unit: Unit) -> bool:
         or place.word_after(m.end()) in VESSELS
         or ((unit.one in EXTENTS or "per hour" in unit.one) and before_noun(place, m.end()))
     ):
+        return True
+    listed = PAIRED.match(place.after(m.end()))
+    if listed and attributive(place, m.end() + listed.end()):
         return True
     if attributive(place, m.end()):
         return unit.one not in COOKING or not is_plural(place.word_after(m.end()))
@@ -185,6 +201,12 @@ def _named(unit: str, size: str) -> str:
 def _feet(m: re.Match[str], place: Place) -> str | None:
     """ "5'10\"" → "five foot ten", "6'" → "six feet"."""
     feet, inches = m["feet"], m["inches"]
+    if not inches and place.word_after(m.end()) == "minute":
+        return ordinal(int(feet))
+    if not inches and re.search(r"\d\+$", place.before()):
+        return f"{number(feet)} minutes"
+    if not inches and place.before()[-1:] == "(" and place.text[m.end() : m.end() + 1] == ")":
+        return f"{number(feet)} minutes"  # of a match
     if not inches and m[0][-1] == "'" and re.search(r"(?<!\w)'[^']*$", place.before()):
         return None
     if not inches:
@@ -195,9 +217,10 @@ def _feet(m: re.Match[str], place: Place) -> str | None:
 def _inches(m: re.Match[str], place: Place) -> str | None:
     if place.quoted and m["mark"] == '"':
         return None
-    size = amount(m["size"], place.british)
+    mixed = m["low"] and m["low"].isdecimal() and f"{m['low']}-{m['size']}" in m[0] and is_fraction(m["size"])
+    size = amount(f"{m['low']}-{m['size']}" if mixed else m["size"], place.british)
     single = size.single or attributive(place, m.end()) or before_noun(place, m.end())
-    low = f"{amount(m['low'], place.british).words} to " if m["low"] else ""
+    low = f"{amount(m['low'], place.british).words} to " if m["low"] and not mixed else ""
     return f"{low}{size.words} {'inch' if single else 'inches'}"
 
 
@@ -234,6 +257,9 @@ def _glued_degrees(m: re.Match[str], place: Place) -> str | None:
 
 def _to(m: re.Match[str], place: Place) -> str | None:
     """The dash of a range between two measures that have a unit each: "20%-30%"."""
+    spaced = place.before()[-1:].isspace()
+    if spaced and "=" in place.after(m.end()):
+        return None
     return "to" if MEASURED.search(place.before()) else None
 
 
@@ -257,6 +283,17 @@ def _counted(m: re.Match[str], place: Place) -> str | None:
     if not re.search(r"(?:[a-z]{2,}s|[⁰¹²³⁴⁵⁶⁷⁸⁹]|\^\d{1,2})\s?$", place.before()):
         return None
     return f"per {per_unit(m['per'], place.british)}" + _stop(m, place)
+
+
+def _inverse(m: re.Match[str], place: Place) -> str:
+    """ "s⁻¹" → "per second"."""
+    raised = {"¹": "", "²": " squared", "³": " cubed"}[m["power"]]
+    return f"per {per_unit(m['per'], place.british)}{raised}"
+
+
+def _compound(m: re.Match[str], place: Place) -> str:
+    """ "lb/in²" with no number → "pounds per square inch"."""
+    return f"{_find(m['unit']).many} per {per_unit(m['per'], place.british)}"
 
 
 def _bare(m: re.Match[str], place: Place) -> str:
@@ -319,7 +356,8 @@ RULES: list[Rule] = [
     rule(
         "measure",
         "0-−+",
-        rf"(?P<sign>{SIGN})?(?:(?P<low>\d{{1,3}})[-–])?(?P<high>\d{{1,3}}(?:\.\d)?)\s?(?P<scale>[CF])(?![\w'’&/#+])",
+        rf"(?P<sign>{SIGN})?(?:(?P<low>\d{{1,3}})[-–])?(?P<high>\d{{1,3}}(?:\.\d)?)\s?(?P<scale>[CF])(?![\w'’&/#+]"
+        rf"|\.\w)",
         _glued_degrees,
     ),
     rule("measure", "0", r"(\d{3,4})([pi])(?!\w)", _video),
@@ -334,9 +372,12 @@ RULES: list[Rule] = [
     rule(
         "measure",
         ".",
-        r"\.(\d\d)(?:(\s?[- ]?cal(?:iber)?\.?(?!\w))|(?=\s(?:rifle|pistol|revolver|magnum|handgun|rounds?)))",
+        r"\.(\d\d)(?:(\s?[- ]?cal(?:iber)?\.?(?!\w))|(?=\s(?i:rifle|pistol|revolver|magnum|handgun|rounds?|colt|acp"
+        r"|special|gun|bullet|shell)))",
         _caliber,
     ),
+    rule("measure", "a", rf"(?<![\w/.])(?P<unit>{COMPOUND})/(?P<per>{COMPOUND_PER})(?![\w'’/-])", _compound),
+    rule("measure", "aµ", rf"(?<!\w)(?P<per>{PER})⁻(?P<power>[¹²³])", _inverse),
     rule("measure", "-–—−", r"[-–—−](?=\s?[+−-]?\d)", _to),
     rule("measure", "0.", rf"({AMOUNT})x(?![\w])", _times),
     rule("measure", "aµ", rf"(?P<unit>{UNIT}){BOUNDARY}{UNIT_PER}", _degree),

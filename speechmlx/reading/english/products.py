@@ -14,7 +14,7 @@ VERSIONED = re.compile(
     r"typescript|postgres|postgresql|mysql|openssl)\s+$",
     re.I,
 )
-NUMBERED = re.compile(r"\d+(?:st|nd|rd|th|s|ST|ND|RD|TH|k|K|M|bn|mn|tn|am|pm|AM|PM)|[12]\d{3}")
+NUMBERED = re.compile(r"\d+(?:st|nd|rd|th|s|ers|ST|ND|RD|TH|k|K|M|bn|mn|tn|am|pm|AM|PM)|[12]\d{3}")
 KEYS = ("control", "command", "escape")
 FLIGHT = re.compile(r"[A-Z]{2}\d{3,4}$")
 LETTER_RUN = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)?")
@@ -62,9 +62,9 @@ def _dashed(m: re.Match[str], place: Place) -> str | None:
     """ "USB-C", "F-16", "COVID-19", "R2-D2", "T-shirt": the parts by themselves."""
     if re.search(r"[a-z]-\d+s$|-\d+(?:st|nd|rd|th)$|^\d+[a-z]+-\d+[a-z]+$|^[A-Z]-[A-Z]$", m[0]):
         return None
-    if re.fullmatch(r"[A-Z]{1,3}-\d{2,3}s", m[0]):
+    if re.fullmatch(r"[A-Z][A-Za-z]{0,3}-\d{2,3}s", m[0]):
         letter, _, digit = m[0][:-1].partition("-")
-        return f"{letters(letter)} {plural(digits_of(digit))}"
+        return f"{letters(letter) if letter.isupper() else '~' + letter} {plural(digits_of(digit))}"
     said = []
     for part in re.split("[-‐‑]", m[0]):
         key = find(part)
@@ -191,7 +191,7 @@ def _route(m: re.Match[str], place: Place) -> str:
 MIXED = r"(?:[A-Za-z]{1,20}\d{1,12}|\d{1,12}[A-Za-z]{1,20})(?:\d{1,12}|[A-Za-z]{1,20}){0,8}"
 RULES: list[Rule] = [
     rule("postcode", "a", r"(?<!\w)[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}(?!\w)", _postcode),
-    rule("product", "0a", r"(?<![\w])(?=[A-Z\d]{8,40}(?!\w))[A-Z\d]{8,40}", _one_by_one),
+    rule("product", "0a", r"(?<![\w])(?=[A-Z\d]{7,40}(?!\w))[A-Z\d]{7,40}", _one_by_one),
     rule("route", "a", r"(?<!\w)(I|US|SR|CR|M|A)-(\d{1,3})(?![\w.-])", _route),
     rule("product", "0a", rf"(?<![^\W_]){MIXED}(?:['’]s)?(?![^\W_])", _product),
     rule("product", "a", r"(?<!\w)([A-Z])\.(\d{3,4})(?!\w)", _codec),

@@ -8,6 +8,7 @@ from speechmlx.reading import roman
 from speechmlx.reading.english.grammar import Place, Rule, rule
 from speechmlx.reading.english.numbers import cardinal, ordinal, year
 
+WARS = {"I": "one", "1": "one", "II": "two", "2": "two", "III": "three", "3": "three"}
 NUMBERED = re.compile(
     r"\b(?:article|chapter|chapters|part|parts|war|act|scene|section|volume|phase|type|level|bowl|title|book|class"
     r"|stage|"
@@ -135,12 +136,17 @@ def _range(m: re.Match[str], place: Place) -> str | None:
 
 
 def _war(m: re.Match[str], place: Place) -> str:
-    return f"world war {'two' if m[0][2:] in ('II', '2') else 'one'}"
+    return f"world war {WARS[m[0][2:]]}"
 
 
 def _bracketed(m: re.Match[str], place: Place) -> str | None:
     number = value(m[1].upper())
     return cardinal(number) if number else None
+
+
+def _about_war(m: re.Match[str], place: Place) -> str:
+    """ "post-WWII" → "post world war two"."""
+    return f"{m[1]} world war {'two' if m[0].endswith(('II', '2')) else 'one'}"
 
 
 def _small(m: re.Match[str], place: Place) -> str | None:
@@ -167,7 +173,8 @@ def _letters_of(c: str) -> str:
 RULES: list[Rule] = [
     rule("roman", "a", rf"(?<!\w)(?P<numeral>[IVXLCDM]{{1,15}}){POSSESSIVE}(?![\w'’&/+]|\.[\w]|-[^\W\d_])", _roman),
     rule("roman", "a", r"(?<!\w)([IVXLC]{1,9})\s?[-–—]\s?([IVXLC]{1,9})(?!\w)", _range),
-    rule("roman", "a", r"(?<!\w)WW(?:II|I|1|2)(?!\w)", _war),
+    rule("roman", "a", r"(?<!\w)(pre|post|mid|inter)-WW(?:II|I|1|2)(?!\w)", _about_war),
+    rule("roman", "a", r"(?<!\w)WW(?:III|II|I|1|2|3)(?!\w)", _war),
     rule(
         "roman", "a", r"(?<!\w)(i{1,3}|iv|vi{0,3}|ix|xi{0,3}|xiv|xvi{0,3}|xix|xx)(?:[-–]([ivxl]{1,7}))?(?!\w)", _small
     ),

@@ -61,7 +61,7 @@ T T. = tablespoon
 t. = teaspoon
 ga ga. = gauge ; gauge
 doz doz. = dozen ; dozen
-sq_ft sq-ft sq._ft. sq._ft sqft sq_ft. sf ft² ft^2 ft2 = square foot ; square feet
+sq_ft sq-ft sq.-ft. sq._ft. sq._ft sqft sq_ft. sf ft² ft^2 ft2 = square foot ; square feet
 sq_m sq-m sq._m. sqm m² m^2 m2 = square meter
 sq_km sq._km. km² km^2 km2 = square kilometer
 sq_mi sq._mi. mi² mi^2 = square mile
@@ -77,7 +77,7 @@ ft³ ft^3 cu_ft cu._ft. cu_ft. = cubic foot ; cubic feet
 in³ cu_in cu._in. = cubic inch ; cubic inches
 ac ac. = acre
 ha = hectare
-mph MPH = mile per hour ; miles per hour
+mph MPH mi/h = mile per hour ; miles per hour
 kph km/h kmh km/hr KPH kmph = kilometer per hour ; kilometers per hour
 mpg MPG = mile per gallon ; miles per gallon
 kt kts kn = knot
@@ -118,7 +118,7 @@ kW KW = kilowatt
 MW = megawatt
 GW = gigawatt
 Wh = watt hour
-kWh KWh kwh = kilowatt hour
+kWh kW·h KWh kwh = kilowatt hour
 MWh = megawatt hour
 GWh = gigawatt hour
 hp HP bhp = horsepower ; horsepower
@@ -164,6 +164,10 @@ keV = kiloelectron volt
 MeV = megaelectron volt
 lx = lux ; lux
 lm = lumen
+mEq = milliequivalent
+mIU = milli-international unit
+pk = pack ; pack
+ct = count ; count
 mol = mole
 mmol = millimole
 IU = international unit
@@ -206,7 +210,10 @@ VESSELS = frozenset(
     "steaks lens lenses pan pans carton cartons block tin tins tub tubes tube bar bars".split()
 )
 """Measured by what they hold: "6 oz can"."""
-BARE = "kg|km|cm|mm|mg|ml|mL|lbs|ft|hrs|mins|secs|tsp|tbsp|yds|kHz|MHz|GHz|kWh|mph|kph|km/h|°C|°F|° C|° F"
+BARE = (
+    "ft-lbs|ft-lb|lb-ft|kW·h|N·m|kg|km|cm|mm|mg|ml|mL|lbs|ft|hrs|mins|secs|tsp|tbsp|yds|kHz|MHz|GHz|kWh|mph|kph|km/h"
+    "|°C|°F|° C|° F"
+)
 """Units that are read where no number stands before them."""
 COOKING = frozenset("teaspoon tablespoon cup ounce pound gram pint quart".split())
 """Stand in the plural before what they measure: "two tablespoons oil"."""
