@@ -12,6 +12,11 @@ NAME = re.compile(r"\s+(?:(?:de|van|von|la|le|der|den)\s)?[A-Z][\w'’.-]*")
 NUMBER = re.compile(r"\s?[#№]?\d|\s(?:[IVXLC]{2,6}|[VX])\b|\s[A-Z]\d")
 SENTENCE = re.compile(r"\s+[\"“'(]?[A-Z]")
 LATER = re.compile(r"\s*(?:$|[\n\"”’')\]]*$)")
+SENIOR = re.compile(
+    r"\s(?:[A-Z]{2}|VP|Vice|Engineer|Manager|Director|Analyst|Editor|Developer|Partner|Associate|Designer|Scientist"
+    r"|Officer)"
+)
+STREETS = frozenset("avenue road lane court place square terrace crescent trail".split())
 ALSO_WORDS = frozenset(
     "no in art op ed v l p c ca co al fig sec max min mar sun sat wed mon sen rep gov gen col pub trans ref dir pt br "
     "fr sig m ext pres hon ch est temp mo av pl ct sq cir ver st ft mt ep para cont del ter det dept resp exec "
@@ -28,7 +33,7 @@ CAPITALISED = frozenset(
 def _abbreviation(m: re.Match[str], place: Place) -> str | None:
     word, stopped = m["word"], m[0].endswith(".")
     found = find(word)
-    if found is None or not found.words or found.words in CALENDAR:
+    if found is None or not found.words or found.words in CALENDAR or (found.words in STREETS and not stopped):
         return None
     if (
         word.isupper()
@@ -52,6 +57,10 @@ def _abbreviation(m: re.Match[str], place: Place) -> str | None:
 
 def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Place) -> str | None:
     lower = word.lower()
+    if lower in ("v", "vv") and word.isupper():
+        return None
+    if lower == "sr" and NAME.match(after) and not place.word_before()[:1].isupper():
+        return "senior" if SENIOR.match(after) else "sister"
     if lower == "sec" and stopped and NAME.match(after):
         return "secretary"
     if lower == "dir" and after.startswith(" by "):
@@ -104,7 +113,9 @@ def _possessive(text: str) -> str:
 
 
 def _initial(m: re.Match[str], place: Place) -> str | None:
-    """ "J. K. Rowling": one letter before a name."""
+    """ "J. K. Rowling": one letter before a name; no numeral of a heading."""
+    if place.at == 0 and m[0][0] in "VX" and len(place.text) < 80 and place.text.rstrip()[-1] not in ".!?":
+        return None
     return letters(m[0])
 
 
@@ -141,6 +152,7 @@ RULES: list[Rule] = [
         r"(?!\w))",
         _abbreviation,
     ),
+    rule("abbreviation", "a", r"(?<=[+-])Del(?!\w)", lambda m, place: "delete"),
     rule("abbreviation", "a", r"(?<!\w)et\sal(?!\w)\.?", _latin),
     rule("letters", "a", r"(?<!\w)(?:[A-Za-z]\.){2,8}(?:[A-Za-z](?![\w]))?(?:['’]s)?", _initials),
     rule("letters", "a", r"(?<!\w)[A-Z]\.(?=\s?[A-Z][\w.])", _initial),

@@ -37,7 +37,8 @@ STATES = dict(row.split("=") for row in _STATES.split())
 STATE = "|".join([*STATES, "DC"])
 STARTS = "The|It|This|That|He|She|We|They|And|But|In|On|At|For|If|When|Then|There|You|So|As|All|Each|What"
 """Words that begin a sentence, and no name of a street."""
-CITY = re.compile(r"[A-Z][a-z.'’]+(?:\s[A-Z][a-z.'’]+){0,2},?\s$")
+ROAD = re.compile(r"(?:\b(?:I|US|SR|[A-Z]{2})-|\b(?:Hwy|Highway|Rte?|Route|Interstate|US)\.?\s)\d{1,3}\s$")
+CITY = re.compile(r"(?<!\w)[A-Z][a-z.'’]{2,}(?:\s[A-Z][a-z.'’]+){0,2},?\s$")
 
 
 def _state(code: str) -> str:
@@ -66,6 +67,8 @@ def _direction(m: re.Match[str], place: Place) -> str:
 
 def _compass(m: re.Match[str], place: Place) -> str | None:
     """ "SSW", and any other where the wind blows."""
+    if ROAD.search(place.before()):
+        return DIRECTIONS[m[0]]
     apart = re.search(r"\d\s?(?:km|mi|miles?|kilomet(?:er|re)s?|m|ft)\.?\s$", place.before())
     if (
         len(m[0]) < 3
@@ -80,7 +83,7 @@ def _compass(m: re.Match[str], place: Place) -> str | None:
 def _street(m: re.Match[str], place: Place) -> str | None:
     """A short kind of street behind a name: "High St", "Elm Dr.", "5th Ave NW"."""
     before, after = place.before(), place.after(m.end())
-    if m["kind"] in ("St", "Dr", "Ct", "Pl", "Av", "Ter", "Sq") and not _names_street(before, after, m["kind"]):
+    if m["kind"] not in ("Blvd", "Pkwy", "Expy", "Fwy", "Hwy") and not _names_street(before, after, m["kind"]):
         return None
     said = STREETS[m["kind"]]
     if m["direction"]:

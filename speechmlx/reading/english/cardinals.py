@@ -112,6 +112,8 @@ def _range(m: re.Match[str], place: Place) -> str | None:
         return f"{number(low, place.british)} {number(high, place.british)}"
     if len(low) == 3 and low.isdecimal() and high.isdecimal() and MODEL.search(place.before()):
         return f"{pairs(low)} {pairs(high)}"
+    if "−" in m[0]:
+        return None
     spaced = re.search(r"\s[-−]\s", m[0])
     if spaced and not re.search(
         r"(?i)\b(?:pages?|pp?\.|ages?|from|between|lines?|rows?|years?|chapters?)\s+$", place.before()

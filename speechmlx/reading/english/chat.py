@@ -44,6 +44,13 @@ msgs = messages
 bday b-day = birthday
 rn = right now
 omw = on my way
+2moro = tomorrow
+im = i'm
+dont = don't
+cant = can't
+wont = won't
+didnt = didn't
+thats = that's
 ily = i love you
 fwiw = for what it's worth
 tl;dr tldr = too long didn't read
@@ -107,6 +114,8 @@ def _form(m: re.Match[str], place: Place) -> str | None:
     ):
         return None
     if lower in ("r", "u") and re.match(r"\.\s*\d|:", place.after(m.end())):
+        return None
+    if text[0].isupper() and re.match(r"\.\s[A-Z]", place.after(m.end())):
         return None
     if lower == "k" and place.before().strip():
         return None

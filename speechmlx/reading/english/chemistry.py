@@ -23,6 +23,8 @@ FORMULA = rf"(?:\d{{1,2}})?(?:[A-Z][a-z]?|\()[A-Za-z\d{LOW}()]{{0,30}}(?:\^?[\d{
 
 def _formula(m: re.Match[str], place: Place) -> str | None:
     text = m[0].rstrip("(")
+    if re.fullmatch(r"[A-Z][a-z]?\d\d[+-]", text):
+        return None  # a model: "S23+"
     charge = re.search(r"\^?([\d⁰¹²³⁴⁵⁶⁷⁸⁹]?)([+⁺⁻−-])$", text)
     body = text[: charge.start()] if charge else text
     symbols = re.findall(r"[A-Z][a-z]?", body)

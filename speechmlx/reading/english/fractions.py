@@ -38,7 +38,8 @@ def _slash(m: re.Match[str], place: Place) -> str | None:
         return f"{number(top)} over {number(bottom)}"
     high, low = int(top), int(bottom)
     if high == low or (low == high + 1 and low > 4 and re.search(r"[A-Z]", place.word_before())):
-        return f"{number(top)} {number(bottom)}"
+        even = high != low or high in (0, 1, 20, 50)
+        return f"{number(top)} {'' if even else 'out of '}{number(bottom)}"
     if re.match(r"\s?=", after) and "." not in top + bottom:
         return f"{number(top)} divided by {number(bottom)}"
     if ODDS.search(before):
@@ -62,11 +63,14 @@ def _fraction(m: re.Match[str], place: Place) -> str | None:
     top, bottom = re.split("[/⁄]", m[0])
     if int(bottom) == 0 or (len(top) > 1 and top[0] == "0"):
         return f"{number(top)} over {number(bottom)}"
-    return after_article(amount(m[0], place.british), place)
+    said = after_article(amount(m[0], place.british), place)
+    return said.removesuffix("s") if re.match(r"-[a-z]", place.after(m.end())) else said
 
 
 def _mixed(m: re.Match[str], place: Place) -> str:
     said = after_article(amount(m[0], place.british), place)
+    if re.match(r"-[a-z]", place.after(m.end())):
+        return said.removesuffix("s")  # "¾-ton"
     if m[0] in ("½", "1/2") and place.word_after(m.end()) in ("a", "an", "the", "of"):
         return "half"
     return said

@@ -45,6 +45,8 @@ SMALL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉
 
 def _word(m: re.Match[str], place: Place) -> str:
     word = re.sub(r"[’ʼ]", "'", re.sub(r"[‐‑]", "-", m[0]))
+    if word[-1] == "'" and re.search(r"(?<!\w)['‘][^'‘]*$", place.before()):
+        word = word[:-1]  # the quote that closes
     if word.islower() and word.isalpha() and 1 < len(word) < 6 and word not in SOUNDS and not VOWEL.search(word):
         return letters(word)
     return f"~{word}"

@@ -13,7 +13,7 @@ UP = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 RAISED = rf"[⁺⁻]?[{UP}]{{1,6}}|ⁿ|ˣ"
 GREEKS = "α-ωΑ-Ω"
 VARIABLE = rf"(?<![\w'’])[A-Za-z{GREEKS}](?![\w'’])"
-OPERAND_BEFORE = re.compile(rf"(?:[\d)\]}}{UP}⁺⁻!%½¼¾°]|(?<![\w'’])[A-Za-z{GREEKS}]|(?<![^\W\d_])\d[a-z]|π|∞)\s?$")
+OPERAND_BEFORE = re.compile(rf"(?:[\d)\]}}{UP}⁺⁻!%½¼¾°]|(?<![\w'’°])[A-Za-z{GREEKS}]|(?<![^\W\d_])\d[a-z]|π|∞)\s?$")
 OPERAND_AFTER = re.compile(rf"\s?(?:[-−+±√∛]?\s?(?:\d|[(\[√∛π∞|]|[A-Za-z{GREEKS}](?![^\W\d_'’])|\.\d)|\$)")
 DIVIDED = re.compile(r"[=+*×(−-]\s?[a-z]$")
 EQUALS = re.compile(r"[=<>≤≥≈≠+×÷*^√]")
@@ -69,6 +69,8 @@ def _operator(m: re.Match[str], place: Place) -> str | None:
         return None
     if sign in "-−–" and not _is_minus(m, place):
         return None
+    if sign == "/" and re.search(r"\d\s?[°µ]?[A-Za-z%]{1,3}\s?$", place.before()):
+        return None
     if sign == "/" and place.text[place.at - 1] != " ":
         divided = place.text[place.at - 1] == ")" or place.text[place.at - 1] in GREEK or DIVIDED.search(place.before())
         return "over" if divided and place.text[m.end()].isalnum() else None
@@ -79,6 +81,8 @@ def _is_minus(m: re.Match[str], place: Place) -> bool:
     """A dash between operands: with blanks around, or glued where the line has other signs of arithmetic."""
     before, after = place.before(), place.after(m.end())
     spaced = before[-1:] == " " and after[:1] == " "
+    if m[0] == "−" and (spaced or before[-1:] != " "):
+        return True
     if not spaced and before[-1:] == " ":
         return False
     near = EQUALS.search(before[-30:]) or EQUALS.search(after[:30])
@@ -182,8 +186,9 @@ def _root(m: re.Match[str], place: Place) -> str:
 
 def _function(m: re.Match[str], place: Place) -> str:
     """ "f(x)" → "f of x"."""
-    of = " , ".join(variable(c) for c in re.findall(rf"[A-Za-z{GREEKS}]", m[2]))
-    return f"{letters(m[1])} of {of}"
+    of = " , ".join(variable(c) for c in re.findall(rf"[A-Za-z{GREEKS}]", m[3]))
+    prime = " prime" * len(m[2])
+    return f"{letters(m[1])}{prime} of {of}"
 
 
 def _named_function(m: re.Match[str], place: Place) -> str:
@@ -221,11 +226,16 @@ RULES: list[Rule] = [
         "maths",
         "0-−.",
         rf"(?P<sign>(?<!\w)[-−])?(?P<base>{NUMBER})(?:[eE]|\s?[×x*·]\s?10(?:\^|\*\*|(?=[⁺⁻{UP}])))"
-        rf"(?P<power>[-+−]?\d{{1,4}})(?![\w])",
+        rf"(?P<power>[-+−]?\d{{1,3}})(?![\w]|-\w)",
         _scientific,
     ),
     rule("maths", "√∛∜", r"[√∛∜]", _root),
-    rule("maths", "a", rf"(?<!\w)([fghFGPpuvy])\(([A-Za-z{GREEKS}](?:,\s?[A-Za-z{GREEKS}]){{0,3}})\)", _function),
-    rule("maths", "a", r"(?<!\w)(sin|cos|tan|log|ln|sqrt)(\(|(?=[⁰-⁹²³¹\d])|\s(?=[xθ]\b))", _named_function),
+    rule(
+        "maths",
+        "a",
+        rf"(?<!\w)([fghFGPpuvy])(['′]{{0,3}})\(([A-Za-z{GREEKS}](?:,\s?[A-Za-z{GREEKS}]){{0,3}})\)",
+        _function,
+    ),
+    rule("maths", "a", r"(?<!\w)(sin|cos|tan|log|ln|sqrt)(\(|(?=[⁰-⁹²³¹\d])|\s(?=[xθαβφt]\b|\d))", _named_function),
     rule("maths", "0", r"(\d{1,3})!(?=\s?[=+×/*])", _factorial),
 ]

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 
-from speechmlx.reading.english.addresses import STARTS
+from speechmlx.reading.english.addresses import ROAD, STARTS
 from speechmlx.reading.english.amounts import AMOUNT, DASH, after_article, amount
 from speechmlx.reading.english.context import DEVICE, NOT_NOUNS, attributive, before_noun, is_plural
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
 from speechmlx.reading.english.numbers import cardinal, number, pairs
-from speechmlx.reading.english.units import COOKING, EXTENTS, PER, UNITS, Unit, british_spelling, per_unit
+from speechmlx.reading.english.units import (
+    BARE,
+    COOKING,
+    EXTENTS,
+    PER,
+    RATES,
+    UNITS,
+    VESSELS,
+    Unit,
+    british_spelling,
+    per_unit,
+)
 
 UNIT = "|".join(re.escape(u).replace(r"\ ", r"\s?") for u in sorted(UNITS, key=len, reverse=True))
 SIGN = r"(?:(?<![\w.,)%°\"'′″])[-−+±~≈]|(?<![^\s(])–)"
@@ -25,6 +36,7 @@ SEAT = re.compile(
 FONT = re.compile(r"\s(?:font|type|text|size|Times|Arial|Helvetica|lead)")
 POINT = Unit("point", "points")
 BASIS = Unit("basis point", "basis points")
+VOLTS = re.compile(r"\d\s?(?:V|W|mA|Ah|mAh)\b[^.?!]{0,12}$")
 POWERED = re.compile(r"(?:\d[eE][+-]?\d{1,3}|[⁰¹²³⁴⁵⁶⁷⁸⁹]|\^[-−]?\d{1,3})\s$")
 MEASURED = re.compile(rf"\d\s?(?:{UNIT}|[\"'′″°%])$")
 AFTER_IN = re.compile(r"\s?(?:$|[.,;:)x×]|(?:wide|long|tall|deep|thick|high|by|of rain|of snow|in diameter)\b)")
@@ -49,12 +61,23 @@ def _ambiguous(m: re.Match[str], place: Place) -> bool:
     if unit == "in" and gap and not AFTER_IN.match(place.text, end):
         return True
     if unit in ("A", "K", "B", "C", "F", "d", "t") and not gap:
-        return unit != "t" and not (unit == "A" and place.word_after(end).lower() in ("fuse", "breaker", "charger"))
-    if unit == "st" and not gap:
+        if unit == "d":
+            return not (
+                int(re.sub(r"\D", "", m["high"]) or 0) > 3 or place.word_before() in ("for", "in", "every", "last")
+            )
+        electric = place.word_after(end).lower() in ("fuse", "breaker", "charger") or VOLTS.search(place.before())
+        return unit != "t" and not (unit == "A" and electric)
+    if (unit == "st" and not gap) or (unit == "cal" and m["high"].startswith(".")):
+        return True
+    if gap == "-" and len(unit) == 1 and unit not in "mgVW%°":
+        return True
+    if ROAD.search(place.before() + m[0][: m.start("gap") - m.start()] + " ") and unit in "NSEW":
+        return True
+    if unit == "s" and not gap and re.fullmatch(r"\d\d[1-9]", m["high"]) and not m["low"]:
         return True
     if unit == "s" and not gap and (re.match(r"\sof\b", place.after(end)) or DEVICE.search(place.before())):
         return True
-    if unit in ("c", "T", "T."):
+    if unit in ("c", "T", "T.", "t."):
         return not re.match(r"\s[a-z]{3}", place.after(end)) or place.word_after(end) in NOT_NOUNS
     if unit == "ac":
         return not gap
@@ -113,7 +136,11 @@ def _sign(sign: str | None) -> str:
 def _before_noun(m: re.Match[str], place: Place, unit: Unit) -> bool:
     if m["per"] or unit.one.endswith("celsius"):
         return False
-    if m["gap"] == "-" or ((unit.one in EXTENTS or "per hour" in unit.one) and before_noun(place, m.end())):
+    if (
+        m["gap"] == "-"
+        or place.word_after(m.end()) in VESSELS
+        or ((unit.one in EXTENTS or "per hour" in unit.one) and before_noun(place, m.end()))
+    ):
         return True
     if attributive(place, m.end()):
         return unit.one not in COOKING or not is_plural(place.word_after(m.end()))
@@ -225,6 +252,28 @@ def _degree(m: re.Match[str], place: Place) -> str | None:
     return f"{name} per {per_unit(m['per'])}" if m["per"] else name
 
 
+def _counted(m: re.Match[str], place: Place) -> str | None:
+    """ "cells/µL", "10⁶/µL", "days/mo.": "per" and the unit."""
+    if not re.search(r"(?:[a-z]{2,}s|[⁰¹²³⁴⁵⁶⁷⁸⁹]|\^\d{1,2})\s?$", place.before()):
+        return None
+    return f"per {per_unit(m['per'], place.british)}" + _stop(m, place)
+
+
+def _bare(m: re.Match[str], place: Place) -> str:
+    """A unit with no number: "in kg", "°C"."""
+    return british_spelling(_find(m[0]).many) if place.british else _find(m[0]).many
+
+
+def _of(m: re.Match[str], place: Place) -> str:
+    """ "12.4/16 GB" → "twelve point four out of sixteen gigabytes"."""
+    return f"{number(m['first'])} out of {number(m['high'])} {_find(m['unit']).many}"
+
+
+def _caliber(m: re.Match[str], place: Place) -> str:
+    """ ".45 cal" → "forty five caliber"."""
+    return f"{pairs(m[1])}{' caliber' if m[2] else ''}"
+
+
 def _video(m: re.Match[str], place: Place) -> str:
     """ "1080p" → "ten eighty p", "4K" → "four k"."""
     return f"{pairs(m[1]) if len(m[1]) > 2 else cardinal(int(m[1]))} {letters(m[2])}"
@@ -274,6 +323,20 @@ RULES: list[Rule] = [
         _glued_degrees,
     ),
     rule("measure", "0", r"(\d{3,4})([pi])(?!\w)", _video),
+    rule("measure", "/", rf"\s?/\s?(?P<per>{RATES})(?![\w/²³])", _counted),
+    rule("measure", "a°", rf"(?<![\w/])(?:{BARE})(?![\w'’/.-])", _bare),
+    rule(
+        "measure",
+        "0",
+        rf"(?P<first>\d{{1,6}}\.\d{{1,4}})\s?/\s?(?P<high>\d{{1,6}}(?:\.\d{{1,4}})?)\s?(?P<unit>{UNIT}){BOUNDARY}",
+        _of,
+    ),
+    rule(
+        "measure",
+        ".",
+        r"\.(\d\d)(?:(\s?[- ]?cal(?:iber)?\.?(?!\w))|(?=\s(?:rifle|pistol|revolver|magnum|handgun|rounds?)))",
+        _caliber,
+    ),
     rule("measure", "-–—−", r"[-–—−](?=\s?[+−-]?\d)", _to),
     rule("measure", "0.", rf"({AMOUNT})x(?![\w])", _times),
     rule("measure", "aµ", rf"(?P<unit>{UNIT}){BOUNDARY}{UNIT_PER}", _degree),

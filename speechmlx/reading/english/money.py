@@ -8,7 +8,7 @@ from speechmlx.reading.english.amounts import AMOUNT, DASH, GROUPED, amount, is_
 from speechmlx.reading.english.context import attributive
 from speechmlx.reading.english.currencies import AFTER, CENTS, CODES, CURRENCIES, MAGNITUDES, SIGNS, Currency
 from speechmlx.reading.english.grammar import Place, Rule, either, rule
-from speechmlx.reading.english.numbers import cardinal
+from speechmlx.reading.english.numbers import cardinal, number, plural
 from speechmlx.reading.english.units import PER, per_unit
 
 SIGN = either(" ".join(SIGNS))
@@ -105,7 +105,16 @@ def _signed(m: re.Match[str], place: Place) -> str | None:
     return f"minus {said}" if said and m["minus2"] else said
 
 
+def _round(m: re.Match[str], place: Place) -> str:
+    """ "$1,000s" → "thousands of dollars"; "$20s" → "twenties"."""
+    said = plural(number(m["low"]).removeprefix("one "))
+    if place.after(m.end()).startswith(" of") or m["low"][0] != "1":
+        return said
+    return f"{said} of {SIGNS[m['sign']].many}"
+
+
 RULES: list[Rule] = [
+    rule("money", "$£€", r"(?P<sign>[$£€])(?P<low>\d{1,3}(?:,\d{3}){0,3})s(?!\w)", _round),
     rule(
         "money",
         "-−+" + "".join(sorted({sign[0] for sign in SIGNS if not sign[0].isalpha()})) + "a",

@@ -6,7 +6,7 @@ import re
 
 from speechmlx.reading.abbreviations import find
 from speechmlx.reading.english.grammar import Place, Rule, letters, rule
-from speechmlx.reading.english.numbers import cardinal, digits, number, pairs
+from speechmlx.reading.english.numbers import cardinal, digits, number, pairs, plural
 
 VERSIONED = re.compile(
     r"\b(?:version|versions|ver\.?|python|ios|ipados|macos|watchos|android|ubuntu|java|firmware|release|build|chrome|"
@@ -50,6 +50,8 @@ def _product(m: re.Match[str], place: Place) -> str | None:
     text = m[0].removesuffix("'s").removesuffix("’s")
     if NUMBERED.fullmatch(text):
         return None
+    if re.fullmatch(r"[A-Z]{1,4}\d{1,4}s", text):
+        return plural(" ".join(run(part) for part in LETTER_RUN.findall(text[:-1])))
     if FLIGHT.fullmatch(text):
         return f"{letters(text[:2])} {digits(text[2:])}"
     said = " ".join(run(part) for part in LETTER_RUN.findall(text))
@@ -58,8 +60,11 @@ def _product(m: re.Match[str], place: Place) -> str | None:
 
 def _dashed(m: re.Match[str], place: Place) -> str | None:
     """ "USB-C", "F-16", "COVID-19", "R2-D2", "T-shirt": the parts by themselves."""
-    if re.search(r"-\d+(?:s|st|nd|rd|th)$|^\d+[a-z]+-\d+[a-z]+$|^[A-Z]-[A-Z]$", m[0]):
+    if re.search(r"[a-z]-\d+s$|-\d+(?:st|nd|rd|th)$|^\d+[a-z]+-\d+[a-z]+$|^[A-Z]-[A-Z]$", m[0]):
         return None
+    if re.fullmatch(r"[A-Z]{1,3}-\d{2,3}s", m[0]):
+        letter, _, digit = m[0][:-1].partition("-")
+        return f"{letters(letter)} {plural(digits_of(digit))}"
     said = []
     for part in re.split("[-‐‑]", m[0]):
         key = find(part)
@@ -125,6 +130,24 @@ def _version(m: re.Match[str], place: Place) -> str | None:
     return head + version(m["version"], place.british)
 
 
+def _model_plus(m: re.Match[str], place: Place) -> str:
+    """ "S23+" → "s twenty three plus"."""
+    return f"{run(m[1])} {digits_of(m[2])} plus"
+
+
+def _standard(m: re.Match[str], place: Place) -> str:
+    """ "802.11ac" → "eight oh two point eleven a c"."""
+    return f"{pairs(m[1])} point {number(m[2])} {letters(m[3])}".rstrip()
+
+
+def _hexadecimal(m: re.Match[str], place: Place) -> str | None:
+    """Hashes and UUIDs: one by one, group by group."""
+    if not re.search(r"\d", m[0]) or not re.search("[a-fA-F]", m[0]):
+        return None
+    groups = m[0].split("-")
+    return " , ".join(" ".join(digits(c) or letters(c) for c in group) for group in groups)
+
+
 def _grade(m: re.Match[str], place: Place) -> str | None:
     """ "A+", "B-", "Disney+"."""
     if m[2] in "-−" and re.match(r"\s?[\w(]", place.after(m.end())) and place.text[m.end() : m.end() + 1] != " ":
@@ -182,7 +205,9 @@ RULES: list[Rule] = [
     ),
     rule("product", "a", r"(?<!\w)[A-Z][-‐‑](?:[a-z]{2,20}|[A-Z][a-z]{2,20})(?![\w'’-])", _dashed),
     rule("product", "a", r"(?<!\w)[A-Z][A-Za-z]{0,14}[-‐‑]\d{1,6}(?![\w.,-]\w|\w)", _dashed),
-    rule("letters", "a", r"(?<!\w)[A-Z]{1,3}(?:\s?&\s?[A-Z]{1,3}){1,2}(?:['’]?s)?(?![\w&])", _ampersand),
+    rule(
+        "letters", "a", r"(?<!\w)(?:[A-Z]{1,3}(?:&[A-Z]{1,3}){1,2}|[A-Z]\s?&\s?[A-Z])(?:['’]?s)?(?![\w&])", _ampersand
+    ),
     rule(
         "version",
         "0av",
@@ -191,6 +216,10 @@ RULES: list[Rule] = [
         r"(?:(?<=\d)(?:a|b|rc)\d{1,3})?)(?![\w]|[./:-]\w)",
         lambda m, place: _version(m, place) if m["v"] or m["version"].count(".") > 1 or "." in m["version"] else None,
     ),
+    rule("product", "a", r"(?<!\w)([A-Za-z]{1,12})(\d{1,4})\+(?=[\s.,;:!?)'’]|$)", _model_plus),
+    rule("product", "0", r"(\d{3})\.(\d\d)([a-z]{1,2})(?!\w)", _standard),
+    rule("product", "0a", r"(?<!\w)[0-9a-fA-F]{4,12}(?:-[0-9a-fA-F]{4,12}){2,6}(?![\w-])", _hexadecimal),
+    rule("product", "0a", r"(?<!\w)(?=[a-f]{0,39}\d)(?=\d{0,39}[a-f])[0-9a-f]{8,64}(?!\w)", _hexadecimal),
     rule("grade", "a", r"(?<!\w)([A-F])([+−-])(?![\w+])", _grade),
     rule("product", "a", r"(?<!\w)([A-Za-z]{1,20})(\+{1,2})(?=[\s.,;:!?)'’]|$)", _named_plus),
     rule("product", "0", r"(\d{3,4})\(([a-z])\)", _form),

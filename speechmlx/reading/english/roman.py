@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
+from speechmlx.reading import roman
 from speechmlx.reading.english.grammar import Place, Rule, rule
 from speechmlx.reading.english.numbers import cardinal, ordinal, year
 
-VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
-CANONICAL = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 NUMBERED = re.compile(
     r"\b(?:article|chapter|chapters|part|parts|war|act|scene|section|volume|phase|type|level|bowl|title|book|class"
     r"|stage|"
@@ -50,10 +49,7 @@ POSSESSIVE = r"(?P<ending>['’]s)?"
 
 def value(numeral: str) -> int:
     """ "XIV" → 14; 0 for what is no Roman numeral in its usual form."""
-    if not numeral or not CANONICAL.fullmatch(numeral):
-        return 0
-    values = [VALUES[c] for c in numeral]
-    return sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True))
+    return roman.value(numeral) or 0
 
 
 def _roman(m: re.Match[str], place: Place) -> str | None:
@@ -65,6 +61,12 @@ def _roman(m: re.Match[str], place: Place) -> str | None:
     if place.word_after(m.end()).lower() in ("century", "centuries", "dynasty"):
         return ordinal(number)
     ends = name.lower() in REGNAL and re.match(r"\sof\b|[,;.)]|$", place.after(m.end())) is not None
+    if _heading(m, place) or re.search(r"\b[IVX]{1,5} of $", before):
+        return cardinal(number)
+    if re.search(r"\b[A-Z][a-z]+ [IVX]{1,5} (?:&|and) $", before) and _names_before(before) in REGNAL:
+        return ordinal(number)
+    if m["numeral"] == "V" and _sequel(before, place.after(m.end())):
+        return "five"
     if len(m["numeral"]) == 1 and not ends and not _single(m["numeral"], before, name):
         return None
     if NUMBERED.search(before) and name.lower() != "henry":
@@ -77,7 +79,8 @@ def _roman(m: re.Match[str], place: Place) -> str | None:
         and m["numeral"] not in WORDS
     ):
         return year(number) + ending
-    if name[:1].isupper() and not name.isupper() and len(m["numeral"]) > 1 and number < 100 and _plain(m["numeral"]):
+    titled = name[:1].isupper() and (not name.isupper() or 1 < len(name) < 5)
+    if titled and len(m["numeral"]) > 1 and number < 100 and _plain(m["numeral"]):
         if m["numeral"] in ("II", "III", "IV") and re.search(r"[A-Z][a-z]+\s[A-Z][a-z]+,?\s$", before):
             given = re.search(r"([A-Z][a-z]+)\s[A-Z][a-z]+,?\s$", before)
             if given and given[1].lower() in REGNAL:
@@ -88,6 +91,29 @@ def _roman(m: re.Match[str], place: Place) -> str | None:
         if len(m["numeral"]) > 2 and number < 100 and m["numeral"] not in WORDS | {"III"}
         else None
     )
+
+
+def _heading(m: re.Match[str], place: Place) -> bool:
+    """Whether the numeral numbers a heading: "IV. Results", and nothing follows that ends a sentence."""
+    return (
+        place.at == 0
+        and len(place.text) < 80
+        and re.match(r"\.\s[A-Z]", place.after(m.end())) is not None
+        and place.text.rstrip()[-1] not in ".!?"
+    )
+
+
+def _names_before(before: str) -> str:
+    found = re.search(r"([A-Z][a-z]+) [IVX]{1,5} (?:&|and) $", before)
+    return found[1].lower() if found else ""
+
+
+def _sequel(before: str, after: str) -> bool:
+    """ "Street Fighter V", "GTA V": the V of a game or a film."""
+    named = re.search(r"(?<!\w)([A-Z][\w'’]+) $", before)
+    if not named or re.match(r"\s[A-Z]|\.\s?[A-Z]", after):
+        return False
+    return named[1].lower() not in REGNAL | {"vitamin", "plan", "option", "hepatitis", "type"}
 
 
 def _single(numeral: str, before: str, name: str) -> bool:
@@ -128,7 +154,7 @@ def _small(m: re.Match[str], place: Place) -> str | None:
 
 def _character(m: re.Match[str], place: Place) -> str:
     """ "Ⅳ": the characters that Unicode has for them."""
-    numeral = "".join(c if c in VALUES else _letters_of(c) for c in m[0])
+    numeral = "".join(c if c in roman.WORTH else _letters_of(c) for c in m[0])
     number = value(numeral)
     return cardinal(number) if number else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -57,6 +58,8 @@ tsp tsp. tsps = teaspoon
 tbsp tbsp. tbsps tbs tbs. Tbsp Tbsp. = tablespoon
 c c. = cup
 T T. = tablespoon
+t. = teaspoon
+ga ga. = gauge ; gauge
 doz doz. = dozen ; dozen
 sq_ft sq-ft sq._ft. sq._ft sqft sq_ft. sf ft² ft^2 ft2 = square foot ; square feet
 sq_m sq-m sq._m. sqm m² m^2 m2 = square meter
@@ -193,10 +196,18 @@ UNITS = {
     for spelling in spellings.replace("° C", "°_C").replace("° F", "°_F").split()
 }
 EXTENTS = frozenset(
-    "meter kilometer foot mile inch yard watt kilowatt volt amp degree minute hour second megapixel bit horsepower "
-    "gallon acre ton hertz kilohertz megahertz gigahertz decibel watt hour milliamp hour square foot cubic foot".split()
+    "meter kilometer millimeter centimeter foot mile inch yard watt kilowatt volt amp degree minute hour second "
+    "megapixel bit horsepower gallon acre ton hertz kilohertz megahertz gigahertz decibel watt hour milliamp hour "
+    "square foot cubic foot".split()
 )
 """Stand in the singular before a noun: "sixty watt bulb"."""
+VESSELS = frozenset(
+    "can cans jar jars bag bags box boxes package packages pack packs bottle bottles container containers glass steak "
+    "steaks lens lenses pan pans carton cartons block tin tins tub tubes tube bar bars".split()
+)
+"""Measured by what they hold: "6 oz can"."""
+BARE = "kg|km|cm|mm|mg|ml|mL|lbs|ft|hrs|mins|secs|tsp|tbsp|yds|kHz|MHz|GHz|kWh|mph|kph|km/h|°C|°F|° C|° F"
+"""Units that are read where no number stands before them."""
 COOKING = frozenset("teaspoon tablespoon cup ounce pound gram pint quart".split())
 """Stand in the plural before what they measure: "two tablespoons oil"."""
 
@@ -224,7 +235,18 @@ _PER = {
     "student": "student", "capita": "capita", "minute.": "minute", "employee": "employee", "household": "household",
     "ticket": "ticket", "week.": "week", "fl oz": "fluid ounce", "sq mi": "square mile", "m^2": "square meter",
 }  # fmt: skip
-PER = "|".join(unit.replace(".", r"\.").replace("^", r"\^") for unit in sorted(_PER, key=len, reverse=True))
+_PER |= {
+    written: unit.one
+    for written, unit in UNITS.items()
+    if written not in _PER and len(written) > 1 and " per " not in unit.one and not written.endswith(".")
+}
+PER = "|".join(re.escape(unit) for unit in sorted(_PER, key=len, reverse=True))
+RATES = "|".join(
+    re.escape(unit)
+    for unit in sorted(_PER, key=len, reverse=True)
+    if _PER[unit].split()[-1] in "second minute hour day week month year liter milliliter microliter deciliter".split()
+)
+"""What anything may be counted by: "cells/µL", "days/mo."."""
 BRITISH = {"meter": "metre", "liter": "litre"}
 
 

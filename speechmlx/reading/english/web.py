@@ -35,7 +35,8 @@ SAID = {
 }  # fmt: skip
 NAMES = {
     ".": "dot", "/": "slash", "@": "at", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark",
-    "=": "equals", "&": "and", "#": "hash", "+": "plus", "%": "percent", "~": "tilde", "\\": "backslash", ",": ",",
+    "=": "equals", "&": "and", "#": "hash", "+": "plus", "%": "percent", "~": "tilde", "*": "star",
+    "\\": "backslash", ",": ",",
 }  # fmt: skip
 VOWEL = re.compile(r"[aeiouy]", re.I)
 RUN = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\w\s]|_|[^\W\d_A-Za-z]+")
