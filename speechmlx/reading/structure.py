@@ -18,6 +18,8 @@ from speechmlx.reading.sentences import ORDERED
 
 NARROW = 40
 """Characters: no text is wrapped at less."""
+SHORT = 0.75
+"""Of the width of a text: a line that was ended on purpose is shorter, those that were wrapped by hand are longer."""
 
 LINE_END = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2029]")
 PARAGRAPH_ENDS = "\v\f\x1c\x1d\u2029"
@@ -39,6 +41,12 @@ PROMPT = re.compile(r"\s*+(?:[$%#]|//|>>>|\.\.\.)\s++(?=[^\W\d])")
 HARD_BREAK = re.compile(r"(?:[^\S\n]{2,}|\\)$")
 CELL_END = re.compile(r"(?<!\\)\|")
 ORDERED_WORD = re.compile(r"[^\W\d_]{1,20}")
+GOES_ON = re.compile(
+    r"(?:\b(?:a|an|the|and|or|but|of|to|in|on|at|by|for|from|with|as|is|are|was|were|be|my|your|his|her|our|their|this|that"
+    r"|mr|mrs|ms|dr)\.?|[,;:&(\[–—-])\s*$",
+    re.IGNORECASE,
+)
+"""The end of a line that is no end of a phrase, or has its own mark."""
 FIRST_WORD = re.compile(r"\S{1,60}")
 OPENERS = "\"'“‘«([*_"
 TITLE_LINE = re.compile(r"[A-Z][^.!?\n]{0,50}[^.!?,;:\s]$")
@@ -247,8 +255,9 @@ def _separation(line: MappedText, following: str, width: int) -> str:
     if HARD_BREAK.search(line.text):
         return LINE_BREAK
     begun = following.lstrip(OPENERS)[:1]
-    if word is None or not (begun.isupper() or begun.isdigit()):
+    if word is None or not (begun.isupper() or begun.isdigit()) or GOES_ON.search(line.text):
         return "\n"
-    if len(line.text.rstrip()) + 1 + len(word[0]) <= width:
-        return LINE_BREAK * 2
-    return LINE_BREAK if width < NARROW else "\n"
+    if width < NARROW:
+        return LINE_BREAK
+    length = len(line.text.rstrip())
+    return LINE_BREAK * 2 if length + 1 + len(word[0]) <= width and length <= SHORT * width else "\n"

@@ -134,7 +134,13 @@ def test_html(text: str, found: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("Title\nSome text follows here.", ["Title", "Some text follows here."]),
+        ("Title\nSome text follows here.", ["Title, Some text follows here."]),
+        (
+            "A short title\nThis line is as long as lines of this text are at most.",
+            ["A short title", "This line is as long as lines of this text are at most."],
+        ),
+        ("We went to London and\nParis, which were both as fine as they ever had been.", None),
+        ("We went to the town of London, then on to\nParis, which was as fine as it ever had been.", None),
         ("Wrapped prose is long enough to be wrapped at some width\nAnd goes on.", None),
         ("The people of the town went down to the old\nHarbour to see the ship come in at dawn.", None),
         ("A line that\ngoes on.", ["A line that goes on."]),
