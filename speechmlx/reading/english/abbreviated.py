@@ -55,10 +55,8 @@ def _abbreviation(m: re.Match[str], place: Place) -> str | None:
     return said
 
 
-def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Place) -> str | None:
-    lower = word.lower()
-    if lower in ("v", "vv") and word.isupper():
-        return None
+def _special(lower: str, stopped: bool, after: str, place: Place) -> str | None:
+    """A reading that the words beside give: "Sr. Mary", "Sec. Clinton", "9th Cir."; None for no such reading."""
     if lower == "sr" and NAME.match(after) and not place.word_before()[:1].isupper():
         return "senior" if SENIOR.match(after) else "sister"
     if lower == "sec" and stopped and NAME.match(after):
@@ -67,9 +65,14 @@ def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Pla
         return "circuit"
     if lower == "ste" and re.match(r"\s[A-Z][a-z]", after):
         return "saint"
-    if lower == "dir" and after.startswith(" by "):
-        return "directed"
-    if lower == "gen" and re.match(r"\s(?:[XYZ]\b|Alpha\b)", after):
+    return "directed" if lower == "dir" and after.startswith(" by ") else None
+
+
+def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Place) -> str | None:
+    lower = word.lower()
+    if special := _special(lower, stopped, after, place):
+        return special
+    if (lower in ("v", "vv") and word.isupper()) or (lower == "gen" and re.match(r"\s(?:[XYZ]\b|Alpha\b)", after)):
         return None
     if lower in CAPITALISED and word.islower() and not stopped:
         return None

@@ -59,45 +59,48 @@ def _find(written: str) -> Unit:
 
 def _ambiguous(m: re.Match[str], place: Place) -> bool:
     """Whether what looks like a unit is none: "5 in 10", "1234 W 5th Ave", "seat 12A"."""
-    unit, end = m["unit"], m.end("unit")
-    gap = m["gap"]
-    if unit == "in" and gap and not AFTER_IN.match(place.text, end):
+    unit, end, gap = m["unit"], m.end("unit"), m["gap"]
+    after = place.after(end)
+    if unit in ("c", "T", "T.", "t.", "c."):
+        return not re.match(r"\s[a-z]{3}", after) or place.word_after(end) in NOT_NOUNS
+    if unit == "ac":
+        return not gap
+    if unit == "cal" and m["high"].startswith("."):
         return True
-    if unit in ("A", "K", "B", "C", "F", "d", "t") and not gap:
-        if unit == "d":
-            return not (
-                int(re.sub(r"\D", "", m["high"]) or 0) > 3 or place.word_before() in ("for", "in", "every", "last")
-            )
-        electric = place.word_after(end).lower() in ("fuse", "breaker", "charger") or VOLTS.search(place.before())
-        return unit != "t" and not (unit == "A" and electric)
-    if (unit == "st" and not gap) or (unit == "cal" and m["high"].startswith(".")):
-        return True
-    if unit == "W" and re.match(r"-\d\d(?![\dW])", place.after(end)):
-        return True
-    if (
-        gap == "-"
-        and len(unit) == 1
-        and unit not in "mgVW%°"
-        and not (unit == "L" and re.match(r"\s[a-z]", place.after(end)))
-    ):
+    if unit == "W" and re.match(r"-\d\d(?![\dW])", after):
         return True
     if ROAD.search(place.before() + m[0][: m.start("gap") - m.start()] + " ") and unit in "NSEW":
         return True
-    if unit == "s" and not gap and re.fullmatch(r"\d\d[1-9]", m["high"]) and not m["low"]:
+    if gap and _apart(unit, gap, after, place, end):
         return True
-    if unit == "s" and not gap and (re.match(r"\sof\b", place.after(end)) or DEVICE.search(place.before())):
-        return True
-    if unit in ("c", "T", "T.", "t."):
-        return not re.match(r"\s[a-z]{3}", place.after(end)) or place.word_after(end) in NOT_NOUNS
-    if unit == "ac":
-        return not gap
-    if unit == "c.":
-        return not re.match(r"\s[a-z]", place.after(end))
-    if unit in ("A", "B", "d", "t", "mo") and gap:
-        return not (unit in ("A", "t") and re.match(r"\s?(?:$|[.,;:)/])", place.after(end)))
-    if len(unit.rstrip(".")) <= 2 and unit.isupper() and gap and NOT_UNIT.match(place.text, end):
+    if not gap and _glued(unit, m["high"], after, place, end):
         return True
     return unit in ("pts", "pt.", "MP", "cal", "st", "mb") and bool(SEAT.search(place.before()))
+
+
+def _apart(unit: str, gap: str, after: str, place: Place, end: int) -> bool:
+    """Whether what stands after a blank or a hyphen is no unit."""
+    if unit == "in":
+        return not AFTER_IN.match(place.text, end)
+    if gap == "-":
+        return len(unit) == 1 and unit not in "mgVW%°" and not (unit == "L" and re.match(r"\s[a-z]", after))
+    if unit in ("A", "B", "d", "t", "mo"):
+        return not (unit in ("A", "t") and re.match(r"\s?(?:$|[.,;:)/])", after))
+    return len(unit.rstrip(".")) <= 2 and unit.isupper() and NOT_UNIT.match(place.text, end) is not None
+
+
+def _glued(unit: str, number: str, after: str, place: Place, end: int) -> bool:
+    """Whether letters right behind a number are no unit: "12A", "747s", "1st"."""
+    if unit == "d":
+        few = int(re.sub(r"\D", "", number)[:9] or 0) <= 3
+        return few and place.word_before() not in ("for", "in", "every", "last")
+    if unit == "A":
+        named = place.word_after(end).lower() in ("fuse", "breaker", "charger")
+        return not named and VOLTS.search(place.before()) is None
+    if unit == "s":
+        model = re.fullmatch(r"\d\d[1-9]", number) or DEVICE.search(place.before())
+        return model is not None or re.match(r"\sof\b", after) is not None
+    return unit in ("K", "B", "C", "F", "st")
 
 
 def _measure(m: re.Match[str], place: Place) -> str | None:
