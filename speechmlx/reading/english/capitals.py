@@ -31,6 +31,9 @@ ONSETS = frozenset(
 )
 
 
+_LITTLE = frozenset(("à", "é", "ó", "o", "n"))  # small words between hyphens: vis-à-vis
+
+
 class Capitals(Enum):
     """What the capitals of a word mean."""
 
@@ -69,7 +72,9 @@ def parts(word: str, spelled: bool = False) -> list[tuple[str, bool]]:
     if spelled:
         found = _letters(stem)
     elif "-" in stem and not _known(stem):
-        found = [part for piece in stem.split("-") for part in _piece(piece)]
+        found = [
+            part for piece in stem.split("-") for part in ([(piece, False)] if piece in _LITTLE else _piece(piece))
+        ]
     else:
         found = _piece(stem)
     text, is_letter = found[-1]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from speechmlx.reading import Pause, SpokenWord, Token
-from speechmlx.reading.pronunciation import alphabet, compounds, endings, foreign, homographs
+from speechmlx.reading.pronunciation import alphabet, compounds, endings, foreign, homographs, names
 from speechmlx.reading.pronunciation import dictionary as dictionaries
 from speechmlx.reading.pronunciation.dictionary import PRIMARY, SECONDARY, VOWELS, Dictionary, accent, choose, weaken
 from speechmlx.reading.pronunciation.said import Said, joined, same_word
@@ -133,8 +133,7 @@ class English:
         if not isinstance(meant, str):
             return meant.gb if self.dictionary.british and meant.gb else self._local(meant.us)
         lower = text.lower()
-        named = lower in self.dictionary.gold or lower.capitalize() in self.dictionary.gold
-        own = endings.CONTRACTED.get(lower) or (None if named else foreign.ACCENTED.get(lower))
+        own = endings.CONTRACTED.get(lower) or (None if self._listed(lower) else _own(lower))
         if own is not None:
             return self._local(own)
         gold = self.dictionary.gold.get(text)
@@ -153,8 +152,14 @@ class English:
                 return phonemes
         return self._unknown(text)
 
+    def _listed(self, lower: str) -> bool:
+        return lower in self.dictionary.gold or lower.capitalize() in self.dictionary.gold
+
     def _say(self, text: str) -> str | None:
         """Phonemes of a part of a word, out of context."""
+        own = None if self._listed(text.lower()) else _own(text.lower())
+        if own is not None:
+            return self._local(own)
         entry = self.dictionary.entry(text)
         phonemes = choose(entry, "") if entry is not None else None
         return phonemes or (self._alone(text) if text else None)
@@ -283,6 +288,11 @@ def _unquoted(word: str, british: bool) -> str:
 
 _WORD = r"[^\W\d_]{1,50}"
 _TOKEN = re.compile(rf"[^\W\d_]\.(?:[^\W\d_]\.)*[^\W\d_](?![^\W\d_])|'?{_WORD}(?:['-]{_WORD})*'?|[.,!?;:—…“”\"()-]")
+
+
+def _own(lower: str) -> str | None:
+    """American phonemes of our tables of names and foreign words."""
+    return names.NAMES.get(lower) or foreign.ACCENTED.get(lower)
 
 
 def _more_letters(tokens: Sequence[Token], i: int) -> bool:

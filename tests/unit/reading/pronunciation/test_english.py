@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading import Pause, SpokenWord, Token
-from speechmlx.reading.pronunciation import alphabet, english, joined, language, reader, spelling
+from speechmlx.reading.pronunciation import (
+    alphabet,
+    english,
+    joined,
+    language,
+    reader,
+    spelling,
+)
 from speechmlx.reading.pronunciation.english import English
 
 VOWEL = re.compile("[AIOQWYaiuæɑɒɔəɛɜɪʊʌᵻᵊ]")
@@ -95,6 +102,9 @@ FOREIGN = {
     "crème brûlée": "kɹˈɛm bɹulˈA",
     "McFlurry": "məkflˈɜɹi",
     "O'Brien": "ObɹˈIən",
+    "Kim, Ann, Matthew's": "kˈɪm, ˈæn, mˈæθjuz",
+    "Hong Kong, et cetera, vis-à-vis": "hˈɔŋ kˈɔŋ, ɛt sˈɛTəɹə, vˌizəvˈi",
+    "IKEA and Xbox": "Ikˈiə ænd ˈɛksbɑks",
     "sooooo goood nooo": "sˌO ɡˈʊd nˈO",
 }
 
