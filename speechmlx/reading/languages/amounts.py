@@ -86,7 +86,7 @@ def _measure(m: re.Match[str], place: P) -> str | None:
         if m["b"]:
             number = f"{language.number(numeral(m, 'a', place))} {language.to} {number}"
         return _signed(m, place, language.percent(number))
-    if m["unit"] == "°" and place.word_before().lower() in language.articles and place.word_after(m.end()):
+    if m["unit"] == "°" and _is_rank(place, place.word_after(m.end())):
         return None
     noun = language.units[m["unit"]]
     number = language.quantity(last, noun)
@@ -96,6 +96,12 @@ def _measure(m: re.Match[str], place: P) -> str | None:
     if m["per"]:
         said = language.rate(said, language.units[m["per"]])
     return _signed(m, place, language.phrase(number, said))
+
+
+def _is_rank(place: P, noun: str) -> bool:
+    """Whether "3°" is an ordinal: after an article, before a noun that things are numbered by."""
+    language = place.language
+    return bool(noun) and (place.word_before().lower() in language.articles or noun.lower() in language.ranks)
 
 
 def _price(m: re.Match[str], place: P) -> str | None:
@@ -123,7 +129,7 @@ def _ordinal(m: re.Match[str], place: P) -> str | None:
         listed = language.listed(int(m["n"]), place.word_before().lower(), place.word_after(m.end()))
         if listed:
             return listed
-    return language.ordinal(int(m["n"]), suffix, governor(place))
+    return language.ordinal(int(m["n"]), suffix, governor(place), place.word_after(m.end()))
 
 
 def governor(place: P) -> str:
@@ -172,7 +178,7 @@ def _number(m: re.Match[str], place: P) -> str | None:
     if noun == "mil" and language.agrees_over_thousands:
         noun = place.word_after(m.end() + 4) or noun
     counts = noun and before not in language.labels and not m["a"].startswith("0")
-    return _signed(m, place, language.counted(number, noun) if counts else language.number(number))
+    return _signed(m, place, language.counted(number, noun, before) if counts else language.number(number))
 
 
 def _year(place: P, number: Numeral, noun: str) -> str:

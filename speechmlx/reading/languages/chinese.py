@@ -54,6 +54,8 @@ CODE = re.compile(
     "(?:密码|验证码|口令|编号|代码|邮编|账号|帐号|学号|工号|卡号|单号|房号|車牌|车牌号?)[是为：:\\s]{0,3}$"
 )
 _AREA = r"[(（]?0\d{2,3}[)）]?[ -]?\d{3,4}[ -]?\d{4}"
+ENDS = "月日号年点时分度元个米岁楼章页条周"
+"""What the first number of a range may end with: 3月-5月."""
 PHONE = rf"(?:\+\d{{1,3}}[ -]?)?(?:1[3-9]\d[ -]?\d{{4}}[ -]?\d{{4}}|{_AREA}|[48]00[ -]?\d{{3}}[ -]?\d{{4}})(?!\d)"
 
 
@@ -86,7 +88,8 @@ def _number(m: re.Match[str], here: Here) -> str:
 
 def _negative(m: re.Match[str], here: Here) -> str | None:
     minus = "减" if "=" in here.text[m.end() : m.end() + 20] and re.search(r"[\d)）]\s?$", here.before()) else "负"
-    if minus == "负" and re.search(r"[\w]$", here.before()) and here.before()[-1:].isascii():
+    before = here.before()[-1:]
+    if minus == "负" and before and (before in ENDS or (before.isascii() and before.isalnum())):
         return None
     return f"{minus}{number(m['a'])}"
 
@@ -230,6 +233,7 @@ def rules() -> list[Recogniser[None]]:
         rule("code", "0", rf"\d{{1,6}}(?:[{DASH}]\d{{1,6}}){{2,6}}(?!\d)", _digits),
         rule("room", "0", r"\d{3,4}(?=室|房|路|教室|宿舍|次列车|航班|国道)", _digits),
         rule("range", "0", rf"(?P<a>{NUMBER})\s?{TO}\s?(?P<b>{NUMBER})", _range),
+        rule("to", "-–~～—", rf"(?<=[{ENDS}]){TO}(?=\d)", lambda m, here: "到"),
         rule("negative", "-−", rf"[-−]\s?(?P<a>{NUMBER})", _negative),
         rule("mixed", "0", r"\d{1,4}[A-Z]{1,4}(?![A-Za-z])", _mixed),
         rule("mixed", "a", r"[A-Za-z]{1,8}-?\d{1,6}(?![.\d])", _mixed),

@@ -152,7 +152,7 @@ class French(Language):
     def part_of(self, fraction: str, noun: str) -> str:
         return f"{fraction} d' {noun}" if noun[:1].lower() in "aeiouhéêèâ" else f"{fraction} de {noun}"
 
-    def ordinal(self, number: int, suffix: str, before: str) -> str | None:
+    def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         kind = {
             "er": "1",
             "ers": "1",

@@ -9,6 +9,8 @@ DATIVE = frozenset(
     "am im vom zum zur beim dem den ab seit bis nach dieser diesem diesen jedem jeden einem einen unserem".split()
 )
 DATIVE |= frozenset("meinem meinen ihrem seinem seinen des einer".split())
+PREPOSITIONS = frozenset("mit seit nach vor von bei aus in zu".split())
+"""What the dative follows."""
 WEAK = frozenset("der die das dieser diese dieses jede jeder jedes".split())
 FEMININE = ("ung", "ungen", "heit", "keit", "schaft", "ion", "tät", "ik", "ur", "in", "ei", "e")
 NOT_FEMININE = frozenset(
@@ -117,6 +119,11 @@ class German(Language):
             return "eine" if gender == "f" else "ein"
         return super().cardinal(number, gender if gender == "1" else "")
 
+    def counted(self, number: Numeral, noun: str, before: str = "") -> str:
+        if number.is_one and noun[:1].isupper() and before in PREPOSITIONS:
+            return "einer" if self.gender(noun, 1) == "f" else "einem"
+        return super().counted(number, noun, before)
+
     def year(self, number: int) -> str:
         if 1100 <= number < 2000:
             rest = self.cardinal(number % 100) if number % 100 else ""
@@ -144,7 +151,7 @@ class German(Language):
     def with_cents(self, number: Numeral, noun: Noun, cents: Numeral, cent: Noun) -> str:
         return f"{self.quantity(number, noun)} {noun.of(number)} {self.cardinal(int(cents.whole))}"
 
-    def ordinal(self, number: int, suffix: str, before: str) -> str | None:
+    def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         if suffix in ("er", "ern"):
             return self._decade(number, suffix) or self.cardinal(number) + suffix
         if suffix in ("te", "ten", "ter", "tes", "ste", "sten", "ster"):

@@ -43,7 +43,8 @@ class Hindi(Language):
     )
     cents = nouns("INR=पैसा/पैसे, USD=सेंट, EUR=सेंट, GBP=पेंस")
     magnitudes = nouns(
-        "करोड़=करोड़, लाख=लाख, हज़ार=हज़ार, हजार=हजार, अरब=अरब, खरब=खरब, मिलियन=मिलियन, बिलियन=बिलियन, M=मिलियन, k=हज़ार"
+        "लाख करोड़=लाख करोड़, करोड़=करोड़, लाख=लाख, हज़ार=हज़ार, हजार=हजार, अरब=अरब, खरब=खरब, मिलियन=मिलियन, "
+        "बिलियन=बिलियन, M=मिलियन, k=हज़ार"
     )
     abbreviations = pairs(
         "डॉ.=डॉक्टर, डा.=डॉक्टर, प्रो.=प्रोफ़ेसर, श्री.=श्री, कु.=कुमारी, पं.=पंडित, सं.=संख्या, नं.=नंबर, पृ.=पृष्ठ, "
@@ -77,7 +78,7 @@ class Hindi(Language):
     def with_cents(self, number: Numeral, noun: Noun, cents: Numeral, cent: Noun) -> str:
         return f"{self.number(number)} {noun.of(number)} {self.number(cents)} {cent.of(cents)}"
 
-    def ordinal(self, number: int, suffix: str, before: str) -> str | None:
+    def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         if suffix in ENDINGS and number in FIRST:
             return FIRST[number] + ENDINGS[suffix]
         return self.cardinal(number) + suffix if suffix in PLURAL else None

@@ -30,6 +30,7 @@ class Italian(Language):
     comma, point, paired = "virgola", "punto", True
     rulesets = pairs("=spellout-numbering, 1=spellout-ordinal-masculine, 1f=spellout-ordinal-feminine")
     minus, to, over, per, of = "meno", "a", "su", "al", "di"
+    ranks = frozenset("piano posto classificato grado premio anno giorno turno livello".split())
     half = Noun("mezzo", "mezzo")
     millions = frozenset({"milione", "milioni", "miliardo", "miliardi", "bilione", "bilioni"})
     centuries = pairs("sec.=secolo")
@@ -124,6 +125,10 @@ class Italian(Language):
     def day(self, day: int) -> str:
         return "primo" if day == 1 else self.cardinal(day)
 
+    def date(self, day: int, month: int, year: int | None, before: str) -> str:
+        said = super().date(day, month, year, before)
+        return said.replace("primo", "uno", 1) if before == "'" else said
+
     def time(self, clock: TimeOfDay) -> str:
         hour = "una" if clock.hour == 1 else self.cardinal(clock.hour)
         hour += " ore" * (clock.mark != "" and clock.hour != 1)
@@ -140,7 +145,7 @@ class Italian(Language):
             return f"{noun} all'{unit.one}"
         return f"{noun} {'al' if unit.gender == 'm' else 'alla'} {unit.one}"
 
-    def ordinal(self, number: int, suffix: str, before: str) -> str | None:
+    def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         kind = {"º": "1", "°": "1", "ª": "1f", "o": "1", "a": "1f"}.get(suffix.strip("."))
         if suffix in ("a", "o") and before not in self.articles:
             return None

@@ -30,7 +30,7 @@ SPOKEN = ("ゼロ", "イチ", "ニ", "サン", "ヨン", "ゴ", "ロク", "ナ�
 UNITS = pairs(
     "km=キロメートル, m=メートル, cm=センチメートル, mm=ミリメートル, km²=平方キロメートル, m²=平方メートル, "
     "㎡=平方メートル, m2=平方メートル, m³=立方メートル, m3=立方メートル, kg=キログラム, g=グラム, "
-    "mg=ミリグラム, t=トン, L=リットル, l=リットル, mL=ミリリットル, ml=ミリリットル, min=分, ms=ミリ秒, "
+    "mg=ミリグラム, t=トン, L=リットル, l=リットル, mL=ミリリットル, ml=ミリリットル, min=分, h=時間, s=秒, ms=ミリ秒, "
     "℃=度, °C=度, °F=華氏度, ℉=華氏度, °=度, W=ワット, kW=キロワット, MW=メガワット, kWh=キロワット時, "
     "V=ボルト, A=アンペア, Hz=ヘルツ, kHz=キロヘルツ, MHz=メガヘルツ, GHz=ギガヘルツ, KB=キロバイト, "
     "MB=メガバイト, GB=ギガバイト, TB=テラバイト, dB=デシベル, hPa=ヘクトパスカル, kcal=キロカロリー, "
@@ -49,6 +49,8 @@ SIGNS = pairs(
 )
 SCORED = re.compile("(?:で|に)?(?:勝|負|敗|下し|破っ|引き分け|リード|快勝|惜敗|圧勝)")
 DIALLED = re.compile("(?:電話|番号|TEL|Tel|tel|携帯|ファックス|FAX|ダイヤル)[はをの：:、号\\s]{0,3}$")
+ENDS = "月日時分年円人本歳個回度"
+"""What the first number of a range may end with: 3月〜5月."""
 PHONE = r"(?:\+81[ -]?\d{1,4}|0\d{1,4}|\(0\d{1,4}\))[ -]?\d{1,4}[ -]\d{3,4}(?!\d)|0[5789]0\d{8}(?!\d)|0120\d{6}(?!\d)"
 MONTHS = {4: "シガツ", 7: "シチガツ", 9: "クガツ"}
 DAYS = {1: "ツイタチ", 4: "ヨッカ", 7: "ナノカ", 14: "十ヨッカ", 17: "十シチニチ", 19: "十クニチ", 24: "二十ヨッカ"}
@@ -183,7 +185,7 @@ def _number(m: re.Match[str], here: Here) -> str:
 def _negative(m: re.Match[str], here: Here) -> str | None:
     before = here.before()
     minus = "引く" if "=" in here.text[m.end() : m.end() + 20] and re.search(r"[\d)）]\s?$", before) else "マイナス"
-    if minus == "マイナス" and before[-1:].isascii() and re.search(r"\w$", before):
+    if minus == "マイナス" and before and (before[-1] in ENDS or (before[-1].isascii() and before[-1].isalnum())):
         return None
     return f"{minus}{number(m['a'])}"
 
@@ -248,6 +250,7 @@ def rules() -> list[Recogniser[None]]:
         rule("version", "0", VERSION, _version),
         rule("code", "0", rf"\d{{1,6}}(?:[{DASH}]\d{{1,6}}){{2,6}}(?!\d)", _digits),
         rule("range", "0", rf"(?P<a>{NUMBER})\s?{TO}\s?(?P<b>{NUMBER})", _range),
+        rule("to", "-–~～〜", rf"(?<=[{ENDS}]){TO}(?=\d)", lambda m, here: "から"),
         rule("negative", "-−", rf"[-−]\s?(?P<a>{NUMBER})", _negative),
         rule("mixed", "0", r"\d{1,4}[A-Z]{1,4}(?![A-Za-z])", _mixed),
         rule("mixed", "a", r"[A-Za-z]{1,8}-?\d{1,6}(?![.\d])", _mixed),

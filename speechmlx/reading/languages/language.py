@@ -106,6 +106,10 @@ class Language:
     duration_and: ClassVar[str] = ""
     """Between the hours and the minutes of a duration."""
     weekdays: ClassVar[Mapping[str, str]] = {}
+    month_of: ClassVar[str] = " "
+    """Between a month and its year."""
+    ranks: ClassVar[frozenset[str]] = frozenset()
+    """Nouns before which "3°" is an ordinal and no angle."""
     dotted_dates: ClassVar[bool] = False
     """Whether "3.10." is a date."""
     labels: ClassVar[frozenset[str]] = frozenset()
@@ -157,9 +161,10 @@ class Language:
         """The gender of the noun that a number counts; "" where it does not matter or is not known."""
         return ""
 
-    def counted(self, number: Numeral, noun: str) -> str:
-        """The words of a number before the word `noun`, which may be any word."""
-        return self.number(number, "" if noun.lower() in self.not_nouns else self.gender(noun, int(number.whole or 0)))
+    def counted(self, number: Numeral, noun: str, before: str = "") -> str:
+        """The words of a number between two words, each of any kind, "" for none; `before` in lower case."""
+        counts = noun and noun.lower() not in self.not_nouns
+        return self.number(number, self.gender(noun, int(number.whole)) if counts else "")
 
     def quantity(self, number: Numeral, noun: Noun) -> str:
         return self.number(number, noun.gender)
@@ -227,8 +232,8 @@ class Language:
     def rate(self, noun: str, unit: Noun) -> str:
         return f"{noun} {self.per} {unit.one}"
 
-    def ordinal(self, number: int, suffix: str, before: str) -> str | None:
-        """The words of a number with a suffix that makes it an ordinal; None if it is none."""
+    def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
+        """The words of a number with a suffix that makes it an ordinal, between two words; None if it is none."""
         return None
 
     def fraction(self, number: int, parts: int, noun: str) -> str | None:

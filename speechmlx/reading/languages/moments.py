@@ -15,7 +15,7 @@ YEAR_FIRST = r"(?P<y>\d{4})(?P<s>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=s)(?P<d>[0-2]?\d
 DAY_FIRST = r"(?P<d>[0-2]?\d|3[01])(?P<s>[-/.])(?P<m>0?[1-9]|1[0-2])(?P=s)(?P<y>\d{4}|\d\d)(?!\d)"
 DAY_AND_MONTH = r"(?P<d>[0-3]\d)/(?P<m>0[1-9]|1[0-2])(?P<y>)(?![\d/])"
 AREA = r"(?:\+|00)?(?:\(\d{1,4}\)|\d{1,4}+)"
-TELEPHONE = rf"{AREA}(?:[ .\u00a0/-]{{0,2}}(?:\(\d{{1,4}}\)|\d{{1,8}}+)){{1,7}}+(?!\d)"
+TELEPHONE = rf"{AREA}(?:[ .\u00a0/-]{{0,3}}(?:\(\d{{1,4}}\)|\d{{1,8}}+)){{1,7}}+(?!\d)"
 TELEPHONE_WORD = re.compile(
     r"t[eé]l|phone|fone|fono|ligu|llam|appel|chiam|ruf|móvil|cell|fax|whatsapp|फ़ोन|फोन", re.IGNORECASE
 )
@@ -43,6 +43,7 @@ def rules(language: Language) -> list[Recogniser[Language]]:
         rule("date", "0", YEAR_FIRST, _date),
         rule("date", "0", DAY_FIRST, _date),
         rule("date", "0", DAY_AND_MONTH, _date),
+        rule("date", "0", r"(?P<m>0[1-9]|1[0-2])/(?P<y>(?:19|20)\d\d)(?![\d/])", _month),
         rule("date", "0", f"{lettered}{year}", _lettered),
         rule("time", "0", f"{CLOCK.format('')}{mark}{late}", _time),
         rule("time", "0", rf"{CLOCK.format('')}\s?[{DASH}]\s?{CLOCK.format('2')}{mark}(?!\d)", _times),
@@ -50,11 +51,16 @@ def rules(language: Language) -> list[Recogniser[Language]]:
     ]
 
 
+def _full(year: str) -> int:
+    """A year of four digits, or of two: 69 is 2069, 70 is 1970."""
+    return int(year) + (0 if len(year) > 2 else 2000 if int(year) < 70 else 1900)
+
+
 def _date(m: re.Match[str], place: P) -> str | None:
     day = int(m["d"])
     if not day:
         return None
-    year = int(m["y"]) + (2000 if len(m["y"]) == 2 else 0) if m["y"] else None
+    year = _full(m["y"]) if m["y"] else None
     said = place.language.date(day, int(m["m"]), year, governor(place))
     return _with_end(m, place, said)
 
@@ -72,7 +78,8 @@ def _weekdays(m: re.Match[str], place: P) -> str:
 
 def _month(m: re.Match[str], place: P) -> str:
     language = place.language
-    return f"{language.months[language.short_months[m['month']] - 1]} {language.year(int(m['y']))}"
+    month = language.short_months[m["month"]] if "month" in m.groupdict() else int(m["m"])
+    return f"{language.months[month - 1]}{language.month_of}{language.year(int(m['y']))}"
 
 
 def _lettered(m: re.Match[str], place: P) -> str | None:
@@ -81,7 +88,8 @@ def _lettered(m: re.Match[str], place: P) -> str | None:
     month = language.short_months.get(name) or [n.lower() for n in language.months].index(name.lower()) + 1
     if not 1 <= day <= 31:
         return None
-    said = language.date(day, month, int(m["y"]) if m["y"] else None, governor(place))
+    before = "'" if place.before().endswith("'") else governor(place)
+    said = language.date(day, month, int(m["y"]) if m["y"] else None, before)
     first = day == 1 and m["order"] and language.first
     return f"{language.first} {said.partition(' ')[2]}" if first else said
 

@@ -30,6 +30,7 @@ class Portuguese(Language):
         "1=spellout-ordinal-masculine, 1f=spellout-ordinal-feminine"
     )
     minus, to, over, per, of = "menos", "a", "sobre", "por", "de"
+    month_of, ranks = " de ", frozenset("andar lugar grau prêmio ano dia turno".split())
     half, agrees_over_thousands = Noun("meio", "meia"), True
     millions = frozenset("milhão milhões bilhão bilhões trilhão trilhões".split())
     centuries = pairs("séc.=século, s.=século")
@@ -93,7 +94,7 @@ class Portuguese(Language):
     )
     spelled = frozenset("IA FBI CIA CPF CNPJ IBGE UE TV PC GPS SMS PDF HTML URL USB DNA PT PSDB MST CEO RG BMW".split())
     names = frozenset("CEP SUS ONU OTAN OVNI AIDS PIB UNESCO NASA FIFA UEFA USP SUS NÃO UM NO DE EU TU SE".split())
-    phone = r"\(?\d{2}\)?[ -]?9?\d{4}[ -]\d{4}|9\d{4}-\d{4}|(?!(?:19|20)\d\d-(?:19|20))[2-5]\d{3}-\d{4}"
+    phone = r"[1-9]{2}9\d{8}|\(?\d{2}\)?[ -]?9?\d{4}[ -]\d{4}|9\d{4}-\d{4}|(?!(?:19|20)\d\d-(?:19|20))[2-5]\d{3}-\d{4}"
     hours = r"horas?|hs?"
 
     def gender(self, noun: str, number: int) -> str:
@@ -123,7 +124,7 @@ class Portuguese(Language):
     def joined(self, magnitude: str, currency: str) -> str:
         return f"{magnitude} {currency}" if magnitude == "mil" else f"{magnitude} de {currency}"
 
-    def ordinal(self, number: int, suffix: str, before: str) -> str | None:
+    def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         kind = {"º": "1", "°": "1", "ª": "1f", "o": "1", "a": "1f"}.get(suffix.strip("."))
         if suffix in ("a", "o") and before not in self.articles:
             return None

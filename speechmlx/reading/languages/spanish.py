@@ -27,6 +27,7 @@ class Spanish(Language):
         "1=spellout-ordinal-masculine, 1m=spellout-ordinal-masculine-adjective, 1f=spellout-ordinal-feminine"
     )
     minus, to, over, per, of = "menos", "a", "sobre", "por", "de"
+    month_of, ranks = " de ", frozenset("piso puesto lugar grado premio año día curso".split())
     first, half = "primero", Noun("medio", "media")
     millions = frozenset({"millón", "millones", "billón", "billones"})
     centuries = pairs("s.=siglo, S.=siglo")
@@ -142,12 +143,14 @@ class Spanish(Language):
             else f"{magnitude} {currency}"
         )
 
-    def ordinal(self, number: int, suffix: str, before: str) -> str | None:
+    def ordinal(self, number: int, suffix: str, before: str, after: str) -> str | None:
         masculine = dict.fromkeys(("º", "°", "o", "ero", "ro", "do", "to", "mo", "vo", "no"), "1")
         kinds = masculine | dict.fromkeys(("ª", "a", "era", "ra", "da", "ta", "ma", "va", "na"), "1f") | {"er": "1m"}
         kind = kinds.get(suffix.strip(".").lower())
         if kind is None or (suffix in ("a", "o") and before not in self.articles) or not 0 < number < 2000:
             return None
+        if kind == "1" and after and after.lower() not in self.not_nouns:
+            kind = "1m"
         return self.cardinal(number, kind)
 
     def fraction(self, number: int, parts: int, noun: str) -> str | None:

@@ -68,7 +68,7 @@ def rules(language: Language) -> list[Recogniser[Language]]:
 
 def _keys(language: Language) -> set[str]:
     keys = set(language.abbreviations)
-    keys |= {k[0].upper() + k[1:] for k in keys if len(k) > 2}
+    keys |= {k[0].upper() + k[1:] for k in keys if len(k) > 2 or k[-1] in "º°"}
     return keys | {k.replace(" ", "") for k in keys} | {k.replace(" ", "\u00a0") for k in keys}
 
 
