@@ -10,13 +10,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 
+from speechmlx.reading import roman
 from speechmlx.reading.mapped import MappedText
+from speechmlx.reading.quotes import quotation_marks
 
 _MARKS = r"\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 """Marks that combine with the character before them; those of other scripts are letters of theirs."""
 ODD = re.compile(
-    rf"[ -~][{_MARKS}]++|[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|[^ -~][{_MARKS}\u3099\u309a\uff9e\uff9f]*+"
+    rf"[\u2160-\u217f]{{1,15}}+|[\u24b6-\u24e9]{{1,40}}+|[ -~][{_MARKS}]++"
+    rf"|[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|[^ -~][{_MARKS}\u3099\u309a\uff9e\uff9f]*+"
 )
 """A character that may be folded, with its marks; or the parts of a Korean syllable."""
 BLANKS = re.compile(r" {2,}")
@@ -50,25 +54,35 @@ SCRIPT_SIGNS = re.compile(
 
 def fold(text: MappedText, language: str = "en") -> MappedText:
     """The text folded, with one blank for each run of blanks. `language`: an ISO code ("pt", "en-gb")."""
-    if text.text.isascii() and text.text.isprintable() and "  " not in text.text:
+    if text.text.isascii() and text.text.isprintable() and "  " not in text.text and "'" not in text.text:
         return text
+    quotes = quotation_marks(text.text)
     wide = EAST_ASIAN.search(text.text) is not None
-    edits = []
+    edits = [(at, at + 1, mark) for at, mark in quotes.items()]
     for found in ODD.finditer(text.text):
+        if found.start() in quotes:
+            continue
         new = _cluster(found[0])
         if found[0] in WIDE_MARKS:
             new = found[0] if wide else _narrowed(text.text, found.start(), new)
         elif found[0] in CONTEXT:
             new = _in_context(text.text, found.start(), new, language)
+        elif "\u2160" <= found[0][0] <= "\u217f":
+            new = _numeral(text.text, found.start(), new)
+        elif "\u24b6" <= found[0][0] <= "\u24e9":
+            new = _apart(text.text, found.start(), found.end(), _circled(new))
         elif new != found[0] and new.isdecimal() and unicodedata.category(found[0][0]) == "No":
-            new = _apart(text.text, found.start(), new)
+            new = _apart(text.text, found.start(), found.end(), new)
         if new != found[0]:
             edits.append((found.start(), found.end(), new))
-    folded = text.rewritten(edits) if edits else text
+    folded = text.rewritten(sorted(edits)) if edits else text
     runs = [(run.start(), run.end(), " ") for run in BLANKS.finditer(folded.text)]
     return folded.rewritten(runs) if runs else folded
 
 
+RUNS = frozenset(map(chr, (*range(0x2160, 0x2180), *range(0x24B6, 0x24EA))))
+"""Characters of Roman numerals and letters in circles, which are folded together."""
+NAMED = re.compile(r"\b[A-Z][a-z]+\.? $")
 CONTEXT = frozenset("ºμ♥❤" + JOINERS)
 LOVING = re.compile(r"\b(?:i|you|we|they|who) $", re.IGNORECASE)
 BELOVED = re.compile(r".[\ufe0f]? ?\w")
@@ -95,17 +109,29 @@ def _narrowed(text: str, at: int, mark: str) -> str:
     return mark if not after.isalnum() or (before.isdecimal() and after.isdecimal()) else f"{mark} "
 
 
-def _apart(text: str, at: int, number: str) -> str:
-    """A number in a circle, apart from what stands close to it."""
-    before, after = text[at - 1 : at], text[at + 1 : at + 2]
-    return f"{' ' * before.isalnum()}{number}{' ' * after.isalnum()}"
+def _apart(text: str, start: int, end: int, said: str) -> str:
+    """What stands in circles, apart from what stands close to it."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    return f"{' ' * before.isalnum()}{said}{' ' * after.isalnum()}"
+
+
+def _circled(letters: str) -> str:
+    """Letters in circles: those of a list one by one, those of a word together."""
+    in_order = all(ord(after) - ord(before) == 1 for before, after in pairwise(letters))
+    return " ".join(letters.upper()) if in_order else letters
+
+
+def _numeral(text: str, at: int, numeral: str) -> str:
+    """Characters of a Roman numeral: letters after a name ("Henry Ⅷ", "Chapter Ⅳ"), else the number."""
+    number = roman.value(numeral.upper())
+    return numeral.upper() if number is None or NAMED.search(text, max(0, at - 20), at) else str(number)
 
 
 @lru_cache(8192)
 def _cluster(cluster: str) -> str:
     """A character with the marks that combine with it, folded."""
-    if len(cluster) == 1:
-        return _character(cluster)
+    if len(cluster) == 1 or cluster[0] in RUNS:
+        return "".join(map(_character, cluster))
     if len(cluster) > 40:  # no writing has so many marks
         cluster = cluster[:40]
     if "\uff65" < cluster[0] < "\uffa0":

@@ -7,11 +7,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 from speechmlx.reading import Pause, SpokenWord, Token, ssml, structure
 from speechmlx.reading.blocks import Given, Manner, SaidAs, TextBlock
 from speechmlx.reading.folding import fold
+from speechmlx.reading.lexicon import UserLexicon
 from speechmlx.reading.mapped import MappedText
 from speechmlx.reading.said_as import Words, said_as
 from speechmlx.reading.sentences import sentence_ends
@@ -28,14 +28,7 @@ _Placed = tuple[int, int, Given | SaidAs]
 """A note, and the characters of the folded text that it stands for."""
 
 
-class Respelling(Protocol):
-    """A user's lexicon."""
-
-    def apply(self, tokens: Sequence[Token], text: str) -> list[Token]:
-        """`tokens`, with offsets into `text`, with those words replaced that it knows."""
-
-
-def read(text: str, language: str = "en-us", lexicon: Respelling | None = None) -> list[Token]:
+def read(text: str, language: str = "en-us", lexicon: UserLexicon | None = None) -> list[Token]:
     """The words of a text as they are said, and the pauses between them; each knows its characters of the text.
 
     The text may have Markdown or HTML in it; it is SSML where it begins with <speak. `language`: a code such as "en-gb"
@@ -69,7 +62,7 @@ def _words_of(language: str) -> Words:
 class _Block:
     """One block on its way to tokens."""
 
-    def __init__(self, block: TextBlock, language: str, say: Words, lexicon: Respelling | None) -> None:
+    def __init__(self, block: TextBlock, language: str, say: Words, lexicon: UserLexicon | None) -> None:
         self._text = fold(block.text, language)
         self._language = language
         self._say = say

@@ -46,6 +46,10 @@ AFTER_HOURS = frozenset(
 )
 """Days, months and zones, which go on after an hour: "5 p.m. EST"."""
 
+DATED = frozenset(
+    "mon tue tues wed thu thur thurs fri sat sun jan feb mar apr may jun jul aug sep sept oct nov dec".split()
+)
+
 NOTE = r"(?:[¹²³⁰⁴-⁹]{1,3}|\[\d{1,3}\])"
 ENDING = re.compile(
     rf"(?:\.(?:[ \u00a0\u202f]\.)++[{re.escape(STOPS)}]*+|[{re.escape(STOPS)}]++)[{re.escape(CLOSERS)}]*+{NOTE}*+"
@@ -237,8 +241,8 @@ def _may_end(text: str, start: int, word: re.Match[str], following: int) -> bool
     short = abbreviations.find(written)
     if short is None:
         return True
-    if not text[following : following + 1].isalnum():  # "8 a.m. - 4 p.m."
-        return False
+    if not text[following : following + 1].isalnum() or {written.lower(), after.lower()} <= DATED:
+        return False  # "8 a.m. - 4 p.m.", "Sun. Mar. 3"
     if written.lower() in PLACES:
         return after.lower() in STARTERS
     if written.lower() in HOURS and after.lower() in AFTER_HOURS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from speechmlx.reading import SpokenWord
+from speechmlx.reading import SpokenWord, roman
 from speechmlx.reading.blocks import BlockKind, Given, Note, TextBlock
 from speechmlx.reading.hypertext import LINE_BREAK, without_tags
 from speechmlx.reading.inline import without_marks
@@ -18,6 +18,8 @@ from speechmlx.reading.sentences import ORDERED
 
 NARROW = 40
 """Characters: no text is wrapped at less."""
+SHORT = 0.75
+"""Of the width of a text: a line that was ended on purpose is shorter, those that were wrapped by hand are longer."""
 
 LINE_END = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2029]")
 PARAGRAPH_ENDS = "\v\f\x1c\x1d\u2029"
@@ -28,7 +30,8 @@ UNDERLINE = re.compile(r"[^\S\n]{0,3}(?:={2,}+|-{2,}+)[^\S\n]*+$")
 HEADING = re.compile(r"[^\S\n]{0,3}#{1,6}(?:[^\S\n]++(?!of\s)|$)")
 CLOSING_HASHES = re.compile(r"[^\S\n]#{1,6}[^\S\n]*+$")
 ITEM = re.compile(
-    r"[^\S\n]*+(?:[-*+•‣◦▪●○■□][^\S\n]++(?:\[[ xX]\][^\S\n]++)?|\(?(\d{1,3}|[A-Za-z]|[ivx]{2,5})(?:(\))|(\.))[^\S\n]++)"
+    r"[^\S\n]*+(?:[-*+•‣◦▪●○■□][^\S\n]++(?:\[[ xX]\][^\S\n]++)?"
+    r"|\(?(\d{1,3}|[A-Za-z]|[ivx]{2,6}|[IVX]{2,6})(?:(\))|(\.))[^\S\n]++)"
 )
 SEPARATOR = re.compile(r"\s*+\|?(?:\s*+:?-++:?\s*+\|)*+\s*+:?-*+:?\s*+$")
 DEFINITION = re.compile(r"[^\S\n]{0,3}\[([^\[\]^\n]{1,100})\]:[^\S\n]{1,5}(?=\S*[/.#:<])\S++(?:[^\S\n]++[\"'(].*)?$")
@@ -38,9 +41,16 @@ PROMPT = re.compile(r"\s*+(?:[$%#]|//|>>>|\.\.\.)\s++(?=[^\W\d])")
 HARD_BREAK = re.compile(r"(?:[^\S\n]{2,}|\\)$")
 CELL_END = re.compile(r"(?<!\\)\|")
 ORDERED_WORD = re.compile(r"[^\W\d_]{1,20}")
+GOES_ON = re.compile(
+    r"(?:\b(?:a|an|the|and|or|but|of|to|in|on|at|by|for|from|with|as|is|are|was|were|be|my|your|his|her|our|their|this|that"
+    r"|mr|mrs|ms|dr)\.?|[,;:&(\[–—-])\s*$",
+    re.IGNORECASE,
+)
+"""The end of a line that is no end of a phrase, or has its own mark."""
 FIRST_WORD = re.compile(r"\S{1,60}")
 OPENERS = "\"'“‘«([*_"
-ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9", "xi": "11", "xii": "12"}
+TITLE_LINE = re.compile(r"[A-Z][^.!?\n]{0,50}[^.!?,;:\s]$")
+"""What follows the number of a heading."""
 
 
 def blocks(text: str) -> list[TextBlock]:
@@ -166,7 +176,13 @@ class _Document:
         elif heading := HEADING.match(text):
             self.flush()
             hashes = CLOSING_HASHES.search(text, max(heading.end() - 1, 0))
-            self._add("heading", line[heading.end() : hashes.start() if hashes else len(text)])
+            line = line[heading.end() : hashes.start() if hashes else len(text)]
+            item = ITEM.match(line.text)
+            if item and item[1] and item[3] and item[1].isalpha() and _is_item(item):  # "# IV. Results"
+                self._push_item(line, item)
+                self.flush()
+            else:
+                self._add("heading", line)
         elif note := FOOTNOTE.match(text):
             self.flush()
             self._pending.append(line[note.end() :])
@@ -189,21 +205,24 @@ class _Document:
             return
         span = line.span(item.start(1), item.end(1))
         number = line[item.start(1) : item.end(1)]
-        if item[1].isalpha() and len(item[1]) == 1:
+        if item[1].isalpha() and len(item[1]) == 1 and not item[3]:
             self._marker = Given(*span, (SpokenWord(item[1].lower(), *span, is_letter=True),))
         elif item[1].isalpha():
-            number = MappedText.said(ROMAN.get(item[1], item[1]), *span)
+            number = MappedText.said(str(roman.value(item[1].upper())), *span)
         pause = MappedText.said(", ", *line.span(item.end(1), item.end(1) + 1))
         self._pending.append(MappedText.join((number, pause, rest)))
 
 
 def _is_item(item: re.Match[str]) -> bool:
     """Not so the initial of a name, a number alone, and an ordinal of German: "1. Mai"."""
-    if item[1] is None:
+    number, rest = item[1], item.string[item.end() :]
+    if number is None:
         return True
-    word = ORDERED_WORD.match(item.string, item.end())
+    if number.isalpha() and (len(number) > 1 or (item[3] and number in "IVX")):
+        return roman.value(number.upper()) is not None and (len(number) > 1 or TITLE_LINE.match(rest) is not None)
+    word = ORDERED_WORD.match(rest)
     is_ordinal = item[3] and word and word[0].lower() in ORDERED
-    return not ((item[3] and item[1].isalpha()) or item.end() == len(item.string) or is_ordinal)
+    return not ((item[3] and number.isalpha()) or not rest or is_ordinal)
 
 
 def _paragraphs(lines: list[MappedText]) -> Iterator[MappedText]:
@@ -236,8 +255,9 @@ def _separation(line: MappedText, following: str, width: int) -> str:
     if HARD_BREAK.search(line.text):
         return LINE_BREAK
     begun = following.lstrip(OPENERS)[:1]
-    if word is None or not (begun.isupper() or begun.isdigit()):
+    if word is None or not (begun.isupper() or begun.isdigit()) or GOES_ON.search(line.text):
         return "\n"
-    if len(line.text.rstrip()) + 1 + len(word[0]) <= width:
-        return LINE_BREAK * 2
-    return LINE_BREAK if width < NARROW else "\n"
+    if width < NARROW:
+        return LINE_BREAK
+    length = len(line.text.rstrip())
+    return LINE_BREAK * 2 if length + 1 + len(word[0]) <= width and length <= SHORT * width else "\n"

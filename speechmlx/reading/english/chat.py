@@ -62,12 +62,11 @@ k = okay
 ok = okay
 b/w = between
 bc = because
-cuz cos coz = because
+cuz coz = because
 w/u = with you
 govt = government
 ofc = of course
 obv obvs = obviously
-def = definitely
 prob probs = probably
 sry = sorry
 yr = year
@@ -110,8 +109,6 @@ def _form(m: re.Match[str], place: Place) -> str | None:
     if lower in ("r", "u") and re.match(r"\.\s*\d|:", place.after(m.end())):
         return None
     if lower == "k" and place.before().strip():
-        return None
-    if lower in ("def", "cos", "prob") and re.match(r"\s?[(=]", place.after(m.end())):
         return None
     return FORMS[lower]
 

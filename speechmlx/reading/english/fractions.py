@@ -31,7 +31,8 @@ def _slash(m: re.Match[str], place: Place) -> str | None:
     before, after = place.before(), place.after(m.end())
     if METRE.match(after) and len(bottom) < 3:
         return f"{number(top)} {number(bottom)}"
-    if "." in top or "." in bottom or RATING.match(after) or RATED.search(before):
+    rated = bottom in ("4", "4.0", "5", "5.0", "6", "10", "10.0", "20", "100")
+    if (("." in top or "." in bottom) and rated) or RATING.match(after) or RATED.search(before):
         return f"{number(top)} out of {number(bottom)}"
     if not (top.isdecimal() and bottom.isdecimal()) or len(top) > 9 or len(bottom) > 9:
         return f"{number(top)} over {number(bottom)}"

@@ -256,7 +256,9 @@ RULES: list[Rule] = [
     rule("measure", "0", r"(?P<feet>\d{1,3})\s?ft\.?\s?(?P<inches>1[01]|\d)(?![\w]|[.,]\d|\s?(?:in\b|\"))", _feet),
     rule("measure", "0", r"(?P<feet>\d{1,6})\s?['′](?P<inches>)(?![\w'])", _feet),
     rule("measure", "0.", rf"(?P<amount>{AMOUNT})(?P<times>\s?x)?\s?/\s?(?P<per>{PER})(?![\w/])", _rate),
-    rule("measure", "0.", rf"(?:(?P<low>{AMOUNT}){DASH})?(?P<size>{AMOUNT})(?:-|\s)?(?P<mark>[\"″])(?!\w)", _inches),
+    rule(
+        "measure", "0.", rf"(?:(?P<low>{AMOUNT}){DASH})?(?P<size>{AMOUNT})(?:-|\s(?=″))?(?P<mark>[\"″])(?!\w)", _inches
+    ),
     rule(
         "measure",
         "0-−–",

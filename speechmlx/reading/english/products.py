@@ -96,19 +96,14 @@ def _codec(m: re.Match[str], place: Place) -> str:
 def version(text: str, british: bool = False) -> str:
     """ "1.0.0-beta.2" → "one point zero point zero beta two"."""
     said: list[str] = []
-    for i, part in enumerate(re.split(r"[.+_-]", text)):
-        if not part:
-            continue
+    number_before = False
+    for mark, part in re.findall(r"([.+_-]?)([^.+_-]+)", text):
         if part.isdecimal():
-            dotted = i and text[text.index(part) - 1 : text.index(part)] == "." and said and not _is_word(said[-1])
-            said.append(f"{'point ' if dotted else ''}{number(part, british)}")
+            said.append(f"{'point ' if mark == '.' and number_before else ''}{number(part, british)}")
         else:
             said.extend(RELEASES.get(p.lower()) or run(p) for p in LETTER_RUN.findall(part))
+        number_before = part.isdecimal()
     return " ".join(said)
-
-
-def _is_word(said: str) -> bool:
-    return said in RELEASES.values() or said[0] in ".~"
 
 
 def _version(m: re.Match[str], place: Place) -> str | None:

@@ -71,7 +71,11 @@ def _roman(m: re.Match[str], place: Place) -> str | None:
         return cardinal(number) + ending
     if name.lower() in REGNAL and (m["numeral"] != "I" or KINGS.search(before) or ends):
         return f"the {ordinal(number)}{ending}"
-    if len(m["numeral"]) >= 3 and number >= 1000 and m["numeral"] not in WORDS:
+    if (
+        number >= 1000
+        and (len(m["numeral"]) > 3 or m["numeral"] in ("MMX", "MMI", "MMV"))
+        and m["numeral"] not in WORDS
+    ):
         return year(number) + ending
     if name[:1].isupper() and not name.isupper() and len(m["numeral"]) > 1 and number < 100 and _plain(m["numeral"]):
         if m["numeral"] in ("II", "III", "IV") and re.search(r"[A-Z][a-z]+\s[A-Z][a-z]+,?\s$", before):
@@ -79,7 +83,11 @@ def _roman(m: re.Match[str], place: Place) -> str | None:
             if given and given[1].lower() in REGNAL:
                 return f"the {ordinal(number)}{ending}"
         return cardinal(number) + ending
-    return cardinal(number) + ending if len(m["numeral"]) > 2 and m["numeral"] not in WORDS | {"III"} else None
+    return (
+        cardinal(number) + ending
+        if len(m["numeral"]) > 2 and number < 100 and m["numeral"] not in WORDS | {"III"}
+        else None
+    )
 
 
 def _single(numeral: str, before: str, name: str) -> bool:

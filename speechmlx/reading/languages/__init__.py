@@ -6,10 +6,10 @@ A language is a class derived from `Language` (tables, and functions where langu
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from speechmlx.reading import Token
-from speechmlx.reading.languages import amounts, chinese, japanese, moments, numerals, written
+from speechmlx.reading.languages import amounts, chinese, fractions, japanese, moments, numerals, written
 from speechmlx.reading.languages.french import French
 from speechmlx.reading.languages.german import German
 from speechmlx.reading.languages.grammar import Recognisers, by_first, scan
@@ -45,13 +45,13 @@ def _east_asian(code: str) -> Recognisers[None]:
     return by_first(EAST_ASIAN[code]())
 
 
-@cache
+@lru_cache(maxsize=32)
 def _grammar(code: str) -> tuple[Language, Recognisers[Language]]:
     if code in LANGUAGES:
         spoken: Language = LANGUAGES[code]()
     else:
         spoken = Other(code) if numerals.known(code) else Silent()
-    families = [*written.rules(spoken), *amounts.rules(spoken)]
+    families = [*written.rules(spoken), *fractions.rules(spoken), *amounts.rules(spoken)]
     if spoken.months:
         families = [*moments.rules(spoken), *families]
     return spoken, by_first(families)

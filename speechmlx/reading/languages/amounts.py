@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 
 from speechmlx.reading.languages.grammar import LETTER, MARK, Context, Recogniser, either, rule
-from speechmlx.reading.languages.language import Language, Noun
+from speechmlx.reading.languages.language import Language, Noun, pairs
 from speechmlx.reading.languages.numerals import BLANK, DASH, Numeral, digits, parse, pattern
 
-SYMBOLS = {
-    "€": "EUR", "$": "USD", "US$": "USD", "£": "GBP", "¥": "JPY", "￥": "JPY", "₹": "INR", "R$": "BRL", "Rs.": "INR",
-    "₽": "RUB", "₩": "KRW", "CHF": "CHF", "Fr.": "CHF", "Rs": "INR", "रु.": "INR", "रु": "INR",
-}  # fmt: skip
+SYMBOLS = pairs(
+    "€=EUR, $=USD, US$=USD, U$S=USD, u$s=USD, £=GBP, ¥=JPY, ￥=JPY, ₹=INR, R$=BRL, Rs.=INR, Rs=INR, रु.=INR, रु=INR, "
+    "₽=RUB, ₩=KRW, CHF=CHF, Fr.=CHF"
+)
 GAP = f"[{BLANK}]"
 SIGN = r"(?P<minus>(?<![\w)])[-−–](?=\S))?"
 START = "0-−–"
 PLAIN_DASH = rf"(?<!\s)[{DASH}](?=\d)"
-VULGAR = {"½": (1, 2), "¼": (1, 4), "¾": (3, 4), "⅓": (1, 3), "⅔": (2, 3), "⅛": (1, 8), "⅕": (1, 5)}
 
 P = Context[Language]
 
@@ -30,16 +29,13 @@ def rules(language: Language) -> list[Recogniser[Language]]:
         found += _money(language, number)
     if language.signs:
         found += [
-            rule("fraction", "0", r"(?P<n>\d{1,3})[/⁄](?P<d>\d{1,3})(?![\d/⁄.,]\d|\d)", _fraction),
-            rule("fraction", "0" + "".join(VULGAR), rf"(?P<n>\d{{1,4}})?{GAP}?(?P<v>[{''.join(VULGAR)}])", _vulgar),
-            rule("score", "0", rf"(?P<a>{number}){GAP}?[/⁄]{GAP}?(?P<b>\d{{1,4}})(?![\d/])", _over),
             rule(
                 "ordinal",
                 "0",
                 rf"(?P<n>\d{{1,4}})(?P<suffix>\.?[ºª°ᵉ]|\.?(?:{LETTER}|[{MARK}]){{1,5}}(?![\w]))",
                 _ordinal,
             ),
-            rule("ordinal", "0", r"(?P<n>\d{1,4})(?P<suffix>\.)(?=\s{1,2}[^\W\d_])", _ordinal),
+            rule("ordinal", "0", r"(?P<n>\d{1,4})(?P<suffix>\.)(?=\s{1,2}[^\W\d_]|[/–-]\d{1,4}\.\s)", _ordinal),
             rule("code", "0", rf"\d{{1,5}}(?:[{DASH}]\d{{1,6}}){{2,6}}(?!\d)", _digits),
             rule("version", "0", r"\d{1,5}(?:\.\d{1,5}){2,5}(?![\d])", _version),
             rule("range", START, rf"{SIGN}(?P<a>{number}){PLAIN_DASH}(?P<b>{number})(?![{DASH}\d])", _range),
@@ -62,7 +58,7 @@ def _money(language: Language, number: str) -> list[Recogniser[Language]]:
     symbols = f"{others}|(?:{letters})(?!{LETTER})"
     codes = either([*language.currencies])
     magnitude = rf"(?:{GAP}?(?P<magnitude>{either(language.magnitudes)})(?!\w))?"
-    plain = rf"(?P<a>{number})(?:{GAP}?[{DASH}]{GAP}?(?:{symbols})?{GAP}?(?P<b>{number}))?"
+    plain = rf"(?P<a>{number})(?:(?:{GAP}?(?:{symbols}))?{GAP}?[{DASH}]{GAP}?(?:{symbols})?{GAP}?(?P<b>{number}))?"
     rate = rf"(?:/(?P<per>{either(language.units)}|(?:{LETTER}|[{MARK}]){{1,20}})(?!\w))?"
     starts = START + "".join({s[0] for s in SYMBOLS if not s[0].isalpha()}) + "a"
     after = rf"{SIGN}{plain}{magnitude}{GAP}?(?:(?P<symbol>{symbols})|(?P<code>{codes})(?!\w))"
@@ -90,6 +86,8 @@ def _measure(m: re.Match[str], place: P) -> str | None:
         if m["b"]:
             number = f"{language.number(numeral(m, 'a', place))} {language.to} {number}"
         return _signed(m, place, language.percent(number))
+    if m["unit"] == "°" and place.word_before().lower() in language.articles and place.word_after(m.end()):
+        return None
     noun = language.units[m["unit"]]
     number = language.quantity(last, noun)
     if m["b"]:
@@ -119,26 +117,6 @@ def _price(m: re.Match[str], place: P) -> str | None:
     return _signed(m, place, begin + words)
 
 
-def _fraction(m: re.Match[str], place: P) -> str | None:
-    number, parts = int(m["n"]), int(m["d"])
-    if not 0 < number < parts or m["n"][0] == "0" or m["d"][0] == "0":
-        return None
-    return place.language.fraction(number, parts, place.word_after(m.end()))
-
-
-def _vulgar(m: re.Match[str], place: P) -> str | None:
-    language, (number, parts) = place.language, VULGAR[m["v"]]
-    noun = place.word_after(m.end())
-    if m["n"]:
-        return language.mixed(int(m["n"]), number, parts, noun)
-    return language.fraction(number, parts, noun)
-
-
-def _over(m: re.Match[str], place: P) -> str | None:
-    language = place.language
-    return f"{language.number(numeral(m, 'a', place))} {language.over} {language.whole(digits(m['b']))}"
-
-
 def _ordinal(m: re.Match[str], place: P) -> str | None:
     language, suffix = place.language, m["suffix"]
     if suffix == "." and place.word_after(m.end()).islower():
@@ -150,8 +128,10 @@ def _ordinal(m: re.Match[str], place: P) -> str | None:
 
 def governor(place: P) -> str:
     """The word, in lower case, that an ordinal stands after: for the second of "am 3. und 4. Mai" the "am" too."""
-    joined = re.search(r"([^\W\d_]{1,40})\s\d{1,2}\.\s(?:und|oder)\s$", place.before())
-    return (joined[1] if joined else place.word_before()).lower()
+    joined = re.search(
+        r"([^\W\d_]{1,40})\s\d{1,2}\.\s(?:und|oder)\s$|([^\W\d_]{1,40})\s\d{1,2}\.[/–-]$", place.before()
+    )
+    return ((joined[1] or joined[2]) if joined else place.word_before()).lower()
 
 
 def _digits(m: re.Match[str], place: P) -> str:
@@ -173,7 +153,7 @@ def _range(m: re.Match[str], place: P) -> str | None:
     noun = place.word_after(m.end())
     years = [_year(place, n, "") for n in (first, last)] if all(len(n.whole) == 4 for n in (first, last)) else []
     words = years or [language.counted(n, noun) for n in (first, last)]
-    said = f"{words[0]} {language.to} {words[1]}"
+    said = f"{words[0]} {language.to if words[0] != words[1] else ''} {words[1]}"
     return _signed(m, place, said) if "minus" in m.groupdict() else said
 
 
@@ -201,6 +181,3 @@ def _year(place: P, number: Numeral, noun: str) -> str:
     if number.fraction or (noun and counted != place.language.number(number)):
         return counted
     return counted if noun[:1].isupper() else place.language.year(int(number.whole))
-
-
-__all__ = ["SYMBOLS", "Noun", "numeral", "rules"]

@@ -47,6 +47,9 @@ class French(Language):
     minus, to, over, per, of = "moins", "à", "sur", "par", "de"
     half = Noun("demi", "demie")
     millions = frozenset({"million", "millions", "milliard", "milliards", "billion", "billions"})
+    rated = frozenset({"étoiles", "points"})
+    weekdays = pairs("lun=lundi, mar=mardi, mer=mercredi, jeu=jeudi, ven=vendredi, sam=samedi, dim=dimanche")
+    articles = frozenset({"le", "la", "les", "au", "du"})
     months = listed("janvier février mars avril mai juin juillet août septembre octobre novembre décembre")
     short_months = numbered("janv.=1, févr.=2, fév.=2, avr.=4, juil.=7, sept.=9, oct.=10, nov.=11, déc.=12")
     units = nouns(
@@ -77,15 +80,17 @@ class French(Language):
         "milliard=milliard/milliards, Md=milliard/milliards, Mds=milliard/milliards, mille=mille, k=mille, K=mille"
     )
     abbreviations = pairs(
-        "M.=monsieur, MM.=messieurs, Mme=madame, Mmes=mesdames, Mlle=mademoiselle, Mlles=mesdemoiselles, Dr=docteur, "
-        "Dr.=docteur, Dre=docteure, Pr=professeur, Prof.=professeur, Me=maître, Mgr=monseigneur, St=saint, Ste=sainte, "
-        "av.=avenue, bd=boulevard, bld=boulevard, boul.=boulevard, pl.=place, rte=route, n°=numéro, nº=numéro, "
-        "n°s=numéros, art.=article, chap.=chapitre, p.=page, pp.=pages, vol.=volume, fig.=figure, éd.=édition, "
-        "tél.=téléphone, etc.=et cetera, etc…=et cetera, c.-à-d.=c'est-à-dire, p. ex.=par exemple, ex.=exemple, "
-        "env.=environ, max.=maximum, min.=minimum, av. J.-C.=avant Jésus-Christ, apr. J.-C.=après Jésus-Christ, "
+        "M.=monsieur, MM.=messieurs, Mme=madame, Mmes=mesdames, Mlle=mademoiselle, Mlles=mesdemoiselles, "
+        "Dr=docteur, Dr.=docteur, Dre=docteure, Pr=professeur, Prof.=professeur, Me=maître, Mgr=monseigneur, "
+        "St=saint, Ste=sainte, av.=avenue, bd=boulevard, bld=boulevard, boul.=boulevard, pl.=place, rte=route, "
+        "n°=numéro, nº=numéro, n°s=numéros, art.=article, chap.=chapitre, p.=page, pp.=pages, vol.=volume, "
+        "fig.=figure, éd.=édition, tél.=téléphone, c. à s.=cuillères à soupe, c. à c.=cuillères à café, etc.=et "
+        "cetera, etc…=et cetera, c.-à-d.=c'est-à-dire, p. ex.=par exemple, ex.=exemple, env.=environ, "
+        "max.=maximum, min.=minimum, av. J.-C.=avant Jésus-Christ, apr. J.-C.=après Jésus-Christ, "
         "J.-C.=Jésus-Christ, cf.=confer, vs=versus, vs.=versus, hab.=habitants, dép.=département, Cie=compagnie, "
         "s.v.p.=s'il vous plaît, svp=s'il vous plaît, SVP=s'il vous plaît, RDV=rendez-vous, rdv=rendez-vous, "
-        "qqch.=quelque chose, qqn=quelqu'un, apt.=appartement, appt=appartement, bât.=bâtiment, éts=établissements"
+        "qqch.=quelque chose, qqn=quelqu'un, apt.=appartement, appt=appartement, bât.=bâtiment, "
+        "éts=établissements"
     )
     signs = pairs(
         "%=pour cent, &=et, +=plus, ==égale, @=arobase, ×=fois, *=fois, ÷=divisé par, #=dièse, №=numéro, €=euros, "
@@ -144,6 +149,9 @@ class French(Language):
     def rate(self, noun: str, unit: Noun) -> str:
         return f"{noun} par {unit.one}"
 
+    def part_of(self, fraction: str, noun: str) -> str:
+        return f"{fraction} d' {noun}" if noun[:1].lower() in "aeiouhéêèâ" else f"{fraction} de {noun}"
+
     def ordinal(self, number: int, suffix: str, before: str) -> str | None:
         kind = {
             "er": "1",
@@ -157,7 +165,7 @@ class French(Language):
             "ᵉ": "1",
             "es": "1",
         }
-        kind |= {"nd": "1", "nde": "1f", "d": "1", "de": "1f", "è": "1", "°": ""}
+        kind |= {"nd": "1", "nde": "1f", "d": "1", "de": "1f", "è": "1", "°": "1"}
         form = kind.get(suffix.strip("."))
         if not form or not 0 < number < 10000:
             return None
@@ -180,6 +188,7 @@ class French(Language):
 
     def roman(self, number: int, before: str, after: str, suffix: str) -> str | None:
         plain = suffix.strip(".")
+        after = after if plain or after in ("siècle", "siècles") else ""
         if plain in ("er", "re", "ère"):
             return "première" if plain != "er" else "premier"
         if plain in ("e", "ème") or after.startswith("siècle"):

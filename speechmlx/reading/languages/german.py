@@ -39,7 +39,10 @@ class German(Language):
     rulesets = pairs("=spellout-numbering, 1=spellout-ordinal")
     minus, to, over, per, of = "minus", "bis", "von", "pro", ""
     versus = "zu"
-    endings = pairs("str.=straße, Str.=Straße, pl.=platz")
+    endings = pairs("str.=straße, Str.=Straße, pl.=platz, nr.=nummer")
+    rated = frozenset({"sterne", "sternen", "punkte", "punkten"})
+    weekdays = pairs("Mo=Montag, Di=Dienstag, Mi=Mittwoch, Do=Donnerstag, Fr=Freitag, Sa=Samstag, So=Sonntag")
+    dotted_dates = True
     months = listed("Januar Februar März April Mai Juni Juli August September Oktober November Dezember")
     short_months = numbered("Jänner=1, Jan.=1, Feb.=2, Apr.=4, Aug.=8, Sept.=9, Sep.=9, Okt.=10, Nov.=11, Dez.=12")
     units = nouns(
@@ -69,18 +72,18 @@ class German(Language):
         "Hr.=Herr, Hrn.=Herrn, Fr.=Frau, Dr.=Doktor, Prof.=Professor, Dipl.-Ing.=Diplomingenieur, Ing.=Ingenieur, "
         "St.=Sankt, Nr.=Nummer, Nrn.=Nummern, Str.=Straße, Pl.=Platz, Abs.=Absatz, Abschn.=Abschnitt, "
         "Art.=Artikel, Kap.=Kapitel, S.=Seite, Bd.=Band, Abb.=Abbildung, Tab.=Tabelle, Aufl.=Auflage, "
-        "Hrsg.=Herausgeber, Tel.=Telefon, Tel.-Nr.=Telefonnummer, usw.=und so weiter, etc.=et cetera, "
-        "bzw.=beziehungsweise, z. B.=zum Beispiel, d. h.=das heißt, u. a.=unter anderem, u. U.=unter Umständen, "
-        "z. T.=zum Teil, i. d. R.=in der Regel, o. Ä.=oder Ähnliches, u. Ä.=und Ähnliches, v. a.=vor allem, s. "
-        "o.=siehe oben, s. u.=siehe unten, i. A.=im Auftrag, v. Chr.=vor Christus, n. Chr.=nach Christus, "
-        "ca.=circa, evtl.=eventuell, ggf.=gegebenenfalls, inkl.=inklusive, exkl.=exklusive, zzgl.=zuzüglich, "
-        "max.=maximal, min.=mindestens, vgl.=vergleiche, sog.=sogenannt, sogen.=sogenannt, geb.=geboren, "
-        "gest.=gestorben, Jh.=Jahrhundert, Jhd.=Jahrhundert, Mio.=Millionen, Mrd.=Milliarden, Tsd.=Tausend, "
-        "Std.=Stunden, Min.=Minuten, Sek.=Sekunden, Mo.=Montag, Di.=Dienstag, Mi.=Mittwoch, Do.=Donnerstag, "
-        "Sa.=Samstag, So.=Sonntag, Hbf.=Hauptbahnhof, Hbf=Hauptbahnhof, GmbH=G m b H, vs.=versus, vs=versus, "
-        "bspw.=beispielsweise, allg.=allgemein, einschl.=einschließlich, mind.=mindestens, entspr.=entsprechend, "
-        "jew.=jeweils, österr.=österreichisch, Jan.=Januar, Feb.=Februar, Aug.=August, Sept.=September, "
-        "Okt.=Oktober, Nov.=November, Dez.=Dezember"
+        "Hrsg.=Herausgeber, Tel.=Telefon, Tel.-Nr.=Telefonnummer, MwSt.=Mehrwertsteuer, z. Hd.=zu Händen, "
+        "usw.=und so weiter, etc.=et cetera, bzw.=beziehungsweise, z. B.=zum Beispiel, d. h.=das heißt, u. "
+        "a.=unter anderem, u. U.=unter Umständen, z. T.=zum Teil, i. d. R.=in der Regel, o. Ä.=oder Ähnliches, u. "
+        "Ä.=und Ähnliches, v. a.=vor allem, s. o.=siehe oben, s. u.=siehe unten, i. A.=im Auftrag, v. Chr.=vor "
+        "Christus, n. Chr.=nach Christus, ca.=circa, evtl.=eventuell, ggf.=gegebenenfalls, inkl.=inklusive, "
+        "exkl.=exklusive, zzgl.=zuzüglich, max.=maximal, min.=mindestens, vgl.=vergleiche, sog.=sogenannt, "
+        "sogen.=sogenannt, geb.=geboren, gest.=gestorben, Jh.=Jahrhundert, Jhd.=Jahrhundert, Mio.=Millionen, "
+        "Mrd.=Milliarden, Tsd.=Tausend, Std.=Stunden, Min.=Minuten, Sek.=Sekunden, Mo.=Montag, Di.=Dienstag, "
+        "Mi.=Mittwoch, Do.=Donnerstag, Sa.=Samstag, So.=Sonntag, Hbf.=Hauptbahnhof, Hbf=Hauptbahnhof, GmbH=G m b "
+        "H, vs.=versus, vs=versus, bspw.=beispielsweise, allg.=allgemein, einschl.=einschließlich, "
+        "mind.=mindestens, entspr.=entsprechend, jew.=jeweils, österr.=österreichisch, Jan.=Januar, Feb.=Februar, "
+        "Aug.=August, Sept.=September, Okt.=Oktober, Nov.=November, Dez.=Dezember"
     )
     signs = pairs(
         "%=Prozent, &=und, +=plus, ==gleich, @=at, ×=mal, *=mal, ÷=geteilt durch, #=Raute, №=Nummer, €=Euro, "

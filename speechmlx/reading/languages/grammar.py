@@ -13,7 +13,7 @@ LOOK = 60
 
 MARKS = ",;:.!?…—()“”"
 WORD_BEFORE = re.compile(r"([^\W\d_]{1,40})(\.?[\s:]{0,2})$")
-WORD_AFTER = re.compile(r"[ \u00a0\u202f]([^\W\d_]{1,40})")
+WORD_AFTER = re.compile(r"[ \u00a0\u202f]([^\W\d_]{1,40})(?![^\W\d_]|['’])")
 
 MARK = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0983"
 MARK += "\u09bc-\u09cd\u0a01-\u0a4d\u0a81-\u0acd\u0b01-\u0b4d\u0b82-\u0bcd\u0c00-\u0c4d\u0c81-\u0ccd\u0d00-\u0d4d"
@@ -137,9 +137,11 @@ def first(c: str) -> str:
 
 def shouts(text: str) -> bool:
     """Whether most of the words of `text`, and three at least, are in capitals."""
-    known = [w for w in re.findall(r"[^\W\d_]{2,}", text[:2000]) if w.lower() != w.upper()]
-    capitals = sum(w.isupper() for w in known)
-    return bool(capitals > 2 and 2 * capitals > len(known))
+    known = [w for w in re.findall(r"[^\W\d_]{2,}", text[:2000]) if w.lower() != w.upper() and w.strip("IVXLCDM")]
+    capitals = [w for w in known if w.isupper()]
+    if len(capitals) < 3 or 2 * len(capitals) <= len(known):
+        return False
+    return len(capitals) == len(known) or any(len(w) > 4 for w in capitals)
 
 
 def letters(text: str) -> str:

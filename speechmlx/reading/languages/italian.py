@@ -34,24 +34,27 @@ class Italian(Language):
     millions = frozenset({"milione", "milioni", "miliardo", "miliardi", "bilione", "bilioni"})
     centuries = pairs("sec.=secolo")
     articles = frozenset("la il lo un una della del dello nella nel alla al dalla dal sulla l".split())
+    rated, duration_and = frozenset({"stelle", "punti"}), "e"
+    weekdays = pairs("lun=lunedì, mar=martedì, mer=mercoledì, gio=giovedì, ven=venerdì, sab=sabato, dom=domenica")
     months = listed("gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre")
     short_months = numbered(
         "gen.=1, feb.=2, mar.=3, apr.=4, mag.=5, giu.=6, lug.=7, ago.=8, set.=9, sett.=9, ott.=10, nov.=11, dic.=12"
     )
     units = nouns(
         "km=chilometro/chilometri, m=metro/metri, cm=centimetro/centimetri, mm=millimetro/millimetri, "
-        "km²=chilometro quadrato/chilometri quadrati, m²=metro quadrato/metri quadrati, mq=metro quadrato/metri "
-        "quadrati, m³=metro cubo/metri cubi, m2=metro quadrato/metri quadrati, km2=chilometro quadrato/chilometri "
-        "quadrati, mc=metro cubo/metri cubi, ha=ettaro/ettari, kg=chilogrammo/chilogrammi, "
-        "hg=ettogrammo/ettogrammi, g=grammo/grammi, gr=grammo/grammi, mg=milligrammo/milligrammi, "
-        "µg=microgrammo/microgrammi, t=tonnellata/tonnellate/f, lb=libbra/libbre/f, l=litro/litri, L=litro/litri, "
-        "cl=centilitro/centilitri, dl=decilitro/decilitri, ml=millilitro/millilitri, h=ora/ore/f, "
-        "min=minuto/minuti, s=secondo/secondi, sec=secondo/secondi, ms=millisecondo/millisecondi, °=grado/gradi, "
-        "°C=grado Celsius/gradi Celsius, ºC=grado Celsius/gradi Celsius, °F=grado Fahrenheit/gradi Fahrenheit, "
-        "W=watt, kW=kilowatt, MW=megawatt, kWh=kilowattora, V=volt, A=ampere, Hz=hertz, kHz=kilohertz, "
-        "MHz=megahertz, GHz=gigahertz, KB=kilobyte, MB=megabyte, GB=gigabyte, TB=terabyte, Mbps=megabit al "
-        "secondo, cal=caloria/calorie/f, kcal=chilocaloria/chilocalorie/f, dB=decibel, hPa=ettopascal, "
-        "CV=cavallo/cavalli, km/h=chilometro all'ora/chilometri all'ora, ‰=per mille"
+        "km²=chilometro quadrato/chilometri quadrati, m²=metro quadrato/metri quadrati, kmq=chilometro "
+        "quadrato/chilometri quadrati, mq=metro quadrato/metri quadrati, m³=metro cubo/metri cubi, m2=metro "
+        "quadrato/metri quadrati, km2=chilometro quadrato/chilometri quadrati, mc=metro cubo/metri cubi, "
+        "ha=ettaro/ettari, kg=chilogrammo/chilogrammi, hg=ettogrammo/ettogrammi, g=grammo/grammi, "
+        "gr=grammo/grammi, mg=milligrammo/milligrammi, µg=microgrammo/microgrammi, t=tonnellata/tonnellate/f, "
+        "lb=libbra/libbre/f, l=litro/litri, L=litro/litri, cl=centilitro/centilitri, dl=decilitro/decilitri, "
+        "ml=millilitro/millilitri, h=ora/ore/f, min=minuto/minuti, s=secondo/secondi, sec=secondo/secondi, "
+        "ms=millisecondo/millisecondi, °=grado/gradi, °C=grado Celsius/gradi Celsius, ºC=grado Celsius/gradi "
+        "Celsius, °F=grado Fahrenheit/gradi Fahrenheit, W=watt, kW=kilowatt, MW=megawatt, kWh=kilowattora, "
+        "V=volt, A=ampere, Hz=hertz, kHz=kilohertz, MHz=megahertz, GHz=gigahertz, KB=kilobyte, MB=megabyte, "
+        "GB=gigabyte, TB=terabyte, Mbps=megabit al secondo, cal=caloria/calorie/f, "
+        "kcal=chilocaloria/chilocalorie/f, dB=decibel, hPa=ettopascal, CV=cavallo/cavalli, km/h=chilometro "
+        "all'ora/chilometri all'ora, ‰=per mille"
     )
     currencies = nouns(
         "EUR=euro, USD=dollaro/dollari, GBP=sterlina/sterline/f, JPY=yen, INR=rupia/rupie/f, BRL=real/reais, "
@@ -85,17 +88,17 @@ class Italian(Language):
     labels = frozenset(
         "pagina pagine capitolo numero articolo sezione figura tabella parte tomo canale sala stanza linea "
         "livello gruppo fase legge domanda esercizio passo unità lezione volume allegato nota opzione versione "
-        "porta piano scena atto anno secolo stagione episodio via binario ore formula".split()
+        "porta piano scena atto anno secolo secoli stagione episodio via binario ore formula".split()
     )
     not_nouns = frozenset(
         "di del della dei e o a al alla in con per che è sono era su da dal come senza tra fra più meno si non né "
         "il lo la i gli le un una nel nella nei quando dove ma anche dopo prima ieri oggi domani ogni".split()
     )
-    spelled = frozenset("FBI CIA UE USA DNA PC TV SMS PDF HTML URL USB GPS CD DVD BMW CGIL CISL".split())
+    spelled = frozenset("IA FBI CIA UE USA DNA PC TV SMS PDF HTML URL USB GPS CD DVD BMW CGIL CISL".split())
     names = frozenset("RAI ONU NATO NASA FIAT UEFA FIFA UNESCO IVA IL LA DI UN SI NO MI TI CI".split())
     spoken_domains = frozenset({"it"})
     phone = r"3\d{2}[ .-]\d{3}[ .-]\d{4}|3\d{2}[ .-]\d{6,7}"
-    hours = r"h|ore"
+    hours = r"h"
 
     def gender(self, noun: str, number: int) -> str:
         if number != 1:
@@ -113,13 +116,18 @@ class Italian(Language):
             return {"m": "un", "f": "una"}.get(gender, gender)
         return super().cardinal(number, gender)
 
+    def quantity(self, number: Numeral, noun: Noun) -> str:
+        if number.is_one and noun.gender == "f" and noun.one[0] in "aeiou":
+            return "un'"
+        return self.number(number, noun.gender)
+
     def day(self, day: int) -> str:
         return "primo" if day == 1 else self.cardinal(day)
 
     def time(self, clock: TimeOfDay) -> str:
         hour = "una" if clock.hour == 1 else self.cardinal(clock.hour)
-        minute = f" e {self.minute(clock.minute)}" if clock.minute else ""
-        return hour + minute
+        hour += " ore" * (clock.mark != "" and clock.hour != 1)
+        return f"{hour} e {self.minute(clock.minute)}" if clock.minute else hour
 
     def with_cents(self, number: Numeral, noun: Noun, cents: Numeral, cent: Noun) -> str:
         return f"{self.quantity(number, noun)} {noun.of(number)} e {self.cardinal(int(cents.whole))}"
@@ -133,7 +141,9 @@ class Italian(Language):
         return f"{noun} {'al' if unit.gender == 'm' else 'alla'} {unit.one}"
 
     def ordinal(self, number: int, suffix: str, before: str) -> str | None:
-        kind = {"º": "1", "°": "1", "ª": "1f", "o": "", "a": ""}.get(suffix.strip("."))
+        kind = {"º": "1", "°": "1", "ª": "1f", "o": "1", "a": "1f"}.get(suffix.strip("."))
+        if suffix in ("a", "o") and before not in self.articles:
+            return None
         if not kind or not 0 < number < 1000:
             return None
         return self.cardinal(number, kind)

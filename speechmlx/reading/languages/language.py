@@ -101,6 +101,13 @@ class Language:
     """Abbreviations of "century" that are such only before a Roman numeral: "s." for "siglo"."""
     articles: ClassVar[frozenset[str]] = frozenset()
     """The words after which a Roman numeral before a noun is an ordinal: "la II guerra"."""
+    rated: ClassVar[frozenset[str]] = frozenset()
+    """What a score is given in: "4/5 estrellas" is no fraction."""
+    duration_and: ClassVar[str] = ""
+    """Between the hours and the minutes of a duration."""
+    weekdays: ClassVar[Mapping[str, str]] = {}
+    dotted_dates: ClassVar[bool] = False
+    """Whether "3.10." is a date."""
     labels: ClassVar[frozenset[str]] = frozenset()
     """Nouns that a number names rather than counts: "página 1"."""
     not_nouns: ClassVar[frozenset[str]] = frozenset()
@@ -200,11 +207,15 @@ class Language:
 
     def mixed(self, whole: int, number: int, parts: int, noun: str) -> str | None:
         """The words of a whole number and a fraction before the word `noun`; None if they are not said so."""
-        gender = self.gender(noun, whole) if noun.lower() not in self.not_nouns else ""
+        gender = self.gender(noun, whole) if noun and noun.lower() not in self.not_nouns else ""
         said = self.fraction(number, parts, "")
         if (number, parts) == (1, 2) and self.half.one:
             said = self.half.many if gender == "f" else self.half.one
         return said and f"{self.cardinal(whole, gender)} {self.signs['&']} {said}"
+
+    def part_of(self, fraction: str, noun: str) -> str:
+        """A fraction and what it is of, which follows without a word between: "3/4 taza"."""
+        return f"{fraction} {self.of} {noun}" if self.of else f"{fraction} {noun}"
 
     def listed(self, number: int, before: str, after: str) -> str | None:
         """The words of a number with a full stop before a word in lower case, where it orders reasons."""
@@ -230,8 +241,10 @@ class Language:
 
     def roman(self, number: int, before: str, after: str, suffix: str) -> str | None:
         """The words of a Roman numeral that stands after no name; None if it is none."""
-        if before.lower() in self.labels or f"{before}." in self.centuries:
+        label = self.abbreviations.get(f"{before}.", before).lower()
+        if label in self.labels or f"{before}." in self.centuries:
             return self.cardinal(number)
-        if after and before.lower() in self.articles and number not in (50, 100, 500, 1000):
+        numbered = 1 < number < 41 if not before else number not in (50, 100, 500, 1000)
+        if self.articles and after and numbered and (not before or before.lower() in self.articles):
             return self.cardinal(number, "1f" if self.gender(after, 1) in ("f", "una", "un'") else "1")
         return None

@@ -27,7 +27,19 @@ def rules(language: Language) -> list[Recogniser[Language]]:
     year = r"(?:(?:\.?,?\s|\s(?:de|del|do)\s)(?P<y>\d{4})(?![\d.,]\d|\d))?"
     mark = rf"(?:\s?(?P<mark>{language.hours})(?![^\W\d_]))?"
     late = r"(?:(?<!\s)\s?(?P<late>[0-5]\d)(?!\w|[.,:]\d))?"
+    found = []
+    if language.dotted_dates:
+        dotted = r"(?P<d>[0-2]?\d|3[01])\.\s?(?P<m>0?[1-9]|1[0-2])\.(?:\s?(?P<y>\d{4}))?(?!\d)"
+        found.append(rule("date", "0", dotted, _date))
+    if language.weekdays:
+        days = either([*language.weekdays, *(day.capitalize() for day in language.weekdays)])
+        span = rf"(?P<a>{days})\.?\s?[{DASH}]\s?(?P<b>{days})(?!\w)(?:\.(?!\s?$))?"
+        found.append(rule("weekdays", "a", span, _weekdays))
+        found.append(rule("weekday", "a", rf"(?P<a>{days})(?:\.(?=,?\s\d)|(?=,?\s\d))", _weekday))
+    month = rf"(?P<month>{either(language.short_months)})\s(?:de\s)?(?P<y>\d{{4}})(?![\d.,]\d|\d)"
     return [
+        *found,
+        rule("date", "a", month, _month),
         rule("date", "0", YEAR_FIRST, _date),
         rule("date", "0", DAY_FIRST, _date),
         rule("date", "0", DAY_AND_MONTH, _date),
@@ -43,7 +55,24 @@ def _date(m: re.Match[str], place: P) -> str | None:
     if not day:
         return None
     year = int(m["y"]) + (2000 if len(m["y"]) == 2 else 0) if m["y"] else None
-    return place.language.date(day, int(m["m"]), year, place.word_before().lower())
+    said = place.language.date(day, int(m["m"]), year, governor(place))
+    return _with_end(m, place, said)
+
+
+def _weekday(m: re.Match[str], place: P) -> str:
+    days = place.language.weekdays
+    return days.get(m["a"]) or days[m["a"].lower()]
+
+
+def _weekdays(m: re.Match[str], place: P) -> str:
+    days = place.language.weekdays
+    first, last = (days.get(m[group]) or days[m[group].lower()] for group in "ab")
+    return f"{first} {place.language.to} {last}"
+
+
+def _month(m: re.Match[str], place: P) -> str:
+    language = place.language
+    return f"{language.months[language.short_months[m['month']] - 1]} {language.year(int(m['y']))}"
 
 
 def _lettered(m: re.Match[str], place: P) -> str | None:

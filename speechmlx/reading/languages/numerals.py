@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from unicode_rbnf import RbnfEngine
 
@@ -14,7 +14,7 @@ BLANK = " \u00a0\u2009\u202f"
 DASH = "-‐‑‒–—−"
 
 
-@cache
+@lru_cache(maxsize=32)
 def _engine(code: str) -> RbnfEngine | None:
     try:
         return RbnfEngine.for_language(code)

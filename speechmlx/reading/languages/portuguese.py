@@ -13,7 +13,10 @@ MASCULINE |= frozenset("tema temas idioma idiomas clima poema poemas atleta arti
 FEMININE_WORDS = frozenset(
     "mulher mulheres noite noites tarde tardes parte partes vez vezes mão mãos foto fotos".split()
 )
-FEMININE_WORDS |= frozenset("moto motos chave chaves torre torres cidade cidades flor flores lei leis classe".split())
+FEMININE_WORDS |= frozenset(
+    "colher colheres árvore árvores ponte pontes moto motos chave chaves torre torres cidade cidades flor flores lei "
+    "leis classe".split()
+)
 PARTS = {2: "meio", 3: "terço", 4: "quarto", 5: "quinto", 6: "sexto", 7: "sétimo", 8: "oitavo", 9: "nono", 10: "décimo"}
 PARTS |= {100: "centésimo"}
 
@@ -31,6 +34,8 @@ class Portuguese(Language):
     millions = frozenset("milhão milhões bilhão bilhões trilhão trilhões".split())
     centuries = pairs("séc.=século, s.=século")
     articles = frozenset("a o da do na no à ao uma um".split())
+    rated, duration_and = frozenset({"estrelas", "pontos"}), "e"
+    weekdays = pairs("seg=segunda, ter=terça, qua=quarta, qui=quinta, sex=sexta, sáb=sábado, dom=domingo")
     months = listed("janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro")
     short_months = numbered("jan.=1, fev.=2, mar.=3, abr.=4, jun.=6, jul.=7, ago.=8, set.=9, out.=10, nov.=11, dez.=12")
     units = nouns(
@@ -79,15 +84,15 @@ class Portuguese(Language):
     labels = frozenset(
         "página páginas capítulo número artigo seção figura tabela parte tomo canal sala quarto linha nível grupo "
         "fase lei pergunta questão exercício passo unidade lição volume anexo nota opção versão porta andar cena "
-        "ato ano século temporada episódio via plataforma quilômetro rua avenida".split()
+        "ato ano século séculos séculos temporada episódio via plataforma quilômetro rua avenida".split()
     )
     not_nouns = frozenset(
         "de do da dos das e ou a ao à em no na nos nas com por para que é são era foi está como sem sobre entre "
         "desde até mais menos se não nem o os as um uma lhe seu sua seus suas quando onde mas também após hoje "
         "ontem amanhã cada".split()
     )
-    spelled = frozenset("FBI CIA CPF CNPJ IBGE UE TV PC GPS SMS PDF HTML URL USB DNA PT PSDB MST CEO RG BMW".split())
-    names = frozenset("ONU OTAN OVNI AIDS PIB UNESCO NASA FIFA UEFA USP SUS NÃO UM NO DE EU TU SE".split())
+    spelled = frozenset("IA FBI CIA CPF CNPJ IBGE UE TV PC GPS SMS PDF HTML URL USB DNA PT PSDB MST CEO RG BMW".split())
+    names = frozenset("CEP SUS ONU OTAN OVNI AIDS PIB UNESCO NASA FIFA UEFA USP SUS NÃO UM NO DE EU TU SE".split())
     phone = r"\(?\d{2}\)?[ -]?9?\d{4}[ -]\d{4}|9\d{4}-\d{4}|(?!(?:19|20)\d\d-(?:19|20))[2-5]\d{3}-\d{4}"
     hours = r"horas?|hs?"
 
@@ -119,7 +124,9 @@ class Portuguese(Language):
         return f"{magnitude} {currency}" if magnitude == "mil" else f"{magnitude} de {currency}"
 
     def ordinal(self, number: int, suffix: str, before: str) -> str | None:
-        kind = {"º": "1", "°": "1", "ª": "1f", "o": "", "a": ""}.get(suffix.strip("."))
+        kind = {"º": "1", "°": "1", "ª": "1f", "o": "1", "a": "1f"}.get(suffix.strip("."))
+        if suffix in ("a", "o") and before not in self.articles:
+            return None
         if not kind or not 0 < number < 1000:
             return None
         return self.cardinal(number, kind)

@@ -31,6 +31,10 @@ class Spanish(Language):
     millions = frozenset({"millón", "millones", "billón", "billones"})
     centuries = pairs("s.=siglo, S.=siglo")
     articles = frozenset("la el del al las los una un".split())
+    rated, duration_and = frozenset("estrellas puntos".split()), "y"
+    weekdays = pairs(
+        "lun=lunes, mar=martes, mié=miércoles, mie=miércoles, jue=jueves, vie=viernes, sáb=sábado, dom=domingo"
+    )
     months = listed("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre")
     short_months = numbered("setiembre=9, ene.=1, feb.=2, abr.=4, ago.=8, sept.=9, oct.=10, nov.=11, dic.=12")
     units = nouns(
@@ -65,7 +69,8 @@ class Spanish(Language):
     abbreviations = pairs(
         "Sr.=señor, Sra.=señora, Sres.=señores, Sras.=señoras, Srta.=señorita, Dr.=doctor, Dra.=doctora, D.=don, "
         "Dª=doña, Dña.=doña, Prof.=profesor, Profa.=profesora, Ing.=ingeniero, Lic.=licenciado, Arq.=arquitecto, "
-        "Ud.=usted, Uds.=ustedes, Vd.=usted, Vds.=ustedes, Av.=avenida, Avda.=avenida, C/=calle, c/=calle, "
+        "Ud.=usted, Uds.=ustedes, Vd.=usted, Vds.=ustedes, Av.=avenida, Avda.=avenida, C/=calle, cda.=cucharada, "
+        "cdas.=cucharadas, cdta.=cucharadita, cdtas.=cucharaditas, ext.=extensión, incl.=incluido, c/=calle, "
         "c/u=cada uno, Pza.=plaza, Pl.=plaza, P.º=paseo, Ctra.=carretera, Gral.=general, Cnel.=coronel, "
         "Cap.=capítulo, cap.=capítulo, art.=artículo, pág.=página, págs.=páginas, p.=página, pp.=páginas, "
         "vol.=volumen, fig.=figura, ed.=edición, núm.=número, nº=número, n.º=número, N.º=número, n°=número, "
@@ -86,7 +91,7 @@ class Spanish(Language):
     labels = frozenset(
         "página páginas capítulo capítulos número artículo sección figura tabla parte tomo canal sala habitación "
         "planta calle línea nivel grupo fase ley pregunta ejercicio paso unidad lección volumen apartado anexo "
-        "nota opción versión puerta piso escena acto kilómetro vagón andén año siglo tema título temporada "
+        "nota opción versión puerta piso escena acto kilómetro vagón andén año siglo siglos tema título temporada "
         "episodio formula ruta".split()
     )
     not_nouns = frozenset(
@@ -138,20 +143,10 @@ class Spanish(Language):
         )
 
     def ordinal(self, number: int, suffix: str, before: str) -> str | None:
-        kinds = {
-            "º": "1",
-            "°": "1",
-            "o": "1",
-            "er": "1m",
-            "ero": "1",
-            "ª": "1f",
-            "a": "1f",
-            "era": "1f",
-            "ra": "1f",
-            "ro": "1",
-        }
+        masculine = dict.fromkeys(("º", "°", "o", "ero", "ro", "do", "to", "mo", "vo", "no"), "1")
+        kinds = masculine | dict.fromkeys(("ª", "a", "era", "ra", "da", "ta", "ma", "va", "na"), "1f") | {"er": "1m"}
         kind = kinds.get(suffix.strip(".").lower())
-        if kind is None or suffix in ("a", "o") or not 0 < number < 2000:
+        if kind is None or (suffix in ("a", "o") and before not in self.articles) or not 0 < number < 2000:
             return None
         return self.cardinal(number, kind)
 

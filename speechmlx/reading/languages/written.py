@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from speechmlx.reading.languages.grammar import LETTER, MARK, MARKS, Context, Recogniser, either, letters, rule
 from speechmlx.reading.languages.language import Language
@@ -20,6 +21,7 @@ PATH = r"(?::\d{1,5})?(?:[/?#][\w/?#&=.%~+-]{0,200}(?<![.?]))?"
 TITLES = "“”«»„‟‹›"
 OPEN, CLOSED = "“„«‹([{¿¡", "”»›)]}"
 ROMAN = r"(?P<n>[IVXLCDM]{1,12})(?P<suffix>(?<=I)(?:er|re|ère)|(?<=[IVX])(?:e|ème)|[ºª°])?(?P<dot>\.)?(?!\w)"
+ROMAN_FIRST = r"(?P<n>[IVXLCDM]{1,12})(?P<suffix>e|ème)?"
 VOWELS = "aeiouyáéíóúàèìòùâêîôûäëïöüãõæœøå"
 ONSET = re.compile(
     rf"(?:[bcdfghjklmnpqrstvwxz]?[{VOWELS}]|[bcfgpt]l|[bcdfgptvk]r|s[cklmnptvw]|[cpt]h|sch|gn|qu)", re.IGNORECASE
@@ -39,14 +41,17 @@ def rules(language: Language) -> list[Recogniser[Language]]:
             found.append(rule("abbreviation", "a", rf"{PART}(?:{either(language.endings)})", _ending))
         found += [
             rule("abbreviation", "a", _abbreviations(language), _abbreviation),
-            rule("times", "a", r"[xX](?=\s?\d)", _times),
+            rule("times", "a", r"[xX](?=\s?\d|\s[^\W\d_])", _times),
             rule(
                 "roman",
                 "a",
                 ROMAN,
                 _roman,
             ),
-            rule("initial", "a", rf"{LETTER}\.(?=\s|{LETTER}\.)", _initial),
+            rule("roman", "a", rf"{ROMAN_FIRST}[-–](?P<o>[IVXLCDM]{{1,12}})(?:e|ème)?(?!\w)", _romans),
+            rule("initial", "a", rf"(?:{LETTER}\.){{2,6}}|{LETTER}\.(?=\s)", _initial),
+            rule("small", "₀₁₂₃₄₅₆₇₈₉", "[₀-₉]{1,6}", _small),
+            rule("power", "⁻⁰⁴⁵⁶⁷⁸⁹¹", "⁻?[⁰¹²³⁴-⁹]{1,6}", _power),
             rule("mixed", "a", r"[A-Za-z]{1,8}[-‐]?\d{1,4}(?![\d\w.,]\d|\w)", _mixed),
             rule("mixed", "0", r"(?P<n>\d{1,4})(?P<l>[A-Z]{1,3})(?![\w])", _mixed),
             rule("number", "#nN№", rf"(?:#|№)\s?(?P<a>{pattern(language.decimal)})", _numbered),
@@ -111,6 +116,14 @@ def _roman(m: re.Match[str], place: P) -> str | None:
     return None if said is None else said + end.rstrip()
 
 
+def _romans(m: re.Match[str], place: P) -> str | None:
+    """A range of Roman numerals: "siglos XV-XVI"."""
+    language, before, after = place.language, place.word_before(), place.word_after(m.end())
+    numbers, suffix = [roman(m[group]) for group in "no"], m["suffix"] or ""
+    said = [number and language.roman(number, before, after, suffix) for number in numbers]
+    return f"{said[0]} {language.to} {said[1]}" if all(said) else None
+
+
 def _is_name(before: str, place: P) -> bool:
     return before[:1].isupper() and not before.isupper() and before.lower() not in place.language.not_nouns
 
@@ -123,12 +136,26 @@ def _letter(written: str, before: str) -> bool:
 
 def _initial(m: re.Match[str], place: P) -> str | None:
     """A letter before a full stop, in a name or an abbreviation: "J. R. Smith"."""
-    return letters(m[0]) if m[0][0].isupper() else None
+    if not m[0][0].isupper():
+        return None
+    return f"{letters(m[0])} ." if len(m[0]) > 2 and place.ends(m.end()) else letters(m[0])
+
+
+def _small(m: re.Match[str], place: P) -> str:
+    return place.language.whole(unicodedata.normalize("NFKC", m[0]))
+
+
+def _power(m: re.Match[str], place: P) -> str:
+    language, text = place.language, unicodedata.normalize("NFKC", m[0])
+    minus = f"{language.minus} " if m[0][0] == "⁻" else ""
+    return f"{language.signs['^']} {minus}{language.whole(digits(text))}"
 
 
 def _mixed(m: re.Match[str], place: P) -> str | None:
     """Letters and digits in one word: "A4", "MP3", "COVID-19", "3D"."""
     language, parts = place.language, re.findall(r"[^\W\d_]+|\d+", m[0])
+    if parts[0] in ("x", "X") and place.before()[-1:].isdecimal():
+        return None
     if parts[0].islower() and len(parts[0]) > 1 and len(parts) == 2:
         return f"{parts[0]} {language.whole(digits(parts[1]))}"
     flight = len(parts[0]) > 1 and parts[0].isupper() and len(parts[-1]) > 2

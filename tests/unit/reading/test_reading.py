@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.hostile_text import LONGEST, NAMED, PARTS, seconds
 
 from speechmlx.errors import BadRequest
-from speechmlx.reading import Pause, SpokenWord, Token, read, spoken
+from speechmlx.reading import Pause, SpokenWord, read, spoken
+from speechmlx.reading.lexicon import UserLexicon
+from speechmlx.types import Pronunciation
 
 
 def said(text: str, language: str = "en-us") -> str:
@@ -28,7 +28,7 @@ def said(text: str, language: str = "en-us") -> str:
         ("- one\n- two!\n- three,", "one . two ! three ,"),
         ("We need:\n\n- milk", "We need : milk ."),
         ("| a | b |\n|---|---|\n| c | d |", "a , b . c , d ."),
-        ("Title\nSome text follows here", "Title . Some text follows here ."),
+        ("Title\nSome text follows here", "Title , Some text follows here ."),
         ("Go. He said “stop.” Then (he left)", "Go . He said “ stop . ” Then ( he left ) ."),
         ("“Well…”", "“ Well … ”"),
         ("a) Milk", "a , Milk ."),
@@ -86,19 +86,13 @@ def test_spoken(words: list[tuple[str, bool]], text: str) -> None:
     assert spoken([*(SpokenWord(word, 0, 1, is_letter) for word, is_letter in words), Pause(".", 1, 1)]) == text
 
 
-class Felines:
-    """A lexicon that says every "cat" as "feline"."""
-
-    def apply(self, tokens: Sequence[Token], text: str) -> list[Token]:
-        return [
-            SpokenWord("feline", token.start, token.end) if text[token.start : token.end] == "cat" else token
-            for token in tokens
-        ]
-
-
 def test_a_lexicon_sees_the_tokens_of_a_sentence_and_its_text() -> None:
-    tokens = read("# A **cat**\n\nOne. The cat [cat](/kæt/).", lexicon=Felines())
-    assert spoken(tokens) == "a feline one the feline cat"
+    lexicon = UserLexicon([Pronunciation("Nguyen", sounds_like="win"), Pronunciation("Wi-Fi", phonemes="wˈIfˌI")], "en")
+    text = "# Mr. **Nguyen**\n\nHi. Nguyen's Wi-Fi [Nguyen](/nˈuən/)."
+    words = [token for token in read(text, "en", lexicon) if isinstance(token, SpokenWord)]
+    assert spoken(words) == "mister win hi win's wi fi nguyen"
+    assert [word.phonemes for word in words[-2:]] == ["wˈIfˌI", "nˈuən"]
+    assert [text[word.start : word.end] for word in words[-3:]] == ["Nguyen's", "Wi-Fi", "Nguyen"]
 
 
 @given(

@@ -40,6 +40,7 @@ SENTENCES = {
     "drive": ["He lives on Elm Dr. ", "She lives on Oak St. ", "They are happy."],
     "countries": ["The U.S. Army left the U.S. ", "It was the U.K. Government."],
     "hours": ["Come at 5 p.m. Monday or 6 p.m. EST. ", "It ends at 7 p.m. ", "We go home. ", "8 a.m. - 4 p.m. daily"],
+    "days": ["It is on Sun. Mar. 3, or on Sat. ", "We go."],
     "labels": ["Take vitamin C. ", "It helps. ", "This is plan B. ", "J. R. R. Tolkien wrote it."],
     "spaced points": ["Wait . . . what is it? ", "I see . . . ", "Then go."],
     "closers": ["“Fine,” he said. ", "'No.' ", "(Yes.) ", "“Go!” she said."],

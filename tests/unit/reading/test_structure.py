@@ -86,6 +86,10 @@ def test_marks_inside_a_block(text: str, plain: str) -> None:
         ("One\r\n\r\nTwo\u2029Three", [("paragraph", "One"), ("paragraph", "Two"), ("paragraph", "Three")]),
         ("- one\n* two\n+ three\n• four", [("item", text) for text in ("one", "two", "three", "four")]),
         ("1. Milk\n2) Eggs\n(3) Tea", [("item", "1, Milk"), ("item", "2, Eggs"), ("item", "3, Tea")]),
+        (
+            "IV. Results\n\niv. item\n\n# V. Sources",
+            [("item", "4, Results"), ("item", "4, item"), ("item", "5, Sources")],
+        ),
         ("ii) two\niv) four", [("item", "2, two"), ("item", "4, four")]),
         ("- [ ] open\n- [x] done", [("item", "open"), ("item", "done")]),
         ("- one\n  goes on\n    - two", [("item", "one goes on"), ("item", "two")]),
@@ -130,7 +134,13 @@ def test_html(text: str, found: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("Title\nSome text follows here.", ["Title", "Some text follows here."]),
+        ("Title\nSome text follows here.", ["Title, Some text follows here."]),
+        (
+            "A short title\nThis line is as long as lines of this text are at most.",
+            ["A short title", "This line is as long as lines of this text are at most."],
+        ),
+        ("We went to London and\nParis, which were both as fine as they ever had been.", None),
+        ("We went to the town of London, then on to\nParis, which was as fine as it ever had been.", None),
         ("Wrapped prose is long enough to be wrapped at some width\nAnd goes on.", None),
         ("The people of the town went down to the old\nHarbour to see the ship come in at dawn.", None),
         ("A line that\ngoes on.", ["A line that goes on."]),
