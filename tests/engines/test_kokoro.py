@@ -28,6 +28,7 @@ from speechmlx.types import (
     DetectSpeech,
     Event,
     NamedVoice,
+    Pronunciation,
     ReferenceVoice,
     Segment,
     Speak,
@@ -300,3 +301,29 @@ def test_the_layers_of_a_gpu_say_the_same(
     ours, theirs = (from_pcm16(sound(e.run(Speak(text="Hi.")))) for e in (engine, other))
     assert len(ours) == len(theirs)
     assert np.corrcoef(ours, theirs)[0, 1] > 0.99
+
+
+def audio_of(engine: Kokoro, text: str, **fields: Any) -> bytes:
+    return b"".join(e.pcm16 for e in engine.run(Speak(text=text, **fields)) if isinstance(e, Chunk))
+
+
+def test_ssml_has_its_breaks_and_rates(engine: Kokoro) -> None:
+    plain = audio_of(engine, "One two three.")
+    ssml = '<speak>One two three.<break time="1500ms"/></speak>'
+    assert audio_of(engine, ssml) == plain + bytes(2 * RATE * 3 // 2)
+    stream = engine.open(SpeakStream())
+    fed = [event for part in (ssml[:9], ssml[9:25], ssml[25:]) for event in stream.feed_text(part)]
+    assert not any(fed)
+    assert b"".join(event.pcm16 for event in stream.finish() if isinstance(event, Chunk)) == audio_of(engine, ssml)
+    fast = audio_of(engine, '<speak><prosody rate="200%">One two three.</prosody></speak>')
+    assert fast == audio_of(engine, "One two three.", speed=2.0)
+
+
+def test_a_lexicon_says_a_name_as_it_sounds(engine: Kokoro) -> None:
+    entries = (Pronunciation("Nguyen", "win"), Pronunciation("Aoife", phonemes="ˈifə"))
+    assert audio_of(engine, "Nguyen.", pronunciations=entries) == audio_of(engine, "Win.")
+    assert audio_of(engine, "Aoife.", pronunciations=entries) == audio_of(engine, "[Aoife](/ˈifə/).")
+
+
+def test_marks_of_markdown_are_not_said(engine: Kokoro) -> None:
+    assert audio_of(engine, "# Tea\n\n**Hot** [tea](http://tea.example).") == audio_of(engine, "Tea.\n\nHot tea.")

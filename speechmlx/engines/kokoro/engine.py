@@ -19,8 +19,8 @@ from speechmlx.engines.kokoro.layers import Weights
 from speechmlx.engines.kokoro.pieces import Pronounce, Read, pieces
 from speechmlx.engines.kokoro.voices import Voices, language_of
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.reading import pronunciation, ssml
-from speechmlx.reading.lexicon import UserLexicon
+from speechmlx.reading import SpokenWord, Token, pronunciation, ssml
+from speechmlx.reading.lexicon import user_lexicon
 from speechmlx.reading.reading import passages
 from speechmlx.reading.sentences import finished
 from speechmlx.types import (
@@ -75,7 +75,7 @@ class Kokoro:
         delivery = self.delivery(request)
         yield None
         yield from delivery.speak(request.text)
-        yield from delivery.finish(request.text)
+        yield from delivery.finish()
 
     def delivery(self, request: Synthesis) -> Delivery:
         """Validate `request` and resolve its voice and language. Raises the same errors as `run`."""
@@ -89,8 +89,7 @@ class Kokoro:
         voice = request.voice.name if request.voice else self.voices.default(language)
         styles = self.voices.blend(voice)
         spoken = language_of(voice, self.voices.names) if language in (None, "en") else language
-        lexicon = UserLexicon(request.pronunciations, spoken)
-        read = partial(passages, language=spoken, lexicon=lexicon or None)
+        read = partial(passages, language=spoken, lexicon=user_lexicon(request.pronunciations, spoken))
         return Delivery(self, styles, read, pronunciation.reader(spoken).steps, request.speed)
 
     def synthesize(self, phonemes: str, styles: mx.array, speed: float) -> Iterator[Chunk | None]:
@@ -136,10 +135,22 @@ class Delivery:
     speed: float
     tokens: int = 0
     samples: int = 0
+    written: bool = False
+    """Whether any text was more than white space."""
+    unsaid: str = ""
+    """The first text with words that had no phonemes."""
 
     def speak(self, text: str) -> Iterator[Event | None]:
         """Synthesise `text`. Yields a `Chunk` per piece and break, None after other steps, nothing without words."""
-        for piece in pieces(text, self.read, self.pronounce, self.engine.vocabulary, self.engine.longest):
+        tokens, words = self.tokens, list[Token]()
+
+        def read(text: str) -> Iterator[list[Token]]:
+            for passage in self.read(text):
+                words.extend(token for token in passage if isinstance(token, SpokenWord))
+                yield passage
+
+        self.written = self.written or bool(text.strip())
+        for piece in pieces(text, read, self.pronounce, self.engine.vocabulary, self.engine.longest):
             if piece is None:
                 yield None
                 continue
@@ -149,24 +160,24 @@ class Delivery:
                 self.tokens += len(piece.phonemes)
             if piece.silence:
                 yield from self._counted([Chunk.silence(vocoder.RATE, piece.silence)])
+        if words and self.tokens == tokens and not self.unsaid:
+            self.unsaid = text.strip()
 
     def _counted(self, steps: Iterable[Chunk | None]) -> Iterator[Chunk | None]:
         for step in steps:
             yield step
             self.samples += len(step.pcm16) // 2 if step else 0
 
-    def finish(self, text: str) -> Iterator[Event]:
-        """A short silence if nothing in `text` is a word, and the usage of the whole request.
+    def finish(self) -> Iterator[Event | None]:
+        """A short silence if there was nothing to say, and the usage of the whole request.
 
-        Raises BadRequest, with the start of `text`, for words without phonemes, and for white space.
+        Raises BadRequest, with the start of the text, for words without phonemes, and for white space.
         """
         if not self.samples:
-            if any(map(str.isalnum, text)) or not text.strip():
-                quoted = text.strip()[:QUOTED]
+            if self.unsaid or not self.written:
+                quoted = self.unsaid[:QUOTED]
                 raise BadRequest(f"nothing in the text can be said: {quoted!r}; choose a voice of its language")
-            chunk = Chunk.silence(vocoder.RATE)
-            self.samples += len(chunk.pcm16) // 2
-            yield chunk
+            yield from self._counted([Chunk.silence(vocoder.RATE)])
         yield Usage(audio_out=self.samples / vocoder.RATE, tokens_in=self.tokens)
 
 
@@ -175,8 +186,6 @@ class SpeechStream:
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
-        self._silent = ""
-        """The first sentence with a word in it, else the first sentence; while nothing has sound."""
         self._rest = ""
 
     def feed_text(self, text: str) -> Steps:
@@ -185,16 +194,11 @@ class SpeechStream:
             return  # one whole, which `finish` says
         sentences, self._rest = finished(self._rest)
         for sentence in sentences:
-            yield from self._say(sentence)
+            yield from self._delivery.speak(sentence)
 
     def finish(self) -> Steps:
-        yield from self._say(self._rest)
-        yield from self._delivery.finish(self._silent)
-
-    def _say(self, sentence: str) -> Steps:
-        yield from self._delivery.speak(sentence)
-        if not self._delivery.tokens and not any(map(str.isalnum, self._silent)):
-            self._silent = sentence if any(map(str.isalnum, sentence)) else self._silent or sentence
+        yield from self._delivery.speak(self._rest)
+        yield from self._delivery.finish()
 
     def close(self) -> None:
         """Nothing to free."""
