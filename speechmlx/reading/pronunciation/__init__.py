@@ -13,7 +13,7 @@ from speechmlx.reading.pronunciation import east_asian, english, espeak, spellin
 from speechmlx.reading.pronunciation.runs import Runs
 from speechmlx.reading.pronunciation.said import Said, joined
 
-__all__ = ["LANGUAGES", "Reader", "Said", "joined", "language", "reader", "steps"]
+__all__ = ["LANGUAGES", "Reader", "Said", "joined", "language", "reader"]
 
 LANGUAGES = {
     "en": "English",
@@ -31,14 +31,6 @@ LANGUAGES = {
 
 class Reader(Protocol):
     """Converts words of one language to phonemes."""
-
-    def __call__(self, text: str) -> str:
-        """The phonemes of any text."""
-        ...
-
-    def read_steps(self, text: str) -> Generator[None, None, str]:
-        """As the call, in steps of a few milliseconds."""
-        ...
 
     def phonemes(self, tokens: Sequence[Token]) -> Said:
         """The phonemes of each of `tokens`; a mark is its own. `joined` makes one line of them.
@@ -81,11 +73,6 @@ def reader(name: str) -> Reader:
     if not espeak.available():
         raise _missing(name, "espeak")
     return Runs(lambda text: espeak.read(text, name), blanks=True)
-
-
-def steps(read: Reader, text: str) -> Generator[None, None, str]:
-    """Convert `text` to phonemes in steps. Returns the phonemes."""
-    return (yield from read.read_steps(text))
 
 
 def _missing(name: str, extra: str) -> Unsupported:

@@ -12,7 +12,7 @@ from speechmlx.reading import Pause, SpokenWord, Token
 from speechmlx.reading.pronunciation import alphabet, compounds, endings, foreign, homographs, names
 from speechmlx.reading.pronunciation import dictionary as dictionaries
 from speechmlx.reading.pronunciation.dictionary import PRIMARY, SECONDARY, VOWELS, Dictionary, accent, choose, weaken
-from speechmlx.reading.pronunciation.said import Said, joined, same_word
+from speechmlx.reading.pronunciation.said import Said, same_word
 from speechmlx.reading.pronunciation.spelling import to_british
 from speechmlx.reading.pronunciation.tagging import Place, place
 
@@ -36,14 +36,6 @@ class English:
     spelling: Spelling
     known: dict[str, str] = field(default_factory=dict)
     """Spelled words of this reading, so that each is converted once."""
-
-    def __call__(self, text: str) -> str:
-        """Convert any text to phonemes, with spaces between words. Returns "" for text that has no pronunciation."""
-        return _result(self.read_steps(text))
-
-    def read_steps(self, text: str) -> Generator[None, None, str]:
-        """As the call, in steps."""
-        return joined((yield from self.steps(plain_tokens(text, self.dictionary.british))))
 
     def phonemes(self, tokens: Sequence[Token]) -> Said:
         """The phonemes of each token; a mark is its own, a word that has no sound has ""."""
@@ -249,45 +241,6 @@ class English:
 
     def _local(self, american: str) -> str:
         return to_british(american) if self.dictionary.british else american
-
-
-def plain_tokens(text: str, british: bool) -> list[Token]:
-    """The words and marks of English text."""
-    from speechmlx.reading.english import capitals
-    from speechmlx.reading.pronunciation.normalise import normalise
-
-    text = normalise(text, british)
-    matches = list(_TOKEN.finditer(text))
-    kinds = capitals.classify([m[0] for m in matches])
-    tokens: list[Token] = []
-    for match, kind_ in zip(matches, kinds, strict=True):
-        word, start, end = match[0], match.start(), match.end()
-        word = _unquoted(word, british)
-        if not word[0].isalpha() and word[0] != "'":
-            if word != "-":
-                tokens.append(Pause(word, start, end))
-        elif kind_ in (capitals.Capitals.LETTERS, capitals.Capitals.CAMEL, capitals.Capitals.LETTER):
-            parts = capitals.parts(word, spelled=kind_ is capitals.Capitals.LETTERS)
-            if kind_ is capitals.Capitals.LETTER:
-                parts = [(word, True)]
-            tokens += [SpokenWord(part, start, end, is_letter) for part, is_letter in parts]
-        elif "." in word:  # U.S
-            tokens += [SpokenWord(c, start, end, True) for c in word if c.isalpha()]
-        else:
-            if kind_ in (capitals.Capitals.SHOUT, capitals.Capitals.STRESSED):
-                word = word.lower()
-            tokens.append(SpokenWord(word, start, end, emphasis=int(kind_ is capitals.Capitals.STRESSED)))
-    return tokens
-
-
-def _unquoted(word: str, british: bool) -> str:
-    """ "'Fine" → Fine; "'em" stays."""
-    known = word.lower() in endings.CONTRACTED or word.lower() in dictionaries.load(british).gold
-    return word if known else word.lstrip("'") or word
-
-
-_WORD = r"[^\W\d_]{1,50}"
-_TOKEN = re.compile(rf"[^\W\d_]\.(?:[^\W\d_]\.)*[^\W\d_](?![^\W\d_])|'?{_WORD}(?:['-]{_WORD})*'?|[.,!?;:—…“”\"()-]")
 
 
 def _own(lower: str) -> str | None:

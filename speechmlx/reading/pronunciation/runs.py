@@ -20,13 +20,6 @@ class Runs:
     blanks: bool
     """Whether blanks part the words of the language."""
 
-    def __call__(self, text: str) -> str:
-        return self.convert(text)
-
-    def read_steps(self, text: str) -> Generator[None, None, str]:
-        yield from ()
-        return self.convert(text)
-
     def phonemes(self, tokens: Sequence[Token]) -> Said:
         """The phonemes of each token. Where the converter joins words, the first of them has the sound of all."""
         steps = self.steps(tokens)
