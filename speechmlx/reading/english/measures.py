@@ -34,7 +34,7 @@ SEAT = re.compile(
     r"\b(?:seat|gate|apt|apartment|room|unit|row|suite|flat|class|grade|section|type|vitamin|no)\.?\s+$", re.I
 )
 FONT = re.compile(r"\s(?:font|type|text|size|Times|Arial|Helvetica|lead)")
-POINT = Unit("point", "points")
+POINT = Unit("point", "point")
 BASIS = Unit("basis point", "basis points")
 VOLTS = re.compile(r"\d\s?(?:V|W|mA|Ah|mAh)\b[^.?!]{0,12}$")
 COMPOUND = "km|mi|ft|kg|mg|mL|kJ|lb|mol|mmol|cm|mm|m|g"
@@ -261,7 +261,7 @@ def _glued_degrees(m: re.Match[str], place: Place) -> str | None:
 def _to(m: re.Match[str], place: Place) -> str | None:
     """The dash of a range between two measures that have a unit each: "20%-30%"."""
     spaced = place.before()[-1:].isspace()
-    if spaced and "=" in place.after(m.end()):
+    if (spaced and "=" in place.after(m.end())) or re.search(r"\dW$", place.before()):
         return None
     return "to" if MEASURED.search(place.before()) else None
 
