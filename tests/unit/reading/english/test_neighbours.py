@@ -54,10 +54,7 @@ ROWS = [
     ("50mm lens", "fifty millimeter lens"),
     ("¾-ton truck", "three quarter ton truck"),
     ("24-70mm lens", "twenty four to seventy millimeter lens"),
-    (
-        "550e8400-e29b-41d4-a716-446655440000",
-        "five five zero e eight four zero zero e two nine b four one d four a seven one six four four six six five five four four zero zero zero zero",
-    ),
+    ("550e8400-e29b-41d4", "five five zero e eight four zero zero e two nine b four one d four"),
     ("10−5", "ten minus five"),
     ("10–5", "ten to five"),
     ("in kg", "in kilograms"),
