@@ -34,7 +34,7 @@ SEAT = re.compile(
     r"\b(?:seat|gate|apt|apartment|room|unit|row|suite|flat|class|grade|section|type|vitamin|no)\.?\s+$", re.I
 )
 FONT = re.compile(r"\s(?:font|type|text|size|Times|Arial|Helvetica|lead)")
-POINT = Unit("point", "points")
+POINT = Unit("point", "point")
 BASIS = Unit("basis point", "basis points")
 VOLTS = re.compile(r"\d\s?(?:V|W|mA|Ah|mAh)\b[^.?!]{0,12}$")
 COMPOUND = "km|mi|ft|kg|mg|mL|kJ|lb|mol|mmol|cm|mm|m|g"
@@ -202,19 +202,19 @@ def _named(unit: str, size: str) -> str:
 
 
 def _feet(m: re.Match[str], place: Place) -> str | None:
-    """ "5'10\"" → "five foot ten", "6'" → "six feet"."""
-    feet, inches = m["feet"], m["inches"]
-    if not inches and place.word_after(m.end()) == "minute":
+    """ "5'10\"" → "five foot ten", "6'" → "six feet", "a 40' boat" → "forty foot", "(78')" → "minutes" of a match."""
+    feet, before = m["feet"], place.before()
+    if m["inches"]:
+        return f"{number(feet)} foot {amount(m['inches']).words}"
+    if place.word_after(m.end()) == "minute":
         return ordinal(int(feet))
-    if not inches and re.search(r"\d\+$", place.before()):
+    if re.search(r"\d\+$", before) or (before[-1:] == "(" and place.text[m.end() : m.end() + 1] == ")"):
         return f"{number(feet)} minutes"
-    if not inches and place.before()[-1:] == "(" and place.text[m.end() : m.end() + 1] == ")":
-        return f"{number(feet)} minutes"  # of a match
-    if not inches and m[0][-1] == "'" and re.search(r"(?<!\w)'[^']*$", place.before()):
+    quoted = place.quoted or re.search(r"(?<!\w)'(?!(?:bout|round|til|cause|em)\b)[^']*$", before)
+    if quoted and m[0][-1] == "'":
         return None
-    if not inches:
-        return None if place.quoted and m[0][-1] in "'’" else f"{number(feet)} {'foot' if feet == '1' else 'feet'}"
-    return f"{number(feet)} foot {amount(inches).words}"
+    single = feet == "1" or attributive(place, m.end()) or before_noun(place, m.end())
+    return f"{number(feet)} {'foot' if single else 'feet'}"
 
 
 def _inches(m: re.Match[str], place: Place) -> str | None:
@@ -261,7 +261,7 @@ def _glued_degrees(m: re.Match[str], place: Place) -> str | None:
 def _to(m: re.Match[str], place: Place) -> str | None:
     """The dash of a range between two measures that have a unit each: "20%-30%"."""
     spaced = place.before()[-1:].isspace()
-    if spaced and "=" in place.after(m.end()):
+    if (spaced and "=" in place.after(m.end())) or re.search(r"\dW$", place.before()):
         return None
     return "to" if MEASURED.search(place.before()) else None
 
