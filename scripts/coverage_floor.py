@@ -24,10 +24,10 @@ PURE_MODULES = (
     "engines/whisper/streaming/commit_policy.py",
     "languages.py",
     "names.py",
+    "reading/sentences.py",
     "runtime/ipc/framing.py",
     "runtime/worker/scheduler.py",
     "speakers.py",
-    "text.py",
 )
 """Below speechmlx/: modules without I/O, a model or a process."""
 

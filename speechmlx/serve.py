@@ -77,7 +77,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
 def addresses(config: Config) -> list[tuple[str, str, int]]:
     """(protocol or "", host, port) of each address to listen on. The first is the main one. Raises BadRequest."""
-    names = {protocol.__module__.rpartition(".")[2] for protocol in PROTOCOLS}
+    names = {protocol.__module__.split(".")[2] for protocol in PROTOCOLS}
     binds = [("", config.host, config.port)]
     for bind in config.bind:
         match = re.fullmatch(r"(?:(\w+)=)?(?:\[?([^\[\]=]+?)\]?:)?(\d{1,5})", bind)
