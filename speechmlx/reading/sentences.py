@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from speechmlx.reading import abbreviations
 
 # Stops that need no space after them: Chinese, Japanese, Hindi, Urdu, Armenian, Ethiopic, Burmese.
+OPERATORS = tuple("=≠≈<>≤≥+−×÷*/")
+"""What may follow a factorial: "5! = 120"."""
 WIDE = "。！？．｡।॥۔։።၊။"
 STOPS = f".!?…؟{WIDE}"
 CLOSERS = "\"'”’»›)]}」』】）》〉"
@@ -220,7 +222,7 @@ def _ends_sentence(text: str, start: int, m: re.Match[str]) -> bool:
         return False
     following = _matched(SPACE, text, m.end())
     opened = _matched(OPENERS, text, following)
-    if text[opened : opened + 1].islower():
+    if text[opened : opened + 1].islower() or (mark == "!" and text[opened : opened + 1] in OPERATORS):
         return False
     if mark[0] != "." or len(mark) > 1 or following == len(text):
         return True

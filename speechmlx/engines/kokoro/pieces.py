@@ -21,7 +21,7 @@ CUTS = (".!?…", ";:—,", None)
 
 
 @dataclass(frozen=True)
-class Piece:
+class SpeechPiece:
     """Phonemes to say at once, then seconds of silence. Either may be missing."""
 
     phonemes: str
@@ -32,7 +32,7 @@ class Piece:
 
 def pieces(
     text: str, read: Read, pronounce: Pronounce, vocabulary: Collection[str], longest: int
-) -> Iterator[Piece | None]:
+) -> Iterator[SpeechPiece | None]:
     """Yield each piece: 1 to `longest` phonemes of the `vocabulary`. Text without words yields no piece.
 
     A piece is yielded before the next one is converted, so that its synthesis can start. None marks a step of work.
@@ -43,9 +43,9 @@ def pieces(
                 said = yield from pronounce(tokens)
                 lines = list(_lines(list(_known(said, vocabulary)), min(COMFORT, longest), longest))
                 for number, line in enumerate(lines):
-                    yield Piece(line, rate, silence if number == len(lines) - 1 else 0.0)
+                    yield SpeechPiece(line, rate, silence if number == len(lines) - 1 else 0.0)
                 if silence and not lines:
-                    yield Piece("", rate, silence)
+                    yield SpeechPiece("", rate, silence)
                 yield None
         yield None
 

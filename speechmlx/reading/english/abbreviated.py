@@ -6,7 +6,7 @@ import re
 
 from speechmlx.reading.abbreviations import Abbreviation, find
 from speechmlx.reading.english.calendar import DAYS, MONTHS
-from speechmlx.reading.english.grammar import Place, Rule, letters, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, letters, rule
 
 NAME = re.compile(r"\s+(?:(?:de|van|von|la|le|der|den)\s)?[A-Z][\w'’.-]*")
 NUMBER = re.compile(r"\s?[#№]?\d|\s(?:[IVXLC]{2,6}|[VX])\b|\s[A-Z]\d")
@@ -30,7 +30,7 @@ CAPITALISED = frozenset(
 )
 
 
-def _abbreviation(m: re.Match[str], place: Place) -> str | None:
+def _abbreviation(m: re.Match[str], place: TokenContext) -> str | None:
     word, stopped = m["word"], m[0].endswith(".")
     found = find(word)
     if found is None or not found.words or found.words in CALENDAR or (found.words in STREETS and not stopped):
@@ -55,7 +55,7 @@ def _abbreviation(m: re.Match[str], place: Place) -> str | None:
     return said
 
 
-def _special(lower: str, stopped: bool, after: str, place: Place) -> str | None:
+def _special(lower: str, stopped: bool, after: str, place: TokenContext) -> str | None:
     """A reading that the words beside give: "Sr. Mary", "Sec. Clinton", "9th Cir."; None for no such reading."""
     if lower == "sr" and NAME.match(after) and not place.word_before()[:1].isupper():
         return "senior" if SENIOR.match(after) else "sister"
@@ -68,7 +68,7 @@ def _special(lower: str, stopped: bool, after: str, place: Place) -> str | None:
     return "directed" if lower == "dir" and after.startswith(" by ") else None
 
 
-def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Place) -> str | None:
+def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: TokenContext) -> str | None:
     lower = word.lower()
     if special := _special(lower, stopped, after, place):
         return special
@@ -97,18 +97,18 @@ def _words(found: Abbreviation, word: str, stopped: bool, after: str, place: Pla
     return None
 
 
-def _counted(words: str, lower: str, place: Place) -> str | None:
+def _counted(words: str, lower: str, place: TokenContext) -> str | None:
     """An abbreviation of a unit needs no number here: "tbsp" alone is said in the singular."""
     if lower in ("tbsp", "tsp", "tbs", "oz", "gal", "qt", "in", "mo", "mos") and lower != "tbsp":
         return None if lower == "in" else words.removesuffix("s")
     return words
 
 
-def _latin(m: re.Match[str], place: Place) -> str:
+def _latin(m: re.Match[str], place: TokenContext) -> str:
     return "and others"
 
 
-def _initials(m: re.Match[str], place: Place) -> str:
+def _initials(m: re.Match[str], place: TokenContext) -> str:
     """ "U.S." → "u s"; the last full stop ends the sentence where nothing or a capital follows one of two letters."""
     after = place.after(m.end())
     return f"{letters(m[0])} ." if m[0].endswith(".") and LATER.match(after) else _possessive(m[0])
@@ -119,14 +119,14 @@ def _possessive(text: str) -> str:
     return letters(stem) + ("'s" if mark else "")
 
 
-def _initial(m: re.Match[str], place: Place) -> str | None:
+def _initial(m: re.Match[str], place: TokenContext) -> str | None:
     """ "J. K. Rowling": one letter before a name; no numeral of a heading."""
     if place.at == 0 and m[0][0] in "VX" and len(place.text) < 80 and place.text.rstrip()[-1] not in ".!?":
         return None
     return letters(m[0])
 
 
-def _with(m: re.Match[str], place: Place) -> str:
+def _with(m: re.Match[str], place: TokenContext) -> str:
     return {
         "w": "with",
         "w/o": "without",
@@ -143,15 +143,15 @@ def _with(m: re.Match[str], place: Place) -> str:
     }[m[0].lower().rstrip("/")]
 
 
-def _number_sign(m: re.Match[str], place: Place) -> str:
+def _number_sign(m: re.Match[str], place: TokenContext) -> str:
     return "number"
 
 
-def _and_or(m: re.Match[str], place: Place) -> str:
+def _and_or(m: re.Match[str], place: TokenContext) -> str:
     return "and or"
 
 
-def _plural_bracket(m: re.Match[str], place: Place) -> str:
+def _plural_bracket(m: re.Match[str], place: TokenContext) -> str:
     """ "file(s)" → "files"."""
     return f"~{m[1]}s"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from speechmlx.reading.english.grammar import Place, Rule, either, letters, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, either, letters, rule
 from speechmlx.reading.english.numbers import cardinal, digits, number, pairs
 
 STREETS = {
@@ -14,7 +14,7 @@ STREETS = {
     "Gdns": "gardens", "Aly": "alley", "Plz": "plaza", "Bvd": "boulevard", "Xing": "crossing",
 }  # fmt: skip
 FULL = (
-    "Street Avenue Boulevard Road Lane Drive Court Place Square Highway Parkway Terrace Circle Trail Way Row "
+    "Street Avenue Boulevard Road Lane Drive Court TokenContext Square Highway Parkway Terrace Circle Trail Way Row "
     "Broadway Crescent Close Alley Plaza Park Loop Walk"
 )
 KINDS = f"(?:{either(' '.join([*STREETS, FULL]))})"
@@ -54,18 +54,18 @@ def direction(written: str) -> str:
     return DIRECTIONS[written.replace(".", "")]
 
 
-def _house(m: re.Match[str], place: Place) -> str | None:
+def _house(m: re.Match[str], place: TokenContext) -> str | None:
     """A number before a street, with its direction: "1234 W" of "1234 W 5th Ave"."""
     said = house(m["house"]) + (f" {letters(m['letter'])}" if m["letter"] else "")
     said += f" to {house(m['last'])}" if m["last"] else ""
     return said + (f" {direction(m['direction'])}" if m["direction"] else "")
 
 
-def _direction(m: re.Match[str], place: Place) -> str:
+def _direction(m: re.Match[str], place: TokenContext) -> str:
     return direction(m[0].strip())
 
 
-def _compass(m: re.Match[str], place: Place) -> str | None:
+def _compass(m: re.Match[str], place: TokenContext) -> str | None:
     """ "SSW", and any other where the wind blows."""
     if ROAD.search(place.before()):
         return DIRECTIONS[m[0]]
@@ -80,7 +80,7 @@ def _compass(m: re.Match[str], place: Place) -> str | None:
     return f"{first[m[0][0]]} {DIRECTIONS[m[0][1:]]}" if len(m[0]) == 3 else DIRECTIONS[m[0]]
 
 
-def _street(m: re.Match[str], place: Place) -> str | None:
+def _street(m: re.Match[str], place: TokenContext) -> str | None:
     """A short kind of street behind a name: "High St", "Elm Dr.", "5th Ave NW"."""
     before, after = place.before(), place.after(m.end())
     if m["kind"] == "Cir" and re.search(r"\d(?:st|nd|rd|th) $", before):
@@ -110,7 +110,7 @@ def _names_street(before: str, after: str, kind: str) -> bool:
     return True
 
 
-def _state_code(m: re.Match[str], place: Place) -> str | None:
+def _state_code(m: re.Match[str], place: TokenContext) -> str | None:
     """A state behind its city: ", TX 78701", "Austin, TX"."""
     if not CITY.search(place.before()):
         return None
@@ -119,15 +119,15 @@ def _state_code(m: re.Match[str], place: Place) -> str | None:
     return _state(m["state"]) + (f" {' , '.join(digits(part) for part in m['zip'].split('-'))}" if m["zip"] else "")
 
 
-def _box(m: re.Match[str], place: Place) -> str:
+def _box(m: re.Match[str], place: TokenContext) -> str:
     return f".p .o box {digits(m[1]) if len(m[1]) > 2 else cardinal(int(m[1]))}"
 
 
-def _in_care(m: re.Match[str], place: Place) -> str:
+def _in_care(m: re.Match[str], place: TokenContext) -> str:
     return "care of"
 
 
-def _flat(m: re.Match[str], place: Place) -> str:
+def _flat(m: re.Match[str], place: TokenContext) -> str:
     """ "4B", "12-A" behind "Apt.", "Suite": number and letter."""
     return f"{house(m[1])} {letters(m[2])}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from speechmlx.reading.english.grammar import Place
+from speechmlx.reading.english.grammar import TokenContext
 from speechmlx.reading.english.numbers import cardinal, number, ordinal
 
 GROUPED = (
@@ -70,7 +70,7 @@ def fraction(top: int, bottom: int, british: bool = False) -> str:
     return f"{cardinal(top, british)} over {cardinal(bottom, british)}"
 
 
-def after_article(number: Amount, place: Place) -> str:
+def after_article(number: Amount, place: TokenContext) -> str:
     """The words of a fraction without its "one" where "a" stands before it: "a 1/2 cup"."""
     if number.fraction and place.word_before().lower() in ("a", "an"):
         return number.words.removeprefix("one ")

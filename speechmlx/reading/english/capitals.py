@@ -71,7 +71,7 @@ def parts(word: str, spelled: bool = False) -> list[tuple[str, bool]]:
     stem, ending = match[1], match[2] or ""
     if spelled:
         found = _letters(stem)
-    elif "-" in stem and not _known(stem):
+    elif "-" in stem and not known(stem):
         found = [
             part for piece in stem.split("-") for part in ([(piece, False)] if piece in _LITTLE else _piece(piece))
         ]
@@ -118,7 +118,11 @@ def _humps(stem: str) -> list[str]:
         return [stem]
     if len(humps) > 1 and humps[-1] == "s" and humps[-2].isupper():
         humps[-2:] = [humps[-2] + "s"]
-    return [letter for hump in humps for letter in (hump if hump in ("Ph", "Lt") else [hump])]
+    found: list[str] = []
+    for i, hump in enumerate(humps):
+        last = 0 < i == len(humps) - 1 and len(hump) == 2 and hump[1] == "e" and humps[i - 1].isupper()  # PCIe, NVMe
+        found += hump if last or hump in ("Ph", "Lt") else [hump]
+    return found
 
 
 @cache
@@ -129,9 +133,10 @@ def _hyphened() -> dict[str, str]:
     return {key: name for key, name in joined.items() if key[0].isupper() and not key[1:].islower()}
 
 
-def _known(word: str) -> bool:
+def known(word: str) -> bool:
     """Whether the dictionary has `word`, in any case, or it is one like "e-mail"."""
-    return word.startswith("e-") or dictionary.load(british=False).entry(word) is not None
+    book = dictionary.load(british=False)
+    return word.startswith("e-") or book.entry(word) is not None or book.entry(word.lower()) is not None
 
 
 def _ordinary(word: str) -> bool:
@@ -232,7 +237,7 @@ def _kind(words: Sequence[str], i: int, shouting: bool) -> Capitals:
     if ending and word.isupper() and word.lower() in dictionary.load(british=False).gold:  # DON'T
         return Capitals.SHOUT if shouting else Capitals.STRESSED
     if "-" in stem:
-        spelled = not _known(stem) and any(is_letter for _, is_letter in parts(stem))
+        spelled = not known(stem) and any(is_letter for _, is_letter in parts(stem))
         return Capitals.CAMEL if spelled else Capitals.PLAIN
     kind = _alone(stem)
     if stem.lower() in acronyms.EITHER and stem.isupper():

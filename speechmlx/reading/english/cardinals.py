@@ -7,7 +7,7 @@ import re
 from speechmlx.reading.english.amounts import AMOUNT, DASH, NUMBER, amount
 from speechmlx.reading.english.context import DEVICE, after_keyword, is_plural
 from speechmlx.reading.english.currencies import MAGNITUDES
-from speechmlx.reading.english.grammar import Place, Rule, letters, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, letters, rule
 from speechmlx.reading.english.numbers import cardinal, digits, number, ordinal, pairs, plural, year
 
 SIGN = r"(?:(?<![\w.,)%°/\"'′″])[-−+]|(?<![^\s(])–)"
@@ -43,19 +43,19 @@ SUMMED = re.compile(r"\s*[=+×÷*^<>≤≥≈]")
 MAGNITUDE = r"hundred|thousand|million|billion|trillion|quadrillion|lakh|crore"
 
 
-def _code(m: re.Match[str], place: Place) -> str | None:
+def _code(m: re.Match[str], place: TokenContext) -> str | None:
     """Digits after a keyword, one by one: "PIN is 4821"."""
     if len(m[0]) < 3 or is_plural(place.word_after(m.end())) or place.word_after(m.end()) in COUNTABLE:
         return None
     return digits(m[0]) if after_keyword(place, CODE) else None
 
 
-def _code_groups(m: re.Match[str], place: Place) -> str | None:
+def _code_groups(m: re.Match[str], place: TokenContext) -> str | None:
     """Groups of digits after a keyword: "code 482-913"."""
     return " , ".join(digits(g) for g in re.findall(r"\d+", m[0])) if after_keyword(place, CODE) else None
 
 
-def _whole(m: re.Match[str], place: Place) -> str:
+def _whole(m: re.Match[str], place: TokenContext) -> str:
     """A run of digits: a code, a year, a model or a cardinal, by what stands around it."""
     text, before = m[0], place.before()
     if len(text) > 9 and text.strip("0") and not text.endswith("000"):
@@ -69,7 +69,7 @@ def _whole(m: re.Match[str], place: Place) -> str:
     return number(text, place.british)
 
 
-def _is_year(text: str, before: str, place: Place, end: int) -> bool:
+def _is_year(text: str, before: str, place: TokenContext, end: int) -> bool:
     if EQUATION.search(before) or SUMMED.match(place.text, end):
         return False
     if YEAR.search(before):
@@ -79,33 +79,33 @@ def _is_year(text: str, before: str, place: Place, end: int) -> bool:
     return "1100" <= text < "2100" and not is_plural(place.word_after(end))
 
 
-def _number(m: re.Match[str], place: Place) -> str:
+def _number(m: re.Match[str], place: TokenContext) -> str:
     return amount(m[0], place.british).words
 
 
-def _signed(m: re.Match[str], place: Place) -> str:
+def _signed(m: re.Match[str], place: TokenContext) -> str:
     said = amount(m[0], place.british).words
     return said
 
 
-def _magnitude(m: re.Match[str], place: Place) -> str:
+def _magnitude(m: re.Match[str], place: TokenContext) -> str:
     low = f"{amount(m['from'], place.british).words} to " if m["from"] else ""
     scale = MAGNITUDES[m["scale"].lower()]
     return f"{low}{amount(m['amount'], place.british).words} {scale}{' plus' if m['plus'] else ''}"
 
 
-def _plus(m: re.Match[str], place: Place) -> str:
+def _plus(m: re.Match[str], place: TokenContext) -> str:
     return f"{_either(m['amount'], place)} plus"
 
 
-def _either(text: str, place: Place) -> str:
+def _either(text: str, place: TokenContext) -> str:
     """An end of a range: a year or a number."""
     if re.fullmatch(r"1[1-9]\d\d|20\d\d", text):
         return year(int(text), place.british)
     return amount(text, place.british).words
 
 
-def _range(m: re.Match[str], place: Place) -> str | None:
+def _range(m: re.Match[str], place: TokenContext) -> str | None:
     low, high = m["low"], m["high"]
     if re.match(r"\s?=", place.after(m.end())) or EQUATION.search(place.before()):
         return None
@@ -127,25 +127,25 @@ def _range(m: re.Match[str], place: Place) -> str | None:
     return f"{_either(low, place)} to {_either(high, place)}"
 
 
-def _digits_apart(m: re.Match[str], place: Place) -> str | None:
+def _digits_apart(m: re.Match[str], place: TokenContext) -> str | None:
     """Groups of digits with dashes: "4-8-2" → "four eight two"."""
     groups = re.findall(r"\d+", m[0])
     said = (number(g, place.british) if len(g) < 3 and not g.startswith("0") else digits(g) for g in groups)
     return " , ".join(said) if any(len(g) > 1 for g in groups) else digits(m[0])
 
 
-def _team(m: re.Match[str], place: Place) -> str:
+def _team(m: re.Match[str], place: TokenContext) -> str:
     """ "49ers" → "forty niners"."""
     said = number(m[1])
     return f"{said}rs" if said.endswith("e") else f"{said}ers"
 
 
-def _letter_range(m: re.Match[str], place: Place) -> str | None:
+def _letter_range(m: re.Match[str], place: TokenContext) -> str | None:
     """ "A-Z" → "a to z"."""
     return f"{letters(m[1])} to {letters(m[2])}" if m[1] < m[2] else None
 
 
-def _ordinal(m: re.Match[str], place: Place) -> str:
+def _ordinal(m: re.Match[str], place: TokenContext) -> str:
     text = re.sub(r"\D", "", m["number"])
     if len(text) > 30:
         return digits(text)
@@ -154,11 +154,11 @@ def _ordinal(m: re.Match[str], place: Place) -> str:
     return plural(words) if m["many"] else words
 
 
-def _ordinal_range(m: re.Match[str], place: Place) -> str:
+def _ordinal_range(m: re.Match[str], place: TokenContext) -> str:
     return f"{ordinal(int(m[1]), place.british)} to {ordinal(int(m[2]), place.british)}"
 
 
-def _plural_number(m: re.Match[str], place: Place) -> str:
+def _plural_number(m: re.Match[str], place: TokenContext) -> str:
     """ "747s" → "seven forty sevens", "5's" → "fives"."""
     if DEVICE.search(place.before()):
         return f"{number(m[1])} .s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from speechmlx.reading.english.grammar import Place, Rule, letters, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, letters, rule
 
 _ROWS = """
 btw = by the way
@@ -105,7 +105,7 @@ EMOTICON = (
 )
 
 
-def _form(m: re.Match[str], place: Place) -> str | None:
+def _form(m: re.Match[str], place: TokenContext) -> str | None:
     text = m[0]
     if text in EXACT:
         return EXACT[text]
@@ -133,12 +133,12 @@ def _form(m: re.Match[str], place: Place) -> str | None:
     return FORMS[lower]
 
 
-def _spelled(m: re.Match[str], place: Place) -> str:
+def _spelled(m: re.Match[str], place: TokenContext) -> str:
     stem = m[0].removesuffix("s") if len(m[0]) > 3 and m[0].endswith("s") else m[0]
     return letters(stem) + ("s" if stem != m[0] else "")
 
 
-def _nothing(m: re.Match[str], place: Place) -> str:
+def _nothing(m: re.Match[str], place: TokenContext) -> str:
     return ""
 
 

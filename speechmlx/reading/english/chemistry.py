@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from speechmlx.reading.english.grammar import Place, Rule, letters, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, letters, rule
 from speechmlx.reading.english.marks import SMALL
 from speechmlx.reading.english.numbers import cardinal
 
@@ -21,7 +21,7 @@ PART = re.compile(rf"([A-Z][a-z]?)|([\d{LOW}]+)|([()])|((?:\^?[\d{UP}]?[+⁺⁻�
 FORMULA = rf"(?:\d{{1,2}})?(?:[A-Z][a-z]?|\()[A-Za-z\d{LOW}()]{{0,30}}(?:\^?[\d{UP}]?[+⁺⁻−-](?![\w]))?"
 
 
-def _formula(m: re.Match[str], place: Place) -> str | None:
+def _formula(m: re.Match[str], place: TokenContext) -> str | None:
     text = m[0].rstrip("(")
     if re.fullmatch(r"[A-Z][a-z]?\d\d[+-]", text):
         return None  # a model: "S23+"
@@ -80,7 +80,7 @@ CHORDS = {
 ACCIDENTALS = {"#": "sharp", "♯": "sharp", "♭": "flat", "b": "flat"}
 
 
-def _key(m: re.Match[str], place: Place) -> str:
+def _key(m: re.Match[str], place: TokenContext) -> str:
     said = f"{letters(m['note'])} {ACCIDENTALS[m['sign']]}"
     if m["chord"]:
         said += f" {CHORDS[m['chord']]}"
@@ -89,12 +89,12 @@ def _key(m: re.Match[str], place: Place) -> str:
     return said
 
 
-def _chord(m: re.Match[str], place: Place) -> str:
+def _chord(m: re.Match[str], place: TokenContext) -> str:
     """ "Am7", "Cmaj7", "Gsus4"."""
     return f"{letters(m[1])} {CHORDS[m[2]]}"
 
 
-def _note(m: re.Match[str], place: Place) -> str:
+def _note(m: re.Match[str], place: TokenContext) -> str:
     """ "A minor", "C major": the letter."""
     return letters(m[0])
 

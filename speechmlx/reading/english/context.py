@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from speechmlx.reading.english.grammar import Place
+from speechmlx.reading.english.grammar import TokenContext
 
 DETERMINER = re.compile(
     r"(?:^|[\s(\"'“-])(?:a|an|the|this|that|another|each|every|any|my|your|his|her|its|our|their|one|no|(?!(?:it|that"
@@ -41,7 +41,7 @@ DEVICE = re.compile(r"\b(?:iPhone|iPad|Galaxy|Pixel|Model|OnePlus|Redmi|Mi)\s$")
 SINGULAR_S = ("ss", "us", "is")
 
 
-def attributive(place: Place, end: int) -> bool:
+def attributive(place: TokenContext, end: int) -> bool:
     """Whether the token stands before its noun, as in "a $5 bill", "two 10 kg bags": its unit is then singular."""
     noun = place.word_after(end)
     if (
@@ -57,7 +57,7 @@ def attributive(place: Place, end: int) -> bool:
     return noun.islower() and is_plural(noun) and bool(COUNTED.search(before))
 
 
-def before_noun(place: Place, end: int) -> bool:
+def before_noun(place: TokenContext, end: int) -> bool:
     """Whether a plain noun follows: "bulb" of "60 W bulb", not "away" of "5 km away"."""
     noun = place.word_after(end)
     if not noun.islower() or "'" in noun or place.text[end : end + 1] not in (" ", "-", "\u00a0"):
@@ -73,6 +73,6 @@ def is_plural(noun: str) -> bool:
     )
 
 
-def after_keyword(place: Place, keywords: re.Pattern[str]) -> bool:
+def after_keyword(place: TokenContext, keywords: re.Pattern[str]) -> bool:
     """Whether `keywords` matches up to the token: "PIN is ", "call ". The pattern ends in $."""
     return keywords.search(place.before()) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from speechmlx.reading.english.calendar import DAY, MONTH, MONTH_NAMES, SHORT_DAY, day, month
-from speechmlx.reading.english.grammar import Place, Rule, letters, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, letters, rule
 from speechmlx.reading.english.numbers import cardinal, digits, ordinal, plural, year
 from speechmlx.reading.english.times import clock, zone
 
@@ -38,7 +38,7 @@ def said_year(written: str, british: bool = False) -> str:
     return year(value, british)
 
 
-def _date(number: int, on: int, written: str | None, place: Place) -> str | None:
+def _date(number: int, on: int, written: str | None, place: TokenContext) -> str | None:
     """A day of a month by their numbers, with a year or without; None where there is no such day."""
     if not (1 <= number <= 12 and 1 <= on <= 31):
         return None
@@ -47,13 +47,13 @@ def _date(number: int, on: int, written: str | None, place: Place) -> str | None
     return f"{said} {said_year(written, place.british)}" if written else said
 
 
-def _years(m: re.Match[str], place: Place) -> str:
+def _years(m: re.Match[str], place: TokenContext) -> str:
     if m["year"]:
         return f" {year(int(m['year']), place.british)}"
     return f" {said_year(m['short'], place.british)}" if m["short"] else ""
 
 
-def _month_day(m: re.Match[str], place: Place) -> str | None:
+def _month_day(m: re.Match[str], place: TokenContext) -> str | None:
     """ "Jan. 5", "March 3-5, 2024", "Dec 30 – Jan 2"."""
     said = f"{month(m['month'])} {ordinal(int(m['day']))}"
     if m["last"]:
@@ -62,18 +62,18 @@ def _month_day(m: re.Match[str], place: Place) -> str | None:
     return said + _years(m, place)
 
 
-def _day_month(m: re.Match[str], place: Place) -> str:
+def _day_month(m: re.Match[str], place: TokenContext) -> str:
     """ "5 March 2024", "the 3rd-5th May", "15-Mar-2024"."""
     the = "" if THE.search(place.before()) else "the "
     low = f"{the}{ordinal(int(m['first']))} to " if m["first"] else ""
     return f"{low}{the}{ordinal(int(m['day']))} of {month(m['month'])}{_years(m, place)}"
 
 
-def _month_year(m: re.Match[str], place: Place) -> str:
+def _month_year(m: re.Match[str], place: TokenContext) -> str:
     return f"{month(m['month'])}{_years(m, place)}"
 
 
-def _numeric(m: re.Match[str], place: Place) -> str | None:
+def _numeric(m: re.Match[str], place: TokenContext) -> str | None:
     """ "3/4/2024": the month first, but in British texts, with full stops, or where it cannot be."""
     one, two = int(m["one"]), int(m["two"])
     day_first = place.british or m["mark"] == "." or one > 12
@@ -81,7 +81,7 @@ def _numeric(m: re.Match[str], place: Place) -> str | None:
     return _date(number, on, m["year"], place)
 
 
-def _short_numeric(m: re.Match[str], place: Place) -> str | None:
+def _short_numeric(m: re.Match[str], place: TokenContext) -> str | None:
     """ "3/15" after "on", "by", ...; any other is a fraction."""
     if m[0] == "9/11":
         return "nine eleven"
@@ -94,7 +94,7 @@ def _short_numeric(m: re.Match[str], place: Place) -> str | None:
     return _date(two, one, None, place) if place.british else _date(one, two, None, place)
 
 
-def _iso(m: re.Match[str], place: Place) -> str | None:
+def _iso(m: re.Match[str], place: TokenContext) -> str | None:
     said = _date(int(m["month"]), int(m["day"]), m["year"], place)
     if said is None or not m["hour"]:
         return said
@@ -103,11 +103,11 @@ def _iso(m: re.Match[str], place: Place) -> str | None:
     return f"{said} {clock(int(m['hour']), int(m['minute']))}{zone(m['zone'])}"
 
 
-def _year_month(m: re.Match[str], place: Place) -> str:
+def _year_month(m: re.Match[str], place: TokenContext) -> str:
     return f"{MONTH_NAMES[int(m['month']) - 1]} {year(int(m['year']), place.british)}"
 
 
-def _decade(m: re.Match[str], place: Place) -> str | None:
+def _decade(m: re.Match[str], place: TokenContext) -> str | None:
     text = m["digits"]
     if len(text) == 4:
         value = int(text)
@@ -119,18 +119,18 @@ def _decade(m: re.Match[str], place: Place) -> str | None:
     return plural(cardinal(int(text))) if text != "00" else "two thousands"
 
 
-def _era(m: re.Match[str], place: Place) -> str:
+def _era(m: re.Match[str], place: TokenContext) -> str:
     said = [year(int(n), place.british) if len(n) == 4 else cardinal(int(n.replace(",", "")), place.british)
             for n in (m["from"], m["year"]) if n]  # fmt: skip
     return f"{' to '.join(said)} {letters(m['era'])}"
 
 
-def _era_before(m: re.Match[str], place: Place) -> str:
+def _era_before(m: re.Match[str], place: TokenContext) -> str:
     said = year(int(m["year"]), place.british) if len(m["year"]) == 4 else cardinal(int(m["year"]), place.british)
     return f"{letters(m['era'])} {said}"
 
 
-def _weekday(m: re.Match[str], place: Place) -> str | None:
+def _weekday(m: re.Match[str], place: TokenContext) -> str | None:
     """A short weekday: with its full stop, in a range, before or after a date or a time."""
     bare = m[0].rstrip(".")
     after, before = place.after(m.end()), place.before()
@@ -145,7 +145,7 @@ def _weekday(m: re.Match[str], place: Place) -> str | None:
     return f"{day(bare)} ." if ends else day(bare)
 
 
-def _short_month(m: re.Match[str], place: Place) -> str | None:
+def _short_month(m: re.Match[str], place: TokenContext) -> str | None:
     """A short month with no day: with its full stop, or where it is no name and no word."""
     bare = m[0].rstrip(".")
     if bare.isupper() and len(bare) == 3 and m[0][-1] != ".":
@@ -162,7 +162,7 @@ def _short_month(m: re.Match[str], place: Place) -> str | None:
     return f"{month(bare)} ." if ends else month(bare)
 
 
-def _year_range(m: re.Match[str], place: Place) -> str | None:
+def _year_range(m: re.Match[str], place: TokenContext) -> str | None:
     if len(m["high"]) == 2 and int(m["high"]) <= int(m["low"][2:]):
         return None
     high = cardinal(int(m["high"])) if len(m["high"]) == 2 else year(int(m["high"]), place.british)
@@ -171,23 +171,23 @@ def _year_range(m: re.Match[str], place: Place) -> str | None:
     return f"{year(int(m['low']), place.british)} to {high}"
 
 
-def _short_year(m: re.Match[str], place: Place) -> str:
+def _short_year(m: re.Match[str], place: TokenContext) -> str:
     """ "'24": the class of '24."""
     value = int(m["year"])
     return f"oh {cardinal(value)}" if 0 < value < 10 else cardinal(value) if value else digits("00")
 
 
-def _short_years(m: re.Match[str], place: Place) -> str:
+def _short_years(m: re.Match[str], place: TokenContext) -> str:
     """ "'98-'99" → "ninety eight to ninety nine"."""
     return " to ".join(f"oh {cardinal(int(n))}" if n[0] == "0" else cardinal(int(n)) for n in m.groups())
 
 
-def _range_of_names(m: re.Match[str], place: Place) -> str:
+def _range_of_names(m: re.Match[str], place: TokenContext) -> str:
     name = day if m["day"] else month
     return f"{name(m['low'])} {'' if '/' in m[0] else 'to '}{name(m['high'])}"
 
 
-def _school_days(m: re.Match[str], place: Place) -> str:
+def _school_days(m: re.Match[str], place: TokenContext) -> str:
     """ "M-F" → "monday to friday"."""
     days = {
         "M": "monday",
@@ -201,7 +201,7 @@ def _school_days(m: re.Match[str], place: Place) -> str:
     return f"{days[m[1]]} to {days[m[2]]}"
 
 
-def _quarter(m: re.Match[str], place: Place) -> str:
+def _quarter(m: re.Match[str], place: TokenContext) -> str:
     last = re.sub(r"\D", "", m["year"])
     name = "fiscal year" if m["name"] == "FY" else letters(m["name"])
     return f"{name} {cardinal(int(m['number'])) + ' ' if m['number'] else ''}{said_year(last, place.british)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from speechmlx.reading.english.amounts import FRACTION, MIXED, NUMBER, after_article, amount, fraction
-from speechmlx.reading.english.grammar import Place, Rule, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, rule
 from speechmlx.reading.english.numbers import cardinal, number
 
 RATED = re.compile(
@@ -25,7 +25,7 @@ ODDS = re.compile(r"\b(?:odds|at|bet|favou?rite|price)\s+(?:of\s+|are\s+)?$", re
 PRESSURE = re.compile(r"\b(?:blood pressure|bp|pressure|reading)\b[^.?!]{0,30}$", re.I)
 
 
-def _slash(m: re.Match[str], place: Place) -> str | None:
+def _slash(m: re.Match[str], place: TokenContext) -> str | None:
     """ "a/b" between numbers, by what stands around and by the numbers themselves."""
     top, bottom = m["top"], m["bottom"]
     before, after = place.before(), place.after(m.end())
@@ -63,7 +63,7 @@ def _slash(m: re.Match[str], place: Place) -> str | None:
     return None
 
 
-def _fraction(m: re.Match[str], place: Place) -> str | None:
+def _fraction(m: re.Match[str], place: TokenContext) -> str | None:
     top, bottom = re.split("[/⁄]", m[0])
     if int(bottom) == 0 or (len(top) > 1 and top[0] == "0"):
         return f"{number(top)} over {number(bottom)}"
@@ -71,7 +71,7 @@ def _fraction(m: re.Match[str], place: Place) -> str | None:
     return said.removesuffix("s") if re.match(r"-[a-z]", place.after(m.end())) else said
 
 
-def _mixed(m: re.Match[str], place: Place) -> str:
+def _mixed(m: re.Match[str], place: TokenContext) -> str:
     said = after_article(amount(m[0], place.british), place)
     if re.match(r"-[a-z]", place.after(m.end())):
         return said.removesuffix("s")  # "¾-ton"
@@ -80,7 +80,7 @@ def _mixed(m: re.Match[str], place: Place) -> str:
     return said
 
 
-def _ratio(m: re.Match[str], place: Place) -> str:
+def _ratio(m: re.Match[str], place: TokenContext) -> str:
     if m[0].count(":") == 1 and re.fullmatch(r"(?:2[5-9]|[3-9]\d):[0-5]\d", m[0]):
         minute, second = (int(part) for part in m[0].split(":"))
         if minute + second != 100:
@@ -89,12 +89,12 @@ def _ratio(m: re.Match[str], place: Place) -> str:
     return " ".join(parts) if len(set(parts)) == 1 and len(parts[0]) > 3 and parts[0] != "one" else " to ".join(parts)
 
 
-def _parts(m: re.Match[str], place: Place) -> str:
+def _parts(m: re.Match[str], place: TokenContext) -> str:
     """ "3/8ths" → "three eighths"."""
     return fraction(int(m[1]), int(m[2]), place.british)
 
 
-def _many(m: re.Match[str], place: Place) -> str:
+def _many(m: re.Match[str], place: TokenContext) -> str:
     """A chain: "10/10/80" → "ten ten eighty"."""
     return " ".join(number(part) for part in m[0].split("/"))
 

@@ -13,7 +13,7 @@ WORD_AFTER = re.compile(r"[\s-]{0,3}([^\W\d_]{1,40}(?:'[^\W\d_]{1,10})?)")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TokenContext:
     """Where a token begins, with what stands around it."""
 
     text: str
@@ -41,7 +41,7 @@ class Place:
         return self.text[end : end + LOOK]
 
 
-Say = Callable[[re.Match[str], Place], str | None]
+Say = Callable[[re.Match[str], TokenContext], str | None]
 """The words of a match, apart by blanks, or None: no token of this class after all.
 
 ".x" is a letter, "~Word" a word as it is written, whose capitals are to be looked at; a mark stands for a pause.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from speechmlx.reading.english.grammar import Place, Rule, Say, letters, rule
+from speechmlx.reading.english.grammar import Rule, Say, TokenContext, letters, rule
 
 LATIN = r"A-Za-zªº\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 QUOTE = "['’ʼ]"
 PART = rf"[{LATIN}]{{1,50}}(?:{QUOTE}[{LATIN}]{{1,20}}){{0,3}}"
-WORD = rf"{PART}(?:[-‐‑]{PART}){{0,6}}(?:(?<=[sS]){QUOTE}(?=[\s.,!?;:)]|$))?"
+WORD = rf"{PART}(?:[-‐‑]{PART}){{0,6}}(?:(?:(?<=[sS])|(?<=in)){QUOTE}(?=[\s.,!?;:)]|$))?"
 ELIDED = rf"(?<![\w]){QUOTE}(?=(?i:tis|twas|em|cause|til|bout|round|cuz|nother|n)\b)"
 FOREIGN = (
     rf"[^\W\d_{LATIN}\u0370-\u03ff](?:[^\W\d_{LATIN}]|[\s·・，。、]|[\u0300-\u036f\u0900-\u0dff\u0e00-\u0eff]){{0,80}}"
@@ -43,7 +43,7 @@ SIGNS = {
 SMALL = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
 
 
-def _word(m: re.Match[str], place: Place) -> str:
+def _word(m: re.Match[str], place: TokenContext) -> str:
     word = re.sub(r"[’ʼ]", "'", re.sub(r"[‐‑]", "-", m[0]))
     if word[-1] == "'" and re.search(r"(?<!\w)['‘][^'‘]*$", place.before()):
         word = word[:-1]  # the quote that closes
@@ -52,31 +52,31 @@ def _word(m: re.Match[str], place: Place) -> str:
     return f"~{word}"
 
 
-def _foreign(m: re.Match[str], place: Place) -> str:
+def _foreign(m: re.Match[str], place: TokenContext) -> str:
     script = unicodedata.name(m[0][0], "").partition(" ")[0].partition("-")[0].lower()
     script = SCRIPTS.get(script.upper(), script)
     return f"{script} text" if script.isalpha() and script.isascii() else ""
 
 
-def _greek(m: re.Match[str], place: Place) -> str | None:
+def _greek(m: re.Match[str], place: TokenContext) -> str | None:
     plain = "".join(c for c in unicodedata.normalize("NFD", m[0].lower()) if c in GREEK)
     if len(plain) > 2:
         return "greek text"
     return " ".join(GREEK[c] for c in plain)
 
 
-def _stops(m: re.Match[str], place: Place) -> str:
+def _stops(m: re.Match[str], place: TokenContext) -> str:
     run = m[0]
     if "?" in run or "!" in run:
         return "?" if "?" in run else "!"
     return "…" if "…" in run or run.count(".") > 2 else "."
 
 
-def _double_quote(m: re.Match[str], place: Place) -> str:
+def _double_quote(m: re.Match[str], place: TokenContext) -> str:
     return "”" if place.quoted else "“"
 
 
-def _sign(m: re.Match[str], place: Place) -> str:
+def _sign(m: re.Match[str], place: TokenContext) -> str:
     if m[0] in "™®" and place.before()[-1:].isalnum():
         return ""
     return SIGNS[m[0]]

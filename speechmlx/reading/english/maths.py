@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from speechmlx.reading.english.amounts import NUMBER, amount
-from speechmlx.reading.english.grammar import Place, Rule, letters, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, letters, rule
 from speechmlx.reading.english.marks import GREEK, SMALL
 from speechmlx.reading.english.numbers import number
 
@@ -61,7 +61,7 @@ def variable(c: str) -> str:
     return GREEK.get(c.lower(), f".{c.lower()}")
 
 
-def _operator(m: re.Match[str], place: Place) -> str | None:
+def _operator(m: re.Match[str], place: TokenContext) -> str | None:
     """An operator that stands between operands."""
     sign = m[0].strip()
     operand = OPERAND_BEFORE.search(place.before()) is not None
@@ -79,7 +79,7 @@ def _operator(m: re.Match[str], place: Place) -> str | None:
     return SIGNS[sign]
 
 
-def _is_minus(m: re.Match[str], place: Place) -> bool:
+def _is_minus(m: re.Match[str], place: TokenContext) -> bool:
     """A dash between operands: with blanks around, or glued where the line has other signs of arithmetic."""
     before, after = place.before(), place.after(m.end())
     spaced = before[-1:] == " " and after[:1] == " "
@@ -93,7 +93,7 @@ def _is_minus(m: re.Match[str], place: Place) -> bool:
     return bool(near) and not re.search(r"[^\W\d_]{2}$", before)
 
 
-def _relation(m: re.Match[str], place: Place) -> str | None:
+def _relation(m: re.Match[str], place: TokenContext) -> str | None:
     """A relation or "±" with an operand behind it only: "< 5" → "less than five"."""
     if not OPERAND_AFTER.match(place.text, m.end()):
         return None
@@ -104,16 +104,16 @@ def _relation(m: re.Match[str], place: Place) -> str | None:
     )
 
 
-def _unary(m: re.Match[str], place: Place) -> str | None:
+def _unary(m: re.Match[str], place: TokenContext) -> str | None:
     """The minus of "x = -b", "(-x)"."""
     return "minus" if re.search(r"[=+*/×÷(<>≤≥^,√]\s?$", place.before()) else None
 
 
-def _equals(m: re.Match[str], place: Place) -> str | None:
+def _equals(m: re.Match[str], place: TokenContext) -> str | None:
     return "equals" if place.before().strip() else None
 
 
-def _number_power(m: re.Match[str], place: Place) -> str:
+def _number_power(m: re.Match[str], place: TokenContext) -> str:
     if m["base"] == "10" and re.search(r"[×x*·]\s?$", place.before()):
         exponent = m["power"].translate(SMALL).replace("⁻", "-").replace("⁺", "").strip("(){}")
         if exponent in ("2", "3"):
@@ -121,18 +121,18 @@ def _number_power(m: re.Match[str], place: Place) -> str:
     return f"{number(m['base'], place.british)} {power(m['power'])}"
 
 
-def _variable_power(m: re.Match[str], place: Place) -> str:
+def _variable_power(m: re.Match[str], place: TokenContext) -> str:
     factor = f"{number(m['factor'])} " if m["factor"] else ""
     return f"{factor}{variable(m['base'])} {power(m['power'])}"
 
 
-def _power_alone(m: re.Match[str], place: Place) -> str:
+def _power_alone(m: re.Match[str], place: TokenContext) -> str:
     if place.text[place.at - 1 : place.at].strip() == "" and place.text[m.end() : m.end() + 1].isalpha():
         return number(m["power"].translate(SMALL))  # the 14 of "¹⁴C"
     return power(m["power"])
 
 
-def _variable(m: re.Match[str], place: Place) -> str | None:
+def _variable(m: re.Match[str], place: TokenContext) -> str | None:
     """One letter beside an operator: the a of "a + b", the x of "x = 5"."""
     before, after = place.before(), place.after(m.end())
     if re.match(rf"\s?(?:[=+×÷*^≠≤≥<>≈−±/]|-(?:\s|\d))\s?(?:[-−√]?\s?[\w({GREEKS}√π∞]|$)", after) or re.search(
@@ -146,7 +146,7 @@ def _variable(m: re.Match[str], place: Place) -> str | None:
     return None
 
 
-def _factor(m: re.Match[str], place: Place) -> str | None:
+def _factor(m: re.Match[str], place: TokenContext) -> str | None:
     """ "2x" beside an operator."""
     before, after = place.before(), place.after(m.end())
     if m[2] in ("st", "nd", "rd", "th") or re.match(r"-[^\W\d_]{2}", after):
@@ -156,17 +156,17 @@ def _factor(m: re.Match[str], place: Place) -> str | None:
     return None
 
 
-def _scientific(m: re.Match[str], place: Place) -> str:
+def _scientific(m: re.Match[str], place: TokenContext) -> str:
     sign = "minus " if m["sign"] else ""
     return f"{sign}{number(m['base'])} times ten to the power of {number(m['power'].replace('−', '-').lstrip('+'))}"
 
 
-def _product_power(m: re.Match[str], place: Place) -> str:
+def _product_power(m: re.Match[str], place: TokenContext) -> str:
     """ "mc²" of an equation → "m c squared"."""
     return f"{' '.join(variable(c) for c in m['factors'])} {power(m['power'])}"
 
 
-def _letters_multiplied(m: re.Match[str], place: Place) -> str | None:
+def _letters_multiplied(m: re.Match[str], place: TokenContext) -> str | None:
     """ "ma" of "F = ma", "mx" of "y = mx + b"."""
     if m[0] in WORDS:
         return None
@@ -174,23 +174,23 @@ def _letters_multiplied(m: re.Match[str], place: Place) -> str | None:
     return " ".join(variable(c) for c in m[0]) if alone else None
 
 
-def _sub(m: re.Match[str], place: Place) -> str:
+def _sub(m: re.Match[str], place: TokenContext) -> str:
     """ "a_1" → "a sub one"."""
     below = re.sub(r"[_{}]", "", m[2])
     return f"{variable(m[1])} sub {number(below) if below.isdecimal() else variable(below)}"
 
 
-def _below(m: re.Match[str], place: Place) -> str:
+def _below(m: re.Match[str], place: TokenContext) -> str:
     """A subscript: the 1 of "x₁"."""
     return number(m[0].translate(SMALL))
 
 
-def _root(m: re.Match[str], place: Place) -> str:
+def _root(m: re.Match[str], place: TokenContext) -> str:
     name = {"√": "the square root of", "∛": "the cube root of", "∜": "the fourth root of"}[m[0]]
     return name.removeprefix("the ") if place.word_before().lower() == "the" else name
 
 
-def _function(m: re.Match[str], place: Place) -> str:
+def _function(m: re.Match[str], place: TokenContext) -> str:
     """ "f(x)" → "f of x"."""
     if m[3].isdecimal():
         return f"{letters(m[1])}{' prime' * len(m[2])} of {number(m[3])}"
@@ -199,16 +199,16 @@ def _function(m: re.Match[str], place: Place) -> str:
     return f"{letters(m[1])}{prime} of {of}"
 
 
-def _named_function(m: re.Match[str], place: Place) -> str:
+def _named_function(m: re.Match[str], place: TokenContext) -> str:
     return NAMES[m[1]] + ("" if m[1] == "sqrt" else " of" if m[2] else "")
 
 
-def _derivative(m: re.Match[str], place: Place) -> str:
+def _derivative(m: re.Match[str], place: TokenContext) -> str:
     """ "dy/dx" → "d y d x"."""
     return letters(m[0])
 
 
-def _factorial(m: re.Match[str], place: Place) -> str:
+def _factorial(m: re.Match[str], place: TokenContext) -> str:
     return f"{number(m[1])} factorial"
 
 

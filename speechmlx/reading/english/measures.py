@@ -7,7 +7,7 @@ import re
 from speechmlx.reading.english.addresses import ROAD, STARTS
 from speechmlx.reading.english.amounts import AMOUNT, DASH, after_article, amount, is_fraction
 from speechmlx.reading.english.context import DEVICE, NOT_NOUNS, attributive, before_noun, is_plural
-from speechmlx.reading.english.grammar import Place, Rule, letters, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, letters, rule
 from speechmlx.reading.english.numbers import cardinal, number, ordinal, pairs
 from speechmlx.reading.english.units import (
     BARE,
@@ -57,7 +57,7 @@ def _find(written: str) -> Unit:
     return spaced[plain.replace(" ", "")]
 
 
-def _ambiguous(m: re.Match[str], place: Place) -> bool:
+def _ambiguous(m: re.Match[str], place: TokenContext) -> bool:
     """Whether what looks like a unit is none: "5 in 10", "1234 W 5th Ave", "seat 12A"."""
     unit, end, gap = m["unit"], m.end("unit"), m["gap"]
     after = place.after(end)
@@ -78,7 +78,7 @@ def _ambiguous(m: re.Match[str], place: Place) -> bool:
     return unit in ("pts", "pt.", "MP", "cal", "st", "mb") and bool(SEAT.search(place.before()))
 
 
-def _apart(unit: str, gap: str, after: str, place: Place, end: int) -> bool:
+def _apart(unit: str, gap: str, after: str, place: TokenContext, end: int) -> bool:
     """Whether what stands after a blank or a hyphen is no unit."""
     if unit == "in":
         return not AFTER_IN.match(place.text, end)
@@ -89,7 +89,7 @@ def _apart(unit: str, gap: str, after: str, place: Place, end: int) -> bool:
     return len(unit.rstrip(".")) <= 2 and unit.isupper() and NOT_UNIT.match(place.text, end) is not None
 
 
-def _glued(unit: str, number: str, after: str, place: Place, end: int) -> bool:
+def _glued(unit: str, number: str, after: str, place: TokenContext, end: int) -> bool:
     """Whether letters right behind a number are no unit: "12A", "747s", "1st"."""
     if unit == "d":
         few = int(re.sub(r"\D", "", number)[:9] or 0) <= 3
@@ -103,7 +103,7 @@ def _glued(unit: str, number: str, after: str, place: Place, end: int) -> bool:
     return unit in ("K", "B", "C", "F", "st")
 
 
-def _measure(m: re.Match[str], place: Place) -> str | None:
+def _measure(m: re.Match[str], place: TokenContext) -> str | None:
     if _ambiguous(m, place):
         return None
     unit = (
@@ -149,7 +149,7 @@ def _sign(sign: str | None) -> str:
     }.get(sign or "", "")
 
 
-def _before_noun(m: re.Match[str], place: Place, unit: Unit) -> bool:
+def _before_noun(m: re.Match[str], place: TokenContext, unit: Unit) -> bool:
     if m["per"] or unit.one.endswith("celsius"):
         return False
     if (
@@ -166,13 +166,13 @@ def _before_noun(m: re.Match[str], place: Place, unit: Unit) -> bool:
     return False
 
 
-def _stop(m: re.Match[str], place: Place) -> str:
+def _stop(m: re.Match[str], place: TokenContext) -> str:
     """The end of the sentence that the full stop of a unit may be."""
     after = place.after(m.end())
     return " ." if m[0].endswith(".") and (not after.strip() or re.match(r"\s+[A-Z\"“]", after)) else ""
 
 
-def _dimensions(m: re.Match[str], place: Place) -> str | None:
+def _dimensions(m: re.Match[str], place: TokenContext) -> str | None:
     """ "3x5", "10×15 cm", "8.5\" x 11\"", "3 m x 4 m", "1920x1080"."""
     sizes = re.findall(rf"({AMOUNT})\s?({UNIT}|[\"″'′])?\s?[x×X]?\s?", m["sizes"])
     unit = m["unit"] or ""
@@ -201,7 +201,7 @@ def _named(unit: str, size: str) -> str:
     return found.one if size == "1" else found.many
 
 
-def _feet(m: re.Match[str], place: Place) -> str | None:
+def _feet(m: re.Match[str], place: TokenContext) -> str | None:
     """ "5'10\"" → "five foot ten", "6'" → "six feet", "a 40' boat" → "forty foot", "(78')" → "minutes" of a match."""
     feet, before = m["feet"], place.before()
     if m["inches"]:
@@ -217,7 +217,7 @@ def _feet(m: re.Match[str], place: Place) -> str | None:
     return f"{number(feet)} {'foot' if single else 'feet'}"
 
 
-def _inches(m: re.Match[str], place: Place) -> str | None:
+def _inches(m: re.Match[str], place: TokenContext) -> str | None:
     if place.quoted and m["mark"] == '"':
         return None
     mixed = m["low"] and m["low"].isdecimal() and f"{m['low']}-{m['size']}" in m[0] and is_fraction(m["size"])
@@ -227,7 +227,7 @@ def _inches(m: re.Match[str], place: Place) -> str | None:
     return f"{low}{size.words} {'inch' if single else 'inches'}"
 
 
-def _rate(m: re.Match[str], place: Place) -> str | None:
+def _rate(m: re.Match[str], place: TokenContext) -> str | None:
     """ "8/day" → "eight per day", "3x/day" → "three times per day"."""
     if len(m["per"]) < 3 and not m["times"]:
         return None
@@ -235,7 +235,7 @@ def _rate(m: re.Match[str], place: Place) -> str | None:
     return f"{amount(m['amount'], place.british).words}{times} per {per_unit(m['per'], place.british)}"
 
 
-def _angle(m: re.Match[str], place: Place) -> str:
+def _angle(m: re.Match[str], place: TokenContext) -> str:
     """ "40° 26′ 46″ N" → "forty degrees twenty six minutes forty six seconds north"."""
     said = [f"{_sign(m['sign'])}{number(m['degrees'])} {'degree' if _one_degree(m, place) else 'degrees'}"]
     for name in ("minute", "second"):
@@ -245,11 +245,11 @@ def _angle(m: re.Match[str], place: Place) -> str:
     return " ".join([*said, sides[m["side"]]] if m["side"] else said)
 
 
-def _one_degree(m: re.Match[str], place: Place) -> bool:
+def _one_degree(m: re.Match[str], place: TokenContext) -> bool:
     return m["degrees"] == "1" or (not m["side"] and before_noun(place, m.end()))
 
 
-def _glued_degrees(m: re.Match[str], place: Place) -> str | None:
+def _glued_degrees(m: re.Match[str], place: TokenContext) -> str | None:
     """ "72F", "-5 C": degrees, but not of a seat, a room, a grade."""
     if SEAT.search(place.before()) or (not m["sign"] and len(m["high"]) < 2):
         return None
@@ -258,7 +258,7 @@ def _glued_degrees(m: re.Match[str], place: Place) -> str | None:
     return f"{_sign(m['sign'])}{low}{number(m['high'])} degrees {name}"
 
 
-def _to(m: re.Match[str], place: Place) -> str | None:
+def _to(m: re.Match[str], place: TokenContext) -> str | None:
     """The dash of a range between two measures that have a unit each: "20%-30%"."""
     spaced = place.before()[-1:].isspace()
     if (spaced and "=" in place.after(m.end())) or re.search(r"\dW$", place.before()):
@@ -266,14 +266,14 @@ def _to(m: re.Match[str], place: Place) -> str | None:
     return "to" if MEASURED.search(place.before()) else None
 
 
-def _times(m: re.Match[str], place: Place) -> str | None:
+def _times(m: re.Match[str], place: TokenContext) -> str | None:
     """ "10x" → "ten times", but not in "2x + 1"."""
     if re.match(r"\s?[=+−×÷*^<>≤≥)/-]", place.after(m.end())) or re.search(r"[=+−×÷*(<>≤≥-]\s?$", place.before()):
         return None
     return f"{amount(m[1], place.british).words} times"
 
 
-def _degree(m: re.Match[str], place: Place) -> str | None:
+def _degree(m: re.Match[str], place: TokenContext) -> str | None:
     """A unit behind a number with a power of ten: "3e8 m/s"."""
     if not POWERED.search(place.before()):
         return None
@@ -281,40 +281,40 @@ def _degree(m: re.Match[str], place: Place) -> str | None:
     return f"{name} per {per_unit(m['per'])}" if m["per"] else name
 
 
-def _counted(m: re.Match[str], place: Place) -> str | None:
+def _counted(m: re.Match[str], place: TokenContext) -> str | None:
     """ "cells/µL", "10⁶/µL", "days/mo.": "per" and the unit."""
     if not re.search(r"(?:[a-z]{2,}s|[⁰¹²³⁴⁵⁶⁷⁸⁹]|\^\d{1,2})\s?$", place.before()):
         return None
     return f"per {per_unit(m['per'], place.british)}" + _stop(m, place)
 
 
-def _inverse(m: re.Match[str], place: Place) -> str:
+def _inverse(m: re.Match[str], place: TokenContext) -> str:
     """ "s⁻¹" → "per second"."""
     raised = {"¹": "", "²": " squared", "³": " cubed"}[m["power"]]
     return f"per {per_unit(m['per'], place.british)}{raised}"
 
 
-def _compound(m: re.Match[str], place: Place) -> str:
+def _compound(m: re.Match[str], place: TokenContext) -> str:
     """ "lb/in²" with no number → "pounds per square inch"."""
     return f"{_find(m['unit']).many} per {per_unit(m['per'], place.british)}"
 
 
-def _bare(m: re.Match[str], place: Place) -> str:
+def _bare(m: re.Match[str], place: TokenContext) -> str:
     """A unit with no number: "in kg", "°C"."""
     return british_spelling(_find(m[0]).many) if place.british else _find(m[0]).many
 
 
-def _of(m: re.Match[str], place: Place) -> str:
+def _of(m: re.Match[str], place: TokenContext) -> str:
     """ "12.4/16 GB" → "twelve point four out of sixteen gigabytes"."""
     return f"{number(m['first'])} out of {number(m['high'])} {_find(m['unit']).many}"
 
 
-def _caliber(m: re.Match[str], place: Place) -> str:
+def _caliber(m: re.Match[str], place: TokenContext) -> str:
     """ ".45 cal" → "forty five caliber"."""
     return f"{pairs(m[1])}{' caliber' if m[2] else ''}"
 
 
-def _video(m: re.Match[str], place: Place) -> str:
+def _video(m: re.Match[str], place: TokenContext) -> str:
     """ "1080p" → "ten eighty p", "4K" → "four k"."""
     return f"{pairs(m[1]) if len(m[1]) > 2 else cardinal(int(m[1]))} {letters(m[2])}"
 

@@ -7,7 +7,7 @@ import re
 from speechmlx.reading.english.amounts import AMOUNT, DASH, GROUPED, amount, is_fraction
 from speechmlx.reading.english.context import attributive
 from speechmlx.reading.english.currencies import AFTER, CENTS, CODES, CURRENCIES, MAGNITUDES, SIGNS, Currency
-from speechmlx.reading.english.grammar import Place, Rule, either, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, either, rule
 from speechmlx.reading.english.numbers import cardinal, number, plural
 from speechmlx.reading.english.units import PER, per_unit
 
@@ -34,7 +34,7 @@ def _plain(text: str) -> str:
     return text
 
 
-def _sum(text: str, magnitude: str | None, currency: Currency, place: Place, single: bool) -> str:
+def _sum(text: str, magnitude: str | None, currency: Currency, place: TokenContext, single: bool) -> str:
     """One sum: "3.50" → "three dollars and fifty cents"; `single`: it stands before its noun."""
     text = _plain(text)
     many = currency.one if single else currency.many
@@ -53,7 +53,7 @@ def _sum(text: str, magnitude: str | None, currency: Currency, place: Place, sin
     return " and ".join(said)
 
 
-def _money(m: re.Match[str], place: Place) -> str | None:
+def _money(m: re.Match[str], place: TokenContext) -> str | None:
     groups = m.groupdict()
     currency = CURRENCIES[groups.get("sign") or groups["code"]]
     each = re.match(r"-an?-", place.after(m.end())) is not None
@@ -73,7 +73,7 @@ def _money(m: re.Match[str], place: Place) -> str | None:
     return said
 
 
-def _range_low(low: str, magnitude: str | None, more: str | None, currency: Currency, place: Place) -> str:
+def _range_low(low: str, magnitude: str | None, more: str | None, currency: Currency, place: TokenContext) -> str:
     """The lower end of a range: without the unit, which the upper end says, unless it has cents."""
     plain = _plain(low)
     if magnitude and magnitude.lower() != (more or "").lower():
@@ -83,7 +83,7 @@ def _range_low(low: str, magnitude: str | None, more: str | None, currency: Curr
     return amount(plain, place.british).words
 
 
-def _cents(m: re.Match[str], place: Place) -> str | None:
+def _cents(m: re.Match[str], place: TokenContext) -> str | None:
     one, many = CENTS[m["sign"]]
     number = amount(m["low"], place.british)
     single = number.single or attributive(place, m.end())
@@ -94,18 +94,18 @@ def _cents(m: re.Match[str], place: Place) -> str | None:
     return f"{low}{number.words} {one if single and not per else many}{per}"
 
 
-def _bare_sign(m: re.Match[str], place: Place) -> str:
+def _bare_sign(m: re.Match[str], place: TokenContext) -> str:
     """A sign with no amount: "the $ sign"."""
     currency = SIGNS[m[0]]
     return currency.one if place.word_after(m.end()) in ("sign", "symbol", "key") else currency.many
 
 
-def _signed(m: re.Match[str], place: Place) -> str | None:
+def _signed(m: re.Match[str], place: TokenContext) -> str | None:
     said = _money(m, place)
     return f"minus {said}" if said and m["minus2"] else said
 
 
-def _round(m: re.Match[str], place: Place) -> str:
+def _round(m: re.Match[str], place: TokenContext) -> str:
     """ "$1,000s" → "thousands of dollars"; "$20s" → "twenties"."""
     said = plural(number(m["low"]).removeprefix("one "))
     if place.after(m.end()).startswith(" of") or m["low"][0] != "1":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from speechmlx.reading.abbreviations import find
-from speechmlx.reading.english.grammar import Place, Rule, letters, rule
+from speechmlx.reading.english.capitals import known
+from speechmlx.reading.english.grammar import Rule, TokenContext, letters, rule
 from speechmlx.reading.english.numbers import cardinal, digits, number, pairs, plural
 
 VERSIONED = re.compile(
@@ -46,7 +47,7 @@ def digits_of(text: str) -> str:
     return f"{said} point {digits(part)}" if part else said
 
 
-def _product(m: re.Match[str], place: Place) -> str | None:
+def _product(m: re.Match[str], place: TokenContext) -> str | None:
     text = m[0].removesuffix("'s").removesuffix("’s")
     if NUMBERED.fullmatch(text):
         return None
@@ -58,8 +59,10 @@ def _product(m: re.Match[str], place: Place) -> str | None:
     return f"{said}'s" if text != m[0] else said
 
 
-def _dashed(m: re.Match[str], place: Place) -> str | None:
-    """ "USB-C", "F-16", "COVID-19", "R2-D2", "T-shirt": the parts by themselves."""
+def _dashed(m: re.Match[str], place: TokenContext) -> str | None:
+    """ "USB-C", "F-16", "COVID-19", "R2-D2": the parts by themselves; a word of the dictionary ("T-shirt") is whole."""
+    if known(m[0]):
+        return None
     if re.search(r"[a-z]-\d+s$|-\d+(?:st|nd|rd|th)$|^\d+[a-z]+-\d+[a-z]+$|^[A-Z]-[A-Z]$", m[0]):
         return None
     if re.fullmatch(r"[A-Z][A-Za-z]{0,3}-\d{2,3}s", m[0]):
@@ -79,7 +82,7 @@ def _dashed(m: re.Match[str], place: Place) -> str | None:
     return " ".join(said)
 
 
-def _ampersand(m: re.Match[str], place: Place) -> str:
+def _ampersand(m: re.Match[str], place: TokenContext) -> str:
     """ "R&D" → "r and d"; the ending of "M&M's" stays."""
     parts = re.split(r"\s?&\s?", re.sub("[’]", "'", m[0]))
     return " and ".join(_letters_with_ending(part) for part in parts)
@@ -93,7 +96,7 @@ def _letters_with_ending(part: str) -> str:
     return f"{said}'{ending}" if mark else said + ending
 
 
-def _codec(m: re.Match[str], place: Place) -> str:
+def _codec(m: re.Match[str], place: TokenContext) -> str:
     """ "H.264" → "h two six four"."""
     return f"{letters(m[1])} {digits(m[2])}"
 
@@ -111,7 +114,7 @@ def version(text: str, british: bool = False) -> str:
     return " ".join(said)
 
 
-def _version(m: re.Match[str], place: Place) -> str | None:
+def _version(m: re.Match[str], place: TokenContext) -> str | None:
     head = ""
     suffix = re.search(r"[-+]([A-Za-z]+)", m["version"])
     if suffix and suffix[1].lower() not in RELEASES:
@@ -130,17 +133,17 @@ def _version(m: re.Match[str], place: Place) -> str | None:
     return head + version(m["version"], place.british)
 
 
-def _model_plus(m: re.Match[str], place: Place) -> str:
+def _model_plus(m: re.Match[str], place: TokenContext) -> str:
     """ "S23+" → "s twenty three plus"."""
     return f"{run(m[1])} {digits_of(m[2])} plus"
 
 
-def _standard(m: re.Match[str], place: Place) -> str:
+def _standard(m: re.Match[str], place: TokenContext) -> str:
     """ "802.11ac" → "eight oh two point eleven a c"."""
     return f"{pairs(m[1])} point {number(m[2])} {letters(m[3])}".rstrip()
 
 
-def _hexadecimal(m: re.Match[str], place: Place) -> str | None:
+def _hexadecimal(m: re.Match[str], place: TokenContext) -> str | None:
     """Hashes and UUIDs: one by one, group by group."""
     if not re.search(r"\d", m[0]) or not re.search("[a-fA-F]", m[0]):
         return None
@@ -148,7 +151,7 @@ def _hexadecimal(m: re.Match[str], place: Place) -> str | None:
     return " , ".join(" ".join(digits(c) or letters(c) for c in group) for group in groups)
 
 
-def _grade(m: re.Match[str], place: Place) -> str | None:
+def _grade(m: re.Match[str], place: TokenContext) -> str | None:
     """ "A+", "B-", "Disney+"."""
     if m[2] in "-−" and re.match(r"\s?[\w(]", place.after(m.end())) and place.text[m.end() : m.end() + 1] != " ":
         return None
@@ -157,33 +160,33 @@ def _grade(m: re.Match[str], place: Place) -> str | None:
     return f"{letters(m[1])} {'plus' if m[2] == '+' else 'minus'}"
 
 
-def _named_plus(m: re.Match[str], place: Place) -> str:
+def _named_plus(m: re.Match[str], place: TokenContext) -> str:
     return f"~{m[1]} {' '.join('plus' for _ in m[2])}"
 
 
-def _form(m: re.Match[str], place: Place) -> str:
+def _form(m: re.Match[str], place: TokenContext) -> str:
     """ "401(k)" → "four oh one k"."""
     return f"{pairs(m[1])} {letters(m[2])}"
 
 
-def _plural_letters(m: re.Match[str], place: Place) -> str:
+def _plural_letters(m: re.Match[str], place: TokenContext) -> str:
     """ "3D", "5G", "2B", "4x4s"."""
     return f"{digits_of(m[1])} {letters(m[2])}"
 
 
-def _postcode(m: re.Match[str], place: Place) -> str:
+def _postcode(m: re.Match[str], place: TokenContext) -> str:
     """ "SW1A 1AA" → letter by letter."""
     return " ".join(letters(c) or (digits(c) if c.isdecimal() else ",") for c in m[0])
 
 
-def _one_by_one(m: re.Match[str], place: Place) -> str | None:
+def _one_by_one(m: re.Match[str], place: TokenContext) -> str | None:
     """Long mixed serials: "1Z999AA10123456784"."""
     if len(re.findall(r"[A-Za-z]+|\d+", m[0])) < 3 or not re.search(r"\d.*\d", m[0]):
         return None
     return " ".join(letters(c) or digits(c) for c in m[0])
 
 
-def _route(m: re.Match[str], place: Place) -> str:
+def _route(m: re.Match[str], place: TokenContext) -> str:
     """ "I-95", "US-101"."""
     return f"{letters(m[1])} {pairs(m[2]) if len(m[2]) > 2 else cardinal(int(m[2]))}"
 

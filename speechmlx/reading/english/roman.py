@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from speechmlx.reading import roman
-from speechmlx.reading.english.grammar import Place, Rule, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, rule
 from speechmlx.reading.english.numbers import cardinal, ordinal, year
 
 WARS = {"I": "one", "1": "one", "II": "two", "2": "two", "III": "three", "3": "three"}
@@ -53,7 +53,7 @@ def value(numeral: str) -> int:
     return roman.value(numeral) or 0
 
 
-def _roman(m: re.Match[str], place: Place) -> str | None:
+def _roman(m: re.Match[str], place: TokenContext) -> str | None:
     number = value(m["numeral"])
     if not number:
         return None
@@ -94,7 +94,7 @@ def _roman(m: re.Match[str], place: Place) -> str | None:
     )
 
 
-def _heading(m: re.Match[str], place: Place) -> bool:
+def _heading(m: re.Match[str], place: TokenContext) -> bool:
     """Whether the numeral numbers a heading: "IV. Results", and nothing follows that ends a sentence."""
     return (
         place.at == 0
@@ -128,28 +128,28 @@ def _plain(numeral: str) -> bool:
     return numeral not in WORDS - {"II", "III", "IV", "VI"}
 
 
-def _range(m: re.Match[str], place: Place) -> str | None:
+def _range(m: re.Match[str], place: TokenContext) -> str | None:
     low, high = value(m[1]), value(m[2])
     if not low or not high or not NUMBERED.search(place.before()):
         return None
     return f"{cardinal(low)} to {cardinal(high)}"
 
 
-def _war(m: re.Match[str], place: Place) -> str:
+def _war(m: re.Match[str], place: TokenContext) -> str:
     return f"world war {WARS[m[0][2:]]}"
 
 
-def _bracketed(m: re.Match[str], place: Place) -> str | None:
+def _bracketed(m: re.Match[str], place: TokenContext) -> str | None:
     number = value(m[1].upper())
     return cardinal(number) if number else None
 
 
-def _about_war(m: re.Match[str], place: Place) -> str:
+def _about_war(m: re.Match[str], place: TokenContext) -> str:
     """ "post-WWII" → "post world war two"."""
     return f"{m[1]} world war {'two' if m[0].endswith(('II', '2')) else 'one'}"
 
 
-def _small(m: re.Match[str], place: Place) -> str | None:
+def _small(m: re.Match[str], place: TokenContext) -> str | None:
     """In small letters, after "Scene", "page", ..."""
     before = place.before()
     if not re.search(r"\b(?:scene|act|page|pages|pp?\.|part|chapter|section|book|article|paragraph)\s$", before, re.I):
@@ -158,7 +158,7 @@ def _small(m: re.Match[str], place: Place) -> str | None:
     return cardinal(value(m[1].upper())) + (f" to {cardinal(high)}" if high else "")
 
 
-def _character(m: re.Match[str], place: Place) -> str:
+def _character(m: re.Match[str], place: TokenContext) -> str:
     """ "Ⅳ": the characters that Unicode has for them."""
     numeral = "".join(c if c in roman.WORTH else _letters_of(c) for c in m[0])
     number = value(numeral)

@@ -26,7 +26,7 @@ from speechmlx.reading.english import (
     times,
     web,
 )
-from speechmlx.reading.english.grammar import Place, Rule, first
+from speechmlx.reading.english.grammar import Rule, TokenContext, first
 
 FAMILIES = (
     web, scripture, chat, telephone,
@@ -65,7 +65,7 @@ def scan(text: str, british: bool = False) -> Iterator[ClassifiedToken]:
         if text[at].isspace():
             at = SPACE.match(text, at).end()  # type: ignore[union-attr]
             continue
-        piece = _piece(Place(text, at, british, quoted))
+        piece = _piece(TokenContext(text, at, british, quoted))
         if piece is None:
             at += 1
             continue
@@ -75,7 +75,7 @@ def scan(text: str, british: bool = False) -> Iterator[ClassifiedToken]:
         at = piece.end
 
 
-def _piece(place: Place) -> ClassifiedToken | None:
+def _piece(place: TokenContext) -> ClassifiedToken | None:
     found = []
     for order, rule in enumerate(RULES.get(first(place.text[place.at]), ())):
         match = rule.pattern.match(place.text, place.at)

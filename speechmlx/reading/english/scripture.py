@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from speechmlx.reading.english.grammar import Place, Rule, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, rule
 from speechmlx.reading.english.numbers import cardinal, ordinal
 
 _BOOKS = (
@@ -24,14 +24,14 @@ BOOKS = {
 BOOK = "|".join(sorted(BOOKS, key=len, reverse=True))
 
 
-def _verse(m: re.Match[str], place: Place) -> str:
+def _verse(m: re.Match[str], place: TokenContext) -> str:
     """ "1 Cor. 13:4-7" → "first corinthians thirteen four to seven"."""
     number = f"{ordinal(len(m['number']) if m['number'][0] == 'I' else int(m['number']))} " if m["number"] else ""
     last = f" to {cardinal(int(m['last']))}" if m["last"] else ""
     return f"{number}{BOOKS[m['book']].lower()} {cardinal(int(m['chapter']))} {cardinal(int(m['verse']))}{last}"
 
 
-def _psalm(m: re.Match[str], place: Place) -> str:
+def _psalm(m: re.Match[str], place: TokenContext) -> str:
     return f"psalm {cardinal(int(m[1]))}"
 
 

@@ -23,7 +23,8 @@ def tokens(text: str, pieces: Iterable[ClassifiedToken]) -> list[Token]:
         elif part[0] == "~":
             found.extend(_written(part[1:], kinds[i], piece))
         else:
-            found.append(SpokenWord(part.lstrip("."), piece.start, piece.end, part[0] == "."))
+            is_letter = part[0] == "." or (len(part) == 1 and part not in "ai")
+            found.append(SpokenWord(part.lstrip("."), piece.start, piece.end, is_letter))
     return found
 
 

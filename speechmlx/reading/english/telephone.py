@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from speechmlx.reading.english.context import after_keyword, is_plural
-from speechmlx.reading.english.grammar import Place, Rule, letters, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, letters, rule
 from speechmlx.reading.english.numbers import cardinal, digits, pairs
 
 GAP = r"[ \u00a0.\-‐‑–/]"
@@ -52,7 +52,7 @@ def _spoken(text: str) -> str:
     return " ".join(said).removesuffix(" ,")
 
 
-def _telephone(m: re.Match[str], place: Place) -> str | None:
+def _telephone(m: re.Match[str], place: TokenContext) -> str | None:
     text = m["number"]
     if sum(c.isdecimal() for c in text) not in TELEPHONE:
         return None
@@ -60,33 +60,33 @@ def _telephone(m: re.Match[str], place: Place) -> str | None:
     return _spoken(text) + extension
 
 
-def _called(m: re.Match[str], place: Place) -> str | None:
+def _called(m: re.Match[str], place: TokenContext) -> str | None:
     """Any groups of digits after "call", "phone", ..."""
     return _telephone(m, place) if after_keyword(place, CALLED) else None
 
 
-def _zero(m: re.Match[str], place: Place) -> str | None:
+def _zero(m: re.Match[str], place: TokenContext) -> str | None:
     """Groups that begin with a zero; a date or a time is none."""
     if re.match(r"0?\d[./-]\d{1,2}[./-]\d{2,4}$", m["number"]):
         return None
     return _telephone(m, place)
 
 
-def _worded(m: re.Match[str], place: Place) -> str:
+def _worded(m: re.Match[str], place: TokenContext) -> str:
     words = " ".join(f"~{w.lower()}" for w in m["word"].split("-"))
     return f"one {cardinal(int(m['area']))} {words}"
 
 
-def _emergency(m: re.Match[str], place: Place) -> str | None:
+def _emergency(m: re.Match[str], place: TokenContext) -> str | None:
     return digits(m[0]) if after_keyword(place, CALLED) and not is_plural(place.word_after(m.end())) else None
 
 
-def _grouped(m: re.Match[str], place: Place) -> str:
+def _grouped(m: re.Match[str], place: TokenContext) -> str:
     """Cards, social security numbers, long postal codes: digit by digit, group by group."""
     return " , ".join(digits(group) for group in re.findall(r"\d+", m[0]))
 
 
-def _ip(m: re.Match[str], place: Place) -> str | None:
+def _ip(m: re.Match[str], place: TokenContext) -> str | None:
     parts = re.findall(r"\d+", m["ip"])
     if any(int(part) > 255 for part in parts):
         return None
@@ -98,12 +98,12 @@ def _ip(m: re.Match[str], place: Place) -> str | None:
     return said
 
 
-def _isbn(m: re.Match[str], place: Place) -> str:
+def _isbn(m: re.Match[str], place: TokenContext) -> str:
     groups = [f"{digits(g)}{' .x' if g.endswith('X') else ''}" for g in m[1].replace(" ", "-").split("-")]
     return f".i .s .b .n {' , '.join(groups)}"
 
 
-def _mac(m: re.Match[str], place: Place) -> str | None:
+def _mac(m: re.Match[str], place: TokenContext) -> str | None:
     if not re.search("[A-Fa-f]", m[0]):
         return None
     return " , ".join(" ".join(digits(c) or letters(c) for c in pair) for pair in re.split("[:-]", m[0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from speechmlx.reading.english.grammar import Place, Rule, letters, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, letters, rule
 from speechmlx.reading.english.numbers import ONES, cardinal, digits
 
 HALF = r"(?:\s?(?:[ap]m|[AP]M|[ap]\.\s?m\.?|[AP]\.\s?M\.?)(?![\w]))"
@@ -67,7 +67,7 @@ def _one(hour: str, minute: str | None, half: str | None, bare: bool = False) ->
     return said + _half(half)
 
 
-def _time(m: re.Match[str], place: Place) -> str | None:
+def _time(m: re.Match[str], place: TokenContext) -> str | None:
     hour, minute = m["hour"], m["minute"]
     if not m["half"] and m["mark"] == ".":
         return None
@@ -86,13 +86,13 @@ def _running_time(hour: str, minute: str, second: str) -> str:
     return f"{cardinal(int(hour))} {' '.join(rest)}"
 
 
-def _final(m: re.Match[str], place: Place) -> str:
+def _final(m: re.Match[str], place: TokenContext) -> str:
     """The end of the sentence that the full stop of "p.m." may be."""
     after = place.after(m.end())
     return " ." if m[0].endswith(".") and (not after.strip() or re.match(r"\s+[A-Z\"“]", after)) else ""
 
 
-def _range(m: re.Match[str], place: Place) -> str | None:
+def _range(m: re.Match[str], place: TokenContext) -> str | None:
     """ "9am-5pm", "9:00-17:00", "5-6pm", "10:30–11:45 am"."""
     if not (m["half"] or m["half2"] or m["minute"] or m["minute2"]):
         return None
@@ -102,7 +102,7 @@ def _range(m: re.Match[str], place: Place) -> str | None:
     return f"{low} to {high}{zone(m['zone'])}{_final(m, place)}"
 
 
-def _running(m: re.Match[str], place: Place) -> str:
+def _running(m: re.Match[str], place: TokenContext) -> str:
     """Minutes and seconds with a fraction: "12:35.36" → "twelve thirty five point three six"."""
     hours = f"{cardinal(int(m['hours']))} " if m["hours"] else ""
     second = int(m["second"])
@@ -110,7 +110,7 @@ def _running(m: re.Match[str], place: Place) -> str:
     return f"{hours}{said} point {digits(m['part'])}"
 
 
-def _duration(m: re.Match[str], place: Place) -> str | None:
+def _duration(m: re.Match[str], place: TokenContext) -> str | None:
     """ "1h 30m" → "one hour thirty minutes"."""
     parts = [(n, UNITS[unit]) for n, unit in re.findall(rf"(\d+)\s?({SPAN})(?![a-z])", m[0])]
     order = [ORDER.index(unit) for _, unit in parts]
@@ -119,17 +119,17 @@ def _duration(m: re.Match[str], place: Place) -> str | None:
     return " ".join(f"{cardinal(int(n))} {unit}{'s' if int(n) != 1 else ''}" for n, unit in parts)
 
 
-def _hours(m: re.Match[str], place: Place) -> str:
+def _hours(m: re.Match[str], place: TokenContext) -> str:
     """ "1h30" → "one hour thirty"."""
     return f"{cardinal(int(m[1]))} hour{'s' if int(m[1]) != 1 else ''} {cardinal(int(m[2]))}"
 
 
-def _short_range(m: re.Match[str], place: Place) -> str:
+def _short_range(m: re.Match[str], place: TokenContext) -> str:
     """ "8a-5p" → "eight a m to five p m"."""
     return f"{cardinal(int(m[1]))} .{m[2]} .m to {cardinal(int(m[3]))} .{m[4]} .m"
 
 
-def _military(m: re.Match[str], place: Place) -> str:
+def _military(m: re.Match[str], place: TokenContext) -> str:
     """ "0600 hours" → "zero six hundred hours"."""
     hour, minute = m["hour"], int(m["minute"])
     head = f"zero {ONES[int(hour[1])]}" if hour[0] == "0" else cardinal(int(hour))
@@ -137,15 +137,15 @@ def _military(m: re.Match[str], place: Place) -> str:
     return f"{head} {tail} hours"
 
 
-def _always(m: re.Match[str], place: Place) -> str:
+def _always(m: re.Match[str], place: TokenContext) -> str:
     return "twenty four seven"
 
 
-def _half_alone(m: re.Match[str], place: Place) -> str:
+def _half_alone(m: re.Match[str], place: TokenContext) -> str:
     return letters(m[0]) + _final(m, place)
 
 
-def _zone_alone(m: re.Match[str], place: Place) -> str:
+def _zone_alone(m: re.Match[str], place: TokenContext) -> str:
     return zone(m[0]).strip()
 
 

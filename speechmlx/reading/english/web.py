@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from speechmlx.reading.english.grammar import Place, Rule, letters, rule
+from speechmlx.reading.english.grammar import Rule, TokenContext, letters, rule
 from speechmlx.reading.english.numbers import digits, number, pairs, year
 
 TLDS = (
@@ -72,12 +72,12 @@ def _part(run: str) -> str:
     return NAMES.get(run, "") if not run[0].isalpha() else label(run)
 
 
-def _address(m: re.Match[str], place: Place) -> str:
+def _address(m: re.Match[str], place: TokenContext) -> str:
     """A web address: without "https://", and without what closes it."""
     return spoken(re.sub(r"^[a-z]{2,8}://", "", m[0]).rstrip("/"))
 
 
-def _domain(m: re.Match[str], place: Place) -> str | None:
+def _domain(m: re.Match[str], place: TokenContext) -> str | None:
     ending = m["ending"].lower()
     if ending in ("in", "it", "me", "no", "at", "be", "my", "so", "us", "is", "go") and (
         m["ending"][0].isupper() or m["head"][0].isupper()
@@ -88,29 +88,29 @@ def _domain(m: re.Match[str], place: Place) -> str | None:
     return spoken(m[0])
 
 
-def _dotted_name(m: re.Match[str], place: Place) -> str:
+def _dotted_name(m: re.Match[str], place: TokenContext) -> str:
     """ "Node.js", ".NET": names with a dot."""
     return spoken(m[0])
 
 
-def _handle(m: re.Match[str], place: Place) -> str:
+def _handle(m: re.Match[str], place: TokenContext) -> str:
     return f"at {spoken(m[1])}"
 
 
-def _hashtag(m: re.Match[str], place: Place) -> str:
+def _hashtag(m: re.Match[str], place: TokenContext) -> str:
     return f"hashtag {spoken(m[1])}"
 
 
-def _code(m: re.Match[str], place: Place) -> str | None:
+def _code(m: re.Match[str], place: TokenContext) -> str | None:
     return None if SUBSCRIPT.fullmatch(m[0]) else spoken(m[0])
 
 
-def _camel(m: re.Match[str], place: Place) -> str:
+def _camel(m: re.Match[str], place: TokenContext) -> str:
     """camelCase with three parts or more, or with a call: "getUserName()"."""
     return " ".join(label(run) for run in RUN.findall(m[1]))
 
 
-def _flag(m: re.Match[str], place: Place) -> str | None:
+def _flag(m: re.Match[str], place: TokenContext) -> str | None:
     if len(m[1]) == 1 and (len(m[2]) > 1 or re.search(r"[=+*/(<>]\s?$", place.before())):
         return None
     dashes = " ".join("dash" for c in m[1])
@@ -127,11 +127,11 @@ OPERATORS = {
 }  # fmt: skip
 
 
-def _operator(m: re.Match[str], place: Place) -> str:
+def _operator(m: re.Match[str], place: TokenContext) -> str:
     return OPERATORS[m[0]]
 
 
-def _language(m: re.Match[str], place: Place) -> str:
+def _language(m: re.Match[str], place: TokenContext) -> str:
     return f".{m[1].lower()} {'sharp' if m[2] == '#' else 'plus plus'}"
 
 

@@ -14,7 +14,7 @@ from speechmlx.reading.pronunciation import dictionary as dictionaries
 from speechmlx.reading.pronunciation.dictionary import PRIMARY, SECONDARY, VOWELS, Dictionary, accent, choose, weaken
 from speechmlx.reading.pronunciation.said import Said, same_word
 from speechmlx.reading.pronunciation.spelling import to_british
-from speechmlx.reading.pronunciation.tagging import Place, place
+from speechmlx.reading.pronunciation.tagging import WordContext, place
 
 Result = TypeVar("Result")
 Spelling = Callable[[str], str]
@@ -98,7 +98,7 @@ class English:
             return phonemes
         return accent(phonemes, PRIMARY if text.isupper() and len(text) > 1 else SECONDARY)
 
-    def _function_word(self, text: str, at: Place, following: str | None) -> str | None:
+    def _function_word(self, text: str, at: WordContext, following: str | None) -> str | None:
         """Phonemes of a word that depends on the phoneme after it (a, the, to); None for other words."""
         vowel = following is not None and following in VOWELS
         alone = len(at.words) == 1
@@ -119,7 +119,7 @@ class English:
                 return "ɐm"
         return None
 
-    def _entry(self, text: str, at: Place, following: str | None) -> str | None:
+    def _entry(self, text: str, at: WordContext, following: str | None) -> str | None:
         """Phonemes by our tables and the dictionary's own entries; None if neither has the word."""
         meant = homographs.choose(at)
         if not isinstance(meant, str):
@@ -136,7 +136,7 @@ class English:
             return choose(entry, "None")
         return choose(entry, meant or homographs.part(at, frozenset(entry)))
 
-    def _alone(self, text: str, at: Place | None = None) -> str | None:
+    def _alone(self, text: str, at: WordContext | None = None) -> str | None:
         """Phonemes of a word that has no entry: by its parts, its letters or its spelling. None if it has no sound."""
         for way in (self._hyphenated, self._apostrophe, self._stemmed, self._rejoined, self._plain, self._shortened):
             phonemes = way(text, at)
@@ -156,12 +156,12 @@ class English:
         phonemes = choose(entry, "") if entry is not None else None
         return phonemes or (self._alone(text) if text else None)
 
-    def _hyphenated(self, text: str, at: Place | None) -> str | None:
+    def _hyphenated(self, text: str, at: WordContext | None) -> str | None:
         if "-" not in text.strip("-"):
             return self._say(text.strip("-")) if "-" in text else None
         return compounds.hyphenated(text.strip("-"), self._say, self._letters, self.dictionary)
 
-    def _apostrophe(self, text: str, at: Place | None) -> str | None:
+    def _apostrophe(self, text: str, at: WordContext | None) -> str | None:
         if "'" not in text:
             return None
         stripped = text.strip("'")
@@ -169,16 +169,16 @@ class English:
             return self._say(stripped) if stripped else None
         return endings.contracted(text, self._say, self.dictionary)
 
-    def _stemmed(self, text: str, at: Place | None) -> str | None:
+    def _stemmed(self, text: str, at: WordContext | None) -> str | None:
         part = homographs.part(at, frozenset(("NOUN", "VERB"))) if at is not None else ""
         return self.dictionary.pronounce(text, part)
 
-    def _rejoined(self, text: str, at: Place | None) -> str | None:
+    def _rejoined(self, text: str, at: WordContext | None) -> str | None:
         """ "wifi", "WiFi" → Wi-Fi."""
         whole = self.dictionary.joined.get(text.lower())
         return self.dictionary.pronounce(whole, "") if whole else None
 
-    def _plain(self, text: str, at: Place | None) -> str | None:
+    def _plain(self, text: str, at: WordContext | None) -> str | None:
         """A word with foreign letters, asked without accents."""
         plain = foreign.plain(text)
         if plain == text:
@@ -186,7 +186,7 @@ class English:
         entry = self.dictionary.entry(plain)
         return choose(entry, "") if entry is not None else self.dictionary.pronounce(plain, "")
 
-    def _shortened(self, text: str, at: Place | None) -> str | None:
+    def _shortened(self, text: str, at: WordContext | None) -> str | None:
         """ "sooooo" → so, "goood" → good: a letter that is drawn out."""
         if not REPEATED.search(text):
             return None

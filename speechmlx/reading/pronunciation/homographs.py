@@ -7,11 +7,11 @@ from collections.abc import Callable
 from speechmlx.reading.pronunciation import wordclasses as classes
 from speechmlx.reading.pronunciation.sense import Sense
 from speechmlx.reading.pronunciation.senses import SENSES
-from speechmlx.reading.pronunciation.tagging import Place, has_verb, modifies, past, predicative, verb
+from speechmlx.reading.pronunciation.tagging import WordContext, has_verb, modifies, past, predicative, verb
 from speechmlx.reading.pronunciation.wordclasses import kind
 
 
-def choose(at: Place) -> Sense | str:
+def choose(at: WordContext) -> Sense | str:
     """The sense of the word at `at`, or the part of speech to ask the dictionary for ("" if nothing is known)."""
     senses = SENSES.get(at.word)
     if senses is not None:
@@ -21,7 +21,7 @@ def choose(at: Place) -> Sense | str:
     return rule(at) if rule is not None else ""
 
 
-def part(at: Place, keys: frozenset[str]) -> str:
+def part(at: WordContext, keys: frozenset[str]) -> str:
     """Which of an entry's parts of speech (`keys`) the word has here: VERB, NOUN or ADJ."""
     prior = 0.5 if "NOUN" in keys and "VERB" not in keys else -0.5 if "VERB" in keys else 0.0
     verbal = verb(at, prior)
@@ -32,7 +32,7 @@ def part(at: Place, keys: frozenset[str]) -> str:
     return "ADJ" if "ADJ" in keys and "NOUN" not in keys else "NOUN"
 
 
-def _read(at: Place) -> str:
+def _read(at: WordContext) -> str:
     left = (*at.left(2), "", "")
     classes_before = [kind(w) for w in left[:2]]
     if kind(at.near(-1)) == classes.ADVERB and classes_before[0] in "DP" and modifies(at):
@@ -59,7 +59,7 @@ _AUXILIARIES = frozenset("do does did will would can could shall should may migh
 _PERSONS = frozenset("i you he she we they people everyone who".split())
 
 
-def _used(at: Place) -> str:
+def _used(at: WordContext) -> str:
     """ "used to go" and "is used to noise" have a voiceless s, "is used to cut bread" has not."""
     left = (*at.left(1), "")[0]
     if at.near(1) != "to":
@@ -72,7 +72,7 @@ def _used(at: Place) -> str:
     return "VERB" if thing else "VBD"
 
 
-def _close(at: Place) -> str:
+def _close(at: WordContext) -> str:
     left = (*at.left(1), "")[0]
     second = (*at.left(2), "", "")[1]
     verbal = kind(left) in "VXG" or (kind(left) == classes.THIRD and kind(second) not in "DPJR")
@@ -88,19 +88,19 @@ def _close(at: Place) -> str:
     return "VERB" if verb(at) > 0.5 and not predicative(at) else "ADJ"
 
 
-def _content(at: Place) -> str:
+def _content(at: WordContext) -> str:
     if predicative(at) or (at.near(1) in ("with", "to") and kind((*at.left(1), "")[0]) not in "DPJN?"):
         return "ADJ"
     return "NOUN" if verb(at) <= 0.5 else "VERB"
 
 
-def _that(at: Place) -> str:
+def _that(at: WordContext) -> str:
     after, before = at.near(1), at.near(-1)
     demonstrative = not after or kind(after) in ".B" or (kind(before) == classes.PREPOSITION and modifies(at))
     return "DT" if demonstrative else "IN"
 
 
-_RULES: dict[str, Callable[[Place], str]] = {
+_RULES: dict[str, Callable[[WordContext], str]] = {
     "read": _read,
     "reread": _read,
     "used": _used,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from speechmlx.reading.pronunciation import wordclasses as classes
-from speechmlx.reading.pronunciation.tagging import Place, modifies, predicative
+from speechmlx.reading.pronunciation.tagging import WordContext, modifies, predicative
 from speechmlx.reading.pronunciation.wordclasses import kind
 
 
@@ -22,12 +22,12 @@ class Sense:
     before: frozenset[str] = field(default=frozenset())
     after: frozenset[str] = field(default=frozenset())
     near: frozenset[str] = field(default=frozenset())
-    when: Callable[[Place], bool] | None = None
+    when: Callable[[WordContext], bool] | None = None
     """One more cue, of weight 3."""
-    only: Callable[[Place], bool] | None = None
+    only: Callable[[WordContext], bool] | None = None
     """The sense is impossible where this is false."""
 
-    def score(self, at: Place, verbal: float) -> float:
+    def score(self, at: WordContext, verbal: float) -> float:
         if self.only is not None and not self.only(at):
             return -100.0
         left = at.left(1)
@@ -48,54 +48,54 @@ def sense(
     before: str = "",
     after: str = "",
     near: str = "",
-    when: Callable[[Place], bool] | None = None,
-    only: Callable[[Place], bool] | None = None,
+    when: Callable[[WordContext], bool] | None = None,
+    only: Callable[[WordContext], bool] | None = None,
 ) -> Sense:
     sets = (frozenset(words.split()) for words in (before, after, near))
     first, second, third = sets
     return Sense(us, gb, prior, verb, first, second, third, when, only)
 
 
-def capital(at: Place) -> bool:
+def capital(at: WordContext) -> bool:
     return at.capital or at.initial
 
 
-def attributive(at: Place) -> bool:
+def attributive(at: WordContext) -> bool:
     """After a determiner and before a noun: "a learned man"."""
     left = at.left(1)
     return bool(left) and kind(left[0]) in "DP" and modifies(at)
 
 
-def bare(at: Place) -> bool:
+def bare(at: WordContext) -> bool:
     """Without a determiner, and before no noun: a substance, as in "lined with lead" and "lead is heavy"."""
     if not at.left(1) and kind(at.near(1)) in "BMH":
         return True
     return at.near(-1) in ("by", "with", "from", "of", "into", "for", "like", "without") and not modifies(at)
 
 
-def quarrel(at: Place) -> bool:
+def quarrel(at: WordContext) -> bool:
     """ "had a row"; not "had a row of seats"."""
     left = (*at.left(2), "", "")
     return left[0] == "a" and kind(left[1]) == classes.HAVE and at.near(1) not in ("of", "in")
 
 
-def infinitive(at: Place) -> bool:
+def infinitive(at: WordContext) -> bool:
     """After "to" or a modal verb, where no past form stands; weighs against the evidence for a verb."""
     left = at.left(1)
     return bool(left) and kind(left[0]) in "TM"
 
 
-def alone_after_determiner(at: Place) -> bool:
+def alone_after_determiner(at: WordContext) -> bool:
     left = at.left(1)
     return bool(left) and kind(left[0]) in "DPJ" and not modifies(at)
 
 
-def place_name(at: Place) -> bool:
+def place_name(at: WordContext) -> bool:
     """A capital within a sentence after a preposition of place."""
     return at.capital and at.near(-1) in ("in", "to", "from", "near", "at", "of", "through", "via", "visit", "visited")
 
 
-def minute(at: Place) -> bool:
+def minute(at: WordContext) -> bool:
     """ "the details are minute"; not "one minute", "a minute ago"."""
     left = at.left(1)
     if bool(left) and modifies(at):
@@ -103,11 +103,11 @@ def minute(at: Place) -> bool:
     return predicative(at) and bool(left) and kind(left[0]) not in "DPQR"
 
 
-def numeral_after(at: Place) -> bool:
+def numeral_after(at: WordContext) -> bool:
     return kind(at.near(1)) == classes.NUMBER
 
 
-def noun_does(at: Place) -> bool:
+def noun_does(at: WordContext) -> bool:
     left = at.near(-1)
     return left in ("the", "two", "three", "these", "those", "several") and kind(at.near(1)) not in "SDOP"
 

@@ -54,7 +54,7 @@ _AFTER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WordContext:
     """A word in its sentence: `words` are lower case, with the marks among them; `at` is the word's index."""
 
     words: tuple[str, ...]
@@ -84,7 +84,7 @@ class Place:
         return tuple(found)
 
 
-def place(words: Sequence[str], i: int) -> Place:
+def place(words: Sequence[str], i: int) -> WordContext:
     """The place of words[i], with its sentence cut to a window."""
     start, end = i, i + 1
     while start > 0 and i - start < WINDOW and words[start - 1] not in ENDS:
@@ -94,15 +94,15 @@ def place(words: Sequence[str], i: int) -> Place:
     first = start == 0 or words[start - 1] in ENDS
     upper = words[i][:1].isupper()
     starts = first and all(not w[:1].isalpha() for w in words[start:i])
-    return Place(tuple(w.lower() for w in words[start:end]), i - start, upper and not starts, upper and starts)
+    return WordContext(tuple(w.lower() for w in words[start:end]), i - start, upper and not starts, upper and starts)
 
 
-def verb(at: Place, prior: float = 0.0) -> float:
+def verb(at: WordContext, prior: float = 0.0) -> float:
     """How much the words around say that the word is a verb (above 0) and not a noun or an adjective."""
     return prior + _left_evidence(at) + _right_evidence(at)
 
 
-def _left_evidence(at: Place) -> float:
+def _left_evidence(at: WordContext) -> float:
     before, second, third = (*at.left(3), "", "", "")[:3]
     group = kind(before) if before else classes.MARK
     if group in "VZ" and kind(second) in "DPJQ":  # the play, his plays
@@ -138,7 +138,7 @@ def _left_evidence(at: Place) -> float:
             return _BEFORE.get(other, 0.0)
 
 
-def _after_pronoun(at: Place, before: str, second: str, third_person: bool, skipped: bool) -> float:
+def _after_pronoun(at: WordContext, before: str, second: str, third_person: bool, skipped: bool) -> float:
     """After a pronoun or a determiner: a verb has the pronoun as its subject, a noun follows the determiner."""
     match kind(before):
         case classes.SUBJECT:
@@ -161,7 +161,7 @@ def _after_pronoun(at: Place, before: str, second: str, third_person: bool, skip
             return _BEFORE.get(other, 0.0)
 
 
-def _after_noun(at: Place, before: str, third_person: bool) -> float:
+def _after_noun(at: WordContext, before: str, third_person: bool) -> float:
     """After a noun: a verb agrees with it ("farmers produce"), a compound often does not ("world record")."""
     if not third_person and _joined_subjects(at):
         return 0.5
@@ -172,7 +172,7 @@ def _after_noun(at: Place, before: str, third_person: bool) -> float:
     return weight + 1.5 * (third_person and _subordinate(at)) - 2.5 * has_verb(at)
 
 
-def has_verb(at: Place) -> bool:
+def has_verb(at: WordContext) -> bool:
     """Whether a verb stands before, in the same clause: "keep your friends close"."""
     for index in range(at.at - 2, -1, -1):
         word = at.words[index]
@@ -185,7 +185,7 @@ def has_verb(at: Place) -> bool:
     return False
 
 
-def _subordinate(at: Place) -> bool:
+def _subordinate(at: WordContext) -> bool:
     """Whether a clause like "if the weather" has no verb before the word."""
     for word in at.words[max(0, at.at - 5) : at.at]:
         if word in _SUBORDINATING:
@@ -193,12 +193,12 @@ def _subordinate(at: Place) -> bool:
     return False
 
 
-def _joined_subjects(at: Place) -> bool:
+def _joined_subjects(at: WordContext) -> bool:
     """Whether subjects joined by "and" stand before, and no verb: "engines and the process"."""
     return "and" in at.words[max(0, at.at - 4) : at.at] and not any(kind(w) in "VZXBHMT" for w in at.words[: at.at])
 
 
-def _inverted(at: Place) -> bool:
+def _inverted(at: WordContext) -> bool:
     """Whether an auxiliary stands before the subject of this word: "does the band record", "what did he read"."""
     seen = 0
     for index in range(at.at - 1, -1, -1):
@@ -212,7 +212,7 @@ def _inverted(at: Place) -> bool:
     return False
 
 
-def _parallel(second: str, third: str, at: Place) -> float:
+def _parallel(second: str, third: str, at: WordContext) -> float:
     """After "and" or "or": a noun joins nouns, a verb joins infinitives and orders."""
     if kind(third) in (classes.TO, classes.MODAL) or kind(second) == classes.VERB:
         return 2.0
@@ -221,7 +221,7 @@ def _parallel(second: str, third: str, at: Place) -> float:
     return 1.0 if any(kind(w) in (classes.TO, classes.MODAL) for w in at.left(8)) else -0.3
 
 
-def _right_evidence(at: Place) -> float:
+def _right_evidence(at: WordContext) -> float:
     after = at.near(1)
     if not after:
         return -0.6
@@ -238,7 +238,7 @@ def _right_evidence(at: Place) -> float:
     return _AFTER.get(kind(after), 0.0)
 
 
-def predicative(at: Place) -> bool:
+def predicative(at: WordContext) -> bool:
     """Whether the word follows a form of "be" or a verb like "seem": "is content", "are you present"."""
     before, second = (*at.left(2), "", "")[:2]
     if before in _COPULAS or at.near(-1) in _COPULAS:
@@ -246,7 +246,7 @@ def predicative(at: Place) -> bool:
     return kind(before) == classes.BE or (kind(before) == classes.SUBJECT and kind(second) == classes.BE)
 
 
-def modifies(at: Place) -> bool:
+def modifies(at: WordContext) -> bool:
     """Whether a noun follows that the word belongs to: "a close friend"."""
     after = at.near(1)
     return bool(after) and kind(after) in "N?JGQ" and kind(after) != classes.MARK
@@ -258,7 +258,7 @@ _PAST_TIMES = frozenset("yesterday ago last earlier previously once already just
 _HABITS = frozenset("every always usually often never each daily tomorrow tonight next now sometimes will i'll".split())
 
 
-def past(at: Place) -> bool:
+def past(at: WordContext) -> bool:
     """Whether "read", with a subject and no auxiliary before it, is in the past."""
     words, before = at.words, at.words[: at.at]
     subject = (*at.left(1), "")[0]

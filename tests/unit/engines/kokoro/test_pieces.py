@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.engines.kokoro.pieces import COMFORT, WINDOW, Piece, pieces
+from speechmlx.engines.kokoro.pieces import COMFORT, WINDOW, SpeechPiece, pieces
 from speechmlx.reading import Pause, SpokenWord, Token, read
 from speechmlx.reading.pronunciation import Said, english, joined
 from speechmlx.reading.reading import LONGEST, passages
@@ -45,7 +45,7 @@ class Reader:
         return [(t.text.lower() * self.loud if isinstance(t, SpokenWord) else t.mark, t) for t in tokens]
         yield
 
-    def pieces(self, text: str) -> Iterator[Piece | None]:
+    def pieces(self, text: str) -> Iterator[SpeechPiece | None]:
         return pieces(text, self.passages, self.steps, VOCABULARY, MOST)
 
 
@@ -114,7 +114,7 @@ def test_breaks_and_rates_are_kept() -> None:
 def test_a_break_alone_is_a_silence() -> None:
     passage: list[Token] = [Pause("", 0, 1, 0.5)]
     said = list(pieces("x", lambda text: iter([passage]), Reader().steps, VOCABULARY, MOST))
-    assert Piece("", 1.0, 0.5) in said
+    assert SpeechPiece("", 1.0, 0.5) in said
 
 
 def test_an_unknown_word_ends_a_step() -> None:

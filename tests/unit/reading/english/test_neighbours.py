@@ -18,7 +18,7 @@ ROWS = [
     ("10-K and 8-K filings", "ten k and eight k filings"),
     ("STS-51-L", "s t s fifty one l"),
     ("100-m race", "one hundred meter race"),
-    ("MSc, MD, JD", "m sc m d j d"),
+    ("MSc, MD, JD", "m s c m d j d"),
     ("37.2 °C / 98.9 °F", "thirty seven point two degrees celsius ninety eight point nine degrees fahrenheit"),
     ("1 m / 3 ft", "one meter three feet"),
     ("12.4/16 GB", "twelve point four out of sixteen gigabytes"),

@@ -60,7 +60,7 @@ SAID = {
     "in the U.S. today": "ɪn ðə jˌuˈɛs tədˈA",
     "NASA": "nˈæsə",
     "“Yes” (no)": "“jˈɛs” (nˈO)",
-    'the "old" way, "new"': 'ði "ˈOld" wˈA, "nˈu"',
+    'the "old" way, "new"': "ði “ˈOld” wˈA, “nˈu”",
     "THIS IS FOR US ALL": "ðɪs ɪz fɔɹ ˌʌs ˈɔl",
     "mlx": "ˌɛmˌɛlˈɛks",
     "twenty-one": "twˌɛntiwˈʌn",
@@ -80,7 +80,7 @@ CONTRACTED = {
     "it's five o'clock": "ɪts fˈIv əklˈɑk",
     "rock 'n' roll, get 'em, 'til noon": "ɹˈɑk ən ɹˈOl, ɡɛt əm, tˈɪl nˈun",
     "nothin' goin' runnin'": "nˈʌθɪn ɡˈOɪn ɹˈʌnɪn",
-    "'Fine,' he said.": "fˈIn, hi sˈɛd.",
+    "'Fine,' he said.": "“fˈIn,” hi sˈɛd.",
     "the dogs' James's boss's": "ðə dˈɔɡz ʤˈAmzᵻz bˈɔsᵻz",
     "they're aren't won't mayn't": "ðɛɹ ˌɑɹnt wOnt mˈAᵊnt",
     "who’s": "hˌuz",
@@ -264,8 +264,9 @@ def test_unknown_languages_are_refused_by_name() -> None:
 
 def test_reading_english_loads_neither_spacy_nor_espeak_nor_mlx() -> None:
     code = (
-        "import json, sys; from speechmlx.reading import SpokenWord; from speechmlx.reading.pronunciation import reader;"
-        " reader('en-us').phonemes([SpokenWord('Kubernetes', 0, 10)]);"
+        "import json, sys;"
+        "from speechmlx.reading import SpokenWord; from speechmlx.reading.pronunciation import reader;"
+        "reader('en-us').phonemes([SpokenWord('Kubernetes', 0, 10)]);"
         "print(json.dumps([m for m in ('spacy', 'torch', 'phonemizer', 'mlx.core') if m in sys.modules]))"
     )
     assert json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) == []
