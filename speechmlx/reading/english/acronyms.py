@@ -20,8 +20,8 @@ SAID = _set(
 SPELLED = _set(
     "aa aarp ac aclu adhd aka api atm bbc bbq bcc cc cd ceo cfo cps cto dc diy dvd epub esl eu faq ffmpeg fm gdpr "
     "gop gps gsm html http https icbm ieee iou iq ira irs iso jr lapd lpm mba mc md mfa mp mri naacp ncaa nea npc "
-    "nra od pc pdf pm ppm pr psi qa rpm rsvp rv sms sql sr tba tbd tv ufo uk ui un url usa usb vba vip vp wwi wwii ymca "
-    "ywca"
+    "nra od pc pdf pm ppm pr psi qa rpm rsvp rv sms sql sr tba tbd tv ufo uk ui un url usa usb vba vip vp wwi wwii "
+    "ymca ywca"
 )
 """Spelled wherever they stand, though a dictionary or the shape may say a word."""
 
