@@ -26,7 +26,7 @@ TICK = 1.0
 
 MAX_MESSAGE = 32 * 1024 * 1024
 """Longest message of a live client, in bytes or characters. A wire may allow less."""
-REFUSALS, REFUSALS_AT_ONCE = 50.0, 1000.0
+REFUSALS, REFUSALS_AT_ONCE = 200.0, 5000.0
 """Messages a second, and at once, that may be refused. A client that goes on is closed."""
 COUNTED = 1024
 """Length of a message from which on its command carries it, in bytes or characters."""

@@ -140,7 +140,7 @@ async def test_a_client_whose_messages_are_all_refused_is_closed(monkeypatch: py
     await pumped(socket, wire)
     assert socket.sent[:3] == ["error"] * 3
     code, reason = socket.sent[-1]
-    assert code == 1008 and "more than 50 messages a second were refused" in reason
+    assert code == 1008 and "more than 200 messages a second were refused" in reason
 
 
 async def test_a_message_that_is_too_long_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
