@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import time
@@ -13,6 +12,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import requests
 import urllib3
 
+from speechmlx.models.digest import digest
 from speechmlx.models.spec import SourceFailed
 
 PIECE = 1 << 20
@@ -49,12 +49,6 @@ def download(url: str, target: Path, sha256: str | None, session: requests.Sessi
             return
         partial.unlink()
     raise SourceFailed(f"{redacted(url)} is corrupt: its sha256 is {actual}, not {sha256}, twice")
-
-
-def digest(path: Path) -> str:
-    """Hex sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def redacted(url: str) -> str:

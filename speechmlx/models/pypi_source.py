@@ -12,7 +12,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from speechmlx.models.archive import take
-from speechmlx.models.download import RETRIED_STATUS, TIMEOUT, Advance, digest, download, plain, redacted, status_of
+from speechmlx.models.digest import digest
+from speechmlx.models.download import RETRIED_STATUS, TIMEOUT, Advance, download, plain, redacted, status_of
 from speechmlx.models.pip_config import Indexes, configured
 from speechmlx.models.spec import IndexFiles, PackageFile, SourceFailed
 
