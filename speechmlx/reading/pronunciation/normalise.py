@@ -29,6 +29,8 @@ from speechmlx.reading.pronunciation.numbers import cardinal, digits, number, or
 Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+LONG = re.compile(r"\d(?:,?\d){39,}")
+"""Digits that nobody can take in as one number: they are read one by one."""
 MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 MONTH_NAMES = tuple(dict.fromkeys(MONTHS.values()))
 MAGNITUDE = "hundred|thousand|million|billion|trillion"
@@ -41,6 +43,7 @@ ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 def normalise(text: str, british: bool = False) -> str:
     """ "Dr. Lee paid $3.50 on 3/4/2024." → words only; with `british`, 3/4 is the third of April."""
     text = unicodedata.normalize("NFC", text).translate(QUOTES)
+    text = LONG.sub(lambda m: f" {digits(m[0])} ", text)
     for pattern, replace in (*RULES[:DATES], *(BRITISH_DATES if british else AMERICAN_DATES), *RULES[DATES:]):
         text = pattern.sub(replace, text)
     return re.sub(r"\s+", " ", text).strip()

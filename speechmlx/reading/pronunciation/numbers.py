@@ -52,7 +52,7 @@ def year(n: int) -> str:
 
 def digits(text: str) -> str:
     """ "007" → "zero zero seven"; other characters are left out."""
-    return " ".join(ONES[int(c)] for c in text if c.isdigit())
+    return " ".join(ONES[int(c)] for c in text if c.isdecimal())
 
 
 def number(text: str) -> str:

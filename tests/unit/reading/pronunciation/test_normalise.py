@@ -56,3 +56,10 @@ def test_british_dates_start_with_the_day() -> None:
 @given(st.text(st.sampled_from("aB1290.,:/-$%€°#&@ ½'\"’stndm") | st.characters(), max_size=40))
 def test_whatever_comes_only_words_and_marks_leave(text: str) -> None:
     assert not re.search(r"\d|[$%€#&@/]", normalise(text))
+
+
+@pytest.mark.parametrize("form", "{}|1.{}|${}|{}%|{}th|{}:30|1/{}|{} May|€{}m|{}kg|-{}|{}s".split("|"))
+@pytest.mark.parametrize("digit", ["9", "9,", "٣"])
+def test_numbers_without_end_are_read_digit_by_digit(form: str, digit: str) -> None:
+    name = "three" if digit == "٣" else "nine"
+    assert normalise(form.format(f"{digit * 5000}9")).count(name) in (5000, 5001)
