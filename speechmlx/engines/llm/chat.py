@@ -43,7 +43,7 @@ class Chat:
         path = folder / "tokenizer.json"
         if not path.exists():
             raise ModelUnavailable(f"the model folder {folder.name!r} has no tokenizer.json")
-        self._tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer: Tokenizer = _read_tokenizer(path)
         settings = _read(folder / "tokenizer_config.json")
         self._special = {name: _text(settings[name]) for name in SPECIAL_TOKENS if settings.get(name)}
         self._control = Control(self._tokenizer)
@@ -159,13 +159,20 @@ def function_names(tools: Iterable[Mapping[str, Any]]) -> set[str]:
     return {str(_function(tool)["function"].get("name")) for tool in tools}
 
 
+def _read_tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing more specific
+        raise ModelUnavailable(f"tokenizer.json of {path.parent.name!r} cannot be read: {error}") from error
+
+
 def _read(path: Path) -> dict[str, Any]:
     """The JSON object in a file; empty if there is no file."""
     try:
         fields: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelUnavailable(f"{path.name} of {path.parent.name!r} is not JSON: {error}") from error
     return fields
 
