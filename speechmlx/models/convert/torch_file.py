@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from speechmlx.models.convert.weights import SMALL, Array, check_zip, reading
+from speechmlx.models.archive import SMALL
+from speechmlx.models.convert.weights import Array, check_zip, reading
 from speechmlx.models.spec import SourceFailed
 
 MAX_INDEX = 32 << 20

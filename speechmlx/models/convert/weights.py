@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from speechmlx.models.archive import check_ratio
 from speechmlx.models.spec import SourceFailed
 
 Array = NDArray[Any]
@@ -21,10 +22,6 @@ Weights = dict[str, Array]
 
 MAX_JSON = 64 << 20
 """Bytes of a JSON file: tokenizers have up to 20 MB."""
-MAX_RATIO = 20
-"""How much larger a zip archive of weights may be when it is unpacked. Weights are random to a compressor."""
-SMALL = 16 << 20
-"""Bytes that an archive may come to in any case."""
 
 
 @contextmanager
@@ -52,10 +49,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def check_zip(path: Path, archive: zipfile.ZipFile) -> None:
-    """Raises SourceFailed where the files in a zip archive come to more than MAX_RATIO times its size."""
-    total, size = sum(entry.file_size for entry in archive.infolist()), path.stat().st_size
-    if total > max(MAX_RATIO * size, SMALL):
-        raise SourceFailed(f"{path.name} has {size} bytes and says that it unpacks to {total}")
+    """Raises SourceFailed where the files in a zip archive come to much more than its size."""
+    check_ratio(path, sum(entry.file_size for entry in archive.infolist()))
 
 
 def check_scale(values: Array, scale: Array, axis: int) -> None:
