@@ -19,7 +19,6 @@ from speechmlx.reading.sentences import clauses, sentence_ends
 
 LONGEST = 400
 """Characters of a passage, at most, but for SSML."""
-STOPS = ".!?…"
 BOUNDARIES = ".!?…:;,—"
 """Marks that make a pause at the end of a block."""
 LAST_STOP = re.compile(r"[.!?…]")

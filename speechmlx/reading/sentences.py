@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from speechmlx.reading import abbreviations
 
 # Stops that need no space after them: Chinese, Japanese, Hindi, Urdu, Armenian, Ethiopic, Burmese.
-OPERATORS = tuple("=≠≈<>≤≥+−×÷*/")
-"""What may follow a factorial: "5! = 120"."""
 WIDE = "。！？．｡।॥۔։።၊။"
 STOPS = f".!?…؟{WIDE}"
+OPERATORS = tuple("=≠≈<>≤≥+−×÷*/")
+"""What may follow a factorial: "5! = 120"."""
 CLOSERS = "\"'”’»›)]}」』】）》〉"
 CLAUSE_STOPS = ";:,—–،؛，、；："
 
