@@ -84,6 +84,13 @@ class Config:
     )
     idle_unload: float = setting(0.0, "Time after which an unused model leaves memory; 0 never.", unit="seconds")
     memory_limit: int = setting(0, "Memory for model weights, like 8GB.", unit="bytes", shown="70 % of the machine's")
+    step_timeout: float = setting(
+        60.0,
+        "Time without the end of a step, while jobs run, after which the engine process is killed and started again; "
+        "0 never.",
+        unit="seconds",
+        flag=False,
+    )
     max_jobs: int = setting(64, "Jobs running and waiting; one more is refused.")
     max_sessions: int = setting(16, "Live sessions at once; one more is refused.")
     audio_timeout: float = setting(

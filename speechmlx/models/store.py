@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, ModelUnavailable, NoRoom
+from speechmlx.models import in_use
+from speechmlx.models.digest import digest
 from speechmlx.models.spec import HubFiles, IndexFiles, Model, Source, SourceFailed
 from speechmlx.types import Progress
 
@@ -73,12 +75,46 @@ def fetch(row: Model, cache: Path, on_progress: OnProgress = lambda progress: No
 
 
 def remove(row: Model, cache: Path) -> int:
-    """Delete the folder of `row` and its partial download. Returns the bytes freed. Raises Busy during a fetch."""
+    """Delete the folder of `row` and its partial download. Returns the bytes freed.
+
+    Raises Busy during a fetch, and while a server uses the model.
+    """
     freed = size(row, cache)
-    with _locked(row, cache, wait=False):
+    with _locked(row, cache, wait=False), in_use.alone(row.name, cache):
         _discard(_home(row, cache))
         _discard(_workshop(row, cache))
     return freed
+
+
+def damage(row: Model, cache: Path) -> str | None:
+    """What is wrong with a file in the folder of `row`, by the digests that its fetch recorded; None if nothing.
+
+    Reads every file. A folder that an older version fetched has no digests; nothing is known of it.
+    """
+    home = _home(row, cache)
+    for name, expected in _manifest(home).get("sha256", {}).items():
+        try:
+            found = digest(home / name)
+        except OSError as error:
+            return f"{name} cannot be read ({error.strerror or error})"
+        if found != expected:
+            return f"{name} is not as it was fetched: its sha256 is {found}, not {expected}"
+    return None
+
+
+def quarantine(row: Model, cache: Path) -> Path:
+    """Move the folder of `row` away, so that the next fetch brings a new one. Returns where it is now.
+
+    Only the last such folder of a model is kept, and for STALE seconds at most.
+    """
+    place = cache / "damaged" / row.name
+    with _locked(row, cache):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _discard(place)
+        if _home(row, cache).exists():
+            _home(row, cache).rename(place)
+            os.utime(place)
+    return place
 
 
 # --- Places ------------------------------------------------------------------------------------------------------
@@ -140,7 +176,13 @@ def _manifest(home: Path) -> dict[str, Any]:
 def _write_manifest(made: Path, row: Model, source: Source) -> None:
     """Write the manifest as the last file. A folder without manifest is incomplete."""
     files = {str(f.relative_to(made)): f.stat().st_size for f in sorted(made.rglob("*")) if f.is_file()}
-    manifest = {"model": row.name, "source": describe(source), "key": _key(row, source), "files": files}
+    manifest = {
+        "model": row.name,
+        "source": describe(source),
+        "key": _key(row, source),
+        "files": files,
+        "sha256": {name: digest(made / name) for name in files},
+    }
     (made / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 
@@ -211,7 +253,8 @@ def _convert(source: Source, files: Path, made: Path) -> None:
         raise
     except Exception as error:
         raise SourceFailed(
-            f"its files are not what the conversion expects ({type(error).__name__}: {error})"
+            f"its files ({', '.join(sorted(file.name for file in files.iterdir()))}) are not what the conversion "
+            f"expects ({type(error).__name__}: {error})"
         ) from error
 
 
@@ -220,7 +263,7 @@ def _sweep(cache: Path) -> None:
     from filelock import Timeout
 
     old = time.time() - STALE
-    for left in [*cache.glob("partial/*"), *cache.glob("models/.*.deleted")]:
+    for left in [*cache.glob("partial/*"), *cache.glob("damaged/*"), *cache.glob("models/.*.deleted")]:
         if left.stat().st_mtime < old:
             doomed = left.name.startswith(".")  # .NAME.PID.deleted: see _discard
             name = left.name[1:].rsplit(".", 2)[0] if doomed else left.name

@@ -72,11 +72,7 @@ class RuntimeCollector:
         for name in get_args(State):
             state.add_metric((name,), name == status.engine)
         yield state
-        yield CounterMetricFamily(
-            "speechmlx_engine_restarts",
-            "Times the engine process ended and was started again",
-            metrics.engine_restarts,
-        )
+        yield from self._faults()
         model_bytes = GaugeMetricFamily("speechmlx_model_bytes", "Weights of each loaded model", labels=("model",))
         for model in status.models:
             if model.state == "loaded":
@@ -87,6 +83,22 @@ class RuntimeCollector:
         yield _histograms("response_stage", "From the end of speech to a response's stage", ("stage",), stages)
         yield from self._live()
         yield from self._series()
+
+    def _faults(self) -> Iterator[Metric]:
+        """How often the engine process ended or was killed."""
+        from prometheus_client.core import CounterMetricFamily
+
+        metrics = self._runtime.metrics
+        yield CounterMetricFamily(
+            "speechmlx_engine_restarts",
+            "Times the engine process ended and was started again",
+            metrics.engine_restarts,
+        )
+        yield CounterMetricFamily(
+            "speechmlx_engine_hangs",
+            "Times the engine process was killed because no step ended (step_timeout)",
+            metrics.engine_hangs,
+        )
 
     def _live(self) -> Iterator[Metric]:
         """The families of live sessions, by wire."""

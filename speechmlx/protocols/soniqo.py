@@ -164,6 +164,8 @@ async def health(services: Services, request: Request) -> Response:
             "status": "ok" if now.engine in ("ok", "starting") else "degraded",
             "engine": now.engine,
             "device": now.device,
+            "engine_restarts": services.runtime.metrics.engine_restarts,
+            "engine_hangs": services.runtime.metrics.engine_hangs,
             "jobs": now.jobs,
             "models": [_loaded(model) for model in now.models],
             "postprocess_enabled": services.postprocesses,

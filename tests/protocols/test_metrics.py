@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psutil
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from support.realtime_client import talk
@@ -122,3 +125,17 @@ def test_openmetrics_for_who_asks_for_it(server: Server) -> None:
     assert page.headers["content-type"].startswith(OPENMETRICS)
     names = {family.name for family in openmetrics.text_string_to_metric_families(page.text)}
     assert {"speechmlx_jobs", "speechmlx_jobs_running", "speechmlx_engine_state", "speechmlx_sessions"} <= names
+
+
+def test_an_engine_process_that_hangs_is_killed_and_told_of(start_server: Start) -> None:
+    with start_server(SPEECHMLX_STEP_TIMEOUT="1") as server, server.client() as client:
+        assert speak(client, "steps=1") == 200
+        children = psutil.Process(server.process.pid).children()
+        os.kill(next(child.pid for child in children if "worker.process" in " ".join(child.cmdline())), signal.SIGSTOP)
+        answer = client.post("/speak", json={"text": "steps=1", "engine": "scripted"})
+        assert (answer.status_code, "ended no step for 1 s and was killed" in answer.json()["error"]) == (503, True)
+        found = until(client, "engine_state", 1, state="ok")
+        assert (found.of("engine_hangs_total"), found.of("engine_restarts_total")) == (1, 1)
+        health = client.get("/health").json()
+        assert (health["status"], health["engine_hangs"], health["engine_restarts"]) == ("ok", 1, 1)
+        assert speak(client, "steps=1") == 200

@@ -9,18 +9,16 @@ import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support import scripted
+from support.scripted_runtime import running, speak, until
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnavailable, UnknownModel
-from speechmlx.models.catalog import CATALOG
 from speechmlx.runtime.front.job import Job
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk, Enhance, Feed, Load, Priority, Progress, Speak, Unload
@@ -30,29 +28,8 @@ Start = Callable[..., Runtime]
 
 @pytest.fixture
 async def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Runtime]:
-    async with _runtime(tmp_path, monkeypatch, Config(max_jobs=64)) as started:
+    async with running(tmp_path, monkeypatch, Config(max_jobs=64)) as started:
         yield started
-
-
-@asynccontextmanager
-async def _runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: Config) -> AsyncIterator[Runtime]:
-    tests = str(Path(__file__).parents[1])
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")]))
-    monkeypatch.setenv("SPEECHMLX_CATALOG", "support.scripted:extend")
-    catalog = scripted.extend(CATALOG)
-    catalog = replace(catalog, profiles={**catalog.profiles, "scripted": {}})
-    runtime = Runtime(replace(config, cache=tmp_path / "cache"), catalog)
-    await runtime.start()
-    try:
-        yield runtime
-    finally:
-        await runtime.close()
-    with pytest.raises(ProcessLookupError):
-        os.kill(runtime.status().pid, 0)
-
-
-def speak(script: str = "", model: str = "scripted") -> Speak:
-    return Speak(text=script, model=model)
 
 
 async def up(runtime: Runtime) -> None:
@@ -252,12 +229,6 @@ def hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 def states(runtime: Runtime) -> dict[str, str]:
     return {model.name: model.state for model in runtime.status().models}
 
@@ -293,7 +264,7 @@ def preloading(model: str) -> Config:
 
 
 async def test_preload_loads_and_pins_every_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with _runtime(tmp_path, monkeypatch, preloading("scripted")) as runtime:
+    async with running(tmp_path, monkeypatch, preloading("scripted")) as runtime:
         defaults = set(runtime.config.models.values())
         await until(lambda: {m.name for m in runtime.status().models if m.pinned} == defaults)
         assert set(states(runtime).values()) == {"loaded"}
@@ -303,7 +274,7 @@ async def test_preload_of_a_model_that_does_not_load_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = replace(preloading("scripted-broken"), models={"tts": "scripted-broken"})
-    async with _runtime(tmp_path, monkeypatch, config) as runtime:
+    async with running(tmp_path, monkeypatch, config) as runtime:
         await up(runtime)
         pid = runtime.status().pid
         await until(lambda: "scripted not to load" in caplog.text and not runtime.status().jobs)
@@ -317,7 +288,7 @@ async def test_preload_tries_again_when_a_model_could_not_be_fetched(
 ) -> None:
     monkeypatch.setattr("speechmlx.runtime.front.pinned.FIRST_RETRY", 0.1)
     hold.write_text("fail")
-    async with _runtime(tmp_path, monkeypatch, preloading("scripted-held")) as runtime:
+    async with running(tmp_path, monkeypatch, preloading("scripted-held")) as runtime:
         await until(lambda: "Trying again" in caplog.text)
         hold.unlink()
         await until(lambda: any(m.name == "scripted-held" and m.pinned for m in runtime.status().models))
@@ -326,7 +297,7 @@ async def test_preload_tries_again_when_a_model_could_not_be_fetched(
 async def test_idle_models_leave_and_a_fresh_process_takes_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with _runtime(tmp_path, monkeypatch, Config(idle_unload=0.2)) as runtime:
+    async with running(tmp_path, monkeypatch, Config(idle_unload=0.2)) as runtime:
         assert len(await runtime.submit(speak("steps=1")).collect()) == 2
         pid = runtime.status().pid
         await until(lambda: runtime.status().pid != pid)
@@ -335,7 +306,7 @@ async def test_idle_models_leave_and_a_fresh_process_takes_over(
 
 
 async def test_memory_limit_refuses_what_never_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with _runtime(tmp_path, monkeypatch, Config(memory_limit=1_500_000)) as runtime:
+    async with running(tmp_path, monkeypatch, Config(memory_limit=1_500_000)) as runtime:
         with pytest.raises(ModelUnavailable, match="needs 900 MB"):
             await runtime.submit(speak(model="scripted-big")).collect()
         assert len(await runtime.submit(speak("steps=1")).collect()) == 2
@@ -344,6 +315,7 @@ async def test_memory_limit_refuses_what_never_fits(tmp_path: Path, monkeypatch:
 
 
 async def test_drain_lets_jobs_finish_and_refuses_new_ones(runtime: Runtime) -> None:
+    await runtime.submit(speak("steps=1")).collect()
     job = runtime.submit(speak("steps=5 work=0.02"))
     finishing = asyncio.create_task(job.collect())
     await asyncio.sleep(0.05)
@@ -353,6 +325,15 @@ async def test_drain_lets_jobs_finish_and_refuses_new_ones(runtime: Runtime) -> 
         runtime.submit(speak())
     assert len(await finishing) == 6
     await draining
+
+
+async def test_drain_waits_for_no_download(hold: Path, runtime: Runtime) -> None:
+    job = runtime.submit(speak(model="scripted-held"))
+    await until(hold.with_suffix(".tries").exists)
+    async with asyncio.timeout(2):
+        await runtime.drain(10.0)
+    with pytest.raises(Draining):
+        await job.finished()
 
 
 async def test_drain_ends_what_does_not_finish(runtime: Runtime) -> None:
@@ -369,7 +350,7 @@ async def test_an_engine_process_that_cannot_start_fails_jobs_and_goes_on_trying
     (tmp_path / "mlx").mkdir()
     (tmp_path / "mlx/__init__.py").write_text("raise ImportError('no mlx today')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    async with _runtime(tmp_path, monkeypatch, Config()) as runtime:
+    async with running(tmp_path, monkeypatch, Config()) as runtime:
         with pytest.raises(EngineLost, match="at start"):
             await runtime.submit(speak()).collect()
         shutil.rmtree(tmp_path / "mlx")

@@ -22,7 +22,7 @@ async def read_chunks(
     kind: str = "",
     limit: int = 1000,
     query: str = "",
-    length: int | None = None,
+    length: int | str | None = None,
     whole: bool = True,
 ) -> tuple[Body, bytes | None]:
     """The body of a request that arrives as `chunks`; unless `whole`, the client then leaves."""

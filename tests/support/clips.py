@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from speechmlx.models.download import digest
+from speechmlx.models.digest import digest
 from speechmlx.models.pypi_source import fetch_packages
 from speechmlx.models.spec import PackageFile
 from speechmlx.models.store import cache_folder

@@ -53,6 +53,8 @@ class FakeSupervisor:
         self.device, self.pid = "fake", 7
         self.sent: list[ToEngine] = []
         self.recycled = 0
+        self.heard, self.running = 0, True
+        self.killed: list[str] = []
         self.say, self._on_up, self._on_lost = on_message, on_up, on_lost
 
     @property
@@ -64,6 +66,10 @@ class FakeSupervisor:
 
     def send(self, message: ToEngine) -> None:
         self.sent.append(message)
+
+    def kill(self, reason: str) -> None:
+        self.killed.append(reason)
+        self.end(reason)
 
     def recycle(self) -> None:
         self.state = "starting"
@@ -96,6 +102,7 @@ class Front:
         monkeypatch.setattr(scratch, "sweep", lambda: None)
         monkeypatch.setattr(weights, "fetch", self._fetch)
         self.runtime = Runtime(config, CATALOG)
+        self.runtime._integrity.whole |= set(self.folders)  # a fake folder has nothing to compare
         engine: Any = self.runtime._engine
         self.engine: FakeSupervisor = engine
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
 import re
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +44,10 @@ class PackageIndex:
     status: list[int] = field(default_factory=list)
     """HTTP statuses that the next downloads fail with."""
     ranges: bool = True
+    endless: str = ""
+    """What is sent without end: "page" or "file"."""
+    pause: float = 0.0
+    """Seconds between two pieces of what is endless, and its pieces have one byte then."""
     password: str | None = None
     file_host: str = "127.0.0.1"
     port: int = 0
@@ -71,6 +77,9 @@ def serving(index: PackageIndex) -> Iterator[PackageIndex]:
             pass
 
         def do_GET(self) -> None:
+            if index.endless and self.path.startswith("/files/" if index.endless == "file" else "/simple/"):
+                self._endless()
+                return
             index.requests.append((self.path, self.headers.get("Range"), self.headers.get("Authorization")))
             if self.path.startswith("/files/"):
                 self._file()
@@ -80,6 +89,16 @@ def serving(index: PackageIndex) -> Iterator[PackageIndex]:
                 self._send(200, _page(index), "application/vnd.pypi.simple.v1+json")
             else:
                 self._send(404, b"")
+
+        def _endless(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
+            self.end_headers()
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                while index.endless:
+                    self.wfile.write(b"x" * (1 if index.pause else 100_000))
+                    time.sleep(index.pause)
 
         def _file(self) -> None:
             if index.status:
@@ -117,6 +136,7 @@ def serving(index: PackageIndex) -> Iterator[PackageIndex]:
     try:
         yield index
     finally:
+        index.endless = ""
         server.shutdown()
         server.server_close()
         thread.join()

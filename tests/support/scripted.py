@@ -1,8 +1,9 @@
 """Engines that follow a script in their request, in the real engine process: for tests of order, faults and timing.
 
 A script is words of the form "name=value". The engine makes `steps` steps of `work` seconds and sends a chunk of
-`bytes` at each. It raises at step `fail` and kills its process at step `die`. `trace=FILE` appends a line to FILE at
-open, for each pronunciation or name of the request, at each step and at close.
+`bytes` at each. It raises at step `fail` and kills its process at step `die`. It takes `take` bytes of memory for each
+step. `trace=FILE` appends a line to FILE at open, for each pronunciation or name of the request, at each step and at
+close.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from speechmlx.engines import LoadOptions
+from speechmlx.errors import WeightsDamaged
 from speechmlx.models.spec import Catalog, IndexFiles, Model
 from speechmlx.types import (
     Chunk,
@@ -59,6 +61,7 @@ ROWS = (
     ROW,
     replace(ROW, name="scripted-big", memory=900_000_000),
     replace(ROW, name="scripted-broken", engine="support.scripted:load_broken"),
+    replace(ROW, name="scripted-damaged", engine="support.scripted:load_damaged"),
     replace(ROW, name="scripted-slow", engine="support.scripted:load_slow"),
     replace(ROW, name="scripted-enhance", kind=Kind.ENHANCE),
     replace(ROW, name="scripted-asr", kind=Kind.ASR, rate=16000),
@@ -106,6 +109,7 @@ class Script:
     size: int = 4800
     fail: int = -1
     die: int = -1
+    take: int = 0
     trace: str = ""
     stamp: bool = False
 
@@ -118,6 +122,7 @@ class Script:
             "bytes": int,
             "fail": int,
             "die": int,
+            "take": int,
             "trace": str,
             "stamp": bool,
         }
@@ -133,6 +138,8 @@ class Script:
         self.note(f"step {number}")
         if self.work:
             time.sleep(self.work)
+        if self.take:
+            np.ones(self.take, np.uint8)
         if number == self.fail:
             raise RuntimeError(f"scripted to fail at step {number}")
         if number == self.die:
@@ -274,3 +281,8 @@ def load_slow(folder: Path, options: LoadOptions) -> Generator[Progress, None, S
 def load_broken(folder: Path, options: LoadOptions) -> Generator[Progress, None, Scripted]:
     yield Progress("load", 0, 1)
     raise ValueError("scripted not to load")
+
+
+def load_damaged(folder: Path, options: LoadOptions) -> Generator[Progress, None, Scripted]:
+    yield Progress("load", 0, 1)
+    raise WeightsDamaged("scripted not to be finite")

@@ -189,7 +189,7 @@ class Completion:
                 tokens_in, tokens_out = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
                 self.usage = replace(self.usage, tokens_in=tokens_in, tokens_out=tokens_out)
             texts = [text for choice in fields.get("choices") or [] if (text := self._push_choice(choice))]
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             raise _not_a_completion(data) from None
         return [event for text in texts for event in self._answer.push(text)]
 

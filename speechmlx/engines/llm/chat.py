@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
 from speechmlx.engines.llm.control import MARK, Control
-from speechmlx.errors import BadRequest, ModelUnavailable
+from speechmlx.engines.llm.template import Sandbox, TemplateLimit, to_json
+from speechmlx.errors import BadRequest, EngineFailed, ModelUnavailable
 from speechmlx.types import FunctionCall, Message
 
 REASONING, REASONING_TOKENS = "<think>", 8
@@ -44,11 +43,12 @@ class Chat:
         path = folder / "tokenizer.json"
         if not path.exists():
             raise ModelUnavailable(f"the model folder {folder.name!r} has no tokenizer.json")
-        self._tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer: Tokenizer = _read_tokenizer(path)
         settings = _read(folder / "tokenizer_config.json")
         self._special = {name: _text(settings[name]) for name in SPECIAL_TOKENS if settings.get(name)}
         self._control = Control(self._tokenizer)
-        self._template = _environment().from_string(_template(folder, settings))
+        self._name = folder.name
+        self._template = self._read_template(_template(folder, settings))
         self._call_form = self._find_call_form()
         self.stops = frozenset(self._stops(folder))
 
@@ -63,6 +63,8 @@ class Chat:
         except TemplateError as error:
             reason = str(error).replace(MARK, "")
             raise BadRequest(f"the model's chat template refuses these messages: {reason}") from error
+        except TemplateLimit as error:
+            raise EngineFailed(f"the chat template of the model {self._name!r} {error}") from error
         return self._control.encode(self._tokenizer, text)
 
     def decoder(self, prompt: Sequence[int]) -> Detokenizer:
@@ -72,13 +74,20 @@ class Chat:
         return Detokenizer(self._tokenizer, REASONING if begun and (token is None or token in last) else "")
 
     def _render(self, rows: list[dict[str, Any]], functions: list[dict[str, Any]]) -> str:
-        return self._template.render(
+        return self._template(
             messages=rows,
             tools=functions or None,
             add_generation_prompt=True,
             enable_thinking=False,  # a listener waits for the answer
             **self._special,
         )
+
+    def _read_template(self, source: str) -> Callable[..., str]:
+        """The function that renders the template. Raises ModelUnavailable."""
+        try:
+            return Sandbox().read(source)
+        except (TemplateError, TemplateLimit) as error:
+            raise ModelUnavailable(f"the chat template of the model {self._name!r} cannot be used: {error}") from error
 
     def _rows(self, messages: Iterable[Message], form: CallForm) -> list[dict[str, Any]]:
         """Messages as templates take them.
@@ -104,7 +113,7 @@ class Chat:
 
     def _call_text(self, call: FunctionCall) -> str:
         """The frame is the model's own markup; the JSON in it is text."""
-        text = _to_json({"name": call.name, "arguments": _arguments(call)})
+        text = to_json({"name": call.name, "arguments": _arguments(call)})
         return CALL[0] + str(self._control.as_text(text)) + CALL[1]
 
     def _find_call_form(self) -> CallForm:
@@ -150,13 +159,20 @@ def function_names(tools: Iterable[Mapping[str, Any]]) -> set[str]:
     return {str(_function(tool)["function"].get("name")) for tool in tools}
 
 
+def _read_tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing more specific
+        raise ModelUnavailable(f"tokenizer.json of {path.parent.name!r} cannot be read: {error}") from error
+
+
 def _read(path: Path) -> dict[str, Any]:
     """The JSON object in a file; empty if there is no file."""
     try:
         fields: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelUnavailable(f"{path.name} of {path.parent.name!r} is not JSON: {error}") from error
     return fields
 
@@ -189,22 +205,3 @@ def _template(folder: Path, settings: Mapping[str, Any]) -> str:
     if not isinstance(template, str):
         raise ModelUnavailable(f"the model {folder.name!r} has no chat template: it is not made for conversation")
     return template
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    """The filters and functions that Hugging Face's templates use, in a sandbox: templates are downloaded code."""
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _refuse
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    return environment
-
-
-def _to_json(value: Any, indent: int | None = None, **_: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
-
-
-def _refuse(message: str) -> None:
-    raise TemplateError(message)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import configparser
-import tarfile
-import zlib
 from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from speechmlx.models.archive import open_tar
 from speechmlx.models.convert.onnx_graph import constants, graph, reordered, scopes
-from speechmlx.models.convert.weights import Array, Weights, write
+from speechmlx.models.convert.weights import Array, Weights, reading, write
 from speechmlx.models.spec import SourceFailed
 
 GRAPHS = ("enc", "erb_dec", "df_dec")
 PARTS = (*(f"{name}.onnx" for name in GRAPHS), "config.ini")
-MAX_PART = 64 << 20
+MAX_PART, MAX_EXPORT = 64 << 20, 256 << 20
+"""Bytes of a part, and of the whole archive when it is unpacked."""
 PADDED = ("erb_conv0", "df_conv0", "df_convp")
 """Blocks whose module 0 is a padding and whose convolution is module 1."""
 EPSILON = 1e-5
@@ -41,15 +41,14 @@ def convert(files: Path, folder: Path) -> None:
 
 def _unpack(archive: Path, folder: Path) -> None:
     """Extract the PARTS of the export. Their folders in the archive are ignored."""
-    try:
-        with tarfile.open(archive) as tar:
-            for item in tar:
-                name = PurePosixPath(item.name).name
-                file = tar.extractfile(item) if item.isreg() and name in PARTS and item.size <= MAX_PART else None
-                if file is not None:
-                    (folder / name).write_bytes(file.read())
-    except (tarfile.TarError, zlib.error, EOFError) as error:
-        raise SourceFailed(f"{archive.name} is not a readable archive: {error}") from error
+    with reading(archive, "an archive"), open_tar(archive) as tar:
+        for item in tar:
+            if item.offset_data + item.size > MAX_EXPORT:
+                raise SourceFailed(f"{archive.name} unpacks to more than {MAX_EXPORT} bytes")
+            name = PurePosixPath(item.name).name
+            file = tar.extractfile(item) if item.isreg() and name in PARTS and item.size <= MAX_PART else None
+            if file is not None:
+                (folder / name).write_bytes(file.read())
     if missing := [name for name in PARTS if not (folder / name).is_file()]:
         raise SourceFailed(f"{archive.name} lacks {', '.join(missing)}")
 
@@ -109,6 +108,7 @@ def folded_biases(module: str, layer: int, inner: Array, hidden: Array) -> Weigh
 
 # --- config.ini ---------------------------------------------------------------------------------------------------
 
+LARGEST = {"sr": 192_000, "fft_size": 65_536, "nb_erb": 4096, "min_nb_erb_freqs": 4096}
 SIZES = ("fft_size", "hop_size", "nb_erb", "nb_df", "df_order", "df_lookahead", "lsnr_max", "lsnr_min")
 
 
@@ -117,6 +117,9 @@ def _config(path: Path) -> dict[str, Any]:
     ini = configparser.ConfigParser()
     ini.read(path, encoding="utf-8")
     signal = ini["df"]
+    sizes = {name: int(signal[name]) for name in ("sr", "fft_size", "nb_erb", "min_nb_erb_freqs")}
+    if wrong := [f"{name} = {value}" for name, value in sizes.items() if not 0 < value <= LARGEST[name]]:
+        raise SourceFailed(f"{path.name} has {', '.join(wrong)}")
     return {
         "model_version": "DeepFilterNet3",
         "sample_rate": int(signal["sr"]),

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from speechmlx.models.convert.weights import MAX_JSON, check_tensors
 from speechmlx.models.spec import SourceFailed
 
 
@@ -27,7 +28,14 @@ def one_weights_file(files: Path, folder: Path) -> None:
 
 
 def link(path: Path, target: Path) -> None:
-    """Hard-link `path` to `target`. Copies it if the file system cannot link."""
+    """Hard-link `path` to `target`. Copies it if the file system cannot link.
+
+    Raises SourceFailed for weights and JSON files that are not what their names say: engines read them as they are.
+    """
+    if path.suffix == ".safetensors":
+        check_tensors(path)
+    elif path.suffix == ".json" and path.stat().st_size > MAX_JSON:
+        raise SourceFailed(f"{path.name} has {path.stat().st_size} bytes; a JSON file may have {MAX_JSON}")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(path, target)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from speechmlx.models.convert.onnx_graph import constants, dequantised, graph, reordered, scopes
-from speechmlx.models.convert.weights import Array, Weights, save_tensors, write
+from speechmlx.models.convert.weights import Array, Weights, read_json, save_tensors, write
 
 HIDDEN = 768
 CONFIG = {
@@ -60,7 +59,7 @@ def convert(files: Path, folder: Path) -> None:
         weights |= _parameters(node, values)
     weights["bert.pooler.weight"] = np.zeros((HIDDEN, HIDDEN), np.float32)  # unused by the network
     weights["bert.pooler.bias"] = np.zeros(HIDDEN, np.float32)
-    vocabulary = json.loads((files / "vocab.json").read_text(encoding="utf-8"))["vocab"]
+    vocabulary = read_json(files / "vocab.json")["vocab"]
     write(folder, {**CONFIG, "vocab": vocabulary}, weights)
     (folder / "voices").mkdir()
     for path in sorted((files / "voices").glob("*.bin")):

@@ -8,19 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from speechmlx.models.convert.weights import Array
-from speechmlx.models.spec import SourceFailed
+from speechmlx.models.convert.weights import Array, check_scale, reading
 
 
 def graph(path: Path) -> Any:
-    """The main graph of an ONNX file."""
+    """The main graph of an ONNX file. Files that it names are not read. Raises SourceFailed."""
     import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    try:
-        return onnx.load(path).graph
-    except DecodeError as error:
-        raise SourceFailed(f"{path.name} is not an ONNX file: {error}") from error
+    with reading(path, "an ONNX file"):
+        return onnx.load(path, load_external_data=False).graph
 
 
 def constants(graph: Any) -> dict[str, Array]:
@@ -53,6 +49,9 @@ def integer(node: Any, name: str, default: int) -> int:
 
 def dequantised(q: Array, scale: Array, zero: Array, axis: int = 0) -> Array:
     """(q - zero) * scale as float32. `scale` and `zero` hold one value, or one value per index of `axis`."""
+
+    check_scale(q, scale, axis)
+    check_scale(q, zero, axis)
 
     def shaped(values: Array) -> Array:
         shape = [1] * q.ndim

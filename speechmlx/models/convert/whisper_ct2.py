@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from speechmlx.models.convert.weights import Array, Weights, write
-from speechmlx.models.spec import SourceFailed
+from speechmlx.models.convert.weights import Array, Weights, check_scale, reading, write
 
 DTYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
+MAX_ALIASED = 4
+"""Values of all variables and aliases for each byte of the file."""
 HEAD = 64
 """Width of an attention head in every Whisper."""
 
@@ -43,20 +44,21 @@ def convert(files: Path, folder: Path) -> None:
 def _read(path: Path) -> dict[str, Array]:
     """Variables and aliases by name. int8 variables are dequantised to float32."""
     reader = _Reader(path.read_bytes())
-    try:
+    with reading(path, "a CTranslate2 model"):
         reader.numbers("I"), reader.text(), reader.numbers("I")  # binary version, specification, its revision
         raw = dict(reader.variable() for _ in range(reader.number("I")))
         aliases = {reader.text(): reader.text() for _ in range(reader.number("I"))}
-    except (struct.error, IndexError, ValueError, UnicodeDecodeError) as error:
-        raise SourceFailed(f"{path.name} is not a CTranslate2 model: {error}") from error
-    raw |= {alias: raw[name] for alias, name in aliases.items()}
-    return {name: _unscaled(name, raw) for name in raw if not name.endswith("_scale")}
+        raw |= {alias: raw[name] for alias, name in aliases.items()}
+        if sum(array.size for array in raw.values()) > MAX_ALIASED * len(reader.data):
+            raise ValueError("its aliases are much larger than the file")
+        return {name: _unscaled(name, raw) for name in raw if not name.endswith("_scale")}
 
 
 def _unscaled(name: str, raw: dict[str, Array]) -> Array:
     values, scale = raw[name], raw.get(f"{name}_scale")
     if scale is None:
         return values
+    check_scale(values, scale, 0)
     scale = scale.astype(np.float32)
     shaped = scale.reshape(-1, *[1] * (values.ndim - 1)) if scale.size > 1 else scale
     return values.astype(np.float32) / shaped

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +11,15 @@ import numpy as np
 
 from speechmlx.models.convert import torch_file
 from speechmlx.models.convert.hub import link
-from speechmlx.models.convert.weights import Array, load_tensors, save_tensors, write
+from speechmlx.models.convert.weights import (
+    Array,
+    check_zip,
+    load_tensors,
+    read_json,
+    reading,
+    save_tensors,
+    write,
+)
 from speechmlx.models.spec import SourceFailed
 
 DIMENSIONS = {
@@ -54,7 +62,7 @@ UNUSED = ("proj_out.weight", "encoder.embed_positions.weight")
 
 def convert(files: Path, folder: Path) -> None:
     """`files`/config.json and weights in any supported format → config.json and model.safetensors."""
-    config = json.loads((files / "config.json").read_text(encoding="utf-8"))
+    config = read_json(files / "config.json")
     if (extra := files / "generation_config.json").is_file():
         link(extra, folder / extra.name)
     if "n_mels" in config:
@@ -77,8 +85,11 @@ def _keep(files: Path, folder: Path) -> None:
             return
     if not (files / "weights.npz").is_file():
         raise SourceFailed("has no weights.safetensors and no weights.npz")
-    with np.load(files / "weights.npz", allow_pickle=False) as stored:
-        save_tensors(folder / "model.safetensors", dict(stored))
+    with reading(files / "weights.npz", "a file of weights"):
+        with zipfile.ZipFile(files / "weights.npz") as archive:
+            check_zip(files / "weights.npz", archive)
+        with np.load(files / "weights.npz", allow_pickle=False) as stored:
+            save_tensors(folder / "model.safetensors", dict(stored))
 
 
 def _tensors(files: Path) -> Iterator[tuple[str, Array]]:

@@ -18,7 +18,9 @@ STATUS = {
     "busy": 503,
     "draining": 503,
     "no_room": 507,
+    "no_memory": 503,
     "model_unavailable": 502,
+    "weights_damaged": 503,
     "engine_failed": 500,
     "engine_lost": 503,
 }

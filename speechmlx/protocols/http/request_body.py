@@ -29,6 +29,8 @@ IN_PLACE = 64 * 1024
 """Bytes of a body that is parsed on the event loop; a longer one is parsed on a thread."""
 SILENCE = 30.0
 """Seconds an upload may pause."""
+MOST_DIGITS = 18
+"""Digits of a Content-Length that may be a size."""
 JSON = re.compile(rb"(\xef\xbb\xbf)?\s*\{\s*[\"'}#]")
 FORM = re.compile(rb"[A-Za-z_][\w.%\[\]-]*=")
 
@@ -64,7 +66,7 @@ async def read_body(request: Request, limit: int, stack: AsyncExitStack, raw: bo
     kind = request.headers.get("content-type", "").lower()
     query = [(name, value) for name, value in request.query_params.multi_items() if value.strip()]
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
+    if announced.isdecimal() and (len(announced) > MOST_DIGITS or int(announced) > limit):
         raise _too_large(limit)
     chunks = _limited(request, limit)
     first = await anext(chunks, b"")

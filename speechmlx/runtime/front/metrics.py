@@ -66,6 +66,8 @@ class Metrics:
         """Bytes that MLX holds: arrays and its cache."""
         self.engine_restarts = 0
         """How often the engine process ended unexpectedly."""
+        self.engine_hangs = 0
+        """How often it was killed because no step ended: these count as restarts, too."""
 
     def job(self, model: str, kind: tuple[str, str], outcome: str, first_event: float | None, total: float) -> None:
         """Count an ended job. `kind` is the kind of its model and the class of its request; times are in seconds."""

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from speechmlx.errors import Busy, Draining, EngineLost, ModelUnavailable, NoRoom, SpeechError
+from speechmlx.errors import Busy, Draining, EngineLost, ModelUnavailable, NoRoom, SpeechError, WeightsDamaged
 from speechmlx.runtime.front.job import Job
 from speechmlx.types import Load, Priority, Request
 
@@ -52,7 +52,9 @@ class PinnedModels:
                     log.warning("preloading %s waits: %s", name, error)
                     await asyncio.sleep(error.retry_after or 1.0)
                 except (ModelUnavailable, NoRoom) as error:
-                    if job.started:  # its weights are here and it does not fit: a later try would fail as well
+                    if job.started and not isinstance(
+                        error, WeightsDamaged
+                    ):  # its weights are here and it does not fit: a later try would fail as well
                         self._give_up(name, error)
                         return
                     log.warning("preloading %s: %s Trying again in %.0f s", name, error, pause)

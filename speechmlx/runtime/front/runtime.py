@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from speechmlx.config import Config
-from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechError, from_code
+from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechError, WeightsDamaged, from_code
 from speechmlx.models import store
+from speechmlx.models.in_use import Marks
 from speechmlx.models.spec import Catalog, Model
 from speechmlx.runtime import scratch
 from speechmlx.runtime.front.client import current, share
+from speechmlx.runtime.front.hang_watch import HangWatch
+from speechmlx.runtime.front.integrity import Integrity
 from speechmlx.runtime.front.job import Job
 from speechmlx.runtime.front.load_log import LoadLog
 from speechmlx.runtime.front.metrics import Metrics
@@ -71,6 +74,8 @@ class Runtime:
         self._ids = itertools.count(1)
         self._jobs: dict[int, Job] = {}
         self._folders: dict[str, str] = {}
+        self._marks = Marks(self._cache)
+        self._integrity = Integrity(self._cache)
         self._fetches = Fetches(self._cache, self._on_fetch_progress)
         self._pinned = PinnedModels(self.submit, self._spawn)
         self._memory = MemoryReport(())
@@ -83,12 +88,14 @@ class Runtime:
         """Set when the server is stopping and no job runs: live sessions end then."""
         setup = Setup(config.memory_limit or _default_memory_limit(), config.idle_unload)
         self._engine = Supervisor(setup, config.log_level, self._on_message, self._on_up, self._on_lost)
+        self._watch = HangWatch(self._engine, config.step_timeout, lambda: bool(self._jobs), self._on_hang)
 
     async def start(self) -> None:
         """Start the engine process. With `preload`, load and pin the default model of every kind."""
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._engine.start()
         self._spawn(asyncio.to_thread(scratch.sweep))
+        self._spawn(self._watch.run())
         if self.config.preload:
             for kind in self.catalog.kinds(self.config):
                 self._pinned.pin(self.catalog.default(kind, self.config).name)
@@ -104,6 +111,9 @@ class Runtime:
         Jobs that still run then end with Draining.
         """
         self._draining = True
+        for job in list(self._jobs.values()):
+            if not job.started and job.model.name in self._fetches.running:  # a download has no end in sight
+                job.finish_with(Draining("the server is shutting down"))
         deadline = asyncio.get_running_loop().time() + timeout
         while (self._jobs or is_busy()) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -141,7 +151,7 @@ class Runtime:
             self._unload(job)
             return job
         folder = self._folder(model)
-        if folder is not None and self._engine.up:
+        if folder is not None and self._engine.up and model.name in self._integrity.whole:
             job.start(folder)
         else:
             self._spawn(self._prepare(job))
@@ -182,8 +192,13 @@ class Runtime:
         """Fetch the weights, wait for the engine process, start the job."""
         try:
             folder = self._folder(job.model)
+            if folder is not None and not await self._integrity.check(job.model):
+                folder = None
             if folder is None:
                 folder = await asyncio.shield(self._fetches.start(job.model))
+                self._folders[job.model.name] = folder
+                self._integrity.whole.add(job.model.name)
+                self._marks.hold(job.model.name)
             await self.ready()
             job.start(folder)
         except SpeechError as error:
@@ -214,6 +229,7 @@ class Runtime:
 
     def _on_job_end(self, job: Job) -> None:
         self._jobs.pop(job.id, None)
+        self._keep_marks()
         if isinstance(job.request, Load) and job.request.pin and job.outcome == "ok":
             self._pinned.names.add(job.model.name)
         elif isinstance(job.request, Unload) and job.outcome == "ok":
@@ -234,10 +250,18 @@ class Runtime:
                 return None
             self._folders[model.name] = str(folder)
         known = self._folders[model.name]
-        if not Path(known).exists():  # deleted while the server runs
+        if any(held.name == model.name for held in self._memory.models):
+            return known
+        if not self._marks.hold(model.name) or not Path(known).exists():  # deleted while the server runs
             del self._folders[model.name]
+            self._integrity.whole.discard(model.name)
             return None
         return known
+
+    def _keep_marks(self) -> None:
+        """Let go of the models that neither a job nor the engine process uses."""
+        jobs = (job.model.name for job in self._jobs.values())
+        self._marks.keep([*jobs, *(model.name for model in self._memory.models)])
 
     def _on_fetch_progress(self, model: Model, progress: Progress) -> None:
         for job in list(self._jobs.values()):
@@ -254,15 +278,28 @@ class Runtime:
                 self._jobs[job].on_input_consumed(count)
             case Ended(job, failure) if job in self._jobs:
                 error = from_code(failure.code, failure.message, failure.retry_after) if failure else None
-                self._jobs[job].finish_with(error)
+                if isinstance(error, WeightsDamaged):
+                    self._spawn(self._on_damage(self._jobs[job], error))
+                else:
+                    self._jobs[job].finish_with(error)
             case MemoryReport():
                 self._on_memory_report(message)
             case EngineReport():
                 self.metrics.engine(message.steps, message.waiting, message.memory)
         self._recycle_if_idle()
 
+    async def _on_damage(self, job: Job, error: WeightsDamaged) -> None:
+        """The engine process refused weights that came as they are: fetch them again, once, while the job fails."""
+        name = job.model.name
+        if name in self._fetches.running or await self._integrity.refused(job.model, error.message):
+            error = WeightsDamaged(f"{error.message}; they are fetched again: try again later", retry_after=5.0)
+            self._folders.pop(name, None)
+            self._fetches.start(job.model)
+        job.finish_with(error)
+
     def _on_memory_report(self, report: MemoryReport) -> None:
         self._memory = report
+        self._keep_marks()
         self._load_log.update(report)
         self._loaded_any |= any(model.state == "loaded" for model in report.models)
 
@@ -279,6 +316,9 @@ class Runtime:
         if not self._up.done():
             self._up.set_result(None)
         self._pinned.load_all()
+
+    def _on_hang(self) -> None:
+        self.metrics.engine_hangs += 1
 
     def _on_lost(self, reason: str) -> None:
         """End the started jobs with EngineLost. The others wait for the next process if this one had come up."""

@@ -56,6 +56,8 @@ class Supervisor:
         self.state: State = "starting"
         self.device = ""
         self.pid = 0
+        self.heard = 0
+        """How often bytes came from the engine process."""
         self._setup = setup
         self._log_level = log_level
         self._on_message = on_message
@@ -74,6 +76,11 @@ class Supervisor:
     def up(self) -> bool:
         """Whether the engine process is ready and gets messages."""
         return self.state == "ok"
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process, ready or not."""
+        return self._process is not None
 
     def start(self) -> None:
         """Start the process. It sends Ready when it has imported MLX."""
@@ -120,6 +127,12 @@ class Supervisor:
         if not self._writing:
             self._flush()
 
+    def kill(self, reason: str) -> None:
+        """Kill a process that hangs, and start it again. `reason` is the rest of a sentence, for the log and jobs."""
+        if self._process is not None:
+            self._process.kill()
+            self._lost(reason)
+
     def recycle(self) -> None:
         """Replace an idle process by a fresh one. Only the end of a process surely frees all memory of its models."""
         self._abandon()
@@ -148,6 +161,7 @@ class Supervisor:
         if not data:
             self._lost()
             return
+        self.heard += 1
         for message in self._unpacker.feed(data):
             if isinstance(message, Ready):
                 self.device = message.device
@@ -192,13 +206,13 @@ class Supervisor:
 
     # --- the process ---
 
-    def _lost(self) -> None:
+    def _lost(self, reason: str = "") -> None:
         """The process ended unexpectedly: start it again, after a while where it keeps failing at start."""
         assert self._process is not None
         was_up = self.up
         self._close_pipe()
         try:
-            reason = exit_reason(self._process.wait(timeout=0.05))
+            reason = reason or exit_reason(self._process.wait(timeout=0.05))
         except subprocess.TimeoutExpired:
             reason = "closed its pipe"
         self._reap(self._process)

@@ -62,6 +62,11 @@ class CancelJob:
     job: int
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Asks for a `Alive`, which the engine process gives between two steps."""
+
+
 # --- engine process → server process -----------------------------------------------------------------------------
 
 
@@ -70,6 +75,11 @@ class Ready:
     """The engine process has imported MLX. `device` describes MLX's device."""
 
     device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The answer to a `Probe`: no step hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,4 +144,4 @@ class EngineReport:
     """Bytes that MLX holds: arrays and its cache."""
 
 
-ToEngine = Setup | Start | Input | OutputConsumed | CancelJob
+ToEngine = Setup | Start | Input | OutputConsumed | CancelJob | Probe

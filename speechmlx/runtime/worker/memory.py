@@ -1,11 +1,15 @@
-"""Selects the models to unload, to make room for another or because they are idle. Pure functions."""
+"""Selects the models to unload, for room or because they are idle, and says when memory ran out. Pure functions."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from speechmlx.errors import Busy, ModelUnavailable
+from speechmlx.errors import Busy, ModelUnavailable, OutOfMemory
+
+REFUSED = re.compile(r"malloc|allocat|out of memory|insufficient memory", re.IGNORECASE)
+"""What MLX's errors say when there is no memory, on Metal and on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,23 @@ def evict(residents: Sequence[Resident], budget: int, needed: int, name: str) ->
     raise Busy(
         f"not enough memory for the model {name}: {_mb(needed)} wanted, {_mb(budget)} allowed (--memory-limit), "
         f"{_mb(budget - free)} held by pinned or running models",
+        retry_after=5.0,
+    )
+
+
+def explained(error: Exception, model: str, held: int, residents: Sequence[Resident], budget: int) -> Exception:
+    """OutOfMemory with the numbers where `error` says that there was no memory, else `error` itself.
+
+    `held`: bytes that MLX holds.
+    """
+    is_mlx = isinstance(error, RuntimeError) and REFUSED.search(str(error))
+    if not is_mlx and not isinstance(error, MemoryError):
+        return error
+    models = sum(resident.nbytes for resident in residents)
+    return OutOfMemory(
+        f"out of memory for the model {model} ({str(error).strip() or 'MemoryError'}): MLX holds {_mb(held)}, the "
+        f"models are {_mb(models)} of the {_mb(budget)} allowed (--memory-limit). Ways out: a lower --memory-limit, "
+        "shorter input or fewer requests at once",
         retry_after=5.0,
     )
 

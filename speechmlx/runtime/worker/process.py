@@ -15,7 +15,7 @@ from typing import Any
 
 from speechmlx.log import start as start_log
 from speechmlx.runtime.ipc.framing import Unpacker, pack
-from speechmlx.runtime.ipc.messages import Ready
+from speechmlx.runtime.ipc.messages import Probe, Ready
 from speechmlx.runtime.worker import blas, threads
 from speechmlx.runtime.worker.device import clear_cache, device
 from speechmlx.runtime.worker.worker import Worker
@@ -41,9 +41,13 @@ def run(pipe: socket.socket) -> None:
             data = pipe.recv(1 << 20)
             if not data:
                 return
+            quiet = True
             for message in unpacker.feed(data):
                 worker.handle(message)
-        elif not busy:  # no message for a while
+                quiet = quiet and isinstance(message, Probe)
+        else:
+            quiet = True
+        if quiet and not busy:  # no message for a while
             clear_cache()
         if products is not None:
             products.apply()

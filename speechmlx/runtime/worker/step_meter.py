@@ -17,6 +17,7 @@ class StepMeter:
 
     def __init__(self) -> None:
         self._steps: defaultdict[str, Histogram] = defaultdict(Histogram)
+        self._slices = 0
         self._waiting = 0
         self._reported = float("-inf")
 
@@ -24,11 +25,15 @@ class StepMeter:
         """A step of `model` took `seconds`."""
         self._steps[model].observe(seconds)
 
+    def count_slice(self) -> None:
+        """A slice of a load is done. Reports say so too: they are the sign that no step hangs."""
+        self._slices += 1
+
     def report(self, now: float, waiting: int, idle: bool) -> EngineReport | None:
         """What happened since the last report; None where nothing did, or less than INTERVAL ago unless `idle`."""
-        changed = bool(self._steps) or waiting != self._waiting
+        changed = bool(self._steps) or self._slices > 0 or waiting != self._waiting
         if not changed or (now - self._reported < INTERVAL and not idle):
             return None
         steps, self._steps = dict(self._steps), defaultdict(Histogram)
-        self._waiting, self._reported = waiting, now
+        self._slices, self._waiting, self._reported = 0, waiting, now
         return EngineReport(steps, waiting, memory_in_use())

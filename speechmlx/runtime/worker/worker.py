@@ -12,12 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from speechmlx.engines import Engine, Loader, LoadOptions, Seated
-from speechmlx.errors import Busy, EngineFailed, SpeechError
+from speechmlx.errors import Busy, EngineFailed, OutOfMemory, SpeechError
 from speechmlx.models.spec import Model
-from speechmlx.runtime.ipc.messages import CancelJob, HeldModel, Input, MemoryReport, OutputConsumed, Setup, Start
+from speechmlx.runtime.ipc.messages import (
+    Alive,
+    CancelJob,
+    HeldModel,
+    Input,
+    MemoryReport,
+    OutputConsumed,
+    Probe,
+    Setup,
+    Start,
+)
 from speechmlx.runtime.worker import memory
 from speechmlx.runtime.worker.accounts import Account, Accounts
-from speechmlx.runtime.worker.device import clear_cache
+from speechmlx.runtime.worker.device import clear_cache, memory_in_use
 from speechmlx.runtime.worker.scheduler import Candidate, pick
 from speechmlx.runtime.worker.step_meter import StepMeter
 from speechmlx.runtime.worker.tasks import BatchedWork, Outcome, Task, batch_size, open_work
@@ -88,6 +98,8 @@ class Worker:
                 self._tasks[job].taken(count)
             case CancelJob(job) if job in self._tasks:
                 self._tasks[job].cancelled = True
+            case Probe():
+                self._post(Alive())
 
     def step(self) -> bool:
         """Do one piece of work. Returns False when nothing can run."""
@@ -212,8 +224,14 @@ class Worker:
     def _end(self, task: Task, error: Exception | None = None) -> None:
         if error is not None and not isinstance(error, SpeechError):
             log.error("job %d on %s failed", task.id, task.model.name, exc_info=error)
+            error = self._explained(error.with_traceback(None), task.model.name)
         del self._tasks[task.id]
         task.end(error)
+        if isinstance(error, OutOfMemory):
+            self._free()
+
+    def _explained(self, error: Exception, model: str) -> Exception:
+        return memory.explained(error, model, memory_in_use(), self._residents(), self._budget)
 
     # --- models ---
 
@@ -256,6 +274,7 @@ class Worker:
             self._tell_memory()
         except Exception as error:
             log.error("loading %s failed", slot.model.name, exc_info=error)
+            error = self._explained(error, slot.model.name)
             if not isinstance(error, SpeechError):
                 error = EngineFailed(f"loading {slot.model.name!r} failed: {type(error).__name__}: {error}")
             for task in waiting:
@@ -266,6 +285,7 @@ class Worker:
                 if isinstance(task.request, Load):
                     task.post_event(progress)
         slot.last_used = slot.waiting_since = self._clock()
+        self._meter.count_slice()
 
     def _unload(self, name: str) -> None:
         if any(task.model.name == name and not isinstance(task.request, Unload) for task in self._tasks.values()):
@@ -289,9 +309,12 @@ class Worker:
         slot.loader.close()
         slot.engine = None
         del slot
+        self._free()
+        self._tell_memory()
+
+    def _free(self) -> None:
         gc.collect()
         clear_cache()
-        self._tell_memory()
 
     def _tell_steps(self, now: float, idle: bool) -> None:
         waiting = sum(task.work is None for task in self._tasks.values())

@@ -11,7 +11,7 @@ import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from speechmlx.engines.llm.chat import Chat, function_names
-from speechmlx.errors import BadRequest, ModelUnavailable
+from speechmlx.errors import BadRequest, EngineFailed, ModelUnavailable
 from speechmlx.types import FunctionCall, Message
 
 CONTROLS = ["<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>"]
@@ -133,4 +133,15 @@ def test_what_is_missing(make_chat: Callable[..., Chat], tmp_path: Path) -> None
         make_chat(None)
     (tmp_path / "tokenizer_config.json").write_text("{")
     with pytest.raises(ModelUnavailable, match=r"tokenizer_config\.json of .* is not JSON"):
+        Chat(tmp_path)
+
+
+def test_a_template_without_end_names_the_model(make_chat: Callable[..., Chat], tmp_path: Path) -> None:
+    endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    with pytest.raises(EngineFailed, match=f"the chat template of the model '{tmp_path.name}' does not end within"):
+        make_chat(endless).encode([Message("user", "Hi")])
+    with pytest.raises(ModelUnavailable, match=f"the chat template of the model '{tmp_path.name}' cannot be used: "):
+        make_chat("{% for %}")
+    (tmp_path / "tokenizer.json").write_text("[" * 100_000)
+    with pytest.raises(ModelUnavailable, match=rf"tokenizer\.json of '{tmp_path.name}' cannot be read: "):
         Chat(tmp_path)

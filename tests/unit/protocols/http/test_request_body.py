@@ -137,3 +137,10 @@ async def test_an_upload_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch
     async with AsyncExitStack() as stack:
         with pytest.raises(BadRequest, match=r"the upload paused for more than 0\.05 seconds"):
             await read_body(Request(scope, receive), 1000, stack)
+
+
+async def test_a_length_of_digits_without_end() -> None:
+    with pytest.raises(TooLarge, match="limit"):
+        await read_chunks([b"x"], "audio/wav", length="9" * 5000)
+    _, upload = await read_chunks([b"x"], "audio/wav", length="²")
+    assert upload == b"x"

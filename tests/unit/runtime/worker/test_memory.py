@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from speechmlx.errors import Busy, ModelUnavailable
+from speechmlx.errors import Busy, ModelUnavailable, OutOfMemory
+from speechmlx.runtime.worker import memory
 from speechmlx.runtime.worker.memory import Resident, evict, expired
 
 OLD, NEW = Resident("old", 30, last_used=1.0), Resident("new", 30, last_used=9.0)
@@ -43,3 +44,26 @@ def test_what_never_fits_is_not_worth_another_try() -> None:
 def test_expired_spares_pinned_and_running_and_young() -> None:
     assert expired([OLD, NEW, PINNED, RUNNING], now=10.0, idle_unload=5.0) == ["old"]
     assert expired([OLD], now=1e9, idle_unload=0.0) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[malloc] Unable to allocate 900000000 bytes."),
+        RuntimeError("[metal::malloc] Attempting to allocate 9 bytes which is greater than the maximum allowed"),
+        RuntimeError("[METAL] Command buffer execution failed: Insufficient Memory (00000008)"),
+    ],
+)
+def test_an_error_of_memory_is_explained_with_the_numbers(error: Exception) -> None:
+    residents = [Resident("a", 2_000_000, 0.0), Resident("b", 3_000_000, 0.0)]
+    explained = memory.explained(error, "a", 7_000_000, residents, 9_000_000)
+    assert isinstance(explained, OutOfMemory)
+    assert "for the model a" in explained.message
+    assert "MLX holds 7 MB, the models are 5 MB of the 9 MB allowed" in explained.message
+    assert (str(error) or "MemoryError") in explained.message
+
+
+def test_other_errors_stay_as_they_are() -> None:
+    for error in (ValueError("malloc"), RuntimeError("shapes differ")):
+        assert memory.explained(error, "a", 0, [], 0) is error
