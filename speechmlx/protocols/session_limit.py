@@ -4,26 +4,56 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
-from speechmlx.errors import Busy
+from speechmlx.errors import Busy, RateLimited
+from speechmlx.protocols.http.rate_limits import ClientUsage
 from speechmlx.runtime.front.runtime import Runtime
 
 LEAVING = 2.0
 """Seconds that a session has to end after its client left: the next client waits so long for its place."""
 
+POLL = 0.05
+"""Seconds between two looks whether a client that has all its places has left one."""
+
 
 class SessionLimit:
-    """How many live sessions may be open at once, over all wires. It counts them in the runtime's metrics."""
+    """How many live sessions may be open at once, over all wires, and of them by one client (`usage`).
 
-    def __init__(self, limit: int, runtime: Runtime) -> None:
+    It counts them in the runtime's metrics.
+    """
+
+    def __init__(self, limit: int, runtime: Runtime, usage: ClientUsage) -> None:
         self.limit = limit
         self._free = asyncio.Semaphore(limit)
         self._metrics = runtime.metrics
+        self._usage = usage
 
     @asynccontextmanager
     async def session(self, wire: str = "openai_realtime") -> AsyncGenerator[None, None]:
-        """A place for one session on `wire`. Raises Busy when none gets free within LEAVING seconds."""
+        """A place for one session on `wire`. Raises Busy when none gets free within LEAVING seconds.
+
+        Raises RateLimited where the current client has all the places that it may have.
+        """
+        with ExitStack() as stack:
+            await self._enter(stack)
+            async with self._place(wire):
+                yield
+
+    async def _enter(self, stack: ExitStack) -> None:
+        """Count a session of the current client until `stack` closes."""
+        end = asyncio.get_running_loop().time() + LEAVING
+        while True:
+            try:
+                stack.enter_context(self._usage.session())
+                return
+            except RateLimited:
+                if asyncio.get_running_loop().time() > end:
+                    raise
+            await asyncio.sleep(POLL)
+
+    @asynccontextmanager
+    async def _place(self, wire: str) -> AsyncGenerator[None, None]:
         try:
             async with asyncio.timeout(LEAVING):
                 await self._free.acquire()

@@ -12,11 +12,13 @@ from typing import Any, Protocol, Self
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from speechmlx.conversation.commands import Append, Command, Lapse
-from speechmlx.conversation.events import Event
+from speechmlx.conversation.events import Event, Failed
 from speechmlx.conversation.input.pipeline import AT_ONCE
 from speechmlx.conversation.settings import Settings
+from speechmlx.errors import RateLimited
 from speechmlx.protocols.live_meter import LiveMeter
 
+POLICY_VIOLATION = 1008
 SERVICE_RESTART = 1012
 LAST_WORDS = 0.2
 """Seconds in which the ends of what ran still reach the client when the server stops."""
@@ -125,7 +127,12 @@ async def _read(socket: WebSocket, wire: Wire, session: LiveSession, audio_timeo
         for command in wire.receive(message["bytes"] if text is None else text):
             await session.send(command)
             if isinstance(command, Append):
-                meter.audio(session.settings.input.seconds(len(command.audio)))
+                try:
+                    meter.audio(session.settings.input.seconds(len(command.audio)))
+                except RateLimited as error:
+                    told = [*wire.send(Failed(error, error.code)), Close(POLICY_VIOLATION, error.code)]
+                    await send(socket, told)
+                    return
             if isinstance(command, Append) and audio_timeout:
                 deadline = clock.time() + _pace(command, session) + audio_timeout
 

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from speechmlx.config import Config
 from speechmlx.errors import Busy
 from speechmlx.protocols import session_limit
+from speechmlx.protocols.http.rate_limits import ClientUsage
 from speechmlx.protocols.session_limit import SessionLimit
 from speechmlx.runtime.front.metrics import Metrics
 
@@ -16,7 +18,7 @@ from speechmlx.runtime.front.metrics import Metrics
 async def test_the_last_place_is_waited_for_and_then_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_limit, "LEAVING", 0.02)
     metrics = Metrics()
-    limit = SessionLimit(1, SimpleNamespace(metrics=metrics))  # type: ignore[arg-type]
+    limit = SessionLimit(1, SimpleNamespace(metrics=metrics), ClientUsage(Config()))  # type: ignore[arg-type]
     async with limit.session("asr"):
         assert metrics.sessions == metrics.wire_sessions["asr"] == 1
         with pytest.raises(Busy, match=r"1 live sessions are open.*max_sessions"):
