@@ -63,6 +63,19 @@ class Config:
             "shown": "keys.json beside the settings file",
         },
     )
+    require_key: bool = setting(
+        False, "Refuse to start where other machines could use the server without a key; Wyoming has none."
+    )
+    tls_cert: Path | None = field(
+        default=None,
+        metadata={"help": "Certificate, or chain, of TLS as a PEM file; needs --tls-key.", "flag": True},
+    )
+    tls_key: Path | None = field(
+        default=None, metadata={"help": "Private key of that certificate as a PEM file.", "flag": True}
+    )
+    tls_self_signed: bool = setting(
+        False, "TLS with a certificate that the server makes and keeps beside the settings file."
+    )
     allow_url_fetch: bool = setting(False, "Fetch recordings from public addresses for clients.")
     preload: bool = setting(False, "Load the default model of every kind at start.")
     profile: str | None = setting(
@@ -134,7 +147,7 @@ KINDS = {
     "diarize": "Model that tells speakers apart.",
 }
 """Help of the flags that set one kind of `Config.models`."""
-PATHS = ("cache", "key_file")
+PATHS = ("cache", "key_file", "tls_cert", "tls_key")
 """Fields that are paths."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")
 
