@@ -46,6 +46,7 @@ ACTS = {
     ("POST", "/transcribe"): "use",
     ("POST", "/transcribe/url"): "use",
     ("POST", "/v1/audio/speech"): "use",
+    ("POST", "/v1/audio/speech/reading"): "use",
     ("POST", "/v1/audio/transcriptions"): "use",
     ("POST", "/v1/audio/translations"): "use",
     ("POST", "/v1/chat/completions"): "use",
