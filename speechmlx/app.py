@@ -13,10 +13,10 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from speechmlx.protocols import PROTOCOLS
 from speechmlx.protocols.http.access_keys import RequireKey
-from speechmlx.protocols.http.client_name import ClientNames
 from speechmlx.protocols.http.conditional_route import ConditionalRoute
 from speechmlx.protocols.http.origin_policy import OriginPolicy
 from speechmlx.protocols.http.paths import NormalizedPaths, http_error, not_found
+from speechmlx.protocols.http.rate_limits import LimitRequests
 from speechmlx.protocols.http.request_id import RequestId
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.http.traffic import TrafficLog
@@ -50,11 +50,11 @@ def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager
         middleware=[
             Middleware(RequestId),
             Middleware(TrafficLog, services.traffic),
-            Middleware(ClientNames),
             Middleware(OriginPolicy, services.config),
-            Middleware(RequireKey, services.keys),
-            Middleware(UnhandledErrors),
             Middleware(NormalizedPaths),
+            Middleware(RequireKey, services.keys),
+            Middleware(LimitRequests, services.usage),
+            Middleware(UnhandledErrors),
         ],
         exception_handlers={HTTPException: http_error},
     )

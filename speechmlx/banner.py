@@ -7,12 +7,11 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from speechmlx.certificate import Certificate, own_address
 from speechmlx.config import Config
+from speechmlx.errors import BadRequest
 from speechmlx.models import store
 from speechmlx.models.spec import Catalog
-
-PROBE_ADDRESSES = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-"""Addresses reserved for documentation. Nothing is sent to them."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Door:
             return None
         if not self._address.is_unspecified:
             return self.url
-        return self._url(_own_address(self.listener.family) or socket.gethostname())
+        return self._url(own_address(self.listener.family) or socket.gethostname())
 
     @property
     def _address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
@@ -47,10 +46,12 @@ class Door:
         return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.listener.getsockname()[1]}"
 
 
-def banner(doors: Sequence[Door], config: Config, catalog: Catalog, wyoming: Door | None = None) -> list[str]:
+def banner(
+    doors: Sequence[Door], config: Config, catalog: Catalog, wyoming: Door | None = None, tls: Certificate | None = None
+) -> list[str]:
     """The lines before "Ready". Programs read the address after "Starting server on" to learn the port.
 
-    `wyoming` is the socket for Home Assistant.
+    `wyoming` is the socket for Home Assistant, `tls` the certificate of the others.
     """
     lines = [
         f"Starting server on {doors[0].url} - open it in a browser",
@@ -62,13 +63,37 @@ def banner(doors: Sequence[Door], config: Config, catalog: Catalog, wyoming: Doo
     if wyoming is not None:
         lines.insert(len(doors), f"Wyoming on {wyoming.url} for Home Assistant")
     if outside := [door.outside for door in doors if door.outside]:
-        how = "with the API key, which is sent in the clear" if config.api_key else "without a password"
+        clear = "" if tls else ", which is sent in the clear"
+        how = f"with an API key{clear}" if needs_key(config) else "without a password"
         lines.append(f"Open to the network: anybody who reaches {' or '.join(outside)} can use this server, {how}")
+    if tls is not None and tls.self_signed:
+        lines.append(f"TLS: self-signed certificate {tls.cert}, SHA-256 {tls.fingerprint}")
     if wyoming is not None and wyoming.outside:
         lines.append(
             f"Open to the network: Wyoming has no keys, so anybody who reaches {wyoming.outside} can use its models"
         )
     return lines
+
+
+def needs_key(config: Config) -> bool:
+    """Whether clients must send a key."""
+    return bool(config.api_key) or (config.key_file is not None and config.key_file.exists())
+
+
+def check_keys(doors: Sequence[Door], config: Config, wyoming: Door | None) -> None:
+    """Raises BadRequest where `require_key` is set and another machine can use the server without a key."""
+    if not config.require_key:
+        return
+    if not needs_key(config) and (outside := [door.outside for door in doors if door.outside]):
+        raise BadRequest(
+            f"--require-key: {outside[0]} is open to the network, and there is no key; make one with `audio-server "
+            "key add NAME`, or listen on 127.0.0.1 alone"
+        )
+    if wyoming is not None and wyoming.outside:
+        raise BadRequest(
+            f"--require-key: Wyoming at {wyoming.outside} is open to the network and its protocol has no keys; "
+            "listen on 127.0.0.1 alone, or leave out --require-key"
+        )
 
 
 def _models(config: Config, catalog: Catalog) -> str:
@@ -80,13 +105,3 @@ def _models(config: Config, catalog: Catalog) -> str:
     parts = [f"{', '.join(here)} here"] if here else []
     parts += [f"{', '.join(missing)} fetched when first used"] if missing else []
     return "; ".join(parts) or "none"
-
-
-def _own_address(family: int) -> str | None:
-    """This machine's address on the network of its default route; None if it has none."""
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((PROBE_ADDRESSES[socket.AddressFamily(family)], 9))
-        except OSError:
-            return None
-        return str(probe.getsockname()[0])

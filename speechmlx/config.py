@@ -57,6 +57,27 @@ class Config:
     api_key: tuple[str, ...] = setting(
         (), "Key that clients must send; without one everybody who reaches the server may use it.", repeat=True
     )
+    key_file: Path | None = field(
+        default=None,
+        metadata={
+            "help": "File of named keys, which `audio-server key` writes; while it is there, clients must send a key.",
+            "flag": False,
+            "shown": "keys.json beside the settings file",
+        },
+    )
+    require_key: bool = setting(
+        False, "Refuse to start where other machines could use the server without a key; Wyoming has none."
+    )
+    tls_cert: Path | None = field(
+        default=None,
+        metadata={"help": "Certificate, or chain, of TLS as a PEM file.", "flag": True},
+    )
+    tls_key: Path | None = field(
+        default=None, metadata={"help": "Private key of that certificate as a PEM file.", "flag": True}
+    )
+    tls_self_signed: bool = setting(
+        False, "TLS with a certificate that the server makes and keeps beside the settings file."
+    )
     allow_url_fetch: bool = setting(False, "Fetch recordings from public addresses for clients.")
     preload: bool = setting(False, "Load the default model of every kind at start.")
     profile: str | None = setting(
@@ -93,6 +114,20 @@ class Config:
     )
     max_jobs: int = setting(64, "Jobs running and waiting; one more is refused.")
     max_sessions: int = setting(16, "Live sessions at once; one more is refused.")
+    requests_per_minute: int = setting(
+        0, "Requests a minute of one client.", shown="600 for other machines without a key, else no limit"
+    )
+    audio_seconds_per_day: int = setting(0, "Audio that one client sends a day.", unit="seconds", shown="no limit")
+    jobs_per_client: int = setting(
+        0,
+        "Requests of one client at once that do work.",
+        shown="half of max_jobs for other machines without a key, else no limit",
+    )
+    sessions_per_client: int = setting(
+        0,
+        "Live sessions of one client, and of one page's origin, at once.",
+        shown="half of max_sessions for other machines without a key and for pages, else no limit",
+    )
     audio_timeout: float = setting(
         2.0, "Time without audio in mid-speech that ends the turn; 0 never.", unit="seconds", flag=False
     )
@@ -129,6 +164,8 @@ KINDS = {
     "diarize": "Model that tells speakers apart.",
 }
 """Help of the flags that set one kind of `Config.models`."""
+PATHS = ("cache", "key_file", "tls_cert", "tls_key")
+"""Fields that are paths."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")
 
 
@@ -191,6 +228,11 @@ def default_file(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "speechmlx/config.toml"
 
 
+def key_file(config: Config, environment: Mapping[str, str]) -> Path:
+    """Path of the file of keys. It need not exist."""
+    return config.key_file or default_file(environment).with_name("keys.json")
+
+
 def parse_bytes(text: str) -> int:
     """Convert "8GB", "512 MiB" or "1000" to bytes. Raises BadRequest."""
     match = re.fullmatch(r"\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*", text.lower())
@@ -219,7 +261,7 @@ def _convert(name: str, value: Any) -> Any:
         if name in LISTS:
             parts = value.split(",") if isinstance(value, str) else value
             return tuple(LISTS[name](text) for part in parts if (text := str(part).strip()))
-        if name == "cache":
+        if name in PATHS:
             return Path(value).expanduser()
         if name == "lexicon":
             return Path(value).expanduser() if value else None

@@ -9,6 +9,7 @@ SpeechError
 │   └── Unsupported       unsupported         the model cannot do this (language, option)
 ├── Unavailable           unavailable         the server cannot now
 │   ├── Busy              busy                full; `retry_after` seconds
+│   │   └── RateLimited   rate_limited        this client is over a limit of its own; `retry_after` seconds
 │   ├── Draining          draining            shutting down
 │   ├── NoRoom            no_room             a disk is full, or cannot be written; says which folder
 │   ├── OutOfMemory       no_memory           the engine process got no memory; says how much it holds
@@ -64,6 +65,10 @@ class Unavailable(SpeechError):
 
 class Busy(Unavailable):
     code = "busy"
+
+
+class RateLimited(Busy):
+    code = "rate_limited"
 
 
 class Draining(Unavailable):

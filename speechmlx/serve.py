@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import re
 import signal
 import socket
@@ -20,9 +21,11 @@ from hypercorn.utils import LifespanFailureError
 from starlette.applications import Starlette
 
 from speechmlx.app import create_app
-from speechmlx.banner import Door, banner
-from speechmlx.config import Config
+from speechmlx.banner import Door, banner, check_keys
+from speechmlx.certificate import Certificate, certificate
+from speechmlx.config import Config, default_file
 from speechmlx.errors import BadRequest, EngineLost
+from speechmlx.key_file import KeyFile
 from speechmlx.log import start as start_log
 from speechmlx.models.spec import Catalog
 from speechmlx.protocols import PROTOCOLS
@@ -50,18 +53,23 @@ def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> 
     start_log(config.log_level)
     catalog.check(config)
     runtime = Runtime(config, catalog)
-    doors = [Door(_listen(host, port), name) for name, host, port in addresses(config)]
+    tls = certificate(config, default_file(os.environ).parent)
+    scheme = "https" if tls else "http"
+    doors = [Door(_listen(host, port), name, scheme) for name, host, port in addresses(config)]
     ports = {door.listener.getsockname()[1]: door.name for door in doors if door.name}
     wyoming = _wyoming(config)
+    check_keys(doors, config, wyoming)
+    if config.key_file is not None:
+        KeyFile(config.key_file).read()  # raises BadRequest where it is wrong
     services = build_services(config, runtime, ports)
     servers = [] if wyoming is None else [_wyoming_server(services, wyoming)]
     app = create_app(services, servers)
-    for line in banner(doors, config, catalog, wyoming):
+    for line in banner(doors, config, catalog, wyoming, tls):
         write_line(line)
     gc.freeze()  # the objects up to here live as long as the process: exclude them from collection
     gc.enable()
     with asyncio.Runner(loop_factory=_Loop) as runner:
-        runner.run(_serve(app, services, [door.listener for door in doors], write_line))
+        runner.run(_serve(app, services, _hypercorn([door.listener for door in doors], tls), write_line))
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -116,7 +124,7 @@ def _wyoming_server(services: Services, door: Door) -> AbstractAsyncContextManag
 async def _serve(
     app: Starlette,
     services: Services,
-    listeners: Sequence[socket.socket],
+    settings: HypercornConfig,
     write_line: Callable[[str], None],
 ) -> None:
     """Serve until a signal, drain the jobs, then close the connections."""
@@ -134,7 +142,7 @@ async def _serve(
         await _finish(services.runtime, services.traffic, services.config.drain_timeout, stop)
         loop.call_later(MAX_CLOSE_TIME, serving.cancel)
 
-    serving = asyncio.create_task(hypercorn_serve(app, _hypercorn(listeners), shutdown_trigger=until_drained))
+    serving = asyncio.create_task(hypercorn_serve(app, settings, shutdown_trigger=until_drained))
     try:
         await serving
     except asyncio.CancelledError:
@@ -185,11 +193,13 @@ def _handle_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any])
         loop.default_exception_handler(context)
 
 
-def _hypercorn(listeners: Sequence[socket.socket]) -> HypercornConfig:
-    """The settings of Hypercorn. It takes over `listeners`."""
+def _hypercorn(listeners: Sequence[socket.socket], tls: Certificate | None) -> HypercornConfig:
+    """The settings of Hypercorn. It takes over `listeners`, which all speak TLS if there is a certificate."""
     socket_stream.install()
     connections.install()
     settings = HypercornConfig()
+    if tls is not None:
+        settings.certfile, settings.keyfile = str(tls.cert), str(tls.key)
     settings.bind = [f"fd://{listener.detach()}" for listener in listeners]  # Hypercorn owns and closes them
     settings.websocket_max_message_size = MAX_MESSAGE
     settings.websocket_ping_interval = PING_INTERVAL

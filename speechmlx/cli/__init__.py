@@ -10,7 +10,7 @@ def main() -> None:
     """Entry point of the command. A SpeechError ends it with a message on standard error and status 2."""
     import typer
 
-    from speechmlx.cli import models, pull, rm, serve, speak
+    from speechmlx.cli import key, models, pull, rm, serve, speak
     from speechmlx.errors import SpeechError
 
     verbs: dict[str, Callable[..., None]] = {
@@ -23,8 +23,9 @@ def main() -> None:
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     for name, verb in verbs.items():
         app.command(name)(verb)
+    app.add_typer(key.key, name="key")
     arguments = _with_values(sys.argv[1:])
-    if not arguments or arguments[0] not in verbs:
+    if not arguments or arguments[0] not in (*verbs, "key"):
         arguments.insert(0, "serve")
     try:
         app(arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,13 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from speechmlx import __version__
-from speechmlx.config import KINDS, Config, default_text, load
+from speechmlx.config import KINDS, Config, default_text, key_file, load
 
 
 def serve(**options: Any) -> None:
     """HTTP API server for speech models on Apple Silicon: transcribe, speak, respond, enhance.
 
-    This is what audio-server does without a verb. The others: models, pull, rm, speak (see audio-server VERB --help).
+    This is what audio-server does without a verb. The others: models, pull, rm, speak, key (audio-server VERB --help).
     """
     file, _ = options.pop("config"), options.pop("version")
     kinds = {kind: name for kind in KINDS if (name := options.pop(kind)) is not None}
@@ -33,7 +33,7 @@ def start(config: Config) -> None:
     from speechmlx.models import catalog
     from speechmlx.serve import run
 
-    run(config, catalog.load(), typer.echo)
+    run(replace(config, key_file=key_file(config, os.environ)), catalog.load(), typer.echo)
 
 
 def _print_version(requested: bool) -> None:

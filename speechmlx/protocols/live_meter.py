@@ -16,10 +16,18 @@ KEPT = 120.0
 class LiveMeter:
     """Counts into `metrics` under the name of a wire; `metrics` None: nothing. `wall` is a monotonic clock in seconds.
 
-    Audio whose length is not known before it is decoded (containers) has no latency.
+    `charge` is called with the seconds of audio that came, and may raise RateLimited. Audio whose length is not known
+    before it is decoded (containers) has no latency.
     """
 
-    def __init__(self, wire: str, metrics: Metrics | None, wall: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        wire: str,
+        metrics: Metrics | None,
+        wall: Callable[[], float] = time.monotonic,
+        charge: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
+        self._charge = charge
         self._wire = wire
         self._metrics = metrics
         self._wall = wall
@@ -28,7 +36,8 @@ class LiveMeter:
         """(seconds of audio up to here, wall clock at which they had come), in order."""
 
     def audio(self, seconds: float) -> None:
-        """So much audio came."""
+        """So much audio came. Raises RateLimited where the client may not send so much."""
+        self._charge(seconds)
         if self._metrics is None or not seconds:
             return
         self._received += seconds

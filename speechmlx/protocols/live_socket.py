@@ -33,5 +33,5 @@ async def transcribe_live(
             await refuse(error)
             return
         session = TranscriptionSession(runtime, settings, write=remote_language_model(config))
-        meter = LiveMeter(name, runtime.metrics)
+        meter = LiveMeter(name, runtime.metrics, charge=services.usage.audio)
         await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout, meter)

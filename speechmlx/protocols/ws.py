@@ -15,6 +15,7 @@ from speechmlx.conversation.commands import Append, Command, Lapse
 from speechmlx.conversation.events import Event, Failed, OnChannel
 from speechmlx.conversation.input.pipeline import AT_ONCE
 from speechmlx.conversation.settings import Settings
+from speechmlx.errors import RateLimited
 from speechmlx.protocols.http.rate import Allowance
 from speechmlx.protocols.live_meter import LiveMeter
 
@@ -137,7 +138,12 @@ async def _read(socket: WebSocket, wire: Wire, session: LiveSession, audio_timeo
         for command in wire.receive(content):
             await session.send(replace(command, nbytes=len(content)) if len(content) > COUNTED else command)
             if isinstance(command, Append):
-                meter.audio(session.settings.input.seconds(len(command.audio)))
+                try:
+                    meter.audio(session.settings.input.seconds(len(command.audio)))
+                except RateLimited as error:
+                    told = [*wire.send(Failed(error, error.code)), Close(POLICY_VIOLATION, error.code)]
+                    await send(socket, told)
+                    return
             if isinstance(command, Append) and audio_timeout:
                 deadline = clock.time() + _pace(command, session) + audio_timeout
 

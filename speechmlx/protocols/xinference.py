@@ -33,6 +33,7 @@ PATIENCE = 2.0
 """Seconds that ending a model waits for its jobs to end."""
 MOST_FAILED = 100
 """Failed launches whose errors are kept."""
+WRONG_LOGIN = "this server wants one of its API keys as the password; any username is taken"
 SHARES = {"fetching": (0.0, 0.8), "loading": (0.8, 0.95)}
 """Part of a launch's progress that each state covers."""
 
@@ -64,13 +65,20 @@ def routes(services: Services) -> list[BaseRoute]:
 
 
 async def auth(context: RequestContext) -> Response:
-    """Whether Xinference's client must log in: it need not"""
-    return JSONResponse({"auth": False})
+    """Whether Xinference's client must log in: where the server has keys"""
+    return JSONResponse({"auth": context.services.keys.needed})
 
 
 async def token(context: RequestContext) -> Response:
-    """A login, for clients that log in unasked; any token is taken"""
-    return JSONResponse({"access_token": "none-needed", "token_type": "bearer"})
+    """A login: the password is a key of the server, and then the token (JSON: username, password)"""
+    keys = context.services.keys
+    if not keys.needed:
+        return JSONResponse({"access_token": "none-needed", "token_type": "bearer"})
+    password = options.text(context.body.options, "password") or ""
+    if keys.find([password]) is None:
+        told = {"error": WRONG_LOGIN, "detail": WRONG_LOGIN}
+        return JSONResponse(told, 401, {"WWW-Authenticate": "Bearer"})
+    return JSONResponse({"access_token": password, "token_type": "bearer"})
 
 
 async def address(context: RequestContext) -> Response:

@@ -65,6 +65,7 @@ def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) 
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     own = {"SPEECHMLX_CATALOG": "support.scripted:extend", "PYTHONPATH": path, "SPEECHMLX_CACHE": str(folder / "cache")}
     own["SPEECHMLX_AUDIO_TIMEOUT"] = "0"
+    own["SPEECHMLX_KEY_FILE"] = str(folder / "keys.json")
     # The tests may run in the engine's environment, where freed memory is kept; a server's front does not.
     inherited = {name: value for name, value in os.environ.items() if name not in MALLOC}
     # The same request gives the same samples only with the same number of threads.
@@ -92,9 +93,9 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     """The server's URL, once its engine process is ready; AssertionError after START_LIMIT seconds."""
     end = time.monotonic() + START_LIMIT
     while time.monotonic() < end and process.poll() is None:
-        if found := re.search(r"Starting server on (http://\S+)", log.read_text()):
+        if found := re.search(r"Starting server on (https?://\S+)", log.read_text()):
             try:
-                if httpx.get(found[1] + "/health", trust_env=False).json()["engine"] == "ok":
+                if httpx.get(found[1] + "/health", trust_env=False, verify=False).json()["engine"] == "ok":
                     return found[1]
             except httpx.TransportError:
                 pass

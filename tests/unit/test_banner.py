@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from speechmlx.banner import Door, banner
+from speechmlx.banner import Door, banner, check_keys
+from speechmlx.certificate import certificate
 from speechmlx.config import Config
+from speechmlx.errors import BadRequest
 from speechmlx.models import store
 from speechmlx.models.catalog import CATALOG
 
@@ -70,7 +72,7 @@ def test_open_to_every_network(listen: Listen, tmp_path: Path, host: str, opened
 
 def test_a_key_is_asked_for(listen: Listen, tmp_path: Path) -> None:
     told = lines(listen("0.0.0.0"), cache=tmp_path, api_key=("secret",))
-    assert told[-1].endswith("can use this server, with the API key, which is sent in the clear")
+    assert told[-1].endswith("can use this server, with an API key, which is sent in the clear")
 
 
 def test_more_addresses_have_a_line_each(listen: Listen, tmp_path: Path) -> None:
@@ -94,3 +96,27 @@ def test_wyoming_is_open_to_the_network_whatever_the_keys(listen: Listen, tmp_pa
     (told,) = [line for line in lines(listen("127.0.0.1"), cache=tmp_path, wyoming=wyoming) if "Open to" in line]
     assert told.startswith("Open to the network: Wyoming has no keys, so anybody who reaches tcp://")
     assert f":{wyoming.listener.getsockname()[1]} can use its models" in told
+
+
+def test_a_self_signed_certificate_is_told_and_a_key_is_not_sent_in_the_clear(listen: Listen, tmp_path: Path) -> None:
+    door = replace(listen("0.0.0.0"), scheme="https")
+    (tmp_path / "keys.json").write_text('{"keys": []}')
+    made = certificate(Config(tls_self_signed=True), tmp_path)
+    config = Config(profile="starter", cache=tmp_path, key_file=tmp_path / "keys.json")
+    told = banner([door], config, CATALOG, tls=made)
+    assert made is not None and told[0].startswith("Starting server on https://127.0.0.1:")
+    assert f"TLS: self-signed certificate {made.cert}, SHA-256 {made.fingerprint}" in told
+    assert re.search(r"anybody who reaches https://\S+ can use this server, with an API key$", "\n".join(told), re.M)
+
+
+def test_require_key_looks_at_every_door(listen: Listen, tmp_path: Path) -> None:
+    near, far = listen("127.0.0.1"), listen("0.0.0.0")
+    wyoming = replace(far, name="wyoming", scheme="tcp")
+    strict, keyed = Config(require_key=True), Config(require_key=True, api_key=("k",))
+    check_keys([near], strict, replace(near, name="wyoming"))
+    check_keys([near, far], keyed, None)
+    check_keys([near, far], Config(), wyoming)
+    with pytest.raises(BadRequest, match="there is no key"):
+        check_keys([near, far], strict, None)
+    with pytest.raises(BadRequest, match="its protocol has no keys"):
+        check_keys([near, far], keyed, wyoming)

@@ -67,7 +67,7 @@ async def _serve(
         session: ws.LiveSession = TranscriptionSession(runtime, settings)
         if count > 1:
             session = ChannelSessions(runtime, settings, count)
-        meter = LiveMeter(name, runtime.metrics)
+        meter = LiveMeter(name, runtime.metrics, charge=services.usage.audio)
         await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout, meter)
 
 

@@ -1,14 +1,20 @@
-"""API keys: where clients put them, and the middleware that refuses requests without one."""
+"""API keys: where clients put them, what each may open, and the middleware that refuses requests without one."""
 
 from __future__ import annotations
 
 import hmac
+import re
+import time
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from speechmlx.key_file import MANAGE, METRICS, SCOPES, USE, KeyFile, NamedKey, digest
 from speechmlx.protocols.http.inbox import Inbox, refuse
 from speechmlx.protocols.http.openai_errors import error_response
 from speechmlx.protocols.http.request_id import add_log_note, request_id
@@ -17,29 +23,86 @@ SCHEMES = ("bearer", "token")
 """Schemes of the header Authorization, and names of subprotocols that stand before a key."""
 SUBPROTOCOL = "openai-insecure-api-key."
 QUERY = ("token", "api_key")
-OPEN = ("/", "/health")
-"""Paths that a browser or a monitor asks without a key. They show no data."""
+OPEN = ("/", "/health", "/v1/cluster/auth")
+"""Paths that a browser, a monitor or a client before its login asks without a key. They show no data."""
 OWN_REFUSAL = ("/asr", "/ws/transcribe")
 """Sockets whose protocol tells the client by itself that its key is wrong."""
+LOGIN = "/token"
+"""POST: the key is in the body, and its protocol refuses by itself."""
+SECRETS = "/v1/realtime"
+"""The socket that a client secret opens, and nothing else."""
+MANAGEMENT = (
+    ("POST", r"/v1/models"),
+    ("POST", r"/v1/models/.+/cancel"),
+    ("DELETE", r"/v1/models/.+"),
+    ("POST", r"/v1/model_registrations/[^/]+"),
+    ("DELETE", r"/v1/model_registrations/.+"),
+    ("POST", r"/load"),
+)
+"""Method and path of what changes the server itself. A test lists every route."""
+KEY = "speechmlx.key"
+"""Key in the scope of the NamedKey that a request came with."""
+MAX_OFFERED = 8
+"""Keys of one request that are tried."""
+MAX_SECRETS = 256
+"""Client secrets that open the socket at once; the oldest end first."""
 REFUSED = "this server wants an API key: send 'Authorization: Bearer KEY' (or Token KEY, or ?token=KEY)"
 
 
 class AccessKeys:
-    """The keys of a server. Without keys everybody may use it."""
+    """The keys of a server: `keys` open all, those of `file` what their scopes say. Without any everybody may use it.
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._keys = [key.encode() for key in keys]
+    A file that is there asks for keys, even if it has none.
+    """
+
+    def __init__(self, keys: Iterable[str], file: KeyFile | None = None) -> None:
+        self._fixed = [NamedKey(f"api_key_{n}", digest(key), tuple(SCOPES)) for n, key in enumerate(keys, 1)]
+        self._file = file
+        self._secrets: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        """By the SHA-256 of a client secret: when it ends, in Unix seconds, and the SHA-256 of its maker's key."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether clients must send a key."""
+        return bool(self._fixed) or (self._file is not None and self._file.current() is not None)
+
+    def find(self, offered: Iterable[str]) -> NamedKey | None:
+        """The first of the keys that are right; takes the same time for every wrong one."""
+        known = self._known()
+        found = None
+        for candidate in islice(offered, MAX_OFFERED):
+            hashed = digest(candidate)
+            matches = [key for key in known if hmac.compare_digest(key.sha256, hashed)]
+            found = found or next(iter(matches), None)
+        return found
 
     def accepts(self, offered: Iterable[str]) -> bool:
-        """Whether one of the offered keys is right, or none is needed. Takes the same time for every wrong key."""
-        if not self._keys:
+        """Whether one of the offered keys may use the server, or none is needed."""
+        if not self.needed:
             return True
-        matches = [hmac.compare_digest(key, candidate.encode()) for candidate in offered for key in self._keys]
-        return any(matches)
+        found = self.find(offered)
+        return found is not None and USE in found.scopes
 
     def allows(self, scope: Scope) -> bool:
-        """Whether a request or a handshake has a key that is right, or needs none."""
+        """Whether a request or a handshake has a key that may use the server, or needs none."""
         return self.accepts(offered_keys(scope))
+
+    def lend(self, secret: str, ends_at: float, maker: NamedKey) -> None:
+        """Let `secret` open SECRETS until `ends_at`, in Unix seconds, while the key `maker` is there."""
+        self._secrets[digest(secret)] = ends_at, maker.sha256
+        while len(self._secrets) > MAX_SECRETS:
+            self._secrets.popitem(last=False)
+
+    def borrowed(self, offered: Iterable[str]) -> NamedKey | None:
+        """The key whose maker lent one of the offered client secrets, if that has not ended."""
+        for candidate in islice(offered, MAX_OFFERED):
+            ends_at, maker = self._secrets.get(digest(candidate), (0.0, ""))
+            if time.time() < ends_at:
+                return next((key for key in self._known() if key.sha256 == maker), None)
+        return None
+
+    def _known(self) -> list[NamedKey]:
+        return [*self._fixed, *((self._file.current() or ()) if self._file else ())]
 
 
 def offered_keys(scope: Scope) -> Iterator[str]:
@@ -62,27 +125,57 @@ def offered_keys(scope: Scope) -> Iterator[str]:
         before = name
 
 
+def needed_scope(scope: Scope) -> str | None:
+    """The scope that a key needs for a request; None where no key is asked for."""
+    path, method = scope["path"], scope.get("method", "")
+    if scope["type"] == "websocket":
+        return None if path in OWN_REFUSAL else USE
+    if method == "OPTIONS" or (path in OPEN and method in ("GET", "HEAD")) or (path, method) == (LOGIN, "POST"):
+        return None
+    if path == "/metrics":
+        return METRICS
+    managed = any(method == verb and re.fullmatch(pattern, path) for verb, pattern in MANAGEMENT)
+    return MANAGE if managed else USE
+
+
 class RequireKey:
-    """Middleware: refuses requests and handshakes without a right key (401), but for OPEN and OWN_REFUSAL."""
+    """Middleware: refuses requests and handshakes without a right key (401), or with one that may not do this (403).
+
+    It stands behind NormalizedPaths: a second slash is no way around a scope.
+    """
 
     def __init__(self, app: ASGIApp, keys: AccessKeys) -> None:
         self._app = app
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or self._is_open(scope) or self._keys.allows(scope):
+        refusal = None
+        if scope["type"] != "lifespan" and self._keys.needed:
+            refusal = self._refusal(scope)
+        if refusal is None:
             await self._app(scope, receive, send)
-            return
-        add_log_note(scope, "refused: no right API key")
-        own = {"dg-error": REFUSED, "dg-request-id": request_id(scope), "WWW-Authenticate": "Bearer"}
-        answer = error_response(scope["path"], 401, REFUSED, "invalid_api_key", own)
-        if scope["type"] == "http":
-            await refuse(answer, scope, Inbox(receive), send)
+        elif scope["type"] == "http":
+            await refuse(refusal, scope, Inbox(receive), send)
         else:
-            await answer(scope, receive, send)
+            await refusal(scope, receive, send)
 
-    def _is_open(self, scope: Scope) -> bool:
-        path = scope["path"]
-        if scope["type"] == "websocket":
-            return path in OWN_REFUSAL
-        return (path in OPEN and scope["method"] in ("GET", "HEAD")) or scope["method"] == "OPTIONS"
+    def _refusal(self, scope: Scope) -> Response | None:
+        """The response that refuses a request; None where it is allowed. Puts the request's key into the scope."""
+        wanted, key = needed_scope(scope), self._keys.find(offered_keys(scope))
+        if key is None and scope["type"] == "websocket" and scope["path"] == SECRETS:
+            key = self._keys.borrowed(offered_keys(scope))
+        if key is not None:
+            scope[KEY] = key
+        if wanted is None or (key is not None and wanted in key.scopes):
+            return None
+        own = {"dg-error": REFUSED, "dg-request-id": request_id(scope)}
+        if key is None:
+            add_log_note(scope, "refused: no right API key")
+            own["WWW-Authenticate"] = "Bearer"
+            return error_response(scope["path"], 401, REFUSED, "invalid_api_key", own)
+        add_log_note(scope, f"refused: the key {key.name} has no scope {wanted}")
+        message = (
+            f"the key {key.name!r} may not do this: it has the scopes {', '.join(key.scopes)}, and this needs "
+            f"{wanted!r} ({SCOPES[wanted]})"
+        )
+        return error_response(scope["path"], 403, message, "insufficient_scope", own | {"dg-error": message})

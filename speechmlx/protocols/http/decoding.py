@@ -36,15 +36,22 @@ ALL: Span = (0.0, math.inf)
 class RecordingDecoder:
     """Decodes the recordings of one server: at most `max_recordings` at once, with `max_seconds` of sound in them all.
 
+    `charge` is called with the seconds of what was decoded, as it goes on; 0 first. What it raises ends the decoding.
     It has threads of its own, because long recordings would hold up other work on asyncio's threads.
     """
 
-    def __init__(self, max_recordings: int, max_seconds: float = MAX_SECONDS) -> None:
+    def __init__(
+        self,
+        max_recordings: int,
+        max_seconds: float = MAX_SECONDS,
+        charge: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
         threads = max(2, (os.cpu_count() or 2) // 2)
         self._threads = ThreadPoolExecutor(threads, "decoding")
         self._turns = Turns(threads)
         self._max_recordings = max_recordings
         self._max_seconds = max_seconds
+        self._charge = charge
         self._seconds: dict[int, float] = {}
         """Seconds of sound of each recording in memory."""
         self._numbers = count()
@@ -75,6 +82,7 @@ class RecordingDecoder:
         files with a header. `channel`, from 0, is decoded instead of a mix of all. Raises BadAudio, TooLarge, and
         Busy where there is no room, which is checked during decoding too: a small file may hold hours.
         """
+        self._charge(0.0)
         number = next(self._numbers)
         if len(self._seconds) >= self._max_recordings:
             raise Busy(
@@ -90,14 +98,16 @@ class RecordingDecoder:
             raise
 
     async def _decode(self, number: int, blocks: Iterator[Samples], rate: int) -> Audio:
-        data, more = bytearray(), True
+        data, more, charged = bytearray(), True, 0.0
         while more:
             if sum(self._seconds.values()) + SLICE > self._max_seconds:
                 hours = f"{self._max_seconds / 3600:g} hours of sound"
                 raise Busy(f"{hours} are in memory, which is the limit", retry_after=5.0)
             self._seconds[number] += SLICE
             more = await self.run(_append, data, blocks, SLICE * rate * SAMPLE_BYTES)
-            self._seconds[number] = len(data) / SAMPLE_BYTES / rate
+            seconds = len(data) / SAMPLE_BYTES / rate
+            self._charge(seconds - charged)
+            self._seconds[number] = charged = seconds
         return await self.run(_audio, data, rate)
 
 

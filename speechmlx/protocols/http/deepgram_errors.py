@@ -22,7 +22,10 @@ CODES = {
     "unavailable": "SERVICE_UNAVAILABLE",
     "draining": "SERVICE_UNAVAILABLE",
     "busy": "TOO_MANY_REQUESTS",
+    "rate_limited": "TOO_MANY_REQUESTS",
+    "rate_limit_exceeded": "TOO_MANY_REQUESTS",
     "invalid_api_key": "INVALID_AUTH",
+    "insufficient_scope": "FORBIDDEN",
 }
 """`err_code` by our error code, where it is not that of every error with the status."""
 BAD, FAILED = "Bad Request", "INTERNAL_SERVER_ERROR"

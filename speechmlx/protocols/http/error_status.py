@@ -16,6 +16,7 @@ STATUS = {
     "unsupported": 400,
     "unavailable": 503,
     "busy": 503,
+    "rate_limited": 429,
     "draining": 503,
     "no_room": 507,
     "no_memory": 503,
@@ -36,7 +37,7 @@ def status(error: SpeechError) -> int:
 
 
 def headers(error: SpeechError) -> dict[str, str]:
-    """The headers of an error: Retry-After in whole seconds for a 503."""
-    if status(error) != 503:
+    """The headers of an error: Retry-After in whole seconds for a 503 and a 429."""
+    if status(error) not in (429, 503):
         return {}
     return {"Retry-After": str(max(1, math.ceil(error.retry_after or RETRY_AFTER)))}

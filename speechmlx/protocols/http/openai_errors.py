@@ -11,9 +11,14 @@ from speechmlx.errors import SpeechError
 from speechmlx.protocols.http import deepgram_errors
 from speechmlx.protocols.http.error_status import headers, status
 
-CODES = {"unknown_model": "model_not_found", "bad_audio": "invalid_audio", "unknown_voice": "invalid_voice"}
+CODES = {
+    "unknown_model": "model_not_found",
+    "bad_audio": "invalid_audio",
+    "unknown_voice": "invalid_voice",
+    "rate_limited": "rate_limit_exceeded",
+}
 PARAMS = {"unknown_model": "model", "bad_audio": "file", "unknown_voice": "voice"}
-INVALID, SERVER_ERROR = "invalid_request_error", "server_error"
+INVALID, SERVER_ERROR, TOO_MANY = "invalid_request_error", "server_error", "requests"
 """Values of `type`."""
 
 
@@ -53,4 +58,4 @@ def error_response(
 
 
 def _type(status: int) -> str:
-    return SERVER_ERROR if status >= 500 else INVALID
+    return SERVER_ERROR if status >= 500 else TOO_MANY if status == 429 else INVALID

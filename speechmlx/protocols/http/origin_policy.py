@@ -27,7 +27,16 @@ LOCAL = ("localhost", "local", "internal", "home.arpa")
 """Top-level names that the public DNS never resolves."""
 SCHEMES = ("http", "https", "ws", "wss")
 """Schemes of the server's own pages and clients."""
-EXPOSED = ("X-Request-Id", "X-Response-Text", "Retry-After", "Content-Disposition", "Content-Length")
+EXPOSED = (
+    "X-Request-Id",
+    "X-Response-Text",
+    "Retry-After",
+    "Content-Disposition",
+    "Content-Length",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests",
+)
 """Response headers that pages of allowed origins may read, beside CORS's own list."""
 MAX_NAME = 200
 """Characters of a name that a refusal repeats."""

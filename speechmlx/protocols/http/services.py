@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from speechmlx.config import Config
+from speechmlx.key_file import KeyFile
 from speechmlx.protocols.http.access_keys import AccessKeys
 from speechmlx.protocols.http.decoding import RecordingDecoder
 from speechmlx.protocols.http.model_names import ModelNames
+from speechmlx.protocols.http.rate_limits import ClientUsage
 from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.protocols.http.url_fetch import UrlFetcher
 from speechmlx.protocols.session_limit import SessionLimit
@@ -28,6 +30,7 @@ class Services:
     traffic: Traffic
     sessions: SessionLimit
     keys: AccessKeys
+    usage: ClientUsage
     ports: Mapping[int, str] = field(default_factory=dict)
     """Names of protocols by the port that was opened for them (--bind NAME=HOST:PORT)."""
 
@@ -40,14 +43,16 @@ class Services:
 
 def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | None = None) -> Services:
     """The services of a new server. The app's lifespan starts `runtime` and closes them all."""
+    usage = ClientUsage(config)
     return Services(
         config,
         runtime,
         ModelNames(runtime),
-        RecordingDecoder(config.max_jobs),
+        RecordingDecoder(config.max_jobs, charge=usage.audio),
         UrlFetcher(),
         Traffic(),
-        SessionLimit(config.max_sessions, runtime),
-        AccessKeys(config.api_key),
+        SessionLimit(config.max_sessions, runtime, usage),
+        AccessKeys(config.api_key, KeyFile(config.key_file) if config.key_file else None),
+        usage,
         ports or {},
     )

@@ -6,6 +6,8 @@ import secrets
 import time
 from collections import OrderedDict
 
+from speechmlx.protocols.http.access_keys import AccessKeys
+from speechmlx.protocols.http.clients import current_client
 from speechmlx.protocols.openai_realtime.schema import Json
 
 MAX_SECRETS = 256
@@ -13,15 +15,21 @@ MAX_SECRETS = 256
 
 
 class Secrets:
-    """Sessions by secret. Secrets grant no access: a client with an unknown secret gets a new session."""
+    """Sessions by secret. Where `keys` are needed, a secret opens the socket and nothing else until it expires.
 
-    def __init__(self) -> None:
+    Without keys, a client with an unknown secret gets a new session.
+    """
+
+    def __init__(self, keys: AccessKeys) -> None:
+        self._keys = keys
         self._sessions: OrderedDict[str, tuple[float, Json]] = OrderedDict()
 
     def make(self, session: Json, seconds: int) -> Json:
         """Make a secret for `session`, valid for `seconds`. Return its value and its expiry in Unix seconds."""
         value, expires_at = f"ek_{secrets.token_hex(16)}", int(time.time()) + seconds
         self._sessions[value] = (expires_at, session)
+        if (maker := current_client()) is not None and maker.key is not None:
+            self._keys.lend(value, expires_at, maker.key)
         while len(self._sessions) > MAX_SECRETS:
             self._sessions.popitem(last=False)
         return {"value": value, "expires_at": expires_at}

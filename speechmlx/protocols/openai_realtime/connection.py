@@ -59,7 +59,7 @@ async def converse(socket: WebSocket, wire: RealtimeWire, services: Services) ->
     session = ConversationSession(
         runtime, wire.settings, remote_language_model(config), lambda stages: runtime.metrics.response(asdict(stages))
     )
-    meter = LiveMeter("openai_realtime", runtime.metrics)
+    meter = LiveMeter("openai_realtime", runtime.metrics, charge=services.usage.audio)
     await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout, meter)
 
 

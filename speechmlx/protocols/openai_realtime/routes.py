@@ -41,7 +41,7 @@ class Sessions:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._secrets = Secrets()
+        self._secrets = Secrets(services.keys)
 
     async def answer(self, socket: WebSocket) -> None:
         """Accept a WebSocket and run its conversation, or refuse it if the server is full."""

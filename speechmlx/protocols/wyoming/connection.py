@@ -14,7 +14,6 @@ from wyoming.ping import Pong
 
 from speechmlx.errors import BadRequest, Draining, EngineFailed, SpeechError
 from speechmlx.models.spec import Model
-from speechmlx.protocols.http.client_name import client_at
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.wyoming import requests
 from speechmlx.protocols.wyoming.framing import read_event, write_event
@@ -22,7 +21,6 @@ from speechmlx.protocols.wyoming.info import PROGRAM, build_info, folder_in, ins
 from speechmlx.protocols.wyoming.recognition import RecognitionWire, WyomingRecognition, model_for, settings_for
 from speechmlx.protocols.wyoming.requests import RecognitionRequest, SampleFormat
 from speechmlx.protocols.wyoming.synthesis import SpeechPlan, WyomingSynthesis, plan_for
-from speechmlx.runtime.front.client import current
 from speechmlx.types import Kind
 
 log = logging.getLogger(__name__)
@@ -44,9 +42,7 @@ class WyomingConnection:
         self._services = services
         self._reader = reader
         self._writer = writer
-        peer = writer.get_extra_info("peername") or ("-", 0)
-        self._client: str = peer[0]
-        self._port: int = peer[1]
+        self._client: str = (writer.get_extra_info("peername") or ("-",))[0]
         self._asked = RecognitionRequest()
         """What `transcribe` asked for the audio to come."""
         self._format = SampleFormat()
@@ -75,7 +71,6 @@ class WyomingConnection:
 
     async def run(self) -> None:
         """Answer the client until it leaves, says nothing for too long, or asks for what cannot be."""
-        current.set(client_at(self._client, self._port))
         try:
             await self._serve()
         except SpeechError as error:

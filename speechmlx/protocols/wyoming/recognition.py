@@ -158,7 +158,7 @@ class WyomingRecognition:
         self._write = write
         self._wire = RecognitionWire(settings, format)
         self._audio: Channel[tuple[SampleFormat, bytes]] = Channel(WAITING, lambda piece: 256 + len(piece[1]))
-        self._meter = LiveMeter(WIRE, services.runtime.metrics)
+        self._meter = LiveMeter(WIRE, services.runtime.metrics, charge=services.usage.audio)
 
     async def push(self, format: SampleFormat, data: bytes) -> None:
         """The next audio. Waits while much of it waits, unless `run` has ended."""

@@ -11,6 +11,7 @@ from typing import Self
 
 from wyoming.error import Error
 
+from speechmlx.protocols.http.clients import client_at, working_for
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.wyoming.announcement import Announcement
 from speechmlx.protocols.wyoming.connection import WyomingConnection
@@ -67,8 +68,10 @@ class WyomingServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         is_full = len(self._connections) >= MAX_CONNECTIONS
-        serving = _turn_away(writer) if is_full else WyomingConnection(self._services, reader, writer).run()
-        task = asyncio.create_task(serving)
+        client = client_at(*(writer.get_extra_info("peername") or ("", 0))[:2])
+        with working_for(client):
+            serving = _turn_away(writer) if is_full else WyomingConnection(self._services, reader, writer).run()
+            task = asyncio.create_task(serving)
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Client:
+class EngineClient:
     """`name`: of its turns in the engine. `holder`: of its places (jobs and sessions); "" has no limit of its own."""
 
     name: str = ""
     holder: str = ""
 
 
-NOBODY = Client()
-current: ContextVar[Client] = ContextVar("client", default=NOBODY)
+NOBODY = EngineClient()
+current: ContextVar[EngineClient] = ContextVar("client", default=NOBODY)
 """The client that the task under way works for. Tasks that it starts inherit it."""
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hmac
 import json
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from speechmlx.protocols.http.access_keys import AccessKeys, RequireKey, offered_keys
+from speechmlx.key_file import ClientLimits, KeyFile, make_key
+from speechmlx.protocols.http.access_keys import KEY, MAX_SECRETS, AccessKeys, RequireKey, offered_keys
 
 KEYS = AccessKeys(["right", "other"])
 
@@ -104,3 +108,75 @@ async def test_a_handshake_without_a_key_is_refused() -> None:
     asked = scope("/v1/realtime", "websocket", extensions={"websocket.http.response": {}})
     reached, sent = await answered(asked)
     assert not reached and (sent[0]["type"], sent[0]["status"]) == ("websocket.http.response.start", 401)
+
+
+def named(tmp_path: Path, *scopes: str) -> tuple[AccessKeys, str]:
+    """Keys of a file with one key, and that key."""
+    file = KeyFile(tmp_path / "keys.json")
+    key, text = make_key("bob", scopes, ClientLimits())
+    file.add(key)
+    return AccessKeys([], file), text
+
+
+async def test_a_key_without_the_scope_is_refused_by_name(tmp_path: Path) -> None:
+    keys, text = named(tmp_path, "use")
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asked = scope("/v1/models", method="POST", query=f"token={text}")
+    await RequireKey(lambda *_: pytest.fail("it was let in"), keys)(asked, receive, send)
+    error = json.loads(sent[1]["body"])["error"]
+    assert sent[0]["status"] == 403 and error["code"] == "insufficient_scope"
+    assert "'bob'" in error["message"] and "'manage'" in error["message"] and asked[KEY].name == "bob"
+    assert text not in str(sent)
+
+
+def test_every_key_is_compared_whatever_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+    right = hmac.compare_digest
+
+    def compare(known: str, offered: str) -> bool:
+        compared.append(known)
+        return right(known, offered)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    for offered in ("right", "other", "wrong", "righ"):
+        compared.clear()
+        KEYS.accepts([offered])
+        assert len(compared) == 2
+
+
+def test_only_the_first_offers_are_tried() -> None:
+    assert KEYS.accepts(["wrong"] * 7 + ["right"]) and not KEYS.accepts(["wrong"] * 8 + ["right"])
+
+
+def test_a_client_secret_ends_with_its_time_its_maker_and_the_256_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, text = named(tmp_path, "use")
+    maker = keys.find([text])
+    assert maker is not None
+    keys.lend("ek_1", 1000.0, maker)
+    for now, found in ((999.0, maker), (1000.0, None)):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        assert keys.borrowed(["ek_1"]) == found
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert keys.borrowed(["ek_2"]) is None and not keys.accepts(["ek_1"])
+    for number in range(MAX_SECRETS):
+        keys.lend(f"ek_more{number}", 1000.0, maker)
+    assert keys.borrowed(["ek_1"]) is None and keys.borrowed(["ek_more0"]) == maker
+    KeyFile(tmp_path / "keys.json").remove("bob")
+    assert keys.borrowed(["ek_more0"]) is None
+
+
+def test_a_file_without_keys_opens_to_nobody_and_no_file_to_everybody(tmp_path: Path) -> None:
+    keys, text = named(tmp_path, "use")
+    assert keys.needed and keys.accepts([text])
+    KeyFile(tmp_path / "keys.json").remove("bob")
+    assert keys.needed and not keys.accepts([text]) and not keys.accepts([])
+    assert AccessKeys([], KeyFile(tmp_path / "none.json")).accepts([])

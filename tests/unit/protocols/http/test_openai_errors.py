@@ -7,7 +7,7 @@ import json
 import pytest
 
 from speechmlx.errors import BY_CODE, Busy, SpeechError, UnknownModel
-from speechmlx.protocols.http.openai_errors import INVALID, SERVER_ERROR, envelope, error_response, problem
+from speechmlx.protocols.http.openai_errors import INVALID, SERVER_ERROR, TOO_MANY, envelope, error_response, problem
 
 
 @pytest.mark.parametrize("error", [kind("x") for kind in BY_CODE.values()], ids=BY_CODE)
@@ -15,7 +15,9 @@ def test_the_type_is_that_of_the_status(error: SpeechError) -> None:
     response = problem(error)
     body = json.loads(bytes(response.body))
     assert body == {"error": envelope(error), "detail": "x"}
-    assert body["error"]["type"] == (SERVER_ERROR if response.status_code >= 500 else INVALID)
+    assert body["error"]["type"] == (
+        TOO_MANY if response.status_code == 429 else SERVER_ERROR if response.status_code >= 500 else INVALID
+    )
 
 
 def test_codes_and_params_are_openais_where_it_has_them() -> None:

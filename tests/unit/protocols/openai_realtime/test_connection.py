@@ -8,6 +8,7 @@ from io import BytesIO
 import pytest
 from support.realtime_wire import Json
 
+from speechmlx.protocols.http.access_keys import AccessKeys
 from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
 from speechmlx.protocols.openai_realtime.connection import beta_session, subprotocol
@@ -31,7 +32,7 @@ def test_the_subprotocol_is_one_that_was_offered(offered: list[str], chosen: str
 
 @pytest.mark.parametrize(("transcribes", "given"), [(False, {"voice": "ash"}), (True, {"turn_detection": None})])
 async def test_the_secret_of_a_beta_session_opens_it(transcribes: bool, given: Json) -> None:
-    secrets = Secrets()
+    secrets = Secrets(AccessKeys([]))
     response = await beta_session(Body(upload=BytesIO(json.dumps(given).encode())), transcribes, secrets)
     made = json.loads(bytes(response.body))
     opened = secrets.session(made["client_secret"]["value"])

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from speechmlx.runtime.front.client import Client, current, share
+from speechmlx.runtime.front.client import EngineClient, current, share
 
 
 @pytest.mark.parametrize(("limit", "part"), [(1, 1), (2, 1), (3, 1), (64, 32)])
@@ -18,7 +18,7 @@ async def test_tasks_work_for_the_client_of_who_started_them() -> None:
     async def name() -> str:
         return current.get().name
 
-    current.set(Client("a"))
+    current.set(EngineClient("a"))
     task = asyncio.create_task(name())
-    current.set(Client("b"))
+    current.set(EngineClient("b"))
     assert await task == "a"

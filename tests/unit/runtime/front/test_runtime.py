@@ -14,7 +14,7 @@ from speechmlx.config import Config
 from speechmlx.conversation.engines import Engines
 from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnavailable, SpeechError, UnknownModel
 from speechmlx.models.spec import Model
-from speechmlx.runtime.front.client import Client, current
+from speechmlx.runtime.front.client import EngineClient, current
 from speechmlx.runtime.front.runtime import ModelStatus, Status
 from speechmlx.runtime.ipc.messages import (
     CancelJob,
@@ -355,11 +355,11 @@ async def test_closing_stops_fetches(config: Config, monkeypatch: pytest.MonkeyP
 
 
 async def test_one_holder_has_half_of_the_jobs(up: Front) -> None:
-    current.set(Client("192.0.2.1", "192.0.2.1"))
+    current.set(EngineClient("192.0.2.1", "192.0.2.1"))
     job = up.runtime.submit(Speak(text="hello"))
     assert up.engine.sent == [Start(job.id, Speak(text="hello", model="tts-row"), TTS, "/", "192.0.2.1")]
     with pytest.raises(Busy, match="1 of this client's jobs run or wait, its share of max_jobs"):
         up.runtime.submit(Speak(text="hello"))
     up.runtime.submit(Listen())  # a live session has its own limit
-    current.set(Client("192.0.2.2", "192.0.2.2"))
+    current.set(EngineClient("192.0.2.2", "192.0.2.2"))
     up.runtime.submit(Speak(text="hello"))

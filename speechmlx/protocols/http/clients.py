@@ -1,0 +1,84 @@
+"""Who a request comes from: the holder of a key or an address, and the page that a browser showed."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from speechmlx.key_file import NamedKey
+from speechmlx.protocols.http.access_keys import KEY
+from speechmlx.runtime.front.client import EngineClient
+from speechmlx.runtime.front.client import current as client_in_engine
+
+IPV6_NETWORK = 64
+"""Bits of an IPv6 address that tell clients apart: a household has all that follow."""
+MAX_ORIGIN = 200
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client. `name` is unlike that of others: of a key, an address or a network."""
+
+    name: str
+    key: NamedKey | None = None
+    is_local: bool = False
+    """Whether it is on this machine."""
+    origin: str | None = None
+    """The origin of its page; None for programs."""
+    port: int = field(default=0, compare=False)
+    """Of its connection."""
+
+    @property
+    def in_engine(self) -> EngineClient:
+        """Who has turns and places there. On this machine each connection has turns, and pages alone have places."""
+        if self.is_local and self.key is None:
+            return EngineClient(f"{self.name} {self.port}", self.origin or "")
+        return EngineClient(self.name, "" if self.key else self.name)
+
+
+_current: ContextVar[Client | None] = ContextVar("speechmlx.client", default=None)
+
+
+def current_client() -> Client | None:
+    """The client whose request the running task works on; None outside of one."""
+    return _current.get()
+
+
+@contextmanager
+def working_for(client: Client) -> Iterator[None]:
+    """What runs in the block, and the tasks that it starts, work for `client`."""
+    token, turns = _current.set(client), client_in_engine.set(client.in_engine)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+        client_in_engine.reset(turns)
+
+
+def client_of(scope: Scope) -> Client:
+    """The client of a request or a socket."""
+    origin, key = Headers(scope=scope).get("origin"), scope.get(KEY)
+    client = client_at(*(scope.get("client") or ("", 0)))
+    name = client.name if key is None else f"key {key.name}"
+    return replace(client, name=name, key=key, origin=origin and origin[:MAX_ORIGIN])
+
+
+def client_at(address: str, port: int = 0) -> Client:
+    """The client at an IP address. What is no IP address is on this machine."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return Client("this machine", is_local=True, port=port)
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip
+    if ip.is_loopback:
+        return Client("this machine", is_local=True, port=port)
+    if ip.version == 6:
+        return Client(f"address {ipaddress.ip_network((ip, IPV6_NETWORK), strict=False)}", port=port)
+    return Client(f"address {ip}", port=port)

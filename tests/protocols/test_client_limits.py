@@ -1,0 +1,110 @@
+"""Limits of a key on a real server, in the words of each wire's clients."""
+
+from __future__ import annotations
+
+import io
+import json
+import wave
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import httpx
+import openai
+import pytest
+from protocols.conftest import Server, serve
+from protocols.test_access_keys import key
+from support.scripted_conversation import LIVE_MODELS
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+
+@dataclass(frozen=True)
+class Limited:
+    """A server, and keys with one limit each."""
+
+    server: Server
+    keys: dict[str, str]
+
+    def headers(self, name: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.keys[name]}"}
+
+    def socket(self, name: str, path: str) -> ClientConnection:
+        url = self.server.url.replace("http", "ws") + path
+        return connect(url, additional_headers=self.headers(name), proxy=None)
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
+    folder = tmp_path_factory.mktemp("limited")
+    file = folder / "keys.json"
+    limits = {"requests": "--requests-per-minute", "audio": "--audio-seconds-per-day", "sessions": "--sessions"}
+    keys = {name: key(file, "add", name, flag, "2").strip() for name, flag in limits.items()}
+    with serve(folder, SPEECHMLX_MODELS=LIVE_MODELS, SPEECHMLX_KEY_FILE=str(file)) as server:
+        yield Limited(server, keys)
+
+
+def sound(seconds: float) -> bytes:
+    """A WAV file of silence."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setparams((1, 2, 16000, 0, "NONE", ""))
+        out.writeframes(bytes(2 * int(16000 * seconds)))
+    return file.getvalue()
+
+
+def test_openais_client_is_told_of_its_requests(limited: Limited) -> None:
+    with openai.OpenAI(
+        api_key=limited.keys["requests"], base_url=f"{limited.server.url}/v1", max_retries=0, timeout=20
+    ) as client:
+        first = client.models.with_raw_response.list()
+        assert first.headers["x-ratelimit-limit-requests"] == "2"
+        client.models.list()
+        with pytest.raises(openai.RateLimitError, match="more than 2 requests a minute") as refused:
+            client.models.list()
+    assert refused.value.code == "rate_limit_exceeded" and refused.value.type == "requests"
+    assert 1 <= int(refused.value.response.headers["retry-after"]) <= 30
+    answer = httpx.post(f"{limited.server.url}/v1/listen", headers=limited.headers("requests"), trust_env=False)
+    assert (answer.status_code, answer.json()["err_code"]) == (429, "TOO_MANY_REQUESTS")
+    for path in ("/v1/realtime", "/v1/listen", "/asr"):
+        with pytest.raises(InvalidStatus) as handshake:
+            limited.socket("requests", path)
+        assert handshake.value.response.status_code == 429
+
+
+def test_a_days_audio_ends_on_every_wire(limited: Limited) -> None:
+    url, headers = limited.server.url, limited.headers("audio")
+
+    def transcribe(seconds: float) -> httpx.Response:
+        files = {"file": ("a.wav", sound(seconds))}
+        return httpx.post(f"{url}/v1/audio/transcriptions", files=files, headers=headers, trust_env=False, timeout=30)
+
+    assert transcribe(1.0).status_code == 200
+    with limited.socket("audio", "/v1/listen?encoding=linear16&sample_rate=16000") as socket:
+        with suppress(ConnectionClosedError):
+            for _ in range(8):  # 2 s
+                socket.send(bytes(8000))
+            while True:
+                socket.recv(10)
+        assert socket.close_code == 1008
+    refused = transcribe(1.0)
+    assert refused.status_code == 429 and int(refused.headers["retry-after"]) > 1
+    assert "2 seconds of audio today" in refused.json()["error"]["message"]
+
+
+def test_one_keys_seats_are_its_own_on_every_wire(limited: Limited) -> None:
+    with limited.socket("sessions", "/v1/realtime") as one, limited.socket("sessions", "/v1/realtime") as two:
+        for socket in (one, two):
+            assert json.loads(socket.recv(10))["type"] == "session.created"
+        with limited.socket("sessions", "/v1/realtime") as third:
+            error = json.loads(third.recv(10))
+            assert error["type"] == "error" and "2 live sessions of key sessions" in error["error"]["message"]
+            with pytest.raises(ConnectionClosedError):
+                third.recv(10)
+            assert third.close_code == 1008
+        with pytest.raises(InvalidStatus) as refused:
+            limited.socket("sessions", "/v1/listen")
+        assert refused.value.response.status_code == 429
+        assert json.loads(refused.value.response.body or b"")["err_code"] == "TOO_MANY_REQUESTS"
+    with limited.socket("sessions", "/v1/realtime") as again:
+        assert json.loads(again.recv(10))["type"] == "session.created"
