@@ -93,8 +93,8 @@ async def read_body(request: Request, limit: int, stack: AsyncExitStack, raw: bo
         return Body(dict(query), file, tuple(query))
     if parse is _urlencoded and size > MAX_URLENCODED:
         raise TooLarge(
-            f"a form of the type application/x-www-form-urlencoded is over the limit of {MAX_URLENCODED // 2**20} MB; send a "
-            "recording as a file of a multipart form"
+            f"a form of the type application/x-www-form-urlencoded is over the limit of {MAX_URLENCODED // 2**20} MB; "
+            "send a recording as a file of a multipart form"
         )
     return parse(file, query, stack) if size <= IN_PLACE else await _on_thread(parse, file, query, stack)
 
