@@ -86,6 +86,7 @@ def blocks(
         else:
             file = source
         effort = Effort()
+        stack.enter_context(effort.judged())
         file = cast(BinaryIO, CheckedFile(file, effort))
         packed = SILENT_SECONDS + file.seek(0, os.SEEK_END) * 8 / LEAST_BITS
         count, limit = 0, min(max_seconds, packed) * rate
@@ -109,10 +110,12 @@ Pieces = Iterator[tuple["NDArray[Any]", int]]
 
 def count_channels(file: BinaryIO, raw: AudioFormat | None = None) -> int:
     """The channels of a recording, at its beginning; 0 where it holds no samples. Raises BadAudio."""
-    file = cast(BinaryIO, CheckedFile(file, Effort()))
-    if raw is not None and locate(file, headerless=True) is None:
-        return raw.channels
-    return next((len(values) for values, _ in _read(file, raw)), 0)
+    effort = Effort()
+    file = cast(BinaryIO, CheckedFile(file, effort))
+    with effort.judged():
+        if raw is not None and locate(file, headerless=True) is None:
+            return raw.channels
+        return next((len(values) for values, _ in _read(file, raw)), 0)
 
 
 def _full_scale(file: BinaryIO, raw: AudioFormat | None) -> float:

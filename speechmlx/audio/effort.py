@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from speechmlx.errors import BadAudio
+from speechmlx.errors import BadAudio, SpeechError
 
 START = 10.0
 """Seconds of processor time that any file may take."""
@@ -39,6 +39,7 @@ class Effort:
     def __init__(self) -> None:
         self._used = 0.0
         self._sound = 0.0
+        self._failure: SpeechError | None = None
         self.start()
 
     def start(self) -> None:
@@ -49,32 +50,46 @@ class Effort:
         """Count sound that was decoded."""
         self._sound += seconds
 
-    def check(self) -> None:
-        """Pause where that is asked for. Raises BadAudio where the file has taken too long."""
+    def goes_on(self) -> bool:
+        """Pause where that is asked for. False where the work is to end."""
         now = time.thread_time()
         self._used += now - self._since
-        if self._used > START + self._sound / SPEED:
-            raise BadAudio(
-                f"the audio is too much work: {self._used:.0f} s of it gave {self._sound:.0f} s of sound; "
+        if self._failure is None and self._used > START + self._sound / SPEED:
+            self._failure = BadAudio(
+                f"the audio is too much work: {self._used:.1f} s of it gave {self._sound:.1f} s of sound; "
                 "is it damaged, or no recording?"
             )
-        if pause := getattr(_thread, "pause", None):
-            pause()
+        elif self._failure is None and (pause := getattr(_thread, "pause", None)):
+            try:
+                pause()
+            except SpeechError as error:
+                self._failure = error
         self._since = time.thread_time()
+        return self._failure is None
+
+    @contextmanager
+    def judged(self) -> Iterator[None]:
+        """A block that reads the file. Raises what ended the work, in place of what the reader makes of that."""
+        try:
+            yield
+        except BadAudio:
+            if self._failure is None:
+                raise
+        if self._failure is not None:
+            raise self._failure
 
 
 class CheckedFile:
-    """`file` for reading. Each access checks the effort."""
+    """`file` for reading, which ends early when its effort is to end: PyAV drops exceptions, and prints them."""
 
     def __init__(self, file: BinaryIO, effort: Effort) -> None:
         self._file, self._effort = file, effort
 
     def read(self, size: int = -1) -> bytes:
-        self._effort.check()
-        return self._file.read(size)
+        return self._file.read(size) if self._effort.goes_on() else b""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._effort.check()
+        self._effort.goes_on()
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from speechmlx.audio.effort import CheckedFile, Effort
+from speechmlx.audio.effort import Effort
 from speechmlx.errors import Draining
 from speechmlx.protocols.http.turns import Turn, Turns
 
 
 def busy(turns: Turns, turn: Turn, until: threading.Event) -> None:
-    file = CheckedFile(io.BytesIO(), Effort())
-    with turns.taken(turn):
-        while not until.is_set():
-            file.read()
+    effort = Effort()
+    with turns.taken(turn), effort.judged():
+        while effort.goes_on() and not until.is_set():
+            pass
 
 
 def test_short_work_passes_long_work() -> None:
