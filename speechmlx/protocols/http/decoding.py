@@ -13,7 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from speechmlx.errors import Busy
-from speechmlx.protocols.http.turns import Turn, Turns
+from speechmlx.protocols.http.processor_turns import ProcessorTurn, ProcessorTurns
 from speechmlx.types import Audio
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class RecordingDecoder:
 
     def __init__(self, max_recordings: int, max_bytes: int = MAX_BYTES) -> None:
         self._threads = ThreadPoolExecutor(max_recordings + SPARE, "decoding")
-        self._turns = Turns(max(2, (os.cpu_count() or 2) // 2))
+        self._turns = ProcessorTurns(max(2, (os.cpu_count() or 2) // 2))
         self._max_recordings = max_recordings
         self._max_bytes = max_bytes
         self._sizes: dict[int, int] = {}
@@ -63,9 +63,9 @@ class RecordingDecoder:
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         """Call `work` on a thread of the decoder and return its result."""
-        return await self._run(Turn(), work, *arguments)
+        return await self._run(ProcessorTurn(), work, *arguments)
 
-    async def _run(self, turn: Turn, work: Callable[..., T], *arguments: object) -> T:
+    async def _run(self, turn: ProcessorTurn, work: Callable[..., T], *arguments: object) -> T:
         def in_turn() -> T:
             with self._turns.taken(turn):
                 return work(*arguments)
@@ -108,7 +108,7 @@ class RecordingDecoder:
             raise
 
     async def _decode(self, number: int, blocks: Iterator[Samples], rate: int, file_size: int) -> Audio:
-        data, more, turn, step = bytearray(), True, Turn(), SLICE * rate * SAMPLE_BYTES
+        data, more, turn, step = bytearray(), True, ProcessorTurn(), SLICE * rate * SAMPLE_BYTES
         while more:
             if len(data) > PACKED * file_size:
                 self._packed.add(number)
