@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speechmlx.reading.pronunciation import lexicon
+from speechmlx.reading.pronunciation import dictionary
 from speechmlx.reading.pronunciation.spelling import END, START, Spelling, Table, extend, fold, root
 
 ORDER = 5
@@ -37,17 +37,17 @@ Chance = dict[tuple[str, str], float]
 
 def words() -> list[tuple[str, list[str]]]:
     """(letters, sounds) of every plain word in the American dictionaries."""
-    book = lexicon.load(british=False)
+    book = dictionary.load(british=False)
     found = {}
     for word, entry in {**book.silver, **book.gold}.items():
-        said = lexicon.choose(entry, "")
+        said = dictionary.choose(entry, "")
         if said and re.fullmatch(r"[A-Za-z][a-z]+", word):
             found[word.lower()] = SOUND.findall(said)
     return sorted(found.items())
 
 
 def _bare(sounds: Iterable[str]) -> str:
-    return lexicon.unstress("".join(sounds))
+    return dictionary.unstress("".join(sounds))
 
 
 def align(word: str, sounds: list[str], chance: Chance | None) -> Aligned | None:

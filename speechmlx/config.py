@@ -21,6 +21,8 @@ OTHER_PORTS = {"PORT_WHISPERLIVE": "whisperlive", "HTTP_PORT": "hybrid"}
 """Another server's names in the environment for ports, and the protocol that is bound there. A bind of ours wins."""
 PORTS = {"http": ":80", "https": ":443"}
 WYOMING_PORT = 10300
+LEXICON = "lexicon.toml"
+"""Name of the default lexicon, beside the default settings file."""
 
 
 def setting(default: Any, help: str, **more: Any) -> Any:
@@ -70,6 +72,14 @@ class Config:
             "help": "Folder of the models' weights.",
             "flag": False,
             "shown": "~/Library/Caches/speechmlx on macOS, else $XDG_CACHE_HOME/speechmlx",
+        },
+    )
+    lexicon: Path | None = field(
+        default=None,
+        metadata={
+            "help": "File that says how names and words are said, TOML: see reading.md.",
+            "flag": True,
+            "shown": "lexicon.toml in the settings folder, if it is there",
         },
     )
     idle_unload: float = setting(0.0, "Time after which an unused model leaves memory; 0 never.", unit="seconds")
@@ -142,6 +152,8 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
         values["api_key"] = key
     values |= {f.name: environment[key] for f in fields(Config) if (key := PREFIX + f.name.upper()) in environment}
     values |= {name: value for name, value in flags.items() if value is not None}
+    if not values.get("lexicon") and (lexicon := default_file(environment).with_name(LEXICON)).is_file():
+        values["lexicon"] = lexicon
     known = {f.name: f for f in fields(Config)}
     unknown = sorted(set(values) - set(known))
     if unknown:
@@ -202,6 +214,8 @@ def _convert(name: str, value: Any) -> Any:
             return tuple(LISTS[name](text) for part in parts if (text := str(part).strip()))
         if name == "cache":
             return Path(value).expanduser()
+        if name == "lexicon":
+            return Path(value).expanduser() if value else None
         if name == "wyoming":
             return _wyoming(value)
         if isinstance(default, bool):

@@ -11,6 +11,8 @@ FEW = 6
 """With more names, it lists this many of the most similar ones."""
 LONGEST = 100
 """Number of characters of a name that are compared."""
+BLEND = "a blend is written like af_heart*0.7+af_sky*0.3 or af_heart(7)+af_sky(3)"
+"""How voices are mixed, for messages."""
 BETWEEN = re.compile(r"[\s_-]+")
 
 

@@ -5,6 +5,7 @@ Encoding is plain CPU work: call it in a thread, never on an event loop.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol, cast
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 class StreamEncoder(Protocol):
     """Encodes one stream. The bytes that it returns join to a complete file."""
 
+    @property
+    def head(self) -> bytes:
+        """After `finish`: the first bytes of the file with its length in them; b"" if those are right as they are."""
+
     def push(self, pcm16: bytes) -> bytes:
         """Encode the next mono PCM16. Returns the bytes that are ready; b"" until a frame is full."""
 
@@ -44,6 +49,8 @@ class Codec:
     options: tuple[tuple[str, str], ...] = ()
 
 
+HEAD = 256
+"""Bytes at the beginning of a file that a muxer may write again."""
 PCM_RATE = 24000
 """Rate of headerless PCM in Hz; the stream cannot state it."""
 CODECS = {
@@ -73,6 +80,8 @@ def encoder(format: str, rate: int, target: int | None = None, bits: int | None 
 class SampleEncoder:
     """Mono PCM16 at `rate` Hz → samples in `format`, which is no container; with `wav`, after a WAV header."""
 
+    head = b""
+
     def __init__(self, rate: int, format: AudioFormat, wav: bool) -> None:
         self._format = format
         self._resampler = Resampler(rate, format.rate)
@@ -94,12 +103,19 @@ class SampleEncoder:
 
 
 class _Wav:
-    """WAV of unknown length."""
+    """WAV, in whose header the length is unknown."""
 
     def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._size = 0
         self._header = wav_header(rate, None)
 
+    @property
+    def head(self) -> bytes:
+        return wav_header(self._rate, self._size // 2)
+
     def push(self, pcm16: bytes) -> bytes:
+        self._size += len(pcm16)
         header, self._header = self._header, b""
         return header + pcm16
 
@@ -109,6 +125,8 @@ class _Wav:
 
 class _Pcm:
     """PCM16 at PCM_RATE."""
+
+    head = b""
 
     def __init__(self, rate: int) -> None:
         self._resampler = Resampler(rate, PCM_RATE)
@@ -133,7 +151,7 @@ class _Coded:
             )
         self._rate = target
         self._resampler = Resampler(rate, target)
-        self._out = _Sink()
+        self._out = _PatchedSink() if codec.muxer == "flac" else _Sink()
         self._container: OutputContainer = av.open(
             self._out, "w", format=codec.muxer, options={"flush_packets": "1", **dict(codec.options)}
         )
@@ -141,6 +159,10 @@ class _Coded:
         if bits := bits or codec.bits:
             self._stream.bit_rate = bits
         self._count = 0
+
+    @property
+    def head(self) -> bytes:
+        return self._out.head
 
     def push(self, pcm16: bytes) -> bytes:
         self._encode(to_pcm16(self._resampler.push(from_pcm16(pcm16))))
@@ -171,6 +193,10 @@ class _Sink:
     def __init__(self) -> None:
         self._data = bytearray()
 
+    @property
+    def head(self) -> bytes:
+        return b""
+
     def write(self, data: bytes) -> int:
         self._data += data
         return len(data)
@@ -179,3 +205,32 @@ class _Sink:
         data = bytes(self._data)
         self._data.clear()
         return data
+
+
+class _PatchedSink(_Sink):
+    """A file that can seek back into its first HEAD bytes, where FLAC's muxer puts the number of samples at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._head = bytearray()
+        self._at = self._size = 0
+        self._is_patched = False
+
+    @property
+    def head(self) -> bytes:
+        return bytes(self._head) if self._is_patched else b""
+
+    def write(self, data: bytes) -> int:
+        self._is_patched |= self._at < self._size
+        self._head[self._at : self._at + len(data)] = data[: max(0, HEAD - self._at)]
+        super().write(data[self._size - self._at :])
+        self._at += len(data)
+        self._size = max(self._size, self._at)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at

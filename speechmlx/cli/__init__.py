@@ -10,7 +10,7 @@ def main() -> None:
     """Entry point of the command. A SpeechError ends it with a message on standard error and status 2."""
     import typer
 
-    from speechmlx.cli import models, pull, rm, serve
+    from speechmlx.cli import models, pull, rm, serve, speak
     from speechmlx.errors import SpeechError
 
     verbs: dict[str, Callable[..., None]] = {
@@ -18,6 +18,7 @@ def main() -> None:
         "models": models.models,
         "pull": pull.pull,
         "rm": rm.rm,
+        "speak": speak.speak,
     }
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     for name, verb in verbs.items():

@@ -18,7 +18,7 @@ from speechmlx.config import KINDS, Config, default_text, load
 def serve(**options: Any) -> None:
     """HTTP API server for speech models on Apple Silicon: transcribe, speak, respond, enhance.
 
-    This is what audio-server does without a verb. The others: models, pull, rm (see audio-server VERB --help).
+    This is what audio-server does without a verb. The others: models, pull, rm, speak (see audio-server VERB --help).
     """
     file, _ = options.pop("config"), options.pop("version")
     kinds = {kind: name for kind in KINDS if (name := options.pop(kind)) is not None}

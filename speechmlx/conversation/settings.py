@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation.items.item import Item
-from speechmlx.types import SpeakerOptions
+from speechmlx.types import Pronunciation, SpeakerOptions
 
 PCM16_24K = AudioFormat()
 MAX_WAIT = {"low": 8.0, "medium": 4.0, "high": 2.0}
@@ -61,6 +61,8 @@ class VoiceSettings:
     language: str | None = None
     """ISO 639-1 code; None: the voice's."""
     speed: float = 1.0
+    pronunciations: tuple[Pronunciation, ...] = ()
+    """How some words are said."""
     format: AudioFormat = PCM16_24K
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from shutil import which
 
 from speechmlx.errors import UnknownVoice
-from speechmlx.names import listed, spelt
+from speechmlx.names import BLEND, listed, spelt
 from speechmlx.types import NamedVoice
 
 LISTED = "GET /v1/audio/voices lists all"
@@ -23,6 +23,8 @@ OpenAI's, PersonaPlex's, names like en_female_calm, and Deepgram's (aura-2-thali
 """
 WEIGHT = re.compile(r"[*(]")
 """Begins the weight of a voice in a blend."""
+SIGN = re.compile(r"[^\w\s-]")
+"""In a name: it is meant for a blend."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class VoiceList:
         parts = [spelt(WEIGHT.split(part, maxsplit=1)[0]) for part in name.split("+")] if self.blends else [key]
         for part in parts:
             if part and part not in self.names:
-                raise UnknownVoice(f"no voice {part!r:.100}; the voices are {listed(part, self.names, LISTED)}")
+                hint = f"; {BLEND}" if self.blends and SIGN.search(name) else ""
+                raise UnknownVoice(f"no voice {part!r:.100}; the voices are {listed(part, self.names, LISTED)}{hint}")
         return NamedVoice(name)
 
     def _own(self, key: str) -> str | None:

@@ -19,6 +19,7 @@ from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.decoding import RecordingDecoder, decoded_blocks
 from speechmlx.protocols.http.error_status import headers, status
+from speechmlx.protocols.http.pronunciations import read_pronunciations
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.http.synthesis import start_speech
@@ -82,7 +83,7 @@ async def transcribe(context: RequestContext) -> Response:
 
 
 async def speak(context: RequestContext) -> Response:
-    """Text-to-speech (JSON: text, engine or model, voice, language, speed; stream)"""
+    """Text-to-speech (JSON: text, engine or model, voice, language, speed, pronunciations; stream)"""
     fields = context.body.options
     model = context.runtime.model(options.text(fields, "model") or options.text(fields, "engine"), Kind.TTS)
     text = (options.text(fields, "text") or "").strip()
@@ -94,6 +95,7 @@ async def speak(context: RequestContext) -> Response:
         voice=model.voices.resolve(options.text(fields, "voice")),
         language=options.dialect(fields),
         speed=options.number(fields, "speed", 1.0, *SPEED),
+        pronunciations=read_pronunciations(fields),
     )
     streaming = options.flag(fields, "stream")
     first, job = await start_speech(context, request, model.rate)

@@ -25,6 +25,8 @@ class SpokenWord:
     """Given by a lexicon, by SSML or by `[word](/phonemes/)`."""
     emphasis: int = 0
     """-1 reduced, 1 strong."""
+    rate: float = 1.0
+    """Of speech, against the voice's own: 2.0 is twice as fast (SSML's prosody)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,8 @@ class Pause:
 
 
 Token = SpokenWord | Pause
+
+
+from speechmlx.reading.reading import read, spoken  # noqa: E402 - it stands on the types above
+
+__all__ = ["Pause", "SpokenWord", "Token", "read", "spoken"]

@@ -7,6 +7,9 @@ from typing import Literal
 
 from speechmlx.types.values import FunctionCall
 
+SILENCE = 0.2
+"""Seconds of a text that has no words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -77,6 +80,11 @@ class Chunk:
     @property
     def duration(self) -> float:
         return len(self.pcm16) / 2 / self.rate
+
+    @classmethod
+    def silence(cls, rate: int, seconds: float = SILENCE) -> Chunk:
+        """Seconds of nothing; by default as a text without a word sounds, such as "…"."""
+        return cls(bytes(2 * round(seconds * rate)), rate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from speechmlx.types.values import Audio, Kind, Message, Priority, SpeakerOptions, Voice
+from speechmlx.types.values import Audio, Kind, Message, Priority, Pronunciation, SpeakerOptions, Voice
 
 ANY_SPEAKERS = SpeakerOptions()
 
@@ -37,6 +37,9 @@ class Transcribe(Request):
     task: Literal["transcribe", "translate"] = "transcribe"
     prompt: str | None = None
     hotwords: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """Names of the user's lexicon, which may be said; those that the model has no room for beside the hotwords are left
+    out, the last first."""
     prefix: str | None = None
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     """Tried in order until a window passes the repetition, log-probability and no-speech checks.
@@ -68,6 +71,8 @@ class Listen(Request):
     prompt: str | None = None
     hotwords: tuple[str, ...] = ()
     """Names and terms that are likely to be said. Those that the model has no room for are left out, the last first."""
+    names: tuple[str, ...] = ()
+    """As in `Transcribe`."""
     policy: Literal["alignatt", "localagreement"] = "alignatt"
     priority: Priority = Priority.REALTIME
 
@@ -82,13 +87,15 @@ class Synthesis(Request):
     language: str | None = None
     speed: float = 1.0
     instructions: str | None = None
+    pronunciations: tuple[Pronunciation, ...] = ()
+    """How some words are said; the first for a word counts. The runtime adds those of the user's lexicon."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Settings only some engines know; an engine refuses the ones it does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Speak(Synthesis):
-    """Text → `Chunk`*, sentence by sentence, and `Usage`."""
+    """Text → `Chunk`*, sentence by sentence, and `Usage`. Text without a word, such as "…", is a short silence."""
 
     text: str
 

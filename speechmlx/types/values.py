@@ -66,6 +66,20 @@ Voice = NamedVoice | ReferenceVoice
 
 
 @dataclass(frozen=True, slots=True)
+class Pronunciation:
+    """How a word or a phrase is said: like other words, or by phonemes; one of the two is not empty."""
+
+    spelling: str
+    """In lower case: however it is written. With capitals: as it is written here, and all in capitals."""
+    sounds_like: str = ""
+    """Words of the same language: "win" for "Nguyen"."""
+    phonemes: str = ""
+    """IPA, with Kokoro's letters for diphthongs and affricates or without."""
+    language: str = ""
+    """BCP 47 tag in lower case; "": any language."""
+
+
+@dataclass(frozen=True, slots=True)
 class KnownSpeaker:
     """A person whose voice is known from a recording of their speech alone."""
 

@@ -21,7 +21,7 @@ from typing import Any
 from report import Row, show
 
 from speechmlx.models import catalog, store
-from speechmlx.reading import pronunciation
+from speechmlx.reading.preview import phonemes_of
 from speechmlx.reading.sentences import clauses
 
 VOICE, RATE = "af_heart", 24000
@@ -88,7 +88,7 @@ def peer(folder: Path) -> Callable[[str], Speech]:
     mx.eval(model.parameters(), styles)
 
     def speak(text: str) -> Speech:
-        for phonemes in clauses(pronunciation.reader("en-us")(text), LONGEST):
+        for phonemes in clauses(phonemes_of(text, "en-us"), LONGEST):
             audio = model(phonemes.strip(), styles[len(phonemes.strip()) - 1], 1.0)
             mx.eval(audio)
             yield audio.shape[-1]

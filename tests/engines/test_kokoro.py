@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,10 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import LoadOptions, Running, kokoro, whisper
+from speechmlx.engines.kokoro.engine import SpeechStream
 from speechmlx.engines.kokoro.voices import parse_blend
 from speechmlx.errors import BadRequest, SpeechError, UnknownVoice, Unsupported
+from speechmlx.reading.pronunciation.runs import Runs
 from speechmlx.reading.sentences import sentences
 from speechmlx.types import (
     Audio,
@@ -25,6 +28,7 @@ from speechmlx.types import (
     DetectSpeech,
     Event,
     NamedVoice,
+    Pronunciation,
     ReferenceVoice,
     Segment,
     Speak,
@@ -134,10 +138,28 @@ def test_text_that_is_fed_sounds_as_its_sentences_do(engine: Kokoro, size: int) 
     assert usage.audio_out == pytest.approx(sum(event.duration for event in events if isinstance(event, Chunk)))
 
 
+@pytest.mark.parametrize("text", ["...", ".", "—", "👍", "。", "… !? 🙂\n"])
+def test_a_text_without_a_word_is_a_short_silence(engine: Kokoro, text: str) -> None:
+    stream = engine.open(SpeakStream())
+    fed = [*stream.feed_text(text), *stream.finish()]
+    for events in (list(engine.run(Speak(text=text))), fed):
+        chunk, usage = [event for event in events if event is not None]
+        assert isinstance(chunk, Chunk) and isinstance(usage, Usage)
+        assert chunk == Chunk(bytes(2 * RATE // 5), RATE)
+        assert (usage.audio_out, usage.tokens_in) == (0.2, 0)
+
+
+def test_words_that_a_voice_does_not_know_are_no_silence(engine: Kokoro) -> None:
+    stream = SpeechStream(replace(engine.delivery(SpeakStream()), pronounce=Runs(lambda text: "", blanks=True).steps))
+    assert not any([*stream.feed_text("… ! Wörter. Noch mehr. …")])
+    with pytest.raises(BadRequest, match=r"said: 'Wörter\.'; choose a voice of its language"):
+        list(stream.finish())
+
+
 @pytest.mark.parametrize(
     ("request_", "text", "error", "words"),
     [
-        (SpeakStream(), "... !?", BadRequest, "nothing in the text can be said: '... !\\?'"),
+        (SpeakStream(), " \n", BadRequest, "nothing in the text can be said: ''"),
         (SpeakStream(speed=5), "Hi.", BadRequest, "0.25 to 4"),
         (SpeakStream(voice=NamedVoice("nobody")), "Hi.", UnknownVoice, "no voice 'nobody'"),
         (SpeakStream(voice=RECORDED), "Hi.", Unsupported, "imitate"),
@@ -255,7 +277,6 @@ def hi(voice: str) -> Speak:
         (Speak(text="Hi.", speed=5), BadRequest, "0.25 to 4"),
         (Speak(text="Hi.", speed=float("nan")), BadRequest, "0.25 to 4"),
         (Speak(text="  "), BadRequest, "nothing"),
-        (Speak(text="... !?"), BadRequest, "nothing"),
         (Speak(text="Hi.", language="tlh"), Unsupported, "en-gb"),
         (Speak(text="Hi.", options={"pitch": 2}), Unsupported, "pitch"),
         (Speak(text="Hi.", voice=RECORDED), Unsupported, "Kokoro cannot imitate the voice of a recording"),
@@ -280,3 +301,29 @@ def test_the_layers_of_a_gpu_say_the_same(
     ours, theirs = (from_pcm16(sound(e.run(Speak(text="Hi.")))) for e in (engine, other))
     assert len(ours) == len(theirs)
     assert np.corrcoef(ours, theirs)[0, 1] > 0.99
+
+
+def audio_of(engine: Kokoro, text: str, **fields: Any) -> bytes:
+    return b"".join(e.pcm16 for e in engine.run(Speak(text=text, **fields)) if isinstance(e, Chunk))
+
+
+def test_ssml_has_its_breaks_and_rates(engine: Kokoro) -> None:
+    plain = audio_of(engine, "One two three.")
+    ssml = '<speak>One two three.<break time="1500ms"/></speak>'
+    assert audio_of(engine, ssml) == plain + bytes(2 * RATE * 3 // 2)
+    stream = engine.open(SpeakStream())
+    fed = [event for part in (ssml[:9], ssml[9:25], ssml[25:]) for event in stream.feed_text(part)]
+    assert not any(fed)
+    assert b"".join(event.pcm16 for event in stream.finish() if isinstance(event, Chunk)) == audio_of(engine, ssml)
+    fast = audio_of(engine, '<speak><prosody rate="200%">One two three.</prosody></speak>')
+    assert fast == audio_of(engine, "One two three.", speed=2.0)
+
+
+def test_a_lexicon_says_a_name_as_it_sounds(engine: Kokoro) -> None:
+    entries = (Pronunciation("Nguyen", "win"), Pronunciation("Aoife", phonemes="ˈifə"))
+    assert audio_of(engine, "Nguyen.", pronunciations=entries) == audio_of(engine, "Win.")
+    assert audio_of(engine, "Aoife.", pronunciations=entries) == audio_of(engine, "[Aoife](/ˈifə/).")
+
+
+def test_marks_of_markdown_are_not_said(engine: Kokoro) -> None:
+    assert audio_of(engine, "# Tea\n\n**Hot** [tea](http://tea.example).") == audio_of(engine, "Tea.\n\nHot tea.")

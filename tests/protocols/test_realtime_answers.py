@@ -68,6 +68,7 @@ async def test_what_cannot_be_said_is_silence(conversing: Server) -> None:
         assert len(ws.audio()) == 7 * 4800
         await ws.say("say \U0001f60a")
         assert (await answer(ws))["status"] == "completed"
+        assert ws.audio()[7 * 4800 :] == bytes(9600)  # 0.2 s
         await ws.say("say This is mute.")
         assert "can be said" in (await answer(ws))["status_details"]["error"]["message"]
 

@@ -113,7 +113,11 @@ async def test_home_assistant_speaks(listening: Server) -> None:
     with wave.open(io.BytesIO(sound)) as file:
         assert (file.getframerate(), file.getsampwidth(), file.getnchannels()) == (SPEECH_RATE, 2, 1)
         assert file.getnframes() / SPEECH_RATE == pytest.approx(0.4)
-    assert await home.speak("👍") == b""
+    for silent in ("👍", "..."):
+        sound = await home.speak(silent)
+        assert sound is not None
+        with wave.open(io.BytesIO(sound)) as file:
+            assert file.getnframes() / SPEECH_RATE == pytest.approx(0.2) and not any(file.readframes(5000))
     assert await home.speak("turn on the light", "fail=1") is None
 
 

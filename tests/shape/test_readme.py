@@ -22,6 +22,7 @@ from speechmlx.engines import LoadOptions
 from speechmlx.errors import BadRequest
 from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols.http.services import build_services
+from speechmlx.reading.preview import words_of
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk, Kind, Speak, Usage
 
@@ -82,10 +83,16 @@ def test_configuration_is_what_the_script_writes() -> None:
     assert CONFIGURATION.read_text() == script.configuration(), "run scripts/docs"
 
 
+def test_texts_are_read_as_the_documentation_says() -> None:
+    rows = table("| text | words |", (ROOT / "docs/reading.md").read_text())
+    assert len(rows) > 5 and [words_of(text, None) for text, _ in rows] == [words for _, words in rows]
+
+
 def test_links_lead_to_files() -> None:
     documents = [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"), *ROOT.glob(".github/*.md")]
     for document in documents:
-        links = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", document.read_text())
+        text = re.sub(r"`[^`\n]*`", "", document.read_text())  # code has no links
+        links = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", text)
         assert [link for link in links if not (document.parent / link).exists()] == [], document.name
 
 

@@ -2,7 +2,7 @@
 
 A script is words of the form "name=value". The engine makes `steps` steps of `work` seconds and sends a chunk of
 `bytes` at each. It raises at step `fail` and kills its process at step `die`. `trace=FILE` appends a line to FILE at
-open, at each step and at close.
+open, for each pronunciation or name of the request, at each step and at close.
 """
 
 from __future__ import annotations
@@ -154,6 +154,8 @@ class Scripted:
         assert isinstance(request, Speak)
         script = Script.read(request.text)
         script.note("open")
+        for entry in request.pronunciations:
+            script.note(f"{entry.spelling} = {entry.sounds_like}{entry.phonemes}")
         try:
             for number in range(script.steps):
                 if number:
@@ -167,6 +169,8 @@ class Scripted:
     def _transcribe(self, request: Transcribe) -> Iterator[Event | None]:
         """Write a segment of one second per step; the prompt is the script."""
         script = Script.read(request.prompt or "")
+        for name in request.names:
+            script.note(name)
         yield LanguageDetected(request.language or "en", 1.0 if request.language else 0.5)
         for number in range(script.steps):
             script.step(number)

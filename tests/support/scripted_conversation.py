@@ -283,15 +283,18 @@ def _reply(request: Request) -> list[str]:
 
 
 class Speaker:
-    """Speaks each word as a chunk of 100 ms of tone."""
+    """Speaks each word as a chunk of 100 ms of tone, and signs alone as a silence."""
 
     nbytes = 1_000_000
 
     def run(self, request: Request) -> Iterator[Event | None]:
         assert isinstance(request, Speak)
         script = Script.read(_name(request.voice))
-        if not any(character.isalnum() for character in request.text) or "mute" in request.text:
+        if "mute" in request.text:
             raise BadRequest(f"nothing in the text can be said: {request.text!r}")
+        if not any(map(str.isalnum, request.text)):
+            yield Chunk.silence(SPEECH_RATE)
+            return
         count = len(request.text.split())
         for number in range(count):
             script.step(number)

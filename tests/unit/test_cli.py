@@ -29,6 +29,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["--vad", "whisper-base"], "is a asr model, not vad"),
         (["--turn", "silero-vad"], "is a vad model, not turn"),
         (["--config", "nowhere.toml"], "cannot be read"),
+        (["--lexicon", "nowhere.toml", "--port", "0"], "the lexicon nowhere.toml cannot be read: No such file"),
         (["--wyoming", "127.0.0.1:99999"], "is no address; write it like 0.0.0.0:10300"),
         (["--wyoming", "192.0.2.1:10300", "--port", "0"], "cannot listen on 192.0.2.1:10300"),
         (["--wyoming-zeroconf", "--port", "0"], "there is none; try --wyoming on"),
@@ -69,3 +70,36 @@ def test_help_names_every_flag_and_the_other_verbs() -> None:
 
 def test_version() -> None:
     assert run("--version").stdout.strip().count(".") == 2
+
+
+def test_speak_prints_a_line_for_each_text(tmp_path: Path) -> None:
+    (tmp_path / "names.toml").write_text('[en]\nNguyen = "win"\n')
+    own = ("--lexicon", str(tmp_path / "names.toml"))
+    lines = "It is *here*.\n\nAsk Nguyen.\n"
+    done = subprocess.run(
+        [COMMAND, "speak", "--words", *own, "One: 2", "-", "Last, *bold*."],
+        input=lines,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.stdout.splitlines() == ["one two", "it is here", "", "ask win", "last bold"]
+    assert run("speak", "--phonemes", *own, "Nguyen.").stdout == "wˈɪn.\n"
+    assert run("speak", "--words", "--language", "es", "Dos gatos.").stdout == "dos gatos\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["Hi."], "give one of --words and --phonemes"),
+        (["--words", "--phonemes", "Hi."], "give one of --words and --phonemes"),
+        (["--words", "--language", "klingon", "nuqneH"], "'klingon' is no language; write a code or a name"),
+        (["--phonemes", "--language", "sv", "Hej."], "language 'sv' is not known"),
+        (["--words", "--lexicon", "nowhere.toml", "Hi."], "the lexicon nowhere.toml cannot be read"),
+        (["--words", "<speak>Hi"], "audio-server: "),
+    ],
+)
+def test_speak_refuses_what_it_cannot_do(arguments: list[str], words: str) -> None:
+    done = run("speak", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr and "Traceback" not in done.stderr

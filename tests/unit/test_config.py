@@ -31,6 +31,16 @@ def test_the_default_file_is_read_when_it_is_there(tmp_path: Path, monkeypatch: 
     assert load({}, {"XDG_CONFIG_HOME": str(tmp_path / "none")}) == Config()
 
 
+def test_the_default_lexicon_is_read_when_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    home = {"XDG_CONFIG_HOME": str(tmp_path)}
+    assert load({}, home).lexicon is None
+    (tmp_path / "speechmlx").mkdir()
+    (tmp_path / "speechmlx/lexicon.toml").write_text("")
+    assert load({}, home).lexicon == tmp_path / "speechmlx/lexicon.toml"
+    assert load({"lexicon": "~/own.toml"}, home).lexicon == Path("~/own.toml").expanduser()
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

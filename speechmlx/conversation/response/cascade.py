@@ -146,16 +146,15 @@ async def _speak(engines: Engines, speech: Speak, clauses: Channel[str], pieces:
     has_sound, refused = False, None
     async for clause in clauses:
         await pieces.send(ClauseStarted(clause))
-        if any(character.isalnum() for character in clause):
-            try:
-                async with aclosing(speak_clause(engines, speech, clause)) as chunks:
-                    async for chunk in chunks:
-                        has_sound = True
-                        await pieces.send(chunk)
-            except UnknownVoice:
-                raise
-            except BadRequest as error:
-                refused = error
+        try:
+            async with aclosing(speak_clause(engines, speech, clause)) as chunks:
+                async for chunk in chunks:
+                    has_sound = has_sound or any(chunk.pcm16)
+                    await pieces.send(chunk)
+        except UnknownVoice:
+            raise
+        except BadRequest as error:
+            refused = error
         await pieces.send(ClauseEnded())
     if refused is not None and not has_sound:
         raise refused

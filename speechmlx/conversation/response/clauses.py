@@ -9,6 +9,9 @@ LONGEST_FIRST_CLAUSE = 60
 """Characters of the first clause, at least and at most: it is short because the listener waits for it."""
 CLAUSE = 24
 """Characters of later clauses and of phrases, at least: shorter ones are not worth a synthesis of their own."""
+LONGEST = 400
+"""Characters that wait for the end of their clause, at most: more are cut between words, or anywhere. So the work for
+each token is bounded, whatever a language model writes."""
 PATIENCE = 0.4
 """Seconds in which a clause is usually written. A slower one is cut into phrases, so that the sound does not stop."""
 
@@ -30,6 +33,9 @@ class ClauseSplitter:
         clauses, self._pending = finished(self._pending + text, least, by_clause=True)
         if not clauses:
             clauses, self._pending = cut_early(self._pending, self._is_first, now - self._began > PATIENCE)
+        if len(self._pending) > LONGEST:
+            cut, self._pending = cut_long(self._pending)
+            clauses += cut
         if clauses:
             self._is_first, self._began = False, now
         return clauses
@@ -59,3 +65,13 @@ def cut_early(text: str, first: bool, slow: bool) -> tuple[list[str], str]:
         end = text.rfind(" ", FIRST_CLAUSE, LONGEST_FIRST_CLAUSE) + 1
         cut, rest = text[:end], text[end:]
     return ([cut], rest) if cut else ([], text)
+
+
+def cut_long(text: str) -> tuple[list[str], str]:
+    """Pieces of at most LONGEST characters, and the rest, which is no longer: cut between words, or anywhere."""
+    pieces, at = list[str](), 0
+    while len(text) - at > LONGEST:
+        end = text.rfind(" ", at + FIRST_CLAUSE, at + LONGEST) + 1 or at + LONGEST
+        pieces.append(text[at:end])
+        at = end
+    return pieces, text[at:]

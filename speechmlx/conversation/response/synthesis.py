@@ -37,6 +37,7 @@ def build_speech(engines: Engines, answering: Answering) -> Speak | None:
         voice=row.voices.resolve(voice.name),
         language=voice.language,
         speed=voice.speed,
+        pronunciations=voice.pronunciations,
         priority=Priority.REALTIME,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,12 @@ import numpy as np
 from speechmlx.engines import LoadOptions, Steps
 from speechmlx.engines.kokoro import encoder, vocoder
 from speechmlx.engines.kokoro.layers import Weights
-from speechmlx.engines.kokoro.pieces import pieces
+from speechmlx.engines.kokoro.pieces import Pronounce, Read, pieces
 from speechmlx.engines.kokoro.voices import Voices, language_of
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.reading import pronunciation
+from speechmlx.reading import SpokenWord, Token, pronunciation, ssml
+from speechmlx.reading.lexicon import user_lexicon
+from speechmlx.reading.reading import passages
 from speechmlx.reading.sentences import finished
 from speechmlx.types import (
     Chunk,
@@ -55,8 +57,9 @@ class Kokoro:
     def run(self, request: Request) -> Steps:
         """Synthesise a `Speak` request. Yields one `Chunk` per piece of text, then `Usage`, and None after other steps.
 
-        Raises BadRequest for a speed out of range or a text without phonemes, UnknownVoice for a voice that does not
-        exist, and Unsupported for a language, an option or a kind of voice that this model does not support.
+        A text without a letter or a digit is a short silence. Raises BadRequest for a speed out of range, a blank text
+        and one whose letters the voice does not know, UnknownVoice for a voice that does not exist, and Unsupported for
+        a language, an option or a kind of voice that this model does not support.
         """
         if not isinstance(request, Speak):
             raise Unsupported(f"Kokoro answers Speak requests, not {type(request).__name__}")
@@ -72,7 +75,7 @@ class Kokoro:
         delivery = self.delivery(request)
         yield None
         yield from delivery.speak(request.text)
-        yield delivery.usage(request.text)
+        yield from delivery.finish()
 
     def delivery(self, request: Synthesis) -> Delivery:
         """Validate `request` and resolve its voice and language. Raises the same errors as `run`."""
@@ -85,8 +88,9 @@ class Kokoro:
         language = None if request.language is None else pronunciation.language(request.language)
         voice = request.voice.name if request.voice else self.voices.default(language)
         styles = self.voices.blend(voice)
-        read = pronunciation.reader(language_of(voice, self.voices.names) if language in (None, "en") else language)
-        return Delivery(self, styles, read, request.speed)
+        spoken = language_of(voice, self.voices.names) if language in (None, "en") else language
+        read = partial(passages, language=spoken, lexicon=user_lexicon(request.pronunciations, spoken))
+        return Delivery(self, styles, read, pronunciation.reader(spoken).steps, request.speed)
 
     def synthesize(self, phonemes: str, styles: mx.array, speed: float) -> Iterator[Chunk | None]:
         """Synthesise one piece of at most `longest` phonemes. Each step evaluates one part of the network."""
@@ -126,28 +130,55 @@ class Delivery:
     engine: Kokoro
     styles: mx.array
     """Style vectors of the voice [510, 1, 256]: one row for each number of tokens."""
-    read: pronunciation.Reader
+    read: Read
+    pronounce: Pronounce
     speed: float
     tokens: int = 0
     samples: int = 0
+    written: bool = False
+    """Whether any text was more than white space."""
+    unsaid: str = ""
+    """The first text with words that had no phonemes."""
 
     def speak(self, text: str) -> Iterator[Event | None]:
-        """Synthesise `text`. Yields a `Chunk` per piece, None after other steps, nothing without phonemes."""
-        steps = partial(pronunciation.steps, self.read)
-        for phonemes in pieces(text, steps, self.engine.vocabulary, self.engine.longest):
-            if phonemes is None:
+        """Synthesise `text`. Yields a `Chunk` per piece and break, None after other steps, nothing without words."""
+        tokens, words = self.tokens, list[Token]()
+
+        def read(text: str) -> Iterator[list[Token]]:
+            for passage in self.read(text):
+                words.extend(token for token in passage if isinstance(token, SpokenWord))
+                yield passage
+
+        self.written = self.written or bool(text.strip())
+        for piece in pieces(text, read, self.pronounce, self.engine.vocabulary, self.engine.longest):
+            if piece is None:
                 yield None
                 continue
-            for step in self.engine.synthesize(phonemes, self.styles, self.speed):
-                yield step
-                self.samples += len(step.pcm16) // 2 if step else 0
-            self.tokens += len(phonemes)
+            if piece.phonemes:
+                speed = min(max(self.speed * piece.rate, SLOWEST), FASTEST)
+                yield from self._counted(self.engine.synthesize(piece.phonemes, self.styles, speed))
+                self.tokens += len(piece.phonemes)
+            if piece.silence:
+                yield from self._counted([Chunk.silence(vocoder.RATE, piece.silence)])
+        if words and self.tokens == tokens and not self.unsaid:
+            self.unsaid = text.strip()
 
-    def usage(self, text: str) -> Usage:
-        """Usage of the whole request. Raises BadRequest, with the start of `text`, if the text had no phonemes."""
-        if not self.tokens:
-            raise BadRequest(f"nothing in the text can be said: {text[:QUOTED]!r}")
-        return Usage(audio_out=self.samples / vocoder.RATE, tokens_in=self.tokens)
+    def _counted(self, steps: Iterable[Chunk | None]) -> Iterator[Chunk | None]:
+        for step in steps:
+            yield step
+            self.samples += len(step.pcm16) // 2 if step else 0
+
+    def finish(self) -> Iterator[Event | None]:
+        """A short silence if there was nothing to say, and the usage of the whole request.
+
+        Raises BadRequest, with the start of the text, for words without phonemes, and for white space.
+        """
+        if not self.samples:
+            if self.unsaid or not self.written:
+                quoted = self.unsaid[:QUOTED]
+                raise BadRequest(f"nothing in the text can be said: {quoted!r}; choose a voice of its language")
+            yield from self._counted([Chunk.silence(vocoder.RATE)])
+        yield Usage(audio_out=self.samples / vocoder.RATE, tokens_in=self.tokens)
 
 
 class SpeechStream:
@@ -155,19 +186,19 @@ class SpeechStream:
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
-        self._beginning = ""
         self._rest = ""
 
     def feed_text(self, text: str) -> Steps:
-        if len(self._beginning) < QUOTED:
-            self._beginning += text
-        sentences, self._rest = finished(self._rest + text)
+        self._rest += text
+        if ssml.is_ssml(self._rest):
+            return  # one whole, which `finish` says
+        sentences, self._rest = finished(self._rest)
         for sentence in sentences:
             yield from self._delivery.speak(sentence)
 
     def finish(self) -> Steps:
         yield from self._delivery.speak(self._rest)
-        yield self._delivery.usage(self._beginning)
+        yield from self._delivery.finish()
 
     def close(self) -> None:
         """Nothing to free."""

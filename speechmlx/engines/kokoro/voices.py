@@ -12,7 +12,7 @@ from typing import cast
 import mlx.core as mx
 
 from speechmlx.errors import BadRequest, UnknownVoice
-from speechmlx.names import listed, spelt
+from speechmlx.names import BLEND, listed, spelt
 
 DEFAULT = "af_heart"
 LANGUAGES = {
@@ -32,7 +32,6 @@ PART = re.compile(r"([^*()]+)(?:\*([^*()]*)|\(([^*()]*)\))?")
 """A voice of a blend and its weight: "af_heart", "af_heart*0.7" or "af_heart(0.7)"."""
 MOST = 100
 """Largest number of voices in a blend."""
-WRITTEN = "a blend is written like af_heart*0.7+af_sky*0.3 or af_heart(7)+af_sky(3)"
 
 
 @dataclass
@@ -82,18 +81,18 @@ def parse_blend(voice: str) -> list[tuple[str, float]]:
     for part in parts:
         match = PART.fullmatch(part.strip())
         if match is None:
-            raise UnknownVoice(f"{voice!r:.100} is no voice; {WRITTEN}")
+            raise UnknownVoice(f"{voice!r:.100} is no voice; {BLEND}")
         written = match[2] if match[3] is None else match[3]
         try:
             weight = 1.0 if written is None else float(written)
         except ValueError:
             weight = 0.0
         if not 0 < weight < math.inf:
-            raise BadRequest(f"the weight {written!r:.100} in {voice!r:.100} is no positive number; {WRITTEN}")
+            raise BadRequest(f"the weight {written!r:.100} in {voice!r:.100} is no positive number; {BLEND}")
         weights.append((spelt(match[1]), weight))
     total = sum(weight for _, weight in weights)
     if total == math.inf:
-        raise BadRequest(f"the weights in {voice!r:.100} are too large to be added; {WRITTEN}")
+        raise BadRequest(f"the weights in {voice!r:.100} are too large to be added; {BLEND}")
     return [(name, weight / total) for name, weight in weights]
 
 

@@ -162,8 +162,6 @@ class SpeakSession:
             await asyncio.gather(self._speaking, return_exceptions=True)
 
     async def _say(self, clause: str) -> None:
-        if not any(character.isalnum() for character in clause):
-            return
         try:
             async with aclosing(speak_clause(self._engines, self._speech, clause)) as chunks:
                 async for chunk in chunks:

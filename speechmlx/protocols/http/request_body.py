@@ -28,6 +28,8 @@ from speechmlx.protocols.http.spool import Spool
 
 MEMORY = 4 * 1024 * 1024
 """Bytes of an upload that stay in memory; a longer one goes to disk."""
+BLOCK = 256 * 1024
+"""Bytes of a spooled file that are read at a time; an even number."""
 IN_PLACE = 16 * 1024
 """Bytes of a body that is parsed on the event loop; a longer one is parsed on a thread."""
 PARSERS = 2
@@ -116,6 +118,13 @@ async def write(file: BinaryIO, data: bytes, size: int) -> None:
         file.write(data)
     else:
         await asyncio.to_thread(file.write, data)
+
+
+async def read_blocks(file: BinaryIO, size: int) -> AsyncGenerator[bytes, None]:
+    """The bytes of a spooled file of `size` bytes, in blocks of at most BLOCK. Uses a thread when it is on disk."""
+    file.seek(0)
+    while block := file.read(BLOCK) if size < MEMORY else await asyncio.to_thread(file.read, BLOCK):
+        yield block
 
 
 Parser = Callable[[BinaryIO, Pairs, AsyncExitStack], Body]

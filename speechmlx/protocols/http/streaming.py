@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from speechmlx.errors import SpeechError
 from speechmlx.protocols.http.openai_errors import envelope
+from speechmlx.protocols.http.request_body import read_blocks
 
 
 class StreamedResponse(Response):
@@ -30,6 +31,25 @@ class StreamedResponse(Response):
         async for piece in self._pieces:
             if piece:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+class StoredResponse(Response):
+    """A body of `size` bytes in a spooled file, with Content-Length."""
+
+    def __init__(self, file: BinaryIO, size: int, media_type: str) -> None:
+        self._file = file
+        self._size = size
+        self.status_code = 200
+        self.media_type = media_type
+        self.background = None
+        self.body = b""
+        self.init_headers({"Content-Length": str(size), "Cache-Control": "no-cache"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for block in read_blocks(self._file, self._size):
+            await send({"type": "http.response.body", "body": block, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
 

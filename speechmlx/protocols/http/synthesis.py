@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
+from speechmlx.protocols.http.request_body import spool, write
 from speechmlx.protocols.http.routing import RequestContext
+from speechmlx.protocols.http.streaming import StoredResponse
 from speechmlx.runtime.front.job import Job
 from speechmlx.types import Chunk, Event, Speak, Usage
 
@@ -46,3 +48,28 @@ async def encode_speech(
         elif isinstance(event, Usage) and usage is not None:
             usage.append(event)
     yield await asyncio.to_thread(encoding.finish)
+
+
+async def store_speech(
+    context: RequestContext, first: Chunk, rest: AsyncIterator[Event], build: Callable[[int], StreamEncoder], kind: str
+) -> StoredResponse:
+    """Encode all of the audio before the answer begins: a file of the media type `kind` with its length in its header.
+
+    The file is on disk if it is long. Raises NoRoom, and the SpeechErrors of `rest`.
+    """
+    encoding = await asyncio.to_thread(build, first.rate)
+    file, size = spool(context.stack), 0
+
+    async def add(data: bytes) -> None:
+        nonlocal size
+        size += len(data)
+        await write(file, data, size)
+
+    await add(await asyncio.to_thread(encoding.push, first.pcm16))
+    async for event in rest:
+        if isinstance(event, Chunk):
+            await add(await asyncio.to_thread(encoding.push, event.pcm16))
+    await add(await asyncio.to_thread(encoding.finish))
+    file.seek(0)
+    file.write(encoding.head)
+    return StoredResponse(file, size, kind)

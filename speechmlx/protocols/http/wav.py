@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -11,11 +10,8 @@ from typing import BinaryIO
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from speechmlx.protocols.http.request_body import MEMORY, spool, write
+from speechmlx.protocols.http.request_body import read_blocks, spool, write
 from speechmlx.types import Chunk, Event
-
-BLOCK = 256 * 1024
-"""Bytes sent at a time."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +71,9 @@ class WavResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        block = self._header
-        file, in_memory = self._recording.file, self._recording.size < MEMORY
-        file.seek(0)
-        while block:
+        await send({"type": "http.response.body", "body": self._header, "more_body": True})
+        async for block in read_blocks(self._recording.file, self._recording.size):
             await send({"type": "http.response.body", "body": block, "more_body": True})
-            block = file.read(BLOCK) if in_memory else await asyncio.to_thread(file.read, BLOCK)
         await send({"type": "http.response.body", "body": b""})
 
 

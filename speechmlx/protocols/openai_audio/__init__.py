@@ -9,6 +9,7 @@ from speechmlx.protocols.http.openai_errors import problem
 from speechmlx.protocols.http.routing import Endpoint, Handler
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.openai_audio.models import audio_models, model, models, voices
+from speechmlx.protocols.openai_audio.reading import reading
 from speechmlx.protocols.openai_audio.speech import speech
 from speechmlx.protocols.openai_audio.transcriptions import transcriptions, translations
 
@@ -31,5 +32,6 @@ def routes(services: Services) -> list[BaseRoute]:
         *(Route(path, endpoint(handler, audio), methods=["POST"]) for path, handler in recognition),
         ConditionalRoute("/v1/audio/speech", endpoint(speech, audio), ["POST"], is_form, "multipart form"),
         Route("/v1/audio/speech", endpoint(speech, text), methods=["POST"]),
+        Route("/v1/audio/speech/reading", endpoint(reading, text), methods=["POST"]),
         *(Route(path, endpoint(handler, text), methods=["GET"]) for path, handler in lists),
     ]

@@ -15,20 +15,26 @@ from speechmlx.audio.encode import MEDIA_TYPES
 from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.lenient_json import read_json
+from speechmlx.protocols.http.pronunciations import FIELD, read_pronunciations
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.protocols.http.streaming import StreamedResponse, server_sent
-from speechmlx.protocols.http.synthesis import encode_speech, start_speech
+from speechmlx.protocols.http.synthesis import encode_speech, start_speech, store_speech
 from speechmlx.types import Chunk, Kind, Speak, Usage
 
 if TYPE_CHECKING:
     from speechmlx.audio.codecs import StreamEncoder
 
 SPEED = (0.25, 4.0)
+WHOLE = ("flac",)
+"""Formats that are sent once they are complete, unless `stream` is true.
+
+A FLAC header without the number of samples breaks readers, such as libsndfile's.
+"""
 OUT_TOKENS = 20
 """Tokens that OpenAI counts for a second of audio."""
 FIELDS: dict[str, str] = {"instruct": "instructions", "speaker": "voice", "reference_text": "prompt_text"}
 """Other names of fields."""
-KNOWN = ("language", "voice", "speed")
+KNOWN = ("language", "voice", "speed", FIELD)
 """Settings of `kwargs` that are fields of `Speak`. All others go to the engine in `Speak.options`.
 
 `instructions` is not one of them. OpenAI's SDK sends the field to every model, so an engine that cannot follow
@@ -37,14 +43,14 @@ instructions ignores it, as tts-1 does. In `kwargs` (`instruct`) it is meant for
 
 
 async def speech(context: RequestContext) -> Response:
-    """Speak a text as OpenAI's API does (JSON: input, model, voice, response_format, speed, stream_format)"""
+    """Speak a text as OpenAI's API does (JSON: input, model, voice, response_format, speed, stream_format, ...)"""
     fields = {FIELDS.get(name, name): value for name, value in context.body.options.items()}
     extras = read_extras(fields)
     fields = {**{name: value for name, value in extras.items() if name in KNOWN}, **fields}
     model, language = context.services.names.resolve(options.text(fields, "model"), Kind.TTS)
     format = options.choice(fields, "response_format", tuple(MEDIA_TYPES))
     as_events = options.choice(fields, "stream_format", ("audio", "sse")) == "sse"
-    options.flag(fields, "stream")  # Xinference's field is only checked: audio is always sent while it is made
+    whole = not options.flag(fields, "stream", format not in WHOLE)
     request = Speak(
         model=model.name,
         text=read_input(fields, context.services.config.max_input_chars),
@@ -52,6 +58,7 @@ async def speech(context: RequestContext) -> Response:
         language=options.dialect(fields) or language,
         speed=options.number(fields, "speed", 1.0, *SPEED),
         instructions=options.text(fields, "instructions"),
+        pronunciations=read_pronunciations(fields),
         options={
             **{name: value for name, value in extras.items() if name not in KNOWN},
             **await _prompts(context, model.rate),
@@ -60,6 +67,8 @@ async def speech(context: RequestContext) -> Response:
     first, job = await start_speech(context, request, model.rate)
     if as_events:
         return server_sent(await context.stack.enter_async_context(aclosing(_sse_messages(first, job, format))))
+    if whole:
+        return await store_speech(context, first, job, partial(_encoder, format), MEDIA_TYPES[format])
     pieces = await context.stack.enter_async_context(aclosing(encode_speech(first, job, partial(_encoder, format))))
     return StreamedResponse(pieces, MEDIA_TYPES[format])
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from speechmlx.errors import BadRequest
+
 Dialect = Literal["ga", "beta"]
 Json = dict[str, Any]
 Check = Callable[[Any, str], Any]
@@ -185,6 +187,17 @@ def truncation(value: Any, param: str) -> Any:
     return one_of("auto", "disabled")(value, param)
 
 
+def pronunciations(value: Any, param: str) -> Any:
+    """How words are said, as in requests for speech: an object or a list."""
+    from speechmlx.reading.entries import read_entries  # here: the server starts without what reading needs
+
+    try:
+        read_entries(value)
+    except BadRequest as error:
+        raise Refused(f"Invalid '{param}': {error}.", param=param) from None
+    return value
+
+
 COMMON = {"create_response": of(bool), "interrupt_response": of(bool)}
 VAD: Mapping[str, Mapping[str, Check]] = {
     "server_vad": {
@@ -251,10 +264,11 @@ TOP: Mapping[str, Check] = {
     "include": includes,
     "reasoning": of(dict),
     "parallel_tool_calls": of(bool),
+    "pronunciations": pronunciations,
 }
-ANSWERING = ("temperature", "reasoning", "parallel_tool_calls")
+ANSWERING = ("temperature", "reasoning", "parallel_tool_calls", "pronunciations")
 """Fields that a realtime session shows only after a client set them."""
-NULLABLE = ("tracing", "prompt", "include", "reasoning", "temperature")
+NULLABLE = ("tracing", "prompt", "include", "reasoning", "temperature", "pronunciations")
 """Fields of TOP that null resets. In other fields of TOP null changes nothing."""
 INPUT: Mapping[str, Check] = {
     "format": audio_format,

@@ -21,6 +21,7 @@ from speechmlx.protocols.openai_realtime.schema import (
     merged,
     of,
 )
+from speechmlx.types import Pronunciation
 
 FLAT = {
     "modalities": ("output_modalities",),
@@ -177,7 +178,11 @@ def settings(session: Mapping[str, Any]) -> Settings:
         input=_format(audio_input["format"]),
         clean=audio_input["noise_reduction"] is not None,
         turns=_turns(audio_input["turn_detection"]),
-        transcription=_transcription(audio_input["transcription"], session["include"] or ()),
+        transcription=_transcription(
+            audio_input["transcription"],
+            session["include"] or (),
+            [entry.spelling for entry in _pronunciations(session)],
+        ),
         answering=Answering() if transcribes else answering(session),
         model=None if transcribes else session["model"],
     )
@@ -192,7 +197,10 @@ def answering(session: Mapping[str, Any]) -> Answering:
         instructions=session["instructions"],
         spoken=session["output_modalities"] == ["audio"],
         voice=VoiceSettings(
-            name=audio_output["voice"], speed=audio_output["speed"], format=_format(audio_output["format"])
+            name=audio_output["voice"],
+            speed=audio_output["speed"],
+            pronunciations=_pronunciations(session),
+            format=_format(audio_output["format"]),
         ),
         max_tokens=None if limit == "inf" else limit,
         temperature=session.get("temperature"),
@@ -227,8 +235,19 @@ def _turns(detection: Mapping[str, Any] | None) -> TurnTaking | None:
     )
 
 
-def _transcription(fields: Mapping[str, Any] | None, include: Sequence[str]) -> Transcription | None:
-    """The settings of transcription; None if it is off."""
+def _pronunciations(session: Mapping[str, Any]) -> tuple[Pronunciation, ...]:
+    """How words are said in answers."""
+    if not session.get("pronunciations"):
+        return ()
+    from speechmlx.reading.entries import read_entries  # here: the server starts without what reading needs
+
+    return read_entries(session["pronunciations"])
+
+
+def _transcription(
+    fields: Mapping[str, Any] | None, include: Sequence[str], names: Sequence[str]
+) -> Transcription | None:
+    """The settings of transcription; None if it is off. `names` may be said, too."""
     if fields is None:
         return None
     return Transcription(
@@ -236,6 +255,6 @@ def _transcription(fields: Mapping[str, Any] | None, include: Sequence[str]) -> 
         language=languages.code(fields.get("language")),
         languages=tuple(filter(None, map(languages.code, fields.get("languages") or ()))),
         prompt=fields.get("prompt"),
-        keywords=tuple(fields.get("keywords") or ()),
+        keywords=tuple(dict.fromkeys([*(fields.get("keywords") or ()), *names])),
         logprobs=LOGPROBS in include,
     )

@@ -79,9 +79,10 @@ def sample_format(event: Event, default: SampleFormat | None = None) -> SampleFo
 
 
 def voice_request(event: Event) -> VoiceRequest:
-    """The voice of a `synthesize` or `synthesize-start`. Raises BadRequest, and Unsupported for SSML."""
-    if (format := _text(event, "text_format")) not in (None, "text"):
-        raise Unsupported(f"{event.type}: text_format is {format!r:.80}; allowed is text")
+    """The voice of a `synthesize` or `synthesize-start`. Raises BadRequest, and Unsupported for SSML in pieces."""
+    allowed = ("text", "ssml") if event.type == "synthesize" else ("text",)
+    if (format := _text(event, "text_format")) not in (None, *allowed):
+        raise Unsupported(f"{event.type}: text_format is {format!r:.80}; allowed is {' or '.join(allowed)}")
     voice = Event(f"{event.type}: voice", _field(event, "voice", dict, {}))
     return VoiceRequest(_text(voice, "name"), _text(voice, "language"), _text(voice, "speaker"))
 

@@ -93,7 +93,7 @@ class SynthesisWire:
             yield AudioChunk(chunk.rate, 2, 1, piece, timestamp=begin).event()
 
     def end(self) -> Iterator[Event]:
-        """What the client gets after the last audio. A text without sound is audio without chunks."""
+        """What the client gets after the last audio. A blank text is audio without chunks."""
         yield from self._start()
         yield AudioStop(timestamp=1000 * self._samples // self._rate).event()
         if self._streamed:
@@ -145,7 +145,7 @@ class WyomingSynthesis:
 
     async def _speak_whole(self) -> AsyncGenerator[Chunk, None]:
         text = "".join([piece async for piece in self._text])
-        if not can_be_spoken(text):
+        if not text.strip():
             return
         async with self._services.runtime.submit(replace(self._plan.speech, text=text)) as job:
             async for event in job:
@@ -160,7 +160,7 @@ class WyomingSynthesis:
                 try:
                     async with aclosing(speak_clause(self._services.runtime, self._plan.speech, clause)) as chunks:
                         async for chunk in chunks:
-                            has_sound = True
+                            has_sound = has_sound or any(chunk.pcm16)
                             yield chunk
                 except UnknownVoice:
                     raise
@@ -173,12 +173,6 @@ class WyomingSynthesis:
         splitter = ClauseSplitter()
         async for text in self._text:
             for clause in splitter.push(text, time.monotonic()):
-                if can_be_spoken(clause):
-                    yield clause
-        if (last := splitter.flush(cut_off=False)) and can_be_spoken(last):
+                yield clause
+        if last := splitter.flush(cut_off=False):
             yield last
-
-
-def can_be_spoken(text: str) -> bool:
-    """Whether there is a letter or a digit in the text. Signs alone, such as emoji, are silent."""
-    return any(character.isalnum() for character in text)

@@ -1,15 +1,19 @@
-"""Grapheme-to-phoneme conversion: one reader per language, which maps text to Kokoro's phonemes."""
+"""Grapheme-to-phoneme conversion: one reader per language, which maps words to Kokoro's phonemes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from functools import cache, partial
+from collections.abc import Callable, Generator, Sequence
+from functools import cache
+from typing import Protocol
 
 from speechmlx import languages
 from speechmlx.errors import Unsupported
+from speechmlx.reading import Token
 from speechmlx.reading.pronunciation import east_asian, english, espeak, spelling
+from speechmlx.reading.pronunciation.runs import Runs
+from speechmlx.reading.pronunciation.said import Said, joined
 
-Reader = Callable[[str], str]
+__all__ = ["LANGUAGES", "Reader", "Said", "joined", "language", "reader"]
 
 LANGUAGES = {
     "en": "English",
@@ -23,6 +27,21 @@ LANGUAGES = {
     "pt": "Brazilian Portuguese",
     "zh": "Chinese",
 }
+
+
+class Reader(Protocol):
+    """Converts words of one language to phonemes."""
+
+    def phonemes(self, tokens: Sequence[Token]) -> Said:
+        """The phonemes of each of `tokens`; a mark is its own. `joined` makes one line of them.
+
+        Raises BadRequest for given phonemes that the voices cannot say.
+        """
+        ...
+
+    def steps(self, tokens: Sequence[Token]) -> Generator[None, None, Said]:
+        """As `phonemes`, in steps of a few milliseconds."""
+        ...
 
 
 def language(code: str) -> str:
@@ -48,17 +67,12 @@ def reader(name: str) -> Reader:
             return english.load(british, _fallback(british))
         case "ja" | "zh":
             try:
-                return east_asian.japanese() if name == "ja" else east_asian.chinese()
+                return Runs(east_asian.japanese() if name == "ja" else east_asian.chinese(), blanks=False)
             except ImportError as error:
                 raise _missing(name, name) from error
     if not espeak.available():
         raise _missing(name, "espeak")
-    return partial(espeak.read, language=name)
-
-
-def steps(read: Reader, text: str) -> Generator[None, None, str]:
-    """Convert `text` to phonemes, in steps if `read` supports steps. Returns the phonemes."""
-    return (yield from read.steps(text)) if isinstance(read, english.English) else read(text)
+    return Runs(lambda text: espeak.read(text, name), blanks=True)
 
 
 def _missing(name: str, extra: str) -> Unsupported:
@@ -66,7 +80,7 @@ def _missing(name: str, extra: str) -> Unsupported:
     return Unsupported(f"{LANGUAGES[name]} needs an extra: pip install 'speechmlx[{extra}]'{also}")
 
 
-def _fallback(british: bool) -> Reader:
+def _fallback(british: bool) -> Callable[[str], str]:
     """The reader of words that are not in a dictionary: espeak-ng if available, else the model of spelling.py."""
     if espeak.available():
         return lambda word: espeak.english_word(word, british)

@@ -22,7 +22,8 @@ SYNCHRONOUS, DO_NOT_EXIT, UTF8 = 2, 0x8000, 1
 IPA_WITH_TIE = ord(TIE) << 8 | 0x80 | 0x02
 
 VOICES = {"es": "es", "fr": "fr", "hi": "hi", "it": "it", "pt": "pt-br"}
-PAUSE = re.compile(r"([¡¿]|\s*[;:,.!?…—।]+(?=\s|$)\s*|\s*[“”\"()«»]\s*)")
+RUN = re.compile(r"\s+|[;:,.!?…—।]+|[“”\"()«»¡¿]|[^\s;:,.!?…—।“”\"()«»¡¿]+")
+LONGEST_MARK = 8  # characters of a run of marks that are kept
 SWITCH = re.compile(r"\([a-z]{2,3}(?:-[a-z]+)*\)")  # espeak's mark of a word in another language
 
 # Phonemes of two IPA letters that Kokoro's vocabulary writes as one letter.
@@ -71,7 +72,26 @@ def _program(text: str, voice: str) -> str:
 
 def read(text: str, language: str) -> str:
     """Convert a sentence in a language of VOICES to Kokoro's phonemes. Punctuation is kept."""
-    return "".join(_mark(part) if i % 2 else _phonemes(part, language) for i, part in enumerate(PAUSE.split(text)))
+    return "".join(_mark(part) if is_mark else _phonemes(part, language) for part, is_mark in _clauses(text))
+
+
+def _clauses(text: str) -> list[tuple[str, bool]]:
+    """Part `text` into clauses and marks, each with whether it is a mark. Marks within words and numbers are none."""
+    parts: list[tuple[str, bool]] = []
+    clause: list[str] = []
+    runs: list[str] = RUN.findall(text)
+    for i, run in enumerate(runs):
+        ends = i + 1 == len(runs) or runs[i + 1].isspace()
+        if run[0] in '“”"()«»¡¿' or (run[0] in ";:,.!?…—।" and ends):
+            if clause:
+                parts.append(("".join(clause), False))
+            parts.append((run[:LONGEST_MARK], True))
+            clause = []
+        elif run.isspace() and not clause and parts:
+            parts.append((" ", True))
+        else:
+            clause.append(run)
+    return [*parts, ("".join(clause), False)] if clause else parts
 
 
 def _phonemes(text: str, language: str) -> str:

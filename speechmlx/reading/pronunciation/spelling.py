@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from speechmlx.reading.pronunciation.lexicon import PRIMARY, SECONDARY, accent
+from speechmlx.reading.pronunciation.dictionary import PRIMARY, SECONDARY, accent
 
 BEAM = 16
 DISCOUNT = 0.8
@@ -101,11 +101,8 @@ class Spelling:
         return _stressed("".join(self.sounds[g] for g in self._best(word)))
 
     def british(self, word: str) -> str:
-        """Convert `word` for a British voice: British vowels, and r only before a vowel."""
-        phonemes = self(word)
-        for pattern, sound in BRITISH:
-            phonemes = pattern.sub(sound, phonemes)
-        return phonemes
+        """Convert `word` for a British voice."""
+        return to_british(self(word))
 
     def _best(self, word: str) -> tuple[int, ...]:
         beams: list[dict[tuple[int, ...], float]] = [{} for _ in range(len(word) + 1)]
@@ -125,10 +122,11 @@ class Spelling:
         return finals[int(np.argmax(ends + np.array([score for _, score in finals])))][0]
 
     def _scores(self, chains: list[tuple[int, ...]], candidates: NDArray[np.uint64]) -> NDArray[np.float32]:
-        """Log probability of each candidate after each chain [chains, candidates]."""
+        """Log probability of each candidate after each chain [chains, candidates]. The chains have any lengths."""
         probability = np.full((len(chains), len(candidates)), 1 / len(self.letters), np.float32)
+        contexts = self._contexts(chains)
         for length in range(self.order):
-            context = np.array([self._context(chain, length) for chain in chains], np.uint64)
+            context = contexts[length]
             seen, kinds = self.chains(context), self.kinds(context)
             total = np.maximum(seen, 1)[:, None]
             counted = np.maximum(self.chains(extend(context[:, None], candidates[None])) - DISCOUNT, 0)
@@ -137,14 +135,30 @@ class Spelling:
         logs: np.ndarray = np.log(probability + 1e-12)
         return logs
 
-    def _context(self, chain: tuple[int, ...], length: int) -> np.uint64:
-        """The hash of the last `length` graphones, including START; NOWHERE if the chain is shorter."""
-        if length > len(chain) + 1:
-            return NOWHERE
-        value = root(length)
-        for graphone in (START, *chain)[len(chain) + 1 - length :]:
-            value = extend(value, np.array(graphone, np.uint64))
-        return np.uint64(value)
+    def _contexts(self, chains: list[tuple[int, ...]]) -> list[Hashes]:
+        """For each length below the order, the hash of the last `length` graphones of each chain, START included.
+
+        NOWHERE where a chain is shorter.
+        """
+        longest = self.order - 1
+        lengths = np.array([len(chain) + 1 for chain in chains])
+        last = np.array([((-1,) * longest + (START, *chain))[-longest:] for chain in chains], np.int64).astype(
+            np.uint64
+        )
+        hashes = []
+        for length in range(self.order):
+            value = np.full(len(chains), root(length))
+            for place in range(longest - length, longest):
+                value = extend(value, last[:, place])
+            hashes.append(np.where(length > lengths, NOWHERE, value))
+        return hashes
+
+
+def to_british(phonemes: str) -> str:
+    """American phonemes → British vowels, and r only before a vowel."""
+    for pattern, sound in BRITISH:
+        phonemes = pattern.sub(sound, phonemes)
+    return phonemes
 
 
 def _stressed(phonemes: str) -> str:

@@ -22,6 +22,7 @@ from speechmlx.runtime.front.load_log import LoadLog
 from speechmlx.runtime.front.metrics import Metrics
 from speechmlx.runtime.front.pinned import PinnedModels
 from speechmlx.runtime.front.supervisor import State, Supervisor
+from speechmlx.runtime.front.user_lexicon import load_entries, with_lexicon
 from speechmlx.runtime.front.weights import Fetches
 from speechmlx.runtime.ipc.messages import CancelJob, Ended, EngineReport, InputConsumed, MemoryReport, Output, Setup
 from speechmlx.types import Kind, Listen, Load, Priority, Progress, Request, Unload
@@ -59,10 +60,13 @@ class Runtime:
     """Takes requests and gives jobs. The app calls `start` and `close`; every method runs on the app's event loop."""
 
     def __init__(self, config: Config, catalog: Catalog) -> None:
+        """Raises BadRequest for a lexicon that cannot be read."""
         self.config = config
         self.catalog = catalog
         self.metrics = Metrics()
         self._cache = store.cache_folder(config)
+        self.lexicon = load_entries(config)
+        """How words are said in every speech."""
         self._ids = itertools.count(1)
         self._jobs: dict[int, Job] = {}
         self._folders: dict[str, str] = {}
@@ -125,7 +129,8 @@ class Runtime:
         if _is_limited(request) and self._is_full:
             self.metrics.jobs[model.name, Busy.code] += 1
             raise Busy(f"{self.config.max_jobs} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)
-        job = Job(next(self._ids), replace(request, model=model.name), model, self._engine.send, self._on_job_end)
+        request = with_lexicon(replace(request, model=model.name), self.lexicon)
+        job = Job(next(self._ids), request, model, self._engine.send, self._on_job_end)
         self._jobs[job.id] = job
         if isinstance(request, Unload):
             self._unload(job)

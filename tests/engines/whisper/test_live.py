@@ -20,7 +20,7 @@ from speechmlx.audio.resample import resample
 from speechmlx.engines import BatchedStreaming, LoadOptions, kokoro, whisper
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.streaming.batch import LiveBatch
-from speechmlx.engines.whisper.streaming.stream import PROMPT, LiveStream, fitting
+from speechmlx.engines.whisper.streaming.stream import PROMPT, LiveStream
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import (
     Audio,
@@ -344,10 +344,10 @@ def test_a_name_is_heard_with_hotwords(
 
 def test_hotwords_without_room_are_left_out(engine: Whisper) -> None:
     vocabulary = engine.vocabulary
-    tokens = fitting(vocabulary, [" ", *(f"antidisestablishmentarianism{n}" for n in range(50))])
+    tokens = vocabulary.listed([" ", *(f"antidisestablishmentarianism{n}" for n in range(50))], PROMPT)
     assert 0 < len(tokens) <= PROMPT
     assert vocabulary.decode(tokens).startswith(" antidisestablishmentarianism0, antidis")
-    assert fitting(vocabulary, []) == []
+    assert vocabulary.listed([], PROMPT) == []
 
 
 def text_of(heard: Heard) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 import av
 import numpy as np
 import pytest
+import soundfile
 
 from speechmlx.audio.codecs import PCM_RATE, SampleEncoder, encoder
 from speechmlx.audio.decode import decode
@@ -51,6 +52,27 @@ def test_sound_comes_before_the_end(format: str) -> None:
     made = encoder(format, 24000)
     first = made.push(tone(24000)[: 24000 * 2])
     assert len(first) > 1000
+
+
+@pytest.mark.parametrize(("format", "patched"), [("wav", 44), ("flac", 256), ("mp3", 0), ("pcm", 0), ("opus", 0)])
+@pytest.mark.parametrize("seconds", [0, 0.001, SECONDS])
+def test_the_head_of_a_whole_file_has_its_length(format: str, patched: int, seconds: float) -> None:
+    made, samples = encoder(format, 24000), round(24000 * seconds)
+    pcm16 = tone(24000)[: 2 * samples]
+    data = b"".join([made.push(pcm16[: samples // 2 * 2]), made.push(pcm16[samples // 2 * 2 :]), made.finish()])
+    assert len(made.head) == min(patched, len(data))
+    whole = made.head + data[len(made.head) :]
+    assert whole[len(made.head) :] == data[len(made.head) :]
+    if format in ("wav", "flac") and samples:
+        assert soundfile.info(io.BytesIO(whole)).frames == samples
+        read, _ = soundfile.read(io.BytesIO(whole), dtype="int16")
+        assert read.tobytes() == pcm16
+
+
+def test_samples_are_never_cut_in_two() -> None:
+    for made in (encoder("pcm", 22050), encoder("wav", 22050), SampleEncoder(22050, AudioFormat("pcm16", 8000), True)):
+        pieces = [made.push(tone(22050)[start : start + 1002]) for start in range(0, 9000, 1002)]
+        assert all(len(piece) % 2 == 0 for piece in [*pieces, made.finish()])
 
 
 @pytest.mark.parametrize("format", MEDIA_TYPES)

@@ -41,6 +41,9 @@ PLAIN = VoiceList(("anna", "bert"), {"alloy": "anna"})
         ("aura-2-hector-fr", "ff_siwis"),
         ("aura-2-somebody-it", "if_sara"),
         ("aura-2-viktoria-de", "af_heart"),
+        ("AF_HEART", "af_heart"),
+        ("af_heart \n", "af_heart"),
+        ("AF_BELLA (2)+af_sky(1) ", "AF_BELLA (2)+af_sky(1)"),
         ("af_heart*0.7 + AF-Sky(3)", "af_heart*0.7 + AF-Sky(3)"),
         ("af_heart+", "af_heart+"),  # the engine says how a blend is written
         ("af_heart(2", "af_heart(2"),
@@ -55,6 +58,8 @@ def test_kokoros_voices(voice: str | None, found: str | None) -> None:
     [
         (KOKORO, "af_haert", r"^no voice 'af_haert'; the voices are af_heart, .* 48 more \(GET /v1/audio/voices"),
         (KOKORO, "af_heart+nobody*2", "^no voice 'nobody'; the voices are "),
+        (KOKORO, "af_bella[2]+af_sky", r"^no voice 'af_bella\[2\]'; .*; a blend is written like af_heart\*0.7\+af_sky"),
+        (KOKORO, "af_bella:2", r"; a blend is written like .* or af_heart\(7\)\+af_sky\(3\)$"),
         (KOKORO, "natf", "no voice 'natf'"),
         (KOKORO, "en_other_calm", "no voice 'en_other_calm'"),
         (PLAIN, "carl", "^no voice 'carl'; the voices are anna, bert$"),

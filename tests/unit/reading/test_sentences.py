@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.hostile_text import LONGEST, PARTS, seconds
 
-from speechmlx.reading.sentences import clauses, finished, sentences
+from speechmlx.reading.sentences import clauses, finished, phrase, sentences
 
 SENTENCES = {
     "plain": ["He left. ", "She stayed! ", "Why?"],
@@ -28,8 +29,25 @@ SENTENCES = {
     "Spanish": ["¿Cómo está el Sr. García? ", "¡Muy bien!"],
     "French": ["M. Dupont est arrivé à 15 h. ", "Il était en retard !"],
     "German": ["Das ist z.B. Herr Dr. Müller. ", "Guten Tag."],
+    "ordinals": ["Am 3. Mai im 19. Jahrhundert. ", "Es waren 5. ", "Gut so."],
     "Arabic": ["كيف حالك؟ ", "بخير."],
     "initial": ["It was I. ", "The end."],
+    "dates": ["Meet me on Jan. 5 or Sept. 11, 2001. ", "Bye."],
+    "numbered": ["See p. 45, pp. 5-7, Fig. 3, No. 7 and Hwy. 1. ", "It is in Apt. 4B, max. 10 people."],
+    "no, said alone": ["I said no. ", "Then he left."],
+    "street": ["The shop is on Main St. ", "The old one is at St. John's."],
+    "doctor": ["He saw Dr. Who. ", "He left."],
+    "drive": ["He lives on Elm Dr. ", "She lives on Oak St. ", "They are happy."],
+    "countries": ["The U.S. Army left the U.S. ", "It was the U.K. Government."],
+    "hours": ["Come at 5 p.m. Monday or 6 p.m. EST. ", "It ends at 7 p.m. ", "We go home. ", "8 a.m. - 4 p.m. daily"],
+    "days": ["It is on Sun. Mar. 3, or on Sat. ", "We go."],
+    "labels": ["Take vitamin C. ", "It helps. ", "This is plan B. ", "J. R. R. Tolkien wrote it."],
+    "spaced points": ["Wait . . . what is it? ", "I see . . . ", "Then go."],
+    "closers": ["“Fine,” he said. ", "'No.' ", "(Yes.) ", "“Go!” she said."],
+    "notes": ["It is so.¹ ", "It was so.[12] ", "It will be."],
+    "links": ["See [the docs. They help](https://a.b/c?d=e. F) first. ", "Then go."],
+    "lines": ["# Title\n", "Text here\n", "| a | b |\n", "|---|---|\n", "| 1. A | 2 |\n", "Done."],
+    "colon": ["We need:\n", "milk and\nbread."],
 }
 
 
@@ -99,6 +117,7 @@ def test_finished(text: str, pieces: list[str], rest: str) -> None:
 
 def test_finished_clauses() -> None:
     assert finished("Well, I think so, but", by_clause=True) == (["Well, ", "I think so, "], "but")
+    assert finished("It is 10 - 3 – 5 or 4 - a - b c", by_clause=True) == (["It is 10 - 3 – 5 or 4 - ", "a - "], "b c")
     assert finished("Well, I think so, but", least=10, by_clause=True) == (["Well, I think so, "], "but")
 
 
@@ -115,6 +134,24 @@ def test_text_arriving_letter_by_letter_gives_the_same_sentences(parts: list[str
         pieces, rest = finished(rest + letter)
         said += pieces
     assert [s.strip() for s in [*said, *sentences(rest)]] == [s.strip() for s in sentences(text)]
+
+
+def test_a_link_that_arrives_is_not_cut() -> None:
+    assert finished("Hi. See [the docs. They", by_clause=True) == (["Hi. "], "See [the docs. They")
+    assert finished("See [the docs](https://a.b/c. D", by_clause=True) == ([], "See [the docs](https://a.b/c. D")
+    assert finished("It is [1]. Then", by_clause=True) == (["It is [1]. "], "Then")
+
+
+def read(text: str) -> None:
+    sentences(text)
+    finished(text, 24, by_clause=True)
+    clauses(text, 400)
+    phrase(text, 24)
+
+
+@pytest.mark.parametrize("part", [*PARTS, "(", ", ", ":\n"])
+def test_time_is_linear(part: str) -> None:
+    assert seconds(read, part) < LONGEST
 
 
 class Sliced(str):

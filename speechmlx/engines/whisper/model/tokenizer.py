@@ -77,6 +77,21 @@ class Vocabulary:
         """Tokens of `texts`, spoken one after the other; blank ones are left out."""
         return [token for text in texts if text.strip() for token in self.encode(" " + text.strip())]
 
+    def listed(self, names: Sequence[str], room: int) -> list[int]:
+        """Tokens of a sentence that lists the first `names`, as many as fit into `room` tokens.
+
+        A sentence, since without its marks the text that follows has none either.
+        """
+        tokens: list[int] = []
+        sentence = ""
+        for name in (name.strip() for name in names if name.strip()):
+            sentence += f", {name}" if sentence else f" {name}"
+            longer = self.encode(f"{sentence}.")
+            if len(longer) > room:
+                break
+            tokens = longer
+        return tokens
+
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of `tokens`; ids from `eot` on have none."""
         return str(self._encoding.decode([token for token in tokens if token < self.eot]))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from speechmlx.engines.whisper.offline.word_timing import AlignedWord
 
 MOST_PREFIX = MOST_TOKENS // 2
-"""Tokens of a prefix, and of hotwords, at most."""
+"""Tokens of a prefix, and of hotwords and names, at most."""
 BELIEVED = -0.6
 """Mean log-probability below which the text of a doubted window is dropped: models turn breath into "Thank you"."""
 FEW_TOKENS = 3.0
@@ -52,6 +52,7 @@ class TranscriptionState:
         self.candidates = vocabulary.candidates(request)
         self.loudness = RecordingLoudness()
         self._vocabulary = vocabulary
+        self._names = vocabulary.listed(request.names, MOST_PREFIX - len(vocabulary.phrases(request.hotwords)))
         self._samples = np.ascontiguousarray(request.audio.samples, np.float32)
         self._slices = mel.log_mel_slices(self._samples, n_mels) if len(self._samples) >= mel.FFT else iter(())
         self._log_mel: list[NDArray[np.float32]] = []
@@ -137,7 +138,7 @@ class TranscriptionState:
         """The tokens before the queue's window, and how many at their end are part of the window: those of a prefix."""
         assert self.language is not None, "the language is known before a prompt is made"
         vocabulary, request = self._vocabulary, self.request
-        context = vocabulary.phrases(request.hotwords)
+        context = [*vocabulary.phrases(request.hotwords), *self._names]
         room = MOST_TOKENS - 1
         if request.prompt:
             context += vocabulary.encode(" " + request.prompt.strip())[-(room - len(context)) :]

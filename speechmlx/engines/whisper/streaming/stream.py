@@ -95,7 +95,7 @@ class LiveStream:
         self._fresh = 0
         """Samples since the last pass."""
         self._prompt = [
-            *fitting(vocabulary, request.hotwords),
+            *vocabulary.listed((*request.hotwords, *request.names), PROMPT),
             *(vocabulary.encode(" " + request.prompt.strip())[-PROMPT:] if request.prompt else ()),
         ]
         self._context: list[int] = []
@@ -300,22 +300,6 @@ class LiveStream:
         until = fed if last else fed - END_MARGIN * SECONDS_PER_PLACE
         placed = spaced(timed, self._last_end, until)
         return tuple(replace(word, start=round(word.start, 2), end=round(word.end, 2)) for word in placed)
-
-
-def fitting(vocabulary: Vocabulary, hotwords: Sequence[str]) -> list[int]:
-    """Tokens of a sentence that lists the first hotwords, as many as fit into PROMPT tokens.
-
-    A sentence, since without its marks the text that follows has none either.
-    """
-    tokens: list[int] = []
-    listed = ""
-    for hotword in (hotword.strip() for hotword in hotwords if hotword.strip()):
-        listed += f", {hotword}" if listed else f" {hotword}"
-        longer = vocabulary.encode(f"{listed}.")
-        if len(longer) > PROMPT:
-            break
-        tokens = longer
-    return tokens
 
 
 def _joined(word: AttendedWord, other: AttendedWord) -> AttendedWord:

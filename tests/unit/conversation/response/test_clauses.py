@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.conversation.response.clauses import PATIENCE, ClauseSplitter, cut_early
+from speechmlx.conversation.response.clauses import LONGEST, PATIENCE, ClauseSplitter, cut_early, cut_long
 
 LONG = "The people of the town went down to the harbour in the morning"
 
@@ -93,3 +95,23 @@ def test_no_character_is_lost(pieces: list[tuple[str, float]]) -> None:
     joined = "".join(found) + (last or "")
     assert whole.startswith(joined) and not whole[len(joined) :].strip()
     assert all(clause.strip() for clause in found)
+
+
+@pytest.mark.parametrize("part", [",", "—", " — ", "x", "1.", "a.a ", " ", "\n", "[", "`"])
+def test_an_answer_of_20000_characters_a_token_at_a_time(part: str) -> None:
+    """37 s where every token looked at all that waited; and what waits is bounded."""
+    text = part * (20_000 // len(part))
+    splitter, found, began = ClauseSplitter(), list[str](), time.process_time()
+    for at in range(0, len(text), 2):
+        found += splitter.push(text[at : at + 2], 0.0)
+    last = splitter.flush(False) or ""
+    assert time.process_time() - began < 10
+    assert text.rstrip() in ("".join(found) + last).rstrip()
+    assert len(last) <= LONGEST
+
+
+def test_a_long_text_without_an_end_is_cut_between_words() -> None:
+    pieces, rest = cut_long("word " * 200)
+    assert "".join(pieces) + rest == "word " * 200
+    assert all(piece.endswith(" ") and len(piece) <= LONGEST for piece in pieces)
+    assert [len(piece) for piece in cut_long("x" * 1000)[0]] == [LONGEST, LONGEST]

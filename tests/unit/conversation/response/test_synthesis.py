@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from speechmlx.conversation.response.synthesis import (
 from speechmlx.conversation.settings import Answering, VoiceSettings
 from speechmlx.errors import UnknownModel, UnknownVoice
 from speechmlx.models.voices import VoiceList
-from speechmlx.types import Chunk, Kind, NamedVoice, Priority, Speak, Usage
+from speechmlx.types import Chunk, Kind, NamedVoice, Priority, Pronunciation, Speak, Usage
 
 RATE = 1000
 SPEAKER = row(Kind.TTS, voices=VoiceList(("anna",), {"alloy": "anna"}))
@@ -82,9 +83,11 @@ def test_sound_is_not_held_back() -> None:
 
 @pytest.mark.parametrize(("name", "voice"), [(None, None), ("Alloy", NamedVoice("anna")), ("anna", NamedVoice("anna"))])
 def test_how_an_answer_is_spoken(name: str | None, voice: NamedVoice | None) -> None:
-    answering = Answering(voice=VoiceSettings(name=name, language="en", speed=1.5))
+    said = (Pronunciation("Nguyen", "win"),)
+    answering = Answering(voice=VoiceSettings(name=name, language="en", speed=1.5, pronunciations=said))
     speech = build_speech(FakeEngines(rows=[SPEAKER]), answering)
-    assert speech == Speak(text="", voice=voice, language="en", speed=1.5, priority=Priority.REALTIME)
+    how: dict[str, Any] = {"voice": voice, "language": "en", "speed": 1.5, "pronunciations": said}
+    assert speech == Speak(text="", **how, priority=Priority.REALTIME)
     assert build_speech(FakeEngines(), replace(answering, spoken=False)) is None
 
 

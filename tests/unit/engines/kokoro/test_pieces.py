@@ -1,97 +1,120 @@
-"""Reading in steps: none reads much, however long the text and whatever is in it."""
+"""Pieces of a text: none is long, each comes before the next is read, and together they say each word once."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import string
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.engines.kokoro.pieces import AHEAD, READ, pieces
-from speechmlx.reading import pronunciation
-from speechmlx.reading.pronunciation import english
-from speechmlx.reading.sentences import sentences
+from speechmlx.engines.kokoro.pieces import COMFORT, WINDOW, SpeechPiece, pieces
+from speechmlx.reading import Pause, SpokenWord, Token, read
+from speechmlx.reading.pronunciation import Said, english, joined
+from speechmlx.reading.reading import LONGEST, passages
 
-LONGEST = 510
-LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz .,")
+MOST = 510
+VOCABULARY = frozenset(string.ascii_lowercase + string.digits + " .,!?…;:—()“”'-")
 LONG = {
     "no stop": "zorp blick " * 2000,
     "one word": "x" * 20000,
     "stops that end nothing": "e.g. " * 4000,
-    "short sentences": "Hi. " * 5000,
+    "short sentences": "Hi there. " * 5000,
     "white space": " " * 20000,
     "nothing that can be said": "\N{SNOWMAN}" * 20000,
+    "marks": ", — ; " * 5000,
 }
 
 
-class Reading:
-    """A reader that says its text `loud` times, and how much it read in the step in hand."""
+class Reader:
+    """Reads plain English, and says each word `loud` times as it is written. It keeps what was read in a step."""
 
     def __init__(self, loud: int = 1) -> None:
         self.loud = loud
         self.read: list[str] = []
+        self.words: list[str] = []
 
-    def __call__(self, text: str) -> Generator[None, None, str]:
-        self.read.append(text)
-        return text.lower() * self.loud
+    def passages(self, text: str) -> Iterator[list[Token]]:
+        for passage in passages(text):
+            self.read.append(text[passage[0].start : passage[-1].end])
+            yield passage
+
+    def steps(self, tokens: list[Token]) -> Generator[None, None, Said]:
+        self.words += [token.text for token in tokens if isinstance(token, SpokenWord)]
+        return [(t.text.lower() * self.loud if isinstance(t, SpokenWord) else t.mark, t) for t in tokens]
         yield
 
-
-class Looked(str):
-    """Text that knows how much of it was looked at at once."""
-
-    most = 0
-
-    def __getitem__(self, key: object) -> str:
-        found = super().__getitem__(key)  # type: ignore[index]
-        Looked.most = max(Looked.most, len(found))
-        return found
+    def pieces(self, text: str) -> Iterator[SpeechPiece | None]:
+        return pieces(text, self.passages, self.steps, VOCABULARY, MOST)
 
 
 @pytest.mark.parametrize("loud", [1, 5])
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG.keys())
-def test_a_step_reads_and_looks_at_little(text: str, loud: int) -> None:
-    reading, said, Looked.most = Reading(loud), [], 0
-    for phonemes in pieces(Looked(text), reading, LETTERS, LONGEST):
-        assert sum(map(len, reading.read)) <= READ
-        reading.read.clear()
-        said.append(phonemes)
-    assert said.count(None) >= len(text) / AHEAD
-    assert Looked.most <= AHEAD
-    assert all(1 <= len(phonemes) <= LONGEST for phonemes in said if phonemes is not None)
+def test_a_step_reads_little(text: str, loud: int) -> None:
+    reader = Reader(loud)
+    for piece in reader.pieces(text):
+        assert sum(map(len, reader.read)) <= LONGEST + 1
+        reader.read.clear()
+        assert piece is None or 1 <= len(piece.phonemes) <= MOST
 
 
-PARTS = st.lists(
-    st.sampled_from(["word ", "Dr. ", "e.g. ", "Yes! ", "a, ", "\n", " ", "你好。", "x" * 99]), max_size=500
+@given(
+    st.lists(st.sampled_from(["word ", "Dr. Lee ", "e.g. this ", "Yes! ", "a, ", "\n\n", " ", "x" * 99]), max_size=500)
 )
-
-
-@given(PARTS)
-def test_every_character_is_read_once_and_in_order(parts: list[str]) -> None:
-    read: list[str] = []
-
-    def reading(text: str) -> Generator[None, None, str]:
-        read.append(text)
-        return "short"
-        yield
-
-    for _ in pieces("".join(parts), reading, LETTERS, LONGEST):
-        pass
-    assert "".join("".join(read).split()) == "".join("".join(parts).split())
-
-
-def test_sentences_are_read_whole() -> None:
-    text = "He left at noon. Dr. Lee stayed; she had work to do! " * 100
-    reading = Reading()
-    for _ in pieces(text, reading, LETTERS, LONGEST):
-        pass
-    assert reading.read == sentences(text)
+def test_every_word_is_said_once_and_in_order(parts: list[str]) -> None:
+    reader = Reader()
+    said = [piece.phonemes for piece in reader.pieces("".join(parts)) if piece]
+    letters = "".join(c for c in "".join(said) if c.isalnum())
+    assert letters == "".join(c for c in "".join(reader.words).lower() if c.isalnum())
 
 
 def test_each_sentence_is_a_piece() -> None:
-    said = [one for one in pieces("Yes. No! It is. ...", Reading(), LETTERS, LONGEST) if one is not None]
-    assert said == ["yes.", "no", "it is."]
+    said = [piece.phonemes for piece in Reader().pieces("Yes. No! It is. ...") if piece]
+    assert said == ["yes.", "no!", "it is."]
+
+
+def test_headings_and_items_are_pieces() -> None:
+    text = "# Tea\n\nYou need:\n\n- milk\n- **two** leaves, [dry](http://dry.example)\n"
+    said = [piece.phonemes for piece in Reader().pieces(text) if piece]
+    assert said == ["tea.", "you need:", "milk.", "two leaves, dry."]
+
+
+def test_a_long_sentence_is_cut_at_its_marks() -> None:
+    clause = "one word and another word and a third word and one more word as well, "
+    said = [piece.phonemes for piece in Reader().pieces(clause * 5) if piece]
+    assert len(said) > 1
+    assert all(len(line) <= COMFORT and line.endswith((",", ".")) for line in said)
+
+
+def test_structure_is_looked_at_in_windows() -> None:
+    looked: list[int] = []
+
+    def read(text: str) -> Iterator[list[Token]]:
+        looked.append(len(text))
+        return iter(())
+
+    text = ("A paragraph of words. " * 50 + "\n\n") * 60
+    for _ in pieces(text, read, Reader().steps, VOCABULARY, MOST):
+        pass
+    assert sum(looked) == len(text)
+    assert max(looked) <= WINDOW
+
+
+def test_breaks_and_rates_are_kept() -> None:
+    text = '<speak>One <break time="1500ms"/> two. <prosody rate="200%">Three four.</prosody></speak>'
+    said = [piece for piece in Reader().pieces(text) if piece]
+    assert [(piece.phonemes.strip("., "), piece.rate, piece.silence) for piece in said] == [
+        ("one", 1.0, 1.5),
+        ("two", 1.0, 0.0),
+        ("three four", 2.0, 0.0),
+    ]
+
+
+def test_a_break_alone_is_a_silence() -> None:
+    passage: list[Token] = [Pause("", 0, 1, 0.5)]
+    said = list(pieces("x", lambda text: iter([passage]), Reader().steps, VOCABULARY, MOST))
+    assert SpeechPiece("", 1.0, 0.5) in said
 
 
 def test_an_unknown_word_ends_a_step() -> None:
@@ -101,12 +124,13 @@ def test_an_unknown_word_ends_a_step() -> None:
         spelt.append(word)
         return "zˈɔɹp"
 
-    read = english.load(False, spelling)
+    reader = english.load(False, spelling)
     steps = 0
-    for _ in pronunciation.steps(read, "The zorpel and the blickle saw " + "gnarf" * 60):
+    long = "".join(f"gn{a}{b}rf" for a in "aeiou" for b in "bcdfgklmnp")
+    for _ in reader.steps(read("The zorpel and the blickle saw " + long)):
         assert len(spelt) == 1
         assert len(spelt[0]) <= 50
         spelt.clear()
         steps += 1
     assert steps == 2 + 6
-    assert read("The zorpel.") == "ðə zˈɔɹp."
+    assert joined(reader.phonemes(read("The zorpel."))) == "ðə zˈɔɹp."

@@ -149,7 +149,7 @@ async def test_what_cannot_be_said_is_a_warning_and_the_rest_is_spoken() -> None
 
     socket = Socket(say("abc ???"), FLUSH, say("… !"), FLUSH, say("Fine."), FLUSH, CLOSE)
     await serve(socket, run)
-    assert socket.kinds == ["Metadata", "Warning", "Flushed", "Flushed", "sound", "Flushed", 1000]
+    assert socket.kinds == ["Metadata", "Warning", "Flushed", "sound", "Flushed", "sound", "Flushed", 1000]
     assert socket.sent[1]["warn_msg"] == socket.sent[1]["description"] == "nothing can be said"
 
 

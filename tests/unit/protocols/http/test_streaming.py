@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 from starlette.types import Message
 
 from speechmlx.errors import EngineFailed
-from speechmlx.protocols.http.streaming import StreamedResponse, server_sent
+from speechmlx.protocols.http.streaming import StoredResponse, StreamedResponse, server_sent
 
 
-async def sent_by(response: StreamedResponse) -> list[Message]:
+async def sent_by(response: Response) -> list[Message]:
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -54,3 +56,11 @@ async def test_an_error_is_the_last_server_sent_event() -> None:
     assert text.startswith('data: {"a":"ü"}\n\ndata: {"type":"error","error":{"message":"no",') and text.endswith(
         "\n\n"
     )
+
+
+async def test_a_stored_body_has_its_length_and_is_sent_in_even_blocks() -> None:
+    data = bytes(range(256)) * 2000
+    start, *bodies = await sent_by(StoredResponse(io.BytesIO(data), len(data), "audio/flac"))
+    assert dict(start["headers"])[b"content-length"] == b"512000"
+    assert b"".join(body["body"] for body in bodies) == data
+    assert all(len(body["body"]) % 2 == 0 for body in bodies) and len(bodies) > 2

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from starlette.requests import Request
 from starlette.types import Message
 
-from speechmlx.protocols.http.wav import BLOCK, Recording, WavResponse
+from speechmlx.protocols.http.request_body import BLOCK
+from speechmlx.protocols.http.wav import Recording, WavResponse
 
 
 async def test_a_short_answer_waits_for_no_thread() -> None:

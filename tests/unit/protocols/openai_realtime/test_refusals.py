@@ -52,6 +52,7 @@ from support.realtime_wire import Json, read_error, update, wire
         (update(audio="x", voice="ash"), "invalid_value", "session.audio"),
         (update(modalities=["text"], input_audio_format="mp3"), "invalid_value", "session.input_audio_format"),
         (update(speed=9), "invalid_value", "session.speed"),
+        (update(pronunciations={"Nguyen": 3}), "invalid_value", "session.pronunciations"),
         (
             update(turn_detection={"type": "server_vad", "threshold": 2}),
             "invalid_value",

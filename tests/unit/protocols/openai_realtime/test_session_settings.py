@@ -9,6 +9,7 @@ from support.realtime_wire import Json, read_command, read_error, read_session, 
 
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation.settings import Transcription, TurnTaking
+from speechmlx.types import Pronunciation
 
 
 def test_ga_settings() -> None:
@@ -65,6 +66,23 @@ def test_beta_s_names_count_in_a_ga_session() -> None:
     response = {"modalities": ["audio"], "voice": "sage", "max_response_output_tokens": 9}
     answering = read_command(on, {"type": "response.create", "response": response}).plan.answering
     assert (answering.spoken, answering.voice.name, answering.max_tokens) == (True, "sage", 9)
+
+
+@pytest.mark.parametrize("dialect", ["ga", "beta"])
+def test_how_words_are_said_in_answers_and_which_names_are_heard(dialect: Literal["ga", "beta"]) -> None:
+    on = wire(dialect)
+    said = {"Nguyen": "win", "Siobhan": {"phonemes": "ʃəvˈɔn"}}
+    kind = {"type": "realtime"} if dialect == "ga" else {}
+    heard = {"input_audio_transcription": {"model": "m", "keywords": ["Rust", "Nguyen"]}}
+    command = read_command(on, update(**kind, **heard, pronunciations=said))
+    entries = (Pronunciation("Nguyen", "win"), Pronunciation("Siobhan", phonemes="ʃəvˈɔn"))
+    assert command.settings.answering.voice.pronunciations == entries
+    assert command.settings.transcription == Transcription(model="m", keywords=("Rust", "Nguyen", "Siobhan"))
+    response = {"pronunciations": [{"spelling": "Ng", "sounds_like": "ing"}]}
+    answering = read_command(on, {"type": "response.create", "response": response}).plan.answering
+    assert answering.voice.pronunciations == (Pronunciation("Ng", "ing"),)
+    command = read_command(on, update(**kind, pronunciations=None))
+    assert command.settings.answering.voice.pronunciations == ()
 
 
 @pytest.mark.parametrize(

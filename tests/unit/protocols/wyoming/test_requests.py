@@ -12,7 +12,7 @@ from wyoming.asr import Transcribe
 from wyoming.event import Event
 from wyoming.tts import Synthesize, SynthesizeStart, SynthesizeTextFormat, SynthesizeVoice
 
-from speechmlx.errors import BadRequest
+from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.protocols.wyoming.requests import (
     RecognitionRequest,
     SampleFormat,
@@ -73,6 +73,13 @@ def test_what_cannot_be(read: Any, data: dict[str, Any], words: str) -> None:
     with pytest.raises(BadRequest) as raised:
         read(Event("kind", data))
     assert str(raised.value).startswith("kind") and words in str(raised.value)
+
+
+def test_ssml_is_taken_whole() -> None:
+    ssml = {"text": "<speak>Hi.</speak>", "text_format": "ssml"}
+    assert voice_request(Event("synthesize", ssml)) == VoiceRequest()
+    with pytest.raises(Unsupported, match=r"text_format is 'ssml'; allowed is text$"):
+        voice_request(Event("synthesize-start", ssml))
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])

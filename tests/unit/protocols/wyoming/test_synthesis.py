@@ -14,7 +14,7 @@ from speechmlx.models.catalog import CATALOG
 from speechmlx.models.voices import UNLISTED, VoiceList
 from speechmlx.protocols.http.services import Services, build_services
 from speechmlx.protocols.wyoming.requests import VoiceRequest
-from speechmlx.protocols.wyoming.synthesis import SynthesisWire, WyomingSynthesis, can_be_spoken, plan_for
+from speechmlx.protocols.wyoming.synthesis import SynthesisWire, WyomingSynthesis, plan_for
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk, NamedVoice
 
@@ -89,14 +89,9 @@ def test_audio_comes_in_short_pieces_with_their_times() -> None:
     assert list(wire.end()) == [Event("audio-stop", {"timestamp": 251})]
 
 
-def test_a_text_without_sound_is_audio_all_the_same() -> None:
+def test_a_blank_text_is_audio_all_the_same() -> None:
     kinds = [event.type for event in SynthesisWire(24000, streamed=True).end()]
     assert kinds == ["audio-start", "audio-stop", "synthesize-stopped"]
-
-
-@pytest.mark.parametrize(("text", "spoken"), [("Hi", True), ("7", True), ("…", False), ("👍!", False), ("", False)])
-def test_signs_alone_are_silent(text: str, spoken: bool) -> None:
-    assert can_be_spoken(text) is spoken
 
 
 async def test_a_text_has_a_limit_over_all_its_pieces(services: Services) -> None:

@@ -107,6 +107,16 @@ def test_prompt() -> None:
     assert request.prompt(window.queue)[1] == 0
 
 
+def test_names_are_listed_after_the_hotwords_as_far_as_there_is_room() -> None:
+    names = ("Siobhan", *(f"antidisestablishmentarianism{number}" for number in range(50)))
+    request = state(talk(5), hotwords=("camp",), names=names)
+    (window,) = request.windows
+    prompt = request.prompt(window.queue)[0]
+    before = prompt[1 : prompt.index(ENGLISH.sot)]
+    assert ENGLISH.decode(before).startswith(" camp Siobhan, antidisestablishmentarianism0, antidis")
+    assert 100 < len(before) <= 112
+
+
 def test_attempts_end_with_the_temperatures() -> None:
     request = state(talk(5), temperatures=(0.0, 0.5))
     (window,) = request.windows

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.reading.pronunciation.numbers import ONES, TENS, cardinal, digits, number, ordinal, plural, year
+from speechmlx.reading.english.numbers import (
+    LARGEST,
+    ONES,
+    SCALES,
+    TENS,
+    cardinal,
+    digits,
+    number,
+    ordinal,
+    pairs,
+    plural,
+    year,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,14 +31,15 @@ from speechmlx.reading.pronunciation.numbers import ONES, TENS, cardinal, digits
         (1000, "one thousand"),
         (1_000_017, "one million seventeen"),
         (-5, "minus five"),
-        (10**18, "one zero " + "zero " * 16 + "zero"),
+        (10**18, "one quintillion"),
+        (10**33, "one" + " zero" * 33),
     ],
 )
 def test_cardinal(n: int, words: str) -> None:
     assert cardinal(n) == words
 
 
-@given(st.integers(0, 10**18 - 1))
+@given(st.integers(0, LARGEST))
 def test_cardinals_say_their_number(n: int) -> None:
     """Read back by a grammar written the other way round."""
     total = group = 0
@@ -38,7 +51,7 @@ def test_cardinals_say_their_number(n: int) -> None:
         elif word == "hundred":
             group *= 100
         else:
-            total += group * 1000 ** (1 + ["thousand", "million", "billion", "trillion", "quadrillion"].index(word))
+            total += group * 1000 ** (1 + SCALES[1:].index(word))
             group = 0
     assert total + group == n
 
@@ -84,3 +97,28 @@ def test_number(text: str, words: str) -> None:
 def test_digits_and_plurals() -> None:
     assert digits("555-12") == "five five five one two"
     assert [plural(w) for w in ("twenty", "six", "hundred")] == ["twenties", "sixes", "hundreds"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("204", "two oh four"),
+        ("4090", "forty ninety"),
+        ("747", "seven forty seven"),
+        ("500", "five hundred"),
+        ("2000", "two thousand"),
+        ("12", "twelve"),
+        ("007", "zero zero seven"),
+        ("12345", "one two three four five"),
+    ],
+)
+def test_pairs(text: str, words: str) -> None:
+    assert pairs(text) == words
+
+
+def test_british_and() -> None:
+    assert cardinal(1_234_567, british=True) == (
+        "one million two hundred and thirty four thousand five hundred and sixty seven"
+    )
+    assert cardinal(1_000_001, british=True) == "one million and one"
+    assert ordinal(101, british=True) == "one hundred and first"
