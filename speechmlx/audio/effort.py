@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from speechmlx.errors import BadAudio, SpeechError
 
-START = 10.0
+START = 5.0
 """Seconds of processor time that any file may take."""
 SPEED = 10.0
 """Seconds of sound for which it may take one more. Every decoder is ten times as fast, and more."""
