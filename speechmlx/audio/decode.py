@@ -78,16 +78,9 @@ def blocks(
     """
     if pcm_rate is not None:
         raw = AudioFormat("pcm16", pcm_rate)
+    effort = Effort()
     with ExitStack() as stack:
-        if isinstance(source, bytes | bytearray):
-            file: BinaryIO = io.BytesIO(source)
-        elif isinstance(source, Path):
-            file = stack.enter_context(source.open("rb"))
-        else:
-            file = source
-        effort = Effort()
-        stack.enter_context(effort.judged())
-        file = cast(BinaryIO, CheckedFile(file, effort))
+        file = _checked(source, effort, stack)
         packed = SILENT_SECONDS + file.seek(0, os.SEEK_END) * 8 / LEAST_BITS
         count, limit = 0, min(max_seconds, packed) * rate
         full = _full_scale(file, raw) if fit else 1.0
@@ -102,6 +95,18 @@ def blocks(
             effort.start()
         if count == 0:
             raise BadAudio("the audio holds no samples")
+
+
+def _checked(source: Source, effort: Effort, stack: ExitStack) -> BinaryIO:
+    """`source` as a file that checks `effort`, until `stack` closes."""
+    if isinstance(source, bytes | bytearray):
+        file: BinaryIO = io.BytesIO(source)
+    elif isinstance(source, Path):
+        file = stack.enter_context(source.open("rb"))
+    else:
+        file = source
+    stack.enter_context(effort.judged())
+    return cast(BinaryIO, CheckedFile(file, effort))
 
 
 Pieces = Iterator[tuple["NDArray[Any]", int]]
