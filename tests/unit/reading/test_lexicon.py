@@ -179,5 +179,4 @@ def test_the_time_is_linear_in_the_length(piece: str) -> None:
         LEXICON.apply(spoken, text)
         return time.process_time() - began
 
-    seconds(1000)
-    assert seconds(80_000) < 8 * seconds(20_000) + 0.1
+    assert seconds(40_000) < 3.0  # a second pass over all that went before takes minutes

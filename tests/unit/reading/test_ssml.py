@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.hostile_text import LENGTH, LONGEST, seconds
+from support.hostile_text import LONGEST, seconds
 
 from speechmlx.errors import BadRequest
 from speechmlx.reading import Pause, SpokenWord, Token, read, spoken
@@ -180,5 +180,4 @@ HOSTILE = [
 
 @pytest.mark.parametrize("part", [*HOSTILE, "<say-as interpret-as='digits'>1</say-as>", "<phoneme ph='x'>a</phoneme>"])
 def test_time_is_linear(part: str) -> None:
-    assert LENGTH >= 100_000
     assert seconds(lambda text: read(f"<speak>{text}</speak>"), part) < LONGEST
