@@ -4,6 +4,7 @@ SpeechError
 ├── BadRequest            bad_request         the client asked for something that cannot be
 │   ├── BadAudio          bad_audio           bytes that are not audio we can decode
 │   ├── TooLarge          too_large           over a configured limit
+│   ├── TooSlow           too_slow            an upload that takes too long
 │   ├── UnknownModel      unknown_model       no such model, or not of this kind
 │   ├── UnknownVoice      unknown_voice       the model has no such voice
 │   └── Unsupported       unsupported         the model cannot do this (language, option)
@@ -45,6 +46,10 @@ class BadAudio(BadRequest):
 
 class TooLarge(BadRequest):
     code = "too_large"
+
+
+class TooSlow(BadRequest):
+    code = "too_slow"
 
 
 class UnknownModel(BadRequest):

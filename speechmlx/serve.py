@@ -29,7 +29,7 @@ from speechmlx.key_file import KeyFile
 from speechmlx.log import start as start_log
 from speechmlx.models.spec import Catalog
 from speechmlx.protocols import PROTOCOLS
-from speechmlx.protocols.http import connections, socket_stream
+from speechmlx.protocols.http import connections, descriptors, plain_http, socket_stream
 from speechmlx.protocols.http.services import Services, build_services
 from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.runtime.front.runtime import Runtime
@@ -51,6 +51,7 @@ log = logging.getLogger(__name__)
 def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. `write_line` prints the banner. Raises BadRequest if binding fails."""
     start_log(config.log_level)
+    descriptors.raise_limit()
     catalog.check(config)
     runtime = Runtime(config, catalog)
     tls = certificate(config, default_file(os.environ).parent)
@@ -78,6 +79,17 @@ class _Loop(asyncio.SelectorEventLoop):
     Hypercorn itself waits for connections, with a limit.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._shortages = descriptors.ShortageLog()
+        self.set_exception_handler(self._handle_error)
+
+    def _handle_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log an error, but not the cancellation of a task: connections are cancelled at shutdown."""
+        error = context.get("exception")
+        if not isinstance(error, asyncio.CancelledError | LifespanFailureError) and not self._shortages.takes(error):
+            loop.default_exception_handler(context)
+
     async def create_server(self, *args: Any, **kwargs: Any) -> asyncio.Server:
         server = await super().create_server(*args, **kwargs)
         server.wait_closed = partial(asyncio.sleep, 0)  # type: ignore[method-assign]
@@ -86,6 +98,8 @@ class _Loop(asyncio.SelectorEventLoop):
 
 def addresses(config: Config) -> list[tuple[str, str, int]]:
     """(protocol or "", host, port) of each address to listen on. The first is the main one. Raises BadRequest."""
+    if not config.host.strip():
+        raise BadRequest("the host is empty; write 127.0.0.1 for this machine alone, or 0.0.0.0 for its whole network")
     names = {protocol.__module__.split(".")[2] for protocol in PROTOCOLS}
     binds = [("", config.host, config.port)]
     for bind in config.bind:
@@ -130,7 +144,6 @@ async def _serve(
     """Serve until a signal, drain the jobs, then close the connections."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(_handle_loop_error)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
 
@@ -187,16 +200,11 @@ def _under_way(traffic: Traffic, jobs: int) -> str:
     return " and ".join(f"{count} {word}{'s' * (count > 1)}" for count, word in counts if count)
 
 
-def _handle_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log an error of the event loop, but not the cancellation of a task: connections are cancelled at shutdown."""
-    if not isinstance(context.get("exception"), (asyncio.CancelledError, LifespanFailureError)):
-        loop.default_exception_handler(context)
-
-
 def _hypercorn(listeners: Sequence[socket.socket], tls: Certificate | None) -> HypercornConfig:
     """The settings of Hypercorn. It takes over `listeners`, which all speak TLS if there is a certificate."""
     socket_stream.install()
     connections.install()
+    plain_http.install()
     settings = HypercornConfig()
     if tls is not None:
         settings.certfile, settings.keyfile = str(tls.cert), str(tls.key)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 
 from speechmlx.audio import kinds, wav
+from speechmlx.audio.effort import CheckedFile, Effort
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.audio.mixing import mixed
 from speechmlx.audio.pcm import FullScale, scaled, to_float, within_full_scale
@@ -51,7 +52,8 @@ def decode(source: Source, rate: int, *, pcm_rate: int | None = None, max_second
 
     The format is detected from the content. `pcm_rate` allows headerless mono PCM16 of that rate in Hz. The decodable
     part of a truncated or corrupt file is returned. Raises BadAudio, which names the kind of file and the allowed
-    formats, and TooLarge for audio longer than `max_seconds` or a small file that decodes to hours.
+    formats, or that the file takes too much work, and TooLarge for audio longer than `max_seconds` or a small file that
+    decodes to hours.
     """
     data = bytearray()
     for block in blocks(source, rate, pcm_rate=pcm_rate, max_seconds=max_seconds, fit=False):
@@ -76,13 +78,9 @@ def blocks(
     """
     if pcm_rate is not None:
         raw = AudioFormat("pcm16", pcm_rate)
+    effort = Effort()
     with ExitStack() as stack:
-        if isinstance(source, bytes | bytearray):
-            file: BinaryIO = io.BytesIO(source)
-        elif isinstance(source, Path):
-            file = stack.enter_context(source.open("rb"))
-        else:
-            file = source
+        file = _checked(source, effort, stack)
         packed = SILENT_SECONDS + file.seek(0, os.SEEK_END) * 8 / LEAST_BITS
         count, limit = 0, min(max_seconds, packed) * rate
         full = _full_scale(file, raw) if fit else 1.0
@@ -92,9 +90,23 @@ def blocks(
                 raise TooLarge(f"a file this small holds no more than {packed:.0f} seconds of speech, this one does")
             if count > limit:
                 raise TooLarge(f"the audio is longer than the limit of {max_seconds:g} seconds; send it in parts")
+            effort.made(len(block) / rate)
             yield scaled(block, full)
+            effort.start()
         if count == 0:
             raise BadAudio("the audio holds no samples")
+
+
+def _checked(source: Source, effort: Effort, stack: ExitStack) -> BinaryIO:
+    """`source` as a file that checks `effort`, until `stack` closes."""
+    if isinstance(source, bytes | bytearray):
+        file: BinaryIO = io.BytesIO(source)
+    elif isinstance(source, Path):
+        file = stack.enter_context(source.open("rb"))
+    else:
+        file = source
+    stack.enter_context(effort.judged())
+    return cast(BinaryIO, CheckedFile(file, effort))
 
 
 Pieces = Iterator[tuple["NDArray[Any]", int]]
@@ -103,9 +115,12 @@ Pieces = Iterator[tuple["NDArray[Any]", int]]
 
 def count_channels(file: BinaryIO, raw: AudioFormat | None = None) -> int:
     """The channels of a recording, at its beginning; 0 where it holds no samples. Raises BadAudio."""
-    if raw is not None and locate(file, headerless=True) is None:
-        return raw.channels
-    return next((len(values) for values, _ in _read(file, raw)), 0)
+    effort = Effort()
+    file = cast(BinaryIO, CheckedFile(file, effort))
+    with effort.judged():
+        if raw is not None and locate(file, headerless=True) is None:
+            return raw.channels
+        return next((len(values) for values, _ in _read(file, raw)), 0)
 
 
 def _full_scale(file: BinaryIO, raw: AudioFormat | None) -> float:

@@ -22,6 +22,8 @@ READ = 1 << 18
 """Bytes read at a time, or one frame if that is more."""
 TAIL = 1 << 22
 """Bytes at the end of a file that are searched for chunks after the samples."""
+MAX_CHUNKS = 10_000
+"""Chunks before the samples."""
 NAME = re.compile(rb".?[\x20-\x7e]{4}", re.DOTALL)
 """The start of a chunk, also if the padding byte of the chunk before is missing or not counted."""
 
@@ -52,7 +54,9 @@ def read_layout(file: BinaryIO) -> Layout:
     file.seek(12)
     form: tuple[int, int, int, int] | None = None
     long_size = 0
-    while len(head := file.read(8)) == 8:
+    for _ in range(MAX_CHUNKS):
+        if len(head := file.read(8)) < 8:
+            raise BadAudio("the WAV file ends before its samples: it has no 'data' chunk")
         name, size = head[:4], struct.unpack("<I", head[4:])[0]
         if name == b"data":
             if form is None:
@@ -65,7 +69,7 @@ def read_layout(file: BinaryIO) -> Layout:
         elif name == b"ds64" and len(body) >= 16:
             long_size = struct.unpack("<Q", body[8:16])[0]
         file.seek(size - len(body) + size % 2, 1)
-    raise BadAudio("the WAV file ends before its samples: it has no 'data' chunk")
+    raise BadAudio(f"the WAV file has more than {MAX_CHUNKS} chunks before its samples, which is the limit")
 
 
 def _form(body: bytes) -> tuple[int, int, int, int]:

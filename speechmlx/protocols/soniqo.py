@@ -254,7 +254,7 @@ def header_text(text: str) -> str:
     """`text` for a header: percent-encoded UTF-8, cut between characters at HEADER_LIMIT."""
     encoded = ""
     for character in text.strip():
-        piece = quote(character, safe="")
+        piece = quote(character, safe="", errors="replace")
         if len(encoded) + len(piece) > HEADER_LIMIT:
             break
         encoded += piece

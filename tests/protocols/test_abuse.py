@@ -344,3 +344,28 @@ def test_big_fields_are_refused(client: httpx.Client) -> None:
     assert answer.status_code == 400 and "multipart" in answer.json()["error"]["message"]
     many = [("x", (None, "y"))] * 2000
     assert client.post(HEAR, files=many).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "piece"),
+    [
+        ("/transcribe", "application/json", b"[],"),
+        ("/transcribe", "application/json", b'{"a":1},'),
+        ("/respond", "application/x-www-form-urlencoded", b"a=1&"),
+    ],
+)
+def test_a_body_of_nothing_but_structure(client: httpx.Client, server: Any, path: str, kind: str, piece: bytes) -> None:
+    """It took 20 to 30 times its size in memory, and /health had to wait for seconds."""
+    hear(client, WAV)
+    before, peak, slowest = memory(server), 0, 0.0
+    body = b'{"a":[' + piece * (30 * MB // len(piece)) if "json" in kind else piece * (24 * MB // len(piece))
+    with ThreadPoolExecutor() as pool, server.client() as another:
+        sending = pool.submit(another.post, path, content=body, headers={"Content-Type": kind})
+        while not sending.done():
+            began = time.monotonic()
+            assert client.get("/health").status_code == 200
+            slowest = max(slowest, time.monotonic() - began)
+            peak = max(peak, memory(server))
+        answer = sending.result()
+    assert answer.status_code == (400 if "json" in kind else 413) and "limit" in answer.text
+    assert peak - before < 150 * MB and slowest < 1

@@ -23,3 +23,10 @@ def test_every_protocol_can_have_an_address() -> None:
 def test_a_wrong_address_is_named(bind: str) -> None:
     with pytest.raises(BadRequest, match=bind):
         addresses(Config(bind=(bind,)))
+
+
+@pytest.mark.parametrize("host", ["", " "])
+def test_no_host_is_not_every_host(host: str) -> None:
+    """The socket library takes it for 0.0.0.0."""
+    with pytest.raises(BadRequest, match=r"the host is empty; write 127\.0\.0\.1"):
+        addresses(Config(host=host))

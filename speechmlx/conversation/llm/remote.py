@@ -201,7 +201,7 @@ class Completion:
         message = choice.get("delta") or choice.get("message") or {}
         for piece in message.get("tool_calls") or []:
             self._push_call(piece)
-        return message.get("content") or ""
+        return _whole(message.get("content") or "")
 
     def _push_call(self, piece: Json) -> None:
         """A new call, or more of the call with the same index. A different id begins a new call."""
@@ -213,8 +213,13 @@ class Completion:
             call = self._open_calls[index] = {"id": id, "name": "", "arguments": ""}
             self._calls.append(call)
         function = piece.get("function") or {}
-        call["name"] += function.get("name") or ""
-        call["arguments"] += function.get("arguments") or ""
+        call["name"] += _whole(function.get("name") or "")
+        call["arguments"] += _whole(function.get("arguments") or "")
+
+
+def _whole(text: str) -> str:
+    """`text` with a sign in place of half a character (a surrogate alone), which no wire can encode."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _not_a_completion(data: str) -> EngineFailed:

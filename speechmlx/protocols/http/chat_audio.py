@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from speechmlx.audio.sniff import locate
 from speechmlx.errors import BadRequest
 from speechmlx.protocols.http import options
+from speechmlx.protocols.http.json_bounds import LongText
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def extract_recording(fields: Mapping[str, Any]) -> tuple[dict[str, Any], RawFor
         return dict(fields), None
     if len(parts) > 1:
         raise BadRequest(f"'messages' hold {len(parts)} recordings; send one in a request")
-    part = {"data": parts[0]} if isinstance(parts[0], str) else parts[0]
-    if not isinstance(part, dict) or not isinstance(part.get("data"), str):
+    part = {"data": parts[0]} if isinstance(parts[0], str | LongText) else parts[0]
+    if not isinstance(part, dict) or not isinstance(part.get("data"), str | LongText):
         raise BadRequest("'input_audio' must be an object of 'data', the recording in base64, and its 'format'")
     rest = {name: value for name, value in fields.items() if name not in ("input_audio", "messages")}
     raw = FORMATS.get((options.text(part, "format") or "").strip().lower().removeprefix("audio/"))

@@ -13,8 +13,8 @@ from itertools import count
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from speechmlx.errors import Busy
+from speechmlx.protocols.http.processor_turns import ProcessorTurn, ProcessorTurns
 from speechmlx.runtime.front.client import current
-from speechmlx.runtime.front.turns import Turns
 from speechmlx.types import Audio
 
 if TYPE_CHECKING:
@@ -23,8 +23,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_SECONDS = 6 * 3600.0
-"""Seconds of decoded sound in memory at once: 1.4 GB at 16 kHz. No recording is longer."""
+MAX_BYTES = 1 << 30
+"""Bytes of decoded sound in memory at once: 4.6 hours at 16 kHz. No recording is longer."""
+PACKED = 400
+"""Bytes of sound from one byte of a file that holds next to nothing. Speech in Opus at 8 kbit/s gives 64."""
+PACKED_SHARE = 4
+"""Such files share a fourth of the memory; one alone may have all."""
+SPARE = 8
+"""Threads for other work than that of a recording in memory: each waits for its turn."""
 SLICE = 60
 """Seconds decoded before the next recording has its turn."""
 SAMPLE_BYTES = 4
@@ -34,36 +40,47 @@ ALL: Span = (0.0, math.inf)
 
 
 class RecordingDecoder:
-    """Decodes the recordings of one server: at most `max_recordings` at once, with `max_seconds` of sound in them all.
+    """Decodes the recordings of one server: at most `max_recordings` at once, with `max_bytes` of sound in them all.
+
+    It has threads of its own, because long recordings would hold up other work on asyncio's threads. They take turns:
+    a recording that needs little work is not behind others that need much.
 
     `charge` is called with the seconds of what was decoded, as it goes on; 0 first. What it raises ends the decoding.
-    It has threads of its own, because long recordings would hold up other work on asyncio's threads.
     """
 
     def __init__(
-        self,
-        max_recordings: int,
-        max_seconds: float = MAX_SECONDS,
-        charge: Callable[[float], None] = lambda seconds: None,
+        self, max_recordings: int, max_bytes: int = MAX_BYTES, charge: Callable[[float], None] = lambda seconds: None
     ) -> None:
-        threads = max(2, (os.cpu_count() or 2) // 2)
-        self._threads = ThreadPoolExecutor(threads, "decoding")
-        self._turns = Turns(threads)
+        self._threads = ThreadPoolExecutor(max_recordings + SPARE, "decoding")
+        self._turns = ProcessorTurns(max(2, (os.cpu_count() or 2) // 2))
         self._max_recordings = max_recordings
-        self._max_seconds = max_seconds
+        self._max_bytes = max_bytes
         self._charge = charge
-        self._seconds: dict[int, float] = {}
-        """Seconds of sound of each recording in memory."""
+        self._sizes: dict[int, int] = {}
+        """Bytes of sound of each recording in memory."""
+        self._packed: set[int] = set()
+        """Those of them whose files are PACKED times smaller."""
         self._numbers = count()
 
     def close(self) -> None:
         """Cancel what has not begun, and let the threads end."""
+        self._turns.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
-        """Call `work` on a thread of the decoder and return its result. Clients have the threads in turn."""
-        async with self._turns.turn(current.get().name):
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        """Call `work` on a thread of the decoder and return its result."""
+        return await self._run(ProcessorTurn(current.get().name), work, *arguments)
+
+    async def _run(self, turn: ProcessorTurn, work: Callable[..., T], *arguments: object) -> T:
+        def in_turn() -> T:
+            with self._turns.taken(turn):
+                return work(*arguments)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, in_turn)
+        except BaseException:
+            turn.ended = True  # the thread may go on
+            raise
 
     async def decode(
         self,
@@ -84,31 +101,44 @@ class RecordingDecoder:
         """
         self._charge(0.0)
         number = next(self._numbers)
-        if len(self._seconds) >= self._max_recordings:
+        if len(self._sizes) >= self._max_recordings:
             raise Busy(
                 f"{self._max_recordings} recordings are under way, which is the limit (max_jobs)", retry_after=1.0
             )
-        self._seconds[number] = 0.0
-        stack.callback(self._seconds.pop, number, None)
+        self._sizes[number] = 0
+        stack.callback(self._forget, number)
         blocks = decoded_blocks(file, rate, pcm_rate, raw=raw, channel=channel, fit=False)
         try:
-            return await self._decode(number, cut(blocks, rate, span), rate)
+            return await self._decode(number, cut(blocks, rate, span), rate, file.seek(0, os.SEEK_END))
         except BaseException:
-            self._seconds.pop(number, None)  # at once: others may wait for the room
+            self._forget(number)  # at once: others may wait for the room
             raise
 
-    async def _decode(self, number: int, blocks: Iterator[Samples], rate: int) -> Audio:
-        data, more, charged = bytearray(), True, 0.0
+    async def _decode(self, number: int, blocks: Iterator[Samples], rate: int, file_size: int) -> Audio:
+        data, more, turn = bytearray(), True, ProcessorTurn(current.get().name)
+        step = SLICE * rate * SAMPLE_BYTES
         while more:
-            if sum(self._seconds.values()) + SLICE > self._max_seconds:
-                hours = f"{self._max_seconds / 3600:g} hours of sound"
-                raise Busy(f"{hours} are in memory, which is the limit", retry_after=5.0)
-            self._seconds[number] += SLICE
-            more = await self.run(_append, data, blocks, SLICE * rate * SAMPLE_BYTES)
-            seconds = len(data) / SAMPLE_BYTES / rate
-            self._charge(seconds - charged)
-            self._seconds[number] = charged = seconds
-        return await self.run(_audio, data, rate)
+            if len(data) > PACKED * file_size:
+                self._packed.add(number)
+            self._check_room(number, step)
+            self._sizes[number] += step
+            before = len(data)
+            more = await self._run(turn, _append, data, blocks, step)
+            self._sizes[number] = len(data)
+            self._charge((len(data) - before) / SAMPLE_BYTES / rate)
+        return await self._run(turn, _audio, data, rate)
+
+    def _check_room(self, number: int, step: int) -> None:
+        """Raises Busy where there is no room for `step` more bytes of a recording."""
+        limit, used = self._max_bytes, sum(self._sizes.values())
+        if used + step <= limit and number in self._packed and len(self._packed) > 1:
+            limit, used = limit // PACKED_SHARE, sum(self._sizes[one] for one in self._packed)
+        if used + step > limit:
+            raise Busy(f"{limit / 2**20:.0f} MB of sound are in memory, which is the limit", retry_after=5.0)
+
+    def _forget(self, number: int) -> None:
+        self._sizes.pop(number, None)
+        self._packed.discard(number)
 
 
 def decoded_blocks(

@@ -11,6 +11,7 @@ STATUS = {
     "bad_request": 400,
     "bad_audio": 415,
     "too_large": 413,
+    "too_slow": 408,
     "unknown_model": 404,
     "unknown_voice": 400,
     "unsupported": 400,

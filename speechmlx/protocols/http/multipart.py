@@ -20,7 +20,9 @@ from speechmlx.protocols.http.spool import room
 AUDIO_FIELDS = ("file", "audio", "audio_file", "audio_base64")
 """Fields and options that hold the recording. The first of those that were sent counts."""
 TEXT_BYTES = 4 * 1024 * 1024
-"""Largest text field, in bytes."""
+"""Largest text field, and all of them together, in bytes."""
+MAX_FILES = 64
+"""Files of a form. Each may have 1 MB in memory."""
 HEAD = 4096
 """Bytes that are searched for control characters, to distinguish text from a recording."""
 EXTENDED = re.compile(rb";\s*filename\*\s*=\s*\"?([\w-]*)'[^']*'([^;\"\s]+)", re.IGNORECASE)
@@ -57,7 +59,7 @@ class Upload:
 
 async def read_form(headers: Headers, chunks: AsyncGenerator[bytes, None], stack: AsyncExitStack) -> FormData:
     """Parse a multipart form. `stack` closes its files. Raises BadRequest and NoRoom."""
-    parser = _Parser(_readable(headers), chunks, max_part_size=TEXT_BYTES)
+    parser = _Parser(_readable(headers), chunks, max_files=MAX_FILES, max_part_size=TEXT_BYTES)
     stack.callback(_close, parser._files_to_close_on_error)  # the parser closes its files only after errors of its own
     try:
         with room():
@@ -90,13 +92,23 @@ def _readable(headers: Headers) -> Headers:
     charset = parse_options_header(kind)[1].get(b"charset", b"utf-8").decode("latin-1")
     try:
         known = SAMPLE.encode().decode(charset) == SAMPLE
-    except (UnicodeError, LookupError):
+    except (ValueError, LookupError):
         known = False
     return Headers({"content-type": kind if known else CHARSET.sub("", kind)})
 
 
 class _Parser(MultiPartParser):
     """Treats a part as a file also where only its type, its field or an RFC 5987 name shows that it is one."""
+
+    _text = 0
+    """Bytes of the text fields."""
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._current_part.file is None:
+            self._text += end - start
+            if self._text > TEXT_BYTES:
+                raise MultiPartException(f"its text fields are over the limit of {TEXT_BYTES // 2**20} MB")
+        super().on_part_data(data, start, end)
 
     def on_headers_finished(self) -> None:
         part = self._current_part
@@ -115,7 +127,7 @@ class _Parser(MultiPartParser):
 def _unquoted(charset: bytes, name: bytes) -> str:
     try:
         decoded = unquote(name.decode("latin-1"), charset.decode("latin-1") or "utf-8", "replace")
-    except LookupError:
+    except (LookupError, ValueError):  # no encoding of text, or one that fails whatever it is told
         decoded = unquote(name.decode("latin-1"))
     return re.sub(r'["\\\x00-\x1f]', "_", decoded)
 

@@ -1,22 +1,27 @@
-"""Request bodies: raw audio, JSON with base64, or a form. They are read under a limit of size."""
+"""Request bodies: raw audio, JSON with base64, or a form. They are read under limits of size and time."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping
+from codecs import iterdecode
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, BinaryIO, cast
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import FormData
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.protocols.http import chat_audio
-from speechmlx.protocols.http.base64_audio import LONGEST, decode_base64, mistake
-from speechmlx.protocols.http.lenient_json import check_text, read_json
+from speechmlx.protocols.http.base64_audio import LONGEST, SLICE, decode_base64, mistake
+from speechmlx.protocols.http.body_chunks import body_chunks, check_announced
+from speechmlx.protocols.http.json_bounds import LongText
+from speechmlx.protocols.http.lenient_json import check_text, read_document
 from speechmlx.protocols.http.multipart import AUDIO_FIELDS, HEAD, Upload, audio_field, form_parts, is_text, read_form
 from speechmlx.protocols.http.options import value
 from speechmlx.protocols.http.spool import Spool
@@ -25,12 +30,16 @@ MEMORY = 4 * 1024 * 1024
 """Bytes of an upload that stay in memory; a longer one goes to disk."""
 BLOCK = 256 * 1024
 """Bytes of a spooled file that are read at a time; an even number."""
-IN_PLACE = 64 * 1024
+IN_PLACE = 16 * 1024
 """Bytes of a body that is parsed on the event loop; a longer one is parsed on a thread."""
-SILENCE = 30.0
-"""Seconds an upload may pause."""
-MOST_DIGITS = 18
-"""Digits of a Content-Length that may be a size."""
+PARSERS = 2
+"""Longer bodies that are parsed at once. Each is in memory twice meanwhile."""
+MAX_URLENCODED = 1024 * 1024
+"""Largest body of the type application/x-www-form-urlencoded, in bytes."""
+MAX_FIELDS = 1000
+"""Fields of a form, as in a multipart one."""
+RECORDINGS = (*AUDIO_FIELDS, "data", "input_audio", "known_speaker_references")
+"""Names in JSON whose values may be as long as a recording."""
 JSON = re.compile(rb"(\xef\xbb\xbf)?\s*\{\s*[\"'}#]")
 FORM = re.compile(rb"[A-Za-z_][\w.%\[\]-]*=")
 
@@ -54,28 +63,27 @@ class Body:
 
 
 Pairs = list[tuple[str, str]]
+_threads = ThreadPoolExecutor(PARSERS, "parsing")
 
 
 async def read_body(request: Request, limit: int, stack: AsyncExitStack, raw: bool = False) -> Body:
     """Read and parse the whole body. `stack` closes its files.
 
     The content type says how to parse it, and its first bytes do where clients leave the type to a library. With `raw`
-    the body is the upload, unparsed. Raises TooLarge as soon as `limit` bytes are passed, BadRequest, and
+    the body is the upload, unparsed. Raises TooLarge as soon as `limit` bytes are passed, TooSlow, BadRequest, and
     ClientDisconnect.
     """
     kind = request.headers.get("content-type", "").lower()
     query = [(name, value) for name, value in request.query_params.multi_items() if value.strip()]
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and (len(announced) > MOST_DIGITS or int(announced) > limit):
-        raise _too_large(limit)
-    chunks = _limited(request, limit)
+    check_announced(request, limit)
+    chunks = body_chunks(request, limit)
     first = await anext(chunks, b"")
     if not first:
         return Body(dict(query), None, tuple(query))
     whole = _chained(first, chunks)
     if kind.startswith("multipart/") and not raw:
         form = await read_form(request.headers, whole, stack)
-        return await asyncio.to_thread(_multipart, form, query, stack)
+        return await _on_thread(_multipart, form, query, stack)
     file = spool(stack)
     size = 0
     async for chunk in whole:
@@ -85,7 +93,16 @@ async def read_body(request: Request, limit: int, stack: AsyncExitStack, raw: bo
     parse = None if raw else _parser(kind, file)
     if parse is None:
         return Body(dict(query), file, tuple(query))
-    return parse(file, query, stack) if size <= IN_PLACE else await asyncio.to_thread(parse, file, query, stack)
+    if parse is _urlencoded and size > MAX_URLENCODED:
+        raise TooLarge(
+            f"a form of the type application/x-www-form-urlencoded is over the limit of {MAX_URLENCODED // 2**20} MB; "
+            "send a recording as a file of a multipart form"
+        )
+    return parse(file, query, stack) if size <= IN_PLACE else await _on_thread(parse, file, query, stack)
+
+
+async def _on_thread(parse: Callable[..., Body], *arguments: object) -> Body:
+    return await asyncio.get_running_loop().run_in_executor(_threads, parse, *arguments)
 
 
 def spool(stack: AsyncExitStack) -> BinaryIO:
@@ -134,30 +151,6 @@ def _parser(kind: str, file: BinaryIO) -> Parser | None:
     return None
 
 
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the body is over the limit of {limit / 2**20:g} MB ({limit} bytes)")
-
-
-async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    """The body's chunks. Raises BadRequest for a client that stalls, on which Starlette's own stream waits for ever."""
-    size = 0
-    more = True
-    while more:
-        try:
-            async with asyncio.timeout(SILENCE):
-                message = await request.receive()
-        except TimeoutError:
-            raise BadRequest(f"the upload paused for more than {SILENCE:g} seconds") from None
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        more = message.get("more_body", False)
-        if chunk := message.get("body", b""):
-            size += len(chunk)
-            if size > limit:
-                raise _too_large(limit)
-            yield chunk
-
-
 async def _chained(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     yield first
     async for chunk in rest:
@@ -184,7 +177,10 @@ def _order(named: tuple[str, Upload]) -> tuple[bool, int, int]:
 
 
 def _urlencoded(file: BinaryIO, query: Pairs, stack: AsyncExitStack) -> Body:
-    pairs = parse_qsl(file.read().decode("utf-8", "replace"))
+    try:
+        pairs = parse_qsl(file.read().decode("utf-8", "replace"), max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise BadRequest(f"the form has more than {MAX_FIELDS} fields, which is the limit") from None
     # A + that was not percent-encoded has become a space. Base64 has no spaces.
     repaired = [(name, text.replace(" ", "+") if name in AUDIO_FIELDS else text) for name, text in pairs]
     return _of_form([(name, text) for name, text in repaired if text.strip()], query, stack)
@@ -198,7 +194,7 @@ def _of_form(fields: Pairs, query: Pairs, stack: AsyncExitStack) -> Body:
 
 def _json(file: BinaryIO, query: Pairs, stack: AsyncExitStack) -> Body:
     try:
-        parsed = read_json(file.read())
+        parsed = read_document(file.read(), RECORDINGS)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from error
     if not isinstance(parsed, dict):
@@ -213,7 +209,8 @@ def _json(file: BinaryIO, query: Pairs, stack: AsyncExitStack) -> Body:
 
 
 def _text(file: BinaryIO, query: Pairs, stack: AsyncExitStack) -> Body:
-    return Body(dict(query), _decoded("the body", file.read().decode("utf-8", "replace"), stack), tuple(query))
+    text = iterdecode(iter(partial(file.read, SLICE), b""), "utf-8", "replace")
+    return Body(dict(query), _written("the body", text, stack), tuple(query))
 
 
 def _split(options: dict[str, Any], stack: AsyncExitStack) -> tuple[dict[str, Any], BinaryIO | None]:
@@ -227,8 +224,12 @@ def _split(options: dict[str, Any], stack: AsyncExitStack) -> tuple[dict[str, An
 
 def _decoded(what: str, text: Any, stack: AsyncExitStack) -> BinaryIO:
     """The recording in the base64 or data: URL `text`; `what` names it in errors. Raises BadRequest."""
-    if not isinstance(text, str):
+    if not isinstance(text, str | LongText):
         raise BadRequest(f"{what} must be a string, not {type(text).__name__}")
+    return _written(what, text, stack)
+
+
+def _written(what: str, text: str | Iterable[str], stack: AsyncExitStack) -> BinaryIO:
     file = spool(stack)
     for piece in decode_base64(what, text):
         file.write(piece)

@@ -12,6 +12,7 @@ from typing import Any
 from speechmlx.errors import BadAudio, BadRequest
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.base64_audio import decode_base64
+from speechmlx.protocols.http.json_bounds import LongText
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.request_body import spool
 from speechmlx.protocols.http.routing import RequestContext
@@ -62,7 +63,7 @@ async def read_known_speakers(
 async def _reference(context: RequestContext, name: str, text: Any, rate: int) -> Audio:
     """The recording of a known speaker at `rate` Hz."""
     what = f"the recording of the known speaker {name!r}"
-    if not isinstance(text, str):
+    if not isinstance(text, str | LongText):
         raise BadRequest(f"{what} must be a data: URL, not {text!r:.80}")
     async with AsyncExitStack() as stack:
         file = spool(stack)

@@ -1,4 +1,4 @@
-"""Temporary files of a request, and the error for a disk without room for them."""
+"""Temporary files of a request, and the errors where there is no room for them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from speechmlx.errors import NoRoom
+from speechmlx.errors import Busy, NoRoom
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+TOO_MANY = (errno.EMFILE, errno.ENFILE)
 UNUSABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EIO)
 
 
@@ -36,10 +37,15 @@ class Spool(tempfile.SpooledTemporaryFile[bytes]):
 
 @contextmanager
 def room() -> Iterator[None]:
-    """A block that writes temporary files. Raises NoRoom, which names their folder, where they cannot be written."""
+    """A block that writes temporary files. Raises NoRoom, which names their folder, where they cannot be written.
+
+    Raises Busy where the process, or the machine, has too many files and connections open.
+    """
     try:
         yield
     except OSError as error:
+        if error.errno in TOO_MANY:
+            raise Busy("the server has too many files and connections open", retry_after=2.0) from error
         if error.errno not in (*FULL, *UNUSABLE):
             raise
         folder = tempfile.tempdir or os.environ.get("TMPDIR") or "none found"

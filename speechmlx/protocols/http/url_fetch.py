@@ -55,10 +55,28 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
+def is_elsewhere(address: str) -> bool:
+    """Whether an IP address is public, and not of a network that this machine is in.
+
+    With IPv6 every device at home has a public address.
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    return is_public(address) and not any(ip in network for network in own_networks())
+
+
+def own_networks() -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks of this machine's adapters, now."""
+    import ifaddr  # here: most servers fetch nothing
+
+    addresses = [address for adapter in ifaddr.get_adapters() for address in adapter.ips]
+    named = ((one.ip if one.is_IPv4 else one.ip[0], one.network_prefix) for one in addresses)
+    return [ipaddress.ip_network(f"{str(ip).partition('%')[0]}/{prefix}", strict=False) for ip, prefix in named]
+
+
 class UrlFetcher:
     """Fetches for the clients of one server: at most `most` at once, on threads of its own."""
 
-    def __init__(self, permitted: Permitted = is_public, most: int = MOST) -> None:
+    def __init__(self, permitted: Permitted = is_elsewhere, most: int = MOST) -> None:
         self._permitted = permitted
         self._room = threading.BoundedSemaphore(most)
         self._threads = ThreadPoolExecutor(most, "fetching")

@@ -21,3 +21,7 @@ def test_a_long_header_text_is_cut_between_characters() -> None:
     encoded = header_text("é" * 3000)
     assert HEADER_LIMIT - 6 < len(encoded) <= HEADER_LIMIT
     assert set(unquote(encoded, errors="strict")) == {"é"}
+
+
+def test_half_a_character_is_a_sign_in_a_header() -> None:
+    assert header_text("a\ud800b") == "a%3Fb"

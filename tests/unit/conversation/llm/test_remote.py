@@ -94,6 +94,13 @@ def test_an_answer_in_one_piece() -> None:
     assert read(*json.dumps(whole, indent=1).split("\n"))[0] == ["Hello.", FunctionCall("f", "{}")]
 
 
+def test_half_a_character_is_a_sign() -> None:
+    """A surrogate alone would fail where the answer is sent."""
+    completion = Completion()
+    events = completion.push_line(r'data: {"choices": [{"delta": {"content": "a\ud800b \ud83d\ude00"}}]}')
+    assert events == [TextDelta("a�b 😀")]
+
+
 def test_calls_in_pieces_and_whole() -> None:
     texts, _ = read(
         delta(None, None, piece(0, "a", "f", '{"x":')),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack
+import base64
 
 import pytest
-from starlette.requests import ClientDisconnect, Request
-from starlette.types import Message
+from starlette.requests import ClientDisconnect
 from support.bodies import FORM, read_chunks
 
 from speechmlx.errors import BadRequest, TooLarge
-from speechmlx.protocols.http.request_body import Body, read_body
+from speechmlx.protocols.http.request_body import Body
 
 
 async def test_raw_audio_with_a_query() -> None:
@@ -126,17 +124,46 @@ async def test_a_client_that_leaves_midway(kind: str) -> None:
         await read_chunks([FORM[:90]], kind, whole=False)
 
 
-async def test_an_upload_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("speechmlx.protocols.http.request_body.SILENCE", 0.05)
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"[" + b"[]," * 100_000, "more than 250000 brackets, commas and strings"),
+        (b'{"a":' * 5_000, "more than 100 lists and objects inside each other"),
+        (b'{"a": "' + b'\\"' * 300_000 + b'"}', "more than 250000 brackets, commas and strings"),
+    ],
+    ids=["lists", "deep", "quotes"],
+)
+async def test_json_of_too_many_values_is_refused(body: bytes, says: str) -> None:
+    with pytest.raises(BadRequest, match=says):
+        await read_chunks([body], "application/json", limit=len(body))
 
-    async def receive() -> Message:
-        await asyncio.Event().wait()
-        raise AssertionError
 
-    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
-    async with AsyncExitStack() as stack:
-        with pytest.raises(BadRequest, match=r"the upload paused for more than 0\.05 seconds"):
-            await read_body(Request(scope, receive), 1000, stack)
+async def test_text_in_json_is_bounded_and_a_recording_is_not() -> None:
+    recording = b"UklGRg==" * (1 << 20)
+    with pytest.raises(TooLarge, match="more than 4 MB that are no recording"):
+        await read_chunks([b'{"x": "', recording, b'"}'], "application/json", limit=1 << 24)
+    text = b'{"prompt": "' + b"\\u00e9" * 20_000 + b'", "file": "' + b"UklG" * (1 << 21) + b'"}'
+    body, upload = await read_chunks([text], "application/json", limit=1 << 24)
+    assert body.options == {"prompt": "é" * 20_000} and upload == b"RIF" * (1 << 21)
+
+
+@pytest.mark.parametrize("line", [b"\n", b"\\n", b"\\r\\n", b" \t"])
+@pytest.mark.parametrize("field", [b'"audio": "%b"', b'"input_audio": {"data": "%b"}'])
+async def test_a_long_recording_may_have_line_breaks_and_escapes(field: bytes, line: bytes) -> None:
+    data = bytes(range(256)) * 1200
+    encoded = base64.b64encode(data)
+    lines = line.join(encoded[start : start + 76] for start in range(0, len(encoded), 76))
+    body = b"{" + field % lines.replace(b"/", b"\\/").replace(b"+", b"\\u002B") + b"}"
+    assert (await read_chunks([body], "application/json", limit=1 << 22))[1] == data
+
+
+async def test_urlencoded_forms_are_bounded() -> None:
+    kind = "application/x-www-form-urlencoded"
+    with pytest.raises(TooLarge, match="over the limit of 1 MB"):
+        await read_chunks([b"a=1&" * 300_000], kind, limit=1 << 22)
+    with pytest.raises(BadRequest, match="more than 1000 fields"):
+        await read_chunks([b"a=1&" * 1001], kind, limit=1 << 22)
+    assert (await read_chunks([b"a=1&" * 999 + b"a=1"], kind, limit=1 << 22))[0].options == {"a": "1"}
 
 
 async def test_a_length_of_digits_without_end() -> None:

@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from speechmlx.config import Config
-from speechmlx.errors import NoRoom
+from speechmlx.errors import Busy, NoRoom
 from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols.http.openai_errors import problem
 from speechmlx.protocols.http.request_body import MEMORY
@@ -113,3 +113,9 @@ def test_what_has_nothing_to_do_with_it_is_left_alone() -> None:
 def test_a_full_device() -> None:
     with pytest.raises(NoRoom, match="No space left on device"), room(), open("/dev/full", "wb") as full:
         full.write(b"x")
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_too_many_open_files_are_no_fault_of_the_request(number: int) -> None:
+    with pytest.raises(Busy, match="too many files and connections"), room():
+        raise OSError(number, "too many")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import ipaddress
 import socket
 import threading
 import time
@@ -11,10 +12,12 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
+import ifaddr
 import pytest
 
 from speechmlx.errors import BadRequest, Busy, TooLarge
-from speechmlx.protocols.http.url_fetch import Permitted, UrlFetcher, check_url, is_public
+from speechmlx.protocols.http import url_fetch
+from speechmlx.protocols.http.url_fetch import Permitted, UrlFetcher, check_url, is_elsewhere, is_public
 
 SOUND = bytes(range(256)) * 1000
 
@@ -129,6 +132,21 @@ async def fetch(url: str, file: io.BytesIO, limit: int, permitted: Permitted = i
 )
 def test_public_addresses(address: str, public: bool) -> None:
     assert is_public(address) is public
+
+
+def test_the_own_networks_are_not_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert any(ipaddress.ip_address("127.0.0.1") in network for network in url_fetch.own_networks())
+    adapters = [
+        ifaddr.Adapter(
+            "en0", "en0", [ifaddr.IP(("2a02:8106:1:2::5", 0, 4), 64, "en0"), ifaddr.IP("9.9.9.1", 24, "en0")]
+        )
+    ]
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
+    found = {
+        address: is_elsewhere(address) for address in ("2a02:8106:1:2::9", "2a02:8106:1:3::9", "9.9.9.9", "8.8.8.8")
+    }
+    assert found == {"2a02:8106:1:2::9": False, "2a02:8106:1:3::9": True, "9.9.9.9": False, "8.8.8.8": True}
+    assert not is_elsewhere("10.0.0.1")
 
 
 @pytest.mark.parametrize(
