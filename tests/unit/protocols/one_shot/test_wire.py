@@ -54,7 +54,7 @@ def test_metadata_then_a_recording_is_a_request(fields: dict[str, Any], metadata
     ("message", "words"),
     [
         ("nothing", "the message is not JSON"),
-        ("[" * 100_000, "the message is not JSON"),
+        ("[" * 100_000, "more than 100 lists and objects inside each other"),
         ([1], "not a JSON object"),
         ({}, "missing 'type': transcribe or ping"),
         ({"type": "sing"}, "'type' must be one of transcribe, ping, not 'sing'"),

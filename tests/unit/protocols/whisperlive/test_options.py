@@ -114,7 +114,7 @@ def test_a_mistake_is_called_by_its_name(fields: dict[str, Any], words: str) -> 
 
 @pytest.mark.parametrize("message", ["", "{", "[1]", b"\xff\xfe", "7", "[" * 100_000])
 def test_a_first_message_that_is_no_object(message: str | bytes) -> None:
-    with pytest.raises(BadRequest, match="the first message is not|more than 100 lists"):
+    with pytest.raises(BadRequest, match=r"the first message is not|more than 100 lists"):
         read_uid(message)
 
 
