@@ -194,6 +194,8 @@ class Realtime(SocketClient):
     def __init__(self, socket: websockets.ClientConnection) -> None:
         super().__init__(socket)
         self._open: set[str] = set()
+        self._said: dict[str, str] = {}
+        """Of each item in the order of the conversation; its words may be known after those of a later one."""
         self._ending = False
         self._up = soxr.ResampleStream(RATE, 24000, 1, dtype="float32")
 
@@ -201,8 +203,10 @@ class Realtime(SocketClient):
         kind = message["type"].rpartition("conversation.item.input_audio_transcription.")[2]
         if kind == "input_audio_buffer.speech_started" or message["type"] == "input_audio_buffer.committed":
             self._open.add(message["item_id"])
+            self._said.setdefault(message["item_id"], "")
         elif kind == "completed":
-            self.finals.append(message["transcript"])
+            self._said[message["item_id"]] = message["transcript"]
+            self.finals = [text for text in self._said.values() if text]
             self._open.discard(message["item_id"])
         elif kind == "failed" or message["type"] == "error":
             self.failures.append(message["error"]["message"])

@@ -61,7 +61,7 @@ class Task:
         self.client = start.client
         self.account = account or Account()
         self._spent_before = self.account.spent
-        self._late = late
+        self.late = late
         self.id = start.job
         self.request = start.request
         self.model = start.model
@@ -93,7 +93,7 @@ class Task:
             due = self._arrived
         else:
             due = self._arrived + self._stepped + (LEAD if self.request.kind == Kind.LLM else 0.0)
-        return due - self._late
+        return due - self.late
 
     @property
     def behind(self) -> float:

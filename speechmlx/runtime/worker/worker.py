@@ -127,7 +127,9 @@ class Worker:
     # --- tasks ---
 
     def _start(self, start: Start) -> None:
-        task = Task(start, self._clock, self._post, self._accounts.of(start.client), self._lag)
+        account = self._accounts.of(start.client)
+        others = (task.late for task in self._tasks.values() if task.account is account)
+        task = Task(start, self._clock, self._post, account, min(self._lag, *others, self._lag))  # never before its own
         self._tasks[task.id] = task
         try:
             if isinstance(task.request, Unload):
