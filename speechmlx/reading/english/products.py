@@ -191,7 +191,7 @@ def _route(m: re.Match[str], place: TokenContext) -> str:
     return f"{letters(m[1])} {pairs(m[2]) if len(m[2]) > 2 else cardinal(int(m[2]))}"
 
 
-MIXED = r"(?:[A-Za-z]{1,20}\d{1,12}|\d{1,12}[A-Za-z]{1,20})(?:\d{1,12}|[A-Za-z]{1,20}){0,8}"
+MIXED = r"(?:[A-Za-z]{1,20}\d{1,12}|\d{1,12}[A-Za-z]{1,20})(?:\d{1,12}+|[A-Za-z]{1,20}+){0,8}"
 RULES: list[Rule] = [
     rule("postcode", "a", r"(?<!\w)[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}(?!\w)", _postcode),
     rule("product", "0a", r"(?<![\w])(?=[A-Z\d]{7,40}(?!\w))[A-Z\d]{7,40}", _one_by_one),
