@@ -155,7 +155,8 @@ class _Block:
             return
         stop = LAST_STOP.search(self._text.text[max(0, end - 20) : end].rstrip()[-2:])
         place = self._text.span(max(0, end - 1), end)[1] if at == len(found) else 0
-        place = max(found[at - 1].end, place)
+        following = self._text.starts[end] if end < len(self._text) else place
+        place = max(found[at - 1].end, min(place, following))
         found.insert(at, Pause(stop[0] if stop else ".", place, place))
 
 

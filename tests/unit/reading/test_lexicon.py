@@ -179,4 +179,4 @@ def test_the_time_is_linear_in_the_length(piece: str) -> None:
         LEXICON.apply(spoken, text)
         return time.process_time() - began
 
-    assert seconds(40_000) < 3.0  # a second pass over all that went before takes minutes
+    assert seconds(40_000) < 15.0  # a second pass over all that went before takes minutes
