@@ -15,7 +15,7 @@ from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.llm.rewriting import rewriter
 from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.protocols import ws
-from speechmlx.protocols.http.access_keys import offered_keys
+from speechmlx.protocols.http.access_keys import key_subprotocol, offered_keys
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.one_shot.request_metrics import UNKNOWN, RequestMetrics
 from speechmlx.protocols.one_shot.wire import Json, OneShotWire, Pong, RecordingRequest, Refusal
@@ -31,7 +31,7 @@ NO_MODEL = "postprocessing needs a language model, and none is configured"
 
 async def answer(socket: WebSocket, services: Services, metrics: RequestMetrics) -> None:
     """Accept a connection and answer its requests until the client leaves or the server is drained."""
-    await socket.accept()
+    await socket.accept(key_subprotocol(socket.scope))
     connection = OneShotConnection(socket, services, metrics)
     tasks = [
         asyncio.create_task(connection.read()),
