@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import wave
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,8 +15,9 @@ import openai
 import pytest
 from protocols.conftest import Server, serve
 from protocols.test_access_keys import key
+from support.encoded_audio import encode
 from support.scripted_conversation import LIVE_MODELS
-from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 
@@ -40,6 +42,8 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
     file = folder / "keys.json"
     limits = {"requests": "--requests-per-minute", "audio": "--audio-seconds-per-day", "sessions": "--sessions"}
     keys = {name: key(file, "add", name, flag, "2").strip() for name, flag in limits.items()}
+    for name in CONTAINERS:
+        keys[name] = key(file, "add", name, "--audio-seconds-per-day", "3").strip()
     with serve(folder, SPEECHMLX_MODELS=LIVE_MODELS, SPEECHMLX_KEY_FILE=str(file)) as server:
         yield Limited(server, keys)
 
@@ -90,6 +94,42 @@ def test_a_days_audio_ends_on_every_wire(limited: Limited) -> None:
     refused = transcribe(1.0)
     assert refused.status_code == 429 and int(refused.headers["retry-after"]) > 1
     assert "2 seconds of audio today" in refused.json()["error"]["message"]
+
+
+CONTAINERS = {
+    "captions": ("/asr", "webm", ""),
+    "live": ("/v1/listen", "ogg", '{"type": "CloseStream"}'),
+    "flux": ("/v2/listen?model=flux-general-en", "ogg", '{"type": "CloseStream"}'),
+}
+"""By the name of a key: the wire's path, a container, and what ends a stream."""
+
+
+def stream(limited: Limited, name: str, data: bytes) -> tuple[int | None, str]:
+    """Send a recording as it is made, on a socket of the key; returns the close code and the last message."""
+    path, _, end = CONTAINERS[name]
+    last = ""
+    with limited.socket(name, path) as socket, suppress(ConnectionClosed):
+        with suppress(ConnectionClosed):
+            for place in range(0, len(data), 2000):
+                socket.send(data[place : place + 2000])
+                time.sleep(0.01)
+            socket.send(end or b"")
+        while "ready_to_stop" not in last:  # after which the client of /asr closes
+            last = str(socket.recv(20))
+    return socket.close_code, last
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_live_audio_in_a_container_is_counted_as_it_is_decoded(limited: Limited, name: str) -> None:
+    """Of the day's three seconds the first stream takes two; the second ends in its middle, in the wire's words."""
+    data = encode(CONTAINERS[name][1], "libopus")
+    code, _ = stream(limited, name, data)
+    assert code in (1000, 1005)
+    code, last = stream(limited, name, data)
+    assert code == 1008 and "has sent 3 seconds of audio today" in last
+    with limited.server.client() as client:
+        refused = client.post("/transcribe", headers=limited.headers(name), content=sound(0.1))
+    assert refused.status_code == 429
 
 
 def test_one_keys_seats_are_its_own_on_every_wire(limited: Limited) -> None:
