@@ -132,6 +132,24 @@ def test_live_audio_in_a_container_is_counted_as_it_is_decoded(limited: Limited,
     assert refused.status_code == 429
 
 
+def test_a_key_in_a_message_has_its_limits(limited: Limited) -> None:
+    """On /ws/transcribe the key comes with each request; the day's audio of `audio` is used."""
+    asked = {name: json.dumps({"type": "transcribe", "api_key": limited.keys[name]}) for name in ("audio", "sessions")}
+    with connect(limited.server.url.replace("http", "ws") + "/ws/transcribe", proxy=None) as socket:
+        socket.send(asked["audio"])
+        socket.send(sound(2.5))
+        assert "key audio has sent 2 seconds of audio today" in json.loads(socket.recv(10))["error"]
+        with limited.socket("sessions", "/v1/realtime") as one, limited.socket("sessions", "/v1/realtime") as two:
+            for open_ in (one, two):
+                open_.recv(10)
+            socket.send(asked["sessions"])
+            socket.send(sound(0.5))
+            assert "2 live sessions of key sessions are open" in json.loads(socket.recv(10))["error"]
+        socket.send(asked["sessions"])
+        socket.send(sound(0.5))
+        assert "error" not in json.loads(socket.recv(10))
+
+
 def test_one_keys_seats_are_its_own_on_every_wire(limited: Limited) -> None:
     with limited.socket("sessions", "/v1/realtime") as one, limited.socket("sessions", "/v1/realtime") as two:
         for socket in (one, two):

@@ -51,11 +51,11 @@ def current_client() -> Client | None:
 
 
 @contextmanager
-def working_for(client: Client) -> Iterator[None]:
+def working_for(client: Client) -> Iterator[Client]:
     """What runs in the block, and the tasks that it starts, work for `client`."""
     token, turns = _current.set(client), client_in_engine.set(client.in_engine)
     try:
-        yield
+        yield client
     finally:
         _current.reset(token)
         client_in_engine.reset(turns)
@@ -63,10 +63,14 @@ def working_for(client: Client) -> Iterator[None]:
 
 def client_of(scope: Scope) -> Client:
     """The client of a request or a socket."""
-    origin, key = Headers(scope=scope).get("origin"), scope.get(KEY)
+    origin = Headers(scope=scope).get("origin")
     client = client_at(*(scope.get("client") or ("", 0)))
-    name = client.name if key is None else f"key {key.name}"
-    return replace(client, name=name, key=key, origin=origin and origin[:MAX_ORIGIN])
+    return with_key(replace(client, origin=origin and origin[:MAX_ORIGIN]), scope.get(KEY))
+
+
+def with_key(client: Client, key: NamedKey | None) -> Client:
+    """The client as the holder of a key; None: as it is."""
+    return client if key is None else replace(client, name=f"key {key.name}", key=key)
 
 
 def client_at(address: str, port: int = 0) -> Client:
