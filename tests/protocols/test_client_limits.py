@@ -9,6 +9,7 @@ import wave
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import openai
@@ -166,3 +167,14 @@ def test_one_keys_seats_are_its_own_on_every_wire(limited: Limited) -> None:
         assert json.loads(refused.value.response.body or b"")["err_code"] == "TOO_MANY_REQUESTS"
     with limited.socket("sessions", "/v1/realtime") as again:
         assert json.loads(again.recv(10))["type"] == "session.created"
+
+
+def test_clients_behind_a_trusted_proxy_have_limits_of_their_own(tmp_path: Path) -> None:
+    with serve(tmp_path, "--trusted-proxy", "127.0.0.1", SPEECHMLX_REQUESTS_PER_MINUTE="2") as server:
+        with server.client() as client:
+            statuses = [
+                client.get("/v1/models", headers={"X-Forwarded-For": f"127.0.0.1, {address}"}).status_code
+                for address in ("203.0.113.5",) * 3 + ("203.0.113.6",)
+            ]
+        assert statuses == [200, 200, 429, 200]
+        assert "203.0.113.6 GET /v1/models 200" in server.log.read_text()
