@@ -16,6 +16,7 @@ from speechmlx.protocols.http.access_keys import RequireKey
 from speechmlx.protocols.http.conditional_route import ConditionalRoute
 from speechmlx.protocols.http.origin_policy import OriginPolicy
 from speechmlx.protocols.http.paths import NormalizedPaths, http_error, not_found
+from speechmlx.protocols.http.proxies import TrustedProxies
 from speechmlx.protocols.http.rate_limits import LimitRequests
 from speechmlx.protocols.http.request_id import RequestId
 from speechmlx.protocols.http.services import Services
@@ -49,6 +50,7 @@ def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager
         lifespan=lifespan,
         middleware=[
             Middleware(RequestId),
+            Middleware(TrustedProxies, services.config.trusted_proxy),
             Middleware(TrafficLog, services.traffic),
             Middleware(OriginPolicy, services.config),
             Middleware(NormalizedPaths),

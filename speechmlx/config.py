@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 import sys
@@ -77,6 +78,11 @@ class Config:
     )
     tls_self_signed: bool = setting(
         False, "TLS with a certificate that the server makes and keeps beside the settings file."
+    )
+    trusted_proxy: tuple[str, ...] = setting(
+        (),
+        "Address or network of a proxy whose X-Forwarded-For says who a client is, like 127.0.0.1 or 10.0.0.0/8.",
+        repeat=True,
     )
     allow_url_fetch: bool = setting(False, "Fetch recordings from public addresses for clients.")
     preload: bool = setting(False, "Load the default model of every kind at start.")
@@ -316,7 +322,22 @@ def _origin(text: str) -> str:
     return text.lower().removesuffix(PORTS.get(match[1], ""))
 
 
-LISTS: dict[str, Callable[[str], str]] = {"bind": str, "allow_origin": _origin, "api_key": str}
+def _network(text: str) -> str:
+    """An address or a network. Raises BadRequest."""
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        raise BadRequest(
+            f"{text!r} is no address of a proxy; write one like 127.0.0.1, or a network like 10.0.0.0/8"
+        ) from None
+
+
+LISTS: dict[str, Callable[[str], str]] = {
+    "bind": str,
+    "allow_origin": _origin,
+    "api_key": str,
+    "trusted_proxy": _network,
+}
 """Fields with several values, separated by commas in text, and the function that parses each value."""
 
 

@@ -10,13 +10,14 @@ def main() -> None:
     """Entry point of the command. A SpeechError ends it with a message on standard error and status 2."""
     import typer
 
-    from speechmlx.cli import key, models, pull, rm, serve, speak
+    from speechmlx.cli import check, key, models, pull, rm, serve, speak
     from speechmlx.errors import SpeechError
 
     verbs: dict[str, Callable[..., None]] = {
         "serve": serve.serve,
         "models": models.models,
         "pull": pull.pull,
+        "check": check.check,
         "rm": rm.rm,
         "speak": speak.speak,
     }

@@ -111,6 +111,10 @@ class TranscriptionSession:
         self._commands.clear()
         self._queue.clear()
 
+    def watch_decoded(self, on_decoded: Callable[[float], None]) -> None:
+        """Call it with the seconds of audio that come out of a container. A SpeechError of it refuses the rest."""
+        self._input.watch_decoded(on_decoded)
+
     def events(self) -> AsyncIterator[Event]:
         """Every event, in order. For one reader."""
         return aiter(self._queue)

@@ -17,7 +17,7 @@ class LiveMeter:
     """Counts into `metrics` under the name of a wire; `metrics` None: nothing. `wall` is a monotonic clock in seconds.
 
     `charge` is called with the seconds of audio that came, and may raise RateLimited. Audio whose length is not known
-    before it is decoded (containers) has no latency.
+    before it is decoded (containers) is counted then, and has no latency.
     """
 
     def __init__(
@@ -45,6 +45,12 @@ class LiveMeter:
         while self._arrivals[0][0] < self._received - KEPT:
             self._arrivals.popleft()
         self._metrics.live_audio[self._wire] += seconds
+
+    def decoded(self, seconds: float) -> None:
+        """So much audio came out of a container. Raises RateLimited as `audio` does."""
+        self._charge(seconds)
+        if self._metrics is not None:
+            self._metrics.live_audio[self._wire] += seconds
 
     def event(self, event: Event) -> None:
         """The client gets an event."""

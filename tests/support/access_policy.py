@@ -12,11 +12,11 @@ from speechmlx.runtime.front.runtime import Runtime
 
 READ_ONLY = {
     "/": "open",
-    "/docs": "use",
+    "/docs": "open",
     "/health": "open",
     "/metrics": "metrics",
     "/openapi.json": "use",
-    "/test_form.html": "use",
+    "/test_form.html": "open",
     "/v1/address": "use",
     "/v1/audio/models": "use",
     "/v1/audio/voices": "use",
@@ -28,7 +28,7 @@ READ_ONLY = {
     "/v1/models/instances": "use",
     "/v1/models/{model:path}": "use",
     "/v1/models/{uid:path}/progress": "use",
-    "/web/page.css": "use",
+    "/web/page.css": "open",
 }
 """GETs, each looked at: none starts a model, a download or a conversation, or changes anything. And the scope that a
 key needs; "open" asks for no key."""

@@ -175,3 +175,11 @@ def test_the_address_for_home_assistant(written: str | int, address: str | None)
 def test_what_is_no_address_for_home_assistant(written: str) -> None:
     with pytest.raises(BadRequest, match=r"is no address; write it like 0\.0\.0\.0:10300, 10300 or on"):
         load({"wyoming": written}, {})
+
+
+def test_proxies_are_addresses_or_networks() -> None:
+    given = {"SPEECHMLX_TRUSTED_PROXY": "127.0.0.1, 10.0.0.7/8,::1"}
+    assert load({}, given).trusted_proxy == ("127.0.0.1/32", "10.0.0.0/8", "::1/128")
+    for wrong in ("proxy.example", "10.0.0.0/33", "*"):
+        with pytest.raises(BadRequest, match=r"is no address of a proxy; write one like 127\.0\.0\.1"):
+            load({"trusted_proxy": [wrong]}, {})

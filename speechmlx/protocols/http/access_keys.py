@@ -23,8 +23,10 @@ SCHEMES = ("bearer", "token")
 """Schemes of the header Authorization, and names of subprotocols that stand before a key."""
 SUBPROTOCOL = "openai-insecure-api-key."
 QUERY = ("token", "api_key")
-OPEN = ("/", "/health", "/v1/cluster/auth")
+OPEN = ("/", "/docs", "/health", "/test_form.html", "/v1/cluster/auth")
 """Paths that a browser, a monitor or a client before its login asks without a key. They show no data."""
+PAGE_FILES = "/web/"
+"""Beginning of the paths of the pages' own files. The pages ask for a key when they get 401."""
 OWN_REFUSAL = ("/asr", "/ws/transcribe")
 """Sockets whose protocol tells the client by itself that its key is wrong."""
 LOGIN = "/token"
@@ -125,12 +127,24 @@ def offered_keys(scope: Scope) -> Iterator[str]:
         before = name
 
 
+def key_subprotocol(scope: Scope) -> str | None:
+    """The name of the offered subprotocol that stands before a key: a browser wants one chosen, and never the key."""
+    names = scope.get("subprotocols") or ()
+    return next((name for name in names if name.lower() in SCHEMES), None)
+
+
+def is_open(scope: Scope) -> bool:
+    """Whether everybody may ask for the path of an HTTP request: it shows no data and costs nothing."""
+    path: str = scope["path"]
+    return scope["method"] in ("GET", "HEAD") and (path in OPEN or path.startswith(PAGE_FILES))
+
+
 def needed_scope(scope: Scope) -> str | None:
     """The scope that a key needs for a request; None where no key is asked for."""
     path, method = scope["path"], scope.get("method", "")
     if scope["type"] == "websocket":
         return None if path in OWN_REFUSAL else USE
-    if method == "OPTIONS" or (path in OPEN and method in ("GET", "HEAD")) or (path, method) == (LOGIN, "POST"):
+    if method == "OPTIONS" or is_open(scope) or (path, method) == (LOGIN, "POST"):
         return None
     if path == "/metrics":
         return METRICS

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from speechmlx.config import Config
 from speechmlx.errors import RateLimited
 from speechmlx.key_file import LIMITS, ClientLimits
-from speechmlx.protocols.http.access_keys import OPEN
+from speechmlx.protocols.http.access_keys import is_open
 from speechmlx.protocols.http.clients import Client, client_of, current_client, working_for
 from speechmlx.protocols.http.inbox import Inbox, refuse
 from speechmlx.protocols.http.openai_errors import error_response
@@ -168,7 +168,7 @@ class LimitRequests:
             return
         client = client_of(scope)
         with working_for(client):
-            if scope["path"] in OPEN and scope.get("method") in READS:
+            if scope["type"] == "http" and is_open(scope):
                 await self._app(scope, receive, send)
             else:
                 await self._limited(client, scope, receive, send)

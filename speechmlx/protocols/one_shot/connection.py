@@ -15,7 +15,8 @@ from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.llm.rewriting import rewriter
 from speechmlx.errors import EngineFailed, SpeechError
 from speechmlx.protocols import ws
-from speechmlx.protocols.http.access_keys import offered_keys
+from speechmlx.protocols.http.access_keys import key_subprotocol, offered_keys
+from speechmlx.protocols.http.clients import Client, client_of, with_key, working_for
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.one_shot.request_metrics import UNKNOWN, RequestMetrics
 from speechmlx.protocols.one_shot.wire import Json, OneShotWire, Pong, RecordingRequest, Refusal
@@ -26,12 +27,14 @@ from speechmlx.types import Kind
 
 log = logging.getLogger(__name__)
 
+NAME = "one_shot"
+"""Of the wire, in the metrics."""
 NO_MODEL = "postprocessing needs a language model, and none is configured"
 
 
 async def answer(socket: WebSocket, services: Services, metrics: RequestMetrics) -> None:
     """Accept a connection and answer its requests until the client leaves or the server is drained."""
-    await socket.accept()
+    await socket.accept(key_subprotocol(socket.scope))
     connection = OneShotConnection(socket, services, metrics)
     tasks = [
         asyncio.create_task(connection.read()),
@@ -57,6 +60,8 @@ class OneShotConnection:
         self._services = services
         self._metrics = metrics
         self._requests: Channel[RecordingRequest | Refusal] = Channel(1)
+        self._answered = False
+        """Whether a request was answered."""
         self._wire = OneShotWire(self._accepts, services.config.max_audio_bytes)
 
     async def read(self) -> None:
@@ -76,7 +81,7 @@ class OneShotConnection:
                 self._metrics.request(UNKNOWN, request.task, request.code)
                 await self._send(request.message)
             else:
-                await self._send(await self._answer(request))
+                await self._send(await self._limited(request))
 
     async def leave(self) -> None:
         """Close the socket when the server has stopped."""
@@ -85,11 +90,32 @@ class OneShotConnection:
         await ws.send(self._socket, [ws.Close(ws.SERVICE_RESTART, "the server is shutting down")])
 
     def _accepts(self, key: str | None) -> bool:
-        keys = [*offered_keys(self._socket.scope), *([] if key is None else [key])]
-        return self._services.keys.accepts(keys)
+        return self._services.keys.accepts(self._offered(key))
+
+    def _offered(self, key: str | None) -> list[str]:
+        return [*offered_keys(self._socket.scope), *([] if key is None else [key])]
 
     async def _send(self, message: Json) -> None:
         await ws.send(self._socket, [json.dumps(message, ensure_ascii=False)])
+
+    async def _limited(self, request: RecordingRequest) -> Json:
+        """The answer to a request, which is one of the holder of its key and has a seat while it is worked on."""
+        usage, sessions = self._services.usage, self._services.sessions
+        metadata = request.metadata
+        try:
+            with working_for(self._client(metadata.key)) as client:
+                if self._answered or client != client_of(self._socket.scope):
+                    usage.request(client)  # else the handshake counted as this one
+                self._answered = True
+                async with sessions.session(NAME):
+                    return await self._answer(request)
+        except SpeechError as error:
+            self._metrics.request(metadata.machine, metadata.form.task, error.code)
+            return {"error": str(error)}
+
+    def _client(self, key: str | None) -> Client:
+        """Who holds the key of a request, else of the handshake; or who has the address."""
+        return with_key(client_of(self._socket.scope), self._services.keys.find(self._offered(key)))
 
     async def _answer(self, request: RecordingRequest) -> Json:
         """The answer to a request: its transcript, or what was wrong."""

@@ -18,6 +18,7 @@ from speechmlx.conversation.translation import can_translate
 from speechmlx.errors import BadRequest, Draining, SpeechError, UnknownModel, Unsupported
 from speechmlx.models.spec import Model
 from speechmlx.protocols import ws
+from speechmlx.protocols.http.access_keys import key_subprotocol
 from speechmlx.protocols.http.base64_audio import decode_base64
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.live_socket import transcribe_live
@@ -28,16 +29,13 @@ from speechmlx.types import Kind, KnownSpeaker, Load, Priority, SpeakerOptions
 
 FIRST_MESSAGE = 30.0
 """Seconds that a client has for its first message."""
-SUBPROTOCOL = "bearer"
-"""Offered before a key; the key itself is never sent back."""
 POLICY, FAILED = 1008, 1011
 """Close codes where the first message is wrong, and where the server cannot do what it asks for."""
 
 
 async def answer(socket: WebSocket, services: Services, series: WhisperLiveSeries, starts: set[float]) -> None:
     """Accept a connection and transcribe it. `starts`: when the open ones began, on a monotonic clock."""
-    offered = socket.scope.get("subprotocols") or []
-    await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    await socket.accept(key_subprotocol(socket.scope))
     uid: str | int | None = None
     try:
         uid, fields = read_uid(await _first_message(socket, services))

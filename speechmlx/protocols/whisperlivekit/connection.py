@@ -12,7 +12,7 @@ from speechmlx.conversation.settings import Settings
 from speechmlx.conversation.translation import can_translate
 from speechmlx.errors import SpeechError, Unsupported
 from speechmlx.protocols import ws
-from speechmlx.protocols.http.access_keys import REFUSED
+from speechmlx.protocols.http.access_keys import REFUSED, key_subprotocol
 from speechmlx.protocols.http.request_id import add_log_note
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.live_socket import transcribe_live
@@ -35,7 +35,7 @@ async def caption(socket: WebSocket, services: Services) -> None:
         add_log_note(socket.scope, "refused: no right API key")
         await socket.close(WRONG_KEY, REFUSED)
         return
-    await socket.accept()
+    await socket.accept(key_subprotocol(socket.scope))
     try:
         query = read_query(socket.query_params, model_or_default(services.runtime, None, Kind.ASR))
         if query.diarization:
