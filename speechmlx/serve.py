@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. `write_line` prints the banner. Raises BadRequest if binding fails."""
-    start_log(config.log_level)
+    start_log(config.log, [*config.api_key, *([config.llm_url_key] if config.llm_url_key else [])])
     descriptors.raise_limit()
     catalog.check(config)
     runtime = Runtime(config, catalog)

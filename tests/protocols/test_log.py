@@ -70,14 +70,19 @@ def test_a_request_has_a_line_with_what_became_of_it(told: Server, tmp_path: Pat
         broken = client.post("/speak", json={"text": "fail=0", "model": "scripted"})
         missing = client.get("/no%0awhere%1b[2J")
     assert [one.status_code for one in (heard, spoken, broken, missing)] == [200, 200, 500, 404]
-    line = until(told, heard.headers["x-request-id"])
+    line = until(told, rf"POST .*{heard.headers['x-request-id']}")
     assert re.match(
-        STAMP + r"INFO    127\.0\.0\.1 POST /transcribe 200, \d+\.\d{3} s, 32\.0 kB in, \d+ B out, 1\.0 s of sound \[",
+        STAMP + r"INFO    127\.0\.0\.1 POST /transcribe 200, \d+\.\d{3} s, 32\.0 kB in, \d+ B out, scripted-asr, "
+        r"1\.0 s of sound \[",
         line,
     )
-    line = until(told, spoken.headers["x-request-id"])
-    assert re.match(STAMP + r"INFO    127\.0\.0\.1 POST /speak 200, \d+\.\d{3} s, \d+ B in, 9\.6 kB out \[", line)
-    assert " WARNING 127.0.0.1 POST /speak 500, " in until(told, rf"\[{broken.headers['x-request-id']}\]")
+    line = until(told, rf"POST .*{spoken.headers['x-request-id']}")
+    assert re.match(
+        STAMP + r"INFO    127\.0\.0\.1 POST /speak 200, \d+\.\d{3} s, \d+ B in, 9\.6 kB out, "
+        r"scripted, 0\.2 s made, first after \d\.\d{3} s \[",
+        line,
+    )
+    assert " WARNING 127.0.0.1 POST /speak 500, " in until(told, rf"POST .*\[{broken.headers['x-request-id']}\]")
     assert r" GET /no\nwhere\x1b[2J 404, " in until(told, missing.headers["x-request-id"])
     text = told.log.read_text()
     assert secret not in text and "nobody's business" not in text and "\x1b" not in text
@@ -87,8 +92,10 @@ def test_models_that_come_and_go_are_told(told: Server) -> None:
     with told.client() as client:
         client.post("/v1/models", json={"model_name": "scripted-big", "model_type": "audio"}).raise_for_status()
         client.delete("/v1/models/scripted-big").raise_for_status()
-    assert re.match(STAMP + r"INFO    fetching scripted-big, 0 MB$", until(told, "fetching scripted-big"))
-    assert re.search(r"INFO    fetched scripted-big, 0 MB, in \d+\.\d s$", until(told, "fetched scripted-big"))
+    assert re.match(STAMP + r"INFO    fetching scripted-big, 0 MB \[req_\w+\]$", until(told, "fetching scripted-big"))
+    assert re.search(
+        r"INFO    fetched scripted-big, 0 MB, in \d+\.\d s \[req_\w+\]$", until(told, "fetched scripted-big")
+    )
     assert until(told, " loading scripted-big$")
     assert re.search(r"INFO    loaded scripted-big, 1 MB, in \d+\.\d\d s$", until(told, "loaded scripted-big,"))
     assert until(told, " unloaded scripted-big$")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from speechmlx.config import Config
+from speechmlx.log import LogSettings
 from speechmlx.models import store
 from speechmlx.models.spec import Catalog, Model
 from speechmlx.runtime import scratch
@@ -43,7 +44,7 @@ class FakeSupervisor:
     def __init__(
         self,
         setup: Setup,
-        log_level: str,
+        log: LogSettings,
         on_message: Callable[[object], None],
         on_up: Callable[[], None],
         on_lost: Callable[[str], None],

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket
 
 from speechmlx.app import check, create_app
 from speechmlx.config import Config
+from speechmlx.log.lines import TextLines
 from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols import PROTOCOLS
 from speechmlx.protocols.http.services import build_services
@@ -49,6 +50,7 @@ async def test_what_nobody_foresaw_is_an_answer_with_an_id_and_cors_headers(
     config, origin = Config(allow_origin=("https://app.example",)), "https://app.example"
     runtime = Runtime(config, CATALOG)
     monkeypatch.setattr(runtime, "status", lambda: 1 / 0)
+    caplog.handler.setFormatter(TextLines())
     transport = httpx.ASGITransport(create_app(build_services(config, runtime)))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://localhost", headers={"Origin": origin}
@@ -58,7 +60,7 @@ async def test_what_nobody_foresaw_is_an_answer_with_an_id_and_cors_headers(
         id = answer.headers["x-request-id"]
         assert answer.status_code == 500 and answer.headers["access-control-allow-origin"] == origin
         assert error == f"the server failed on this request; its log has the traceback, under {id}"
-        assert any(record.getMessage().startswith(f"{id}: ") and record.exc_info for record in caplog.records)
+        assert f" failed [{id}]\n    Traceback " in caplog.text
 
 
 @pytest.mark.parametrize(("accepted", "sent"), [(False, ["websocket.http.response.start"]), (True, [])])

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from speechmlx.conversation.clock import Clock
@@ -150,12 +150,15 @@ class ActiveResponse:
         self.ended = True
         if error is not None:
             log.warning("response %s failed: %s", self.id, error)
-        stages = self.stages
-        log.info(
-            "response %s %s: transcript %s, first token %s, first audio %s, total %.3f s",
-            self.id, status, *(_seconds(at) for at in (stages.transcript, stages.first_token, stages.first_audio)),
-            stages.total,
-        )  # fmt: skip
+        self._log(status, error)
+
+    def _log(self, status: ResponseStatus, error: SpeechError | None) -> None:
+        stages = {f"{name}_s": at for name, at in asdict(self.stages).items()}
+        text = ", ".join(f"{name[:-2].replace('_', ' ')} {_seconds(at)}" for name, at in stages.items())
+        fields = {"event": "response", "response": self.id, "outcome": status, "error": error and error.code}
+        fields |= {name: at and round(at, 4) for name, at in stages.items()}
+        said = f"response {self.id} {status}"
+        log.info("%s", said, extra={"text": f"{said}: {text}", "fields": fields})
 
     def _state(self, status: ResponseStatus, reason: str | None = None, error: SpeechError | None = None) -> Response:
         usage = self._usage

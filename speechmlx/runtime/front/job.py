@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from speechmlx.errors import SpeechError
+from speechmlx.log import current as current_record
 from speechmlx.runtime.channel import Channel
 from speechmlx.runtime.front.client import current
 from speechmlx.runtime.ipc.messages import (
@@ -20,7 +21,7 @@ from speechmlx.runtime.ipc.messages import (
     Start,
     ToEngine,
 )
-from speechmlx.types import Command, End, Event, Feed, Load, Progress, Request
+from speechmlx.types import Chunk, Command, End, Event, Feed, Load, Progress, Request
 
 if TYPE_CHECKING:
     from speechmlx.models.spec import Model
@@ -42,6 +43,10 @@ class Job:
         self.model = model
         self.client = current.get()
         """Who it is for."""
+        self.record = current_record()
+        """What the log tells of the request that it is part of; None outside of one."""
+        if self.record is not None:
+            self.record.use(model.name)
         self.started = False
         """Whether the engine process has it."""
         self.ended = False
@@ -151,7 +156,8 @@ class Job:
         if self.ended:
             return
         self.started = True
-        self._send(Start(self.id, self.request, self.model, folder, self.client.name))
+        request_id = self.record.id if self.record is not None else ""
+        self._send(Start(self.id, self.request, self.model, folder, self.client.name, request_id))
         for command in self._unsent:
             self._send(Input(self.id, command))
         self._unsent.clear()
@@ -169,6 +175,8 @@ class Job:
             return
         if self.first_event is None:
             self.first_event = time.monotonic() - self.submitted
+        if self.record is not None and isinstance(event, Chunk):
+            self.record.made(event.duration)
         self._events.put(event)
 
     def on_input_consumed(self, count: int) -> None:

@@ -30,13 +30,17 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin a job. `folder` holds the weights of `model`. `client`: whose turns it has; "" has its own."""
+    """Begin a job. `folder` holds the weights of `model`. `client`: whose turns it has; "" has its own.
+
+    `request_id`: of the client's request that the job is part of, for the log; "" outside of one.
+    """
 
     job: int
     request: Request
     model: Model
     folder: str
     client: str = ""
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

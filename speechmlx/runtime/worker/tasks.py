@@ -63,6 +63,7 @@ class Task:
         self._spent_before = self.account.spent
         self.late = late
         self.id = start.job
+        self.request_id = start.request_id
         self.request = start.request
         self.model = start.model
         self.inbox: deque[Command] = deque()
