@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from speechmlx import tracing
 from speechmlx.protocols import PROTOCOLS
 from speechmlx.protocols.http.access_keys import RequireKey
 from speechmlx.protocols.http.conditional_route import ConditionalRoute
@@ -18,6 +19,7 @@ from speechmlx.protocols.http.origin_policy import OriginPolicy
 from speechmlx.protocols.http.paths import NormalizedPaths, http_error, not_found
 from speechmlx.protocols.http.rate_limits import LimitRequests
 from speechmlx.protocols.http.request_id import RequestId, name_route
+from speechmlx.protocols.http.request_trace import TraceRequests
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.http.traffic import TrafficLog
 from speechmlx.protocols.http.unhandled_errors import UnhandledErrors
@@ -49,6 +51,7 @@ def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager
         lifespan=lifespan,
         middleware=[
             Middleware(RequestId, services.config.log_transcripts),
+            *([Middleware(TraceRequests)] if tracing.is_on() else []),
             Middleware(TrafficLog, services.traffic),
             Middleware(OriginPolicy, services.config),
             Middleware(NormalizedPaths),

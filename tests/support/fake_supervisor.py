@@ -19,7 +19,7 @@ from speechmlx.runtime.front import runtime as module
 from speechmlx.runtime.front import weights
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.runtime.front.supervisor import State
-from speechmlx.runtime.ipc.messages import Ended, Failure, Setup, Start, ToEngine
+from speechmlx.runtime.ipc.messages import Ended, Failure, JobTimes, Setup, Start, ToEngine
 from speechmlx.types import Kind, Progress, Request
 
 TTS = Model(
@@ -112,5 +112,5 @@ class Front:
         self.fetches.append(asyncio.get_running_loop().create_future())
         return await self.fetches[-1]
 
-    def end(self, job: int, failure: Failure | None = None) -> None:
-        self.engine.say(Ended(job, failure))
+    def end(self, job: int, failure: Failure | None = None, times: JobTimes | None = None) -> None:
+        self.engine.say(Ended(job, failure, times))

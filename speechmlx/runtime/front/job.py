@@ -8,6 +8,7 @@ from collections.abc import AsyncIterable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from speechmlx import tracing
 from speechmlx.errors import SpeechError
 from speechmlx.log import current as current_record
 from speechmlx.runtime.channel import Channel
@@ -17,6 +18,7 @@ from speechmlx.runtime.ipc.messages import (
     OUTPUT_WINDOW,
     CancelJob,
     Input,
+    JobTimes,
     OutputConsumed,
     Start,
     ToEngine,
@@ -34,6 +36,13 @@ class Job:
     Iteration ends when the job is done, and raises the SpeechError that it failed with. Only the job of a `Load` has
     `Progress` events.
     """
+
+    sent: float | None = None
+    """When the engine process got it, in seconds of the monotonic clock; None before."""
+    first_audio: float | None = None
+    """When the first sound came; None before."""
+    times: JobTimes | None = None
+    """Those of the engine process, where it ended the job."""
 
     def __init__(
         self, id: int, request: Request, model: Model, send: Callable[[ToEngine], None], on_end: Callable[[Job], None]
@@ -54,6 +63,8 @@ class Job:
         """Seconds of the monotonic clock at submit."""
         self.first_event: float | None = None
         """Seconds from submit to the first event; None before that event."""
+        self.span = tracing.current()
+        """The stage that it is part of."""
         self._send = send
         self._on_end = on_end
         self._events: Channel[Event] = Channel()
@@ -156,6 +167,7 @@ class Job:
         if self.ended:
             return
         self.started = True
+        self.sent = time.monotonic()
         request_id = self.record.id if self.record is not None else ""
         self._send(Start(self.id, self.request, self.model, folder, self.client.name, request_id))
         for command in self._unsent:
@@ -175,8 +187,10 @@ class Job:
             return
         if self.first_event is None:
             self.first_event = time.monotonic() - self.submitted
-        if self.record is not None and isinstance(event, Chunk):
-            self.record.made(event.duration)
+        if isinstance(event, Chunk):
+            self.first_audio = self.first_audio or time.monotonic()
+            if self.record is not None:
+                self.record.made(event.duration)
         self._events.put(event)
 
     def on_input_consumed(self, count: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -112,11 +112,27 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class JobTimes:
+    """When the engine process got a job, had loaded its model, began it and ended it: seconds of the monotonic clock.
+
+    `loaded` is None where the model was there already, `begun` where the job was never begun. `worked`: seconds of all
+    its steps; those of a batch count for each of its jobs.
+    """
+
+    arrived: float
+    loaded: float | None
+    begun: float | None
+    ended: float
+    worked: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The job has ended and the engine has freed its memory. `failure` is None where it succeeded or was cancelled."""
 
     job: int
     failure: Failure | None = None
+    times: JobTimes | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

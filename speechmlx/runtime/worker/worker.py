@@ -62,6 +62,8 @@ class Slot:
     """Live inputs that step together, 0 when each steps alone."""
     seats: int = sys.maxsize
     pinned: bool = False
+    loaded: float = 0.0
+    """When it was loaded."""
     waiting_since: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -178,6 +180,8 @@ class Worker:
         now = slot.last_used = self._clock()
         self._meter.count(slot.model.name, now - start)
         # Live inputs take turns: each pays for its own. The batch of whole inputs works for all of them alike.
+        for task in tasks:
+            task.worked(now - start)
         paying = tasks[:1] if tasks and tasks[0].request.streams else tasks
         for task in paying:
             task.stepped(now - start)
@@ -220,7 +224,7 @@ class Worker:
             assert slot.engine is not None
             try:
                 with naming([task.request_id]):
-                    task.work = open_work(slot.engine, task)
+                    task.begun(open_work(slot.engine, task), slot.loaded)
             except Exception as error:
                 self._end(task, error)
                 return False
@@ -276,6 +280,7 @@ class Worker:
         except StopIteration as loaded:
             slot.engine = loaded.value
             slot.nbytes = loaded.value.nbytes
+            slot.loaded = self._clock()
             slot.max_batch, slot.max_streams = (batch_size(loaded.value, streams) for streams in (False, True))
             slot.seats = loaded.value.max_open if isinstance(loaded.value, Seated) else sys.maxsize
             self._tell_memory()
