@@ -35,6 +35,9 @@ SECRETS = (
 )  # fmt: skip
 """What a secret looks like, and what stands in its place: passwords and values of queries in URLs, keys by the name
 before them, and keys that have a mark of their own. Each takes time linear in the length."""
+SIGNS = ("@", "?", "&", "bearer", "authorization", "key", "token", "secret", "password")
+SIGNS += tuple(f"{mark}{sign}" for mark in ("sk", "ek", "smx", "hf") for sign in "-_")
+"""One of these is in every text that SECRETS match, in small letters: few lines are searched further."""
 SHORTEST = 6
 """Characters from which on a secret that is known is looked for: a shorter one is part of too many words."""
 
@@ -49,8 +52,10 @@ class Hiding:
     def __call__(self, text: str) -> str:
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
-        for pattern, shown in SECRETS:
-            text = pattern.sub(shown, text)
+        lowered = text.lower()
+        if any(sign in lowered for sign in SIGNS):
+            for pattern, shown in SECRETS:
+                text = pattern.sub(shown, text)
         return text
 
 
@@ -105,10 +110,13 @@ class JsonLines(logging.Formatter):
         line.update((name, self._shown(value)) for name, value in fields.items() if value is not None)
         if found := traceback_of(self, record):
             line["traceback"] = self._hide(found)
-        return json.dumps(line, default=str, separators=(",", ":"))
+        return _encoder.encode(line)
 
     def _shown(self, value: object) -> object:
         return self._hide(bounded(value)) if isinstance(value, str) else value
+
+
+_encoder = json.JSONEncoder(default=str, separators=(",", ":"))
 
 
 def _ids(record: logging.LogRecord) -> str:
@@ -138,6 +146,8 @@ def bounded(text: str) -> str:
 
 def escape(text: str) -> str:
     """`text` on one line, with control characters as Python escapes."""
+    if text.isprintable():
+        return text
     return CONTROL.sub(_escaped, text)
 
 

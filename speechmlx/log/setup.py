@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class LogSettings:
     """`level` and `format` (auto, text or json) of the log. `file`: where it goes, "" standard error.
 
-    A file of over `file_bytes` bytes is renamed and a new one begun; `kept` older ones stay.
+    A file of `file_bytes` bytes is renamed and a new one begun; `kept` older ones stay, one at least.
     """
 
     level: str = "info"
@@ -120,6 +120,10 @@ class RotatedFile(_Complaints, RotatingFileHandler):
     def __init__(self, path: Path, nbytes: int, kept: int) -> None:
         # Without a file to rename to, the standard library's handler would let the file grow without end.
         RotatingFileHandler.__init__(self, path, maxBytes=nbytes, backupCount=max(1, kept))
+
+    def shouldRollover(self, record: logging.LogRecord) -> int:
+        """Whether the file is full. The engine process writes it too, so its size is asked for."""
+        return int(self.stream is not None and os.fstat(self.stream.fileno()).st_size >= self.maxBytes > 0)
 
     def _open(self) -> Any:
         return _open(self.baseFilename)

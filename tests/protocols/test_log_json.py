@@ -24,6 +24,7 @@ from websockets.sync.connection import Connection
 if TYPE_CHECKING:
     from protocols.conftest import Server, Start
 
+DOCUMENTED = Path(__file__).parents[2] / "docs/logs.md"
 SECRET = "sk-very-secret-key"
 SOCKETS = {
     "/v1/realtime": "openai_realtime",
@@ -113,6 +114,8 @@ def test_a_request_is_one_line_with_all_that_is_known(told: Told) -> None:
     assert heard.status_code == 200 and heard.headers["x-request-id"] == "build-7.tone"
     line = told.until(request_id="build-7.tone", event="request")
     assert [one for one in told.lines() if one.get("request_id") == "build-7.tone" and "event" in one] == [line]
+    example = re.search(r"^```json\n(.*)", DOCUMENTED.read_text(), flags=re.MULTILINE)
+    assert example is not None and list(line) == list(json.loads(example[1]))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
     for name, most in (("duration_s", 20), ("first_byte_s", 20), ("bytes_in", 34000), ("bytes_out", 10_000)):
         assert 0 < line.pop(name) < most
@@ -220,3 +223,20 @@ async def test_transcripts_are_in_the_log_where_an_owner_asks_for_them(start_ser
         log = server.log.read_text()
         assert f", heard {text!r} [req_" in log and text
         assert re.search(r"INFO    heard '\w+.*' \[req_", log)
+
+
+def test_both_processes_go_on_in_a_new_file_when_one_is_full(start_server: Start, tmp_path: Path) -> None:
+    file = tmp_path / "server.log"
+    settings = {"SPEECHMLX_LOG_FILE_SIZE": "4kB", "SPEECHMLX_LOG_FILES_KEPT": "2"}
+    with start_server("--log-file", str(file), "--log-format", "json", **settings) as server:
+        with server.client() as client:
+            for _ in range(30):
+                client.get("/v1/audio/models").raise_for_status()
+            failed = client.post("/speak", json={"text": "fail=0", "model": "scripted"})
+        assert failed.status_code == 500
+        files = sorted(tmp_path.glob("server.log*"))
+        assert [one.name for one in files] == ["server.log", "server.log.1", "server.log.2"]
+        assert server.log.read_text().count("\n") == 5  # the banner
+    lines = [json.loads(line) for one in reversed(files) for line in one.read_text().splitlines()]
+    assert [line["message"] for line in lines if line["process"] == "engine"] == ["job 1 on scripted failed"]
+    assert lines[-1]["message"] == "stopped"
