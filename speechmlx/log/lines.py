@@ -35,7 +35,7 @@ SECRETS = (
 )  # fmt: skip
 """What a secret looks like, and what stands in its place: passwords and values of queries in URLs, keys by the name
 before them, and keys that have a mark of their own. Each takes time linear in the length."""
-SIGNS = ("@", "?", "&", "bearer", "authorization", "key", "token", "secret", "password")
+SIGNS: tuple[str, ...] = ("@", "?", "&", "bearer", "authorization", "key", "token", "secret", "password")
 SIGNS += tuple(f"{mark}{sign}" for mark in ("sk", "ek", "smx", "hf") for sign in "-_")
 """One of these is in every text that SECRETS match, in small letters: few lines are searched further."""
 SHORTEST = 6

@@ -63,7 +63,7 @@ def start(settings: LogSettings, secrets: Iterable[str] = (), engine: bool = Fal
         handlers.append(_to_file(settings, engine))
         handlers[0].setFormatter(_formatter(settings.format, False, engine, hide))
     if not settings.file or sys.stderr.isatty():
-        handlers.append(logging.StreamHandler())
+        handlers.append(ErrorLines())
         handlers[-1].setFormatter(_formatter(settings.format, sys.stderr.isatty(), engine, hide))
     logging.basicConfig(handlers=handlers, level=max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     for name in OWN:
@@ -114,6 +114,10 @@ class _Complaints:
                 sys.stderr.write(f"the log cannot be written, lines are lost: {sys.exc_info()[1]!r}\n")
 
 
+class ErrorLines(_Complaints, logging.StreamHandler[TextIO]):
+    """The log on standard error."""
+
+
 class RotatedFile(_Complaints, RotatingFileHandler):
     """The server's file of the log: it is renamed when it is full."""
 
@@ -123,17 +127,29 @@ class RotatedFile(_Complaints, RotatingFileHandler):
 
     def shouldRollover(self, record: logging.LogRecord) -> int:
         """Whether the file is full. The engine process writes it too, so its size is asked for."""
-        return int(self.stream is not None and os.fstat(self.stream.fileno()).st_size >= self.maxBytes > 0)
+        if self.stream is None:  # it could not be renamed: it must not grow
+            self.stream = self._open()
+        return int(os.fstat(self.stream.fileno()).st_size >= self.maxBytes > 0)
 
     def _open(self) -> Any:
         return _open(self.baseFilename)
 
 
 class FollowedFile(_Complaints, WatchedFileHandler):
-    """The same file in the engine process: it goes on in the new one when the server has renamed it."""
+    """The same file in the engine process: it goes on in the new one when the server has renamed it.
+
+    It is opened with the first line: a process that finds no place for its log can work.
+    """
 
     def __init__(self, path: Path) -> None:
-        WatchedFileHandler.__init__(self, path)
+        WatchedFileHandler.__init__(self, path, delay=True)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line. The standard library's handler raises where the file cannot be opened again."""
+        try:
+            WatchedFileHandler.emit(self, record)
+        except OSError:
+            self.handleError(record)
 
     def _open(self) -> Any:
         return _open(self.baseFilename)

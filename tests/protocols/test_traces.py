@@ -11,8 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from protocols.test_live_wires import lived, said
 from protocols.test_log_json import wave
 from protocols.test_realtime_flow import speak
+from support.live_wires import open_wire
 from support.realtime_client import talk
 from support.scripted_conversation import MODELS
 from support.traces import Collector, collector
@@ -39,7 +41,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
 
     folder = tmp_path_factory.mktemp("traced")
     with collector() as received:
-        start = partial(serve, folder, SPEECHMLX_MODELS=MODELS, SPEECHMLX_LOG_FORMAT="json")
+        start = partial(serve, folder, "--wyoming", "0", SPEECHMLX_MODELS=MODELS, SPEECHMLX_LOG_FORMAT="json")
         with start(OTEL_EXPORTER_OTLP_ENDPOINT=received.url, OTEL_BSP_SCHEDULE_DELAY=SOON) as server:
             yield Traced(server, received)
 
@@ -109,6 +111,17 @@ async def test_a_turn_of_a_conversation_from_its_end_to_the_answer(traced: Trace
     assert spans["endpointing"].end - spans["endpointing"].begin == pytest.approx(0.5, abs=0.2)
     assert spans["language model"].begin <= spans["synthesis"].begin + 0.01
     assert spans["synthesis"].end <= response.end + 0.01
+
+
+async def test_a_request_of_wyoming(traced: Traced) -> None:
+    async with open_wire("wyoming", traced.server.url, lived(traced.server).wyoming) as client:
+        await client.send(said(0.5))
+        await client.finish()
+    whole = traced.collector.until("Wyoming transcribe")
+    spans = traced.collector.of(whole.trace)
+    assert spans["turn"].parent == whole.id and spans["recognition"].parent == spans["turn"].id
+    (line,) = [line for line in log(traced) if line.get("wire") == "wyoming"]
+    assert line["trace_id"] == whole.trace and line["request_id"] == whole.attributes["speechmlx.request_id"]
 
 
 def test_a_collector_that_is_not_there_stops_nobody(start_server: Start) -> None:

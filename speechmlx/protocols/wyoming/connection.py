@@ -13,6 +13,7 @@ from wyoming.error import Error
 from wyoming.event import Event
 from wyoming.ping import Pong
 
+from speechmlx import tracing
 from speechmlx.errors import BadRequest, Draining, EngineFailed, SpeechError
 from speechmlx.log import RequestRecord, new_id, recording
 from speechmlx.models.spec import Model
@@ -239,7 +240,8 @@ class WyomingConnection:
         record.wire = "wyoming"
         outcome = "broken_off"
         self._services.traffic.streams += 1
-        with recording(record):
+        with recording(record), tracing.span(f"Wyoming {what}", {"speechmlx.request_id": record.id}) as span:
+            record.trace_id = span.trace_id
             try:
                 await request.run()
                 outcome = "ok"

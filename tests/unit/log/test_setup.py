@@ -97,6 +97,27 @@ def test_a_full_disk_is_told_once_and_stops_nobody() -> None:
     assert done.stderr.count("the log cannot be written, lines are lost: OSError(28") == 1
 
 
+def test_an_engine_whose_file_is_gone_works_and_says_so(tmp_path: Path) -> None:
+    settings = LogSettings("info", "text", str(tmp_path / "a/server.log"))
+    code = (
+        "import os, shutil; log.start(s, engine=True); say = logging.getLogger('speechmlx').info; say('1'); "
+        "shutil.rmtree(os.path.dirname(s.file)); say('2'); say('3'); os.mkdir(os.path.dirname(s.file)); say('4')"
+    )
+    done = run(code, settings, check=True)
+    assert done.stderr.count("the log cannot be written, lines are lost: FileNotFoundError") == 1
+    assert [line[20:] for line in Path(settings.file).read_text().splitlines()] == ["INFO    engine: 4"]
+
+
+def test_a_file_that_cannot_be_renamed_does_not_grow(tmp_path: Path) -> None:
+    settings = LogSettings("info", "text", str(tmp_path / "server.log"), 200, 1)
+    (tmp_path / "server.log.1").mkdir()  # nothing can be renamed to this
+    (tmp_path / "server.log.1/kept").write_text("")
+    code = "log.start(s); [logging.getLogger('speechmlx').info('%d', n) for n in range(50)]"
+    done = run(code, settings, check=True)
+    assert done.stderr.count("the log cannot be written, lines are lost: ") == 1
+    assert (tmp_path / "server.log").stat().st_size < 300
+
+
 def test_a_file_that_cannot_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path, tmp_path / "file/server.log"):
