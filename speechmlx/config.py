@@ -162,7 +162,7 @@ class Config:
         metadata={"help": "File of the log, besides a terminal and in place of standard error.", "flag": True},
     )
     log_file_size: int = setting(
-        20_000_000, "Size at which that file is renamed and a new one begun.", unit="bytes", flag=False
+        20_000_000, "Size at which that file is renamed and a new one begun; 0 never.", unit="bytes", flag=False
     )
     log_files_kept: int = setting(5, "Renamed files that stay; the oldest is deleted, one is always kept.", flag=False)
     log_transcripts: bool = setting(False, "Write what was recognised into the log.")

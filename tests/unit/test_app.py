@@ -15,6 +15,7 @@ from speechmlx.config import Config
 from speechmlx.log.lines import TextLines
 from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols import PROTOCOLS
+from speechmlx.protocols.http.request_id import NamedRoute
 from speechmlx.protocols.http.services import build_services
 from speechmlx.protocols.http.unhandled_errors import UnhandledErrors
 from speechmlx.runtime.front.runtime import Runtime
@@ -82,3 +83,9 @@ async def test_a_socket_that_fails_is_refused_or_left_to_be_closed_as_failed(acc
     kinds = [message["type"] for message in told if message["type"] != "websocket.http.response.body"]
     assert kinds == ["websocket.accept"] * accepted + sent
     assert accepted or told[0]["status"] == 500
+
+
+def test_every_route_tells_the_log_whose_it_is() -> None:
+    config = Config()
+    app = create_app(build_services(config, Runtime(config, CATALOG)))
+    assert all(isinstance(getattr(route, "app", None), NamedRoute) for route in app.routes)

@@ -9,6 +9,7 @@ import pytest
 
 from speechmlx.config import SIZES, Config, default_text, load, parse_bytes
 from speechmlx.errors import BadRequest
+from speechmlx.log import LogSettings
 
 
 def test_later_sources_win(tmp_path: Path) -> None:
@@ -175,3 +176,14 @@ def test_the_address_for_home_assistant(written: str | int, address: str | None)
 def test_what_is_no_address_for_home_assistant(written: str) -> None:
     with pytest.raises(BadRequest, match=r"is no address; write it like 0\.0\.0\.0:10300, 10300 or on"):
         load({"wyoming": written}, {})
+
+
+def test_the_settings_of_the_log() -> None:
+    assert load({}, {}).log == LogSettings("info", "auto", "", 20_000_000, 5)
+    environment = {"SPEECHMLX_LOG_FILE_SIZE": "1MB", "SPEECHMLX_LOG_FILES_KEPT": "2", "HOME": "/home/me"}
+    found = load({"log_file": "~/server.log", "log_format": "json", "log_level": "debug"}, environment).log
+    assert found == LogSettings("debug", "json", str(Path("~/server.log").expanduser()), 1_000_000, 2)
+    assert load({"log_file": "server.log"}, {}).log.file == str(Path.cwd() / "server.log")
+    assert LogSettings.from_text(found.to_text()) == found
+    with pytest.raises(BadRequest, match="log_format = 'xml' is none of auto, text, json"):
+        load({"log_format": "xml"}, {})
