@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from speechmlx.errors import BadRequest
+from speechmlx.log import LogSettings
 from speechmlx.names import listed
 
 PREFIX = "SPEECHMLX_"
@@ -157,6 +158,26 @@ class Config:
         10.0, "Time that running requests get when the server stops.", unit="seconds", flag=False
     )
     log_level: str = setting("info", "debug, info, warning or error.", choices=("debug", "info", "warning", "error"))
+    log_format: str = setting(
+        "auto",
+        "text, json, or auto: text on a terminal, else json; see logs.md.",
+        choices=("auto", "text", "json"),
+    )
+    log_file: Path | None = field(
+        default=None,
+        metadata={"help": "File of the log, besides a terminal and in place of standard error.", "flag": True},
+    )
+    log_file_size: int = setting(
+        20_000_000, "Size at which that file is renamed and a new one begun; 0 never.", unit="bytes", flag=False
+    )
+    log_files_kept: int = setting(5, "Renamed files that stay; the oldest is deleted, one is always kept.", flag=False)
+    log_transcripts: bool = setting(False, "Write what was recognised into the log.")
+
+    @property
+    def log(self) -> LogSettings:
+        """The settings of the log, for both processes."""
+        file = str(self.log_file.absolute()) if self.log_file else ""
+        return LogSettings(self.log_level, self.log_format, file, self.log_file_size, self.log_files_kept)
 
 
 KINDS = {
@@ -170,7 +191,7 @@ KINDS = {
     "diarize": "Model that tells speakers apart.",
 }
 """Help of the flags that set one kind of `Config.models`."""
-PATHS = ("cache", "key_file", "tls_cert", "tls_key")
+PATHS = ("cache", "key_file", "tls_cert", "tls_key", "log_file")
 """Fields that are paths."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from speechmlx.log import current
 from speechmlx.models.spec import Model
 from speechmlx.runtime.front.job import Job
 from speechmlx.speakers import split_at_speakers
@@ -112,7 +113,10 @@ async def recognise(
             turns = await _speaker_turns(await stack.enter_async_context(runtime.submit(diarize)))
         for turn in turns:
             yield turn
+        record = current()
         async for event in job:
+            if record is not None and isinstance(event, Segment):
+                record.heard(event.text)
             if speakers is None or not isinstance(event, Segment):
                 yield event
             else:

@@ -17,7 +17,7 @@ from speechmlx.conversation.input.pipeline import AT_ONCE
 from speechmlx.conversation.settings import Settings
 from speechmlx.errors import RateLimited
 from speechmlx.protocols.http.rate import Allowance
-from speechmlx.protocols.live_meter import LiveMeter
+from speechmlx.protocols.live_meter import LiveMeter, note_event
 
 POLICY_VIOLATION, TOO_BIG, SERVICE_RESTART = 1008, 1009, 1012
 LAST_WORDS = 0.2
@@ -161,6 +161,7 @@ async def _write(socket: WebSocket, wire: Wire, session: LiveSession, meter: Liv
     refusals = Allowance(REFUSALS, REFUSALS_AT_ONCE)
     async for event in session.events():
         meter.event(event)
+        note_event(event)
         inner = event.event if isinstance(event, OnChannel) else event
         if isinstance(inner, Failed) and isinstance(inner.error, RateLimited):
             await send(socket, _over(wire, event))

@@ -70,6 +70,7 @@ def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) 
     inherited = {name: value for name, value in os.environ.items() if name not in MALLOC}
     # The same request gives the same samples only with the same number of threads.
     inherited.setdefault("OPENBLAS_NUM_THREADS", str(os.cpu_count()))
+    inherited.setdefault("SPEECHMLX_LOG_FORMAT", "text")
     settings = {**inherited, **(own if scripted else {}), **environment}
     log = folder / "server.log"
     with log.open("wb") as out:

@@ -17,6 +17,7 @@ from speechmlx.conversation.engines import has_default
 from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings
 from speechmlx.errors import BadRequest, SpeechError, UnknownModel
+from speechmlx.log import note_error
 from speechmlx.models.spec import Model
 from speechmlx.protocols import ws
 from speechmlx.protocols.deepgram.flux import FluxWire, flux_settings
@@ -61,6 +62,7 @@ async def _serve(
             for _ in range(count):
                 await stack.enter_async_context(services.sessions.session(name))
         except SpeechError as error:
+            note_error(error.code)
             await socket.send_denial_response(problem(error))
             return
         await socket.accept(subprotocol(socket.scope.get("subprotocols") or []), [(b"dg-request-id", id.encode())])

@@ -21,7 +21,7 @@ from speechmlx.protocols.deepgram.utterances import paragraphs, utterances, with
 from speechmlx.protocols.deepgram.words import WordSpelling, alternative, rounded
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.request_body import spool
-from speechmlx.protocols.http.request_id import add_log_note, request_id
+from speechmlx.protocols.http.request_id import request_id
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.protocols.http.transcription_form import TranscriptionForm
 from speechmlx.protocols.http.url_fetch import check_url
@@ -135,9 +135,7 @@ async def decode(context: RequestContext, file: BinaryIO, rate: int, options: Li
             raise BadRequest(f"the audio has {count} channels; with 'multichannel' at most {MAX_CHANNELS}")
         numbers = range(count or 1)
     channels = [await decoding.decode(file, rate, context.stack, raw=raw, channel=number) for number in numbers]
-    recording = DecodedRecording(sha256, tuple(channels))
-    add_log_note(context.request.scope, f"{recording.duration:.1f} s of sound")
-    return recording
+    return DecodedRecording(sha256, tuple(channels))
 
 
 def digest(file: BinaryIO) -> str:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from speechmlx.key_file import MANAGE, METRICS, SCOPES, USE, KeyFile, NamedKey, digest
+from speechmlx.log import current
 from speechmlx.protocols.http.inbox import Inbox, refuse
 from speechmlx.protocols.http.openai_errors import error_response
 from speechmlx.protocols.http.request_id import add_log_note, request_id
@@ -180,6 +181,8 @@ class RequireKey:
             key = self._keys.borrowed(offered_keys(scope))
         if key is not None:
             scope[KEY] = key
+            if (record := current()) is not None:
+                record.key = key.name
         if wanted is None or (key is not None and wanted in key.scopes):
             return None
         own = {"dg-error": REFUSED, "dg-request-id": request_id(scope)}

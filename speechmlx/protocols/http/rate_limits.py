@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from speechmlx.config import Config
 from speechmlx.errors import RateLimited
 from speechmlx.key_file import LIMITS, ClientLimits
+from speechmlx.log import current
 from speechmlx.protocols.http.access_keys import is_open
 from speechmlx.protocols.http.clients import Client, client_of, current_client, working_for
 from speechmlx.protocols.http.inbox import Inbox, refuse
@@ -105,6 +106,8 @@ class ClientUsage:
 
     def audio(self, seconds: float) -> None:
         """Count audio that the current client sent; 0 only looks. Raises RateLimited when its day's audio is used."""
+        if (record := current()) is not None:
+            record.audio_in += seconds
         client = current_client()
         limit = self.limits(client).audio_seconds_per_day if client else None
         if client is None or limit is None:

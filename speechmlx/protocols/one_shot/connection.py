@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.llm.rewriting import rewriter
 from speechmlx.errors import EngineFailed, SpeechError
+from speechmlx.log import note_error
 from speechmlx.protocols import ws
 from speechmlx.protocols.http.access_keys import key_subprotocol, offered_keys
 from speechmlx.protocols.http.clients import Client, client_of, with_key, working_for
@@ -78,6 +79,7 @@ class OneShotConnection:
         """Answer the requests."""
         async for request in self._requests:
             if isinstance(request, Refusal):
+                note_error(request.code)
                 self._metrics.request(UNKNOWN, request.task, request.code)
                 await self._send(request.message)
             else:
@@ -127,6 +129,7 @@ class OneShotConnection:
             if not isinstance(error, SpeechError):
                 log.exception("a request at /ws/transcribe failed")
                 error = EngineFailed("the server failed on this request; its log has more")
+            note_error(error.code)
             self._metrics.request(machine, task, error.code)
             return {"error": str(error)}
         text, seconds, failure = await self._postprocess(result, metadata.postprocess)

@@ -16,6 +16,7 @@ from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.settings import Settings, Transcription
 from speechmlx.conversation.translation import can_translate
 from speechmlx.errors import BadRequest, Draining, SpeechError, UnknownModel, Unsupported
+from speechmlx.log import note_error
 from speechmlx.models.spec import Model
 from speechmlx.protocols import ws
 from speechmlx.protocols.http.access_keys import key_subprotocol
@@ -45,6 +46,7 @@ async def answer(socket: WebSocket, services: Services, series: WhisperLiveSerie
     except WebSocketDisconnect:
         return
     except SpeechError as error:
+        note_error(error.code)
         series.rejected[error.code,] += 1
         series.errors[error.code,] += 1
         message = json.dumps({"uid": uid, "status": "ERROR", "message": str(error)}, ensure_ascii=False)

@@ -11,6 +11,7 @@ from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.settings import Settings
 from speechmlx.conversation.translation import can_translate
 from speechmlx.errors import SpeechError, Unsupported
+from speechmlx.log import note_error
 from speechmlx.protocols import ws
 from speechmlx.protocols.http.access_keys import REFUSED, key_subprotocol
 from speechmlx.protocols.http.request_id import add_log_note
@@ -65,4 +66,5 @@ def check_translation(settings: Settings, services: Services) -> None:
 
 async def refuse(socket: WebSocket, code: int, error: SpeechError) -> None:
     """Send the error and close the socket with `code`."""
+    note_error(error.code)
     await ws.send(socket, [messages.error(str(error)), ws.Close(code, error.code)])
