@@ -16,7 +16,7 @@ from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings
 from speechmlx.errors import BadRequest
 from speechmlx.protocols import ws
-from speechmlx.protocols.ws import Answer, Close, pump
+from speechmlx.protocols.ws import Answer, Close, ResumePoint, pump
 
 
 class Socket:
@@ -37,6 +37,9 @@ class Socket:
             return {"type": "websocket.disconnect"}
         await asyncio.Event().wait()
         raise AssertionError
+
+    async def connected(self) -> float:
+        return 0.0
 
     async def send_text(self, text: str) -> None:
         self.sent.append(text)
@@ -70,11 +73,14 @@ class Wire:
     def end(self) -> Sequence[Answer]:
         return [Close(1000, "done")]
 
+    def resume(self, point: ResumePoint) -> str:
+        return f"{point.received}, {point.sent}"
+
 
 async def pumped(socket: Socket, wire: Wire, drained: asyncio.Event | None = None) -> None:
     session = TranscriptionSession(ScriptedInput(), Settings())
     async with asyncio.timeout(5):
-        await pump(socket, wire, session, drained or asyncio.Event())  # type: ignore[arg-type]
+        await pump(socket, wire, session, drained or asyncio.Event())
 
 
 async def test_texts_and_binaries_until_the_client_leaves() -> None:
@@ -159,5 +165,5 @@ async def test_commands_carry_the_length_of_a_long_message() -> None:
             await super().send(command)
 
     socket = Socket("clear", "x" * 5000, leaves=True)
-    await pump(socket, wire, Session(ScriptedInput(), Settings()), asyncio.Event())  # type: ignore[arg-type]
+    await pump(socket, wire, Session(ScriptedInput(), Settings()), asyncio.Event())
     assert got == [0, 5000]
