@@ -10,7 +10,7 @@ import pytest
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from support.scripted_input import ScriptedInput
 
-from speechmlx.conversation.commands import Clear, Command, Emit, Finish
+from speechmlx.conversation.commands import Append, Clear, Command, Emit, Finish, Lapse
 from speechmlx.conversation.events import Cleared, Event, Failed
 from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings
@@ -167,3 +167,36 @@ async def test_commands_carry_the_length_of_a_long_message() -> None:
     socket = Socket("clear", "x" * 5000, leaves=True)
     await pump(socket, wire, Session(ScriptedInput(), Settings()), asyncio.Event())
     assert got == [0, 5000]
+
+
+async def test_a_turn_does_not_end_while_the_connection_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by the audio that is missing nor by the wire's time; both go on when the client is back."""
+    monkeypatch.setattr(ws, "TICK", 0.01)
+    wire, got = Wire(), list[Command]()
+    wire.receive = lambda message: [Append(audio=b"\0" * 480)]  # type: ignore[method-assign]
+
+    class Session(TranscriptionSession):
+        async def send(self, command: Command) -> None:
+            got.append(command)
+
+    class Broken(Socket):
+        back = asyncio.Event()
+        began = 0.0
+
+        async def connected(self) -> float:
+            await self.back.wait()
+            return self.began
+
+    socket, drained = Broken("audio"), asyncio.Event()
+    session = Session(ScriptedInput(), Settings())
+    pumping = asyncio.create_task(pump(socket, wire, session, drained, audio_timeout=0.05))
+    await asyncio.sleep(0.2)
+    assert [type(command) for command in got] == [Append] and len(wire.times) == 1
+    socket.began = asyncio.get_running_loop().time()
+    socket.back.set()
+    await asyncio.sleep(0.02)
+    assert len(got) == 1
+    await asyncio.sleep(0.2)
+    assert [type(command) for command in got] == [Append, Lapse] and len(wire.times) > 1
+    drained.set()
+    await asyncio.wait_for(pumping, 5)
