@@ -141,6 +141,8 @@ class LiveLink:
         self._inbox.end()
         self._notify()
         self.on_change()
+        self.on_change = lambda: None
+        self.log = ReplayLog()
 
     def stop(self) -> None:
         """From now on no client may come back."""
@@ -194,6 +196,9 @@ class LiveLink:
             code = await self._run(connection)
         finally:
             self._leave(connection, code)
+        if connection.replaced.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ws.send(socket, [REPLACED]), CLOSING)
 
     def _greeting(self, place: Place | None) -> str | None:
         """Go back to where the client is; returns the first message. Raises UnknownSession, and ends then."""
@@ -221,9 +226,6 @@ class LiveLink:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if connection.replaced.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ws.send(connection.socket, [REPLACED]), CLOSING)
         if not writing.cancelled():
             writing.result()
         return ABNORMAL if reading.cancelled() else reading.result()

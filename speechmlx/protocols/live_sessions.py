@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from starlette.websockets import WebSocket
 from speechmlx.errors import BadRequest, SpeechError, UnknownSession
 from speechmlx.key_file import digest
 from speechmlx.protocols.http.access_keys import KEY, offered_keys
+from speechmlx.protocols.http.clients import current_client
 from speechmlx.protocols.http.request_id import add_log_note
 from speechmlx.protocols.live_link import UNKNOWN, LiveLink, Place
 
@@ -48,13 +50,17 @@ class SessionName:
 
 
 class LiveSessions:
-    """The sessions by name. `window`: seconds that one is kept for its client. At most `limit` clients are away."""
+    """The sessions by name. `window`: seconds that one is kept for its client.
+
+    At most `limit` wait for their client. Over it one ends of who has most of them: a key, an address or this machine.
+    """
 
     def __init__(self, window: float, limit: int) -> None:
         self.window = window
         self._limit = limit
         self._links: dict[SessionName, LiveLink] = {}
         """Those whose client was away last are last."""
+        self._holders: dict[SessionName, str] = {}
         self._running: set[asyncio.Task[None]] = set()
 
     @property
@@ -75,7 +81,8 @@ class LiveSessions:
         `places` is taken over, and closed when the work has ended.
         """
         name = SessionName.of(socket.scope, id)
-        self._links[name] = link
+        client = current_client()
+        self._links[name], self._holders[name] = link, client.name if client is not None else ""
         link.on_change = lambda: self._changed(name, link)
         task = asyncio.create_task(self._work(link, work, places.pop_all()))
         self._running.add(task)
@@ -146,14 +153,16 @@ class LiveSessions:
                 link.finish()
 
     def _changed(self, name: SessionName, link: LiveLink) -> None:
-        """Forget a session that is over. The client that has been away longest makes room for another."""
+        """Forget a session that is over. Among too many, that of the client which has been away longest ends."""
         self._links.pop(name, None)
         if link.over:
+            del self._holders[name]
             return
         self._links[name] = link
-        away = [one for one in self._links.values() if one.is_away]
-        for one in away[: -self._limit]:
-            one.end()
+        away = [one for one in self._links if self._links[one].is_away]
+        if len(away) > self._limit:
+            ((most, _),) = Counter(self._holders[one] for one in away).most_common(1)
+            self._links[next(one for one in away if self._holders[one] == most)].end()
 
 
 def asks(socket: WebSocket) -> bool:

@@ -233,6 +233,8 @@ async def test_a_kept_session_has_its_place_and_is_its_keys_alone(start_server: 
             await line.recv()
             proxy.cut()
             assert await refusal(server, line.id, **two) == "session_not_found"
+            with server.client() as client:
+                assert "speechmlx_sessions_away 1.0" in client.get("/metrics", headers=one).text
             stranger = Line(server.url, "/v1/realtime?model=gpt-realtime")
             await stranger.open(**two)
             assert "max_sessions" in json.loads(await stranger.recv())["error"]["message"]

@@ -15,6 +15,8 @@ from speechmlx.errors import BadRequest, SpeechError, UnknownSession
 from speechmlx.key_file import NamedKey, digest
 from speechmlx.protocols import live_sessions
 from speechmlx.protocols.http.access_keys import KEY
+from speechmlx.protocols.http.clients import Client as Holder
+from speechmlx.protocols.http.clients import working_for
 from speechmlx.protocols.live_link import LiveLink
 from speechmlx.protocols.live_sessions import LiveSessions, SessionName, place_in
 from speechmlx.protocols.ws import ResumePoint
@@ -147,6 +149,19 @@ async def test_only_so_many_clients_may_be_away() -> None:
     assert not (await served.resume("session_id=b")).refused
     await served.sessions.close()
     assert served.places == 0
+
+
+async def test_who_keeps_most_makes_room() -> None:
+    served = Served(limit=3)
+    with working_for(Holder("laptop")):
+        await served.begin("mine")
+    with working_for(Holder("guest")):
+        for id in ("a", "b", "c"):
+            await served.begin(id)
+    assert served.sessions.away == 3
+    assert (await served.resume("session_id=a")).refused
+    assert not (await served.resume("session_id=mine")).refused
+    await served.sessions.close()
 
 
 async def test_a_wrong_number_is_named() -> None:
