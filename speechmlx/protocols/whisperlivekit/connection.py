@@ -51,9 +51,14 @@ async def caption(socket: WebSocket, services: Services) -> None:
     except SpeechError as error:
         await refuse(socket, WRONG_PARAMETER, error)
         return
-    connection = LiveConnection(socket=socket, id=id, name="whisperlivekit", greeting=messages.config(query.mode))
-    wire = WhisperLiveKitWire(settings, query)
-    await transcribe_live(connection, wire, settings, services, partial(refuse, socket, TRY_AGAIN_LATER))
+    greeting = messages.config(query.mode)
+
+    async def full(error: SpeechError) -> None:
+        await ws.send(socket, [greeting])
+        await refuse(socket, TRY_AGAIN_LATER, error)
+
+    connection = LiveConnection(socket=socket, id=id, name="whisperlivekit", greeting=greeting)
+    await transcribe_live(connection, WhisperLiveKitWire(settings, query), settings, services, full)
 
 
 def check_translation(settings: Settings, services: Services) -> None:
