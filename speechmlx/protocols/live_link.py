@@ -31,7 +31,7 @@ CLOSING = 2.0
 """Seconds in which a client answers a close; else it may not have got it."""
 GREETINGS = 8
 """First messages of connections that are remembered: a client may have got nothing else."""
-UNKNOWN = "no such session is kept here: it has ended, or is another client's, or its time is over; begin a new one"
+ENDED = "the session has just ended; begin a new one"
 MISSED = (
     "the session cannot go on from there: the client missed more than is kept, or names a message that was never sent; "
     "it has ended; begin a new one"
@@ -186,7 +186,7 @@ class LiveLink:
             other.replaced.set()
             await other.off.wait()
         if self.over:
-            raise UnknownSession(UNKNOWN)
+            raise UnknownSession(ENDED)
         self._stop_timer()
         greeting = self._greeting(place)
         connection = self._connection = _Connection(socket, self.log.sent, greeting)

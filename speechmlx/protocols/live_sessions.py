@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 from starlette.websockets import WebSocket
@@ -18,7 +19,9 @@ from speechmlx.key_file import digest
 from speechmlx.protocols.http.access_keys import KEY, offered_keys
 from speechmlx.protocols.http.clients import current_client
 from speechmlx.protocols.http.request_id import add_log_note
-from speechmlx.protocols.live_link import UNKNOWN, LiveLink, Place
+
+if TYPE_CHECKING:  # what it imports makes the start slow
+    from speechmlx.protocols.live_link import LiveLink, Place
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +29,7 @@ ID, RECEIVED = "session_id", "received"
 """Query parameters of a client that comes back: which session, and how many of its messages the client has."""
 HEADER = b"x-session-id"
 """Header of a handshake's answer: the id of the session that begins."""
+UNKNOWN = "no such session is kept here: it has ended, or is another client's, or its time is over; begin a new one"
 SECRET = "ek_"
 """What client secrets begin with."""
 

@@ -57,6 +57,9 @@ async def test_each_word_once_when_the_connection_breaks_in_mid_speech(listening
                 await one.come_back()
         assert lowered(await one.client.finish()) == said(1.2, 0.9, 1.0)
         assert not one.client.failures and len(one.line.greetings) == 4
+        if wire == "flux":
+            numbers = [json.loads(message)["sequence_id"] for message in one.line.received]
+            assert numbers == list(range(len(numbers)))
 
 
 @pytest.mark.parametrize("wire", ["deepgram", "flux", "whisperlive", "asr_diff"])
