@@ -50,7 +50,9 @@ async def test_each_word_once_when_the_connection_breaks_in_mid_speech(listening
         for place in range(0, len(audio), PIECE):
             await one.client.send(audio[place : place + PIECE])
             await asyncio.sleep(0.01)
-            if place // PIECE in (19, 27, 44):
+            if place // PIECE in (2, 40):
+                proxy.deafen()
+            if place // PIECE in (19, 27):
                 proxy.swallow()
             if place // PIECE in (5, 22, 33, 46):
                 proxy.cut()

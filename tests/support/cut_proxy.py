@@ -15,36 +15,44 @@ class CutProxy:
         self._host = host
         self._port = port
         self._writers: list[asyncio.StreamWriter] = []
-        self._passes = asyncio.Event()
-        self._passes.set()
+        self._up, self._down = _open(), _open()
         self.url = ""
 
+    def deafen(self) -> None:
+        """From now on nothing of the server arrives, and nobody is told; until `cut`."""
+        self._down.clear()
+
     def swallow(self) -> None:
-        """From now on nothing arrives, on either side, and nobody is told; until `cut`."""
-        self._passes.clear()
+        """From now on nothing arrives, on either side."""
+        self._up.clear()
+        self._down.clear()
 
     def cut(self) -> None:
         """Break every connection; what was swallowed is lost. New ones work."""
         for writer in self._writers:
             writer.transport.abort()
         self._writers.clear()
-        self._passes = asyncio.Event()
-        self._passes.set()
+        self._up, self._down = _open(), _open()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of a client."""
         up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
         self._writers += [writer, up_writer]
-        passes = self._passes
         copies = [
-            asyncio.create_task(_copy(reader, up_writer, passes)),
-            asyncio.create_task(_copy(up_reader, writer, passes)),
+            asyncio.create_task(_copy(reader, up_writer, self._up)),
+            asyncio.create_task(_copy(up_reader, writer, self._down)),
         ]
         await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
         for copy in copies:
             copy.cancel()
         for one in (writer, up_writer):
             one.close()
+
+
+def _open() -> asyncio.Event:
+    passes = asyncio.Event()
+    passes.set()
+    return passes
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: asyncio.Event) -> None:
