@@ -29,8 +29,8 @@ AHEAD = 1024 * 1024
 """What may wait for a client that is away, in bytes or characters. The session pauses at more."""
 CLOSING = 2.0
 """Seconds in which a client answers a close; else it may not have got it."""
-GREETINGS = 8
-"""First messages of connections that are remembered: a client may have got nothing else."""
+GREETINGS, GREETING_HEAD = 8, 256
+"""First messages of connections whose beginnings are remembered, in characters: a client may have got nothing else."""
 ENDED = "the session has just ended; begin a new one"
 MISSED = (
     "the session cannot go on from there: the client missed more than is kept, or names a message that was never sent; "
@@ -209,7 +209,7 @@ class LiveLink:
             self.end()
             raise UnknownSession(MISSED)
         greeting = self._greet(ResumePoint(self.received, number))
-        self._greetings.appendleft((greeting, number))
+        self._greetings.appendleft((greeting[:GREETING_HEAD], number))
         return greeting
 
     async def _run(self, connection: _Connection) -> int:
@@ -256,8 +256,9 @@ class LiveLink:
     def _leave(self, connection: _Connection, code: int) -> None:
         """The connection is over: keep the session for the client, or not."""
         told = confirmed(connection.socket.scope)
-        told = self.log.sent if told is None else connection.base + told - (connection.greeting is not None)
-        self._confirmed = max(self._confirmed, told)
+        greeted = connection.greeting is not None
+        number = self.log.sent if told is None else connection.base + max(0, told - greeted)
+        self._confirmed = max(self._confirmed, number)
         self._connection = None
         connection.off.set()
         if self._may_return(code) or (connection.replaced.is_set() and not self.over):

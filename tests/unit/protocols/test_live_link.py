@@ -134,6 +134,20 @@ async def test_a_client_that_does_not_say_where_it_is_gets_what_was_not_confirme
         assert third.socket.sent == ["again 0 3"]
 
 
+async def test_what_the_client_said_it_has_is_confirmed() -> None:
+    async with linked() as link:
+        first = Carried(link)
+        await settle()
+        await tell(link, "a", "b")
+        await first.leave()
+        second = Carried(link, after(2))
+        await settle()
+        await second.leave()
+        third = Carried(link, after())
+        await settle()
+        assert third.socket.sent == ["again 0 2"]
+
+
 async def test_a_server_in_front_that_confirms_nothing_counts_as_delivering() -> None:
     async with linked() as link:
         first = Carried(link, confirms=False)
