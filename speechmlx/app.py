@@ -43,6 +43,7 @@ def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager
                     await stack.enter_async_context(server)
                 yield
         finally:
+            await services.live.close()
             await services.runtime.close()
             services.decoding.close()
             services.fetches.close()

@@ -138,6 +138,12 @@ class Config:
     audio_timeout: float = setting(
         2.0, "Time without audio in mid-speech that ends the turn; 0 never.", unit="seconds", flag=False
     )
+    resume_window: float = setting(
+        30.0,
+        "Time that a live session whose connection broke is kept for its client to come back; 0 never.",
+        unit="seconds",
+        flag=False,
+    )
     llm_url: str | None = setting(
         None, "OpenAI-compatible server whose language model answers /v1/realtime and /respond."
     )

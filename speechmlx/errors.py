@@ -7,6 +7,7 @@ SpeechError
 │   ├── TooSlow           too_slow            an upload that takes too long
 │   ├── UnknownModel      unknown_model       no such model, or not of this kind
 │   ├── UnknownVoice      unknown_voice       the model has no such voice
+│   ├── UnknownSession    unknown_session     no such live session is kept for this client; begin a new one
 │   └── Unsupported       unsupported         the model cannot do this (language, option)
 ├── Unavailable           unavailable         the server cannot now
 │   ├── Busy              busy                full; `retry_after` seconds
@@ -58,6 +59,10 @@ class UnknownModel(BadRequest):
 
 class UnknownVoice(BadRequest):
     code = "unknown_voice"
+
+
+class UnknownSession(BadRequest):
+    code = "unknown_session"
 
 
 class Unsupported(BadRequest):

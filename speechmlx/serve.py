@@ -155,6 +155,7 @@ async def _serve(
         await stop.wait()
         announcing.cancel()
         stop.clear()
+        services.live.stop()
         await _finish(services.runtime, services.traffic, services.config.drain_timeout, stop)
         loop.call_later(MAX_CLOSE_TIME, serving.cancel)
 

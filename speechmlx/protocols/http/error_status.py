@@ -14,6 +14,7 @@ STATUS = {
     "too_slow": 408,
     "unknown_model": 404,
     "unknown_voice": 400,
+    "unknown_session": 404,
     "unsupported": 400,
     "unavailable": 503,
     "busy": 503,

@@ -13,6 +13,7 @@ from speechmlx.protocols.http.model_names import ModelNames
 from speechmlx.protocols.http.rate_limits import ClientUsage
 from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.protocols.http.url_fetch import UrlFetcher
+from speechmlx.protocols.live_sessions import LiveSessions
 from speechmlx.protocols.session_limit import SessionLimit
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Kind
@@ -29,6 +30,7 @@ class Services:
     fetches: UrlFetcher
     traffic: Traffic
     sessions: SessionLimit
+    live: LiveSessions
     keys: AccessKeys
     usage: ClientUsage
     ports: Mapping[int, str] = field(default_factory=dict)
@@ -52,6 +54,7 @@ def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | 
         UrlFetcher(),
         Traffic(),
         SessionLimit(config.max_sessions, runtime, usage),
+        LiveSessions(config.resume_window, config.max_sessions),
         AccessKeys(config.api_key, KeyFile(config.key_file) if config.key_file else None),
         usage,
         ports or {},
