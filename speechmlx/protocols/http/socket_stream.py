@@ -260,8 +260,11 @@ class SocketStream(WSStream):  # type: ignore[misc]
         """Ping until the connection is over; then return at once, because the connection waits for this task."""
         interval = min(self.config.websocket_ping_interval or SILENCE, SILENCE)
         while not self.closed and not self._refused:
-            await self._send_wsproto_event(Ping())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._gone.wait(), interval)
-            if not self._waits and time.monotonic() - self._heard > SILENCE and not self.closed:
+            if self.closed or self._refused:
+                return
+            if not self._waits and time.monotonic() - self._heard > SILENCE:
                 await self._refuse(POLICY_VIOLATION, f"nothing was heard for {SILENCE:g} s, not even a pong")
+            else:
+                await self._send_wsproto_event(Ping())
