@@ -50,14 +50,23 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
     async def _close(self) -> None:
         watch = self._watch(0)
         try:
-            await super()._close()
+            with contextlib.suppress(OSError):  # TLS data after the client's goodbye is an SSLError, which is one
+                await super()._close()
         finally:
             watch.cancel()
 
     def _watch(self, more: int) -> _Watch:
         """Cut the connection if the bytes that wait now, and `more`, do not get fewer."""
         transport = self.writer.transport
-        return _Watch(transport, transport.get_write_buffer_size() + more)
+        return _Watch(transport, _waiting(transport) + more)
+
+
+def _waiting(transport: Any) -> int:
+    """Bytes that wait for the client; 0 on a TLS connection that is over, which cannot be asked."""
+    try:
+        return int(transport.get_write_buffer_size())
+    except AttributeError:
+        return 0
 
 
 class _Watch:
@@ -70,7 +79,7 @@ class _Watch:
         self._timer.cancel()
 
     def _check(self) -> None:
-        waiting = self._transport.get_write_buffer_size()
+        waiting = _waiting(self._transport)
         if waiting and waiting > self._waiting - PROGRESS:
             self._transport.abort()
             return
