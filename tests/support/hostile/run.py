@@ -30,7 +30,7 @@ from support.scripted_conversation import LIVE_MODELS
 
 OPERATIONS = 56
 """About as many as the description has."""
-AT_ONCE = 6
+AT_ONCE = 12
 """Attacks at the same time."""
 WARM_UP = 0.2
 """Share of the attacks after which the memory is what it is compared with."""
@@ -55,15 +55,15 @@ class Family:
 
 
 FAMILIES = {
-    "requests": Family("requests:attack", 0.29),
+    "requests": Family("requests:attack", 0.20),
     "framing": Family("raw_http:attack", 0.10),
-    "http2": Family("http2:attack", 0.05),
-    "sockets": Family("sockets:attack", 0.24, MESSAGES),
-    "frames": Family("sockets:attack_frames", 0.07),
+    "http2": Family("http2:attack", 0.03),
+    "sockets": Family("sockets:attack", 0.35, MESSAGES),
+    "frames": Family("sockets:attack_frames", 0.06),
     "wyoming": Family("wyoming:attack", 0.08),
-    "recordings": Family("recordings:attack", 0.08),
+    "recordings": Family("recordings:attack", 0.06),
 }
-DESCRIBED, MODELS = 0.04, 0.05
+DESCRIBED, MODELS = 0.02, 0.10
 """Shares of schemathesis' requests and of model files."""
 HEALTH = 0.05
 """Seconds that 99 of 100 answers of /health may take."""
@@ -93,7 +93,7 @@ def attacked(folder: Path) -> Iterator[tuple[Witness, Witness, Target]]:
     temporary = [folder / "plain-tmp", folder / "secure-tmp"]
     for one in temporary:
         one.mkdir(parents=True)
-    flags = ("--wyoming", "0", "--diarize", "scripted-diarizer")
+    flags = ("--wyoming", "0", "--diarize", "scripted-diarizer", "--preload")
     with contextlib.ExitStack() as stack:
         plain = stack.enter_context(serve(folder / "plain", *flags, **nowhere, TMPDIR=str(temporary[0])))
         secure = stack.enter_context(serve(folder / "secure", "--tls-self-signed", **nowhere, TMPDIR=str(temporary[1])))

@@ -21,7 +21,7 @@ from support.hostile_forms import WAV
 from support.realtime_messages import KINDS, whole_or_broken
 from support.scripted_conversation import tone
 
-MESSAGES = 20
+MESSAGES = 50
 """Messages of a session; each is one input."""
 SOUND = tone(0.2, rate=16000)
 FLOATS = (np.frombuffer(SOUND, "<i2").astype("<f4") / 32768).tobytes()

@@ -7,7 +7,7 @@ import re
 import ssl
 from dataclasses import dataclass
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds in which the answer to a whole request comes."""
 WELCOME = {501, 503, 505, 507}
 """Statuses from 500 on that are documented: what is not here or not turned on, busy, another version of HTTP than 1.x,
