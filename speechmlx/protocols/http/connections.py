@@ -12,7 +12,7 @@ from typing import Any
 
 from hypercorn.asyncio import run
 from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.events import Event, RawData
+from hypercorn.events import Closed, Event, RawData
 
 STALL = 60.0
 """Seconds in which a client has to take some of what waits for it."""
@@ -38,7 +38,9 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
 
     async def protocol_send(self, event: Event) -> None:
         """Send to the client; waits until most of it is on its way."""
-        if isinstance(event, RawData):
+        if isinstance(event, RawData) and self.writer.transport.is_closing():
+            await self.protocol.handle(Closed())  # a TLS connection that is over cannot even be written to
+        elif isinstance(event, RawData):
             watch = self._watch(len(event.data))
             try:
                 await super().protocol_send(event)

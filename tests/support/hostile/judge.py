@@ -73,7 +73,8 @@ class Witness:
     def traces(self) -> list[str]:
         """Where its log tells of an error, with what follows."""
         text = self.server.log.read_text(errors="replace")
-        found = [text[one.start() : one.start() + 2500] for one in TRACE.finditer(text)]
+        found = [text[one.start() :].split("\n2", 1)[0] for one in TRACE.finditer(text)]
+        found = [one if len(one) < 2000 else f"{one[:500]} ... {one[-1500:]}" for one in found]
         return found[:FEW] + [f"... {len(found) - FEW} more"] * (len(found) > FEW)
 
     @contextlib.asynccontextmanager
