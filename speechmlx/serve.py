@@ -30,7 +30,7 @@ from speechmlx.key_file import KeyFile
 from speechmlx.log import start as start_log
 from speechmlx.models.spec import Catalog
 from speechmlx.protocols import PROTOCOLS
-from speechmlx.protocols.http import connections, descriptors, plain_http, socket_stream
+from speechmlx.protocols.http import connections, descriptors, plain_http, secure_http, socket_stream
 from speechmlx.protocols.http.services import Services, build_services
 from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.runtime.front.runtime import Runtime
@@ -209,6 +209,7 @@ def _hypercorn(listeners: Sequence[socket.socket], tls: Certificate | None) -> H
     socket_stream.install()
     connections.install()
     plain_http.install()
+    secure_http.install()
     settings = HypercornConfig()
     if tls is not None:
         settings.certfile, settings.keyfile = str(tls.cert), str(tls.key)

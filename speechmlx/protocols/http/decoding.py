@@ -75,7 +75,10 @@ class RecordingDecoder:
     async def _run(self, turn: ProcessorTurn, work: Callable[..., T], *arguments: object) -> T:
         def in_turn() -> T:
             with self._turns.taken(turn):
-                return work(*arguments)
+                try:
+                    return work(*arguments)
+                except StopIteration as error:  # a future cannot hold it, so it would be waited for without end
+                    raise RuntimeError("a generator had no more") from error
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, in_turn)
