@@ -33,7 +33,7 @@ IMPORT_PATH = "speechmlx.cluster:app"
 START_LIMIT = 120.0
 """Seconds that Ray has to come up."""
 POLL = 0.2
-LOGS = "its logs are in /tmp/ray/session_latest/logs"
+LOGS = f"its logs are in {os.environ.get('RAY_TMPDIR', '/tmp')}/ray/session_latest/logs"
 STOP_LIMIT = 15.0
 """Seconds that Ray's processes have to end."""
 ENDED = ("RUNNING", "DEPLOY_FAILED", "UNHEALTHY")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import random
 from itertools import accumulate
+from pathlib import Path
 
 import pytest
+from soak.capacity import row
 from support.capacity import FULL, ClusterSimulation, Load, erlang_b, md1_wait, seats_for, waits
 
 
@@ -86,3 +88,11 @@ def test_the_simulated_delay_is_between_even_speech_and_bursts(macs: int) -> Non
     if macs == 1:
         return  # the number of sessions varies, which the formula leaves out
     assert outcome.mean < load.delay(each)
+
+
+def test_the_tables_of_the_documentation_are_the_scripts() -> None:
+    text = (Path(__file__).parents[2] / "docs/scale.md").read_text()
+    for load in (Load(), Load(idle=0.0006, live=0.025, turn_end=0.018)):
+        for offered in (10, 100):
+            line, good = row(load, 1.0, offered)
+            assert good and line in text
