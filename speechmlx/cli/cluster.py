@@ -35,13 +35,16 @@ def up(
 @cluster.command()
 def join(
     address: Annotated[str, typer.Argument(help="IP:PORT of the first machine.")],
+    own: Annotated[
+        str | None, typer.Option(help="IP address of this machine for the others. [default: the one that reaches them]")
+    ] = None,
     places: Places = 1,
 ) -> None:
     """Offer this machine to a cluster. It needs the token of the first machine, ~/.ray/auth_token."""
     _prepare(address)
     from speechmlx.cluster.launch import join as run
 
-    run(address, places, typer.echo)
+    run(address, own, places, typer.echo)
 
 
 def _prepare(address: str) -> None:

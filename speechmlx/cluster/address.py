@@ -8,6 +8,9 @@ from ipaddress import ip_address
 
 from speechmlx.errors import BadRequest
 
+RAYS_LOOPBACK = ("127.0.0.1", "::1")
+"""Addresses with which Ray means this machine alone; it takes others of 127.0.0.0/8 for those of a network."""
+
 
 def parse_address(address: str) -> tuple[str, int]:
     """IP address and port of IP:PORT. Raises BadRequest."""
@@ -26,8 +29,9 @@ def environment(base: Mapping[str, str], host: str) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": base.get("RAY_USAGE_STATS_ENABLED", "0"),
         "RAY_AUTH_MODE": base.get("RAY_AUTH_MODE", "token"),
         # Without it Ray keeps to 127.0.0.1; with it Ray takes the address of the network instead of 127.0.0.1.
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if is_loopback(host) else "1",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0" if host in RAYS_LOOPBACK else "1",
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "speechmlx.cluster.edge.middlewares",
+        "RAY_SERVE_PROXY_PREFER_LOCAL_NODE_ROUTING": "0",  # else the Mac that clients call has all the work
         "FORWARDED_ALLOW_IPS": "",  # X-Forwarded-For is not read, as in `audio-server serve`
     }
 

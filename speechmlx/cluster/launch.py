@@ -82,12 +82,16 @@ def up(file: Path, address: str, places: int, write_line: WriteLine) -> None:
             _shut_down(stop)
 
 
-def join(address: str, places: int, write_line: WriteLine) -> None:
-    """Offer this machine to the cluster at `address`, IP:PORT, until a signal. Raises BadRequest."""
+def join(address: str, own: str | None, places: int, write_line: WriteLine) -> None:
+    """Offer this machine to the cluster at `address`, IP:PORT, until a signal. Raises BadRequest.
+
+    `own` is this machine's IP address for the others; None: the one from which it reaches the cluster.
+    """
     host, port = parse_address(address)
     if not _listens(host, port):
         raise BadRequest(f"no cluster answers at {address}; start one there: audio-server cluster up FILE")
-    with _node([f"--address={address}"], places) as node, _signals() as stop:
+    own = own or _own_address(host, port)
+    with _node([f"--address={address}", f"--node-ip-address={own}"], places) as node, _signals() as stop:
         write_line(f"Joined {address} with {places} place{'s' * (places != 1)}")
         while node.poll() is None and not stop.wait(POLL):
             pass
@@ -155,6 +159,12 @@ def _listens(host: str, port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((host, port), 1.0):
         return True
     return False
+
+
+def _own_address(host: str, port: int) -> str:
+    """The IP address from which this machine reaches another."""
+    with socket.create_connection((host, port), 5.0) as connection:
+        return str(connection.getsockname()[0])
 
 
 def _command(name: str) -> str:

@@ -1,6 +1,7 @@
 """A cluster of two replicas on this machine, with scripted engines, and clients that load it.
 
-Ray keeps to 127.0.0.1; what it writes is in a folder of its own, which has a short name, as its sockets are there.
+Ray keeps to addresses of the loopback interface, one for each of the two Macs that are meant. What it writes is in a
+folder of its own, which has a short name, as its sockets are there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,21 +45,22 @@ SCRIPT = "steps=3000 work=0.02"
 
 @dataclass
 class Cluster:
-    """A running cluster: its URL, its command's process, the address of Ray, and the folder of its files."""
+    """A running cluster of two: its URL, its two commands, where Ray is, and the folder of its files."""
 
     url: str
     process: subprocess.Popen[bytes]
+    joined: subprocess.Popen[bytes]
     address: str
     folder: Path
     environment: dict[str, str]
 
     @property
     def log(self) -> str:
-        return (self.folder / "up.log").read_text()
+        return "".join((self.folder / f"{name}.log").read_text() for name in ("up", "join"))
 
     def processes(self, title: str) -> list[psutil.Process]:
         """Ray's processes whose title begins so, in the order of their ids."""
-        found = psutil.Process(self.process.pid).children(recursive=True)
+        found = [one for root in (self.process, self.joined) for one in descendants(root)]
         return sorted((one for one in found if _title(one).startswith(title)), key=lambda one: one.pid)
 
     @property
@@ -67,7 +69,7 @@ class Cluster:
 
     def write_config(self, chars: int) -> Path:
         """The config file, with a setting that makes it another one."""
-        file = self.folder / "cluster.yaml"
+        file = self.folder / "changed.yaml"
         file.write_text(CONFIG.format(port=self.url.rpartition(":")[2], chars=chars))
         return file
 
@@ -99,6 +101,14 @@ def _title(process: psutil.Process) -> str:
         return ""
 
 
+def descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The processes that a process has started; none once it has ended."""
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -107,7 +117,10 @@ def free_port() -> int:
 
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
-    """Two replicas until the block ends; its end must leave no process."""
+    """Two replicas until the block ends, as on two Macs: one command begins a cluster, the other joins it.
+
+    Its end must leave no process.
+    """
     folder = Path(tempfile.mkdtemp(prefix="speechmlx-", dir="/tmp"))
     environment = {
         **os.environ,
@@ -120,33 +133,57 @@ def running_cluster() -> Iterator[Cluster]:
         "SPEECHMLX_MODELS": LIVE_MODELS,
         "SPEECHMLX_AUDIO_TIMEOUT": "0",
     }
-    url, address = f"http://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
-    cluster = Cluster(url, None, address, folder, environment)  # type: ignore[arg-type]
-    command = [*COMMAND, "up", str(cluster.write_config(4096)), f"--address={address}", "--places=2"]
-    try:
-        with (folder / "up.log").open("wb") as log:
-            cluster.process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
+    port, address = free_port(), f"127.0.0.2:{free_port()}"
+    file = folder / "cluster.yaml"
+    file.write_text(CONFIG.format(port=port, chars=4096))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        up, joined = (
+            stack.enter_context(_command(words, environment, folder / f"{words[0]}.log"))
+            for words in (["up", str(file), f"--address={address}"], ["join", address, "--own=127.0.0.3"])
+        )
+        cluster = Cluster(f"http://127.0.0.1:{port}", up, joined, address, folder, environment)
         _wait_until_ready(cluster)
         yield cluster
+
+
+@contextmanager
+def _command(words: list[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A command of the cluster, stopped at the end of the block. Ray has to be up for one that joins."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*COMMAND, *words], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        end = time.monotonic() + START_LIMIT
+        while words[0] == "up" and not listens(words[-1].rpartition("=")[2]):
+            assert process.poll() is None and time.monotonic() < end, log.read_text()
+            time.sleep(0.2)
+        yield process
     finally:
-        left = _stop(cluster.process)
-        shutil.rmtree(folder, ignore_errors=True)
+        left = _stop(process)
     assert not left, f"processes were left: {left}"
+
+
+def listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with suppress(OSError), socket.create_connection((host, int(port)), 1.0):
+        return True
+    return False
 
 
 def _wait_until_ready(cluster: Cluster) -> None:
     end = time.monotonic() + START_LIMIT
     while "\nReady" not in cluster.log:
-        assert cluster.process.poll() is None and time.monotonic() < end, cluster.log
+        over = [one.poll() is not None for one in (cluster.process, cluster.joined)]
+        assert not any(over) and time.monotonic() < end, cluster.log
         time.sleep(0.2)
     cluster.wait_for_replicas()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> list[str]:
-    """Stop the cluster. Returns the processes that it left, which are killed then."""
-    children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    """Stop a command. Returns the processes that it left, which are killed then."""
+    children = descendants(process)
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(60)
@@ -176,7 +213,7 @@ async def request(client: httpx.AsyncClient, stream: bool = False) -> Told:
             await answer.aread()
             retry = answer.headers.get("retry-after", "none")
             return Told(f"{answer.status_code}, Retry-After {retry}", time.monotonic())
-    except httpx.RemoteProtocolError:
+    except (httpx.RemoteProtocolError, httpx.ReadError):
         return Told("answer cut", time.monotonic())
 
 

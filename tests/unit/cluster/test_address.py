@@ -38,6 +38,10 @@ def test_ray_keeps_to_this_machine_unless_others_are_to_join() -> None:
     assert environment({}, "192.168.1.10")["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "1"
 
 
+def test_requests_go_to_all_macs_and_not_to_the_one_that_clients_call() -> None:
+    assert environment({}, "192.168.1.10")["RAY_SERVE_PROXY_PREFER_LOCAL_NODE_ROUTING"] == "0"
+
+
 def test_ray_asks_for_its_token_and_tells_nobody_of_its_use() -> None:
     set_ = environment({}, "127.0.0.1")
     assert (set_["RAY_AUTH_MODE"], set_["RAY_USAGE_STATS_ENABLED"]) == ("token", "0")
