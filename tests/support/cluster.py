@@ -15,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -37,8 +38,13 @@ applications:
     import_path: speechmlx.cluster:app
     args: {{profile: starter, max_input_chars: {chars}}}
     deployments:
-      - {{name: SpeechReplica, num_replicas: 2, graceful_shutdown_timeout_s: 4}}
+      - {{name: SpeechReplica, {replicas}, graceful_shutdown_timeout_s: 4}}
 """
+TWO = "num_replicas: 2"
+AS_NEEDED = (
+    "autoscaling_config: {min_replicas: 1, max_replicas: 2, upscale_delay_s: 1, downscale_delay_s: 1, "
+    "look_back_period_s: 11, policy: {policy_function: 'speechmlx.cluster.autoscaling:wanted_replicas'}}"
+)
 SCRIPT = "steps=3000 work=0.02"
 """A job of a minute."""
 
@@ -67,15 +73,11 @@ class Cluster:
     def replicas(self) -> list[psutil.Process]:
         return self.processes("ray::ServeReplica")
 
-    def write_config(self, chars: int) -> Path:
-        """The config file, with a setting that makes it another one."""
+    def update(self, chars: int = 4096, replicas: str = TWO) -> subprocess.Popen[bytes]:
+        """Give the cluster a config file with a changed setting, or another number of replicas."""
         file = self.folder / "changed.yaml"
-        file.write_text(CONFIG.format(port=self.url.rpartition(":")[2], chars=chars))
-        return file
-
-    def update(self, chars: int) -> subprocess.Popen[bytes]:
-        """Give the cluster a changed config file."""
-        command = [*COMMAND, "up", str(self.write_config(chars)), f"--address={self.address}"]
+        file.write_text(CONFIG.format(port=self.url.rpartition(":")[2], chars=chars, replicas=replicas))
+        command = [*COMMAND, "up", str(file), f"--address={self.address}"]
         return subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL)
 
     def wait_for_replicas(self, but: int = 0) -> None:
@@ -116,10 +118,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
+def running_cluster(models: str = LIVE_MODELS, cache: Path | None = None) -> Iterator[Cluster]:
     """Two replicas until the block ends, as on two Macs: one command begins a cluster, the other joins it.
 
-    Its end must leave no process.
+    `models` are the default ones, `cache` is the folder of their weights. The end must leave no process.
     """
     folder = Path(tempfile.mkdtemp(prefix="speechmlx-", dir="/tmp"))
     environment = {
@@ -128,14 +130,14 @@ def running_cluster() -> Iterator[Cluster]:
         "RAY_TMPDIR": str(folder),
         "PYTHONPATH": str(TESTS),
         "SPEECHMLX_CATALOG": "support.scripted:extend",
-        "SPEECHMLX_CACHE": str(folder / "cache"),
+        "SPEECHMLX_CACHE": str(cache or folder / "cache"),
         "SPEECHMLX_KEY_FILE": str(folder / "keys.json"),
-        "SPEECHMLX_MODELS": LIVE_MODELS,
+        "SPEECHMLX_MODELS": models,
         "SPEECHMLX_AUDIO_TIMEOUT": "0",
     }
     port, address = free_port(), f"127.0.0.2:{free_port()}"
     file = folder / "cluster.yaml"
-    file.write_text(CONFIG.format(port=port, chars=4096))
+    file.write_text(CONFIG.format(port=port, chars=4096, replicas=TWO))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         up, joined = (
@@ -220,12 +222,24 @@ async def request(client: httpx.AsyncClient, stream: bool = False) -> Told:
 async def session(url: str, path: str) -> Told:
     """A live session that lasts until the server closes it."""
     try:
-        async with websockets.connect(f"ws{url.removeprefix('http')}{path}", proxy=None) as live:
+        async with websockets.connect(f"ws{url.removeprefix('http')}{path}", proxy=None, open_timeout=30) as live:
             while True:
                 await live.recv()
+    except websockets.InvalidStatus as refused:
+        retry = refused.response.headers.get("retry-after", "none")
+        return Told(f"{refused.response.status_code}, Retry-After {retry}", time.monotonic())
     except websockets.ConnectionClosed as closed:
         code = closed.rcvd.code if closed.rcvd else 1006
         return Told(f"closed {code}", time.monotonic())
+
+
+async def until(killed: asyncio.Event, begin: Callable[[], Awaitable[Told]]) -> Told:
+    """What a client is told that tries again where it is told to, until a replica is killed: machines are busy."""
+    while True:
+        told = await begin()
+        if killed.is_set() or told.what != RETRY:
+            return told
+        await asyncio.sleep(1.0)
 
 
 LIVE = ("/v1/realtime?intent=transcription", "/asr?language=en", "/v1/listen?encoding=linear16&sample_rate=16000")
@@ -236,13 +250,15 @@ async def kill_one(cluster: Cluster, each: int) -> tuple[list[Told], int, float]
 
     Also how many clients went on with the other replica, and the time of the kill.
     """
+    over = asyncio.Event()
     async with httpx.AsyncClient(base_url=cluster.url, timeout=120, trust_env=False, limits=NO_LIMIT) as client:
-        jobs = [request(client, stream=number % 2 == 0) for number in range(2 * each)]
-        lives = [session(cluster.url, path) for path in LIVE for _ in range(each)]
-        clients = [asyncio.create_task(one) for one in (*jobs, *lives)]
-        await asyncio.sleep(6.0)  # the jobs have begun
+        kinds: list[Callable[[], Awaitable[Told]]] = [partial(request, client, stream) for stream in (False, True)]
+        kinds += [partial(session, cluster.url, path) for path in LIVE]
+        clients = [asyncio.create_task(until(over, begin)) for begin in kinds for _ in range(each)]
+        await asyncio.sleep(6.0)  # they have begun
         early = [one.result() for one in clients if one.done()]
         assert not early, early
+        over.set()
         cluster.replicas[0].kill()
         killed = time.monotonic()
         done, pending = await asyncio.wait(clients, timeout=3.0)
@@ -252,4 +268,5 @@ async def kill_one(cluster: Cluster, each: int) -> tuple[list[Told], int, float]
         return [one.result() for one in done], len(pending), killed
 
 
+RETRY = "503, Retry-After 1"
 NO_LIMIT = httpx.Limits(max_connections=None)
