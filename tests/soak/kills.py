@@ -38,7 +38,7 @@ BOUND = {"scripted": 120.0, "starter": 300.0}
 """Seconds after which a client that has heard nothing hangs; the machine may be busy."""
 COPIES = 2
 """Clients of each kind at once."""
-EARLY = 3.0
+EARLY = 2.0
 """Seconds: most kills come before, when the process starts and first works; the others come after STEADY."""
 GROWTH = 16.0
 """MB that the server process may grow by, from its first tenth of kills to its last."""
@@ -67,12 +67,15 @@ class Found:
     """What was left over."""
 
 
-def starts(rng: random.Random) -> Iterator[float]:
-    """Seconds that each process lives: two to four die early, then one does not, so that the next starts at once."""
+def lives(rng: random.Random) -> Iterator[tuple[bool, float]]:
+    """When each process dies: seconds after its start, or after it has come up.
+
+    Two to four die early, then one does not, so that the next starts at once.
+    """
     while True:
         for _ in range(rng.randint(2, 4)):
-            yield rng.uniform(0.0, EARLY)
-        yield STEADY + rng.uniform(0.1, 2.0)
+            yield rng.random() < 0.6, rng.uniform(0.0, EARLY)
+        yield True, STEADY + rng.uniform(0.1, 2.0)
 
 
 async def work(name: str, target: Target, rng: random.Random, bound: float, tally: Tally, stop: asyncio.Event) -> None:
@@ -95,13 +98,15 @@ async def work(name: str, target: Target, rng: random.Random, bound: float, tall
         tally.longest = max(tally.longest, time.monotonic() - began)
 
 
-async def kill(front: psutil.Process, rng: random.Random, kills: int) -> list[Held]:
+async def kill(server: Server, front: psutil.Process, rng: random.Random, kills: int) -> list[Held]:
     """Kill the engine process `kills` times. Returns what the server process held after each."""
     samples, last = [], 0
-    for lives in starts(rng):
+    for came_up, seconds in lives(rng):
         while (process := engine(front)) is None or process.pid == last:
             await asyncio.sleep(0.02)
-        await asyncio.sleep(max(0.0, process.create_time() + lives - time.time()))
+        while came_up and (await asyncio.to_thread(server.health))["engine"] != "ok":
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(seconds)
         process.kill()
         last = process.pid
         samples.append(held(front))
@@ -119,7 +124,7 @@ async def soak(server: Server, target: Target, seed: int, kills: int, bound: flo
         for name in CLIENTS
         for n in range(COPIES)
     ]
-    samples = await kill(front, random.Random(seed), kills)
+    samples = await kill(server, front, random.Random(seed), kills)
     stop.set()
     await asyncio.gather(*clients)
     return Found(tallies, samples, await left_over(server, front, kills))
@@ -225,7 +230,7 @@ COLUMNS = ("answered", "told", "wrong", "hung")
 async def soak_all(folder: Path, models: str, kills: int, servers: int) -> list[Found]:
     """The kills, shared by the servers, which run side by side."""
     return await asyncio.gather(
-        *(asyncio.to_thread(one, folder, models, seed, kills // servers) for seed in range(servers))
+        *(asyncio.to_thread(one, folder, models, seed, -(-kills // servers)) for seed in range(servers))
     )
 
 
