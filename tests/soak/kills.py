@@ -1,15 +1,16 @@
 """The engine process is killed again and again, at random moments, while clients of every kind work.
 
-`scripts/soak kills [--kills 1000] [--servers 2] [--models scripted|starter]`. Every request must be answered, or ended
-with an error, within BOUND; every session must be told. The server process must hold no more memory, descriptors or
-threads at the end than when it had warmed up, log no traceback, and leave no zombie and no temporary file. The kills
-are shared by several servers, because a server starts an engine process that ends early later each time.
+`scripts/soak kills [--kills 1000] [--servers 6] [--minutes N] [--models scripted|starter]`. Every request must be
+answered, or ended with an error, within BOUND; every session must be told. The server process must hold no more memory
+at the end than when it had warmed up, log no traceback, and leave no zombie and no temporary file. The kills are shared
+by several servers, because a server starts an engine process that ends early later each time.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import random
 import re
@@ -23,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import psutil
 from protocols.conftest import Server, serve
 from support import clips
@@ -36,12 +38,14 @@ from speechmlx.runtime.front.supervisor import STEADY
 
 BOUND = {"scripted": 120.0, "starter": 300.0}
 """Seconds after which a client that has heard nothing hangs; the machine may be busy."""
-COPIES = 2
-"""Clients of each kind at once."""
+COPIES = 1
+"""Clients of each kind at once, at each server."""
 EARLY = 2.0
 """Seconds: most kills come before, when the process starts and first works; the others come after STEADY."""
 GROWTH = 16.0
 """MB that the server process may grow by, from its first tenth of kills to its last."""
+SETTLED = 60.0
+"""Seconds after the last client in which all work of a server has ended; the next start may wait for half of it."""
 SHM = Path("/dev/shm")
 
 
@@ -98,44 +102,52 @@ async def work(name: str, target: Target, rng: random.Random, bound: float, tall
         tally.longest = max(tally.longest, time.monotonic() - began)
 
 
-async def kill(server: Server, front: psutil.Process, rng: random.Random, kills: int) -> list[Held]:
-    """Kill the engine process `kills` times. Returns what the server process held after each."""
+async def kill(server: Server, rng: random.Random, kills: int, until: float) -> list[Held]:
+    """Kill the engine process `kills` times, or until a time. Returns what the server process held after each."""
+    front = psutil.Process(server.process.pid)
     samples, last = [], 0
     for came_up, seconds in lives(rng):
         while (process := engine(front)) is None or process.pid == last:
             await asyncio.sleep(0.02)
-        while came_up and (await asyncio.to_thread(server.health))["engine"] != "ok":
+        while came_up and not await is_up(server):
             await asyncio.sleep(0.05)
         await asyncio.sleep(seconds)
         process.kill()
         last = process.pid
         samples.append(held(front))
-        if len(samples) == kills:
+        if len(samples) == kills or time.monotonic() > until:
             break
     return samples
 
 
-async def soak(server: Server, target: Target, seed: int, kills: int, bound: float) -> Found:
+async def is_up(server: Server) -> bool:
+    """Whether /health says that the engine process is ready."""
+    with contextlib.suppress(httpx.TimeoutException):  # the machine may be busy
+        return (await asyncio.to_thread(server.health))["engine"] == "ok"
+    return False
+
+
+async def soak(server: Server, target: Target, seed: int, kills: int, bound: float, until: float) -> Found:
     """Kills under load, then what is left over."""
-    front, stop = psutil.Process(server.process.pid), asyncio.Event()
+    stop = asyncio.Event()
     tallies = {name: Tally() for name in CLIENTS}
     clients = [
         asyncio.create_task(work(name, target, random.Random(f"{seed} {name} {n}"), bound, tallies[name], stop))
         for name in CLIENTS
         for n in range(COPIES)
     ]
-    samples = await kill(server, front, random.Random(seed), kills)
+    samples = await kill(server, random.Random(seed), kills, until)
     stop.set()
     await asyncio.gather(*clients)
-    return Found(tallies, samples, await left_over(server, front, kills))
+    return Found(tallies, samples, await left_over(server, len(samples)))
 
 
-async def left_over(server: Server, front: psutil.Process, kills: int) -> list[str]:
+async def left_over(server: Server, kills: int) -> list[str]:
     """What the server has still, a while after its last client has gone."""
-    end = time.monotonic() + 30
-    while (health := await asyncio.to_thread(server.health))["engine"] != "ok" or health["jobs"] or zombies(front):
+    front, end = psutil.Process(server.process.pid), time.monotonic() + SETTLED
+    while not await is_up(server) or server.health()["jobs"] or zombies(front):
         if time.monotonic() > end:
-            return [f"30 s after all clients: {health}, {zombies(front)} zombies"]
+            return [f"{SETTLED:g} s after all clients: {server.health()}, {zombies(front)} zombies"]
         await asyncio.sleep(0.2)
     page = await asyncio.to_thread(metrics, server)
     faults = [f"{name} is {page[name]}" for name in ("speechmlx_sessions",) if page.get(name)]
@@ -175,11 +187,11 @@ def running(folder: Path, models: str) -> Iterator[tuple[Server, Target]]:
             yield server, Target(server.url, real=True, speech=speech)
 
 
-def one(folder: Path, models: str, seed: int, kills: int) -> Found:
+def one(folder: Path, models: str, seed: int, kills: int, until: float) -> Found:
     """A server and its kills, from start to stop."""
     shared = set(os.listdir(SHM)) if SHM.exists() else set()
     with running(folder / str(seed), models) as (server, target):
-        found = asyncio.run(soak(server, target, seed, kills, BOUND[models]))
+        found = asyncio.run(soak(server, target, seed, kills, BOUND[models], until))
     left = [path.name for path in (folder / str(seed) / "tmp").iterdir()]
     if left:
         found.faults.append(f"temporary files after the server's end: {left}")
@@ -227,21 +239,22 @@ def report(found: list[Found]) -> list[str]:
 COLUMNS = ("answered", "told", "wrong", "hung")
 
 
-async def soak_all(folder: Path, models: str, kills: int, servers: int) -> list[Found]:
-    """The kills, shared by the servers, which run side by side."""
-    return await asyncio.gather(
-        *(asyncio.to_thread(one, folder, models, seed, -(-kills // servers)) for seed in range(servers))
-    )
+async def soak_all(folder: Path, models: str, kills: int, servers: int, minutes: float = 1e6) -> list[Found]:
+    """The kills, shared by the servers, which run side by side; as many as there is time for."""
+    each, until = -(-kills // servers), time.monotonic() + 60 * minutes
+    return await asyncio.gather(*(asyncio.to_thread(one, folder, models, seed, each, until) for seed in range(servers)))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=1000)
-    parser.add_argument("--servers", type=int, default=2)
+    parser.add_argument("--servers", type=int, default=6)
+    parser.add_argument("--minutes", type=float, default=1e6, help="end sooner, with fewer kills")
     parser.add_argument("--models", choices=tuple(BOUND), default="scripted")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        return 1 if report(asyncio.run(soak_all(Path(folder), options.models, options.kills, options.servers))) else 0
+        soaking = soak_all(Path(folder), options.models, options.kills, options.servers, options.minutes)
+        return 1 if report(asyncio.run(soaking)) else 0
 
 
 if __name__ == "__main__":
