@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from speechmlx.types import Samples
 
 RATE = 24000
+LARGE = 6_000_000
+"""Bytes of the weights of scripted-large."""
 ROW = Model(
     name="scripted",
     kind=Kind.TTS,
@@ -68,6 +70,7 @@ ROWS = (
     replace(ROW, name="scripted-llm", kind=Kind.LLM, engine="support.scripted:load_batched"),
     replace(ROW, name="scripted-diarizer", kind=Kind.DIARIZE, engine="support.scripted:load_diarizer", rate=16000),
     replace(ROW, name="scripted-nowhere", sources=()),
+    replace(ROW, name="scripted-large", sources=(IndexFiles((), "support.scripted:convert_large"),), size=LARGE),
     replace(ROW, name="scripted-held", sources=(IndexFiles((), "support.scripted:convert_held"),)),
 )
 
@@ -88,6 +91,11 @@ def stand_in(catalog: Catalog) -> Catalog:
 def convert(files: Path, folder: Path) -> None:
     (folder / "config.json").write_text("{}")
     (folder / "model.safetensors").touch()
+
+
+def convert_large(files: Path, folder: Path) -> None:
+    convert(files, folder)
+    (folder / "model.safetensors").write_bytes(bytes(LARGE))
 
 
 def convert_held(files: Path, folder: Path) -> None:

@@ -125,6 +125,23 @@ def test_the_audio_of_a_day_ends_and_comes_back_at_midnight(clock: Clock) -> Non
     one.audio(1e9)
 
 
+def test_a_wall_clock_that_jumps_locks_nobody_out_and_gives_no_requests(clock: Clock) -> None:
+    wall = Clock()
+    one = ClientUsage(Config(audio_seconds_per_day=60, requests_per_minute=1), clock, wall)
+    with working_for(FAR):
+        one.request(FAR)
+        for jump in (0.0, 86400.0, -2 * 86400.0, 365 * 86400.0, -365 * 86400.0):
+            wall.now += jump
+            one.audio(60.0)
+            with pytest.raises(RateLimited) as refused:
+                one.audio(1.0)
+            assert 0 < (refused.value.retry_after or 0) <= 86400
+            with pytest.raises(RateLimited, match="1 requests a minute"):
+                one.request(FAR)
+        clock.now += 60
+        one.request(FAR)
+
+
 def test_jobs_at_once(clock: Clock) -> None:
     one, client = usage(clock), keyed(jobs=2)
     with one.job(client), one.job(LOCAL):
