@@ -34,12 +34,14 @@ def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await services.runtime.start()
+        services.jobs.start(services)
         try:
             async with AsyncExitStack() as stack:
                 for server in servers:
                     await stack.enter_async_context(server)
                 yield
         finally:
+            await services.jobs.stop()
             await services.runtime.close()
             services.decoding.close()
             services.fetches.close()

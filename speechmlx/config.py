@@ -78,7 +78,15 @@ class Config:
     tls_self_signed: bool = setting(
         False, "TLS with a certificate that the server makes and keeps beside the settings file."
     )
-    allow_url_fetch: bool = setting(False, "Fetch recordings from public addresses for clients.")
+    allow_url_fetch: bool = setting(
+        False, "Fetch recordings from public addresses for clients, and send webhooks there."
+    )
+    webhook_host: tuple[str, ...] = setting(
+        (), "Host that webhooks may be sent to, whether its address is public or not.", repeat=True
+    )
+    webhook_secret: str | None = setting(
+        None, "Secret that webhooks are signed with: whsec_ and 24 to 64 bytes in base64.", flag=False
+    )
     preload: bool = setting(False, "Load the default model of every kind at start.")
     profile: str | None = setting(
         None, "Default models: starter or standard.", shown="standard on Apple silicon, else starter"
@@ -139,6 +147,20 @@ class Config:
     postprocess: bool = setting(
         False, "A language model corrects the transcripts of /ws/transcribe, unless a request says otherwise."
     )
+    job_folder: Path | None = field(
+        default=None,
+        metadata={
+            "help": "Folder of background jobs and their recordings.",
+            "flag": False,
+            "shown": "~/Library/Application Support/speechmlx/jobs on macOS, else $XDG_DATA_HOME/speechmlx/jobs",
+        },
+    )
+    job_retention: float = setting(
+        24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False
+    )
+    job_storage: int = setting(
+        10 * 1024**3, "Disk for the recordings and results of background jobs.", unit="bytes", flag=False
+    )
     max_audio_bytes: int = setting(100 * 1024 * 1024, "Largest upload.", unit="bytes", flag=False)
     max_text_bytes: int = setting(1024 * 1024, "Largest body without audio.", unit="bytes", flag=False)
     max_input_chars: int = setting(
@@ -164,7 +186,7 @@ KINDS = {
     "diarize": "Model that tells speakers apart.",
 }
 """Help of the flags that set one kind of `Config.models`."""
-PATHS = ("cache", "key_file", "tls_cert", "tls_key")
+PATHS = ("cache", "job_folder", "key_file", "tls_cert", "tls_key")
 """Fields that are paths."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")
 
@@ -316,7 +338,12 @@ def _origin(text: str) -> str:
     return text.lower().removesuffix(PORTS.get(match[1], ""))
 
 
-LISTS: dict[str, Callable[[str], str]] = {"bind": str, "allow_origin": _origin, "api_key": str}
+LISTS: dict[str, Callable[[str], str]] = {
+    "bind": str,
+    "allow_origin": _origin,
+    "api_key": str,
+    "webhook_host": str.lower,
+}
 """Fields with several values, separated by commas in text, and the function that parses each value."""
 
 

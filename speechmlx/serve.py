@@ -152,6 +152,7 @@ async def _serve(
         await stop.wait()
         announcing.cancel()
         stop.clear()
+        await services.jobs.stop()  # they go on at the next start
         await _finish(services.runtime, services.traffic, services.config.drain_timeout, stop)
         loop.call_later(MAX_CLOSE_TIME, serving.cancel)
 

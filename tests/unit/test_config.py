@@ -116,7 +116,7 @@ def test_every_setting_has_help_and_a_default_to_show() -> None:
 
 
 def test_sizes_are_the_settings_in_bytes() -> None:
-    assert SIZES == ("memory_limit", "max_audio_bytes", "max_text_bytes")
+    assert SIZES == ("memory_limit", "job_storage", "max_audio_bytes", "max_text_bytes")
 
 
 def test_parse_bytes_refuses_the_rest() -> None:
