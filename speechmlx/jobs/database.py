@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from speechmlx.errors import Busy, NoRoom, SpeechError, Unavailable
+from speechmlx.errors import Busy, Draining, NoRoom, SpeechError, Unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,6 +51,7 @@ class JobDatabase:
         self._path = folder / FILE
         self._threads = ThreadPoolExecutor(1, "jobs")
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
 
     @property
     def exists(self) -> bool:
@@ -60,7 +61,7 @@ class JobDatabase:
     async def run(
         self, work: Callable[Concatenate[sqlite3.Connection, P], T], *arguments: P.args, **named: P.kwargs
     ) -> T:
-        """Call `work` in a transaction. Raises NoRoom, Busy and Unavailable, which name the file."""
+        """Call `work` in a transaction. Raises NoRoom, Busy and Unavailable, which name the file, and Draining."""
 
         def transaction() -> T:
             try:
@@ -71,10 +72,15 @@ class JobDatabase:
             except (sqlite3.Error, OSError) as error:
                 raise self._sentence(error) from error
 
+        if self._closed:
+            raise Draining("the server is shutting down", retry_after=5.0)
         return await asyncio.get_running_loop().run_in_executor(self._threads, transaction)
 
     def close(self) -> None:
-        """Close the connection after what runs, and end the thread."""
+        """Close the connection after what runs, and end the thread. May be called again."""
+        if self._closed:
+            return
+        self._closed = True
         self._threads.submit(self._close)
         self._threads.shutdown(wait=True)
 

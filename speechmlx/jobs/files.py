@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from speechmlx.config import Config
-from speechmlx.errors import NoRoom
+from speechmlx.errors import EngineFailed, NoRoom
 from speechmlx.jobs.background_job import ID
 
 REQUEST = "request.json"
@@ -33,7 +33,7 @@ def default_folder(config: Config) -> Path:
 
 
 class JobFiles:
-    """The folders of jobs in `folder`. Raises NoRoom where they cannot be written."""
+    """The folders of jobs in `folder`. Raises NoRoom where they cannot be used, and EngineFailed for what is gone."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -68,6 +68,7 @@ class JobFiles:
         """Write the body of a job's result. Returns the name of its file."""
         name = f"result-{secrets.token_hex(4)}"  # of this run: another server may have taken the job
         with self._room():
+            self._home(id).mkdir(mode=0o700, exist_ok=True)
             _write(self._home(id) / name, [body])
             _sync_folder(self._home(id))
         return name
@@ -107,6 +108,8 @@ class JobFiles:
     def _room(self) -> Iterator[None]:
         try:
             yield
+        except FileNotFoundError as error:
+            raise EngineFailed(f"files of background jobs are gone from {self.folder}") from error
         except OSError as error:
             raise NoRoom(
                 f"the folder of background jobs ({self.folder}) cannot be used: {error.strerror or error}; "

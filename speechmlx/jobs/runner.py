@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 
-from speechmlx.errors import Busy, Draining, EngineLost, OutOfMemory, RateLimited, SpeechError
+from speechmlx.errors import Busy, Draining, EngineLost, NoRoom, OutOfMemory, RateLimited, SpeechError, WeightsDamaged
 from speechmlx.jobs import queue, store
 from speechmlx.jobs.background_job import BackgroundJob
 from speechmlx.jobs.database import JobDatabase
@@ -27,6 +27,11 @@ SWEEP = 60.0
 MOST_LOSSES = 3
 """Interruptions of a job without progress after which it fails: the recording may be what ends the engine."""
 
+LOSSES = (EngineLost, OutOfMemory, WeightsDamaged)
+"""Errors that may come again and again: each counts as an interruption."""
+NO_ROOM = 30.0
+"""Seconds until a job is tried again whose result had no room on the disk."""
+
 Work = Callable[[BackgroundJob, JobJournal, SpeechError | None], Awaitable[Outcome]]
 """Runs a job and keeps the body of its result. Raises what `is_passing` is true for. With an error, the job is to fail
 with that, and nothing is run."""
@@ -34,9 +39,7 @@ with that, and nothing is run."""
 
 def is_passing(error: SpeechError) -> bool:
     """Whether a job is tried again after an error."""
-    return isinstance(error, EngineLost | OutOfMemory | Draining) or (
-        isinstance(error, Busy) and not isinstance(error, RateLimited)
-    )
+    return isinstance(error, (*LOSSES, Draining)) or (isinstance(error, Busy) and not isinstance(error, RateLimited))
 
 
 class JobRunner:
@@ -62,7 +65,8 @@ class JobRunner:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
-        self._swept = float("-inf")
+        self._sweeping: asyncio.Task[None] | None = None
+        self._swept = 0.0
 
     def start(self) -> None:
         """Begin to take jobs."""
@@ -72,11 +76,10 @@ class JobRunner:
         """Put the running jobs back, for the next server."""
         if self._loop is None:
             return
-        self._loop.cancel()
-        running = list(self._running.values())
-        for task in running:
+        tasks = [self._loop, *self._running.values(), *([self._sweeping] if self._sweeping else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(self._loop, *running, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._loop = None
 
     def wake(self) -> None:
@@ -121,21 +124,25 @@ class JobRunner:
                 self._running[job.id] = task
                 task.add_done_callback(lambda _, id=job.id: self._ended(id))  # type: ignore[misc]
         await self._changed()
-        if time.monotonic() - self._swept > SWEEP:
+        if self._sweeping is None or (self._sweeping.done() and time.monotonic() - self._swept > SWEEP):
             self._swept = time.monotonic()
-            await self._sweep()
+            self._sweeping = asyncio.create_task(self._sweep())
 
     def _ended(self, id: str) -> None:
         del self._running[id]
         self._wake.set()
 
     async def _sweep(self) -> None:
-        if self._retention:
-            for id in await self._database.run(store.forget_old, time.time() - self._retention):
+        """Delete what is old: jobs that ended, and folders without a job."""
+        try:
+            if self._retention:
+                for id in await self._database.run(store.forget_old, time.time() - self._retention):
+                    await asyncio.to_thread(self._files.remove, id)
+            old = await asyncio.to_thread(self._files.old_folders)
+            for id in set(old) - await self._database.run(store.known, old):
                 await asyncio.to_thread(self._files.remove, id)
-        old = await asyncio.to_thread(self._files.old_folders)
-        for id in set(old) - await self._database.run(store.known, old):
-            await asyncio.to_thread(self._files.remove, id)
+        except SpeechError as error:
+            log.warning("old background jobs were not deleted: %s", error)
 
     async def _hold(self, job: BackgroundJob) -> None:
         """Run a job that was claimed, and end it, or put it back."""
@@ -145,10 +152,9 @@ class JobRunner:
             await self._release(job)
             raise
         except SpeechError as error:
-            lost = isinstance(error, EngineLost | OutOfMemory)
-            wait = max(BEAT, error.retry_after or 0.0)
-            log.warning("%s is tried again: %s", job.id, error)
-            await self._release(job, time.time() + wait, lost)
+            wait = max(BEAT, NO_ROOM if isinstance(error, NoRoom) else 0.0, error.retry_after or 0.0)
+            log.warning("%s is tried again in %g s: %s", job.id, wait, error)
+            await self._release(job, time.time() + wait, isinstance(error, LOSSES))
         except Exception:
             log.exception("%s could not be ended, and is tried again", job.id)
             await self._release(job, time.time() + BEAT, lost=True)

@@ -18,13 +18,15 @@ from speechmlx.jobs.journal import JobJournal, current_journal
 from speechmlx.jobs.queue import Outcome
 from speechmlx.jobs.runner import is_passing
 from speechmlx.protocols.http import openai_errors
-from speechmlx.protocols.http.clients import working_for
+from speechmlx.protocols.http.clients import Client, working_for
 from speechmlx.protocols.http.kept_request import KeptRequest, read_request
 from speechmlx.protocols.http.routing import ErrorHandler, Handler, RequestContext
 from speechmlx.protocols.http.services import Services
 
 log = logging.getLogger(__name__)
 
+NOTHING = KeptRequest("", Client("this machine", is_local=True), {"type": "http", "method": "POST", "headers": []}, {})
+"""Stands for a request that cannot be read."""
 Handlers = Mapping[str, tuple[Handler, ErrorHandler]]
 
 
@@ -54,16 +56,21 @@ async def run_job(
     error: SpeechError | None,
 ) -> Outcome:
     """Run a job in the task under way; with `error` the job fails with it. Raises errors that pass."""
-    kept = read_request(await asyncio.to_thread(files.request, job.id))
+    try:
+        kept = read_request(await asyncio.to_thread(files.request, job.id))
+    except (EngineFailed, ValueError, LookupError) as damage:
+        error = EngineFailed(f"what the job was to do cannot be read any more: {damage}")
+        kept = NOTHING
     handler, problem = handlers.get(kept.handler, (_unknown, openai_errors.problem))
+    answer = AnswerRecorder()
     current_journal.set(journal)
     with working_for(replace(kept.client, is_charged=job.total is None)):
         async with AsyncExitStack() as stack:
-            context = RequestContext(kept.request(), services, kept.open(lambda n: files.open(job.id, n), stack), stack)
             if error is None:
-                answer, error = await _answer(job, context, handler)
+                error = await _answer(services, job, kept, files, handler, answer, stack)
             if error is not None:
-                answer = await _record(problem(error), kept)
+                answer = AnswerRecorder()
+                await problem(error)(kept.scope, kept.request().receive, answer)
     name = await asyncio.to_thread(files.keep_result, job.id, bytes(answer.body))
     failure = openai_errors.envelope(error) if error is not None else _failure(answer.status)
     return Outcome(
@@ -72,28 +79,29 @@ async def run_job(
 
 
 async def _answer(
-    job: BackgroundJob, context: RequestContext, handler: Handler
-) -> tuple[AnswerRecorder, SpeechError | None]:
-    """The handler's answer, or the error that it ended with. Raises errors that pass."""
-    answer = AnswerRecorder()
+    services: Services,
+    job: BackgroundJob,
+    kept: KeptRequest,
+    files: JobFiles,
+    handler: Handler,
+    answer: AnswerRecorder,
+    stack: AsyncExitStack,
+) -> SpeechError | None:
+    """Record the handler's answer. Returns the error that it ended with. Raises errors that pass."""
     try:
+        body = kept.open(lambda number: files.open(job.id, number), stack)
+        context = RequestContext(kept.request(), services, body, stack)
         response = await handler(context)
         await response(context.request.scope, context.request.receive, answer)
     except SpeechError as error:
         if is_passing(error):
             raise
         log.warning("%s failed: %s", job.id, error)
-        return answer, error
+        return error
     except Exception:
         log.exception("%s failed", job.id)
-        return answer, EngineFailed(f"the server failed on this job; its log has the traceback, under {job.id}")
-    return answer, None
-
-
-async def _record(response: Response, kept: KeptRequest) -> AnswerRecorder:
-    answer = AnswerRecorder()
-    await response(kept.scope, kept.request().receive, answer)
-    return answer
+        return EngineFailed(f"the server failed on this job; its log has the traceback, under {job.id}")
+    return None
 
 
 def _failure(status: int) -> dict[str, object]:
