@@ -32,6 +32,15 @@ LOSSES = (EngineLost, OutOfMemory, WeightsDamaged)
 NO_ROOM = 30.0
 """Seconds until a job is tried again whose result had no room on the disk."""
 
+FAILURE = Outcome(
+    status=500,
+    headers=(),
+    result="",
+    size=0,
+    error={"message": "the server failed on this job; its log has the traceback", "code": EngineLost.code},
+)
+"""How a job ends that can neither be run nor be given up in its protocol's words."""
+
 Work = Callable[[BackgroundJob, JobJournal, SpeechError | None], Awaitable[Outcome]]
 """Runs a job and keeps the body of its result. Raises what `is_passing` is true for. With an error, the job is to fail
 with that, and nothing is run."""
@@ -156,8 +165,11 @@ class JobRunner:
             log.warning("%s is tried again in %g s: %s", job.id, wait, error)
             await self._release(job, time.time() + wait, isinstance(error, LOSSES))
         except Exception:
-            log.exception("%s could not be ended, and is tried again", job.id)
-            await self._release(job, time.time() + BEAT, lost=True)
+            log.exception("%s could not be ended", job.id)
+            if job.losses > MOST_LOSSES:
+                await self._end(job, FAILURE)
+            else:
+                await self._release(job, time.time() + BEAT, lost=True)
 
     async def _outcome(self, job: BackgroundJob) -> Outcome:
         saved = await self._database.run(queue.saved, job.id)

@@ -58,7 +58,8 @@ async def run_job(
     """Run a job in the task under way; with `error` the job fails with it. Raises errors that pass."""
     try:
         kept = read_request(await asyncio.to_thread(files.request, job.id))
-    except (EngineFailed, ValueError, LookupError) as damage:
+    except Exception as damage:
+        log.exception("%s cannot be read", job.id)
         error = EngineFailed(f"what the job was to do cannot be read any more: {damage}")
         kept = NOTHING
     handler, problem = handlers.get(kept.handler, (_unknown, openai_errors.problem))

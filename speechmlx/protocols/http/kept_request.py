@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import parse_qsl, urlencode
 
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 
 SECRET = ("authorization", "cookie", "proxy-authorization", "x-api-key")
 """Headers that are not kept."""
-LONG = "speechmlx.long"
-"""Key of the object that stands for a LongText."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,11 @@ def write_request(handler: str, context: RequestContext, client: Client) -> tupl
         files.append(file)
         return len(files) - 1
 
-    scope, body = context.request.scope, context.body
+    scope, body, mark = context.request.scope, context.body, secrets.token_hex(16)
     key = client.key and replace(client.key, sha256="")  # it may be of a weak key
     kept = {
         "handler": handler,
+        "mark": mark,
         "client": asdict(replace(client, key=key)),
         "scope": _scope(scope),
         "body": {
@@ -99,12 +100,13 @@ def write_request(handler: str, context: RequestContext, client: Client) -> tupl
             "filename": body.filename,
         },
     }
-    return json.dumps(kept, default=_plain).encode(), files
+    return json.dumps(kept, default=partial(_plain, mark)).encode(), files
 
 
 def read_request(content: bytes) -> KeptRequest:
     """What `write_request` wrote."""
-    kept = json.loads(content, object_hook=_restored)
+    kept = json.loads(content)
+    body = {**kept["body"], "options": _restored(kept["body"]["options"], kept["mark"])}
     client, scope = dict(kept["client"]), kept["scope"]
     if client["key"] is not None:
         key = client["key"]
@@ -112,7 +114,7 @@ def read_request(content: bytes) -> KeptRequest:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in scope["headers"]]
     query = scope["query_string"].encode("latin-1")
     whole = {**scope, "type": "http", "headers": headers, "query_string": query, NOTES: []}
-    return KeptRequest(kept["handler"], Client(**client), whole, kept["body"])
+    return KeptRequest(kept["handler"], Client(**client), whole, body)
 
 
 def _scope(scope: Scope) -> dict[str, Any]:
@@ -127,11 +129,18 @@ def _scope(scope: Scope) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def _plain(mark: str, value: Any) -> Any:
+    """An object that stands for a LongText. Its key is random, so that no client's object is taken for one."""
     if isinstance(value, LongText):
-        return {LONG: value.raw.decode("latin-1")}
+        return {mark: value.raw.decode("latin-1")}
     raise TypeError(f"a request cannot be kept with {type(value).__name__}")
 
 
-def _restored(fields: dict[str, Any]) -> Any:
-    return LongText(fields[LONG].encode("latin-1")) if fields.keys() == {LONG} else fields
+def _restored(value: Any, mark: str) -> Any:
+    if isinstance(value, list):
+        return [_restored(entry, mark) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {mark}:
+        return LongText(value[mark].encode("latin-1"))
+    return {name: _restored(entry, mark) for name, entry in value.items()}

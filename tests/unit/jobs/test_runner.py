@@ -117,6 +117,16 @@ async def test_a_job_that_is_always_lost_is_given_up(database: JobDatabase, file
     assert found is not None and found.error is not None and "without getting further" in found.error["message"]
 
 
+async def test_a_job_that_cannot_even_be_given_up_ends(database: JobDatabase, files: JobFiles) -> None:
+    async def work(job: BackgroundJob, journal: JobJournal, error: SpeechError | None) -> Outcome:
+        raise RuntimeError("bug")
+
+    job = await add(database)
+    async with running(database, files, work):
+        found = await until(database, job.id, has_ended)
+    assert found is not None and (found.state, found.status) == (JobState.FAILED, 500)
+
+
 async def test_a_stop_puts_jobs_back_at_once_and_the_next_run_goes_on(database: JobDatabase, files: JobFiles) -> None:
     began = asyncio.Event()
 

@@ -78,6 +78,13 @@ def test_the_client_has_its_limits_again() -> None:
     assert read_request(kept(Body(), local)[0]).client == local
 
 
+def test_no_object_of_a_clients_is_taken_for_a_long_text() -> None:
+    content, _ = kept(Body(options={"a": {"mark": "b"}}), BOB)
+    mark = json.loads(content)["mark"]
+    again = read_request(kept(Body(options={"a": {mark: 1}}), BOB)[0])
+    assert again.body["options"] == {"a": {mark: 1}}
+
+
 async def test_a_body_without_a_recording() -> None:
     async with AsyncExitStack() as stack:
         assert read_request(kept(Body(), BOB)[0]).open([].__getitem__, stack) == Body()
