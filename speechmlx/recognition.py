@@ -156,9 +156,7 @@ async def _kept(
     """Recognise for a background job: what an earlier run found comes first. Fills `turns`."""
     if speakers is not None:
         if record.turns is None:
-            diarize = await _diarize(runtime, request.audio, speakers, Priority.BULK)
-            async with runtime.submit(diarize) as found:
-                record.turns = await _speaker_turns(found)
+            record.turns = await _found_speakers(runtime, request.audio, speakers, Priority.BULK)
             record.add_turns(record.turns)
         turns += record.turns
         for turn in turns:
@@ -179,7 +177,19 @@ async def find_speakers(
     runtime: Submitter, audio: Audio, speakers: SpeakerOptions, priority: Priority = Priority.INTERACTIVE
 ) -> list[SpeakerTurn]:
     """Who speaks when in a recording, without recognising what. Raises as `recognise` does."""
-    priority = priority if current_journal.get() is None else Priority.BULK
+    journal = current_journal.get()
+    if journal is None:
+        return await _found_speakers(runtime, audio, speakers, priority)
+    record = await journal.open(Diarize(audio=audio), audio.duration, speakers)
+    if record.turns is None:
+        record.turns = await _found_speakers(runtime, audio, speakers, Priority.BULK)
+        record.add_turns(record.turns)
+    return record.turns
+
+
+async def _found_speakers(
+    runtime: Submitter, audio: Audio, speakers: SpeakerOptions, priority: Priority
+) -> list[SpeakerTurn]:
     async with runtime.submit(await _diarize(runtime, audio, speakers, priority)) as job:
         return await _speaker_turns(job)
 

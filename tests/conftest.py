@@ -20,8 +20,8 @@ settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
-# Apps in the tests' own process run no jobs of this machine's server.
-os.environ["SPEECHMLX_JOB_FOLDER"] = tempfile.mkdtemp(prefix="speechmlx-jobs-of-tests-")
+# Apps in the tests' own process run no jobs of this machine's server. The name is one that servers clean up after.
+os.environ["SPEECHMLX_JOB_FOLDER"] = str(Path(tempfile.gettempdir(), f"speechmlx-{os.getpid()}-jobs"))
 
 
 @pytest.fixture(scope="session")

@@ -186,3 +186,17 @@ async def test_a_job_goes_on_behind_its_last_checkpoint(speakers: SpeakerOptions
     assert {one.request.priority for one in (*broken.jobs, job)} == {Priority.BULK}
     again = FakeRuntime(())
     assert await run_job(lines, again, speakers) == whole and not again.jobs
+
+
+async def test_a_job_looks_for_speakers_once() -> None:
+    lines, runtime = Lines(), FakeRuntime()
+    found = []
+    for _ in range(2):
+        journal = JobJournal(lines, lines.kept)
+        token = current_journal.set(journal)
+        found.append(await find_speakers(runtime, REQUEST.audio, SpeakerOptions()))
+        current_journal.reset(token)
+        await journal.close()
+    assert found == [list(TURNS[:2])] * 2
+    (job,) = runtime.jobs
+    assert job.request.priority == Priority.BULK
