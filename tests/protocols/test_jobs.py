@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,15 @@ def test_a_callback_of_deepgrams_is_a_job_that_sends_its_result(client: httpx.Cl
         assert told.method == "PUT" and told.headers["dg-request-id"] == answer.json()["request_id"]
         assert json.loads(told.body)["request_id"] == answer.json()["request_id"]
         assert "err_code" in json.loads(told.body)
+
+
+def test_a_recording_that_ends_the_engine_every_time_is_given_up(client: httpx.Client, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    job = ended(client, start(client, prompt=f"steps=4 die=2 trace={trace}")["id"], 60.0)
+    assert job["state"] == "failed" and "interrupted 4 times without getting further" in job["error"]["message"]
+    assert client.get(job["result"]).status_code == 503
+    steps = Counter(json.loads(line)["what"] for line in trace.read_text().splitlines())
+    assert steps == {"step 0": 1, "step 1": 1, "step 2": 4}
 
 
 def test_a_job_is_seen_by_the_key_that_made_it(tmp_path: Path) -> None:

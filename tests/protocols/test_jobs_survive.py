@@ -71,18 +71,6 @@ def test_a_job_outlives_the_engine_a_server_and_a_restart(tmp_path: Path) -> Non
         assert steps.total() <= STEPS + 3
 
 
-def test_a_recording_that_ends_the_engine_every_time_is_given_up(tmp_path: Path) -> None:
-    trace = tmp_path / "trace"
-    files = {"file": ("a.wav", sound(4.0), "audio/wav")}
-    with serve(tmp_path / "server") as server, server.client() as client:
-        data = {"model": "scripted-asr", "prompt": f"steps=4 die=2 trace={trace}", "background": "true"}
-        job = ended(client, client.post(OPENAI, files=files, data=data).json()["id"], 90.0)
-        assert job["state"] == "failed" and "interrupted 4 times without getting further" in job["error"]["message"]
-        assert client.get(job["result"]).status_code == 503
-        steps = Counter(json.loads(line)["what"] for line in trace.read_text().splitlines())
-        assert steps == {"step 0": 1, "step 1": 1, "step 2": 4}
-
-
 def test_real_speech_is_the_same_after_a_sudden_end(
     tmp_path: Path, starter: Server, clip: Callable[[str], Path]
 ) -> None:
