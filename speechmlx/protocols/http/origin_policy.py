@@ -31,6 +31,8 @@ EXPOSED = (
     "X-Request-Id",
     "X-Response-Text",
     "Retry-After",
+    "Location",
+    "Preference-Applied",
     "Content-Disposition",
     "Content-Length",
     "x-ratelimit-limit-requests",
