@@ -37,6 +37,7 @@ def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await services.runtime.start()
+        services.jobs.start(services)
         try:
             async with AsyncExitStack() as stack:
                 for server in servers:
@@ -44,6 +45,7 @@ def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager
                 yield
         finally:
             await services.live.close()
+            await services.jobs.stop()
             await services.runtime.close()
             services.decoding.close()
             services.fetches.close()

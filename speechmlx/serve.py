@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. `write_line` prints the banner. Raises BadRequest if binding fails."""
-    start_log(config.log, [*config.api_key, *([config.llm_url_key] if config.llm_url_key else [])])
+    start_log(config.log, config.secrets)
     tracing.start(os.environ)
     descriptors.raise_limit()
     catalog.check(config)
@@ -156,6 +156,7 @@ async def _serve(
         announcing.cancel()
         stop.clear()
         services.live.stop()
+        await services.jobs.stop()  # they go on at the next start
         await _finish(services.runtime, services.traffic, services.config.drain_timeout, stop)
         loop.call_later(MAX_CLOSE_TIME, serving.cancel)
 

@@ -73,7 +73,7 @@ class SpeechReplica:
 
     def __init__(self, args: dict[str, Any]) -> None:
         config = settings_of(args)
-        start_log(config.log_level)
+        start_log(config.log, config.secrets)
         descriptors.raise_limit()
         models = catalog.load()
         models.check(config)

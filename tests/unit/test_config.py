@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from speechmlx.config import SIZES, Config, default_text, load, parse_bytes
+from speechmlx.config import SIZES, Config, default_text, load
 from speechmlx.errors import BadRequest
 from speechmlx.log import LogSettings
+from speechmlx.setting_values import parse_bytes
 
 
 def test_later_sources_win(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_every_setting_has_help_and_a_default_to_show() -> None:
 
 
 def test_sizes_are_the_settings_in_bytes() -> None:
-    assert SIZES == ("memory_limit", "max_audio_bytes", "max_text_bytes", "log_file_size")
+    assert SIZES == ("memory_limit", "job_storage", "max_audio_bytes", "max_text_bytes", "log_file_size")
 
 
 def test_parse_bytes_refuses_the_rest() -> None:
