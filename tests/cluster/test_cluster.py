@@ -20,6 +20,10 @@ pytestmark = [
     pytest.mark.timeout(400),
 ]
 MB = 1024 * 1024
+OPEN = """
+http_options: {host: 0.0.0.0}
+applications: [{import_path: 'speechmlx.cluster:app', args: {require_key: true}}]
+"""
 
 
 def speech(seconds: float) -> bytes:
@@ -141,6 +145,7 @@ async def replicas(cluster: Cluster, number: int) -> None:
         ("applications: [{import_path: other:app, name: a, route_prefix: /}]", "no application with import_path"),
         ("applications: [{import_path: 'speechmlx.cluster:app', args: {port: 1}}]", "use http_options.port"),
         ("applications: [{import_path: 'speechmlx.cluster:app', args: {colour: 1}}]", "unknown setting colour"),
+        (OPEN, "require_key: http_options.host is open to the network, and there is no key"),
     ],
 )
 def test_a_wrong_config_file_is_refused_with_a_reason(tmp_path: Path, text: str, said: str) -> None:

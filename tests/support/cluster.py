@@ -128,6 +128,7 @@ def running_cluster(models: str = LIVE_MODELS, cache: Path | None = None) -> Ite
         **os.environ,
         "HOME": str(folder),
         "RAY_TMPDIR": str(folder),
+        "RAY_agent_register_timeout_ms": "100000",  # the machine may be busy
         "PYTHONPATH": str(TESTS),
         "SPEECHMLX_CATALOG": "support.scripted:extend",
         "SPEECHMLX_CACHE": str(cache or folder / "cache"),
