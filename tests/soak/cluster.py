@@ -34,7 +34,7 @@ def one_kill(cluster: Cluster, each: int) -> tuple[dict[str, list[float]], int, 
     cluster.wait_for_replicas(but=victim)
     by_words: dict[str, list[float]] = defaultdict(list)
     for one in told:
-        by_words[one.what].append(one.when - killed)
+        by_words[one.what].append(one.after(killed))
     return by_words, others, time.monotonic() - killed
 
 
