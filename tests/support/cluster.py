@@ -129,6 +129,7 @@ def running_cluster(models: str = LIVE_MODELS, cache: Path | None = None) -> Ite
         "HOME": str(folder),
         "RAY_TMPDIR": str(folder),
         "RAY_agent_register_timeout_ms": "100000",  # the machine may be busy
+        "RAY_raylet_start_wait_time_s": "100",
         "PYTHONPATH": str(TESTS),
         "SPEECHMLX_CATALOG": "support.scripted:extend",
         "SPEECHMLX_CACHE": str(cache or folder / "cache"),
