@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
@@ -17,7 +17,7 @@ from speechmlx.conversation.input.pipeline import AT_ONCE
 from speechmlx.conversation.settings import Settings
 from speechmlx.errors import RateLimited
 from speechmlx.protocols.http.rate import Allowance
-from speechmlx.protocols.live_meter import LiveMeter
+from speechmlx.protocols.live_meter import LiveMeter, note_event
 
 POLICY_VIOLATION, TOO_BIG, SERVICE_RESTART = 1008, 1009, 1012
 LAST_WORDS = 0.15
@@ -124,6 +124,9 @@ class LiveSession(Protocol):
     def events(self) -> AsyncIterator[Event]:
         """Every event, in order."""
 
+    def watch_decoded(self, on_decoded: Callable[[float], None]) -> None:
+        """Call it with the seconds of audio that come out of a container; it may raise a SpeechError."""
+
 
 async def pump(
     socket: Link,
@@ -141,6 +144,7 @@ async def pump(
     the audio and the events.
     """
     meter = meter or LiveMeter("", None)
+    session.watch_decoded(meter.decoded)
     async with session:
         tasks = [
             asyncio.create_task(_read(socket, wire, session, audio_timeout, meter)),
@@ -190,8 +194,7 @@ async def _read(socket: Link, wire: Wire, session: LiveSession, audio_timeout: f
                 try:
                     meter.audio(session.settings.input.seconds(len(command.audio)))
                 except RateLimited as error:
-                    told = [*wire.send(Failed(error, error.code)), Close(POLICY_VIOLATION, error.code)]
-                    await send(socket, told)
+                    await send(socket, _over(wire, Failed(error, error.code)))
                     return
             if isinstance(command, Append) and audio_timeout:
                 deadline = clock.time() + _pace(command, session) + audio_timeout
@@ -207,8 +210,12 @@ async def _write(socket: Link, wire: Wire, session: LiveSession, meter: LiveMete
     refusals = Allowance(REFUSALS, REFUSALS_AT_ONCE)
     async for event in session.events():
         meter.event(event)
-        refused = isinstance(event.event if isinstance(event, OnChannel) else event, Failed)
-        if refused and refusals.take(time.monotonic()):
+        note_event(event)
+        inner = event.event if isinstance(event, OnChannel) else event
+        if isinstance(inner, Failed) and isinstance(inner.error, RateLimited):
+            await send(socket, _over(wire, event))
+            return
+        if isinstance(inner, Failed) and refusals.take(time.monotonic()):
             reason = f"more than {REFUSALS:g} messages a second were refused; the errors say why"
             await send(socket, [Close(POLICY_VIOLATION, reason)])
             return
@@ -217,6 +224,11 @@ async def _write(socket: Link, wire: Wire, session: LiveSession, meter: LiveMete
         await asyncio.sleep(0)  # a client with many events waiting leaves others their turn
     if await send(socket, wire.end()):
         await asyncio.Event().wait()  # the client closes
+
+
+def _over(wire: Wire, event: Event) -> list[Answer]:
+    """The end of a session whose client may send no more audio."""
+    return [*wire.send(event), Close(POLICY_VIOLATION, RateLimited.code)]
 
 
 async def _tick(socket: Link, wire: Wire) -> None:

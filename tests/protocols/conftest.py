@@ -67,11 +67,13 @@ def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) 
     own = {"SPEECHMLX_CATALOG": "support.scripted:extend", "PYTHONPATH": path, "SPEECHMLX_CACHE": str(folder / "cache")}
     own["SPEECHMLX_AUDIO_TIMEOUT"] = "0"
     own["SPEECHMLX_RESUME_WINDOW"] = "1"
+    own["SPEECHMLX_JOB_FOLDER"] = str(folder / "jobs")
     own["SPEECHMLX_KEY_FILE"] = str(folder / "keys.json")
     # The tests may run in the engine's environment, where freed memory is kept; a server's front does not.
     inherited = {name: value for name, value in os.environ.items() if name not in MALLOC}
     # The same request gives the same samples only with the same number of threads.
     inherited.setdefault("OPENBLAS_NUM_THREADS", str(os.cpu_count()))
+    inherited.setdefault("SPEECHMLX_LOG_FORMAT", "text")
     settings = {**inherited, **(own if scripted else {}), **environment}
     log = folder / "server.log"
     with log.open("wb") as out:

@@ -18,6 +18,7 @@ from speechmlx.conversation.engines import has_default
 from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings
 from speechmlx.errors import BadRequest, SpeechError, UnknownModel
+from speechmlx.log import note_error
 from speechmlx.models.spec import Model
 from speechmlx.protocols import live_sessions, ws
 from speechmlx.protocols.deepgram.control import closing
@@ -67,6 +68,7 @@ async def _serve(
             for _ in range(count):
                 await places.enter_async_context(services.sessions.session(name))
         except SpeechError as error:
+            note_error(error.code)
             await socket.send_denial_response(problem(error))
             return
         await accept(socket, request_id(socket.scope))

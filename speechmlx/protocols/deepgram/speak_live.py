@@ -13,6 +13,7 @@ from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.response.encoding import OutputEncoder
 from speechmlx.conversation.response.synthesis import speak_clause
 from speechmlx.errors import BadRequest, SpeechError
+from speechmlx.log import note_error
 from speechmlx.protocols import live_sessions, ws
 from speechmlx.protocols.deepgram.connection import accept, go_on
 from speechmlx.protocols.deepgram.control import closing
@@ -61,6 +62,7 @@ async def speak_live(socket: WebSocket, services: Services) -> None:
             format, voice = live_format(query), speaker(query, services.names)
             await places.enter_async_context(services.sessions.session(WIRE))
         except SpeechError as error:
+            note_error(error.code)
             await socket.send_denial_response(problem(error))
             return
         id = request_id(socket.scope)
@@ -178,6 +180,7 @@ class SpeakSession:
         except BadRequest as error:
             self._answers.put(warning("TEXT_NOT_SPOKEN", str(error)))
         except SpeechError as error:
+            note_error(error.code)
             self._answers.put(failure(error.code, str(error)))
             self._answers.put(closing(1011, f"NET-0000: {error}"))
 

@@ -12,6 +12,8 @@ STATUS = {
     "bad_audio": 415,
     "too_large": 413,
     "too_slow": 408,
+    "unknown_job": 404,
+    "job_unfinished": 409,
     "unknown_model": 404,
     "unknown_voice": 400,
     "unknown_session": 404,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from speechmlx.config import Config
 from speechmlx.key_file import KeyFile
 from speechmlx.protocols.http.access_keys import AccessKeys
+from speechmlx.protocols.http.background import BackgroundJobs
 from speechmlx.protocols.http.decoding import RecordingDecoder
 from speechmlx.protocols.http.model_names import ModelNames
 from speechmlx.protocols.http.rate_limits import ClientUsage
@@ -33,6 +34,7 @@ class Services:
     live: LiveSessions
     keys: AccessKeys
     usage: ClientUsage
+    jobs: BackgroundJobs
     ports: Mapping[int, str] = field(default_factory=dict)
     """Names of protocols by the port that was opened for them (--bind NAME=HOST:PORT)."""
 
@@ -44,7 +46,7 @@ class Services:
 
 
 def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | None = None) -> Services:
-    """The services of a new server. The app's lifespan starts `runtime` and closes them all."""
+    """The services of a new server. The app's lifespan starts `runtime` and closes them all. Raises BadRequest."""
     usage = ClientUsage(config)
     return Services(
         config,
@@ -57,5 +59,6 @@ def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | 
         LiveSessions(config.resume_window, config.max_sessions),
         AccessKeys(config.api_key, KeyFile(config.key_file) if config.key_file else None),
         usage,
+        BackgroundJobs(config, usage),
         ports or {},
     )

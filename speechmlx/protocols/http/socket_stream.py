@@ -268,7 +268,7 @@ class SocketStream(WSStream):  # type: ignore[misc]
     async def _send_pings(self) -> None:
         """Ping until the connection is over; then return at once, because the connection waits for this task."""
         interval = min(self.config.websocket_ping_interval or SILENCE, SILENCE)
-        due = 0.0
+        due = time.monotonic() + interval
         while not self.closed and not self._refused:
             now = time.monotonic()
             if now >= due or self._delivered.unknown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from speechmlx.errors import BadRequest, SpeechError, TooLarge
@@ -32,6 +32,7 @@ class Metadata:
     form: TranscriptionForm
     machine: str = UNKNOWN
     postprocess: bool | None = None
+    key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def read_metadata(fields: Json) -> Metadata:
     form = TranscriptionForm(task=options.choice(fields, "task", TASKS), language=options.language(fields))
     machine = options.text(fields, "machine_id") or UNKNOWN
     wanted = None if options.value(fields, "postprocess") is None else options.flag(fields, "postprocess")
-    return Metadata(form, machine.strip(), wanted)
+    return Metadata(form, machine.strip(), wanted, options.text(fields, "api_key"))
 
 
 def answer(result: RecognitionResult, text: str | None, milliseconds: int, error: str | None) -> Json:

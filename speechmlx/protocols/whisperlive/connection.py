@@ -18,8 +18,10 @@ from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.settings import Settings, Transcription
 from speechmlx.conversation.translation import can_translate
 from speechmlx.errors import BadRequest, Draining, SpeechError, UnknownModel, Unsupported
+from speechmlx.log import note_error
 from speechmlx.models.spec import Model
 from speechmlx.protocols import live_sessions, ws
+from speechmlx.protocols.http.access_keys import key_subprotocol
 from speechmlx.protocols.http.base64_audio import decode_base64
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.live_socket import LiveConnection, transcribe_live
@@ -30,18 +32,15 @@ from speechmlx.types import Kind, KnownSpeaker, Load, Priority, SpeakerOptions
 
 FIRST_MESSAGE = 30.0
 """Seconds that a client has for its first message."""
-SUBPROTOCOL = "bearer"
-"""Offered before a key; the key itself is never sent back."""
 POLICY, FAILED = 1008, 1011
 """Close codes where the first message is wrong, and where the server cannot do what it asks for."""
 
 
 async def answer(socket: WebSocket, services: Services, series: WhisperLiveSeries, starts: set[float]) -> None:
     """Accept a connection and transcribe it. `starts`: when the open ones began, on a monotonic clock."""
-    offered = socket.scope.get("subprotocols") or []
-    chosen, id = SUBPROTOCOL if SUBPROTOCOL in offered else None, new_id("sess")
+    chosen, id = key_subprotocol(socket.scope), new_id("sess")
     if live_sessions.asks(socket):
-        await socket.accept(subprotocol=chosen)
+        await socket.accept(chosen)
         await services.live.resume(socket, partial(refuse_unknown, socket))
         return
     await socket.accept(chosen, [live_sessions.header(id)])
@@ -54,6 +53,7 @@ async def answer(socket: WebSocket, services: Services, series: WhisperLiveSerie
     except WebSocketDisconnect:
         return
     except SpeechError as error:
+        note_error(error.code)
         series.rejected[error.code,] += 1
         series.errors[error.code,] += 1
         message = json.dumps({"uid": uid, "status": "ERROR", "message": str(error)}, ensure_ascii=False)

@@ -12,8 +12,9 @@ from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.settings import Settings
 from speechmlx.conversation.translation import can_translate
 from speechmlx.errors import SpeechError, Unsupported
+from speechmlx.log import note_error
 from speechmlx.protocols import live_sessions, ws
-from speechmlx.protocols.http.access_keys import REFUSED
+from speechmlx.protocols.http.access_keys import REFUSED, key_subprotocol
 from speechmlx.protocols.http.request_id import add_log_note
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.live_socket import LiveConnection, transcribe_live
@@ -36,12 +37,13 @@ async def caption(socket: WebSocket, services: Services) -> None:
         add_log_note(socket.scope, "refused: no right API key")
         await socket.close(WRONG_KEY, REFUSED)
         return
+    chosen = key_subprotocol(socket.scope)
     if live_sessions.asks(socket):
-        await socket.accept()
+        await socket.accept(chosen)
         await services.live.resume(socket, partial(refuse, socket, WRONG_PARAMETER))
         return
     id = new_id("sess")
-    await socket.accept(headers=[live_sessions.header(id)])
+    await socket.accept(chosen, [live_sessions.header(id)])
     try:
         query = read_query(socket.query_params, model_or_default(services.runtime, None, Kind.ASR))
         if query.diarization:
@@ -75,4 +77,5 @@ def check_translation(settings: Settings, services: Services) -> None:
 
 async def refuse(socket: WebSocket, code: int, error: SpeechError) -> None:
     """Send the error and close the socket with `code`."""
+    note_error(error.code)
     await ws.send(socket, [messages.error(str(error)), ws.Close(code, error.code)])

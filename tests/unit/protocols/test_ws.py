@@ -8,15 +8,19 @@ from typing import Any
 
 import pytest
 from starlette.websockets import WebSocketDisconnect, WebSocketState
+from support.encoded_audio import TONE, encode
 from support.scripted_input import ScriptedInput
 
+from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation.commands import Append, Clear, Command, Emit, Finish, Lapse
 from speechmlx.conversation.events import Cleared, Event, Failed
 from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings
-from speechmlx.errors import BadRequest
+from speechmlx.errors import BadRequest, RateLimited
 from speechmlx.protocols import ws
+from speechmlx.protocols.live_meter import LiveMeter
 from speechmlx.protocols.ws import Answer, Close, ResumePoint, pump
+from speechmlx.runtime.front.metrics import Metrics
 
 
 class Socket:
@@ -167,6 +171,48 @@ async def test_commands_carry_the_length_of_a_long_message() -> None:
     socket = Socket("clear", "x" * 5000, leaves=True)
     await pump(socket, wire, Session(ScriptedInput(), Settings()), asyncio.Event())
     assert got == [0, 5000]
+
+
+class Metered:
+    """A meter whose client's day is over after `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+
+    def charge(self, seconds: float) -> None:
+        self.left -= seconds
+        if self.left < 0:
+            raise RateLimited("no more today")
+
+
+class Appending(Wire):
+    """Takes audio, and tells of failures in its own words."""
+
+    def receive(self, message: str | bytes) -> Sequence[Command]:
+        return [Append(audio=message)] if isinstance(message, bytes) else [Finish()]
+
+    def send(self, event: Event) -> Sequence[Answer]:
+        return [f"sorry: {event.error}"] if isinstance(event, Failed) else ()
+
+
+@pytest.mark.parametrize("encoding", ["pcm16", "container"])
+@pytest.mark.parametrize("seconds", [0.5, 3.0])
+async def test_audio_is_counted_on_every_wire_and_its_end_is_told_in_its_words(encoding: str, seconds: float) -> None:
+    format = AudioFormat(encoding, 48000)  # type: ignore[arg-type]
+    data = encode("wav", "pcm_s16le") if encoding == "container" else format.encode(TONE)
+    pieces = [data[place : place + 9600] for place in range(0, len(data), 9600)]
+    socket, metered = Socket(*pieces, "finish"), Metered(seconds)
+    metrics = Metrics()
+    session = TranscriptionSession(ScriptedInput(), Settings(input=format))
+    async with asyncio.timeout(20):
+        meter = LiveMeter("wire", metrics, charge=metered.charge)
+        await pump(socket, Appending(), session, asyncio.Event(), 0.0, meter)
+    if seconds < 2.0:
+        assert socket.sent == ["sorry: no more today", (1008, "rate_limited")]
+    else:
+        assert socket.sent == [(1000, "done")]
+        assert metered.left == pytest.approx(1.0, abs=0.02)
+        assert metrics.live_audio["wire"] == pytest.approx(2.0, abs=0.02)
 
 
 async def test_a_turn_does_not_end_while_the_connection_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
