@@ -25,6 +25,7 @@ from speechmlx.engines import LoadOptions
 from speechmlx.errors import WeightsDamaged
 from speechmlx.models.spec import Catalog, IndexFiles, Model
 from speechmlx.types import (
+    Checkpoint,
     Chunk,
     Diarize,
     Enhance,
@@ -182,16 +183,19 @@ class Scripted:
             script.note("close")
 
     def _transcribe(self, request: Transcribe) -> Iterator[Event | None]:
-        """Write a segment of one second per step; the prompt is the script."""
+        """Write a segment of one second per step, with a checkpoint behind it if asked; the prompt is the script."""
         script = Script.read(request.prompt or "")
         for name in request.names:
             script.note(name)
-        yield LanguageDetected(request.language or "en", 1.0 if request.language else 0.5)
-        for number in range(script.steps):
+        if request.resume is None:
+            yield LanguageDetected(request.language or "en", 1.0 if request.language else 0.5)
+        for number in range(int(request.resume.state) if request.resume else 0, script.steps):
             script.step(number)
             words = (Word(f" part {number}.", number, number + 1.0, 0.5),) if request.words else ()
             logprobs = ((f" part {number}.".encode(), -0.5),) if request.logprobs else ()
             yield Segment(f" part {number}.", number, number + 1.0, 0.5, words, (number,), logprobs=logprobs)
+            if request.checkpoints:
+                yield Checkpoint(number + 1.0, str(number + 1))
             yield None
         yield Usage(audio_in=request.audio.duration, tokens_out=script.steps)
 

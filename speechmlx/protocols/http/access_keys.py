@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from speechmlx.key_file import MANAGE, METRICS, SCOPES, USE, KeyFile, NamedKey, digest
+from speechmlx.log import current
 from speechmlx.protocols.http.inbox import Inbox, refuse
 from speechmlx.protocols.http.openai_errors import error_response
 from speechmlx.protocols.http.request_id import add_log_note, request_id
@@ -24,8 +25,10 @@ SCHEMES = ("bearer", "token")
 """Schemes of the header Authorization, and names of subprotocols that stand before a key."""
 SUBPROTOCOL = "openai-insecure-api-key."
 QUERY = ("token", "api_key")
-OPEN = ("/", "/health", "/v1/cluster/auth")
+OPEN = ("/", "/docs", "/health", "/test_form.html", "/v1/cluster/auth")
 """Paths that a browser, a monitor or a client before its login asks without a key. They show no data."""
+PAGE_FILES = "/web/"
+"""Beginning of the paths of the pages' own files. The pages ask for a key when they get 401."""
 OWN_REFUSAL = ("/asr", "/ws/transcribe")
 """Sockets whose protocol tells the client by itself that its key is wrong."""
 LOGIN = "/token"
@@ -148,12 +151,24 @@ def offered_keys(scope: Scope) -> Iterator[str]:
         before = name
 
 
+def key_subprotocol(scope: Scope) -> str | None:
+    """The name of the offered subprotocol that stands before a key: a browser wants one chosen, and never the key."""
+    names = scope.get("subprotocols") or ()
+    return next((name for name in names if name.lower() in SCHEMES), None)
+
+
+def is_open(scope: Scope) -> bool:
+    """Whether everybody may ask for the path of an HTTP request: it shows no data and costs nothing."""
+    path: str = scope["path"]
+    return scope["method"] in ("GET", "HEAD") and (path in OPEN or path.startswith(PAGE_FILES))
+
+
 def needed_scope(scope: Scope) -> str | None:
     """The scope that a key needs for a request; None where no key is asked for."""
     path, method = scope["path"], scope.get("method", "")
     if scope["type"] == "websocket":
         return None if path in OWN_REFUSAL else USE
-    if method == "OPTIONS" or (path in OPEN and method in ("GET", "HEAD")) or (path, method) == (LOGIN, "POST"):
+    if method == "OPTIONS" or is_open(scope) or (path, method) == (LOGIN, "POST"):
         return None
     if path == "/metrics":
         return METRICS
@@ -189,6 +204,8 @@ class RequireKey:
             key = self._keys.borrowed(offered_keys(scope))
         if key is not None:
             scope[KEY] = key
+            if (record := current()) is not None:
+                record.key = key.name
         if wanted is None or (key is not None and wanted in key.scopes):
             return None
         own = {"dg-error": REFUSED, "dg-request-id": request_id(scope)}

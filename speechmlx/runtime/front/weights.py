@@ -115,6 +115,6 @@ async def fetch(model: Model, cache: Path, on_progress: Callable[[Progress], Non
             try:
                 await asyncio.wait_for(process.wait(), PATIENCE)
             except TimeoutError:
-                with contextlib.suppress(ProcessLookupError):  # a late event loop sees both the timeout and its end
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
                     process.kill()
                 await process.wait()

@@ -145,11 +145,28 @@ def test_a_wall_clock_that_jumps_locks_nobody_out_and_gives_no_requests(clock: C
 def test_jobs_at_once(clock: Clock) -> None:
     one, client = usage(clock), keyed(jobs=2)
     with one.job(client), one.job(LOCAL):
-        with one.job(client), pytest.raises(RateLimited, match="2 requests of key bob"), one.job(client):
+        with (
+            one.job(client),
+            pytest.raises(RateLimited, match="2 requests and background jobs of key bob"),
+            one.job(client),
+        ):
             raise AssertionError
         with one.job(client):
             pass
     assert not one._jobs
+    one.background[client.name] = 1
+    with one.job(client), pytest.raises(RateLimited, match="2 requests and background jobs"), one.job(client):
+        raise AssertionError
+
+
+def test_audio_of_a_job_that_goes_on_is_not_counted_again(clock: Clock) -> None:
+    one, client = usage(clock), keyed(audio_seconds_per_day=10)
+    with working_for(client):
+        one.audio(10.0)
+        with pytest.raises(RateLimited):
+            one.audio(0.0)
+    with working_for(replace(client, is_charged=False)):
+        one.audio(10.0)
 
 
 @pytest.mark.parametrize("client", [LOCAL, BOB])
