@@ -93,7 +93,7 @@ def attacked(folder: Path) -> Iterator[tuple[Witness, Witness, Target]]:
     temporary = [folder / "plain-tmp", folder / "secure-tmp"]
     for one in temporary:
         one.mkdir(parents=True)
-    flags = ("--wyoming", "0", "--diarize", "scripted-diarizer", "--preload")
+    flags = ("--wyoming", "0", "--diarize", "scripted-diarizer")
     with contextlib.ExitStack() as stack:
         plain = stack.enter_context(serve(folder / "plain", *flags, **nowhere, TMPDIR=str(temporary[0])))
         secure = stack.enter_context(serve(folder / "secure", "--tls-self-signed", **nowhere, TMPDIR=str(temporary[1])))
