@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 
-from speechmlx.conversation.events import Advanced, Event, OnChannel, TranscriptDelta
+from speechmlx.conversation.events import (
+    Advanced,
+    Event,
+    Failed,
+    OnChannel,
+    ResponseDone,
+    TranscriptDelta,
+    TranscriptDone,
+    TranscriptFailed,
+)
+from speechmlx.log import current
 from speechmlx.runtime.front.metrics import Metrics
+
+log = logging.getLogger(__name__)
 
 KEPT = 120.0
 """Seconds of audio whose arrival is remembered: words are final after less."""
@@ -71,3 +84,23 @@ class LiveMeter:
     def _arrival(self, position: float) -> float | None:
         """When the audio at `position` seconds had come."""
         return next((wall for end, wall in self._arrivals if end >= position - 0.02), None)
+
+
+def note_event(event: Event) -> None:
+    """Tell the log of an error that the client of a live session gets, and of its words, where they are logged."""
+    if (record := current()) is None:
+        return
+    match event:
+        case OnChannel(event=on_channel):
+            note_event(on_channel)
+        case Failed(code=code):
+            record.failed(code)
+        case TranscriptFailed(error=error):
+            record.failed(error.code)
+        case ResponseDone(response) if response.error is not None:
+            record.failed(response.error.code)
+        case Advanced(received=received):
+            record.audio_in = max(record.audio_in, received)  # of containers, which are counted nowhere else
+        case TranscriptDone(item=item, transcript=transcript) if record.with_transcript:
+            fields = {"event": "transcript", "item": item, "transcript": transcript.text}
+            log.info("%s", f"heard in {item}", extra={"text": f"heard {transcript.text!r}", "fields": fields})

@@ -22,6 +22,9 @@ READ_ONLY = {
     "/v1/audio/voices": "use",
     "/v1/cache/models": "use",
     "/v1/cluster/auth": "open",
+    "/v1/jobs": "use",
+    "/v1/jobs/{id}": "use",
+    "/v1/jobs/{id}/result": "use",
     "/v1/model_registrations/{type}": "use",
     "/v1/model_registrations/{type}/{name:path}": "use",
     "/v1/models": "use",
@@ -33,6 +36,7 @@ READ_ONLY = {
 """GETs, each looked at: none starts a model, a download or a conversation, or changes anything. And the scope that a
 key needs; "open" asks for no key."""
 ACTS = {
+    ("DELETE", "/v1/jobs/{id}"): "use",
     ("DELETE", "/v1/model_registrations/{type}/{name:path}"): "manage",
     ("DELETE", "/v1/models/{uid:path}"): "manage",
     ("POST", "/asr"): "use",
@@ -50,6 +54,7 @@ ACTS = {
     ("POST", "/v1/audio/transcriptions"): "use",
     ("POST", "/v1/audio/translations"): "use",
     ("POST", "/v1/chat/completions"): "use",
+    ("POST", "/v1/jobs/{id}/cancel"): "use",
     ("POST", "/v1/listen"): "use",
     ("POST", "/v1/model_registrations/{type}"): "manage",
     ("POST", "/v1/models"): "manage",

@@ -34,6 +34,8 @@ class Client:
     """The origin of its page; None for programs."""
     port: int = field(default=0, compare=False)
     """Of its connection."""
+    is_charged: bool = True
+    """Whether its audio counts; that of a background job counts once, however often it goes on."""
 
     @property
     def in_engine(self) -> EngineClient:

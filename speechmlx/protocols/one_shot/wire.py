@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from speechmlx.protocols.http import options
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.transcription_form import TASKS, TranscriptionForm
 from speechmlx.protocols.one_shot.request_metrics import UNKNOWN
+from speechmlx.protocols.ws import ResumePoint
 from speechmlx.recognition import RecognitionResult
 
 TYPES = ("transcribe", "ping")
@@ -103,6 +105,11 @@ class OneShotWire:
             self._metadata, self._refused = None, True
             return Refusal(str(error), error.code)
         return None
+
+
+def resumed(point: ResumePoint) -> str:
+    """The first message to a client that has come back."""
+    return json.dumps({"type": "resumed", "status": "ok", "resumed": point.fields})
 
 
 def read_object(message: str) -> Json:
