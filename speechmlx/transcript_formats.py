@@ -43,9 +43,9 @@ def formatted(result: RecognitionResult, format: str, file: str = "") -> str:
 def _named(result: RecognitionResult) -> RecognitionResult:
     """The result with other names of speakers. A known speaker keeps the name, unless it is a number."""
     names = SpeakerNames(numbered=True)
-    events = [names.apply(event) for event in (*result.segments, *result.turns)]
-    segments = [event for event in events if isinstance(event, Segment)]
-    return replace(result, segments=segments, turns=[event for event in events if isinstance(event, SpeakerTurn)])
+    segments = [named for segment in result.segments if isinstance(named := names.apply(segment), Segment)]
+    turns = [replace(turn, speaker=names.name(turn.speaker)) for turn in result.turns]
+    return replace(result, segments=segments, turns=turns)
 
 
 def as_segment(number: int, segment: Segment) -> dict[str, Any]:
