@@ -40,6 +40,7 @@ class AsyncCall(Generic[Part, Whole]):
         await self._start()
         if self._first is None and self._parts is not None:
             self._first = asyncio.create_task(_next(self._parts))
+            self._first.add_done_callback(_retrieve_error)
             self._stack.push_async_callback(_stop, self._first)
         return self
 
@@ -97,6 +98,12 @@ class AsyncCall(Generic[Part, Whole]):
 
 async def _next(parts: AsyncIterator[Part]) -> Part:
     return await anext(parts)
+
+
+def _retrieve_error(task: asyncio.Task[Any]) -> None:
+    """Who reads the call gets the error. Nobody may."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _stop(task: asyncio.Task[Any]) -> None:

@@ -28,7 +28,7 @@ PATIENCE = 60.0
 """Seconds that the harness waits for what a test waits for, by default."""
 
 
-class LiveStream(Protocol):
+class StreamUnderTest(Protocol):
     """A stream of live recognition, here or on a server."""
 
     async def feed(self, pcm16: bytes) -> None:
@@ -97,7 +97,7 @@ class TestHarness:
         self._ended = False
         self._error: Exception | None = None
         """What the stream failed with."""
-        self._stream: LiveStream | None = None
+        self._stream: StreamUnderTest | None = None
         self._reading: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -211,7 +211,7 @@ class TestHarness:
 
     # --- the stream ---
 
-    async def _open(self, stack: AsyncExitStack) -> LiveStream:
+    async def _open(self, stack: AsyncExitStack) -> StreamUnderTest:
         if self._url is not None:
             stream = ServerStream(self._url, self._key, RATE, self._model, self._language, self._diarize)
             await stream.open()
@@ -223,7 +223,7 @@ class TestHarness:
         live = speech.listen(model=self._model, language=self._language, diarize=self._diarize)
         return LocalStream(await stack.enter_async_context(live))
 
-    async def _read(self, stream: LiveStream) -> None:
+    async def _read(self, stream: StreamUnderTest) -> None:
         try:
             async for hypothesis in stream.words():
                 self._words += hypothesis.committed
@@ -262,7 +262,7 @@ class TestHarness:
                 due += seconds / speed
                 await asyncio.sleep(max(0.0, due - clock.time()))
 
-    def _open_stream(self) -> LiveStream:
+    def _open_stream(self) -> StreamUnderTest:
         if self._stream is None:
             raise BadRequest("use the harness with `async with`")
         return self._stream

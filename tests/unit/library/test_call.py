@@ -95,6 +95,22 @@ async def test_leaving_the_block_ends_the_work() -> None:
         assert await call == work.made and [part async for part in call] == []
 
 
+async def test_an_error_that_nobody_reads_is_no_noise(caplog: pytest.LogCaptureFixture) -> None:
+    async def refused(stack: AsyncExitStack) -> AsyncIterator[int]:
+        return await stack.enter_async_context(aclosing(broken()))
+
+    async def broken() -> AsyncGenerator[int, None]:
+        raise EngineFailed("broken")
+        yield 0
+
+    call = await AsyncCall(refused, lambda: 0).begin()
+    await asyncio.sleep(0)
+    await call.close()
+    del call
+    gc.collect()
+    assert not caplog.records
+
+
 async def test_a_call_that_is_cancelled_ends_its_work() -> None:
     work = Work(hangs=True)
     task = asyncio.ensure_future(_whole(work.call()))
