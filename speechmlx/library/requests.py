@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from speechmlx import languages
-from speechmlx.conversation.engines import Engines
+from speechmlx.conversation.engines import Engines, has_default
 from speechmlx.conversation.llm.language_model import MAX_TOKENS
 from speechmlx.conversation.settings import Answering, Settings, Transcription, TurnTaking, VoiceSettings
 from speechmlx.errors import BadRequest
@@ -152,7 +152,8 @@ def talking(engines: Engines, options: TalkOptions) -> Settings:
     """The settings of a conversation. Raises UnknownModel, UnknownVoice, Unsupported and BadRequest."""
     if options.model is not None:
         engines.model(options.model, Kind.LLM)
-    resolve_voice(engines.model(None, Kind.TTS), options.voice)
+    if not has_default(engines, Kind.S2S):  # such a model may know other voices
+        resolve_voice(engines.model(None, Kind.TTS), options.voice)
     heard = engines.model(None, Kind.ASR)
     check_answer(options.max_tokens, options.temperature)
     voice = VoiceSettings(

@@ -86,7 +86,7 @@ class Talk(LiveBlock[Event]):
     @property
     def history(self) -> tuple[Item, ...]:
         """The conversation so far, oldest first: what was said, and of an interrupted answer what was heard."""
-        return self._talk.history
+        return self._loop.run(_history(self._talk))
 
     def say(self, text: str) -> None:
         """Say something in writing, and have it answered. Raises BadRequest for no text."""
@@ -95,6 +95,10 @@ class Talk(LiveBlock[Event]):
     def interrupt(self) -> None:
         """Stop the answer under way. Failed follows where there is none."""
         self._loop.run(self._talk.interrupt())
+
+
+async def _history(talk: AsyncTalk) -> tuple[Item, ...]:
+    return talk.history
 
 
 async def _next(live: AsyncIterator[Given]) -> Given:

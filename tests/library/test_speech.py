@@ -176,6 +176,22 @@ def test_a_conversation(speech: Speech) -> None:
     assert [item.role for item in history] == ["user", "assistant"] and history[0].text == words(0.5)
 
 
+def test_a_person_interrupts_an_answer(speech: Speech) -> None:
+    with speech.converse(instructions="work=0.05") as talk:
+        talk.say("say One. | Two. | Three. | Four. | Five. | Six. | Seven. | Eight. | Nine.")
+        found: list[object] = []
+        for event in talk:
+            found.append(event)
+            if isinstance(event, OutputAudio) and OutputAudio not in map(type, found[:-1]):
+                talk.feed(tone(0.3, rate=RATE), RATE)
+            if isinstance(event, ResponseDone):
+                break
+        history = talk.history
+    assert SpeechStarted in map(type, found)
+    assert isinstance(found[-1], ResponseDone) and found[-1].response.status == "cancelled"
+    assert history[1].role == "assistant" and "Nine" not in history[1].text
+
+
 def test_closing_ends_everything(scripted_environment: dict[str, str]) -> None:
     speech = Speech()
     call = speech.speak("steps=100000 work=0.001", model="scripted")

@@ -115,6 +115,11 @@ def test_talking() -> None:
     assert (settings.answering.instructions, settings.answering.max_tokens) == ("x", 5)
 
 
+def test_a_speech_to_speech_model_has_voices_of_its_own() -> None:
+    settings = requests.talking(FakeEngines(rows=(ASR, row(Kind.S2S))), talk(voice="carl"))
+    assert settings.answering.voice.name == "carl"
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
