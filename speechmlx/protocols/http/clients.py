@@ -6,7 +6,8 @@ import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -64,21 +65,28 @@ def working_for(client: Client) -> Iterator[None]:
 def client_of(scope: Scope) -> Client:
     """The client of a request or a socket."""
     origin, key = Headers(scope=scope).get("origin"), scope.get(KEY)
-    client = client_at(*(scope.get("client") or ("", 0)))
-    name = client.name if key is None else f"key {key.name}"
-    return replace(client, name=name, key=key, origin=origin and origin[:MAX_ORIGIN])
+    address, port = scope.get("client") or ("", 0)
+    name, is_local = _place(address)
+    return Client(f"key {key.name}" if key else name, key, is_local, origin and origin[:MAX_ORIGIN], port)
 
 
 def client_at(address: str, port: int = 0) -> Client:
     """The client at an IP address. What is no IP address is on this machine."""
+    name, is_local = _place(address)
+    return Client(name, is_local=is_local, port=port)
+
+
+@lru_cache(1024)
+def _place(address: str) -> tuple[str, bool]:
+    """The name of the client at an address, and whether it is on this machine."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return Client("this machine", is_local=True, port=port)
+        return "this machine", True
     if isinstance(ip, ipaddress.IPv6Address):
         ip = ip.ipv4_mapped or ip
     if ip.is_loopback:
-        return Client("this machine", is_local=True, port=port)
+        return "this machine", True
     if ip.version == 6:
-        return Client(f"address {ipaddress.ip_network((ip, IPV6_NETWORK), strict=False)}", port=port)
-    return Client(f"address {ip}", port=port)
+        return f"address {ipaddress.ip_network((ip, IPV6_NETWORK), strict=False)}", False
+    return f"address {ip}", False

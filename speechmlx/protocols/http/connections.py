@@ -30,15 +30,11 @@ def install() -> None:
 class ReadConnection(TCPServer):  # type: ignore[misc]
     """One connection. It is cut when its client takes less than PROGRESS bytes in STALL seconds."""
 
-    async def run(self) -> None:
-        """Serve the connection to its end."""
-        with contextlib.suppress(OSError):  # it may be over
-            self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
-        await super().run()
+    _is_bounded = False
 
     async def protocol_send(self, event: Event) -> None:
         """Send to the client; waits until most of it is on its way."""
-        if isinstance(event, RawData):
+        if isinstance(event, RawData) and self._may_wait(len(event.data)):
             watch = self._watch(len(event.data))
             try:
                 await super().protocol_send(event)
@@ -54,9 +50,17 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
         finally:
             watch.cancel()
 
+    def _may_wait(self, more: int) -> bool:
+        """Whether what waits now with `more` bytes may be too much to be sent at once."""
+        return bool(self.writer.transport.get_write_buffer_size()) or more > PROGRESS
+
     def _watch(self, more: int) -> _Watch:
         """Cut the connection if the bytes that wait now, and `more`, do not get fewer."""
         transport = self.writer.transport
+        if not self._is_bounded:
+            self._is_bounded = True
+            with contextlib.suppress(OSError):  # the connection may be over
+                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         return _Watch(transport, transport.get_write_buffer_size() + more)
 
 

@@ -53,7 +53,10 @@ HOSTILE += ["x^", "1e", "/a", "#a", "@a", "½", "5 ft ", "²", "a_", "1,", "(", 
 
 @pytest.mark.parametrize("pattern", HOSTILE)
 def test_time_is_linear(pattern: str) -> None:
-    """Of any repeated pattern: four times the text takes about four times the time, here less than ten times."""
+    """Of any repeated pattern: four times the text takes about four times the time, here less than ten times.
+
+    The best of three tries counts: a collection of garbage may fall into one.
+    """
 
     def seconds(length: int) -> float:
         text = (pattern * length)[:length]
@@ -62,7 +65,7 @@ def test_time_is_linear(pattern: str) -> None:
         return time.process_time() - begin
 
     seconds(500)
-    assert seconds(8000) < 10 * seconds(2000) + 0.3
+    assert any(seconds(8000) < 10 * seconds(2000) + 0.3 for _ in range(3))
 
 
 def test_spans_are_those_of_the_tokens() -> None:
