@@ -15,25 +15,31 @@ TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
-def scripted_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment in which a Speech has the engines of support/scripted_conversation.py as its defaults."""
-    models = f"{LIVE_MODELS},diarize=scripted-diarizer"
-    own = {
+def library_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables with which a Speech has the engines of support/scripted_conversation.py as its defaults."""
+    return {
         "SPEECHMLX_CATALOG": "support.scripted:extend",
         "SPEECHMLX_CACHE": str(tmp_path_factory.mktemp("library") / "cache"),
-        "SPEECHMLX_MODELS": models,
+        "SPEECHMLX_MODELS": f"{LIVE_MODELS},diarize=scripted-diarizer",
         "SPEECHMLX_AUDIO_TIMEOUT": "0",
         "SPEECHMLX_PROFILE": "starter",
         "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
     }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in own.items():
-            patch.setenv(name, value)
-        yield own
+
+
+@pytest.fixture(autouse=True)
+def scripted_environment(library_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test here has these variables, and so have the processes that it starts."""
+    for name, value in library_environment.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
-def speech(scripted_environment: dict[str, str]) -> Iterator[Speech]:
-    """A shared Speech. Tests must not close it."""
-    with Speech() as made:
+def speech(library_environment: dict[str, str]) -> Iterator[Speech]:
+    """A shared Speech, whose engine process starts with the first test. Tests must not close it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in library_environment.items():
+            patch.setenv(name, value)
+        made = Speech()
+    with made:
         yield made

@@ -21,7 +21,7 @@ MICROPHONE = '"stop" in word.text'
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripted_environment: dict[str, str]) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "sounddevice", sounddevice_stub)
     Sound(from_pcm16(tone(1.0, rate=RATE)), RATE).save("talk.wav")

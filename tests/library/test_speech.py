@@ -148,7 +148,7 @@ def feed(live: object, pattern: list[float]) -> None:
     live.finish()  # type: ignore[attr-defined]
 
 
-def test_sessions_are_limited(scripted_environment: dict[str, str], speech: Speech) -> None:
+def test_sessions_are_limited(speech: Speech) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(speech._speech, "config", Speech(max_sessions=1).config)
         with speech.listen(), pytest.raises(Busy, match="1 live sessions are open"):
@@ -192,7 +192,7 @@ def test_a_person_interrupts_an_answer(speech: Speech) -> None:
     assert history[1].role == "assistant" and "Nine" not in history[1].text
 
 
-def test_closing_ends_everything(scripted_environment: dict[str, str]) -> None:
+def test_closing_ends_everything() -> None:
     speech = Speech()
     call = speech.speak("steps=100000 work=0.001", model="scripted")
     live = speech.listen()
@@ -218,7 +218,7 @@ print(spoken.duration, "mlx" in sys.modules, "starlette" in sys.modules)
 """
 
 
-def test_a_program_that_closes_nothing_ends(scripted_environment: dict[str, str]) -> None:
+def test_a_program_that_closes_nothing_ends() -> None:
     began = time.monotonic()
     run = subprocess.run([sys.executable, "-W", "default", "-c", PROGRAM], capture_output=True, text=True, timeout=60)
     assert (run.returncode, run.stdout, run.stderr) == (0, "0.2 False False\n", "")

@@ -11,7 +11,7 @@ from speechmlx.testing import TestHarness
 RECORDING = (from_pcm16(tone(1.0, rate=RATE)), RATE)
 
 
-async def test_a_stream_from_end_to_end(scripted_environment: dict[str, str]) -> None:
+async def test_a_stream_from_end_to_end() -> None:
     async with TestHarness(language="en") as live:
         await live.silence(0.4, speed=0)
         await live.feed(RECORDING, speed=8, end=0.6)
