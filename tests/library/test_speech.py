@@ -110,7 +110,7 @@ def test_leaving_a_call_ends_its_job(speech: Speech) -> None:
         return speech._speech._runtime.status().jobs
 
     with speech.speak("steps=100000 work=0.001", model="scripted") as spoken:
-        assert isinstance(next(iter(spoken)), Chunk) and jobs() == 1
+        assert isinstance(next(iter(spoken)), Chunk) and jobs()
     until(lambda: not jobs())
     assert spoken.duration > 0 and list(spoken) == []
     for _ in speech.speak("steps=100000 work=0.001", model="scripted"):
@@ -177,8 +177,11 @@ def test_a_conversation(speech: Speech) -> None:
 
 
 def test_a_person_interrupts_an_answer(speech: Speech) -> None:
+    with speech.listen() as live:  # the speech detector is in memory then
+        live.feed(SECOND, RATE)
+        live.finish()
     with speech.converse(instructions="work=0.05") as talk:
-        talk.say("say One. | Two. | Three. | Four. | Five. | Six. | Seven. | Eight. | Nine.")
+        talk.say("say " + "One. | Two. | " * 100 + "Three.")
         found: list[object] = []
         for event in talk:
             found.append(event)
@@ -189,7 +192,7 @@ def test_a_person_interrupts_an_answer(speech: Speech) -> None:
         history = talk.history
     assert SpeechStarted in map(type, found)
     assert isinstance(found[-1], ResponseDone) and found[-1].response.status == "cancelled"
-    assert history[1].role == "assistant" and "Nine" not in history[1].text
+    assert history[1].role == "assistant" and "Three" not in history[1].text
 
 
 def test_closing_ends_everything() -> None:

@@ -95,7 +95,7 @@ async def test_leaving_the_block_ends_the_work() -> None:
         assert await call == work.made and [part async for part in call] == []
 
 
-async def test_an_error_that_nobody_reads_is_no_noise(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_that_nobody_reads_is_no_noise(caplog: pytest.LogCaptureFixture) -> None:
     async def refused(stack: AsyncExitStack) -> AsyncIterator[int]:
         return await stack.enter_async_context(aclosing(broken()))
 
@@ -103,9 +103,12 @@ async def test_an_error_that_nobody_reads_is_no_noise(caplog: pytest.LogCaptureF
         raise EngineFailed("broken")
         yield 0
 
-    call = await AsyncCall(refused, lambda: 0).begin()
-    await asyncio.sleep(0)
-    await call.close()
+    async def begun() -> AsyncCall[int, int]:
+        call = await AsyncCall(refused, lambda: 0).begin()
+        await asyncio.sleep(0.01)
+        return call
+
+    call = asyncio.run(begun())
     del call
     gc.collect()
     assert not caplog.records

@@ -108,7 +108,7 @@ async def test_an_error_that_nobody_read_comes_with_the_end() -> None:
 
 
 async def test_missing_audio_ends_the_turn() -> None:
-    async with listening_to(audio_timeout=0.05) as bench:
+    async with listening_to(audio_timeout=0.5) as bench:
         await bench.feed(speech(1.0))
         words: list[str] = []
         while len(words) < 2:

@@ -66,6 +66,7 @@ async def test_a_stream_from_end_to_end() -> None:
 async def test_what_does_not_come_is_told() -> None:
     async with harness() as live:
         await live.feed(RECORDING, speed=0)
+        await live.wait_for_words(2)
         with pytest.raises(TimeoutError, match=r"not within 0.05 s; heard: 'w1.*', unsure: "):
             await live.wait_for_words(1000, timeout=0.05)
         assert (await live.drain(0.05)).text.startswith("w1")
