@@ -71,6 +71,8 @@ class AsyncListening(AsyncLive[TranscriptionSession, Hypothesis]):
             async for event in session.events():
                 self._take(event)
         finally:
+            self._words.finish()
+            self._publish()
             self._over = True
             self._news.set()
 
@@ -79,6 +81,10 @@ class AsyncListening(AsyncLive[TranscriptionSession, Hypothesis]):
             self._error = self._error or event.error
             self._news.set()
         self._words.add(event)
+        self._publish()
+
+    def _publish(self) -> None:
+        """Give out what has changed, together with what was not read."""
         if self._words.changed:
             words, before = self._words.take(), self._unread
             committed = words.committed if before is None else before.committed + words.committed

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from speechmlx.conversation.events import (
+    Committed,
     Event,
     SpeechStarted,
     SpeechStopped,
@@ -31,6 +32,7 @@ class SpokenWords:
     fresh: list[Word] = field(default_factory=list)
     """Final, and not given out."""
     tail: tuple[Word, ...] = ()
+    is_committed: bool = False
     is_over: bool = False
     """No more words of it come."""
 
@@ -48,14 +50,23 @@ class LiveWords:
         """The next event."""
         match event:
             case SpeechStarted(item, at):
+                for before in self._turns.values():
+                    if not before.is_committed:  # it was dropped: this one is in its place
+                        self._end(before)
                 self._turns[item] = SpokenWords(at, heard_until=at)
+            case Committed(item) if turn := self._turns.get(item):
+                turn.is_committed = True
             case SpeechStopped(item, at) if turn := self._turns.get(item):
                 turn.end = at
             case TranscriptDelta(item, update):
                 self._update(self._turns.setdefault(item, SpokenWords(0.0)), update)
             case TranscriptDone(item) | TranscriptFailed(item) if turn := self._turns.get(item):
-                self.changed = self.changed or bool(turn.tail)
-                turn.is_over, turn.tail = True, ()
+                self._end(turn)
+
+    def finish(self) -> None:
+        """The session is over: what is final can be taken, and nothing is unsure any more."""
+        for turn in self._turns.values():
+            self._end(turn)
 
     def take(self) -> Hypothesis:
         """The words that are final since the last call, and those that may still change."""
@@ -72,6 +83,12 @@ class LiveWords:
             tail += [*turn.fresh, *turn.tail]
         self.changed = False
         return Hypothesis(tuple(committed), tuple(tail))
+
+    def _end(self, turn: SpokenWords) -> None:
+        """No more words of it come: those of the next turns need not wait."""
+        waiting = any(other.fresh for other in self._turns.values())
+        self.changed = self.changed or waiting or bool(turn.tail)
+        turn.is_over, turn.tail = True, ()
 
     def _update(self, turn: SpokenWords, update: TranscriptUpdate) -> None:
         words = update.committed

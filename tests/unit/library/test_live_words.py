@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from speechmlx.conversation.events import (
     Advanced,
+    Committed,
     Event,
     SpeechStarted,
     SpeechStopped,
@@ -53,13 +54,36 @@ def test_final_words_come_once_and_the_tail_is_replaced() -> None:
 
 
 def test_a_turn_waits_for_the_one_before_it() -> None:
-    words = after(
-        SpeechStarted("a", 0.0), delta("a", "one", "two"), SpeechStarted("b", 5.0), delta("b", "four", "fife")
-    )
+    words = after(SpeechStarted("a", 0.0), delta("a", "one", "two"), Committed("a", None))
+    words.add(SpeechStarted("b", 5.0))
+    words.add(delta("b", "four", "fife"))
     assert shown(words) == ("one", "two four fife")
     words.add(delta("a", "two"))
     words.add(done("a"))
     assert shown(words) == ("two four", "fife")
+
+
+def test_the_end_of_a_turn_alone_lets_the_next_ones_out() -> None:
+    words = after(SpeechStarted("a", 0.0), Committed("a", None), SpeechStarted("b", 5.0), delta("b", "two"))
+    words.add(delta("a", "one"))
+    words.add(done("b"))
+    assert shown(words) == ("one", "two")
+    words.add(done("a"))
+    assert words.changed and shown(words) == ("two", "")
+
+
+def test_a_turn_that_was_dropped_holds_nothing_up() -> None:
+    words = after(
+        SpeechStarted("a", 0.0), delta("a", "one", "too"), SpeechStarted("b", 5.0), delta("b", "three", "for")
+    )
+    assert shown(words) == ("one three", "for")
+
+
+def test_the_end_gives_out_what_waits() -> None:
+    words = after(SpeechStarted("a", 0.0), Committed("a", None), SpeechStarted("b", 5.0), delta("b", "two", "tree"))
+    assert shown(words) == ("", "two tree")
+    words.finish()
+    assert words.changed and shown(words) == ("two", "")
 
 
 def test_the_unsure_words_of_a_turn_that_fails_go() -> None:
