@@ -11,13 +11,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from speechmlx import tracing
 from speechmlx.protocols import PROTOCOLS
 from speechmlx.protocols.http.access_keys import RequireKey
 from speechmlx.protocols.http.conditional_route import ConditionalRoute
 from speechmlx.protocols.http.origin_policy import OriginPolicy
 from speechmlx.protocols.http.paths import NormalizedPaths, http_error, not_found
+from speechmlx.protocols.http.proxies import TrustedProxies
 from speechmlx.protocols.http.rate_limits import LimitRequests
-from speechmlx.protocols.http.request_id import RequestId
+from speechmlx.protocols.http.request_id import RequestId, name_route
+from speechmlx.protocols.http.request_trace import TraceRequests
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.http.traffic import TrafficLog
 from speechmlx.protocols.http.unhandled_errors import UnhandledErrors
@@ -28,18 +31,21 @@ def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager
 
     Raises ValueError when two protocols claim one route.
     """
-    routes = [route for protocol in PROTOCOLS for route in protocol(services)]
+    routes = _routes(services)
     check(routes)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await services.runtime.start()
+        services.jobs.start(services)
         try:
             async with AsyncExitStack() as stack:
                 for server in servers:
                     await stack.enter_async_context(server)
                 yield
         finally:
+            await services.live.close()
+            await services.jobs.stop()
             await services.runtime.close()
             services.decoding.close()
             services.fetches.close()
@@ -48,7 +54,9 @@ def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager
         routes=routes,
         lifespan=lifespan,
         middleware=[
-            Middleware(RequestId),
+            Middleware(RequestId, services.config.log_transcripts),
+            *([Middleware(TraceRequests)] if tracing.is_on() else []),
+            Middleware(TrustedProxies, services.config.trusted_proxy),
             Middleware(TrafficLog, services.traffic),
             Middleware(OriginPolicy, services.config),
             Middleware(NormalizedPaths),
@@ -61,6 +69,16 @@ def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager
     app.router.redirect_slashes = False
     app.router.default = not_found
     return app
+
+
+def _routes(services: Services) -> list[BaseRoute]:
+    """The routes of every protocol. Each tells the log which one's it is."""
+    routes: list[BaseRoute] = []
+    for protocol in PROTOCOLS:
+        for route in protocol(services):
+            name_route(route, protocol.__module__.split(".")[2])
+            routes.append(route)
+    return routes
 
 
 def check(routes: Sequence[BaseRoute]) -> None:

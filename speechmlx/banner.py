@@ -57,7 +57,7 @@ def banner(
         f"Starting server on {doors[0].url} - open it in a browser",
         f"Models: {_models(config, catalog)}",
         f"Docs: {doors[0].url}/docs",
-        f"Log: on standard error, from level {config.log_level}",
+        f"Log: {config.log_file or 'on standard error'}, from level {config.log_level}",
     ]
     lines[1:1] = [f"Also on {door.url}{f' for {door.name}' if door.name else ''}" for door in doors[1:]]
     if wyoming is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 import tomllib
@@ -12,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from speechmlx.errors import BadRequest
+from speechmlx.log import LogSettings
 from speechmlx.names import listed
+from speechmlx.setting_values import boolean, network, not_negative, origin, parse_bytes, wyoming_address
 
 PREFIX = "SPEECHMLX_"
 OTHER_KEY = "SERVER_API_KEY"
 """Another server's name in the environment for api_key. Ours wins."""
 OTHER_PORTS = {"PORT_WHISPERLIVE": "whisperlive", "HTTP_PORT": "hybrid"}
 """Another server's names in the environment for ports, and the protocol that is bound there. A bind of ours wins."""
-PORTS = {"http": ":80", "https": ":443"}
-WYOMING_PORT = 10300
 LEXICON = "lexicon.toml"
 """Name of the default lexicon, beside the default settings file."""
 
@@ -78,7 +77,20 @@ class Config:
     tls_self_signed: bool = setting(
         False, "TLS with a certificate that the server makes and keeps beside the settings file."
     )
-    allow_url_fetch: bool = setting(False, "Fetch recordings from public addresses for clients.")
+    trusted_proxy: tuple[str, ...] = setting(
+        (),
+        "Address or network of a proxy whose X-Forwarded-For says who a client is, like 127.0.0.1 or 10.0.0.0/8.",
+        repeat=True,
+    )
+    allow_url_fetch: bool = setting(
+        False, "Fetch recordings from public addresses for clients, and send webhooks there."
+    )
+    webhook_host: tuple[str, ...] = setting(
+        (), "Host that webhooks may be sent to, whether its address is public or not.", repeat=True
+    )
+    webhook_secret: str | None = setting(
+        None, "Secret that webhooks are signed with: whsec_ and 24 to 64 bytes in base64.", flag=False
+    )
     preload: bool = setting(False, "Load the default model of every kind at start.")
     profile: str | None = setting(
         None, "Default models: starter or standard.", shown="standard on Apple silicon, else starter"
@@ -131,6 +143,12 @@ class Config:
     audio_timeout: float = setting(
         2.0, "Time without audio in mid-speech that ends the turn; 0 never.", unit="seconds", flag=False
     )
+    resume_window: float = setting(
+        30.0,
+        "Time that a live session whose connection broke is kept for its client to come back; 0 never.",
+        unit="seconds",
+        flag=False,
+    )
     llm_url: str | None = setting(
         None, "OpenAI-compatible server whose language model answers /v1/realtime and /respond."
     )
@@ -138,6 +156,20 @@ class Config:
     llm_url_key: str | None = setting(None, "API key for that server.", flag=False)
     postprocess: bool = setting(
         False, "A language model corrects the transcripts of /ws/transcribe, unless a request says otherwise."
+    )
+    job_folder: Path | None = field(
+        default=None,
+        metadata={
+            "help": "Folder of background jobs and their recordings.",
+            "flag": False,
+            "shown": "~/Library/Application Support/speechmlx/jobs on macOS, else $XDG_DATA_HOME/speechmlx/jobs",
+        },
+    )
+    job_retention: float = setting(
+        24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False
+    )
+    job_storage: int = setting(
+        10 * 1024**3, "Disk for the recordings and results of background jobs.", unit="bytes", flag=False
     )
     max_audio_bytes: int = setting(100 * 1024 * 1024, "Largest upload.", unit="bytes", flag=False)
     max_text_bytes: int = setting(1024 * 1024, "Largest body without audio.", unit="bytes", flag=False)
@@ -151,6 +183,31 @@ class Config:
         10.0, "Time that running requests get when the server stops.", unit="seconds", flag=False
     )
     log_level: str = setting("info", "debug, info, warning or error.", choices=("debug", "info", "warning", "error"))
+    log_format: str = setting(
+        "auto",
+        "text, json, or auto: text on a terminal, else json; see logs.md.",
+        choices=("auto", "text", "json"),
+    )
+    log_file: Path | None = field(
+        default=None,
+        metadata={"help": "File of the log, besides a terminal and in place of standard error.", "flag": True},
+    )
+    log_file_size: int = setting(
+        20_000_000, "Size at which that file is renamed and a new one begun; 0 never.", unit="bytes", flag=False
+    )
+    log_files_kept: int = setting(5, "Renamed files that stay; the oldest is deleted, one is always kept.", flag=False)
+    log_transcripts: bool = setting(False, "Write what was recognised into the log.")
+
+    @property
+    def secrets(self) -> list[str]:
+        """What is never written into the log."""
+        return [*self.api_key, *filter(None, (self.llm_url_key, self.webhook_secret))]
+
+    @property
+    def log(self) -> LogSettings:
+        """The settings of the log, for both processes."""
+        file = str(self.log_file.absolute()) if self.log_file else ""
+        return LogSettings(self.log_level, self.log_format, file, self.log_file_size, self.log_files_kept)
 
 
 KINDS = {
@@ -164,7 +221,7 @@ KINDS = {
     "diarize": "Model that tells speakers apart.",
 }
 """Help of the flags that set one kind of `Config.models`."""
-PATHS = ("cache", "key_file", "tls_cert", "tls_key")
+PATHS = ("cache", "job_folder", "key_file", "tls_cert", "tls_key", "log_file")
 """Fields that are paths."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")
 
@@ -233,15 +290,6 @@ def key_file(config: Config, environment: Mapping[str, str]) -> Path:
     return config.key_file or default_file(environment).with_name("keys.json")
 
 
-def parse_bytes(text: str) -> int:
-    """Convert "8GB", "512 MiB" or "1000" to bytes. Raises BadRequest."""
-    match = re.fullmatch(r"\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*", text.lower())
-    if match is None:
-        raise BadRequest(f"{text!r} is not a size; write it like 8GB or 512MiB")
-    number, unit, binary = match.groups()
-    return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(unit or " "))
-
-
 def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text())
@@ -266,15 +314,15 @@ def _convert(name: str, value: Any) -> Any:
         if name == "lexicon":
             return Path(value).expanduser() if value else None
         if name == "wyoming":
-            return _wyoming(value)
+            return wyoming_address(value)
         if isinstance(default, bool):
-            return _boolean(value)
+            return boolean(value)
         if name in SIZES and isinstance(value, str):
             return parse_bytes(value)
         if isinstance(default, int):
-            return _natural(name, int(value))
+            return not_negative(name, int(value))
         if isinstance(default, float):
-            return _natural(name, float(value))
+            return not_negative(name, float(value))
     except (ValueError, TypeError) as error:
         kind = "table" if default is MISSING else type(default).__name__
         raise BadRequest(f"{name} = {value!r} is not a {kind}") from error
@@ -286,50 +334,11 @@ def _convert(name: str, value: Any) -> Any:
     return str(value)
 
 
-def _wyoming(value: Any) -> str | None:
-    """HOST:PORT of the Wyoming server; None for off. A port alone, and on, mean this machine alone. Raises BadRequest.
-
-    An IPv6 address is in brackets.
-    """
-    text = str(value).strip()
-    if text.lower() in ("", "off", "no", "false"):
-        return None
-    if text.lower() in ("on", "yes", "true"):
-        text = str(WYOMING_PORT)
-    match = re.fullmatch(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\[\]:\s/=]+):)?(\d{1,5})", text)
-    if match is None or int(match[2]) > 65535:
-        raise BadRequest(
-            f"wyoming = {text!r} is no address; write it like 0.0.0.0:{WYOMING_PORT}, {WYOMING_PORT} or on "
-            f"(127.0.0.1:{WYOMING_PORT}), or off"
-        )
-    return f"{match[1] or '127.0.0.1'}:{int(match[2])}"
-
-
-def _origin(text: str) -> str:
-    """Normalize an origin as browsers write it: lower case, without the scheme's default port. Raises BadRequest."""
-    match = re.fullmatch(r"(?:([a-z][a-z0-9+.-]*)://([^/?#@\s:*]*|\[[0-9a-f:.]+\])(:\d{1,5})?)|null|\*", text.lower())
-    if match is None or not text.isascii() or (match[1] in PORTS and not match[2]):
-        raise BadRequest(
-            f"{text!r} is no origin to allow; write scheme and host alone, like https://app.example or "
-            "http://localhost:3000, null for pages that are files, or * for every page"
-        )
-    return text.lower().removesuffix(PORTS.get(match[1], ""))
-
-
-LISTS: dict[str, Callable[[str], str]] = {"bind": str, "allow_origin": _origin, "api_key": str}
+LISTS: dict[str, Callable[[str], str]] = {
+    "bind": str,
+    "allow_origin": origin,
+    "api_key": str,
+    "trusted_proxy": network,
+    "webhook_host": str.lower,
+}
 """Fields with several values, separated by commas in text, and the function that parses each value."""
-
-
-def _natural(name: str, value: float) -> float:
-    if not 0 <= value < math.inf:
-        raise BadRequest(f"{name} = {value} cannot be; allowed is 0 and more")
-    return value
-
-
-def _boolean(value: Any) -> bool:
-    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    if isinstance(value, bool):
-        return value
-    if str(value).lower() not in words:
-        raise ValueError
-    return words[str(value).lower()]

@@ -5,8 +5,11 @@ SpeechError
 │   ├── BadAudio          bad_audio           bytes that are not audio we can decode
 │   ├── TooLarge          too_large           over a configured limit
 │   ├── TooSlow           too_slow            an upload that takes too long
+│   ├── UnknownJob        unknown_job         no such background job, or not this client's
+│   ├── JobUnfinished     job_unfinished      a background job without a result
 │   ├── UnknownModel      unknown_model       no such model, or not of this kind
 │   ├── UnknownVoice      unknown_voice       the model has no such voice
+│   ├── UnknownSession    unknown_session     no such live session is kept for this client; begin a new one
 │   └── Unsupported       unsupported         the model cannot do this (language, option)
 ├── Unavailable           unavailable         the server cannot now
 │   ├── Busy              busy                full; `retry_after` seconds
@@ -52,12 +55,24 @@ class TooSlow(BadRequest):
     code = "too_slow"
 
 
+class UnknownJob(BadRequest):
+    code = "unknown_job"
+
+
+class JobUnfinished(BadRequest):
+    code = "job_unfinished"
+
+
 class UnknownModel(BadRequest):
     code = "unknown_model"
 
 
 class UnknownVoice(BadRequest):
     code = "unknown_voice"
+
+
+class UnknownSession(BadRequest):
+    code = "unknown_session"
 
 
 class Unsupported(BadRequest):

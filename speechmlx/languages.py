@@ -32,6 +32,8 @@ română ro, ελληνικά el, 中文 zh, 普通话 zh, 粤语 yue, 日本語
 
 NAMES = {code: name for code, _, name in (entry.strip().partition(" ") for entry in _TABLE.split(","))}
 """English name in lower case of each ISO 639 code that a model may return."""
+LONGEST = 100
+"""Characters of a tag or a name, at most: what a client sent in its place is neither compared nor kept."""
 TAGS = {
     "burmese": "my",
     "castilian": "es",
@@ -80,12 +82,16 @@ def name(code: str | None) -> str:
     return "unknown" if code is None else NAMES.get(match(code, NAMES) or "", code)
 
 
-@lru_cache(1000)
 def tag(text: str) -> str:
     """The BCP 47 tag of a tag, a code or a name, in lower case.
 
     "EN_us" and "en_US.UTF-8" → "en-us", "ger" and "German" → "de", "iw" → "he". Other text is returned as it is.
     """
+    return _tag(text) if len(text) <= LONGEST else text
+
+
+@lru_cache(1000)
+def _tag(text: str) -> str:
     word = re.sub(r"[.@].*", "", text.strip().lower())  # without a POSIX locale's encoding and variant
     spelt = " ".join(re.sub(r"\(.*\)$", "", word).replace("_", " ").split())
     word = TAGS.get(spelt, word)
@@ -105,6 +111,8 @@ def match(text: str, known: Iterable[str]) -> str | None:
     Codes of the same language match: "tl" and "fil", "no" and "nb", "zh" and "cmn". None if nothing matches.
     """
     known = tuple(known)
+    if len(text) > LONGEST:
+        return None
     parts = tag(text).split("-")
     if parts[0] in known and len(parts) == 1:
         return parts[0]

@@ -8,11 +8,14 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from speechmlx.jobs.journal import JobJournal, Record, current_journal
+from speechmlx.log import current
 from speechmlx.models.spec import Model
 from speechmlx.runtime.front.job import Job
 from speechmlx.speakers import split_at_speakers
 from speechmlx.types import (
     Audio,
+    Checkpoint,
     Diarize,
     Event,
     Kind,
@@ -99,20 +102,22 @@ async def recognise(
     """Recognise the speech of a recording: SpeakerTurn*, LanguageDetected, Segment*, Usage.
 
     With `speakers` a diarization model finds who speaks when. Then words are timed, and a segment has one speaker.
-    Close the generator (`contextlib.aclosing`) to cancel the work. Raises the SpeechError that a job failed with, and
-    UnknownModel where there is no diarization model.
+    A background job goes on where an earlier run of it was. Close the generator (`contextlib.aclosing`) to cancel the
+    work. Raises the SpeechError that a job failed with, and UnknownModel where there is no diarization model.
     """
-    async with AsyncExitStack() as stack:
-        turns: list[SpeakerTurn] = []
-        if speakers is None:
-            job = await stack.enter_async_context(runtime.submit(request))
-        else:
-            diarize = await _diarize(runtime, request.audio, speakers, request.priority)
-            job = await stack.enter_async_context(runtime.submit(replace(request, words=True)))
-            turns = await _speaker_turns(await stack.enter_async_context(runtime.submit(diarize)))
-        for turn in turns:
-            yield turn
-        async for event in job:
+    turns: list[SpeakerTurn] = []
+    if speakers is not None:
+        request = replace(request, words=True)
+    journal = current_journal.get()
+    if journal is None:
+        events = _recognised(runtime, request, speakers, turns)
+    else:
+        events = _kept(runtime, request, speakers, turns, await _open(journal, runtime, request, speakers))
+    said = current()
+    async with aclosing(events):
+        async for event in events:
+            if said is not None and isinstance(event, Segment):
+                said.heard(event.text)
             if speakers is None or not isinstance(event, Segment):
                 yield event
             else:
@@ -120,10 +125,75 @@ async def recognise(
                     yield part
 
 
+async def _recognised(
+    runtime: Submitter, request: Transcribe, speakers: SpeakerOptions | None, turns: list[SpeakerTurn]
+) -> AsyncGenerator[Event, None]:
+    """Recognise for a client that waits. Fills `turns`."""
+    async with AsyncExitStack() as stack:
+        if speakers is None:
+            job = await stack.enter_async_context(runtime.submit(request))
+        else:
+            diarize = await _diarize(runtime, request.audio, speakers, request.priority)
+            job = await stack.enter_async_context(runtime.submit(request))
+            turns += await _speaker_turns(await stack.enter_async_context(runtime.submit(diarize)))
+        for turn in turns:
+            yield turn
+        async for event in job:
+            yield event
+
+
+async def _open(
+    journal: JobJournal, runtime: Submitter, request: Transcribe, speakers: SpeakerOptions | None
+) -> Record:
+    """The record of a recognition, which depends on the models too."""
+    model = runtime.model(request.model, Kind.ASR).name
+    return await journal.open(replace(request, model=model), request.audio.duration, speakers)
+
+
+async def _kept(
+    runtime: Submitter,
+    request: Transcribe,
+    speakers: SpeakerOptions | None,
+    turns: list[SpeakerTurn],
+    record: Record,
+) -> AsyncGenerator[Event, None]:
+    """Recognise for a background job: what an earlier run found comes first. Fills `turns`."""
+    if speakers is not None:
+        if record.turns is None:
+            record.turns = await _found_speakers(runtime, request.audio, speakers, Priority.BULK)
+            record.add_turns(record.turns)
+        turns += record.turns
+        for turn in turns:
+            yield turn
+    for event in record.events:
+        yield event
+    if record.complete:
+        return
+    rest = replace(request, priority=Priority.BULK, checkpoints=True, resume=record.checkpoint)
+    async with runtime.submit(rest) as job:
+        async for event in job:
+            record.add(event)
+            if not isinstance(event, Checkpoint):
+                yield event
+
+
 async def find_speakers(
     runtime: Submitter, audio: Audio, speakers: SpeakerOptions, priority: Priority = Priority.INTERACTIVE
 ) -> list[SpeakerTurn]:
     """Who speaks when in a recording, without recognising what. Raises as `recognise` does."""
+    journal = current_journal.get()
+    if journal is None:
+        return await _found_speakers(runtime, audio, speakers, priority)
+    record = await journal.open(Diarize(audio=audio), audio.duration, speakers)
+    if record.turns is None:
+        record.turns = await _found_speakers(runtime, audio, speakers, Priority.BULK)
+        record.add_turns(record.turns)
+    return record.turns
+
+
+async def _found_speakers(
+    runtime: Submitter, audio: Audio, speakers: SpeakerOptions, priority: Priority
+) -> list[SpeakerTurn]:
     async with runtime.submit(await _diarize(runtime, audio, speakers, priority)) as job:
         return await _speaker_turns(job)
 

@@ -20,6 +20,7 @@ from hypercorn.config import Config as HypercornConfig
 from hypercorn.utils import LifespanFailureError
 from starlette.applications import Starlette
 
+from speechmlx import tracing
 from speechmlx.app import create_app
 from speechmlx.banner import Door, banner, check_keys
 from speechmlx.certificate import Certificate, certificate
@@ -29,7 +30,7 @@ from speechmlx.key_file import KeyFile
 from speechmlx.log import start as start_log
 from speechmlx.models.spec import Catalog
 from speechmlx.protocols import PROTOCOLS
-from speechmlx.protocols.http import connections, descriptors, plain_http, socket_stream
+from speechmlx.protocols.http import connections, descriptors, plain_http, secure_http, socket_stream
 from speechmlx.protocols.http.services import Services, build_services
 from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.runtime.front.runtime import Runtime
@@ -50,7 +51,8 @@ log = logging.getLogger(__name__)
 
 def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. `write_line` prints the banner. Raises BadRequest if binding fails."""
-    start_log(config.log_level)
+    start_log(config.log, config.secrets)
+    tracing.start(os.environ)
     descriptors.raise_limit()
     catalog.check(config)
     runtime = Runtime(config, catalog)
@@ -71,6 +73,7 @@ def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> 
     gc.enable()
     with asyncio.Runner(loop_factory=_Loop) as runner:
         runner.run(_serve(app, services, _hypercorn([door.listener for door in doors], tls), write_line))
+    tracing.stop()
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -152,6 +155,8 @@ async def _serve(
         await stop.wait()
         announcing.cancel()
         stop.clear()
+        services.live.stop()
+        await services.jobs.stop()  # they go on at the next start
         await _finish(services.runtime, services.traffic, services.config.drain_timeout, stop)
         loop.call_later(MAX_CLOSE_TIME, serving.cancel)
 
@@ -205,6 +210,7 @@ def _hypercorn(listeners: Sequence[socket.socket], tls: Certificate | None) -> H
     socket_stream.install()
     connections.install()
     plain_http.install()
+    secure_http.install()
     settings = HypercornConfig()
     if tls is not None:
         settings.certfile, settings.keyfile = str(tls.cert), str(tls.key)

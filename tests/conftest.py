@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from speechmlx.models import catalog, store
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+# Apps in the tests' own process run no jobs of this machine's server. The name is one that servers clean up after.
+os.environ["SPEECHMLX_JOB_FOLDER"] = str(Path(tempfile.gettempdir(), f"speechmlx-{os.getpid()}-jobs"))
 
 
 @pytest.fixture(scope="session")

@@ -85,7 +85,9 @@ class FullScale:
         common = OCTAVES[1 + int(np.flatnonzero(beyond >= max(1.0, beyond[0] * RARE))[-1])]
         peak = min(self._peak, 2.0 ** (common + CREST))
         if peak > SURELY_INTEGERS:
-            return next(full for full in INTEGERS if peak <= full)
+            return next(
+                (full for full in INTEGERS if peak <= full), INTEGERS[-1]
+            )  # resampling passes the last a little
         return max(1.0, peak)
 
 

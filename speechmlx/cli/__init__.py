@@ -10,13 +10,14 @@ def main() -> None:
     """Entry point of the command. A SpeechError ends it with a message on standard error and status 2."""
     import typer
 
-    from speechmlx.cli import key, models, pull, rm, serve, speak
+    from speechmlx.cli import check, cluster, key, models, pull, rm, serve, speak
     from speechmlx.errors import SpeechError
 
     verbs: dict[str, Callable[..., None]] = {
         "serve": serve.serve,
         "models": models.models,
         "pull": pull.pull,
+        "check": check.check,
         "rm": rm.rm,
         "speak": speak.speak,
     }
@@ -24,8 +25,9 @@ def main() -> None:
     for name, verb in verbs.items():
         app.command(name)(verb)
     app.add_typer(key.key, name="key")
+    app.add_typer(cluster.cluster, name="cluster")
     arguments = _with_values(sys.argv[1:])
-    if not arguments or arguments[0] not in (*verbs, "key"):
+    if not arguments or arguments[0] not in (*verbs, "key", "cluster"):
         arguments.insert(0, "serve")
     try:
         app(arguments)

@@ -67,12 +67,12 @@ def _setting_option(entry: Field[Any]) -> Parameter:
 def _options() -> list[Parameter]:
     """The parameters of `serve`: settings that have flags, the settings file, a model per kind, the version."""
     settings = {entry.name: _setting_option(entry) for entry in fields(Config) if entry.metadata["flag"]}
-    log_level = settings.pop("log_level")
+    logging = [settings.pop(name) for name in list(settings) if name.startswith("log_")]
     file = _option("config", Path | None, "Settings file, TOML. [default: config.toml in the settings folder]")
     kinds = [_option(kind, str | None, f"{help} [default: the profile's]") for kind, help in KINDS.items()]
     eager = typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     version = Parameter("version", Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, eager])
-    return [*settings.values(), file, *kinds, log_level, version]
+    return [*settings.values(), file, *kinds, *logging, version]
 
 
 # typer reads the options from the signature and the annotations.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, Self
@@ -42,6 +42,10 @@ class ChannelSessions:
         self._merging.cancel()
         await asyncio.gather(self._merging, return_exceptions=True)
         await self._stack.aclose()
+
+    def watch_decoded(self, on_decoded: Callable[[float], None]) -> None:
+        """As of a TranscriptionSession. Each channel decodes the whole container; one of them tells."""
+        self._sessions[0].watch_decoded(on_decoded)
 
     def events(self) -> AsyncIterator[Event]:
         """Every event of every channel; those of one channel are in order. For one reader."""

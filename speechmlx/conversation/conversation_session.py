@@ -22,6 +22,7 @@ from speechmlx.conversation.response.responder import choose_responder
 from speechmlx.conversation.response.responses import Responses, SessionParts
 from speechmlx.conversation.session import MAX_PENDING, TranscriptionSession
 from speechmlx.conversation.settings import Settings
+from speechmlx.conversation.turn_trace import begin_turn
 from speechmlx.types import Audio, Kind
 
 MAX_RECORD = 256
@@ -124,9 +125,11 @@ class ConversationSession(TranscriptionSession):
         self._emit(Committed(item.id, previous))
         self._emit(ItemAdded(item, previous))
         self._bound_record()
-        self._transcribe(item.id, turn.transcription, audio)
-        if self._responses is not None and self.settings.answers and reason != "client":
-            self._responses.answer_turn(item.id, silence, may_be_empty=reason == "speech")
+        span = begin_turn(item.id, silence, audio.duration)
+        with span.active():
+            self._transcribe(item.id, turn.transcription, audio, span=span)
+            if self._responses is not None and self.settings.answers and reason != "client":
+                self._responses.answer_turn(item.id, silence, may_be_empty=reason == "speech")
 
     # --- items ---
 

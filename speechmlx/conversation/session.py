@@ -10,6 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from speechmlx import tracing
 from speechmlx.conversation import commands
 from speechmlx.conversation.clock import Clock
 from speechmlx.conversation.engines import Engines
@@ -37,6 +38,7 @@ from speechmlx.conversation.input.transcription import TurnTranscription
 from speechmlx.conversation.llm.language_model import LanguageModel
 from speechmlx.conversation.settings import Settings
 from speechmlx.conversation.translation import TranslationRequest, TurnTranslator
+from speechmlx.conversation.turn_trace import begin_turn
 from speechmlx.conversation.warmup import ModelWarmup
 from speechmlx.errors import EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.channel import Channel
@@ -110,6 +112,10 @@ class TranscriptionSession:
         del self._working  # and with it what it last worked on
         self._commands.clear()
         self._queue.clear()
+
+    def watch_decoded(self, on_decoded: Callable[[float], None]) -> None:
+        """Call it with the seconds of audio that come out of a container. A SpeechError of it refuses the rest."""
+        self._input.watch_decoded(on_decoded)
 
     def events(self) -> AsyncIterator[Event]:
         """Every event, in order. For one reader."""
@@ -237,7 +243,9 @@ class TranscriptionSession:
     def turn_committed(self, turn: UserTurn, audio: Audio, reason: CommitReason, silence: float) -> None:
         previous, self._last_turn = self._last_turn, turn.item
         self._emit(Committed(turn.item, previous))
-        self._transcribe(turn.item, turn.transcription, audio)
+        span = begin_turn(turn.item, silence, audio.duration)
+        with span.active():
+            self._transcribe(turn.item, turn.transcription, audio, span=span)
 
     def transcript_updated(self, item: str, update: TranscriptUpdate, part: int = 0) -> None:
         if self.settings.transcription is not None:
@@ -248,11 +256,18 @@ class TranscriptionSession:
 
     # --- transcripts ---
 
-    def _transcribe(self, item: str, transcription: TurnTranscription, audio: Audio, part: int = 0) -> None:
-        """Find the transcript of an item's audio, beside everything else."""
+    def _transcribe(
+        self,
+        item: str,
+        transcription: TurnTranscription,
+        audio: Audio,
+        part: int = 0,
+        span: tracing.Span = tracing.NO_SPAN,
+    ) -> None:
+        """Find the transcript of an item's audio, beside everything else. It ends `span`."""
         task = asyncio.create_task(self._transcript(item, transcription, audio, part))
         self._transcripts[item] = task
-        task.add_done_callback(partial(self._transcribed, item, transcription))
+        task.add_done_callback(partial(self._transcribed, item, transcription, span))
 
     async def _transcripts_at_most(self, pending: int) -> None:
         """Wait while the transcripts of more than `pending` turns are not known."""
@@ -260,18 +275,21 @@ class TranscriptionSession:
             # Not gather: where all are done, on Python 3.12, it gives no turn to what takes them out.
             await asyncio.wait(list(self._transcripts.values()), return_when=asyncio.FIRST_COMPLETED)
 
-    def _transcribed(self, item: str, transcription: TurnTranscription, task: asyncio.Task[str]) -> None:
+    def _transcribed(
+        self, item: str, transcription: TurnTranscription, span: tracing.Span, task: asyncio.Task[str]
+    ) -> None:
         """An error was reported by the task itself, and reaches the answers that wait for it."""
         transcription.cancel()
         self._transcripts.pop(item, None)
-        if not task.cancelled():
-            task.exception()
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        span.end(error=error)
 
     async def _transcript(self, item: str, transcription: TurnTranscription, audio: Audio, part: int) -> str:
         """The text of an item's audio, to the client as well. Raises SpeechErrors, which the client has then."""
         reported = self.settings.transcription is not None
         try:
-            transcript = await transcription.finish(audio)
+            with tracing.span("recognition"):
+                transcript = await transcription.finish(audio)
         except Exception as error:
             if not isinstance(error, SpeechError):
                 log.exception("recognising %s failed", item)

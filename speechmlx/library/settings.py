@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -57,4 +58,5 @@ def read_config(settings: Mapping[str, Any], file: str | os.PathLike[str] | None
     kinds = {name: value for name, value in settings.items() if name in KINDS and value is not None}
     flags = {"log_level": LOG_LEVEL, **{name: value for name, value in settings.items() if name not in KINDS}}
     models = load(flags, os.environ, path).models
-    return load({**flags, "models": {**models, **kinds}}, os.environ, path)
+    config = load({**flags, "models": {**models, **kinds}}, os.environ, path)
+    return replace(config, log_file=None)  # it is the server's: two processes do not share one

@@ -16,18 +16,15 @@ class ReasoningFilter:
 
     def push(self, text: str) -> str:
         """Add the next piece of text. Returns the text that is certainly not reasoning."""
-        self._pending += text
-        output = ""
-        while True:
-            mark = CLOSE if self._reasoning else OPEN
-            before, matched, after = self._pending.partition(mark)
-            if not matched:
-                break
-            output += "" if self._reasoning else self._answer(before)
-            self._pending, self._reasoning, self._after_reasoning = after, not self._reasoning, True
-        kept = partial_mark(self._pending, mark)
-        ready, self._pending = self._pending[: len(self._pending) - kept], self._pending[len(self._pending) - kept :]
-        return output if self._reasoning else output + self._answer(ready)
+        text, output, at = self._pending + text, list[str](), 0
+        while (end := text.find(mark := CLOSE if self._reasoning else OPEN, at)) >= 0:
+            output.append("" if self._reasoning else self._answer(text[at:end]))
+            at, self._reasoning, self._after_reasoning = end + len(mark), not self._reasoning, True
+        ready = len(text) - partial_mark(text[at:], mark)
+        self._pending = text[ready:]
+        if not self._reasoning:
+            output.append(self._answer(text[at:ready]))
+        return "".join(output)
 
     def flush(self) -> str:
         """End the text. Returns what was held back; reasoning without an end is dropped."""

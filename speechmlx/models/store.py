@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, ModelUnavailable, NoRoom
-from speechmlx.models import in_use
+from speechmlx.models import in_use, verified
 from speechmlx.models.digest import digest
 from speechmlx.models.spec import HubFiles, IndexFiles, Model, Source, SourceFailed
 from speechmlx.types import Progress
@@ -86,20 +86,19 @@ def remove(row: Model, cache: Path) -> int:
     return freed
 
 
-def damage(row: Model, cache: Path) -> str | None:
+def damage(row: Model, cache: Path, fully: bool = False) -> str | None:
     """What is wrong with a file in the folder of `row`, by the digests that its fetch recorded; None if nothing.
 
-    Reads every file. A folder that an older version fetched has no digests; nothing is known of it.
+    Reads the files that changed since they were last found whole, or with `fully` all. A folder that an older version
+    fetched has no digests; nothing is known of it.
     """
     home = _home(row, cache)
-    for name, expected in _manifest(home).get("sha256", {}).items():
-        try:
-            found = digest(home / name)
-        except OSError as error:
-            return f"{name} cannot be read ({error.strerror or error})"
-        if found != expected:
-            return f"{name} is not as it was fetched: its sha256 is {found}, not {expected}"
-    return None
+    return verified.first_damage(home, _manifest(home).get("sha256", {}), fully)
+
+
+def has_digests(row: Model, cache: Path) -> bool:
+    """Whether the fetch of `row` recorded digests."""
+    return bool(_manifest(_home(row, cache)).get("sha256"))
 
 
 def quarantine(row: Model, cache: Path) -> Path:

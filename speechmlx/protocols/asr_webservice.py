@@ -44,7 +44,7 @@ def routes(services: Services) -> list[BaseRoute]:
     """The routes. Their bodies are limited by the config."""
     limit = services.config.max_audio_bytes
     limit = FILM_BYTES if limit == Config.max_audio_bytes else limit
-    posts = (("/asr", asr), ("/detect-language", detect_language))
+    posts = (("/asr", services.jobs.deferrable(asr, problem)), ("/detect-language", detect_language))
     return [Route(path, Endpoint(services, handler, problem, limit), methods=["POST"]) for path, handler in posts]
 
 

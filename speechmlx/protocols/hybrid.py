@@ -40,7 +40,8 @@ OFF = (
 def routes(services: Services) -> list[BaseRoute]:
     """The routes. They go before soniqo's, which share some of the paths."""
     audio, text = services.config.max_audio_bytes, services.config.max_text_bytes
-    upload, address = Endpoint(services, transcribe, problem, audio), Endpoint(services, transcribe_url, problem, text)
+    upload = Endpoint(services, services.jobs.deferrable(transcribe, problem), problem, audio)
+    address = Endpoint(services, transcribe_url, problem, text)
     at_hybrid_port = at_port_of(services.ports, "hybrid")
     return [
         ConditionalRoute("/transcribe", upload, ["POST"], is_form, "multipart form"),

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 
-from speechmlx.conversation.events import Advanced, Event, OnChannel, TranscriptDelta
+from speechmlx.conversation.events import (
+    Advanced,
+    Event,
+    Failed,
+    OnChannel,
+    ResponseDone,
+    TranscriptDelta,
+    TranscriptDone,
+    TranscriptFailed,
+)
+from speechmlx.log import current
 from speechmlx.runtime.front.metrics import Metrics
+
+log = logging.getLogger(__name__)
 
 KEPT = 120.0
 """Seconds of audio whose arrival is remembered: words are final after less."""
@@ -17,7 +30,7 @@ class LiveMeter:
     """Counts into `metrics` under the name of a wire; `metrics` None: nothing. `wall` is a monotonic clock in seconds.
 
     `charge` is called with the seconds of audio that came, and may raise RateLimited. Audio whose length is not known
-    before it is decoded (containers) has no latency.
+    before it is decoded (containers) is counted then, and has no latency.
     """
 
     def __init__(
@@ -46,6 +59,12 @@ class LiveMeter:
             self._arrivals.popleft()
         self._metrics.live_audio[self._wire] += seconds
 
+    def decoded(self, seconds: float) -> None:
+        """So much audio came out of a container. Raises RateLimited as `audio` does."""
+        self._charge(seconds)
+        if self._metrics is not None:
+            self._metrics.live_audio[self._wire] += seconds
+
     def event(self, event: Event) -> None:
         """The client gets an event."""
         if self._metrics is None:
@@ -65,3 +84,23 @@ class LiveMeter:
     def _arrival(self, position: float) -> float | None:
         """When the audio at `position` seconds had come."""
         return next((wall for end, wall in self._arrivals if end >= position - 0.02), None)
+
+
+def note_event(event: Event) -> None:
+    """Tell the log of an error that the client of a live session gets, and of its words, where they are logged."""
+    if (record := current()) is None:
+        return
+    match event:
+        case OnChannel(event=on_channel):
+            note_event(on_channel)
+        case Failed(code=code):
+            record.failed(code)
+        case TranscriptFailed(error=error):
+            record.failed(error.code)
+        case ResponseDone(response) if response.error is not None:
+            record.failed(response.error.code)
+        case Advanced(received=received):
+            record.audio_in = max(record.audio_in, received)  # of containers, which are counted nowhere else
+        case TranscriptDone(item=item, transcript=transcript) if record.with_transcript:
+            fields = {"event": "transcript", "item": item, "transcript": transcript.text}
+            log.info("%s", f"heard in {item}", extra={"text": f"heard {transcript.text!r}", "fields": fields})

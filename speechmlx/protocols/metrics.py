@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.live_sessions import LiveSessions
 from speechmlx.runtime.front.metrics import HistogramSeries
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.runtime.front.supervisor import State
@@ -26,17 +27,17 @@ if TYPE_CHECKING:
 
 def routes(services: Services) -> list[BaseRoute]:
     """The route of the metrics."""
-    return [Route("/metrics", partial(metrics, services.runtime), methods=["GET"])]
+    return [Route("/metrics", partial(metrics, services), methods=["GET"])]
 
 
-async def metrics(runtime: Runtime, request: Request) -> Response:
+async def metrics(services: Services, request: Request) -> Response:
     """Counters, gauges and histograms for Prometheus"""
     await asyncio.to_thread(import_module, "prometheus_client")
     from prometheus_client import CollectorRegistry
     from prometheus_client.exposition import choose_encoder
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(RuntimeCollector(runtime))
+    registry.register(RuntimeCollector(services.runtime, services.live))
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(registry), headers={"content-type": content_type})
 
@@ -44,8 +45,9 @@ async def metrics(runtime: Runtime, request: Request) -> Response:
 class RuntimeCollector:
     """A Prometheus collector of the runtime's state and metrics."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, live: LiveSessions) -> None:
         self._runtime = runtime
+        self._live_sessions = live
 
     def collect(self) -> Iterator[Metric]:
         """The families of metrics with their current values."""
@@ -79,6 +81,8 @@ class RuntimeCollector:
                 model_bytes.add_metric((model.name,), model.nbytes)
         yield model_bytes
         yield GaugeMetricFamily("speechmlx_sessions", "Live conversations", metrics.sessions)
+        away = "Sessions that are kept for a client whose connection broke"
+        yield GaugeMetricFamily("speechmlx_sessions_away", away, self._live_sessions.away)
         stages = (((stage,), histogram) for stage, histogram in metrics.stages.items())
         yield _histograms("response_stage", "From the end of speech to a response's stage", ("stage",), stages)
         yield from self._live()

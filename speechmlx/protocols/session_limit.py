@@ -7,7 +7,8 @@ import gc
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
 
-from speechmlx.errors import Busy, RateLimited
+from speechmlx.errors import Busy, RateLimited, SpeechError
+from speechmlx.log import note_error
 from speechmlx.protocols.http.rate_limits import ClientUsage
 from speechmlx.runtime.front.runtime import Runtime
 
@@ -39,8 +40,12 @@ class SessionLimit:
         Raises RateLimited where the current client has all the places that it may have.
         """
         with ExitStack() as stack:
-            await self._enter(stack)
-            await self._place(stack)
+            try:
+                await self._enter(stack)
+                await self._place(stack)
+            except SpeechError as error:
+                note_error(error.code)
+                raise
             self._metrics.sessions += 1
             self._metrics.wire_sessions[wire] += 1
             try:

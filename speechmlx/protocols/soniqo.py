@@ -45,7 +45,7 @@ def routes(services: Services) -> list[BaseRoute]:
     """The routes. Their bodies are limited by the config."""
     config = services.config
     posts = (
-        ("/transcribe", transcribe, config.max_audio_bytes),
+        ("/transcribe", services.jobs.deferrable(transcribe, problem), config.max_audio_bytes),
         ("/speak", speak, config.max_text_bytes),
         ("/respond", respond, config.max_audio_bytes),
         ("/enhance", enhance, config.max_audio_bytes),

@@ -40,7 +40,11 @@ def routes(services: Services) -> list[BaseRoute]:
     """The routes. Their bodies are limited by the config."""
     audio, text = services.config.max_audio_bytes, services.config.max_text_bytes
     return [
-        Route("/inference", Endpoint(services, inference, problem, audio), methods=["POST"]),
+        Route(
+            "/inference",
+            Endpoint(services, services.jobs.deferrable(inference, problem), problem, audio),
+            methods=["POST"],
+        ),
         Route("/load", Endpoint(services, load, problem, text), methods=["POST"]),
     ]
 

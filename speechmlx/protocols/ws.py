@@ -1,15 +1,15 @@
-"""The pump between a WebSocket and a session, for every wire that speaks in messages."""
+"""The pump between a socket and a session, for every wire that speaks in messages."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from speechmlx.conversation.commands import Append, Command, Lapse
 from speechmlx.conversation.events import Event, Failed, OnChannel
@@ -17,7 +17,7 @@ from speechmlx.conversation.input.pipeline import AT_ONCE
 from speechmlx.conversation.settings import Settings
 from speechmlx.errors import RateLimited
 from speechmlx.protocols.http.rate import Allowance
-from speechmlx.protocols.live_meter import LiveMeter
+from speechmlx.protocols.live_meter import LiveMeter, note_event
 
 POLICY_VIOLATION, TOO_BIG, SERVICE_RESTART = 1008, 1009, 1012
 LAST_WORDS = 0.2
@@ -45,6 +45,49 @@ Answer = str | bytes | Close
 """A text message, a binary message, or the end."""
 
 
+@dataclass(frozen=True)
+class ResumePoint:
+    """Where a session goes on: after so many messages of its client, and of its own.
+
+    Messages are counted over all connections of the session; the first one of a later connection is not counted.
+    """
+
+    received: int
+    sent: int
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """As every wire tells it."""
+        return {"received": self.received, "sent": self.sent}
+
+
+class Socket(Protocol):
+    """What messages are sent to: a WebSocket, or what stands for one."""
+
+    @property
+    def application_state(self) -> WebSocketState:
+        """CONNECTED until it is closed."""
+
+    async def send_text(self, data: str) -> None:
+        """Send a text message."""
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send a binary message."""
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close it."""
+
+
+class Link(Socket, Protocol):
+    """The client's side of a session: a socket whose connection may break and come back, see live_link.py."""
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """The next message of the client, as ASGI has it; at the end the disconnect."""
+
+    async def connected(self) -> float:
+        """Wait for a connection. Returns when it began, in seconds of the loop's clock."""
+
+
 class Wire(Protocol):
     """One connection's language. Its methods return at once and raise nothing."""
 
@@ -59,6 +102,9 @@ class Wire(Protocol):
 
     def end(self) -> Sequence[Answer]:
         """What the client gets after the last event of a session that was sent Finish. Without Close it stays open."""
+
+    def resume(self, point: ResumePoint) -> str:
+        """The first message on a connection with which the client has come back."""
 
 
 class LiveSession(Protocol):
@@ -78,9 +124,12 @@ class LiveSession(Protocol):
     def events(self) -> AsyncIterator[Event]:
         """Every event, in order."""
 
+    def watch_decoded(self, on_decoded: Callable[[float], None]) -> None:
+        """Call it with the seconds of audio that come out of a container; it may raise a SpeechError."""
+
 
 async def pump(
-    socket: WebSocket,
+    socket: Link,
     wire: Wire,
     session: LiveSession,
     drained: asyncio.Event,
@@ -89,11 +138,13 @@ async def pump(
 ) -> None:
     """Carry messages both ways until the client leaves, the wire closes or the server is `drained`.
 
-    The session gets a Lapse when audio has been missing for `audio_timeout` seconds of the clock, unless that is 0.
+    The session gets a Lapse when audio has been missing for `audio_timeout` seconds of the clock, unless that is 0, or
+    the connection is broken meanwhile: then the turn goes on when the client is back.
     The session is over then. The socket, accepted already, is closed where the server is what ended it. `meter` sees
     the audio and the events.
     """
     meter = meter or LiveMeter("", None)
+    session.watch_decoded(meter.decoded)
     async with session:
         tasks = [
             asyncio.create_task(_read(socket, wire, session, audio_timeout, meter)),
@@ -112,21 +163,23 @@ async def pump(
             raise end
 
 
-async def _leave(socket: WebSocket, drained: asyncio.Event) -> None:
+async def _leave(socket: Socket, drained: asyncio.Event) -> None:
     await drained.wait()
     await asyncio.sleep(LAST_WORDS)
     await send(socket, [Close(SERVICE_RESTART, "the server is shutting down")])
 
 
-async def _read(socket: WebSocket, wire: Wire, session: LiveSession, audio_timeout: float, meter: LiveMeter) -> None:
+async def _read(socket: Link, wire: Wire, session: LiveSession, audio_timeout: float, meter: LiveMeter) -> None:
     clock, deadline = asyncio.get_running_loop(), None
     while True:
         try:
             async with asyncio.timeout_at(deadline):
                 message = await socket.receive()
         except TimeoutError:
-            deadline = None
-            await session.send(Lapse())
+            deadline = await socket.connected() + audio_timeout
+            if deadline <= clock.time():
+                deadline = None
+                await session.send(Lapse())
             continue
         if message["type"] == "websocket.disconnect":
             return
@@ -141,8 +194,7 @@ async def _read(socket: WebSocket, wire: Wire, session: LiveSession, audio_timeo
                 try:
                     meter.audio(session.settings.input.seconds(len(command.audio)))
                 except RateLimited as error:
-                    told = [*wire.send(Failed(error, error.code)), Close(POLICY_VIOLATION, error.code)]
-                    await send(socket, told)
+                    await send(socket, _over(wire, Failed(error, error.code)))
                     return
             if isinstance(command, Append) and audio_timeout:
                 deadline = clock.time() + _pace(command, session) + audio_timeout
@@ -154,12 +206,16 @@ def _pace(command: Append, session: LiveSession) -> float:
     return seconds if seconds <= AT_ONCE else 0.0
 
 
-async def _write(socket: WebSocket, wire: Wire, session: LiveSession, meter: LiveMeter) -> None:
+async def _write(socket: Link, wire: Wire, session: LiveSession, meter: LiveMeter) -> None:
     refusals = Allowance(REFUSALS, REFUSALS_AT_ONCE)
     async for event in session.events():
         meter.event(event)
-        refused = isinstance(event.event if isinstance(event, OnChannel) else event, Failed)
-        if refused and refusals.take(time.monotonic()):
+        note_event(event)
+        inner = event.event if isinstance(event, OnChannel) else event
+        if isinstance(inner, Failed) and isinstance(inner.error, RateLimited):
+            await send(socket, _over(wire, event))
+            return
+        if isinstance(inner, Failed) and refusals.take(time.monotonic()):
             reason = f"more than {REFUSALS:g} messages a second were refused; the errors say why"
             await send(socket, [Close(POLICY_VIOLATION, reason)])
             return
@@ -170,12 +226,19 @@ async def _write(socket: WebSocket, wire: Wire, session: LiveSession, meter: Liv
         await asyncio.Event().wait()  # the client closes
 
 
-async def _tick(socket: WebSocket, wire: Wire) -> None:
-    while await send(socket, wire.tick(time.monotonic())):  # noqa: ASYNC110 - time passes: there is no event
+def _over(wire: Wire, event: Event) -> list[Answer]:
+    """The end of a session whose client may send no more audio."""
+    return [*wire.send(event), Close(POLICY_VIOLATION, RateLimited.code)]
+
+
+async def _tick(socket: Link, wire: Wire) -> None:
+    """Time stands still for the wire while the connection is broken."""
+    while await send(socket, wire.tick(time.monotonic())):
         await asyncio.sleep(TICK)
+        await socket.connected()
 
 
-async def send(socket: WebSocket, answers: Sequence[Answer]) -> bool:
+async def send(socket: Socket, answers: Sequence[Answer]) -> bool:
     """Send them. False: the socket is closed. A client that left is no error here: the reading side ends."""
     for answer in answers:
         if socket.application_state is not WebSocketState.CONNECTED:

@@ -115,6 +115,10 @@ def _apart(text: str, start: int, end: int, said: str) -> str:
     return f"{' ' * before.isalnum()}{said}{' ' * after.isalnum()}"
 
 
+KEPT = 64
+"""Characters of a cluster that is remembered, at most."""
+
+
 def _circled(letters: str) -> str:
     """Letters in circles: those of a list one by one, those of a word together."""
     in_order = all(ord(after) - ord(before) == 1 for before, after in pairwise(letters))
@@ -127,9 +131,13 @@ def _numeral(text: str, at: int, numeral: str) -> str:
     return numeral.upper() if number is None or NAMED.search(text, max(0, at - 20), at) else str(number)
 
 
-@lru_cache(8192)
 def _cluster(cluster: str) -> str:
     """A character with the marks that combine with it, folded."""
+    return _folded_cluster(cluster) if len(cluster) <= KEPT else _folded_cluster.__wrapped__(cluster)
+
+
+@lru_cache(8192)
+def _folded_cluster(cluster: str) -> str:
     if len(cluster) == 1 or cluster[0] in RUNS:
         return "".join(map(_character, cluster))
     if len(cluster) > 40:  # no writing has so many marks

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from speechmlx.types.commands import Command, End, Feed, FeedText
 from speechmlx.types.events import (
+    Checkpoint,
     Chunk,
     Event,
     Hypothesis,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CALL_FRAME",
     "Audio",
+    "Checkpoint",
     "Chunk",
     "Command",
     "DetectSpeech",

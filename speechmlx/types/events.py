@@ -63,6 +63,17 @@ class SpeakerTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """All that is recognised before `position`, in seconds of the recording, was given: an equal request can go on.
+
+    `state` is what the engine needs for it, as text, and nobody else reads it.
+    """
+
+    position: float
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class LanguageDetected:
     """ISO 639-1 code and its probability (1.0 when the client named it)."""
 
@@ -130,6 +141,7 @@ Event = (
     Segment
     | Hypothesis
     | SpeakerTurn
+    | Checkpoint
     | LanguageDetected
     | Chunk
     | TextDelta

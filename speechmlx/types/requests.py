@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from speechmlx.types.events import Checkpoint
 from speechmlx.types.values import Audio, Kind, Message, Priority, Pronunciation, SpeakerOptions, Voice
 
 ANY_SPEAKERS = SpeakerOptions()
@@ -26,7 +27,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Transcribe(Request):
-    """Speech in a whole recording → `LanguageDetected`, `Segment`*, `Usage`."""
+    """Speech in a whole recording → `LanguageDetected`, `Segment`*, `Usage`; with `checkpoints`, `Checkpoint`* too."""
 
     kind: ClassVar[Kind | None] = Kind.ASR
     audio: Audio
@@ -56,6 +57,10 @@ class Transcribe(Request):
     """(start, end) seconds to look at; empty is all."""
     vad: bool = True
     """Decode only what may be speech. False: window after window, as the reference implementation does."""
+    checkpoints: bool = False
+    """Give a `Checkpoint` behind each window, where the model has them."""
+    resume: Checkpoint | None = None
+    """Go on behind a checkpoint of an earlier, otherwise equal request: what came before it does not come again."""
 
 
 @dataclass(frozen=True, kw_only=True)

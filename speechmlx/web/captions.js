@@ -29,7 +29,7 @@ class Captions {
     if ($("#captions-speakers").checked) query.set("diarization", "true");
     const url = new URL(`asr?${query}`, document.baseURI);
     url.protocol = url.protocol.replace("http", "ws");
-    this.socket = new WebSocket(url);
+    this.socket = openSocket(url);
     this.socket.onmessage = ({ data }) => this.take(JSON.parse(data));
     this.socket.onclose = ({ code, reason }) => {
       if (!this.isComplete && !this.note.classList.contains("bad")) {

@@ -54,7 +54,9 @@ function operation(document_, path, method, about) {
 }
 
 async function show() {
-  const document_ = await (await fetch("openapi.json")).json();
+  const response = await ask("openapi.json");
+  if (!response.ok) return; // the key is asked for
+  const document_ = await response.json();
   document.querySelector("#title").textContent = `${document_.info.title} ${document_.info.version}`;
   document.querySelector("#about").textContent = document_.info.description;
   const groups = new Map(document_.tags.map((tag) => [tag.name, element("section", "", element("h2", `${tag.name}: ${tag.description}`))]));
@@ -65,7 +67,8 @@ async function show() {
       groups.get(name).append(operation(document_, path, method, about));
     }
   }
-  document.querySelector("#operations").append(...groups.values());
+  document.querySelector("#operations").replaceChildren(...groups.values());
 }
 
+document.addEventListener("keychange", show);
 show();

@@ -47,7 +47,7 @@ function fill(select, rows) {
 }
 
 async function listModels() {
-  const rows = (await (await answered(await fetch("v1/models"))).json()).data;
+  const rows = (await (await answered(await ask("v1/models"))).json()).data;
   for (const select of document.querySelectorAll("select[data-kind]")) {
     const known = rows.filter((row) => row.kind === select.dataset.kind);
     if (select.options.length !== known.length + 1) fill(select, known);
@@ -79,9 +79,9 @@ async function move(row, button) {
   try {
     if (row.state === "cold") {
       const body = JSON.stringify({ model_name: row.id });
-      await answered(await fetch("v1/models", { method: "POST", headers: { "Content-Type": "application/json" }, body }));
+      await answered(await ask("v1/models", { method: "POST", headers: { "Content-Type": "application/json" }, body }));
     } else {
-      await answered(await fetch(`v1/models/${encodeURIComponent(row.id)}`, { method: "DELETE" }));
+      await answered(await ask(`v1/models/${encodeURIComponent(row.id)}`, { method: "DELETE" }));
     }
     tell(note, "");
   } catch (error) {
@@ -93,18 +93,20 @@ async function move(row, button) {
 async function listVoices() {
   const model = $("#speak [name=model]").value;
   const query = model ? `?model=${encodeURIComponent(model)}` : "";
-  const { voices } = await (await answered(await fetch(`v1/audio/voices${query}`))).json();
+  const { voices } = await (await answered(await ask(`v1/audio/voices${query}`))).json();
   fill($("#voice"), voices);
 }
 
 async function refresh() {
+  let health;
   try {
-    const health = await (await fetch("health")).json();
-    tell($("#health"), `${health.status} · ${health.device || "starting"} · ${health.jobs} running`, health.status === "degraded");
-    await listModels();
+    health = await (await ask("health")).json();
   } catch {
     tell($("#health"), "the server does not answer", true);
+    return;
   }
+  tell($("#health"), `${health.status} · ${health.device || "starting"} · ${health.jobs} running`, health.status === "degraded");
+  if (!wantsKey()) await listModels().catch((error) => tell($("#health"), error.message, true));
 }
 
 // --- Recordings ---
@@ -153,7 +155,7 @@ async function transcribe(form) {
   if (streamed) body.append("stream", "true");
   else body.append("response_format", form.elements.response_format.value);
   for (const name of ["model", "language"]) if (form.elements[name].value) body.append(name, form.elements[name].value);
-  const response = await answered(await fetch("v1/audio/transcriptions", { method: "POST", body }));
+  const response = await answered(await ask("v1/audio/transcriptions", { method: "POST", body }));
   if (!streamed) {
     tell(output, await response.text());
     return;
@@ -193,7 +195,7 @@ async function speak(form) {
   const body = JSON.stringify({ ...fields, speed: Number(fields.speed), model: fields.model || undefined });
   const began = performance.now();
   const headers = { "Content-Type": "application/json" };
-  const blob = await (await answered(await fetch("v1/audio/speech", { method: "POST", headers, body }))).blob();
+  const blob = await (await answered(await ask("v1/audio/speech", { method: "POST", headers, body }))).blob();
   play($("#spoken"), blob);
   tell(note, `${Math.round(blob.size / 1024)} kB in ${((performance.now() - began) / 1000).toFixed(1)} s`);
   $("#spoken").play().catch(() => {}); // a browser may want a click first
@@ -206,7 +208,7 @@ async function enhance(form) {
   tell(note, "…");
   play($("#noisy"), recording);
   const began = performance.now();
-  const blob = await (await answered(await fetch("enhance", { method: "POST", body: recording }))).blob();
+  const blob = await (await answered(await ask("enhance", { method: "POST", body: recording }))).blob();
   play($("#cleaned"), blob);
   tell(note, `done in ${((performance.now() - began) / 1000).toFixed(1)} s`);
 }
@@ -225,6 +227,10 @@ for (const button of document.querySelectorAll("button.record")) {
   button.onclick = () => record(button).catch((error) => tell($(button.dataset.for === "hear" ? "#heard" : "#cleaned-note"), `no microphone: ${error.message}`, true));
 }
 $("#speak [name=model]").onchange = () => listVoices().catch((error) => tell($("#spoken-note"), error.message, true));
-refresh();
-listVoices().catch(() => {});
+function begin() {
+  refresh();
+  listVoices().catch(() => {});
+}
+document.addEventListener("keychange", begin);
+begin();
 setInterval(refresh, 5000);

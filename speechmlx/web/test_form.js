@@ -2,13 +2,13 @@
 
 const answer = document.querySelector("#answer");
 
-for (const form of document.forms) {
+for (const form of document.querySelectorAll("section form")) {
   form.onsubmit = async (event) => {
     event.preventDefault();
     answer.textContent = "…";
     const body = form.method === "get" ? undefined : form.enctype === "multipart/form-data" ? new FormData(form) : new URLSearchParams(new FormData(form));
     if (body) for (const [name, value] of [...body]) if (value === "") body.delete(name);
-    const response = await fetch(form.action, { method: form.method.toUpperCase(), body });
+    const response = await ask(form.action, { method: form.method.toUpperCase(), body });
     const text = await response.text();
     let shown = text;
     try {

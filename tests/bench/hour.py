@@ -21,20 +21,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from protocols.conftest import Server, serve
 from support import live_wires
 from support.live_wires import WIRES, open_wire
-from support.scripted_conversation import LIVE_MODELS, tone
+from support.long_stream import LINES_KEPT, MINUTE, PIECE, words_kept
+from support.scripted_conversation import LIVE_MODELS
 
-MINUTE = b"".join(
-    tone(1.5, rate=16000) + tone(1.0, level=0.0, rate=16000) + tone(2.5, rate=16000) + tone(1.0, level=0.0, rate=16000)
-    for _ in range(10)
-)
-WORDS = 400
-"""Words of MINUTE."""
-PIECE = 16000
-"""Bytes of a message."""
 WARM = 5
 """Minutes after which the session's memory is taken as its start."""
-LINES_KEPT = {"asr_diff": 300}
-"""Seconds of words that the client of a wire keeps."""
 
 
 def memory(server: Server) -> int:
@@ -56,7 +47,7 @@ async def stream(server: Server, wyoming: str, wire: str, minutes: int) -> dict[
         words = len(await client.finish())
     if client.failures:
         raise SystemExit(f"{wire}: {client.failures}")
-    kept = min(minutes * WORDS, LINES_KEPT.get(wire, 10**9) * WORDS // 60)
+    kept = words_kept(wire, minutes)
     if wire not in LINES_KEPT and words != kept:
         raise SystemExit(f"{wire}: {words} words of {kept}")
     return {"seconds": time.perf_counter() - began, "start": start, "end": last, "words": words}

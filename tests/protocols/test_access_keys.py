@@ -165,6 +165,21 @@ def test_one_shot_and_captions_refuse_in_their_own_words(keyed: Keyed) -> None:
         assert json.loads(socket.recv(10))["type"] == "config"
 
 
+@pytest.mark.parametrize("path", ["/", "/asr", "/ws/transcribe", "/v1/listen", "/v1/realtime"])
+@pytest.mark.parametrize("name", ["bearer", "token"])
+def test_a_browser_gets_the_name_before_its_key_as_the_subprotocol(keyed: Keyed, path: str, name: str) -> None:
+    names = [Subprotocol(name), Subprotocol(keyed.keys["use"])]
+    with connect(keyed.server.url.replace("http", "ws") + path, subprotocols=names, proxy=None) as socket:
+        assert socket.subprotocol == name
+
+
+@pytest.mark.parametrize("path", ["/web/../v1/models", "/web/%2e%2e/metrics", "/web", "/web//v1/models"])
+def test_the_pages_own_files_open_nothing_else(keyed: Keyed, path: str) -> None:
+    status, _, body = ask(keyed.server, "GET", path)
+    assert status in (401, 404) and "whisper" not in body and "speechmlx_" not in body
+    assert ask(keyed.server, "POST", "/web/page.css")[0] == 401
+
+
 def test_deepgrams_refusal_has_its_shape(keyed: Keyed) -> None:
     with keyed.server.client() as client:
         answer = client.post("/v1/listen", headers={"Authorization": "Token wrong"}, content=b"RIFF")

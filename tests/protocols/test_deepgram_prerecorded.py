@@ -200,7 +200,13 @@ async def fetching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("SPEECHMLX_CATALOG", "support.scripted:extend")
     monkeypatch.setattr(Site, "came", [], raising=False)
-    config = Config(allow_url_fetch=True, profile="starter", models={"asr": "talking-asr"}, cache=tmp_path / "cache")
+    config = Config(
+        allow_url_fetch=True,
+        profile="starter",
+        models={"asr": "talking-asr"},
+        cache=tmp_path / "cache",
+        job_folder=tmp_path / "jobs",
+    )
     services = build_services(config, Runtime(config, scripted.extend(CATALOG)))
     app = create_app(replace(services, fetches=UrlFetcher(permitted=lambda address: True)))
     with ThreadingHTTPServer(("127.0.0.1", 0), Site) as site:

@@ -95,7 +95,9 @@ def test_what_failed_is_in_the_log_under_the_id_that_the_client_has(server: Serv
         cut.read()
     lines = server.log.read_text().splitlines()
     for id, what in ((answer.headers["x-request-id"], "failed"), (cut.headers["x-request-id"], "broke off")):
-        assert any(f"{id}: speak {what}: " in line and "scripted to fail" in line for line in lines)
+        assert any(
+            f" speak {what}: " in line and "scripted to fail" in line and line.endswith(f"[{id}]") for line in lines
+        )
 
 
 async def test_a_client_that_leaves_closes_its_generator(start_server: Start, tmp_path: Path) -> None:

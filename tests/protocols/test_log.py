@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from support.realtime_client import talk
 from support.scripted_conversation import MODELS
 from websockets.sync.client import connect
 
@@ -70,14 +72,19 @@ def test_a_request_has_a_line_with_what_became_of_it(told: Server, tmp_path: Pat
         broken = client.post("/speak", json={"text": "fail=0", "model": "scripted"})
         missing = client.get("/no%0awhere%1b[2J")
     assert [one.status_code for one in (heard, spoken, broken, missing)] == [200, 200, 500, 404]
-    line = until(told, heard.headers["x-request-id"])
+    line = until(told, rf"POST .*{heard.headers['x-request-id']}")
     assert re.match(
-        STAMP + r"INFO    127\.0\.0\.1 POST /transcribe 200, \d+\.\d{3} s, 32\.0 kB in, \d+ B out, 1\.0 s of sound \[",
+        STAMP + r"INFO    127\.0\.0\.1 POST /transcribe 200, \d+\.\d{3} s, 32\.0 kB in, \d+ B out, scripted-asr, "
+        r"1\.0 s of sound \[",
         line,
     )
-    line = until(told, spoken.headers["x-request-id"])
-    assert re.match(STAMP + r"INFO    127\.0\.0\.1 POST /speak 200, \d+\.\d{3} s, \d+ B in, 9\.6 kB out \[", line)
-    assert " WARNING 127.0.0.1 POST /speak 500, " in until(told, rf"\[{broken.headers['x-request-id']}\]")
+    line = until(told, rf"POST .*{spoken.headers['x-request-id']}")
+    assert re.match(
+        STAMP + r"INFO    127\.0\.0\.1 POST /speak 200, \d+\.\d{3} s, \d+ B in, 9\.6 kB out, "
+        r"scripted, 0\.2 s made, first after \d\.\d{3} s \[",
+        line,
+    )
+    assert " WARNING 127.0.0.1 POST /speak 500, " in until(told, rf"POST .*\[{broken.headers['x-request-id']}\]")
     assert r" GET /no\nwhere\x1b[2J 404, " in until(told, missing.headers["x-request-id"])
     text = told.log.read_text()
     assert secret not in text and "nobody's business" not in text and "\x1b" not in text
@@ -87,8 +94,10 @@ def test_models_that_come_and_go_are_told(told: Server) -> None:
     with told.client() as client:
         client.post("/v1/models", json={"model_name": "scripted-big", "model_type": "audio"}).raise_for_status()
         client.delete("/v1/models/scripted-big").raise_for_status()
-    assert re.match(STAMP + r"INFO    fetching scripted-big, 0 MB$", until(told, "fetching scripted-big"))
-    assert re.search(r"INFO    fetched scripted-big, 0 MB, in \d+\.\d s$", until(told, "fetched scripted-big"))
+    assert re.match(STAMP + r"INFO    fetching scripted-big, 0 MB \[req_\w+\]$", until(told, "fetching scripted-big"))
+    assert re.search(
+        r"INFO    fetched scripted-big, 0 MB, in \d+\.\d s \[req_\w+\]$", until(told, "fetched scripted-big")
+    )
     assert until(told, " loading scripted-big$")
     assert re.search(r"INFO    loaded scripted-big, 1 MB, in \d+\.\d\d s$", until(told, "loaded scripted-big,"))
     assert until(told, " unloaded scripted-big$")
@@ -173,3 +182,38 @@ def test_the_end_is_told_and_a_second_signal_answers_what_runs(start_server: Sta
         until(server, "WebSocket /v1/realtime closed 1012, ")
         assert lines(server)[-1].endswith(" INFO    stopped")
         assert "Traceback" not in server.log.read_text() and "Exception" not in server.log.read_text()
+
+
+async def test_a_language_models_server_and_clients_forge_no_lines(start_server: Start) -> None:
+    forged = "broken\r\n2026-01-01 00:00:00 ERROR   forged\x1b[2J\u2028forged"
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            late = asked["messages"][-1]["content"] == "late"
+            body = json.dumps({"error": {"message": forged}})
+            self.send_response(200 if late else 500)
+            self.end_headers()
+            self.wfile.write((f"data: {body}\n\n" if late else forged).encode())
+
+        def log_message(self, *args: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as elsewhere:
+        threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{elsewhere.server_port}/v1"
+        with start_server("--llm-url", url, SPEECHMLX_MODELS=MODELS) as server:
+            async with talk(server.url) as ws:
+                for said in ("at once", "late"):
+                    await ws.say(said)
+                    await ws.send("response.create")
+                    assert (await ws.until("response.done"))["response"]["status"] == "failed"
+            with server.client() as client:
+                client.get("/a%0d%0a2026-01-01%2000:00:00%20ERROR%20%20%20forged?x=%0aforged")
+                client.post("/speak", json={"text": "a", "model": f"m{forged}"})
+            until(server, r"POST /speak 404")
+            log = server.log.read_text()
+        elsewhere.shutdown()
+    assert log.count(r"\r\n2026-01-01 00:00:00 ERROR   forged") >= 3 and r"forged\x1b[2J\u2028" in log
+    plain = ("Starting", "Models:", "Docs:", "Log:", "Ready")
+    assert all(re.match(STAMP, line) or line.startswith(plain) for line in re.split("[\r\n\x85\u2028]", log.rstrip()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from protocols.conftest import serve
 from support import browser
 from support.browser import Tab
 from support.clips import CLIPS
 from support.reverse_proxy import reverse_proxy
-from support.scripted_conversation import NUMBERS
+from support.scripted_conversation import LIVE_MODELS, NUMBERS
 from support.word_errors import word_error_rate
 
 from speechmlx.audio.encode import wav_header
@@ -154,6 +156,72 @@ def test_captions_say_what_is_wrong(page: Tab, listening: Any) -> None:
     page.value("document.querySelector('#captions-button').click()")
     assert "'fr' is not known" in page.until("document.querySelector('#captions-note.bad')?.textContent")
     page.until("document.querySelector('#captions-button').textContent.includes('Start')")
+
+
+def give(page: Tab, key: str, stays: bool = False) -> None:
+    page.until("document.querySelector('#key')")
+    page.value(f"document.querySelector('#key [name=key]').value = {json.dumps(key)}")
+    page.value(f"document.querySelector('#key [name=stays]').checked = {json.dumps(stays)}")
+    page.value("document.querySelector('#key button').click()")
+
+
+def without_refusals(page: Tab) -> None:
+    """Chromium tells of each 401 itself."""
+    page.complaints[:] = [text for text in page.complaints if "status of 401" not in text]
+
+
+AWKWARD = "a key, with ü"
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    flags = ("--api-key", "smx-right", "--diarize", "scripted-diarizer")
+    with serve(tmp_path_factory.mktemp("locked"), *flags, SPEECHMLX_MODELS=LIVE_MODELS) as server:
+        yield server
+
+
+def test_the_page_asks_for_the_key_and_sends_it_with_requests_and_sockets(page: Tab, locked: Any) -> None:
+    page.go(locked.url)
+    page.until("document.querySelector('#health').textContent.startsWith('ok')")
+    assert "wants a key" in page.until("document.querySelector('#key p')?.textContent")
+    assert page.value("document.querySelector('#forget-key').hidden")
+    for wrong in ("smx-wrong", AWKWARD):
+        give(page, wrong)
+        assert page.until("document.querySelector('#key p')?.textContent.includes('not right')")
+    assert page.value("document.querySelectorAll('#models tr').length") == 0
+    without_refusals(page)
+    give(page, "smx-right")
+    page.until("document.querySelectorAll('#models tr').length > 5")
+    assert page.value("document.querySelector('#key')") is None
+    page.value("document.querySelector('#speak [name=model]').value = 'scripted'")
+    page.value("document.querySelector('#speak textarea').value = 'steps=3'")
+    send(page, "speak")
+    page.until("document.querySelector('#spoken-note').textContent.includes('kB')", 60)
+    page.value("document.querySelector('#captions-button').click()")
+    assert "one two" in page.until("document.querySelector('#captions-buffer').textContent")
+    page.value("document.querySelector('#captions-button').click()")
+    page.until("document.querySelector('#captions-button').textContent.includes('Start')")
+    assert "smx-right" not in locked.log.read_text()
+
+
+def test_the_key_stays_in_the_tab_or_in_the_browser_as_asked(
+    page: Tab, locked: Any, clip: Callable[[str], Path]
+) -> None:
+    page.go(f"{locked.url}/docs")  # the tab has the key of the test before
+    assert page.until("document.querySelectorAll('#operations details').length") > 25
+    page.value("document.querySelector('#forget-key').click()")
+    give(page, "smx-right", stays=True)
+    assert page.value("[sessionStorage.length, localStorage.length]") == [0, 1]
+    page.go(f"{locked.url}/test_form.html")
+    page.choose("input[type=file]", clip("jfk"))
+    page.value("document.querySelector('section form button').click()")
+    page.until("document.querySelector('#answer').textContent.startsWith('200')", 60)
+    page.value("document.querySelector('#forget-key').click()")
+    assert page.value("[sessionStorage.length, localStorage.length]") == [0, 0]
+    page.go(f"{locked.url}/docs")
+    page.until("document.querySelector('#key')")
+    assert page.value("document.querySelectorAll('#operations details').length") == 0
+    without_refusals(page)
 
 
 RESAMPLE = """

@@ -12,27 +12,31 @@ from speechmlx.runtime.front.runtime import Runtime
 
 READ_ONLY = {
     "/": "open",
-    "/docs": "use",
+    "/docs": "open",
     "/health": "open",
     "/metrics": "metrics",
     "/openapi.json": "use",
-    "/test_form.html": "use",
+    "/test_form.html": "open",
     "/v1/address": "use",
     "/v1/audio/models": "use",
     "/v1/audio/voices": "use",
     "/v1/cache/models": "use",
     "/v1/cluster/auth": "open",
+    "/v1/jobs": "use",
+    "/v1/jobs/{id}": "use",
+    "/v1/jobs/{id}/result": "use",
     "/v1/model_registrations/{type}": "use",
     "/v1/model_registrations/{type}/{name:path}": "use",
     "/v1/models": "use",
     "/v1/models/instances": "use",
     "/v1/models/{model:path}": "use",
     "/v1/models/{uid:path}/progress": "use",
-    "/web/page.css": "use",
+    "/web/page.css": "open",
 }
 """GETs, each looked at: none starts a model, a download or a conversation, or changes anything. And the scope that a
 key needs; "open" asks for no key."""
 ACTS = {
+    ("DELETE", "/v1/jobs/{id}"): "use",
     ("DELETE", "/v1/model_registrations/{type}/{name:path}"): "manage",
     ("DELETE", "/v1/models/{uid:path}"): "manage",
     ("POST", "/asr"): "use",
@@ -50,6 +54,7 @@ ACTS = {
     ("POST", "/v1/audio/transcriptions"): "use",
     ("POST", "/v1/audio/translations"): "use",
     ("POST", "/v1/chat/completions"): "use",
+    ("POST", "/v1/jobs/{id}/cancel"): "use",
     ("POST", "/v1/listen"): "use",
     ("POST", "/v1/model_registrations/{type}"): "manage",
     ("POST", "/v1/models"): "manage",

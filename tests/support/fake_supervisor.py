@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from speechmlx.config import Config
+from speechmlx.log import LogSettings
 from speechmlx.models import store
 from speechmlx.models.spec import Catalog, Model
 from speechmlx.runtime import scratch
@@ -18,7 +19,7 @@ from speechmlx.runtime.front import runtime as module
 from speechmlx.runtime.front import weights
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.runtime.front.supervisor import State
-from speechmlx.runtime.ipc.messages import Ended, Failure, Setup, Start, ToEngine
+from speechmlx.runtime.ipc.messages import Ended, Failure, JobTimes, Setup, Start, ToEngine
 from speechmlx.types import Kind, Progress, Request
 
 TTS = Model(
@@ -43,7 +44,7 @@ class FakeSupervisor:
     def __init__(
         self,
         setup: Setup,
-        log_level: str,
+        log: LogSettings,
         on_message: Callable[[object], None],
         on_up: Callable[[], None],
         on_lost: Callable[[str], None],
@@ -111,5 +112,5 @@ class Front:
         self.fetches.append(asyncio.get_running_loop().create_future())
         return await self.fetches[-1]
 
-    def end(self, job: int, failure: Failure | None = None) -> None:
-        self.engine.say(Ended(job, failure))
+    def end(self, job: int, failure: Failure | None = None, times: JobTimes | None = None) -> None:
+        self.engine.say(Ended(job, failure, times))

@@ -76,12 +76,16 @@ class SocketClient(LiveClient):
             await self.socket.send(json.dumps(self.hello))
 
     async def read(self) -> None:
-        with contextlib.suppress(websockets.ConnectionClosed):
+        try:
             while True:
                 await self.reading.wait()
                 message = await self.socket.recv()
                 if isinstance(message, str):
                     self.take(json.loads(message))
+        except websockets.ConnectionClosed:
+            pass
+        except Exception as error:  # an answer that this client cannot take: it would wait for ever
+            self.failures.append(f"{type(error).__name__}: {error}")
         self.over.set()
 
     def take(self, message: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from speechmlx.engines import LoadOptions
 from speechmlx.errors import WeightsDamaged
 from speechmlx.models.spec import Catalog, IndexFiles, Model
 from speechmlx.types import (
+    Checkpoint,
     Chunk,
     Diarize,
     Enhance,
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from speechmlx.types import Samples
 
 RATE = 24000
+LARGE = 6_000_000
+"""Bytes of the weights of scripted-large."""
 ROW = Model(
     name="scripted",
     kind=Kind.TTS,
@@ -68,6 +71,7 @@ ROWS = (
     replace(ROW, name="scripted-llm", kind=Kind.LLM, engine="support.scripted:load_batched"),
     replace(ROW, name="scripted-diarizer", kind=Kind.DIARIZE, engine="support.scripted:load_diarizer", rate=16000),
     replace(ROW, name="scripted-nowhere", sources=()),
+    replace(ROW, name="scripted-large", sources=(IndexFiles((), "support.scripted:convert_large"),), size=LARGE),
     replace(ROW, name="scripted-held", sources=(IndexFiles((), "support.scripted:convert_held"),)),
 )
 
@@ -88,6 +92,11 @@ def stand_in(catalog: Catalog) -> Catalog:
 def convert(files: Path, folder: Path) -> None:
     (folder / "config.json").write_text("{}")
     (folder / "model.safetensors").touch()
+
+
+def convert_large(files: Path, folder: Path) -> None:
+    convert(files, folder)
+    (folder / "model.safetensors").write_bytes(bytes(LARGE))
 
 
 def convert_held(files: Path, folder: Path) -> None:
@@ -174,16 +183,19 @@ class Scripted:
             script.note("close")
 
     def _transcribe(self, request: Transcribe) -> Iterator[Event | None]:
-        """Write a segment of one second per step; the prompt is the script."""
+        """Write a segment of one second per step, with a checkpoint behind it if asked; the prompt is the script."""
         script = Script.read(request.prompt or "")
         for name in request.names:
             script.note(name)
-        yield LanguageDetected(request.language or "en", 1.0 if request.language else 0.5)
-        for number in range(script.steps):
+        if request.resume is None:
+            yield LanguageDetected(request.language or "en", 1.0 if request.language else 0.5)
+        for number in range(int(request.resume.state) if request.resume else 0, script.steps):
             script.step(number)
             words = (Word(f" part {number}.", number, number + 1.0, 0.5),) if request.words else ()
             logprobs = ((f" part {number}.".encode(), -0.5),) if request.logprobs else ()
             yield Segment(f" part {number}.", number, number + 1.0, 0.5, words, (number,), logprobs=logprobs)
+            if request.checkpoints:
+                yield Checkpoint(number + 1.0, str(number + 1))
             yield None
         yield Usage(audio_in=request.audio.duration, tokens_out=script.steps)
 

@@ -152,7 +152,7 @@ class Live:
     """Writes a word for every 100 ms of speech, where that is in the audio; commits a word when the next one begins."""
 
     loud: list[int] = field(default_factory=list)
-    """Indices of the blocks of speech."""
+    """Indices of the blocks of speech, without those of committed words."""
     blocks: int = 0
     said: int = 0
     rest: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -171,14 +171,19 @@ class Live:
     def close(self) -> None:
         pass
 
-    def _hypothesis(self, count: int) -> Hypothesis:
-        fresh = tuple(self._word(n) for n in range(self.said, count))
-        self.said = max(self.said, count)
-        return Hypothesis(fresh, (self._word(count),) if len(self.loud) > count * BLOCKS_PER_WORD else ())
+    def _hypothesis(self, fresh: int) -> Hypothesis:
+        """Commits `fresh` words more."""
+        committed = tuple(self._word(n) for n in range(fresh))
+        tail = (self._word(fresh),) if len(self.loud) > fresh * BLOCKS_PER_WORD else ()
+        self.said += fresh
+        del self.loud[: fresh * BLOCKS_PER_WORD]
+        return Hypothesis(committed, tail)
 
     def _word(self, n: int) -> Word:
+        """The word after `n` that are not committed."""
         blocks = self.loud[n * BLOCKS_PER_WORD : (n + 1) * BLOCKS_PER_WORD]
-        return Word(f" {NUMBERS[(n + 1) % 11]}", blocks[0] * BLOCK / RATE, (blocks[-1] + 1) * BLOCK / RATE, 0.9)
+        number = (self.said + n + 1) % 11
+        return Word(f" {NUMBERS[number]}", blocks[0] * BLOCK / RATE, (blocks[-1] + 1) * BLOCK / RATE, 0.9)
 
 
 class SpeechDetector:

@@ -28,7 +28,7 @@ class Bench:
 
     def start(self, request: Request, model: str = "scripted") -> int:
         self._id += 1
-        self.worker.handle(Start(self._id, request, ROWS[model], ""))
+        self.worker.handle(Start(self._id, request, ROWS[model], "", request_id=f"req_{self._id}"))
         return self._id
 
     def speak(self, script: str = "", model: str = "scripted", **rest: object) -> int:

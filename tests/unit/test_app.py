@@ -12,8 +12,10 @@ from starlette.websockets import WebSocket
 
 from speechmlx.app import check, create_app
 from speechmlx.config import Config
+from speechmlx.log.lines import TextLines
 from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols import PROTOCOLS
+from speechmlx.protocols.http.request_id import NamedRoute
 from speechmlx.protocols.http.services import build_services
 from speechmlx.protocols.http.unhandled_errors import UnhandledErrors
 from speechmlx.runtime.front.runtime import Runtime
@@ -49,6 +51,7 @@ async def test_what_nobody_foresaw_is_an_answer_with_an_id_and_cors_headers(
     config, origin = Config(allow_origin=("https://app.example",)), "https://app.example"
     runtime = Runtime(config, CATALOG)
     monkeypatch.setattr(runtime, "status", lambda: 1 / 0)
+    caplog.handler.setFormatter(TextLines())
     transport = httpx.ASGITransport(create_app(build_services(config, runtime)))
     async with httpx.AsyncClient(
         transport=transport, base_url="http://localhost", headers={"Origin": origin}
@@ -58,7 +61,7 @@ async def test_what_nobody_foresaw_is_an_answer_with_an_id_and_cors_headers(
         id = answer.headers["x-request-id"]
         assert answer.status_code == 500 and answer.headers["access-control-allow-origin"] == origin
         assert error == f"the server failed on this request; its log has the traceback, under {id}"
-        assert any(record.getMessage().startswith(f"{id}: ") and record.exc_info for record in caplog.records)
+        assert f" failed [{id}]\n    Traceback " in caplog.text
 
 
 @pytest.mark.parametrize(("accepted", "sent"), [(False, ["websocket.http.response.start"]), (True, [])])
@@ -80,3 +83,9 @@ async def test_a_socket_that_fails_is_refused_or_left_to_be_closed_as_failed(acc
     kinds = [message["type"] for message in told if message["type"] != "websocket.http.response.body"]
     assert kinds == ["websocket.accept"] * accepted + sent
     assert accepted or told[0]["status"] == 500
+
+
+def test_every_route_tells_the_log_whose_it_is() -> None:
+    config = Config()
+    app = create_app(build_services(config, Runtime(config, CATALOG)))
+    assert all(isinstance(getattr(route, "app", None), NamedRoute) for route in app.routes)

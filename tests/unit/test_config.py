@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from speechmlx.config import SIZES, Config, default_text, load, parse_bytes
+from speechmlx.config import SIZES, Config, default_text, load
 from speechmlx.errors import BadRequest
+from speechmlx.log import LogSettings
+from speechmlx.setting_values import parse_bytes
 
 
 def test_later_sources_win(tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_every_setting_has_help_and_a_default_to_show() -> None:
 
 
 def test_sizes_are_the_settings_in_bytes() -> None:
-    assert SIZES == ("memory_limit", "max_audio_bytes", "max_text_bytes")
+    assert SIZES == ("memory_limit", "job_storage", "max_audio_bytes", "max_text_bytes", "log_file_size")
 
 
 def test_parse_bytes_refuses_the_rest() -> None:
@@ -175,3 +177,22 @@ def test_the_address_for_home_assistant(written: str | int, address: str | None)
 def test_what_is_no_address_for_home_assistant(written: str) -> None:
     with pytest.raises(BadRequest, match=r"is no address; write it like 0\.0\.0\.0:10300, 10300 or on"):
         load({"wyoming": written}, {})
+
+
+def test_proxies_are_addresses_or_networks() -> None:
+    given = {"SPEECHMLX_TRUSTED_PROXY": "127.0.0.1, 10.0.0.7/8,::1"}
+    assert load({}, given).trusted_proxy == ("127.0.0.1/32", "10.0.0.0/8", "::1/128")
+    for wrong in ("proxy.example", "10.0.0.0/33", "*"):
+        with pytest.raises(BadRequest, match=r"is no address of a proxy; write one like 127\.0\.0\.1"):
+            load({"trusted_proxy": [wrong]}, {})
+
+
+def test_the_settings_of_the_log() -> None:
+    assert load({}, {}).log == LogSettings("info", "auto", "", 20_000_000, 5)
+    environment = {"SPEECHMLX_LOG_FILE_SIZE": "1MB", "SPEECHMLX_LOG_FILES_KEPT": "2", "HOME": "/home/me"}
+    found = load({"log_file": "~/server.log", "log_format": "json", "log_level": "debug"}, environment).log
+    assert found == LogSettings("debug", "json", str(Path("~/server.log").expanduser()), 1_000_000, 2)
+    assert load({"log_file": "server.log"}, {}).log.file == str(Path.cwd() / "server.log")
+    assert LogSettings.from_text(found.to_text()) == found
+    with pytest.raises(BadRequest, match="log_format = 'xml' is none of auto, text, json"):
+        load({"log_format": "xml"}, {})

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from speechmlx import languages
 from speechmlx.errors import Unsupported
-from speechmlx.languages import NAMES, TAGS, asked, code, match, name, refusal
+from speechmlx.languages import NAMES, TAGS, asked, code, match, name, refusal, tag
 from speechmlx.models.catalog import CATALOG
 from speechmlx.reading.pronunciation import LANGUAGES as SPOKEN
 
@@ -112,3 +115,16 @@ def test_what_is_not_there_is_told_what_is(said: str) -> None:
     error = refusal(said, ("en", "pt"), "this model")
     assert isinstance(error, Unsupported) and str(error).endswith("is not known to this model; it knows en, pt")
     assert len(str(error)) < 200
+
+
+@pytest.mark.parametrize("part", ["(", "en-", "@", "_", "a(", "en-a-"])
+def test_what_is_no_name_of_a_language_takes_no_time_and_is_not_kept(part: str) -> None:
+    """A million characters, as a client may send them: a second look at each for each takes minutes."""
+    text = part * (1_000_000 // len(part))
+    kept = languages._tag.cache_info().currsize
+    began = time.process_time()
+    assert tag(text) == code(text) == text and match(text, NAMES) is None and name(text) == text
+    with pytest.raises(Unsupported):
+        raise refusal(text, ["en", "de"], "it")
+    assert time.process_time() - began < 5.0
+    assert languages._tag.cache_info().currsize <= kept + 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 
 from speechmlx.errors import EngineFailed, SpeechError
+from speechmlx.jobs.journal import JobJournal, current_journal
 from speechmlx.models.spec import Model
 from speechmlx.recognition import RecognitionResult, find_speakers, recognise, recognise_all
 from speechmlx.runtime.front.job import Job
 from speechmlx.types import (
     Audio,
+    Checkpoint,
     Diarize,
     Event,
     Kind,
     KnownSpeaker,
     LanguageDetected,
+    Priority,
     Request,
     Segment,
     SpeakerOptions,
@@ -128,3 +131,72 @@ async def test_speakers_are_found_without_recognising_anything() -> None:
     runtime = FakeRuntime()
     assert await find_speakers(runtime, REQUEST.audio, SpeakerOptions()) == list(TURNS[:2])
     assert [type(job.request) for job in runtime.jobs] == [Diarize]
+
+
+# --- Background jobs ---------------------------------------------------------------------------------------------
+
+
+class BreakingRuntime(FakeRuntime):
+    """Its recognitions fail behind their events."""
+
+    def submit(self, request: Request) -> Job:
+        self._error = EngineFailed("broken") if isinstance(request, Transcribe) else None
+        return super().submit(request)
+
+
+class Lines:
+    """A `JournalStore` in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[int, list[str]] = {}
+
+    async def save(self, entries: Sequence[tuple[int, str]], done: float, total: float | None) -> None:
+        for recognition, line in entries:
+            self.kept.setdefault(recognition, []).append(line)
+
+    async def drop(self, recognition: int) -> None:
+        del self.kept[recognition]
+
+
+async def run_job(lines: Lines, runtime: FakeRuntime, speakers: SpeakerOptions | None = None) -> list[Event]:
+    """The events that a job's recognition gives before its end or its error."""
+    journal = JobJournal(lines, lines.kept)
+    token = current_journal.set(journal)
+    found = []
+    try:
+        async for event in recognise(runtime, REQUEST, speakers):
+            found.append(event)
+    except SpeechError:
+        pass
+    finally:
+        current_journal.reset(token)
+        await journal.close()
+    return found
+
+
+@pytest.mark.parametrize("speakers", [None, SpeakerOptions()])
+async def test_a_job_goes_on_behind_its_last_checkpoint(speakers: SpeakerOptions | None) -> None:
+    place, whole = Checkpoint(1.0, "1"), await run_job(Lines(), FakeRuntime(), speakers)
+    lines, broken = Lines(), BreakingRuntime((*EVENTS[:2], place, EVENTS[2]))
+    assert await run_job(lines, broken, speakers) == whole[: len(whole) - 1]
+    rest = FakeRuntime(EVENTS[2:])
+    assert await run_job(lines, rest, speakers) == whole
+    (job,) = rest.jobs  # who speaks when is not looked for again
+    assert isinstance(job.request, Transcribe) and job.request.resume == place
+    assert {one.request.priority for one in (*broken.jobs, job)} == {Priority.BULK}
+    again = FakeRuntime(())
+    assert await run_job(lines, again, speakers) == whole and not again.jobs
+
+
+async def test_a_job_looks_for_speakers_once() -> None:
+    lines, runtime = Lines(), FakeRuntime()
+    found = []
+    for _ in range(2):
+        journal = JobJournal(lines, lines.kept)
+        token = current_journal.set(journal)
+        found.append(await find_speakers(runtime, REQUEST.audio, SpeakerOptions()))
+        current_journal.reset(token)
+        await journal.close()
+    assert found == [list(TURNS[:2])] * 2
+    (job,) = runtime.jobs
+    assert job.request.priority == Priority.BULK

@@ -35,7 +35,8 @@ INLINE = 48000
 class AudioInput:
     """One client's audio. `on_samples` gets the samples in order.
 
-    `on_error` gets an error of the noise reduction once, until it works again: the next audio tries again.
+    `on_error` gets an error of the noise reduction once, until it works again: the next audio tries again. `on_decoded`
+    gets the seconds of audio that came out of a container; what it raises ends the container.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class AudioInput:
         self._engines = engines
         self._on_samples = on_samples
         self._on_error = on_error
+        self.on_decoded: Callable[[float], None] = lambda seconds: None
         self._failing = False
         self._incomplete = b""
         """The beginning of a frame of samples whose rest has not come."""
@@ -57,7 +59,7 @@ class AudioInput:
         """The next bytes, any number. Raises BadAudio for a container that cannot be decoded."""
         if self.format.encoding == "container":
             if self._container is None:
-                self._container = ContainerInput(self._decoded_rate, self.format.channel, self._pass)
+                self._container = ContainerInput(self._decoded_rate, self.format.channel, self._take_decoded)
             await self._container.push(data)
             return
         data = self._incomplete + data
@@ -132,6 +134,10 @@ class AudioInput:
         if self._resampler is None:
             self._resampler = Resampler(self.format.rate, self._decoded_rate)
         return self._resampler.push(self.format.decode(data))
+
+    async def _take_decoded(self, samples: Samples) -> None:
+        self.on_decoded(len(samples) / self._decoded_rate)
+        await self._pass(samples)
 
     async def _pass(self, samples: Samples) -> None:
         if not len(samples):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -115,6 +115,10 @@ class InputPipeline:
         """Whether the last turn was ended by a detector, not by the client."""
         self._idle_from: float | None = None
         """Seconds into the session from which silence counts as idle."""
+
+    def watch_decoded(self, on_decoded: Callable[[float], None]) -> None:
+        """See TranscriptionSession."""
+        self._audio.on_decoded = on_decoded
 
     @property
     def waiting(self) -> float:

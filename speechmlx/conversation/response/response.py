@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from speechmlx import tracing
 from speechmlx.conversation.clock import Clock
 from speechmlx.conversation.event_queue import ANSWER_MARK, EventQueue
 from speechmlx.conversation.events import Cost, Response, ResponseDone, ResponseStarted, Stages
@@ -55,15 +56,19 @@ class ActiveResponse:
         self._usage = Usage()
         self._tokens = 0
         """Tokens of the text so far."""
+        self._waited = start.waited
         self._began = clock.wall() - start.waited
+        self._last_text = self._last_audio = self._began
         self._task: asyncio.Task[None] | None = None
+        self._span = tracing.begin("response", {"speechmlx.response": self.id}, self._began)
         events.put(ResponseStarted(self._state("in_progress")))
 
     # --- for the session ---
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin `work`, which runs the response. `interrupt` and `close` cancel it."""
-        self._task = asyncio.create_task(work)
+        with self._span.active():
+            self._task = asyncio.create_task(work)
 
     def interrupt(self, reason: str, live: bool) -> None:
         """End now. Audio that was not sent is dropped, and the conversation keeps what was heard.
@@ -91,6 +96,8 @@ class ActiveResponse:
 
     async def close(self) -> None:
         """End without an event: the session is over."""
+        if not self.ended:
+            self._span.end(error="closed")
         self.ended = True
         self._cancel()
         await self.finished()
@@ -122,6 +129,7 @@ class ActiveResponse:
         match piece:
             case TextDelta(text, tokens):
                 self._mark("first_token")
+                self._last_text = self._clock.wall()
                 self._tokens += tokens
                 self._output.add_text(text)
             case ClauseStarted(text):
@@ -130,9 +138,11 @@ class ActiveResponse:
                 self.playback.timeline = self.playback.timeline.end_clause()
             case Chunk():
                 self._mark("first_audio")
+                self._last_audio = self._clock.wall()
                 self._output.add_audio(piece)
             case FunctionCall():
                 self._mark("first_token")
+                self._last_text = self._clock.wall()
                 self._output.add_call(piece)
             case Usage():
                 self._usage = piece
@@ -150,12 +160,30 @@ class ActiveResponse:
         self.ended = True
         if error is not None:
             log.warning("response %s failed: %s", self.id, error)
-        stages = self.stages
-        log.info(
-            "response %s %s: transcript %s, first token %s, first audio %s, total %.3f s",
-            self.id, status, *(_seconds(at) for at in (stages.transcript, stages.first_token, stages.first_audio)),
-            stages.total,
-        )  # fmt: skip
+        self._log(status, error)
+        self._trace(status, error)
+
+    def _log(self, status: ResponseStatus, error: SpeechError | None) -> None:
+        stages = {f"{name}_s": at for name, at in asdict(self.stages).items()}
+        text = ", ".join(f"{name[:-2].replace('_', ' ')} {_seconds(at)}" for name, at in stages.items())
+        fields = {"event": "response", "response": self.id, "outcome": status, "error": error and error.code}
+        fields |= {name: at and round(at, 4) for name, at in stages.items()}
+        said = f"response {self.id} {status}"
+        log.info("%s", said, extra={"text": f"{said}: {text}", "fields": fields})
+
+    def _trace(self, status: ResponseStatus, error: SpeechError | None) -> None:
+        if not tracing.is_on():
+            return
+        stages, began = self.stages, self._began
+        asked = began + (self._waited if stages.transcript is None else stages.transcript)
+        if stages.first_token is not None:
+            tracing.stage("language model", min(asked, began + stages.first_token), self._last_text, self._span)
+            asked = began + stages.first_token
+        if stages.first_audio is not None:
+            tracing.stage("first audio", began, began + stages.first_audio, self._span)
+            tracing.stage("synthesis", min(asked, began + stages.first_audio), self._last_audio, self._span)
+        self._span.set({"speechmlx.outcome": status})
+        self._span.end(error=error)
 
     def _state(self, status: ResponseStatus, reason: str | None = None, error: SpeechError | None = None) -> Response:
         usage = self._usage

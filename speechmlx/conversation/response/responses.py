@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from speechmlx import tracing
 from speechmlx.conversation import commands
 from speechmlx.conversation.clock import Clock
 from speechmlx.conversation.errors import ResponseActive, TooManyResponses
@@ -54,6 +55,8 @@ class Responses:
         """What a turn asked for while another response was under way."""
         self._unless_empty: str | None = None
         """The item whose turn asked for `_next`: without words in it there is nothing to answer."""
+        self._next_span: tracing.Span = tracing.NO_SPAN
+        """The turn that asked for `_next`."""
 
     async def close(self) -> None:
         """End every response without an event."""
@@ -92,6 +95,7 @@ class Responses:
         """Answer a committed turn, now or after the response under way. `silence`: seconds since the last speech."""
         self._next = ResponseRequest(answering=self._session.settings().answering)
         self._unless_empty = item if may_be_empty else None
+        self._next_span = tracing.current()
         self._start_next(silence)
 
     # --- commands ---
@@ -163,7 +167,8 @@ class Responses:
     def _start_next(self, waited: float = 0.0) -> None:
         if self._active is None and self._next is not None:
             request, self._next = self._next, None
-            self._start(request, self._unless_empty, waited)
+            with self._next_span.active():
+                self._start(request, self._unless_empty, waited)
 
     # --- what a response answers ---
 

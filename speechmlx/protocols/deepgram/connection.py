@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketState
 
 from speechmlx import languages
 from speechmlx.conversation.channels import ChannelSessions
@@ -17,8 +18,10 @@ from speechmlx.conversation.engines import has_default
 from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings
 from speechmlx.errors import BadRequest, SpeechError, UnknownModel
+from speechmlx.log import note_error
 from speechmlx.models.spec import Model
-from speechmlx.protocols import ws
+from speechmlx.protocols import live_sessions, ws
+from speechmlx.protocols.deepgram.control import closing
 from speechmlx.protocols.deepgram.flux import FluxWire, flux_settings
 from speechmlx.protocols.deepgram.flux_options import flux_options
 from speechmlx.protocols.deepgram.listen_options import DEFAULT_LANGUAGE, ListenOptions, listen_options
@@ -27,6 +30,7 @@ from speechmlx.protocols.deepgram.results import ListenRequest
 from speechmlx.protocols.http.deepgram_errors import problem
 from speechmlx.protocols.http.request_id import request_id
 from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.live_link import LiveLink
 from speechmlx.protocols.live_meter import LiveMeter
 from speechmlx.types import Kind
 
@@ -53,22 +57,50 @@ async def flux(socket: WebSocket, services: Services) -> None:
 async def _serve(
     socket: WebSocket, services: Services, name: str, opened: Callable[[WebSocket, Services], Opened]
 ) -> None:
-    """Answer the handshake: with an error of HTTP, or with a session until it is over."""
-    runtime, config, id = services.runtime, services.config, request_id(socket.scope)
-    async with AsyncExitStack() as stack:
+    """Answer the handshake: with an error of HTTP, or with a session until it is over or its connection has broken."""
+    if live_sessions.asks(socket):
+        await go_on(socket, services)
+        return
+    runtime, config = services.runtime, services.config
+    async with AsyncExitStack() as places:
         try:
             wire, settings, count = opened(socket, services)
             for _ in range(count):
-                await stack.enter_async_context(services.sessions.session(name))
+                await places.enter_async_context(services.sessions.session(name))
         except SpeechError as error:
+            note_error(error.code)
             await socket.send_denial_response(problem(error))
             return
-        await socket.accept(subprotocol(socket.scope.get("subprotocols") or []), [(b"dg-request-id", id.encode())])
-        session: ws.LiveSession = TranscriptionSession(runtime, settings)
-        if count > 1:
-            session = ChannelSessions(runtime, settings, count)
-        meter = LiveMeter(name, runtime.metrics, charge=services.usage.audio)
-        await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout, meter)
+        await accept(socket, request_id(socket.scope))
+
+        async def transcribe(link: LiveLink) -> None:
+            session: ws.LiveSession = TranscriptionSession(runtime, settings)
+            if count > 1:
+                session = ChannelSessions(runtime, settings, count)
+            meter = LiveMeter(name, runtime.metrics, charge=services.usage.audio)
+            await ws.pump(link, wire, session, runtime.drained, config.audio_timeout, meter)
+
+        link = LiveLink(wire.resume, services.live.window)
+        await services.live.begin(socket, request_id(socket.scope), link, transcribe, places)
+
+
+async def accept(socket: WebSocket, id: str) -> None:
+    """Accept a handshake. `id`: of the session and of the request that began it."""
+    headers = [(b"dg-request-id", id.encode()), live_sessions.header(id)]
+    await socket.accept(subprotocol(socket.scope.get("subprotocols") or []), headers)
+
+
+async def go_on(socket: WebSocket, services: Services) -> None:
+    """Go on with the session that the handshake names, or refuse it."""
+
+    async def refuse(error: SpeechError) -> None:
+        if socket.application_state is WebSocketState.CONNECTING:
+            await socket.send_denial_response(problem(error))
+        else:
+            await ws.send(socket, [closing(1008, str(error))])
+
+    accepting = partial(accept, socket, socket.query_params[live_sessions.ID])
+    await services.live.resume(socket, refuse, accepting)
 
 
 def subprotocol(offered: list[str]) -> str | None:

@@ -19,7 +19,7 @@ from speechmlx.protocols.deepgram.listen_options import keywords
 from speechmlx.protocols.deepgram.live import IDLE_REASON, PROGRESS, RAW_OPUS
 from speechmlx.protocols.deepgram.results import ListenRequest
 from speechmlx.protocols.deepgram.words import WordSpelling
-from speechmlx.protocols.ws import Answer, Close
+from speechmlx.protocols.ws import Answer, Close, ResumePoint
 
 IDLE = 60.0
 """Seconds without a message of the client after which the socket is closed."""
@@ -112,6 +112,12 @@ class FluxWire:
     def end(self) -> Sequence[Answer]:
         """The end of the turn under way, and of the connection."""
         return [*self._numbered(self._turns.end("manual")), self._fault or Close(1000)]
+
+    def resume(self, point: ResumePoint) -> str:
+        """The first message to a client that has come back. Its number is that of the last one that the client has."""
+        self._active = self._sounds = True
+        told = {"type": "Connected", "request_id": self._request.id, "sequence_id": max(0, point.sent - 1)}
+        return json.dumps({**told, "resumed": point.fields})
 
     # --- messages of the client ---
 

@@ -16,7 +16,7 @@ from speechmlx.protocols.deepgram.control import ControlMessage, closing, read_c
 from speechmlx.protocols.deepgram.heard import PREFIX
 from speechmlx.protocols.deepgram.listen_options import ListenOptions, keywords
 from speechmlx.protocols.deepgram.results import ListenRequest, metadata
-from speechmlx.protocols.ws import Answer, Close
+from speechmlx.protocols.ws import Answer, Close, ResumePoint
 from speechmlx.types import SpeakerOptions
 
 IDLE = 10.0
@@ -117,6 +117,11 @@ class ListenWire:
         messages = [message for channel in self._channels for message in channel.finish()]
         messages.append(self._metadata(self._channels[0].duration))
         return [*self._with_opening(messages), self._fault or Close(1000)]
+
+    def resume(self, point: ResumePoint) -> str:
+        """The first message to a client that has come back, for whom the time of IDLE begins anew."""
+        self._active = True
+        return json.dumps({**self._metadata(self._channels[0].duration), "resumed": point.fields})
 
     # --- messages of the client ---
 

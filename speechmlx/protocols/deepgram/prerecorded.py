@@ -13,16 +13,18 @@ from starlette.responses import JSONResponse, Response
 from speechmlx.audio.decode import count_channels
 from speechmlx.conversation.engines import Engines, has_default
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.protocols.deepgram.callbacks import Callbacks
+from speechmlx.jobs.background_job import JobHook
+from speechmlx.jobs.journal import expect
 from speechmlx.protocols.deepgram.connection import language_of, recogniser
 from speechmlx.protocols.deepgram.listen_options import MAX_CHANNELS, ListenOptions, listen_options
 from speechmlx.protocols.deepgram.results import ListenRequest, metadata
 from speechmlx.protocols.deepgram.utterances import paragraphs, utterances, with_speakers
 from speechmlx.protocols.deepgram.words import WordSpelling, alternative, rounded
+from speechmlx.protocols.http.background import in_job
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.request_body import spool
-from speechmlx.protocols.http.request_id import add_log_note, request_id
-from speechmlx.protocols.http.routing import RequestContext
+from speechmlx.protocols.http.request_id import request_id
+from speechmlx.protocols.http.routing import Handler, RequestContext
 from speechmlx.protocols.http.transcription_form import TranscriptionForm
 from speechmlx.protocols.http.url_fetch import check_url
 from speechmlx.recognition import RecognitionResult, Submitter, recognise_all
@@ -53,22 +55,27 @@ class DecodedRecording:
         return max(audio.duration for audio in self.channels)
 
 
-async def prerecorded(context: RequestContext, callbacks: Callbacks) -> Response:
-    """Transcribe a recording as Deepgram's API does (body: the recording, or JSON: url; query: as for live speech)"""
-    query = context.request.query_params
+async def prerecorded(context: RequestContext, handler: Handler) -> Response:
+    """Transcribe a recording as Deepgram's API does (body: the recording, or JSON: url; query: as for live speech)
+
+    With a callback it becomes a background job, which runs with `handler`, the route's, and sends its result there.
+    """
+    query, jobs = context.request.query_params, context.services.jobs
     options = listen_options(query)
     model, launched = recogniser(context.services, options.model)
     named = "language" in query
     asked = options.language if named or launched is None else launched
     options = replace(options, language=language_of(model, asked, not named))
-    check(options, context.runtime, context.services.config.allow_url_fetch)
+    check(options, context.runtime, options.callback is None or jobs.sends_to(options.callback))
+    id = request_id(context.request.scope)
+    if options.callback is not None and not in_job():
+        await _check_body(context)
+        hook = JobHook(url=options.callback, method=options.callback_method, sends_result=True)
+        await jobs.accept(context, handler, hook)
+        return _with_id({"request_id": id}, id)
     recording = await decode(context, await _recording(context), model.rate, options)
-    request = ListenRequest(id=request_id(context.request.scope), model=model, extra=options.extra, tag=options.tag)
-    work = transcribe(context.runtime, request, recording, options)
-    if options.callback is None:
-        return _with_id(await work, request.id)
-    callbacks.start(options.callback, options.callback_method, request.id, work, context.stack)
-    return _with_id({"request_id": request.id}, request.id)
+    request = ListenRequest(id=id, model=model, extra=options.extra, tag=options.tag)
+    return _with_id(await transcribe(context.runtime, request, recording, options), id)
 
 
 def check(options: ListenOptions, engines: Engines, fetches: bool) -> None:
@@ -90,18 +97,23 @@ def check(options: ListenOptions, engines: Engines, fetches: bool) -> None:
 
 async def _recording(context: RequestContext) -> BinaryIO:
     """The recording as it was sent, or what is at the address that was sent. Raises BadRequest and TooLarge."""
+    body, url = await _check_body(context)
+    if url is None:
+        return body
+    file = spool(context.stack)
+    await context.services.fetches.fetch(url, file, context.services.config.max_audio_bytes)
+    return file
+
+
+async def _check_body(context: RequestContext) -> tuple[BinaryIO, str | None]:
+    """The body, and the address in it if it is no recording. Raises BadRequest."""
     body = context.body.upload
     if body is None:
         raise BadRequest(NO_AUDIO)
     url = await asyncio.to_thread(read_url, body, context.request.headers.get("content-type", ""))
-    if url is None:
-        return body
-    config = context.services.config
-    if not config.allow_url_fetch:
+    if url is not None and not context.services.config.allow_url_fetch:
         raise BadRequest(f"'url': {URLS_ARE_OFF}, or send the recording itself")
-    file = spool(context.stack)
-    await context.services.fetches.fetch(url, file, config.max_audio_bytes)
-    return file
+    return body, url
 
 
 def read_url(body: BinaryIO, kind: str) -> str | None:
@@ -135,9 +147,7 @@ async def decode(context: RequestContext, file: BinaryIO, rate: int, options: Li
             raise BadRequest(f"the audio has {count} channels; with 'multichannel' at most {MAX_CHANNELS}")
         numbers = range(count or 1)
     channels = [await decoding.decode(file, rate, context.stack, raw=raw, channel=number) for number in numbers]
-    recording = DecodedRecording(sha256, tuple(channels))
-    add_log_note(context.request.scope, f"{recording.duration:.1f} s of sound")
-    return recording
+    return DecodedRecording(sha256, tuple(channels))
 
 
 def digest(file: BinaryIO) -> str:
@@ -160,6 +170,7 @@ async def transcribe(
         language=options.language, languages=options.languages, hotwords=options.keywords, words=True
     )
     speakers = SpeakerOptions() if options.diarize else None
+    expect(len(recording.channels))
     found = [await recognise_all(runtime, form.request(request.model, audio), speakers) for audio in recording.channels]
     return answer(found, request, recording, options)
 

@@ -13,8 +13,9 @@ from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.response.encoding import OutputEncoder
 from speechmlx.conversation.response.synthesis import speak_clause
 from speechmlx.errors import BadRequest, SpeechError
-from speechmlx.protocols import ws
-from speechmlx.protocols.deepgram.connection import subprotocol
+from speechmlx.log import note_error
+from speechmlx.protocols import live_sessions, ws
+from speechmlx.protocols.deepgram.connection import accept, go_on
 from speechmlx.protocols.deepgram.control import closing
 from speechmlx.protocols.deepgram.speak_wire import (
     Clause,
@@ -32,6 +33,7 @@ from speechmlx.protocols.deepgram.speech_request import speaker
 from speechmlx.protocols.http.deepgram_errors import problem
 from speechmlx.protocols.http.request_id import request_id
 from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.live_link import LiveLink
 from speechmlx.runtime.channel import Channel
 from speechmlx.types import Kind, Load, Priority, Speak
 
@@ -50,20 +52,28 @@ Outgoing = ws.Answer | FlushSpeech | ClearSpeech
 
 
 async def speak_live(socket: WebSocket, services: Services) -> None:
-    """Serve one socket until the client or the server ends it. A bad query is refused before the handshake."""
+    """Serve one socket until it is over or its connection has broken. A bad query is refused before the handshake."""
+    if live_sessions.asks(socket):
+        await go_on(socket, services)
+        return
     query = dict(socket.query_params)
-    async with AsyncExitStack() as stack:
+    async with AsyncExitStack() as places:
         try:
             format, voice = live_format(query), speaker(query, services.names)
-            await stack.enter_async_context(services.sessions.session(WIRE))
+            await places.enter_async_context(services.sessions.session(WIRE))
         except SpeechError as error:
+            note_error(error.code)
             await socket.send_denial_response(problem(error))
             return
         id = request_id(socket.scope)
-        await socket.accept(subprotocol(socket.scope.get("subprotocols") or []), [(b"dg-request-id", id.encode())])
+        await accept(socket, id)
         wire = SpeakWire(id, voice, services.config.max_input_chars, time.monotonic())
         speech, runtime = voice.request("", Priority.REALTIME), services.runtime
-        await SpeakSession(socket, wire, runtime, speech, format, runtime.drained).run()
+
+        async def speak(link: LiveLink) -> None:
+            await SpeakSession(link, wire, runtime, speech, format, runtime.drained).run()
+
+        await services.live.begin(socket, id, LiveLink(wire.resume, services.live.window), speak, places)
 
 
 class SpeakSession:
@@ -75,7 +85,7 @@ class SpeakSession:
 
     def __init__(
         self,
-        socket: WebSocket,
+        socket: ws.Link,
         wire: SpeakWire,
         engines: Engines,
         speech: Speak,
@@ -170,6 +180,7 @@ class SpeakSession:
         except BadRequest as error:
             self._answers.put(warning("TEXT_NOT_SPOKEN", str(error)))
         except SpeechError as error:
+            note_error(error.code)
             self._answers.put(failure(error.code, str(error)))
             self._answers.put(closing(1011, f"NET-0000: {error}"))
 
@@ -189,8 +200,9 @@ class SpeakSession:
 
     async def _watch(self) -> None:
         """Close a socket that is idle."""
-        while (close := self._wire.tick(time.monotonic())) is None:  # noqa: ASYNC110 - time passes: there is no event
+        while (close := self._wire.tick(time.monotonic())) is None:
             await asyncio.sleep(ws.TICK)
+            await self._socket.connected()
         self._answers.put(close)
         await asyncio.Event().wait()  # until it was sent
 

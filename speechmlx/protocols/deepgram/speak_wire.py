@@ -14,7 +14,7 @@ from speechmlx.protocols.deepgram.control import closing
 from speechmlx.protocols.deepgram.results import model_uuid
 from speechmlx.protocols.deepgram.speech_request import Speaker
 from speechmlx.protocols.http.lenient_json import check_text
-from speechmlx.protocols.ws import Close
+from speechmlx.protocols.ws import Close, ResumePoint
 
 IDLE = 3600.0
 """Seconds without a message after which the socket is closed."""
@@ -73,11 +73,15 @@ class SpeakWire:
         """The last characters of the text that waits for more."""
         self._sequence = 0
 
-    def open(self) -> str:
+    def open(self, **more: object) -> str:
         """The first message."""
         uuid, name = model_uuid(self._speaker.model), self._speaker.name
         found = {"request_id": self._request_id, "model_name": name, "model_version": __version__, "model_uuid": uuid}
-        return _message("Metadata", **found)
+        return _message("Metadata", **found, **more)
+
+    def resume(self, point: ResumePoint) -> str:
+        """The first message to a client that has come back."""
+        return self.open(resumed=point.fields)
 
     def receive(self, message: str | bytes, now: float) -> Sequence[Task]:
         """The tasks in a message of the client, in order."""

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from speechmlx.protocols.deepgram.callbacks import Callbacks
 from speechmlx.protocols.http.deepgram_errors import problem
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
 from speechmlx.protocols.http.services import Services
@@ -19,7 +18,7 @@ def speech_routes(services: Services) -> list[BaseRoute]:
     """The routes of recordings and of speech that is made."""
     audio, text = services.config.max_audio_bytes, services.config.max_text_bytes
     handlers = SpeechRoutes(services)
-    listen = Endpoint(services, handlers.listen, problem, audio, raw=True)
+    listen = Endpoint(services, services.jobs.deferrable(handlers.listen, problem), problem, audio, raw=True)
     speak = Endpoint(services, handlers.speak, problem, text, raw=True)
     return [
         Route("/v1/listen", listen, methods=["POST"]),
@@ -29,17 +28,16 @@ def speech_routes(services: Services) -> list[BaseRoute]:
 
 
 class SpeechRoutes:
-    """Handlers of the routes. They share the results that wait for their callbacks."""
+    """Handlers of the routes."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._callbacks = Callbacks(services.fetches, services.config.max_jobs)
 
     async def listen(self, context: RequestContext) -> Response:
         """Transcribe a recording as Deepgram's API does (body: the recording, or JSON: url)"""
         from speechmlx.protocols.deepgram.prerecorded import prerecorded
 
-        return await prerecorded(context, self._callbacks)
+        return await prerecorded(context, self.listen)
 
     async def speak(self, context: RequestContext) -> Response:
         """Speak a text as Deepgram's API does (JSON: text; query: model, encoding, container, sample_rate, bit_rate)"""

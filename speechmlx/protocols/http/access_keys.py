@@ -7,6 +7,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import parse_qs
 
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from speechmlx.key_file import MANAGE, METRICS, SCOPES, USE, KeyFile, NamedKey, digest
+from speechmlx.log import current
 from speechmlx.protocols.http.inbox import Inbox, refuse
 from speechmlx.protocols.http.openai_errors import error_response
 from speechmlx.protocols.http.request_id import add_log_note, request_id
@@ -23,8 +25,10 @@ SCHEMES = ("bearer", "token")
 """Schemes of the header Authorization, and names of subprotocols that stand before a key."""
 SUBPROTOCOL = "openai-insecure-api-key."
 QUERY = ("token", "api_key")
-OPEN = ("/", "/health", "/v1/cluster/auth")
+OPEN = ("/", "/docs", "/health", "/test_form.html", "/v1/cluster/auth")
 """Paths that a browser, a monitor or a client before its login asks without a key. They show no data."""
+PAGE_FILES = "/web/"
+"""Beginning of the paths of the pages' own files. The pages ask for a key when they get 401."""
 OWN_REFUSAL = ("/asr", "/ws/transcribe")
 """Sockets whose protocol tells the client by itself that its key is wrong."""
 LOGIN = "/token"
@@ -49,6 +53,27 @@ MAX_SECRETS = 256
 REFUSED = "this server wants an API key: send 'Authorization: Bearer KEY' (or Token KEY, or ?token=KEY)"
 
 
+@dataclass(frozen=True)
+class Expiry:
+    """When something ends: at `at` (Unix seconds), or at `monotonic`, whichever clock says so first.
+
+    So a wall clock that is set back lengthens nothing, and neither does a machine that sleeps.
+    """
+
+    at: int
+    monotonic: float
+
+    @classmethod
+    def after(cls, seconds: int) -> Expiry:
+        """In so many seconds from now."""
+        return cls(int(time.time()) + seconds, time.monotonic() + seconds)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return time.time() >= self.at or time.monotonic() >= self.monotonic
+
+
 class AccessKeys:
     """The keys of a server: `keys` open all, those of `file` what their scopes say. Without any everybody may use it.
 
@@ -58,8 +83,8 @@ class AccessKeys:
     def __init__(self, keys: Iterable[str], file: KeyFile | None = None) -> None:
         self._fixed = [NamedKey(f"api_key_{n}", digest(key), tuple(SCOPES)) for n, key in enumerate(keys, 1)]
         self._file = file
-        self._secrets: OrderedDict[str, tuple[float, str]] = OrderedDict()
-        """By the SHA-256 of a client secret: when it ends, in Unix seconds, and the SHA-256 of its maker's key."""
+        self._secrets: OrderedDict[str, tuple[Expiry, str]] = OrderedDict()
+        """By the SHA-256 of a client secret: when it ends, and the SHA-256 of its maker's key."""
 
     @property
     def needed(self) -> bool:
@@ -87,17 +112,18 @@ class AccessKeys:
         """Whether a request or a handshake has a key that may use the server, or needs none."""
         return self.accepts(offered_keys(scope))
 
-    def lend(self, secret: str, ends_at: float, maker: NamedKey) -> None:
-        """Let `secret` open SECRETS until `ends_at`, in Unix seconds, while the key `maker` is there."""
-        self._secrets[digest(secret)] = ends_at, maker.sha256
+    def lend(self, secret: str, ends: Expiry, maker: NamedKey) -> None:
+        """Let `secret` open SECRETS until `ends`, while the key `maker` is there."""
+        self._secrets[digest(secret)] = ends, maker.sha256
         while len(self._secrets) > MAX_SECRETS:
             self._secrets.popitem(last=False)
 
     def borrowed(self, offered: Iterable[str]) -> NamedKey | None:
         """The key whose maker lent one of the offered client secrets, if that has not ended."""
         for candidate in islice(offered, MAX_OFFERED):
-            ends_at, maker = self._secrets.get(digest(candidate), (0.0, ""))
-            if time.time() < ends_at:
+            lent = self._secrets.get(digest(candidate))
+            if lent is not None and not lent[0].is_over:
+                _, maker = lent
                 return next((key for key in self._known() if key.sha256 == maker), None)
         return None
 
@@ -125,12 +151,24 @@ def offered_keys(scope: Scope) -> Iterator[str]:
         before = name
 
 
+def key_subprotocol(scope: Scope) -> str | None:
+    """The name of the offered subprotocol that stands before a key: a browser wants one chosen, and never the key."""
+    names = scope.get("subprotocols") or ()
+    return next((name for name in names if name.lower() in SCHEMES), None)
+
+
+def is_open(scope: Scope) -> bool:
+    """Whether everybody may ask for the path of an HTTP request: it shows no data and costs nothing."""
+    path: str = scope["path"]
+    return scope["method"] in ("GET", "HEAD") and (path in OPEN or path.startswith(PAGE_FILES))
+
+
 def needed_scope(scope: Scope) -> str | None:
     """The scope that a key needs for a request; None where no key is asked for."""
     path, method = scope["path"], scope.get("method", "")
     if scope["type"] == "websocket":
         return None if path in OWN_REFUSAL else USE
-    if method == "OPTIONS" or (path in OPEN and method in ("GET", "HEAD")) or (path, method) == (LOGIN, "POST"):
+    if method == "OPTIONS" or is_open(scope) or (path, method) == (LOGIN, "POST"):
         return None
     if path == "/metrics":
         return METRICS
@@ -166,6 +204,8 @@ class RequireKey:
             key = self._keys.borrowed(offered_keys(scope))
         if key is not None:
             scope[KEY] = key
+            if (record := current()) is not None:
+                record.key = key.name
         if wanted is None or (key is not None and wanted in key.scopes):
             return None
         own = {"dg-error": REFUSED, "dg-request-id": request_id(scope)}

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from starlette.datastructures import Headers
@@ -34,6 +34,8 @@ class Client:
     """The origin of its page; None for programs."""
     port: int = field(default=0, compare=False)
     """Of its connection."""
+    is_charged: bool = True
+    """Whether its audio counts; that of a background job counts once, however often it goes on."""
 
     @property
     def in_engine(self) -> EngineClient:
@@ -52,11 +54,11 @@ def current_client() -> Client | None:
 
 
 @contextmanager
-def working_for(client: Client) -> Iterator[None]:
+def working_for(client: Client) -> Iterator[Client]:
     """What runs in the block, and the tasks that it starts, work for `client`."""
     token, turns = _current.set(client), client_in_engine.set(client.in_engine)
     try:
-        yield
+        yield client
     finally:
         _current.reset(token)
         client_in_engine.reset(turns)
@@ -68,6 +70,11 @@ def client_of(scope: Scope) -> Client:
     address, port = scope.get("client") or ("", 0)
     name, is_local = _place(address)
     return Client(f"key {key.name}" if key else name, key, is_local, origin and origin[:MAX_ORIGIN], port)
+
+
+def with_key(client: Client, key: NamedKey | None) -> Client:
+    """The client as the holder of a key; None: as it is."""
+    return client if key is None else replace(client, name=f"key {key.name}", key=key)
 
 
 def client_at(address: str, port: int = 0) -> Client:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hypercorn.asyncio import run
 from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.events import Event, RawData
+from hypercorn.events import Closed, Event, RawData
 
 STALL = 60.0
 """Seconds in which a client has to take some of what waits for it."""
@@ -34,7 +34,9 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
 
     async def protocol_send(self, event: Event) -> None:
         """Send to the client; waits until most of it is on its way."""
-        if isinstance(event, RawData) and self._may_wait(len(event.data)):
+        if isinstance(event, RawData) and self.writer.transport.is_closing():
+            await self.protocol.handle(Closed())  # a TLS connection that is over cannot even be written to
+        elif isinstance(event, RawData) and self._may_wait(len(event.data)):
             watch = self._watch(len(event.data))
             try:
                 await super().protocol_send(event)
@@ -46,13 +48,14 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
     async def _close(self) -> None:
         watch = self._watch(0)
         try:
-            await super()._close()
+            with contextlib.suppress(OSError):  # TLS data after the client's goodbye is an SSLError, which is one
+                await super()._close()
         finally:
             watch.cancel()
 
     def _may_wait(self, more: int) -> bool:
         """Whether what waits now with `more` bytes may be too much to be sent at once."""
-        return bool(self.writer.transport.get_write_buffer_size()) or more > PROGRESS
+        return bool(_waiting(self.writer.transport)) or more > PROGRESS
 
     def _watch(self, more: int) -> _Watch:
         """Cut the connection if the bytes that wait now, and `more`, do not get fewer."""
@@ -61,7 +64,15 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
             self._is_bounded = True
             with contextlib.suppress(OSError):  # the connection may be over
                 transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
-        return _Watch(transport, transport.get_write_buffer_size() + more)
+        return _Watch(transport, _waiting(transport) + more)
+
+
+def _waiting(transport: Any) -> int:
+    """Bytes that wait for the client; 0 on a TLS connection that is over, which cannot be asked."""
+    try:
+        return int(transport.get_write_buffer_size())
+    except AttributeError:
+        return 0
 
 
 class _Watch:
@@ -74,7 +85,7 @@ class _Watch:
         self._timer.cancel()
 
     def _check(self) -> None:
-        waiting = self._transport.get_write_buffer_size()
+        waiting = _waiting(self._transport)
         if waiting and waiting > self._waiting - PROGRESS:
             self._transport.abort()
             return

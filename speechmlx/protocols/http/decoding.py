@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from itertools import count
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
+from speechmlx import tracing
 from speechmlx.errors import Busy
 from speechmlx.protocols.http.processor_turns import ProcessorTurn, ProcessorTurns
 from speechmlx.runtime.front.client import current
@@ -74,7 +75,10 @@ class RecordingDecoder:
     async def _run(self, turn: ProcessorTurn, work: Callable[..., T], *arguments: object) -> T:
         def in_turn() -> T:
             with self._turns.taken(turn):
-                return work(*arguments)
+                try:
+                    return work(*arguments)
+                except StopIteration as error:  # a future cannot hold it, so it would be waited for without end
+                    raise RuntimeError("a generator had no more") from error
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, in_turn)
@@ -109,7 +113,10 @@ class RecordingDecoder:
         stack.callback(self._forget, number)
         blocks = decoded_blocks(file, rate, pcm_rate, raw=raw, channel=channel, fit=False)
         try:
-            return await self._decode(number, cut(blocks, rate, span), rate, file.seek(0, os.SEEK_END))
+            with tracing.span("decode") as stage:
+                audio = await self._decode(number, cut(blocks, rate, span), rate, file.seek(0, os.SEEK_END))
+                stage.set({"speechmlx.audio_s": audio.duration})
+                return audio
         except BaseException:
             self._forget(number)  # at once: others may wait for the room
             raise

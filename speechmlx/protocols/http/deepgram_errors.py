@@ -19,6 +19,7 @@ CODES = {
     "too_large": "PAYLOAD_TOO_LARGE",
     "unknown_model": "INVALID_MODEL",
     "unknown_voice": "INVALID_MODEL",
+    "unknown_session": "SESSION_NOT_FOUND",
     "unavailable": "SERVICE_UNAVAILABLE",
     "draining": "SERVICE_UNAVAILABLE",
     "busy": "TOO_MANY_REQUESTS",

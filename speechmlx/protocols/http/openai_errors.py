@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from speechmlx.errors import SpeechError
+from speechmlx.log import note_error
 from speechmlx.protocols.http import deepgram_errors
 from speechmlx.protocols.http.error_status import headers, status
 
@@ -49,6 +50,8 @@ def error_response(
 
     Deepgram's paths have its errors. `type` is of the envelope; None takes the one of `status`.
     """
+    if code is not None:
+        note_error(code)
     if path in deepgram_errors.PATHS:
         return deepgram_errors.DeepgramError(status, code, message, headers)
     if not path.startswith("/v1/"):

@@ -16,10 +16,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from speechmlx.config import PORTS, Config
+from speechmlx.config import Config
 from speechmlx.protocols.http.inbox import Inbox, refuse
 from speechmlx.protocols.http.openai_errors import error_response
 from speechmlx.protocols.http.request_id import add_log_note
+from speechmlx.setting_values import PORTS
 
 READS = ("GET", "HEAD", "OPTIONS")
 """Methods that only read. A test lists every GET."""
@@ -31,6 +32,8 @@ EXPOSED = (
     "X-Request-Id",
     "X-Response-Text",
     "Retry-After",
+    "Location",
+    "Preference-Applied",
     "Content-Disposition",
     "Content-Length",
     "x-ratelimit-limit-requests",

@@ -19,7 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from speechmlx.config import Config
 from speechmlx.errors import RateLimited
 from speechmlx.key_file import LIMITS, ClientLimits
-from speechmlx.protocols.http.access_keys import OPEN
+from speechmlx.log import current
+from speechmlx.protocols.http.access_keys import is_open
 from speechmlx.protocols.http.clients import Client, client_of, current_client, working_for
 from speechmlx.protocols.http.inbox import Inbox, refuse
 from speechmlx.protocols.http.openai_errors import error_response
@@ -30,6 +31,8 @@ REQUESTS_PER_MINUTE = 600
 """Of an address of another machine without a key, where no setting says otherwise."""
 KNOWN = 10_000
 """Clients whose use is remembered; the one that was idle longest is forgotten first."""
+JOBS = "/v1/jobs/"
+"""Background jobs can be cancelled by who has all that it may have."""
 READS = ("GET", "HEAD", "OPTIONS")
 JOB_RETRY = SESSION_RETRY = 1.0
 """Seconds of Retry-After while a client has all that it may have at once."""
@@ -51,6 +54,8 @@ class ClientUsage:
         """The day, and seconds of audio used on it."""
         self._jobs: Counter[str] = Counter()
         self._sessions: Counter[str] = Counter()
+        self.background: Counter[str] = Counter()
+        """Background jobs of each client that are queued or run."""
 
     def limits(self, client: Client) -> ClientLimits:
         """The limits of a client."""
@@ -105,9 +110,11 @@ class ClientUsage:
 
     def audio(self, seconds: float) -> None:
         """Count audio that the current client sent; 0 only looks. Raises RateLimited when its day's audio is used."""
+        if (record := current()) is not None:
+            record.audio_in += seconds
         client = current_client()
         limit = self.limits(client).audio_seconds_per_day if client else None
-        if client is None or limit is None:
+        if client is None or limit is None or not client.is_charged:
             return
         now = self._wall()
         today = int(now // DAY)
@@ -125,9 +132,10 @@ class ClientUsage:
     def job(self, client: Client) -> Iterator[None]:
         """Work of one request. Raises RateLimited."""
         limit = self.limits(client).jobs
-        if limit is not None and self._jobs[client.name] >= limit:
+        if limit is not None and self._jobs[client.name] + self.background[client.name] >= limit:
             raise RateLimited(
-                f"{limit} requests of {client.name} are in progress, which is its limit", retry_after=JOB_RETRY
+                f"{limit} requests and background jobs of {client.name} are in progress, which is its limit",
+                retry_after=JOB_RETRY,
             )
         with _counted(self._jobs, client.name):
             yield
@@ -168,7 +176,7 @@ class LimitRequests:
             return
         client = client_of(scope)
         with working_for(client):
-            if scope["path"] in OPEN and scope.get("method") in READS:
+            if scope["type"] == "http" and is_open(scope):
                 await self._app(scope, receive, send)
             else:
                 await self._limited(client, scope, receive, send)
@@ -177,7 +185,7 @@ class LimitRequests:
         with ExitStack() as stack:
             try:
                 headers = self._usage.request(client)
-                if scope["type"] == "http" and scope["method"] not in READS:
+                if scope["type"] == "http" and scope["method"] not in READS and not scope["path"].startswith(JOBS):
                     stack.enter_context(self._usage.job(client))
             except RateLimited as error:
                 await self._refuse(error, client, scope, receive, send)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from speechmlx.errors import EngineFailed, SpeechError
+from speechmlx.log import note_error
 from speechmlx.protocols.http.inbox import Inbox, refuse
 from speechmlx.protocols.http.request_body import Body, read_body
 from speechmlx.protocols.http.request_id import request_id
@@ -72,6 +73,7 @@ class Endpoint:
             except ClientDisconnect:
                 return
             except SpeechError as error:
+                note_error(error.code)
                 await refuse(self.problem(error), scope, inbox, send)
                 return
             except Exception:
@@ -85,8 +87,9 @@ class Endpoint:
         try:
             response = await self.handler(context)
         except SpeechError as error:
+            note_error(error.code)
             if isinstance(error, EngineFailed):
-                log.error("%s: %s failed: %s", request_id(scope), self.__name__, error)
+                log.error("%s failed: %s", self.__name__, error)
             response = self.problem(error)
         except Exception:
             response = self.problem(self._unexpected(scope))
@@ -94,11 +97,13 @@ class Endpoint:
             await response(scope, context.request.receive, send)
         except SpeechError as error:
             # The status was sent. The client notices that the body's end is missing.
-            log.warning("%s: %s broke off: %s", request_id(scope), self.__name__, error)
+            log.warning("%s broke off: %s", self.__name__, error)
+            note_error(error.code)
 
     def _unexpected(self, scope: Scope) -> EngineFailed:
         """Log the current exception, and return the error that the client gets instead of it."""
-        log.exception("%s: %s failed", request_id(scope), self.__name__)
+        log.exception("%s failed", self.__name__)
+        note_error(EngineFailed.code)
         return EngineFailed(f"the server failed on this request; its log has the traceback, under {request_id(scope)}")
 
 

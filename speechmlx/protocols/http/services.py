@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from speechmlx.config import Config
 from speechmlx.key_file import KeyFile
 from speechmlx.protocols.http.access_keys import AccessKeys
+from speechmlx.protocols.http.background import BackgroundJobs
 from speechmlx.protocols.http.decoding import RecordingDecoder
 from speechmlx.protocols.http.model_names import ModelNames
 from speechmlx.protocols.http.rate_limits import ClientUsage
 from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.protocols.http.url_fetch import UrlFetcher
+from speechmlx.protocols.live_sessions import LiveSessions
 from speechmlx.protocols.session_limit import SessionLimit
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Kind
@@ -29,8 +31,10 @@ class Services:
     fetches: UrlFetcher
     traffic: Traffic
     sessions: SessionLimit
+    live: LiveSessions
     keys: AccessKeys
     usage: ClientUsage
+    jobs: BackgroundJobs
     ports: Mapping[int, str] = field(default_factory=dict)
     """Names of protocols by the port that was opened for them (--bind NAME=HOST:PORT)."""
 
@@ -42,7 +46,7 @@ class Services:
 
 
 def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | None = None) -> Services:
-    """The services of a new server. The app's lifespan starts `runtime` and closes them all."""
+    """The services of a new server. The app's lifespan starts `runtime` and closes them all. Raises BadRequest."""
     usage = ClientUsage(config)
     return Services(
         config,
@@ -52,7 +56,9 @@ def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | 
         UrlFetcher(),
         Traffic(),
         SessionLimit(config.max_sessions, runtime, usage),
+        LiveSessions(config.resume_window, config.max_sessions),
         AccessKeys(config.api_key, KeyFile(config.key_file) if config.key_file else None),
         usage,
+        BackgroundJobs(config, usage),
         ports or {},
     )

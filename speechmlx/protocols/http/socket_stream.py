@@ -22,6 +22,7 @@ from hypercorn.typing import ASGIReceiveEvent, ASGISendEvent, WebsocketAcceptEve
 from wsproto.connection import ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, TextMessage
 
+from speechmlx.protocols.http.delivered import INTERVAL, KEY, Delivered
 from speechmlx.protocols.http.rate import Allowance
 
 READ_AHEAD = 256 * 1024
@@ -144,7 +145,10 @@ class SocketStream(WSStream):  # type: ignore[misc]
     """One WebSocket. It offers no compression, and closes with a sentence where a bound is passed."""
 
     def __init__(self, app: Callable[..., Awaitable[None]], config: Config, *rest: Any) -> None:
+        self._delivered = Delivered()
+
         async def run(scope: Any, receive: Any, *others: Any) -> None:
+            scope[KEY] = self._delivered
             await app(scope, self._inward.take, *others)
 
         super().__init__(run, config, *rest)
@@ -186,6 +190,8 @@ class SocketStream(WSStream):  # type: ignore[misc]
             await asyncio.sleep(LINGER)
         if message is None:
             self._inward.drop()
+        elif message["type"] == "websocket.send":
+            self._delivered.sent += 1
         await super().app_send(message)
 
     async def _accept(self, message: WebsocketAcceptEvent) -> None:
@@ -225,6 +231,8 @@ class SocketStream(WSStream):  # type: ignore[misc]
             await self._add(event)
         elif isinstance(event, Ping):
             await self._send_wsproto_event(event.response())
+        elif isinstance(event, Pong):
+            self._delivered.pong(bytes(event.payload))
         elif isinstance(event, CloseConnection):
             await self._closed(event)
 
@@ -246,22 +254,28 @@ class SocketStream(WSStream):  # type: ignore[misc]
             return
         if self.connection.state is ConnectionState.REMOTE_CLOSING:
             await self._send_wsproto_event(event.response())
+        self._inward.end(event.code)
         await self.send(StreamClosed(stream_id=self.stream_id))
 
-    async def _refuse(self, code: int, reason: str) -> None:
-        """Drop what is held, end the app, and tell the client why."""
+    async def _refuse(self, code: int, reason: str, to_app: int | None = None) -> None:
+        """Drop what is held, end the app, and tell the client why. `to_app`: the code that the app gets."""
         self._refused = True
         self._message.clear()
         self._inward.drop()
-        self._inward.end(code, reason)
+        self._inward.end(to_app or code, reason)
         await self._send_wsproto_event(CloseConnection(code, reason))
 
     async def _send_pings(self) -> None:
         """Ping until the connection is over; then return at once, because the connection waits for this task."""
         interval = min(self.config.websocket_ping_interval or SILENCE, SILENCE)
+        due = time.monotonic() + interval
         while not self.closed and not self._refused:
-            await self._send_wsproto_event(Ping())
+            now = time.monotonic()
+            if now >= due or self._delivered.unknown:
+                await self._send_wsproto_event(Ping(self._delivered.ping()))
+                due = now + interval
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._gone.wait(), interval)
+                await asyncio.wait_for(self._gone.wait(), min(INTERVAL, interval))
             if not self._waits and time.monotonic() - self._heard > SILENCE and not self.closed:
-                await self._refuse(POLICY_VIOLATION, f"nothing was heard for {SILENCE:g} s, not even a pong")
+                reason = f"nothing was heard for {SILENCE:g} s, not even a pong"
+                await self._refuse(POLICY_VIOLATION, reason, to_app=ABNORMAL)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from speechmlx.errors import SpeechError
+from speechmlx.log import note_error
 from speechmlx.protocols.http.openai_errors import envelope
 from speechmlx.protocols.http.request_body import read_blocks
 
@@ -63,6 +64,7 @@ async def _events(messages: AsyncIterator[Mapping[str, Any]]) -> AsyncIterator[b
         async for message in messages:
             yield _event(message)
     except SpeechError as error:
+        note_error(error.code)
         yield _event({"type": "error", "error": envelope(error)})
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
+from speechmlx import tracing
 from speechmlx.protocols.http.request_body import spool, write
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.protocols.http.streaming import StoredResponse
@@ -40,14 +41,18 @@ async def encode_speech(
         new = build(first.rate)
         return new, new.push(first.pcm16)
 
-    encoding, piece = await asyncio.to_thread(begin)
-    yield piece
-    async for event in rest:
-        if isinstance(event, Chunk):
-            yield await asyncio.to_thread(encoding.push, event.pcm16)
-        elif isinstance(event, Usage) and usage is not None:
-            usage.append(event)
-    yield await asyncio.to_thread(encoding.finish)
+    span = tracing.begin("encode")  # not active: the generator runs in its reader's context
+    try:
+        encoding, piece = await asyncio.to_thread(begin)
+        yield piece
+        async for event in rest:
+            if isinstance(event, Chunk):
+                yield await asyncio.to_thread(encoding.push, event.pcm16)
+            elif isinstance(event, Usage) and usage is not None:
+                usage.append(event)
+        yield await asyncio.to_thread(encoding.finish)
+    finally:
+        span.end()
 
 
 async def store_speech(
@@ -65,11 +70,12 @@ async def store_speech(
         size += len(data)
         await write(file, data, size)
 
-    await add(await asyncio.to_thread(encoding.push, first.pcm16))
-    async for event in rest:
-        if isinstance(event, Chunk):
-            await add(await asyncio.to_thread(encoding.push, event.pcm16))
-    await add(await asyncio.to_thread(encoding.finish))
+    with tracing.span("encode"):
+        await add(await asyncio.to_thread(encoding.push, first.pcm16))
+        async for event in rest:
+            if isinstance(event, Chunk):
+                await add(await asyncio.to_thread(encoding.push, event.pcm16))
+        await add(await asyncio.to_thread(encoding.finish))
     file.seek(0)
     file.write(encoding.head)
     return StoredResponse(file, size, kind)

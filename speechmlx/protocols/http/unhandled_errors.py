@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from speechmlx.errors import EngineFailed
+from speechmlx.log import note_error
 from speechmlx.protocols.http.openai_errors import error_response
 from speechmlx.protocols.http.request_id import HEADS, request_id
 
@@ -37,7 +38,8 @@ class UnhandledErrors:
         except (ClientDisconnect, WebSocketDisconnect):
             pass
         except Exception:
-            log.exception("%s: %s failed", request_id(scope), scope["path"])
+            log.exception("%s failed", scope["path"])
+            note_error(EngineFailed.code)
             if not begun:
                 message = f"the server failed on this request; its log has the traceback, under {request_id(scope)}"
                 await error_response(scope["path"], 500, message, EngineFailed.code)(scope, receive, send)

@@ -6,7 +6,6 @@ from typing import BinaryIO
 
 from speechmlx.errors import BadRequest
 from speechmlx.protocols.http.decoding import ALL, Span
-from speechmlx.protocols.http.request_id import add_log_note
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.types import Audio
 
@@ -26,6 +25,4 @@ async def decode_upload(context: RequestContext, rate: int, pcm_rate: int | None
     Raises BadRequest where there is no recording, BadAudio, TooLarge and Busy.
     """
     file = require_upload(context)
-    audio = await context.services.decoding.decode(file, rate, context.stack, pcm_rate, span)
-    add_log_note(context.request.scope, f"{audio.duration:.1f} s of sound")
-    return audio
+    return await context.services.decoding.decode(file, rate, context.stack, pcm_rate, span)

@@ -94,12 +94,15 @@ class UrlFetcher:
         busy = "too many recordings are being fetched; send the recording itself"
         await self._run(url, partial(download, url, file, limit, self._permitted), busy)
 
-    async def send(self, url: str, body: bytes, method: str, headers: Mapping[str, str]) -> None:
+    async def send(
+        self, url: str, body: bytes, method: str, headers: Mapping[str, str], permitted: Permitted | None = None
+    ) -> None:
         """Send `body` to `url`. Redirects are not followed. Cancelling closes the connection.
 
-        Raises BadRequest for a url that is not public http or https, or that does not answer with 2xx; and Busy.
+        `permitted` counts instead of the fetcher's. Raises BadRequest for a url that is not permitted http or https, or
+        that does not answer with 2xx; and Busy.
         """
-        work = partial(upload, url, body, method, headers, self._permitted)
+        work = partial(upload, url, body, method, headers, permitted or self._permitted)
         await self._run(url, work, "too many recordings are being fetched and results sent")
 
     async def _run(self, url: str, work: Callable[[OnOpen], None], busy: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from speechmlx.errors import BadRequest, SpeechError, TooLarge
@@ -11,6 +12,7 @@ from speechmlx.protocols.http import options
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.transcription_form import TASKS, TranscriptionForm
 from speechmlx.protocols.one_shot.request_metrics import UNKNOWN
+from speechmlx.protocols.ws import ResumePoint
 from speechmlx.recognition import RecognitionResult
 
 TYPES = ("transcribe", "ping")
@@ -30,6 +32,7 @@ class Metadata:
     form: TranscriptionForm
     machine: str = UNKNOWN
     postprocess: bool | None = None
+    key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,11 @@ class OneShotWire:
         return None
 
 
+def resumed(point: ResumePoint) -> str:
+    """The first message to a client that has come back."""
+    return json.dumps({"type": "resumed", "status": "ok", "resumed": point.fields})
+
+
 def read_object(message: str) -> Json:
     """The JSON object in a message. Raises BadRequest."""
     try:
@@ -122,7 +130,7 @@ def read_metadata(fields: Json) -> Metadata:
     form = TranscriptionForm(task=options.choice(fields, "task", TASKS), language=options.language(fields))
     machine = options.text(fields, "machine_id") or UNKNOWN
     wanted = None if options.value(fields, "postprocess") is None else options.flag(fields, "postprocess")
-    return Metadata(form, machine.strip(), wanted)
+    return Metadata(form, machine.strip(), wanted, options.text(fields, "api_key"))
 
 
 def answer(result: RecognitionResult, text: str | None, milliseconds: int, error: str | None) -> Json:

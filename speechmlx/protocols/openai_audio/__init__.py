@@ -29,7 +29,10 @@ def routes(services: Services) -> list[BaseRoute]:
         return Endpoint(services, handler, problem, limit)
 
     return [
-        *(Route(path, endpoint(handler, audio), methods=["POST"]) for path, handler in recognition),
+        *(
+            Route(path, endpoint(services.jobs.deferrable(handler, problem), audio), methods=["POST"])
+            for path, handler in recognition
+        ),
         ConditionalRoute("/v1/audio/speech", endpoint(speech, audio), ["POST"], is_form, "multipart form"),
         Route("/v1/audio/speech", endpoint(speech, text), methods=["POST"]),
         Route("/v1/audio/speech/reading", endpoint(reading, text), methods=["POST"]),

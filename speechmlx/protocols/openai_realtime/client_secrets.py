@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections import OrderedDict
 
-from speechmlx.protocols.http.access_keys import AccessKeys
+from speechmlx.protocols.http.access_keys import AccessKeys, Expiry
 from speechmlx.protocols.http.clients import current_client
 from speechmlx.protocols.openai_realtime.schema import Json
 
@@ -22,19 +21,19 @@ class Secrets:
 
     def __init__(self, keys: AccessKeys) -> None:
         self._keys = keys
-        self._sessions: OrderedDict[str, tuple[float, Json]] = OrderedDict()
+        self._sessions: OrderedDict[str, tuple[Expiry, Json]] = OrderedDict()
 
     def make(self, session: Json, seconds: int) -> Json:
         """Make a secret for `session`, valid for `seconds`. Return its value and its expiry in Unix seconds."""
-        value, expires_at = f"ek_{secrets.token_hex(16)}", int(time.time()) + seconds
-        self._sessions[value] = (expires_at, session)
+        value, expiry = f"ek_{secrets.token_hex(16)}", Expiry.after(seconds)
+        self._sessions[value] = (expiry, session)
         if (maker := current_client()) is not None and maker.key is not None:
-            self._keys.lend(value, expires_at, maker.key)
+            self._keys.lend(value, expiry, maker.key)
         while len(self._sessions) > MAX_SECRETS:
             self._sessions.popitem(last=False)
-        return {"value": value, "expires_at": expires_at}
+        return {"value": value, "expires_at": expiry.at}
 
     def session(self, value: str) -> Json | None:
         """The session of a secret; None if the secret is unknown or expired."""
-        expires_at, session = self._sessions.get(value, (0.0, None))
-        return session if time.time() < expires_at else None
+        found = self._sessions.get(value)
+        return None if found is None or found[0].is_over else found[1]

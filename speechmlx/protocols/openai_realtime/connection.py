@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any
 
@@ -18,16 +19,17 @@ from speechmlx.conversation.conversation_session import ConversationSession
 from speechmlx.conversation.engines import has_default
 from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.llm.remote import remote_language_model
-from speechmlx.errors import Busy
+from speechmlx.errors import Busy, SpeechError, UnknownSession
 from speechmlx.models.spec import Model
-from speechmlx.protocols import ws
+from speechmlx.protocols import live_sessions, ws
 from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.live_link import LiveLink, Place
 from speechmlx.protocols.live_meter import LiveMeter
 from speechmlx.protocols.openai_realtime import session_config
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, number, object_of, of, one_of
-from speechmlx.protocols.openai_realtime.wire import RealtimeWire
+from speechmlx.protocols.openai_realtime.wire import RealtimeWire, event_id
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Kind
 
@@ -46,21 +48,42 @@ POLICY_VIOLATION = 1008
 
 async def refuse(socket: WebSocket, wire: RealtimeWire, error: Busy) -> None:
     """Send the error of a full server and close the socket."""
-    for message in wire.send(events.Failed(error, "sessions")):
-        await socket.send_text(message)
-    await socket.close(POLICY_VIOLATION, "session_limit_reached")
+    failed = events.Failed(error, "sessions")
+    await ws.send(socket, [*wire.send(failed), ws.Close(POLICY_VIOLATION, "session_limit_reached")])
 
 
-async def converse(socket: WebSocket, wire: RealtimeWire, services: Services) -> None:
-    """Run a conversation on `socket` until the client disconnects or the server stops."""
-    await ws.send(socket, wire.greeting())
+async def refuse_unknown(socket: WebSocket, wire: RealtimeWire, error: SpeechError) -> None:
+    """Send the error of a session that does not go on and close the socket."""
+    code = "session_not_found" if isinstance(error, UnknownSession) else error.code
+    param = "session_id" if isinstance(error, UnknownSession) else live_sessions.RECEIVED
+    failed = events.Failed(error, code, param)
+    await ws.send(socket, [*wire.send(failed), ws.Close(POLICY_VIOLATION, code)])
+
+
+def place_in(socket: WebSocket) -> Place | None:
+    """Where a client is that names the last event that it has; None: it names none."""
+    last = socket.query_params.get("last_event_id")
+    if last is None:
+        return None
+    return lambda link: link.number_of(lambda message: event_id(message) == last)
+
+
+async def converse(socket: WebSocket, wire: RealtimeWire, services: Services, places: AsyncExitStack) -> None:
+    """Run a conversation on `socket` until it is over or the connection has broken. Takes over `places`."""
     runtime, config = services.runtime, services.config
     wire.speaker = _speaker(runtime)
-    session = ConversationSession(
-        runtime, wire.settings, remote_language_model(config), lambda stages: runtime.metrics.response(asdict(stages))
-    )
-    meter = LiveMeter("openai_realtime", runtime.metrics, charge=services.usage.audio)
-    await ws.pump(socket, wire, session, runtime.drained, config.audio_timeout, meter)
+
+    async def talk(link: LiveLink) -> None:
+        await ws.send(link, wire.greeting())
+        write = remote_language_model(config)
+        session = ConversationSession(
+            runtime, wire.settings, write, lambda stages: runtime.metrics.response(asdict(stages))
+        )
+        meter = LiveMeter("openai_realtime", runtime.metrics, charge=services.usage.audio)
+        await ws.pump(link, wire, session, runtime.drained, config.audio_timeout, meter)
+
+    link = LiveLink(wire.resume, services.live.window)
+    await services.live.begin(socket, wire.session["id"], link, talk, places)
 
 
 def _speaker(runtime: Runtime) -> Model | None:

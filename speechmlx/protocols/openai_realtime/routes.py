@@ -6,12 +6,14 @@ connection.py and its dependencies are imported at the first request, so that th
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from functools import partial
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from speechmlx.errors import Busy
+from speechmlx.protocols import live_sessions
 from speechmlx.protocols.http.openai_errors import problem
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
 from speechmlx.protocols.http.services import Services
@@ -44,19 +46,25 @@ class Sessions:
         self._secrets = Secrets(services.keys)
 
     async def answer(self, socket: WebSocket) -> None:
-        """Accept a WebSocket and run its conversation, or refuse it if the server is full."""
+        """Accept a WebSocket and run its conversation, or go on with one, or refuse it if the server is full."""
         from speechmlx.protocols.openai_realtime import connection
 
         offered = socket.scope.get("subprotocols") or []
-        await socket.accept(subprotocol=connection.subprotocol(offered))
+        chosen = connection.subprotocol(offered)
         wire = connection.build_wire(socket, offered, self._secrets)
-        async with AsyncExitStack() as stack:
+        if live_sessions.asks(socket):
+            await socket.accept(subprotocol=chosen)
+            place, refuse = connection.place_in(socket), partial(connection.refuse_unknown, socket, wire)
+            await self.services.live.resume(socket, refuse, place=place)
+            return
+        await socket.accept(chosen, [live_sessions.header(wire.session["id"])])
+        async with AsyncExitStack() as places:
             try:
-                await stack.enter_async_context(self.services.sessions.session())
+                await places.enter_async_context(self.services.sessions.session())
             except Busy as error:
                 await connection.refuse(socket, wire, error)
                 return
-            await connection.converse(socket, wire, self.services)
+            await connection.converse(socket, wire, self.services, places)
 
     async def client_secrets(self, context: RequestContext) -> Response:
         """Client secret for a realtime session (JSON: session, expires_after)"""

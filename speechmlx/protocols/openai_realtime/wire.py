@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -23,6 +24,7 @@ from speechmlx.protocols.openai_realtime import server_events, session_config
 from speechmlx.protocols.openai_realtime.items import decode_base64, read_item
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, finite, of, one_of, required
 from speechmlx.protocols.openai_realtime.session_config import merged_flat
+from speechmlx.protocols.ws import Answer, ResumePoint
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,9 @@ MAX_DEPTH = 64
 """Deepest nesting of arrays and objects in a message."""
 FLAT_ONLY = frozenset(session_config.FLAT) - {"tools"} | {"temperature"}
 """Fields of a session.update that only the flat shape has."""
+EVENT_ID = re.compile(r'"event_id": "(\w+)"')
+EVENT_HEAD = 160
+"""Characters of a message that hold its type and its event id."""
 METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
 """Limits of a response's metadata: pairs, characters of a key and characters of a value."""
 
@@ -70,14 +75,20 @@ class RealtimeWire:
 
     def greeting(self) -> Sequence[str]:
         """The first messages to the client."""
+        more = (
+            [] if self.dialect == "ga" or self.transcribes else [server_events.conversation_created(self.conversation)]
+        )
+        return self._dump([self._created(), *more])
+
+    def resume(self, point: ResumePoint) -> str:
+        """The first message to a client that has come back."""
+        return self._dump([{**self._created(), "resumed": point.fields}])[0]
+
+    def _created(self) -> Json:
         if self.dialect == "ga":
-            return self._dump([{"type": "session.created", "session": self.session}])
-        if self.transcribes:
-            return self._dump(
-                [{"type": "transcription_session.created", "session": session_config.to_flat(self.session)}]
-            )
-        created = {"type": "session.created", "session": session_config.to_flat(self.session)}
-        return self._dump([created, server_events.conversation_created(self.conversation)])
+            return {"type": "session.created", "session": self.session}
+        kind = "transcription_session.created" if self.transcribes else "session.created"
+        return {"type": kind, "session": session_config.to_flat(self.session)}
 
     def receive(self, message: str | bytes) -> Sequence[commands.Command]:
         """The commands of a message. A message that breaks the protocol becomes a command that emits its error."""
@@ -247,6 +258,12 @@ class RealtimeWire:
             metadata=_metadata(options.get("metadata")),
         )
         return commands.CreateResponse(plan=plan, commits=commits, ref=ref)
+
+
+def event_id(message: Answer) -> str | None:
+    """The event id of a message of the server, which is among its first fields."""
+    found = EVENT_ID.search(message[:EVENT_HEAD]) if isinstance(message, str) else None
+    return None if found is None else found[1]
 
 
 def _read_object(message: str | bytes) -> Json:

@@ -6,21 +6,25 @@ import asyncio
 import json
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from io import BytesIO
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from speechmlx import languages
 from speechmlx.conversation.engines import has_default
+from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.settings import Settings, Transcription
 from speechmlx.conversation.translation import can_translate
 from speechmlx.errors import BadRequest, Draining, SpeechError, UnknownModel, Unsupported
+from speechmlx.log import note_error
 from speechmlx.models.spec import Model
-from speechmlx.protocols import ws
+from speechmlx.protocols import live_sessions, ws
+from speechmlx.protocols.http.access_keys import key_subprotocol
 from speechmlx.protocols.http.base64_audio import decode_base64
 from speechmlx.protocols.http.services import Services
-from speechmlx.protocols.live_socket import transcribe_live
+from speechmlx.protocols.live_socket import LiveConnection, transcribe_live
 from speechmlx.protocols.whisperlive.options import ClientOptions, read_options, read_uid
 from speechmlx.protocols.whisperlive.series import NAME, WhisperLiveSeries
 from speechmlx.protocols.whisperlive.wire import MAX_CONNECTION, PROGRESS, WhisperLiveWire
@@ -28,16 +32,18 @@ from speechmlx.types import Kind, KnownSpeaker, Load, Priority, SpeakerOptions
 
 FIRST_MESSAGE = 30.0
 """Seconds that a client has for its first message."""
-SUBPROTOCOL = "bearer"
-"""Offered before a key; the key itself is never sent back."""
 POLICY, FAILED = 1008, 1011
 """Close codes where the first message is wrong, and where the server cannot do what it asks for."""
 
 
 async def answer(socket: WebSocket, services: Services, series: WhisperLiveSeries, starts: set[float]) -> None:
     """Accept a connection and transcribe it. `starts`: when the open ones began, on a monotonic clock."""
-    offered = socket.scope.get("subprotocols") or []
-    await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    chosen, id = key_subprotocol(socket.scope), new_id("sess")
+    if live_sessions.asks(socket):
+        await socket.accept(chosen)
+        await services.live.resume(socket, partial(refuse_unknown, socket))
+        return
+    await socket.accept(chosen, [live_sessions.header(id)])
     uid: str | int | None = None
     try:
         uid, fields = read_uid(await _first_message(socket, services))
@@ -47,6 +53,7 @@ async def answer(socket: WebSocket, services: Services, series: WhisperLiveSerie
     except WebSocketDisconnect:
         return
     except SpeechError as error:
+        note_error(error.code)
         series.rejected[error.code,] += 1
         series.errors[error.code,] += 1
         message = json.dumps({"uid": uid, "status": "ERROR", "message": str(error)}, ensure_ascii=False)
@@ -65,10 +72,16 @@ async def answer(socket: WebSocket, services: Services, series: WhisperLiveSerie
         starts.add(now)
 
     wire = WhisperLiveWire(options, series, warnings, on_start)
-    try:
-        await transcribe_live(socket, wire, settings, services, NAME, refuse)
-    finally:
-        starts.difference_update(started)
+    connection = LiveConnection(
+        socket=socket, id=id, name=NAME, received=1, on_end=lambda: starts.difference_update(started)
+    )
+    await transcribe_live(connection, wire, settings, services, refuse)
+
+
+async def refuse_unknown(socket: WebSocket, error: SpeechError) -> None:
+    """Tell a client that there is no session to go on with."""
+    message = json.dumps({"status": "ERROR", "message": str(error)}, ensure_ascii=False)
+    await ws.send(socket, [message, ws.Close(POLICY, error.code)])
 
 
 async def _load(settings: Settings, services: Services) -> None:

@@ -13,7 +13,7 @@ from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.protocols.whisperlive.options import ClientOptions
 from speechmlx.protocols.whisperlive.segments import Json, SegmentClock, SpokenText, TurnText, seconds, segment
 from speechmlx.protocols.whisperlive.series import WhisperLiveSeries
-from speechmlx.protocols.ws import Answer, Close
+from speechmlx.protocols.ws import Answer, Close, ResumePoint
 
 BACKEND = "faster_whisper"
 """Clients keep completed segments of this backend alone."""
@@ -135,6 +135,10 @@ class WhisperLiveWire:
         if self._overtime:
             told.append(self._message(message="DISCONNECT"))
         return [*told, Close()]
+
+    def resume(self, point: ResumePoint) -> str:
+        """The first message to a client that has come back."""
+        return self._message(message="SERVER_READY", backend=BACKEND, resumed=point.fields)
 
     # --- messages ---
 

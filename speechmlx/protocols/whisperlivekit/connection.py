@@ -7,15 +7,17 @@ from functools import partial
 from starlette.websockets import WebSocket
 
 from speechmlx.conversation.engines import model_or_default
+from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.settings import Settings
 from speechmlx.conversation.translation import can_translate
 from speechmlx.errors import SpeechError, Unsupported
-from speechmlx.protocols import ws
-from speechmlx.protocols.http.access_keys import REFUSED
+from speechmlx.log import note_error
+from speechmlx.protocols import live_sessions, ws
+from speechmlx.protocols.http.access_keys import REFUSED, key_subprotocol
 from speechmlx.protocols.http.request_id import add_log_note
 from speechmlx.protocols.http.services import Services
-from speechmlx.protocols.live_socket import transcribe_live
+from speechmlx.protocols.live_socket import LiveConnection, transcribe_live
 from speechmlx.protocols.whisperlivekit import messages
 from speechmlx.protocols.whisperlivekit.query import read_query, session_settings
 from speechmlx.protocols.whisperlivekit.wire import WhisperLiveKitWire
@@ -35,7 +37,13 @@ async def caption(socket: WebSocket, services: Services) -> None:
         add_log_note(socket.scope, "refused: no right API key")
         await socket.close(WRONG_KEY, REFUSED)
         return
-    await socket.accept()
+    chosen = key_subprotocol(socket.scope)
+    if live_sessions.asks(socket):
+        await socket.accept(chosen)
+        await services.live.resume(socket, partial(refuse, socket, WRONG_PARAMETER))
+        return
+    id = new_id("sess")
+    await socket.accept(chosen, [live_sessions.header(id)])
     try:
         query = read_query(socket.query_params, model_or_default(services.runtime, None, Kind.ASR))
         if query.diarization:
@@ -45,10 +53,14 @@ async def caption(socket: WebSocket, services: Services) -> None:
     except SpeechError as error:
         await refuse(socket, WRONG_PARAMETER, error)
         return
-    if await ws.send(socket, [messages.config(query.mode)]):
-        wire = WhisperLiveKitWire(settings, query)
-        full = partial(refuse, socket, TRY_AGAIN_LATER)
-        await transcribe_live(socket, wire, settings, services, "whisperlivekit", full)
+    greeting = messages.config(query.mode)
+
+    async def full(error: SpeechError) -> None:
+        await ws.send(socket, [greeting])
+        await refuse(socket, TRY_AGAIN_LATER, error)
+
+    connection = LiveConnection(socket=socket, id=id, name="whisperlivekit", greeting=greeting)
+    await transcribe_live(connection, WhisperLiveKitWire(settings, query), settings, services, full)
 
 
 def check_translation(settings: Settings, services: Services) -> None:
@@ -65,4 +77,5 @@ def check_translation(settings: Settings, services: Services) -> None:
 
 async def refuse(socket: WebSocket, code: int, error: SpeechError) -> None:
     """Send the error and close the socket with `code`."""
+    note_error(error.code)
     await ws.send(socket, [messages.error(str(error)), ws.Close(code, error.code)])

@@ -149,9 +149,9 @@ class DiffUpdates:
         return count
 
 
-def config(mode: str) -> str:
-    """The first message. Containers are taken as well as PCM."""
-    return _dumped({"type": "config", "useAudioWorklet": True, "mode": mode})
+def config(mode: str, **more: Any) -> str:
+    """The first message of a connection. Containers are taken as well as PCM."""
+    return _dumped({"type": "config", "useAudioWorklet": True, "mode": mode, **more})
 
 
 def error(text: str) -> str:

@@ -25,7 +25,7 @@ from speechmlx.protocols.whisperlivekit.lines import CaptionLine, LineBuilder
 from speechmlx.protocols.whisperlivekit.messages import CaptionState, DiffUpdates, FullUpdates, Updates
 from speechmlx.protocols.whisperlivekit.query import AsrQuery
 from speechmlx.protocols.whisperlivekit.translations import LineTranslations
-from speechmlx.protocols.ws import Answer, Close
+from speechmlx.protocols.ws import Answer, Close, ResumePoint
 
 STEP = 0.05
 """Seconds between two updates, at least."""
@@ -44,6 +44,7 @@ class WhisperLiveKitWire:
 
     def __init__(self, settings: Settings, query: AsrQuery, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
+        self._mode = query.mode
         self._clock = clock
         self._head: bytes | None = b""
         """The first audio, until it tells whether it is a container. None: it has told."""
@@ -115,6 +116,10 @@ class WhisperLiveKitWire:
         self._progress = replace(self._progress, transcribed=self._progress.received)
         self._next = self._ready_at
         return [*self._due(self._ready_at, with_times=True), messages.ready_to_stop()]
+
+    def resume(self, point: ResumePoint) -> str:
+        """The first message to a client that has come back."""
+        return messages.config(self._mode, resumed=point.fields)
 
     def _take(self, event: Event) -> None:
         match event:

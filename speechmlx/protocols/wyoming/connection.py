@@ -7,14 +7,18 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from wyoming.error import Error
 from wyoming.event import Event
 from wyoming.ping import Pong
 
+from speechmlx import tracing
 from speechmlx.errors import BadRequest, Draining, EngineFailed, SpeechError
+from speechmlx.log import RequestRecord, new_id, recording
 from speechmlx.models.spec import Model
 from speechmlx.protocols.http.services import Services
+from speechmlx.protocols.http.traffic import described, facts
 from speechmlx.protocols.wyoming import requests
 from speechmlx.protocols.wyoming.framing import read_event, write_event
 from speechmlx.protocols.wyoming.info import PROGRAM, build_info, folder_in, installed
@@ -156,7 +160,7 @@ class WyomingConnection:
             row = await self._model(self._asked)
             settings = settings_for(self._asked, row, format)
             recognition = WyomingRecognition(self._services, settings, format, self._write)
-            await self._begin(recognition, f"transcribe ({row.name})")
+            await self._begin(recognition, "transcribe")
         if isinstance(self._open, WyomingRecognition):
             await self._open.push(format, event.payload or b"")
 
@@ -232,22 +236,35 @@ class WyomingConnection:
             await asyncio.wait([self._running])
 
     async def _answer(self, request: WyomingRecognition | WyomingSynthesis, what: str) -> None:
-        started, outcome = time.monotonic(), "broken off"
+        record = RequestRecord(new_id(), self._services.config.log_transcripts)
+        record.wire = "wyoming"
+        outcome = "broken_off"
         self._services.traffic.streams += 1
-        try:
-            await request.run()
-            outcome = "answered"
-        except SpeechError as error:
-            outcome = error.code
-            raise
-        except asyncio.CancelledError:
-            self._interrupted = True
-            raise
-        finally:
-            self._services.traffic.streams -= 1
-            log.info("%s Wyoming %s %s, %.3f s", self._client, what, outcome, time.monotonic() - started)
-            if self._patience is not None and self._open is None:
-                self._patience.reschedule(asyncio.get_running_loop().time() + IDLE)
+        with recording(record), tracing.span(f"Wyoming {what}", {"speechmlx.request_id": record.id}) as span:
+            record.trace_id = span.trace_id
+            try:
+                await request.run()
+                outcome = "ok"
+            except SpeechError as error:
+                outcome = "refused" if isinstance(error, BadRequest) else "failed"
+                record.failed(error.code)
+                raise
+            except asyncio.CancelledError:
+                self._interrupted = True
+                raise
+            finally:
+                self._services.traffic.streams -= 1
+                self._log_line(what, outcome, record)
+                if self._patience is not None and self._open is None:
+                    self._patience.reschedule(asyncio.get_running_loop().time() + IDLE)
+
+    def _log_line(self, what: str, outcome: str, record: RequestRecord) -> None:
+        seconds = time.monotonic() - record.started
+        said = f"Wyoming {what} {outcome.replace('_', ' ')}"
+        fields: dict[str, Any] = {"event": "request", "client": self._client, "method": what, "outcome": outcome}
+        fields |= {"duration_s": round(seconds, 4), **facts(record)}
+        text = f"{self._client} {said}, {seconds:.3f} s{described(record)}"
+        log.info("%s", said, extra={"text": text, "fields": fields})
 
     # --- the socket ---
 

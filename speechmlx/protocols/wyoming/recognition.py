@@ -18,7 +18,7 @@ from speechmlx.conversation.settings import Settings, Transcription, TurnTaking
 from speechmlx.errors import EngineLost, SpeechError
 from speechmlx.models.spec import Model
 from speechmlx.protocols.http.services import Services
-from speechmlx.protocols.live_meter import LiveMeter
+from speechmlx.protocols.live_meter import LiveMeter, note_event
 from speechmlx.protocols.wyoming.framing import WIRE, Write
 from speechmlx.protocols.wyoming.requests import RecognitionRequest, SampleFormat, WidthConverter
 from speechmlx.runtime.channel import Channel
@@ -190,6 +190,7 @@ class WyomingRecognition:
                         case TranscriptDone():
                             lost = None
                     self._meter.event(event)
+                    note_event(event)
                     await self._write(self._wire.send(event))
             finally:
                 feeding.cancel()

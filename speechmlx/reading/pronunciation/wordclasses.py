@@ -89,6 +89,8 @@ _ADJECTIVES = ("ous", "ful", "ive", "able", "ible", "less", "ish", "ical", "ian"
 _NOUNS = ("tion", "sion", "ment", "ness", "ity", "ism", "ist", "ship", "hood", "ance", "ence", "age", "ure", "dom")
 
 
+KEPT = 64
+"""Characters of a word whose class is remembered, at most."""
 _NOUNS_IN_AL = _set(
     "animal hospital material capital journal festival terminal signal proposal arrival approval rival trial denial "
     "survival criminal cardinal general admiral individual official professional removal refusal renewal referral "
@@ -96,9 +98,13 @@ _NOUNS_IN_AL = _set(
 )
 
 
-@lru_cache(maxsize=8192)
 def kind(word: str) -> str:
     """The class of a lower-case word or mark."""
+    return _kind(word) if len(word) <= KEPT else _kind.__wrapped__(word)
+
+
+@lru_cache(maxsize=8192)
+def _kind(word: str) -> str:
     known = _KINDS.get(word)
     if known is not None:
         return known

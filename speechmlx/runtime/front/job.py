@@ -8,7 +8,9 @@ from collections.abc import AsyncIterable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from speechmlx import tracing
 from speechmlx.errors import SpeechError
+from speechmlx.log import current as current_record
 from speechmlx.runtime.channel import Channel
 from speechmlx.runtime.front.client import current
 from speechmlx.runtime.ipc.messages import (
@@ -16,11 +18,12 @@ from speechmlx.runtime.ipc.messages import (
     OUTPUT_WINDOW,
     CancelJob,
     Input,
+    JobTimes,
     OutputConsumed,
     Start,
     ToEngine,
 )
-from speechmlx.types import Command, End, Event, Feed, Load, Progress, Request
+from speechmlx.types import Chunk, Command, End, Event, Feed, Load, Progress, Request
 
 if TYPE_CHECKING:
     from speechmlx.models.spec import Model
@@ -34,6 +37,13 @@ class Job:
     `Progress` events.
     """
 
+    sent: float | None = None
+    """When the engine process got it, in seconds of the monotonic clock; None before."""
+    first_audio: float | None = None
+    """When the first sound came; None before."""
+    times: JobTimes | None = None
+    """Those of the engine process, where it ended the job."""
+
     def __init__(
         self, id: int, request: Request, model: Model, send: Callable[[ToEngine], None], on_end: Callable[[Job], None]
     ) -> None:
@@ -42,6 +52,10 @@ class Job:
         self.model = model
         self.client = current.get()
         """Who it is for."""
+        self.record = current_record()
+        """What the log tells of the request that it is part of; None outside of one."""
+        if self.record is not None:
+            self.record.use(model.name)
         self.started = False
         """Whether the engine process has it."""
         self.ended = False
@@ -49,6 +63,8 @@ class Job:
         """Seconds of the monotonic clock at submit."""
         self.first_event: float | None = None
         """Seconds from submit to the first event; None before that event."""
+        self.span = tracing.current()
+        """The stage that it is part of."""
         self._send = send
         self._on_end = on_end
         self._events: Channel[Event] = Channel()
@@ -151,7 +167,9 @@ class Job:
         if self.ended:
             return
         self.started = True
-        self._send(Start(self.id, self.request, self.model, folder, self.client.name))
+        self.sent = time.monotonic()
+        request_id = self.record.id if self.record is not None else ""
+        self._send(Start(self.id, self.request, self.model, folder, self.client.name, request_id))
         for command in self._unsent:
             self._send(Input(self.id, command))
         self._unsent.clear()
@@ -169,6 +187,10 @@ class Job:
             return
         if self.first_event is None:
             self.first_event = time.monotonic() - self.submitted
+        if isinstance(event, Chunk):
+            self.first_audio = self.first_audio or time.monotonic()
+            if self.record is not None:
+                self.record.made(event.duration)
         self._events.put(event)
 
     def on_input_consumed(self, count: int) -> None:

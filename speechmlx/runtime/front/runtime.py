@@ -22,6 +22,7 @@ from speechmlx.runtime.front.client import current, share
 from speechmlx.runtime.front.hang_watch import HangWatch
 from speechmlx.runtime.front.integrity import Integrity
 from speechmlx.runtime.front.job import Job
+from speechmlx.runtime.front.job_trace import trace_job
 from speechmlx.runtime.front.load_log import LoadLog
 from speechmlx.runtime.front.metrics import Metrics
 from speechmlx.runtime.front.pinned import PinnedModels
@@ -87,7 +88,7 @@ class Runtime:
         self.drained = asyncio.Event()
         """Set when the server is stopping and no job runs: live sessions end then."""
         setup = Setup(config.memory_limit or _default_memory_limit(), config.idle_unload)
-        self._engine = Supervisor(setup, config.log_level, self._on_message, self._on_up, self._on_lost)
+        self._engine = Supervisor(setup, config.log, self._on_message, self._on_up, self._on_lost)
         self._watch = HangWatch(self._engine, config.step_timeout, lambda: bool(self._jobs), self._on_hang)
 
     async def start(self) -> None:
@@ -234,6 +235,7 @@ class Runtime:
             self._pinned.names.add(job.model.name)
         elif isinstance(job.request, Unload) and job.outcome == "ok":
             self._pinned.names.discard(job.model.name)
+        trace_job(job)
         kind = (job.model.kind.value, type(job.request).__name__)
         self.metrics.job(job.model.name, kind, job.outcome, job.first_event, time.monotonic() - job.submitted)
 
@@ -276,7 +278,8 @@ class Runtime:
                 self._jobs[job].on_output(event)
             case InputConsumed(job, count) if job in self._jobs:
                 self._jobs[job].on_input_consumed(count)
-            case Ended(job, failure) if job in self._jobs:
+            case Ended(job, failure, times) if job in self._jobs:
+                self._jobs[job].times = times
                 error = from_code(failure.code, failure.message, failure.retry_after) if failure else None
                 if isinstance(error, WeightsDamaged):
                     self._spawn(self._on_damage(self._jobs[job], error))

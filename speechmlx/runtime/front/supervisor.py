@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from speechmlx.log import LogSettings
 from speechmlx.runtime import scratch
 from speechmlx.runtime.ipc.framing import Part, Unpacker, pack
 from speechmlx.runtime.ipc.messages import Ready, Setup, ToEngine
@@ -48,7 +49,7 @@ class Supervisor:
     def __init__(
         self,
         setup: Setup,
-        log_level: str,
+        log: LogSettings,
         on_message: Callable[[object], None],
         on_up: Callable[[], None],
         on_lost: Callable[[str], None],
@@ -59,7 +60,7 @@ class Supervisor:
         self.heard = 0
         """How often bytes came from the engine process."""
         self._setup = setup
-        self._log_level = log_level
+        self._log = log
         self._on_message = on_message
         self._on_up = on_up
         self._on_lost = on_lost
@@ -97,7 +98,7 @@ class Supervisor:
             "-m",
             "speechmlx.runtime.worker.process",
             str(theirs.fileno()),
-            self._log_level,
+            self._log.to_text(),
         ]
         try:
             with theirs:

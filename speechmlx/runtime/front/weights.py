@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import sys
@@ -114,5 +115,6 @@ async def fetch(model: Model, cache: Path, on_progress: Callable[[Progress], Non
             try:
                 await asyncio.wait_for(process.wait(), PATIENCE)
             except TimeoutError:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
+                    process.kill()
                 await process.wait()

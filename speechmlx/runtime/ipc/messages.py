@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -30,13 +30,17 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin a job. `folder` holds the weights of `model`. `client`: whose turns it has; "" has its own."""
+    """Begin a job. `folder` holds the weights of `model`. `client`: whose turns it has; "" has its own.
+
+    `request_id`: of the client's request that the job is part of, for the log; "" outside of one.
+    """
 
     job: int
     request: Request
     model: Model
     folder: str
     client: str = ""
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +112,27 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class JobTimes:
+    """When the engine process got a job, had loaded its model, began it and ended it: seconds of the monotonic clock.
+
+    `loaded` is None where the model was there already, `begun` where the job was never begun. `worked`: seconds of all
+    its steps; those of a batch count for each of its jobs.
+    """
+
+    arrived: float
+    loaded: float | None
+    begun: float | None
+    ended: float
+    worked: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The job has ended and the engine has freed its memory. `failure` is None where it succeeded or was cancelled."""
 
     job: int
     failure: Failure | None = None
+    times: JobTimes | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

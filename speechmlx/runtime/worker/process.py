@@ -1,4 +1,4 @@
-"""The engine process: `python -m speechmlx.runtime.worker.process FD LOG_LEVEL`. It owns MLX and knows no protocol.
+"""The engine process: `python -m speechmlx.runtime.worker.process FD LOG_SETTINGS`. It owns MLX and knows no protocol.
 
 Between two steps it reads the pipe without waiting. With nothing to do it waits on the pipe. It ends when the server
 process closes the other end.
@@ -13,6 +13,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from speechmlx.log import LogSettings
 from speechmlx.log import start as start_log
 from speechmlx.runtime.ipc.framing import Unpacker, pack
 from speechmlx.runtime.ipc.messages import Probe, Ready
@@ -58,7 +59,7 @@ def main() -> Any:
     # A signal to the whole process group (Ctrl-C, systemd, timeout) is for the front, which may still drain jobs here.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    start_log(sys.argv[2], "engine: ")
+    start_log(LogSettings.from_text(sys.argv[2]), engine=True)
     blas.preload()
     with socket.socket(fileno=int(sys.argv[1])) as pipe, suppress(BrokenPipeError, ConnectionResetError):
         run(pipe)

@@ -19,7 +19,7 @@ from speechmlx.engines import (
     TextStream,
 )
 from speechmlx.errors import EngineFailed, SpeechError, Unsupported
-from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Ended, Failure, InputConsumed, Output, Start
+from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Ended, Failure, InputConsumed, JobTimes, Output, Start
 from speechmlx.runtime.worker.accounts import Account
 from speechmlx.runtime.worker.scheduler import Candidate
 from speechmlx.types import Chunk, Command, End, Event, Feed, FeedText, Kind, Load, Progress
@@ -63,12 +63,16 @@ class Task:
         self._spent_before = self.account.spent
         self.late = late
         self.id = start.job
+        self.request_id = start.request_id
         self.request = start.request
         self.model = start.model
         self.inbox: deque[Command] = deque()
         self.work: Work | None = None
         self.cancelled = False
-        self.waiting_since = self._arrived = clock()
+        self.waiting_since = self._arrived = self._came = clock()
+        self._loaded: float | None = None
+        self._begun: float | None = None
+        self._worked = 0.0
         self._clock = clock
         self._post = post
         self._posted = 0
@@ -143,6 +147,16 @@ class Task:
         """Record that the reader took `count` more events."""
         self._taken += count
 
+    def begun(self, work: Work, loaded: float) -> None:
+        """An engine begins `work` on it. `loaded`: when the model was loaded."""
+        self.work = work
+        self._begun = self._clock()
+        self._loaded = loaded if loaded > self._came else None
+
+    def worked(self, seconds: float) -> None:
+        """It was part of a step of `seconds`."""
+        self._worked += seconds
+
     def stepped(self, seconds: float) -> None:
         """Charge the task for a step of `seconds`."""
         self._stepped += seconds
@@ -165,7 +179,8 @@ class Task:
             error = error or closing
         finally:
             self.work = None
-            self._post(Ended(self.id, failure(error, self.model.name) if error else None))
+            times = JobTimes(self._came, self._loaded, self._begun, self._clock(), self._worked)
+            self._post(Ended(self.id, failure(error, self.model.name) if error else None, times))
 
 
 def failure(error: Exception, model: str) -> Failure:

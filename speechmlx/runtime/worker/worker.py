@@ -13,6 +13,7 @@ from pathlib import Path
 
 from speechmlx.engines import Engine, Loader, LoadOptions, Seated
 from speechmlx.errors import Busy, EngineFailed, OutOfMemory, SpeechError
+from speechmlx.log import naming
 from speechmlx.models.spec import Model
 from speechmlx.runtime.ipc.messages import (
     Alive,
@@ -61,6 +62,8 @@ class Slot:
     """Live inputs that step together, 0 when each steps alone."""
     seats: int = sys.maxsize
     pinned: bool = False
+    loaded: float = 0.0
+    """When it was loaded."""
     waiting_since: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -177,6 +180,8 @@ class Worker:
         now = slot.last_used = self._clock()
         self._meter.count(slot.model.name, now - start)
         # Live inputs take turns: each pays for its own. The batch of whole inputs works for all of them alike.
+        for task in tasks:
+            task.worked(now - start)
         paying = tasks[:1] if tasks and tasks[0].request.streams else tasks
         for task in paying:
             task.stepped(now - start)
@@ -201,7 +206,8 @@ class Worker:
         work = tasks[0].work
         assert work is not None
         try:
-            return work.step(tasks)
+            with naming([task.request_id for task in tasks]):
+                return work.step(tasks)
         except Exception as error:
             return [error] * len(tasks)
 
@@ -217,7 +223,8 @@ class Worker:
         if task.work is None:
             assert slot.engine is not None
             try:
-                task.work = open_work(slot.engine, task)
+                with naming([task.request_id]):
+                    task.begun(open_work(slot.engine, task), slot.loaded)
             except Exception as error:
                 self._end(task, error)
                 return False
@@ -225,7 +232,8 @@ class Worker:
 
     def _end(self, task: Task, error: Exception | None = None) -> None:
         if error is not None and not isinstance(error, SpeechError):
-            log.error("job %d on %s failed", task.id, task.model.name, exc_info=error)
+            with naming([task.request_id]):
+                log.error("job %d on %s failed", task.id, task.model.name, exc_info=error)
             error = self._explained(error.with_traceback(None), task.model.name)
         del self._tasks[task.id]
         task.end(error)
@@ -267,15 +275,18 @@ class Worker:
     def _load_slice(self, slot: Slot) -> None:
         waiting = [task for task in self._tasks.values() if task.model.name == slot.model.name]
         try:
-            progress = next(slot.loader)
+            with naming([task.request_id for task in waiting]):
+                progress = next(slot.loader)
         except StopIteration as loaded:
             slot.engine = loaded.value
             slot.nbytes = loaded.value.nbytes
+            slot.loaded = self._clock()
             slot.max_batch, slot.max_streams = (batch_size(loaded.value, streams) for streams in (False, True))
             slot.seats = loaded.value.max_open if isinstance(loaded.value, Seated) else sys.maxsize
             self._tell_memory()
         except Exception as error:
-            log.error("loading %s failed", slot.model.name, exc_info=error)
+            with naming([task.request_id for task in waiting]):
+                log.error("loading %s failed", slot.model.name, exc_info=error)
             error = self._explained(error, slot.model.name)
             if not isinstance(error, SpeechError):
                 error = EngineFailed(f"loading {slot.model.name!r} failed: {type(error).__name__}: {error}")

@@ -28,9 +28,10 @@ def test_arguments_win_over_the_environment_and_that_over_the_file(
     assert config.models == {"asr": "whisper-tiny", "tts": "kokoro-82m"}
 
 
-def test_the_engine_process_writes_warnings_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_process_writes_warnings_alone_and_not_into_the_servers_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPEECHMLX_LOG_LEVEL", "debug")
-    assert read_config({}).log_level == LOG_LEVEL
+    monkeypatch.setenv("SPEECHMLX_LOG_FILE", "server.log")
+    assert read_config({}).log_level == LOG_LEVEL and read_config({}).log_file is None
     assert read_config({"log_level": "info"}).log_level == "info"
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from speechmlx.markup.answer import AnswerParser
 from speechmlx.markup.tool_calls import ToolCallParser
 from speechmlx.types import FunctionCall
 
@@ -77,3 +80,34 @@ def test_however_it_is_cut(text: str, found: list[str | FunctionCall], cuts: lis
 def test_a_call_that_was_cut_off_is_not_said(text: str, found: list[str | FunctionCall]) -> None:
     calls = ToolCallParser("fg")
     assert [*calls.push(text), *calls.flush(cut_off=True)] == found
+
+
+def seconds(text: str, size: int) -> float:
+    """Processor time of an answer that comes in pieces of `size` characters."""
+    parser = AnswerParser("fg")
+    began = time.process_time()
+    for at in range(0, len(text), size):
+        parser.push(text[at : at + size])
+    parser.flush()
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize(
+    ("beginning", "part"),
+    [
+        ("", "\u2028"),
+        ("Well. ", "\u2028"),
+        ("<tool_call>", "a"),
+        ("<tool_call>", "</"),
+        ("[TOOL_CALLS]", "a"),
+        ('{"name": "f", "arguments": ', "{"),
+    ],
+)
+def test_each_piece_is_looked_at_once_however_much_waits(beginning: str, part: str) -> None:
+    short, long = (min(seconds(beginning + part * count, 3) for _ in range(3)) for count in (6_000, 60_000))
+    assert long < 25 * short  # it is 10 times as long; a second look at all that waits takes 60 times as long
+
+
+@pytest.mark.parametrize("part", ["<think></think>", '<tool_call>{"name": "f"}</tool_call>'])
+def test_a_piece_with_many_marks_takes_no_time(part: str) -> None:
+    assert seconds(part * (3_000_000 // len(part)), 10**9) < 15.0

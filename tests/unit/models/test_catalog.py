@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -197,3 +198,16 @@ def test_importing_the_catalog_is_cheap() -> None:
     code = "import sys, speechmlx.models.catalog, speechmlx.models.store; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "onnx", "requests", "huggingface_hub", "pypi_simple", "filelock", "mlx"} & set(loaded)
+
+
+def test_nobody_else_chooses_an_onnx_file_that_is_parsed() -> None:
+    """The parser takes memory without a bound. Index files have digests; hub repositories bring no ONNX."""
+    for row in CATALOG.rows:
+        for source in row.sources:
+            if isinstance(source, IndexFiles):
+                joined = dict(source.joined_sha256)
+                pinned = [file.sha256 or file.archive_sha256 or joined.get(file.to) for file in source.files]
+                assert all(re.fullmatch("[0-9a-f]{64}", digest or "") for digest in pinned), row.name
+            elif source.convert is not None:
+                reader = importlib.import_module(source.convert.partition(":")[0])
+                assert "onnx_graph" not in inspect.getsource(reader), row.name

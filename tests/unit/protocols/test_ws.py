@@ -8,15 +8,19 @@ from typing import Any
 
 import pytest
 from starlette.websockets import WebSocketDisconnect, WebSocketState
+from support.encoded_audio import TONE, encode
 from support.scripted_input import ScriptedInput
 
-from speechmlx.conversation.commands import Clear, Command, Emit, Finish
+from speechmlx.audio.live_format import AudioFormat
+from speechmlx.conversation.commands import Append, Clear, Command, Emit, Finish, Lapse
 from speechmlx.conversation.events import Cleared, Event, Failed
 from speechmlx.conversation.session import TranscriptionSession
 from speechmlx.conversation.settings import Settings
-from speechmlx.errors import BadRequest
+from speechmlx.errors import BadRequest, RateLimited
 from speechmlx.protocols import ws
-from speechmlx.protocols.ws import Answer, Close, pump
+from speechmlx.protocols.live_meter import LiveMeter
+from speechmlx.protocols.ws import Answer, Close, ResumePoint, pump
+from speechmlx.runtime.front.metrics import Metrics
 
 
 class Socket:
@@ -37,6 +41,9 @@ class Socket:
             return {"type": "websocket.disconnect"}
         await asyncio.Event().wait()
         raise AssertionError
+
+    async def connected(self) -> float:
+        return 0.0
 
     async def send_text(self, text: str) -> None:
         self.sent.append(text)
@@ -70,11 +77,14 @@ class Wire:
     def end(self) -> Sequence[Answer]:
         return [Close(1000, "done")]
 
+    def resume(self, point: ResumePoint) -> str:
+        return f"{point.received}, {point.sent}"
+
 
 async def pumped(socket: Socket, wire: Wire, drained: asyncio.Event | None = None) -> None:
     session = TranscriptionSession(ScriptedInput(), Settings())
     async with asyncio.timeout(5):
-        await pump(socket, wire, session, drained or asyncio.Event())  # type: ignore[arg-type]
+        await pump(socket, wire, session, drained or asyncio.Event())
 
 
 async def test_texts_and_binaries_until_the_client_leaves() -> None:
@@ -159,5 +169,80 @@ async def test_commands_carry_the_length_of_a_long_message() -> None:
             await super().send(command)
 
     socket = Socket("clear", "x" * 5000, leaves=True)
-    await pump(socket, wire, Session(ScriptedInput(), Settings()), asyncio.Event())  # type: ignore[arg-type]
+    await pump(socket, wire, Session(ScriptedInput(), Settings()), asyncio.Event())
     assert got == [0, 5000]
+
+
+class Metered:
+    """A meter whose client's day is over after `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+
+    def charge(self, seconds: float) -> None:
+        self.left -= seconds
+        if self.left < 0:
+            raise RateLimited("no more today")
+
+
+class Appending(Wire):
+    """Takes audio, and tells of failures in its own words."""
+
+    def receive(self, message: str | bytes) -> Sequence[Command]:
+        return [Append(audio=message)] if isinstance(message, bytes) else [Finish()]
+
+    def send(self, event: Event) -> Sequence[Answer]:
+        return [f"sorry: {event.error}"] if isinstance(event, Failed) else ()
+
+
+@pytest.mark.parametrize("encoding", ["pcm16", "container"])
+@pytest.mark.parametrize("seconds", [0.5, 3.0])
+async def test_audio_is_counted_on_every_wire_and_its_end_is_told_in_its_words(encoding: str, seconds: float) -> None:
+    format = AudioFormat(encoding, 48000)  # type: ignore[arg-type]
+    data = encode("wav", "pcm_s16le") if encoding == "container" else format.encode(TONE)
+    pieces = [data[place : place + 9600] for place in range(0, len(data), 9600)]
+    socket, metered = Socket(*pieces, "finish"), Metered(seconds)
+    metrics = Metrics()
+    session = TranscriptionSession(ScriptedInput(), Settings(input=format))
+    async with asyncio.timeout(20):
+        meter = LiveMeter("wire", metrics, charge=metered.charge)
+        await pump(socket, Appending(), session, asyncio.Event(), 0.0, meter)
+    if seconds < 2.0:
+        assert socket.sent == ["sorry: no more today", (1008, "rate_limited")]
+    else:
+        assert socket.sent == [(1000, "done")]
+        assert metered.left == pytest.approx(1.0, abs=0.02)
+        assert metrics.live_audio["wire"] == pytest.approx(2.0, abs=0.02)
+
+
+async def test_a_turn_does_not_end_while_the_connection_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by the audio that is missing nor by the wire's time; both go on when the client is back."""
+    monkeypatch.setattr(ws, "TICK", 0.01)
+    wire, got = Wire(), list[Command]()
+    wire.receive = lambda message: [Append(audio=b"\0" * 480)]  # type: ignore[method-assign]
+
+    class Session(TranscriptionSession):
+        async def send(self, command: Command) -> None:
+            got.append(command)
+
+    class Broken(Socket):
+        back = asyncio.Event()
+        began = 0.0
+
+        async def connected(self) -> float:
+            await self.back.wait()
+            return self.began
+
+    socket, drained = Broken("audio"), asyncio.Event()
+    session = Session(ScriptedInput(), Settings())
+    pumping = asyncio.create_task(pump(socket, wire, session, drained, audio_timeout=0.05))
+    await asyncio.sleep(0.2)
+    assert [type(command) for command in got] == [Append] and len(wire.times) == 1
+    socket.began = asyncio.get_running_loop().time()
+    socket.back.set()
+    await asyncio.sleep(0.02)
+    assert len(got) == 1
+    await asyncio.sleep(0.2)
+    assert [type(command) for command in got] == [Append, Lapse] and len(wire.times) > 1
+    drained.set()
+    await asyncio.wait_for(pumping, 5)

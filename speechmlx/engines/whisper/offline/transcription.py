@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,10 +19,11 @@ from speechmlx.engines.whisper.decoding.sampling import SamplingRules
 from speechmlx.engines.whisper.model import mel
 from speechmlx.engines.whisper.offline.attempt import Attempt, choose_attempt, judge_attempt
 from speechmlx.engines.whisper.offline.loudness import RecordingLoudness
+from speechmlx.engines.whisper.offline.resume_point import ResumePoint
 from speechmlx.engines.whisper.offline.segments import build_segment, cut_window, split_words
 from speechmlx.engines.whisper.offline.window import MOST_TOKENS, ClipQueue, Window
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
-from speechmlx.types import Event, LanguageDetected, Transcribe, Usage
+from speechmlx.types import Checkpoint, Event, LanguageDetected, Transcribe, Usage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,9 +66,12 @@ class TranscriptionState:
         self._released = 0
         """Queues whose segments are all released."""
         self._has_text = False
-        self._tokens = 0
+        self._sampled = 0
+        """Tokens sampled in queues that were replaced, and before the checkpoint that the request resumes at."""
+        self._saved = request.resume
+        """The last checkpoint."""
         self._events: list[Event] = []
-        if len(self.candidates) == 1:
+        if request.resume is None and len(self.candidates) == 1:
             self.set_language(self.candidates[0], 1.0)
         suppress = {token for token in request.suppress_tokens if token >= 0}
         if -1 in request.suppress_tokens:
@@ -101,7 +106,18 @@ class TranscriptionState:
             self.queues = [ClipQueue(self, [clip]) for clip in clips]
         else:
             self.queues = [ClipQueue(self, clips)]
+        if self.request.resume is not None:
+            self._resume(ResumePoint.read(self.request.resume))
         self._release()
+
+    def _resume(self, point: ResumePoint) -> None:
+        """Go on where an equal request was."""
+        self.language, self._sampled, self._has_text = point.language, point.sampled, point.has_text
+        if point.wary:
+            self.queues = [ClipQueue(self, self._left_out, wary=True)]
+            self._left_out = []
+        self.queues[: point.queue] = [ClipQueue(self, []) for _ in range(point.queue)]
+        point.place(self.queues[point.queue])
 
     def _clips(self, frames: int) -> list[tuple[int, int]]:
         """The clips to decode, in frames of the spectrogram, of which there are `frames`."""
@@ -165,7 +181,7 @@ class TranscriptionState:
         """
         attempt = judge_attempt(window.tokens, self._vocabulary, places)
         window.attempts.append(attempt)
-        self._tokens += len(window.tokens.tokens)
+        window.sampled += len(window.tokens.tokens)
         made = len(window.attempts)
         return made if attempt.unsure and made < len(self.request.temperatures) and not window.doubted else None
 
@@ -190,8 +206,24 @@ class TranscriptionState:
                     queue.segments.append(segment)
                     tokens = attempt.tokens[piece.first : piece.last]
                     queue.previous = [] if attempt.temperature > NEW_CONTEXT else [*queue.previous, *tokens]
+        queue.sampled += window.sampled
         queue.advance(advance, doubted)
         self._release()
+        if self.request.checkpoints and not self.finished:
+            self._save()
+
+    def _save(self) -> None:
+        """Add a checkpoint to the events, if what is before it is more than at the last one."""
+        queue = self.queues[self._released]
+        if self.language is None or (not self._released and not queue.begun):
+            return
+        sampled = self._sampled + sum(one.sampled for one in self.queues[: self._released + 1])
+        point = ResumePoint.of(queue, self._released, self.language, sampled, self._has_text)
+        point = point if self.request.condition_on_previous_text else replace(point, previous=())
+        checkpoint = Checkpoint(point.start / mel.FRAMES_PER_SECOND, point.write())
+        if checkpoint != self._saved:
+            self._saved = checkpoint
+            self._events.append(checkpoint)
 
     def _is_believed(self, window: Window, attempt: Attempt) -> bool:
         """Whether the text of a decided window counts."""
@@ -212,10 +244,12 @@ class TranscriptionState:
                 return
             self._released += 1
         if self._left_out and not self._has_text:
+            self._sampled += sum(queue.sampled for queue in self.queues)
             self.queues, self._released = [ClipQueue(self, self._left_out, wary=True)], 0
             self._left_out = []
             return
-        self._events.append(Usage(audio_in=len(self._samples) / mel.RATE, tokens_out=self._tokens))
+        sampled = self._sampled + sum(queue.sampled for queue in self.queues)
+        self._events.append(Usage(audio_in=len(self._samples) / mel.RATE, tokens_out=sampled))
         self.finished = True
 
 

@@ -63,6 +63,8 @@ class Window:
     """The beam search that it is seated in; None: it is decoded greedily."""
     attempts: list[Attempt] = field(default_factory=list)
     """One per temperature tried."""
+    sampled: int = 0
+    """Tokens sampled in all attempts."""
 
     @property
     def state(self) -> TranscriptionState:
@@ -106,12 +108,27 @@ class ClipQueue:
         """Whether a window was decided."""
         self.last_end = 0.0
         """Seconds of the recording at which the last word ends."""
+        self.sampled = 0
+        """Tokens sampled for the windows that are decided."""
         self._clips = deque(clips)
         self.window = self._next(doubted=wary)
 
     @property
     def done(self) -> bool:
         return self.window is None
+
+    @property
+    def clips_left(self) -> int:
+        """Clips that are not used up."""
+        return len(self._clips)
+
+    def skip_to(self, start: int, clips_left: int, doubted: bool) -> None:
+        """Begin at the frame `start` of the clip that has `clips_left` - 1 clips after it."""
+        while len(self._clips) > clips_left:
+            self._clips.popleft()
+        self._clips[0] = start, self._clips[0][1]
+        self.begun = True
+        self.window = self._next(doubted)
 
     def advance(self, frames: int, doubted: bool) -> None:
         """Go on to the window `frames` after the start of this one, or to the next clip when this one is used up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from speechmlx.audio.decode import decode
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation.input.audio import AudioInput
 from speechmlx.conversation.settings import Settings
-from speechmlx.errors import BadAudio, EngineFailed, SpeechError
+from speechmlx.errors import BadAudio, EngineFailed, RateLimited, SpeechError
 from speechmlx.types import Kind
 
 if TYPE_CHECKING:
@@ -155,4 +156,37 @@ async def test_noise_reduction_that_fails_is_reported_once_and_tried_again() -> 
     await collected.input.push(b"\0\1" * 800)
     await collected.input.flush()
     assert len(collected.samples) == 800
+    await collected.input.close()
+
+
+@pytest.mark.parametrize("clean", [False, True])
+async def test_what_comes_out_of_a_container_is_told_in_seconds(clean: bool) -> None:
+    collected, told = Collected(AudioFormat("container"), clean), list[float]()
+    collected.input.on_decoded = told.append
+    await push(collected, encode("webm", "libopus", "mono"), 997)
+    await collected.input.finish()
+    assert sum(told) == pytest.approx(2.0, abs=0.05)
+
+
+async def test_samples_without_a_container_are_not_told() -> None:
+    collected = Collected(AudioFormat("pcm16", 16000))
+    collected.input.on_decoded = lambda seconds: pytest.fail("their length is known before")
+    await collected.input.push(bytes(3200))
+    await collected.input.finish()
+
+
+async def test_a_container_ends_where_no_more_may_be_decoded() -> None:
+    collected, told = Collected(AudioFormat("container")), list[float]()
+
+    def charge(seconds: float) -> None:
+        told.append(seconds)
+        if sum(told) > 0.5:
+            raise RateLimited("no more today")
+
+    collected.input.on_decoded = charge
+    with suppress(RateLimited):  # of the next audio, or of the end
+        await push(collected, encode("wav", "pcm_s16le", "mono"), 997)
+        await collected.input.finish()
+        pytest.fail("nothing was refused")
+    assert len(collected.samples) / 16000 <= 0.5 < sum(told) < 1.5
     await collected.input.close()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import pytest
+from support.traces import named, parent_of, spans_in_memory
 
+from speechmlx import tracing
 from speechmlx.conversation.clock import Clock
 from speechmlx.conversation.event_queue import EventQueue
 from speechmlx.conversation.events import (
@@ -265,3 +268,30 @@ async def test_an_interruption_before_the_first_step() -> None:
     await response.finished()
     assert [type(event) for event in await bench.until(ResponseDone)] == [ResponseStarted, ResponseDone]
     assert not bench.conversation.items
+
+
+async def test_its_spans_are_the_language_model_and_the_synthesis() -> None:
+    bench = Bench(wall=time.monotonic())
+    with spans_in_memory() as exporter, tracing.span("turn"):
+        bench.start(SPOKEN, waited=0.5)
+        await bench.until(ResponseDone)
+        bench.start((EngineFailed("what was said"),))
+        await bench.until(ResponseDone)
+    spans = exporter.get_finished_spans()
+    done, failed = (span for span in spans if span.name == "response")
+    assert {parent_of(span) for span in (done, failed)} == {named(exporter)["turn"].context.span_id}
+    stages = {span.name: span for span in spans if parent_of(span) == done.context.span_id}
+    assert set(stages) == {"language model", "first audio", "synthesis"}
+    assert done.start_time is not None and done.end_time is not None and failed.attributes is not None
+    assert (done.end_time - done.start_time) / 1e9 >= 0.49
+    assert failed.attributes["error.type"] == "engine_failed" and "what was said" not in failed.to_json()
+
+
+async def test_a_response_that_is_closed_ends_its_span() -> None:
+    bench = Bench(wall=time.monotonic())
+    with spans_in_memory() as exporter:
+        response = bench.start((5.0,))
+        await response.close()
+        await response.close()
+    (span,) = exporter.get_finished_spans()
+    assert span.attributes is not None and span.attributes["error.type"] == "closed"

@@ -16,7 +16,7 @@ from speechmlx.protocols.deepgram.flux import IDLE, FluxWire, flux_settings
 from speechmlx.protocols.deepgram.flux_options import flux_options
 from speechmlx.protocols.deepgram.live import IDLE_REASON
 from speechmlx.protocols.deepgram.results import ListenRequest
-from speechmlx.protocols.ws import Close
+from speechmlx.protocols.ws import Close, ResumePoint
 from speechmlx.types import Kind, Word
 
 MODEL = CATALOG.resolve(CATALOG.of_profile("starter")[Kind.ASR])
@@ -136,3 +136,14 @@ def test_errors_of_the_engine_are_told() -> None:
     on.send(events.SpeechStarted("a", 0.0))
     (warning,) = read(on.send(events.TranscriptFailed("a", EngineFailed("broken"))))
     assert (warning["type"], warning["code"], warning["description"]) == ("Warning", "TRANSCRIPTION_FAILED", "broken")
+
+
+def test_a_client_that_comes_back_is_told_so_and_has_its_time_anew() -> None:
+    on = opened()
+    on.send(events.SpeechStarted("a", 0.0))
+    told = json.loads(on.resume(ResumePoint(25, 2)))
+    expected = {"type": "Connected", "request_id": "r", "sequence_id": 1, "resumed": {"received": 25, "sent": 2}}
+    assert told == expected
+    assert json.loads(on.resume(ResumePoint(0, 0)))["sequence_id"] == 0
+    assert on.tick(1000.0) == []
+    assert read(on.send(WORDS))[0]["sequence_id"] == 1

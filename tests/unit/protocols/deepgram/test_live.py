@@ -15,7 +15,7 @@ from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols.deepgram.listen_options import listen_options
 from speechmlx.protocols.deepgram.live import IDLE, IDLE_REASON, ListenWire, live_settings
 from speechmlx.protocols.deepgram.results import ListenRequest
-from speechmlx.protocols.ws import Answer, Close
+from speechmlx.protocols.ws import Answer, Close, ResumePoint
 from speechmlx.types import Kind, SpeakerOptions, Word
 
 Message = dict[str, Any]
@@ -153,6 +153,17 @@ def test_silence_of_the_client_ends_it() -> None:
     assert read(messages)[0]["channel"]["alternatives"][0]["transcript"] == "one"
     assert close == Close(1011, IDLE_REASON)
     assert len(IDLE_REASON.encode()) <= 123
+
+
+def test_a_client_that_comes_back_is_told_so_and_has_its_time_anew() -> None:
+    on = opened()
+    on.send(events.Advanced(2.5, 2.5, 2.5, False))
+    on.tick(1.0)
+    told = json.loads(on.resume(ResumePoint(25, 3)))
+    assert (told["type"], told["request_id"], told["duration"]) == ("Metadata", "r", 2.5)
+    assert told["resumed"] == {"received": 25, "sent": 3}
+    assert on.tick(1000.0) == [] == on.tick(1000.0 + IDLE - 0.1)
+    assert list(on.tick(1000.0 + IDLE))[-1] == Close(1011, IDLE_REASON)
 
 
 def test_the_engine_has_its_time_after_the_end_of_the_stream() -> None:

@@ -49,6 +49,9 @@ class Socket:
         await asyncio.Event().wait()
         raise AssertionError
 
+    async def connected(self) -> float:
+        return 0.0
+
     async def send_text(self, text: str) -> None:
         self.sent.append(json.loads(text))
 
@@ -95,7 +98,7 @@ async def serve(
     speaker = Speaker("aura-2-thalia-en", row(Kind.TTS), None, None, 1.0)
     wire = SpeakWire("req_1", speaker, 1000, time.monotonic())
     session = SpeakSession(
-        socket,  # type: ignore[arg-type]
+        socket,
         wire,
         engines,
         speaker.request(""),

@@ -21,7 +21,7 @@ from speechmlx.protocols.deepgram.speak_wire import (
     Tell,
 )
 from speechmlx.protocols.deepgram.speech_request import Speaker
-from speechmlx.protocols.ws import Close
+from speechmlx.protocols.ws import Close, ResumePoint
 from speechmlx.types import Kind
 
 SPEAKER = Speaker("aura-2-thalia-en", row(Kind.TTS), None, None, 1.0)
@@ -118,3 +118,9 @@ def test_no_text_is_lost_however_it_is_cut(pieces: list[str]) -> None:
     assert made[-1] == FlushSpeech()
     spoken = "".join(task.text for task in made if isinstance(task, Clause))
     assert "".join(spoken.split()) == "".join("".join(pieces).split())
+
+
+def test_a_client_that_comes_back_gets_the_first_message_again() -> None:
+    made = wire()
+    told = json.loads(made.resume(ResumePoint(2, 5)))
+    assert told == {**json.loads(made.open()), "resumed": {"received": 2, "sent": 5}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from speechmlx.key_file import ClientLimits, KeyFile, make_key
-from speechmlx.protocols.http.access_keys import KEY, MAX_SECRETS, AccessKeys, RequireKey, offered_keys
+from speechmlx.protocols.http.access_keys import KEY, MAX_SECRETS, AccessKeys, Expiry, RequireKey, offered_keys
 
 KEYS = AccessKeys(["right", "other"])
 
@@ -161,17 +162,36 @@ def test_a_client_secret_ends_with_its_time_its_maker_and_the_256_after_it(
     keys, text = named(tmp_path, "use")
     maker = keys.find([text])
     assert maker is not None
-    keys.lend("ek_1", 1000.0, maker)
+    later = Expiry(1000, math.inf)
+    keys.lend("ek_1", later, maker)
     for now, found in ((999.0, maker), (1000.0, None)):
         monkeypatch.setattr(time, "time", lambda now=now: now)
         assert keys.borrowed(["ek_1"]) == found
     monkeypatch.setattr(time, "time", lambda: 0.0)
     assert keys.borrowed(["ek_2"]) is None and not keys.accepts(["ek_1"])
     for number in range(MAX_SECRETS):
-        keys.lend(f"ek_more{number}", 1000.0, maker)
+        keys.lend(f"ek_more{number}", later, maker)
     assert keys.borrowed(["ek_1"]) is None and keys.borrowed(["ek_more0"]) == maker
     KeyFile(tmp_path / "keys.json").remove("bob")
     assert keys.borrowed(["ek_more0"]) is None
+
+
+def test_a_clock_that_is_set_back_lengthens_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, text = named(tmp_path, "use")
+    maker = keys.find([text])
+    assert maker is not None
+    wall, monotonic = time.time(), time.monotonic()
+    keys.lend("ek_1", Expiry.after(60), maker)
+    for day, passed, opens in (
+        (0, 59, True),
+        (-86400, 59, True),
+        (-86400, 61, False),
+        (0, 61, False),
+        (86400, 1, False),
+    ):
+        monkeypatch.setattr(time, "time", lambda day=day, passed=passed: wall + day + passed)
+        monkeypatch.setattr(time, "monotonic", lambda passed=passed: monotonic + passed)
+        assert (keys.borrowed(["ek_1"]) is not None) == opens, (day, passed)
 
 
 def test_a_file_without_keys_opens_to_nobody_and_no_file_to_everybody(tmp_path: Path) -> None:

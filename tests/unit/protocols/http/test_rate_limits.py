@@ -125,14 +125,48 @@ def test_the_audio_of_a_day_ends_and_comes_back_at_midnight(clock: Clock) -> Non
     one.audio(1e9)
 
 
+def test_a_wall_clock_that_jumps_locks_nobody_out_and_gives_no_requests(clock: Clock) -> None:
+    wall = Clock()
+    one = ClientUsage(Config(audio_seconds_per_day=60, requests_per_minute=1), clock, wall)
+    with working_for(FAR):
+        one.request(FAR)
+        for jump in (0.0, 86400.0, -2 * 86400.0, 365 * 86400.0, -365 * 86400.0):
+            wall.now += jump
+            one.audio(60.0)
+            with pytest.raises(RateLimited) as refused:
+                one.audio(1.0)
+            assert 0 < (refused.value.retry_after or 0) <= 86400
+            with pytest.raises(RateLimited, match="1 requests a minute"):
+                one.request(FAR)
+        clock.now += 60
+        one.request(FAR)
+
+
 def test_jobs_at_once(clock: Clock) -> None:
     one, client = usage(clock), keyed(jobs=2)
     with one.job(client), one.job(LOCAL):
-        with one.job(client), pytest.raises(RateLimited, match="2 requests of key bob"), one.job(client):
+        with (
+            one.job(client),
+            pytest.raises(RateLimited, match="2 requests and background jobs of key bob"),
+            one.job(client),
+        ):
             raise AssertionError
         with one.job(client):
             pass
     assert not one._jobs
+    one.background[client.name] = 1
+    with one.job(client), pytest.raises(RateLimited, match="2 requests and background jobs"), one.job(client):
+        raise AssertionError
+
+
+def test_audio_of_a_job_that_goes_on_is_not_counted_again(clock: Clock) -> None:
+    one, client = usage(clock), keyed(audio_seconds_per_day=10)
+    with working_for(client):
+        one.audio(10.0)
+        with pytest.raises(RateLimited):
+            one.audio(0.0)
+    with working_for(replace(client, is_charged=False)):
+        one.audio(10.0)
 
 
 @pytest.mark.parametrize("client", [LOCAL, BOB])

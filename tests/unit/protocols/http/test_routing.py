@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from speechmlx.config import Config
+from speechmlx.log.lines import TextLines
 from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols.http.openai_errors import problem
 from speechmlx.protocols.http.request_id import RequestId
@@ -32,6 +33,7 @@ async def test_what_nobody_foresaw_has_the_envelope_and_an_id(
 
     if body == "bad":
         monkeypatch.setattr("speechmlx.protocols.http.routing.read_body", broken)
+    caplog.handler.setFormatter(TextLines())
     app = Starlette(routes=[Route("/", Endpoint(SERVICES, broken, problem, 100))], middleware=[Middleware(RequestId)])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a") as client:
         answer = await client.get("/")
@@ -39,4 +41,4 @@ async def test_what_nobody_foresaw_has_the_envelope_and_an_id(
     assert answer.status_code == 500
     assert answer.json()["error"]["message"].endswith(f"its log has the traceback, under {id}")
     (record,) = caplog.records
-    assert record.getMessage() == f"{id}: broken failed" and record.exc_info
+    assert f"broken failed [{id}]" in caplog.text and record.exc_info

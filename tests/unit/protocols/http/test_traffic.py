@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Sequence
 
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from speechmlx.log import RequestRecord, current, recording
+from speechmlx.log.lines import JsonLines, TextLines
 from speechmlx.protocols.http.request_id import KEY, add_log_note
 from speechmlx.protocols.http.traffic import Traffic, TrafficLog
 
@@ -47,8 +50,12 @@ def line(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> str:
     """The only line, its seconds blanked."""
     (record,) = caplog.records
     assert record.levelno == level
-    name, outcome, _, sizes, notes, id = record.args or ()
-    return f"{name} {outcome}, {sizes}{notes} [{id}]"
+    return without_time(TextLines().format(record))
+
+
+def without_time(text: str) -> str:
+    """A line without when it was written and how long its request took."""
+    return re.sub(r", \d+\.\d{3} s,", ",", text[28:])
 
 
 @pytest.fixture(autouse=True)
@@ -59,12 +66,47 @@ def debug(caplog: pytest.LogCaptureFixture) -> None:
 async def test_a_request_says_who_what_how_long_and_how_much(caplog: pytest.LogCaptureFixture) -> None:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        add_log_note(scope, "2.5 s of sound")
+        add_log_note(scope, "slept")
         await PlainTextResponse("a" * 2000, 201)(scope, receive, send)
 
     await passed(answer, http(), [BODY])
-    assert line(caplog) == "10.0.0.7 POST /speak 201, 5 B in, 2.0 kB out, 2.5 s of sound [req_1]"
-    assert "secret" not in caplog.text and " s, 5 B in" in caplog.text
+    assert line(caplog) == "10.0.0.7 POST /speak 201, 5 B in, 2.0 kB out, slept [req_1]"
+    (record,) = caplog.records
+    assert "secret" not in JsonLines().format(record)
+    fields = record.__dict__["fields"]
+    assert 0 <= fields.pop("first_byte_s") <= fields.pop("duration_s") < 5
+    assert {name: value for name, value in fields.items() if value is not None} == {
+        "event": "request", "client": "10.0.0.7", "method": "POST", "path": "/speak", "status": 201, "outcome": "ok",
+        "bytes_in": 5, "bytes_out": 2000, "notes": ["slept"],
+    }  # fmt: skip
+
+
+async def test_what_is_known_of_a_request_is_in_its_line(caplog: pytest.LogCaptureFixture) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        record = current()
+        assert record is not None
+        record.key, record.wire, record.route = "laptop", "wire", "/speak"
+        record.use("a")
+        record.use("b")
+        record.audio_in = 2.5
+        record.made(1.0)
+        record.failed("busy")
+        record.failed("no_room")
+        record.heard("hello")
+        await PlainTextResponse("", 503)(scope, receive, send)
+
+    with recording(RequestRecord("req_1", with_transcript=True)):
+        await passed(answer, http())
+    told = re.sub(r"after 0\.0\d\d s", "after 0 s", line(caplog, logging.WARNING))
+    assert told == (
+        "10.0.0.7 POST /speak 503, 0 B in, 0 B out, a + b, 2.5 s of sound, 1.0 s made, first after 0 s, key laptop, "
+        "no_room and 1 more, heard 'hello' [req_1]"
+    )
+    fields = caplog.records[0].__dict__["fields"]
+    assert (fields["models"], fields["audio_in_s"], fields["audio_out_s"]) == (["a", "b"], 2.5, 1.0)
+    assert (fields["key"], fields["wire"], fields["route"]) == ("laptop", "wire", "/speak")
+    assert (fields["error"], fields["errors"], fields["transcript"]) == ("no_room", 2, "hello")
+    assert fields["outcome"] == "failed" and fields["first_audio_s"] < 1
 
 
 @pytest.mark.parametrize(
@@ -105,12 +147,27 @@ async def test_a_socket_has_a_line_when_it_opens_and_one_when_it_closes(caplog: 
             await send({"type": "websocket.close", "code": 1012})
 
     said = {"type": "websocket.receive", "bytes": b"abc"}
-    for last, how in ((said, "1012"), ({"type": "websocket.disconnect", "code": 1006}, "by the client")):
+    left = {"type": "websocket.disconnect", "code": 1006}
+    for last, how, code, size in ((said, "1012", 1012, "6 B"), (left, "by the client", 1006, "3 B")):
         caplog.clear()
         await passed(talk, SOCKET, [said, last])
-        opened, closed = (record.getMessage() for record in caplog.records)
+        opened, closed = (without_time(TextLines().format(record)) for record in caplog.records)
         assert opened == "10.0.0.7 WebSocket /v1/realtime opened [req_1]"
-        assert closed.startswith(f"10.0.0.7 WebSocket /v1/realtime closed {how}, 0.0") and ", 5 B out [req_1]" in closed
+        assert closed == f"10.0.0.7 WebSocket /v1/realtime closed {how}, 3 B in, 5 B out [req_1]".replace("3 B", size)
+        fields = caplog.records[1].__dict__["fields"]
+        assert (fields["event"], fields["outcome"], fields["close_code"]) == ("session", "ok", code)
+
+
+@pytest.mark.parametrize(("code", "outcome"), [(1000, "ok"), (1008, "refused"), (4401, "refused"), (None, "failed")])
+async def test_how_a_socket_ended(caplog: pytest.LogCaptureFixture, code: int | None, outcome: str) -> None:
+    async def talk(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        if code is not None:
+            await send({"type": "websocket.close", "code": code})
+
+    await passed(talk, SOCKET)
+    fields = caplog.records[1].__dict__["fields"]
+    assert (fields["outcome"], fields["close_code"]) == (outcome, code or 1011)
 
 
 async def test_a_socket_that_is_refused_has_its_status(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,7 @@ from speechmlx.types import Audio, Kind, Transcribe
 
 AUDIO = Audio(np.zeros(8, np.float32), 8000)
 MODEL = next(row for row in CATALOG.rows if row.kind is Kind.ASR)
-NOT_OF_A_FORM = {"model", "audio", "priority", "names"}
+NOT_OF_A_FORM = {"model", "audio", "priority", "names", "checkpoints", "resume"}
 
 
 def test_an_empty_form_is_a_request_with_its_defaults() -> None:

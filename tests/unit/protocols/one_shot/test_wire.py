@@ -16,7 +16,9 @@ from speechmlx.protocols.one_shot.wire import (
     RecordingRequest,
     Refusal,
     answer,
+    resumed,
 )
+from speechmlx.protocols.ws import ResumePoint
 from speechmlx.recognition import RecognitionResult
 from speechmlx.types import LanguageDetected, Segment
 
@@ -114,3 +116,9 @@ def test_the_answer_has_every_field() -> None:
         "postprocess_ms": 150,
         "postprocess_error": None,
     }
+
+
+def test_a_client_that_comes_back_is_told_so() -> None:
+    assert json.loads(resumed(ResumePoint(2, 1))) == {
+        "type": "resumed", "status": "ok", "resumed": {"received": 2, "sent": 1}
+    }  # fmt: skip

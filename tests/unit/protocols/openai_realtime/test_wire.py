@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from support.realtime_wire import read_command, read_error, update, wire
 
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation.settings import TurnTaking
+from speechmlx.protocols.openai_realtime.wire import event_id
+from speechmlx.protocols.ws import Close, ResumePoint
 
 
 def test_a_flat_update_without_beta_in_the_handshake_is_the_small_servers_client() -> None:
@@ -49,3 +53,26 @@ def test_a_response_to_order() -> None:
     assert plan.answering.voice.format == AudioFormat("alaw", 8000)
     assert plan.metadata == {"a": "b"}
     assert on.settings.answering.instructions == "of the session"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "transcribes", "kind"),
+    [
+        ("ga", False, "session.created"),
+        ("ga", True, "session.created"),
+        ("beta", False, "session.created"),
+        ("beta", True, "transcription_session.created"),
+    ],
+)
+def test_a_client_that_comes_back_gets_its_session(dialect: str, transcribes: bool, kind: str) -> None:
+    on = wire(dialect, transcribes)  # type: ignore[arg-type]
+    first, told = json.loads(on.greeting()[0]), json.loads(on.resume(ResumePoint(7, 9)))
+    assert told["type"] == kind and told["resumed"] == {"received": 7, "sent": 9}
+    assert told["session"] == first["session"] and told["event_id"] != first["event_id"]
+
+
+def test_the_event_id_of_a_message() -> None:
+    on = wire()
+    message = on.resume(ResumePoint(0, 0))
+    assert event_id(message) == json.loads(message)["event_id"]
+    assert event_id(b"sound") is event_id(Close()) is event_id('{"type": "x"}') is None

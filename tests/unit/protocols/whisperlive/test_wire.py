@@ -18,7 +18,7 @@ from speechmlx.errors import EngineFailed
 from speechmlx.protocols.whisperlive.options import ClientOptions
 from speechmlx.protocols.whisperlive.series import WhisperLiveSeries
 from speechmlx.protocols.whisperlive.wire import LAST_WORDS, MAX_CONNECTION, WhisperLiveWire
-from speechmlx.protocols.ws import Close
+from speechmlx.protocols.ws import Close, ResumePoint
 from speechmlx.runtime.front.metrics import Metrics
 from speechmlx.types import Word
 
@@ -279,3 +279,8 @@ def _answers(one: WhisperLiveWire, given_events: list[Any]) -> Iterator[str]:
     for answer in one.end():
         if isinstance(answer, str):
             yield answer
+
+
+def test_a_client_that_comes_back_is_greeted_again() -> None:
+    told = json.loads(wire().resume(ResumePoint(2, 5)))
+    assert (told["uid"], told["message"], told["resumed"]) == ("u", "SERVER_READY", {"received": 2, "sent": 5})

@@ -28,7 +28,7 @@ class Socket:
         self.application_state = WebSocketState.CONNECTING
         self.got: list[Any] = []
 
-    async def accept(self) -> None:
+    async def accept(self, subprotocol: str | None, headers: list[tuple[bytes, bytes]]) -> None:
         self.application_state = WebSocketState.CONNECTED
 
     async def send_text(self, text: str) -> None:

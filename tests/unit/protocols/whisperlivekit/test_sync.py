@@ -144,6 +144,9 @@ class Socket:
         await self._ready.wait()
         return {"type": "websocket.disconnect"}
 
+    async def connected(self) -> float:
+        return 0.0
+
     async def send_text(self, text: str) -> None:
         self.client.take(text)
         if self.client.is_ready:

@@ -26,7 +26,7 @@ from speechmlx.conversation.input.transcript import Transcript, TranscriptUpdate
 from speechmlx.errors import BadAudio, EngineLost
 from speechmlx.protocols.whisperlivekit.query import PCM, AsrQuery, session_settings
 from speechmlx.protocols.whisperlivekit.wire import LINGER, STEP, WhisperLiveKitWire
-from speechmlx.protocols.ws import Answer, Close
+from speechmlx.protocols.ws import Answer, Close, ResumePoint
 from speechmlx.types import Word
 
 WAV = encode("wav", "pcm_s16le")
@@ -239,3 +239,9 @@ def test_a_client_that_stays_is_left_open_for_a_minute() -> None:
     wire.end()
     assert wire.tick() == [] and wire.wire.tick(wire.now + LINGER - 2) == ()
     assert wire.wire.tick(wire.now + LINGER) == [Close(1000, "the transcript is complete")]
+
+
+def test_a_client_that_comes_back_gets_the_first_message_again() -> None:
+    query = AsrQuery(mode="diff")
+    told = json.loads(WhisperLiveKitWire(session_settings(query), query).resume(ResumePoint(2, 5)))
+    assert (told["type"], told["mode"], told["resumed"]) == ("config", "diff", {"received": 2, "sent": 5})

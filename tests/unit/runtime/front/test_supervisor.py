@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from speechmlx.log import LogSettings
 from speechmlx.runtime.front import supervisor
 from speechmlx.runtime.front.supervisor import MAX_BACKOFF, SLICE, Supervisor, exit_reason, restart_delay
 from speechmlx.runtime.ipc.framing import Unpacker, pack
@@ -86,7 +87,9 @@ class Front:
         """Whether the system starts no process."""
         monkeypatch.setattr("speechmlx.runtime.front.supervisor.subprocess.Popen", self._start)
         monkeypatch.setattr(supervisor, "PATIENCE", 0.0)
-        self.supervisor = Supervisor(SETUP, "info", self.calls.append, lambda: self.calls.append("up"), self._lost)
+        self.supervisor = Supervisor(
+            SETUP, LogSettings(), self.calls.append, lambda: self.calls.append("up"), self._lost
+        )
 
     def _lost(self, reason: str) -> None:
         assert self.supervisor.state == "degraded"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,24 @@ async def test_a_cancelled_fetch_ends_its_process(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled() and process.calls == calls
+
+
+async def test_a_process_that_ends_while_the_server_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop then sees its end and that it took too long in one turn; the fetch was good."""
+    lines = "\n".join(json.dumps(line) for line in (PROGRESS, {"folder": "/cache/m"}))
+    script = f"import time; print({lines!r}, flush=True); time.sleep(0.3)"
+    spawn = asyncio.create_subprocess_exec
+
+    async def instead(*command: str, **options: Any) -> asyncio.subprocess.Process:
+        return await spawn(sys.executable, "-c", script, **options)
+
+    monkeypatch.setattr("speechmlx.runtime.front.weights.asyncio.create_subprocess_exec", instead)
+    monkeypatch.setattr(weights, "PATIENCE", 0.2)
+
+    def stall(progress: Progress) -> None:
+        asyncio.get_running_loop().call_later(0.1, time.sleep, 0.8)
+
+    assert await fetch(MODEL, Path("/cache"), stall) == "/cache/m"
 
 
 async def test_jobs_share_the_fetch_of_a_model_and_see_its_progress(spawned: list[Process]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from support import scripted
 
 from speechmlx.engines import LoadOptions
+from speechmlx.log import LogSettings
 from speechmlx.runtime.ipc.framing import Unpacker, pack
 from speechmlx.runtime.ipc.messages import CancelJob, Ended, Output, OutputConsumed, Ready, Setup, Start
 from speechmlx.runtime.worker import blas, process, threads
@@ -168,13 +169,13 @@ def test_main_ignores_signals_and_a_front_that_is_gone(
         ignored.append(number)
 
     monkeypatch.setattr(signal, "signal", ignore)
-    monkeypatch.setattr(process, "start_log", lambda level, prefix: done.append(f"{prefix}{level}"))
+    monkeypatch.setattr(process, "start_log", lambda log, engine: done.append(f"{log.level} {engine}"))
     monkeypatch.setattr(blas, "preload", lambda: done.append("preload"))
     monkeypatch.setattr(process, "run", run)
     descriptor = its.detach()
-    monkeypatch.setattr(sys, "argv", ["process", str(descriptor), "info"])
+    monkeypatch.setattr(sys, "argv", ["process", str(descriptor), LogSettings("debug").to_text()])
     with mine:
         process.main()
         assert mine.recv(1) == b""  # it closed its end
-    assert done == ["engine: info", "preload", "run"]
+    assert done == ["debug True", "preload", "run"]
     assert ignored == [signal.SIGINT, signal.SIGTERM]

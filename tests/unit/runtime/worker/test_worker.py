@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from support.scripted_live import LIVE_ROW
 from support.worker_bench import Bench
 
 from speechmlx.engines import LoadOptions
+from speechmlx.log.lines import TextLines
+from speechmlx.log.record import request_ids
 from speechmlx.runtime.ipc.messages import (
     OUTPUT_WINDOW,
     CancelJob,
@@ -24,6 +27,7 @@ from speechmlx.runtime.ipc.messages import (
     Setup,
     Start,
 )
+from speechmlx.runtime.worker.tasks import BatchedWork, Outcome, Task
 from speechmlx.runtime.worker.worker import Worker
 from speechmlx.types import Audio, Chunk, End, Enhance, Feed, Generate, Listen, Message, Transcribe
 
@@ -74,6 +78,40 @@ def test_a_failure_reaches_its_job_alone() -> None:
     assert failure.code == "engine_failed"
     assert "scripted to fail at step 1" in failure.message
     assert bench.end(good).failure is None
+
+
+def test_lines_of_the_log_name_the_requests(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.handler.setFormatter(TextLines("engine: "))
+    bench, named = Bench(), set[str]()
+    bench.speak("fail=1")
+    bench.run()
+    assert "engine: job 1 on scripted failed [req_1]\n    Traceback" in caplog.text
+    step = BatchedWork.step
+
+    def named_step(self: BatchedWork, tasks: Sequence[Task]) -> list[Outcome]:
+        named.add(request_ids())
+        return step(self, tasks)
+
+    monkeypatch.setattr(BatchedWork, "step", named_step)
+    for _ in range(2):
+        bench.start(Generate(messages=(Message("user", "steps=3"),)), "scripted-llm")
+    bench.run()
+    assert "req_2,req_3" in named and request_ids() == ""
+
+
+def test_an_ended_job_says_when_it_was_worked_on() -> None:
+    bench = Bench()
+    first = bench.speak("steps=3")
+    bench.run()
+    second, cancelled = bench.speak("steps=3"), bench.speak()
+    bench.worker.handle(CancelJob(cancelled))
+    bench.run()
+    loading, ready, never = (bench.end(job).times for job in (first, second, cancelled))
+    assert loading is not None and loading.loaded is not None and loading.begun is not None
+    assert 0.0 == loading.arrived < loading.loaded <= loading.begun <= loading.ended
+    assert ready is not None and ready.loaded is None and ready.begun is not None
+    assert loading.ended <= ready.arrived <= ready.begun <= ready.ended
+    assert never is not None and never.begun is None and never.worked == 0.0
 
 
 def test_synthesis_does_not_wait_for_text_that_waited_for_it() -> None:
