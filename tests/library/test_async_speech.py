@@ -16,7 +16,7 @@ RECORDING = (from_pcm16(tone(0.5, rate=RATE)), RATE)
 
 
 async def test_calls_sessions_and_the_end() -> None:
-    async with asyncio.timeout(60), AsyncSpeech() as speech:
+    async with AsyncSpeech() as speech:
         spoken, heard = await asyncio.gather(speech.speak("One two."), speech.transcribe(RECORDING))
         assert spoken.duration == pytest.approx(0.2) and heard.text == words(0.5)
         chunks = [chunk async for chunk in speech.speak("One two three.")]
