@@ -32,9 +32,9 @@ def main() -> None:
     app.add_typer(cluster.cluster, name="cluster")
     app.add_typer(service.service, name="service")
     app.add_typer(extras.extras, name="extras")
-    arguments = _with_values(sys.argv[1:])
+    arguments = _with_values(sys.argv[1:]) or ["serve"]
     others = ("key", "cluster", "service", "extras", "--install-completion", "--show-completion")
-    if not arguments or arguments[0] not in (*verbs, *others):
+    if arguments[0] not in (*verbs, *others):
         arguments.insert(0, "serve")
     try:
         app(arguments)
@@ -46,7 +46,7 @@ def main() -> None:
 def _with_values(arguments: list[str]) -> list[str]:
     """The arguments, with the value "on" after a --wyoming that has none."""
     given: list[str] = []
-    for argument, following in zip(arguments, [*arguments[1:], "-"], strict=True):
+    for argument, following in zip(arguments, [*arguments[1:], "-"], strict=False):
         given.append(argument)
         if argument == "--wyoming" and following.startswith("-"):
             given.append("on")

@@ -34,7 +34,7 @@ def install(
         list[str] | None, typer.Option(help="NAME of a variable to take along, like HF_ENDPOINT. Can be given again.")
     ] = None,
 ) -> None:
-    """Write the service, and start it now and at each login. Again: after an update, or with other options."""
+    """Write the service, and start it now and at each login. Run it again to change its options."""
     from speechmlx.config import PREFIX, load
     from speechmlx.errors import BadRequest
     from speechmlx.service.definition import ServiceDefinition, own_command, search_path
