@@ -50,25 +50,26 @@ def create_app(services: Services, servers: Sequence[AbstractAsyncContextManager
             services.decoding.close()
             services.fetches.close()
 
-    app = Starlette(
-        routes=routes,
-        lifespan=lifespan,
-        middleware=[
-            Middleware(RequestId, services.config.log_transcripts),
-            *([Middleware(TraceRequests)] if tracing.is_on() else []),
-            Middleware(TrustedProxies, services.config.trusted_proxy),
-            Middleware(TrafficLog, services.traffic),
-            Middleware(OriginPolicy, services.config),
-            Middleware(NormalizedPaths),
-            Middleware(RequireKey, services.keys),
-            Middleware(LimitRequests, services.usage),
-            Middleware(UnhandledErrors),
-        ],
-        exception_handlers={HTTPException: http_error},
-    )
+    handlers = {HTTPException: http_error}
+    app = Starlette(routes=routes, lifespan=lifespan, middleware=_middleware(services), exception_handlers=handlers)
     app.router.redirect_slashes = False
     app.router.default = not_found
     return app
+
+
+def _middleware(services: Services) -> list[Middleware]:
+    """What each request passes, in order."""
+    return [
+        Middleware(RequestId, services.config.log_transcripts),
+        *([Middleware(TraceRequests)] if tracing.is_on() else []),
+        Middleware(TrustedProxies, services.config.trusted_proxy),
+        Middleware(TrafficLog, services.traffic),
+        Middleware(OriginPolicy, services.config),
+        Middleware(NormalizedPaths),
+        Middleware(RequireKey, services.keys),
+        Middleware(LimitRequests, services.usage),
+        Middleware(UnhandledErrors),
+    ]
 
 
 def _routes(services: Services) -> list[BaseRoute]:

@@ -1,11 +1,13 @@
-"""Speakers of recognised speech: each word gets the one who says it, and segments end where another begins."""
+"""Speakers of recognised speech: each word gets the one who says it, segments end where another begins; their names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import count, product
+from string import ascii_uppercase
 
-from speechmlx.types import Segment, SpeakerTurn, Word
+from speechmlx.types import Event, KnownSpeaker, Segment, SpeakerTurn, Word
 
 NEAR = 1.0
 """Seconds to the nearest turn from which on a word in a pause is nobody's."""
@@ -86,3 +88,35 @@ def _by_sentence(words: Sequence[Word], speakers: list[str | None]) -> list[str 
 
 def _ends_sentence(word: Word) -> bool:
     return word.text.rstrip("\"'”’)» ").endswith(SENTENCE_ENDS)
+
+
+class SpeakerNames:
+    """The names of speakers in an answer: those of known speakers, and for others letters or numbers."""
+
+    def __init__(self, known: tuple[KnownSpeaker, ...] = (), numbered: bool = False) -> None:
+        self._known = {speaker.name for speaker in known}
+        self._numbered = numbered
+        """SPEAKER_00, SPEAKER_01, ...; else A, B, ..."""
+
+    def name(self, speaker: str) -> str:
+        """The name of the `speaker` of an event."""
+        if speaker in self._known or not speaker.isdecimal():
+            return speaker
+        if self._numbered:
+            return f"SPEAKER_{int(speaker):02}"
+        names = ("".join(letters) for length in count(1) for letters in product(ascii_uppercase, repeat=length))
+        free = (name for name in names if name not in self._known)
+        for _ in range(int(speaker)):
+            next(free)
+        return next(free)
+
+    def apply(self, event: Event) -> Event:
+        """The event with its speakers named."""
+        if isinstance(event, SpeakerTurn):
+            return replace(event, speaker=self.name(event.speaker))
+        if not isinstance(event, Segment):
+            return event
+        words = tuple(
+            word if word.speaker is None else replace(word, speaker=self.name(word.speaker)) for word in event.words
+        )
+        return replace(event, words=words, speaker=None if event.speaker is None else self.name(event.speaker))

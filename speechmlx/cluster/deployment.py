@@ -11,6 +11,7 @@ from typing import Any
 from ray import serve
 from starlette.types import ASGIApp
 
+from speechmlx import tracing
 from speechmlx.app import create_app
 from speechmlx.cluster.autoscaling import LOAD, load
 from speechmlx.cluster.replica_side import ReplicaSide
@@ -74,6 +75,7 @@ class SpeechReplica:
     def __init__(self, args: dict[str, Any]) -> None:
         config = settings_of(args)
         start_log(config.log, config.secrets)
+        tracing.start(os.environ)
         descriptors.raise_limit()
         models = catalog.load()
         models.check(config)

@@ -19,7 +19,7 @@ from speechmlx.cluster.credit import TAKEN, SendWindow, TakenCount
 from speechmlx.protocols.http.openai_errors import error_response
 from speechmlx.protocols.http.rate import Allowance
 
-REACH = 2.0
+REACH = 1.5
 """Seconds in which a replica must take a request; then its client is told to try again."""
 STALL = 60.0
 """Seconds in which a client has to take a message."""

@@ -53,6 +53,11 @@ class ConversationSession(TranscriptionSession):
             )
             self._responses = Responses(parts, choose_responder(engines, write, self._clock), on_response)
 
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The conversation so far, in order."""
+        return self._conversation.items
+
     async def _execute(self, command: commands.Command) -> None:
         match command:
             case commands.AddItem():

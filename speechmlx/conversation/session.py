@@ -121,6 +121,11 @@ class TranscriptionSession:
         """Every event, in order. For one reader."""
         return aiter(self._queue)
 
+    @property
+    def unread(self) -> float:
+        """How many events the reader has not taken."""
+        return self._queue.waiting
+
     def close(self) -> None:
         """Emit nothing more: `events` ends after what waits."""
         self._queue.end()

@@ -23,11 +23,11 @@ from speechmlx.protocols.http.decoding import ALL, Span
 from speechmlx.protocols.http.error_status import headers, status
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
 from speechmlx.protocols.http.services import Services
-from speechmlx.protocols.http.speaker_form import SpeakerNames
-from speechmlx.protocols.http.transcript_formats import as_segment, as_srt, as_vtt, as_word, labelled
 from speechmlx.protocols.http.transcription_form import TASKS, TranscriptionForm
 from speechmlx.protocols.http.uploads import decode_upload, require_upload
 from speechmlx.recognition import RecognitionResult, recognise_all
+from speechmlx.speakers import SpeakerNames
+from speechmlx.transcript_formats import as_segment, as_srt, as_tsv, as_vtt, as_word, labelled
 from speechmlx.types import Audio, Kind, Segment, SpeakerOptions
 
 ENGINE = "speechmlx"
@@ -159,15 +159,6 @@ def as_json(result: RecognitionResult, words: bool) -> dict[str, Any]:
 def as_lines(result: RecognitionResult) -> str:
     """Plain text: a line for each segment."""
     return "".join(f"{labelled(segment).strip()}\n" for segment in result.segments)
-
-
-def as_tsv(result: RecognitionResult) -> str:
-    """Tab-separated values: start and end in milliseconds, and the text of each segment, under a line of names."""
-    rows = (
-        f"{round(segment.start * 1000)}\t{round(segment.end * 1000)}\t{' '.join(labelled(segment).split())}\n"
-        for segment in result.segments
-    )
-    return "".join(["start\tend\ttext\n", *rows])
 
 
 TEXTS = {"txt": as_lines, "vtt": as_vtt, "srt": as_srt, "tsv": as_tsv}

@@ -15,10 +15,10 @@ from speechmlx.protocols.http import language_detection, options
 from speechmlx.protocols.http.error_status import headers, status
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
 from speechmlx.protocols.http.services import Services
-from speechmlx.protocols.http.transcript_formats import as_segment, as_srt, as_vtt, as_word
 from speechmlx.protocols.http.transcription_form import TranscriptionForm
 from speechmlx.protocols.http.uploads import decode_upload, require_upload
 from speechmlx.recognition import RecognitionResult, recognise_all
+from speechmlx.transcript_formats import as_segment, as_srt, as_vtt, as_word
 from speechmlx.types import Audio, Kind, Segment, SpeakerOptions, Word
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")

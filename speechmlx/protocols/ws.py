@@ -20,8 +20,8 @@ from speechmlx.protocols.http.rate import Allowance
 from speechmlx.protocols.live_meter import LiveMeter, note_event
 
 POLICY_VIOLATION, TOO_BIG, SERVICE_RESTART = 1008, 1009, 1012
-LAST_WORDS = 0.2
-"""Seconds in which the ends of what ran still reach the client when the server stops."""
+LAST_WORDS = 0.15
+"""Seconds in which the ends of what ran still reach the client when the server stops. Requests are answered later."""
 TICK = 1.0
 """Seconds between two calls of `Wire.tick`."""
 

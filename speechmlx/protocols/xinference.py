@@ -31,6 +31,8 @@ REFUSED = ("model_path", "peft_model_config")
 TYPES = {"audio": (Kind.ASR, Kind.TTS), "LLM": (Kind.LLM,)}
 PATIENCE = 2.0
 """Seconds that ending a model waits for its jobs to end."""
+MOST_LAUNCHED, LONGEST_UID = 256, 200
+"""Launches at once, and characters of a uid, at most."""
 MOST_FAILED = 100
 """Failed launches whose errors are kept."""
 WRONG_LOGIN = "this server wants one of its API keys as the password; any username is taken"
@@ -184,7 +186,13 @@ def _row(runtime: Runtime, fields: Any) -> Model:
 
 
 def _check_uid(names: ModelNames, uid: str, row: Model) -> None:
-    """Raises BadRequest where `uid` already means another model."""
+    """Raises BadRequest where `uid` already means another model, is too long, or would be one too many."""
+    if len(uid) > LONGEST_UID:
+        raise BadRequest(f"'model_uid' has {len(uid)} characters; allowed are {LONGEST_UID}")
+    if uid not in names.launched and len(names.launched) >= MOST_LAUNCHED:
+        raise BadRequest(
+            f"{MOST_LAUNCHED} models are launched, which is the limit; end one first (DELETE /v1/models/UID)"
+        )
     try:
         known = names.find(uid)
     except UnknownModel:

@@ -39,7 +39,7 @@ def kill(server: Server) -> None:
 
 
 def test_a_job_outlives_the_engine_a_server_and_a_restart(tmp_path: Path) -> None:
-    """Each interruption repeats one step at most: the one under way."""
+    """Each interruption repeats two steps at most: the one under way, and one whose end was not kept yet."""
     trace, jobs = tmp_path / "trace", str(tmp_path / "jobs")
     script = {"model": "scripted-asr", "prompt": f"steps={STEPS} work=0.1 trace={trace}", "response_format": "srt"}
     files = {"file": ("a.wav", sound(float(STEPS)), "audio/wav")}
@@ -68,7 +68,7 @@ def test_a_job_outlives_the_engine_a_server_and_a_restart(tmp_path: Path) -> Non
         assert [line for line in result.splitlines() if "part" in line] == [f"part {n}." for n in range(STEPS)]
         steps = Counter(json.loads(line)["what"] for line in trace.read_text().splitlines())
         assert set(steps) == {f"step {n}" for n in range(STEPS)}
-        assert steps.total() <= STEPS + 3
+        assert steps.total() <= STEPS + 6
 
 
 def test_real_speech_is_the_same_after_a_sudden_end(

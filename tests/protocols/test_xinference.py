@@ -129,6 +129,22 @@ def test_launching_twice_under_one_uid_is_one_launch(client: RESTfulClient) -> N
         client.launch_model(model_name="scripted", model_type="audio", model_uid="scripted-big")
 
 
+def test_launches_and_their_names_are_bounded(client: RESTfulClient) -> None:
+    """Else a list of models has hundreds of megabytes soon."""
+    with pytest.raises(RuntimeError, match="'model_uid' has 201 characters; allowed are 200"):
+        client.launch_model(model_name="scripted-big", model_uid="u" * 201)
+    uids = list[str]()
+    try:
+        for number in range(256):
+            uids.append(client.launch_model(model_name="scripted-big", model_uid=f"{'u' * 190}{number}"))
+        with pytest.raises(RuntimeError, match="256 models are launched, which is the limit; end one first"):
+            client.launch_model(model_name="scripted-big", model_uid="one more")
+        assert client.launch_model(model_name="scripted-big", model_uid=uids[0]) == uids[0]
+    finally:
+        for uid in uids:
+            client.terminate_model(uid)
+
+
 def test_a_launch_in_the_background_has_progress_and_can_be_given_up(client: RESTfulClient, server: Any) -> None:
     uid = client.launch_model(model_name="scripted-slow", model_type="audio", wait_ready=False)
     assert client.get_launch_model_progress(uid)["progress"] < 1

@@ -34,7 +34,7 @@ def one_kill(cluster: Cluster, each: int) -> tuple[dict[str, list[float]], int, 
     cluster.wait_for_replicas(but=victim)
     by_words: dict[str, list[float]] = defaultdict(list)
     for one in told:
-        by_words[one.what].append(one.when - killed)
+        by_words[one.what].append(one.after(killed))
     return by_words, others, time.monotonic() - killed
 
 
@@ -55,6 +55,7 @@ def kills(number: int, each: int) -> bool:
         f"{'two replicas again':<24}{len(again):>8}{max(again):>12.1f} s",
     ]
     sys.stdout.write("\n".join([f"{'clients were told':<24}{'times':>8}{'at the latest':>14}", *lines]) + "\n")
+    sys.stdout.flush()
     return all(time <= LIMIT for times in all_told.values() for time in times)
 
 

@@ -204,8 +204,10 @@ def one(folder: Path, models: str, seed: int, kills: int, until: float) -> Found
 
 
 def growth(samples: list[Held]) -> float:
-    """MB from the second tenth of the samples to the last tenth, by their medians."""
-    tenth = max(1, len(samples) // 10)
+    """MB from the second tenth of the samples to the last tenth, by their medians; 0 for too few to tell."""
+    tenth = len(samples) // 10
+    if tenth < 3:
+        return 0.0
     memory = [sample.memory for sample in samples]
     return statistics.median(memory[-tenth:]) - statistics.median(memory[tenth : 2 * tenth])
 
@@ -253,7 +255,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1e6, help="end sooner, with fewer kills")
     parser.add_argument("--models", choices=tuple(BOUND), default="scripted")
     options = parser.parse_args()
-    conftest.START_LIMIT = 300.0  # the machine may be busy
+    conftest.START_LIMIT = conftest.STOP_LIMIT = 300.0  # the machine may be busy
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         soaking = soak_all(Path(folder), options.models, options.kills, options.servers, options.minutes)
         return 1 if report(asyncio.run(soaking)) else 0

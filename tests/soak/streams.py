@@ -111,6 +111,8 @@ def growth(samples: list[Held]) -> float:
     """MB an hour, after WARM."""
     memory = [sample.memory for sample in samples]
     warm = round(len(memory) * WARM)
+    if len(memory) - warm < 3:
+        return 0.0  # no line through so few
     return float(np.polyfit(range(warm, len(memory)), memory[warm:], 1)[0]) * 60
 
 
@@ -244,7 +246,7 @@ def main() -> int:
     parser.add_argument("--wire", action="append", choices=NAMES)
     parser.add_argument("--json", type=Path, help="also write what was measured to this file")
     options = parser.parse_args()
-    conftest.START_LIMIT = 300.0  # the machine may be busy
+    conftest.START_LIMIT = conftest.STOP_LIMIT = 300.0  # the machine may be busy
     rows = []
     sys.stdout.write(HEAD + "\n")
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:

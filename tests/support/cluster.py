@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -128,6 +128,8 @@ def running_cluster(models: str = LIVE_MODELS, cache: Path | None = None) -> Ite
         **os.environ,
         "HOME": str(folder),
         "RAY_TMPDIR": str(folder),
+        "RAY_agent_register_timeout_ms": "100000",  # the machine may be busy
+        "RAY_raylet_start_wait_time_s": "100",
         "PYTHONPATH": str(TESTS),
         "SPEECHMLX_CATALOG": "support.scripted:extend",
         "SPEECHMLX_CACHE": str(cache or folder / "cache"),
@@ -205,6 +207,12 @@ class Told:
 
     what: str
     when: float
+    began: float = 0.0
+    """When the attempt began."""
+
+    def after(self, killed: float) -> float:
+        """Seconds that the client waited for it since `killed`, or since it began its attempt after that."""
+        return self.when - max(killed, self.began)
 
 
 async def request(client: httpx.AsyncClient, stream: bool = False) -> Told:
@@ -236,7 +244,8 @@ async def session(url: str, path: str) -> Told:
 async def until(killed: asyncio.Event, begin: Callable[[], Awaitable[Told]]) -> Told:
     """What a client is told that tries again where it is told to, until a replica is killed: machines are busy."""
     while True:
-        told = await begin()
+        began = time.monotonic()
+        told = replace(await begin(), began=began)
         if killed.is_set() or told.what != RETRY:
             return told
         await asyncio.sleep(1.0)
@@ -269,4 +278,6 @@ async def kill_one(cluster: Cluster, each: int) -> tuple[list[Told], int, float]
 
 
 RETRY = "503, Retry-After 1"
+EXPECTED = (RETRY, "answer cut", "closed 1012", "closed 1013")
+"""What a client of a killed replica may be told; 1013 where it finds the other one full of sessions."""
 NO_LIMIT = httpx.Limits(max_connections=None)

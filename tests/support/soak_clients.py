@@ -121,17 +121,18 @@ async def converse(target: Target, rng: random.Random) -> None:
     address = f"ws://{urlsplit(target.url).netloc}/v1/realtime"
     async with websockets.connect(address, max_size=None, proxy=None, ping_timeout=None, open_timeout=None) as socket:
         told: Told | None = None
-        for turn in (_type, _say, _type):
+        for turn in (type_a_turn, say_a_turn, type_a_turn):
             try:
                 await turn(socket, target)
             except Told as error:
                 told = error
-            if told is None and turn is _say:
+            if told is None and turn is say_a_turn:
                 return
         raise told or AssertionError("it ended without an answer")
 
 
-async def _type(socket: Any, target: Target) -> None:
+async def type_a_turn(socket: Any, target: Target) -> None:
+    """A typed turn of a conversation, and its answer. Raises Told."""
     part = {"type": "input_text", "text": "Say one word."}
     item = {"type": "message", "role": "user", "content": [part]}
     await _send(socket, "conversation.item.create", item=item)
@@ -140,7 +141,8 @@ async def _type(socket: Any, target: Target) -> None:
     await _answered(socket)
 
 
-async def _say(socket: Any, target: Target) -> None:
+async def say_a_turn(socket: Any, target: Target) -> None:
+    """A spoken one."""
     heard = resample(from_pcm16(target.said), RATE, 24000)
     for audio in (to_pcm16(heard), tone(PAUSE, level=0.0)):
         for place in range(0, len(audio), 9600):

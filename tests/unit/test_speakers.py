@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from speechmlx.speakers import split_at_speakers
-from speechmlx.types import Segment, SpeakerTurn, Word
+from speechmlx.speakers import SpeakerNames, split_at_speakers
+from speechmlx.types import Audio, KnownSpeaker, Segment, SpeakerTurn, Usage, Word
+
+SILENCE = Audio(np.zeros(0, np.float32), 16000)
 
 TURNS = (SpeakerTurn(0.0, 2.0, "0"), SpeakerTurn(2.0, 4.0, "1"), SpeakerTurn(6.0, 7.0, "0"))
 
@@ -59,3 +62,32 @@ def test_the_log_probabilities_of_tokens_go_with_their_words() -> None:
     words = (Word(" I", 1.0, 1.5, 0.9), Word(" do.", 1.5, 1.9, 0.9), Word(" So", 2.1, 2.5, 0.9))
     whole = Segment(" I do. So", 1.0, 2.5, 0.9, words, logprobs=logprobs)
     assert [part.logprobs for part in split_at_speakers(whole, TURNS)] == [logprobs[:4], logprobs[4:]]
+
+
+def known(*names: str) -> tuple[KnownSpeaker, ...]:
+    return tuple(KnownSpeaker(name, SILENCE) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (SpeakerNames(), {"0": "A", "1": "B", "25": "Z", "26": "AA", "27": "AB"}),
+        (SpeakerNames(known("Ann", "A", "C")), {"Ann": "Ann", "A": "A", "0": "B", "1": "D"}),
+        (SpeakerNames(known("7")), {"7": "7", "0": "A"}),
+        (SpeakerNames(known("Ann"), numbered=True), {"0": "SPEAKER_00", "11": "SPEAKER_11", "Ann": "Ann"}),
+    ],
+    ids=["letters", "known letters", "known number", "numbers"],
+)
+def test_names_of_speakers(names: SpeakerNames, said: dict[str, str]) -> None:
+    assert {speaker: names.name(speaker) for speaker in said} == said
+
+
+def test_events_name_their_speakers() -> None:
+    names = SpeakerNames()
+    words = (Word(" x", 0.0, 1.0, 0.9, "1"), Word(" y", 1.0, 2.0, 0.9))
+    segment = names.apply(Segment(" x y", 0.0, 2.0, 0.9, words, speaker="1"))
+    assert isinstance(segment, Segment)
+    assert (segment.speaker, [word.speaker for word in segment.words]) == ("B", ["B", None])
+    assert names.apply(SpeakerTurn(0.0, 1.0, "0")) == SpeakerTurn(0.0, 1.0, "A")
+    nobody = Segment(" x", 0.0, 1.0, 0.9)
+    assert names.apply(nobody) == nobody and names.apply(Usage()) == Usage()

@@ -17,6 +17,8 @@ from speechmlx.types import Event, FunctionCall, Generate, Message, TextDelta, U
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 120.0
 """Seconds. The server may load the model before it answers the first request."""
+LONGEST_LINE = 16 << 20
+"""Bytes of a line of an answer, at most."""
 LONGEST_BODY = 1024 * 1024
 """Characters of an answer that is not a stream."""
 NO_RESULT = "(no result)"
@@ -52,7 +54,7 @@ class RemoteLanguageModel:
                 client.stream("POST", self._address, json=body, headers=self._headers) as response,
             ):
                 if response.status_code != 200:
-                    text = (await response.aread()).decode(errors="replace")[:300]
+                    text = (await _beginning(response)).decode(errors="replace")[:300]
                     raise EngineFailed(f"the language model at {shown} answered {response.status_code}: {text}")
                 async for line in _lines(response):
                     for event in completion.push_line(line):
@@ -123,11 +125,23 @@ def chat_messages(messages: Sequence[Message]) -> list[Json]:
     return rows
 
 
+async def _beginning(response: httpx.Response) -> bytes:
+    """The first bytes of a body, at least 1,200 where there are so many."""
+    found = b""
+    async for data in response.aiter_bytes():
+        found += data
+        if len(found) >= 1200:
+            break
+    return found
+
+
 async def _lines(response: httpx.Response) -> AsyncGenerator[str, None]:
     """Lines of server-sent events, which end at "\\n" only: JSON may contain other line separators."""
     rest = b""
     async for data in response.aiter_bytes():
         *lines, rest = (rest + data).split(b"\n")
+        if len(rest) > LONGEST_LINE:
+            raise EngineFailed(f"the language model's server sent a line of over {LONGEST_LINE >> 20} MiB")
         for line in lines:
             yield line.decode(errors="replace")
     yield rest.decode(errors="replace")

@@ -62,7 +62,7 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
         transport = self.writer.transport
         if not self._is_bounded:
             self._is_bounded = True
-            with contextlib.suppress(OSError):  # the connection may be over
+            with contextlib.suppress(OSError, AttributeError):  # the connection may be over
                 transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         return _Watch(transport, _waiting(transport) + more)
 

@@ -12,6 +12,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from hypercorn.config import Config
@@ -54,6 +55,11 @@ def install() -> None:
     """Make Hypercorn's protocols use SocketStream."""
     for protocol in (h11, h2):
         protocol.WSStream = SocketStream
+
+
+def _readable_header(name: bytes, value: bytes) -> bool:
+    """Whether the handshake can be read with this header: wsproto takes ASCII only."""
+    return value.isascii() or not name.lower().startswith((b"sec-websocket-", b"connection", b"upgrade"))
 
 
 class MessageBuffer:
@@ -168,7 +174,7 @@ class SocketStream(WSStream):  # type: ignore[misc]
     async def handle(self, event: Event) -> None:
         """Take what Hypercorn's protocol reports."""
         if isinstance(event, Request):
-            await super().handle(event)
+            await super().handle(replace(event, headers=[pair for pair in event.headers if _readable_header(*pair)]))
             if self.app_put is not None:
                 self.app_put = self._inward.put
                 await self._inward.put({"type": "websocket.connect"})

@@ -1,12 +1,9 @@
-"""Speakers in the HTTP protocols: the settings that a client sends, and the names of speakers in answers."""
+"""Speakers in the HTTP protocols: the settings that a client sends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
-from itertools import count, product
-from string import ascii_uppercase
 from typing import Any
 
 from speechmlx.errors import BadAudio, BadRequest
@@ -16,7 +13,7 @@ from speechmlx.protocols.http.json_bounds import LongText
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.request_body import spool
 from speechmlx.protocols.http.routing import RequestContext
-from speechmlx.types import Audio, Event, KnownSpeaker, Segment, SpeakerTurn
+from speechmlx.types import Audio, KnownSpeaker
 
 NAMES, REFERENCES = "known_speaker_names", "known_speaker_references"
 MOST_KNOWN = 4
@@ -94,35 +91,3 @@ def separate(fields: Mapping[str, Any], name: str) -> list[Any]:
         else:
             found.append(entry)
     return found
-
-
-class SpeakerNames:
-    """The names of speakers in an answer: those of known speakers, and for others letters or numbers."""
-
-    def __init__(self, known: tuple[KnownSpeaker, ...] = (), numbered: bool = False) -> None:
-        self._known = {speaker.name for speaker in known}
-        self._numbered = numbered
-        """SPEAKER_00, SPEAKER_01, ...; else A, B, ..."""
-
-    def name(self, speaker: str) -> str:
-        """The name of the `speaker` of an event."""
-        if speaker in self._known or not speaker.isdecimal():
-            return speaker
-        if self._numbered:
-            return f"SPEAKER_{int(speaker):02}"
-        names = ("".join(letters) for length in count(1) for letters in product(ascii_uppercase, repeat=length))
-        free = (name for name in names if name not in self._known)
-        for _ in range(int(speaker)):
-            next(free)
-        return next(free)
-
-    def apply(self, event: Event) -> Event:
-        """The event with its speakers named."""
-        if isinstance(event, SpeakerTurn):
-            return replace(event, speaker=self.name(event.speaker))
-        if not isinstance(event, Segment):
-            return event
-        words = tuple(
-            word if word.speaker is None else replace(word, speaker=self.name(word.speaker)) for word in event.words
-        )
-        return replace(event, words=words, speaker=None if event.speaker is None else self.name(event.speaker))

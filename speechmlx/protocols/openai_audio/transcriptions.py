@@ -15,13 +15,13 @@ from speechmlx.protocols.http import options, speaker_form
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.http.routing import RequestContext
-from speechmlx.protocols.http.speaker_form import SpeakerNames
 from speechmlx.protocols.http.streaming import server_sent
-from speechmlx.protocols.http.transcript_formats import as_rttm
 from speechmlx.protocols.http.transcription_form import Task, TranscriptionForm
 from speechmlx.protocols.http.uploads import decode_upload
 from speechmlx.protocols.openai_audio import decoding_fields, formats
 from speechmlx.recognition import RecognitionResult, find_speakers, recognise
+from speechmlx.speakers import SpeakerNames
+from speechmlx.transcript_formats import all_logprobs, as_json, as_rttm, as_verbose, languages
 from speechmlx.types import Event, Kind, Segment, SpeakerOptions, Transcribe
 
 LISTS = (
@@ -236,8 +236,8 @@ def as_response(result: RecognitionResult, output: ResponseOptions) -> Response:
     if output.format == "diarized_json":
         return JSONResponse(formats.as_diarized(result))
     if output.format == "verbose_json":
-        return JSONResponse(formats.as_verbose(result, output.granularities))
-    return JSONResponse(formats.as_json(result, output.logprobs))
+        return JSONResponse(as_verbose(result, output.granularities))
+    return JSONResponse(as_json(result, output.logprobs))
 
 
 async def _first_segment(events: AsyncIterator[Event], result: RecognitionResult) -> Segment | None:
@@ -263,9 +263,9 @@ async def stream_messages(
         else:
             result.add(event)
     done: dict[str, Any] = {"type": "transcript.text.done", "text": result.text, "usage": formats.tokens(result.usage)}
-    done["languages"] = formats.languages(result)
+    done["languages"] = languages(result)
     if output.logprobs:
-        done["logprobs"] = formats.all_logprobs(result.segments)
+        done["logprobs"] = all_logprobs(result.segments)
     yield done
 
 
@@ -276,7 +276,7 @@ def _segment_messages(result: RecognitionResult, segment: Segment, output: Respo
     result.add(segment)
     delta: dict[str, Any] = {"type": "transcript.text.delta", "delta": result.text[len(before) :]}
     if output.logprobs:
-        delta["logprobs"] = formats.all_logprobs([segment])
+        delta["logprobs"] = all_logprobs([segment])
     if output.format == "diarized_json":
         event = formats.as_diarized_segment(number + 1, segment)
         yield {**delta, "segment_id": event["id"]}

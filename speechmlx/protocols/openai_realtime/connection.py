@@ -5,7 +5,6 @@ This module is imported at the first such request, so that the server starts fas
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -19,9 +18,10 @@ from speechmlx.conversation.conversation_session import ConversationSession
 from speechmlx.conversation.engines import has_default
 from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.llm.remote import remote_language_model
-from speechmlx.errors import Busy, SpeechError, UnknownSession
+from speechmlx.errors import BadRequest, Busy, SpeechError, UnknownSession
 from speechmlx.models.spec import Model
 from speechmlx.protocols import live_sessions, ws
+from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.live_link import LiveLink, Place
@@ -173,8 +173,8 @@ def _secret_lifetime(request: Json, prefix: str) -> int:
 def _read_object(body: Body) -> Json:
     """The JSON object in a body of any content type; {} if there is no body. Raises Refused."""
     try:
-        value: Any = json.loads(body.upload.read()) if body.upload is not None else {}
-    except (ValueError, RecursionError) as error:
+        value: Any = read_json(body.upload.read()) if body.upload is not None else {}
+    except (ValueError, RecursionError, BadRequest) as error:
         raise Refused(f"The body is not JSON: {error}.", "invalid_json") from None
     request: Json = of(dict)(value, "body")
     return request

@@ -17,6 +17,7 @@ from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechErr
 from speechmlx.models import store
 from speechmlx.models.in_use import Marks
 from speechmlx.models.spec import Catalog, Model
+from speechmlx.optional_packages import use
 from speechmlx.runtime import scratch
 from speechmlx.runtime.front.client import current, share
 from speechmlx.runtime.front.hang_watch import HangWatch
@@ -98,6 +99,7 @@ class Runtime:
 
     async def start(self) -> None:
         """Start the engine process. With `preload`, load and pin the default model of every kind."""
+        use(os.environ)
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._engine.start()
         self._spawn(asyncio.to_thread(scratch.sweep))

@@ -255,7 +255,11 @@ class Supervisor:
             self._reap(process)
 
     def _reap(self, process: subprocess.Popen[bytes]) -> None:
-        reaping = self._loop.run_in_executor(None, _end, process, self._folder)
+        try:
+            reaping = self._loop.run_in_executor(None, _end, process, self._folder)
+        except RuntimeError:  # the interpreter ends, and no thread can be started
+            _end(process, self._folder)
+            return
         self._reaping.add(reaping)
         reaping.add_done_callback(self._reaping.discard)
 

@@ -110,11 +110,16 @@ async def fetch(model: Model, cache: Path, on_progress: Callable[[Progress], Non
         raise ModelUnavailable(f"fetching {model.name!r} ended with status {status}; the server's log has more")
     finally:
         if process.returncode is None:
-            assert process.stdin is not None
-            process.stdin.close()
-            try:
-                await asyncio.wait_for(process.wait(), PATIENCE)
-            except TimeoutError:
-                with contextlib.suppress(ProcessLookupError):  # it has just ended
-                    process.kill()
-                await process.wait()
+            await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ask a process to stop, and kill it if that takes PATIENCE seconds."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        await asyncio.wait_for(process.wait(), PATIENCE)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            process.kill()
+        await process.wait()

@@ -11,7 +11,7 @@ import pytest
 from support.whisper_runs import RATE, run, segments, text
 
 from speechmlx.engines.whisper.engine import Whisper
-from speechmlx.engines.whisper.offline.resume_point import ResumePoint
+from speechmlx.engines.whisper.offline.transcript_state import TranscriptState
 from speechmlx.types import Audio, Checkpoint, Event, LanguageDetected, Segment, Transcribe, Usage
 
 NAMES = ("jfk", "beckett", "librispeech", "beckett")
@@ -76,7 +76,7 @@ def test_quiet_recordings_resume_in_their_second_pass(tiny: Whisper, speech: Cal
     request = Transcribe(audio=Audio(hiss, RATE), checkpoints=True)
     whole = run(tiny, [request])[0]
     states = [event for event in whole if isinstance(event, Checkpoint)]
-    wary = [state for state in states if ResumePoint.read(state).wary]
+    wary = [state for state in states if TranscriptState.read(state).wary]
     assert wary
     for checkpoint in wary:
         rest = run(tiny, [replace(request, resume=checkpoint)])[0]

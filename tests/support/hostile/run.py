@@ -34,7 +34,7 @@ AT_ONCE = 12
 """Attacks at the same time."""
 WARM_UP = 0.2
 """Share of the attacks after which the memory is what it is compared with."""
-SETTLE = 7.0
+SETTLE, BRIEFLY = 7.0, 1.0
 """Seconds from the last attack to the last look at memory and files: closed sessions are collected after 5."""
 
 
@@ -93,7 +93,7 @@ def attacked(folder: Path) -> Iterator[tuple[Witness, Witness, Target]]:
     temporary = [folder / "plain-tmp", folder / "secure-tmp"]
     for one in temporary:
         one.mkdir(parents=True)
-    flags = ("--wyoming", "0", "--diarize", "scripted-diarizer", "--preload")
+    flags = ("--wyoming", "0", "--diarize", "scripted-diarizer")
     with contextlib.ExitStack() as stack:
         plain = stack.enter_context(serve(folder / "plain", *flags, **nowhere, TMPDIR=str(temporary[0])))
         secure = stack.enter_context(serve(folder / "secure", "--tls-self-signed", **nowhere, TMPDIR=str(temporary[1])))
@@ -112,9 +112,12 @@ def _port(url: str) -> int:
 
 
 class HostileRun:
-    """A run of about `count` inputs that `seed` decides; `only`, "FAMILY" or "FAMILY:NUMBER", repeats a part."""
+    """A run of about `count` inputs that `seed` decides; `only`, "FAMILY" or "FAMILY:NUMBER", repeats a part.
 
-    def __init__(self, count: int, seed: int, only: str = "") -> None:
+    A `brief` one does not look at growth: it is over before the servers are warm.
+    """
+
+    def __init__(self, count: int, seed: int, only: str = "", brief: bool = False) -> None:
         self.verdict = Verdict()
         self._seed = seed
         self._count = count
@@ -123,7 +126,7 @@ class HostileRun:
         if only:
             name, _, number = only.partition(":")
             plan = [one for one in plan if one[0] == name and number in ("", str(one[1]))] or [(name, int(number))]
-        self._plan, self._only = plan, only
+        self._plan, self._only, self._brief = plan, only, brief
 
     async def run(self) -> Verdict:
         with tempfile.TemporaryDirectory() as folder, attacked(Path(folder)) as (plain, secure, target):
@@ -137,7 +140,7 @@ class HostileRun:
                 before = [(one.resident(), one.files()) for one in (plain, secure)]
                 await self._attack(target, self._plan[share:])
                 await asyncio.gather(*side)
-            await asyncio.sleep(SETTLE)
+            await asyncio.sleep(BRIEFLY if self._brief else SETTLE)
             self.verdict.lines.append(f"{sum(self.verdict.sent.values())} inputs in {time.monotonic() - began:.0f} s")
             for name, one, (memory, files) in zip(("plain", "TLS"), (plain, secure), before, strict=True):
                 self._judge(name, one, memory, files)
@@ -146,6 +149,8 @@ class HostileRun:
     def _judge(self, name: str, one: Witness, memory: int, files: int) -> None:
         waits, wrong = sorted(one.waits), list(one.wrong)
         now, open_now = one.resident(), one.files()
+        if self._brief:
+            memory, files = now, open_now
         wrong += [f"grew from {memory / MB:.0f} to {now / MB:.0f} MB"] * (now > memory + GROWTH)
         wrong += [f"{files} descriptors became {open_now}"] * (open_now > files + MORE_FILES)
         wrong += [f"left behind in the folder for temporary files: {left}" for left in [one.left_behind()] if left]

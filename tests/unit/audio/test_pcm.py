@@ -90,3 +90,9 @@ def test_full_scale_does_not_depend_on_the_pieces() -> None:
     for piece in np.array_split(loud, 7):
         parts.hear(piece)
     assert whole.value == parts.value == 2.0**15
+
+
+def test_what_resampling_makes_larger_than_any_integer_is_scaled_too() -> None:
+    """It hung the request: the error was a StopIteration, in a thread that a request waited for."""
+    samples = np.full(100, 2.0**31 * 1.2, np.float32)
+    assert within_full_scale(samples).tolist() == [1.0] * 100

@@ -19,8 +19,8 @@ from speechmlx.engines.whisper.decoding.sampling import SamplingRules
 from speechmlx.engines.whisper.model import mel
 from speechmlx.engines.whisper.offline.attempt import Attempt, choose_attempt, judge_attempt
 from speechmlx.engines.whisper.offline.loudness import RecordingLoudness
-from speechmlx.engines.whisper.offline.resume_point import ResumePoint
 from speechmlx.engines.whisper.offline.segments import build_segment, cut_window, split_words
+from speechmlx.engines.whisper.offline.transcript_state import TranscriptState
 from speechmlx.engines.whisper.offline.window import MOST_TOKENS, ClipQueue, Window
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import Checkpoint, Event, LanguageDetected, Transcribe, Usage
@@ -107,10 +107,10 @@ class TranscriptionState:
         else:
             self.queues = [ClipQueue(self, clips)]
         if self.request.resume is not None:
-            self._resume(ResumePoint.read(self.request.resume))
+            self._resume(TranscriptState.read(self.request.resume))
         self._release()
 
-    def _resume(self, point: ResumePoint) -> None:
+    def _resume(self, point: TranscriptState) -> None:
         """Go on where an equal request was."""
         self.language, self._sampled, self._has_text = point.language, point.sampled, point.has_text
         if point.wary:
@@ -218,7 +218,7 @@ class TranscriptionState:
         if self.language is None or (not self._released and not queue.begun):
             return
         sampled = self._sampled + sum(one.sampled for one in self.queues[: self._released + 1])
-        point = ResumePoint.of(queue, self._released, self.language, sampled, self._has_text)
+        point = TranscriptState.of(queue, self._released, self.language, sampled, self._has_text)
         point = point if self.request.condition_on_previous_text else replace(point, previous=())
         checkpoint = Checkpoint(point.start / mel.FRAMES_PER_SECOND, point.write())
         if checkpoint != self._saved:

@@ -214,6 +214,23 @@ async def test_a_server_that_is_not_there(serve: Callable[[Handler], None]) -> N
         await generate()
 
 
+@pytest.mark.parametrize(("status", "said"), [(200, "sent a line of over 16 MiB"), (500, "answered 500: xxx")])
+async def test_an_answer_without_end_is_not_kept(serve: Callable[[Handler], None], status: int, said: str) -> None:
+    sent = 0
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            nonlocal sent
+            while sent < 100:  # MiB
+                sent += 1
+                yield b"x" * (1 << 20)
+
+    serve(lambda request: httpx.Response(status, stream=Endless()))
+    with pytest.raises(EngineFailed, match=said):
+        await generate()
+    assert sent <= 17
+
+
 async def test_a_connection_that_breaks(serve: Callable[[Handler], None]) -> None:
     class Broken(httpx.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:

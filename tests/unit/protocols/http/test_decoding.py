@@ -100,3 +100,11 @@ async def test_a_recording_is_not_behind_files_of_noise(monkeypatch: pytest.Monk
     decoding.close()
     await asyncio.to_thread(decoding._threads.shutdown)
     assert time.monotonic() - began < 2  # nobody waits for them, so they have ended
+
+
+async def test_a_generator_that_ends_too_early_is_an_error_and_no_hang() -> None:
+    """A future cannot hold a StopIteration: who waited for it waited for ever."""
+    decoding = RecordingDecoder(1)
+    with pytest.raises(RuntimeError, match="no more"):
+        await asyncio.wait_for(decoding.run(next, iter(())), 5)
+    decoding.close()

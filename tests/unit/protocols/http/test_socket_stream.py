@@ -72,6 +72,16 @@ async def test_compression_is_not_offered_and_not_taken() -> None:
         assert code == 1002 and reason
 
 
+async def test_a_handshake_whose_subprotocols_are_no_text_goes_on_without_them() -> None:
+    """It ended the connection with a traceback in the log."""
+    app = Collecting()
+    async with serving(app) as address:
+        client = await address.connect("Sec-WebSocket-Protocol: a, \u00fa")
+        assert b"Sec-WebSocket-Protocol" not in client.head
+        await client.send(frame(TEXT, b"x") + frame(8, b"\x03\xe8"))
+        assert await asyncio.wait_for(client.closed(), 5) == (1000, "")
+
+
 async def test_a_message_that_is_too_long_is_dropped_at_once() -> None:
     app = Collecting()
     async with serving(app, limit=64 * KB) as address:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from speechmlx.languages import NAMES, TAGS, name
-from speechmlx.protocols.openai_audio.formats import as_verbose
 from speechmlx.recognition import RecognitionResult
+from speechmlx.transcript_formats import as_verbose
 from speechmlx.types import LanguageDetected, Segment
 
 

@@ -29,6 +29,7 @@ from speechmlx.runtime.ipc.messages import (
     Start,
 )
 from speechmlx.types import (
+    Audio,
     Chunk,
     Command,
     End,
@@ -407,7 +408,7 @@ async def test_the_machine_stays_awake_for_jobs_but_not_for_live_sessions(
     told: list[bool] = []
     monkeypatch.setattr(up.runtime._sleep_guard, "update", told.append)
     live = up.runtime.submit(Listen(model="asr-row"))
-    job = up.runtime.submit(Transcribe(model="asr-row", audio=np.zeros(160, np.float32)))
+    job = up.runtime.submit(Transcribe(model="asr-row", audio=Audio(np.zeros(160, np.float32), 16000)))
     up.end(job.id)
     up.end(live.id)
     assert told == [False, True, False, False]

@@ -167,3 +167,19 @@ async def test_a_failed_fetch_is_logged_and_the_next_job_begins_another(
     await asyncio.sleep(0)
     assert caplog.messages[0].startswith("fetching m failed: ")
     assert await fetches.start(MODEL) == "/cache/m"
+
+
+async def test_a_process_that_ends_when_patience_does_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has ended, but its end has not been told yet: there is nothing to kill."""
+    monkeypatch.setattr(weights, "PATIENCE", 0.0)
+    process = await asyncio.create_subprocess_exec("true", stdin=asyncio.subprocess.PIPE)
+    transport = process._transport  # type: ignore[attr-defined]
+    killed = []
+
+    def kill() -> None:
+        killed.append(True)
+        raise ProcessLookupError
+
+    monkeypatch.setattr(transport, "kill", kill)
+    await asyncio.wait_for(weights._end(process), 10)
+    assert killed and process.returncode == 0

@@ -14,7 +14,7 @@ from speechmlx.types import Checkpoint
 
 
 @dataclass(frozen=True)
-class ResumePoint:
+class TranscriptState:
     """The place in the first queue that is not done. Frames are mel frames of 10 ms."""
 
     language: str
@@ -35,7 +35,7 @@ class ResumePoint:
     """Whether a segment was given."""
 
     @classmethod
-    def of(cls, queue: ClipQueue, number: int, language: str, sampled: int, has_text: bool) -> ResumePoint:
+    def of(cls, queue: ClipQueue, number: int, language: str, sampled: int, has_text: bool) -> TranscriptState:
         """The place of a queue that is not done."""
         window = queue.window
         assert window is not None, "only a queue with a window has a place"
@@ -63,7 +63,7 @@ class ResumePoint:
         return json.dumps(asdict(self))
 
     @classmethod
-    def read(cls, checkpoint: Checkpoint) -> ResumePoint:
+    def read(cls, checkpoint: Checkpoint) -> TranscriptState:
         """What `write` wrote."""
         fields = json.loads(checkpoint.state)
         return cls(**{**fields, "previous": tuple(fields["previous"])})

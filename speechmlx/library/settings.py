@@ -1,0 +1,62 @@
+"""The settings of the library: those of the server's Config that mean something without a server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypedDict
+
+from speechmlx.config import KINDS, Config, load
+from speechmlx.errors import BadRequest
+
+LOG_LEVEL = "warning"
+"""The level of the engine process, which writes to standard error, where no keyword argument sets it."""
+
+
+class SpeechSettings(TypedDict, total=False):
+    """Keyword arguments of `Speech`. Each wins over SPEECHMLX_NAME in the environment and over the settings file.
+
+    docs/configuration.md describes them. `asr` to `diarize` name the default model of a kind.
+    """
+
+    asr: str
+    tts: str
+    llm: str
+    s2s: str
+    enhance: str
+    vad: str
+    turn: str
+    diarize: str
+    profile: str
+    preload: bool
+    cache: str | Path
+    lexicon: str | Path
+    idle_unload: float
+    memory_limit: int | str
+    step_timeout: float
+    max_jobs: int
+    max_sessions: int
+    audio_timeout: float
+    llm_url: str
+    llm_url_model: str
+    llm_url_key: str
+    log_level: str
+
+
+def read_config(settings: Mapping[str, Any], file: str | os.PathLike[str] | None = None) -> Config:
+    """The config of a `Speech` with these keyword arguments. `file`: the settings file instead of the default one.
+
+    Raises BadRequest, which names what is wrong and what there is.
+    """
+    known = SpeechSettings.__annotations__
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise BadRequest(f"unknown setting {', '.join(unknown)}; the settings are {', '.join(known)}")
+    path = None if file is None else Path(file).expanduser()
+    kinds = {name: value for name, value in settings.items() if name in KINDS and value is not None}
+    flags = {"log_level": LOG_LEVEL, **{name: value for name, value in settings.items() if name not in KINDS}}
+    models = load(flags, os.environ, path).models
+    config = load({**flags, "models": {**models, **kinds}}, os.environ, path)
+    return replace(config, log_file=None)  # it is the server's: two processes do not share one
