@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support.fake_supervisor import ASR, PROGRESS, TTS, Front
 
@@ -29,7 +28,6 @@ from speechmlx.runtime.ipc.messages import (
     Start,
 )
 from speechmlx.types import (
-    Audio,
     Chunk,
     Command,
     End,
@@ -101,7 +99,7 @@ async def test_an_unknown_model_is_refused_at_once(up: Front) -> None:
 
 
 async def test_messages_reach_their_job_and_those_of_ended_jobs_are_dropped(up: Front) -> None:
-    job, other = up.runtime.submit(Listen(model="asr-row")), up.runtime.submit(Listen(model="asr-row"))
+    job, other = up.runtime.submit(Listen()), up.runtime.submit(Listen())
     command: Command = End()
     for _ in range(8):
         await job.send(command)
@@ -144,7 +142,7 @@ async def test_the_limit_of_jobs_does_not_count_live_sessions(request_: Request,
 
 
 async def test_ended_jobs_are_counted_by_outcome(up: Front) -> None:
-    jobs = [up.runtime.submit(Listen(model="asr-row")) for _ in range(3)]
+    jobs = [up.runtime.submit(Listen()) for _ in range(3)]
     up.end(jobs[0].id)
     up.end(jobs[1].id, Failure("engine_failed", "broken"))
     jobs[2].cancel()
@@ -262,7 +260,7 @@ async def test_a_pinned_model_is_loaded_again_unless_it_was_unloaded(unloaded: b
 
 async def test_the_status(up: Front) -> None:
     up.engine.say(MemoryReport((HeldModel("tts-row", "loading", 5, True),)))
-    up.runtime.submit(Listen(model="asr-row"))
+    up.runtime.submit(Listen())
     assert up.runtime.status() == Status("ok", "fake", 7, 1, (ModelStatus("tts-row", Kind.TTS, "loading", True, 5),))
     assert up.engine.setup == Setup(1000, 0.0)
 
@@ -271,7 +269,7 @@ async def test_a_lost_process_ends_the_started_jobs_and_the_others_wait(up: Fron
     up.engine.say(LOADED)
     started = up.runtime.submit(Speak(text="hello"))
     del up.folders["asr-row"]
-    waiting = up.runtime.submit(Listen(model="asr-row"))
+    waiting = up.runtime.submit(Listen())
     await turns()
     up.engine.end("was ended by SIGKILL")
     with pytest.raises(EngineLost, match="SIGKILL while this ran"):
@@ -362,53 +360,6 @@ async def test_one_holder_has_half_of_the_jobs(up: Front) -> None:
     assert up.engine.sent == [Start(job.id, Speak(text="hello", model="tts-row"), TTS, "/", "192.0.2.1")]
     with pytest.raises(Busy, match="1 of this client's jobs run or wait, its share of max_jobs"):
         up.runtime.submit(Speak(text="hello"))
-    up.runtime.submit(Listen(model="asr-row"))  # a live session has its own limit
+    up.runtime.submit(Listen())  # a live session has its own limit
     current.set(EngineClient("192.0.2.2", "192.0.2.2"))
     up.runtime.submit(Speak(text="hello"))
-
-
-# --- without work ---
-
-
-async def test_the_engine_process_ends_only_where_nothing_wants_it(
-    config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    front = Front(replace(config, engine_idle=60.0, step_timeout=0.0), monkeypatch)
-    await front.runtime.start()
-
-    def checks() -> None:
-        for _ in range(10):
-            front.runtime._idle.check()
-
-    checks()
-    assert front.engine.state == "starting"
-    front.engine.come_up()
-    job = front.runtime.submit(Speak(text="hello"))
-    checks()
-    assert front.engine.state == "ok"
-    front.end(job.id)
-    front.runtime._pinned.names.add("tts-row")
-    checks()
-    assert front.engine.state == "ok"
-    front.runtime._pinned.names.clear()
-    checks()
-    assert front.runtime.status().engine == "idle"
-    later = front.runtime.submit(Speak(text="again"))
-    await turns()
-    assert front.runtime.status().engine == "starting" and not later.started
-    front.engine.come_up()
-    await turns()
-    assert later.started
-    await front.runtime.close()
-
-
-async def test_the_machine_stays_awake_for_jobs_but_not_for_live_sessions(
-    up: Front, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[bool] = []
-    monkeypatch.setattr(up.runtime._sleep_guard, "update", told.append)
-    live = up.runtime.submit(Listen(model="asr-row"))
-    job = up.runtime.submit(Transcribe(model="asr-row", audio=Audio(np.zeros(160, np.float32), 16000)))
-    up.end(job.id)
-    up.end(live.id)
-    assert told == [False, True, False, False]
