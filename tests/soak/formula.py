@@ -1,4 +1,4 @@
-"""The formula's installation on Linux: scripts/keg into an empty folder with Python 3.12, then the installed command.
+"""The formula's installation on Linux: into an empty folder with Python 3.12, then the installed command.
 
 `scripts/soak formula [PYTHON]`; without PYTHON, python3.12 of the PATH or of pyenv. It prints what it saw.
 """
@@ -24,18 +24,28 @@ def python312() -> str:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.12.*/bin/python3.12")
     for candidate in (*sys.argv[1:2], "python3.12", *map(str, pyenv)):
         if shutil.which(candidate) and not subprocess.run([candidate, "-c", ""], capture_output=True).returncode:
-            return candidate
+            return str(shutil.which(candidate))
     sys.exit("Python 3.12 was not found; name one: scripts/soak formula PYTHON")
 
 
 def install(keg: Path) -> None:
-    """What the formula's `install` does on a Mac. uv and the package index are those of scripts/install."""
+    """Run the formula itself, `install` and `test`, where Ruby is here; else what `install` calls.
+
+    uv and the package index are those of scripts/install.
+    """
     called = 'system "scripts/keg", libexec'
-    assert called in (ROOT / "Formula/speechmlx.rb").read_text(), f"the formula does not say {called}"
-    script = '. scripts/uv.sh && PYTHON="$1" UV="$UV" exec scripts/keg "$2"'
-    subprocess.run(
-        ["bash", "-c", script, "bash", python312(), str(keg)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
-    )
+    formula = ROOT / "Formula/speechmlx.rb"
+    assert called in formula.read_text(), f"the formula does not say {called}"
+    if ruby := shutil.which("ruby"):
+        script = (
+            '. scripts/uv.sh && exec "$1" tests/soak/homebrew.rb Formula/speechmlx.rb "$2" "$3" "$(realpath "$UV")"'
+        )
+        arguments = [ruby, str(keg.parent), python312()]
+    else:
+        print("Ruby is not here: without the formula's test")
+        script = '. scripts/uv.sh && PYTHON="$2" UV="$UV" exec scripts/keg "$1"'
+        arguments = [str(keg), python312()]
+    subprocess.run(["bash", "-c", script, "bash", *arguments], cwd=ROOT, check=True)
 
 
 def use(command: Path, home: Path) -> None:
@@ -70,6 +80,7 @@ def told(command: Path, home: Path, *arguments: str) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         keg, home = Path(folder) / "keg/libexec", Path(folder) / "home"
+        keg.parent.mkdir()
         home.mkdir()
         began = time.monotonic()
         install(keg)
