@@ -65,6 +65,11 @@ def test_the_verbs(tmp_path: Path) -> None:
     assert 'Environment="HF_ENDPOINT=https://hub.example"' in unit
     told = run("status", "--json")
     assert (told.returncode, json.loads(told.stdout)["pid"]) == (0, 4711)
+    journal = tmp_path / "programs/journalctl"
+    journal.write_text('#!/bin/sh\necho "$*"; exit 5\n')
+    journal.chmod(0o755)
+    shown = run("logs", "-n", "7", "--follow")
+    assert (shown.returncode, shown.stdout) == (5, "--user --unit speechmlx.service --lines 7 --follow\n")
     assert run("stop").returncode == 0 and run("status").returncode == 3
     (tmp_path / "own.toml").write_text("prot = 9191\n")
     assert "unknown setting prot" in run("install", *options, HF_ENDPOINT="x").stderr
