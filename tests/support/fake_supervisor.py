@@ -76,6 +76,12 @@ class FakeSupervisor:
         self.state = "starting"
         self.recycled += 1
 
+    def rest(self) -> None:
+        self.state = "idle"
+
+    def wake(self) -> None:
+        self.state = "starting"
+
     async def stop(self) -> None:
         self.state = "stopped"
 

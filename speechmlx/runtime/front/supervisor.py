@@ -24,7 +24,7 @@ from speechmlx.runtime.worker import blas
 
 log = logging.getLogger(__name__)
 
-State = Literal["starting", "ok", "degraded", "stopped"]
+State = Literal["starting", "ok", "idle", "degraded", "stopped"]
 
 SLICE = 256 * 1024
 """Bytes per send and receive. A large message is sent in slices, so that the event loop serves others between them."""
@@ -137,6 +137,16 @@ class Supervisor:
     def recycle(self) -> None:
         """Replace an idle process by a fresh one. Only the end of a process surely frees all memory of its models."""
         self._abandon()
+        self.state = "starting"
+        self._start_again()
+
+    def rest(self) -> None:
+        """End an idle process, until `wake`."""
+        self._abandon()
+        self.state, self.pid = "idle", 0
+
+    def wake(self) -> None:
+        """Start the process again after `rest`."""
         self.state = "starting"
         self._start_again()
 
