@@ -37,6 +37,9 @@ from speechmlx.types import Kind, Listen, Load, Priority, Progress, Request, Unl
 
 log = logging.getLogger(__name__)
 
+ENGINE_WAIT = 60.0
+"""Seconds that a job waits for the engine process to come up. Its client is told then."""
+
 MEMORY_SHARE = 0.7
 """Share of the machine's memory for models where the config sets no limit."""
 
@@ -219,7 +222,7 @@ class Runtime:
                 self._folders[job.model.name] = folder
                 self._integrity.whole.add(job.model.name)
                 self._marks.hold(job.model.name)
-            await self.ready()
+            await self._ready_in_time()
             job.start(folder)
         except SpeechError as error:
             job.finish_with(error)
@@ -229,6 +232,15 @@ class Runtime:
         except Exception as error:
             log.exception("preparing %s failed", job.model.name)
             job.finish_with(EngineFailed(f"preparing {job.model.name!r} failed: {error}"))
+
+    async def _ready_in_time(self) -> None:
+        """`ready`, for ENGINE_WAIT seconds. Raises EngineLost then, with a time to try again."""
+        try:
+            async with asyncio.timeout(ENGINE_WAIT):
+                await self.ready()
+        except TimeoutError:
+            message = f"the engine process has not come up for {ENGINE_WAIT:g} s; the server's log has more"
+            raise EngineLost(message, retry_after=5.0, ran=False) from None
 
     def _unload(self, job: Job) -> None:
         """Start an Unload where the engine process has the model or one of its jobs; else end it here.
@@ -251,6 +263,8 @@ class Runtime:
         self._jobs.pop(job.id, None)
         self._guard_sleep()
         self._keep_marks()
+        if job.started and job.outcome == "ok" and not isinstance(job.request, Load | Unload):
+            self._engine.useful = True
         if isinstance(job.request, Load) and job.request.pin and job.outcome == "ok":
             self._pinned.names.add(job.model.name)
         elif isinstance(job.request, Unload) and job.outcome == "ok":
@@ -363,7 +377,8 @@ class Runtime:
             if job.started:
                 job.finish_with(error)
         if not self._up.done():
-            self._up.set_exception(EngineLost(f"the engine process {reason} at start; the server's log has more"))
+            message = f"the engine process {reason} at start; the server's log has more"
+            self._up.set_exception(EngineLost(message, ran=False))
             self._up.exception()
         self._up = asyncio.get_running_loop().create_future()
         self._on_memory_report(MemoryReport(()))

@@ -1,4 +1,4 @@
-"""Clients that do not read what they are sent."""
+"""Clients that do not read what they are sent, and those that ask nothing for a while."""
 
 from __future__ import annotations
 
@@ -57,3 +57,39 @@ async def test_a_client_that_reads_slowly_stays(monkeypatch: pytest.MonkeyPatch)
         assert not app.ended.is_set()
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.wait_for(app.ended.wait(), 5)
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A request, and its answer."""
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 204")
+
+
+async def no_content(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+
+async def test_a_connection_stays_open_between_requests_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client keeps its connections for some seconds. It loses a request where the server closes one first."""
+    monkeypatch.setattr(connections, "FIRST", 0.1)
+    monkeypatch.setattr(connections, "KEEP_ALIVE", 0.6)
+    async with serving(no_content) as address:
+        silent, other = await asyncio.open_connection("127.0.0.1", address.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        await ask(reader, writer)
+        assert await asyncio.wait_for(silent.read(), 3) == b""
+        other.close()
+        await ask(reader, writer)
+        assert await asyncio.wait_for(reader.read(), 3) == b""
+        writer.close()
+
+
+async def test_a_slow_client_may_ask_later_than_its_connection_began() -> None:
+    """Hypercorn's own limit is 5 s, after which the request of a client on a busy machine is met by a reset."""
+    async with serving(no_content) as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        await asyncio.sleep(5.2)
+        await ask(reader, writer)
+        writer.close()
