@@ -49,14 +49,14 @@ def test_voices_have_their_language_and_are_offered_where_it_can_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(voices, "find_spec", lambda name: name if name == "jieba" else None)
-    monkeypatch.setattr(voices, "which", lambda name: None)
+    monkeypatch.setattr(voices, "program", lambda name: None)
     found = {voice.name: voice for voice in build_info(CATALOG, CONFIG, folder).tts[0].voices}
     languages = {name: voice.languages for name, voice in found.items()}
     assert (
         languages["af_heart"] == ["en-US"] and languages["bm_lewis"] == ["en-GB"] and languages["pf_dora"] == ["pt-BR"]
     )
     assert {voice.languages[0] for voice in found.values() if voice.installed} == {"en-US", "en-GB", "zh"}
-    monkeypatch.setattr(voices, "which", lambda name: "/bin/espeak-ng" if name == "espeak-ng" else None)
+    monkeypatch.setattr(voices, "program", lambda name: "/bin/espeak-ng" if name == "espeak-ng" else None)
     found = {voice.name: voice for voice in build_info(CATALOG, CONFIG, folder).tts[0].voices}
     assert found["ff_siwis"].installed and not found["jm_kumo"].installed
 
