@@ -43,8 +43,10 @@ WAITS = {"background job": 5}
 """How many BOUNDs a client has whose server works on though engine processes end: each try may wait for another."""
 COPIES = 1
 """Clients of each kind at once, at each server."""
-EARLY, LATE = 2.0, 6.0
-"""Seconds: most kills come before the first, when the process starts and first works; the others before the second."""
+EARLY = 2.0
+"""Seconds: most kills come before, when the process starts and first works; the others before LATE."""
+LATE = {"scripted": 6.0, "starter": 30.0}
+"""Seconds; real models need some of them to be loaded."""
 GROWTH = 16.0
 """MB that the server process may grow by, from its first tenth of kills to its last."""
 SETTLED = 60.0
@@ -74,7 +76,7 @@ class Found:
     """What was left over."""
 
 
-def lives(rng: random.Random) -> Iterator[tuple[bool, float]]:
+def lives(rng: random.Random, late: float) -> Iterator[tuple[bool, float]]:
     """When each process dies: seconds after its start, or after it has come up.
 
     Two to four die early, then one does not, so that clients are answered too.
@@ -82,7 +84,7 @@ def lives(rng: random.Random) -> Iterator[tuple[bool, float]]:
     while True:
         for _ in range(rng.randint(2, 4)):
             yield rng.random() < 0.6, rng.uniform(0.0, EARLY)
-        yield True, rng.uniform(EARLY, LATE)
+        yield True, rng.uniform(EARLY, late)
 
 
 async def work(name: str, target: Target, rng: random.Random, bound: float, tally: Tally, stop: asyncio.Event) -> None:
@@ -111,11 +113,11 @@ def where(error: Exception) -> str:
     return " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
 
 
-async def kill(server: Server, rng: random.Random, kills: int, until: float) -> list[Held]:
+async def kill(server: Server, rng: random.Random, late: float, kills: int, until: float) -> list[Held]:
     """Kill the engine process `kills` times, or until a time. Returns what the server process held after each."""
     front = psutil.Process(server.process.pid)
     samples, last = [], 0
-    for came_up, seconds in lives(rng):
+    for came_up, seconds in lives(rng, late):
         while (process := engine(front)) is None or process.pid == last:
             await asyncio.sleep(0.02)
         while came_up and not await is_up(server):
@@ -136,16 +138,16 @@ async def is_up(server: Server) -> bool:
     return False
 
 
-async def soak(server: Server, target: Target, seed: int, kills: int, bound: float, until: float) -> Found:
+async def soak(server: Server, target: Target, seed: int, kills: int, models: str, until: float) -> Found:
     """Kills under load, then what is left over."""
     stop = asyncio.Event()
     tallies = {name: Tally() for name in CLIENTS}
     clients = [
-        asyncio.create_task(work(name, target, random.Random(f"{seed} {name} {n}"), bound, tallies[name], stop))
+        asyncio.create_task(work(name, target, random.Random(f"{seed} {name} {n}"), BOUND[models], tallies[name], stop))
         for name in CLIENTS
         for n in range(COPIES)
     ]
-    samples = await kill(server, random.Random(seed), kills, until)
+    samples = await kill(server, random.Random(seed), LATE[models], kills, until)
     stop.set()
     await asyncio.gather(*clients)
     return Found(tallies, samples, await left_over(server, len(samples)))
@@ -200,7 +202,7 @@ def one(folder: Path, models: str, seed: int, kills: int, until: float) -> Found
     """A server and its kills, from start to stop."""
     shared = set(os.listdir(SHM)) if SHM.exists() else set()
     with running(folder / str(seed), models) as (server, target):
-        found = asyncio.run(soak(server, target, seed, kills, BOUND[models], until))
+        found = asyncio.run(soak(server, target, seed, kills, models, until))
     left = [path.name for path in (folder / str(seed) / "tmp").iterdir()]
     if left:
         found.faults.append(f"temporary files after the server's end: {left}")
