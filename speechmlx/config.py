@@ -1,4 +1,4 @@
-"""Config: one frozen dataclass; defaults < file < environment < flags."""
+"""Config: one frozen dataclass; defaults, some of which are those of a service < file < environment < flags."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from speechmlx.errors import BadRequest
 from speechmlx.log import LogSettings
 from speechmlx.names import listed
+from speechmlx.service_manager import defaults
 from speechmlx.setting_values import boolean, network, not_negative, origin, parse_bytes, wyoming_address
 
 PREFIX = "SPEECHMLX_"
@@ -116,6 +117,14 @@ class Config:
         },
     )
     idle_unload: float = setting(0.0, "Time after which an unused model leaves memory; 0 never.", unit="seconds")
+    engine_idle: float = setting(
+        0.0,
+        "Time without work after which the engine process ends, which returns all memory; the next request starts it. "
+        "It stays while models are kept in memory, as with preload. 0 never.",
+        unit="seconds",
+        flag=False,
+        shown="900 where launchd or systemd started the server, else 0",
+    )
     memory_limit: int = setting(0, "Memory for model weights, like 8GB.", unit="bytes", shown="70 % of the machine's")
     step_timeout: float = setting(
         60.0,
@@ -190,7 +199,11 @@ class Config:
     )
     log_file: Path | None = field(
         default=None,
-        metadata={"help": "File of the log, besides a terminal and in place of standard error.", "flag": True},
+        metadata={
+            "help": "File of the log, besides a terminal and in place of standard error.",
+            "flag": True,
+            "shown": "none; ~/Library/Logs/speechmlx/speechmlx.log where launchd started the server",
+        },
     )
     log_file_size: int = setting(
         20_000_000, "Size at which that file is renamed and a new one begun; 0 never.", unit="bytes", flag=False
@@ -243,7 +256,7 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
     `file` is TOML with the fields of Config as keys (`[models]` a table); None: the default file, if it exists.
     Environment names are SPEECHMLX_ and the field in capitals. Raises BadRequest naming what is wrong.
     """
-    values: dict[str, Any] = {}
+    values = defaults(environment)
     if file is None:
         default = default_file(environment)
         file = default if default.is_file() else None

@@ -20,7 +20,7 @@ SpeechError
 │   └── ModelUnavailable  model_unavailable   weights could not be fetched; says why and the way out
 │       └── WeightsDamaged weights_damaged    weights that cannot be right; they are fetched again
 └── EngineFailed          engine_failed       an engine raised; the log has the traceback
-    └── EngineLost        engine_lost         the engine process ended while the job ran
+    └── EngineLost        engine_lost         the engine process ended while the job ran, or does not come up
 """
 
 from __future__ import annotations
@@ -117,6 +117,11 @@ class EngineFailed(SpeechError):
 
 class EngineLost(EngineFailed):
     code = "engine_lost"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, ran: bool = True) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.ran = ran
+        """False where the job waited for a process that did not come up: the job cannot be what ended it."""
 
 
 def _tree(root: type[SpeechError]) -> dict[str, type[SpeechError]]:

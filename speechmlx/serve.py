@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import os
@@ -20,7 +21,7 @@ from hypercorn.config import Config as HypercornConfig
 from hypercorn.utils import LifespanFailureError
 from starlette.applications import Starlette
 
-from speechmlx import tracing
+from speechmlx import activation, tracing
 from speechmlx.app import create_app
 from speechmlx.banner import Door, banner, check_keys
 from speechmlx.certificate import Certificate, certificate
@@ -53,6 +54,9 @@ GRACE = 2.0
 MAX_CLOSE_TIME = 8.0
 """Longest time in seconds from the end of draining to the end of the server."""
 
+PROBE_TIME = 0.5
+"""Seconds in which a program that listens on the wanted address answers."""
+
 log = logging.getLogger(__name__)
 
 
@@ -64,8 +68,7 @@ def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> 
     catalog.check(config)
     runtime = Runtime(config, catalog)
     tls = certificate(config, default_file(os.environ).parent)
-    scheme = "https" if tls else "http"
-    doors = [Door(_listen(host, port), name, scheme) for name, host, port in addresses(config)]
+    doors = _doors(config, "https" if tls else "http")
     ports = {door.listener.getsockname()[1]: door.name for door in doors if door.name}
     wyoming = _wyoming(config)
     check_keys(doors, config, wyoming)
@@ -110,7 +113,7 @@ def addresses(config: Config) -> list[tuple[str, str, int]]:
     """(protocol or "", host, port) of each address to listen on. The first is the main one. Raises BadRequest."""
     if not config.host.strip():
         raise BadRequest("the host is empty; write 127.0.0.1 for this machine alone, or 0.0.0.0 for its whole network")
-    names = {protocol.__module__.split(".")[2] for protocol in PROTOCOLS}
+    names = _protocols()
     binds = [("", config.host, config.port)]
     for bind in config.bind:
         match = re.fullmatch(r"(?:(\w+)=)?(?:\[?([^\[\]=]+?)\]?:)?(\d{1,5})", bind)
@@ -120,6 +123,20 @@ def addresses(config: Config) -> list[tuple[str, str, int]]:
             raise BadRequest(f"{bind!r} names no protocol; the protocols are {', '.join(sorted(names))}")
         binds.append((match[1] or "", match[2] or config.host, int(match[3])))
     return binds
+
+
+def _doors(config: Config, scheme: str) -> list[Door]:
+    """The bound sockets. Those of the service manager take the place of the main address. Raises BadRequest."""
+    main, *others = addresses(config)
+    given = activation.sockets(os.environ)
+    named = _protocols()
+    doors = [Door(listener, name if name in named else "", scheme) for name, listener in given]
+    return doors + [Door(_listen(host, port), name, scheme) for name, host, port in ([] if given else [main]) + others]
+
+
+def _protocols() -> set[str]:
+    """The names that `bind` takes."""
+    return {protocol.__module__.split(".")[2] for protocol in PROTOCOLS}
 
 
 def _wyoming(config: Config) -> Door | None:
@@ -233,6 +250,8 @@ def _hypercorn(listeners: Sequence[socket.socket], tls: Certificate | None) -> H
 def _listen(host: str, port: int, other: str = "--port 0") -> socket.socket:
     """A socket bound to an address. Raises BadRequest, which suggests the flag `other`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if port and _answers(family, host, port):
+        raise BadRequest(f"cannot listen on {host}:{port}: {os.strerror(errno.EADDRINUSE)}; try {other}")
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -241,3 +260,15 @@ def _listen(host: str, port: int, other: str = "--port 0") -> socket.socket:
         listener.close()
         raise BadRequest(f"cannot listen on {host}:{port}: {error}; try {other}") from error
     return listener
+
+
+def _answers(family: socket.AddressFamily, host: str, port: int) -> bool:
+    """Whether a program listens there. macOS would let a second one bind, and take clients away from the first."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_TIME)
+        try:
+            probe.bind((here, 0))  # fails where the address is not of this machine
+            return probe.getsockname()[1] != port and probe.connect_ex((here, port)) == 0
+        except (OSError, OverflowError):  # binding says what is wrong
+            return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -10,8 +11,11 @@ def main() -> None:
     """Entry point of the command. A SpeechError ends it with a message on standard error and status 2."""
     import typer
 
-    from speechmlx.cli import check, cluster, key, models, pull, rm, serve, speak
+    from speechmlx.cli import check, cluster, extras, key, models, pull, rm, serve, service, speak
     from speechmlx.errors import SpeechError
+    from speechmlx.optional_packages import use
+
+    use(os.environ)
 
     verbs: dict[str, Callable[..., None]] = {
         "serve": serve.serve,
@@ -21,13 +25,16 @@ def main() -> None:
         "rm": rm.rm,
         "speak": speak.speak,
     }
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     for name, verb in verbs.items():
         app.command(name)(verb)
     app.add_typer(key.key, name="key")
     app.add_typer(cluster.cluster, name="cluster")
-    arguments = _with_values(sys.argv[1:])
-    if not arguments or arguments[0] not in (*verbs, "key", "cluster"):
+    app.add_typer(service.service, name="service")
+    app.add_typer(extras.extras, name="extras")
+    arguments = _with_values(sys.argv[1:]) or ["serve"]
+    others = ("key", "cluster", "service", "extras", "--install-completion", "--show-completion")
+    if arguments[0] not in (*verbs, *others):
         arguments.insert(0, "serve")
     try:
         app(arguments)
@@ -39,7 +46,7 @@ def main() -> None:
 def _with_values(arguments: list[str]) -> list[str]:
     """The arguments, with the value "on" after a --wyoming that has none."""
     given: list[str] = []
-    for argument, following in zip(arguments, [*arguments[1:], "-"], strict=True):
+    for argument, following in zip(arguments, [*arguments[1:], "-"], strict=False):
         given.append(argument)
         if argument == "--wyoming" and following.startswith("-"):
             given.append("on")

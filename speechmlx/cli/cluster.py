@@ -11,7 +11,7 @@ import typer
 from speechmlx.errors import BadRequest
 
 cluster = typer.Typer(
-    help="Several Macs as one server, with Ray Serve. Needs speechmlx[cluster]; see docs/scale.md.",
+    help="Several Macs as one server, with Ray Serve. Needs Ray Serve; see docs/scale.md.",
     no_args_is_help=True,
 )
 Places = Annotated[int, typer.Option(min=0, help="Replicas that this machine has room for; each has its own models.")]
@@ -55,4 +55,4 @@ def _prepare(address: str) -> None:
     try:
         import ray.serve  # noqa: F401
     except ImportError as error:
-        raise BadRequest(f"a cluster needs Ray Serve: pip install 'speechmlx[cluster]' ({error})") from error
+        raise BadRequest(f"a cluster needs Ray Serve: see docs/scale.md ({error})") from error

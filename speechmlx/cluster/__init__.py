@@ -1,4 +1,4 @@
-"""Several Macs as one server: the app as a deployment of Ray Serve. Needs speechmlx[cluster]; see docs/scale.md.
+"""Several Macs as one server: the app as a deployment of Ray Serve. Needs Ray Serve; see docs/scale.md.
 
 A config file of Ray Serve names `speechmlx.cluster:app` as its import path, and the settings as its args.
 """

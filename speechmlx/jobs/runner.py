@@ -163,7 +163,8 @@ class JobRunner:
         except SpeechError as error:
             wait = max(BEAT, NO_ROOM if isinstance(error, NoRoom) else 0.0, error.retry_after or 0.0)
             log.warning("%s is tried again in %g s: %s", job.id, wait, error)
-            await self._release(job, time.time() + wait, isinstance(error, LOSSES))
+            ran = not isinstance(error, EngineLost) or error.ran
+            await self._release(job, time.time() + wait, isinstance(error, LOSSES) and ran)
         except Exception:
             log.exception("%s could not be ended", job.id)
             if job.losses > MOST_LOSSES:

@@ -108,7 +108,7 @@ LANGUAGES = (
 """A voice's first letter tells its language."""
 ESPEAK = ("espeakng_loader", "/espeak-ng")
 NEEDS = {"ja": ("pyopenjtalk",), "zh": ("jieba",)} | dict.fromkeys(("es", "fr", "hi", "it", "pt-BR"), ESPEAK)
-"""What an extra of speechmlx installs for a language; for most, the program espeak-ng does as well."""
+"""What an extra installs for a language; for most, the program espeak-ng does as well."""
 
 
 def _patterns() -> Iterator[tuple[str, str]]:

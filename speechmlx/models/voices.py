@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from shutil import which
 
 from speechmlx.errors import UnknownVoice
 from speechmlx.names import BLEND, listed, spelt
+from speechmlx.optional_packages import program
 from speechmlx.types import NamedVoice
 
 LISTED = "GET /v1/audio/voices lists all"
@@ -44,7 +44,7 @@ class VoiceList:
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """BCP 47 tag → packages, one of which must be installed for the language; a language without an entry needs none.
 
-    A name with a "/" before it is a program on the PATH.
+    A name with a "/" before it is a program.
     """
 
     def language(self, name: str) -> str | None:
@@ -54,7 +54,7 @@ class VoiceList:
     def can_speak(self, tag: str) -> bool:
         """Whether what the language needs is installed."""
         needs = self.needs.get(tag, ())
-        return not needs or any(which(need[1:]) if need[0] == "/" else find_spec(need) for need in needs)
+        return not needs or any(program(need[1:]) if need[0] == "/" else find_spec(need) for need in needs)
 
     def resolve(self, name: str | None) -> NamedVoice | None:
         """The voice that a client calls `name`; None is the model's default voice.

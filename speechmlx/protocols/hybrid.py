@@ -81,7 +81,7 @@ async def health(services: Services, request: Request) -> Response:
     now = services.runtime.status()
     return JSONResponse(
         {
-            "status": "healthy" if now.engine in ("ok", "starting") else "degraded",
+            "status": "healthy" if now.engine in ("ok", "starting", "idle") else "degraded",
             "service": SERVICE,
             "backend": "mlx",
             "ready": now.engine == "ok",

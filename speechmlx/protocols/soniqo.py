@@ -161,7 +161,7 @@ async def health(services: Services, request: Request) -> Response:
     # turn a recovery of a second into a cold start. `status` tells the difference.
     return JSONResponse(
         {
-            "status": "ok" if now.engine in ("ok", "starting") else "degraded",
+            "status": "ok" if now.engine in ("ok", "starting", "idle") else "degraded",
             "engine": now.engine,
             "device": now.device,
             "engine_restarts": services.runtime.metrics.engine_restarts,

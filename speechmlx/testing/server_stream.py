@@ -41,7 +41,7 @@ class ServerStream:
             from websockets import InvalidHandshake
             from websockets.asyncio.client import connect
         except ImportError as error:
-            raise BadRequest("a server's wire needs the package websockets: install speechmlx[testing]") from error
+            raise BadRequest("a server's wire needs the package websockets: pip install websockets") from error
         try:
             self._socket = await connect(
                 self._address, additional_headers=self._headers, proxy=None, open_timeout=PATIENCE

@@ -153,7 +153,7 @@ def start(environment: Mapping[str, str]) -> None:
     except ImportError as error:
         log.warning(
             "the environment asks for traces (OTEL_*), but OpenTelemetry is not installed (%s): "
-            "pip install 'speechmlx[otel]'", error,
+            "run `audio-server extras install otel` and restart the server", error,
         )  # fmt: skip
     except ValueError as error:
         log.warning("nothing is traced: %s", error)

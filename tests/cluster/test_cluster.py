@@ -16,7 +16,7 @@ from support.live_wires import RATE, open_wire
 from support.scripted_conversation import tone, words
 
 pytestmark = [
-    pytest.mark.skipif(find_spec("ray") is None, reason="speechmlx[cluster] is not installed; scripts/soak cluster"),
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray Serve is not installed; scripts/soak cluster"),
     pytest.mark.timeout(400),
 ]
 MB = 1024 * 1024

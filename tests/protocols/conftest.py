@@ -47,6 +47,13 @@ class Server:
     def client(self, timeout: float = 120.0) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
 
+    def wait_for_line(self, text: str, seconds: float = 10.0) -> None:
+        """Wait for a line of the log, which is written after the answer. AssertionError without it."""
+        end = time.monotonic() + seconds
+        while text not in self.log.read_text():
+            assert time.monotonic() < end, f"{text!r} is not in the log:\n{self.log.read_text()}"
+            time.sleep(0.02)
+
     def health(self) -> dict[str, object]:
         with self.client(5.0) as client:
             found: dict[str, object] = client.get("/health").json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from soak import faults, kills, streams
 from support.long_stream import words_kept
 from support.machine_faults import NotRun
 from support.scripted_conversation import LIVE_MODELS
-from support.soak_clients import CLIENTS
+from support.soak_clients import CLIENTS, Client, Target
 
 
 def test_kills_hang_nobody_and_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,6 +21,28 @@ def test_kills_hang_nobody_and_leave_nothing(tmp_path: Path, capsys: pytest.Capt
     assert not kills.report(found), capsys.readouterr().out
     for name in CLIENTS:
         assert sum(found[0].tallies[name].outcomes.values()) > 0
+
+
+async def hangs(target: Target, rng: random.Random) -> None:
+    await asyncio.sleep(60)
+
+
+async def gives_up(target: Target, rng: random.Random) -> None:
+    await asyncio.sleep(0.01)
+    raise TimeoutError("no handshake")
+
+
+@pytest.mark.parametrize(("client", "outcome"), [(hangs, "hung"), (gives_up, "wrong")])
+async def test_a_client_that_has_a_limit_of_its_own_does_not_hang(
+    client: Client, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CLIENTS, "one", client)
+    tally, stop = kills.Tally(), asyncio.Event()
+    working = asyncio.create_task(kills.work("one", Target(""), random.Random(1), 0.1, tally, stop))
+    await asyncio.sleep(0)
+    stop.set()
+    await asyncio.wait_for(working, 5)
+    assert dict(tally.outcomes) == {outcome: 1} and f"one: {outcome} after" in tally.notes[0]
 
 
 @pytest.mark.parametrize("wire", ["conversation", "one_shot", "hybrid"])

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 from support.scripted_runtime import running, speak, until
@@ -303,6 +304,20 @@ async def test_idle_models_leave_and_a_fresh_process_takes_over(
         await until(lambda: runtime.status().pid != pid)
         assert states(runtime) == {}
         assert len(await runtime.submit(speak("steps=1")).collect()) == 2
+
+
+async def test_without_work_the_process_ends_until_the_next_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, monkeypatch, Config(engine_idle=0.3)) as runtime:
+        assert len(await runtime.submit(speak("steps=1")).collect()) == 2
+        pid = runtime.status().pid
+        await until(lambda: runtime.status().engine == "idle")
+        await until(lambda: not psutil.pid_exists(pid))
+        assert (states(runtime), runtime.metrics.engine_memory, runtime.metrics.engine_restarts) == ({}, 0, 0)
+        first, second = (runtime.submit(speak("steps=1")) for _ in range(2))
+        assert len(await first.collect()) == len(await second.collect()) == 2
+        assert runtime.status().pid != pid
 
 
 async def test_memory_limit_refuses_what_never_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 `scripts/soak kills [--kills 1000] [--servers 6] [--minutes N] [--models scripted|starter]`. Every request must be
 answered, or ended with an error, within BOUND; every session must be told. The server process must hold no more memory
 at the end than when it had warmed up, log no traceback, and leave no zombie and no temporary file. The kills are shared
-by several servers, because a server starts an engine process that ends early later each time.
+by several servers, side by side.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,14 +36,15 @@ from support.soak_clients import CLIENTS, Target, Told
 
 from speechmlx.audio.decode import decode
 from speechmlx.audio.pcm import to_pcm16
-from speechmlx.runtime.front.supervisor import STEADY
 
 BOUND = {"scripted": 120.0, "starter": 300.0}
 """Seconds after which a client that has heard nothing hangs; the machine may be busy."""
+WAITS = {"background job": 5}
+"""How many BOUNDs a client has whose server works on though engine processes end: each try may wait for another."""
 COPIES = 1
 """Clients of each kind at once, at each server."""
-EARLY = 2.0
-"""Seconds: most kills come before, when the process starts and first works; the others come after STEADY."""
+EARLY, LATE = 2.0, 6.0
+"""Seconds: most kills come before the first, when the process starts and first works; the others before the second."""
 GROWTH = 16.0
 """MB that the server process may grow by, from its first tenth of kills to its last."""
 SETTLED = 60.0
@@ -75,32 +77,38 @@ class Found:
 def lives(rng: random.Random) -> Iterator[tuple[bool, float]]:
     """When each process dies: seconds after its start, or after it has come up.
 
-    Two to four die early, then one does not, so that the next starts at once.
+    Two to four die early, then one does not, so that clients are answered too.
     """
     while True:
         for _ in range(rng.randint(2, 4)):
             yield rng.random() < 0.6, rng.uniform(0.0, EARLY)
-        yield True, STEADY + rng.uniform(0.1, 2.0)
+        yield True, rng.uniform(EARLY, LATE)
 
 
 async def work(name: str, target: Target, rng: random.Random, bound: float, tally: Tally, stop: asyncio.Event) -> None:
     """One client after another, until `stop`."""
     while not stop.is_set():
-        began = time.monotonic()
+        began, limit = time.monotonic(), asyncio.timeout(bound * WAITS.get(name, 1))
         try:
-            async with asyncio.timeout(bound):
+            async with limit:
                 await CLIENTS[name](target, rng)
             outcome = "answered"
         except Told:
             outcome = "told"
             await asyncio.sleep(0.1)
-        except TimeoutError:
-            outcome = "hung"
         except Exception as error:
-            outcome = "wrong"
-            tally.notes.append(f"{name}: {type(error).__name__}: {error}")
+            outcome = "hung" if limit.expired() else "wrong"
+            what = f"{type(error).__name__} {error} in {where(error)}"
+            tally.notes.append(f"{name}: {outcome} after {time.monotonic() - began:.1f} s: {what}")
         tally.outcomes[outcome] += 1
         tally.longest = max(tally.longest, time.monotonic() - began)
+
+
+def where(error: Exception) -> str:
+    """The lines of the client at which it stood when it failed or was stopped."""
+    cause = error.__context__ if isinstance(error, TimeoutError) and error.__context__ else error
+    frames = [frame for frame in traceback.extract_tb(cause.__traceback__) if "support" in frame.filename]
+    return " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
 
 
 async def kill(server: Server, rng: random.Random, kills: int, until: float) -> list[Held]:

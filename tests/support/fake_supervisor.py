@@ -54,6 +54,7 @@ class FakeSupervisor:
         self.device, self.pid = "fake", 7
         self.sent: list[ToEngine] = []
         self.recycled = 0
+        self.useful = False
         self.heard, self.running = 0, True
         self.killed: list[str] = []
         self.say, self._on_up, self._on_lost = on_message, on_up, on_lost
@@ -75,6 +76,12 @@ class FakeSupervisor:
     def recycle(self) -> None:
         self.state = "starting"
         self.recycled += 1
+
+    def rest(self) -> None:
+        self.state = "idle"
+
+    def wake(self) -> None:
+        self.state = "starting"
 
     async def stop(self) -> None:
         self.state = "stopped"

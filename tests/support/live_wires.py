@@ -25,6 +25,8 @@ from wyoming.error import Error
 RATE = 16000
 PATIENCE = 60.0
 """Seconds that a client waits for the end of a session."""
+OPENING = 60.0
+"""Seconds that a handshake may take."""
 
 
 class LiveClient:
@@ -292,7 +294,9 @@ async def open_wire(name: str, url: str, wyoming: str = "") -> AsyncIterator[Liv
     else:
         kind = SOCKETS[name]
         address = f"ws://{urlsplit(url).netloc}{kind.path}"
-        socket = await websockets.connect(address, max_size=None, max_queue=None, ping_timeout=None, proxy=None)
+        socket = await websockets.connect(
+            address, max_size=None, max_queue=None, ping_timeout=None, open_timeout=OPENING, proxy=None
+        )
         client = kind(socket)
         close = socket.close
     reading = asyncio.create_task(client.read())
@@ -302,5 +306,5 @@ async def open_wire(name: str, url: str, wyoming: str = "") -> AsyncIterator[Liv
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
-        with contextlib.suppress(ConnectionError, websockets.ConnectionClosed):
+        with contextlib.suppress(ConnectionError, websockets.ConnectionClosed, TimeoutError):
             await asyncio.wait_for(close(), 5)

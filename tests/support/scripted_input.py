@@ -113,12 +113,12 @@ class ScriptedInput:
         job.start("")
         return job
 
-    def lose(self, of: type[Request]) -> None:
-        """The engine process ends: open jobs with a request of this class fail."""
+    def lose(self, of: type[Request], retry_after: float | None = None) -> None:
+        """The engine process ends, or does not come up: open jobs with a request of this class fail."""
         for job in self.jobs:
             if isinstance(job.request, of) and not job.ended:
                 self._streams.pop(job.id, None)
-                job.finish_with(EngineLost("the engine process ended"))
+                job.finish_with(EngineLost("the engine process ended", retry_after=retry_after))
 
     def requests(self, of: type[Request]) -> list[Any]:
         """The requests of one class, in order."""

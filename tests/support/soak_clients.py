@@ -85,6 +85,20 @@ async def transcribe(target: Target, rng: random.Random) -> None:
     assert answer.json()["text"], answer.text
 
 
+async def background(target: Target, rng: random.Random) -> None:
+    """POST /v1/audio/transcriptions as a background job, polled to its end. It outlives the engine process."""
+    form = {"model": "whisper-1"} if target.real else {"model": "scripted-asr", "prompt": script(target, rng)}
+    async with client_of(target) as client:
+        files = {"file": ("a.wav", wav(target.said))}
+        answer = await client.post("/v1/audio/transcriptions", data={**form, "background": "true"}, files=files)
+        assert answer.status_code == 202, f"{answer.status_code} {answer.text[:300]}"
+        place = answer.headers["location"]
+        while (job := checked(await client.get(place)).json())["state"] in ("queued", "running"):
+            await asyncio.sleep(0.2)
+        result = checked(await client.get(job["result"]))
+    assert job["state"] == "done" and result.json()["text"], f"{job} {result.text[:300]}"
+
+
 async def speak(target: Target, rng: random.Random) -> None:
     """POST /speak, streamed: a stream that breaks off is cut, so that no client takes it for whole."""
     body = {"text": "It is a fine day."} if target.real else {"text": script(target, rng), "model": "scripted"}
@@ -195,6 +209,7 @@ def listen(wire: str) -> Client:
 
 CLIENTS: dict[str, Client] = {
     "transcribe": transcribe,
+    "background job": background,
     "speak": speak,
     "respond": respond,
     "enhance": enhance,

@@ -68,6 +68,13 @@ def test_help_names_every_flag_and_the_other_verbs() -> None:
     assert "127.0.0.1" in told and "8080" in told
 
 
+def test_without_arguments_it_serves(tmp_path: Path) -> None:
+    """Seen by a setting that is wrong: the server refuses it."""
+    environment = {"HOME": str(tmp_path), "SPEECHMLX_PORT": "99999"}
+    done = subprocess.run([COMMAND], env=environment, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, "cannot listen on 127.0.0.1:99999" in done.stderr) == (2, True)
+
+
 def test_version() -> None:
     assert run("--version").stdout.strip().count(".") == 2
 

@@ -167,13 +167,16 @@ class TurnPart:
         return transcript
 
     async def _listen(self, audio: Channel[Samples]) -> Transcript:
-        """The words as they come. When the engine process ends, a new stream goes on after the last committed word."""
+        """The words as they come. When the engine process ends, a new stream goes on after the last committed word.
+
+        Raises EngineLost after MAX_REPLAYS, and at once where it says when to try again: the process does not come up.
+        """
         self._replay = Replay(audio)
         for replays in range(MAX_REPLAYS + 1):
             try:
                 await self._stream(self._replay)
             except EngineLost as error:
-                if replays == MAX_REPLAYS:
+                if replays == MAX_REPLAYS or error.retry_after is not None:
                     raise
                 self._replay.rewind()
                 log.warning("%s; the turn goes on from %.1f s of its audio", error, self._replay.begin)

@@ -1,4 +1,4 @@
-"""The TCP connections of Hypercorn with a bound on how long a client may not read what it is sent, and slow ends.
+"""The TCP connections of Hypercorn: how long a client may not read and may ask nothing, and ends that are heard.
 
 Written against hypercorn 0.18.0 (asyncio/tcp_server.py), whose connections wait for a reader without end, and close
 while a client is still sending. What it sends then makes the kernel drop the answer that it has not read.
@@ -14,8 +14,13 @@ from typing import Any
 import h11
 from hypercorn.asyncio import run
 from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.events import Closed, Event, RawData
+from hypercorn.events import Closed, Event, RawData, Updated
 
+FIRST = 20.0
+"""Seconds in which the first request of a connection has to come. A client on a busy machine may need some."""
+KEEP_ALIVE = 75.0
+"""Seconds that a connection stays open between requests. It is longer than most clients keep one that they may use
+again: where the server closes first, a request that is on its way is lost."""
 STALL = 60.0
 """Seconds in which a client has to take some of what waits for it."""
 PROGRESS = 16 * 1024
@@ -37,12 +42,17 @@ def install() -> None:
 
 
 class ReadConnection(TCPServer):  # type: ignore[misc]
-    """One connection. It is cut when its client takes less than PROGRESS bytes in STALL seconds."""
+    """One connection. It is cut when its client takes less than PROGRESS bytes in STALL seconds, and closed when no
+    request comes for a while."""
 
     _is_bounded = False
+    _was_asked = False
+    """Whether a request has come."""
 
     async def protocol_send(self, event: Event) -> None:
         """Send to the client; waits until most of it is on its way."""
+        if isinstance(event, Updated) and event.idle:
+            self._was_asked = True
         if isinstance(event, RawData) and self.writer.transport.is_closing():
             await self.protocol.handle(Closed())  # a TLS connection that is over cannot even be written to
         elif isinstance(event, RawData) and self._may_wait(len(event.data)):
@@ -75,6 +85,12 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
             await asyncio.wait({rest.over}, timeout=LINGER)
         transport.set_protocol(rest.usual)
         await self._close()
+
+    async def _idle_timeout(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            seconds = KEEP_ALIVE if self._was_asked else FIRST
+            await asyncio.wait_for(self.context.terminated.wait(), seconds)
+        await asyncio.shield(self._initiate_server_close())
 
     async def _close(self) -> None:
         watch = self._watch(0)

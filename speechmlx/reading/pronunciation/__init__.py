@@ -8,6 +8,7 @@ from typing import Protocol
 
 from speechmlx import languages
 from speechmlx.errors import Unsupported
+from speechmlx.optional_packages import way
 from speechmlx.reading import Token
 from speechmlx.reading.pronunciation import east_asian, english, espeak, spelling
 from speechmlx.reading.pronunciation.runs import Runs
@@ -76,8 +77,8 @@ def reader(name: str) -> Reader:
 
 
 def _missing(name: str, extra: str) -> Unsupported:
-    also = ", or put the program espeak-ng on the PATH" if extra == "espeak" else ""
-    return Unsupported(f"{LANGUAGES[name]} needs an extra: pip install 'speechmlx[{extra}]'{also}")
+    what = "espeak-ng" if extra == "espeak" else "packages that are not installed"
+    return Unsupported(f"{LANGUAGES[name]} needs {what}: {way(extra)}")
 
 
 def _fallback(british: bool) -> Callable[[str], str]:

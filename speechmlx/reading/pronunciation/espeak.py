@@ -1,4 +1,4 @@
-"""Phonemes by espeak-ng, if installed: the library of the espeakng-loader package, or the program on the PATH.
+"""Phonemes by espeak-ng, if installed: the library of the espeakng-loader package, or the program.
 
 espeak-ng is GPL-3 and not a dependency of this project. It is imported or run only if it is already installed.
 """
@@ -9,10 +9,11 @@ import ctypes
 import importlib
 import importlib.util
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from functools import cache
+
+from speechmlx.optional_packages import program
 
 Ipa = Callable[[str, str], str]
 """(text, espeak voice) → IPA, with `TIE` between the letters of one phoneme."""
@@ -36,7 +37,7 @@ BRITISH = {"e^ə": "ɛː", "i^ə": "ɪə", "iə": "ɪə"}
 
 
 def available() -> bool:
-    return importlib.util.find_spec("espeakng_loader") is not None or shutil.which("espeak-ng") is not None
+    return importlib.util.find_spec("espeakng_loader") is not None or program("espeak-ng") is not None
 
 
 @cache
@@ -66,7 +67,7 @@ def _library() -> Ipa:
 
 
 def _program(text: str, voice: str) -> str:
-    command = ["espeak-ng", "-q", "--stdin", f"--tie={TIE}", "--ipa", "-v", voice]
+    command = [program("espeak-ng") or "espeak-ng", "-q", "--stdin", f"--tie={TIE}", "--ipa", "-v", voice]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=30).stdout
 
 

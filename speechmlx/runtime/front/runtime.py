@@ -17,15 +17,18 @@ from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechErr
 from speechmlx.models import store
 from speechmlx.models.in_use import Marks
 from speechmlx.models.spec import Catalog, Model
+from speechmlx.optional_packages import use
 from speechmlx.runtime import scratch
 from speechmlx.runtime.front.client import current, share
 from speechmlx.runtime.front.hang_watch import HangWatch
+from speechmlx.runtime.front.idle_watch import IdleWatch
 from speechmlx.runtime.front.integrity import Integrity
 from speechmlx.runtime.front.job import Job
 from speechmlx.runtime.front.job_trace import trace_job
 from speechmlx.runtime.front.load_log import LoadLog
 from speechmlx.runtime.front.metrics import Metrics
 from speechmlx.runtime.front.pinned import PinnedModels
+from speechmlx.runtime.front.sleep_guard import SleepGuard, caffeinate
 from speechmlx.runtime.front.supervisor import State, Supervisor
 from speechmlx.runtime.front.user_lexicon import load_entries, with_lexicon
 from speechmlx.runtime.front.weights import Fetches
@@ -33,6 +36,9 @@ from speechmlx.runtime.ipc.messages import CancelJob, Ended, EngineReport, Input
 from speechmlx.types import Kind, Listen, Load, Priority, Progress, Request, Unload
 
 log = logging.getLogger(__name__)
+
+ENGINE_WAIT = 60.0
+"""Seconds that a job waits for the engine process to come up. Its client is told then."""
 
 MEMORY_SHARE = 0.7
 """Share of the machine's memory for models where the config sets no limit."""
@@ -90,20 +96,30 @@ class Runtime:
         setup = Setup(config.memory_limit or _default_memory_limit(), config.idle_unload)
         self._engine = Supervisor(setup, config.log, self._on_message, self._on_up, self._on_lost)
         self._watch = HangWatch(self._engine, config.step_timeout, lambda: bool(self._jobs), self._on_hang)
+        self._submitted = 0
+        self._idle = IdleWatch(config.engine_idle, self._is_idle, lambda: self._submitted, self._rest)
+        self._sleep_guard = SleepGuard(caffeinate())
 
     async def start(self) -> None:
         """Start the engine process. With `preload`, load and pin the default model of every kind."""
+        use(os.environ)
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._engine.start()
         self._spawn(asyncio.to_thread(scratch.sweep))
         self._spawn(self._watch.run())
+        self._spawn(self._idle.run())
         if self.config.preload:
             for kind in self.catalog.kinds(self.config):
                 self._pinned.pin(self.catalog.default(kind, self.config).name)
 
     async def ready(self) -> None:
-        """Wait until the engine process is up. Raises EngineLost when it ends at start; it is started again then."""
+        """Wait until the engine process is up; start it where it ended for want of work.
+
+        Raises EngineLost when it ends at start; it is started again then.
+        """
         while not self._engine.up:
+            if self._engine.state == "idle":
+                self._engine.wake()
             await asyncio.shield(self._up)
 
     async def drain(self, timeout: float, is_busy: Callable[[], bool] = lambda: False) -> None:  # noqa: ASYNC109
@@ -148,6 +164,8 @@ class Runtime:
         request = with_lexicon(replace(request, model=model.name), self.lexicon)
         job = Job(next(self._ids), request, model, self._engine.send, self._on_job_end)
         self._jobs[job.id] = job
+        self._submitted += 1
+        self._guard_sleep()
         if isinstance(request, Unload):
             self._unload(job)
             return job
@@ -182,6 +200,10 @@ class Runtime:
         """Whether `max_jobs` jobs run or wait."""
         return sum(_is_limited(job.request) for job in self._jobs.values()) >= self.config.max_jobs
 
+    def _guard_sleep(self) -> None:
+        """Keep the machine awake for work that nobody waits for at it; a live session does not."""
+        self._sleep_guard.update(any(_is_limited(job.request) for job in self._jobs.values()))
+
     def _has_its_share(self, holder: str) -> bool:
         """Whether as many jobs of `holder` run or wait as one may have."""
         if not holder:
@@ -200,7 +222,7 @@ class Runtime:
                 self._folders[job.model.name] = folder
                 self._integrity.whole.add(job.model.name)
                 self._marks.hold(job.model.name)
-            await self.ready()
+            await self._ready_in_time()
             job.start(folder)
         except SpeechError as error:
             job.finish_with(error)
@@ -210,6 +232,15 @@ class Runtime:
         except Exception as error:
             log.exception("preparing %s failed", job.model.name)
             job.finish_with(EngineFailed(f"preparing {job.model.name!r} failed: {error}"))
+
+    async def _ready_in_time(self) -> None:
+        """`ready`, for ENGINE_WAIT seconds. Raises EngineLost then, with a time to try again."""
+        try:
+            async with asyncio.timeout(ENGINE_WAIT):
+                await self.ready()
+        except TimeoutError:
+            message = f"the engine process has not come up for {ENGINE_WAIT:g} s; the server's log has more"
+            raise EngineLost(message, retry_after=5.0, ran=False) from None
 
     def _unload(self, job: Job) -> None:
         """Start an Unload where the engine process has the model or one of its jobs; else end it here.
@@ -230,7 +261,10 @@ class Runtime:
 
     def _on_job_end(self, job: Job) -> None:
         self._jobs.pop(job.id, None)
+        self._guard_sleep()
         self._keep_marks()
+        if job.started and job.outcome == "ok" and not isinstance(job.request, Load | Unload):
+            self._engine.useful = True
         if isinstance(job.request, Load) and job.request.pin and job.outcome == "ok":
             self._pinned.names.add(job.model.name)
         elif isinstance(job.request, Unload) and job.outcome == "ok":
@@ -315,6 +349,19 @@ class Runtime:
         self._up = asyncio.get_running_loop().create_future()
         self._engine.recycle()
 
+    def _is_idle(self) -> bool:
+        """Whether the engine process may end: nothing runs or waits, and no model is to stay in memory."""
+        return self._engine.up and not self._jobs and not self._pinned.names and not self._draining
+
+    def _rest(self) -> None:
+        """End the idle engine process. The next job starts it again."""
+        log.info("no work for %g s: the engine process ends until the next request", self.config.engine_idle)
+        self._up = asyncio.get_running_loop().create_future()
+        self._engine.rest()
+        self._on_memory_report(MemoryReport(()))
+        self._loaded_any = False
+        self.metrics.engine({}, 0, 0)
+
     def _on_up(self) -> None:
         if not self._up.done():
             self._up.set_result(None)
@@ -330,7 +377,8 @@ class Runtime:
             if job.started:
                 job.finish_with(error)
         if not self._up.done():
-            self._up.set_exception(EngineLost(f"the engine process {reason} at start; the server's log has more"))
+            message = f"the engine process {reason} at start; the server's log has more"
+            self._up.set_exception(EngineLost(message, ran=False))
             self._up.exception()
         self._up = asyncio.get_running_loop().create_future()
         self._on_memory_report(MemoryReport(()))

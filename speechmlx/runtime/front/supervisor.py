@@ -24,13 +24,14 @@ from speechmlx.runtime.worker import blas
 
 log = logging.getLogger(__name__)
 
-State = Literal["starting", "ok", "degraded", "stopped"]
+State = Literal["starting", "ok", "idle", "degraded", "stopped"]
 
 SLICE = 256 * 1024
 """Bytes per send and receive. A large message is sent in slices, so that the event loop serves others between them."""
 
 STEADY = 10.0
-"""A process that ran this many seconds did not fail at start: when it ends it is started again at once."""
+"""A process that ran this many seconds did not fail at start: when it ends it is started again at once. Nor did one
+that was useful."""
 
 MAX_BACKOFF = 30.0
 """Most seconds between two starts."""
@@ -59,6 +60,8 @@ class Supervisor:
         self.pid = 0
         self.heard = 0
         """How often bytes came from the engine process."""
+        self.useful = False
+        """Whether this process has done a client's work. The runtime sets it."""
         self._setup = setup
         self._log = log
         self._on_message = on_message
@@ -116,6 +119,7 @@ class Supervisor:
         self._pipe = ours
         self._unpacker = Unpacker()
         self._began = time.monotonic()
+        self.useful = False
         self._loop.add_reader(ours.fileno(), self._receive)
         self.send(self._setup)
 
@@ -137,6 +141,16 @@ class Supervisor:
     def recycle(self) -> None:
         """Replace an idle process by a fresh one. Only the end of a process surely frees all memory of its models."""
         self._abandon()
+        self.state = "starting"
+        self._start_again()
+
+    def rest(self) -> None:
+        """End an idle process, until `wake`."""
+        self._abandon()
+        self.state, self.pid = "idle", 0
+
+    def wake(self) -> None:
+        """Start the process again after `rest`."""
         self.state = "starting"
         self._start_again()
 
@@ -219,7 +233,7 @@ class Supervisor:
         self._reap(self._process)
         self._process = None
         self.state = "degraded"
-        steady = was_up and time.monotonic() - self._began > STEADY
+        steady = was_up and (self.useful or time.monotonic() - self._began > STEADY)
         self._failures = 0 if steady else self._failures + 1
         delay = restart_delay(self._failures)
         log.error("the engine process %s; starting it again in %.0f s", reason, delay)

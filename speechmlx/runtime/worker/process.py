@@ -6,6 +6,7 @@ process closes the other end.
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 
 from speechmlx.log import LogSettings
 from speechmlx.log import start as start_log
+from speechmlx.optional_packages import use
 from speechmlx.runtime.ipc.framing import Unpacker, pack
 from speechmlx.runtime.ipc.messages import Probe, Ready
 from speechmlx.runtime.worker import blas, threads
@@ -60,6 +62,7 @@ def main() -> Any:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     start_log(LogSettings.from_text(sys.argv[2]), engine=True)
+    use(os.environ)
     blas.preload()
     with socket.socket(fileno=int(sys.argv[1])) as pipe, suppress(BrokenPipeError, ConnectionResetError):
         run(pipe)

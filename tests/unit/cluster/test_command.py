@@ -13,8 +13,8 @@ from speechmlx.cli import main
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["up", "cluster.yaml"], "pip install 'speechmlx[cluster]'"),
-        (["join", "192.168.1.10:6379"], "pip install 'speechmlx[cluster]'"),
+        (["up", "cluster.yaml"], "a cluster needs Ray Serve: see docs/scale.md"),
+        (["join", "192.168.1.10:6379"], "a cluster needs Ray Serve: see docs/scale.md"),
         (["join", "mac.local"], "'mac.local' is no address of a cluster; write it like 192.168.1.10:6379"),
         (["up", "cluster.yaml", "--address", "6379"], "'6379' is no address of a cluster"),
     ],

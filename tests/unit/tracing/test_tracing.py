@@ -123,7 +123,7 @@ def test_what_keeps_it_from_tracing_is_told(caplog: pytest.LogCaptureFixture, mo
     assert "allowed are http/protobuf, grpc" in caplog.text and not is_on()
     monkeypatch.setitem(sys.modules, "speechmlx.tracing.otel", None)
     start({"OTEL_TRACES_EXPORTER": "otlp"})
-    assert "pip install 'speechmlx[otel]'" in caplog.text and not is_on()
+    assert "audio-server extras install otel" in caplog.text and not is_on()
     assert all(record.levelno == logging.WARNING for record in caplog.records)
 
 

@@ -62,6 +62,15 @@ async def test_an_engine_that_keeps_failing_is_an_error() -> None:
         await bench.part.finish(Audio(speech(0.5), RATE))
 
 
+async def test_an_engine_that_does_not_come_up_is_an_error_at_once() -> None:
+    bench = Bench()
+    await bench.hear(0.5)
+    bench.engines.lose(Listen, retry_after=5.0)
+    with pytest.raises(EngineLost):
+        await asyncio.wait_for(bench.part.finish(Audio(speech(0.5), RATE)), 5)
+    assert len(bench.engines.requests(Listen)) == 1
+
+
 async def test_settings_reach_the_stream() -> None:
     bench = Bench()
     bench.part._transcriber.settings = Transcription(

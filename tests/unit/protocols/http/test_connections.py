@@ -1,4 +1,4 @@
-"""Clients that do not read what they are sent, and clients that are answered while they are sending."""
+"""Clients that read nothing, ask nothing, or are answered while they are still sending."""
 
 from __future__ import annotations
 
@@ -92,3 +92,39 @@ async def test_a_client_that_never_ends_its_request_is_left(bound: str, monkeypa
         while not writer.transport.is_closing():  # by the server's end
             writer.write(bytes(100_000) if bound == "DROPPED" else b"x")
             await asyncio.sleep(0.001)
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A request, and its answer."""
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 204")
+
+
+async def no_content(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+
+async def test_a_connection_stays_open_between_requests_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client keeps its connections for some seconds. It loses a request where the server closes one first."""
+    monkeypatch.setattr(connections, "FIRST", 0.1)
+    monkeypatch.setattr(connections, "KEEP_ALIVE", 0.6)
+    async with serving(no_content) as address:
+        silent, other = await asyncio.open_connection("127.0.0.1", address.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        await ask(reader, writer)
+        assert await asyncio.wait_for(silent.read(), 3) == b""
+        other.close()
+        await ask(reader, writer)
+        assert await asyncio.wait_for(reader.read(), 3) == b""
+        writer.close()
+
+
+async def test_a_slow_client_may_ask_later_than_its_connection_began() -> None:
+    """Hypercorn's own limit is 5 s, after which the request of a client on a busy machine is met by a reset."""
+    async with serving(no_content) as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        await asyncio.sleep(5.2)
+        await ask(reader, writer)
+        writer.close()

@@ -280,4 +280,4 @@ def test_other_languages_are_read_or_name_their_extra(name: str, text: str) -> N
     try:
         assert VOWEL.search(line(reader(name), text, name))
     except Unsupported as error:
-        assert f"speechmlx[{extra}]" in str(error)  # noqa: PT017 - it depends on what is installed
+        assert f"audio-server extras install {extra}" in str(error)  # noqa: PT017 - it depends on what is installed

@@ -14,6 +14,7 @@ from speechmlx.config import Config
 from speechmlx.conversation.engines import Engines
 from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnavailable, SpeechError, UnknownModel
 from speechmlx.models.spec import Model
+from speechmlx.runtime.front import runtime
 from speechmlx.runtime.front.client import EngineClient, current
 from speechmlx.runtime.front.runtime import ModelStatus, Status
 from speechmlx.runtime.ipc.messages import (
@@ -289,6 +290,30 @@ async def test_a_process_that_ends_at_start_fails_the_jobs_that_wait_for_it(fron
     front.engine.end("exited with status 1")
     with pytest.raises(EngineLost, match="status 1 at start"):
         await job.collect()
+
+
+async def test_a_job_does_not_wait_for_the_process_for_ever(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "ENGINE_WAIT", 0.02)
+    job = front.runtime.submit(Speak(text="hello"))
+    with pytest.raises(EngineLost, match=r"has not come up for 0\.02 s") as told:
+        await asyncio.wait_for(job.collect(), 5)
+    assert told.value.retry_after == 5.0 and not told.value.ran
+
+
+@pytest.mark.parametrize(
+    ("request_", "failure", "useful"),
+    [
+        (Speak(text="hello"), None, True),
+        (Speak(text="hello"), Failure("bad_request", "no such voice"), False),
+        (Load(model="tts-row"), None, False),
+    ],
+)
+async def test_a_process_that_has_done_work_is_useful(
+    request_: Request, failure: Failure | None, useful: bool, up: Front
+) -> None:
+    """One that ends while it loads its models, again and again, is not."""
+    up.end(up.runtime.submit(request_).id, failure)
+    assert up.engine.useful == useful
 
 
 @pytest.mark.parametrize(("reports", "recycled"), [([], 0), ([LOADED], 0), ([LOADED, MemoryReport(())], 1)])

@@ -169,9 +169,11 @@ async def test_a_process_that_closes_its_pipe_and_goes_on_is_killed(front: Front
     await until(lambda: process.killed)
 
 
-@pytest.mark.parametrize(("steady", "failures"), [(10.0, [1, 2, 3]), (0.0, [0, 0, 0])])
-async def test_only_processes_that_end_soon_are_failures_at_start(
-    steady: float, failures: list[int], front: Front, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("steady", "useful", "failures"), [(10.0, False, [1, 2, 3]), (0.0, False, [0, 0, 0]), (10.0, True, [0, 0, 0])]
+)
+async def test_only_processes_that_end_soon_and_were_of_no_use_are_failures_at_start(
+    steady: float, useful: bool, failures: list[int], front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "STEADY", steady)
     counted: list[int] = []
@@ -183,7 +185,10 @@ async def test_only_processes_that_end_soon_are_failures_at_start(
     monkeypatch.setattr(supervisor, "restart_delay", delay)
     for number in range(3):
         await until(lambda: len(front.processes) == number + 1)  # noqa: B023
-        (await front.up()).end(1)
+        process = await front.up()
+        assert not front.supervisor.useful
+        front.supervisor.useful = useful
+        process.end(1)
         await until(lambda: len(counted) == number + 1)  # noqa: B023
     assert counted == failures
 

@@ -1,0 +1,163 @@
+"""LaunchdAgent: the server as an agent of launchd, which runs while the user is logged in."""
+
+from __future__ import annotations
+
+import os
+import plistlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from speechmlx.errors import BadRequest
+from speechmlx.service.definition import (
+    EXIT_TIMEOUT,
+    NAME,
+    OPEN_FILES,
+    THROTTLE,
+    ServiceDefinition,
+    ServiceStatus,
+    call,
+    checked,
+    write,
+)
+from speechmlx.service_manager import LAUNCHD_LOG
+
+LABEL = f"io.{NAME}.server"
+BREW = f"homebrew.mxcl.{NAME}.plist"
+AGENTS = "Library/LaunchAgents"
+PAUSE = 0.2
+"""Seconds between two looks whether an agent has ended."""
+
+
+def agent(definition: ServiceDefinition, home: Path) -> dict[str, Any]:
+    """The property list of the agent. With a socket launchd listens, and starts the server at the first connection."""
+    output = str(home / LAUNCHD_LOG).removesuffix(".log") + ".out"
+    entries: dict[str, Any] = {
+        "Label": LABEL,
+        "ProgramArguments": list(definition.command),
+        "EnvironmentVariables": dict(definition.environment),
+        "RunAtLoad": definition.socket is None,
+        "KeepAlive": {"Crashed": True},  # a wrong setting would fail for ever: it ends with a status, not a signal
+        "ProcessType": "Interactive",
+        "ThrottleInterval": THROTTLE,
+        "ExitTimeOut": EXIT_TIMEOUT,
+        "SoftResourceLimits": {"NumberOfFiles": OPEN_FILES},
+        "StandardOutPath": output,
+        "StandardErrorPath": output,
+        "WorkingDirectory": str(home),
+    }
+    if definition.socket is not None:
+        host, port = definition.socket
+        family = "IPv6" if ":" in host else "IPv4"
+        listeners = {"SockNodeName": host, "SockServiceName": str(port), "SockType": "stream", "SockFamily": family}
+        entries["Sockets"] = {"Listeners": listeners}
+    return entries
+
+
+class LaunchdAgent:
+    """The agent in ~/Library/LaunchAgents and in the session of the user who is logged in."""
+
+    def __init__(self, environment: Mapping[str, str], sleep: Callable[[float], None] = time.sleep) -> None:
+        self._environment = environment
+        self._sleep = sleep
+        self._home = Path(environment.get("HOME", "~")).expanduser()
+        self._domain = f"gui/{os.getuid()}"
+        self._target = f"{self._domain}/{LABEL}"
+        self.file = self._home / AGENTS / f"{LABEL}.plist"
+
+    def install(self, definition: ServiceDefinition) -> list[str]:
+        """Write the agent and start it. Raises BadRequest where Homebrew's service is there."""
+        if other := self._brew():
+            raise BadRequest(f"Homebrew runs the server already ({other}); `brew services stop {NAME}` ends that first")
+        (self._home / LAUNCHD_LOG).parent.mkdir(parents=True, exist_ok=True)
+        changed = write(self.file, plistlib.dumps(agent(definition, self._home)))
+        lines = [f"{'Wrote' if changed else 'Unchanged:'} {self.file}"]
+        if changed and self._loaded() is not None:
+            self._unload()
+        return lines + self.start()
+
+    def uninstall(self) -> list[str]:
+        """End the agent and delete its file."""
+        if self._loaded() is not None:
+            self._unload()
+        if not self.file.exists():
+            return [f"There is no service: {self.file} is not there"]
+        self.file.unlink()
+        return [f"Deleted {self.file}", "Models, settings and logs stay"]
+
+    def start(self) -> list[str]:
+        """Load the agent, which starts it. Start it again where it has ended."""
+        self._installed()
+        loaded = self._loaded()
+        if loaded is None:
+            checked(["launchctl", "bootstrap", self._domain, str(self.file)], self._environment)
+            return ["Started; it starts again at each login"]
+        if _pid(loaded):
+            return ["It runs already"]
+        checked(["launchctl", "kickstart", self._target], self._environment)
+        return ["Started"]
+
+    def stop(self) -> list[str]:
+        """End the server, until the next start or login."""
+        self._installed()
+        if self._loaded() is None:
+            return ["It does not run"]
+        self._unload()
+        return ["Stopped; it starts again at the next login, or with `audio-server service start`"]
+
+    def restart(self) -> list[str]:
+        """End the server where it runs, and start it."""
+        self._installed()
+        if self._loaded() is None:
+            return self.start()
+        checked(["launchctl", "kickstart", "-k", self._target], self._environment)
+        return ["Restarted"]
+
+    def status(self) -> ServiceStatus:
+        """What launchd says about the agent."""
+        loaded = self._loaded()
+        pid = _pid(loaded or "")
+        ended = re.search(r"last exit code = (.+)", loaded or "")
+        code = ended[1] if ended and "never" not in ended[1] else ""
+        return ServiceStatus(self.file, self.file.exists(), pid > 0, pid, code, self._brew())
+
+    def log_command(self, lines: int, follow: bool) -> list[str]:
+        """tail, over the log and what the server printed outside of it. Raises BadRequest where there is neither."""
+        log = self._home / LAUNCHD_LOG
+        files = [str(file) for file in (log.with_suffix(".out"), log) if file.exists()]
+        if not files:
+            raise BadRequest(f"there is no log yet: {log}")
+        return ["tail", "-n", str(lines), *(["-F"] if follow else []), *files]
+
+    def _installed(self) -> None:
+        """Raises BadRequest where there is no agent."""
+        if not self.file.exists():
+            told = f"; Homebrew has one: brew services info {NAME}" if self._brew() else ""
+            raise BadRequest(f"there is no service; `audio-server service install` makes it{told}")
+
+    def _loaded(self) -> str | None:
+        """What launchd says about the agent; None where it does not know it."""
+        done = call(["launchctl", "print", self._target], self._environment)
+        return None if done.returncode else done.stdout
+
+    def _unload(self) -> None:
+        """End the agent and wait for its end, up to EXIT_TIMEOUT seconds and a little."""
+        checked(["launchctl", "bootout", self._target], self._environment)
+        for _ in range(int((EXIT_TIMEOUT + 5) / PAUSE)):
+            if self._loaded() is None:
+                return
+            self._sleep(PAUSE)
+        raise BadRequest(f"{LABEL} did not end in {EXIT_TIMEOUT + 5} s")
+
+    def _brew(self) -> str:
+        """The file of Homebrew's service, started at login or at boot; "" where there is none."""
+        files = (self._home / AGENTS / BREW, Path("/Library/LaunchDaemons") / BREW)
+        return next((str(file) for file in files if file.exists()), "")
+
+
+def _pid(printed: str) -> int:
+    """The process id in the output of `launchctl print`; 0 where nothing runs."""
+    found = re.search(r"^\s*pid = (\d+)", printed, re.MULTILINE)
+    return int(found[1]) if found else 0

@@ -1,0 +1,111 @@
+"""The agent of launchd: its property list, and what is asked of launchctl, which is a program on the PATH here."""
+
+from __future__ import annotations
+
+import os
+import plistlib
+from pathlib import Path
+
+import pytest
+from support.service_managers import ServiceManagers
+
+from speechmlx.errors import BadRequest
+from speechmlx.service.definition import ServiceDefinition
+from speechmlx.service.launchd import LaunchdAgent, agent
+
+DEFINITION = ServiceDefinition(("/opt/homebrew/bin/audio-server", "serve"), {"PATH": "/opt/homebrew/bin:/usr/bin"})
+DOMAIN = f"gui/{os.getuid()}"
+TARGET = f"{DOMAIN}/io.speechmlx.server"
+
+
+@pytest.fixture
+def managers(tmp_path: Path) -> ServiceManagers:
+    return ServiceManagers(tmp_path)
+
+
+@pytest.fixture
+def launchd(managers: ServiceManagers) -> LaunchdAgent:
+    return LaunchdAgent(managers.environment, sleep=lambda _: None)
+
+
+def test_the_property_list_survives_plistlib_and_has_what_launchd_needs() -> None:
+    made = plistlib.loads(plistlib.dumps(agent(DEFINITION, Path("/Users/ada"))))
+    assert made["ProgramArguments"] == ["/opt/homebrew/bin/audio-server", "serve"]
+    assert made["EnvironmentVariables"]["PATH"].startswith("/opt/homebrew/bin")
+    assert made["RunAtLoad"] is True and made["KeepAlive"] == {"Crashed": True}
+    assert made["SoftResourceLimits"] == {"NumberOfFiles": 8192}
+    assert (made["ProcessType"], made["ThrottleInterval"], made["ExitTimeOut"]) == ("Interactive", 10, 30)
+    assert made["StandardErrorPath"] == "/Users/ada/Library/Logs/speechmlx/speechmlx.out"
+    assert "Sockets" not in made
+
+
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", "IPv4"), ("::1", "IPv6")])
+def test_with_a_socket_launchd_listens_and_starts_nothing_yet(host: str, family: str) -> None:
+    made = agent(ServiceDefinition(DEFINITION.command, {}, (host, 8080)), Path("/Users/ada"))
+    listeners = {"SockNodeName": host, "SockServiceName": "8080", "SockType": "stream", "SockFamily": family}
+    assert made["Sockets"] == {"Listeners": listeners} and made["RunAtLoad"] is False
+
+
+def test_install_is_idempotent(managers: ServiceManagers, launchd: LaunchdAgent) -> None:
+    file = managers.home / "Library/LaunchAgents/io.speechmlx.server.plist"
+    assert launchd.install(DEFINITION) == [f"Wrote {file}", "Started; it starts again at each login"]
+    assert managers.calls() == [f"launchctl bootstrap {DOMAIN} {file}"]
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert launchd.install(DEFINITION) == [f"Unchanged: {file}", "It runs already"]
+    assert managers.calls() == []
+    other = ServiceDefinition(DEFINITION.command, {"HF_ENDPOINT": "https://hub.example"})
+    assert launchd.install(other)[0] == f"Wrote {file}"
+    assert managers.calls() == [f"launchctl bootout {TARGET}", f"launchctl bootstrap {DOMAIN} {file}"]
+
+
+def test_its_life(managers: ServiceManagers, launchd: LaunchdAgent) -> None:
+    launchd.install(DEFINITION)
+    assert (launchd.status().running, launchd.status().pid) == (True, 4711)
+    assert launchd.restart() == ["Restarted"] and launchd.status().pid == 4712
+    assert launchd.stop()[0].startswith("Stopped")
+    assert launchd.stop() == ["It does not run"]
+    assert (launchd.status().installed, launchd.status().running) == (True, False)
+    assert launchd.restart() == ["Started; it starts again at each login"] and launchd.status().running
+    (managers.state / "loaded").write_text("ended")
+    assert (launchd.status().running, launchd.status().exit) == (False, "2")
+    managers.calls()
+    assert launchd.start() == ["Started"]
+    assert managers.calls() == [f"launchctl kickstart {TARGET}"]
+    assert launchd.uninstall() == [f"Deleted {launchd.file}", "Models, settings and logs stay"]
+    assert launchd.uninstall() == [f"There is no service: {launchd.file} is not there"]
+    with pytest.raises(BadRequest, match=r"`audio-server service install` makes it$"):
+        launchd.start()
+
+
+def test_homebrews_service_is_left_alone(managers: ServiceManagers, launchd: LaunchdAgent) -> None:
+    brew = managers.home / "Library/LaunchAgents/homebrew.mxcl.speechmlx.plist"
+    brew.parent.mkdir(parents=True)
+    brew.touch()
+    with pytest.raises(BadRequest, match="`brew services stop speechmlx` ends that first"):
+        launchd.install(DEFINITION)
+    assert not launchd.file.exists() and managers.calls() == []
+    assert launchd.status().other == str(brew)
+    with pytest.raises(BadRequest, match="brew services info speechmlx"):
+        launchd.start()
+
+
+def test_what_launchctl_says_is_told(managers: ServiceManagers, launchd: LaunchdAgent) -> None:
+    launchd.install(DEFINITION)
+    launchd.stop()
+    (managers.home.parent / "programs/launchctl").write_text("#!/bin/sh\necho 'Bootstrap failed: 125' >&2; exit 125\n")
+    with pytest.raises(BadRequest, match=r"launchctl bootstrap .* failed: Bootstrap failed: 125"):
+        launchd.start()
+    (managers.home.parent / "programs/launchctl").unlink()
+    with pytest.raises(BadRequest, match="launchctl was not found"):
+        launchd.start()
+
+
+def test_logs(managers: ServiceManagers, launchd: LaunchdAgent) -> None:
+    with pytest.raises(BadRequest, match="there is no log yet"):
+        launchd.log_command(10, False)
+    launchd.install(DEFINITION)
+    log = managers.home / "Library/Logs/speechmlx/speechmlx.log"
+    log.touch()
+    assert launchd.log_command(10, True) == ["tail", "-n", "10", "-F", str(log)]
+    log.with_suffix(".out").touch()
+    assert launchd.log_command(5, False) == ["tail", "-n", "5", str(log.with_suffix(".out")), str(log)]
