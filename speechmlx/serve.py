@@ -31,7 +31,14 @@ from speechmlx.key_file import KeyFile
 from speechmlx.log import start as start_log
 from speechmlx.models.spec import Catalog
 from speechmlx.protocols import PROTOCOLS
-from speechmlx.protocols.http import connections, descriptors, plain_http, secure_http, socket_stream
+from speechmlx.protocols.http import (
+    connections,
+    descriptors,
+    plain_http,
+    request_stream,
+    secure_http,
+    socket_stream,
+)
 from speechmlx.protocols.http.services import Services, build_services
 from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.runtime.front.runtime import Runtime
@@ -225,6 +232,7 @@ def _under_way(traffic: Traffic, jobs: int) -> str:
 def _hypercorn(listeners: Sequence[socket.socket], tls: Certificate | None) -> HypercornConfig:
     """The settings of Hypercorn. It takes over `listeners`, which all speak TLS if there is a certificate."""
     socket_stream.install()
+    request_stream.install()
     connections.install()
     plain_http.install()
     secure_http.install()

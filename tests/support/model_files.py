@@ -135,7 +135,7 @@ READERS: dict[str, tuple[Callable[[], bytes], Callable[[Path], Any]]] = {
     "torch": (checkpoint, torch_file.read),
     "gguf": (gguf_file, gguf.read),
     "ctranslate2": (ct2_file, whisper_ct2._read),
-    "onnx": (onnx_file, lambda path: constants(graph(path))),
+    "onnx": (onnx_file, lambda path: constants(graph(path), path)),
     "npz": (npz_file, _npz),
     "json": (lambda: json.dumps({"a": [1, {"b": "c"}], "vocab": {"x": 1}}).encode(), read_json),
     "export": (tar_file, lambda path: deepfilternet._unpack(path, path.parent)),

@@ -13,7 +13,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from support.frame_socket import FrameSocket, connect
 
-from speechmlx.protocols.http import connections, plain_http, socket_stream
+from speechmlx.protocols.http import connections, plain_http, request_stream, socket_stream
 
 KB = 1024
 
@@ -34,6 +34,7 @@ class Address:
 async def serving(app: Any, limit: int = 512 * KB, interval: float = 20.0) -> AsyncIterator[Address]:
     """Serve `app` with messages of `limit` bytes and pings every `interval` seconds."""
     socket_stream.install()
+    request_stream.install()
     connections.install()
     plain_http.install()
     listener = socket.create_server(("127.0.0.1", 0))

@@ -29,7 +29,7 @@ def convert(files: Path, folder: Path) -> None:
     _unpack(files / "export.tar.gz", files)
     weights: Weights = {}
     for name in GRAPHS:
-        weights |= _network(graph(files / f"{name}.onnx"), name)
+        weights |= _network(files / f"{name}.onnx", name)
     config = _config(files / "config.ini")
     bands = np.zeros((len(config["erb_widths"]), sum(config["erb_widths"])), np.float32)
     for band, end in enumerate(np.cumsum(config["erb_widths"])):
@@ -53,9 +53,10 @@ def _unpack(archive: Path, folder: Path) -> None:
         raise SourceFailed(f"{archive.name} lacks {', '.join(missing)}")
 
 
-def _network(onnx: Any, prefix: str) -> Weights:
-    """The parameters of one graph under `prefix`."""
-    values = constants(onnx)
+def _network(path: Path, prefix: str) -> Weights:
+    """The parameters of the graph in one file under `prefix`."""
+    onnx = graph(path)
+    values = constants(onnx, path)
     weights: Weights = {
         f"{prefix}.{name}": value
         for name, value in values.items()

@@ -52,8 +52,9 @@ PLAIN = ("F0_proj", "N_proj")
 
 def convert(files: Path, folder: Path) -> None:
     """`files`/{kokoro.onnx, vocab.json, voices/*.bin} → config.json, float32 weights, voices/*.safetensors."""
-    onnx = graph(files / "kokoro.onnx")
-    values = constants(onnx)
+    path = files / "kokoro.onnx"
+    onnx = graph(path)
+    values = constants(onnx, path)
     weights = {name.partition(".")[2]: value for name, value in values.items() if _is_parameter(name, value)}
     for node in onnx.node:
         weights |= _parameters(node, values)

@@ -19,9 +19,13 @@ def graph(path: Path) -> Any:
         return onnx.load(path, load_external_data=False).graph
 
 
-def constants(graph: Any) -> dict[str, Array]:
-    """Initializers and constant nodes of `graph` and of the graphs in its branches, by name."""
-    return dict(_constants(graph))
+def constants(graph: Any, path: Path) -> dict[str, Array]:
+    """Initializers and constant nodes of `graph` and of the graphs in its branches, by name.
+
+    Raises SourceFailed, which names the file at `path`, for tensors whose type, shape and bytes do not go together.
+    """
+    with reading(path, "an ONNX file"):
+        return dict(_constants(graph))
 
 
 def _constants(graph: Any) -> Iterator[tuple[str, Array]]:

@@ -27,7 +27,7 @@ def convert(files: Path, folder: Path) -> None:
 
 def read(path: Path) -> Weights:
     """The float32 weights of both models in the file at `path`. Raises SourceFailed."""
-    values = constants(graph(path))
+    values = constants(graph(path), path)
     weights: Weights = {}
     for prefix, branch in BRANCHES.items():
         for name, source in NAMES.items():

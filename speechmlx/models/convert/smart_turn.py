@@ -16,8 +16,9 @@ Named = tuple[str, Array]
 
 def convert(files: Path, folder: Path) -> None:
     """`files`/smart_turn.onnx → config.json and float32 model.safetensors, linear layers as [out, in]."""
-    onnx = graph(files / "smart_turn.onnx")
-    values = constants(onnx)
+    path = files / "smart_turn.onnx"
+    onnx = graph(path)
+    values = constants(onnx, path)
     named = _dequantised(onnx, values)
     readers: defaultdict[str, list[Any]] = defaultdict(list)
     for node in onnx.node:

@@ -1,6 +1,7 @@
-"""The TCP connections of Hypercorn with bounds on how long a client may not read what it is sent, and may ask nothing.
+"""The TCP connections of Hypercorn: how long a client may not read and may ask nothing, and ends that are heard.
 
-Written against hypercorn 0.18.0 (asyncio/tcp_server.py), whose connections wait for a reader without end.
+Written against hypercorn 0.18.0 (asyncio/tcp_server.py), whose connections wait for a reader without end, and close
+while a client is still sending. What it sends then makes the kernel drop the answer that it has not read.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import socket
 from typing import Any
 
+import h11
 from hypercorn.asyncio import run
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.events import Closed, Event, RawData, Updated
@@ -25,6 +27,13 @@ PROGRESS = 16 * 1024
 """Bytes that it has to take in that time."""
 KERNEL_BUFFER = 256 * 1024
 """Bytes sent that the kernel keeps. Where it keeps megabytes, nothing shows for minutes that a client reads slowly."""
+
+LINGER = 2.0
+"""Seconds that a client gets to end a request that was answered before it was whole."""
+DROPPED = 32 * 1024 * 1024
+"""Bytes of it that are read meanwhile."""
+UNFINISHED = (h11.SEND_BODY, h11.ERROR)
+"""States of a client whose request is not whole, or no request."""
 
 
 def install() -> None:
@@ -52,8 +61,30 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
                 await super().protocol_send(event)
             finally:
                 watch.cancel()
+        elif isinstance(event, Closed) and self._is_unfinished():
+            self._task_group.spawn(self._linger)
         else:
             await super().protocol_send(event)
+
+    def _is_unfinished(self) -> bool:
+        """Whether the client may still be sending a request of HTTP/1 that was answered."""
+        state = getattr(self.protocol.protocol.connection, "their_state", None)
+        return state in UNFINISHED and not self.reader.at_eof() and not self.writer.transport.is_closing()
+
+    async def _linger(self) -> None:
+        """End the answer, drop what the client still sends, and close."""
+        transport: Any = self.writer.transport
+        if isinstance(transport.get_protocol(), _Rest) or transport.is_closing():
+            return
+        rest = _Rest(transport.get_protocol())
+        transport.set_protocol(rest)
+        with contextlib.suppress(OSError, RuntimeError):  # the client may have left
+            if transport.can_write_eof():
+                transport.write_eof()
+            transport.resume_reading()
+            await asyncio.wait({rest.over}, timeout=LINGER)
+        transport.set_protocol(rest.usual)
+        await self._close()
 
     async def _idle_timeout(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -81,6 +112,41 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
             with contextlib.suppress(OSError, AttributeError):  # the connection may be over
                 transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
         return _Watch(transport, _waiting(transport) + more)
+
+
+class _Rest(asyncio.BufferedProtocol):
+    """Drops what a client sends. `over` is done when it has ended, has left, or has sent DROPPED bytes."""
+
+    def __init__(self, usual: Any) -> None:
+        self.usual = usual
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._left = DROPPED
+        self._room = bytearray(64 * 1024)
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._left -= nbytes
+        if self._left <= 0:
+            self._end()
+
+    def eof_received(self) -> None:
+        self._end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+        self.usual.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self.usual.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.usual.resume_writing()
+
+    def _end(self) -> None:
+        if not self.over.done():
+            self.over.set_result(None)
 
 
 def _waiting(transport: Any) -> int:

@@ -87,13 +87,21 @@ class Witness:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            waiting = set(tasks)
+            while waiting:  # a client that awaits a task of its own may swallow one cancellation
+                for task in waiting:
+                    task.cancel()
+                _, waiting = await asyncio.wait(waiting, timeout=1)
 
     async def ready(self) -> None:
-        """Wait until each control client had its words once: the models are loaded then. Raises TimeoutError."""
-        async with asyncio.timeout(120):
+        """Wait until each control client had its words once, and what is loaded when it is first used is loaded.
+
+        These are the models, and the dictionaries of both kinds of English in the front. Raises TimeoutError.
+        """
+        async with asyncio.timeout(120), self._client() as client:
+            for language in ("en-US", "en-GB"):
+                asked = {"input": "1,000 words, $5.30", "language": language}
+                (await client.post("/v1/audio/speech/reading", json=asked)).raise_for_status()
             while len(self.sessions) <= len(WIRES):
                 await asyncio.sleep(0.05)
         self.waits.clear()

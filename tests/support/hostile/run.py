@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -114,10 +115,13 @@ def _port(url: str) -> int:
 class HostileRun:
     """A run of about `count` inputs that `seed` decides; `only`, "FAMILY" or "FAMILY:NUMBER", repeats a part.
 
-    A `brief` one does not look at growth: it is over before the servers are warm.
+    A `brief` one does not look at growth: it is over before the servers are warm. One of `minutes` begins no attack
+    after that time.
     """
 
-    def __init__(self, count: int, seed: int, only: str = "", brief: bool = False) -> None:
+    def __init__(
+        self, count: int, seed: int, only: str = "", brief: bool = False, minutes: float = float("inf")
+    ) -> None:
         self.verdict = Verdict()
         self._seed = seed
         self._count = count
@@ -126,19 +130,20 @@ class HostileRun:
         if only:
             name, _, number = only.partition(":")
             plan = [one for one in plan if one[0] == name and number in ("", str(one[1]))] or [(name, int(number))]
-        self._plan, self._only, self._brief = plan, only, brief
+        self._plan, self._only, self._brief, self._seconds = plan, only, brief, minutes * 60
 
     async def run(self) -> Verdict:
         with tempfile.TemporaryDirectory() as folder, attacked(Path(folder)) as (plain, secure, target):
             began = time.monotonic()
+            self._end = began + self._seconds
             async with plain.watching(), secure.watching():
                 await plain.ready()
                 background = [] if self._only else [self._described(target), self._models()]
                 side = [asyncio.create_task(one) for one in background]
                 share = int(len(self._plan) * WARM_UP)
-                await self._attack(target, self._plan[:share])
+                await self._attack(target, self._plan[:share], began + self._seconds * WARM_UP)
                 before = [(one.resident(), one.files()) for one in (plain, secure)]
-                await self._attack(target, self._plan[share:])
+                await self._attack(target, self._plan[share:], self._end)
                 await asyncio.gather(*side)
             await asyncio.sleep(BRIEFLY if self._brief else SETTLE)
             self.verdict.lines.append(f"{sum(self.verdict.sent.values())} inputs in {time.monotonic() - began:.0f} s")
@@ -164,8 +169,8 @@ class HostileRun:
             f"{now / MB:.0f} MB and {open_now} at the end; control sessions {dict(one.sessions)}"
         )
 
-    async def _attack(self, target: Target, plan: list[tuple[str, int]]) -> None:
-        left = iter(plan)
+    async def _attack(self, target: Target, plan: list[tuple[str, int]], end: float) -> None:
+        left = takewhile(lambda _: time.monotonic() < end, plan)
 
         async def work() -> None:
             for name, number in left:
@@ -184,7 +189,7 @@ class HostileRun:
     async def _described(self, target: Target) -> None:
         each = max(1, int(self._count * DESCRIBED / OPERATIONS))
         made = attack_described(target.url, self._seed, each)
-        while (found := await asyncio.to_thread(next, made, None)) is not None:
+        while time.monotonic() < self._end and (found := await asyncio.to_thread(next, made, None)) is not None:
             self.verdict.sent["described"] += found[0]
             self.verdict.wrong += found[1]
 
@@ -192,6 +197,8 @@ class HostileRun:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             for number in range(max(1, int(self._count * MODELS / BATCH))):
+                if time.monotonic() > self._end:
+                    return
                 seed = f"{self._seed} models {number}"
                 found = await asyncio.get_running_loop().run_in_executor(pool, attack_models, seed, BATCH)
                 self.verdict.sent["models"] += BATCH

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 PATIENCE = 60.0
 """Seconds in which the answer to a whole request comes."""
-TRIES = 5
-"""Times that a request is sent whose connection ends without an answer."""
 WELCOME = {501, 503, 505, 507}
 """Statuses from 500 on that are documented: what is not here or not turned on, busy, another version of HTTP than 1.x,
 and no room on the disk."""
@@ -68,15 +66,8 @@ def judged(found: list[int]) -> str | None:
 
 
 async def answered(target: Target, data: bytes) -> str | None:
-    """What is wrong with the answer to a whole request.
-
-    One that comes before the body was read is lost now and then, where the server's end meets the rest of the body:
-    then the request is sent again.
-    """
-    for _ in range(TRIES):
-        answer, ended = await exchange(target.http, data, PATIENCE)
-        if answer or not ended:
-            break
+    """What is wrong with the answer to a whole request."""
+    answer, ended = await exchange(target.http, data, PATIENCE)
     if not ended:
         return f"no end of the answer within {PATIENCE:g} s: {answer[:200]!r}"
     found = statuses(answer)

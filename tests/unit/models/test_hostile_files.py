@@ -11,9 +11,11 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from onnx import helper
 from support.model_files import READERS, checkpoint, gguf_file, is_refused, mutants, text, zipped
 
 from speechmlx.models.convert import hub
@@ -51,6 +53,20 @@ def test_mutants_are_read_or_refused_by_name(name: str, tmp_path: Path) -> None:
         (folder / "file").write_bytes(mutant)
         refused += is_refused(read, folder / "file")
     assert refused > 10
+
+
+@pytest.mark.parametrize("damage", [{"data_type": 0}, {"data_type": 99}, {"dims": [5]}])
+def test_an_onnx_tensor_that_cannot_be_read_is_refused_by_name(damage: dict[str, Any], tmp_path: Path) -> None:
+    tensor = helper.make_tensor("t", 1, [2], [1.0, 2.0])
+    for name, value in damage.items():
+        tensor.ClearField(name)
+        if isinstance(value, list):
+            getattr(tensor, name).extend(value)
+        else:
+            setattr(tensor, name, value)
+    path = tmp_path / "file"
+    path.write_bytes(helper.make_model(helper.make_graph([], "g", [], [], [tensor])).SerializeToString())
+    assert is_refused(READERS["onnx"][1], path)
 
 
 # --- what is small and asks for much ---

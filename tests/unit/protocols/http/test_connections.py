@@ -1,4 +1,4 @@
-"""Clients that do not read what they are sent, and those that ask nothing for a while."""
+"""Clients that read nothing, ask nothing, or are answered while they are still sending."""
 
 from __future__ import annotations
 
@@ -57,6 +57,41 @@ async def test_a_client_that_reads_slowly_stays(monkeypatch: pytest.MonkeyPatch)
         assert not app.ended.is_set()
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.wait_for(app.ended.wait(), 5)
+
+
+async def refuses(scope: Any, receive: Any, send: Any) -> None:
+    """Answers before it reads the body."""
+    await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"4")]})
+    await send({"type": "http.response.body", "body": b"none"})
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n"
+
+
+async def test_an_answer_reaches_a_client_that_is_still_sending() -> None:
+    """The rest of the body met a closed connection, and the client saw a reset."""
+    async with serving(refuses) as address:
+        for _ in range(10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+            writer.write(HEAD)
+            await asyncio.sleep(0.02)
+            for _ in range(40):
+                writer.write(bytes(100_000))
+                await writer.drain()
+            assert (await reader.read()).endswith(b"none")
+            writer.close()
+
+
+@pytest.mark.parametrize("bound", ["LINGER", "DROPPED"])
+async def test_a_client_that_never_ends_its_request_is_left(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, bound, 0.2 if bound == "LINGER" else 1_000_000)
+    async with serving(refuses) as address, asyncio.timeout(1.8):
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        writer.write(HEAD[:-4] + b"0000\r\n\r\n")
+        assert (await reader.read()).endswith(b"none")
+        while not writer.transport.is_closing():  # by the server's end
+            writer.write(bytes(100_000) if bound == "DROPPED" else b"x")
+            await asyncio.sleep(0.001)
 
 
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

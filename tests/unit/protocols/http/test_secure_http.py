@@ -20,6 +20,7 @@ from hypercorn.config import Config
 from hypercorn.events import Closed, RawData
 from hypercorn.typing import ConnectionState
 
+from speechmlx.protocols.http import request_stream
 from speechmlx.protocols.http.secure_http import CONTROL_AT_ONCE, RESETS_AT_ONCE, SecureHttp
 
 HEADERS = ((":method", "POST"), (":path", "/"), (":scheme", "https"), (":authority", "localhost"))
@@ -74,6 +75,7 @@ class Connected:
 @asynccontextmanager
 async def connected(app: Any) -> AsyncIterator[Connected]:
     """A connection to `app`; its client leaves at the end, and then every task of the connection must end."""
+    request_stream.install()
     async with asyncio.timeout(10), TaskGroup(asyncio.get_running_loop()) as group:
         made = Connected(app, group)
         await made.server.initiate()
@@ -108,6 +110,18 @@ async def test_a_body_that_goes_on_after_its_answer_ends_nothing_else() -> None:
         await made.flush()
         made.client.send_data(first, b"more of the body")
         await made.flush()
+        made.request()
+        await made.flush()
+        assert made.statuses == [b"413", b"413"] and not made.closed
+
+
+async def test_parts_of_a_body_that_nobody_reads_are_let_go() -> None:
+    """The request waited for a place in the queue of its parts, and its connection read no more."""
+    async with connected(refuses) as made:
+        first = made.request(end=False)
+        for _ in range(40):
+            made.client.send_data(first, b"x")
+        await asyncio.wait_for(made.flush(), 2)
         made.request()
         await made.flush()
         assert made.statuses == [b"413", b"413"] and not made.closed
