@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from speechmlx.types import Listen, Priority, Request
+
 
 @dataclass(frozen=True)
 class EngineClient:
@@ -22,3 +24,8 @@ current: ContextVar[EngineClient] = ContextVar("client", default=NOBODY)
 def share(limit: int) -> int:
     """How many of `limit` places one holder may take."""
     return max(1, limit // 2)
+
+
+def takes_place(request: Request) -> bool:
+    """Whether the job counts towards `max_jobs`. Jobs of live sessions do not: `max_sessions` limits those."""
+    return request.priority != Priority.REALTIME and not isinstance(request, Listen)

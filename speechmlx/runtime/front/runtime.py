@@ -19,7 +19,7 @@ from speechmlx.models.in_use import Marks
 from speechmlx.models.spec import Catalog, Model
 from speechmlx.optional_packages import use
 from speechmlx.runtime import scratch
-from speechmlx.runtime.front.client import current, share
+from speechmlx.runtime.front.client import current, share, takes_place
 from speechmlx.runtime.front.hang_watch import HangWatch
 from speechmlx.runtime.front.idle_watch import IdleWatch
 from speechmlx.runtime.front.integrity import Integrity
@@ -33,7 +33,7 @@ from speechmlx.runtime.front.supervisor import State, Supervisor
 from speechmlx.runtime.front.user_lexicon import load_entries, with_lexicon
 from speechmlx.runtime.front.weights import Fetches
 from speechmlx.runtime.ipc.messages import CancelJob, Ended, EngineReport, InputConsumed, MemoryReport, Output, Setup
-from speechmlx.types import Kind, Listen, Load, Priority, Progress, Request, Unload
+from speechmlx.types import Kind, Load, Progress, Request, Unload
 
 log = logging.getLogger(__name__)
 
@@ -154,10 +154,10 @@ class Runtime:
         if self._draining:
             raise Draining("the server is shutting down", retry_after=5.0)
         model = self.model(request.model, request.kind)
-        if _is_limited(request) and self._is_full:
+        if takes_place(request) and self._is_full:
             self.metrics.jobs[model.name, Busy.code] += 1
             raise Busy(f"{self.config.max_jobs} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)
-        if _is_limited(request) and self._has_its_share(current.get().holder):
+        if takes_place(request) and self._has_its_share(current.get().holder):
             self.metrics.jobs[model.name, Busy.code] += 1
             places = share(self.config.max_jobs)
             raise Busy(f"{places} of this client's jobs run or wait, its share of max_jobs", retry_after=1.0)
@@ -198,17 +198,17 @@ class Runtime:
     @property
     def _is_full(self) -> bool:
         """Whether `max_jobs` jobs run or wait."""
-        return sum(_is_limited(job.request) for job in self._jobs.values()) >= self.config.max_jobs
+        return sum(takes_place(job.request) for job in self._jobs.values()) >= self.config.max_jobs
 
     def _guard_sleep(self) -> None:
         """Keep the machine awake for work that nobody waits for at it; a live session does not."""
-        self._sleep_guard.update(any(_is_limited(job.request) for job in self._jobs.values()))
+        self._sleep_guard.update(any(takes_place(job.request) for job in self._jobs.values()))
 
     def _has_its_share(self, holder: str) -> bool:
         """Whether as many jobs of `holder` run or wait as one may have."""
         if not holder:
             return False
-        jobs = sum(job.client.holder == holder and _is_limited(job.request) for job in self._jobs.values())
+        jobs = sum(job.client.holder == holder and takes_place(job.request) for job in self._jobs.values())
         return jobs >= share(self.config.max_jobs)
 
     async def _prepare(self, job: Job) -> None:
@@ -389,11 +389,6 @@ class Runtime:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def _is_limited(request: Request) -> bool:
-    """Whether the job counts towards `max_jobs`. Jobs of live sessions do not: `max_sessions` limits those."""
-    return request.priority != Priority.REALTIME and not isinstance(request, Listen)
 
 
 def _default_memory_limit() -> int:

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from speechmlx.runtime.front.client import EngineClient, current, share
+from speechmlx.runtime.front.client import EngineClient, current, share, takes_place
+from speechmlx.types import Listen, Priority, Speak
 
 
 @pytest.mark.parametrize(("limit", "part"), [(1, 1), (2, 1), (3, 1), (64, 32)])
@@ -22,3 +23,8 @@ async def test_tasks_work_for_the_client_of_who_started_them() -> None:
     task = asyncio.create_task(name())
     current.set(EngineClient("b"))
     assert await task == "a"
+
+
+def test_live_work_takes_no_place() -> None:
+    assert takes_place(Speak(text="a")) and takes_place(Speak(text="a", priority=Priority.BULK))
+    assert not takes_place(Speak(text="a", priority=Priority.REALTIME)) and not takes_place(Listen())
