@@ -40,7 +40,8 @@ def test_systemd_finds_nothing_wrong(socket: tuple[str, int] | None, tmp_path: P
         files[1].write_text(socket_unit(*socket))
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
     done = subprocess.run([verify, "--user", "verify", *files], env=environment, capture_output=True, text=True)
-    told = [line for line in done.stderr.splitlines() if "speechmlx" in line]
+    # The system's own units may find the path of the folder too long.
+    told = [line for line in done.stderr.splitlines() if "speechmlx.service" in line or "speechmlx.socket" in line]
     assert told == [] and done.returncode == 0, done.stderr
 
 
