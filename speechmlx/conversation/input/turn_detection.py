@@ -11,7 +11,7 @@ from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.input.buffer import RATE, AudioBuffer
 from speechmlx.conversation.input.endpointing import Decision, Endpointer, TurnPaused, TurnStarted
 from speechmlx.conversation.settings import TurnTaking
-from speechmlx.errors import EngineFailed, SpeechError
+from speechmlx.errors import EngineFailed, EngineLost, SpeechError
 from speechmlx.runtime.channel import Channel
 from speechmlx.types import DetectSpeech, DetectTurn, Probability
 
@@ -24,6 +24,10 @@ SETTLED = 0.05
 """Seconds that a speech detector may be behind the audio: they hide no word."""
 LOOK_BACK = 8.0
 """Seconds of a turn that the turn detector gets."""
+WARM_UP = 0.5
+"""Seconds of processed audio that a stream begins with which goes on where another was lost: detectors have a state."""
+MAX_RESTARTS = 3
+"""Times that the stream goes on in a new one without getting further, after the engine process ended."""
 
 
 class DetectorObserver(Protocol):
@@ -39,7 +43,8 @@ class DetectorObserver(Protocol):
 class TurnDetector:
     """Listens to what is added to `buffer` from now on.
 
-    `on_error` gets what went wrong, once until it works again; the next audio tries again.
+    When the engine process ends, a new stream goes on with the first audio that was not processed. `on_error` gets what
+    else went wrong, once until it works again; the next audio tries again.
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class TurnDetector:
         self._on_error = on_error
         self._speech_failing = False
         self._turn_failing = False
+        self._restarts = 0
+        """How often the stream was begun anew since it last got further."""
         self._progress = asyncio.Event()
         self._stream_start = buffer.end
         """Seconds into the session at which the speech detector's stream began."""
@@ -87,7 +94,7 @@ class TurnDetector:
         if self._detecting is None or self._detecting.done():
             self._stream_start = self._buffer.end - len(samples) / RATE
             self._audio = Channel()
-            self._detecting = asyncio.create_task(self._detect(self._audio))
+            self._detecting = asyncio.create_task(self._detect())
             self._detecting.add_done_callback(lambda _: self._progress.set())
         self._audio.put(samples)
 
@@ -105,21 +112,43 @@ class TurnDetector:
         self._detecting = self._judging = None  # they and the audio that waited are large, and refer to this
         self._audio = Channel()
 
-    async def _detect(self, audio: Channel[Samples]) -> None:
+    async def _detect(self) -> None:
         try:
-            async with self._engines.submit(DetectSpeech()).fed_by(audio) as job:
-                async for event in job:
-                    if isinstance(event, Probability):
-                        self._take(event)
+            while not await self._stream():
+                pass
         except SpeechError as error:
             self._fail(error)
         except Exception:
             log.exception("finding turns failed")
             self._fail(EngineFailed("finding turns failed; the server's log has more"))
 
+    async def _stream(self) -> bool:
+        """One stream. False: it was lost with the engine process, and `_audio` is what the next one gets."""
+        try:
+            async with self._engines.submit(DetectSpeech()).fed_by(self._audio) as job:
+                async for event in job:
+                    if isinstance(event, Probability):
+                        self._take(event)
+        except EngineLost as error:
+            if error.retry_after is not None or self._restarts == MAX_RESTARTS:
+                raise
+            self._restarts += 1
+            log.warning("%s; speech is searched for from %.1f s of the audio on", error, self.position)
+            self._go_back()
+            return False
+        return True
+
+    def _go_back(self) -> None:
+        """Let the next stream begin where this one was lost."""
+        self._stream_start = max(self._buffer.start, self._stream_start, self.position - WARM_UP)
+        self._audio = Channel()
+        self._audio.put(self._buffer.slice(self._stream_start, self._buffer.end).samples)
+
     def _take(self, speech: Probability) -> None:
-        self._speech_failing = False
         start = self._stream_start
+        if start + speech.end <= self.endpointer.position:
+            return  # of the WARM_UP
+        self._speech_failing, self._restarts = False, 0
         decisions = self.endpointer.push(speech.value, start + speech.start, start + speech.end)
         self._progress.set()
         self._observer.advance(self.position)

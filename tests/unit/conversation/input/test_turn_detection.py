@@ -10,9 +10,9 @@ from support.scripted_input import ScriptedInput, silence, speech
 
 from speechmlx.conversation.input.buffer import AudioBuffer
 from speechmlx.conversation.input.endpointing import Decision, TurnEnded, TurnPaused, TurnStarted
-from speechmlx.conversation.input.turn_detection import SETTLED, TurnDetector
+from speechmlx.conversation.input.turn_detection import MAX_RESTARTS, SETTLED, TurnDetector
 from speechmlx.conversation.settings import TurnTaking
-from speechmlx.errors import EngineFailed, SpeechError
+from speechmlx.errors import EngineFailed, EngineLost, SpeechError
 from speechmlx.types import DetectSpeech, DetectTurn, Kind
 
 
@@ -84,6 +84,34 @@ async def test_a_detector_that_fails_is_reported_once_and_begun_again() -> None:
     await bench.hear(speech(0.5))
     assert bench.kinds == [TurnStarted]
     assert len(bench.engines.requests(DetectSpeech)) == 4
+    await bench.detector.close()
+
+
+async def test_audio_that_was_not_processed_when_the_engine_process_ended_is_not_lost() -> None:
+    bench = Bench()
+    await bench.hear(silence(2.0))
+    late = speech(1.0)
+    bench.buffer.add(late)
+    bench.detector.feed(late)  # it waits for the detector when that ends
+    bench.engines.lose(DetectSpeech)
+    await bench.hear(silence(1.0))
+    assert bench.kinds == [TurnStarted, TurnPaused, TurnEnded]
+    assert bench.decisions[0].at == pytest.approx(1.7, abs=0.05)  # type: ignore[union-attr]
+    assert bench.positions == sorted(bench.positions)
+    assert bench.detector.position == pytest.approx(4.0, abs=SETTLED)
+    assert not bench.errors
+    await bench.detector.close()
+    assert bench.engines.open_jobs == 0
+
+
+@pytest.mark.parametrize("retry_after", [None, 5.0])
+async def test_an_engine_process_that_ends_again_and_again_is_told(retry_after: float | None) -> None:
+    bench = Bench()
+    bench.engines.fails[Kind.VAD] = EngineLost("ended", retry_after=retry_after)
+    await bench.hear(speech(0.5))
+    await asyncio.sleep(0.01)
+    assert [str(error) for error in bench.errors] == ["ended"]
+    assert len(bench.engines.requests(DetectSpeech)) == (MAX_RESTARTS + 1 if retry_after is None else 1)
     await bench.detector.close()
 
 
