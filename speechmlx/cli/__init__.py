@@ -8,23 +8,16 @@ from collections.abc import Callable
 
 
 def main() -> None:
-    """Entry point of the command. A SpeechError ends it with a message on standard error and status 2."""
+    """Entry point of the command. A SpeechError ends it with a message on standard error and status 1 or 2."""
     import typer
 
-    from speechmlx.cli import check, cluster, extras, key, models, pull, rm, serve, service, speak
-    from speechmlx.errors import SpeechError
+    from speechmlx.cli import cluster, extras, key, service
+    from speechmlx.errors import BadRequest, SpeechError
     from speechmlx.optional_packages import use
 
     use(os.environ)
 
-    verbs: dict[str, Callable[..., None]] = {
-        "serve": serve.serve,
-        "models": models.models,
-        "pull": pull.pull,
-        "check": check.check,
-        "rm": rm.rm,
-        "speak": speak.speak,
-    }
+    verbs = _verbs()
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     for name, verb in verbs.items():
         app.command(name)(verb)
@@ -40,7 +33,26 @@ def main() -> None:
         app(arguments)
     except SpeechError as error:
         sys.stderr.write(f"audio-server: {error}\n")
-        raise SystemExit(2) from None
+        raise SystemExit(2 if isinstance(error, BadRequest) else 1) from None
+
+
+def _verbs() -> dict[str, Callable[..., None]]:
+    """The verbs without verbs of their own."""
+    from speechmlx.cli import check, enhance, listen, models, pull, respond, rm, serve, speak, talk, transcribe
+
+    return {
+        "serve": serve.serve,
+        "models": models.models,
+        "pull": pull.pull,
+        "check": check.check,
+        "rm": rm.rm,
+        "transcribe": transcribe.transcribe,
+        "listen": listen.listen,
+        "speak": speak.speak,
+        "talk": talk.talk,
+        "respond": respond.respond,
+        "enhance": enhance.enhance,
+    }
 
 
 def _with_values(arguments: list[str]) -> list[str]:
