@@ -38,7 +38,21 @@ def main() -> None:
 
 def _verbs() -> dict[str, Callable[..., None]]:
     """The verbs without verbs of their own."""
-    from speechmlx.cli import check, enhance, listen, models, pull, respond, rm, serve, speak, talk, transcribe
+    from speechmlx.cli import (
+        bench,
+        check,
+        enhance,
+        listen,
+        models,
+        pull,
+        respond,
+        rm,
+        run,
+        serve,
+        speak,
+        talk,
+        transcribe,
+    )
 
     return {
         "serve": serve.serve,
@@ -52,6 +66,8 @@ def _verbs() -> dict[str, Callable[..., None]]:
         "talk": talk.talk,
         "respond": respond.respond,
         "enhance": enhance.enhance,
+        "run": run.run,
+        "bench": bench.bench,
     }
 
 

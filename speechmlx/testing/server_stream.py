@@ -45,12 +45,10 @@ class ServerStream:
         self._staying: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Connect. Raises Unavailable where no server takes it, and BadRequest where websockets is not installed."""
-        try:
-            from websockets import InvalidHandshake
-            from websockets.asyncio.client import connect
-        except ImportError as error:
-            raise BadRequest("a server's wire needs the package websockets: pip install websockets") from error
+        """Connect. Raises Unavailable where no server takes it."""
+        from websockets import InvalidHandshake
+        from websockets.asyncio.client import connect
+
         try:
             self._socket = await connect(
                 self._address,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -39,6 +41,19 @@ class FileBars:
         if self._bars is not None:
             self._bars.stop()
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """In the block, no bar is shown, so that lines can be written. Bars come back while files are under way."""
+        if self._bars is None:
+            yield
+            return
+        self._bars.stop()
+        try:
+            yield
+        finally:
+            if not self._bars.finished:
+                self._bars.start()
+
     def begin(self, name: str) -> None:
         """Work on the file `name` begins."""
         if self._bars is not None:
@@ -66,4 +81,5 @@ def _bars() -> Bars:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)

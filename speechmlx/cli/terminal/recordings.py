@@ -98,11 +98,14 @@ def output_paths(files: Sequence[RecordingFile], output: str, ending: str) -> li
 def check_targets(files: Sequence[RecordingFile], paths: Sequence[Path]) -> None:
     """Raises BadRequest where one of `paths` is a recording, or is there twice."""
     inputs = {file.path.absolute() for file in files}
-    for path, count in Counter(path.absolute() for path in paths).items():
-        if path in inputs:
+    seen: set[Path] = set()
+    for path in paths:
+        absolute = path.absolute()
+        if absolute in inputs:
             raise BadRequest(f"{path} is the recording itself; name another output")
-        if count > 1:
-            raise BadRequest(f"{count} results would be written to {path}; transcribe these files one at a time")
+        if absolute in seen:
+            raise BadRequest(f"several results would be written to {path}; take these files, or formats, one at a time")
+        seen.add(absolute)
 
 
 def make_folder(folder: Path) -> None:

@@ -18,7 +18,8 @@ UNKNOWN = languages.name(None)
 def read_transcript(found: Mapping[str, Any]) -> RecognitionResult:
     """The result that a verbose_json tells."""
     result = RecognitionResult(float(found["duration"]), found["task"])
-    if (language := found.get("language")) not in (None, UNKNOWN):
+    language = found.get("language")
+    if result.task == "transcribe" and language not in (None, UNKNOWN):  # that of a translation is English
         result.language = LanguageDetected(languages.code(language) or language, 1.0)
     words = [_word(word) for word in found.get("words", ())]
     for number, entry in enumerate(found["segments"], 1):

@@ -127,14 +127,17 @@ class EnhancedFiles:
         with FileBars(len(self._files), "Enhancing") as bars:
             for file, path in zip(self._files, self._paths, strict=True):
                 bars.begin(file.name)
+                trouble, told = None, dict[str, Any]()
                 try:
                     told = await self._one(backend, file, path)
                 except SpeechError as error:
-                    failed = True
-                    tell(f"{file.name}: {error}")
-                else:
-                    self._tell(file, path, told)
+                    trouble, failed = error, True
                 bars.end(file.name)
+                with bars.aside():
+                    if trouble is None:
+                        self._tell(file, path, told)
+                    else:
+                        tell(f"{file.name}: {trouble}")
         return FAILED if failed else 0
 
     async def _one(self, backend: Backend, file: RecordingFile, path: Path | str) -> dict[str, Any]:

@@ -60,22 +60,28 @@ class TranscriptFiles:
         async with places:
             bars.begin(recording.name)
             try:
-                result = await backend.transcribe(
+                done: RecognitionResult | SpeechError = await backend.transcribe(
                     recording.path,
                     self._options,
                     turns="rttm" in self._formats,
                     on_progress=lambda part: bars.show(recording.name, part),
                 )
-                self._write(number, recording, result)
+            except SpeechError as error:
+                done = error
+        bars.end(recording.name)
+        with bars.aside():
+            try:
+                self._write(number, recording, done)
             except SpeechError as error:
                 self._failed = True
                 self._texts[number] = ""
                 tell(f"{recording.name}: {error}")
-            bars.end(recording.name)
-        self._print()
+            self._print()
 
-    def _write(self, number: int, recording: RecordingFile, result: RecognitionResult) -> None:
-        """Write the files of a result, and keep what goes to standard output."""
+    def _write(self, number: int, recording: RecordingFile, result: RecognitionResult | SpeechError) -> None:
+        """Write the files of a result, and keep what goes to standard output. Raises SpeechError."""
+        if isinstance(result, SpeechError):
+            raise result
         written = []
         for format, paths in self._paths.items():
             write_file(paths[number], formatted(result, format, recording.inner.stem).encode())
