@@ -22,7 +22,6 @@ TESTS = Path(__file__).parents[1]
 LIMIT = 60
 """Seconds that a command may take on a busy machine."""
 BAR = "━"
-CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,25 @@ class Shown:
 
     text: str
     code: int
+
+
+def on_screen(written: str) -> str:
+    """The lines that a terminal shows at the end, without progress bars."""
+    lines, column = [""], 0
+    for part in re.findall(r"\x1b\[[0-9;?]*[a-zA-Z]|[^\x1b]", written):
+        if part == "\n":
+            lines.append("")  # after a return
+        elif part == "\r":
+            column = 0
+        elif part.startswith("\x1b["):
+            if part.endswith("C"):
+                column += int(part[2:-1])
+            elif part.endswith("K"):
+                lines[-1] = lines[-1][:column]
+        else:
+            lines[-1] = lines[-1][:column] + part + lines[-1][column + 1 :]
+            column += 1
+    return "\n".join(line for line in lines if BAR not in line)
 
 
 Terminal = Callable[..., "pexpect.spawn[str]"]
@@ -86,9 +104,7 @@ def run(terminal: Terminal) -> Run:
         child.expect(pexpect.EOF)
         child.close()
         assert child.exitstatus is not None, f"signal {child.signalstatus}"
-        lines = CODES.sub("", child.before or "").replace("\r\n", "\n").split("\n")
-        shown = [line.rpartition("\r")[2] for line in lines if BAR not in line]
-        return Shown("\n".join(shown), child.exitstatus)
+        return Shown(on_screen(child.before or ""), child.exitstatus)
 
     return to_the_end
 

@@ -22,8 +22,6 @@ class Captions:
         self._width = width
         self._column = 0
         """Cells of the open line that are written."""
-        self._shown = 0
-        """Cells of grey words after them."""
         self._end: float | None = None
         """Where the last word ends, in seconds."""
         self._speaker: str | None = None
@@ -68,12 +66,13 @@ class Captions:
         text = text if self._column else text.lstrip()
         while text and self._column + cell_len(text) >= self._width:
             text = text[:-1]
-        self._shown = cell_len(text)
         return f"{GREY}{text}{PLAIN}" if text else ""
 
     def _taken_back(self) -> str:
-        shown, self._shown = self._shown, 0
-        return f"\x1b[{shown}D{CLEAR}" if shown else ""
+        """Clear what follows the final words: unsure ones, and the ^C of a terminal."""
+        if self._width is None:
+            return ""
+        return f"\r\x1b[{self._column}C{CLEAR}" if self._column else f"\r{CLEAR}"
 
 
 def speaker_label(speaker: str) -> str:

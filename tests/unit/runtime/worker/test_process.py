@@ -52,7 +52,6 @@ class Front:
         """Send no more. What the engine process still sends is not refused, so that it sees an end and no error."""
         self._pipe.shutdown(socket.SHUT_WR)
 
-
     def vanish(self) -> None:
         """Take nothing any more: what the engine process sends is refused."""
         self._pipe.close()
