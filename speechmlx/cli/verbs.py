@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from speechmlx.cli import check, cluster, config, extras, key, models, pull, rm, serve, service, speak, version
+from speechmlx.cli import check, cluster, config, doctor, extras, key, models, pull, rm, serve, service, speak, version
 
 Verb = Callable[..., None] | typer.Typer
 GROUPS: dict[str, dict[str, tuple[Verb, str]]] = {
@@ -28,6 +28,7 @@ GROUPS: dict[str, dict[str, tuple[Verb, str]]] = {
         "check": (check.check, "Compare downloaded models with what was fetched."),
     },
     "This machine": {
+        "doctor": (doctor.doctor, "Find out what is wrong, and what to do about it."),
         "config": (config.config, "Every setting, its value and its source; write the file."),
         "extras": (extras.extras, "Packages for more languages and for traces."),
         "version": (version.version, "Show the version."),
