@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from speechmlx.cli.options import AsJson, SettingsFile
+from speechmlx.cli.options import AsJson, SettingsFile, model_names
 
 if TYPE_CHECKING:
     from speechmlx.models.spec import Model
@@ -20,7 +20,9 @@ State = Literal["not downloaded", "unknown", "damaged", "ok"]
 def check(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Models or profiles; none: all that are downloaded.", show_default=False),
+        typer.Argument(
+            help="Models or profiles; none: all that are downloaded.", show_default=False, autocompletion=model_names
+        ),
     ] = None,
     as_json: AsJson = False,
     config: SettingsFile = None,

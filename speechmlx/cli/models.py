@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speechmlx.cli.options import AsJson, SettingsFile
+from speechmlx.cli.options import AsJson, SettingsFile, kinds, model_names
 
 if TYPE_CHECKING:
     from speechmlx.config import Config
@@ -24,8 +24,13 @@ WIDE = 100
 
 
 def models(
-    names: Annotated[list[str] | None, typer.Argument(help="Models to tell all about.", show_default=False)] = None,
-    kind: Annotated[str | None, typer.Option(help="Only models of this kind: asr, tts, llm, ...")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Models to tell all about.", show_default=False, autocompletion=model_names),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only models of this kind: asr, tts, llm, ...", autocompletion=kinds)
+    ] = None,
     here: Annotated[bool, typer.Option("--here", help="Only models that are downloaded.")] = False,
     language: Annotated[str | None, typer.Option(help="Only models with this language: a code or a name.")] = None,
     only_names: Annotated[bool, typer.Option("--names", help="Only the names of those that run, one a line.")] = False,

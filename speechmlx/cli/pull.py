@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechmlx.cli.options import AsJson, SettingsFile
+from speechmlx.cli.options import AsJson, SettingsFile, model_names
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 def pull(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Models or profiles; none: this machine's profile.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            help="Models or profiles; none: this machine's profile.", show_default=False, autocompletion=model_names
+        ),
     ] = None,
     as_json: AsJson = False,
     config: SettingsFile = None,

@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
-from speechmlx.cli.options import AsJson, SettingsFile
+from speechmlx.cli.options import AsJson, SettingsFile, model_names
 
 
 def rm(
-    names: Annotated[list[str], typer.Argument(help="Models or profiles.", show_default=False)],
+    names: Annotated[
+        list[str], typer.Argument(help="Models or profiles.", show_default=False, autocompletion=model_names)
+    ],
     as_json: AsJson = False,
     config: SettingsFile = None,
 ) -> None:

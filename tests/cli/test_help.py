@@ -28,7 +28,7 @@ def test_the_help_is_short_and_has_every_verb_under_a_heading() -> None:
     assert text == shown("help") and "Usage: audio-server [VERB] [OPTIONS]" in text
 
 
-@pytest.mark.parametrize("verb", ["config", "models", "pull", "rm", "check", "version", "serve"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_verbs_have_help(verb: str) -> None:
     text = shown(verb, "-h")
     assert f"Usage: audio-server {verb} " in text and "--help" in text
@@ -99,3 +99,32 @@ def test_completion_knows_the_verbs_and_their_flags(tmp_path: Path) -> None:
 
     assert completed("audio-server mod") == ["models"]
     assert completed("audio-server models --he") == ["--here", "--help"]
+    assert completed("audio-server pull whisper-base") == ["whisper-base", "whisper-base.en"]
+    assert completed("audio-server models --kind t") == ["tts", "turn"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["pull", "nobody"], "there is no model 'nobody'"),
+        (["check", "nobody"], "there is no model 'nobody'"),
+        (["rm", "nobody"], "there is no model 'nobody'"),
+        (["models", "--config", "nowhere.toml"], "the settings file nowhere.toml cannot be read"),
+        (["key", "list", "--config", "nowhere.toml"], "the settings file nowhere.toml cannot be read"),
+        (["config", "port"], "unexpected extra argument"),
+        (["doctor", "--fix"], "No such option: --fix"),
+        (["version", "--jsn"], "No such option: --jsn"),
+    ],
+)
+def test_a_wrong_argument_is_named(arguments: list[str], words: str) -> None:
+    text = " ".join(shown(*arguments, status=2, columns=1000).split())
+    assert words in text and "Traceback" not in text
+
+
+def test_lists_for_programs(tmp_path: Path) -> None:
+    own = {"HOME": str(tmp_path), "SPEECHMLX_KEY_FILE": str(tmp_path / "keys.json")}
+    shown("key", "add", "phone", env=own)
+    (key,) = json.loads(shown("key", "list", "--json", columns=1000, env=own))
+    assert (key["name"], key["scopes"], key["limits"]["jobs"]) == ("phone", ["use"], None)
+    extras = json.loads(shown("extras", "list", "--json", columns=2000, env=own))
+    assert {"name": "ja", "purpose": "Japanese for Kokoro", "installed": False} in extras
