@@ -62,10 +62,11 @@ def configuration() -> str:
         "",
         "## Models per kind",
         "",
-        "| key in `[models]` | flag | default | what it does |",
-        "|---|---|---|---|",
+        "| key in `[models]` | flag | default | environment | what it does |",
+        "|---|---|---|---|---|",
     ]
-    lines += [f"| `{kind}` | `--{kind}` | the profile's | {help} |" for kind, help in KINDS.items()]
+    for kind, help in KINDS.items():
+        lines.append(f"| `{kind}` | `--{kind}` | the profile's | `{PREFIX}{kind.upper()}` | {help} |")
     return INTRODUCTION + "\n".join(lines) + "\n"
 
 

@@ -65,7 +65,8 @@ def with_verb(arguments: list[str], verbs: Iterable[str]) -> list[str]:
         first, rest = "serve", arguments
     known = list(verbs)
     if first not in known:
-        meant = OTHER_WORDS.get(first) or nearest(first, known)[0]
+        other = OTHER_WORDS.get(first, "")
+        meant = other if other.partition(" ")[0] in known else nearest(first, known)[0]
         raise BadRequest(f"there is no verb {first!r}; did you mean {meant}? `audio-server --help` lists the verbs")
     return [first, *(_with_values(rest) if first in ("serve", "config") else rest)]
 
