@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from speechmlx.cli.options import SettingsFile
 from speechmlx.cli.terminal.options import Json, Server
 
 OUTPUT_HELP = "Append the row of JSON to this file, too."
@@ -16,6 +17,7 @@ def bench(
     output: Annotated[str | None, typer.Option("--output", "-o", help=OUTPUT_HELP)] = None,
     as_json: Json = False,
     server: Server = None,
+    config: SettingsFile = None,
 ) -> None:
     """Measure this machine: answers, recognition, synthesis, noise, live sessions. Takes two minutes.
 
@@ -33,10 +35,10 @@ def bench(
 
     benchmark = Benchmark(sessions, output, as_json)
     with exits():
-        config = load({}, os.environ)
-        found = find_server(server, config, os.environ)
+        settings = load({}, os.environ, config)
+        found = find_server(server, settings, os.environ)
         if found is not None:
             run(benchmark.run(found))
-        fetch_missing(config, [(kind, None) for kind in (Kind.ASR, Kind.TTS, Kind.LLM, Kind.VAD, Kind.ENHANCE)])
-        with bench_server() as own:
+        fetch_missing(settings, [(kind, None) for kind in (Kind.ASR, Kind.TTS, Kind.LLM, Kind.VAD, Kind.ENHANCE)])
+        with bench_server(settings) as own:
             run(benchmark.run(own))

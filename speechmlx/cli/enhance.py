@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from speechmlx.cli.options import SettingsFile
 from speechmlx.cli.terminal.options import Json, ModelName, Server
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def enhance(
     model: ModelName = None,
     as_json: Json = False,
     server: Server = None,
+    config: SettingsFile = None,
 ) -> None:
     """Reduce the noise of recordings."""
     from speechmlx.cli.terminal.recordings import find_recordings, kept_input
@@ -35,7 +37,7 @@ def enhance(
     with kept_input(files) as standard_input:
         recordings = find_recordings(files, standard_input)
         work = EnhancedFiles(recordings, enhanced_paths(recordings, output, format), model, as_json)
-        start(work.run, server, [(Kind.ENHANCE, model)])
+        start(work.run, server, [(Kind.ENHANCE, model)], config)
 
 
 def enhanced_paths(recordings: Sequence[RecordingFile], output: str | None, format: str) -> list[Path | str]:

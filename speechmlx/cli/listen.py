@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from speechmlx.cli.options import SettingsFile
 from speechmlx.cli.terminal.options import Diarize, Json, ModelName, Prompt, Server, SpokenLanguage, Translate
 
 FILE_HELP = "Hear this recording in place of the microphone, as fast as it goes; - standard input."
@@ -20,6 +21,7 @@ def listen(
     model: ModelName = None,
     as_json: Json = False,
     server: Server = None,
+    config: SettingsFile = None,
 ) -> None:
     """Write what is said at the microphone. Ctrl-C ends it, after the last words.
 
@@ -35,4 +37,4 @@ def listen(
     needs = [(Kind.ASR, model), (Kind.VAD, None), *([(Kind.DIARIZE, None)] if diarize else [])]
     with kept_input([file or ""]) as standard_input:
         path = None if file is None else one_recording(file, standard_input)
-        start(LiveCaptions(path, options, as_json).run, server, needs)
+        start(LiveCaptions(path, options, as_json).run, server, needs, config)

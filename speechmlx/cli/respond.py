@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from speechmlx.cli.options import SettingsFile
 from speechmlx.cli.terminal.options import Json, Server, VoiceName
 
 OUTPUT_HELP = "File: wav, mp3, opus, aac, flac, pcm; - WAV to standard output. [default: played]"
@@ -19,6 +20,7 @@ def respond(
     model: Annotated[str | None, typer.Option("--model", "-m", help="A speech-to-speech model.")] = None,
     as_json: Json = False,
     server: Server = None,
+    config: SettingsFile = None,
 ) -> None:
     """Answer a recorded question aloud."""
     from speechmlx.cli.terminal.backend import SpeakingOptions
@@ -34,4 +36,4 @@ def respond(
     needs = [(kind, None) for kind in (Kind.ASR, Kind.LLM, Kind.TTS)]
     with kept_input([file]) as standard_input:
         work = SpokenReply(one_recording(file, standard_input), options, output, as_json)
-        start(work.run, server, needs if model is None else [(Kind.S2S, model)])
+        start(work.run, server, needs if model is None else [(Kind.S2S, model)], config)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from speechmlx.cli.options import SettingsFile
 from speechmlx.cli.terminal.options import Json, Server
 
 OUTPUT_HELP = "File or folder of the result."
@@ -19,6 +20,7 @@ def run(
     output: Annotated[str | None, typer.Option("--output", "-o", help=OUTPUT_HELP)] = None,
     as_json: Json = False,
     server: Server = None,
+    config: SettingsFile = None,
 ) -> None:
     """Do what a model does.
 
@@ -34,17 +36,17 @@ def run(
     given = inputs or []
     match row.kind:
         case Kind.ASR if given:
-            transcribe.transcribe(given, output=output, model=row.name, as_json=as_json, server=server)
+            transcribe.transcribe(given, output=output, model=row.name, as_json=as_json, server=server, config=config)
         case Kind.ASR if output is None:
-            listen.listen(model=row.name, as_json=as_json, server=server)
+            listen.listen(model=row.name, as_json=as_json, server=server, config=config)
         case Kind.TTS:
-            speak.speak(given or ["-"], output=output, model=row.name, as_json=as_json, server=server)
+            speak.speak(given or ["-"], output=output, model=row.name, as_json=as_json, server=server, config=config)
         case Kind.LLM if not given:
-            talk.talk(model=row.name, output=output, as_json=as_json, server=server)
+            talk.talk(model=row.name, output=output, as_json=as_json, server=server, config=config)
         case Kind.S2S if len(given) == 1:
-            respond.respond(given[0], output=output, model=row.name, as_json=as_json, server=server)
+            respond.respond(given[0], output=output, model=row.name, as_json=as_json, server=server, config=config)
         case Kind.ENHANCE if given:
-            enhance.enhance(given, output=output, model=row.name, as_json=as_json, server=server)
+            enhance.enhance(given, output=output, model=row.name, as_json=as_json, server=server, config=config)
     raise BadRequest(wanted(row.kind, row.name))
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from speechmlx.cli.options import SettingsFile
 from speechmlx.cli.terminal.options import Json, ModelName, Server, VoiceName
 
 STANDARD_INPUT = "-"
@@ -27,6 +28,7 @@ def speak(
     model: ModelName = None,
     as_json: Json = False,
     server: Server = None,
+    config: SettingsFile = None,
     words: Annotated[bool, typer.Option("--words", help="Print each text's words as they are read; no sound.")] = False,
     phonemes: Annotated[bool, typer.Option("--phonemes", help="Print each text's phonemes; no sound.")] = False,
     lexicon: Annotated[
@@ -52,7 +54,7 @@ def speak(
 
     options = SpeakingOptions(model=model, voice=voice, language=language, speed=speed)
     text = None if STANDARD_INPUT in texts else " ".join(texts)
-    start(SpokenTexts(text, options, output, as_json).run, server, [(Kind.TTS, model)])
+    start(SpokenTexts(text, options, output, as_json).run, server, [(Kind.TTS, model)], config)
 
 
 def print_reading(texts: Sequence[str], words: bool, language: str | None, lexicon: Path | None) -> None:

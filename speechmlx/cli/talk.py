@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from speechmlx.cli.options import SettingsFile
 from speechmlx.cli.terminal.options import Json, Server, VoiceName
 
 FILE_HELP = "Hear this recording in place of the microphone, at the speed of speech; - standard input."
@@ -24,6 +25,7 @@ def talk(
     ] = None,
     as_json: Json = False,
     server: Server = None,
+    config: SettingsFile = None,
 ) -> None:
     """Have a conversation. Speak after the first line; Ctrl-C ends it."""
     from speechmlx.cli.terminal.backend import TalkingOptions
@@ -41,4 +43,4 @@ def talk(
     needs = [(Kind.ASR, None), (Kind.VAD, None), (Kind.LLM, model), (Kind.TTS, None)]
     with kept_input([file or ""]) as standard_input:
         path = None if file is None else one_recording(file, standard_input)
-        start(TerminalTalk(path, options, output, as_json).run, server, needs)
+        start(TerminalTalk(path, options, output, as_json).run, server, needs, config)

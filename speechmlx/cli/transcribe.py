@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from speechmlx.cli.options import SettingsFile
 from speechmlx.cli.terminal.options import Diarize, Json, ModelName, Prompt, Server, SpokenLanguage, Translate
 
 Files = Annotated[list[str], typer.Argument(metavar="FILES...", help="Recordings, folders, globs; - standard input.")]
@@ -26,6 +27,7 @@ def transcribe(
     model: ModelName = None,
     as_json: Json = False,
     server: Server = None,
+    config: SettingsFile = None,
 ) -> None:
     """Turn recordings into text or subtitles."""
     from speechmlx.cli.terminal.backend import HearingOptions
@@ -47,4 +49,4 @@ def transcribe(
         recordings = find_recordings(files, standard_input)
         work = TranscriptFiles(recordings, options, tuple(format or ()), output, as_json)
         needs = [(Kind.ASR, model), *([(Kind.DIARIZE, None)] if options.diarize else [])]
-        start(work.run, server, needs)
+        start(work.run, server, needs, config)

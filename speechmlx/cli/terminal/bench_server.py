@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
+from speechmlx import foreign_names
 from speechmlx.cli.terminal.servers import ServerAddress, probe
-from speechmlx.config import OTHER_KEY, OTHER_PORTS, Config, load
+from speechmlx.config import KINDS, PREFIX, Config
 from speechmlx.errors import Unavailable
 
 START_SECONDS, STOP_SECONDS = 60.0, 15.0
@@ -23,23 +24,23 @@ KEPT = (
     "profile", "models", "cache", "lexicon", "memory_limit", "step_timeout", "llm_url", "llm_url_model", "llm_url_key",
 )  # fmt: skip
 """The person's settings that this server has: those of the models."""
-OTHER_NAMES = (OTHER_KEY, *OTHER_PORTS)
 MANY = 64
 """Live sessions that it takes."""
 
 
 @contextmanager
-def bench_server() -> Iterator[ServerAddress]:
-    """In the block, a server. Raises Unavailable where it does not start, with what it said."""
+def bench_server(config: Config) -> Iterator[ServerAddress]:
+    """In the block, a server with the models of the settings. Raises Unavailable, with what it said at its start."""
     with tempfile.TemporaryDirectory(prefix="speechmlx-bench-") as name:
         folder = Path(name)
         log = folder / "log"
         file = folder / "config.toml"
-        file.write_text(settings_text(load({}, os.environ)))
+        file.write_text(settings_text(config))
         start = ("-c", "from speechmlx.cli import main; main()", "serve", "--config", str(file), "--port", "0")
         command = [sys.executable, *start, "--max-sessions", str(MANY)]
-        names = {f"SPEECHMLX_{entry.name.upper()}" for entry in fields(Config)} | set(OTHER_NAMES)
-        environment = {name: value for name, value in os.environ.items() if name not in names}
+        settings = {f"{PREFIX}{name.upper()}" for name in (*KINDS, *(entry.name for entry in fields(Config)))}
+        others = {foreign_names.KEY, foreign_names.MODEL, *foreign_names.PORTS}
+        environment = {name: value for name, value in os.environ.items() if name not in settings | others}
         environment |= {"SPEECHMLX_JOB_FOLDER": str(folder), "SPEECHMLX_KEY_FILE": str(folder / "keys.json")}
         with log.open("wb") as out:
             # A group of its own: Ctrl-C is for the command, which ends it.

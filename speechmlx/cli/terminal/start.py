@@ -12,6 +12,8 @@ from speechmlx.cli.terminal.running import FAILED, exits, hint, run, tell
 from speechmlx.errors import Draining
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from speechmlx.cli.terminal.backend import Backend
     from speechmlx.cli.terminal.servers import ServerAddress
     from speechmlx.config import Config
@@ -23,18 +25,18 @@ Work = Callable[["Backend"], Awaitable[int]]
 """What a verb does; returns its exit code."""
 
 
-def start(work: Work, server: str | None, needs: Needs) -> NoReturn:
-    """Do the work, and exit with its code."""
+def start(work: Work, server: str | None, needs: Needs, file: Path | None) -> NoReturn:
+    """Do the work, and exit with its code. `file`: the settings file; None: the default one."""
     from speechmlx.cli.terminal.servers import find_server
     from speechmlx.config import load
 
     with exits():
-        config = load({}, os.environ)
+        config = load({}, os.environ, file)
         found = find_server(server, config, os.environ)
         if found is None:
             fetch_missing(config, needs)
     if found is None:
-        run(_in_process(work))
+        run(_in_process(work, file))
     if server is None:
         hint(f"using the server at {found.url}")
     run(_on_server(found, work))
@@ -47,11 +49,11 @@ async def _on_server(server: ServerAddress, work: Work) -> int:
         return await work(OnServer(client, server))
 
 
-async def _in_process(work: Work) -> int:
+async def _in_process(work: Work, file: Path | None) -> int:
     from speechmlx.cli.terminal.in_process import InProcess
     from speechmlx.library import AsyncSpeech
 
-    async with AsyncSpeech() as speech:
+    async with AsyncSpeech(config_file=file) as speech:
         try:
             return await work(InProcess(speech))
         except Draining:  # it is closed by Ctrl-C alone
@@ -71,8 +73,8 @@ def fetch_missing(config: Config, needs: Needs) -> None:
         row = known.default(kind, config) if name is None else known.resolve(name, kind)
         if store.folder(row, cache) is None:
             rows[row.name] = row
-    failures = fetch_all(list(rows.values()), cache) if rows else []
-    for failure in failures:
+    failures = fetch_all(list(rows.values()), cache) if rows else {}
+    for failure in failures.values():
         tell(str(failure))
     if failures:
         raise typer.Exit(FAILED)
