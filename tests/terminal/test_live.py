@@ -39,7 +39,7 @@ def sounding(file: Path) -> int:
 def test_the_microphone_is_written_and_ctrl_c_flushes(
     terminal: Terminal, devices: dict[str, str], spoken_server: Server
 ) -> None:
-    Path(devices["MICROPHONE"]).write_bytes(tone(0.3, 0.0, 16000) + tone(1.0, rate=16000) + tone(5.0, 0.0, 16000))
+    Path(devices["MICROPHONE"]).write_bytes(tone(60.0, rate=16000))
     child = terminal("listen", "--server", spoken_server.url, **devices)
     written = child.logfile_read = io.StringIO()
     child.expect("Listening. Ctrl-C ends.")
@@ -48,7 +48,8 @@ def test_the_microphone_is_written_and_ctrl_c_flushes(
     child.expect(pexpect.EOF)
     child.close()
     told = on_screen(written.getvalue())
-    assert (child.exitstatus, told.split("\n")[-2]) == (0, words(1.0)), told
+    heard = told.partition("ends.\n")[2].split()
+    assert child.exitstatus == 0 and len(heard) >= 3 and heard == words(60.0).split()[: len(heard)], told
 
 
 def test_a_recording_in_place_of_the_microphone(run: Run, record: Record, spoken_server: Server) -> None:
