@@ -18,7 +18,7 @@ from typing import Any
 from hypercorn.config import Config
 from hypercorn.protocol import h2, h11
 from hypercorn.protocol.events import Event, Request, StreamClosed
-from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGIReceiveEvent, ASGISendEvent, WebsocketAcceptEvent
 from wsproto.connection import ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, TextMessage
@@ -41,7 +41,8 @@ SLICE = 0.001
 SILENCE = 60.0
 """Seconds without any frame, pongs included, after which a client counts as gone."""
 LINGER = 1.0
-"""Seconds in which a client may read why it was closed, before its connection ends."""
+"""Seconds in which a client may read why it was closed, and answer that, before its connection ends: where it sends on
+meanwhile, the kernel drops what it has not read."""
 ABNORMAL, POLICY_VIOLATION, TOO_BIG, TRY_AGAIN = 1006, 1008, 1009, 1013
 
 
@@ -169,6 +170,7 @@ class SocketStream(WSStream):  # type: ignore[misc]
         self._waits = False
         """Whether the client is not read now, so that it cannot be heard."""
         self._refused = False
+        self._app_ended = False
         self._gone = asyncio.Event()
 
     async def handle(self, event: Event) -> None:
@@ -192,10 +194,13 @@ class SocketStream(WSStream):  # type: ignore[misc]
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
         """Send what the app sends; None: the app has ended."""
-        if message is None and self._refused and not self.closed:
-            await asyncio.sleep(LINGER)
         if message is None:
-            self._inward.drop()
+            self._app_ended = True
+            self._forget()
+            self._inward.end(ABNORMAL)
+            if not self.closed and (self._refused or self.state is ASGIWebsocketState.CLOSED):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._gone.wait(), LINGER)
         elif message["type"] == "websocket.send":
             self._delivered.sent += 1
         await super().app_send(message)
@@ -224,6 +229,8 @@ class SocketStream(WSStream):  # type: ignore[misc]
         self._heard = time.monotonic()
 
     async def _handle_event(self, event: object) -> None:
+        if self._app_ended and not isinstance(event, CloseConnection):
+            return
         now = time.monotonic()
         if isinstance(event, Ping | Pong) or (isinstance(event, Message) and not event.data):
             if self._empty.take(now):
@@ -261,13 +268,18 @@ class SocketStream(WSStream):  # type: ignore[misc]
         if self.connection.state is ConnectionState.REMOTE_CLOSING:
             await self._send_wsproto_event(event.response())
         self._inward.end(event.code)
+        self._gone.set()
         await self.send(StreamClosed(stream_id=self.stream_id))
+
+    def _forget(self) -> None:
+        """Drop what the app has not taken."""
+        self._message.clear()
+        self._inward.drop()
 
     async def _refuse(self, code: int, reason: str, to_app: int | None = None) -> None:
         """Drop what is held, end the app, and tell the client why. `to_app`: the code that the app gets."""
         self._refused = True
-        self._message.clear()
-        self._inward.drop()
+        self._forget()
         self._inward.end(to_app or code, reason)
         await self._send_wsproto_event(CloseConnection(code, reason))
 
