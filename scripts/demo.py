@@ -267,7 +267,7 @@ curl {address}/respond -H 'Content-Type: audio/wav' --data-binary @{folder}/ques
 
 def demonstrate(folder: Path, serve: bool) -> None:
     """Run all of it against a server of its own. Raises NotProven."""
-    started = float(os.environ.get("SPEECHMLX_DEMO_STARTED", time.time()))
+    started = float(os.environ.get("DEMO_STARTED", time.time()))
     with server(folder / "server.log") as address:
         with httpx.Client(base_url=address, timeout=CALL_LIMIT, trust_env=False) as client:
             demo = Demo(client, folder)

@@ -31,4 +31,4 @@ def test_it_says_what_to_open_next(demo: ModuleType) -> None:
 
 def test_the_count_begins_before_anything_is_installed() -> None:
     script = (ROOT / "scripts/demo").read_text()
-    assert script.index("SPEECHMLX_DEMO_STARTED=") < script.index("\nscripts/install")
+    assert script.index("DEMO_STARTED=") < script.index("\nscripts/install")

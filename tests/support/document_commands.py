@@ -10,16 +10,16 @@ usage: document_commands.py curl|audio-server ARGUMENT...
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
-import httpx
-
-LIMIT = 60.0
+LIMIT = 300.0
 """Seconds for one command."""
 URL = "http://127.0.0.1:8080"
 LAST_JOB = Path("last_job")
@@ -42,8 +42,9 @@ def curl(arguments: list[str]) -> int:
 def _ended_job(server: str) -> str:
     job, end = LAST_JOB.read_text(), time.monotonic() + LIMIT
     while time.monotonic() < end:
-        if httpx.get(f"{server}/v1/jobs/{job}", trust_env=False).json()["state"] not in ("queued", "running"):
-            break
+        with urlopen(f"{server}/v1/jobs/{job}") as answer:
+            if json.load(answer)["state"] not in ("queued", "running"):
+                break
         time.sleep(0.05)
     return job
 
