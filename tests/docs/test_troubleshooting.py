@@ -35,20 +35,15 @@ def filled(node: ast.expr) -> str:
 
 @cache
 def said() -> frozenset[str]:
-    """What the program can say: the texts of its code, and those of its page."""
+    """What the program can say: the texts of its code."""
     own = (
         filled(node)
         for file in (ROOT / "speechmlx").rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant | ast.JoinedStr)
     )
-    page = (
-        text
-        for file in (ROOT / "speechmlx/web").glob("*.js")
-        for text in re.findall(r'"([^"\n]+)"', file.read_text(encoding="utf-8"))
-    )
     missing = (str(pronunciation._missing(*names)) for names in (("es", "espeak"), ("ja", "ja")))
-    return frozenset(text for text in (*own, *page, *missing) if letters(text) >= OWN)
+    return frozenset(text for text in (*own, *missing) if letters(text) >= OWN)
 
 
 def matches(pattern: str, text: str) -> bool:
