@@ -6,6 +6,7 @@ import argparse
 import base64
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -43,6 +44,8 @@ START_LIMIT = 30.0
 CALL_LIMIT = 300.0
 LIVE_RATE = 16000
 """Hz of live audio."""
+COMMANDS = ("git clone", "scripts/demo")
+"""What a person has typed until the first useful result."""
 
 console = Console(highlight=False)
 normalise = EnglishTextNormalizer()
@@ -96,6 +99,8 @@ class Demo:
     def __init__(self, client: httpx.Client, folder: Path) -> None:
         self.client = client
         self.folder = folder
+        self.first_result: float | None = None
+        """Unix time when the first recording was spoken."""
 
     def post(self, path: str, **request: Any) -> tuple[httpx.Response, float]:
         """The answer to one request and the seconds it took; anything but a 200 ends the demo with its reason."""
@@ -194,6 +199,7 @@ class Demo:
 
     def run(self) -> None:
         spoken = self.speak("said", SENTENCE, VOICE, "spoken.wav")
+        self.first_result = time.time()
         self.hear("heard", spoken, SENTENCE, limit=0.2)
         self.listen(spoken, SENTENCE, limit=0.2)
         self.clean(spoken)
@@ -233,6 +239,22 @@ def wait_until_up(process: subprocess.Popen[bytes], log: Path) -> str:
     raise NotProven(f"the server did not come up:\n{log.read_text()}")
 
 
+def summary(started: float, first_result: float, ended: float) -> str:
+    """How long it took from the start of scripts/demo; Unix times."""
+    first, all_of_it = first_result - started, ended - started
+    return (
+        f"First useful result, spoken.wav, after {first:.0f} s and {len(COMMANDS)} commands: {', '.join(COMMANDS)}. "
+        f"All of it worked after {all_of_it:.0f} s, with all that was installed, fetched and loaded."
+    )
+
+
+def next_steps(address: str | None) -> str:
+    """What to do now: with the server that runs at `address`, or with one that is to be started."""
+    if address is not None:
+        return f"Open {address}/ in a browser. Up until Ctrl-C. Lines to paste:"
+    return f"Now start the server with {SERVER}, and open http://127.0.0.1:8080/ in a browser."
+
+
 def curl_lines(address: str, folder: Path) -> str:
     return f"""
 curl {address}/health
@@ -243,9 +265,24 @@ curl {address}/respond -H 'Content-Type: audio/wav' --data-binary @{folder}/ques
 """
 
 
+def demonstrate(folder: Path, serve: bool) -> None:
+    """Run all of it against a server of its own. Raises NotProven."""
+    started = float(os.environ.get("DEMO_STARTED", time.time()))
+    with server(folder / "server.log") as address:
+        with httpx.Client(base_url=address, timeout=CALL_LIMIT, trust_env=False) as client:
+            demo = Demo(client, folder)
+            demo.run()
+        assert demo.first_result is not None
+        console.print(f"[bold green]{summary(started, demo.first_result, time.time())}[/]", soft_wrap=True)
+        console.print(next_steps(address if serve else None), markup=False, soft_wrap=True)
+        if serve:
+            console.print(curl_lines(address, folder), markup=False, soft_wrap=True)
+            signal.pause()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
-    parser.add_argument("--serve", action="store_true", help="leave the server up and print curl lines")
+    parser.add_argument("--serve", action="store_true", help="leave the server up and print its page and curl lines")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the recordings go (default: a new folder)")
     args = parser.parse_args()
     folder = (args.keep or Path(tempfile.mkdtemp(prefix="speechmlx-demo-"))).resolve()
@@ -255,19 +292,8 @@ def main() -> int:
     if subprocess.run([SERVER, "pull", "starter"], stdin=subprocess.DEVNULL).returncode:
         console.print("[bold red]failed[/]  the starter models could not be fetched")
         return 1
-    start = time.monotonic()
     try:
-        with server(folder / "server.log") as address:
-            with httpx.Client(base_url=address, timeout=CALL_LIMIT, trust_env=False) as client:
-                Demo(client, folder).run()
-            console.print(
-                f"[bold green]All of it worked[/] in {time.monotonic() - start:.1f} s, loading the models included"
-            )
-            if args.serve:
-                console.print(
-                    "Up until Ctrl-C. Lines to paste:", curl_lines(address, folder), markup=False, soft_wrap=True
-                )
-                signal.pause()
+        demonstrate(folder, args.serve)
     except KeyboardInterrupt:
         return 130
     except (NotProven, httpx.TransportError) as error:

@@ -26,6 +26,8 @@ from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, T
 from speechmlx.protocols.http.delivered import INTERVAL, KEY, Delivered
 from speechmlx.protocols.http.rate import Allowance
 
+BLOCK = 256 * 1024
+"""Bytes of a block of a message in the making."""
 READ_AHEAD = 256 * 1024
 """Bytes of a socket that are read before its app asks for them."""
 OVERHEAD = 256
@@ -64,29 +66,37 @@ def _readable_header(name: bytes, value: bytes) -> bool:
 
 
 class MessageBuffer:
-    """A message in the making. Text is kept as UTF-8, so that many small frames cost no more than their bytes."""
+    """A message in the making. Text is kept as UTF-8, so that many small frames cost no more than their bytes.
+
+    It is kept in blocks: one long one would be copied again and again as it grows.
+    """
 
     def __init__(self) -> None:
-        self._data = bytearray()
+        self.clear()
         self._is_text = False
 
     def __len__(self) -> int:
-        return len(self._data)
+        return self._size
 
     def extend(self, event: Message[Any]) -> int:
         """Add a frame; returns its bytes."""
         self._is_text = isinstance(event, TextMessage)
-        before = len(self._data)
-        self._data += event.data.encode() if isinstance(event, TextMessage) else event.data
-        return len(self._data) - before
+        data = event.data.encode() if isinstance(event, TextMessage) else event.data
+        if len(self._blocks[-1]) >= BLOCK:
+            self._blocks.append(bytearray())
+        self._blocks[-1] += data
+        self._size += len(data)
+        return len(data)
 
     def clear(self) -> None:
-        self._data = bytearray()
+        self._blocks = [bytearray()]
+        self._size = 0
 
     def take(self) -> ASGIReceiveEvent:
         """The message; the buffer is empty then."""
-        data, self._data = self._data, bytearray()
-        text, content = (data.decode(), None) if self._is_text else (None, bytes(data))
+        data = b"".join(self._blocks)
+        self.clear()
+        text, content = (data.decode(), None) if self._is_text else (None, data)
         return {"type": "websocket.receive", "bytes": content, "text": text}
 
 

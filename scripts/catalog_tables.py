@@ -1,0 +1,122 @@
+"""Writes the tables of docs/models.md and docs/voices.md from the catalog, between their comments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from speechmlx.languages import NAMES
+from speechmlx.models.catalog import CATALOG, WHISPER_LANGUAGES
+from speechmlx.models.kokoro_voices import KOKORO, OPENAI
+from speechmlx.models.spec import Catalog, Model
+from speechmlx.types import Kind
+
+DOCS = Path(__file__).parents[1] / "docs"
+KINDS = {
+    Kind.ASR: "hears",
+    Kind.TTS: "speaks",
+    Kind.LLM: "answers",
+    Kind.ENHANCE: "enhances",
+    Kind.DIARIZE: "tells speakers apart",
+    Kind.VAD: "detects speech",
+    Kind.TURN: "detects the end of a turn",
+}
+REGIONS = {
+    "en-US": "English (American)",
+    "en-GB": "English (British)",
+    "pt-BR": "Portuguese (Brazil)",
+    "zh": "Chinese (Mandarin)",
+}
+NEEDS = {"ja": "the extra `ja`", "zh": "the extra `zh`"}
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |".replace("| --- ", "|---").replace("--- |", "---|") for line in lines)
+
+
+def amount(size: int) -> str:
+    """Bytes as people write them, with two digits that count: 92 MB, 1.6 GB."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"
+
+
+def languages(row: Model) -> str:
+    return (
+        "all" if not row.languages else ", ".join(row.languages) if len(row.languages) < 12 else str(len(row.languages))
+    )
+
+
+def models(catalog: Catalog) -> str:
+    header = ("model", "what it does", "download", "memory on a Mac", "memory on Linux", "languages", "licence")
+    rows = sorted(catalog.offered(), key=lambda row: list(KINDS).index(row.kind))
+    return table(
+        header,
+        [
+            (
+                f"`{row.name}`",
+                KINDS[row.kind],
+                amount(row.size),
+                amount(row.bytes_as("float16")),
+                amount(row.bytes_as("float32")),
+                languages(row),
+                row.licence,
+            )
+            for row in rows
+        ],
+    )
+
+
+def profiles(catalog: Catalog) -> str:
+    kinds = (Kind.ASR, Kind.TTS, Kind.LLM, Kind.ENHANCE, Kind.DIARIZE)
+    header = ("profile", *(KINDS[kind] for kind in kinds), "download", "memory on a Mac", "memory on Linux")
+    lines = []
+    for name, chosen in catalog.profiles.items():
+        rows = [catalog.resolve(model) for model in chosen.values()]
+        sizes = [
+            sum(row.size for row in rows),
+            *(sum(row.bytes_as(kind) for row in rows) for kind in ("float16", "float32")),
+        ]
+        lines.append((f"`{name}`", *(chosen[kind] for kind in kinds), *map(amount, sizes)))
+    return table(header, lines)
+
+
+def voices() -> str:
+    lines = []
+    for tag in dict.fromkeys(tag for _, tag in KOKORO.languages):
+        own = [name for name in KOKORO.names if KOKORO.language(name) == tag]
+        sexes = (", ".join(f"`{name}`" for name in own if name[1] == sex) or "none" for sex in "fm")
+        needs = NEEDS.get(tag, "espeak-ng" if tag in KOKORO.needs else "nothing")
+        lines.append((REGIONS.get(tag, NAMES[tag[:2]].capitalize()), *sexes, needs))
+    return table(("language", "women", "men", "needs"), lines)
+
+
+def openai_voices() -> str:
+    return table(("OpenAI's voice", "is here"), [(f"`{name}`", f"`{own}`") for name, own in OPENAI.items()])
+
+
+def recognised() -> str:
+    named = sorted(NAMES[code].title() for code in WHISPER_LANGUAGES)
+    return f"{', '.join(named[:-1])} and {named[-1]}."
+
+
+def written(file: Path) -> str:
+    """The text of a document with the parts between `<!-- catalog: NAME -->` and `<!-- end -->` as they should be."""
+    parts = {
+        "models": models(CATALOG),
+        "profiles": profiles(CATALOG),
+        "voices": voices(),
+        "openai": openai_voices(),
+        "recognised": recognised(),
+    }
+    return re.sub(
+        r"(<!-- catalog: (\w+) -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}{parts[found[2]]}\n{found[3]}",
+        file.read_text(),
+        flags=re.DOTALL,
+    )
+
+
+if __name__ == "__main__":
+    for name in ("models.md", "voices.md"):
+        (DOCS / name).write_text(written(DOCS / name))
