@@ -1,12 +1,14 @@
 // The microphone: opened with words for what may be wrong, its level and wave, and the choice of a device.
 
 import { $, all, clock, element, remember, remembered } from "./dom.js";
+import { player } from "./player.js";
 import { drawLive } from "./wave.js";
 
 const CLOSED = "Browsers allow the microphone only on https pages and on localhost. Open this page there, or start the server with --tls-self-signed.";
 
 export async function openMicrophone() {
   if (!navigator.mediaDevices) throw new Error(CLOSED);
+  if (player.clip) player.pause(); // or it would be heard
   const chosen = remembered("microphone");
   let stream;
   try {
@@ -31,7 +33,7 @@ export class PcmMicrophone {
     this.node = new AudioWorkletNode(this.context, "pcm-input", { processorOptions: { rate } });
     this.node.port.onmessage = ({ data }) => take(data);
     this.source.connect(this.node).connect(this.context.destination);
-    await this.context.resume();
+    this.context.resume();
   }
 
   finish() {

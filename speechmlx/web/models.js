@@ -45,7 +45,9 @@ class ModelRow {
     this.progress = element("progress", { max: 1, hidden: true });
     this.progress.setAttribute("aria-label", `Download of ${name}`);
     this.button = button("", () => this.act());
-    this.line = element("li", {}, element("div", {}, this.name, this.about), element("div", { className: "doing" }, this.told, this.progress), element("div", { className: "actions" }, this.button));
+    this.error = element("p", { className: "error", hidden: true });
+    this.error.setAttribute("role", "alert");
+    this.line = element("li", {}, element("div", {}, this.name, this.about), element("div", { className: "doing" }, this.told, this.progress), element("div", { className: "actions" }, this.button), this.error);
     this.id = name;
   }
 
@@ -74,12 +76,12 @@ class ModelRow {
       Unload: () => answered(path, { method: "DELETE" }),
     }[action];
     this.isStopped = action === "Stop"; // then the download that was begun here fails, as it should
-    showError($("#models-error"), null);
+    showError(this.error, null);
     try {
       await server.during(work);
       await server.look();
     } catch (error) {
-      if (!this.isStopped) showError($("#models-error"), error);
+      if (!this.isStopped) showError(this.error, error);
     }
   }
 }

@@ -16,7 +16,7 @@ export class Playback {
     this.node = new AudioWorkletNode(this.context, "pcm-output", { numberOfInputs: 0, processorOptions: { keeps: false } });
     this.node.port.onmessage = ({ data }) => ("skipped" in data ? this.skipped?.(data.skipped) : this.at(data.position));
     this.node.connect(this.context.destination);
-    await this.context.resume();
+    this.context.resume();
   }
 
   get isPlaying() {

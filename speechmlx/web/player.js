@@ -1,6 +1,6 @@
 // The one player at the bottom: files through an audio element, speech that is still made through an AudioWorklet.
 
-import { $, clock, tell } from "./dom.js";
+import { $, clock, inWords, tell } from "./dom.js";
 import { drawPeaks } from "./wave.js";
 
 // Plays samples of `clip` while they come.
@@ -22,10 +22,10 @@ class StreamVoice {
     this.clip.addEventListener("samples", this.add);
     this.clip.addEventListener("end", this.end);
     if (this.clip.isWhole) this.end();
-    await this.context.resume();
   }
 
   set playing(playing) {
+    if (playing) this.context.resume(); // a browser may want a click first: the next one is on the player
     this.node?.port.postMessage({ playing });
   }
 
@@ -85,19 +85,27 @@ class Player extends EventTarget {
       if (this.stream !== stream) return stream.close(); // something else was played meanwhile
     }
     if (from !== null) this.seek(from);
-    if (this.stream) this.stream.playing = true;
-    else await this.fromFile().play().catch((error) => error.name === "AbortError" || Promise.reject(error));
-    this.set(true);
+    if (this.stream) {
+      this.stream.playing = true;
+      return this.set(true);
+    }
+    try {
+      await this.fromFile().play();
+    } catch (error) {
+      if (error.name === "NotSupportedError") throw new Error("This browser cannot play that format.");
+      if (!["AbortError", "NotAllowedError"].includes(error.name)) throw error; // those: it was paused, or wants a click
+    }
   }
 
   pause() {
-    if (this.stream) this.stream.playing = false;
+    if (this.stream?.node) this.stream.playing = false;
     else this.audio.pause();
     this.set(false);
   }
 
   toggle() {
-    return this.isPlaying ? this.pause() : this.play();
+    if (this.isPlaying) this.pause();
+    else this.play().catch((error) => tell($("#player-title"), inWords(error)));
   }
 
   seek(seconds) {

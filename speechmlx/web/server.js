@@ -74,8 +74,10 @@ class Server extends EventTarget {
 
   // What changes these lists changes the states: a download that ended, a model that was loaded.
   async lookAtModels(states) {
-    const [models, disk] = await Promise.all([ask("v1/models"), ask("v1/cache/models")]);
-    if (!models.ok || !disk.ok) return;
+    const models = await ask("v1/models");
+    if (!models.ok) return; // the key is asked for
+    const disk = await ask("v1/cache/models");
+    if (!disk.ok) return;
     this.models = (await models.json()).data;
     this.onDisk = new Map((await disk.json()).list.map((row) => [row.model_name, row.size]));
     this.known = states;

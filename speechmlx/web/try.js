@@ -98,7 +98,7 @@ function request(path, method, made, type) {
     else if (where === "query") query.append(input.name, value);
     else values.push([input.name, value, kind]);
   }
-  const url = place(named) + (query.size ? `?${query}` : "");
+  const url = place(named) + (String(query) ? `?${query}` : "");
   const options = { method: method.toUpperCase() };
   if (type === "sound") options.body = values[0]?.[1];
   if (type === "multipart/form-data") options.body = values.reduce((form, [name, value]) => (form.append(name, value), form), new FormData());

@@ -245,8 +245,8 @@ def test_models_are_fetched_loaded_and_unloaded_and_the_focus_stays(page: Tab, s
 def test_a_model_that_cannot_be_had_is_told(page: Tab, server: Any) -> None:
     go(page, server.url, "models")
     page.value("document.querySelector('[aria-label=\"Download scripted-nowhere\"]').click()")
-    page.until("!document.querySelector('#models-error').hidden")
-    assert "scripted-nowhere could not be fetched" in text(page, "#models-error")
+    page.until("document.querySelector('.model .error:not([hidden])')?.textContent")
+    assert "scripted-nowhere could not be fetched" in text(page, ".model .error:not([hidden])")
     assert "status of 502" in page.complaints.pop()
 
 

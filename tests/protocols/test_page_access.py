@@ -190,6 +190,7 @@ def test_the_page_asks_for_the_key_and_sends_it_with_requests_and_sockets(page: 
     page.value("document.querySelector('#captions-button').click()")
     page.until("document.querySelector('#captions-button').textContent === 'Start captions'")
     assert "smx-right" not in locked.log.read_text()
+    without_refusals(page)
 
 
 def test_the_key_stays_in_the_tab_or_in_the_browser_as_asked(
