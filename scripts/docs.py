@@ -15,7 +15,10 @@ INTRODUCTION = """# Configuration
 
 A setting has four sources. A flag wins over the environment, the environment over the settings file, and the file over
 the default. A setting that does not exist, or a value that is not allowed, ends `audio-server` with a sentence and
-status 2 before it serves anything.
+status 2 before it serves anything; so does a variable that begins with `SPEECHMLX_` and is none of these.
+
+`audio-server config` shows every setting, its value and where it comes from. `audio-server config --write` writes the
+settings file, with every setting and its description as comments.
 
 The settings file is TOML. Its keys are the names in the first column. It is
 `~/Library/Application Support/speechmlx/config.toml` on macOS and `$XDG_CONFIG_HOME/speechmlx/config.toml` elsewhere
@@ -30,12 +33,14 @@ allow_origin = ["https://app.example"]
 asr = "whisper-base"
 ```
 
-In the environment, lists are separated by commas, and models are pairs: `SPEECHMLX_MODELS=asr=whisper-base,tts=kokoro`.
+In the environment, lists are separated by commas. Each kind of model has a variable, such as
+`SPEECHMLX_ASR=whisper-base`; `SPEECHMLX_MODELS=asr=whisper-base,tts=kokoro` has several.
 Sizes are bytes, or numbers with a unit: `512MiB`, `8GB`.
 
-Three names of other servers in the environment are read too, where the setting of this server's own name is not there:
-`SERVER_API_KEY` for `api_key`, `PORT_WHISPERLIVE=5050` for `--bind whisperlive=5050`, and `HTTP_PORT=8081` for
-`--bind hybrid=8081`. A port that is the main one is not bound twice.
+Some names of other servers in the environment are read too, where the setting of this server's own name is not there:
+`SERVER_API_KEY` for `api_key`, `PORT_WHISPERLIVE=5050` for `--bind whisperlive=5050`, `HTTP_PORT=8081` for
+`--bind hybrid=8081`, and `FASTERWHISPER_MODEL=small` for `--asr small`. A port that is the main one is not bound twice.
+`OMP_NUM_THREADS` and `OPENBLAS_NUM_THREADS` set the threads of the engine process on Linux.
 
 """
 
@@ -57,10 +62,11 @@ def configuration() -> str:
         "",
         "## Models per kind",
         "",
-        "| key in `[models]` | flag | default | what it does |",
-        "|---|---|---|---|",
+        "| key in `[models]` | flag | default | environment | what it does |",
+        "|---|---|---|---|---|",
     ]
-    lines += [f"| `{kind}` | `--{kind}` | the profile's | {help} |" for kind, help in KINDS.items()]
+    for kind, help in KINDS.items():
+        lines.append(f"| `{kind}` | `--{kind}` | the profile's | `{PREFIX}{kind.upper()}` | {help} |")
     return INTRODUCTION + "\n".join(lines) + "\n"
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from speechmlx import foreign_names
 from speechmlx.errors import BadRequest
 from speechmlx.log import LogSettings
-from speechmlx.names import listed
+from speechmlx.names import listed, nearest
 from speechmlx.service_manager import defaults
-from speechmlx.setting_values import boolean, network, not_negative, origin, parse_bytes, wyoming_address
+from speechmlx.setting_values import convert
 
 PREFIX = "SPEECHMLX_"
-OTHER_KEY = "SERVER_API_KEY"
-"""Another server's name in the environment for api_key. Ours wins."""
-OTHER_PORTS = {"PORT_WHISPERLIVE": "whisperlive", "HTTP_PORT": "hybrid"}
-"""Another server's names in the environment for ports, and the protocol that is bound there. A bind of ours wins."""
+NO_SETTINGS = ("CATALOG",)
+"""What may stand after PREFIX in the environment and is no setting."""
 LEXICON = "lexicon.toml"
 """Name of the default lexicon, beside the default settings file."""
 
@@ -28,8 +26,8 @@ LEXICON = "lexicon.toml"
 def setting(default: Any, help: str, **more: Any) -> Any:
     """A field of Config with its documentation, for the command line and docs/configuration.md.
 
-    `more`: the `unit` of a number; the allowed `choices`; the text `shown` for the default; `repeat` True if the flag
-    can be given again; `flag` False if there is no flag.
+    `more`: the `unit` of a number, and the `least` and `most` that it may be; the allowed `choices`; the text `shown`
+    for the default; `repeat` True if the flag can be given again; `flag` False if there is no flag.
     """
     return field(default=default, metadata={"help": help, "flag": True, **more})
 
@@ -39,7 +37,7 @@ class Config:
     """Everything a user can set. Each field's metadata is its documentation: see `setting`."""
 
     host: str = setting("127.0.0.1", "Bind address; 0.0.0.0 exposes it on the LAN.")
-    port: int = setting(8080, "TCP port; 0 takes a free one.")
+    port: int = setting(8080, "TCP port; 0 takes a free one.", most=65535)
     bind: tuple[str, ...] = setting(
         (), "One more address, HOST:PORT or PROTOCOL=HOST:PORT (hybrid has its own /health there).", repeat=True
     )
@@ -133,8 +131,8 @@ class Config:
         unit="seconds",
         flag=False,
     )
-    max_jobs: int = setting(64, "Jobs running and waiting; one more is refused.")
-    max_sessions: int = setting(16, "Live sessions at once; one more is refused.")
+    max_jobs: int = setting(64, "Jobs running and waiting; further ones are refused.", least=1)
+    max_sessions: int = setting(16, "Live sessions at once; further ones are refused.")
     requests_per_minute: int = setting(
         0, "Requests a minute of one client.", shown="600 for other machines without a key, else no limit"
     )
@@ -214,7 +212,8 @@ class Config:
     @property
     def secrets(self) -> list[str]:
         """What is never written into the log."""
-        return [*self.api_key, *filter(None, (self.llm_url_key, self.webhook_secret))]
+        found = [getattr(self, name) for name in SECRETS]
+        return [text for one in found for text in ((one,) if isinstance(one, str) else one or ())]
 
     @property
     def log(self) -> LogSettings:
@@ -223,6 +222,8 @@ class Config:
         return LogSettings(self.log_level, self.log_format, file, self.log_file_size, self.log_files_kept)
 
 
+SECRETS = ("api_key", "llm_url_key", "webhook_secret")
+"""Fields that nothing shows."""
 KINDS = {
     "asr": "Model for /transcribe.",
     "tts": "Model for /speak.",
@@ -234,8 +235,6 @@ KINDS = {
     "diarize": "Model that tells speakers apart.",
 }
 """Help of the flags that set one kind of `Config.models`."""
-PATHS = ("cache", "job_folder", "key_file", "tls_cert", "tls_key", "log_file")
-"""Fields that are paths."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")
 
 
@@ -250,44 +249,107 @@ def default_text(entry: Field[Any]) -> str:
     return f"{entry.default:g}" if isinstance(entry.default, float) else str(entry.default)
 
 
+@dataclass(frozen=True)
+class GivenSetting:
+    """A value as it was written, and where: `place` is a flag, a variable, a file, or the manager of a service."""
+
+    value: Any
+    source: Literal["default", "file", "environment", "flag"]
+    place: str = ""
+
+
 def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None) -> Config:
-    """Build the config from all its sources. A flag that is None is not set.
+    """Build the config from all its sources; see `gather`. Raises BadRequest naming what is wrong."""
+    return build(gather(flags, environment, file), environment)
+
+
+def gather(
+    flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None = None
+) -> dict[str, GivenSetting]:
+    """What is given by name; a default model as "models.KIND". A flag that is None is not set.
 
     `file` is TOML with the fields of Config as keys (`[models]` a table); None: the default file, if it exists.
-    Environment names are SPEECHMLX_ and the field in capitals. Raises BadRequest naming what is wrong.
+    Environment names are SPEECHMLX_ and the field or the kind in capitals. Raises BadRequest naming what is wrong.
     """
-    values = defaults(environment)
+    given = {
+        name: GivenSetting(value, "default", "started as a service") for name, value in defaults(environment).items()
+    }
     if file is None:
         default = default_file(environment)
         file = default if default.is_file() else None
     if file is not None:
-        values |= _read(file)
-    if key := environment.get(OTHER_KEY, "").strip():
-        values["api_key"] = key
-    values |= {f.name: environment[key] for f in fields(Config) if (key := PREFIX + f.name.upper()) in environment}
-    values |= {name: value for name, value in flags.items() if value is not None}
-    if not values.get("lexicon") and (lexicon := default_file(environment).with_name(LEXICON)).is_file():
-        values["lexicon"] = lexicon
+        given |= {name: GivenSetting(value, "file", str(file)) for name, value in _spread(_read(file)).items()}
+    given |= _of_environment(environment)
+    flat = _spread({name: value for name, value in flags.items() if value is not None})
+    given |= {name: GivenSetting(value, "flag", f"--{name.removeprefix('models.')}") for name, value in flat.items()}
+    lexicon = default_file(environment).with_name(LEXICON)
+    if ("lexicon" not in given or not given["lexicon"].value) and lexicon.is_file():
+        given["lexicon"] = GivenSetting(lexicon, "default")
+    return given
+
+
+def build(given: Mapping[str, GivenSetting], environment: Mapping[str, str]) -> Config:
+    """The config of what `gather` found. Raises BadRequest naming what is wrong."""
     known = {f.name: f for f in fields(Config)}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        there = listed(unknown[0], known, "`audio-server --help` shows all")
-        raise BadRequest(f"unknown setting {', '.join(unknown)}; the settings are {there}")
-    return _with_other_ports(Config(**{name: _convert(name, value) for name, value in values.items()}), environment)
-
-
-def _with_other_ports(config: Config, environment: Mapping[str, str]) -> Config:
-    """`config` with a bind for each of OTHER_PORTS, but for the main port. Raises BadRequest."""
-    binds = list(config.bind)
-    for variable, protocol in OTHER_PORTS.items():
-        port = environment.get(variable, "").strip()
-        if not port or any(bind.startswith(f"{protocol}=") for bind in binds):
+    if unknown := sorted(name for name in given if name not in known and not name.startswith("models.")):
+        there = listed(unknown[0], known, "`audio-server config` shows all")
+        raise BadRequest(f"unknown setting {', '.join(unknown)}; the settings are {there}{_from(given[unknown[0]])}")
+    values: dict[str, Any] = {"models": {}}
+    for name, one in given.items():
+        if name.startswith("models."):
+            if one.value:
+                values["models"][name.removeprefix("models.")] = str(one.value)
             continue
-        if not re.fullmatch(r"\d{1,5}", port):
-            raise BadRequest(f"{variable} = {port!r} is not a port; write it like 5050")
-        if int(port) != config.port or not int(port):
-            binds.append(f"{protocol}={port}")
-    return replace(config, bind=tuple(binds))
+        try:
+            values[name] = convert(known[name], one.value)
+        except BadRequest as error:
+            raise BadRequest(f"{error}{_from(one)}") from error
+    config = Config(**values)
+    return replace(config, bind=foreign_names.binds(environment, config.port, config.bind))
+
+
+def _from(given: GivenSetting) -> str:
+    """Where a wrong value is to be mended, as the end of a sentence. A flag was just written: nobody looks for it."""
+    return f" (from {given.place})" if given.source in ("file", "environment") else ""
+
+
+def _of_environment(environment: Mapping[str, str]) -> dict[str, GivenSetting]:
+    """The settings in the environment. Raises BadRequest for a name with PREFIX that is none."""
+    found = {}
+    if key := foreign_names.key(environment):
+        found["api_key"] = GivenSetting(key, "environment", foreign_names.KEY)
+    if model := foreign_names.model(environment):
+        found["models.asr"] = GivenSetting(model, "environment", foreign_names.MODEL)
+    known = {PREFIX + f.name.upper(): f.name for f in fields(Config)}
+    kinds = {PREFIX + kind.upper(): f"models.{kind}" for kind in KINDS}
+    for variable, name in (known | kinds).items():
+        if variable in environment:
+            values = _spread({name: environment[variable]})
+            found |= {one: GivenSetting(value, "environment", variable) for one, value in values.items()}
+    if wrong := unknown_variables(environment):
+        close = nearest(wrong[0], [*known, *kinds])[0]
+        raise BadRequest(f"{', '.join(wrong)}: no such setting; did you mean {close}? `audio-server config` shows all")
+    return found
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """The names with PREFIX in the environment that are no settings."""
+    known = {PREFIX + name.upper() for name in (*(f.name for f in fields(Config)), *KINDS, *NO_SETTINGS)}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+
+
+def _spread(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with each default model under a name of its own. Raises BadRequest for models that are no table."""
+    flat = {f"models.{name}" if name in KINDS else name: value for name, value in values.items()}
+    models = flat.pop("models", {})
+    if isinstance(models, str):
+        pairs = [pair.partition("=") for pair in models.split(",") if pair.strip()]
+        if wrong := [kind for kind, equals, _ in pairs if not equals]:
+            raise BadRequest(f"models is written like asr=whisper-base,tts=kokoro (got {wrong[0]!r})")
+        models = {kind.strip(): name.strip() for kind, _, name in pairs}
+    if not isinstance(models, Mapping):
+        raise BadRequest(f"models must be a table of a model for each kind (got {models!r})")
+    return {f"models.{kind}": name for kind, name in models.items()} | flat
 
 
 def default_file(environment: Mapping[str, str]) -> Path:
@@ -310,48 +372,3 @@ def _read(file: Path) -> dict[str, Any]:
         raise BadRequest(f"the settings file {file} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"the settings file {file} is not TOML: {error}") from error
-
-
-def _convert(name: str, value: Any) -> Any:
-    """Convert a value from text or TOML to the field's type. Raises BadRequest."""
-    entry = next(f for f in fields(Config) if f.name == name)
-    default = entry.default
-    try:
-        if name == "models":
-            return dict(pair.split("=", 1) for pair in value.split(",")) if isinstance(value, str) else dict(value)
-        if name in LISTS:
-            parts = value.split(",") if isinstance(value, str) else value
-            return tuple(LISTS[name](text) for part in parts if (text := str(part).strip()))
-        if name in PATHS:
-            return Path(value).expanduser()
-        if name == "lexicon":
-            return Path(value).expanduser() if value else None
-        if name == "wyoming":
-            return wyoming_address(value)
-        if isinstance(default, bool):
-            return boolean(value)
-        if name in SIZES and isinstance(value, str):
-            return parse_bytes(value)
-        if isinstance(default, int):
-            return not_negative(name, int(value))
-        if isinstance(default, float):
-            return not_negative(name, float(value))
-    except (ValueError, TypeError) as error:
-        kind = "table" if default is MISSING else type(default).__name__
-        raise BadRequest(f"{name} = {value!r} is not a {kind}") from error
-    choices = entry.metadata.get("choices")
-    if choices and str(value).lower() not in choices:
-        raise BadRequest(f"{name} = {value!r} is none of {', '.join(choices)}")
-    if name == "host" and not str(value).strip():
-        raise BadRequest("host is empty; 127.0.0.1 is this machine alone, 0.0.0.0 every network it is in")
-    return str(value)
-
-
-LISTS: dict[str, Callable[[str], str]] = {
-    "bind": str,
-    "allow_origin": origin,
-    "api_key": str,
-    "trusted_proxy": network,
-    "webhook_host": str.lower,
-}
-"""Fields with several values, separated by commas in text, and the function that parses each value."""

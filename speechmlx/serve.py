@@ -120,7 +120,9 @@ def addresses(config: Config) -> list[tuple[str, str, int]]:
     for bind in config.bind:
         match = re.fullmatch(r"(?:(\w+)=)?(?:\[?([^\[\]=]+?)\]?:)?(\d{1,5})", bind)
         if match is None or int(match[3]) > 65535:
-            raise BadRequest(f"{bind!r} is no address to bind; write it like 0.0.0.0:5050, 5050 or hybrid=5050")
+            raise BadRequest(
+                f"{bind!r} is not a valid address; write HOST:PORT, PORT or PROTOCOL=PORT, like 0.0.0.0:5050"
+            )
         if match[1] is not None and match[1] not in names:
             raise BadRequest(f"{bind!r} names no protocol; the protocols are {', '.join(sorted(names))}")
         binds.append((match[1] or "", match[2] or config.host, int(match[3])))

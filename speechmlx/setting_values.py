@@ -1,10 +1,13 @@
-"""The values of settings that are more than a text or a number: sizes, addresses, origins, networks."""
+"""The values of settings: what each type takes, and the forms of sizes, addresses, origins and networks."""
 
 from __future__ import annotations
 
 import ipaddress
 import math
 import re
+from collections.abc import Callable
+from dataclasses import Field
+from pathlib import Path
 from typing import Any
 
 from speechmlx.errors import BadRequest
@@ -36,7 +39,7 @@ def wyoming_address(value: Any) -> str | None:
     match = re.fullmatch(r"(?:(\[[0-9A-Fa-f:.]+\]|[^\[\]:\s/=]+):)?(\d{1,5})", text)
     if match is None or int(match[2]) > 65535:
         raise BadRequest(
-            f"wyoming = {text!r} is no address; write it like 0.0.0.0:{WYOMING_PORT}, {WYOMING_PORT} or on "
+            f"wyoming = {text!r} is not a valid address; write it like 0.0.0.0:{WYOMING_PORT}, {WYOMING_PORT} or on "
             f"(127.0.0.1:{WYOMING_PORT}), or off"
         )
     return f"{match[1] or '127.0.0.1'}:{int(match[2])}"
@@ -63,18 +66,80 @@ def network(text: str) -> str:
         ) from None
 
 
-def not_negative(name: str, value: float) -> float:
-    """The value of a setting. Raises BadRequest for one below 0."""
-    if not 0 <= value < math.inf:
-        raise BadRequest(f"{name} = {value} cannot be; allowed is 0 and more")
+def web_address(value: Any) -> str:
+    """An address of a server, with http or https. Raises BadRequest."""
+    text = str(value).strip()
+    if not re.fullmatch(r"(?i:https?)://([^\s/?#@]+@)?(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:\d{1,5})?(/\S*)?", text):
+        raise BadRequest(f"{text!r} is not the address of a server; write it like http://127.0.0.1:1234/v1")
+    return text
+
+
+def number(name: str, value: Any, kind: type[int] | type[float]) -> float:
+    """A number from a text or TOML. Raises BadRequest, also for a fraction where `kind` is int."""
+    try:
+        found = kind(value)
+    except (ValueError, TypeError, OverflowError):
+        found = None
+    if found is None or isinstance(value, bool) or (isinstance(value, float) and found != value and value == value):
+        raise BadRequest(f"{name} must be a {'whole ' if kind is int else ''}number (got {value!r})")
+    return found
+
+
+def within(name: str, value: float, least: float, most: float | None) -> float:
+    """The value of a setting. Raises BadRequest for one that is too small or too large."""
+    if not least <= value < math.inf or (most is not None and value > most):
+        allowed = f"between {least} and {most}" if most is not None else f"{least} or more"
+        raise BadRequest(f"{name} must be {allowed} (got {value})")
     return value
 
 
-def boolean(value: Any) -> bool:
-    """Whether a switch is on. Raises ValueError."""
+def boolean(name: str, value: Any) -> bool:
+    """Whether a switch is on. Raises BadRequest."""
     words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
     if isinstance(value, bool):
         return value
     if str(value).lower() not in words:
-        raise ValueError
+        raise BadRequest(f"{name} must be on or off (got {value!r})")
     return words[str(value).lower()]
+
+
+def convert(entry: Field[Any], value: Any) -> Any:
+    """Convert a value from text or TOML to the type of a field of Config. Raises BadRequest."""
+    name, default, choices = entry.name, entry.default, entry.metadata.get("choices")
+    if default is None and value in ("", None):
+        return None
+    if name in LISTS:
+        if not isinstance(value, str | list | tuple):
+            raise BadRequest(f"{name} must be a text, or a list of texts (got {value!r})")
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(LISTS[name](text) for part in parts if (text := str(part).strip()))
+    if entry.type == "Path | None":
+        if not isinstance(value, str | Path):
+            raise BadRequest(f"{name} must be a path (got {value!r})")
+        return Path(value).expanduser()
+    if name in CHECKED:
+        return CHECKED[name](value)
+    if isinstance(default, bool):
+        return boolean(name, value)
+    if entry.metadata.get("unit") == "bytes" and isinstance(value, str):
+        return parse_bytes(value)
+    if isinstance(default, int | float):
+        least, most = entry.metadata.get("least", 0), entry.metadata.get("most")
+        return within(name, number(name, value, type(default)), least, most)
+    if choices and str(value).lower() not in choices:
+        raise BadRequest(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]} (got {value!r})")
+    if name == "host" and not str(value).strip():
+        raise BadRequest("host is empty; 127.0.0.1 is this machine alone, 0.0.0.0 every network it is in")
+    return str(value)
+
+
+CHECKED: dict[str, Callable[[Any], Any]] = {"wyoming": wyoming_address, "llm_url": web_address}
+"""Fields whose values have a form of their own, and the function that checks it."""
+LISTS: dict[str, Callable[[str], str]] = {
+    "bind": str,
+    "allow_origin": origin,
+    "api_key": str,
+    "trusted_proxy": network,
+    "webhook_host": str.lower,
+}
+"""Fields with several values, separated by commas in text, and the function that parses each value."""

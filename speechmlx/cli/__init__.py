@@ -1,46 +1,74 @@
-"""The command `audio-server`. Each verb is a module; the default verb is `serve`."""
+"""The command `audio-server`. Each verb is a module; the default verb is `serve`.
+
+Exit status: 0 done; 1 something failed or is wrong, which standard error or the output names; 2 a wrong argument or
+setting; 130 Ctrl-C.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable
+
+OWN_FLAGS = ("-h", "--help", "-V", "-v", "--version", "--install-completion", "--show-completion")
+"""Flags of the command itself. Another flag in the first place is one of `serve`."""
+OTHER_WORDS = {
+    "list": "models",
+    "ls": "models",
+    "ps": "service status",
+    "remove": "rm",
+    "delete": "rm",
+    "download": "pull",
+    "fetch": "pull",
+    "start": "serve",
+    "diagnose": "doctor",
+    "settings": "config",
+    "say": "speak",
+    "tts": "speak",
+    "asr": "transcribe",
+    "stt": "transcribe",
+}
+"""What people type from other programs, and the verb for it here."""
 
 
 def main() -> None:
-    """Entry point of the command. A SpeechError ends it with a message on standard error and status 2."""
-    import typer
-
-    from speechmlx.cli import check, cluster, extras, key, models, pull, rm, serve, service, speak
-    from speechmlx.errors import SpeechError
+    """Entry point of the command. A SpeechError ends it with a message on standard error and status 1 or 2."""
+    from speechmlx.cli.verbs import application, names
+    from speechmlx.errors import BadRequest, SpeechError
     from speechmlx.optional_packages import use
 
     use(os.environ)
-
-    verbs: dict[str, Callable[..., None]] = {
-        "serve": serve.serve,
-        "models": models.models,
-        "pull": pull.pull,
-        "check": check.check,
-        "rm": rm.rm,
-        "speak": speak.speak,
-    }
-    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-    for name, verb in verbs.items():
-        app.command(name)(verb)
-    app.add_typer(key.key, name="key")
-    app.add_typer(cluster.cluster, name="cluster")
-    app.add_typer(service.service, name="service")
-    app.add_typer(extras.extras, name="extras")
-    arguments = _with_values(sys.argv[1:]) or ["serve"]
-    others = ("key", "cluster", "service", "extras", "--install-completion", "--show-completion")
-    if arguments[0] not in (*verbs, *others):
-        arguments.insert(0, "serve")
+    app = application()
     try:
-        app(arguments)
+        app(with_verb(sys.argv[1:], names(app)))
     except SpeechError as error:
         sys.stderr.write(f"audio-server: {error}\n")
-        raise SystemExit(2) from None
+        raise SystemExit(2 if isinstance(error, BadRequest) else 1) from None
+
+
+def with_verb(arguments: list[str], verbs: Iterable[str]) -> list[str]:
+    """The arguments with a verb in the first place. Raises BadRequest for a word that is none.
+
+    `help VERB` is `VERB --help`. A --wyoming without a value gets the value "on".
+    """
+    from speechmlx.errors import BadRequest
+    from speechmlx.names import nearest
+
+    if not arguments:
+        return ["serve"]
+    first, *rest = arguments
+    if first == "help":
+        return with_verb([*rest, "--help"], verbs) if rest else ["--help"]
+    if first in OWN_FLAGS:
+        return arguments
+    if first.startswith("-"):
+        first, rest = "serve", arguments
+    known = list(verbs)
+    if first not in known:
+        other = OTHER_WORDS.get(first, "")
+        meant = other if other.partition(" ")[0] in known else nearest(first, known)[0]
+        raise BadRequest(f"there is no verb {first!r}; did you mean {meant}? `audio-server --help` lists the verbs")
+    return [first, *(_with_values(rest) if first in ("serve", "config") else rest)]
 
 
 def _with_values(arguments: list[str]) -> list[str]:

@@ -2,36 +2,68 @@
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from speechmlx.cli.options import AsJson, SettingsFile, model_names
+
+if TYPE_CHECKING:
+    from speechmlx.models.spec import Model
+
+State = Literal["not downloaded", "unknown", "damaged", "ok"]
 
 
 def check(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Models or profiles; none: all that are here.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            help="Models or profiles; none: all that are downloaded.", show_default=False, autocompletion=model_names
+        ),
     ] = None,
+    as_json: AsJson = False,
+    config: SettingsFile = None,
 ) -> None:
-    """Read the weights in the cache folder and compare them with what was fetched. Status 1 if some are damaged."""
+    """Read downloaded models and compare them with what was fetched. Exit status 1 if some are damaged."""
     from speechmlx.cli.pull import resolve_models
     from speechmlx.config import load
     from speechmlx.models import catalog, store
 
-    known, cache = catalog.load(), store.cache_folder(load({}, os.environ))
-    rows = resolve_models(known, names) if names else list(known.rows)
-    damaged = False
-    for row in rows:
-        if store.folder(row, cache) is None:
-            if names:
-                typer.echo(f"{row.name}: not here")
+    known, cache = catalog.load(), store.cache_folder(load({}, os.environ, config))
+    results = []
+    for row in resolve_models(known, names) if names else known.rows:
+        state, reason = _state(row, cache)
+        if state == "not downloaded" and not names:
             continue
-        if not store.has_digests(row, cache):
-            typer.echo(f"{row.name}: fetched by an older version, which recorded no digests")
-            continue
-        reason = store.damage(row, cache, fully=True)
-        damaged |= reason is not None
-        state = f"damaged: {reason}; the next use fetches it again" if reason else "as it was fetched"
-        typer.echo(f"{row.name}: {state}")
-    if damaged:
+        results.append({"model": row.name, "state": state, "reason": reason})
+        if not as_json:
+            typer.echo(f"{row.name}: {_sentence(state, reason)}")
+    if as_json:
+        typer.echo(json.dumps(results))
+    elif not results:
+        typer.echo(f"No model is downloaded: {cache} has none")
+    if any(result["state"] == "damaged" for result in results):
         raise typer.Exit(1)
+
+
+def _state(row: Model, cache: Path) -> tuple[State, str | None]:
+    """The state of a model's files and, where they are damaged, how."""
+    from speechmlx.models import store
+
+    if store.folder(row, cache) is None:
+        return "not downloaded", None
+    if not store.has_digests(row, cache):
+        return "unknown", None
+    reason = store.damage(row, cache, fully=True)
+    return ("damaged", reason) if reason else ("ok", None)
+
+
+def _sentence(state: State, reason: str | None) -> str:
+    if state == "damaged":
+        return f"damaged: {reason}; the next use fetches it again"
+    if state == "unknown":
+        return "fetched by an older version, which recorded no digests"
+    return "as it was fetched" if state == "ok" else "not downloaded"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from speechmlx.cli.options import AsJson
 from speechmlx.optional_packages import EXTRAS, folder
 
 extras = typer.Typer(
@@ -25,8 +27,13 @@ Names = Annotated[list[str], typer.Argument(help=f"Extras: {', '.join(EXTRAS)}."
 
 
 @extras.command("list")
-def list_() -> None:
+def list_(as_json: AsJson = False) -> None:
     """List the extras and which are installed."""
+    if as_json:
+        here = {name: (folder(os.environ) / name).is_dir() for name in EXTRAS}
+        rows = [{"name": name, "purpose": EXTRAS[name], "installed": installed} for name, installed in here.items()]
+        typer.echo(json.dumps(rows))
+        return
     for name, purpose in EXTRAS.items():
         state = "installed" if (folder(os.environ) / name).is_dir() else "-"
         typer.echo(f"{name:8} {state:10} {purpose}")

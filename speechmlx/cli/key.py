@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from speechmlx.cli.options import AsJson, SettingsFile
+
 key = typer.Typer(
     help="Keys that clients must send. While there is a file of keys, the server asks everybody for one.",
     no_args_is_help=True,
@@ -23,6 +25,7 @@ def add(
     audio_seconds_per_day: Annotated[int | None, typer.Option(help="Seconds of audio that it sends a day.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Requests at once that do work.")] = None,
     sessions: Annotated[int | None, typer.Option(help="Live sessions at once.")] = None,
+    config: SettingsFile = None,
 ) -> None:
     """Make a key and print it, once: the file holds its hash."""
     from speechmlx.key_file import USE, ClientLimits, KeyFile, make_key
@@ -34,7 +37,7 @@ def add(
         sessions=sessions,
     )
     made, text = make_key(name, scope or [USE], limits)
-    file = KeyFile(_path())
+    file = KeyFile(_path(config))
     first = not file.exists
     file.add(made)
     typer.echo(text)
@@ -44,13 +47,18 @@ def add(
 
 
 @key.command("list")
-def list_() -> None:
+def list_(as_json: AsJson = False, config: SettingsFile = None) -> None:
     """List the keys: names, scopes and limits."""
+    import json
     from dataclasses import asdict
 
     from speechmlx.key_file import KeyFile
 
-    file = KeyFile(_path())
+    file = KeyFile(_path(config))
+    if as_json:
+        rows = [{"name": one.name, "scopes": list(one.scopes), "limits": asdict(one.limits)} for one in file.read()]
+        typer.echo(json.dumps(rows))
+        return
     for one in file.read():
         limits = [f"{name} {value}" for name, value in asdict(one.limits).items() if value is not None]
         typer.echo("  ".join([one.name, ",".join(one.scopes), *limits]))
@@ -59,11 +67,13 @@ def list_() -> None:
 
 
 @key.command()
-def rm(names: Annotated[list[str], typer.Argument(help="Names of keys.")]) -> None:
+def rm(
+    names: Annotated[list[str], typer.Argument(help="Names of keys.", show_default=False)], config: SettingsFile = None
+) -> None:
     """Remove keys. Who has one is refused from the next request on; open sockets stay open."""
     from speechmlx.key_file import KeyFile
 
-    file = KeyFile(_path())
+    file = KeyFile(_path(config))
     for name in names:
         file.remove(name)
         typer.echo(f"{name}: removed")
@@ -71,8 +81,8 @@ def rm(names: Annotated[list[str], typer.Argument(help="Names of keys.")]) -> No
         typer.echo(f"No key is left: the server answers nobody. Delete {file.path} to open it to everybody.", err=True)
 
 
-def _path() -> Path:
+def _path(config: Path | None) -> Path:
     """The file of keys in the settings."""
     from speechmlx.config import key_file, load
 
-    return key_file(load({}, os.environ), os.environ)
+    return key_file(load({}, os.environ, config), os.environ)

@@ -1,51 +1,165 @@
-"""`audio-server models`: print the catalog as a table."""
+"""`audio-server models`: the catalog as a table, and all that is known of a model."""
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Annotated
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from speechmlx.cli.options import AsJson, SettingsFile, kinds, model_names
+
+if TYPE_CHECKING:
+    from speechmlx.config import Config
+    from speechmlx.models.spec import Catalog, Model
+
 LANGUAGES = 2
 """The table shows the codes of up to so many languages of a model, otherwise their count."""
+WIDE = 100
+"""Columns of a terminal from which on the table has the licences."""
 
 
 def models(
-    kind: Annotated[str | None, typer.Option(help="Only models of this kind: asr, tts, llm, ...")] = None,
-    names: Annotated[bool, typer.Option("--names", help="Only the names of those that run, one a line.")] = False,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Models to tell all about.", show_default=False, autocompletion=model_names),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only models of this kind: asr, tts, llm, ...", autocompletion=kinds)
+    ] = None,
+    here: Annotated[bool, typer.Option("--here", help="Only models that are downloaded.")] = False,
+    language: Annotated[str | None, typer.Option(help="Only models with this language: a code or a name.")] = None,
+    only_names: Annotated[bool, typer.Option("--names", help="Only the names of those that run, one a line.")] = False,
+    as_json: AsJson = False,
+    config: SettingsFile = None,
 ) -> None:
-    """List the models: kind, download size, whether the weights are here, licence, languages."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.filesize import decimal
-    from rich.table import Table
+    """List the models: kind, size of the download, whether they are downloaded, languages.
 
+    With names: everything about these models, such as memory, licence, voices and other names.
+    """
     from speechmlx.config import load
-    from speechmlx.errors import BadRequest
     from speechmlx.models import catalog, store
+
+    known, settings = catalog.load(), load({}, os.environ, config)
+    cache, profile = store.cache_folder(settings), catalog.profile(settings)
+    rows = _chosen([known.resolve(name) for name in names] if names else known.rows, kind, language)
+    if here:
+        rows = [row for row in rows if store.folder(row, cache)]
+    defaults = _defaults(known, settings)
+    if only_names:
+        for row in rows:
+            if row.runnable:
+                typer.echo(row.name)
+    elif as_json:
+        typer.echo(json.dumps([{**_facts(row, cache), "default": row.name in defaults} for row in rows]))
+    elif names:
+        for row in rows:
+            _describe(row, cache)
+    else:
+        _table(rows, cache, defaults)
+        typer.echo(f"\n* default here: profile {profile} and your settings. Profiles: {', '.join(known.profiles)}")
+        typer.echo(f"`audio-server models NAME` tells more of a model. Cache folder: {cache}")
+
+
+def _defaults(known: Catalog, settings: Config) -> set[str]:
+    """The names of the default models. A wrong one is left out: this verb shows which names are right."""
+    from speechmlx.errors import UnknownModel
+
+    found = set()
+    for kind in known.kinds(settings):
+        with suppress(UnknownModel):
+            found.add(known.default(kind, settings).name)
+    return found
+
+
+def _chosen(rows: Sequence[Model], kind: str | None, language: str | None) -> list[Model]:
+    """The rows of a kind and with a language. Raises BadRequest for one that is none."""
+    from speechmlx import languages
+    from speechmlx.errors import BadRequest
     from speechmlx.types import Kind
 
     if kind is not None and kind not in list(Kind):
         raise BadRequest(f"there is no kind {kind!r}; kinds: {', '.join(Kind)}")
-    known, config, console = catalog.load(), load({}, os.environ), Console()
-    cache, profile = store.cache_folder(config), catalog.profile(config)
-    rows = [row for row in known.rows if kind in (None, row.kind)]
-    if names:
-        for row in rows:
-            if row.runnable:
-                typer.echo(row.name)
-        return
-    used = {known.default(kind, config).name for kind in known.of_profile(profile)}
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    if language is not None and languages.match(language, languages.NAMES) is None:
+        raise BadRequest(f"{language!r:.80} is no language; write a code or a name, like en-gb, fr or Spanish")
+    found = [row for row in rows if kind in (None, row.kind)]
+    return [row for row in found if language is None or languages.match(language, row.languages)]
+
+
+def _table(rows: Sequence[Model], cache: Path, defaults: set[str]) -> None:
+    """Print a line for each model."""
+    from rich.console import Console
+    from rich.filesize import decimal
+    from rich.table import Table
+
+    from speechmlx.models import store
+
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("model", no_wrap=True)
-    for heading in ("kind", "download", "here", "licence", "languages", "also called"):
-        table.add_column(heading, justify="right" if heading in ("download", "here") else "left")
+    table.add_column("kind", no_wrap=True)
+    table.add_column("download", justify="right", no_wrap=True)
+    table.add_column("here", justify="right", no_wrap=True)
+    table.add_column("languages", no_wrap=True)
+    if console.width >= WIDE:
+        table.add_column("licence", no_wrap=True)
     for row in rows:
         here = decimal(store.size(row, cache)) if store.folder(row, cache) else "" if row.runnable else "no engine yet"
-        name = f"[bold]{row.name}[/] *" if row.name in used else row.name
+        name = f"[bold]{row.name}[/] *" if row.name in defaults else row.name
         languages = ", ".join(row.languages) if len(row.languages) <= LANGUAGES else f"{len(row.languages)}"
-        table.add_row(name, row.kind, decimal(row.size), here, row.licence, languages, ", ".join(row.aliases))
+        cells = [name, row.kind, decimal(row.size), here, languages, row.licence]
+        table.add_row(*cells[: len(table.columns)], style=None if row.runnable else "dim")
     console.print(table)
-    console.print(f"* the defaults here: profile {profile!r} and your settings; profiles: {', '.join(known.profiles)}")
-    console.print(f"Cache folder: {cache}", soft_wrap=True, highlight=False)
+
+
+def _facts(row: Model, cache: Path) -> dict[str, Any]:
+    """What is known of a model, as JSON has it. Sizes in bytes, `rate` in Hz."""
+    from speechmlx.models import store
+
+    folder = store.folder(row, cache)
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "here": folder is not None,
+        "folder": None if folder is None else str(folder),
+        "bytes": store.size(row, cache) if folder else 0,
+        "runs": row.runnable,
+        "download_bytes": row.size,
+        "memory_bytes": row.bytes_as("float32"),
+        "gpu_memory_bytes": row.bytes_as("float16"),
+        "rate": row.rate,
+        "licence": row.licence,
+        "languages": list(row.languages),
+        "voices": list(row.voices.names),
+        "aliases": list(row.aliases),
+        "sources": [store.describe(source) for source in row.sources],
+    }
+
+
+def _describe(row: Model, cache: Path) -> None:
+    """Print all that is known of a model."""
+    import textwrap
+
+    from rich.filesize import decimal
+
+    facts = _facts(row, cache)
+    lines = {
+        "kind": row.kind,
+        "here": f"{decimal(facts['bytes'])} in {facts['folder']}" if facts["here"] else "not downloaded",
+        "download": decimal(row.size) + ("" if row.runnable else "; this version has no engine for it"),
+        "memory": f"{decimal(facts['gpu_memory_bytes'])} on a GPU, {decimal(facts['memory_bytes'])} on a CPU",
+        "licence": row.licence,
+        "languages": " ".join(row.languages),
+        "voices": " ".join(facts["voices"]),
+        "also called": ", ".join(row.aliases),
+        "from": "; or ".join(facts["sources"]),
+    }
+    typer.echo(row.name)
+    for heading, text in lines.items():
+        if text:
+            wrapped = textwrap.wrap(text, 64, break_long_words=False, break_on_hyphens=False)
+            typer.echo(f"  {heading:11}  " + "\n               ".join(wrapped))

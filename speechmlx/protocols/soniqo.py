@@ -27,7 +27,8 @@ from speechmlx.protocols.http.transcription_form import TranscriptionForm
 from speechmlx.protocols.http.uploads import decode_upload, require_upload
 from speechmlx.protocols.http.wav import Recording, WavResponse, WavStream, record_speech, stream_wav
 from speechmlx.recognition import recognise_all
-from speechmlx.runtime.front.runtime import ModelStatus, Runtime
+from speechmlx.runtime.front.runtime import Runtime
+from speechmlx.runtime.front.status import ModelStatus
 from speechmlx.types import Audio, Enhance, Event, Kind, Respond, Segment, Speak, TextDelta
 
 if TYPE_CHECKING:

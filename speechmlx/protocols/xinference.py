@@ -21,7 +21,8 @@ from speechmlx.protocols.http.model_names import LaunchedModel, ModelNames
 from speechmlx.protocols.http.openai_errors import problem
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
 from speechmlx.protocols.http.services import Services
-from speechmlx.runtime.front.runtime import ModelStatus, Runtime
+from speechmlx.runtime.front.runtime import Runtime
+from speechmlx.runtime.front.status import ModelStatus
 from speechmlx.types import Kind, Load, Priority, Unload
 
 LANG_CODES = {"a": "en", "b": "en-gb", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}

@@ -66,7 +66,7 @@ def test_every_script_is_named() -> None:
 
 
 def test_flags_and_defaults_are_those_of_the_program() -> None:
-    command = [str(Path(sys.executable).with_name("audio-server")), "--help"]
+    command = [str(Path(sys.executable).with_name("audio-server")), "serve", "--help"]
     text = " ".join(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     program = dict(re.findall(r"(--[a-z0-9-]+) (?:(?! --).)*?\[default: (.*?)\]", text))
     reference = CONFIGURATION.read_text()

@@ -4,14 +4,17 @@
 engines; a client asks for /health all the time. It prints the attack's outcome, the middle, the 99th percentile and
 the longest /health in milliseconds, and by how many MB the front's resident memory grew at most. It fails where an
 answer is 5xx but 503, where /health does not answer, where the log has a traceback, or where memory grows above MOST.
-`--judge-latency`: also where the 99th percentile is above HEALTH, which only an idle machine can tell.
+`--judge-latency`: also where the 99th percentile is above HEALTH, with a core for the front's event loop and its asker,
+and the others for the attackers, the engine process and the front's other threads (Linux, two cores or more).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -23,6 +26,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 from protocols.conftest import Server, serve
 from support.frame_socket import BINARY, PING, TEXT, connect, frame
 from support.scripted_conversation import MODELS
@@ -232,7 +236,18 @@ with httpx.Client(base_url=sys.argv[1], trust_env=False, timeout=60) as client:
 """Asks for /health until its input ends. A process of its own: what attacks is busy itself."""
 
 
-async def watched(server: Server, work: Awaitable[str]) -> tuple[str, Watched]:
+def give_core(server: Server, asker: int) -> None:
+    """The first core is for the front's event loop and for who asks for /health; all else of ours has the others."""
+    first, *others = sorted(os.sched_getaffinity(1))
+    front = server.process.pid
+    children = psutil.Process().children(recursive=True)
+    threads = [thread.id for child in children for thread in child.threads()]
+    for thread in (*threads, *(thread.id for thread in psutil.Process().threads())):
+        with contextlib.suppress(ProcessLookupError):  # threads end
+            os.sched_setaffinity(thread, {first} if thread in (front, asker) else set(others))
+
+
+async def watched(server: Server, work: Awaitable[str], own_core: bool = False) -> tuple[str, Watched]:
     """The outcome of an attack, and what was seen meanwhile. Raises AssertionError where /health failed."""
     pipe = asyncio.subprocess.PIPE
     poller = await asyncio.create_subprocess_exec(sys.executable, "-c", POLLER, server.url, stdin=pipe, stdout=pipe)
@@ -242,6 +257,8 @@ async def watched(server: Server, work: Awaitable[str]) -> tuple[str, Watched]:
     before, most = resident(server.process.pid), 0.0
     running = asyncio.ensure_future(work)
     while not running.done():
+        if own_core:
+            give_core(server, poller.pid)
         most = max(most, await asyncio.to_thread(resident, server.process.pid) - before)
         await asyncio.sleep(0.05)
     poller.stdin.close()
@@ -276,7 +293,7 @@ def main() -> int:
         for name, function in ATTACKS.items():
             if options.only not in name:
                 continue
-            outcome, seen = asyncio.run(watched(server, function(server)))
+            outcome, seen = asyncio.run(watched(server, function(server), options.judge_latency))
             late = options.judge_latency and seen.at(0.99) > HEALTH
             failed |= (
                 late or seen.grown > MOST or any(word.startswith("5") and word != "503" for word in outcome.split())

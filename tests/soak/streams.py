@@ -41,8 +41,6 @@ WARM = 0.25
 """Part of a stream after which memory must stay: by then each wire keeps as much as it ever does."""
 GROWTH = {"scripted": 12.0, "starter": 60.0}
 """MB that each process may grow by in an hour."""
-LONG_MESSAGES = {"asr": 60.0}
-"""The same for a wire whose messages grow: every update of /asr in full mode has all lines since the beginning."""
 WORD_ERRORS = 0.1
 PATIENCE = 30.0
 """Seconds."""
@@ -176,12 +174,9 @@ def wrong(row: Row, models: str, minutes: int) -> list[str]:
     """What passed a bound."""
     limit = GROWTH[models]
     faults = [
-        f"the {name} process grew by {growth(samples):.1f} MB/h, over {most:g}"
-        for name, samples, most in (
-            ("server", row.front, LONG_MESSAGES.get(row.wire, limit)),
-            ("engine", row.worker, limit),
-        )
-        if growth(samples) > most
+        f"the {name} process grew by {growth(samples):.1f} MB/h, over {limit:g}"
+        for name, samples in (("server", row.front), ("engine", row.worker))
+        if growth(samples) > limit
     ]
     quarter = -(-len(row.front) // 4)
     counts = [sample.descriptors for sample in row.front]

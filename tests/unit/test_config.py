@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from speechmlx.config import SIZES, Config, default_text, load
+from speechmlx.config import SIZES, Config, GivenSetting, default_text, gather, load
 from speechmlx.errors import BadRequest
 from speechmlx.log import LogSettings
 from speechmlx.setting_values import parse_bytes
@@ -18,6 +18,46 @@ def test_later_sources_win(tmp_path: Path) -> None:
     file.write_text('port = 1\nhost = "file"\nidle_unload = 5\n[models]\nasr = "whisper-base"\n')
     config = load({"port": 3, "host": None}, {"SPEECHMLX_PORT": "2", "SPEECHMLX_PRELOAD": "yes"}, file)
     assert config == Config(port=3, host="file", idle_unload=5.0, preload=True, models={"asr": "whisper-base"})
+
+
+def test_where_settings_come_from(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('port = 1\nhost = "file"\n[models]\nasr = "whisper-base"\ntts = "kokoro"\n')
+    environment = {"SPEECHMLX_PORT": "2", "SPEECHMLX_ASR": "whisper-small", "SERVER_API_KEY": "k"}
+    given = gather({"host": "flag", "asr": None, "llm": "smollm2"}, environment, file)
+    assert given == {
+        "port": GivenSetting("2", "environment", "SPEECHMLX_PORT"),
+        "host": GivenSetting("flag", "flag", "--host"),
+        "api_key": GivenSetting("k", "environment", "SERVER_API_KEY"),
+        "models.asr": GivenSetting("whisper-small", "environment", "SPEECHMLX_ASR"),
+        "models.tts": GivenSetting("kokoro", "file", str(file)),
+        "models.llm": GivenSetting("smollm2", "flag", "--llm"),
+    }
+
+
+def test_the_model_of_a_kind_wins_over_the_list_of_models() -> None:
+    environment = {"SPEECHMLX_MODELS": "asr=whisper-base, tts=kokoro", "SPEECHMLX_ASR": "whisper-tiny"}
+    assert load({}, environment).models == {"asr": "whisper-tiny", "tts": "kokoro"}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("SPEECHMLX_PROT", "SPEECHMLX_PROT: no such setting; did you mean SPEECHMLX_PORT"),
+        ("SPEECHMLX_LOGLEVEL", "did you mean SPEECHMLX_LOG_LEVEL"),
+        ("SPEECHMLX_ARS", "did you mean SPEECHMLX_ASR"),
+    ],
+)
+def test_a_name_in_the_environment_that_is_none(name: str, words: str) -> None:
+    with pytest.raises(BadRequest, match=words):
+        load({}, {name: "1"})
+
+
+def test_a_wrong_value_names_its_variable() -> None:
+    with pytest.raises(BadRequest, match=r"port must be a whole number \(got 'x'\) \(from SPEECHMLX_PORT\)"):
+        load({}, {"SPEECHMLX_PORT": "x"})
+    with pytest.raises(BadRequest, match=r"port must be a whole number \(got 'x'\)$"):
+        load({"port": "x"}, {})
 
 
 def test_audio_may_be_missing_for_two_seconds_or_as_long_as_is_set() -> None:
@@ -48,14 +88,22 @@ def test_the_default_lexicon_is_read_when_it_is_there(tmp_path: Path, monkeypatc
     [
         ("prot = 1", "unknown setting prot; the settings are port, preload, "),
         ("port = [", "is not TOML"),
-        ('port = "many"', "port = 'many' is not a int"),
+        ('port = "many"', "port must be a whole number \\(got 'many'\\) \\(from .*config.toml\\)"),
         ('memory_limit = "much"', "8GB"),
-        ('log_level = "loud"', "none of debug, info"),
-        ('preload = "perhaps"', "preload = 'perhaps' is not a bool"),
-        ("idle_unload = -1", "idle_unload = -1.0 cannot be; allowed is 0 and more"),
-        ("idle_unload = nan", "idle_unload = nan cannot be"),
-        ("memory_limit = -5", "memory_limit = -5 cannot be"),
-        ("models = 3", "models = 3 is not a table"),
+        ('log_level = "loud"', "log_level must be debug, info, warning or error"),
+        ('preload = "perhaps"', "preload must be on or off \\(got 'perhaps'\\)"),
+        ("idle_unload = -1", r"idle_unload must be 0 or more \(got -1"),
+        ("idle_unload = nan", r"idle_unload must be 0 or more \(got nan\)"),
+        ("memory_limit = -5", r"memory_limit must be 0 or more \(got -5\)"),
+        ("models = 3", "models must be a table of a model for each kind"),
+        ("port = 80.5", "port must be a whole number"),
+        ("port = true", "port must be a whole number"),
+        ("port = 65536", r"port must be between 0 and 65535 \(got 65536\)"),
+        ("max_jobs = 0", "max_jobs must be 1 or more"),
+        ("cache = 3", "cache must be a path"),
+        ('models = "whisper-base"', "models is written like asr=whisper-base,tts=kokoro"),
+        ('llm_url = "foo"', "'foo' is not the address of a server; write it like http"),
+        ('llm_url = "http://"', "is not the address of a server"),
         ('host = ""', "host is empty; 127.0.0.1 is this machine alone"),
         ('host = " "', "host is empty"),
         (
@@ -70,7 +118,7 @@ def test_the_default_lexicon_is_read_when_it_is_there(tmp_path: Path, monkeypatc
         ('allow_origin = "https://*.app.example"', "no origin to allow"),
         ('allow_origin = "http://localhost:*"', "no origin to allow"),
         ('allow_origin = "https://b\u00fccher.example"', "no origin to allow"),
-        ("allow_origin = 3", "allow_origin = 3 is not a tuple"),
+        ("allow_origin = 3", "allow_origin must be a text, or a list of texts"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
@@ -175,7 +223,7 @@ def test_the_address_for_home_assistant(written: str | int, address: str | None)
 
 @pytest.mark.parametrize("written", ["tcp://0.0.0.0:10300", "::1:10300", "10300:", "mac.local", "70000", "a b:1"])
 def test_what_is_no_address_for_home_assistant(written: str) -> None:
-    with pytest.raises(BadRequest, match=r"is no address; write it like 0\.0\.0\.0:10300, 10300 or on"):
+    with pytest.raises(BadRequest, match=r"is not a valid address; write it like 0\.0\.0\.0:10300, 10300 or on"):
         load({"wyoming": written}, {})
 
 
@@ -194,5 +242,5 @@ def test_the_settings_of_the_log() -> None:
     assert found == LogSettings("debug", "json", str(Path("~/server.log").expanduser()), 1_000_000, 2)
     assert load({"log_file": "server.log"}, {}).log.file == str(Path.cwd() / "server.log")
     assert LogSettings.from_text(found.to_text()) == found
-    with pytest.raises(BadRequest, match="log_format = 'xml' is none of auto, text, json"):
+    with pytest.raises(BadRequest, match="log_format must be auto, text or json \\(got 'xml'\\)"):
         load({"log_format": "xml"}, {})

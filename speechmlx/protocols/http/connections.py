@@ -48,11 +48,15 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
     _is_bounded = False
     _was_asked = False
     """Whether a request has come."""
+    _has_left = False
+    """Whether the client has ended the connection."""
 
     async def protocol_send(self, event: Event) -> None:
         """Send to the client; waits until most of it is on its way."""
-        if isinstance(event, Updated) and event.idle:
-            self._was_asked = True
+        if isinstance(event, Updated):
+            self._was_asked |= event.idle
+            if self._has_left:
+                return  # else it and all that it holds would stay for the rest of the idle time
         if isinstance(event, RawData) and self.writer.transport.is_closing():
             await self.protocol.handle(Closed())  # a TLS connection that is over cannot even be written to
         elif isinstance(event, RawData) and self._may_wait(len(event.data)):
@@ -65,6 +69,11 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
             self._task_group.spawn(self._linger)
         else:
             await super().protocol_send(event)
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        self._has_left = True
+        await self.idle_task.stop()
 
     def _is_unfinished(self) -> bool:
         """Whether the client may still be sending a request of HTTP/1 that was answered."""

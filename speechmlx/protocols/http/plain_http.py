@@ -1,4 +1,4 @@
-"""HTTP/1.1 alone without TLS, requests that have one meaning, and connections that end when the client leaves.
+"""HTTP/1.1 alone without TLS, and requests that have one meaning.
 
 No browser speaks HTTP/2 there, and no client of ours needs it. Written against hypercorn 0.18.0 (protocol/h11.py),
 which has no setting for it, and h11 0.16.0.
@@ -10,7 +10,6 @@ from typing import Any
 
 import h11
 from hypercorn import protocol
-from hypercorn.events import Closed, Event, Updated
 from hypercorn.protocol.h11 import H11Protocol
 
 
@@ -28,12 +27,6 @@ class PlainHttp(H11Protocol):  # type: ignore[misc]
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Hypercorn would change to HTTP/2 here."""
-
-    async def handle(self, event: Event) -> None:
-        """Take what the client sent, or that it has left."""
-        await super().handle(event)
-        if isinstance(event, Closed):
-            await self.send(Updated(idle=False))  # else its descriptor stays open for the rest of the idle time
 
 
 class PlainParser(h11.Connection):

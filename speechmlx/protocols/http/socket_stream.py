@@ -18,7 +18,7 @@ from typing import Any
 from hypercorn.config import Config
 from hypercorn.protocol import h2, h11
 from hypercorn.protocol.events import Event, Request, StreamClosed
-from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGIReceiveEvent, ASGISendEvent, WebsocketAcceptEvent
 from wsproto.connection import ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, TextMessage
@@ -26,6 +26,8 @@ from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, T
 from speechmlx.protocols.http.delivered import INTERVAL, KEY, Delivered
 from speechmlx.protocols.http.rate import Allowance
 
+BLOCK = 256 * 1024
+"""Bytes of a block of a message in the making."""
 READ_AHEAD = 256 * 1024
 """Bytes of a socket that are read before its app asks for them."""
 OVERHEAD = 256
@@ -41,7 +43,8 @@ SLICE = 0.001
 SILENCE = 60.0
 """Seconds without any frame, pongs included, after which a client counts as gone."""
 LINGER = 1.0
-"""Seconds in which a client may read why it was closed, before its connection ends."""
+"""Seconds in which a client may read why it was closed, and answer that, before its connection ends: where it sends on
+meanwhile, the kernel drops what it has not read."""
 ABNORMAL, POLICY_VIOLATION, TOO_BIG, TRY_AGAIN = 1006, 1008, 1009, 1013
 
 
@@ -63,29 +66,37 @@ def _readable_header(name: bytes, value: bytes) -> bool:
 
 
 class MessageBuffer:
-    """A message in the making. Text is kept as UTF-8, so that many small frames cost no more than their bytes."""
+    """A message in the making. Text is kept as UTF-8, so that many small frames cost no more than their bytes.
+
+    It is kept in blocks: one long one would be copied again and again as it grows.
+    """
 
     def __init__(self) -> None:
-        self._data = bytearray()
+        self.clear()
         self._is_text = False
 
     def __len__(self) -> int:
-        return len(self._data)
+        return self._size
 
     def extend(self, event: Message[Any]) -> int:
         """Add a frame; returns its bytes."""
         self._is_text = isinstance(event, TextMessage)
-        before = len(self._data)
-        self._data += event.data.encode() if isinstance(event, TextMessage) else event.data
-        return len(self._data) - before
+        data = event.data.encode() if isinstance(event, TextMessage) else event.data
+        if len(self._blocks[-1]) >= BLOCK:
+            self._blocks.append(bytearray())
+        self._blocks[-1] += data
+        self._size += len(data)
+        return len(data)
 
     def clear(self) -> None:
-        self._data = bytearray()
+        self._blocks = [bytearray()]
+        self._size = 0
 
     def take(self) -> ASGIReceiveEvent:
         """The message; the buffer is empty then."""
-        data, self._data = self._data, bytearray()
-        text, content = (data.decode(), None) if self._is_text else (None, bytes(data))
+        data = b"".join(self._blocks)
+        self.clear()
+        text, content = (data.decode(), None) if self._is_text else (None, data)
         return {"type": "websocket.receive", "bytes": content, "text": text}
 
 
@@ -169,6 +180,7 @@ class SocketStream(WSStream):  # type: ignore[misc]
         self._waits = False
         """Whether the client is not read now, so that it cannot be heard."""
         self._refused = False
+        self._app_ended = False
         self._gone = asyncio.Event()
 
     async def handle(self, event: Event) -> None:
@@ -192,10 +204,13 @@ class SocketStream(WSStream):  # type: ignore[misc]
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
         """Send what the app sends; None: the app has ended."""
-        if message is None and self._refused and not self.closed:
-            await asyncio.sleep(LINGER)
         if message is None:
-            self._inward.drop()
+            self._app_ended = True
+            self._forget()
+            self._inward.end(ABNORMAL)
+            if not self.closed and (self._refused or self.state is ASGIWebsocketState.CLOSED):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._gone.wait(), LINGER)
         elif message["type"] == "websocket.send":
             self._delivered.sent += 1
         await super().app_send(message)
@@ -224,6 +239,8 @@ class SocketStream(WSStream):  # type: ignore[misc]
         self._heard = time.monotonic()
 
     async def _handle_event(self, event: object) -> None:
+        if self._app_ended and not isinstance(event, CloseConnection):
+            return
         now = time.monotonic()
         if isinstance(event, Ping | Pong) or (isinstance(event, Message) and not event.data):
             if self._empty.take(now):
@@ -261,13 +278,18 @@ class SocketStream(WSStream):  # type: ignore[misc]
         if self.connection.state is ConnectionState.REMOTE_CLOSING:
             await self._send_wsproto_event(event.response())
         self._inward.end(event.code)
+        self._gone.set()
         await self.send(StreamClosed(stream_id=self.stream_id))
+
+    def _forget(self) -> None:
+        """Drop what the app has not taken."""
+        self._message.clear()
+        self._inward.drop()
 
     async def _refuse(self, code: int, reason: str, to_app: int | None = None) -> None:
         """Drop what is held, end the app, and tell the client why. `to_app`: the code that the app gets."""
         self._refused = True
-        self._message.clear()
-        self._inward.drop()
+        self._forget()
         self._inward.end(to_app or code, reason)
         await self._send_wsproto_event(CloseConnection(code, reason))
 

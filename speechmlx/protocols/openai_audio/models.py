@@ -17,7 +17,7 @@ from speechmlx.models.voices import voices_in
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.model_names import ModelNames
 from speechmlx.protocols.http.routing import RequestContext
-from speechmlx.runtime.front.runtime import ModelStatus
+from speechmlx.runtime.front.status import ModelStatus
 from speechmlx.types import Kind
 
 STARTED = int(time.time())

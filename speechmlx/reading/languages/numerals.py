@@ -24,7 +24,7 @@ def _engine(code: str) -> RbnfEngine | None:
 
 def known(code: str) -> bool:
     """Whether there are number words of the language `code`."""
-    return code.isascii() and code.isalpha() and code.islower() and _engine(code) is not None
+    return code.isascii() and code.isalpha() and code.islower() and len(code) <= 3 and _engine(code) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -59,8 +59,8 @@ class Integrity:
             self.whole.add(model.name)
         elif not await self._quarantine(model, reason):
             raise WeightsDamaged(
-                f"the weights of {model.name!r} are damaged and their folder cannot be moved: {reason}. Way out: "
-                f"`audio-server rm {model.name}`, by a user who may write the cache folder"
+                f"the weights of {model.name!r} are damaged and their folder cannot be moved: {reason}. To fix this: "
+                f"run `audio-server rm {model.name}` as a user who may write the cache folder"
             )
         return reason is None
 

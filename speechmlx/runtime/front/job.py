@@ -23,11 +23,14 @@ from speechmlx.runtime.ipc.messages import (
     Start,
     ToEngine,
 )
-from speechmlx.types import Chunk, Command, End, Event, Feed, Load, Progress, Request
+from speechmlx.types import Chunk, Command, End, Event, Feed, Load, Progress, Request, Unload
 
 if TYPE_CHECKING:
     from speechmlx.models.spec import Model
     from speechmlx.types import Samples
+
+MAX_REQUEUES = 3
+"""Times that a job waits for another engine process after the one that had it ended before it was begun."""
 
 
 class Job:
@@ -58,6 +61,8 @@ class Job:
             self.record.use(model.name)
         self.started = False
         """Whether the engine process has it."""
+        self.begun = False
+        """Whether the engine process works on it."""
         self.ended = False
         self.submitted = time.monotonic()
         """Seconds of the monotonic clock at submit."""
@@ -70,8 +75,9 @@ class Job:
         self._events: Channel[Event] = Channel()
         self._consumed = 0
         """Events that the reader took and that the engine process was not told of."""
-        self._unsent: list[Command] = []
-        """Commands that came before the start."""
+        self._early: list[Command] = []
+        """Commands that came before it was begun."""
+        self._requeues = 0
         self._unused = 0
         """Commands that the engine has not consumed."""
         self._room = asyncio.Event()
@@ -137,8 +143,8 @@ class Job:
             self._room.clear()
         if self.started:
             self._send(Input(self.id, command))
-        else:
-            self._unsent.append(command)
+        if not self.begun:
+            self._early.append(command)
 
     @property
     def unconsumed(self) -> int:
@@ -170,9 +176,24 @@ class Job:
         self.sent = time.monotonic()
         request_id = self.record.id if self.record is not None else ""
         self._send(Start(self.id, self.request, self.model, folder, self.client.name, request_id))
-        for command in self._unsent:
+        for command in self._early:
             self._send(Input(self.id, command))
-        self._unsent.clear()
+
+    def on_begun(self) -> None:
+        """The engine process begins with it."""
+        self.begun = True
+        self._early.clear()
+
+    def requeue(self) -> bool:
+        """Put a job that the engine process ended with, but had not begun, back before its start.
+
+        False: it has to end. It was begun or cancelled, loads or unloads, or was put back MAX_REQUEUES times.
+        """
+        if self.begun or self._cancelled or self._requeues == MAX_REQUEUES or isinstance(self.request, Load | Unload):
+            return False
+        self._requeues += 1
+        self.started, self.sent = False, None
+        return True
 
     @property
     def outcome(self) -> str:

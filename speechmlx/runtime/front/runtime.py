@@ -8,9 +8,9 @@ import logging
 import os
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechError, WeightsDamaged, from_code
@@ -24,15 +24,26 @@ from speechmlx.runtime.front.hang_watch import HangWatch
 from speechmlx.runtime.front.idle_watch import IdleWatch
 from speechmlx.runtime.front.integrity import Integrity
 from speechmlx.runtime.front.job import Job
+from speechmlx.runtime.front.job_loss import end_lost
 from speechmlx.runtime.front.job_trace import trace_job
 from speechmlx.runtime.front.load_log import LoadLog
 from speechmlx.runtime.front.metrics import Metrics
 from speechmlx.runtime.front.pinned import PinnedModels
 from speechmlx.runtime.front.sleep_guard import SleepGuard, caffeinate
-from speechmlx.runtime.front.supervisor import State, Supervisor
+from speechmlx.runtime.front.status import ModelStatus, Status
+from speechmlx.runtime.front.supervisor import Supervisor
 from speechmlx.runtime.front.user_lexicon import load_entries, with_lexicon
 from speechmlx.runtime.front.weights import Fetches
-from speechmlx.runtime.ipc.messages import CancelJob, Ended, EngineReport, InputConsumed, MemoryReport, Output, Setup
+from speechmlx.runtime.ipc.messages import (
+    Begun,
+    CancelJob,
+    Ended,
+    EngineReport,
+    InputConsumed,
+    MemoryReport,
+    Output,
+    Setup,
+)
 from speechmlx.types import Kind, Load, Progress, Request, Unload
 
 log = logging.getLogger(__name__)
@@ -42,29 +53,6 @@ ENGINE_WAIT = 60.0
 
 MEMORY_SHARE = 0.7
 """Share of the machine's memory for models where the config sets no limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelStatus:
-    """A model that is fetched, loaded or in memory: `nbytes` of memory; `progress` of its fetch."""
-
-    name: str
-    kind: Kind
-    state: Literal["fetching", "loading", "loaded"]
-    pinned: bool = False
-    nbytes: int = 0
-    progress: Progress | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The state, MLX device and process id of the engine process; how many jobs run or wait; the models."""
-
-    engine: State
-    device: str
-    pid: int
-    jobs: int
-    models: tuple[ModelStatus, ...]
 
 
 class Runtime:
@@ -310,6 +298,8 @@ class Runtime:
         match message:
             case Output(job, event) if job in self._jobs:
                 self._jobs[job].on_output(event)
+            case Begun(job) if job in self._jobs:
+                self._jobs[job].on_begun()
             case InputConsumed(job, count) if job in self._jobs:
                 self._jobs[job].on_input_consumed(count)
             case Ended(job, failure, times) if job in self._jobs:
@@ -371,11 +361,9 @@ class Runtime:
         self.metrics.engine_hangs += 1
 
     def _on_lost(self, reason: str) -> None:
-        """End the started jobs with EngineLost. The others wait for the next process if this one had come up."""
-        error = EngineLost(f"the engine process {reason} while this ran; the server starts it again")
-        for job in list(self._jobs.values()):
-            if job.started:
-                job.finish_with(error)
+        """End the jobs that it worked on. The others wait for the next process; not those that waited for its start."""
+        loading = {model.name for model in self._memory.models if model.state == "loading"}
+        waiting = end_lost(list(self._jobs.values()), loading, reason)
         if not self._up.done():
             message = f"the engine process {reason} at start; the server's log has more"
             self._up.set_exception(EngineLost(message, ran=False))
@@ -384,6 +372,8 @@ class Runtime:
         self._on_memory_report(MemoryReport(()))
         self._loaded_any = False
         self.metrics.engine_restarts += 1
+        for job in waiting:
+            self._spawn(self._prepare(job))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

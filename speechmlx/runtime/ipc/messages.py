@@ -87,6 +87,13 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """The engine begins to work on the job: before, nothing of it was consumed."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """An event of a job."""
 

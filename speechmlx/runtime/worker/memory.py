@@ -32,7 +32,7 @@ def evict(residents: Sequence[Resident], budget: int, needed: int, name: str) ->
     if needed > budget:
         raise ModelUnavailable(
             f"the model {name} needs {_mb(needed)} of memory and all models together may have {_mb(budget)}. "
-            "Ways out: a higher --memory-limit; or a smaller model (`audio-server models`)"
+            "To fix this: raise --memory-limit; or use a smaller model (`audio-server models`)"
         )
     free = budget - sum(resident.nbytes for resident in residents)
     leaving: list[str] = []
@@ -62,8 +62,8 @@ def explained(error: Exception, model: str, held: int, residents: Sequence[Resid
     models = sum(resident.nbytes for resident in residents)
     return OutOfMemory(
         f"out of memory for the model {model} ({str(error).strip() or 'MemoryError'}): MLX holds {_mb(held)}, the "
-        f"models are {_mb(models)} of the {_mb(budget)} allowed (--memory-limit). Ways out: a lower --memory-limit, "
-        "shorter input or fewer requests at once",
+        f"models are {_mb(models)} of the {_mb(budget)} allowed (--memory-limit). To fix this: lower --memory-limit, "
+        "or send shorter input or fewer requests at once",
         retry_after=5.0,
     )
 

@@ -19,7 +19,7 @@ from speechmlx.engines import (
     TextStream,
 )
 from speechmlx.errors import EngineFailed, SpeechError, Unsupported
-from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Ended, Failure, InputConsumed, JobTimes, Output, Start
+from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Begun, Ended, Failure, InputConsumed, JobTimes, Output, Start
 from speechmlx.runtime.worker.accounts import Account
 from speechmlx.runtime.worker.scheduler import Candidate
 from speechmlx.types import Chunk, Command, End, Event, Feed, FeedText, Kind, Load, Progress
@@ -152,6 +152,7 @@ class Task:
         self.work = work
         self._begun = self._clock()
         self._loaded = loaded if loaded > self._came else None
+        self._post(Begun(self.id))
 
     def worked(self, seconds: float) -> None:
         """It was part of a step of `seconds`."""

@@ -24,6 +24,9 @@ SHARED = 0.6
 """Share of a CPU that other processes may use before a thread is removed. Two threads and one busy process on two CPUs
 leave the threads 1.33 CPUs."""
 
+CHOSEN = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+"""Variables with which a person sets the number of threads. OpenBLAS reads both, the first one first."""
+
 STAT = Path("/proc/stat")
 
 
@@ -85,8 +88,8 @@ class Threads:
 
 
 def watch_openblas() -> Threads | None:
-    """Start to watch the OpenBLAS of this process. None without OpenBLAS, or if OPENBLAS_NUM_THREADS is set."""
-    if "OPENBLAS_NUM_THREADS" in os.environ or not blas.is_loaded():
+    """Start to watch the OpenBLAS of this process. None without OpenBLAS, or if one of CHOSEN is set."""
+    if any(name in os.environ for name in CHOSEN) or not blas.is_loaded():
         return None
     most = len(os.sched_getaffinity(0))
     try:

@@ -152,7 +152,7 @@ class HostileRun:
         return self.verdict
 
     def _judge(self, name: str, one: Witness, memory: int, files: int) -> None:
-        waits, wrong = sorted(one.waits), list(one.wrong)
+        waits, wrong = sorted(one.waits) or [0.0], list(one.wrong)
         now, open_now = one.resident(), one.files()
         if self._brief:
             memory, files = now, open_now

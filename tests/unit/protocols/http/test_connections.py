@@ -6,9 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from hypercorn import protocol
+from hypercorn.protocol.h11 import H11Protocol
 from support.served_app import KB, serving
 
 from speechmlx.protocols.http import connections
+from speechmlx.protocols.http.secure_http import SecureHttp
 
 
 class Sending:
@@ -128,3 +133,34 @@ async def test_a_slow_client_may_ask_later_than_its_connection_began() -> None:
         await asyncio.sleep(5.2)
         await ask(reader, writer)
         writer.close()
+
+
+async def late(scope: Any, receive: Any, send: Any) -> None:
+    """An app that answers when its client has left."""
+    if scope["type"] == "http":
+        await asyncio.sleep(0.1)
+        await no_content(scope, receive, send)
+
+
+def held() -> int:
+    """Connections that Hypercorn keeps."""
+    return sum("server_callback" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_nothing_stays_of_a_client_that_left(version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a connection of HTTP/2 held stayed for the rest of its idle time."""
+    async with serving(late) as address:
+        monkeypatch.setattr(protocol, "H2Protocol", SecureHttp)
+        monkeypatch.setattr(protocol, "H11Protocol", H11Protocol)  # it speaks HTTP/2 without TLS
+        client = H2Connection(H2Configuration(client_side=True))
+        client.initiate_connection()
+        headers = ((":method", "GET"), (":path", "/"), (":scheme", "http"), (":authority", "localhost"))
+        client.send_headers(1, headers, end_stream=True)
+        _, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        writer.write(client.data_to_send() if version == 2 else b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await asyncio.sleep(0.05)
+        assert held() == 1
+        writer.close()
+        await asyncio.sleep(0.5)
+        assert held() == 0

@@ -206,3 +206,34 @@ async def test_a_client_that_is_not_read_need_not_be_heard(monkeypatch: pytest.M
             await asyncio.sleep(0.01)
         client.leave()
         await asyncio.wait_for(app.ended.wait(), 5)
+
+
+async def first_message_closes(scope: Any, receive: Any, send: Any) -> None:
+    """An app that closes a socket at its first message."""
+    if scope["type"] == "websocket":
+        for answer in ({"type": "websocket.accept"}, {"type": "websocket.close", "code": 4001}):
+            await receive()
+            await send(answer)
+
+
+async def test_a_client_that_still_sends_reads_why_it_was_closed() -> None:
+    """What it sent after the end of the connection made the kernel drop the close frame."""
+    async with serving(first_message_closes) as address:
+        client = await address.connect()
+        for _ in range(40):
+            await client.send(frame(BINARY, bytes(8 * KB)))
+            await asyncio.sleep(0.01)
+        assert await asyncio.wait_for(client.closed(), 5) == (4001, "")
+        assert Held.total == 0
+
+
+async def test_a_close_that_the_client_answers_ends_the_connection_at_once() -> None:
+    async with serving(first_message_closes) as address:
+        client = await address.connect()
+        await client.send(frame(BINARY, b"x"))
+        assert await asyncio.wait_for(client.closed(), 5) == (4001, "")
+        began = time.monotonic()
+        await client.send(frame(8, b"\x0f\xa1"))
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await asyncio.wait_for(client.receive(), 5)
+        assert time.monotonic() - began < socket_stream.LINGER / 2

@@ -13,7 +13,7 @@ from support.traces import named, parent_of, spans_in_memory
 from speechmlx import tracing
 from speechmlx.config import Config
 from speechmlx.errors import Busy
-from speechmlx.runtime.ipc.messages import Failure, JobTimes, Output
+from speechmlx.runtime.ipc.messages import Begun, Failure, JobTimes, Output
 from speechmlx.types import Chunk, Speak
 
 
@@ -72,6 +72,7 @@ async def test_jobs_that_the_engine_process_did_not_end_have_a_span(front: Front
         lost, left = (front.runtime.submit(Speak(text="a", model="alias")) for _ in range(2))
         left.cancel()
         front.end(left.id)
+        front.engine.say(Begun(lost.id))
         front.engine.end("was ended by SIGKILL")
         assert lost.outcome == "engine_lost"
     spans = [span for span in exporter.get_finished_spans() if span.name == "speak"]

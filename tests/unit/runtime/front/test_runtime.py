@@ -16,8 +16,9 @@ from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, ModelUnav
 from speechmlx.models.spec import Model
 from speechmlx.runtime.front import runtime
 from speechmlx.runtime.front.client import EngineClient, current
-from speechmlx.runtime.front.runtime import ModelStatus, Status
+from speechmlx.runtime.front.status import ModelStatus, Status
 from speechmlx.runtime.ipc.messages import (
+    Begun,
     CancelJob,
     Failure,
     HeldModel,
@@ -266,22 +267,23 @@ async def test_the_status(up: Front) -> None:
     assert up.engine.setup == Setup(1000, 0.0)
 
 
-async def test_a_lost_process_ends_the_started_jobs_and_the_others_wait(up: Front) -> None:
+async def test_a_lost_process_ends_the_jobs_that_it_worked_on_and_the_others_wait(up: Front) -> None:
     up.engine.say(LOADED)
-    started = up.runtime.submit(Speak(text="hello"))
+    begun, started = (up.runtime.submit(Speak(text=text)) for text in ("hello", "well"))
+    up.engine.say(Begun(begun.id))
     del up.folders["asr-row"]
     waiting = up.runtime.submit(Listen())
     await turns()
     up.engine.end("was ended by SIGKILL")
     with pytest.raises(EngineLost, match="SIGKILL while this ran"):
-        await started.collect()
+        await begun.collect()
     assert (up.runtime.status().models[1:], up.runtime.metrics.engine_restarts) == ((), 1)
     up.fetches[0].set_result("/fetched")
     await turns()
-    assert not waiting.ended
+    assert not waiting.ended and not started.ended
     up.engine.come_up()
     await turns()
-    assert up.engine.started()[-1][0] == waiting.id
+    assert {job for job, _ in up.engine.started()[-2:]} == {waiting.id, started.id}
 
 
 async def test_a_process_that_ends_at_start_fails_the_jobs_that_wait_for_it(front: Front) -> None:

@@ -72,7 +72,7 @@ while count() > 1 and time.monotonic() < end:
     found.apply()
 print(count())
 """
-    bare = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "OPENBLAS_NUM_THREADS")}
+    bare = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", *threads.CHOSEN)}
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in os.sched_getaffinity(0)]
     try:
         env = blas.environment(bare, tmp_path)
@@ -84,9 +84,12 @@ print(count())
     assert done.stdout.split() == [str(len(os.sched_getaffinity(0))), "1"], done.stderr
 
 
-def test_a_number_that_was_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", threads.CHOSEN)
+def test_a_number_that_was_set_stays(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(blas, "is_loaded", lambda: True)
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    for variable in threads.CHOSEN:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(name, "2")
     assert threads.watch_openblas() is None
 
 

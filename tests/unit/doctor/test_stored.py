@@ -1,0 +1,70 @@
+"""Models that are here or not, their sources, memory and disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from support.patients import patient
+
+from speechmlx.config import Config
+from speechmlx.doctor import stored
+from speechmlx.doctor.finding import Finding
+from speechmlx.models import store
+
+NAMES = 7
+"""Models of the profile starter."""
+
+
+def found(config: Config) -> dict[str, list[Finding]]:
+    by_topic: dict[str, list[Finding]] = {}
+    for finding in stored.check_models(patient(config=config, platform="linux")):
+        by_topic.setdefault(finding.topic, []).append(finding)
+    return by_topic
+
+
+@pytest.fixture
+def reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored, "unreachable", lambda url: None)
+
+
+@pytest.mark.usefixtures("reached")
+def test_missing_models_that_can_be_fetched(tmp_path: Path) -> None:
+    (models,) = found(Config(profile="starter", cache=tmp_path))["Models"]
+    assert models.state == "note" and models.text.startswith("not here: whisper-base, ") and "pull" in models.to_do
+
+
+def test_missing_models_that_cannot_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored, "unreachable", lambda url: "no route")
+    monkeypatch.setenv("UV_INDEX_URL", "http://user:secret@index.example/simple")
+    (models,) = found(Config(profile="starter", cache=tmp_path))["Models"]
+    assert models.state == "problem" and "and it cannot: " in models.text and " does not answer" in models.text
+    assert "secret" not in models.text
+
+
+def test_models_that_are_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "folder", lambda row, cache: cache)
+    told = found(Config(profile="starter", cache=tmp_path))
+    assert [one.state for one in told["Models"]] == ["ok"] and told["Models"][0].text.count(",") == NAMES - 1
+
+
+@pytest.mark.usefixtures("reached")
+def test_memory_and_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = found(Config(profile="starter", cache=tmp_path / "not/there/yet", memory_limit=1_000_000_000))
+    assert told["Memory"][0].state == "warning" and "of the 1.0 GB" in told["Memory"][0].text
+    assert told["Disk"][0].state == "ok"
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=10))
+    assert found(Config(profile="starter", cache=tmp_path))["Disk"][0].state == "problem"
+
+
+def test_a_wrong_default_model(tmp_path: Path) -> None:
+    told = found(Config(profile="starter", cache=tmp_path, models={"asr": "ears"}))
+    assert list(told) == ["Models"] and "there is no model 'ears'" in told["Models"][0].text
+
+
+def test_folders_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda place, mode: False)
+    config = Config(job_folder=Path("/jobs"), log_file=Path("/log/server.log"), cache=Path("/cache"))
+    jobs, log = stored.check_folders(patient(config=config))
+    assert jobs.state == log.state == "problem" and "background jobs, /jobs," in jobs.text and "/log," in log.text
