@@ -42,15 +42,19 @@ class Description {
 
 // --- One route ---
 
+// Text whose `names` are code.
+const marked = (text) => text.split("`").map((part, n) => (n % 2 ? element("code", { textContent: part }) : part));
+
 function fields(description, rows) {
   const table = element("table", { className: "fields" });
   const head = ["Name", "Type", "Meaning"].map((name) => element("th", { scope: "col", textContent: name }));
   table.append(element("thead", {}, element("tr", {}, ...head)));
   const body = element("tbody");
   for (const { name, schema, required, where } of rows) {
-    const notes = [required && "required", where, schema.description, schema.default !== undefined && `default ${JSON.stringify(schema.default)}`];
-    const cells = [element("code", { textContent: name }), description.typeOf(schema), notes.filter(Boolean).join("; ")];
-    body.append(element("tr", {}, ...cells.map((cell) => element("td", {}, cell))));
+    const notes = [required && "Required", where, schema.description, schema.default !== undefined && `Default \`${schema.default}\``];
+    const told = notes.filter(Boolean).map((one) => `${one}.`).join(" ");
+    const cells = [[element("code", { textContent: name })], [description.typeOf(schema)], marked(told)];
+    body.append(element("tr", {}, ...cells.map((cell) => element("td", {}, ...cell))));
   }
   table.append(body);
   return table;
@@ -80,8 +84,8 @@ function code(text) {
 
 function inside(description, path, method, about) {
   const made = element("div", { className: "inside" });
-  if (about.description) made.append(element("p", { textContent: about.description }));
-  const parameters = (about.parameters || []).map((one) => ({ ...one, schema: { description: one.description, ...one.schema }, where: `in the ${one.in}` }));
+  if (about.description) made.append(element("p", {}, ...marked(about.description)));
+  const parameters = (about.parameters || []).map((one) => ({ ...one, schema: { description: one.description, ...one.schema }, where: `In the ${one.in}` }));
   if (parameters.length) made.append(element("h3", { textContent: "Parameters" }), fields(description, parameters));
   const bodies = description.bodies(about);
   made.append(...shownBodies(description, bodies));

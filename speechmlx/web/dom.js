@@ -39,6 +39,11 @@ export function inWords(error) {
   return error.message;
 }
 
+// Shows the part where the result comes, where a narrow page has it below.
+export function reveal(part) {
+  if (matchMedia("(max-width: 56rem)").matches) part.scrollIntoView({ block: "start" });
+}
+
 // --- Numbers ---
 
 export function clock(seconds) {

@@ -2,7 +2,7 @@
 
 import { ClipRow } from "./clip-row.js";
 import { FileClip, recordedClip } from "./clips.js";
-import { $, element, save, showError, tell } from "./dom.js";
+import { $, element, reveal, save, showError, tell } from "./dom.js";
 import { player } from "./player.js";
 import { RecordingField } from "./recordings.js";
 import { answered, server } from "./server.js";
@@ -51,6 +51,7 @@ class Enhancement {
     this.rows.splice(0).forEach((row) => row.remove());
     $("#clean-button").hidden = false;
     $("#cleaned-empty").hidden = true;
+    reveal($("#cleaned").parentElement);
     $("#cleaned-actions").hidden = true;
     showError(this.error, null);
   }

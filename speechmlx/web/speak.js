@@ -2,7 +2,7 @@
 
 import { ClipRow } from "./clip-row.js";
 import { SpeechClip } from "./clips.js";
-import { $, element, save, showError, tell } from "./dom.js";
+import { $, element, reveal, save, showError, tell } from "./dom.js";
 import { player } from "./player.js";
 import { sent, server } from "./server.js";
 import { streamSpeech } from "./speech.js";
@@ -63,6 +63,7 @@ class Speaking {
   begin(row) {
     $("#spoken-empty").hidden = true;
     $("#spoken").prepend(row.line);
+    reveal($("#spoken").parentElement);
     this.rows.unshift(row);
     this.rows.splice(MOST_CLIPS).forEach((old) => old.remove());
     player.play(row.clip).catch((error) => showError(this.error, error));

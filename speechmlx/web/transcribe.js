@@ -1,7 +1,7 @@
 // The tab Transcribe: a recording to segments that can be played, copied and saved.
 
 import { FileClip, recordedClip } from "./clips.js";
-import { $, all, button, clock, copy, element, languageName, saveText, showError, tell } from "./dom.js";
+import { $, all, button, clock, copy, element, languageName, reveal, saveText, showError, tell } from "./dom.js";
 import { player } from "./player.js";
 import { RecordingField } from "./recordings.js";
 import { answered, server, serverSent } from "./server.js";
@@ -82,6 +82,7 @@ class Transcription {
     this.list.replaceChildren();
     showError(this.error, null);
     $("#heard-empty").hidden = true;
+    reveal(this.list.parentElement);
     $("#heard-actions").hidden = true;
   }
 
