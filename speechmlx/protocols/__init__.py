@@ -21,6 +21,7 @@ from speechmlx.protocols import (
     openai_realtime,
     openapi,
     page,
+    pull,
     soniqo,
     whisper_cpp,
     whisperlive,
@@ -34,6 +35,7 @@ Routes = Callable[[Services], Sequence[BaseRoute]]
 PROTOCOLS: tuple[Routes, ...] = (
     hybrid.routes,  # before soniqo: takes forms on a shared path
     soniqo.routes,
+    pull.routes,
     xinference.routes,  # before /v1/models/{model}, which matches names with slashes
     openai_audio.routes,
     openai_realtime.routes,

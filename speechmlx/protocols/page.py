@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -19,10 +21,18 @@ def routes(services: Services) -> list[BaseRoute]:
 
 
 class Files(StaticFiles):
-    """The page's files. A WebSocket to one is refused like a WebSocket to an unknown path."""
+    """The page's files. A WebSocket to one is refused like a WebSocket to an unknown path.
+
+    A browser asks each time whether a file is still the same: its modules belong together.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (super().__call__ if scope["type"] == "http" else not_found)(scope, receive, send)
+
+    def file_response(self, *given: Any, **named: Any) -> Response:
+        response = super().file_response(*given, **named)
+        response.headers.update({"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"})
+        return response
 
 
 async def page(request: Request) -> Response:

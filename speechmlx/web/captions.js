@@ -1,60 +1,52 @@
-"use strict";
+// The tab Captions: the microphone as PCM to /asr, closed lines and what is not final yet from it.
 
-// Live captions: the microphone as PCM to /asr, closed lines and what is not final yet from it.
+import { $, copy, element, saveText, showError, tell } from "./dom.js";
+import { Meter, PcmMicrophone } from "./microphone.js";
+import { server, socket } from "./server.js";
+
+const RATE = 16000;
 
 class Captions {
-  constructor() {
-    this.lines = $("#captions-lines");
-    this.buffer = $("#captions-buffer");
-    this.note = $("#captions-note");
+  lines = $("#captions-lines");
+  buffer = $("#captions-buffer");
+  waiting = []; // audio that came before the server's first message
+
+  async run(onready) {
+    this.speakers = $("#captions-speakers").checked;
+    this.microphone = new PcmMicrophone();
+    try {
+      await this.microphone.open(RATE, (data) => this.send(data ?? new ArrayBuffer(0)), () => this.stop()); // empty: no more
+      this.meter = new Meter(this.microphone.stream, { live: $("#captions-live") });
+      onready();
+      await new Promise((done, failed) => this.connect(done, failed));
+    } finally {
+      this.microphone.close();
+      this.meter?.stop();
+      this.buffer.textContent = "";
+    }
   }
 
-  async start() {
-    this.lines.replaceChildren();
-    this.waiting = []; // audio that came before the server's first message
-    if (!navigator.mediaDevices) throw new Error("a browser gives its microphone only to https pages and localhost");
-    this.stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } });
-    this.stream.getAudioTracks()[0].onended = () => this.stop(); // it was unplugged
-    this.context = new AudioContext();
-    await this.context.audioWorklet.addModule("web/pcm16k.js");
-    this.microphone = new AudioWorkletNode(this.context, "pcm16k");
-    this.microphone.port.onmessage = ({ data }) => this.send(data ?? new ArrayBuffer(0)); // empty: no more audio
-    this.context.createMediaStreamSource(this.stream).connect(this.microphone).connect(this.context.destination);
-    this.over = new Promise((done) => this.connect(done));
-  }
-
-  connect(done) {
-    const query = new URLSearchParams({ mode: "diff" });
-    if ($("#captions-language").value) query.set("language", $("#captions-language").value);
-    if ($("#captions-speakers").checked) query.set("diarization", "true");
-    const url = new URL(`asr?${query}`, document.baseURI);
-    url.protocol = url.protocol.replace("http", "ws");
-    this.socket = openSocket(url);
+  connect(done, failed) {
+    const query = { mode: "diff" };
+    if ($("#captions-language").value) query.language = $("#captions-language").value;
+    if (this.speakers) query.diarization = "true";
+    this.socket = socket("asr", query);
     this.socket.onmessage = ({ data }) => this.take(JSON.parse(data));
     this.socket.onclose = ({ code, reason }) => {
-      if (!this.isComplete && !this.note.classList.contains("bad")) {
-        tell(this.note, `the server closed the connection: ${reason || code}`, true);
-      }
-      this.release();
-      done();
+      if (this.isComplete) done();
+      else failed(this.problem || (code === 1006 ? "Can't reach the server, or the connection broke." : `The server closed the connection: ${reason || code}`));
     };
   }
 
   stop() {
-    tell(this.note, "finishing …");
-    this.microphone.port.postMessage("end");
+    this.isStopping = true;
+    tell($("#captions-note"), "Finishing …");
+    this.microphone.finish();
   }
-
-  // --- audio ---
 
   send(audio) {
     if (this.waiting) this.waiting.push(audio);
     else if (this.socket.readyState === WebSocket.OPEN) this.socket.send(audio);
-  }
-
-  release() {
-    this.stream?.getTracks().forEach((track) => track.stop());
-    if (this.context && this.context.state !== "closed") this.context.close();
   }
 
   // --- what the server says ---
@@ -64,13 +56,11 @@ class Captions {
       const waiting = this.waiting;
       this.waiting = null;
       waiting.forEach((audio) => this.send(audio));
-      tell(this.note, "listening");
     } else if (message.type === "ready_to_stop") {
       this.isComplete = true;
-      tell(this.note, "");
       this.socket.close();
     } else if (message.type === "error") {
-      tell(this.note, message.error, true);
+      this.problem = message.error;
     } else {
       this.show(message);
     }
@@ -78,61 +68,66 @@ class Captions {
 
   show(update) {
     const fresh = update.lines || update.new_lines || [];
+    const view = $("#captions-view");
+    const isAtEnd = view.scrollTop + view.clientHeight > view.scrollHeight - 40;
     this.lines.append(...fresh.map((line) => this.line(line)));
-    if (fresh.length) this.lines.scrollTop = this.lines.scrollHeight;
-    this.buffer.textContent = `${update.buffer_diarization} ${update.buffer_transcription}`.trim();
-    if (update.error) tell(this.note, update.error, true);
-    else if (this.note.classList.contains("bad")) tell(this.note, "listening");
+    tell(this.buffer, `${update.buffer_diarization} ${update.buffer_transcription}`.trim());
+    if (fresh.length || this.buffer.textContent) this.isHeard = true;
+    if (isAtEnd) view.scrollTop = view.scrollHeight;
+    showError($("#captions-error"), update.error || null);
+    if (!this.isStopping) this.showState();
+  }
+
+  showState() {
+    tell($("#captions-note"), this.isHeard ? "" : server.waiting("asr", "vad", "diarize") || "Listening. Speak.");
   }
 
   line(line) {
-    const item = document.createElement("li");
     if (line.text === null) {
-      item.className = "pause";
-      item.textContent = `(${Math.round(line.end_s - line.start_s)} s of silence)`;
-      return item;
+      return element("li", { className: "pause", textContent: `${Math.round(line.end_s - line.start_s)} s of silence` });
     }
-    if ($("#captions-speakers").checked) {
-      const speaker = document.createElement("b");
-      speaker.textContent = `Speaker ${line.speaker}: `;
-      item.append(speaker);
-    }
-    item.append(line.text);
-    return item;
+    return element("li", {}, this.speakers ? element("b", { textContent: `Speaker ${line.speaker}` }) : "", line.text);
   }
 }
 
-let captions = null; // the session under way
+export function start() {
+  let captions = null; // the session under way
+  const pressed = $("#captions-button");
+  const fields = [$("#captions-language"), $("#captions-speakers")];
+  const text = () => [...$("#captions-lines").children].map((line) => line.textContent).join("\n");
 
-async function toggleCaptions(button) {
-  if (captions) {
-    captions.stop();
-    return;
-  }
-  const settings = [$("#captions-language"), $("#captions-speakers")];
-  captions = new Captions();
-  const set = (on) => {
-    button.setAttribute("aria-pressed", String(on));
-    button.classList.toggle("on", on);
-    button.textContent = on ? "■ Stop" : "● Start";
-    settings.forEach((field) => (field.disabled = on));
+  const set = (isOn) => {
+    pressed.setAttribute("aria-pressed", String(isOn));
+    pressed.textContent = isOn ? "Stop captions" : "Start captions";
+    fields.forEach((field) => (field.disabled = isOn));
+    $("#captions-copy").hidden = $("#captions-save").hidden = isOn || !$("#captions-lines").children.length;
   };
-  set(true);
-  button.disabled = true; // there is nothing to stop yet
-  tell(captions.note, "…");
-  try {
-    await captions.start();
-    button.disabled = false;
-    await captions.over;
-  } catch (error) {
-    captions.release();
-    tell(captions.note, `no microphone: ${error.message}`, true);
-  } finally {
-    captions.buffer.textContent = "";
+
+  async function listen() {
+    captions = new Captions();
+    $("#captions-lines").replaceChildren();
+    $("#captions-empty").hidden = true;
+    showError($("#captions-error"), null);
+    set(true);
+    pressed.disabled = true; // there is nothing to stop yet
+    tell($("#captions-note"), "Opening the microphone …");
+    try {
+      await captions.run(() => {
+        pressed.disabled = false;
+        captions.showState();
+      });
+    } catch (error) {
+      showError($("#captions-error"), error);
+    }
+    tell($("#captions-note"), "");
+    $("#captions-empty").hidden = $("#captions-lines").children.length > 0;
     captions = null;
-    button.disabled = false;
+    pressed.disabled = false;
     set(false);
   }
-}
 
-$("#captions-button").onclick = (event) => toggleCaptions(event.currentTarget);
+  pressed.onclick = () => (captions ? captions.stop() : listen());
+  server.addEventListener("change", () => captions && !captions.isStopping && captions.meter && captions.showState());
+  $("#captions-copy").onclick = (event) => copy(text(), event.currentTarget);
+  $("#captions-save").onclick = () => saveText(`${text()}\n`, "captions.txt");
+}

@@ -1,5 +1,3 @@
-"use strict";
-
 // The key of a server that wants one: asked for when it answers 401, kept in this tab (or in this browser), and sent
 // with every request and socket. After a key was given, "keychange" tells the page to ask again.
 
@@ -20,18 +18,18 @@ function dropKey() {
 
 // --- Requests and sockets ---
 
-async function ask(url, options = {}) {
+export async function ask(url, options = {}) {
   const key = heldKey();
   const headers = { ...options.headers, ...(key && { Authorization: `Bearer ${encoded(key)}` }) };
   const response = await fetch(url, { ...options, headers });
   if (response.status === 401 && key === heldKey()) {
     dropKey();
-    keyForm.show(key ? "That key is not right (any more)." : "This server wants a key.");
+    keyForm.show(key ? "That key is wrong, or not valid any more." : "This server wants a key.");
   }
   return response;
 }
 
-function openSocket(url) {
+export function openSocket(url) {
   const key = heldKey();
   if (!key) return new WebSocket(url);
   if (SUBPROTOCOL_NAME.test(key)) return new WebSocket(url, ["bearer", key]);
@@ -39,7 +37,7 @@ function openSocket(url) {
   return new WebSocket(url);
 }
 
-function wantsKey() {
+export function wantsKey() {
   return keyForm.form.isConnected;
 }
 
@@ -61,10 +59,11 @@ class KeyForm {
     row.className = "row";
     const button = document.createElement("button");
     button.textContent = "Use this key";
-    row.append(label("Key ", this.field), label("Keep it in this browser", this.stays, "check"), button);
+    row.append(label("Key ", this.field, "field"), label("Keep it in this browser", this.stays, "check"), button);
     this.form.append(this.note, row);
+    button.className = "primary";
     this.form.onsubmit = (event) => this.take(event);
-    this.forget = Object.assign(document.createElement("button"), { type: "button", id: "forget-key", textContent: "Forget the key" });
+    this.forget = Object.assign(document.createElement("button"), { type: "button", id: "forget-key", className: "quiet", textContent: "Forget the key" });
     this.forget.onclick = () => {
       dropKey();
       this.show("The key is forgotten.");
@@ -92,10 +91,10 @@ class KeyForm {
   }
 }
 
-function label(text, field, style = "") {
+function label(text, field, style) {
   const made = document.createElement("label");
   made.className = style;
-  made.append(...(style ? [field, text] : [text, field]));
+  made.append(...(style === "check" ? [field, text] : [text, field]));
   return made;
 }
 

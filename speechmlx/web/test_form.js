@@ -1,4 +1,4 @@
-"use strict";
+import { ask } from "./key.js";
 
 const answer = document.querySelector("#answer");
 

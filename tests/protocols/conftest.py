@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
+from support import browser
 from support.scripted_conversation import LIVE_MODELS, MODELS
 
 from speechmlx.runtime.worker.blas import MALLOC
@@ -173,6 +174,17 @@ def starter(tmp_path_factory: pytest.TempPathFactory, model_folder: Callable[[st
     flags = ("--asr", "whisper-tiny.en", "--wyoming", "0")
     with serve(tmp_path_factory.mktemp("starter"), *flags, scripted=False) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def chromium(clip: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Tab]:
+    """A tab of a headless browser, whose microphone plays the clip jfk in a loop."""
+    program = browser.find()
+    if program is None:
+        say = pytest.fail if os.environ.get("CI") else pytest.skip
+        say(f"pages want a browser, and none of {', '.join(browser.NAMES)} is here")
+    with browser.tab(program, tmp_path_factory.mktemp("browser"), clip("jfk")) as tab:
+        yield tab
 
 
 @pytest.fixture(scope="module")

@@ -112,3 +112,13 @@ def test_client_gone_ends_the_job(server: Any, tmp_path: Path) -> None:
         time.sleep(0.01)
     assert "close" in trace.read_text()
     assert trace.read_text().count("step") < 500
+
+
+def test_models_and_voices_tell_what_a_choice_needs(server: Any) -> None:
+    with server.client() as client:
+        rows = client.get("/v1/models").json()["data"]
+        voices = {voice["id"]: voice for voice in client.get("/v1/audio/voices").json()["voices"]}
+    standard = {row["kind"]: row["id"] for row in rows if row["default"]}
+    assert standard["asr"] == "whisper-base" and standard["tts"] == "kokoro-82m"
+    assert voices["bm_george"]["language"] == "en-GB" and voices["bm_george"]["usable"]
+    assert voices["alloy"]["same_as"] in voices and "same_as" not in voices["bm_george"]

@@ -11,6 +11,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import response_schema_conformance
+from starlette.routing import WebSocketRoute
 
 from speechmlx.app import create_app
 from speechmlx.audio.encode import MEDIA_TYPES
@@ -48,6 +49,14 @@ def test_every_route_is_there_and_nothing_else() -> None:
     assert patterns == there
 
 
+def test_every_websocket_is_described() -> None:
+    routes = create_app(build_services(Config(), Runtime(Config(), CATALOG))).routes
+    there = {route.path for route in routes if isinstance(route, WebSocketRoute)}
+    described = WRITTEN["x-websockets"]
+    assert {one["path"] for one in described} == there and len(described) == len(there)
+    assert all(one["summary"] and one["description"] and one["receive"] for one in described)
+
+
 def test_what_it_says_is_what_the_code_knows() -> None:
     speech = WRITTEN["paths"]["/v1/audio/speech"]["post"]
     assert speech["requestBody"]["content"]["application/json"]["schema"]["properties"]["response_format"]["enum"] == list(MEDIA_TYPES)  # fmt: skip  # noqa: E501
@@ -63,13 +72,14 @@ def test_docs_need_nothing_from_elsewhere(all_scripted: Any) -> None:
     with all_scripted.client() as client:
         for page in ("/docs", "/", "/test_form.html"):
             answer = client.get(page)
-            assert answer.status_code == 200 and "default-src 'self'" in answer.headers["content-security-policy"]
+            assert answer.status_code == 200 and "default-src 'none'" in answer.headers["content-security-policy"]
             for place in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
                 assert not place.startswith("/") and "://" not in place
-                if not place.startswith("data:"):
-                    assert client.get(place).status_code == 200
-        for file in Path(WEB).iterdir():
-            assert "://" not in re.sub(r"http://www.w3.org\S+", "", file.read_text()), file
+                file = client.get(place)
+                assert file.status_code == 200
+                assert not place.startswith("web/") or file.headers["cache-control"] == "no-cache"
+        for path in Path(WEB).iterdir():
+            assert "://" not in re.sub(r"http://www.w3.org\S+", "", path.read_text()), path
 
 
 SETTINGS = settings(

@@ -58,6 +58,7 @@ ACTS = {
     ("POST", "/v1/listen"): "use",
     ("POST", "/v1/model_registrations/{type}"): "manage",
     ("POST", "/v1/models"): "manage",
+    ("POST", "/v1/models/{model:path}/pull"): "manage",
     ("POST", "/v1/models/{uid:path}/cancel"): "manage",
     ("POST", "/v1/realtime/calls"): "use",
     ("POST", "/v1/realtime/calls/{call_id}/{action}"): "use",

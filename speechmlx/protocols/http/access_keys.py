@@ -37,7 +37,7 @@ SECRETS = "/v1/realtime"
 """The socket that a client secret opens, and nothing else."""
 MANAGEMENT = (
     ("POST", r"/v1/models"),
-    ("POST", r"/v1/models/.+/cancel"),
+    ("POST", r"/v1/models/.+/(cancel|pull)"),
     ("DELETE", r"/v1/models/.+"),
     ("POST", r"/v1/model_registrations/[^/]+"),
     ("DELETE", r"/v1/model_registrations/.+"),

@@ -53,14 +53,26 @@ async def voices(context: RequestContext) -> Response:
     if not own:
         folder = await asyncio.to_thread(store.folder, row, store.cache_folder(context.services.config))
         own = await asyncio.to_thread(voices_in, folder) if folder is not None else ()
-    listed = [{"id": name, "name": name, "model": row.name} for name in (*own, *row.voices.aliases)]
+    listed = [_as_voice(name, name, row) for name in own]
+    listed += [{**_as_voice(name, voice, row), "same_as": voice} for name, voice in row.voices.aliases.items()]
     return JSONResponse({"object": "list", "model": row.name, "voices": listed})
+
+
+def _as_voice(id: str, voice: str, row: Model) -> dict[str, Any]:
+    """The `voice` of a model under the name `id`: what it speaks, and whether what that needs is installed."""
+    language = row.voices.language(voice)
+    usable = language is None or row.voices.can_speak(language)
+    return {"id": id, "name": id, "model": row.name, "language": language, "usable": usable}
 
 
 def _listed(names: ModelNames) -> list[dict[str, Any]]:
     """The models of the catalog, then the models that were launched under other names."""
     states = {model.name: model for model in names.runtime.status().models}
-    rows = [as_model(row.name, row, states.get(row.name)) for row in names.runtime.catalog.offered()]
+    catalog, config = names.runtime.catalog, names.runtime.config
+    defaults = {catalog.default(kind, config).name for kind in catalog.kinds(config)}
+    rows = [
+        {**as_model(row.name, row, states.get(row.name)), "default": row.name in defaults} for row in catalog.offered()
+    ]
     for launch in names.launched.values():
         if launch.uid not in names.runtime.catalog.names():
             row = names.find(launch.uid)
@@ -69,7 +81,7 @@ def _listed(names: ModelNames) -> list[dict[str, Any]]:
 
 
 def as_model(id: str, row: Model, state: ModelStatus | None) -> dict[str, Any]:
-    """A model under the name `id`. `state` is None where it is not in memory."""
+    """A model under the name `id`. `state` is None where it is not in memory; `size` is bytes to download."""
     return {
         "id": id,
         "object": "model",
@@ -78,6 +90,7 @@ def as_model(id: str, row: Model, state: ModelStatus | None) -> dict[str, Any]:
         "kind": row.kind,
         "languages": row.languages,
         "licence": row.licence,
+        "size": row.size,
         "aliases": row.aliases,
         "state": state.state if state else "cold",
         "pinned": bool(state and state.pinned),

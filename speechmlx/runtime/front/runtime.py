@@ -71,7 +71,7 @@ class Runtime:
         self._folders: dict[str, str] = {}
         self._marks = Marks(self._cache)
         self._integrity = Integrity(self._cache)
-        self._fetches = Fetches(self._cache, self._on_fetch_progress)
+        self.fetches = Fetches(self._cache, self._on_fetch_progress)
         self._pinned = PinnedModels(self.submit, self._spawn)
         self._memory = MemoryReport(())
         self._load_log = LoadLog()
@@ -117,7 +117,7 @@ class Runtime:
         """
         self._draining = True
         for job in list(self._jobs.values()):
-            if not job.started and job.model.name in self._fetches.running:  # a download has no end in sight
+            if not job.started and job.model.name in self.fetches.running:  # a download has no end in sight
                 job.finish_with(Draining("the server is shutting down"))
         deadline = asyncio.get_running_loop().time() + timeout
         while (self._jobs or is_busy()) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
@@ -133,7 +133,7 @@ class Runtime:
         background = list(self._background)
         for task in background:
             task.cancel()
-        await self._fetches.close()
+        await self.fetches.close()
         await asyncio.gather(*background, return_exceptions=True)
         await self._engine.stop()
 
@@ -174,8 +174,8 @@ class Runtime:
     def status(self) -> Status:
         """The state of the engine process, the jobs and the models now."""
         models = [
-            ModelStatus(name, self._kind(name), "fetching", progress=self._fetches.progress.get(name))
-            for name in self._fetches.running
+            ModelStatus(name, self._kind(name), "fetching", progress=self.fetches.progress.get(name))
+            for name in self.fetches.running
         ]
         for model in self._memory.models:
             models.append(ModelStatus(model.name, self._kind(model.name), model.state, model.pinned, model.nbytes))
@@ -206,7 +206,7 @@ class Runtime:
             if folder is not None and not await self._integrity.check(job.model):
                 folder = None
             if folder is None:
-                folder = await asyncio.shield(self._fetches.start(job.model))
+                folder = await asyncio.shield(self.fetches.start(job.model))
                 self._folders[job.model.name] = folder
                 self._integrity.whole.add(job.model.name)
                 self._marks.hold(job.model.name)
@@ -244,7 +244,7 @@ class Runtime:
         elif jobs:
             job.finish_with(Busy(f"the model {name!r} is in use; try again when its jobs are done", retry_after=5.0))
         else:
-            self._fetches.stop(name)
+            self.fetches.stop(name)
             job.finish_with(None)
 
     def _on_job_end(self, job: Job) -> None:
@@ -318,10 +318,10 @@ class Runtime:
     async def _on_damage(self, job: Job, error: WeightsDamaged) -> None:
         """The engine process refused weights that came as they are: fetch them again, once, while the job fails."""
         name = job.model.name
-        if name in self._fetches.running or await self._integrity.refused(job.model, error.message):
+        if name in self.fetches.running or await self._integrity.refused(job.model, error.message):
             error = WeightsDamaged(f"{error.message}; they are fetched again: try again later", retry_after=5.0)
             self._folders.pop(name, None)
-            self._fetches.start(job.model)
+            self.fetches.start(job.model)
         job.finish_with(error)
 
     def _on_memory_report(self, report: MemoryReport) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from speechmlx.errors import ModelUnavailable, from_code
+from speechmlx.models import store
 from speechmlx.models.spec import Model
 from speechmlx.types import Progress
 
@@ -60,6 +61,20 @@ class Fetches:
         self.running[model.name] = task
         task.add_done_callback(done)
         return task
+
+    async def pull(self, model: Model) -> bool:
+        """Fetch the weights of `model` where they are not complete on this machine. False: the fetch was stopped.
+
+        Raises ModelUnavailable and NoRoom. A caller that is cancelled does not stop the fetch.
+        """
+        if model.name not in self.running and await asyncio.to_thread(store.folder, model, self._cache) is not None:
+            return True
+        task = self.start(model)
+        await asyncio.wait({task})
+        if task.cancelled():
+            return False
+        task.result()
+        return True
 
     def stop(self, name: str) -> None:
         """Cancel the fetch of a model, where one runs. The next fetch goes on from what it has."""

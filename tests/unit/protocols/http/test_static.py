@@ -15,6 +15,7 @@ def test_slashes_at_the_end_move_the_base_of_links(path: str, base: str | None) 
     scope = {"type": "http", "method": "GET", "path": "/docs", CLIENT_PATH: path, "headers": []}
     response = page_response(Request(scope), "docs.html")
     assert response.headers["x-content-type-options"] == "nosniff"
+    assert "unsafe" not in response.headers["content-security-policy"]
     if base is None:
         assert isinstance(response, FileResponse)
     else:

@@ -183,3 +183,34 @@ async def test_a_process_that_ends_when_patience_does_is_no_error(monkeypatch: p
     monkeypatch.setattr(transport, "kill", kill)
     await asyncio.wait_for(weights._end(process), 10)
     assert killed and process.returncode == 0
+
+
+async def test_a_pull_waits_for_the_fetch_under_way_and_tells_its_end(spawned: list[Process], tmp_path: Path) -> None:
+    fetches = Fetches(tmp_path, lambda model, progress: None)
+    spawned.append(Process([PROGRESS, {"folder": "/cache/m"}]))
+    task = fetches.start(MODEL)
+    assert await fetches.pull(MODEL) and task.done()
+    spawned.append(Process([{"error": "no_room", "message": "the disk is full"}], 1))
+    with pytest.raises(NoRoom, match="the disk is full"):
+        await fetches.pull(MODEL)
+
+
+async def test_a_pull_that_is_stopped_says_so_and_one_that_is_cancelled_stops_nothing(
+    spawned: list[Process], tmp_path: Path
+) -> None:
+    fetches = Fetches(tmp_path, lambda model, progress: None)
+    spawned.append(Process([PROGRESS], None))
+    pulls = [asyncio.create_task(fetches.pull(MODEL)) for _ in range(2)]
+    while "m" not in fetches.progress:
+        await asyncio.sleep(0.01)
+    pulls[0].cancel()
+    await asyncio.gather(pulls[0], return_exceptions=True)
+    assert "m" in fetches.running
+    fetches.stop("m")
+    assert await pulls[1] is False
+
+
+async def test_a_pull_of_what_is_here_fetches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("speechmlx.models.store.folder", lambda row, cache: cache / row.name)
+    fetches = Fetches(tmp_path, lambda model, progress: None)
+    assert await fetches.pull(MODEL) and not fetches.running

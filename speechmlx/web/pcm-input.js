@@ -1,10 +1,6 @@
-"use strict";
+// Brings the microphone to `rate` Hz and posts it as 16-bit samples, 100 ms at a time. The message "end" makes it post
+// the rest, then null.
 
-// Brings the microphone to 16 kHz and posts it as 16-bit samples, 100 ms at a time. The message "end" makes it post the
-// rest, then null.
-
-const RATE = 16000;
-const PIECE = RATE / 10;
 const LOBES = 12; // of the filter, on each side
 const PHASES = 160; // places between two input samples at which the filter is known; 44.1 kHz has so many
 
@@ -25,14 +21,14 @@ function filters(step) {
   return { taps, reach };
 }
 
-class Pcm16k extends AudioWorkletProcessor {
-  constructor() {
+class PcmInput extends AudioWorkletProcessor {
+  constructor({ processorOptions }) {
     super();
-    this.step = sampleRate / RATE;
+    this.step = sampleRate / processorOptions.rate;
     Object.assign(this, filters(this.step));
     this.held = new Float32Array(this.reach); // silence before the first sample
     this.position = this.reach; // in `held`, of the next output sample
-    this.piece = new Int16Array(PIECE);
+    this.piece = new Int16Array(processorOptions.rate / 10);
     this.filled = 0;
     this.running = true;
     this.port.onmessage = () => this.end();
@@ -69,7 +65,7 @@ class Pcm16k extends AudioWorkletProcessor {
 
   put(value) {
     this.piece[this.filled++] = Math.max(-1, Math.min(1, value)) * 32767;
-    if (this.filled === PIECE) this.post();
+    if (this.filled === this.piece.length) this.post();
   }
 
   post() {
@@ -85,4 +81,4 @@ class Pcm16k extends AudioWorkletProcessor {
   }
 }
 
-registerProcessor("pcm16k", Pcm16k);
+registerProcessor("pcm-input", PcmInput);
