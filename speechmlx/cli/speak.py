@@ -1,32 +1,71 @@
-"""`audio-server speak`: print how texts would be read, without a voice."""
+"""`audio-server speak`: text into sound that is played or written while it is made; or how it would be read."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from speechmlx.cli.options import SettingsFile
+from speechmlx.cli.terminal.options import Json, ModelName, Server, VoiceName
+
 STANDARD_INPUT = "-"
+OUTPUT_HELP = "File: wav, mp3, opus, aac, flac, pcm; - WAV to standard output. [default: played]"
 
 
 def speak(
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Texts; - for the lines of standard input.")],
-    words: Annotated[bool, typer.Option("--words", help="Print the words of each text, on a line.")] = False,
-    phonemes: Annotated[bool, typer.Option("--phonemes", help="Print the phonemes of each text, on a line.")] = False,
-    language: Annotated[str | None, typer.Option(help="A code or a name: en-gb, French. [default: en-us]")] = None,
-    lexicon: Annotated[Path | None, typer.Option(help="Lexicon. [default: that of the settings]")] = None,
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="The text; - for standard input.")],
+    output: Annotated[str | None, typer.Option("--output", "-o", help=OUTPUT_HELP)] = None,
+    voice: VoiceName = None,
+    language: Annotated[
+        str | None, typer.Option("--language", "-l", help="How it is read: en-gb, French. [default: the voice's]")
+    ] = None,
+    speed: Annotated[float, typer.Option(help="From 0.25 to 4.")] = 1.0,
+    model: ModelName = None,
+    as_json: Json = False,
+    server: Server = None,
+    config: SettingsFile = None,
+    words: Annotated[bool, typer.Option("--words", help="Print each text's words as they are read; no sound.")] = False,
+    phonemes: Annotated[bool, typer.Option("--phonemes", help="Print each text's phonemes; no sound.")] = False,
+    lexicon: Annotated[
+        Path | None, typer.Option(help="Lexicon for --words and --phonemes. [default: the settings' one]")
+    ] = None,
 ) -> None:
-    """Print how texts would be read: --words in small letters without marks, or --phonemes. No model is loaded."""
+    """Speak a text. It is played, or written to a file, while it is made."""
+    from speechmlx.errors import BadRequest
+
+    if words or phonemes:
+        if words and phonemes:
+            raise BadRequest("speak prints how texts would be read: give one of --words and --phonemes")
+        print_reading(texts, words, language, lexicon)
+        return
+    if STANDARD_INPUT in texts and len(texts) > 1:
+        raise BadRequest(f"{STANDARD_INPUT} is standard input: give it alone, or give a text")
+    if lexicon is not None:
+        raise BadRequest("--lexicon goes with --words and --phonemes; for sound, set lexicon in the settings")
+    from speechmlx.cli.terminal.backend import SpeakingOptions
+    from speechmlx.cli.terminal.sound_work import SpokenTexts
+    from speechmlx.cli.terminal.start import start
+    from speechmlx.types import Kind
+
+    options = SpeakingOptions(model=model, voice=voice, language=language, speed=speed)
+    text = None if STANDARD_INPUT in texts else " ".join(texts)
+    start(SpokenTexts(text, options, output, as_json).run, server, [(Kind.TTS, model)], config)
+
+
+def print_reading(texts: Sequence[str], words: bool, language: str | None, lexicon: Path | None) -> None:
+    """Print how texts would be read: their words in small letters without marks, or their phonemes. Raises SpeechError.
+
+    No model is loaded.
+    """
     from speechmlx import languages
     from speechmlx.config import load
     from speechmlx.errors import BadRequest
 
-    if words == phonemes:
-        raise BadRequest("speak prints how texts would be read: give one of --words and --phonemes")
     if language is not None and languages.match(language, languages.NAMES) is None:
         raise BadRequest(f"{language!r:.80} is no language; write a code or a name, like en-gb, fr or Spanish")
     from speechmlx.reading.entries import read_lexicon

@@ -8,7 +8,28 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from speechmlx.cli import check, cluster, config, doctor, extras, key, models, pull, rm, serve, service, speak, version
+from speechmlx.cli import (
+    bench,
+    check,
+    cluster,
+    config,
+    doctor,
+    enhance,
+    extras,
+    key,
+    listen,
+    models,
+    pull,
+    respond,
+    rm,
+    run,
+    serve,
+    service,
+    speak,
+    talk,
+    transcribe,
+    version,
+)
 
 Verb = Callable[..., None] | typer.Typer
 GROUPS: dict[str, dict[str, tuple[Verb, str]]] = {
@@ -19,7 +40,14 @@ GROUPS: dict[str, dict[str, tuple[Verb, str]]] = {
         "cluster": (cluster.cluster, "Several Macs as one server."),
     },
     "Speech": {
-        "speak": (speak.speak, "Show how a text would be read."),
+        "transcribe": (transcribe.transcribe, "Recordings to text and subtitles."),
+        "listen": (listen.listen, "The microphone to text, while you speak."),
+        "speak": (speak.speak, "Text to sound."),
+        "talk": (talk.talk, "A conversation with the microphone."),
+        "respond": (respond.respond, "A spoken answer to a recorded question."),
+        "enhance": (enhance.enhance, "Recordings with less noise."),
+        "run": (run.run, "What a model does."),
+        "bench": (bench.bench, "How fast this machine is."),
     },
     "Models": {
         "models": (models.models, "List the models, or tell about some of them."),

@@ -51,6 +51,11 @@ class AsyncCall(Generic[Part, Whole]):
             self._finalizer.detach()
         await self._stack.aclose()
 
+    @property
+    def so_far(self) -> Whole:
+        """The whole, as far as it has come."""
+        return self._whole()
+
     async def __aenter__(self) -> Self:
         return self
 

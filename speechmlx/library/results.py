@@ -44,7 +44,7 @@ class Recognised(RecognitionResult):
         """
         file = Path(path).expanduser()
         text = self.format(format or _format_of(file, FORMATS))
-        return _write(file, text.encode())
+        return write_file(file, text.encode())
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Sound(Audio):
         Raises BadRequest for an unknown format and a path that cannot be written, NoRoom where the disk is full.
         """
         file = Path(path).expanduser()
-        return _write(file, self.encode(format or _format_of(file, SOUND_FORMATS)))
+        return write_file(file, self.encode(format or _format_of(file, SOUND_FORMATS)))
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def _format_of(file: Path, formats: Sequence[str]) -> str:
     return format
 
 
-def _write(file: Path, data: bytes) -> Path:
+def write_file(file: Path, data: bytes) -> Path:
+    """Write `data` to a file, and return its path. Raises BadRequest where it cannot be written, NoRoom."""
     try:
         file.write_bytes(data)
     except OSError as error:

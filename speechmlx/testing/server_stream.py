@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -27,24 +28,34 @@ class ServerStream:
     """One socket. Feed mono PCM16 at `rate` Hz, and iterate for the words."""
 
     def __init__(
-        self, url: str, key: str | None, rate: int, model: str | None, language: str | None, diarize: bool
+        self,
+        url: str,
+        key: str | None,
+        rate: int,
+        model: str | None,
+        language: str | None,
+        diarize: bool,
+        context: ssl.SSLContext | None = None,
     ) -> None:
-        """Raises BadRequest for what is no address of a server."""
+        """`context` checks the server's certificate; None: as any other. Raises BadRequest for what is no address."""
         self._address = address(url, check_rate(rate), model, language, diarize)
         self._headers = {} if key is None else {"Authorization": f"Token {key}"}
+        self._secure: dict[str, Any] = {} if context is None else {"ssl": context}
         self._socket: ClientConnection | None = None
         self._staying: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Connect. Raises Unavailable where no server takes it, and BadRequest where websockets is not installed."""
-        try:
-            from websockets import InvalidHandshake
-            from websockets.asyncio.client import connect
-        except ImportError as error:
-            raise BadRequest("a server's wire needs the package websockets: pip install websockets") from error
+        """Connect. Raises Unavailable where no server takes it."""
+        from websockets import InvalidHandshake
+        from websockets.asyncio.client import connect
+
         try:
             self._socket = await connect(
-                self._address, additional_headers=self._headers, proxy=None, open_timeout=PATIENCE
+                self._address,
+                additional_headers=self._headers,
+                proxy=None,
+                open_timeout=PATIENCE,
+                **self._secure,
             )
         except (OSError, TimeoutError, InvalidHandshake) as error:
             raise Unavailable(f"{self._address.partition('?')[0]} takes no connection: {error}") from error

@@ -97,7 +97,11 @@ def test_speak_prints_a_line_for_each_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["Hi."], "give one of --words and --phonemes"),
+        (["-", "Hi."], "- is standard input: give it alone"),
+        (["--lexicon", "x.toml", "Hi."], "--lexicon goes with --words and --phonemes"),
+        (["-o", "hi.doc", "Hi."], "the name 'hi.doc' tells no format; names of sounds end in .mp3, .opus"),
+        (["-o", "hi.wav", "--speed", "9", "Hi."], "speed must be a number from 0.25 to 4"),
+        (["-o", "hi.wav", " "], "there is no text to speak"),
         (["--words", "--phonemes", "Hi."], "give one of --words and --phonemes"),
         (["--words", "--language", "klingon", "nuqneH"], "'klingon' is no language; write a code or a name"),
         (["--phonemes", "--language", "sv", "Hej."], "language 'sv' is not known"),

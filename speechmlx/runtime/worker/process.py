@@ -28,8 +28,11 @@ def run(pipe: socket.socket) -> None:
     """Serve the pipe until the other end closes."""
 
     def post(message: object) -> None:
-        for part in pack(message):
-            pipe.sendall(part)
+        try:
+            for part in pack(message):
+                pipe.sendall(part)
+        except (BrokenPipeError, ConnectionResetError):
+            sys.exit()  # not an error of the job whose step it is: nobody waits for it
 
     options, name = device()
     worker = Worker(post, options)

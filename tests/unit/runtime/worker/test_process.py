@@ -52,6 +52,10 @@ class Front:
         """Send no more. What the engine process still sends is not refused, so that it sees an end and no error."""
         self._pipe.shutdown(socket.SHUT_WR)
 
+    def vanish(self) -> None:
+        """Take nothing any more: what the engine process sends is refused."""
+        self._pipe.close()
+
 
 class Products:
     """Counts how often the loop applies the number of threads."""
@@ -133,6 +137,18 @@ def test_the_loop_ends_when_the_front_closes_the_pipe(
     front.close()
     loop.join(LIMIT)
     assert not loop.is_alive()
+
+
+def test_a_front_that_is_gone_is_no_error_of_the_job_under_way(
+    engine: tuple[Front, threading.Thread], caplog: pytest.LogCaptureFixture
+) -> None:
+    front, loop = engine
+    front.send(speak(1, "steps=1000000 work=0.001"), OutputConsumed(1, 1_000_000))
+    while not isinstance(front.receive(), Output):
+        pass
+    front.vanish()
+    loop.join(LIMIT)
+    assert not loop.is_alive() and not caplog.records
 
 
 def test_cached_memory_is_returned_when_no_message_comes(products: Products, monkeypatch: pytest.MonkeyPatch) -> None:
