@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
@@ -24,6 +24,8 @@ LAST_WORDS = 0.15
 """Seconds in which the ends of what ran still reach the client when the server stops. Requests are answered later."""
 TICK = 1.0
 """Seconds between two calls of `Wire.tick`."""
+HOLD = 0.5
+"""Seconds from which on a client counts as held."""
 
 MAX_MESSAGE = 32 * 1024 * 1024
 """Longest message of a live client, in bytes or characters. A wire may allow less."""
@@ -97,8 +99,11 @@ class Wire(Protocol):
     def send(self, event: Event) -> Sequence[Answer]:
         """What the client gets for an event."""
 
-    def tick(self, now: float) -> Sequence[Answer]:
-        """What the client gets because of the time: `now` in seconds of a monotonic clock, every TICK seconds."""
+    def tick(self, now: float, held: bool = False) -> Sequence[Answer]:
+        """What the client gets because of the time: `now` in seconds of a monotonic clock, every TICK seconds.
+
+        `held`: since the last tick the client was not read, as the session is behind; it may have more to send.
+        """
 
     def end(self) -> Sequence[Answer]:
         """What the client gets after the last event of a session that was sent Finish. Without Close it stays open."""
@@ -128,6 +133,32 @@ class LiveSession(Protocol):
         """Call it with the seconds of audio that come out of a container; it may raise a SpeechError."""
 
 
+class Gate:
+    """Whether the client is held: its messages are not read because the session does not take what came before."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._was = False
+
+    @contextlib.contextmanager
+    def passing(self) -> Iterator[None]:
+        """A block in which the session takes a message."""
+        self._since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._was = self._was or self._long(time.monotonic())
+            self._since = None
+
+    def held(self, now: float) -> bool:
+        """Whether the client was held for HOLD seconds or more since the last call."""
+        held, self._was = self._was or self._long(now), False
+        return held
+
+    def _long(self, now: float) -> bool:
+        return self._since is not None and now - self._since >= HOLD
+
+
 async def pump(
     socket: Link,
     wire: Wire,
@@ -145,11 +176,12 @@ async def pump(
     """
     meter = meter or LiveMeter("", None)
     session.watch_decoded(meter.decoded)
+    gate = Gate()
     async with session:
         tasks = [
-            asyncio.create_task(_read(socket, wire, session, audio_timeout, meter)),
+            asyncio.create_task(_read(socket, wire, session, audio_timeout, meter, gate)),
             asyncio.create_task(_write(socket, wire, session, meter)),
-            asyncio.create_task(_tick(socket, wire)),
+            asyncio.create_task(_tick(socket, wire, gate)),
             asyncio.create_task(_leave(socket, drained)),
         ]
         try:
@@ -169,7 +201,9 @@ async def _leave(socket: Socket, drained: asyncio.Event) -> None:
     await send(socket, [Close(SERVICE_RESTART, "the server is shutting down")])
 
 
-async def _read(socket: Link, wire: Wire, session: LiveSession, audio_timeout: float, meter: LiveMeter) -> None:
+async def _read(
+    socket: Link, wire: Wire, session: LiveSession, audio_timeout: float, meter: LiveMeter, gate: Gate
+) -> None:
     clock, deadline = asyncio.get_running_loop(), None
     while True:
         try:
@@ -189,7 +223,8 @@ async def _read(socket: Link, wire: Wire, session: LiveSession, audio_timeout: f
             await send(socket, [Close(TOO_BIG, f"a message is longer than {MAX_MESSAGE >> 20} MiB; send it in pieces")])
             return
         for command in wire.receive(content):
-            await session.send(replace(command, nbytes=len(content)) if len(content) > COUNTED else command)
+            with gate.passing():
+                await session.send(replace(command, nbytes=len(content)) if len(content) > COUNTED else command)
             if isinstance(command, Append):
                 try:
                     meter.audio(session.settings.input.seconds(len(command.audio)))
@@ -231,9 +266,9 @@ def _over(wire: Wire, event: Event) -> list[Answer]:
     return [*wire.send(event), Close(POLICY_VIOLATION, RateLimited.code)]
 
 
-async def _tick(socket: Link, wire: Wire) -> None:
+async def _tick(socket: Link, wire: Wire, gate: Gate) -> None:
     """Time stands still for the wire while the connection is broken."""
-    while await send(socket, wire.tick(time.monotonic())):
+    while await send(socket, wire.tick(now := time.monotonic(), gate.held(now))):
         await asyncio.sleep(TICK)
         await socket.connected()
 

@@ -97,11 +97,11 @@ class FluxWire:
                 return self._numbered([*self._turns.take(event), warning])
         return self._numbered(self._turns.take(event))
 
-    def tick(self, now: float) -> Sequence[Answer]:
+    def tick(self, now: float, held: bool = False) -> Sequence[Answer]:
         """What the client gets because of the time: the end of a turn whose audio stopped, and the end of all."""
-        if self._active or self._finishing:
+        if self._active or self._finishing or held:
             self._active, self._active_at = False, now
-        if self._sounds or self._finishing:
+        if self._sounds or self._finishing or held:
             self._sounds, self._sounds_at = False, now
         if now - self._active_at >= IDLE:
             return [*self._numbered(self._turns.end("timeout")), Close(1011, IDLE_REASON)]

@@ -104,9 +104,9 @@ class ListenWire:
             messages.append(_error(event.error.code, str(event.error)))
         return self._with_opening(messages)
 
-    def tick(self, now: float) -> Sequence[Answer]:
+    def tick(self, now: float, held: bool = False) -> Sequence[Answer]:
         """What the client gets because of the time: the end, when it sends nothing."""
-        if self._active or self._finishing:
+        if self._active or self._finishing or held:
             self._active, self._active_at = False, now
         elif now - self._active_at >= IDLE:
             return [*self._abandoned(), Close(1011, IDLE_REASON)]

@@ -115,7 +115,7 @@ class RealtimeWire:
             return self._dump([{**event.note}])
         return self._dump(server_events.messages(event, self.dialect, self.conversation))
 
-    def tick(self, now: float) -> Sequence[str]:
+    def tick(self, now: float, held: bool = False) -> Sequence[str]:
         """No messages: the wire has no timers. The server does not enforce `expires_at`."""
         return ()
 

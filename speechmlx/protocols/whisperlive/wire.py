@@ -114,7 +114,7 @@ class WhisperLiveWire:
                 return [self._error(error)]
         return []
 
-    def tick(self, now: float) -> Sequence[Answer]:
+    def tick(self, now: float, held: bool = False) -> Sequence[Answer]:
         """The greeting at first, and the end of a connection that lasted too long."""
         if self._started is None:
             self._started = now

@@ -102,7 +102,7 @@ class WhisperLiveKitWire:
         self._take(event)
         return self._due(self._clock(), with_times=False)
 
-    def tick(self, now: float) -> Sequence[Answer]:
+    def tick(self, now: float, held: bool = False) -> Sequence[Answer]:
         """What waited; the end of a connection that its client leaves open."""
         if self._ready_at is None:
             return self._due(now, with_times=True)

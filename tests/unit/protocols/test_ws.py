@@ -63,6 +63,7 @@ class Wire:
         self._end = end
         self._late = late
         self.times: list[float] = []
+        self.held: list[bool] = []
 
     def receive(self, message: str | bytes) -> Sequence[Command]:
         return [Finish() if message == "finish" else Clear()]
@@ -70,8 +71,9 @@ class Wire:
     def send(self, event: Event) -> Sequence[Answer]:
         return ["cleared", b"\1", *self._end] if isinstance(event, Cleared) else ()
 
-    def tick(self, now: float) -> Sequence[Answer]:
+    def tick(self, now: float, held: bool = False) -> Sequence[Answer]:
         self.times.append(now)
+        self.held.append(held)
         return self._late if len(self.times) > 1 else ()
 
     def end(self) -> Sequence[Answer]:
@@ -244,5 +246,26 @@ async def test_a_turn_does_not_end_while_the_connection_is_broken(monkeypatch: p
     assert len(got) == 1
     await asyncio.sleep(0.2)
     assert [type(command) for command in got] == [Append, Lapse] and len(wire.times) > 1
+    drained.set()
+    await asyncio.wait_for(pumping, 5)
+
+
+async def test_a_wire_knows_that_its_client_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deepgram's closed clients that sent a recording faster than a slow machine takes it: nothing came, it said."""
+    monkeypatch.setattr(ws, "TICK", 0.02)
+    monkeypatch.setattr(ws, "HOLD", 0.05)
+    takes = asyncio.Event()
+
+    class Session(TranscriptionSession):
+        async def send(self, command: Command) -> None:
+            await takes.wait()
+
+    socket, wire, drained = Socket("clear"), Wire(), asyncio.Event()
+    pumping = asyncio.create_task(pump(socket, wire, Session(ScriptedInput(), Settings()), drained))
+    await asyncio.sleep(0.2)
+    assert not wire.held[0] and wire.held[-1]
+    takes.set()
+    await asyncio.sleep(0.1)
+    assert not wire.held[-1]
     drained.set()
     await asyncio.wait_for(pumping, 5)

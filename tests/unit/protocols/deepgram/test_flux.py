@@ -121,7 +121,8 @@ def test_a_turn_ends_when_its_audio_stays_away() -> None:
 def test_silence_of_the_client_ends_it() -> None:
     on = opened()
     assert not [answer for answer in on.tick(IDLE - 1) if isinstance(answer, Close)]
-    assert on.tick(IDLE)[-1] == Close(1011, IDLE_REASON)
+    assert not [answer for answer in on.tick(IDLE, held=True) if isinstance(answer, Close)]
+    assert on.tick(2 * IDLE)[-1] == Close(1011, IDLE_REASON)
 
 
 def test_audio_that_cannot_be_decoded_ends_it() -> None:
