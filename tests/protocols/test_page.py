@@ -92,6 +92,25 @@ def test_what_is_wrong_is_said_and_the_next_recording_is_heard(page: Tab, starte
     assert page.value("document.querySelector('#heard-error').hidden")
 
 
+@pytest.mark.parametrize(
+    ("event", "where"),
+    [
+        ("new DragEvent('drop', {dataTransfer: files, bubbles: true, cancelable: true})", "#hear [data-drop]"),
+        ("new ClipboardEvent('paste', {clipboardData: files, bubbles: true})", "body"),
+    ],
+    ids=["drop", "paste"],
+)
+def test_a_recording_is_dropped_and_pasted(page: Tab, server: Any, event: str, where: str) -> None:
+    go(page, server.url, "transcribe")
+    page.value(
+        "{ const files = new DataTransfer(); files.items.add(new File(['only words'], 'words.wav'));"
+        f" document.querySelector('{where}').dispatchEvent({event}) }} true"
+    )
+    page.until("!document.querySelector('#heard-error').hidden")
+    assert "words.wav" in text(page, "#hear .chosen") and "plain text" in text(page, "#heard-error")
+    assert "status of 415" in page.complaints.pop()
+
+
 def test_the_microphone_is_recorded_and_heard(page: Tab, starter: Any) -> None:
     go(page, starter.url, "transcribe")
     press(page, "#hear .record")
