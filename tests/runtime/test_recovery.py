@@ -16,7 +16,7 @@ import pytest
 from support.scripted_runtime import running, speak, until
 
 from speechmlx.config import Config
-from speechmlx.errors import Busy, EngineLost, OutOfMemory, WeightsDamaged
+from speechmlx.errors import Busy, EngineFailed, EngineLost, OutOfMemory, WeightsDamaged
 from speechmlx.models import store
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk, Enhance, Feed, Unload
@@ -41,6 +41,18 @@ async def test_a_step_that_never_ends_is_noticed_and_the_next_job_is_served(
                     await job.finished()
         assert (runtime.status().engine, runtime.metrics.engine_hangs) == ("degraded", 1)
         assert len(await runtime.submit(speak("steps=1")).collect()) == 2
+
+
+async def test_when_the_gpu_fails_its_job_is_told_and_a_fresh_process_serves_the_others(runtime: Runtime) -> None:
+    beside = runtime.submit(speak("steps=1000 work=0.02"))
+    assert isinstance(await anext(beside), Chunk)
+    before = runtime.status().pid
+    with pytest.raises(EngineFailed, match=r"failed: RuntimeError: \[METAL\] Command buffer execution failed"):
+        await runtime.submit(speak("gpu=0")).finished()
+    with pytest.raises(EngineLost, match="the engine process ended because the GPU failed while this ran"):
+        await beside.finished()
+    assert len(await runtime.submit(speak("steps=1")).collect()) == 2
+    assert runtime.status().pid != before
 
 
 async def test_live_input_that_pauses_and_a_slow_load_are_no_hang(

@@ -1,9 +1,9 @@
 """Engines that follow a script in their request, in the real engine process: for tests of order, faults and timing.
 
 A script is words of the form "name=value". The engine makes `steps` steps of `work` seconds and sends a chunk of
-`bytes` at each. It raises at step `fail` and kills its process at step `die`. It takes `take` bytes of memory for each
-step. `trace=FILE` appends a line to FILE at open, for each pronunciation or name of the request, at each step and at
-close.
+`bytes` at each. It raises at step `fail`, as MLX does where the GPU fails at step `gpu`, and kills its process at step
+`die`. It takes `take` bytes of memory for each step. `trace=FILE` appends a line to FILE at open, for each
+pronunciation or name of the request, at each step and at close.
 """
 
 from __future__ import annotations
@@ -111,6 +111,9 @@ def convert_held(files: Path, folder: Path) -> None:
     convert(files, folder)
 
 
+GPU_FAILURE = "[METAL] Command buffer execution failed: Caused GPU Timeout Error (00000002)"
+
+
 @dataclass(frozen=True)
 class Script:
     steps: int = 3
@@ -118,6 +121,7 @@ class Script:
     size: int = 4800
     fail: int = -1
     die: int = -1
+    gpu: int = -1
     take: int = 0
     trace: str = ""
     stamp: bool = False
@@ -131,6 +135,7 @@ class Script:
             "bytes": int,
             "fail": int,
             "die": int,
+            "gpu": int,
             "take": int,
             "trace": str,
             "stamp": bool,
@@ -151,6 +156,8 @@ class Script:
             np.ones(self.take, np.uint8)
         if number == self.fail:
             raise RuntimeError(f"scripted to fail at step {number}")
+        if number == self.gpu:
+            raise RuntimeError(GPU_FAILURE)
         if number == self.die:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -111,6 +111,7 @@ class ScriptedInput:
         job = Job(next(self._ids), replace(request), self.model(None, kind), self._on_message, lambda job: None)
         self.jobs.append(job)
         job.start("")
+        job.on_begun()
         return job
 
     def lose(self, of: type[Request], retry_after: float | None = None) -> None:

@@ -243,6 +243,7 @@ class Job:
     def _release(self, error: BaseException | None = None) -> None:
         """Stop the feeding and wake the writers and the reader, who gets the waiting events first."""
         self._events.end(error)
+        self._early.clear()
         self._room.set()
         if self._feeding is not None and self._feeding is not asyncio.current_task():
             self._feeding.cancel()

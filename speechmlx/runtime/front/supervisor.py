@@ -19,7 +19,7 @@ from typing import Literal
 from speechmlx.log import LogSettings
 from speechmlx.runtime import scratch
 from speechmlx.runtime.ipc.framing import Part, Unpacker, pack
-from speechmlx.runtime.ipc.messages import Ready, Setup, ToEngine
+from speechmlx.runtime.ipc.messages import DEVICE_FAILED, Ready, Setup, ToEngine
 from speechmlx.runtime.worker import blas
 
 log = logging.getLogger(__name__)
@@ -287,4 +287,6 @@ def exit_reason(status: int) -> str:
     """What the exit status of a process says, as the rest of a sentence."""
     if status < 0:
         return f"was ended by {signal.Signals(-status).name}"
+    if status == DEVICE_FAILED:
+        return "ended because the GPU failed"
     return f"exited with status {status}"

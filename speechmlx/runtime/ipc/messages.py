@@ -17,6 +17,10 @@ INPUT_WINDOW = 8
 """Commands that a job may send and the engine not have consumed. At this limit `Job.send` waits."""
 
 
+DEVICE_FAILED = 71
+"""Exit status of an engine process whose GPU failed."""
+
+
 # --- server process → engine process -----------------------------------------------------------------------------
 
 

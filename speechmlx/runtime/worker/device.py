@@ -7,6 +7,14 @@ import sys
 from speechmlx.engines import LoadOptions
 from speechmlx.runtime.worker import blas
 
+FAILURE = "[METAL]"
+"""What MLX's RuntimeErrors of a failed command buffer say (mlx/backend/metal/device.cpp)."""
+
+
+def has_failed(error: BaseException) -> bool:
+    """Whether `error` says that the GPU failed: what it should have written is anything then, wherever it is kept."""
+    return isinstance(error, RuntimeError) and FAILURE in str(error)
+
 
 def clear_cache() -> None:
     """Return the memory of freed arrays that MLX (if an engine imported it) and the allocator keep."""

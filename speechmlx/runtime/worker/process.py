@@ -6,6 +6,7 @@ process closes the other end.
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import signal
@@ -18,7 +19,7 @@ from speechmlx.log import LogSettings
 from speechmlx.log import start as start_log
 from speechmlx.optional_packages import use
 from speechmlx.runtime.ipc.framing import Unpacker, pack
-from speechmlx.runtime.ipc.messages import Probe, Ready
+from speechmlx.runtime.ipc.messages import DEVICE_FAILED, Probe, Ready
 from speechmlx.runtime.worker import blas, threads
 from speechmlx.runtime.worker.device import clear_cache, device
 from speechmlx.runtime.worker.worker import Worker
@@ -68,7 +69,13 @@ def main() -> Any:
     use(os.environ)
     blas.preload()
     with socket.socket(fileno=int(sys.argv[1])) as pipe, suppress(BrokenPipeError, ConnectionResetError):
-        run(pipe)
+        try:
+            run(pipe)
+        except SystemExit as end:
+            if end.code == DEVICE_FAILED:
+                logging.shutdown()
+                os._exit(DEVICE_FAILED)  # at once: MLX's own end may wait for the GPU
+            raise
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from speechmlx.errors import Busy, EngineFailed, OutOfMemory, SpeechError
 from speechmlx.log import naming
 from speechmlx.models.spec import Model
 from speechmlx.runtime.ipc.messages import (
+    DEVICE_FAILED,
     Alive,
     CancelJob,
     HeldModel,
@@ -28,7 +29,7 @@ from speechmlx.runtime.ipc.messages import (
 )
 from speechmlx.runtime.worker import memory
 from speechmlx.runtime.worker.accounts import Account, Accounts
-from speechmlx.runtime.worker.device import clear_cache, memory_in_use
+from speechmlx.runtime.worker.device import clear_cache, has_failed, memory_in_use
 from speechmlx.runtime.worker.scheduler import Candidate, pick
 from speechmlx.runtime.worker.step_meter import StepMeter
 from speechmlx.runtime.worker.tasks import BatchedWork, Outcome, Task, batch_size, open_work
@@ -88,6 +89,7 @@ class Worker:
         self._accounts = Accounts()
         self._lag = 0.0
         """Seconds by which the client with several tasks that was served last is overdue."""
+        self._device_failed = False
 
     def handle(self, message: object) -> None:
         match message:
@@ -105,7 +107,7 @@ class Worker:
                 self._post(Alive())
 
     def step(self) -> bool:
-        """Do one piece of work. Returns False when nothing can run."""
+        """Do one piece of work. Returns False when nothing can run. Raises SystemExit when the GPU has failed."""
         now = self._clock()
         self._unload_idle(now)
         picked = pick([*self._loading_candidates(), *self._task_candidates()], now)
@@ -117,6 +119,9 @@ class Worker:
             self._load_slice(next(slot for slot in self._slots.values() if slot.id == picked[0]))
         else:
             self._step_tasks([self._tasks[id] for id in picked])
+        if self._device_failed:  # engines keep arrays over requests, and what the GPU left out is garbage
+            log.error("the GPU failed: this process ends, and another begins")
+            raise SystemExit(DEVICE_FAILED)
         return True
 
     def patience(self) -> float:
@@ -232,6 +237,7 @@ class Worker:
 
     def _end(self, task: Task, error: Exception | None = None) -> None:
         if error is not None and not isinstance(error, SpeechError):
+            self._device_failed |= has_failed(error)
             with naming([task.request_id]):
                 log.error("job %d on %s failed", task.id, task.model.name, exc_info=error)
             error = self._explained(error.with_traceback(None), task.model.name)
@@ -287,6 +293,7 @@ class Worker:
         except Exception as error:
             with naming([task.request_id for task in waiting]):
                 log.error("loading %s failed", slot.model.name, exc_info=error)
+            self._device_failed |= has_failed(error)
             error = self._explained(error, slot.model.name)
             if not isinstance(error, SpeechError):
                 error = EngineFailed(f"loading {slot.model.name!r} failed: {type(error).__name__}: {error}")

@@ -337,7 +337,7 @@ async def test_a_detector_that_is_lost_is_an_error_unless_words_come_after_it(ru
             async with asyncio.timeout(10):
                 while not any(isinstance(job.request, DetectSpeech) and not job.ended for job in running.runtime.jobs):
                     await asyncio.sleep(0.01)
-            running.runtime.lose(DetectSpeech)
+            running.runtime.lose(DetectSpeech, retry_after=5.0)
             await client.write_event(AudioChunk(16000, 2, 1, speech(words)).event())
             await client.write_event(AudioStop().event())
             told = await until(client, kind)

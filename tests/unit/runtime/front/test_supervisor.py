@@ -18,7 +18,7 @@ from speechmlx.log import LogSettings
 from speechmlx.runtime.front import supervisor
 from speechmlx.runtime.front.supervisor import MAX_BACKOFF, SLICE, Supervisor, exit_reason, restart_delay
 from speechmlx.runtime.ipc.framing import Unpacker, pack
-from speechmlx.runtime.ipc.messages import CancelJob, Ended, Input, Ready, Setup
+from speechmlx.runtime.ipc.messages import DEVICE_FAILED, CancelJob, Ended, Input, Ready, Setup
 from speechmlx.types import Feed
 
 SETUP = Setup(1_000_000, 0.0)
@@ -26,7 +26,12 @@ SETUP = Setup(1_000_000, 0.0)
 
 @pytest.mark.parametrize(
     ("status", "reason"),
-    [(0, "exited with status 0"), (3, "exited with status 3"), (-signal.SIGKILL, "was ended by SIGKILL")],
+    [
+        (0, "exited with status 0"),
+        (3, "exited with status 3"),
+        (DEVICE_FAILED, "ended because the GPU failed"),
+        (-signal.SIGKILL, "was ended by SIGKILL"),
+    ],
 )
 def test_the_reason_of_an_end(status: int, reason: str) -> None:
     assert exit_reason(status) == reason

@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from support import scripted
@@ -79,9 +80,14 @@ def products(monkeypatch: pytest.MonkeyPatch) -> Products:
 def engine(products: Products) -> Iterator[tuple[Front, threading.Thread]]:
     """A running loop, and the front's end of its pipe."""
     mine, its = socket.socketpair()
+
+    def run() -> None:
+        with suppress(SystemExit):
+            process.run(its)
+
     with mine, its:
         mine.settimeout(LIMIT)
-        loop = threading.Thread(target=process.run, args=(its,), daemon=True)
+        loop = threading.Thread(target=run, daemon=True)
         loop.start()
         front = Front(mine)
         yield front, loop

@@ -17,6 +17,7 @@ from speechmlx.engines import LoadOptions
 from speechmlx.log.lines import TextLines
 from speechmlx.log.record import request_ids
 from speechmlx.runtime.ipc.messages import (
+    DEVICE_FAILED,
     OUTPUT_WINDOW,
     CancelJob,
     Ended,
@@ -67,6 +68,23 @@ def test_cancel_closes_the_generator_before_the_next_step(tmp_path: Path) -> Non
     notes = (tmp_path / "trace").read_text().splitlines()
     assert '"close"' in notes[-1]
     assert len(notes) <= 6
+
+
+@pytest.mark.parametrize("memory", [False, True])
+def test_a_gpu_that_fails_ends_the_process_after_its_job(memory: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it had no memory: its job is told the numbers, and nothing that the GPU left half is used again."""
+    if memory:
+        told = "[METAL] Command buffer execution failed: Insufficient Memory (00000008)"
+        monkeypatch.setattr(scripted, "GPU_FAILURE", told)
+    bench = Bench()
+    bad, other = bench.speak("gpu=1"), bench.speak("steps=100")
+    with pytest.raises(SystemExit) as ended:
+        bench.run()
+    assert ended.value.code == DEVICE_FAILED
+    failure = bench.end(bad).failure
+    assert failure is not None and failure.code == ("no_memory" if memory else "engine_failed")
+    assert "[METAL] Command buffer execution failed" in failure.message
+    assert not bench.ended(other)
 
 
 def test_a_failure_reaches_its_job_alone() -> None:
