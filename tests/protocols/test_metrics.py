@@ -132,8 +132,7 @@ def test_an_engine_process_that_hangs_is_killed_and_told_of(start_server: Start)
         assert speak(client, "steps=1") == 200
         children = psutil.Process(server.process.pid).children()
         os.kill(next(child.pid for child in children if "worker.process" in " ".join(child.cmdline())), signal.SIGSTOP)
-        answer = client.post("/speak", json={"text": "steps=1", "engine": "scripted"})
-        assert (answer.status_code, "ended no step for 1 s and was killed" in answer.json()["error"]) == (503, True)
+        assert speak(client, "steps=1") == 200  # it was not begun, so the next process does it
         found = until(client, "engine_state", 1, state="ok")
         assert (found.of("engine_hangs_total"), found.of("engine_restarts_total")) == (1, 1)
         health = client.get("/health").json()

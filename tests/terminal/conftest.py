@@ -19,7 +19,7 @@ from speechmlx.library.results import Sound
 
 COMMAND = Path(sys.executable).with_name("audio-server")
 TESTS = Path(__file__).parents[1]
-LIMIT = 60
+LIMIT = 100
 """Seconds that a command may take on a busy machine."""
 BAR = "━"
 
