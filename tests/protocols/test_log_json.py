@@ -51,7 +51,8 @@ class Told:
         )
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.file.read_text().splitlines()]
+        whole, _, _ = self.file.read_text().rpartition("\n")  # the last line may be under way
+        return [json.loads(line) for line in whole.splitlines()]
 
     def until(self, **wanted: object) -> dict[str, Any]:
         """The first line with these fields, once it is there."""

@@ -158,7 +158,7 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing(terminal: Terminal, tmp_path: Pa
     child.sendintr()
     child.expect(pexpect.EOF)  # it would go on for half an hour
     child.close()
-    assert child.exitstatus == 130
+    assert child.exitstatus == 130, child.before
     assert not (tmp_path / "a.wav").exists() and "Traceback" not in (child.before or "")
     for engine in engines:
         with pytest.raises(ProcessLookupError):

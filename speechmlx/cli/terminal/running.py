@@ -22,10 +22,21 @@ FAILED, WRONG, INTERRUPTED = 1, 2, 130
 def run(work: Coroutine[Any, Any, int]) -> NoReturn:
     """Run the work of a verb, and exit with the code that it returns."""
     with exits():
-        code = asyncio.run(work)
+        code = asyncio.run(_interruptible(work))
         sys.stdout.flush()
         raise typer.Exit(code)
     raise AssertionError("a verb always exits")
+
+
+async def _interruptible(work: Coroutine[Any, Any, int]) -> int:
+    """Ctrl-C cancels the work: an error that this brings about is none."""
+    try:
+        return await work
+    except Exception:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from None
+        raise
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import signal
 import pytest
 import typer
 
-from speechmlx.cli.terminal.running import exits, feed_and_read, on_interrupt
+from speechmlx.cli.terminal.running import exits, feed_and_read, on_interrupt, run
 from speechmlx.errors import BadAudio, EngineFailed, SpeechError
 
 
@@ -25,6 +25,19 @@ def test_exit_codes(error: BaseException, code: int, told: str, capsys: pytest.C
     with pytest.raises(typer.Exit) as left, exits():
         raise error
     assert left.value.exit_code == code and capsys.readouterr().err == told
+
+
+def test_an_error_that_ctrl_c_brings_about_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    async def work() -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            await asyncio.sleep(10)
+        finally:
+            raise EngineFailed("the job was cancelled")
+
+    with pytest.raises(typer.Exit) as left:
+        run(work())
+    assert left.value.exit_code == 130 and capsys.readouterr().err == ""
 
 
 async def forever() -> None:
