@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,6 +52,11 @@ def on_screen(written: str) -> str:
     return "\n".join(line for line in lines if BAR not in line)
 
 
+def hears_ctrl_c() -> None:
+    """A shell in the background, as in CI, makes its programs ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 Terminal = Callable[..., "pexpect.spawn[str]"]
 Run = Callable[..., Shown]
 
@@ -86,6 +92,7 @@ def terminal(terminal_environment: dict[str, str], tmp_path: Path) -> Iterator[T
             codec_errors="replace",
             timeout=LIMIT,
             dimensions=(24, 100),
+            preexec_fn=hears_ctrl_c,
         )
         begun.append(child)
         return child

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 import typer
@@ -27,6 +28,15 @@ def test_exit_codes(error: BaseException, code: int, told: str, capsys: pytest.C
     assert left.value.exit_code == code and capsys.readouterr().err == told
 
 
+@pytest.fixture
+def _hears_ctrl_c() -> Iterator[None]:
+    """A shell in the background, as in CI, makes its programs ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_hears_ctrl_c")
 def test_an_error_that_ctrl_c_brings_about_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     async def work() -> int:
         os.kill(os.getpid(), signal.SIGINT)
