@@ -11,9 +11,9 @@ from typing import Any
 
 from speechmlx.cli.terminal.backend import LISTEN_RATE, Backend, HearingOptions, LiveSpeech
 from speechmlx.cli.terminal.captions import Captions, speaker_label
-from speechmlx.cli.terminal.running import feed_and_read, hint, on_interrupt, say_json
-from speechmlx.cli.terminal.sound_devices import Microphone, sound_library
-from speechmlx.cli.terminal.sources import file_blocks
+from speechmlx.cli.terminal.running import feed_and_read, say_json
+from speechmlx.cli.terminal.sound_devices import sound_library
+from speechmlx.cli.terminal.sources import file_blocks, microphone_blocks
 from speechmlx.types import Hypothesis, Word
 
 
@@ -33,19 +33,12 @@ class LiveCaptions:
         """Listen to the end; the exit code. Raises SpeechError."""
         with ExitStack() as stack:
             async with backend.listen(self._options) as live:
-                blocks = self._blocks(stack)
+                if self._recording is not None:
+                    blocks = file_blocks(self._recording, LISTEN_RATE, paced=False)
+                else:
+                    blocks = microphone_blocks(stack, LISTEN_RATE, "Listening.")
                 await feed_and_read(_feed(blocks, live), self._show(live))
         return 0
-
-    def _blocks(self, stack: ExitStack) -> AsyncIterator[bytes]:
-        """The audio. Ctrl-C ends it."""
-        if self._recording is not None:
-            return file_blocks(self._recording, LISTEN_RATE, paced=False)
-        microphone = Microphone(LISTEN_RATE)
-        stack.enter_context(on_interrupt(microphone.close))
-        stack.enter_context(microphone.open())
-        hint("Listening. Ctrl-C ends.")
-        return aiter(microphone)
 
     async def _show(self, live: LiveSpeech) -> None:
         try:

@@ -21,10 +21,10 @@ from speechmlx.cli.terminal.backend import (
     TalkingOptions,
     TalkTrouble,
 )
-from speechmlx.cli.terminal.running import feed_and_read, hint, on_interrupt, say, say_json, tell
-from speechmlx.cli.terminal.sound_devices import Loudspeaker, Microphone, sound_library
+from speechmlx.cli.terminal.running import feed_and_read, say, say_json, tell
+from speechmlx.cli.terminal.sound_devices import Loudspeaker, sound_library
 from speechmlx.cli.terminal.sound_file import SoundFile
-from speechmlx.cli.terminal.sources import file_blocks
+from speechmlx.cli.terminal.sources import file_blocks, microphone_blocks
 from speechmlx.types import Chunk
 
 PAUSE_SECONDS = 1.0
@@ -56,7 +56,10 @@ class TerminalTalk:
         with ExitStack() as stack:
             async with backend.talk(self._options) as talk:
                 self._open_output(stack)
-                blocks = self._blocks(stack)
+                if self._recording is not None:
+                    blocks = file_blocks(self._recording, TALK_RATE, paced=True)
+                else:
+                    blocks = microphone_blocks(stack, TALK_RATE, "Speak.")
                 await feed_and_read(self._feed(blocks, talk), self._show(talk))
                 if self._speaker is not None:
                     await self._speaker.drained()
@@ -68,16 +71,6 @@ class TerminalTalk:
             return
         self._speaker = Loudspeaker(TALK_RATE)
         stack.enter_context(self._speaker.open())
-
-    def _blocks(self, stack: ExitStack) -> AsyncIterator[bytes]:
-        """The audio. Ctrl-C ends it."""
-        if self._recording is not None:
-            return file_blocks(self._recording, TALK_RATE, paced=True)
-        microphone = Microphone(TALK_RATE)
-        stack.enter_context(on_interrupt(microphone.close))
-        stack.enter_context(microphone.open())
-        hint("Speak. Ctrl-C ends.")
-        return aiter(microphone)
 
     async def _feed(self, blocks: AsyncIterator[bytes], talk: LiveTalk) -> None:
         """Feed all audio and a pause, and finish. What the microphone hears of an answer is not fed."""
