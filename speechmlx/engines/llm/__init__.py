@@ -10,6 +10,7 @@ import mlx.core as mx
 from mlx.utils import tree_flatten
 
 from speechmlx.engines import LoadOptions
+from speechmlx.engines.finite import raise_first
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.checkpoint import read_model
 from speechmlx.engines.llm.engine import LanguageModelEngine
@@ -57,7 +58,7 @@ def _warm_up(engine: LanguageModelEngine) -> Generator[Progress, None, None]:
     while any(not seat.finished for seat in seats):
         total += 1
         yield Progress("warm_up", step, max(total, 6))
-        engine.step([seat for seat in seats if not seat.finished])
+        raise_first(engine.step([seat for seat in seats if not seat.finished]))
         step += 1
     for seat in seats:
         engine.end(seat)

@@ -11,11 +11,12 @@ import mlx.nn as nn
 import numpy as np
 from mlx.utils import tree_flatten
 
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.llm.chat import Chat, Detokenizer, function_names
 from speechmlx.engines.lm.batch import Batch
 from speechmlx.engines.lm.kv_cache import can_merge, evaluate, new_cache
 from speechmlx.engines.lm.prefix_cache import PrefixCache
-from speechmlx.engines.lm.sampling import Sampler, new_sampler, sample
+from speechmlx.engines.lm.sampling import NOT_FINITE, Sampler, new_sampler, sample
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.markup.answer import AnswerParser
 from speechmlx.types import Event, Generate, Message, Request, Usage
@@ -112,7 +113,7 @@ class LanguageModelEngine:
         evaluate(seat.cache)
         seat.read += len(chunk)
 
-    def _write(self, seats: Sequence[Seat]) -> list[list[Event]]:
+    def _write(self, seats: Sequence[Seat]) -> list[list[Event | Exception]]:
         """Generate the next token of each."""
         last = mx.array([seat.tokens[-1:] for seat in seats])
         logits = self._model(last, cache=self._batch.cache)[:, -1]
@@ -120,15 +121,18 @@ class LanguageModelEngine:
         mx.eval(chosen, [layer.state for layer in self._batch.cache])
         return [self._add(seat, int(token)) for seat, token in zip(seats, np.array(chosen), strict=True)]
 
-    def _add(self, seat: Seat, token: int) -> list[Event]:
+    def _add(self, seat: Seat, token: int) -> list[Event | Exception]:
         """Append `token` to the sequence. Returns the events that it completes."""
+        if token == NOT_FINITE:
+            seat.read, seat.finished = 0, True  # none of its keys and values may be used again
+            return [NotFinite("the logits of the next token")]
         seat.read += 1
         seat.tokens.append(token)
         written = len(seat.tokens) - seat.prompt
         stops = token in self._chat.stops
         seat.finished = stops or written == seat.limit
         cut_off = seat.finished and not stops
-        events: list[Event] = [] if stops else [*seat.answer.push(seat.decoder.decode(token))]
+        events: list[Event | Exception] = [] if stops else [*seat.answer.push(seat.decoder.decode(token))]
         if seat.finished:
             events += seat.answer.flush(cut_off)
         if seat.finished or written == 1:
