@@ -10,7 +10,7 @@ from speechmlx.engines.finite import NotFinite, finite, raise_first
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_value_that_is_not_finite_is_refused(bad: float) -> None:
-    with pytest.raises(NotFinite, match="^the sound gave values that are not finite numbers"):
+    with pytest.raises(NotFinite, match="the sound gave values that are not finite"):
         finite(np.array([[0.0, bad], [1.0, 2.0]], np.float32), "the sound")
 
 

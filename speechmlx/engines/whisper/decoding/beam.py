@@ -63,8 +63,11 @@ class Beam:
         """Extend the live hypotheses by one token; `tokens` and `logprobs` hold the likeliest next tokens of each.
 
         The likeliest results live on, up to `size`; those that end are kept aside. Returns for each live one the index
-        of the hypothesis that it extends.
+        of the hypothesis that it extends. Log-probabilities that are no finite numbers fail the row.
         """
+        if not np.isfinite(logprobs).all():
+            self.row.fail()
+            return []
         candidates = [
             (origin, token, BeamHypothesis(before.tokens, (*before.logprobs, logprob)))
             for origin, (before, row, chances) in enumerate(zip(self._live, tokens, logprobs, strict=True))
@@ -160,8 +163,8 @@ class BeamSearch:
         if index is None:
             return
         for hypothesis in reversed(range(self._size)):
-            self._rows.leave(index * self._size + hypothesis)
-        self._audio.leave(index)
+            self._rows.leave(index * self._size + hypothesis, wipe=row.failed)
+        self._audio.leave(index, wipe=row.failed)
         last = self._beams.pop()
         if last.row is not row:
             self._beams[index] = last

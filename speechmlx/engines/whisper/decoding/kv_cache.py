@@ -69,8 +69,11 @@ class BatchCache:
             for side in (0, 1):
                 self._own[layer][side][row : row + 1, :, self._next - length : self._next] = pair[side]
 
-    def leave(self, row: int) -> None:
-        """Free a seat; the last row takes it over."""
+    def leave(self, row: int, wipe: bool = False) -> None:
+        """Free a seat; the last row takes it over.
+
+        `wipe`: it held numbers that are not finite. Masks hide what a seat held before, but not those.
+        """
         last = self.rows - 1
         if row != last:
             for array in self._arrays():
@@ -78,6 +81,8 @@ class BatchCache:
             self.lengths[row], self.audio_places[row] = self.lengths[last], self.audio_places[last]
         self.lengths.pop()
         self.audio_places.pop()
+        for array in self._arrays() if wipe else ():
+            array[self.rows :] = 0
         if not self.lengths:
             self._own, self._cross, self._capacity, self._next, self._places = [], [], 0, 0, 0
 
