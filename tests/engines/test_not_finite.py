@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +10,11 @@ import mlx.core as mx
 import numpy as np
 import pytest
 import soundfile
+from support.planted_weights import HUGE, TENSORS, loader, plant
 
 from speechmlx.engines import LoadOptions, whisper
 from speechmlx.engines.finite import NotFinite
-from speechmlx.engines.weights import read_weights
 from speechmlx.errors import BadAudio, WeightsDamaged
-from speechmlx.models import catalog
 from speechmlx.types import (
     Audio,
     DetectSpeech,
@@ -38,8 +35,6 @@ from speechmlx.types import (
     Transcribe,
 )
 
-HUGE = 3e38
-"""Finite in float32, and no product with it is."""
 RATE = 16_000
 Load = Callable[..., Any]
 
@@ -93,7 +88,7 @@ def typed(engine: Any) -> Iterator[Any]:
 CASES: dict[str, tuple[str, str, list[Callable[[Any], Iterator[Any]]], str]] = {
     "synthesis": (
         "kokoro-82m",
-        "decoder.generator.resblocks.2.convs1.2.bias",
+        TENSORS["kokoro-82m"],
         [lambda engine: engine.run(Speak(text="Hello.")), typed],
         "the synthesis of speech",
     ),
@@ -105,26 +100,26 @@ CASES: dict[str, tuple[str, str, list[Callable[[Any], Iterator[Any]]], str]] = {
     ),
     "enhancement": (
         "deepfilternet3",
-        "enc.erb_conv2.2.bias",
+        TENSORS["deepfilternet3"],
         [lambda engine: steps_of_streams(engine.open(Enhance()), hum(0.5, 48_000), None)],
         "the enhancement of speech",
     ),
     "speech": (
         "silero-vad",
-        "vad_16k.conv2.bias",
+        TENSORS["silero-vad"],
         [lambda engine: steps_of_streams(engine.open(DetectSpeech()), hum(), None)],
         "the detection of speech",
     ),
     "turn": (
         "smart-turn-v3",
-        "inner.encoder.layers.0.fc1.bias",
+        TENSORS["smart-turn-v3"],
         [lambda engine: engine.run(DetectTurn(audio=Audio(hum(), RATE)))],
         "the detection of a turn's end",
     ),
-    "speakers": ("ecapa-diarizer", "ecapa.mfa.conv.bias", [known_speaker], "the embedding of a voice"),
+    "speakers": ("ecapa-diarizer", TENSORS["ecapa-diarizer"], [known_speaker], "the embedding of a voice"),
     "recognition": (
         "whisper-tiny.en",
-        "decoder.ln.weight",
+        TENSORS["whisper-tiny.en"],
         [
             lambda engine: batched(engine, Transcribe(audio=Audio(hum(), RATE), vad=False)),
             lambda engine: batched(engine, Transcribe(audio=Audio(hum(), RATE), vad=False, beam_size=3)),
@@ -134,7 +129,7 @@ CASES: dict[str, tuple[str, str, list[Callable[[Any], Iterator[Any]]], str]] = {
     ),
     "chat": (
         "smollm2-135m-instruct",
-        "model.layers.3.post_attention_layernorm.weight",
+        TENSORS["smollm2-135m-instruct"],
         [lambda engine: batched(engine, Generate(messages=(Message("user", "Hi"),)))],
         "the logits of the next token",
     ),
@@ -145,22 +140,11 @@ CASES: dict[str, tuple[str, str, list[Callable[[Any], Iterator[Any]]], str]] = {
 def planted(model_folder: Callable[[str], Path], tmp_path: Path) -> Callable[[str, str, float], Path]:
     """planted(model, tensor, value) → a copy of its folder with a tensor that is full of the value."""
 
-    def plant(name: str, tensor: str, value: float) -> Path:
-        source = model_folder(name)
-        shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("*.safetensors"))
-        for path in source.glob("*/*.safetensors"):  # voices
-            shutil.copy(path, tmp_path / name / path.relative_to(source))
-        weights = read_weights(source)
-        weights[tensor] = mx.full(weights[tensor].shape, value)
-        mx.save_safetensors(str(tmp_path / name / "model.safetensors"), weights)
+    def copy(name: str, tensor: str, value: float) -> Path:
+        plant(model_folder(name), tmp_path / name, tensor, value)
         return tmp_path / name
 
-    return plant
-
-
-def loader(name: str) -> Callable[[Path, LoadOptions], Any]:
-    module, _, function = catalog.CATALOG.resolve(name).engine.partition(":")
-    return getattr(importlib.import_module(module), function)
+    return copy
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
