@@ -37,7 +37,8 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Langua
     yield Progress("load", 0, 1, "network")
     weights = yield from settle(dict(tree_flatten(model.parameters())), mx.float32 if on_cpu else None)
     model.load_weights(list(weights.items()))
-    engine = LanguageModelEngine(model, chat, _context(config), CHUNK[options.device], MAX_BATCH)
+    context = min(_context(config), options.context)
+    engine = LanguageModelEngine(model, chat, context, CHUNK[options.device], MAX_BATCH)
     if options.warm_up:
         yield from _warm_up(engine)
     return engine

@@ -41,6 +41,6 @@ def evaluate(cache: Sequence[Any]) -> None:
 
 
 def is_finite(cache: Sequence[Any]) -> bool:
-    """Whether all keys and values are finite numbers. Computes them now."""
-    checks = [mx.isfinite(array).all() for layer in cache for array in layer.state]
+    """Whether all keys and values, as `copy_prefix` gives them, are finite numbers. Computes them now."""
+    checks = [mx.isfinite(array).all() for layer in cache for array in (layer.keys, layer.values)]
     return bool(mx.all(mx.stack(checks)).item())

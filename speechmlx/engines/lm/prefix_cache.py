@@ -33,6 +33,11 @@ class PrefixCache:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
+    @property
+    def tokens(self) -> int:
+        """Tokens whose keys and values are kept now."""
+        return sum(len(entry.tokens) for entry in self.entries)
+
     def find(self, prompt: Sequence[int]) -> tuple[list[Any], int] | None:
         """A copy of the keys and values of the longest known beginning of `prompt`, and its number of tokens.
 
@@ -54,5 +59,5 @@ class PrefixCache:
             return
         self.entries = [entry for entry in self.entries if entry.shared([*tokens, 0]) < len(entry.tokens)]
         self.entries.append(Entry(tokens, copy))
-        while sum(len(entry.tokens) for entry in self.entries) > KEPT:
+        while self.tokens > KEPT:
             del self.entries[0]

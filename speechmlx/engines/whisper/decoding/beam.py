@@ -118,6 +118,11 @@ class BeamSearch:
         """Of the audio: a row per beam."""
         self._chooser: Chooser | None = None
 
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats."""
+        return self._rows.nbytes + self._audio.nbytes
+
     def join(self, row: TokenSequence) -> None:
         """Give a window a seat and find its first tokens. `row.cross` stays set, for word timing."""
         assert row.cross is not None, "a search begins with its audio"

@@ -98,6 +98,11 @@ class GreedyBatch:
         return self._rows
 
     @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats."""
+        return self._cache.nbytes
+
+    @property
     def free(self) -> int:
         return self._most - len(self._rows)
 

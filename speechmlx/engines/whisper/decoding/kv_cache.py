@@ -43,6 +43,11 @@ class BatchCache:
     def rows(self) -> int:
         return len(self.lengths)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all seats that there are now."""
+        return sum(array.nbytes for array in self._arrays())
+
     def take(self, cross: Sequence[Pair]) -> int:
         """Take the next free seat for audio with these keys and values, [1, h, n, d] per layer; returns the seat.
 

@@ -69,6 +69,11 @@ class WindowBatch:
         Encoding goes before decoding, so that as many windows as possible are decoded together.
         """
 
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats."""
+        return self._greedy.held + sum(search.held for search in self._searches.values())
+
     def begin(self, request: Transcribe) -> TranscriptionState:
         state = TranscriptionState(request, self._vocabulary, self._network.dims.n_mels)
         self._states.append(state)

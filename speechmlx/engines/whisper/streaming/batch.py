@@ -34,6 +34,11 @@ class LiveBatch:
         self._rows: list[LiveSequence] = []
         self._chooser: Chooser | None = None
 
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats."""
+        return self._cache.nbytes
+
     def begin(self, request: Listen) -> LiveStream:
         return LiveStream(self._network, self._vocabulary, request)
 
