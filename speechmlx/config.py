@@ -12,6 +12,7 @@ from typing import Any, Literal
 from speechmlx import foreign_names
 from speechmlx.errors import BadRequest
 from speechmlx.log import LogSettings
+from speechmlx.machine import default_settings
 from speechmlx.names import listed, nearest
 from speechmlx.service_manager import defaults
 from speechmlx.setting_values import convert
@@ -92,7 +93,9 @@ class Config:
     )
     preload: bool = setting(False, "Load the default model of every kind at start.")
     profile: str | None = setting(
-        None, "Default models: starter or standard.", shown="standard on Apple silicon, else starter"
+        None,
+        "Default models: starter or standard.",
+        shown="standard on Apple silicon with 16 GB of memory and more, else starter",
     )
     models: dict[str, str] = field(
         default_factory=dict,
@@ -114,7 +117,17 @@ class Config:
             "shown": "lexicon.toml in the settings folder, if it is there",
         },
     )
-    idle_unload: float = setting(0.0, "Time after which an unused model leaves memory; 0 never.", unit="seconds")
+    idle_unload: float = setting(
+        0.0,
+        "Time after which an unused model leaves memory; 0 never.",
+        unit="seconds",
+        shown="on Apple silicon 900 below 16 GB of memory and 1800 below 24 GB, else 0",
+    )
+    device: str = setting(
+        "auto",
+        "What MLX computes on: gpu, cpu, or auto: the GPU where it can be used, else the CPU.",
+        choices=("auto", "cpu", "gpu"),
+    )
     engine_idle: float = setting(
         0.0,
         "Time without work after which the engine process ends, which returns all memory; the next request starts it. "
@@ -123,7 +136,12 @@ class Config:
         flag=False,
         shown="900 where launchd or systemd started the server, else 0",
     )
-    memory_limit: int = setting(0, "Memory for model weights, like 8GB.", unit="bytes", shown="70 % of the machine's")
+    memory_limit: int = setting(
+        0,
+        "Memory for model weights, and for keys and values of requests, like 8GB.",
+        unit="bytes",
+        shown="70 % of the machine's",
+    )
     step_timeout: float = setting(
         60.0,
         "Time without the end of a step, while jobs run, after which the engine process is killed and started again; "
@@ -278,6 +296,9 @@ def gather(
     Environment names are SPEECHMLX_ and the field or the kind in capitals. Raises BadRequest naming what is wrong.
     """
     given = {
+        name: GivenSetting(value, "default", "the memory of this Mac") for name, value in default_settings().items()
+    }
+    given |= {
         name: GivenSetting(value, "default", "started as a service") for name, value in defaults(environment).items()
     }
     if file is None:
