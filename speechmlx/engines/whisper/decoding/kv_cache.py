@@ -5,10 +5,10 @@ columns up to that one, as many as the row is long; columns further back are unu
 embedded at the input, so the network does not depend on the order of columns.
 
 MLX updates an array in place only where nothing else holds its memory. On a GPU the step in flight holds what it reads
-until it has ended, so a step launched meanwhile would copy the arrays whole. A `pipelined` cache therefore writes to two
-sets of arrays in turn: a step writes to those that the last but one read. They take twice the memory of the tokens; the
-audio is stored once. Counted on MLX's CPU backend with the arrays held (tests/unit, test_kv_cache.py): a step of 2 layers
-and 1 or 8 rows copies all of its arrays without the second set, and none with it. On Metal it is unmeasured.
+until it has ended, so a step launched meanwhile would copy the arrays whole. A `pipelined` cache therefore writes to
+two sets of arrays in turn: a step writes to those that the last but one read. They take twice the memory of the tokens;
+the audio is stored once. Counted on MLX's CPU backend with the arrays held (tests/unit, test_kv_cache.py): a step of 2
+layers and 1 or 8 rows copies all of its arrays without the second set, and none with it. On Metal it is unmeasured.
 """
 
 from __future__ import annotations
