@@ -93,9 +93,7 @@ class Config:
     )
     preload: bool = setting(False, "Load the default model of every kind at start.")
     profile: str | None = setting(
-        None,
-        "Default models: starter or standard.",
-        shown="standard on Apple silicon with 16 GB of memory and more, else starter",
+        None, "Default models: starter or standard.", shown="standard on Apple silicon from 16 GB on, else starter"
     )
     models: dict[str, str] = field(
         default_factory=dict,
@@ -121,12 +119,10 @@ class Config:
         0.0,
         "Time after which an unused model leaves memory; 0 never.",
         unit="seconds",
-        shown="on Apple silicon 900 below 16 GB of memory and 1800 below 24 GB, else 0",
+        shown="900 on Apple silicon below 16 GB of memory, 1800 below 24 GB, else 0",
     )
     device: str = setting(
-        "auto",
-        "What MLX computes on: gpu, cpu, or auto: the GPU where it can be used, else the CPU.",
-        choices=("auto", "cpu", "gpu"),
+        "auto", "What computes: auto (the GPU where it can be used), cpu or gpu.", choices=("auto", "cpu", "gpu")
     )
     engine_idle: float = setting(
         0.0,
@@ -137,10 +133,7 @@ class Config:
         shown="900 where launchd or systemd started the server, else 0",
     )
     memory_limit: int = setting(
-        0,
-        "Memory for model weights, and for keys and values of requests, like 8GB.",
-        unit="bytes",
-        shown="70 % of the machine's",
+        0, "Memory for models and what their requests hold, like 8GB.", unit="bytes", shown="70 % of the machine's"
     )
     step_timeout: float = setting(
         60.0,
@@ -180,10 +173,7 @@ class Config:
     llm_url_model: str | None = setting(None, "Name of the model at that server.")
     llm_url_key: str | None = setting(None, "API key for that server.", flag=False)
     llm_context: int = setting(
-        8192,
-        "Most tokens of prompt and answer of a language model here, where its own limit is not smaller.",
-        unit="tokens",
-        least=256,
+        8192, "Most tokens of a language model's prompt and answer, where its own limit is higher.", least=256
     )
     postprocess: bool = setting(
         False, "A language model corrects the transcripts of /ws/transcribe, unless a request says otherwise."

@@ -45,15 +45,13 @@ def models(
     from speechmlx.models import catalog, store
 
     known, settings = catalog.load(), load({}, os.environ, config)
-    cache, profile = store.cache_folder(settings), catalog.profile(settings)
+    cache = store.cache_folder(settings)
     rows = _chosen([known.resolve(name) for name in names] if names else known.rows, kind, language)
     if here:
         rows = [row for row in rows if store.folder(row, cache)]
     defaults = _defaults(known, settings)
     if only_names:
-        for row in rows:
-            if row.runnable:
-                typer.echo(row.name)
+        typer.echo("".join(f"{row.name}\n" for row in rows if row.runnable), nl=False)
     elif as_json:
         typer.echo(json.dumps([{**_facts(row, cache, settings), "default": row.name in defaults} for row in rows]))
     elif names:
@@ -61,8 +59,9 @@ def models(
             _describe(row, cache, settings)
     else:
         _table(rows, cache, defaults, settings)
-        typer.echo(f"\n{_room(settings)}; a model that needs more is too large")
-        typer.echo(f"* default here: profile {profile} and your settings. Profiles: {', '.join(known.profiles)}")
+        profile = catalog.profile(settings)
+        typer.echo(f"\n* default here: profile {profile} and your settings. Profiles: {', '.join(known.profiles)}")
+        typer.echo(f"{_room(settings)}; a model that needs more is too large")
         typer.echo(f"`audio-server models NAME` tells more of a model. Cache folder: {cache}")
 
 

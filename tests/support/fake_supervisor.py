@@ -56,7 +56,7 @@ class FakeSupervisor:
         self.sent: list[ToEngine] = []
         self.recycled = 0
         self.useful = False
-        self.refusal = ""
+        self.refusal, self.choice = "", device
         self.heard, self.running = 0, True
         self.killed: list[str] = []
         self.say, self._on_up, self._on_lost = on_message, on_up, on_lost

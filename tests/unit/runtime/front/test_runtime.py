@@ -267,18 +267,6 @@ async def test_the_status(up: Front) -> None:
     assert up.engine.setup == Setup(1000, 0.0)
 
 
-async def test_without_the_gpu_of_the_settings_every_job_fails_at_once(up: Front) -> None:
-    waiting = up.runtime.submit(Speak(text="waits"))
-    up.engine.refusal = "no GPU; take --device auto"
-    up.engine.end("ended because there is no GPU")
-    for job in (waiting, up.runtime.submit(Speak(text="comes later"))):
-        with pytest.raises(EngineLost):
-            await job.finished()
-    with pytest.raises(EngineLost, match="no GPU; take --device auto"):
-        await up.runtime.ready()
-    assert up.runtime.refusal == up.engine.refusal
-
-
 async def test_a_lost_process_ends_the_jobs_that_it_worked_on_and_the_others_wait(up: Front) -> None:
     up.engine.say(LOADED)
     begun, started = (up.runtime.submit(Speak(text=text)) for text in ("hello", "well"))
