@@ -1,12 +1,18 @@
-"""Engine tests run on what the engine process runs on: `python -m speechmlx.runtime.worker.blas pytest`."""
+"""Engine tests run on what the engine process runs on: `python -m speechmlx.runtime.worker.blas pytest`.
+
+On a Mac that is the GPU; SPEECHMLX_DEVICE chooses, as for a server: hosted machines have no GPU to trust.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from speechmlx.engines import LoadOptions
 from speechmlx.runtime.worker import blas, device
 from speechmlx.types import Progress
 
@@ -14,10 +20,17 @@ BLAS_IN = not blas.is_available() or blas.is_loaded()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def prepared() -> None:
+def options() -> LoadOptions:
+    """How the engine process loads models on this machine."""
     if not BLAS_IN:
         pytest.fail("run these as `python -m speechmlx.runtime.worker.blas pytest ...`: mlx has its own slow BLAS here")
-    device.device()
+    return device.device(os.environ.get("SPEECHMLX_DEVICE", "auto"))[0]
+
+
+@pytest.fixture(scope="session")
+def cold(options: LoadOptions) -> LoadOptions:
+    """The same without a warm-up."""
+    return replace(options, warm_up=False)
 
 
 @pytest.fixture(scope="session")
