@@ -10,6 +10,7 @@ import mlx.core as mx
 from mlx.utils import tree_flatten
 
 from speechmlx.engines import LoadOptions
+from speechmlx.engines.finite import raise_first
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.checkpoint import read_model
 from speechmlx.engines.llm.engine import LanguageModelEngine
@@ -36,7 +37,8 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Langua
     yield Progress("load", 0, 1, "network")
     weights = yield from settle(dict(tree_flatten(model.parameters())), mx.float32 if on_cpu else None)
     model.load_weights(list(weights.items()))
-    engine = LanguageModelEngine(model, chat, _context(config), CHUNK[options.device], MAX_BATCH)
+    context = min(_context(config), options.context)
+    engine = LanguageModelEngine(model, chat, context, CHUNK[options.device], MAX_BATCH)
     if options.warm_up:
         yield from _warm_up(engine)
     return engine
@@ -57,7 +59,7 @@ def _warm_up(engine: LanguageModelEngine) -> Generator[Progress, None, None]:
     while any(not seat.finished for seat in seats):
         total += 1
         yield Progress("warm_up", step, max(total, 6))
-        engine.step([seat for seat in seats if not seat.finished])
+        raise_first(engine.step([seat for seat in seats if not seat.finished]))
         step += 1
     for seat in seats:
         engine.end(seat)

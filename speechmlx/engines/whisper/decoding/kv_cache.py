@@ -61,6 +61,12 @@ class BatchCache:
     def rows(self) -> int:
         return len(self.lengths)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all seats that there are now."""
+        spare = [array for array, _ in self._spare.values()]
+        return sum(array.nbytes for array in (*self._arrays(), *spare))
+
     def take(self, cross: Sequence[Pair]) -> int:
         """Take the next free seat for audio with these keys and values, [1, h, n, d] per layer; returns the seat.
 
@@ -89,8 +95,11 @@ class BatchCache:
             for side in (0, 1):
                 self._own[layer][side][row : row + 1, :, self._next - length : self._next] = pair[side]
 
-    def leave(self, row: int) -> None:
-        """Free a seat; the last row takes it over."""
+    def leave(self, row: int, wipe: bool = False) -> None:
+        """Free a seat; the last row takes it over.
+
+        `wipe`: it held numbers that are not finite. Masks hide what a seat held before, but not those.
+        """
         self._spare.clear()
         last = self.rows - 1
         if row != last:
@@ -99,6 +108,8 @@ class BatchCache:
             self.lengths[row], self.audio_places[row] = self.lengths[last], self.audio_places[last]
         self.lengths.pop()
         self.audio_places.pop()
+        for array in self._arrays() if wipe else ():
+            array[self.rows :] = 0
         if not self.lengths:
             self._own, self._cross, self._capacity, self._next, self._places = [], [], 0, 0, 0
 

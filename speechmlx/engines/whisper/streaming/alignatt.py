@@ -5,6 +5,7 @@ A place is one position of the encoder's output, 20 ms.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -58,11 +59,16 @@ class LiveSequence:
     places: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finished: bool = False
+    failed: bool = False
+    """A log-probability was no finite number: it is finished, and its keys and values are garbage."""
     no_speech: float = 0.0
     """Probability of silence."""
 
     def take(self, token: int, logprob: float, place: int) -> None:
         """Take the next token and the place that the step which chose it attends to."""
+        if not math.isfinite(logprob):
+            self.finished = self.failed = True
+            return
         is_mark = self.vocabulary.decode([token]) in MARKS
         late = place >= (self.late_mark if is_mark else self.late)
         backwards = bool(self.places) and place < max(self.places) - BACKWARDS

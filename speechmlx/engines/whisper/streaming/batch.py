@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import mlx.core as mx
 import numpy as np
 
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.whisper.decoding.kv_cache import BatchCache
 from speechmlx.engines.whisper.decoding.prefill import prefill
@@ -39,6 +40,11 @@ class LiveBatch:
         self._blocks = StepSize(1, 1, network.dims.n_audio_layer)
         """Encoder blocks that a step evaluates together."""
 
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats."""
+        return self._cache.nbytes
+
     def begin(self, request: Listen) -> LiveStream:
         return LiveStream(self._network, self._vocabulary, request, self._blocks)
 
@@ -51,10 +57,10 @@ class LiveBatch:
         When that is a token, every seated sequence gets one, and every stream in `states` goes on whose sequence ended
         with it. A stream encodes in its own turns only.
         """
-        first, events = states[0], list[Event]()
+        first, events = states[0], list[Event | Exception]()
         sequence = first.sequence
         if sequence is None or sequence.finished:
-            events = first.advance() if first.busy else []
+            events = _advance(first) if first.busy else []
         elif sequence in self._rows or len(self._rows) == self.max_batch:
             self._decode()
         else:
@@ -107,7 +113,7 @@ class LiveBatch:
         """Free the seat of a sequence, if it has one; the last sequence takes it over."""
         if row in self._rows:
             index = self._rows.index(row)
-            self._cache.leave(index)
+            self._cache.leave(index, wipe=row.failed)
             if self._cache.rows and self._attention is not None:
                 self._attention.leave(index)
             else:
@@ -122,12 +128,20 @@ class LiveBatch:
         return Chooser(rules, self._vocabulary, self._network.kernels.logsumexp)
 
 
-def _resume(state: LiveStream) -> list[Event]:
+def _resume(state: LiveStream) -> list[Event | Exception]:
     """Let a stream go on whose sequence is finished: the words of its pass come out."""
-    return state.advance() if state.sequence is not None and state.sequence.finished else []
+    return _advance(state) if state.sequence is not None and state.sequence.finished else []
 
 
 def _read(*columns: mx.array) -> list[list[float]]:
     """The rows of `columns` [rows] each, in one read from the device. Token ids are below 2**24: float32 is exact."""
     rows: list[list[float]] = np.array(mx.stack([column.astype(mx.float32) for column in columns], axis=1)).tolist()
     return rows
+
+
+def _advance(state: LiveStream) -> list[Event | Exception]:
+    """Do a stream's next piece of work. Numbers that are not finite end this stream alone."""
+    try:
+        return [*state.advance()]
+    except NotFinite as error:
+        return [error]

@@ -77,6 +77,25 @@ def test_each_row_is_as_alone_whoever_comes_and_goes(
     assert cache.rows == 3 and cache.audio_places == [30, 55, 20]
 
 
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_seat_that_held_no_numbers_is_clean_afterwards(place: int) -> None:
+    """Masks hide what a seat held before by adding to it, and NaN stays NaN."""
+    cache = BatchCache(NET.dims, 3, mx.float32)
+    rows = Rows(cache)
+    for length, seed, places in ((6, 1, 55), (3, 2, 40), (8, 3, 60)):
+        rows.join(length, seed, places)
+    for array in cache._arrays():
+        array[2] = mx.nan
+    if place == 0:  # the seat that it had keeps a copy
+        rows.leave(0)
+    cache.leave(rows.rows.index(next(row for row in rows.rows if row[1] == 3)), wipe=True)
+    rows.rows = [row for row in rows.rows if row[1] != 3]
+    rows.join(2, seed=4, places=20)
+    rows.join(2, seed=5, places=20) if place == 0 else None
+    rows.step()
+    assert cache.rows == 3
+
+
 def test_an_empty_cache_holds_no_memory() -> None:
     cache = BatchCache(NET.dims, 2, mx.float32)
     rows = Rows(cache)
