@@ -161,6 +161,12 @@ class Config:
     )
     llm_url_model: str | None = setting(None, "Name of the model at that server.")
     llm_url_key: str | None = setting(None, "API key for that server.", flag=False)
+    llm_context: int = setting(
+        8192,
+        "Most tokens of prompt and answer of a language model here, where its own limit is not smaller.",
+        unit="tokens",
+        least=256,
+    )
     postprocess: bool = setting(
         False, "A language model corrects the transcripts of /ws/transcribe, unless a request says otherwise."
     )

@@ -15,7 +15,7 @@ from speechmlx.doctor.finding import Finding, Patient, megabytes
 from speechmlx.optional_packages import EXTRAS, folder, program, way
 from speechmlx.runtime.worker import blas
 
-PYTHONS = ((3, 11), (3, 12))
+PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
 """The versions that the server is tested with."""
 OLDEST_MACOS = 14
 ASIAN = {"ja": "Japanese", "zh": "Chinese"}
@@ -30,7 +30,7 @@ def check_python(patient: Patient) -> Iterator[Finding]:
     if sys.version_info[:2] in PYTHONS:
         yield Finding("Python", "ok", text)
     else:
-        yield Finding("Python", "problem", text, "Install the server with Python 3.11 or 3.12.")
+        yield Finding("Python", "problem", text, "Install the server with Python 3.11 to 3.14.")
 
 
 def check_system(patient: Patient) -> Iterator[Finding]:

@@ -41,6 +41,8 @@ class LoadOptions:
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     device: Literal["cpu", "gpu"] = "cpu"
     warm_up: bool = True
+    context: int = 8192
+    """Tokens of prompt and answer that a language model takes at most."""
 
 
 class Loader(Protocol):
@@ -59,6 +61,37 @@ class Engine(Protocol):
     @property
     def nbytes(self) -> int:
         """Bytes of weights held."""
+
+
+class Room(Protocol):
+    """The memory for the requests of one model beside its weights. All in bytes."""
+
+    @property
+    def most(self) -> int:
+        """What there is where no other model is in memory."""
+
+    @property
+    def free(self) -> int:
+        """What no model holds now."""
+
+    def claim(self, nbytes: int) -> None:
+        """Have room for all of the model's requests together. Raises Busy, with the numbers, where others hold it."""
+
+
+@runtime_checkable
+class Holding(Engine, Protocol):
+    """An engine whose requests hold much memory beside its weights: keys and values."""
+
+    @property
+    def held(self) -> int:
+        """Bytes that its requests and caches hold, or may come to hold if it claims them before."""
+
+
+@runtime_checkable
+class Claiming(Holding, Protocol):
+    """An engine that claims memory in `begin`, before a request holds any. The worker sets `room` after the load."""
+
+    room: Room
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ import mlx.core as mx
 from mlx.utils import tree_flatten
 
 from speechmlx.engines import LoadOptions
+from speechmlx.engines.finite import raise_first
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.checkpoint import read_model
 from speechmlx.engines.llm.engine import LanguageModelEngine
@@ -41,8 +42,9 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Langua
     yield Progress("load", 0, 1, "network")
     weights = yield from settle(dict(tree_flatten(model.parameters())), mx.float32 if on_cpu else None)
     model.load_weights(list(weights.items()))
+    context = min(_context(config), options.context)
     chunk = StepSize(FIRST_CHUNK[options.device], LEAST_CHUNK[options.device], MOST_CHUNK)
-    engine = LanguageModelEngine(model, chat, _context(config), chunk, MAX_BATCH, pipelined=not on_cpu)
+    engine = LanguageModelEngine(model, chat, context, chunk, MAX_BATCH, pipelined=not on_cpu)
     if options.warm_up:
         yield from _warm_up(engine)
     return engine
@@ -63,7 +65,7 @@ def _warm_up(engine: LanguageModelEngine) -> Generator[Progress, None, None]:
     while any(not seat.finished for seat in seats):
         total += 1
         yield Progress("warm_up", step, max(total, 6))
-        engine.step([seat for seat in seats if not seat.finished])
+        raise_first(engine.step([seat for seat in seats if not seat.finished]))
         step += 1
     for seat in seats:
         engine.end(seat)

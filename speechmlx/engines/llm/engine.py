@@ -10,12 +10,14 @@ import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_flatten
 
-from speechmlx.engines import LONG_AIM
+from speechmlx.engines import LONG_AIM, Room
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.llm.chat import Chat, Detokenizer, function_names
 from speechmlx.engines.lm.decoder import Decoder
+from speechmlx.engines.lm.footprint import STEP, Unlimited, batch_bytes, bytes_per_token
 from speechmlx.engines.lm.kv_cache import can_merge, evaluate, new_cache
 from speechmlx.engines.lm.prefix_cache import PrefixCache
-from speechmlx.engines.lm.sampling import Sampler, new_sampler
+from speechmlx.engines.lm.sampling import NOT_FINITE, Sampler, new_sampler
 from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.markup.answer import AnswerParser
@@ -58,6 +60,10 @@ class LanguageModelEngine:
         `pipelined`: launch a token before the last one is read. For a GPU; a CPU computes small products at once.
         """
         self.aim = LONG_AIM
+        self.room: Room = Unlimited()
+        self.token_bytes = bytes_per_token(model)
+        """Bytes of the keys and values of a token."""
+        self._open: list[Seat] = []
         self.nbytes = sum(array.nbytes for _, array in tree_flatten(model.parameters()))
         self.max_batch = self.max_open = max_batch if can_merge(new_cache(model)) else 1
         """`max_open` limits memory: each open request holds its keys and values."""
@@ -65,8 +71,16 @@ class LanguageModelEngine:
         self._decoder = Decoder[Seat](model, pipelined)
         self._prefixes = PrefixCache()
 
+    @property
+    def held(self) -> int:
+        """Bytes of keys and values: of the open requests at their full length, and those kept for later prompts."""
+        return self._batch_bytes() + self._prefixes.tokens * self.token_bytes
+
     def begin(self, request: Request) -> Seat:
-        """Raises BadRequest for settings outside their ranges and for a prompt that leaves no room for an answer."""
+        """Raises BadRequest for settings outside their ranges and for a prompt that leaves no room for an answer.
+
+        Raises Busy where others hold the memory for its keys and values.
+        """
         if not isinstance(request, Generate):
             raise Unsupported(f"a language model writes messages; it cannot {type(request).__name__.lower()}")
         if not request.messages:
@@ -74,19 +88,44 @@ class LanguageModelEngine:
         if request.max_tokens < 1:
             raise BadRequest(f"max_tokens is {request.max_tokens}; allowed is 1 and more")
         sampler = new_sampler(request.temperature, request.top_p, request.repetition_penalty, request.seed)
-        prompt = self._prompt(request)
+        context = min(self._context, max(0, self.room.most // self.token_bytes - STEP))
+        prompt = self._prompt(request, context)
         if not prompt:
             raise BadRequest("the messages come to no tokens")
-        if len(prompt) >= self._context:
-            raise BadRequest(f"the prompt is {len(prompt)} tokens; the model takes {self._context}, answer included")
-        limit = min(request.max_tokens, self._context - len(prompt))
+        if len(prompt) >= context:
+            raise BadRequest(self._too_long(len(prompt), context))
+        limit = min(request.max_tokens, context - len(prompt))
+        self._claim(len(prompt) + limit)
         cache, read = self._prefixes.find(prompt) or (new_cache(self._model), 0)
         decoder, answer = self._chat.decoder(prompt), AnswerParser(function_names(request.tools))
-        return Seat(prompt, len(prompt), limit, sampler, decoder, answer, cache, read)
+        seat = Seat(prompt, len(prompt), limit, sampler, decoder, answer, cache, read)
+        self._open.append(seat)
+        return seat
 
-    def _prompt(self, request: Generate) -> list[int]:
+    def _too_long(self, tokens: int, context: int) -> str:
+        """What a client is told of a prompt of so many tokens."""
+        text = f"the prompt is {tokens} tokens; the model takes {context}, answer included"
+        if context == self._context:
+            return text
+        return (
+            f"{text}: its keys and values take {self.token_bytes / 1e6:.3f} MB a token, and its requests may have "
+            f"{max(0, self.room.most) / 1e6:.0f} MB (--memory-limit)"
+        )
+
+    def _batch_bytes(self, *more: int) -> int:
+        """Bytes of the open requests, and of more sequences of so many tokens."""
+        return batch_bytes(self.token_bytes, [*(seat.prompt + seat.limit for seat in self._open), *more])
+
+    def _claim(self, tokens: int) -> None:
+        """Claim memory for one more sequence. What is kept for later prompts goes first, then idle models."""
+        wanted = self._batch_bytes(tokens)
+        if wanted - self._batch_bytes() > self.room.free:
+            self._prefixes.entries.clear()
+        self.room.claim(wanted + self._prefixes.tokens * self.token_bytes)
+
+    def _prompt(self, request: Generate, context: int) -> list[int]:
         """The token ids of the prompt. With `drops_oldest` the oldest messages make room for the answer."""
-        room = self._context - min(request.max_tokens, self._context // 4)
+        room = context - min(request.max_tokens, context // 4)
         messages = list(request.messages)
         prompt = self._chat.encode(messages, request.tools)
         while request.drops_oldest and len(prompt) > room:
@@ -117,6 +156,7 @@ class LanguageModelEngine:
         self._decoder.remove(state)
         self._prefixes.add(state.tokens[: state.read], state.cache)
         state.cache = None
+        self._open.remove(state)
 
     def _read(self, seat: Seat, count: int) -> None:
         """Read `count` tokens of the prompt. Its last one is read with the answer; the logits are never computed."""
@@ -125,20 +165,23 @@ class LanguageModelEngine:
         evaluate(seat.cache)
         seat.read += count
 
-    def _write(self, seats: Sequence[Seat]) -> dict[int, list[Event]]:
+    def _write(self, seats: Sequence[Seat]) -> dict[int, list[Event | Exception]]:
         """The events of each seat's next token, by the identity of the seat."""
         written = self._decoder.step(seats) if seats else []
         return {id(seat): self._add(seat, token) for seat, token in written}
 
-    def _add(self, seat: Seat, token: int) -> list[Event]:
+    def _add(self, seat: Seat, token: int) -> list[Event | Exception]:
         """Append `token` to the sequence. Returns the events that it completes."""
+        if token == NOT_FINITE:
+            seat.read, seat.finished = 0, True  # none of its keys and values may be used again
+            return [NotFinite("the logits of the next token")]
         seat.read += 1
         seat.tokens.append(token)
         written = len(seat.tokens) - seat.prompt
         stops = token in self._chat.stops
         seat.finished = stops or written == seat.limit
         cut_off = seat.finished and not stops
-        events: list[Event] = [] if stops else [*seat.answer.push(seat.decoder.decode(token))]
+        events: list[Event | Exception] = [] if stops else [*seat.answer.push(seat.decoder.decode(token))]
         if seat.finished:
             events += seat.answer.flush(cut_off)
         if seat.finished or written == 1:

@@ -11,6 +11,9 @@ import numpy as np
 
 from speechmlx.errors import BadRequest
 
+NOT_FINITE = -1
+"""In the place of a token that could not be chosen."""
+
 
 @dataclass(eq=False)
 class Sampler:
@@ -72,8 +75,14 @@ def new_sampler(temperature: float, top_p: float, repetition_penalty: float | No
 
 
 def sample(logits: mx.array, samplers: Sequence[Sampler], tokens: Sequence[Sequence[int]]) -> mx.array:
-    """logits [b, vocabulary] after `tokens` of each row → the next token of each row [b]."""
+    """logits [b, vocabulary] after `tokens` of each row → the next token of each row, int32 [b].
+
+    It is NOT_FINITE where the logits of a row hold NaN or infinity: so the read of the token tells.
+    """
     if all(sampler.is_greedy for sampler in samplers):
-        return mx.argmax(logits, axis=-1)
-    rows = zip(logits, samplers, tokens, strict=True)
-    return mx.stack([sampler.sample(row, seen) for row, sampler, seen in rows])
+        chosen = mx.argmax(logits, axis=-1)
+    else:
+        rows = zip(logits, samplers, tokens, strict=True)
+        chosen = mx.stack([sampler.sample(row, seen) for row, sampler, seen in rows])
+    # Minus infinity is allowed: models hide tokens with it.
+    return mx.where(mx.all(logits < mx.inf, axis=-1), chosen.astype(mx.int32), NOT_FINITE)

@@ -45,6 +45,11 @@ class Whisper:
     def nbytes(self) -> int:
         return sum(array.nbytes for _, array in mlx.utils.tree_flatten(self.network.parameters()))
 
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats. There are as many as were taken at once since all were free."""
+        return self.offline.held + self.live.held
+
     def begin(self, request: Request) -> TranscriptionState | LiveStream:
         match request:
             case Transcribe():

@@ -26,10 +26,14 @@ DEVICE_FAILED = 71
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first message: `memory_limit` of all models in bytes, `idle_unload` in seconds (0: models stay)."""
+    """The first message: `memory_limit` of all models in bytes, `idle_unload` in seconds (0: models stay).
+
+    `llm_context`: tokens of prompt and answer that a language model takes at most.
+    """
 
     memory_limit: int
     idle_unload: float
+    llm_context: int = 8192
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from speechmlx.engines import LONG_AIM
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.whisper.decoding.beam import BeamSearch
 from speechmlx.engines.whisper.decoding.greedy import GreedyBatch, TokenSequence
@@ -57,6 +58,11 @@ class WindowBatch:
         Encoding goes before decoding, so that as many windows as possible are decoded together.
         """
 
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats."""
+        return self._greedy.held + sum(search.held for search in self._searches.values())
+
     def begin(self, request: Transcribe) -> TranscriptionState:
         state = TranscriptionState(request, self._vocabulary, self._network.dims.n_mels)
         self._states.append(state)
@@ -73,7 +79,7 @@ class WindowBatch:
         else:
             for stage, work in self._work.items():
                 windows = self._next_to_encode(states) if stage is Stage.WAITING else self._at(stage)
-                if windows:
+                if windows := [window for window in windows if window.state.error is None]:
                     work(windows)
                     break
         return [[*state.take_events()] for state in states]
@@ -122,7 +128,10 @@ class WindowBatch:
     def _seat(self, windows: list[Window]) -> None:
         """Give windows their seats and decode their first tokens."""
         for window in windows:
-            window.sequence = self._sequence_of(window)
+            with window.state.ended_by_error():
+                window.sequence = self._sequence_of(window)
+        windows = [window for window in windows if window.state.error is None]
+        for window in windows:
             window.cross, window.stage = None, Stage.DECODING
             size = window.state.request.beam_size
             if size > 1 and window.tokens.rules.temperature == 0:
@@ -156,16 +165,22 @@ class WindowBatch:
     def _settle(self, windows: list[Window]) -> None:
         """Judge the windows that are decoded: decode them again, align their words, or conclude them."""
         for window in [window for window in windows if window.tokens.finished]:
-            state = window.state
-            places = self._aligner.places(self._text_of(window, window.tokens.tokens)) if state.doubts(window) else ()
-            attempt = state.judge(window, places)
-            if attempt is not None:
-                self._decode_again(window, state.rules(attempt))
-            elif state.request.words:
-                window.stage = Stage.ALIGNING
-            else:
-                self._leave(window)
-                state.conclude(window)
+            with window.state.ended_by_error():
+                self._judge(window)
+
+    def _judge(self, window: Window) -> None:
+        state = window.state
+        if window.tokens.failed:
+            raise NotFinite("the recognition of speech")
+        places = self._aligner.places(self._text_of(window, window.tokens.tokens)) if state.doubts(window) else ()
+        attempt = state.judge(window, places)
+        if attempt is not None:
+            self._decode_again(window, state.rules(attempt))
+        elif state.request.words:
+            window.stage = Stage.ALIGNING
+        else:
+            self._leave(window)
+            state.conclude(window)
 
     def _decode_again(self, window: Window, rules: SamplingRules) -> None:
         """Decode a window greedily under other rules. A finished beam search has left its seat already."""
@@ -188,9 +203,10 @@ class WindowBatch:
         assert state.language is not None
         after = max(0.0, window.queue.last_end - window.start / FRAMES_PER_SECOND)
         text = self._text_of(window, choose_attempt(window.attempts).tokens)
-        words = self._aligner.align(text, state.language, after)
-        self._leave(window)
-        state.conclude(window, words)
+        with state.ended_by_error():
+            words = self._aligner.align(text, state.language, after)
+            self._leave(window)
+            state.conclude(window, words)
 
     def _text_of(self, window: Window, tokens: Sequence[int]) -> WindowText:
         """The text of `tokens`, which were decoded from a seated window."""

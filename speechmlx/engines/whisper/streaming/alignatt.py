@@ -5,6 +5,7 @@ A place is one position of the encoder's output, 20 ms.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -99,6 +100,8 @@ class LiveSequence:
     places: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finished: bool = False
+    failed: bool = False
+    """A log-probability was no finite number: it is finished, and its keys and values are garbage."""
     _attention: AttentionTracker | None = None
     _no_speech: float = 0.0
 
@@ -114,6 +117,9 @@ class LiveSequence:
     def take(self, token: int, logprob: float) -> None:
         """Take the next token. It was chosen by the step whose attention scores were added last."""
         assert self._attention is not None
+        if not math.isfinite(logprob):
+            self.finished = self.failed = True
+            return
         place = self._attention.place()
         is_mark = self.vocabulary.decode([token]) in MARKS
         late = place >= (self.late_mark if is_mark else self.late)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import mlx.core as mx
 import numpy as np
 
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.whisper.decoding.kv_cache import BatchCache
 from speechmlx.engines.whisper.decoding.prefill import prefill
 from speechmlx.engines.whisper.decoding.sampling import Chooser, SamplingRules, trace
@@ -33,6 +34,11 @@ class LiveBatch:
         self._rows: list[LiveSequence] = []
         self._chooser: Chooser | None = None
 
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats."""
+        return self._cache.nbytes
+
     def begin(self, request: Listen) -> LiveStream:
         return LiveStream(self._network, self._vocabulary, request)
 
@@ -45,10 +51,10 @@ class LiveBatch:
         When that is a token, every seated sequence gets one, and every stream in `states` goes on whose sequence ended
         with it. A stream encodes in its own turns only.
         """
-        first, events = states[0], list[Event]()
+        first, events = states[0], list[Event | Exception]()
         sequence = first.sequence
         if sequence is None or sequence.finished:
-            events = first.advance() if first.busy else []
+            events = _advance(first) if first.busy else []
         elif sequence in self._rows or len(self._rows) == self.max_batch:
             self._decode()
         else:
@@ -99,7 +105,7 @@ class LiveBatch:
         """Free the seat of a sequence, if it has one; the last sequence takes it over."""
         if row in self._rows:
             index = self._rows.index(row)
-            self._cache.leave(index)
+            self._cache.leave(index, wipe=row.failed)
             last = self._rows.pop()
             if last is not row:
                 self._rows[index] = last
@@ -110,6 +116,14 @@ class LiveBatch:
         return Chooser(rules, self._vocabulary, self._network.kernels.logsumexp)
 
 
-def _resume(state: LiveStream) -> list[Event]:
+def _resume(state: LiveStream) -> list[Event | Exception]:
     """Let a stream go on whose sequence is finished: the words of its pass come out."""
-    return state.advance() if state.sequence is not None and state.sequence.finished else []
+    return _advance(state) if state.sequence is not None and state.sequence.finished else []
+
+
+def _advance(state: LiveStream) -> list[Event | Exception]:
+    """Do a stream's next piece of work. Numbers that are not finite end this stream alone."""
+    try:
+        return [*state.advance()]
+    except NotFinite as error:
+        return [error]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import mlx.core as mx
 import numpy as np
 
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.whisper.decoding.language import detect_language
 from speechmlx.engines.whisper.decoding.quality import is_silent, mean
 from speechmlx.engines.whisper.model import mel
@@ -240,7 +241,7 @@ class LiveStream:
         return cross
 
     def _decode(self, cross: list[Pair], last: bool) -> Generator[None, None, AttendedTokens]:
-        """Hand a sequence to the batch and wait until it is decoded."""
+        """Hand a sequence to the batch and wait until it is decoded. Raises NotFinite."""
         assert self._language is not None
         vocabulary, buffer = self._vocabulary, self.buffer
         width = self._network.dims.n_text_ctx
@@ -255,6 +256,8 @@ class LiveStream:
         self.sequence = LiveSequence(vocabulary, prompt, cross, self._suppress, late, late_mark, limit)
         while not self.sequence.finished:
             yield
+        if self.sequence.failed:
+            raise NotFinite("the recognition of speech")
         decoded = self.sequence.result
         self.sequence = None
         return decoded

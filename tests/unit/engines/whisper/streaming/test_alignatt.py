@@ -95,3 +95,10 @@ def test_of_a_loop_one_round_is_kept() -> None:
         decode(found, (1000 + index % 4, 10 + 5 * index))
         index += 1
     assert found.result.looped and found.result.tokens == (1000, 1001, 1002, 1003)
+
+
+def test_a_log_probability_that_is_none_fails_the_sequence() -> None:
+    found = decode(sequence(), (5, 10))
+    found.attend(scores(11))
+    found.take(6, float("nan"))
+    assert (found.finished, found.failed, found.tokens) == (True, True, [5])
