@@ -320,7 +320,7 @@ class Runtime:
             case MemoryReport():
                 self._on_memory_report(message)
             case EngineReport():
-                self.metrics.engine(message.steps, message.waiting, message.memory)
+                self.metrics.engine(message.steps, message.waiting, message.memory, message.aims)
         self._recycle_if_idle()
 
     async def _on_damage(self, job: Job, error: WeightsDamaged) -> None:
