@@ -5,15 +5,18 @@ On a Mac that is the GPU; SPEECHMLX_DEVICE chooses, as for a server: hosted mach
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from speechmlx.engines import LoadOptions
+from speechmlx.models.catalog import CATALOG
 from speechmlx.runtime.worker import blas, device
 from speechmlx.types import Progress
 
@@ -53,6 +56,20 @@ def loaded() -> Callable[[Generator[Progress, None, Any]], Any]:
                 before = progress.done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def shared(
+    model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions
+) -> Callable[[str], Any]:
+    """shared(name) → the engine of a catalog row, loaded once for all tests, which must leave no request open."""
+
+    @functools.cache
+    def load(name: str) -> Any:
+        module, _, function = CATALOG.resolve(name).engine.partition(":")
+        return loaded(getattr(import_module(module), function)(model_folder(name), options))
+
+    return load
 
 
 @pytest.fixture(scope="module")

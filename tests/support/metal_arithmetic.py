@@ -1,9 +1,9 @@
 """Metal's arithmetic on MLX's CPU backend, for the code that runs on a GPU.
 
 MLX's CPU backend sums products of narrow types in that type; Metal sums them in float32 and rounds once. Inside
-`metal_arithmetic()` products, convolutions, norms and attention of float16 and bfloat16 are computed in float32 and
-rounded to their type. With `tf32`, factors of float32 products are rounded to 10 bits of mantissa, as MLX multiplies on
-an M5. Values, types and shapes are those of a GPU; speed is not.
+`metal_arithmetic()` products, convolutions, norms, rotations and attention of float16 and bfloat16 are computed in
+float32 and rounded to their type. With `tf32`, factors of float32 products are rounded to 10 bits of mantissa, as MLX
+multiplies on an M5. Values, types and shapes are those of a GPU; speed is not.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ PRODUCTS: tuple[tuple[Any, str], ...] = (
 SUMS: tuple[tuple[Any, str], ...] = (
     (mx.fast, "layer_norm"),
     (mx.fast, "rms_norm"),
+    (mx.fast, "rope"),
     (mx, "softmax"),
     (mx, "logsumexp"),
 )
