@@ -63,6 +63,8 @@ class Slot:
     max_streams: int = 0
     """Live inputs that step together, 0 when each steps alone."""
     seats: int = sys.maxsize
+    holding: Holding | None = None
+    """The engine, where its requests hold much memory."""
     pinned: bool = False
     loaded: float = 0.0
     """When it was loaded."""
@@ -74,7 +76,7 @@ class Slot:
     @property
     def held(self) -> int:
         """Bytes that the model's requests hold."""
-        return self.engine.held if isinstance(self.engine, Holding) else 0
+        return self.holding.held if self.holding else 0
 
 
 class Worker:
@@ -297,6 +299,7 @@ class Worker:
             slot.nbytes = loaded.value.nbytes
             slot.loaded = self._clock()
             slot.max_batch, slot.max_streams = (batch_size(loaded.value, streams) for streams in (False, True))
+            slot.holding = loaded.value if isinstance(loaded.value, Holding) else None
             if isinstance(loaded.value, Claiming):
                 loaded.value.room = ModelRoom(slot.model.name, slot.nbytes, self)
             slot.seats = loaded.value.max_open if isinstance(loaded.value, Seated) else sys.maxsize
@@ -339,7 +342,7 @@ class Worker:
     def drop(self, name: str) -> None:
         slot = self._slots.pop(name)
         slot.loader.close()
-        slot.engine = None
+        slot.engine = slot.holding = None
         del slot
         self._free()
         self._tell_memory()
