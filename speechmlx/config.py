@@ -238,8 +238,11 @@ class Config:
 
 SECRETS = ("api_key", "llm_url_key", "webhook_secret")
 """Fields that nothing shows."""
+LISTEN = "listen"
+"""Key in `Config.models` of the model that recognises speech live; it is no kind of its own."""
 KINDS = {
-    "asr": "Model for /transcribe.",
+    "asr": "Model for /transcribe, and for turns that are recognised as a whole.",
+    LISTEN: "Model for words while a person speaks; that of --asr where only that is set.",
     "tts": "Model for /speak.",
     "llm": "Model that answers in /respond.",
     "s2s": "Speech-to-speech model for /respond.",
@@ -248,7 +251,7 @@ KINDS = {
     "turn": "Model that detects the end of a turn.",
     "diarize": "Model that tells speakers apart.",
 }
-"""Help of the flags that set one kind of `Config.models`."""
+"""Help of the flags that set one model of `Config.models`."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")
 
 

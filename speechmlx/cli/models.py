@@ -73,6 +73,8 @@ def _defaults(known: Catalog, settings: Config) -> set[str]:
     for kind in known.kinds(settings):
         with suppress(UnknownModel):
             found.add(known.default(kind, settings).name)
+    with suppress(UnknownModel):
+        found.add(known.listener(settings).name)
     return found
 
 

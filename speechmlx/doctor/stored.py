@@ -29,7 +29,7 @@ def check_models(patient: Patient) -> Iterator[Finding]:
     except UnknownModel as error:
         yield Finding("Models", "problem", str(error), "Correct the setting: `audio-server config` says where it is.")
         return
-    rows = [known.default(kind, patient.config) for kind in known.kinds(patient.config)]
+    rows = list(known.defaults(patient.config))
     missing = [row for row in rows if row.runnable and store.folder(row, cache) is None]
     here = [row.name for row in rows if row.runnable and row not in missing]
     if here:

@@ -8,13 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from speechmlx.engines import LoadOptions
 from speechmlx.runtime.worker import blas, device
 from speechmlx.types import Progress
+
+if TYPE_CHECKING:
+    from speechmlx.engines.llm.engine import LanguageModelEngine
 
 BLAS_IN = not blas.is_available() or blas.is_loaded()
 
@@ -49,3 +53,13 @@ def loaded() -> Callable[[Generator[Progress, None, Any]], Any]:
                 before = progress.done
 
     return run
+
+
+@pytest.fixture(scope="module")
+def engine(
+    model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions
+) -> LanguageModelEngine:
+    """The starter profile's language model. Files about other engines have theirs under this name."""
+    from speechmlx.engines import llm
+
+    return loaded(llm.load(model_folder("smollm2-135m-instruct"), options))

@@ -45,7 +45,7 @@ from speechmlx.runtime.ipc.messages import (
     Output,
     Setup,
 )
-from speechmlx.types import Kind, Load, Progress, Request, Unload
+from speechmlx.types import Kind, Listen, Load, Progress, Request, Unload
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +95,8 @@ class Runtime:
         self._spawn(self._watch.run())
         self._spawn(self._idle.run())
         if self.config.preload:
-            for kind in self.catalog.kinds(self.config):
-                self._pinned.pin(self.catalog.default(kind, self.config).name)
+            for row in self.catalog.defaults(self.config):
+                self._pinned.pin(row.name)
 
     async def ready(self) -> None:
         """Wait until the engine process is up; start it where it ended for want of work.
@@ -146,7 +146,7 @@ class Runtime:
         """Start a job. Raises UnknownModel, Busy (`max_jobs` reached) and Draining; the job raises all other errors."""
         if self._draining:
             raise Draining("the server is shutting down", retry_after=5.0)
-        model = self.model(request.model, request.kind)
+        model = self.model(request.model, request.kind, live=isinstance(request, Listen))
         if takes_place(request) and self._is_full:
             self.metrics.jobs[model.name, Busy.code] += 1
             raise Busy(f"{self.config.max_jobs} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)
@@ -169,12 +169,15 @@ class Runtime:
             self._spawn(self._prepare(job))
         return job
 
-    def model(self, name: str | None, kind: Kind | None) -> Model:
-        """The row with this name or alias; without a name, the default of `kind`. Raises UnknownModel."""
+    def model(self, name: str | None, kind: Kind | None, live: bool = False) -> Model:
+        """The row with this name or alias; without a name, the default of `kind`, or of `live` recognition.
+
+        Raises UnknownModel.
+        """
         if name is not None:
             return self.catalog.resolve(name, kind)
         assert kind is not None, "a request without a kind names its model"
-        return self.catalog.default(kind, self.config)
+        return self.catalog.listener(self.config) if live else self.catalog.default(kind, self.config)
 
     def status(self) -> Status:
         """The state of the engine process, the jobs and the models now."""
@@ -317,7 +320,7 @@ class Runtime:
             case MemoryReport():
                 self._on_memory_report(message)
             case EngineReport():
-                self.metrics.engine(message.steps, message.waiting, message.memory)
+                self.metrics.engine(message.steps, message.waiting, message.memory, message.aims)
         self._recycle_if_idle()
 
     async def _on_damage(self, job: Job, error: WeightsDamaged) -> None:

@@ -180,6 +180,8 @@ class EngineReport:
     """Jobs that are not begun."""
     memory: int
     """Bytes that MLX holds: arrays and its cache."""
+    aims: dict[str, float] = field(default_factory=dict)
+    """Seconds that a step should take now, by model: of models that stepped and size their steps by time."""
 
 
 ToEngine = Setup | Start | Input | OutputConsumed | CancelJob | Probe
