@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -149,14 +150,15 @@ def cold(options: LoadOptions) -> LoadOptions:
 
 
 @pytest.fixture
-def planted(model_folder: Callable[[str], Path], tmp_path: Path) -> Callable[[str, str, float], Path]:
+def planted(model_folder: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[[str, str, float], Path]]:
     """planted(model, tensor, value) → a copy of its folder with a tensor that is full of the value."""
 
     def copy(name: str, tensor: str, value: float) -> Path:
         plant(model_folder(name), tmp_path / name, tensor, value)
         return tmp_path / name
 
-    return copy
+    yield copy
+    shutil.rmtree(tmp_path)  # hundreds of MB, which the next runs would keep
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
