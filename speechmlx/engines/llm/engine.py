@@ -88,12 +88,14 @@ class LanguageModelEngine:
         if request.max_tokens < 1:
             raise BadRequest(f"max_tokens is {request.max_tokens}; allowed is 1 and more")
         sampler = new_sampler(request.temperature, request.top_p, request.repetition_penalty, request.seed)
-        context = min(self._context, max(0, self.room.most // self.token_bytes - STEP))
+        context = self._context_in(self.room.reachable)
         prompt = self._prompt(request, context)
         if not prompt:
             raise BadRequest("the messages come to no tokens")
+        if len(prompt) >= (most := self._context_in(self.room.most)):
+            raise BadRequest(self._too_long(len(prompt), most))
         if len(prompt) >= context:
-            raise BadRequest(self._too_long(len(prompt), context))
+            self._claim(len(prompt) + 1)  # raises Busy
         limit = min(request.max_tokens, context - len(prompt))
         self._claim(len(prompt) + limit)
         cache, read = self._prefixes.find(prompt) or (new_cache(self._model), 0)
@@ -101,6 +103,10 @@ class LanguageModelEngine:
         seat = Seat(prompt, len(prompt), limit, sampler, decoder, answer, cache, read)
         self._open.append(seat)
         return seat
+
+    def _context_in(self, nbytes: int) -> int:
+        """Tokens of prompt and answer, at most, of a single sequence in so many bytes."""
+        return min(self._context, max(0, nbytes // self.token_bytes - STEP))
 
     def _too_long(self, tokens: int, context: int) -> str:
         """What a client is told of a prompt of so many tokens."""
