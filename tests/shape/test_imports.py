@@ -94,3 +94,10 @@ def test_the_command_imports_the_verb_alone(arguments: list[str]) -> None:
     verbs = {name.removeprefix("speechmlx.cli.") for name in modules} & set(VERBS)
     assert "typer" in modules and verbs <= set(arguments)
     assert modules & ((HEAVY - {"pydantic"}) | LATER | {"starlette", "hypercorn"}) == set()
+
+
+def test_the_library_brings_no_client_of_remote_models_and_no_web() -> None:
+    command = [sys.executable, "-X", "importtime", "-c", "import speechmlx.library"]
+    modules = imported(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stderr)
+    later = {"httpx", "rich", "pygments", "typer", "starlette", "hypercorn", "mlx", "pydantic", "speechmlx.doctor"}
+    assert "speechmlx.conversation.session" in modules and modules & later == set()
