@@ -58,8 +58,8 @@ MAX_CLOSE_TIME = 8.0
 
 SWITCH = 0.001
 """Seconds that a thread has the interpreter while another waits for it, mostly the one that answers; Python's default
-is 0.005. While bodies of 16 MB were parsed in threads (Linux, 2 busy cores), the p99 of what /health waited besides for a
-CPU fell from 46 to 82 ms to 15 to 21 ms. 0.0002 gained nothing more."""
+is 0.005. While bodies of 16 MB were parsed in threads (Linux, 2 busy cores), the p99 of what /health waited besides for
+a CPU fell from 46 to 82 ms to 15 to 21 ms. 0.0002 gained nothing more."""
 PROBE_TIME = 0.5
 """Seconds in which a program that listens on the wanted address answers."""
 
