@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ SLOW = "import threading, time\nTHREAD = threading.current_thread() is threading
 
 async def test_others_go_on_while_a_module_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "slow_handler.py").write_text(SLOW)
+    frozen = gc.get_freeze_count()
     monkeypatch.syspath_prepend(str(tmp_path))
 
     @after_import("slow_handler")
@@ -30,6 +32,8 @@ async def test_others_go_on_while_a_module_is_imported(tmp_path: Path, monkeypat
         await asyncio.sleep(0.01)
         turns += 1
     assert answers.result() == ["a", "b"] and turns > 5
+    assert gc.get_freeze_count() > frozen
+    gc.unfreeze()
     monkeypatch.delitem(sys.modules, "slow_handler")
     with pytest.raises(KeyError):  # it is not imported twice
         await handler("c")
