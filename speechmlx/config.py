@@ -131,6 +131,14 @@ class Config:
         unit="seconds",
         flag=False,
     )
+    keep_wired: str = setting(
+        "auto",
+        "How a GPU's memory is kept ready in a live session: touch evaluates a little every 0.5 s, and on each model "
+        "when speech begins; limit also sets MLX's wired limit, with which whole Macs were reported to crash; off; "
+        "auto: touch on a GPU. Unmeasured on a Mac.",
+        choices=("auto", "off", "touch", "limit"),
+        flag=False,
+    )
     max_jobs: int = setting(64, "Jobs running and waiting; further ones are refused.", least=1)
     max_sessions: int = setting(16, "Live sessions at once; further ones are refused.")
     requests_per_minute: int = setting(
@@ -234,7 +242,7 @@ LISTEN = "listen"
 """Key in `Config.models` of the model that recognises speech live; it is no kind of its own."""
 KINDS = {
     "asr": "Model for /transcribe, and for turns that are recognised as a whole.",
-    LISTEN: "Model for words while a person speaks; that of --asr where only that is set.",
+    LISTEN: "Model for words while a person speaks; that of asr where only asr is set.",
     "tts": "Model for /speak.",
     "llm": "Model that answers in /respond.",
     "s2s": "Speech-to-speech model for /respond.",

@@ -81,7 +81,8 @@ class Runtime:
         self._draining = False
         self.drained = asyncio.Event()
         """Set when the server is stopping and no job runs: live sessions end then."""
-        setup = Setup(config.memory_limit or _default_memory_limit(), config.idle_unload, config.llm_context)
+        limit = config.memory_limit or _default_memory_limit()
+        setup = Setup(limit, config.idle_unload, config.llm_context, config.keep_wired)
         self._engine = Supervisor(setup, config.log, self._on_message, self._on_up, self._on_lost)
         self._watch = HangWatch(self._engine, config.step_timeout, lambda: bool(self._jobs), self._on_hang)
         self._submitted = 0
