@@ -12,6 +12,7 @@ from typing import Any, Literal
 from speechmlx import foreign_names
 from speechmlx.errors import BadRequest
 from speechmlx.log import LogSettings
+from speechmlx.machine import default_settings
 from speechmlx.names import listed, nearest
 from speechmlx.service_manager import defaults
 from speechmlx.setting_values import convert
@@ -19,6 +20,7 @@ from speechmlx.setting_values import convert
 PREFIX = "SPEECHMLX_"
 NO_SETTINGS = ("CATALOG",)
 """What may stand after PREFIX in the environment and is no setting."""
+WIRED = ("auto", "off", "touch", "limit")
 LEXICON = "lexicon.toml"
 """Name of the default lexicon, beside the default settings file."""
 
@@ -92,7 +94,7 @@ class Config:
     )
     preload: bool = setting(False, "Load the default model of every kind at start.")
     profile: str | None = setting(
-        None, "Default models: starter or standard.", shown="standard on Apple silicon, else starter"
+        None, "Default models: starter or standard.", shown="standard on Apple silicon from 16 GB on, else starter"
     )
     models: dict[str, str] = field(
         default_factory=dict,
@@ -114,7 +116,15 @@ class Config:
             "shown": "lexicon.toml in the settings folder, if it is there",
         },
     )
-    idle_unload: float = setting(0.0, "Time after which an unused model leaves memory; 0 never.", unit="seconds")
+    idle_unload: float = setting(
+        0.0,
+        "Time after which an unused model leaves memory; 0 never.",
+        unit="seconds",
+        shown="900 on Apple silicon below 16 GB of memory, 1800 below 24 GB, else 0",
+    )
+    device: str = setting(
+        "auto", "What computes: auto (the GPU where it can be used), cpu or gpu.", choices=("auto", "cpu", "gpu")
+    )
     engine_idle: float = setting(
         0.0,
         "Time without work after which the engine process ends, which returns all memory; the next request starts it. "
@@ -123,7 +133,9 @@ class Config:
         flag=False,
         shown="900 where launchd or systemd started the server, else 0",
     )
-    memory_limit: int = setting(0, "Memory for model weights, like 8GB.", unit="bytes", shown="70 % of the machine's")
+    memory_limit: int = setting(
+        0, "Memory for models and what their requests hold, like 8GB.", unit="bytes", shown="70 % of the machine's"
+    )
     step_timeout: float = setting(
         60.0,
         "Time without the end of a step, while jobs run, after which the engine process is killed and started again; "
@@ -132,12 +144,7 @@ class Config:
         flag=False,
     )
     keep_wired: str = setting(
-        "auto",
-        "How a GPU's memory is kept ready in a live session: touch evaluates a little every 0.5 s, and on each model "
-        "when speech begins; limit also sets MLX's wired limit, with which whole Macs were reported to crash; off; "
-        "auto: touch on a GPU. Unmeasured on a Mac.",
-        choices=("auto", "off", "touch", "limit"),
-        flag=False,
+        "auto", "How models stay ready on a GPU in a live session; see models.md.", choices=WIRED, flag=False
     )
     max_jobs: int = setting(64, "Jobs running and waiting; further ones are refused.", least=1)
     max_sessions: int = setting(16, "Live sessions at once; further ones are refused.")
@@ -170,10 +177,7 @@ class Config:
     llm_url_model: str | None = setting(None, "Name of the model at that server.")
     llm_url_key: str | None = setting(None, "API key for that server.", flag=False)
     llm_context: int = setting(
-        8192,
-        "Most tokens of prompt and answer of a language model here, where its own limit is not smaller.",
-        unit="tokens",
-        least=256,
+        8192, "Most tokens of a language model's prompt and answer, where its own limit is higher.", least=256
     )
     postprocess: bool = setting(
         False, "A language model corrects the transcripts of /ws/transcribe, unless a request says otherwise."
@@ -289,6 +293,9 @@ def gather(
     Environment names are SPEECHMLX_ and the field or the kind in capitals. Raises BadRequest naming what is wrong.
     """
     given = {
+        name: GivenSetting(value, "default", "the memory of this Mac") for name, value in default_settings().items()
+    }
+    given |= {
         name: GivenSetting(value, "default", "started as a service") for name, value in defaults(environment).items()
     }
     if file is None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,6 +11,7 @@ from typing import Literal
 
 from speechmlx.config import LISTEN, Config
 from speechmlx.errors import UnknownModel
+from speechmlx.machine import this_class
 from speechmlx.models.voices import UNLISTED, VoiceList
 from speechmlx.names import listed
 from speechmlx.types import Kind
@@ -196,6 +195,5 @@ class Catalog:
 
 
 def profile(config: Config) -> str:
-    """The configured profile. The default is "standard" on Apple silicon and "starter" elsewhere."""
-    apple = sys.platform == "darwin" and platform.machine() == "arm64"
-    return config.profile or ("standard" if apple else "starter")
+    """The configured profile, or that of machines like this one."""
+    return config.profile or this_class().profile

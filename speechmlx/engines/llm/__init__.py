@@ -14,13 +14,18 @@ from speechmlx.engines.finite import raise_first
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.checkpoint import read_model
 from speechmlx.engines.llm.engine import LanguageModelEngine
+from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.weights import read_config, settle
 from speechmlx.types import Generate, Message, Progress
 
 CONTEXT = 4096
 """Tokens of prompt and answer together, for a checkpoint that does not name its limit."""
-CHUNK = {"cpu": 64, "gpu": 256}
-"""Tokens of a prompt read in one step."""
+FIRST_CHUNK = {"cpu": 64, "gpu": 32}
+LEAST_CHUNK = {"cpu": 64, "gpu": 16}
+MOST_CHUNK = 512
+"""Tokens of a prompt read in a step: the first time, at least and at most, all powers of two. In between they follow
+the time that steps take. On Linux and MLX's CPU backend a token of SmolLM2's prompt takes 30 % longer in chunks of 32
+than of 64, and 7 % less in chunks of 128, so a CPU keeps 64 even where a step is long. Metal is unmeasured."""
 MAX_BATCH = 8
 
 
@@ -38,7 +43,8 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Langua
     weights = yield from settle(dict(tree_flatten(model.parameters())), mx.float32 if on_cpu else None)
     model.load_weights(list(weights.items()))
     context = min(_context(config), options.context)
-    engine = LanguageModelEngine(model, chat, context, CHUNK[options.device], MAX_BATCH)
+    chunk = StepSize(FIRST_CHUNK[options.device], LEAST_CHUNK[options.device], MOST_CHUNK)
+    engine = LanguageModelEngine(model, chat, context, chunk, MAX_BATCH, pipelined=not on_cpu)
     if options.warm_up:
         yield from _warm_up(engine)
     return engine

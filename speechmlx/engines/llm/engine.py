@@ -8,17 +8,17 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
-import numpy as np
 from mlx.utils import tree_flatten
 
-from speechmlx.engines import Room
+from speechmlx.engines import LONG_AIM, Room
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.llm.chat import Chat, Detokenizer, function_names
-from speechmlx.engines.lm.batch import Batch
+from speechmlx.engines.lm.decoder import Decoder
 from speechmlx.engines.lm.footprint import STEP, Unlimited, batch_bytes, bytes_per_token
 from speechmlx.engines.lm.kv_cache import can_merge, evaluate, new_cache
 from speechmlx.engines.lm.prefix_cache import PrefixCache
-from speechmlx.engines.lm.sampling import NOT_FINITE, Sampler, new_sampler, sample
+from speechmlx.engines.lm.sampling import NOT_FINITE, Sampler, new_sampler
+from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.markup.answer import AnswerParser
 from speechmlx.types import Event, Generate, Message, Request, Usage
@@ -40,14 +40,26 @@ class Seat:
     cache: list[Any] | None
     read: int = 0
     """Number of tokens whose keys and values are computed."""
+    ahead: int | None = None
     finished: bool = False
+
+    @property
+    def last(self) -> int:
+        """Number of tokens after which the answer is cut off."""
+        return self.prompt + self.limit
 
 
 class LanguageModelEngine:
     """Answers `Generate`: `TextDelta`*, `FunctionCall`*, and a `Usage` after the first token and after the last."""
 
-    def __init__(self, model: nn.Module, chat: Chat, context: int, chunk: int, max_batch: int) -> None:
-        """`context`: tokens of prompt and answer together at most. `chunk`: tokens of a prompt read in one step."""
+    def __init__(
+        self, model: nn.Module, chat: Chat, context: int, chunk: StepSize, max_batch: int, pipelined: bool = False
+    ) -> None:
+        """`context`: tokens of prompt and answer together at most. `chunk`: tokens of a prompt read in a step.
+
+        `pipelined`: launch a token before the last one is read. For a GPU; a CPU computes small products at once.
+        """
+        self.aim = LONG_AIM
         self.room: Room = Unlimited()
         self.token_bytes = bytes_per_token(model)
         """Bytes of the keys and values of a token."""
@@ -56,7 +68,7 @@ class LanguageModelEngine:
         self.max_batch = self.max_open = max_batch if can_merge(new_cache(model)) else 1
         """`max_open` limits memory: each open request holds its keys and values."""
         self._model, self._chat, self._context, self._chunk = model, chat, context, chunk
-        self._batch = Batch[Seat]()
+        self._decoder = Decoder[Seat](model, pipelined)
         self._prefixes = PrefixCache()
 
     @property
@@ -128,38 +140,35 @@ class LanguageModelEngine:
         """Generate a token for each request whose prompt is read, and read a chunk of the shortest other prompt."""
         writing = [seat for seat in states if seat.read == len(seat.tokens) - 1 and not seat.finished]
         reading = [seat for seat in states if seat.read < len(seat.tokens) - 1]
-        if reading:
-            self._read(min(reading, key=lambda seat: len(seat.tokens) - seat.read))
-        if writing:
-            self._batch.select(writing)
-            events = dict(zip(map(id, self._batch.members), self._write(self._batch.members), strict=True))
+        if not reading:
+            events = self._write(writing)
         else:
-            events = {}
+            shortest = min(reading, key=lambda seat: len(seat.tokens) - seat.read)
+            count = min(self._chunk.units(self.aim), len(shortest.tokens) - 1 - shortest.read)
+            with self._chunk.timed(self.aim, count):
+                self._read(shortest, count)
+                events = self._write(writing)
         return [events.get(id(seat), []) for seat in states]
 
     def end(self, state: Seat) -> None:
         """Frees the request's keys and values, after keeping them for requests that begin with the same tokens."""
         state.finished = True
-        self._batch.remove([state])
+        self._decoder.remove(state)
         self._prefixes.add(state.tokens[: state.read], state.cache)
         state.cache = None
         self._open.remove(state)
 
-    def _read(self, seat: Seat) -> None:
-        """Read the next chunk of the prompt. Its last token is read with the answer; the logits are never computed."""
+    def _read(self, seat: Seat, count: int) -> None:
+        """Read `count` tokens of the prompt. Its last one is read with the answer; the logits are never computed."""
         assert seat.cache is not None
-        chunk = seat.tokens[seat.read : min(seat.read + self._chunk, len(seat.tokens) - 1)]
-        self._model(mx.array([chunk]), cache=seat.cache)
+        self._model(mx.array([seat.tokens[seat.read : seat.read + count]]), cache=seat.cache)
         evaluate(seat.cache)
-        seat.read += len(chunk)
+        seat.read += count
 
-    def _write(self, seats: Sequence[Seat]) -> list[list[Event | Exception]]:
-        """Generate the next token of each."""
-        last = mx.array([seat.tokens[-1:] for seat in seats])
-        logits = self._model(last, cache=self._batch.cache)[:, -1]
-        chosen = sample(logits.astype(mx.float32), [seat.sampler for seat in seats], [seat.tokens for seat in seats])
-        mx.eval(chosen, [layer.state for layer in self._batch.cache])
-        return [self._add(seat, int(token)) for seat, token in zip(seats, np.array(chosen), strict=True)]
+    def _write(self, seats: Sequence[Seat]) -> dict[int, list[Event | Exception]]:
+        """The events of each seat's next token, by the identity of the seat."""
+        written = self._decoder.step(seats) if seats else []
+        return {id(seat): self._add(seat, token) for seat, token in written}
 
     def _add(self, seat: Seat, token: int) -> list[Event | Exception]:
         """Append `token` to the sequence. Returns the events that it completes."""

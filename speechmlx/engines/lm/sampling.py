@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import mlx.core as mx
+import numpy as np
 
 from speechmlx.errors import BadRequest
 
@@ -22,6 +23,8 @@ class Sampler:
     top_p: float
     repetition_penalty: float
     key: mx.array = field(repr=False)
+    _seen: mx.array | None = field(default=None, repr=False)
+    """Which tokens were seen [vocabulary]. On the device, as the last token may not have been read yet."""
 
     @property
     def is_greedy(self) -> bool:
@@ -29,13 +32,23 @@ class Sampler:
         return self.temperature == 0 and self.repetition_penalty == 1
 
     def sample(self, logits: mx.array, tokens: Sequence[int]) -> mx.array:
-        """logits [vocabulary] after `tokens` (prompt and answer) → the next token, a scalar."""
-        if self.repetition_penalty != 1:
-            seen = mx.array(sorted(set(tokens)))
-            values = logits[seen]
-            penalty = self.repetition_penalty
-            logits = mx.array(logits)
-            logits[seen] = mx.where(values > 0, values / penalty, values * penalty)
+        """logits [vocabulary] after `tokens` (prompt and answer) → the next token, a scalar.
+
+        `tokens` count in the first call; the sampler knows what it has drawn since.
+        """
+        if self.repetition_penalty == 1:
+            return self._draw(logits)
+        if self._seen is None:
+            seen = np.zeros(len(logits), np.bool_)
+            seen[list(tokens)] = True
+            self._seen = mx.array(seen)
+        penalty = self.repetition_penalty
+        lowered = mx.where(logits > 0, logits / penalty, logits * penalty)
+        token = self._draw(mx.where(self._seen, lowered, logits))
+        self._seen = self._seen | (mx.arange(len(logits)) == token)
+        return token
+
+    def _draw(self, logits: mx.array) -> mx.array:
         if self.temperature == 0:
             return mx.argmax(logits)
         self.key, key = mx.random.split(self.key)

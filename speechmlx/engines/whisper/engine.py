@@ -33,6 +33,15 @@ class Whisper:
         self.live = LiveBatch(network, self.vocabulary, heads, MAX_BATCH)
 
     @property
+    def aim(self) -> float:
+        """Seconds that a step of recordings should take. Steps of live streams are short anyway."""
+        return self.offline.aim
+
+    @aim.setter
+    def aim(self, seconds: float) -> None:
+        self.offline.aim = seconds
+
+    @property
     def nbytes(self) -> int:
         return sum(array.nbytes for _, array in mlx.utils.tree_flatten(self.network.parameters()))
 

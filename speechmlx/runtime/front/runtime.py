@@ -14,6 +14,7 @@ from typing import Any
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechError, WeightsDamaged, from_code
+from speechmlx.machine import model_memory
 from speechmlx.models import store
 from speechmlx.models.in_use import Marks
 from speechmlx.models.spec import Catalog, Model
@@ -51,9 +52,6 @@ log = logging.getLogger(__name__)
 ENGINE_WAIT = 60.0
 """Seconds that a job waits for the engine process to come up. Its client is told then."""
 
-MEMORY_SHARE = 0.7
-"""Share of the machine's memory for models where the config sets no limit."""
-
 
 class Runtime:
     """Takes requests and gives jobs. The app calls `start` and `close`; every method runs on the app's event loop."""
@@ -81,9 +79,8 @@ class Runtime:
         self._draining = False
         self.drained = asyncio.Event()
         """Set when the server is stopping and no job runs: live sessions end then."""
-        limit = config.memory_limit or _default_memory_limit()
-        setup = Setup(limit, config.idle_unload, config.llm_context, config.keep_wired)
-        self._engine = Supervisor(setup, config.log, self._on_message, self._on_up, self._on_lost)
+        setup = Setup(model_memory(config.memory_limit), config.idle_unload, config.llm_context, config.keep_wired)
+        self._engine = Supervisor(setup, config.log, config.device, self._on_message, self._on_up, self._on_lost)
         self._watch = HangWatch(self._engine, config.step_timeout, lambda: bool(self._jobs), self._on_hang)
         self._submitted = 0
         self._idle = IdleWatch(config.engine_idle, self._is_idle, lambda: self._submitted, self._rest)
@@ -107,9 +104,16 @@ class Runtime:
         Raises EngineLost when it ends at start; it is started again then.
         """
         while not self._engine.up:
+            if self.refusal:
+                raise EngineLost(self.refusal, ran=False)
             if self._engine.state == "idle":
                 self._engine.wake()
             await asyncio.shield(self._up)
+
+    @property
+    def refusal(self) -> str:
+        """Why no engine process can run with the settings; "" where one can."""
+        return self._engine.refusal
 
     async def drain(self, timeout: float, is_busy: Callable[[], bool] = lambda: False) -> None:  # noqa: ASYNC109
         """Refuse new jobs. Wait up to `timeout` seconds for the running ones and until `is_busy()` is false.
@@ -316,7 +320,7 @@ class Runtime:
             case MemoryReport():
                 self._on_memory_report(message)
             case EngineReport():
-                self.metrics.engine(message.steps, message.waiting, message.memory)
+                self.metrics.engine(message.steps, message.waiting, message.memory, message.aims)
         self._recycle_if_idle()
 
     async def _on_damage(self, job: Job, error: WeightsDamaged) -> None:
@@ -383,8 +387,3 @@ class Runtime:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def _default_memory_limit() -> int:
-    """Bytes."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE)

@@ -20,6 +20,9 @@ INPUT_WINDOW = 8
 DEVICE_FAILED = 71
 """Exit status of an engine process whose GPU failed."""
 
+NO_GPU = 72
+"""Exit status of an engine process that is to compute on a GPU, where there is none."""
+
 
 # --- server process → engine process -----------------------------------------------------------------------------
 
@@ -178,6 +181,8 @@ class EngineReport:
     """Jobs that are not begun."""
     memory: int
     """Bytes that MLX holds: arrays and its cache."""
+    aims: dict[str, float] = field(default_factory=dict)
+    """Seconds that a step should take now, by model: of models that stepped and size their steps by time."""
 
 
 ToEngine = Setup | Start | Input | OutputConsumed | CancelJob | Probe

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from speechmlx.engines import Claiming, Engine, Holding, Loader, LoadOptions, Seated
+from speechmlx.engines import AIM, LONG_AIM, Claiming, Engine, Holding, Loader, LoadOptions, Paced, Seated
 from speechmlx.errors import Busy, EngineFailed, OutOfMemory, SpeechError
 from speechmlx.log import naming
 from speechmlx.models.spec import Model
@@ -198,6 +198,7 @@ class Worker:
             self._note_lag(tasks[0].account, start)
         slot = self._slots[tasks[0].model.name]
         tasks = [task for task in tasks if self._open(task, slot)]
+        self._set_pace(slot)
         outcomes = self._outcomes(tasks)
         now = slot.last_used = self._clock()
         self._meter.count(slot.model.name, now - start)
@@ -220,6 +221,13 @@ class Worker:
         due = [task.due + task.behind for task in self._tasks.values() if task.account is account]
         if len(due) > 1:
             self._lag = max(0.0, now - min(due))
+
+    def _set_pace(self, slot: Slot) -> None:
+        """Tell an engine that is `Paced` how long its next step should take."""
+        if isinstance(slot.engine, Paced):
+            realtime = any(task.request.priority == Priority.REALTIME for task in self._tasks.values())
+            slot.engine.aim = AIM if realtime else LONG_AIM
+            self._meter.aim(slot.model.name, slot.engine.aim)
 
     def _outcomes(self, tasks: Sequence[Task]) -> Sequence[Outcome]:
         """Step open tasks that were picked together. An exception is the outcome of all of them."""

@@ -148,17 +148,6 @@ def test_default_refuses(config: Config, kind: Kind, says: str) -> None:
         CATALOG.default(kind, config)
 
 
-@pytest.mark.parametrize(
-    ("system", "machine", "profile"),
-    [("darwin", "arm64", "standard"), ("darwin", "x86_64", "starter"), ("linux", "aarch64", "starter")],
-)
-def test_profile_follows_the_machine(monkeypatch: pytest.MonkeyPatch, system: str, machine: str, profile: str) -> None:
-    monkeypatch.setattr("sys.platform", system)
-    monkeypatch.setattr("platform.machine", lambda: machine)
-    assert catalog.profile(Config()) == profile
-    assert catalog.profile(Config(profile="mine")) == "mine"
-
-
 def test_names_and_aliases_are_unambiguous() -> None:
     names = [row.name for row in CATALOG.rows]
     called = [(alias, row.kind) for row in CATALOG.rows for alias in row.aliases]
