@@ -58,7 +58,7 @@ def run(pipe: socket.socket, choice: str = "auto") -> None:
                 quiet = quiet and isinstance(message, Probe)
         else:
             quiet = True
-        if quiet and not busy:  # no message for a while
+        if quiet and not busy and not worker.keeps_wired:  # no message for a while
             clear_cache()
         if products is not None:
             products.apply()
