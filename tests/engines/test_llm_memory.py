@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ def small(model_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def engine(small: Path, loaded: Callable[..., Any]) -> LanguageModelEngine:
-    return loaded(llm.load(small, LoadOptions(warm_up=False)))
+def engine(small: Path, loaded: Callable[..., Any], cold: LoadOptions) -> LanguageModelEngine:
+    return loaded(llm.load(small, cold))
 
 
 def ask(text: str, **settings: Any) -> Generate:
@@ -94,10 +95,12 @@ def test_a_token_takes_what_config_json_says(engine: LanguageModelEngine) -> Non
     assert isinstance(engine, Claiming) and engine.token_bytes == PER_TOKEN
 
 
-def test_the_context_is_that_of_the_setting_or_of_the_model(small: Path, loaded: Callable[..., Any]) -> None:
+def test_the_context_is_that_of_the_setting_or_of_the_model(
+    small: Path, loaded: Callable[..., Any], cold: LoadOptions
+) -> None:
     own = json.loads((small / "config.json").read_text())["max_position_embeddings"]
     for setting, context in ((64, 64), (own + 1, own)):
-        engine = loaded(llm.load(small, LoadOptions(warm_up=False, context=setting)))
+        engine = loaded(llm.load(small, replace(cold, context=setting)))
         with pytest.raises(BadRequest, match=f"the model takes {context}, answer included$"):
             engine.begin(ask("word " * (own + 10)))
 
@@ -162,12 +165,14 @@ def test_a_request_that_is_cancelled_gives_its_room_back(small: Path, weights: i
     assert engine.held < 100 * PER_TOKEN
 
 
-def test_the_seats_of_recognition_count(loaded: Callable[..., Any], model_folder: Callable[[str], Path]) -> None:
+def test_the_seats_of_recognition_count(
+    loaded: Callable[..., Any], model_folder: Callable[[str], Path], cold: LoadOptions
+) -> None:
     import numpy as np
 
     from speechmlx.engines import whisper
 
-    engine = loaded(whisper.load(model_folder("whisper-tiny.en"), LoadOptions(warm_up=False)))
+    engine = loaded(whisper.load(model_folder("whisper-tiny.en"), cold))
     assert isinstance(engine, Whisper) and isinstance(engine, Holding) and engine.held == 0
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
     state = engine.begin(Transcribe(audio=Audio(noise, 16_000), vad=False, temperatures=(0.0,)))

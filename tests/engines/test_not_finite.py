@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,17 @@ CASES: dict[str, tuple[str, str, list[Callable[[Any], Iterator[Any]]], str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def options(options: LoadOptions) -> LoadOptions:
+    """On a GPU, too, in the type that HUGE is finite in."""
+    return replace(options, dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def cold(options: LoadOptions) -> LoadOptions:
+    return replace(options, warm_up=False)
+
+
 @pytest.fixture
 def planted(model_folder: Callable[[str], Path], tmp_path: Path) -> Callable[[str, str, float], Path]:
     """planted(model, tensor, value) → a copy of its folder with a tensor that is full of the value."""
@@ -150,13 +162,13 @@ def planted(model_folder: Callable[[str], Path], tmp_path: Path) -> Callable[[st
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
 @pytest.mark.parametrize("case", CASES)
 def test_what_overflows_is_an_error_in_the_warm_up_and_in_each_request(
-    planted: Callable[[str, str, float], Path], loaded: Load, case: str
+    planted: Callable[[str, str, float], Path], loaded: Load, case: str, options: LoadOptions, cold: LoadOptions
 ) -> None:
     name, tensor, requests, stage = CASES[case]
     folder = planted(name, tensor, HUGE)
     with pytest.raises(NotFinite, match=f"^{stage}.*not finite numbers"):
-        loaded(loader(name)(folder, LoadOptions()))
-    engine = loaded(loader(name)(folder, LoadOptions(warm_up=False)))
+        loaded(loader(name)(folder, options))
+    engine = loaded(loader(name)(folder, cold))
     for request in requests:
         with pytest.raises(NotFinite, match=f"^{stage}.*not finite numbers"):
             list(request(engine))
@@ -166,23 +178,29 @@ def test_what_overflows_is_an_error_in_the_warm_up_and_in_each_request(
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != "durations"])
 def test_a_weight_that_is_not_finite_is_damage(
-    planted: Callable[[str, str, float], Path], loaded: Load, case: str
+    planted: Callable[[str, str, float], Path], loaded: Load, case: str, options: LoadOptions
 ) -> None:
     name, tensor, _, _ = CASES[case]
     with pytest.raises(WeightsDamaged, match="not finite numbers"):
-        loaded(loader(name)(planted(name, tensor, np.nan), LoadOptions()))
+        loaded(loader(name)(planted(name, tensor, np.nan), options))
 
 
-def test_sound_that_is_not_finite_is_the_clients(model_folder: Callable[[str], Path], loaded: Load) -> None:
-    engine = loaded(loader("deepfilternet3")(model_folder("deepfilternet3"), LoadOptions(warm_up=False)))
+def test_sound_that_is_not_finite_is_the_clients(
+    model_folder: Callable[[str], Path], loaded: Load, cold: LoadOptions
+) -> None:
+    engine = loaded(loader("deepfilternet3")(model_folder("deepfilternet3"), cold))
     with pytest.raises(BadAudio, match="finite samples"):
         list(engine.open(Enhance()).feed(np.array([0.0, np.nan], np.float32)))
 
 
 def test_one_of_two_recordings_fails_alone(
-    model_folder: Callable[[str], Path], clip: Callable[[str], Path], loaded: Load, monkeypatch: pytest.MonkeyPatch
+    model_folder: Callable[[str], Path],
+    clip: Callable[[str], Path],
+    loaded: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    cold: LoadOptions,
 ) -> None:
-    engine = loaded(whisper.load(model_folder("whisper-tiny.en"), LoadOptions(warm_up=False)))
+    engine = loaded(whisper.load(model_folder("whisper-tiny.en"), cold))
     samples = soundfile.read(clip("jfk"), dtype="float32")[0]
     short, long = (Transcribe(audio=Audio(part, RATE), temperatures=(0.0,)) for part in (samples[:48_000], samples))
 

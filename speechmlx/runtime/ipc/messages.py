@@ -20,6 +20,9 @@ INPUT_WINDOW = 8
 DEVICE_FAILED = 71
 """Exit status of an engine process whose GPU failed."""
 
+NO_GPU = 72
+"""Exit status of an engine process that is to compute on a GPU, where there is none."""
+
 
 # --- server process → engine process -----------------------------------------------------------------------------
 

@@ -4,11 +4,13 @@ Every row writes its new token into the same column, so that one slice update se
 columns up to that one, as many as the row is long; columns further back are unused and masked or cut off. Positions are
 embedded at the input, so the network does not depend on the order of columns.
 
-MLX updates an array in place only where nothing else holds its memory. On a GPU the step in flight holds what it reads
-until it has ended, so a step launched meanwhile would copy the arrays whole. A `pipelined` cache therefore writes to
-two sets of arrays in turn: a step writes to those that the last but one read. They take twice the memory of the tokens;
-the audio is stored once. Counted on MLX's CPU backend with the arrays held (tests/unit, test_kv_cache.py): a step of 2
-layers and 1 or 8 rows copies all of its arrays without the second set, and none with it. On Metal it is unmeasured.
+MLX updates an array in place only where nothing else holds its memory. On a GPU the step in flight holds what it
+reads until it has ended, so a step launched meanwhile would copy the arrays whole. A `pipelined` cache therefore
+writes to two sets of arrays in turn: a step writes to those that the last but one read. They take twice the memory of
+the tokens; the audio is stored once. Counted on Linux with MLX's CPU backend, the arrays held as a GPU holds them,
+whisper-base's sizes in float32: a step with one set took 12.7 MB more for 1 row and 101 MB for 8 rows, which is all
+of it, and with two sets 0.1 and 0.7 MB. The CPU backend itself holds nothing that long and copies nothing. On Metal
+it is unmeasured.
 """
 
 from __future__ import annotations
@@ -62,7 +64,8 @@ class BatchCache:
     @property
     def nbytes(self) -> int:
         """Bytes of all seats that there are now."""
-        return sum(array.nbytes for array in self._arrays())
+        spare = [array for array, _ in self._spare.values()]
+        return sum(array.nbytes for array in (*self._arrays(), *spare))
 
     def take(self, cross: Sequence[Pair]) -> int:
         """Take the next free seat for audio with these keys and values, [1, h, n, d] per layer; returns the seat.
