@@ -206,7 +206,8 @@ def test_one_of_two_recordings_fails_alone(
 
     def results(broken: bool) -> list[list[Event | Exception]]:
         states = [engine.begin(short), engine.begin(long)]
-        cross, encoded = engine.network.cross, []
+        cross = engine.network.cross
+        encoded: list[mx.array] = []
 
         def broken_cross(hidden: mx.array, layers: slice) -> Any:
             if not any(hidden is other for other in encoded):
