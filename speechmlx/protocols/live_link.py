@@ -272,7 +272,9 @@ class LiveLink:
         while True:
             while (message := self.log.next()) is not None:
                 await self.may_send(self.log.sent + 1)
-                is_open = await ws.send(connection.socket, [message])
+                is_open = not self.over and await ws.send(connection.socket, [message])
+                if self.over:  # another server has the session
+                    return
                 self.log.taken()
                 self._notify()
                 if isinstance(message, Close):
