@@ -117,6 +117,11 @@ class Resuming:
         await self.line.come_back(query)
         self._reading = asyncio.create_task(self._read())
 
+    @property
+    def broken(self) -> bool:
+        """Whether the connection ended before the session did."""
+        return self._reading.done() and not self.client.over.is_set()
+
     def cut(self) -> None:
         """Break the connection without a word."""
         assert self.line._socket is not None
@@ -130,7 +135,7 @@ class Resuming:
             await asyncio.wait_for(self.line.close(), 5)
 
     async def _read(self) -> None:
-        with contextlib.suppress(websockets.ConnectionClosedError):
+        with contextlib.suppress(websockets.ConnectionClosedError):  # the session may go on elsewhere
             try:
                 while True:
                     message = await self.line.recv()

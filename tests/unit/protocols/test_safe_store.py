@@ -120,7 +120,7 @@ def test_a_cleared_record_may_be_written_again(folder: Path) -> None:
 
 def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "jobs").write_text("no folder")
-    with pytest.raises(OSError, match="exists|directory"):
+    with pytest.raises(OSError, match=r"exists|directory"):
         store(tmp_path / "jobs" / "live").slot(*NAME).save(point(1.0).dump())
     assert store(tmp_path / "jobs" / "live").take(*NAME) is None
 
