@@ -172,6 +172,14 @@ class Config:
             "shown": "~/Library/Application Support/speechmlx/jobs on macOS, else $XDG_DATA_HOME/speechmlx/jobs",
         },
     )
+    session_folder: Path | None = field(
+        default=None,
+        metadata={
+            "help": "Folder in which servers find where to go on with each other's live sessions.",
+            "flag": False,
+            "shown": "live in the folder of background jobs",
+        },
+    )
     job_retention: float = setting(
         24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False
     )

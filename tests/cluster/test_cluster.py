@@ -23,7 +23,8 @@ from support.cluster import (
     session,
 )
 from support.live_wires import RATE, open_wire
-from support.scripted_conversation import LOUDNESS_MODELS, tone, words
+from support.scripted_conversation import tone, words
+from support.scripted_loudness import LOUDNESS_MODELS
 
 pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray Serve is not installed; scripts/soak cluster"),

@@ -14,7 +14,8 @@ import websockets
 from protocols.conftest import Server, serve
 from support.live_wires import RATE, SOCKETS
 from support.resuming import Resuming, resuming
-from support.scripted_conversation import LOUDNESS_MODELS, NUMBERS, spelt_in_tones, tone
+from support.scripted_conversation import NUMBERS, tone
+from support.scripted_loudness import LOUDNESS_MODELS, spelt_in_tones
 
 from speechmlx.protocols.safe_store import file_name
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import openai
 from support import clips
 from support.cluster import SAID, Cluster, kill_one, resume_all, running_cluster
-from support.scripted_conversation import LOUDNESS_MODELS
+from support.scripted_loudness import LOUDNESS_MODELS
 
 from speechmlx.models import store
 

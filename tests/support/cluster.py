@@ -26,7 +26,8 @@ import psutil
 import websockets
 from support.live_wires import RATE, SOCKETS
 from support.resuming import Resuming, resuming
-from support.scripted_conversation import LIVE_MODELS, NUMBERS, spelt_in_tones, tone
+from support.scripted_conversation import LIVE_MODELS, NUMBERS, tone
+from support.scripted_loudness import spelt_in_tones
 
 TESTS = Path(__file__).parents[1]
 START_LIMIT = 240.0

@@ -2,8 +2,7 @@
 
 - VAD: a frame whose mean level is above THRESHOLD is speech.
 - Turn detection: a turn is finished if the last 100 ms of its speech are louder than LOUD.
-- ASR: one word per 100 ms of speech; with talking-loudness its loudness says which. With the prompt "mute" there are
-  no words.
+- ASR: one word per 100 ms of speech. With the prompt "mute" there are no words.
 - LLM: repeats the question, or calls its first tool. "say A|B" makes it answer with the text deltas A and B.
 - TTS: 100 ms of tone for each word.
 
@@ -75,7 +74,6 @@ ROW = Model(
 ROWS = (
     ROW,
     replace(ROW, name="talking-live", engine=f"{HERE}:load_live"),
-    replace(ROW, name="talking-loudness", engine=f"{HERE}:load_loudness"),
     replace(ROW, name="talking-vad", kind=Kind.VAD, engine=f"{HERE}:load_vad"),
     replace(ROW, name="talking-nowhere", kind=Kind.VAD, sources=()),
     replace(ROW, name="judging-nowhere", kind=Kind.TURN, sources=()),
@@ -98,15 +96,6 @@ def tone(seconds: float, level: float = 0.8, rate: int = SPEECH_RATE) -> bytes:
     """A sine of 440 Hz as PCM16 at `rate` Hz, which these engines take as speech; silence at level 0."""
     time_axis = np.arange(round(seconds * rate)) / rate
     return (np.sin(2 * np.pi * 440 * time_axis) * level * 32767).astype("<i2").tobytes()
-
-
-LOUDNESS_MODELS = MODELS.replace("asr=talking-asr", "asr=talking-loudness")
-"""The same with words that are the same wherever a stream begins."""
-
-
-def spelt_in_tones(numbers: Sequence[int], rate: int = RATE) -> bytes:
-    """The words of NUMBERS, from one to nine, for talking-loudness."""
-    return b"".join(tone(WORD_SECONDS, number / 10, rate) for number in numbers)
 
 
 def words(seconds: float) -> str:
@@ -158,13 +147,6 @@ class LiveRecogniser(Transcriber):
         return Live()
 
 
-class LoudnessRecogniser(LiveRecogniser):
-    """As LiveRecogniser, but the loudness of a word says which: a stream may begin anywhere."""
-
-    def open(self, request: Request) -> Live:
-        return Loudness()
-
-
 @dataclass
 class Live:
     """Writes a word for every 100 ms of speech, where that is in the audio; commits a word when the next one begins."""
@@ -204,26 +186,6 @@ class Live:
         """The word after `n` that are not committed."""
         blocks = self.loud[n * BLOCKS_PER_WORD : (n + 1) * BLOCKS_PER_WORD]
         return Word(f" {NUMBERS[self._number(n)]}", blocks[0] * BLOCK / RATE, (blocks[-1] + 1) * BLOCK / RATE, 0.9)
-
-
-@dataclass
-class Loudness(Live):
-    """Word number n is a tone of level n / 10."""
-
-    levels: dict[int, float] = field(default_factory=dict)
-    """By block."""
-
-    def feed(self, samples: Samples) -> Iterator[Event | None]:
-        heard = np.concatenate([self.rest, samples])
-        blocks = heard[: len(heard) // BLOCK * BLOCK].reshape(-1, BLOCK)
-        self.levels.update(enumerate(np.abs(blocks).max(axis=1).tolist(), self.blocks))
-        yield from super().feed(samples)
-        first = self.loud[0] if self.loud else self.blocks
-        self.levels = {block: level for block, level in self.levels.items() if block >= first}
-
-    def _number(self, n: int) -> int:
-        blocks = self.loud[n * BLOCKS_PER_WORD : (n + 1) * BLOCKS_PER_WORD]
-        return round(10 * float(np.median([self.levels[block] for block in blocks])))
 
 
 class SpeechDetector:
@@ -398,7 +360,6 @@ def _gate() -> Iterator[Progress]:
         yield Progress("load", 0, 1)
 
 
-load_loudness = _loader(LoudnessRecogniser)
 load_asr, load_live, load_vad = _loader(Transcriber), _loader(LiveRecogniser), _loader(SpeechDetector)
 load_s2s = _loader(Answerer)
 load_turn, load_llm, load_tts = _loader(TurnDetector), _loader(Writer), _loader(Speaker)

@@ -48,8 +48,8 @@ class Services:
 
 
 def safe_store(config: Config) -> SafeStore:
-    """Where the servers that share a folder of background jobs find each other's live sessions."""
-    return SafeStore(default_folder(config) / "live", config.resume_window)
+    """Where the servers that share its folder find each other's live sessions."""
+    return SafeStore(config.session_folder or default_folder(config) / "live", config.resume_window)
 
 
 def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | None = None) -> Services:
