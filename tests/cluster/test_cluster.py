@@ -11,20 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.cluster import (
-    AS_NEEDED,
-    COMMAND,
-    EXPECTED,
-    SAID,
-    Cluster,
-    kill_one,
-    resume_all,
-    running_cluster,
-    session,
-)
+from support.cluster import AS_NEEDED, COMMAND, EXPECTED, Cluster, kill_one, running_cluster, session
 from support.live_wires import RATE, open_wire
 from support.scripted_conversation import tone, words
-from support.scripted_loudness import LOUDNESS_MODELS
 
 pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray Serve is not installed; scripts/soak cluster"),
@@ -106,16 +95,6 @@ async def test_clients_of_a_killed_replica_are_told_within_two_seconds(cluster: 
         await client.send(speech(0.5))
         assert await client.finish() == words(0.5).split()
     cluster.wait_for_replicas(but=victim)
-
-
-async def test_sessions_of_a_killed_replica_go_on_at_the_other() -> None:
-    """Each of their words comes once and in order."""
-    with running_cluster(LOUDNESS_MODELS) as cluster:
-        heard, killed = await resume_all(cluster, each=2)
-    assert [one.wire for one in heard if one.words != SAID or one.failures] == [], heard
-    moved = [one for one in heard if one.went_on]
-    assert moved and len(moved) < len(heard), "each replica had sessions"
-    assert max(one.went_on[0] for one in moved) - killed < 10.0
 
 
 async def test_an_update_leaves_no_client_without_an_answer(cluster: Cluster) -> None:
