@@ -156,15 +156,15 @@ def subprotocol(offered: list[str]) -> str | None:
     return next((name for name in offered if name.lower() in SUBPROTOCOLS), None)
 
 
-def recogniser(names: ModelNames, name: str | None) -> tuple[Model, str | None]:
+def recogniser(names: ModelNames, name: str | None, live: bool = False) -> tuple[Model, str | None]:
     """The model that a client's name means, else the default one, and the language that it was launched with.
 
-    Raises UnknownModel where there is no default.
+    `live`: the default is that of live recognition. Raises UnknownModel where there is no default.
     """
     try:
-        return names.resolve(name, Kind.ASR)
+        return names.resolve(name, Kind.ASR, live)
     except UnknownModel:
-        return names.resolve(None, Kind.ASR)
+        return names.resolve(None, Kind.ASR, live)
 
 
 def language_of(model: Model, asked: str | None, default: bool) -> str | None:
@@ -182,7 +182,7 @@ def language_of(model: Model, asked: str | None, default: bool) -> str | None:
 def _listen(handshake: Handshake) -> Opened:
     query = handshake.query
     options = listen_options(query)
-    model, launched = recogniser(handshake.names, options.model)
+    model, launched = recogniser(handshake.names, options.model, live=True)
     named = "language" in query
     asked = options.language if named or launched is None else launched
     options = replace(options, language=language_of(model, asked, not named))
@@ -204,7 +204,7 @@ def _check(options: ListenOptions, names_channels: bool, runtime: Runtime) -> No
 
 def _flux(handshake: Handshake) -> Opened:
     options = flux_options(handshake.query)
-    model, _ = recogniser(handshake.names, options.model)
+    model, _ = recogniser(handshake.names, options.model, live=True)
     default = options.language == DEFAULT_LANGUAGE
     options = replace(options, language=language_of(model, options.language, default))
     request = ListenRequest(id=handshake.id, model=model, tag=options.tag)

@@ -78,7 +78,7 @@ async def _revive(socket: WebSocket, services: Services, handover: Handover) -> 
 
 def _read(query: Mapping[str, str], services: Services) -> tuple[AsrQuery, Settings]:
     """The query of a session, and its settings. Raises SpeechErrors."""
-    found = read_query(query, model_or_default(services.runtime, None, Kind.ASR))
+    found = read_query(query, services.runtime.model(None, Kind.ASR, live=True))
     if found.diarization:
         model_or_default(services.runtime, None, Kind.DIARIZE)
     settings = session_settings(found)
