@@ -57,7 +57,8 @@ class Sessions:
         if live_sessions.asks(socket):
             await socket.accept(subprotocol=chosen)
             place, refuse = connection.place_in(socket), partial(connection.refuse_unknown, socket, wire)
-            await self.services.live.resume(socket, refuse, place=place)
+            revive = partial(connection.revive, socket, wire, self.services)
+            await self.services.live.resume(socket, refuse, place=place, revive=revive)
             return
         await socket.accept(chosen, [live_sessions.header(wire.session["id"])])
         async with AsyncExitStack() as places:

@@ -14,6 +14,7 @@ from support.scripted_input import LISTENER, ScriptedInput, silence, speech
 
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation import commands, events
+from speechmlx.conversation.input.buffer import InputStart
 from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.input.transcription import TurnTranscription
 from speechmlx.conversation.session import MAX_PENDING, MAX_WAITING, TranscriptionSession
@@ -231,3 +232,41 @@ async def test_a_client_that_sends_faster_than_words_are_found_waits(monkeypatch
         assert MAX_PENDING < most < 2 * MAX_PENDING
         gate.set()
         await bench.until(events.TranscriptDone, 3 * MAX_PENDING)
+
+
+async def test_what_is_done_is_told_with_what_follows() -> None:
+    """Only once it was asked for."""
+    async with running() as bench:
+        await bench.hear(speech(0.6), silence(1.0))
+        await bench.until(events.TranscriptDone)
+        assert not bench.of(events.Settled)
+        await bench.session.send(commands.Mark(number=7))
+        await bench.until(events.Settled)
+        quiet = bench.of(events.Settled)[-1]
+        assert (quiet.number, quiet.items) == (7, ()) and 0.9 <= quiet.at <= 1.2
+        await bench.hear(speech(1.0), silence(1.0))
+        await bench.until(events.TranscriptDone, 2)
+    started, done = bench.of(events.SpeechStarted)[1], bench.of(events.TranscriptDone)[1]
+    before = {event: bench.events[place - 1] for place, event in enumerate(bench.events) if event in (started, done)}
+    assert before[started] == events.Settled(7, started.at, (started.item,))
+    after = before[done]
+    assert isinstance(after, events.Settled) and after.items == () and after.at >= 2.5
+
+
+async def test_a_session_goes_on_where_another_was() -> None:
+    """Times are those of the whole session, and the turns that were named keep their names."""
+    session = TranscriptionSession(ScriptedInput(), SETTINGS, start=InputStart(100.0, ("first", "second")))
+    bench = Bench(session)
+    async with session:
+        for _ in range(3):
+            await bench.hear(speech(0.6), silence(1.0))
+        async with asyncio.timeout(5):
+            async for event in session.events():
+                bench.events.append(event)
+                if len(bench.of(events.TranscriptDone)) == 3:
+                    break
+    items = [event.item for event in bench.of(events.Committed)]
+    assert items[:2] == ["first", "second"] and items[2].startswith("item_")
+    first, last = bench.of(events.TranscriptDone)[0], bench.of(events.TranscriptDone)[-1]
+    assert first.transcript.words[0].start == pytest.approx(100.0, abs=0.1)
+    assert last.transcript.words[0].start == pytest.approx(103.2, abs=0.6)
