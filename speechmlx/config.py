@@ -57,13 +57,11 @@ class Config:
     api_key: tuple[str, ...] = setting(
         (), "Key that clients must send; without one everybody who reaches the server may use it.", repeat=True
     )
-    key_file: Path | None = field(
-        default=None,
-        metadata={
-            "help": "File of named keys, which `audio-server key` writes; while it is there, clients must send a key.",
-            "flag": False,
-            "shown": "keys.json beside the settings file",
-        },
+    key_file: Path | None = setting(
+        None,
+        "File of named keys, which `audio-server key` writes; while it is there, clients must send a key.",
+        shown="keys.json beside the settings file",
+        flag=False,
     )
     require_key: bool = setting(
         False, "Refuse to start where other machines could use the server without a key; Wyoming has none."
@@ -100,21 +98,16 @@ class Config:
         default_factory=dict,
         metadata={"help": "Default model per kind, over the profile's.", "flag": False, "shown": "the profile's"},
     )
-    cache: Path | None = field(
-        default=None,
-        metadata={
-            "help": "Folder of the models' weights.",
-            "flag": False,
-            "shown": "~/Library/Caches/speechmlx on macOS, else $XDG_CACHE_HOME/speechmlx",
-        },
+    cache: Path | None = setting(
+        None,
+        "Folder of the models' weights.",
+        shown="~/Library/Caches/speechmlx on macOS, else $XDG_CACHE_HOME/speechmlx",
+        flag=False,
     )
-    lexicon: Path | None = field(
-        default=None,
-        metadata={
-            "help": "File that says how names and words are said, TOML: see reading.md.",
-            "flag": True,
-            "shown": "lexicon.toml in the settings folder, if it is there",
-        },
+    lexicon: Path | None = setting(
+        None,
+        "File that says how names and words are said, TOML: see reading.md.",
+        shown="lexicon.toml in the settings folder, if it is there",
     )
     idle_unload: float = setting(
         0.0,
@@ -182,13 +175,11 @@ class Config:
     postprocess: bool = setting(
         False, "A language model corrects the transcripts of /ws/transcribe, unless a request says otherwise."
     )
-    job_folder: Path | None = field(
-        default=None,
-        metadata={
-            "help": "Folder of background jobs and their recordings.",
-            "flag": False,
-            "shown": "~/Library/Application Support/speechmlx/jobs on macOS, else $XDG_DATA_HOME/speechmlx/jobs",
-        },
+    job_folder: Path | None = setting(
+        None,
+        "Folder of background jobs and their recordings.",
+        shown="~/Library/Application Support/speechmlx/jobs on macOS, else $XDG_DATA_HOME/speechmlx/jobs",
+        flag=False,
     )
     session_folder: Path | None = setting(
         None, "Folder of where to go on with live sessions of a lost server.", flag=False, shown="live in job_folder"
@@ -216,13 +207,10 @@ class Config:
         "text, json, or auto: text on a terminal, else json; see logs.md.",
         choices=("auto", "text", "json"),
     )
-    log_file: Path | None = field(
-        default=None,
-        metadata={
-            "help": "File of the log, besides a terminal and in place of standard error.",
-            "flag": True,
-            "shown": "none; ~/Library/Logs/speechmlx/speechmlx.log where launchd started the server",
-        },
+    log_file: Path | None = setting(
+        None,
+        "File of the log, besides a terminal and in place of standard error.",
+        shown="none; ~/Library/Logs/speechmlx/speechmlx.log where launchd started the server",
     )
     log_file_size: int = setting(
         20_000_000, "Size at which that file is renamed and a new one begun; 0 never.", unit="bytes", flag=False

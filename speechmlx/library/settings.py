@@ -22,6 +22,7 @@ class SpeechSettings(TypedDict, total=False):
     """
 
     asr: str
+    listen: str
     tts: str
     llm: str
     s2s: str

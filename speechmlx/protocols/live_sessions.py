@@ -21,6 +21,7 @@ from speechmlx.errors import BadRequest, SpeechError, UnknownSession
 from speechmlx.key_file import digest
 from speechmlx.protocols.http.access_keys import KEY, QUERY, offered_keys
 from speechmlx.protocols.http.clients import current_client
+from speechmlx.protocols.http.later_import import after_import
 from speechmlx.protocols.http.request_id import add_log_note
 
 if TYPE_CHECKING:  # what it imports makes the start slow
@@ -221,6 +222,7 @@ class LiveSessions:
                     return None
         return link
 
+    @after_import("speechmlx.protocols.session_keeper")
     async def _take_over(self, socket: WebSocket, place: Place) -> Handover | None:
         """The session of another server that the query names, if there is one. Raises UnknownSession."""
         if self._store is None or self._stopping:
