@@ -110,10 +110,7 @@ class Config:
         shown="lexicon.toml in the settings folder, if it is there",
     )
     idle_unload: float = setting(
-        0.0,
-        "Time after which an unused model leaves memory; 0 never.",
-        unit="seconds",
-        shown="900 on Apple silicon below 16 GB of memory, 1800 below 24 GB, else 0",
+        0.0, "Time after which an unused model leaves memory; 0 never.", unit="seconds", shown="0; by memory on a Mac"
     )
     device: str = setting(
         "auto", "What computes: auto (the GPU where it can be used), cpu or gpu.", choices=("auto", "cpu", "gpu")
