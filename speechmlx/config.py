@@ -186,8 +186,9 @@ class Config:
             "shown": "~/Library/Application Support/speechmlx/jobs on macOS, else $XDG_DATA_HOME/speechmlx/jobs",
         },
     )
-    session_folder: Path | None = setting(
-        None, "Folder of where to go on with live sessions of a lost server.", flag=False, shown="live in job_folder"
+    session_folder: Path | None = field(
+        default=None,
+        metadata={"help": "Folder of live sessions that servers share.", "flag": False, "shown": "live in job_folder"},
     )
     job_retention: float = setting(
         24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False
