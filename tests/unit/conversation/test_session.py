@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from support.scripted_input import ScriptedInput, silence, speech
+from support.scripted_input import LISTENER, ScriptedInput, silence, speech
 
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation import commands, events
@@ -20,7 +20,7 @@ from speechmlx.conversation.input.transcription import TurnTranscription
 from speechmlx.conversation.session import MAX_PENDING, MAX_WAITING, TranscriptionSession
 from speechmlx.conversation.settings import Settings, Transcription
 from speechmlx.errors import EngineFailed
-from speechmlx.types import Audio, Kind
+from speechmlx.types import Audio, Kind, Load, Priority
 
 E = TypeVar("E")
 FORMAT = AudioFormat("float32", 16000)
@@ -79,6 +79,29 @@ async def test_a_turn_is_told_from_its_start_to_its_transcript() -> None:
     assert done.transcript.text == "w1 w2 w3"
     assert "".join(event.update.text for event in bench.of(events.TranscriptDelta)) == "w1 w2 w3"
     assert [word.start for word in done.transcript.words] == [0.0, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_live_words_and_whole_turns_have_models_of_their_own(whole: bool) -> None:
+    engines = ScriptedInput(listener=True)
+    async with running(replace(SETTINGS, transcription=Transcription(whole=whole)), engines) as bench:
+        await bench.hear(speech(1.5), silence(1.0))
+        await bench.until(events.TranscriptDone)
+    (done,) = bench.of(events.TranscriptDone)
+    said = "".join(event.update.text for event in bench.of(events.TranscriptDelta))
+    assert (said.startswith("l1 l2"), done.transcript.text) == (True, "w1 w2 w3" if whole else "l1 l2 l3")
+    loaded = list(dict.fromkeys(load.model for load in engines.requests(Load)))
+    assert loaded == ["fake-vad", LISTENER, *(["fake-asr"] if whole else [])]
+
+
+async def test_models_are_made_ready_when_speech_begins() -> None:
+    engines = ScriptedInput()
+    async with running(engines=engines) as bench:
+        await bench.hear(silence(1.0))
+        await bench.hear(speech(1.0), silence(1.0))
+        await bench.until(events.TranscriptDone)
+    loads = [(load.model, load.priority) for load in engines.requests(Load)]
+    assert loads[2:] == [("fake-vad", Priority.REALTIME), ("fake-asr", Priority.REALTIME)]
 
 
 async def test_times_are_the_sessions() -> None:
