@@ -69,8 +69,7 @@ class Config:
         False, "Refuse to start where other machines could use the server without a key; Wyoming has none."
     )
     tls_cert: Path | None = field(
-        default=None,
-        metadata={"help": "Certificate, or chain, of TLS as a PEM file.", "flag": True},
+        default=None, metadata={"help": "Certificate, or chain, of TLS as a PEM file.", "flag": True}
     )
     tls_key: Path | None = field(
         default=None, metadata={"help": "Private key of that certificate as a PEM file.", "flag": True}
@@ -191,8 +190,7 @@ class Config:
         },
     )
     session_folder: Path | None = field(
-        default=None,
-        metadata={"help": "Folder of live sessions that servers share.", "flag": False, "shown": "live in job_folder"},
+        default=None, metadata={"help": "Where servers share live sessions.", "flag": False, "shown": "job_folder/live"}
     )
     job_retention: float = setting(
         24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False
