@@ -67,8 +67,7 @@ class Config:
         False, "Refuse to start where other machines could use the server without a key; Wyoming has none."
     )
     tls_cert: Path | None = field(
-        default=None,
-        metadata={"help": "Certificate, or chain, of TLS as a PEM file.", "flag": True},
+        default=None, metadata={"help": "Certificate, or chain, of TLS as a PEM file.", "flag": True}
     )
     tls_key: Path | None = field(
         default=None, metadata={"help": "Private key of that certificate as a PEM file.", "flag": True}
@@ -178,8 +177,8 @@ class Config:
         shown="~/Library/Application Support/speechmlx/jobs on macOS, else $XDG_DATA_HOME/speechmlx/jobs",
         flag=False,
     )
-    session_folder: Path | None = setting(
-        None, "Folder of where to go on with live sessions of a lost server.", flag=False, shown="live in job_folder"
+    session_folder: Path | None = field(
+        default=None, metadata={"help": "Where servers share live sessions.", "flag": False, "shown": "job_folder/live"}
     )
     job_retention: float = setting(
         24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -258,7 +259,7 @@ class LiveSessions:
         now = time.monotonic()
         if self._store is not None and now - self._swept > SWEEP:
             self._swept = now
-            self._run(self._store.run(self._store.sweep))
+            self._run(self._tidy(self._store.sweep))
 
     async def _work(self, link: LiveLink, work: Callable[[LiveLink], Awaitable[None]], places: AsyncExitStack) -> None:
         async with places:
@@ -289,7 +290,13 @@ class LiveSessions:
         if keeper is None or self._store is None or keeper.link is not link:
             return
         del self._keepers[name]
-        self._run(self._store.run(keeper.slot.close, not (self._stopping and keeper.goes_on)))
+        self._run(self._tidy(partial(keeper.slot.close, not (self._stopping and keeper.goes_on))))
+
+    async def _tidy(self, work: Callable[[], None]) -> None:
+        """Remove records. Those that cannot be removed are forgotten by their age."""
+        if self._store is not None:
+            with contextlib.suppress(OSError):
+                await self._store.run(work)
 
 
 def link_of(point: SafePoint, window: float) -> LiveLink:

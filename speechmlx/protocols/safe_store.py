@@ -111,9 +111,12 @@ class SafeStore:
         self._folder = folder
         self._limit = window + MARGIN
         self._threads = ThreadPoolExecutor(1, "sessions")
+        self._closed = False
 
     async def run(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Call what blocks."""
+        """Call what blocks: beside the loop, until that ends with the server."""
+        if self._closed:
+            return work(*arguments, **named)
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*arguments, **named))
 
     def slot(self, *name: str) -> SafeSlot:
@@ -146,6 +149,7 @@ class SafeStore:
 
     def close(self) -> None:
         """End the thread, after what it has to do."""
+        self._closed = True
         self._threads.shutdown(wait=True)
 
 

@@ -130,3 +130,4 @@ async def test_work_runs_beside_the_loop(folder: Path) -> None:
     slot = one.slot(*NAME)
     assert await one.run(slot.save, point(1.0).dump())
     one.close()
+    assert await one.run(slot.save, point(2.0).dump()), "what comes late is done as well"
