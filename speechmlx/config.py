@@ -20,6 +20,7 @@ from speechmlx.setting_values import convert
 PREFIX = "SPEECHMLX_"
 NO_SETTINGS = ("CATALOG",)
 """What may stand after PREFIX in the environment and is no setting."""
+SESSIONS = "live in job_folder"
 WIRED = ("auto", "off", "touch", "limit")
 LEXICON = "lexicon.toml"
 """Name of the default lexicon, beside the default settings file."""
@@ -69,8 +70,7 @@ class Config:
         False, "Refuse to start where other machines could use the server without a key; Wyoming has none."
     )
     tls_cert: Path | None = field(
-        default=None,
-        metadata={"help": "Certificate, or chain, of TLS as a PEM file.", "flag": True},
+        default=None, metadata={"help": "Certificate, or chain, of TLS as a PEM file.", "flag": True}
     )
     tls_key: Path | None = field(
         default=None, metadata={"help": "Private key of that certificate as a PEM file.", "flag": True}
@@ -143,9 +143,7 @@ class Config:
         unit="seconds",
         flag=False,
     )
-    keep_wired: str = setting(
-        "auto", "How models stay ready on a GPU in a live session; see models.md.", choices=WIRED, flag=False
-    )
+    keep_wired: str = setting("auto", "How models stay ready on a GPU: see models.md.", choices=WIRED, flag=False)
     max_jobs: int = setting(64, "Jobs running and waiting; further ones are refused.", least=1)
     max_sessions: int = setting(16, "Live sessions at once; further ones are refused.")
     requests_per_minute: int = setting(
@@ -190,8 +188,9 @@ class Config:
             "shown": "~/Library/Application Support/speechmlx/jobs on macOS, else $XDG_DATA_HOME/speechmlx/jobs",
         },
     )
-    session_folder: Path | None = setting(
-        None, "Folder of where to go on with live sessions of a lost server.", flag=False, shown="live in job_folder"
+    session_folder: Path | None = field(
+        default=None,
+        metadata={"help": "Folder from which live sessions of a lost server go on.", "flag": False, "shown": SESSIONS},
     )
     job_retention: float = setting(
         24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False

@@ -40,5 +40,5 @@ def test_live_words_come_from_the_model_for_those_unless_the_client_names_one(
 ) -> None:
     config = Config(cache=tmp_path, models={"asr": "whisper-large-v3-turbo", "listen": "whisper-tiny.en"})
     services = build_services(config, Runtime(config, CATALOG))
-    found = [recogniser(services, named, live)[0].name for live in (True, False)]
+    found = [recogniser(services.names, named, live)[0].name for live in (True, False)]
     assert found == (["whisper-base"] * 2 if named == "base" else ["whisper-tiny.en", "whisper-large-v3-turbo"])
