@@ -20,6 +20,7 @@ from speechmlx.setting_values import convert
 PREFIX = "SPEECHMLX_"
 NO_SETTINGS = ("CATALOG",)
 """What may stand after PREFIX in the environment and is no setting."""
+SESSIONS = "live in job_folder"
 WIRED = ("auto", "off", "touch", "limit")
 LEXICON = "lexicon.toml"
 """Name of the default lexicon, beside the default settings file."""
@@ -132,9 +133,7 @@ class Config:
         unit="seconds",
         flag=False,
     )
-    keep_wired: str = setting(
-        "auto", "How models stay ready on a GPU in a live session; see models.md.", choices=WIRED, flag=False
-    )
+    keep_wired: str = setting("auto", "How models stay ready on a GPU: see models.md.", choices=WIRED, flag=False)
     max_jobs: int = setting(64, "Jobs running and waiting; further ones are refused.", least=1)
     max_sessions: int = setting(16, "Live sessions at once; further ones are refused.")
     requests_per_minute: int = setting(
@@ -177,8 +176,8 @@ class Config:
         shown="~/Library/Application Support/speechmlx/jobs on macOS, else $XDG_DATA_HOME/speechmlx/jobs",
         flag=False,
     )
-    session_folder: Path | None = field(
-        default=None, metadata={"help": "Where servers share live sessions.", "flag": False, "shown": "job_folder/live"}
+    session_folder: Path | None = setting(
+        None, "Folder from which live sessions of a lost server go on.", shown="live in job_folder", flag=False
     )
     job_retention: float = setting(
         24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False
