@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -16,12 +16,13 @@ import numpy as np
 from speechmlx.engines import LoadOptions, Steps
 from speechmlx.engines.kokoro import encoder, vocoder
 from speechmlx.engines.kokoro.layers import Weights
-from speechmlx.engines.kokoro.pieces import Pronounce, Read, pieces
+from speechmlx.engines.kokoro.pieces import Pronounce, Read, SpeechPiece, pieces
 from speechmlx.engines.kokoro.voices import Voices, language_of
+from speechmlx.engines.kokoro.word_times import NO_SOUND, SpeechSound, SpokenWordTimes
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.reading import SpokenWord, Token, pronunciation, ssml
+from speechmlx.reading import SpokenWord, pronunciation, ssml
 from speechmlx.reading.lexicon import user_lexicon
-from speechmlx.reading.reading import passages
+from speechmlx.reading.reading import Passage, passages
 from speechmlx.reading.sentences import finished
 from speechmlx.types import (
     Chunk,
@@ -33,6 +34,7 @@ from speechmlx.types import (
     SpeakStream,
     Synthesis,
     Usage,
+    WordTimes,
 )
 
 SLOWEST, FASTEST = 0.25, 4.0
@@ -55,7 +57,7 @@ class Kokoro:
     nbytes: int
 
     def run(self, request: Request) -> Steps:
-        """Synthesise a `Speak` request. Yields one `Chunk` per piece of text, then `Usage`, and None after other steps.
+        """Synthesise a `Speak` request. Yields `WordTimes` and a `Chunk` per piece of text, then `Usage`, and None.
 
         A text without a letter or a digit is a short silence. Raises BadRequest for a speed out of range, a blank text
         and one whose letters the voice does not know, UnknownVoice for a voice that does not exist, and Unsupported for
@@ -90,9 +92,10 @@ class Kokoro:
         styles = self.voices.blend(voice)
         spoken = language_of(voice, self.voices.names) if language in (None, "en") else language
         read = partial(passages, language=spoken, lexicon=user_lexicon(request.pronunciations, spoken))
-        return Delivery(self, styles, read, pronunciation.reader(spoken).steps, request.speed)
+        reader = pronunciation.reader(spoken)
+        return Delivery(self, styles, read, reader.steps, reader.in_runs, request.speed)
 
-    def synthesize(self, phonemes: str, styles: mx.array, speed: float) -> Iterator[Chunk | None]:
+    def synthesize(self, phonemes: str, styles: mx.array, speed: float) -> Iterator[SpeechSound | None]:
         """Synthesise one piece of at most `longest` phonemes. Each step evaluates one part of the network."""
         tokens = mx.array([0, *(self.vocabulary[p] for p in phonemes), 0])
         style = styles[min(len(phonemes), len(styles)) - 1]
@@ -120,7 +123,7 @@ class Kokoro:
         for samples in self.vocoder.generate(decoded, source, timbre):
             mx.eval(samples)  # at once: MLX may have started to compute parts of it
             yield None
-        yield Chunk(_pcm16(np.array(samples)), vocoder.RATE)
+        yield SpeechSound(Chunk(_pcm16(np.array(samples)), vocoder.RATE), np.cumsum(frames) * vocoder.FRAME)
 
 
 @dataclass
@@ -132,6 +135,8 @@ class Delivery:
     """Style vectors of the voice [510, 1, 256]: one row for each number of tokens."""
     read: Read
     pronounce: Pronounce
+    in_runs: bool
+    """Whether `pronounce` may give the phonemes of several words to the first of them."""
     speed: float
     tokens: int = 0
     samples: int = 0
@@ -139,34 +144,51 @@ class Delivery:
     """Whether any text was more than white space."""
     unsaid: str = ""
     """The first text with words that had no phonemes."""
+    words: SpokenWordTimes = field(default_factory=SpokenWordTimes)
 
-    def speak(self, text: str) -> Iterator[Event | None]:
-        """Synthesise `text`. Yields a `Chunk` per piece and break, None after other steps, nothing without words."""
-        tokens, words = self.tokens, list[Token]()
+    def speak(self, text: str, at: int = 0) -> Iterator[Event | None]:
+        """Synthesise `text`, which begins at character `at` of the request's.
 
-        def read(text: str) -> Iterator[list[Token]]:
+        Yields `WordTimes` and a `Chunk` per piece, a `Chunk` per break, None after other steps, nothing without words.
+        """
+        tokens, has_words = self.tokens, False
+
+        def read(text: str) -> Iterator[Passage]:
+            nonlocal has_words
             for passage in self.read(text):
-                words.extend(token for token in passage if isinstance(token, SpokenWord))
+                has_words = has_words or any(isinstance(token, SpokenWord) for token in passage.tokens)
                 yield passage
 
         self.written = self.written or bool(text.strip())
-        for piece in pieces(text, read, self.pronounce, self.engine.vocabulary, self.engine.longest):
+        engine = self.engine
+        for piece in pieces(text, read, self.pronounce, engine.vocabulary, engine.longest, self.in_runs):
             if piece is None:
                 yield None
-                continue
-            if piece.phonemes:
-                speed = min(max(self.speed * piece.rate, SLOWEST), FASTEST)
-                yield from self._counted(self.engine.synthesize(piece.phonemes, self.styles, speed))
-                self.tokens += len(piece.phonemes)
-            if piece.silence:
-                yield from self._counted([Chunk.silence(vocoder.RATE, piece.silence)])
-        if words and self.tokens == tokens and not self.unsaid:
+            else:
+                yield from self._piece(piece, at)
+        if has_words and self.tokens == tokens and not self.unsaid:
             self.unsaid = text.strip()
 
-    def _counted(self, steps: Iterable[Chunk | None]) -> Iterator[Chunk | None]:
-        for step in steps:
-            yield step
-            self.samples += len(step.pcm16) // 2 if step else 0
+    def _piece(self, piece: SpeechPiece, at: int) -> Iterator[Event | None]:
+        sound = NO_SOUND
+        if piece.phonemes:
+            speed = min(max(self.speed * piece.rate, SLOWEST), FASTEST)
+            for step in self.engine.synthesize(piece.phonemes, self.styles, speed):
+                if step is None:
+                    yield None
+                else:
+                    sound = step
+            self.tokens += len(piece.phonemes)
+        if words := self.words.add(piece.words, sound, self.samples / vocoder.RATE, at):
+            yield WordTimes(words)
+        if sound is not NO_SOUND:
+            yield self._counted(sound.chunk)
+        if piece.silence:
+            yield self._counted(Chunk.silence(vocoder.RATE, piece.silence))
+
+    def _counted(self, chunk: Chunk) -> Chunk:
+        self.samples += len(chunk.pcm16) // 2
+        return chunk
 
     def finish(self) -> Iterator[Event | None]:
         """A short silence if there was nothing to say, and the usage of the whole request.
@@ -177,7 +199,7 @@ class Delivery:
             if self.unsaid or not self.written:
                 quoted = self.unsaid[:QUOTED]
                 raise BadRequest(f"nothing in the text can be said: {quoted!r}; choose a voice of its language")
-            yield from self._counted([Chunk.silence(vocoder.RATE)])
+            yield self._counted(Chunk.silence(vocoder.RATE))
         yield Usage(audio_out=self.samples / vocoder.RATE, tokens_in=self.tokens)
 
 
@@ -187,6 +209,8 @@ class SpeechStream:
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
         self._rest = ""
+        self._at = 0
+        """Characters before the rest."""
 
     def feed_text(self, text: str) -> Steps:
         self._rest += text
@@ -194,10 +218,11 @@ class SpeechStream:
             return  # one whole, which `finish` says
         sentences, self._rest = finished(self._rest)
         for sentence in sentences:
-            yield from self._delivery.speak(sentence)
+            yield from self._delivery.speak(sentence, self._at)
+            self._at += len(sentence)
 
     def finish(self) -> Steps:
-        yield from self._delivery.speak(self._rest)
+        yield from self._delivery.speak(self._rest, self._at)
         yield from self._delivery.finish()
 
     def close(self) -> None:
