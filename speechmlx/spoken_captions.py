@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from speechmlx.errors import BadRequest
 from speechmlx.reading.sentences import sentence_ends
 from speechmlx.recognition import RecognitionResult
 from speechmlx.transcript_formats import as_srt, as_vtt
@@ -16,6 +17,14 @@ LONGEST_CUE = 84
 """Characters of a cue, at most, but for longer words: two lines of subtitles."""
 CUE_SECONDS = 7.0
 """Seconds of a cue, at most, but for longer words."""
+
+
+def caption_format(name: str) -> CaptionFormat:
+    """The format of a name. Raises BadRequest where there is none."""
+    for known in CAPTION_FORMATS:
+        if name == known:
+            return known
+    raise BadRequest(f"there is no format {name!r:.80} of subtitles; the formats are {', '.join(CAPTION_FORMATS)}")
 
 
 def spoken_captions(words: Sequence[WordTime], format: CaptionFormat) -> str:
