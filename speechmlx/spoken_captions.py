@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 from speechmlx.errors import BadRequest
-from speechmlx.reading.sentences import sentence_ends
 from speechmlx.recognition import RecognitionResult
 from speechmlx.transcript_formats import as_srt, as_vtt
 from speechmlx.types import Segment, WordTime
@@ -35,6 +34,8 @@ def spoken_captions(words: Sequence[WordTime], format: CaptionFormat) -> str:
 
 def cues(words: Sequence[WordTime]) -> list[Segment]:
     """The words in cues. A blank stands between two words where the text has one."""
+    from speechmlx.reading.sentences import sentence_ends  # here: it reads dictionaries
+
     text, starts = _joined(words)
     ends = set(sentence_ends(text))
     found: list[Segment] = []

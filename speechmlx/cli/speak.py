@@ -39,13 +39,12 @@ def speak(
     """Speak a text. It is played, or written to a file, while it is made."""
     from speechmlx.errors import BadRequest
 
+    if words and phonemes:
+        raise BadRequest("speak prints how texts would be read: give one of --words and --phonemes")
     if words or phonemes:
-        if words and phonemes:
-            raise BadRequest("speak prints how texts would be read: give one of --words and --phonemes")
         if captions is not None:
             raise BadRequest("--captions goes with sound: leave --words and --phonemes out")
-        print_reading(texts, words, language, lexicon)
-        return
+        return print_reading(texts, words, language, lexicon)
     if STANDARD_INPUT in texts and len(texts) > 1:
         raise BadRequest(f"{STANDARD_INPUT} is standard input: give it alone, or give a text")
     if lexicon is not None:
