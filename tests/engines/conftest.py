@@ -1,8 +1,13 @@
-"""Engine tests run on what the engine process runs on: `python -m speechmlx.runtime.worker.blas pytest`."""
+"""Engine tests run on what the engine process runs on: `python -m speechmlx.runtime.worker.blas pytest`.
+
+On a Mac that is the GPU; SPEECHMLX_DEVICE chooses, as for a server: hosted machines have no GPU to trust.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +22,23 @@ from speechmlx.types import Audio, Progress, Segment, Transcribe
 
 if TYPE_CHECKING:
     from speechmlx.engines.kokoro.engine import Kokoro
+    from speechmlx.engines.llm.engine import LanguageModelEngine
 
 BLAS_IN = not blas.is_available() or blas.is_loaded()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def prepared() -> None:
+def options() -> LoadOptions:
+    """How the engine process loads models on this machine."""
     if not BLAS_IN:
         pytest.fail("run these as `python -m speechmlx.runtime.worker.blas pytest ...`: mlx has its own slow BLAS here")
-    device.device()
+    return device.device(os.environ.get("SPEECHMLX_DEVICE", "auto"))[0]
+
+
+@pytest.fixture(scope="session")
+def cold(options: LoadOptions) -> LoadOptions:
+    """The same without a warm-up."""
+    return replace(options, warm_up=False)
 
 
 @pytest.fixture(scope="session")
@@ -47,14 +60,16 @@ def loaded() -> Callable[[Generator[Progress, None, Any]], Any]:
 
 
 @pytest.fixture(scope="session")
-def kokoro_engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Kokoro:
-    return loaded(kokoro.load(model_folder("kokoro-82m"), LoadOptions()))
+def kokoro_engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions) -> Kokoro:
+    return loaded(kokoro.load(model_folder("kokoro-82m"), options))
 
 
 @pytest.fixture(scope="session")
-def heard(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Callable[..., list[Segment]]:
+def heard(
+    model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions
+) -> Callable[..., list[Segment]]:
     """heard(PCM16 at 24 kHz, words=False) → what a small Whisper hears, and with `words` when."""
-    listener = loaded(whisper.load(model_folder("whisper-tiny.en"), LoadOptions()))
+    listener = loaded(whisper.load(model_folder("whisper-tiny.en"), options))
 
     def run(pcm16: bytes, words: bool = False) -> list[Segment]:
         audio = Audio(soxr.resample(from_pcm16(pcm16), 24000, 16000).astype(np.float32), 16000)
@@ -66,3 +81,13 @@ def heard(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Ca
         return segments
 
     return run
+
+
+@pytest.fixture(scope="module")
+def engine(
+    model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions
+) -> LanguageModelEngine:
+    """The starter profile's language model. Files about other engines have theirs under this name."""
+    from speechmlx.engines import llm
+
+    return loaded(llm.load(model_folder("smollm2-135m-instruct"), options))
