@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,11 @@ import numpy as np
 
 from speechmlx.engines import LoadOptions, Steps
 from speechmlx.engines.finite import finite
-from speechmlx.engines.kokoro import encoder, vocoder
+from speechmlx.engines.kokoro import encoder, sharing, vocoder
+from speechmlx.engines.kokoro.encoding import EncodedPiece, PieceInput, encode
 from speechmlx.engines.kokoro.layers import Weights
 from speechmlx.engines.kokoro.pieces import Pronounce, Read, SpeechPiece, pieces
+from speechmlx.engines.kokoro.sharing import SpeechState
 from speechmlx.engines.kokoro.voices import Voices, language_of
 from speechmlx.engines.kokoro.word_times import NO_SOUND, SpeechSound, SpokenWordTimes
 from speechmlx.engines.weights import evaluate_finite
@@ -39,6 +41,8 @@ from speechmlx.types import (
     WordTimes,
 )
 
+Encoding = Callable[[PieceInput], Generator[None, None, EncodedPiece]]
+"""Encodes a piece in steps."""
 SLOWEST, FASTEST = 0.25, 4.0
 SEED = 0  # seed of the noise of each piece: a piece sounds the same in any text
 WARM_UP = "Hello."
@@ -78,8 +82,7 @@ class Kokoro:
     def _speak(self, request: Speak) -> Iterator[Event | None]:
         delivery = self.delivery(request)
         yield None
-        yield from delivery.speak(request.text)
-        yield from delivery.finish()
+        yield from delivery.all_of(request.text)
 
     def delivery(self, request: Synthesis) -> Delivery:
         """Validate `request` and resolve its voice and language. Raises the same errors as `run`."""
@@ -97,40 +100,53 @@ class Kokoro:
         reader = pronunciation.reader(spoken)
         return Delivery(self, styles, read, reader.steps, reader.in_runs, request.speed)
 
-    def synthesize(self, phonemes: str, styles: mx.array, speed: float) -> Iterator[SpeechSound | None]:
+    def encode(self, piece: PieceInput) -> Generator[None, None, EncodedPiece]:
+        """Encode a piece alone, in bounded steps. Raises NotFinite."""
+        (encoded,) = yield from encode(self.encoder, [piece])
+        return encoded
+
+    def synthesize(
+        self, phonemes: str, styles: mx.array, speed: float, encoding: Encoding | None = None
+    ) -> Iterator[SpeechSound | None]:
         """Synthesise one piece of at most `longest` phonemes. Each step evaluates one part of the network.
 
-        Raises NotFinite where the sound is none.
+        `encoding`: how it is encoded; None: alone. Raises NotFinite where the sound is none.
         """
         tokens = mx.array([0, *(self.vocabulary[p] for p in phonemes), 0])
-        style = styles[min(len(phonemes), len(styles)) - 1]
-        timbre, prosody_style = mx.split(style, 2, axis=1)
-        context = self.encoder.context(tokens)
-        mx.eval(context)
-        yield None
-        rhythm = self.encoder.rhythm(context, prosody_style)
-        mx.eval(rhythm)
-        yield None
-        text = self.encoder.text(tokens)
-        durations = self.encoder.durations(rhythm)
-        mx.eval(text, durations)
-        yield None
-        lengths = finite(np.array(durations), "the durations of the phonemes")
-        frames = np.maximum(np.rint(lengths / speed), 1).astype(np.int64)
-        spread = mx.array(np.repeat(np.arange(len(frames)), frames))
-        pitch, energy = self.encoder.prosody(rhythm[spread], prosody_style)
-        mx.eval(pitch, energy)
-        yield None
-        decoded = self.vocoder.decode(text[spread], pitch, energy, timbre)
-        source = self.vocoder.source(pitch, mx.random.key(SEED))
+        piece = PieceInput(tokens, styles[min(len(phonemes), len(styles)) - 1], speed)
+        encoded = yield from self.encode(piece) if encoding is None else encoding(piece)
+        decoded = self.vocoder.decode(encoded.text, encoded.pitch, encoded.energy, encoded.timbre)
+        source = self.vocoder.source(encoded.pitch, mx.random.key(SEED))
         mx.eval(decoded, source)
         yield None
         samples = decoded
-        for samples in self.vocoder.generate(decoded, source, timbre):
+        for samples in self.vocoder.generate(decoded, source, encoded.timbre):
             mx.eval(samples)  # at once: MLX may have started to compute parts of it
             yield None
         pcm16 = _pcm16(finite(np.array(samples), "the synthesis of speech"))
-        yield SpeechSound(Chunk(pcm16, vocoder.RATE), np.cumsum(frames) * vocoder.FRAME)
+        yield SpeechSound(Chunk(pcm16, vocoder.RATE), np.cumsum(encoded.frames) * vocoder.FRAME)
+
+
+class SharingKokoro(Kokoro):
+    """A loaded model on a GPU, which encodes the texts of several `Speak` requests together."""
+
+    max_batch = 4
+
+    def begin(self, request: Request) -> SpeechState:
+        """Begin a `Speak` request. Raises the same errors as `run`."""
+        if not isinstance(request, Speak):
+            raise Unsupported(f"Kokoro answers Speak requests, not {type(request).__name__}")
+        state = SpeechState()
+        delivery = self.delivery(request)
+        delivery.encoding = state.encode
+        state.steps = delivery.all_of(request.text)
+        return state
+
+    def step(self, states: Sequence[SpeechState]) -> list[list[Event | Exception]]:
+        return sharing.step(self.encoder, states)
+
+    def end(self, state: SpeechState) -> None:
+        state.leave()
 
 
 @dataclass
@@ -145,6 +161,8 @@ class Delivery:
     in_runs: bool
     """Whether `pronounce` may give the phonemes of several words to the first of them."""
     speed: float
+    encoding: Encoding | None = None
+    """How pieces are encoded; None: each alone."""
     tokens: int = 0
     samples: int = 0
     written: bool = False
@@ -152,6 +170,11 @@ class Delivery:
     unsaid: str = ""
     """The first text with words that had no phonemes."""
     words: SpokenWordTimes = field(default_factory=SpokenWordTimes)
+
+    def all_of(self, text: str) -> Iterator[Event | None]:
+        """Synthesise the whole text of a request."""
+        yield from self.speak(text)
+        yield from self.finish()
 
     def speak(self, text: str, at: int = 0) -> Iterator[Event | None]:
         """Synthesise `text`, which begins at character `at` of the request's.
@@ -180,7 +203,7 @@ class Delivery:
         sound = NO_SOUND
         if piece.phonemes:
             speed = min(max(self.speed * piece.rate, SLOWEST), FASTEST)
-            for step in self.engine.synthesize(piece.phonemes, self.styles, speed):
+            for step in self.engine.synthesize(piece.phonemes, self.styles, speed, self.encoding):
                 if step is None:
                     yield None
                 else:
@@ -253,7 +276,7 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, Kokor
     for start in range(0, len(names), LOAD_SLICE):
         evaluate_finite({name: weights.tensors[name] for name in names[start : start + LOAD_SLICE]})
         yield Progress("load", min(start + LOAD_SLICE, len(names)), len(names))
-    engine = Kokoro(
+    engine = (Kokoro if on_cpu else SharingKokoro)(
         encoder=encoder.build(weights, config),
         vocoder=vocoder.build(weights, config),
         voices=Voices.of(folder / "voices", dtype),
