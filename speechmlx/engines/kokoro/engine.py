@@ -136,7 +136,7 @@ class SharingKokoro(Kokoro):
         """Begin a `Speak` request. Raises the same errors as `run`."""
         if not isinstance(request, Speak):
             raise Unsupported(f"Kokoro answers Speak requests, not {type(request).__name__}")
-        state = SpeechState()
+        state = SpeechState(request.priority)
         delivery = self.delivery(request)
         delivery.encoding = state.encode
         state.steps = delivery.all_of(request.text)

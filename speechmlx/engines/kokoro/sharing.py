@@ -1,4 +1,4 @@
-"""Several requests at once on a GPU: their texts are encoded together, and each has its turn at the vocoder."""
+"""Several requests at once on a GPU: their texts are encoded together, and the vocoder speaks one at a time."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 
 from speechmlx.engines.kokoro.encoder import TextEncoder
 from speechmlx.engines.kokoro.encoding import EncodedPiece, PieceInput, encode
-from speechmlx.types import Event
+from speechmlx.types import Event, Priority
 
 
 class SharedEncoding:
     """The encoding of the pieces that several requests wait for."""
 
     def __init__(self, encoder: TextEncoder, states: Sequence[SpeechState]) -> None:
-        self.turn = min(state.turn for state in states)
         self._states = states
         self._steps = encode(encoder, [state.piece for state in states if state.piece is not None])
         for state in states:
@@ -36,10 +35,11 @@ class SharedEncoding:
 class SpeechState:
     """One request in a batch."""
 
+    priority: Priority
     steps: Iterator[Event | None] = field(default_factory=lambda: iter(()))
     finished: bool = False
-    turn: int = 0
-    """Who has the least is next."""
+    is_sounding: bool = False
+    """The vocoder is at its piece."""
     piece: PieceInput | None = None
     """What it waits for to be encoded."""
     encoding: SharedEncoding | None = None
@@ -50,17 +50,23 @@ class SpeechState:
         """Whether it can do nothing before its piece is encoded."""
         return self.piece is not None and self.encoded is None
 
+    @property
+    def reads(self) -> bool:
+        """Whether its next step is short: it reads its text up to the next piece."""
+        return self.piece is None and not self.is_sounding
+
     def leave(self) -> None:
         """It is over: what it holds is free. A shared encoding goes on for the others."""
         self.finished, self.steps = True, iter(())
 
     def encode(self, piece: PieceInput) -> Generator[None, None, EncodedPiece]:
         """Wait until the piece is encoded. Raises what that failed with."""
-        self.piece = piece
+        self.piece, self.is_sounding = piece, False
         while self.encoded is None:
             yield
         encoded = self.encoded
         self.piece = self.encoding = self.encoded = None
+        self.is_sounding = True
         if isinstance(encoded, Exception):
             raise encoded
         return encoded
@@ -80,23 +86,20 @@ class SpeechState:
 
 
 def step(encoder: TextEncoder, states: Sequence[SpeechState]) -> list[list[Event | Exception]]:
-    """Do the piece of work whose turn it is, for one request or for all that wait to be encoded; events of each."""
+    """Do one bounded piece of work for the first request, whose turn it is; the events of each.
+
+    Where it has a piece to encode, the others of its priority that have one, or are about to, take part.
+    """
     found: list[list[Event | Exception]] = [[] for _ in states]
-    following = 1 + max(state.turn for state in states)
-    ready = [state for state in states if not state.waits]
-    first = min(ready, key=lambda state: state.turn, default=None)
-    waiting = [state for state in states if state.waits]
-    least = min((_turn(state) for state in waiting), default=following)
-    if waiting and (first is None or least <= first.turn):
-        chosen = min(waiting, key=_turn)
-        encoding = chosen.encoding or SharedEncoding(encoder, [state for state in waiting if state.encoding is None])
-        encoding.step()
-        encoding.turn = following
-    elif first is not None:
-        found[next(number for number, state in enumerate(states) if state is first)] = first.step()
-        first.turn = following
+    first, *others = states
+    if not first.waits:
+        found[0] = first.step()
+        return found
+    if first.encoding is None:
+        for number, state in enumerate(others, 1):
+            if state.reads and state.priority == first.priority:
+                found[number] = state.step()
+        alike = (state for state in others if state.priority == first.priority)
+        first.encoding = SharedEncoding(encoder, [first, *(one for one in alike if one.waits and not one.encoding)])
+    first.encoding.step()
     return found
-
-
-def _turn(state: SpeechState) -> int:
-    return state.turn if state.encoding is None else state.encoding.turn
