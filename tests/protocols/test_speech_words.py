@@ -70,7 +70,7 @@ def test_a_voice_tells_the_times_of_its_words(starter: Any) -> None:
         "$5.",
         "Well-known,",
         "e.g. \U0001f389",
-        "here.",
+        "me.",
     ]
     assert all(one["start"] < one["end"] <= other["start"] for one, other in pairwise(found["words"]))
     assert found["words"][-1]["end"] < found["duration"] == pytest.approx(len(base64.b64decode(found["audio"])) / 48000)
