@@ -110,7 +110,7 @@ class AsyncSpeech:
         speed: float = 1.0,
         pronunciations: Iterable[Pronunciation] = (),
     ) -> AsyncCall[Chunk, Sound]:
-        """Text to speech: iterate for the chunks (mono PCM16) as they are made, or `await` the whole sound.
+        """Text to speech: iterate for the chunks (mono PCM16) as they are made, or `await` all, the times of words too.
 
         `voice`: a name of the model's, or a Voice; None: its default. `language`: how a voice of several languages
         reads, such as "en-gb". `speed`: from 0.25 to 4. Raises UnknownVoice, Unsupported for a language that the model

@@ -11,13 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+import soxr
 
-from speechmlx.engines import LoadOptions
+from speechmlx.audio.pcm import from_pcm16
+from speechmlx.engines import LoadOptions, kokoro, whisper
 from speechmlx.runtime.worker import blas, device
-from speechmlx.types import Progress
+from speechmlx.types import Audio, Progress, Segment, Transcribe
 
 if TYPE_CHECKING:
+    from speechmlx.engines.kokoro.engine import Kokoro
     from speechmlx.engines.llm.engine import LanguageModelEngine
 
 BLAS_IN = not blas.is_available() or blas.is_loaded()
@@ -51,6 +55,30 @@ def loaded() -> Callable[[Generator[Progress, None, Any]], Any]:
             if progress.stage == "load":
                 assert before <= progress.done <= progress.total
                 before = progress.done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def kokoro_engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions) -> Kokoro:
+    return loaded(kokoro.load(model_folder("kokoro-82m"), options))
+
+
+@pytest.fixture(scope="session")
+def heard(
+    model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions
+) -> Callable[..., list[Segment]]:
+    """heard(PCM16 at 24 kHz, words=False) → what a small Whisper hears, and with `words` when."""
+    listener = loaded(whisper.load(model_folder("whisper-tiny.en"), options))
+
+    def run(pcm16: bytes, words: bool = False) -> list[Segment]:
+        audio = Audio(soxr.resample(from_pcm16(pcm16), 24000, 16000).astype(np.float32), 16000)
+        state, segments = listener.begin(Transcribe(audio=audio, words=words)), []
+        while not state.finished:
+            (events,) = listener.step([state])
+            segments += [event for event in events if isinstance(event, Segment)]
+        listener.end(state)
+        return segments
 
     return run
 
