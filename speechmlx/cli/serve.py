@@ -31,10 +31,12 @@ def given_flags(options: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
 def start(config: Config) -> None:
     """Serve until a signal stops the server."""
     gc.disable()  # imports allocate much and free nothing; serve.run enables it again
-    from speechmlx.models import catalog
+    from speechmlx.models import catalog, store
     from speechmlx.serve import run
 
-    run(replace(config, key_file=key_file(config, os.environ)), catalog.load(), typer.echo)
+    known = catalog.load(store.cache_folder(config))
+    catalog.admit_settings(known, config)
+    run(replace(config, key_file=key_file(config, os.environ)), known, typer.echo)
 
 
 def _print_version(requested: bool) -> None:

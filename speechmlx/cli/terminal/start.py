@@ -65,7 +65,8 @@ def fetch_missing(config: Config, needs: Needs) -> None:
     from speechmlx.cli.pull import fetch_all
     from speechmlx.models import catalog, store
 
-    known, cache = catalog.load(), store.cache_folder(config)
+    cache = store.cache_folder(config)
+    known = catalog.load(cache)
     rows = {}
     for kind, name in needs:
         if name is None and kind not in known.kinds(config):
