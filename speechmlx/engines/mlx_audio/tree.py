@@ -66,11 +66,8 @@ def compiled_module(value: Any) -> nn.Module | None:
     """The module in a function of `mx.compile`, which hides it; None for anything else."""
     if type(value).__name__ not in ("gc_func", "_gc_func"):
         return None
-    for name in ("streaming_step", "__call__"):
-        owner = getattr(getattr(value, name, None), "__self__", None)
-        if isinstance(owner, nn.Module):
-            return owner
-    return None
+    owner = getattr(getattr(value, "parameters", None), "__self__", None)  # it passes attributes on
+    return owner if isinstance(owner, nn.Module) else None
 
 
 def is_plain(value: Any) -> bool:

@@ -45,7 +45,7 @@ def interleaved(jobs: Sequence[Steps]) -> list[list[Event]]:
     return events
 
 
-def alone(steps: Steps) -> list[Event]:
+def alone(steps: Steps) -> list[Any]:
     return [event for event in steps if event is not None]
 
 
@@ -62,6 +62,7 @@ def test_interleaved_jobs_equal_lone_ones(bridged: Load, every_layer: None, name
     assert alone(engine.run(requests[0])) == lone[0], "a job leaves nothing behind"
     assert lone[0] != lone[1]
     assert list(made(lone[0])) and isinstance(lone[0][-1], Usage)
+    assert all(not isinstance(event, Chunk) or event.pcm16.strip(b"\0") for event in lone[0]), "it is not silent"
 
 
 @pytest.mark.parametrize("name", list(tiny_bridge.BUILDERS))

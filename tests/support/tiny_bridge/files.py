@@ -12,10 +12,11 @@ from mlx.utils import tree_flatten
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 
-def save(folder: Path, config: dict[str, Any], model: Any) -> None:
-    """Write `config` and the weights that `model` was made with."""
+def save(folder: Path, config: dict[str, Any], model: Any, gain: float = 1.0) -> None:
+    """Write `config` and the weights that `model` was made with, times `gain`: a quiet network is heard then."""
     folder.mkdir(parents=True, exist_ok=True)
-    mx.save_safetensors(str(folder / "model.safetensors"), dict(tree_flatten(model.parameters())))
+    weights = {name: array * gain for name, array in tree_flatten(model.parameters())}
+    mx.save_safetensors(str(folder / "model.safetensors"), weights)
     (folder / "config.json").write_text(json.dumps(config))
 
 
