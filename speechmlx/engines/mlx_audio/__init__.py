@@ -12,12 +12,17 @@ from pathlib import Path
 from speechmlx.engines import Engine, LoadOptions
 from speechmlx.engines.mlx_audio import checkpoint
 from speechmlx.engines.mlx_audio.cooperative import hook
+from speechmlx.engines.mlx_audio.diarization import Diarizer
 from speechmlx.engines.mlx_audio.recognition import Recognizer
 from speechmlx.engines.mlx_audio.synthesis import Synthesizer
 from speechmlx.errors import ModelUnavailable
 from speechmlx.types import Progress
 
-ADAPTERS: Mapping[str, Callable[[checkpoint.BridgedModel], Engine]] = {"tts": Synthesizer, "stt": Recognizer}
+ADAPTERS: Mapping[str, Callable[[checkpoint.BridgedModel], Engine]] = {
+    "tts": Synthesizer,
+    "stt": Recognizer,
+    "vad": Diarizer,
+}
 """What a family's part of the package does here."""
 
 

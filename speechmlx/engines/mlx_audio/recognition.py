@@ -21,7 +21,7 @@ from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.cooperative import Emit
 from speechmlx.engines.mlx_audio.results import HeardSpeech, heard
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.types import Event, LanguageDetected, Request, Segment, Transcribe, Usage, Word
+from speechmlx.types import LanguageDetected, Request, Segment, Transcribe, Usage, Word
 
 WINDOW = 30.0
 """Seconds of a recording that the family gets at once."""
@@ -141,6 +141,3 @@ def _dtype(model: Any) -> mx.Dtype:
 
     types = [array.dtype for _, array in tree_flatten(model.parameters()) if mx.issubdtype(array.dtype, mx.floating)]
     return types[0] if types else mx.float32
-
-
-__all__ = ["Event", "Recognizer", "segments", "spans"]

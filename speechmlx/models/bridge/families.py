@@ -85,13 +85,14 @@ STT = (
 )
 OTHERS = (
     *_out("sts", OWN, "deepfilternet"),
-    *_out("sts", "no adapter of this version enhances with it", "mossformer2_se"),
+    *_out("sts", "it changes a layer of MLX for all models when it is made", "mossformer2_se"),
     *_out("sts", "it answers with a recording for each voice, and no request takes several", "dialogue_sidon"),
     *_out("sts", "its config.json does not say which network it is", "mel_roformer"),
     *_out("sts", SECOND, "sam_audio mimo_audio nemotron_voicechat moshi"),
     *_out("sts", "speech to speech has no adapter in this version", "lfm_audio ming_v3_audio"),
     *_out("vad", OWN, "silero_vad smart_turn"),
-    *_out("vad", "no adapter of this version runs it", "fsmn sortformer nemotron_diarization"),
+    *_of("vad", Kind.DIARIZE, "streams", "sortformer nemotron_diarization", proof="tiny"),
+    *_out("vad", "no adapter of this version runs it", "fsmn"),
     *_out("lid", "no request asks a model for the language alone", "ecapa_tdnn wav2vec2"),
     *_out("music", "no request asks for music", "minimax_music3"),
 )

@@ -14,7 +14,7 @@ from support import tiny_bridge
 from speechmlx.engines import Steps
 from speechmlx.engines.mlx_audio import cooperative
 from speechmlx.models.bridge import families
-from speechmlx.types import Audio, Chunk, Event, Request, Segment, Speak, Transcribe, Usage
+from speechmlx.types import Audio, Chunk, Diarize, Event, Request, Segment, Speak, SpeakerTurn, Transcribe, Usage
 
 
 def noise(seconds: float, seed: int, rate: int = 16000) -> Audio:
@@ -27,6 +27,8 @@ def request(engine: Any, seed: int) -> Request:
     if engine.checkpoint.part == "tts":
         texts = ("Hello world. Another test!", "Another world. Hello test? Hello!")
         return Speak(text=texts[seed], options={"seed": seed + 3})
+    if engine.checkpoint.part == "vad":
+        return Diarize(audio=noise(3 + seed, seed))
     language = "en" if engine.accepted.first("language", "source_lang") else None
     return Transcribe(audio=noise(1.5 + seed / 2, seed), language=language, words=True, vad=False)
 
@@ -50,7 +52,7 @@ def alone(steps: Steps) -> list[Any]:
 
 
 def made(events: Sequence[Event]) -> Iterator[Any]:
-    return (event for event in events if isinstance(event, Chunk | Segment))
+    return (event for event in events if isinstance(event, Chunk | Segment | SpeakerTurn))
 
 
 @pytest.mark.parametrize("name", list(tiny_bridge.BUILDERS))

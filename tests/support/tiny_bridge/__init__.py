@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import mlx.core as mx
-from support.tiny_bridge import hearing, speaking
+from support.tiny_bridge import dividing, hearing, speaking
 
 from speechmlx.models.bridge import families
 from speechmlx.models.bridge.identify import rate_of
@@ -24,9 +24,11 @@ BUILDERS: Mapping[str, Builder] = {
     "stt/nemotron_asr": hearing.nemotron_asr,
     "stt/qwen3_asr": hearing.qwen3_asr,
     "stt/sensevoice": hearing.sensevoice,
+    "vad/sortformer": dividing.sortformer,
+    "vad/nemotron_diarization": dividing.nemotron_diarization,
 }
 """By part and family."""
-SEEDS = {"stt/nemotron_asr": 2}
+SEEDS = {"stt/nemotron_asr": 2, "vad/nemotron_diarization": 2}
 """Where random weights of the first seed recognise nothing."""
 
 
