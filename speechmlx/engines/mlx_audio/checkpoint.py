@@ -28,6 +28,10 @@ FORBIDDEN = (".py", ".pth", ".pt", ".bin", ".pkl", ".pickle", ".ckpt", ".so", ".
 """Files that may hold code."""
 
 
+READERS = ("tokenizer", "_tokenizer", "speech_tokenizer")
+"""Parts that some families leave out, with a warning, where their files are missing."""
+
+
 @dataclass(frozen=True)
 class BridgedModel:
     """A model of the package in memory, and what it is."""
@@ -131,7 +135,10 @@ def _finished(module: Any, model: Any, folder: Path) -> Any:
     if after is None:
         return model
     try:
-        return after(model, folder)
+        made = after(model, folder)
+        if lost := [name for name in READERS if getattr(made, name, made) is None]:
+            raise ModelUnavailable(f"the model folder {folder.name!r} lacks the files of its {lost[0].strip('_')}")
+        return made
     except SpeechError:
         raise
     except ImportError as error:

@@ -65,10 +65,12 @@ class Recognizer:
 
     def _arguments(self, request: Transcribe) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
-        if request.task == "translate":
-            arguments |= self._translation()
         if request.language is not None:
             arguments |= self._language(request.language)
+            if "target_lang" in self.accepted:
+                arguments["target_lang"] = languages.code(request.language) or request.language
+        if request.task == "translate":
+            arguments |= self._translation()
         for value, names in ((request.prompt, ("initial_prompt", "context")), (list(request.hotwords), ("hotwords",))):
             if value and (name := self.accepted.first(*names)):
                 arguments[name] = value

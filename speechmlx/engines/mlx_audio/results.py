@@ -71,10 +71,11 @@ def _segment(segment: Any, duration: float) -> HeardPart:
     speaker = get("speaker")
     if speaker is None:
         speaker = get("speaker_id")
+    first = float(start) if start is not None else 0.0
     return HeardPart(
         str(get("text") or ""),
-        float(start) if start is not None else 0.0,
-        float(end) if end is not None else duration,
+        first,
+        float(end) if end is not None and end > first else duration,  # some families say 0 for "unknown"
         words,
         None if speaker is None else str(speaker),
     )

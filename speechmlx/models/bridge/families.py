@@ -67,13 +67,19 @@ TTS = (
     *_out("tts", "its watermark needs torch", "sesame"),
 )
 STT = (
-    *_of("stt", Kind.ASR, "whole", "parakeet nemotron_asr qwen3_asr sensevoice", proof="tiny"),
     *_of(
         "stt",
         Kind.ASR,
         "whole",
-        "canary cohere_asr fireredasr2 fun_asr_nano glmasr granite_speech granite_speech5_ctc granite_speech_nar "
-        "higgs_audio_3 lasr_ctc mms moonshine moss_music moss_transcribe_diarize qwen2_audio voxtral voxtral_realtime "
+        "canary granite_speech5_ctc moonshine nemotron_asr parakeet qwen3_asr sensevoice",
+        proof="tiny",
+    ),
+    *_of(
+        "stt",
+        Kind.ASR,
+        "whole",
+        "cohere_asr fireredasr2 fun_asr_nano glmasr granite_speech granite_speech_nar "
+        "higgs_audio_3 lasr_ctc mms moss_music moss_transcribe_diarize qwen2_audio voxtral voxtral_realtime "
         "wav2vec",
     ),
     *_out("stt", OWN, "whisper"),

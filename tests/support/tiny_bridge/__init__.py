@@ -24,11 +24,14 @@ BUILDERS: Mapping[str, Builder] = {
     "stt/nemotron_asr": hearing.nemotron_asr,
     "stt/qwen3_asr": hearing.qwen3_asr,
     "stt/sensevoice": hearing.sensevoice,
+    "stt/moonshine": hearing.moonshine,
+    "stt/granite_speech5_ctc": hearing.granite_speech5_ctc,
+    "stt/canary": hearing.canary,
     "vad/sortformer": dividing.sortformer,
     "vad/nemotron_diarization": dividing.nemotron_diarization,
 }
 """By part and family."""
-SEEDS = {"stt/nemotron_asr": 2, "vad/nemotron_diarization": 2}
+SEEDS = {"stt/granite_speech5_ctc": 13, "stt/nemotron_asr": 2, "vad/nemotron_diarization": 2}
 """Where random weights of the first seed recognise nothing."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,3 +34,17 @@ def byte_tokenizer(folder: Path, special: Iterable[str]) -> Tokenizer:
     about = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
     (folder / "tokenizer_config.json").write_text(json.dumps(about))
     return tokenizer
+
+
+def sentence_pieces(path: Path, special: Iterable[str], size: int) -> None:
+    """Write a SentencePiece model of `size` pieces, `special` among them."""
+    import sentencepiece
+
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    text = [f"{one}{two}{three}" for one in letters for two in letters for three in letters[:6]]
+    made = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(text), model_writer=made, vocab_size=size, model_type="bpe",
+        user_defined_symbols=list(special), minloglevel=2, bos_id=-1, eos_id=-1,
+    )  # fmt: skip
+    path.write_bytes(made.getvalue())

@@ -8,7 +8,7 @@ from typing import Any
 
 import mlx.core as mx
 from mlx.utils import tree_flatten
-from support.tiny_bridge.files import byte_tokenizer, save
+from support.tiny_bridge.files import byte_tokenizer, save, sentence_pieces
 
 from speechmlx.engines.mlx_audio import package
 
@@ -129,3 +129,61 @@ def sensevoice(folder: Path) -> None:
     }
     mx.save_safetensors(str(folder / "model.safetensors"), stored)
     (folder / "tokens.json").write_text(json.dumps(["<blank>", *(f"▁t{place}" for place in range(63))]))
+
+
+def moonshine(folder: Path) -> None:
+    module = package.family("stt", "moonshine")
+    tokenizer = byte_tokenizer(folder, ())
+    config: dict[str, Any] = {
+        "model_type": "moonshine", "vocab_size": tokenizer.get_vocab_size(), "hidden_size": 32,
+        "intermediate_size": 64, "encoder_num_hidden_layers": 2, "decoder_num_hidden_layers": 2,
+        "encoder_num_attention_heads": 4, "decoder_num_attention_heads": 4, "partial_rotary_factor": 0.5,
+        "eos_token_id": tokenizer.token_to_id("<|im_end|>"),
+    }  # fmt: skip
+    model = module.Model(module.ModelConfig.from_dict(dict(config)))
+    save(folder, config, model)
+    stored = {  # published in another order of axes
+        name: array.transpose(0, 2, 1) if "conv" in name and array.ndim == 3 else array
+        for name, array in tree_flatten(model.parameters())
+    }
+    mx.save_safetensors(str(folder / "model.safetensors"), stored)
+
+
+def granite_speech5_ctc(folder: Path) -> None:
+    module = package.family("stt", "granite_speech5_ctc")
+    tokenizer = byte_tokenizer(folder, ())
+    encoder = {
+        "vocab_size": tokenizer.get_vocab_size(), "hidden_size": 16, "intermediate_size": 32,
+        "num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 2, "num_mel_bins": 4,
+        "head_dim": 8, "max_position_embeddings": 16, "context_size": 8, "conv_kernel_size": 3,
+        "conv_expansion_factor": 2, "subsample_layers": [0, 1],
+    }  # fmt: skip
+    config: dict[str, Any] = {
+        "model_type": "granite_speech5_ctc",
+        "vocab_size": encoder["vocab_size"],
+        "encoder_config": encoder,
+    }
+    save(folder, config, module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config)))))
+
+
+def canary(folder: Path) -> None:
+    module = package.family("stt", "canary")
+    config: dict[str, Any] = {
+        "model_type": "canary",
+        "preprocessor": {"features": 16},
+        "encoder": {
+            "feat_in": 16, "n_layers": 2, "d_model": 32, "n_heads": 4, "ff_expansion_factor": 2,
+            "subsampling_factor": 2, "self_attention_model": "rel_pos", "subsampling": "dw_striding",
+            "conv_kernel_size": 3, "subsampling_conv_channels": 16, "pos_emb_max_len": 1024, "xscaling": True,
+        },
+        "transf_decoder": {"num_layers": 2, "hidden_size": 32, "num_attention_heads": 4, "inner_size": 64},
+        "vocab_size": 64,
+        "enc_output_dim": 32,
+    }  # fmt: skip
+    save(folder, config, module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config)))))
+    special = (
+        "<|nospeech|>", "<pad>", "<|endoftext|>", "<|startoftranscript|>", "<|pnc|>", "<|nopnc|>",
+        "<|startofcontext|>", "<|emo:undefined|>", "<|itn|>", "<|noitn|>", "<|timestamp|>", "<|notimestamp|>",
+        "<|diarize|>", "<|nodiarize|>", "<|en|>", "<|de|>",
+    )  # fmt: skip
+    sentence_pieces(folder / "tokenizer.model", special, 64)
