@@ -25,6 +25,11 @@ for name in ("tts/pocket_tts", "stt/sensevoice"):
 """
 
 
+def away(home: Path) -> dict[str, str]:
+    """The environment of a server whose hub does not answer."""
+    return {"SPEECHMLX_CACHE": str(home / "cache"), "HF_ENDPOINT": "http://127.0.0.1:9"}
+
+
 @dataclass(frozen=True)
 class Bridged:
     server: Server
@@ -42,7 +47,7 @@ def bridged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridged]:
         [COMMAND, "pull", str(home / "pocket_tts"), "--json"], env=environment, capture_output=True, timeout=60
     )
     assert json.loads(pulled.stdout)[0]["model"] == "local--pocket-tts", pulled.stderr
-    with serve(home / "server", "--asr", str(home / "sensevoice"), SPEECHMLX_CACHE=str(home / "cache")) as server:
+    with serve(home / "server", "--asr", str(home / "sensevoice"), **away(home)) as server:
         yield Bridged(server, home)
 
 
@@ -96,3 +101,11 @@ def test_a_folder_is_not_pulled_over_the_network(bridged: Bridged) -> None:
         answer = http.post(f"/v1/models{bridged.home / 'sensevoice'}/pull")
         other = http.post(f"/v1/models/{bridged.home / 'server'}/pull")
     assert answer.status_code == 404 and other.status_code == 404
+
+
+def test_a_client_may_pull_a_repository(bridged: Bridged) -> None:
+    """It is asked for at the hub, which is away here; a key needs the scope `manage` for it."""
+    with bridged.server.client() as http:
+        answer = http.post("/v1/models/somebody/parakeet-tdt/pull")
+    assert answer.status_code == 502
+    assert "127.0.0.1:9 cannot be asked for somebody/parakeet-tdt" in answer.json()["error"]["message"]

@@ -28,8 +28,8 @@ FORBIDDEN = (".py", ".pth", ".pt", ".bin", ".pkl", ".pickle", ".ckpt", ".so", ".
 """Files that may hold code."""
 
 
-READERS = ("tokenizer", "_tokenizer", "speech_tokenizer")
-"""Parts that some families leave out, with a warning, where their files are missing."""
+READERS = (("tokenizer",), ("_tokenizer", "_token_list"), ("speech_tokenizer",))
+"""Parts that some families leave out, with a warning, where their files are missing; one of each is needed."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,9 @@ def _finished(module: Any, model: Any, folder: Path) -> Any:
         return model
     try:
         made = after(model, folder)
-        if lost := [name for name in READERS if getattr(made, name, made) is None]:
-            raise ModelUnavailable(f"the model folder {folder.name!r} lacks the files of its {lost[0].strip('_')}")
+        for names in READERS:
+            if all(getattr(made, name, None) is None for name in names) and hasattr(made, names[0]):
+                raise ModelUnavailable(f"the model folder {folder.name!r} lacks the files of its {names[0].strip('_')}")
         return made
     except SpeechError:
         raise

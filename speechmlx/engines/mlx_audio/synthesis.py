@@ -39,6 +39,8 @@ from speechmlx.types import (
 SLOWEST, FASTEST = 0.25, 4.0
 INTERVAL = 0.32
 """Seconds of audio in a chunk of a family that streams, where the client does not say."""
+MOST_REFERENCE = 60.0
+"""Seconds of a recording whose voice is imitated."""
 SEED = 0
 """Where the client names no seed: the same text sounds the same each time."""
 MOST_SEED = 2**32 - 1
@@ -126,16 +128,16 @@ class Synthesizer:
             raise BadRequest("prompt_speech must be a recording, and prompt_text goes with one")
         if voice is None or isinstance(voice, ReferenceVoice):
             return {"voice": self.voices[0]} if self._needs_voice else {}
-        if "voice" not in self.accepted:
+        if "voice" not in self.accepted or not self.voices:
             has = "imitates the voice of a recording" if "ref_audio" in self.accepted else "has one voice"
             raise Unsupported(f"{self.checkpoint.family} {has} and takes no voice by name, such as {voice.name!r:.60}")
         own = {name.lower(): name for name in self.voices}
-        if own and voice.name.lower() not in own:
+        if voice.name.lower() not in own:
             raise UnknownVoice(
                 f"no voice {voice.name!r:.60}; the voices are "
                 + listed(voice.name, self.voices, "GET /v1/audio/voices lists all")
             )
-        return {"voice": own.get(voice.name.lower(), voice.name)}
+        return {"voice": own[voice.name.lower()]}
 
     @property
     def _needs_voice(self) -> bool:
@@ -147,6 +149,10 @@ class Synthesizer:
         if "ref_audio" not in self.accepted:
             named = f"; its voices are {', '.join(self.voices)}" if self.voices else ""
             raise Unsupported(f"{self.checkpoint.family} cannot imitate the voice of a recording{named}")
+        if recording.duration > MOST_REFERENCE:
+            raise BadRequest(
+                f"the voice's recording has {recording.duration:.0f} s; at most {MOST_REFERENCE:g} s are heard"
+            )
         samples = resample(recording.samples, recording.rate, self.checkpoint.rate)
         found: dict[str, Any] = {"ref_audio": mx.array(samples)}
         if "ref_text" in self.accepted and text.strip():

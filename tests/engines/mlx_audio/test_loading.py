@@ -99,6 +99,12 @@ def test_a_config_of_another_family(folder: Path) -> None:
         load(folder)
 
 
+def test_a_folder_without_its_tokenizer(folder: Path) -> None:
+    (folder / "tokens.json").unlink()
+    with pytest.raises(ModelUnavailable, match="lacks the files of its tokenizer"):
+        load(folder)
+
+
 def test_a_family_that_is_not_there() -> None:
     with pytest.raises(ModelUnavailable, match="the family no_such of mlx-audio needs the package"):
         package.family("stt", "no_such")

@@ -68,6 +68,12 @@ def test_a_recording_is_imitated(bridged: Load) -> None:
         ("pocket_tts", {"options": {"cfg": 1}}, Unsupported, "no option 'cfg'; its options are frames_after_eos, "),
         ("pocket_tts", {"options": {"seed": -1}}, BadRequest, "seed must be a whole number from 0 to 4294967295"),
         ("pocket_tts", {"options": {"prompt_text": "x"}}, BadRequest, "prompt_text goes with one"),
+        (
+            "pocket_tts",
+            {"voice": ReferenceVoice(noise(61, 0), "", "x")},
+            BadRequest,
+            "has 61 s; at most 60 s are heard",
+        ),
         ("qwen3_tts", {"voice": NamedVoice("bob")}, UnknownVoice, "no voice 'bob'; the voices are vivian, ryan"),
         ("qwen3_tts", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: "),
         ("qwen3_tts", {"options": {"temperature": 5}}, BadRequest, "temperature 5 is out of range: 0 to 2"),
