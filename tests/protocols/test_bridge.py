@@ -25,11 +25,6 @@ for name in ("tts/pocket_tts", "stt/sensevoice"):
 """
 
 
-def away(home: Path) -> dict[str, str]:
-    """The environment of a server whose hub does not answer."""
-    return {"SPEECHMLX_CACHE": str(home / "cache"), "HF_ENDPOINT": "http://127.0.0.1:9"}
-
-
 @dataclass(frozen=True)
 class Bridged:
     server: Server
@@ -47,7 +42,9 @@ def bridged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridged]:
         [COMMAND, "pull", str(home / "pocket_tts"), "--json"], env=environment, capture_output=True, timeout=60
     )
     assert json.loads(pulled.stdout)[0]["model"] == "local--pocket-tts", pulled.stderr
-    with serve(home / "server", "--asr", str(home / "sensevoice"), **away(home)) as server:
+    away = "http://127.0.0.1:9"
+    flags = ("--asr", str(home / "sensevoice"))
+    with serve(home / "server", *flags, SPEECHMLX_CACHE=str(home / "cache"), HF_ENDPOINT=away) as server:
         yield Bridged(server, home)
 
 

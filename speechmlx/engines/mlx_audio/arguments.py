@@ -16,8 +16,8 @@ ABSENT = object()
 OURS = frozenset(
     (
         "text audio voice ref_audio ref_text prompt_audio prompt_text stream verbose dtype generation_stream task "
-        "chunk_callback lang_code language lang source_lang target_lang audio_prompt audio_prompt_sr model_path "
-        "sample_rate"
+        "chunk_callback split_pattern lang_code language lang source_lang target_lang audio_prompt "
+        "audio_prompt_sr model_path sample_rate"
     ).split()
 )
 """Parameters that requests have fields for, or that are the server's own."""
@@ -38,6 +38,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "exaggeration": (0.0, 2.0),
 }
 """Bounds of options that many families have; both ends are allowed."""
+TEXTS = frozenset("instruct description caption style emotion dialect".split())
+"""Options that are texts though their default is None. Others are numbers: a text could be the path of a file."""
 SAME = {"max_tokens": ("max_new_tokens", "max_new_frames"), "instruct": ("description", "caption")}
 """Other names of one thing, for families that lack the first name."""
 
@@ -109,7 +111,7 @@ def _checked(name: str, value: Any, default: Any) -> Any:
         if not isinstance(value, str):
             raise BadRequest(f"{name} must be a text, not {value!r:.60}")
         return value
-    if default is None and isinstance(value, (str, bool)) and name not in RANGES:
+    if default is None and name in TEXTS and isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise BadRequest(f"{name} must be a number, not {value!r:.60}")

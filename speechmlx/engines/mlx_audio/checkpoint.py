@@ -23,7 +23,7 @@ from speechmlx.types import Progress
 log = logging.getLogger(__name__)
 
 BRIDGE = "bridge.json"
-"""What the conversion wrote of the family: {"part", "family", "rate"}."""
+"""What the conversion wrote of the family: {"part", "family", "rate", "streams"}."""
 FORBIDDEN = (".py", ".pth", ".pt", ".bin", ".pkl", ".pickle", ".ckpt", ".so", ".dylib")
 """Files that may hold code."""
 
@@ -44,6 +44,8 @@ class BridgedModel:
     model: Any
     nbytes: int
     folder: Path
+    streams: bool
+    """Whether it gives sound while it works."""
 
 
 def read(folder: Path, options: LoadOptions) -> Generator[Progress, None, BridgedModel]:
@@ -66,7 +68,9 @@ def read(folder: Path, options: LoadOptions) -> Generator[Progress, None, Bridge
         tree.replace_weights(model, _wide)
     for progress in _settle(model):
         yield Progress("load", progress.total, progress.total)
-    return BridgedModel(about["part"], about["family"], int(about["rate"]), model, held(model), folder)
+    return BridgedModel(
+        about["part"], about["family"], int(about["rate"]), model, held(model), folder, about["streams"]
+    )
 
 
 def refuse_code(folder: Path) -> None:
@@ -93,7 +97,12 @@ def _wide(array: mx.array) -> mx.array:
 def _about(folder: Path) -> dict[str, Any]:
     try:
         about: dict[str, Any] = json.loads((folder / BRIDGE).read_bytes())
-        return {"part": str(about["part"]), "family": str(about["family"]), "rate": int(about["rate"])}
+        return {
+            "part": str(about["part"]),
+            "family": str(about["family"]),
+            "rate": int(about["rate"]),
+            "streams": about["streams"] is True,
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelUnavailable(f"the model folder {folder.name!r} has no readable {BRIDGE}: {error}") from error
 

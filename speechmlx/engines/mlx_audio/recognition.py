@@ -83,8 +83,6 @@ class Recognizer:
     def _translation(self) -> dict[str, Any]:
         if "target_lang" in self.accepted:
             return {"target_lang": "en"}
-        if "task" in self.accepted:
-            return {"task": "translate"}
         raise Unsupported(f"{self.checkpoint.family} does not translate; it writes what is said")
 
     def _language(self, language: str) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class Synthesizer:
         arguments |= self._speed(request.speed) | self._voice(request.voice, options) | self._language(request.language)
         if request.instructions and (name := self.accepted.first(*INSTRUCT)):
             arguments.setdefault(name, request.instructions)
-        if "stream" in self.accepted:
+        if "stream" in self.accepted and self.checkpoint.streams:
             arguments["stream"] = True
             if "streaming_interval" in self.accepted:
                 arguments.setdefault("streaming_interval", INTERVAL)

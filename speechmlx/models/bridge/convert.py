@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from speechmlx.models.bridge import families
+from speechmlx.models.bridge.families import Family
 from speechmlx.models.bridge.identify import rate_of
 from speechmlx.models.convert.hub import link
 from speechmlx.models.convert.weights import check_zip, read_json, reading
@@ -46,8 +48,13 @@ def convert(part: str, name: str, files: Path, folder: Path) -> None:
         link(path, folder / inside)
     family = families.find(part, name)
     assert family is not None
-    rate = rate_of(family, read_json(files / "config.json"))
-    (folder / BRIDGE).write_text(json.dumps({"part": part, "family": name, "rate": rate}))
+    (folder / BRIDGE).write_text(about(family, read_json(files / "config.json")))
+
+
+def about(family: Family, config: Mapping[str, Any]) -> str:
+    """The text of bridge.json: what the engine must know of the family."""
+    told = {"part": family.part, "family": family.name, "rate": rate_of(family, config)}
+    return json.dumps({**told, "streams": family.works == "streams"})
 
 
 def _wanted(name: str) -> bool:

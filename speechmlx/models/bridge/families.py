@@ -79,14 +79,14 @@ STT = (
         Kind.ASR,
         "whole",
         "cohere_asr fireredasr2 fun_asr_nano glmasr granite_speech granite_speech_nar "
-        "higgs_audio_3 lasr_ctc mms moss_music moss_transcribe_diarize qwen2_audio voxtral voxtral_realtime "
-        "wav2vec",
+        "higgs_audio_3 mms moss_music moss_transcribe_diarize qwen2_audio voxtral voxtral_realtime",
     ),
     *_out("stt", OWN, "whisper"),
     *_out("stt", SECOND, "mimo_v2_asr vibevoice_asr ming_v3_asr"),
     *_out("stt", "its weights come in a container that is not safetensors", "phonon phonon2"),
     *_out("stt", "it switches weights of a model that others share", "mega_asr"),
     *_out("stt", "it gives times to a text, which no request has yet", "qwen3_forced_aligner"),
+    *_out("stt", "the package has no call that recognises with it", "lasr_ctc wav2vec"),
     *_out("stt", "parts that other families share", "nemo"),
 )
 OTHERS = (

@@ -69,6 +69,7 @@ def test_options_become_arguments() -> None:
         ({"top_k": 2.5}, r"top_k must be a whole number, not 2\.5"),
         ({"max_tokens": 0}, "max_tokens 0 is out of range: 1 to 32768"),
         ({"do_sample": 1}, "do_sample must be true or false, not 1"),
+        ({"limit": "/etc/passwd"}, "limit must be a number, not '/etc/passwd'"),
         ({"mode": 1}, "mode must be a text, not 1"),
     ],
 )

@@ -13,7 +13,7 @@ import mlx.core as mx
 from support.tiny_bridge import dividing, hearing, speaking
 
 from speechmlx.models.bridge import families
-from speechmlx.models.bridge.identify import rate_of
+from speechmlx.models.bridge.convert import about
 
 Builder = Callable[[Path], None]
 
@@ -42,6 +42,5 @@ def write(name: str, folder: Path, seed: int | None = None) -> Path:
     part, _, family = name.partition("/")
     found = families.find(part, family)
     assert found is not None
-    rate = rate_of(found, json.loads((folder / "config.json").read_text()))
-    (folder / "bridge.json").write_text(json.dumps({"part": part, "family": family, "rate": rate}))
+    (folder / "bridge.json").write_text(about(found, json.loads((folder / "config.json").read_text())))
     return folder

@@ -41,7 +41,8 @@ def test_a_folder_becomes_a_row(checkpoint: Path, tmp_path: Path) -> None:
     made = store.fetch(row, cache)
     kept = {path.name for path in made.iterdir()}
     assert kept == {"bridge.json", "config.json", "manifest.json", "model.safetensors"}
-    assert json.loads((made / "bridge.json").read_text()) == {"part": "stt", "family": "sensevoice", "rate": 16000}
+    told = {"part": "stt", "family": "sensevoice", "rate": 16000, "streams": False}
+    assert json.loads((made / "bridge.json").read_text()) == told
 
 
 def test_a_folder_that_changed_is_taken_again_when_it_is_named_again(checkpoint: Path, tmp_path: Path) -> None:
