@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from speechmlx.languages import NAMES
+from speechmlx.machine import CACHE_SHARE, GIB, MACS, MODEL_SHARE
 from speechmlx.models.bridge.families import FAMILIES
 from speechmlx.models.catalog import CATALOG, WHISPER_LANGUAGES
 from speechmlx.models.kokoro_voices import KOKORO, OPENAI
@@ -86,6 +87,25 @@ def profiles(catalog: Catalog) -> str:
     return table(header, lines)
 
 
+def macs() -> str:
+    """What the memory of a Mac decides, the smallest first."""
+    header = (
+        "Mac",
+        "default models",
+        "an unused model leaves memory after",
+        "models may have",
+        "MLX keeps freed memory up to",
+    )
+    sizes = [8, *(one.memory // GIB for one in reversed(MACS) if one.memory)]
+    lines = []
+    for number, (size, one) in enumerate(zip(sizes, reversed(MACS), strict=True)):
+        after = f"{one.idle_unload / 60:.0f} minutes" if one.idle_unload else "never"
+        name = f"{size} GB" + (" and more" if number == len(sizes) - 1 else "")
+        shares = (amount(int(size * GIB * share)) for share in (MODEL_SHARE, CACHE_SHARE))
+        lines.append((name, f"`{one.profile}`", after, *shares))
+    return table(header, lines)
+
+
 def voices() -> str:
     lines = []
     for tag in dict.fromkeys(tag for _, tag in KOKORO.languages):
@@ -125,6 +145,7 @@ def written(file: Path) -> str:
         "models": models(CATALOG),
         "families": families(),
         "profiles": profiles(CATALOG),
+        "macs": macs(),
         "voices": voices(),
         "openai": openai_voices(),
         "recognised": recognised(),

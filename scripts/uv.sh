@@ -1,12 +1,12 @@
 # Sourced by the other scripts: sets $UV to uv (the one on PATH, else one kept in .venv/uv) and hands it pip's settings.
 
-for name in "${PYTHON:-}" python3.11 python3.12 python3; do
+for name in "${PYTHON:-}" python3.11 python3.12 python3.13 python3.14 python3; do
     [ -n "$name" ] || continue
-    PYTHON="$("$name" -c 'import sys; print(sys.executable if (3, 11) <= sys.version_info < (3, 13) else "")' 2>/dev/null)" || PYTHON=""
+    PYTHON="$("$name" -c 'import sys; print(sys.executable if (3, 11) <= sys.version_info < (3, 15) else "")' 2>/dev/null)" || PYTHON=""
     [ -z "$PYTHON" ] || break
 done
 if [ -z "$PYTHON" ]; then
-    echo "Python 3.11 or 3.12 is needed and was not found on PATH; set PYTHON to one." >&2
+    echo "Python 3.11 to 3.14 is needed and was not found on PATH; set PYTHON to one." >&2
     exit 1
 fi
 

@@ -99,7 +99,7 @@ def check_keys(doors: Sequence[Door], config: Config, wyoming: Door | None) -> N
 def _models(config: Config, catalog: Catalog) -> str:
     """The default models: those in the cache folder, and those that must be fetched, with sizes in MB."""
     cache = store.cache_folder(config)
-    rows = [row for row in (catalog.default(kind, config) for kind in catalog.kinds(config)) if row.runnable]
+    rows = [row for row in catalog.defaults(config) if row.runnable]
     here = [row.name for row in rows if store.folder(row, cache) is not None]
     missing = [f"{row.name} ({row.size / 1e6:.0f} MB)" for row in rows if row.name not in here]
     parts = [f"{', '.join(here)} here"] if here else []

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from speechmlx import foreign_names
 from speechmlx.errors import BadRequest
 from speechmlx.log import LogSettings
+from speechmlx.machine import default_settings
 from speechmlx.names import listed, nearest
 from speechmlx.service_manager import defaults
 from speechmlx.setting_values import convert
@@ -92,7 +93,7 @@ class Config:
     )
     preload: bool = setting(False, "Load the default model of every kind at start.")
     profile: str | None = setting(
-        None, "Default models: starter or standard.", shown="standard on Apple silicon, else starter"
+        None, "Default models: starter or standard.", shown="standard on Apple silicon from 16 GB on, else starter"
     )
     models: dict[str, str] = field(
         default_factory=dict,
@@ -114,7 +115,15 @@ class Config:
             "shown": "lexicon.toml in the settings folder, if it is there",
         },
     )
-    idle_unload: float = setting(0.0, "Time after which an unused model leaves memory; 0 never.", unit="seconds")
+    idle_unload: float = setting(
+        0.0,
+        "Time after which an unused model leaves memory; 0 never.",
+        unit="seconds",
+        shown="900 on Apple silicon below 16 GB of memory, 1800 below 24 GB, else 0",
+    )
+    device: str = setting(
+        "auto", "What computes: auto (the GPU where it can be used), cpu or gpu.", choices=("auto", "cpu", "gpu")
+    )
     engine_idle: float = setting(
         0.0,
         "Time without work after which the engine process ends, which returns all memory; the next request starts it. "
@@ -123,7 +132,9 @@ class Config:
         flag=False,
         shown="900 where launchd or systemd started the server, else 0",
     )
-    memory_limit: int = setting(0, "Memory for model weights, like 8GB.", unit="bytes", shown="70 % of the machine's")
+    memory_limit: int = setting(
+        0, "Memory for models and what their requests hold, like 8GB.", unit="bytes", shown="70 % of the machine's"
+    )
     step_timeout: float = setting(
         60.0,
         "Time without the end of a step, while jobs run, after which the engine process is killed and started again; "
@@ -161,6 +172,9 @@ class Config:
     )
     llm_url_model: str | None = setting(None, "Name of the model at that server.")
     llm_url_key: str | None = setting(None, "API key for that server.", flag=False)
+    llm_context: int = setting(
+        8192, "Most tokens of a language model's prompt and answer, where its own limit is higher.", least=256
+    )
     postprocess: bool = setting(
         False, "A language model corrects the transcripts of /ws/transcribe, unless a request says otherwise."
     )
@@ -224,8 +238,11 @@ class Config:
 
 SECRETS = ("api_key", "llm_url_key", "webhook_secret")
 """Fields that nothing shows."""
+LISTEN = "listen"
+"""Key in `Config.models` of the model that recognises speech live; it is no kind of its own."""
 KINDS = {
-    "asr": "Model for /transcribe.",
+    "asr": "Model for /transcribe, and for turns that are recognised as a whole.",
+    LISTEN: "Model for words while a person speaks; that of --asr where only that is set.",
     "tts": "Model for /speak.",
     "llm": "Model that answers in /respond.",
     "s2s": "Speech-to-speech model for /respond.",
@@ -234,7 +251,7 @@ KINDS = {
     "turn": "Model that detects the end of a turn.",
     "diarize": "Model that tells speakers apart.",
 }
-"""Help of the flags that set one kind of `Config.models`."""
+"""Help of the flags that set one model of `Config.models`."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")
 
 
@@ -272,6 +289,9 @@ def gather(
     Environment names are SPEECHMLX_ and the field or the kind in capitals. Raises BadRequest naming what is wrong.
     """
     given = {
+        name: GivenSetting(value, "default", "the memory of this Mac") for name, value in default_settings().items()
+    }
+    given |= {
         name: GivenSetting(value, "default", "started as a service") for name, value in defaults(environment).items()
     }
     if file is None:

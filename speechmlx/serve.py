@@ -172,14 +172,17 @@ async def _serve(
     settings: HypercornConfig,
     write_line: Callable[[str], None],
 ) -> None:
-    """Serve until a signal, drain the jobs, then close the connections."""
+    """Serve until a signal, drain the jobs, then close the connections.
+
+    Raises BadRequest where no engine process can run with the settings.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
 
     async def until_drained() -> None:
-        announcing = asyncio.create_task(_announce(services.runtime, write_line))
+        announcing = asyncio.create_task(_announce(services.runtime, write_line, stop))
         await stop.wait()
         announcing.cancel()
         stop.clear()
@@ -194,14 +197,19 @@ async def _serve(
     except asyncio.CancelledError:
         log.warning("connections that did not end were cut")
     log.info("stopped")
+    if services.runtime.refusal:
+        raise BadRequest(services.runtime.refusal)
 
 
-async def _announce(runtime: Runtime, write_line: Callable[[str], None]) -> None:
-    """Print "Ready" when the engine process is up."""
-    while True:
+async def _announce(runtime: Runtime, write_line: Callable[[str], None], stop: asyncio.Event) -> None:
+    """Print "Ready" when the engine process is up. Stop the server where none can run with the settings."""
+    while not runtime.refusal:
         with contextlib.suppress(EngineLost):  # the runtime logs the reason and restarts the engine process
             await runtime.ready()
             break
+    else:
+        stop.set()
+        return
     with contextlib.suppress(OSError):  # the reader of the banner may have closed the pipe
         write_line("Ready")
 

@@ -33,17 +33,31 @@ OTHER_WORDS = {
 
 def main() -> None:
     """Entry point of the command. A SpeechError ends it with a message on standard error and status 1 or 2."""
-    from speechmlx.cli.verbs import application, names
+    from speechmlx.cli.verb_list import VERBS
     from speechmlx.errors import BadRequest, SpeechError
     from speechmlx.optional_packages import use
 
     use(os.environ)
-    app = application()
     try:
-        app(with_verb(sys.argv[1:], names(app)))
+        _run(with_verb(sys.argv[1:], VERBS))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     except SpeechError as error:
         sys.stderr.write(f"audio-server: {error}\n")
         raise SystemExit(2 if isinstance(error, BadRequest) else 1) from None
+
+
+def _run(arguments: list[str]) -> None:
+    """Run a verb. What serves imports only what serving needs."""
+    verb, *rest = arguments
+    if verb == "serve":
+        from speechmlx.cli.quick_serve import serve_plainly
+
+        if serve_plainly(rest, os.environ):
+            return
+    from speechmlx.cli.verbs import application
+
+    application()(arguments)
 
 
 def with_verb(arguments: list[str], verbs: Iterable[str]) -> list[str]:
@@ -51,9 +65,6 @@ def with_verb(arguments: list[str], verbs: Iterable[str]) -> list[str]:
 
     `help VERB` is `VERB --help`. A --wyoming without a value gets the value "on".
     """
-    from speechmlx.errors import BadRequest
-    from speechmlx.names import nearest
-
     if not arguments:
         return ["serve"]
     first, *rest = arguments
@@ -65,6 +76,9 @@ def with_verb(arguments: list[str], verbs: Iterable[str]) -> list[str]:
         first, rest = "serve", arguments
     known = list(verbs)
     if first not in known:
+        from speechmlx.errors import BadRequest
+        from speechmlx.names import nearest
+
         other = OTHER_WORDS.get(first, "")
         meant = other if other.partition(" ")[0] in known else nearest(first, known)[0]
         raise BadRequest(f"there is no verb {first!r}; did you mean {meant}? `audio-server --help` lists the verbs")

@@ -81,9 +81,8 @@ def write_settings(target: Path, made: Config, given: dict[str, GivenSetting], f
 def settings(made: Config, given: dict[str, GivenSetting]) -> list[Setting]:
     """All settings in force, and the default model of each kind. Secrets are hidden."""
     from speechmlx import foreign_names
-    from speechmlx.config import KINDS, SECRETS, Config
+    from speechmlx.config import KINDS, LISTEN, SECRETS, Config
     from speechmlx.models import catalog
-    from speechmlx.types import Kind
 
     rows = []
     effective = _effective(made)
@@ -101,13 +100,15 @@ def settings(made: Config, given: dict[str, GivenSetting]) -> list[Setting]:
             value = effective[name]
         rows.append(Setting(name, _plain(value), source, place))
     profile = catalog.profile(made)
-    defaults = catalog.load().of_profile(profile)
+    known = catalog.load()
+    defaults: dict[str, str] = dict(known.of_profile(profile).items())
+    defaults[LISTEN] = known.listener(made).name
     for kind in KINDS:
         one = given.get(f"models.{kind}")
         if one is not None and one.value:
             rows.append(Setting(f"models.{kind}", made.models[kind], one.source, one.place))
         else:
-            rows.append(Setting(f"models.{kind}", defaults.get(Kind(kind)), "default", f"profile {profile}"))
+            rows.append(Setting(f"models.{kind}", defaults.get(kind), "default", f"profile {profile}"))
     return rows
 
 

@@ -31,10 +31,11 @@ def listen(
     from speechmlx.cli.terminal.listening import LiveCaptions
     from speechmlx.cli.terminal.recordings import kept_input, one_recording
     from speechmlx.cli.terminal.start import start
+    from speechmlx.config import LISTEN
     from speechmlx.types import Kind
 
     options = HearingOptions(model=model, language=language, translate=translate, diarize=diarize, prompt=prompt)
-    needs = [(Kind.ASR, model), (Kind.VAD, None), *([(Kind.DIARIZE, None)] if diarize else [])]
+    needs = [(LISTEN, model), (Kind.VAD, None), *([(Kind.DIARIZE, None)] if diarize else [])]
     with kept_input([file or ""]) as standard_input:
         path = None if file is None else one_recording(file, standard_input)
         start(LiveCaptions(path, options, as_json).run, server, needs, config)

@@ -48,7 +48,7 @@ def models(
     if all_families:
         return _families(kind, as_json)
     settings = load({}, os.environ, config)
-    cache, profile = store.cache_folder(settings), catalog.profile(settings)
+    cache = store.cache_folder(settings)
     known = catalog.load(cache)
     rows = _chosen([known.resolve(name) for name in names] if names else known.all_rows, kind, language)
     rows = [row for row in rows if not here or store.folder(row, cache)]
@@ -56,13 +56,13 @@ def models(
     if only_names:
         typer.echo("".join(f"{row.name}\n" for row in rows if row.runnable), nl=False)
     elif as_json:
-        typer.echo(json.dumps([{**_facts(row, cache), "default": row.name in defaults} for row in rows]))
+        typer.echo(json.dumps([{**_facts(row, cache, settings), "default": row.name in defaults} for row in rows]))
     elif names:
         for row in rows:
-            _describe(row, cache)
+            _describe(row, cache, settings)
     else:
-        _table(rows, cache, defaults)
-        _footer(known, profile, cache)
+        _table(rows, cache, defaults, settings)
+        _footer(known, settings, cache)
 
 
 def _defaults(known: Catalog, settings: Config) -> set[str]:
@@ -73,6 +73,8 @@ def _defaults(known: Catalog, settings: Config) -> set[str]:
     for kind in known.kinds(settings):
         with suppress(UnknownModel):
             found.add(known.default(kind, settings).name)
+    with suppress(UnknownModel):
+        found.add(known.listener(settings).name)
     return found
 
 
@@ -90,8 +92,12 @@ def _chosen(rows: Sequence[Model], kind: str | None, language: str | None) -> li
     return [row for row in found if language is None or languages.match(language, row.languages)]
 
 
-def _footer(known: Catalog, profile: str, cache: Path) -> None:
+def _footer(known: Catalog, settings: Config, cache: Path) -> None:
+    from speechmlx.models import catalog
+
+    profile = catalog.profile(settings)
     typer.echo(f"\n* default here: profile {profile} and your settings. Profiles: {', '.join(known.profiles)}")
+    typer.echo(f"{_room(settings)}; a model that needs more is too large")
     typer.echo(f"`audio-server models NAME` tells more of a model, `--all` the families. Cache folder: {cache}")
 
 
@@ -116,7 +122,31 @@ def _families(kind: str | None, as_json: bool) -> None:
     typer.echo("\n`audio-server pull OWNER/NAME`, or a folder's path, admits a model of one of these families.")
 
 
-def _table(rows: Sequence[Model], cache: Path, defaults: set[str]) -> None:
+def _needed(row: Model, settings: Config) -> int:
+    """Bytes of memory that a model needs here."""
+    from speechmlx.machine import is_apple, weight_type
+
+    return row.bytes_as(weight_type(is_apple(), settings.device))
+
+
+def _fits(row: Model, settings: Config) -> bool:
+    """Whether a model fits into the memory that models may have here."""
+    from speechmlx.machine import model_memory
+
+    return _needed(row, settings) <= model_memory(settings.memory_limit)
+
+
+def _room(settings: Config) -> str:
+    """How much memory models may have here."""
+    from rich.filesize import decimal
+
+    from speechmlx.machine import memory_bytes, model_memory
+
+    limit, memory = decimal(model_memory(settings.memory_limit)), decimal(memory_bytes())
+    return f"Models may have {limit} of this machine's {memory} of memory"
+
+
+def _table(rows: Sequence[Model], cache: Path, defaults: set[str], settings: Config) -> None:
     """Print a line for each model."""
     from rich.console import Console
     from rich.filesize import decimal
@@ -134,15 +164,16 @@ def _table(rows: Sequence[Model], cache: Path, defaults: set[str]) -> None:
     if console.width >= WIDE:
         table.add_column("licence", no_wrap=True)
     for row in rows:
-        here = decimal(store.size(row, cache)) if store.folder(row, cache) else "" if row.runnable else "no engine yet"
+        missing = ("" if _fits(row, settings) else "too large") if row.runnable else "no engine yet"
+        here = decimal(store.size(row, cache)) if store.folder(row, cache) else missing
         name = f"[bold]{row.name}[/] *" if row.name in defaults else row.name
         languages = ", ".join(row.languages) if len(row.languages) <= LANGUAGES else f"{len(row.languages)}"
         cells = [name, row.kind, decimal(row.size), here, languages, row.licence]
-        table.add_row(*cells[: len(table.columns)], style=None if row.runnable else "dim")
+        table.add_row(*cells[: len(table.columns)], style=None if row.runnable and _fits(row, settings) else "dim")
     console.print(table)
 
 
-def _facts(row: Model, cache: Path) -> dict[str, Any]:
+def _facts(row: Model, cache: Path, settings: Config) -> dict[str, Any]:
     """What is known of a model, as JSON has it. Sizes in bytes, `rate` in Hz."""
     from speechmlx.models import store
 
@@ -157,6 +188,8 @@ def _facts(row: Model, cache: Path) -> dict[str, Any]:
         "download_bytes": row.size,
         "memory_bytes": row.bytes_as("float32"),
         "gpu_memory_bytes": row.bytes_as("float16"),
+        "memory_here_bytes": _needed(row, settings),
+        "fits": _fits(row, settings),
         "rate": row.rate,
         "licence": row.licence,
         "languages": list(row.languages),
@@ -166,18 +199,19 @@ def _facts(row: Model, cache: Path) -> dict[str, Any]:
     }
 
 
-def _describe(row: Model, cache: Path) -> None:
+def _describe(row: Model, cache: Path, settings: Config) -> None:
     """Print all that is known of a model."""
     import textwrap
 
     from rich.filesize import decimal
 
-    facts = _facts(row, cache)
+    facts = _facts(row, cache, settings)
+    room = "" if facts["fits"] else f"; too large: {_room(settings)}"
     lines = {
         "kind": row.kind,
         "here": f"{decimal(facts['bytes'])} in {facts['folder']}" if facts["here"] else "not downloaded",
         "download": decimal(row.size) + ("" if row.runnable else "; this version has no engine for it"),
-        "memory": f"{decimal(facts['gpu_memory_bytes'])} on a GPU, {decimal(facts['memory_bytes'])} on a CPU",
+        "memory": f"{decimal(facts['gpu_memory_bytes'])} on a GPU, {decimal(facts['memory_bytes'])} on a CPU{room}",
         "licence": row.licence,
         "languages": " ".join(row.languages),
         "voices": " ".join(facts["voices"]),

@@ -132,6 +132,6 @@ def resolve_models(known: Catalog, names: list[str]) -> list[Model]:
     rows = [
         known.resolve(model)
         for name in names
-        for model in (known.of_profile(name).values() if name in known.profiles else [name])
+        for model in (known.models_of(name) if name in known.profiles else [name])
     ]
     return list({row.name: row for row in rows}.values())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from dataclasses import Field, fields, replace
+from dataclasses import Field, fields
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from speechmlx import __version__
-from speechmlx.config import KINDS, Config, default_text, key_file, load
+from speechmlx.cli.quick_serve import start
+from speechmlx.config import KINDS, Config, default_text, load
 
 
 def serve(**options: Any) -> None:
@@ -26,17 +26,6 @@ def given_flags(options: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
     """The settings file and the settings among the values of the options. A flag that is not given is None."""
     file = options.pop("config")
     return file, {name: value or None if isinstance(value, list) else value for name, value in options.items()}
-
-
-def start(config: Config) -> None:
-    """Serve until a signal stops the server."""
-    gc.disable()  # imports allocate much and free nothing; serve.run enables it again
-    from speechmlx.models import catalog, store
-    from speechmlx.serve import run
-
-    known = catalog.load(store.cache_folder(config))
-    catalog.admit_settings(known, config)
-    run(replace(config, key_file=key_file(config, os.environ)), known, typer.echo)
 
 
 def _print_version(requested: bool) -> None:

@@ -33,6 +33,7 @@ def talk(
     from speechmlx.cli.terminal.sound_file import format_of
     from speechmlx.cli.terminal.start import start
     from speechmlx.cli.terminal.talking import TerminalTalk
+    from speechmlx.config import LISTEN
     from speechmlx.types import Kind
 
     if output is not None:
@@ -40,7 +41,7 @@ def talk(
     options = TalkingOptions(
         instructions=instructions, model=model, voice=voice, language=language, interrupts=headphones
     )
-    needs = [(Kind.ASR, None), (Kind.VAD, None), (Kind.LLM, model), (Kind.TTS, None)]
+    needs = [(Kind.ASR, None), (LISTEN, None), (Kind.VAD, None), (Kind.LLM, model), (Kind.TTS, None)]
     with kept_input([file or ""]) as standard_input:
         path = None if file is None else one_recording(file, standard_input)
         start(TerminalTalk(path, options, output, as_json).run, server, needs, config)

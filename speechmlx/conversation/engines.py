@@ -16,19 +16,19 @@ class Engines(Protocol):
     def submit(self, request: Request) -> Job:
         """Start a job. Raises UnknownModel, Busy and Draining."""
 
-    def model(self, name: str | None, kind: Kind | None) -> Model:
-        """The row of a name or alias, or the default of `kind`. Raises UnknownModel."""
+    def model(self, name: str | None, kind: Kind | None, live: bool = False) -> Model:
+        """The row of a name or alias, or the default of `kind`, or of `live` recognition. Raises UnknownModel."""
 
 
-def model_or_default(engines: Engines, name: str | None, kind: Kind) -> Model:
+def model_or_default(engines: Engines, name: str | None, kind: Kind, live: bool = False) -> Model:
     """The model of `kind` called `name`, else the default: clients send names that they know from other servers.
 
-    Raises UnknownModel where there is no default.
+    `live`: the default is that of live recognition. Raises UnknownModel where there is no default.
     """
     try:
-        return engines.model(name, kind)
+        return engines.model(name, kind, live)
     except UnknownModel:
-        return engines.model(None, kind)
+        return engines.model(None, kind, live)
 
 
 def has_default(engines: Engines, kind: Kind) -> bool:

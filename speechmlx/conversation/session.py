@@ -39,7 +39,7 @@ from speechmlx.conversation.llm.language_model import LanguageModel
 from speechmlx.conversation.settings import Settings
 from speechmlx.conversation.translation import TranslationRequest, TurnTranslator
 from speechmlx.conversation.turn_trace import begin_turn
-from speechmlx.conversation.warmup import ModelWarmup
+from speechmlx.conversation.warmup import ModelWarmup, Need
 from speechmlx.errors import EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.channel import Channel
 from speechmlx.types import Audio, Kind
@@ -88,7 +88,7 @@ class TranscriptionSession:
 
     async def __aenter__(self) -> Self:
         self._working = asyncio.create_task(self._work())
-        self._warmup.begin(Kind.VAD, Kind.ASR, *self._answering_kinds())
+        self._warmup.begin(Kind.VAD, *self._recognisers(), *self._answering_kinds())
         return self
 
     async def __aexit__(
@@ -187,6 +187,13 @@ class TranscriptionSession:
             case _:
                 raise Unsupported(f"a transcription session has no {type(command).__name__}")
 
+    def _recognisers(self) -> tuple[Need, ...]:
+        """The model of live words, and that of turns which are recognised whole, as far as the settings need them."""
+        transcriber, transcription = self._input.transcriber, self.settings.transcription
+        whole = self.settings.answers or transcription is None or transcription.whole or transcription.logprobs
+        live = (lambda: transcriber.live_model,) if transcriber.live else ()
+        return (*live, *((lambda: transcriber.model,) if whole else ()))
+
     # --- what a conversation adds ---
 
     def _answering_kinds(self) -> tuple[Kind, ...]:
@@ -216,6 +223,7 @@ class TranscriptionSession:
     # --- InputObserver: what the pipeline reports ---
 
     def turn_started(self, item: str, at: float) -> None:
+        self._warmup.touch()
         self._emit(SpeechStarted(item, at))
 
     def turn_paused(self, item: str, since: float, at: float, guess: Awaitable[Transcript] | None) -> None:

@@ -49,6 +49,8 @@ class Transcription:
     """Words name their speaker. None: speakers are not told apart."""
     words: bool = False
     """Word times also for a turn that is recognised whole."""
+    whole: bool = False
+    """A turn's transcript is recognised from its whole audio where another model gave its live words."""
     logprobs: bool = False
 
 

@@ -1,13 +1,19 @@
-"""Loading models before a conversation needs them."""
+"""Loading models before a conversation needs them, and touching them when a person begins to speak."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from typing import Any
 
 from speechmlx.conversation.engines import Engines
 from speechmlx.errors import SpeechError
-from speechmlx.types import Kind, Load
+from speechmlx.models.spec import Model
+from speechmlx.types import Kind, Load, Priority
+
+Need = Kind | Callable[[], Model]
+"""A kind, for its default model, or what tells the model. It may raise UnknownModel."""
 
 
 class ModelWarmup:
@@ -15,13 +21,23 @@ class ModelWarmup:
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
+        self._needs: dict[Need, None] = {}
+        """In order, each once."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._touching: asyncio.Task[None] | None = None
 
-    def begin(self, *kinds: Kind) -> None:
-        """Load the defaults of these kinds, in order."""
-        task = asyncio.create_task(self._load(kinds))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def begin(self, *needs: Need) -> None:
+        """Load these models, in order."""
+        self._needs |= dict.fromkeys(needs)
+        self._spawn(self._load(needs, Priority.INTERACTIVE))
+
+    def touch(self) -> None:
+        """Make all of them ready: load those that left memory, and touch the weights of the others (`keep_wired`).
+
+        Nothing while that is still under way.
+        """
+        if self._touching is None or self._touching.done():
+            self._touching = self._spawn(self._load(self._needs, Priority.REALTIME))
 
     async def close(self) -> None:
         """Stop waiting for what is being loaded."""
@@ -30,7 +46,17 @@ class ModelWarmup:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _load(self, kinds: tuple[Kind, ...]) -> None:
-        for kind in kinds:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _load(self, needs: Iterable[Need], priority: Priority) -> None:
+        names = []
+        for need in list(needs):
             with suppress(SpeechError):
-                await self._engines.submit(Load(model=self._engines.model(None, kind).name)).finished()
+                names.append((self._engines.model(None, need) if isinstance(need, Kind) else need()).name)
+        for name in dict.fromkeys(names):
+            with suppress(SpeechError):
+                await self._engines.submit(Load(model=name, priority=priority)).finished()

@@ -15,7 +15,7 @@ from speechmlx.doctor.finding import Finding, Patient, megabytes
 from speechmlx.optional_packages import EXTRAS, folder, program, way
 from speechmlx.runtime.worker import blas
 
-PYTHONS = ((3, 11), (3, 12))
+PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
 """The versions that the server is tested with."""
 OLDEST_MACOS = 14
 ASIAN = {"ja": "Japanese", "zh": "Chinese"}
@@ -30,7 +30,7 @@ def check_python(patient: Patient) -> Iterator[Finding]:
     if sys.version_info[:2] in PYTHONS:
         yield Finding("Python", "ok", text)
     else:
-        yield Finding("Python", "problem", text, "Install the server with Python 3.11 or 3.12.")
+        yield Finding("Python", "problem", text, "Install the server with Python 3.11 to 3.14.")
 
 
 def check_system(patient: Patient) -> Iterator[Finding]:
@@ -56,7 +56,7 @@ def check_mlx(patient: Patient) -> Iterator[Finding]:
     """MLX in a process of its own, with the libraries of the engine process; and OpenBLAS on Linux."""
     with tempfile.TemporaryDirectory(prefix="speechmlx-doctor-") as scratch:
         environment = blas.environment(patient.environment, Path(scratch))
-        ran = patient.run([sys.executable, "-m", "speechmlx.runtime.worker.probe"], environment)
+        ran = patient.run([sys.executable, "-m", "speechmlx.runtime.worker.probe", patient.config.device], environment)
     if ran.status != 0:
         reason = (ran.err.strip().splitlines() or [f"it ended with status {ran.status}"])[-1]
         yield Finding("MLX", "problem", f"does not run: {reason}", "Install the server again; it brings MLX.")
@@ -66,7 +66,10 @@ def check_mlx(patient: Patient) -> Iterator[Finding]:
     parts = [f"{found['mlx']} computes on the {device} ({found['name']})"]
     if found["working_set_bytes"]:
         parts.append(f"{megabytes(found['working_set_bytes'])} of {megabytes(found['memory_bytes'])} for the GPU")
-    if patient.is_mac and device == "CPU":
+    if patient.config.device == "gpu" and device == "CPU":
+        to_do = "Set device to auto or cpu: the server does not start with gpu where there is none."
+        yield Finding("MLX", "problem", f"{', '.join(parts)}, and device = gpu", to_do)
+    elif patient.is_mac and device == "CPU" and patient.config.device != "cpu":
         to_do = "Metal is missing: virtual machines and some sandboxes have none. Run the server outside of them."
         yield Finding("MLX", "warning", ", ".join(parts), to_do)
     else:

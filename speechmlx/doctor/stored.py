@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from speechmlx.doctor.finding import Finding, Patient, megabytes
 from speechmlx.errors import UnknownModel
 from speechmlx.jobs.files import default_folder
+from speechmlx.machine import GIB, least_memory, memory_bytes, model_memory, weight_type
 from speechmlx.models import catalog, store
 from speechmlx.models.hub_source import unreachable
 from speechmlx.models.pip_config import configured
@@ -18,8 +19,6 @@ from speechmlx.models.spec import HubFiles, Model
 
 ROOM = 2.5
 """Bytes of disk for each byte of a download: what was fetched and what is made of it are there together for a while."""
-SHARE = 0.7
-"""Share of the machine's memory that models may have by default."""
 
 
 def check_models(patient: Patient) -> Iterator[Finding]:
@@ -31,7 +30,7 @@ def check_models(patient: Patient) -> Iterator[Finding]:
     except UnknownModel as error:
         yield Finding("Models", "problem", str(error), "Correct the setting: `audio-server config` says where it is.")
         return
-    rows = [known.default(kind, patient.config) for kind in known.kinds(patient.config)]
+    rows = list(known.defaults(patient.config))
     missing = [row for row in rows if row.runnable and store.folder(row, cache) is None]
     here = [row.name for row in rows if row.runnable and row not in missing]
     if here:
@@ -76,12 +75,16 @@ def _hub() -> str:
 
 def _memory(patient: Patient, rows: list[Model]) -> Iterator[Finding]:
     """Whether all default models together fit into the memory that models may have."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = patient.config.memory_limit or int(total * SHARE)
-    needed = sum(row.bytes_as("float16" if patient.is_mac else "float32") for row in rows if row.runnable)
-    text = f"the default models need {megabytes(needed)} of the {megabytes(limit)} that models may have"
-    text = f"{text} ({megabytes(total)} in this machine)"
-    if needed <= limit:
+    total, limit = memory_bytes(), model_memory(patient.config.memory_limit)
+    dtype = weight_type(patient.is_mac, patient.config.device)
+    needed = sum(row.bytes_as(dtype) for row in rows if row.runnable)
+    profile = catalog.profile(patient.config)
+    text = f"the default models (profile {profile}) need {megabytes(needed)}"
+    text = f"{text} of the {megabytes(limit)} that models may have ({megabytes(total)} in this machine)"
+    if patient.is_mac and total < least_memory(profile):
+        text = f"{text}; {profile} is for Macs with {least_memory(profile) / GIB:.0f} GB and more"
+        yield Finding("Memory", "warning", text, "Take --profile starter: chats need memory, too.")
+    elif needed <= limit:
         yield Finding("Memory", "ok", text)
     else:
         to_do = "They take turns, which is slow. Choose smaller ones, as with --profile starter."

@@ -10,8 +10,9 @@ An engine works in one of four ways:
     whole         Running                  Batched (Seated when few may be open)
     live          Streaming                BatchedStreaming
 
-A step should take about 40 ms on an M-series GPU: cut longer work after an `mx.eval`. An engine raises SpeechErrors for
-what the client did wrong; any other exception reaches the client as `engine_failed`.
+A step should take about AIM on an M-series GPU: cut longer work after an `mx.eval`. Where the time of a piece of work
+depends on the machine, the engine is `Paced` and sizes its steps by `step_size.StepSize`. An engine raises SpeechErrors
+for what the client did wrong; any other exception reaches the client as `engine_failed`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 Steps = Iterator["Event | None"]
 """None ends a step; the events before it are the step's output. In a `Stream` each event ends a step too."""
 
+AIM = 0.04
+"""Seconds that a step should take while a realtime task exists, which waits for the end of the step under way."""
+LONG_AIM = 0.15
+"""Seconds that a step should take while none exists: larger pieces of work are done in less time altogether."""
+
 
 @dataclass(frozen=True)
 class LoadOptions:
@@ -35,6 +41,8 @@ class LoadOptions:
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     device: Literal["cpu", "gpu"] = "cpu"
     warm_up: bool = True
+    context: int = 8192
+    """Tokens of prompt and answer that a language model takes at most."""
 
 
 class Loader(Protocol):
@@ -53,6 +61,47 @@ class Engine(Protocol):
     @property
     def nbytes(self) -> int:
         """Bytes of weights held."""
+
+
+class Room(Protocol):
+    """The memory for the requests of one model beside its weights. All in bytes."""
+
+    @property
+    def most(self) -> int:
+        """What there is where no other model is in memory."""
+
+    @property
+    def free(self) -> int:
+        """What no model holds now."""
+
+    def claim(self, nbytes: int) -> None:
+        """Have room for all of the model's requests together. Raises Busy, with the numbers, where others hold it."""
+
+
+@runtime_checkable
+class Holding(Engine, Protocol):
+    """An engine whose requests hold much memory beside its weights: keys and values."""
+
+    @property
+    def held(self) -> int:
+        """Bytes that its requests and caches hold, or may come to hold if it claims them before."""
+
+
+@runtime_checkable
+class Claiming(Holding, Protocol):
+    """An engine that claims memory in `begin`, before a request holds any. The worker sets `room` after the load."""
+
+    room: Room
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """An engine whose steps are as long as the worker asks. What it computes does not depend on that.
+
+    The worker sets `aim`, in seconds, before each step: AIM while a realtime task exists, LONG_AIM while none does.
+    """
+
+    aim: float
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from speechmlx.audio.loudness import LOWEST, RUMBLE, decibels, low
 from speechmlx.engines import LoadOptions
+from speechmlx.engines.finite import finite
 from speechmlx.engines.weights import read_weights, settle
 from speechmlx.errors import ModelUnavailable, Unsupported
 from speechmlx.types import DetectSpeech, Probability, Progress, Request
@@ -56,7 +57,12 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Silero
     if "stft_conv.weight" not in branch:
         raise ModelUnavailable(f"the model folder {folder.name!r} holds no Silero VAD for 16 kHz")
     weights = yield from settle(branch, mx.float32)
-    return Silero({name: np.array(array) for name, array in weights.items()})
+    engine = Silero({name: np.array(array) for name, array in weights.items()})
+    if options.warm_up:
+        yield Progress("warm_up", 0, 1)
+        for _ in engine.open(DetectSpeech()).feed(np.zeros(FRAME, np.float32)):
+            pass
+    return engine
 
 
 class Silero:
@@ -85,7 +91,7 @@ class Detector:
         self._frames = 0
 
     def feed(self, samples: Samples) -> Iterator[Probability | None]:
-        """Process the next samples [n] at RATE, in [-1, 1]."""
+        """Process the next samples [n] at RATE, in [-1, 1]. Raises NotFinite."""
         self._waiting = np.concatenate([self._waiting, samples], dtype=np.float32)
         while count := min(BLOCK, len(self._waiting) // FRAME):
             block, self._waiting = self._waiting[: count * FRAME], self._waiting[count * FRAME :]
@@ -93,7 +99,7 @@ class Detector:
             contexts = np.vstack([self._context, frames[:-1, -CONTEXT:]])
             self._context = frames[-1, -CONTEXT:]
             values, self._state = self._network(np.hstack([contexts, frames]) * gains[:, None], self._state)
-            for value in values.tolist():
+            for value in finite(values, "the detection of speech").tolist():
                 start, self._frames = self._frames, self._frames + 1
                 yield Probability(value, start * FRAME / RATE, self._frames * FRAME / RATE)
 

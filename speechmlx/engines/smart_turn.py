@@ -11,6 +11,7 @@ import mlx.nn as nn
 import numpy as np
 
 from speechmlx.engines import LoadOptions, Steps
+from speechmlx.engines.finite import finite
 from speechmlx.engines.weights import read_weights, settle
 from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
 from speechmlx.types import Audio, DetectTurn, Probability, Progress, Request
@@ -61,7 +62,7 @@ class SmartTurn:
         return self._run(audio)
 
     def _run(self, audio: Audio) -> Steps:
-        value = float(np.array(self._network(log_mel(audio.samples)))[0])
+        value = float(finite(np.array(self._network(log_mel(audio.samples))), "the detection of a turn's end")[0])
         yield Probability(value, max(0.0, audio.duration - SECONDS), audio.duration)
 
 

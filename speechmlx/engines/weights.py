@@ -69,16 +69,16 @@ def settle(
         settled[name] = array
         pending[name] = array
         if sum(item.nbytes for item in pending.values()) >= SLICE:
-            _evaluate(pending)
+            evaluate_finite(pending)
             pending = {}
             yield Progress("load", done, total)
-    _evaluate(pending)
+    evaluate_finite(pending)
     yield Progress("load", done, total)
     return settled
 
 
-def _evaluate(weights: Mapping[str, mx.array]) -> None:
-    """Evaluate the weights and check that they are finite."""
+def evaluate_finite(weights: Mapping[str, mx.array]) -> None:
+    """Evaluate the weights. Raises WeightsDamaged for one that is not a finite number."""
     finite = {
         name: mx.isfinite(array).all() for name, array in weights.items() if mx.issubdtype(array.dtype, mx.floating)
     }

@@ -57,9 +57,12 @@ class TranscribeOptions:
             words=self.words,
         )
 
-    def check(self, engines: Engines) -> Model:
-        """The model. Raises UnknownModel and Unsupported, before the recording is decoded."""
-        model = engines.model(self.model, Kind.ASR)
+    def check(self, engines: Engines, live: bool = False) -> Model:
+        """The model, by default that of `live` recognition, before the recording is decoded.
+
+        Raises UnknownModel and Unsupported.
+        """
+        model = engines.model(self.model, Kind.ASR, live)
         if self.speakers is not None:
             engines.model(None, Kind.DIARIZE)
         recognised_language(model, self.language)
@@ -135,7 +138,7 @@ class TalkOptions:
 
 def listening(engines: Engines, options: TranscribeOptions, turns: TurnTaking) -> Settings:
     """The settings of a live transcription. Raises UnknownModel and Unsupported."""
-    model = options.check(engines)
+    model = options.check(engines, live=True)
     transcription = Transcription(
         model=model.name,
         language=recognised_language(model, options.language),

@@ -595,4 +595,8 @@ STARTER: Mapping[Kind, str] = {
 }
 STANDARD: Mapping[Kind, str] = {**STARTER, Kind.ASR: "whisper-large-v3-turbo", Kind.LLM: "qwen3-4b-instruct"}
 
-CATALOG = Catalog((*WHISPER, *RECOGNISERS, *SPEECH, *OTHERS), {"starter": STARTER, "standard": STANDARD})
+LISTENERS = {"standard": "whisper-small"}
+"""The recogniser of recordings costs too much live: a pass over the last seconds of speech is due twice a second."""
+
+PROFILES = {"starter": STARTER, "standard": STANDARD}
+CATALOG = Catalog((*WHISPER, *RECOGNISERS, *SPEECH, *OTHERS), PROFILES, LISTENERS)

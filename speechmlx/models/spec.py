@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from typing import Literal
 
-from speechmlx.config import Config
+from speechmlx.config import LISTEN, Config
 from speechmlx.errors import UnknownModel
+from speechmlx.machine import this_class
 from speechmlx.models.voices import UNLISTED, VoiceList
 from speechmlx.names import listed
 from speechmlx.types import Kind
@@ -124,10 +123,11 @@ def _is_here(module: str) -> bool:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The rows, and per profile the default model of each kind."""
+    """The rows, and per profile the default model of each kind and, where it is another, that of live recognition."""
 
     rows: tuple[Model, ...]
     profiles: Mapping[str, Mapping[Kind, str]]
+    listeners: Mapping[str, str] = field(default_factory=dict)
     admitted: Callable[[], tuple[Model, ...]] = tuple
     """The rows besides, that the owner of this machine has admitted by now: see `models/bridge`."""
 
@@ -180,6 +180,27 @@ class Catalog:
             raise UnknownModel(f"profile {profile(config)!r} has no {kind} model; {kind} models: {known}")
         return self.resolve(chosen, kind)
 
+    def listener(self, config: Config) -> Model:
+        """The row for live recognition that names no model. Raises UnknownModel.
+
+        It is the config's; else the profile's, which a config that names a model for recordings takes for both.
+        """
+        named = config.models.get(LISTEN)
+        chosen = named or (None if Kind.ASR in config.models else self.listeners.get(profile(config)))
+        return self.resolve(chosen, Kind.ASR) if chosen else self.default(Kind.ASR, config)
+
+    def defaults(self, config: Config) -> tuple[Model, ...]:
+        """The rows for requests that name no model, each once. Raises UnknownModel."""
+        kinds = self.kinds(config)
+        rows = [self.default(kind, config) for kind in kinds]
+        rows += [self.listener(config)] if Kind.ASR in kinds else []
+        return tuple({row.name: row for row in rows}.values())
+
+    def models_of(self, name: str) -> tuple[str, ...]:
+        """Names of all models of the profile `name`. Raises UnknownModel."""
+        listener = self.listeners.get(name)
+        return (*self.of_profile(name).values(), *([listener] if listener else []))
+
     def kinds(self, config: Config) -> tuple[Kind, ...]:
         """The kinds that have a default model."""
         return tuple(kind for kind in Kind if kind in config.models or kind in self.of_profile(profile(config)))
@@ -188,9 +209,9 @@ class Catalog:
         """Raises UnknownModel where the config names an unknown profile, kind or model."""
         self.of_profile(profile(config))
         for kind, name in config.models.items():
-            if kind not in set(Kind):
-                raise UnknownModel(f"there is no kind {kind!r} of model; the kinds are {', '.join(Kind)}")
-            self.resolve(name, Kind(kind))
+            if kind not in {*Kind, LISTEN}:
+                raise UnknownModel(f"there is no kind {kind!r} of model; the kinds are {', '.join((*Kind, LISTEN))}")
+            self.resolve(name, Kind.ASR if kind == LISTEN else Kind(kind))
 
     def of_profile(self, name: str) -> Mapping[Kind, str]:
         """Model name per kind of the profile `name`. Raises UnknownModel."""
@@ -200,6 +221,5 @@ class Catalog:
 
 
 def profile(config: Config) -> str:
-    """The configured profile. The default is "standard" on Apple silicon and "starter" elsewhere."""
-    apple = sys.platform == "darwin" and platform.machine() == "arm64"
-    return config.profile or ("standard" if apple else "starter")
+    """The configured profile, or that of machines like this one."""
+    return config.profile or this_class().profile

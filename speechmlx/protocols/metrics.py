@@ -62,9 +62,7 @@ class RuntimeCollector:
         yield jobs
         yield GaugeMetricFamily("speechmlx_jobs_running", "Jobs that run or wait", status.jobs)
         yield GaugeMetricFamily("speechmlx_jobs_waiting", "Jobs that the engine has not begun", metrics.engine_waiting)
-        yield GaugeMetricFamily("speechmlx_engine_memory_bytes", "Memory that MLX holds", metrics.engine_memory)
-        steps = (((model,), histogram) for model, histogram in metrics.steps.items())
-        yield _histograms("engine_step", "Steps of the engine", ("model",), steps)
+        yield from self._engine()
         by_request = ("kind", "request")
         yield _histograms(
             "job_first_event", "From submit to a job's first event", by_request, metrics.first_event.items()
@@ -87,6 +85,23 @@ class RuntimeCollector:
         yield _histograms("response_stage", "From the end of speech to a response's stage", ("stage",), stages)
         yield from self._live()
         yield from self._series()
+
+    def _engine(self) -> Iterator[Metric]:
+        """The engine process's memory and its steps."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        metrics = self._runtime.metrics
+        yield GaugeMetricFamily("speechmlx_engine_memory_bytes", "Memory that MLX holds", metrics.engine_memory)
+        steps = (((model,), histogram) for model, histogram in metrics.steps.items())
+        yield _histograms("engine_step", "Steps of the engine", ("model",), steps)
+        aims = GaugeMetricFamily(
+            "speechmlx_engine_step_aim_seconds",
+            "Time that a step should take, of models that size their steps by time",
+            labels=("model",),
+        )
+        for model_name, seconds in metrics.step_aims.items():
+            aims.add_metric((model_name,), seconds)
+        yield aims
 
     def _faults(self) -> Iterator[Metric]:
         """How often the engine process ended or was killed."""

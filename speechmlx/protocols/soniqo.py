@@ -52,8 +52,8 @@ def routes(services: Services) -> list[BaseRoute]:
         ("/enhance", enhance, config.max_audio_bytes),
     )
     return [
+        Route("/health", partial(health, services)),  # first: it is asked for most
         *(Route(path, Endpoint(services, handler, problem, limit), methods=["POST"]) for path, handler, limit in posts),
-        Route("/health", partial(health, services)),
     ]
 
 

@@ -68,7 +68,7 @@ def test_the_file_is_written_once_and_read(home: dict[str, str], tmp_path: Path)
 def test_another_file_is_written_where_it_is_named(home: dict[str, str], tmp_path: Path) -> None:
     shown("config", "--write", "--config", str(tmp_path / "mine.toml"), env=home)
     assert tomllib.loads((tmp_path / "mine.toml").read_text()) == {"models": {}}
-    assert "cannot be written" in shown("config", "--write", "--config", "/proc/x.toml", status=2, env=home)
+    assert "cannot be written" in shown("config", "--write", "--config", "/dev/null/x.toml", status=2, env=home)
 
 
 @pytest.mark.parametrize("verb", ["config", "serve"])

@@ -12,10 +12,8 @@ from support.pty import COMMAND, shown
 
 from speechmlx import __version__
 from speechmlx.cli import with_verb
-from speechmlx.cli.verbs import GROUPS, application, names
+from speechmlx.cli.verb_list import GROUPS, VERBS
 from speechmlx.errors import BadRequest
-
-VERBS = names(application())
 
 
 def test_the_help_is_short_and_has_every_verb_under_a_heading() -> None:

@@ -45,8 +45,22 @@ def test_all_of_a_model(machine: dict[str, str]) -> None:
     told = {line[2:13].strip(): line[15:] for line in text.splitlines()[1:] if line[2:13].strip()}
     assert text.startswith("kokoro-82m\n")
     assert {"kind": "tts", "here": "not downloaded", "licence": "Apache-2.0"}.items() <= told.items()
-    assert "on a GPU" in told["memory"] and told["voices"].startswith("af_alloy ")
+    assert "on a GPU" in told["memory"] and "too large" not in text and told["voices"].startswith("af_alloy ")
     assert "there is no model 'nobody'" in shown("models", "nobody", status=2, env=machine)
+
+
+def test_models_that_are_too_large_here_are_marked(machine: dict[str, str]) -> None:
+    small = {**machine, "SPEECHMLX_MEMORY_LIMIT": "1GB", "SPEECHMLX_CACHE": "/nowhere", "SPEECHMLX_DEVICE": "cpu"}
+    text = shown("models", "--kind", "asr", env=small)
+    lines = {line.split()[0]: line for line in text.splitlines() if line.startswith("whisper-")}
+    assert "too large" in lines["whisper-large-v3-turbo"] and "too large" not in lines["whisper-base"]
+    assert max(map(len, lines.values())) <= 80
+    assert "Models may have 1.0 GB of this machine's" in text
+    wanted = shown("models", "whisper-large-v3-turbo", env=small)
+    assert "too large: Models may have 1.0 GB" in " ".join(wanted.split())
+    rows = {row["name"]: row for row in json.loads(shown("models", "--json", columns=60_000, env=small))}
+    assert not rows["whisper-large-v3-turbo"]["fits"] and rows["whisper-base"]["fits"]
+    assert rows["whisper-base"]["memory_here_bytes"] == rows["whisper-base"]["memory_bytes"]
 
 
 def test_a_wrong_default_does_not_hide_which_names_are_right(machine: dict[str, str]) -> None:

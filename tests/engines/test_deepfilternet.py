@@ -34,8 +34,8 @@ REFERENCE = json.loads((Path(__file__).parent / "data" / "deepfilternet.json").r
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> DeepFilterNet:
-    return loaded(deepfilternet.load(model_folder("deepfilternet3"), LoadOptions()))
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions) -> DeepFilterNet:
+    return loaded(deepfilternet.load(model_folder("deepfilternet3"), options))
 
 
 @pytest.fixture(scope="module")
@@ -220,11 +220,12 @@ def test_its_words_stay(
     clip: Callable[[str], Path],
     model_folder: Callable[[str], Path],
     loaded: Callable[..., Any],
+    cold: LoadOptions,
 ) -> None:
     samples, rate = soundfile.read(clip("jfk"), dtype="float32")
     found = enhance(engine, [at(soxr.resample(samples, rate, RATE).astype(np.float32), -40)])
     heard = soxr.resample(found / np.abs(found).max(), RATE, rate).astype(np.float32)
-    ear = loaded(whisper.load(model_folder("whisper-tiny.en"), LoadOptions(warm_up=False)))
+    ear = loaded(whisper.load(model_folder("whisper-tiny.en"), cold))
     state, said = ear.begin(Transcribe(audio=Audio(heard, rate))), ""
     while not state.finished:
         said += "".join(event.text for event in ear.step([state])[0] if isinstance(event, Segment))
@@ -274,9 +275,11 @@ def test_another_request_is_refused(engine: DeepFilterNet) -> None:
         engine.open(DetectSpeech())
 
 
-def test_another_model_in_the_folder_is_refused(tmp_path: Path, loaded: Callable[..., Any]) -> None:
+def test_another_model_in_the_folder_is_refused(
+    tmp_path: Path, loaded: Callable[..., Any], options: LoadOptions
+) -> None:
     with pytest.raises(ModelUnavailable, match=r"config\.json"):
-        loaded(deepfilternet.load(tmp_path, LoadOptions()))
+        loaded(deepfilternet.load(tmp_path, options))
     (tmp_path / "config.json").write_text('{"model_version": "DeepFilterNet2"}')
     with pytest.raises(ModelUnavailable, match="DeepFilterNet2"):
-        loaded(deepfilternet.load(tmp_path, LoadOptions()))
+        loaded(deepfilternet.load(tmp_path, options))

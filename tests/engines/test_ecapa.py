@@ -41,8 +41,8 @@ LATENCY = 2.0
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Ecapa:
-    return loaded(ecapa.load(model_folder("ecapa-diarizer"), LoadOptions()))
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions) -> Ecapa:
+    return loaded(ecapa.load(model_folder("ecapa-diarizer"), options))
 
 
 def clip(name: str, start: float = 0.0, end: float = 60.0) -> Samples:
@@ -240,7 +240,9 @@ def test_it_runs_and_streams_and_says_what_it_holds(engine: Ecapa) -> None:
     assert 80e6 < engine.nbytes < 90e6
 
 
-def test_what_it_cannot_do_is_refused(engine: Ecapa, tmp_path: Path, loaded: Callable[..., object]) -> None:
+def test_what_it_cannot_do_is_refused(
+    engine: Ecapa, tmp_path: Path, loaded: Callable[..., object], options: LoadOptions
+) -> None:
     with pytest.raises(Unsupported, match="tells speakers apart"):
         engine.run(DetectSpeech())
     with pytest.raises(Unsupported, match="tells speakers apart"):
@@ -258,4 +260,4 @@ def test_what_it_cannot_do_is_refused(engine: Ecapa, tmp_path: Path, loaded: Cal
         engine.run(Diarize(audio=Audio(clip("jfk"), RATE), speakers=twice))
     mx.save_safetensors(str(tmp_path / "model.safetensors"), {"other": mx.zeros(1)})
     with pytest.raises(ModelUnavailable, match="no ECAPA-TDNN"):
-        loaded(ecapa.load(tmp_path, LoadOptions()))
+        loaded(ecapa.load(tmp_path, options))

@@ -212,8 +212,8 @@ def test_tokenizers_that_put_a_blank_before_text():
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> LanguageModelEngine:
-    return loaded(llm.load(model_folder(MODEL), LoadOptions(warm_up=False)))
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any], cold: LoadOptions) -> LanguageModelEngine:
+    return loaded(llm.load(model_folder(MODEL), cold))
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ REFERENCE = json.loads((Path(__file__).parent / "data" / "silero.json").read_tex
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> silero.Silero:
-    return loaded(silero.load(model_folder("silero-vad"), LoadOptions()))
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions) -> silero.Silero:
+    return loaded(silero.load(model_folder("silero-vad"), options))
 
 
 @pytest.fixture(scope="module")
@@ -171,11 +171,13 @@ def test_it_is_a_streaming_engine_and_says_what_it_holds(engine: silero.Silero) 
     assert 1e6 < engine.nbytes < 1.5e6
 
 
-def test_what_it_cannot_do_is_refused(engine: silero.Silero, tmp_path: Path, loaded: Callable[..., object]) -> None:
+def test_what_it_cannot_do_is_refused(
+    engine: silero.Silero, tmp_path: Path, loaded: Callable[..., object], options: LoadOptions
+) -> None:
     with pytest.raises(Unsupported, match="detects speech"):
         engine.open(Enhance())
     with pytest.raises(ModelUnavailable, match=r"no \.safetensors file"):
-        loaded(silero.load(tmp_path, LoadOptions()))
+        loaded(silero.load(tmp_path, options))
     mx.save_safetensors(str(tmp_path / "model.safetensors"), {"other": mx.zeros(1)})
     with pytest.raises(ModelUnavailable, match="no Silero VAD"):
-        loaded(silero.load(tmp_path, LoadOptions()))
+        loaded(silero.load(tmp_path, options))

@@ -24,8 +24,10 @@ REFERENCE = json.loads((Path(__file__).parent / "data" / "smart_turn.json").read
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> smart_turn.SmartTurn:
-    return loaded(smart_turn.load(model_folder("smart-turn-v3"), LoadOptions()))
+def engine(
+    model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions
+) -> smart_turn.SmartTurn:
+    return loaded(smart_turn.load(model_folder("smart-turn-v3"), options))
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,7 @@ def test_weights_in_mlx_audios_names_and_layout_are_the_same_model(
     tmp_path: Path,
     speech: Samples,
     loaded: Callable[..., Any],
+    options: LoadOptions,
 ) -> None:
     renamed: dict[str, Any] = {}
     for name, array in read_weights(model_folder("smart-turn-v3")).items():
@@ -89,7 +92,7 @@ def test_weights_in_mlx_audios_names_and_layout_are_the_same_model(
             array = mx.contiguous(array.swapaxes(1, 2)) if array.shape[2] == 3 else array
         renamed[name] = array
     mx.save_safetensors(str(tmp_path / "model.safetensors"), renamed)
-    other = loaded(smart_turn.load(tmp_path, LoadOptions()))
+    other = loaded(smart_turn.load(tmp_path, options))
     assert detect(other, speech).value == detect(engine, speech).value
 
 
@@ -98,7 +101,9 @@ def test_it_is_a_running_engine_and_says_what_it_holds(engine: smart_turn.SmartT
     assert 30e6 < engine.nbytes < 34e6
 
 
-def test_what_it_cannot_do_is_refused(engine: smart_turn.SmartTurn, tmp_path: Path, loaded: Callable[..., Any]) -> None:
+def test_what_it_cannot_do_is_refused(
+    engine: smart_turn.SmartTurn, tmp_path: Path, loaded: Callable[..., Any], options: LoadOptions
+) -> None:
     with pytest.raises(Unsupported, match="end of a turn"):
         engine.run(Enhance())
     with pytest.raises(BadRequest, match="16000 Hz, not 48000"):
@@ -107,4 +112,4 @@ def test_what_it_cannot_do_is_refused(engine: smart_turn.SmartTurn, tmp_path: Pa
         engine.run(DetectTurn(audio=Audio(np.zeros(0, np.float32), 16_000)))
     mx.save_safetensors(str(tmp_path / "model.safetensors"), {"other": mx.zeros(1)})
     with pytest.raises(ModelUnavailable, match="no Smart Turn"):
-        loaded(smart_turn.load(tmp_path, LoadOptions()))
+        loaded(smart_turn.load(tmp_path, options))

@@ -59,7 +59,7 @@ class FakeEngines:
         self.jobs.append(FakeJob(request, self._run(request)))
         return self.jobs[-1]
 
-    def model(self, name: str | None, kind: Kind | None) -> Model:
+    def model(self, name: str | None, kind: Kind | None, live: bool = False) -> Model:
         row = None if kind is None else self._rows.get(kind)
         if row is None or name not in (None, row.name):
             raise UnknownModel(f"there is no {kind} model {name!r}")

@@ -45,6 +45,7 @@ class FakeSupervisor:
         self,
         setup: Setup,
         log: LogSettings,
+        device: str,
         on_message: Callable[[object], None],
         on_up: Callable[[], None],
         on_lost: Callable[[str], None],
@@ -55,6 +56,7 @@ class FakeSupervisor:
         self.sent: list[ToEngine] = []
         self.recycled = 0
         self.useful = False
+        self.refusal, self.choice = "", device
         self.heard, self.running = 0, True
         self.killed: list[str] = []
         self.say, self._on_up, self._on_lost = on_message, on_up, on_lost

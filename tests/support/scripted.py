@@ -235,6 +235,7 @@ class Seat:
 class Batched:
     nbytes = 1_000_000
     max_batch = max_open = 4
+    aim = 0.0
 
     def begin(self, request: Request) -> Seat:
         assert isinstance(request, Generate)

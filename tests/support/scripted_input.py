@@ -47,8 +47,12 @@ WORD = RATE // 2
 """Samples of a word."""
 
 
-def word(number: int, start: float) -> Word:
-    return Word(f" w{number}", start, start + 0.5, 0.9)
+LISTENER = "fake-listener"
+"""A recogniser for live words, whose words begin with l and not with w."""
+
+
+def word(number: int, start: float, letter: str = "w") -> Word:
+    return Word(f" {letter}{number}", start, start + 0.5, 0.9)
 
 
 class Stream:
@@ -60,6 +64,7 @@ class Stream:
         self._samples = np.zeros(0, np.float32)
         self._position = 0
         self._words = count(1)
+        self._letter = "l" if request.model == LISTENER else "w"
         self._tail: tuple[Word, ...] = ()
 
     def feed(self, samples: np.ndarray) -> Iterator[Event]:
@@ -79,7 +84,7 @@ class Stream:
             if isinstance(self._request, DetectSpeech):
                 yield Probability(float(is_speech), start, self._position / RATE)
             elif is_speech:
-                committed, self._tail = self._tail, (word(next(self._words), start),)
+                committed, self._tail = self._tail, (word(next(self._words), start, self._letter),)
                 yield Hypothesis(committed, self._tail)
 
     def end(self) -> Iterator[Event]:
@@ -88,10 +93,14 @@ class Stream:
 
 
 class ScriptedInput:
-    """`Engines` of a conversation. `live`: the recogniser takes streams. `frame`: samples of a detector's frame."""
+    """`Engines` of a conversation. `live`: the recogniser takes streams. `frame`: samples of a detector's frame.
 
-    def __init__(self, live: bool = True, frame: int = FRAME) -> None:
+    `listener`: LISTENER is there, too, and gives live words by default.
+    """
+
+    def __init__(self, live: bool = True, frame: int = FRAME, listener: bool = False) -> None:
         self.live = live
+        self._listener = listener
         self._frame = frame
         self.fails: dict[Kind, SpeechError] = {}
         """Kinds of models that fail, and with what."""
@@ -99,12 +108,13 @@ class ScriptedInput:
         self._streams: dict[int, Stream] = {}
         self._ids = count(1)
 
-    def model(self, name: str | None, kind: Kind | None) -> Model:
-        if kind is None or kind is Kind.S2S or name not in (None, f"fake-{kind}"):
+    def model(self, name: str | None, kind: Kind | None, live: bool = False) -> Model:
+        own = f"fake-{kind}"
+        if self._listener and kind is Kind.ASR and (name == LISTENER or (live and name is None)):
+            own = LISTENER
+        if kind is None or kind is Kind.S2S or name not in (None, own):
             raise UnknownModel(f"there is no {kind} model {name!r}")
-        return Model(
-            name=f"fake-{kind}", kind=kind, engine="none:load", sources=(), size=0, memory=0, rate=RATE, licence="none"
-        )
+        return Model(name=own, kind=kind, engine="none:load", sources=(), size=0, memory=0, rate=RATE, licence="none")
 
     def submit(self, request: Request) -> Job:
         kind = request.kind or Kind.ASR

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
+import psutil
 import pytest
 import soundfile
 from protocols.conftest import Server
@@ -167,4 +168,4 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing(terminal: Terminal, tmp_path: Pa
 
 def children(pid: int) -> list[int]:
     """The processes that a process started."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [child.pid for child in psutil.Process(pid).children()]

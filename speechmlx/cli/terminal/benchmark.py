@@ -36,6 +36,7 @@ from speechmlx.cli.terminal.server_routes import OnServer, connected
 from speechmlx.cli.terminal.servers import ServerAddress
 from speechmlx.errors import BadRequest, EngineFailed, SpeechError
 from speechmlx.library.results import Sound
+from speechmlx.machine import memory_bytes
 from speechmlx.types import Chunk
 
 if TYPE_CHECKING:
@@ -168,14 +169,13 @@ def lines(row: dict[str, Any]) -> list[str]:
 
 def machine() -> dict[str, Any]:
     """What is measured, and when."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "version": __version__,
         "machine": chip(),
         "system": f"{platform.system()} {platform.release()}",
         "cores": os.cpu_count(),
-        "memory_gb": round(memory / 2**30),
+        "memory_gb": round(memory_bytes() / 2**30),
     }
 
 

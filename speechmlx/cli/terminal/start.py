@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from speechmlx.cli.terminal.backend import Backend
     from speechmlx.cli.terminal.servers import ServerAddress
     from speechmlx.config import Config
-    from speechmlx.types import Kind
 
-Needs = Iterable[tuple["Kind", str | None]]
-"""Kinds of models, each with the name of a model, or None for the default one."""
+Needs = Iterable[tuple[str, str | None]]
+"""Kinds of models, or LISTEN, each with the name of a model, or None for the default one."""
 Work = Callable[["Backend"], Awaitable[int]]
 """What a verb does; returns its exit code."""
 
@@ -63,15 +62,21 @@ async def _in_process(work: Work, file: Path | None) -> int:
 def fetch_missing(config: Config, needs: Needs) -> None:
     """Fetch the models that are not here, with a progress bar for each. Exits with FAILED where one does not come."""
     from speechmlx.cli.pull import fetch_all
+    from speechmlx.config import LISTEN
     from speechmlx.models import catalog, store
+    from speechmlx.types import Kind
 
     cache = store.cache_folder(config)
     known = catalog.load(cache)
     rows = {}
     for kind, name in needs:
-        if name is None and kind not in known.kinds(config):
+        of = Kind.ASR if kind == LISTEN else Kind(kind)
+        if name is None and of not in known.kinds(config):
             continue
-        row = known.default(kind, config) if name is None else known.resolve(name, kind)
+        if name is not None:
+            row = known.resolve(name, of)
+        else:
+            row = known.listener(config) if kind == LISTEN else known.default(of, config)
         if store.folder(row, cache) is None:
             rows[row.name] = row
     failures = fetch_all(list(rows.values()), cache) if rows else {}

@@ -34,6 +34,16 @@ class Transcriber:
         """Raises UnknownModel where there is no default."""
         return model_or_default(self.engines, self.settings.model, Kind.ASR)
 
+    @property
+    def live_model(self) -> Model:
+        """The model of live streams, which is `model` where the client named it. Raises UnknownModel."""
+        return model_or_default(self.engines, self.settings.model, Kind.ASR, live=True)
+
+    @property
+    def recognises_again(self) -> bool:
+        """Whether a turn's transcript comes from its whole audio, though its words came live."""
+        return self.settings.whole and self.live_model.name != self.model.name
+
     async def transcribe(self, audio: Audio, start: float, on_update: OnUpdate) -> Transcript:
         """The transcript of `audio`, which begins `start` seconds into the session. Raises SpeechErrors."""
         if audio.duration < SHORTEST:

@@ -113,7 +113,7 @@ class TurnPart:
 
     def feed(self, samples: Samples) -> None:
         begins, self._fed = not self._fed, True
-        if begins and self._transcriber.live and self._transcriber.model.rate == RATE:
+        if begins and self._transcriber.live and self._transcriber.live_model.rate == RATE:
             self._audio = Channel()
             self._live = asyncio.create_task(self._listen(self._audio))
             self._live.add_done_callback(_retrieve_error)
@@ -137,6 +137,8 @@ class TurnPart:
         if self._guess is not None:
             with contextlib.suppress(SpeechError):  # an error that was no accident comes again
                 return self._report_rest(await self._guess)
+        elif self._live is not None and self._transcriber.recognises_again:
+            self._live.cancel()
         elif self._live is not None and self._audio is not None:
             self._audio.end()
             try:
@@ -191,7 +193,7 @@ class TurnPart:
         """One live stream."""
         settings, start = self._transcriber.settings, self.start + replay.begin
         request = Listen(
-            model=self._transcriber.model.name,
+            model=self._transcriber.live_model.name,
             language=settings.language or self._heard.language,
             languages=settings.languages,
             task=settings.task,

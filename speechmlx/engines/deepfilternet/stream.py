@@ -10,6 +10,8 @@ import numpy as np
 
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.engines.deepfilternet.network import DF_BINS, DF_ORDER, ERB_BANDS, Filters, Network, first_state
+from speechmlx.engines.finite import finite
+from speechmlx.errors import BadAudio
 from speechmlx.types import Chunk
 
 if TYPE_CHECKING:
@@ -73,7 +75,9 @@ class Enhancer:
         self._state = first_state()
 
     def feed(self, samples: Samples) -> Iterator[Chunk | None]:
-        """Process the next samples [n] at RATE, in [-1, 1]."""
+        """Process the next samples [n] at RATE, in [-1, 1]. Raises BadAudio for what is no finite number."""
+        if not np.isfinite(samples).all():
+            raise BadAudio("audio must be of finite samples")
         self._received += len(samples)
         yield from self._process(samples)
 
@@ -95,7 +99,7 @@ class Enhancer:
             yield Chunk(to_pcm16(output), RATE) if len(output) else None
 
     def _enhance(self, samples: mx.array) -> Samples:
-        """Enhance t hops of input. Returns t hops; the stream's first LOOKAHEAD hops give none."""
+        """Enhance t hops of input. Returns t hops; the stream's first LOOKAHEAD hops give none. Raises NotFinite."""
         joined = mx.concatenate([self._last_hop, samples])
         self._last_hop = joined[-HOP:]
         frames = mx.as_strided(joined, (len(samples) // HOP, FRAME), (HOP, 1))
@@ -112,7 +116,7 @@ class Enhancer:
         output, self._state = self._network(bands[unseen:], bins[unseen:], self._state)
         hops = self._overlap_add(self._filtered(spectra[unseen:], output))
         mx.eval(hops, self._last_hop, self._spectra, self._overlap, self._state, *self._kept)
-        return np.array(hops).reshape(-1)
+        return finite(np.array(hops), "the enhancement of speech").reshape(-1)
 
     @property
     def _kept(self) -> list[mx.array]:

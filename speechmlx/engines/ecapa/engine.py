@@ -19,6 +19,7 @@ from speechmlx.engines.ecapa.online import OnlineSpeakers
 from speechmlx.engines.ecapa.speech import SpeechDetector, SpeechFinder, Stretch
 from speechmlx.engines.ecapa.stream import DiarizationStream
 from speechmlx.engines.ecapa.windows import LENGTH, SpeechWindow, windows
+from speechmlx.engines.finite import finite
 from speechmlx.engines.weights import read_weights, settle
 from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
 from speechmlx.types import Audio, Diarize, DiarizeStream, KnownSpeaker, Progress, Request, Usage
@@ -73,9 +74,9 @@ class Ecapa:
         )
 
     def embed(self, samples: Samples) -> Samples:
-        """Windows [w, n] at RATE → embeddings [w, 192] of length 1."""
+        """Windows [w, n] at RATE → embeddings [w, 192] of length 1. Raises NotFinite."""
         long_enough = np.pad(samples, ((0, 0), (0, max(0, LEAST - samples.shape[1]))), mode="wrap")
-        return np.array(self._encoder(mx.array(band_levels(long_enough))))
+        return finite(np.array(self._encoder(mx.array(band_levels(long_enough)))), "the embedding of a voice")
 
     def _run(self, request: Diarize) -> Steps:
         known = yield from self._all_known(request.speakers.known)

@@ -14,10 +14,12 @@ import mlx.core as mx
 import numpy as np
 
 from speechmlx.engines import LoadOptions, Steps
+from speechmlx.engines.finite import finite
 from speechmlx.engines.kokoro import encoder, vocoder
 from speechmlx.engines.kokoro.layers import Weights
 from speechmlx.engines.kokoro.pieces import Pronounce, Read, pieces
 from speechmlx.engines.kokoro.voices import Voices, language_of
+from speechmlx.engines.weights import evaluate_finite
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading import SpokenWord, Token, pronunciation, ssml
 from speechmlx.reading.lexicon import user_lexicon
@@ -93,7 +95,10 @@ class Kokoro:
         return Delivery(self, styles, read, pronunciation.reader(spoken).steps, request.speed)
 
     def synthesize(self, phonemes: str, styles: mx.array, speed: float) -> Iterator[Chunk | None]:
-        """Synthesise one piece of at most `longest` phonemes. Each step evaluates one part of the network."""
+        """Synthesise one piece of at most `longest` phonemes. Each step evaluates one part of the network.
+
+        Raises NotFinite where the sound is none.
+        """
         tokens = mx.array([0, *(self.vocabulary[p] for p in phonemes), 0])
         style = styles[min(len(phonemes), len(styles)) - 1]
         timbre, prosody_style = mx.split(style, 2, axis=1)
@@ -107,7 +112,8 @@ class Kokoro:
         durations = self.encoder.durations(rhythm)
         mx.eval(text, durations)
         yield None
-        frames = np.maximum(np.rint(np.array(durations) / speed), 1).astype(np.int64)
+        lengths = finite(np.array(durations), "the durations of the phonemes")
+        frames = np.maximum(np.rint(lengths / speed), 1).astype(np.int64)
         spread = mx.array(np.repeat(np.arange(len(frames)), frames))
         pitch, energy = self.encoder.prosody(rhythm[spread], prosody_style)
         mx.eval(pitch, energy)
@@ -120,7 +126,7 @@ class Kokoro:
         for samples in self.vocoder.generate(decoded, source, timbre):
             mx.eval(samples)  # at once: MLX may have started to compute parts of it
             yield None
-        yield Chunk(_pcm16(np.array(samples)), vocoder.RATE)
+        yield Chunk(_pcm16(finite(np.array(samples), "the synthesis of speech")), vocoder.RATE)
 
 
 @dataclass
@@ -209,14 +215,17 @@ def _pcm16(samples: np.ndarray) -> bytes:
 
 
 def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, Kokoro]:
-    """Read the weights in slices, build the layers, and synthesise WARM_UP if the options ask for it."""
+    """Read the weights in slices, build the layers, and synthesise WARM_UP if the options ask for it.
+
+    Raises WeightsDamaged for a weight, and NotFinite for a sound of WARM_UP, that is not finite numbers.
+    """
     config = json.loads((folder / "config.json").read_text())
     on_cpu = options.device == "cpu"
     dtype = mx.float32 if on_cpu else getattr(mx, options.dtype)  # narrower types are slower on a CPU
     weights = Weights(_tensors(folder), dtype, on_cpu)
     names = sorted(weights.tensors)
     for start in range(0, len(names), LOAD_SLICE):
-        mx.eval([weights.tensors[name] for name in names[start : start + LOAD_SLICE]])
+        evaluate_finite({name: weights.tensors[name] for name in names[start : start + LOAD_SLICE]})
         yield Progress("load", min(start + LOAD_SLICE, len(names)), len(names))
     engine = Kokoro(
         encoder=encoder.build(weights, config),

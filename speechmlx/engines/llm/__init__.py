@@ -10,16 +10,22 @@ import mlx.core as mx
 from mlx.utils import tree_flatten
 
 from speechmlx.engines import LoadOptions
+from speechmlx.engines.finite import raise_first
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.checkpoint import read_model
 from speechmlx.engines.llm.engine import LanguageModelEngine
+from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.weights import read_config, settle
 from speechmlx.types import Generate, Message, Progress
 
 CONTEXT = 4096
 """Tokens of prompt and answer together, for a checkpoint that does not name its limit."""
-CHUNK = {"cpu": 64, "gpu": 256}
-"""Tokens of a prompt read in one step."""
+FIRST_CHUNK = {"cpu": 64, "gpu": 32}
+LEAST_CHUNK = {"cpu": 64, "gpu": 16}
+MOST_CHUNK = 512
+"""Tokens of a prompt read in a step: the first time, at least and at most, all powers of two. In between they follow
+the time that steps take. On Linux and MLX's CPU backend a token of SmolLM2's prompt takes 30 % longer in chunks of 32
+than of 64, and 7 % less in chunks of 128, so a CPU keeps 64 even where a step is long. Metal is unmeasured."""
 MAX_BATCH = 8
 
 
@@ -36,7 +42,9 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Langua
     yield Progress("load", 0, 1, "network")
     weights = yield from settle(dict(tree_flatten(model.parameters())), mx.float32 if on_cpu else None)
     model.load_weights(list(weights.items()))
-    engine = LanguageModelEngine(model, chat, _context(config), CHUNK[options.device], MAX_BATCH)
+    context = min(_context(config), options.context)
+    chunk = StepSize(FIRST_CHUNK[options.device], LEAST_CHUNK[options.device], MOST_CHUNK)
+    engine = LanguageModelEngine(model, chat, context, chunk, MAX_BATCH, pipelined=not on_cpu)
     if options.warm_up:
         yield from _warm_up(engine)
     return engine
@@ -57,7 +65,7 @@ def _warm_up(engine: LanguageModelEngine) -> Generator[Progress, None, None]:
     while any(not seat.finished for seat in seats):
         total += 1
         yield Progress("warm_up", step, max(total, 6))
-        engine.step([seat for seat in seats if not seat.finished])
+        raise_first(engine.step([seat for seat in seats if not seat.finished]))
         step += 1
     for seat in seats:
         engine.end(seat)

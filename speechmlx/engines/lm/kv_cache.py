@@ -38,3 +38,9 @@ def copy_prefix(cache: Sequence[Any], count: int) -> list[Any] | None:
 def evaluate(cache: Sequence[Any]) -> None:
     """Compute the keys and values now."""
     mx.eval([layer.state for layer in cache])
+
+
+def is_finite(cache: Sequence[Any]) -> bool:
+    """Whether all keys and values, as `copy_prefix` gives them, are finite numbers. Computes them now."""
+    checks = [mx.isfinite(array).all() for layer in cache for array in (layer.keys, layer.values)]
+    return bool(mx.all(mx.stack(checks)).item())

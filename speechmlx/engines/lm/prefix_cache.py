@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from speechmlx.engines.lm.kv_cache import copy_prefix, evaluate
+from speechmlx.engines.lm.kv_cache import copy_prefix, is_finite
 
 KEPT = 4096
 """Tokens whose keys and values are kept."""
@@ -33,6 +33,11 @@ class PrefixCache:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
+    @property
+    def tokens(self) -> int:
+        """Tokens whose keys and values are kept now."""
+        return sum(len(entry.tokens) for entry in self.entries)
+
     def find(self, prompt: Sequence[int]) -> tuple[list[Any], int] | None:
         """A copy of the keys and values of the longest known beginning of `prompt`, and its number of tokens.
 
@@ -46,13 +51,13 @@ class PrefixCache:
     def add(self, tokens: list[int], cache: Sequence[Any] | None) -> None:
         """Keep the keys and values of `tokens`, which `cache` begins with.
 
-        Replaces the entries that they extend, and evicts the oldest beyond KEPT tokens.
+        Replaces the entries that they extend, and evicts the oldest beyond KEPT tokens. Keeps none that are not finite
+        numbers: every later prompt would fail with them.
         """
         copy = copy_prefix(cache, len(tokens)) if cache and SHARED <= len(tokens) <= KEPT else None
-        if copy is None:
+        if copy is None or not is_finite(copy):
             return
-        evaluate(copy)
         self.entries = [entry for entry in self.entries if entry.shared([*tokens, 0]) < len(entry.tokens)]
         self.entries.append(Entry(tokens, copy))
-        while sum(len(entry.tokens) for entry in self.entries) > KEPT:
+        while self.tokens > KEPT:
             del self.entries[0]

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import mlx.core as mx
+import numpy as np
 
 from speechmlx.errors import BadRequest
+
+NOT_FINITE = -1
+"""In the place of a token that could not be chosen."""
 
 
 @dataclass(eq=False)
@@ -19,6 +23,8 @@ class Sampler:
     top_p: float
     repetition_penalty: float
     key: mx.array = field(repr=False)
+    _seen: mx.array | None = field(default=None, repr=False)
+    """Which tokens were seen [vocabulary]. On the device, as the last token may not have been read yet."""
 
     @property
     def is_greedy(self) -> bool:
@@ -26,13 +32,23 @@ class Sampler:
         return self.temperature == 0 and self.repetition_penalty == 1
 
     def sample(self, logits: mx.array, tokens: Sequence[int]) -> mx.array:
-        """logits [vocabulary] after `tokens` (prompt and answer) → the next token, a scalar."""
-        if self.repetition_penalty != 1:
-            seen = mx.array(sorted(set(tokens)))
-            values = logits[seen]
-            penalty = self.repetition_penalty
-            logits = mx.array(logits)
-            logits[seen] = mx.where(values > 0, values / penalty, values * penalty)
+        """logits [vocabulary] after `tokens` (prompt and answer) → the next token, a scalar.
+
+        `tokens` count in the first call; the sampler knows what it has drawn since.
+        """
+        if self.repetition_penalty == 1:
+            return self._draw(logits)
+        if self._seen is None:
+            seen = np.zeros(len(logits), np.bool_)
+            seen[list(tokens)] = True
+            self._seen = mx.array(seen)
+        penalty = self.repetition_penalty
+        lowered = mx.where(logits > 0, logits / penalty, logits * penalty)
+        token = self._draw(mx.where(self._seen, lowered, logits))
+        self._seen = self._seen | (mx.arange(len(logits)) == token)
+        return token
+
+    def _draw(self, logits: mx.array) -> mx.array:
         if self.temperature == 0:
             return mx.argmax(logits)
         self.key, key = mx.random.split(self.key)
@@ -59,8 +75,14 @@ def new_sampler(temperature: float, top_p: float, repetition_penalty: float | No
 
 
 def sample(logits: mx.array, samplers: Sequence[Sampler], tokens: Sequence[Sequence[int]]) -> mx.array:
-    """logits [b, vocabulary] after `tokens` of each row → the next token of each row [b]."""
+    """logits [b, vocabulary] after `tokens` of each row → the next token of each row, int32 [b].
+
+    It is NOT_FINITE where the logits of a row hold NaN or infinity: so the read of the token tells.
+    """
     if all(sampler.is_greedy for sampler in samplers):
-        return mx.argmax(logits, axis=-1)
-    rows = zip(logits, samplers, tokens, strict=True)
-    return mx.stack([sampler.sample(row, seen) for row, sampler, seen in rows])
+        chosen = mx.argmax(logits, axis=-1)
+    else:
+        rows = zip(logits, samplers, tokens, strict=True)
+        chosen = mx.stack([sampler.sample(row, seen) for row, sampler, seen in rows])
+    # Minus infinity is allowed: models hide tokens with it.
+    return mx.where(mx.all(logits < mx.inf, axis=-1), chosen.astype(mx.int32), NOT_FINITE)

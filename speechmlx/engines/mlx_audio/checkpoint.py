@@ -16,7 +16,7 @@ from mlx.utils import tree_flatten
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.mlx_audio import package, tree
 from speechmlx.engines.mlx_audio.cooperative import Printed
-from speechmlx.engines.weights import SLICE, read_config, read_weights
+from speechmlx.engines.weights import SLICE, read_config, read_weights, settle
 from speechmlx.errors import ModelUnavailable, SpeechError, WeightsDamaged
 from speechmlx.types import Progress
 
@@ -61,7 +61,7 @@ def read(folder: Path, options: LoadOptions) -> Generator[Progress, None, Bridge
     with redirect_stdout(Printed()):
         _fill(model, config, weights)
         del weights
-    yield from _settle(model)
+    yield from settle(dict(tree_flatten(model.parameters())))
     with redirect_stdout(Printed()):
         model = _finished(module, model, folder)
     if options.device == "cpu":

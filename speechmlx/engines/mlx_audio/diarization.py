@@ -61,12 +61,12 @@ class Diarizer:
         self._check(request)
         return cooperative.steps(lambda emit: self._diarize(request, emit), 0)
 
-    def open(self, request: Request) -> FrameStream:
+    def open(self, request: Request) -> FrameTurns:
         """Tell the speakers of a live stream apart, about two seconds behind it."""
         if not isinstance(request, DiarizeStream):
             raise self._refusal(request)
         self._check(request)
-        return FrameStream(self, LIVE)
+        return FrameTurns(self, LIVE)
 
     def _refusal(self, request: Request) -> Unsupported:
         return Unsupported(f"{self.checkpoint.family} tells speakers apart; it cannot {type(request).__name__.lower()}")
@@ -79,7 +79,7 @@ class Diarizer:
             raise Unsupported(f"{family} finds by itself how many speakers there are; it takes no max_speakers")
 
     def _diarize(self, request: Diarize, emit: Emit) -> None:
-        frames = FrameStream(self, WHOLE)
+        frames = FrameTurns(self, WHOLE)
         blocks = [*frames.push(request.audio.samples), *frames.rest()]
         likely = np.concatenate([block for _, block in blocks] or [np.zeros((0, 1), np.float32)]) >= LIKELY
         turns = sorted(_runs(likely, self.frame, request.audio.duration))
@@ -90,7 +90,7 @@ class Diarizer:
 
 
 @dataclass
-class FrameStream:
+class FrameTurns:
     """The probabilities of one input, block by block, on a clone of its own; as a `Stream`, its turns."""
 
     engine: Diarizer

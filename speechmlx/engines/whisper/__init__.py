@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from speechmlx.engines import LoadOptions
+from speechmlx.engines.finite import raise_first
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.model.alignment_heads import alignment_heads
 from speechmlx.engines.whisper.model.mel import RATE
@@ -30,7 +31,7 @@ def _warm_up(engine: Whisper) -> Generator[Progress, None, None]:
     state = engine.offline.begin(Transcribe(audio=silence, temperatures=(0.0,), vad=False))
     done = 0
     while not state.finished:
-        engine.step([state])
+        raise_first(engine.step([state]))
         done += 1
         yield Progress("warm_up", done, done + (not state.finished))
     engine.end(state)

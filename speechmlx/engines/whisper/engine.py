@@ -33,8 +33,22 @@ class Whisper:
         self.live = LiveBatch(network, self.vocabulary, heads, MAX_BATCH)
 
     @property
+    def aim(self) -> float:
+        """Seconds that a step of recordings should take. Steps of live streams are short anyway."""
+        return self.offline.aim
+
+    @aim.setter
+    def aim(self, seconds: float) -> None:
+        self.offline.aim = seconds
+
+    @property
     def nbytes(self) -> int:
         return sum(array.nbytes for _, array in mlx.utils.tree_flatten(self.network.parameters()))
+
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats. There are as many as were taken at once since all were free."""
+        return self.offline.held + self.live.held
 
     def begin(self, request: Request) -> TranscriptionState | LiveStream:
         match request:

@@ -108,15 +108,15 @@ def subprotocol(offered: list[str]) -> str | None:
     return next((name for name in offered if name.lower() in SUBPROTOCOLS), None)
 
 
-def recogniser(services: Services, name: str | None) -> tuple[Model, str | None]:
+def recogniser(services: Services, name: str | None, live: bool = False) -> tuple[Model, str | None]:
     """The model that a client's name means, else the default one, and the language that it was launched with.
 
-    Raises UnknownModel where there is no default.
+    `live`: the default is that of live recognition. Raises UnknownModel where there is no default.
     """
     try:
-        return services.names.resolve(name, Kind.ASR)
+        return services.names.resolve(name, Kind.ASR, live)
     except UnknownModel:
-        return services.names.resolve(None, Kind.ASR)
+        return services.names.resolve(None, Kind.ASR, live)
 
 
 def language_of(model: Model, asked: str | None, default: bool) -> str | None:
@@ -134,7 +134,7 @@ def language_of(model: Model, asked: str | None, default: bool) -> str | None:
 def _listen(socket: WebSocket, services: Services) -> Opened:
     query = socket.query_params
     options = listen_options(query)
-    model, launched = recogniser(services, options.model)
+    model, launched = recogniser(services, options.model, live=True)
     named = "language" in query
     asked = options.language if named or launched is None else launched
     options = replace(options, language=language_of(model, asked, not named))
@@ -157,7 +157,7 @@ def _check(options: ListenOptions, names_channels: bool, services: Services) -> 
 
 def _flux(socket: WebSocket, services: Services) -> Opened:
     options = flux_options(socket.query_params)
-    model, _ = recogniser(services, options.model)
+    model, _ = recogniser(services, options.model, live=True)
     default = options.language == DEFAULT_LANGUAGE
     options = replace(options, language=language_of(model, options.language, default))
     request = ListenRequest(id=request_id(socket.scope), model=model, tag=options.tag)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -37,7 +37,7 @@ class Client:
     is_charged: bool = True
     """Whether its audio counts; that of a background job counts once, however often it goes on."""
 
-    @property
+    @cached_property
     def in_engine(self) -> EngineClient:
         """Who has turns and places there. On this machine each connection has turns, and pages alone have places."""
         if self.is_local and self.key is None:
@@ -66,10 +66,9 @@ def working_for(client: Client) -> Iterator[Client]:
 
 def client_of(scope: Scope) -> Client:
     """The client of a request or a socket."""
-    origin, key = Headers(scope=scope).get("origin"), scope.get(KEY)
+    origin = Headers(scope=scope).get("origin")
     address, port = scope.get("client") or ("", 0)
-    name, is_local = _place(address)
-    return Client(f"key {key.name}" if key else name, key, is_local, origin and origin[:MAX_ORIGIN], port)
+    return _client(address, port, origin and origin[:MAX_ORIGIN], scope.get(KEY))
 
 
 def with_key(client: Client, key: NamedKey | None) -> Client:
@@ -81,6 +80,13 @@ def client_at(address: str, port: int = 0) -> Client:
     """The client at an IP address. What is no IP address is on this machine."""
     name, is_local = _place(address)
     return Client(name, is_local=is_local, port=port)
+
+
+@lru_cache(256)
+def _client(address: str, port: int, origin: str | None, key: NamedKey | None) -> Client:
+    """One for all requests of a connection."""
+    name, is_local = _place(address)
+    return Client(f"key {key.name}" if key else name, key, is_local, origin, port)
 
 
 @lru_cache(1024)

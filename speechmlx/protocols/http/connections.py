@@ -48,16 +48,15 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
     _is_bounded = False
     _was_asked = False
     """Whether a request has come."""
-    _has_left = False
-    """Whether the client has ended the connection."""
+    _idle_since: float | None = None
+    """When the last request ended, by the event loop's clock; None while there is one."""
 
     async def protocol_send(self, event: Event) -> None:
         """Send to the client; waits until most of it is on its way."""
         if isinstance(event, Updated):
             self._was_asked |= event.idle
-            if self._has_left:
-                return  # else it and all that it holds would stay for the rest of the idle time
-        if isinstance(event, RawData) and self.writer.transport.is_closing():
+            self._idle_since = self.loop.time() if event.idle else None
+        elif isinstance(event, RawData) and self.writer.transport.is_closing():
             await self.protocol.handle(Closed())  # a TLS connection that is over cannot even be written to
         elif isinstance(event, RawData) and self._may_wait(len(event.data)):
             watch = self._watch(len(event.data))
@@ -72,8 +71,7 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
 
     async def _read_data(self) -> None:
         await super()._read_data()
-        self._has_left = True
-        await self.idle_task.stop()
+        await self.idle_task.stop()  # else the connection and all that it holds would stay for the rest of the time
 
     def _is_unfinished(self) -> bool:
         """Whether the client may still be sending a request of HTTP/1 that was answered."""
@@ -96,10 +94,21 @@ class ReadConnection(TCPServer):  # type: ignore[misc]
         await self._close()
 
     async def _idle_timeout(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            seconds = KEEP_ALIVE if self._was_asked else FIRST
-            await asyncio.wait_for(self.context.terminated.wait(), seconds)
-        await asyncio.shield(self._initiate_server_close())
+        """Close the connection when it was idle for too long, or the server ends. One task does it for all requests."""
+        self._idle_since = self.loop.time()
+        while (left := self._idle_left()) > 0.0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.context.terminated.wait(), left)
+                break
+        if self._idle_since is not None:
+            await asyncio.shield(self._initiate_server_close())
+
+    def _idle_left(self) -> float:
+        """Seconds until it may have been idle for too long."""
+        if self._idle_since is None:
+            return KEEP_ALIVE
+        idle: float = self.loop.time() - self._idle_since
+        return (KEEP_ALIVE if self._was_asked else FIRST) - idle
 
     async def _close(self) -> None:
         watch = self._watch(0)

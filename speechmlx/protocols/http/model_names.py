@@ -42,13 +42,14 @@ class ModelNames:
     failed: dict[str, SpeechError] = field(default_factory=dict)
     """The error of the last launch under a uid, if it failed."""
 
-    def resolve(self, name: str | None, kind: Kind) -> tuple[Model, str | None]:
+    def resolve(self, name: str | None, kind: Kind, live: bool = False) -> tuple[Model, str | None]:
         """The model of `kind` called `name` (None: the default), and the language that it was launched with.
 
+        `live`: the default is that of live recognition.
         Raises UnknownModel.
         """
         if name is None or (kind in OPENAI and OPENAI[kind].fullmatch(name.strip().lower().removeprefix(GATEWAYS))):
-            return self.runtime.model(None, kind), None
+            return self.runtime.model(None, kind, live), None
         launch = self.launched.get(name)
         if launch is not None:
             return self.runtime.model(launch.model, kind), launch.language

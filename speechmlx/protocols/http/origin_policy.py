@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -26,6 +27,7 @@ READS = ("GET", "HEAD", "OPTIONS")
 """Methods that only read. A test lists every GET."""
 LOCAL = ("localhost", "local", "internal", "home.arpa")
 """Top-level names that the public DNS never resolves."""
+LOCAL_ENDS = tuple(f".{end}" for end in LOCAL)
 SCHEMES = ("http", "https", "ws", "wss")
 """Schemes of the server's own pages and clients."""
 EXPOSED = (
@@ -41,6 +43,8 @@ EXPOSED = (
     "x-ratelimit-reset-requests",
 )
 """Response headers that pages of allowed origins may read, beside CORS's own list."""
+NAMES = 64
+"""Host names that are remembered: a client sends the same one again and again."""
 MAX_NAME = 200
 """Characters of a name that a refusal repeats."""
 
@@ -98,7 +102,7 @@ class OriginPolicy:
 
     def _is_ours(self, name: str) -> bool:
         """Whether no foreign web page can have the host name: it is an address, local, or configured."""
-        return "." not in name or name in self._names or name.endswith(tuple(f".{end}" for end in LOCAL)) or _ip(name)
+        return "." not in name or name in self._names or name.endswith(LOCAL_ENDS) or _ip(name)
 
 
 def _acts(scope: Scope, headers: Headers) -> bool:
@@ -126,11 +130,13 @@ def _foreign(origin: str) -> str:
     return f"pages of {origin} may not use this server; start it with --allow-origin {origin} to let them"
 
 
+@lru_cache(NAMES)
 def _name(host: str) -> str:
     """The host name of a Host header, without its port, brackets and last dot."""
     return re.sub(r":\d*$", "", host).lower().strip("[]").removesuffix(".")
 
 
+@lru_cache(NAMES)
 def _ip(name: str) -> bool:
     """Whether a name is an IP address, also in the short forms that browsers accept (127.1)."""
     try:

@@ -69,7 +69,7 @@ def _listed(names: ModelNames) -> list[dict[str, Any]]:
     """The models of the catalog, then the models that were launched under other names."""
     states = {model.name: model for model in names.runtime.status().models}
     catalog, config = names.runtime.catalog, names.runtime.config
-    defaults = {catalog.default(kind, config).name for kind in catalog.kinds(config)}
+    defaults = {row.name for row in catalog.defaults(config)}
     rows = [
         {**as_model(row.name, row, states.get(row.name)), "default": row.name in defaults} for row in catalog.offered()
     ]

@@ -256,5 +256,6 @@ def _transcription(
         languages=tuple(filter(None, map(languages.code, fields.get("languages") or ()))),
         prompt=fields.get("prompt"),
         keywords=tuple(dict.fromkeys([*(fields.get("keywords") or ()), *names])),
+        whole=True,
         logprobs=LOGPROBS in include,
     )

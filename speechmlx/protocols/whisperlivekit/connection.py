@@ -45,7 +45,7 @@ async def caption(socket: WebSocket, services: Services) -> None:
     id = new_id("sess")
     await socket.accept(chosen, [live_sessions.header(id)])
     try:
-        query = read_query(socket.query_params, model_or_default(services.runtime, None, Kind.ASR))
+        query = read_query(socket.query_params, services.runtime.model(None, Kind.ASR, live=True))
         if query.diarization:
             model_or_default(services.runtime, None, Kind.DIARIZE)
         settings = session_settings(query)

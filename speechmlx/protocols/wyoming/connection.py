@@ -158,7 +158,7 @@ class WyomingConnection:
             self._expect_nothing_open(event)
             self._format = format
             row = await self._model(self._asked)
-            settings = settings_for(self._asked, row, format)
+            settings = settings_for(self._asked, row, format, self._services.runtime.model(None, Kind.ASR))
             recognition = WyomingRecognition(self._services, settings, format, self._write)
             await self._begin(recognition, "transcribe")
         if isinstance(self._open, WyomingRecognition):

@@ -32,12 +32,18 @@ WAITING = 2 * 1024 * 1024
 """Bytes of audio that wait here before the client waits."""
 
 
-def settings_for(request: RecognitionRequest, row: Model, format: SampleFormat) -> Settings:
-    """The settings of a session that recognises with the model `row`, which knows the language."""
+def settings_for(
+    request: RecognitionRequest, row: Model, format: SampleFormat, default: Model | None = None
+) -> Settings:
+    """The settings of a session that recognises with the model `row`, which knows the language.
+
+    Where that is the `default` one and the client names none, live words come from the default one for those.
+    """
     language = languages.asked(request.language)
     transcription = Transcription(
-        model=row.name,
+        model=None if row == default and request.model is None else row.name,
         language=None if language is None else languages.match(language, row.languages),
+        whole=True,
         keywords=request.keywords,
     )
     turns = TurnTaking(silence=SILENCE, answers=False, interrupts=False)

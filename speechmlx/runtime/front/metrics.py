@@ -60,6 +60,8 @@ class Metrics:
         """Series of single wires, under names of their own."""
         self.steps: defaultdict[str, Histogram] = defaultdict(Histogram)
         """Durations of the engine's steps by model."""
+        self.step_aims: dict[str, float] = {}
+        """Seconds that a step should take, by model: of models that size their steps by time."""
         self.engine_waiting = 0
         """Jobs that the engine process has and has not begun."""
         self.engine_memory = 0
@@ -77,8 +79,14 @@ class Metrics:
         if outcome == "ok":
             self.total[kind].observe(total)
 
-    def engine(self, steps: Mapping[str, Histogram], waiting: int, memory: int) -> None:
-        """Take over a report of the engine process: steps by model, jobs not begun, bytes that MLX holds."""
+    def engine(
+        self, steps: Mapping[str, Histogram], waiting: int, memory: int, aims: Mapping[str, float] | None = None
+    ) -> None:
+        """Take over a report of the engine process: steps by model, jobs not begun, bytes that MLX holds.
+
+        `aims`: seconds that a step should take, by model.
+        """
+        self.step_aims.update(aims or {})
         for model, durations in steps.items():
             self.steps[model].add(durations)
         self.engine_waiting, self.engine_memory = waiting, memory

@@ -14,6 +14,7 @@ from typing import Any
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechError, WeightsDamaged, from_code
+from speechmlx.machine import model_memory
 from speechmlx.models import store
 from speechmlx.models.in_use import Marks
 from speechmlx.models.spec import Catalog, Model
@@ -44,15 +45,12 @@ from speechmlx.runtime.ipc.messages import (
     Output,
     Setup,
 )
-from speechmlx.types import Kind, Load, Progress, Request, Unload
+from speechmlx.types import Kind, Listen, Load, Progress, Request, Unload
 
 log = logging.getLogger(__name__)
 
 ENGINE_WAIT = 60.0
 """Seconds that a job waits for the engine process to come up. Its client is told then."""
-
-MEMORY_SHARE = 0.7
-"""Share of the machine's memory for models where the config sets no limit."""
 
 
 class Runtime:
@@ -81,8 +79,8 @@ class Runtime:
         self._draining = False
         self.drained = asyncio.Event()
         """Set when the server is stopping and no job runs: live sessions end then."""
-        setup = Setup(config.memory_limit or _default_memory_limit(), config.idle_unload)
-        self._engine = Supervisor(setup, config.log, self._on_message, self._on_up, self._on_lost)
+        setup = Setup(model_memory(config.memory_limit), config.idle_unload, config.llm_context)
+        self._engine = Supervisor(setup, config.log, config.device, self._on_message, self._on_up, self._on_lost)
         self._watch = HangWatch(self._engine, config.step_timeout, lambda: bool(self._jobs), self._on_hang)
         self._submitted = 0
         self._idle = IdleWatch(config.engine_idle, self._is_idle, lambda: self._submitted, self._rest)
@@ -97,8 +95,8 @@ class Runtime:
         self._spawn(self._watch.run())
         self._spawn(self._idle.run())
         if self.config.preload:
-            for kind in self.catalog.kinds(self.config):
-                self._pinned.pin(self.catalog.default(kind, self.config).name)
+            for row in self.catalog.defaults(self.config):
+                self._pinned.pin(row.name)
 
     async def ready(self) -> None:
         """Wait until the engine process is up; start it where it ended for want of work.
@@ -106,9 +104,16 @@ class Runtime:
         Raises EngineLost when it ends at start; it is started again then.
         """
         while not self._engine.up:
+            if self.refusal:
+                raise EngineLost(self.refusal, ran=False)
             if self._engine.state == "idle":
                 self._engine.wake()
             await asyncio.shield(self._up)
+
+    @property
+    def refusal(self) -> str:
+        """Why no engine process can run with the settings; "" where one can."""
+        return self._engine.refusal
 
     async def drain(self, timeout: float, is_busy: Callable[[], bool] = lambda: False) -> None:  # noqa: ASYNC109
         """Refuse new jobs. Wait up to `timeout` seconds for the running ones and until `is_busy()` is false.
@@ -141,7 +146,7 @@ class Runtime:
         """Start a job. Raises UnknownModel, Busy (`max_jobs` reached) and Draining; the job raises all other errors."""
         if self._draining:
             raise Draining("the server is shutting down", retry_after=5.0)
-        model = self.model(request.model, request.kind)
+        model = self.model(request.model, request.kind, live=isinstance(request, Listen))
         if takes_place(request) and self._is_full:
             self.metrics.jobs[model.name, Busy.code] += 1
             raise Busy(f"{self.config.max_jobs} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)
@@ -164,12 +169,15 @@ class Runtime:
             self._spawn(self._prepare(job))
         return job
 
-    def model(self, name: str | None, kind: Kind | None) -> Model:
-        """The row with this name or alias; without a name, the default of `kind`. Raises UnknownModel."""
+    def model(self, name: str | None, kind: Kind | None, live: bool = False) -> Model:
+        """The row with this name or alias; without a name, the default of `kind`, or of `live` recognition.
+
+        Raises UnknownModel.
+        """
         if name is not None:
             return self.catalog.resolve(name, kind)
         assert kind is not None, "a request without a kind names its model"
-        return self.catalog.default(kind, self.config)
+        return self.catalog.listener(self.config) if live else self.catalog.default(kind, self.config)
 
     def status(self) -> Status:
         """The state of the engine process, the jobs and the models now."""
@@ -312,7 +320,7 @@ class Runtime:
             case MemoryReport():
                 self._on_memory_report(message)
             case EngineReport():
-                self.metrics.engine(message.steps, message.waiting, message.memory)
+                self.metrics.engine(message.steps, message.waiting, message.memory, message.aims)
         self._recycle_if_idle()
 
     async def _on_damage(self, job: Job, error: WeightsDamaged) -> None:
@@ -379,8 +387,3 @@ class Runtime:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def _default_memory_limit() -> int:
-    """Bytes."""
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE)

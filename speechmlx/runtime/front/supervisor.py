@@ -19,7 +19,7 @@ from typing import Literal
 from speechmlx.log import LogSettings
 from speechmlx.runtime import scratch
 from speechmlx.runtime.ipc.framing import Part, Unpacker, pack
-from speechmlx.runtime.ipc.messages import DEVICE_FAILED, Ready, Setup, ToEngine
+from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, Ready, Setup, ToEngine
 from speechmlx.runtime.worker import blas
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,10 @@ that was useful."""
 MAX_BACKOFF = 30.0
 """Most seconds between two starts."""
 
+NO_GPU_HERE = (
+    "device = gpu, and this machine has no GPU that MLX can compute on; the log says more. Take --device auto or cpu"
+)
+
 PATIENCE = 2.0
 """Seconds that a process gets to end after its pipe is closed."""
 
@@ -43,14 +47,15 @@ PATIENCE = 2.0
 class Supervisor:
     """Runs one engine process at a time.
 
-    `on_message` is called with each message, `on_up` when the process is ready, `on_lost` with the reason when it has
-    ended unexpectedly or cannot be started.
+    `device` is the setting of that name. `on_message` is called with each message, `on_up` when the process is ready,
+    `on_lost` with the reason when it has ended unexpectedly or cannot be started.
     """
 
     def __init__(
         self,
         setup: Setup,
         log: LogSettings,
+        device: str,
         on_message: Callable[[object], None],
         on_up: Callable[[], None],
         on_lost: Callable[[str], None],
@@ -62,6 +67,9 @@ class Supervisor:
         """How often bytes came from the engine process."""
         self.useful = False
         """Whether this process has done a client's work. The runtime sets it."""
+        self.refusal = ""
+        """Why no process can run with these settings; then none is started again."""
+        self._choice = device
         self._setup = setup
         self._log = log
         self._on_message = on_message
@@ -102,6 +110,7 @@ class Supervisor:
             "speechmlx.runtime.worker.process",
             str(theirs.fileno()),
             self._log.to_text(),
+            self._choice,
         ]
         try:
             with theirs:
@@ -226,13 +235,16 @@ class Supervisor:
         assert self._process is not None
         was_up = self.up
         self._close_pipe()
-        try:
-            reason = reason or exit_reason(self._process.wait(timeout=0.05))
-        except subprocess.TimeoutExpired:
-            reason = "closed its pipe"
+        status = None if reason else _status(self._process)
+        reason = reason or ("closed its pipe" if status is None else exit_reason(status))
         self._reap(self._process)
         self._process = None
         self.state = "degraded"
+        if status == NO_GPU:
+            self.refusal = NO_GPU_HERE
+            log.error("%s", self.refusal)
+            self._on_lost(reason)
+            return
         steady = was_up and (self.useful or time.monotonic() - self._began > STEADY)
         self._failures = 0 if steady else self._failures + 1
         delay = restart_delay(self._failures)
@@ -278,6 +290,14 @@ def _end(process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[s
             process.wait()
 
 
+def _status(process: subprocess.Popen[bytes]) -> int | None:
+    """The exit status of a process that has closed its pipe; None where it goes on."""
+    try:
+        return process.wait(timeout=0.05)
+    except subprocess.TimeoutExpired:
+        return None
+
+
 def restart_delay(failures: int) -> float:
     """Seconds until the next start after `failures` processes in a row that ended at start."""
     return 0.0 if failures <= 1 else min(2.0 ** (failures - 2), MAX_BACKOFF)
@@ -289,4 +309,6 @@ def exit_reason(status: int) -> str:
         return f"was ended by {signal.Signals(-status).name}"
     if status == DEVICE_FAILED:
         return "ended because the GPU failed"
+    if status == NO_GPU:
+        return "ended because there is no GPU"
     return f"exited with status {status}"

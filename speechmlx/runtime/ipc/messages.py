@@ -20,16 +20,23 @@ INPUT_WINDOW = 8
 DEVICE_FAILED = 71
 """Exit status of an engine process whose GPU failed."""
 
+NO_GPU = 72
+"""Exit status of an engine process that is to compute on a GPU, where there is none."""
+
 
 # --- server process → engine process -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first message: `memory_limit` of all models in bytes, `idle_unload` in seconds (0: models stay)."""
+    """The first message: `memory_limit` of all models in bytes, `idle_unload` in seconds (0: models stay).
+
+    `llm_context`: tokens of prompt and answer that a language model takes at most.
+    """
 
     memory_limit: int
     idle_unload: float
+    llm_context: int = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +180,8 @@ class EngineReport:
     """Jobs that are not begun."""
     memory: int
     """Bytes that MLX holds: arrays and its cache."""
+    aims: dict[str, float] = field(default_factory=dict)
+    """Seconds that a step should take now, by model: of models that stepped and size their steps by time."""
 
 
 ToEngine = Setup | Start | Input | OutputConsumed | CancelJob | Probe

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from speechmlx.engines import LoadOptions
+from speechmlx.machine import CACHE_SHARE, memory_bytes
 from speechmlx.runtime.worker import blas
+
+log = logging.getLogger(__name__)
 
 FAILURE = "[METAL]"
 """What MLX's RuntimeErrors of a failed command buffer say (mlx/backend/metal/device.cpp)."""
@@ -29,14 +33,42 @@ def memory_in_use() -> int:
     return mx.get_active_memory() + mx.get_cache_memory() if mx else 0
 
 
-def device() -> tuple[LoadOptions, str]:
-    """How to load models on this machine, and the name of MLX's device. On a CPU, replaces MLX's slow operations."""
+class NoGpu(RuntimeError):
+    """MLX has no GPU to compute on, and the settings want one. `str` says why."""
+
+
+def device(choice: str = "auto") -> tuple[LoadOptions, str]:
+    """How to load models, and the name of MLX's device. On a CPU, replaces MLX's slow operations.
+
+    `choice`: "gpu", which raises NoGpu where there is none; "cpu"; or "auto", the GPU where one computes.
+    """
     import mlx.core as mx
 
-    if mx.default_device().type == mx.gpu:
-        mx.set_cache_limit(2 * 1024**3)
-        return LoadOptions(dtype="float16", device="gpu"), str(mx.default_device())
+    if choice != "cpu":
+        reason = _gpu_fault()
+        if reason is None:
+            mx.set_cache_limit(int(memory_bytes() * CACHE_SHARE))
+            return LoadOptions(dtype="float16", device="gpu"), str(mx.default_device())
+        if choice == "gpu":
+            raise NoGpu(f"MLX cannot compute on a GPU on this machine: {reason}")
+        if mx.default_device().type == mx.gpu:
+            log.warning("the GPU cannot be used, so all is computed on the CPU: %s", reason)
+    mx.set_default_device(mx.cpu)
     from speechmlx.engines import cpu
 
     cpu.install()
     return LoadOptions(dtype="float32", device="cpu"), str(mx.default_device())
+
+
+def _gpu_fault() -> str | None:
+    """Why MLX cannot compute on a GPU, None where it can. Where Metal is missing, as in a VM, the first use raises."""
+    import mlx.core as mx
+
+    if mx.default_device().type != mx.gpu:
+        return "it finds none"
+    try:
+        ones = mx.ones((8, 8), stream=mx.gpu)
+        right = mx.matmul(ones, ones, stream=mx.gpu)[0, 0].item() == 8.0
+    except Exception as error:
+        return str(error).strip() or type(error).__name__
+    return None if right else "it computes wrong products"

@@ -14,7 +14,7 @@ REFUSED = re.compile(r"malloc|allocat|out of memory|insufficient memory", re.IGN
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """A model in memory: `nbytes` of weights, `last_used` on a monotonic clock."""
+    """A model in memory: `nbytes` of weights and of what its requests hold, `last_used` on a monotonic clock."""
 
     name: str
     nbytes: int
@@ -34,6 +34,35 @@ def evict(residents: Sequence[Resident], budget: int, needed: int, name: str) ->
             f"the model {name} needs {_mb(needed)} of memory and all models together may have {_mb(budget)}. "
             "To fix this: raise --memory-limit; or use a smaller model (`audio-server models`)"
         )
+    leaving, free = _leaving(residents, budget, needed)
+    if free >= needed:
+        return leaving
+    raise Busy(
+        f"not enough memory for the model {name}: {_mb(needed)} wanted, {_mb(budget)} allowed (--memory-limit), "
+        f"{_mb(budget - free)} held by pinned or running models",
+        retry_after=5.0,
+    )
+
+
+def make_room(others: Sequence[Resident], budget: int, weights: int, wanted: int, name: str) -> list[str]:
+    """Names of the idle models to unload so that the requests of the model `name` may hold `wanted` bytes in all.
+
+    `others`: the models but this one, which has `weights` bytes itself. Raises Busy, with the numbers, when unloading
+    all idle models is not enough.
+    """
+    leaving, free = _leaving(others, budget, weights + wanted)
+    if free >= weights + wanted:
+        return leaving
+    raise Busy(
+        f"not enough memory for one more request to the model {name}: the keys and values of its requests would be "
+        f"{_mb(wanted)}, its weights are {_mb(weights)}, {_mb(budget)} are allowed (--memory-limit), and "
+        f"{_mb(budget - free)} are held by other models that are pinned or running",
+        retry_after=5.0,
+    )
+
+
+def _leaving(residents: Sequence[Resident], budget: int, needed: int) -> tuple[list[str], int]:
+    """The idle models to unload for `needed` bytes, least recently used first; and the bytes that are free then."""
     free = budget - sum(resident.nbytes for resident in residents)
     leaving: list[str] = []
     idle = sorted((r for r in residents if not r.pinned and not r.running), key=lambda r: r.last_used)
@@ -42,13 +71,7 @@ def evict(residents: Sequence[Resident], budget: int, needed: int, name: str) ->
             break
         leaving.append(resident.name)
         free += resident.nbytes
-    if free >= needed:
-        return leaving
-    raise Busy(
-        f"not enough memory for the model {name}: {_mb(needed)} wanted, {_mb(budget)} allowed (--memory-limit), "
-        f"{_mb(budget - free)} held by pinned or running models",
-        retry_after=5.0,
-    )
+    return leaving, free
 
 
 def explained(error: Exception, model: str, held: int, residents: Sequence[Resident], budget: int) -> Exception:

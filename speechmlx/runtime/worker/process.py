@@ -1,7 +1,7 @@
-"""The engine process: `python -m speechmlx.runtime.worker.process FD LOG_SETTINGS`. It owns MLX and knows no protocol.
+"""The engine process: `python -m speechmlx.runtime.worker.process FD LOG_SETTINGS DEVICE`.
 
-Between two steps it reads the pipe without waiting. With nothing to do it waits on the pipe. It ends when the server
-process closes the other end.
+It owns MLX and knows no protocol. Between two steps it reads the pipe without waiting. With nothing to do it waits on
+the pipe. It ends when the server process closes the other end.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from speechmlx.log import LogSettings
 from speechmlx.log import start as start_log
 from speechmlx.optional_packages import use
 from speechmlx.runtime.ipc.framing import Unpacker, pack
-from speechmlx.runtime.ipc.messages import DEVICE_FAILED, Probe, Ready
+from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, Probe, Ready
 from speechmlx.runtime.worker import blas, threads
-from speechmlx.runtime.worker.device import clear_cache, device
+from speechmlx.runtime.worker.device import NoGpu, clear_cache, device
 from speechmlx.runtime.worker.worker import Worker
 
+log = logging.getLogger(__name__)
 
-def run(pipe: socket.socket) -> None:
-    """Serve the pipe until the other end closes."""
+
+def run(pipe: socket.socket, choice: str = "auto") -> None:
+    """Serve the pipe until the other end closes. `choice`: the setting `device`. Raises NoGpu."""
 
     def post(message: object) -> None:
         try:
@@ -35,7 +37,7 @@ def run(pipe: socket.socket) -> None:
         except (BrokenPipeError, ConnectionResetError):
             sys.exit()  # not an error of the job whose step it is: nobody waits for it
 
-    options, name = device()
+    options, name = device(choice)
     worker = Worker(post, options)
     products = threads.watch_openblas()
     post(Ready(name))
@@ -70,12 +72,20 @@ def main() -> Any:
     blas.preload()
     with socket.socket(fileno=int(sys.argv[1])) as pipe, suppress(BrokenPipeError, ConnectionResetError):
         try:
-            run(pipe)
+            run(pipe, sys.argv[3])
+        except NoGpu as error:
+            log.error("%s", error)
+            _end(NO_GPU)
         except SystemExit as end:
             if end.code == DEVICE_FAILED:
-                logging.shutdown()
-                os._exit(DEVICE_FAILED)  # at once: MLX's own end may wait for the GPU
+                _end(DEVICE_FAILED)
             raise
+
+
+def _end(status: int) -> None:
+    """End at once: MLX's own end may wait for the GPU, and the front reads the status when the pipe is closed."""
+    logging.shutdown()
+    os._exit(status)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ class StepMeter:
 
     def __init__(self) -> None:
         self._steps: defaultdict[str, Histogram] = defaultdict(Histogram)
+        self._aims: dict[str, float] = {}
         self._slices = 0
         self._waiting = 0
         self._reported = float("-inf")
@@ -24,6 +25,10 @@ class StepMeter:
     def count(self, model: str, seconds: float) -> None:
         """A step of `model` took `seconds`."""
         self._steps[model].observe(seconds)
+
+    def aim(self, model: str, seconds: float) -> None:
+        """The next step of `model` should take `seconds`."""
+        self._aims[model] = seconds
 
     def count_slice(self) -> None:
         """A slice of a load is done. Reports say so too: they are the sign that no step hangs."""
@@ -36,4 +41,5 @@ class StepMeter:
             return None
         steps, self._steps = dict(self._steps), defaultdict(Histogram)
         self._slices, self._waiting, self._reported = 0, waiting, now
-        return EngineReport(steps, waiting, memory_in_use())
+        aims = {model: self._aims[model] for model in steps if model in self._aims}
+        return EngineReport(steps, waiting, memory_in_use(), aims)

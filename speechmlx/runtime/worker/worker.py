@@ -8,10 +8,10 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from speechmlx.engines import Engine, Loader, LoadOptions, Seated
+from speechmlx.engines import AIM, LONG_AIM, Claiming, Engine, Holding, Loader, LoadOptions, Paced, Seated
 from speechmlx.errors import Busy, EngineFailed, OutOfMemory, SpeechError
 from speechmlx.log import naming
 from speechmlx.models.spec import Model
@@ -30,6 +30,7 @@ from speechmlx.runtime.ipc.messages import (
 from speechmlx.runtime.worker import memory
 from speechmlx.runtime.worker.accounts import Account, Accounts
 from speechmlx.runtime.worker.device import clear_cache, has_failed, memory_in_use
+from speechmlx.runtime.worker.room import ModelRoom
 from speechmlx.runtime.worker.scheduler import Candidate, pick
 from speechmlx.runtime.worker.step_meter import StepMeter
 from speechmlx.runtime.worker.tasks import BatchedWork, Outcome, Task, batch_size, open_work
@@ -70,6 +71,11 @@ class Slot:
     def __post_init__(self) -> None:
         self.waiting_since = self.last_used
 
+    @property
+    def held(self) -> int:
+        """Bytes that the model's requests hold."""
+        return self.engine.held if isinstance(self.engine, Holding) else 0
+
 
 class Worker:
     """Tasks and models: `handle` takes a message, `step` does one piece of work, `post` sends to the front."""
@@ -80,7 +86,7 @@ class Worker:
         self._post = post
         self._options = options
         self._clock = clock
-        self._budget = sys.maxsize
+        self.budget = sys.maxsize
         self._idle_unload = 0.0
         self._tasks: dict[int, Task] = {}
         self._slots: dict[str, Slot] = {}
@@ -93,8 +99,9 @@ class Worker:
 
     def handle(self, message: object) -> None:
         match message:
-            case Setup(memory_limit, idle_unload):
-                self._budget, self._idle_unload = memory_limit, idle_unload
+            case Setup(memory_limit, idle_unload, context):
+                self.budget, self._idle_unload = memory_limit, idle_unload
+                self._options = replace(self._options, context=context)
             case Start():
                 self._start(message)
             case Input(job, command) if job in self._tasks:
@@ -129,7 +136,7 @@ class Worker:
         most = PAUSED if any(task.work is None for task in self._tasks.values()) else LISTEN
         if not self._idle_unload:
             return most
-        idle = [resident.last_used for resident in self._residents() if not resident.pinned and not resident.running]
+        idle = [resident.last_used for resident in self.residents() if not resident.pinned and not resident.running]
         return max(0.0, min([most, *(used + self._idle_unload - self._clock() for used in idle)]))
 
     # --- tasks ---
@@ -181,6 +188,7 @@ class Worker:
             self._note_lag(tasks[0].account, start)
         slot = self._slots[tasks[0].model.name]
         tasks = [task for task in tasks if self._open(task, slot)]
+        self._set_pace(slot)
         outcomes = self._outcomes(tasks)
         now = slot.last_used = self._clock()
         self._meter.count(slot.model.name, now - start)
@@ -203,6 +211,13 @@ class Worker:
         due = [task.due + task.behind for task in self._tasks.values() if task.account is account]
         if len(due) > 1:
             self._lag = max(0.0, now - min(due))
+
+    def _set_pace(self, slot: Slot) -> None:
+        """Tell an engine that is `Paced` how long its next step should take."""
+        if isinstance(slot.engine, Paced):
+            realtime = any(task.request.priority == Priority.REALTIME for task in self._tasks.values())
+            slot.engine.aim = AIM if realtime else LONG_AIM
+            self._meter.aim(slot.model.name, slot.engine.aim)
 
     def _outcomes(self, tasks: Sequence[Task]) -> Sequence[Outcome]:
         """Step open tasks that were picked together. An exception is the outcome of all of them."""
@@ -247,22 +262,24 @@ class Worker:
             self._free()
 
     def _explained(self, error: Exception, model: str) -> Exception:
-        return memory.explained(error, model, memory_in_use(), self._residents(), self._budget)
+        return memory.explained(error, model, memory_in_use(), self.residents(), self.budget)
 
     # --- models ---
 
-    def _residents(self) -> list[memory.Resident]:
+    def residents(self) -> list[memory.Resident]:
         running = {task.model.name for task in self._tasks.values() if not isinstance(task.request, Unload)}
         return [
-            memory.Resident(name, slot.nbytes, slot.last_used, slot.pinned, name in running or slot.engine is None)
+            memory.Resident(
+                name, slot.nbytes + slot.held, slot.last_used, slot.pinned, name in running or slot.engine is None
+            )
             for name, slot in self._slots.items()
         ]
 
     def _begin_load(self, start: Start) -> None:
         model = start.model
         wanted = model.bytes_as(self._options.dtype)
-        for name in memory.evict(self._residents(), self._budget, wanted, model.name):
-            self._drop(name)
+        for name in memory.evict(self.residents(), self.budget, wanted, model.name):
+            self.drop(name)
         self._loads += 1
         loader = _loader(model, Path(start.folder), self._options)
         self._slots[model.name] = Slot(model, -self._loads, loader, wanted, self._clock())
@@ -288,6 +305,8 @@ class Worker:
             slot.nbytes = loaded.value.nbytes
             slot.loaded = self._clock()
             slot.max_batch, slot.max_streams = (batch_size(loaded.value, streams) for streams in (False, True))
+            if isinstance(loaded.value, Claiming):
+                loaded.value.room = ModelRoom(slot.model.name, slot.nbytes, self)
             slot.seats = loaded.value.max_open if isinstance(loaded.value, Seated) else sys.maxsize
             self._tell_memory()
         except Exception as error:
@@ -299,7 +318,7 @@ class Worker:
                 error = EngineFailed(f"loading {slot.model.name!r} failed: {type(error).__name__}: {error}")
             for task in waiting:
                 self._end(task, error)
-            self._drop(slot.model.name)
+            self.drop(slot.model.name)
         else:
             for task in waiting:
                 if isinstance(task.request, Load):
@@ -311,20 +330,21 @@ class Worker:
         if any(task.model.name == name and not isinstance(task.request, Unload) for task in self._tasks.values()):
             raise Busy(f"the model {name!r} is in use; try again when its jobs are done", retry_after=5.0)
         if name in self._slots:
-            self._drop(name)
+            self.drop(name)
 
     def _drop_unwanted(self, task: Task) -> None:
         """Drop a model that is still loading when its Load was cancelled and no other task waits for it."""
         slot = self._slots.get(task.model.name)
         wanted = any(other.model.name == task.model.name for other in self._tasks.values())
         if isinstance(task.request, Load) and slot is not None and slot.engine is None and not wanted:
-            self._drop(task.model.name)
+            self.drop(task.model.name)
 
     def _unload_idle(self, now: float) -> None:
-        for name in memory.expired(self._residents(), now, self._idle_unload):
-            self._drop(name)
+        expired = memory.expired(self.residents(), now, self._idle_unload) if self._idle_unload else []
+        for name in expired:
+            self.drop(name)
 
-    def _drop(self, name: str) -> None:
+    def drop(self, name: str) -> None:
         slot = self._slots.pop(name)
         slot.loader.close()
         slot.engine = None

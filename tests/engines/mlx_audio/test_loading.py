@@ -61,6 +61,7 @@ def test_narrow_weights_are_widened_on_a_cpu(folder: Path) -> None:
     ("edit", "error", "says"),
     [
         (lambda w: w.pop(sorted(w)[0]), WeightsDamaged, "1 weights of the model are missing: "),
+        (lambda w: w.update({sorted(w)[0]: w[sorted(w)[0]] * mx.nan}), WeightsDamaged, "not finite numbers"),
         (lambda w: w.update({sorted(w)[0]: mx.zeros(3)}), SpeechError, "shape|expects"),
     ],
 )

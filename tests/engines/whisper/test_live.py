@@ -43,8 +43,8 @@ POLICIES = ("alignatt", "localagreement")
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Whisper:
-    return loaded(whisper.load(model_folder("whisper-tiny.en"), LoadOptions(warm_up=False)))
+def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any], cold: LoadOptions) -> Whisper:
+    return loaded(whisper.load(model_folder("whisper-tiny.en"), cold))
 
 
 @pytest.fixture(scope="module")
@@ -320,20 +320,24 @@ def test_bad_input_is_refused(engine: Whisper) -> None:
 
 @pytest.mark.parametrize("name", ["librispeech", "beckett", "jfk"])
 def test_a_sentence_is_said_once(
-    model_folder: Callable[[str], Path], loaded: Callable[..., Any], speech: Callable[[str], np.ndarray], name: str
+    model_folder: Callable[[str], Path],
+    loaded: Callable[..., Any],
+    speech: Callable[[str], np.ndarray],
+    name: str,
+    cold: LoadOptions,
 ) -> None:
     """This model begins anew with what was committed, at the end of the audio."""
-    base = loaded(whisper.load(model_folder("whisper-base"), LoadOptions(warm_up=False)))
+    base = loaded(whisper.load(model_folder("whisper-base"), cold))
     heard = listen(base, speech(name), language="en")
     assert len(heard.words) <= len(CLIPS[name].words.split()) + 1, heard.text
     assert errors(heard.text, [name]) <= 0.15
 
 
 def test_a_name_is_heard_with_hotwords(
-    engine: Whisper, model_folder: Callable[[str], Path], loaded: Callable[..., Any]
+    engine: Whisper, model_folder: Callable[[str], Path], loaded: Callable[..., Any], cold: LoadOptions
 ) -> None:
     """Among others too, which are not heard for it; and marks at the end of the sentence stay."""
-    speaker = loaded(kokoro.load(model_folder("kokoro-82m"), LoadOptions(warm_up=False)))
+    speaker = loaded(kokoro.load(model_folder("kokoro-82m"), cold))
     spoken = [e.pcm16 for e in speaker.run(Speak(text="Doctor Kowalczyk has the results.")) if isinstance(e, Chunk)]
     samples = resample(from_pcm16(b"".join(spoken)), 24_000, RATE)
     assert "kowalczyk" not in text_of(listen(engine, samples)).lower()

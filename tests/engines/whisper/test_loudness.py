@@ -29,10 +29,12 @@ TIME = np.arange(LENGTH) / RATE
 
 
 @pytest.fixture(scope="module")
-def load(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Callable[[str], Whisper]:
+def load(
+    model_folder: Callable[[str], Path], loaded: Callable[..., Any], cold: LoadOptions
+) -> Callable[[str], Whisper]:
     @functools.cache
     def load(name: str) -> Whisper:
-        return loaded(whisper.load(model_folder(f"whisper-{name}"), LoadOptions(warm_up=False)))
+        return loaded(whisper.load(model_folder(f"whisper-{name}"), cold))
 
     return load
 

@@ -69,7 +69,9 @@ def test_quantized_weights(
         assert (engine.nbytes < most_bytes) is (device == "gpu")
 
 
-def test_a_model_of_128_mels(tmp_path: Path, loaded: Callable[..., Any], speech: Callable[[str], Audio]) -> None:
+def test_a_model_of_128_mels(
+    tmp_path: Path, loaded: Callable[..., Any], speech: Callable[[str], Audio], cold: LoadOptions
+) -> None:
     """The shapes of large-v3, small and at random: it runs to its end, in any of its hundred languages."""
     small = {"state": 64, "head": 2, "layer": 2}
     sizes = {f"n_{side}_{name}": value for side in ("audio", "text") for name, value in small.items()}
@@ -78,7 +80,7 @@ def test_a_model_of_128_mels(tmp_path: Path, loaded: Callable[..., Any], speech:
     network = Network(dims(config), GPU)
     mx.save_safetensors(str(tmp_path / "model.safetensors"), dict(tree_flatten(network.parameters())))
     (tmp_path / "config.json").write_text(json.dumps(config))
-    engine = loaded(whisper.load(tmp_path, LoadOptions(warm_up=False)))
+    engine = loaded(whisper.load(tmp_path, cold))
     assert "yue" in engine.vocabulary.languages
     found = run(engine, [Transcribe(audio=speech("jfk"), language="yue", temperatures=(0.0,))])[0]
     assert isinstance(found[-1], Usage)

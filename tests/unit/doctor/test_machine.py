@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from support.patients import patient
 
+from speechmlx.config import Config
 from speechmlx.doctor.finding import Ran
 from speechmlx.doctor.machine import check_extras, check_mlx, check_python, check_system
 
-PROBE = "-m speechmlx.runtime.worker.probe"
+PROBE = "-m speechmlx.runtime.worker.probe auto"
 METAL = {
     "mlx": "0.32.4",
     "device": "gpu",
@@ -64,6 +65,14 @@ def test_mlx_on_a_gpu() -> None:
 def test_mlx_on_a_cpu(changed: dict[str, Any], platform: str, states: list[str], words: str) -> None:
     found = list(check_mlx(patient({PROBE: json.dumps(METAL | changed)}, platform=platform)))
     assert [one.state for one in found] == states and words in found[-1].to_do
+
+
+@pytest.mark.parametrize(("setting", "state"), [("cpu", "ok"), ("gpu", "problem")])
+def test_mlx_on_the_device_of_the_settings(setting: str, state: str) -> None:
+    told = json.dumps(METAL | {"device": "cpu"})
+    probe = PROBE.replace("auto", setting)
+    (found,) = check_mlx(patient({probe: told}, config=Config(device=setting)))
+    assert found.state == state and ("device = gpu" in found.text) is (setting == "gpu")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from support.patients import patient
 
+from speechmlx import machine
 from speechmlx.config import Config
 from speechmlx.doctor import stored
 from speechmlx.doctor.finding import Finding
@@ -53,6 +54,7 @@ def test_models_that_are_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_memory_and_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = found(Config(profile="starter", cache=tmp_path / "not/there/yet", memory_limit=1_000_000_000))
     assert told["Memory"][0].state == "warning" and "of the 1.0 GB" in told["Memory"][0].text
+    assert told["Memory"][0].text.startswith("the default models (profile starter) need ")
     assert told["Disk"][0].state == "ok"
     monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=10))
     assert found(Config(profile="starter", cache=tmp_path))["Disk"][0].state == "problem"
@@ -68,3 +70,19 @@ def test_folders_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None
     config = Config(job_folder=Path("/jobs"), log_file=Path("/log/server.log"), cache=Path("/cache"))
     jobs, log = stored.check_folders(patient(config=config))
     assert jobs.state == log.state == "problem" and "background jobs, /jobs," in jobs.text and "/log," in log.text
+
+
+@pytest.mark.usefixtures("reached")
+@pytest.mark.parametrize(
+    ("gib", "profile", "state"),
+    [(8, "starter", "ok"), (8, "standard", "warning"), (16, "standard", "ok"), (64, "standard", "ok")],
+)
+def test_the_profile_and_the_memory_of_a_mac(
+    gib: int, profile: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "memory_bytes", lambda: gib * machine.GIB)
+    monkeypatch.setattr(stored, "memory_bytes", lambda: gib * machine.GIB)
+    mac = patient(config=Config(profile=profile, cache=tmp_path))
+    (memory,) = [finding for finding in stored.check_models(mac) if finding.topic == "Memory"]
+    assert memory.state == state
+    assert ("is for Macs with 16 GB and more" in memory.text) is (state == "warning")

@@ -105,6 +105,36 @@ def test_default(config: Config, kind: Kind, found: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("profile", "models", "found"),
+    [
+        ("starter", {}, "whisper-base"),
+        ("standard", {}, "whisper-small"),
+        ("standard", {"listen": "base"}, "whisper-base"),
+        ("starter", {"listen": "turbo", "asr": "tiny.en"}, "whisper-large-v3-turbo"),
+        ("standard", {"asr": "medium.en"}, "whisper-medium.en"),  # who names one model means it for both
+    ],
+)
+def test_the_model_of_live_words(profile: str, models: dict[str, str], found: str) -> None:
+    config = Config(profile=profile, models=models)
+    CATALOG.check(config)
+    assert CATALOG.listener(config).name == found
+    names = [row.name for row in CATALOG.defaults(config)]
+    assert names.count(found) == 1 and CATALOG.default(Kind.ASR, config).name in names
+
+
+def test_a_model_of_live_words_must_recognise() -> None:
+    with pytest.raises(UnknownModel, match="is a tts model, not asr"):
+        CATALOG.check(Config(models={"listen": "kokoro"}))
+    with pytest.raises(UnknownModel, match=r"no kind 'hear' of model; .*listen"):
+        CATALOG.check(Config(models={"hear": "base"}))
+
+
+def test_a_profile_is_pulled_with_its_model_of_live_words() -> None:
+    assert set(CATALOG.models_of("standard")) == {*CATALOG.of_profile("standard").values(), "whisper-small"}
+    assert CATALOG.models_of("starter") == tuple(CATALOG.of_profile("starter").values())
+
+
+@pytest.mark.parametrize(
     ("config", "kind", "says"),
     [
         (Config(profile="starter"), Kind.S2S, "profile 'starter' has no s2s model"),
@@ -116,17 +146,6 @@ def test_default(config: Config, kind: Kind, found: str) -> None:
 def test_default_refuses(config: Config, kind: Kind, says: str) -> None:
     with pytest.raises(UnknownModel, match=says):
         CATALOG.default(kind, config)
-
-
-@pytest.mark.parametrize(
-    ("system", "machine", "profile"),
-    [("darwin", "arm64", "standard"), ("darwin", "x86_64", "starter"), ("linux", "aarch64", "starter")],
-)
-def test_profile_follows_the_machine(monkeypatch: pytest.MonkeyPatch, system: str, machine: str, profile: str) -> None:
-    monkeypatch.setattr("sys.platform", system)
-    monkeypatch.setattr("platform.machine", lambda: machine)
-    assert catalog.profile(Config()) == profile
-    assert catalog.profile(Config(profile="mine")) == "mine"
 
 
 def test_names_and_aliases_are_unambiguous() -> None:

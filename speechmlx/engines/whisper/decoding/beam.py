@@ -63,8 +63,11 @@ class Beam:
         """Extend the live hypotheses by one token; `tokens` and `logprobs` hold the likeliest next tokens of each.
 
         The likeliest results live on, up to `size`; those that end are kept aside. Returns for each live one the index
-        of the hypothesis that it extends.
+        of the hypothesis that it extends. Log-probabilities that are no finite numbers fail the row.
         """
+        if not np.isfinite(logprobs).all():
+            self.row.fail()
+            return []
         candidates = [
             (origin, token, BeamHypothesis(before.tokens, (*before.logprobs, logprob)))
             for origin, (before, row, chances) in enumerate(zip(self._live, tokens, logprobs, strict=True))
@@ -115,6 +118,11 @@ class BeamSearch:
         """Of the audio: a row per beam."""
         self._chooser: Chooser | None = None
 
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats."""
+        return self._rows.nbytes + self._audio.nbytes
+
     def join(self, row: TokenSequence) -> None:
         """Give a window a seat and find its first tokens. `row.cross` stays set, for word timing."""
         assert row.cross is not None, "a search begins with its audio"
@@ -160,8 +168,8 @@ class BeamSearch:
         if index is None:
             return
         for hypothesis in reversed(range(self._size)):
-            self._rows.leave(index * self._size + hypothesis)
-        self._audio.leave(index)
+            self._rows.leave(index * self._size + hypothesis, wipe=row.failed)
+        self._audio.leave(index, wipe=row.failed)
         last = self._beams.pop()
         if last.row is not row:
             self._beams[index] = last

@@ -6,6 +6,7 @@ be finished was then computed once in vain; nothing else depends on it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -39,6 +40,8 @@ class TokenSequence:
     """Probability of silence."""
     finished: bool = False
     looped: bool = False
+    failed: bool = False
+    """A log-probability was no finite number: it is finished, and its keys and values are garbage."""
 
     @property
     def sequence(self) -> list[int]:
@@ -46,7 +49,10 @@ class TokenSequence:
         return self.prompt[len(self.prompt) - self.prefix_length :] + self.tokens
 
     def take(self, token: int, logprob: float, eot: int) -> None:
-        """Add a token; the end token, a loop and the limit finish the sequence."""
+        """Add a token; the end token, a loop, the limit and a log-probability that is none finish the sequence."""
+        if not math.isfinite(logprob):
+            self.fail()
+            return
         self.logprobs.append(logprob)
         if token == eot:
             self.finished = True
@@ -54,6 +60,10 @@ class TokenSequence:
         self.tokens.append(token)
         self.looped = is_looping(self.tokens)
         self.finished = self.looped or len(self.tokens) >= self.limit
+
+    def fail(self) -> None:
+        """End the sequence: what the network computes for it are no finite numbers."""
+        self.finished = self.failed = True
 
     def restart(self, rules: SamplingRules) -> None:
         """Forget the tokens, to decode the window again under other rules."""
@@ -77,7 +87,7 @@ class GreedyBatch:
     def __init__(self, network: Network, vocabulary: Vocabulary, most: int) -> None:
         self._network = network
         self._vocabulary = vocabulary
-        self._cache = BatchCache(network.dims, most, network.dtype)
+        self._cache = BatchCache(network.dims, most, network.dtype, pipelined=True)
         self._most = most
         self._rows: list[TokenSequence] = []
         self._chooser: Chooser | None = None
@@ -86,6 +96,11 @@ class GreedyBatch:
     @property
     def rows(self) -> Sequence[TokenSequence]:
         return self._rows
+
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats."""
+        return self._cache.nbytes
 
     @property
     def free(self) -> int:
@@ -118,7 +133,7 @@ class GreedyBatch:
         """Free the seat of a row; the last row takes it over."""
         self._settle()
         index = self._rows.index(row)
-        self._cache.leave(index)
+        self._cache.leave(index, wipe=row.failed)
         last = self._rows.pop()
         if last is not row:
             self._rows[index] = last

@@ -218,10 +218,12 @@ class Network(nn.Module):
     def kernels(self) -> Kernels:
         return self._kernels
 
-    def cross(self, encoded: mx.array) -> list[Pair]:
+    def cross(self, encoded: mx.array, layers: slice = slice(None)) -> list[Pair]:
         """Each decoder layer's keys and values [b, h, n, d] of encoded audio [b, n, width], which every step uses.
+
+        `layers`: which of the decoder's layers, by default all.
 
         They are contiguous per head: otherwise MLX copies them into that order at every step.
         """
-        pairs = [block.cross_attn.keys_values(encoded) for block in self.decoder.blocks]
+        pairs = [block.cross_attn.keys_values(encoded) for block in self.decoder.blocks[layers]]
         return [(mx.contiguous(k), mx.contiguous(v)) for k, v in pairs]

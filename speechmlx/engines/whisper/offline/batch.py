@@ -6,11 +6,10 @@ Where a window stands is its `stage`. A step does one piece of work for the wind
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import mlx.core as mx
-import numpy as np
-
+from speechmlx.engines import LONG_AIM
+from speechmlx.engines.finite import NotFinite
+from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.whisper.decoding.beam import BeamSearch
 from speechmlx.engines.whisper.decoding.greedy import GreedyBatch, TokenSequence
 from speechmlx.engines.whisper.decoding.language import detect_language
@@ -20,6 +19,7 @@ from speechmlx.engines.whisper.model.mel import FRAMES_PER_SECOND
 from speechmlx.engines.whisper.model.network import Network
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 from speechmlx.engines.whisper.offline.attempt import choose_attempt
+from speechmlx.engines.whisper.offline.encoder_pass import FIRST, MOST, EncoderPass, windows_at_once
 from speechmlx.engines.whisper.offline.transcription import TranscriptionState
 from speechmlx.engines.whisper.offline.window import Stage, Window
 from speechmlx.engines.whisper.offline.word_timing import Aligner, WindowText
@@ -27,17 +27,6 @@ from speechmlx.types import Event, Transcribe
 
 SEATS_OF_A_BEAM = 2
 """Seats that a window decoded by beam search counts for."""
-GPU_WINDOWS = 4
-"""Windows that a GPU encodes at once. A CPU gains nothing from more than one."""
-
-
-@dataclass
-class _EncoderPass:
-    """Windows in the encoder: `x` [windows, n, width] is what came out of the first `blocks` blocks."""
-
-    windows: list[Window]
-    x: mx.array
-    blocks: int = 0
 
 
 class WindowBatch:
@@ -45,14 +34,15 @@ class WindowBatch:
 
     def __init__(self, network: Network, vocabulary: Vocabulary, heads: Heads, device: str, max_batch: int) -> None:
         self.max_batch = max_batch
+        self.aim = LONG_AIM
+        """Seconds that a step should take."""
         self._network = network
         self._vocabulary = vocabulary
         self._aligner = Aligner(network, vocabulary, heads)
-        self._windows_at_once = 1 if device == "cpu" else GPU_WINDOWS
-        width = network.dims.n_audio_state
-        self._blocks_at_once = 1 if device == "cpu" else max(1, int(3 * (1280 / width) ** 2))
+        self._device = device
+        self._size = StepSize(FIRST[device], 1, MOST[device])
         self._states: list[TranscriptionState] = []
-        self._encoder_pass: _EncoderPass | None = None
+        self._encoder_pass: EncoderPass | None = None
         self._greedy = GreedyBatch(network, vocabulary, max_batch)
         self._searches: dict[int, BeamSearch] = {}
         """Beam searches by the size of their beams."""
@@ -67,6 +57,11 @@ class WindowBatch:
 
         Encoding goes before decoding, so that as many windows as possible are decoded together.
         """
+
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats."""
+        return self._greedy.held + sum(search.held for search in self._searches.values())
 
     def begin(self, request: Transcribe) -> TranscriptionState:
         state = TranscriptionState(request, self._vocabulary, self._network.dims.n_mels)
@@ -84,7 +79,7 @@ class WindowBatch:
         else:
             for stage, work in self._work.items():
                 windows = self._next_to_encode(states) if stage is Stage.WAITING else self._at(stage)
-                if windows:
+                if windows := [window for window in windows if window.state.error is None]:
                     work(windows)
                     break
         return [[*state.take_events()] for state in states]
@@ -116,37 +111,27 @@ class WindowBatch:
             order += [(under_way + place, window) for place, window in enumerate(waiting)]
         order.sort(key=lambda pair: pair[0])
         alike = [window for _, window in order if window.encoded_frames == order[0][1].encoded_frames]
-        return alike[: min(free, self._windows_at_once)]
+        most = windows_at_once(self._device, self._size.units(self.aim), alike[0], self.aim) if alike else 0
+        return alike[: min(free, most)]
 
     def _start_encoding(self, windows: list[Window]) -> None:
-        mel = mx.array(np.stack([window.state.mel_of(window) for window in windows])).astype(self._network.dtype)
-        self._encoder_pass = _EncoderPass(windows, self._network.encoder.start(mel))
-        mx.eval(self._encoder_pass.x)
-        for window in windows:
-            window.stage = Stage.ENCODING
+        self._encoder_pass = EncoderPass(self._network, self._size, windows)
 
     def _encode(self, windows: list[Window]) -> None:
-        encoder, encoding = self._network.encoder, self._encoder_pass
-        assert encoding is not None
-        for _ in range(self._blocks_at_once):
-            if encoding.blocks < len(encoder.blocks):
-                encoding.x = encoder.block(encoding.blocks, encoding.x)
-                encoding.blocks += 1
-        mx.eval(encoding.x)
-        if encoding.blocks == len(encoder.blocks):
+        assert self._encoder_pass is not None
+        self._encoder_pass.advance(self.aim)
+        if self._encoder_pass.is_done:
             self._encoder_pass = None
-            cross = self._network.cross(encoder.ln_post(encoding.x))
-            mx.eval(cross)
-            for index, window in enumerate(encoding.windows):
-                row = slice(index, index + 1)
-                window.cross, window.stage = [(k[row], v[row]) for k, v in cross], Stage.ENCODED
 
     # --- ENCODED → DECODING → ALIGNING ---
 
     def _seat(self, windows: list[Window]) -> None:
         """Give windows their seats and decode their first tokens."""
         for window in windows:
-            window.sequence = self._sequence_of(window)
+            with window.state.ended_by_error():
+                window.sequence = self._sequence_of(window)
+        windows = [window for window in windows if window.state.error is None]
+        for window in windows:
             window.cross, window.stage = None, Stage.DECODING
             size = window.state.request.beam_size
             if size > 1 and window.tokens.rules.temperature == 0:
@@ -180,16 +165,22 @@ class WindowBatch:
     def _settle(self, windows: list[Window]) -> None:
         """Judge the windows that are decoded: decode them again, align their words, or conclude them."""
         for window in [window for window in windows if window.tokens.finished]:
-            state = window.state
-            places = self._aligner.places(self._text_of(window, window.tokens.tokens)) if state.doubts(window) else ()
-            attempt = state.judge(window, places)
-            if attempt is not None:
-                self._decode_again(window, state.rules(attempt))
-            elif state.request.words:
-                window.stage = Stage.ALIGNING
-            else:
-                self._leave(window)
-                state.conclude(window)
+            with window.state.ended_by_error():
+                self._judge(window)
+
+    def _judge(self, window: Window) -> None:
+        state = window.state
+        if window.tokens.failed:
+            raise NotFinite("the recognition of speech")
+        places = self._aligner.places(self._text_of(window, window.tokens.tokens)) if state.doubts(window) else ()
+        attempt = state.judge(window, places)
+        if attempt is not None:
+            self._decode_again(window, state.rules(attempt))
+        elif state.request.words:
+            window.stage = Stage.ALIGNING
+        else:
+            self._leave(window)
+            state.conclude(window)
 
     def _decode_again(self, window: Window, rules: SamplingRules) -> None:
         """Decode a window greedily under other rules. A finished beam search has left its seat already."""
@@ -212,9 +203,10 @@ class WindowBatch:
         assert state.language is not None
         after = max(0.0, window.queue.last_end - window.start / FRAMES_PER_SECOND)
         text = self._text_of(window, choose_attempt(window.attempts).tokens)
-        words = self._aligner.align(text, state.language, after)
-        self._leave(window)
-        state.conclude(window, words)
+        with state.ended_by_error():
+            words = self._aligner.align(text, state.language, after)
+            self._leave(window)
+            state.conclude(window, words)
 
     def _text_of(self, window: Window, tokens: Sequence[int]) -> WindowText:
         """The text of `tokens`, which were decoded from a seated window."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from speechmlx.audio import loudness_vad
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.whisper.decoding.beam import MOST_BEAMS
 from speechmlx.engines.whisper.decoding.quality import COMPRESSION_LIMIT, compression_ratio, is_made_up, is_silent
 from speechmlx.engines.whisper.decoding.sampling import SamplingRules
@@ -49,6 +51,8 @@ class TranscriptionState:
         check(request, vocabulary)
         self.request = request
         self.finished = False
+        self.error: Exception | None = None
+        """What ends the request, though the model goes on with others."""
         self.queues: list[ClipQueue] = []
         self.language: str | None = None
         self.candidates = vocabulary.candidates(request)
@@ -78,10 +82,18 @@ class TranscriptionState:
             suppress |= set(vocabulary.non_speech)
         self._suppress = tuple(sorted(suppress | set(vocabulary.special)))
 
-    def take_events(self) -> list[Event]:
-        """The events since the last call."""
+    def take_events(self) -> list[Event | Exception]:
+        """The events since the last call, and the error that ends them."""
         events, self._events = self._events, []
-        return events
+        return [*events, *([self.error] if self.error else [])]
+
+    @contextmanager
+    def ended_by_error(self) -> Iterator[None]:
+        """Inside, numbers that are not finite end this request alone."""
+        try:
+            yield
+        except NotFinite as error:
+            self.error = error
 
     def set_language(self, language: str, probability: float) -> None:
         self.language = language

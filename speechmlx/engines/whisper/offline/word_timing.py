@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import mlx.core as mx
 import numpy as np
 
+from speechmlx.engines.finite import finite
 from speechmlx.engines.whisper.decoding.prefill import PromptCache, causal
 from speechmlx.engines.whisper.model import mel
 from speechmlx.engines.whisper.model.alignment_heads import Heads
@@ -89,7 +90,7 @@ class Aligner:
         return places
 
     def _attention(self, text: WindowText) -> NDArray[np.float32]:
-        """Attention [n + 1, places] of the n text tokens and the end token."""
+        """Attention [n + 1, places] of the n text tokens and the end token. Raises NotFinite."""
         tokens = [*text.start, self.vocabulary.no_timestamps, *text.tokens, self.vocabulary.eot]
         positions = mx.arange(len(tokens))[None]
         keys = text.cross[0][0]
@@ -98,7 +99,7 @@ class Aligner:
         _, scores_by_layer = decoder(mx.array([tokens]), positions, PromptCache(), text.cross, mask, look=self.heads)
         places = max(1, min(text.frames // 2, keys.shape[2]))
         scores = np.array(mx.concatenate(scores_by_layer, axis=1)[0, :, :, :places])
-        return attention(scores)[len(text.start) : -1]
+        return attention(finite(scores, "the alignment of words"))[len(text.start) : -1]
 
 
 def attention(scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,19 +5,16 @@ A place is one position of the encoder's output, 20 ms.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from speechmlx.engines.whisper.decoding.quality import is_looping, without_loop
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
-from speechmlx.engines.whisper.offline.word_timing import MARKS, MEDIAN_WIDTH
+from speechmlx.engines.whisper.offline.word_timing import MARKS
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from speechmlx.engines.whisper.model.network import Pair
 
 STUCK = 12
@@ -42,43 +39,6 @@ class AttendedTokens:
     looped: bool
 
 
-class AttentionTracker:
-    """The place that the newest token attends to, relative to all tokens so far (mean and spread per place)."""
-
-    def __init__(self, scores: NDArray[np.float32]) -> None:
-        """`scores` [heads, tokens, places] of the alignment heads for the prompt, before the softmax."""
-        weights = _softmax(scores)
-        self._count = weights.shape[1]
-        self._sum = weights.sum(axis=1)
-        self._squares = (weights**2).sum(axis=1)
-        self._last = weights[:, -1]
-
-    def add(self, scores: NDArray[np.float32]) -> None:
-        """Add the scores [heads, places] of one more token."""
-        self._last = _softmax(scores)
-        self._count += 1
-        self._sum += self._last
-        self._squares += self._last**2
-
-    def place(self) -> int:
-        """The place that the last token attends to most, beyond the attention that every token pays to it."""
-        mean = self._sum / self._count
-        spread = np.sqrt(np.maximum(self._squares / self._count - mean**2, 1e-12))
-        weights = (self._last - mean) / spread if self._count > 1 else self._last
-        half = MEDIAN_WIDTH // 2
-        if weights.shape[-1] > half:
-            padded = np.pad(weights, ((0, 0), (half, half)), mode="reflect")
-            views = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN_WIDTH, axis=-1)
-            weights = np.partition(views, half, axis=-1)[..., half]
-        return int(weights.mean(axis=0).argmax())
-
-
-def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    softmax: NDArray[np.float32] = weights / weights.sum(axis=-1, keepdims=True)
-    return softmax
-
-
 @dataclass(eq=False)
 class LiveSequence:
     """Greedy decoding of one buffer, without timestamps.
@@ -99,22 +59,16 @@ class LiveSequence:
     places: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finished: bool = False
-    _attention: AttentionTracker | None = None
-    _no_speech: float = 0.0
+    failed: bool = False
+    """A log-probability was no finite number: it is finished, and its keys and values are garbage."""
+    no_speech: float = 0.0
+    """Probability of silence."""
 
-    def begin(self, scores: NDArray[np.float32], no_speech: float) -> None:
-        """Start with the prompt's attention scores [heads, tokens, places] and probability of silence."""
-        self._attention, self._no_speech = AttentionTracker(scores), no_speech
-
-    def attend(self, scores: NDArray[np.float32]) -> None:
-        """Add the attention scores [heads, places] of the token taken last."""
-        assert self._attention is not None
-        self._attention.add(scores)
-
-    def take(self, token: int, logprob: float) -> None:
-        """Take the next token. It was chosen by the step whose attention scores were added last."""
-        assert self._attention is not None
-        place = self._attention.place()
+    def take(self, token: int, logprob: float, place: int) -> None:
+        """Take the next token and the place that the step which chose it attends to."""
+        if not math.isfinite(logprob):
+            self.finished = self.failed = True
+            return
         is_mark = self.vocabulary.decode([token]) in MARKS
         late = place >= (self.late_mark if is_mark else self.late)
         backwards = bool(self.places) and place < max(self.places) - BACKWARDS
@@ -137,4 +91,4 @@ class LiveSequence:
         looped = self._is_stuck
         count = min(without_loop(self.tokens), len(self.tokens) - STUCK * looped) if looped else len(self.tokens)
         kept = tuple(self.tokens[:count]), tuple(self.places[:count]), tuple(self.logprobs[:count])
-        return AttendedTokens(*kept, self._no_speech, looped)
+        return AttendedTokens(*kept, self.no_speech, looped)

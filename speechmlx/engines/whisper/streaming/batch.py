@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import mlx.core as mx
 import numpy as np
 
+from speechmlx.engines.finite import NotFinite
+from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.whisper.decoding.kv_cache import BatchCache
 from speechmlx.engines.whisper.decoding.prefill import prefill
 from speechmlx.engines.whisper.decoding.sampling import Chooser, SamplingRules, trace
@@ -14,6 +16,7 @@ from speechmlx.engines.whisper.model.alignment_heads import Heads
 from speechmlx.engines.whisper.model.network import Network
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 from speechmlx.engines.whisper.streaming.alignatt import LiveSequence
+from speechmlx.engines.whisper.streaming.attention import AttentionTracker
 from speechmlx.engines.whisper.streaming.stream import LiveStream
 from speechmlx.types import Command, Event, Listen
 
@@ -32,9 +35,18 @@ class LiveBatch:
         self._cache = BatchCache(network.dims, max_batch, network.dtype)
         self._rows: list[LiveSequence] = []
         self._chooser: Chooser | None = None
+        self._attention: AttentionTracker | None = None
+        """Of the rows; None without any."""
+        self._blocks = StepSize(1, 1, network.dims.n_audio_layer)
+        """Encoder blocks that a step evaluates together."""
+
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of all seats."""
+        return self._cache.nbytes
 
     def begin(self, request: Listen) -> LiveStream:
-        return LiveStream(self._network, self._vocabulary, request)
+        return LiveStream(self._network, self._vocabulary, request, self._blocks)
 
     def feed(self, state: LiveStream, command: Command) -> None:
         state.feed(command)
@@ -45,10 +57,10 @@ class LiveBatch:
         When that is a token, every seated sequence gets one, and every stream in `states` goes on whose sequence ended
         with it. A stream encodes in its own turns only.
         """
-        first, events = states[0], list[Event]()
+        first, events = states[0], list[Event | Exception]()
         sequence = first.sequence
         if sequence is None or sequence.finished:
-            events = first.advance() if first.busy else []
+            events = _advance(first) if first.busy else []
         elif sequence in self._rows or len(self._rows) == self.max_batch:
             self._decode()
         else:
@@ -64,20 +76,25 @@ class LiveBatch:
         """Read the prompt of a sequence and choose its first token. It takes a seat unless that token ends it."""
         read = prefill(self._network, self._vocabulary, [row.prompt], row.cross, look=self._heads)
         token, logprob, _ = self._chooser_of([row]).choose(read.logits, trace([[]], self._vocabulary), first=True)
-        scores = mx.concatenate(read.looked, axis=1)[0]
-        mx.eval(token, logprob, read.no_speech, scores)
-        row.begin(np.array(scores), float(np.array(read.no_speech)[0]))
-        row.take(int(np.array(token)[0]), float(np.array(logprob)[0]))
+        attention = AttentionTracker(mx.concatenate(read.looked, axis=1))
+        (taken,) = _read(token, logprob, attention.places(), read.no_speech)
+        row.no_speech = taken[3]
+        row.take(int(taken[0]), taken[1], int(taken[2]))
         if not row.finished:
             seat = self._cache.take(row.cross)
             self._cache.begin(seat, read.pairs, len(row.prompt))
             self._rows.append(row)
             self._chooser = None
+            if self._attention is None:
+                self._attention = attention
+            else:
+                self._attention.join(attention)
         row.cross = ()
 
     def _decode(self) -> None:
         """Decode one token for every seated sequence."""
-        rows, cache, decoder = self._rows, self._cache, self._network.decoder
+        rows, cache, decoder, attention = self._rows, self._cache, self._network.decoder, self._attention
+        assert attention is not None
         if self._chooser is None:
             self._chooser = self._chooser_of(rows)
         cache.begin_step()
@@ -86,12 +103,9 @@ class LiveBatch:
         cross, masks = cache.cross(), (cache.mask(), cache.cross_mask())
         hidden, looked = decoder(so_far.last[:, None], positions, cache, cross, *masks, look=self._heads)
         token, logprob, _ = self._chooser.choose(decoder.logits(hidden[:, -1]), so_far, first=False)
-        scores = mx.concatenate(looked, axis=1)[:, :, 0]
-        mx.eval(token, logprob, scores)
-        columns = np.array(token).tolist(), np.array(logprob).tolist(), np.array(scores), cache.audio_places
-        for row, value, chance, attention, places in zip(list(rows), *columns, strict=True):
-            row.attend(attention[:, :places])
-            row.take(value, chance)
+        attention.add(mx.concatenate(looked, axis=1)[:, :, 0])
+        for row, (value, chance, place) in zip(rows, _read(token, logprob, attention.places()), strict=True):
+            row.take(int(value), chance, int(place))
         for row in [row for row in rows if row.finished]:
             self._leave(row)
 
@@ -99,7 +113,11 @@ class LiveBatch:
         """Free the seat of a sequence, if it has one; the last sequence takes it over."""
         if row in self._rows:
             index = self._rows.index(row)
-            self._cache.leave(index)
+            self._cache.leave(index, wipe=row.failed)
+            if self._cache.rows and self._attention is not None:
+                self._attention.leave(index)
+            else:
+                self._attention = None
             last = self._rows.pop()
             if last is not row:
                 self._rows[index] = last
@@ -110,6 +128,20 @@ class LiveBatch:
         return Chooser(rules, self._vocabulary, self._network.kernels.logsumexp)
 
 
-def _resume(state: LiveStream) -> list[Event]:
+def _resume(state: LiveStream) -> list[Event | Exception]:
     """Let a stream go on whose sequence is finished: the words of its pass come out."""
-    return state.advance() if state.sequence is not None and state.sequence.finished else []
+    return _advance(state) if state.sequence is not None and state.sequence.finished else []
+
+
+def _read(*columns: mx.array) -> list[list[float]]:
+    """The rows of `columns` [rows] each, in one read from the device. Token ids are below 2**24: float32 is exact."""
+    rows: list[list[float]] = np.array(mx.stack([column.astype(mx.float32) for column in columns], axis=1)).tolist()
+    return rows
+
+
+def _advance(state: LiveStream) -> list[Event | Exception]:
+    """Do a stream's next piece of work. Numbers that are not finite end this stream alone."""
+    try:
+        return [*state.advance()]
+    except NotFinite as error:
+        return [error]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import mlx.core as mx
 import numpy as np
 
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.whisper.decoding.language import detect_language
 from speechmlx.engines.whisper.decoding.quality import is_silent, mean
 from speechmlx.engines.whisper.model import mel
@@ -28,10 +29,13 @@ from speechmlx.types import Command, End, Event, Feed, Hypothesis, LanguageDetec
 
 if TYPE_CHECKING:
     from speechmlx.engines import Steps
+    from speechmlx.engines.step_size import StepSize
     from speechmlx.engines.whisper.model.network import Network, Pair
     from speechmlx.engines.whisper.model.tokenizer import Vocabulary
     from speechmlx.types import Samples
 
+AIM = 0.04
+"""Seconds that a step of the encoder should take."""
 STEP = mel.RATE // 2
 """Samples between two passes over the buffer."""
 END_MARGIN = 4
@@ -73,11 +77,15 @@ class LiveStream:
     `sequence` is set while the batch decodes one for this stream; `advance` may be called again once it is finished.
     """
 
-    def __init__(self, network: Network, vocabulary: Vocabulary, request: Listen) -> None:
-        """Raises BadRequest for an unknown policy, Unsupported for a language or a task that the model lacks."""
+    def __init__(self, network: Network, vocabulary: Vocabulary, request: Listen, blocks: StepSize) -> None:
+        """`blocks`: encoder blocks that a step evaluates.
+
+        Raises BadRequest for an unknown policy, Unsupported for a language or a task that the model lacks.
+        """
         self._network = network
         self._vocabulary = vocabulary
         self._request = request
+        self._blocks = blocks
         if request.policy not in POLICIES:
             raise BadRequest(f"policy {request.policy!r}; allowed: {', '.join(POLICIES)}")
         self._commit_count = POLICIES[request.policy]
@@ -123,7 +131,7 @@ class LiveStream:
                 self._work = self._finish()
 
     def advance(self) -> list[Event]:
-        """Do one bounded piece of the work at hand: an encoder block, or what follows a finished sequence."""
+        """Do one bounded piece of the work at hand: encoder blocks, or what follows a finished sequence."""
         assert self._work is not None
         events: list[Event] = []
         for event in self._work:
@@ -229,18 +237,28 @@ class LiveStream:
         log_mel = list(mel.log_mel_slices(self.buffer.audio, network.dims.n_mels))
         features = mel.normalize(np.concatenate(log_mel))
         window = mel.window(features, 0, len(features), mel.roomy(len(features) + TAIL_ROOM))
-        x = network.encoder.start(mx.array(window)[None].astype(network.dtype))
-        mx.eval(x)
-        for index in range(len(network.encoder.blocks)):
-            x = network.encoder.block(index, x)
-            mx.eval(x)
+        x, done, last = (
+            network.encoder.start(mx.array(window)[None].astype(network.dtype)),
+            0,
+            len(network.encoder.blocks),
+        )
+        while last - done > (count := self._blocks.units(AIM)):
+            with self._blocks.timed(AIM, count):
+                for index in range(done, done + count):
+                    x = network.encoder.block(index, x)
+                mx.eval(x)
+            done += count
             yield
-        cross = network.cross(network.encoder.ln_post(x))
-        mx.eval(cross)
+        with self._blocks.timed(AIM, last - done):
+            for index in range(done, last):
+                x = network.encoder.block(index, x)
+            cross = network.cross(network.encoder.ln_post(x))
+            mx.eval(cross)
+        yield
         return cross
 
     def _decode(self, cross: list[Pair], last: bool) -> Generator[None, None, AttendedTokens]:
-        """Hand a sequence to the batch and wait until it is decoded."""
+        """Hand a sequence to the batch and wait until it is decoded. Raises NotFinite."""
         assert self._language is not None
         vocabulary, buffer = self._vocabulary, self.buffer
         width = self._network.dims.n_text_ctx
@@ -255,6 +273,8 @@ class LiveStream:
         self.sequence = LiveSequence(vocabulary, prompt, cross, self._suppress, late, late_mark, limit)
         while not self.sequence.finished:
             yield
+        if self.sequence.failed:
+            raise NotFinite("the recognition of speech")
         decoded = self.sequence.result
         self.sequence = None
         return decoded

@@ -6,7 +6,7 @@ import asyncio
 
 import numpy as np
 import pytest
-from support.scripted_input import RATE, ScriptedInput, speech
+from support.scripted_input import LISTENER, RATE, ScriptedInput, speech
 
 from speechmlx.conversation.input.transcriber import Transcriber
 from speechmlx.conversation.input.transcript import TranscriptUpdate
@@ -14,14 +14,20 @@ from speechmlx.conversation.input.turn_part import MAX_REPLAYED, MAX_REPLAYS, Re
 from speechmlx.conversation.settings import Transcription
 from speechmlx.errors import EngineLost
 from speechmlx.runtime.channel import Channel
-from speechmlx.types import Audio, Listen, Priority
+from speechmlx.types import Audio, Listen, Priority, Transcribe
 
 
 class Bench:
-    def __init__(self) -> None:
-        self.engines = ScriptedInput()
+    def __init__(self, listener: bool = False, settings: Transcription | None = None) -> None:
+        self.engines = ScriptedInput(listener=listener)
         self.updates: list[TranscriptUpdate] = []
-        self.part = TurnPart(Transcriber(self.engines), self.updates.append, 2.0, Priority.REALTIME)
+        transcriber = Transcriber(self.engines)
+        transcriber.settings = settings or Transcription()
+        self.part = TurnPart(transcriber, self.updates.append, 2.0, Priority.REALTIME)
+
+    @property
+    def live_words(self) -> str:
+        return "".join(update.text for update in self.updates)
 
     async def hear(self, seconds: float) -> None:
         for _ in range(round(seconds * 10)):
@@ -43,6 +49,45 @@ async def test_words_go_on_after_the_last_committed_one() -> None:
     assert len(bench.engines.requests(Listen)) == 2
     assert "".join(update.text for update in bench.updates) == transcript.text
     assert bench.part.transcribed == pytest.approx(4.5)
+
+
+async def test_live_words_are_the_transcript_where_nothing_asks_for_more() -> None:
+    bench = Bench(listener=True)
+    await bench.hear(1.0)
+    assert (await bench.part.finish(Audio(speech(1.0), RATE))).text == bench.live_words == "l1 l2"
+    assert not bench.engines.requests(Transcribe)
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_the_transcript_of_a_whole_turn_comes_from_its_own_model(paused: bool) -> None:
+    bench = Bench(listener=True, settings=Transcription(whole=True))
+    await bench.hear(1.5)
+    audio = Audio(speech(1.5), RATE)
+    if paused:
+        assert bench.part.guess(audio, answers=True) is not None
+    assert (await bench.part.finish(audio)).text == "w1 w2 w3"
+    assert bench.live_words == "l1 l2"  # the words that were live are not said again
+    assert [request.model for request in bench.engines.requests(Transcribe)] == ["fake-asr"]
+    bench.part.cancel()
+    await asyncio.sleep(0.01)
+    assert not bench.engines.open_jobs
+
+
+@pytest.mark.parametrize("model", ["fake-asr", LISTENER])
+async def test_a_model_that_the_client_names_is_that_of_both(model: str) -> None:
+    bench = Bench(listener=True, settings=Transcription(whole=True, model=model))
+    await bench.hear(1.0)
+    text = "w1 w2" if model == "fake-asr" else "l1 l2"
+    assert (await bench.part.finish(Audio(speech(1.0), RATE))).text == bench.live_words == text
+    assert [request.model for request in bench.engines.requests(Listen)] == [model]
+    assert not bench.engines.requests(Transcribe)
+
+
+async def test_a_name_of_another_server_means_both_defaults() -> None:
+    bench = Bench(listener=True, settings=Transcription(whole=True, model="whisper-1"))
+    await bench.hear(1.5)
+    assert (await bench.part.finish(Audio(speech(1.5), RATE))).text == "w1 w2 w3"
+    assert [request.model for request in bench.engines.requests(Listen)] == [LISTENER]
 
 
 async def test_the_language_that_was_found_stays() -> None:

@@ -63,3 +63,16 @@ def test_layers_without_a_history_are_not_copied() -> None:
     layers = [*cache(list(range(10))), module.RotatingKVCache(max_size=4)]
     assert copy_prefix(layers, 8) is None
     assert can_merge(layers) and not can_merge([object()])
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_not_finite_is_not_kept(bad: float) -> None:
+    prefixes, tokens = PrefixCache(), list(range(12))
+    broken = cache(tokens)
+    broken[0].values[..., 5, :] = bad
+    prefixes.add(tokens, broken)
+    assert prefixes.entries == []
+    prefixes.add(tokens[:5], cache(tokens))
+    broken[0].values[..., 5, :] = 0.0
+    prefixes.add(tokens, broken)
+    assert [len(entry.tokens) for entry in prefixes.entries] == [12]

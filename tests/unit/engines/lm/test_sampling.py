@@ -8,7 +8,7 @@ from typing import Any
 import mlx.core as mx
 import pytest
 
-from speechmlx.engines.lm.sampling import Sampler, new_sampler, sample
+from speechmlx.engines.lm.sampling import NOT_FINITE, Sampler, new_sampler, sample
 from speechmlx.errors import BadRequest
 
 LOGITS = mx.array([0.0, 3.0, 2.0, 1.0])
@@ -68,3 +68,12 @@ def test_without_a_seed_each_draws_differently() -> None:
 def test_settings_outside_their_ranges(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(BadRequest, match=says):
         sampler(**wrong)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_row_that_is_not_finite_has_no_token_and_the_others_have_theirs(temperature: float) -> None:
+    nan, inf = LOGITS * 1, LOGITS * 1
+    nan[3], inf[0] = mx.nan, mx.inf
+    hidden = mx.array([0.0, -mx.inf, 9.0, -mx.inf]) * mx.array([1.0, 1.0, 100.0, 1.0])
+    drawn = sample(mx.stack([nan, LOGITS * 100, inf, hidden]), [sampler(temperature)] * 4, [[]] * 4).tolist()
+    assert drawn == [NOT_FINITE, 1, NOT_FINITE, 2]

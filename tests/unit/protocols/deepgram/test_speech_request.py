@@ -19,7 +19,7 @@ DEFAULT = CATALOG.resolve("kokoro-82m")
 class Names:
     """The models of the catalog, of which one speaks by default."""
 
-    def model(self, name: str | None, kind: Kind | None) -> Model:
+    def model(self, name: str | None, kind: Kind | None, live: bool = False) -> Model:
         if name is None:
             return DEFAULT
         return CATALOG.resolve(name, kind)
@@ -68,7 +68,7 @@ def test_who_cannot_speak(query: dict[str, Any], error: type[Exception], says: s
 
 def test_a_server_that_speaks_not_at_all_says_so() -> None:
     class Nothing:
-        def model(self, name: str | None, kind: Kind | None) -> Model:
+        def model(self, name: str | None, kind: Kind | None, live: bool = False) -> Model:
             raise UnknownModel("there is no tts model")
 
     with pytest.raises(UnknownModel):

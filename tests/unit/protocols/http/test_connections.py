@@ -126,6 +126,33 @@ async def test_a_connection_stays_open_between_requests_and_not_for_ever(monkeyp
         writer.close()
 
 
+async def slow(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "http":
+        await asyncio.sleep(0.5)
+        await no_content(scope, receive, send)
+
+
+async def test_a_request_may_last_longer_than_a_connection_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of a connection without a request begins when a request has ended."""
+    monkeypatch.setattr(connections, "FIRST", 0.2)
+    monkeypatch.setattr(connections, "KEEP_ALIVE", 0.2)
+    async with serving(slow) as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        await ask(reader, writer)
+        ended = asyncio.get_running_loop().time()
+        assert await asyncio.wait_for(reader.read(), 3) == b""
+        assert 0.15 < asyncio.get_running_loop().time() - ended < 1.0
+        writer.close()
+
+
+async def test_a_connection_without_a_request_ends_with_the_server() -> None:
+    async with serving(no_content) as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        await ask(reader, writer)
+    assert await asyncio.wait_for(reader.read(), 3) == b""
+    writer.close()
+
+
 async def test_a_slow_client_may_ask_later_than_its_connection_began() -> None:
     """Hypercorn's own limit is 5 s, after which the request of a client on a busy machine is met by a reset."""
     async with serving(no_content) as address:

@@ -24,7 +24,7 @@ class FakeRuntime:
         self.requests: list[Transcribe] = []
         self._detected = list(detected)
 
-    def model(self, name: str | None, kind: Kind | None) -> Model:
+    def model(self, name: str | None, kind: Kind | None, live: bool = False) -> Model:
         return MODEL
 
     def submit(self, request: Request) -> Job:

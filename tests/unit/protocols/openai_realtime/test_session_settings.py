@@ -58,7 +58,7 @@ def test_beta_s_names_count_in_a_ga_session() -> None:
     settings, voice = command.settings, command.settings.answering.voice
     assert on.dialect == "ga" and read_session(on, command)["audio"]["output"]["voice"] == "ash"
     assert (settings.input, settings.clean, settings.turns) == (AudioFormat("ulaw", 8000), True, None)
-    assert settings.transcription == Transcription(model="m")
+    assert settings.transcription == Transcription(whole=True, model="m")
     assert (settings.answering.spoken, settings.answering.max_tokens) == (False, 7)
     assert (voice.name, voice.speed, voice.format) == ("ash", 1.2, AudioFormat("alaw", 8000))
     both = update(type="realtime", voice="ash", audio={"output": {"voice": "coral"}})
@@ -77,7 +77,9 @@ def test_how_words_are_said_in_answers_and_which_names_are_heard(dialect: Litera
     command = read_command(on, update(**kind, **heard, pronunciations=said))
     entries = (Pronunciation("Nguyen", "win"), Pronunciation("Siobhan", phonemes="ʃəvˈɔn"))
     assert command.settings.answering.voice.pronunciations == entries
-    assert command.settings.transcription == Transcription(model="m", keywords=("Rust", "Nguyen", "Siobhan"))
+    assert command.settings.transcription == Transcription(
+        whole=True, model="m", keywords=("Rust", "Nguyen", "Siobhan")
+    )
     response = {"pronunciations": [{"spelling": "Ng", "sounds_like": "ing"}]}
     answering = read_command(on, {"type": "response.create", "response": response}).plan.answering
     assert answering.voice.pronunciations == (Pronunciation("Ng", "ing"),)
@@ -128,7 +130,7 @@ def test_an_update_changes_what_it_names() -> None:
     ]
     assert now["format"] == {"type": "audio/pcmu"}
     flat = read_command(on, update(voice="ash", audio={"input": {"transcription": {"language": "fr"}}}))
-    assert flat.settings.transcription == Transcription(model="m", language="fr")
+    assert flat.settings.transcription == Transcription(whole=True, model="m", language="fr")
     assert flat.settings.answering.voice.name == "ash"
 
 

@@ -47,7 +47,7 @@ def test_what_transcription_takes() -> None:
     logprobs = ["item.input_audio_transcription.logprobs"]
     command = read_command(on, update(type="realtime", include=logprobs, audio={"input": {"transcription": given}}))
     assert command.settings.transcription == Transcription(
-        model="m", languages=("de", "en"), keywords=("Kokoro",), logprobs=True
+        model="m", languages=("de", "en"), keywords=("Kokoro",), whole=True, logprobs=True
     )
     session = read_session(on, command)
     assert (session["include"], session["audio"]["input"]["transcription"]) == (logprobs, given)
@@ -63,7 +63,7 @@ def test_what_transcription_takes() -> None:
 
 def test_the_model_of_the_address_transcribes() -> None:
     on = RealtimeWire("ga", "m", True, 1_000_000)
-    assert on.settings.transcription == Transcription(model="m")
+    assert on.settings.transcription == Transcription(whole=True, model="m")
     (created,) = on.greeting()
     assert json.loads(created)["session"]["audio"]["input"]["transcription"] == {"model": "m"}
 

@@ -100,13 +100,14 @@ async def test_the_engine_is_told_what_the_reader_took(outputs: list[Event], con
 
 async def test_commands_before_the_start_are_sent_with_it_in_order() -> None:
     front = Front(started=False)
-    await front.job.send(Feed(SAMPLES))
+    feed = Feed(SAMPLES)
+    await front.job.send(feed)
     await front.job.end()
     assert front.sent == []
     front.job.start("/folder")
     assert front.sent == [
         Start(7, front.job.request, MODEL, "/folder"),
-        Input(7, Feed(SAMPLES)),
+        Input(7, feed),
         Input(7, End()),
     ]
 
@@ -115,12 +116,13 @@ async def test_a_writer_waits_while_the_engine_is_behind() -> None:
     front = Front()
     for _ in range(INPUT_WINDOW):
         await front.job.send(End())
-    writing = asyncio.create_task(front.job.send(Feed(SAMPLES)))
+    feed = Feed(SAMPLES)
+    writing = asyncio.create_task(front.job.send(feed))
     await turns()
     assert not writing.done() and len(front.sent) == INPUT_WINDOW
     front.job.on_input_consumed(1)
     await writing
-    assert front.sent[-1] == Input(7, Feed(SAMPLES))
+    assert front.sent[-1] == Input(7, feed)
 
 
 @pytest.mark.parametrize("started", [False, True])
@@ -222,4 +224,6 @@ async def test_a_source_that_fails_cancels_the_job_and_its_error_reaches_the_rea
         assert isinstance(await anext(job), Probability)
         with pytest.raises(type(error)):
             await anext(job)
-    assert front.sent == [Input(7, Feed(SAMPLES)), CancelJob(7)]
+    sent, cancelled = front.sent
+    assert isinstance(sent, Input) and isinstance(sent.command, Feed) and sent.command.samples is SAMPLES
+    assert cancelled == CancelJob(7)

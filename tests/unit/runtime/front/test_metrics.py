@@ -33,6 +33,7 @@ def test_reports_of_the_engine_add_up() -> None:
     metrics, steps = Metrics(), Histogram()
     steps.observe(0.02)
     metrics.engine({"whisper": steps}, waiting=2, memory=10)
+    metrics.engine({"whisper": steps}, waiting=0, memory=20, aims={"whisper": 0.04})
     metrics.engine({"whisper": steps}, waiting=0, memory=20)
-    assert sum(metrics.steps["whisper"].counts) == 2
+    assert sum(metrics.steps["whisper"].counts) == 3 and metrics.step_aims == {"whisper": 0.04}
     assert (metrics.engine_waiting, metrics.engine_memory) == (0, 20)

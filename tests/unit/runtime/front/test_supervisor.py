@@ -18,7 +18,7 @@ from speechmlx.log import LogSettings
 from speechmlx.runtime.front import supervisor
 from speechmlx.runtime.front.supervisor import MAX_BACKOFF, SLICE, Supervisor, exit_reason, restart_delay
 from speechmlx.runtime.ipc.framing import Unpacker, pack
-from speechmlx.runtime.ipc.messages import DEVICE_FAILED, CancelJob, Ended, Input, Ready, Setup
+from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, CancelJob, Ended, Input, Ready, Setup
 from speechmlx.types import Feed
 
 SETUP = Setup(1_000_000, 0.0)
@@ -30,6 +30,7 @@ SETUP = Setup(1_000_000, 0.0)
         (0, "exited with status 0"),
         (3, "exited with status 3"),
         (DEVICE_FAILED, "ended because the GPU failed"),
+        (NO_GPU, "ended because there is no GPU"),
         (-signal.SIGKILL, "was ended by SIGKILL"),
     ],
 )
@@ -46,6 +47,7 @@ class Process:
     """Stands for the engine process: keeps its end of the pipe, and ends when a test says so."""
 
     def __init__(self, command: list[str], pass_fds: list[int], **options: Any) -> None:
+        self.command = command
         self.pid = 1000 + pass_fds[0]
         self.pipe = socket.socket(fileno=os.dup(pass_fds[0]))
         self.status: int | None = None
@@ -93,7 +95,7 @@ class Front:
         monkeypatch.setattr("speechmlx.runtime.front.supervisor.subprocess.Popen", self._start)
         monkeypatch.setattr(supervisor, "PATIENCE", 0.0)
         self.supervisor = Supervisor(
-            SETUP, LogSettings(), self.calls.append, lambda: self.calls.append("up"), self._lost
+            SETUP, LogSettings(), "gpu", self.calls.append, lambda: self.calls.append("up"), self._lost
         )
 
     def _lost(self, reason: str) -> None:
@@ -196,6 +198,18 @@ async def test_only_processes_that_end_soon_and_were_of_no_use_are_failures_at_s
         process.end(1)
         await until(lambda: len(counted) == number + 1)  # noqa: B023
     assert counted == failures
+
+
+async def test_a_process_that_lacks_the_gpu_of_the_settings_is_not_started_again(
+    front: Front, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert front.processes[0].command[-1] == "gpu"
+    front.processes[0].end(NO_GPU)
+    await until(lambda: front.calls)
+    assert front.calls == ["ended because there is no GPU"] and not front.supervisor.running
+    await asyncio.sleep(0.02)
+    assert len(front.processes) == 1 and len(caplog.messages) == 1
+    assert caplog.messages == [front.supervisor.refusal] and "Take --device auto or cpu" in caplog.messages[0]
 
 
 async def test_a_system_that_starts_no_process_is_tried_again(front: Front, caplog: pytest.LogCaptureFixture) -> None:

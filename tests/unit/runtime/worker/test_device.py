@@ -9,6 +9,7 @@ import mlx.core as mx
 import pytest
 
 from speechmlx.engines import LoadOptions, cpu
+from speechmlx.machine import memory_bytes
 from speechmlx.runtime.worker import blas, device
 
 
@@ -23,8 +24,47 @@ def test_how_models_are_loaded(kind: str, options: LoadOptions, monkeypatch: pyt
     monkeypatch.setattr(mx, "set_cache_limit", limits.append)
     chosen = mx.Device(mx.gpu if kind == "gpu" else mx.cpu, 0)
     monkeypatch.setattr(mx, "default_device", lambda: chosen)
+    monkeypatch.setattr(device, "_gpu_fault", lambda: None if kind == "gpu" else "it finds none")
     assert device.device() == (options, str(chosen))
-    assert bool(installed) is (kind == "cpu") and bool(limits) is (kind == "gpu")
+    assert bool(installed) is (kind == "cpu")
+    assert limits == ([int(0.05 * memory_bytes())] if kind == "gpu" else [])
+
+
+HERE = mx.default_device().type
+needs_a_cpu = pytest.mark.skipif(mx.gpu == HERE, reason="MLX has a GPU here")
+
+
+@needs_a_cpu
+def test_a_gpu_that_is_wanted_and_is_none_is_an_error() -> None:
+    with pytest.raises(device.NoGpu, match="MLX cannot compute on a GPU on this machine: it finds none"):
+        device.device("gpu")
+
+
+@needs_a_cpu
+def test_a_gpu_that_does_not_compute_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where Metal is missing: MLX names a GPU, and computing on it raises."""
+    chosen, found = mx.default_device(), mx.Device(mx.gpu, 0)
+    default = [found]
+    monkeypatch.setattr(cpu, "install", lambda: None)
+    monkeypatch.setattr(mx, "default_device", lambda: default[0])
+    monkeypatch.setattr(mx, "set_default_device", lambda kind: default.__setitem__(0, chosen))
+    with pytest.raises(device.NoGpu, match=r"cannot compute on a GPU on this machine: .*gpu"):
+        device.device("gpu")
+    assert device.device("auto") == (LoadOptions(dtype="float32", device="cpu"), str(chosen))
+    (record,) = caplog.records
+    assert record.levelname == "WARNING" and "all is computed on the CPU: " in record.message
+
+
+def test_the_cpu_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "install", lambda: None)
+    monkeypatch.setattr(device, "_gpu_fault", lambda: None)
+    chosen = mx.default_device()
+    try:
+        assert device.device("cpu") == (LoadOptions(dtype="float32", device="cpu"), str(mx.Device(mx.cpu, 0)))
+    finally:
+        mx.set_default_device(chosen)
 
 
 @pytest.mark.parametrize("imported", [True, False])

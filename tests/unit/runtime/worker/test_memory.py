@@ -6,7 +6,7 @@ import pytest
 
 from speechmlx.errors import Busy, ModelUnavailable, OutOfMemory
 from speechmlx.runtime.worker import memory
-from speechmlx.runtime.worker.memory import Resident, evict, expired
+from speechmlx.runtime.worker.memory import Resident, evict, expired, make_room
 
 OLD, NEW = Resident("old", 30, last_used=1.0), Resident("new", 30, last_used=9.0)
 PINNED = Resident("pinned", 30, last_used=0.0, pinned=True)
@@ -24,6 +24,23 @@ RUNNING = Resident("running", 30, last_used=0.0, running=True)
 )
 def test_evict(why: str, residents: list[Resident], budget: int, wanted: int, leaving: list[str]) -> None:
     assert evict(residents, budget, wanted, "new one") == leaving, why
+
+
+@pytest.mark.parametrize(
+    ("why", "others", "wanted", "leaving"),
+    [
+        ("it fits", [OLD, NEW], 20, []),
+        ("an idle model leaves", [NEW, OLD], 30, ["old"]),
+        ("never a pinned or running one", [PINNED, RUNNING], 20, []),
+    ],
+)
+def test_requests_make_room(why: str, others: list[Resident], wanted: int, leaving: list[str]) -> None:
+    assert make_room(others, 100, 20, wanted, "it") == leaving, why
+
+
+def test_requests_that_others_leave_no_room_for_are_refused() -> None:
+    with pytest.raises(Busy, match="one more request to the model it"):
+        make_room([PINNED, RUNNING], 100, 20, 21, "it")
 
 
 def test_no_room_is_an_error_with_the_numbers() -> None:

@@ -72,7 +72,7 @@ class Products:
 def products(monkeypatch: pytest.MonkeyPatch) -> Products:
     products = Products()
     monkeypatch.setattr(threads, "watch_openblas", lambda: products)
-    monkeypatch.setattr(process, "device", lambda: (LoadOptions(), "Device(test, 0)"))
+    monkeypatch.setattr(process, "device", lambda choice: (LoadOptions(), "Device(test, 0)"))
     return products
 
 
@@ -180,7 +180,8 @@ def test_main_ignores_signals_and_a_front_that_is_gone(
     ignored: list[int] = []
     done: list[str] = []
 
-    def run(pipe: socket.socket) -> None:
+    def run(pipe: socket.socket, choice: str) -> None:
+        assert choice == "cpu"
         done.append("run")
         assert pipe.fileno() == descriptor
         if error is not None:
@@ -195,7 +196,7 @@ def test_main_ignores_signals_and_a_front_that_is_gone(
     monkeypatch.setattr(blas, "preload", lambda: done.append("preload"))
     monkeypatch.setattr(process, "run", run)
     descriptor = its.detach()
-    monkeypatch.setattr(sys, "argv", ["process", str(descriptor), LogSettings("debug").to_text()])
+    monkeypatch.setattr(sys, "argv", ["process", str(descriptor), LogSettings("debug").to_text(), "cpu"])
     with mine:
         process.main()
         assert mine.recv(1) == b""  # it closed its end

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from support.worker_bench import Bench, Chats
 
-from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Ended
+from speechmlx.engines import AIM, LONG_AIM, Paced
+from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Ended, EngineReport
 from speechmlx.runtime.worker.worker import PAUSED
-from speechmlx.types import Generate, Load, Message, Priority, TextDelta
+from speechmlx.types import Enhance, Generate, Load, Message, Priority, TextDelta
 
 
 def test_a_batch_steps_together_up_to_its_seats() -> None:
@@ -19,6 +20,29 @@ def test_a_batch_steps_together_up_to_its_seats() -> None:
     texts = ["".join(e.text for e in bench.events(job) if isinstance(e, TextDelta)) for job in jobs]
     assert texts[0] == "1/4 2/4 "
     assert all(bench.end(job).failure is None for job in jobs)
+
+
+def test_an_engine_is_told_how_long_its_steps_should_be(tmp_path: Path) -> None:
+    chats = Chats(tmp_path / "trace")
+    bulk = chats.start(steps=2, priority=Priority.BULK)
+    bench = chats.bench
+    aims: list[float | None] = []
+
+    def step() -> None:
+        bench.now += 1.0
+        bench.worker.step()
+        engine = bench.worker._slots["scripted-llm"].engine
+        aims.append(engine.aim if isinstance(engine, Paced) else None)
+
+    while not aims or not aims[-1]:
+        step()
+    live = bench.start(Enhance(priority=Priority.REALTIME), "scripted-enhance")  # it waits for the end of every step
+    while not bench.ended(bulk):
+        step()
+    assert (aims[-2:], bench.ended(live)) == ([LONG_AIM, AIM], False)
+    bench.run()
+    told = [message.aims for message in bench.said if isinstance(message, EngineReport) and message.aims]
+    assert told[-1] == {"scripted-llm": AIM}
 
 
 def test_no_more_seats_are_taken_than_the_engine_has(tmp_path: Path) -> None:

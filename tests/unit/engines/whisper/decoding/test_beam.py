@@ -81,3 +81,10 @@ def test_leaving_in_the_middle_frees() -> None:
         search.leave(row)
         search.leave(row)
     assert not search._beams and not search._rows._arrays()
+
+
+def test_log_probabilities_that_are_none_fail_the_window() -> None:
+    row = sequence()
+    beam = Beam(row, 2, VOCABULARY.eot)
+    assert beam.extend([[1, 2, 3]], [[-0.5, float("nan"), -1.0]]) == []
+    assert row.finished and row.failed and row.tokens == []

@@ -82,3 +82,11 @@ def test_the_prefix_is_part_of_the_sequence() -> None:
     sequence = TokenSequence([VOCABULARY.sot, 5, 6], SamplingRules(()), None, 60, prefix_length=2)
     sequence.take(7, -0.5, VOCABULARY.eot)
     assert sequence.sequence == [5, 6, 7]
+
+
+@pytest.mark.parametrize("logprob", [float("nan"), float("inf"), -float("inf")])
+def test_a_log_probability_that_is_none_fails_the_sequence(logprob: float) -> None:
+    sequence = TokenSequence([VOCABULARY.sot], SamplingRules(()), None, 60)
+    sequence.take(5, -0.5, VOCABULARY.eot)
+    sequence.take(6, logprob, VOCABULARY.eot)
+    assert (sequence.finished, sequence.failed, sequence.tokens) == (True, True, [5])

@@ -12,6 +12,7 @@ from support.small_whisper import VOCABULARY, audio, network
 from speechmlx.engines.whisper.decoding import kv_cache
 from speechmlx.engines.whisper.decoding.kv_cache import BatchCache
 from speechmlx.engines.whisper.decoding.prefill import prefill
+from speechmlx.engines.whisper.model.network import Pair
 
 NET = network()
 
@@ -55,10 +56,13 @@ class Rows:
             np.testing.assert_allclose(row, expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("pipelined", [False, True])
 @pytest.mark.parametrize("spare", [1, 64])
-def test_each_row_is_as_alone_whoever_comes_and_goes(spare: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_row_is_as_alone_whoever_comes_and_goes(
+    spare: int, pipelined: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(kv_cache, "SPARE", spare)
-    cache = BatchCache(NET.dims, 4, mx.float32, columns=12 + spare)
+    cache = BatchCache(NET.dims, 4, mx.float32, columns=12 + spare, pipelined=pipelined)
     rows = Rows(cache)
     rows.join(3, seed=1, places=40)
     rows.step()
@@ -71,6 +75,25 @@ def test_each_row_is_as_alone_whoever_comes_and_goes(spare: int, monkeypatch: py
     rows.join(2, seed=4, places=20)
     rows.step()
     assert cache.rows == 3 and cache.audio_places == [30, 55, 20]
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_seat_that_held_no_numbers_is_clean_afterwards(place: int) -> None:
+    """Masks hide what a seat held before by adding to it, and NaN stays NaN."""
+    cache = BatchCache(NET.dims, 3, mx.float32)
+    rows = Rows(cache)
+    for length, seed, places in ((6, 1, 55), (3, 2, 40), (8, 3, 60)):
+        rows.join(length, seed, places)
+    for array in cache._arrays():
+        array[2] = mx.nan
+    if place == 0:  # the seat that it had keeps a copy
+        rows.leave(0)
+    cache.leave(rows.rows.index(next(row for row in rows.rows if row[1] == 3)), wipe=True)
+    rows.rows = [row for row in rows.rows if row[1] != 3]
+    rows.join(2, seed=4, places=20)
+    rows.join(2, seed=5, places=20) if place == 0 else None
+    rows.step()
+    assert cache.rows == 3
 
 
 def test_an_empty_cache_holds_no_memory() -> None:
@@ -94,10 +117,53 @@ def test_masks_are_none_where_rows_are_alike() -> None:
     assert cross_mask is not None and (np.array(cross_mask)[:, 0, 0] == 0).sum(axis=-1).tolist() == [40, 41]
 
 
-def test_reorder_copies_rows_that_share_their_audio() -> None:
-    rows = Rows(BatchCache(NET.dims, 3, mx.float32))
+@pytest.mark.parametrize("pipelined", [False, True])
+def test_reorder_copies_rows_that_share_their_audio(pipelined: bool) -> None:
+    rows = Rows(BatchCache(NET.dims, 3, mx.float32, pipelined=pipelined))
     for _ in range(3):
         rows.join(3, 1, 40)
+    rows.step()
     rows.cache.reorder([2, 2])
     rows.rows = [(list(rows.rows[2][0]), 1, 40) for _ in range(2)]
     rows.step()
+
+
+class HeldCache(BatchCache):
+    """Holds what the last step reads, as a GPU does until that step has ended."""
+
+    def __init__(self, pipelined: bool) -> None:
+        super().__init__(NET.dims, 8, mx.float32, pipelined=pipelined)
+        self._reading: list[Pair] = []
+        self._before: list[Pair] = []
+
+    def begin_step(self) -> None:
+        super().begin_step()
+        self._before, self._reading = self._reading, []
+
+    def update(self, layer: int, k: mx.array, v: mx.array) -> Pair:
+        self._reading.append(super().update(layer, k, v))
+        return self._reading[-1]
+
+
+def copied_per_step(rows: int, pipelined: bool) -> float:
+    """The most memory that a step takes for the time that it runs, as a share of all keys and values of the tokens."""
+    held = Rows(HeldCache(pipelined))
+    for seed in range(rows):
+        held.join(3, seed, 40)
+    for _ in range(3):
+        held.step()
+    own = sum(array.nbytes for pair in held.cache._own for array in pair)
+    held.cache.begin_step()
+    positions = mx.array(np.array(held.cache.lengths, np.int32) - 1)[:, None]
+    mx.synchronize()
+    mx.reset_peak_memory()
+    before = mx.get_active_memory()
+    hidden, _ = NET.decoder(mx.ones((rows, 1), mx.int32), positions, held.cache, held.cache.cross(), None)
+    mx.eval(hidden)
+    return (mx.get_peak_memory() - before) / own
+
+
+@pytest.mark.parametrize("rows", [1, 8])
+def test_a_step_launched_while_another_reads_copies_no_array(rows: int) -> None:
+    assert copied_per_step(rows, pipelined=False) > 0.9
+    assert copied_per_step(rows, pipelined=True) < 0.2

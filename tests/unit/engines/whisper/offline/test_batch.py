@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from support.small_whisper import HEADS, VOCABULARY, network
 
+from speechmlx.engines import AIM, LONG_AIM
+from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.whisper.decoding import quality
 from speechmlx.engines.whisper.model import mel
 from speechmlx.engines.whisper.offline import window as window_module
@@ -43,6 +45,13 @@ def batch(device: str = "cpu") -> WindowBatch:
     return WindowBatch(network(), VOCABULARY, HEADS, device, 4)
 
 
+def sized(units: int, aim: float) -> WindowBatch:
+    """On the path of a GPU, with steps of one size."""
+    engine = batch("gpu")
+    engine._size, engine.aim = StepSize(units, units, units), aim
+    return engine
+
+
 def run(engine: WindowBatch, states: Sequence[TranscriptionState]) -> list[list[Event | Exception]]:
     found: list[list[Event | Exception]] = [[] for _ in states]
     while live := [state for state in states if not state.finished]:
@@ -63,7 +72,7 @@ def is_empty(engine: WindowBatch) -> bool:
 
 def fresh(engine: WindowBatch) -> bool:
     """Whether a window has just entered the encoder."""
-    return engine._encoder_pass is not None and engine._encoder_pass.blocks == 0
+    return engine._encoder_pass is not None and engine._encoder_pass.is_fresh
 
 
 def stages(state: TranscriptionState) -> list[Stage]:
@@ -92,6 +101,42 @@ def test_together_as_alone(device: str, options: dict[str, Any]) -> None:
     expected = [tokens(run(engine, [engine.begin(one)])[0]) for one in requests]
     assert list(map(tokens, run(engine, [engine.begin(one) for one in requests]))) == expected and any(expected)
     assert is_empty(engine)
+
+
+@pytest.mark.parametrize("aim", [AIM, LONG_AIM])
+def test_the_size_of_steps_changes_no_token(aim: float) -> None:
+    requests = [request(seconds, words=True) for seconds in (0.5, 0.8, 2.5)]
+    expected = [tokens(run(engine, [engine.begin(one)])[0]) for one in requests if (engine := sized(1, aim))]
+    assert any(expected)
+    for units in (1, 2, 4, 8, 256):
+        engine = sized(units, aim)
+        assert list(map(tokens, run(engine, [engine.begin(one) for one in requests]))) == expected
+        assert is_empty(engine)
+
+
+@pytest.mark.parametrize(
+    ("units", "aim", "together"), [(1, LONG_AIM, 1), (2, LONG_AIM, 2), (64, LONG_AIM, 4), (64, AIM, 1)]
+)
+def test_windows_that_are_encoded_together(units: int, aim: float, together: int) -> None:
+    engine = sized(units, aim)
+    states = [engine.begin(request(0.5)) for _ in range(4)]
+    while engine._encoder_pass is None:
+        engine.step(states)
+    assert len(engine._encoder_pass.windows) == together
+
+
+def test_a_slice_of_the_encoder_follows_the_time_that_it_takes() -> None:
+    engine = sized(1, aim=10.0)
+    engine._size = StepSize(1, 1, 2, clock=iter(range(100)).__next__)  # a second a slice
+    slices = []
+    for _ in range(2):
+        state = engine.begin(request(0.5))
+        while stages(state) != [Stage.ENCODED]:
+            engine.step([state])
+            slices += [stages(state)]
+        engine.end(state)
+    first, second = 1 + 2, 1 + 1  # the start, and two blocks one by one; then both in one
+    assert slices.count([Stage.ENCODING]) == first + second
 
 
 def test_the_encoder_goes_before_the_decoder_as_long_as_there_are_seats() -> None:
@@ -147,7 +192,7 @@ def test_ending_at_any_stage_frees_and_leaves_the_others_alone(stage: Stage, bea
 
 def test_a_request_that_ends_in_the_encoder_beside_another_is_dropped_there() -> None:
     engine = batch("gpu")
-    engine._blocks_at_once = 1
+    engine._size = StepSize(2, 2, 2)
     states = [engine.begin(request(seconds)) for seconds in (0.5, 0.8)]
     while stages(states[0]) != [Stage.ENCODING]:
         engine.step(states)

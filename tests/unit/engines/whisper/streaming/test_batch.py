@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import mlx.core as mx
 import numpy as np
 import pytest
 from support.small_whisper import HEADS, VOCABULARY, network
 
+from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.whisper.decoding import quality
 from speechmlx.engines.whisper.streaming import alignatt
+from speechmlx.engines.whisper.streaming import batch as batch_module
 from speechmlx.engines.whisper.streaming import stream as stream_module
 from speechmlx.engines.whisper.streaming.alignatt import LiveSequence
 from speechmlx.engines.whisper.streaming.batch import LiveBatch
@@ -158,3 +161,30 @@ def test_ending_in_the_middle_frees_the_seat() -> None:
         step(engine, [second])
     engine.end(second)
     assert not engine._rows and not engine._cache._arrays()
+
+
+def test_a_token_is_one_small_read_and_the_encoder_few_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = batch()
+    engine._blocks = StepSize(2, 2, 2)  # both encoder blocks of this network
+    reads, evaluations = list[int](), list[Any]()
+    read, evaluate = batch_module._read, mx.eval
+
+    def counted(*columns: mx.array) -> list[list[float]]:
+        reads.append(sum(column.size for column in columns))
+        return read(*columns)
+
+    def evaluated(*arrays: Any) -> None:
+        evaluations.append(arrays)
+        evaluate(*arrays)
+
+    monkeypatch.setattr(batch_module, "_read", counted)
+    monkeypatch.setattr(mx, "eval", evaluated)
+    streams = begin(engine, 2)
+    while any(stream.sequence is None for stream in streams):
+        step(engine, [stream for stream in streams if stream.sequence is None])
+    assert len(evaluations) == 2 and not reads  # one for the encoder of each
+    for stream in streams:
+        step(engine, [stream])
+    assert reads == [4, 4]  # token, log-probability, place and silence of the prompt
+    step(engine, streams)
+    assert reads == [4, 4, 6] and len(evaluations) == 2

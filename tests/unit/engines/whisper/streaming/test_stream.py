@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.small_whisper import VOCABULARY, network
 
+from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.whisper.streaming.stream import STEP, CommittedWord, LiveStream
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import End, Feed, Listen
@@ -16,7 +17,7 @@ RATE = 16_000
 
 
 def stream(**options: Any) -> LiveStream:
-    return LiveStream(network(), VOCABULARY, Listen(**options))
+    return LiveStream(network(), VOCABULARY, Listen(**options), StepSize(1, 1, 2))
 
 
 def fed(found: LiveStream, samples: np.ndarray) -> LiveStream:

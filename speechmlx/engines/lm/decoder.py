@@ -1,0 +1,101 @@
+"""The next tokens of several sequences, from one network: the loop of token after token, pipelined where that helps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+
+from speechmlx.engines.lm.batch import Batch, Cached
+from speechmlx.engines.lm.sampling import Sampler, sample
+
+
+class Decoded(Cached, Protocol):
+    """A sequence that is decoded. Its cache holds the keys and values of all `tokens` but the last, or of more."""
+
+    tokens: list[int]
+    """What is known of it: the prompt and the answer so far."""
+    sampler: Sampler
+    ahead: int | None
+    """Its next token, where that was computed before somebody asked for it. The decoder's own."""
+
+    @property
+    def last(self) -> int:
+        """Number of tokens with which it ends, whatever they are."""
+
+
+Row = TypeVar("Row", bound=Decoded)
+
+
+@dataclass(frozen=True)
+class _Launched(Generic[Row]):
+    """The next `tokens` [rows] of `rows`, on the device: perhaps not computed yet."""
+
+    rows: list[Row]
+    tokens: mx.array
+
+
+class Decoder(Generic[Row]):
+    """Decodes rows that come and go between two steps.
+
+    With `pipelined`, token n + 1 is launched before token n is read, so that the device does not wait for Python. A row
+    that turns out to end with token n was then computed once in vain. Nothing else depends on it.
+    """
+
+    def __init__(self, model: nn.Module, pipelined: bool) -> None:
+        self._model, self._pipelined = model, pipelined
+        self._batch = Batch[Row]()
+        self._pending: _Launched[Row] | None = None
+
+    def step(self, rows: Sequence[Row]) -> list[tuple[Row, int]]:
+        """The next token of each row, which the caller appends to the row's tokens.
+
+        A row that joins others may get none: theirs were computed without it.
+        """
+        if self._pending is not None and not _same(self._pending.rows, rows):
+            self._settle()
+        if ready := [row for row in rows if row.ahead is not None]:
+            return [(row, _take(row)) for row in ready]
+        step = self._pending
+        if step is None:
+            self._batch.select(rows)
+            step = self._launch(mx.array(np.array([row.tokens[-1] for row in self._batch.members], np.int32)))
+        go_on = self._pipelined and any(len(row.tokens) + 1 < row.last for row in step.rows)
+        self._pending = self._launch(step.tokens) if go_on else None
+        return list(zip(step.rows, np.array(step.tokens).tolist(), strict=True))
+
+    def remove(self, row: Row) -> None:
+        """Let a row go that is not decoded any further. It gets its keys and values back."""
+        self._batch.remove([row])
+        if not self._batch.members:
+            self._pending = None
+
+    def _settle(self) -> None:
+        """Read the launched tokens, for rows that are about to part."""
+        assert self._pending is not None
+        for row, token in zip(self._pending.rows, np.array(self._pending.tokens).tolist(), strict=True):
+            row.ahead = token
+        self._pending = None
+
+    def _launch(self, last: mx.array) -> _Launched[Row]:
+        """Begin to compute the token after `last` [rows] for each row of the batch."""
+        rows, cache = list(self._batch.members), self._batch.cache
+        logits: mx.array = self._model(last[:, None], cache=cache)[:, -1].astype(mx.float32)
+        tokens = sample(logits, [row.sampler for row in rows], [row.tokens for row in rows])
+        state: list[Any] = [layer.state for layer in cache]
+        mx.async_eval(tokens, state)
+        return _Launched(rows, tokens)
+
+
+def _same(rows: Sequence[Row], others: Sequence[Row]) -> bool:
+    return len(rows) == len(others) and all(any(row is other for other in others) for row in rows)
+
+
+def _take(row: Row) -> int:
+    token, row.ahead = row.ahead, None
+    assert token is not None
+    return token

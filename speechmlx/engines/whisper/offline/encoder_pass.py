@@ -1,0 +1,91 @@
+"""Windows in the encoder: a pass of slices, which are sized by the time that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mlx.core as mx
+import numpy as np
+
+from speechmlx.engines import AIM
+from speechmlx.engines.step_size import StepSize
+from speechmlx.engines.whisper.model.mel import FRAMES_PER_SECOND
+from speechmlx.engines.whisper.model.network import Network, Pair
+from speechmlx.engines.whisper.offline.window import Stage, Window
+
+GPU_WINDOWS = 4
+"""Windows that a GPU encodes at once, at most. A CPU gains nothing from more than one."""
+PIECE = 10 * FRAMES_PER_SECOND
+"""Frames of a unit of work: one of the encoder's blocks on so many frames of one window."""
+FIRST = {"cpu": 4, "gpu": 16}
+MOST = {"cpu": 32, "gpu": 256}
+"""Units in a slice: the first time and at most. A slice has one block at least."""
+CROSS = 6
+"""Layers of the decoder whose keys and values cost about as much as a block: 2 products of 12, of one size."""
+
+
+class EncoderPass:
+    """Windows of one length, from their spectrograms to the keys and values that the decoder attends to."""
+
+    def __init__(self, network: Network, size: StepSize, windows: Sequence[Window]) -> None:
+        self.windows = list(windows)
+        self._network, self._size = network, size
+        self._blocks = 0
+        """Blocks of the encoder that are done."""
+        self._cross: list[Pair] = []
+        """Keys and values [windows, h, n, d] of the decoder's layers that are done."""
+        mel = mx.array(np.stack([window.state.mel_of(window) for window in windows])).astype(network.dtype)
+        self._x = network.encoder.start(mel)
+        mx.eval(self._x)
+        for window in windows:
+            window.stage = Stage.ENCODING
+
+    @property
+    def is_fresh(self) -> bool:
+        return self._blocks == 0
+
+    @property
+    def is_done(self) -> bool:
+        return len(self._cross) == len(self._network.decoder.blocks)
+
+    def advance(self, aim: float) -> None:
+        """Do a slice that should take `aim` seconds. The last one gives the windows their keys and values."""
+        unit = units_of(self.windows[0]) * len(self.windows)
+        blocks = max(1, self._size.units(aim) // unit)
+        if (left := len(self._network.encoder.blocks) - self._blocks) > 0:
+            blocks = min(blocks, left)
+            with self._size.timed(aim, blocks * unit):
+                self._encode(blocks)
+        else:
+            self._attend(CROSS * blocks)
+
+    def _encode(self, blocks: int) -> None:
+        encoder = self._network.encoder
+        for _ in range(blocks):
+            self._x = encoder.block(self._blocks, self._x)
+            self._blocks += 1
+        if self._blocks == len(encoder.blocks):
+            self._x = encoder.ln_post(self._x)
+        mx.eval(self._x)
+
+    def _attend(self, layers: int) -> None:
+        done = len(self._cross)
+        cross = self._network.cross(self._x, slice(done, done + layers))
+        mx.eval(cross)
+        self._cross += cross
+        if self.is_done:
+            for index, window in enumerate(self.windows):
+                row = slice(index, index + 1)
+                window.cross, window.stage = [(k[row], v[row]) for k, v in self._cross], Stage.ENCODED
+
+
+def units_of(window: Window) -> int:
+    """Units of work of one block on one window."""
+    return max(1, round(window.encoded_frames / PIECE))
+
+
+def windows_at_once(device: str, units: int, window: Window, aim: float) -> int:
+    """How many windows like `window` enter the encoder together where a slice has `units`: one while somebody waits."""
+    if device == "cpu" or aim <= AIM:
+        return 1
+    return max(1, min(GPU_WINDOWS, units // units_of(window)))
