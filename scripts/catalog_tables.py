@@ -132,7 +132,7 @@ def families() -> str:
             KINDS[family.kind] if family.kind else "left out",
             WORKS.get(family.works, ""),
             PROOFS[family.proof] if family.kind else "",
-            ", ".join(f"`{need}`" for need in family.needs) or family.reason,
+            ", ".join(f"`{need.removeprefix('/')}`" for need in family.needs) or family.reason,
         )
         for family in FAMILIES
     ]

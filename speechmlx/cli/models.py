@@ -116,7 +116,12 @@ def _families(kind: str | None, as_json: bool) -> None:
     for heading in ("family", "kind", "works", "needs or why not"):
         table.add_column(heading, no_wrap=heading != "needs or why not")
     for family in found:
-        cells = (family.name, family.kind or "left out", family.works, ", ".join(family.needs) or family.reason)
+        cells = (
+            family.name,
+            family.kind or "left out",
+            family.works,
+            " ".join(family.needs).replace("/", "") or family.reason,
+        )
         table.add_row(*cells, style=None if family.kind else "dim")
     Console(highlight=False).print(table)
     typer.echo("\n`audio-server pull OWNER/NAME`, or a folder's path, admits a model of one of these families.")

@@ -167,10 +167,9 @@ class Catalog:
             known = listed("", self.names(kind), LISTED)
             raise UnknownModel(f"{name!r} is a {matches[0].kind} model, not {kind}; {kind} models: {known}")
         known = listed(key.rpartition("/")[2], self.names(kind), LISTED)
-        hint = (
-            f"; the owner of this machine may admit it: `audio-server pull {name.strip():.200}`" if "/" in key else ""
-        )
-        raise UnknownModel(f"there is no model {name!r:.200}; known{f' {kind}' if kind else ''} models: {known}{hint}")
+        if "/" in key:
+            known += f"; the owner of this machine may admit it: `audio-server pull {name.strip():.200}`"
+        raise UnknownModel(f"there is no model {name!r:.200}; known{f' {kind}' if kind else ''} models: {known}")
 
     def default(self, kind: Kind, config: Config) -> Model:
         """The row for requests that name no model: the config's, else the profile's. Raises UnknownModel."""

@@ -53,7 +53,7 @@ TTS = (
     *_of("tts", Kind.TTS, "whole", "soprano", 32000),
     *_of("tts", Kind.TTS, "whole", "voxcpm", 44100),
     *_of("tts", Kind.TTS, "whole", "voxcpm2", 48000),
-    Family("tts", "kitten_tts", Kind.TTS, "whole", 24000, "", ("phonemizer", "espeakng_loader")),
+    Family("tts", "kitten_tts", Kind.TTS, "whole", 24000, "", ("phonemizer", "/espeak-ng")),
     Family("tts", "voxtral_tts", Kind.TTS, "streams", 24000, "", ("mistral_common",)),
     *_out("tts", OWN, "kokoro"),
     *_out("tts", LLM, "llama qwen3"),

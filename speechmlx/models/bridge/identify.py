@@ -42,8 +42,9 @@ def check_needs(family: Family) -> None:
     """Raises ModelUnavailable where a package that the family needs is not installed."""
     missing = [need for need in family.needs if not (program(need[1:]) if need[0] == "/" else find_spec(need))]
     if missing:
+        named = ", ".join(need.removeprefix("/") for need in missing)
         raise ModelUnavailable(
-            f"the family {family.name} needs {', '.join(missing)}, which is not installed; "
+            f"the family {family.name} needs {named}, which is not installed; "
             "docs/models.md says what each family needs"
         )
 

@@ -51,8 +51,10 @@ def test_others_are_refused_with_the_reason(config: dict[str, Any], name: str, s
 
 
 def test_a_missing_package_is_named() -> None:
-    with pytest.raises(ModelUnavailable, match="family odd needs no_such_package, which is not installed"):
-        check_needs(Family("tts", "odd", Kind.TTS, "whole", needs=("no_such_package", "numpy")))
+    with pytest.raises(
+        ModelUnavailable, match="family odd needs no_such_package, no-such-program, which is not installed"
+    ):
+        check_needs(Family("tts", "odd", Kind.TTS, "whole", needs=("no_such_package", "numpy", "/no-such-program")))
 
 
 def test_rates() -> None:
