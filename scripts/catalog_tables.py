@@ -75,15 +75,17 @@ def models(catalog: Catalog) -> str:
 
 def profiles(catalog: Catalog) -> str:
     kinds = (Kind.ASR, Kind.TTS, Kind.LLM, Kind.ENHANCE, Kind.DIARIZE)
-    header = ("profile", *(KINDS[kind] for kind in kinds), "download", "memory on a Mac", "memory on Linux")
+    names = (*(KINDS[kind] for kind in kinds), "live words")
+    header = ("profile", *names, "download", "memory on a Mac", "memory on Linux")
     lines = []
     for name, chosen in catalog.profiles.items():
-        rows = [catalog.resolve(model) for model in chosen.values()]
+        rows = [catalog.resolve(model) for model in catalog.models_of(name)]
         sizes = [
             sum(row.size for row in rows),
             *(sum(row.bytes_as(kind) for row in rows) for kind in ("float16", "float32")),
         ]
-        lines.append((f"`{name}`", *(chosen[kind] for kind in kinds), *map(amount, sizes)))
+        listener = catalog.listeners.get(name, chosen[Kind.ASR])
+        lines.append((f"`{name}`", *(chosen[kind] for kind in kinds), listener, *map(amount, sizes)))
     return table(header, lines)
 
 

@@ -20,6 +20,7 @@ from speechmlx.setting_values import convert
 PREFIX = "SPEECHMLX_"
 NO_SETTINGS = ("CATALOG",)
 """What may stand after PREFIX in the environment and is no setting."""
+WIRED = ("auto", "off", "touch", "limit")
 LEXICON = "lexicon.toml"
 """Name of the default lexicon, beside the default settings file."""
 
@@ -142,6 +143,9 @@ class Config:
         unit="seconds",
         flag=False,
     )
+    keep_wired: str = setting(
+        "auto", "How models stay ready on a GPU in a live session; see models.md.", choices=WIRED, flag=False
+    )
     max_jobs: int = setting(64, "Jobs running and waiting; further ones are refused.", least=1)
     max_sessions: int = setting(16, "Live sessions at once; further ones are refused.")
     requests_per_minute: int = setting(
@@ -185,6 +189,9 @@ class Config:
             "flag": False,
             "shown": "~/Library/Application Support/speechmlx/jobs on macOS, else $XDG_DATA_HOME/speechmlx/jobs",
         },
+    )
+    session_folder: Path | None = setting(
+        None, "Folder of where to go on with live sessions of a lost server.", flag=False, shown="live in job_folder"
     )
     job_retention: float = setting(
         24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False
@@ -242,7 +249,7 @@ LISTEN = "listen"
 """Key in `Config.models` of the model that recognises speech live; it is no kind of its own."""
 KINDS = {
     "asr": "Model for /transcribe, and for turns that are recognised as a whole.",
-    LISTEN: "Model for words while a person speaks; that of --asr where only that is set.",
+    LISTEN: "Model for words while a person speaks; that of asr where only asr is set.",
     "tts": "Model for /speak.",
     "llm": "Model that answers in /respond.",
     "s2s": "Speech-to-speech model for /respond.",

@@ -179,11 +179,13 @@ class Live:
         del self.loud[: fresh * BLOCKS_PER_WORD]
         return Hypothesis(committed, tail)
 
+    def _number(self, n: int) -> int:
+        return (self.said + n + 1) % 11
+
     def _word(self, n: int) -> Word:
         """The word after `n` that are not committed."""
         blocks = self.loud[n * BLOCKS_PER_WORD : (n + 1) * BLOCKS_PER_WORD]
-        number = (self.said + n + 1) % 11
-        return Word(f" {NUMBERS[number]}", blocks[0] * BLOCK / RATE, (blocks[-1] + 1) * BLOCK / RATE, 0.9)
+        return Word(f" {NUMBERS[self._number(n)]}", blocks[0] * BLOCK / RATE, (blocks[-1] + 1) * BLOCK / RATE, 0.9)
 
 
 class SpeechDetector:
