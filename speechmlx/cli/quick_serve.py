@@ -36,10 +36,12 @@ def serve_plainly(arguments: Sequence[str], environment: Mapping[str, str]) -> b
 def start(config: Config) -> None:
     """Serve until a signal stops the server."""
     gc.disable()  # imports allocate much and free nothing; serve.run enables it again
-    from speechmlx.models import catalog
+    from speechmlx.models import catalog, store
     from speechmlx.serve import run
 
-    run(replace(config, key_file=key_file(config, os.environ)), catalog.load(), _write_line)
+    known = catalog.load(store.cache_folder(config))
+    catalog.admit_settings(known, config)
+    run(replace(config, key_file=key_file(config, os.environ)), known, _write_line)
 
 
 def read_flags(arguments: Sequence[str]) -> dict[str, Any] | None:
