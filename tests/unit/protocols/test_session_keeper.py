@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -71,8 +71,9 @@ class Kept:
 
     @property
     def record(self) -> SafePoint | None:
-        files = list(self.folder.glob("*-*"))
-        return SafePoint.load(files[0].read_bytes()) if files else None
+        with suppress(FileNotFoundError):  # it is removed just then
+            return next((SafePoint.load(file.read_bytes()) for file in self.folder.glob("*-*")), None)
+        return None
 
     async def until_sent(self, number: int) -> None:
         async with asyncio.timeout(5):
