@@ -8,6 +8,7 @@ from pathlib import Path
 
 from speechmlx.languages import NAMES
 from speechmlx.machine import CACHE_SHARE, GIB, MACS, MODEL_SHARE
+from speechmlx.models.bridge.families import FAMILIES
 from speechmlx.models.catalog import CATALOG, WHISPER_LANGUAGES
 from speechmlx.models.kokoro_voices import KOKORO, OPENAI
 from speechmlx.models.spec import Catalog, Model
@@ -30,6 +31,10 @@ REGIONS = {
     "zh": "Chinese (Mandarin)",
 }
 NEEDS = {"ja": "the extra `ja`", "zh": "the extra `zh`"}
+
+
+WORKS = {"streams": "streams", "whole": "in parts"}
+PROOFS = {"tiny": "random weights", "": "no"}
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -70,15 +75,17 @@ def models(catalog: Catalog) -> str:
 
 def profiles(catalog: Catalog) -> str:
     kinds = (Kind.ASR, Kind.TTS, Kind.LLM, Kind.ENHANCE, Kind.DIARIZE)
-    header = ("profile", *(KINDS[kind] for kind in kinds), "download", "memory on a Mac", "memory on Linux")
+    names = (*(KINDS[kind] for kind in kinds), "live words")
+    header = ("profile", *names, "download", "memory on a Mac", "memory on Linux")
     lines = []
     for name, chosen in catalog.profiles.items():
-        rows = [catalog.resolve(model) for model in chosen.values()]
+        rows = [catalog.resolve(model) for model in catalog.models_of(name)]
         sizes = [
             sum(row.size for row in rows),
             *(sum(row.bytes_as(kind) for row in rows) for kind in ("float16", "float32")),
         ]
-        lines.append((f"`{name}`", *(chosen[kind] for kind in kinds), *map(amount, sizes)))
+        listener = catalog.listeners.get(name, chosen[Kind.ASR])
+        lines.append((f"`{name}`", *(chosen[kind] for kind in kinds), listener, *map(amount, sizes)))
     return table(header, lines)
 
 
@@ -120,10 +127,25 @@ def recognised() -> str:
     return f"{', '.join(named[:-1])} and {named[-1]}."
 
 
+def families() -> str:
+    lines = [
+        (
+            f"`{family.name}`",
+            KINDS[family.kind] if family.kind else "left out",
+            WORKS.get(family.works, ""),
+            PROOFS[family.proof] if family.kind else "",
+            ", ".join(f"`{need.removeprefix('/')}`" for need in family.needs) or family.reason,
+        )
+        for family in FAMILIES
+    ]
+    return table(("family", "what it does", "how", "tried", "needs, or why it is left out"), lines)
+
+
 def written(file: Path) -> str:
     """The text of a document with the parts between `<!-- catalog: NAME -->` and `<!-- end -->` as they should be."""
     parts = {
         "models": models(CATALOG),
+        "families": families(),
         "profiles": profiles(CATALOG),
         "macs": macs(),
         "voices": voices(),

@@ -20,6 +20,7 @@ from speechmlx.setting_values import convert
 PREFIX = "SPEECHMLX_"
 NO_SETTINGS = ("CATALOG",)
 """What may stand after PREFIX in the environment and is no setting."""
+WIRED = ("auto", "off", "touch", "limit")
 LEXICON = "lexicon.toml"
 """Name of the default lexicon, beside the default settings file."""
 
@@ -56,20 +57,17 @@ class Config:
     api_key: tuple[str, ...] = setting(
         (), "Key that clients must send; without one everybody who reaches the server may use it.", repeat=True
     )
-    key_file: Path | None = field(
-        default=None,
-        metadata={
-            "help": "File of named keys, which `audio-server key` writes; while it is there, clients must send a key.",
-            "flag": False,
-            "shown": "keys.json beside the settings file",
-        },
+    key_file: Path | None = setting(
+        None,
+        "File of named keys, which `audio-server key` writes; while it is there, clients must send a key.",
+        shown="keys.json beside the settings file",
+        flag=False,
     )
     require_key: bool = setting(
         False, "Refuse to start where other machines could use the server without a key; Wyoming has none."
     )
     tls_cert: Path | None = field(
-        default=None,
-        metadata={"help": "Certificate, or chain, of TLS as a PEM file.", "flag": True},
+        default=None, metadata={"help": "Certificate, or chain, of TLS as a PEM file.", "flag": True}
     )
     tls_key: Path | None = field(
         default=None, metadata={"help": "Private key of that certificate as a PEM file.", "flag": True}
@@ -99,27 +97,19 @@ class Config:
         default_factory=dict,
         metadata={"help": "Default model per kind, over the profile's.", "flag": False, "shown": "the profile's"},
     )
-    cache: Path | None = field(
-        default=None,
-        metadata={
-            "help": "Folder of the models' weights.",
-            "flag": False,
-            "shown": "~/Library/Caches/speechmlx on macOS, else $XDG_CACHE_HOME/speechmlx",
-        },
+    cache: Path | None = setting(
+        None,
+        "Folder of the models' weights.",
+        shown="~/Library/Caches/speechmlx on macOS, else $XDG_CACHE_HOME/speechmlx",
+        flag=False,
     )
-    lexicon: Path | None = field(
-        default=None,
-        metadata={
-            "help": "File that says how names and words are said, TOML: see reading.md.",
-            "flag": True,
-            "shown": "lexicon.toml in the settings folder, if it is there",
-        },
+    lexicon: Path | None = setting(
+        None,
+        "File that says how names and words are said, TOML: see reading.md.",
+        shown="lexicon.toml in the settings folder, if it is there",
     )
     idle_unload: float = setting(
-        0.0,
-        "Time after which an unused model leaves memory; 0 never.",
-        unit="seconds",
-        shown="900 on Apple silicon below 16 GB of memory, 1800 below 24 GB, else 0",
+        0.0, "Time after which an unused model leaves memory; 0 never.", unit="seconds", shown="0; by memory on a Mac"
     )
     device: str = setting(
         "auto", "What computes: auto (the GPU where it can be used), cpu or gpu.", choices=("auto", "cpu", "gpu")
@@ -142,6 +132,7 @@ class Config:
         unit="seconds",
         flag=False,
     )
+    keep_wired: str = setting("auto", "How models stay ready on a GPU: see models.md.", choices=WIRED, flag=False)
     max_jobs: int = setting(64, "Jobs running and waiting; further ones are refused.", least=1)
     max_sessions: int = setting(16, "Live sessions at once; further ones are refused.")
     requests_per_minute: int = setting(
@@ -178,13 +169,14 @@ class Config:
     postprocess: bool = setting(
         False, "A language model corrects the transcripts of /ws/transcribe, unless a request says otherwise."
     )
-    job_folder: Path | None = field(
-        default=None,
-        metadata={
-            "help": "Folder of background jobs and their recordings.",
-            "flag": False,
-            "shown": "~/Library/Application Support/speechmlx/jobs on macOS, else $XDG_DATA_HOME/speechmlx/jobs",
-        },
+    job_folder: Path | None = setting(
+        None,
+        "Folder of background jobs and their recordings.",
+        shown="~/Library/Application Support/speechmlx/jobs on macOS, else $XDG_DATA_HOME/speechmlx/jobs",
+        flag=False,
+    )
+    session_folder: Path | None = setting(
+        None, "Folder from which live sessions of a lost server go on.", shown="live in job_folder", flag=False
     )
     job_retention: float = setting(
         24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False
@@ -209,13 +201,10 @@ class Config:
         "text, json, or auto: text on a terminal, else json; see logs.md.",
         choices=("auto", "text", "json"),
     )
-    log_file: Path | None = field(
-        default=None,
-        metadata={
-            "help": "File of the log, besides a terminal and in place of standard error.",
-            "flag": True,
-            "shown": "none; ~/Library/Logs/speechmlx/speechmlx.log where launchd started the server",
-        },
+    log_file: Path | None = setting(
+        None,
+        "File of the log, besides a terminal and in place of standard error.",
+        shown="none; ~/Library/Logs/speechmlx/speechmlx.log where launchd started the server",
     )
     log_file_size: int = setting(
         20_000_000, "Size at which that file is renamed and a new one begun; 0 never.", unit="bytes", flag=False
@@ -242,7 +231,7 @@ LISTEN = "listen"
 """Key in `Config.models` of the model that recognises speech live; it is no kind of its own."""
 KINDS = {
     "asr": "Model for /transcribe, and for turns that are recognised as a whole.",
-    LISTEN: "Model for words while a person speaks; that of --asr where only that is set.",
+    LISTEN: "Model for words while a person speaks; that of asr where only asr is set.",
     "tts": "Model for /speak.",
     "llm": "Model that answers in /respond.",
     "s2s": "Speech-to-speech model for /respond.",

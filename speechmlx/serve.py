@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -41,7 +42,7 @@ from speechmlx.protocols.http import (
 )
 from speechmlx.protocols.http.services import Services, build_services
 from speechmlx.protocols.http.traffic import Traffic
-from speechmlx.runtime import heaps
+from speechmlx.runtime import heaps, time_slice
 from speechmlx.runtime.front.runtime import Runtime
 
 MAX_MESSAGE = 128 * 1024 * 1024
@@ -55,6 +56,10 @@ GRACE = 2.0
 MAX_CLOSE_TIME = 8.0
 """Longest time in seconds from the end of draining to the end of the server."""
 
+SWITCH = 0.001
+"""Seconds that a thread has the interpreter while another waits for it, mostly the one that answers; Python's default
+is 0.005. While bodies of 16 MB were parsed in threads (Linux, 2 busy cores), the p99 of what /health waited besides for
+a CPU fell from 46 to 82 ms to 15 to 21 ms. 0.0002 gained nothing more."""
 PROBE_TIME = 0.5
 """Seconds in which a program that listens on the wanted address answers."""
 
@@ -67,6 +72,8 @@ def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> 
     tracing.start(os.environ)
     descriptors.raise_limit()
     heaps.share()
+    time_slice.ask(time_slice.ANSWERS)
+    sys.setswitchinterval(SWITCH)
     catalog.check(config)
     runtime = Runtime(config, catalog)
     tls = certificate(config, default_file(os.environ).parent)

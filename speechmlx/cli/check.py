@@ -32,9 +32,10 @@ def check(
     from speechmlx.config import load
     from speechmlx.models import catalog, store
 
-    known, cache = catalog.load(), store.cache_folder(load({}, os.environ, config))
+    cache = store.cache_folder(load({}, os.environ, config))
+    known = catalog.load(cache)
     results = []
-    for row in resolve_models(known, names) if names else known.rows:
+    for row in resolve_models(known, names) if names else known.all_rows:
         state, reason = _state(row, cache)
         if state == "not downloaded" and not names:
             continue

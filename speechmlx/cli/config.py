@@ -118,11 +118,13 @@ def _effective(made: Config) -> dict[str, Any]:
     from speechmlx.jobs.files import default_folder
     from speechmlx.models import catalog, store
 
+    jobs = default_folder(made)
     return {
         "profile": catalog.profile(made),
         "cache": store.cache_folder(made),
         "key_file": key_file(made, os.environ),
-        "job_folder": default_folder(made),
+        "job_folder": jobs,
+        "session_folder": made.session_folder or jobs / "live",
         "lexicon": made.lexicon,
         "log_file": made.log_file,
     }

@@ -33,6 +33,7 @@ def models(
     ] = None,
     here: Annotated[bool, typer.Option("--here", help="Only models that are downloaded.")] = False,
     language: Annotated[str | None, typer.Option(help="Only models with this language: a code or a name.")] = None,
+    all_families: Annotated[bool, typer.Option("--all", help="The families of which `pull` takes any model.")] = False,
     only_names: Annotated[bool, typer.Option("--names", help="Only the names of those that run, one a line.")] = False,
     as_json: AsJson = False,
     config: SettingsFile = None,
@@ -44,11 +45,13 @@ def models(
     from speechmlx.config import load
     from speechmlx.models import catalog, store
 
-    known, settings = catalog.load(), load({}, os.environ, config)
+    if all_families:
+        return _families(kind, as_json)
+    settings = load({}, os.environ, config)
     cache = store.cache_folder(settings)
-    rows = _chosen([known.resolve(name) for name in names] if names else known.rows, kind, language)
-    if here:
-        rows = [row for row in rows if store.folder(row, cache)]
+    known = catalog.load(cache)
+    rows = _chosen([known.resolve(name) for name in names] if names else known.all_rows, kind, language)
+    rows = [row for row in rows if not here or store.folder(row, cache)]
     defaults = _defaults(known, settings)
     if only_names:
         typer.echo("".join(f"{row.name}\n" for row in rows if row.runnable), nl=False)
@@ -59,10 +62,7 @@ def models(
             _describe(row, cache, settings)
     else:
         _table(rows, cache, defaults, settings)
-        profile = catalog.profile(settings)
-        typer.echo(f"\n* default here: profile {profile} and your settings. Profiles: {', '.join(known.profiles)}")
-        typer.echo(f"{_room(settings)}; a model that needs more is too large")
-        typer.echo(f"`audio-server models NAME` tells more of a model. Cache folder: {cache}")
+        _footer(known, settings, cache)
 
 
 def _defaults(known: Catalog, settings: Config) -> set[str]:
@@ -90,6 +90,41 @@ def _chosen(rows: Sequence[Model], kind: str | None, language: str | None) -> li
         raise BadRequest(f"{language!r:.80} is no language; write a code or a name, like en-gb, fr or Spanish")
     found = [row for row in rows if kind in (None, row.kind)]
     return [row for row in found if language is None or languages.match(language, row.languages)]
+
+
+def _footer(known: Catalog, settings: Config, cache: Path) -> None:
+    from speechmlx.models import catalog
+
+    profile = catalog.profile(settings)
+    typer.echo(f"\n* default here: profile {profile} and your settings. Profiles: {', '.join(known.profiles)}")
+    typer.echo(f"{_room(settings)}; a model that needs more is too large")
+    typer.echo(f"`audio-server models NAME` tells more of a model, `--all` the families. Cache folder: {cache}")
+
+
+def _families(kind: str | None, as_json: bool) -> None:
+    """Print the families of mlx-audio, with the reason of those that are left out."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from speechmlx.models.bridge.families import FAMILIES
+
+    found = [family for family in FAMILIES if kind in (None, family.kind)]
+    if as_json:
+        typer.echo(json.dumps([{**vars(family), "kind": family.kind} for family in found]))
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("family", "kind", "works", "needs or why not"):
+        table.add_column(heading, no_wrap=heading != "needs or why not")
+    for family in found:
+        cells = (
+            family.name,
+            family.kind or "left out",
+            family.works,
+            " ".join(family.needs).replace("/", "") or family.reason,
+        )
+        table.add_row(*cells, style=None if family.kind else "dim")
+    Console(highlight=False).print(table)
+    typer.echo("\n`audio-server pull OWNER/NAME`, or a folder's path, admits a model of one of these families.")
 
 
 def _needed(row: Model, settings: Config) -> int:

@@ -38,8 +38,12 @@ def pull(
     from speechmlx.config import load
     from speechmlx.models import catalog, store
 
-    known, settings = catalog.load(), load({}, os.environ, config)
-    rows, cache = resolve_models(known, names or [catalog.profile(settings)]), store.cache_folder(settings)
+    settings = load({}, os.environ, config)
+    cache = store.cache_folder(settings)
+    known = catalog.load(cache)
+    wanted = names or [catalog.profile(settings)]
+    catalog.admit(known, [name for name in wanted if name not in known.profiles], cache)
+    rows = resolve_models(known, wanted)
     failures = fetch_all(rows, cache)
     for failure in failures.values():
         typer.echo(f"audio-server: {failure}", err=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -35,10 +36,12 @@ def serve_plainly(arguments: Sequence[str], environment: Mapping[str, str]) -> b
 def start(config: Config) -> None:
     """Serve until a signal stops the server."""
     gc.disable()  # imports allocate much and free nothing; serve.run enables it again
-    from speechmlx.models import catalog
+    from speechmlx.models import catalog, store
     from speechmlx.serve import run
 
-    run(replace(config, key_file=key_file(config, os.environ)), catalog.load(), _write_line)
+    known = catalog.load(store.cache_folder(config))
+    catalog.admit_settings(known, config)
+    run(replace(config, key_file=key_file(config, os.environ)), known, _write_line)
 
 
 def read_flags(arguments: Sequence[str]) -> dict[str, Any] | None:
@@ -86,4 +89,10 @@ def _reader(default: object, unit: str | None) -> Reader | None:
 
 
 def _write_line(text: str) -> None:
-    print(text, flush=True)
+    """Print a line. The server goes on where nobody reads it."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # else the end of the process would try again
+        os.close(nowhere)

@@ -31,9 +31,10 @@ def rm(
 
     cache = store.cache_folder(load({}, os.environ, config))
     results, failed = [], False
-    for row in resolve_models(catalog.load(), names):
+    for row in resolve_models(catalog.load(cache), names):
         try:
             freed = store.remove(row, cache)
+            catalog.forget(row, cache)
         except Unavailable as error:
             failed = True
             typer.echo(f"audio-server: {error}", err=True)

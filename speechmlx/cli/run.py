@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -28,11 +29,12 @@ def run(
     typed. A language model converses. A speech-to-speech model answers a recording. An enhancer reduces noise.
     """
     from speechmlx.cli import enhance, listen, respond, speak, talk, transcribe
+    from speechmlx.config import load
     from speechmlx.errors import BadRequest
-    from speechmlx.models import catalog
+    from speechmlx.models import catalog, store
     from speechmlx.types import Kind
 
-    row = catalog.load().resolve(model)
+    row = catalog.load(store.cache_folder(load({}, os.environ, config))).resolve(model)
     given = inputs or []
     match row.kind:
         case Kind.ASR if given:

@@ -31,6 +31,7 @@ def speak(
     config: SettingsFile = None,
     words: Annotated[bool, typer.Option("--words", help="Print each text's words as they are read; no sound.")] = False,
     phonemes: Annotated[bool, typer.Option("--phonemes", help="Print each text's phonemes; no sound.")] = False,
+    captions: Annotated[Path | None, typer.Option(help="Write subtitles as well: a file .srt or .vtt.")] = None,
     lexicon: Annotated[
         Path | None, typer.Option(help="Lexicon for --words and --phonemes. [default: the settings' one]")
     ] = None,
@@ -38,11 +39,12 @@ def speak(
     """Speak a text. It is played, or written to a file, while it is made."""
     from speechmlx.errors import BadRequest
 
+    if words and phonemes:
+        raise BadRequest("speak prints how texts would be read: give one of --words and --phonemes")
     if words or phonemes:
-        if words and phonemes:
-            raise BadRequest("speak prints how texts would be read: give one of --words and --phonemes")
-        print_reading(texts, words, language, lexicon)
-        return
+        if captions is not None:
+            raise BadRequest("--captions goes with sound: leave --words and --phonemes out")
+        return print_reading(texts, words, language, lexicon)
     if STANDARD_INPUT in texts and len(texts) > 1:
         raise BadRequest(f"{STANDARD_INPUT} is standard input: give it alone, or give a text")
     if lexicon is not None:
@@ -54,7 +56,7 @@ def speak(
 
     options = SpeakingOptions(model=model, voice=voice, language=language, speed=speed)
     text = None if STANDARD_INPUT in texts else " ".join(texts)
-    start(SpokenTexts(text, options, output, as_json).run, server, [(Kind.TTS, model)], config)
+    start(SpokenTexts(text, options, output, as_json, captions).run, server, [(Kind.TTS, model)], config)
 
 
 def print_reading(texts: Sequence[str], words: bool, language: str | None, lexicon: Path | None) -> None:

@@ -19,7 +19,7 @@ from speechmlx.config import Config, key_file
 from speechmlx.config import load as load_config
 from speechmlx.errors import BadRequest
 from speechmlx.log import start as start_log
-from speechmlx.models import catalog
+from speechmlx.models import catalog, store
 from speechmlx.protocols.http import descriptors
 from speechmlx.protocols.http.services import build_services
 from speechmlx.runtime.front.runtime import Runtime
@@ -77,7 +77,8 @@ class SpeechReplica:
         start_log(config.log, config.secrets)
         tracing.start(os.environ)
         descriptors.raise_limit()
-        models = catalog.load()
+        models = catalog.load(store.cache_folder(config))
+        catalog.admit_settings(models, config)
         models.check(config)
         self._config = config
         self._runtime = Runtime(config, models)

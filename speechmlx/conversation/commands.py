@@ -106,6 +106,13 @@ class Cancel(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mark(Command):
+    """Tell with Settled what is done: now, and before each turn and transcript. `number` comes back with it."""
+
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Emit(Command):
     """Emit an event of the wire itself, in order with the session's events."""
 

@@ -12,6 +12,7 @@ from speechmlx.conversation import commands
 from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.errors import NoActiveResponse, NoSuchPart, TranscribesOnly
 from speechmlx.conversation.events import Committed, ItemAdded, ItemDeleted, ItemRetrieved, ItemTruncated, Stages
+from speechmlx.conversation.input.buffer import BEGINNING, InputStart
 from speechmlx.conversation.input.pipeline import CommitReason, UserTurn
 from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.input.transcription import TurnTranscription
@@ -43,8 +44,9 @@ class ConversationSession(TranscriptionSession):
         write: LanguageModel | None = None,
         on_response: Callable[[Stages], None] = lambda stages: None,
         wall: Callable[[], float] = time.monotonic,
+        start: InputStart = BEGINNING,
     ) -> None:
-        super().__init__(engines, settings, wall)
+        super().__init__(engines, settings, wall, start=start)
         self._conversation = Conversation()
         self._responses: Responses | None = None
         if not settings.transcribes_only:
@@ -122,6 +124,7 @@ class ConversationSession(TranscriptionSession):
         part = Part("audio", None, to_pcm16(audio.samples), audio.rate, audio.duration)
         item = Item(id=turn.item, parts=(part,))
         previous = self._conversation.add_turn(item)
+        self._emit_pending(turn)
         self._emit(Committed(item.id, previous))
         self._emit(ItemAdded(item, previous))
         self._bound_record()

@@ -34,6 +34,20 @@ class Advanced:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """What is done, with what the next event tells. For who keeps a session; clients get nothing of it.
+
+    The commands up to the Mark `number` are carried out.
+    """
+
+    number: int
+    at: float
+    """No turn that begins before is under way, may still begin or waits for its transcript."""
+    items: tuple[str, ...] = ()
+    """The turns that begin later and have begun, in order."""
+
+
+@dataclass(frozen=True)
 class SpeechStarted:
     """A person begins to speak: the turn `item` starts."""
 
@@ -302,6 +316,7 @@ class OnChannel:
 Event = (
     Configured
     | Advanced
+    | Settled
     | SpeechStarted
     | SpeechPaused
     | SpeechResumed

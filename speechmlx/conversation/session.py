@@ -24,6 +24,7 @@ from speechmlx.conversation.events import (
     Failed,
     Flushed,
     IdleTimedOut,
+    Settled,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
@@ -32,6 +33,7 @@ from speechmlx.conversation.events import (
     TranscriptDone,
     TranscriptFailed,
 )
+from speechmlx.conversation.input.buffer import BEGINNING, InputStart
 from speechmlx.conversation.input.pipeline import CommitReason, InputPipeline, UserTurn
 from speechmlx.conversation.input.transcript import Transcript, TranscriptUpdate
 from speechmlx.conversation.input.transcription import TurnTranscription
@@ -60,7 +62,8 @@ class TranscriptionSession:
     """Use it with `async with`; `send` it commands while another task iterates over `events()`.
 
     Nothing that it keeps grows with the length of the session. `wall` is a monotonic clock in seconds. `write` is a
-    language model elsewhere, for translations; None: the local one.
+    language model elsewhere, for translations; None: the local one. `start`: where a session goes on that another
+    server has begun.
     """
 
     def __init__(
@@ -69,19 +72,24 @@ class TranscriptionSession:
         settings: Settings,
         wall: Callable[[], float] = time.monotonic,
         write: LanguageModel | None = None,
+        start: InputStart = BEGINNING,
     ) -> None:
         self.settings = settings
         self._engines = engines
         self._commands: Channel[commands.Command] = Channel(MAX_WAITING, _size)
         self._queue = EventQueue()
-        self._input = InputPipeline(engines, settings, self)
+        self._input = InputPipeline(engines, settings, self, start)
         self._clock = Clock(lambda: self._input.buffer.end, wall)
         self._warmup = ModelWarmup(engines)
         self._transcripts: dict[str, asyncio.Task[str]] = {}
         """By item, the transcripts that are not known yet."""
         self._translator = TurnTranslator(engines, write, self._emit)
+        self._starts: dict[str, float] = {}
+        """By item, in order: where turns begin whose transcripts are not told, in seconds into the session."""
+        self._marked: int | None = None
+        """Number of the last Mark."""
         self._last_turn: str | None = None
-        self._reported = 0.0
+        self._reported = start.at
         """Seconds into the session of the newest Advanced event."""
         self._is_paused = False
         """Whether the turn under way paused and did not resume."""
@@ -182,6 +190,9 @@ class TranscriptionSession:
                 self._emit(Flushed())
             case commands.Finish():
                 await self._finish()
+            case commands.Mark():
+                self._marked = command.number
+                self._emit_settled()
             case commands.Emit():
                 self._emit(command.event)
             case _:
@@ -224,6 +235,7 @@ class TranscriptionSession:
 
     def turn_started(self, item: str, at: float) -> None:
         self._warmup.touch()
+        self._emit_settled()
         self._emit(SpeechStarted(item, at))
 
     def turn_paused(self, item: str, since: float, at: float, guess: Awaitable[Transcript] | None) -> None:
@@ -246,10 +258,12 @@ class TranscriptionSession:
             self._emit(Advanced(at, transcribed, self._input.buffer.end, self._input.in_turn))
 
     def idle_timed_out(self, item: str, start: float, end: float) -> None:
+        self._emit_settled()
         self._emit(IdleTimedOut(item, start, end))
 
     def turn_committed(self, turn: UserTurn, audio: Audio, reason: CommitReason, silence: float) -> None:
         previous, self._last_turn = self._last_turn, turn.item
+        self._emit_pending(turn)
         self._emit(Committed(turn.item, previous))
         span = begin_turn(turn.item, silence, audio.duration)
         with span.active():
@@ -273,6 +287,7 @@ class TranscriptionSession:
         span: tracing.Span = tracing.NO_SPAN,
     ) -> None:
         """Find the transcript of an item's audio, beside everything else. It ends `span`."""
+        self._starts[item] = transcription.start
         task = asyncio.create_task(self._transcript(item, transcription, audio, part))
         self._transcripts[item] = task
         task.add_done_callback(partial(self._transcribed, item, transcription, span))
@@ -289,6 +304,7 @@ class TranscriptionSession:
         """An error was reported by the task itself, and reaches the answers that wait for it."""
         transcription.cancel()
         self._transcripts.pop(item, None)
+        self._starts.pop(item, None)
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         span.end(error=error)
 
@@ -303,10 +319,12 @@ class TranscriptionSession:
                 log.exception("recognising %s failed", item)
                 error = EngineFailed(f"recognition failed: {type(error).__name__}")
             if reported:
+                self._emit_settled(item)
                 self._emit(TranscriptFailed(item, error, part))
             raise error from None
         self._transcript_known(item, transcript)
         if reported:
+            self._emit_settled(item)
             with_logprobs = self._input.transcriber.settings.logprobs
             self._emit(TranscriptDone(item, transcript, audio.duration, part, with_logprobs))
             if target := self.settings.translate_to:
@@ -318,6 +336,19 @@ class TranscriptionSession:
         """Called before TranscriptDone is emitted."""
 
     # --- events ---
+
+    def _emit_pending(self, turn: UserTurn) -> None:
+        """Tell what is done, before a turn is told whose transcript is to come."""
+        self._starts[turn.item] = turn.start
+        self._emit_settled()
+
+    def _emit_settled(self, told: str | None = None) -> None:
+        """Tell what is done, if that was asked for. `told`: an item whose transcript comes next."""
+        if told is not None:
+            self._starts.pop(told, None)
+        if self._marked is not None:
+            at, items = self._input.settled
+            self._emit(Settled(self._marked, min([at, *self._starts.values()]), (*self._starts, *items)))
 
     def _emit(self, event: Event) -> None:
         self._queue.put(event)

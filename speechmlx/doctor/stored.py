@@ -23,7 +23,8 @@ ROOM = 2.5
 
 def check_models(patient: Patient) -> Iterator[Finding]:
     """The default models, the room for those that are missing, and whether these can be fetched."""
-    known, cache = catalog.load(), store.cache_folder(patient.config)
+    cache = store.cache_folder(patient.config)
+    known = catalog.load(cache)
     try:
         known.check(patient.config)
     except UnknownModel as error:

@@ -71,6 +71,10 @@ class Room(Protocol):
         """What there is where no other model is in memory."""
 
     @property
+    def reachable(self) -> int:
+        """What there is once all other models have left that can: that are neither pinned nor at work."""
+
+    @property
     def free(self) -> int:
         """What no model holds now."""
 

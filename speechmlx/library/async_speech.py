@@ -20,7 +20,7 @@ from speechmlx.library.listening import AsyncListening
 from speechmlx.library.results import Recognised, Sound, SpokenAnswer
 from speechmlx.library.settings import SpeechSettings, read_config
 from speechmlx.library.talking import AsyncTalk
-from speechmlx.models import catalog
+from speechmlx.models import catalog, store
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk, Pronunciation, Respond, Segment, SpeakerOptions, TextDelta, Voice
 
@@ -43,7 +43,8 @@ class AsyncSpeech:
         self, *, config_file: str | os.PathLike[str] | None = None, **settings: Unpack[SpeechSettings]
     ) -> None:
         self.config = read_config(settings, config_file)
-        rows = catalog.load()
+        rows = catalog.load(store.cache_folder(self.config))
+        catalog.admit_settings(rows, self.config)
         rows.check(self.config)
         self._runtime = Runtime(self.config, rows)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -110,7 +111,7 @@ class AsyncSpeech:
         speed: float = 1.0,
         pronunciations: Iterable[Pronunciation] = (),
     ) -> AsyncCall[Chunk, Sound]:
-        """Text to speech: iterate for the chunks (mono PCM16) as they are made, or `await` the whole sound.
+        """Text to speech: iterate for the chunks (mono PCM16) as they are made, or `await` all, the times of words too.
 
         `voice`: a name of the model's, or a Voice; None: its default. `language`: how a voice of several languages
         reads, such as "en-gb". `speed`: from 0.25 to 4. Raises UnknownVoice, Unsupported for a language that the model

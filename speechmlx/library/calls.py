@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from speechmlx.library.call import AsyncCall
 from speechmlx.library.loop_thread import LoopThread
 from speechmlx.library.results import Recognised, Sound, SpokenAnswer
-from speechmlx.types import Chunk, Segment, SpeakerTurn, TextDelta, Word
+from speechmlx.types import Chunk, Segment, SpeakerTurn, TextDelta, Word, WordTime
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -121,6 +121,15 @@ class SoundCall(Call[Chunk, Sound]):
     def duration(self) -> float:
         """Seconds."""
         return self.result.duration
+
+    @property
+    def words(self) -> tuple[WordTime, ...]:
+        """When each word is said, in seconds; of `speak` alone."""
+        return self.result.words
+
+    def captions(self, format: str = "srt") -> str:
+        """As `Sound.captions`: srt or vtt."""
+        return self.result.captions(format)
 
     def encode(self, format: str = "wav") -> bytes:
         """As `Sound.encode`."""

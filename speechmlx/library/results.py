@@ -15,8 +15,9 @@ from speechmlx.audio.pcm import from_pcm16, to_pcm16
 from speechmlx.audio.resample import resample
 from speechmlx.errors import BadRequest, NoRoom
 from speechmlx.recognition import RecognitionResult
+from speechmlx.spoken_captions import caption_format, spoken_captions
 from speechmlx.transcript_formats import FORMATS, formatted
-from speechmlx.types import Audio, Chunk
+from speechmlx.types import Audio, Chunk, WordTime
 
 ENDINGS = {".txt": "text", ".ogg": "opus", ".oga": "opus", ".raw": "pcm"}
 """Formats of files whose ending is not the format's own name."""
@@ -51,11 +52,18 @@ class Recognised(RecognitionResult):
 class Sound(Audio):
     """Mono float32 `samples` [n] at `rate` Hz, as they were made."""
 
+    words: tuple[WordTime, ...] = ()
+    """The words of a text that was spoken, as they are written, with their times; empty where nobody knows them."""
+
     @classmethod
-    def of(cls, chunks: Sequence[Chunk], rate: int) -> Sound:
+    def of(cls, chunks: Sequence[Chunk], rate: int, words: Sequence[WordTime] = ()) -> Sound:
         """The sound of all chunks; of none, an empty one at `rate` Hz."""
         rate = chunks[0].rate if chunks else rate
-        return cls(from_pcm16(b"".join(chunk.pcm16 for chunk in chunks)), rate)
+        return cls(from_pcm16(b"".join(chunk.pcm16 for chunk in chunks)), rate, tuple(words))
+
+    def captions(self, format: str = "srt") -> str:
+        """The words as subtitles: srt or vtt, a cue for each sentence. Raises BadRequest for another format."""
+        return spoken_captions(self.words, caption_format(format))
 
     def encode(self, format: str = "wav") -> bytes:
         """The bytes of a file: wav, mp3, opus, aac, flac; pcm (headerless PCM16 at 24 kHz); mulaw, alaw (WAV at 8 kHz).

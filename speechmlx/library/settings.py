@@ -22,6 +22,7 @@ class SpeechSettings(TypedDict, total=False):
     """
 
     asr: str
+    listen: str
     tts: str
     llm: str
     s2s: str
@@ -39,6 +40,8 @@ class SpeechSettings(TypedDict, total=False):
     max_jobs: int
     max_sessions: int
     audio_timeout: float
+    device: str
+    llm_context: int
     llm_url: str
     llm_url_model: str
     llm_url_key: str

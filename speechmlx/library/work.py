@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from speechmlx.conversation import respond as cascade
@@ -13,7 +14,7 @@ from speechmlx.library.sources import read_source, stem, stream_source
 from speechmlx.models.spec import Model
 from speechmlx.recognition import recognise
 from speechmlx.runtime.front.runtime import Runtime
-from speechmlx.types import Chunk, Enhance, Event, Kind, Segment, TextDelta
+from speechmlx.types import Chunk, Enhance, Event, Kind, Segment, TextDelta, WordTime, WordTimes
 
 if TYPE_CHECKING:
     from speechmlx.library.sources import Source
@@ -25,6 +26,7 @@ class Chunks:
 
     def __init__(self) -> None:
         self.rate = 0
+        self.words: list[WordTime] = []
         self._chunks: list[Chunk] = []
 
     def add(self, chunk: Chunk) -> None:
@@ -32,7 +34,7 @@ class Chunks:
 
     def sound(self) -> Sound:
         """The whole sound."""
-        return Sound.of(self._chunks, self.rate)
+        return Sound.of(self._chunks, self.rate, self.words)
 
 
 class AnswerParts:
@@ -76,10 +78,10 @@ async def transcribe(
 
 
 async def speak(runtime: Runtime, stack: AsyncExitStack, options: SpeakOptions, chunks: Chunks) -> AsyncIterator[Chunk]:
-    """Speak until `stack` closes; `chunks` gets every chunk."""
+    """Speak until `stack` closes; `chunks` gets every chunk and word."""
     model = runtime.model(options.model, Kind.TTS)
     job = await stack.enter_async_context(runtime.submit(options.request(model)))
-    return await _chunks(stack, job, model, chunks)
+    return await _chunks(stack, job, model, chunks, len(options.text) - len(options.text.lstrip()))
 
 
 async def enhance(
@@ -120,8 +122,9 @@ async def respond(
 
 
 async def _chunks(
-    stack: AsyncExitStack, events: AsyncIterator[Event], model: Model, chunks: Chunks
+    stack: AsyncExitStack, events: AsyncIterator[Event], model: Model, chunks: Chunks, blanks: int = 0
 ) -> AsyncIterator[Chunk]:
+    """`blanks`: characters before the text that is spoken."""
     chunks.rate = model.rate
 
     async def parts() -> AsyncGenerator[Chunk, None]:
@@ -129,6 +132,8 @@ async def _chunks(
             if isinstance(event, Chunk):
                 chunks.add(event)
                 yield event
+            elif isinstance(event, WordTimes):
+                chunks.words += (replace(it, first=it.first + blanks, last=it.last + blanks) for it in event.words)
 
     return await stack.enter_async_context(aclosing(parts()))
 

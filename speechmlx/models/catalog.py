@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
+from speechmlx.config import Config
+from speechmlx.errors import ModelUnavailable, UnknownModel
 from speechmlx.models.kokoro_voices import KOKORO
 from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model, PackageFile, SourceFailed, profile
 from speechmlx.types import Kind
@@ -15,16 +20,69 @@ from speechmlx.types import Kind
 __all__ = ["CATALOG", "Catalog", "HubFiles", "IndexFiles", "Model", "PackageFile", "SourceFailed", "load", "profile"]
 
 MB = 1_000_000
+ADMITTED = "bridged"
+"""Folder of the cache with the records of admitted models, which `models/bridge/admitted.py` reads and writes."""
 
 
-def load() -> Catalog:
-    """CATALOG, or what the function in $SPEECHMLX_CATALOG ("package.module:function") makes of it."""
+def load(cache: Path | None = None) -> Catalog:
+    """CATALOG, or what the function in $SPEECHMLX_CATALOG ("package.module:function") makes of it.
+
+    With a `cache` folder, the models that its owner has admitted are known too, those that come later as well.
+    """
+    known = CATALOG if cache is None else replace(CATALOG, admitted=partial(_admitted, cache))
     target = os.environ.get("SPEECHMLX_CATALOG")
     if not target:
-        return CATALOG
+        return known
     module, _, function = target.partition(":")
     extend = cast(Callable[[Catalog], Catalog], getattr(import_module(module), function))
-    return extend(CATALOG)
+    return extend(known)
+
+
+def admit(known: Catalog, names: Iterable[str], cache: Path) -> None:
+    """Make those of `names` known that are a repository's ("owner/name") or a folder's and that no row has.
+
+    For the owner of the machine alone. Asks the hub for config.json of a repository, its newest commit's; where it does
+    not answer, a model that was admitted before stays. Raises UnknownModel and ModelUnavailable.
+    """
+    from speechmlx.models.bridge import admitted
+
+    for name in names:
+        if not admitted.is_foreign(name) or _has(replace(known, admitted=tuple), name):
+            continue
+        try:
+            admitted.admit(name, cache)
+        except ModelUnavailable:
+            if not _has(known, name):
+                raise
+
+
+def admit_settings(known: Catalog, config: Config) -> None:
+    """Admit the models that the settings name and that are not known yet: whoever writes them owns the machine."""
+    if new := [name for name in config.models.values() if not _has(known, name)]:
+        from speechmlx.models import store
+
+        admit(known, new, store.cache_folder(config))
+
+
+def forget(row: Model, cache: Path) -> None:
+    """Let an admitted model be unknown again. Does nothing for a row of the catalog."""
+    (cache / ADMITTED / f"{row.name}.json").unlink(missing_ok=True)
+
+
+def _has(known: Catalog, name: str) -> bool:
+    try:
+        known.resolve(name)
+    except UnknownModel:
+        return False
+    return True
+
+
+def _admitted(cache: Path) -> tuple[Model, ...]:
+    if not (cache / ADMITTED).is_dir():
+        return ()
+    from speechmlx.models.bridge.admitted import admitted  # here: it reads the families of a package
+
+    return admitted(cache)
 
 
 # --- Rows --------------------------------------------------------------------------------------------------------
@@ -35,6 +93,8 @@ def load() -> Catalog:
 # row was written.
 
 CONVERT = "speechmlx.models.convert"
+BRIDGE, BRIDGED = "speechmlx.engines.mlx_audio:load", "speechmlx.models.bridge.convert"
+"""Engine and conversion of the families of mlx-audio."""
 
 WHISPER_LANGUAGES = tuple(
     (
@@ -315,6 +375,60 @@ SPEECH = (
     ),
 )
 
+
+def _recogniser(
+    name: str, family: str, repo: str, revision: str, size: int, *, languages: tuple[str, ...], licence: str
+) -> Model:
+    """A row of a recogniser of mlx-audio: 16-bit or quantised weights."""
+    return Model(
+        name=name,
+        kind=Kind.ASR,
+        engine=BRIDGE,
+        sources=(HubFiles(repo, revision, ("*.json", "*.safetensors", "*.txt", "*.model"), f"{BRIDGED}:stt.{family}"),),
+        size=size,
+        memory=2 * size,
+        narrow=size,
+        rate=16000,
+        licence=licence,
+        languages=languages,
+        aliases=(repo.lower(),),
+    )
+
+
+PARAKEET_LANGUAGES = tuple("bg hr cs da nl en et fi fr de el hu it lv lt mt pl pt ro sk sl es sv ru uk".split())
+QWEN3_ASR_LANGUAGES = tuple(
+    "zh en yue ar de fr es pt id it ko ru th vi ja tr hi ms nl sv da fi pl cs fil fa el hu mk ro".split()
+)
+RECOGNISERS = (
+    _recogniser(
+        "parakeet-tdt-0.6b-v3",
+        "parakeet",
+        "mlx-community/parakeet-tdt-0.6b-v3",
+        "ed2b7e8c15f9aaa0b5772e2efb986255eaef7e15",
+        2500 * MB,
+        languages=PARAKEET_LANGUAGES,
+        licence="CC-BY-4.0",
+    ),
+    _recogniser(
+        "qwen3-asr-1.7b-8bit",
+        "qwen3_asr",
+        "mlx-community/Qwen3-ASR-1.7B-8bit",
+        "a8379a2e2f9e313c9292cdf1af4055ab56d50d55",
+        2460 * MB,
+        languages=QWEN3_ASR_LANGUAGES,
+        licence="Apache-2.0",
+    ),
+    _recogniser(
+        "sensevoice-small",
+        "sensevoice",
+        "mlx-community/SenseVoiceSmall",
+        "main",
+        936 * MB,
+        languages=("zh", "en", "yue", "ja", "ko"),
+        licence="other: as its repository says",
+    ),
+)
+
 DEEPFILTERNET_INDEX = IndexFiles(
     (
         PackageFile(
@@ -484,4 +598,5 @@ STANDARD: Mapping[Kind, str] = {**STARTER, Kind.ASR: "whisper-large-v3-turbo", K
 LISTENERS = {"standard": "whisper-small"}
 """The recogniser of recordings costs too much live: a pass over the last seconds of speech is due twice a second."""
 
-CATALOG = Catalog((*WHISPER, *SPEECH, *OTHERS), {"starter": STARTER, "standard": STANDARD}, LISTENERS)
+PROFILES = {"starter": STARTER, "standard": STANDARD}
+CATALOG = Catalog((*WHISPER, *RECOGNISERS, *SPEECH, *OTHERS), PROFILES, LISTENERS)

@@ -35,8 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     _end_with_parent(sys.stdin.fileno())
     try:
-        row = catalog.load().resolve(options.name)
-        found = store.fetch(row, options.cache or store.cache_folder(), _teller(sys.stdout))
+        cache = options.cache or store.cache_folder()
+        row = catalog.load(cache).resolve(options.name)
+        found = store.fetch(row, cache, _teller(sys.stdout))
     except SpeechError as error:
         _say(sys.stdout, {"error": error.code, "message": error.message})
         return 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -17,6 +17,10 @@ from speechmlx.names import listed
 from speechmlx.types import Kind
 
 LISTED = "GET /v1/models or `audio-server models` lists all"
+
+
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+"""A name on the hub: "owner/name"."""
 
 
 class SourceFailed(Exception):
@@ -64,7 +68,18 @@ class IndexFiles:
     recipe: int = 1
 
 
-Source = HubFiles | IndexFiles
+@dataclass(frozen=True)
+class LocalFiles:
+    """A folder of this machine, which its owner named, and the function (files, folder) that takes what is needed."""
+
+    path: str
+    convert: str
+    stamp: str
+    """Size and time of its weights when it was named: a folder that changed, and is named again, is taken again."""
+    recipe: int = 1
+
+
+Source = HubFiles | IndexFiles | LocalFiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +128,17 @@ class Catalog:
     rows: tuple[Model, ...]
     profiles: Mapping[str, Mapping[Kind, str]]
     listeners: Mapping[str, str] = field(default_factory=dict)
+    admitted: Callable[[], tuple[Model, ...]] = tuple
+    """The rows besides, that the owner of this machine has admitted by now: see `models/bridge`."""
+
+    @property
+    def all_rows(self) -> tuple[Model, ...]:
+        """The catalog's rows and those admitted."""
+        return (*self.rows, *self.admitted())
 
     def offered(self, kind: Kind | None = None) -> Iterator[Model]:
         """The rows of `kind` (None: of every kind) that this version can run."""
-        return (row for row in self.rows if kind in (None, row.kind) and row.runnable)
+        return (row for row in self.all_rows if kind in (None, row.kind) and row.runnable)
 
     def names(self, kind: Kind | None = None) -> tuple[str, ...]:
         """Names of the rows of `kind` (None: of every kind) that this version can run."""
@@ -132,6 +154,7 @@ class Catalog:
             [row for row in self.rows if row.name == key]
             or [row for row in self.rows if key in row.aliases]
             or [row for row in self.rows if row.elsewhere and re.fullmatch(row.elsewhere, key)]
+            or [row for row in self.admitted() if key in (row.name, *row.aliases)]
         )
         of_kind = [row for row in matches if kind in (None, row.kind)]
         if runnable := [row for row in of_kind if row.runnable]:
@@ -144,6 +167,8 @@ class Catalog:
             known = listed("", self.names(kind), LISTED)
             raise UnknownModel(f"{name!r} is a {matches[0].kind} model, not {kind}; {kind} models: {known}")
         known = listed(key.rpartition("/")[2], self.names(kind), LISTED)
+        if "/" in key:
+            known += f"; the owner of this machine may admit it: `audio-server pull {name.strip():.200}`"
         raise UnknownModel(f"there is no model {name!r:.200}; known{f' {kind}' if kind else ''} models: {known}")
 
     def default(self, kind: Kind, config: Config) -> Model:

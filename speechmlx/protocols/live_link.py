@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from starlette.types import Scope
@@ -69,16 +69,21 @@ class LiveLink:
     """`greet` makes the first message to a client that has come back. `window`: seconds that it has for that.
 
     `received`: messages that the client sent before. `on_change` is called when the client is away, or all is over.
+    `log`: what another server has said to the client, where a session goes on that it has begun.
     """
 
-    def __init__(self, greet: Callable[[ResumePoint], str], window: float, received: int = 0) -> None:
-        self.log = ReplayLog()
+    def __init__(
+        self, greet: Callable[[ResumePoint], str], window: float, received: int = 0, log: ReplayLog | None = None
+    ) -> None:
+        self.log = log or ReplayLog()
         self.over = False
         """Whether no client can come back any more."""
         self.received = received
         """Messages of the client that the session has, or takes next."""
         self.on_change: Callable[[], None] = lambda: None
-        self._greet = greet
+        self.may_send: Callable[[int], Awaitable[None]] = _at_once
+        """Waits until the message with this number may be sent."""
+        self.greet = greet
         self._window = window
         self._inbox: Channel[MutableMapping[str, Any]] = Channel(1)
         self._connection: _Connection | None = None
@@ -119,6 +124,23 @@ class LiveLink:
             self._closing = True
             await self._put(Close(code, reason))
 
+    def add(self, answers: Sequence[Answer]) -> int:
+        """Say so much, all at once and in this order. Returns the number of the last message."""
+        for answer in answers:
+            if self.application_state is not WebSocketState.CONNECTED:
+                break
+            self._closing = isinstance(answer, Close)
+            self.log.add(answer)
+        self._notify()
+        return self.log.last
+
+    async def delivered(self, number: int) -> None:
+        """Wait until the connection has taken the message, or it waits for a client that is away."""
+        while self.log.sent < number and not self.over:
+            if self._connection is None and (self._closing or self.log.unsent <= AHEAD):
+                return
+            await self._change.wait()
+
     async def connected(self) -> float:
         """Wait until the client has a connection, or is gone for good. Returns when it began, on the loop's clock."""
         while self._connection is None and not self.over:
@@ -150,13 +172,20 @@ class LiveLink:
         if self.is_away:
             self.end()
 
+    def confirm(self, number: int) -> None:
+        """The client has the message with this number, and all before it."""
+        self._confirmed = max(self._confirmed, number)
+
+    def replace(self) -> None:
+        """The session goes on at another server: nothing is kept any more."""
+        if self._connection is not None:
+            self._connection.replaced.set()
+        self.end()
+
     async def _put(self, message: Answer) -> None:
         number = self.log.add(message)
         self._notify()
-        while self.log.sent < number and not self.over:
-            if self._connection is None and (self._closing or self.log.unsent <= AHEAD):
-                return
-            await self._change.wait()
+        await self.delivered(number)
 
     # --- the client's side ---
 
@@ -167,8 +196,8 @@ class LiveLink:
 
     @property
     def confirmed(self) -> int:
-        """Number of the newest message that the client has for sure, while it is away."""
-        return self._confirmed
+        """Number of the newest message that the client has for sure."""
+        return self._confirmed if self._connection is None else self._had(self._connection)
 
     def number_of(self, matches: Callable[[Answer], bool]) -> int | None:
         """Number of the newest message that matches, also of what stood before it as a first message."""
@@ -208,7 +237,7 @@ class LiveLink:
         if number is None or not self.log.back_to(number):
             self.end()
             raise UnknownSession(MISSED)
-        greeting = self._greet(ResumePoint(self.received, number))
+        greeting = self.greet(ResumePoint(self.received, number))
         self._greetings.appendleft((greeting[:GREETING_HEAD], number))
         return greeting
 
@@ -242,7 +271,10 @@ class LiveLink:
             await ws.send(connection.socket, [connection.greeting])
         while True:
             while (message := self.log.next()) is not None:
-                is_open = await ws.send(connection.socket, [message])
+                await self.may_send(self.log.sent + 1)
+                is_open = not self.over and await ws.send(connection.socket, [message])
+                if self.over:  # another server has the session
+                    return
                 self.log.taken()
                 self._notify()
                 if isinstance(message, Close):
@@ -255,10 +287,7 @@ class LiveLink:
 
     def _leave(self, connection: _Connection, code: int) -> None:
         """The connection is over: keep the session for the client, or not."""
-        told = confirmed(connection.socket.scope)
-        greeted = connection.greeting is not None
-        number = self.log.sent if told is None else connection.base + max(0, told - greeted)
-        self._confirmed = max(self._confirmed, number)
+        self._confirmed = self._had(connection)
         self._connection = None
         connection.off.set()
         if self._may_return(code) or (connection.replaced.is_set() and not self.over):
@@ -267,6 +296,13 @@ class LiveLink:
             self.on_change()
         else:
             self.end()
+
+    def _had(self, connection: _Connection) -> int:
+        """Number of the newest message that the client of a connection has for sure."""
+        told = confirmed(connection.socket.scope)
+        greeted = connection.greeting is not None
+        number = self.log.sent if told is None else connection.base + max(0, told - greeted)
+        return max(self._confirmed, number)
 
     def _may_return(self, code: int) -> bool:
         """Whether the client may come back after a connection that ended with `code`."""
@@ -285,3 +321,7 @@ class LiveLink:
         """Wake what waits for a change."""
         change, self._change = self._change, asyncio.Event()
         change.set()
+
+
+async def _at_once(number: int) -> None:
+    """Nothing is waited for."""

@@ -30,7 +30,8 @@ class LiveMeter:
     """Counts into `metrics` under the name of a wire; `metrics` None: nothing. `wall` is a monotonic clock in seconds.
 
     `charge` is called with the seconds of audio that came, and may raise RateLimited. Audio whose length is not known
-    before it is decoded (containers) is counted then, and has no latency.
+    before it is decoded (containers) is counted then, and has no latency. `start`: seconds into the session at which
+    its audio comes.
     """
 
     def __init__(
@@ -39,12 +40,13 @@ class LiveMeter:
         metrics: Metrics | None,
         wall: Callable[[], float] = time.monotonic,
         charge: Callable[[float], None] = lambda seconds: None,
+        start: float = 0.0,
     ) -> None:
         self._charge = charge
         self._wire = wire
         self._metrics = metrics
         self._wall = wall
-        self._received = 0.0
+        self._received = start
         self._arrivals: deque[tuple[float, float]] = deque()
         """(seconds of audio up to here, wall clock at which they had come), in order."""
 

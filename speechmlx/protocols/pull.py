@@ -8,7 +8,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx.errors import BadRequest
-from speechmlx.models import store
+from speechmlx.models import catalog, store
+from speechmlx.models.spec import REPOSITORY
 from speechmlx.protocols.http.openai_errors import problem
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
 from speechmlx.protocols.http.services import Services
@@ -20,9 +21,18 @@ def routes(services: Services) -> list[BaseRoute]:
     return [Route("/v1/models/{model:path}/pull", endpoint, methods=["POST"])]
 
 
+def _admit(context: RequestContext, name: str) -> None:
+    """A client that may manage models may have any repository of the hub; folders are named at the machine alone."""
+    config = context.services.config
+    if name not in context.services.names.launched and REPOSITORY.fullmatch(name):
+        catalog.admit(context.runtime.catalog, [name], store.cache_folder(config))
+
+
 async def pull(context: RequestContext) -> Response:
     """Fetch a model's weights, without loading it. DELETE /v1/models/{model} stops that"""
-    row = context.services.names.find(context.request.path_params["model"])
+    name = context.request.path_params["model"]
+    await asyncio.to_thread(_admit, context, name)
+    row = context.services.names.find(name)
     if not await context.runtime.fetches.pull(row):
         raise BadRequest(f"fetching {row.name!r} was stopped; what came so far is kept for the next time")
     size = await asyncio.to_thread(store.size, row, store.cache_folder(context.services.config))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from speechmlx.protocols.ws import Answer, Close
@@ -15,26 +15,42 @@ OVERHEAD = 256
 
 
 class ReplayLog:
-    """Messages have numbers from 1 on. The oldest sent ones are forgotten; what was not sent is always kept."""
+    """Messages have numbers from 1 on. The oldest sent ones are forgotten; what was not sent is always kept.
 
-    def __init__(self, max_sent: int = MAX_SENT) -> None:
-        self.sent = 0
+    `tail`: the last ones of `sent` that another log had.
+    """
+
+    def __init__(self, max_sent: int = MAX_SENT, sent: int = 0, tail: Sequence[Answer] = ()) -> None:
+        self.sent = sent
         """Number of the last message that the connection has taken. Going back makes it send again."""
-        self.begun = 0
+        self.begun = sent
         """Highest number of a message that any connection began to send."""
         self.size = 0
         """Of all messages that are kept."""
         self.unsent = 0
         """Of those that are not sent."""
         self._max_sent = max_sent
-        self._first = 1
+        self._first = 1 + sent - len(tail)
         """Number of the oldest message that is kept."""
-        self._messages: deque[Answer] = deque()
+        self._messages: deque[Answer] = deque(tail)
+        self.size = sum(map(_size, tail))
 
     @property
     def last(self) -> int:
         """Number of the newest message; 0 for none."""
         return self._first + len(self._messages) - 1
+
+    @property
+    def kept(self) -> Sequence[Answer]:
+        """The messages that are kept, in order."""
+        return self._messages
+
+    def skip_to(self, number: int) -> None:
+        """Go on after a message that another log had. What is kept is forgotten."""
+        self._messages.clear()
+        self.size = self.unsent = 0
+        self.sent = self.begun = number
+        self._first = number + 1
 
     def add(self, message: Answer) -> int:
         """Add a message; returns its number."""

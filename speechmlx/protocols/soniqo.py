@@ -19,6 +19,7 @@ from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.decoding import RecordingDecoder, decoded_blocks
 from speechmlx.protocols.http.error_status import headers, status
+from speechmlx.protocols.http.later_import import after_import
 from speechmlx.protocols.http.pronunciations import read_pronunciations
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
 from speechmlx.protocols.http.services import Services
@@ -105,6 +106,7 @@ async def speak(context: RequestContext) -> Response:
     return WavResponse(await record_speech(job, first.rate, context.stack, first.pcm16))
 
 
+@after_import("speechmlx.conversation.respond")
 async def respond(context: RequestContext) -> Response:
     """Speech-to-speech (audio body; voice, max_steps, language, format=wav or json, stream)"""
     from speechmlx.conversation import respond as cascade  # here: the server starts without what a conversation needs

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from speechmlx.conversation.commands import Append, Command, Lapse
-from speechmlx.conversation.events import Event, Failed, OnChannel
+from speechmlx.conversation.events import Event, Failed, OnChannel, Settled
 from speechmlx.conversation.input.pipeline import AT_ONCE
 from speechmlx.conversation.settings import Settings
 from speechmlx.errors import RateLimited
@@ -133,6 +133,50 @@ class LiveSession(Protocol):
         """Call it with the seconds of audio that come out of a container; it may raise a SpeechError."""
 
 
+class Keeper(Protocol):
+    """Keeps a session so that another server can go on with it, see session_keeper.py."""
+
+    def took(self, commands: Sequence[Command]) -> Sequence[Command]:
+        """The commands of the next message of the client → those that the session gets."""
+
+    def settled(self, event: Settled) -> None:
+        """The session tells what is done."""
+
+    async def say(self, answers: Sequence[Answer]) -> bool:
+        """Send what the wire has just answered, as `send` does."""
+
+    async def run(self) -> None:
+        """Work beside the session. Ends where that is over."""
+
+    async def close(self) -> None:
+        """The session is over."""
+
+
+class Unkept:
+    """The Keeper of a session that its own server keeps alone."""
+
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
+
+    def took(self, commands: Sequence[Command]) -> Sequence[Command]:
+        """All of them."""
+        return commands
+
+    def settled(self, event: Settled) -> None:
+        """Nothing: it was not asked for."""
+
+    async def say(self, answers: Sequence[Answer]) -> bool:
+        """Send them."""
+        return await send(self._socket, answers)
+
+    async def run(self) -> None:
+        """Never ends."""
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 class Gate:
     """Whether the client is held: its messages are not read because the session does not take what came before."""
 
@@ -166,6 +210,7 @@ async def pump(
     drained: asyncio.Event,
     audio_timeout: float = 0.0,
     meter: LiveMeter | None = None,
+    keeper: Keeper | None = None,
 ) -> None:
     """Carry messages both ways until the client leaves, the wire closes or the server is `drained`.
 
@@ -174,23 +219,25 @@ async def pump(
     The session is over then. The socket, accepted already, is closed where the server is what ended it. `meter` sees
     the audio and the events.
     """
-    meter = meter or LiveMeter("", None)
-    session.watch_decoded(meter.decoded)
+    ends = _Ends(socket, wire, session, meter or LiveMeter("", None), keeper or Unkept(socket))
+    session.watch_decoded(ends.meter.decoded)
     gate = Gate()
     async with session:
         tasks = [
-            asyncio.create_task(_read(socket, wire, session, audio_timeout, meter, gate)),
-            asyncio.create_task(_write(socket, wire, session, meter)),
-            asyncio.create_task(_tick(socket, wire, gate)),
+            asyncio.create_task(_read(ends, audio_timeout, gate)),
+            asyncio.create_task(_write(ends)),
+            asyncio.create_task(_tick(ends, gate)),
             asyncio.create_task(_leave(socket, drained)),
+            asyncio.create_task(ends.keeper.run()),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
-            ends = await asyncio.gather(*tasks, return_exceptions=True)
-    for end in ends:
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            await ends.keeper.close()
+    for end in results:
         if isinstance(end, Exception) and not isinstance(end, WebSocketDisconnect):
             raise end
 
@@ -201,9 +248,19 @@ async def _leave(socket: Socket, drained: asyncio.Event) -> None:
     await send(socket, [Close(SERVICE_RESTART, "the server is shutting down")])
 
 
-async def _read(
-    socket: Link, wire: Wire, session: LiveSession, audio_timeout: float, meter: LiveMeter, gate: Gate
-) -> None:
+@dataclass(frozen=True)
+class _Ends:
+    """What a pump is between."""
+
+    socket: Link
+    wire: Wire
+    session: LiveSession
+    meter: LiveMeter
+    keeper: Keeper
+
+
+async def _read(ends: _Ends, audio_timeout: float, gate: Gate) -> None:
+    socket, wire, session = ends.socket, ends.wire, ends.session
     clock, deadline = asyncio.get_running_loop(), None
     while True:
         try:
@@ -222,12 +279,12 @@ async def _read(
         if len(content) > MAX_MESSAGE:
             await send(socket, [Close(TOO_BIG, f"a message is longer than {MAX_MESSAGE >> 20} MiB; send it in pieces")])
             return
-        for command in wire.receive(content):
+        for command in ends.keeper.took(wire.receive(content)):
             with gate.passing():
                 await session.send(replace(command, nbytes=len(content)) if len(content) > COUNTED else command)
             if isinstance(command, Append):
                 try:
-                    meter.audio(session.settings.input.seconds(len(command.audio)))
+                    ends.meter.audio(session.settings.input.seconds(len(command.audio)))
                 except RateLimited as error:
                     await send(socket, _over(wire, Failed(error, error.code)))
                     return
@@ -241,10 +298,14 @@ def _pace(command: Append, session: LiveSession) -> float:
     return seconds if seconds <= AT_ONCE else 0.0
 
 
-async def _write(socket: Link, wire: Wire, session: LiveSession, meter: LiveMeter) -> None:
+async def _write(ends: _Ends) -> None:
+    socket, wire = ends.socket, ends.wire
     refusals = Allowance(REFUSALS, REFUSALS_AT_ONCE)
-    async for event in session.events():
-        meter.event(event)
+    async for event in ends.session.events():
+        if isinstance(event, Settled):
+            ends.keeper.settled(event)
+            continue
+        ends.meter.event(event)
         note_event(event)
         inner = event.event if isinstance(event, OnChannel) else event
         if isinstance(inner, Failed) and isinstance(inner.error, RateLimited):
@@ -254,10 +315,10 @@ async def _write(socket: Link, wire: Wire, session: LiveSession, meter: LiveMete
             reason = f"more than {REFUSALS:g} messages a second were refused; the errors say why"
             await send(socket, [Close(POLICY_VIOLATION, reason)])
             return
-        if not await send(socket, wire.send(event)):
+        if not await ends.keeper.say(wire.send(event)):
             return
         await asyncio.sleep(0)  # a client with many events waiting leaves others their turn
-    if await send(socket, wire.end()):
+    if await ends.keeper.say(wire.end()):
         await asyncio.Event().wait()  # the client closes
 
 
@@ -266,11 +327,11 @@ def _over(wire: Wire, event: Event) -> list[Answer]:
     return [*wire.send(event), Close(POLICY_VIOLATION, RateLimited.code)]
 
 
-async def _tick(socket: Link, wire: Wire, gate: Gate) -> None:
+async def _tick(ends: _Ends, gate: Gate) -> None:
     """Time stands still for the wire while the connection is broken."""
-    while await send(socket, wire.tick(now := time.monotonic(), gate.held(now))):
+    while await ends.keeper.say(ends.wire.tick(now := time.monotonic(), gate.held(now))):
         await asyncio.sleep(TICK)
-        await socket.connected()
+        await ends.socket.connected()
 
 
 async def send(socket: Socket, answers: Sequence[Answer]) -> bool:

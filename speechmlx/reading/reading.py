@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 
@@ -16,6 +16,7 @@ from speechmlx.reading.lexicon import UserLexicon
 from speechmlx.reading.mapped import MappedText
 from speechmlx.reading.said_as import Words, said_as
 from speechmlx.reading.sentences import clauses, sentence_ends
+from speechmlx.reading.written import WrittenWord, written_words
 
 LONGEST = 400
 """Characters of a passage, at most, but for SSML."""
@@ -30,25 +31,41 @@ _Placed = tuple[int, int, Given | SaidAs]
 """A note, and the characters of the folded text that it stands for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A sentence, or a part of a long one, or a block of SSML."""
+
+    tokens: list[Token]
+    """Its words and pauses; never empty."""
+    text: MappedText
+    """Its characters without the marks of structure, as they are written."""
+    source: str
+    """The input that both have their places in."""
+
+    def words(self) -> list[WrittenWord]:
+        """Its words as they are written, in order. Each `SpokenWord` stands for a part of one of them."""
+        return written_words(self.tokens, self.text, self.source)
+
+
 def read(text: str, language: str = "en-us", lexicon: UserLexicon | None = None) -> list[Token]:
     """The words of a text as they are said, and the pauses between them; each knows its characters of the text.
 
     The text may have Markdown or HTML in it; it is SSML where it begins with <speak. `language`: a code such as "en-gb"
     or "fr". Nothing to say gives no word. Raises BadRequest for SSML that is wrong, and for nothing else.
     """
-    return [token for passage in passages(text, language, lexicon) for token in passage]
+    return [token for passage in passages(text, language, lexicon) for token in passage.tokens]
 
 
-def passages(text: str, language: str = "en-us", lexicon: UserLexicon | None = None) -> Iterator[list[Token]]:
+def passages(text: str, language: str = "en-us", lexicon: UserLexicon | None = None) -> Iterator[Passage]:
     """As `read`, a sentence at a time, or LONGEST characters of a longer one. A block of SSML comes whole.
 
     None is empty, and none is read before it is asked for.
     """
     say = _words_of(language)
     for block in ssml.blocks(text) if ssml.is_ssml(text) else structure.blocks(text):
-        for tokens in _Block(block, language, say, lexicon).passages():
+        for tokens, written in _Block(block, language, say, lexicon).passages():
             if any(isinstance(token, SpokenWord) or token.seconds for token in tokens):
-                yield tokens
+                yield Passage(tokens, written, text)
 
 
 def spoken(tokens: Iterable[Token]) -> str:
@@ -71,6 +88,7 @@ class _Block:
     """One block on its way to tokens."""
 
     def __init__(self, block: TextBlock, language: str, say: Words, lexicon: UserLexicon | None) -> None:
+        self._written = block.text
         self._text = fold(block.text, language)
         self._language = language
         self._say = say
@@ -78,16 +96,20 @@ class _Block:
         self._given = [note for note in block.notes if not isinstance(note, Manner)]
         self._manners = [note for note in block.notes if isinstance(note, Manner)]
 
-    def passages(self) -> Iterator[list[Token]]:
-        """The words and pauses, with places in the input; the last of a sentence is a pause, if there is a word."""
+    def passages(self) -> Iterator[tuple[list[Token], MappedText]]:
+        """The words and pauses, with places in the input, and their text as it is written.
+
+        The last of a sentence is a pause, if there is a word.
+        """
         if self._manners:
-            yield list(_said_in_manner([token for passage in self._sentences() for token in passage], self._manners))
+            tokens = [token for passage, _ in self._sentences() for token in passage]
+            yield list(_said_in_manner(tokens, self._manners)), self._written
         else:
             yield from self._sentences()
 
-    def _sentences(self) -> Iterator[list[Token]]:
+    def _sentences(self) -> Iterator[tuple[list[Token], MappedText]]:
         notes = list(self._placed())
-        start, at = 0, 0
+        start, at, begun = 0, 0, 0
         for end, is_whole in self._ends(notes):
             found: list[Token] = []
             while at < len(notes) and (notes[at][0] < end or end == len(self._text)):
@@ -99,7 +121,11 @@ class _Block:
             start = end
             if is_whole:
                 self._stop(found, end)
-            yield found
+            ended = len(self._written)
+            if end < len(self._text):
+                ended = bisect_left(self._written.starts, self._text.starts[end])
+            yield found, self._written[begun:ended]
+            begun = ended
 
     def _ends(self, notes: Sequence[_Placed]) -> Iterator[tuple[int, bool]]:
         """The ends of the sentences and of the block, none of them inside a note, and whether a sentence ends there.

@@ -22,6 +22,8 @@ from speechmlx.types.events import (
     TextDelta,
     Usage,
     Word,
+    WordTime,
+    WordTimes,
 )
 from speechmlx.types.requests import (
     DetectSpeech,
@@ -102,4 +104,6 @@ __all__ = [
     "Usage",
     "Voice",
     "Word",
+    "WordTime",
+    "WordTimes",
 ]

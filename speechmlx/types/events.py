@@ -99,6 +99,26 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class WordTime:
+    """When a word of a text is said. `text`: as it is written, with the signs beside it: "$5-$10." """
+
+    text: str
+    start: float
+    end: float
+    """Seconds of the job's sound."""
+    first: int
+    last: int
+    """The characters of the request's text, text[first:last], with the marks of Markdown or SSML between them."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordTimes:
+    """The words that end in the `Chunk` after this event. Each word of the text comes once, in order."""
+
+    words: tuple[WordTime, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
     """The next piece of generated text, and the number of tokens generated since the last one."""
 
@@ -144,6 +164,7 @@ Event = (
     | Checkpoint
     | LanguageDetected
     | Chunk
+    | WordTimes
     | TextDelta
     | FunctionCall
     | Probability

@@ -100,14 +100,17 @@ class Synthesis(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class Speak(Synthesis):
-    """Text → `Chunk`*, sentence by sentence, and `Usage`. Text without a word, such as "…", is a short silence."""
+    """Text → `Chunk`*, sentence by sentence, and `Usage`. Text without a word, such as "…", is a short silence.
+
+    A model that knows when it says each word gives `WordTimes` before the chunks.
+    """
 
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpeakStream(Synthesis):
-    """Text fed in pieces, as a language model writes it → `Chunk`* and `Usage`: one job for a whole answer."""
+    """Text fed in pieces, as a language model writes it → the events of `Speak`: one job for a whole answer."""
 
     streams: ClassVar[bool] = True
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -123,13 +123,13 @@ class Server:
 
 
 @contextmanager
-def running(contender: Contender) -> Iterator[tuple[Server, float]]:
-    """A fresh process and the seconds it took to its first 200; ended with the block."""
+def running(contender: Contender, extra: Mapping[str, str] = {}) -> Iterator[tuple[Server, float]]:
+    """A fresh process and the seconds it took to its first 200; ended with the block. `extra`: of its environment."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        environment = os.environ | contender.environment
+        environment = os.environ | contender.environment | dict(extra)
         process = subprocess.Popen(contender.command(port), stdout=log, stderr=log, env=environment, cwd=folder)
         try:
             server = Server(contender, process, port)
@@ -162,8 +162,13 @@ def _is_up(server: Server) -> bool:
 
 @contextmanager
 def pinging(server: Server) -> Iterator[list[float]]:
-    """Asks for the health all the time over one connection; the seconds of each answer, in order."""
+    """Asks for the health all the time over one connection; the seconds of each answer, in order.
+
+    The other threads of this process leave the interpreter soon to the one that asks.
+    """
     seconds: list[float] = []
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.0002)
     stop = threading.Event()
 
     def ping() -> None:
@@ -182,6 +187,7 @@ def pinging(server: Server) -> Iterator[list[float]]:
     finally:
         stop.set()
         thread.join()
+        sys.setswitchinterval(interval)
 
 
 def together(count: int, call: Callable[[], object]) -> None:
@@ -203,19 +209,61 @@ def together(count: int, call: Callable[[], object]) -> None:
         raise errors[0]
 
 
+FLOORS = {
+    "Python alone": ["-c", "pass"],
+    "Python without site": ["-S", "-c", "pass"],
+    "starlette and hypercorn": ["-c", "import starlette.applications, starlette.routing, hypercorn.asyncio"],
+}
+"""What no server on these packages can be faster than."""
+
+
+def bytecode(folder: str) -> dict[str, str]:
+    """The environment of a Python that keeps its bytecode in `folder`, and finds none elsewhere."""
+    return {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
+
+
 def start_up(runs: int) -> list[Row]:
-    medians = []
-    for contender in (OURS, peer(as_shipped=True)):
-        times = []
-        for _ in range(runs):
-            with running(contender) as (_, seconds):
-                times.append(seconds)
-        medians.append(statistics.median(times))
-    return [Row(f"start to first 200, median of {runs}", medians[0], "s", medians[1], PEER)]
+    """From the start of the process to the first 200, with bytecode as after an installation and without; the floors.
+
+    All take turns, so that a busy moment of the machine meets each of them.
+    """
+    found: dict[str, list[float]] = {}
+    theirs: list[float] = []
+    with tempfile.TemporaryDirectory() as kept:
+        compiled = bytecode(kept)
+        for number in range(runs + 1):
+            with running(OURS, compiled) as (_, seconds):
+                took = {"start to first 200": seconds}
+            with running(peer(as_shipped=True), compiled) as (_, seconds):
+                if number:
+                    theirs.append(seconds)
+            with tempfile.TemporaryDirectory() as empty, running(OURS, bytecode(empty)) as (_, seconds):
+                took["the same without bytecode"] = seconds
+            for name, arguments in FLOORS.items():
+                start = time.perf_counter()
+                subprocess.run([sys.executable, *arguments], env=os.environ | compiled, check=True)
+                took[f"of it {name}"] = time.perf_counter() - start
+            for name, seconds in took.items():
+                found.setdefault(name, []).extend([seconds] if number else [])  # the first run compiles
+    rows = []
+    for name, times in found.items():
+        value = statistics.median(theirs) if name == "start to first 200" else None
+        rows.append(Row(f"{name}, median of {runs}", statistics.median(times), "s", value, PEER))
+    return rows
+
+
+def upload(server: Server, body: bytes) -> None:
+    """Send what is no recording: the server takes it, looks at it and refuses it."""
+    connection = server.connect()
+    connection.request("POST", "/transcribe", body, {"Content-Type": "audio/flac"})
+    status = connection.getresponse().status
+    connection.close()
+    if status != 415:
+        raise RuntimeError(f"an upload that is no recording was answered with {status}")
 
 
 def health(seconds_idle: float) -> list[Row]:
-    """/health while idle, while Kokoro loads and speaks first, during four syntheses, during four transcriptions."""
+    """/health while idle, while Kokoro loads and speaks first, and during four syntheses, transcriptions, uploads."""
     found: dict[str, dict[str, list[float]]] = {}
     for contender in (OURS, peer()):
         times = found[contender.name] = {}
@@ -231,6 +279,8 @@ def health(seconds_idle: float) -> list[Row]:
                 transcribe()
                 with pinging(server) as times["during four transcriptions"]:
                     together(4, transcribe)
+                with pinging(server) as times["during four uploads of 64 MB"]:
+                    together(4, partial(upload, server, bytes(64_000_000)))
     rows = []
     for when, mine in found[OURS.name].items():
         theirs = found[PEER].get(when)

@@ -13,14 +13,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+import soxr
 
+from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import LoadOptions
 from speechmlx.models.catalog import CATALOG
 from speechmlx.runtime.worker import blas, device
-from speechmlx.types import Progress
+from speechmlx.types import Audio, Progress, Segment, Transcribe
 
 if TYPE_CHECKING:
+    from speechmlx.engines.kokoro.engine import Kokoro
     from speechmlx.engines.llm.engine import LanguageModelEngine
 
 BLAS_IN = not blas.is_available() or blas.is_loaded()
@@ -70,6 +74,28 @@ def shared(
         return loaded(getattr(import_module(module), function)(model_folder(name), options))
 
     return load
+
+
+@pytest.fixture(scope="session")
+def kokoro_engine(shared: Callable[[str], Any]) -> Kokoro:
+    return shared("kokoro-82m")
+
+
+@pytest.fixture(scope="session")
+def heard(shared: Callable[[str], Any]) -> Callable[..., list[Segment]]:
+    """heard(PCM16 at 24 kHz, words=False) → what a small Whisper hears, and with `words` when."""
+    listener = shared("whisper-tiny.en")
+
+    def run(pcm16: bytes, words: bool = False) -> list[Segment]:
+        audio = Audio(soxr.resample(from_pcm16(pcm16), 24000, 16000).astype(np.float32), 16000)
+        state, segments = listener.begin(Transcribe(audio=audio, words=words)), []
+        while not state.finished:
+            (events,) = listener.step([state])
+            segments += [event for event in events if isinstance(event, Segment)]
+        listener.end(state)
+        return segments
+
+    return run
 
 
 @pytest.fixture(scope="module")

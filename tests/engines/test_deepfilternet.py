@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,12 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.clips import CLIPS
+from support.graph import kernels
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import LoadOptions, Streaming, deepfilternet
-from speechmlx.engines.deepfilternet import DeepFilterNet
+from speechmlx.engines.deepfilternet import DeepFilterNet, network
 from speechmlx.engines.deepfilternet import stream as streams
 from speechmlx.engines.deepfilternet.stream import BLOCK, HOP, RATE, Enhancer
 from speechmlx.errors import ModelUnavailable, Unsupported
@@ -103,6 +105,33 @@ def test_it_leaves_clean_speech_alone(engine: DeepFilterNet, clip: Callable[[str
     samples, rate = soundfile.read(clip("beckett"), dtype="float32")
     clean = soxr.resample(samples[: 3 * rate], rate, RATE).astype(np.float32)
     assert si_sdr(clean, enhance(engine, [clean])) > 25
+
+
+def test_on_a_gpus_path_it_sounds_the_same(
+    engine: DeepFilterNet,
+    speech: Samples,
+    model_folder: Callable[[str], Path],
+    loaded: Callable[..., Any],
+    cold: LoadOptions,
+) -> None:
+    fused = loaded(deepfilternet.load(model_folder("deepfilternet3"), replace(cold, device="gpu")))
+    noisy = mixed(speech, "pink", 5)[:RATE]
+    expected = enhance(engine, [noisy])
+    assert si_sdr(expected, enhance(fused, [noisy])) > 60
+
+
+def test_a_frame_of_a_fused_recurrent_layer_is_two_kernels() -> None:
+    def array(*shape: int) -> mx.array:
+        return mx.random.normal(shape, key=mx.random.key(sum(shape))) / 10
+
+    size = network.HIDDEN
+    weights = network._Gru(array(size, 3 * size), array(size, 3 * size), array(3 * size), array(size))
+    x, hidden = 10 * array(12, size), 10 * array(1, size)
+    mx.eval(*weights, x, hidden)
+    assert mx.allclose(network._gru(x, hidden, weights), network._fused_gru(x, hidden, weights), atol=1e-6)
+    for gru, count in ((network._gru, 10), (network._fused_gru, 2)):
+        three, two = (kernels(gru(x[:frames], hidden, weights)).total() for frames in (3, 2))
+        assert three - two == count
 
 
 def test_the_numbers_are_those_of_the_onnx_export(

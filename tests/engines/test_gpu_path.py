@@ -5,7 +5,6 @@ It shows nothing about their speed. Each fixture runs one engine, and the last t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,18 +18,29 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from mlx.utils import tree_flatten
+from support import tiny_bridge
 from support.clips import CLIPS
-from support.gpu_branches import ROOT, choices, modules, unknown
+from support.gpu_branches import ROOT, choices, modules
 from support.gpu_runs import GpuRuns
+from support.quantised_whisper import quantised_whisper as make_quantised
 from support.small_chat_model import small_chat_model
 from support.whisper_runs import run, sampled
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16
-from speechmlx.engines import AIM, LoadOptions, deepfilternet, ecapa, kokoro, llm, silero, smart_turn, whisper
-from speechmlx.engines.whisper.model.network import GPU, AudioEncoder, Network
-from speechmlx.engines.whisper.model.weights import dims
+from speechmlx.engines import (
+    AIM,
+    LoadOptions,
+    deepfilternet,
+    ecapa,
+    kokoro,
+    llm,
+    mlx_audio,
+    silero,
+    smart_turn,
+    whisper,
+)
+from speechmlx.engines.whisper.model.network import AudioEncoder
 from speechmlx.types import (
     Audio,
     Chunk,
@@ -183,13 +193,7 @@ def quantised_whisper(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Any, list[int]]:
     """tiny.en in 8 bits, as mlx-whisper's converter writes it, and what it recognised."""
-    folder, source = tmp_path_factory.mktemp("quantised"), model_folder("whisper-tiny.en")
-    config = json.loads((source / "config.json").read_text())
-    network = Network(dims(config), GPU)
-    network.load_weights(str(source / "model.safetensors"))
-    nn.quantize(network, 64, 8)
-    mx.save_safetensors(str(folder / "model.safetensors"), dict(tree_flatten(network.parameters())))
-    (folder / "config.json").write_text(json.dumps(config | {"quantization": {"group_size": 64, "bits": 8}}))
+    folder = make_quantised(model_folder("whisper-tiny.en"), tmp_path_factory.mktemp("quantised"), bits=8)
     with on_gpu():
         engine = loaded(whisper.load(folder, METAL))
         engine.aim = AIM  # somebody waits
@@ -317,11 +321,7 @@ def voices(on_gpu: GpuRuns, load: Callable[..., Any], clip: Callable[[str], Path
     audio = Audio(np.concatenate([one[4_800:51_200], np.zeros(9_600, np.float32), two]), 16_000)
     with on_gpu(tf32=True):
         engine = load(ecapa, "ecapa-diarizer")
-        return audio, engine.embed(eight(audio)), list(engine.run(Diarize(audio=audio)))
-
-
-def eight(audio: Audio) -> Samples:
-    return audio.samples[: 8 * 5_000].reshape(8, -1)
+        return audio, engine.embed(audio.samples[:40_000].reshape(8, -1)), list(engine.run(Diarize(audio=audio)))
 
 
 def test_tf32_tells_speakers_apart_as_float32_does(
@@ -329,7 +329,7 @@ def test_tf32_tells_speakers_apart_as_float32_does(
 ) -> None:
     audio, found, events = voices
     engine = shared("ecapa-diarizer")
-    alone = np.concatenate([engine.embed(window[None]) for window in eight(audio)])
+    alone = np.concatenate([engine.embed(window[None]) for window in audio.samples[:40_000].reshape(8, -1)])
     assert (found * alone).sum(axis=1).min() > 0.9999
     assert [one for one in events if one] == [one for one in engine.run(Diarize(audio=audio)) if one]
     assert len({event.speaker for event in events if isinstance(event, SpeakerTurn)}) == 2
@@ -365,25 +365,29 @@ def test_speech_is_detected_by_the_same_numbers(
     assert probabilities(load(silero, "silero-vad")) == probabilities(shared("silero-vad"))
 
 
-# --- Nothing is left out -------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def bridged(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[int, int]:
+    """Bytes of a tiny float16 model of mlx-audio's on a CPU and on a GPU."""
+    folder = tiny_bridge.write("stt/sensevoice", tmp_path_factory.mktemp("bridged") / "weights")
+    stored: Any = mx.load(str(folder / "model.safetensors"))
+    weights = {name: one.astype(mx.float16) for name, one in stored.items()}
+    mx.eval(weights)
+    (folder / "model.safetensors").unlink()
+    mx.save_safetensors(str(folder / "model.safetensors"), weights)
+    with on_gpu():
+        narrow = loaded(mlx_audio.load(folder, replace(METAL, warm_up=False)))
+    return loaded(mlx_audio.load(folder, LoadOptions(warm_up=False))).nbytes, narrow.nbytes
 
-KNOWN = {
-    "ecapa/engine.py": {"load"},
-    "kokoro/encoder.py": {"_gelu_of", "_gelu"},
-    "kokoro/engine.py": {"build"},
-    "kokoro/layers.py": {"conv", "snake_conv", "lstm", "_lstm_step"},
-    "llm/__init__.py": {"load"},
-    "llm/checkpoint.py": {"read_model"},
-    "smart_turn.py": {"load", "Network.__init__", "_fused_attention"},
-    "whisper/model/weights.py": {"load_network", "_attend"},
-    "whisper/offline/batch.py": {"WindowBatch.__init__"},
-    "whisper/offline/encoder_pass.py": {"windows_at_once"},
-}
-"""Functions that choose by device, as a check on how they are found."""
+
+def test_models_of_mlx_audio_keep_their_types(bridged: tuple[int, int]) -> None:
+    assert bridged[0] > 1.5 * bridged[1]
+
+
+# --- Nothing is left out -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("speech", "recognised", "quantised_whisper", "answers", "quantised_llm", "cleaned", "voices")
-@pytest.mark.usefixtures("turn")
+@pytest.mark.usefixtures("turn", "bridged")
 def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns) -> None:
     left: dict[str, list[int]] = {}
     for path in modules():
@@ -391,9 +395,3 @@ def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns) -> None:
             if lines := choice.lines & on_gpu.missing(choice.path):
                 left[f"{choice.path.relative_to(ROOT)} {choice.name}"] = sorted(lines)
     assert not left
-
-
-def test_choices_by_device_are_found() -> None:
-    found = {path.relative_to(ROOT / "engines").as_posix(): {one.name for one in choices(path)} for path in modules()}
-    assert {name: names & found.get(name, set()) for name, names in KNOWN.items()} == KNOWN
-    assert not [use for path in modules() for use in unknown(path)]

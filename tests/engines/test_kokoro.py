@@ -12,7 +12,6 @@ import jiwer
 import mlx.core as mx
 import numpy as np
 import pytest
-import soxr
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16
@@ -33,7 +32,6 @@ from speechmlx.types import (
     Segment,
     Speak,
     SpeakStream,
-    Transcribe,
     Usage,
 )
 
@@ -57,24 +55,13 @@ HEARD = {
 
 
 @pytest.fixture(scope="module")
-def engine(shared: Callable[[str], Any]) -> Kokoro:
-    return shared("kokoro-82m")
+def engine(kokoro_engine: Kokoro) -> Kokoro:
+    return kokoro_engine
 
 
 @pytest.fixture(scope="module")
-def hear(shared: Callable[[str], Any]) -> Callable[[bytes], str]:
-    listener = shared("whisper-tiny.en")
-
-    def run(pcm16: bytes) -> str:
-        audio = Audio(soxr.resample(from_pcm16(pcm16), RATE, 16000).astype(np.float32), 16000)
-        state, words = listener.begin(Transcribe(audio=audio)), []
-        while not state.finished:
-            (events,) = listener.step([state])
-            words += [event.text for event in events if isinstance(event, Segment)]
-        listener.end(state)
-        return "".join(words)
-
-    return run
+def hear(heard: Callable[..., list[Segment]]) -> Callable[[bytes], str]:
+    return lambda pcm16: "".join(segment.text for segment in heard(pcm16))
 
 
 def sound(steps: Iterator[Event | None]) -> bytes:
@@ -165,7 +152,7 @@ def test_a_text_without_a_word_is_a_short_silence(engine: Kokoro, text: str) -> 
 
 def test_words_that_a_voice_does_not_know_are_no_silence(engine: Kokoro) -> None:
     stream = SpeechStream(replace(engine.delivery(SpeakStream()), pronounce=Runs(lambda text: "", blanks=True).steps))
-    assert not any([*stream.feed_text("… ! Wörter. Noch mehr. …")])
+    assert not sound(stream.feed_text("… ! Wörter. Noch mehr. …"))
     with pytest.raises(BadRequest, match=r"said: 'Wörter\.'; choose a voice of its language"):
         list(stream.finish())
 

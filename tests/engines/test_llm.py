@@ -7,7 +7,7 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from support.small_chat_model import network, save, small_chat_model
 from speechmlx.engines import Batched, LoadOptions, llm
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.engine import LanguageModelEngine, Seat
-from speechmlx.engines.lm import prefix_cache
+from speechmlx.engines.lm import decoder, prefix_cache, sampling
+from speechmlx.engines.lm.sampling import Sampler
 from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
 from speechmlx.types import Enhance, FunctionCall, Generate, Message, TextDelta, Usage
 
@@ -256,6 +257,22 @@ def test_half_precision_checkpoints_are_float32_on_a_cpu(tiny: Path, tmp_path: P
     save(model, folder)
     engine = loaded(llm.load(folder, LoadOptions(warm_up=False)))
     assert {array.dtype for _, array in tree_flatten(engine._model.parameters())} == {mx.float32}
+
+
+def test_a_gpu_is_warm_for_a_chat_alone_for_a_batch_and_for_what_is_drawn(
+    tiny: Path, loaded: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+):
+    rows: list[int] = []
+    drawn: list[bool] = []
+
+    def counted(logits: mx.array, samplers: Sequence[Sampler], tokens: Sequence[Sequence[int]]) -> mx.array:
+        rows.append(len(samplers))
+        drawn.extend(sampler.compiled and not sampler.is_greedy for sampler in samplers)
+        return sampling.sample(logits, samplers, tokens)
+
+    monkeypatch.setattr(decoder, "sample", counted)
+    loaded(llm.load(tiny, LoadOptions(device="gpu")))
+    assert set(rows) == {1, 2} and all(drawn)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from speechmlx.engines import Claiming, Holding, LoadOptions, llm
 from speechmlx.engines.llm.engine import LanguageModelEngine
 from speechmlx.engines.lm.footprint import STEP
 from speechmlx.engines.whisper.engine import Whisper
-from speechmlx.errors import BadRequest
+from speechmlx.errors import BadRequest, Busy
 from speechmlx.models.catalog import CATALOG
 from speechmlx.runtime.ipc.messages import CancelJob, Failure, OutputConsumed, Setup, Start
 from speechmlx.types import Audio, Generate, Message, TextDelta, Transcribe
@@ -142,6 +142,31 @@ def test_a_request_that_could_never_fit_is_the_clients(small: Path, weights: int
     short = bench.chat("Hi.", max_tokens=1000)
     bench.run_to_end(short)  # a prompt that fits gets an answer as long as there is room for
     assert sum(event.tokens for event in bench.events(short) if isinstance(event, TextDelta)) < 100
+
+
+class OtherModels:
+    """A Room in which other models that do not leave hold all but `reachable` bytes."""
+
+    def __init__(self, most: int, reachable: int) -> None:
+        self.most, self.reachable, self.free = most, reachable, reachable
+
+    def claim(self, nbytes: int) -> None:
+        if nbytes > self.reachable:
+            raise Busy("others hold it", retry_after=5.0)
+
+
+def test_beside_models_that_stay_an_answer_is_as_long_as_there_is_room_for(engine: LanguageModelEngine) -> None:
+    engine.room = OtherModels((STEP + 1000) * PER_TOKEN, (STEP + 100) * PER_TOKEN)
+    seat = engine.begin(ask("Hi.", max_tokens=4096))
+    assert seat.prompt + seat.limit == 100
+    engine.end(seat)
+    with pytest.raises(Busy, match="others hold it"):
+        engine.begin(ask("word " * 200))
+    with pytest.raises(BadRequest, match="the model takes 1000, answer included"):
+        engine.begin(ask("word " * 1100))
+    chat = tuple(Message("user", "word " * 30) for _ in range(20))
+    shortened = engine.begin(Generate(messages=chat, max_tokens=50, drops_oldest=True))
+    assert shortened.prompt < 100
 
 
 def test_what_is_kept_for_later_prompts_goes_first(small: Path, weights: int) -> None:

@@ -30,7 +30,7 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 def test_pipelined_it_answers_the_same(engine: LanguageModelEngine) -> None:
     requests = [ask(QUESTIONS[i % 3], max_tokens=6, **settings) for i, settings in enumerate(SETTINGS)]
     expected = [answers(new(engine), [request])[0] for request in requests]
-    pipelined = new(engine, pipelined=True)
+    pipelined = new(engine, on_gpu=True)
     assert [answers(pipelined, [request])[0] for request in requests] == expected
     assert answers(pipelined, requests) == expected
 
@@ -38,7 +38,7 @@ def test_pipelined_it_answers_the_same(engine: LanguageModelEngine) -> None:
 def test_pipelined_requests_come_end_and_are_cancelled_between_steps(engine: LanguageModelEngine) -> None:
     requests = [ask(question, max_tokens=9) for question in QUESTIONS]
     expected = [answers(new(engine), [request])[0] for request in requests]
-    pipelined = new(engine, pipelined=True)
+    pipelined = new(engine, on_gpu=True)
     gone, stays = pipelined.begin(requests[0]), pipelined.begin(requests[1])
     found = [event for _ in range(4) for event in pipelined.step([gone, stays])[1]]
     pipelined.end(gone)

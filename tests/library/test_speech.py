@@ -66,6 +66,14 @@ def test_a_sound(speech: Speech, tmp_path: Path) -> None:
     assert spoken.rate == SPEECH_RATE and spoken.duration == pytest.approx(0.15)
     assert spoken.samples.dtype == np.float32 and np.abs(spoken.samples).max() == pytest.approx(0.8, abs=0.01)
     assert spoken.save(tmp_path / "a.mp3").stat().st_size == len(spoken.encode("mp3"))
+    assert [(it.text, it.first, it.last) for it in spoken.words] == [("One", 0, 3), ("two", 4, 7), ("three.", 8, 14)]
+    assert [time for it in spoken.words for time in (it.start, it.end)] == pytest.approx(
+        [0, 0.05, 0.05, 0.1, 0.1, 0.15]
+    )
+    assert spoken.captions("vtt") == "WEBVTT\n\n00:00:00.000 --> 00:00:00.150\nOne two three.\n"
+    with pytest.raises(BadRequest, match="there is no format 'ass' of subtitles; the formats are srt, vtt"):
+        spoken.captions("ass")
+    assert [(word.first, word.last) for word in speech.speak("\n One.").words] == [(2, 6)]
     assert speech.transcribe(speech.speak("A B C D E.").result).text == words(0.5)
 
 

@@ -76,8 +76,12 @@ def test_long_text_is_refused_over_the_limit_and_spoken_below_it(scripted: opena
         ({"input": " "}, "missing 'input'"),
         ({"response_format": "midi"}, "must be one of mp3, opus, aac, flac, wav, pcm"),
         ({"speed": 9}, "'speed' must be a number from 0.25 to 4"),
-        ({"stream_format": "carrier pigeon"}, "must be one of audio, sse"),
+        ({"stream_format": "carrier pigeon"}, "must be one of audio, sse, json"),
         ({"voice": 3}, "'voice' must be a string"),
+        ({"timestamps": True}, "'timestamps' needs a body with more than sound: set 'stream_format' to sse or json"),
+        ({"captions": "srt", "stream_format": "audio"}, "'captions' needs a body with more than sound"),
+        ({"captions": "ass", "stream_format": "json"}, "'captions' must be one of srt, vtt"),
+        ({"timestamps": False, "stream_format": "json"}, "JSON always has the words"),
     ],
     ids=str,
 )

@@ -295,6 +295,22 @@ async def test_what_the_client_cut_while_it_was_said_stays_cut(conversing: Serve
         assert await kept(ws, response) == "You said: one"
 
 
+async def test_a_cut_at_each_word_keeps_exactly_the_words_that_were_played(conversing: Server) -> None:
+    async with talk(conversing.url, audio={**MANUAL["audio"]}) as ws:
+        await ws.say("incomprehensibilities a (b) $5, x")
+        response = await answer(ws)
+        said = text(response).split()
+        assert len(said) * 4800 == len(ws.audio())
+        for count in range(len(said), 0, -1):
+            cut = {"item_id": response["output"][0]["id"], "content_index": 0}
+            await ws.send("conversation.item.truncate", **cut, audio_end_ms=100 * count)
+            await ws.until("conversation.item.truncated")
+            assert (await kept(ws, response)).split() == said[:count]
+            await ws.send("conversation.item.truncate", **cut, audio_end_ms=100 * count - 1)
+            await ws.until("conversation.item.truncated")
+            assert (await kept(ws, response)).split() == said[: count - 1]
+
+
 async def test_an_answer_deleted_while_it_is_said_cannot_be_cut(conversing: Server) -> None:
     async with talk(conversing.url, audio={**MANUAL["audio"], "output": {"voice": "work=0.03"}}) as ws:
         await ws.say("hello")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import http.client
 import re
 import subprocess
@@ -35,6 +36,7 @@ HEAVY = {
     "tokenizers",
 }
 """What the front must not import to start: the first holds MLX, the others time."""
+ROOT = Path(__file__).parents[2]
 COMMAND_LINE = {"typer", "click", "rich", "speechmlx.cli.verbs", "speechmlx.cli.serve"}
 """What reads the command line, beside plain flags of the server."""
 LATER = {"speechmlx.library", "speechmlx.conversation", "speechmlx.reading", "speechmlx.doctor"}
@@ -94,3 +96,24 @@ def test_the_command_imports_the_verb_alone(arguments: list[str]) -> None:
     verbs = {name.removeprefix("speechmlx.cli.") for name in modules} & set(VERBS)
     assert "typer" in modules and verbs <= set(arguments)
     assert modules & ((HEAVY - {"pydantic"}) | LATER | {"starlette", "hypercorn"}) == set()
+
+
+def test_the_library_brings_no_client_of_remote_models_and_no_web() -> None:
+    command = [sys.executable, "-X", "importtime", "-c", "import speechmlx.library"]
+    modules = imported(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stderr)
+    later = {"httpx", "rich", "pygments", "typer", "starlette", "hypercorn", "mlx", "pydantic", "speechmlx.doctor"}
+    assert "speechmlx.conversation.session" in modules and modules & later == set()
+
+
+def test_no_handler_imports_modules_while_others_wait() -> None:
+    """What a handler imports by itself is imported on the event loop, unless `after_import` has done it in a thread."""
+    large = ("speechmlx.protocols.", "speechmlx.conversation", "speechmlx.reading")
+    found = []
+    for file in sorted((ROOT / "speechmlx/protocols").rglob("*.py")):
+        for function in ast.walk(ast.parse(file.read_text())):
+            if isinstance(function, ast.AsyncFunctionDef):
+                imports = [node for node in ast.walk(function) if isinstance(node, ast.ImportFrom)]
+                decorated = any("after_import" in ast.dump(node) for node in function.decorator_list)
+                if any((node.module or "").startswith(large) for node in imports) and not decorated:
+                    found.append(f"{file.relative_to(ROOT)}: {function.name}")
+    assert found == []

@@ -1,10 +1,12 @@
 """A cluster of two replicas on this machine: the tests of tests/cluster, then replicas killed under load.
 
-`scripts/soak cluster [--no-tests] [--kills 5] [--each 8] [--starter]`. It makes an environment with Ray Serve,
-.venv/cluster. Both replicas get 2 jobs and 3 live sessions for each of `--each`, then one is killed; it prints what the
-killed one's clients were told and after how long. With `--starter` a cluster of the starter models follows: OpenAI's
+`scripts/soak cluster [--no-tests] [--kills 5] [--each 8] [--resumes 3] [--starter]`. It makes an environment with Ray
+Serve, .venv/cluster. Both replicas get 2 jobs and 3 live sessions for each of `--each`, then one is killed; it prints
+what the killed one's clients were told and after how long. Then, `--resumes` times, a replica is killed while clients
+of every live wire speak, who go on at the other one. With `--starter` a cluster of the starter models follows: OpenAI's
 client, which tries again where it is told to, has 16 recordings transcribed while a replica is killed. Status 1: a test
-failed, a client was told nothing within LIMIT seconds, or a recording was not transcribed.
+failed, a client was told nothing within LIMIT seconds, a word was lost or came twice, or a recording was not
+transcribed.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from pathlib import Path
 
 import openai
 from support import clips
-from support.cluster import Cluster, kill_one, running_cluster
+from support.cluster import SAID, Cluster, kill_one, resume_all, running_cluster
+from support.scripted_loudness import LOUDNESS_MODELS
 
 from speechmlx.models import store
 
@@ -59,6 +62,28 @@ def kills(number: int, each: int) -> bool:
     return all(time <= LIMIT for times in all_told.values() for time in times)
 
 
+def resumes(number: int, each: int) -> bool:
+    """Kill a replica so many times, and print who went on where; whether each word was heard once and in order."""
+    right, moved = Counter[str](), defaultdict[str, list[float]](list)
+    wrong = list[str]()
+    with running_cluster(LOUDNESS_MODELS) as cluster:
+        for _ in range(number):
+            victim = cluster.replicas[0].pid
+            heard, killed = asyncio.run(resume_all(cluster, each))
+            for one in heard:
+                moved[one.wire] += [when - killed for when in one.went_on]
+                right[one.wire] += one.words == SAID and not one.failures
+                if one.words != SAID or one.failures:
+                    wrong.append(f"{one.wire}: {' '.join(one.words)} {one.failures}")
+            cluster.wait_for_replicas(but=victim)
+    lines = [f"{'wire':<24}{'sessions':>9}{'right':>8}{'went on':>9}{'at the latest':>15}"]
+    for wire, times in moved.items():
+        lines.append(f"{wire:<24}{number * each:>9}{right[wire]:>8}{len(times):>9}{max(times, default=0.0):>13.2f} s")
+    sys.stdout.write("\n".join([*lines, *wrong]) + "\n")
+    sys.stdout.flush()
+    return not wrong
+
+
 async def transcribe_all(cluster: Cluster) -> list[str]:
     """The texts of 16 recordings, or what went wrong; one replica is killed when the first is done."""
     recording = clips.path("jfk")
@@ -91,6 +116,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--each", type=int, default=8)
+    parser.add_argument("--resumes", type=int, default=3)
     parser.add_argument("--starter", action="store_true")
     parser.add_argument("--no-tests", action="store_true")
     options = parser.parse_args()
@@ -98,8 +124,9 @@ def main() -> int:
     if not options.no_tests:
         failed = subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/cluster"], cwd=ROOT).returncode
     late = options.kills > 0 and not kills(options.kills, options.each)
+    lost = options.resumes > 0 and not resumes(options.resumes, each=2)
     wrong = options.starter and not starter()
-    return 1 if failed or late or wrong else 0
+    return 1 if failed or late or lost or wrong else 0
 
 
 if __name__ == "__main__":

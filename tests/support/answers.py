@@ -13,9 +13,9 @@ QUESTIONS = ("What is the capital of France?", "Name three colours.", "Write a h
 CHUNK = StepSize(64, 64, 64)
 
 
-def new(engine: LanguageModelEngine, pipelined: bool = False) -> LanguageModelEngine:
+def new(engine: LanguageModelEngine, on_gpu: bool = False) -> LanguageModelEngine:
     """The same model with an empty prefix cache, and steps of one size."""
-    return LanguageModelEngine(engine._model, engine._chat, 2048, CHUNK, 8, pipelined)
+    return LanguageModelEngine(engine._model, engine._chat, 2048, CHUNK, 8, on_gpu)
 
 
 def ask(text: str, **settings: Any) -> Generate:

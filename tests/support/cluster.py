@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,10 @@ from pathlib import Path
 import httpx
 import psutil
 import websockets
-from support.scripted_conversation import LIVE_MODELS
+from support.live_wires import RATE, SOCKETS
+from support.resuming import Resuming, resuming
+from support.scripted_conversation import LIVE_MODELS, NUMBERS, tone
+from support.scripted_loudness import spelt_in_tones
 
 TESTS = Path(__file__).parents[1]
 START_LIMIT = 240.0
@@ -134,6 +137,7 @@ def running_cluster(models: str = LIVE_MODELS, cache: Path | None = None) -> Ite
         "SPEECHMLX_CATALOG": "support.scripted:extend",
         "SPEECHMLX_CACHE": str(cache or folder / "cache"),
         "SPEECHMLX_KEY_FILE": str(folder / "keys.json"),
+        "SPEECHMLX_JOB_FOLDER": str(folder / "jobs"),
         "SPEECHMLX_MODELS": models,
         "SPEECHMLX_AUDIO_TIMEOUT": "0",
     }
@@ -275,6 +279,76 @@ async def kill_one(cluster: Cluster, each: int) -> tuple[list[Told], int, float]
             one.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
         return [one.result() for one in done], len(pending), killed
+
+
+TURNS = ((1, 2, 3, 4, 5, 6, 7), (9, 8, 7, 6, 5, 4, 3, 2, 1, 2, 3, 4, 5, 6, 7, 8), (2, 4, 6, 8, 1, 3))
+"""Numbers that are said, by turn, to a cluster with LOUDNESS_MODELS."""
+SAID = [NUMBERS[number] for turn in TURNS for number in turn]
+PIECE = 0.1
+"""Seconds of audio that clients send at once, and as often."""
+
+
+@dataclass
+class Resumed:
+    """What a live client heard in the end, and when it went on at another replica, if it had to: time.monotonic."""
+
+    wire: str
+    words: list[str]
+    failures: list[str]
+    went_on: list[float]
+
+
+async def resume_all(cluster: Cluster, each: int) -> tuple[list[Resumed], float]:
+    """`each` clients of every live wire speak; one replica is killed in mid-speech. Also the time of the kill."""
+    async with AsyncExitStack() as stack:
+        wires = [wire for wire in SOCKETS for _ in range(each)]
+        clients = [await _begun(stack, cluster.url, wire) for wire in wires]
+        speaking = [asyncio.create_task(_speak(wire, one)) for wire, one in zip(wires, clients, strict=True)]
+        await asyncio.sleep(3.2)
+        cluster.replicas[0].kill()
+        killed = time.monotonic()
+        return list(await asyncio.gather(*speaking)), killed
+
+
+async def _begun(stack: AsyncExitStack, url: str, wire: str) -> Resuming:
+    """A session that has begun; a replica that is full, or Ray's proxy, may say no at first."""
+    async with asyncio.timeout(60):
+        while True:
+            async with AsyncExitStack() as attempt:
+                with suppress(websockets.InvalidStatus):
+                    one = await attempt.enter_async_context(resuming(wire, url))
+                    while not (one.line.received or one.broken):
+                        await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.05)
+                    if not one.broken:
+                        stack.push_async_exit(attempt.pop_all())
+                        return one
+            await asyncio.sleep(1.0)
+
+
+async def _speak(wire: str, one: Resuming) -> Resumed:
+    """Say TURNS at the pace of speech, and come back whenever the connection breaks."""
+    pause, went_on = tone(1.0, level=0.0, rate=RATE), list[float]()
+    audio = b"".join(spelt_in_tones(turn) + pause for turn in TURNS)
+    size = round(PIECE * RATE) * 2
+    for place in range(0, len(audio), size):
+        await one.client.send(audio[place : place + size])
+        await asyncio.sleep(PIECE)
+        if one.broken:
+            await _come_back(one)
+            went_on.append(time.monotonic())
+    words = [word.strip(".,!?").lower() for word in await one.client.finish()]
+    return Resumed(wire, words, one.client.failures, went_on)
+
+
+async def _come_back(one: Resuming) -> None:
+    """Try again for a while: the proxy may not know yet that the replica is lost, or the other one may be full."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(websockets.InvalidStatus, websockets.ConnectionClosed, AssertionError):
+                await one.come_back()
+                return
+            await asyncio.sleep(0.2)
 
 
 RETRY = "503, Retry-After 1"

@@ -16,10 +16,10 @@ from pathlib import Path
 import speechmlx
 
 ROOT = Path(speechmlx.__file__).parent
-FLAGS = ("on_cpu", "cpu", "dequantise")
-"""Names of truths that say what is for a CPU."""
+FLAGS = {"on_cpu": "cpu", "cpu": "cpu", "dequantise": "cpu", "fused": "gpu"}
+"""Names of truths that say for which device something is."""
 KINDS = ("cpu", "gpu")
-DEVICES = ("device", "_device")
+DEVICES = {"device", "_device"}
 """Names of what is one of KINDS."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -65,10 +65,14 @@ def _kept(path: Path, name: str) -> Iterator[Choice]:
                 yield from _kept(file, name)
 
 
-def _values(node: ast.AST) -> set[str]:
-    """Names under `node` that are not called."""
-    called = {id(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)}
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and id(one) not in called}
+def _values(node: ast.AST, lines: set[int] | None = None) -> set[str]:
+    """Names under `node` that are not called and not for a CPU alone, on `lines` if they are given."""
+    away = {id(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)}
+    for one in ast.walk(node):
+        if isinstance(one, ast.IfExp) and (side := _side(one.test)):
+            away.update(map(id, ast.walk(one.body if side == "cpu" else one.orelse)))
+    names = (one for one in ast.walk(node) if isinstance(one, ast.Name) and id(one) not in away)
+    return {one.id for one in names if lines is None or one.lineno in lines}
 
 
 @cache
@@ -83,8 +87,8 @@ def unknown(path: Path) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare | ast.Subscript) and _is_choice(node):
             known.update(ast.walk(node))
-        elif isinstance(node, ast.Assign) and any(_name(target) in DEVICES for target in node.targets):
-            known.add(node.value)
+        elif isinstance(node, ast.Assign) and DEVICES & {_name(part) for one in node.targets for part in ast.walk(one)}:
+            known.update(ast.walk(node.value))
         elif isinstance(node, ast.Call):
             known.update(node.args, (keyword.value for keyword in node.keywords))
     uses = (node for node in ast.walk(tree) if _name(node) in DEVICES and node not in known)
@@ -133,7 +137,7 @@ def _name(node: ast.AST) -> str | None:
 
 
 def _choice(path: Path, name: str, function: Function) -> Choice:
-    lines, named = set[int]().union(*map(_lines, function.body)), set[str]()
+    lines = set[int]().union(*map(_lines, function.body))
     for node in ast.walk(function):
         if isinstance(node, ast.If) and (side := _side(node.test)):
             away = node.body if side == "cpu" else node.orelse
@@ -142,10 +146,7 @@ def _choice(path: Path, name: str, function: Function) -> Choice:
             lines = lines.difference(*map(_lines, away))
         elif isinstance(node, ast.Raise | ast.ExceptHandler):
             lines -= _lines(node)
-    for node in ast.walk(function):
-        if isinstance(node, ast.stmt) and node.lineno in lines and node is not function:
-            named |= _values(node)
-    return Choice(path, name, lines, named)
+    return Choice(path, name, lines, _values(function, lines))
 
 
 def _after(function: Function, statement: ast.stmt) -> list[ast.stmt]:
@@ -169,4 +170,4 @@ def _side(test: ast.expr) -> str | None:
         constants = [side.value for side in (test.left, *test.comparators) if isinstance(side, ast.Constant)]
         equal = isinstance(test.ops[0], ast.Eq)
         return "cpu" if (constants[0] == "cpu") is equal else "gpu"
-    return "cpu" if _name(test) in FLAGS else None
+    return FLAGS.get(_name(test) or "")

@@ -1,7 +1,7 @@
 """Models with a tensor that makes what they compute no finite numbers, for engine tests and for a server.
 
-$SPEECHMLX_CATALOG names `extend`: its rows load the real engines from planted copies of the real folders. With
-$PLANTED_COLD they are not warmed up, so that the first request finds it.
+$SPEECHMLX_CATALOG names `extend`: its rows load the real engines from planted copies of the real folders. $PLANTED
+names the models, with commas. With $PLANTED_COLD they are not warmed up, so that the first request finds it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Any]:
 
 
 def extend(catalog: Catalog) -> Catalog:
-    """`catalog` with planted weights in the models that have a tensor here."""
-    engine = "support.planted_weights:load"
-    rows = tuple(replace(row, engine=engine) if row.name in TENSORS else row for row in catalog.rows)
+    """`catalog` with planted weights in the models of $PLANTED."""
+    engine, names = "support.planted_weights:load", os.environ["PLANTED"].split(",")
+    rows = tuple(replace(row, engine=engine) if row.name in names else row for row in catalog.rows)
     return replace(catalog, rows=rows)

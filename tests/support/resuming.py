@@ -19,10 +19,11 @@ Json = dict[str, Any]
 class Line:
     """The client's end of a session: counts what came, keeps what was sent, and sends again what the server lacks.
 
-    `position` False: it does not say how much it has; the server then goes by what was confirmed.
+    `position` False: it does not say how much it has; the server then goes by what was confirmed. `own`: headers of
+    every handshake.
     """
 
-    def __init__(self, url: str, path: str, position: bool = True) -> None:
+    def __init__(self, url: str, path: str, position: bool = True, **own: str) -> None:
         self.id = ""
         self.received: list[str | bytes] = []
         """Every message of the session, without the first ones of later connections."""
@@ -32,24 +33,31 @@ class Line:
         """Messages that came again, and were left out."""
         self._address = f"ws://{urlsplit(url).netloc}{path}"
         self._position = position
+        self._own = own
         self._socket: websockets.ClientConnection | None = None
         self._sending = asyncio.Lock()
 
     async def open(self, **headers: str) -> None:
         """Begin a session."""
-        self._socket = await _connect(self._address, headers)
+        self._socket = await _connect(self._address, {**self._own, **headers})
         response = self._socket.response
         assert response is not None
         self.id = response.headers["x-session-id"]
+
+    def move(self, url: str) -> None:
+        """Come back to another server."""
+        path = self._address.partition("//")[2].partition("/")[2]
+        self._address = f"ws://{urlsplit(url).netloc}/{path}"
 
     async def come_back(self, query: str = "", **headers: str) -> None:
         """Go on with the session on a new connection."""
         mark = "&" if "?" in self._address else "?"
         query = query or (f"&received={len(self.received)}" if self._position else "")
         async with self._sending:
-            self._socket = await _connect(f"{self._address}{mark}session_id={self.id}{query}", headers)
+            self._socket = await _connect(f"{self._address}{mark}session_id={self.id}{query}", {**self._own, **headers})
             greeting = json.loads(await asyncio.wait_for(self._socket.recv(), 10))
             self.greetings.append(greeting)
+            assert "resumed" in greeting, greeting
             for message in self.sent[greeting["resumed"]["received"] :]:
                 await self._socket.send(message)
             self._skip = len(self.received) - greeting["resumed"]["sent"]
@@ -109,6 +117,16 @@ class Resuming:
         await self.line.come_back(query)
         self._reading = asyncio.create_task(self._read())
 
+    @property
+    def broken(self) -> bool:
+        """Whether the connection ended before the session did."""
+        return self._reading.done() and not self.client.over.is_set()
+
+    def cut(self) -> None:
+        """Break the connection without a word."""
+        assert self.line._socket is not None
+        self.line._socket.transport.abort()
+
     async def stop(self) -> None:
         """Leave."""
         self._reading.cancel()
@@ -117,7 +135,7 @@ class Resuming:
             await asyncio.wait_for(self.line.close(), 5)
 
     async def _read(self) -> None:
-        with contextlib.suppress(websockets.ConnectionClosedError):
+        with contextlib.suppress(websockets.ConnectionClosedError):  # the session may go on elsewhere
             try:
                 while True:
                     message = await self.line.recv()
@@ -128,10 +146,10 @@ class Resuming:
 
 
 @asynccontextmanager
-async def resuming(wire: str, url: str, position: bool = True) -> AsyncIterator[Resuming]:
+async def resuming(wire: str, url: str, position: bool = True, **headers: str) -> AsyncIterator[Resuming]:
     """A session on `wire` of the server at `url`."""
     kind = SOCKETS[wire]
-    line = Line(url, kind.path, position)
+    line = Line(url, kind.path, position, **headers)
     await line.open()
     client = Resuming(line, kind(line))  # type: ignore[arg-type]
     await client.client.begin()

@@ -78,9 +78,9 @@ ROWS = (
 
 def extend(catalog: Catalog) -> Catalog:
     """Add the scripted rows to the catalog; SPEECHMLX_CATALOG names this function."""
-    from support import scripted_conversation
+    from support import scripted_conversation, scripted_loudness
 
-    return replace(catalog, rows=catalog.rows + ROWS + scripted_conversation.ROWS)
+    return replace(catalog, rows=catalog.rows + ROWS + scripted_conversation.ROWS + scripted_loudness.ROWS)
 
 
 def stand_in(catalog: Catalog) -> Catalog:

@@ -2,6 +2,7 @@
 
 The ASR engine reads each sample of the audio as a character. The text is "SCRIPT | SENTENCE": the language model runs
 SCRIPT and writes SENTENCE at each of its steps. SENTENCE is the script of the synthesiser.
+`scripted-live` of scripted_live.py is there, too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from support import scripted
+from support.scripted_live import LIVE_ROW
 
 from speechmlx.audio.encode import wav_header
 from speechmlx.engines import LoadOptions
@@ -27,7 +29,7 @@ ROWS = (
 def extend(catalog: Catalog) -> Catalog:
     """Add these rows to the scripted catalog; SPEECHMLX_CATALOG names this function."""
     extended = scripted.extend(catalog)
-    return replace(extended, rows=extended.rows + ROWS)
+    return replace(extended, rows=(*extended.rows, *ROWS, LIVE_ROW))
 
 
 def sound(text: str) -> bytes:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,8 @@ from speechmlx.types import (
     Usage,
     Voice,
     Word,
+    WordTime,
+    WordTimes,
 )
 
 if TYPE_CHECKING:
@@ -179,11 +182,13 @@ class Live:
         del self.loud[: fresh * BLOCKS_PER_WORD]
         return Hypothesis(committed, tail)
 
+    def _number(self, n: int) -> int:
+        return (self.said + n + 1) % 11
+
     def _word(self, n: int) -> Word:
         """The word after `n` that are not committed."""
         blocks = self.loud[n * BLOCKS_PER_WORD : (n + 1) * BLOCKS_PER_WORD]
-        number = (self.said + n + 1) % 11
-        return Word(f" {NUMBERS[number]}", blocks[0] * BLOCK / RATE, (blocks[-1] + 1) * BLOCK / RATE, 0.9)
+        return Word(f" {NUMBERS[self._number(n)]}", blocks[0] * BLOCK / RATE, (blocks[-1] + 1) * BLOCK / RATE, 0.9)
 
 
 class SpeechDetector:
@@ -288,7 +293,7 @@ def _reply(request: Request) -> list[str]:
 
 
 class Speaker:
-    """Speaks each word as a chunk of 100 ms of tone, and signs alone as a silence."""
+    """Speaks each word as a chunk of 100 ms of tone and tells its time, and signs alone as a silence."""
 
     nbytes = 1_000_000
 
@@ -300,12 +305,13 @@ class Speaker:
         if not any(map(str.isalnum, request.text)):
             yield Chunk.silence(SPEECH_RATE)
             return
-        count = len(request.text.split())
-        for number in range(count):
+        words, seconds = list(re.finditer(r"\S+", request.text)), WORD_SECONDS / request.speed
+        for number, word in enumerate(words):
             script.step(number)
-            yield Chunk(tone(WORD_SECONDS / request.speed, script.level), SPEECH_RATE)
+            yield WordTimes((WordTime(word[0], number * seconds, (number + 1) * seconds, *word.span()),))
+            yield Chunk(tone(seconds, script.level), SPEECH_RATE)
             yield None
-        yield Usage(audio_out=count * WORD_SECONDS)
+        yield Usage(audio_out=len(words) * WORD_SECONDS)
 
 
 class Answerer:

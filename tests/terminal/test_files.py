@@ -84,6 +84,29 @@ def test_speech_is_written(run: Run, spoken_server: Server, tmp_path: Path) -> N
         assert soundfile.info(tmp_path / f"a.{ending}").duration == pytest.approx(0.2, abs=0.08)
 
 
+@pytest.mark.parametrize("on_server", [False, True])
+def test_subtitles_of_speech(run: Run, spoken_server: Server, tmp_path: Path, on_server: bool) -> None:
+    server = ("--server", spoken_server.url) if on_server else ()
+    done = run("speak", "One two.", "It is $5.", "-o", "a.wav", "--captions", "a.srt", "--json", *server)
+    assert json.loads(done.text.splitlines()[-1]) == {
+        "output": "a.wav", "seconds": 0.5, "rate": 24000, "captions": "a.srt"
+    }  # fmt: skip
+    assert (tmp_path / "a.srt").read_text() == (
+        "1\n00:00:00,000 --> 00:00:00,200\nOne two.\n\n2\n00:00:00,200 --> 00:00:00,500\nIt is $5.\n"
+    )
+
+
+def test_subtitles_of_several_texts(
+    terminal_environment: dict[str, str], spoken_server: Server, tmp_path: Path
+) -> None:
+    speak = [COMMAND, "speak", "-", "-o", "a.wav", "--captions", "a.vtt", "--server", spoken_server.url]
+    given = {"env": terminal_environment, "capture_output": True, "timeout": 60, "cwd": tmp_path}
+    subprocess.run(speak, input=b"One two\nthree.\n\nFour.", check=True, **given)  # type: ignore[call-overload]
+    assert (tmp_path / "a.vtt").read_text() == (
+        "WEBVTT\n\n00:00:00.000 --> 00:00:00.300\nOne two three.\n\n00:00:00.300 --> 00:00:00.400\nFour.\n"
+    )
+
+
 def test_an_answer_and_less_noise(run: Run, record: Record, tmp_path: Path) -> None:
     record("ask.wav", 0.3)
     done = run("respond", "ask.wav", "-o", "answer.opus")
@@ -128,6 +151,8 @@ def test_an_answer_and_less_noise_on_a_server(run: Run, record: Record, spoken_s
         (["transcribe", "--help"], 0, "Turn recordings into text or subtitles."),
         (["enhance", "--help"], 0, "Reduce the noise of recordings."),
         (["respond", "--help"], 0, "Answer a recorded question aloud."),
+        (["speak", "Hi.", "--captions", "a.txt"], 2, "'a.txt' tells no format of subtitles: it ends in .srt or .vtt"),
+        (["speak", "Hi.", "--words", "--captions", "a.srt"], 2, "--captions goes with sound"),
         (["speak", "--help"], 0, "It is played, or written to a file, while it is made."),
     ],
 )

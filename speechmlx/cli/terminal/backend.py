@@ -10,7 +10,7 @@ from typing import Protocol
 
 from speechmlx.library.results import SpokenAnswer
 from speechmlx.recognition import RecognitionResult
-from speechmlx.types import Chunk, Hypothesis
+from speechmlx.types import Chunk, Hypothesis, WordTimes
 
 OnProgress = Callable[[float], None]
 """Is called with the part of a recording that is done, from 0 to 1."""
@@ -135,6 +135,9 @@ class Backend(Protocol):
 
     def speak(self, text: str, options: SpeakingOptions) -> AsyncGenerator[Chunk, None]:
         """Speak a text; its sound comes as it is made."""
+
+    def speak_timed(self, text: str, options: SpeakingOptions) -> AsyncGenerator[Chunk | WordTimes, None]:
+        """As `speak`, with the times of its words."""
 
     def enhance(self, recording: Path, model: str | None) -> AsyncGenerator[Chunk, None]:
         """Reduce the noise of a file; its sound comes as it is made."""

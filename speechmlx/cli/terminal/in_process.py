@@ -37,7 +37,7 @@ from speechmlx.library import AsyncSpeech
 from speechmlx.library.listening import AsyncListening
 from speechmlx.library.results import Recognised, SpokenAnswer
 from speechmlx.library.talking import AsyncTalk
-from speechmlx.types import Chunk, Hypothesis
+from speechmlx.types import Chunk, Hypothesis, WordTimes
 
 
 class InProcess:
@@ -59,6 +59,12 @@ class InProcess:
         async with self._speech.speak(text, **asdict(options)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    async def speak_timed(self, text: str, options: SpeakingOptions) -> AsyncGenerator[Chunk | WordTimes, None]:
+        async with self._speech.speak(text, **asdict(options)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+            yield WordTimes(chunks.so_far.words)
 
     async def enhance(self, recording: Path, model: str | None) -> AsyncGenerator[Chunk, None]:
         async with self._speech.enhance(recording, model=model) as chunks:

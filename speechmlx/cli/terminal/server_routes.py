@@ -21,13 +21,15 @@ from speechmlx.cli.terminal.backend import (
     SpeakingOptions,
     TalkingOptions,
 )
+from speechmlx.cli.terminal.server_answers import check, server_errors
 from speechmlx.cli.terminal.server_live import listen_on, talk_on
 from speechmlx.cli.terminal.server_transcript import read_transcript, read_turns
-from speechmlx.cli.terminal.servers import KEY_VARIABLE, ServerAddress
-from speechmlx.errors import BadRequest, Busy, EngineFailed, SpeechError, Unavailable
+from speechmlx.cli.terminal.server_words import spoken_words
+from speechmlx.cli.terminal.servers import ServerAddress
+from speechmlx.errors import BadRequest
 from speechmlx.library.results import Sound, SpokenAnswer
 from speechmlx.recognition import RecognitionResult
-from speechmlx.types import Chunk
+from speechmlx.types import Chunk, WordTimes
 
 CONNECT_SECONDS = 10.0
 WAV_HEADER = 44
@@ -70,6 +72,9 @@ class OnServer:
         asked = {"text": text, **given(options)}
         async for chunk in self._sound("/speak", {"stream": "true"}, json=asked):
             yield chunk
+
+    def speak_timed(self, text: str, options: SpeakingOptions) -> AsyncGenerator[Chunk | WordTimes, None]:
+        return spoken_words(self._client, text, given(options))
 
     async def enhance(self, recording: Path, model: str | None) -> AsyncGenerator[Chunk, None]:
         query = {"stream": "true", **({} if model is None else {"model": model})}
@@ -141,27 +146,6 @@ def wav_rate(header: bytes) -> int:
     return int.from_bytes(header[24:28], "little")
 
 
-def check(answer: httpx.Response) -> None:
-    """Raises the error that an answer tells: BadRequest, Busy, Unavailable or EngineFailed."""
-    if answer.is_success:
-        return
-    status = answer.status_code
-    message = error_text(answer.text) or f"the server answered {status}"
-    if status in (401, 403):
-        raise BadRequest(f"{message} (the key is read from {KEY_VARIABLE})")
-    kinds: dict[int, type[SpeechError]] = {429: Busy, 503: Busy, 502: Unavailable, 507: Unavailable}
-    raise kinds.get(status, BadRequest if status < 500 else EngineFailed)(message)
-
-
-def error_text(body: str) -> str:
-    """The message of an error of our routes or of OpenAI's; "" where there is none."""
-    try:
-        error = json.loads(body)["error"]
-        return str(error["message"] if isinstance(error, dict) else error)
-    except (ValueError, KeyError, TypeError):
-        return body.strip()[:200]
-
-
 @contextmanager
 def opened(recording: Path) -> Iterator[BinaryIO]:
     """The file. Raises BadRequest where it cannot be read."""
@@ -171,15 +155,6 @@ def opened(recording: Path) -> Iterator[BinaryIO]:
         raise BadRequest(f"{recording} cannot be read: {error.strerror or error}") from error
     with file:
         yield file
-
-
-@contextmanager
-def server_errors() -> Iterator[None]:
-    """A connection that fails or breaks off raises Unavailable."""
-    try:
-        yield
-    except httpx.TransportError as error:
-        raise Unavailable(f"the server broke the connection off: {error or type(error).__name__}") from error
 
 
 async def _read(file: BinaryIO) -> AsyncGenerator[bytes, None]:

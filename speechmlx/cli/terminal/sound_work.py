@@ -10,6 +10,7 @@ from typing import Any
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.cli.terminal.backend import Backend, SpeakingOptions
 from speechmlx.cli.terminal.bars import FileBars
+from speechmlx.cli.terminal.caption_file import CaptionFile
 from speechmlx.cli.terminal.recordings import STANDARD, RecordingFile
 from speechmlx.cli.terminal.running import FAILED, hint, say, say_json, tell
 from speechmlx.cli.terminal.sound_devices import Loudspeaker, sound_library
@@ -67,9 +68,20 @@ class SoundOutput:
 class SpokenTexts:
     """A text, or those of standard input, one after the other."""
 
-    def __init__(self, text: str | None, options: SpeakingOptions, output: str | None, as_json: bool) -> None:
-        """`text` None: standard input. Raises BadRequest, and Unavailable where nothing can be played."""
+    def __init__(
+        self,
+        text: str | None,
+        options: SpeakingOptions,
+        output: str | None,
+        as_json: bool,
+        captions: Path | None = None,
+    ) -> None:
+        """`text` None: standard input. `captions`: a file for subtitles, .srt or .vtt.
+
+        Raises BadRequest, and Unavailable where nothing can be played.
+        """
         check_speed(options.speed)
+        self._captions = None if captions is None else CaptionFile(captions)
         if output is not None:
             format_of(output)
         if text is not None and not text.strip():
@@ -89,17 +101,33 @@ class SpokenTexts:
             async with aclosing(self._texts()) as given:
                 async for text in given:
                     spoken = True
-                    async with aclosing(backend.speak(text, self._options)) as chunks:
-                        async for chunk in chunks:
-                            await out.put(chunk)
+                    await self._speak(backend, text, out)
             if not spoken:
                 raise BadRequest("there is no text on standard input")
+            if self._captions is not None:
+                self._captions.write()
             await out.drained()
+        captions = {} if self._captions is None else {"captions": str(self._captions.path)}
         if self._as_json:
-            say_json(self._sound.told())
+            say_json({**self._sound.told(), **captions})
         elif self._output not in (None, STANDARD):
             hint(f"{self._output}: {self._sound.seconds:.1f} s")
         return 0
+
+    async def _speak(self, backend: Backend, text: str, out: SoundOutput) -> None:
+        if self._captions is None:
+            async with aclosing(backend.speak(text, self._options)) as chunks:
+                async for chunk in chunks:
+                    await out.put(chunk)
+            return
+        began = out.seconds
+        async with aclosing(backend.speak_timed(text, self._options)) as events:
+            async for event in events:
+                if isinstance(event, Chunk):
+                    await out.put(event)
+                else:
+                    self._captions.add(event.words, began)
+        self._captions.end_text(len(text))
 
     async def _texts(self) -> AsyncGenerator[str, None]:
         if self._text is not None:

@@ -66,7 +66,8 @@ def fetch_missing(config: Config, needs: Needs) -> None:
     from speechmlx.models import catalog, store
     from speechmlx.types import Kind
 
-    known, cache = catalog.load(), store.cache_folder(config)
+    cache = store.cache_folder(config)
+    known = catalog.load(cache)
     rows = {}
     for kind, name in needs:
         of = Kind.ASR if kind == LISTEN else Kind(kind)

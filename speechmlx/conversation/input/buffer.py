@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +17,26 @@ RATE = 16000
 """Hz of all audio in the input half: detectors and recognisers take it."""
 
 
-class AudioBuffer:
-    """Mono float32 at RATE. Positions are seconds since the session's first sample."""
+@dataclass(frozen=True)
+class InputStart:
+    """Where a session goes on that another server has begun: `at` seconds into it.
 
-    def __init__(self) -> None:
+    `items`: ids of the turns that come, in order; those after them have new ones.
+    """
+
+    at: float = 0.0
+    items: tuple[str, ...] = ()
+
+
+BEGINNING = InputStart()
+
+
+class AudioBuffer:
+    """Mono float32 at RATE. Positions are seconds since the session's first sample; the audio comes from `start` on."""
+
+    def __init__(self, start: float = 0.0) -> None:
         self._pieces: deque[Samples] = deque()
-        self._start = 0
-        self._end = 0
+        self._start = self._end = round(start * RATE)
 
     @property
     def start(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.errors import TooShort
 from speechmlx.conversation.input.audio import AudioInput
-from speechmlx.conversation.input.buffer import RATE, AudioBuffer
+from speechmlx.conversation.input.buffer import BEGINNING, RATE, AudioBuffer, InputStart
 from speechmlx.conversation.input.endpointing import (
     Decision,
     IdleTimeout,
@@ -43,6 +44,9 @@ LIVE_PIECE = 0.1
 """Seconds of audio that a live recogniser gets at least, unless the turn pauses or ends."""
 AT_ONCE = 3.0
 """Seconds: a longer piece of audio is a recording, not a person speaking now."""
+
+UNNOTICED = 0.2
+"""Seconds of speech before a turn is known to have begun, at most."""
 
 CommitReason = Literal["speech", "silence", "client"]
 """What ended a turn: the speech detector, silence for the idle timeout, or the client."""
@@ -98,15 +102,19 @@ class InputObserver(Protocol):
 class InputPipeline:
     """One client's audio, from bytes to committed turns."""
 
-    def __init__(self, engines: Engines, settings: Settings, observer: InputObserver) -> None:
-        self.buffer = AudioBuffer()
+    def __init__(
+        self, engines: Engines, settings: Settings, observer: InputObserver, start: InputStart = BEGINNING
+    ) -> None:
+        self.buffer = AudioBuffer(start.at)
         self.settings = settings
         self.transcriber = Transcriber(engines)
         self.transcriber.settings = settings.transcription or Transcription()
         self._engines = engines
         self._observer = observer
         self._audio = AudioInput(engines, settings, self._push_samples, observer.input_failed)
-        self._committed = 0.0
+        self._items = deque(start.items)
+        """Ids of the next turns."""
+        self._committed = start.at
         """Seconds into the session up to which the audio was committed or cleared."""
         self._detector: TurnDetector | None = None
         self._speakers: SpeakerTracker | None = None
@@ -124,6 +132,16 @@ class InputPipeline:
     def waiting(self) -> float:
         """Seconds of audio not committed."""
         return self.buffer.end - max(self._committed, self.buffer.start)
+
+    @property
+    def settled(self) -> tuple[float, tuple[str, ...]]:
+        """Seconds before which no turn is under way or may still begin; and the turn under way, if there is one."""
+        turn, turns = self._turn, self.settings.turns
+        if turn is not None:
+            return turn.start, (turn.item,)
+        if turns is None or self._detector is None:
+            return self._committed, ()
+        return max(self._committed, self._detector.position - turns.prefix - UNNOTICED), ()
 
     @property
     def in_turn(self) -> bool:
@@ -335,7 +353,7 @@ class InputPipeline:
     def _begin_turn(self, start: float) -> UserTurn:
         if self._turn is not None:
             self._turn.transcription.cancel()
-        item = new_id("item")
+        item = self._items.popleft() if self._items else new_id("item")
         # An answered turn is recognised whole at its end: live words must not keep that, or another answer, waiting.
         priority = Priority.INTERACTIVE if self.settings.answers else Priority.REALTIME
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
-from typing import Any
-
-import httpx
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from speechmlx.config import Config
 from speechmlx.errors import EngineFailed, ModelUnavailable
 from speechmlx.markup.answer import AnswerParser
 from speechmlx.types import Event, FunctionCall, Generate, Message, TextDelta, Usage
+
+if TYPE_CHECKING:
+    import httpx
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 120.0
 """Seconds. The server may load the model before it answers the first request."""
@@ -44,6 +47,9 @@ class RemoteLanguageModel:
         return aclosing(self._generate(request))
 
     async def _generate(self, request: Generate) -> AsyncGenerator[Event, None]:
+        await asyncio.to_thread(import_module, "httpx")  # most servers have no remote model
+        import httpx
+
         completion = Completion([str(tool["name"]) for tool in request.tools])
         timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
         body = build_body(request, self._model)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from speechmlx.conversation.items.item import Item
 from speechmlx.conversation.settings import Answering
-from speechmlx.types import Chunk, FunctionCall, TextDelta, Usage
+from speechmlx.types import Chunk, FunctionCall, TextDelta, Usage, WordTimes
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class ClauseEnded:
     """The audio of the clause is complete."""
 
 
-Piece = TextDelta | ClauseStarted | ClauseEnded | Chunk | FunctionCall | Usage
-"""What an answer consists of, in the order in which it is made."""
+Piece = TextDelta | ClauseStarted | ClauseEnded | WordTimes | Chunk | FunctionCall | Usage
+"""What an answer consists of, in the order in which it is made. Times and places of words are those of the clause."""
 
 
 @dataclass(frozen=True)

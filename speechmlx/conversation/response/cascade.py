@@ -20,7 +20,7 @@ from speechmlx.conversation.response.preemptive import AHEAD, AnswerRequest, Pre
 from speechmlx.conversation.response.synthesis import build_speech, speak_clause
 from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice
 from speechmlx.runtime.channel import Channel
-from speechmlx.types import FunctionCall, Generate, Kind, Speak, TextDelta, Usage
+from speechmlx.types import Chunk, FunctionCall, Generate, Kind, Speak, TextDelta, Usage
 
 log = logging.getLogger(__name__)
 
@@ -147,10 +147,10 @@ async def _speak(engines: Engines, speech: Speak, clauses: Channel[str], pieces:
     async for clause in clauses:
         await pieces.send(ClauseStarted(clause))
         try:
-            async with aclosing(speak_clause(engines, speech, clause)) as chunks:
-                async for chunk in chunks:
-                    has_sound = has_sound or any(chunk.pcm16)
-                    await pieces.send(chunk)
+            async with aclosing(speak_clause(engines, speech, clause)) as spoken:
+                async for piece in spoken:
+                    has_sound = has_sound or (isinstance(piece, Chunk) and any(piece.pcm16))
+                    await pieces.send(piece)
         except UnknownVoice:
             raise
         except BadRequest as error:

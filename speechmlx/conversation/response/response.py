@@ -20,7 +20,7 @@ from speechmlx.conversation.response.output import ResponseOutput
 from speechmlx.conversation.response.playback import START, Moment, Playback
 from speechmlx.conversation.settings import ResponseRequest
 from speechmlx.errors import EngineFailed, SpeechError
-from speechmlx.types import Chunk, FunctionCall, TextDelta, Usage
+from speechmlx.types import Chunk, FunctionCall, TextDelta, Usage, WordTimes
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +134,8 @@ class ActiveResponse:
                 self._output.add_text(text)
             case ClauseStarted(text):
                 self.playback.timeline = self.playback.timeline.begin_clause(text)
+            case WordTimes(words):
+                self.playback.timeline = self.playback.timeline.add_words(words)
             case ClauseEnded():
                 self.playback.timeline = self.playback.timeline.end_clause()
             case Chunk():

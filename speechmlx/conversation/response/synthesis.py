@@ -14,7 +14,7 @@ import numpy as np
 from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.settings import Answering
 from speechmlx.reading.sentences import CLAUSE_STOPS, CLOSERS, STOPS
-from speechmlx.types import Chunk, Kind, Priority, Speak
+from speechmlx.types import Chunk, Kind, Priority, Speak, WordTime, WordTimes
 
 SILENCE = 164
 """Magnitude of a PCM16 sample up to which it is silence: -46 dB."""
@@ -42,15 +42,32 @@ def build_speech(engines: Engines, answering: Answering) -> Speak | None:
     )
 
 
-async def speak_clause(engines: Engines, speech: Speak, clause: str) -> AsyncGenerator[Chunk, None]:
-    """The audio of `clause`, spoken as `speech` says, and the pause after it. Raises SpeechErrors."""
-    trimmer = SilenceTrimmer(pause_after(clause))
+async def speak_clause(engines: Engines, speech: Speak, clause: str) -> AsyncGenerator[Chunk | WordTimes, None]:
+    """The audio of `clause`, spoken as `speech` says, and the pause after it. Raises SpeechErrors.
+
+    The words come before their sound, with times of the audio that is given out and places of `clause`.
+    """
+    trimmer, words = SilenceTrimmer(pause_after(clause)), list[WordTime]()
+    before = len(clause) - len(clause.lstrip())
     async with engines.submit(replace(speech, text=clause.strip())) as job:
         async for event in job:
-            if isinstance(event, Chunk) and (chunk := trimmer.push(event)):
+            if isinstance(event, WordTimes):
+                words += event.words
+            elif isinstance(event, Chunk) and (chunk := trimmer.push(event)):
+                if words:
+                    yield WordTimes(tuple(_moved(word, -trimmer.cut, before) for word in words))
+                    words.clear()
                 yield chunk
+    if words:
+        yield WordTimes(tuple(_moved(word, -trimmer.cut, before) for word in words))
     if last := trimmer.flush():
         yield last
+
+
+def _moved(word: WordTime, seconds: float, places: int) -> WordTime:
+    """The word as it is said `seconds` later, in a text with so many characters more before it."""
+    start, end = (max(0.0, at + seconds) for at in (word.start, word.end))
+    return replace(word, start=start, end=end, first=word.first + places, last=word.last + places)
 
 
 def pause_after(text: str) -> float:
@@ -73,6 +90,8 @@ class SilenceTrimmer:
         """Samples since the last sound."""
         self._has_sound = False
         self._rate = 0
+        self.cut = 0.0
+        """Seconds of silence that were cut before the sound."""
 
     def push(self, chunk: Chunk) -> Chunk | None:
         """Add audio. Returns it up to its last sound; None while it is silent."""
@@ -85,6 +104,7 @@ class SilenceTrimmer:
         start = 0 if self._has_sound else max(0, int(loud[0]) - round(LEAD * chunk.rate))
         end, self._has_sound = int(loud[-1]) + 1, True
         self._held = held[end:]
+        self.cut += start / chunk.rate
         return Chunk(held[start:end].tobytes(), chunk.rate)
 
     def flush(self) -> Chunk | None:

@@ -24,7 +24,7 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, DeepFi
     if version != VERSION:
         raise ModelUnavailable(f"the folder {folder.name!r} holds {version}; this engine runs {VERSION}")
     weights = yield from settle(read_weights(folder), mx.float32)
-    engine = DeepFilterNet(weights)
+    engine = DeepFilterNet(weights, fused=options.device == "gpu")
     if options.warm_up:
         yield Progress("warm_up", 0, 1)
         engine.warm_up()
@@ -34,9 +34,10 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, DeepFi
 class DeepFilterNet:
     """The engine of `Enhance` requests. The output is PCM16 at 48 kHz, as long as the input."""
 
-    def __init__(self, weights: dict[str, mx.array]) -> None:
+    def __init__(self, weights: dict[str, mx.array], fused: bool) -> None:
+        """`fused`: on a GPU's path."""
         self.nbytes = sum(array.nbytes for array in weights.values())
-        self._network = Network(weights)
+        self._network = Network(weights, fused)
         self._banks = weights["erb_fb"], weights["mask.erb_inv_fb"]
 
     def open(self, request: Request) -> Enhancer:

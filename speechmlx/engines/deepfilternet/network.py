@@ -54,9 +54,13 @@ def first_state() -> FilterState:
 
 
 class Network:
-    """The network with its folded weights. Raises KeyError if a weight of DeepFilterNet 3 is missing."""
+    """The network with its folded weights. Raises KeyError if a weight of DeepFilterNet 3 is missing.
 
-    def __init__(self, weights: Weights) -> None:
+    `fused`: the recurrent layers run as few large kernels, compiled by MLX at the first use. For a GPU: a CPU would
+    have them built by a C++ compiler.
+    """
+
+    def __init__(self, weights: Weights, fused: bool = False) -> None:
         self._bands = [
             _Conv(weights, "enc.erb_conv0", inputs=1),
             _Conv(weights, "enc.erb_conv1", stride=2),
@@ -73,9 +77,9 @@ class Network:
         self._gains = _Conv(weights, "erb_dec.conv0_out")
         self._to_taps = _Conv(weights, "df_dec.df_convp")
         self._embed = weights["enc.df_fc_emb.0.weight"]
-        self._encoder = _Recurrent(weights, "enc.emb_gru", layers=1)
-        self._gains_recurrent = _Recurrent(weights, "erb_dec.emb_gru", layers=2)
-        self._taps_recurrent = _Recurrent(weights, "df_dec.df_gru", layers=2)
+        self._encoder = _Recurrent(weights, "enc.emb_gru", 1, fused)
+        self._gains_recurrent = _Recurrent(weights, "erb_dec.emb_gru", 2, fused)
+        self._taps_recurrent = _Recurrent(weights, "df_dec.df_gru", 2, fused)
         self._taps_skip = weights["df_dec.df_skip.weight"]
         self._taps_out = weights["df_dec.df_out.0.weight"]
 
@@ -155,7 +159,8 @@ class _Up:
 class _Recurrent:
     """A grouped linear layer, GRU layers and an optional grouped linear layer: [t, n] → [t, m]."""
 
-    def __init__(self, weights: Weights, prefix: str, layers: int) -> None:
+    def __init__(self, weights: Weights, prefix: str, layers: int, fused: bool) -> None:
+        self._gru = _fused_gru if fused else _gru
         self._inward = weights[f"{prefix}.linear_in.0.weight"]
         self._outward = weights.get(f"{prefix}.linear_out.0.weight")
         self._layers = [_gru_weights(weights, f"{prefix}.gru", layer) for layer in range(layers)]
@@ -164,7 +169,7 @@ class _Recurrent:
         x = mx.maximum(_grouped(x, self._inward), 0)
         last = []
         for layer, state in zip(self._layers, hidden, strict=True):
-            x = _gru(x, state, layer)
+            x = self._gru(x, state, layer)
             last.append(x[-1:])
         if self._outward is not None:
             x = mx.maximum(_grouped(x, self._outward), 0)
@@ -196,6 +201,34 @@ def _gru(x: mx.array, hidden: mx.array, weights: _Gru) -> mx.array:
         reset, update = mx.split(mx.sigmoid(gate + recurrent_gate), 2, axis=1)
         new = mx.tanh(new + reset * (recurrent_new + weights.bias_new))
         hidden = new + update * (hidden - new)
+        states.append(hidden)
+    return mx.concatenate(states)
+
+
+@mx.compile
+def _cell(
+    reset: mx.array,
+    update: mx.array,
+    new: mx.array,
+    recurrent_reset: mx.array,
+    recurrent_update: mx.array,
+    recurrent_new: mx.array,
+    bias_new: mx.array,
+    hidden: mx.array,
+) -> mx.array:
+    """The next hidden state, all [1, HIDDEN], in one kernel."""
+    reset, update = mx.sigmoid(reset + recurrent_reset), mx.sigmoid(update + recurrent_update)
+    new = mx.tanh(new + reset * (recurrent_new + bias_new))
+    return new + update * (hidden - new)
+
+
+def _fused_gru(x: mx.array, hidden: mx.array, weights: _Gru) -> mx.array:
+    """`_gru` in 2 kernels a frame instead of 10: a product and a cell."""
+    gates = mx.split(mx.addmm(weights.bias, x, weights.inward), 3, axis=1)
+    states = []
+    for reset, update, new in zip(*(mx.split(gate, len(x)) for gate in gates), strict=True):
+        to_reset, to_update, to_new = mx.split(hidden @ weights.recurrent, 3, axis=1)
+        hidden = _cell(reset, update, new, to_reset, to_update, to_new, weights.bias_new, hidden)
         states.append(hidden)
     return mx.concatenate(states)
 

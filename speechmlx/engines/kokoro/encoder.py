@@ -11,29 +11,34 @@ another length even with the whole encoder in float32, and the others 23 to 32 d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
 
-from speechmlx.engines.kokoro.layers import Layer, Styled, Weights, conv, leaky, linear, lstm, styled_block
+from speechmlx.engines.kokoro.layers import Layer, Recurrence, Styled, Weights, conv, leaky, linear, lstm, styled_block
 
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """The parts of the network in the order they run. Styles are [1, 128]. n tokens become t frames of 25 ms."""
+    """The parts of the network in the order they run. Styles are [1, 128]. n tokens become t frames of 25 ms.
+
+    Parts with a recurrence take several texts at once; each comes out as it does alone.
+    """
 
     context: Callable[[mx.array], mx.array]
     """Token ids [n] → output of ALBERT [n, 512]."""
-    rhythm: Styled
-    """(context [n, 512], style) → features concatenated with the style [n, 640]."""
-    durations: Callable[[mx.array], mx.array]
-    """Rhythm [n, 640] → duration of each token at speed 1, in frames, float [n]."""
-    prosody: Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
-    """(rhythm per frame [t, 640], style) → F0 in Hz [2t] and energy [2t], float32: rounded pitch is audible."""
-    text: Layer
-    """Token ids [n] → text features [n, 512]."""
+    rhythm: Callable[[Sequence[mx.array], Sequence[mx.array]], list[mx.array]]
+    """(context [n, 512], style) of each text → features concatenated with the style [n, 640]."""
+    durations: Recurrence
+    """Rhythm [n, 640] of each text → duration of each token at speed 1, in frames, float [n]."""
+    melody: Recurrence
+    """Rhythm per frame [t, 640] of each text → features of pitch and energy [t, 512], float32."""
+    curves: Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
+    """(melody [t, 512], style) → F0 in Hz [2t] and energy [2t], float32: rounded pitch is audible."""
+    text: Recurrence
+    """Token ids [n] of each text → text features [n, 512]."""
 
 
 def build(weights: Weights, config: Mapping[str, Any]) -> TextEncoder:
@@ -42,7 +47,8 @@ def build(weights: Weights, config: Mapping[str, Any]) -> TextEncoder:
         context=_exact_albert(weights, config["plbert"]),
         rhythm=_rhythm(weights, int(config["n_layer"])),
         durations=_durations(weights),
-        prosody=_prosody(weights.exact(), hidden),
+        melody=_melody(weights.exact()),
+        curves=_curves(weights.exact(), hidden),
         text=_text(weights, hidden, int(config["n_layer"])),
     )
 
@@ -111,30 +117,40 @@ def _albert_layer(weights: Weights, name: str, heads: int, eps: float) -> Layer:
     return run
 
 
-def _rhythm(weights: Weights, depth: int) -> Styled:
+def _rhythm(weights: Weights, depth: int) -> Callable[[Sequence[mx.array], Sequence[mx.array]], list[mx.array]]:
     name = "predictor.text_encoder.lstms"
     lstms = [lstm(weights, f"{name}.{2 * i}") for i in range(depth)]
-    styles = [linear(weights, f"{name}.{2 * i + 1}.fc") for i in range(depth)]
+    styles_fc = [linear(weights, f"{name}.{2 * i + 1}.fc") for i in range(depth)]
 
-    def run(x: mx.array, style: mx.array) -> mx.array:
-        repeated = mx.broadcast_to(style, (x.shape[0], style.shape[1]))
-        x = mx.concatenate([x, repeated], axis=1)
-        for recur, style_fc in zip(lstms, styles, strict=True):
-            gamma, beta = mx.split(style_fc(style), 2, axis=1)
-            x = mx.fast.layer_norm(recur(x), None, None, 1e-5) * (1 + gamma) + beta
-            x = mx.concatenate([x, repeated], axis=1)
-        return x
+    def styled(x: mx.array, style: mx.array) -> mx.array:
+        return mx.concatenate([x, mx.broadcast_to(style, (x.shape[0], style.shape[1]))], axis=1)
+
+    def normed(x: mx.array, style: mx.array, style_fc: Layer) -> mx.array:
+        gamma, beta = mx.split(style_fc(style), 2, axis=1)
+        return mx.fast.layer_norm(x, None, None, 1e-5) * (1 + gamma) + beta
+
+    def run(contexts: Sequence[mx.array], styles: Sequence[mx.array]) -> list[mx.array]:
+        texts = list(map(styled, contexts, styles))
+        for recur, style_fc in zip(lstms, styles_fc, strict=True):
+            pairs = zip(recur(texts), styles, strict=True)
+            texts = [styled(normed(x, style, style_fc), style) for x, style in pairs]
+        return texts
 
     return run
 
 
-def _durations(weights: Weights) -> Callable[[mx.array], mx.array]:
+def _durations(weights: Weights) -> Recurrence:
     recur, project = lstm(weights, "predictor.lstm"), linear(weights, "predictor.duration_proj.linear_layer")
-    return lambda x: mx.sigmoid(project(recur(x)).astype(mx.float32)).sum(axis=-1)
+    return lambda texts: [mx.sigmoid(project(x).astype(mx.float32)).sum(axis=-1) for x in recur(texts)]
 
 
-def _prosody(weights: Weights, hidden: int) -> Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]:
-    recur, half = lstm(weights, "predictor.shared"), hidden // 2
+def _melody(weights: Weights) -> Recurrence:
+    recur = lstm(weights, "predictor.shared")
+    return lambda texts: recur([x.astype(mx.float32) for x in texts])
+
+
+def _curves(weights: Weights, hidden: int) -> Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]:
+    half = hidden // 2
 
     def curve(name: str) -> Styled:
         blocks = (
@@ -154,22 +170,22 @@ def _prosody(weights: Weights, hidden: int) -> Callable[[mx.array, mx.array], tu
     pitch, energy = curve("F0"), curve("N")
 
     def run(x: mx.array, style: mx.array) -> tuple[mx.array, mx.array]:
-        x, style = recur(x.astype(mx.float32)), style.astype(mx.float32)
+        style = style.astype(mx.float32)
         return pitch(x, style), energy(x, style)
 
     return run
 
 
-def _text(weights: Weights, hidden: int, depth: int) -> Layer:
+def _text(weights: Weights, hidden: int, depth: int) -> Recurrence:
     embedding = weights["text_encoder.embedding.weight"]
     convs = [conv(weights, f"text_encoder.cnn.{i}.0", hidden) for i in range(depth)]
     norms = [_layer_norm(weights, f"text_encoder.cnn.{i}.1", 1e-5) for i in range(depth)]
     recur = lstm(weights, "text_encoder.lstm")
 
-    def run(tokens: mx.array) -> mx.array:
+    def features(tokens: mx.array) -> mx.array:
         x = embedding[tokens]
         for convolve, norm in zip(convs, norms, strict=True):
             x = leaky(norm(convolve(x)), 0.2)
-        return recur(x)
+        return x
 
-    return run
+    return lambda texts: recur([features(tokens) for tokens in texts])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -15,15 +15,18 @@ import numpy as np
 
 from speechmlx.engines import LoadOptions, Steps
 from speechmlx.engines.finite import finite
-from speechmlx.engines.kokoro import encoder, vocoder
+from speechmlx.engines.kokoro import encoder, sharing, vocoder
+from speechmlx.engines.kokoro.encoding import EncodedPiece, PieceInput, encode
 from speechmlx.engines.kokoro.layers import Weights
-from speechmlx.engines.kokoro.pieces import Pronounce, Read, pieces
+from speechmlx.engines.kokoro.pieces import Pronounce, Read, SpeechPiece, pieces
+from speechmlx.engines.kokoro.sharing import SpeechState
 from speechmlx.engines.kokoro.voices import Voices, language_of
+from speechmlx.engines.kokoro.word_times import NO_SOUND, SpeechSound, SpokenWordTimes
 from speechmlx.engines.weights import evaluate_finite
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.reading import SpokenWord, Token, pronunciation, ssml
+from speechmlx.reading import SpokenWord, pronunciation, ssml
 from speechmlx.reading.lexicon import user_lexicon
-from speechmlx.reading.reading import passages
+from speechmlx.reading.reading import Passage, passages
 from speechmlx.reading.sentences import finished
 from speechmlx.types import (
     Chunk,
@@ -35,8 +38,11 @@ from speechmlx.types import (
     SpeakStream,
     Synthesis,
     Usage,
+    WordTimes,
 )
 
+Encoding = Callable[[PieceInput], Generator[None, None, EncodedPiece]]
+"""Encodes a piece in steps."""
 SLOWEST, FASTEST = 0.25, 4.0
 SEED = 0  # seed of the noise of each piece: a piece sounds the same in any text
 WARM_UP = "Hello."
@@ -57,7 +63,7 @@ class Kokoro:
     nbytes: int
 
     def run(self, request: Request) -> Steps:
-        """Synthesise a `Speak` request. Yields one `Chunk` per piece of text, then `Usage`, and None after other steps.
+        """Synthesise a `Speak` request. Yields `WordTimes` and a `Chunk` per piece of text, then `Usage`, and None.
 
         A text without a letter or a digit is a short silence. Raises BadRequest for a speed out of range, a blank text
         and one whose letters the voice does not know, UnknownVoice for a voice that does not exist, and Unsupported for
@@ -76,8 +82,7 @@ class Kokoro:
     def _speak(self, request: Speak) -> Iterator[Event | None]:
         delivery = self.delivery(request)
         yield None
-        yield from delivery.speak(request.text)
-        yield from delivery.finish()
+        yield from delivery.all_of(request.text)
 
     def delivery(self, request: Synthesis) -> Delivery:
         """Validate `request` and resolve its voice and language. Raises the same errors as `run`."""
@@ -92,41 +97,56 @@ class Kokoro:
         styles = self.voices.blend(voice)
         spoken = language_of(voice, self.voices.names) if language in (None, "en") else language
         read = partial(passages, language=spoken, lexicon=user_lexicon(request.pronunciations, spoken))
-        return Delivery(self, styles, read, pronunciation.reader(spoken).steps, request.speed)
+        reader = pronunciation.reader(spoken)
+        return Delivery(self, styles, read, reader.steps, reader.in_runs, request.speed)
 
-    def synthesize(self, phonemes: str, styles: mx.array, speed: float) -> Iterator[Chunk | None]:
+    def encode(self, piece: PieceInput) -> Generator[None, None, EncodedPiece]:
+        """Encode a piece alone, in bounded steps. Raises NotFinite."""
+        (encoded,) = yield from encode(self.encoder, [piece])
+        return encoded
+
+    def synthesize(
+        self, phonemes: str, styles: mx.array, speed: float, encoding: Encoding | None = None
+    ) -> Iterator[SpeechSound | None]:
         """Synthesise one piece of at most `longest` phonemes. Each step evaluates one part of the network.
 
-        Raises NotFinite where the sound is none.
+        `encoding`: how it is encoded; None: alone. Raises NotFinite where the sound is none.
         """
         tokens = mx.array([0, *(self.vocabulary[p] for p in phonemes), 0])
-        style = styles[min(len(phonemes), len(styles)) - 1]
-        timbre, prosody_style = mx.split(style, 2, axis=1)
-        context = self.encoder.context(tokens)
-        mx.eval(context)
-        yield None
-        rhythm = self.encoder.rhythm(context, prosody_style)
-        mx.eval(rhythm)
-        yield None
-        text = self.encoder.text(tokens)
-        durations = self.encoder.durations(rhythm)
-        mx.eval(text, durations)
-        yield None
-        lengths = finite(np.array(durations), "the durations of the phonemes")
-        frames = np.maximum(np.rint(lengths / speed), 1).astype(np.int64)
-        spread = mx.array(np.repeat(np.arange(len(frames)), frames))
-        pitch, energy = self.encoder.prosody(rhythm[spread], prosody_style)
-        mx.eval(pitch, energy)
-        yield None
-        decoded = self.vocoder.decode(text[spread], pitch, energy, timbre)
-        source = self.vocoder.source(pitch, mx.random.key(SEED))
+        piece = PieceInput(tokens, styles[min(len(phonemes), len(styles)) - 1], speed)
+        encoded = yield from self.encode(piece) if encoding is None else encoding(piece)
+        decoded = self.vocoder.decode(encoded.text, encoded.pitch, encoded.energy, encoded.timbre)
+        source = self.vocoder.source(encoded.pitch, mx.random.key(SEED))
         mx.eval(decoded, source)
         yield None
         samples = decoded
-        for samples in self.vocoder.generate(decoded, source, timbre):
+        for samples in self.vocoder.generate(decoded, source, encoded.timbre):
             mx.eval(samples)  # at once: MLX may have started to compute parts of it
             yield None
-        yield Chunk(_pcm16(finite(np.array(samples), "the synthesis of speech")), vocoder.RATE)
+        pcm16 = _pcm16(finite(np.array(samples), "the synthesis of speech"))
+        yield SpeechSound(Chunk(pcm16, vocoder.RATE), np.cumsum(encoded.frames) * vocoder.FRAME)
+
+
+class SharingKokoro(Kokoro):
+    """A loaded model on a GPU, which encodes the texts of several `Speak` requests together."""
+
+    max_batch = 4
+
+    def begin(self, request: Request) -> SpeechState:
+        """Begin a `Speak` request. Raises the same errors as `run`."""
+        if not isinstance(request, Speak):
+            raise Unsupported(f"Kokoro answers Speak requests, not {type(request).__name__}")
+        state = SpeechState(request.priority)
+        delivery = self.delivery(request)
+        delivery.encoding = state.encode
+        state.steps = delivery.all_of(request.text)
+        return state
+
+    def step(self, states: Sequence[SpeechState]) -> list[list[Event | Exception]]:
+        return sharing.step(self.encoder, states)
+
+    def end(self, state: SpeechState) -> None:
+        state.leave()
 
 
 @dataclass
@@ -138,41 +158,67 @@ class Delivery:
     """Style vectors of the voice [510, 1, 256]: one row for each number of tokens."""
     read: Read
     pronounce: Pronounce
+    in_runs: bool
+    """Whether `pronounce` may give the phonemes of several words to the first of them."""
     speed: float
+    encoding: Encoding | None = None
+    """How pieces are encoded; None: each alone."""
     tokens: int = 0
     samples: int = 0
     written: bool = False
     """Whether any text was more than white space."""
     unsaid: str = ""
     """The first text with words that had no phonemes."""
+    words: SpokenWordTimes = field(default_factory=SpokenWordTimes)
 
-    def speak(self, text: str) -> Iterator[Event | None]:
-        """Synthesise `text`. Yields a `Chunk` per piece and break, None after other steps, nothing without words."""
-        tokens, words = self.tokens, list[Token]()
+    def all_of(self, text: str) -> Iterator[Event | None]:
+        """Synthesise the whole text of a request."""
+        yield from self.speak(text)
+        yield from self.finish()
 
-        def read(text: str) -> Iterator[list[Token]]:
+    def speak(self, text: str, at: int = 0) -> Iterator[Event | None]:
+        """Synthesise `text`, which begins at character `at` of the request's.
+
+        Yields `WordTimes` and a `Chunk` per piece, a `Chunk` per break, None after other steps, nothing without words.
+        """
+        tokens, has_words = self.tokens, False
+
+        def read(text: str) -> Iterator[Passage]:
+            nonlocal has_words
             for passage in self.read(text):
-                words.extend(token for token in passage if isinstance(token, SpokenWord))
+                has_words = has_words or any(isinstance(token, SpokenWord) for token in passage.tokens)
                 yield passage
 
         self.written = self.written or bool(text.strip())
-        for piece in pieces(text, read, self.pronounce, self.engine.vocabulary, self.engine.longest):
+        engine = self.engine
+        for piece in pieces(text, read, self.pronounce, engine.vocabulary, engine.longest, self.in_runs):
             if piece is None:
                 yield None
-                continue
-            if piece.phonemes:
-                speed = min(max(self.speed * piece.rate, SLOWEST), FASTEST)
-                yield from self._counted(self.engine.synthesize(piece.phonemes, self.styles, speed))
-                self.tokens += len(piece.phonemes)
-            if piece.silence:
-                yield from self._counted([Chunk.silence(vocoder.RATE, piece.silence)])
-        if words and self.tokens == tokens and not self.unsaid:
+            else:
+                yield from self._piece(piece, at)
+        if has_words and self.tokens == tokens and not self.unsaid:
             self.unsaid = text.strip()
 
-    def _counted(self, steps: Iterable[Chunk | None]) -> Iterator[Chunk | None]:
-        for step in steps:
-            yield step
-            self.samples += len(step.pcm16) // 2 if step else 0
+    def _piece(self, piece: SpeechPiece, at: int) -> Iterator[Event | None]:
+        sound = NO_SOUND
+        if piece.phonemes:
+            speed = min(max(self.speed * piece.rate, SLOWEST), FASTEST)
+            for step in self.engine.synthesize(piece.phonemes, self.styles, speed, self.encoding):
+                if step is None:
+                    yield None
+                else:
+                    sound = step
+            self.tokens += len(piece.phonemes)
+        if words := self.words.add(piece.words, sound, self.samples / vocoder.RATE, at):
+            yield WordTimes(words)
+        if sound is not NO_SOUND:
+            yield self._counted(sound.chunk)
+        if piece.silence:
+            yield self._counted(Chunk.silence(vocoder.RATE, piece.silence))
+
+    def _counted(self, chunk: Chunk) -> Chunk:
+        self.samples += len(chunk.pcm16) // 2
+        return chunk
 
     def finish(self) -> Iterator[Event | None]:
         """A short silence if there was nothing to say, and the usage of the whole request.
@@ -183,7 +229,7 @@ class Delivery:
             if self.unsaid or not self.written:
                 quoted = self.unsaid[:QUOTED]
                 raise BadRequest(f"nothing in the text can be said: {quoted!r}; choose a voice of its language")
-            yield from self._counted([Chunk.silence(vocoder.RATE)])
+            yield self._counted(Chunk.silence(vocoder.RATE))
         yield Usage(audio_out=self.samples / vocoder.RATE, tokens_in=self.tokens)
 
 
@@ -193,6 +239,8 @@ class SpeechStream:
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
         self._rest = ""
+        self._at = 0
+        """Characters before the rest."""
 
     def feed_text(self, text: str) -> Steps:
         self._rest += text
@@ -200,10 +248,11 @@ class SpeechStream:
             return  # one whole, which `finish` says
         sentences, self._rest = finished(self._rest)
         for sentence in sentences:
-            yield from self._delivery.speak(sentence)
+            yield from self._delivery.speak(sentence, self._at)
+            self._at += len(sentence)
 
     def finish(self) -> Steps:
-        yield from self._delivery.speak(self._rest)
+        yield from self._delivery.speak(self._rest, self._at)
         yield from self._delivery.finish()
 
     def close(self) -> None:
@@ -227,7 +276,7 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, Kokor
     for start in range(0, len(names), LOAD_SLICE):
         evaluate_finite({name: weights.tensors[name] for name in names[start : start + LOAD_SLICE]})
         yield Progress("load", min(start + LOAD_SLICE, len(names)), len(names))
-    engine = Kokoro(
+    engine = (Kokoro if on_cpu else SharingKokoro)(
         encoder=encoder.build(weights, config),
         vocoder=vocoder.build(weights, config),
         voices=Voices.of(folder / "voices", dtype),

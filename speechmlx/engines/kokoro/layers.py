@@ -8,7 +8,7 @@ float32 audio.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import mlx.core as mx
@@ -17,6 +17,8 @@ Layer = Callable[[mx.array], mx.array]
 Styled = Callable[[mx.array, mx.array], mx.array]
 StyledResidual = Callable[[mx.array, mx.array, mx.array | None], mx.array]
 """(x, style, residual to add to the result, or None) → the result."""
+Recurrence = Callable[[Sequence[mx.array]], list[mx.array]]
+"""Several signals of any lengths, each → its own result."""
 
 NORM_EPS = 1e-5
 
@@ -176,8 +178,11 @@ def leaky(x: mx.array, slope: float) -> mx.array:
     return mx.maximum(x, x * slope)
 
 
-def lstm(weights: Weights, name: str) -> Layer:
-    """A bidirectional LSTM, with one step for both directions: x [t, in] → [t, 2 * hidden]."""
+def lstm(weights: Weights, name: str) -> Recurrence:
+    """A bidirectional LSTM, with one step for both directions and all signals: [t, in] of each → [t, 2 * hidden].
+
+    Each comes out as it does alone: what pads a shorter one follows its end in both directions.
+    """
     ends = ("", "_reverse")
     inward = mx.stack([_gates(weights[f"{name}.weight_ih_l0{e}"]).T for e in ends])
     recurrent = mx.contiguous(mx.stack([_gates(weights[f"{name}.weight_hh_l0{e}"]).T for e in ends]))
@@ -186,17 +191,24 @@ def lstm(weights: Weights, name: str) -> Layer:
     hidden = recurrent.shape[1]
     step = _lstm_step if weights.cpu else mx.compile(_lstm_step)
 
-    def run(x: mx.array) -> mx.array:
-        gates = mx.stack([x, x[::-1]]) @ inward + bias
-        h = c = mx.zeros((2, 1, hidden), x.dtype)
+    def run(signals: Sequence[mx.array]) -> list[mx.array]:
+        count, longest = len(signals), max(x.shape[0] for x in signals)
+        forward, backward = (mx.concatenate([_padded(x[::way], longest) for x in signals]) for way in (1, -1))
+        gates = (mx.stack([forward, backward]) @ inward + bias).reshape(2, count, longest, -1)
+        h = c = mx.zeros((2, count, hidden), signals[0].dtype)
         states = []
-        for t in range(x.shape[0]):
-            h, c = step(gates[:, t : t + 1], h, c, recurrent)
+        for t in range(longest):
+            h, c = step(gates[:, :, t], h, c, recurrent)
             states.append(h)
-        both = mx.concatenate(states, axis=1)
-        return mx.concatenate([both[0], both[1, ::-1]], axis=-1)
+        both = mx.stack(states, axis=2)
+        kept = ((both[:, number, : x.shape[0]]) for number, x in enumerate(signals))
+        return [mx.concatenate([one[0], one[1, ::-1]], axis=-1) for one in kept]
 
     return run
+
+
+def _padded(x: mx.array, length: int) -> mx.array:
+    return mx.pad(x, [(0, length - x.shape[0]), (0, 0)]) if length > x.shape[0] else x
 
 
 def _gates(w: mx.array) -> mx.array:

@@ -23,6 +23,8 @@ from speechmlx.engines.kokoro.layers import (
 )
 
 RATE = 24000
+FRAME = 0.025
+"""Seconds of a frame of text features."""
 HARMONICS = 9
 VOICED = 10.0  # Hz: a frame with a lower F0 is unvoiced
 SINE, VOICED_NOISE = 0.1, 0.003

@@ -44,9 +44,9 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Langua
     model.load_weights(list(weights.items()))
     context = min(_context(config), options.context)
     chunk = StepSize(FIRST_CHUNK[options.device], LEAST_CHUNK[options.device], MOST_CHUNK)
-    engine = LanguageModelEngine(model, chat, context, chunk, MAX_BATCH, pipelined=not on_cpu)
+    engine = LanguageModelEngine(model, chat, context, chunk, MAX_BATCH, on_gpu=not on_cpu)
     if options.warm_up:
-        yield from _warm_up(engine)
+        yield from _warm_up(engine, on_cpu)
     return engine
 
 
@@ -56,11 +56,14 @@ def _context(config: Mapping[str, Any]) -> int:
     return int(config.get("max_position_embeddings") or inner.get("max_position_embeddings") or CONTEXT)
 
 
-def _warm_up(engine: LanguageModelEngine) -> Generator[Progress, None, None]:
-    """Answer two chats, so that the network has run on a prompt and on a batch."""
-    seats = [
-        engine.begin(Generate(messages=(Message("user", text),), max_tokens=2)) for text in ("Hi.", "Hello there.")
-    ]
+def _warm_up(engine: LanguageModelEngine, on_cpu: bool) -> Generator[Progress, None, None]:
+    """Answer two chats, so that the network has run on a prompt and on a batch.
+
+    A GPU also compiles how tokens are drawn. There the first chat is two tokens ahead when the other joins it.
+    """
+    settings: dict[str, Any] = {"max_tokens": 2} if on_cpu else {"max_tokens": 4, "temperature": 1.0, "top_p": 0.9}
+    chats = [Generate(messages=(Message("user", text),), **settings) for text in ("Hi.", "Hello there.")]
+    seats = [engine.begin(chat) for chat in chats]
     total = step = 0
     while any(not seat.finished for seat in seats):
         total += 1

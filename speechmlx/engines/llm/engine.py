@@ -53,11 +53,12 @@ class LanguageModelEngine:
     """Answers `Generate`: `TextDelta`*, `FunctionCall`*, and a `Usage` after the first token and after the last."""
 
     def __init__(
-        self, model: nn.Module, chat: Chat, context: int, chunk: StepSize, max_batch: int, pipelined: bool = False
+        self, model: nn.Module, chat: Chat, context: int, chunk: StepSize, max_batch: int, on_gpu: bool = False
     ) -> None:
         """`context`: tokens of prompt and answer together at most. `chunk`: tokens of a prompt read in a step.
 
-        `pipelined`: launch a token before the last one is read. For a GPU; a CPU computes small products at once.
+        `on_gpu`: launch a token before the last one is read, and compile how it is drawn. A CPU computes small products
+        at once, and would have what it compiles built by a C++ compiler.
         """
         self.aim = LONG_AIM
         self.room: Room = Unlimited()
@@ -68,7 +69,7 @@ class LanguageModelEngine:
         self.max_batch = self.max_open = max_batch if can_merge(new_cache(model)) else 1
         """`max_open` limits memory: each open request holds its keys and values."""
         self._model, self._chat, self._context, self._chunk = model, chat, context, chunk
-        self._decoder = Decoder[Seat](model, pipelined)
+        self._decoder, self._on_gpu = Decoder[Seat](model, pipelined=on_gpu), on_gpu
         self._prefixes = PrefixCache()
 
     @property
@@ -87,13 +88,16 @@ class LanguageModelEngine:
             raise BadRequest("a chat needs at least one message")
         if request.max_tokens < 1:
             raise BadRequest(f"max_tokens is {request.max_tokens}; allowed is 1 and more")
-        sampler = new_sampler(request.temperature, request.top_p, request.repetition_penalty, request.seed)
-        context = min(self._context, max(0, self.room.most // self.token_bytes - STEP))
+        settings = request.temperature, request.top_p, request.repetition_penalty, request.seed
+        sampler = new_sampler(*settings, compiled=self._on_gpu)
+        context = self._context_in(self.room.reachable)
         prompt = self._prompt(request, context)
         if not prompt:
             raise BadRequest("the messages come to no tokens")
+        if len(prompt) >= (most := self._context_in(self.room.most)):
+            raise BadRequest(self._too_long(len(prompt), most))
         if len(prompt) >= context:
-            raise BadRequest(self._too_long(len(prompt), context))
+            self._claim(len(prompt) + 1)  # raises Busy
         limit = min(request.max_tokens, context - len(prompt))
         self._claim(len(prompt) + limit)
         cache, read = self._prefixes.find(prompt) or (new_cache(self._model), 0)
@@ -101,6 +105,10 @@ class LanguageModelEngine:
         seat = Seat(prompt, len(prompt), limit, sampler, decoder, answer, cache, read)
         self._open.append(seat)
         return seat
+
+    def _context_in(self, nbytes: int) -> int:
+        """Tokens of prompt and answer, at most, of a single sequence in so many bytes."""
+        return min(self._context, max(0, nbytes // self.token_bytes - STEP))
 
     def _too_long(self, tokens: int, context: int) -> str:
         """What a client is told of a prompt of so many tokens."""

@@ -18,7 +18,7 @@ STEP = 256
 class Unlimited:
     """An engines.Room without a limit, for an engine outside of a worker."""
 
-    most = free = sys.maxsize
+    most = reachable = free = sys.maxsize
 
     def claim(self, nbytes: int) -> None:
         """There is room for all."""

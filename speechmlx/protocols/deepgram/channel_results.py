@@ -55,8 +55,28 @@ class ChannelResults:
         """The last turn whose end is known."""
         self._silent_since: float | None = None
         """Since when nobody speaks, where that did not last for `endpointing` seconds yet."""
+        self.count = 0
+        """Final words so far."""
         self._shown: tuple[Word, ...] = ()
         """The words of the last interim result."""
+
+    def told_until(self, settled: float) -> float:
+        """All audio before is told, if all turns that begin before `settled` seconds are done."""
+        head = self._heard.head
+        return max(self._window, settled if head is None else head.start)
+
+    def state(self, at: float) -> Message:
+        """What another one needs to go on where this one is, `at` seconds."""
+        silent, head = self._silent_since, self._heard.head
+        if head is not None and self._window > head.start:  # the turn has words, and nobody may say more
+            silent = at + LOWEST_ENDPOINTING
+        return {"window": self._window, "last_end": self._last_end, "silent_since": silent, "words": self.count}
+
+    def restore(self, state: Message, at: float) -> None:
+        """Go on where another was, `at` seconds."""
+        self._window, self._last_end = state["window"], state["last_end"]
+        self._silent_since, self.count = state["silent_since"], state["words"]
+        self._heard.begin(at)
 
     @property
     def duration(self) -> float:
@@ -149,6 +169,7 @@ class ChannelResults:
         if words:
             end = max(end, words[-1].end)
             self._last_end = words[-1].end
+            self.count += len(words)
         end = max(end, self._window)
         message = self._results(words, end, is_final=True, speech_final=speech_final, from_finalize=from_finalize)
         self._window, self._shown = end, ()

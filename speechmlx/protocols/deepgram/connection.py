@@ -5,18 +5,18 @@ This module is imported at the first such handshake, so that the server starts f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
+from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocket, WebSocketState
 
 from speechmlx import languages
 from speechmlx.conversation.channels import ChannelSessions
 from speechmlx.conversation.engines import has_default
 from speechmlx.conversation.session import TranscriptionSession
-from speechmlx.conversation.settings import Settings
 from speechmlx.errors import BadRequest, SpeechError, UnknownModel
 from speechmlx.log import note_error
 from speechmlx.models.spec import Model
@@ -28,10 +28,14 @@ from speechmlx.protocols.deepgram.listen_options import DEFAULT_LANGUAGE, Listen
 from speechmlx.protocols.deepgram.live import ListenWire, live_settings
 from speechmlx.protocols.deepgram.results import ListenRequest
 from speechmlx.protocols.http.deepgram_errors import problem
+from speechmlx.protocols.http.model_names import ModelNames
 from speechmlx.protocols.http.request_id import request_id
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.live_link import LiveLink
 from speechmlx.protocols.live_meter import LiveMeter
+from speechmlx.protocols.live_socket import input_start, link_for
+from speechmlx.protocols.session_keeper import Handover
+from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Kind
 
 WIRE = "deepgram"
@@ -40,8 +44,21 @@ FLUX = "deepgram_flux"
 SUBPROTOCOLS = ("token", "bearer")
 """Subprotocols that stand before a browser's key. They alone are accepted."""
 
-Opened = tuple[ws.Wire, Settings, int]
-"""A wire, the settings of its session, and how many channels are transcribed one by one."""
+Opened = tuple["ListenWire | FluxWire", int]
+"""A wire, and how many channels are transcribed one by one."""
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """What a session begins with: its id and the parameters of the client."""
+
+    id: str
+    query: QueryParams
+    names: ModelNames
+    runtime: Runtime
+
+
+Open = Callable[[Handshake], Opened]
 
 
 async def listen(socket: WebSocket, services: Services) -> None:
@@ -54,34 +71,63 @@ async def flux(socket: WebSocket, services: Services) -> None:
     await _serve(socket, services, FLUX, _flux)
 
 
-async def _serve(
-    socket: WebSocket, services: Services, name: str, opened: Callable[[WebSocket, Services], Opened]
-) -> None:
+async def _serve(socket: WebSocket, services: Services, name: str, opened: Open) -> None:
     """Answer the handshake: with an error of HTTP, or with a session until it is over or its connection has broken."""
     if live_sessions.asks(socket):
-        await go_on(socket, services)
+        await go_on(socket, services, partial(_revive, socket, services, name, opened))
         return
-    runtime, config = services.runtime, services.config
+    id = request_id(socket.scope)
     async with AsyncExitStack() as places:
         try:
-            wire, settings, count = opened(socket, services)
-            for _ in range(count):
-                await places.enter_async_context(services.sessions.session(name))
+            wire, count = opened(Handshake(id, socket.query_params, services.names, services.runtime))
+            await _take_places(places, services, name, count)
         except SpeechError as error:
             note_error(error.code)
             await socket.send_denial_response(problem(error))
             return
-        await accept(socket, request_id(socket.scope))
+        await accept(socket, id)
+        await _transcribe(socket, id, services, name, wire, count, places)
 
-        async def transcribe(link: LiveLink) -> None:
-            session: ws.LiveSession = TranscriptionSession(runtime, settings)
-            if count > 1:
-                session = ChannelSessions(runtime, settings, count)
-            meter = LiveMeter(name, runtime.metrics, charge=services.usage.audio)
-            await ws.pump(link, wire, session, runtime.drained, config.audio_timeout, meter)
 
-        link = LiveLink(wire.resume, services.live.window)
-        await services.live.begin(socket, request_id(socket.scope), link, transcribe, places)
+async def _revive(socket: WebSocket, services: Services, name: str, opened: Open, handover: Handover) -> None:
+    """Go on where another server was. Raises SpeechErrors."""
+    point, id = handover.point, socket.query_params[live_sessions.ID]
+    wire, count = opened(Handshake(id, QueryParams(point.query), services.names, services.runtime))
+    wire.restore(point.state, point.at, handover.sent)
+    async with AsyncExitStack() as places:
+        await _take_places(places, services, name, count)
+        await _transcribe(socket, id, services, name, wire, count, places, handover)
+
+
+async def _take_places(places: AsyncExitStack, services: Services, name: str, count: int) -> None:
+    for _ in range(count):
+        await places.enter_async_context(services.sessions.session(name))
+
+
+async def _transcribe(
+    socket: WebSocket,
+    id: str,
+    services: Services,
+    name: str,
+    wire: ListenWire | FluxWire,
+    count: int,
+    places: AsyncExitStack,
+    handover: Handover | None = None,
+) -> None:
+    """Run the session `id` until it is over or its connection has broken."""
+    runtime, config, settings = services.runtime, services.config, wire.settings
+    link = link_for(wire, services, handover=handover)
+    keeper = services.live.keeper(socket, id, link, wire, settings.input, handover) if count == 1 else None
+
+    async def transcribe(link: LiveLink) -> None:
+        start = input_start(handover)
+        session: ws.LiveSession = TranscriptionSession(runtime, settings, start=start)
+        if count > 1:
+            session = ChannelSessions(runtime, settings, count)
+        meter = LiveMeter(name, runtime.metrics, charge=services.usage.audio, start=start.at)
+        await ws.pump(link, wire, session, runtime.drained, config.audio_timeout, meter, keeper)
+
+    await services.live.begin(socket, id, link, transcribe, places, handover)
 
 
 async def accept(socket: WebSocket, id: str) -> None:
@@ -90,8 +136,10 @@ async def accept(socket: WebSocket, id: str) -> None:
     await socket.accept(subprotocol(socket.scope.get("subprotocols") or []), headers)
 
 
-async def go_on(socket: WebSocket, services: Services) -> None:
-    """Go on with the session that the handshake names, or refuse it."""
+async def go_on(
+    socket: WebSocket, services: Services, revive: Callable[[Handover], Awaitable[None]] | None = None
+) -> None:
+    """Go on with the session that the handshake names, or refuse it. `revive`: see LiveSessions.resume."""
 
     async def refuse(error: SpeechError) -> None:
         if socket.application_state is WebSocketState.CONNECTING:
@@ -100,7 +148,7 @@ async def go_on(socket: WebSocket, services: Services) -> None:
             await ws.send(socket, [closing(1008, str(error))])
 
     accepting = partial(accept, socket, socket.query_params[live_sessions.ID])
-    await services.live.resume(socket, refuse, accepting)
+    await services.live.resume(socket, refuse, accepting, revive=revive)
 
 
 def subprotocol(offered: list[str]) -> str | None:
@@ -108,15 +156,15 @@ def subprotocol(offered: list[str]) -> str | None:
     return next((name for name in offered if name.lower() in SUBPROTOCOLS), None)
 
 
-def recogniser(services: Services, name: str | None, live: bool = False) -> tuple[Model, str | None]:
+def recogniser(names: ModelNames, name: str | None, live: bool = False) -> tuple[Model, str | None]:
     """The model that a client's name means, else the default one, and the language that it was launched with.
 
     `live`: the default is that of live recognition. Raises UnknownModel where there is no default.
     """
     try:
-        return services.names.resolve(name, Kind.ASR, live)
+        return names.resolve(name, Kind.ASR, live)
     except UnknownModel:
-        return services.names.resolve(None, Kind.ASR, live)
+        return names.resolve(None, Kind.ASR, live)
 
 
 def language_of(model: Model, asked: str | None, default: bool) -> str | None:
@@ -131,35 +179,33 @@ def language_of(model: Model, asked: str | None, default: bool) -> str | None:
     raise languages.refusal(asked, model.languages, f"the model {model.name}")
 
 
-def _listen(socket: WebSocket, services: Services) -> Opened:
-    query = socket.query_params
+def _listen(handshake: Handshake) -> Opened:
+    query = handshake.query
     options = listen_options(query)
-    model, launched = recogniser(services, options.model, live=True)
+    model, launched = recogniser(handshake.names, options.model, live=True)
     named = "language" in query
     asked = options.language if named or launched is None else launched
     options = replace(options, language=language_of(model, asked, not named))
-    _check(options, "channels" in query, services)
-    request = ListenRequest(id=request_id(socket.scope), model=model, extra=options.extra, tag=options.tag)
-    settings = live_settings(options, model.name)
-    wire = ListenWire(options, request, settings)
-    return wire, settings, wire.count
+    _check(options, "channels" in query, handshake.runtime)
+    request = ListenRequest(id=handshake.id, model=model, extra=options.extra, tag=options.tag)
+    wire = ListenWire(options, request, live_settings(options, model.name))
+    return wire, wire.count
 
 
-def _check(options: ListenOptions, names_channels: bool, services: Services) -> None:
+def _check(options: ListenOptions, names_channels: bool, runtime: Runtime) -> None:
     """Raises BadRequest for what cannot be done live."""
     if options.multichannel and options.format.encoding == "container" and not names_channels:
         raise BadRequest("'multichannel' needs 'channels' for live audio in a container")
-    if options.diarize and not has_default(services.runtime, Kind.DIARIZE):
+    if options.diarize and not has_default(runtime, Kind.DIARIZE):
         raise BadRequest("'diarize' needs a model that tells speakers apart, and this server has none")
     if options.callback is not None:
         raise BadRequest("'callback' is not allowed for live audio: results come over the WebSocket")
 
 
-def _flux(socket: WebSocket, services: Services) -> Opened:
-    options = flux_options(socket.query_params)
-    model, _ = recogniser(services, options.model, live=True)
+def _flux(handshake: Handshake) -> Opened:
+    options = flux_options(handshake.query)
+    model, _ = recogniser(handshake.names, options.model, live=True)
     default = options.language == DEFAULT_LANGUAGE
     options = replace(options, language=language_of(model, options.language, default))
-    request = ListenRequest(id=request_id(socket.scope), model=model, tag=options.tag)
-    settings = flux_settings(options, model.name)
-    return FluxWire(options, request, settings), settings, 1
+    request = ListenRequest(id=handshake.id, model=model, tag=options.tag)
+    return FluxWire(options, request, flux_settings(options, model.name)), 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from speechmlx.audio.sniff import sniff
@@ -12,13 +12,14 @@ from speechmlx.conversation import commands, events
 from speechmlx.conversation.settings import Settings, Transcription, TurnTaking
 from speechmlx.errors import BadAudio, BadRequest, SpeechError
 from speechmlx.protocols.deepgram.control import ControlMessage, closing, read_control
-from speechmlx.protocols.deepgram.flux_options import FluxOptions, language_hints
+from speechmlx.protocols.deepgram.flux_options import FluxOptions, FluxThresholds, language_hints
 from speechmlx.protocols.deepgram.flux_turns import SILENCE, FluxTurns, Message
 from speechmlx.protocols.deepgram.heard import PREFIX
 from speechmlx.protocols.deepgram.listen_options import keywords
 from speechmlx.protocols.deepgram.live import IDLE_REASON, PROGRESS, RAW_OPUS
 from speechmlx.protocols.deepgram.results import ListenRequest
 from speechmlx.protocols.deepgram.words import WordSpelling
+from speechmlx.protocols.session_keeper import WirePoint
 from speechmlx.protocols.ws import Answer, Close, ResumePoint
 
 IDLE = 60.0
@@ -119,6 +120,39 @@ class FluxWire:
         told = {"type": "Connected", "request_id": self._request.id, "sequence_id": max(0, point.sent - 1)}
         return json.dumps({**told, "resumed": point.fields})
 
+    # --- for other servers ---
+
+    @property
+    def told(self) -> int:
+        """Turns that are over."""
+        return self._turns.index
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the session."""
+        return self._settings
+
+    def point(self, settled: float) -> WirePoint | None:
+        """Where it is."""
+        if not self._sequence:
+            return None
+        at, options = self._turns.told_until(settled), self._options
+        configured = {
+            "thresholds": asdict(options.thresholds),
+            "keywords": list(options.keywords),
+            "hints": list(options.hints),
+        }
+        return WirePoint(at, {"turns": self._turns.state(at), **configured})
+
+    def restore(self, state: Message, at: float, sent: int) -> None:
+        """Go on where another wire was."""
+        self._sequence, self._any_audio = sent, True
+        thresholds = FluxThresholds(**state["thresholds"])
+        keyterms, hints = tuple(state["keywords"]), tuple(state["hints"])
+        self._use(replace(self._options, thresholds=thresholds, keywords=keyterms, hints=hints))
+        self._turns.thresholds, self._turns.hints = thresholds, hints
+        self._turns.restore(state["turns"], at)
+
     # --- messages of the client ---
 
     def _control(self, control: ControlMessage) -> Sequence[commands.Command]:
@@ -141,14 +175,16 @@ class FluxWire:
 
     def _configure(self, fields: dict[str, Any]) -> Sequence[commands.Command]:
         try:
-            self._options = _changed(self._options, fields)
+            self._use(_changed(self._options, fields))
         except BadRequest as error:
             return [_emit(error, NO_CONFIGURATION)]
-        options = self._options
+        return [commands.Configure(settings=self._settings, note=self._options)]
+
+    def _use(self, options: FluxOptions) -> None:
+        self._options = options
         assert self._settings.transcription is not None
         transcription = replace(self._settings.transcription, keywords=options.keywords, languages=options.hints)
         self._settings = replace(self._settings, transcription=transcription)
-        return [commands.Configure(settings=self._settings, note=options)]
 
     # --- answers ---
 

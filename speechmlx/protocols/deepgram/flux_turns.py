@@ -69,7 +69,8 @@ class FluxTurns:
         self._detects_language = detects_language
         self._heard = Heard()
         self._state = TurnState.INITIAL
-        self._index = 0
+        self.index = 0
+        """Turns that are over."""
         self._window = 0.0
         """Where the turn's audio begins."""
         self._words: list[Word] = []
@@ -102,6 +103,32 @@ class FluxTurns:
             self._heard.pop()
         self._tail = ()
         return self._started() + self._end(trigger)
+
+    def told_until(self, settled: float) -> float:
+        """All audio before has its words in the turn so far, if all before `settled` seconds is done."""
+        head, last = self._heard.head, self._words[-1].end if self._words else self._window
+        return max(last, settled) if head is None else max(head.start, last)
+
+    def state(self, at: float) -> Message:
+        """What another one needs to go on where this one is, `at` seconds."""
+        silent = at if self._silent_since is None and self._heard.head is not None else self._silent_since
+        return {
+            "state": self._state.name,
+            "index": self.index,
+            "window": self._window,
+            "words": [[word.text, word.start, word.end, word.confidence] for word in self._words],
+            "silent_since": silent,
+            "language": self._heard.language,
+        }
+
+    def restore(self, state: Message, at: float) -> None:
+        """Go on where another was, `at` seconds."""
+        self._state, self.index, self._window = TurnState[state["state"]], state["index"], state["window"]
+        self._words = [Word(*fields) for fields in state["words"]]
+        self._silent_since = state["silent_since"]
+        self._heard.begin(at)
+        self._heard.language = state["language"]
+        self._told = at
 
     @property
     def settled(self) -> bool:
@@ -163,7 +190,7 @@ class FluxTurns:
             return []
         message = self._info("EndOfTurn", at, confidence)
         message["trigger"] = trigger
-        self._state, self._index, self._words, self._tail = TurnState.INITIAL, self._index + 1, [], ()
+        self._state, self.index, self._words, self._tail = TurnState.INITIAL, self.index + 1, [], ()
         self._window, self._lapsed = message["audio_window_end"], False
         return [message]
 
@@ -211,7 +238,7 @@ class FluxTurns:
         return self._spelling.transcript([*self._words, *self._tail])
 
     def _confidence(self) -> float:
-        found = end_confidence(self._silence(), self._text())
+        found = rounded(end_confidence(self._silence(), self._text()))  # it is compared as it is told
         return found if self.settled else min(found, UNSURE)
 
     # --- messages ---
@@ -223,7 +250,7 @@ class FluxTurns:
         message: Message = {
             "type": "TurnInfo",
             "event": event,
-            "turn_index": self._index,
+            "turn_index": self.index,
             "audio_window_start": rounded(self._window),
             "audio_window_end": rounded(end),
             "transcript": self._spelling.transcript(words),

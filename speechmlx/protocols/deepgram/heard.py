@@ -67,6 +67,10 @@ class Heard:
         """The language of the newest words."""
         self._turns: dict[str, TurnWords] = {}
 
+    def begin(self, at: float) -> None:
+        """The audio before `at` seconds is done: another has heard it."""
+        self.at = self.transcribed = self.received = at
+
     @property
     def head(self) -> TurnWords | None:
         """The oldest turn; its words are the next ones."""

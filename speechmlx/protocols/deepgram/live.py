@@ -16,6 +16,7 @@ from speechmlx.protocols.deepgram.control import ControlMessage, closing, read_c
 from speechmlx.protocols.deepgram.heard import PREFIX
 from speechmlx.protocols.deepgram.listen_options import ListenOptions, keywords
 from speechmlx.protocols.deepgram.results import ListenRequest, metadata
+from speechmlx.protocols.session_keeper import WirePoint
 from speechmlx.protocols.ws import Answer, Close, ResumePoint
 from speechmlx.types import SpeakerOptions
 
@@ -123,6 +124,34 @@ class ListenWire:
         self._active = True
         return json.dumps({**self._metadata(self._channels[0].duration), "resumed": point.fields})
 
+    # --- for other servers ---
+
+    @property
+    def told(self) -> int:
+        """Final words so far."""
+        return sum(channel.count for channel in self._channels)
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the session."""
+        return self._settings
+
+    def point(self, settled: float) -> WirePoint | None:
+        """Where it is; None with several channels, which are at different places."""
+        if self.count > 1 or not self._opened:
+            return None
+        (channel,) = self._channels
+        at = channel.told_until(settled)
+        transcription = self._settings.transcription
+        keyterms = list(transcription.keywords) if transcription is not None else []
+        return WirePoint(at, {"channel": channel.state(at), "keyterms": keyterms})
+
+    def restore(self, state: Message, at: float, sent: int) -> None:
+        """Go on where another wire was."""
+        self._opened = self._any_audio = True
+        self._channels[0].restore(state["channel"], at)
+        self._use_keyterms(tuple(state["keyterms"]))
+
     # --- messages of the client ---
 
     def _control(self, control: ControlMessage) -> Sequence[commands.Command]:
@@ -162,11 +191,14 @@ class ListenWire:
                 found = keywords(keyterms)
             except BadRequest as error:
                 return [_emit(error, "CONFIGURE_KEYTERM_LIMIT_EXCEEDED")]
-            assert self._settings.transcription is not None
-            transcription = replace(self._settings.transcription, keywords=found)
-            self._settings = replace(self._settings, transcription=transcription)
+            self._use_keyterms(found)
             answer["keyterms"] = list(found)
         return [commands.Configure(settings=self._settings, note=answer)]
+
+    def _use_keyterms(self, keyterms: tuple[str, ...]) -> None:
+        assert self._settings.transcription is not None
+        transcription = replace(self._settings.transcription, keywords=keyterms)
+        self._settings = replace(self._settings, transcription=transcription)
 
     # --- answers ---
 

@@ -62,7 +62,7 @@ async def prerecorded(context: RequestContext, handler: Handler) -> Response:
     """
     query, jobs = context.request.query_params, context.services.jobs
     options = listen_options(query)
-    model, launched = recogniser(context.services, options.model)
+    model, launched = recogniser(context.services.names, options.model)
     named = "language" in query
     asked = options.language if named or launched is None else launched
     options = replace(options, language=language_of(model, asked, not named))

@@ -15,7 +15,7 @@ from speechmlx.protocols.deepgram.speech_request import speaker
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.request_id import request_id
 from speechmlx.protocols.http.routing import RequestContext
-from speechmlx.protocols.http.streaming import StreamedResponse
+from speechmlx.protocols.http.streaming import StoredResponse, StreamedResponse
 from speechmlx.protocols.http.synthesis import encode_speech, start_speech, store_speech
 
 NO_TEXT = 'the body must be JSON with the text to speak: {"text": "Hello."}'
@@ -34,7 +34,7 @@ async def speak(context: RequestContext) -> Response:
     first, job = await start_speech(context, voice.request(text), voice.model.rate)
     response: Response
     if format.encoding == "flac":  # its header has the number of samples
-        response = await store_speech(context, first, job, format.build_encoder, format.media_type)
+        response = StoredResponse(*await store_speech(context, first, job, format.build_encoder), format.media_type)
     else:
         sound = encode_speech(first, job, format.build_encoder)
         response = StreamedResponse(await context.stack.enter_async_context(aclosing(sound)), format.media_type)

@@ -35,7 +35,7 @@ from speechmlx.protocols.http.request_id import request_id
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.live_link import LiveLink
 from speechmlx.runtime.channel import Channel
-from speechmlx.types import Kind, Load, Priority, Speak
+from speechmlx.types import Chunk, Kind, Load, Priority, Speak
 
 if TYPE_CHECKING:
     from speechmlx.audio.live_format import AudioFormat
@@ -173,9 +173,9 @@ class SpeakSession:
 
     async def _say(self, clause: str) -> None:
         try:
-            async with aclosing(speak_clause(self._engines, self._speech, clause)) as chunks:
-                async for chunk in chunks:
-                    for piece in self._encoder.push(chunk):
+            async with aclosing(speak_clause(self._engines, self._speech, clause)) as spoken:
+                async for event in spoken:
+                    for piece in self._encoder.push(event) if isinstance(event, Chunk) else ():
                         await self._answers.send(piece)
         except BadRequest as error:
             self._answers.put(warning("TEXT_NOT_SPOKEN", str(error)))

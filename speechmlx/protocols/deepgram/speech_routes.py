@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from speechmlx.protocols.http.deepgram_errors import problem
+from speechmlx.protocols.http.later_import import after_import
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
 from speechmlx.protocols.http.services import Services
 
@@ -33,18 +34,21 @@ class SpeechRoutes:
     def __init__(self, services: Services) -> None:
         self._services = services
 
+    @after_import("speechmlx.protocols.deepgram.prerecorded")
     async def listen(self, context: RequestContext) -> Response:
         """Transcribe a recording as Deepgram's API does (body: the recording, or JSON: url)"""
         from speechmlx.protocols.deepgram.prerecorded import prerecorded
 
         return await prerecorded(context, self.listen)
 
+    @after_import("speechmlx.protocols.deepgram.speak")
     async def speak(self, context: RequestContext) -> Response:
         """Speak a text as Deepgram's API does (JSON: text; query: model, encoding, container, sample_rate, bit_rate)"""
         from speechmlx.protocols.deepgram.speak import speak
 
         return await speak(context)
 
+    @after_import("speechmlx.protocols.deepgram.speak_live")
     async def speak_live(self, socket: WebSocket) -> None:
         """Speak a text that comes in pieces, as Deepgram's API does."""
         from speechmlx.protocols.deepgram.speak_live import speak_live

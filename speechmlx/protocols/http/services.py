@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from speechmlx.config import Config
+from speechmlx.jobs.files import default_folder
 from speechmlx.key_file import KeyFile
 from speechmlx.protocols.http.access_keys import AccessKeys
 from speechmlx.protocols.http.background import BackgroundJobs
@@ -15,6 +16,7 @@ from speechmlx.protocols.http.rate_limits import ClientUsage
 from speechmlx.protocols.http.traffic import Traffic
 from speechmlx.protocols.http.url_fetch import UrlFetcher
 from speechmlx.protocols.live_sessions import LiveSessions
+from speechmlx.protocols.safe_store import SafeStore
 from speechmlx.protocols.session_limit import SessionLimit
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Kind
@@ -45,6 +47,11 @@ class Services:
         return config.postprocess and (bool(config.llm_url) or Kind.LLM in catalog.kinds(config))
 
 
+def safe_store(config: Config) -> SafeStore:
+    """Where the servers that share its folder find each other's live sessions."""
+    return SafeStore(config.session_folder or default_folder(config) / "live", config.resume_window)
+
+
 def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | None = None) -> Services:
     """The services of a new server. The app's lifespan starts `runtime` and closes them all. Raises BadRequest."""
     usage = ClientUsage(config)
@@ -56,7 +63,7 @@ def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | 
         UrlFetcher(),
         Traffic(),
         SessionLimit(config.max_sessions, runtime, usage),
-        LiveSessions(config.resume_window, config.max_sessions),
+        LiveSessions(config.resume_window, config.max_sessions, safe_store(config)),
         AccessKeys(config.api_key, KeyFile(config.key_file) if config.key_file else None),
         usage,
         BackgroundJobs(config, usage),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from speechmlx.protocols.http.later_import import after_import
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.one_shot.request_metrics import RequestMetrics
 
@@ -20,6 +21,7 @@ def routes(services: Services) -> list[BaseRoute]:
     """The route of the socket. Its series are on /metrics from the start."""
     metrics = RequestMetrics(services.runtime.metrics)
 
+    @after_import("speechmlx.protocols.one_shot.connection")
     async def answer(socket: WebSocket) -> None:
         """Answer the requests of one connection."""
         from speechmlx.protocols.one_shot import connection

@@ -8,12 +8,14 @@ from dataclasses import asdict
 from starlette.responses import JSONResponse, Response
 
 from speechmlx.protocols.http import options
+from speechmlx.protocols.http.later_import import after_import
 from speechmlx.protocols.http.pronunciations import read_pronunciations
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.protocols.openai_audio.speech import read_input, read_voice
 from speechmlx.types import Kind, NamedVoice
 
 
+@after_import("speechmlx.reading.preview")
 async def reading(context: RequestContext) -> Response:
     """How a text would be spoken: its words with their places, and phonemes (JSON: input, voice, language, ...)"""
     from speechmlx.reading.preview import preview  # here: it reads dictionaries

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from starlette.responses import Response
 
@@ -17,12 +14,9 @@ from speechmlx.protocols.http import options
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.pronunciations import FIELD, read_pronunciations
 from speechmlx.protocols.http.routing import RequestContext
-from speechmlx.protocols.http.streaming import StreamedResponse, server_sent
-from speechmlx.protocols.http.synthesis import encode_speech, start_speech, store_speech
-from speechmlx.types import Chunk, Kind, Speak, Usage
-
-if TYPE_CHECKING:
-    from speechmlx.audio.codecs import StreamEncoder
+from speechmlx.protocols.openai_audio.speech_answers import SpeechAnswer
+from speechmlx.spoken_captions import CAPTION_FORMATS
+from speechmlx.types import Kind, Speak
 
 SPEED = (0.25, 4.0)
 WHOLE = ("flac",)
@@ -30,8 +24,7 @@ WHOLE = ("flac",)
 
 A FLAC header without the number of samples breaks readers, such as libsndfile's.
 """
-OUT_TOKENS = 20
-"""Tokens that OpenAI counts for a second of audio."""
+BODIES: tuple[Literal["audio", "sse", "json"], ...] = ("audio", "sse", "json")
 FIELDS: dict[str, str] = {"instruct": "instructions", "speaker": "voice", "reference_text": "prompt_text"}
 """Other names of fields."""
 KNOWN = ("language", "voice", "speed", FIELD)
@@ -48,9 +41,7 @@ async def speech(context: RequestContext) -> Response:
     extras = read_extras(fields)
     fields = {**{name: value for name, value in extras.items() if name in KNOWN}, **fields}
     model, language = context.services.names.resolve(options.text(fields, "model"), Kind.TTS)
-    format = options.choice(fields, "response_format", tuple(MEDIA_TYPES))
-    as_events = options.choice(fields, "stream_format", ("audio", "sse")) == "sse"
-    whole = not options.flag(fields, "stream", format not in WHOLE)
+    answer = read_answer(fields)
     request = Speak(
         model=model.name,
         text=read_input(fields, context.services.config.max_input_chars),
@@ -64,13 +55,7 @@ async def speech(context: RequestContext) -> Response:
             **await _prompts(context, model.rate),
         },
     )
-    first, job = await start_speech(context, request, model.rate)
-    if as_events:
-        return server_sent(await context.stack.enter_async_context(aclosing(_sse_messages(first, job, format))))
-    if whole:
-        return await store_speech(context, first, job, partial(_encoder, format), MEDIA_TYPES[format])
-    pieces = await context.stack.enter_async_context(aclosing(encode_speech(first, job, partial(_encoder, format))))
-    return StreamedResponse(pieces, MEDIA_TYPES[format])
+    return await answer.respond(context, request, model.rate)
 
 
 # --- Fields ------------------------------------------------------------------------------------------------------
@@ -84,6 +69,30 @@ def read_input(fields: Mapping[str, Any], limit: int) -> str:
     if limit and len(text) > limit:
         raise TooLarge(f"'input' has {len(text)} characters; the limit is {limit} (max_input_chars)")
     return text
+
+
+def read_answer(fields: Mapping[str, Any]) -> SpeechAnswer:
+    """What is answered. Raises BadRequest for words and captions without a body that has them."""
+    format = options.choice(fields, "response_format", tuple(MEDIA_TYPES))
+    body = options.choice(fields, "stream_format", BODIES)
+    words = options.flag(fields, "timestamps", body == "json")
+    captions = None
+    if options.value(fields, "captions") is not None:
+        captions = options.choice(fields, "captions", CAPTION_FORMATS)
+    if body == "audio" and (words or captions):
+        name = "timestamps" if words else "captions"
+        raise BadRequest(f"{name!r} needs a body with more than sound: set 'stream_format' to sse or json")
+    if body == "json" and not words:
+        raise BadRequest("'timestamps' is false, but JSON always has the words: leave it out, or use another body")
+    sent = options.text(fields, "input") or ""
+    return SpeechAnswer(
+        format=format,
+        body=body,
+        whole=not options.flag(fields, "stream", format not in WHOLE),
+        words=words,
+        captions=captions,
+        blanks=len(sent) - len(sent.lstrip()),
+    )
 
 
 def read_voice(fields: Mapping[str, Any]) -> str | None:
@@ -116,28 +125,3 @@ async def _prompts(context: RequestContext, rate: int) -> dict[str, Any]:
     if latent := context.body.files.get("prompt_latent"):
         prompts["prompt_latent"] = await asyncio.to_thread(latent.file.read)
     return prompts
-
-
-# --- The answer --------------------------------------------------------------------------------------------------
-
-
-def _encoder(format: str, rate: int) -> StreamEncoder:
-    from speechmlx.audio.codecs import encoder  # here: the server starts without numpy
-
-    return encoder(format, rate)
-
-
-async def _sse_messages(first: Chunk, rest: AsyncIterator[Any], format: str) -> AsyncGenerator[dict[str, Any], None]:
-    """A speech.audio.delta for each piece of encoded audio, then speech.audio.done."""
-    usages: list[Usage] = []
-    async with aclosing(encode_speech(first, rest, partial(_encoder, format), usages)) as pieces:
-        async for piece in pieces:
-            if piece:
-                yield {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()}
-    yield {"type": "speech.audio.done", "usage": as_tokens(usages[-1] if usages else Usage())}
-
-
-def as_tokens(usage: Usage) -> dict[str, int]:
-    """Tokens of the text that the model read and of the audio that it made."""
-    output = usage.tokens_out or round(usage.audio_out * OUT_TOKENS)
-    return {"input_tokens": usage.tokens_in, "output_tokens": output, "total_tokens": usage.tokens_in + output}

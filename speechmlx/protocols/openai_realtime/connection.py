@@ -26,10 +26,12 @@ from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.live_link import LiveLink, Place
 from speechmlx.protocols.live_meter import LiveMeter
+from speechmlx.protocols.live_socket import input_start, link_for
 from speechmlx.protocols.openai_realtime import session_config
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, number, object_of, of, one_of
 from speechmlx.protocols.openai_realtime.wire import RealtimeWire, event_id
+from speechmlx.protocols.session_keeper import Handover
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Kind
 
@@ -68,22 +70,38 @@ def place_in(socket: WebSocket) -> Place | None:
     return lambda link: link.number_of(lambda message: event_id(message) == last)
 
 
-async def converse(socket: WebSocket, wire: RealtimeWire, services: Services, places: AsyncExitStack) -> None:
+async def converse(
+    socket: WebSocket,
+    wire: RealtimeWire,
+    services: Services,
+    places: AsyncExitStack,
+    handover: Handover | None = None,
+) -> None:
     """Run a conversation on `socket` until it is over or the connection has broken. Takes over `places`."""
     runtime, config = services.runtime, services.config
     wire.speaker = _speaker(runtime)
+    id, link = wire.session["id"], link_for(wire, services, handover=handover)
+    keeper = services.live.keeper(socket, id, link, wire, wire.settings.input, handover) if wire.transcribes else None
 
     async def talk(link: LiveLink) -> None:
-        await ws.send(link, wire.greeting())
-        write = remote_language_model(config)
+        if handover is None:
+            await ws.send(link, wire.greeting())
+        write, start = remote_language_model(config), input_start(handover)
         session = ConversationSession(
-            runtime, wire.settings, write, lambda stages: runtime.metrics.response(asdict(stages))
+            runtime, wire.settings, write, lambda stages: runtime.metrics.response(asdict(stages)), start=start
         )
-        meter = LiveMeter("openai_realtime", runtime.metrics, charge=services.usage.audio)
-        await ws.pump(link, wire, session, runtime.drained, config.audio_timeout, meter)
+        meter = LiveMeter("openai_realtime", runtime.metrics, charge=services.usage.audio, start=start.at)
+        await ws.pump(link, wire, session, runtime.drained, config.audio_timeout, meter, keeper)
 
-    link = LiveLink(wire.resume, services.live.window)
-    await services.live.begin(socket, wire.session["id"], link, talk, places)
+    await services.live.begin(socket, id, link, talk, places, handover)
+
+
+async def revive(socket: WebSocket, wire: RealtimeWire, services: Services, handover: Handover) -> None:
+    """Go on where another server was. `wire`: of the new handshake. Raises Busy."""
+    wire.restore(handover.point.state, handover.point.at, handover.sent)
+    async with AsyncExitStack() as places:
+        await places.enter_async_context(services.sessions.session())
+        await converse(socket, wire, services, places, handover)
 
 
 def _speaker(runtime: Runtime) -> Model | None:

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 
 from speechmlx.errors import Busy
 from speechmlx.protocols import live_sessions
+from speechmlx.protocols.http.later_import import after_import
 from speechmlx.protocols.http.openai_errors import problem
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
 from speechmlx.protocols.http.services import Services
@@ -45,6 +46,7 @@ class Sessions:
         self.services = services
         self._secrets = Secrets(services.keys)
 
+    @after_import("speechmlx.protocols.openai_realtime.connection")
     async def answer(self, socket: WebSocket) -> None:
         """Accept a WebSocket and run its conversation, or go on with one, or refuse it if the server is full."""
         from speechmlx.protocols.openai_realtime import connection
@@ -55,7 +57,8 @@ class Sessions:
         if live_sessions.asks(socket):
             await socket.accept(subprotocol=chosen)
             place, refuse = connection.place_in(socket), partial(connection.refuse_unknown, socket, wire)
-            await self.services.live.resume(socket, refuse, place=place)
+            revive = partial(connection.revive, socket, wire, self.services)
+            await self.services.live.resume(socket, refuse, place=place, revive=revive)
             return
         await socket.accept(chosen, [live_sessions.header(wire.session["id"])])
         async with AsyncExitStack() as places:
@@ -66,18 +69,21 @@ class Sessions:
                 return
             await connection.converse(socket, wire, self.services, places)
 
+    @after_import("speechmlx.protocols.openai_realtime.connection")
     async def client_secrets(self, context: RequestContext) -> Response:
         """Client secret for a realtime session (JSON: session, expires_after)"""
         from speechmlx.protocols.openai_realtime import connection
 
         return await connection.client_secret(context.body, self._secrets)
 
+    @after_import("speechmlx.protocols.openai_realtime.connection")
     async def sessions(self, context: RequestContext) -> Response:
         """Realtime session with a client secret, beta (JSON: a session)"""
         from speechmlx.protocols.openai_realtime import connection
 
         return await connection.beta_session(context.body, False, self._secrets)
 
+    @after_import("speechmlx.protocols.openai_realtime.connection")
     async def transcription_sessions(self, context: RequestContext) -> Response:
         """Transcription session with a client secret, beta (JSON: a session)"""
         from speechmlx.protocols.openai_realtime import connection

@@ -24,6 +24,7 @@ from speechmlx.protocols.openai_realtime import server_events, session_config
 from speechmlx.protocols.openai_realtime.items import decode_base64, read_item
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, finite, of, one_of, required
 from speechmlx.protocols.openai_realtime.session_config import merged_flat
+from speechmlx.protocols.session_keeper import WirePoint
 from speechmlx.protocols.ws import Answer, ResumePoint
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,14 @@ FLAT_ONLY = frozenset(session_config.FLAT) - {"tools"} | {"temperature"}
 EVENT_ID = re.compile(r'"event_id": "(\w+)"')
 EVENT_HEAD = 160
 """Characters of a message that hold its type and its event id."""
+NAMING = (
+    events.SpeechStarted,
+    events.IdleTimedOut,
+    events.Committed,
+    events.TranscriptDone,
+    events.TranscriptFailed,
+)
+"""Events after which the client knows a turn by its id, or its words."""
 METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
 """Limits of a response's metadata: pairs, characters of a key and characters of a value."""
 
@@ -60,6 +69,8 @@ class RealtimeWire:
         self.session = session or session_config.fresh_session(new_id("sess"), model, expires_at, transcribes)
         self.speaker: Model | None = None
         """The model whose voices the client may choose. None: any voice name is accepted."""
+        self.told = 0
+        """Turns and transcripts that were named so far."""
         self._knows_turns = dialect == "beta"
         """False until a beta handshake, or an update of the session in the flat shape or with a `type`."""
 
@@ -83,6 +94,20 @@ class RealtimeWire:
     def resume(self, point: ResumePoint) -> str:
         """The first message to a client that has come back."""
         return self._dump([{**self._created(), "resumed": point.fields}])[0]
+
+    # --- for other servers ---
+
+    def point(self, settled: float) -> WirePoint | None:
+        """Where a transcription session is. None: a conversation, whose answers are on its own server alone."""
+        if not self.transcribes:
+            return None
+        state = {"session": self.session, "conversation": self.conversation, "told": self.told}
+        return WirePoint(settled, {**state, "dialect": self.dialect, "knows_turns": self._knows_turns})
+
+    def restore(self, state: Json, at: float, sent: int) -> None:
+        """Go on where another wire was."""
+        self.session, self.conversation, self.told = state["session"], state["conversation"], state["told"]
+        self.dialect, self._knows_turns = state["dialect"], state["knows_turns"]
 
     def _created(self) -> Json:
         if self.dialect == "ga":
@@ -113,6 +138,8 @@ class RealtimeWire:
         if isinstance(event, events.Configured):
             assert isinstance(event.note, Mapping)
             return self._dump([{**event.note}])
+        if isinstance(event, NAMING):
+            self.told += 1
         return self._dump(server_events.messages(event, self.dialect, self.conversation))
 
     def tick(self, now: float, held: bool = False) -> Sequence[str]:

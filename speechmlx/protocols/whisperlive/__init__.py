@@ -8,6 +8,7 @@ from __future__ import annotations
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from speechmlx.protocols.http.later_import import after_import
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.whisperlive.series import WhisperLiveSeries
 
@@ -18,6 +19,7 @@ def routes(services: Services) -> list[BaseRoute]:
     services.traffic.listeners.append(series.rest_request)
     starts: set[float] = set()
 
+    @after_import("speechmlx.protocols.whisperlive.connection")
     async def answer(socket: WebSocket) -> None:
         """Transcribe what a client says."""
         from speechmlx.protocols.whisperlive import connection

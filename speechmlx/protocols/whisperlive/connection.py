@@ -25,11 +25,14 @@ from speechmlx.protocols.http.access_keys import key_subprotocol
 from speechmlx.protocols.http.base64_audio import decode_base64
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.live_socket import LiveConnection, transcribe_live
+from speechmlx.protocols.session_keeper import Handover
 from speechmlx.protocols.whisperlive.options import ClientOptions, read_options, read_uid
 from speechmlx.protocols.whisperlive.series import NAME, WhisperLiveSeries
-from speechmlx.protocols.whisperlive.wire import MAX_CONNECTION, PROGRESS, WhisperLiveWire
+from speechmlx.protocols.whisperlive.wire import HANDED_OVER, MAX_CONNECTION, PROGRESS, WhisperLiveWire
 from speechmlx.types import Kind, KnownSpeaker, Load, Priority, SpeakerOptions
 
+FIRST = "first_message"
+"""Key of the options in what another server needs."""
 FIRST_MESSAGE = 30.0
 """Seconds that a client has for its first message."""
 POLICY, FAILED = 1008, 1011
@@ -41,12 +44,14 @@ async def answer(socket: WebSocket, services: Services, series: WhisperLiveSerie
     chosen, id = key_subprotocol(socket.scope), new_id("sess")
     if live_sessions.asks(socket):
         await socket.accept(chosen)
-        await services.live.resume(socket, partial(refuse_unknown, socket))
+        revived = partial(_revive, socket, services, series, starts)
+        await services.live.resume(socket, partial(refuse_unknown, socket), revive=revived)
         return
     await socket.accept(chosen, [live_sessions.header(id)])
     uid: str | int | None = None
     try:
-        uid, fields = read_uid(await _first_message(socket, services))
+        first = await _first_message(socket, services)
+        uid, fields = read_uid(first)
         options = read_options(fields)
         settings, warnings = await _settings(options, services)
         await _load(settings, services)
@@ -65,17 +70,43 @@ async def answer(socket: WebSocket, services: Services, series: WhisperLiveSerie
         wait = {"uid": uid, "status": "WAIT", "message": minutes_to_wait(starts, time.monotonic())}
         await ws.send(socket, [json.dumps(wait), ws.Close()])
 
-    started: list[float] = []
-
-    def on_start(now: float) -> None:
-        started.append(now)
-        starts.add(now)
-
-    wire = WhisperLiveWire(options, series, warnings, on_start)
-    connection = LiveConnection(
-        socket=socket, id=id, name=NAME, received=1, on_end=lambda: starts.difference_update(started)
-    )
+    place = _StartPlace(starts)
+    wire = WhisperLiveWire(options, series, warnings, place.begin)
+    opening = {FIRST: first} if isinstance(first, str) and len(first) <= HANDED_OVER else None
+    connection = LiveConnection(socket=socket, id=id, name=NAME, received=1, on_end=place.end, opening=opening)
     await transcribe_live(connection, wire, settings, services, refuse)
+
+
+async def _revive(
+    socket: WebSocket, services: Services, series: WhisperLiveSeries, starts: set[float], handover: Handover
+) -> None:
+    """Go on where another server was. Raises SpeechErrors."""
+    point = handover.point
+    _, fields = read_uid(point.opening[FIRST])
+    options = read_options(fields)
+    settings, _ = await _settings(options, services)
+    await _load(settings, services)
+    place = _StartPlace(starts)
+    wire = WhisperLiveWire(options, series, (), place.begin)
+    wire.restore(point.state, point.at, handover.sent)
+    id = socket.query_params[live_sessions.ID]
+    connection = LiveConnection(socket=socket, id=id, name=NAME, on_end=place.end, handover=handover)
+    await transcribe_live(connection, wire, settings, services, partial(refuse_unknown, socket))
+
+
+class _StartPlace:
+    """When one connection began, among those that are open."""
+
+    def __init__(self, starts: set[float]) -> None:
+        self._starts = starts
+        self._mine: list[float] = []
+
+    def begin(self, now: float) -> None:
+        self._mine.append(now)
+        self._starts.add(now)
+
+    def end(self) -> None:
+        self._starts.difference_update(self._mine)
 
 
 async def refuse_unknown(socket: WebSocket, error: SpeechError) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from speechmlx.conversation import events
 from speechmlx.conversation.commands import Append, Command, Emit, Finish, Flush
 from speechmlx.errors import BadRequest, SpeechError
+from speechmlx.protocols.session_keeper import WirePoint
 from speechmlx.protocols.whisperlive.options import ClientOptions
 from speechmlx.protocols.whisperlive.segments import Json, SegmentClock, SpokenText, TurnText, seconds, segment
 from speechmlx.protocols.whisperlive.series import WhisperLiveSeries
@@ -28,6 +29,8 @@ BEHIND = 2.0
 """Seconds that recognition may be behind; if it is more, no new words say nothing."""
 SURE = 0.5
 """Probability above which a detected language is told."""
+HANDED_OVER = 64 * 1024
+"""Characters of completed segments that another server gets, so that messages have them as before."""
 KEPT_SPANS = 64
 """Turns that may wait for their translation."""
 
@@ -47,6 +50,14 @@ class WhisperLiveWire:
         self._warnings = warnings
         self._on_start = on_start
         self._started: float | None = None
+        self._now = 0.0
+        """Time of the last tick."""
+        self._elapsed: float | None = None
+        """Seconds for which other wires had the connection before; None: it is new."""
+        self._told_until = 0.0
+        """End of the last text in a completed segment."""
+        self.told = 0
+        """Completed segments so far."""
         self._overtime = False
         self._ended = False
         """Whether no more audio is taken."""
@@ -116,10 +127,13 @@ class WhisperLiveWire:
 
     def tick(self, now: float, held: bool = False) -> Sequence[Answer]:
         """The greeting at first, and the end of a connection that lasted too long."""
+        self._now = now
         if self._started is None:
-            self._started = now
-            self._on_start(now)
+            self._started = now - (self._elapsed or 0.0)
+            self._on_start(self._started)
             self._series.connections += 1
+            if self._elapsed is not None:
+                return []
             return [*(self._status("WARNING", text) for text in self._warnings), self._ready()]
         over = now - self._started - MAX_CONNECTION
         self._overtime = over >= 0
@@ -139,6 +153,31 @@ class WhisperLiveWire:
     def resume(self, point: ResumePoint) -> str:
         """The first message to a client that has come back."""
         return self._message(message="SERVER_READY", backend=BACKEND, resumed=point.fields)
+
+    # --- for other servers ---
+
+    def point(self, settled: float) -> WirePoint | None:
+        """Where it is; None before the greeting, and once no more audio is taken."""
+        if self._started is None or self._ended or self._overtime:
+            return None
+        at = max((next(iter(self._turns.values())).start if self._turns else settled), self._told_until)
+        state: Json = {
+            "clock": self._clock.end,
+            "language": self._language,
+            "elapsed": self._now - self._started,
+            "told": self.told,
+            "told_until": self._told_until,
+            "completed": newest(self._completed),
+            "translated": newest(self._translated),
+        }
+        return WirePoint(at, state)
+
+    def restore(self, state: Json, at: float, sent: int) -> None:
+        """Go on where another wire was. Translations of turns that are over do not come any more."""
+        self._clock.end, self._language = state["clock"], state["language"]
+        self._elapsed, self.told, self._told_until = state["elapsed"], state["told"], state["told_until"]
+        self._completed.extend(state["completed"])
+        self._translated.extend(state["translated"])
 
     # --- messages ---
 
@@ -174,6 +213,8 @@ class WhisperLiveWire:
             item, turn = next(iter(self._turns.items()))
             for texts in turn.take(flushed):
                 span = self._clock.complete(texts)
+                self._told_until = texts[-1].end
+                self.told += 1
                 new.append(segment(texts, span, True, self._options.word_times))
                 self._remember(item, span)
             if not turn.over:
@@ -257,3 +298,14 @@ class WhisperLiveWire:
         }
         self._translated.append(translated)
         return [self._message(translated_segments=list(self._translated))]
+
+
+def newest(segments: Sequence[Json]) -> list[Json]:
+    """The newest of the segments, as many as HANDED_OVER allows."""
+    kept, size = list[Json](), 0
+    for one in reversed(segments):
+        size += len(json.dumps(one))
+        if size > HANDED_OVER:
+            break
+        kept.append(one)
+    return kept[::-1]

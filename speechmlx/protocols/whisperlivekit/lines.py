@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
+from typing import Any
 
 from speechmlx.conversation.events import (
     Advanced,
@@ -94,8 +95,12 @@ class LineBuilder:
         """A silence whose line is not closed: words have not come since."""
         self._last_end = 0.0
         """End of the last line."""
+        self._placed_until = 0.0
+        """End of the last word in a line."""
         self._speakers: dict[str, int] = {}
         """Numbers of the speakers, in order of their first words."""
+        self._known = 0
+        """Speakers before them."""
         self._speaker = 1
         """Number of the last one."""
 
@@ -131,6 +136,36 @@ class LineBuilder:
     @property
     def _oldest(self) -> SpokenTurn | None:
         return next(iter(self._turns.values()), None)
+
+    # --- for other servers ---
+
+    def told_until(self, settled: float) -> float:
+        """All words before are in lines, if all turns that begin before `settled` seconds are done."""
+        turn = self._oldest
+        return max(settled, self._placed_until) if turn is None else max(turn.start, self._placed_until)
+
+    def state(self) -> dict[str, Any]:
+        """What another one needs to go on where this one is."""
+        return {
+            "open": None if self.open is None else asdict(self.open),
+            "quiet_since": self._quiet_since,
+            "pause": self._pause,
+            "last_end": self._last_end,
+            "speaker": self._speaker,
+            "placed_until": self._placed_until,
+        }
+
+    def restore(self, state: dict[str, Any], at: float) -> None:
+        """Go on where another was, `at` seconds. Its open line is closed: what follows is a new turn.
+
+        Speakers have new numbers: they are told apart from here on.
+        """
+        self._position, self._quiet_since = at, at if state["quiet_since"] is None else state["quiet_since"]
+        self._pause = None if state["pause"] is None else (state["pause"][0], state["pause"][1])
+        self._last_end, self._placed_until = state["last_end"], state["placed_until"]
+        self._known = self._speaker = state["speaker"]
+        self.open = None if state["open"] is None else CaptionLine(**state["open"])
+        self._close()
 
     # --- events ---
 
@@ -203,6 +238,7 @@ class LineBuilder:
                 turn.pause = None
             for word in turn.words:
                 self._add(word, turn.language, item)
+                self._placed_until = word.end
             turn.words.clear()
             if not turn.is_over:
                 return
@@ -231,7 +267,7 @@ class LineBuilder:
     def _number(self, word: Word) -> int:
         """The number of a word's speaker. Punctuation, and a word of nobody, is the last speaker's."""
         if word.speaker is not None and any(character.isalnum() for character in word.text):
-            self._speaker = self._speakers.setdefault(word.speaker, len(self._speakers) + 1)
+            self._speaker = self._speakers.setdefault(word.speaker, self._known + len(self._speakers) + 1)
         return self._speaker
 
     def _close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from speechmlx.protocols.whisperlivekit.lines import CaptionLine, joined
@@ -14,6 +14,10 @@ KEPT = 300.0
 """Seconds of audio after which the client of a diff is told to drop a line."""
 MOST_LINES = 20000
 """Lines of a full update, some 400 bytes each at most. Older ones, after a day of speech or so, are left out."""
+
+
+HANDED_OVER = 256 * 1024
+"""Characters of the lines of a full update that another server gets, some 700 lines."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +72,12 @@ class Updates(Protocol):
     def change(self, lines: Mapping[int, CaptionLine]) -> None:
         """Lines that are other lines now, by their number since the first one. The next update has them."""
 
+    def state(self) -> dict[str, Any]:
+        """What another one needs to go on where this one is: the newest lines alone, where there are many."""
+
+    def restore(self, state: dict[str, Any], updates: int) -> None:
+        """Go on where another was, after so many updates."""
+
 
 class FullUpdates:
     """Every update has all lines, the open one last. Keeps the newest MOST_LINES."""
@@ -83,6 +93,19 @@ class FullUpdates:
         for number, line in lines.items():
             if (place := number - (self._count - len(self._lines))) >= 0:
                 self._lines[place] = _dumped(as_json(line, self._centiseconds))
+
+    def state(self) -> dict[str, Any]:
+        kept, size = deque[str](), 0
+        for line in reversed(self._lines):
+            size += len(line)
+            if size > HANDED_OVER:
+                break
+            kept.appendleft(line)
+        return {"count": self._count, "lines": list(kept)}
+
+    def restore(self, state: dict[str, Any], updates: int) -> None:
+        self._count = state["count"]
+        self._lines.extend(state["lines"])
 
     def update(self, fresh: Sequence[CaptionLine], state: CaptionState, position: float) -> str:
         self._count += len(fresh)
@@ -115,6 +138,13 @@ class DiffUpdates:
             if number >= self._dropped:
                 self._lines[number - self._dropped] = line
                 self._has_changed = True
+
+    def state(self) -> dict[str, Any]:
+        return {"dropped": self._dropped, "lines": [asdict(line) for line in self._lines]}
+
+    def restore(self, state: dict[str, Any], updates: int) -> None:
+        self._number, self._dropped = updates, state["dropped"]
+        self._lines.extend(CaptionLine(**fields) for fields in state["lines"])
 
     def update(self, fresh: Sequence[CaptionLine], state: CaptionState, position: float) -> str:
         self._number += 1

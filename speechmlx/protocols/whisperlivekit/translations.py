@@ -20,6 +20,10 @@ class LineTranslations:
         self._waiting: dict[str, dict[int, CaptionLine]] = {}
         """By turn, its lines and their numbers."""
 
+    def begin(self, number: int) -> None:
+        """The next line has this number: another has had those before."""
+        self._count = number
+
     def add(self, line: CaptionLine) -> None:
         """The next closed line."""
         number, self._count = self._count, self._count + 1

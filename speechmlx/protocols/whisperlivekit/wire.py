@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation.commands import Append, Command, Configure, Finish
@@ -19,6 +20,7 @@ from speechmlx.conversation.events import (
 )
 from speechmlx.conversation.settings import Settings, TurnTaking
 from speechmlx.errors import BadAudio, SpeechError
+from speechmlx.protocols.session_keeper import WirePoint
 from speechmlx.protocols.whisperlivekit import messages
 from speechmlx.protocols.whisperlivekit.audio_kind import audio_kind
 from speechmlx.protocols.whisperlivekit.lines import CaptionLine, LineBuilder
@@ -120,6 +122,34 @@ class WhisperLiveKitWire:
     def resume(self, point: ResumePoint) -> str:
         """The first message to a client that has come back."""
         return messages.config(self._mode, resumed=point.fields)
+
+    # --- for other servers ---
+
+    @property
+    def told(self) -> int:
+        """Closed lines so far that the client got."""
+        return self._count - len(self._fresh)
+
+    def point(self, settled: float) -> WirePoint | None:
+        """Where it is; None while it is not known what the audio is, and with a container."""
+        if self._head is not None or self._is_container:
+            return None
+        lines = {"lines": self._lines.state(), "fresh": [asdict(line) for line in self._fresh]}
+        state = {**lines, "count": self._count, "heard": self._heard, "updates": self._updates.state()}
+        return WirePoint(self._lines.told_until(settled), state, isinstance(self._updates, FullUpdates))
+
+    def restore(self, state: dict[str, Any], at: float, sent: int) -> None:
+        """Go on where another wire was. Translations of turns that are over do not come any more."""
+        self._head, self._heard, self._count = None, state["heard"], state["count"]
+        self._fresh = [CaptionLine(**fields) for fields in state["fresh"]]
+        self._lines.restore(state["lines"], at)
+        self._updates.restore(state["updates"], sent - 1)
+        self._progress = Advanced(at, at, at, False)
+        if self._translations is not None:
+            self._translations.begin(self._count)
+        self._collect()
+
+    # --- events ---
 
     def _take(self, event: Event) -> None:
         match event:

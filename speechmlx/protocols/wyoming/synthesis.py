@@ -158,10 +158,11 @@ class WyomingSynthesis:
         async with aclosing(self._clauses()) as clauses:
             async for clause in clauses:
                 try:
-                    async with aclosing(speak_clause(self._services.runtime, self._plan.speech, clause)) as chunks:
-                        async for chunk in chunks:
-                            has_sound = has_sound or any(chunk.pcm16)
-                            yield chunk
+                    async with aclosing(speak_clause(self._services.runtime, self._plan.speech, clause)) as spoken:
+                        async for event in spoken:
+                            if isinstance(event, Chunk):
+                                has_sound = has_sound or any(event.pcm16)
+                                yield event
                 except UnknownVoice:
                     raise
                 except BadRequest as error:

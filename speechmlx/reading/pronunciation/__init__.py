@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from functools import cache
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from speechmlx import languages
 from speechmlx.errors import Unsupported
@@ -12,9 +12,9 @@ from speechmlx.optional_packages import way
 from speechmlx.reading import Token
 from speechmlx.reading.pronunciation import east_asian, english, espeak, spelling
 from speechmlx.reading.pronunciation.runs import Runs
-from speechmlx.reading.pronunciation.said import Said, joined
+from speechmlx.reading.pronunciation.said import PhonemeLine, Said, joined, laid_out
 
-__all__ = ["LANGUAGES", "Reader", "Said", "joined", "language", "reader"]
+__all__ = ["LANGUAGES", "PhonemeLine", "Reader", "Said", "joined", "laid_out", "language", "reader"]
 
 LANGUAGES = {
     "en": "English",
@@ -32,6 +32,9 @@ LANGUAGES = {
 
 class Reader(Protocol):
     """Converts words of one language to phonemes."""
+
+    in_runs: ClassVar[bool]
+    """Whether the first of several words may have the phonemes of all."""
 
     def phonemes(self, tokens: Sequence[Token]) -> Said:
         """The phonemes of each of `tokens`; a mark is its own. `joined` makes one line of them.

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from speechmlx.reading import Pause, SpokenWord, Token
 from speechmlx.reading.pronunciation import alphabet, compounds, endings, foreign, homographs, names
@@ -31,6 +31,8 @@ APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": 
 @dataclass(frozen=True)
 class English:
     """The English reader. `spelling` converts words that are not in a dictionary (lower-case Latin letters)."""
+
+    in_runs: ClassVar[bool] = False
 
     dictionary: Dictionary
     spelling: Spelling

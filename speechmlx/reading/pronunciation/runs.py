@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from speechmlx.reading import Pause, SpokenWord, Token
 from speechmlx.reading.pronunciation import alphabet
@@ -15,6 +16,8 @@ LONGEST = 400  # letters of a run that is converted at once; words of longer run
 @dataclass(frozen=True)
 class Runs:
     """Converts the words between two marks at once, since their neighbours matter (liaison, readings of kanji)."""
+
+    in_runs: ClassVar[bool] = True
 
     convert: Callable[[str], str]
     blanks: bool

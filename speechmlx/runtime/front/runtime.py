@@ -79,7 +79,7 @@ class Runtime:
         self._draining = False
         self.drained = asyncio.Event()
         """Set when the server is stopping and no job runs: live sessions end then."""
-        setup = Setup(model_memory(config.memory_limit), config.idle_unload, config.llm_context)
+        setup = Setup(model_memory(config.memory_limit), config.idle_unload, config.llm_context, config.keep_wired)
         self._engine = Supervisor(setup, config.log, config.device, self._on_message, self._on_up, self._on_lost)
         self._watch = HangWatch(self._engine, config.step_timeout, lambda: bool(self._jobs), self._on_hang)
         self._submitted = 0

@@ -31,12 +31,13 @@ NO_GPU = 72
 class Setup:
     """The first message: `memory_limit` of all models in bytes, `idle_unload` in seconds (0: models stay).
 
-    `llm_context`: tokens of prompt and answer that a language model takes at most.
+    `llm_context`: tokens of prompt and answer that a language model takes at most. `keep_wired`: as the setting.
     """
 
     memory_limit: int
     idle_unload: float
     llm_context: int = 8192
+    keep_wired: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

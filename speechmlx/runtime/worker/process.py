@@ -18,6 +18,7 @@ from typing import Any
 from speechmlx.log import LogSettings
 from speechmlx.log import start as start_log
 from speechmlx.optional_packages import use
+from speechmlx.runtime import time_slice
 from speechmlx.runtime.ipc.framing import Unpacker, pack
 from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, Probe, Ready
 from speechmlx.runtime.worker import blas, threads
@@ -40,6 +41,7 @@ def run(pipe: socket.socket, choice: str = "auto") -> None:
     options, name = device(choice)
     worker = Worker(post, options)
     products = threads.watch_openblas()
+    time_slice.ask(time_slice.COMPUTES)  # here: the threads of MLX and OpenBLAS are there
     post(Ready(name))
     waiting = select.poll()
     waiting.register(pipe, select.POLLIN)
@@ -56,7 +58,7 @@ def run(pipe: socket.socket, choice: str = "auto") -> None:
                 quiet = quiet and isinstance(message, Probe)
         else:
             quiet = True
-        if quiet and not busy:  # no message for a while
+        if quiet and not busy and not worker.keeps_wired:  # no message for a while
             clear_cache()
         if products is not None:
             products.apply()

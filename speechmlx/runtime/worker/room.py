@@ -32,6 +32,11 @@ class ModelRoom:
         return self._models.budget - self._weights
 
     @property
+    def reachable(self) -> int:
+        others = (one for one in self._models.residents() if one.name != self._name)
+        return self.most - sum(one.nbytes for one in others if one.pinned or one.running)
+
+    @property
     def free(self) -> int:
         return self._models.budget - sum(resident.nbytes for resident in self._models.residents())
 

@@ -34,6 +34,7 @@ from speechmlx.runtime.worker.room import ModelRoom
 from speechmlx.runtime.worker.scheduler import Candidate, pick
 from speechmlx.runtime.worker.step_meter import StepMeter
 from speechmlx.runtime.worker.tasks import BatchedWork, Outcome, Task, batch_size, open_work
+from speechmlx.runtime.worker.wired import keep_wired
 from speechmlx.types import Load, Priority, Progress, Unload
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ class Slot:
     max_streams: int = 0
     """Live inputs that step together, 0 when each steps alone."""
     seats: int = sys.maxsize
+    holding: Holding | None = None
+    """The engine, where its requests hold much memory."""
     pinned: bool = False
     loaded: float = 0.0
     """When it was loaded."""
@@ -74,7 +77,7 @@ class Slot:
     @property
     def held(self) -> int:
         """Bytes that the model's requests hold."""
-        return self.engine.held if isinstance(self.engine, Holding) else 0
+        return self.holding.held if self.holding else 0
 
 
 class Worker:
@@ -96,12 +99,14 @@ class Worker:
         self._lag = 0.0
         """Seconds by which the client with several tasks that was served last is overdue."""
         self._device_failed = False
+        self._wired = keep_wired("off", options.device, clock)
 
     def handle(self, message: object) -> None:
         match message:
-            case Setup(memory_limit, idle_unload, context):
+            case Setup(memory_limit, idle_unload, context, keep):
                 self.budget, self._idle_unload = memory_limit, idle_unload
                 self._options = replace(self._options, context=context)
+                self._wired = keep_wired(keep, self._options.device, self._clock)
             case Start():
                 self._start(message)
             case Input(job, command) if job in self._tasks:
@@ -117,23 +122,30 @@ class Worker:
         """Do one piece of work. Returns False when nothing can run. Raises SystemExit when the GPU has failed."""
         now = self._clock()
         self._unload_idle(now)
+        self._device_failed |= self.keeps_wired and self._wired.pulse() is not None
         picked = pick([*self._loading_candidates(), *self._task_candidates()], now)
         self._tell_steps(now, idle=not picked)
         if not picked:
             self._lag = 0.0
-            return False
-        if picked[0] < 0:
+        elif picked[0] < 0:
             self._load_slice(next(slot for slot in self._slots.values() if slot.id == picked[0]))
         else:
             self._step_tasks([self._tasks[id] for id in picked])
         if self._device_failed:  # engines keep arrays over requests, and what the GPU left out is garbage
             log.error("the GPU failed: this process ends, and another begins")
             raise SystemExit(DEVICE_FAILED)
-        return True
+        return bool(picked)
+
+    @property
+    def keeps_wired(self) -> bool:
+        """Whether a live session is open for which the weights are kept wired: the worker then wakes up for that."""
+        return self._wired.on and any(task.request.streams for task in self._tasks.values())
 
     def patience(self) -> float:
         """Seconds to wait for a message at most: then an idle model may be unloaded, or a paused job's seat is free."""
         most = PAUSED if any(task.work is None for task in self._tasks.values()) else LISTEN
+        if self.keeps_wired:
+            most = min(most, self._wired.wait())
         if not self._idle_unload:
             return most
         idle = [resident.last_used for resident in self.residents() if not resident.pinned and not resident.running]
@@ -236,7 +248,7 @@ class Worker:
         if isinstance(task.request, Load):
             slot.pinned |= task.request.pin
             self._tell_memory()
-            self._end(task)
+            self._end(task, self._wired.touch(slot.model.name))
             return False
         if not self._has_seat(task, slot):
             return False
@@ -305,9 +317,11 @@ class Worker:
             slot.nbytes = loaded.value.nbytes
             slot.loaded = self._clock()
             slot.max_batch, slot.max_streams = (batch_size(loaded.value, streams) for streams in (False, True))
+            slot.holding = loaded.value if isinstance(loaded.value, Holding) else None
             if isinstance(loaded.value, Claiming):
                 loaded.value.room = ModelRoom(slot.model.name, slot.nbytes, self)
             slot.seats = loaded.value.max_open if isinstance(loaded.value, Seated) else sys.maxsize
+            self._wired.add(slot.model.name, slot.nbytes, slot.engine)
             self._tell_memory()
         except Exception as error:
             with naming([task.request_id for task in waiting]):
@@ -347,8 +361,9 @@ class Worker:
     def drop(self, name: str) -> None:
         slot = self._slots.pop(name)
         slot.loader.close()
-        slot.engine = None
+        slot.engine = slot.holding = None
         del slot
+        self._wired.remove(name)
         self._free()
         self._tell_memory()
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import jiwer
 import mlx.core as mx
-import mlx.nn as nn
 import pytest
 from mlx.utils import tree_flatten
 from support.clips import CLIPS
+from support.quantised_whisper import quantised_whisper
 from support.whisper_runs import run, text
 
 from speechmlx.engines import LoadOptions, whisper
@@ -21,30 +21,17 @@ from speechmlx.engines.whisper.model.weights import dims
 from speechmlx.types import Audio, Transcribe, Usage
 
 
-@pytest.fixture
-def engine_folder(model_folder: Callable[[str], Path], tmp_path: Path) -> Callable[[int], Path]:
-    """tiny.en quantized as mlx-whisper's converter does it."""
-
-    def quantized(bits: int) -> Path:
-        folder = model_folder("whisper-tiny.en")
-        config = json.loads((folder / "config.json").read_text())
-        network = Network(dims(config), GPU)
-        weights = mx.load(str(folder / "model.safetensors"))
-        network.load_weights(list(weights.items()))
-        nn.quantize(network, 64, bits)
-        mx.save_safetensors(str(tmp_path / "model.safetensors"), dict(tree_flatten(network.parameters())))
-        (tmp_path / "config.json").write_text(json.dumps(config | {"quantization": {"group_size": 64, "bits": bits}}))
-        return tmp_path
-
-    return quantized
-
-
 @pytest.mark.parametrize("bits", [4, 8])
 def test_quantized_weights_are_plain_on_a_cpu(
-    engine_folder: Callable[[int], Path], loaded: Callable[..., Any], speech: Callable[[str], Audio], bits: int
+    model_folder: Callable[[str], Path],
+    tmp_path: Path,
+    loaded: Callable[..., Any],
+    speech: Callable[[str], Audio],
+    bits: int,
 ) -> None:
     """On a GPU they stay: see test_gpu_path."""
-    engine = loaded(whisper.load(engine_folder(bits), LoadOptions(warm_up=False)))
+    folder = quantised_whisper(model_folder("whisper-tiny.en"), tmp_path, bits)
+    engine = loaded(whisper.load(folder, LoadOptions(warm_up=False)))
     assert engine.nbytes > 140_000_000
     found = run(engine, [Transcribe(audio=speech("librispeech"))])[0]
     assert jiwer.wer(CLIPS["librispeech"].words, text(found)) <= 1 / 8

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -93,3 +96,12 @@ def test_a_shell_that_asks_for_completion_starts_no_server(monkeypatch: pytest.M
     assert not serve_plainly([], {"_AUDIO_SERVER_COMPLETE": "complete_zsh"}) and not started
     assert serve_plainly(["--port", "1"], {"HOME": "/nowhere"})
     assert [config.port for config in started] == [1]
+
+
+def test_a_banner_that_nobody_reads_is_no_error() -> None:
+    code = "from speechmlx.cli.quick_serve import _write_line; _write_line('one'); _write_line('two')"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=30)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -10,16 +10,17 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from support.scripted_input import ScriptedInput, silence, speech
+from support.scripted_input import LISTENER, ScriptedInput, silence, speech
 
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.conversation import commands, events
+from speechmlx.conversation.input.buffer import InputStart
 from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.input.transcription import TurnTranscription
 from speechmlx.conversation.session import MAX_PENDING, MAX_WAITING, TranscriptionSession
 from speechmlx.conversation.settings import Settings, Transcription
 from speechmlx.errors import EngineFailed
-from speechmlx.types import Audio, Kind
+from speechmlx.types import Audio, Kind, Load, Priority
 
 E = TypeVar("E")
 FORMAT = AudioFormat("float32", 16000)
@@ -78,6 +79,29 @@ async def test_a_turn_is_told_from_its_start_to_its_transcript() -> None:
     assert done.transcript.text == "w1 w2 w3"
     assert "".join(event.update.text for event in bench.of(events.TranscriptDelta)) == "w1 w2 w3"
     assert [word.start for word in done.transcript.words] == [0.0, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_live_words_and_whole_turns_have_models_of_their_own(whole: bool) -> None:
+    engines = ScriptedInput(listener=True)
+    async with running(replace(SETTINGS, transcription=Transcription(whole=whole)), engines) as bench:
+        await bench.hear(speech(1.5), silence(1.0))
+        await bench.until(events.TranscriptDone)
+    (done,) = bench.of(events.TranscriptDone)
+    said = "".join(event.update.text for event in bench.of(events.TranscriptDelta))
+    assert (said.startswith("l1 l2"), done.transcript.text) == (True, "w1 w2 w3" if whole else "l1 l2 l3")
+    loaded = list(dict.fromkeys(load.model for load in engines.requests(Load)))
+    assert loaded == ["fake-vad", LISTENER, *(["fake-asr"] if whole else [])]
+
+
+async def test_models_are_made_ready_when_speech_begins() -> None:
+    engines = ScriptedInput()
+    async with running(engines=engines) as bench:
+        await bench.hear(silence(1.0))
+        await bench.hear(speech(1.0), silence(1.0))
+        await bench.until(events.TranscriptDone)
+    loads = [(load.model, load.priority) for load in engines.requests(Load)]
+    assert loads[2:] == [("fake-vad", Priority.REALTIME), ("fake-asr", Priority.REALTIME)]
 
 
 async def test_times_are_the_sessions() -> None:
@@ -208,3 +232,41 @@ async def test_a_client_that_sends_faster_than_words_are_found_waits(monkeypatch
         assert MAX_PENDING < most < 2 * MAX_PENDING
         gate.set()
         await bench.until(events.TranscriptDone, 3 * MAX_PENDING)
+
+
+async def test_what_is_done_is_told_with_what_follows() -> None:
+    """Only once it was asked for."""
+    async with running() as bench:
+        await bench.hear(speech(0.6), silence(1.0))
+        await bench.until(events.TranscriptDone)
+        assert not bench.of(events.Settled)
+        await bench.session.send(commands.Mark(number=7))
+        await bench.until(events.Settled)
+        quiet = bench.of(events.Settled)[-1]
+        assert (quiet.number, quiet.items) == (7, ()) and 0.9 <= quiet.at <= 1.2
+        await bench.hear(speech(1.0), silence(1.0))
+        await bench.until(events.TranscriptDone, 2)
+    started, done = bench.of(events.SpeechStarted)[1], bench.of(events.TranscriptDone)[1]
+    before = {event: bench.events[place - 1] for place, event in enumerate(bench.events) if event in (started, done)}
+    assert before[started] == events.Settled(7, started.at, (started.item,))
+    after = before[done]
+    assert isinstance(after, events.Settled) and after.items == () and after.at >= 2.5
+
+
+async def test_a_session_goes_on_where_another_was() -> None:
+    """Times are those of the whole session, and the turns that were named keep their names."""
+    session = TranscriptionSession(ScriptedInput(), SETTINGS, start=InputStart(100.0, ("first", "second")))
+    bench = Bench(session)
+    async with session:
+        for _ in range(3):
+            await bench.hear(speech(0.6), silence(1.0))
+        async with asyncio.timeout(5):
+            async for event in session.events():
+                bench.events.append(event)
+                if len(bench.of(events.TranscriptDone)) == 3:
+                    break
+    items = [event.item for event in bench.of(events.Committed)]
+    assert items[:2] == ["first", "second"] and items[2].startswith("item_")
+    first, last = bench.of(events.TranscriptDone)[0], bench.of(events.TranscriptDone)[-1]
+    assert first.transcript.words[0].start == pytest.approx(100.0, abs=0.1)
+    assert last.transcript.words[0].start == pytest.approx(103.2, abs=0.6)

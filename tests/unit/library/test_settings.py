@@ -36,7 +36,7 @@ def test_the_engine_process_writes_warnings_alone_and_not_into_the_servers_log(m
 
 
 def test_unknown_settings_are_named() -> None:
-    with pytest.raises(BadRequest, match="unknown setting port; the settings are asr, tts, "):
+    with pytest.raises(BadRequest, match="unknown setting port; the settings are asr, listen, tts, "):
         read_config({"port": 8080})
     with pytest.raises(BadRequest, match="max_jobs must be a whole number \\(got 'many'\\)"):
         read_config({"max_jobs": "many"})

@@ -15,7 +15,8 @@ from support.link_socket import LinkSocket
 from speechmlx.errors import UnknownSession
 from speechmlx.protocols import live_link
 from speechmlx.protocols.live_link import LiveLink, Place
-from speechmlx.protocols.ws import Answer, ResumePoint
+from speechmlx.protocols.replay_log import ReplayLog
+from speechmlx.protocols.ws import Answer, Close, ResumePoint
 
 WINDOW = 5.0
 
@@ -346,3 +347,51 @@ async def test_a_thousand_cuts_leave_nothing() -> None:
     await settle()
     gc.collect()
     assert gone() is None
+
+
+async def test_answers_are_said_at_once_and_in_order() -> None:
+    async with linked() as link:
+        first = Carried(link)
+        assert link.add(["a", "b", Close(4000, "over"), "never"]) == 3
+        assert link.application_state is WebSocketState.DISCONNECTED
+        await asyncio.wait_for(link.delivered(3), 5)
+        assert first.socket.sent == ["a", "b", 4000]
+
+
+async def test_messages_wait_until_they_may_be_sent() -> None:
+    async with linked() as link:
+        may = asyncio.Event()
+
+        async def wait(number: int) -> None:
+            if number == 2:
+                await may.wait()
+
+        link.may_send = wait
+        first = Carried(link)
+        link.add(["a", "b", "c"])
+        await settle()
+        assert first.socket.sent == ["a"]
+        may.set()
+        await asyncio.wait_for(link.delivered(3), 5)
+        assert first.socket.sent == ["a", "b", "c"]
+
+
+async def test_a_session_that_another_server_has_closes_its_connection() -> None:
+    async with linked() as link:
+        first = Carried(link)
+        await settle()
+        link.replace()
+        await asyncio.wait_for(first.task, 5)
+        assert link.over and first.socket.sent == [4409]
+
+
+async def test_it_goes_on_where_the_link_of_another_server_was() -> None:
+    link = LiveLink(greet, WINDOW, 5, ReplayLog(sent=3, tail=("b", "c")))
+    link.confirm(1)
+    assert link.confirmed == 1
+    link.add(["d"])
+    first = Carried(link, after(2))
+    await settle()
+    assert first.socket.sent == ["again 5 2", "c", "d"]
+    link.end()
+    await settle()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,11 @@ from speechmlx.protocols import live_sessions
 from speechmlx.protocols.http.access_keys import KEY
 from speechmlx.protocols.http.clients import Client as Holder
 from speechmlx.protocols.http.clients import working_for
-from speechmlx.protocols.live_link import LiveLink
-from speechmlx.protocols.live_sessions import LiveSessions, SessionName, place_in
+from speechmlx.protocols.live_link import LiveLink, Place
+from speechmlx.protocols.live_sessions import LiveSessions, SessionName, place_in, without_keys
+from speechmlx.protocols.safe_point import SafePoint
+from speechmlx.protocols.safe_store import SafeStore
+from speechmlx.protocols.session_keeper import Handover
 from speechmlx.protocols.ws import ResumePoint
 
 
@@ -199,3 +203,93 @@ async def test_a_session_that_fails_is_logged_and_over(caplog: pytest.LogCapture
 
 async def test_what_a_client_asks() -> None:
     assert live_sessions.asks(Client("session_id=").socket) and not live_sessions.asks(Client("id=s").socket)
+
+
+class Elsewhere:
+    """Two servers that share a folder, and a session that the first one has recorded."""
+
+    def __init__(self, folder: Path) -> None:
+        self.first, self.second = (LiveSessions(5.0, 4, SafeStore(folder, 5.0)) for _ in range(2))
+        self.handovers: list[Handover] = []
+        self._folder = folder
+
+    async def record(self, sent: int, tail: tuple[str, ...], confirmed: int = 0, **more: Any) -> None:
+        point = SafePoint(query="", received=4, at=2.0, sent=sent, tail=tail, confirmed=confirmed, state={}, **more)
+        name = SessionName.of(Client(**OWN).socket.scope, "s")
+        assert SafeStore(self._folder, 5.0).slot(*name.parts).save(point.dump())
+
+    async def resume(self, query: str, place: Place | None = None, **of: str) -> Client:
+        client = Client(query, **(of or OWN))
+
+        async def revive(handover: Handover) -> None:
+            self.handovers.append(handover)
+
+        await self.second.resume(client.socket, client.refuse, place=place, revive=revive)
+        return client
+
+
+@pytest.mark.parametrize(
+    ("query", "number", "sent"),
+    [
+        ("received=7", 7, 9),  # it gets the last two again
+        ("received=9", 9, 9),
+        ("received=12", 12, 12),  # what was not for good is not in the record
+        ("", 8, 9),  # from what is confirmed
+    ],
+)
+async def test_another_server_goes_on_where_the_client_is(tmp_path: Path, query: str, number: int, sent: int) -> None:
+    both = Elsewhere(tmp_path)
+    await both.record(9, ("eight", "nine"), confirmed=8)
+    client = await both.resume(f"session_id=s&{query}")
+    (handover,) = both.handovers
+    assert not client.refused
+    assert (handover.number, handover.sent, handover.link.received) == (number, sent, 4)
+    assert handover.link.log.last == sent
+
+
+async def test_a_client_that_names_a_later_message_goes_on_after_the_record(tmp_path: Path) -> None:
+    both = Elsewhere(tmp_path)
+    await both.record(9, ("eight", "nine"), confirmed=7)
+    await both.resume("session_id=s", place=lambda link: link.number_of(lambda message: message == "other"))
+    assert both.handovers[0].number == 9
+
+
+@pytest.mark.parametrize("place", [None, lambda link: link.number_of(lambda message: message == "other")])
+async def test_a_client_that_missed_more_than_is_recorded_must_begin_anew(tmp_path: Path, place: Place | None) -> None:
+    both = Elsewhere(tmp_path)
+    await both.record(9, ("nine",), confirmed=3)
+    client = await both.resume("session_id=s&received=5", place=place)
+    assert [type(error) for error in client.refused] == [UnknownSession] and "missed" in str(client.refused[0])
+    assert not both.handovers and not list(tmp_path.iterdir())
+
+
+async def test_a_message_that_has_all_before_may_be_missed(tmp_path: Path) -> None:
+    both = Elsewhere(tmp_path)
+    await both.record(9, (), cumulative=True)
+    await both.resume("session_id=s&received=5")
+    assert (both.handovers[0].number, both.handovers[0].link.log.last) == (5, 5)
+
+
+@pytest.mark.parametrize("other", [{"key": "guest", "secret": "ek_1"}, {"key": "laptop"}, {**OWN, "path": "/asr"}])
+async def test_nobody_else_goes_on_with_a_session_of_another_server(tmp_path: Path, other: dict[str, str]) -> None:
+    both = Elsewhere(tmp_path)
+    await both.record(9, ())
+    client = await both.resume("session_id=s&received=9", None, **other)
+    assert [type(error) for error in client.refused] == [UnknownSession]
+    assert not both.handovers
+    await both.resume("session_id=s&received=9")
+    assert both.handovers
+
+
+async def test_a_server_that_stops_takes_nothing_over(tmp_path: Path) -> None:
+    both = Elsewhere(tmp_path)
+    await both.record(9, ())
+    both.second.stop()
+    client = await both.resume("session_id=s&received=9")
+    assert client.refused and not both.handovers
+
+
+def test_keys_are_not_in_the_query_that_is_recorded() -> None:
+    assert (
+        without_keys("language=en&token=secret&hotwords=a%2Cb&api_key=x&empty=") == "language=en&hotwords=a%2Cb&empty="
+    )

@@ -73,3 +73,22 @@ def test_sizes_are_right_whatever_happens() -> None:
         assert log.size == size(kept)
         waiting = kept[len(kept) - (log.last - log.sent) :]
         assert log.unsent == size(waiting)
+
+
+def test_it_goes_on_where_another_log_was() -> None:
+    log = ReplayLog(sent=9, tail=("eight", "nine"))
+    assert (log.last, log.unsent, log.next()) == (9, 0, None)
+    assert log.size == size(["eight", "nine"]) and list(log.kept) == ["eight", "nine"]
+    log.add("ten")
+    assert send(log) == ["ten"]
+    assert log.back_to(7) and send(log) == ["eight", "nine", "ten"]
+    assert not log.back_to(6) and not log.back_to(11)
+    assert log.number_of(lambda message: message == "nine") == 9
+
+
+def test_a_client_may_have_more_than_another_log_knew() -> None:
+    log = ReplayLog(sent=9, tail=("nine",))
+    log.skip_to(12)
+    assert (log.last, log.size, log.next()) == (12, 0, None)
+    assert log.add("thirteen") == 13 and send(log) == ["thirteen"]
+    assert not log.back_to(11)

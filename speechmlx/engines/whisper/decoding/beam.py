@@ -184,7 +184,7 @@ class BeamSearch:
         return np.array(tokens).tolist(), np.array(logprobs).tolist()
 
     def _chooser_of(self, rows: list[TokenSequence]) -> Chooser:
-        return Chooser([row.rules for row in rows], self._vocabulary, self._network.kernels.logsumexp)
+        return Chooser([row.rules for row in rows], self._vocabulary, self._network.kernels)
 
     def _padded(self, items: list[T]) -> list[T]:
         """Repeat the last item up to `size` items."""

@@ -174,7 +174,7 @@ class GreedyBatch:
         rows = self._rows[first:end]
         cross, cross_mask = self._cache.cross(first, end), self._cache.cross_mask(first, end)
         read = prefill(self._network, self._vocabulary, [row.prompt for row in rows], cross, cross_mask)
-        chooser = Chooser([row.rules for row in rows], self._vocabulary, self._network.kernels.logsumexp)
+        chooser = Chooser([row.rules for row in rows], self._vocabulary, self._network.kernels)
         token, logprob, _ = chooser.choose(read.logits, self._trace(rows), first=not rows[0].prefix_length)
         for index in range(first, end):
             at = slice(index - first, index - first + 1)
@@ -187,7 +187,7 @@ class GreedyBatch:
     def _launch(self, trace: Trace) -> _Step:
         if self._chooser is None:
             rules, drawn = [row.rules for row in self._rows], [len(row.tokens) for row in self._rows]
-            self._chooser = Chooser(rules, self._vocabulary, self._network.kernels.logsumexp, drawn)
+            self._chooser = Chooser(rules, self._vocabulary, self._network.kernels, drawn)
         self._cache.begin_step()
         positions = mx.array(np.array(self._cache.lengths, np.int32) - 1)[:, None]
         decoder = self._network.decoder

@@ -8,12 +8,14 @@ no mask as wide as the vocabulary is built.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import mlx.core as mx
 import numpy as np
 
+from speechmlx.engines.whisper.model.network import Kernels
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 
 NEVER = -1e9
@@ -56,6 +58,92 @@ def trace(rows: Sequence[Sequence[int]], vocabulary: Vocabulary) -> Trace:
     return Trace(*(mx.array(np.array(column, dtype=np.int32)) for column in (last, before, latest)))
 
 
+@dataclass(frozen=True)
+class Ids:
+    """Where the parts of a vocabulary of `size` ids are: text up to the end token `eot`, timestamps from `timed` on."""
+
+    eot: int
+    timed: int
+    size: int
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary) -> Ids:
+        return cls(vocabulary.eot, vocabulary.timestamps, vocabulary.size)
+
+
+class Choice:
+    """The arithmetic of a choice, as functions of arrays only: a GPU has it compiled, once per shape.
+
+    Compiled it is 15 kernels, plain about 40.
+    """
+
+    def __init__(self, ids: Ids, kernels: Kernels) -> None:
+        self._ids = ids
+        self._logsumexp = kernels.logsumexp
+        self._first = mx.compile(self._beginning) if kernels.compiles else self._beginning
+        self._later = mx.compile(self._masked) if kernels.compiles else self._masked
+        self.conclude = mx.compile(self._conclude) if kernels.compiles else self._conclude
+        self._is_word = mx.array(np.arange(ids.eot + 1)[None] < ids.eot).astype(mx.float32)
+        self._times = mx.arange(ids.timed, ids.size)[None]
+        mx.eval(self._is_word, self._times)
+
+    def first(self, logits: mx.array, suppress: mx.array, untimed: mx.array, blank: mx.array) -> mx.array:
+        """Logits [rows, eot + 1 + timestamps] of text, end and timestamps under the rules of a first token."""
+        return self._first(logits, suppress, untimed, blank, self._times)
+
+    def _beginning(
+        self, logits: mx.array, suppress: mx.array, untimed: mx.array, blank: mx.array, ids: mx.array
+    ) -> mx.array:
+        text, times = self._split(logits, suppress, untimed)
+        times = times + (ids > self._ids.timed + LAST_INITIAL) * NEVER
+        return self._joined(text + mx.minimum((untimed == 0) * NEVER, blank), times)
+
+    def later(self, logits: mx.array, suppress: mx.array, untimed: mx.array, trace: Trace) -> mx.array:
+        """The same for any other token."""
+        constant = self._is_word, self._times
+        return self._later(logits, suppress, untimed, *constant, trace.last, trace.before, trace.latest)
+
+    def _masked(
+        self,
+        logits: mx.array,
+        suppress: mx.array,
+        untimed: mx.array,
+        is_word: mx.array,
+        ids: mx.array,
+        *trace: mx.array,
+    ) -> mx.array:
+        last, before, latest = (column[:, None] for column in trace)
+        text, times = self._split(logits, suppress, untimed)
+        last_timed, pair_done = last >= self._ids.timed, before >= self._ids.timed
+        pair_open = last_timed & ~pair_done & (untimed == 0)
+        least = latest + 1 - pair_open.astype(mx.int32)
+        times = times + ((ids < least) | (last_timed & pair_done)) * NEVER
+        return self._joined(text + pair_open * NEVER * is_word, times)
+
+    def _conclude(self, scores: mx.array, index: mx.array, latest: mx.array) -> tuple[mx.array, mx.array, mx.array]:
+        """Tokens [rows] at `index` [rows, 1] into `scores`, their log-probabilities, and the latest timestamps."""
+        logprob = mx.take_along_axis(scores, index, axis=-1) - self._logsumexp(scores)
+        token = mx.squeeze(self.token(index), -1)
+        return token, mx.squeeze(logprob, -1), mx.maximum(latest, token * (token >= self._ids.timed))
+
+    def token(self, index: mx.array) -> mx.array:
+        """The token ids of indices into scores."""
+        gap = self._ids.timed - (self._ids.eot + 1)
+        return (index + (index > self._ids.eot) * gap).astype(mx.int32)
+
+    def _split(self, logits: mx.array, suppress: mx.array, untimed: mx.array) -> tuple[mx.array, mx.array]:
+        return logits[:, : self._ids.eot + 1] + suppress, logits[:, self._ids.timed :] + untimed
+
+    def _joined(self, text: mx.array, times: mx.array) -> mx.array:
+        # Timestamps are compared with text by their sum, before one of them is chosen.
+        timed = self._logsumexp(times) > mx.max(text, axis=-1, keepdims=True)
+        return mx.concatenate([text + timed * NEVER, times], axis=-1)
+
+
+choice = cache(Choice)
+"""The one `Choice` of a vocabulary and a device: what it compiles serves every batch."""
+
+
 class Chooser:
     """The rules of a fixed set of rows, as arrays that are made once; `choose` is called at every step."""
 
@@ -63,12 +151,13 @@ class Chooser:
         self,
         rules: Sequence[SamplingRules],
         vocabulary: Vocabulary,
-        logsumexp: Callable[[mx.array], mx.array],
+        kernels: Kernels,
         drawn: Sequence[int] = (),
     ) -> None:
-        """`drawn`: how many tokens each row has already, by default none. `logsumexp` keeps the last axis."""
+        """`drawn`: how many tokens each row has already, by default none."""
         self._vocabulary = vocabulary
-        self._logsumexp = logsumexp
+        self._choice = choice(Ids.of(vocabulary), kernels)
+        self._logsumexp = kernels.logsumexp
         self._rules = rules
         self._drawn = list(drawn) or [0] * len(rules)
         shared = len({rule.suppress for rule in rules}) == 1
@@ -77,54 +166,28 @@ class Chooser:
             mask[[token for token in rule.suppress if token <= vocabulary.eot]] = NEVER
         self._suppress = mx.array(masks)
         self._untimed = mx.array(np.array([[0.0 if rule.timestamps else NEVER] for rule in rules], np.float32))
-        self._times = mx.arange(vocabulary.timestamps, vocabulary.size)[None]
 
     def choose(self, logits: mx.array, trace: Trace, first: bool) -> tuple[mx.array, mx.array, Trace]:
         """Choose the next tokens from float32 `logits` [rows, vocabulary]. `first`: they are the rows' first tokens.
 
         Returns the tokens [rows], their log-probabilities [rows] and the trace after them.
         """
-        whole = self._scores(logits, trace, first)
-        index = mx.argmax(self._noisy(whole), axis=-1, keepdims=True)
-        logprob = mx.take_along_axis(whole, index, axis=-1) - self._logsumexp(whole)
-        token = mx.squeeze(self._token(index), -1)
-        latest = mx.maximum(trace.latest, token * (token >= self._vocabulary.timestamps))
-        return token, mx.squeeze(logprob, -1), Trace(token, trace.last, latest)
+        scores = self._scores(logits, trace, first)
+        index = mx.argmax(self._noisy(scores), axis=-1, keepdims=True)
+        token, logprob, latest = self._choice.conclude(scores, index, trace.latest)
+        return token, logprob, Trace(token, trace.last, latest)
 
     def likeliest(self, logits: mx.array, trace: Trace, first: bool, count: int) -> tuple[mx.array, mx.array]:
         """The `count` likeliest next tokens [rows, count], in no order, and their log-probabilities [rows, count]."""
-        whole = self._scores(logits, trace, first)
-        index = mx.argpartition(-whole, count - 1, axis=-1)[:, :count]
-        return self._token(index), mx.take_along_axis(whole, index, axis=-1) - self._logsumexp(whole)
+        scores = self._scores(logits, trace, first)
+        index = mx.argpartition(-scores, count - 1, axis=-1)[:, :count]
+        return self._choice.token(index), mx.take_along_axis(scores, index, axis=-1) - self._logsumexp(scores)
 
     def _scores(self, logits: mx.array, trace: Trace, first: bool) -> mx.array:
         """Logits [rows, eot + 1 + timestamps] of text, end and timestamps under the rules."""
-        text, times = self._allowed(logits, trace, first)
-        # Timestamps are compared with text by their sum, before one of them is chosen.
-        timed = self._logsumexp(times) > mx.max(text, axis=-1, keepdims=True)
-        return mx.concatenate([text + timed * NEVER, times], axis=-1)
-
-    def _token(self, index: mx.array) -> mx.array:
-        """The token ids of indices into `_scores`."""
-        vocabulary = self._vocabulary
-        gap = vocabulary.timestamps - (vocabulary.eot + 1)
-        return (index + (index > vocabulary.eot) * gap).astype(mx.int32)
-
-    def _allowed(self, logits: mx.array, trace: Trace, first: bool) -> tuple[mx.array, mx.array]:
-        vocabulary = self._vocabulary
-        text = logits[:, : vocabulary.eot + 1] + self._suppress
-        times = logits[:, vocabulary.timestamps :] + self._untimed
         if first:
-            beginning = (self._untimed == 0) * NEVER
-            times = times + (self._times > vocabulary.timestamps + LAST_INITIAL) * NEVER
-            return text + mx.minimum(beginning, self._blank()), times
-        last_timed = (trace.last >= vocabulary.timestamps)[:, None]
-        pair_done = (trace.before >= vocabulary.timestamps)[:, None]
-        pair_open = last_timed & ~pair_done & (self._untimed == 0)
-        least = trace.latest[:, None] + 1 - pair_open.astype(mx.int32)
-        times = times + ((self._times < least) | (last_timed & pair_done)) * NEVER
-        words = text[:, :-1] + pair_open * NEVER
-        return mx.concatenate([words, text[:, -1:]], axis=-1), times
+            return self._choice.first(logits, self._suppress, self._untimed, self._blank())
+        return self._choice.later(logits, self._suppress, self._untimed, trace)
 
     def _blank(self) -> mx.array:
         mask = np.zeros((1, self._vocabulary.eot + 1), np.float32)

@@ -43,13 +43,15 @@ class Kernels:
     """(q [b, h, t, d], k and v [b, h, n, d], scale, additive mask or None) → [b, h, t, d]"""
     logsumexp: Callable[[mx.array], mx.array]
     """Over the last axis, which is kept with size 1."""
+    compiles: bool = False
+    """Whether to fuse chains of small operations by `mx.compile`: a CPU would have each built by a C++ compiler."""
 
 
 def _attend(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array | None = None) -> mx.array:
     return mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask=mask)
 
 
-GPU = Kernels(nn.gelu, _attend, lambda x: mx.logsumexp(x, axis=-1, keepdims=True))
+GPU = Kernels(nn.gelu, _attend, lambda x: mx.logsumexp(x, axis=-1, keepdims=True), compiles=True)
 
 
 def cpu_kernels() -> Kernels:

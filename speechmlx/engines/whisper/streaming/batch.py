@@ -125,7 +125,7 @@ class LiveBatch:
 
     def _chooser_of(self, rows: list[LiveSequence]) -> Chooser:
         rules = [SamplingRules(row.suppress, timestamps=False) for row in rows]
-        return Chooser(rules, self._vocabulary, self._network.kernels.logsumexp)
+        return Chooser(rules, self._vocabulary, self._network.kernels)
 
 
 def _resume(state: LiveStream) -> list[Event | Exception]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import mlx.core as mx
 import numpy as np
 
+from speechmlx.engines import AIM
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.whisper.decoding.language import detect_language
 from speechmlx.engines.whisper.decoding.quality import is_silent, mean
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from speechmlx.engines.whisper.model.tokenizer import Vocabulary
     from speechmlx.types import Samples
 
-AIM = 0.04
-"""Seconds that a step of the encoder should take."""
 STEP = mel.RATE // 2
 """Samples between two passes over the buffer."""
 END_MARGIN = 4

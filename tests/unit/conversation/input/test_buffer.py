@@ -37,3 +37,11 @@ def test_pieces_are_dropped_whole_and_times_stay() -> None:
     assert buffer.slice(0.0, 0.12).samples.tolist() == list(range(1600, 1920))
     buffer.discard_before(1.0)
     assert (buffer.start, buffer.end) == pytest.approx((0.3, 0.3))
+
+
+def test_the_audio_may_begin_later() -> None:
+    buffer = AudioBuffer(start=2.5)
+    assert buffer.start == buffer.end == 2.5
+    buffer.add(np.ones(8000, np.float32))
+    assert buffer.end == 3.0
+    assert len(buffer.slice(2.75, 9.0).samples) == 4000

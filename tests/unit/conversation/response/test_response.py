@@ -29,7 +29,7 @@ from speechmlx.conversation.response.answer import Answer, ClauseEnded, ClauseSt
 from speechmlx.conversation.response.response import ActiveResponse, ResponseStart
 from speechmlx.conversation.settings import Answering, ResponseRequest
 from speechmlx.errors import BadRequest, EngineFailed
-from speechmlx.types import Chunk, FunctionCall, TextDelta, Usage
+from speechmlx.types import Chunk, FunctionCall, TextDelta, Usage, WordTime, WordTimes
 
 Step = Piece | float | Exception
 TEXT = "one two three four"
@@ -227,6 +227,21 @@ async def test_an_interruption_keeps_what_was_heard(heard: float, kept: str) -> 
     assert (done.response.status, done.response.reason, done.response.cost.tokens_out) == (
         "cancelled", "turn_detected", 4,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("heard", "kept"), [(0.05, ""), (0.5, "one"), (0.8, "one"), (0.9, "one two three"), (9.0, TEXT)]
+)
+async def test_an_interruption_keeps_the_words_whose_sound_was_played(heard: float, kept: str) -> None:
+    bench = Bench()
+    times = zip(TEXT.split(), (0.1, 0.85, 0.9, 0.95), (0, 4, 8, 14), strict=True)
+    said = WordTimes(tuple(WordTime(word, 0.0, end, first, first + len(word)) for word, end, first in times))
+    response = bench.start([TextDelta(TEXT, 4), ClauseStarted(TEXT), said, SECOND, ClauseEnded(), 60.0])
+    assert len(await audio(bench.events, 5)) == 5
+    bench.audio, bench.wall = heard, 100.0 + heard
+    response.interrupt("turn_detected", live=True)
+    assert bench.texts == [kept]
+    await response.finished()
 
 
 async def test_what_the_client_says_was_heard_counts() -> None:

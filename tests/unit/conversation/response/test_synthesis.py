@@ -22,7 +22,7 @@ from speechmlx.conversation.response.synthesis import (
 from speechmlx.conversation.settings import Answering, VoiceSettings
 from speechmlx.errors import UnknownModel, UnknownVoice
 from speechmlx.models.voices import VoiceList
-from speechmlx.types import Chunk, Kind, NamedVoice, Priority, Pronunciation, Speak, Usage
+from speechmlx.types import Chunk, Kind, NamedVoice, Priority, Pronunciation, Speak, Usage, WordTime, WordTimes
 
 RATE = 1000
 SPEAKER = row(Kind.TTS, voices=VoiceList(("anna",), {"alloy": "anna"}))
@@ -101,7 +101,9 @@ def test_what_it_cannot_be_spoken_with() -> None:
 async def test_a_clause_is_spoken_with_its_pause() -> None:
     sound, quiet = np.full(300, 9000), np.zeros(900)
     engines = FakeEngines(lambda request: [chunk(quiet), chunk(sound), chunk(quiet), Usage()])
-    spoken = [one async for one in speak_clause(engines, Speak(text="", speed=2.0), "It is late, ")]
+    given = [one async for one in speak_clause(engines, Speak(text="", speed=2.0), "It is late, ")]
+    spoken = [one for one in given if isinstance(one, Chunk)]
+    assert len(spoken) == len(given)
     assert [len(one.pcm16) // 2 for one in spoken] == [round(LEAD * RATE) + 300, round(AFTER_CLAUSE * RATE)]
     assert list(engines.requests(Speak)) == [Speak(text="It is late,", speed=2.0)]
     assert engines.jobs[0].left
@@ -113,3 +115,33 @@ async def test_a_clause_that_is_not_wanted_any_more_leaves_its_job() -> None:
     await anext(speaking)
     await speaking.aclose()
     assert engines.jobs[0].left
+
+
+def near(seconds: float) -> Any:
+    return pytest.approx(seconds)
+
+
+async def test_words_come_with_their_sound_and_the_places_of_the_clause() -> None:
+    sound, quiet = np.full(300, 9000), np.zeros(400)
+    it, late = WordTime("It", 0.81, 1.0, 0, 2), WordTime("late.", 1.0, 1.1, 3, 8)
+    silent = WordTime("\u4e16", 1.1, 1.1, 9, 10)
+    engines = FakeEngines(
+        lambda request: [
+            chunk(quiet),
+            WordTimes((it,)),
+            chunk(quiet),
+            chunk(sound),
+            WordTimes((late,)),
+            chunk(sound),
+            WordTimes((silent,)),
+        ]
+    )
+    given = [one async for one in speak_clause(engines, Speak(text=""), "\n It late. \u4e16")]
+    cut = 0.8 - LEAD
+    assert given == [
+        WordTimes((replace(it, start=near(0.81 - cut), end=near(1.0 - cut), first=2, last=4),)),
+        chunk(np.concatenate([np.zeros(round(LEAD * RATE)), sound])),
+        WordTimes((replace(late, start=near(1.0 - cut), end=near(1.1 - cut), first=5, last=10),)),
+        chunk(sound),
+        WordTimes((replace(silent, start=near(1.1 - cut), end=near(1.1 - cut), first=11, last=12),)),
+    ]

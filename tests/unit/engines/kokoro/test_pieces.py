@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from speechmlx.engines.kokoro.pieces import COMFORT, WINDOW, SpeechPiece, pieces
 from speechmlx.reading import Pause, SpokenWord, Token, read
+from speechmlx.reading.mapped import MappedText
 from speechmlx.reading.pronunciation import Said, english, joined
-from speechmlx.reading.reading import LONGEST, passages
+from speechmlx.reading.reading import LONGEST, Passage, passages
 
 MOST = 510
 VOCABULARY = frozenset(string.ascii_lowercase + string.digits + " .,!?…;:—()“”'-")
@@ -35,9 +36,9 @@ class Reader:
         self.read: list[str] = []
         self.words: list[str] = []
 
-    def passages(self, text: str) -> Iterator[list[Token]]:
+    def passages(self, text: str) -> Iterator[Passage]:
         for passage in passages(text):
-            self.read.append(text[passage[0].start : passage[-1].end])
+            self.read.append(text[passage.tokens[0].start : passage.tokens[-1].end])
             yield passage
 
     def steps(self, tokens: list[Token]) -> Generator[None, None, Said]:
@@ -69,6 +70,51 @@ def test_every_word_is_said_once_and_in_order(parts: list[str]) -> None:
     assert letters == "".join(c for c in "".join(reader.words).lower() if c.isalnum())
 
 
+@given(
+    st.lists(
+        st.sampled_from(
+            ["word ", "$5-$10 ", "Dr. Lee ", "\u4e16\u754c", "Yes! ", "\n\n", " ", "x" * 700, "— ", "a" * 99 + " "]
+        ),
+        max_size=60,
+    ),
+    st.booleans(),
+)
+def test_every_written_word_comes_once_with_its_phonemes(parts: list[str], in_runs: bool) -> None:
+    text = "".join(parts)
+    reader, places, ended = Reader(), list[tuple[int, int]](), True
+    for piece in pieces(text, reader.passages, reader.steps, VOCABULARY, MOST, in_runs):
+        if piece is None:
+            continue
+        bounds = [bound for word in piece.words for bound in (word.start, word.end)]
+        assert bounds == sorted(bounds) and all(0 <= bound <= len(piece.phonemes) for bound in bounds)
+        for word in piece.words:
+            if ended:
+                places.append((word.word.start, word.word.end))
+            assert places[-1] == (word.word.start, word.word.end)
+            ended = not word.goes_on
+    assert ended
+    assert places == [(word.start, word.end) for passage in passages(text) for word in passage.words()]
+
+
+def test_words_of_a_later_window_have_their_places_in_the_text() -> None:
+    text = "One two.\n\n" * (WINDOW // 8)
+    said = [word.word for piece in Reader().pieces(text) if piece for word in piece.words]
+    assert [text[word.start : word.end] for word in said] == ["One", "two."] * (WINDOW // 8)
+
+
+def test_words_have_their_phonemes() -> None:
+    text = "It costs $5 – not \u4e16\u754c."
+    (piece,) = [piece for piece in Reader().pieces(text) if piece]
+    said = [(word.word.text, piece.phonemes[word.start : word.end]) for word in piece.words]
+    assert said == [
+        ("It", "it"),
+        ("costs", "costs"),
+        ("$5 –", "five dollars"),
+        ("not", "not"),
+        ("\u4e16\u754c.", "chinese text"),
+    ]
+
+
 def test_each_sentence_is_a_piece() -> None:
     said = [piece.phonemes for piece in Reader().pieces("Yes. No! It is. ...") if piece]
     assert said == ["yes.", "no!", "it is."]
@@ -90,7 +136,7 @@ def test_a_long_sentence_is_cut_at_its_marks() -> None:
 def test_structure_is_looked_at_in_windows() -> None:
     looked: list[int] = []
 
-    def read(text: str) -> Iterator[list[Token]]:
+    def read(text: str) -> Iterator[Passage]:
         looked.append(len(text))
         return iter(())
 
@@ -113,7 +159,9 @@ def test_breaks_and_rates_are_kept() -> None:
 
 def test_a_break_alone_is_a_silence() -> None:
     passage: list[Token] = [Pause("", 0, 1, 0.5)]
-    said = list(pieces("x", lambda text: iter([passage]), Reader().steps, VOCABULARY, MOST))
+    said = list(
+        pieces("x", lambda text: iter([Passage(passage, MappedText.of(""), "x")]), Reader().steps, VOCABULARY, MOST)
+    )
     assert SpeechPiece("", 1.0, 0.5) in said
 
 

@@ -55,6 +55,19 @@ def test_members_leave_with_what_they_brought_and_got() -> None:
     assert lengths(two) == [7, 7] and (batch.members, batch.cache) == ([], [])
 
 
+def test_one_alone_keeps_its_own_cache() -> None:
+    batch, (one, two) = Batch[Row](), (row(1, 3), row(2, 5))
+    own = one.cache
+    batch.select([one])
+    assert batch.cache is own and step(batch) == [[1.0]]
+    batch.remove([one])
+    assert one.cache is own and lengths(one) == [4, 4]
+    batch.select([one, two])
+    batch.select([two])
+    assert [type(layer).__name__ for layer in batch.cache] == ["KVCache"] * 2, "as before, without padding or a mask"
+    assert step(batch) == [[2.0]]
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.sets(st.integers(0, 3)), max_size=8))
 def test_any_order_of_members(chosen: list[set[int]]) -> None:

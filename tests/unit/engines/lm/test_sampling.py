@@ -7,7 +7,9 @@ from typing import Any
 
 import mlx.core as mx
 import pytest
+from support.graph import kernels
 
+from speechmlx.engines.lm import sampling
 from speechmlx.engines.lm.sampling import NOT_FINITE, Sampler, new_sampler, sample
 from speechmlx.errors import BadRequest
 
@@ -20,6 +22,42 @@ def sampler(temperature: float = 0.0, top_p: float = 1.0, penalty: float | None 
 
 def drawn(sampler: Sampler, count: int = 60) -> list[int]:
     return [int(sampler.sample(LOGITS, [])) for _ in range(count)]
+
+
+SETTINGS = [(0.0, 1.0, 1.5), (2.0, 1.0, None), (2.0, 0.9, None), (2.0, 0.9, 1.5), (2.0, 1.0, 1.5)]
+
+
+@pytest.mark.parametrize(("temperature", "top_p", "penalty"), SETTINGS)
+def test_compiled_it_draws_the_same_in_fewer_kernels(temperature: float, top_p: float, penalty: float | None) -> None:
+    logits = mx.random.normal((500,), key=mx.random.key(4)) * 4
+    mx.eval(logits)
+    plain, compiled = (new_sampler(temperature, top_p, penalty, 5, compiled=flag) for flag in (False, True))
+    counts = [kernels(sampler.sample(logits, [1, 2])).total() for sampler in (plain, compiled)]
+    assert counts[1] <= counts[0] / 2
+    assert [int(compiled.sample(logits, [])) for _ in range(40)] == [int(plain.sample(logits, [])) for _ in range(40)]
+
+
+def test_it_is_compiled_once_for_all_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    traced: list[int] = []
+    draw = sampling._draw
+
+    def counted(logits: mx.array, *rest: Any) -> mx.array:
+        traced.append(len(logits))
+        return draw(logits, *rest)
+
+    monkeypatch.setattr(sampling, "_draw", counted)
+    sampling._drawing.cache_clear()
+    for seed in range(3):
+        for temperature in (0.5, 0.7):
+            one = new_sampler(temperature, 0.9, None, seed, compiled=True)
+            assert all(0 <= int(one.sample(LOGITS, [])) < 4 for _ in range(3))
+    assert traced == [4]
+
+
+def test_what_was_drawn_is_seen_though_nobody_has_read_it() -> None:
+    penalised = new_sampler(0.0, 1.0, 3.0, 0)
+    launched = [penalised.sample(LOGITS, []) for _ in range(3)]  # 3, then 2, as 3 is lowered to 1, then 1 as 2 to 2/3
+    assert [int(token) for token in launched] == [1, 2, 1]
 
 
 def test_greedy_takes_the_likeliest() -> None:

@@ -148,3 +148,24 @@ def test_a_client_that_comes_back_is_told_so_and_has_its_time_anew() -> None:
     assert json.loads(on.resume(ResumePoint(0, 0)))["sequence_id"] == 0
     assert on.tick(1000.0) == []
     assert read(on.send(WORDS))[0]["sequence_id"] == 1
+
+
+def test_another_server_goes_on_in_the_middle_of_a_turn() -> None:
+    on = opened()
+    on.receive(text(type="Configure", thresholds={"eot_threshold": 0.9}, keyterms=["Ada"]))
+    on.send(events.SpeechStarted("a", 0.0))
+    (started,) = read(on.send(WORDS))
+    assert started["event"] == "StartOfTurn" and on.told == 0
+    point = on.point(0.0)
+    assert point is not None and point.at == 0.4
+    options = flux_options(QueryParams("model=flux-general-en&encoding=linear16&sample_rate=16000"))
+    other = FluxWire(options, ListenRequest(id="r", model=MODEL), flux_settings(options, MODEL.name))
+    other.restore(json.loads(json.dumps(point.state)), point.at, 7)
+    assert other.settings.transcription is not None and other.settings.transcription.keywords == ("Ada",)
+    assert other.tick(0.0) == []
+    other.send(events.SpeechStarted("b", 0.4))
+    more = events.TranscriptDelta("b", TranscriptUpdate("two", (Word(" two", 0.5, 0.8, 0.9),)))
+    assert read(other.send(more)) == []
+    (end,) = read(other.end())
+    assert (end["event"], end["sequence_id"], end["turn_index"]) == ("EndOfTurn", 7, 0)
+    assert end["transcript"] == "one two" and other.told == 1

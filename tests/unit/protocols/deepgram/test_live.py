@@ -228,3 +228,52 @@ def test_options_reach_the_recogniser() -> None:
     assert (transcription.model, transcription.language, transcription.keywords) == ("m", "fr", ("Ada",))
     assert transcription.speakers == SpeakerOptions()
     assert transcription.words
+
+
+def handed_over(on: ListenWire, settled: float, query: str = PCM) -> tuple[ListenWire, float]:
+    """A wire at another server that goes on where this one is, and the seconds of audio there."""
+    point = on.point(settled)
+    assert point is not None
+    other = wire(query)
+    other.restore(json.loads(json.dumps(point.state)), point.at, 5)
+    return other, point.at
+
+
+def test_another_server_goes_on_after_the_last_final_word() -> None:
+    """In mid-turn: the first sentence is told, what follows of it is not."""
+    on = opened(f"{PCM}&keyterm=old&utterance_end_ms=1000")
+    on.receive(text(type="Configure", keyterms=["Ada"]))
+    on.send(events.SpeechStarted("a", 0.5))
+    spoken = (Word(" One.", 1.0, 1.4, 0.9), Word(" Two", 1.5, 1.9, 0.9))
+    before = on.told
+    (result,) = read(on.send(events.TranscriptDelta("a", TranscriptUpdate("One. Two", spoken))))
+    assert result["channel"]["alternatives"][0]["transcript"] == "one" and on.told == before + 1
+    other, at = handed_over(on, 0.5, f"{PCM}&keyterm=old&utterance_end_ms=1000")
+    assert at == 1.4
+    assert other.settings.transcription is not None and other.settings.transcription.keywords == ("Ada",)
+    assert json.loads(other.resume(ResumePoint(3, 5)))["duration"] == 1.4
+    assert read(other.tick(0.0)) == []
+    other.send(events.SpeechStarted("b", 1.4))
+    other.send(events.TranscriptDelta("b", TranscriptUpdate("Two", spoken[1:])))
+    (result,) = read(other.send(events.TranscriptDone("b", Transcript("two"), 1.0)))
+    assert (result["start"], result["channel"]["alternatives"][0]["words"][0]["start"]) == (1.4, 1.5)
+    assert other.told == before + 2
+
+
+def test_another_server_ends_what_was_said_if_nobody_goes_on() -> None:
+    on = opened(f"{PCM}&endpointing=300")
+    on.send(events.SpeechStarted("a", 0.5))
+    on.send(
+        events.TranscriptDelta(
+            "a", TranscriptUpdate("One. Two", (Word(" One.", 1.0, 1.4, 0.9),), (Word(" Two", 1.5, 1.9, 0.9),))
+        )
+    )
+    other, at = handed_over(on, 0.5, f"{PCM}&endpointing=300")
+    assert read(other.send(events.Advanced(at + 0.4, at + 0.4, 3.0, False))) == []
+    (result,) = read(other.send(events.Advanced(at + 0.6, at + 0.6, 3.0, False)))
+    assert result["speech_final"] and result["channel"]["alternatives"][0]["words"] == []
+
+
+def test_several_channels_are_at_different_places() -> None:
+    assert opened(f"{PCM}&channels=2&multichannel=true").point(1.0) is None
+    assert wire().point(0.0) is None, "nothing was said yet"

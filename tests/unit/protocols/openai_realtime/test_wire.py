@@ -8,6 +8,8 @@ import pytest
 from support.realtime_wire import read_command, read_error, update, wire
 
 from speechmlx.audio.live_format import AudioFormat
+from speechmlx.conversation.events import SpeechStarted, TranscriptDone
+from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.settings import TurnTaking
 from speechmlx.protocols.openai_realtime.wire import event_id
 from speechmlx.protocols.ws import Close, ResumePoint
@@ -76,3 +78,20 @@ def test_the_event_id_of_a_message() -> None:
     message = on.resume(ResumePoint(0, 0))
     assert event_id(message) == json.loads(message)["event_id"]
     assert event_id(b"sound") is event_id(Close()) is event_id('{"type": "x"}') is None
+
+
+def test_another_server_goes_on_with_a_transcription_session() -> None:
+    on, other = wire("beta", transcribes=True), wire(transcribes=True)
+    read_command(on, {"type": "transcription_session.update", "session": {"input_audio_format": "g711_ulaw"}})
+    for event in (SpeechStarted("item_1", 0.5), TranscriptDone("item_1", Transcript("one"), 1.0)):
+        on.send(event)
+    assert on.told == 2
+    point = on.point(1.5)
+    assert point is not None and point.at == 1.5
+    other.restore(json.loads(json.dumps(point.state)), point.at, 5)
+    assert (other.session, other.dialect, other.told) == (on.session, "beta", 2)
+    assert json.loads(other.resume(ResumePoint(2, 5)))["type"] == "transcription_session.created"
+
+
+def test_a_conversation_is_on_its_own_server_alone() -> None:
+    assert wire().point(1.0) is None

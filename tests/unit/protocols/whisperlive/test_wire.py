@@ -17,7 +17,7 @@ from speechmlx.conversation.input.transcript import Transcript, TranscriptUpdate
 from speechmlx.errors import EngineFailed
 from speechmlx.protocols.whisperlive.options import ClientOptions
 from speechmlx.protocols.whisperlive.series import WhisperLiveSeries
-from speechmlx.protocols.whisperlive.wire import LAST_WORDS, MAX_CONNECTION, WhisperLiveWire
+from speechmlx.protocols.whisperlive.wire import LAST_WORDS, MAX_CONNECTION, WhisperLiveWire, newest
 from speechmlx.protocols.ws import Close, ResumePoint
 from speechmlx.runtime.front.metrics import Metrics
 from speechmlx.types import Word
@@ -284,3 +284,35 @@ def _answers(one: WhisperLiveWire, given_events: list[Any]) -> Iterator[str]:
 def test_a_client_that_comes_back_is_greeted_again() -> None:
     told = json.loads(wire().resume(ResumePoint(2, 5)))
     assert (told["uid"], told["message"], told["resumed"]) == ("u", "SERVER_READY", {"received": 2, "sent": 5})
+
+
+def test_another_server_goes_on_after_the_last_completed_segment() -> None:
+    one = wire()
+    one.tick(100.0)
+    one.tick(160.0)
+    told(one, events.SpeechStarted("a", 0.0), delta("one two.", "Three"))
+    assert one.told == 1
+    point = one.point(0.0)
+    assert point is not None and point.at == 2.0
+    other = wire()
+    other.restore(json.loads(json.dumps(point.state)), point.at, 4)
+    assert other.tick(0.0) == [], "no greeting"
+    *_, last = told(other, events.SpeechStarted("b", 2.0), delta("Three.", start=2.0, item="b"), done("b"))
+    assert [segment["text"] for segment in last["segments"]] == [" one two.", " Three."]
+    assert last["segments"][1]["start"] == "2.000" and other.told == 2
+    assert not other.tick(MAX_CONNECTION - 61.0) and other.tick(MAX_CONNECTION - 60.0), "its ten minutes go on"
+
+
+def test_a_session_that_ends_is_not_handed_over() -> None:
+    one = wire()
+    assert one.point(0.0) is None
+    one.tick(0.0)
+    assert one.point(0.0) is not None
+    one.receive("END_OF_AUDIO")
+    assert one.point(0.0) is None
+
+
+def test_segments_for_another_server_are_bounded() -> None:
+    segments = [{"text": "x" * 1000, "n": number} for number in range(100)]
+    kept = newest(segments)
+    assert 0 < len(kept) < 66 and kept[-1]["n"] == 99 and newest(kept) == kept

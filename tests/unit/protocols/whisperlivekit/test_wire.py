@@ -24,6 +24,7 @@ from speechmlx.conversation.events import (
 )
 from speechmlx.conversation.input.transcript import Transcript, TranscriptUpdate
 from speechmlx.errors import BadAudio, EngineLost
+from speechmlx.protocols.whisperlivekit import messages
 from speechmlx.protocols.whisperlivekit.query import PCM, AsrQuery, session_settings
 from speechmlx.protocols.whisperlivekit.wire import LINGER, STEP, WhisperLiveKitWire
 from speechmlx.protocols.ws import Answer, Close, ResumePoint
@@ -245,3 +246,44 @@ def test_a_client_that_comes_back_gets_the_first_message_again() -> None:
     query = AsrQuery(mode="diff")
     told = json.loads(WhisperLiveKitWire(session_settings(query), query).resume(ResumePoint(2, 5)))
     assert (told["type"], told["mode"], told["resumed"]) == ("config", "diff", {"received": 2, "sent": 5})
+
+
+@pytest.mark.parametrize("mode", ["full", "diff"])
+def test_another_server_goes_on_with_the_lines(mode: str) -> None:
+    """The open line is closed; lines and numbers go on."""
+    query = AsrQuery(mode=mode)
+    one, other = Bench(query), Bench(query)
+    one.wire.receive(bytes(64))
+    first = TranscriptUpdate("One. two", (Word(" One.", 1.0, 1.4, 0.9), Word(" two", 1.5, 1.9, 0.9)))
+    sent = one.tick() + one.send(START, TranscriptDelta("a", first))
+    assert one.wire.told == 1
+    point = one.wire.point(0.0)
+    assert point is not None and point.at == 1.9 and point.cumulative == (mode == "full")
+    other.wire.restore(json.loads(json.dumps(point.state)), point.at, len(sent) + 1)
+    other.client = one.client
+    rest = TranscriptUpdate("three", (Word(" three", 2.0, 2.4, 0.9),))
+    other.send(SpeechStarted("b", 1.9), TranscriptDelta("b", rest), TranscriptDone("b", Transcript("three"), 1.0))
+    other.end()
+    assert [line["text"] for line in one.client.lines if line["text"]] == ["One.", "two", "three"]
+
+
+def test_another_server_gets_the_newest_lines_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "HANDED_OVER", 20_000)
+    one = Bench(AsrQuery())
+    one.wire.receive(bytes(64))
+    one.send(START)
+    for n in range(300):
+        one.send(TranscriptDelta("a", TranscriptUpdate(f"Line {n}.", (Word(f" Line {n}.", float(n), n + 0.5, 0.9),))))
+    point = one.wire.point(0.0)
+    assert point is not None and len(json.dumps(point.state)) < 30_000
+    other = Bench(AsrQuery())
+    other.wire.restore(point.state, point.at, 300)
+    shown = other.tick()[-1]["lines"]
+    assert shown[-1]["text"] == "Line 299." and 100 < len(shown) < 300
+
+
+def test_a_container_is_not_handed_over() -> None:
+    one = Bench(AsrQuery())
+    assert one.wire.point(0.0) is None, "it is not known yet what the audio is"
+    one.wire.receive(WAV)
+    assert one.wire.point(0.0) is None

@@ -18,6 +18,7 @@ from speechmlx.conversation.events import Event as SessionEvent
 from speechmlx.conversation.input.transcript import Transcript, TranscriptUpdate
 from speechmlx.errors import UnknownModel, Unsupported
 from speechmlx.models.catalog import CATALOG
+from speechmlx.models.spec import Model
 from speechmlx.protocols.http.services import Services, build_services
 from speechmlx.protocols.wyoming.recognition import RecognitionWire, model_for, settings_for
 from speechmlx.protocols.wyoming.requests import RecognitionRequest, SampleFormat
@@ -63,6 +64,18 @@ def test_the_session_of_a_request() -> None:
     assert (heard.model, heard.language, heard.keywords) == ("whisper-base", "de", ("Stube", "Anna"))
     detected = settings_for(RecognitionRequest(language="auto"), BASE, SampleFormat()).transcription
     assert detected is not None and detected.language is None
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "model"),
+    [(None, BASE, None), ("base", BASE, "whisper-base"), (None, ENGLISH, "whisper-tiny.en")],
+)
+def test_live_words_have_a_model_of_their_own_where_the_client_names_none(
+    name: str | None, row: Model, model: str | None
+) -> None:
+    heard = settings_for(RecognitionRequest(name, language="en"), row, SampleFormat(), default=BASE).transcription
+    assert heard is not None and heard.whole
+    assert (heard.model, heard.language) == (model, "en")
 
 
 def test_the_model_of_a_request(services: Services) -> None:

@@ -31,7 +31,13 @@ LLM = Resident("llm", 350 * MB, last_used=0.0, running=True)  # of which 300 MB 
 
 def test_what_there_is_and_what_is_free() -> None:
     room = ModelRoom("llm", 300 * MB, Held(LLM, Resident("asr", 200 * MB, 5.0)))
-    assert (room.most, room.free) == (700 * MB, 450 * MB)
+    assert (room.most, room.reachable, room.free) == (700 * MB, 700 * MB, 450 * MB)
+
+
+@pytest.mark.parametrize("kept", [{"pinned": True}, {"running": True}])
+def test_what_cannot_leave_is_out_of_reach(kept: dict[str, bool]) -> None:
+    room = ModelRoom("llm", 300 * MB, Held(LLM, Resident("asr", 200 * MB, 5.0, **kept), Resident("tts", MB, 1.0)))
+    assert (room.most, room.reachable, room.free) == (700 * MB, 500 * MB, 449 * MB)
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mlx.core as mx
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechmlx.engines import cpu
-from speechmlx.engines.whisper.decoding.sampling import LAST_INITIAL, Chooser, SamplingRules, trace
+from speechmlx.engines.whisper.decoding.sampling import LAST_INITIAL, Chooser, Ids, SamplingRules, choice, trace
+from speechmlx.engines.whisper.model.network import GPU, cpu_kernels
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 
+KERNELS = cpu_kernels()
 VOCABULARY = Vocabulary(51864)
 FIRST = VOCABULARY.timestamps
 SUPPRESS = tuple(sorted({*VOCABULARY.special, *VOCABULARY.non_speech}))
@@ -20,7 +23,7 @@ SUPPRESS = tuple(sorted({*VOCABULARY.special, *VOCABULARY.non_speech}))
 def chosen(
     rows: list[list[int]], logits: np.ndarray, rules: SamplingRules, first: bool
 ) -> tuple[list[int], list[float]]:
-    chooser = Chooser([rules] * len(rows), VOCABULARY, cpu.logsumexp)
+    chooser = Chooser([rules] * len(rows), VOCABULARY, KERNELS)
     token, logprob, after = chooser.choose(mx.array(logits), trace(rows, VOCABULARY), first=first)
     expected = trace([[*row, token] for row, token in zip(rows, np.array(token).tolist(), strict=True)], VOCABULARY)
     if all(rows):
@@ -109,7 +112,7 @@ def test_what_is_drawn_depends_on_the_seed_and_the_place_alone() -> None:
     rules, plain = SamplingRules(SUPPRESS, temperature=1.0, seed=7), SamplingRules(SUPPRESS)
 
     def drawn(rows: list[SamplingRules], index: int, before: int = 0) -> list[int]:
-        chooser = Chooser(rows, VOCABULARY, cpu.logsumexp, [before] * len(rows))
+        chooser = Chooser(rows, VOCABULARY, KERNELS, [before] * len(rows))
         many, where = mx.concatenate([logits] * len(rows)), trace([row] * len(rows), VOCABULARY)
         return [int(np.array(chooser.choose(many, where, first=False)[0])[index]) for _ in range(12)]
 
@@ -126,7 +129,43 @@ def test_each_row_has_its_own_rules() -> None:
     row = [FIRST, VOCABULARY.encode(" a")[0]]
     best = chosen([row], logits[:1], SamplingRules(SUPPRESS), first=False)[0][0]
     rules = [SamplingRules(SUPPRESS), SamplingRules(tuple(sorted({*SUPPRESS, best})))]
-    chooser = Chooser(rules, VOCABULARY, cpu.logsumexp)
+    chooser = Chooser(rules, VOCABULARY, KERNELS)
     token, _, _ = chooser.choose(mx.array(np.stack([logits[0]] * 2)), trace([row, row], VOCABULARY), first=False)
     first, second = np.array(token).tolist()
     assert first == best != second
+
+
+def test_compiled_it_chooses_the_same() -> None:
+    word, other = VOCABULARY.encode(" yes no")
+    rows = [[FIRST, word], [FIRST, word, FIRST + 9], [FIRST, word, FIRST + 9, FIRST + 9], [FIRST + 2, FIRST + 2, other]]
+    rules = [SamplingRules(SUPPRESS), SamplingRules(SUPPRESS, timestamps=False), SamplingRules((word,))]
+    rules.append(SamplingRules(SUPPRESS, temperature=0.8, seed=3))
+    for seed in range(6):
+        logits = mx.array(np.concatenate([logits_of(seed, 1, lift) for lift in (-8.0, -2.0, 0.0, 3.0)]))
+        compiled, plain = (Chooser(rules, VOCABULARY, kernels) for kernels in (GPU, replace(GPU, compiles=False)))
+        for first in (True, False):
+            so_far = trace([[]] * 4 if first else rows, VOCABULARY)
+            token, logprob, after = compiled.choose(logits, so_far, first)
+            expected, expected_logprob, expected_after = plain.choose(logits, so_far, first)
+            assert token.tolist() == expected.tolist() and after.latest.tolist() == expected_after.latest.tolist()
+            assert np.allclose(logprob, expected_logprob, atol=1e-5)
+            likeliest = [chooser.likeliest(logits, so_far, first, 3)[0].tolist() for chooser in (compiled, plain)]
+            assert np.array_equal(np.sort(likeliest[0]), np.sort(likeliest[1]))
+
+
+def test_it_is_compiled_once_for_a_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = choice(Ids.of(VOCABULARY), GPU)
+    traced: list[int] = []
+
+    def counted(logits: mx.array, *rest: mx.array) -> mx.array:
+        traced.append(len(logits))
+        return made._masked(logits, *rest)
+
+    monkeypatch.setattr(made, "_later", mx.compile(counted))
+    for _ in range(3):
+        for count in (1, 2):
+            chooser = Chooser([SamplingRules(SUPPRESS)] * count, VOCABULARY, GPU)  # as when a row comes or goes
+            so_far = trace([[FIRST]] * count, VOCABULARY)
+            for _ in range(3):
+                _, _, so_far = chooser.choose(mx.array(np.repeat(logits_of(1, 1, 0.0), count, 0)), so_far, first=False)
+    assert traced == [1, 2]

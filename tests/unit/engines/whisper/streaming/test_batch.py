@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.small_whisper import HEADS, VOCABULARY, network
 
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.whisper.decoding import quality
 from speechmlx.engines.whisper.streaming import alignatt
@@ -188,3 +189,28 @@ def test_a_token_is_one_small_read_and_the_encoder_few_evaluations(monkeypatch: 
     assert reads == [4, 4]  # token, log-probability, place and silence of the prompt
     step(engine, streams)
     assert reads == [4, 4, 6] and len(evaluations) == 2
+
+
+def test_a_stream_whose_numbers_are_none_ends_alone() -> None:
+    engine, seeds = batch(2), [0, 1, 2]
+    clean = [words(events) for events in run(engine, seeds)]
+    streams = [engine.begin(Listen()) for _ in seeds]
+    waiting, found = [commands(seed) for seed in seeds], [list[Event | Exception]() for _ in seeds]
+    open_ = list(range(len(seeds)))
+    while open_:
+        for index in open_:
+            if not streams[index].busy and waiting[index]:
+                engine.feed(streams[index], waiting[index].pop(0))
+        sequence = streams[1].sequence
+        if sequence is not None and sequence.cross:
+            sequence.cross = [(k * mx.nan, v) for k, v in sequence.cross]
+        for index, events in zip(open_, engine.step([streams[index] for index in open_]), strict=True):
+            found[index] += events
+        for index in list(open_):
+            if streams[index].finished or any(isinstance(event, Exception) for event in found[index]):
+                engine.end(streams[index])
+                open_.remove(index)
+        open_ = [*open_[1:], *open_[:1]]
+    assert isinstance(found[1][-1], NotFinite) and not words(found[1])
+    assert [words(found[index]) for index in (0, 2)] == [clean[0], clean[2]] and clean[0]
+    assert engine.held == 0

@@ -1,0 +1,35 @@
+"""Any family of the package mlx-audio behind the engines' contract: recognition, synthesis and the rest.
+
+The folder's bridge.json says which family the weights are of (speechmlx/models/bridge). Each job works on a structural
+clone of the model (clone.py), in steps that give control back (cooperative.py), so jobs of one model may interleave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+
+from speechmlx.engines import Engine, LoadOptions
+from speechmlx.engines.mlx_audio import checkpoint
+from speechmlx.engines.mlx_audio.cooperative import hook
+from speechmlx.engines.mlx_audio.diarization import Diarizer
+from speechmlx.engines.mlx_audio.recognition import Recognizer
+from speechmlx.engines.mlx_audio.synthesis import Synthesizer
+from speechmlx.errors import ModelUnavailable
+from speechmlx.types import Progress
+
+ADAPTERS: Mapping[str, Callable[[checkpoint.BridgedModel], Engine]] = {
+    "tts": Synthesizer,
+    "stt": Recognizer,
+    "vad": Diarizer,
+}
+"""What a family's part of the package does here."""
+
+
+def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
+    """Load the model of `folder`. Raises ModelUnavailable for what cannot be loaded, and WeightsDamaged."""
+    read = yield from checkpoint.read(folder, options)
+    if read.part not in ADAPTERS:
+        raise ModelUnavailable(f"this version cannot run {read.part} models of mlx-audio, such as {read.family}")
+    hook(read.model)
+    return ADAPTERS[read.part](read)

@@ -1,0 +1,123 @@
+"""What a family's function takes: found in its code, so that nothing is passed that it would ignore."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from speechmlx.errors import BadRequest, Unsupported
+
+ABSENT = object()
+"""The default of a parameter that has none."""
+OURS = frozenset(
+    (
+        "text audio voice ref_audio ref_text prompt_audio prompt_text stream verbose dtype generation_stream task "
+        "chunk_callback split_pattern lang_code language lang source_lang target_lang audio_prompt "
+        "audio_prompt_sr model_path sample_rate"
+    ).split()
+)
+"""Parameters that requests have fields for, or that are the server's own."""
+LOADS = frozenset(("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_CLOSURE"))
+"""Instructions that read a variable of a function."""
+RANGES: Mapping[str, tuple[float, float]] = {
+    "temperature": (0.0, 2.0),
+    "top_p": (0.0, 1.0),
+    "min_p": (0.0, 1.0),
+    "top_k": (0, 100_000),
+    "max_tokens": (1, 32_768),
+    "max_new_tokens": (1, 32_768),
+    "max_new_frames": (1, 32_768),
+    "repetition_penalty": (0.1, 10.0),
+    "streaming_interval": (0.02, 60.0),
+    "cfg_scale": (0.0, 20.0),
+    "cfg_weight": (0.0, 20.0),
+    "exaggeration": (0.0, 2.0),
+}
+"""Bounds of options that many families have; both ends are allowed."""
+TEXTS = frozenset("instruct description caption style emotion dialect".split())
+"""Options that are texts though their default is None. Others are numbers: a text could be the path of a file."""
+SAME = {"max_tokens": ("max_new_tokens", "max_new_frames"), "instruct": ("description", "caption")}
+"""Other names of one thing, for families that lack the first name."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The parameters that a family's function takes and reads, with their defaults."""
+
+    family: str
+    parameters: Mapping[str, Any]
+
+    @classmethod
+    def by(cls, family: str, function: Callable[..., Any]) -> Accepted:
+        """What `function` reads of its parameters. One that it has for compatibility only counts as absent."""
+        plain = inspect.unwrap(getattr(function, "__func__", function))
+        read = {step.argval for step in dis.get_instructions(plain) if step.opname in LOADS}
+        # Where parameters reach the work as a whole, or by a nested function, each counts.
+        found = {
+            name: ABSENT if parameter.default is inspect.Parameter.empty else parameter.default
+            for name, parameter in inspect.signature(function).parameters.items()
+            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+            and (name in read or name in plain.__code__.co_cellvars)
+        }
+        return cls(family, found)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.parameters
+
+    def first(self, *names: str) -> str | None:
+        """The first of `names` that the family takes; None for none."""
+        return next((name for name in names if name in self.parameters), None)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The names of the options that a client may set."""
+        simple = (bool, int, float, str, type(None))
+        return tuple(
+            sorted(
+                name
+                for name, default in self.parameters.items()
+                if name not in OURS and (isinstance(default, simple) and default is not ABSENT)
+            )
+        )
+
+    def read(self, options: Mapping[str, Any], also: tuple[str, ...] = ()) -> dict[str, Any]:
+        """The arguments for a client's `options`; `also` names those that the caller reads itself.
+
+        Raises Unsupported for one that the family does not take, and BadRequest for a value that it cannot be.
+        """
+        arguments = {}
+        for name, value in options.items():
+            if name in also:
+                continue
+            here = self.first(name, *SAME.get(name, ()))
+            if here is None or here not in self.options:
+                takes = ", ".join(sorted({*self.options, *also})) or "none"
+                raise Unsupported(f"{self.family} has no option {name!r:.60}; its options are {takes}")
+            arguments[here] = _checked(name, value, self.parameters[here])
+        return arguments
+
+
+def _checked(name: str, value: Any, default: Any) -> Any:
+    """`value` as the parameter has it. Raises BadRequest."""
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise BadRequest(f"{name} must be true or false, not {value!r:.60}")
+        return value
+    if isinstance(default, str):
+        if not isinstance(value, str):
+            raise BadRequest(f"{name} must be a text, not {value!r:.60}")
+        return value
+    if default is None and name in TEXTS and isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise BadRequest(f"{name} must be a number, not {value!r:.60}")
+    if isinstance(default, int) and value != int(value):
+        raise BadRequest(f"{name} must be a whole number, not {value!r:.60}")
+    low, high = RANGES.get(name, (-math.inf, math.inf))
+    if not low <= value <= high:
+        raise BadRequest(f"{name} {value:g} is out of range: {low:g} to {high:g}")
+    return int(value) if isinstance(default, int) else value

@@ -1,0 +1,143 @@
+"""Speech recognition by any STT family of the package: `Transcribe`, window by window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from speechmlx import languages
+from speechmlx.audio import loudness_vad
+from speechmlx.engines import Steps
+from speechmlx.engines.mlx_audio import cooperative
+from speechmlx.engines.mlx_audio.arguments import Accepted
+from speechmlx.engines.mlx_audio.checkpoint import BridgedModel
+from speechmlx.engines.mlx_audio.clone import structural_clone
+from speechmlx.engines.mlx_audio.cooperative import Emit
+from speechmlx.engines.mlx_audio.results import HeardSpeech, heard
+from speechmlx.errors import BadRequest, Unsupported
+from speechmlx.types import LanguageDetected, Request, Segment, Transcribe, Usage, Word
+
+WINDOW = 30.0
+"""Seconds of a recording that the family gets at once."""
+LANGUAGE = ("language", "source_lang", "lang_code")
+DENSEST, LEAST_TOKENS = 16, 32
+"""Tokens for each second of a window, and besides: where a model repeats itself, it ends there."""
+SHORTEST = 0.1
+"""Seconds; a shorter window is filled up with silence."""
+
+
+@dataclass(frozen=True)
+class Recognizer:
+    """A loaded STT model. It holds no state of requests: each has a structural clone."""
+
+    checkpoint: BridgedModel
+
+    @property
+    def nbytes(self) -> int:
+        return self.checkpoint.nbytes
+
+    @cached_property
+    def accepted(self) -> Accepted:
+        """What the family's `generate` takes."""
+        return Accepted.by(self.checkpoint.family, self.checkpoint.model.generate)
+
+    def run(self, request: Request) -> Steps:
+        """Recognise a recording. Raises Unsupported for what the family does not take, and BadRequest.
+
+        `vad` leaves out what cannot be speech. Segments have words where the family tells their times.
+        """
+        if not isinstance(request, Transcribe):
+            raise Unsupported(
+                f"{self.checkpoint.family} recognises recordings; it cannot {type(request).__name__.lower()}"
+            )
+        if request.audio.rate != self.checkpoint.rate:
+            raise BadRequest(
+                f"{self.checkpoint.family} hears audio at {self.checkpoint.rate} Hz, not {request.audio.rate}"
+            )
+        arguments = self._arguments(request)
+        return cooperative.steps(lambda emit: self._recognise(request, arguments, emit), 0)
+
+    def _arguments(self, request: Transcribe) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        if request.language is not None:
+            arguments |= self._language(request.language)
+            if "target_lang" in self.accepted:
+                arguments["target_lang"] = languages.code(request.language) or request.language
+        if request.task == "translate":
+            arguments |= self._translation()
+        for value, names in ((request.prompt, ("initial_prompt", "context")), (list(request.hotwords), ("hotwords",))):
+            if value and (name := self.accepted.first(*names)):
+                arguments[name] = value
+        if "dtype" in self.accepted:
+            arguments["dtype"] = _dtype(self.checkpoint.model)
+        if "verbose" in self.accepted:
+            arguments["verbose"] = False
+        return arguments
+
+    def _translation(self) -> dict[str, Any]:
+        if "target_lang" in self.accepted:
+            return {"target_lang": "en"}
+        raise Unsupported(f"{self.checkpoint.family} does not translate; it writes what is said")
+
+    def _language(self, language: str) -> dict[str, Any]:
+        name = self.accepted.first(*LANGUAGE)
+        if name is None:
+            raise Unsupported(f"{self.checkpoint.family} takes no language: it hears those that it was trained with")
+        code = languages.code(language) or language
+        known = [str(item) for item in getattr(getattr(self.checkpoint.model, "config", None), "support_languages", ())]
+        if not known:
+            return {name: code}
+        wanted = {item.lower(): item for item in known}
+        if (spelt := wanted.get(languages.name(code).lower()) or wanted.get(code)) is None:
+            raise Unsupported(f"language {language!r:.60} is none of this model's: {', '.join(known)}")
+        return {name: spelt}
+
+    def _recognise(self, request: Transcribe, arguments: dict[str, Any], emit: Emit) -> None:
+        own = structural_clone(self.checkpoint.model)
+        rate, told = self.checkpoint.rate, False
+        for start, end in spans(request, rate):
+            samples = request.audio.samples[round(start * rate) : round(end * rate)]
+            short = round(SHORTEST * rate) - len(samples)
+            samples = np.pad(samples, (0, max(0, short)))
+            if "max_tokens" in self.accepted:
+                arguments["max_tokens"] = LEAST_TOKENS + math.ceil(DENSEST * (end - start))
+            result = heard(own.generate(mx.array(samples), **arguments), end - start)
+            if not told and (language := request.language or result.language):
+                told = True
+                emit(LanguageDetected(languages.code(language) or language, 1.0))
+            for segment in segments(result, start, request.words):
+                emit(segment)
+        emit(Usage(audio_in=request.audio.duration))
+
+
+def spans(request: Transcribe, rate: int) -> list[tuple[float, float]]:
+    """The windows of the recording to recognise, in seconds: cut where it is quiet, each WINDOW at most."""
+    level = loudness_vad.levels(request.audio.samples, rate)
+    found = loudness_vad.speech_spans(level) if request.vad else [(0.0, request.audio.duration)]
+    wanted = loudness_vad.inside(found, request.clips)
+    return [(start, min(end, request.audio.duration)) for start, end in loudness_vad.windows(wanted, level, WINDOW)]
+
+
+def segments(result: HeardSpeech, offset: float, words: bool) -> Iterator[Segment]:
+    """What was heard, with times from the start of the recording."""
+    for part in result.parts:
+        if not part.text.strip():
+            continue
+        told = tuple(Word(w.text, w.start + offset, w.end + offset, w.confidence, w.speaker) for w in part.words)
+        yield Segment(
+            part.text.strip(), part.start + offset, part.end + offset, 1.0, told if words else (), speaker=part.speaker
+        )
+
+
+def _dtype(model: Any) -> mx.Dtype:
+    """The type of the model's floating-point weights."""
+    from mlx.utils import tree_flatten
+
+    types = [array.dtype for _, array in tree_flatten(model.parameters()) if mx.issubdtype(array.dtype, mx.floating)]
+    return types[0] if types else mx.float32

@@ -1,0 +1,95 @@
+"""What the STT families of the package return, in one form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from speechmlx.types import Word
+
+
+@dataclass(frozen=True)
+class HeardPart:
+    """A stretch of recognised speech; seconds from the start of the window."""
+
+    text: str
+    start: float
+    end: float
+    words: tuple[Word, ...] = ()
+    speaker: str | None = None
+
+
+@dataclass(frozen=True)
+class HeardSpeech:
+    """All that was recognised in one window."""
+
+    parts: tuple[HeardPart, ...]
+    language: str | None = None
+
+
+def heard(result: Any, duration: float) -> HeardSpeech:
+    """`result` of a family's `generate` for a window of `duration` seconds.
+
+    Families return text, an object with `text` and perhaps `segments` (dictionaries), or sentences of timed tokens.
+    """
+    if isinstance(result, str):
+        return HeardSpeech((HeardPart(result, 0.0, duration),))
+    if isinstance(result, (list, tuple)):
+        return HeardSpeech(tuple(part for item in result for part in heard(item, duration).parts))
+    sentences = getattr(result, "sentences", None)
+    if sentences is not None:
+        return HeardSpeech(tuple(_sentence(item) for item in sentences if item.tokens), _language(result))
+    found = getattr(result, "segments", None)
+    if found:
+        parts = [_segment(item, duration) for item in found]
+        if any(part.text.strip() for part in parts):
+            return HeardSpeech(tuple(parts), _language(result))
+    return HeardSpeech((HeardPart(str(getattr(result, "text", "")), 0.0, duration),), _language(result))
+
+
+def _sentence(sentence: Any) -> HeardPart:
+    return HeardPart(sentence.text, float(sentence.start), float(sentence.end), joined(sentence.tokens))
+
+
+def joined(tokens: Iterable[Any]) -> tuple[Word, ...]:
+    """Words of timed tokens: a token that begins with a space begins a word."""
+    words: list[Word] = []
+    for token in tokens:
+        if words and not token.text.startswith((" ", "▁")):
+            last = words[-1]
+            words[-1] = Word(last.text + token.text, last.start, float(token.end), last.confidence)
+        else:
+            words.append(Word(token.text.replace("▁", " "), float(token.start), float(token.end), 1.0))
+    return tuple(word for word in words if word.text.strip())
+
+
+def _segment(segment: Any, duration: float) -> HeardPart:
+    get = segment.get if isinstance(segment, dict) else lambda name, other=None: getattr(segment, name, other)
+    start, end = get("start"), get("end")
+    words = tuple(_word(word) for word in get("words") or ())
+    speaker = get("speaker")
+    if speaker is None:
+        speaker = get("speaker_id")
+    first = float(start) if start is not None else 0.0
+    return HeardPart(
+        str(get("text") or ""),
+        first,
+        float(end) if end is not None and end > first else duration,  # some families say 0 for "unknown"
+        words,
+        None if speaker is None else str(speaker),
+    )
+
+
+def _word(word: Any) -> Word:
+    get = word.get if isinstance(word, dict) else lambda name, other=None: getattr(word, name, other)
+    text = str(get("word") or get("text") or "")
+    probability = get("probability")
+    return Word(text, float(get("start") or 0.0), float(get("end") or 0.0), 1.0 if probability is None else probability)
+
+
+def _language(result: Any) -> str | None:
+    language = getattr(result, "language", None)
+    if isinstance(language, (list, tuple)):
+        language = language[0] if language else None
+    return str(language) if language and str(language).lower() not in ("auto", "none", "unknown") else None

@@ -1,0 +1,262 @@
+"""Speech of any TTS family of the package: `Speak`, and `SpeakStream` sentence by sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from speechmlx import languages
+from speechmlx.audio.pcm import to_pcm16
+from speechmlx.audio.resample import resample
+from speechmlx.engines import Steps
+from speechmlx.engines.mlx_audio import cooperative
+from speechmlx.engines.mlx_audio.arguments import Accepted
+from speechmlx.engines.mlx_audio.checkpoint import BridgedModel
+from speechmlx.engines.mlx_audio.clone import structural_clone
+from speechmlx.engines.mlx_audio.cooperative import Emit
+from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice, Unsupported
+from speechmlx.names import listed
+from speechmlx.reading.sentences import finished, sentences
+from speechmlx.types import (
+    Audio,
+    Chunk,
+    Event,
+    NamedVoice,
+    ReferenceVoice,
+    Request,
+    Speak,
+    SpeakStream,
+    Synthesis,
+    Usage,
+)
+
+SLOWEST, FASTEST = 0.25, 4.0
+INTERVAL = 0.32
+"""Seconds of audio in a chunk of a family that streams, where the client does not say."""
+MOST_REFERENCE = 60.0
+"""Seconds of a recording whose voice is imitated."""
+SEED = 0
+"""Where the client names no seed: the same text sounds the same each time."""
+MOST_SEED = 2**32 - 1
+OWN_OPTIONS = ("seed", "prompt_speech", "prompt_text")
+INSTRUCT = ("instruct", "description", "caption")
+LANGUAGE = ("lang_code", "language", "lang")
+
+
+@dataclass(frozen=True)
+class Synthesizer:
+    """A loaded TTS model. It holds no state of requests: each has a structural clone."""
+
+    checkpoint: BridgedModel
+
+    @property
+    def nbytes(self) -> int:
+        return self.checkpoint.nbytes
+
+    @cached_property
+    def accepted(self) -> Accepted:
+        """What the family's `generate` takes."""
+        return Accepted.by(self.checkpoint.family, self.checkpoint.model.generate)
+
+    @cached_property
+    def voices(self) -> tuple[str, ...]:
+        """The names of the model's own voices; () where the family has no list of them."""
+        return voices_of(self.checkpoint.model) or voices_in(self.checkpoint.folder)
+
+    def run(self, request: Request) -> Steps:
+        """Speak a text, sentence by sentence, in bounded steps; `Chunk`*, then `Usage`.
+
+        Raises UnknownVoice, Unsupported for what the family does not take, which names what it takes, and BadRequest.
+        """
+        if not isinstance(request, Speak):
+            raise Unsupported(f"{self.checkpoint.family} speaks; it cannot {type(request).__name__.lower()}")
+        return self._speak(request.text, self.delivery(request))
+
+    def open(self, request: Request) -> SentenceStream:
+        """Open a stream that speaks each sentence once it is complete. Raises the same errors as `run`."""
+        if not isinstance(request, SpeakStream):
+            raise Unsupported(f"{self.checkpoint.family} speaks; it cannot {type(request).__name__.lower()}")
+        return SentenceStream(self.delivery(request))
+
+    def _speak(self, text: str, delivery: SentenceSpeech) -> Steps:
+        if not text.strip():
+            raise BadRequest("there is no word in the text")
+        for sentence in sentences(text):
+            yield from delivery.speak(sentence)
+        yield from delivery.finish()
+
+    def delivery(self, request: Synthesis) -> SentenceSpeech:
+        """Check `request` and make the arguments of the family's function."""
+        options = request.options
+        arguments = self.accepted.read(options, OWN_OPTIONS)
+        seed = options.get("seed", SEED)
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MOST_SEED:
+            raise BadRequest(f"seed must be a whole number from 0 to {MOST_SEED}, not {seed!r:.40}")
+        if "seed" in self.accepted:
+            arguments["seed"] = seed
+        arguments |= self._speed(request.speed) | self._voice(request.voice, options) | self._language(request.language)
+        if request.instructions and (name := self.accepted.first(*INSTRUCT)):
+            arguments.setdefault(name, request.instructions)
+        if "stream" in self.accepted and self.checkpoint.streams:
+            arguments["stream"] = True
+            if "streaming_interval" in self.accepted:
+                arguments.setdefault("streaming_interval", INTERVAL)
+        return SentenceSpeech(self.checkpoint, arguments, seed)
+
+    def _speed(self, speed: float) -> dict[str, Any]:
+        if not SLOWEST <= speed <= FASTEST:
+            raise BadRequest(f"speed {speed:g} is out of range: {SLOWEST:g} to {FASTEST:g}")
+        if "speed" in self.accepted:
+            return {"speed": speed}
+        if speed != 1.0:
+            raise Unsupported(f"{self.checkpoint.family} speaks at its own speed, so speed is 1, not {speed:g}")
+        return {}
+
+    def _voice(self, voice: NamedVoice | ReferenceVoice | None, options: Mapping[str, Any]) -> dict[str, Any]:
+        recording, text = options.get("prompt_speech"), options.get("prompt_text")
+        if isinstance(voice, ReferenceVoice):
+            recording, text = voice.audio, voice.text
+        if isinstance(recording, Audio):
+            return self._reference(recording, str(text or ""))
+        if recording is not None or text is not None:
+            raise BadRequest("prompt_speech must be a recording, and prompt_text goes with one")
+        if voice is None or isinstance(voice, ReferenceVoice):
+            return {"voice": self.voices[0]} if self._needs_voice else {}
+        if "voice" not in self.accepted or not self.voices:
+            has = "imitates the voice of a recording" if "ref_audio" in self.accepted else "has one voice"
+            raise Unsupported(f"{self.checkpoint.family} {has} and takes no voice by name, such as {voice.name!r:.60}")
+        own = {name.lower(): name for name in self.voices}
+        if voice.name.lower() not in own:
+            raise UnknownVoice(
+                f"no voice {voice.name!r:.60}; the voices are "
+                + listed(voice.name, self.voices, "GET /v1/audio/voices lists all")
+            )
+        return {"voice": own[voice.name.lower()]}
+
+    @property
+    def _needs_voice(self) -> bool:
+        """Whether the default of the family's function is a voice that this model does not have."""
+        default = self.accepted.parameters.get("voice")
+        return "voice" in self.accepted and bool(self.voices) and default not in self.voices and default != ""
+
+    def _reference(self, recording: Audio, text: str) -> dict[str, Any]:
+        if "ref_audio" not in self.accepted:
+            named = f"; its voices are {', '.join(self.voices)}" if self.voices else ""
+            raise Unsupported(f"{self.checkpoint.family} cannot imitate the voice of a recording{named}")
+        if recording.duration > MOST_REFERENCE:
+            raise BadRequest(
+                f"the voice's recording has {recording.duration:.0f} s; at most {MOST_REFERENCE:g} s are heard"
+            )
+        samples = resample(recording.samples, recording.rate, self.checkpoint.rate)
+        found: dict[str, Any] = {"ref_audio": mx.array(samples)}
+        if "ref_text" in self.accepted and text.strip():
+            found["ref_text"] = text
+        return found
+
+    def _language(self, language: str | None) -> dict[str, Any]:
+        if language is None:
+            return {}
+        name = self.accepted.first(*LANGUAGE)
+        if name is None:
+            raise Unsupported(f"{self.checkpoint.family} takes no language: its voice and its text decide")
+        known = getattr(self.checkpoint.model, "get_supported_languages", None)
+        if known is None:
+            return {name: languages.code(language)}
+        names = {str(item).lower(): item for item in known()}
+        wanted = languages.name(language).lower()
+        if wanted not in names and language.lower() not in names:
+            raise Unsupported(
+                f"language {language!r:.60} is none of this model's: {', '.join(map(str, names.values()))}"
+            )
+        return {name: names.get(wanted, names.get(language.lower()))}
+
+
+@dataclass
+class SentenceSpeech:
+    """The synthesis of one request: its own clone of the model, its arguments, and what it has spoken so far."""
+
+    checkpoint: BridgedModel
+    arguments: Mapping[str, Any]
+    seed: int
+    samples: int = 0
+    tokens: int = 0
+    _sentences: int = 0
+    _own: list[Any] = field(default_factory=list)
+
+    def speak(self, text: str) -> Iterator[Event | None]:
+        """`Chunk`* of one sentence, None after other steps; nothing for a text without a letter or a digit."""
+        if not any(letter.isalnum() for letter in text):
+            return
+        if not self._own:
+            self._own.append(structural_clone(self.checkpoint.model))
+        self._sentences += 1
+        yield from cooperative.steps(lambda emit: self._generate(text.strip(), emit), self.seed + self._sentences)
+
+    def _generate(self, text: str, emit: Emit) -> None:
+        for result in self._own[0].generate(text=text, **self.arguments):
+            if int(result.sample_rate) != self.checkpoint.rate:
+                raise EngineFailed(
+                    f"{self.checkpoint.family} speaks at {result.sample_rate} Hz, not at {self.checkpoint.rate} as said"
+                )
+            audio = np.array(result.audio.astype(mx.float32)).reshape(-1)
+            if not len(audio):
+                continue
+            if not np.isfinite(audio).all():
+                raise EngineFailed(f"{self.checkpoint.family} made samples that are not finite numbers")
+            self.samples += len(audio)
+            self.tokens += int(getattr(result, "token_count", 0) or 0)
+            emit(Chunk(to_pcm16(audio), self.checkpoint.rate))
+
+    def finish(self) -> Iterator[Event | None]:
+        """A short silence where there was nothing to say, and the usage of the whole request."""
+        rate = self.checkpoint.rate
+        if not self.samples:
+            silence = Chunk.silence(rate)
+            self.samples = len(silence.pcm16) // 2
+            yield silence
+        yield Usage(audio_out=self.samples / rate, tokens_out=self.tokens)
+
+
+class SentenceStream:
+    """One `SpeakStream`: each sentence is spoken once it is complete."""
+
+    def __init__(self, delivery: SentenceSpeech) -> None:
+        self._delivery = delivery
+        self._rest = ""
+
+    def feed_text(self, text: str) -> Steps:
+        whole, self._rest = finished(self._rest + text)
+        for sentence in whole:
+            yield from self._delivery.speak(sentence)
+
+    def finish(self) -> Steps:
+        for sentence in sentences(self._rest):
+            yield from self._delivery.speak(sentence)
+        yield from self._delivery.finish()
+
+    def close(self) -> None:
+        self._delivery._own.clear()
+
+
+def voices_in(folder: Path) -> tuple[str, ...]:
+    """Names of the voices in a model's folder: a file of weights each."""
+    return tuple(sorted(path.stem for path in folder.glob("voices/*.safetensors")))
+
+
+def voices_of(model: Any) -> tuple[str, ...]:
+    """Names of the voices that a model of the package lists, in its own spelling."""
+    speakers = getattr(model, "get_supported_speakers", None)
+    if speakers is not None and (names := tuple(map(str, speakers() or ()))):
+        return names
+    for holder in (model, getattr(model, "config", None)):
+        for name in ("voices", "spk2id", "voice_embeddings", "_voice_embeddings"):
+            found = getattr(holder, name, None)
+            if isinstance(found, dict) and found:
+                return tuple(map(str, found))
+    return ()

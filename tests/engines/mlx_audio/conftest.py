@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import mlx.core as mx
+import pytest
+from support import tiny_bridge
+
+from speechmlx.engines import LoadOptions, mlx_audio
+from speechmlx.engines.mlx_audio import cooperative
+
+Load = Callable[[str], Any]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def uncompiled() -> Iterator[None]:
+    """Tiny models take longer to compile than to run."""
+    mx.disable_compile()
+    yield
+    mx.enable_compile()
+
+
+@pytest.fixture
+def every_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step ends after every layer, so that two jobs meet everywhere."""
+    monkeypatch.setattr(cooperative, "STEP", 0.0)
+    monkeypatch.setattr(cooperative, "MOST", 1)
+
+
+@pytest.fixture(scope="session")
+def bridged(tmp_path_factory: pytest.TempPathFactory, loaded: Callable[..., Any]) -> Load:
+    """The engine of a tiny model of a family ("stt/parakeet"), made and loaded once."""
+    engines: dict[str, Any] = {}
+
+    def load(name: str) -> Any:
+        if name not in engines:
+            folder = tiny_bridge.write(name, tmp_path_factory.mktemp("bridged") / "weights")
+            engines[name] = loaded(mlx_audio.load(folder, LoadOptions()))
+        return engines[name]
+
+    return load

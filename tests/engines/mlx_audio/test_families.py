@@ -1,0 +1,95 @@
+"""Every family with a tiny model: two interleaved jobs equal two lone ones, exactly; a cancelled one leaves none."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from engines.mlx_audio.conftest import Load
+from support import tiny_bridge
+
+from speechmlx.engines import Steps
+from speechmlx.engines.mlx_audio import cooperative
+from speechmlx.models.bridge import families
+from speechmlx.types import Audio, Chunk, Diarize, Event, Request, Segment, Speak, SpeakerTurn, Transcribe, Usage
+
+
+def noise(seconds: float, seed: int, rate: int = 16000) -> Audio:
+    samples = 0.1 * np.random.default_rng(seed).standard_normal(round(seconds * rate))
+    return Audio(samples.astype(np.float32), rate)
+
+
+def request(engine: Any, seed: int) -> Request:
+    """One of two requests that the engine answers."""
+    if engine.checkpoint.part == "tts":
+        texts = ("Hello world. Another test!", "Another world. Hello test? Hello!")
+        return Speak(text=texts[seed], options={"seed": seed + 3})
+    if engine.checkpoint.part == "vad":
+        return Diarize(audio=noise(3 + seed, seed))
+    language = "en" if engine.accepted.first("language", "source_lang") else None
+    return Transcribe(audio=noise(1.5 + seed / 2, seed), language=language, words=True, vad=False)
+
+
+def interleaved(jobs: Sequence[Steps]) -> list[list[Event]]:
+    """The events of jobs that take turns, step by step."""
+    events: list[list[Event]] = [[] for _ in jobs]
+    live = dict(enumerate(jobs))
+    while live:
+        for place, job in list(live.items()):
+            try:
+                if (event := next(job)) is not None:
+                    events[place].append(event)
+            except StopIteration:
+                del live[place]
+    return events
+
+
+def alone(steps: Steps) -> list[Any]:
+    return [event for event in steps if event is not None]
+
+
+def made(events: Sequence[Event]) -> Iterator[Any]:
+    return (event for event in events if isinstance(event, Chunk | Segment | SpeakerTurn))
+
+
+@pytest.mark.parametrize("name", list(tiny_bridge.BUILDERS))
+def test_interleaved_jobs_equal_lone_ones(bridged: Load, every_layer: None, name: str) -> None:
+    engine = bridged(name)
+    requests = [request(engine, seed) for seed in (0, 1)]
+    lone = [alone(engine.run(one)) for one in requests]
+    assert interleaved([engine.run(one) for one in requests]) == lone
+    assert alone(engine.run(requests[0])) == lone[0], "a job leaves nothing behind"
+    assert lone[0] != lone[1]
+    assert list(made(lone[0])) and isinstance(lone[0][-1], Usage)
+    assert all(not isinstance(event, Chunk) or event.pcm16.strip(b"\0") for event in lone[0]), "it is not silent"
+
+
+@pytest.mark.parametrize("name", list(tiny_bridge.BUILDERS))
+def test_a_cancelled_job_leaves_nothing(bridged: Load, every_layer: None, name: str) -> None:
+    engine = bridged(name)
+    one = request(engine, 0)
+    whole = alone(engine.run(one))
+
+    def begun_and_closed() -> None:
+        job = engine.run(one)
+        for _ in range(5):
+            next(job)
+        job.close()
+
+    begun_and_closed()
+    gc.collect()
+    before = sum(isinstance(found, cooperative._Job) for found in gc.get_objects()), len(gc.get_objects())
+    for _ in range(3):
+        begun_and_closed()
+    gc.collect()
+    after = sum(isinstance(found, cooperative._Job) for found in gc.get_objects()), len(gc.get_objects())
+    assert after[0] == before[0] == 0
+    assert after[1] <= before[1] + 100
+    assert alone(engine.run(one)) == whole
+
+
+def test_what_the_table_calls_tried_is_tried_here() -> None:
+    assert {f"{family.part}/{family.name}" for family in families.FAMILIES if family.proof} == set(tiny_bridge.BUILDERS)

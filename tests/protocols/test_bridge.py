@@ -1,0 +1,108 @@
+"""Models of mlx-audio's families over HTTP: the owner admits a folder, and clients name it as they name any model."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import openai
+import pytest
+from protocols.conftest import COMMAND, TESTS, Server, serve
+from support.openai_audio import WAV
+
+MAKE = """
+import sys
+from pathlib import Path
+from support import tiny_bridge
+for name in ("tts/pocket_tts", "stt/sensevoice"):
+    tiny_bridge.write(name, Path(sys.argv[1]) / name.partition("/")[2])
+"""
+
+
+@dataclass(frozen=True)
+class Bridged:
+    server: Server
+    home: Path
+    """Where the folders of the tiny models are."""
+
+
+@pytest.fixture(scope="module")
+def bridged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridged]:
+    """A server with a synthesiser that was pulled before, and a recogniser that a flag names."""
+    home = tmp_path_factory.mktemp("bridged")
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "SPEECHMLX_CACHE": str(home / "cache")}
+    subprocess.run([sys.executable, "-c", MAKE, str(home)], env=environment, check=True, timeout=100)
+    pulled = subprocess.run(
+        [COMMAND, "pull", str(home / "pocket_tts"), "--json"], env=environment, capture_output=True, timeout=60
+    )
+    assert json.loads(pulled.stdout)[0]["model"] == "local--pocket-tts", pulled.stderr
+    away = "http://127.0.0.1:9"
+    flags = ("--asr", str(home / "sensevoice"))
+    with serve(home / "server", *flags, SPEECHMLX_CACHE=str(home / "cache"), HF_ENDPOINT=away) as server:
+        yield Bridged(server, home)
+
+
+@pytest.fixture
+def client(bridged: Bridged) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key="any", base_url=f"{bridged.server.url}/v1", max_retries=0, timeout=100) as client:
+        yield client
+
+
+def say(client: openai.OpenAI, voice: str, text: str = "Hello world. Another test!") -> bytes:
+    return client.audio.speech.create(model="local--pocket-tts", voice=voice, input=text, response_format="pcm").content
+
+
+def test_a_pulled_folder_speaks(client: openai.OpenAI) -> None:
+    voices = ("Freya", "odin")
+    alone = [say(client, voice) for voice in voices]
+    assert alone[0] != alone[1] and all(len(pcm) > 24000 for pcm in alone)
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(lambda voice: say(client, voice), voices)) == alone
+    with pytest.raises(openai.BadRequestError, match=r"no voice 'thor'; the voices are Freya, Odin"):
+        say(client, "thor")
+
+
+def test_a_folder_that_a_flag_names_hears(client: openai.OpenAI, bridged: Bridged) -> None:
+    for name in ("whisper-1", "local--sensevoice", str(bridged.home / "sensevoice")):
+        found = client.audio.transcriptions.create(
+            model=name, file=("a.wav", WAV), language="en", extra_body={"vad_filter": False}
+        )
+        assert isinstance(found.text, str)
+
+
+def test_models_list_them(client: openai.OpenAI) -> None:
+    listed = {model.id: model for model in client.models.list()}
+    assert {"local--pocket-tts", "local--sensevoice"} <= listed.keys()
+
+
+def test_a_request_admits_nothing(client: openai.OpenAI, bridged: Bridged) -> None:
+    """Neither a repository nor a folder that the owner did not name."""
+    for name in ("somebody/parakeet-tdt", str(bridged.home / "server"), "../../etc"):
+        with pytest.raises(openai.NotFoundError, match="audio-server pull") as refused:
+            client.audio.speech.create(model=name, voice="any", input="Hello.")
+        assert refused.value.code == "model_not_found"
+    assert sorted(path.stem for path in (bridged.home / "cache/bridged").iterdir()) == [
+        "local--pocket-tts",
+        "local--sensevoice",
+    ]
+
+
+def test_a_folder_is_not_pulled_over_the_network(bridged: Bridged) -> None:
+    with bridged.server.client() as http:
+        answer = http.post(f"/v1/models{bridged.home / 'sensevoice'}/pull")
+        other = http.post(f"/v1/models/{bridged.home / 'server'}/pull")
+    assert answer.status_code == 404 and other.status_code == 404
+
+
+def test_a_client_may_pull_a_repository(bridged: Bridged) -> None:
+    """It is asked for at the hub, which is away here; a key needs the scope `manage` for it."""
+    with bridged.server.client() as http:
+        answer = http.post("/v1/models/somebody/parakeet-tdt/pull")
+    assert answer.status_code == 502
+    assert "127.0.0.1:9 cannot be asked for somebody/parakeet-tdt" in answer.json()["error"]["message"]

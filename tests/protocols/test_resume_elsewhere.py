@@ -1,0 +1,150 @@
+"""Servers that share a folder of jobs: one is killed, and its clients go on at the other with each word once."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, AsyncExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import websockets
+from protocols.conftest import Server, serve
+from support.live_wires import RATE, SOCKETS
+from support.resuming import Resuming, resuming
+from support.scripted_conversation import NUMBERS, tone
+from support.scripted_loudness import LOUDNESS_MODELS, spelt_in_tones
+
+from speechmlx.protocols.safe_store import file_name
+
+PIECE = 3200
+"""Bytes of 0.1 s of audio."""
+TURNS = ((1, 2, 3, 4, 5, 6, 7), (9, 8, 7, 6, 5, 4, 3, 2, 1, 2, 3, 4, 5, 6, 7, 8), (2, 4, 6, 8, 1, 3))
+"""Numbers that are said, by turn."""
+SAID = [NUMBERS[number] for turn in TURNS for number in turn]
+MINE, ANOTHERS = {"Authorization": "Bearer one"}, {"Authorization": "Bearer two"}
+
+
+def spoken() -> bytes:
+    pause = tone(1.0, level=0.0, rate=RATE)
+    return b"".join(spelt_in_tones(turn) + pause for turn in TURNS)
+
+
+def server(folder: Path, name: str) -> AbstractContextManager[Server]:
+    """One of the servers."""
+    return serve(
+        folder / name,
+        *("--api-key", "one", "--api-key", "two"),
+        SPEECHMLX_MODELS=LOUDNESS_MODELS,
+        SPEECHMLX_RESUME_WINDOW="20",
+        SPEECHMLX_JOB_FOLDER=str(folder / "jobs"),
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="module")
+def other(folder: Path) -> Iterator[Server]:
+    """The server where clients go on."""
+    with server(folder, "other") as found:
+        asyncio.run(warm(found))
+        yield found
+
+
+async def opened(stack: AsyncExitStack, at: Server, *wires: str) -> dict[str, Resuming]:
+    """A session on each of the wires, which has begun."""
+    clients = {wire: await stack.enter_async_context(resuming(wire, at.url, True, **MINE)) for wire in wires}
+    while not all(one.line.received for one in clients.values()):
+        await asyncio.sleep(0.02)
+    return clients
+
+
+async def warm(at: Server) -> None:
+    """Load the models: on a busy machine that takes longer than Deepgram's clients may be silent."""
+    async with AsyncExitStack() as stack:
+        await opened(stack, at, "whisperlive")
+
+
+async def say(clients: dict[str, Resuming], audio: bytes) -> None:
+    for place in range(0, len(audio), PIECE):
+        for one in clients.values():
+            await one.client.send(audio[place : place + PIECE])
+        await asyncio.sleep(0.02)
+
+
+async def finished(clients: dict[str, Resuming]) -> dict[str, list[str]]:
+    """The words that each client has in the end."""
+    heard = await asyncio.gather(*(one.client.finish() for one in clients.values()))
+    return {wire: [word.strip(".,!?").lower() for word in words] for wire, words in zip(clients, heard, strict=True)}
+
+
+def record(folder: Path, client: Resuming, path: str) -> Path:
+    """The file of a session of the first key."""
+    (found,) = (folder / "jobs" / "live").glob(file_name(client.line.id, path, "api_key_1") + "-*")
+    return found
+
+
+async def refusal(at: Server, client: Resuming, path: str, headers: dict[str, str]) -> str:
+    """What a client is told that wants to go on with a session on /asr."""
+    address = f"ws://{urlsplit(at.url).netloc}{path}?session_id={client.line.id}&received=1"
+    async with websockets.connect(address, proxy=None, additional_headers=headers) as socket:
+        return str(await socket.recv())
+
+
+async def test_each_word_once_when_the_server_is_killed_in_mid_speech(folder: Path, other: Server) -> None:
+    audio = spoken()
+    with server(folder, "killed") as killed:
+        await warm(killed)
+        async with AsyncExitStack() as stack:
+            clients = await opened(stack, killed, *SOCKETS)
+            (torn,) = (await opened(stack, killed, "asr")).values()
+            await say({**clients, "torn": torn}, audio[: 28 * PIECE])
+            await asyncio.sleep(0.5)
+            killed.process.kill()
+            file = record(folder, torn, "/asr")
+            assert file.stat().st_mode & 0o777 == 0o600 and file.stat().st_size < 20_000
+            assert b"Bearer" not in file.read_bytes()
+            assert "begin a new one" in await refusal(other, torn, "/asr", ANOTHERS)
+            assert "begin a new one" in await refusal(other, torn, "/ws/transcribe", MINE)
+            file.write_bytes(file.read_bytes()[:-1])
+            assert "begin a new one" in await refusal(other, torn, "/asr", MINE)
+            for one in clients.values():
+                one.line.move(other.url)
+                await one.come_back()
+            await say(clients, audio[28 * PIECE :])
+            assert await finished(clients) == dict.fromkeys(SOCKETS, SAID)
+            assert not [one.client.failures for one in clients.values() if one.client.failures]
+    log = other.log.read_text()
+    assert "Traceback" not in log and "the record is damaged" in log
+    async with asyncio.timeout(5):  # records are removed with their sessions
+        while list((folder / "jobs" / "live").iterdir()):
+            await asyncio.sleep(0.05)
+
+
+async def test_sessions_of_a_server_that_stops_go_on_elsewhere_and_come_back(folder: Path, other: Server) -> None:
+    """The second time from a server that lives: the client has come to another one by chance."""
+    audio = spoken()
+    with server(folder, "stopping") as stopping, server(folder, "newest") as newest:
+        await warm(stopping)
+        await warm(newest)
+        async with AsyncExitStack() as stack:
+            clients = await opened(stack, stopping, "deepgram", "openai_realtime")
+            await say(clients, audio[: 12 * PIECE])
+            stopping.process.send_signal(signal.SIGTERM)
+            for one in clients.values():
+                assert (await one.line.closed())[0] == 1012
+                one.line.move(other.url)
+                await one.come_back()
+            await say(clients, audio[12 * PIECE : 20 * PIECE])
+            for one in clients.values():
+                one.cut()
+                one.line.move(newest.url)
+                await one.come_back()
+            await say(clients, audio[20 * PIECE :])
+            assert await finished(clients) == dict.fromkeys(clients, SAID)
+    assert "Traceback" not in other.log.read_text() + stopping.log.read_text()

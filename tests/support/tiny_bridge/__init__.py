@@ -1,0 +1,46 @@
+"""Tiny random models of mlx-audio's families: folders that the real loading code reads, a few kB to a few MB each.
+
+A builder writes config.json, model.safetensors and what the family needs besides. `write` adds what a pull adds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import mlx.core as mx
+from support.tiny_bridge import dividing, hearing, speaking
+
+from speechmlx.models.bridge import families
+from speechmlx.models.bridge.convert import about
+
+Builder = Callable[[Path], None]
+
+BUILDERS: Mapping[str, Builder] = {
+    "tts/pocket_tts": speaking.pocket_tts,
+    "tts/qwen3_tts": speaking.qwen3_tts,
+    "stt/parakeet": hearing.parakeet,
+    "stt/nemotron_asr": hearing.nemotron_asr,
+    "stt/qwen3_asr": hearing.qwen3_asr,
+    "stt/sensevoice": hearing.sensevoice,
+    "stt/moonshine": hearing.moonshine,
+    "stt/granite_speech5_ctc": hearing.granite_speech5_ctc,
+    "stt/canary": hearing.canary,
+    "vad/sortformer": dividing.sortformer,
+    "vad/nemotron_diarization": dividing.nemotron_diarization,
+}
+"""By part and family."""
+SEEDS = {"stt/granite_speech5_ctc": 13, "stt/nemotron_asr": 2, "vad/nemotron_diarization": 2}
+"""Where random weights of the first seed recognise nothing."""
+
+
+def write(name: str, folder: Path, seed: int | None = None) -> Path:
+    """Make the folder of a tiny model as a pull makes it; the same for the same seed."""
+    mx.random.seed(SEEDS.get(name, 1) if seed is None else seed)
+    BUILDERS[name](folder)
+    part, _, family = name.partition("/")
+    found = families.find(part, family)
+    assert found is not None
+    (folder / "bridge.json").write_text(about(found, json.loads((folder / "config.json").read_text())))
+    return folder

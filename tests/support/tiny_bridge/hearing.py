@@ -1,0 +1,189 @@
+"""Tiny recognisers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from mlx.utils import tree_flatten
+from support.tiny_bridge.files import byte_tokenizer, save, sentence_pieces
+
+from speechmlx.engines.mlx_audio import package
+
+WHISPER_FEATURES = {
+    "feature_extractor_type": "WhisperFeatureExtractor",
+    "feature_size": 128,
+    "sampling_rate": 16000,
+    "hop_length": 160,
+    "chunk_length": 30,
+    "n_fft": 400,
+    "padding_value": 0.0,
+    "return_attention_mask": True,
+}
+
+
+def parakeet(folder: Path) -> None:
+    module = package.family("stt", "parakeet")
+    vocabulary = ["<unk>", "▁a", "▁b", "c", "d", "e", ".", "f"]
+    config: dict[str, Any] = {
+        "target": "nemo.collections.asr.models.rnnt_bpe_models.EncDecRNNTBPEModel",
+        "model_defaults": {"tdt_durations": [0, 1, 2, 3, 4]},
+        "preprocessor": {
+            "sample_rate": 16000, "normalize": "per_feature", "window_size": 0.025, "window_stride": 0.01,
+            "window": "hann", "features": 80, "n_fft": 512, "dither": 1e-5,
+        },
+        "encoder": {
+            "feat_in": 80, "n_layers": 2, "d_model": 32, "n_heads": 2, "ff_expansion_factor": 2,
+            "subsampling_factor": 8, "self_attention_model": "rel_pos", "subsampling": "dw_striding",
+            "conv_kernel_size": 9, "subsampling_conv_channels": 8, "pos_emb_max_len": 500, "use_bias": False,
+            "xscaling": False,
+        },
+        "decoder": {
+            "blank_as_pad": True, "vocab_size": len(vocabulary),
+            "prednet": {"pred_hidden": 16, "pred_rnn_layers": 1},
+        },
+        "joint": {
+            "num_classes": len(vocabulary), "vocabulary": vocabulary, "num_extra_outputs": 5,
+            "jointnet": {"joint_hidden": 16, "activation": "relu", "encoder_hidden": 32, "pred_hidden": 16},
+        },
+        "decoding": {"model_type": "tdt", "durations": [0, 1, 2, 3, 4], "greedy": {"max_symbols": 10}},
+    }  # fmt: skip
+    save(folder, config, module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config)))))
+
+
+def nemotron_asr(folder: Path) -> None:
+    module = package.family("stt", "nemotron_asr")
+    vocabulary = ["<unk>", "<en-US>", "▁one", "▁two", ".", "d", "e", "f"]
+    config: dict[str, Any] = {
+        "model_type": "nemotron_asr",
+        "preprocessor": {"features": 80, "n_fft": 512, "normalize": "NA"},
+        "encoder": {
+            "feat_in": 80, "n_layers": 2, "d_model": 32, "n_heads": 2, "ff_expansion_factor": 2,
+            "subsampling_factor": 8, "subsampling_conv_channels": 8, "conv_kernel_size": 9,
+            "causal_downsampling": True, "conv_context_size": "causal", "conv_norm_type": "layer_norm",
+            "att_context_style": "chunked_limited", "att_context_size": [[56, 13]], "pos_emb_max_len": 500,
+            "use_bias": False,
+        },
+        "prompt": {"num_prompts": 4, "prompt_hidden": 16, "prompt_dictionary": {"en-US": 0, "auto": 1}},
+        "decoder": {
+            "pred_hidden": 16, "pred_rnn_layers": 2, "vocab_size": len(vocabulary), "blank_as_pad": True,
+        },
+        "joint": {
+            "joint_hidden": 16, "activation": "relu", "encoder_hidden": 32, "pred_hidden": 16,
+            "num_classes": len(vocabulary),
+        },
+        "vocabulary": vocabulary, "default_language": "auto", "default_att_context_size": [56, 13],
+        "max_symbols": 5,
+    }  # fmt: skip
+    save(folder, config, module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config)))))
+
+
+def qwen3_asr(folder: Path) -> None:
+    module = package.family("stt", "qwen3_asr")
+    tokenizer = byte_tokenizer(
+        folder, ("<|audio_start|>", "<|audio_end|>", "<|audio_pad|>", "<asr_text>", "<timestamp>")
+    )
+    config = {
+        "model_type": "qwen3_asr",
+        "support_languages": ["English", "Chinese"],
+        "thinker_config": {
+            "audio_config": {
+                "num_mel_bins": 128, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 64,
+                "d_model": 32, "n_window": 50, "output_dim": 48, "n_window_infer": 100, "conv_chunksize": 500,
+                "downsample_hidden_size": 8,
+            },
+            "text_config": {
+                "model_type": "qwen3", "vocab_size": tokenizer.get_vocab_size(), "hidden_size": 48,
+                "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+                "num_key_value_heads": 1, "head_dim": 16, "tie_word_embeddings": True,
+            },
+            "audio_token_id": tokenizer.token_to_id("<|audio_pad|>"),
+            "audio_start_token_id": tokenizer.token_to_id("<|audio_start|>"),
+            "audio_end_token_id": tokenizer.token_to_id("<|audio_end|>"),
+        },
+    }  # fmt: skip
+    model = module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config))))
+    save(folder, config, model._model)
+    (folder / "preprocessor_config.json").write_text(json.dumps(WHISPER_FEATURES))
+
+
+def sensevoice(folder: Path) -> None:
+    module = package.family("stt", "sensevoice")
+    config = {
+        "model_type": "sensevoice",
+        "vocab_size": 64,
+        "input_size": 560,
+        "encoder_conf": {
+            "output_size": 32, "attention_heads": 2, "linear_units": 64, "num_blocks": 2, "tp_blocks": 1,
+            "kernel_size": 11, "sanm_shfit": 0,
+        },
+        "frontend_conf": {"fs": 16000, "n_mels": 80, "lfr_m": 7, "lfr_n": 6, "window": "hamming"},
+    }  # fmt: skip
+    model = module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config))))
+    save(folder, config, model)
+    stored = {  # published in another order of axes
+        name: array.transpose(0, 2, 1) if "fsmn_block.weight" in name else array
+        for name, array in tree_flatten(model.parameters())
+    }
+    mx.save_safetensors(str(folder / "model.safetensors"), stored)
+    (folder / "tokens.json").write_text(json.dumps(["<blank>", *(f"▁t{place}" for place in range(63))]))
+
+
+def moonshine(folder: Path) -> None:
+    module = package.family("stt", "moonshine")
+    tokenizer = byte_tokenizer(folder, ())
+    config: dict[str, Any] = {
+        "model_type": "moonshine", "vocab_size": tokenizer.get_vocab_size(), "hidden_size": 32,
+        "intermediate_size": 64, "encoder_num_hidden_layers": 2, "decoder_num_hidden_layers": 2,
+        "encoder_num_attention_heads": 4, "decoder_num_attention_heads": 4, "partial_rotary_factor": 0.5,
+        "eos_token_id": tokenizer.token_to_id("<|im_end|>"),
+    }  # fmt: skip
+    model = module.Model(module.ModelConfig.from_dict(dict(config)))
+    save(folder, config, model)
+    stored = {  # published in another order of axes
+        name: array.transpose(0, 2, 1) if "conv" in name and array.ndim == 3 else array
+        for name, array in tree_flatten(model.parameters())
+    }
+    mx.save_safetensors(str(folder / "model.safetensors"), stored)
+
+
+def granite_speech5_ctc(folder: Path) -> None:
+    module = package.family("stt", "granite_speech5_ctc")
+    tokenizer = byte_tokenizer(folder, ())
+    encoder = {
+        "vocab_size": tokenizer.get_vocab_size(), "hidden_size": 16, "intermediate_size": 32,
+        "num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 2, "num_mel_bins": 4,
+        "head_dim": 8, "max_position_embeddings": 16, "context_size": 8, "conv_kernel_size": 3,
+        "conv_expansion_factor": 2, "subsample_layers": [0, 1],
+    }  # fmt: skip
+    config: dict[str, Any] = {
+        "model_type": "granite_speech5_ctc",
+        "vocab_size": encoder["vocab_size"],
+        "encoder_config": encoder,
+    }
+    save(folder, config, module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config)))))
+
+
+def canary(folder: Path) -> None:
+    module = package.family("stt", "canary")
+    config: dict[str, Any] = {
+        "model_type": "canary",
+        "preprocessor": {"features": 16},
+        "encoder": {
+            "feat_in": 16, "n_layers": 2, "d_model": 32, "n_heads": 4, "ff_expansion_factor": 2,
+            "subsampling_factor": 2, "self_attention_model": "rel_pos", "subsampling": "dw_striding",
+            "conv_kernel_size": 3, "subsampling_conv_channels": 16, "pos_emb_max_len": 1024, "xscaling": True,
+        },
+        "transf_decoder": {"num_layers": 2, "hidden_size": 32, "num_attention_heads": 4, "inner_size": 64},
+        "vocab_size": 64,
+        "enc_output_dim": 32,
+    }  # fmt: skip
+    save(folder, config, module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config)))))
+    special = (
+        "<|nospeech|>", "<pad>", "<|endoftext|>", "<|startoftranscript|>", "<|pnc|>", "<|nopnc|>",
+        "<|startofcontext|>", "<|emo:undefined|>", "<|itn|>", "<|noitn|>", "<|timestamp|>", "<|notimestamp|>",
+        "<|diarize|>", "<|nodiarize|>", "<|en|>", "<|de|>",
+    )  # fmt: skip
+    sentence_pieces(folder / "tokenizer.model", special, 64)
