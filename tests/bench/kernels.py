@@ -16,9 +16,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import big_models
 import mlx.core as mx
@@ -51,7 +53,7 @@ from speechmlx.types import (
 GPU = LoadOptions(dtype="float16", device="gpu", warm_up=False)
 STEPS = 8
 """Steps of a kind that are looked at; what most of them count is taken."""
-PROMPT = "Once upon a time there was a small fox who lived at the edge of a forest. " * 20
+PROMPT = "Once upon a time there was a small fox who lived at the edge of a forest. " * 3
 SENTENCE = "Bring a warm coat, because the wind by the sea is cold in spring."
 """About 60 phonemes."""
 
@@ -233,8 +235,12 @@ LOOKS: dict[str, Callable[[str, Any, Watch], Iterator[Row]]] = {
 
 def rows_of(name: str) -> Iterator[Row]:
     model, cache = catalog.CATALOG.resolve(name), store.cache_folder()
-    with tempfile.TemporaryDirectory() as folder, metal_arithmetic(), Watch() as watch:
-        if name in big_models.CONFIGS:
+    is_big = name in big_models.CONFIGS
+    with tempfile.TemporaryDirectory() as folder, metal_arithmetic(), ExitStack() as stack:
+        if is_big:
+            stack.enter_context(patch.object(mx, "quantized_matmul", big_models.product))
+        watch = stack.enter_context(Watch())
+        if is_big:
             tokenizer = store.fetch(catalog.CATALOG.resolve(big_models.TOKENIZER), cache)
             path = big_models.write(name, Path(folder), tokenizer)
         else:
@@ -265,7 +271,9 @@ def main() -> None:
             sys.stderr.write(f"{name} is left out: {'--quick' if args.quick else f'it needs {need / 1e9:.0f} GB'}\n")
             continue
         sys.stderr.write(f"{name}\n")
-        rows += rows_of(name)
+        for one in rows_of(name):
+            sys.stderr.write(f"  {one}\n")  # a run may take long, and be ended
+            rows.append(one)
         mx.clear_cache()
     Console().print(table(rows))
     where = os.path.relpath(Path(speechmlx.__file__).parents[1])
