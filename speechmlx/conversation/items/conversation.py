@@ -50,6 +50,18 @@ class Conversation:
         self._history.make_room()
         return self._history.add(item)
 
+    def return_turn(self, item: Item) -> str | None:
+        """A turn comes again that another server has put here: take its recording. Returns the id before it."""
+        place = [one.id for one in self._history].index(item.id)
+        self._history.replace(item)
+        return self.items[place - 1].id if place else None
+
+    def is_answered(self, id: str) -> bool:
+        """Whether an answer follows the item `id`."""
+        items = self.items
+        place = [one.id for one in items].index(id)
+        return any(one.role == "assistant" for one in items[place + 1 :])
+
     def clear(self) -> None:
         """Forget all items."""
         self._history = History()
