@@ -51,9 +51,7 @@ class ConversationSession(TranscriptionSession):
         begun: ConversationStart = NEW,
     ) -> None:
         super().__init__(engines, settings, wall, start=start)
-        self._conversation = Conversation()
-        for item in begun.items:
-            self._conversation.add(item)
+        self._conversation = Conversation(begun.items)
         self._begun = begun
         self._returning = frozenset(start.items)
         """Turns that come again."""

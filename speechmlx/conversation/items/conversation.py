@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from speechmlx.conversation.errors import Purpose
 from speechmlx.conversation.items.history import History
 from speechmlx.conversation.items.item import Item, with_transcript
@@ -12,10 +14,11 @@ class Conversation:
     """Every change of the history goes through here. Raises NoSuchItem and ItemExists as `History` does.
 
     A client's item that does not fit is refused (ConversationFull); turns and answers replace the oldest.
+    `items`: those that it begins with.
     """
 
-    def __init__(self) -> None:
-        self._history = History()
+    def __init__(self, items: Iterable[Item] = ()) -> None:
+        self._history = History(items)
 
     def __contains__(self, id: str) -> bool:
         return id in self._history

@@ -16,8 +16,8 @@ def item(id: str, **fields: object) -> Item:
 
 
 def conversation(*items: Item) -> Conversation:
-    made = Conversation()
-    for one in items:
+    made = Conversation(items[:1])
+    for one in items[1:]:
         made.add(one)
     return made
 
