@@ -32,17 +32,20 @@ PARTS = {
     "wires": [],
     "hour": [],
     "diarization": BLAS,
+    "kernels": BLAS,
 }
 """What each is run through: engines want the BLAS of the engine process, servers start with their own."""
 WIDTH = "118"
 BEGIN, END = "<!-- scripts/bench --markdown writes from here -->", "<!-- to here -->"
+COUNTED = {"kernels": ("<!-- scripts/bench kernels --markdown writes from here -->", "<!-- to here: kernels -->")}
+"""Where the tables of counts are written, which are the same on every machine."""
 TABLE = re.compile(r"`(scripts/bench [^`]+)`\n\n```text\n(.*?)\n```", re.DOTALL)
 
 
-def run(part: str, quick: bool) -> tuple[str, dict[str, Any]]:
-    """What a benchmark printed before its JSON, and the JSON. Raises when it fails."""
+def run(part: str, quick: bool, tree: Path = ROOT) -> tuple[str, dict[str, Any]]:
+    """What a benchmark of the revision in `tree` printed before its JSON, and the JSON. Raises when it fails."""
     command = [*PARTS[part], sys.executable, str(Path(__file__).with_name(f"{part}.py")), *["--quick"] * quick]
-    environment = os.environ | {"COLUMNS": WIDTH, "PYTHONPATH": str(ROOT / "tests")}
+    environment = os.environ | {"COLUMNS": WIDTH, "PYTHONPATH": f"{tree}{os.pathsep}{ROOT / 'tests'}"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
         assert process.stdout is not None
         lines = []
@@ -84,6 +87,15 @@ def markdown(document: str, where: dict[str, str], tables: dict[str, str]) -> st
     return f"{before}{BEGIN}\n\n{new}\n{END}{after}"
 
 
+def counted(document: str, part: str, versions: str, table: str) -> str:
+    """`document` with this table of counts between the marks of its part."""
+    begin, end = COUNTED[part]
+    before, _, rest = document.partition(begin)
+    _, _, after = rest.partition(end)
+    new = f"Counted {time.strftime('%Y-%m-%d')} with {versions}.\n\n```text\n{table}\n```"
+    return f"{before}{begin}\n\n{new}\n\n{end}{after}"
+
+
 def _part(command: str) -> str:
     return command.split()[1]
 
@@ -94,14 +106,21 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
     parser.add_argument("--markdown", action="store_true", help="write the tables into docs/benchmarks.md")
+    parser.add_argument("--tree", type=Path, metavar="PATH", default=ROOT, help="measure the revision that is there")
     args = parser.parse_args()
     where = machine()
     sys.stdout.write("".join(f"{name}: {value}\n" for name, value in where.items()))
-    printed = {part: run(part, args.quick) for part in (PARTS if args.part == "all" else [args.part])}
+    printed = {
+        part: run(part, args.quick, args.tree.resolve()) for part in (PARTS if args.part == "all" else [args.part])
+    }
     if args.json:
         found = {"machine": where, **{part: values for part, (_, values) in printed.items()}}
         args.json.write_text(json.dumps(found, indent=1) + "\n")
     if args.markdown:
+        versions = ", ".join(f"{name} {where[name]}" for name in ("speechmlx", "mlx", "mlx-lm"))
+        for part in COUNTED.keys() & printed.keys():
+            TABLES.write_text(counted(TABLES.read_text(), part, versions, printed.pop(part)[0]))
+    if args.markdown and printed:
         flags = " --quick" * args.quick
         tables = {f"scripts/bench {part}{flags}": text for part, (text, _) in printed.items()}
         TABLES.write_text(markdown(TABLES.read_text(), where, tables))

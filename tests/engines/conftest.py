@@ -5,9 +5,11 @@ On a Mac that is the GPU; SPEECHMLX_DEVICE chooses, as for a server: hosted mach
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,8 @@ import pytest
 import soxr
 
 from speechmlx.audio.pcm import from_pcm16
-from speechmlx.engines import LoadOptions, kokoro, whisper
+from speechmlx.engines import LoadOptions
+from speechmlx.models.catalog import CATALOG
 from speechmlx.runtime.worker import blas, device
 from speechmlx.types import Audio, Progress, Segment, Transcribe
 
@@ -60,16 +63,28 @@ def loaded() -> Callable[[Generator[Progress, None, Any]], Any]:
 
 
 @pytest.fixture(scope="session")
-def kokoro_engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions) -> Kokoro:
-    return loaded(kokoro.load(model_folder("kokoro-82m"), options))
+def shared(
+    model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions
+) -> Callable[[str], Any]:
+    """shared(name) → the engine of a catalog row, loaded once for all tests, which must leave no request open."""
+
+    @functools.cache
+    def load(name: str) -> Any:
+        module, _, function = CATALOG.resolve(name).engine.partition(":")
+        return loaded(getattr(import_module(module), function)(model_folder(name), options))
+
+    return load
 
 
 @pytest.fixture(scope="session")
-def heard(
-    model_folder: Callable[[str], Path], loaded: Callable[..., Any], options: LoadOptions
-) -> Callable[..., list[Segment]]:
+def kokoro_engine(shared: Callable[[str], Any]) -> Kokoro:
+    return shared("kokoro-82m")
+
+
+@pytest.fixture(scope="session")
+def heard(shared: Callable[[str], Any]) -> Callable[..., list[Segment]]:
     """heard(PCM16 at 24 kHz, words=False) → what a small Whisper hears, and with `words` when."""
-    listener = loaded(whisper.load(model_folder("whisper-tiny.en"), options))
+    listener = shared("whisper-tiny.en")
 
     def run(pcm16: bytes, words: bool = False) -> list[Segment]:
         audio = Audio(soxr.resample(from_pcm16(pcm16), 24000, 16000).astype(np.float32), 16000)

@@ -21,7 +21,7 @@ from support.graph import kernels
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16
-from speechmlx.engines import LoadOptions, Streaming, deepfilternet, whisper
+from speechmlx.engines import LoadOptions, Streaming, deepfilternet
 from speechmlx.engines.deepfilternet import DeepFilterNet, network
 from speechmlx.engines.deepfilternet import stream as streams
 from speechmlx.engines.deepfilternet.stream import BLOCK, HOP, RATE, Enhancer
@@ -244,20 +244,15 @@ def test_a_quiet_voice_stays(
     assert np.abs(found).max() <= np.abs(quiet).max() + STEP
 
 
-def test_its_words_stay(
-    engine: DeepFilterNet,
-    clip: Callable[[str], Path],
-    model_folder: Callable[[str], Path],
-    loaded: Callable[..., Any],
-    cold: LoadOptions,
-) -> None:
+def test_its_words_stay(engine: DeepFilterNet, clip: Callable[[str], Path], shared: Callable[[str], Any]) -> None:
     samples, rate = soundfile.read(clip("jfk"), dtype="float32")
     found = enhance(engine, [at(soxr.resample(samples, rate, RATE).astype(np.float32), -40)])
     heard = soxr.resample(found / np.abs(found).max(), RATE, rate).astype(np.float32)
-    ear = loaded(whisper.load(model_folder("whisper-tiny.en"), cold))
+    ear = shared("whisper-tiny.en")
     state, said = ear.begin(Transcribe(audio=Audio(heard, rate))), ""
     while not state.finished:
         said += "".join(event.text for event in ear.step([state])[0] if isinstance(event, Segment))
+    ear.end(state)
     normal = EnglishTextNormalizer()
     assert jiwer.wer(normal(CLIPS["jfk"].words), normal(said)) <= 0.1
 

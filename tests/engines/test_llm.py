@@ -16,6 +16,7 @@ import mlx.nn as nn
 import pytest
 from mlx.utils import tree_flatten
 from support.answers import CHUNK, QUESTIONS, answers, ask, new, text
+from support.small_chat_model import network, save, small_chat_model
 
 from speechmlx.engines import Batched, LoadOptions, llm
 from speechmlx.engines.llm.chat import Chat
@@ -222,26 +223,7 @@ assert callable(generate)
 
 @pytest.fixture(scope="module")
 def tiny(model_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny")
-    config = json.loads((model_folder(MODEL) / "config.json").read_text())
-    config |= {"hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 64, "num_attention_heads": 2}
-    config |= {"num_key_value_heads": 1}
-    (folder / "config.json").write_text(json.dumps(config))
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(model_folder(MODEL) / name, folder / name)
-    save(network(config), folder)
-    return folder
-
-
-def network(config: dict[str, Any]) -> nn.Module:
-    from mlx_lm.models import llama
-
-    mx.random.seed(0)
-    return llama.Model(llama.ModelArgs.from_dict(config))
-
-
-def save(model: nn.Module, folder: Path) -> None:
-    mx.save_safetensors(str(folder / "model.safetensors"), dict(tree_flatten(model.parameters())))
+    return small_chat_model(model_folder(MODEL), tmp_path_factory.mktemp("tiny"))
 
 
 def logits(engine: LanguageModelEngine) -> mx.array:

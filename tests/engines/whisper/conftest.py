@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import soundfile
 
-from speechmlx.engines import LoadOptions, whisper
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.types import Audio
 
@@ -23,14 +22,8 @@ def model(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def load(
-    model_folder: Callable[[str], Path], loaded: Callable[..., Any], cold: LoadOptions
-) -> Callable[[str], Whisper]:
-    @functools.cache
-    def load(name: str) -> Whisper:
-        return loaded(whisper.load(model_folder(f"whisper-{name}"), cold))
-
-    return load
+def load(shared: Callable[[str], Any]) -> Callable[[str], Whisper]:
+    return lambda name: shared(f"whisper-{name}")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.audio.resample import resample
-from speechmlx.engines import BatchedStreaming, LoadOptions, kokoro, whisper
+from speechmlx.engines import BatchedStreaming
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.streaming.batch import LiveBatch
 from speechmlx.engines.whisper.streaming.stream import PROMPT, LiveStream
@@ -43,8 +43,8 @@ POLICIES = ("alignatt", "localagreement")
 
 
 @pytest.fixture(scope="module")
-def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any], cold: LoadOptions) -> Whisper:
-    return loaded(whisper.load(model_folder("whisper-tiny.en"), cold))
+def engine(shared: Callable[[str], Any]) -> Whisper:
+    return shared("whisper-tiny.en")
 
 
 @pytest.fixture(scope="module")
@@ -319,25 +319,17 @@ def test_bad_input_is_refused(engine: Whisper) -> None:
 
 
 @pytest.mark.parametrize("name", ["librispeech", "beckett", "jfk"])
-def test_a_sentence_is_said_once(
-    model_folder: Callable[[str], Path],
-    loaded: Callable[..., Any],
-    speech: Callable[[str], np.ndarray],
-    name: str,
-    cold: LoadOptions,
-) -> None:
+def test_a_sentence_is_said_once(shared: Callable[[str], Any], speech: Callable[[str], np.ndarray], name: str) -> None:
     """This model begins anew with what was committed, at the end of the audio."""
-    base = loaded(whisper.load(model_folder("whisper-base"), cold))
+    base = shared("whisper-base")
     heard = listen(base, speech(name), language="en")
     assert len(heard.words) <= len(CLIPS[name].words.split()) + 1, heard.text
     assert errors(heard.text, [name]) <= 0.15
 
 
-def test_a_name_is_heard_with_hotwords(
-    engine: Whisper, model_folder: Callable[[str], Path], loaded: Callable[..., Any], cold: LoadOptions
-) -> None:
+def test_a_name_is_heard_with_hotwords(engine: Whisper, shared: Callable[[str], Any]) -> None:
     """Among others too, which are not heard for it; and marks at the end of the sentence stay."""
-    speaker = loaded(kokoro.load(model_folder("kokoro-82m"), cold))
+    speaker = shared("kokoro-82m")
     spoken = [e.pcm16 for e in speaker.run(Speak(text="Doctor Kowalczyk has the results.")) if isinstance(e, Chunk)]
     samples = resample(from_pcm16(b"".join(spoken)), 24_000, RATE)
     assert "kowalczyk" not in text_of(listen(engine, samples)).lower()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,6 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio import loudness_vad
 from speechmlx.audio.decode import decode
-from speechmlx.engines import LoadOptions, whisper
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.streaming.stream import LiveStream
 from speechmlx.types import Audio, End, Feed, Hypothesis, LanguageDetected, Listen, Segment, Transcribe
@@ -26,17 +24,6 @@ RATE = 16_000
 WORDS = CLIPS["jfk"].words
 LENGTH = 11 * RATE
 TIME = np.arange(LENGTH) / RATE
-
-
-@pytest.fixture(scope="module")
-def load(
-    model_folder: Callable[[str], Path], loaded: Callable[..., Any], cold: LoadOptions
-) -> Callable[[str], Whisper]:
-    @functools.cache
-    def load(name: str) -> Whisper:
-        return loaded(whisper.load(model_folder(f"whisper-{name}"), cold))
-
-    return load
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,10 @@ class Dims:
     n_text_layer: int
 
 
+TIMESTAMPS = 1501
+"""The last tokens of the vocabulary: 0 to 30 s in steps of 20 ms."""
+
+
 @dataclass(frozen=True)
 class Kernels:
     """The operations that are implemented differently per device."""
@@ -165,6 +169,8 @@ class TextDecoder(nn.Module):
         self.positional_embedding = mx.zeros((dims.n_text_ctx, width))
         self.blocks = [Block(width, dims.n_text_head, kernels, crosses=True) for _ in range(dims.n_text_layer)]
         self.ln = nn.LayerNorm(width)
+        self._timestamps: mx.array | None = None
+        """Embeddings of the timestamps, float32 [width, TIMESTAMPS], once a narrow network has needed them."""
 
     def __call__(
         self,
@@ -196,8 +202,21 @@ class TextDecoder(nn.Module):
         return self.ln(x), looked
 
     def logits(self, hidden: mx.array) -> mx.array:
-        """float32 logits [..., n_vocab] of hidden states [..., width]."""
-        return self.token_embedding.as_linear(hidden).astype(mx.float32)
+        """float32 logits [..., n_vocab] of hidden states [..., width].
+
+        Those of timestamps are products of float32 whatever the type of the weights: neighbours differ by less than
+        float16 rounds. Without that, tiny.en put two timestamps of a clip of 11 s 0.2 s elsewhere than in float32, and
+        with the encoder in float32 too (float16 with float32 sums as on Metal, on MLX's CPU backend; Metal itself is
+        unmeasured).
+        """
+        found = self.token_embedding.as_linear(hidden).astype(mx.float32)
+        if hidden.dtype == mx.float32:
+            return found
+        if self._timestamps is None:
+            rows = self.token_embedding(mx.arange(found.shape[-1] - TIMESTAMPS, found.shape[-1])).astype(mx.float32)
+            self._timestamps = mx.contiguous(rows.T)
+        exact = hidden.astype(mx.float32) @ self._timestamps
+        return mx.concatenate([found[..., :-TIMESTAMPS], exact], axis=-1)
 
 
 class Network(nn.Module):
