@@ -31,7 +31,7 @@ from speechmlx.conversation.settings import Answering, ResponseRequest, Settings
 from speechmlx.protocols import session_keeper
 from speechmlx.protocols.live_link import LiveLink
 from speechmlx.protocols.safe_point import MAX_RECORD, MAX_TAIL, ClientMessages, Json, SafePoint
-from speechmlx.protocols.safe_store import SafeStore
+from speechmlx.protocols.safe_store import UNFINISHED, SafeStore
 from speechmlx.protocols.session_keeper import SessionKeeper, WirePoint
 from speechmlx.protocols.ws import Answer, Close, ResumePoint
 
@@ -89,7 +89,8 @@ class Kept:
     @property
     def record(self) -> SafePoint | None:
         with suppress(FileNotFoundError):  # it is removed just then
-            return next((SafePoint.load(file.read_bytes()) for file in self.folder.glob("*-*")), None)
+            whole = (file for file in self.folder.glob("*-*") if file.suffix != UNFINISHED)
+            return next((SafePoint.load(file.read_bytes()) for file in whole), None)
         return None
 
     async def until_sent(self, number: int) -> None:
