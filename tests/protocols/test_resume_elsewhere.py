@@ -1,4 +1,4 @@
-"""Servers that share a folder of jobs: one is killed, and its clients go on at the other with each word once."""
+"""Servers that share a folder of sessions: one is killed, and its clients go on at the other with each word once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def server(folder: Path, name: str) -> AbstractContextManager[Server]:
         *("--api-key", "one", "--api-key", "two"),
         SPEECHMLX_MODELS=LOUDNESS_MODELS,
         SPEECHMLX_RESUME_WINDOW="20",
-        SPEECHMLX_JOB_FOLDER=str(folder / "jobs"),
+        SPEECHMLX_SESSION_FOLDER=str(folder / "live"),
     )
 
 
@@ -86,7 +86,7 @@ async def finished(clients: dict[str, Resuming]) -> dict[str, list[str]]:
 
 def record(folder: Path, client: Resuming, path: str) -> Path:
     """The file of a session of the first key."""
-    (found,) = (folder / "jobs" / "live").glob(file_name(client.line.id, path, "api_key_1") + "-*")
+    (found,) = (folder / "live").glob(file_name(client.line.id, path, "api_key_1") + "-*")
     return found
 
 
@@ -123,7 +123,7 @@ async def test_each_word_once_when_the_server_is_killed_in_mid_speech(folder: Pa
     log = other.log.read_text()
     assert "Traceback" not in log and "the record is damaged" in log
     async with asyncio.timeout(5):  # records are removed with their sessions
-        while list((folder / "jobs" / "live").iterdir()):
+        while list((folder / "live").iterdir()):
             await asyncio.sleep(0.05)
 
 
