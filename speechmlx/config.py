@@ -176,7 +176,10 @@ class Config:
         flag=False,
     )
     session_folder: Path | None = setting(
-        None, "Folder from which live sessions of a lost server go on.", shown="live in job_folder", flag=False
+        None,
+        "Folder in which live sessions are written down, so that they go on where their server is lost.",
+        shown="none; in a cluster, live in job_folder",
+        flag=False,
     )
     job_retention: float = setting(
         24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False

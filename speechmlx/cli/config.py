@@ -118,13 +118,11 @@ def _effective(made: Config) -> dict[str, Any]:
     from speechmlx.jobs.files import default_folder
     from speechmlx.models import catalog, store
 
-    jobs = default_folder(made)
     return {
         "profile": catalog.profile(made),
         "cache": store.cache_folder(made),
         "key_file": key_file(made, os.environ),
-        "job_folder": jobs,
-        "session_folder": made.session_folder or jobs / "live",
+        "job_folder": default_folder(made),
         "lexicon": made.lexicon,
         "log_file": made.log_file,
     }

@@ -18,6 +18,7 @@ from speechmlx.cluster.replica_side import ReplicaSide
 from speechmlx.config import Config, key_file
 from speechmlx.config import load as load_config
 from speechmlx.errors import BadRequest
+from speechmlx.jobs.files import default_folder
 from speechmlx.log import start as start_log
 from speechmlx.models import catalog, store
 from speechmlx.protocols.http import descriptors
@@ -50,7 +51,8 @@ def settings_of(args: Mapping[str, Any]) -> Config:
     if given := [name for name in args if name in RAYS]:
         raise BadRequest(f"{given[0]} is no setting of a replica; use {RAYS[given[0]]}")
     config = load_config(dict(args), os.environ)
-    return replace(config, key_file=key_file(config, os.environ))
+    sessions = config.session_folder or default_folder(config) / "live"
+    return replace(config, key_file=key_file(config, os.environ), session_folder=sessions)
 
 
 def application(args: Mapping[str, Any]) -> Any:

@@ -59,7 +59,17 @@ class Clear(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AddItem(Command):
+class NumberedCommand(Command):
+    """A command that must not be carried out twice. `number`: of the client's message, where somebody counts them.
+
+    Settled comes with that number right before the first event of the command. 0: it does not.
+    """
+
+    number: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddItem(NumberedCommand):
     """Insert `item` after the item `after` ("root": first; None: last)."""
 
     item: Item
@@ -74,14 +84,14 @@ class RetrieveItem(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeleteItem(Command):
+class DeleteItem(NumberedCommand):
     """Remove the item `id`."""
 
     id: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class TruncateItem(Command):
+class TruncateItem(NumberedCommand):
     """Cut a spoken answer to its first `seconds`: the listener interrupted it there."""
 
     id: str
@@ -91,7 +101,7 @@ class TruncateItem(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CreateResponse(Command):
+class CreateResponse(NumberedCommand):
     """Start a response. `commits`: first commit the audio in the buffer, unless something else waits for an answer."""
 
     plan: ResponseRequest
@@ -99,7 +109,7 @@ class CreateResponse(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cancel(Command):
+class Cancel(NumberedCommand):
     """Stop the response `response`, or that of the conversation."""
 
     response: str | None = None

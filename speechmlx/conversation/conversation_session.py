@@ -6,9 +6,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Self
 
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.conversation import commands
+from speechmlx.conversation.conversation_start import NEW, ConversationStart
 from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.errors import NoActiveResponse, NoSuchPart, TranscribesOnly
 from speechmlx.conversation.events import Committed, ItemAdded, ItemDeleted, ItemRetrieved, ItemTruncated, Stages
@@ -34,7 +36,8 @@ class ConversationSession(TranscriptionSession):
     """`write` writes answers: the local language model (None), or an endpoint elsewhere.
 
     A session whose settings say `transcribes_only` constructs nothing of answers. It keeps the last MAX_RECORD items,
-    for wires on which clients look them up. `on_response` gets the stages of each response that ended.
+    for wires on which clients look them up. `on_response` gets the stages of each response that ended. `begun`: what
+    another server has begun of the conversation.
     """
 
     def __init__(
@@ -45,15 +48,28 @@ class ConversationSession(TranscriptionSession):
         on_response: Callable[[Stages], None] = lambda stages: None,
         wall: Callable[[], float] = time.monotonic,
         start: InputStart = BEGINNING,
+        begun: ConversationStart = NEW,
     ) -> None:
         super().__init__(engines, settings, wall, start=start)
-        self._conversation = Conversation()
+        self._conversation = Conversation(begun.items)
+        self._begun = begun
+        self._returning = frozenset(start.items)
+        """Turns that come again."""
         self._responses: Responses | None = None
         if not settings.transcribes_only:
             parts = SessionParts(
                 self._queue, self._conversation, self._input, self._clock, self._transcripts, lambda: self.settings
             )
             self._responses = Responses(parts, choose_responder(engines, write, self._clock), on_response)
+
+    async def __aenter__(self) -> Self:
+        begun, self._begun = self._begun, NEW
+        for event in begun.ends:
+            self._emit(event)
+        await super().__aenter__()
+        if begun.unanswered is not None and self._responses is not None and self.settings.answers:
+            self._responses.answer_turn(begun.unanswered, 0.0, may_be_empty=True)
+        return self
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -65,6 +81,7 @@ class ConversationSession(TranscriptionSession):
             case commands.AddItem():
                 await self._transcripts_at_most(MAX_PENDING)
                 before = self._conversation.add(command.item, command.after)
+                self._carried_out(command)
                 self._emit(ItemAdded(command.item, before))
                 self._bound_record()
                 self._transcribe_item(command.item)
@@ -73,16 +90,19 @@ class ConversationSession(TranscriptionSession):
                 self._emit(ItemRetrieved(await asyncio.to_thread(at_retrieved_rate, item)))
             case commands.DeleteItem():
                 self._conversation.delete(command.id)
+                self._carried_out(command)
                 self._emit(ItemDeleted(command.id))
             case commands.TruncateItem():
                 self._truncate(command)
             case commands.CreateResponse():
                 if self._responses is None:
                     raise TranscribesOnly()
-                await self._responses.request(command)
+                await self._responses.request(command, partial(self._carried_out, command))
             case commands.Cancel():
-                if self._responses is None or not self._responses.cancel(command.response):
+                if self._responses is None or not self._responses.can_cancel(command.response):
                     raise NoActiveResponse()
+                self._carried_out(command)
+                self._responses.cancel(command.response)
             case _:
                 await super()._execute(command)
                 if isinstance(command, commands.Clear) and self._responses is not None:
@@ -123,7 +143,9 @@ class ConversationSession(TranscriptionSession):
     def turn_committed(self, turn: UserTurn, audio: Audio, reason: CommitReason, silence: float) -> None:
         part = Part("audio", None, to_pcm16(audio.samples), audio.rate, audio.duration)
         item = Item(id=turn.item, parts=(part,))
-        previous = self._conversation.add_turn(item)
+        again = item.id in self._returning and item.id in self._conversation
+        previous = self._conversation.return_turn(item) if again else self._conversation.add_turn(item)
+        answered = again and self._conversation.is_answered(item.id)
         self._emit_pending(turn)
         self._emit(Committed(item.id, previous))
         self._emit(ItemAdded(item, previous))
@@ -131,7 +153,7 @@ class ConversationSession(TranscriptionSession):
         span = begin_turn(item.id, silence, audio.duration)
         with span.active():
             self._transcribe(item.id, turn.transcription, audio, span=span)
-            if self._responses is not None and self.settings.answers and reason != "client":
+            if self._responses is not None and self.settings.answers and reason != "client" and not answered:
                 self._responses.answer_turn(item.id, silence, may_be_empty=reason == "speech")
 
     # --- items ---
@@ -162,4 +184,11 @@ class ConversationSession(TranscriptionSession):
             at = self._conversation.truncate(command.id, command.seconds)
             if self._responses is not None:
                 self._responses.playback.remove(item.id)
+        self._carried_out(command)
         self._emit(ItemTruncated(command.id, at))
+
+    def _carried_out(self, command: commands.NumberedCommand) -> None:
+        """The next event tells that the command is carried out."""
+        if command.number:
+            self._marked = max(self._marked or 0, command.number)
+            self._emit_settled()

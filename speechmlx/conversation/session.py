@@ -287,7 +287,8 @@ class TranscriptionSession:
         span: tracing.Span = tracing.NO_SPAN,
     ) -> None:
         """Find the transcript of an item's audio, beside everything else. It ends `span`."""
-        self._starts[item] = transcription.start
+        if item in self._starts:
+            self._starts[item] = transcription.start
         task = asyncio.create_task(self._transcript(item, transcription, audio, part))
         self._transcripts[item] = task
         task.add_done_callback(partial(self._transcribed, item, transcription, span))
@@ -323,8 +324,8 @@ class TranscriptionSession:
                 self._emit(TranscriptFailed(item, error, part))
             raise error from None
         self._transcript_known(item, transcript)
+        self._emit_settled(item)
         if reported:
-            self._emit_settled(item)
             with_logprobs = self._input.transcriber.settings.logprobs
             self._emit(TranscriptDone(item, transcript, audio.duration, part, with_logprobs))
             if target := self.settings.translate_to:

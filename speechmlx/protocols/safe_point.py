@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ class SafePoint:
     """Messages of the client that are done. It sends again what follows."""
     skip: int = 0
     """Bytes of audio after them that are done as well."""
+    done: int = 0
+    """Of the messages up to this one, only audio and what cuts it is left to do."""
     at: float
     items: tuple[str, ...] = ()
     """Turns that have begun later; they come again, with these ids."""
@@ -75,11 +77,16 @@ def _digest(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode()
 
 
-def tail_of(messages: Sequence[object]) -> tuple[str, ...]:
-    """The last of the messages: as many as MAX_TAIL allows, up to one that is no text."""
+def tail_of(messages: Sequence[object], shorten: Callable[[str], str] = str) -> tuple[str, ...]:
+    """The last of the messages: as many as MAX_TAIL allows, up to one that is no text.
+
+    Those are shortened that would not fit into its first half.
+    """
     tail: deque[str] = deque()
     size = 0
     for message in reversed(messages):
+        if isinstance(message, str) and size + len(message) > MAX_TAIL // 2:
+            message = shorten(message)
         if not isinstance(message, str) or size + len(message) > MAX_TAIL:
             break
         size += len(message)

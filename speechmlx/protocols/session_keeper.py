@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from starlette.websockets import WebSocketState
 
-from speechmlx.conversation.commands import Append, Command, Configure, Finish, Mark
+from speechmlx.conversation.commands import (
+    Append,
+    Clear,
+    Command,
+    Commit,
+    Configure,
+    CreateResponse,
+    Finish,
+    Mark,
+    NumberedCommand,
+)
 from speechmlx.conversation.events import Settled
 from speechmlx.protocols import ws
 from speechmlx.protocols.live_link import LiveLink
@@ -38,12 +48,15 @@ MARK_AUDIO, MARK_COMMAND = 0.25, 0.02
 class WirePoint:
     """What of the audio a wire has told for good: all before `at` seconds. `state` is what it needs to go on there.
 
-    `cumulative`: see SafePoint.
+    `cumulative`: see SafePoint. `once`: the state has what the client's commands did, so none is carried out again.
+    `shorten` makes a message of the server shorter that is long ago.
     """
 
     at: float
     state: Json
     cumulative: bool = False
+    once: bool = False
+    shorten: Callable[[str], str] = str
 
 
 class KeptWire(ws.Wire, Protocol):
@@ -149,7 +162,13 @@ class SessionKeeper:
         return link.application_state is WebSocketState.CONNECTED
 
     def _left(self, command: Command) -> Command | None:
-        """The command without audio that is done already."""
+        """The command without audio that is done already; None: nothing of it is left."""
+        number = self._messages.number
+        if number <= self._begun.done and not isinstance(command, Append | Commit | Clear):
+            again = isinstance(command, CreateResponse) and command.commits and self._begun.items
+            return Commit(ref=command.ref) if again else None
+        if isinstance(command, NumberedCommand) and not self._off:
+            return replace(command, number=number)
         if not isinstance(command, Append) or not self._skip:
             return command
         done = min(self._skip, len(command.audio))
@@ -197,10 +216,11 @@ class SessionKeeper:
             received=received,
             skip=skip,
             at=at,
+            done=max(self._begun.done, self._settled.number) if found.once else 0,
             items=self._settled.items,
             sent=link.log.last,
             confirmed=link.confirmed,
-            tail=tail_of(tuple(link.log.kept)),
+            tail=tail_of(tuple(link.log.kept), found.shorten),
             state=found.state,
             cumulative=found.cumulative,
         )

@@ -1,4 +1,4 @@
-"""Servers that share a folder of jobs: one is killed, and its clients go on at the other with each word once."""
+"""Servers that share a folder of sessions: one is killed, and its clients go on at the other with each word once."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import pytest
 import websockets
 from protocols.conftest import Server, serve
 from support.live_wires import RATE, SOCKETS
+from support.resumed_conversation import Talk, talk
 from support.resuming import Resuming, resuming
-from support.scripted_conversation import NUMBERS, tone
+from support.scripted_conversation import NUMBERS, tone, words
 from support.scripted_loudness import LOUDNESS_MODELS, spelt_in_tones
 
 from speechmlx.protocols.safe_store import file_name
@@ -39,7 +40,7 @@ def server(folder: Path, name: str) -> AbstractContextManager[Server]:
         *("--api-key", "one", "--api-key", "two"),
         SPEECHMLX_MODELS=LOUDNESS_MODELS,
         SPEECHMLX_RESUME_WINDOW="20",
-        SPEECHMLX_JOB_FOLDER=str(folder / "jobs"),
+        SPEECHMLX_SESSION_FOLDER=str(folder / "live"),
     )
 
 
@@ -85,7 +86,7 @@ async def finished(clients: dict[str, Resuming]) -> dict[str, list[str]]:
 
 def record(folder: Path, client: Resuming, path: str) -> Path:
     """The file of a session of the first key."""
-    (found,) = (folder / "jobs" / "live").glob(file_name(client.line.id, path, "api_key_1") + "-*")
+    (found,) = (folder / "live").glob(file_name(client.line.id, path, "api_key_1") + "-*")
     return found
 
 
@@ -122,7 +123,7 @@ async def test_each_word_once_when_the_server_is_killed_in_mid_speech(folder: Pa
     log = other.log.read_text()
     assert "Traceback" not in log and "the record is damaged" in log
     async with asyncio.timeout(5):  # records are removed with their sessions
-        while list((folder / "jobs" / "live").iterdir()):
+        while list((folder / "live").iterdir()):
             await asyncio.sleep(0.05)
 
 
@@ -148,3 +149,83 @@ async def test_sessions_of_a_server_that_stops_go_on_elsewhere_and_come_back(fol
             await say(clients, audio[20 * PIECE :])
             assert await finished(clients) == dict.fromkeys(clients, SAID)
     assert "Traceback" not in other.log.read_text() + stopping.log.read_text()
+
+
+async def test_a_conversation_whose_server_is_killed_between_turns_goes_on(folder: Path, other: Server) -> None:
+    with server(folder, "killed_between") as killed:
+        async with talk(killed.url, **MINE) as one:
+            await one.update(instructions="Be brief.", audio={"input": {"transcription": {"model": "whisper-1"}}})
+            await one.speak(0.5)
+            spoken = (await one.until("response.done"))["response"]["output"][0]
+            answer = await one.ask("fruit", "say apples |and pears")
+            await one.write("unsaid", "Forget this.")
+            await one.say("conversation.item.delete", item_id="unsaid")
+            await one.until("conversation.item.deleted")
+            await one.speak(0.3, silence=0.0)
+            await one.until("input_audio_buffer.speech_started")
+            killed.process.kill()
+            await one.move(other.url)
+            await one.speak(0.2)
+            assert (await one.until("response.done"))["response"]["status"] == "completed"
+            recalled = await one.ask("again", "recall")
+            turn = next(message["item_id"] for message in one.heard if message["type"].endswith("committed"))
+            told = one.times("conversation.item.added", "item", "id")
+            first, second = said(one)
+            assert second == words(0.5), "each word once"
+            parts = recalled.split(" / ")
+            assert parts[:2] == ["Be brief.", first] and parts[-4:-1] == ["say apples |and pears", answer, second]
+            assert parts[-1].startswith(f"You said: {second}. Well")
+            heard = "".join(parts[2:-4])  # before the interruption
+            assert f"You said: {first}. Well, that".startswith(heard[:20]) and len(parts) in (6, 7)
+            assert set(told.values()) == {1}, told
+            assert {turn, spoken["id"], "fruit", "unsaid", "again"} < told.keys()
+            for before, id in ((None, turn), (turn, spoken["id"]), (spoken["id"], "fruit")):
+                added = [m for m in one.heard if m["type"] == "conversation.item.added" and m["item"]["id"] == id]
+                assert [message["previous_item_id"] for message in added] == [before]
+                await one.say("conversation.item.retrieve", item_id=id)
+                assert (await one.until("conversation.item.retrieved", "error"))["item"]["id"] == id
+            assert set(one.times("response.done", "response", "id").values()) == {1}
+            assert one.times("conversation.item.deleted", "item_id") == {"unsaid": 1}
+            assert not one.times("error", "event_id")
+
+
+def said(one: Talk) -> list[str]:
+    """The transcripts of the turns."""
+    return [str(message["transcript"]) for message in one.heard if message["type"].endswith("tion.completed")]
+
+
+async def test_an_answer_whose_server_is_killed_has_failed_and_can_be_asked_for(folder: Path, other: Server) -> None:
+    with server(folder, "killed_in_answer") as killed:
+        async with talk(killed.url, **MINE) as one:
+            await one.update(instructions="work=0.2")
+            await one.write("question", "Is it far?")
+            await one.say("response.create")
+            await one.until("response.output_audio.delta")
+            await one.until("response.output_audio_transcript.delta")
+            killed.process.kill()
+            await one.move(other.url)
+            done = (await one.until("response.done"))["response"]
+            assert done["status"] == "failed" and done["status_details"]["error"]["code"] == "engine_lost"
+            assert [item["status"] for item in done["output"]] == ["incomplete"]
+            assert one.times("response.created", "response", "id") == {done["id"]: 1}
+            await one.update(instructions="")
+            await one.say("response.create")
+            assert (await one.until("response.done"))["response"]["status"] == "completed"
+            assert set(one.times("conversation.item.added", "item", "id").values()) == {1}
+            assert set(one.times("response.done", "response", "id").values()) == {1}
+
+
+async def test_a_turn_whose_answer_had_not_begun_is_answered_anew(folder: Path, other: Server) -> None:
+    with server(folder, "killed_before_answer") as killed:
+        async with talk(killed.url, **MINE) as one:
+            await one.update(instructions="work=1.5")
+            await one.speak(0.4)
+            lost = (await one.until("response.created"))["response"]["id"]
+            killed.process.kill()
+            await one.move(other.url)
+            failed, done = (await one.until("response.done"))["response"], (await one.until("response.created"))
+            assert (failed["id"], failed["status"], failed["output"]) == (lost, "failed", [])
+            await one.say("response.cancel", response_id=done["response"]["id"])
+            assert (await one.until("response.done"))["response"]["status"] == "cancelled"
+            assert len(one.times("response.created", "response", "id")) == 2
+            assert len(one.times("conversation.item.added", "item", "id")) == 1

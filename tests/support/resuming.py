@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import websockets
-from support.live_wires import SOCKETS, SocketClient
+from support.live_wires import OPENING, SOCKETS, SocketClient
 
 Json = dict[str, Any]
 
@@ -99,7 +99,13 @@ class Line:
 
 async def _connect(address: str, headers: dict[str, str]) -> websockets.ClientConnection:
     return await websockets.connect(
-        address, max_size=None, max_queue=None, ping_interval=None, proxy=None, additional_headers=headers
+        address,
+        open_timeout=OPENING,
+        max_size=None,
+        max_queue=None,
+        ping_interval=None,
+        proxy=None,
+        additional_headers=headers,
     )
 
 

@@ -3,7 +3,8 @@
 - VAD: a frame whose mean level is above THRESHOLD is speech.
 - Turn detection: a turn is finished if the last 100 ms of its speech are louder than LOUD.
 - ASR: one word per 100 ms of speech. With the prompt "mute" there are no words.
-- LLM: repeats the question, or calls its first tool. "say A|B" makes it answer with the text deltas A and B.
+- LLM: repeats the question, or calls its first tool. "say A|B" makes it answer with the text deltas A and B, "recall"
+  with all that was said before.
 - TTS: 100 ms of tone for each word.
 
 Words of the form "name=value" set timing and faults: `work` (seconds per step) and `fail` (step that raises) in the
@@ -281,6 +282,8 @@ def _reply(request: Request) -> list[str]:
     last = request.messages[-1]
     if last.content.startswith("say "):
         return last.content.removeprefix("say ").split("|")
+    if last.content == "recall":
+        return [" / ".join(message.content for message in request.messages[:-1])]
     if request.tools and last.role == "user":
         call: dict[str, Any] = {"name": request.tools[0]["name"], "arguments": {"city": "Paris"}}
         text = f"<tool_call>\n{json.dumps(call)}\n</tool_call>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from speechmlx.conversation.errors import Purpose
 from speechmlx.conversation.items.history import History
 from speechmlx.conversation.items.item import Item, with_transcript
@@ -12,10 +14,11 @@ class Conversation:
     """Every change of the history goes through here. Raises NoSuchItem and ItemExists as `History` does.
 
     A client's item that does not fit is refused (ConversationFull); turns and answers replace the oldest.
+    `items`: those that it begins with.
     """
 
-    def __init__(self) -> None:
-        self._history = History()
+    def __init__(self, items: Iterable[Item] = ()) -> None:
+        self._history = History(items)
 
     def __contains__(self, id: str) -> bool:
         return id in self._history
@@ -49,6 +52,18 @@ class Conversation:
         """Insert what a person said, last; the oldest items go where there is no room. Returns the id before it."""
         self._history.make_room()
         return self._history.add(item)
+
+    def return_turn(self, item: Item) -> str | None:
+        """A turn comes again that another server has put here: take its recording. Returns the id before it."""
+        place = [one.id for one in self._history].index(item.id)
+        self._history.replace(item)
+        return self.items[place - 1].id if place else None
+
+    def is_answered(self, id: str) -> bool:
+        """Whether an answer follows the item `id`."""
+        items = self.items
+        place = [one.id for one in items].index(id)
+        return any(one.role == "assistant" for one in items[place + 1 :])
 
     def clear(self) -> None:
         """Forget all items."""

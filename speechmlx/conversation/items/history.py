@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from speechmlx.conversation.errors import ConversationFull, ItemExists, NoSuchItem, NotSpoken, Purpose
@@ -18,11 +18,11 @@ MAX_TEXT = 16 * 1024 * 1024
 
 
 class History:
-    """Items in the order of the conversation; no two have the same id."""
+    """Items in the order of the conversation; no two have the same id. `items`: those that it begins with."""
 
-    def __init__(self) -> None:
-        self._items: list[Item] = []
-        self._text = 0
+    def __init__(self, items: Iterable[Item] = ()) -> None:
+        self._items = list(items)
+        self._text = sum(item.text_size for item in self._items)
         """Characters in all items."""
 
     def __iter__(self) -> Iterator[Item]:

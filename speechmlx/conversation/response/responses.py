@@ -100,8 +100,8 @@ class Responses:
 
     # --- commands ---
 
-    async def request(self, command: commands.CreateResponse) -> None:
-        """Start the response that the client asks for.
+    async def request(self, command: commands.CreateResponse, before: Callable[[], None] = lambda: None) -> None:
+        """Start the response that the client asks for. `before` is called right before it starts.
 
         Raises ResponseActive, TooManyResponses and NoSuchItem.
         """
@@ -114,7 +114,13 @@ class Responses:
             if await self._session.input.has_speech():
                 await self._session.input.commit()
             self._check_idle(request)  # a turn may have ended meanwhile
+        before()
         self._start(request)
+
+    def can_cancel(self, id: str | None) -> bool:
+        """Whether the response called `id`, or (None) that of the conversation, is under way."""
+        running = [self._active, *self._out_of_band] if id else [self._active]
+        return any(response is not None and id in (None, response.id) for response in running)
 
     def cancel(self, id: str | None) -> bool:
         """Stop the response called `id`, or (None) that of the conversation. False: there is none."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from speechmlx.config import Config
-from speechmlx.jobs.files import default_folder
 from speechmlx.key_file import KeyFile
 from speechmlx.protocols.http.access_keys import AccessKeys
 from speechmlx.protocols.http.background import BackgroundJobs
@@ -47,9 +46,9 @@ class Services:
         return config.postprocess and (bool(config.llm_url) or Kind.LLM in catalog.kinds(config))
 
 
-def safe_store(config: Config) -> SafeStore:
+def safe_store(config: Config) -> SafeStore | None:
     """Where the servers that share its folder find each other's live sessions."""
-    return SafeStore(config.session_folder or default_folder(config) / "live", config.resume_window)
+    return SafeStore(config.session_folder, config.resume_window) if config.session_folder else None
 
 
 def build_services(config: Config, runtime: Runtime, ports: Mapping[int, str] | None = None) -> Services:

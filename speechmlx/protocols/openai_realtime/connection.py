@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 
 from speechmlx.conversation import events
 from speechmlx.conversation.conversation_session import ConversationSession
+from speechmlx.conversation.conversation_start import NEW
 from speechmlx.conversation.engines import has_default
 from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.llm.remote import remote_language_model
@@ -29,6 +30,7 @@ from speechmlx.protocols.live_meter import LiveMeter
 from speechmlx.protocols.live_socket import input_start, link_for
 from speechmlx.protocols.openai_realtime import session_config
 from speechmlx.protocols.openai_realtime.client_secrets import Secrets
+from speechmlx.protocols.openai_realtime.kept_conversation import KeptConversation
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, number, object_of, of, one_of
 from speechmlx.protocols.openai_realtime.wire import RealtimeWire, event_id
 from speechmlx.protocols.session_keeper import Handover
@@ -81,15 +83,27 @@ async def converse(
     runtime, config = services.runtime, services.config
     wire.speaker = _speaker(runtime)
     id, link = wire.session["id"], link_for(wire, services, handover=handover)
-    keeper = services.live.keeper(socket, id, link, wire, wire.settings.input, handover) if wire.transcribes else None
+    keeper = services.live.keeper(socket, id, link, wire, wire.settings.input, handover)
+    begun = NEW
+    if handover is not None and wire.kept is not None:
+        begun = wire.kept.start(wire.settings.answering, handover.point.items)
+    elif keeper is not None and not wire.transcribes:
+        wire.kept = KeptConversation()
 
     async def talk(link: LiveLink) -> None:
         if handover is None:
             await ws.send(link, wire.greeting())
         write, start = remote_language_model(config), input_start(handover)
         session = ConversationSession(
-            runtime, wire.settings, write, lambda stages: runtime.metrics.response(asdict(stages)), start=start
+            runtime,
+            wire.settings,
+            write,
+            lambda stages: runtime.metrics.response(asdict(stages)),
+            start=start,
+            begun=begun,
         )
+        if wire.kept is not None:
+            wire.kept.look = lambda: session.items
         meter = LiveMeter("openai_realtime", runtime.metrics, charge=services.usage.audio, start=start.at)
         await ws.pump(link, wire, session, runtime.drained, config.audio_timeout, meter, keeper)
 

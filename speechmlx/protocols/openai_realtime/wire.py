@@ -22,6 +22,7 @@ from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice
 from speechmlx.models.spec import Model
 from speechmlx.protocols.openai_realtime import server_events, session_config
 from speechmlx.protocols.openai_realtime.items import decode_base64, read_item
+from speechmlx.protocols.openai_realtime.kept_conversation import KeptConversation, shortened
 from speechmlx.protocols.openai_realtime.schema import Dialect, Json, Refused, finite, of, one_of, required
 from speechmlx.protocols.openai_realtime.session_config import merged_flat
 from speechmlx.protocols.session_keeper import WirePoint
@@ -70,7 +71,9 @@ class RealtimeWire:
         self.speaker: Model | None = None
         """The model whose voices the client may choose. None: any voice name is accepted."""
         self.told = 0
-        """Turns and transcripts that were named so far."""
+        """Turns and transcripts that were named so far, and what was told for good of a conversation."""
+        self.kept: KeptConversation | None = None
+        """What another server needs of the conversation. None: no other goes on with it."""
         self._knows_turns = dialect == "beta"
         """False until a beta handshake, or an update of the session in the flat shape or with a `type`."""
 
@@ -98,16 +101,20 @@ class RealtimeWire:
     # --- for other servers ---
 
     def point(self, settled: float) -> WirePoint | None:
-        """Where a transcription session is. None: a conversation, whose answers are on its own server alone."""
-        if not self.transcribes:
+        """Where the session is. None: a conversation that nobody keeps."""
+        if not self.transcribes and self.kept is None:
             return None
         state = {"session": self.session, "conversation": self.conversation, "told": self.told}
-        return WirePoint(settled, {**state, "dialect": self.dialect, "knows_turns": self._knows_turns})
+        state |= {"dialect": self.dialect, "knows_turns": self._knows_turns}
+        if self.kept is None:
+            return WirePoint(settled, {**state, "kept": None})
+        return WirePoint(settled, {**state, "kept": self.kept.state()}, once=True, shorten=shortened)
 
     def restore(self, state: Json, at: float, sent: int) -> None:
         """Go on where another wire was."""
         self.session, self.conversation, self.told = state["session"], state["conversation"], state["told"]
         self.dialect, self._knows_turns = state["dialect"], state["knows_turns"]
+        self.kept = None if state["kept"] is None else KeptConversation.of(state["kept"])
 
     def _created(self) -> Json:
         if self.dialect == "ga":
@@ -138,7 +145,8 @@ class RealtimeWire:
         if isinstance(event, events.Configured):
             assert isinstance(event.note, Mapping)
             return self._dump([{**event.note}])
-        if isinstance(event, NAMING):
+        is_kept = self.kept is not None and self.kept.take(event)
+        if is_kept or isinstance(event, NAMING):
             self.told += 1
         return self._dump(server_events.messages(event, self.dialect, self.conversation))
 

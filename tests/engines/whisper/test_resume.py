@@ -37,7 +37,7 @@ def _rounded(event: Event) -> Any:
 
 
 @pytest.mark.parametrize(
-    "options",
+    "settings",
     [
         {},
         {"words": True},
@@ -47,10 +47,10 @@ def _rounded(event: Event) -> Any:
     ids=str,
 )
 def test_it_goes_on_behind_a_checkpoint(
-    tiny: Whisper, recording: Audio, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    tiny: Whisper, recording: Audio, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiny.offline, "max_batch", 1)  # else all windows are decoded at once, and end in any order
-    request = Transcribe(audio=recording, checkpoints=True, **options)
+    request = Transcribe(audio=recording, checkpoints=True, **settings)
     whole = run(tiny, [request])[0]
     places = [place for place, event in enumerate(whole) if isinstance(event, Checkpoint)]
     assert places

@@ -136,13 +136,13 @@ def again(samples: np.ndarray, times: int, pause: float) -> Audio:
     return Audio(np.concatenate([part for _ in range(times) for part in (samples, silence)]), RATE)
 
 
-@pytest.mark.parametrize("options", [{}, {"vad": False}, {"vad": False, "condition_on_previous_text": True}])
+@pytest.mark.parametrize("settings", [{}, {"vad": False}, {"vad": False, "condition_on_previous_text": True}])
 def test_what_is_said_twice_is_heard_twice(
-    engine: Whisper, speech: Callable[[str], Audio], options: dict[str, Any]
+    engine: Whisper, speech: Callable[[str], Audio], settings: dict[str, Any]
 ) -> None:
     """A text that repeats itself, where the audio does, is taken as it is: nothing of it is sampled."""
     normal = EnglishTextNormalizer()
-    found = run(engine, [Transcribe(audio=again(speech("jfk").samples, 2, 0.0), language="en", **options)])[0]
+    found = run(engine, [Transcribe(audio=again(speech("jfk").samples, 2, 0.0), language="en", **settings)])[0]
     assert quality.compression_ratio(text(found)) > quality.COMPRESSION_LIMIT
     assert jiwer.wer(normal(" ".join([CLIPS["jfk"].words] * 2)), normal(text(found))) <= 0.05
     assert {segment.temperature for segment in segments(found)} == {0.0}

@@ -11,18 +11,33 @@ import pytest
 from support.link_socket import LinkSocket
 
 from speechmlx.audio.live_format import AudioFormat
-from speechmlx.conversation.commands import Append, Clear, Command, Configure, Finish, Mark
+from speechmlx.conversation.commands import (
+    AddItem,
+    Append,
+    Cancel,
+    Clear,
+    Command,
+    Commit,
+    Configure,
+    CreateResponse,
+    DeleteItem,
+    Finish,
+    Mark,
+    RetrieveItem,
+)
 from speechmlx.conversation.events import Event, Settled
-from speechmlx.conversation.settings import Settings
+from speechmlx.conversation.items.item import Item
+from speechmlx.conversation.settings import Answering, ResponseRequest, Settings
 from speechmlx.protocols import session_keeper
 from speechmlx.protocols.live_link import LiveLink
-from speechmlx.protocols.safe_point import MAX_RECORD, ClientMessages, Json, SafePoint
-from speechmlx.protocols.safe_store import SafeStore
+from speechmlx.protocols.safe_point import MAX_RECORD, MAX_TAIL, ClientMessages, Json, SafePoint
+from speechmlx.protocols.safe_store import UNFINISHED, SafeStore
 from speechmlx.protocols.session_keeper import SessionKeeper, WirePoint
 from speechmlx.protocols.ws import Answer, Close, ResumePoint
 
 PCM = AudioFormat("pcm16", 1000)
 NAME = ("s", "/", "")
+ASKS = CreateResponse(plan=ResponseRequest(answering=Answering()))
 
 
 class Wire:
@@ -32,6 +47,7 @@ class Wire:
         self.told = 0
         self.size = 0
         self.possible = True
+        self.once = False
 
     def receive(self, message: str | bytes) -> Sequence[Command]:
         return ()
@@ -49,7 +65,8 @@ class Wire:
         return "again"
 
     def point(self, settled: float) -> WirePoint | None:
-        return WirePoint(settled, {"told": self.told, "large": "x" * self.size}) if self.possible else None
+        state = {"told": self.told, "large": "x" * self.size}
+        return WirePoint(settled, state, once=self.once, shorten=lambda text: text[:1]) if self.possible else None
 
     def restore(self, state: Json, at: float, sent: int) -> None:
         self.told = state["told"]
@@ -58,13 +75,13 @@ class Wire:
 class Kept:
     """A session that is kept, its client, and the files."""
 
-    def __init__(self, folder: Path, skip: int = 0) -> None:
+    def __init__(self, folder: Path, skip: int = 0, done: int = 0, items: tuple[str, ...] = ()) -> None:
         self.wire = Wire()
         self.link = LiveLink(self.wire.resume, 5.0)
         self.folder = folder
         self.store = SafeStore(folder, 5.0)
         self.slot = self.store.slot(*NAME)
-        begun = SafePoint(query="q", received=0, skip=skip, at=0.0, sent=0, state={})
+        begun = SafePoint(query="q", received=0, skip=skip, done=done, at=0.0, items=items, sent=0, state={})
         messages = ClientMessages(PCM, skip=skip)
         self.keeper = SessionKeeper(self.link, self.wire, self.store, self.slot, messages, begun)
         self.socket = LinkSocket()
@@ -72,7 +89,8 @@ class Kept:
     @property
     def record(self) -> SafePoint | None:
         with suppress(FileNotFoundError):  # it is removed just then
-            return next((SafePoint.load(file.read_bytes()) for file in self.folder.glob("*-*")), None)
+            whole = (file for file in self.folder.glob("*-*") if file.suffix != UNFINISHED)
+            return next((SafePoint.load(file.read_bytes()) for file in whole), None)
         return None
 
     async def until_sent(self, number: int) -> None:
@@ -88,8 +106,8 @@ class Kept:
 
 
 @asynccontextmanager
-async def kept(folder: Path, skip: int = 0) -> AsyncIterator[Kept]:
-    one = Kept(folder / "live", skip)
+async def kept(folder: Path, skip: int = 0, done: int = 0, items: tuple[str, ...] = ()) -> AsyncIterator[Kept]:
+    one = Kept(folder / "live", skip, done, items)
     carrying = asyncio.create_task(one.link.carry(one.socket))
     running = asyncio.create_task(one.keeper.run())
     try:
@@ -230,3 +248,47 @@ async def test_it_knows_whether_the_session_came_to_its_end(tmp_path: Path) -> N
     async with kept(tmp_path / "second") as one:
         assert not await one.keeper.say([Close(1011, "idle")])
         assert not one.keeper.goes_on
+
+
+@pytest.mark.parametrize(("once", "done"), [(True, 4), (False, 0)])
+async def test_the_record_says_which_commands_are_carried_out(tmp_path: Path, once: bool, done: int) -> None:
+    async with kept(tmp_path) as one:
+        one.wire.once = once
+        one.keeper.took([Append(audio=bytes(200))])
+        one.keeper.settled(Settled(4, 0.1))
+        one.wire.told = 1
+        await one.keeper.say(["surely"])
+        assert (await one.until_recorded(1)).done == done
+
+
+async def test_commands_that_are_carried_out_are_passed_over(tmp_path: Path) -> None:
+    """Audio and what cuts it come again: they are behind the safe point."""
+    item = Item(id="a")
+    async with kept(tmp_path, done=7) as one:
+        sent = [AddItem(item=item), Append(audio=bytes(2)), Commit(), Clear(), RetrieveItem(id="a"), Cancel(), ASKS]
+        heard = [left for command in (*sent, DeleteItem(id="a")) for left in one.keeper.took([command])]
+        left = [command for command in heard if not isinstance(command, Mark)]
+        assert left == [Append(audio=bytes(2)), Commit(), Clear(), DeleteItem(id="a", number=8)]
+        one.wire.once = True
+        one.wire.told = 1
+        await one.keeper.say(["surely"])
+        assert (await one.until_recorded(1)).done == 7, "as long as the session is not further"
+
+
+@pytest.mark.parametrize(
+    ("items", "left"), [(("turn",), [Commit(ref="r")]), ((), [])], ids=["turn comes again", "it is done"]
+)
+async def test_a_response_that_committed_a_turn_commits_it_again(
+    tmp_path: Path, items: tuple[str, ...], left: list[Command]
+) -> None:
+    asks = CreateResponse(plan=ASKS.plan, commits=True, ref="r")
+    async with kept(tmp_path, done=1, items=items) as one:
+        assert [command for command in one.keeper.took([asks]) if not isinstance(command, Mark)] == left
+
+
+async def test_long_messages_of_the_record_are_shortened(tmp_path: Path) -> None:
+    async with kept(tmp_path) as one:
+        one.wire.told = 1
+        await one.keeper.say(["a" * MAX_TAIL, "b", "c" * (MAX_TAIL // 2 - 1)])
+        record = await one.until_recorded(3)
+        assert record.tail == ("a", "b", "c" * (MAX_TAIL // 2 - 1))

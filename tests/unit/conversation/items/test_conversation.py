@@ -16,8 +16,8 @@ def item(id: str, **fields: object) -> Item:
 
 
 def conversation(*items: Item) -> Conversation:
-    made = Conversation()
-    for one in items:
+    made = Conversation(items[:1])
+    for one in items[1:]:
         made.add(one)
     return made
 
@@ -77,3 +77,12 @@ def test_truncation() -> None:
     made = conversation(Item(id="a", role="assistant", parts=(Part("audio", "one two"),), playout=playout))
     assert made.truncate("a", 0.6) == 0.6 and made.get("a").text == "one"
     assert made.truncate("a", 9.0) == 1.0 and made.get("a").text == "one two"
+
+
+def test_a_turn_comes_again_in_its_place() -> None:
+    made = conversation(item("a"), item("b", parts=(Part("audio", "old"),)), item("c", role="assistant"))
+    again = item("b", parts=(Part("audio", None, b"\0\0"),))
+    assert made.return_turn(again) == "a"
+    assert made.items == (item("a"), again, item("c", role="assistant"))
+    assert made.return_turn(item("a")) is None
+    assert made.is_answered("b") and not conversation(item("a"), item("b")).is_answered("a")

@@ -8,9 +8,12 @@ import pytest
 from support.realtime_wire import read_command, read_error, update, wire
 
 from speechmlx.audio.live_format import AudioFormat
-from speechmlx.conversation.events import SpeechStarted, TranscriptDone
+from speechmlx.conversation.events import ItemAdded, SpeechStarted, TranscriptDone
 from speechmlx.conversation.input.transcript import Transcript
+from speechmlx.conversation.items.item import Item
 from speechmlx.conversation.settings import TurnTaking
+from speechmlx.protocols.openai_realtime.kept_conversation import KeptConversation
+from speechmlx.protocols.openai_realtime.schema import Dialect
 from speechmlx.protocols.openai_realtime.wire import event_id
 from speechmlx.protocols.ws import Close, ResumePoint
 
@@ -95,3 +98,19 @@ def test_another_server_goes_on_with_a_transcription_session() -> None:
 
 def test_a_conversation_is_on_its_own_server_alone() -> None:
     assert wire().point(1.0) is None
+
+
+@pytest.mark.parametrize("dialect", ["ga", "beta"])
+def test_a_conversation_goes_on_at_another_wire(dialect: Dialect) -> None:
+    on, other = wire(dialect), wire()
+    assert on.point(1.0) is None, "nobody keeps it"
+    on.kept = KeptConversation()
+    read_command(on, update(voice="ash") if dialect == "beta" else update(type="realtime", instructions="Be brief."))
+    on.send(ItemAdded(Item(id="a"), None))
+    point = on.point(1.0)
+    assert point is not None and point.once and on.told == 1
+    other.restore(json.loads(json.dumps(point.state)), 1.0, 3)
+    assert (other.dialect, other.session, other.conversation) == (dialect, on.session, on.conversation)
+    assert other.kept is not None
+    assert other.kept.start(other.settings.answering, ()).items == (Item(id="a"),)
+    assert other.told == 1 and other.point(1.0) == point
