@@ -60,8 +60,10 @@ def other(folder: Path) -> Iterator[Server]:
 async def opened(stack: AsyncExitStack, at: Server, *wires: str) -> dict[str, Resuming]:
     """A session on each of the wires, which has begun."""
     clients = {wire: await stack.enter_async_context(resuming(wire, at.url, True, **MINE)) for wire in wires}
-    while not all(one.line.received for one in clients.values()):
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(40):
+        while waiting := [wire for wire, one in clients.items() if not one.line.received]:
+            print("WAITING", waiting)
+            await asyncio.sleep(0.5)
     return clients
 
 

@@ -73,8 +73,8 @@ def _gelu_of(weights: Weights) -> Callable[[mx.array], mx.array]:
 
 
 def _exact_albert(weights: Weights, config: Mapping[str, Any]) -> Callable[[mx.array], mx.array]:
-    albert = _albert(weights.exact(), config)
-    return lambda tokens: albert(tokens).astype(weights.dtype)
+    albert, dtype = _albert(weights.exact(), config), weights.dtype  # the weights as they were read are let go
+    return lambda tokens: albert(tokens).astype(dtype)
 
 
 def _albert(weights: Weights, config: Mapping[str, Any]) -> Callable[[mx.array], mx.array]:

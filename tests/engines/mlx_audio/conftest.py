@@ -13,7 +13,7 @@ from speechmlx.engines.mlx_audio import cooperative
 Load = Callable[[str], Any]
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def uncompiled() -> Iterator[None]:
     """Tiny models take longer to compile than to run."""
     mx.disable_compile()
