@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import websockets
 from protocols.conftest import Server, serve
-from support.live_wires import RATE, SOCKETS
+from support.live_wires import RATE, WIRES
 from support.resumed_conversation import Talk, talk
 from support.resuming import Resuming, resuming
 from support.scripted_conversation import NUMBERS, tone, words
@@ -20,6 +20,7 @@ from support.scripted_loudness import LOUDNESS_MODELS, spelt_in_tones
 
 from speechmlx.protocols.safe_store import file_name
 
+SOCKETS = tuple(wire for wire in WIRES if wire != "wyoming")
 PIECE = 3200
 """Bytes of 0.1 s of audio."""
 TURNS = ((1, 2, 3, 4, 5, 6, 7), (9, 8, 7, 6, 5, 4, 3, 2, 1, 2, 3, 4, 5, 6, 7, 8), (2, 4, 6, 8, 1, 3))
@@ -61,9 +62,8 @@ async def opened(stack: AsyncExitStack, at: Server, *wires: str) -> dict[str, Re
     """A session on each of the wires, which has begun."""
     clients = {wire: await stack.enter_async_context(resuming(wire, at.url, True, **MINE)) for wire in wires}
     async with asyncio.timeout(40):
-        while waiting := [wire for wire, one in clients.items() if not one.line.received]:
-            print("WAITING", waiting)
-            await asyncio.sleep(0.5)
+        while not all(one.line.received for one in clients.values()):
+            await asyncio.sleep(0.02)
     return clients
 
 
