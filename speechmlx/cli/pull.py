@@ -36,13 +36,13 @@ def pull(
     Exit status 1 if one could not be downloaded; the others are.
     """
     from speechmlx.config import load
-    from speechmlx.models import catalog, store
+    from speechmlx.models import admission, catalog, store
 
     settings = load({}, os.environ, config)
     cache = store.cache_folder(settings)
     known = catalog.load(cache)
     wanted = names or [catalog.profile(settings)]
-    catalog.admit(known, [name for name in wanted if name not in known.profiles], cache)
+    admission.admit(known, [name for name in wanted if name not in known.profiles], cache)
     rows = resolve_models(known, wanted)
     failures = fetch_all(rows, cache)
     for failure in failures.values():

@@ -36,11 +36,11 @@ def serve_plainly(arguments: Sequence[str], environment: Mapping[str, str]) -> b
 def start(config: Config) -> None:
     """Serve until a signal stops the server."""
     gc.disable()  # imports allocate much and free nothing; serve.run enables it again
-    from speechmlx.models import catalog, store
+    from speechmlx.models import admission, catalog, store
     from speechmlx.serve import run
 
     known = catalog.load(store.cache_folder(config))
-    catalog.admit_settings(known, config)
+    admission.admit_settings(known, config)
     run(replace(config, key_file=key_file(config, os.environ)), known, _write_line)
 
 

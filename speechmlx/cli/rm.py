@@ -27,14 +27,14 @@ def rm(
     from speechmlx.cli.pull import resolve_models
     from speechmlx.config import load
     from speechmlx.errors import Unavailable
-    from speechmlx.models import catalog, store
+    from speechmlx.models import admission, catalog, store
 
     cache = store.cache_folder(load({}, os.environ, config))
     results, failed = [], False
     for row in resolve_models(catalog.load(cache), names):
         try:
             freed = store.remove(row, cache)
-            catalog.forget(row, cache)
+            admission.forget(row, cache)
         except Unavailable as error:
             failed = True
             typer.echo(f"audio-server: {error}", err=True)

@@ -20,7 +20,7 @@ from speechmlx.config import load as load_config
 from speechmlx.errors import BadRequest
 from speechmlx.jobs.files import default_folder
 from speechmlx.log import start as start_log
-from speechmlx.models import catalog, store
+from speechmlx.models import admission, catalog, store
 from speechmlx.protocols.http import descriptors
 from speechmlx.protocols.http.services import build_services
 from speechmlx.runtime.front.runtime import Runtime
@@ -80,7 +80,7 @@ class SpeechReplica:
         tracing.start(os.environ)
         descriptors.raise_limit()
         models = catalog.load(store.cache_folder(config))
-        catalog.admit_settings(models, config)
+        admission.admit_settings(models, config)
         models.check(config)
         self._config = config
         self._runtime = Runtime(config, models)

@@ -20,7 +20,7 @@ from speechmlx.library.listening import AsyncListening
 from speechmlx.library.results import Recognised, Sound, SpokenAnswer
 from speechmlx.library.settings import SpeechSettings, read_config
 from speechmlx.library.talking import AsyncTalk
-from speechmlx.models import catalog, store
+from speechmlx.models import admission, catalog, store
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk, Pronunciation, Respond, Segment, SpeakerOptions, TextDelta, Voice
 
@@ -44,7 +44,7 @@ class AsyncSpeech:
     ) -> None:
         self.config = read_config(settings, config_file)
         rows = catalog.load(store.cache_folder(self.config))
-        catalog.admit_settings(rows, self.config)
+        admission.admit_settings(rows, self.config)
         rows.check(self.config)
         self._runtime = Runtime(self.config, rows)
         self._loop: asyncio.AbstractEventLoop | None = None

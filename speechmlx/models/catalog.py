@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from speechmlx.config import Config
-from speechmlx.errors import ModelUnavailable, UnknownModel
+from speechmlx.models.admission import admitted
 from speechmlx.models.kokoro_voices import KOKORO
 from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model, PackageFile, SourceFailed, profile
 from speechmlx.types import Kind
@@ -20,8 +19,6 @@ from speechmlx.types import Kind
 __all__ = ["CATALOG", "Catalog", "HubFiles", "IndexFiles", "Model", "PackageFile", "SourceFailed", "load", "profile"]
 
 MB = 1_000_000
-ADMITTED = "bridged"
-"""Folder of the cache with the records of admitted models, which `models/bridge/admitted.py` reads and writes."""
 
 
 def load(cache: Path | None = None) -> Catalog:
@@ -29,60 +26,13 @@ def load(cache: Path | None = None) -> Catalog:
 
     With a `cache` folder, the models that its owner has admitted are known too, those that come later as well.
     """
-    known = CATALOG if cache is None else replace(CATALOG, admitted=partial(_admitted, cache))
+    known = CATALOG if cache is None else replace(CATALOG, admitted=partial(admitted, cache))
     target = os.environ.get("SPEECHMLX_CATALOG")
     if not target:
         return known
     module, _, function = target.partition(":")
     extend = cast(Callable[[Catalog], Catalog], getattr(import_module(module), function))
     return extend(known)
-
-
-def admit(known: Catalog, names: Iterable[str], cache: Path) -> None:
-    """Make those of `names` known that are a repository's ("owner/name") or a folder's and that no row has.
-
-    For the owner of the machine alone. Asks the hub for config.json of a repository, its newest commit's; where it does
-    not answer, a model that was admitted before stays. Raises UnknownModel and ModelUnavailable.
-    """
-    from speechmlx.models.bridge import admitted
-
-    for name in names:
-        if not admitted.is_foreign(name) or _has(replace(known, admitted=tuple), name):
-            continue
-        try:
-            admitted.admit(name, cache)
-        except ModelUnavailable:
-            if not _has(known, name):
-                raise
-
-
-def admit_settings(known: Catalog, config: Config) -> None:
-    """Admit the models that the settings name and that are not known yet: whoever writes them owns the machine."""
-    if new := [name for name in config.models.values() if not _has(known, name)]:
-        from speechmlx.models import store
-
-        admit(known, new, store.cache_folder(config))
-
-
-def forget(row: Model, cache: Path) -> None:
-    """Let an admitted model be unknown again. Does nothing for a row of the catalog."""
-    (cache / ADMITTED / f"{row.name}.json").unlink(missing_ok=True)
-
-
-def _has(known: Catalog, name: str) -> bool:
-    try:
-        known.resolve(name)
-    except UnknownModel:
-        return False
-    return True
-
-
-def _admitted(cache: Path) -> tuple[Model, ...]:
-    if not (cache / ADMITTED).is_dir():
-        return ()
-    from speechmlx.models.bridge.admitted import admitted  # here: it reads the families of a package
-
-    return admitted(cache)
 
 
 # --- Rows --------------------------------------------------------------------------------------------------------
@@ -422,7 +372,7 @@ RECOGNISERS = (
         "sensevoice-small",
         "sensevoice",
         "mlx-community/SenseVoiceSmall",
-        "main",
+        "8ddd966bd96243cff196422f81f0c5d955814792",
         936 * MB,
         languages=("zh", "en", "yue", "ja", "ko"),
         licence="other: as its repository says",

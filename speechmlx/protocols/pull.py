@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from speechmlx.errors import BadRequest
-from speechmlx.models import catalog, store
+from speechmlx.models import admission, store
 from speechmlx.models.spec import REPOSITORY
 from speechmlx.protocols.http.openai_errors import problem
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
@@ -25,7 +25,7 @@ def _admit(context: RequestContext, name: str) -> None:
     """A client that may manage models may have any repository of the hub; folders are named at the machine alone."""
     config = context.services.config
     if name not in context.services.names.launched and REPOSITORY.fullmatch(name):
-        catalog.admit(context.runtime.catalog, [name], store.cache_folder(config))
+        admission.admit(context.runtime.catalog, [name], store.cache_folder(config))
 
 
 async def pull(context: RequestContext) -> Response:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from speechmlx.errors import UnknownModel
+from speechmlx.models.admission import ADMITTED
 from speechmlx.models.bridge import families
 from speechmlx.models.bridge.convert import PATTERNS
 from speechmlx.models.bridge.families import Family
 from speechmlx.models.bridge.identify import check_needs, identify, rate_of
-from speechmlx.models.catalog import ADMITTED
 from speechmlx.models.spec import REPOSITORY, HubFiles, LocalFiles, Model
 
 log = logging.getLogger(__name__)

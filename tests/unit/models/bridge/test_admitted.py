@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from speechmlx.config import Config
 from speechmlx.errors import ModelUnavailable, UnknownModel
-from speechmlx.models import catalog, store
+from speechmlx.models import admission, catalog, store
 from speechmlx.models.bridge import admitted
 from speechmlx.types import Kind
 
@@ -33,7 +33,7 @@ def test_a_folder_becomes_a_row(checkpoint: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     known = catalog.load(cache)
     assert known.all_rows == known.rows
-    catalog.admit(known, [str(checkpoint)], cache)
+    admission.admit(known, [str(checkpoint)], cache)
     row = known.resolve("local--my-sensevoice", Kind.ASR)
     assert known.resolve(str(checkpoint)) == known.resolve("my-sensevoice") == row
     assert row in known.all_rows and row.rate == 16000 and row.runnable
@@ -48,19 +48,19 @@ def test_a_folder_becomes_a_row(checkpoint: Path, tmp_path: Path) -> None:
 def test_a_folder_that_changed_is_taken_again_when_it_is_named_again(checkpoint: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     known = catalog.load(cache)
-    catalog.admit(known, [str(checkpoint)], cache)
+    admission.admit(known, [str(checkpoint)], cache)
     store.fetch(known.resolve("my-sensevoice"), cache)
     (checkpoint / "model.safetensors").unlink()
     save_file({"weight": np.ones(8, np.float32)}, checkpoint / "model.safetensors")
     assert store.folder(known.resolve("my-sensevoice"), cache) is not None
-    catalog.admit(known, [str(checkpoint)], cache)
+    admission.admit(known, [str(checkpoint)], cache)
     assert store.folder(known.resolve("my-sensevoice"), cache) is None
 
 
 def test_forgotten(checkpoint: Path, tmp_path: Path) -> None:
     known = catalog.load(tmp_path)
-    catalog.admit(known, [str(checkpoint)], tmp_path)
-    catalog.forget(known.resolve("my-sensevoice"), tmp_path)
+    admission.admit(known, [str(checkpoint)], tmp_path)
+    admission.forget(known.resolve("my-sensevoice"), tmp_path)
     with pytest.raises(UnknownModel):
         known.resolve("my-sensevoice")
 
@@ -68,7 +68,7 @@ def test_forgotten(checkpoint: Path, tmp_path: Path) -> None:
 def test_what_the_settings_name_is_admitted(checkpoint: Path, tmp_path: Path) -> None:
     config = Config(cache=tmp_path, models={"asr": str(checkpoint), "tts": "kokoro"})
     known = catalog.load(store.cache_folder(config))
-    catalog.admit_settings(known, config)
+    admission.admit_settings(known, config)
     known.check(config)
     assert known.default(Kind.ASR, config).name == "local--my-sensevoice"
 
@@ -95,7 +95,7 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path, files: dict[str, str],
 def test_code_that_a_folder_names_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     (checkpoint / "tokenizer_config.json").write_text(json.dumps({"auto_map": {"AutoTokenizer": "a--b.C"}}))
     known = catalog.load(tmp_path)
-    catalog.admit(known, [str(checkpoint)], tmp_path)
+    admission.admit(known, [str(checkpoint)], tmp_path)
     with pytest.raises(ModelUnavailable, match=r"'tokenizer_config.json' names code of its own \(auto_map\)"):
         store.fetch(known.resolve("my-sensevoice"), tmp_path)
 
@@ -103,14 +103,14 @@ def test_code_that_a_folder_names_is_refused(checkpoint: Path, tmp_path: Path) -
 def test_arrays_that_hold_objects_are_refused(checkpoint: Path, tmp_path: Path) -> None:
     np.savez(checkpoint / "voices.npz", voice=np.array([{"a": 1}], dtype=object))
     known = catalog.load(tmp_path)
-    catalog.admit(known, [str(checkpoint)], tmp_path)
+    admission.admit(known, [str(checkpoint)], tmp_path)
     with pytest.raises(ModelUnavailable, match=r"voices\.npz is not an archive of arrays we read"):
         store.fetch(known.resolve("my-sensevoice"), tmp_path)
 
 
 def test_a_folder_that_went_is_said_so(checkpoint: Path, tmp_path: Path) -> None:
     known = catalog.load(tmp_path)
-    catalog.admit(known, [str(checkpoint)], tmp_path)
+    admission.admit(known, [str(checkpoint)], tmp_path)
     checkpoint.rename(tmp_path / "elsewhere")
     with pytest.raises(ModelUnavailable, match="the folder is not there any more"):
         store.fetch(known.resolve("my-sensevoice"), tmp_path)
@@ -136,5 +136,5 @@ def test_other_names(name: str) -> None:
 
 
 def test_a_name_of_the_catalog_needs_no_admission(tmp_path: Path) -> None:
-    catalog.admit(catalog.load(tmp_path), ["Systran/faster-whisper-small", "kokoro"], tmp_path)
+    admission.admit(catalog.load(tmp_path), ["Systran/faster-whisper-small", "kokoro"], tmp_path)
     assert not list(tmp_path.iterdir())

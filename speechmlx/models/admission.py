@@ -1,0 +1,62 @@
+"""Models besides the catalog's rows: those of repositories and folders that the owner of the machine has admitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from speechmlx.config import Config
+from speechmlx.errors import ModelUnavailable, UnknownModel
+from speechmlx.models.spec import Catalog, Model
+
+ADMITTED = "bridged"
+"""Folder of the cache with the records of admitted models, which `models/bridge/admitted.py` reads and writes."""
+
+
+def admit(known: Catalog, names: Iterable[str], cache: Path) -> None:
+    """Make those of `names` known that are a repository's ("owner/name") or a folder's and that no row has.
+
+    For the owner of the machine alone. Asks the hub for config.json of a repository, its newest commit's; where it does
+    not answer, a model that was admitted before stays. Raises UnknownModel and ModelUnavailable.
+    """
+    from speechmlx.models.bridge import admitted
+
+    for name in names:
+        if not admitted.is_foreign(name) or _has(replace(known, admitted=tuple), name):
+            continue
+        try:
+            admitted.admit(name, cache)
+        except ModelUnavailable:
+            if not _has(known, name):
+                raise
+
+
+def admit_settings(known: Catalog, config: Config) -> None:
+    """Admit the models that the settings name and that are not known yet: whoever writes them owns the machine."""
+    if new := [name for name in config.models.values() if not _has(known, name)]:
+        from speechmlx.models import store
+
+        admit(known, new, store.cache_folder(config))
+
+
+def forget(row: Model, cache: Path) -> None:
+    """Let an admitted model be unknown again. Does nothing for a row of the catalog."""
+    (cache / ADMITTED / f"{row.name}.json").unlink(missing_ok=True)
+
+
+def _has(known: Catalog, name: str) -> bool:
+    try:
+        known.resolve(name)
+    except UnknownModel:
+        return False
+    return True
+
+
+def admitted(cache: Path) -> tuple[Model, ...]:
+    """The rows of the models that are admitted in this cache folder."""
+    if not (cache / ADMITTED).is_dir():
+        return ()
+    from speechmlx.models.bridge import admitted  # here: it reads the families of a package
+
+    return admitted.admitted(cache)
