@@ -221,9 +221,13 @@ async def test_transcripts_are_in_the_log_where_an_owner_asks_for_them(start_ser
         with server.client() as client:
             form = {"model": "scripted-asr"}
             text = client.post("/v1/audio/transcriptions", data=form, files={"file": wave(1.0)}).json()["text"]
-        log = server.log.read_text()
-        assert f", heard {text!r} [req_" in log and text
-        assert re.search(r"INFO    heard '\w+.*' \[req_", log)
+        asked = re.escape(f", heard {text!r} [req_")
+        lived = r"INFO    heard '\w+.*' \[req_"
+        deadline = time.monotonic() + 20  # the line of a request is written after its answer
+        while not all(re.search(one, server.log.read_text()) for one in (asked, lived)):
+            assert time.monotonic() < deadline, server.log.read_text()
+            time.sleep(0.02)
+        assert text
 
 
 def test_both_processes_go_on_in_a_new_file_when_one_is_full(start_server: Start, tmp_path: Path) -> None:
