@@ -42,7 +42,7 @@ from speechmlx.protocols.http import (
 )
 from speechmlx.protocols.http.services import Services, build_services
 from speechmlx.protocols.http.traffic import Traffic
-from speechmlx.runtime import heaps, time_slice
+from speechmlx.runtime import heaps
 from speechmlx.runtime.front.runtime import Runtime
 
 MAX_MESSAGE = 128 * 1024 * 1024
@@ -72,7 +72,6 @@ def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> 
     tracing.start(os.environ)
     descriptors.raise_limit()
     heaps.share()
-    time_slice.ask(time_slice.ANSWERS)
     sys.setswitchinterval(SWITCH)
     catalog.check(config)
     runtime = Runtime(config, catalog)

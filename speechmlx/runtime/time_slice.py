@@ -1,7 +1,8 @@
-"""How long a thread computes before Linux lets another one have its CPU: what answers shortly, what computes long.
+"""How long a thread computes before Linux lets another one have its CPU: what computes asks for long slices.
 
 A thread that wakes takes the CPU of one with a longer slice at once. Of one with an equal slice it waits for the end
 of that, some milliseconds, although it has slept most of the time. The share of the CPU that each gets stays the same.
+What answers keeps Linux's default, about 3 ms: shorter ones made an idle server's answers slower, by 5 to 18 %.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ import platform
 import struct
 import sys
 
-ANSWERS = 0.0005
-"""Seconds, for the server process. Linux's default is about 3 ms."""
 COMPUTES = 0.02
 """Seconds, for the engine process."""
 
