@@ -210,7 +210,7 @@ async def test_a_live_session_has_its_audio_and_models_and_no_words(told: Told) 
     assert not any("transcript" in one for one in told.lines()[before:])
 
 
-async def test_transcripts_are_in_the_log_where_an_owner_asks_for_them(start_server: Start) -> None:
+def test_transcripts_are_in_the_log_where_an_owner_asks_for_them(start_server: Start) -> None:
     with start_server("--log-transcripts", SPEECHMLX_MODELS=LIVE_MODELS) as server:
         address = server.url.replace("http", "ws") + "/v1/listen?encoding=linear16&sample_rate=16000"
         with connect(address) as socket:
