@@ -17,7 +17,7 @@ from speechmlx.models.catalog import CATALOG
 from speechmlx.types import Kind
 
 ROOT = Path(__file__).parents[2]
-SHARED = {"cpu", "finite", "lm", "step_size", "weights"}
+SHARED = {"cpu", "finite", "lm", "parts", "step_size", "weights"}
 """Modules of engines/ that are no engine."""
 
 
