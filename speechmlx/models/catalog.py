@@ -15,6 +15,7 @@ from speechmlx.models.admission import admitted
 from speechmlx.models.kokoro_voices import KOKORO
 from speechmlx.models.spec import (
     Catalog,
+    Companion,
     HubFiles,
     IndexFiles,
     Model,
@@ -377,15 +378,6 @@ RECOGNISERS = (
         languages=QWEN3_ASR_LANGUAGES,
         licence="Apache-2.0",
     ),
-    _recogniser(
-        "sensevoice-small",
-        "sensevoice",
-        "mlx-community/SenseVoiceSmall",
-        "8ddd966bd96243cff196422f81f0c5d955814792",
-        936 * MB,
-        languages=("zh", "en", "yue", "ja", "ko"),
-        licence="other: as its repository says",
-    ),
 )
 
 FSMN_VAD_INDEX = IndexFiles(
@@ -412,6 +404,58 @@ FSMN_VAD: tuple[Source, ...] = (
     HubFiles("funasr/fsmn-vad", "main", ("model.pt", "am.mvn"), f"{CONVERT}.funasr:vad"),
 )
 FUNASR_LICENCE = "FunASR Model Open Source License: name the origin"
+CT_PUNC = HubFiles(
+    "funasr/ct-punc",
+    "4f7d8f972524d584770717a758cc8af2c8c6984c",
+    ("model.pt", "config.yaml", "tokens.json"),
+    f"{CONVERT}.funasr:punctuation",
+)
+FUNASR = (
+    Model(
+        name="paraformer-zh",
+        kind=Kind.ASR,
+        engine="speechmlx.engines.paraformer:load",
+        sources=(
+            HubFiles(
+                "funasr/paraformer-zh",
+                "5ed094cdfc8f6a9b6b022bd08bc904ef862bc79e",
+                ("model.pt", "config.yaml", "am.mvn", "tokens.json"),
+                f"{CONVERT}.funasr:paraformer",
+            ),
+        ),
+        companions=(Companion("vad", FSMN_VAD), Companion("punctuation", (CT_PUNC,))),
+        size=2_019 * MB,
+        memory=1_018 * MB,
+        narrow=1_018 * MB,
+        rate=16000,
+        licence=FUNASR_LICENCE,
+        languages=("zh", "en"),
+        aliases=("paraformer", "funasr/paraformer-zh"),
+        elsewhere="(iic|damo)/speech_paraformer-large_asr_nat-zh-cn-16k-common-vocab8404-pytorch",
+    ),
+    Model(
+        name="sensevoice-small",
+        kind=Kind.ASR,
+        engine="speechmlx.engines.sensevoice:load",
+        sources=(
+            HubFiles(
+                "FunAudioLLM/SenseVoiceSmall",
+                "3eb3b4eeffc2f2dde6051b853983753db33e35c3",
+                ("model.pt", "config.yaml", "am.mvn", "*.bpe.model"),
+                f"{CONVERT}.funasr:sensevoice",
+            ),
+        ),
+        companions=(Companion("vad", FSMN_VAD),),
+        size=940 * MB,
+        memory=938 * MB,
+        narrow=938 * MB,
+        rate=16000,
+        licence=FUNASR_LICENCE,
+        languages=("zh", "en", "yue", "ja", "ko"),
+        aliases=("sensevoicesmall", "sensevoice"),
+        elsewhere="(funaudiollm|iic|mlx-community)/sensevoicesmall",
+    ),
+)
 
 DEEPFILTERNET_INDEX = IndexFiles(
     (
@@ -596,4 +640,4 @@ LISTENERS = {"standard": "whisper-small"}
 """The recogniser of recordings costs too much live: a pass over the last seconds of speech is due twice a second."""
 
 PROFILES = {"starter": STARTER, "standard": STANDARD}
-CATALOG = Catalog((*WHISPER, *RECOGNISERS, *SPEECH, *OTHERS), PROFILES, LISTENERS)
+CATALOG = Catalog((*WHISPER, *RECOGNISERS, *FUNASR, *SPEECH, *OTHERS), PROFILES, LISTENERS)
