@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
@@ -11,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from support.torch_checkpoint import save_tensors
+
+from speechmlx.models.spec import Catalog, Companion, LocalFiles
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 REFERENCE = json.loads((Path(__file__).parents[1] / "engines" / "data" / "funasr.json").read_text())
@@ -101,3 +105,21 @@ def finished(steps: Iterator[Any]) -> Any:
             next(steps)
         except StopIteration as done:
             return done.value
+
+
+def extend(catalog: Catalog) -> Catalog:
+    """The catalog, its rows of FunASR's models with tiny networks from the folders in $FUNASR_FILES."""
+    home = Path(os.environ["FUNASR_FILES"])
+    convert = "speechmlx.models.convert"
+    vad = LocalFiles(str(home / "vad"), f"{convert}.hub:as_it_is", "tiny")
+    punctuation = LocalFiles(str(home / "punctuation_files"), f"{convert}.funasr:punctuation", "tiny")
+    parts = {"vad": Companion("vad", (vad,)), "punctuation": Companion("punctuation", (punctuation,))}
+    rows = []
+    for row in catalog.rows:
+        name = row.engine.split(".")[-1].removesuffix(":load")
+        if name in ("paraformer", "sensevoice"):
+            source = LocalFiles(str(home / f"{name}_files"), f"{convert}.funasr:{name}", "tiny")
+            own = tuple(parts[one.name] for one in row.companions)
+            row = dataclasses.replace(row, sources=(source,), companions=own)
+        rows.append(row)
+    return dataclasses.replace(catalog, rows=tuple(rows))
