@@ -18,6 +18,7 @@ import soundfile
 import torch
 import torchaudio.compliance.kaldi as kaldi
 from funasr.register import tables
+from funasr.utils.postprocess_utils import sentence_postprocess
 from funasr.utils.timestamp_tools import ts_prediction_lfr6_standard as timed
 
 RATE = 16_000
@@ -122,7 +123,19 @@ def paraformer() -> dict[str, Any]:
             "fires": torch.where(peaks[0] >= 1)[0].tolist(), "embeddings": rounded(embeddings[0, :tokens]),
             "scores": rounded(scores[0, :tokens]), "times": times,
         })  # fmt: skip
-    return {"shapes": shapes, "clips": clips}
+    return {"shapes": shapes, "clips": clips, "texts": texts()}
+
+
+def texts() -> list[Any]:
+    """Tokens, and the text that they are written as. A part of a word always has another behind it."""
+    parts = [["的"], ["天"], ["气"], ["hel@@", "lo"], ["world"], ["it's"], ["a"], ["b"], ["3"], ["</s>"], ["<unk>"]]
+    found = []
+    for seed in range(40):
+        draw = np.random.RandomState(seed)
+        tokens = [token for place in draw.randint(0, len(parts), draw.randint(1, 12)) for token in parts[place]]
+        written, *_ = sentence_postprocess(list(tokens))
+        found.append([tokens, written])
+    return found
 
 
 class Words:

@@ -16,7 +16,7 @@ from support.funasr_models import REFERENCE, TOKENS, finished, made, noise, para
 
 from speechmlx.engines import Batched, LoadOptions, Paced, paraformer
 from speechmlx.engines.paraformer.cif import integrate
-from speechmlx.engines.paraformer.engine import Paraformer
+from speechmlx.engines.paraformer.engine import Paraformer, plain
 from speechmlx.engines.paraformer.network import ClipTokens, ParaformerNetwork
 from speechmlx.engines.paraformer.punctuation import PunctuationNetwork, Punctuator
 from speechmlx.engines.paraformer.words import words_of
@@ -142,6 +142,14 @@ def test_parts_are_joined_letters_abbreviated_and_digits_glued() -> None:
     assert said("<s>", "</s>") == [] == said()
 
 
+@pytest.mark.parametrize(("tokens", "written"), REFERENCE["paraformer"]["texts"])
+def test_text_is_written_as_funasr_writes_it(tokens: list[str], written: str) -> None:
+    known = list(dict.fromkeys(tokens))
+    count = len(tokens)
+    clip = ClipTokens(tuple(map(known.index, tokens)), (-0.1,) * count, tuple(range(count)), count)
+    assert "".join(plain(words_of(clip, known))).strip() == written
+
+
 # --- Punctuation ----------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +261,18 @@ def test_clips_and_recordings_without_search_for_speech(engine: Paraformer) -> N
     assert [(one.start, one.end) for one in segments(whole)] == [(0.0, 11.0)]
     (long,) = run(engine, request(np.concatenate([sound] * 4), vad=False))
     assert all(one.end - one.start <= 30 for one in segments(long)) and segments(long)[-1].end == 44.0
+
+
+def test_a_long_recording_is_recognised_while_it_is_searched(engine: Paraformer) -> None:
+    state = engine.begin(request(np.concatenate([speech("jfk"), speech("beckett")] * 6)))
+    ahead, searched = [], []
+    while not state.finished:
+        (events,) = engine.step([state])
+        ahead.append(sum(len(clip.features) for clip in state.clips))
+        searched += [state._finding is None] * len(segments([one for one in events if not isinstance(one, Exception)]))
+    engine.end(state)
+    assert len(searched) > 40 and not searched[0]
+    assert max(ahead) < 1200 + 1000
 
 
 @pytest.mark.parametrize("samples", [0, 1, 100, 40_000])

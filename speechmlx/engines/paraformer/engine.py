@@ -97,7 +97,7 @@ class TranscriptWriter:
         if not words:
             return
         if self._punctuator is None:
-            yield from self._segment(clip, words, _plain(words))
+            yield from self._segment(clip, words, plain(words))
             return
         self._waiting.append((clip, words))
         yield from self._punctuator.add([word.text for word in words])
@@ -139,7 +139,7 @@ class TranscriptWriter:
         )
 
 
-def _plain(words: Sequence[HeardWord]) -> list[str]:
+def plain(words: Sequence[HeardWord]) -> list[str]:
     """Words without punctuation, with the spaces between them."""
     texts = [word.text for word in words]
     return [" " + text if spaced(text, before) else text for before, text in zip(["", *texts], texts, strict=False)]

@@ -99,13 +99,16 @@ def _abbreviated(units: Sequence[_Unit]) -> list[_Unit]:
 def _glued(units: Sequence[_Unit]) -> list[_Unit]:
     """Digits and signs are written together with what is before and behind them; Chinese characters are words."""
     found: list[_Unit] = []
+    after_word = False
     for unit in units:
+        is_word = _is_word(unit.text)
         if not unit.text.isascii():
             found += [replace(unit, text=part) for part in _characters(unit.text)]
-        elif found and found[-1].text.isascii() and not (_is_word(found[-1].text) and _is_word(unit.text)):
+        elif found and found[-1].text.isascii() and not (after_word and is_word):
             found[-1] = _Unit(found[-1].text + unit.text, found[-1].first, unit.last)
         else:
             found.append(unit)
+        after_word = is_word
     return found
 
 
@@ -125,7 +128,8 @@ def _characters(text: str) -> Iterator[str]:
 
 
 def _is_word(text: str) -> bool:
-    return text.replace("'", "a").isalpha()
+    """Whether a space stands between this and another one."""
+    return text.isascii() and text.replace("'", "a").isalpha()
 
 
 def _spans(clip: ClipTokens, last: int) -> list[tuple[float, float]]:
