@@ -45,7 +45,7 @@ class Segment:
     emotion: str | None = None
     """How it is said, where the model tells: happy, sad, angry, neutral, fearful, disgusted or surprised."""
     sound: str | None = None
-    """What is heard, where the model tells: "speech", "music", "laughter", "applause"."""
+    """What is heard, where the model tells: speech, music, laughter or applause."""
 
 
 @dataclass(frozen=True, slots=True)

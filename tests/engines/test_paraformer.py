@@ -215,6 +215,14 @@ def test_a_recording_is_cut_where_speech_is_and_punctuated(engine: Paraformer) -
         assert all(one.start <= word.start <= word.end <= one.end for word in one.words)
         assert 0 < one.confidence < 1
     assert found[-1].text[-1] in "。？.?"
+    assert not any(one.logprobs for one in found)
+
+
+def test_log_probabilities_of_tokens_come_where_they_are_asked_for(engine: Paraformer) -> None:
+    (one, *_) = segments(run(engine, request(speech("jfk"), logprobs=True))[0])
+    assert one.logprobs and all(logprob <= 0 for _, logprob in one.logprobs)
+    spoken = b"".join(text for text, _ in one.logprobs).decode().lower()
+    assert spoken == "".join(letter for letter in one.text.lower() if letter not in " ，。？、,.?")
 
 
 def test_interleaved_equals_alone(engine: Paraformer) -> None:

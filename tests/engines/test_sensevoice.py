@@ -19,7 +19,7 @@ from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.recordings import SpeechClip, joined
 from speechmlx.engines.sensevoice.engine import SenseVoice
 from speechmlx.engines.sensevoice.network import ClipPieces, SenseVoiceNetwork, collapsed
-from speechmlx.engines.sensevoice.text import ClipTags, spoken_words, tags_of
+from speechmlx.engines.sensevoice.text import ClipTags, spoken_words, tags_of, text_pieces
 from speechmlx.errors import Unsupported
 from speechmlx.models.convert import funasr
 from speechmlx.types import Audio, Event, LanguageDetected, Segment, Transcribe, Usage
@@ -101,6 +101,8 @@ def test_words_are_joined_of_pieces_and_tags_are_none() -> None:
     assert [word.text for word in words] == [" the", " cat,", "好", "的。"]
     assert [(round(word.start, 2), round(word.end, 2)) for word in words[:2]] == [(0.15, 0.21), (0.27, 0.57)]
     assert [word.text for word in spoken_words(pieces("▁", "好"), PIECES)] == [" 好"]
+    told = text_pieces(pieces("<|en|>", "▁c", "at", "<unk>", "好"), PIECES)
+    assert told == ((b" c", -0.5), (b"at", -0.5), ("好".encode(), -0.5))
 
 
 def test_tags_say_the_language_the_emotion_and_events() -> None:

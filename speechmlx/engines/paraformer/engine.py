@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from speechmlx import languages
 from speechmlx.engines.paraformer.network import ClipTokens, ParaformerNetwork
 from speechmlx.engines.paraformer.punctuation import PunctuationNetwork, Punctuator
-from speechmlx.engines.paraformer.words import HeardWord, confidence, spaced, words_of
+from speechmlx.engines.paraformer.words import NO_TEXT, PART, HeardWord, confidence, spaced, words_of
 from speechmlx.engines.parts.fbank import Normalisation, filter_bank, stack
 from speechmlx.engines.parts.fsmn_vad import FsmnNetwork
 from speechmlx.engines.parts.recordings import (
@@ -136,7 +136,15 @@ class TranscriptWriter:
             timed if self._request.words else (),
             clip.result.tokens,
             avg_logprob=sum(logprobs) / len(logprobs),
+            logprobs=self._tokens(clip.result) if self._request.logprobs else (),
         )
+
+    def _tokens(self, found: ClipTokens) -> tuple[tuple[bytes, float], ...]:
+        """Each token that is text, and the logarithm of its probability."""
+        texts = [
+            (self._vocabulary[token], logprob) for token, logprob in zip(found.tokens, found.logprobs, strict=True)
+        ]
+        return tuple((text.removesuffix(PART).encode(), logprob) for text, logprob in texts if text not in NO_TEXT)
 
 
 def plain(words: Sequence[HeardWord]) -> list[str]:

@@ -18,7 +18,7 @@ from speechmlx.engines.parts.recordings import (
     find_clips,
 )
 from speechmlx.engines.sensevoice.network import ClipPieces, SenseVoiceNetwork
-from speechmlx.engines.sensevoice.text import spoken_words, tags_of
+from speechmlx.engines.sensevoice.text import spoken_words, tags_of, text_pieces
 from speechmlx.errors import Unsupported
 from speechmlx.types import Event, LanguageDetected, Request, Segment, Transcribe, Word
 
@@ -106,6 +106,7 @@ class TaggedWriter:
             timed if self._request.words else (),
             clip.result.pieces,
             avg_logprob=mean,
+            logprobs=text_pieces(clip.result, self._pieces) if self._request.logprobs else (),
             emotion=tags.emotion,
             sound=tags.sound,
         )

@@ -77,7 +77,7 @@ def spoken_words(clip: ClipPieces, pieces: Sequence[str]) -> list[SaidWord]:
     words: list[SaidWord] = []
     for number, piece in enumerate(clip.pieces):
         text = pieces[piece]
-        if text in NO_TEXT or TAG.fullmatch(text.strip(SPACE)):
+        if not _is_text(text):
             continue
         start, end = (max(0.0, place * FRAME - EARLY) for place in (clip.starts[number], clip.ends[number]))
         shown = text.replace(SPACE, " ")
@@ -87,6 +87,17 @@ def spoken_words(clip: ClipPieces, pieces: Sequence[str]) -> list[SaidWord]:
         else:
             words.append(SaidWord(shown, start, end, clip.logprobs[number]))
     return words
+
+
+def text_pieces(clip: ClipPieces, pieces: Sequence[str]) -> tuple[tuple[bytes, float], ...]:
+    """Each piece that is text, and the logarithm of its probability."""
+    told = [(pieces[piece], logprob) for piece, logprob in zip(clip.pieces, clip.logprobs, strict=True)]
+    return tuple((text.replace(SPACE, " ").encode(), logprob) for text, logprob in told if _is_text(text))
+
+
+def _is_text(piece: str) -> bool:
+    """Whether a piece is neither a tag nor one of NO_TEXT."""
+    return piece not in NO_TEXT and TAG.fullmatch(piece.strip(SPACE)) is None
 
 
 def _goes_on(word: str, piece: str) -> bool:
