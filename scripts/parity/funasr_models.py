@@ -1,6 +1,6 @@
 """Reference numbers for the tests of FSMN-VAD, Paraformer, CT-Transformer and SenseVoice: FunASR itself, 1.4.16.
 
-python -P scripts/parity/funasr_models.py tests/engines/data/funasr.json FSMN_VAD_FOLDER CLIP.wav...
+python -P scripts/parity/funasr_models.py tests/engines/data/funasr.json FSMN_VAD_FOLDER CLIP...
 
 It needs torch, torchaudio, funasr, soundfile, rapidfuzz, kaldiio, torch_complex and librosa. FSMN_VAD_FOLDER has the
 real model.pt and am.mvn. The other networks are tiny, and each of their weights is made from its name, as the tests do.

@@ -81,7 +81,7 @@ def values(events: Iterable[Probability]) -> Samples:
     return np.array([event.value for event in events], np.float32)
 
 
-@pytest.mark.parametrize("name", ["jfk", "beckett"])
+@pytest.mark.parametrize("name", VAD)
 def test_the_numbers_are_funasrs(engine: fsmn_vad.FsmnVad, name: str) -> None:
     found = detect(engine, [speech(name)])
     assert len(found) == VAD[name]["frames"]
@@ -93,6 +93,8 @@ def test_the_numbers_are_funasrs(engine: fsmn_vad.FsmnVad, name: str) -> None:
     [
         ("beckett", [[20, 2980], [3260, 4340], [4620, 5700], [6380, 7490], [7840, 9080]]),
         ("jfk", [[40, 2300], [3020, 4610], [5120, 10980]]),
+        ("conversation", [[6470, 29980]]),
+        ("librispeech", [[270, 3490]]),
     ],
 )
 def test_segments_of_real_speech_are_funasrs(
