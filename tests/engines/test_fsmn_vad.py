@@ -159,6 +159,21 @@ def segments(*stretches: tuple[int, float], longest: int = 6000) -> list[tuple[i
     return [one for one in (*found, segmenter.finish()) if one]
 
 
+def drawn(seed: int) -> list[float]:
+    """Probabilities of speech: stretches of speech and silence, with frames that are the other between them."""
+    draw = np.random.RandomState(seed)
+    longest = (60, 150, 9000)[seed % 3]
+    lengths = draw.randint(1, longest, 12)
+    speech = np.repeat(np.arange(12) % 2, lengths) ^ (draw.rand(lengths.sum()) < 0.08)
+    return (0.05 + 0.9 * speech).tolist()
+
+
+@pytest.mark.parametrize(("seed", "milliseconds"), [*enumerate(REFERENCE["segments"])])
+def test_segments_of_drawn_probabilities_are_funasrs(seed: int, milliseconds: list[list[int]]) -> None:
+    found = segments(*((1, value) for value in drawn(seed)))
+    assert [[10 * start, 10 * end] for start, end in found] == milliseconds
+
+
 def test_a_segment_begins_before_speech_and_ends_in_silence() -> None:
     assert segments((100, 0.0), (100, 1.0), (100, 0.0)) == [(74, 216)]
 
