@@ -33,7 +33,7 @@ REGIONS = {
 NEEDS = {"ja": "the extra `ja`", "zh": "the extra `zh`"}
 
 
-WORKS = {"streams": "streams", "whole": "in parts"}
+WORKS = {"streams": "streams", "whole": "in parts", "live": "in parts, live"}
 PROOFS = {"tiny": "random weights", "": "no"}
 
 

@@ -79,6 +79,12 @@ class Listen(Request):
     names: tuple[str, ...] = ()
     """As in `Transcribe`."""
     policy: Literal["alignatt", "localagreement"] = "alignatt"
+    """How a recogniser that hears the last seconds again commits words; others have no choice."""
+    delay: float | None = None
+    """Seconds for which a recogniser that looks ahead waits before it gives a word, the nearest that it can.
+
+    Others have no choice. None: its own.
+    """
     priority: Priority = Priority.REALTIME
 
 

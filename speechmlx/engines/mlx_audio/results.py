@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from speechmlx.reading.written import UNSPACED
 from speechmlx.types import Word
 
 
@@ -53,15 +54,25 @@ def _sentence(sentence: Any) -> HeardPart:
 
 
 def joined(tokens: Iterable[Any]) -> tuple[Word, ...]:
-    """Words of timed tokens: a token that begins with a space begins a word."""
+    """Words of timed tokens."""
     words: list[Word] = []
     for token in tokens:
-        if words and not token.text.startswith((" ", "▁")):
+        text = token.text.replace("▁", " ")
+        if words and not begins_word(text, words[-1].text):
             last = words[-1]
-            words[-1] = Word(last.text + token.text, last.start, float(token.end), last.confidence)
+            words[-1] = Word(last.text + text, last.start, float(token.end), last.confidence)
         else:
-            words.append(Word(token.text.replace("▁", " "), float(token.start), float(token.end), 1.0))
+            words.append(Word(text, float(token.start), float(token.end), 1.0))
     return tuple(word for word in words if word.text.strip())
+
+
+def begins_word(text: str, before: str) -> bool:
+    """Whether a token begins a word: by its blank, or because the words of its script stand together."""
+    if not text or not before.strip():
+        return False
+    if text[0].isspace() or UNSPACED.match(text):
+        return True
+    return bool(UNSPACED.match(before[-1])) and text[0].isalnum()
 
 
 def _segment(segment: Any, duration: float) -> HeardPart:

@@ -20,7 +20,8 @@ class Family:
     kind: Kind | None
     """What it is here; None: it is left out."""
     works: str = ""
-    """"streams": chunks while it works; "whole": sentence by sentence, or window by window."""
+    """"streams": chunks while it works; "whole": sentence by sentence, or window by window; "live": that, and words
+    while a person speaks."""
     rate: int = 16000
     """Hz of its input, or of its output for "tts"; a config.json that names another counts more."""
     proof: str = ""
@@ -71,15 +72,16 @@ STT = (
         "stt",
         Kind.ASR,
         "whole",
-        "canary granite_speech5_ctc moonshine nemotron_asr parakeet qwen3_asr sensevoice",
+        "canary granite_speech5_ctc moonshine qwen3_asr sensevoice",
         proof="tiny",
     ),
+    *_of("stt", Kind.ASR, "live", "nemotron_asr parakeet voxtral_realtime", proof="tiny"),
     *_of(
         "stt",
         Kind.ASR,
         "whole",
         "cohere_asr fireredasr2 fun_asr_nano glmasr granite_speech granite_speech_nar "
-        "higgs_audio_3 mms moss_music moss_transcribe_diarize qwen2_audio voxtral voxtral_realtime",
+        "higgs_audio_3 mms moss_music moss_transcribe_diarize qwen2_audio voxtral",
     ),
     *_out("stt", OWN, "whisper"),
     *_out("stt", SECOND, "mimo_v2_asr vibevoice_asr ming_v3_asr"),
