@@ -88,6 +88,24 @@ class RecognitionResult:
         return "en" if self.task == "translate" else self.spoken_language
 
     @property
+    def emotion(self) -> str | None:
+        """How most of the time is said, where the model tells."""
+        return self._mostly([segment.emotion for segment in self.segments])
+
+    @property
+    def sound(self) -> str | None:
+        """What is heard most of the time, where the model tells."""
+        return self._mostly([segment.sound for segment in self.segments])
+
+    def _mostly(self, values: list[str | None]) -> str | None:
+        """Of the values of the segments, the one that lasts longest; None where none has one."""
+        lasting: dict[str, float] = {}
+        for value, segment in zip(values, self.segments, strict=True):
+            if value is not None:
+                lasting[value] = lasting.get(value, 0.0) + segment.end - segment.start
+        return max(lasting, key=lasting.__getitem__, default=None)
+
+    @property
     def confidence(self) -> float:
         """The mean of the segments' confidence, weighted by their lengths. 0 without speech."""
         total = sum(segment.end - segment.start for segment in self.segments)

@@ -138,5 +138,12 @@ def segments(result: HeardSpeech, offset: float, words: bool) -> Iterator[Segmen
             continue
         told = tuple(Word(w.text, w.start + offset, w.end + offset, w.confidence, w.speaker) for w in part.words)
         yield Segment(
-            part.text.strip(), part.start + offset, part.end + offset, 1.0, told if words else (), speaker=part.speaker
+            part.text.strip(),
+            part.start + offset,
+            part.end + offset,
+            1.0,
+            told if words else (),
+            speaker=part.speaker,
+            emotion=part.emotion,
+            sound=part.sound,
         )

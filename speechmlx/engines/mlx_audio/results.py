@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from speechmlx.reading.written import UNSPACED
 from speechmlx.types import Word
+
+MARK = re.compile(r"<\|[^<>|]{1,40}\|>")
+"""A mark such as <|HAPPY|>, which some models write among the words: what it says is no word."""
+EMOTIONS = {name: name for name in ("happy", "sad", "angry", "neutral", "fearful", "disgusted", "surprised")}
+SOUNDS = {"speech": "speech", "bgm": "music", "laughter": "laughter", "applause": "applause"}
+"""What a family's `emotion` and `event` are here; other values say that it does not know."""
+UNTOLD = ("auto", "none", "unknown", "nospeech")
+"""Languages that are none."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +28,9 @@ class HeardPart:
     end: float
     words: tuple[Word, ...] = ()
     speaker: str | None = None
+    emotion: str | None = None
+    sound: str | None = None
+    """As in `Segment`."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +96,13 @@ def _segment(segment: Any, duration: float) -> HeardPart:
         speaker = get("speaker_id")
     first = float(start) if start is not None else 0.0
     return HeardPart(
-        str(get("text") or ""),
+        MARK.sub("", str(get("text") or "")),
         first,
         float(end) if end is not None and end > first else duration,  # some families say 0 for "unknown"
         words,
         None if speaker is None else str(speaker),
+        EMOTIONS.get(str(get("emotion")).lower()),
+        SOUNDS.get(str(get("event")).lower()),
     )
 
 
@@ -103,4 +117,4 @@ def _language(result: Any) -> str | None:
     language = getattr(result, "language", None)
     if isinstance(language, (list, tuple)):
         language = language[0] if language else None
-    return str(language) if language and str(language).lower() not in ("auto", "none", "unknown") else None
+    return str(language) if language and str(language).lower() not in UNTOLD else None
