@@ -21,6 +21,7 @@ KINDS = {
     Kind.LLM: "answers",
     Kind.ENHANCE: "enhances",
     Kind.DIARIZE: "tells speakers apart",
+    Kind.ALIGN: "gives times to words",
     Kind.VAD: "detects speech",
     Kind.TURN: "detects the end of a turn",
 }

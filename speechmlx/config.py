@@ -249,6 +249,7 @@ KINDS = {
     "vad": "Model that detects speech.",
     "turn": "Model that detects the end of a turn.",
     "diarize": "Model that tells speakers apart.",
+    "align": "Model that gives times to words: of a known text, and for recognisers that tell none.",
 }
 """Help of the flags that set one model of `Config.models`."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")

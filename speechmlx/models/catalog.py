@@ -327,12 +327,21 @@ SPEECH = (
 
 
 def _recogniser(
-    name: str, family: str, repo: str, revision: str, size: int, *, languages: tuple[str, ...], licence: str
+    name: str,
+    family: str,
+    repo: str,
+    revision: str,
+    size: int,
+    *,
+    languages: tuple[str, ...],
+    licence: str,
+    kind: Kind = Kind.ASR,
+    untimed: bool = False,
 ) -> Model:
-    """A row of a recogniser of mlx-audio: 16-bit or quantised weights."""
+    """A row of a recogniser of mlx-audio, or of an aligner: 16-bit or quantised weights."""
     return Model(
         name=name,
-        kind=Kind.ASR,
+        kind=kind,
         engine=BRIDGE,
         sources=(HubFiles(repo, revision, ("*.json", "*.safetensors", "*.txt", "*.model"), f"{BRIDGED}:stt.{family}"),),
         size=size,
@@ -342,6 +351,7 @@ def _recogniser(
         licence=licence,
         languages=languages,
         aliases=(repo.lower(),),
+        untimed=untimed,
     )
 
 
@@ -367,6 +377,17 @@ RECOGNISERS = (
         2460 * MB,
         languages=QWEN3_ASR_LANGUAGES,
         licence="Apache-2.0",
+        untimed=True,
+    ),
+    _recogniser(
+        "qwen3-forced-aligner-0.6b",
+        "qwen3_forced_aligner",
+        "mlx-community/Qwen3-ForcedAligner-0.6B-bf16",
+        "main",
+        1840 * MB,
+        languages=("zh", "yue", "en", "fr", "de", "it", "ja", "ko", "pt", "ru", "es"),
+        licence="Apache-2.0",
+        kind=Kind.ALIGN,
     ),
     _recogniser(
         "sensevoice-small",

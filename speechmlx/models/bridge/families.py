@@ -30,6 +30,8 @@ class Family:
     """Packages besides the server's own, by their import name; a name with a "/" before it is a program."""
     reason: str = ""
     """Why it is left out."""
+    untimed: bool = False
+    """As in `Model`."""
 
 
 OWN = "the server has an engine of its own"
@@ -72,9 +74,11 @@ STT = (
         "stt",
         Kind.ASR,
         "whole",
-        "canary granite_speech5_ctc moonshine qwen3_asr sensevoice",
+        "canary granite_speech5_ctc moonshine sensevoice",
         proof="tiny",
     ),
+    Family("stt", "qwen3_asr", Kind.ASR, "whole", proof="tiny", untimed=True),
+    *_of("stt", Kind.ALIGN, "whole", "qwen3_forced_aligner", proof="tiny"),
     *_of("stt", Kind.ASR, "live", "nemotron_asr parakeet voxtral_realtime", proof="tiny"),
     *_of(
         "stt",
@@ -87,7 +91,6 @@ STT = (
     *_out("stt", SECOND, "mimo_v2_asr vibevoice_asr ming_v3_asr"),
     *_out("stt", "its weights come in a container that is not safetensors", "phonon phonon2"),
     *_out("stt", "it switches weights of a model that others share", "mega_asr"),
-    *_out("stt", "it gives times to a text, which no request has yet", "qwen3_forced_aligner"),
     *_out("stt", "the package has no call that recognises with it", "lasr_ctc wav2vec"),
     *_out("stt", "parts that other families share", "nemo"),
 )

@@ -23,6 +23,7 @@ BUILDERS: Mapping[str, Builder] = {
     "stt/parakeet": hearing.parakeet,
     "stt/nemotron_asr": hearing.nemotron_asr,
     "stt/qwen3_asr": hearing.qwen3_asr,
+    "stt/qwen3_forced_aligner": hearing.qwen3_forced_aligner,
     "stt/sensevoice": hearing.sensevoice,
     "stt/voxtral_realtime": hearing.voxtral_realtime,
     "stt/moonshine": hearing.moonshine,

@@ -88,12 +88,41 @@ def nemotron_asr(folder: Path) -> None:
 
 
 def qwen3_asr(folder: Path) -> None:
-    module = package.family("stt", "qwen3_asr")
+    """It writes letters and blanks: others are less likely by their embeddings."""
+    module, config = package.family("stt", "qwen3_asr"), _qwen3(folder)
+    model = module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config))))._model
+    _save_qwen3(folder, config, model)
+    tokens = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    letters = [place for token, place in tokens.items() if token in "abcdefghijklmnopqrstuvwxyzĠ"]
+    size = config["thinker_config"]["text_config"]["vocab_size"]
+    likely = mx.where(mx.any(mx.arange(size)[:, None] == mx.array(letters), axis=1), 2.0, 1.0)
+    weights = dict(tree_flatten(model.parameters()))
+    weights["model.embed_tokens.weight"] *= likely[:, None]
+    mx.save_safetensors(str(folder / "model.safetensors"), weights)
+
+
+def qwen3_forced_aligner(folder: Path) -> None:
+    """For up to 8 seconds."""
+    module, config = package.family("stt", "qwen3_forced_aligner"), _qwen3(folder)
+    del config["support_languages"]
+    config["thinker_config"] |= {"model_type": "qwen3_forced_aligner", "classify_num": 100}
+    config |= {"timestamp_token_id": config.pop("timestamp"), "timestamp_segment_time": 80}
+    _save_qwen3(folder, config, module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config)))))
+
+
+def _save_qwen3(folder: Path, config: dict[str, Any], model: Any) -> None:
+    save(folder, config, model)
+    (folder / "preprocessor_config.json").write_text(json.dumps(WHISPER_FEATURES))
+
+
+def _qwen3(folder: Path) -> dict[str, Any]:
+    """config.json of both families, whose tokenizer is written."""
     tokenizer = byte_tokenizer(
         folder, ("<|audio_start|>", "<|audio_end|>", "<|audio_pad|>", "<asr_text>", "<timestamp>")
     )
-    config = {
+    return {
         "model_type": "qwen3_asr",
+        "timestamp": tokenizer.token_to_id("<timestamp>"),
         "support_languages": ["English", "Chinese"],
         "thinker_config": {
             "audio_config": {
@@ -111,9 +140,6 @@ def qwen3_asr(folder: Path) -> None:
             "audio_end_token_id": tokenizer.token_to_id("<|audio_end|>"),
         },
     }  # fmt: skip
-    model = module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config))))
-    save(folder, config, model._model)
-    (folder / "preprocessor_config.json").write_text(json.dumps(WHISPER_FEATURES))
 
 
 def sensevoice(folder: Path) -> None:
