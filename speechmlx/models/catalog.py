@@ -359,6 +359,10 @@ PARAKEET_LANGUAGES = tuple("bg hr cs da nl en et fi fr de el hu it lv lt mt pl p
 QWEN3_ASR_LANGUAGES = tuple(
     "zh en yue ar de fr es pt id it ko ru th vi ja tr hi ms nl sv da fi pl cs fil fa el hu mk ro".split()
 )
+NEMOTRON_LANGUAGES = tuple(
+    "en es fr it pt nl de tr ru ar hi ja ko vi uk pl sv cs no da bg fi hr sk zh hu ro et".split()
+)
+VOXTRAL_LANGUAGES = tuple("en fr es de ru zh ja it pt nl ar hi ko".split())
 RECOGNISERS = (
     _recogniser(
         "parakeet-tdt-0.6b-v3",
@@ -368,6 +372,24 @@ RECOGNISERS = (
         2500 * MB,
         languages=PARAKEET_LANGUAGES,
         licence="CC-BY-4.0",
+    ),
+    _recogniser(
+        "nemotron-3.5-asr-streaming-0.6b",
+        "nemotron_asr",
+        "mlx-community/nemotron-3.5-asr-streaming-0.6b",
+        "e550040c0478027ed679b2b6b0d055502c103663",
+        1_276_707_588,
+        languages=NEMOTRON_LANGUAGES,
+        licence="OpenMDW-1.1",
+    ),
+    _recogniser(
+        "voxtral-mini-4b-realtime-4bit",
+        "voxtral_realtime",
+        "mlx-community/Voxtral-Mini-4B-Realtime-2602-4bit",
+        "main",
+        2510 * MB,  # by the names and shapes of its weights
+        languages=VOXTRAL_LANGUAGES,
+        licence="Apache-2.0",
     ),
     _recogniser(
         "qwen3-asr-1.7b-8bit",

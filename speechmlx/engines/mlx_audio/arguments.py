@@ -136,8 +136,8 @@ def spelt_language(language: str, known: Sequence[str]) -> str:
     """`language`, a tag or a name, as a model spells it that knows `known`. Raises Unsupported."""
     code = languages.code(language) or language
     wanted = {item.lower(): item for item in known}
-    same = (item for item in known if item.partition("-")[0].lower() == code)  # "en-US" of "en"
     found = wanted.get(language.lower()) or wanted.get(languages.name(code).lower()) or wanted.get(code)
-    if (spelt := found or next(same, None)) is None:
+    found = found or next((item for item in known if item.partition("-")[0].lower() == code), None)  # "en-US" of "en"
+    if (spelt := found or next((item for item in known if languages.code(item) == code), None)) is None:  # "nb" of "no"
         raise Unsupported(f"language {language!r:.60} is none of this model's: {', '.join(known)}")
     return spelt

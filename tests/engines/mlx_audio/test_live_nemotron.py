@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,9 @@ from engines.mlx_audio.hearing_live import committed, listened, talk
 from support import tiny_bridge
 
 from speechmlx.engines import LoadOptions, mlx_audio
+from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.live.nemotron import chunk_context
+from speechmlx.engines.mlx_audio.recognition import Recognizer
 from speechmlx.engines.mlx_audio.results import joined
 from speechmlx.types import LanguageDetected
 
@@ -42,6 +45,23 @@ def test_the_language_is_heard_or_named(tmp_path: Path, loaded: Callable[..., An
     assert events.index(heard[0]) == 0 and {word.text for word in committed(events)} == {" two"}
     named = [event for event in listened(engine, talk(4), language="en") if isinstance(event, LanguageDetected)]
     assert named == [LanguageDetected("en", 1.0)]
+
+
+@pytest.mark.parametrize("delay", [0.08, 0.16, 0.56, 1.12])
+def test_the_layout_of_transformers_has_a_shorter_first_chunk(bridged: Load, delay: float) -> None:
+    """The same text as the package's session, for each of the delays that it has."""
+    engine, samples = bridged("stt/nemotron_asr"), talk(4)
+    model = structural_clone(engine.checkpoint.model)
+    model.model_type = "nemotron_asr_streaming"
+    model.encoder_config = replace(model.encoder_config, att_context_size=[[56, ahead] for ahead in (0, 1, 6, 13)])
+    session = model.create_streaming_session(transcription_delay_ms=round(1000 * delay))
+    session.feed(samples)
+    session.close()
+    expected = ""
+    while not session.done:
+        expected += "".join(session.step(max_decode_tokens=64))
+    other = Recognizer(replace(engine.checkpoint, model=model))
+    assert expected and "".join(word.text for word in committed(listened(other, samples, delay=delay))) == expected
 
 
 @pytest.mark.parametrize(
