@@ -21,6 +21,7 @@ KINDS = {
     Kind.LLM: "answers",
     Kind.ENHANCE: "enhances",
     Kind.DIARIZE: "tells speakers apart",
+    Kind.ALIGN: "gives times to words",
     Kind.VAD: "detects speech",
     Kind.TURN: "detects the end of a turn",
 }
@@ -33,7 +34,7 @@ REGIONS = {
 NEEDS = {"ja": "the extra `ja`", "zh": "the extra `zh`"}
 
 
-WORKS = {"streams": "streams", "whole": "in parts"}
+WORKS = {"streams": "streams", "whole": "in parts", "live": "in parts, live"}
 PROOFS = {"tiny": "random weights", "": "no"}
 
 

@@ -152,6 +152,13 @@ class Config:
     audio_timeout: float = setting(
         2.0, "Time without audio in mid-speech that ends the turn; 0 never.", unit="seconds", flag=False
     )
+    listen_delay: float = setting(
+        0.0,
+        "Time that live recognisers which look ahead wait before they give a word, the nearest that the model can.",
+        unit="seconds",
+        flag=False,
+        shown="0: the model's own",
+    )
     resume_window: float = setting(
         30.0,
         "Time that a live session whose connection broke is kept for its client to come back; 0 never.",
@@ -256,6 +263,7 @@ KINDS = {
     "vad": "Model that detects speech.",
     "turn": "Model that detects the end of a turn.",
     "diarize": "Model that tells speakers apart.",
+    "align": "Model that gives times to words: of a known text, and for recognisers that tell none.",
 }
 """Help of the flags that set one model of `Config.models`."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")

@@ -327,12 +327,21 @@ SPEECH = (
 
 
 def _recogniser(
-    name: str, family: str, repo: str, revision: str, size: int, *, languages: tuple[str, ...], licence: str
+    name: str,
+    family: str,
+    repo: str,
+    revision: str,
+    size: int,
+    *,
+    languages: tuple[str, ...],
+    licence: str,
+    kind: Kind = Kind.ASR,
+    untimed: bool = False,
 ) -> Model:
-    """A row of a recogniser of mlx-audio: 16-bit or quantised weights."""
+    """A row of a recogniser of mlx-audio, or of an aligner: 16-bit or quantised weights."""
     return Model(
         name=name,
-        kind=Kind.ASR,
+        kind=kind,
         engine=BRIDGE,
         sources=(HubFiles(repo, revision, ("*.json", "*.safetensors", "*.txt", "*.model"), f"{BRIDGED}:stt.{family}"),),
         size=size,
@@ -342,6 +351,7 @@ def _recogniser(
         licence=licence,
         languages=languages,
         aliases=(repo.lower(),),
+        untimed=untimed,
     )
 
 
@@ -349,6 +359,10 @@ PARAKEET_LANGUAGES = tuple("bg hr cs da nl en et fi fr de el hu it lv lt mt pl p
 QWEN3_ASR_LANGUAGES = tuple(
     "zh en yue ar de fr es pt id it ko ru th vi ja tr hi ms nl sv da fi pl cs fil fa el hu mk ro".split()
 )
+NEMOTRON_LANGUAGES = tuple(
+    "en es fr it pt nl de tr ru ar hi ja ko vi uk pl sv cs no da bg fi hr sk zh hu ro et".split()
+)
+VOXTRAL_LANGUAGES = tuple("en fr es de ru zh ja it pt nl ar hi ko".split())
 RECOGNISERS = (
     _recogniser(
         "parakeet-tdt-0.6b-v3",
@@ -360,6 +374,24 @@ RECOGNISERS = (
         licence="CC-BY-4.0",
     ),
     _recogniser(
+        "nemotron-3.5-asr-streaming-0.6b",
+        "nemotron_asr",
+        "mlx-community/nemotron-3.5-asr-streaming-0.6b",
+        "e550040c0478027ed679b2b6b0d055502c103663",
+        1_276_707_588,
+        languages=NEMOTRON_LANGUAGES,
+        licence="OpenMDW-1.1",
+    ),
+    _recogniser(
+        "voxtral-mini-4b-realtime-4bit",
+        "voxtral_realtime",
+        "mlx-community/Voxtral-Mini-4B-Realtime-2602-4bit",
+        "main",
+        2510 * MB,  # by the names and shapes of its weights
+        languages=VOXTRAL_LANGUAGES,
+        licence="Apache-2.0",
+    ),
+    _recogniser(
         "qwen3-asr-1.7b-8bit",
         "qwen3_asr",
         "mlx-community/Qwen3-ASR-1.7B-8bit",
@@ -367,6 +399,17 @@ RECOGNISERS = (
         2460 * MB,
         languages=QWEN3_ASR_LANGUAGES,
         licence="Apache-2.0",
+        untimed=True,
+    ),
+    _recogniser(
+        "qwen3-forced-aligner-0.6b",
+        "qwen3_forced_aligner",
+        "mlx-community/Qwen3-ForcedAligner-0.6B-bf16",
+        "main",
+        1840 * MB,
+        languages=("zh", "yue", "en", "fr", "de", "it", "ja", "ko", "pt", "ru", "es"),
+        licence="Apache-2.0",
+        kind=Kind.ALIGN,
     ),
     _recogniser(
         "sensevoice-small",
