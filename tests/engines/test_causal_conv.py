@@ -37,7 +37,7 @@ def run(layer: Layer, x: mx.array, pieces: Sequence[int]) -> Any:
     ("taps", "options"),
     [(1, {}), (7, {}), (7, {"dilation": 3}), (3, {"groups": 2}), (4, {"stride": 2}), (2, {"stride": 2})],
 )
-def test_a_convolution_in_pieces(taps: int, options: dict[str, int], pieces: list[int]) -> None:
+def test_a_convolution_in_pieces(taps: int, options: dict[str, Any], pieces: list[int]) -> None:
     x = mx.random.normal((2, LENGTH, CHANNELS))
     weight = mx.random.normal((OUT, taps, CHANNELS // options.get("groups", 1)))
     bias = mx.random.normal((OUT,))
@@ -68,9 +68,9 @@ def test_the_edges_of_a_stream(length: int, taps: int, repeated: bool) -> None:
     """Zeros or the first value before it; its last piece is filled up in the same way."""
     x = mx.random.normal((1, length, CHANNELS))
     weight, stride = mx.random.normal((OUT, taps, CHANNELS)), 4
-    mode = "edge" if repeated else "constant"
-    padded = np.pad(np.array(x), [(0, 0), (taps - stride, -length % stride), (0, 0)], mode=mode)
-    whole = mx.conv1d(mx.array(padded), weight, stride=stride)
+    edges = [(0, 0), (taps - stride, -length % stride), (0, 0)]
+    padded = mx.pad(x, edges, mode="edge" if repeated else "constant")
+    whole = mx.conv1d(padded, weight, stride=stride)
     layer = CausalConv(weight, stride=stride, repeated=repeated)
     assert run(layer, x, [4] if length > 4 else []) == pytest.approx(np.array(whole), abs=1e-4)
 

@@ -7,9 +7,22 @@ stream is zeros, as the padding of a whole convolution is, so a stream in any pi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import mlx.core as mx
+
+
+class StreamLayer(Protocol):
+    """A layer, or a network of them, that remembers something of its streams."""
+
+    def first(self, rows: int) -> list[mx.array]:
+        """What it remembers of `rows` new streams: arrays [rows, ...]."""
+
+
+def first_of(layers: Iterable[StreamLayer], rows: int) -> list[mx.array]:
+    """What these layers, in the order in which they are used, remember of `rows` new streams."""
+    return [array for layer in layers for array in layer.first(rows)]
 
 
 class StreamRows:
@@ -33,7 +46,7 @@ class StreamRows:
 
     def join(self, other: StreamRows) -> None:
         """Put the streams of `other`, which must not be stepped any more, behind those that are here."""
-        self.arrays = [mx.concatenate(pair) for pair in zip(self.arrays, other.arrays, strict=True)]
+        self.arrays = [mx.concatenate(list(pair)) for pair in zip(self.arrays, other.arrays, strict=True)]
 
 
 class Past:
