@@ -6,6 +6,7 @@ scripts/parity/qwen3_tts_codec.py made the numbers.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.tiny_qwen3_tts import names, tensors, write_codec
+from support.tiny_qwen3_tts import EVERY, names, tensors, write_codec
+from support.tiny_qwen3_tts import NUMBERS as REFERENCE
 from support.tiny_qwen3_tts_sizes import CODEC, RATE, SPEAKER, recording
 
 from speechmlx.engines.parts.causal_conv import Past
@@ -24,13 +26,12 @@ from speechmlx.engines.qwen3_tts.codec.shape import CodecShape
 from speechmlx.engines.qwen3_tts.speaker_encoder import SpeakerShape, VoiceEncoder, mel_levels, voice_weights
 from speechmlx.errors import BadRequest, ModelUnavailable, WeightsDamaged
 
+sys.path.append(str(Path(__file__).parents[1] / "bench"))
+from graphs import Watch
+
 Floats = NDArray[np.float32]
-REFERENCE = np.load(Path(__file__).parent / "data/qwen3_tts_codec.npz")
 CODES: NDArray[np.int32] = REFERENCE["codes"]
 FRAMES = CODES.shape[2]
-EVERY = 8
-"""Of the reference's samples, one in so many is stored."""
-WINDOW = CODEC["encoder_config"]["sliding_window"]
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +165,22 @@ def test_code_0_is_a_code_like_any_other(decoder: codec.CodecDecoder) -> None:
     samples = decoded(decoder, codes, [4])
     assert samples.shape == (1, FRAMES * decoder.frame)
     assert np.abs(samples[0, -6 * decoder.frame :]).max() > 0.01
+
+
+def test_a_step_is_as_many_kernels_for_many_frames_and_streams_as_for_one(decoder: codec.CodecDecoder) -> None:
+    """And the host waits once, to read the samples."""
+    counts = []
+    decoded(decoder, CODES, [1])
+    for rows, frames in ((1, 1), (4, 3)):
+        state = decoder.open(rows)
+        mx.eval(state.arrays)
+        with Watch() as watch:
+            samples = decoder.step(mx.zeros((rows, 16, frames), mx.int32), state)
+            mx.async_eval(samples, state.arrays)
+            np.array(samples)
+            counts.append(watch.take())
+    assert counts[0].total == counts[1].total < 500
+    assert [count.reads for count in counts] == [1, 1]
 
 
 # --- Encoder -------------------------------------------------------------------------------------------------------
