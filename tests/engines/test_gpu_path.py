@@ -21,11 +21,9 @@ import soxr
 from support import tiny_bridge
 from support.clips import CLIPS
 from support.gpu_branches import ROOT, choices, modules
-from support.gpu_runs import GpuRuns, uncompiled
+from support.gpu_runs import GpuRuns
 from support.quantised_whisper import quantised_whisper as make_quantised
 from support.small_chat_model import small_chat_model
-from support.spectra import decibels, magnitudes
-from support.tiny_qwen3_tts import noise_of_codec, write_codec
 from support.whisper_runs import run, sampled
 from whisper_normalizer.english import EnglishTextNormalizer
 
@@ -97,6 +95,15 @@ def speech(on_gpu: GpuRuns, load: Callable[..., Any]) -> dict[str, Samples]:
     with on_gpu():
         engine = load(kokoro, "kokoro-82m")
         return {text: spoken(engine, text, voice) for text, voice in SAID.items()}
+
+
+def magnitudes(samples: Samples) -> Samples:
+    frames = np.lib.stride_tricks.sliding_window_view(samples, 1024)[::256] * np.hanning(1024)
+    return np.abs(np.fft.rfft(frames))
+
+
+def decibels(signal: Samples, noise: Samples) -> float:
+    return 10 * float(np.log10(np.square(signal).sum() / max(np.square(noise).sum(), 1e-20)))
 
 
 def test_speech_in_float16_is_that_of_float32(speech: dict[str, Samples], shared: Callable[[str], Any]) -> None:
@@ -376,21 +383,11 @@ def test_models_of_mlx_audio_keep_their_types(bridged: tuple[int, int]) -> None:
     assert bridged[0] > 1.5 * bridged[1]
 
 
-@pytest.fixture(scope="module")
-def codec_noise(on_gpu: GpuRuns, tmp_path_factory: pytest.TempPathFactory) -> float:
-    with on_gpu(tf32=True), uncompiled():
-        return noise_of_codec(write_codec(tmp_path_factory.mktemp("qwen3_tts") / "speech_tokenizer"))
-
-
-def test_tf32_makes_the_sound_of_codes_that_float32_does(codec_noise: float) -> None:
-    assert codec_noise < -30, "dB below the sound"
-
-
 # --- Nothing is left out -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("speech", "recognised", "quantised_whisper", "answers", "quantised_llm", "cleaned", "voices")
-@pytest.mark.usefixtures("turn", "bridged", "codec_noise")
+@pytest.mark.usefixtures("turn", "bridged")
 def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns) -> None:
     left: dict[str, list[int]] = {}
     for path in modules():

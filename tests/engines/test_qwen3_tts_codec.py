@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.metal_arithmetic import metal_arithmetic
 from support.tiny_qwen3_tts import EVERY, names, tensors, write_codec
 from support.tiny_qwen3_tts import NUMBERS as REFERENCE
 from support.tiny_qwen3_tts_sizes import CODEC, RATE, SPEAKER, recording
@@ -107,6 +108,17 @@ def test_two_streams_sound_as_each_alone(decoder: codec.CodecDecoder) -> None:
         assert together[row] == pytest.approx(alone[0], abs=1e-5)
 
 
+def test_streams_that_take_turns_sound_exactly_as_alone(decoder: codec.CodecDecoder) -> None:
+    alone = [decoded(decoder, CODES[row : row + 1], [1, 2]) for row in range(2)]
+    states, heard = [decoder.open(1), decoder.open(1)], list[list[Floats]]([[], []])
+    for at in range(-1, FRAMES, 2):  # one frame, then two at a time
+        for row in range(2):
+            piece = CODES[row : row + 1, :, max(at, 0) : at + 2]
+            heard[row].append(stepped(decoder, piece, states[row]))
+    for row in range(2):
+        assert (np.concatenate(heard[row], axis=1) == alone[row]).all()
+
+
 def test_streams_that_join_and_leave_change_nothing_for_the_others(decoder: codec.CodecDecoder) -> None:
     """The first stream begins alone, others join it later, places are exchanged, and then it leaves."""
     whole = decoded(decoder, CODES, [1])
@@ -142,6 +154,10 @@ def test_a_stream_remembers_no_more_the_longer_it_goes_on(decoder: codec.CodecDe
     for at in range(0, codes.shape[2], 4):
         stepped(decoder, codes[:, :, at : at + 4], state)
         assert state.nbytes == size
+    state.join(decoder.open(3))
+    assert (len(state), state.nbytes) == (4, 4 * size)
+    state.keep([2])
+    assert (len(state), state.nbytes) == (1, size)
 
 
 def test_a_long_stream_forgets_what_left_its_window(decoder: codec.CodecDecoder) -> None:
@@ -181,6 +197,23 @@ def test_a_step_is_as_many_kernels_for_many_frames_and_streams_as_for_one(decode
             counts.append(watch.take())
     assert counts[0].total == counts[1].total < 500
     assert [count.reads for count in counts] == [1, 1]
+
+
+@pytest.fixture
+def uncompiled() -> Iterator[None]:
+    """A compiled graph runs as it is: here each of its kernels would be built by a C++ compiler, in a minute."""
+    mx.disable_compile()
+    yield
+    mx.enable_compile()
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_products_of_10_bits_add_little_noise(tmp_path: Path, loaded: Callable[..., Any]) -> None:
+    """As some GPUs multiply; the decoder is the one that a GPU has."""
+    with metal_arithmetic(tf32=True):
+        decoder = loaded(codec.load(write_codec(tmp_path), encoder=False, fused=True)).decoder
+        noise = decoded(decoder, CODES, [2])[:, ::EVERY] - REFERENCE["samples"]
+    assert 0 < np.square(noise).mean() < 1e-3 * np.square(REFERENCE["samples"]).mean()
 
 
 # --- Encoder -------------------------------------------------------------------------------------------------------

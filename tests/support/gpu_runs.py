@@ -6,20 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import mlx.core as mx
 from coverage import Coverage
 from support.gpu_branches import ROOT
 from support.metal_arithmetic import metal_arithmetic
-
-
-@contextmanager
-def uncompiled() -> Iterator[None]:
-    """Graphs run as they are while it is open: each kernel of a compiled one would be built by a C++ compiler here."""
-    mx.disable_compile()
-    try:
-        yield
-    finally:
-        mx.enable_compile()
 
 
 class GpuRuns:

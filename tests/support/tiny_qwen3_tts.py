@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Generator
 from pathlib import Path
 
 import mlx.core as mx
 import numpy as np
 from support.named_weights import named_weight
-from support.spectra import decibels
 from support.tiny_qwen3_tts_sizes import CODEC
-
-from speechmlx.engines.qwen3_tts import codec
-from speechmlx.types import Progress
 
 DATA = Path(__file__).parents[1] / "engines/data"
 NAMES = DATA / "qwen3_tts_names.json.gz"
@@ -41,19 +36,3 @@ def write_codec(folder: Path) -> Path:
     (folder / "config.json").write_text(json.dumps(CODEC))
     mx.save_safetensors(str(folder / "model.safetensors"), tensors("tiny"))
     return folder
-
-
-def noise_of_codec(folder: Path) -> float:
-    """How loud is what the codec of `folder`, as a GPU has it, adds to the reference's sound, in dB below that."""
-    decoder = _loaded(codec.load(folder, encoder=False, fused=True)).decoder
-    samples = np.array(decoder.step(mx.array(NUMBERS["codes"]), decoder.open(2)))
-    return -decibels(NUMBERS["samples"], samples[:, ::EVERY] - NUMBERS["samples"])
-
-
-def _loaded(steps: Generator[Progress, None, codec.SpeechCodec]) -> codec.SpeechCodec:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            speech: codec.SpeechCodec = done.value
-            return speech
