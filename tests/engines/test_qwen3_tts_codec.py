@@ -6,7 +6,8 @@ scripts/parity/qwen3_tts_codec.py made the numbers.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.tiny_qwen3_tts import names, tensors, write_codec
+from support.metal_arithmetic import metal_arithmetic
+from support.tiny_qwen3_tts import EVERY, names, tensors, write_codec
+from support.tiny_qwen3_tts import NUMBERS as REFERENCE
 from support.tiny_qwen3_tts_sizes import CODEC, RATE, SPEAKER, recording
 
 from speechmlx.engines.parts.causal_conv import Past
@@ -24,13 +27,12 @@ from speechmlx.engines.qwen3_tts.codec.shape import CodecShape
 from speechmlx.engines.qwen3_tts.speaker_encoder import SpeakerShape, VoiceEncoder, mel_levels, voice_weights
 from speechmlx.errors import BadRequest, ModelUnavailable, WeightsDamaged
 
+sys.path.append(str(Path(__file__).parents[1] / "bench"))
+from graphs import Watch
+
 Floats = NDArray[np.float32]
-REFERENCE = np.load(Path(__file__).parent / "data/qwen3_tts_codec.npz")
 CODES: NDArray[np.int32] = REFERENCE["codes"]
 FRAMES = CODES.shape[2]
-EVERY = 8
-"""Of the reference's samples, one in so many is stored."""
-WINDOW = CODEC["encoder_config"]["sliding_window"]
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +108,17 @@ def test_two_streams_sound_as_each_alone(decoder: codec.CodecDecoder) -> None:
         assert together[row] == pytest.approx(alone[0], abs=1e-5)
 
 
+def test_streams_that_take_turns_sound_exactly_as_alone(decoder: codec.CodecDecoder) -> None:
+    alone = [decoded(decoder, CODES[row : row + 1], [1, 2]) for row in range(2)]
+    states, heard = [decoder.open(1), decoder.open(1)], list[list[Floats]]([[], []])
+    for at in range(-1, FRAMES, 2):  # one frame, then two at a time
+        for row in range(2):
+            piece = CODES[row : row + 1, :, max(at, 0) : at + 2]
+            heard[row].append(stepped(decoder, piece, states[row]))
+    for row in range(2):
+        assert (np.concatenate(heard[row], axis=1) == alone[row]).all()
+
+
 def test_streams_that_join_and_leave_change_nothing_for_the_others(decoder: codec.CodecDecoder) -> None:
     """The first stream begins alone, others join it later, places are exchanged, and then it leaves."""
     whole = decoded(decoder, CODES, [1])
@@ -141,6 +154,10 @@ def test_a_stream_remembers_no_more_the_longer_it_goes_on(decoder: codec.CodecDe
     for at in range(0, codes.shape[2], 4):
         stepped(decoder, codes[:, :, at : at + 4], state)
         assert state.nbytes == size
+    state.join(decoder.open(3))
+    assert (len(state), state.nbytes) == (4, 4 * size)
+    state.keep([2])
+    assert (len(state), state.nbytes) == (1, size)
 
 
 def test_a_long_stream_forgets_what_left_its_window(decoder: codec.CodecDecoder) -> None:
@@ -164,6 +181,39 @@ def test_code_0_is_a_code_like_any_other(decoder: codec.CodecDecoder) -> None:
     samples = decoded(decoder, codes, [4])
     assert samples.shape == (1, FRAMES * decoder.frame)
     assert np.abs(samples[0, -6 * decoder.frame :]).max() > 0.01
+
+
+def test_a_step_is_as_many_kernels_for_many_frames_and_streams_as_for_one(decoder: codec.CodecDecoder) -> None:
+    """And the host waits once, to read the samples."""
+    counts = []
+    decoded(decoder, CODES, [1])
+    for rows, frames in ((1, 1), (4, 3)):
+        state = decoder.open(rows)
+        mx.eval(state.arrays)
+        with Watch() as watch:
+            samples = decoder.step(mx.zeros((rows, 16, frames), mx.int32), state)
+            mx.async_eval(samples, state.arrays)
+            np.array(samples)
+            counts.append(watch.take())
+    assert counts[0].total == counts[1].total < 500
+    assert [count.reads for count in counts] == [1, 1]
+
+
+@pytest.fixture
+def uncompiled() -> Iterator[None]:
+    """A compiled graph runs as it is: here each of its kernels would be built by a C++ compiler, in a minute."""
+    mx.disable_compile()
+    yield
+    mx.enable_compile()
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_products_of_10_bits_add_little_noise(tmp_path: Path, loaded: Callable[..., Any]) -> None:
+    """As some GPUs multiply; the decoder is the one that a GPU has."""
+    with metal_arithmetic(tf32=True):
+        decoder = loaded(codec.load(write_codec(tmp_path), encoder=False, fused=True)).decoder
+        noise = decoded(decoder, CODES, [2])[:, ::EVERY] - REFERENCE["samples"]
+    assert 0 < np.square(noise).mean() < 1e-3 * np.square(REFERENCE["samples"]).mean()
 
 
 # --- Encoder -------------------------------------------------------------------------------------------------------

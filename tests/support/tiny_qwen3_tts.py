@@ -7,10 +7,16 @@ import json
 from pathlib import Path
 
 import mlx.core as mx
+import numpy as np
 from support.named_weights import named_weight
 from support.tiny_qwen3_tts_sizes import CODEC
 
-NAMES = Path(__file__).parents[1] / "engines/data/qwen3_tts_names.json.gz"
+DATA = Path(__file__).parents[1] / "engines/data"
+NAMES = DATA / "qwen3_tts_names.json.gz"
+NUMBERS = np.load(DATA / "qwen3_tts_codec.npz")
+"""What scripts/parity/qwen3_tts_codec.py computed."""
+EVERY = 8
+"""Of the reference's samples, one in so many is there."""
 
 
 def names(which: str) -> dict[str, tuple[int, ...]]:

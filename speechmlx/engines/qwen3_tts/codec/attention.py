@@ -42,15 +42,15 @@ class WindowedAttention:
         self._shape = shape
 
     def first(self, rows: int) -> list[mx.array]:
-        """Keys and values of the window of `rows` new streams: [rows, key heads, window - 1, head]."""
-        size = (rows, self._shape.key_heads, self._shape.window - 1, self._shape.head)
-        return [mx.zeros(size, self._inward.dtype), mx.zeros(size, self._inward.dtype)]
+        """Keys and values of the window of `rows` new streams: [rows, 2 * key heads, window - 1, head]."""
+        size = (rows, 2 * self._shape.key_heads, self._shape.window - 1, self._shape.head)
+        return [mx.zeros(size, self._inward.dtype)]
 
     def __call__(self, x: mx.array, mask: mx.array, past: Past) -> mx.array:
         shape, before = self._shape, self._shape.window - 1
         heads = (x @ self._inward).reshape(*x.shape[:2], -1, shape.head).swapaxes(1, 2)
-        queries, keys, values = mx.split(heads, [shape.heads, shape.heads + shape.key_heads], axis=1)
-        keys, values = past.extend(keys, axis=2), past.extend(values, axis=2)
+        queries, others = mx.split(heads, [shape.heads], axis=1)
+        keys, values = mx.split(past.extend(others, axis=2), 2, axis=1)
         seen = mx.fast.scaled_dot_product_attention(
             self._turned(queries, before), self._turned(keys, 0), values, scale=shape.head**-0.5, mask=mask
         )
