@@ -36,7 +36,9 @@ WHOLE: Mapping[str, tuple[int, int]] = {
 }
 """Bounds of the options, both ends allowed. `top_k` 0 leaves nothing out; `max_tokens` counts frames of 80 ms."""
 RECORDING = ("prompt_speech", "prompt_text")
-OPTIONS = tuple(sorted((*NUMBERS, *WHOLE, *RECORDING)))
+INSTRUCT = "instruct"
+"""The option that is meant for a model that follows instructions; the field of a request may be for any."""
+OPTIONS = tuple(sorted((*NUMBERS, *WHOLE, *RECORDING, INSTRUCT)))
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def read_wishes(request: Synthesis, config: QwenTtsConfig, defaults: DrawDefault
     code = None if language is None else config.languages[language]
     if language in (None, "chinese") and isinstance(voice, str) and (dialect := config.dialects.get(voice)):
         code = config.languages.get(dialect, code)
-    return SpeechWishes(voice, code, _instructions(request.instructions, config), drawing)
+    return SpeechWishes(voice, code, _instructions(request, config), drawing)
 
 
 def read_drawing(options: Mapping[str, Any], defaults: DrawDefaults) -> Drawing:
@@ -124,12 +126,19 @@ def _language(text: str | None, config: QwenTtsConfig) -> str | None:
     raise Unsupported(f"language {asked!r:.60} is none of this model's: {', '.join(config.languages)}")
 
 
-def _instructions(text: str | None, config: QwenTtsConfig) -> str:
-    asked = (text or "").strip()
-    if asked and not config.takes_instructions:
-        raise Unsupported(
-            "this Qwen3-TTS follows no instructions; its CustomVoice model of 1.7 billion weights and VoiceDesign do"
-        )
+def _instructions(request: Synthesis, config: QwenTtsConfig) -> str:
+    """What the model is told; "" where it follows none, unless the client means just that model to follow them."""
+    option = request.options.get(INSTRUCT)
+    if not isinstance(option, str | None):
+        raise BadRequest(f"{INSTRUCT} must be a text, not {option!r:.60}")
+    if not config.takes_instructions:
+        if (option or "").strip():
+            raise Unsupported(
+                "this Qwen3-TTS follows no instructions; its CustomVoice model of 1.7 billion weights and "
+                "VoiceDesign do"
+            )
+        return ""
+    asked = (option or request.instructions or "").strip()
     if config.variant == "voice_design" and not asked:
         raise BadRequest(
             "this model designs a voice: say in `instructions` how it sounds, such as 'a calm old man with a low voice'"

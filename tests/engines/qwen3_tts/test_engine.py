@@ -42,21 +42,6 @@ CLONED = ReferenceVoice(Audio(recording(), 24000), "What I said.", "voice-1")
 UNTOLD = ReferenceVoice(Audio(recording(), 24000), "", "voice-1")
 
 
-@pytest.fixture(scope="module")
-def custom(make: Callable[..., Qwen3Tts]) -> Qwen3Tts:
-    return make("custom_voice")
-
-
-@pytest.fixture(scope="module")
-def base(make: Callable[..., Qwen3Tts]) -> Qwen3Tts:
-    return make("base")
-
-
-@pytest.fixture(scope="module")
-def design(make: Callable[..., Qwen3Tts]) -> Qwen3Tts:
-    return make("voice_design")
-
-
 KINDS: dict[str, dict[str, Any]] = {
     "custom": {"voice": NamedVoice("vivian"), "language": "en", "instructions": "sadly"},
     "design": {"instructions": "An old man"},

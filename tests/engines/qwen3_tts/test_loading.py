@@ -10,13 +10,16 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 import pytest
+from mlx.utils import tree_flatten
 from support import tiny_talker
 from support.talking import run, sound, speak
+from support.tiny_qwen3_tts_sizes import recording
 
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.qwen3_tts import load
 from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
 from speechmlx.errors import ModelUnavailable, WeightsDamaged
+from speechmlx.types import Audio, ReferenceVoice
 
 COLD = LoadOptions(warm_up=False)
 
@@ -27,6 +30,19 @@ def test_quantised_weights(make: Callable[..., Qwen3Tts], bits: int) -> None:
     plain = make("custom_voice", bits=bits)
     assert not any(isinstance(layer, nn.QuantizedLinear) for _, layer in plain._talker.named_modules())
     assert np.abs(sound(run(plain, speak(options={"max_tokens": 4}))[0])).max() > 0
+
+
+def test_narrow_weights_stay_narrow_on_a_gpu(make: Callable[..., Qwen3Tts]) -> None:
+    mx.disable_compile()  # a CPU takes minutes to compile; tests/engines/test_gpu_path.py does it once
+    try:
+        engine = make("base", LoadOptions(device="gpu", dtype="bfloat16", warm_up=False), dtype=mx.bfloat16)
+        voice = ReferenceVoice(Audio(recording(), 24000), "What I said.", "one")
+        (events,) = run(engine, speak(voice=voice, options={"max_tokens": 3}))
+    finally:
+        mx.enable_compile()
+    assert {array.dtype for _, array in tree_flatten(engine._talker.parameters())} == {mx.bfloat16}
+    assert engine.loop.memory.position_bytes == 2 * 2 * 16 * 2
+    assert len(sound(events)) == 3 * 1920
 
 
 @pytest.mark.parametrize("kind", ["custom_voice", "base", "voice_design"])

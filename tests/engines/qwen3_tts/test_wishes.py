@@ -74,10 +74,10 @@ def test_voice_and_language(fields: dict[str, Any], voice: str, language: int | 
         (DESIGN, {"voice": NamedVoice("ryan"), "instructions": "deep"}, UnknownVoice, "has no voice 'ryan'"),
         (BASE, {}, BadRequest, "imitates the voice of a recording: send one"),
         (BASE, {"voice": NamedVoice("ryan")}, UnknownVoice, "has no voice 'ryan': send one"),
-        (BASE, {"voice": CLONED, "instructions": "sadly"}, Unsupported, "follows no instructions"),
+        (BASE, {"voice": CLONED, "options": {"instruct": "sadly"}}, Unsupported, "follows no instructions"),
         (
             SMALL,
-            {"instructions": "sadly"},
+            {"options": {"instruct": "sadly"}},
             Unsupported,
             "no instructions; its CustomVoice model of 1.7 billion",
         ),
@@ -87,7 +87,7 @@ def test_voice_and_language(fields: dict[str, Any], voice: str, language: int | 
             CUSTOM,
             {"options": {"cfg_scale": 2}},
             Unsupported,
-            "no option 'cfg_scale'; its options are max_tokens, pr",
+            "no option 'cfg_scale'; its options are instruct, ma",
         ),
         (CUSTOM, {"options": {"temperature": 3}}, BadRequest, "temperature 3 is out of range: 0 to 2"),
         (CUSTOM, {"options": {"top_k": 2.5}}, BadRequest, "top_k must be a whole number, not 2.5"),
@@ -112,8 +112,14 @@ def test_what_cannot_be_is_told(config: QwenTtsConfig, fields: dict[str, Any], e
 
 def test_instructions_and_recordings_are_taken() -> None:
     assert read_wishes(speak(instructions=" sadly "), CUSTOM, DEFAULTS).instructions == "sadly"
+    assert read_wishes(speak(options={"instruct": "sadly"}), CUSTOM, DEFAULTS).instructions == "sadly"
     assert read_wishes(speak(instructions="An old man"), DESIGN, DEFAULTS).voice is None
     assert read_wishes(speak(voice=CLONED), BASE, DEFAULTS).voice == CLONED
+
+
+def test_a_field_that_clients_send_to_any_model_is_not_followed_by_one_that_cannot() -> None:
+    assert read_wishes(speak(instructions="sadly"), SMALL, DEFAULTS).instructions == ""
+    assert read_wishes(speak(voice=CLONED, instructions="sadly"), BASE, DEFAULTS).instructions == ""
 
 
 def test_a_recording_in_the_options_has_the_same_name_each_time() -> None:
