@@ -8,7 +8,6 @@ from functools import partial
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.audio.pcm import to_pcm16
 from speechmlx.engines import LONG_AIM, Room
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.footprint import Unlimited
@@ -257,29 +256,27 @@ class Qwen3Tts:
                 self._leave(state)
 
     def _sound(self, states: Sequence[SpeechRow], found: Found) -> None:
-        """The frames of `states` as sound; those with equally many frames together."""
-        for count in sorted({len(state.pending) for state in states}):
-            self._decode([state for state in states if len(state.pending) == count], found)
+        """The frames of `states` as sound: those with equally many are decoded together, and all are read at once."""
+        groups = [
+            [state for state in states if len(state.pending) == count]
+            for count in sorted({len(state.pending) for state in states})
+        ]
+        decoded = [self._decoded(group) for group in groups]
+        mx.eval([(samples, past.arrays) for samples, past in decoded])
+        for group, (samples, past) in zip(groups, decoded, strict=True):
+            for place, (state, sound) in enumerate(zip(group, np.array(samples), strict=True)):
+                state.sound = StreamRows(past.arrays)
+                state.sound.keep([place])
+                found[id(state)].append(state.sounds(sound))
 
-    def _decode(self, states: Sequence[SpeechRow], found: Found) -> None:
+    def _decoded(self, states: Sequence[SpeechRow]) -> tuple[mx.array, StreamRows]:
+        """The samples [states, n] of the next frames of `states`, and what the decoder remembers; not computed yet."""
         codes = mx.array(np.stack([np.stack(state.pending, axis=1) for state in states]))
         past = [state.sound for state in states if state.sound is not None]
         joined = StreamRows(past[0].arrays)
         for other in past[1:]:
             joined.join(other)
-        samples = self._codec.decoder.step(codes, joined)
-        mx.eval(samples, joined.arrays)
-        for place, (state, sound) in enumerate(zip(states, np.array(samples), strict=True)):
-            state.sound = StreamRows(joined.arrays)
-            state.sound.keep([place])
-            state.pending.clear()
-            state.chunks += 1
-            if not np.isfinite(sound).all():
-                state.finished = True
-                found[id(state)].append(NotFinite("the codec's decoder"))
-            else:
-                state.samples += len(sound)
-                found[id(state)].append(Chunk(to_pcm16(sound), RATE))
+        return self._codec.decoder.step(codes, joined), joined
 
     def _finish(self, state: SpeechRow, found: Found) -> None:
         events = found[id(state)]

@@ -55,11 +55,11 @@ class KeyValueRows:
         for held in (self.keys, self.values):
             for layer in range(self._shape.layers):
                 fresh = mx.zeros((rows, heads, room, width), self._dtype)
-                if places:
-                    fresh[: len(places), :, : self.room] = mx.take(held[layer], chosen, axis=0)
-                    held[layer] = fresh
-                else:
+                if not places:
                     held.append(fresh)
+                    continue
+                fresh[: len(places), :, : self.room] = mx.take(held[layer], chosen, axis=0)
+                held[layer] = fresh
                 mx.eval(fresh)
         self.rows, self.room = rows, room
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
+from speechmlx.audio.pcm import to_pcm16
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.parts.causal_conv import StreamRows
-from speechmlx.engines.qwen3_tts.cloning import ClonedVoice
+from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice
 from speechmlx.engines.qwen3_tts.frames import DrawnFrame, FrameRow
 from speechmlx.engines.qwen3_tts.prompt import PromptWriter
 from speechmlx.engines.qwen3_tts.text import TextPart, TextSource
 from speechmlx.engines.qwen3_tts.wishes import Drawing
+from speechmlx.types import Chunk
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
 
 CHUNKS = (1, 1, 2, 3)
 """Frames of the first chunks of sound; the last number holds for all later ones."""
@@ -133,3 +140,13 @@ class SpeechRow:
             self.source.parts.clear()
             self.complete = self.stopped = True
         return frame.ends or cut
+
+    def sounds(self, samples: Samples) -> Chunk | NotFinite:
+        """The pending frames as `samples` [n]; the request ends where these are no numbers."""
+        self.pending.clear()
+        self.chunks += 1
+        if not np.isfinite(samples).all():
+            self.finished = True
+            return NotFinite("the codec's decoder")
+        self.samples += len(samples)
+        return Chunk(to_pcm16(samples), RATE)
