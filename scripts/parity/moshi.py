@@ -125,7 +125,6 @@ def with_whole_ring(transformer: Any) -> None:
 
 def personaplex(out: Path) -> None:
     reference, loaders = (import_module(f"moshi.models.{name}") for name in ("lm", "loaders"))
-
     with_whole_ring(loaders.transformer)
     codec = mimi(loaders)
     skeletons = {depth: reference.LMModel(**sizes(loaders, depth)) for depth in (8, 16)}
@@ -133,14 +132,31 @@ def personaplex(out: Path) -> None:
     (out / "moshi_tiny.json.gz").write_bytes(gzip.compress(json.dumps(named).encode(), mtime=0))
     codec, model = filled(codec, named["codec"]), filled(skeletons[16], named["16"])
     codec.set_num_codebooks(8)
-    found: dict[str, np.ndarray] = {}
     codec.streaming_forever(1)
-    found["codes"] = np.concatenate([one[0].numpy() for one in frames_of(codec, noise(1, FRAMES))], 1).T.astype(
-        np.int16
+    found = coded(codec)
+    generator = reference.LMGen(
+        model, "cpu", use_sampling=False, audio_silence_frame_cnt=SILENT, sample_rate=24000, frame_rate=12.5
     )
-    played = codes(2, FRAMES, 1, 8, 1)
-    found["decoded"] = np.array([codec.decode(torch.tensor(one))[0, 0, ::16].numpy() for one in played])
+    found["forced"] = forced(model, generator)
+    found |= conversation("role", generator, codec, 4)
+    generator.voice_prompt, generator.save_voice_prompt_embeddings = str(out / "moshi_voice.wav"), True
+    generator.voice_prompt_audio = noise(5, VOICE)[0]
+    found |= conversation("recorded", generator, codec, 6)  # writes moshi_voice.pt, too
+    generator.load_voice_prompt_embeddings(str(out / "moshi_voice.pt"))
+    found |= conversation("saved", generator, codec, 6)
+    save(out / "moshi_personaplex.npz", found)
 
+
+def coded(codec: Any) -> dict[str, np.ndarray]:
+    """The codes of noise [frames, 8], and every 16th sample of the sound of random codes."""
+    heard = np.concatenate([one[0].numpy() for one in frames_of(codec, noise(1, FRAMES))], 1)
+    played = codes(2, FRAMES, 1, 8, 1)
+    sound = np.array([codec.decode(torch.tensor(one))[0, 0, ::16].numpy() for one in played])
+    return {"codes": heard.T.astype(np.int16), "decoded": sound}
+
+
+def forced(model: Any, generator: Any) -> np.ndarray:
+    """The normed output of the transformer over frames [frames - 1, dim] while all tokens are forced."""
     hidden: list[np.ndarray] = []
     forward = model.forward_codes
 
@@ -150,30 +166,19 @@ def personaplex(out: Path) -> None:
         return result
 
     model.forward_codes = recorded
-    generator = reference.LMGen(
-        model, "cpu", use_sampling=False, audio_silence_frame_cnt=SILENT, sample_rate=24000, frame_rate=12.5
-    )
     generator.streaming_forever(1)
-    for place in range(FRAMES):
-        forced = codes(3, FRAMES, 16)[place]
-        person, own = (torch.tensor(part)[None, :, None] for part in (forced[:8], forced[8:]))
-        generator.step(person, own, int(forced[0]) % 48)
-    found["forced"] = np.array(hidden)
+    for frame in codes(3, FRAMES, 16):
+        person, own = (torch.tensor(part)[None, :, None] for part in (frame[:8], frame[8:]))
+        generator.step(person, own, int(frame[0]) % 48)
+    return np.array(hidden)
 
-    def conversation(name: str, seed: int) -> None:
-        generator.reset_streaming()
-        generator.text_prompt_tokens = ROLE
-        codec.reset_streaming()
-        generator.step_system_prompts(codec)
-        found.update({f"{name}.{key}": value for key, value in answered(generator, codec, seed).items()})
 
-    conversation("role", 4)
-    generator.voice_prompt, generator.save_voice_prompt_embeddings = str(out / "moshi_voice.wav"), True
-    generator.voice_prompt_audio = noise(5, VOICE)[0]
-    conversation("recorded", 6)  # writes moshi_voice.pt, too
-    generator.load_voice_prompt_embeddings(str(out / "moshi_voice.pt"))
-    conversation("saved", 6)
-    save(out / "moshi_personaplex.npz", found)
+def conversation(name: str, generator: Any, codec: Any, seed: int) -> dict[str, np.ndarray]:
+    generator.reset_streaming()
+    generator.text_prompt_tokens = ROLE
+    codec.reset_streaming()
+    generator.step_system_prompts(codec)
+    return {f"{name}.{key}": value for key, value in answered(generator, codec, seed).items()}
 
 
 def moshi(out: Path) -> None:

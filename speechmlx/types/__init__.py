@@ -26,6 +26,7 @@ from speechmlx.types.events import (
     WordTimes,
 )
 from speechmlx.types.requests import (
+    Converse,
     DetectSpeech,
     DetectTurn,
     Diarize,
@@ -66,6 +67,7 @@ __all__ = [
     "Checkpoint",
     "Chunk",
     "Command",
+    "Converse",
     "DetectSpeech",
     "DetectTurn",
     "Diarize",

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from support import tiny_bridge
+from support import tiny_bridge, tiny_moshi
 from support.clips import CLIPS
 from support.gpu_branches import ROOT, choices, modules
 from support.gpu_runs import GpuRuns
@@ -388,7 +388,9 @@ def test_models_of_mlx_audio_keep_their_types(bridged: tuple[int, int]) -> None:
 
 @pytest.mark.usefixtures("speech", "recognised", "quantised_whisper", "answers", "quantised_llm", "cleaned", "voices")
 @pytest.mark.usefixtures("turn", "bridged")
-def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns) -> None:
+def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path: Path) -> None:
+    with on_gpu():
+        tiny_moshi.answer_in_narrow_types(tmp_path, loaded, METAL)
     left: dict[str, list[int]] = {}
     for path in modules():
         for choice in choices(path):

@@ -10,14 +10,23 @@ import io
 import json
 import tarfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
+from mlx.utils import tree_flatten
 from sentencepiece import SentencePieceTrainer
 
+from speechmlx.engines import LoadOptions
+from speechmlx.engines import moshi as moshi_engine
+from speechmlx.engines.moshi.network import MoshiNetwork
+from speechmlx.engines.moshi.sizes import MoshiSizes
 from speechmlx.models.convert import moshi
 from speechmlx.models.convert.weights import save_tensors
+from speechmlx.types import Audio, Respond
 
 DATA = Path(__file__).parents[1] / "engines/data"
 SIZES = {"dim": 64, "heads": 4, "layers": 3, "text_count": 48, "depth_dim": 32, "depth_heads": 4, "depth_layers": 2}
@@ -87,21 +96,37 @@ def folder(at: Path, depth: int, context: int = 256, **config: Any) -> Path:
     return made
 
 
-def wide_folder(at: Path, **config: Any) -> Path:
-    """A folder in bfloat16 whose widths can be quantised; its weights are drawn."""
-    import mlx.core as mx
-    from mlx.utils import tree_flatten
+def answer_in_narrow_types(at: Path, loaded: Callable[..., Any], options: LoadOptions) -> None:
+    """Answer as a GPU does, in bfloat16 and in 4 bits: the types stay as they are."""
+    engines = [_answered(at / str(bits), loaded, options, bits) for bits in (16, 4)]
+    for engine, linear in zip(engines, (nn.Linear, nn.QuantizedLinear), strict=True):
+        assert type(engine._step.network.text_linear) is linear
+        assert engine._step.network.out_norm.weight.dtype == mx.bfloat16
+    assert engines[1].nbytes < 0.6 * engines[0].nbytes
 
-    from speechmlx.engines.moshi.network import MoshiNetwork
-    from speechmlx.engines.moshi.sizes import MoshiSizes
 
+def _answered(at: Path, loaded: Callable[..., Any], options: LoadOptions, bits: int) -> Any:
+    """The engine of a model in so many bits, after it answered. Nothing is compiled: that takes a minute here.
+
+    Its weights are drawn, and its widths can be quantised.
+    """
     made = folder(at, 16)
-    sizes = {**SIZES, "dim": 128, "depth_dim": 128, "depth": 16, "context": 256}
+    sizes = {**SIZES, "dim": 128, "depth_dim": 128, "depth": 9, "layers": 2, "depth_layers": 1, "context": 256}
     network = MoshiNetwork(MoshiSizes.of(sizes))
     network.set_dtype(mx.bfloat16)
     (made / "model.safetensors").unlink()
     mx.save_safetensors(str(made / "model.safetensors"), dict(tree_flatten(network.parameters())))
     (made / "voices/natf0.safetensors").unlink()
-    written = json.loads((made / "config.json").read_text())
-    (made / "config.json").write_text(json.dumps({**written, **sizes, **config}))
-    return made
+    written = json.loads((made / "config.json").read_text()) | sizes
+    quantised = {} if bits == 16 else {"quantization": {"bits": bits, "group_size": 32}}
+    (made / "config.json").write_text(json.dumps(written | quantised))
+    mx.disable_compile()
+    try:
+        engine = loaded(moshi_engine.load(made, options))
+        state = engine.begin(Respond(audio=Audio(np.zeros(1920, np.float32), 24_000), max_steps=3))
+        while not state.finished:
+            assert not [event for event in engine.step([state])[0] if isinstance(event, Exception)]
+        engine.end(state)
+    finally:
+        mx.enable_compile()
+    return engine
