@@ -152,6 +152,13 @@ class Config:
     audio_timeout: float = setting(
         2.0, "Time without audio in mid-speech that ends the turn; 0 never.", unit="seconds", flag=False
     )
+    listen_delay: float = setting(
+        0.0,
+        "Time that live recognisers which look ahead wait before they give a word, the nearest that the model can.",
+        unit="seconds",
+        flag=False,
+        shown="0: the model's own",
+    )
     resume_window: float = setting(
         30.0,
         "Time that a live session whose connection broke is kept for its client to come back; 0 never.",
@@ -180,6 +187,20 @@ class Config:
         "Folder in which live sessions are written down, so that they go on where their server is lost.",
         shown="none; in a cluster, live in job_folder",
         flag=False,
+    )
+    voice_folder: Path | None = setting(
+        None,
+        "Folder of the voices that clients stored, and of consents.",
+        shown="~/Library/Application Support/speechmlx/voices on macOS, else $XDG_DATA_HOME/speechmlx/voices",
+        flag=False,
+    )
+    voices: dict[str, str] = field(
+        default_factory=dict,
+        metadata={
+            "help": "Names for voices, before those of models: narrator=af_bella*0.7+af_sky*0.3,alloy=bm_george.",
+            "flag": False,
+            "shown": "none",
+        },
     )
     job_retention: float = setting(
         24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False
@@ -242,6 +263,7 @@ KINDS = {
     "vad": "Model that detects speech.",
     "turn": "Model that detects the end of a turn.",
     "diarize": "Model that tells speakers apart.",
+    "align": "Model that gives times to words: of a known text, and for recognisers that tell none.",
 }
 """Help of the flags that set one model of `Config.models`."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")

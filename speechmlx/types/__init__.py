@@ -26,6 +26,7 @@ from speechmlx.types.events import (
     WordTimes,
 )
 from speechmlx.types.requests import (
+    Align,
     Converse,
     DetectSpeech,
     DetectTurn,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CALL_FRAME",
+    "Align",
     "Audio",
     "Checkpoint",
     "Chunk",

@@ -54,6 +54,10 @@ from speechmlx.types import Kind
         ("speaches-ai/Kokoro-82M-v1.0-ONNX-int8", Kind.TTS, "kokoro-82m"),
         ("HuggingFaceTB/SmolLM2-135M-Instruct", Kind.LLM, "smollm2-135m-instruct"),
         ("Qwen/Qwen3-4B-Instruct-2507", Kind.LLM, "qwen3-4b-instruct"),
+        ("paraformer-zh", Kind.ASR, "paraformer-zh"),
+        ("SenseVoiceSmall", Kind.ASR, "sensevoice-small"),
+        ("iic/SenseVoiceSmall", Kind.ASR, "sensevoice-small"),
+        ("funasr/fsmn-vad", Kind.VAD, "fsmn-vad"),
     ],
 )
 def test_resolve(name: str, kind: Kind | None, found: str) -> None:
