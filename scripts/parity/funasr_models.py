@@ -92,7 +92,7 @@ def vad(folder: Path, clips: list[Path]) -> dict[str, Any]:
     return found
 
 
-class Given(torch.nn.Module):
+class Given(torch.nn.Module):  # type: ignore[misc]
     """In place of the network: the probability of silence that was drawn."""
 
     def __init__(self, speech: np.ndarray[Any, Any]) -> None:
