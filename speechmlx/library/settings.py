@@ -18,7 +18,7 @@ LOG_LEVEL = "warning"
 class SpeechSettings(TypedDict, total=False):
     """Keyword arguments of `Speech`. Each wins over SPEECHMLX_NAME in the environment and over the settings file.
 
-    docs/configuration.md describes them. `asr` to `diarize` name the default model of a kind.
+    docs/configuration.md describes them. `asr` to `align` name the default model of a kind.
     """
 
     asr: str
@@ -30,6 +30,7 @@ class SpeechSettings(TypedDict, total=False):
     vad: str
     turn: str
     diarize: str
+    align: str
     profile: str
     preload: bool
     cache: str | Path
@@ -40,6 +41,7 @@ class SpeechSettings(TypedDict, total=False):
     max_jobs: int
     max_sessions: int
     audio_timeout: float
+    listen_delay: float
     device: str
     llm_context: int
     llm_url: str
