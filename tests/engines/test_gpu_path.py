@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from support import tiny_bridge, tiny_talker
+from support import tiny_bridge, tiny_moshi, tiny_talker
 from support.clips import CLIPS
 from support.gpu_branches import ROOT, choices, modules
 from support.gpu_runs import GpuRuns
@@ -384,7 +384,9 @@ def test_a_compiled_predictor_on_quantised_weights_speaks_the_same(talking: list
 
 @pytest.mark.usefixtures("speech", "recognised", "quantised_whisper", "answers", "quantised_llm", "cleaned", "voices")
 @pytest.mark.usefixtures("turn", "bridged", "talking")
-def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns) -> None:
+def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path: Path) -> None:
+    with on_gpu():
+        tiny_moshi.answer_in_narrow_types(tmp_path, loaded, METAL)
     left: dict[str, list[int]] = {}
     for path in modules():
         for choice in choices(path):
