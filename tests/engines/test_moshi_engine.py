@@ -359,3 +359,20 @@ def test_a_folder_that_is_not_whole_is_told(tmp_path: Path, loaded: Callable[...
         save_tensors(folder / "more.safetensors", {"strange": np.zeros(3, np.float32)})
     with pytest.raises(ModelUnavailable):
         loaded(moshi.load(folder, LoadOptions(warm_up=False)))
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_quantised_files_are_read_for_either_device(tmp_path: Path, loaded: Callable[..., Any], bits: int) -> None:
+    """A GPU keeps the weights as they are stored; a CPU has them in float32."""
+    folder = tiny_moshi.wide_folder(tmp_path, bits, stored=True)
+    stored: Any = mx.load(str(folder / "model.safetensors"))
+    narrow, wide = (
+        loaded(moshi.load(folder, LoadOptions(warm_up=False, device=device)))._step.network for device in ("gpu", "cpu")
+    )
+    names = [f"text_linear.{part}" for part in ("weight", "scales", "biases")]
+    weight, scales, biases = parts = [stored[name] for name in names]
+    assert all(mx.array_equal(narrow.text_linear[name[12:]], part) for name, part in zip(names, parts, strict=True))
+    expected = mx.dequantize(weight, scales, biases, group_size=32, bits=bits).astype(mx.float32)
+    assert wide.text_linear.weight.dtype == mx.float32 and mx.array_equal(wide.text_linear.weight, expected)
+    tokens = mx.zeros((1, 1, 17), mx.int32)
+    assert mx.allclose(narrow.embed(tokens).astype(mx.float32), wide.embed(tokens), atol=0.05)
