@@ -233,6 +233,19 @@ def test_pieces_of_any_length_are_heard_the_same(engine: MoshiEngine) -> None:
     assert pcm(conversed(engine, pieces)[0]) == pcm(conversed(engine, [whole])[0])
 
 
+def test_keys_and_values_have_their_place_from_the_first_frame_on(engine: MoshiEngine) -> None:
+    for request in (Converse(), question(frames=300)):
+        state = engine.begin(request)
+        while state.ring is None:
+            engine.step([state])
+        if isinstance(request, Converse):
+            engine.feed(state, Feed(sound(1, 1)))
+        engine.step([state])
+        nbytes = sum(one.nbytes for one in state.ring.arrays())
+        assert nbytes == 256 * engine.frame_bytes < state.nbytes, "the context of the model, and the codec's state"
+        engine.end(state)
+
+
 def test_what_is_cancelled_is_freed(engine: MoshiEngine) -> None:
     def rings() -> int:
         gc.collect()

@@ -35,8 +35,10 @@ class MoshiBeginning:
     key: object
     """The same for the same prompt."""
     writing: MoshiWriting
+    frames: int
+    """Frames of the conversation at most."""
     nbytes: int
-    """What the conversation may come to hold."""
+    """What it may come to hold."""
     size: int
     """Samples of a frame."""
     rate: int
@@ -50,6 +52,7 @@ class MoshiConversation:
         self.reading: Generator[None, None, MoshiPromptState] | None = beginning.reading
         self.key, self.nbytes = beginning.key, beginning.nbytes
         self.ring: MoshiRing | None = None
+        self._room = beginning.frames
         self.finished = False
         self._size, self._rate = beginning.size, beginning.rate
         self._writing = beginning.writing
@@ -64,6 +67,7 @@ class MoshiConversation:
     def read(self, state: MoshiPromptState) -> None:
         """The prompt is read."""
         self.reading, self.ring = None, state.ring
+        self.ring.room = self._room
 
     def next_frame(self) -> Samples | None:
         """The next frame to hear; None where there is none now."""

@@ -114,6 +114,7 @@ class MoshiEngine:
             reading=read_prompt(self._step.network, self._step.codec, prompt),
             key=key,
             writing=MoshiWriting(self._tokenizer),
+            frames=frames,
             nbytes=self._claim(frames),
             size=self._step.codec.sizes.frame,
             rate=RATE,
