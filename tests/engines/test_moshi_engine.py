@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,16 @@ def test_conversations_together_are_those_alone(request: pytest.FixtureRequest, 
     inputs = [[sound(1, 5)], [sound(2, 0.6), sound(3, 6)]]
     alone = [conversed(engine, one)[0] for one in inputs]
     assert_same(conversed(engine, *inputs), alone)
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.1])
+def test_frames_that_take_too_long_are_told(
+    engine: MoshiEngine, caplog: pytest.LogCaptureFixture, seconds: float
+) -> None:
+    with patch("speechmlx.engines.moshi.engine.time.perf_counter", side_effect=itertools.count(0, seconds).__next__):
+        conversed(engine, [sound(1, 3)])
+    late = "a live conversation fell behind: 3 of 3 frames took longer than their 80 ms"
+    assert caplog.messages == ([late] if seconds > 0.08 else [])
 
 
 def test_pieces_of_any_length_are_heard_the_same(engine: MoshiEngine) -> None:

@@ -73,6 +73,9 @@ class MoshiConversation:
         """The next frame to hear; None where there is none now."""
         raise NotImplementedError
 
+    def took(self, seconds: float) -> None:
+        """The last frame took so long to compute."""
+
     def told(self, sound: Samples | None, token: int) -> list[Event]:
         """What the model said in a frame: its sound and its text. None: it has no frame yet."""
         raise NotImplementedError
@@ -148,6 +151,7 @@ class LiveMoshi(MoshiConversation):
         """Samples that wait."""
         self._heard = 0
         self._ended = False
+        self._frames = self._late = 0
 
     def listen(self, samples: Samples) -> None:
         """The next samples [n] at the model's rate."""
@@ -170,6 +174,16 @@ class LiveMoshi(MoshiConversation):
         self._waiting, self._samples = deque([rest]), len(rest)
         self._heard += len(frame)
         return np.pad(frame, (0, self._size - len(frame)))
+
+    def took(self, seconds: float) -> None:
+        self._frames += 1
+        self._late += seconds > self._size / self._rate
+
+    @property
+    def late(self) -> str:
+        """What is to be told of frames that took longer than they sound; "" where there were none."""
+        sounds = round(1000 * self._size / self._rate)
+        return f"{self._late} of {self._frames} frames took longer than their {sounds} ms" if self._late else ""
 
     def told(self, sound: Samples | None, token: int) -> list[Event]:
         if sound is None:
