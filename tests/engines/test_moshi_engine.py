@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -227,10 +228,33 @@ def test_conversations_together_are_those_alone(request: pytest.FixtureRequest, 
     assert_same(conversed(engine, *inputs), alone)
 
 
+@pytest.mark.parametrize("seconds", [0.05, 0.1])
+def test_frames_that_take_too_long_are_told(
+    engine: MoshiEngine, caplog: pytest.LogCaptureFixture, seconds: float
+) -> None:
+    with patch("speechmlx.engines.moshi.engine.time.perf_counter", side_effect=itertools.count(0, seconds).__next__):
+        conversed(engine, [sound(1, 3)])
+    late = "a live conversation fell behind: 3 of 3 frames took longer than their 80 ms"
+    assert caplog.messages == ([late] if seconds > 0.08 else [])
+
+
 def test_pieces_of_any_length_are_heard_the_same(engine: MoshiEngine) -> None:
     whole = sound(1, 5)
     pieces = [whole[at : at + 1000] for at in range(0, len(whole), 1000)]
     assert pcm(conversed(engine, pieces)[0]) == pcm(conversed(engine, [whole])[0])
+
+
+def test_keys_and_values_have_their_place_from_the_first_frame_on(engine: MoshiEngine) -> None:
+    for request in (Converse(), question(frames=300)):
+        state = engine.begin(request)
+        while state.ring is None:
+            engine.step([state])
+        if isinstance(request, Converse):
+            engine.feed(state, Feed(sound(1, 1)))
+        engine.step([state])
+        nbytes = sum(one.nbytes for one in state.ring.arrays())
+        assert nbytes == 256 * engine.frame_bytes < state.nbytes, "the context of the model, and the codec's state"
+        engine.end(state)
 
 
 def test_what_is_cancelled_is_freed(engine: MoshiEngine) -> None:
@@ -359,3 +383,20 @@ def test_a_folder_that_is_not_whole_is_told(tmp_path: Path, loaded: Callable[...
         save_tensors(folder / "more.safetensors", {"strange": np.zeros(3, np.float32)})
     with pytest.raises(ModelUnavailable):
         loaded(moshi.load(folder, LoadOptions(warm_up=False)))
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_quantised_files_are_read_for_either_device(tmp_path: Path, loaded: Callable[..., Any], bits: int) -> None:
+    """A GPU keeps the weights as they are stored; a CPU has them in float32."""
+    folder = tiny_moshi.wide_folder(tmp_path, bits, stored=True)
+    stored: Any = mx.load(str(folder / "model.safetensors"))
+    narrow, wide = (
+        loaded(moshi.load(folder, LoadOptions(warm_up=False, device=device)))._step.network for device in ("gpu", "cpu")
+    )
+    names = [f"text_linear.{part}" for part in ("weight", "scales", "biases")]
+    weight, scales, biases = parts = [stored[name] for name in names]
+    assert all(mx.array_equal(narrow.text_linear[name[12:]], part) for name, part in zip(names, parts, strict=True))
+    expected = mx.dequantize(weight, scales, biases, group_size=32, bits=bits).astype(mx.float32)
+    assert wide.text_linear.weight.dtype == mx.float32 and mx.array_equal(wide.text_linear.weight, expected)
+    tokens = mx.zeros((1, 1, 17), mx.int32)
+    assert mx.allclose(narrow.embed(tokens).astype(mx.float32), wide.embed(tokens), atol=0.05)
