@@ -42,7 +42,7 @@ def models(
 
     With names: everything about these models, such as memory, licence, voices and other names.
     """
-    from speechmlx.config import load
+    from speechmlx.config_sources import load
     from speechmlx.models import catalog, store
 
     if all_families:

@@ -14,6 +14,7 @@ from typing import Any, cast
 from speechmlx.models.admission import admitted
 from speechmlx.models.kokoro_voices import KOKORO
 from speechmlx.models.personaplex_voices import PERSONAPLEX_VOICES
+from speechmlx.models.qwen3_tts_voices import QWEN3_TTS
 from speechmlx.models.spec import (
     Catalog,
     Companion,
@@ -25,7 +26,7 @@ from speechmlx.models.spec import (
     SourceFailed,
     profile,
 )
-from speechmlx.models.voices import VoiceList
+from speechmlx.models.voices import UNLISTED, VoiceList
 from speechmlx.types import Kind
 
 __all__ = ["CATALOG", "Catalog", "HubFiles", "IndexFiles", "Model", "PackageFile", "SourceFailed", "load", "profile"]
@@ -65,6 +66,9 @@ WHISPER_LANGUAGES = tuple(
         "tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su"
     ).split()
 )
+QWEN3_TTS_FILES = ("*.json", "*.safetensors", "*.txt", "speech_tokenizer/*")
+QWEN3_TTS_CODEC, QWEN3_TTS_DECODER = 682_293_092, 457_292_548
+"""Bytes of the codec in float32, and of the half that models without cloning keep in memory."""
 QWEN3_TTS_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "ru", "pt", "es", "it")
 COSYVOICE_LANGUAGES = ("zh", "en", "ja", "ko", "de", "es", "fr", "it", "ru")
 KOKORO_LANGUAGES = ("en", "es", "fr", "hi", "it", "ja", "pt", "zh")
@@ -276,21 +280,35 @@ KOKORO_INDEX = IndexFiles(
 )
 
 
-def _qwen3_tts(size: str, variant: str, revision: str, bytes_: int, aliases: tuple[str, ...] = ()) -> Model:
-    """A Qwen3-TTS row: bfloat16 weights, and a folder with the speech tokenizer."""
-    files = ("*.json", "*.safetensors", "*.txt", "speech_tokenizer/*")
-    repo = f"mlx-community/Qwen3-TTS-12Hz-{size}-{variant}-bf16"
+def _qwen3_tts(
+    size: str,
+    variant: str,
+    revision: str,
+    weights: int,
+    *,
+    form: str = "bf16",
+    narrow: int = 0,
+    aliases: tuple[str, ...] = (),
+) -> Model:
+    """A Qwen3-TTS row: `weights` of the talker, in 16 bits or in `narrow` bytes, and a folder with the codec."""
+    repo = f"Qwen3-TTS-12Hz-{size}-{variant}"
+    codec = QWEN3_TTS_CODEC if variant == "Base" else QWEN3_TTS_DECODER
+    ending = "" if form == "bf16" else f"-{form}"
+    name = f"qwen3-tts-{size}-{variant}{ending}".lower()
     return Model(
-        name=f"qwen3-tts-{size}-{variant}".lower(),
+        name=name,
         kind=Kind.TTS,
         engine="speechmlx.engines.qwen3_tts:load",
-        sources=(HubFiles(repo, revision, files),),
-        size=bytes_,
-        memory=2 * bytes_,
+        sources=(HubFiles(f"mlx-community/{repo}-{form}", revision, QWEN3_TTS_FILES),),
+        size=(narrow or 2 * weights) + QWEN3_TTS_CODEC,
+        memory=4 * weights + codec,
+        narrow=(narrow or 2 * weights) + codec,
         rate=24000,
         licence="Apache-2.0",
         languages=QWEN3_TTS_LANGUAGES,
         aliases=aliases,
+        elsewhere=f"((qwen|mlx-community)/)?{re.escape(repo.lower())}{'(-bf16)?' if form == 'bf16' else ending}",
+        voices=QWEN3_TTS if variant == "CustomVoice" else UNLISTED,
     )
 
 
@@ -317,11 +335,6 @@ SPEECH = (
         elsewhere=rf"(({KOKORO_OWNERS})/)?kokoro-82m(-v1[._]0)?{PRECISION}|kokoro-v1[._]0",
         voices=KOKORO,
     ),
-    _qwen3_tts("0.6B", "CustomVoice", "6415d95f88be018ff9e46813119dc3bc12261328", 2500 * MB, ("qwen3",)),
-    _qwen3_tts("0.6B", "Base", "1eccf1cb2519b5a4e8a95b5f0544f3303568164f", 2500 * MB),
-    _qwen3_tts("1.7B", "CustomVoice", "52f4770fd9726457eae3d3b6aa92047a25a10776", 4500 * MB),
-    _qwen3_tts("1.7B", "Base", "a6eb4f68e4b056f1215157bb696209bc82a6db48", 4500 * MB),
-    _qwen3_tts("1.7B", "VoiceDesign", "main", 4500 * MB),
     Model(
         name="cosyvoice3-0.5b",
         kind=Kind.TTS,
@@ -334,6 +347,24 @@ SPEECH = (
         licence="Apache-2.0",
         languages=COSYVOICE_LANGUAGES,
         aliases=("cosyvoice",),
+    ),
+)
+
+QWEN3_TTS_ROWS = (
+    _qwen3_tts(
+        "0.6B", "CustomVoice", "6415d95f88be018ff9e46813119dc3bc12261328", 905_788_672, aliases=("qwen3", "qwen3-tts")
+    ),
+    _qwen3_tts("0.6B", "Base", "1eccf1cb2519b5a4e8a95b5f0544f3303568164f", 914_643_008),
+    _qwen3_tts("1.7B", "CustomVoice", "52f4770fd9726457eae3d3b6aa92047a25a10776", 1_916_676_352),
+    _qwen3_tts("1.7B", "Base", "a6eb4f68e4b056f1215157bb696209bc82a6db48", 1_928_677_440),
+    _qwen3_tts("1.7B", "VoiceDesign", "main", 1_916_676_352),
+    _qwen3_tts(
+        "0.6B",
+        "CustomVoice",
+        "049ef77fe8816b536193c0c25f9a214d17921282",
+        905_788_672,
+        form="8bit",
+        narrow=1_286_743_170,
     ),
 )
 
@@ -737,4 +768,6 @@ LISTENERS = {"standard": "whisper-small"}
 """The recogniser of recordings costs too much live: a pass over the last seconds of speech is due twice a second."""
 
 PROFILES = {"starter": STARTER, "standard": STANDARD}
-CATALOG = Catalog((*WHISPER, *RECOGNISERS, *FUNASR, *SPEECH, *SPEECH_TO_SPEECH, *OTHERS), PROFILES, LISTENERS)
+CATALOG = Catalog(
+    (*WHISPER, *RECOGNISERS, *FUNASR, *SPEECH, *SPEECH_TO_SPEECH, *OTHERS, *QWEN3_TTS_ROWS), PROFILES, LISTENERS
+)
