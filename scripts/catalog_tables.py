@@ -19,6 +19,7 @@ KINDS = {
     Kind.ASR: "hears",
     Kind.TTS: "speaks",
     Kind.LLM: "answers",
+    Kind.S2S: "hears and speaks",
     Kind.ENHANCE: "enhances",
     Kind.DIARIZE: "tells speakers apart",
     Kind.ALIGN: "gives times to words",

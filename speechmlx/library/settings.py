@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
-from speechmlx.config import Config, load
+from speechmlx.config import Config
+from speechmlx.config_sources import load
 from speechmlx.errors import BadRequest
 
 LOG_LEVEL = "warning"
@@ -35,6 +36,8 @@ class SpeechSettings(TypedDict, total=False):
     preload: bool
     cache: str | Path
     lexicon: str | Path
+    voice_folder: str | Path
+    voices: dict[str, str]
     idle_unload: float
     memory_limit: int | str
     step_timeout: float

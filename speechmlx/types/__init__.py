@@ -27,6 +27,7 @@ from speechmlx.types.events import (
 )
 from speechmlx.types.requests import (
     Align,
+    Converse,
     DetectSpeech,
     DetectTurn,
     Diarize,
@@ -68,6 +69,7 @@ __all__ = [
     "Checkpoint",
     "Chunk",
     "Command",
+    "Converse",
     "DetectSpeech",
     "DetectTurn",
     "Diarize",

@@ -147,6 +147,22 @@ class Respond(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Converse(Request):
+    """Live speech fed at the model's rate, to a model that hears and speaks at once → `TextDelta`*, `Chunk`*, `Usage`.
+
+    For each frame heard there is a chunk of what the model says meanwhile, silence included.
+    """
+
+    kind: ClassVar[Kind | None] = Kind.S2S
+    streams: ClassVar[bool] = True
+    voice: Voice | None = None
+    """None: the model's default."""
+    language: str | None = None
+    instructions: str | None = None
+    priority: Priority = Priority.REALTIME
+
+
+@dataclass(frozen=True, kw_only=True)
 class Enhance(Request):
     """Noisy speech fed at the model's rate → `Chunk`*, as many samples out as in."""
 
