@@ -26,7 +26,7 @@ from speechmlx.models.spec import (
     SourceFailed,
     profile,
 )
-from speechmlx.models.voices import UNLISTED
+from speechmlx.models.voices import UNLISTED, VoiceList
 from speechmlx.types import Kind
 
 __all__ = ["CATALOG", "Catalog", "HubFiles", "IndexFiles", "Model", "PackageFile", "SourceFailed", "load", "profile"]
@@ -551,6 +551,7 @@ def _moshi(name: str, repo: str, size: int, bits: str) -> Model:
         rate=24000,
         licence="CC-BY-4.0",
         aliases=(repo.lower(), *((name,) if bits == "8bit" else ())),
+        voices=VoiceList(imitates=False),
     )
 
 
