@@ -81,7 +81,8 @@ def peer(folder: Path, requests: int) -> Stepper:
     session.eos_token_id, session.suppress_tokens = 64, list(range(64, 64 + 1024))  # all go on
     session.add([TTSBatchItem(sequence_id=number, text=TEXT, voice="ryan") for number in range(requests)])
     session.step()
-    return session.step
+    step: Stepper = session.step
+    return step
 
 
 SYSTEMS = {"ours": ours, "mlx-audio": peer}
