@@ -46,9 +46,9 @@ def test_wrong_settings_are_refused(arguments: list[str], words: str) -> None:
 
 def test_pull_refuses_what_has_no_engine_before_it_fetches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPEECHMLX_CACHE", str(tmp_path / "cache"))
-    done = run("pull", "cosyvoice")
+    done = run("pull", "qwen3-tts-0.6b-customvoice")
     assert done.returncode == 2
-    assert "cosyvoice3-0.5b cannot run: this version has no engine for it" in done.stderr
+    assert "qwen3-tts-0.6b-customvoice cannot run: this version has no engine for it" in done.stderr
     assert not (tmp_path / "cache").exists()
 
 
@@ -56,8 +56,9 @@ def test_models_says_which_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     lines = run("models", "--kind", "tts").stdout.splitlines()
     marked = {line.split()[0] for line in lines if "no engine yet" in line}
-    assert {"cosyvoice3-0.5b", "qwen3-tts-0.6b-base"} <= marked and "kokoro-82m" not in marked
-    assert run("models", "--kind", "tts", "--names").stdout.split() == ["kokoro-82m"]
+    assert {"qwen3-tts-0.6b-customvoice", "qwen3-tts-0.6b-base"} <= marked and "kokoro-82m" not in marked
+    names = run("models", "--kind", "tts", "--names").stdout.split()
+    assert names == ["kokoro-82m", "cosyvoice2-0.5b", "cosyvoice3-0.5b"]
 
 
 def test_the_help_of_serve_names_its_flags() -> None:

@@ -52,6 +52,9 @@ from speechmlx.types import Kind
         ("mlx-community/Kokoro-82M-4bit", Kind.TTS, "kokoro-82m"),
         ("onnx-community/Kokoro-82M-v1.0-ONNX", Kind.TTS, "kokoro-82m"),
         ("speaches-ai/Kokoro-82M-v1.0-ONNX-int8", Kind.TTS, "kokoro-82m"),
+        ("FunAudioLLM/CosyVoice2-0.5B", Kind.TTS, "cosyvoice2-0.5b"),
+        ("FunAudioLLM/Fun-CosyVoice3-0.5B-2512", Kind.TTS, "cosyvoice3-0.5b"),
+        ("cosyvoice", Kind.TTS, "cosyvoice3-0.5b"),
         ("HuggingFaceTB/SmolLM2-135M-Instruct", Kind.LLM, "smollm2-135m-instruct"),
         ("Qwen/Qwen3-4B-Instruct-2507", Kind.LLM, "qwen3-4b-instruct"),
     ],
@@ -66,7 +69,7 @@ def test_resolve(name: str, kind: Kind | None, found: str) -> None:
         ("wisper-base", Kind.ASR, "no model 'wisper-base'; known asr models: whisper-base, whisper-base.en, "),
         ("kokoro-82m", Kind.ASR, "'kokoro-82m' is a tts model, not asr; asr models: whisper-tiny.en, whisper-base, "),
         ("kokoro", Kind.S2S, "'kokoro' is a tts model, not s2s; s2s models: none"),
-        ("kokorro", Kind.TTS, "no model 'kokorro'; known tts models: kokoro-82m$"),
+        ("kokorro", Kind.TTS, "no model 'kokorro'; known tts models: kokoro-82m, cosyvoice2-0.5b, cosyvoice3-0.5b$"),
         ("", None, "no model ''"),
         ("openai/whisper-base.de", Kind.ASR, "no model 'openai/whisper-base.de'; known asr models: whisper-base.en"),
         ("Systran/faster-whisper-large-v4", Kind.ASR, "no model"),
@@ -74,8 +77,11 @@ def test_resolve(name: str, kind: Kind | None, found: str) -> None:
         ("openai/whisper-baseXen", Kind.ASR, "no model"),
         ("distil-whisper/distil-large-v3.5", Kind.ASR, "no model"),
         ("hexgrad/Kokoro-82M-v1.1-zh", Kind.TTS, "no model"),
-        ("cosyvoice", Kind.TTS, "^cosyvoice3-0.5b cannot run: .* no engine for it; tts models: kokoro-82m$"),
-        ("qwen3", Kind.TTS, "^qwen3-tts-0.6b-customvoice cannot run: .* no engine for it; tts models: kokoro-82m$"),
+        (
+            "qwen3",
+            Kind.TTS,
+            "^qwen3-tts-0.6b-customvoice cannot run: .*; tts models: kokoro-82m, cosyvoice2-0.5b",
+        ),
         ("qwen3-tts-1.7b-base", None, "cannot run"),
     ],
 )
@@ -86,7 +92,7 @@ def test_resolve_refuses(name: str, kind: Kind | None, says: str) -> None:
 
 
 def test_what_cannot_run_is_not_offered() -> None:
-    assert CATALOG.names(Kind.TTS) == ("kokoro-82m",)
+    assert CATALOG.names(Kind.TTS) == ("kokoro-82m", "cosyvoice2-0.5b", "cosyvoice3-0.5b")
     offered = {row.name for row in CATALOG.offered()}
     assert {row.name for row in CATALOG.rows} - offered == {row.name for row in CATALOG.rows if not row.runnable}
 
