@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from support import tiny_bridge
+from mlx.utils import tree_flatten
+from support import cosyvoice_runs, tiny_bridge, tiny_cosyvoice
 from support.clips import CLIPS
 from support.gpu_branches import ROOT, choices, modules
 from support.gpu_runs import GpuRuns
@@ -31,6 +32,7 @@ from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import (
     AIM,
     LoadOptions,
+    cosyvoice,
     deepfilternet,
     ecapa,
     kokoro,
@@ -383,11 +385,29 @@ def test_models_of_mlx_audio_keep_their_types(bridged: tuple[int, int]) -> None:
     assert bridged[0] > 1.5 * bridged[1]
 
 
+@pytest.fixture(scope="module")
+def imitated(
+    on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[set[mx.Dtype], float]:
+    """A small CosyVoice on a GPU: the types of its language model, and seconds of what it said."""
+    folder = tiny_cosyvoice.write_folder(tmp_path_factory.mktemp("cosyvoice"))
+    with on_gpu():
+        engine = loaded(cosyvoice.load(folder, METAL))
+        (events,) = cosyvoice_runs.run(engine, engine.begin(Speak(text="Hi you")))
+    types = {tensor.dtype for _, tensor in tree_flatten(engine._model.parameters())}
+    return types, len(cosyvoice_runs.pcm(events)) / 2 / 24_000
+
+
+def test_a_language_model_of_speech_is_narrow_on_a_gpu(imitated: tuple[set[mx.Dtype], float]) -> None:
+    types, seconds = imitated
+    assert types == {mx.float16} and seconds > 0.4
+
+
 # --- Nothing is left out -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("speech", "recognised", "quantised_whisper", "answers", "quantised_llm", "cleaned", "voices")
-@pytest.mark.usefixtures("turn", "bridged")
+@pytest.mark.usefixtures("turn", "bridged", "imitated")
 def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns) -> None:
     left: dict[str, list[int]] = {}
     for path in modules():
