@@ -46,10 +46,7 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, CosyV
     Raises ModelUnavailable, WeightsDamaged for a weight, and NotFinite for a sound, that is not finite numbers.
     """
     config = read_config(folder)
-    generation = GENERATIONS.get(str(config.get("model_type")))
-    if generation is None:
-        held, known = config.get("model_type"), " and ".join(GENERATIONS)
-        raise ModelUnavailable(f"the folder {folder.name!r} holds {held!r}; this engine runs {known}")
+    generation = _generation(folder, config)
     tokens = TextTokens(folder, generation.signs)
     dtype = mx.float32 if options.device == "cpu" else getattr(mx, options.dtype)
     weights = {
@@ -61,6 +58,14 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, CosyV
     if options.warm_up:
         yield from _warm_up(engine)
     return engine
+
+
+def _generation(folder: Path, config: Mapping[str, Any]) -> Generation:
+    kind = config.get("model_type")
+    if kind not in GENERATIONS:
+        known = " and ".join(GENERATIONS)
+        raise ModelUnavailable(f"the folder {folder.name!r} holds {kind!r}; this engine runs {known}")
+    return GENERATIONS[kind]
 
 
 def _engine(
