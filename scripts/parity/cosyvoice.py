@@ -3,7 +3,7 @@
 python -P scripts/parity/cosyvoice.py OUT_FOLDER COSYVOICE MATCHA (source trees of CosyVoice and Matcha-TTS; needs
 torch, transformers, diffusers, einops, omegaconf, s3tokenizer, chatterbox-tts without their dependencies, and onnx).
 Writes cosyvoice2_shapes.json.gz, the names and shapes of the small networks; cosyvoice2.npz, what they compute; and
-campplus_graph.json.gz, the nodes of CAM++ as ONNX. The same weights are made again by support.named_weights.
+campplus_graph.json.gz, the nodes of CAM++ as ONNX. The same weights are made again by support.small_checkpoints.
 """
 
 import gzip
@@ -52,7 +52,7 @@ def import_reference(cosyvoice: str, matcha: str) -> None:
 
 
 def made(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The weights of a name: support.named_weights makes the same."""
+    """The weights of a name: support.small_checkpoints makes the same."""
     values = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32) * 0.05
     if "classifier" in name:  # pitches on both sides of what is voiced
         return values * 400 + (14 if name.endswith("bias") else 0)

@@ -14,7 +14,8 @@ import typer
 from speechmlx.cli.serve import given_flags, setting_options
 
 if TYPE_CHECKING:
-    from speechmlx.config import Config, GivenSetting
+    from speechmlx.config import Config
+    from speechmlx.config_sources import GivenSetting
 
 HIDDEN = "•••"
 """Shown in place of a secret."""
@@ -35,7 +36,7 @@ def config(**options: Any) -> None:
 
     It takes the flags of `serve` too, and shows what they would change.
     """
-    from speechmlx.config import build, default_file, gather
+    from speechmlx.config_sources import build, default_file, gather
 
     as_json, write, force = (options.pop(name) for name in ("as_json", "write", "force"))
     file, flags = given_flags(options)
@@ -114,15 +115,16 @@ def settings(made: Config, given: dict[str, GivenSetting]) -> list[Setting]:
 
 def _effective(made: Config) -> dict[str, Any]:
     """What defaults that depend on the machine are here."""
-    from speechmlx.config import key_file
+    from speechmlx.config_sources import key_file
     from speechmlx.jobs.files import default_folder
-    from speechmlx.models import catalog, store
+    from speechmlx.models import catalog, store, voice_store
 
     return {
         "profile": catalog.profile(made),
         "cache": store.cache_folder(made),
         "key_file": key_file(made, os.environ),
         "job_folder": default_folder(made),
+        "voice_folder": voice_store.default_folder(made),
         "lexicon": made.lexicon,
         "log_file": made.log_file,
     }
@@ -149,7 +151,7 @@ def _print(rows: list[Setting], target: Path) -> None:
     texts = {entry.name: default_text(entry) for entry in fields(Config)}
     for row in rows:
         style = None if row.source == "default" else "bold"
-        unset = row.source == "default" and row.value in (None, 0, [])
+        unset = row.source == "default" and row.value in (None, 0, [], {})
         value = texts[row.name] if unset and row.name in texts else _shown(row.value)
         place = row.place if row.source != "default" else ", ".join(filter(None, ("default", row.place)))
         table.add_row(row.name, value, place, style=style)
@@ -162,6 +164,8 @@ def _shown(value: Any) -> str:
     """A value as a person reads it."""
     if isinstance(value, list):
         return ", ".join(value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={one}" for name, one in value.items())
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else "none" if value in (None, "") else str(value)

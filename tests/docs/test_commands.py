@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 from protocols.conftest import Server, serve
+from support import fetched, scripted_documents
 from support.document_commands import URL, serves
 from support.documents import DOCUMENTS, PYTHON, ROOT, SHELL, Block, all_blocks, blocks
 from support.scripted_conversation import SPEECH_RATE, tone
@@ -40,7 +41,9 @@ def name(file: Path) -> str:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Its models have scripted engines. scripts/demo and the tests of the wires use the real ones."""
-    with serve(tmp_path_factory.mktemp("server"), SPEECHMLX_CATALOG="support.scripted_documents:stand_in") as server:
+    folder = tmp_path_factory.mktemp("server")
+    fetched.fill(folder / "cache", scripted_documents.stand_in)
+    with serve(folder, SPEECHMLX_CATALOG="support.scripted_documents:stand_in") as server:
         yield server
 
 

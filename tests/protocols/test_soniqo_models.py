@@ -168,15 +168,6 @@ def test_voices_are_known_by_openais_names_and_however_they_are_written(client: 
     assert len(said) == 1 and len(said.pop()) > 10_000
 
 
-def test_a_model_without_an_engine_says_so_and_names_one_that_has(client: httpx.Client) -> None:
-    response = client.post("/speak", json={"text": "Hi.", "engine": "qwen3"}, timeout=60)
-    assert response.status_code == 404, response.text
-    assert response.json()["error"] == (
-        "qwen3-tts-0.6b-customvoice cannot run: this version has no engine for it; tts models: "
-        "kokoro-82m, cosyvoice2-0.5b, cosyvoice3-0.5b"
-    )
-
-
 # --- /enhance ----------------------------------------------------------------------------------------------------
 
 

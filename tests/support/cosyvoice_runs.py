@@ -9,7 +9,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 from support import tiny_cosyvoice
-from support.named_weights import Shapes
+from support.small_checkpoints import Shapes
 from support.tiny_cosyvoice import DATA
 
 from speechmlx.engines.cosyvoice.engine import CosyVoice

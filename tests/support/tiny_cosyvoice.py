@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from support.named_weights import checkpoint, numbers, read_json_gz
+from support.small_checkpoints import checkpoint, numbers, read_json_gz
 from tokenizers import pre_tokenizers
 
 from speechmlx.engines.cosyvoice.generation import SECOND, SPEECH_TOKENS, Generation

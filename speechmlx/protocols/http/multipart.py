@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 import re
 from collections.abc import AsyncGenerator, Sequence
@@ -60,7 +61,7 @@ class Upload:
 async def read_form(headers: Headers, chunks: AsyncGenerator[bytes, None], stack: AsyncExitStack) -> FormData:
     """Parse a multipart form. `stack` closes its files. Raises BadRequest and NoRoom."""
     parser = _Parser(_readable(headers), chunks, max_files=MAX_FILES, max_part_size=TEXT_BYTES)
-    stack.callback(_close, parser._files_to_close_on_error)  # the parser closes its files only after errors of its own
+    stack.push_async_callback(_close, parser._files_to_close_on_error)  # the parser does after errors of its own alone
     try:
         with room():
             return await parser.parse()
@@ -145,7 +146,15 @@ def _upload(part: UploadFile) -> Upload | str:
     return Upload(part.file, name, kind, part.size or 0)
 
 
-def _close(files: Sequence[Any]) -> None:
+async def _close(files: Sequence[Any]) -> None:
+    """Close the files of a form, off the event loop where one is on disk, as `Spool.aclose` does."""
+    if any(file._rolled for file in files):
+        await asyncio.to_thread(_close_all, files)
+    else:
+        _close_all(files)
+
+
+def _close_all(files: Sequence[Any]) -> None:
     for file in files:
         with suppress(OSError):
             file.close()

@@ -108,7 +108,7 @@ async def _on_thread(parse: Callable[..., Body], *arguments: object) -> Body:
 def spool(stack: AsyncExitStack) -> BinaryIO:
     """A new temporary file, in memory up to MEMORY bytes, closed by `stack`."""
     file = Spool(max_size=MEMORY)
-    stack.callback(file.close)
+    stack.push_async_callback(file.aclose)
     return cast(BinaryIO, file)
 
 

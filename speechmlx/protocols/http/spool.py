@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import tempfile
@@ -19,6 +20,13 @@ UNUSABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR,
 class Spool(tempfile.SpooledTemporaryFile[bytes]):
     """A file in memory up to `max_size` bytes, then in the temporary folder. Raises NoRoom where that is full."""
 
+    on_disk = False
+
+    def rollover(self) -> None:
+        """Go on in the temporary folder."""
+        self.on_disk = True
+        super().rollover()
+
     def write(self, data: Any) -> int:
         """Write bytes. Raises NoRoom."""
         with room():
@@ -33,6 +41,13 @@ class Spool(tempfile.SpooledTemporaryFile[bytes]):
         """Close the file, and ignore that its buffer may not fit on the disk."""
         with suppress(OSError):
             super().close()
+
+    async def aclose(self) -> None:
+        """Close the file off the event loop where it is on disk: the system takes 8 ms to give 64 MB back."""
+        if self.on_disk:
+            await asyncio.to_thread(self.close)
+        else:
+            self.close()
 
 
 @contextmanager

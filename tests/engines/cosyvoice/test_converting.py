@@ -14,7 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from support import tiny_cosyvoice, torch_files
 from support.cosyvoice_runs import Recorded, result
-from support.named_weights import checkpoint, numbers, read_json_gz
+from support.small_checkpoints import checkpoint, numbers, read_json_gz
 from support.tiny_cosyvoice import DATA, LETTERS, SHAPES, TEXT
 
 from speechmlx.engines import LoadOptions, cosyvoice

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.cosyvoice_runs import pcm, run
-from support.named_weights import numbers
+from support.small_checkpoints import numbers
 from support.tiny_cosyvoice import NAMED, write_folder
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, cosyvoice

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import tiny_cosyvoice
 from support.cosyvoice_runs import REFERENCE, close, result, tensors
-from support.named_weights import numbers
+from support.small_checkpoints import numbers
 from support.tiny_cosyvoice import PROMPT, TOKENS, whole
 
 from speechmlx.engines.cosyvoice.generation import SECOND

@@ -9,7 +9,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support import tiny_cosyvoice
-from support.named_weights import numbers
+from support.small_checkpoints import numbers
 
 from speechmlx.engines.cosyvoice.utterance_sound import Tempo, UtteranceSound
 from speechmlx.engines.parts.harmonic_source import HarmonicSource

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 from support.cosyvoice_runs import Recorded, given
-from support.named_weights import read_json_gz
+from support.small_checkpoints import read_json_gz
 from support.tiny_cosyvoice import DATA, QWEN
 
 from speechmlx.engines.cosyvoice.generation import SECOND

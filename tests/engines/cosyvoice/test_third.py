@@ -11,7 +11,7 @@ import pytest
 from mlx.utils import tree_flatten
 from support import tiny_cosyvoice
 from support.cosyvoice_runs import Recorded, close, given, pcm, result, run, tensors
-from support.named_weights import numbers, read_json_gz
+from support.small_checkpoints import numbers, read_json_gz
 from support.tiny_cosyvoice import DATA, PROMPT, TOKENS, write_folder
 
 from speechmlx.engines import LoadOptions, cosyvoice

@@ -7,6 +7,7 @@ import errno
 import os
 import resource
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from support.bodies import FORM_TYPE, part, read_chunks
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, NoRoom
@@ -119,3 +121,21 @@ def test_a_full_device() -> None:
 def test_too_many_open_files_are_no_fault_of_the_request(number: int) -> None:
     with pytest.raises(Busy, match="too many files and connections"), room():
         raise OSError(number, "too many")
+
+
+@pytest.mark.parametrize("kind", ["audio/wav", FORM_TYPE])
+@pytest.mark.parametrize("size", [1000, MEMORY + 100_000])
+async def test_a_long_file_is_closed_off_the_event_loop(kind: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system takes its time to give a long file's pages back: 8 ms for 64 MB."""
+    threads: list[bool] = []
+    close = tempfile.SpooledTemporaryFile.close
+
+    def told(file: tempfile.SpooledTemporaryFile[bytes]) -> None:
+        threads.append(threading.current_thread() is threading.main_thread())
+        close(file)
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "close", told)
+    data = bytes(size) if kind != FORM_TYPE else part('name="file"; filename="a.wav"', bytes(size))
+    _, upload = await read_chunks([data], kind, limit=2 * MEMORY)
+    assert upload is not None and len(upload) == size
+    assert threads and all(on_loop == (size < MEMORY) for on_loop in threads)

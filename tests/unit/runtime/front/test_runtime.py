@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,44 +53,37 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return Config(profile="test", cache=tmp_path, max_jobs=2, memory_limit=1000)
-
-
-@pytest.fixture
-async def front(config: Config, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Front]:
-    front = Front(config, monkeypatch)
-    await front.runtime.start()
-    yield front
-    await front.runtime.close()
-    assert front.engine.state == "stopped"
-
-
-@pytest.fixture
-def up(front: Front) -> Front:
-    front.engine.come_up()
-    return front
-
-
 # --- submit ---
 
 
 async def test_a_job_starts_at_once_where_process_and_weights_are_here(up: Front) -> None:
     job = up.runtime.submit(Speak(text="hello"))
     assert up.engine.sent == [Start(job.id, Speak(text="hello", model="tts-row"), TTS, "/")]
+    (sent,) = up.engine.sent
+    assert isinstance(sent, Start) and sent.model.voices.kept is None  # recordings of others stay here
 
 
 @pytest.mark.parametrize(
     ("name", "kind", "row"), [(None, Kind.ASR, ASR), ("alias", Kind.TTS, TTS), ("tts-row", None, TTS)]
 )
 async def test_models_by_name_alias_and_default(name: str | None, kind: Kind | None, row: Model, up: Front) -> None:
-    assert up.runtime.model(name, kind) is row
+    found = up.runtime.model(name, kind)
+    assert found == row and found.voices.kept is (up.runtime.voices if row is TTS else None)
 
 
 async def test_a_runtime_is_the_engines_of_a_conversation(up: Front) -> None:
     engines: Engines = up.runtime  # the type checker holds this
     assert engines.submit(Listen()).model is engines.model(None, Kind.ASR)
+
+
+@pytest.mark.parametrize(("setting", "asked", "delay"), [(0.0, None, None), (0.3, None, 0.3), (0.3, 1.0, 1.0)])
+async def test_live_recognition_has_the_delay_of_the_settings(
+    setting: float, asked: float | None, delay: float | None, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front = Front(replace(config, listen_delay=setting), monkeypatch)
+    job = front.runtime.submit(Listen(delay=asked))
+    assert isinstance(job.request, Listen) and job.request.delay == delay
+    await front.runtime.close()
 
 
 async def test_an_unknown_model_is_refused_at_once(up: Front) -> None:
