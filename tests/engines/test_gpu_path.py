@@ -18,8 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from mlx.utils import tree_flatten
-from support import cosyvoice_runs, tiny_bridge, tiny_cosyvoice, tiny_moshi, tiny_talker
+from support import cosyvoice_runs, tiny_bridge, tiny_moshi, tiny_talker
 from support.clips import CLIPS
 from support.gpu_branches import ROOT, choices, modules
 from support.gpu_runs import GpuRuns
@@ -33,7 +32,6 @@ from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import (
     AIM,
     LoadOptions,
-    cosyvoice,
     deepfilternet,
     ecapa,
     kokoro,
@@ -365,24 +363,6 @@ def test_models_of_mlx_audio_keep_their_types(bridged: tuple[int, int]) -> None:
 
 
 @pytest.fixture(scope="module")
-def imitated(
-    on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[set[mx.Dtype], float]:
-    """A small CosyVoice on a GPU: the types of its language model, and seconds of what it said."""
-    folder = tiny_cosyvoice.write_folder(tmp_path_factory.mktemp("cosyvoice"))
-    with on_gpu():
-        engine = loaded(cosyvoice.load(folder, METAL))
-        (events,) = cosyvoice_runs.run(engine, engine.begin(Speak(text="Hi you")))
-    types = {tensor.dtype for _, tensor in tree_flatten(engine._model.parameters())}
-    return types, len(cosyvoice_runs.pcm(events)) / 2 / 24_000
-
-
-def test_a_language_model_of_speech_is_narrow_on_a_gpu(imitated: tuple[set[mx.Dtype], float]) -> None:
-    types, seconds = imitated
-    assert types == {mx.float16} and seconds > 0.4
-
-
-@pytest.fixture(scope="module")
 def talking(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """A tiny Qwen3-TTS with 8-bit weights on a GPU, the codes of its first frames, and those of a CPU."""
     folder = tiny_talker.write(tmp_path_factory.mktemp("qwen3_tts") / "weights", "custom_voice", bits=8)
@@ -403,10 +383,11 @@ def test_a_compiled_predictor_on_quantised_weights_speaks_the_same(talking: list
 
 
 @pytest.mark.usefixtures("speech", "recognised", "quantised_whisper", "answers", "quantised_llm", "cleaned", "voices")
-@pytest.mark.usefixtures("turn", "bridged", "talking", "imitated")
+@pytest.mark.usefixtures("turn", "bridged", "talking")
 def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path: Path) -> None:
     with on_gpu():
         tiny_moshi.answer_in_narrow_types(tmp_path, loaded, METAL)
+        cosyvoice_runs.speak_in_narrow_types(tmp_path / "cosyvoice", loaded, METAL)
     left: dict[str, list[int]] = {}
     for path in modules():
         for choice in choices(path):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
+from mlx.utils import tree_flatten
 from numpy.typing import NDArray
 from support import tiny_cosyvoice
 from support.small_checkpoints import Shapes
 from support.tiny_cosyvoice import DATA
 
+from speechmlx.engines import LoadOptions, cosyvoice
 from speechmlx.engines.cosyvoice.engine import CosyVoice
 from speechmlx.engines.cosyvoice.speaking import Speaking
 from speechmlx.engines.parts.tensors import Tensors
-from speechmlx.types import Chunk, Event
+from speechmlx.types import Chunk, Event, Speak
 
 REFERENCE = np.load(DATA / "cosyvoice2.npz")
 EXACT = 1e-3
@@ -89,3 +92,12 @@ def run(engine: CosyVoice, *states: Speaking) -> list[list[Event]]:
 def pcm(events: Sequence[Event]) -> bytes:
     """The sound among events."""
     return b"".join(event.pcm16 for event in events if isinstance(event, Chunk))
+
+
+def speak_in_narrow_types(folder: Path, loaded: Callable[..., Any], options: LoadOptions) -> None:
+    """A small model as `options` say: its language model alone is narrow, and it speaks."""
+    folder.mkdir()
+    engine = loaded(cosyvoice.load(tiny_cosyvoice.write_folder(folder), options))
+    assert {tensor.dtype for _, tensor in tree_flatten(engine._model.parameters())} == {mx.float16}
+    (events,) = run(engine, engine.begin(Speak(text="Hi you")))
+    assert len(pcm(events)) > 0.4 * 2 * 24_000

@@ -27,7 +27,6 @@ def with_scripted_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--profile", "gold"], "known profiles: starter, standard"),
         (["--asr", "ears"], "there is no model 'ears'"),
         (["--asr", "kokoro-82m"], "is a tts model, not asr"),
-        (["--tts", "cosyvoice"], "no engine for it; tts models: kokoro-82m"),
         (["--port", "99999"], "port must be between 0 and 65535 (got 99999)"),
         (["--memory-limit", "much"], "write it like 8GB"),
         (["--memory-limit", "-8GB"], "write it like 8GB"),
