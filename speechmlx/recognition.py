@@ -126,7 +126,7 @@ async def recognise(
     work. Raises the SpeechError that a job failed with, and UnknownModel where there is no diarization model.
     """
     turns: list[SpeakerTurn] = []
-    aligner = _aligner(runtime, request)
+    aligner = _aligner(runtime, request, speakers is not None)
     language = request.language
     if speakers is not None:
         request = replace(request, words=True)
@@ -151,16 +151,18 @@ async def recognise(
                     yield part
 
 
-def _aligner(runtime: Submitter, request: Transcribe) -> Model | None:
-    """The model that gives times to the words that were asked for, where the recogniser tells none.
+def _aligner(runtime: Submitter, request: Transcribe, useful: bool) -> Model | None:
+    """The model that gives times to words, where the recogniser tells none and they were asked for or are `useful`.
 
-    Raises Unsupported where there is none.
+    Raises Unsupported where there is none for words that were asked for.
     """
-    if not request.words or not (model := runtime.model(request.model, Kind.ASR)).untimed:
+    if not (request.words or useful) or not (model := runtime.model(request.model, Kind.ASR)).untimed:
         return None
     try:
         return runtime.model(None, Kind.ALIGN)
     except UnknownModel as error:
+        if not request.words:
+            return None  # a segment has one speaker then
         raise Unsupported(
             f"{model.name} tells no times of words, and no model is set that gives them: start the server with "
             f"--align, or ask for no words; {error}"

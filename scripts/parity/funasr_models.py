@@ -1,6 +1,6 @@
 """Reference numbers for the tests of FSMN-VAD, Paraformer, CT-Transformer and SenseVoice: FunASR itself, 1.4.16.
 
-python -P scripts/parity/funasr_models.py tests/engines/data/funasr.json FSMN_VAD_FOLDER CLIP.wav...
+python -P scripts/parity/funasr_models.py tests/engines/data/funasr.json FSMN_VAD_FOLDER CLIP...
 
 It needs torch, torchaudio, funasr, soundfile, rapidfuzz, kaldiio, torch_complex and librosa. FSMN_VAD_FOLDER has the
 real model.pt and am.mvn. The other networks are tiny, and each of their weights is made from its name, as the tests do.
@@ -90,6 +90,42 @@ def vad(folder: Path, clips: list[Path]) -> dict[str, Any]:
         silence = model.encoder(features, cache={})[0, :, 0]
         found[clip.stem] = {"segments": result[0]["value"], "speech": rounded(1 - silence)[::5], "frames": len(silence)}
     return found
+
+
+class Given(torch.nn.Module):  # type: ignore[misc]
+    """In place of the network: the probability of silence that was drawn."""
+
+    def __init__(self, speech: np.ndarray[Any, Any]) -> None:
+        super().__init__()
+        self.speech = torch.from_numpy(speech)
+
+    def forward(self, features: torch.Tensor, cache: object) -> torch.Tensor:
+        return (1 - self.speech)[None, :, None]
+
+
+def segments() -> list[Any]:
+    """Segments of drawn probabilities."""
+    found = []
+    for seed in range(18):
+        speech = drawn(seed)
+        model = tables.model_classes.get("FsmnVADStreaming")(encoder="FSMN", encoder_conf=VAD, **SEARCH)
+        model.encoder = Given(speech)
+        cache = model.init_cache({})
+        told = model(
+            feats=torch.zeros(1, len(speech), 400), waveform=torch.zeros(1, 160 * len(speech) + 240), cache=cache,
+            is_final=True, is_streaming_input=False,
+        )  # fmt: skip
+        found.append(told[0] if told else [])
+    return found
+
+
+def drawn(seed: int) -> np.ndarray[Any, Any]:
+    """Probabilities of speech: stretches of speech and silence, with frames that are the other between them."""
+    draw = np.random.RandomState(seed)
+    longest = (60, 150, 9000)[seed % 3]
+    lengths = draw.randint(1, longest, 12)
+    speech = np.repeat(np.arange(12) % 2, lengths) ^ (draw.rand(lengths.sum()) < 0.08)
+    return (0.05 + 0.9 * speech).astype(np.float32)
 
 
 def paraformer() -> dict[str, Any]:
@@ -222,7 +258,8 @@ def said(best: torch.Tensor) -> list[int]:
 @torch.no_grad()
 def main(out: str, folder: str, *clips: str) -> None:
     numbers = {
-        "banks": banks(), "vad": vad(Path(folder), [Path(clip) for clip in clips]), "paraformer": paraformer(),
+        "banks": banks(), "vad": vad(Path(folder), [Path(clip) for clip in clips]), "segments": segments(),
+        "paraformer": paraformer(),
         "punctuation": punctuation(), "sensevoice": sensevoice(),
     }  # fmt: skip
     Path(out).write_text(json.dumps(numbers, ensure_ascii=False, separators=(",", ":")) + "\n")

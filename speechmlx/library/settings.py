@@ -44,6 +44,7 @@ class SpeechSettings(TypedDict, total=False):
     max_jobs: int
     max_sessions: int
     audio_timeout: float
+    listen_delay: float
     device: str
     llm_context: int
     llm_url: str

@@ -582,6 +582,7 @@ def _moshi(name: str, repo: str, size: int, bits: str) -> Model:
         rate=24000,
         licence="CC-BY-4.0",
         aliases=(repo.lower(), *((name,) if bits == "8bit" else ())),
+        voices=VoiceList(imitates=False),
     )
 
 

@@ -43,4 +43,4 @@ def _patterns() -> Iterator[tuple[str, str]]:
     yield r"aura(_2)?_[a-z]+_[a-z]{2}", FEMALE[0]
 
 
-QWEN3_TTS = VoiceList(NAMES, _alike(OPENAI), tuple(_patterns()))
+QWEN3_TTS = VoiceList(NAMES, _alike(OPENAI), tuple(_patterns()), imitates=False)

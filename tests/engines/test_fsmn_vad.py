@@ -81,7 +81,7 @@ def values(events: Iterable[Probability]) -> Samples:
     return np.array([event.value for event in events], np.float32)
 
 
-@pytest.mark.parametrize("name", ["jfk", "beckett"])
+@pytest.mark.parametrize("name", VAD)
 def test_the_numbers_are_funasrs(engine: fsmn_vad.FsmnVad, name: str) -> None:
     found = detect(engine, [speech(name)])
     assert len(found) == VAD[name]["frames"]
@@ -93,6 +93,8 @@ def test_the_numbers_are_funasrs(engine: fsmn_vad.FsmnVad, name: str) -> None:
     [
         ("beckett", [[20, 2980], [3260, 4340], [4620, 5700], [6380, 7490], [7840, 9080]]),
         ("jfk", [[40, 2300], [3020, 4610], [5120, 10980]]),
+        ("conversation", [[6470, 29980]]),
+        ("librispeech", [[270, 3490]]),
     ],
 )
 def test_segments_of_real_speech_are_funasrs(
@@ -155,6 +157,21 @@ def segments(*stretches: tuple[int, float], longest: int = 6000) -> list[tuple[i
     segmenter = SpeechSegmenter(longest)
     found = [segmenter.add(value) for frames, value in stretches for _ in range(frames)]
     return [one for one in (*found, segmenter.finish()) if one]
+
+
+def drawn(seed: int) -> list[float]:
+    """Probabilities of speech: stretches of speech and silence, with frames that are the other between them."""
+    draw = np.random.RandomState(seed)
+    longest = (60, 150, 9000)[seed % 3]
+    lengths = draw.randint(1, longest, 12)
+    speech = np.repeat(np.arange(12) % 2, lengths) ^ (draw.rand(lengths.sum()) < 0.08)
+    return (0.05 + 0.9 * speech).tolist()
+
+
+@pytest.mark.parametrize(("seed", "milliseconds"), [*enumerate(REFERENCE["segments"])])
+def test_segments_of_drawn_probabilities_are_funasrs(seed: int, milliseconds: list[list[int]]) -> None:
+    found = segments(*((1, value) for value in drawn(seed)))
+    assert [[10 * start, 10 * end] for start, end in found] == milliseconds
 
 
 def test_a_segment_begins_before_speech_and_ends_in_silence() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,7 @@ from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, 
 from speechmlx.engines.moshi.conversation import AskedMoshi
 from speechmlx.engines.moshi.engine import MoshiEngine
 from speechmlx.engines.moshi.ring import MoshiRing
-from speechmlx.engines.moshi.text import MoshiTokenizer, MoshiWriting
-from speechmlx.errors import BadAudio, BadRequest, Busy, ModelUnavailable, UnknownVoice, Unsupported
-from speechmlx.models.convert.weights import save_tensors
+from speechmlx.errors import BadAudio, BadRequest, Busy, UnknownVoice, Unsupported
 from speechmlx.types import (
     Audio,
     Chunk,
@@ -227,10 +226,33 @@ def test_conversations_together_are_those_alone(request: pytest.FixtureRequest, 
     assert_same(conversed(engine, *inputs), alone)
 
 
+@pytest.mark.parametrize("seconds", [0.05, 0.1])
+def test_frames_that_take_too_long_are_told(
+    engine: MoshiEngine, caplog: pytest.LogCaptureFixture, seconds: float
+) -> None:
+    with patch("speechmlx.engines.moshi.engine.time.perf_counter", side_effect=itertools.count(0, seconds).__next__):
+        conversed(engine, [sound(1, 3)])
+    late = "a live conversation fell behind: 3 of 3 frames took longer than their 80 ms"
+    assert caplog.messages == ([late] if seconds > 0.08 else [])
+
+
 def test_pieces_of_any_length_are_heard_the_same(engine: MoshiEngine) -> None:
     whole = sound(1, 5)
     pieces = [whole[at : at + 1000] for at in range(0, len(whole), 1000)]
     assert pcm(conversed(engine, pieces)[0]) == pcm(conversed(engine, [whole])[0])
+
+
+def test_keys_and_values_have_their_place_from_the_first_frame_on(engine: MoshiEngine) -> None:
+    for request in (Converse(), question(frames=300)):
+        state = engine.begin(request)
+        while state.ring is None:
+            engine.step([state])
+        if isinstance(request, Converse):
+            engine.feed(state, Feed(sound(1, 1)))
+        engine.step([state])
+        nbytes = sum(one.nbytes for one in state.ring.arrays())
+        assert nbytes == 256 * engine.frame_bytes < state.nbytes, "the context of the model, and the codec's state"
+        engine.end(state)
 
 
 def test_what_is_cancelled_is_freed(engine: MoshiEngine) -> None:
@@ -317,45 +339,3 @@ def test_memory_is_claimed_before_a_conversation_begins(engine: MoshiEngine) -> 
         room.most = need - 1
         with pytest.raises(BadRequest, match="--memory-limit"):
             engine.begin(Converse())
-
-
-def test_bytes_become_characters() -> None:
-    class Pieces:
-        def piece(self, token: int) -> str | bytes:
-            known: dict[int, str | bytes] = {1: b"\xc3", 2: b"\xa9", 3: " a", 4: ""}
-            return known[token]
-
-    def written(*tokens: int) -> str:
-        writing = MoshiWriting(Pieces())  # type: ignore[arg-type]
-        return "".join(map(writing.add, tokens))
-
-    assert written(3, 1, 2, 3) == " aé a"
-    assert written(1, 3) == "\ufffd a"
-    assert written(1, 4, 2) == "é"
-
-
-def test_roles_and_pieces_are_those_of_the_tokenizer(tmp_path: Path) -> None:
-    (tmp_path / "tokenizer.model").write_bytes(tiny_moshi.tokenizer(330, byte_fallback=True))
-    tokenizer = MoshiTokenizer(tmp_path)
-    role = tokenizer.role(" you are a teacher ")
-    assert "".join(str(tokenizer.piece(token)) for token in tokenizer.role("<system> a <system>")).count("a") == 1
-    assert role == tokenizer.role("<system> you are a teacher <system>") and len(role) > 10
-    assert tokenizer.role("  ") == ()
-    assert [tokenizer.piece(token) for token in (0, 1, 2, 3, 9999)] == [""] * 5
-    assert b"\xc3" in [tokenizer.piece(token) for token in range(tokenizer.count)]
-
-
-@pytest.mark.parametrize("damage", ["tokenizer", "sizes", "voice", "name"])
-def test_a_folder_that_is_not_whole_is_told(tmp_path: Path, loaded: Callable[..., Any], damage: str) -> None:
-    folder = tiny_moshi.folder(tmp_path, 16)
-    if damage == "tokenizer":
-        (folder / "tokenizer.model").write_bytes(b"nothing")
-    elif damage == "sizes":
-        config = (folder / "config.json").read_text()
-        (folder / "config.json").write_text(config.replace('"layers": 3', '"layers": 4'))
-    elif damage == "voice":
-        save_tensors(folder / "voices/x.safetensors", {"embeddings": np.zeros((3, 9), np.float32)})
-    else:
-        save_tensors(folder / "more.safetensors", {"strange": np.zeros(3, np.float32)})
-    with pytest.raises(ModelUnavailable):
-        loaded(moshi.load(folder, LoadOptions(warm_up=False)))

@@ -68,7 +68,7 @@ def test_a_recording_is_what_the_third_needs(models: tuple[Client, Client]) -> N
     ("arguments", "says"),
     [
         ({"voice": "echo"}, "no voice 'echo'; the voices are 中文女, 中文男"),
-        ({"prompt_text": "said"}, "give the recording too"),
+        ({"prompt_text": "said"}, "'prompt_text' goes with a recording"),
         ({"speaker_wav": 1}, "CosyVoice 2 has no option speaker_wav; its options are seed, prompt_speech"),
     ],
 )

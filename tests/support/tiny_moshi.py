@@ -105,21 +105,29 @@ def answer_in_narrow_types(at: Path, loaded: Callable[..., Any], options: LoadOp
     assert engines[1].nbytes < 0.6 * engines[0].nbytes
 
 
-def _answered(at: Path, loaded: Callable[..., Any], options: LoadOptions, bits: int) -> Any:
-    """The engine of a model in so many bits, after it answered. Nothing is compiled: that takes a minute here.
+def wide_folder(at: Path, bits: int, stored: bool = False) -> Path:
+    """A folder by Kyutai's names in bfloat16 whose widths can be quantised, with drawn weights.
 
-    Its weights are drawn, and its widths can be quantised.
+    The weights become quantised when they are loaded; with `stored` they are already.
     """
     made = folder(at, 16)
     sizes = {**SIZES, "dim": 128, "depth_dim": 128, "depth": 9, "layers": 2, "depth_layers": 1, "context": 256}
     network = MoshiNetwork(MoshiSizes.of(sizes))
     network.set_dtype(mx.bfloat16)
+    if stored:
+        nn.quantize(network, 32, bits)
     (made / "model.safetensors").unlink()
     mx.save_safetensors(str(made / "model.safetensors"), dict(tree_flatten(network.parameters())))
     (made / "voices/natf0.safetensors").unlink()
     written = json.loads((made / "config.json").read_text()) | sizes
     quantised = {} if bits == 16 else {"quantization": {"bits": bits, "group_size": 32}}
     (made / "config.json").write_text(json.dumps(written | quantised))
+    return made
+
+
+def _answered(at: Path, loaded: Callable[..., Any], options: LoadOptions, bits: int) -> Any:
+    """The engine of a model in so many bits, after it answered. Nothing is compiled: that takes a minute here."""
+    made = wide_folder(at, bits)
     mx.disable_compile()
     try:
         engine = loaded(moshi_engine.load(made, options))

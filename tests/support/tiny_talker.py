@@ -62,10 +62,18 @@ def config(kind: str, size: str = "1b7", hidden: int = 20) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, kind: str, *, size: str = "1b7", bits: int = 0, dtype: mx.Dtype = mx.float32) -> Path:
-    """Write a model; `bits`: quantised as mlx-audio's converter does it."""
+def write(
+    folder: Path,
+    kind: str,
+    *,
+    size: str = "1b7",
+    bits: int = 0,
+    dtype: mx.Dtype = mx.float32,
+    said: dict[str, Any] | None = None,
+) -> Path:
+    """Write a model; `bits`: quantised as mlx-audio's converter does it. `said`: its config.json, if of other sizes."""
     folder.mkdir(parents=True)
-    said = config(kind, size, 64 if bits else 20)
+    said = said or config(kind, size, 64 if bits else 20)
     if bits:
         said["quantization"] = {"group_size": 32, "bits": bits}
     (folder / "config.json").write_text(json.dumps(said))

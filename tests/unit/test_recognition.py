@@ -52,13 +52,14 @@ class FakeRuntime:
 
     def __init__(self, events: Iterable[Event] = EVENTS, error: SpeechError | None = None, ends: bool = True) -> None:
         self.jobs: list[Job] = []
+        self.turns: tuple[Event, ...] = TURNS
         self._events, self._error, self._ends = tuple(events), error, ends
 
     def model(self, name: str | None, kind: Kind | None) -> Model:
         return replace(MODEL, rate=16000)
 
     def submit(self, request: Request) -> Job:
-        events = TURNS if isinstance(request, Diarize) else self._events
+        events = self.turns if isinstance(request, Diarize) else self._events
         job = Job(len(self.jobs), request, MODEL, lambda message: None, lambda job: None)
         job.start("/folder")
         for event in events:
@@ -245,3 +246,12 @@ async def test_words_without_an_aligner_are_an_error_that_says_so() -> None:
         await recognise_all(runtime, replace(REQUEST, words=True))
     assert not runtime.jobs
     assert (await recognise_all(runtime, REQUEST)).text == "One two. ..."
+
+
+@pytest.mark.parametrize(("has_aligner", "parts"), [(True, ["One", "two.", " ... "]), (False, ["One two.", " ... "])])
+async def test_speakers_divide_words_where_an_aligner_times_them(has_aligner: bool, parts: list[str]) -> None:
+    runtime = AligningRuntime(has_aligner)
+    runtime.turns = (SpeakerTurn(0.0, 0.6, "A"), SpeakerTurn(0.6, 2.0, "B"))
+    result = await recognise_all(runtime, REQUEST, SpeakerOptions())
+    assert [segment.text for segment in result.segments] == parts
+    assert len(runtime.asked) == has_aligner

@@ -35,8 +35,10 @@ class MoshiBeginning:
     key: object
     """The same for the same prompt."""
     writing: MoshiWriting
+    frames: int
+    """Frames of the conversation at most."""
     nbytes: int
-    """What the conversation may come to hold."""
+    """What it may come to hold."""
     size: int
     """Samples of a frame."""
     rate: int
@@ -50,6 +52,7 @@ class MoshiConversation:
         self.reading: Generator[None, None, MoshiPromptState] | None = beginning.reading
         self.key, self.nbytes = beginning.key, beginning.nbytes
         self.ring: MoshiRing | None = None
+        self._room = beginning.frames
         self.finished = False
         self._size, self._rate = beginning.size, beginning.rate
         self._writing = beginning.writing
@@ -64,10 +67,14 @@ class MoshiConversation:
     def read(self, state: MoshiPromptState) -> None:
         """The prompt is read."""
         self.reading, self.ring = None, state.ring
+        self.ring.room = self._room
 
     def next_frame(self) -> Samples | None:
         """The next frame to hear; None where there is none now."""
         raise NotImplementedError
+
+    def took(self, seconds: float) -> None:
+        """The last frame took so long to compute."""
 
     def told(self, sound: Samples | None, token: int) -> list[Event]:
         """What the model said in a frame: its sound and its text. None: it has no frame yet."""
@@ -144,6 +151,7 @@ class LiveMoshi(MoshiConversation):
         """Samples that wait."""
         self._heard = 0
         self._ended = False
+        self._frames = self._late = 0
 
     def listen(self, samples: Samples) -> None:
         """The next samples [n] at the model's rate."""
@@ -166,6 +174,16 @@ class LiveMoshi(MoshiConversation):
         self._waiting, self._samples = deque([rest]), len(rest)
         self._heard += len(frame)
         return np.pad(frame, (0, self._size - len(frame)))
+
+    def took(self, seconds: float) -> None:
+        self._frames += 1
+        self._late += seconds > self._size / self._rate
+
+    @property
+    def late(self) -> str:
+        """What is to be told of frames that took longer than they sound; "" where there were none."""
+        sounds = round(1000 * self._size / self._rate)
+        return f"{self._late} of {self._frames} frames took longer than their {sounds} ms" if self._late else ""
 
     def told(self, sound: Samples | None, token: int) -> list[Event]:
         if sound is None:

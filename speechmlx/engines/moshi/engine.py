@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -37,6 +39,8 @@ from speechmlx.types import (
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
+
+log = logging.getLogger(__name__)
 
 MAX_BATCH = 4
 """Conversations that step together. Weights are read once for all of them; Metal is unmeasured."""
@@ -114,6 +118,7 @@ class MoshiEngine:
             reading=read_prompt(self._step.network, self._step.codec, prompt),
             key=key,
             writing=MoshiWriting(self._tokenizer),
+            frames=frames,
             nbytes=self._claim(frames),
             size=self._step.codec.sizes.frame,
             rate=RATE,
@@ -177,6 +182,8 @@ class MoshiEngine:
         """Free its keys and values and its row."""
         state.finished = True
         state.reading, state.ring = None, None
+        if isinstance(state, LiveMoshi) and state.late:
+            log.warning("a live conversation fell behind: %s", state.late)
         self._rows.drop(state)
         self._open.remove(state)
 
@@ -219,12 +226,14 @@ class MoshiEngine:
         ]
         if not heard:
             return
-        stepping = [state for state, _ in heard]
+        start, stepping = time.perf_counter(), [state for state, _ in heard]
         rings = [state.ring for state in stepping if state.ring is not None]
         samples = mx.array(np.stack([frame for _, frame in heard]))
         sound, text, after = self._step(samples, self._rows.take(stepping), rings, sounds)
         mx.eval(sound, text, after, [ring.arrays() for ring in rings])
         self._rows.put(after)
+        for state in stepping:
+            state.took(time.perf_counter() - start)
         for state, frame, token in zip(stepping, np.array(sound), np.array(text).tolist(), strict=True):
             happened[id(state)] += _told(state, frame if sounds else None, token)
 

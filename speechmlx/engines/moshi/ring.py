@@ -18,6 +18,8 @@ class MoshiRing:
         self.end = 0
         """Frames so far."""
         self.context = context
+        self.room = 0
+        """Frames that it is to have room for from the next one on: so it need not grow, which takes it twice."""
         self._keys: list[mx.array | None] = [None] * layers
         self._values: list[mx.array | None] = [None] * layers
 
@@ -40,7 +42,7 @@ class MoshiRing:
     def _grown(self, array: mx.array | None, new: mx.array, filled: int) -> mx.array:
         if array is not None and array.shape[2] >= filled:
             return array
-        size = min(self.context, -(-filled // STEP) * STEP)
+        size = min(self.context, -(-max(filled, self.room) // STEP) * STEP)
         before = 0 if array is None else array.shape[2]
         room = mx.zeros((1, new.shape[1], size - before, new.shape[3]), new.dtype)
         return room if array is None else mx.concatenate([array, room], axis=2)

@@ -32,6 +32,8 @@ class FrameRow:
     """Positions whose keys and values are there."""
     drawn: int = 0
     """Number of first codes drawn."""
+    spoilt: bool = False
+    """What was computed of it were no numbers."""
     goes_on: bool = False
     """The code that ends it may not be drawn now."""
 
@@ -107,6 +109,8 @@ class FrameLoop:
         """Take the place of `row` away; memory is freed once half of the places are empty."""
         if row.place < 0:
             return
+        if row.spoilt and self.memory.rows:
+            self.memory.wipe(row.place)
         self._places[row.place] = None
         row.place = -1
         staying = [place for place, one in enumerate(self._places) if one is not None]
@@ -176,6 +180,7 @@ class FrameLoop:
         for row in rows:
             row.length += 1
             row.drawn += 1
+            row.spoilt = not drawn[row.place, -1]
         return [self._drawn(drawn[row.place]) for row in rows]
 
     def _drawn(self, found: NDArray[np.int32]) -> DrawnFrame:

@@ -48,6 +48,12 @@ class KeyValueRows:
         else:
             self._make(places, rows, self.room)
 
+    def wipe(self, row: int) -> None:
+        """Make all of one row zeros: what is no number must not stay, as attention multiplies it by zero."""
+        for held in (self.keys, self.values):
+            for array in held:
+                array[row] = mx.zeros(array.shape[1:], self._dtype)
+
     def _make(self, places: Sequence[int], rows: int, room: int) -> None:
         """Copy layer by layer, so that only one layer is there twice."""
         heads, width = self._shape.kv_heads, self._shape.head

@@ -12,7 +12,7 @@ from engines.mlx_audio.hearing_live import check_words, committed, held, listene
 from engines.mlx_audio.test_families import interleaved
 
 from speechmlx.engines.mlx_audio import cooperative
-from speechmlx.engines.mlx_audio.live import LIVE
+from speechmlx.engines.mlx_audio.live import LIVE, parakeet, voxtral
 from speechmlx.errors import BadAudio, SpeechError, Unsupported
 from speechmlx.models.bridge import families
 from speechmlx.types import DiarizeStream, Listen, Usage
@@ -42,13 +42,13 @@ def test_streams_of_one_model_do_not_meet(bridged: Load, every_layer: None, name
         stream.close()
 
 
-@pytest.mark.parametrize(("name", "seconds"), [("nemotron_asr", 16), ("parakeet", 26), ("voxtral_realtime", 10)])
+@pytest.mark.parametrize(("name", "seconds"), [("nemotron_asr", 16), ("parakeet", 9), ("voxtral_realtime", 10)])
 def test_a_stream_holds_no_more_with_time(
     bridged: Load, name: str, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from speechmlx.engines.mlx_audio.live import voxtral
-
     monkeypatch.setattr(voxtral, "LONGEST", 40)
+    for limit, seconds_kept in (("LONGEST", 3.0), ("KEPT", 1.5), ("BEFORE", 0.5)):
+        monkeypatch.setattr(parakeet, limit, seconds_kept)
     engine, samples = bridged(f"stt/{name}"), talk(seconds)
     stream = engine.open(Listen())
     sizes = []

@@ -7,7 +7,7 @@ from dataclasses import replace
 import mlx.core as mx
 import numpy as np
 import pytest
-from support.talker_cases import GREEDY, TalkerCase, cases_in, speak
+from support.talker_cases import GREEDY, Speaking, TalkerCase, cases_in, speak
 
 from speechmlx.engines.qwen3_tts.frames import FrameLoop, FrameRow
 from speechmlx.engines.qwen3_tts.kv_rows import STEP, KeyValueRows, bytes_of, places_for
@@ -64,8 +64,6 @@ def test_a_seed_decides(cases: Cases) -> None:
 
 def test_a_row_waits_while_another_speaks(cases: Cases) -> None:
     """A row that is not named in a step changes nothing, and goes on as if there had been none."""
-    from support.talker_cases import Speaking
-
     case, talker = cases[1]
     loop = FrameLoop(talker, case.config, mx.float32, fused=False)
     one, other = (Speaking(loop, talker, case, replace(GREEDY, temperature=1.0), 1000) for _ in range(2))
@@ -77,8 +75,6 @@ def test_a_row_waits_while_another_speaks(cases: Cases) -> None:
 def test_a_frame_is_one_read_and_copies_no_cache(cases: Cases) -> None:
     case, talker = cases[0]
     shape = case.config.shape
-    from support.talker_cases import Speaking
-
     loop = FrameLoop(talker, case.config, mx.float32, fused=False)
     rows = [Speaking(loop, talker, case, GREEDY, 1000) for _ in range(4)]
     loop.memory.fit(4, 64 * STEP)
@@ -91,6 +87,23 @@ def test_a_frame_is_one_read_and_copies_no_cache(cases: Cases) -> None:
     assert loop.reads - reads == 3
     one_layer = loop.memory.nbytes / shape.talker.layers / 2
     assert mx.get_peak_memory() - before < one_layer / 2
+
+
+def test_a_spoilt_row_leaves_nothing_in_its_place(cases: Cases) -> None:
+    case, talker = cases[0]
+    loop = FrameLoop(talker, case.config, mx.float32, fused=False)
+    good, bad = (Speaking(loop, talker, case, GREEDY, 1000) for _ in range(2))
+    for layer in loop.memory.values:
+        layer[bad.row.place, :, 3] = mx.nan
+    frames = loop.step([good.row, bad.row], [good.text, bad.text])
+    assert [frame.good for frame in frames] == [True, False]
+    place = bad.row.place
+    loop.leave(bad.row)
+    late = Speaking(loop, talker, case, GREEDY, 5)
+    assert late.row.place == place
+    (frame,) = loop.step([late.row], [late.text])
+    assert frame.good
+    assert np.array_equal(frame.codes, case.codes[0])
 
 
 def test_places_come_and_go(cases: Cases) -> None:

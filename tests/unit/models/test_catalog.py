@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from speechmlx.config import Config
 from speechmlx.errors import UnknownModel
 from speechmlx.models import catalog
-from speechmlx.models.catalog import CATALOG, Catalog, HubFiles, IndexFiles
+from speechmlx.models.catalog import CATALOG, Catalog, HubFiles, IndexFiles, Model
+from speechmlx.models.spec import Source
 from speechmlx.types import Kind
 
 
@@ -175,15 +177,22 @@ def test_a_name_elsewhere_means_one_row() -> None:
             assert sum(bool(re.fullmatch(row.elsewhere, wanted.lower())) for row in CATALOG.rows) == 1
 
 
+def origins(row: Model) -> Iterator[Source]:
+    """The sources of a row and of its companions."""
+    yield from row.sources
+    for companion in row.companions:
+        yield from companion.sources
+
+
 def test_every_conversion_is_there() -> None:
-    for source in {source for row in CATALOG.rows for source in row.sources if source.convert}:
+    for source in {source for row in CATALOG.rows for source in origins(row) if source.convert}:
         module, _, function = (source.convert or "").partition(":")
         assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_every_file_of_the_index_is_vouched_for() -> None:
     for row in CATALOG.rows:
-        for source in row.sources:
+        for source in origins(row):
             if isinstance(source, IndexFiles):
                 joined = {name for name, _ in source.joined_sha256}
                 assert all(file.sha256 or file.archive_sha256 or file.to in joined for file in source.files)
@@ -231,7 +240,7 @@ def test_importing_the_catalog_is_cheap() -> None:
 def test_nobody_else_chooses_an_onnx_file_that_is_parsed() -> None:
     """The parser takes memory without a bound. Index files have digests; hub repositories bring no ONNX."""
     for row in CATALOG.rows:
-        for source in row.sources:
+        for source in origins(row):
             if isinstance(source, IndexFiles):
                 joined = dict(source.joined_sha256)
                 pinned = [file.sha256 or file.archive_sha256 or joined.get(file.to) for file in source.files]

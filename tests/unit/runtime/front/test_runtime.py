@@ -76,16 +76,6 @@ async def test_a_runtime_is_the_engines_of_a_conversation(up: Front) -> None:
     assert engines.submit(Listen()).model is engines.model(None, Kind.ASR)
 
 
-@pytest.mark.parametrize(("setting", "asked", "delay"), [(0.0, None, None), (0.3, None, 0.3), (0.3, 1.0, 1.0)])
-async def test_live_recognition_has_the_delay_of_the_settings(
-    setting: float, asked: float | None, delay: float | None, config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    front = Front(replace(config, listen_delay=setting), monkeypatch)
-    job = front.runtime.submit(Listen(delay=asked))
-    assert isinstance(job.request, Listen) and job.request.delay == delay
-    await front.runtime.close()
-
-
 async def test_an_unknown_model_is_refused_at_once(up: Front) -> None:
     with pytest.raises(UnknownModel):
         up.runtime.submit(Speak(text="hello", model="nothing"))
