@@ -70,7 +70,6 @@ QWEN3_TTS_FILES = ("*.json", "*.safetensors", "*.txt", "speech_tokenizer/*")
 QWEN3_TTS_CODEC, QWEN3_TTS_DECODER = 682_293_092, 457_292_548
 """Bytes of the codec in float32, and of the half that models without cloning keep in memory."""
 QWEN3_TTS_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "ru", "pt", "es", "it")
-COSYVOICE_LANGUAGES = ("zh", "en", "ja", "ko", "de", "es", "fr", "it", "ru")
 KOKORO_LANGUAGES = ("en", "es", "fr", "hi", "it", "ja", "pt", "zh")
 
 
@@ -312,6 +311,22 @@ def _qwen3_tts(
     )
 
 
+COSYVOICE = VoiceList(
+    names=("中文女", "中文男", "日语男", "粤语女", "英文女", "英文男", "韩语女"),
+    aliases={
+        "chinese_female": "中文女", "chinese_male": "中文男", "japanese_male": "日语男", "cantonese_female": "粤语女",
+        "english_female": "英文女", "english_male": "英文男", "korean_female": "韩语女",
+    },
+)  # fmt: skip
+
+
+def _cosyvoice_files(name: str, revision: str, version: int, convert: str) -> HubFiles:
+    """Weights as their authors publish them; `version`: of the speech tokenizer."""
+    files = ("llm.pt", "flow.pt", "hift.pt", "campplus.onnx", f"speech_tokenizer_v{version}.onnx")
+    tokenizer = tuple(f"CosyVoice-BlankEN/{file}" for file in ("config.json", "vocab.json", "merges.txt"))
+    return HubFiles(f"FunAudioLLM/{name}", revision, (*files, *tokenizer), f"{CONVERT}.cosyvoice:{convert}")
+
+
 SPEECH = (
     Model(
         name="kokoro-82m",
@@ -336,17 +351,33 @@ SPEECH = (
         voices=KOKORO,
     ),
     Model(
+        name="cosyvoice2-0.5b",
+        kind=Kind.TTS,
+        engine="speechmlx.engines.cosyvoice:load",
+        sources=(_cosyvoice_files("CosyVoice2-0.5B", "eec1ae6c79877dbd9379285cf8789c9e0879293d", 2, "second"),),
+        size=3078 * MB,
+        memory=3079 * MB,
+        narrow=2068 * MB,
+        rate=24000,
+        licence="Apache-2.0",
+        languages=("zh", "en", "ja", "ko", "yue"),
+        aliases=("cosyvoice2",),
+        elsewhere=r"((funaudiollm|iic|junhowie)/)?cosyvoice2-0\.5b",
+        voices=COSYVOICE,
+    ),
+    Model(
         name="cosyvoice3-0.5b",
         kind=Kind.TTS,
         engine="speechmlx.engines.cosyvoice:load",
-        sources=(HubFiles("aufklarer/CosyVoice3-0.5B-MLX-4bit", "main"),),
-        size=1200 * MB,
-        memory=2000 * MB,
-        narrow=1200 * MB,
+        sources=(_cosyvoice_files("Fun-CosyVoice3-0.5B-2512", "main", 3, "third"),),
+        size=4429 * MB,
+        memory=4430 * MB,
+        narrow=3419 * MB,
         rate=24000,
         licence="Apache-2.0",
-        languages=COSYVOICE_LANGUAGES,
-        aliases=("cosyvoice",),
+        languages=("zh", "en", "ja", "ko", "de", "es", "fr", "it", "ru", "yue"),
+        aliases=("cosyvoice", "cosyvoice3"),
+        elsewhere=r"((funaudiollm|iic)/)?(fun-)?cosyvoice3-0\.5b(-2512)?",
     ),
 )
 
