@@ -46,8 +46,8 @@ MOST_SEED = 2**32 - 1
 OWN_OPTIONS = ("seed",)
 INSTRUCT = ("instruct", "description", "caption")
 LANGUAGE = ("lang_code", "language", "lang")
-WITH_TEXT = ("voxcpm", "fish_drama3")
-"""Families that imitate a recording only where its text is told: the first ignores it else, the second fails."""
+WITH_TEXT = ("voxcpm", "breeze_tts", "fish_drama3")
+"""Families that imitate a recording only where its text is told: the first ignores it else, the others fail."""
 
 
 @dataclass(frozen=True)

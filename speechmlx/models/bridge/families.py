@@ -50,7 +50,7 @@ def _out(part: str, reason: str, names: str) -> tuple[Family, ...]:
 TTS = (
     *_of("tts", Kind.TTS, "streams", "pocket_tts", 24000, "tiny"),
     *_of("tts", Kind.TTS, "streams", "qwen3_tts", 24000, "tiny"),
-    *_of("tts", Kind.TTS, "streams", "breeze_tts", 24000),
+    *_of("tts", Kind.TTS, "streams", "breeze_tts", 24000, "tiny"),
     *_of("tts", Kind.TTS, "streams", "fish_qwen3_omni fish_drama3", 44100),
     *_of("tts", Kind.TTS, "whole", "higgs_audio_v3 omnivoice", 24000),
     *_of("tts", Kind.TTS, "whole", "soprano", 32000, "tiny"),

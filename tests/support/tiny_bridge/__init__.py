@@ -21,6 +21,7 @@ Builder = Callable[[Path], None]
 BUILDERS: Mapping[str, Builder] = {
     "tts/pocket_tts": speaking.pocket_tts,
     "tts/qwen3_tts": speaking.qwen3_tts,
+    "tts/breeze_tts": saying.breeze_tts,
     "tts/soprano": saying.soprano,
     "tts/voxcpm": saying.voxcpm,
     "tts/voxcpm2": saying.voxcpm2,
@@ -49,6 +50,7 @@ BUILDERS: Mapping[str, Builder] = {
 SEEDS = {"stt/granite_speech5_ctc": 13, "stt/nemotron_asr": 5, "vad/nemotron_diarization": 2}
 """Where random weights of the first seed recognise nothing."""
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "tts/breeze_tts": {"max_tokens": 4, "streaming_interval": 0.02},
     "tts/soprano": {"max_tokens": 4},
     "tts/voxcpm": {"max_tokens": 3, "inference_timesteps": 2},
     "tts/voxcpm2": {"max_tokens": 3, "inference_timesteps": 2},
