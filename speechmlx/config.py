@@ -181,6 +181,20 @@ class Config:
         shown="none; in a cluster, live in job_folder",
         flag=False,
     )
+    voice_folder: Path | None = setting(
+        None,
+        "Folder of the voices that clients stored, and of consents.",
+        shown="~/Library/Application Support/speechmlx/voices on macOS, else $XDG_DATA_HOME/speechmlx/voices",
+        flag=False,
+    )
+    voices: dict[str, str] = field(
+        default_factory=dict,
+        metadata={
+            "help": "Names for voices, before those of models: narrator=af_bella*0.7+af_sky*0.3,alloy=bm_george.",
+            "flag": False,
+            "shown": "none",
+        },
+    )
     job_retention: float = setting(
         24 * 3600.0, "Time for which ended background jobs are kept; 0 for ever.", unit="seconds", flag=False
     )

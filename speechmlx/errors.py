@@ -9,6 +9,7 @@ SpeechError
 │   ├── JobUnfinished     job_unfinished      a background job without a result
 │   ├── UnknownModel      unknown_model       no such model, or not of this kind
 │   ├── UnknownVoice      unknown_voice       the model has no such voice
+│   ├── UnknownRecording  unknown_recording   no such stored voice or consent
 │   ├── UnknownSession    unknown_session     no such live session is kept for this client; begin a new one
 │   └── Unsupported       unsupported         the model cannot do this (language, option)
 ├── Unavailable           unavailable         the server cannot now
@@ -69,6 +70,10 @@ class UnknownModel(BadRequest):
 
 class UnknownVoice(BadRequest):
     code = "unknown_voice"
+
+
+class UnknownRecording(BadRequest):
+    code = "unknown_recording"
 
 
 class UnknownSession(BadRequest):

@@ -21,7 +21,7 @@ from speechmlx.errors import BadRequest
 USE, MANAGE, METRICS = "use", "manage", "metrics"
 SCOPES = {
     USE: "transcribe, speak, talk, and read what models there are",
-    MANAGE: "launch and terminate models",
+    MANAGE: "launch and terminate models, store and delete voices",
     METRICS: "read /metrics",
 }
 """What a key may open, and what that is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import Field
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,23 @@ def boolean(name: str, value: Any) -> bool:
     return words[str(value).lower()]
 
 
+def voice_names(value: Any) -> dict[str, str]:
+    """Names and the voices that they mean: a table, or "name=voice,name=voice". Raises BadRequest."""
+    if isinstance(value, str):
+        pairs = [part.partition("=")[::2] for part in value.split(",") if part.strip()]
+    elif isinstance(value, Mapping):
+        pairs = list(value.items())
+    else:
+        pairs = [("", "")]
+    found = {name.strip(): voice.strip() for name, voice in pairs if isinstance(voice, str)}
+    if len(found) != len(pairs) or not all((*found, *found.values())):
+        raise BadRequest(
+            "voices is written like narrator=af_bella*0.7+af_sky*0.3,alloy=bm_george, or is a table: a voice for each "
+            f"name (got {value!r:.200})"
+        )
+    return found
+
+
 def convert(entry: Field[Any], value: Any) -> Any:
     """Convert a value from text or TOML to the type of a field of Config. Raises BadRequest."""
     name, default, choices = entry.name, entry.default, entry.metadata.get("choices")
@@ -133,7 +150,11 @@ def convert(entry: Field[Any], value: Any) -> Any:
     return str(value)
 
 
-CHECKED: dict[str, Callable[[Any], Any]] = {"wyoming": wyoming_address, "llm_url": web_address}
+CHECKED: dict[str, Callable[[Any], Any]] = {
+    "wyoming": wyoming_address,
+    "llm_url": web_address,
+    "voices": voice_names,
+}
 """Fields whose values have a form of their own, and the function that checks it."""
 LISTS: dict[str, Callable[[str], str]] = {
     "bind": str,

@@ -48,6 +48,9 @@ def _line(name: str, value: Any, chosen: bool) -> str:
 
 def toml(value: Any) -> str:
     """A value as TOML; None as the empty text, which the settings take for it."""
+    if isinstance(value, Mapping):
+        pairs = (f"{toml(str(name))} = {toml(one)}" for name, one in value.items())
+        return f"{{{', '.join(pairs)}}}"
     if isinstance(value, tuple | list):
         return f"[{', '.join(toml(one) for one in value)}]"
     if isinstance(value, bool):

@@ -116,13 +116,14 @@ def _effective(made: Config) -> dict[str, Any]:
     """What defaults that depend on the machine are here."""
     from speechmlx.config import key_file
     from speechmlx.jobs.files import default_folder
-    from speechmlx.models import catalog, store
+    from speechmlx.models import catalog, store, voice_store
 
     return {
         "profile": catalog.profile(made),
         "cache": store.cache_folder(made),
         "key_file": key_file(made, os.environ),
         "job_folder": default_folder(made),
+        "voice_folder": voice_store.default_folder(made),
         "lexicon": made.lexicon,
         "log_file": made.log_file,
     }
@@ -149,7 +150,7 @@ def _print(rows: list[Setting], target: Path) -> None:
     texts = {entry.name: default_text(entry) for entry in fields(Config)}
     for row in rows:
         style = None if row.source == "default" else "bold"
-        unset = row.source == "default" and row.value in (None, 0, [])
+        unset = row.source == "default" and row.value in (None, 0, [], {})
         value = texts[row.name] if unset and row.name in texts else _shown(row.value)
         place = row.place if row.source != "default" else ", ".join(filter(None, ("default", row.place)))
         table.add_row(row.name, value, place, style=style)
@@ -162,6 +163,8 @@ def _shown(value: Any) -> str:
     """A value as a person reads it."""
     if isinstance(value, list):
         return ", ".join(value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={one}" for name, one in value.items())
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else "none" if value in (None, "") else str(value)

@@ -14,7 +14,7 @@ key = typer.Typer(
     help="Keys that clients must send. While there is a file of keys, the server asks everybody for one.",
     no_args_is_help=True,
 )
-SCOPE_HELP = "What it may do: use, manage (launch and terminate models), metrics. Can be given again. [default: use]"
+SCOPE_HELP = "What it may do: use, manage (models and stored voices), metrics. Can be given again. [default: use]"
 
 
 @key.command()

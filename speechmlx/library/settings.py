@@ -34,6 +34,8 @@ class SpeechSettings(TypedDict, total=False):
     preload: bool
     cache: str | Path
     lexicon: str | Path
+    voice_folder: str | Path
+    voices: dict[str, str]
     idle_unload: float
     memory_limit: int | str
     step_timeout: float

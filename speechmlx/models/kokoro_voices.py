@@ -124,4 +124,4 @@ def _patterns() -> Iterator[tuple[str, str]]:
         yield rf"aura(_2)?_[a-z]+_{language}", female
 
 
-KOKORO = VoiceList(NAMES, OPENAI, tuple(_patterns()), blends=True, languages=LANGUAGES, needs=NEEDS)
+KOKORO = VoiceList(NAMES, OPENAI, tuple(_patterns()), blends=True, languages=LANGUAGES, needs=NEEDS, imitates=False)

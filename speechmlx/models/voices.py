@@ -1,4 +1,7 @@
-"""The voices of a model: those that its row lists, names of other services that stand for them, and its folder's."""
+"""The voices of a model: those that its row lists, names of other services that stand for them, and its folder's.
+
+Beside them are recordings that the server keeps, for models that imitate, and names that the owner gives to voices.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 from speechmlx.errors import UnknownVoice
 from speechmlx.names import BLEND, listed, spelt
 from speechmlx.optional_packages import program
-from speechmlx.types import NamedVoice
+from speechmlx.types import NamedVoice, ReferenceVoice, Voice
 
 LISTED = "GET /v1/audio/voices lists all"
 OPENAI = "alloy|ash|ballad|cedar|coral|echo|fable|marin|nova|onyx|sage|shimmer|verse"
@@ -25,6 +29,16 @@ WEIGHT = re.compile(r"[*(]")
 """Begins the weight of a voice in a blend."""
 SIGN = re.compile(r"[^\w\s-]")
 """In a name: it is meant for a blend."""
+
+
+class KeptVoices(Protocol):
+    """Recordings that are kept under names: `models.voice_store.VoiceStore`."""
+
+    def names(self) -> tuple[str, ...]:
+        """The name of each. Blocks."""
+
+    def find(self, name: str) -> ReferenceVoice | None:
+        """The recording with this name or id; None where there is none. Blocks for some milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,12 @@ class VoiceList:
 
     A name with a "/" before it is a program.
     """
+    imitates: bool = True
+    """Whether the model may imitate recordings; one that cannot after all refuses them itself."""
+    kept: KeptVoices | None = field(default=None, compare=False)
+    """The recordings of this server; None: there are none."""
+    meant: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Name → voice that the owner of the server means by it (the setting `voices`)."""
 
     def language(self, name: str) -> str | None:
         """BCP 47 tag of what the voice `name` speaks; None: whatever the model speaks."""
@@ -56,26 +76,70 @@ class VoiceList:
         needs = self.needs.get(tag, ())
         return not needs or any(program(need[1:]) if need[0] == "/" else find_spec(need) for need in needs)
 
-    def resolve(self, name: str | None) -> NamedVoice | None:
+    def resolve(self, name: str | None) -> Voice | None:
         """The voice that a client calls `name`; None is the model's default voice.
 
-        A blank name means the default, and so does a preset of another service in a row that lists no voices.
-        Raises UnknownVoice for a name that is not in the list.
+        A blank name means the default, and so does a preset of another service in a row that lists no voices. The
+        owner's names count first, then the model's own, then recordings. Reads the disk for a name that is none of the
+        model's. Raises UnknownVoice for a name that is not in the list, or that is a recording which the model cannot
+        imitate.
         """
+        meant = self.meant.get(spelt(name or ""))
+        if meant is None:
+            return self._resolve(name)
+        try:
+            return self._resolve(meant)
+        except UnknownVoice as error:
+            raise UnknownVoice(f"{name!r:.100} is {meant!r:.100} by the setting voices: {error}") from error
+
+    def _resolve(self, name: str | None) -> Voice | None:
         name = (name or "").strip()
         key = spelt(name)
         if not key:
             return None
         if own := self._own(key):
             return NamedVoice(own)
+        if self.kept is not None and (recording := self.kept.find(name)) is not None:
+            return self.imitation(recording, f"the voice {name!r:.100}")
         if not self.names:
             return None if PRESETS.fullmatch(key) else NamedVoice(name)
+        return self._blend(name, key)
+
+    def imitation(self, recording: ReferenceVoice, what: str) -> ReferenceVoice:
+        """`recording`, which a client calls `what`. Raises UnknownVoice where the model imitates none."""
+        if self.imitates:
+            return recording
+        raise UnknownVoice(
+            f"{what} is a recording, and this model imitates none: choose another model, or one of its voices: "
+            f"{listed('', self.names, LISTED)}"
+        )
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The names of the recordings that the model may imitate. Blocks."""
+        return self.kept.names() if self.kept is not None and self.imitates else ()
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The names that a client may choose from: the model's own, and recordings where it imitates. Blocks."""
+        return (*self.names, *self.stored)
+
+    def _blend(self, name: str, key: str) -> NamedVoice:
         parts = [spelt(WEIGHT.split(part, maxsplit=1)[0]) for part in name.split("+")] if self.blends else [key]
         for part in parts:
             if part and part not in self.names:
                 hint = f"; {BLEND}" if self.blends and SIGN.search(name) else ""
-                raise UnknownVoice(f"no voice {part!r:.100}; the voices are {listed(part, self.names, LISTED)}{hint}")
+                raise UnknownVoice(f"no voice {part!r:.100}; the voices are {listed(part, self.known, LISTED)}{hint}")
         return NamedVoice(name)
+
+    def owns(self, key: str) -> bool:
+        """Whether a name, as `spelt` writes it, means a voice of the model, or one by the setting `voices`."""
+        return key in self.meant or self._own(key) is not None
+
+    def has(self, name: str) -> bool:
+        """Whether a client that reads the list of voices finds this name there: a voice, or a recording. Blocks."""
+        is_stored = self.imitates and self.kept is not None and self.kept.find(name) is not None
+        return spelt(name) in self.names or is_stored
 
     def _own(self, key: str) -> str | None:
         if key in self.names:

@@ -1,4 +1,4 @@
-"""Marks inside a block of Markdown: emphasis, code, links, images, footnotes, entities, formulas. Pure, linear.
+"""Marks inside a block of Markdown: emphasis, code, links, images, footnotes, entities, formulas, pauses. Pure, linear.
 
 Only real marks go: "5 * 3", "a_b", "#1" and "**" alone stay as they are.
 """
@@ -9,11 +9,12 @@ import html
 import re
 from collections.abc import Collection
 
-from speechmlx.reading import SpokenWord, latex
+from speechmlx.reading import Pause, SpokenWord, latex
 from speechmlx.reading.blocks import Given
 from speechmlx.reading.code import code_spans
 from speechmlx.reading.emphasis import Delimiters
 from speechmlx.reading.mapped import MappedText
+from speechmlx.reading.pauses import PAUSE, seconds_of
 
 SPECIAL = re.compile(
     r"[¹²³⁴-⁹]|\\|`|[*_]++|~~++|==++|!?\[|\]|<|&|\$|\n|\u2028[ \u2028]*+|(?:https?://|www\.)[^\s<>\"\[\]*`]{1,2000}+",
@@ -43,9 +44,10 @@ Edit = tuple[int, int, str]
 
 
 def without_marks(text: MappedText, references: Collection[str] = ()) -> tuple[MappedText, tuple[Given, ...]]:
-    """The text of one block without its marks, and the words whose phonemes it gives: `[word](/phonemes/)`.
+    """The text of one block without its marks, and what is given: `[word](/phonemes/)` and `[pause:1s]`.
 
-    `references`: the names, in lower case, of the link definitions of the document.
+    `references`: the names, in lower case, of the link definitions of the document. Raises BadRequest for a pause
+    that is too long.
     """
     if SPECIAL.search(text.text) is None:
         return text, ()
@@ -138,8 +140,18 @@ class _Line:
     def _open_bracket(self, special: re.Match[str]) -> int:
         if end := self._drop_citation(special.start()):
             return end
+        if pause := PAUSE.match(self._text, special.start()):
+            return self._take_pause(pause)
         self._brackets.append((special.start(), special.end()))
         return special.end()
+
+    def _take_pause(self, pause: re.Match[str]) -> int:
+        """A blank stands for a silence."""
+        first, last = self._mapped.span(*pause.span())
+        self._edits.append((*pause.span(), " "))
+        if seconds := seconds_of(pause):
+            self.given.append(Given(first, last, (Pause("", first, last, seconds),)))
+        return pause.end()
 
     def _close_bracket(self, close: int) -> int:
         if not self._brackets:

@@ -124,7 +124,7 @@ class _Document:
     def _add(self, kind: BlockKind, text: MappedText, marker: Given | None = None) -> None:
         plain, given = without_marks(text.strip(), self._references)
         notes: tuple[Note, ...] = given if marker is None else (marker, *given)
-        if plain.text.strip():
+        if plain.text.strip() or given:  # a pause may stand alone
             self.found.append(
                 TextBlock("quote" if self._is_quote and kind == "paragraph" else kind, plain.strip(), notes)
             )
@@ -159,10 +159,10 @@ class _Document:
         for end in (*(m.start() for m in CELL_END.finditer(line.text)), len(line.text)):
             cell, given = without_marks(line[start:end].strip(), self._references)
             start = end + 1
+            notes += given
             if cell.text.strip(" -–—"):
                 cells.append(cell)
-                notes += given
-        if cells:
+        if cells or notes:
             self.found.append(TextBlock("row", MappedText.join(cells, ", "), tuple(notes)))
 
     def _push_marked(self, line: MappedText) -> bool:

@@ -15,7 +15,7 @@ const SAMPLES = {
 // "af_heart" is Kokoro's name of a woman; other models' names say nothing.
 function described(voice) {
   const [, sex, given] = /^[a-z]([fm])_(.+)$/.exec(voice.same_as || voice.id) || [];
-  const name = voice.same_as ? voice.id : given || voice.id;
+  const name = voice.same_as ? voice.id : given || voice.name;
   const about = [voice.language && languageName(voice.language), { f: "woman", m: "man" }[sex], voice.same_as && `same as ${voice.same_as}`];
   return { name: name[0].toUpperCase() + name.slice(1).replaceAll("_", " "), about: about.filter(Boolean).join(" · ") };
 }

@@ -33,6 +33,7 @@ from speechmlx.types import (
     Speak,
     SpeakStream,
     Usage,
+    WordTimes,
 )
 
 if TYPE_CHECKING:
@@ -308,6 +309,23 @@ def test_ssml_has_its_breaks_and_rates(engine: Kokoro) -> None:
     assert b"".join(event.pcm16 for event in stream.finish() if isinstance(event, Chunk)) == audio_of(engine, ssml)
     fast = audio_of(engine, '<speak><prosody rate="200%">One two three.</prosody></speak>')
     assert fast == audio_of(engine, "One two three.", speed=2.0)
+
+
+def test_pauses_have_their_length_and_words_their_times(engine: Kokoro) -> None:
+    plain = audio_of(engine, "One two three.")
+    text = "[pause:500ms]One two three.[pause:1.5s]"
+    assert audio_of(engine, text) == bytes(RATE) + plain + bytes(3 * RATE)
+    stream = engine.open(SpeakStream())
+    fed = [event for at in range(0, len(text), 4) for event in stream.feed_text(text[at : at + 4])]
+    whole = [*fed, *stream.finish()]
+    assert b"".join(event.pcm16 for event in whole if isinstance(event, Chunk)) == audio_of(engine, text)
+    words = [word for event in whole if isinstance(event, WordTimes) for word in event.words]
+    before = [word for e in engine.run(Speak(text="One two three.")) if isinstance(e, WordTimes) for word in e.words]
+    assert [word.text for word in words] == [word.text for word in before] == ["One", "two", "three."]
+    assert [word.start - 0.5 for word in words] == pytest.approx([word.start for word in before])
+    assert [text[word.first : word.last] for word in words] == ["One", "two", "three."]
+    with pytest.raises(BadRequest, match="a pause has 10 s at most"):
+        audio_of(engine, "One two three. [pause:11s]")
 
 
 def test_a_lexicon_says_a_name_as_it_sounds(engine: Kokoro) -> None:

@@ -77,6 +77,7 @@ def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) 
     own["SPEECHMLX_AUDIO_TIMEOUT"] = "0"
     own["SPEECHMLX_RESUME_WINDOW"] = "1"
     own["SPEECHMLX_JOB_FOLDER"] = str(folder / "jobs")
+    own["SPEECHMLX_VOICE_FOLDER"] = str(folder / "voices")
     own["SPEECHMLX_KEY_FILE"] = str(folder / "keys.json")
     # The tests may run in the engine's environment, where freed memory is kept; a server's front does not.
     inherited = {name: value for name, value in os.environ.items() if name not in MALLOC}

@@ -362,8 +362,9 @@ def test_the_seeds_lines_on_real_models(starter: Any, clip: Callable[[str], Path
         assert word_error_rate(TEXT, heard["text"]) == 0
         heard = client.get_model("whisper-tiny.en").transcriptions(audio=clip("jfk").read_bytes(), language="en")
         assert word_error_rate(CLIPS["jfk"].words, heard["text"]) == 0
-        for settings in ({"instruct_text": "sadly"}, {"prompt_speech": speech, "prompt_text": TEXT}):
-            with pytest.raises(RuntimeError, match="no options, but was given"):
-                model.speech(TEXT, **settings)
+        with pytest.raises(RuntimeError, match="no options, but was given"):
+            model.speech(TEXT, instruct_text="sadly")
+        with pytest.raises(RuntimeError, match="'prompt_speech' is a recording, and this model imitates none"):
+            model.speech(TEXT, prompt_speech=speech, prompt_text=TEXT)
         client.terminate_model(uid)
         assert gone(starter, "kokoro-82m")

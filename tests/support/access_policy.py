@@ -19,7 +19,10 @@ READ_ONLY = {
     "/test_form.html": "open",
     "/v1/address": "use",
     "/v1/audio/models": "use",
+    "/v1/audio/voice_consents": "manage",
+    "/v1/audio/voice_consents/{consent}": "manage",
     "/v1/audio/voices": "use",
+    "/v1/audio/voices/{voice}": "use",
     "/v1/cache/models": "use",
     "/v1/cluster/auth": "open",
     "/v1/jobs": "use",
@@ -36,6 +39,8 @@ READ_ONLY = {
 """GETs, each looked at: none starts a model, a download or a conversation, or changes anything. And the scope that a
 key needs; "open" asks for no key."""
 ACTS = {
+    ("DELETE", "/v1/audio/voice_consents/{consent}"): "manage",
+    ("DELETE", "/v1/audio/voices/{voice}"): "manage",
     ("DELETE", "/v1/jobs/{id}"): "use",
     ("DELETE", "/v1/model_registrations/{type}/{name:path}"): "manage",
     ("DELETE", "/v1/models/{uid:path}"): "manage",
@@ -53,6 +58,9 @@ ACTS = {
     ("POST", "/v1/audio/speech/reading"): "use",
     ("POST", "/v1/audio/transcriptions"): "use",
     ("POST", "/v1/audio/translations"): "use",
+    ("POST", "/v1/audio/voice_consents"): "manage",
+    ("POST", "/v1/audio/voice_consents/{consent}"): "manage",
+    ("POST", "/v1/audio/voices"): "manage",
     ("POST", "/v1/chat/completions"): "use",
     ("POST", "/v1/jobs/{id}/cancel"): "use",
     ("POST", "/v1/listen"): "use",

@@ -244,3 +244,26 @@ def test_the_settings_of_the_log() -> None:
     assert LogSettings.from_text(found.to_text()) == found
     with pytest.raises(BadRequest, match="log_format must be auto, text or json \\(got 'xml'\\)"):
         load({"log_format": "xml"}, {})
+
+
+@pytest.mark.parametrize(
+    ("written", "voices"),
+    [
+        (
+            "narrator=af_bella*0.7+af_sky*0.3, alloy = bm_george",
+            {"narrator": "af_bella*0.7+af_sky*0.3", "alloy": "bm_george"},
+        ),
+        ("", {}),
+    ],
+)
+def test_names_for_voices(written: str, voices: dict[str, str], tmp_path: Path) -> None:
+    assert load({}, {"SPEECHMLX_VOICES": written}).voices == voices
+    file = tmp_path / "config.toml"
+    file.write_text("[voices]\n" + "".join(f'{name} = "{voice}"\n' for name, voice in voices.items()))
+    assert load({}, {}, file).voices == voices
+
+
+@pytest.mark.parametrize("written", ["narrator", "=af_sky", "narrator=", "a=b,a=c"])
+def test_what_is_no_name_for_a_voice(written: str) -> None:
+    with pytest.raises(BadRequest, match=r"voices is written like narrator=.*\(from SPEECHMLX_VOICES\)"):
+        load({}, {"SPEECHMLX_VOICES": written})

@@ -22,6 +22,7 @@ FLAGS = {
     "api_key": ["k-ü\x7f"],
     "wyoming": "on",
     "asr": "whisper-base",
+    "voices": {"my own": "af_bella*0.7+af_sky*0.3", "alloy": "Ann"},
 }
 
 
@@ -54,6 +55,8 @@ def test_every_setting_is_there_and_what_is_not_set_is_a_comment(tmp_path: Path)
         (None, '""'),
         ((), "[]"),
         (("a", "b"), '["a", "b"]'),
+        ({}, "{}"),
+        ({"a b": "c"}, '{"a b" = "c"}'),
         ('"\\', '"\\"\\\\"'),
     ],
 )

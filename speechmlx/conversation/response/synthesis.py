@@ -7,12 +7,14 @@ listener waits for the first sound, and a pause inside a sentence is a stumble.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 
 import numpy as np
 
 from speechmlx.conversation.engines import Engines
 from speechmlx.conversation.settings import Answering
+from speechmlx.reading.pauses import edges
 from speechmlx.reading.sentences import CLAUSE_STOPS, CLOSERS, STOPS
 from speechmlx.types import Chunk, Kind, Priority, Speak, WordTime, WordTimes
 
@@ -45,11 +47,29 @@ def build_speech(engines: Engines, answering: Answering) -> Speak | None:
 async def speak_clause(engines: Engines, speech: Speak, clause: str) -> AsyncGenerator[Chunk | WordTimes, None]:
     """The audio of `clause`, spoken as `speech` says, and the pause after it. Raises SpeechErrors.
 
-    The words come before their sound, with times of the audio that is given out and places of `clause`.
+    The words come before their sound, with times of the audio that is given out and places of `clause`. Silence that
+    the text asks for (`[pause:1s]`) has its length, at the edges of the clause too.
     """
-    trimmer, words = SilenceTrimmer(pause_after(clause)), list[WordTime]()
-    before = len(clause) - len(clause.lstrip())
-    async with engines.submit(replace(speech, text=clause.strip())) as job:
+    before, said, after = edges(clause)
+    rate = engines.model(speech.model, Kind.TTS).rate if before or after else 0
+    if before:
+        yield Chunk.silence(rate, before)
+    if said.text.strip() or not rate:
+        async with aclosing(_speak_trimmed(engines, speech, said.text)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, WordTimes):
+                    yield WordTimes(tuple(_moved(word, before, said.start) for word in piece.words))
+                else:
+                    yield piece
+    if after:
+        yield Chunk.silence(rate, after)
+
+
+async def _speak_trimmed(engines: Engines, speech: Speak, text: str) -> AsyncGenerator[Chunk | WordTimes, None]:
+    """The audio of `text` without silence around it but the pause after it, and its words."""
+    trimmer, words = SilenceTrimmer(pause_after(text)), list[WordTime]()
+    before = len(text) - len(text.lstrip())
+    async with engines.submit(replace(speech, text=text.strip())) as job:
         async for event in job:
             if isinstance(event, WordTimes):
                 words += event.words

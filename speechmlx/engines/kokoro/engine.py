@@ -26,6 +26,7 @@ from speechmlx.engines.weights import evaluate_finite
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading import SpokenWord, pronunciation, ssml
 from speechmlx.reading.lexicon import user_lexicon
+from speechmlx.reading.pauses import check_pauses
 from speechmlx.reading.reading import Passage, passages
 from speechmlx.reading.sentences import finished
 from speechmlx.types import (
@@ -172,7 +173,8 @@ class Delivery:
     words: SpokenWordTimes = field(default_factory=SpokenWordTimes)
 
     def all_of(self, text: str) -> Iterator[Event | None]:
-        """Synthesise the whole text of a request."""
+        """Synthesise the whole text of a request. Raises BadRequest for a pause that is too long, before any sound."""
+        check_pauses(text)
         yield from self.speak(text)
         yield from self.finish()
 

@@ -13,18 +13,18 @@ import numpy as np
 
 from speechmlx import languages
 from speechmlx.audio.pcm import to_pcm16
-from speechmlx.audio.resample import resample
 from speechmlx.engines import Steps
 from speechmlx.engines.mlx_audio import cooperative
 from speechmlx.engines.mlx_audio.arguments import Accepted
 from speechmlx.engines.mlx_audio.checkpoint import BridgedModel
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.cooperative import Emit
+from speechmlx.engines.mlx_audio.imitation import ImitatedVoices
 from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice, Unsupported
 from speechmlx.names import listed
+from speechmlx.reading.pauses import check_pauses, parts
 from speechmlx.reading.sentences import finished, sentences
 from speechmlx.types import (
-    Audio,
     Chunk,
     Event,
     NamedVoice,
@@ -35,16 +35,15 @@ from speechmlx.types import (
     Synthesis,
     Usage,
 )
+from speechmlx.types.events import SILENCE
 
 SLOWEST, FASTEST = 0.25, 4.0
 INTERVAL = 0.32
 """Seconds of audio in a chunk of a family that streams, where the client does not say."""
-MOST_REFERENCE = 60.0
-"""Seconds of a recording whose voice is imitated."""
 SEED = 0
 """Where the client names no seed: the same text sounds the same each time."""
 MOST_SEED = 2**32 - 1
-OWN_OPTIONS = ("seed", "prompt_speech", "prompt_text")
+OWN_OPTIONS = ("seed",)
 INSTRUCT = ("instruct", "description", "caption")
 LANGUAGE = ("lang_code", "language", "lang")
 
@@ -63,6 +62,11 @@ class Synthesizer:
     def accepted(self) -> Accepted:
         """What the family's `generate` takes."""
         return Accepted.by(self.checkpoint.family, self.checkpoint.model.generate)
+
+    @cached_property
+    def imitated(self) -> ImitatedVoices:
+        """What is kept of the voices of recordings."""
+        return ImitatedVoices(self.checkpoint.family, self.checkpoint.rate)
 
     @cached_property
     def voices(self) -> tuple[str, ...]:
@@ -87,6 +91,7 @@ class Synthesizer:
     def _speak(self, text: str, delivery: SentenceSpeech) -> Steps:
         if not text.strip():
             raise BadRequest("there is no word in the text")
+        check_pauses(text)
         for sentence in sentences(text):
             yield from delivery.speak(sentence)
         yield from delivery.finish()
@@ -100,14 +105,15 @@ class Synthesizer:
             raise BadRequest(f"seed must be a whole number from 0 to {MOST_SEED}, not {seed!r:.40}")
         if "seed" in self.accepted:
             arguments["seed"] = seed
-        arguments |= self._speed(request.speed) | self._voice(request.voice, options) | self._language(request.language)
+        arguments |= self._speed(request.speed) | self._voice(request.voice) | self._language(request.language)
         if request.instructions and (name := self.accepted.first(*INSTRUCT)):
             arguments.setdefault(name, request.instructions)
         if "stream" in self.accepted and self.checkpoint.streams:
             arguments["stream"] = True
             if "streaming_interval" in self.accepted:
                 arguments.setdefault("streaming_interval", INTERVAL)
-        return SentenceSpeech(self.checkpoint, arguments, seed)
+        voice = request.voice if isinstance(request.voice, ReferenceVoice) else None
+        return SentenceSpeech(self.checkpoint, arguments, seed, self.imitated, voice)
 
     def _speed(self, speed: float) -> dict[str, Any]:
         if not SLOWEST <= speed <= FASTEST:
@@ -118,15 +124,10 @@ class Synthesizer:
             raise Unsupported(f"{self.checkpoint.family} speaks at its own speed, so speed is 1, not {speed:g}")
         return {}
 
-    def _voice(self, voice: NamedVoice | ReferenceVoice | None, options: Mapping[str, Any]) -> dict[str, Any]:
-        recording, text = options.get("prompt_speech"), options.get("prompt_text")
+    def _voice(self, voice: NamedVoice | ReferenceVoice | None) -> dict[str, Any]:
         if isinstance(voice, ReferenceVoice):
-            recording, text = voice.audio, voice.text
-        if isinstance(recording, Audio):
-            return self._reference(recording, str(text or ""))
-        if recording is not None or text is not None:
-            raise BadRequest("prompt_speech must be a recording, and prompt_text goes with one")
-        if voice is None or isinstance(voice, ReferenceVoice):
+            return self._reference(voice)
+        if voice is None:
             return {"voice": self.voices[0]} if self._needs_voice else {}
         if "voice" not in self.accepted or not self.voices:
             has = "imitates the voice of a recording" if "ref_audio" in self.accepted else "has one voice"
@@ -145,18 +146,13 @@ class Synthesizer:
         default = self.accepted.parameters.get("voice")
         return "voice" in self.accepted and bool(self.voices) and default not in self.voices and default != ""
 
-    def _reference(self, recording: Audio, text: str) -> dict[str, Any]:
+    def _reference(self, voice: ReferenceVoice) -> dict[str, Any]:
         if "ref_audio" not in self.accepted:
             named = f"; its voices are {', '.join(self.voices)}" if self.voices else ""
             raise Unsupported(f"{self.checkpoint.family} cannot imitate the voice of a recording{named}")
-        if recording.duration > MOST_REFERENCE:
-            raise BadRequest(
-                f"the voice's recording has {recording.duration:.0f} s; at most {MOST_REFERENCE:g} s are heard"
-            )
-        samples = resample(recording.samples, recording.rate, self.checkpoint.rate)
-        found: dict[str, Any] = {"ref_audio": mx.array(samples)}
-        if "ref_text" in self.accepted and text.strip():
-            found["ref_text"] = text
+        found: dict[str, Any] = {"ref_audio": self.imitated.samples(voice)}
+        if "ref_text" in self.accepted and voice.text.strip():
+            found["ref_text"] = voice.text
         return found
 
     def _language(self, language: str | None) -> dict[str, Any]:
@@ -184,17 +180,32 @@ class SentenceSpeech:
     checkpoint: BridgedModel
     arguments: Mapping[str, Any]
     seed: int
+    imitated: ImitatedVoices
+    voice: ReferenceVoice | None = None
+    """That is imitated."""
     samples: int = 0
     tokens: int = 0
     _sentences: int = 0
     _own: list[Any] = field(default_factory=list)
 
     def speak(self, text: str) -> Iterator[Event | None]:
-        """`Chunk`* of one sentence, None after other steps; nothing for a text without a letter or a digit."""
-        if not any(letter.isalnum() for letter in text):
-            return
+        """`Chunk`* of one sentence and its pauses, None after other steps; nothing where there is nothing to say."""
+        for part in parts(text):
+            if part.seconds:
+                yield self._silence(part.seconds)
+            elif any(letter.isalnum() for letter in part.text):
+                yield from self._say(part.text)
+
+    def _silence(self, seconds: float = SILENCE) -> Chunk:
+        chunk = Chunk.silence(self.checkpoint.rate, seconds)
+        self.samples += len(chunk.pcm16) // 2
+        return chunk
+
+    def _say(self, text: str) -> Iterator[Event | None]:
         if not self._own:
             self._own.append(structural_clone(self.checkpoint.model))
+            if self.voice is not None:
+                self.imitated.teach(self._own[0], self.voice)
         self._sentences += 1
         yield from cooperative.steps(lambda emit: self._generate(text.strip(), emit), self.seed + self._sentences)
 
@@ -217,9 +228,7 @@ class SentenceSpeech:
         """A short silence where there was nothing to say, and the usage of the whole request."""
         rate = self.checkpoint.rate
         if not self.samples:
-            silence = Chunk.silence(rate)
-            self.samples = len(silence.pcm16) // 2
-            yield silence
+            yield self._silence()
         yield Usage(audio_out=self.samples / rate, tokens_out=self.tokens)
 
 

@@ -42,8 +42,12 @@ MANAGEMENT = (
     ("POST", r"/v1/model_registrations/[^/]+"),
     ("DELETE", r"/v1/model_registrations/.+"),
     ("POST", r"/load"),
+    ("POST", r"/v1/audio/voices"),
+    ("DELETE", r"/v1/audio/voices/[^/]+"),
+    ("(GET|HEAD|POST|DELETE)", r"/v1/audio/voice_consents(/[^/]+)?"),
 )
-"""Method and path of what changes the server itself. A test lists every route."""
+"""Method and path of what changes the server itself, or shows who agreed to what, as regular expressions. A test lists
+every route."""
 KEY = "speechmlx.key"
 """Key in the scope of the NamedKey that a request came with."""
 MAX_OFFERED = 8
@@ -172,7 +176,7 @@ def needed_scope(scope: Scope) -> str | None:
         return None
     if path == "/metrics":
         return METRICS
-    managed = any(method == verb and re.fullmatch(pattern, path) for verb, pattern in MANAGEMENT)
+    managed = any(re.fullmatch(verb, method) and re.fullmatch(pattern, path) for verb, pattern in MANAGEMENT)
     return MANAGE if managed else USE
 
 

@@ -16,6 +16,7 @@ STATUS = {
     "job_unfinished": 409,
     "unknown_model": 404,
     "unknown_voice": 400,
+    "unknown_recording": 404,
     "unknown_session": 404,
     "unsupported": 400,
     "unavailable": 503,

@@ -1,20 +1,16 @@
-"""GET /v1/models, /v1/models/{id}, /v1/audio/models and /v1/audio/voices.
+"""GET /v1/models, /v1/models/{id} and /v1/audio/models.
 
 The answers have OpenAI's fields, and those that Xinference's client and Open WebUI read.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from speechmlx.models import store
 from speechmlx.models.spec import Model
-from speechmlx.models.voices import voices_in
-from speechmlx.protocols.http import options
 from speechmlx.protocols.http.model_names import ModelNames
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.runtime.front.status import ModelStatus
@@ -44,25 +40,6 @@ async def model(context: RequestContext) -> Response:
     row = names.find(name)
     states = {model.name: model for model in names.runtime.status().models}
     return JSONResponse(as_model(name, row, states.get(row.name)))
-
-
-async def voices(context: RequestContext) -> Response:
-    """Voices that a model speaks with"""
-    row, _ = context.services.names.resolve(options.text(context.body.options, "model"), Kind.TTS)
-    own = row.voices.names
-    if not own:
-        folder = await asyncio.to_thread(store.folder, row, store.cache_folder(context.services.config))
-        own = await asyncio.to_thread(voices_in, folder) if folder is not None else ()
-    listed = [_as_voice(name, name, row) for name in own]
-    listed += [{**_as_voice(name, voice, row), "same_as": voice} for name, voice in row.voices.aliases.items()]
-    return JSONResponse({"object": "list", "model": row.name, "voices": listed})
-
-
-def _as_voice(id: str, voice: str, row: Model) -> dict[str, Any]:
-    """The `voice` of a model under the name `id`: what it speaks, and whether what that needs is installed."""
-    language = row.voices.language(voice)
-    usable = language is None or row.voices.can_speak(language)
-    return {"id": id, "name": id, "model": row.name, "language": language, "usable": usable}
 
 
 def _listed(names: ModelNames) -> list[dict[str, Any]]:

@@ -10,13 +10,15 @@ from starlette.responses import Response
 
 from speechmlx.audio.encode import MEDIA_TYPES
 from speechmlx.errors import BadRequest, TooLarge
+from speechmlx.models.spec import Model
+from speechmlx.models.voice_store import reference
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.lenient_json import read_json
 from speechmlx.protocols.http.pronunciations import FIELD, read_pronunciations
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.protocols.openai_audio.speech_answers import SpeechAnswer
 from speechmlx.spoken_captions import CAPTION_FORMATS
-from speechmlx.types import Kind, Speak
+from speechmlx.types import Kind, ReferenceVoice, Speak
 
 SPEED = (0.25, 4.0)
 WHOLE = ("flac",)
@@ -27,8 +29,10 @@ A FLAC header without the number of samples breaks readers, such as libsndfile's
 BODIES: tuple[Literal["audio", "sse", "json"], ...] = ("audio", "sse", "json")
 FIELDS: dict[str, str] = {"instruct": "instructions", "speaker": "voice", "reference_text": "prompt_text"}
 """Other names of fields."""
-KNOWN = ("language", "voice", "speed", FIELD)
-"""Settings of `kwargs` that are fields of `Speak`. All others go to the engine in `Speak.options`.
+KNOWN = ("language", "voice", "speed", "prompt_text", FIELD)
+"""Settings of `kwargs` that are fields of `Speak`, and the text of a recording to imitate.
+
+All others go to the engine in `Speak.options`.
 
 `instructions` is not one of them. OpenAI's SDK sends the field to every model, so an engine that cannot follow
 instructions ignores it, as tts-1 does. In `kwargs` (`instruct`) it is meant for an engine that can; others refuse it.
@@ -45,14 +49,14 @@ async def speech(context: RequestContext) -> Response:
     request = Speak(
         model=model.name,
         text=read_input(fields, context.services.config.max_input_chars),
-        voice=model.voices.resolve(read_voice(fields)),
+        voice=await _prompt(context, fields, model) or model.voices.resolve(read_voice(fields)),
         language=options.dialect(fields) or language,
         speed=options.number(fields, "speed", 1.0, *SPEED),
         instructions=options.text(fields, "instructions"),
         pronunciations=read_pronunciations(fields),
         options={
             **{name: value for name, value in extras.items() if name not in KNOWN},
-            **await _prompts(context, model.rate),
+            **await _latent(context),
         },
     )
     return await answer.respond(context, request, model.rate)
@@ -116,12 +120,21 @@ def read_extras(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key if key == "instruct" else FIELDS.get(key, key): setting for key, setting in settings.items()}
 
 
-async def _prompts(context: RequestContext, rate: int) -> dict[str, Any]:
-    """The files of a voice to imitate: speech as Audio at `rate` Hz, a latent as bytes."""
-    prompts: dict[str, Any] = {}
-    decoding = context.services.decoding
-    if speech := context.body.files.get("prompt_speech"):
-        prompts["prompt_speech"] = await decoding.decode(speech.file, rate, context.stack)
-    if latent := context.body.files.get("prompt_latent"):
-        prompts["prompt_latent"] = await asyncio.to_thread(latent.file.read)
-    return prompts
+async def _prompt(context: RequestContext, fields: Mapping[str, Any], model: Model) -> ReferenceVoice | None:
+    """Xinference's `prompt_speech`, which the model is to imitate, with its `prompt_text`; None where it is not there.
+
+    Raises BadRequest for a text alone, and UnknownVoice where the model imitates none.
+    """
+    text, upload = options.text(fields, "prompt_text"), context.body.files.get("prompt_speech")
+    if upload is None:
+        if text is not None:
+            raise BadRequest("'prompt_text' goes with a recording: send that as the file 'prompt_speech' of a form")
+        return None
+    audio = await context.services.decoding.decode(upload.file, model.rate, context.stack)
+    return model.voices.imitation(reference(audio, text or ""), "'prompt_speech'")
+
+
+async def _latent(context: RequestContext) -> dict[str, Any]:
+    """Xinference's `prompt_latent` for the engine, as bytes."""
+    latent = context.body.files.get("prompt_latent")
+    return {"prompt_latent": await asyncio.to_thread(latent.file.read)} if latent else {}

@@ -258,7 +258,8 @@ class RealtimeWire:
         try:
             voices.resolve(name)
         except UnknownVoice:
-            near = get_close_matches(name, (*voices.names, *voices.aliases), 5, 0.4) or list(voices.aliases)[:5]
+            known = (*voices.known, *voices.aliases, *voices.meant)
+            near = get_close_matches(name, known, 5, 0.4) or list(voices.aliases)[:5]
             param = f"{prefix}.voice" if "voice" in update else f"{prefix}.audio.output.voice"
             raise Refused(
                 f"Invalid value: {name!r:.80}. Some of the supported values for '{param}' are: {', '.join(near)}; "

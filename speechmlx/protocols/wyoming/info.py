@@ -31,7 +31,7 @@ def ordered(catalog: Catalog, config: Config, kind: Kind) -> Sequence[Model]:
     rows = list(catalog.offered(kind))
     if kind in catalog.kinds(config):
         default = catalog.default(kind, config)
-        rows.sort(key=lambda row: row is not default)
+        rows.sort(key=lambda row: row.name != default.name)
     return rows
 
 
@@ -45,8 +45,12 @@ def build_info(catalog: Catalog, config: Config, folder: Folder) -> Info:
     """Everything that this server offers. Home Assistant shows only what is `installed`. Reads the disk."""
     here = {row.name for kind in (Kind.ASR, Kind.TTS) for row in installed(catalog, config, kind, folder)}
     models = [_asr_model(row, row.name in here) for row in ordered(catalog, config, Kind.ASR)]
+    speakers = ordered(catalog, config, Kind.TTS)
+    imitating = next((row.name for row in speakers if row.name in here and row.voices.stored), "")
     voices = [
-        voice for row in ordered(catalog, config, Kind.TTS) for voice in _voices(row, row.name in here, folder(row))
+        voice
+        for row in speakers
+        for voice in _voices(row, row.name in here, folder(row), row.voices.stored if row.name == imitating else ())
     ]
     asr = AsrProgram(
         PROGRAM, Attribution(PROGRAM, ""), True, "Speech recognition on MLX", __version__, models, True, True
@@ -59,11 +63,11 @@ def _asr_model(row: Model, is_here: bool) -> AsrModel:
     return AsrModel(row.name, attribution(row), is_here, f"{row.name} ({row.licence})", None, list(row.languages))
 
 
-def _voices(row: Model, is_here: bool, folder: Path | None) -> list[TtsVoice]:
-    """The voices of a model; where it does not know them, its default voice under the model's name."""
-    names = row.voices.names or (voices_in(folder) if folder is not None else ()) or (row.name,)
+def _voices(row: Model, is_here: bool, folder: Path | None, stored: Sequence[str]) -> list[TtsVoice]:
+    """The voices of a model, and `stored` ones; where it does not know its own, its default one has its name."""
+    own = row.voices.names or (voices_in(folder) if folder is not None else ()) or (row.name,)
     voices = []
-    for name in names:
+    for name in (*own, *stored):
         tag = row.voices.language(name)
         works = is_here and (tag is None or row.voices.can_speak(tag))
         languages = list(row.languages) if tag is None else [tag]

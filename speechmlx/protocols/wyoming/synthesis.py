@@ -16,7 +16,6 @@ from speechmlx.conversation.response.clauses import ClauseSplitter
 from speechmlx.conversation.response.synthesis import speak_clause
 from speechmlx.errors import BadRequest, TooLarge, UnknownVoice
 from speechmlx.models.spec import Model
-from speechmlx.names import spelt
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.wyoming.framing import WIRE, Write
 from speechmlx.protocols.wyoming.requests import VoiceRequest
@@ -68,7 +67,7 @@ def _row_and_voice(request: VoiceRequest, rows: Sequence[Model]) -> tuple[Model,
         return of_model, request.speaker
     if request.speaker not in (None, name):
         raise BadRequest(f"the voice {name!r:.100} has no speaker {request.speaker!r:.100}: leave it out")
-    owner = next((row for row in rows if spelt(name) in row.voices.names), rows[0])
+    owner = next((row for row in rows if row.voices.has(name)), rows[0])
     return owner, name
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterable, Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from speechmlx import tracing
 from speechmlx.errors import SpeechError
 from speechmlx.log import current as current_record
+from speechmlx.models.voices import UNLISTED
 from speechmlx.runtime.channel import Channel
 from speechmlx.runtime.front.client import current
 from speechmlx.runtime.ipc.messages import (
@@ -175,7 +177,8 @@ class Job:
         self.started = True
         self.sent = time.monotonic()
         request_id = self.record.id if self.record is not None else ""
-        self._send(Start(self.id, self.request, self.model, folder, self.client.name, request_id))
+        model = replace(self.model, voices=UNLISTED)  # the request has its voice; recordings of others stay here
+        self._send(Start(self.id, self.request, model, folder, self.client.name, request_id))
         for command in self._early:
             self._send(Input(self.id, command))
 

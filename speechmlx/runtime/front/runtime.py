@@ -18,6 +18,7 @@ from speechmlx.machine import model_memory
 from speechmlx.models import store
 from speechmlx.models.in_use import Marks
 from speechmlx.models.spec import Catalog, Model
+from speechmlx.models.voice_store import VoiceStore, default_folder, with_voices
 from speechmlx.optional_packages import use
 from speechmlx.runtime import scratch
 from speechmlx.runtime.front.client import current, share, takes_place
@@ -59,7 +60,9 @@ class Runtime:
     def __init__(self, config: Config, catalog: Catalog) -> None:
         """Raises BadRequest for a lexicon that cannot be read."""
         self.config = config
-        self.catalog = catalog
+        self.voices = VoiceStore(default_folder(config))
+        """The voices that clients stored."""
+        self.catalog = with_voices(catalog, config, self.voices)
         self.metrics = Metrics()
         self._cache = store.cache_folder(config)
         self.lexicon = load_entries(config)

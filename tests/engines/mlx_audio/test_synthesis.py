@@ -9,7 +9,7 @@ from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.test_families import alone, noise
 
 from speechmlx.errors import BadRequest, SpeechError, UnknownVoice, Unsupported
-from speechmlx.types import Chunk, NamedVoice, ReferenceVoice, Speak, SpeakStream, Transcribe, Usage
+from speechmlx.types import Audio, Chunk, NamedVoice, ReferenceVoice, Speak, SpeakStream, Transcribe, Usage
 
 FREYA = NamedVoice("freya")
 
@@ -54,7 +54,40 @@ def test_a_recording_is_imitated(bridged: Load) -> None:
     reference = ReferenceVoice(noise(0.5, 1, 16000), "Hello.", "1")
     named, imitated = (pcm(engine.run(Speak(text="Hello world.", voice=voice))) for voice in (FREYA, reference))
     assert named != imitated
-    assert pcm(engine.run(Speak(text="Hello world.", options={"prompt_speech": reference.audio}))) == imitated
+    assert pcm(engine.run(Speak(text="Hello world.", voice=reference))) == imitated
+
+
+def test_a_voice_is_encoded_once(bridged: Load) -> None:
+    """Its id says which it is: another recording under the same id is not looked at."""
+    engine, text = bridged("tts/pocket_tts"), "Hello world. Another test!"
+    first, other = noise(0.5, 2, 16000), noise(0.5, 3, 16000)
+
+    def imitated(audio: Audio, id: str) -> bytes:
+        return pcm(engine.run(Speak(text=text, voice=ReferenceVoice(audio, "", id))))
+
+    whole = imitated(first, "first")
+    assert imitated(other, "first") == whole != imitated(other, "other")
+    stream = engine.open(SpeakStream(voice=ReferenceVoice(first, "", "first")))
+    assert pcm([*stream.feed_text(text), *stream.finish()]) == whole
+    stream.close()
+    for number in range(9):
+        imitated(first, f"voice {number}")
+    assert len(engine.imitated._encodings) == 8
+    assert imitated(other, "first") != whole  # it was the one used least lately
+
+
+def test_pauses_are_silence_of_their_length(bridged: Load) -> None:
+    engine, silence = bridged("tts/pocket_tts"), bytes(24000)
+    plain = pcm(engine.run(Speak(text="Hello world.", voice=FREYA)))
+    text = "[pause:500ms]Hello world.[pause:.25s][pause:250ms]"
+    assert pcm(engine.run(Speak(text=text, voice=FREYA))) == silence + plain + silence
+    stream = engine.open(SpeakStream(voice=FREYA))
+    events = [event for at in range(0, len(text), 3) for event in stream.feed_text(text[at : at + 3])]
+    assert pcm([*events, *stream.finish()]) == silence + plain + silence
+    stream.close()
+    assert alone(engine.run(Speak(text="[pause:500ms]"))) == [Chunk(silence, 24000), Usage(audio_out=0.5)]
+    with pytest.raises(BadRequest, match="a pause has 10 s at most"):
+        next(engine.run(Speak(text="Hello world. [pause:11s]")))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +100,8 @@ def test_a_recording_is_imitated(bridged: Load) -> None:
         ("pocket_tts", {"language": "de"}, Unsupported, "takes no language"),
         ("pocket_tts", {"options": {"cfg": 1}}, Unsupported, "no option 'cfg'; its options are frames_after_eos, "),
         ("pocket_tts", {"options": {"seed": -1}}, BadRequest, "seed must be a whole number from 0 to 4294967295"),
-        ("pocket_tts", {"options": {"prompt_text": "x"}}, BadRequest, "prompt_text goes with one"),
+        ("pocket_tts", {"options": {"prompt_text": "x"}}, Unsupported, "no option 'prompt_text'; its options are"),
+        ("pocket_tts", {"voice": ReferenceVoice(noise(0, 0), "", "x")}, BadRequest, "recording has no sound"),
         (
             "pocket_tts",
             {"voice": ReferenceVoice(noise(61, 0), "", "x")},

@@ -26,7 +26,9 @@ def pocket_tts(folder: Path) -> None:
     tokenizer.save(str(folder / "tokenizer.json"))
     config: dict[str, Any] = flat_config()
     config["mimi"] |= {"sample_rate": 24000, "frame_rate": 12.5, "ratios": [40, 24]}
-    save(folder, {**config, "model_type": "pocket_tts"}, module.Model({**config, "model_path": str(folder)}), 4)
+    model = module.Model({**config, "model_path": str(folder)})
+    model.speaker_proj_weight = mx.random.normal(model.speaker_proj_weight.shape)  # else recordings would not be heard
+    save(folder, {**config, "model_type": "pocket_tts"}, model, 4)
     (folder / "voices").mkdir(exist_ok=True)
     for name in ("Freya", "Odin"):
         mx.save_safetensors(str(folder / f"voices/{name}.safetensors"), {"emb": mx.random.normal((1, 2, 8))})

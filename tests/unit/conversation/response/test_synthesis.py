@@ -145,3 +145,25 @@ async def test_words_come_with_their_sound_and_the_places_of_the_clause() -> Non
         chunk(sound),
         WordTimes((replace(silent, start=near(1.1 - cut), end=near(1.1 - cut), first=11, last=12),)),
     ]
+
+
+async def test_silence_that_a_clause_asks_for_has_its_length_at_the_edges_too() -> None:
+    sound, quiet = np.full(300, 9000), np.zeros(900)
+    word = WordTime("late.", 1.0, 1.2, 0, 5)
+    engines = FakeEngines(
+        lambda request: [chunk(quiet), WordTimes((word,)), chunk(sound), chunk(quiet)],
+        [replace(SPEAKER, rate=RATE)],
+    )
+    given = [one async for one in speak_clause(engines, Speak(text=""), "[pause:1s] late. [pause:2s][pause:500ms]")]
+    assert [len(one.pcm16) // 2 for one in given if isinstance(one, Chunk)] == [
+        1000,
+        round(LEAD * RATE) + 300,
+        round(AFTER_SENTENCE * RATE),
+        2500,
+    ]
+    (words,) = (one.words for one in given if isinstance(one, WordTimes))
+    cut = 0.9 - LEAD
+    assert words == (replace(word, start=near(2.0 - cut), end=near(2.2 - cut), first=11, last=16),)
+    assert [request.text for request in engines.requests(Speak)] == ["late."]
+    given = [one async for one in speak_clause(engines, Speak(text=""), " [pause:1s] ")]
+    assert given == [Chunk(bytes(2000), RATE)] and len(engines.jobs) == 1

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from wyoming.info import Attribution, Info
 
 from speechmlx.config import Config
 from speechmlx.models import voices
 from speechmlx.models.catalog import CATALOG
+from speechmlx.models.kept_recordings import RATE
 from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model
+from speechmlx.models.voice_store import VoiceStore, with_voices
 from speechmlx.models.voices import UNLISTED
 from speechmlx.protocols.wyoming.info import attribution, build_info, installed
-from speechmlx.types import Kind
+from speechmlx.types import Audio, Kind
 
 CONFIG = Config(profile="starter")
 HERE = {"whisper-tiny.en"}
@@ -84,3 +87,13 @@ def test_who_made_it() -> None:
     assert attribution(replace(KOKORO, sources=(index, hub))).name == "hexgrad/Kokoro-82M"
     assert attribution(replace(KOKORO, sources=(index,))).name == "speechmlx"
     assert attribution(replace(KOKORO, sources=KOKORO.sources[:1])) != attribution(KOKORO)
+
+
+def test_stored_voices_are_those_of_the_models_that_imitate(tmp_path: Path) -> None:
+    store = VoiceStore(tmp_path)
+    sound = np.sin(np.arange(2 * RATE) / 30).astype(np.float32)
+    store.add("Ann", Audio(sound, RATE), "", "Ann agreed.")
+    imitating = replace(KOKORO, name="imitating", voices=UNLISTED)
+    known = with_voices(Catalog((KOKORO, imitating), {"starter": {Kind.TTS: "kokoro-82m"}}), CONFIG, store)
+    told = build_info(known, CONFIG, lambda row: tmp_path).tts[0].voices
+    assert [voice.name for voice in told if voice.name not in KOKORO.voices.names] == ["imitating", "Ann"]

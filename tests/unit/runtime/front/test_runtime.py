@@ -80,13 +80,16 @@ def up(front: Front) -> Front:
 async def test_a_job_starts_at_once_where_process_and_weights_are_here(up: Front) -> None:
     job = up.runtime.submit(Speak(text="hello"))
     assert up.engine.sent == [Start(job.id, Speak(text="hello", model="tts-row"), TTS, "/")]
+    (sent,) = up.engine.sent
+    assert isinstance(sent, Start) and sent.model.voices.kept is None  # recordings of others stay here
 
 
 @pytest.mark.parametrize(
     ("name", "kind", "row"), [(None, Kind.ASR, ASR), ("alias", Kind.TTS, TTS), ("tts-row", None, TTS)]
 )
 async def test_models_by_name_alias_and_default(name: str | None, kind: Kind | None, row: Model, up: Front) -> None:
-    assert up.runtime.model(name, kind) is row
+    found = up.runtime.model(name, kind)
+    assert found == row and found.voices.kept is (up.runtime.voices if row is TTS else None)
 
 
 async def test_a_runtime_is_the_engines_of_a_conversation(up: Front) -> None:
