@@ -82,6 +82,15 @@ class LocalFiles:
 Source = HubFiles | IndexFiles | LocalFiles
 
 
+@dataclass(frozen=True)
+class Companion:
+    """Another network that a model works with. Its folder is the folder `name` inside the model's."""
+
+    name: str
+    sources: tuple[Source, ...]
+    """Tried in order."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """One model. Its `sources` are tried in order."""
@@ -91,7 +100,7 @@ class Model:
     engine: str
     sources: tuple[Source, ...]
     size: int
-    """Bytes to download."""
+    """Bytes to download, with those of its companions."""
     memory: int
     """Bytes in memory with floating-point weights in float32; used as an estimate until the model is loaded."""
     narrow: int = 0
@@ -105,6 +114,7 @@ class Model:
     """Its names in repositories: a regular expression that matches a whole name in small letters."""
     voices: VoiceList = UNLISTED
     """The voices that it speaks with, and what clients call them."""
+    companions: tuple[Companion, ...] = ()
 
     def bytes_as(self, dtype: str) -> int:
         """Bytes in memory with floating-point weights in `dtype`."""

@@ -18,7 +18,7 @@ from speechmlx.config import Config
 from speechmlx.errors import Busy, ModelUnavailable, NoRoom
 from speechmlx.models import in_use, verified
 from speechmlx.models.digest import digest
-from speechmlx.models.spec import HubFiles, IndexFiles, LocalFiles, Model, Source, SourceFailed
+from speechmlx.models.spec import Companion, HubFiles, IndexFiles, LocalFiles, Model, Source, SourceFailed
 from speechmlx.types import Progress
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _discard(path: Path) -> None:
 
 def _key(row: Model, source: Source) -> str:
     """Identifier of a source of `row`. A changed source has another key, so the model is fetched again."""
-    return hashlib.sha256(repr((row.name, source, ())).encode()).hexdigest()
+    return hashlib.sha256(repr((row.name, source, row.companions)).encode()).hexdigest()
 
 
 def _manifest(home: Path) -> dict[str, Any]:
@@ -213,17 +213,42 @@ def _make(row: Model, source: Source, workshop: Path, on_progress: OnProgress) -
     _discard(made)
     made.mkdir(parents=True)
 
+    arrived = latest = 0  # bytes of the parts before this one, and of this one
+
     def report(done: int, total: int, detail: str) -> None:
-        on_progress(Progress("fetch", done, max(total, row.size, done), detail))
+        nonlocal latest
+        latest = done
+        on_progress(Progress("fetch", arrived + done, max(arrived + total, row.size, arrived + done), detail))
 
     files = _bring(source, workshop, report)
+    brought = [(source, files, made)]
+    for companion in row.companions:
+        arrived, latest = arrived + latest, 0
+        brought.append((*_bring_companion(companion, workshop, report), made / companion.name))
     on_progress(Progress("convert", 0, 1, row.name))
-    _convert(source, files, made)
+    for origin, found, target in brought:
+        target.mkdir(exist_ok=True)
+        _convert(origin, found, target)
     if not (made / CONFIG).is_file() or not list(made.glob(WEIGHTS)):
         raise SourceFailed(f"what came has no {CONFIG} or no {WEIGHTS}")
     _write_manifest(made, row, source)
     on_progress(Progress("convert", 1, 1, row.name))
     return made
+
+
+def _bring_companion(
+    companion: Companion, workshop: Path, report: Callable[[int, int, str], None]
+) -> tuple[Source, Path]:
+    """Fetch the files of `companion` from the first source that works, to a folder of its own below `workshop`."""
+    own = workshop / companion.name
+    own.mkdir(exist_ok=True)
+    reasons = []
+    for source in companion.sources:
+        try:
+            return source, _bring(source, own, report)
+        except SourceFailed as error:
+            reasons.append(f"{describe(source)}: {error}")
+    raise SourceFailed(f"what it needs for {companion.name} did not come. {'. '.join(reasons)}")
 
 
 def _bring(source: Source, workshop: Path, report: Callable[[int, int, str], None]) -> Path:

