@@ -54,6 +54,11 @@ from speechmlx.types import Kind
         ("speaches-ai/Kokoro-82M-v1.0-ONNX-int8", Kind.TTS, "kokoro-82m"),
         ("HuggingFaceTB/SmolLM2-135M-Instruct", Kind.LLM, "smollm2-135m-instruct"),
         ("Qwen/Qwen3-4B-Instruct-2507", Kind.LLM, "qwen3-4b-instruct"),
+        ("F5-TTS", Kind.TTS, "f5-tts"),
+        ("F5-TTS-MLX", Kind.TTS, "f5-tts-mlx"),
+        ("SWivid/F5-TTS", Kind.TTS, "f5-tts"),
+        ("F5TTS_v1_Base", Kind.TTS, "f5-tts-v1"),
+        ("lucasnewman/f5-tts-mlx", Kind.TTS, "f5-tts-mlx"),
     ],
 )
 def test_resolve(name: str, kind: Kind | None, found: str) -> None:
@@ -66,7 +71,7 @@ def test_resolve(name: str, kind: Kind | None, found: str) -> None:
         ("wisper-base", Kind.ASR, "no model 'wisper-base'; known asr models: whisper-base, whisper-base.en, "),
         ("kokoro-82m", Kind.ASR, "'kokoro-82m' is a tts model, not asr; asr models: whisper-tiny.en, whisper-base, "),
         ("kokoro", Kind.S2S, "'kokoro' is a tts model, not s2s; s2s models: none"),
-        ("kokorro", Kind.TTS, "no model 'kokorro'; known tts models: kokoro-82m$"),
+        ("kokorro", Kind.TTS, "no model 'kokorro'; known tts models: kokoro-82m, "),
         ("", None, "no model ''"),
         ("openai/whisper-base.de", Kind.ASR, "no model 'openai/whisper-base.de'; known asr models: whisper-base.en"),
         ("Systran/faster-whisper-large-v4", Kind.ASR, "no model"),
@@ -74,8 +79,8 @@ def test_resolve(name: str, kind: Kind | None, found: str) -> None:
         ("openai/whisper-baseXen", Kind.ASR, "no model"),
         ("distil-whisper/distil-large-v3.5", Kind.ASR, "no model"),
         ("hexgrad/Kokoro-82M-v1.1-zh", Kind.TTS, "no model"),
-        ("cosyvoice", Kind.TTS, "^cosyvoice3-0.5b cannot run: .* no engine for it; tts models: kokoro-82m$"),
-        ("qwen3", Kind.TTS, "^qwen3-tts-0.6b-customvoice cannot run: .* no engine for it; tts models: kokoro-82m$"),
+        ("cosyvoice", Kind.TTS, "^cosyvoice3-0.5b cannot run: .* no engine for it; tts models: kokoro-82m, "),
+        ("qwen3", Kind.TTS, "^qwen3-tts-0.6b-customvoice cannot run: .* no engine for it; tts models: kokoro-82m, "),
         ("qwen3-tts-1.7b-base", None, "cannot run"),
     ],
 )
@@ -86,7 +91,7 @@ def test_resolve_refuses(name: str, kind: Kind | None, says: str) -> None:
 
 
 def test_what_cannot_run_is_not_offered() -> None:
-    assert CATALOG.names(Kind.TTS) == ("kokoro-82m",)
+    assert CATALOG.names(Kind.TTS) == ("kokoro-82m", "f5-tts", "f5-tts-v1", "f5-tts-mlx", "f5-tts-mlx-4bit")
     offered = {row.name for row in CATALOG.offered()}
     assert {row.name for row in CATALOG.rows} - offered == {row.name for row in CATALOG.rows if not row.runnable}
 
