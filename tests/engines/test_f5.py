@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 from support import f5_model
 from support.f5_model import SIZE, SYMBOLS, of_mlx, published, quantised, recording, write_model
+from support.metal_arithmetic import metal_arithmetic
 
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import AIM, LONG_AIM, LoadOptions, f5
 from speechmlx.engines.f5.engine import F5
 from speechmlx.engines.f5.joining import FADE
 from speechmlx.engines.f5.names import one_layout, shapes, size_of
-from speechmlx.engines.f5.recording import known_voice
+from speechmlx.engines.f5.recording import prepared_voice
 from speechmlx.engines.f5.sampling import METHODS, Sampling
 from speechmlx.engines.f5.text import numbered, spelled
 from speechmlx.engines.finite import NotFinite
@@ -351,10 +352,25 @@ def test_marks_alone_are_a_short_silence(engine: F5) -> None:
 def test_a_recording_is_cut_at_its_edges_and_known_once(engine: F5) -> None:
     silence = np.zeros(24_000, np.float32)
     long = dataclasses.replace(voice(), audio=Audio(np.concatenate([silence, recording(), silence]), 24_000), id="long")
-    known = known_voice(long.audio, long.text)
+    known = prepared_voice(long.audio, long.text)
     assert known.frames * HOP / 24_000 == pytest.approx(0.8 + 0.05, abs=0.03)
     assert known.text == "Some call me nature.  "
     assert engine.knows(long) is engine.knows(long)
+
+
+def test_float16_speaks_like_float32(load: Callable[..., F5], engine: F5) -> None:
+    """With Metal's arithmetic, as on a GPU; the vocoder and the sums of steps stay in float32."""
+    request = Speak(text=TEXT, options=QUICK)
+    with metal_arithmetic():
+        narrow = load("version_1", options=LoadOptions(dtype="float16", device="gpu", warm_up=False))
+        assert narrow.network.nbytes * 2 == engine.network.nbytes and narrow.vocoder.nbytes == engine.vocoder.nbytes
+        mel = mx.array(log_mel(recording()))
+        given = narrow.network.conditions(mel, mx.array(numbered(TEXT, narrow.symbols)), FRAMES, guided=True)
+        pieces = list(narrow.network.direction(mx.array(noise()), 0.3, given, blocks=1))
+        assert {piece.dtype for piece in pieces} == {mx.float16}
+        found = sound(narrow.run(request))
+    wanted = sound(engine.run(request))
+    assert len(found) == len(wanted) and np.corrcoef(found, wanted)[0, 1] > 0.99
 
 
 def test_a_loaded_model_has_spoken(load: Callable[..., F5], options: LoadOptions) -> None:
