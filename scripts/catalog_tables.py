@@ -19,8 +19,10 @@ KINDS = {
     Kind.ASR: "hears",
     Kind.TTS: "speaks",
     Kind.LLM: "answers",
+    Kind.S2S: "hears and speaks",
     Kind.ENHANCE: "enhances",
     Kind.DIARIZE: "tells speakers apart",
+    Kind.ALIGN: "gives times to words",
     Kind.VAD: "detects speech",
     Kind.TURN: "detects the end of a turn",
 }
@@ -33,7 +35,7 @@ REGIONS = {
 NEEDS = {"ja": "the extra `ja`", "zh": "the extra `zh`"}
 
 
-WORKS = {"streams": "streams", "whole": "in parts"}
+WORKS = {"streams": "streams", "whole": "in parts", "live": "in parts, live"}
 PROOFS = {"tiny": "random weights", "": "no"}
 
 

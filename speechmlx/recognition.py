@@ -8,12 +8,14 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from speechmlx.errors import UnknownModel, Unsupported
 from speechmlx.jobs.journal import JobJournal, Record, current_journal
 from speechmlx.log import current
 from speechmlx.models.spec import Model
 from speechmlx.runtime.front.job import Job
 from speechmlx.speakers import split_at_speakers
 from speechmlx.types import (
+    Align,
     Audio,
     Checkpoint,
     Diarize,
@@ -88,6 +90,24 @@ class RecognitionResult:
         return "en" if self.task == "translate" else self.spoken_language
 
     @property
+    def emotion(self) -> str | None:
+        """How most of the time is said, where the model tells."""
+        return self._mostly([segment.emotion for segment in self.segments])
+
+    @property
+    def sound(self) -> str | None:
+        """What is heard most of the time, where the model tells."""
+        return self._mostly([segment.sound for segment in self.segments])
+
+    def _mostly(self, values: list[str | None]) -> str | None:
+        """Of the values of the segments, the one that lasts longest; None where none has one."""
+        lasting: dict[str, float] = {}
+        for value, segment in zip(values, self.segments, strict=True):
+            if value is not None:
+                lasting[value] = lasting.get(value, 0.0) + segment.end - segment.start
+        return max(lasting, key=lasting.__getitem__, default=None)
+
+    @property
     def confidence(self) -> float:
         """The mean of the segments' confidence, weighted by their lengths. 0 without speech."""
         total = sum(segment.end - segment.start for segment in self.segments)
@@ -106,6 +126,8 @@ async def recognise(
     work. Raises the SpeechError that a job failed with, and UnknownModel where there is no diarization model.
     """
     turns: list[SpeakerTurn] = []
+    aligner = _aligner(runtime, request, speakers is not None)
+    language = request.language
     if speakers is not None:
         request = replace(request, words=True)
     journal = current_journal.get()
@@ -118,11 +140,53 @@ async def recognise(
         async for event in events:
             if said is not None and isinstance(event, Segment):
                 said.heard(event.text)
+            if isinstance(event, LanguageDetected):
+                language = event.language
+            if aligner is not None and isinstance(event, Segment):
+                event = await _timed(runtime, aligner, request, event, language)
             if speakers is None or not isinstance(event, Segment):
                 yield event
             else:
                 for part in split_at_speakers(event, turns):
                     yield part
+
+
+def _aligner(runtime: Submitter, request: Transcribe, useful: bool) -> Model | None:
+    """The model that gives times to words, where the recogniser tells none and they were asked for or are `useful`.
+
+    Raises Unsupported where there is none for words that were asked for.
+    """
+    if not (request.words or useful) or not (model := runtime.model(request.model, Kind.ASR)).untimed:
+        return None
+    try:
+        return runtime.model(None, Kind.ALIGN)
+    except UnknownModel as error:
+        if not request.words:
+            return None  # a segment has one speaker then
+        raise Unsupported(
+            f"{model.name} tells no times of words, and no model is set that gives them: start the server with "
+            f"--align, or ask for no words; {error}"
+        ) from error
+
+
+async def _timed(
+    runtime: Submitter, aligner: Model, request: Transcribe, segment: Segment, language: str | None
+) -> Segment:
+    """`segment` of the recording with its words. Raises what the aligner raises."""
+    if segment.words or not any(letter.isalnum() for letter in segment.text):
+        return segment
+    audio = request.audio
+    first, last = (round(second * audio.rate) for second in (segment.start, segment.end))
+    piece = await _resampled(Audio(audio.samples[first:last], audio.rate), aligner.rate)
+    job = runtime.submit(
+        Align(model=aligner.name, audio=piece, text=segment.text, language=language, priority=request.priority)
+    )
+    async with job:
+        words = [word async for event in job if isinstance(event, Segment) for word in event.words]
+    start = segment.start
+    return replace(
+        segment, words=tuple(replace(word, start=word.start + start, end=word.end + start) for word in words)
+    )
 
 
 async def _recognised(

@@ -26,7 +26,8 @@ from speechmlx import activation, tracing
 from speechmlx.app import create_app
 from speechmlx.banner import Door, banner, check_keys
 from speechmlx.certificate import Certificate, certificate
-from speechmlx.config import Config, default_file
+from speechmlx.config import Config
+from speechmlx.config_sources import default_file
 from speechmlx.errors import BadRequest, EngineLost
 from speechmlx.key_file import KeyFile
 from speechmlx.log import start as start_log

@@ -9,7 +9,8 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
-from speechmlx.config import KINDS, PREFIX, Config, GivenSetting, default_text
+from speechmlx.config import KINDS, PREFIX, Config, default_text
+from speechmlx.config_sources import GivenSetting
 
 WIDTH = 100
 """Characters in a line of help."""

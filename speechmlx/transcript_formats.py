@@ -62,7 +62,14 @@ def as_segment(number: int, segment: Segment) -> dict[str, Any]:
         "compression_ratio": round(segment.compression_ratio, 6),
         "no_speech_prob": round(segment.no_speech_prob, 6),
         **_speaker(segment),
+        **heard_besides(segment),
     }
+
+
+def heard_besides(said: Segment | RecognitionResult) -> dict[str, str]:
+    """ "emotion" and "sound", where the model tells them."""
+    found = {"emotion": said.emotion, "sound": said.sound}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def as_word(word: Word) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Callable
@@ -22,6 +23,12 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 # Apps in the tests' own process run no jobs of this machine's server. The name is one that servers clean up after.
 os.environ["SPEECHMLX_JOB_FOLDER"] = str(Path(tempfile.gettempdir(), f"speechmlx-{os.getpid()}-jobs"))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: no collection of garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 python scripts/parity/f5.py > tests/engines/data/f5.json
 
 Needs f5-tts 1.1.22 and vocos 0.1.0 unpacked or installed with --no-deps, and torch, torchaudio (only its transforms),
-torchdiffeq, x-transformers, einops, librosa, encodec, rjieba and pypinyin. The package imports a web interface, so its own modules are
-loaded without it.
+torchdiffeq, x-transformers, einops, librosa, encodec, rjieba and pypinyin. The package imports a web
+interface, so its own modules are loaded without it.
 """
 
 import importlib

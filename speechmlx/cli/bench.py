@@ -30,7 +30,7 @@ def bench(
     from speechmlx.cli.terminal.running import exits, run
     from speechmlx.cli.terminal.servers import find_server
     from speechmlx.cli.terminal.start import fetch_missing
-    from speechmlx.config import load
+    from speechmlx.config_sources import load
     from speechmlx.types import Kind
 
     benchmark = Benchmark(sessions, output, as_json)

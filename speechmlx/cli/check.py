@@ -29,7 +29,7 @@ def check(
 ) -> None:
     """Read downloaded models and compare them with what was fetched. Exit status 1 if some are damaged."""
     from speechmlx.cli.pull import resolve_models
-    from speechmlx.config import load
+    from speechmlx.config_sources import load
     from speechmlx.models import catalog, store
 
     cache = store.cache_folder(load({}, os.environ, config))

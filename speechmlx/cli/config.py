@@ -14,7 +14,8 @@ import typer
 from speechmlx.cli.serve import given_flags, setting_options
 
 if TYPE_CHECKING:
-    from speechmlx.config import Config, GivenSetting
+    from speechmlx.config import Config
+    from speechmlx.config_sources import GivenSetting
 
 HIDDEN = "•••"
 """Shown in place of a secret."""
@@ -35,7 +36,7 @@ def config(**options: Any) -> None:
 
     It takes the flags of `serve` too, and shows what they would change.
     """
-    from speechmlx.config import build, default_file, gather
+    from speechmlx.config_sources import build, default_file, gather
 
     as_json, write, force = (options.pop(name) for name in ("as_json", "write", "force"))
     file, flags = given_flags(options)
@@ -114,7 +115,7 @@ def settings(made: Config, given: dict[str, GivenSetting]) -> list[Setting]:
 
 def _effective(made: Config) -> dict[str, Any]:
     """What defaults that depend on the machine are here."""
-    from speechmlx.config import key_file
+    from speechmlx.config_sources import key_file
     from speechmlx.jobs.files import default_folder
     from speechmlx.models import catalog, store, voice_store
 

@@ -83,6 +83,6 @@ def rm(
 
 def _path(config: Path | None) -> Path:
     """The file of keys in the settings."""
-    from speechmlx.config import key_file, load
+    from speechmlx.config_sources import key_file, load
 
     return key_file(load({}, os.environ, config), os.environ)

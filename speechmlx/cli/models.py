@@ -42,7 +42,7 @@ def models(
 
     With names: everything about these models, such as memory, licence, voices and other names.
     """
-    from speechmlx.config import load
+    from speechmlx.config_sources import load
     from speechmlx.models import catalog, store
 
     if all_families:
@@ -201,6 +201,7 @@ def _facts(row: Model, cache: Path, settings: Config) -> dict[str, Any]:
         "voices": list(row.voices.names),
         "aliases": list(row.aliases),
         "sources": [store.describe(source) for source in row.sources],
+        "companions": {one.name: [store.describe(source) for source in one.sources] for one in row.companions},
     }
 
 
@@ -222,6 +223,7 @@ def _describe(row: Model, cache: Path, settings: Config) -> None:
         "voices": " ".join(facts["voices"]),
         "also called": ", ".join(row.aliases),
         "from": "; or ".join(facts["sources"]),
+        "with": ". ".join(f"{name}: {'; or '.join(sources)}" for name, sources in facts["companions"].items()),
     }
     typer.echo(row.name)
     for heading, text in lines.items():

@@ -35,7 +35,7 @@ def pull(
 
     Exit status 1 if one could not be downloaded; the others are.
     """
-    from speechmlx.config import load
+    from speechmlx.config_sources import load
     from speechmlx.models import admission, catalog, store
 
     settings = load({}, os.environ, config)

@@ -14,7 +14,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from speechmlx.config import KINDS, Config, key_file, load
+from speechmlx.config import KINDS, Config
+from speechmlx.config_sources import key_file, load
 
 INTEGER = re.compile(r"[0-9]{1,15}", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)

@@ -25,7 +25,7 @@ def rm(
     from rich.filesize import decimal
 
     from speechmlx.cli.pull import resolve_models
-    from speechmlx.config import load
+    from speechmlx.config_sources import load
     from speechmlx.errors import Unavailable
     from speechmlx.models import admission, catalog, store
 

@@ -29,7 +29,7 @@ def run(
     typed. A language model converses. A speech-to-speech model answers a recording. An enhancer reduces noise.
     """
     from speechmlx.cli import enhance, listen, respond, speak, talk, transcribe
-    from speechmlx.config import load
+    from speechmlx.config_sources import load
     from speechmlx.errors import BadRequest
     from speechmlx.models import catalog, store
     from speechmlx.types import Kind

@@ -12,7 +12,8 @@ import typer
 
 from speechmlx import __version__
 from speechmlx.cli.quick_serve import start
-from speechmlx.config import KINDS, Config, default_text, load
+from speechmlx.config import KINDS, Config, default_text
+from speechmlx.config_sources import load
 
 
 def serve(**options: Any) -> None:

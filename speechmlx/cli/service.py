@@ -35,7 +35,8 @@ def install(
     ] = None,
 ) -> None:
     """Write the service, and start it now and at each login. Run it again to change its options."""
-    from speechmlx.config import PREFIX, load
+    from speechmlx.config import PREFIX
+    from speechmlx.config_sources import load
     from speechmlx.errors import BadRequest
     from speechmlx.service.definition import ServiceDefinition, own_command, search_path
 

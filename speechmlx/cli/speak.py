@@ -65,7 +65,7 @@ def print_reading(texts: Sequence[str], words: bool, language: str | None, lexic
     No model is loaded.
     """
     from speechmlx import languages
-    from speechmlx.config import load
+    from speechmlx.config_sources import load
     from speechmlx.errors import BadRequest
 
     if language is not None and languages.match(language, languages.NAMES) is None:

@@ -15,8 +15,9 @@ from speechmlx import tracing
 from speechmlx.app import create_app
 from speechmlx.cluster.autoscaling import LOAD, load
 from speechmlx.cluster.replica_side import ReplicaSide
-from speechmlx.config import Config, key_file
-from speechmlx.config import load as load_config
+from speechmlx.config import Config
+from speechmlx.config_sources import key_file
+from speechmlx.config_sources import load as load_config
 from speechmlx.errors import BadRequest
 from speechmlx.jobs.files import default_folder
 from speechmlx.log import start as start_log

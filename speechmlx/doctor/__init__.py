@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from speechmlx.config import Config, GivenSetting, build, gather, key_file
+from speechmlx.config import Config
+from speechmlx.config_sources import GivenSetting, build, gather, key_file
 from speechmlx.doctor.chosen import check_given, check_named_files, check_open
 from speechmlx.doctor.finding import Finding, Patient
 from speechmlx.doctor.mac import check_firewall, check_microphone

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from speechmlx.banner import needs_key
-from speechmlx.config import SECRETS, GivenSetting, default_file
+from speechmlx.config import SECRETS
+from speechmlx.config_sources import GivenSetting, default_file
 from speechmlx.doctor.finding import Finding, Patient
 from speechmlx.errors import BadRequest
 from speechmlx.key_file import KeyFile

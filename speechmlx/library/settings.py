@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
-from speechmlx.config import Config, load
+from speechmlx.config import Config
+from speechmlx.config_sources import load
 from speechmlx.errors import BadRequest
 
 LOG_LEVEL = "warning"
@@ -18,7 +19,7 @@ LOG_LEVEL = "warning"
 class SpeechSettings(TypedDict, total=False):
     """Keyword arguments of `Speech`. Each wins over SPEECHMLX_NAME in the environment and over the settings file.
 
-    docs/configuration.md describes them. `asr` to `diarize` name the default model of a kind.
+    docs/configuration.md describes them. `asr` to `align` name the default model of a kind.
     """
 
     asr: str
@@ -30,6 +31,7 @@ class SpeechSettings(TypedDict, total=False):
     vad: str
     turn: str
     diarize: str
+    align: str
     profile: str
     preload: bool
     cache: str | Path
@@ -42,6 +44,7 @@ class SpeechSettings(TypedDict, total=False):
     max_jobs: int
     max_sessions: int
     audio_timeout: float
+    listen_delay: float
     device: str
     llm_context: int
     llm_url: str

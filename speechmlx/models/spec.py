@@ -112,6 +112,8 @@ class Model:
     aliases: tuple[str, ...] = ()
     elsewhere: str = ""
     """Its names in repositories: a regular expression that matches a whole name in small letters."""
+    untimed: bool = False
+    """Its segments have no words with times: a model of the kind `align` gives them."""
     voices: VoiceList = UNLISTED
     """The voices that it speaks with, and what clients call them."""
     companions: tuple[Companion, ...] = ()

@@ -30,6 +30,7 @@ from speechmlx.protocols.http.wav import Recording, WavResponse, WavStream, reco
 from speechmlx.recognition import recognise_all
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.runtime.front.status import ModelStatus
+from speechmlx.transcript_formats import heard_besides
 from speechmlx.types import Audio, Enhance, Event, Kind, Respond, Segment, Speak, TextDelta
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ async def transcribe(context: RequestContext) -> Response:
             "confidence": round(result.confidence, 4),
             "model": model.name,
             "duration": round(audio.duration, 2),
+            **heard_besides(result),
         }
     )
 

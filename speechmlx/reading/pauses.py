@@ -18,7 +18,7 @@ LONGEST = ssml.LONGEST_BREAK
 
 
 @dataclass(frozen=True, slots=True)
-class TextPart:
+class PauseOrText:
     """A part of a text that begins at character `start`: words to say, or else seconds of silence."""
 
     text: str
@@ -44,24 +44,24 @@ def check_pauses(text: str) -> None:
             seconds_of(pause)
 
 
-def parts(text: str) -> list[TextPart]:
+def parts(text: str) -> list[PauseOrText]:
     """The words and the silences of a text, in order; none is empty. SSML, which has its own breaks, is one part.
 
     Raises BadRequest for a pause that is too long.
     """
-    found, at = list[TextPart](), 0
+    found, at = list[PauseOrText](), 0
     for pause in () if ssml.is_ssml(text) else PAUSE.finditer(text):
         if pause.start() > at:
-            found.append(TextPart(text[at : pause.start()], at))
+            found.append(PauseOrText(text[at : pause.start()], at))
         if seconds := seconds_of(pause):
-            found.append(TextPart("", pause.start(), seconds))
+            found.append(PauseOrText("", pause.start(), seconds))
         at = pause.end()
     if at < len(text):
-        found.append(TextPart(text[at:], at))
+        found.append(PauseOrText(text[at:], at))
     return found
 
 
-def edges(text: str) -> tuple[float, TextPart, float]:
+def edges(text: str) -> tuple[float, PauseOrText, float]:
     """The silences at the beginning and at the end of a text, in seconds, and what is between them.
 
     Raises BadRequest for a pause that is too long.
@@ -73,6 +73,6 @@ def edges(text: str) -> tuple[float, TextPart, float]:
     while found and not found[-1].text.strip():
         after += found.pop().seconds
     if not found:
-        return before, TextPart("", len(text)), after
+        return before, PauseOrText("", len(text)), after
     last = found[-1]
-    return before, TextPart(text[found[0].start : last.start + len(last.text)], found[0].start), after
+    return before, PauseOrText(text[found[0].start : last.start + len(last.text)], found[0].start), after

@@ -26,6 +26,8 @@ from speechmlx.types.events import (
     WordTimes,
 )
 from speechmlx.types.requests import (
+    Align,
+    Converse,
     DetectSpeech,
     DetectTurn,
     Diarize,
@@ -62,10 +64,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CALL_FRAME",
+    "Align",
     "Audio",
     "Checkpoint",
     "Chunk",
     "Command",
+    "Converse",
     "DetectSpeech",
     "DetectTurn",
     "Diarize",

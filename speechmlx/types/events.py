@@ -42,6 +42,10 @@ class Segment:
     """UTF-8 of each text token and its log-probability, where the request asked for them and the model has them."""
     speaker: str | None = None
     """Who says it; None where speakers are not told apart."""
+    emotion: str | None = None
+    """How it is said, where the model tells: happy, sad, angry, neutral, fearful, disgusted or surprised."""
+    sound: str | None = None
+    """What is heard, where the model tells: speech, music, laughter or applause."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,17 @@ class Transcribe(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Align(Request):
+    """A recording and what is said in it → one `Segment`, with the time of each word, and `Usage`."""
+
+    kind: ClassVar[Kind | None] = Kind.ALIGN
+    audio: Audio
+    text: str
+    language: str | None = None
+    """As in `Transcribe`; None: English, or another language that writes its words apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Listen(Request):
     """Live speech fed in pieces at the model's rate → `Hypothesis`* with each committed word exactly once."""
 
@@ -79,6 +90,12 @@ class Listen(Request):
     names: tuple[str, ...] = ()
     """As in `Transcribe`."""
     policy: Literal["alignatt", "localagreement"] = "alignatt"
+    """How a recogniser that hears the last seconds again commits words; others have no choice."""
+    delay: float | None = None
+    """Seconds for which a recogniser that looks ahead waits before it gives a word, the nearest that it can.
+
+    Others have no choice. None: its own.
+    """
     priority: Priority = Priority.REALTIME
 
 
@@ -127,6 +144,22 @@ class Respond(Request):
     max_steps: int = 200
     """Length of the answer, in frames of 80 ms."""
     instructions: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converse(Request):
+    """Live speech fed at the model's rate, to a model that hears and speaks at once → `TextDelta`*, `Chunk`*, `Usage`.
+
+    For each frame heard there is a chunk of what the model says meanwhile, silence included.
+    """
+
+    kind: ClassVar[Kind | None] = Kind.S2S
+    streams: ClassVar[bool] = True
+    voice: Voice | None = None
+    """None: the model's default."""
+    language: str | None = None
+    instructions: str | None = None
+    priority: Priority = Priority.REALTIME
 
 
 @dataclass(frozen=True, kw_only=True)

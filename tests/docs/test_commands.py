@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
@@ -17,12 +19,14 @@ import numpy as np
 import pytest
 import soundfile
 from protocols.conftest import Server, serve
+from support import fetched, scripted_documents
 from support.document_commands import URL, serves
 from support.documents import DOCUMENTS, PYTHON, ROOT, SHELL, Block, all_blocks, blocks
 from support.scripted_conversation import SPEECH_RATE, tone
 from support.scripted_conversation import words as spoken
 
 from speechmlx.certificate import make_certificate
+from speechmlx.cli import main
 
 COMMAND = Path(sys.executable).with_name("audio-server")
 SHIMS = Path(__file__).parents[1] / "support/document_commands.py"
@@ -40,7 +44,9 @@ def name(file: Path) -> str:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Its models have scripted engines. scripts/demo and the tests of the wires use the real ones."""
-    with serve(tmp_path_factory.mktemp("server"), SPEECHMLX_CATALOG="support.scripted_documents:stand_in") as server:
+    folder = tmp_path_factory.mktemp("server")
+    fetched.fill(folder / "cache", scripted_documents.stand_in)
+    with serve(folder, SPEECHMLX_CATALOG="support.scripted_documents:stand_in") as server:
         yield server
 
 
@@ -151,10 +157,15 @@ def needs_network(words: list[str]) -> bool:
 
 @cache
 def help_of(*verbs: str) -> str:
-    environment = {**os.environ, "COLUMNS": "200"}
-    done = subprocess.run([COMMAND, *verbs, "--help"], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, f"there is no `audio-server {' '.join(verbs)}`: {done.stderr}"
-    return done.stdout
+    """What `audio-server VERBS --help` says, in this process. tests/cli/test_help.py has the command itself say it."""
+    shown = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(shown):
+        patch.setattr(sys, "argv", ["audio-server", *verbs, "--help"])
+        patch.setenv("COLUMNS", "200")
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == 0, f"there is no `audio-server {' '.join(verbs)}`"
+    return shown.getvalue()
 
 
 @pytest.mark.timeout(300)

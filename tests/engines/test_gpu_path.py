@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from support import tiny_bridge
+from support import tiny_bridge, tiny_moshi, tiny_talker
 from support.clips import CLIPS
 from support.gpu_branches import ROOT, choices, modules
 from support.gpu_runs import GpuRuns
 from support.quantised_whisper import quantised_whisper as make_quantised
-from support.small_chat_model import small_chat_model
+from support.small_chat_model import small_chat_model, written
+from support.spectra import decibels, magnitudes
 from support.whisper_runs import run, sampled
 from whisper_normalizer.english import EnglishTextNormalizer
 
@@ -36,6 +37,7 @@ from speechmlx.engines import (
     kokoro,
     llm,
     mlx_audio,
+    qwen3_tts,
     silero,
     smart_turn,
     whisper,
@@ -48,8 +50,6 @@ from speechmlx.types import (
     DetectTurn,
     Diarize,
     Enhance,
-    Generate,
-    Message,
     NamedVoice,
     Probability,
     Speak,
@@ -67,7 +67,6 @@ SAID = {
     "He closed the door and went to sleep.": "am_adam",
     "She reads the letter by the window.": "bf_emma",
 }
-FIRST = 12
 
 
 @pytest.fixture(scope="module")
@@ -95,15 +94,6 @@ def speech(on_gpu: GpuRuns, load: Callable[..., Any]) -> dict[str, Samples]:
     with on_gpu():
         engine = load(kokoro, "kokoro-82m")
         return {text: spoken(engine, text, voice) for text, voice in SAID.items()}
-
-
-def magnitudes(samples: Samples) -> Samples:
-    frames = np.lib.stride_tricks.sliding_window_view(samples, 1024)[::256] * np.hanning(1024)
-    return np.abs(np.fft.rfft(frames))
-
-
-def decibels(signal: Samples, noise: Samples) -> float:
-    return 10 * float(np.log10(np.square(signal).sum() / max(np.square(noise).sum(), 1e-20)))
 
 
 def test_speech_in_float16_is_that_of_float32(speech: dict[str, Samples], shared: Callable[[str], Any]) -> None:
@@ -212,17 +202,6 @@ def test_quantised_weights_stay_so_and_recognise_the_same(quantised_whisper: tup
 
 
 # --- Language models -----------------------------------------------------------------------------------------------
-
-
-def written(engine: Any, *questions: str) -> list[list[int]]:
-    """The first tokens of the answers to questions that are asked at once."""
-    seats = [engine.begin(Generate(messages=(Message("user", one),), max_tokens=FIRST)) for one in questions]
-    while unfinished := [seat for seat in seats if not seat.finished]:
-        engine.step(unfinished)
-    tokens = [seat.tokens[seat.prompt :] for seat in seats]
-    for seat in seats:
-        engine.end(seat)
-    return tokens
 
 
 LONG = "Which of these words is not like the others? " + "sea sand " * 140
@@ -383,12 +362,31 @@ def test_models_of_mlx_audio_keep_their_types(bridged: tuple[int, int]) -> None:
     assert bridged[0] > 1.5 * bridged[1]
 
 
+@pytest.fixture(scope="module")
+def talking(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """A tiny Qwen3-TTS with 8-bit weights on a GPU, the codes of its first frames, and those of a CPU."""
+    folder = tiny_talker.write(tmp_path_factory.mktemp("qwen3_tts") / "weights", "custom_voice", bits=8)
+    plain = loaded(qwen3_tts.load(folder, LoadOptions(warm_up=False)))
+    with on_gpu():
+        engine = loaded(qwen3_tts.load(folder, replace(METAL, warm_up=False)))
+        return [engine, tiny_talker.frames(engine), tiny_talker.frames(plain)]
+
+
+def test_a_compiled_predictor_on_quantised_weights_speaks_the_same(talking: list[Any]) -> None:
+    engine, found, plain = talking
+    assert any(isinstance(layer, nn.QuantizedLinear) for _, layer in engine._talker.named_modules())
+    assert found == plain
+    assert len(found) == 2
+
+
 # --- Nothing is left out -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("speech", "recognised", "quantised_whisper", "answers", "quantised_llm", "cleaned", "voices")
-@pytest.mark.usefixtures("turn", "bridged")
-def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns) -> None:
+@pytest.mark.usefixtures("turn", "bridged", "talking")
+def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path: Path) -> None:
+    with on_gpu():
+        tiny_moshi.answer_in_narrow_types(tmp_path, loaded, METAL)
     left: dict[str, list[int]] = {}
     for path in modules():
         for choice in choices(path):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import fetched
 from support.scripted_conversation import LIVE_MODELS
 
 from speechmlx import Speech
@@ -19,7 +20,7 @@ def library_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     """Variables with which a Speech has the engines of support/scripted_conversation.py as its defaults."""
     return {
         "SPEECHMLX_CATALOG": "support.scripted:extend",
-        "SPEECHMLX_CACHE": str(tmp_path_factory.mktemp("library") / "cache"),
+        "SPEECHMLX_CACHE": str(fetched.fill(tmp_path_factory.mktemp("library") / "cache")),
         "SPEECHMLX_MODELS": f"{LIVE_MODELS},diarize=scripted-diarizer",
         "SPEECHMLX_AUDIO_TIMEOUT": "0",
         "SPEECHMLX_PROFILE": "starter",

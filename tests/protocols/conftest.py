@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
-from support import browser
+from support import browser, fetched
 from support.scripted_conversation import LIVE_MODELS, MODELS
 
 from speechmlx.runtime.worker.blas import MALLOC
@@ -28,6 +29,8 @@ COMMAND = Path(sys.executable).with_name("audio-server")
 TESTS = Path(__file__).parents[1]
 START_LIMIT, STOP_LIMIT = 30.0, 20.0
 """Seconds. The long tests, which run on busy machines, have more."""
+AUTHORITIES = ssl.create_default_context()
+"""Shared by the clients here: each would read all certificates anew, 20 ms of work, and no server here has one."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Server:
         return found[1]
 
     def client(self, timeout: float = 120.0) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
+        return httpx.Client(base_url=self.url, timeout=timeout, trust_env=False, verify=AUTHORITIES)
 
     def wait_for_line(self, text: str, seconds: float = 10.0) -> None:
         """Wait for a line of the log, which is written after the answer. AssertionError without it."""
@@ -68,10 +71,12 @@ Start = Callable[..., AbstractContextManager[Server]]
 def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) -> Iterator[Server]:
     """Run a server until the block ends.
 
-    With `scripted` it has scripted.py's rows, its own cache in `folder`, no limit of time without audio, and keeps a
-    session whose connection broke for a second.
+    With `scripted` it has scripted.py's rows, its own cache in `folder` with their weights, no limit of time without
+    audio, and keeps a session whose connection broke for a second.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if scripted:
+        fetched.fill(folder / "cache")
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     own = {"SPEECHMLX_CATALOG": "support.scripted:extend", "PYTHONPATH": path, "SPEECHMLX_CACHE": str(folder / "cache")}
     own["SPEECHMLX_AUDIO_TIMEOUT"] = "0"
@@ -106,14 +111,15 @@ def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     """The server's URL, once its engine process is ready; AssertionError after START_LIMIT seconds."""
     end = time.monotonic() + START_LIMIT
-    while time.monotonic() < end and process.poll() is None:
-        if found := re.search(r"Starting server on (https?://\S+)", log.read_text()):
-            try:
-                if httpx.get(found[1] + "/health", trust_env=False, verify=False).json()["engine"] == "ok":
-                    return found[1]
-            except httpx.TransportError:
-                pass
-        time.sleep(0.02)
+    with httpx.Client(trust_env=False, verify=False) as client:
+        while time.monotonic() < end and process.poll() is None:
+            if found := re.search(r"Starting server on (https?://\S+)", log.read_text()):
+                try:
+                    if client.get(found[1] + "/health").json()["engine"] == "ok":
+                        return found[1]
+                except httpx.TransportError:
+                    pass
+            time.sleep(0.02)
     raise AssertionError(f"the server did not come up:\n{log.read_text()}")
 
 
@@ -203,13 +209,18 @@ def client(server: Server) -> Iterator[httpx.Client]:
         yield client
 
 
+def openai_client(url: str, timeout: float) -> openai.OpenAI:
+    http = openai.DefaultHttpxClient(verify=AUTHORITIES)
+    return openai.OpenAI(api_key="any", base_url=url, max_retries=0, timeout=timeout, http_client=http)
+
+
 @pytest.fixture
 def talk(starter: Server) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(api_key="any", base_url=f"{starter.url}/v1", max_retries=0, timeout=300) as client:
+    with openai_client(f"{starter.url}/v1", timeout=300) as client:
         yield client
 
 
 @pytest.fixture
 def scripted(server: Server) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(api_key="any", base_url=f"{server.url}/v1", max_retries=0, timeout=60) as client:
+    with openai_client(f"{server.url}/v1", timeout=60) as client:
         yield client

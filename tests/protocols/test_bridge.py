@@ -9,18 +9,21 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import openai
 import pytest
 from protocols.conftest import COMMAND, TESTS, Server, serve
+from support.deepgram_listen import CLOSE, pieces, stream
 from support.openai_audio import WAV
+from support.scripted_conversation import tone
 
 MAKE = """
 import sys
 from pathlib import Path
 from support import tiny_bridge
-for name in ("tts/pocket_tts", "stt/sensevoice"):
+for name in ("tts/pocket_tts", "stt/sensevoice", "stt/nemotron_asr", "stt/qwen3_asr", "stt/qwen3_forced_aligner"):
     tiny_bridge.write(name, Path(sys.argv[1]) / name.partition("/")[2])
 """
 
@@ -34,16 +37,18 @@ class Bridged:
 
 @pytest.fixture(scope="module")
 def bridged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridged]:
-    """A server with a synthesiser that was pulled before, and a recogniser that a flag names."""
+    """A server with a synthesiser that was pulled before, and recognisers that flags name, one of live words."""
     home = tmp_path_factory.mktemp("bridged")
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "SPEECHMLX_CACHE": str(home / "cache")}
     subprocess.run([sys.executable, "-c", MAKE, str(home)], env=environment, check=True, timeout=100)
-    pulled = subprocess.run(
-        [COMMAND, "pull", str(home / "pocket_tts"), "--json"], env=environment, capture_output=True, timeout=60
-    )
-    assert json.loads(pulled.stdout)[0]["model"] == "local--pocket-tts", pulled.stderr
+    for name in ("qwen3_asr", "pocket_tts"):
+        pulled = subprocess.run(
+            [COMMAND, "pull", str(home / name), "--json"], env=environment, capture_output=True, timeout=60
+        )
+        assert json.loads(pulled.stdout)[0]["model"] == f"local--{name.replace('_', '-')}", pulled.stderr
     away = "http://127.0.0.1:9"
-    flags = ("--asr", str(home / "sensevoice"))
+    flags = ["--asr", str(home / "sensevoice"), "--listen", str(home / "nemotron_asr")]
+    flags += ["--align", str(home / "qwen3_forced_aligner"), "--vad", "talking-vad", "--turn", "talking-turn"]
     with serve(home / "server", *flags, SPEECHMLX_CACHE=str(home / "cache"), HF_ENDPOINT=away) as server:
         yield Bridged(server, home)
 
@@ -76,6 +81,61 @@ def test_a_folder_that_a_flag_names_hears(client: openai.OpenAI, bridged: Bridge
         assert isinstance(found.text, str)
 
 
+@pytest.mark.parametrize("model", ["", "&model=local--nemotron-asr"])
+async def test_a_live_recogniser_on_a_live_wire(bridged: Bridged, model: str) -> None:
+    """By `--listen`, and by the name that a client gives: words come while the sound does, each once, with its time."""
+    sent: list[str | bytes] = [*pieces(tone(4.0, rate=16000)), CLOSE]
+    query = f"encoding=linear16&sample_rate=16000&interim_results=true{model}"
+    heard = await stream(bridged.server.url, query, sent)
+    words = heard.words()
+    assert words and heard.text() == " ".join(word["punctuated_word"] for word in words)
+    assert all(0 <= word["start"] <= word["end"] <= 4.1 for word in words)
+    assert all(before["end"] <= after["start"] for before, after in pairwise(words))
+    assert any(not message["is_final"] for message in heard.of("Results"))
+    again = await stream(bridged.server.url, query, sent)
+    assert again.words() == words
+
+
+async def test_a_recogniser_without_live_words_hears_whole_turns(bridged: Bridged) -> None:
+    sent: list[str | bytes] = [*pieces(tone(2.0, rate=16000)), CLOSE]
+    heard = await stream(bridged.server.url, "encoding=linear16&sample_rate=16000&model=local--sensevoice", sent)
+    assert heard.code == 1000 and heard.finals()
+
+
+def test_a_known_text_gets_times(client: openai.OpenAI) -> None:
+    """By the field `text`; the name that the stock client must send means the default aligner."""
+    for model in ("whisper-1", "local--qwen3-forced-aligner"):
+        found = client.audio.transcriptions.create(
+            model=model,
+            file=("a.wav", WAV),
+            language="en",
+            response_format="verbose_json",
+            extra_body={"text": "Well, hello there!"},
+        )
+        assert [word.word for word in found.words or ()] == ["Well,", "hello", "there!"]
+        assert found.text == "Well, hello there!"
+    for model, says in (("local--sensevoice", "is a asr model, not align"), ("nothing", "there is no model 'nothing'")):
+        with pytest.raises(openai.NotFoundError, match=says):
+            client.audio.transcriptions.create(model=model, file=("a.wav", WAV), extra_body={"text": "Hello"})
+    with pytest.raises(openai.BadRequestError, match="no stream and no speakers"):
+        client.audio.transcriptions.create(
+            model="whisper-1", file=("a.wav", WAV), stream=True, extra_body={"text": "x"}
+        )
+
+
+def test_a_recogniser_without_times_has_them_of_the_aligner(client: openai.OpenAI) -> None:
+    found = client.audio.transcriptions.create(
+        model="local--qwen3-asr",
+        file=("a.wav", WAV),
+        language="en",
+        response_format="verbose_json",
+        timestamp_granularities=["word", "segment"],
+        extra_body={"vad_filter": False},
+    )
+    assert found.segments and any(letter.isalnum() for letter in found.text)
+    assert found.words and "".join(word.word for word in found.words) in found.text.replace(" ", "")
+
+
 def test_models_list_them(client: openai.OpenAI) -> None:
     listed = {model.id: model for model in client.models.list()}
     assert {"local--pocket-tts", "local--sensevoice"} <= listed.keys()
@@ -88,7 +148,10 @@ def test_a_request_admits_nothing(client: openai.OpenAI, bridged: Bridged) -> No
             client.audio.speech.create(model=name, voice="any", input="Hello.")
         assert refused.value.code == "model_not_found"
     assert sorted(path.stem for path in (bridged.home / "cache/bridged").iterdir()) == [
+        "local--nemotron-asr",
         "local--pocket-tts",
+        "local--qwen3-asr",
+        "local--qwen3-forced-aligner",
         "local--sensevoice",
     ]
 

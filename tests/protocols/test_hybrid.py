@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import requests
 from protocols.conftest import serve
-from support import scripted
+from support import fetched, scripted
 from support.clips import CLIPS
 from support.word_errors import word_error_rate
 
@@ -236,6 +236,7 @@ if response.status_code == 200:
 def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The hybrid's port of a server that has Whisper's names."""
     folder = tmp_path_factory.mktemp("named")
+    fetched.fill(folder / "cache", scripted.stand_in)
     flags = ("--bind", "hybrid=127.0.0.1:0")
     with serve(folder, *flags, SPEECHMLX_CATALOG="support.scripted:stand_in") as server:
         found = re.search(r"Also on (http://\S+) for hybrid", server.log.read_text())

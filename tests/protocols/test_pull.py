@@ -10,8 +10,8 @@ import httpx
 from protocols.conftest import Start
 
 
-def test_a_model_is_pulled_without_being_loaded(start_server: Start) -> None:
-    with start_server() as server, server.client() as client:
+def test_a_model_is_pulled_without_being_loaded(start_server: Start, tmp_path: Path) -> None:
+    with start_server(SPEECHMLX_CACHE=str(tmp_path / "nothing")) as server, server.client() as client:
         row = client.get("/v1/models/scripted-large").json()
         assert (row["state"], row["size"]) == ("cold", 6_000_000)
         for _ in range(2):  # the second finds it here

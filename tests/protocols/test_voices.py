@@ -19,7 +19,7 @@ import openai
 import pytest
 from protocols.conftest import COMMAND, TESTS, Server, serve
 from support.realtime_client import talk
-from support.scripted_conversation import MODELS
+from support.scripted_conversation import MODELS, tone
 from wyoming.client import AsyncClient
 from wyoming.info import Describe, Info
 from wyoming.tts import Synthesize, SynthesizeVoice
@@ -94,6 +94,9 @@ def test_every_wire_speaks_with_a_stored_voice(imitating: Imitating, client: ope
         assert spoken.status_code == 200 and spoken.content[44:] == whole
         query = {"model": "Ann", "encoding": "linear16", "container": "none", "sample_rate": "24000"}
         assert http.post("/v1/speak", params=query, json={"text": TEXT}).content == whole
+        question = wav_header(16000, 6400) + tone(0.4, rate=16000)
+        answers = [http.post("/respond", params={"voice": voice}, content=question) for voice in ("Ann", "Freya")]
+        assert [answer.status_code for answer in answers] == [200, 200] and answers[0].content != answers[1].content
     command = [str(COMMAND), "speak", TEXT, "-o", "-", "--voice", "Ann", "--server", imitating.server.url]
     done = subprocess.run(command, capture_output=True, timeout=60)
     assert whole in done.stdout, done.stderr

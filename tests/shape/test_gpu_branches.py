@@ -14,6 +14,8 @@ KNOWN = {
     "llm/__init__.py": {"load"},
     "llm/checkpoint.py": {"read_model"},
     "mlx_audio/checkpoint.py": {"read"},
+    "qwen3_tts/loading.py": {"read_engine"},
+    "qwen3_tts/predictor.py": {"as_function"},
     "smart_turn.py": {"load", "Network.__init__", "_fused_attention"},
     "whisper/model/weights.py": {"load_network", "_attend"},
     "whisper/offline/batch.py": {"WindowBatch.__init__"},

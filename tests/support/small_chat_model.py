@@ -11,6 +11,8 @@ import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_flatten
 
+from speechmlx.types import Generate, Message
+
 SMALL = {
     "hidden_size": 64,
     "num_hidden_layers": 2,
@@ -18,6 +20,8 @@ SMALL = {
     "num_attention_heads": 2,
     "num_key_value_heads": 1,
 }
+FIRST = 12
+"""Tokens of the answers that `written` gives."""
 
 
 def network(config: dict[str, Any]) -> nn.Module:
@@ -44,3 +48,14 @@ def small_chat_model(real: Path, folder: Path, bits: int = 0) -> Path:
         shutil.copy(real / name, folder / name)
     save(model, folder)
     return folder
+
+
+def written(engine: Any, *questions: str) -> list[list[int]]:
+    """The first tokens of the answers to questions that are asked at once."""
+    seats = [engine.begin(Generate(messages=(Message("user", one),), max_tokens=FIRST)) for one in questions]
+    while unfinished := [seat for seat in seats if not seat.finished]:
+        engine.step(unfinished)
+    tokens = [seat.tokens[seat.prompt :] for seat in seats]
+    for seat in seats:
+        engine.end(seat)
+    return tokens

@@ -13,6 +13,7 @@ from pathlib import Path
 import pexpect
 import pytest
 from protocols.conftest import Server, serve
+from support import fetched
 from support.scripted_conversation import LIVE_MODELS, RATE, tone
 
 from speechmlx.audio.pcm import from_pcm16
@@ -67,7 +68,7 @@ def terminal_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPEECHMLX_")}
     return inherited | {
         "SPEECHMLX_CATALOG": "support.scripted:extend",
-        "SPEECHMLX_CACHE": str(tmp_path_factory.mktemp("terminal") / "cache"),
+        "SPEECHMLX_CACHE": str(fetched.fill(tmp_path_factory.mktemp("terminal") / "cache")),
         "SPEECHMLX_MODELS": f"{LIVE_MODELS},diarize=scripted-diarizer",
         "SPEECHMLX_PROFILE": "starter",
         "SPEECHMLX_AUDIO_TIMEOUT": "0",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from speechmlx.config import SIZES, Config, GivenSetting, default_text, gather, load
+from speechmlx.config import SIZES, Config, default_text
+from speechmlx.config_sources import GivenSetting, gather, load
 from speechmlx.errors import BadRequest
 from speechmlx.log import LogSettings
 from speechmlx.setting_values import parse_bytes

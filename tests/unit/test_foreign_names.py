@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from speechmlx.config import load
+from speechmlx.config_sources import load
 from speechmlx.errors import BadRequest
 
 

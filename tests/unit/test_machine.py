@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from speechmlx import machine
-from speechmlx.config import Config, gather, load
+from speechmlx.config import Config
+from speechmlx.config_sources import gather, load
 from speechmlx.machine import GIB, SMALLEST, machine_class, weight_type
 from speechmlx.models import catalog
 

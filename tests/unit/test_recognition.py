@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from speechmlx.errors import EngineFailed, SpeechError
+from speechmlx.errors import EngineFailed, SpeechError, UnknownModel, Unsupported
 from speechmlx.jobs.journal import JobJournal, current_journal
 from speechmlx.models.spec import Model
 from speechmlx.recognition import RecognitionResult, find_speakers, recognise, recognise_all
 from speechmlx.runtime.front.job import Job
 from speechmlx.types import (
+    Align,
     Audio,
     Checkpoint,
     Diarize,
@@ -51,13 +52,14 @@ class FakeRuntime:
 
     def __init__(self, events: Iterable[Event] = EVENTS, error: SpeechError | None = None, ends: bool = True) -> None:
         self.jobs: list[Job] = []
+        self.turns: tuple[Event, ...] = TURNS
         self._events, self._error, self._ends = tuple(events), error, ends
 
     def model(self, name: str | None, kind: Kind | None) -> Model:
         return replace(MODEL, rate=16000)
 
     def submit(self, request: Request) -> Job:
-        events = TURNS if isinstance(request, Diarize) else self._events
+        events = self.turns if isinstance(request, Diarize) else self._events
         job = Job(len(self.jobs), request, MODEL, lambda message: None, lambda job: None)
         job.start("/folder")
         for event in events:
@@ -200,3 +202,56 @@ async def test_a_job_looks_for_speakers_once() -> None:
     assert found == [list(TURNS[:2])] * 2
     (job,) = runtime.jobs
     assert job.request.priority == Priority.BULK
+
+
+class AligningRuntime(FakeRuntime):
+    """Its recogniser tells no times of words; its aligner says each word for a tenth of a second, if it has one."""
+
+    def __init__(self, has_aligner: bool = True) -> None:
+        super().__init__((LanguageDetected("fr", 0.9), Segment("One two.", 0.5, 1.5, 0.9), Segment(" ... ", 1.5, 2, 1)))
+        self.asked: list[Align] = []
+        self._has_aligner = has_aligner
+
+    def model(self, name: str | None, kind: Kind | None) -> Model:
+        if kind is not Kind.ALIGN:
+            return replace(MODEL, untimed=True)
+        if not self._has_aligner:
+            raise UnknownModel("profile 'test' has no align model")
+        return replace(MODEL, name="aligner", rate=16000)
+
+    def submit(self, request: Request) -> Job:
+        if not isinstance(request, Align):
+            return super().submit(request)
+        self.asked.append(request)
+        words = tuple(Word(word, n / 10, n / 10 + 0.1, 1.0) for n, word in enumerate(request.text.split()))
+        events, self._events = self._events, (Segment(request.text, 0.0, 1.0, 1.0, words), Usage())
+        job = super().submit(request)
+        self._events = events
+        return job
+
+
+async def test_words_without_times_get_them_from_the_aligner() -> None:
+    runtime = AligningRuntime()
+    result = await recognise_all(runtime, replace(REQUEST, words=True))
+    assert result.words == [Word("One", 0.5, 0.6, 1.0), Word("two.", 0.6, 0.7, 1.0)]
+    (asked,) = runtime.asked
+    assert (asked.model, asked.text, asked.language) == ("aligner", "One two.", "fr")
+    assert asked.audio.rate == 16000 and asked.audio.duration == pytest.approx(1.0)
+    assert (await recognise_all(runtime, REQUEST)).words == [] and len(runtime.asked) == 1, "nobody asked for words"
+
+
+async def test_words_without_an_aligner_are_an_error_that_says_so() -> None:
+    runtime = AligningRuntime(has_aligner=False)
+    with pytest.raises(Unsupported, match=r"m tells no times of words, and no model is set .* --align"):
+        await recognise_all(runtime, replace(REQUEST, words=True))
+    assert not runtime.jobs
+    assert (await recognise_all(runtime, REQUEST)).text == "One two. ..."
+
+
+@pytest.mark.parametrize(("has_aligner", "parts"), [(True, ["One", "two.", " ... "]), (False, ["One two.", " ... "])])
+async def test_speakers_divide_words_where_an_aligner_times_them(has_aligner: bool, parts: list[str]) -> None:
+    runtime = AligningRuntime(has_aligner)
+    runtime.turns = (SpeakerTurn(0.0, 0.6, "A"), SpeakerTurn(0.6, 2.0, "B"))
+    result = await recognise_all(runtime, REQUEST, SpeakerOptions())
+    assert [segment.text for segment in result.segments] == parts
+    assert len(runtime.asked) == has_aligner

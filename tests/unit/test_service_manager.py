@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from speechmlx.config import load
+from speechmlx.config_sources import load
 from speechmlx.service_manager import ENGINE_IDLE, defaults, started_by
 
 SYSTEMD = {"SYSTEMD_EXEC_PID": str(os.getpid())}

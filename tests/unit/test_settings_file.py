@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from speechmlx.config import Config, build, gather, load
+from speechmlx.config import Config
+from speechmlx.config_sources import build, gather, load
 from speechmlx.settings_file import settings_text, toml
 
 HOME = {"HOME": "/nowhere"}

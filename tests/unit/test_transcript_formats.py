@@ -8,7 +8,7 @@ import pytest
 
 from speechmlx.errors import BadRequest
 from speechmlx.recognition import RecognitionResult
-from speechmlx.transcript_formats import FORMATS, as_srt, as_vtt, clock, formatted
+from speechmlx.transcript_formats import FORMATS, as_srt, as_vtt, clock, formatted, heard_besides
 from speechmlx.types import LanguageDetected, Segment, SpeakerTurn, Word
 
 
@@ -72,6 +72,20 @@ def test_json_has_the_text_and_verbose_json_its_parts() -> None:
     assert [segment["speaker"] for segment in answer["segments"]] == ["SPEAKER_00", "Ann"]
     assert answer["words"] == [{"word": "One.", "start": 0.0, "end": 1.0, "speaker": "SPEAKER_00"}]
     assert "words" not in json.loads(formatted(recognised(" One."), "verbose_json"))
+
+
+def test_what_else_a_model_hears_stands_beside_the_text() -> None:
+    result = RecognitionResult(9.0)
+    result.segments = [
+        Segment("One.", 0.0, 1.0, 0.9, emotion="happy", sound="speech"),
+        Segment("Two.", 1.0, 3.0, 0.9, emotion="sad"),
+        Segment("Three.", 3.0, 9.0, 0.9),
+    ]
+    segments = json.loads(formatted(result, "verbose_json"))["segments"]
+    told = [{name: value for name, value in one.items() if name in ("emotion", "sound")} for one in segments]
+    assert told == [{"emotion": "happy", "sound": "speech"}, {"emotion": "sad"}, {}]
+    assert heard_besides(result) == {"emotion": "sad", "sound": "speech"}, "what lasts longest"
+    assert heard_besides(recognised(" One.")) == {}
 
 
 def test_what_cannot_be_written_is_named() -> None:

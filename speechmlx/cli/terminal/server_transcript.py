@@ -59,7 +59,7 @@ def _word(entry: Mapping[str, Any]) -> Word:
 def _segment(entry: Mapping[str, Any], words: Sequence[Word]) -> Segment:
     numbers = {
         name: entry[name]
-        for name in ("temperature", "avg_logprob", "compression_ratio", "no_speech_prob")
+        for name in ("temperature", "avg_logprob", "compression_ratio", "no_speech_prob", "emotion", "sound")
         if name in entry
     }
     segment = Segment(entry["text"], float(entry["start"]), float(entry["end"]), 0.0, tuple(words), **numbers)

@@ -27,7 +27,7 @@ Work = Callable[["Backend"], Awaitable[int]]
 def start(work: Work, server: str | None, needs: Needs, file: Path | None) -> NoReturn:
     """Do the work, and exit with its code. `file`: the settings file; None: the default one."""
     from speechmlx.cli.terminal.servers import find_server
-    from speechmlx.config import load
+    from speechmlx.config_sources import load
 
     with exits():
         config = load({}, os.environ, file)

@@ -13,8 +13,8 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
-from mlx.utils import tree_flatten, tree_unflatten
 
+from speechmlx.engines.lm import quantised
 from speechmlx.engines.lm.library import load_module
 from speechmlx.engines.weights import read_weights
 from speechmlx.errors import ModelUnavailable
@@ -34,7 +34,7 @@ def read_model(folder: Path, config: Mapping[str, Any], dequantise: bool) -> nn.
         kind = config.get("model_type")
         raise ModelUnavailable(f"mlx-lm cannot load {folder.name!r}, a model of type {kind!r}: {error}") from error
     if dequantise:
-        _dequantise(model)
+        quantised.dequantise(model)
     return model
 
 
@@ -49,10 +49,9 @@ def _plain_model(folder: Path, config: Mapping[str, Any]) -> nn.Module | None:
     weights = read_weights(folder)
     if hasattr(model, "sanitize"):
         weights = model.sanitize(weights)
-    scales = {name.removesuffix(".scales") for name in weights if name.endswith(".scales")}
-    if any(weights[f"{path}.scales"].dtype == mx.uint8 for path in scales):
+    if any(name.endswith(".scales") and array.dtype == mx.uint8 for name, array in weights.items()):
         return None
-    _quantise(model, weights, scales)
+    quantised.quantise(model, weights)
     model.load_weights(list(weights.items()))
     model.eval()
     return model
@@ -72,40 +71,3 @@ def _architecture(kind: str) -> ModuleType | None:
     except ModuleNotFoundError:
         return None
     return module if hasattr(module, "ModelArgs") else None
-
-
-def _quantise(model: nn.Module, weights: Mapping[str, mx.array], paths: set[str]) -> None:
-    """Quantise the layers under `paths`; the shapes of the weights tell each layer's group size and bits."""
-
-    def form(path: str, module: nn.Module) -> bool | dict[str, int]:
-        if path not in paths:
-            return False
-        inputs = module.weight.shape[-1]
-        bits = weights[f"{path}.weight"].shape[-1] * 32 // inputs
-        return {"group_size": inputs // weights[f"{path}.scales"].shape[-1], "bits": bits}
-
-    if paths:
-        nn.quantize(model, class_predicate=form)
-
-
-def _dequantise(model: nn.Module) -> None:
-    plain = []
-    for path, layer in tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module):
-        if isinstance(layer, nn.QuantizedLinear | nn.QuantizedEmbedding):
-            weight = mx.dequantize(
-                layer.weight, layer.scales, layer.get("biases"), layer.group_size, layer.bits, layer.mode
-            )
-            plain.append((path, _with_weight(layer, weight)))
-    model.update_modules(tree_unflatten(plain))
-
-
-def _with_weight(layer: nn.Module, weight: mx.array) -> nn.Module:
-    if isinstance(layer, nn.QuantizedEmbedding):
-        embedding = nn.Embedding(1, 1)
-        embedding.weight = weight
-        return embedding
-    linear = nn.Linear(1, 1, bias="bias" in layer)
-    linear.weight = weight
-    if "bias" in layer:
-        linear.bias = layer.bias
-    return linear

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from speechmlx.engines import Engine, LoadOptions
 from speechmlx.engines.mlx_audio import checkpoint
+from speechmlx.engines.mlx_audio.alignment import ForcedAligner, aligns
 from speechmlx.engines.mlx_audio.cooperative import hook
 from speechmlx.engines.mlx_audio.diarization import Diarizer
 from speechmlx.engines.mlx_audio.recognition import Recognizer
@@ -20,7 +21,7 @@ from speechmlx.types import Progress
 
 ADAPTERS: Mapping[str, Callable[[checkpoint.BridgedModel], Engine]] = {
     "tts": Synthesizer,
-    "stt": Recognizer,
+    "stt": lambda read: ForcedAligner(read) if aligns(read.model) else Recognizer(read),
     "vad": Diarizer,
 }
 """What a family's part of the package does here."""

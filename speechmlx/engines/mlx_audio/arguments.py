@@ -5,10 +5,11 @@ from __future__ import annotations
 import dis
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from speechmlx import languages
 from speechmlx.errors import BadRequest, Unsupported
 
 ABSENT = object()
@@ -121,3 +122,22 @@ def _checked(name: str, value: Any, default: Any) -> Any:
     if not low <= value <= high:
         raise BadRequest(f"{name} {value:g} is out of range: {low:g} to {high:g}")
     return int(value) if isinstance(default, int) else value
+
+
+def known_languages(model: Any) -> list[str]:
+    """The languages that `model` tells of, spelt as it does; none: it does not tell."""
+    listed = getattr(getattr(model, "config", None), "support_languages", None)
+    for name in ("prompt_dictionary", "lid_dict"):
+        listed = listed or getattr(model, name, None)
+    return [str(item) for item in listed or () if item not in ("auto", "nospeech")]
+
+
+def spelt_language(language: str, known: Sequence[str]) -> str:
+    """`language`, a tag or a name, as a model spells it that knows `known`. Raises Unsupported."""
+    code = languages.code(language) or language
+    wanted = {item.lower(): item for item in known}
+    found = wanted.get(language.lower()) or wanted.get(languages.name(code).lower()) or wanted.get(code)
+    found = found or next((item for item in known if item.partition("-")[0].lower() == code), None)  # "en-US" of "en"
+    if (spelt := found or next((item for item in known if languages.code(item) == code), None)) is None:  # "nb" of "no"
+        raise Unsupported(f"language {language!r:.60} is none of this model's: {', '.join(known)}")
+    return spelt

@@ -39,6 +39,11 @@ def family(part: str, name: str) -> types.ModuleType:
         ) from error
 
 
+def inside(part: str, name: str, module: str) -> types.ModuleType:
+    """A module of a family that is imported already, such as ("stt", "nemotron_asr", "audio")."""
+    return importlib.import_module(f"mlx_audio.{part}.models.{name}.{module}")
+
+
 def go_offline() -> None:
     """Let no library of this process ask the network."""
     os.environ.update(OFFLINE)

@@ -1,4 +1,4 @@
-"""Speech recognition by any STT family of the package: `Transcribe`, window by window."""
+"""Speech recognition by any STT family of the package: `Transcribe`, window by window; `Listen` where it can."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ import numpy as np
 
 from speechmlx import languages
 from speechmlx.audio import loudness_vad
-from speechmlx.engines import Steps
+from speechmlx.engines import Steps, Stream
 from speechmlx.engines.mlx_audio import cooperative
-from speechmlx.engines.mlx_audio.arguments import Accepted
+from speechmlx.engines.mlx_audio.arguments import Accepted, known_languages, spelt_language
 from speechmlx.engines.mlx_audio.checkpoint import BridgedModel
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.cooperative import Emit
+from speechmlx.engines.mlx_audio.live import LIVE
 from speechmlx.engines.mlx_audio.results import HeardSpeech, heard
+from speechmlx.engines.mlx_audio.tree import floating_type
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.types import LanguageDetected, Request, Segment, Transcribe, Usage, Word
+from speechmlx.types import LanguageDetected, Listen, Request, Segment, Transcribe, Usage, Word
 
 WINDOW = 30.0
 """Seconds of a recording that the family gets at once."""
@@ -63,6 +65,17 @@ class Recognizer:
         arguments = self._arguments(request)
         return cooperative.steps(lambda emit: self._recognise(request, arguments, emit), 0)
 
+    def open(self, request: Request) -> Stream:
+        """Recognise a live stream. Raises Unsupported for a family that cannot, and for what it does not take."""
+        if not isinstance(request, Listen):
+            raise Unsupported(f"{self.checkpoint.family} recognises speech; it cannot {type(request).__name__.lower()}")
+        if (begin := LIVE.get(self.checkpoint.family)) is None:
+            raise Unsupported(
+                f"{self.checkpoint.family} recognises recordings and whole turns, and gives no words while a person "
+                f"speaks; of mlx-audio's families these do: {', '.join(LIVE)}"
+            )
+        return begin(self.checkpoint, request)
+
     def _arguments(self, request: Transcribe) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
         if request.language is not None:
@@ -75,7 +88,7 @@ class Recognizer:
             if value and (name := self.accepted.first(*names)):
                 arguments[name] = value
         if "dtype" in self.accepted:
-            arguments["dtype"] = _dtype(self.checkpoint.model)
+            arguments["dtype"] = floating_type(self.checkpoint.model)
         if "verbose" in self.accepted:
             arguments["verbose"] = False
         return arguments
@@ -89,14 +102,8 @@ class Recognizer:
         name = self.accepted.first(*LANGUAGE)
         if name is None:
             raise Unsupported(f"{self.checkpoint.family} takes no language: it hears those that it was trained with")
-        code = languages.code(language) or language
-        known = [str(item) for item in getattr(getattr(self.checkpoint.model, "config", None), "support_languages", ())]
-        if not known:
-            return {name: code}
-        wanted = {item.lower(): item for item in known}
-        if (spelt := wanted.get(languages.name(code).lower()) or wanted.get(code)) is None:
-            raise Unsupported(f"language {language!r:.60} is none of this model's: {', '.join(known)}")
-        return {name: spelt}
+        known = known_languages(self.checkpoint.model)
+        return {name: spelt_language(language, known) if known else languages.code(language) or language}
 
     def _recognise(self, request: Transcribe, arguments: dict[str, Any], emit: Emit) -> None:
         own = structural_clone(self.checkpoint.model)
@@ -131,13 +138,12 @@ def segments(result: HeardSpeech, offset: float, words: bool) -> Iterator[Segmen
             continue
         told = tuple(Word(w.text, w.start + offset, w.end + offset, w.confidence, w.speaker) for w in part.words)
         yield Segment(
-            part.text.strip(), part.start + offset, part.end + offset, 1.0, told if words else (), speaker=part.speaker
+            part.text.strip(),
+            part.start + offset,
+            part.end + offset,
+            1.0,
+            told if words else (),
+            speaker=part.speaker,
+            emotion=part.emotion,
+            sound=part.sound,
         )
-
-
-def _dtype(model: Any) -> mx.Dtype:
-    """The type of the model's floating-point weights."""
-    from mlx.utils import tree_flatten
-
-    types = [array.dtype for _, array in tree_flatten(model.parameters()) if mx.issubdtype(array.dtype, mx.floating)]
-    return types[0] if types else mx.float32

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from speechmlx.reading.written import UNSPACED
 from speechmlx.types import Word
+
+MARK = re.compile(r"<\|[^<>|]{1,40}\|>")
+"""A mark such as <|HAPPY|>, which some models write among the words: what it says is no word."""
+EMOTIONS = {name: name for name in ("happy", "sad", "angry", "neutral", "fearful", "disgusted", "surprised")}
+SOUNDS = {"speech": "speech", "bgm": "music", "laughter": "laughter", "applause": "applause"}
+"""What a family's `emotion` and `event` are here; other values say that it does not know."""
+UNTOLD = ("auto", "none", "unknown", "nospeech")
+"""Languages that are none."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +28,9 @@ class HeardPart:
     end: float
     words: tuple[Word, ...] = ()
     speaker: str | None = None
+    emotion: str | None = None
+    sound: str | None = None
+    """As in `Segment`."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +66,25 @@ def _sentence(sentence: Any) -> HeardPart:
 
 
 def joined(tokens: Iterable[Any]) -> tuple[Word, ...]:
-    """Words of timed tokens: a token that begins with a space begins a word."""
+    """Words of timed tokens."""
     words: list[Word] = []
     for token in tokens:
-        if words and not token.text.startswith((" ", "▁")):
+        text = token.text.replace("▁", " ")
+        if words and not begins_word(text, words[-1].text):
             last = words[-1]
-            words[-1] = Word(last.text + token.text, last.start, float(token.end), last.confidence)
+            words[-1] = Word(last.text + text, last.start, float(token.end), last.confidence)
         else:
-            words.append(Word(token.text.replace("▁", " "), float(token.start), float(token.end), 1.0))
+            words.append(Word(text, float(token.start), float(token.end), 1.0))
     return tuple(word for word in words if word.text.strip())
+
+
+def begins_word(text: str, before: str) -> bool:
+    """Whether a token begins a word: by its blank, or because the words of its script stand together."""
+    if not text or not before.strip():
+        return False
+    if text[0].isspace() or UNSPACED.match(text):
+        return True
+    return bool(UNSPACED.match(before[-1])) and text[0].isalnum()
 
 
 def _segment(segment: Any, duration: float) -> HeardPart:
@@ -73,11 +96,13 @@ def _segment(segment: Any, duration: float) -> HeardPart:
         speaker = get("speaker_id")
     first = float(start) if start is not None else 0.0
     return HeardPart(
-        str(get("text") or ""),
+        MARK.sub("", str(get("text") or "")),
         first,
         float(end) if end is not None and end > first else duration,  # some families say 0 for "unknown"
         words,
         None if speaker is None else str(speaker),
+        EMOTIONS.get(str(get("emotion")).lower()),
+        SOUNDS.get(str(get("event")).lower()),
     )
 
 
@@ -92,4 +117,4 @@ def _language(result: Any) -> str | None:
     language = getattr(result, "language", None)
     if isinstance(language, (list, tuple)):
         language = language[0] if language else None
-    return str(language) if language and str(language).lower() not in ("auto", "none", "unknown") else None
+    return str(language) if language and str(language).lower() not in UNTOLD else None

@@ -54,6 +54,12 @@ def weights(model: Any) -> dict[int, mx.array]:
     return {id(array): array for module in modules(model) for array in module.values() if isinstance(array, mx.array)}
 
 
+def floating_type(model: Any) -> mx.Dtype:
+    """The type of the floating-point weights of `model`."""
+    types = [array.dtype for array in weights(model).values() if mx.issubdtype(array.dtype, mx.floating)]
+    return types[0] if types else mx.float32
+
+
 def replace_weights(model: Any, change: Callable[[mx.array], mx.array]) -> None:
     """Put what `change` makes of each array of the modules in its place."""
     for module in list(modules(model)):

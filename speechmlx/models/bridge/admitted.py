@@ -122,4 +122,5 @@ def _row(record: dict[str, Any]) -> Model:
         licence="as its repository says",
         languages=(),
         aliases=tuple(aliases),
+        untimed=family.untimed,
     )

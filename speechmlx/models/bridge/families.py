@@ -20,7 +20,8 @@ class Family:
     kind: Kind | None
     """What it is here; None: it is left out."""
     works: str = ""
-    """"streams": chunks while it works; "whole": sentence by sentence, or window by window."""
+    """"streams": chunks while it works; "whole": sentence by sentence, or window by window; "live": that, and words
+    while a person speaks."""
     rate: int = 16000
     """Hz of its input, or of its output for "tts"; a config.json that names another counts more."""
     proof: str = ""
@@ -29,6 +30,8 @@ class Family:
     """Packages besides the server's own, by their import name; a name with a "/" before it is a program."""
     reason: str = ""
     """Why it is left out."""
+    untimed: bool = False
+    """As in `Model`."""
 
 
 OWN = "the server has an engine of its own"
@@ -71,21 +74,23 @@ STT = (
         "stt",
         Kind.ASR,
         "whole",
-        "canary granite_speech5_ctc moonshine nemotron_asr parakeet qwen3_asr sensevoice",
+        "canary granite_speech5_ctc moonshine sensevoice",
         proof="tiny",
     ),
+    Family("stt", "qwen3_asr", Kind.ASR, "whole", proof="tiny", untimed=True),
+    *_of("stt", Kind.ALIGN, "whole", "qwen3_forced_aligner", proof="tiny"),
+    *_of("stt", Kind.ASR, "live", "nemotron_asr parakeet voxtral_realtime", proof="tiny"),
     *_of(
         "stt",
         Kind.ASR,
         "whole",
         "cohere_asr fireredasr2 fun_asr_nano glmasr granite_speech granite_speech_nar "
-        "higgs_audio_3 mms moss_music moss_transcribe_diarize qwen2_audio voxtral voxtral_realtime",
+        "higgs_audio_3 mms moss_music moss_transcribe_diarize qwen2_audio voxtral",
     ),
     *_out("stt", OWN, "whisper"),
     *_out("stt", SECOND, "mimo_v2_asr vibevoice_asr ming_v3_asr"),
     *_out("stt", "its weights come in a container that is not safetensors", "phonon phonon2"),
     *_out("stt", "it switches weights of a model that others share", "mega_asr"),
-    *_out("stt", "it gives times to a text, which no request has yet", "qwen3_forced_aligner"),
     *_out("stt", "the package has no call that recognises with it", "lasr_ctc wav2vec"),
     *_out("stt", "parts that other families share", "nemo"),
 )

@@ -77,6 +77,11 @@ def _by_content(config: Mapping[str, Any]) -> tuple[str, str] | None:
     """The family of a config.json that names no type, or a type that is shared."""
     if str(config.get("target", "")).startswith("nemo.collections.asr.models"):
         return ("stt", "canary") if "multitask" in str(config["target"]).lower() else ("stt", "parakeet")
+    if config.get("model_type") == "nemotron_asr_streaming":  # in the layout of transformers
+        return "stt", "nemotron_asr"
+    thinker = config.get("thinker_config")
+    if isinstance(thinker, Mapping) and thinker.get("model_type") == "qwen3_forced_aligner":
+        return "stt", "qwen3_forced_aligner"
     if config.get("model_type") == "llama" and "acoustic_dim" in config:
         return "tts", "tada"
     if str(config.get("model_version", "")).startswith("DeepFilterNet"):

@@ -68,12 +68,14 @@ class _Reader:
 
     def value(self, kind: int, depth: int = 0) -> Any:
         self.left -= 1
-        if self.left < 0 or depth > MAX_DEPTH:
+        count = 0
+        if kind == ARRAY:
+            inner, count = self.number("I"), self.number("Q")
+        if count > self.left or self.left < 0 or depth > MAX_DEPTH:
             raise ValueError(f"metadata of more than {MAX_VALUES} values, or nested more than {MAX_DEPTH} deep")
         if kind == STRING:
             return self.text()
         if kind == ARRAY:
-            inner, count = self.number("I"), self.number("Q")
             return [self.value(inner, depth + 1) for _ in range(count)]
         return self.number(SCALARS[kind])
 

@@ -13,8 +13,10 @@ from speechmlx.types import Kind
 
 GATEWAYS = "openai/"
 """Prefix that gateways write before OpenAI's names."""
+RECOGNISERS = re.compile(r"whisper-1|gpt-[\w.-]*transcribe[\w.-]*|gpt-realtime-whisper")
 OPENAI = {
-    Kind.ASR: re.compile(r"whisper-1|gpt-[\w.-]*transcribe[\w.-]*|gpt-realtime-whisper"),
+    Kind.ASR: RECOGNISERS,
+    Kind.ALIGN: RECOGNISERS,
     Kind.TTS: re.compile(r"tts-1(-hd)?(-\d+)?|gpt-[\w.-]*tts[\w.-]*"),
     Kind.LLM: re.compile(r"gpt-[\w.-]*realtime[\w.-]*|local"),
 }

@@ -22,7 +22,7 @@ from speechmlx.protocols.openai_audio import decoding_fields, formats
 from speechmlx.recognition import RecognitionResult, find_speakers, recognise
 from speechmlx.speakers import SpeakerNames
 from speechmlx.transcript_formats import all_logprobs, as_json, as_rttm, as_verbose, languages
-from speechmlx.types import Event, Kind, Segment, SpeakerOptions, Transcribe
+from speechmlx.types import Align, Event, Kind, Segment, SpeakerOptions, Transcribe
 
 LISTS = (
     "timestamp_granularities",
@@ -66,6 +66,8 @@ async def translations(context: RequestContext) -> Response:
 
 async def _answer(context: RequestContext, task: Task) -> Response:
     fields = merge_fields(context.body)
+    if (said := options.text(fields, "text")) is not None:
+        return await _aligned(context, fields, said)
     model, language = context.services.names.resolve(options.text(fields, "model"), Kind.ASR)
     output = read_response_options(fields)
     if task == "translate" and _is_xinference(context.body):
@@ -86,6 +88,20 @@ async def _answer(context: RequestContext, task: Task) -> Response:
         return as_response(result, output)
     messages = stream_messages(await _first_segment(events, result), events, result, output)
     return server_sent(await context.stack.enter_async_context(aclosing(messages)))
+
+
+async def _aligned(context: RequestContext, fields: Mapping[str, Any], said: str) -> Response:
+    """The times of the words of a text that is known. Raises BadRequest for a stream: it comes at once."""
+    model, language = context.services.names.resolve(options.text(fields, "model"), Kind.ALIGN)
+    output = read_response_options(fields)
+    if output.stream or output.format in formats.DIARIZED:
+        raise BadRequest("'text' says what is said, and its words get times; it goes with no stream and no speakers")
+    audio = await decode_upload(context, model.rate)
+    request = Align(model=model.name, audio=audio, text=said, language=options.language(fields) or language)
+    result = RecognitionResult(audio.duration)
+    async for event in await context.stack.enter_async_context(context.runtime.submit(request)):
+        result.add(event)
+    return as_response(result, replace(output, granularities=output.granularities or GRANULARITIES))
 
 
 async def _named(events: AsyncIterator[Event], names: SpeakerNames) -> AsyncGenerator[Event, None]:

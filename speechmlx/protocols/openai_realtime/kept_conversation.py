@@ -93,6 +93,10 @@ class KeptConversation:
         self.look: Callable[[], Sequence[Item]] = lambda: ()
         self._items: list[Item] = []
         """Those that were told and are not deleted, without audio."""
+        self._sizes: dict[str, int] = {}
+        """Characters of each of them, by its id."""
+        self._size = 0
+        """Those of all together."""
         self._open: dict[str, _Open] = {}
         self._formats: dict[str, Callable[[int], float]] = {}
         """By response: the seconds of bytes of its audio."""
@@ -115,7 +119,8 @@ class KeptConversation:
                 if untranscribed_audio(item) is not None:
                     self._unheard[item.id] = next(n for n, part in enumerate(item.parts) if part.text is None)
             case events.ItemDeleted(id):
-                self._items = [item for item in self._items if item.id != id]
+                if id in self._sizes:
+                    self._forget(self._place(id))
                 self._unheard.pop(id, None)
             case events.TranscriptDone(item) | events.TranscriptFailed(item):
                 self._unheard.pop(item, None)
@@ -163,17 +168,24 @@ class KeptConversation:
 
     def _add(self, item: Item, before: str | None) -> None:
         """Put an item after `before`, or in the place of the one with its id. Forget the oldest over the bounds."""
-        places = {one.id: place for place, one in enumerate(self._items)}
-        if item.id in places:
-            self._items[places[item.id]] = item
+        size = item.text_size
+        if item.id in self._sizes:
+            self._items[self._place(item.id)] = item
+        elif before is None:
+            self._items.insert(0, item)
         else:
-            self._items.insert(0 if before is None else places.get(before, len(self._items) - 1) + 1, item)
-        size = 0
-        for count, one in enumerate(reversed(self._items)):
-            size += one.text_size
-            if size > MAX_ITEMS or count >= MAX_COUNT:
-                del self._items[: len(self._items) - max(1, count)]
-                break
+            self._items.insert(self._place(before) + 1 if before in self._sizes else len(self._items), item)
+        self._size += size - self._sizes.get(item.id, 0)
+        self._sizes[item.id] = size
+        while len(self._items) > MAX_COUNT or (self._size > MAX_ITEMS and len(self._items) > 1):
+            self._forget(0)
+
+    def _place(self, id: str) -> int:
+        """Where an item is that is kept; it is looked for from the newest on, as what is told is told of the newest."""
+        return next(place for place in reversed(range(len(self._items))) if self._items[place].id == id)
+
+    def _forget(self, place: int) -> None:
+        self._size -= self._sizes.pop(self._items.pop(place).id)
 
     # --- for other servers ---
 
@@ -208,6 +220,8 @@ class KeptConversation:
         """What another server kept."""
         kept = cls()
         kept._items = [item_of(json.loads(text)) for text in state["items"]]
+        kept._sizes = {item.id: item.text_size for item in kept._items}
+        kept._size = sum(kept._sizes.values())
         kept._open = {one["id"]: _Open.of(one) for one in state["open"]}
         kept._turn, kept._unheard = state["turn"], {**state["unheard"]}
         return kept

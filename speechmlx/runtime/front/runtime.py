@@ -158,6 +158,8 @@ class Runtime:
             places = share(self.config.max_jobs)
             raise Busy(f"{places} of this client's jobs run or wait, its share of max_jobs", retry_after=1.0)
         request = with_lexicon(replace(request, model=model.name), self.lexicon)
+        if isinstance(request, Listen) and request.delay is None and self.config.listen_delay:
+            request = replace(request, delay=self.config.listen_delay)
         job = Job(next(self._ids), request, model, self._engine.send, self._on_job_end)
         self._jobs[job.id] = job
         self._submitted += 1

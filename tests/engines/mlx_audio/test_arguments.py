@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from speechmlx.engines.mlx_audio.arguments import Accepted
+from speechmlx.engines.mlx_audio.arguments import Accepted, spelt_language
 from speechmlx.errors import BadRequest, Unsupported
 
 
@@ -83,3 +83,23 @@ def test_what_is_not_taken(name: str) -> None:
     takes = "its options are do_sample, limit, max_new_tokens, mode, seed, temperature, top_k"
     with pytest.raises(Unsupported, match=f"odd has no option '{name}'; {takes}"):
         ACCEPTED.read({name: 1}, ("seed",))
+
+
+@pytest.mark.parametrize(
+    ("language", "known", "spelt"),
+    [
+        ("en", ["auto", "en-US", "en-GB"], "en-US"),
+        ("en-GB", ["en-US", "en-GB"], "en-GB"),
+        ("German", ["English", "German"], "German"),
+        ("de-AT", ["English", "German"], "German"),
+        ("no", ["en-US", "nb-NO"], "nb-NO"),
+        ("yue", ["zh", "yue"], "yue"),
+    ],
+)
+def test_languages_as_a_model_spells_them(language: str, known: list[str], spelt: str) -> None:
+    assert spelt_language(language, known) == spelt
+
+
+def test_a_language_that_a_model_lacks_is_named_with_those_that_it_has() -> None:
+    with pytest.raises(Unsupported, match="language 'sw' is none of this model's: en-US, de-DE"):
+        spelt_language("sw", ["en-US", "de-DE"])

@@ -13,8 +13,9 @@ from support import tiny_bridge
 
 from speechmlx.engines import Steps
 from speechmlx.engines.mlx_audio import cooperative
+from speechmlx.engines.mlx_audio.alignment import ForcedAligner
 from speechmlx.models.bridge import families
-from speechmlx.types import Audio, Chunk, Diarize, Event, Request, Segment, Speak, SpeakerTurn, Transcribe, Usage
+from speechmlx.types import Align, Audio, Chunk, Diarize, Event, Request, Segment, Speak, SpeakerTurn, Transcribe, Usage
 
 
 def noise(seconds: float, seed: int, rate: int = 16000) -> Audio:
@@ -29,6 +30,8 @@ def request(engine: Any, seed: int) -> Request:
         return Speak(text=texts[seed], options={"seed": seed + 3})
     if engine.checkpoint.part == "vad":
         return Diarize(audio=noise(3 + seed, seed))
+    if isinstance(engine, ForcedAligner):
+        return Align(audio=noise(1.5 + seed / 2, seed), text="one two three four"[: 13 + 5 * seed])
     language = "en" if engine.accepted.first("language", "source_lang") else None
     return Transcribe(audio=noise(1.5 + seed / 2, seed), language=language, words=True, vad=False)
 

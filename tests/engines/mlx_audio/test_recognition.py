@@ -10,7 +10,7 @@ from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.test_families import alone, noise
 
 from speechmlx.engines.mlx_audio.recognition import WINDOW, spans
-from speechmlx.engines.mlx_audio.results import HeardPart, heard, joined
+from speechmlx.engines.mlx_audio.results import HeardPart, HeardSpeech, heard, joined
 from speechmlx.errors import BadRequest, SpeechError, Unsupported
 from speechmlx.types import Audio, LanguageDetected, Segment, Speak, Transcribe, Usage, Word
 
@@ -62,6 +62,8 @@ def test_words_come_where_they_are_asked_for(bridged: Load) -> None:
         ("parakeet", {"language": "en"}, Unsupported, "parakeet takes no language"),
         ("parakeet", {"task": "translate"}, Unsupported, "parakeet does not translate"),
         ("parakeet", {"audio": noise(1, 0, 8000)}, BadRequest, "hears audio at 16000 Hz, not 8000"),
+        ("sensevoice", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: zh, en, yue"),
+        ("nemotron_asr", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: en-US"),
         ("qwen3_asr", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: English, Chinese"),
     ],
 )
@@ -97,5 +99,11 @@ def test_every_form_of_a_result() -> None:
     assert heard(SimpleNamespace(segments=[{"text": "a", "words": words}]), 2.0).parts[0].words == (
         Word(" a", 0.1, 0.2, 0.5),
     )
+    rich = {"text": "<|HAPPY|><|BGM|>hi", "emotion": "happy", "event": "BGM"}
+    assert heard(SimpleNamespace(segments=[rich], language="nospeech"), 2.0) == HeardSpeech(
+        (HeardPart("hi", 0.0, 2.0, emotion="happy", sound="music"),)
+    )
+    unknown = {"text": "hi", "emotion": "token_3", "event": "unk"}
+    assert heard(SimpleNamespace(segments=[unknown]), 2.0).parts == whole
     sentence = SimpleNamespace(text=" a", start=0.0, end=0.1, tokens=[token(" a", 0.0)])
     assert heard(SimpleNamespace(sentences=[sentence]), 2.0).parts[0].words == (Word(" a", 0.0, 0.1, 1.0),)

@@ -34,12 +34,13 @@ JSON: dict[str, Any] = {
 }
 FORMS = (
     "/v1/audio/transcriptions", "/v1/audio/translations", "/transcribe", "/asr", "/inference", "/detect-language",
-    "/enhance", "/respond", "/v1/listen",
+    "/enhance", "/respond", "/v1/listen", "/v1/audio/voices", "/v1/audio/voice_consents",
 )  # fmt: skip
 OPTIONS = (
     "model", "language", "response_format", "timestamp_granularities[]", "temperature", "prompt", "task", "output",
     "encode", "word_timestamps", "diarize", "encoding", "sample_rate", "channels", "punctuate", "utterances",
     "keyterm", "replace", "callback", "stream", "format", "voice", "speed", "max_speakers", "container", "bit_rate",
+    "name", "consent", "text",
 )  # fmt: skip
 NAMES = (
     "Authorization", "X-Api-Key", "Origin", "Cookie", "Accept", "Accept-Encoding", "Range", "Content-Encoding",
@@ -54,7 +55,7 @@ WORDS = (
 PATHS = (
     "/", "/health", "/metrics", "/docs", "/openapi.json", "/v1/models", "/v1/models/a%2fb", "/web/page.css",
     "/web/../serve.py", "/web/..%2f..%2fserve.py", "/web/%00", "//health", "/v1/address", "/v1//models",
-    "/v1/audio/voices",
+    "/v1/audio/voices", "/v1/audio/voices/..%2f..%2fx", "/v1/audio/voices/%00", "/v1/audio/voice_consents/x",
     "/v1/models/" + "a" * 3000, "/v1/model_registrations/LLM/x", "/v1/cluster/auth", "/v1/models/x/progress",
 )  # fmt: skip
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "get", "X" * 50)

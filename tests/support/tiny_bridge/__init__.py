@@ -23,7 +23,9 @@ BUILDERS: Mapping[str, Builder] = {
     "stt/parakeet": hearing.parakeet,
     "stt/nemotron_asr": hearing.nemotron_asr,
     "stt/qwen3_asr": hearing.qwen3_asr,
+    "stt/qwen3_forced_aligner": hearing.qwen3_forced_aligner,
     "stt/sensevoice": hearing.sensevoice,
+    "stt/voxtral_realtime": hearing.voxtral_realtime,
     "stt/moonshine": hearing.moonshine,
     "stt/granite_speech5_ctc": hearing.granite_speech5_ctc,
     "stt/canary": hearing.canary,
@@ -31,7 +33,7 @@ BUILDERS: Mapping[str, Builder] = {
     "vad/nemotron_diarization": dividing.nemotron_diarization,
 }
 """By part and family."""
-SEEDS = {"stt/granite_speech5_ctc": 13, "stt/nemotron_asr": 2, "vad/nemotron_diarization": 2}
+SEEDS = {"stt/granite_speech5_ctc": 13, "stt/nemotron_asr": 5, "vad/nemotron_diarization": 2}
 """Where random weights of the first seed recognise nothing."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -77,16 +78,51 @@ def nemotron_asr(folder: Path) -> None:
         "vocabulary": vocabulary, "default_language": "auto", "default_att_context_size": [56, 13],
         "max_symbols": 5,
     }  # fmt: skip
-    save(folder, config, module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config)))))
+    model = module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config))))
+    save(folder, config, model)
+    weights = {
+        name: array if name.startswith("encoder.") else 4 * array  # else every frame says the same
+        for name, array in tree_flatten(model.parameters())
+    }
+    mx.save_safetensors(str(folder / "model.safetensors"), weights)
 
 
 def qwen3_asr(folder: Path) -> None:
-    module = package.family("stt", "qwen3_asr")
+    """It writes letters and blanks: others are less likely by their embeddings."""
+    module, config = package.family("stt", "qwen3_asr"), _qwen3(folder)
+    model = module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config))))._model
+    _save_qwen3(folder, config, model)
+    tokens = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    letters = [place for token, place in tokens.items() if token in "abcdefghijklmnopqrstuvwxyzĠ"]
+    size = config["thinker_config"]["text_config"]["vocab_size"]
+    likely = mx.where(mx.any(mx.arange(size)[:, None] == mx.array(letters), axis=1), 2.0, 1.0)
+    weights = dict(tree_flatten(model.parameters()))
+    weights["model.embed_tokens.weight"] *= likely[:, None]
+    mx.save_safetensors(str(folder / "model.safetensors"), weights)
+
+
+def qwen3_forced_aligner(folder: Path) -> None:
+    """For up to 8 seconds."""
+    module, config = package.family("stt", "qwen3_forced_aligner"), _qwen3(folder)
+    del config["support_languages"]
+    config["thinker_config"] |= {"model_type": "qwen3_forced_aligner", "classify_num": 100}
+    config |= {"timestamp_token_id": config.pop("timestamp"), "timestamp_segment_time": 80}
+    _save_qwen3(folder, config, module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config)))))
+
+
+def _save_qwen3(folder: Path, config: dict[str, Any], model: Any) -> None:
+    save(folder, config, model)
+    (folder / "preprocessor_config.json").write_text(json.dumps(WHISPER_FEATURES))
+
+
+def _qwen3(folder: Path) -> dict[str, Any]:
+    """config.json of both families, whose tokenizer is written."""
     tokenizer = byte_tokenizer(
         folder, ("<|audio_start|>", "<|audio_end|>", "<|audio_pad|>", "<asr_text>", "<timestamp>")
     )
-    config = {
+    return {
         "model_type": "qwen3_asr",
+        "timestamp": tokenizer.token_to_id("<timestamp>"),
         "support_languages": ["English", "Chinese"],
         "thinker_config": {
             "audio_config": {
@@ -104,9 +140,6 @@ def qwen3_asr(folder: Path) -> None:
             "audio_end_token_id": tokenizer.token_to_id("<|audio_end|>"),
         },
     }  # fmt: skip
-    model = module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config))))
-    save(folder, config, model._model)
-    (folder / "preprocessor_config.json").write_text(json.dumps(WHISPER_FEATURES))
 
 
 def sensevoice(folder: Path) -> None:
@@ -187,3 +220,35 @@ def canary(folder: Path) -> None:
         "<|diarize|>", "<|nodiarize|>", "<|en|>", "<|de|>",
     )  # fmt: skip
     sentence_pieces(folder / "tokenizer.model", special, 64)
+
+
+def voxtral_realtime(folder: Path) -> None:
+    """60 MB: the width of the projection is fixed in the package."""
+    module = package.family("stt", "voxtral_realtime")
+    config: dict[str, Any] = {
+        "model_type": "voxtral_realtime",
+        "encoder_args": {
+            "dim": 32, "n_layers": 2, "n_heads": 2, "head_dim": 16, "hidden_dim": 64, "n_kv_heads": 2,
+            "sliding_window": 64, "downsample_factor": 4,
+            "audio_encoding_args": {
+                "sampling_rate": 16000, "frame_rate": 12.5, "num_mel_bins": 128, "hop_length": 160,
+                "window_size": 400, "global_log_mel_max": 1.5,
+            },
+        },
+        "decoder": {
+            "dim": 3072, "n_layers": 1, "n_heads": 4, "n_kv_heads": 2, "head_dim": 16, "hidden_dim": 64,
+            "vocab_size": 1256, "sliding_window": 256, "ada_rms_norm_t_cond_dim": 8,
+        },
+        "transcription_delay_ms": 480, "n_left_pad_tokens": 32,
+    }  # fmt: skip
+    model = module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config))))
+    save(folder, config, model)
+    weights = dict(tree_flatten(model.parameters()))
+    weights["encoder.audio_language_projection_2.weight"] *= 30  # else each token is the one before
+    weights["decoder.tok_embeddings.weight"] *= mx.where(mx.arange(1256) < 1000, 0.8, 1.0)[:, None]  # else no letters
+    mx.save_safetensors(str(folder / "model.safetensors"), weights)
+    texts = [" " * (place % 3 == 0) + chr(ord("a") + place % 26) for place in range(256)]
+    letters = [{"rank": n, "token_bytes": base64.b64encode(text.encode()).decode()} for n, text in enumerate(texts)]
+    special = [{"rank": place, "token_str": str(place)} for place in range(40)]
+    told = {"config": {"default_num_special_tokens": 1000}, "vocab": letters, "special_tokens": special}
+    (folder / "tekken.json").write_text(json.dumps(told))

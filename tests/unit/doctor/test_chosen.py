@@ -6,7 +6,8 @@ from pathlib import Path
 
 from support.patients import patient
 
-from speechmlx.config import Config, build, gather
+from speechmlx.config import Config
+from speechmlx.config_sources import build, gather
 from speechmlx.doctor.chosen import check_given, check_named_files, check_open, open_addresses
 
 

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import io
 import json
-import pickle
 import struct
-import zipfile
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.torch_checkpoint import Global, checkpoint, tensor
 
 from speechmlx.models.convert import deepfilternet, deepfilternet_hub, ecapa, gguf, hub, torch_file, whisper_hub
 from speechmlx.models.convert.onnx_graph import dequantised, reordered
@@ -18,61 +15,6 @@ from speechmlx.models.convert.weights import load_tensors, save_tensors, write_j
 from speechmlx.models.spec import SourceFailed
 
 # --- PyTorch files --------------------------------------------------------------------------------------------------
-
-
-class Global:
-    """Pickles as the global `module.name`, called with `args`."""
-
-    def __init__(self, module: str, name: str, *args: object) -> None:
-        self.module, self.name, self.args = module, name, args
-
-
-class Storage:
-    """Pickles as a torch storage: a persistent id."""
-
-    def __init__(self, kind: str, key: str, count: int) -> None:
-        self.pid = ("storage", Name("torch", kind), key, "cpu", count)
-
-
-class Name:
-    """Pickles as the bare global `module.name`."""
-
-    def __init__(self, module: str, name: str) -> None:
-        self.text = f"c{module}\n{name}\n".encode()
-
-
-class Writer(pickle._Pickler):
-    """Writes what torch.save writes, without torch."""
-
-    def persistent_id(self, value: object) -> object:
-        return value.pid if isinstance(value, Storage) else None
-
-    def save(self, value: Any, save_persistent_id: bool = True) -> None:
-        if isinstance(value, Name):
-            self.write(value.text)  # type: ignore[attr-defined]
-        elif isinstance(value, Global):
-            self.save(Name(value.module, value.name))
-            self.save(value.args)
-            self.write(pickle.REDUCE)  # type: ignore[attr-defined]
-        else:
-            super().save(value, save_persistent_id)  # type: ignore[misc]
-
-
-def checkpoint(path: Path, value: object, storages: dict[str, bytes]) -> Path:
-    """A file as torch.save makes it."""
-    data = io.BytesIO()
-    Writer(data, protocol=2).dump(value)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("archive/data.pkl", data.getvalue())
-        for key, content in storages.items():
-            archive.writestr(f"archive/data/{key}", content)
-    return path
-
-
-def tensor(kind: str, key: str, count: int, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> Global:
-    return Global(
-        "torch._utils", "_rebuild_tensor_v2", Storage(kind, key, count), offset, size, stride, False, OrderedDict()
-    )
 
 
 def test_reads_tensors_and_views_of_them(tmp_path: Path) -> None:

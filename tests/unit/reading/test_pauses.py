@@ -8,7 +8,7 @@ import pytest
 
 from speechmlx.errors import BadRequest
 from speechmlx.reading import Pause, SpokenWord, read
-from speechmlx.reading.pauses import TextPart, check_pauses, edges, parts
+from speechmlx.reading.pauses import PauseOrText, check_pauses, edges, parts
 from speechmlx.reading.sentences import finished
 
 TOO_LONG = re.escape("[pause:11s] is too long: a pause has 10 s at most, like [pause:1.5s] or [pause:500ms]")
@@ -63,26 +63,26 @@ def test_places_are_those_of_the_input() -> None:
     ("text", "found"),
     [
         ("", []),
-        ("One.", [TextPart("One.", 0)]),
-        ("One[pause:1s] two", [TextPart("One", 0), TextPart("", 3, 1.0), TextPart(" two", 13)]),
-        ("[pause:500ms][pause:0s]", [TextPart("", 0, 0.5)]),
-        ("<speak>[pause:1s]</speak>", [TextPart("<speak>[pause:1s]</speak>", 0)]),
+        ("One.", [PauseOrText("One.", 0)]),
+        ("One[pause:1s] two", [PauseOrText("One", 0), PauseOrText("", 3, 1.0), PauseOrText(" two", 13)]),
+        ("[pause:500ms][pause:0s]", [PauseOrText("", 0, 0.5)]),
+        ("<speak>[pause:1s]</speak>", [PauseOrText("<speak>[pause:1s]</speak>", 0)]),
     ],
 )
-def test_parts(text: str, found: list[TextPart]) -> None:
+def test_parts(text: str, found: list[PauseOrText]) -> None:
     assert parts(text) == found
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("One.", (0, TextPart("One.", 0), 0)),
-        (" [pause:1s] [pause:2s] One [pause:3s] two [pause:4s] ", (3, TextPart(" One [pause:3s] two ", 22), 4)),
-        ("[pause:1s]", (1, TextPart("", 10), 0)),
-        ("  ", (0, TextPart("", 2), 0)),
+        ("One.", (0, PauseOrText("One.", 0), 0)),
+        (" [pause:1s] [pause:2s] One [pause:3s] two [pause:4s] ", (3, PauseOrText(" One [pause:3s] two ", 22), 4)),
+        ("[pause:1s]", (1, PauseOrText("", 10), 0)),
+        ("  ", (0, PauseOrText("", 2), 0)),
     ],
 )
-def test_edges(text: str, found: tuple[float, TextPart, float]) -> None:
+def test_edges(text: str, found: tuple[float, PauseOrText, float]) -> None:
     assert edges(text) == found
 
 

@@ -17,13 +17,13 @@ import numpy as np
 
 from speechmlx.engines import AIM
 from speechmlx.engines.finite import NotFinite
+from speechmlx.engines.parts.speech_buffer import PLACE, SpeechBuffer
 from speechmlx.engines.whisper.decoding.language import detect_language
 from speechmlx.engines.whisper.decoding.quality import is_silent, mean
 from speechmlx.engines.whisper.model import mel
 from speechmlx.engines.whisper.offline.window import MOST_TOKENS
 from speechmlx.engines.whisper.offline.word_timing import MARKS, SECONDS_PER_PLACE, spaced
 from speechmlx.engines.whisper.streaming.alignatt import AttendedTokens, LiveSequence
-from speechmlx.engines.whisper.streaming.buffer import PLACE, SpeechBuffer
 from speechmlx.engines.whisper.streaming.commit_policy import POLICIES, AttendedWord, repeated, unheard
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import Command, End, Event, Feed, Hypothesis, LanguageDetected, Listen, Word

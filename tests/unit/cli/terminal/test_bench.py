@@ -10,7 +10,8 @@ import pytest
 
 from speechmlx.cli.terminal.bench_server import settings_text
 from speechmlx.cli.terminal.benchmark import names, per_second, without_end
-from speechmlx.config import Config, load
+from speechmlx.config import Config
+from speechmlx.config_sources import load
 from speechmlx.errors import EngineFailed
 
 

@@ -9,7 +9,8 @@ import mlx.core as mx
 import mlx.nn as nn
 import pytest
 
-from speechmlx.engines.llm.checkpoint import _architecture, _dequantise, _quantise
+from speechmlx.engines.llm.checkpoint import _architecture
+from speechmlx.engines.lm.quantised import dequantise, quantise
 
 
 class Network(nn.Module):  # type: ignore[misc]
@@ -26,11 +27,11 @@ def test_layers_are_quantised_by_the_shapes_of_their_weights(bits: int, group_si
     source, target, ids = Network(), Network(), mx.array([1, 2])
     nn.quantize(source, group_size, bits, class_predicate=lambda path, _: path in ("embedding", "linear"))
     weights = dict(nn.utils.tree_flatten(source.parameters()))
-    _quantise(target, weights, {"embedding", "linear"})
+    quantise(target, weights)
     target.load_weights(list(weights.items()))
     assert (target.linear.bits, target.linear.group_size, type(target.plain)) == (bits, group_size, nn.Linear)
     quantised = target(ids)
-    _dequantise(target)
+    dequantise(target)
     assert (type(target.linear), type(target.embedding)) == (nn.Linear, nn.Embedding)
     assert mx.allclose(target(ids), quantised, atol=1e-4)
 

@@ -20,6 +20,12 @@ NEMO = {"target": "nemo.collections.asr.models.rnnt_bpe_models.EncDecRNNTBPEMode
     [
         ({"model_type": "qwen3_tts"}, "x/y", "tts/qwen3_tts"),
         ({"model_type": "qwen3_asr"}, "x/y", "stt/qwen3_asr"),
+        (
+            {"model_type": "qwen3_asr", "thinker_config": {"model_type": "qwen3_forced_aligner"}},
+            "x/y",
+            "stt/qwen3_forced_aligner",
+        ),
+        ({"model_type": "nemotron_asr_streaming"}, "nvidia/nemotron-speech-streaming-en-0.6b", "stt/nemotron_asr"),
         ({"flow_lm": {}, "mimi": {}}, "x/y", "tts/pocket_tts"),
         (NEMO, "mlx-community/parakeet-tdt-0.6b-v3", "stt/parakeet"),
         ({"target": "nemo.collections.asr.models.aed_multitask_models.EncDecMultiTaskModel"}, "x/y", "stt/canary"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,26 +51,6 @@ async def turns() -> None:
     """Let every other task run until it waits."""
     for _ in range(10):
         await asyncio.sleep(0)
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return Config(profile="test", cache=tmp_path, max_jobs=2, memory_limit=1000)
-
-
-@pytest.fixture
-async def front(config: Config, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Front]:
-    front = Front(config, monkeypatch)
-    await front.runtime.start()
-    yield front
-    await front.runtime.close()
-    assert front.engine.state == "stopped"
-
-
-@pytest.fixture
-def up(front: Front) -> Front:
-    front.engine.come_up()
-    return front
 
 
 # --- submit ---

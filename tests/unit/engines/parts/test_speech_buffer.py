@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from speechmlx.engines.whisper.streaming.buffer import SpeechBuffer
+from speechmlx.engines.parts.speech_buffer import SpeechBuffer
 
 RATE = 16_000
 SILENCE = np.zeros(2 * RATE, np.float32)

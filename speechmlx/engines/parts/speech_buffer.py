@@ -1,4 +1,4 @@
-"""The audio buffer of a live stream: its last seconds, and whether they hold speech by their loudness."""
+"""The last seconds of a live stream, and whether they hold speech by their loudness."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speechmlx.audio import loudness_vad
-from speechmlx.engines.whisper.model import mel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from speechmlx.types import Samples
 
-PLACE = 2 * mel.HOP
-"""Samples per place of the encoder's output: 20 ms, as long as a frame of loudness."""
+RATE = 16_000
+PLACE = round(RATE * loudness_vad.FRAME)
+"""Samples of a frame of loudness: 20 ms, as long as a place of Whisper's encoder."""
 PAUSE = round(0.8 / loudness_vad.FRAME)
 """Frames without speech that end an utterance."""
 LEVELS = round(30 / loudness_vad.FRAME)
@@ -44,8 +44,8 @@ class SpeechBuffer:
         """Add samples [n] and measure their loudness."""
         self.audio = np.concatenate([self.audio, samples])
         rest = np.concatenate([self._unmeasured, samples])
-        whole = len(rest) - len(rest) % round(mel.RATE * loudness_vad.FRAME)
-        self._levels = np.concatenate([self._levels, loudness_vad.levels(rest[:whole], mel.RATE)])[-LEVELS:]
+        whole = len(rest) - len(rest) % PLACE
+        self._levels = np.concatenate([self._levels, loudness_vad.levels(rest[:whole], RATE)])[-LEVELS:]
         self._unmeasured = rest[whole:]
 
     def drop(self, count: int) -> None:
@@ -68,7 +68,7 @@ class SpeechBuffer:
     @property
     def _frames(self) -> int:
         """Frames of loudness in the buffer."""
-        return max(1, round(len(self.audio) / mel.RATE / loudness_vad.FRAME))
+        return max(1, round(len(self.audio) / RATE / loudness_vad.FRAME))
 
     def _loud(self) -> NDArray[np.bool_]:
         """Which frames of the buffer may be speech."""

@@ -1,0 +1,173 @@
+"""The network: a transformer over frames, and one over the codebooks of a frame with weights of its own for each.
+
+Names of parameters are those of Kyutai's MLX checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from speechmlx.engines.moshi.ring import MoshiRing
+from speechmlx.engines.moshi.sizes import STREAMS, MoshiSizes, feed_forward
+
+EPSILON = 1e-8
+PERIOD = 10000.0
+"""The longest period of the rotations of positions."""
+
+Attend = Callable[[mx.array, mx.array, mx.array], mx.array]
+"""Queries, keys, values [b, heads, n, width] → [b, heads, n, width]"""
+Draw = Callable[[mx.array, int], mx.array]
+"""Logits [b, codes] and place of a codebook → the code of each row, int32 [b]"""
+
+
+class MoshiProjections(nn.Module):
+    """The products of attention."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.in_proj = nn.Linear(dim, 3 * dim, bias=False)
+        self.out_proj = nn.Linear(dim, dim, bias=False)
+
+
+class MoshiGate(nn.Module):
+    """The feed-forward part: one half of its inner channels gates the other."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        inner = feed_forward(dim)
+        self.linear_in = nn.Linear(dim, 2 * inner, bias=False)
+        self.linear_out = nn.Linear(inner, dim, bias=False)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        gate, value = mx.split(self.linear_in(x), 2, axis=-1)
+        return self.linear_out(nn.silu(gate) * value)
+
+
+class MoshiLayer(nn.Module):
+    """Attention, in a way that is given, and the feed-forward part."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.RMSNorm(dim, EPSILON), nn.RMSNorm(dim, EPSILON)
+        self.self_attn, self.gating = MoshiProjections(dim), MoshiGate(dim)
+        self._heads = heads
+
+    def __call__(self, x: mx.array, attend: Attend) -> mx.array:
+        """[b, n, dim] → [b, n, dim]"""
+        b, n, dim = x.shape
+        q, k, v = self.self_attn.in_proj(self.norm1(x)).reshape(b, n, 3, self._heads, -1).transpose(2, 0, 3, 1, 4)
+        y = attend(q, k, v).transpose(0, 2, 1, 3).reshape(b, n, dim)
+        x = x + self.self_attn.out_proj(y)
+        return x + self.gating(self.norm2(x))
+
+
+class MoshiLayers(nn.Module):
+    """Layers one after the other."""
+
+    def __init__(self, dim: int, heads: int, count: int) -> None:
+        super().__init__()
+        self.layers = [MoshiLayer(dim, heads) for _ in range(count)]
+
+
+class MoshiSlice(nn.Module):
+    """The weights of one codebook. It reads the token before: the text of the first, a code of the others."""
+
+    def __init__(self, sizes: MoshiSizes, reads: int) -> None:
+        super().__init__()
+        dim = sizes.depth_dim
+        self.emb = nn.Embedding(reads + 1, dim)
+        self.linear_in = nn.Linear(sizes.dim, dim, bias=False)
+        self.transformer = MoshiLayers(dim, sizes.depth_heads, sizes.depth_layers)
+        self.linear_out = nn.Linear(dim, sizes.code_count, bias=False)
+
+
+class MoshiDepth(nn.Module):
+    """The transformer over the codebooks of a frame."""
+
+    def __init__(self, sizes: MoshiSizes) -> None:
+        super().__init__()
+        reads = [sizes.text_count, *[sizes.code_count] * (sizes.depth - 1)]
+        self.slices = [MoshiSlice(sizes, count) for count in reads]
+
+    def __call__(self, hidden: mx.array, text: mx.array, forced: mx.array, is_forced: mx.array, draw: Draw) -> mx.array:
+        """hidden [b, 1, dim] and text token [b] of a frame → its codes, int32 [b, depth].
+
+        Where `is_forced` [b, depth], the codes after see that of `forced` [b, depth] in place of what was drawn.
+        """
+        past = [_OneFrame() for _ in self.slices[0].transformer.layers]
+        before, drawn = text, list[mx.array]()
+        for place, part in enumerate(self.slices):
+            x = part.linear_in(hidden) + part.emb(before)[:, None]
+            for layer, attend in zip(part.transformer.layers, past, strict=True):
+                x = layer(x, attend)
+            drawn.append(draw(part.linear_out(x)[:, 0].astype(mx.float32), place))
+            before = mx.where(is_forced[:, place], forced[:, place], drawn[-1])
+        return mx.stack(drawn, axis=1)
+
+
+class _OneFrame:
+    """Attention to the codebooks before in the same frame, of one layer. They have no positions."""
+
+    def __init__(self) -> None:
+        self._keys: list[mx.array] = []
+        self._values: list[mx.array] = []
+
+    def __call__(self, q: mx.array, k: mx.array, v: mx.array) -> mx.array:
+        self._keys.append(k)
+        self._values.append(v)
+        keys, values = (mx.concatenate(all_, axis=2) for all_ in (self._keys, self._values))
+        return mx.fast.scaled_dot_product_attention(q, keys, values, scale=q.shape[-1] ** -0.5)
+
+
+class MoshiNetwork(nn.Module):
+    """Embeddings of all streams, the transformer over frames, the text's output, and the depth."""
+
+    def __init__(self, sizes: MoshiSizes) -> None:
+        super().__init__()
+        self.text_emb = nn.Embedding(sizes.text_count + 1, sizes.dim)
+        self.audio_embs = [nn.Embedding(sizes.code_count + 1, sizes.dim) for _ in range(STREAMS - 1)]
+        self.transformer = MoshiLayers(sizes.dim, sizes.heads, sizes.layers)
+        self.out_norm = nn.RMSNorm(sizes.dim, EPSILON)
+        self.text_linear = nn.Linear(sizes.dim, sizes.text_count, bias=False)
+        self.depformer = MoshiDepth(sizes)
+        self.sizes = sizes
+
+    def embed(self, tokens: mx.array) -> mx.array:
+        """Tokens of all streams, int32 [b, n, STREAMS] → their sum [b, n, dim]"""
+        total = self.audio_embs[0](tokens[..., 1])
+        for place, one in enumerate(self.audio_embs[1:], 2):
+            total = total + one(tokens[..., place])
+        return total + self.text_emb(tokens[..., 0])
+
+    def hear(self, x: mx.array, rings: Sequence[MoshiRing]) -> mx.array:
+        """The next frames [b, n, dim] of the conversations of `rings`, one each → normed [b, n, dim].
+
+        Several frames at once only of one conversation. The caller evaluates, the rings' arrays too.
+        """
+        starts = mx.array([ring.end for ring in rings])
+        for place, layer in enumerate(self.transformer.layers):
+            x = layer(x, _over_rings(rings, place, starts))
+        for ring in rings:
+            ring.advance(x.shape[1])
+        return self.out_norm(x)
+
+
+def _over_rings(rings: Sequence[MoshiRing], place: int, starts: mx.array) -> Attend:
+    """Attention of each row to its own conversation. Products are for all rows, so weights are read once."""
+
+    def attend(q: mx.array, k: mx.array, v: mx.array) -> mx.array:
+        settings: dict[str, Any] = {"traditional": True, "base": PERIOD, "scale": 1.0, "offset": starts}
+        q, k = (mx.fast.rope(one, one.shape[-1], **settings) for one in (q, k))
+        mask = "causal" if q.shape[2] > 1 else None
+        rows = []
+        for row, ring in enumerate(rings):
+            keys, values = ring.add(place, k[row : row + 1], v[row : row + 1])
+            scale = q.shape[-1] ** -0.5
+            rows.append(mx.fast.scaled_dot_product_attention(q[row : row + 1], keys, values, scale=scale, mask=mask))
+        return rows[0] if len(rows) == 1 else mx.concatenate(rows)
+
+    return attend

@@ -1,0 +1,54 @@
+"""Codes: the nearest entries of codebooks, the first for itself, each further one for what the last left over."""
+
+from __future__ import annotations
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from speechmlx.engines.parts.mimi.sizes import MimiSizes
+
+
+class MimiResidualCodes(nn.Module):
+    """Codebooks one after the other, with a projection before and after them."""
+
+    def __init__(self, sizes: MimiSizes, count: int) -> None:
+        super().__init__()
+        self.input_proj = nn.Linear(sizes.dim, sizes.code_dim, bias=False)
+        self.output_proj = nn.Linear(sizes.code_dim, sizes.dim, bias=False)
+        self.entries = [mx.zeros((sizes.code_count, sizes.code_dim)) for _ in range(count)]
+        """Of each codebook [entries, code_dim]."""
+
+    def encode(self, x: mx.array) -> list[mx.array]:
+        """[b, n, dim] → codes of each codebook, int32 [b, n]."""
+        left, codes = self.input_proj(x), list[mx.array]()
+        for entries in self.entries:
+            # |x - e|² without |x|², which is the same for all entries
+            nearness = left @ entries.T - 0.5 * mx.sum(entries * entries, axis=1)
+            codes.append(mx.argmax(nearness, axis=-1).astype(mx.int32))
+            left = left - entries[codes[-1]]
+        return codes
+
+    def decode(self, codes: mx.array) -> mx.array:
+        """codes [b, n, codebooks] → [b, n, dim]"""
+        found = [entries[codes[:, :, place]] for place, entries in enumerate(self.entries)]
+        total = found[0]
+        for one in found[1:]:
+            total = total + one
+        return self.output_proj(total)
+
+
+class MimiCodes(nn.Module):
+    """The codebook of meaning, and beside it those of sound."""
+
+    def __init__(self, sizes: MimiSizes) -> None:
+        super().__init__()
+        self.first = MimiResidualCodes(sizes, 1)
+        self.rest = MimiResidualCodes(sizes, sizes.codes - 1)
+
+    def encode(self, x: mx.array) -> mx.array:
+        """[b, n, dim] → codes, int32 [b, n, codes]"""
+        return mx.stack([*self.first.encode(x), *self.rest.encode(x)], axis=2)
+
+    def decode(self, codes: mx.array) -> mx.array:
+        """codes [b, n, codes] → [b, n, dim]"""
+        return self.first.decode(codes[:, :, :1]) + self.rest.decode(codes[:, :, 1:])

@@ -1,0 +1,49 @@
+"""Qwen3-TTS: voices of its own, of recordings and by description. `load` is the engine's import string.
+
+The talker predicts one frame of 80 ms after the other from text and from the frames before it; the code predictor
+completes each frame; the codec makes it sound. Requests share each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+
+from speechmlx.engines import LoadOptions
+from speechmlx.engines.finite import raise_first
+from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
+from speechmlx.engines.qwen3_tts.loading import read_engine
+from speechmlx.types import Audio, Progress, ReferenceVoice, Speak
+
+WARM_UP = "Hello."
+FRAMES = 3
+
+
+def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Qwen3Tts]:
+    """Load the Qwen3-TTS in `folder`, with tokenizer and speech_tokenizer/ as mlx-community has them."""
+    engine = yield from read_engine(folder, options)
+    if options.warm_up:
+        yield from _warm_up(engine)
+    return engine
+
+
+def _warm_up(engine: Qwen3Tts) -> Generator[Progress, None, None]:
+    """Speak a few frames alone and a few together, so that the first requests find kernels compiled."""
+    voice = None
+    if engine.config.variant == "base":
+        noise = np.random.default_rng(0).normal(0, 0.01, 24000).astype(np.float32)
+        voice = ReferenceVoice(Audio(noise, 24000), "", "warm-up")
+    described = "A calm voice." if engine.config.variant == "voice_design" else None
+    request = Speak(text=WARM_UP, voice=voice, instructions=described, options={"max_tokens": FRAMES})
+    done = 0
+    for count in (1, 2):
+        states = [engine.begin(request) for _ in range(count)]
+        while any(not state.finished for state in states):
+            done += 1
+            yield Progress("warm_up", done, done + 1)
+            raise_first(engine.step([state for state in states if not state.finished]))
+        for state in states:
+            engine.end(state)
+    engine.forget_voices()

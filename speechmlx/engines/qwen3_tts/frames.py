@@ -1,0 +1,232 @@
+"""The loop of frame after frame, for the rows of a batch: the only thing read from the device is what was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
+
+from speechmlx.engines.qwen3_tts.drawing import Draw, choose, penalised
+from speechmlx.engines.qwen3_tts.kv_rows import KeyValueRows, places_for
+from speechmlx.engines.qwen3_tts.predictor import as_function
+from speechmlx.engines.qwen3_tts.shape import CONTROLS, QwenTtsConfig
+from speechmlx.engines.qwen3_tts.talker import Talker
+from speechmlx.engines.qwen3_tts.wishes import Drawing
+
+LEAST = 2
+"""Codes of a part, at least, before the code that ends it can be drawn."""
+
+
+@dataclass(eq=False)
+class FrameRow:
+    """One sequence of the talker: a part of a text, from its prompt to its last frame."""
+
+    drawing: Drawing
+    random: np.random.Generator
+    place: int = -1
+    """Its row in the batch."""
+    length: int = 0
+    """Positions whose keys and values are there."""
+    drawn: int = 0
+    """Number of first codes drawn."""
+    spoilt: bool = False
+    """What was computed of it were no numbers."""
+    goes_on: bool = False
+    """The code that ends it may not be drawn now."""
+
+
+@dataclass(frozen=True)
+class DrawnFrame:
+    """What a step gave for one row."""
+
+    codes: NDArray[np.int32]
+    """Of the frame [groups]."""
+    ends: bool
+    """The frame is the last one."""
+    good: bool
+    """What the network computed were finite numbers."""
+
+
+@dataclass
+class _Settings:
+    """How the rows draw: the first code, the others, and the repetition penalty [rows]."""
+
+    first: Draw
+    others: Draw
+    penalty: mx.array
+
+
+@dataclass
+class _Carried:
+    """What goes from frame to frame on the device, a row each."""
+
+    first: mx.array
+    """The code of the first group that was drawn last, int32 [rows]."""
+    state: mx.array
+    """The talker's state that it was drawn from [rows, hidden]."""
+    seen: mx.array = field(repr=False)
+    """Which codes were drawn [rows, vocabulary]."""
+
+
+class FrameLoop:
+    """Rows that come and go; those that are not named in a step wait, with all they have."""
+
+    def __init__(self, talker: Talker, config: QwenTtsConfig, dtype: mx.Dtype, fused: bool) -> None:
+        """`fused`: the predictor's graph is compiled."""
+        self._talker, self._config, self._dtype = talker, config, dtype
+        self._predict = as_function(talker.code_predictor, fused)
+        self.memory = KeyValueRows(config.shape.talker, dtype)
+        self._places: list[FrameRow | None] = []
+        self._settings: _Settings | None = None
+        self.reads = 0
+        """How often numbers were read from the device."""
+        vocabulary = np.arange(config.shape.vocabulary)
+        silent = (vocabulary >= config.shape.vocabulary - CONTROLS) & (vocabulary != config.codec.eos)
+        self._never = mx.array(silent)
+        self._end = mx.array(vocabulary == config.codec.eos)
+        self._carried = self._none(0)
+
+    def _none(self, rows: int) -> _Carried:
+        shape = self._config.shape
+        return _Carried(
+            mx.zeros((rows,), mx.int32),
+            mx.zeros((rows, shape.talker.hidden), self._dtype),
+            mx.zeros((rows, shape.vocabulary), mx.bool_),
+        )
+
+    def join(self, row: FrameRow) -> None:
+        """Give `row` a place."""
+        if None not in self._places:
+            self._resize(range(len(self._places)), places_for(len(self._places) + 1))
+        row.place = self._places.index(None)
+        self._places[row.place] = row
+        self._settings = None
+
+    def leave(self, row: FrameRow) -> None:
+        """Take the place of `row` away; memory is freed once half of the places are empty."""
+        if row.place < 0:
+            return
+        if row.spoilt and self.memory.rows:
+            self.memory.wipe(row.place)
+        self._places[row.place] = None
+        row.place = -1
+        staying = [place for place, one in enumerate(self._places) if one is not None]
+        if places_for(len(staying)) < len(self._places):
+            self._resize(staying, places_for(len(staying)))
+
+    def _resize(self, staying: Sequence[int], rows: int) -> None:
+        """Have `rows` places; the rows at the places `staying` come first."""
+        members = [self._places[place] for place in staying]
+        if self.memory.rows:
+            self.memory.keep(staying, rows)
+        carried, fresh = self._carried, self._none(rows)
+        if members:
+            chosen = mx.array(list(staying), mx.int32)
+            for name in ("first", "state", "seen"):
+                getattr(fresh, name)[: len(members)] = mx.take(getattr(carried, name), chosen, axis=0)
+        mx.eval(fresh.first, fresh.state, fresh.seen)
+        self._carried, self._settings = fresh, None
+        self._places = [*members, *[None] * (rows - len(members))]
+        for place, row in enumerate(members):
+            assert row is not None
+            row.place = place
+
+    def read(self, row: FrameRow, rows: mx.array, last: bool) -> None:
+        """Read a piece of the prompt of `row`, inputs [n, hidden]; `last`: and draw its first code."""
+        self.memory.fit(len(self._places), row.length + len(rows) + 1)
+        state = self._talker.read(rows, self.memory, row.place, row.length)
+        row.length += len(rows)
+        if last:
+            self._draw_alone(row, state)
+        self.memory.evaluate()
+
+    def _draw_alone(self, row: FrameRow, state: mx.array) -> None:
+        settings = _settings([row])
+        chance = mx.array(row.random.random(1, np.float32))
+        seen = mx.zeros((1, self._config.shape.vocabulary), mx.bool_)
+        code, seen, _ = self._first_code(state, seen, settings, chance, mx.array([True]))
+        carried, place = self._carried, row.place
+        carried.first[place], carried.state[place], carried.seen[place] = code[0], state[0], seen[0]
+        row.drawn = 1
+
+    def _first_code(
+        self, state: mx.array, seen: mx.array, settings: _Settings, chance: mx.array, young: mx.array
+    ) -> tuple[mx.array, mx.array, mx.array]:
+        """Draw the first code of each row's next frame: the code, what is seen with it, whether all was finite."""
+        logits = self._talker.codec_head(state).astype(mx.float32)
+        good = mx.isfinite(logits).all(axis=-1)
+        never = self._never | (young[:, None] & self._end)
+        scores = mx.where(never, -mx.inf, penalised(logits, seen, settings.penalty))
+        code = choose(scores, settings.first, chance)
+        return code, seen | (mx.arange(logits.shape[-1]) == code[:, None]), good
+
+    def step(self, rows: Sequence[FrameRow], texts: Sequence[int]) -> list[DrawnFrame]:
+        """The next frame of each of `rows`, whose prompts are read; `texts`: the text token beside each frame."""
+        count, groups = len(self._places), self._config.shape.groups
+        stepping, young = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+        lengths = np.array([one.length if one else 0 for one in self._places], np.int32)
+        text = np.full(count, self._config.text.pad, np.int32)
+        chance = np.zeros((count, groups), np.float32)
+        for row, token in zip(rows, texts, strict=True):
+            stepping[row.place], young[row.place], text[row.place] = True, row.goes_on or row.drawn < LEAST, token
+            chance[row.place] = row.random.random(groups, np.float32)
+        self.memory.fit(count, int(lengths.max()) + 1)
+        found = self._launch(lengths, text, chance, young, stepping)
+        drawn = np.array(found)
+        self.reads += 1
+        for row in rows:
+            row.length += 1
+            row.drawn += 1
+            row.spoilt = not drawn[row.place, -1]
+        return [self._drawn(drawn[row.place]) for row in rows]
+
+    def _drawn(self, found: NDArray[np.int32]) -> DrawnFrame:
+        return DrawnFrame(found[:-2], bool(found[-2] == self._config.codec.eos), bool(found[-1]))
+
+    def _launch(
+        self,
+        lengths: NDArray[np.int32],
+        text: NDArray[np.int32],
+        chance: NDArray[np.float32],
+        young: NDArray[np.bool_],
+        stepping: NDArray[np.bool_],
+    ) -> mx.array:
+        """Begin to compute a frame of every place: its codes, the next frame's first one, and whether all is good."""
+        talker, carried = self._talker, self._carried
+        settings = self._settings = self._settings or _settings(self._places)
+        chances, steps = mx.array(chance), mx.array(stepping)
+        embedded = talker.model.codec_embedding(carried.first)
+        others = settings.others
+        codes, total, good = self._predict(
+            carried.state, embedded, others.temperature, others.top_k, others.top_p, chances[:, 1:]
+        )
+        state = talker.step(embedded + total + talker.text(mx.array(text)), self.memory, lengths)
+        first, seen, fine = self._first_code(state, carried.seen, settings, chances[:, 0], mx.array(young))
+        good = (good & fine).astype(mx.int32)
+        found = mx.concatenate([carried.first[:, None], codes, first[:, None], good[:, None]], axis=1)
+        waits = ~steps[:, None]
+        carried.first = mx.where(steps, first, carried.first)
+        carried.state = mx.where(waits, carried.state, state)
+        carried.seen = mx.where(waits, carried.seen, seen)
+        mx.async_eval(found, carried.first, carried.state, carried.seen, self.memory.keys, self.memory.values)
+        return found
+
+
+def _settings(rows: Sequence[FrameRow | None]) -> _Settings:
+    """The settings of the rows as arrays; an empty place takes the likeliest, which nobody reads."""
+    drawings = [row.drawing if row else None for row in rows]
+    first = [(one.temperature, one.top_k, one.top_p) if one else (0.0, 1, 1.0) for one in drawings]
+    others = [(one.sub_temperature, one.sub_top_k, one.sub_top_p) if one else (0.0, 1, 1.0) for one in drawings]
+    return _Settings(_draw(first), _draw(others), mx.array([one.penalty if one else 1.0 for one in drawings]))
+
+
+def _draw(rows: Sequence[tuple[float, int, float]]) -> Draw:
+    temperature, top_k, top_p = zip(*rows, strict=True)
+    return Draw(
+        mx.array([float(one) for one in temperature]),
+        mx.array([one or 2**30 for one in top_k], mx.int32),
+        mx.array([float(one) for one in top_p]),
+    )

@@ -1,0 +1,116 @@
+"""Keys and values of the rows of a batch: each row has its place, and none is copied for a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mlx.core as mx
+
+from speechmlx.engines.qwen3_tts.layers import Remember
+from speechmlx.engines.qwen3_tts.shape import TransformerShape
+
+STEP = 256
+"""Positions by which all rows grow together."""
+SPAN = 64
+"""What attention looks at is cut behind the longest row at a multiple of this."""
+
+
+class KeyValueRows:
+    """For each layer keys and values [rows, heads, room, width]; what is behind a row's length is of no use."""
+
+    def __init__(self, shape: TransformerShape, dtype: mx.Dtype) -> None:
+        self._shape, self._dtype = shape, dtype
+        self.rows = self.room = 0
+        self.keys: list[mx.array] = []
+        self.values: list[mx.array] = []
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held now."""
+        return self.rows * self.room * self.position_bytes
+
+    @property
+    def position_bytes(self) -> int:
+        """Bytes of one position of one row, in all layers."""
+        return 2 * self._shape.layers * self._shape.kv_heads * self._shape.head * self._dtype.size
+
+    def fit(self, rows: int, room: int) -> None:
+        """Have places for `rows` rows of `room` positions at least; what is held stays where it is."""
+        room = -(-max(room, self.room) // STEP) * STEP
+        if rows > self.rows or room > self.room:
+            self._make([*range(self.rows)], max(rows, self.rows), room)
+
+    def keep(self, places: Sequence[int], rows: int) -> None:
+        """Hold only the rows at `places`, which become rows 0, 1, ... of `rows`; no row: no memory."""
+        if not places:
+            self.rows = self.room = 0
+            self.keys, self.values = [], []
+        else:
+            self._make(places, rows, self.room)
+
+    def wipe(self, row: int) -> None:
+        """Make all of one row zeros: what is no number must not stay, as attention multiplies it by zero."""
+        for held in (self.keys, self.values):
+            for array in held:
+                array[row] = mx.zeros(array.shape[1:], self._dtype)
+
+    def _make(self, places: Sequence[int], rows: int, room: int) -> None:
+        """Copy layer by layer, so that only one layer is there twice."""
+        heads, width = self._shape.kv_heads, self._shape.head
+        chosen = mx.array(list(places), mx.int32)
+        for held in (self.keys, self.values):
+            for layer in range(self._shape.layers):
+                fresh = mx.zeros((rows, heads, room, width), self._dtype)
+                if not places:
+                    held.append(fresh)
+                    continue
+                fresh[: len(places), :, : self.room] = mx.take(held[layer], chosen, axis=0)
+                held[layer] = fresh
+                mx.eval(fresh)
+        self.rows, self.room = rows, room
+
+    def places_at(self, lengths: mx.array) -> tuple[mx.array, mx.array, mx.array]:
+        """Where the next position of every row is, for `frame`; lengths int32 [rows]."""
+        return mx.arange(self.rows)[:, None], mx.arange(self._shape.kv_heads)[None], lengths[:, None]
+
+    def frame(self, layer: int, places: tuple[mx.array, mx.array, mx.array], span: int) -> Remember:
+        """Write the next position of every row of one layer, and look at the first `span`."""
+
+        def remember(keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+            for held, new in ((self.keys, keys), (self.values, values)):
+                held[layer][places] = new[:, :, 0]
+            return self.keys[layer][:, :, :span], self.values[layer][:, :, :span]
+
+        return remember
+
+    def prompt(self, layer: int, row: int, at: int) -> Remember:
+        """Write a piece of one row's prompt, from position `at` on, and look at all up to its end."""
+
+        def remember(keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+            end = at + keys.shape[2]
+            for held, new in ((self.keys, keys), (self.values, values)):
+                held[layer][row : row + 1, :, at:end] = new
+            return self.keys[layer][row : row + 1, :, :end], self.values[layer][row : row + 1, :, :end]
+
+        return remember
+
+    def evaluate(self) -> None:
+        """Compute what was written."""
+        mx.eval(self.keys, self.values)
+
+
+def span_of(longest: int) -> int:
+    """What attention looks at where the longest row has `longest` positions."""
+    return -(-longest // SPAN) * SPAN
+
+
+def bytes_of(position_bytes: int, lengths: Sequence[int]) -> int:
+    """Bytes of rows that may come to `lengths`: all are as long as the longest, and their number is a power of two."""
+    if not lengths:
+        return 0
+    return places_for(len(lengths)) * -(-max(lengths) // STEP) * STEP * position_bytes
+
+
+def places_for(rows: int) -> int:
+    """Places for so many rows: the next power of two, so that a compiled step serves several numbers of rows."""
+    return 1 << (rows - 1).bit_length() if rows else 0

@@ -1,0 +1,93 @@
+"""The code predictor: groups 2 to 16 of a frame, each after the one before it, as one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from speechmlx.engines.qwen3_tts.drawing import Draw, choose
+from speechmlx.engines.qwen3_tts.layers import TalkerLayer
+from speechmlx.engines.qwen3_tts.shape import TalkerShape
+
+
+class PredictorStack(nn.Module):
+    """The layers, and the embeddings of the groups that it predicts, as wide as the talker."""
+
+    def __init__(self, shape: TalkerShape) -> None:
+        super().__init__()
+        self.layers = [TalkerLayer(shape.predictor) for _ in range(shape.predictor.layers)]
+        self.norm = nn.RMSNorm(shape.predictor.hidden, eps=shape.predictor.epsilon)
+        self.codec_embedding = [nn.Embedding(shape.codes, shape.talker.hidden) for _ in range(shape.groups - 1)]
+
+
+class CodePredictor(nn.Module):
+    """The state of the talker and the first code of a frame → its other codes."""
+
+    def __init__(self, shape: TalkerShape) -> None:
+        super().__init__()
+        self.model = PredictorStack(shape)
+        self.lm_head = [nn.Linear(shape.predictor.hidden, shape.codes, bias=False) for _ in range(shape.groups - 1)]
+        if shape.predictor.hidden != shape.talker.hidden:
+            self.small_to_mtp_projection = nn.Linear(shape.talker.hidden, shape.predictor.hidden, bias=True)
+
+    def __call__(
+        self, state: mx.array, first: mx.array, draw: Draw, chance: mx.array
+    ) -> tuple[mx.array, mx.array, mx.array]:
+        """The codes of a frame.
+
+        state [B, hidden] of the talker, first [B, hidden] the embedding of its code, chance [B, groups - 1] → codes
+        int32 [B, groups - 1], the sum of their embeddings [B, hidden], and whether all was finite [B].
+        """
+        past = [GrowingPast() for _ in self.model.layers]
+        codes, good, total, at = list[mx.array](), mx.ones(len(state), mx.bool_), mx.zeros_like(first), 0
+        x = mx.stack([state, first], axis=1)
+        for group, (head, embedding) in enumerate(zip(self.lm_head, self.model.codec_embedding, strict=True)):
+            logits = head(self._last(x, past, at)).astype(mx.float32)
+            at += x.shape[1]
+            code = choose(logits, draw, chance[:, group])
+            good = good & mx.isfinite(logits).all(axis=-1)
+            x = embedding(code)[:, None]
+            total = total + x[:, 0]
+            codes.append(code)
+        return mx.stack(codes, axis=1), total, good
+
+    def _last(self, x: mx.array, past: list[GrowingPast], at: int) -> mx.array:
+        """[B, L, hidden of the talker] at positions from `at` → the state of the last [B, hidden]."""
+        if "small_to_mtp_projection" in self:
+            x = self.small_to_mtp_projection(x)
+        mask = "causal" if x.shape[1] > 1 else None
+        for layer, before in zip(self.model.layers, past, strict=True):
+            x = layer(x, before.add, at, mask)
+        last: mx.array = self.model.norm(x[:, -1])
+        return last
+
+
+class GrowingPast:
+    """The keys and values of one layer within a frame."""
+
+    def __init__(self) -> None:
+        self._held: tuple[mx.array, mx.array] | None = None
+
+    def add(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+        if self._held is not None:
+            before = self._held
+            keys, values = (mx.concatenate([old, new], axis=2) for old, new in zip(before, (keys, values), strict=True))
+        self._held = keys, values
+        return self._held
+
+
+Predict = Callable[..., tuple[mx.array, mx.array, mx.array]]
+"""state, first, temperature, top_k, top_p, chance → as CodePredictor."""
+
+
+def as_function(predictor: CodePredictor, fused: bool) -> Predict:
+    """The predictor as a function of arrays; `fused`: compiled, once for each size of batch."""
+
+    def predict(
+        state: mx.array, first: mx.array, temperature: mx.array, top_k: mx.array, top_p: mx.array, chance: mx.array
+    ) -> tuple[mx.array, mx.array, mx.array]:
+        return predictor(state, first, Draw(temperature, top_k, top_p), chance)
+
+    return mx.compile(predict) if fused else predict

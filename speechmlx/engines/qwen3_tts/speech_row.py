@@ -1,0 +1,152 @@
+"""One request: its text in parts, its place among the frames, and the frames that are not sound yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
+
+from speechmlx.audio.pcm import to_pcm16
+from speechmlx.engines.finite import NotFinite
+from speechmlx.engines.parts.causal_conv import StreamRows
+from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice
+from speechmlx.engines.qwen3_tts.frames import DrawnFrame, FrameRow
+from speechmlx.engines.qwen3_tts.prompt import PromptWriter
+from speechmlx.engines.qwen3_tts.text import TextPart, TextSource
+from speechmlx.engines.qwen3_tts.wishes import Drawing
+from speechmlx.types import Chunk
+
+if TYPE_CHECKING:
+    from speechmlx.types import Samples
+
+CHUNKS = (1, 1, 2, 3)
+"""Frames of the first chunks of sound; the last number holds for all later ones."""
+FRAMES_A_TOKEN = 8
+LEAST_FRAMES = 150
+"""A part that has not ended after so many frames for each of its tokens, or so many altogether, never will."""
+
+
+@dataclass(eq=False)
+class SpeechRow:
+    """A request inside the batch."""
+
+    source: TextSource
+    drawing: Drawing
+    part_frames: int
+    """Frames of one part, at most."""
+    longest: int
+    """Positions of keys and values that one of its parts may come to."""
+    write: Callable[[ClonedVoice | None], PromptWriter]
+    """Makes its prompts, once the voice is heard."""
+    keeps_on: bool = False
+    """It does not end before its text does, which is still being written: what comes later would be lost."""
+    hearing: Generator[None, None, ClonedVoice] | None = None
+    """Hears the recording of its voice."""
+    complete: bool = False
+    """No more text comes."""
+    stopped: bool = False
+    """It has had all the frames that it may have: what else is written is not said."""
+    finished: bool = False
+    voice: ClonedVoice | None = None
+    writer: PromptWriter | None = None
+    part: TextPart | None = None
+    row: FrameRow | None = None
+    unread: mx.array | None = None
+    """Input rows of the prompt [n, hidden] that are not read."""
+    at: int = 0
+    """Place in the part's line of the next text token."""
+    spoken: int = 0
+    """Frames of this part."""
+    frames: int = 0
+    """Frames of all parts."""
+    rows: int = 0
+    """Input rows of all prompts."""
+    samples: int = 0
+    cut_off: bool = False
+    pending: list[NDArray[np.int32]] = field(default_factory=list)
+    """Frames [groups] that are not sound yet."""
+    chunks: int = 0
+    sound: StreamRows | None = None
+    """What the codec's decoder remembers."""
+    _random: np.random.Generator | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to do on the text so far."""
+        return not self.finished and bool(
+            self.hearing or self.unread is not None or self.can_begin or self.can_speak or self.due or self.is_over
+        )
+
+    @property
+    def can_begin(self) -> bool:
+        """Whether the next part may be read."""
+        if self.hearing or self.part or not self.source.parts:
+            return False
+        if self.writer is None:
+            return True
+        return self.source.parts[0].ended or not self.writer.needs_whole
+
+    @property
+    def can_speak(self) -> bool:
+        """Whether the prompt is read, and the text beside the next frame known."""
+        return self.part is not None and self.unread is None and self.text is not None
+
+    @property
+    def text(self) -> int | None:
+        """The text token beside the next frame; None where it is not written yet."""
+        assert self.writer is not None
+        assert self.part is not None
+        return self.writer.line(self.part, self.at)
+
+    @property
+    def due(self) -> bool:
+        """Whether there are frames enough for a chunk of sound, or no more for now."""
+        if not self.pending:
+            return False
+        wanted = CHUNKS[min(self.chunks, len(CHUNKS) - 1)]
+        return self.part is None or len(self.pending) >= wanted or self.text is None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all that was to be said was said."""
+        return self.complete and not (self.hearing or self.part or self.source.parts or self.pending)
+
+    def begin_part(self) -> FrameRow:
+        """Take the next part, and a new sequence for it."""
+        if self._random is None:
+            self._random = np.random.Generator(np.random.PCG64(self.drawing.seed))
+        self.part = self.source.parts.popleft()
+        self.row = FrameRow(self.drawing, self._random)
+        self.spoken = 0
+        return self.row
+
+    def take(self, frame: DrawnFrame) -> bool:
+        """Take a frame. Returns whether it is the last one of its part."""
+        assert self.part is not None
+        self.pending.append(frame.codes)
+        self.spoken += 1
+        self.frames += 1
+        self.at += 1
+        out_of_frames = self.drawing.frames is not None and self.frames >= self.drawing.frames
+        limit = min(self.part_frames, max(LEAST_FRAMES, FRAMES_A_TOKEN * len(self.part.tokens)))
+        cut = out_of_frames or (self.part.ended and self.spoken >= limit)
+        if cut and not frame.ends:
+            self.cut_off = True
+        if out_of_frames:
+            self.source.parts.clear()
+            self.complete = self.stopped = True
+        return frame.ends or cut
+
+    def sounds(self, samples: Samples) -> Chunk | NotFinite:
+        """The pending frames as `samples` [n]; the request ends where these are no numbers."""
+        self.pending.clear()
+        self.chunks += 1
+        if not np.isfinite(samples).all():
+            self.finished = True
+            return NotFinite("the codec's decoder")
+        self.samples += len(samples)
+        return Chunk(to_pcm16(samples), RATE)
