@@ -354,6 +354,7 @@ F5_VOICES = VoiceList(
     ("basic_en", "basic_zh"),
     patterns=((PRESETS.pattern, "basic_en"),),
     languages=(("basic_en", "en"), ("basic_zh", "zh")),
+    needs={"zh": ("pypinyin",)},
 )
 """Recordings of its package."""
 F5_COMPANIONS = (
