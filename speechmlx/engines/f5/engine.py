@@ -18,7 +18,7 @@ from speechmlx.engines import AIM, LoadOptions, Steps
 from speechmlx.engines.f5.joining import Joiner
 from speechmlx.engines.f5.names import one_layout, size_of
 from speechmlx.engines.f5.network import Conditions, F5Network, NetworkVersion
-from speechmlx.engines.f5.recording import PreparedVoice, prepared_voice
+from speechmlx.engines.f5.recording import ReferenceMel, prepared_voice
 from speechmlx.engines.f5.sampling import Sampling
 from speechmlx.engines.f5.settings import read_sampling
 from speechmlx.engines.f5.text import numbered, read_symbols
@@ -78,7 +78,7 @@ class F5:
     steps: int
     aim: float = AIM
     work: StepSize = field(default_factory=lambda: StepSize(FIRST_WORK, LEAST_WORK, MOST_WORK))
-    known: Remembered[PreparedVoice] = field(default_factory=lambda: Remembered(MOST_VOICES))
+    known: Remembered[ReferenceMel] = field(default_factory=lambda: Remembered(MOST_VOICES))
 
     @property
     def nbytes(self) -> int:
@@ -125,11 +125,11 @@ class F5:
             )
         return self.voices[voice.name]
 
-    def knows(self, voice: ReferenceVoice) -> PreparedVoice:
+    def knows(self, voice: ReferenceVoice) -> ReferenceMel:
         """The spectrogram of a voice. Raises BadRequest for a recording that cannot be imitated."""
         return self.known.get((voice.id, voice.text), lambda: prepared_voice(voice.audio, voice.text))
 
-    def say(self, piece: str, known: PreparedVoice, sampling: Sampling, speed: float) -> Generator[None, None, Samples]:
+    def say(self, piece: str, known: ReferenceMel, sampling: Sampling, speed: float) -> Generator[None, None, Samples]:
         """Say one piece of text in steps → samples at RATE. Raises NotFinite."""
         symbols = mx.array(numbered(known.text + piece, self.symbols))
         frames = max(known.length(piece, speed), known.mel.shape[0] + 1, symbols.size + 1)

@@ -34,7 +34,7 @@ FEWEST, MOST = 2.0, 60.0
 
 
 @dataclass(frozen=True)
-class PreparedVoice:
+class ReferenceMel:
     """A recording, ready to be gone on with."""
 
     mel: mx.array
@@ -59,7 +59,7 @@ class PreparedVoice:
         return self.frames + int(self.frames / len(self.text.encode()) * size / slowed)
 
 
-def prepared_voice(audio: Audio, text: str) -> PreparedVoice:
+def prepared_voice(audio: Audio, text: str) -> ReferenceMel:
     """Raises BadRequest for a recording without a sound or a text, or where they do not fit each other."""
     if not any(letter.isalnum() for letter in text):
         raise BadRequest(
@@ -85,7 +85,7 @@ def prepared_voice(audio: Audio, text: str) -> PreparedVoice:
         )
     mel = mx.array(log_mel((samples * gain).astype(np.float32)))
     closed = said + " " if said[-1].isascii() else said
-    return PreparedVoice(mel, len(samples) // HOP, closed, gain, int(rate * (WHOLE - seconds)))
+    return ReferenceMel(mel, len(samples) // HOP, closed, gain, int(rate * (WHOLE - seconds)))
 
 
 def _cut(audio: Audio) -> Samples:
