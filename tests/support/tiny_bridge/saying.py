@@ -10,6 +10,7 @@ import mlx.core as mx
 from support import tiny_qwen3_tts
 from support.tiny_bridge.files import byte_tokenizer, save
 from support.tiny_bridge.speaking import write_speech_tokenizer
+from support.tiny_qwen3_tts_sizes import CODEC
 
 from speechmlx.engines.mlx_audio import package
 
@@ -91,5 +92,5 @@ def breeze_tts(folder: Path) -> None:
     encoder = {name: array for name, array in tiny_qwen3_tts.tensors("tiny").items() if name.startswith("encoder.")}
     mx.save_safetensors(str(codec / "encoder.safetensors"), encoder)
     about = json.loads((codec / "config.json").read_text())
-    about["encoder_config"] = tiny_qwen3_tts.CODEC["encoder_config"]
+    about["encoder_config"] = CODEC["encoder_config"]
     (codec / "config.json").write_text(json.dumps(about))
