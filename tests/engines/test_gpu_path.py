@@ -365,9 +365,11 @@ def test_models_of_mlx_audio_keep_their_types(bridged: tuple[int, int]) -> None:
 @pytest.fixture(scope="module")
 def talking(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """A tiny Qwen3-TTS with 8-bit weights on a GPU, the codes of its first frames, and those of a CPU."""
+    imitator = tiny_talker.write(tmp_path_factory.mktemp("qwen3_tts") / "base", "base")
     folder = tiny_talker.write(tmp_path_factory.mktemp("qwen3_tts") / "weights", "custom_voice", bits=8)
     plain = loaded(qwen3_tts.load(folder, LoadOptions(warm_up=False)))
     with on_gpu():
+        loaded(qwen3_tts.load(imitator, replace(METAL, warm_up=False)))
         engine = loaded(qwen3_tts.load(folder, replace(METAL, warm_up=False)))
         return [engine, tiny_talker.frames(engine), tiny_talker.frames(plain)]
 

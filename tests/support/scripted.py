@@ -88,7 +88,8 @@ def extend(catalog: Catalog) -> Catalog:
 
 def stand_in(catalog: Catalog) -> Catalog:
     """The catalog with a scripted engine behind every ASR model, for clients that send real model names."""
-    mine: dict[str, Any] = {"engine": ROW.engine, "sources": ROW.sources, "size": 0, "memory": ROW.memory}
+    mine: dict[str, Any] = {"engine": ROW.engine, "sources": ROW.sources, "companions": (), "size": 0}
+    mine["memory"] = ROW.memory
     return replace(catalog, rows=tuple(replace(row, **mine) if row.kind is Kind.ASR else row for row in catalog.rows))
 
 
