@@ -116,7 +116,7 @@ def test_speakers_of_a_recording(client: openai.OpenAI) -> None:
         response_format="diarized_json",
         extra_body={"vad_filter": False},
     )
-    assert found.segments and all(segment.speaker for segment in found.segments)  # type: ignore[union-attr]
+    assert found.segments and all(segment.speaker for segment in found.segments)
 
 
 async def test_a_recogniser_without_live_words_hears_whole_turns(bridged: Bridged) -> None:

@@ -57,7 +57,7 @@ class Diarizer:
         if not isinstance(request, DiarizeStream):
             raise self._refusal(request)
         self._check(request)
-        return FrameTurns(self, live=True)
+        return FrameTurns(self, live=True, most=request.speakers.max_speakers)
 
     def _refusal(self, request: Request) -> Unsupported:
         return Unsupported(f"{self.checkpoint.family} tells speakers apart; it cannot {type(request).__name__.lower()}")
@@ -66,11 +66,9 @@ class Diarizer:
         family = self.checkpoint.family
         if request.speakers.known:
             raise Unsupported(f"{family} knows no speakers by their voice; it numbers them. ecapa-tdnn knows them")
-        if request.speakers.max_speakers is not None:
-            raise Unsupported(f"{family} finds by itself how many speakers there are; it takes no max_speakers")
 
     def _diarize(self, request: Diarize, emit: Emit) -> None:
-        frames = FrameTurns(self, live=False)
+        frames = FrameTurns(self, live=False, most=request.speakers.max_speakers)
         blocks = [*frames.push(request.audio.samples), *frames.rest()]
         likely = np.concatenate([block for _, block in blocks] or [np.zeros((0, 1), np.float32)]) >= LIKELY
         turns = sorted(_runs(likely, self.frame, request.audio.duration))
@@ -86,6 +84,8 @@ class FrameTurns:
 
     engine: Diarizer
     live: bool
+    most: int | None = None
+    """Speakers that are told apart at most: those who spoke first, which is the order of the model's columns."""
     _frames: SpeakerFrames | None = None
     _heard: int = 0
     """Samples so far."""
@@ -100,7 +100,9 @@ class FrameTurns:
         self._heard += len(samples)
         due = math.ceil(self._heard / self.engine.checkpoint.rate / self.engine.frame)
         for found in self._frames.push(samples, final):
-            kept = found[: due - self._given]  # at the end, a family may give the frame behind the last sample
+            kept = found[
+                : due - self._given, : self.most
+            ]  # at the end, a family may give the frame behind the last sample
             if len(kept):
                 yield self._given, kept
                 self._given += len(kept)

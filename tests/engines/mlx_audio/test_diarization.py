@@ -15,7 +15,7 @@ from support import tiny_bridge
 from speechmlx.engines import LoadOptions, mlx_audio
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.diarization import Diarizer, FrameTurns
-from speechmlx.engines.mlx_audio.speaker_frames import LIVE, ContinuousPieces
+from speechmlx.engines.mlx_audio.speaker_frames import LIVE, WHOLE, ContinuousPieces
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.types import Diarize, DiarizeStream, KnownSpeaker, Speak, SpeakerOptions, SpeakerTurn, Usage
 
@@ -93,13 +93,13 @@ def test_streams_of_one_model_do_not_meet(made: Made, every_layer: None, name: s
     assert [before + after for before, after in zip(first, last, strict=True)] == lone
 
 
-@pytest.mark.parametrize("seconds", [0.005, 1.28, 4.5, 6.4])
-def test_a_live_stream_hears_what_the_whole_file_would_give(bridged: Load, seconds: float) -> None:
+@pytest.mark.parametrize(("seconds", "is_live"), [(0.005, True), (1.28, True), (6.4, True), (4.5, False), (31, False)])
+def test_pieces_give_what_the_whole_file_would_give(bridged: Load, seconds: float, is_live: bool) -> None:
     """Sortformer 2: pieces of one spectrum with what is behind them, as the package has them of a file in memory."""
     engine, samples = bridged("vad/sortformer"), noise(seconds, 3).samples
-    outputs = list(engine.checkpoint.model.generate_stream(samples, chunk_duration=LIVE))
+    outputs = list(engine.checkpoint.model.generate_stream(samples, chunk_duration=LIVE if is_live else WHOLE))
     expected = np.concatenate([np.array(output.speaker_probs) for output in outputs])
-    own = found(engine, samples, live=True)
+    own = found(engine, samples, is_live)
     assert len(own) == -(-len(samples) // 1280) and np.abs(own - expected[: len(own)]).max() < 1e-5
 
 
@@ -136,6 +136,20 @@ def test_a_stream_remembers_a_bounded_part(made: Made) -> None:
         assert len(pieces._audio) < 16000 * (1.28 + 0.5 + 0.2 if is_live else 14.4 + 0.5 + 0.2)
 
 
+def test_no_more_speakers_than_asked_for(bridged: Load) -> None:
+    """Of a recording and of a stream; more than the model knows is no limit."""
+    engine, audio = bridged("vad/sortformer"), noise(5, 0)
+    names = {}
+    for most in (None, 1, 9):
+        options = SpeakerOptions(max_speakers=most)
+        stream = engine.open(DiarizeStream(speakers=options))
+        told = alone(stream.feed(audio.samples)) + alone(stream.finish())
+        turns = alone(engine.run(Diarize(audio=audio, speakers=options)))
+        names[most] = [{turn.speaker for turn in events[:-1]} - {""} for events in (told, turns)]
+    assert names[1] == [{"0"}, {"0"}] and names[9] == names[None]
+    assert len(names[None][1]) > 1
+
+
 def test_silence_is_nobody(made: Made) -> None:
     for name in FAMILIES:
         stream = made(name).open(DiarizeStream())
@@ -157,7 +171,5 @@ def test_bad_input(bridged: Load) -> None:
         engine.run(Diarize(audio=noise(1, 0, 8000)))
     with pytest.raises(Unsupported, match="knows no speakers by their voice"):
         engine.open(DiarizeStream(speakers=SpeakerOptions(known=(KnownSpeaker("Ann", audio),))))
-    with pytest.raises(Unsupported, match="takes no max_speakers"):
-        engine.run(Diarize(audio=audio, speakers=SpeakerOptions(max_speakers=2)))
     with pytest.raises(Unsupported, match="sortformer tells speakers apart; it cannot speak"):
         engine.run(Speak(text="x"))
