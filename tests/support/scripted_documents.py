@@ -24,8 +24,8 @@ ENGINES = {
 def stand_in(catalog: Catalog) -> Catalog:
     """SPEECHMLX_CATALOG names this function."""
     rows = (
-        replace(row, engine=ENGINES[row.kind], sources=ROW.sources, size=0, memory=ROW.memory, narrow=0)
+        replace(row, engine=ENGINES[row.kind], sources=ROW.sources, companions=(), size=0, memory=ROW.memory, narrow=0)
         for row in catalog.rows
-        if row.runnable
+        if row.runnable and row.kind in ENGINES
     )
     return replace(catalog, rows=tuple(rows))
