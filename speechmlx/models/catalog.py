@@ -536,6 +536,34 @@ def _recogniser(
     )
 
 
+def _diarizer(
+    name: str,
+    family: str,
+    repo: str,
+    revision: str,
+    size: int,
+    *,
+    licence: str,
+    aliases: tuple[str, ...],
+    elsewhere: str,
+) -> Model:
+    """A row of a family of mlx-audio that tells speakers apart: 16-bit weights."""
+    return Model(
+        name=name,
+        kind=Kind.DIARIZE,
+        engine=BRIDGE,
+        sources=(HubFiles(repo, revision, ("config.json", "*.safetensors"), f"{BRIDGED}:vad.{family}"),),
+        size=size,
+        memory=2 * size,
+        narrow=size,
+        rate=16000,
+        licence=licence,
+        languages=(),
+        aliases=aliases,
+        elsewhere=elsewhere,
+    )
+
+
 PARAKEET_LANGUAGES = tuple("bg hr cs da nl en et fi fr de el hu it lv lt mt pl pt ro sk sl es sv ru uk".split())
 QWEN3_ASR_LANGUAGES = tuple(
     "zh en yue ar de fr es pt id it ko ru th vi ja tr hi ms nl sv da fi pl cs fil fa el hu mk ro".split()
@@ -840,6 +868,26 @@ OTHERS = (
         languages=(),
         aliases=("ecapa-tdnn",),
         elsewhere="(speechbrain/)?spkrec-ecapa-voxceleb",
+    ),
+    _diarizer(
+        "sortformer-4spk-v2.1",
+        "sortformer",
+        "mlx-community/diar_streaming_sortformer_4spk-v2.1-fp16",
+        "e23e6404bd9859e93edbf94a740eb1c7fc58f12e",
+        236_109_834,
+        licence="NVIDIA Open Model License",
+        aliases=("sortformer",),
+        elsewhere="(nvidia|mlx-community)/diar_streaming_sortformer_4spk-v2.1(-fp16|-fp32)?",
+    ),
+    _diarizer(
+        "nemotron-3-diarization",
+        "nemotron_diarization",
+        "mlx-community/Nemotron-3-Diarization",
+        "59ed2dbfc1346dcea9d423c71306a3a2499c568f",
+        198_632_220,
+        licence="OpenMDW-1.1",
+        aliases=("nemotron-diarization",),
+        elsewhere="(nvidia|mlx-community)/nemotron-3-diarization(-8bit)?",
     ),
     Model(
         name="smart-turn-v3",

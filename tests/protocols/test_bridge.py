@@ -23,7 +23,8 @@ MAKE = """
 import sys
 from pathlib import Path
 from support import tiny_bridge
-for name in ("tts/pocket_tts", "stt/sensevoice", "stt/nemotron_asr", "stt/qwen3_asr", "stt/qwen3_forced_aligner"):
+names = "tts/pocket_tts stt/sensevoice stt/nemotron_asr stt/qwen3_asr stt/qwen3_forced_aligner vad/sortformer"
+for name in names.split():
     tiny_bridge.write(name, Path(sys.argv[1]) / name.partition("/")[2])
 """
 
@@ -49,6 +50,7 @@ def bridged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridged]:
     away = "http://127.0.0.1:9"
     flags = ["--asr", str(home / "sensevoice"), "--listen", str(home / "nemotron_asr")]
     flags += ["--align", str(home / "qwen3_forced_aligner"), "--vad", "talking-vad", "--turn", "talking-turn"]
+    flags += ["--diarize", str(home / "sortformer")]
     with serve(home / "server", *flags, SPEECHMLX_CACHE=str(home / "cache"), HF_ENDPOINT=away) as server:
         yield Bridged(server, home)
 
@@ -94,6 +96,27 @@ async def test_a_live_recogniser_on_a_live_wire(bridged: Bridged, model: str) ->
     assert any(not message["is_final"] for message in heard.of("Results"))
     again = await stream(bridged.server.url, query, sent)
     assert again.words() == words
+
+
+async def test_speakers_on_a_live_wire(bridged: Bridged) -> None:
+    """By `--diarize FOLDER`: each word has its speaker, those who speak in a second stream are numbered anew."""
+    sent: list[str | bytes] = [*pieces(tone(4.0, rate=16000)), CLOSE]
+    query = "encoding=linear16&sample_rate=16000&diarize=true"
+    heard, again = [await stream(bridged.server.url, query, sent) for _ in range(2)]
+    speakers = [word.get("speaker") for word in heard.words()]
+    assert speakers and heard.code == 1000 and all(isinstance(speaker, int) for speaker in speakers)
+    assert 0 in speakers and again.words() == heard.words()
+
+
+def test_speakers_of_a_recording(client: openai.OpenAI) -> None:
+    found = client.audio.transcriptions.create(
+        model="whisper-1",
+        file=("a.wav", WAV),
+        language="en",
+        response_format="diarized_json",
+        extra_body={"vad_filter": False},
+    )
+    assert found.segments and all(segment.speaker for segment in found.segments)
 
 
 async def test_a_recogniser_without_live_words_hears_whole_turns(bridged: Bridged) -> None:
@@ -153,6 +176,7 @@ def test_a_request_admits_nothing(client: openai.OpenAI, bridged: Bridged) -> No
         "local--qwen3-asr",
         "local--qwen3-forced-aligner",
         "local--sensevoice",
+        "local--sortformer",
     ]
 
 

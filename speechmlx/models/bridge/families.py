@@ -21,7 +21,7 @@ class Family:
     """What it is here; None: it is left out."""
     works: str = ""
     """"streams": chunks while it works; "whole": sentence by sentence, or window by window; "live": that, and words
-    while a person speaks."""
+    or speakers while a person speaks."""
     rate: int = 16000
     """Hz of its input, or of its output for "tts"; a config.json that names another counts more."""
     proof: str = ""
@@ -98,7 +98,7 @@ OTHERS = (
     *_out("sts", SECOND, "sam_audio mimo_audio nemotron_voicechat moshi"),
     *_out("sts", "speech to speech has no adapter in this version", "lfm_audio ming_v3_audio"),
     *_out("vad", OWN, "silero_vad smart_turn"),
-    *_of("vad", Kind.DIARIZE, "streams", "sortformer nemotron_diarization", proof="tiny"),
+    *_of("vad", Kind.DIARIZE, "live", "sortformer nemotron_diarization", proof="tiny"),
     *_out("vad", "no adapter of this version runs it", "fsmn"),
     *_out("lid", "no request asks a model for the language alone", "ecapa_tdnn wav2vec2"),
     *_out("music", "no request asks for music", "minimax_music3"),

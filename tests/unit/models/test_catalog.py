@@ -69,6 +69,9 @@ from speechmlx.types import Kind
         ("SenseVoiceSmall", Kind.ASR, "sensevoice-small"),
         ("iic/SenseVoiceSmall", Kind.ASR, "sensevoice-small"),
         ("funasr/fsmn-vad", Kind.VAD, "fsmn-vad"),
+        ("sortformer", Kind.DIARIZE, "sortformer-4spk-v2.1"),
+        ("nvidia/diar_streaming_sortformer_4spk-v2.1", Kind.DIARIZE, "sortformer-4spk-v2.1"),
+        ("mlx-community/Nemotron-3-Diarization", None, "nemotron-3-diarization"),
     ],
 )
 def test_resolve(name: str, kind: Kind | None, found: str) -> None:
