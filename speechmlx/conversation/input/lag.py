@@ -35,7 +35,7 @@ class Lag:
 
     def at(self, now: float) -> float:
         """Seconds for which the next answer is due; 0 where the model waits for audio."""
-        if self._came - self._answered < 2 * FRAME:
+        if self._came - self._answered < 2 * FRAME - 1e-6:
             return 0.0
         return max(0.0, now - max(self._done, self._arrival()) - FRAME)
 
