@@ -26,7 +26,7 @@ from speechmlx.models.spec import (
     SourceFailed,
     profile,
 )
-from speechmlx.models.voices import UNLISTED, VoiceList
+from speechmlx.models.voices import PRESETS, UNLISTED, VoiceList
 from speechmlx.types import Kind
 
 __all__ = ["CATALOG", "Catalog", "HubFiles", "IndexFiles", "Model", "PackageFile", "SourceFailed", "load", "profile"]
@@ -70,7 +70,6 @@ QWEN3_TTS_FILES = ("*.json", "*.safetensors", "*.txt", "speech_tokenizer/*")
 QWEN3_TTS_CODEC, QWEN3_TTS_DECODER = 682_293_092, 457_292_548
 """Bytes of the codec in float32, and of the half that models without cloning keep in memory."""
 QWEN3_TTS_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "ru", "pt", "es", "it")
-COSYVOICE_LANGUAGES = ("zh", "en", "ja", "ko", "de", "es", "fr", "it", "ru")
 KOKORO_LANGUAGES = ("en", "es", "fr", "hi", "it", "ja", "pt", "zh")
 
 
@@ -312,6 +311,22 @@ def _qwen3_tts(
     )
 
 
+COSYVOICE = VoiceList(
+    names=("中文女", "中文男", "日语男", "粤语女", "英文女", "英文男", "韩语女"),
+    aliases={
+        "chinese_female": "中文女", "chinese_male": "中文男", "japanese_male": "日语男", "cantonese_female": "粤语女",
+        "english_female": "英文女", "english_male": "英文男", "korean_female": "韩语女",
+    },
+)  # fmt: skip
+
+
+def _cosyvoice_files(name: str, revision: str, version: int, convert: str) -> HubFiles:
+    """Weights as their authors publish them; `version`: of the speech tokenizer."""
+    files = ("llm.pt", "flow.pt", "hift.pt", "campplus.onnx", f"speech_tokenizer_v{version}.onnx")
+    tokenizer = tuple(f"CosyVoice-BlankEN/{file}" for file in ("config.json", "vocab.json", "merges.txt"))
+    return HubFiles(f"FunAudioLLM/{name}", revision, (*files, *tokenizer), f"{CONVERT}.cosyvoice:{convert}")
+
+
 SPEECH = (
     Model(
         name="kokoro-82m",
@@ -336,20 +351,143 @@ SPEECH = (
         voices=KOKORO,
     ),
     Model(
+        name="cosyvoice2-0.5b",
+        kind=Kind.TTS,
+        engine="speechmlx.engines.cosyvoice:load",
+        sources=(_cosyvoice_files("CosyVoice2-0.5B", "eec1ae6c79877dbd9379285cf8789c9e0879293d", 2, "second"),),
+        size=3078 * MB,
+        memory=3079 * MB,
+        narrow=2068 * MB,
+        rate=24000,
+        licence="Apache-2.0",
+        languages=("zh", "en", "ja", "ko", "yue"),
+        aliases=("cosyvoice2",),
+        elsewhere=r"((funaudiollm|iic|junhowie)/)?cosyvoice2-0\.5b",
+        voices=COSYVOICE,
+    ),
+    Model(
         name="cosyvoice3-0.5b",
         kind=Kind.TTS,
         engine="speechmlx.engines.cosyvoice:load",
-        sources=(HubFiles("aufklarer/CosyVoice3-0.5B-MLX-4bit", "main"),),
-        size=1200 * MB,
-        memory=2000 * MB,
-        narrow=1200 * MB,
+        sources=(_cosyvoice_files("Fun-CosyVoice3-0.5B-2512", "main", 3, "third"),),
+        size=4429 * MB,
+        memory=4430 * MB,
+        narrow=3419 * MB,
         rate=24000,
         licence="Apache-2.0",
-        languages=COSYVOICE_LANGUAGES,
-        aliases=("cosyvoice",),
+        languages=("zh", "en", "ja", "ko", "de", "es", "fr", "it", "ru", "yue"),
+        aliases=("cosyvoice", "cosyvoice3"),
+        elsewhere=r"((funaudiollm|iic)/)?(fun-)?cosyvoice3-0\.5b(-2512)?",
     ),
 )
 
+F5_VOICES = VoiceList(
+    ("basic_en", "basic_zh"),
+    patterns=((PRESETS.pattern, "basic_en"),),
+    languages=(("basic_en", "en"), ("basic_zh", "zh")),
+    needs={"zh": ("pypinyin",)},
+)
+"""Recordings of its package."""
+F5_COMPANIONS = (
+    Companion(
+        "vocoder",
+        (HubFiles("charactr/vocos-mel-24khz", "main", ("pytorch_model.bin",), f"{CONVERT}.f5:vocoder"),),
+    ),
+    Companion(
+        "voices",
+        (
+            IndexFiles(
+                tuple(
+                    PackageFile(
+                        "f5-tts",
+                        "1.1.22",
+                        f"f5_tts/infer/examples/basic/basic_ref_{tag}.wav",
+                        digest,
+                        f"basic_{tag}.wav",
+                    )
+                    for tag, digest in (
+                        ("en", "b0e22048e72414fcc1e6b6342e47a774d748a195ed34e4a5b3fcf416707f2b71"),
+                        ("zh", "96724a113240d1f82c6ded1334122f0176b96c9226ccd3c919e625bcfd2a3ede"),
+                    )
+                ),
+                f"{CONVERT}.f5:voices",
+            ),
+        ),
+    ),
+)
+
+
+def _f5(
+    name: str,
+    version: str,
+    repo: str,
+    revision: str,
+    files: tuple[str, ...],
+    size: int,
+    *,
+    memory: int = 1403 * MB,
+    narrow: int = 728 * MB,
+    also: tuple[str, ...] = (),
+) -> Model:
+    """A row of F5-TTS: its weights, a vocoder, and two voices."""
+    return Model(
+        name=name,
+        kind=Kind.TTS,
+        engine="speechmlx.engines.f5:load",
+        sources=(HubFiles(repo, revision, files, f"{CONVERT}.f5:{version}"),),
+        size=size,
+        memory=memory,
+        narrow=narrow,
+        rate=24000,
+        licence="CC-BY-NC-4.0: no commercial use",
+        languages=("en", "zh"),
+        aliases=also,
+        voices=F5_VOICES,
+        companions=F5_COMPANIONS,
+    )
+
+
+F5_REPO, F5_REVISION = "SWivid/F5-TTS", "4dcc16f297f2ff98a17b3726b16f5de5a5e45672"
+F5_MLX_REPO, F5_MLX_REVISION = "lucasnewman/f5-tts-mlx", "7642bb232e3fcacf92c51c786edebb8624da6b93"
+F5 = (
+    _f5(
+        "f5-tts",
+        "version_0",  # what Xinference means by this name
+        F5_REPO,
+        F5_REVISION,
+        ("F5TTS_Base/model_1200000.safetensors", "F5TTS_Base/vocab.txt"),
+        1406 * MB,
+        also=("swivid/f5-tts", "f5tts_base"),
+    ),
+    _f5(
+        "f5-tts-v1",
+        "version_1",
+        F5_REPO,
+        F5_REVISION,
+        ("F5TTS_v1_Base/model_1250000.safetensors", "F5TTS_v1_Base/vocab.txt"),
+        1406 * MB,
+        also=("f5tts_v1_base",),
+    ),
+    _f5(
+        "f5-tts-mlx",
+        "mlx",
+        F5_MLX_REPO,
+        F5_MLX_REVISION,
+        ("model.safetensors", "vocab.txt"),
+        1406 * MB,
+        also=("lucasnewman/f5-tts-mlx",),
+    ),
+    _f5(
+        "f5-tts-mlx-4bit",
+        "mlx",
+        F5_MLX_REPO,
+        F5_MLX_REVISION,
+        ("model_4b.safetensors", "vocab.txt"),
+        288 * MB,
+        memory=287 * MB,
+        narrow=253 * MB,
+    ),
+)
 QWEN3_TTS_ROWS = (
     _qwen3_tts(
         "0.6B", "CustomVoice", "6415d95f88be018ff9e46813119dc3bc12261328", 905_788_672, aliases=("qwen3", "qwen3-tts")
@@ -771,5 +909,5 @@ LISTENERS = {"standard": "whisper-small"}
 
 PROFILES = {"starter": STARTER, "standard": STANDARD}
 CATALOG = Catalog(
-    (*WHISPER, *RECOGNISERS, *FUNASR, *SPEECH, *SPEECH_TO_SPEECH, *OTHERS, *QWEN3_TTS_ROWS), PROFILES, LISTENERS
+    (*WHISPER, *RECOGNISERS, *FUNASR, *SPEECH, *SPEECH_TO_SPEECH, *OTHERS, *QWEN3_TTS_ROWS, *F5), PROFILES, LISTENERS
 )

@@ -24,6 +24,7 @@ PARTS = {
     "asr": BLAS,
     "live": BLAS,
     "tts": BLAS,
+    "talkers": BLAS,
     "reading": BLAS,
     "enhance": BLAS,
     "server": [],

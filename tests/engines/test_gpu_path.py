@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from support import tiny_bridge, tiny_moshi, tiny_talker
+from support import cosyvoice_runs, tiny_bridge, tiny_moshi, tiny_talker
 from support.clips import CLIPS
 from support.gpu_branches import ROOT, choices, modules
 from support.gpu_runs import GpuRuns
@@ -387,6 +387,7 @@ def test_a_compiled_predictor_on_quantised_weights_speaks_the_same(talking: list
 def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path: Path) -> None:
     with on_gpu():
         tiny_moshi.answer_in_narrow_types(tmp_path, loaded, METAL)
+        cosyvoice_runs.speak_in_narrow_types(tmp_path / "cosyvoice", loaded, METAL)
     left: dict[str, list[int]] = {}
     for path in modules():
         for choice in choices(path):

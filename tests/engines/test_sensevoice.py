@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from support.funasr_models import REFERENCE, finished, noise, sensevoice_files
 from speechmlx.engines import Batched, LoadOptions, Paced, sensevoice
 from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.recordings import SpeechClip, joined
-from speechmlx.engines.sensevoice.engine import SenseVoice
+from speechmlx.engines.sensevoice.engine import SenseVoice, TaggedWriter
 from speechmlx.engines.sensevoice.network import ClipPieces, SenseVoiceNetwork, collapsed
 from speechmlx.engines.sensevoice.text import ClipTags, spoken_words, tags_of, text_pieces
 from speechmlx.errors import Unsupported
@@ -110,6 +111,17 @@ def test_tags_say_the_language_the_emotion_and_events() -> None:
     assert tags_of(pieces("好", answers=asked), PIECES) == ClipTags("en", "happy", "speech")
     asked = ("<|nospeech|>", "<|EMO_UNKNOWN|>", "<|BGM|>", "▁the")
     assert tags_of(pieces("<|BGM|>", answers=asked), PIECES) == ClipTags(None, None, "music", False)
+
+
+def test_tags_come_as_values_beside_the_text() -> None:
+    said = pieces("▁the", "<|BGM|>", "▁c", "at", answers=("<|en|>", "<|HAPPY|>", "<|Speech|>", "▁the"))
+    request = Transcribe(audio=Audio(np.zeros(1, np.float32), RATE))
+    heard = SpeechClip(request, 2.0, 4.0, np.zeros((1, 560), np.float32), said)
+    detected, segment = TaggedWriter(request, PIECES).write(heard)
+    assert detected == LanguageDetected("en", 1.0) and isinstance(segment, Segment)
+    assert (segment.text, segment.emotion, segment.sound) == ("the cat", "happy", "music")
+    nothing = pieces("▁the", answers=("<|nospeech|>", "<|EMO_UNKNOWN|>", "<|BGM|>", "▁the"))
+    assert list(TaggedWriter(request, PIECES).write(dataclasses.replace(heard, result=nothing))) == []
 
 
 def test_spans_are_joined_up_to_a_length() -> None:

@@ -17,13 +17,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 def test_models_are_listed_and_retrieved(scripted: openai.OpenAI) -> None:
     listed = {model.id: model for model in scripted.models.list()}
     assert {"whisper-base", "kokoro-82m", "scripted"} <= listed.keys()
-    assert not [name for name in listed if name.startswith("cosyvoice")]  # no engine runs them
+    assert "scripted-unwritten" not in listed  # no engine runs it
     assert scripted.models.retrieve("whisper-base").owned_by == "speechmlx"
     with pytest.raises(openai.NotFoundError) as missing:
         scripted.models.retrieve("gpt-9")
     assert missing.value.code == "model_not_found"
-    with pytest.raises(openai.NotFoundError, match=r"cosyvoice3-0\.5b cannot run: this version has no engine for it"):
-        scripted.models.retrieve("cosyvoice")
+    with pytest.raises(openai.NotFoundError, match="scripted-unwritten cannot run: this version has no engine for it"):
+        scripted.models.retrieve("scripted-unwritten")
 
 
 @pytest.mark.parametrize(

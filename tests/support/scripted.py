@@ -80,7 +80,10 @@ def extend(catalog: Catalog) -> Catalog:
     """Add the scripted rows to the catalog; SPEECHMLX_CATALOG names this function."""
     from support import scripted_conversation, scripted_loudness
 
-    return replace(catalog, rows=catalog.rows + ROWS + scripted_conversation.ROWS + scripted_loudness.ROWS)
+    unwritten = replace(ROW, name="scripted-unwritten", engine="support.unwritten:load")
+    return replace(
+        catalog, rows=(*catalog.rows, *ROWS, unwritten, *scripted_conversation.ROWS, *scripted_loudness.ROWS)
+    )
 
 
 def stand_in(catalog: Catalog) -> Catalog:

@@ -15,13 +15,18 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([COMMAND, *arguments], capture_output=True, text=True, timeout=30)
 
 
+def with_scripted_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands know the rows of support/scripted.py."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("SPEECHMLX_CATALOG", "support.scripted:extend")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--profile", "gold"], "known profiles: starter, standard"),
         (["--asr", "ears"], "there is no model 'ears'"),
         (["--asr", "kokoro-82m"], "is a tts model, not asr"),
-        (["--tts", "cosyvoice"], "no engine for it; tts models: kokoro-82m"),
         (["--port", "99999"], "port must be between 0 and 65535 (got 99999)"),
         (["--memory-limit", "much"], "write it like 8GB"),
         (["--memory-limit", "-8GB"], "write it like 8GB"),
@@ -46,19 +51,21 @@ def test_wrong_settings_are_refused(arguments: list[str], words: str) -> None:
 
 def test_pull_refuses_what_has_no_engine_before_it_fetches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPEECHMLX_CACHE", str(tmp_path / "cache"))
-    done = run("pull", "cosyvoice")
+    with_scripted_rows(monkeypatch)
+    done = run("pull", "scripted-unwritten")
     assert done.returncode == 2
-    assert "cosyvoice3-0.5b cannot run: this version has no engine for it" in done.stderr
+    assert "scripted-unwritten cannot run: this version has no engine for it" in done.stderr
     assert not (tmp_path / "cache").exists()
 
 
 def test_models_says_which_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
+    with_scripted_rows(monkeypatch)
     lines = run("models", "--kind", "tts").stdout.splitlines()
     marked = {line.split()[0] for line in lines if "no engine yet" in line}
-    assert "cosyvoice3-0.5b" in marked and "kokoro-82m" not in marked
+    assert marked == {"scripted-unwritten"}
     named = run("models", "--kind", "tts", "--names").stdout.split()
-    assert "kokoro-82m" in named and "cosyvoice3-0.5b" not in named
+    assert "kokoro-82m" in named and "scripted-unwritten" not in named
 
 
 def test_the_help_of_serve_names_its_flags() -> None:

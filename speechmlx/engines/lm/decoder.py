@@ -11,7 +11,7 @@ import mlx.nn as nn
 import numpy as np
 
 from speechmlx.engines.lm.batch import Batch, Cached
-from speechmlx.engines.lm.sampling import Sampler, sample
+from speechmlx.engines.lm.sampling import TokenSampler, sample
 
 
 class Decoded(Cached, Protocol):
@@ -19,9 +19,11 @@ class Decoded(Cached, Protocol):
 
     tokens: list[int]
     """What is known of it: the prompt and the answer so far."""
-    sampler: Sampler
     ahead: int | None
     """Its next token, where that was computed before somebody asked for it. The decoder's own."""
+
+    @property
+    def sampler(self) -> TokenSampler: ...
 
     @property
     def last(self) -> int:

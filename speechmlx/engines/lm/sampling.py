@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Protocol
 
 import mlx.core as mx
 import numpy as np
@@ -14,6 +15,17 @@ from speechmlx.errors import BadRequest
 
 NOT_FINITE = -1
 """In the place of a token that could not be chosen."""
+
+
+class TokenSampler(Protocol):
+    """How one sequence draws its tokens."""
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether it always takes the likeliest token."""
+
+    def sample(self, logits: mx.array, tokens: Sequence[int]) -> mx.array:
+        """logits [vocabulary] after `tokens` (prompt and answer) → the next token, a scalar on the device."""
 
 
 @dataclass(eq=False)
@@ -98,7 +110,7 @@ def new_sampler(
     return Sampler(temperature, top_p, penalty, mx.random.key(seed), compiled)
 
 
-def sample(logits: mx.array, samplers: Sequence[Sampler], tokens: Sequence[Sequence[int]]) -> mx.array:
+def sample(logits: mx.array, samplers: Sequence[TokenSampler], tokens: Sequence[Sequence[int]]) -> mx.array:
     """logits [b, vocabulary] after `tokens` of each row → the next token of each row, int32 [b].
 
     It is NOT_FINITE where the logits of a row hold NaN or infinity: so the read of the token tells.

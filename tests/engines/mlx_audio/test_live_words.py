@@ -5,11 +5,11 @@ from itertools import pairwise
 import pytest
 
 from speechmlx.engines.mlx_audio.live.blocks import SampleBlocks
-from speechmlx.engines.mlx_audio.live.words import LONGEST, TimedToken, TokenWords
+from speechmlx.engines.mlx_audio.live.words import LONGEST, StreamWords, TimedToken
 from speechmlx.types import Hypothesis, Word
 
 
-def heard(words: TokenWords, text: str, until: float, *, every: float = 0.1, first: float = 0.0) -> list[str]:
+def heard(words: StreamWords, text: str, until: float, *, every: float = 0.1, first: float = 0.0) -> list[str]:
     """What is committed with tokens, divided by bars, one after another."""
     tokens = [
         TimedToken(token, first + place * every, first + (place + 1) * every, 0.5)
@@ -30,21 +30,21 @@ def heard(words: TokenWords, text: str, until: float, *, every: float = 0.1, fir
     ],
 )
 def test_tokens_become_words(text: str, committed: list[str], tail: str) -> None:
-    words = TokenWords()
+    words = StreamWords()
     assert heard(words, text, 0.5) == committed
     told = words.finish()
     assert told == Hypothesis((told.committed[0],) if told else (), ()) and told.committed[0].text == tail
 
 
 def test_a_word_is_complete_where_nothing_follows() -> None:
-    words = TokenWords()
+    words = StreamWords()
     assert heard(words, " one", 0.1) == [] and words.add([], 0.5) is None
     assert words.add([], 0.95) == Hypothesis((Word(" one", 0.0, 0.1, 0.5),), ())
     assert words.add([], 2.0) is None and words.finish() is None
 
 
 def test_the_tail_is_told_when_it_changes() -> None:
-    words = TokenWords()
+    words = StreamWords()
     first = words.add([TimedToken(" on", 0.0, 0.1)], 0.1)
     assert first is not None and first.tail == (Word(" on", 0.0, 0.1, 1.0),)
     assert words.add([], 0.2) is None
@@ -53,7 +53,7 @@ def test_the_tail_is_told_when_it_changes() -> None:
 
 
 def test_a_new_text_does_not_stick_to_the_one_before() -> None:
-    words = TokenWords()
+    words = StreamWords()
     heard(words, " one", 0.1)
     words.finish()
     heard(words, "two", 1.0, first=0.9)
@@ -62,7 +62,7 @@ def test_a_new_text_does_not_stick_to_the_one_before() -> None:
 
 
 def test_times_never_go_back() -> None:
-    words = TokenWords()
+    words = StreamWords()
     told = words.add([TimedToken(" a", 1.0, 2.0), TimedToken(" b", 1.5, 1.6), TimedToken(" c", 0.0, 0.1)], 2.0)
     assert told is not None
     spans = [(word.start, word.end) for word in (*told.committed, *told.tail)]
@@ -70,7 +70,7 @@ def test_times_never_go_back() -> None:
 
 
 def test_text_without_blanks_is_bounded() -> None:
-    words = TokenWords()
+    words = StreamWords()
     found = heard(words, "|".join(["abcd"] * 100), 10.0)
     told = words.finish()
     assert told is not None

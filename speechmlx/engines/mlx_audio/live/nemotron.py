@@ -16,7 +16,7 @@ from speechmlx.engines.mlx_audio import package
 from speechmlx.engines.mlx_audio.arguments import spelt_language
 from speechmlx.engines.mlx_audio.live.blocks import SampleBlocks
 from speechmlx.engines.mlx_audio.live.transducer import GreedyTransducer
-from speechmlx.engines.mlx_audio.live.words import TimedToken, TokenWords
+from speechmlx.engines.mlx_audio.live.words import StreamWords, TimedToken
 from speechmlx.errors import Unsupported
 from speechmlx.types import LanguageDetected, Usage
 
@@ -60,7 +60,7 @@ class NemotronStream:
         self._frames = 0
         """Frames decoded so far."""
         self._decoder = GreedyTransducer(model)
-        self._words = TokenWords()
+        self._words = StreamWords()
 
     def feed(self, samples: Samples) -> Steps:
         for block in self._blocks.push(samples):

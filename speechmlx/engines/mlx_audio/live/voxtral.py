@@ -18,7 +18,7 @@ from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.mlx_audio import package
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.live.blocks import SampleBlocks
-from speechmlx.engines.mlx_audio.live.words import PAUSE, TimedToken, TokenWords
+from speechmlx.engines.mlx_audio.live.words import PAUSE, StreamWords, TimedToken
 from speechmlx.errors import Unsupported
 from speechmlx.types import Event, Usage
 
@@ -72,7 +72,7 @@ class VoxtralStream:
         self._marked: float | None = None
         """Where the word has been said whose text comes."""
         self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
-        self._words = TokenWords()
+        self._words = StreamWords()
 
     def feed(self, samples: Samples) -> Steps:
         for block in self._blocks.push(samples):

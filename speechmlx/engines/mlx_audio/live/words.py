@@ -25,7 +25,7 @@ class TimedToken:
     confidence: float = 1.0
 
 
-class TokenWords:
+class StreamWords:
     """The words of a stream. It holds the tokens of the word that is open, and no others."""
 
     def __init__(self) -> None:

@@ -1,0 +1,19 @@
+"""CosyVoice 2 and 3: text → speech at 24 kHz in the voice of a recording; 2 knows speakers too; with instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from speechmlx.engines import LoadOptions
+    from speechmlx.engines.cosyvoice.engine import CosyVoice
+    from speechmlx.types import Progress
+
+
+def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, CosyVoice]:
+    """Load the engine from a folder with config.json, *.safetensors, vocab.json and merges.txt. Yields the progress."""
+    from speechmlx.engines.cosyvoice.loading import build  # imported late: it needs many parts
+
+    return (yield from build(folder, options))

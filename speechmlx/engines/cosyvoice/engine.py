@@ -1,0 +1,209 @@
+"""The CosyVoice engine: text to 24 kHz speech in the voice of a recording or of a speaker, several requests at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import mlx.core as mx
+
+from speechmlx.audio.pcm import to_pcm16
+from speechmlx.engines import Room
+from speechmlx.engines.cosyvoice.drawing import RepetitionAwareSampler
+from speechmlx.engines.cosyvoice.generation import Generation
+from speechmlx.engines.cosyvoice.manner import MOST_BEFORE, read_manner
+from speechmlx.engines.cosyvoice.speaking import Speaking
+from speechmlx.engines.cosyvoice.speech_model import SpeechModel
+from speechmlx.engines.cosyvoice.text_pieces import MOST
+from speechmlx.engines.cosyvoice.text_tokens import TextTokens
+from speechmlx.engines.cosyvoice.utterance import LONGEST, SHORTEST, Utterance
+from speechmlx.engines.cosyvoice.utterance_sound import UtteranceSound
+from speechmlx.engines.cosyvoice.voices import LONGEST as RECORDING
+from speechmlx.engines.cosyvoice.voices import VoiceBook
+from speechmlx.engines.finite import NotFinite
+from speechmlx.engines.lm.decoder import Decoder
+from speechmlx.engines.lm.footprint import Unlimited, batch_bytes, bytes_per_token
+from speechmlx.engines.lm.kv_cache import evaluate, new_cache
+from speechmlx.engines.lm.sampling import NOT_FINITE
+from speechmlx.engines.parts.hift import Hift
+from speechmlx.engines.parts.token_flow import TokenFlow
+from speechmlx.errors import BadRequest, Unsupported
+from speechmlx.types import Chunk, Command, End, Event, FeedText, Request, Speak, SpeakStream
+
+READ = 256
+"""Tokens of a prompt read in a step."""
+SEQUENCE = MOST_BEFORE + round(25 * RECORDING) + (1 + LONGEST) * MOST + 2
+"""Tokens of a sequence at most: the memory that is claimed for a request."""
+
+Events = dict[int, list[Event | Exception]]
+"""By the identity of the state."""
+
+
+class CosyVoice:
+    """A loaded model. Requests share the steps of the language model; the sound of one at a time is computed."""
+
+    def __init__(
+        self,
+        generation: Generation,
+        model: SpeechModel,
+        flow: TokenFlow,
+        hift: Hift,
+        voices: VoiceBook,
+        tokens: TextTokens,
+        nbytes: int,
+        max_batch: int,
+        pipelined: bool,
+    ) -> None:
+        """`pipelined`: launch a speech token before the last one is read, for a device that would wait."""
+        self.nbytes, self.max_batch, self.max_open = nbytes, max_batch, max_batch
+        self.room: Room = Unlimited()
+        self.generation = generation
+        self._model, self._flow, self._hift = model, flow, hift
+        self._voices, self._tokens = voices, tokens
+        self._decoder = Decoder[Utterance](model, pipelined=pipelined)
+        self._token_bytes = bytes_per_token(model)
+        self._open = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of keys and values of the open requests, at their full length."""
+        return self._bytes(self._open)
+
+    def _bytes(self, requests: int) -> int:
+        return batch_bytes(self._token_bytes, [SEQUENCE] * requests)
+
+    def begin(self, request: Request) -> Speaking:
+        """Raises BadRequest, Unsupported and UnknownVoice, which tell what is allowed; Busy for want of memory."""
+        if not isinstance(request, Speak | SpeakStream):
+            raise Unsupported(f"{self.generation.name} speaks; it cannot {type(request).__name__.lower()}")
+        manner = read_manner(request, self.generation, self._tokens)
+        voice = None if manner.recording else self._voices.by_name(manner.name)
+        preparing = self._voices.of(manner.recording) if manner.recording else None
+        state = Speaking(manner, self._hift.shape.rate, voice, preparing)
+        if isinstance(request, Speak):
+            if not request.text.strip():
+                raise BadRequest("there is no word in the text")
+            state.end(request.text)
+        self.room.claim(self._bytes(self._open + 1))
+        self._open += 1
+        return state
+
+    def feed(self, state: Speaking, command: Command) -> None:
+        """More text, or its end."""
+        if isinstance(command, FeedText):
+            state.feed(command.text)
+        elif isinstance(command, End):
+            state.end()
+        else:
+            raise BadRequest("a text is fed as text, not as sound")
+
+    def end(self, state: Speaking) -> None:
+        """Free what the request holds: its keys and values, and its sound."""
+        if state.utterance is not None:
+            self._decoder.remove(state.utterance)
+        state.utterance = state.preparing = None
+        state.drop()
+        state.finished = True
+        self._open -= 1
+
+    def step(self, states: Sequence[Speaking]) -> Sequence[Sequence[Event | Exception]]:
+        """A speech token for each request, and one piece of other work, for the first request that has any.
+
+        That is: preparing a voice, reading a prompt, or a step of the sound.
+        """
+        events: Events = {id(state): [] for state in states}
+        for state in states:
+            with _errors(state, events):
+                self._begin_piece(state, events[id(state)])
+        self._generate([state for state in states if state.utterance is not None], events)
+        for state in states:
+            if self._has_work(state):
+                with _errors(state, events):
+                    self._work(state, events[id(state)])
+                break
+        return [events[id(state)] for state in states]
+
+    def _begin_piece(self, state: Speaking, events: list[Event | Exception]) -> None:
+        """Begin the next piece of text, if the last one is over and the voice is known; the end, if there is none."""
+        if state.utterance is not None or state.voice is None or state.finished:
+            return
+        text = state.next_piece()
+        if text is None:
+            events += state.closing() if state.is_ended else []
+            return
+        prompt = state.manner.prompt(text, state.voice)
+        seed = (state.manner.seed + state.begun) % 2**32
+        state.begun += 1
+        state.tokens_in += len(prompt.text)
+        sound = UtteranceSound(self._flow, self._hift, state.voice.flow, state.manner.speed, seed)
+        sampler = RepetitionAwareSampler(seed, SHORTEST * len(prompt.text))
+        limit, tokens = LONGEST * len(prompt.text), prompt.tokens(self.generation)
+        cache = new_cache(self._model)
+        state.utterance = Utterance(tokens, len(tokens), limit, sampler, sound, self.generation.silent, cache)
+
+    def _generate(self, states: Sequence[Speaking], events: Events) -> None:
+        """The next token of each utterance whose prompt is read."""
+        writing = {
+            id(utterance): state
+            for state in states
+            if (utterance := state.utterance) is not None and not utterance.is_reading and not utterance.is_whole
+        }
+        rows = [state.utterance for state in writing.values() if state.utterance is not None]
+        for utterance, token in self._decoder.step(rows) if rows else ():
+            state = writing[id(utterance)]
+            if token == NOT_FINITE:
+                state.finished = True
+                events[id(state)].append(NotFinite("the logits of the next speech token"))
+                continue
+            utterance.add(token)
+            if utterance.is_whole:
+                self._decoder.remove(utterance)
+                utterance.cache = None
+                state.tokens_out += len(utterance.tokens) - utterance.prompt
+
+    def _has_work(self, state: Speaking) -> bool:
+        utterance = state.utterance
+        if state.finished or utterance is None:
+            return not state.finished and state.preparing is not None
+        return utterance.is_reading or utterance.sounds
+
+    def _work(self, state: Speaking, events: list[Event | Exception]) -> None:
+        """Do one piece of work for the request alone."""
+        if state.preparing is not None:
+            self._prepare(state)
+        elif state.utterance is not None and state.utterance.is_reading:
+            self._read(state.utterance)
+        elif state.utterance is not None:
+            self._sound(state, state.utterance, events)
+
+    def _prepare(self, state: Speaking) -> None:
+        assert state.preparing is not None
+        try:
+            next(state.preparing)
+        except StopIteration as end:
+            state.voice, state.preparing = end.value, None
+
+    def _read(self, utterance: Utterance) -> None:
+        """Read some of the prompt. Its last token is read with the speech."""
+        assert utterance.cache is not None
+        end = min(utterance.read + READ, len(utterance.tokens) - 1)
+        self._model(mx.array([utterance.tokens[utterance.read : end]]), cache=utterance.cache)
+        evaluate(utterance.cache)
+        utterance.read = end
+
+    def _sound(self, state: Speaking, utterance: Utterance, events: list[Event | Exception]) -> None:
+        samples = utterance.step()
+        if samples is not None and len(samples):
+            events.append(state.heard(Chunk(to_pcm16(samples), state.rate)))
+        if not utterance.sounds and utterance.is_whole:
+            state.utterance = None
+
+
+@contextmanager
+def _errors(state: Speaking, events: Events) -> Iterator[None]:
+    """An error inside ends the request alone."""
+    try:
+        yield
+    except Exception as error:
+        state.finished = True
+        events[id(state)].append(error)

@@ -1,0 +1,48 @@
+"""CosyVoice's tokens of text: Qwen2's, and marks for what is heard besides words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+from speechmlx.errors import ModelUnavailable
+
+WORDS = Regex(
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+class TextTokens:
+    """The tokenizer of a model's folder."""
+
+    def __init__(self, folder: Path, signs: Sequence[str]) -> None:
+        """Reads vocab.json and merges.txt; `signs` are the tokens after them. Raises ModelUnavailable."""
+        try:
+            bpe = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
+        except Exception as error:  # the library raises its own class of Exception
+            raise ModelUnavailable(f"the model folder {folder.name!r} has no readable tokenizer: {error}") from error
+        self._signs = tuple(signs)
+        self._tokenizer = Tokenizer(bpe)
+        self._tokenizer.normalizer = normalizers.NFC()
+        self._tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(WORDS, "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
+        self._tokenizer.decoder = decoders.ByteLevel()
+        self._tokenizer.add_special_tokens([AddedToken(sign, normalized=False) for sign in signs])
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The tokens of a text, in which signs count as such."""
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def has_signs(self, text: str) -> bool:
+        """Whether a text has marks besides words."""
+        return any(sign in text for sign in self._signs)
+
+    def count(self, text: str) -> int:
+        """Number of tokens of a text."""
+        return len(self.encode(text))

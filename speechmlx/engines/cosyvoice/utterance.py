@@ -1,0 +1,79 @@
+"""One piece of text on its way to sound: the speech tokens that are generated for it, and their sound."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechmlx.engines.cosyvoice.drawing import RepetitionAwareSampler
+from speechmlx.engines.cosyvoice.generation import MOST_SILENT, SPEECH_TOKENS
+from speechmlx.engines.cosyvoice.utterance_sound import UtteranceSound
+
+SHORTEST, LONGEST = 2, 20
+"""Speech tokens for each text token."""
+
+
+@dataclass(eq=False)
+class Utterance:
+    """A sequence of the language model, with its keys and values while it is in no batch, and what is heard of it."""
+
+    tokens: list[int]
+    """The prompt, and the speech tokens generated so far."""
+    prompt: int
+    """Number of tokens of the prompt."""
+    limit: int
+    """Tokens that are generated at most."""
+    sampler: RepetitionAwareSampler
+    sound: UtteranceSound
+    silent: frozenset[int]
+    """Speech tokens of which no more than MOST_SILENT are heard in a row."""
+    cache: list[Any] | None
+    read: int = 0
+    """Number of tokens whose keys and values are computed."""
+    ahead: int | None = None
+    is_whole: bool = False
+    """All of its speech tokens are there."""
+    heard: list[int] = field(default_factory=list)
+    """The speech tokens that are made to sound."""
+    _silence: int = 0
+    _piece: Generator[None, None, NDArray[np.float32]] | None = None
+
+    @property
+    def last(self) -> int:
+        """Number of tokens after which the speech is cut off."""
+        return self.prompt + self.limit
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether more of its prompt than the last token is not read yet."""
+        return self.read < len(self.tokens) - 1
+
+    def add(self, token: int) -> None:
+        """Take the next token of the language model."""
+        self.read += 1
+        if token < SPEECH_TOKENS:
+            self.tokens.append(token)
+            self._silence = self._silence + 1 if token in self.silent else 0
+            self.heard += [token] if self._silence <= MOST_SILENT else []
+        self.is_whole = token >= SPEECH_TOKENS or len(self.tokens) == self.last
+
+    @property
+    def sounds(self) -> bool:
+        """Whether there is work on its sound."""
+        return self._piece is not None or self.sound.is_due(len(self.heard), self.is_whole)
+
+    def step(self) -> NDArray[np.float32] | None:
+        """Do one bounded piece of work on its sound. Returns the samples that it completes, if any."""
+        if self._piece is None:
+            self._piece = self.sound.piece(tuple(self.heard), self.is_whole)
+        try:
+            next(self._piece)
+        except StopIteration as end:
+            self._piece = None
+            samples: NDArray[np.float32] = end.value
+            return samples
+        return None

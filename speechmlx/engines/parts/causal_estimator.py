@@ -1,0 +1,62 @@
+"""The network of CosyVoice 2's flow: the direction from noise to a mel spectrogram. A U-net without levels, causal."""
+
+from __future__ import annotations
+
+import math
+
+import mlx.core as mx
+
+from speechmlx.engines.parts.chunked_attention import attend, in_heads, joined
+from speechmlx.engines.parts.tensors import Tensors, gelu, mish
+
+
+class CausalEstimator:
+    """Residual blocks of causal convolutions, each with transformers after it. It keeps nothing between two calls."""
+
+    def __init__(self, tensors: Tensors, heads: int, chunk: int) -> None:
+        """`chunk`: frames of a chunk."""
+        self._tensors, self._heads, self._chunk = tensors, heads, chunk
+
+    def __call__(self, x: mx.array, time: mx.array, chunked: bool = True) -> mx.array:
+        """x [b, t, c]: the spectrogram so far, then its conditions; time [b] from 0 to 1 → direction [b, t, bands].
+
+        `chunked`: a frame sees its own chunk and those before it.
+        """
+        tensors, chunk = self._tensors, self._chunk if chunked else 0
+        inner = tensors.linear("time_mlp.linear_1", time_places(time, x.shape[-1]))
+        embedded = mish(tensors.linear("time_mlp.linear_2", inner * mx.sigmoid(inner)))[:, None]
+        x = skip = self._block("down_blocks.0", x, embedded, chunk)
+        x = tensors.causal_conv("down_blocks.0.2", x)
+        for number in range(tensors.count("mid_blocks")):
+            x = self._block(f"mid_blocks.{number}", x, embedded, chunk)
+        x = self._block("up_blocks.0", mx.concatenate([x, skip], axis=-1), embedded, chunk)
+        x = _convolved(tensors.under("final_block"), tensors.causal_conv("up_blocks.0.2", x))
+        return tensors.conv("final_proj", x)
+
+    def _block(self, name: str, x: mx.array, embedded: mx.array, chunk: int) -> mx.array:
+        block = self._tensors.under(f"{name}.0")
+        y = _convolved(block.under("block1"), x) + block.linear("mlp.1", embedded)
+        x = _convolved(block.under("block2"), y) + block.conv("res_conv", x)
+        for number in range(self._tensors.count(f"{name}.1")):
+            x = self._transformer(self._tensors.under(f"{name}.1.{number}"), x, chunk)
+        return x
+
+    def _transformer(self, tensors: Tensors, x: mx.array, chunk: int) -> mx.array:
+        normal = tensors.norm("norm1", x)
+        queries, keys, values = (in_heads(tensors.linear(f"attn1.to_{name}", normal), self._heads) for name in "qkv")
+        x = x + tensors.linear("attn1.to_out.0", joined(attend(queries, keys, values, chunk)))
+        inner = tensors.linear("ff.net.0.proj", tensors.norm("norm3", x))
+        return x + tensors.linear("ff.net.2", gelu(inner))
+
+
+def _convolved(tensors: Tensors, x: mx.array) -> mx.array:
+    """A causal convolution, a normalisation and Mish."""
+    return mish(tensors.norm("block.2", tensors.causal_conv("block.0", x)))
+
+
+def time_places(time: mx.array, width: int) -> mx.array:
+    """time [b] → [b, width]: sines, then cosines, of a thousand times the time at geometric rates."""
+    half = width // 2
+    rates = mx.exp(mx.arange(half) * (-math.log(10_000) / (half - 1)))
+    angles = 1000 * time[:, None] * rates
+    return mx.concatenate([mx.sin(angles), mx.cos(angles)], axis=-1)

@@ -1,0 +1,28 @@
+"""Convolutions by which a speech token sees the ones after it, and the encoder of CosyVoice 3, which is those alone."""
+
+from __future__ import annotations
+
+import mlx.core as mx
+
+from speechmlx.engines.parts.tensors import Tensors, leaky_relu
+
+AHEAD = 3
+"""Tokens that a token sees after itself."""
+
+
+def looking_ahead(tensors: Tensors, x: mx.array, ahead: mx.array | None) -> mx.array:
+    """x [1, t, c] with what its tokens see [1, t, c]. `ahead` [1, AHEAD, c]: those after them; None: there are none."""
+    after = mx.zeros((1, AHEAD, x.shape[2]), x.dtype) if ahead is None else ahead
+    y = leaky_relu(tensors.conv("conv1", mx.concatenate([x, after], axis=1)))
+    return x + tensors.causal_conv("conv2", y)
+
+
+class LookAheadEncoder:
+    """Speech tokens at 25 Hz → the bands of a spectrogram at 50 Hz."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        self._tensors = tensors
+
+    def __call__(self, x: mx.array, ahead: mx.array | None = None, chunked: bool = True) -> mx.array:
+        """Embedded tokens x [1, t, c] → [1, 2t, c]. No token sees further than AHEAD, `chunked` or not."""
+        return mx.repeat(looking_ahead(self._tensors, x, ahead), 2, axis=1)

@@ -1,0 +1,251 @@
+"""The CosyVoice engine on a small model: requests in a batch, texts in a stream, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.cosyvoice_runs import pcm, run
+from support.small_checkpoints import numbers
+from support.tiny_cosyvoice import NAMED, write_folder
+
+from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, cosyvoice
+from speechmlx.engines.cosyvoice.engine import CosyVoice
+from speechmlx.errors import BadRequest, ModelUnavailable, SpeechError, UnknownVoice, Unsupported
+from speechmlx.types import (
+    Audio,
+    Chunk,
+    End,
+    Event,
+    Feed,
+    FeedText,
+    NamedVoice,
+    ReferenceVoice,
+    Speak,
+    SpeakStream,
+    Transcribe,
+    Usage,
+)
+
+RATE = 24_000
+RECORDING = Audio(numbers(1, RATE) * np.float32(0.1), RATE)
+TEXT = "Hi. You"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("cosyvoice"))
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path, loaded: Callable[..., Any], cold: LoadOptions) -> CosyVoice:
+    return loaded(cosyvoice.load(folder, cold))
+
+
+def speak(engine: CosyVoice, text: str = TEXT, **fields: Any) -> list[Event]:
+    return run(engine, engine.begin(Speak(text=text, **fields)))[0]
+
+
+def test_it_is_what_the_worker_knows(engine: CosyVoice) -> None:
+    assert isinstance(engine, Batched) and isinstance(engine, BatchedStreaming) and isinstance(engine, Claiming)
+
+
+def test_a_text_in_the_voice_of_a_speaker(engine: CosyVoice) -> None:
+    events = speak(engine)
+    usage = events[-1]
+    assert isinstance(usage, Usage)
+    assert usage.audio_out == len(pcm(events)) / 2 / RATE > 0
+    assert usage.tokens_in == len("Hi. You.")  # a byte is a token here; both sentences are one piece
+    assert 2 * usage.tokens_in <= usage.tokens_out <= 20 * usage.tokens_in
+    assert usage.audio_out == usage.tokens_out / 25
+    assert all(chunk.rate == RATE for chunk in events if isinstance(chunk, Chunk))
+    assert pcm(speak(engine, voice=NamedVoice(NAMED[0]))) == pcm(events)
+    assert pcm(speak(engine, voice=NamedVoice(NAMED[1]))) != pcm(events)
+
+
+def test_the_first_sound_comes_before_the_speech_is_whole(engine: CosyVoice) -> None:
+    state = engine.begin(Speak(text="A longer text, of which the beginning is heard first."))
+    events: list[Event | Exception] = []
+    while not any(isinstance(event, Chunk) for event in events):
+        events += engine.step([state])[0]
+    assert state.utterance is not None and not state.utterance.is_whole
+    engine.end(state)
+
+
+def test_requests_together_sound_as_alone(engine: CosyVoice) -> None:
+    asked = [
+        Speak(text=TEXT, options={"seed": 3}),
+        Speak(text="Longer, then.", voice=ReferenceVoice(RECORDING, "abc", "one"), options={"seed": 4}),
+        Speak(text="Third", voice=NamedVoice(NAMED[1]), speed=1.5),
+    ]
+    alone = [run(engine, engine.begin(request))[0] for request in asked]
+    together = run(engine, *(engine.begin(request) for request in asked))
+    for one, other in zip(alone, together, strict=True):
+        assert pcm(one) == pcm(other)
+
+
+def test_a_seed_decides_what_is_drawn(engine: CosyVoice) -> None:
+    first, again, other = (pcm(speak(engine, options={"seed": seed})) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_speed(engine: CosyVoice) -> None:
+    def seconds(speed: float) -> tuple[float, int]:
+        usage = speak(engine, speed=speed)[-1]
+        assert isinstance(usage, Usage)
+        return usage.audio_out, usage.tokens_out
+
+    normal, tokens = seconds(1.0)
+    fast, same = seconds(2.0)
+    assert tokens == same and fast == pytest.approx(normal / 2, abs=0.021)
+
+
+def test_a_text_in_pieces_sounds_as_the_whole(engine: CosyVoice) -> None:
+    sentences = ("The first one. ", "Here is the second. ", "End")
+    state = engine.begin(SpeakStream())
+    assert not state.busy and not state.finished
+    events: list[Event] = []
+
+    def work() -> None:
+        while state.busy:
+            for event in engine.step([state])[0]:
+                assert not isinstance(event, Exception)
+                events.append(event)
+
+    for sentence in sentences:
+        for letter in sentence:
+            engine.feed(state, FeedText(letter))
+            work()
+    assert pcm(events) and not state.finished
+    heard = len(pcm(events))
+    engine.feed(state, End())
+    work()
+    assert state.finished and len(pcm(events)) > heard and isinstance(events[-1], Usage)
+    engine.end(state)
+    by_sentence = [pcm(speak(engine, s.strip(), options={"seed": n})) for n, s in enumerate(sentences)]
+    assert pcm(events) == b"".join(by_sentence)
+
+
+def test_a_text_without_words_is_a_short_silence(engine: CosyVoice) -> None:
+    events = speak(engine, "…")
+    assert pcm(events) == bytes(len(pcm(events))) and isinstance(events[-1], Usage) and events[-1].tokens_out == 0
+    state = engine.begin(SpeakStream())
+    engine.feed(state, End())
+    assert isinstance(run(engine, state)[0][-1], Usage)
+
+
+def test_a_cancelled_request_is_freed_and_changes_no_other(engine: CosyVoice) -> None:
+    alone = pcm(speak(engine))
+    held = engine.held
+    stays, leaves = engine.begin(Speak(text=TEXT)), engine.begin(Speak(text="Another text, which is left."))
+    found: list[Event] = []
+    for step in range(60):
+        found += [event for event in engine.step([stays, leaves])[0] if not isinstance(event, Exception)]
+        assert step < 59 or leaves.utterance is not None
+    assert engine.held > held
+    engine.end(leaves)
+    found += run(engine, stays)[0]
+    assert pcm(found) == alone and engine.held == held == 0
+    assert leaves.utterance is None and not engine._decoder._batch.members
+
+
+def test_a_recording_is_prepared_once(engine: CosyVoice) -> None:
+    voice = ReferenceVoice(Audio(numbers(2, RATE) * np.float32(0.1), RATE), "", "two")
+    first, second = engine.begin(Speak(text="A", voice=voice)), engine.begin(Speak(text="A", voice=voice))
+    run(engine, first)
+    engine.step([second])
+    assert second.voice is not None and second.voice is first.voice
+    engine.end(second)
+    assert second.preparing is None
+
+
+def test_what_the_language_model_reads(engine: CosyVoice) -> None:
+    voice = ReferenceVoice(RECORDING, "said", "three")
+
+    def read(request: Speak) -> tuple[str, int]:
+        state = engine.begin(request)
+        while state.utterance is None:
+            engine.step([state])
+        tokens = state.utterance.tokens[: state.utterance.prompt]
+        task = tokens.index(6565)
+        letters = [engine._tokens._tokenizer.decode([t - 6566], skip_special_tokens=False) for t in tokens[1:task]]
+        engine.end(state)
+        return "".join(letters), len(tokens) - task - 1
+
+    assert read(Speak(text="text")) == ("text.", 0)
+    assert read(Speak(text="text", voice=voice)) == ("saidtext.", 25)
+    assert read(Speak(text="text", voice=ReferenceVoice(RECORDING, "", "x"))) == ("text.", 0)
+    assert read(Speak(text="text", voice=voice, instructions="Calm")) == ("Calm<|endofprompt|>text.", 0)
+    assert read(Speak(text="text", instructions="Calm<|endofprompt|>")) == ("Calm<|endofprompt|>text.", 0)
+    options = {"prompt_speech": RECORDING, "prompt_text": "said"}
+    assert read(Speak(text="text", options=options)) == ("saidtext.", 25)
+    assert read(Speak(text="text", options={"instruct_text": "Calm"})) == ("Calm<|endofprompt|>text.", 0)
+    assert read(Speak(text="a <strong>b</strong>")) == ("a <strong>b</strong>", 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "message"),
+    [
+        ({"text": " \n"}, BadRequest, "there is no word in the text"),
+        ({"speed": 3.0}, BadRequest, "speed 3 is out of range: 0.5 to 2"),
+        ({"options": {"speaker_id": 1}}, Unsupported, "no option speaker_id; its options are seed, prompt_speech"),
+        ({"options": {"seed": -1}}, BadRequest, "seed must be a whole number from 0 to 4294967295, not -1"),
+        ({"options": {"prompt_text": "x"}}, BadRequest, r"give the recording too \(prompt_speech\)"),
+        ({"options": {"prompt_speech": b"RIFF"}}, BadRequest, "prompt_speech must be a recording"),
+        ({"options": {"instruct_text": 7}}, BadRequest, "instruct_text must be a text, not 7"),
+        ({"voice": NamedVoice("echo")}, UnknownVoice, "no voice 'echo'; the voices are first, second; or give a rec"),
+        ({"language": "fr"}, Unsupported, "zh"),
+        ({"instructions": "x" * 500}, BadRequest, "instructions is 500 tokens long; at most 400 are read"),
+        (
+            {"voice": ReferenceVoice(Audio(RECORDING.samples[:9000], RATE), "", "s")},
+            BadRequest,
+            r"the voice's recording has 0.4 s; 0.5 to 30 s of one person's speech are needed",
+        ),
+        (
+            {"voice": ReferenceVoice(Audio(np.zeros(RATE, np.float32), RATE), "", "z")},
+            BadRequest,
+            "the voice's recording is silent",
+        ),
+    ],
+)
+def test_what_is_refused(engine: CosyVoice, fields: dict[str, Any], error: type[SpeechError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        engine.begin(Speak(**{"text": "text", **fields}))
+    assert engine.held == 0
+
+
+def test_requests_of_other_kinds_are_refused(engine: CosyVoice) -> None:
+    with pytest.raises(Unsupported, match="CosyVoice 2 speaks; it cannot transcribe"):
+        engine.begin(Transcribe(audio=RECORDING))
+    state = engine.begin(SpeakStream())
+    with pytest.raises(BadRequest, match="a text is fed as text"):
+        engine.feed(state, Feed(RECORDING.samples))
+    engine.end(state)
+
+
+def test_an_error_ends_its_request_alone(engine: CosyVoice) -> None:
+    good, bad = engine.begin(Speak(text=TEXT)), engine.begin(Speak(text="<speak>no end"))
+    events = engine.step([good, bad])
+    assert isinstance(events[1][-1], BadRequest) and bad.finished
+    engine.end(bad)
+    assert pcm(run(engine, good)[0]) == pcm(speak(engine))
+
+
+def test_a_model_without_speakers_says_what_it_needs(
+    tmp_path: Path, loaded: Callable[..., Any], options: LoadOptions
+) -> None:
+    engine = loaded(cosyvoice.load(write_folder(tmp_path, named=()), options))  # warmed up
+    with pytest.raises(BadRequest, match=r"it imitates one: give a recording of a person \(prompt_speech\)"):
+        engine.begin(Speak(text="text"))
+
+
+def test_a_folder_of_another_model_is_refused(folder: Path, tmp_path: Path, cold: LoadOptions) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "qwen2"}')
+    with pytest.raises(ModelUnavailable, match=r"holds 'qwen2'; this engine runs cosyvoice2 and cosyvoice3"):
+        list(cosyvoice.load(tmp_path, cold))
+    (tmp_path / "config.json").write_text((folder / "config.json").read_text())
+    with pytest.raises(ModelUnavailable, match="no readable tokenizer"):
+        list(cosyvoice.load(tmp_path, cold))

@@ -1,0 +1,77 @@
+"""Xinference's client and CosyVoice, with small weights: its documented calls, and what the arguments do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from protocols.conftest import TESTS, Server, serve
+from support.openai_audio import WAV
+from xinference_client import RESTfulClient
+
+TEXT = "Hi you"
+Client = Any
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("cosyvoice")
+    environment = {
+        "SPEECHMLX_CATALOG": "support.cosyvoice_row:extend",
+        "SPEECHMLX_CACHE": str(home / "cache"),
+        "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+    }
+    with serve(home / "server", scripted=False, **environment) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def models(tiny: Server) -> Iterator[tuple[Client, Client]]:
+    """CosyVoice 2 and 3, launched."""
+    with closing(RESTfulClient(tiny.url)) as client:
+        names = ("CosyVoice2-0.5B", "Fun-CosyVoice3-0.5B-2512")
+        second, third = (client.get_model(client.launch_model(name, model_type="audio")) for name in names)
+        yield second, third
+
+
+def test_each_argument_acts(models: tuple[Client, Client]) -> None:
+    """A speaker, a recording, its text, an instruction and a seed: each gives another sound, and the same one again."""
+    asked: list[dict[str, Any]] = [
+        {},
+        {"voice": "英文女"},
+        {"prompt_speech": WAV},
+        {"prompt_speech": WAV, "prompt_text": "What is said"},
+        {"prompt_speech": WAV, "instruct_text": "Calmly"},
+        {"seed": 7},
+    ]
+    found = [models[0].speech(TEXT, response_format="wav", **arguments) for arguments in asked]
+    assert len(set(found)) == len(found) and all(sound[:4] == b"RIFF" for sound in found)
+    assert models[0].speech(TEXT, response_format="wav", **asked[3]) == found[3]
+    assert models[0].speech(TEXT, response_format="wav", voice="中文女") == found[0]
+
+
+def test_a_stream(models: tuple[Client, Client]) -> None:
+    chunks = list(models[0].speech(TEXT, voice="英文女", stream=True))
+    assert chunks and len(b"".join(chunks)) > 500
+
+
+def test_a_recording_is_what_the_third_needs(models: tuple[Client, Client]) -> None:
+    assert models[1].speech(TEXT, prompt_speech=WAV, response_format="wav")[:4] == b"RIFF"
+    with pytest.raises(RuntimeError, match=r"it imitates one: give a recording of a person \(prompt_speech\)"):
+        models[1].speech(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"voice": "echo"}, "no voice 'echo'; the voices are 中文女, 中文男"),
+        ({"prompt_text": "said"}, "'prompt_text' goes with a recording"),
+        ({"speaker_wav": 1}, "CosyVoice 2 has no option speaker_wav; its options are seed, prompt_speech"),
+    ],
+)
+def test_what_is_refused(models: tuple[Client, Client], arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(RuntimeError, match=says):
+        models[0].speech(TEXT, **arguments)
