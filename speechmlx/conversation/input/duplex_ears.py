@@ -70,7 +70,10 @@ class DuplexEars:
 
     async def stop(self) -> None:
         """End the job under way, without a report."""
-        tasks, self._tasks, self._job = self._tasks, (), None
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancel()  # a task that is cancelled before it began leaves no block
+        tasks, self._tasks = self._tasks, ()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -80,4 +80,7 @@ class DuplexVoice:
         async def prepared() -> Answer:
             return answer
 
-        response.start(response.run(prepared()))
+        async def run() -> None:
+            await response.run(prepared())
+
+        response.start(run())

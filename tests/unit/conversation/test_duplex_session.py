@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
-from support.scripted_duplex import RATE, VOICES, Echo, tone
-from support.scripted_input import ScriptedInput
+from support.duplex_engines import DuplexEngines
+from support.scripted_duplex import tone
 
 from speechmlx.conversation import commands, events
 from speechmlx.conversation.duplex_session import DuplexSession
@@ -23,40 +23,12 @@ from speechmlx.conversation.settings import (
     VoiceSettings,
 )
 from speechmlx.errors import BadRequest, Busy
-from speechmlx.models.spec import Model
-from speechmlx.runtime.front.job import Job
-from speechmlx.types import Converse, DetectSpeech, Kind, NamedVoice, Request
+from speechmlx.types import Converse, DetectSpeech, Kind, NamedVoice
 
 E = TypeVar("E")
 SETTINGS = Settings(model="echo")
 SAID = b"".join([tone(3), tone(30, 0)])
 """Three frames of speech, and enough silence for the answer and its end."""
-
-
-class DuplexEngines(ScriptedInput):
-    """`Engines` without a process: beside those of ScriptedInput, this model."""
-
-    row = Model(
-        name="echo", kind=Kind.S2S, engine="none:load", sources=(), size=0, memory=0, rate=RATE, licence="none",
-        voices=VOICES, duplex=True,
-    )  # fmt: skip
-
-    def model(self, name: str | None, kind: Kind | None, live: bool = False) -> Model:
-        return self.row if kind is Kind.S2S else super().model(name, kind, live)
-
-    def _start(self, job: Job, request: Request) -> None:
-        if isinstance(request, Converse) and Kind.S2S not in self.fails:
-            streams: dict[int, Any] = self._streams
-            streams[job.id] = Echo(request)
-        else:
-            super()._start(job, request)
-
-    def _input(self, job: Job, command: object) -> None:
-        try:
-            super()._input(job, command)
-        except BadRequest as error:
-            self._streams.pop(job.id)
-            job.finish_with(error)
 
 
 class Talk:
