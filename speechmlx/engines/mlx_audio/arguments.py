@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import inspect
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -126,9 +127,11 @@ def _checked(name: str, value: Any, default: Any) -> Any:
 
 def known_languages(model: Any) -> list[str]:
     """The languages that `model` tells of, spelt as it does; none: it does not tell."""
-    listed = getattr(getattr(model, "config", None), "support_languages", None)
+    config = getattr(model, "config", None)
+    listed = getattr(config, "support_languages", None) or getattr(config, "supported_languages", None)
     for name in ("prompt_dictionary", "lid_dict"):
         listed = listed or getattr(model, name, None)
+    listed = listed or getattr(sys.modules.get(type(model).__module__), "ISO_TO_PROMPT_LANGUAGE", None)
     return [str(item) for item in listed or () if item not in ("auto", "nospeech")]
 
 

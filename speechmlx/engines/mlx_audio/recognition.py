@@ -27,7 +27,10 @@ from speechmlx.types import LanguageDetected, Listen, Request, Segment, Transcri
 
 WINDOW = 30.0
 """Seconds of a recording that the family gets at once."""
-LANGUAGE = ("language", "source_lang", "lang_code")
+LANGUAGE = ("source_language", "language", "source_lang", "lang_code")
+"""Names of the language that is spoken. Where a family has the first, its `language` is the one to translate into."""
+CLOCKED = ("qwen2_audio",)
+"""Families that give the time of their own work as the end of what they heard."""
 DENSEST, LEAST_TOKENS = 16, 32
 """Tokens for each second of a window, and besides: where a model repeats itself, it ends there."""
 SHORTEST = 0.1
@@ -83,6 +86,7 @@ class Recognizer:
             if "target_lang" in self.accepted:
                 arguments["target_lang"] = languages.code(request.language) or request.language
         if request.task == "translate":
+            arguments.pop("source_language", None)  # a family that has it hears it by itself where it translates
             arguments |= self._translation()
         for value, names in ((request.prompt, ("initial_prompt", "context")), (list(request.hotwords), ("hotwords",))):
             if value and (name := self.accepted.first(*names)):
@@ -96,6 +100,8 @@ class Recognizer:
     def _translation(self) -> dict[str, Any]:
         if "target_lang" in self.accepted:
             return {"target_lang": "en"}
+        if "source_language" in self.accepted:
+            return {"language": "en"}
         raise Unsupported(f"{self.checkpoint.family} does not translate; it writes what is said")
 
     def _language(self, language: str) -> dict[str, Any]:
@@ -104,6 +110,10 @@ class Recognizer:
             raise Unsupported(f"{self.checkpoint.family} takes no language: it hears those that it was trained with")
         known = known_languages(self.checkpoint.model)
         return {name: spelt_language(language, known) if known else languages.code(language) or language}
+
+    @property
+    def _timed(self) -> bool:
+        return self.checkpoint.family not in CLOCKED
 
     def _recognise(self, request: Transcribe, arguments: dict[str, Any], emit: Emit) -> None:
         own = structural_clone(self.checkpoint.model)
@@ -114,7 +124,7 @@ class Recognizer:
             samples = np.pad(samples, (0, max(0, short)))
             if "max_tokens" in self.accepted:
                 arguments["max_tokens"] = LEAST_TOKENS + math.ceil(DENSEST * (end - start))
-            result = heard(own.generate(mx.array(samples), **arguments), end - start)
+            result = heard(own.generate(mx.array(samples), **arguments), end - start, self._timed)
             if not told and (language := request.language or result.language):
                 told = True
                 emit(LanguageDetected(languages.code(language) or language, 1.0))

@@ -41,20 +41,21 @@ class HeardSpeech:
     language: str | None = None
 
 
-def heard(result: Any, duration: float) -> HeardSpeech:
+def heard(result: Any, duration: float, timed: bool = True) -> HeardSpeech:
     """`result` of a family's `generate` for a window of `duration` seconds.
 
     Families return text, an object with `text` and perhaps `segments` (dictionaries), or sentences of timed tokens.
+    `timed` is False where the times of the segments are not those of the speech: the text has the whole window then.
     """
     if isinstance(result, str):
         return HeardSpeech((HeardPart(result, 0.0, duration),))
     if isinstance(result, (list, tuple)):
-        return HeardSpeech(tuple(part for item in result for part in heard(item, duration).parts))
+        return HeardSpeech(tuple(part for item in result for part in heard(item, duration, timed).parts))
     sentences = getattr(result, "sentences", None)
     if sentences is not None:
         return HeardSpeech(tuple(_sentence(item) for item in sentences if item.tokens), _language(result))
     found = getattr(result, "segments", None)
-    if found:
+    if found and timed:
         parts = [_segment(item, duration) for item in found]
         if any(part.text.strip() for part in parts):
             return HeardSpeech(tuple(parts), _language(result))
@@ -95,8 +96,9 @@ def _segment(segment: Any, duration: float) -> HeardPart:
     if speaker is None:
         speaker = get("speaker_id")
     first = float(start) if start is not None else 0.0
+    text = MARK.sub("", str(get("text") or ""))
     return HeardPart(
-        MARK.sub("", str(get("text") or "")),
+        text.removeprefix(f"[{speaker}]"),  # a family that names the speaker in the text too
         first,
         float(end) if end is not None and end > first else duration,  # some families say 0 for "unknown"
         words,

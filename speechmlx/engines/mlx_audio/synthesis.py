@@ -46,6 +46,8 @@ MOST_SEED = 2**32 - 1
 OWN_OPTIONS = ("seed",)
 INSTRUCT = ("instruct", "description", "caption")
 LANGUAGE = ("lang_code", "language", "lang")
+WITH_TEXT = ("voxcpm", "breeze_tts", "fish_drama3")
+"""Families that imitate a recording only where its text is told: the first ignores it else, the others fail."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ class Synthesizer:
         if "ref_audio" not in self.accepted:
             named = f"; its voices are {', '.join(self.voices)}" if self.voices else ""
             raise Unsupported(f"{self.checkpoint.family} cannot imitate the voice of a recording{named}")
+        if self.checkpoint.family in WITH_TEXT and not voice.text.strip():
+            raise BadRequest(f"{self.checkpoint.family} imitates a recording only with the text that is spoken in it")
         found: dict[str, Any] = {"ref_audio": self.imitated.samples(voice)}
         if "ref_text" in self.accepted and voice.text.strip():
             found["ref_text"] = voice.text

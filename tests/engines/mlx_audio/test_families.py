@@ -27,7 +27,8 @@ def request(engine: Any, seed: int) -> Request:
     """One of two requests that the engine answers."""
     if engine.checkpoint.part == "tts":
         texts = ("Hello world. Another test!", "Another world. Hello test? Hello!")
-        return Speak(text=texts[seed], options={"seed": seed + 3})
+        short = tiny_bridge.OPTIONS.get(f"tts/{engine.checkpoint.family}", {})
+        return Speak(text=texts[seed], options={"seed": seed + 3, **short})
     if engine.checkpoint.part == "vad":
         return Diarize(audio=noise(3 + seed, seed))
     if isinstance(engine, ForcedAligner):

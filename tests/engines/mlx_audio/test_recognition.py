@@ -64,6 +64,9 @@ def test_words_come_where_they_are_asked_for(bridged: Load) -> None:
         ("parakeet", {"audio": noise(1, 0, 8000)}, BadRequest, "hears audio at 16000 Hz, not 8000"),
         ("sensevoice", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: zh, en, yue"),
         ("nemotron_asr", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: en-US"),
+        ("cohere_asr", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: en, fr, de"),
+        ("fun_asr_nano", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: zh, zh-cn"),
+        ("mms", {"language": "en"}, Unsupported, "mms takes no language"),
         ("qwen3_asr", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: English, Chinese"),
     ],
 )
@@ -107,3 +110,25 @@ def test_every_form_of_a_result() -> None:
     assert heard(SimpleNamespace(segments=[unknown]), 2.0).parts == whole
     sentence = SimpleNamespace(text=" a", start=0.0, end=0.1, tokens=[token(" a", 0.0)])
     assert heard(SimpleNamespace(sentences=[sentence]), 2.0).parts[0].words == (Word(" a", 0.0, 0.1, 1.0),)
+
+
+def test_granite_is_told_what_is_spoken_and_translates_only_where_that_is_asked(bridged: Load) -> None:
+    engine, audio = bridged("stt/granite_speech"), noise(1, 0)
+    told = engine._arguments(Transcribe(audio=audio, language="de"))
+    assert told["source_language"] == "de" and "language" not in told, "its `language` is what it translates into"
+    translated = engine._arguments(Transcribe(audio=audio, language="de", task="translate"))
+    assert translated["language"] == "en" and "source_language" not in translated, "it takes one of them"
+
+
+def test_the_time_of_the_work_is_no_time_of_the_speech(bridged: Load) -> None:
+    clock = SimpleNamespace(text="a b", segments=[{"text": "a b", "start": 0.0, "end": 0.07}])
+    assert heard(clock, 3.0, timed=False).parts == (HeardPart("a b", 0.0, 3.0),)
+    request = Transcribe(audio=noise(1.5, 0), vad=False)
+    segments = [event for event in alone(bridged("stt/qwen2_audio").run(request)) if isinstance(event, Segment)]
+    assert [(segment.start, segment.end) for segment in segments] == [(0.0, 1.5)]
+
+
+def test_the_name_of_a_speaker_is_no_word_of_the_text() -> None:
+    told = SimpleNamespace(segments=[{"text": "[S01] a b", "start": 1.0, "end": 2.0, "speaker_id": "S01"}])
+    (part,) = heard(told, 3.0).parts
+    assert (part.text.strip(), part.speaker) == ("a b", "S01")

@@ -101,6 +101,7 @@ def test_pauses_are_silence_of_their_length(bridged: Load) -> None:
         ("pocket_tts", {"options": {"cfg": 1}}, Unsupported, "no option 'cfg'; its options are frames_after_eos, "),
         ("pocket_tts", {"options": {"seed": -1}}, BadRequest, "seed must be a whole number from 0 to 4294967295"),
         ("pocket_tts", {"options": {"prompt_text": "x"}}, Unsupported, "no option 'prompt_text'; its options are"),
+        ("voxcpm", {"voice": ReferenceVoice(noise(1, 0), " ", "x")}, BadRequest, "only with the text that is spoken"),
         ("pocket_tts", {"voice": ReferenceVoice(noise(0, 0), "", "x")}, BadRequest, "recording has no sound"),
         (
             "pocket_tts",

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import mlx.core as mx
-from support.tiny_bridge import dividing, hearing, speaking
+from support.tiny_bridge import dividing, hearing, saying, speaking, transcribing
 
 from speechmlx.models.bridge import families
 from speechmlx.models.bridge.convert import about
@@ -20,6 +21,10 @@ Builder = Callable[[Path], None]
 BUILDERS: Mapping[str, Builder] = {
     "tts/pocket_tts": speaking.pocket_tts,
     "tts/qwen3_tts": speaking.qwen3_tts,
+    "tts/breeze_tts": saying.breeze_tts,
+    "tts/soprano": saying.soprano,
+    "tts/voxcpm": saying.voxcpm,
+    "tts/voxcpm2": saying.voxcpm2,
     "stt/parakeet": hearing.parakeet,
     "stt/nemotron_asr": hearing.nemotron_asr,
     "stt/qwen3_asr": hearing.qwen3_asr,
@@ -29,12 +34,28 @@ BUILDERS: Mapping[str, Builder] = {
     "stt/moonshine": hearing.moonshine,
     "stt/granite_speech5_ctc": hearing.granite_speech5_ctc,
     "stt/canary": hearing.canary,
+    "stt/cohere_asr": transcribing.cohere_asr,
+    "stt/fireredasr2": transcribing.fireredasr2,
+    "stt/fun_asr_nano": transcribing.fun_asr_nano,
+    "stt/glmasr": transcribing.glmasr,
+    "stt/granite_speech": transcribing.granite_speech,
+    "stt/granite_speech_nar": transcribing.granite_speech_nar,
+    "stt/mms": transcribing.mms,
+    "stt/moss_transcribe_diarize": transcribing.moss_transcribe_diarize,
+    "stt/qwen2_audio": transcribing.qwen2_audio,
     "vad/sortformer": dividing.sortformer,
     "vad/nemotron_diarization": dividing.nemotron_diarization,
 }
 """By part and family."""
 SEEDS = {"stt/granite_speech5_ctc": 13, "stt/nemotron_asr": 5, "vad/nemotron_diarization": 2}
 """Where random weights of the first seed recognise nothing."""
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "tts/breeze_tts": {"max_tokens": 4, "streaming_interval": 0.02},
+    "tts/soprano": {"max_tokens": 4},
+    "tts/voxcpm": {"max_tokens": 3, "inference_timesteps": 2},
+    "tts/voxcpm2": {"max_tokens": 3, "inference_timesteps": 2},
+}
+"""What keeps an answer short: random weights find no end."""
 
 
 def write(name: str, folder: Path, seed: int | None = None) -> Path:

@@ -50,7 +50,7 @@ def qwen3_tts(folder: Path) -> None:
     }  # fmt: skip
     save(folder, config, module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config)))))
     (folder / "generation_config.json").write_text(json.dumps({"temperature": 0.9, "top_k": 50, "max_new_tokens": 8}))
-    _speech_tokenizer(folder / "speech_tokenizer")
+    write_speech_tokenizer(folder / "speech_tokenizer")
 
 
 def _talker(vocabulary: int) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _talker(vocabulary: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _speech_tokenizer(folder: Path) -> None:
+def write_speech_tokenizer(folder: Path) -> None:
     """The codec's decoder; a model without reference recordings needs no encoder."""
     from mlx_audio.tts.models.qwen3_tts.config import Qwen3TTSTokenizerConfig
     from mlx_audio.tts.models.qwen3_tts.speech_tokenizer import Qwen3TTSSpeechTokenizer

@@ -31,6 +31,8 @@ NEMO = {"target": "nemo.collections.asr.models.rnnt_bpe_models.EncDecRNNTBPEMode
         ({"target": "nemo.collections.asr.models.aed_multitask_models.EncDecMultiTaskModel"}, "x/y", "stt/canary"),
         ({}, "mlx-community/SenseVoice-Small", "stt/sensevoice"),
         ({"model_type": "sensevoice"}, "x/parakeet", "stt/sensevoice"),
+        ({"model_type": "breeze"}, "x/y", "tts/breeze_tts"),
+        ({"model_type": "granite_speech_plus"}, "x/y", "stt/granite_speech"),
         ({"model_type": "fish_qwen3_omni"}, "x/whisper", "tts/fish_qwen3_omni"),
     ],
 )
@@ -47,6 +49,8 @@ def test_the_config_says_the_family(config: dict[str, Any], name: str, found: st
         ({}, "x/y", "says 'nothing'"),
         ({"model_type": "kokoro"}, "x/y", "family kokoro, which is left out here: the server has an engine of its own"),
         ({"model_type": "bark"}, "x/y", "left out here: it fetches a second repository"),
+        ({"model_type": "voxtral"}, "x/y", "left out here: what prepares its input needs torch"),
+        ({"model_type": "moss_music"}, "x/y", "left out here: it describes music"),
         ({"model_type": "llama", "acoustic_dim": 4}, "x/y", "family tada"),
         ({"model_version": "DeepFilterNet3"}, "x/y", "family deepfilternet"),
     ],
