@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from speechmlx.errors import BadRequest, Busy, Unsupported
@@ -107,3 +108,45 @@ class TranscribesOnly(Unsupported):
 
     def __init__(self) -> None:
         super().__init__("a transcription session gives no responses")
+
+
+class AnswersByItself(Unsupported):
+    """A turn, an item or an answer was asked of a model that hears and speaks at once."""
+
+    code = "answers_by_itself"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this model hears and speaks at once: it takes sound, and answers when it likes; it takes no commits (but "
+            "where transcription is on), no items and no requests for answers"
+        )
+
+
+class ModelIsChosen(BadRequest):
+    """Another model was asked for in a conversation whose model, `model`, was chosen when it began."""
+
+    code = "model_is_chosen"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"this conversation is with {model}, from its beginning to its end; begin another one")
+
+
+class NotTaken(Unsupported):
+    """Settings that a model which hears and speaks at once does not take; the others count."""
+
+    code = "not_taken"
+
+    def __init__(self, options: Sequence[str]) -> None:
+        super().__init__(f"this model hears and speaks at once, and goes on without {', '.join(options)}")
+
+
+class ModelBehind(Busy):
+    """A model that hears and speaks at once is `seconds` behind."""
+
+    code = "model_behind"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"the model is {seconds:.1f} s behind: it is loaded, waits for its turn, or takes longer for a frame than "
+            "that sounds; no audio is dropped"
+        )

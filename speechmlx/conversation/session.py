@@ -96,7 +96,7 @@ class TranscriptionSession:
 
     async def __aenter__(self) -> Self:
         self._working = asyncio.create_task(self._work())
-        self._warmup.begin(Kind.VAD, *self._recognisers(), *self._answering_kinds())
+        self._warmup.begin(*self._needs())
         return self
 
     async def __aexit__(
@@ -197,6 +197,10 @@ class TranscriptionSession:
                 self._emit(command.event)
             case _:
                 raise Unsupported(f"a transcription session has no {type(command).__name__}")
+
+    def _needs(self) -> tuple[Need, ...]:
+        """The models that the session loads when it begins."""
+        return (Kind.VAD, *self._recognisers(), *self._answering_kinds())
 
     def _recognisers(self) -> tuple[Need, ...]:
         """The model of live words, and that of turns which are recognised whole, as far as the settings need them."""

@@ -718,6 +718,7 @@ def _moshi(name: str, repo: str, size: int, bits: str) -> Model:
         licence="CC-BY-4.0",
         aliases=(repo.lower(), *((name,) if bits == "8bit" else ())),
         voices=VoiceList(imitates=False),
+        duplex=True,
     )
 
 
@@ -736,6 +737,7 @@ def _personaplex(bits: str, convert: str, narrow: int) -> Model:
         licence="NVIDIA Open Model License, gated: see docs/models.md",
         aliases=("personaplex", "personaplex-7b", repo) if bits == "8bit" else (),
         voices=PERSONAPLEX_VOICES,
+        duplex=True,
     )
 
 

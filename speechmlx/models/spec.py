@@ -117,6 +117,8 @@ class Model:
     voices: VoiceList = UNLISTED
     """The voices that it speaks with, and what clients call them."""
     companions: tuple[Companion, ...] = ()
+    duplex: bool = False
+    """It hears and speaks at once: it takes `Converse`, and a live conversation may be with it alone."""
 
     def bytes_as(self, dtype: str) -> int:
         """Bytes in memory with floating-point weights in `dtype`."""

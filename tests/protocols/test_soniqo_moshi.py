@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -19,13 +20,18 @@ from speechmlx.audio.pcm import to_pcm16
 MAKE = "import sys; from pathlib import Path; from support import tiny_moshi; tiny_moshi.folder(Path(sys.argv[1]), 16)"
 
 
+def made_folder(home: Path) -> str:
+    """The folder of the model, made in `home` by another process: this one imports no MLX."""
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    subprocess.run([sys.executable, "-c", MAKE, str(home)], env=environment, check=True, timeout=100)
+    return str(home / "folder")
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("moshi")
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    subprocess.run([sys.executable, "-c", MAKE, str(home)], env=environment, check=True, timeout=100)
     catalog = "support.moshi_row:extend"
-    with serve(home / "server", SPEECHMLX_CATALOG=catalog, TINY_MOSHI=str(home / "folder")) as server:
+    with serve(home / "server", SPEECHMLX_CATALOG=catalog, TINY_MOSHI=made_folder(home)) as server:
         yield server
 
 

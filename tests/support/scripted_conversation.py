@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from support.scripted import Scripted
+from support.scripted_duplex import VOICES
 
 from speechmlx.engines import LoadOptions
 from speechmlx.errors import BadRequest, UnknownVoice
@@ -64,7 +65,7 @@ BLOCKS_PER_WORD = round(WORD_SECONDS * RATE / BLOCK)
 GATE = "TALKING_GATE"
 NUMBERS = "zero one two three four five six seven eight nine ten".split()
 
-HERE = "support.scripted_conversation"
+HERE, DUPLEX = "support.scripted_conversation", "support.scripted_duplex"
 ROW = Model(
     name="talking-asr",
     kind=Kind.ASR,
@@ -86,6 +87,7 @@ ROWS = (
     replace(ROW, name="talking-late", kind=Kind.LLM, engine=f"{HERE}:load_late", rate=0),
     replace(ROW, name="enhance-late", kind=Kind.ENHANCE, engine=f"{HERE}:load_late_enhance", rate=SPEECH_RATE),
     replace(ROW, name="talking-s2s", kind=Kind.S2S, engine=f"{HERE}:load_s2s", rate=SPEECH_RATE),
+    replace(ROW, name="talking-duplex", kind=Kind.S2S, engine=f"{DUPLEX}:load", rate=24000, duplex=True, voices=VOICES),
     replace(ROW, name="talking-tts", kind=Kind.TTS, engine=f"{HERE}:load_tts", rate=SPEECH_RATE),
 )
 MODELS = (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from contextlib import aclosing
 
 from speechmlx.audio.resample import resample
 from speechmlx.conversation.engines import Engines
@@ -18,7 +19,7 @@ from speechmlx.conversation.response.answer import (
 )
 from speechmlx.conversation.response.cascade import Cascade
 from speechmlx.conversation.settings import Answering
-from speechmlx.types import Audio, Chunk, Kind, Priority, Respond, TextDelta, Usage
+from speechmlx.types import Audio, Chunk, Event, Kind, Priority, Respond, TextDelta, Usage
 
 
 class SpeechToSpeech:
@@ -69,22 +70,28 @@ async def answer(engines: Engines, audio: Audio, answering: Answering) -> AsyncG
         instructions=answering.instructions or None,
         priority=Priority.REALTIME,
     )
+    async with engines.submit(request) as job, aclosing(clauses(job, answering.spoken)) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def clauses(events: AsyncIterable[Event], spoken: bool) -> AsyncGenerator[Piece, None]:
+    """TextDelta* and, where it is spoken, the audio after each as its clause; Usage."""
     in_clause = False
-    async with engines.submit(request) as job:
-        async for event in job:
-            if isinstance(event, TextDelta):
-                yield event
-                if answering.spoken:
-                    if in_clause:
-                        yield ClauseEnded()
-                    yield ClauseStarted(event.text)
-                    in_clause = True
-            elif isinstance(event, Chunk) and answering.spoken:
-                if not in_clause:
-                    yield ClauseStarted("")
-                    in_clause = True
-                yield event
-            elif isinstance(event, Usage):
-                yield event
+    async for event in events:
+        if isinstance(event, TextDelta):
+            yield event
+            if spoken:
+                if in_clause:
+                    yield ClauseEnded()
+                yield ClauseStarted(event.text)
+                in_clause = True
+        elif isinstance(event, Chunk) and spoken:
+            if not in_clause:
+                yield ClauseStarted("")
+                in_clause = True
+            yield event
+        elif isinstance(event, Usage):
+            yield event
     if in_clause:
         yield ClauseEnded()

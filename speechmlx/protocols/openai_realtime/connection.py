@@ -16,10 +16,12 @@ from starlette.websockets import WebSocket
 from speechmlx.conversation import events
 from speechmlx.conversation.conversation_session import ConversationSession
 from speechmlx.conversation.conversation_start import NEW
+from speechmlx.conversation.duplex_session import DuplexSession
 from speechmlx.conversation.engines import has_default
+from speechmlx.conversation.input.buffer import InputStart
 from speechmlx.conversation.items.item import new_id
 from speechmlx.conversation.llm.remote import remote_language_model
-from speechmlx.errors import BadRequest, Busy, SpeechError, UnknownSession
+from speechmlx.errors import BadRequest, Busy, SpeechError, UnknownModel, UnknownSession
 from speechmlx.models.spec import Model
 from speechmlx.protocols import live_sessions, ws
 from speechmlx.protocols.http.lenient_json import read_json
@@ -81,27 +83,28 @@ async def converse(
 ) -> None:
     """Run a conversation on `socket` until it is over or the connection has broken. Takes over `places`."""
     runtime, config = services.runtime, services.config
-    wire.speaker = _speaker(runtime)
+    duplex = _duplex(runtime, wire)
+    wire.speaker = duplex or _speaker(runtime)
     id, link = wire.session["id"], link_for(wire, services, handover=handover)
-    keeper = services.live.keeper(socket, id, link, wire, wire.settings.input, handover)
+    keeper = None if duplex else services.live.keeper(socket, id, link, wire, wire.settings.input, handover)
     begun = NEW
     if handover is not None and wire.kept is not None:
         begun = wire.kept.start(wire.settings.answering, handover.point.items)
     elif keeper is not None and not wire.transcribes:
         wire.kept = KeptConversation()
 
+    def answered(start: InputStart) -> ConversationSession:
+        def note(stages: events.Stages) -> None:
+            runtime.metrics.response(asdict(stages))
+
+        write = remote_language_model(config)
+        return ConversationSession(runtime, wire.settings, write, note, start=start, begun=begun)
+
     async def talk(link: LiveLink) -> None:
         if handover is None:
             await ws.send(link, wire.greeting())
-        write, start = remote_language_model(config), input_start(handover)
-        session = ConversationSession(
-            runtime,
-            wire.settings,
-            write,
-            lambda stages: runtime.metrics.response(asdict(stages)),
-            start=start,
-            begun=begun,
-        )
+        start = input_start(handover)
+        session = DuplexSession(runtime, wire.settings, duplex) if duplex else answered(start)
         if wire.kept is not None:
             wire.kept.look = lambda: session.items
         meter = LiveMeter("openai_realtime", runtime.metrics, charge=services.usage.audio, start=start.at)
@@ -116,6 +119,15 @@ async def revive(socket: WebSocket, wire: RealtimeWire, services: Services, hand
     async with AsyncExitStack() as places:
         await places.enter_async_context(services.sessions.session())
         await converse(socket, wire, services, places, handover)
+
+
+def _duplex(runtime: Runtime, wire: RealtimeWire) -> Model | None:
+    """The model of the conversation where its client named one that hears and speaks at once."""
+    try:
+        model = None if wire.transcribes else runtime.model(wire.session["model"], Kind.S2S)
+    except UnknownModel:
+        return None
+    return model if model is not None and model.duplex else None
 
 
 def _speaker(runtime: Runtime) -> Model | None:
