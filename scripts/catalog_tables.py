@@ -9,8 +9,9 @@ from pathlib import Path
 from speechmlx.languages import NAMES
 from speechmlx.machine import CACHE_SHARE, GIB, MACS, MODEL_SHARE
 from speechmlx.models.bridge.families import FAMILIES
-from speechmlx.models.catalog import CATALOG, WHISPER_LANGUAGES
+from speechmlx.models.catalog import CATALOG
 from speechmlx.models.kokoro_voices import KOKORO, OPENAI
+from speechmlx.models.rows.whisper import WHISPER_LANGUAGES
 from speechmlx.models.spec import Catalog, Model
 from speechmlx.types import Kind
 

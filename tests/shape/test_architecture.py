@@ -63,7 +63,7 @@ def test_only_the_catalog_names_models() -> None:
     names = {row.name for row in CATALOG.rows}
     for file in (ROOT / "speechmlx").rglob("*.py"):
         values = {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
-        assert file.name == "catalog.py" or names.isdisjoint(values), file
+        assert file.name == "catalog.py" or file.parent.name == "rows" or names.isdisjoint(values), file
 
 
 def test_every_protocol_has_a_conformance_test() -> None:

@@ -13,7 +13,7 @@ SOURCES = {f"cosyvoice{number}-0.5b": f"support.cosyvoice_row:{name}" for number
 def second(files: Path, folder: Path) -> None:
     from support.tiny_cosyvoice import write_folder  # imports mlx
 
-    from speechmlx.models.catalog import COSYVOICE
+    from speechmlx.models.rows.speaking import COSYVOICE
 
     write_folder(folder, COSYVOICE.names)
 

