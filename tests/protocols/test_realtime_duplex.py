@@ -29,7 +29,7 @@ SAID = tone(3) + tone(30, 0)
 
 @DIALECTS
 async def test_an_answer_in_the_documented_order(conversing: Server, dialect: str) -> None:
-    async with talk(conversing.url, QUERY, dialect, **voice(dialect, "bob")) as ws:
+    async with talk(conversing.url, QUERY, dialect, **voice(dialect, "dirk")) as ws:
         for _ in range(2):
             await ws.play(SAID, 3840)
             done = (await ws.until("response.done"))["response"]
@@ -48,9 +48,9 @@ async def test_g711_both_ways_and_a_voice_that_is_none(conversing: Server) -> No
         await ws.play(sound, 160)
         await ws.until("response.done")
         assert len(ws.audio()) == pytest.approx(18 * 640, abs=2000)
-        await ws.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "nobody"}}})
+        await ws.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "nodirk"}}})
         error = (await ws.until("error"))["error"]
-        assert "bob" in error["message"] and error["param"] == "session.audio.output.voice"
+        assert "dirk" in error["message"] and error["param"] == "session.audio.output.voice"
 
 
 async def test_errors_have_the_clients_event_and_the_session_goes_on(conversing: Server) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from speechmlx.types import Samples
 
 RATE, FRAME = 24000, 1920
-VOICES = VoiceList(("ann", "bob"), {"alloy": "ann"}, imitates=False)
+VOICES = VoiceList(("cleo", "dirk"), {"alloy": "cleo"}, imitates=False)
 
 
 def tone(frames: float, level: float = 0.5, rate: int = RATE) -> bytes:

@@ -124,7 +124,7 @@ async def test_a_cancelled_answer_is_not_given_out_any_more(talk: Talk) -> None:
 
 
 async def test_voice_and_instructions_reach_the_model_and_other_ones_begin_anew(talk: Talk) -> None:
-    answering = Answering(instructions="Be kind.", voice=VoiceSettings(name="BOB"))
+    answering = Answering(instructions="Be kind.", voice=VoiceSettings(name="DIRK"))
     await talk.play(tone(5), tone(2, 0))
     await talk.until(events.OutputAudio)
     await talk.session.send(commands.Configure(settings=replace(SETTINGS, answering=answering), note=1))
@@ -135,7 +135,7 @@ async def test_voice_and_instructions_reach_the_model_and_other_ones_begin_anew(
     await talk.rest()
     first, second = talk.engines.requests(Converse)
     assert (first.voice, first.instructions) == (None, None)
-    assert (second.voice, second.instructions) == (NamedVoice("bob"), "Be kind.")
+    assert (second.voice, second.instructions) == (NamedVoice("dirk"), "Be kind.")
     assert [event.note for event in talk.of(events.Configured)] == [1, 2]
     assert [one.status for one in talk.responses] == ["cancelled", "completed"]
 
