@@ -93,6 +93,7 @@ SETTINGS = settings(
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # a package that a draw imports first may do so
 @pytest.mark.parametrize("operation", sorted(operations(WRITTEN)), ids=" ".join)
 def test_nothing_the_description_allows_breaks_the_server(all_scripted: Any, operation: tuple[str, str]) -> None:
     method, path = operation

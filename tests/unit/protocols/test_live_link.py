@@ -354,6 +354,7 @@ async def test_answers_are_said_at_once_and_in_order() -> None:
         first = Carried(link)
         assert link.add(["a", "b", Close(4000, "over"), "never"]) == 3
         assert link.application_state is WebSocketState.DISCONNECTED
+        await settle()  # the connection is taken by a task of its own
         await asyncio.wait_for(link.delivered(3), 5)
         assert first.socket.sent == ["a", "b", 4000]
 
