@@ -14,6 +14,7 @@ from typing import BinaryIO
 from speechmlx.config import Config
 from speechmlx.errors import EngineFailed, NoRoom
 from speechmlx.jobs.background_job import ID
+from speechmlx.private_files import sync_folder, write_private
 
 REQUEST = "request.json"
 BLOCK = 1 << 20
@@ -44,12 +45,12 @@ class JobFiles:
             home = self._home(id)
             home.mkdir(mode=0o700, parents=True)
             try:
-                _write(home / REQUEST, [request])
+                write_private(home / REQUEST, [request])
                 for number, file in enumerate(files):
                     file.seek(0)
-                    _write(home / f"file-{number}", iter(lambda file=file: file.read(BLOCK), b""))  # type: ignore[misc]
-                _sync_folder(home)
-                _sync_folder(self.folder)
+                    write_private(home / f"file-{number}", iter(lambda file=file: file.read(BLOCK), b""))  # type: ignore[misc]
+                sync_folder(home)
+                sync_folder(self.folder)
             except BaseException:
                 shutil.rmtree(home, ignore_errors=True)
                 raise
@@ -69,8 +70,8 @@ class JobFiles:
         name = f"result-{secrets.token_hex(4)}"  # of this run: another server may have taken the job
         with self._room():
             self._home(id).mkdir(mode=0o700, exist_ok=True)
-            _write(self._home(id) / name, [body])
-            _sync_folder(self._home(id))
+            write_private(self._home(id) / name, [body])
+            sync_folder(self._home(id))
         return name
 
     def result(self, id: str, name: str) -> bytes:
@@ -115,20 +116,3 @@ class JobFiles:
                 f"the folder of background jobs ({self.folder}) cannot be used: {error.strerror or error}; "
                 "make room there, or see job_folder"
             ) from error
-
-
-def _write(path: Path, blocks: Sequence[bytes] | Iterator[bytes]) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        for block in blocks:
-            file.write(block)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from speechmlx.errors import BadRequest, NoRoom
+from speechmlx.private_files import sync_folder, write_private
 from speechmlx.types import Audio
 
 if TYPE_CHECKING:
@@ -103,22 +104,22 @@ class KeptRecordings:
             new = self.folder / f".new-{secrets.token_hex(8)}"
             new.mkdir(mode=0o700)
             try:
-                _write(new / SOUND, _header(len(pcm)), pcm)
-                _write(new / RECORD, _json(record))
+                write_private(new / SOUND, (_header(len(pcm)), pcm))
+                write_private(new / RECORD, (_json(record),))
                 os.rename(new, self.folder / id)  # fails where the folder is there, as it is not empty
             except OSError:
                 shutil.rmtree(new, ignore_errors=True)
                 if self.has(id):
                     raise BadRequest("there is a recording of this name: delete it first") from None
                 raise
-            _sync(self.folder)
+            sync_folder(self.folder)
 
     def change(self, record: Any) -> None:
         """Write what is known of a recording anew."""
         place = self.folder / record.id / RECORD
         new = place.with_name(f".{secrets.token_hex(4)}")
         with self._room():
-            _write(new, _json(record))
+            write_private(new, (_json(record),))
             os.replace(new, place)
 
     def remove(self, id: str) -> bool:
@@ -130,7 +131,7 @@ class KeptRecordings:
             except FileNotFoundError:
                 return False
             shutil.rmtree(gone)
-            _sync(self.folder)
+            sync_folder(self.folder)
         return True
 
     def _ids(self, kind: str) -> list[str]:
@@ -172,20 +173,3 @@ def _header(size: int) -> bytes:
 
 def _json(record: Any) -> bytes:
     return json.dumps(asdict(record)).encode()
-
-
-def _write(path: Path, *blocks: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        for block in blocks:
-            file.write(block)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
