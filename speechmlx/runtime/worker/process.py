@@ -52,10 +52,11 @@ def run(pipe: socket.socket, choice: str = "auto") -> None:
             data = pipe.recv(1 << 20)
             if not data:
                 return
-            quiet = True
-            for message in unpacker.feed(data):
+            messages = list(unpacker.feed(data))
+            for message in messages:
                 worker.handle(message)
-                quiet = quiet and isinstance(message, Probe)
+            # A long message comes in pieces: nothing whole is no quiet.
+            quiet = bool(messages) and all(isinstance(message, Probe) for message in messages)
         else:
             quiet = True
         if quiet and not busy and not worker.keeps_wired:  # no message for a while
