@@ -18,10 +18,9 @@ from typing import Any
 from speechmlx.log import LogSettings
 from speechmlx.log import start as start_log
 from speechmlx.optional_packages import use
-from speechmlx.runtime import time_slice
 from speechmlx.runtime.ipc.framing import Unpacker, pack
 from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, Probe, Ready
-from speechmlx.runtime.worker import blas, threads
+from speechmlx.runtime.worker import blas, cpu_time, threads
 from speechmlx.runtime.worker.device import NoGpu, clear_cache, device
 from speechmlx.runtime.worker.worker import Worker
 
@@ -41,7 +40,8 @@ def run(pipe: socket.socket, choice: str = "auto") -> None:
     options, name = device(choice)
     worker = Worker(post, options)
     products = threads.watch_openblas()
-    time_slice.ask(time_slice.COMPUTES)  # here: the threads of MLX and OpenBLAS are there
+    if options.device == "cpu":
+        cpu_time.give_way()  # here: the threads of MLX and OpenBLAS are there
     post(Ready(name))
     waiting = select.poll()
     waiting.register(pipe, select.POLLIN)
