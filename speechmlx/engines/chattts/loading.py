@@ -29,6 +29,8 @@ KIND = "chat_tts"
 LANGUAGE_MODEL, DECODER, VOCODER, SPEAKERS = "lm.", "mel.", "vocos.", "speakers."
 """Prefixes of the tensors of the parts."""
 WARM_UP = "Hi."
+MOST_DRAWN = 4
+"""Tokens and frames that are drawn of it."""
 
 
 def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, ChatTts]:
@@ -86,11 +88,13 @@ def _under(prefix: str, weights: Weights) -> dict[str, mx.array]:
 
 
 def _warm_up(engine: ChatTts) -> Generator[Progress, None, None]:
-    """Say a word, so that every network has run."""
+    """Refine and say the beginning of a word, so that every network has run."""
     state = engine.begin(Speak(text=WARM_UP))
     done = 0
     while not state.finished:
         yield Progress("warm_up", done, done + 1)
         done += 1
         raise_first(engine.step([state]))
+        for piece in state.pieces:
+            piece.sequence.limit = min(piece.sequence.limit, MOST_DRAWN)
     engine.end(state)

@@ -59,7 +59,7 @@ class ChatSequence:
             self.drawn.append(tokens)
             if self.is_speech:
                 self.states.append(state)
-        self.is_over = self.end in tokens or len(self.drawn) == self.limit
+        self.is_over = self.end in tokens or len(self.drawn) >= self.limit
 
 
 class SequenceLoop:

@@ -338,9 +338,10 @@ def test_numbers_that_are_none_are_an_error(
         speak(engine, options=PLAIN if head != "head_text" else {})
 
 
-def test_a_loaded_model_has_spoken(folder: Path, loaded: Callable[..., Any], options: LoadOptions) -> None:
-    engine = loaded(chattts.load(folder, options))
-    assert engine.held == 0 and engine.nbytes > 0
+def test_a_loaded_model_has_spoken(tmp_path: Path, options: LoadOptions) -> None:
+    """A few frames, also where the model does not end by itself."""
+    steps = list(chattts.load(write_folder(tmp_path, endless()), options))
+    assert 8 <= sum(progress.stage == "warm_up" for progress in steps) <= 16
 
 
 def test_the_language_model_alone_is_narrow(folder: Path, loaded: Callable[..., Any]) -> None:
