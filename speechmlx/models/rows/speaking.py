@@ -265,6 +265,33 @@ F5 = (
     ),
 )
 
+CHATTTS = (
+    Model(
+        name="chattts",
+        kind=Kind.TTS,
+        engine="speechmlx.engines.chattts:load",
+        sources=(
+            HubFiles(
+                "2Noise/ChatTTS",
+                "1a3c04a8b0651689bd9242fbb55b1f4b5a9aef84",
+                (
+                    *(f"asset/{name}.safetensors" for name in ("Embed", "Decoder", "Vocos", "gpt/model")),
+                    *("asset/gpt/config.json", "asset/tokenizer/tokenizer.json", "asset/spk_stat.pt"),
+                ),
+                f"{CONVERT}.chattts:convert",
+            ),
+        ),
+        size=1158 * MB,
+        memory=1059 * MB,
+        narrow=609 * MB,
+        rate=24000,
+        licence="CC-BY-NC-4.0: no commercial use",
+        languages=("zh", "en"),
+        aliases=("2noise/chattts",),
+        voices=VoiceList(imitates=False, any_name=True),
+    ),
+)
+
 QWEN3_TTS_ROWS = (
     _qwen3_tts(
         "0.6B", "CustomVoice", "6415d95f88be018ff9e46813119dc3bc12261328", 905_788_672, aliases=("qwen3", "qwen3-tts")
