@@ -25,7 +25,8 @@ from speechmlx.types import Audio, Progress, ReferenceVoice, Speak
 CODEC = "firefly."
 """How the names of the codec's tensors begin."""
 WARM_UP = "Hi."
-FRAMES = 3
+FRAMES = 7
+"""They make a chunk of sound of each size."""
 
 
 def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, FishSpeech]:

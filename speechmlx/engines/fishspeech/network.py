@@ -6,7 +6,6 @@ from that state to the frame's other codes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mlx.core as mx
@@ -159,8 +158,3 @@ class DualAr(nn.Module):
             x = self.fast_embeddings(code)[:, None]
             codes.append(code)
         return mx.stack(codes, axis=1), good
-
-
-def rows_of_output(tokens: FrameTokens, codes: int) -> Sequence[int]:
-    """The rows of the published `output.weight` that DualAr has, in its order."""
-    return [*range(tokens.semantic, tokens.semantic + codes), tokens.end]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from mlx.utils import tree_flatten
+from support.fishspeech_runs import speak_in_narrow_types
 from support.small_checkpoints import read_json_gz
 from support.tiny_fishspeech import DATA, tensors, write_files, write_model
 
@@ -148,3 +150,7 @@ def test_weights_are_bfloat16_as_they_are_published(folder: Path) -> None:
 def test_a_warm_up_hears_and_speaks(folder: Path) -> None:
     engine = run(folder, LoadOptions())
     assert engine.held == engine.loop.memory.nbytes == len(engine.shelf) == 0
+
+
+def test_narrow_weights_stay_narrow_on_a_gpu(tmp_path: Path, loaded: Callable[..., Any]) -> None:
+    speak_in_narrow_types(tmp_path, loaded, LoadOptions(device="gpu"))
