@@ -34,6 +34,7 @@ TEXTS = (
     "don't WE'LL été 12345", "-... «»",
 )  # fmt: skip
 SPOKEN = ("hello the text", "What I said.")
+LONG = "hello there, you. What is it now?"
 FRAMES = 6
 SETTINGS = {"temperature": 0.7, "top_p": 1e-6, "repetition_penalty": 1.0}
 """The likeliest, without a penalty: the reference applies it to zeros too, before there are sixteen frames."""
@@ -130,16 +131,24 @@ def codec(named_weight: Any) -> tuple[dict[str, Any], dict[str, list[int]], torc
 
 
 class Frames(torch.nn.Module):  # type: ignore[misc]
-    """Logits of a vocabulary without those that the engine never draws."""
+    """Logits of a vocabulary without those that the engine never draws.
+
+    The last one allowed ends a turn: where `every` is set, it is what every so many calls give.
+    """
 
     def __init__(self, inner: Any, allowed: list[int]) -> None:
         super().__init__()
+        self.every, self.calls, self.end = 0, 0, allowed[-1]
         self.inner = inner
         self.register_buffer("hidden", torch.ones(inner.weight.shape[0], dtype=torch.bool))
         self.hidden[allowed] = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.inner(x).masked_fill(self.hidden, -torch.inf)
+        logits = self.inner(x).masked_fill(self.hidden, -torch.inf)
+        self.calls += 1
+        if self.every and self.calls % self.every == 0:
+            logits[..., self.end] = 1e9
+        return logits
 
 
 def exact(positions: int) -> torch.Tensor:
@@ -169,10 +178,22 @@ def language_model(tokenizer: Any, heard: torch.Tensor, named_weight: Any) -> tu
         "plain": torch.cat([system, encode(SPOKEN[0])], 1),
         "cloned": torch.cat([system, encode(SPOKEN[1], heard), encode(SPOKEN[0])], 1),
     }
-    return {name: spoken(model, tools, prompt, allowed) for name, prompt in prompts.items()}, shapes
+    found = {name: of_prompt(model, tools, prompt, allowed) for name, prompt in prompts.items()}
+    return {**found, "turns": turns(model, tools, heard)}, shapes
 
 
-def spoken(model: Any, tools: Any, prompt: torch.Tensor, allowed: list[int]) -> dict[str, Any]:
+def turns(model: Any, tools: Any, heard: torch.Tensor) -> list[Any]:
+    """The frames of a text that is said in two turns of FRAMES, without the first one, which the reference drops."""
+    model.freqs_cis, model.fast_freqs_cis = exact(LM["max_seq_len"]), exact(8)
+    model.output.every, model.output.calls = FRAMES + 1, 0
+    said = tools.generate_long(
+        model=model, device="cpu", decode_one_token=tools.decode_one_token_ar, text=LONG, max_new_tokens=FRAMES + 3,
+        max_length=4096, chunk_length=20, prompt_text=[SPOKEN[1]], prompt_tokens=[heard], **SETTINGS,
+    )  # fmt: skip
+    return [one.codes[:, :-1].tolist() for one in said if one.action == "sample"]
+
+
+def of_prompt(model: Any, tools: Any, prompt: torch.Tensor, allowed: list[int]) -> dict[str, Any]:
     """What the model makes of a prompt, with rounded and with exact angles."""
     rounded, places = (model.freqs_cis, model.fast_freqs_cis), torch.arange(prompt.shape[1])
     state = model.forward_generate(prompt[None], places).hidden_states[0, -1]

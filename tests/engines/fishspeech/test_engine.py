@@ -8,17 +8,19 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import mlx.core as mx
 import numpy as np
 import pytest
-from support.tiny_fishspeech import RATE, recording
+from support.tiny_fishspeech import RATE, REFERENCE, recording
 
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.fishspeech import speaking
 from speechmlx.engines.fishspeech.engine import FishSpeech
+from speechmlx.engines.fishspeech.frames import FishFrame
 from speechmlx.engines.fishspeech.speaking import CHUNKS, FishSpeaking
 from speechmlx.engines.fishspeech.text import cleaned, pieces
 from speechmlx.errors import BadRequest, Unsupported
@@ -169,6 +171,23 @@ def test_a_text_goes_on_in_its_sequence(fish: FishSpeech) -> None:
     read = tokens.system().shape[1] + 1
     read += sum(tokens.asked(piece).shape[1] for piece in ("hello there, you.", "What is it now?"))
     assert (usage.tokens_in, usage.tokens_out) == (read, 8)
+
+
+def test_turns_are_the_reference_s(fish: FishSpeech) -> None:
+    """A recording, and a text in two pieces: the second one goes on behind the first."""
+    options = {"max_new_tokens": 6, "chunk_length": 20, "temperature": 0, "repetition_penalty": 1.0}
+    state = fish.begin(speak("hello there, you. What is it now?", voice=VOICE, options=options))
+    frames, step = list[list[int]](), fish.loop.step
+    with patch.object(fish.loop, "step", lambda rows: [kept(frames, frame) for frame in step(rows)]):
+        work(fish, [state])
+    wanted = REFERENCE["spoken"]["turns"]
+    assert len(frames) == 12
+    assert [np.transpose(frames[at + 1 : at + 6]).tolist() for at in (0, 6)] == wanted
+
+
+def kept(frames: list[list[int]], frame: FishFrame) -> FishFrame:
+    frames.append(frame.codes.tolist())
+    return frame
 
 
 def test_what_was_read_anew_sounds_the_same(fish: FishSpeech, monkeypatch: pytest.MonkeyPatch) -> None:
