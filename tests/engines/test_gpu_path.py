@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from support import cosyvoice_runs, tiny_bridge, tiny_moshi, tiny_talker
+from support import cosyvoice_runs, fishspeech_runs, tiny_bridge, tiny_moshi, tiny_talker
 from support.clips import CLIPS
 from support.gpu_branches import ROOT, choices, modules
 from support.gpu_runs import GpuRuns
@@ -391,6 +391,7 @@ def test_all_that_only_a_gpu_runs_was_run(on_gpu: GpuRuns, loaded: Callable[...,
     with on_gpu():
         tiny_moshi.answer_in_narrow_types(tmp_path, loaded, METAL)
         cosyvoice_runs.speak_in_narrow_types(tmp_path / "cosyvoice", loaded, METAL)
+        fishspeech_runs.speak_in_narrow_types(tmp_path / "fishspeech", loaded, METAL)
     left: dict[str, list[int]] = {}
     for path in modules():
         for choice in choices(path):

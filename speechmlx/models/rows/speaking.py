@@ -292,6 +292,38 @@ CHATTTS = (
     ),
 )
 
+FISHSPEECH_FILES = (
+    "config.json",
+    "model.pth",
+    "firefly-gan-vq-fsq-8x1024-21hz-generator.pth",
+    "tokenizer.tiktoken",
+    "special_tokens.json",
+)
+
+FISHSPEECH = (
+    Model(
+        name="fishspeech-1.5",
+        kind=Kind.TTS,
+        engine="speechmlx.engines.fishspeech:load",
+        sources=(
+            HubFiles(
+                "fishaudio/fish-speech-1.5",
+                "268b6ec86243dd683bc78dab7e9a6cedf9191f2a",
+                FISHSPEECH_FILES,
+                f"{CONVERT}.fishspeech:convert",
+            ),
+        ),
+        size=1468 * MB,
+        memory=2326 * MB,
+        narrow=1257 * MB,
+        rate=44100,
+        licence="CC-BY-NC-SA-4.0: no commercial use",
+        languages=("en", "zh", "ja", "de", "fr", "es", "ko", "ar", "ru", "nl", "it", "pl", "pt"),
+        aliases=("fishspeech", "fish-speech"),
+        elsewhere=r"((fishaudio|jkeisling)/)?fish-?speech-1\.5",
+    ),
+)
+
 QWEN3_TTS_ROWS = (
     _qwen3_tts(
         "0.6B", "CustomVoice", "6415d95f88be018ff9e46813119dc3bc12261328", 905_788_672, aliases=("qwen3", "qwen3-tts")

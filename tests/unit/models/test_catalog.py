@@ -65,6 +65,8 @@ from speechmlx.types import Kind
         ("SWivid/F5-TTS", Kind.TTS, "f5-tts"),
         ("F5TTS_v1_Base", Kind.TTS, "f5-tts-v1"),
         ("lucasnewman/f5-tts-mlx", Kind.TTS, "f5-tts-mlx"),
+        ("FishSpeech-1.5", Kind.TTS, "fishspeech-1.5"),
+        ("fishaudio/fish-speech-1.5", Kind.TTS, "fishspeech-1.5"),
         ("paraformer-zh", Kind.ASR, "paraformer-zh"),
         ("SenseVoiceSmall", Kind.ASR, "sensevoice-small"),
         ("iic/SenseVoiceSmall", Kind.ASR, "sensevoice-small"),
