@@ -90,6 +90,12 @@ class Config:
         shown="~/Library/Caches/speechmlx on macOS, else $XDG_CACHE_HOME/speechmlx",
         flag=False,
     )
+    accept_licence: tuple[str, ...] = setting(
+        (),
+        "Licence that is accepted though it forbids some uses, such as CC-BY-NC-4.0; `audio-server pull` asks for it.",
+        repeat=True,
+        shown="those accepted before",
+    )
     lexicon: Path | None = setting(
         None,
         "File that says how names and words are said, TOML: see reading.md.",

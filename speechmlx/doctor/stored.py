@@ -14,6 +14,7 @@ from speechmlx.jobs.files import default_folder
 from speechmlx.machine import GIB, least_memory, memory_bytes, model_memory, weight_type
 from speechmlx.models import catalog, store
 from speechmlx.models.hub_source import unreachable
+from speechmlx.models.licences import Licences
 from speechmlx.models.pip_config import configured
 from speechmlx.models.spec import HubFiles, Model
 
@@ -31,6 +32,11 @@ def check_models(patient: Patient) -> Iterator[Finding]:
         yield Finding("Models", "problem", str(error), "Correct the setting: `audio-server config` says where it is.")
         return
     rows = list(known.defaults(patient.config))
+    licences = Licences(patient.config)
+    for row in rows:
+        if not licences.accepted(row):
+            text = f"the licence of {row.name} was not accepted here: {row.licence}"
+            yield Finding("Models", "problem", text, f"`audio-server pull {row.name}` asks for it.")
     missing = [row for row in rows if row.runnable and store.folder(row, cache) is None]
     here = [row.name for row in rows if row.runnable and row not in missing]
     if here:

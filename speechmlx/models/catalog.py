@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from speechmlx.models.admission import admitted
+from speechmlx.models.rows.absent import ABSENT
 from speechmlx.models.rows.conversing import SPEECH_TO_SPEECH
 from speechmlx.models.rows.hearing import FUNASR, RECOGNISERS
 from speechmlx.models.rows.others import OTHERS
@@ -54,7 +55,19 @@ LISTENERS = {"standard": "whisper-small"}
 PROFILES = {"starter": STARTER, "standard": STANDARD}
 
 CATALOG = Catalog(
-    (*WHISPER, *RECOGNISERS, *FUNASR, *SPEECH, *SPEECH_TO_SPEECH, *OTHERS, *QWEN3_TTS_ROWS, *F5, *CHATTTS, *FISHSPEECH),
+    (
+        *WHISPER,
+        *RECOGNISERS,
+        *FUNASR,
+        *SPEECH,
+        *SPEECH_TO_SPEECH,
+        *OTHERS,
+        *QWEN3_TTS_ROWS,
+        *F5,
+        *CHATTTS,
+        *FISHSPEECH,
+        *ABSENT,
+    ),
     PROFILES,
     LISTENERS,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,6 +64,16 @@ def test_memory_and_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_wrong_default_model(tmp_path: Path) -> None:
     told = found(Config(profile="starter", cache=tmp_path, models={"asr": "ears"}))
     assert list(told) == ["Models"] and "there is no model 'ears'" in told["Models"][0].text
+
+
+def test_a_default_model_whose_licence_was_not_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(stored, "unreachable", lambda url: None)
+    config = Config(profile="starter", cache=tmp_path, models={"tts": "f5-tts"})
+    refused = found(config)["Models"][0]
+    assert refused.state == "problem" and "the licence of f5-tts was not accepted here: CC-BY-NC-4.0" in refused.text
+    assert len(found(replace(config, accept_licence=("CC-BY-NC-4.0",)))["Models"]) == 1
 
 
 def test_folders_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:

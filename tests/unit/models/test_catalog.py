@@ -74,6 +74,13 @@ from speechmlx.types import Kind
         ("sortformer", Kind.DIARIZE, "sortformer-4spk-v2.1"),
         ("nvidia/diar_streaming_sortformer_4spk-v2.1", Kind.DIARIZE, "sortformer-4spk-v2.1"),
         ("mlx-community/Nemotron-3-Diarization", None, "nemotron-3-diarization"),
+        ("Belle-whisper-large-v2-zh", Kind.ASR, "belle-whisper-large-v2-zh"),
+        ("BELLE-2/Belle-whisper-large-v3-zh", Kind.ASR, "belle-whisper-large-v3-zh"),
+        ("Belle-distilwhisper-large-v2-zh", Kind.ASR, "belle-distilwhisper-large-v2-zh"),
+        ("whisper-tiny.en-mlx", Kind.ASR, "whisper-tiny.en"),
+        ("whisper-large-v3-turbo-mlx", Kind.ASR, "whisper-large-v3-turbo"),
+        ("MegaTTS3", Kind.TTS, "megatts3"),
+        ("ByteDance/MegaTTS3", None, "megatts3"),
     ],
 )
 def test_resolve(name: str, kind: Kind | None, found: str) -> None:
