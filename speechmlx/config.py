@@ -78,7 +78,9 @@ class Config:
     )
     preload: bool = setting(False, "Load the default model of every kind at start.")
     profile: str | None = setting(
-        None, "Default models: starter or standard.", shown="standard on Apple silicon from 16 GB on, else starter"
+        None,
+        "Default models: starter, standard or large.",
+        shown="on Apple silicon large from 24 GB on, standard from 16 GB on; else starter",
     )
     models: dict[str, str] = field(
         default_factory=dict,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from speechmlx.doctor.finding import Finding, Patient, megabytes
 from speechmlx.errors import UnknownModel
 from speechmlx.jobs.files import default_folder
-from speechmlx.machine import GIB, least_memory, memory_bytes, model_memory, weight_type
+from speechmlx.machine import GIB, least_memory, machine_class, memory_bytes, model_memory, weight_type
 from speechmlx.models import catalog, store
 from speechmlx.models.hub_source import unreachable
 from speechmlx.models.licences import Licences
@@ -89,7 +89,8 @@ def _memory(patient: Patient, rows: list[Model]) -> Iterator[Finding]:
     text = f"{text} of the {megabytes(limit)} that models may have ({megabytes(total)} in this machine)"
     if patient.is_mac and total < least_memory(profile):
         text = f"{text}; {profile} is for Macs with {least_memory(profile) / GIB:.0f} GB and more"
-        yield Finding("Memory", "warning", text, "Take --profile starter: chats need memory, too.")
+        fitting = machine_class(True, total).profile
+        yield Finding("Memory", "warning", text, f"Take --profile {fitting}: chats need memory, too.")
     elif needed <= limit:
         yield Finding("Memory", "ok", text)
     else:

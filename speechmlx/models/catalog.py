@@ -49,10 +49,13 @@ STARTER: Mapping[Kind, str] = {
 
 STANDARD: Mapping[Kind, str] = {**STARTER, Kind.ASR: "whisper-large-v3-turbo", Kind.LLM: "qwen3-4b-instruct"}
 
-LISTENERS = {"standard": "whisper-small"}
+LARGE: Mapping[Kind, str] = {**STANDARD, Kind.TTS: "qwen3-tts-0.6b-customvoice"}
+"""It has Qwen3-TTS's voices too: ten languages, and how a text is to be spoken."""
+
+LISTENERS = {"standard": "whisper-small", "large": "whisper-small"}
 """The recogniser of recordings costs too much live: a pass over the last seconds of speech is due twice a second."""
 
-PROFILES = {"starter": STARTER, "standard": STANDARD}
+PROFILES = {"starter": STARTER, "standard": STANDARD, "large": LARGE}
 
 CATALOG = Catalog(
     (

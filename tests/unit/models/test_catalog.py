@@ -124,6 +124,8 @@ def test_what_cannot_run_is_not_offered() -> None:
     [
         (Config(profile="starter"), Kind.ASR, "whisper-base"),
         (Config(profile="standard"), Kind.ASR, "whisper-large-v3-turbo"),
+        (Config(profile="standard"), Kind.TTS, "kokoro-82m"),
+        (Config(profile="large"), Kind.TTS, "qwen3-tts-0.6b-customvoice"),
         (Config(profile="standard", models={"asr": "whisper-small"}), Kind.ASR, "whisper-small"),
         (Config(profile="starter", models={"llm": "qwen3"}), Kind.LLM, "qwen3-4b-instruct"),
     ],
@@ -137,6 +139,7 @@ def test_default(config: Config, kind: Kind, found: str) -> None:
     [
         ("starter", {}, "whisper-base"),
         ("standard", {}, "whisper-small"),
+        ("large", {}, "whisper-small"),
         ("standard", {"listen": "base"}, "whisper-base"),
         ("starter", {"listen": "turbo", "asr": "tiny.en"}, "whisper-large-v3-turbo"),
         ("standard", {"asr": "medium.en"}, "whisper-medium.en"),  # who names one model means it for both
