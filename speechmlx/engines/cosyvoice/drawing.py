@@ -22,9 +22,10 @@ class RepetitionAwareSampler:
 
     is_greedy = False
 
-    def __init__(self, seed: int, least: int) -> None:
+    def __init__(self, seed: int, least: int, speech: int = SPEECH_TOKENS) -> None:
+        """`speech`: tokens of sound."""
         self._key = mx.random.key(seed)
-        self._left = least
+        self._left, self._speech = least, speech
         self._recent = mx.full((WINDOW,), -1, mx.int32)
         """On the device, as the last token may not have been read yet."""
 
@@ -32,7 +33,7 @@ class RepetitionAwareSampler:
         """logits [n] → the next token, a scalar. What it has drawn before it knows; `tokens` do not matter."""
         numbers = mx.arange(len(logits))
         if self._left > 0:
-            logits = mx.where(numbers >= SPEECH_TOKENS, -mx.inf, logits)
+            logits = mx.where(numbers >= self._speech, -mx.inf, logits)
             self._left -= 1
         self._key, first, second = mx.random.split(self._key, 3)
         order = mx.argsort(-logits)[:TOP_K]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import mlx.core as mx
@@ -13,11 +13,10 @@ from speechmlx.engines.cosyvoice.drawing import RepetitionAwareSampler
 from speechmlx.engines.cosyvoice.generation import Generation
 from speechmlx.engines.cosyvoice.manner import MOST_BEFORE, read_manner
 from speechmlx.engines.cosyvoice.speaking import Speaking
-from speechmlx.engines.cosyvoice.speech_model import SpeechModel
+from speechmlx.engines.cosyvoice.speech_model import SpeechNetwork
 from speechmlx.engines.cosyvoice.text_pieces import MOST
 from speechmlx.engines.cosyvoice.text_tokens import TextTokens
-from speechmlx.engines.cosyvoice.utterance import LONGEST, SHORTEST, Utterance
-from speechmlx.engines.cosyvoice.utterance_sound import UtteranceSound
+from speechmlx.engines.cosyvoice.utterance import LONGEST, SHORTEST, TokenSound, Utterance
 from speechmlx.engines.cosyvoice.voices import LONGEST as RECORDING
 from speechmlx.engines.cosyvoice.voices import VoiceBook
 from speechmlx.engines.finite import NotFinite
@@ -25,18 +24,25 @@ from speechmlx.engines.lm.decoder import Decoder
 from speechmlx.engines.lm.footprint import Unlimited, batch_bytes, bytes_per_token
 from speechmlx.engines.lm.kv_cache import evaluate, new_cache
 from speechmlx.engines.lm.sampling import NOT_FINITE
-from speechmlx.engines.parts.hift import Hift
-from speechmlx.engines.parts.token_flow import TokenFlow
+from speechmlx.engines.parts.token_flow import FlowPrompt
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.types import Chunk, Command, End, Event, FeedText, Request, Speak, SpeakStream
 
 READ = 256
 """Tokens of a prompt read in a step."""
-SEQUENCE = MOST_BEFORE + round(25 * RECORDING) + (1 + LONGEST) * MOST + 2
-"""Tokens of a sequence at most: the memory that is claimed for a request."""
+MARKS = 16
+"""Tokens at most that a prompt has besides text and speech."""
 
 Events = dict[int, list[Event | Exception]]
 """By the identity of the state."""
+NewSound = Callable[[FlowPrompt, float, int], TokenSound]
+"""From a voice, a tempo and a seed."""
+
+
+def longest_sequence(generation: Generation) -> int:
+    """Tokens of a sequence at most: the memory that is claimed for a request."""
+    recording = 0 if generation.recording_refused else round(generation.token_rate * RECORDING)
+    return MOST_BEFORE + recording + (1 + LONGEST) * MOST + MARKS
 
 
 class CosyVoice:
@@ -45,32 +51,32 @@ class CosyVoice:
     def __init__(
         self,
         generation: Generation,
-        model: SpeechModel,
-        flow: TokenFlow,
-        hift: Hift,
+        model: SpeechNetwork,
+        new_sound: NewSound,
+        rate: int,
         voices: VoiceBook,
         tokens: TextTokens,
         nbytes: int,
         max_batch: int,
         pipelined: bool,
     ) -> None:
-        """`pipelined`: launch a speech token before the last one is read, for a device that would wait."""
+        """`rate`: Hz of the sound.
+
+        `pipelined`: launch a speech token before the last one is read, for a device that would wait.
+        """
         self.nbytes, self.max_batch, self.max_open = nbytes, max_batch, max_batch
         self.room: Room = Unlimited()
         self.generation = generation
-        self._model, self._flow, self._hift = model, flow, hift
+        self._model, self._new_sound, self._rate = model, new_sound, rate
         self._voices, self._tokens = voices, tokens
         self._decoder = Decoder[Utterance](model, pipelined=pipelined)
-        self._token_bytes = bytes_per_token(model)
+        self._request_bytes = batch_bytes(bytes_per_token(model), [longest_sequence(generation)])
         self._open = 0
 
     @property
     def held(self) -> int:
         """Bytes of keys and values of the open requests, at their full length."""
-        return self._bytes(self._open)
-
-    def _bytes(self, requests: int) -> int:
-        return batch_bytes(self._token_bytes, [SEQUENCE] * requests)
+        return self._open * self._request_bytes
 
     def begin(self, request: Request) -> Speaking:
         """Raises BadRequest, Unsupported and UnknownVoice, which tell what is allowed; Busy for want of memory."""
@@ -79,12 +85,12 @@ class CosyVoice:
         manner = read_manner(request, self.generation, self._tokens)
         voice = None if manner.recording else self._voices.by_name(manner.name)
         preparing = self._voices.of(manner.recording) if manner.recording else None
-        state = Speaking(manner, self._hift.shape.rate, voice, preparing)
+        state = Speaking(manner, self._rate, voice, preparing)
         if isinstance(request, Speak):
             if not request.text.strip():
                 raise BadRequest("there is no word in the text")
             state.end(request.text)
-        self.room.claim(self._bytes(self._open + 1))
+        self.room.claim((self._open + 1) * self._request_bytes)
         self._open += 1
         return state
 
@@ -135,11 +141,18 @@ class CosyVoice:
         seed = (state.manner.seed + state.begun) % 2**32
         state.begun += 1
         state.tokens_in += len(prompt.text)
-        sound = UtteranceSound(self._flow, self._hift, state.voice.flow, state.manner.speed, seed)
-        sampler = RepetitionAwareSampler(seed, SHORTEST * len(prompt.text))
-        limit, tokens = LONGEST * len(prompt.text), prompt.tokens(self.generation)
-        cache = new_cache(self._model)
-        state.utterance = Utterance(tokens, len(tokens), limit, sampler, sound, self.generation.silent, cache)
+        tokens, speech = prompt.tokens(self.generation), self.generation.speech
+        state.utterance = Utterance(
+            tokens=tokens,
+            prompt=len(tokens),
+            limit=LONGEST * len(prompt.text),
+            sampler=RepetitionAwareSampler(seed, SHORTEST * len(prompt.text), speech),
+            sound=self._new_sound(state.voice.flow, state.manner.speed, seed),
+            silent=self.generation.silent,
+            cache=new_cache(self._model),
+            given=self._model.given(prompt),
+            speech=speech,
+        )
 
     def _generate(self, states: Sequence[Speaking], events: Events) -> None:
         """The next token of each utterance whose prompt is read."""
@@ -187,9 +200,12 @@ class CosyVoice:
         """Read some of the prompt. Its last token is read with the speech."""
         assert utterance.cache is not None
         end = min(utterance.read + READ, len(utterance.tokens) - 1)
-        self._model(mx.array([utterance.tokens[utterance.read : end]]), cache=utterance.cache)
+        given = None if utterance.given is None else utterance.given[:, utterance.read : end]
+        self._model(mx.array([utterance.tokens[utterance.read : end]]), cache=utterance.cache, given=given)
         evaluate(utterance.cache)
         utterance.read = end
+        if not utterance.is_reading:
+            utterance.given = None
 
     def _sound(self, state: Speaking, utterance: Utterance, events: list[Event | Exception]) -> None:
         samples = utterance.step()
