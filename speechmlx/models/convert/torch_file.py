@@ -20,6 +20,8 @@ from speechmlx.models.spec import SourceFailed
 
 MAX_INDEX = 32 << 20
 """Bytes of the pickle. The largest of the catalog's has 100 kB."""
+OLD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""Begins a file as PyTorch wrote them before version 1.6."""
 MAX_RANK = 8
 SHARED = 4
 """How much larger all tensors together may be than the file: some share a storage, and bfloat16 is widened."""
@@ -40,7 +42,14 @@ STORAGES: dict[str, type[np.generic]] = {
 
 def read(path: Path) -> Any:
     """The object saved in `path`, its tensors as arrays (bfloat16 widened to float32). Raises SourceFailed."""
-    with reading(path, "a PyTorch checkpoint"), zipfile.ZipFile(path) as archive:
+    with reading(path, "a PyTorch checkpoint"):
+        with path.open("rb") as file:
+            is_old = file.read(len(OLD)) == OLD
+        return _read_old(path) if is_old else _read_zip(path)
+
+
+def _read_zip(path: Path) -> Any:
+    with zipfile.ZipFile(path) as archive:
         check_zip(path, archive)
         index = next((n for n in archive.namelist() if n.endswith("data.pkl")), None)
         if index is None:
@@ -52,6 +61,40 @@ def read(path: Path) -> Any:
         _check_memo(data)
         limit = SHARED * path.stat().st_size + SMALL
         return _Tensors(io.BytesIO(data), lambda key: archive.read(f"{root}data/{key}"), limit).load()
+
+
+def _read_old(path: Path) -> Any:
+    """The object in a file as PyTorch wrote them before version 1.6: pickles, then the storages one after another."""
+    with path.open("rb") as file:
+        head = io.BytesIO(file.read(MAX_INDEX))
+        *_, index, order = [_next_pickle(head) for _ in range(5)]
+        survey = _Survey(io.BytesIO(index), lambda key: b"", 0)
+        survey.load()
+        places, at = dict[str, tuple[int, int]](), head.tell()
+        for key in _Tensors(io.BytesIO(order), lambda key: b"", 0).load():
+            kind, count = survey.storages[key]
+            file.seek(at)
+            if int.from_bytes(file.read(8), "little") != count:
+                raise pickle.UnpicklingError(f"its storage {key!r:.40} has another length than it says")
+            size = count * np.dtype(STORAGES[kind]).itemsize
+            places[key] = at + 8, size
+            at += 8 + size
+
+        def storage(key: str) -> bytes:
+            start, size = places[key]
+            file.seek(start)
+            return file.read(size)
+
+        return _Tensors(io.BytesIO(index), storage, SHARED * path.stat().st_size + SMALL).load()
+
+
+def _next_pickle(stream: io.BytesIO) -> bytes:
+    start = stream.tell()
+    for _ in pickletools.genops(stream):
+        pass
+    data = stream.getvalue()[start : stream.tell()]
+    _check_memo(data)
+    return data
 
 
 def _check_memo(data: bytes) -> None:
@@ -84,7 +127,7 @@ class _Tensors(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")
 
     def persistent_load(self, pid: Any) -> Array:
-        _, storage, key, _, count = pid
+        _, storage, key, _, count, *_ = pid
         if key not in self.read:
             values = np.frombuffer(self.storage(key), STORAGES[storage], count=count)
             wide = (values.astype(np.uint32) << 16).view(np.float32) if storage == "BFloat16Storage" else values
@@ -101,6 +144,23 @@ class _Tensors(pickle.Unpickler):
             raise pickle.UnpicklingError("its tensors are much larger than the file")
         strides = [step * storage.itemsize for step in stride]
         return np.array(np.lib.stride_tricks.as_strided(storage[offset:], size, strides))
+
+
+class _Survey(_Tensors):
+    """Learns what storages a pickle names, and makes no tensor."""
+
+    def __init__(self, file: io.BytesIO, storage: Callable[[str], bytes], limit: int) -> None:
+        super().__init__(file, storage, limit)
+        self.storages: dict[str, tuple[str, int]] = {}
+        """Kind and number of elements of each."""
+
+    def persistent_load(self, pid: Any) -> Array:
+        _, kind, key, _, count, *_ = pid
+        self.storages[key] = kind, count
+        return np.empty(0)
+
+    def _tensor(self, storage: Array, *_: object) -> Array:
+        return storage
 
 
 def _check_view(storage: Array, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> None:
