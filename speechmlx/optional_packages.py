@@ -12,7 +12,7 @@ EXTRAS = {
     "espeak": "espeak-ng as a package, for the program espeak-ng",
     "ja": "Japanese for Kokoro",
     "otel": "traces with OpenTelemetry",
-    "zh": "Chinese for Kokoro and F5-TTS",
+    "zh": "Chinese for Kokoro, F5-TTS and MeloTTS",
 }
 """What `audio-server extras install` knows, each with what it is for. Each has a lock in extra_locks/."""
 PROGRAM_FOLDERS = ("/opt/homebrew/bin", "/usr/local/bin")

@@ -169,7 +169,13 @@ def _table(rows: Sequence[Model], cache: Path, defaults: set[str], settings: Con
     if console.width >= WIDE:
         table.add_column("licence", no_wrap=True)
     for row in rows:
-        missing = ("" if _fits(row, settings) else "too large") if row.runnable else "no engine yet"
+        missing = (
+            ("" if _fits(row, settings) else "too large")
+            if row.runnable
+            else "cannot run"
+            if row.lacks
+            else "no engine yet"
+        )
         here = decimal(store.size(row, cache)) if store.folder(row, cache) else missing
         name = f"[bold]{row.name}[/] *" if row.name in defaults else row.name
         languages = ", ".join(row.languages) if len(row.languages) <= LANGUAGES else f"{len(row.languages)}"
@@ -216,7 +222,8 @@ def _describe(row: Model, cache: Path, settings: Config) -> None:
     lines = {
         "kind": row.kind,
         "here": f"{decimal(facts['bytes'])} in {facts['folder']}" if facts["here"] else "not downloaded",
-        "download": decimal(row.size) + ("" if row.runnable else "; this version has no engine for it"),
+        "download": decimal(row.size)
+        + ("" if row.runnable else f"; {row.lacks or 'this version has no engine for it'}"),
         "memory": f"{decimal(facts['gpu_memory_bytes'])} on a GPU, {decimal(facts['memory_bytes'])} on a CPU{room}",
         "licence": row.licence,
         "languages": " ".join(row.languages),

@@ -13,8 +13,9 @@ from typing import cast
 from speechmlx.models.admission import admitted
 from speechmlx.models.rows.conversing import SPEECH_TO_SPEECH
 from speechmlx.models.rows.hearing import FUNASR, RECOGNISERS
+from speechmlx.models.rows.melotts import MELOTTS
 from speechmlx.models.rows.others import OTHERS
-from speechmlx.models.rows.speaking import F5, QWEN3_TTS_ROWS, SPEECH
+from speechmlx.models.rows.speaking import F5, KITTEN, QWEN3_TTS_ROWS, SPEECH
 from speechmlx.models.rows.whisper import WHISPER
 from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model, PackageFile, SourceFailed, profile
 from speechmlx.types import Kind
@@ -54,5 +55,9 @@ LISTENERS = {"standard": "whisper-small"}
 PROFILES = {"starter": STARTER, "standard": STANDARD}
 
 CATALOG = Catalog(
-    (*WHISPER, *RECOGNISERS, *FUNASR, *SPEECH, *SPEECH_TO_SPEECH, *OTHERS, *QWEN3_TTS_ROWS, *F5), PROFILES, LISTENERS
-)
+    (
+        *WHISPER, *RECOGNISERS, *FUNASR, *SPEECH, *SPEECH_TO_SPEECH, *OTHERS, *QWEN3_TTS_ROWS, *F5, *MELOTTS, *KITTEN,
+    ),
+    PROFILES,
+    LISTENERS,
+)  # fmt: skip

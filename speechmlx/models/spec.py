@@ -119,6 +119,8 @@ class Model:
     companions: tuple[Companion, ...] = ()
     duplex: bool = False
     """It hears and speaks at once: it takes `Converse`, and a live conversation may be with it alone."""
+    lacks: str = ""
+    """What this version lacks to run it, and which models do what it would; "": nothing but its engine, if that."""
 
     def bytes_as(self, dtype: str) -> int:
         """Bytes in memory with floating-point weights in `dtype`."""
@@ -126,8 +128,8 @@ class Model:
 
     @property
     def runnable(self) -> bool:
-        """Whether this version has the row's engine."""
-        return _is_here(self.engine.partition(":")[0])
+        """Whether this version has the row's engine, and all that it needs."""
+        return not self.lacks and _is_here(self.engine.partition(":")[0])
 
 
 @cache
@@ -176,7 +178,8 @@ class Catalog:
         if of_kind:
             row = of_kind[0]
             can = listed("", self.names(row.kind), LISTED)
-            raise UnknownModel(f"{row.name} cannot run: this version has no engine for it; {row.kind} models: {can}")
+            lacks = row.lacks or "this version has no engine for it"
+            raise UnknownModel(f"{row.name} cannot run: {lacks}; {row.kind} models: {can}")
         if matches:
             known = listed("", self.names(kind), LISTED)
             raise UnknownModel(f"{name!r} is a {matches[0].kind} model, not {kind}; {kind} models: {known}")
