@@ -10,7 +10,7 @@ from pathlib import Path
 
 EXTRAS = {
     "espeak": "espeak-ng as a package, for the program espeak-ng",
-    "ja": "Japanese for Kokoro",
+    "ja": "Japanese for Kokoro and MeloTTS",
     "otel": "traces with OpenTelemetry",
     "zh": "Chinese for Kokoro, F5-TTS and MeloTTS",
 }

@@ -60,8 +60,8 @@ def test_xinference_s_calls(xinference: RESTfulClient, name: str) -> None:
 
 
 def test_a_language_that_it_has_no_reader_for_is_told(xinference: RESTfulClient) -> None:
-    with pytest.raises(RuntimeError, match="no reader of Japanese for it; kokoro-82m and"):
-        xinference.launch_model(model_name="MeloTTS-Japanese", model_type="audio")
+    with pytest.raises(RuntimeError, match="no reader of Korean for it; cosyvoice2"):
+        xinference.launch_model(model_name="MeloTTS-Korean", model_type="audio")
 
 
 def test_openai_s_calls(server: Server) -> None:

@@ -42,7 +42,7 @@ BERT = "bert "
 """Begins the names of its weights while they are loaded with the network's."""
 QUOTED = 80
 """Characters of a text that cannot be said, in the error."""
-WARM_UP = {"en": "Hello.", "es": "Hola.", "fr": "Bonjour.", "zh": "你好。"}
+WARM_UP = {"en": "Hello.", "es": "Hola.", "fr": "Bonjour.", "ja": "こんにちは。", "zh": "你好。"}
 
 
 @dataclass

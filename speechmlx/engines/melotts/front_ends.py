@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
 
-from speechmlx.engines.melotts import pinyin
+from speechmlx.engines.melotts import kana, pinyin
 from speechmlx.engines.melotts.arpabet import arpabet
 from speechmlx.engines.melotts.phone_words import PhoneWord, mark
 from speechmlx.reading import Pause, SpokenWord, Token, pronunciation
 
-TONES = {"zh": 0, "en": 7, "es": 12, "fr": 13}
+TONES = {"zh": 0, "ja": 6, "en": 7, "es": 12, "fr": 13}
 """The first tone of each language."""
-LANGUAGES = {"en": 2, "zh": 3, "es": 5, "fr": 6}
+LANGUAGES = {"ja": 1, "en": 2, "zh": 3, "es": 5, "fr": 6}
 """The number of each language; that of Chinese with English words among it."""
 LIGATURES = {
     "ʧ": "tʃ", "ʤ": "dʒ", "ʦ": "ts", "ʣ": "dz", "A": "eɪ", "I": "aɪ", "O": "oʊ", "W": "aʊ", "Y": "ɔɪ", "Q": "əʊ",
@@ -114,6 +114,27 @@ class ChinesePhones:
                 yield PhoneWord(letter, (initial, final), (TONES["zh"] + tone,) * 2)
 
 
+@dataclass(frozen=True)
+class JapanesePhones:
+    """Japanese in moras. Phonemes that are given are passed over: words are said by their kana."""
+
+    def check(self) -> None:
+        kana.check()
+
+    def steps(self, tokens: Sequence[Token]) -> Words:
+        tone, found = TONES["ja"], list[PhoneWord]()
+        for is_mark, run in groupby(tokens, lambda token: isinstance(token, Pause)):
+            some = list(run)
+            if is_mark:
+                found += [sign for token in some if isinstance(token, Pause) for sign in mark(token, tone)]
+                continue
+            for text, phones in kana.words("".join(token.text for token in some if isinstance(token, SpokenWord))):
+                if phones:
+                    found.append(PhoneWord(text, phones, (tone,) * len(phones)))
+            yield
+        return found
+
+
 def _kind(token: Token) -> str:
     """What says a token: the reader of English says what has Latin letters, or phonemes of its own."""
     if isinstance(token, Pause):
@@ -128,4 +149,6 @@ def front_end(language: str, symbols: Mapping[str, int]) -> FrontEnd:
             return EnglishPhones()
         case "zh":
             return ChinesePhones(symbols)
+        case "ja":
+            return JapanesePhones()
     return IpaPhones(language, symbols)

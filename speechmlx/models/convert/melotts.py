@@ -38,7 +38,7 @@ def _convert(language: str, files: Path, folder: Path) -> None:
     write(folder, config, tensors)
 
 
-english, spanish, french, chinese = (partial(_convert, code) for code in ("en", "es", "fr", "zh"))
+english, spanish, french, chinese, japanese = (partial(_convert, code) for code in ("en", "es", "fr", "zh", "ja"))
 
 
 def _config(language: str, about: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +101,7 @@ def bert(files: Path, folder: Path) -> None:
             weights[f"{stem}.{NORMALISATION.get(last, last)}"] = np.asarray(array)
     if not weights:
         raise SourceFailed("the weights are not those of BERT")
-    lowercase, strips = tokenizer.get("do_lower_case", True), tokenizer.get("strip_accents")
+    is_japanese = tokenizer.get("tokenizer_class") == "BertJapaneseTokenizer"
+    lowercase, strips = tokenizer.get("do_lower_case", not is_japanese), tokenizer.get("strip_accents")
     link(files / "vocab.txt", folder / "vocab.txt")
     write(folder, {"model_type": "bert", "heads": heads, "lowercase": lowercase, "strip_accents": strips}, weights)

@@ -39,6 +39,7 @@ ENGLISH_BERT = _bert(
 )
 CHINESE_BERT = _bert("google-bert/bert-base-multilingual-uncased", "main", "model.safetensors", 672 * MB, 611 * MB)
 SPANISH_BERT = _bert("dccuchile/bert-base-spanish-wwm-uncased", "main", "pytorch_model.bin", 440 * MB, 381 * MB)
+JAPANESE_BERT = _bert("tohoku-nlp/bert-base-japanese-v3", "main", "pytorch_model.bin", 447 * MB, 386 * MB)
 FRENCH_BERT = _bert("dbmdz/bert-base-french-europeana-cased", "main", "pytorch_model.bin", 445 * MB, 384 * MB)
 
 
@@ -123,10 +124,9 @@ MELOTTS = (
     _melotts(
         "Japanese",
         "367f8795464b531b4e97c1515bddfc1243e60891",
-        None,
-        NO_BERT,
-        _voices("ja", "jp"),
-        lacks="this version has no reader of Japanese for it; kokoro-82m and the models of Qwen3-TTS speak Japanese",
+        "japanese",
+        JAPANESE_BERT,
+        _voices("ja", "jp", needs=("fugashi",)),
     ),
     _melotts(
         "Korean",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from speechmlx.engines.melotts import pinyin
+from speechmlx.engines.melotts import kana, pinyin
 from speechmlx.engines.melotts.arpabet import arpabet
 from speechmlx.engines.melotts.front_ends import FrontEnd, front_end
 from speechmlx.engines.melotts.phone_lines import PhoneLines
 from speechmlx.engines.melotts.phone_words import PhoneWord, orderly, pieces
 from speechmlx.errors import Unsupported
-from speechmlx.reading import pronunciation, read
+from speechmlx.reading import Pause, SpokenWord, pronunciation, read
 from speechmlx.reading.pronunciation.runs import Runs
 
 HAS_CHINESE = find_spec("jieba") is not None and find_spec("pypinyin") is not None
@@ -147,3 +149,36 @@ def test_a_language_of_espeak_in_its_letters(monkeypatch: pytest.MonkeyPatch) ->
     ]  # fmt: skip
     (joined, _) = phones("de la", "es", symbols)
     assert (joined.text, joined.phones, set(joined.tones)) == ("de la", tuple("delˌa"), {12})
+
+
+@pytest.mark.parametrize(
+    ("katakana", "says"),
+    [
+        ("トウキョウ", "t o u ky o u"), ("ガッコー", "g a q k o"), ("チャン", "ch a N"), ("フィルム", "f i r u m u"),
+        ("カァ", "k a:"), ("ジュース", "j u s u"), ("ニャ", "ny a"), ("ディナー", "d i n a"), ("アァ", "a a"), ("", ""),
+    ],
+)  # fmt: skip
+def test_moras_of_japanese(katakana: str, says: str) -> None:
+    assert kana.phones(katakana) == tuple(says.split())
+
+
+def test_japanese(monkeypatch: pytest.MonkeyPatch) -> None:
+    front = front_end("ja", {})
+    if find_spec("fugashi") is None or find_spec("unidic_lite") is None:
+        with pytest.raises(Unsupported, match="extras install ja"):
+            front.check()
+        read_as = {"東京": "トウキョウ", "トウキョウ": "トウキョウ", "です": "デス", "デス": "デス"}
+        monkeypatch.setattr(kana, "_tagger", lambda: partial(_tagged, read_as))
+    found = run(front.steps([spoken("東京"), Pause(",", 2, 2), spoken("です"), Pause(".", 5, 5)]))
+    assert [(word.text, " ".join(word.phones)) for word in found] == [
+        ("トウキョウ", "t o u ky o u"), (",", ","), ("デス", "d e s u"), (".", ".")
+    ]  # fmt: skip
+    assert {tone for word in found for tone in word.tones} == {6}
+
+
+def spoken(text: str) -> SpokenWord:
+    return SpokenWord(text, 0, len(text))
+
+
+def _tagged(read_as: dict[str, str], text: str) -> list[Any]:
+    return [SimpleNamespace(surface=text, feature=SimpleNamespace(kana=read_as[text]))]

@@ -65,6 +65,11 @@ from speechmlx.types import Kind
         ("SWivid/F5-TTS", Kind.TTS, "f5-tts"),
         ("F5TTS_v1_Base", Kind.TTS, "f5-tts-v1"),
         ("lucasnewman/f5-tts-mlx", Kind.TTS, "f5-tts-mlx"),
+        ("MeloTTS-English", Kind.TTS, "melotts-english"),
+        ("mlx-community/MeloTTS-English-v3-MLX", Kind.TTS, "melotts-english-v3"),
+        ("myshell-ai/MeloTTS-Spanish", Kind.TTS, "melotts-spanish"),
+        ("KittenML/kitten-tts-nano-0.8", Kind.TTS, "kitten-tts-nano-0.8"),
+        ("mlx-community/kitten-tts-mini-0.8-6bit", Kind.TTS, "kitten-tts-mini-0.8"),
         ("paraformer-zh", Kind.ASR, "paraformer-zh"),
         ("SenseVoiceSmall", Kind.ASR, "sensevoice-small"),
         ("iic/SenseVoiceSmall", Kind.ASR, "sensevoice-small"),
@@ -92,6 +97,11 @@ def test_resolve(name: str, kind: Kind | None, found: str) -> None:
         ("openai/whisper-baseXen", Kind.ASR, "no model"),
         ("distil-whisper/distil-large-v3.5", Kind.ASR, "no model"),
         ("hexgrad/Kokoro-82M-v1.1-zh", Kind.TTS, "no model"),
+        (
+            "MeloTTS-Korean",
+            Kind.TTS,
+            "melotts-korean cannot run: this version has no reader of Korean for it; cosyvoice",
+        ),
     ],
 )
 def test_resolve_refuses(name: str, kind: Kind | None, says: str) -> None:
