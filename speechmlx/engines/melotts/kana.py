@@ -99,7 +99,7 @@ def _pair(kana: str) -> tuple[str, ...] | None:
     """The phones of a kana with the small one behind it; None where they are two moras."""
     if len(kana) < 2 or kana[1] not in SMALL or len(MORAS.get(kana[0], ())) < 1:
         return None
-    first, small = kana
+    first, small = kana[0], kana[1]
     *consonant, vowel = MORAS[first]
     if small in "ャュョ":
         if not consonant:
