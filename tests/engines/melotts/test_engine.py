@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
@@ -17,7 +18,9 @@ from speechmlx.engines import AIM, LONG_AIM, LoadOptions, melotts
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.melotts.arpabet import PHONES
 from speechmlx.engines.melotts.engine import BETWEEN, MeloTTS
+from speechmlx.engines.melotts.phone_words import PhoneWord
 from speechmlx.errors import BadRequest, ModelUnavailable, SpeechError, UnknownVoice, Unsupported, WeightsDamaged
+from speechmlx.reading import pronunciation
 from speechmlx.types import Audio, Chunk, Event, NamedVoice, ReferenceVoice, Speak, SpeakStream, Transcribe, Usage
 
 RATE = 44_100
@@ -45,6 +48,15 @@ def engine(load: Callable[..., MeloTTS]) -> MeloTTS:
 
 def sound(events: Iterator[Event | None]) -> Any:
     return from_pcm16(b"".join(event.pcm16 for event in events if isinstance(event, Chunk)))
+
+
+def run(steps: Iterator[Any]) -> Any:
+    """The value that a generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value
 
 
 def test_a_text_is_spoken_sentence_by_sentence(engine: MeloTTS) -> None:
@@ -163,6 +175,32 @@ def test_a_checkpoint_without_features_of_words(load: Callable[..., MeloTTS]) ->
 
 def test_it_says_a_word_when_it_is_loaded(load: Callable[..., MeloTTS], options: LoadOptions) -> None:
     assert load(dataclasses.replace(options, warm_up=True)).speakers == SPEAKERS
+
+
+def test_half_the_bytes_for_the_words_on_a_gpu(
+    engine: MeloTTS, load: Callable[..., MeloTTS], cold: LoadOptions
+) -> None:
+    half = load(dataclasses.replace(cold, dtype="float16"))
+    saved = engine.nbytes - half.nbytes
+    assert half.bert is not None and saved == sum(array.nbytes for array in half.bert._tensors._weights.values())
+    line = half.lines.lay_out([PhoneWord("hello", ("hh", "ow"), (7, 8))])
+    features = [run(one.bert(mx.array(line.tokens))) for one in (engine, half) if one.bert is not None]
+    assert features[1].dtype == mx.float32 and np.allclose(*features, atol=0.02)
+    assert sound(half.run(Speak(text=TEXT))).any()
+
+
+def test_a_language_whose_reader_is_not_installed(
+    loaded: Callable[..., Any], tmp_path: Path, options: LoadOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pronunciation.reader.cache_clear()
+    monkeypatch.setattr(pronunciation.espeak, "available", lambda: False)
+    folder = write_model(tmp_path, SYMBOLS, VOCABULARY, "spanish")
+    engine = loaded(melotts.load(folder, dataclasses.replace(options, warm_up=True)))
+    with pytest.raises(Unsupported, match="Spanish needs espeak-ng"):
+        engine.run(Speak(text="Hola."))
+    with pytest.raises(Unsupported, match="speaks spanish, not 'en'"):
+        engine.run(Speak(text="Hello.", language="en"))
+    pronunciation.reader.cache_clear()
 
 
 def test_numbers_that_are_none_are_an_error(engine: MeloTTS) -> None:

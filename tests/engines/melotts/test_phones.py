@@ -141,6 +141,7 @@ def test_a_language_of_espeak_in_its_letters(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(pronunciation.espeak, "available", lambda: False)
         with pytest.raises(Unsupported, match="Spanish needs espeak-ng"):
             front_end("es", {}).check()
+        pronunciation.reader.cache_clear()
     spoken = {"Hola": "ˈola", "el muchacho": "el muʧˈaʧo", "de la": "delˌa"}
     monkeypatch.setattr(pronunciation, "reader", lambda name: Runs(spoken.__getitem__, blanks=True))
     symbols = "ˈˌoladetʃcmu"
