@@ -17,19 +17,20 @@ NETWORK, PUBLISHED = 168 * MB, 208 * MB
 
 
 class _Bert(NamedTuple):
-    """A BERT and its bytes: fetched, and in float32 in memory."""
+    """A BERT, its bytes (fetched, and in float32 in memory) and its licence."""
 
     companions: tuple[Companion, ...]
     fetched: int
     memory: int
+    licence: str
 
 
-def _bert(repo: str, revision: str, weights: str, fetched: int, memory: int) -> _Bert:
+def _bert(repo: str, revision: str, weights: str, fetched: int, memory: int, licence: str = "Apache-2.0") -> _Bert:
     files = HubFiles(repo, revision, (*BERT_FILES, weights), f"{CONVERT}.melotts:bert")
-    return _Bert((Companion("bert", (files,)),), fetched, memory)
+    return _Bert((Companion("bert", (files,)),), fetched, memory, licence)
 
 
-NO_BERT = _Bert((), 0, 0)
+NO_BERT = _Bert((), 0, 0, "MIT")
 ENGLISH_BERT = _bert(
     "google-bert/bert-base-uncased",
     "86b5e0934494bd15c9632b12f734a8a67f723594",
@@ -38,9 +39,11 @@ ENGLISH_BERT = _bert(
     379 * MB,
 )
 CHINESE_BERT = _bert("google-bert/bert-base-multilingual-uncased", "main", "model.safetensors", 672 * MB, 611 * MB)
-SPANISH_BERT = _bert("dccuchile/bert-base-spanish-wwm-uncased", "main", "pytorch_model.bin", 440 * MB, 381 * MB)
+SPANISH_BERT = _bert(
+    "dccuchile/bert-base-spanish-wwm-uncased", "main", "pytorch_model.bin", 440 * MB, 381 * MB, "CC-BY-4.0"
+)
 JAPANESE_BERT = _bert("tohoku-nlp/bert-base-japanese-v3", "main", "pytorch_model.bin", 447 * MB, 386 * MB)
-FRENCH_BERT = _bert("dbmdz/bert-base-french-europeana-cased", "main", "pytorch_model.bin", 445 * MB, 384 * MB)
+FRENCH_BERT = _bert("dbmdz/bert-base-french-europeana-cased", "main", "pytorch_model.bin", 445 * MB, 384 * MB, "MIT")
 
 
 def _melotts(
@@ -64,7 +67,7 @@ def _melotts(
         memory=NETWORK + bert.memory,
         narrow=NETWORK + bert.memory // 2,
         rate=44100,
-        licence="MIT",
+        licence="MIT" if bert.licence == "MIT" else f"MIT AND {bert.licence}",
         languages=(voices.languages[0][1],),
         aliases=aliases,
         elsewhere=f"(myshell-ai|mlx-community)/{row}(-mlx)?",
