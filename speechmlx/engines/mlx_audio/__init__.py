@@ -14,6 +14,7 @@ from speechmlx.engines.mlx_audio import checkpoint
 from speechmlx.engines.mlx_audio.alignment import ForcedAligner, aligns
 from speechmlx.engines.mlx_audio.cooperative import hook
 from speechmlx.engines.mlx_audio.diarization import Diarizer
+from speechmlx.engines.mlx_audio.phonemizers import provide
 from speechmlx.engines.mlx_audio.recognition import Recognizer
 from speechmlx.engines.mlx_audio.synthesis import Synthesizer
 from speechmlx.errors import ModelUnavailable
@@ -32,5 +33,6 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine
     read = yield from checkpoint.read(folder, options)
     if read.part not in ADAPTERS:
         raise ModelUnavailable(f"this version cannot run {read.part} models of mlx-audio, such as {read.family}")
+    provide(read.family, read.model)
     hook(read.model)
     return ADAPTERS[read.part](read)

@@ -56,15 +56,15 @@ TTS = (
     *_of("tts", Kind.TTS, "whole", "soprano", 32000, "tiny"),
     *_of("tts", Kind.TTS, "whole", "voxcpm", 44100, "tiny"),
     *_of("tts", Kind.TTS, "whole", "voxcpm2", 48000, "tiny"),
-    Family("tts", "kitten_tts", Kind.TTS, "whole", 24000, "", ("phonemizer", "/espeak-ng")),
+    *_of("tts", Kind.TTS, "whole", "kitten_tts", 24000, "tiny"),
     Family("tts", "voxtral_tts", Kind.TTS, "streams", 24000, "", ("mistral_common",)),
-    *_out("tts", OWN, "kokoro"),
+    *_out("tts", OWN, "kokoro melotts"),
     *_out("tts", LLM, "llama qwen3"),
     *_out(
         "tts",
         SECOND,
         "arktts bark bailingmm chatterbox chatterbox_turbo confucius4 dense dia dramabox echo_tts higgs_audio "
-        "indextts irodori_tts kugelaudio lingv3_tts longcat_audiodit melotts moss_tts moss_tts_delay moss_tts_local "
+        "indextts irodori_tts kugelaudio lingv3_tts longcat_audiodit moss_tts moss_tts_delay moss_tts_local "
         "moss_tts_nano outetts rumik_oss spark tada vibevoice zonos2",
     ),
     *_out("tts", "its watermark needs torch", "sesame"),

@@ -21,6 +21,7 @@ Builder = Callable[[Path], None]
 BUILDERS: Mapping[str, Builder] = {
     "tts/pocket_tts": speaking.pocket_tts,
     "tts/qwen3_tts": speaking.qwen3_tts,
+    "tts/kitten_tts": speaking.kitten_tts,
     "tts/breeze_tts": saying.breeze_tts,
     "tts/soprano": saying.soprano,
     "tts/voxcpm": saying.voxcpm,
