@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 from mlx.utils import tree_flatten
 from support.tiny_bridge.files import byte_tokenizer, save
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -92,3 +95,32 @@ def write_speech_tokenizer(folder: Path) -> None:
         else:
             weights[name] = array
     mx.save_safetensors(str(folder / "model.safetensors"), weights)
+
+
+def kitten_tts(folder: Path) -> None:
+    """What makes its phonemes is not here: another, for the process that this runs in, takes letters for them."""
+    from mlx_audio.tts.tests.test_models import TestKittenTTSModel
+
+    class EspeakBackend:
+        def __init__(self, **settings: Any) -> None:
+            pass
+
+        def phonemize(self, texts: list[str]) -> list[str]:
+            return [text.lower() for text in texts]
+
+    for name, content in (("phonemizer", {}), ("phonemizer.backend", {"EspeakBackend": EspeakBackend})):
+        sys.modules[name] = types.ModuleType(name)
+        vars(sys.modules[name]).update(content)
+    module = package.family("tts", "kitten_tts")
+    config = TestKittenTTSModel()._config()
+    config |= {"model_type": "kitten_tts", "style_dim": 128, "n_token": 178, "decoder_out_dim": 32}
+    config["plbert"]["max_position_embeddings"] = 64
+    model = module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config))))
+    save(folder, config, model)
+    weights = dict(tree_flatten(model.parameters()))
+    for name, array in weights.items():
+        if name.endswith((".weight_v", ".weight_g")):  # they are made as ones
+            weights[name] = 0.3 * mx.random.normal(array.shape)
+    mx.save_safetensors(str(folder / "model.safetensors"), weights)
+    styles = {name: 0.1 * np.array(mx.random.normal((50, 256))) for name in ("expr-voice-5-m", "expr-voice-2-f")}
+    np.savez(folder / "voices.npz", **styles)  # type: ignore[arg-type]
