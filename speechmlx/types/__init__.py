@@ -28,6 +28,7 @@ from speechmlx.types.events import (
 from speechmlx.types.requests import (
     Align,
     Converse,
+    DetectLanguage,
     DetectSpeech,
     DetectTurn,
     Diarize,
@@ -70,6 +71,7 @@ __all__ = [
     "Chunk",
     "Command",
     "Converse",
+    "DetectLanguage",
     "DetectSpeech",
     "DetectTurn",
     "Diarize",

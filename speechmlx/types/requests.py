@@ -75,6 +75,16 @@ class Align(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DetectLanguage(Request):
+    """A recording of up to a minute → `LanguageDetected`, if there is speech, and `Usage`."""
+
+    kind: ClassVar[Kind | None] = Kind.LID
+    audio: Audio
+    vad: bool = True
+    """False: whether there is speech or not."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Listen(Request):
     """Live speech fed in pieces at the model's rate → `Hypothesis`* with each committed word exactly once."""
 
