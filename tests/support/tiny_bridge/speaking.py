@@ -99,7 +99,6 @@ def write_speech_tokenizer(folder: Path) -> None:
 
 def kitten_tts(folder: Path) -> None:
     """What makes its phonemes is not here: another, for the process that this runs in, takes letters for them."""
-    from mlx_audio.tts.tests.test_models import TestKittenTTSModel
 
     class EspeakBackend:
         def __init__(self, **settings: Any) -> None:
@@ -112,9 +111,21 @@ def kitten_tts(folder: Path) -> None:
         sys.modules[name] = types.ModuleType(name)
         vars(sys.modules[name]).update(content)
     module = package.family("tts", "kitten_tts")
-    config = TestKittenTTSModel()._config()
-    config |= {"model_type": "kitten_tts", "style_dim": 128, "n_token": 178, "decoder_out_dim": 32}
-    config["plbert"]["max_position_embeddings"] = 64
+    config: dict[str, Any] = {
+        "model_type": "kitten_tts", "hidden_dim": 16, "max_conv_dim": 16, "max_dur": 10, "n_layer": 1, "n_mels": 80,
+        "n_token": 178, "style_dim": 128, "text_encoder_kernel_size": 3, "asr_res_dim": 8, "decoder_out_dim": 32,
+        "plbert": {
+            "num_hidden_layers": 1, "num_attention_heads": 1, "hidden_size": 16, "intermediate_size": 32,
+            "max_position_embeddings": 64, "embedding_size": 16, "inner_group_num": 1, "num_hidden_groups": 1,
+            "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "type_vocab_size": 2,
+            "layer_norm_eps": 1e-12,
+        },
+        "istftnet": {
+            "resblock_kernel_sizes": [3, 3], "upsample_rates": [2, 2], "upsample_initial_channel": 32,
+            "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5]], "upsample_kernel_sizes": [4, 4],
+            "gen_istft_n_fft": 16, "gen_istft_hop_size": 4,
+        },
+    }  # fmt: skip
     model = module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config))))
     save(folder, config, model)
     weights = dict(tree_flatten(model.parameters()))
