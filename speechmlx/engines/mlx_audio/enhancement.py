@@ -6,8 +6,9 @@ too little of what comes before or behind: it lies inside of the next window or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
@@ -46,6 +47,19 @@ def _voices(model: Any, samples: mx.array) -> mx.array:
     return model(mx.broadcast_to(samples, (1, 2, len(samples))))[0].mean(axis=0)
 
 
+def merged(split: Any, masks: Sequence[mx.array], width: int) -> mx.array:
+    """The masks of the bands [1, frames, 2 n] of a RoFormer as one of the spectrum [1, `width`, frames, 2].
+
+    Bands overlap, and there they are averaged. The package adds row after row: thousands of copies of the spectrum.
+    """
+    rows = [mask.reshape(*mask.shape[:2], -1, 2).transpose(0, 2, 1, 3) for mask in masks]
+    batch, _, frames, _ = rows[0].shape
+    bank = split.filterbank
+    places = mx.concatenate(bank.freq_indices)
+    summed = mx.zeros((batch, width, frames, 2)).at[:, places].add(mx.concatenate(rows, axis=1))
+    return summed / mx.array(bank.num_bands_per_freq)[None, :, None, None]
+
+
 FAMILIES: Mapping[str, EnhancedWindow] = {
     "mossformer2_se": EnhancedWindow(4.0, 0.5, lambda model, samples: model.generate(samples).audio),
     "mel_roformer": EnhancedWindow(8.0, 2.0, _voices),
@@ -59,9 +73,11 @@ class WindowedEnhancer:
     def __init__(self, checkpoint: BridgedModel) -> None:
         self.checkpoint = checkpoint
         self.nbytes = checkpoint.nbytes
-        for module in tree.modules(checkpoint.model):
+        for module in list(tree.modules(checkpoint.model)):
             if hasattr(module, COMPILED):
                 setattr(module, COMPILED, getattr(module, PLAIN))
+            if hasattr(module, "filterbank"):
+                module.merge = MethodType(merged, module)
 
     def open(self, request: Request) -> EnhancedStream:
         """Enhance a stream at the model's rate; raises Unsupported for another request."""

@@ -92,3 +92,11 @@ def test_a_configuration_without_a_type_is_known_by_its_sizes(tmp_path: Path) ->
     config = json.loads((tmp_path / "any/config.json").read_text())
     family = identify(config, "someone/voices")
     assert (family.part, family.name, rate_of(family, config)) == ("sts", "mel_roformer", 2000)
+
+
+def test_the_bands_of_a_spectrum_are_merged_as_the_package_does(bridged: Load) -> None:
+    model = bridged("sts/mel_roformer").checkpoint.model
+    split, width = model.band_split, 2 * (model.config.n_fft // 2 + 1)
+    masks = [mx.random.normal((1, 5, size)) for size in split.filterbank.band_dims]
+    found, own = split.merge(masks, width), type(split).merge(split, masks, width)
+    assert found.shape == own.shape == (1, width, 5, 2) and mx.abs(found - own).max() < 1e-5

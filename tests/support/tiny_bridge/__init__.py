@@ -27,7 +27,6 @@ BUILDERS: Mapping[str, Builder] = {
     "tts/fish_qwen3_omni": coding.fish_qwen3_omni,
     "tts/higgs_audio_v3": coding.higgs_audio_v3,
     "tts/omnivoice": coding.omnivoice,
-    "tts/kitten_tts": speaking.kitten_tts,
     "tts/soprano": saying.soprano,
     "tts/voxcpm": saying.voxcpm,
     "tts/voxcpm2": saying.voxcpm2,

@@ -14,6 +14,7 @@ import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_flatten
 from support.tiny_bridge.files import byte_tokenizer, save
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from speechmlx.engines.mlx_audio import package
 
@@ -22,16 +23,36 @@ CODES = 16
 
 
 def fish_drama3(folder: Path) -> None:
-    """The configuration and the tokenizer are those of the package's own test."""
-    from mlx_audio.tts.tests.test_fish_drama3 import tiny_config, write_tokenizer
-
     module = package.family("tts", "fish_drama3")
-    config = {**tiny_config(), "model_type": "fish_drama3", "sample_rate": 44100}
-    del config["quantization_config"]
-    model = module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config))))
-    mx.eval(model.parameters())
-    save(folder, config, model, 2)
-    write_tokenizer(folder)
+    special = ["[UNK]", "<|im_start|>", "<|im_end|>", "<|voice|>", *(f"<|speaker:{place}|>" for place in range(16))]
+    codes = [f"<|semantic:{code}|>" for code in range(CODES)]
+    words = {name: place for place, name in enumerate([*special, *codes])}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_special_tokens([*special[1:], *codes])
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    wide = {"head_dim": 64, "intermediate_size": 128}
+    config: dict[str, Any] = {
+        "model_type": "fish_drama3", "sample_rate": 44100, "speech_template_version": "reference-bracket-v1",
+        "semantic_start_token_id": words[codes[0]], "semantic_end_token_id": words[codes[-1]],
+        "eos_token_id": words["<|im_end|>"],
+        "text_config": {
+            **wide, "hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 1,
+            "rms_norm_eps": 1e-6, "vocab_size": 64, "max_position_embeddings": 1024, "linear_num_value_heads": 2,
+            "linear_num_key_heads": 1, "linear_key_head_dim": 64, "linear_value_head_dim": 64,
+            "linear_conv_kernel_dim": 4, "num_experts": 2, "num_experts_per_tok": 2, "moe_intermediate_size": 128,
+            "shared_expert_intermediate_size": 128, "layer_types": ["linear_attention"] * 3 + ["full_attention"],
+            "rope_parameters": {"rope_type": "default", "rope_theta": 1e7, "partial_rotary_factor": 0.25},
+            "attn_output_gate": True, "hidden_act": "silu", "layernorm_zero_centered_gamma": True,
+            "rotary_interleaved": False, "shared_expert_gate": True, "use_qk_norm": True,
+        },
+        "audio_decoder_config": {
+            **wide, "dim": 128, "n_head": 2, "n_local_heads": 1, "vocab_size": CODES, "num_codebooks": 3,
+            "shared_enrichment_layers": 2, "vq_backbone_codebooks": 1,
+        },
+    }  # fmt: skip
+    save(folder, config, module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config)))), 2)
     _write_fish_codec(folder, CODES, CODES)
 
 
