@@ -119,6 +119,8 @@ class Model:
     companions: tuple[Companion, ...] = ()
     duplex: bool = False
     """It hears and speaks at once: it takes `Converse`, and a live conversation may be with it alone."""
+    streams_text: bool = False
+    """It says a text word by word while that is written: a conversation feeds it the text, and not whole clauses."""
 
     def bytes_as(self, dtype: str) -> int:
         """Bytes in memory with floating-point weights in `dtype`."""
