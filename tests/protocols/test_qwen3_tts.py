@@ -116,8 +116,9 @@ def test_a_stored_voice(client: openai.OpenAI, server: Server) -> None:
 
 async def test_a_conversation_speaks_while_the_answer_is_written(server: Server) -> None:
     audio = {"input": {"turn_detection": None}, "output": {"voice": "ryan"}}
-    text = "one two three four five six seven eight. Nine ten, and so it goes on."
-    async with talk(server.url, audio=audio, instructions="work=0.05") as ws:
+    first = " ".join(f"word{number:02}" for number in range(25))
+    text = f"{first}. So it goes on and on."
+    async with talk(server.url, audio=audio, instructions="work=0.03") as ws:
         ws.patience = 60.0
         await ws.say("say Hi.")  # loads the models
         await ws.send("response.create")
@@ -130,7 +131,7 @@ async def test_a_conversation_speaks_while_the_answer_is_written(server: Server)
         assert response["output"][0]["content"][0]["transcript"] == text
         kinds = ws.kinds[start:]
         written = [place for place, kind in enumerate(kinds) if kind == "response.output_audio_transcript.delta"]
-        assert kinds.index("response.output_audio.delta") < written[7], "before the first sentence is complete"
+        assert kinds.index("response.output_audio.delta") < written[24], "before the first sentence is complete"
         seconds = (len(ws.audio()) - before) / 48000
         assert seconds > 1.0
         cut = {"item_id": response["output"][0]["id"], "content_index": 0}

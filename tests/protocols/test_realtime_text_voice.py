@@ -42,16 +42,17 @@ async def kept(ws: Talk, response: dict[str, Any]) -> str:
 
 
 async def test_it_speaks_the_first_words_while_the_sentence_is_written(talking: Server) -> None:
+    sentence = " ".join(f"word{number:02}" for number in range(30)) + "."
     async with talk(talking.url, **MANUAL, instructions="work=0.03") as ws:
         await ws.say("load the models")
         await answer(ws)
         start = len(ws.events)
-        await ws.say(f"say {TEXT.replace(' ', ' |')}")
+        await ws.say(f"say {sentence.replace(' ', ' |')}")
         response = await answer(ws)
-        assert response["output"][0]["content"][0]["transcript"] == TEXT
+        assert response["output"][0]["content"][0]["transcript"] == sentence
         kinds = ws.kinds[start:]
         written = [place for place, kind in enumerate(kinds) if kind == "response.output_audio_transcript.delta"]
-        assert kinds.index("response.output_audio.delta") < written[3]
+        assert kinds.index("response.output_audio.delta") < written[-1]
 
 
 async def test_what_is_cut_is_cut_by_sentences_and_their_words(talking: Server) -> None:

@@ -1,7 +1,7 @@
 """A text that is still being written → what can be said of it, for a voice that speaks while it is written. Pure.
 
-Nothing waits but what may turn out to begin another sentence. The end of a sentence ends its sound too: so it is known
-at every moment which sentence is being heard.
+Nothing waits but what may turn out to begin another sentence, unless the text comes so slowly that the sound would stop
+inside one. The end of a sentence ends its sound too: so it is known at every moment which sentence is being heard.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from speechmlx.conversation.response.clauses import CLAUSE, FIRST_CLAUSE, LONGEST
+from speechmlx.conversation.response.clauses import CLAUSE, FIRST_CLAUSE, LONGEST, LONGEST_FIRST_CLAUSE
 from speechmlx.errors import BadRequest
 from speechmlx.reading.pauses import LONGEST as LONGEST_PAUSE
 from speechmlx.reading.pauses import PAUSE, seconds_of
 from speechmlx.reading.sentences import STOPS, WIDE, finished
 
+RATE = 50.0
+"""Bytes of text a second that a voice takes: 12.5 tokens, one for each frame of 80 ms until the sentence is over."""
 OPENED = re.compile(r"\[[^\[\]\n]{0,24}\Z")
 """What may become a pause."""
 OPEN_STOPS = "".join(mark for mark in STOPS if mark not in WIDE)
@@ -45,10 +47,16 @@ class SentenceSplitter:
         self._given = 0
         """Characters of the sentence that were given out."""
         self._is_first = True
+        self._began: float | None = None
+        """When the text began to arrive, on the caller's clock."""
+        self._written = 0
+        """Bytes since then."""
 
     def push(self, text: str, now: float) -> list[SentencePiece]:
-        """Add `text`; `now`, as `ClauseSplitter` has it, does not matter. Returns what can be said by it."""
+        """Add `text`, which arrives at `now` seconds. Returns what can be said by it."""
         self._sentence += text
+        self._began = now if self._began is None else self._began
+        self._written += len(text.encode("utf-8", "surrogatepass"))
         found = list[SentencePiece]()
         while pause := PAUSE.search(self._sentence):
             rest = self._sentence[pause.end() :]
@@ -59,7 +67,7 @@ class SentenceSplitter:
         found += self._complete()
         while len(self._sentence) > LONGEST:
             found.append(self._end(self._sentence.rfind(" ", FIRST_CLAUSE, LONGEST) + 1 or LONGEST))
-        if (safe := self._safe()) > self._given:
+        if (safe := self._safe()) > self._given and self._goes_on(now - self._began):
             found.append(SentencePiece(self._sentence[self._given : safe]))
             self._given = safe
         return found
@@ -67,6 +75,12 @@ class SentenceSplitter:
     def flush(self, cut_off: bool) -> SentencePiece | None:
         """The end of the text; None where nothing is left. It is said as far as it goes, `cut_off` or not."""
         return self._end(len(self._sentence)) if self._sentence.strip() else None
+
+    def _goes_on(self, seconds: float) -> bool:
+        """Whether what is known of the sentence can be said before its end is known."""
+        if self._given or len(self._sentence) >= LONGEST_FIRST_CLAUSE:
+            return True
+        return self._written >= max(FIRST_CLAUSE, RATE * seconds)
 
     def _complete(self) -> Iterator[SentencePiece]:
         """The sentences that are certainly complete. A short one goes on with the next."""

@@ -82,7 +82,7 @@ def test_no_more_is_kept_than_there_is_room_for(fresh: Qwen3Tts, monkeypatch: py
     fresh.forget_voices()
     assert fresh.held == known.nbytes == 0
     fresh.room = Unlimited()
-    fresh.room.free = 0  # type: ignore[misc]
+    fresh.room.free = 0
     try:
         run(fresh, speak(voice=CLONED))
     finally:

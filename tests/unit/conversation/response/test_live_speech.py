@@ -115,11 +115,18 @@ def seconds(pieces: list[Piece]) -> list[float]:
 
 
 async def test_text_is_fed_while_it_is_written_and_a_sentence_is_a_clause() -> None:
-    pieces, job = await made([TextDelta("It is "), 0.01, TextDelta("late now. "), 0.01, TextDelta("Go home.")])
-    fed = [FeedText("It is "), FeedText("late now."), FeedText(" "), FlushText(), FeedText("Go home."), FlushText()]
+    pieces, job = await made([TextDelta("It is very "), 0.01, TextDelta("late now. "), 0.01, TextDelta("Go home.")])
+    fed = [
+        FeedText("It is very "),
+        FeedText("late now."),
+        FeedText(" "),
+        FlushText(),
+        FeedText("Go home."),
+        FlushText(),
+    ]
     assert job.commands == [*fed, End()]
     assert [piece for piece in pieces if not isinstance(piece, Chunk)] == [
-        ClauseStarted("It is "), ClauseGrown("late now."), ClauseGrown(" "), ClauseEnded(),
+        ClauseStarted("It is very "), ClauseGrown("late now."), ClauseGrown(" "), ClauseEnded(),
         ClauseStarted("Go home."), ClauseEnded(),
     ]  # fmt: skip
     assert pieces[1] == chunk(np.concatenate([QUIET[:50], LOUD]))
@@ -143,18 +150,18 @@ async def test_a_pause_has_its_length() -> None:
 
 async def test_a_failure_of_the_voice_ends_it() -> None:
     with pytest.raises(EngineFailed, match="no"):
-        await made([TextDelta("Yes"), 0.01, TextDelta("fail"), 60.0])
+        await made([TextDelta("Yes, it is "), 0.01, TextDelta("fail"), 60.0])
 
 
 async def test_a_voice_that_ends_before_its_text() -> None:
-    pieces, _ = await made([TextDelta("Yes"), 0.01, TextDelta("end"), 0.01, TextDelta(" of it. Over.")])
+    pieces, _ = await made([TextDelta("Yes, it is "), 0.01, TextDelta("end"), 0.01, TextDelta(" of it. Over.")])
     assert [piece for piece in pieces if not isinstance(piece, Chunk)] == [
-        ClauseStarted("Yes"), ClauseGrown("end"), ClauseEnded(),
+        ClauseStarted("Yes, it is "), ClauseGrown("end"), ClauseEnded(),
     ]  # fmt: skip
 
 
 async def test_closing_it_leaves_every_job() -> None:
-    engines = LiveEngines(lambda request: [TextDelta("It is late"), 60.0], ROWS)
+    engines = LiveEngines(lambda request: [TextDelta("It is very late"), 60.0], ROWS)
     pieces = answer(engines, engines.submit, AnswerRequest(Generate(messages=()), Speak(text="")), CLOCK)
     while not isinstance(await anext(pieces), Chunk):
         pass

@@ -37,7 +37,24 @@ def given_by(*texts: str) -> list[str]:
 
 
 def test_text_is_given_out_as_it_comes() -> None:
-    assert given_by("Hel", "lo the", "re, my ", "friend") == ["Hel", "lo the", "re, my ", "friend"]
+    assert given_by("Hel", "lo the", "re, my ", "friend") == ["", "", "Hello there, my ", "friend"]
+
+
+def test_a_sentence_that_comes_slowly_waits_for_its_end_or_for_enough_of_it() -> None:
+    splitter = SentenceSplitter()
+    words = [*["word "] * 9, "end. ", *["More "] * 16]
+    found = [[(one.text, one.ends) for one in splitter.push(text, number)] for number, text in enumerate(words)]
+    assert found[:10] == [[]] * 10
+    assert found[10] == [("word " * 9 + "end. ", True)]
+    assert found[11:21] == [[]] * 10
+    assert found[21:] == [[("More " * 12, False)], *[[("More ", False)]] * 4]
+
+
+@pytest.mark.parametrize(("text", "waits"), [("你好我们今天去公园玩", False), ("hello my f", True)])
+def test_its_pace_is_counted_in_tokens_about(text: str, waits: bool) -> None:
+    splitter = SentenceSplitter()
+    splitter.push(text[0], 0.0)
+    assert (not splitter.push(text[1:], 0.4)) == waits
 
 
 @pytest.mark.parametrize(
@@ -46,10 +63,10 @@ def test_text_is_given_out_as_it_comes() -> None:
         (("It is late now.", " ", "Go", " home"), ["It is late now.", "", " |Go", " home"]),
         (("It costs 3.", "5", " dollars"), ["It costs 3.", "", "5 dollars"]),
         (("I asked Dr.", " Le", "e. An", "d"), ["I asked Dr.", "", " Lee. |An", "d"]),
-        (("Yes. ", "I can. ", "Go"), ["Yes.", " I can.", " |Go"]),
+        (("Yes. ", "I can. ", "Go"), ["", "Yes. I can.", " |Go"]),
         (("今天天气很好我们去公园。", "好"), ["今天天气很好我们去公园。|", "好"]),
-        (("Wait [pau", "se:1s] now"), ["Wait ", "| now"]),
-        (("See [1] now",), ["See [1] now"]),
+        (("Wait for it [pau", "se:1s] now"), ["Wait for it ", "| now"]),
+        (("See [1] right now",), ["See [1] right now"]),
     ],
 )
 def test_what_may_begin_another_sentence_waits(texts: tuple[str, ...], given_out: list[str]) -> None:
