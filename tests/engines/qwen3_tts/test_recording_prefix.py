@@ -54,31 +54,31 @@ def test_the_second_text_reads_only_what_is_its_own(fresh: Qwen3Tts) -> None:
 
 
 def test_the_second_sentence_of_a_stream_reads_only_what_is_its_own(fresh: Qwen3Tts) -> None:
-    options = {"seed": 3, "max_tokens": 40}
-    rows, events = read_by(fresh, lambda: stream(fresh, ["Hi. ", "So. ", "You."], voice=CLONED, options=options))
+    options = {"seed": 3, "max_tokens": 24}
+    rows, events = read_by(fresh, lambda: stream(fresh, ["Hi. ", "So."], voice=CLONED, options=options))
     alone, _ = read_by(fresh, lambda: stream(fresh, ["Hi."], voice=CLONED, options=options))
     fresh.forget_voices()
     whole, _ = read_by(fresh, lambda: stream(fresh, ["Hi."], voice=CLONED, options=options))
-    assert rows == whole + 2 * alone < 3 * whole
-    assert same(events, stream(fresh, ["Hi. So. You."], voice=CLONED, options=options))
+    assert rows == whole + alone < 2 * whole
+    assert same(events, stream(fresh, ["Hi. So."], voice=CLONED, options=options))
 
 
 def test_other_settings_are_other_prefixes(fresh: Qwen3Tts) -> None:
     voices = [CLONED, replace(CLONED, text="Other text."), replace(CLONED, id="voice-2")]
     for voice in voices:
-        run(fresh, speak(voice=voice))
-    run(fresh, speak(voice=CLONED, language="zh"))
+        run(fresh, speak(voice=voice, options={"max_tokens": 2}))
+    run(fresh, speak(voice=CLONED, language="zh", options={"max_tokens": 2}))
     assert len(fresh._shelf.prefixes._kept) == 4
-    run(fresh, speak(voice=replace(CLONED, text="")))
+    run(fresh, speak(voice=replace(CLONED, text=""), options={"max_tokens": 2}))
     assert len(fresh._shelf.prefixes._kept) == 4
 
 
 def test_no_more_is_kept_than_there_is_room_for(fresh: Qwen3Tts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefixes, "MOST_POSITIONS", 2 * (HEAD + SAID))
-    for number in range(4):
-        run(fresh, speak(voice=replace(CLONED, id=f"voice-{number}")))
+    for number in range(3):
+        run(fresh, speak(voice=replace(CLONED, id=f"voice-{number}"), options={"max_tokens": 2}))
     known = fresh._shelf.prefixes
-    assert [key[0] for key in known._kept] == ["voice-2", "voice-3"]  # type: ignore[index]
+    assert [key[0] for key in known._kept] == ["voice-1", "voice-2"]  # type: ignore[index]
     fresh.forget_voices()
     assert fresh.held == known.nbytes == 0
     fresh.room = Unlimited()
@@ -121,8 +121,7 @@ def test_a_short_sentence_does_not_wait_for_the_next(fresh: Qwen3Tts) -> None:
 
 def test_text_in_any_pieces_sounds_the_same(fresh: Qwen3Tts) -> None:
     text = f"Hi. {TEXT} And on."
-    options = {"seed": 3, "max_tokens": 30}
+    options = {"seed": 3, "max_tokens": 20}
     whole = stream(fresh, [text], voice=CLONED, options=options)
-    for size in (1, 7):
-        pieces = [text[at : at + size] for at in range(0, len(text), size)]
-        assert same(whole, stream(fresh, pieces, voice=CLONED, options=options))
+    pieces = [text[at : at + 3] for at in range(0, len(text), 3)]
+    assert same(whole, stream(fresh, pieces, voice=CLONED, options=options))
