@@ -126,6 +126,8 @@ class Model:
     """Why this version does not run it, and what does instead: requests are told so, and nothing is fetched."""
     requires: tuple[str, ...] = ()
     """Of such a row: what a request to speak must bring, of `prompt_speech` and `prompt_latent`."""
+    streams_text: bool = False
+    """It says a text word by word while that is written: a conversation feeds it the text, and not whole clauses."""
 
     def bytes_as(self, dtype: str) -> int:
         """Bytes in memory with floating-point weights in `dtype`."""

@@ -137,7 +137,10 @@ class Speak(Synthesis):
 
 @dataclass(frozen=True, kw_only=True)
 class SpeakStream(Synthesis):
-    """Text fed in pieces, as a language model writes it → the events of `Speak`: one job for a whole answer."""
+    """Text fed in pieces, as a language model writes it → the events of `Speak`: one job for a whole answer.
+
+    A model whose row `streams_text` also takes `FlushText`.
+    """
 
     streams: ClassVar[bool] = True
 

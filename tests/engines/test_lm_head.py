@@ -10,7 +10,7 @@ from mlx.utils import tree_flatten
 from speechmlx.engines.lm.head import sharpen_head
 
 
-class Chatty(nn.Module):
+class Chatty(nn.Module):  # type: ignore[misc]
     """A network without blocks, whose last layer is its embedding, or one of its own."""
 
     def __init__(self, tied: bool, quantised: bool) -> None:

@@ -9,7 +9,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from speechmlx.engines.parts.kv_rows import KeyValueRows, places_for
+from speechmlx.engines.parts.kv_rows import KeyValuePrefix, KeyValueRows, places_for
 from speechmlx.engines.qwen3_tts.drawing import Draw, choose, penalised
 from speechmlx.engines.qwen3_tts.predictor import as_function
 from speechmlx.engines.qwen3_tts.shape import CONTROLS, QwenTtsConfig
@@ -142,6 +142,16 @@ class FrameLoop:
         if last:
             self._draw_alone(row, state)
         self.memory.evaluate()
+
+    def recall(self, row: FrameRow, prefix: KeyValuePrefix) -> None:
+        """Begin the sequence of `row` with what another one read before."""
+        self.memory.fit(len(self._places), len(prefix) + 1)
+        self.memory.put(row.place, prefix)
+        row.length = len(prefix)
+
+    def prefix(self, row: FrameRow, length: int) -> KeyValuePrefix:
+        """What `row` knows of its first `length` positions."""
+        return self.memory.copied(row.place, length)
 
     def _draw_alone(self, row: FrameRow, state: mx.array) -> None:
         settings = _settings([row])

@@ -82,6 +82,7 @@ def _qwen3_tts(
         aliases=aliases,
         elsewhere=f"((qwen|mlx-community)/)?{re.escape(repo.lower())}{'(-bf16)?' if form == 'bf16' else ending}",
         voices=QWEN3_TTS if variant == "CustomVoice" else UNLISTED,
+        streams_text=True,
     )
 
 
