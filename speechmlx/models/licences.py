@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,8 +38,9 @@ class Licences:
         name = row.licence_name.casefold()
         if not row.limits_use or name in self._accepted:
             return True
-        if self._file(name).exists():
-            self._accepted.add(name)
+        with suppress(OSError):  # a folder that this account may not read has nothing that it accepted
+            if self._file(name).exists():
+                self._accepted.add(name)
         return name in self._accepted
 
     def require(self, row: Model, request: Request | None = None) -> None:
@@ -52,7 +55,7 @@ class Licences:
             raise LicenceNotAccepted(
                 f"the licence of {row.name} was not accepted on this machine: {row.licence}. Its owner accepts it with "
                 f"`audio-server pull {row.name}`, which asks, or with the setting accept_licence: "
-                f"`audio-server serve --accept-licence {row.licence_name}`"
+                f"`audio-server serve --accept-licence {shlex.quote(row.licence_name)}`"
             )
 
     def require_chosen(self, known: Catalog, config: Config) -> None:
