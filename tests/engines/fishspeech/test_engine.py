@@ -264,7 +264,7 @@ def test_each_option_acts(fish: FishSpeech, changed: dict[str, Any]) -> None:
         ({"options": {"speed": 2}}, Unsupported, "its options are temperature, top_p"),
         ({"options": {"temperature": 3}}, BadRequest, "from 0 to 2"),
         ({"options": {"max_new_tokens": 1.5}}, BadRequest, "a whole number from 1 to 4096"),
-        ({"options": {"seed": True}}, BadRequest, "seed must be"),
+        ({"options": {"seed": True}}, BadRequest, "seed must be a whole number from 0 to 4294967295, not True"),
         ({"speed": 1.5}, Unsupported, "speed is 1"),
         ({"language": "sw"}, Unsupported, "it knows"),
         ({"text": "hello [pause:99s]"}, BadRequest, "too long"),
