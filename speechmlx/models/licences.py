@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
@@ -72,14 +73,22 @@ class Licences:
         when = datetime.now(UTC).isoformat(timespec="seconds")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(self._file(name), [f"{row.licence}\naccepted {when} for {row.name}\n".encode()])
-        except FileExistsError:
-            pass
+            if not self._file(name).exists():
+                self._write(name, f"{row.licence}\naccepted {when} for {row.name}\n")
         except OSError as error:
             raise BadRequest(
                 f"that {row.licence_name} is accepted cannot be written to {self._folder}: {error.strerror}"
             ) from error
         self._accepted.add(name)
+
+    def _write(self, name: str, text: str) -> None:
+        """A whole file or none: that it is there counts. Another process may write it meanwhile."""
+        part = self._file(name).with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part")
+        try:
+            write_private(part, [text.encode()])
+            part.replace(self._file(name))
+        finally:
+            part.unlink(missing_ok=True)
 
     def _file(self, name: str) -> Path:
         return self._folder / re.sub(r"[^\w.+-]", "-", name)

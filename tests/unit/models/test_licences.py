@@ -100,6 +100,31 @@ def test_a_name_of_a_card_stays_in_the_folder(home: dict[str, str], tmp_path: Pa
     assert [path.name for path in tmp_path.rglob("*nc")] == ["..-..-nc"]
 
 
+def test_an_acceptance_is_on_the_disk_whole_or_not_at_all(
+    home: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("os.fsync", full)
+        with pytest.raises(BadRequest, match="cannot be written to .*: No space left on device"):
+            licences(home).accept(LIMITED)
+    (folder,) = tmp_path.rglob("licences")
+    assert not list(folder.iterdir()) and not licences(home).accepted(LIMITED)
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(home: dict[str, str], tmp_path: Path) -> None:
+    licences(home).accept(LIMITED)
+    (folder,) = tmp_path.rglob("licences")
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    folder.touch()
+    with pytest.raises(BadRequest, match="cannot be written to"):
+        licences(home).accept(LIMITED)
+
+
 def test_what_cannot_be_remembered_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     nowhere = {"HOME": str(tmp_path / "file"), "XDG_CONFIG_HOME": str(tmp_path / "file")}
