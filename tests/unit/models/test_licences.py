@@ -108,7 +108,7 @@ def test_an_acceptance_is_on_the_disk_whole_or_not_at_all(
 
     with monkeypatch.context() as broken:
         broken.setattr("os.fsync", full)
-        with pytest.raises(BadRequest, match="cannot be written to .*: No space left on device"):
+        with pytest.raises(BadRequest, match=r"cannot be written to .*: No space left on device"):
             licences(home).accept(LIMITED)
     (folder,) = tmp_path.rglob("licences")
     assert not list(folder.iterdir()) and not licences(home).accepted(LIMITED)
