@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,8 +39,9 @@ class Licences:
         name = row.licence_name.casefold()
         if not row.limits_use or name in self._accepted:
             return True
-        if self._file(name).exists():
-            self._accepted.add(name)
+        with suppress(OSError):  # a folder that this account may not read has nothing that it accepted
+            if self._file(name).exists():
+                self._accepted.add(name)
         return name in self._accepted
 
     def require(self, row: Model, request: Request | None = None) -> None:
@@ -52,7 +56,7 @@ class Licences:
             raise LicenceNotAccepted(
                 f"the licence of {row.name} was not accepted on this machine: {row.licence}. Its owner accepts it with "
                 f"`audio-server pull {row.name}`, which asks, or with the setting accept_licence: "
-                f"`audio-server serve --accept-licence {row.licence_name}`"
+                f"`audio-server serve --accept-licence {shlex.quote(row.licence_name)}`"
             )
 
     def require_chosen(self, known: Catalog, config: Config) -> None:
@@ -69,14 +73,22 @@ class Licences:
         when = datetime.now(UTC).isoformat(timespec="seconds")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(self._file(name), [f"{row.licence}\naccepted {when} for {row.name}\n".encode()])
-        except FileExistsError:
-            pass
+            if not self._file(name).exists():
+                self._write(name, f"{row.licence}\naccepted {when} for {row.name}\n")
         except OSError as error:
             raise BadRequest(
                 f"that {row.licence_name} is accepted cannot be written to {self._folder}: {error.strerror}"
             ) from error
         self._accepted.add(name)
+
+    def _write(self, name: str, text: str) -> None:
+        """A whole file or none: that it is there counts. Another process may write it meanwhile."""
+        part = self._file(name).with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part")
+        try:
+            write_private(part, [text.encode()])
+            part.replace(self._file(name))
+        finally:
+            part.unlink(missing_ok=True)
 
     def _file(self, name: str) -> Path:
         return self._folder / re.sub(r"[^\w.+-]", "-", name)

@@ -22,8 +22,12 @@ LISTED = "GET /v1/models or `audio-server models` lists all"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 """A name on the hub: "owner/name"."""
 
-LIMITED = re.compile(r"\bnc\b|non-?commercial|no commercial|research only", re.IGNORECASE)
-"""In a licence that forbids some uses."""
+LIMITED = re.compile(
+    r"(?<![a-z])(nc(?![a-z])|non[ _-]?commercial|no[ _-]commercial"
+    r"|research[ _-](only|licen[cs]e|use)|coqui-public|cpml|(apple-)?amlr)",
+    re.IGNORECASE,
+)
+"""In a licence that forbids some uses, also by the names that cards of the hub have for it."""
 
 
 class SourceFailed(Exception):

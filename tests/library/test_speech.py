@@ -18,7 +18,16 @@ from support.scripted_conversation import RATE, SPEECH_RATE, tone, words
 from speechmlx import Speech
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.conversation.events import OutputAudio, OutputText, ResponseDone, SpeechStarted, TranscriptDone
-from speechmlx.errors import BadAudio, BadRequest, Busy, Draining, EngineFailed, UnknownModel, UnknownVoice
+from speechmlx.errors import (
+    BadAudio,
+    BadRequest,
+    Busy,
+    Draining,
+    EngineFailed,
+    LicenceNotAccepted,
+    UnknownModel,
+    UnknownVoice,
+)
 from speechmlx.library.results import Sound
 from speechmlx.types import Chunk, Segment, TextDelta
 
@@ -111,6 +120,13 @@ def test_wrong_arguments_are_refused_at_the_call(speech: Speech) -> None:
         list(speech.respond((np.zeros(RATE, np.float32), RATE)))
     with pytest.raises(EngineFailed, match="scripted to fail"):
         assert speech.transcribe(RECORDING, model="scripted-asr", prompt="fail=1").text
+
+
+def test_a_licence_that_was_not_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    with pytest.raises(LicenceNotAccepted, match="audio-server pull f5-tts"), Speech(tts="f5-tts") as other:
+        other.speak("Hello.")
 
 
 def test_leaving_a_call_ends_its_job(speech: Speech) -> None:

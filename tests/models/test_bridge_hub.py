@@ -28,11 +28,15 @@ VOICE = {
 REPOSITORIES = {
     "somebody/a-voice": VOICE,
     "somebody/a-sold-voice": VOICE,
+    "somebody/a-listed-voice": VOICE,
     "somebody/chat": {**VOICE, "config.json": b'{"model_type": "gpt2"}'},
     "somebody/pickled": {"config.json": VOICE["config.json"], "weights.pth": b"pickle"},
     "somebody/nothing": {"model.safetensors": VOICE["model.safetensors"]},
 }
-CARDS = {"somebody/a-sold-voice": {"license": "other", "license_name": "a-non-commercial-licence"}}
+CARDS = {
+    "somebody/a-sold-voice": {"license": "other", "license_name": "a-non-commercial-licence"},
+    "somebody/a-listed-voice": {"license": ["mit", "cc-by-nc-4.0"]},
+}
 
 
 @dataclass
@@ -148,6 +152,11 @@ def test_the_licence_of_a_card_must_be_accepted(hub: Hub, tmp_path: Path) -> Non
     refused = run(hub.address, tmp_path, *pulled)
     assert refused.returncode == 1 and "--accept-licence a-non-commercial-licence" in refused.stderr
     assert run(hub.address, tmp_path, *pulled, "--accept-licence", "a-non-commercial-licence").returncode == 0
+
+
+def test_one_licence_of_several_is_enough_to_be_asked(hub: Hub, tmp_path: Path) -> None:
+    refused = run(hub.address, tmp_path, "pull", "somebody/a-listed-voice")
+    assert refused.returncode == 1 and "--accept-licence 'mit AND cc-by-nc-4.0'" in refused.stderr
 
 
 @pytest.mark.parametrize(

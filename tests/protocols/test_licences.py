@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import subprocess
@@ -10,19 +11,30 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import openai
 import pexpect
 import pytest
+import websockets
 from protocols.conftest import COMMAND, TESTS, Server, serve
 from support.live_wires import Deepgram, WhisperLive, open_wire
 from support.openai_audio import WAV
 from support.pty import start
 from support.scripted_conversation import LIVE_MODELS, tone
+from wyoming.asr import Transcribe
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncClient
+from wyoming.error import Error
+from wyoming.tts import Synthesize, SynthesizeVoice
 from xinference_client import RESTfulClient
 
-SAYS = "the licence of scripted"
-WAYS = ("CC-BY-NC-4.0: no commercial use", "`audio-server pull scripted", "--accept-licence CC-BY-NC-4.0`")
+SAYS = "the licence of "
+WAYS = (
+    "was not accepted on this machine: CC-BY-NC-4.0: no commercial use",
+    "`audio-server pull ",
+    "--accept-licence CC-BY-NC-4.0`",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +70,7 @@ def server(home: Path) -> Iterator[Server]:
     """The weights are in its cache already."""
     own = {**person(home), "SPEECHMLX_MODELS": LIVE_MODELS.replace(",enhance=scripted-enhance", "")}
     own["SPEECHMLX_CACHE"] = str(home / "server/cache")
-    with serve(home / "server", scripted=True, **own) as server:
+    with serve(home / "server", "--wyoming", "0", scripted=True, **own) as server:
         yield server
 
 
@@ -109,6 +121,50 @@ def test_a_background_job(server: Server) -> None:
         while answer.status_code == 409:
             answer = client.get(f"/v1/jobs/{id}/result", params={"wait": 20})
     is_refused(answer.status_code, answer.json()["error"]["message"])
+
+
+def test_the_other_routes(server: Server) -> None:
+    sound = {"file": ("a.wav", WAV)}
+    with server.client() as client:
+        for path, files, data in (
+            ("/v1/audio/translations", sound, {"model": "scripted-asr"}),
+            ("/inference", sound, {"model": "scripted-asr"}),
+            ("/transcribe", sound, {"model": "scripted-asr"}),
+            ("/asr?model=scripted-asr", {"audio_file": ("a.wav", WAV)}, {}),
+            ("/speak", None, {"model": "scripted", "text": "steps=1"}),
+            ("/v1/speak?model=scripted", None, {"text": "steps=1"}),
+            ("/respond?model=talking-duplex", sound, {}),
+        ):
+            answer = client.post(path, files=files, data=data) if files else client.post(path, json=data)
+            assert answer.status_code == 403, (path, answer.text)
+            assert all(way in answer.json().get("detail", answer.text) for way in (SAYS, *WAYS)), (path, answer.text)
+
+
+async def test_wyoming(server: Server) -> None:
+    address = server.wyoming
+    for name, event in (("scripted-asr", Transcribe), ("scripted", Synthesize)):
+        async with asyncio.timeout(20), AsyncClient.from_uri(address) as client:
+            if event is Transcribe:
+                await client.write_event(Transcribe(name=name).event())
+                await client.write_event(AudioStart(16000, 2, 1).event())
+                await client.write_event(AudioChunk(16000, 2, 1, tone(0.6)).event())
+                await client.write_event(AudioStop().event())
+            else:
+                await client.write_event(Synthesize("steps=1", SynthesizeVoice(name)).event())
+            while (told := await client.read_event()) is not None and not Error.is_type(told.type):
+                pass
+            assert told is not None and all(way in Error.from_event(told).text for way in (SAYS, *WAYS))
+
+
+async def test_a_realtime_session(server: Server) -> None:
+    """With a model that hears and speaks at once: it ends with the first sound."""
+    address = f"ws://{urlsplit(server.url).netloc}/v1/realtime?model=talking-duplex"
+    async with asyncio.timeout(20), websockets.connect(address, proxy=None) as socket:
+        audio = base64.b64encode(bytes(48000)).decode()
+        await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+        while SAYS not in (told := str(await socket.recv())):
+            assert '"response.output_audio.delta"' not in told
+        assert all(way in told for way in WAYS)
 
 
 @pytest.mark.parametrize("wire", ["deepgram", "whisperlive"])

@@ -12,7 +12,8 @@ LICENCE = "CC-BY-NC-4.0: no commercial use"
 
 
 def extend(catalog: Catalog) -> Catalog:
-    """`catalog` with the scripted models, all of which have the licence."""
+    """`catalog` with the scripted models, which have the licence."""
     known = scripted.extend(catalog)
-    rows = (replace(row, licence=LICENCE) if row.name.startswith("scripted") else row for row in known.rows)
+    limited = ("scripted", "talking-duplex")
+    rows = (replace(row, licence=LICENCE) if row.name.startswith(limited) else row for row in known.rows)
     return replace(known, rows=tuple(rows))

@@ -51,7 +51,7 @@ class ChatTts:
         self._speakers, self._tokens = speakers, tokens
         self._loop = SequenceLoop(model)
         self._token_bytes = bytes_per_token(model)
-        self._open = 0
+        self._open = self._served = 0
 
     @property
     def held(self) -> int:
@@ -92,18 +92,19 @@ class ChatTts:
         self._open -= 1
 
     def step(self, states: Sequence[ChatSpeech]) -> Sequence[Sequence[Event | Exception]]:
-        """A token or a frame of each piece, and one piece of other work, for the first request that has any."""
+        """A token or a frame of each piece, and one piece of other work, for the request that has waited longest."""
         events: Events = {id(state): [] for state in states}
         for state in states:
             with _errors(state, events):
                 self._begin_pieces(state)
         live = [state for state in states if not state.finished]
         self._draw(live, events)
-        for state in live:
-            if not state.finished and self._has_work(state):
-                with _errors(state, events):
-                    self._work(state, events[id(state)])
-                break
+        if working := [state for state in live if not state.finished and self._has_work(state)]:
+            state = min(working, key=lambda one: one.served)  # a request that has just come is first
+            self._served += 1
+            state.served = self._served
+            with _errors(state, events):
+                self._work(state, events[id(state)])
         for state in live:
             if not state.finished and state.is_ended and not state.open:
                 events[id(state)] += state.closing()
@@ -142,6 +143,7 @@ class ChatTts:
                 events[id(state)].append(failure(sequence))
             elif sequence.is_over:
                 state.tokens_out += len(sequence.drawn)
+                state.cut_off = state.cut_off or (sequence.is_speech and sequence.is_cut_off)
                 if not sequence.is_speech:
                     words = state.manner.refined(sequence, piece.text)
                     piece.sequence = state.manner.speaking(words, piece.number, self._model.end)

@@ -16,6 +16,7 @@ from speechmlx.engines.chattts.sequences import ChatSequence
 from speechmlx.engines.chattts.speakers import SpeakerBook
 from speechmlx.engines.chattts.text import MOST, pieces
 from speechmlx.engines.chattts.tokens import ChatTokens
+from speechmlx.engines.parts.options import Limits, number
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.types import Pronunciation, Synthesis
 
@@ -23,14 +24,14 @@ SLOWEST, FASTEST = 0.25, 2.0
 STEPS = 5
 """The step of the model's ten, from 0 to 9, that is the normal speed."""
 LANGUAGES = ("zh", "en")
-NUMBERS: Mapping[str, tuple[float, float, bool]] = {
+NUMBERS: Limits = {
     "seed": (0, 2**32 - 1, True),
     "temperature": (0.01, 2, False),
     "top_P": (0.01, 1, False),
     "top_K": (1, 626, True),
     "repetition_penalty": (1, 2, False),
 }
-"""The least and the greatest number of each, and whether it is a whole one. All but the seed are those of codes."""
+"""All but the seed are those of codes."""
 OPTIONS = (*NUMBERS, "skip_refine_text", "prompt")
 REFINING = DrawingRule(temperature=0.7, top_p=0.7, top_k=20, penalty=1.0)
 SPEAKING = DrawingRule(temperature=0.3, top_p=0.7, top_k=20, penalty=1.05)
@@ -117,28 +118,18 @@ def read_manner(request: Synthesis, tokens: ChatTokens, speakers: SpeakerBook) -
         tokens=tokens,
         speaker=speakers.vector(request.voice),
         speed=min(9, int(STEPS * request.speed)),
-        seed=int(_number(options, "seed", 0)),
+        seed=int(number(options, NUMBERS, "seed", 0)),
         refines=not _flag(options, "skip_refine_text"),
         style=_style(options, tokens),
         rule=DrawingRule(
-            temperature=_number(options, "temperature", SPEAKING.temperature),
-            top_p=_number(options, "top_P", SPEAKING.top_p),
-            top_k=int(_number(options, "top_K", SPEAKING.top_k)),
-            penalty=_number(options, "repetition_penalty", SPEAKING.penalty),
+            temperature=number(options, NUMBERS, "temperature", SPEAKING.temperature),
+            top_p=number(options, NUMBERS, "top_P", SPEAKING.top_p),
+            top_k=int(number(options, NUMBERS, "top_K", SPEAKING.top_k)),
+            penalty=number(options, NUMBERS, "repetition_penalty", SPEAKING.penalty),
         ),
         language=_language(request.language),
         pronunciations=request.pronunciations,
     )
-
-
-def _number(options: Mapping[str, Any], name: str, default: float) -> float:
-    value = options.get(name, default)
-    least, most, is_whole = NUMBERS[name]
-    right = isinstance(value, int) or (isinstance(value, float) and (not is_whole or value.is_integer()))
-    if isinstance(value, bool) or not right or not least <= value <= most:
-        kind = "whole number" if is_whole else "number"
-        raise BadRequest(f"{name} must be a {kind} from {least:.10g} to {most:.10g}, not {value!r:.40}")
-    return float(value)
 
 
 def _flag(options: Mapping[str, Any], name: str) -> bool:

@@ -42,6 +42,8 @@ class ChatSequence:
     states: list[mx.array] = field(default_factory=list)
     """[width]: what each frame was drawn from."""
     is_over: bool = False
+    is_cut_off: bool = False
+    """It is over for want of places."""
 
     @property
     def is_reading(self) -> bool:
@@ -59,7 +61,8 @@ class ChatSequence:
             self.drawn.append(tokens)
             if self.is_speech:
                 self.states.append(state)
-        self.is_over = self.end in tokens or len(self.drawn) >= self.limit
+        self.is_cut_off = self.end not in tokens and len(self.drawn) >= self.limit
+        self.is_over = self.end in tokens or self.is_cut_off
 
 
 class SequenceLoop:

@@ -14,6 +14,8 @@ LONGEST = 400
 """Characters of a name; a longer one is emb_data, as in Xinference."""
 LEAST = 100
 """Characters of a string of a speaker: shorter texts of Chinese are names."""
+MOST = 1 << 17
+"""Characters of emb_data; lists of speakers have some 5000."""
 SHORTEST = 1e-12
 """Length of a vector that has a direction."""
 
@@ -46,6 +48,8 @@ class SpeakerBook:
 
     def _given(self, name: str) -> NDArray[np.float32]:
         width = len(self._mean)
+        if len(name) > MOST:
+            raise _refusal(name, f"it may have {MOST}")
         try:
             found = from_speaker_string(name, width) if is_speaker_string(name) else from_emb_data(name)
         except Exception as error:  # readers raise anything for hostile data

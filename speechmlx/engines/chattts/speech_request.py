@@ -70,6 +70,10 @@ class ChatSpeech:
     tokens_out: int = 0
     begun: int = 0
     """Pieces of text."""
+    cut_off: bool = False
+    """Speech of a piece did not end by itself."""
+    served: int = 0
+    """Which of all pieces of other work was its last one."""
     _rest: str = ""
     _coming: deque[Iterator[str | float]] = field(default_factory=deque)
     """Pieces that are not begun: texts are read as they are needed."""
@@ -122,5 +126,10 @@ class ChatSpeech:
         events: list[Event] = []
         if not self.samples:
             events.append(self.heard(Chunk.silence(RATE)))
-        usage = Usage(audio_out=self.samples / RATE, tokens_in=self.tokens_in, tokens_out=self.tokens_out)
+        usage = Usage(
+            audio_out=self.samples / RATE,
+            tokens_in=self.tokens_in,
+            tokens_out=self.tokens_out,
+            cut_off=self.cut_off,
+        )
         return [*events, usage]

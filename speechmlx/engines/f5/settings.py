@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from speechmlx.engines.f5.sampling import METHODS, Sampling
+from speechmlx.engines.parts.options import Limits, number
 from speechmlx.errors import BadRequest, Unsupported
 
-NUMBERS: Mapping[str, tuple[float, float, bool]] = {
+NUMBERS: Limits = {
     "steps": (1, 100, True),
     "cfg_strength": (0, 10, False),
     "sway_sampling_coef": (-1, 1, False),
     "seed": (0, 2**32 - 1, True),
 }
-"""The least and the greatest number of each, and whether it is a whole one."""
 OPTIONS = (*NUMBERS, "method")
 GUIDANCE, SWAY, SEED = 2.0, -1.0, 0
 
@@ -28,18 +28,8 @@ def read_sampling(options: Mapping[str, Any], method: str, steps: int) -> Sampli
         raise BadRequest(f"method must be {', '.join(METHODS)}, not {chosen!r:.40}")
     return Sampling(
         method=chosen,
-        steps=int(_number(options, "steps", steps)),
-        guidance=_number(options, "cfg_strength", GUIDANCE),
-        sway=_number(options, "sway_sampling_coef", SWAY),
-        seed=int(_number(options, "seed", SEED)),
+        steps=int(number(options, NUMBERS, "steps", steps)),
+        guidance=number(options, NUMBERS, "cfg_strength", GUIDANCE),
+        sway=number(options, NUMBERS, "sway_sampling_coef", SWAY),
+        seed=int(number(options, NUMBERS, "seed", SEED)),
     )
-
-
-def _number(options: Mapping[str, Any], name: str, default: float) -> float:
-    value = options.get(name, default)
-    least, most, is_whole = NUMBERS[name]
-    right = isinstance(value, int) or (isinstance(value, float) and (not is_whole or value.is_integer()))
-    if isinstance(value, bool) or not right or not least <= value <= most:
-        kind = "whole number" if is_whole else "number"
-        raise BadRequest(f"{name} must be a {kind} from {least:g} to {most:g}, not {value!r:.40}")
-    return float(value)

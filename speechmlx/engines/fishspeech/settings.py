@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from speechmlx.errors import BadRequest, Unsupported
+from speechmlx.engines.parts.options import Limits, number
+from speechmlx.errors import Unsupported
 
-NUMBERS: Mapping[str, tuple[float, float, bool]] = {
+NUMBERS: Limits = {
     "temperature": (0, 2, False),
     "top_p": (0.01, 1, False),
     "repetition_penalty": (0.9, 2, False),
@@ -16,7 +17,6 @@ NUMBERS: Mapping[str, tuple[float, float, bool]] = {
     "chunk_length": (20, 600, True),
     "seed": (0, 2**32 - 1, True),
 }
-"""The least and the greatest number of each, and whether it is a whole one."""
 OPTIONS = tuple(NUMBERS)
 
 
@@ -45,20 +45,10 @@ def read_settings(options: Mapping[str, Any]) -> FishSettings:
     if unknown := sorted(options.keys() - set(OPTIONS)):
         raise Unsupported(f"FishSpeech does not know {', '.join(unknown)}; its options are {', '.join(OPTIONS)}")
     return FishSettings(
-        temperature=_number(options, "temperature", DEFAULTS.temperature),
-        top_p=_number(options, "top_p", DEFAULTS.top_p),
-        penalty=_number(options, "repetition_penalty", DEFAULTS.penalty),
-        frames=int(_number(options, "max_new_tokens", DEFAULTS.frames)),
-        bytes=int(_number(options, "chunk_length", DEFAULTS.bytes)),
-        seed=int(_number(options, "seed", DEFAULTS.seed)),
+        temperature=number(options, NUMBERS, "temperature", DEFAULTS.temperature),
+        top_p=number(options, NUMBERS, "top_p", DEFAULTS.top_p),
+        penalty=number(options, NUMBERS, "repetition_penalty", DEFAULTS.penalty),
+        frames=int(number(options, NUMBERS, "max_new_tokens", DEFAULTS.frames)),
+        bytes=int(number(options, NUMBERS, "chunk_length", DEFAULTS.bytes)),
+        seed=int(number(options, NUMBERS, "seed", DEFAULTS.seed)),
     )
-
-
-def _number(options: Mapping[str, Any], name: str, default: float) -> float:
-    value = options.get(name, default)
-    least, most, is_whole = NUMBERS[name]
-    right = isinstance(value, int) or (isinstance(value, float) and (not is_whole or value.is_integer()))
-    if isinstance(value, bool) or not right or not least <= value <= most:
-        kind = "whole number" if is_whole else "number"
-        raise BadRequest(f"{name} must be a {kind} from {least:g} to {most:g}, not {value!r:.40}")
-    return float(value)

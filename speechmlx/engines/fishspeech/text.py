@@ -8,8 +8,12 @@ from speechmlx.reading.sentences import clauses
 
 QUOTES = str.maketrans({"‘": "'", "’": "'"})
 COMMAS = re.compile(r",{2,}")
-PICTURES = re.compile("[\U0001f1e6-\U0001f1ff\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\ufe0f]+")
-"""Emoji, map signs and flags: the model would make sounds of them."""
+PICTURE = (
+    "[\U0001f1e6-\U0001f1ff\U0001f300-\U0001f64f\U0001f680-\U0001f7ff\U0001f900-\U0001faff"
+    "\u2600-\u2775\u2794-\u27bf\ufe0f\u20e3]"
+)
+PICTURES = re.compile(f"{PICTURE}+(?:\u200d{PICTURE}+)*")
+"""Emoji, signs of all kinds and flags, some joined to one: the model would make sounds of them."""
 BLANKS = re.compile(r"\s+")
 
 

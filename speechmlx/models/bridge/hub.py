@@ -16,6 +16,8 @@ CODE = (".py", ".pth", ".pt", ".bin", ".pkl", ".pickle", ".ckpt")
 """Endings of files that are never fetched."""
 MOST_CONFIG = 4 << 20
 """Bytes of a config.json."""
+MOST_LICENCE = 100
+"""Characters of a licence's name: it is shown, and names a file."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,11 @@ def look_up(repo: str) -> Published:
 
 
 def _licence(card: Any) -> str:
-    """The licence that a model card names; "" where there is no card or no such text."""
+    """The licences that a model card names, all that it lists; "" where there is no card or no such text."""
     told = {} if card is None else {name: card.get(name) for name in ("license", "license_name")}
-    named = told.get("license_name") if told.get("license") == "other" else told.get("license")
-    return named if isinstance(named, str) else ""
+    named = told.get("license")
+    licences = [text for text in (named if isinstance(named, list) else [named]) if isinstance(text, str)]
+    if licences in ([], ["other"]) and isinstance(name := told.get("license_name"), str):
+        licences = [name]
+    said = " AND ".join(licences)
+    return "".join(letter if letter.isprintable() else " " for letter in said)[:MOST_LICENCE].strip()

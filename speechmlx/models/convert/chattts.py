@@ -11,7 +11,15 @@ import numpy as np
 
 from speechmlx.models.convert import torch_file
 from speechmlx.models.convert.hub import link
-from speechmlx.models.convert.weights import Array, Weights, load_tensors, read_json, save_tensors, write_json
+from speechmlx.models.convert.weights import (
+    Array,
+    Weights,
+    from_weight_norm,
+    load_tensors,
+    read_json,
+    save_tensors,
+    write_json,
+)
 from speechmlx.models.spec import SourceFailed
 
 GROUPS = 4
@@ -115,9 +123,7 @@ def speakers(path: Path, width: int) -> Weights:
 def _scaled(tensors: Mapping[str, Array], layer: str) -> Array:
     """A weight [out, in] from the lengths of its rows and their directions."""
     length, direction = (_tensor("Embed", tensors, layer + end) for end in (SCALE, DIRECTION))
-    norms = np.sqrt(np.square(direction, dtype=np.float64).sum(axis=1, keepdims=True))
-    scaled: Array = (direction * (length / norms)).astype(np.float32)
-    return scaled
+    return from_weight_norm(direction, length)
 
 
 def _turned(tensors: Mapping[str, Array]) -> Weights:

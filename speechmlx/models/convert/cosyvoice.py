@@ -10,7 +10,15 @@ import numpy as np
 
 from speechmlx.models.convert import campplus_onnx, s3_onnx, torch_file
 from speechmlx.models.convert.hub import link
-from speechmlx.models.convert.weights import Array, Weights, read_json, reading, save_tensors, write_json
+from speechmlx.models.convert.weights import (
+    Array,
+    Weights,
+    from_weight_norm,
+    read_json,
+    reading,
+    save_tensors,
+    write_json,
+)
 from speechmlx.models.spec import SourceFailed
 
 TOKENIZER = "CosyVoice-BlankEN"
@@ -179,18 +187,12 @@ def hift(checkpoint: Mapping[str, Array], transposed: bool) -> Weights:
     for name, tensor in plain.items():
         layer, mark, kind = name.partition(NORMED)
         if kind == DIRECTION:
-            name, tensor = f"{layer}.weight", _scaled(tensor, _tensor(plain, layer + mark + SCALE))
+            name, tensor = f"{layer}.weight", from_weight_norm(tensor, _tensor(plain, layer + mark + SCALE))
         elif mark:
             continue
         is_transposed = transposed and re.fullmatch(r"ups\.\d+\.weight", name)
         weights[name] = tensor.transpose(1, 2, 0) if is_transposed else _convolution(tensor)
     return weights
-
-
-def _scaled(direction: Array, length: Array) -> Array:
-    norms = np.sqrt(np.square(direction, dtype=np.float64).sum(axis=(1, 2), keepdims=True))
-    scaled: Array = (direction * (length / norms)).astype(np.float32)
-    return scaled
 
 
 def _convolution(tensor: Array) -> Array:

@@ -12,7 +12,15 @@ from speechmlx.models.convert import torch_file
 from speechmlx.models.convert.bfloat16 import save_bfloat16
 from speechmlx.models.convert.hub import link
 from speechmlx.models.convert.tiktoken import read_ranks, write_bpe
-from speechmlx.models.convert.weights import Array, Weights, read_json, reading, save_tensors, write_json
+from speechmlx.models.convert.weights import (
+    Array,
+    Weights,
+    from_weight_norm,
+    read_json,
+    reading,
+    save_tensors,
+    write_json,
+)
 from speechmlx.models.spec import SourceFailed
 
 MODEL, CODEC = "model.pth", "firefly-gan-vq-fsq-8x1024-21hz-generator.pth"
@@ -72,7 +80,7 @@ def firefly(checkpoint: Mapping[str, Array]) -> Weights:
         if mark and part == "original0":
             continue
         if mark:
-            name, tensor = f"{layer}.weight", _scaled(tensor, _tensor(checkpoint, f"{layer}{NORM}original0"))
+            name, tensor = f"{layer}.weight", from_weight_norm(tensor, _tensor(checkpoint, f"{layer}{NORM}original0"))
         if tensor.ndim == 3:
             tensor = tensor.transpose(1, 2, 0) if TRANSPOSED.fullmatch(name) else tensor.transpose(0, 2, 1)
         weights[name] = tensor.astype(np.float32)
@@ -83,13 +91,6 @@ def _drawn(special: Mapping[str, object], codes: int) -> list[int]:
     """The tokens that the engine draws, in its order: a code each, and the end of a turn."""
     with reading(Path(SPECIAL), "a list of tokens"):
         return [int(str(special[name])) for name in (*map(SEMANTIC.format, range(codes)), END)]
-
-
-def _scaled(direction: Array, length: Array) -> Array:
-    """A weight from its direction and, for each index of the first axis, its length."""
-    norms = np.sqrt(np.square(direction, dtype=np.float64).sum(axis=(1, 2), keepdims=True))
-    scaled: Array = direction * (length / norms)
-    return scaled
 
 
 def _read(path: Path, prefix: str) -> dict[str, Array]:

@@ -65,6 +65,13 @@ def write(folder: Path, config: Mapping[str, Any], weights: Weights) -> None:
     save_tensors(folder / "model.safetensors", weights)
 
 
+def from_weight_norm(direction: Array, length: Array) -> Array:
+    """A weight, float32, from its direction and its length for each index of the first axis, as torch divides them."""
+    norms = np.sqrt(np.square(direction, dtype=np.float64).sum(axis=tuple(range(1, direction.ndim)), keepdims=True))
+    scaled: Array = (direction * (length / norms)).astype(np.float32)
+    return scaled
+
+
 def save_tensors(path: Path, weights: Weights) -> None:
     """Write `weights` to a safetensors file, with MLX's format mark."""
     save_file({name: np.ascontiguousarray(w) for name, w in weights.items()}, path, metadata={"format": "mlx"})

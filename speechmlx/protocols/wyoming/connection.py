@@ -129,7 +129,8 @@ class WyomingConnection:
 
     async def _describe(self, event: Event) -> None:
         runtime = self._services.runtime
-        info = await asyncio.to_thread(build_info, runtime.catalog, runtime.config, folder_in(runtime.config))
+        folder = folder_in(runtime.config, runtime.licences)
+        info = await asyncio.to_thread(build_info, runtime.catalog, runtime.config, folder)
         await self._write([info.event()])
 
     async def _ping(self, event: Event) -> None:

@@ -10,6 +10,7 @@ from wyoming.info import AsrModel, AsrProgram, Attribution, Info, TtsProgram, Tt
 from speechmlx import __version__
 from speechmlx.config import Config
 from speechmlx.models import store
+from speechmlx.models.licences import Licences
 from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model
 from speechmlx.models.voices import voices_in
 from speechmlx.types import Kind
@@ -20,10 +21,10 @@ Folder = Callable[[Model], Path | None]
 """The folder of a model's weights; None where they are not on this machine."""
 
 
-def folder_in(config: Config) -> Folder:
-    """The folders in the config's cache."""
+def folder_in(config: Config, licences: Licences | None = None) -> Folder:
+    """The folders in the config's cache. With `licences` none of a model whose licence was not accepted."""
     cache = store.cache_folder(config)
-    return lambda row: store.folder(row, cache)
+    return lambda row: store.folder(row, cache) if licences is None or licences.accepted(row) else None
 
 
 def ordered(catalog: Catalog, config: Config, kind: Kind) -> Sequence[Model]:

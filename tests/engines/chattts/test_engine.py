@@ -96,6 +96,7 @@ def test_a_text_is_spoken(engine: ChatTts) -> None:
     assert usage.audio_out == len(sound(events)) / RATE > 0
     assert usage.tokens_in == len("helloyou.")  # a letter is a token here
     frames = usage.tokens_out
+    assert not usage.cut_off
     assert 1 <= frames <= FRAMES_EACH * usage.tokens_in + FRAMES_LEAST
     assert usage.audio_out == pytest.approx((2 * frames - 1) * 256 / RATE)
     assert all(chunk.rate == RATE for chunk in events if isinstance(chunk, Chunk))
@@ -212,7 +213,25 @@ def test_the_first_sound_comes_before_the_speech_is_whole(talkative: ChatTts) ->
 def test_speech_that_does_not_end_is_cut_off(talkative: ChatTts) -> None:
     with short_limits():
         usage = speak(talkative, "I", options=PLAIN)[-1]
-    assert isinstance(usage, Usage) and usage.tokens_out == len("I.") + 30
+    assert isinstance(usage, Usage) and usage.tokens_out == len("I.") + 30 and usage.cut_off
+
+
+def test_the_sound_of_a_long_text_keeps_nobody_waiting(talkative: ChatTts) -> None:
+    """What is drawn of a long text already does not come before the first sound of another one."""
+    with short_limits(), patch.multiple("speechmlx.engines.chattts.sound", FIRST=2, MOST=2):
+        long = talkative.begin(Speak(text=SENTENCES * 3, options=PLAIN))
+        while not all(piece.sequence.is_over for piece in long.pieces) or not long.pieces:
+            talkative.step([long])
+        short = talkative.begin(Speak(text="I", options=PLAIN))
+        events: list[list[Event | Exception]] = [[], []]
+        while not events[1]:
+            for found, new in zip(events, talkative.step([long, short]), strict=True):
+                found += new
+        assert isinstance(events[1][0], Chunk)
+        assert len(long.pieces) == 3, "it has sound to make still"
+        assert events[0], "and both go on"
+    for state in (long, short):
+        talkative.end(state)
 
 
 def test_a_text_in_pieces_is_said_by_sentence(engine: ChatTts) -> None:

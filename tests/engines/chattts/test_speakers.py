@@ -118,6 +118,7 @@ def test_emb_data_runs_no_code_and_fills_no_memory(book: SpeakerBook, tmp_path: 
     path = tmp_path / "s.pt"
     evil = saved(path, Global("os", "system", f"touch {tmp_path}/run" + " " * 400), VECTOR)
     assert "it asks for os.system" in refused(book, evil) and not (tmp_path / "run").exists()
-    assert "it is too large" in refused(book, emb_data(path, np.zeros(1 << 15, np.float32)))
+    assert "it is too large" in refused(book, emb_data(path, np.zeros(1 << 14, np.float32)))
+    assert "but it may have 131072" in refused(book, "一" * (1 << 18))
     bomb = lzma.compress(bytes(1 << 24), lzma.FORMAT_RAW, filters=PACKED)
     assert "it has 1537 bytes, not 1536" in refused(book, base16384(bomb))

@@ -264,7 +264,7 @@ def test_each_option_acts(fish: FishSpeech, changed: dict[str, Any]) -> None:
         ({"options": {"speed": 2}}, Unsupported, "its options are temperature, top_p"),
         ({"options": {"temperature": 3}}, BadRequest, "from 0 to 2"),
         ({"options": {"max_new_tokens": 1.5}}, BadRequest, "a whole number from 1 to 4096"),
-        ({"options": {"seed": True}}, BadRequest, "seed must be"),
+        ({"options": {"seed": True}}, BadRequest, "seed must be a whole number from 0 to 4294967295, not True"),
         ({"speed": 1.5}, Unsupported, "speed is 1"),
         ({"language": "sw"}, Unsupported, "it knows"),
         ({"text": "hello [pause:99s]"}, BadRequest, "too long"),
@@ -321,3 +321,15 @@ def test_texts_are_cleaned_and_cut() -> None:
     assert [len(piece) for piece in found] == [4 * 22 - 1] * 5
     assert pieces("好" * 70 + "。", 100) and max(len(piece.encode()) for piece in pieces("好" * 70, 100)) <= 100
     assert pieces("... — !", 100) == []
+
+
+@pytest.mark.parametrize("picture", ["🚀", "🤖", "🥰", "✨", "❤️", "✅", "☀️", "👩‍🚀", "👍🏽", "🟢", "🇩🇪", "🗺️"])
+def test_a_picture_is_not_said(picture: str) -> None:
+    assert cleaned(f"Yes {picture}, well done{picture}!") == "Yes , well done!"
+    assert pieces(picture, 100) == []
+
+
+def test_signs_of_a_language_are_no_pictures() -> None:
+    """Numbers in circles, and the joiner of letters, are left."""
+    text = "① ❷ می\u200dخواهم № 5 ° € ™"
+    assert cleaned(text) == text

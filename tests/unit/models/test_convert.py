@@ -11,7 +11,7 @@ from support.torch_checkpoint import Global, checkpoint, save_old_tensors, tenso
 
 from speechmlx.models.convert import deepfilternet, deepfilternet_hub, ecapa, gguf, hub, torch_file, whisper_hub
 from speechmlx.models.convert.onnx_graph import dequantised, reordered
-from speechmlx.models.convert.weights import load_tensors, save_tensors, write_json
+from speechmlx.models.convert.weights import from_weight_norm, load_tensors, save_tensors, write_json
 from speechmlx.models.spec import SourceFailed
 
 # --- PyTorch files --------------------------------------------------------------------------------------------------
@@ -232,6 +232,16 @@ def test_whisper_that_is_none(tmp_path: Path, config: dict[str, Any], says: str)
 
 
 # --- The rest ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4)])
+def test_a_weight_from_its_direction_and_its_lengths(shape: tuple[int, ...]) -> None:
+    direction = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    lengths = np.array([2.0, 0.5], np.float32).reshape(2, *[1] * (len(shape) - 1))
+    weight = from_weight_norm(direction, lengths)
+    assert weight.dtype == np.float32
+    for row, (wanted, length) in enumerate(zip(direction, (2.0, 0.5), strict=True)):
+        np.testing.assert_allclose(weight[row], wanted * length / np.linalg.norm(wanted), rtol=1e-5)
 
 
 def test_hub_files_are_linked(tmp_path: Path) -> None:

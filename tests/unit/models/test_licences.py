@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,13 @@ def licences(home: dict[str, str], *given: str) -> Licences:
         ("cc-by-nc-nd-4.0", "cc-by-nc-nd-4.0", True),
         ("Somebody's Non-Commercial License, v2", "Somebody's Non-Commercial License", True),
         ("Research only", "Research only", True),
+        ("cc_by_nc_4.0", "cc_by_nc_4.0", True),
+        ("mit AND cc-by-nc-4.0", "mit AND cc-by-nc-4.0", True),
+        ("fish-audio-research-license", "fish-audio-research-license", True),
+        ("fair-noncommercial-research-license", "fair-noncommercial-research-license", True),
+        ("apple-amlr", "apple-amlr", True),
+        ("coqui-public-model-license", "coqui-public-model-license", True),
+        ("licence of a research institute", "licence of a research institute", False),
         ("CC-BY-4.0", "CC-BY-4.0", False),
         ("FunASR Model Open Source License: name the origin", "FunASR Model Open Source License", False),
         ("NVIDIA Open Model License, gated: see docs/models.md", "NVIDIA Open Model License", False),
@@ -92,11 +100,55 @@ def test_a_name_of_a_card_stays_in_the_folder(home: dict[str, str], tmp_path: Pa
     assert [path.name for path in tmp_path.rglob("*nc")] == ["..-..-nc"]
 
 
+def test_an_acceptance_is_on_the_disk_whole_or_not_at_all(
+    home: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("os.fsync", full)
+        with pytest.raises(BadRequest, match=r"cannot be written to .*: No space left on device"):
+            licences(home).accept(LIMITED)
+    (folder,) = tmp_path.rglob("licences")
+    assert not list(folder.iterdir()) and not licences(home).accepted(LIMITED)
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(home: dict[str, str], tmp_path: Path) -> None:
+    licences(home).accept(LIMITED)
+    (folder,) = tmp_path.rglob("licences")
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    folder.touch()
+    with pytest.raises(BadRequest, match="cannot be written to"):
+        licences(home).accept(LIMITED)
+
+
 def test_what_cannot_be_remembered_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     nowhere = {"HOME": str(tmp_path / "file"), "XDG_CONFIG_HOME": str(tmp_path / "file")}
     with pytest.raises(BadRequest, match=r"CC-BY-NC-4\.0 is accepted cannot be written to"):
         licences(nowhere).accept(LIMITED)
+
+
+def test_a_folder_that_cannot_be_read_accepts_nothing(home: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "no")
+
+    monkeypatch.setattr(Path, "exists", refused)
+    assert licences(home).accepted(LIMITED) is False
+
+
+def test_the_command_that_accepts_can_be_copied(home: dict[str, str]) -> None:
+    """As it is written, into a shell."""
+    row = replace(LIMITED, licence="Somebody's Non-Commercial License, v2")
+    with pytest.raises(LicenceNotAccepted) as told:
+        licences(home).require(row)
+    command = str(told.value).split("`")[-2]
+    _, _, option, name = shlex.split(command)
+    licences(home, name).require(row)
+    assert option == "--accept-licence"
 
 
 def test_what_cannot_run_is_told_first(home: dict[str, str]) -> None:

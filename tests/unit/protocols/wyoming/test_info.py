@@ -10,13 +10,14 @@ import pytest
 from wyoming.info import Attribution, Info
 
 from speechmlx.config import Config
-from speechmlx.models import voices
+from speechmlx.models import store, voices
 from speechmlx.models.catalog import CATALOG
 from speechmlx.models.kept_recordings import RATE
+from speechmlx.models.licences import Licences
 from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model
 from speechmlx.models.voice_store import VoiceStore, with_voices
 from speechmlx.models.voices import UNLISTED
-from speechmlx.protocols.wyoming.info import attribution, build_info, installed
+from speechmlx.protocols.wyoming.info import attribution, build_info, folder_in, installed
 from speechmlx.types import Audio, Kind
 
 CONFIG = Config(profile="starter")
@@ -46,6 +47,17 @@ def test_the_default_model_is_first_and_offered_before_it_is_fetched(info: Info)
     assert {model.name for model in models if model.installed} == {"whisper-base", "whisper-tiny.en"}
     assert next(model for model in models if model.name == "whisper-tiny.en").languages == ["en"]
     assert models[0].attribution == Attribution("mlx-community/whisper-base-mlx", "")
+
+
+def test_a_model_whose_licence_was_not_accepted_is_not_shown_as_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(store, "folder", lambda row, cache: tmp_path)
+    for accepted in (False, True):
+        config = Config(profile="starter", accept_licence=("CC-BY-NC-4.0",) if accepted else ())
+        here = folder_in(config, Licences(config, {"HOME": str(tmp_path)}))
+        names = {row.name for row in installed(CATALOG, config, Kind.TTS, here)}
+        assert "kokoro-82m" in names and ("f5-tts" in names) is accepted
 
 
 def test_voices_have_their_language_and_are_offered_where_it_can_be_read(

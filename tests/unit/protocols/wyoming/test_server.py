@@ -24,6 +24,7 @@ from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, Synthesize
 
 from speechmlx.config import Config
 from speechmlx.errors import EngineFailed
+from speechmlx.models.licences import Licences
 from speechmlx.models.spec import Catalog
 from speechmlx.protocols.http.services import Services, build_services
 from speechmlx.protocols.wyoming import connection, framing, server
@@ -49,6 +50,7 @@ class FakeRuntime(ScriptedInput):
         self.config = config
         self.catalog = Catalog(ROWS, {"starter": {row.kind: row.name for row in ROWS}})
         self.metrics = Metrics()
+        self.licences = Licences(config)
         self.drained = asyncio.Event()
         self.spoken: list[FakeJob] = []
         self._run = run
