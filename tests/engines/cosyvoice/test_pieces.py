@@ -11,7 +11,7 @@ import pytest
 from support import tiny_cosyvoice
 from support.small_checkpoints import numbers
 
-from speechmlx.engines.cosyvoice.utterance_sound import Tempo, UtteranceSound
+from speechmlx.engines.cosyvoice.utterance_sound import FADE, Tempo, UtteranceSound, faded
 from speechmlx.engines.parts.harmonic_source import HarmonicSource
 from speechmlx.engines.parts.hift import Hift
 from speechmlx.engines.parts.tensors import Tensors
@@ -114,6 +114,7 @@ def test_sound(flow: TokenFlow, hift: Hift, before: int, speed: float) -> None:
             next(steps)
     except StopIteration as end:
         whole = VocoderStream(hift, BANDS, 2).push(Tempo(speed).push(np.array(end.value), True), True)
+    whole = faded(whole, round(FADE * 24_000))
     assert len(piecewise) >= 2 and len(piecewise[0])
     np.testing.assert_allclose(np.concatenate(piecewise), whole, atol=ROUNDING)
     np.testing.assert_allclose(np.concatenate(at_once), whole, atol=ROUNDING)
