@@ -22,10 +22,11 @@ class RepetitionAwareSampler:
 
     is_greedy = False
 
-    def __init__(self, seed: int, least: int) -> None:
+    def __init__(self, seed: int, least: int, end: int | None = None, recent: Sequence[int] = ()) -> None:
+        """`end`: the one token without sound that may be drawn, or None: any. `recent`: the last tokens before."""
         self._key = mx.random.key(seed)
-        self._left = least
-        self._recent = mx.full((WINDOW,), -1, mx.int32)
+        self._left, self._end = least, end
+        self._recent = mx.array([-1] * (WINDOW - len(recent)) + list(recent), mx.int32)
         """On the device, as the last token may not have been read yet."""
 
     def sample(self, logits: mx.array, tokens: Sequence[int]) -> mx.array:
@@ -33,7 +34,9 @@ class RepetitionAwareSampler:
         numbers = mx.arange(len(logits))
         if self._left > 0:
             logits = mx.where(numbers >= SPEECH_TOKENS, -mx.inf, logits)
-            self._left -= 1
+        elif self._end is not None:
+            logits = mx.where((numbers >= SPEECH_TOKENS) & (numbers != self._end), -mx.inf, logits)
+        self._left -= 1
         self._key, first, second = mx.random.split(self._key, 3)
         order = mx.argsort(-logits)[:TOP_K]
         shares = mx.softmax(logits)[order]

@@ -23,7 +23,7 @@ class TextTokens:
             bpe = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
         except Exception as error:  # the library raises its own class of Exception
             raise ModelUnavailable(f"the model folder {folder.name!r} has no readable tokenizer: {error}") from error
-        self._signs = tuple(signs)
+        self.signs = frozenset(signs)
         self._tokenizer = Tokenizer(bpe)
         self._tokenizer.normalizer = normalizers.NFC()
         self._tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -41,7 +41,7 @@ class TextTokens:
 
     def has_signs(self, text: str) -> bool:
         """Whether a text has marks besides words."""
-        return any(sign in text for sign in self._signs)
+        return any(sign in text for sign in self.signs)
 
     def count(self, text: str) -> int:
         """Number of tokens of a text."""

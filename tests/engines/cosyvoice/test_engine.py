@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from support.tiny_cosyvoice import NAMED, write_folder
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, cosyvoice
 from speechmlx.engines.cosyvoice.engine import CosyVoice
+from speechmlx.engines.cosyvoice.utterance_sound import faded
 from speechmlx.errors import BadRequest, ModelUnavailable, SpeechError, UnknownVoice, Unsupported
 from speechmlx.types import (
     Audio,
@@ -103,9 +104,10 @@ def test_speed(engine: CosyVoice) -> None:
     assert tokens == same and fast == pytest.approx(normal / 2, abs=0.021)
 
 
-def test_a_text_in_pieces_sounds_as_the_whole(engine: CosyVoice) -> None:
+def test_with_an_instruction_a_text_in_pieces_sounds_as_the_whole(engine: CosyVoice) -> None:
+    """Its sentences are said whole: an instruction among the speech would be read aloud."""
     sentences = ("The first one. ", "Here is the second. ", "End")
-    state = engine.begin(SpeakStream())
+    state = engine.begin(SpeakStream(instructions="Calm"))
     assert not state.busy and not state.finished
     events: list[Event] = []
 
@@ -125,7 +127,9 @@ def test_a_text_in_pieces_sounds_as_the_whole(engine: CosyVoice) -> None:
     work()
     assert state.finished and len(pcm(events)) > heard and isinstance(events[-1], Usage)
     engine.end(state)
-    by_sentence = [pcm(speak(engine, s.strip(), options={"seed": n})) for n, s in enumerate(sentences)]
+    by_sentence = [
+        pcm(speak(engine, s.strip(), instructions="Calm", options={"seed": n})) for n, s in enumerate(sentences)
+    ]
     assert pcm(events) == b"".join(by_sentence)
 
 
@@ -249,3 +253,67 @@ def test_a_folder_of_another_model_is_refused(folder: Path, tmp_path: Path, cold
     (tmp_path / "config.json").write_text((folder / "config.json").read_text())
     with pytest.raises(ModelUnavailable, match="no readable tokenizer"):
         list(cosyvoice.load(tmp_path, cold))
+
+
+def silences(events: Sequence[Event]) -> list[float]:
+    """Seconds of the chunks without any sound."""
+    return [event.duration for event in events if isinstance(event, Chunk) and not any(event.pcm16)]
+
+
+@pytest.mark.parametrize(
+    ("text", "pauses", "said"),
+    [
+        ("Hi [pause:1s] you", [1.0], ("Hi", "you.")),
+        ("[pause:250ms][pause:.5s]Hi", [0.25, 0.5], ("Hi.",)),
+        ("a <strong>b</strong> [pause:0.3s]", [0.3], ("a ", "<", "b", ">")),
+        ('<speak>Hi <break time="700ms"/> you</speak>', [0.7], ("Hi", "you.")),
+    ],
+)
+def test_pauses(engine: CosyVoice, text: str, pauses: list[float], said: tuple[str, ...]) -> None:
+    """They are silences of their length between the words, which are said by themselves."""
+    events = speak(engine, text)
+    assert silences(events) == pauses
+    usage = events[-1]
+    assert isinstance(usage, Usage) and usage.audio_out == len(pcm(events)) / 2 / RATE
+    assert usage.audio_out == pytest.approx(sum(pauses) + usage.tokens_out / 25)
+    assert usage.tokens_in == len("".join(said))  # a byte or a mark is a token
+
+
+def test_a_pause_that_is_too_long_is_refused_before_any_sound(engine: CosyVoice) -> None:
+    with pytest.raises(BadRequest, match=r"a pause has 10 s at most, like \[pause:1.5s\]"):
+        engine.begin(Speak(text="Hi [pause:11s] you"))
+    assert engine.held == 0
+
+
+def test_ssml_changes_the_rate(engine: CosyVoice) -> None:
+    fast, normal = speak(engine, '<speak><prosody rate="200%">Hi</prosody></speak>'), speak(engine, "Hi")
+    assert len(pcm(fast)) == pytest.approx(len(pcm(normal)) / 2, abs=2 * 480)
+
+
+def test_the_end_of_a_piece_fades_out(engine: CosyVoice) -> None:
+    samples = np.frombuffer(pcm(speak(engine, "Hi")), "<i2").astype(np.float32)
+    end, before = np.abs(samples[-240:]), np.abs(samples[-4800:-960])
+    assert samples[-1] == 0 and end.mean() < before.mean() / 3
+    np.testing.assert_allclose(faded(np.ones(4, np.float32), 3), [1, 1, 0.5, 0])
+    np.testing.assert_allclose(faded(np.ones(2, np.float32), 3), [1, 0])
+
+
+def test_what_the_flow_keeps_is_bounded_by_the_memory_there_is(
+    engine: CosyVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pcm(speak(engine))
+    monkeypatch.setattr(engine, "room", SmallRoom())
+    state = engine.begin(Speak(text=TEXT))
+    assert 0 < state.flow_room < 1_000_000 and engine.held == engine._bytes(1) + state.flow_room
+    found = np.frombuffer(pcm(run(engine, state)[0]), "<i2").astype(int)
+    np.testing.assert_allclose(found, np.frombuffer(whole, "<i2").astype(int), atol=400)
+    assert engine.held == 0
+
+
+class SmallRoom:
+    """Of which two megabytes are free."""
+
+    most = reachable = free = 2_000_000
+
+    def claim(self, nbytes: int) -> None:
+        assert nbytes <= self.free
