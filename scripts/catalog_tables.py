@@ -12,7 +12,7 @@ from speechmlx.models.bridge.families import FAMILIES
 from speechmlx.models.catalog import CATALOG
 from speechmlx.models.kokoro_voices import KOKORO, OPENAI
 from speechmlx.models.rows.whisper import WHISPER_LANGUAGES
-from speechmlx.models.spec import Catalog, Model
+from speechmlx.models.spec import Catalog, IndexFiles, Model
 from speechmlx.types import Kind
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -34,6 +34,24 @@ REGIONS = {
     "zh": "Chinese (Mandarin)",
 }
 NEEDS = {"ja": "the extra `ja`", "zh": "the extra `zh`"}
+
+
+PARITY = Path(__file__).parent / "parity"
+SMALL = "small random weights"
+NUMBERS = {
+    "whisper": "published weights (tiny.en, base); small random weights in transformers' layout",
+    "kokoro": "none; recognition reads its speech back",
+    "deepfilternet": "published weights",
+    "silero": "published weights",
+    "fsmn_vad": "published weights",
+    "smart_turn": "published weights",
+    "ecapa": "published weights",
+    "paraformer": SMALL,
+    "sensevoice": SMALL,
+    "llm": "none; the networks are mlx-lm's",
+    "mlx_audio": "small random weights; the networks are mlx-audio's",
+}
+"""With which weights the numbers of an engine are the reference's; of others: SMALL where scripts/parity has theirs."""
 
 
 WORKS = {"streams": "streams", "whole": "in parts", "live": "in parts, live"}
@@ -74,6 +92,28 @@ def models(catalog: Catalog) -> str:
             for row in rows
         ],
     )
+
+
+def numbers(row: Model) -> str:
+    """With which weights the numbers of a row's engine are those of its reference."""
+    engine = row.engine.partition(":")[0].rpartition(".")[2]
+    known = NUMBERS.get(engine) or (SMALL if any(PARITY.glob(f"{engine}*.py")) else "none")
+    return known if row.runnable else "cannot run here"
+
+
+def is_tried(row: Model) -> bool:
+    """Whether the tests run with a row's own weights: those of the package index, which they reach."""
+    return any(isinstance(source, IndexFiles) for source in row.sources)
+
+
+def proofs(catalog: Catalog) -> str:
+    """What is shown of each row: one line for those of which the same is shown."""
+    groups: dict[tuple[str, str, str, str], list[str]] = {}
+    for row in sorted(catalog.rows, key=lambda row: list(KINDS).index(row.kind)):
+        key = (KINDS[row.kind], numbers(row), "in the tests" if is_tried(row) else "never loaded", row.licence)
+        groups.setdefault(key, []).append(f"`{row.name}`")
+    header = ("models", "what they do", "numbers", "published weights", "licence")
+    return table(header, [(", ".join(names), *key) for key, names in groups.items()])
 
 
 def profiles(catalog: Catalog) -> str:
@@ -148,6 +188,7 @@ def written(file: Path) -> str:
     """The text of a document with the parts between `<!-- catalog: NAME -->` and `<!-- end -->` as they should be."""
     parts = {
         "models": models(CATALOG),
+        "proofs": proofs(CATALOG),
         "families": families(),
         "profiles": profiles(CATALOG),
         "macs": macs(),

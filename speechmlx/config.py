@@ -78,7 +78,9 @@ class Config:
     )
     preload: bool = setting(False, "Load the default model of every kind at start.")
     profile: str | None = setting(
-        None, "Default models: starter or standard.", shown="standard on Apple silicon from 16 GB on, else starter"
+        None,
+        "Default models: starter, standard or large.",
+        shown="on Apple silicon large from 24 GB on, standard from 16 GB on; else starter",
     )
     models: dict[str, str] = field(
         default_factory=dict,
@@ -89,6 +91,12 @@ class Config:
         "Folder of the models' weights.",
         shown="~/Library/Caches/speechmlx on macOS, else $XDG_CACHE_HOME/speechmlx",
         flag=False,
+    )
+    accept_licence: tuple[str, ...] = setting(
+        (),
+        "Licence that is accepted though it forbids some uses, such as CC-BY-NC-4.0; `audio-server pull` asks for it.",
+        repeat=True,
+        shown="those accepted before",
     )
     lexicon: Path | None = setting(
         None,

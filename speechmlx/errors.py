@@ -11,7 +11,8 @@ SpeechError
 │   ├── UnknownVoice      unknown_voice       the model has no such voice
 │   ├── UnknownRecording  unknown_recording   no such stored voice or consent
 │   ├── UnknownSession    unknown_session     no such live session is kept for this client; begin a new one
-│   └── Unsupported       unsupported         the model cannot do this (language, option)
+│   ├── Unsupported       unsupported         the model cannot do this (language, option)
+│   └── LicenceNotAccepted licence_not_accepted  the owner of the machine has not accepted the model's licence
 ├── Unavailable           unavailable         the server cannot now
 │   ├── Busy              busy                full; `retry_after` seconds
 │   │   └── RateLimited   rate_limited        this client is over a limit of its own; `retry_after` seconds
@@ -82,6 +83,10 @@ class UnknownSession(BadRequest):
 
 class Unsupported(BadRequest):
     code = "unsupported"
+
+
+class LicenceNotAccepted(BadRequest):
+    code = "licence_not_accepted"
 
 
 class Unavailable(SpeechError):

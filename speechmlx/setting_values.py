@@ -162,5 +162,6 @@ LISTS: dict[str, Callable[[str], str]] = {
     "api_key": str,
     "trusted_proxy": network,
     "webhook_host": str.lower,
+    "accept_licence": str,
 }
 """Fields with several values, separated by commas in text, and the function that parses each value."""

@@ -21,6 +21,7 @@ LANGUAGES = 2
 """The table shows the codes of up to so many languages of a model, otherwise their count."""
 WIDE = 100
 """Columns of a terminal from which on the table has the licences."""
+NO_ENGINE = "this version has no engine for it"
 
 
 def models(
@@ -169,13 +170,32 @@ def _table(rows: Sequence[Model], cache: Path, defaults: set[str], settings: Con
     if console.width >= WIDE:
         table.add_column("licence", no_wrap=True)
     for row in rows:
-        missing = ("" if _fits(row, settings) else "too large") if row.runnable else "no engine yet"
-        here = decimal(store.size(row, cache)) if store.folder(row, cache) else missing
+        here = decimal(store.size(row, cache)) if store.folder(row, cache) else _obstacle(row, settings)
         name = f"[bold]{row.name}[/] *" if row.name in defaults else row.name
         languages = ", ".join(row.languages) if len(row.languages) <= LANGUAGES else f"{len(row.languages)}"
-        cells = [name, row.kind, decimal(row.size), here, languages, row.licence]
+        cells = [name, row.kind, decimal(row.size), here, languages, _licence(row, settings)]
         table.add_row(*cells[: len(table.columns)], style=None if row.runnable and _fits(row, settings) else "dim")
     console.print(table)
+
+
+def _is_accepted(row: Model, settings: Config) -> bool:
+    """Whether the licence of a model allows all uses, or was accepted here."""
+    from speechmlx.models.licences import Licences
+
+    return Licences(settings).accepted(row)
+
+
+def _licence(row: Model, settings: Config) -> str:
+    """The licence of a model; of one that forbids some uses its name, and whether it was accepted here."""
+    state = "accepted" if _is_accepted(row, settings) else "not accepted"
+    return f"{row.licence_name} ({state})" if row.limits_use else row.licence
+
+
+def _obstacle(row: Model, settings: Config) -> str:
+    """Why a model would not run here, in two words; "" where it would."""
+    if not row.runnable:
+        return "cannot run" if row.refusal else "no engine yet"
+    return "" if _fits(row, settings) else "too large"
 
 
 def _facts(row: Model, cache: Path, settings: Config) -> dict[str, Any]:
@@ -197,6 +217,7 @@ def _facts(row: Model, cache: Path, settings: Config) -> dict[str, Any]:
         "fits": _fits(row, settings),
         "rate": row.rate,
         "licence": row.licence,
+        "licence_accepted": _is_accepted(row, settings),
         "languages": list(row.languages),
         "voices": list(row.voices.names),
         "aliases": list(row.aliases),
@@ -212,13 +233,14 @@ def _describe(row: Model, cache: Path, settings: Config) -> None:
     from rich.filesize import decimal
 
     facts = _facts(row, cache, settings)
+    asked = "" if facts["licence_accepted"] else f"; not accepted here: `audio-server pull {row.name}` asks"
     room = "" if facts["fits"] else f"; too large: {_room(settings)}"
     lines = {
         "kind": row.kind,
         "here": f"{decimal(facts['bytes'])} in {facts['folder']}" if facts["here"] else "not downloaded",
-        "download": decimal(row.size) + ("" if row.runnable else "; this version has no engine for it"),
+        "download": decimal(row.size) + ("" if row.runnable else f"; {row.refusal or NO_ENGINE}"),
         "memory": f"{decimal(facts['gpu_memory_bytes'])} on a GPU, {decimal(facts['memory_bytes'])} on a CPU{room}",
-        "licence": row.licence,
+        "licence": row.licence + asked,
         "languages": " ".join(row.languages),
         "voices": " ".join(facts["voices"]),
         "also called": ", ".join(row.aliases),

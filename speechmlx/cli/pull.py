@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from speechmlx.errors import Unavailable
+    from speechmlx.errors import SpeechError
+    from speechmlx.models.licences import Licences
     from speechmlx.models.spec import Catalog, Model
     from speechmlx.types import Progress
 
@@ -28,15 +31,21 @@ def pull(
             help="Models or profiles; none: this machine's profile.", show_default=False, autocompletion=model_names
         ),
     ] = None,
+    accept_licence: Annotated[
+        list[str] | None,
+        typer.Option(help="Accept a licence that forbids some uses. Can be given again.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
     config: SettingsFile = None,
 ) -> None:
     """Download models into the cache folder. Run it again to resume an interrupted download.
 
-    Exit status 1 if one could not be downloaded; the others are.
+    A licence that forbids some uses is asked for on a terminal, and remembered. Exit status 1 if one could not be
+    downloaded; the others are.
     """
     from speechmlx.config_sources import load
     from speechmlx.models import admission, catalog, store
+    from speechmlx.models.licences import Licences
 
     settings = load({}, os.environ, config)
     cache = store.cache_folder(settings)
@@ -44,7 +53,9 @@ def pull(
     wanted = names or [catalog.profile(settings)]
     admission.admit(known, [name for name in wanted if name not in known.profiles], cache)
     rows = resolve_models(known, wanted)
-    failures = fetch_all(rows, cache)
+    licences = Licences(settings)
+    accept(rows, licences, accept_licence or (), asks=sys.stdin.isatty() and not as_json)
+    failures = fetch_all(rows, cache, licences)
     for failure in failures.values():
         typer.echo(f"audio-server: {failure}", err=True)
     if as_json:
@@ -53,7 +64,21 @@ def pull(
         raise typer.Exit(1)
 
 
-def _result(row: Model, cache: Path, failures: dict[str, Unavailable]) -> dict[str, object]:
+def accept(rows: list[Model], licences: Licences, given: Sequence[str], asks: bool) -> None:
+    """Remember the licences of the rows that are `given`, or that the person at the terminal accepts when asked."""
+    names = {name.casefold() for name in given}
+    declined = set[str]()
+    for row in rows:
+        if row.limits_use and row.licence_name.casefold() in names:
+            licences.accept(row)
+        elif asks and not licences.accepted(row) and row.licence_name not in declined:
+            if typer.confirm(f"{row.name} has the licence {row.licence}. Accept it on this machine?", err=True):
+                licences.accept(row)
+            else:
+                declined.add(row.licence_name)
+
+
+def _result(row: Model, cache: Path, failures: dict[str, SpeechError]) -> dict[str, object]:
     from speechmlx.models import store
 
     folder = store.folder(row, cache)
@@ -66,12 +91,12 @@ def _result(row: Model, cache: Path, failures: dict[str, Unavailable]) -> dict[s
     }
 
 
-def fetch_all(rows: list[Model], cache: Path) -> dict[str, Unavailable]:
+def fetch_all(rows: list[Model], cache: Path, licences: Licences) -> dict[str, SpeechError]:
     """Fetch each model, with progress bars on standard error. The errors of those that failed, by name."""
-    from speechmlx.errors import Unavailable
+    from speechmlx.errors import BadRequest, Unavailable
     from speechmlx.models import store
 
-    failures: dict[str, Unavailable] = {}
+    failures: dict[str, SpeechError] = {}
     with _bars() as bars:
         tasks = {row.name: bars.add_task(row.name, total=row.size, state="waiting", start=False) for row in rows}
         total = bars.add_task("all", total=sum(row.size for row in rows), state="") if len(rows) > 1 else None
@@ -79,9 +104,10 @@ def fetch_all(rows: list[Model], cache: Path) -> dict[str, Unavailable]:
             bar = FetchBar(bars, tasks[row.name], total)
             bars.start_task(bar.task)
             try:
+                licences.require(row)
                 store.fetch(row, cache, bar.show)
                 bar.finish(row.size, "ready")
-            except Unavailable as error:
+            except (BadRequest, Unavailable) as error:
                 bar.finish(None, "failed")
                 failures[row.name] = error
     return failures

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from speechmlx.doctor.finding import Finding, Patient, megabytes
 from speechmlx.errors import UnknownModel
 from speechmlx.jobs.files import default_folder
-from speechmlx.machine import GIB, least_memory, memory_bytes, model_memory, weight_type
+from speechmlx.machine import GIB, least_memory, machine_class, memory_bytes, model_memory, weight_type
 from speechmlx.models import catalog, store
 from speechmlx.models.hub_source import unreachable
+from speechmlx.models.licences import Licences
 from speechmlx.models.pip_config import configured
 from speechmlx.models.spec import HubFiles, Model
 
@@ -31,6 +32,11 @@ def check_models(patient: Patient) -> Iterator[Finding]:
         yield Finding("Models", "problem", str(error), "Correct the setting: `audio-server config` says where it is.")
         return
     rows = list(known.defaults(patient.config))
+    licences = Licences(patient.config)
+    for row in rows:
+        if not licences.accepted(row):
+            text = f"the licence of {row.name} was not accepted here: {row.licence}"
+            yield Finding("Models", "problem", text, f"`audio-server pull {row.name}` asks for it.")
     missing = [row for row in rows if row.runnable and store.folder(row, cache) is None]
     here = [row.name for row in rows if row.runnable and row not in missing]
     if here:
@@ -83,7 +89,8 @@ def _memory(patient: Patient, rows: list[Model]) -> Iterator[Finding]:
     text = f"{text} of the {megabytes(limit)} that models may have ({megabytes(total)} in this machine)"
     if patient.is_mac and total < least_memory(profile):
         text = f"{text}; {profile} is for Macs with {least_memory(profile) / GIB:.0f} GB and more"
-        yield Finding("Memory", "warning", text, "Take --profile starter: chats need memory, too.")
+        fitting = machine_class(True, total).profile
+        yield Finding("Memory", "warning", text, f"Take --profile {fitting}: chats need memory, too.")
     elif needed <= limit:
         yield Finding("Memory", "ok", text)
     else:

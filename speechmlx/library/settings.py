@@ -35,6 +35,7 @@ class SpeechSettings(TypedDict, total=False):
     profile: str
     preload: bool
     cache: str | Path
+    accept_licence: str | list[str]
     lexicon: str | Path
     voice_folder: str | Path
     voices: dict[str, str]

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import cast
 
 from speechmlx.models.admission import admitted
+from speechmlx.models.rows.absent import ABSENT
 from speechmlx.models.rows.conversing import SPEECH_TO_SPEECH
 from speechmlx.models.rows.hearing import FUNASR, RECOGNISERS
 from speechmlx.models.rows.others import OTHERS
-from speechmlx.models.rows.speaking import F5, QWEN3_TTS_ROWS, SPEECH
+from speechmlx.models.rows.speaking import CHATTTS, F5, FISHSPEECH, QWEN3_TTS_ROWS, SPEECH
 from speechmlx.models.rows.whisper import WHISPER
 from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model, PackageFile, SourceFailed, profile
 from speechmlx.types import Kind
@@ -48,11 +49,28 @@ STARTER: Mapping[Kind, str] = {
 
 STANDARD: Mapping[Kind, str] = {**STARTER, Kind.ASR: "whisper-large-v3-turbo", Kind.LLM: "qwen3-4b-instruct"}
 
-LISTENERS = {"standard": "whisper-small"}
+LARGE: Mapping[Kind, str] = {**STANDARD, Kind.TTS: "qwen3-tts-0.6b-customvoice"}
+"""It has Qwen3-TTS's voices too: ten languages, and how a text is to be spoken."""
+
+LISTENERS = {"standard": "whisper-small", "large": "whisper-small"}
 """The recogniser of recordings costs too much live: a pass over the last seconds of speech is due twice a second."""
 
-PROFILES = {"starter": STARTER, "standard": STANDARD}
+PROFILES = {"starter": STARTER, "standard": STANDARD, "large": LARGE}
 
 CATALOG = Catalog(
-    (*WHISPER, *RECOGNISERS, *FUNASR, *SPEECH, *SPEECH_TO_SPEECH, *OTHERS, *QWEN3_TTS_ROWS, *F5), PROFILES, LISTENERS
+    (
+        *WHISPER,
+        *RECOGNISERS,
+        *FUNASR,
+        *SPEECH,
+        *SPEECH_TO_SPEECH,
+        *OTHERS,
+        *QWEN3_TTS_ROWS,
+        *F5,
+        *CHATTTS,
+        *FISHSPEECH,
+        *ABSENT,
+    ),
+    PROFILES,
+    LISTENERS,
 )

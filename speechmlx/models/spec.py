@@ -22,6 +22,9 @@ LISTED = "GET /v1/models or `audio-server models` lists all"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 """A name on the hub: "owner/name"."""
 
+LIMITED = re.compile(r"\bnc\b|non-?commercial|no commercial|research only", re.IGNORECASE)
+"""In a licence that forbids some uses."""
+
 
 class SourceFailed(Exception):
     """A source did not give a model's files. `str` of it is the reason, without credentials."""
@@ -119,10 +122,24 @@ class Model:
     companions: tuple[Companion, ...] = ()
     duplex: bool = False
     """It hears and speaks at once: it takes `Converse`, and a live conversation may be with it alone."""
+    refusal: str = ""
+    """Why no version of this server runs it, and what does instead: requests are told so, and nothing is fetched."""
+    requires: tuple[str, ...] = ()
+    """Of such a row: what a request to speak must bring, of `prompt_speech` and `prompt_latent`."""
 
     def bytes_as(self, dtype: str) -> int:
         """Bytes in memory with floating-point weights in `dtype`."""
         return self.memory if dtype == "float32" else self.narrow or self.memory // 2
+
+    @property
+    def licence_name(self) -> str:
+        """The licence without what is said of it: "CC-BY-NC-4.0" of "CC-BY-NC-4.0: no commercial use"."""
+        return re.split("[:,]", self.licence, maxsplit=1)[0].strip()
+
+    @property
+    def limits_use(self) -> bool:
+        """Whether its licence forbids some uses, so that the owner of the machine must have accepted it."""
+        return LIMITED.search(self.licence) is not None
 
     @property
     def runnable(self) -> bool:
@@ -161,7 +178,8 @@ class Catalog:
     def resolve(self, name: str, kind: Kind | None = None) -> Model:
         """The row with the name or alias `name` in any case, else the row whose `elsewhere` matches it.
 
-        Raises UnknownModel, which lists the known names, also for a row that this version cannot run.
+        Raises UnknownModel, which lists the known names, also for a row that this version cannot run,
+        unless the row says why.
         """
         key = name.strip().lower()
         matches = (
@@ -171,7 +189,7 @@ class Catalog:
             or [row for row in self.admitted() if key in (row.name, *row.aliases)]
         )
         of_kind = [row for row in matches if kind in (None, row.kind)]
-        if runnable := [row for row in of_kind if row.runnable]:
+        if runnable := [row for row in of_kind if row.runnable or row.refusal]:
             return runnable[0]
         if of_kind:
             row = of_kind[0]
@@ -219,12 +237,14 @@ class Catalog:
         return tuple(kind for kind in Kind if kind in config.models or kind in self.of_profile(profile(config)))
 
     def check(self, config: Config) -> None:
-        """Raises UnknownModel where the config names an unknown profile, kind or model."""
+        """Raises UnknownModel where the config names an unknown profile, kind or model, or one that cannot run."""
         self.of_profile(profile(config))
         for kind, name in config.models.items():
             if kind not in {*Kind, LISTEN}:
                 raise UnknownModel(f"there is no kind {kind!r} of model; the kinds are {', '.join((*Kind, LISTEN))}")
-            self.resolve(name, Kind.ASR if kind == LISTEN else Kind(kind))
+            row = self.resolve(name, Kind.ASR if kind == LISTEN else Kind(kind))
+            if row.refusal:
+                raise UnknownModel(f"{row.name} cannot run here: {row.refusal}")
 
     def of_profile(self, name: str) -> Mapping[Kind, str]:
         """Model name per kind of the profile `name`. Raises UnknownModel."""

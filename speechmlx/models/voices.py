@@ -62,6 +62,8 @@ class VoiceList:
     """
     imitates: bool = True
     """Whether the model may imitate recordings; one that cannot after all refuses them itself."""
+    any_name: bool = False
+    """Every name is a voice of its own, also a preset of another service."""
     kept: KeptVoices | None = field(default=None, compare=False)
     """The recordings of this server; None: there are none."""
     meant: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -79,10 +81,10 @@ class VoiceList:
     def resolve(self, name: str | None) -> Voice | None:
         """The voice that a client calls `name`; None is the model's default voice.
 
-        A blank name means the default, and so does a preset of another service in a row that lists no voices. The
-        owner's names count first, then the model's own, then recordings. Reads the disk for a name that is none of the
-        model's. Raises UnknownVoice for a name that is not in the list, or that is a recording which the model cannot
-        imitate.
+        A blank name means the default, and so does a preset of another service in a row that lists no voices, unless
+        any name is a voice there. The owner's names count first, then the model's own, then recordings. Reads the disk
+        for a name that is none of the model's. Raises UnknownVoice for a name that is not in the list, or that is a
+        recording which the model cannot imitate.
         """
         meant = self.meant.get(spelt(name or ""))
         if meant is None:
@@ -102,17 +104,15 @@ class VoiceList:
         if self.kept is not None and (recording := self.kept.find(name)) is not None:
             return self.imitation(recording, f"the voice {name!r:.100}")
         if not self.names:
-            return None if PRESETS.fullmatch(key) else NamedVoice(name)
+            return None if PRESETS.fullmatch(key) and not self.any_name else NamedVoice(name)
         return self._blend(name, key)
 
     def imitation(self, recording: ReferenceVoice, what: str) -> ReferenceVoice:
         """`recording`, which a client calls `what`. Raises UnknownVoice where the model imitates none."""
         if self.imitates:
             return recording
-        raise UnknownVoice(
-            f"{what} is a recording, and this model imitates none: choose another model, or one of its voices: "
-            f"{listed('', self.names, LISTED)}"
-        )
+        own = "name any voice" if self.any_name else f"one of its voices: {listed('', self.names, LISTED)}"
+        raise UnknownVoice(f"{what} is a recording, and this model imitates none: choose another model, or {own}")
 
     @property
     def stored(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ async def pull(context: RequestContext) -> Response:
     name = context.request.path_params["model"]
     await asyncio.to_thread(_admit, context, name)
     row = context.services.names.find(name)
+    await asyncio.to_thread(context.runtime.licences.require, row)
     if not await context.runtime.fetches.pull(row):
         raise BadRequest(f"fetching {row.name!r} was stopped; what came so far is kept for the next time")
     size = await asyncio.to_thread(store.size, row, store.cache_folder(context.services.config))

@@ -1,7 +1,8 @@
 """Xinference's routes beside OpenAI's audio API: launching models, ending them, and listing what can be launched.
 
 A launch loads a model and pins it under a uid. Ending it takes the model out of memory. A launch is optional: any name
-of the catalog can be used at once.
+of the catalog can be used at once. `model_engine`, `model_format` and `quantization` are passed over: every model runs
+on MLX here, in the form that its row has.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ function about(model) {
   const { languages } = model;
   const spoken = languages.length > 4 ? `${languages.length} languages` : languages.map(languageName).join(", ");
   const size = server.onDisk.get(model.model_name) || model.size;
-  return [size && bytes(size), spoken, model.licence].filter(Boolean).join(" · ");
+  return [size && bytes(size), spoken, model.licence, model.licence_accepted === false && "licence not accepted"].filter(Boolean).join(" · ");
 }
 
 // One model in the list. Its elements stay while what they say changes, so that the focus stays.

@@ -150,7 +150,7 @@ def _specials(multilingual: bool) -> list[str]:
 
 
 def _ranks(multilingual: bool) -> dict[bytes, int]:
-    from speechmlx.engines.whisper.model.tokenizer import package_folder
+    from speechmlx.engines.parts.whisper_package import package_folder
 
     path = package_folder() / "assets" / ("multilingual.tiktoken" if multilingual else "gpt2.tiktoken")
     lines = (line.split() for line in path.read_bytes().splitlines() if line)

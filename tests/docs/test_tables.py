@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 from support.documents import ROOT
 
+from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols.http.error_status import STATUS
 
 
@@ -42,3 +43,15 @@ def test_every_status_of_an_error_is_explained() -> None:
     cells = re.findall(r"^\| ([\d, ]+) \|", section, re.MULTILINE)
     explained = {int(status) for cell in cells for status in cell.split(", ")}
     assert set(STATUS.values()) <= explained
+
+
+def test_what_is_shown_names_each_model_once_with_its_licence() -> None:
+    section = (
+        (ROOT / "docs/models.md").read_text().partition("\n## What is shown of each model\n")[2].partition("\n## ")[0]
+    )
+    lines = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    shown = [(name.strip("`"), cells[-1]) for cells in lines for name in cells[0].split(", ")]
+    assert sorted(shown) == sorted((row.name, row.licence) for row in CATALOG.rows)
+    assert all(len(cells) == 5 and all(cells) for cells in lines)
+    (absent,) = [cells for cells in lines if "`megatts3`" in cells[0]]
+    assert absent[2:4] == ["cannot run here", "never loaded"]

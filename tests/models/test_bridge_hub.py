@@ -27,10 +27,12 @@ VOICE = {
 }
 REPOSITORIES = {
     "somebody/a-voice": VOICE,
+    "somebody/a-sold-voice": VOICE,
     "somebody/chat": {**VOICE, "config.json": b'{"model_type": "gpt2"}'},
     "somebody/pickled": {"config.json": VOICE["config.json"], "weights.pth": b"pickle"},
     "somebody/nothing": {"model.safetensors": VOICE["model.safetensors"]},
 }
+CARDS = {"somebody/a-sold-voice": {"license": "other", "license_name": "a-non-commercial-licence"}}
 
 
 @dataclass
@@ -68,6 +70,7 @@ def hub() -> Iterator[Hub]:
                         "siblings": siblings,
                         "private": False,
                         "tags": [],
+                        "cardData": CARDS.get(name),
                     }
                     return self._send(json.dumps(about).encode(), body)
                 if path.startswith(f"/api/models/{name}/tree/"):
@@ -107,6 +110,8 @@ def run(hub: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[st
         **os.environ,
         "HF_ENDPOINT": hub,
         "HF_HOME": str(home / "hf"),
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "SPEECHMLX_CACHE": str(home / "cache"),
         "NO_PROXY": "127.0.0.1",
@@ -136,6 +141,13 @@ def test_a_repository_is_pulled_by_its_name(hub: Hub, tmp_path: Path) -> None:
     assert again.returncode == 0, "what is here needs no network"
     assert run(hub.address, tmp_path, "rm", "somebody/a-voice").returncode == 0
     assert run(hub.address, tmp_path, "models", "somebody/a-voice").returncode == 2
+
+
+def test_the_licence_of_a_card_must_be_accepted(hub: Hub, tmp_path: Path) -> None:
+    pulled = ("pull", "somebody/a-sold-voice")
+    refused = run(hub.address, tmp_path, *pulled)
+    assert refused.returncode == 1 and "--accept-licence a-non-commercial-licence" in refused.stderr
+    assert run(hub.address, tmp_path, *pulled, "--accept-licence", "a-non-commercial-licence").returncode == 0
 
 
 @pytest.mark.parametrize(

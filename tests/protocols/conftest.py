@@ -89,6 +89,8 @@ def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) 
     # The same request gives the same samples only with the same number of threads.
     inherited.setdefault("OPENBLAS_NUM_THREADS", str(os.cpu_count()))
     inherited.setdefault("SPEECHMLX_LOG_FORMAT", "text")
+    # Licences that forbid some uses are the matter of test_licences.py.
+    inherited.setdefault("SPEECHMLX_ACCEPT_LICENCE", "CC-BY-NC-4.0,CC-BY-NC-SA-4.0")
     settings = {**inherited, **(own if scripted else {}), **environment}
     log = folder / "server.log"
     with log.open("wb") as out:

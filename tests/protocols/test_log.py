@@ -111,6 +111,13 @@ def test_what_asks_for_health_all_day_does_not_fill_the_log(told: Server) -> Non
     assert not [line for line in lines(told) if "GET /health" in line or "GET /metrics" in line]
 
 
+def test_a_client_that_closes_after_a_whole_answer_did_not_leave(told: Server) -> None:
+    body, close = {"text": "steps=3", "model": "scripted"}, {"Connection": "close"}
+    with told.client() as client:
+        client.post("/speak?stream=true", json=body, headers=close).raise_for_status()
+    assert until(told, r"POST /speak 200, \d")
+
+
 def test_clients_that_leave_have_a_line_and_no_traceback(told: Server) -> None:
     address, before = httpx.URL(told.url), len(told.log.read_text())
     for path in ("/speak?stream=true", "/speak"):

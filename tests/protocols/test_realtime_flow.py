@@ -97,7 +97,7 @@ async def test_a_slow_client_slows_nobody(conversing: Server) -> None:
         await slow.send(json.dumps({"type": "conversation.item.create", "item": item}))
         await slow.send(json.dumps({"type": "response.create"}))
         await asyncio.sleep(0.5)
-        async with talk(conversing.url) as ws, asyncio.timeout(5):
+        async with talk(conversing.url) as ws, asyncio.timeout(30):
             await ws.say("hello")
             await ws.send("response.create")
             await ws.until("response.done")
@@ -116,7 +116,7 @@ async def test_a_cold_model_answers_late_and_pings_meanwhile(start_server: Start
             await ws.send("response.create")
             await ws.until("response.created")
             for _ in range(5):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     await (await ws.socket.ping())
             await ws.send("conversation.item.retrieve", item_id="nobody")
             assert (await ws.next())["type"] == "error"  # and nothing of the answer before
@@ -275,6 +275,6 @@ async def test_a_client_that_leaves_leaves_nothing_behind(conversing: Server, wh
             await ws.play(tone(0.5))
             await ws.until("input_audio_buffer.speech_started")
         ws.socket.transport.abort()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while conversing.health()["jobs"]:
             await asyncio.sleep(0.05)

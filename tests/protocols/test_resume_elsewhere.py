@@ -124,7 +124,7 @@ async def test_each_word_once_when_the_server_is_killed_in_mid_speech(folder: Pa
             assert not [one.client.failures for one in clients.values() if one.client.failures]
     log = other.log.read_text()
     assert "Traceback" not in log and "the record is damaged" in log
-    async with asyncio.timeout(5):  # records are removed with their sessions
+    async with asyncio.timeout(30):  # records are removed with their sessions
         while list((folder / "live").iterdir()):
             await asyncio.sleep(0.05)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import openai
 import pytest
 import soundfile
 from numpy.typing import NDArray
@@ -112,3 +113,82 @@ def test_a_recording_is_what_the_third_needs(models: tuple[Client, Client]) -> N
 def test_what_is_refused(models: tuple[Client, Client], arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(RuntimeError, match=says):
         models[0].speech(TEXT, **arguments)
+
+
+@pytest.fixture(scope="module")
+def firsts(tiny: Server) -> Iterator[tuple[Client, Client, Client]]:
+    """CosyVoice-300M, -SFT and -Instruct, launched."""
+    with closing(RESTfulClient(tiny.url)) as client:
+        names = ("CosyVoice-300M", "CosyVoice-300M-SFT", "CosyVoice-300M-Instruct")
+        plain, sft, instruct = (client.get_model(client.launch_model(name, model_type="audio")) for name in names)
+        yield plain, sft, instruct
+
+
+VOICES = ["中文女", "中文男", "日语男", "粤语女", "英文女", "英文男", "韩语女"]
+
+
+def test_a_speaker_of_the_first(tiny: Server, firsts: tuple[Client, Client, Client]) -> None:
+    """As documented, by Xinference's client and by OpenAI's: seven voices, each another sound."""
+    found = [firsts[1].speech(input="Hi", voice=voice, response_format="wav") for voice in VOICES]
+    assert len(set(found)) == 7 and all(sound[:4] == b"RIFF" for sound in found)
+    assert firsts[1].speech(input="Hi", response_format="wav") == found[0]
+    assert len(firsts[1].speech(input="Hi", voice="中文女")) > 500
+    with openai.OpenAI(api_key="cannot be empty", base_url=f"{tiny.url}/v1", max_retries=0) as client:
+        made = client.audio.speech.create(
+            model="CosyVoice-300M-SFT", input="Hi", voice=VOICES[4], response_format="wav"
+        )
+        assert made.content[44:] == found[4][44:]  # the header of a stream does not tell its length
+
+
+def test_the_first_clones_and_speaks_across_languages(firsts: tuple[Client, Client, Client]) -> None:
+    zero_shot_prompt_text = ""
+    cloned = firsts[0].speech("Hi you", prompt_text=zero_shot_prompt_text, prompt_speech=WAV, response_format="wav")
+    crossed = firsts[0].speech("Hi you", prompt_speech=WAV, response_format="wav")
+    told = firsts[0].speech("Hi you", prompt_text="What is said", prompt_speech=WAV, response_format="wav")
+    assert cloned == crossed != told
+    assert b"".join(firsts[0].speech("Hi you", prompt_speech=WAV, stream=True))
+
+
+def test_an_instruction_for_the_first(firsts: tuple[Client, Client, Client]) -> None:
+    text = "在面对挑战时，他展现了非凡的<strong>勇气</strong>与<strong>智慧</strong>。"
+    told = firsts[2].speech(
+        text,
+        voice="中文男",
+        instruct_text="Theo 'Crimson', is a fiery, passionate rebel leader. "
+        "Fights with fervor for justice, but struggles with impulsiveness.",
+        response_format="wav",
+    )
+    assert told[:4] == b"RIFF" and told != firsts[2].speech(text, voice="中文男", response_format="wav")
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "says"),
+    [
+        (0, {}, r"it imitates one: give a recording of a person \(prompt_speech\)"),
+        (0, {"voice": "中文女"}, r"it imitates one: give a recording of a person \(prompt_speech\)"),
+        (
+            0,
+            {"prompt_speech": WAV, "instruct_text": "Calm"},
+            "CosyVoice-300M follows no instruction: leave instruct_text",
+        ),
+        (1, {"prompt_speech": WAV}, "'prompt_speech' is a recording, and this model imitates none: .* 中文女, 中文男"),
+        (1, {"prompt_text": "said"}, "'prompt_text' goes with a recording"),
+        (1, {"instruct_text": "Calm"}, "SFT follows no instruction: leave instruct_text out, or use CosyVoice-300M-I"),
+        (1, {"voice": "echo"}, "no voice 'echo'; the voices are 中文女, 中文男"),
+        (
+            2,
+            {"prompt_speech": WAV, "instruct_text": "Calm"},
+            "'prompt_speech' is a recording, and this model imitates n",
+        ),
+    ],
+)
+def test_what_the_first_refuse(
+    firsts: tuple[Client, Client, Client], model: int, arguments: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(RuntimeError, match=says):
+        firsts[model].speech("Hi", **arguments)
+
+
+def test_a_pause_of_the_first(firsts: tuple[Client, Client, Client]) -> None:
+    paused = sound(firsts[1].speech("Hi [pause:1s] you", response_format="wav"))
+    assert longest_silence(paused) >= 22_050 > longest_silence(sound(firsts[1].speech("Hi", response_format="wav")))

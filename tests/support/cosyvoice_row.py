@@ -7,11 +7,33 @@ from pathlib import Path
 
 from speechmlx.models.spec import Catalog, IndexFiles
 
-SOURCES = {f"cosyvoice{number}-0.5b": f"support.cosyvoice_row:{name}" for number, name in ((2, "second"), (3, "third"))}
+FIRSTS = {f"cosyvoice-300m{part}": f"first{part.replace('-', '_')}" for part in ("", "-sft", "-instruct")}
+SOURCES = {
+    name: f"support.cosyvoice_row:{function}"
+    for name, function in {**FIRSTS, "cosyvoice2-0.5b": "second", "cosyvoice3-0.5b": "third"}.items()
+}
+
+
+def first(files: Path, folder: Path) -> None:
+    from support.tiny_cosyvoice_first import write_first  # imports mlx
+
+    write_first(folder)
+
+
+def first_sft(files: Path, folder: Path) -> None:
+    from support.tiny_cosyvoice_first import write_first
+
+    write_first(folder, "cosyvoice1-sft")
+
+
+def first_instruct(files: Path, folder: Path) -> None:
+    from support.tiny_cosyvoice_first import write_first
+
+    write_first(folder, "cosyvoice1-instruct")
 
 
 def second(files: Path, folder: Path) -> None:
-    from support.tiny_cosyvoice import write_folder  # imports mlx
+    from support.tiny_cosyvoice import write_folder
 
     from speechmlx.models.rows.speaking import COSYVOICE
 

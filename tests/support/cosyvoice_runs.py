@@ -10,13 +10,14 @@ import mlx.core as mx
 import numpy as np
 from mlx.utils import tree_flatten
 from numpy.typing import NDArray
-from support import tiny_cosyvoice
+from support import tiny_cosyvoice, tiny_cosyvoice_first
 from support.small_checkpoints import Shapes
 from support.tiny_cosyvoice import DATA
 
 from speechmlx.engines import LoadOptions, cosyvoice
 from speechmlx.engines.cosyvoice.engine import CosyVoice
 from speechmlx.engines.cosyvoice.speaking import Speaking
+from speechmlx.engines.cosyvoice.speech_model import SpeechPrompt
 from speechmlx.engines.parts.tensors import Tensors
 from speechmlx.types import Chunk, Event, Speak
 
@@ -94,9 +95,18 @@ def pcm(events: Sequence[Event]) -> bytes:
     return b"".join(event.pcm16 for event in events if isinstance(event, Chunk))
 
 
+def silences(events: Sequence[Event]) -> list[float]:
+    """Seconds of the chunks without any sound."""
+    return [event.duration for event in events if isinstance(event, Chunk) and not any(event.pcm16)]
+
+
 def speak_in_narrow_types(folder: Path, loaded: Callable[..., Any], options: LoadOptions) -> None:
-    """A small model as `options` say: its language model alone is narrow, and it speaks."""
-    folder.mkdir()
+    """Small models of both kinds as `options` say: the language model alone is narrow, and they speak."""
+    first = folder / "first"
+    first.mkdir(parents=True)
+    engine = loaded(cosyvoice.load(tiny_cosyvoice_first.write_first(first, "cosyvoice1-sft"), options))
+    assert engine._model.given(SpeechPrompt((), (1,))).dtype == mx.float16
+    assert pcm(run(engine, engine.begin(Speak(text="Hi")))[0])
     engine = loaded(cosyvoice.load(tiny_cosyvoice.write_folder(folder), options))
     assert {tensor.dtype for _, tensor in tree_flatten(engine._model.parameters())} == {mx.float16}
     (events,) = run(engine, engine.begin(Speak(text="Hi you")))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from support.onnx_graphs import Node
 from support.small_checkpoints import checkpoint, numbers, read_json_gz
 from tokenizers import pre_tokenizers
 
@@ -80,6 +81,12 @@ def _campplus(given: Weights) -> Weights:
         elif f"{norm}.running_mean" not in given:
             found[name] = np.moveaxis(tensor, 1, -1) if tensor.ndim > 2 else tensor
     return found
+
+
+def campplus_nodes() -> tuple[list[Node], Weights]:
+    """The graph that torch writes of the reference network, and tensors of its shapes."""
+    graph = read_json_gz(DATA / "campplus_graph.json.gz")
+    return graph["nodes"], {name: np.abs(tensor) for name, tensor in checkpoint(graph["shapes"]).items()}
 
 
 def shapes_of(generation: Generation) -> dict[str, dict[str, list[int]]]:

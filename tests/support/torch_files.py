@@ -6,20 +6,34 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def save(path: Path, tensors: Mapping[str, NDArray[np.float32]]) -> Path:
-    """A checkpoint of float32 tensors by name."""
-    pickled = b"\x80\x02" + _EMPTY + b"("
+def save(path: Path, tensors: Mapping[str, Any]) -> Path:
+    """A checkpoint of float32 tensors by name; a mapping of tensors may have a name as well."""
+    storages: list[NDArray[np.float32]] = []
+    pickled = b"\x80\x02" + _mapping(tensors, storages) + b"."
     with zipfile.ZipFile(path, "w") as archive:
-        for number, (name, tensor) in enumerate(tensors.items()):
-            pickled += _text(name) + _tensor(str(number), tensor)
+        for number, tensor in enumerate(storages):
             archive.writestr(f"archive/data/{number}", np.ascontiguousarray(tensor, "<f4").tobytes())
-        archive.writestr("archive/data.pkl", pickled + b"u.")
+        archive.writestr("archive/data.pkl", pickled)
     return path
+
+
+def _mapping(values: Mapping[str, Any], storages: list[NDArray[np.float32]]) -> bytes:
+    """A dictionary; its tensors are added to `storages`."""
+    pickled = _EMPTY + b"("
+    for name, value in values.items():
+        pickled += _text(name)
+        if isinstance(value, Mapping):
+            pickled += _mapping(value, storages)
+        else:
+            pickled += _tensor(str(len(storages)), value)
+            storages.append(value)
+    return pickled + b"u"
 
 
 _EMPTY = b"ccollections\nOrderedDict\n)R"

@@ -64,6 +64,7 @@ def fetch_missing(config: Config, needs: Needs) -> None:
     from speechmlx.cli.pull import fetch_all
     from speechmlx.config import LISTEN
     from speechmlx.models import catalog, store
+    from speechmlx.models.licences import Licences
     from speechmlx.types import Kind
 
     cache = store.cache_folder(config)
@@ -79,7 +80,7 @@ def fetch_missing(config: Config, needs: Needs) -> None:
             row = known.listener(config) if kind == LISTEN else known.default(of, config)
         if store.folder(row, cache) is None:
             rows[row.name] = row
-    failures = fetch_all(list(rows.values()), cache) if rows else {}
+    failures = fetch_all(list(rows.values()), cache, Licences(config)) if rows else {}
     for failure in failures.values():
         tell(str(failure))
     if failures:

@@ -1,4 +1,4 @@
-"""CosyVoice 2 and 3: text → speech at 24 kHz in the voice of a recording; 2 knows speakers too; with instructions."""
+"""CosyVoice 1 to 3: text → speech in the voice of a recording, or of speakers that 1 and 2 know; with instructions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, CosyVoice]:
-    """Load the engine from a folder with config.json, *.safetensors, vocab.json and merges.txt. Yields the progress."""
+    """Load the engine from a folder with config.json and *.safetensors; 2 and 3 have vocab.json and merges.txt too."""
     from speechmlx.engines.cosyvoice.loading import build  # imported late: it needs many parts
 
     return (yield from build(folder, options))

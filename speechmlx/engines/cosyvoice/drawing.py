@@ -22,10 +22,20 @@ class RepetitionAwareSampler:
 
     is_greedy = False
 
-    def __init__(self, seed: int, least: int, end: int | None = None, recent: Sequence[int] = ()) -> None:
-        """`end`: the one token without sound that may be drawn, or None: any. `recent`: the last tokens before."""
+    def __init__(
+        self,
+        seed: int,
+        least: int,
+        speech: int = SPEECH_TOKENS,
+        end: int | None = None,
+        recent: Sequence[int] = (),
+    ) -> None:
+        """`speech`: tokens of sound. `end`: the one token without sound that may be drawn, or None: any.
+
+        `recent`: the last tokens before.
+        """
         self._key = mx.random.key(seed)
-        self._left, self._end = least, end
+        self._left, self._speech, self._end = least, speech, end
         self._recent = mx.array([-1] * (WINDOW - len(recent)) + list(recent), mx.int32)
         """On the device, as the last token may not have been read yet."""
 
@@ -33,9 +43,9 @@ class RepetitionAwareSampler:
         """logits [n] → the next token, a scalar. What it has drawn before it knows; `tokens` do not matter."""
         numbers = mx.arange(len(logits))
         if self._left > 0:
-            logits = mx.where(numbers >= SPEECH_TOKENS, -mx.inf, logits)
+            logits = mx.where(numbers >= self._speech, -mx.inf, logits)
         elif self._end is not None:
-            logits = mx.where((numbers >= SPEECH_TOKENS) & (numbers != self._end), -mx.inf, logits)
+            logits = mx.where((numbers >= self._speech) & (numbers != self._end), -mx.inf, logits)
         self._left -= 1
         self._key, first, second = mx.random.split(self._key, 3)
         order = mx.argsort(-logits)[:TOP_K]

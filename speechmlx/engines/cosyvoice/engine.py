@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import mlx.core as mx
@@ -14,12 +14,11 @@ from speechmlx.engines.cosyvoice.generation import Generation
 from speechmlx.engines.cosyvoice.live_text import LiveText
 from speechmlx.engines.cosyvoice.manner import FASTEST, MOST_BEFORE, SLOWEST, read_manner
 from speechmlx.engines.cosyvoice.speaking import Speaking
-from speechmlx.engines.cosyvoice.speech_model import SpeechModel
+from speechmlx.engines.cosyvoice.speech_model import SpeechNetwork
 from speechmlx.engines.cosyvoice.streamed_utterance import StreamedUtterance
 from speechmlx.engines.cosyvoice.text_pieces import MOST, TextPiece
 from speechmlx.engines.cosyvoice.text_tokens import TextTokens
-from speechmlx.engines.cosyvoice.utterance import LONGEST, SHORTEST, Utterance
-from speechmlx.engines.cosyvoice.utterance_sound import UtteranceSound
+from speechmlx.engines.cosyvoice.utterance import LONGEST, SHORTEST, TokenSound, Utterance
 from speechmlx.engines.cosyvoice.voices import LONGEST as RECORDING
 from speechmlx.engines.cosyvoice.voices import PreparedVoice, VoiceBook
 from speechmlx.engines.finite import NotFinite
@@ -27,22 +26,29 @@ from speechmlx.engines.lm.decoder import Decoder
 from speechmlx.engines.lm.footprint import Unlimited, batch_bytes, bytes_per_token
 from speechmlx.engines.lm.kv_cache import evaluate, new_cache
 from speechmlx.engines.lm.sampling import NOT_FINITE
-from speechmlx.engines.parts.hift import Hift
-from speechmlx.engines.parts.token_flow import TokenFlow
+from speechmlx.engines.parts.token_flow import FlowPrompt
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading.pauses import check_pauses
 from speechmlx.types import Chunk, Command, End, Event, FeedText, Request, Speak, SpeakStream
 
 READ = 256
 """Tokens of a prompt read in a step."""
-SEQUENCE = MOST_BEFORE + round(25 * RECORDING) + (1 + LONGEST) * MOST + 2
-"""Tokens of a sequence at most: the memory that is claimed for a request."""
+MARKS = 16
+"""Tokens at most that a prompt has besides text and speech."""
 
 MOST_KEPT = 4 * 10**9
 """Bytes of what the flow knows of the speech so far, for a request, at most; less where memory is short."""
 
 Events = dict[int, list[Event | Exception]]
 """By the identity of the state."""
+NewSound = Callable[[FlowPrompt, float, int, int], TokenSound]
+"""From a voice, a tempo, a seed, and the bytes that the flow may keep."""
+
+
+def longest_sequence(generation: Generation) -> int:
+    """Tokens of a sequence at most: the memory that is claimed for a request."""
+    recording = 0 if generation.recording_refused else round(generation.token_rate * RECORDING)
+    return MOST_BEFORE + recording + (1 + LONGEST) * MOST + MARKS
 
 
 class CosyVoice:
@@ -51,23 +57,26 @@ class CosyVoice:
     def __init__(
         self,
         generation: Generation,
-        model: SpeechModel,
-        flow: TokenFlow,
-        hift: Hift,
+        model: SpeechNetwork,
+        new_sound: NewSound,
+        rate: int,
         voices: VoiceBook,
         tokens: TextTokens,
         nbytes: int,
         max_batch: int,
         pipelined: bool,
     ) -> None:
-        """`pipelined`: launch a speech token before the last one is read, for a device that would wait."""
+        """`rate`: Hz of the sound.
+
+        `pipelined`: launch a speech token before the last one is read, for a device that would wait.
+        """
         self.nbytes, self.max_batch, self.max_open = nbytes, max_batch, max_batch
         self.room: Room = Unlimited()
         self.generation = generation
-        self._model, self._flow, self._hift = model, flow, hift
+        self._model, self._new_sound, self._rate = model, new_sound, rate
         self._voices, self._tokens = voices, tokens
         self._decoder = Decoder[Utterance](model, pipelined=pipelined)
-        self._token_bytes = bytes_per_token(model)
+        self._request_bytes = batch_bytes(bytes_per_token(model), [longest_sequence(generation)])
         self._open = 0
         self._flow_room = 0
         """Bytes, of all open requests."""
@@ -75,10 +84,7 @@ class CosyVoice:
     @property
     def held(self) -> int:
         """Bytes of keys and values of the open requests, at their full length, and of what the flow keeps of them."""
-        return self._bytes(self._open) + self._flow_room
-
-    def _bytes(self, requests: int) -> int:
-        return batch_bytes(self._token_bytes, [SEQUENCE] * requests)
+        return self._open * self._request_bytes + self._flow_room
 
     def begin(self, request: Request) -> Speaking:
         """Raises BadRequest, Unsupported and UnknownVoice, which tell what is allowed; Busy for want of memory."""
@@ -87,17 +93,23 @@ class CosyVoice:
         manner = read_manner(request, self.generation, self._tokens)
         voice = None if manner.recording else self._voices.by_name(manner.name)
         preparing = self._voices.of(manner.recording) if manner.recording else None
-        state = Speaking(manner, self._hift.shape.rate, voice, preparing)
+        state = Speaking(manner, self._rate, voice, preparing)
         if isinstance(request, Speak):
             if not request.text.strip():
                 raise BadRequest("there is no word in the text")
             check_pauses(request.text)
             state.end(request.text)
-        state.flow_room = min(MOST_KEPT, max(0, self.room.free - self._bytes(1)) // self.max_batch)
-        self.room.claim(self._bytes(self._open + 1) + self._flow_room + state.flow_room)
+        state.flow_room = self._room_of_flow()
+        self.room.claim((self._open + 1) * self._request_bytes + self._flow_room + state.flow_room)
         self._open += 1
         self._flow_room += state.flow_room
         return state
+
+    def _room_of_flow(self) -> int:
+        """Bytes that the flow of the next request may keep: none, where it sees all of its speech at once."""
+        if not self.generation.is_chunked:
+            return 0
+        return min(MOST_KEPT, max(0, self.room.free - self._request_bytes) // self.max_batch)
 
     def feed(self, state: Speaking, command: Command) -> None:
         """More text, or its end."""
@@ -155,15 +167,25 @@ class CosyVoice:
         rate = piece.rate if isinstance(piece, TextPiece) else 1.0
         speed = min(max(state.manner.speed * rate, SLOWEST), FASTEST)
         seed = (state.manner.seed + state.begun) % 2**32
-        sound = UtteranceSound(self._flow, self._hift, voice.flow, speed, seed, state.flow_room)
         silent, cache = self.generation.silent, new_cache(self._model)
+        sound = self._new_sound(voice.flow, speed, seed, state.flow_room)
         if isinstance(piece, LiveText):
             mix = state.manner.interleaving(voice)
             return StreamedUtterance.begin(mix, piece, seed, sound, silent, cache)
         prompt = state.manner.prompt(piece.text, voice)
-        tokens, words = prompt.tokens(self.generation), len(prompt.text)
-        sampler = RepetitionAwareSampler(seed, SHORTEST * words)
-        return Utterance(tokens, len(tokens), LONGEST * words, sampler, sound, silent, cache, words)
+        tokens, words, speech = prompt.tokens(self.generation), len(prompt.text), self.generation.speech
+        return Utterance(
+            tokens=tokens,
+            prompt=len(tokens),
+            limit=LONGEST * words,
+            sampler=RepetitionAwareSampler(seed, SHORTEST * words, speech),
+            sound=sound,
+            silent=silent,
+            cache=cache,
+            words=words,
+            given=self._model.given(prompt),
+            speech=speech,
+        )
 
     def _generate(self, states: Sequence[Speaking], events: Events) -> None:
         """The next token of each utterance that is neither reading nor waiting for text."""
@@ -214,9 +236,12 @@ class CosyVoice:
         """Read some of the prompt. Its last token is read with the speech."""
         assert utterance.cache is not None
         end = min(utterance.read + READ, len(utterance.tokens) - 1)
-        self._model(mx.array([utterance.tokens[utterance.read : end]]), cache=utterance.cache)
+        given = None if utterance.given is None else utterance.given[:, utterance.read : end]
+        self._model(mx.array([utterance.tokens[utterance.read : end]]), cache=utterance.cache, given=given)
         evaluate(utterance.cache)
         utterance.read = end
+        if not utterance.is_reading:
+            utterance.given = None
 
     def _sound(self, state: Speaking, utterance: Utterance, events: list[Event | Exception]) -> None:
         samples = utterance.step()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-SPEECH_TOKENS = 6561
-"""Tokens of sound. Those after them have no sound; generated, each ends the speech."""
+SPEECH_TOKENS, FIRST_SPEECH_TOKENS = 6561, 4096
+"""Tokens of sound, and those of CosyVoice 1. Those after them have no sound; generated, each ends the speech."""
 END_OF_PROMPT = "<|endofprompt|>"
 """Between an instruction and the text."""
 HEARD_SIGNS = (
@@ -32,6 +32,10 @@ SYLLABLES = (
 THIRD_SIGNS = (*SECOND_SIGNS, "<|endofsystem|>", *(f"[{sound}]" for sound in f"{PHONES} {SYLLABLES}".split()))
 
 
+FIRST_SIGNS = ("<|", "[breath]", "[laughter]", "<strong>", "</strong>", "<laughter>", "</laughter>")
+"""What CosyVoice 1 was trained to hear; the first begins the mark of a language (`<|en|>`). They are spelt out."""
+
+
 @dataclass(frozen=True)
 class Generation:
     """One generation. Speech and text have one table of embeddings here: text comes after speech."""
@@ -51,15 +55,62 @@ class Generation:
     highest: float
     """Hz of the highest band of the spectrogram."""
     preamble: str = ""
-    """Words before every instruction, and before END_OF_PROMPT where there is no other."""
+    """Words before every instruction, and before `end_of_prompt` where there is no other."""
     silent: frozenset[int] = frozenset()
     """Speech tokens of which no more than MOST_SILENT are heard in a row."""
     is_told_first: bool = False
     """An instruction may stand before a text that comes among its speech; it was trained so."""
+    speech: int = SPEECH_TOKENS
+    """Tokens of sound."""
+    token_rate: int = 25
+    """Speech tokens of a second."""
+    fft: int = 1920
+    """Samples of a frame of the vocoder's spectrogram."""
+    is_chunked: bool = True
+    """Its sound is made in chunks while speech tokens are generated; else in one piece with the last of them."""
+    end_of_prompt: str = END_OF_PROMPT
+    reads_speaker: bool = False
+    """Its language model reads the embedding of the speaker, but not with an instruction."""
+    recording_refused: str = ""
+    """Why it takes no recording, and the call that would work; "": it takes one."""
+    instruction_refused: str = ""
+    """The same of an instruction."""
 
 
 MOST_SILENT = 5
 
+FIRST = Generation(
+    name="CosyVoice-300M",
+    logits=FIRST_SPEECH_TOKENS + 1,
+    begin=FIRST_SPEECH_TOKENS,
+    task=FIRST_SPEECH_TOKENS + 1,
+    text=FIRST_SPEECH_TOKENS + 2,
+    languages=("zh", "en", "ja", "ko", "yue"),
+    signs=FIRST_SIGNS,
+    end=FIRST_SPEECH_TOKENS,
+    highest=8000.0,
+    speech=FIRST_SPEECH_TOKENS,
+    token_rate=50,
+    fft=1024,
+    is_chunked=False,
+    end_of_prompt="<endofprompt>",
+    reads_speaker=True,
+    instruction_refused="follows no instruction: leave instruct_text out, or use CosyVoice-300M-Instruct with a "
+    "speaker's name as voice",
+)
+FIRST_SFT = replace(
+    FIRST,
+    name="CosyVoice-300M-SFT",
+    recording_refused="imitates no recording: leave prompt_speech and prompt_text out and give a speaker's name as "
+    "voice, or use CosyVoice-300M",
+)
+FIRST_INSTRUCT = replace(
+    FIRST,
+    name="CosyVoice-300M-Instruct",
+    recording_refused="imitates no recording: leave prompt_speech and prompt_text out and give a speaker's name as "
+    "voice with instruct_text, or use CosyVoice-300M",
+    instruction_refused="",
+)
 SECOND = Generation(
     name="CosyVoice 2",
     logits=SPEECH_TOKENS + 3,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,20 @@ import mlx.core as mx
 import numpy as np
 
 from speechmlx.engines import LoadOptions
-from speechmlx.engines.cosyvoice.engine import CosyVoice
-from speechmlx.engines.cosyvoice.generation import SECOND, THIRD, Generation
-from speechmlx.engines.cosyvoice.speech_model import SpeechModel
-from speechmlx.engines.cosyvoice.text_tokens import TextTokens
+from speechmlx.engines.cosyvoice.encoded_text_model import EncodedTextModel
+from speechmlx.engines.cosyvoice.engine import READ, CosyVoice, NewSound, longest_sequence
+from speechmlx.engines.cosyvoice.generation import FIRST, FIRST_INSTRUCT, FIRST_SFT, SECOND, THIRD, Generation
+from speechmlx.engines.cosyvoice.speech_model import SpeechModel, SpeechNetwork
+from speechmlx.engines.cosyvoice.text_tokens import QwenTokens, TextTokens, WhisperTokens
+from speechmlx.engines.cosyvoice.utterance_sound import UtteranceSound
 from speechmlx.engines.cosyvoice.voices import VoiceBook
+from speechmlx.engines.cosyvoice.whole_sound import WholeSound
 from speechmlx.engines.finite import raise_first
+from speechmlx.engines.parts import hift as vocoder
 from speechmlx.engines.parts.campplus import CamPlus
 from speechmlx.engines.parts.hift import Hift, HiftShape
-from speechmlx.engines.parts.s3_tokenizer import S3Tokenizer
+from speechmlx.engines.parts.resampled_flow import ResampledFlow
+from speechmlx.engines.parts.s3_tokenizer import FirstS3Tokenizer, S3Tokenizer
 from speechmlx.engines.parts.tensors import Tensors
 from speechmlx.engines.parts.token_flow import second_flow, third_flow
 from speechmlx.engines.weights import read_config, read_weights, settle
@@ -27,9 +33,16 @@ from speechmlx.types import Audio, Progress, Speak
 
 Weights = Mapping[str, mx.array]
 
-GENERATIONS = {"cosyvoice2": SECOND, "cosyvoice3": THIRD}
+GENERATIONS = {
+    "cosyvoice1": FIRST,
+    "cosyvoice1-sft": FIRST_SFT,
+    "cosyvoice1-instruct": FIRST_INSTRUCT,
+    "cosyvoice2": SECOND,
+    "cosyvoice3": THIRD,
+}
 """By `model_type` in config.json."""
-ENCODER_HEADS = ESTIMATOR_HEADS = 8
+HEADS = 8
+"""Of a flow's encoder, and of its U-net."""
 TRANSFORMER_HEADS = 16
 LANGUAGE_MODEL, VOICES = "lm.", "voices."
 """Prefixes of the tensors of the language model, and of the speakers."""
@@ -47,14 +60,26 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, CosyV
     """
     config = read_config(folder)
     generation = _generation(folder, config)
-    tokens = TextTokens(folder, generation.signs)
+    is_first = not generation.is_chunked
+    tokens = WhisperTokens(generation.signs) if is_first else QwenTokens(folder, generation.signs)
     dtype = mx.float32 if options.device == "cpu" else getattr(mx, options.dtype)
     weights = {
         name: tensor.astype(dtype if name.startswith(LANGUAGE_MODEL) else mx.float32)
         for name, tensor in read_weights(folder).items()
     }
     weights = yield from settle(weights)
-    engine = _engine(generation, config, weights, tokens, on_gpu=options.device == "gpu")
+    nbytes = sum(tensor.nbytes for tensor in weights.values())
+    model: SpeechNetwork
+    if is_first:
+        model = EncodedTextModel(Tensors(weights).under("lm"), generation)
+        for _ in model.prepare(longest_sequence(generation), READ):
+            yield Progress("load", nbytes, nbytes)
+        nbytes += model.nbytes
+    else:
+        model = SpeechModel(config["text"], generation)
+        model.load_weights(list(_under(LANGUAGE_MODEL, weights).items()))
+        model.eval()
+    engine = _engine(generation, config, weights, model, tokens, nbytes, on_gpu=options.device == "gpu")
     if options.warm_up:
         yield from _warm_up(engine)
     return engine
@@ -63,43 +88,61 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, CosyV
 def _generation(folder: Path, config: Mapping[str, Any]) -> Generation:
     kind = config.get("model_type")
     if kind not in GENERATIONS:
-        known = " and ".join(GENERATIONS)
+        known = ", ".join(GENERATIONS)
         raise ModelUnavailable(f"the folder {folder.name!r} holds {kind!r}; this engine runs {known}")
     return GENERATIONS[kind]
 
 
 def _engine(
-    generation: Generation, config: Mapping[str, Any], weights: Weights, tokens: TextTokens, on_gpu: bool
+    generation: Generation,
+    config: Mapping[str, Any],
+    weights: Weights,
+    model: SpeechNetwork,
+    tokens: TextTokens,
+    nbytes: int,
+    on_gpu: bool,
 ) -> CosyVoice:
-    model = SpeechModel(config["text"], generation)
-    model.load_weights(list(_under(LANGUAGE_MODEL, weights).items()))
-    model.eval()
-    tensors = Tensors(weights)
-    flow = tensors.under("flow")
-    is_second = generation is SECOND
-    hift = Hift(tensors.under("hift"), HiftShape(causal=not is_second))
-    named = _under(VOICES, weights)
+    tensors, named = Tensors(weights), _under(VOICES, weights)
+    hift = Hift(tensors.under("hift"), _shape(generation))
+    imitating = None
+    if not generation.recording_refused:
+        imitating = _tokenizer(generation, tensors.under("s3")), CamPlus(tensors.under("campplus"))
     voices = VoiceBook(
-        S3Tokenizer(tensors.under("s3"), epsilon=1e-6 if is_second else 1e-5),
-        CamPlus(tensors.under("campplus")),
+        generation,
         {name: np.array(named[name]) for name in config.get("voices", ())},
         hift.shape.rate,
         hift.shape.frame,
-        generation.highest,
+        imitating,
     )
     return CosyVoice(
         generation,
         model,
-        second_flow(flow, ENCODER_HEADS, ESTIMATOR_HEADS)
-        if is_second
-        else third_flow(flow, int(config.get("transformer_heads", TRANSFORMER_HEADS))),
-        hift,
+        _new_sound(generation, config, tensors.under("flow"), hift),
+        hift.shape.rate,
         voices,
         tokens,
-        nbytes=sum(w.nbytes for w in weights.values()),
+        nbytes=nbytes,
         max_batch=MAX_BATCH,
         pipelined=on_gpu,
     )
+
+
+def _shape(generation: Generation) -> HiftShape:
+    return HiftShape(causal=generation is THIRD) if generation.is_chunked else vocoder.FIRST
+
+
+def _tokenizer(generation: Generation, tensors: Tensors) -> S3Tokenizer:
+    if not generation.is_chunked:
+        return FirstS3Tokenizer(tensors)
+    return S3Tokenizer(tensors, epsilon=1e-6 if generation is SECOND else 1e-5)
+
+
+def _new_sound(generation: Generation, config: Mapping[str, Any], tensors: Tensors, hift: Hift) -> NewSound:
+    if not generation.is_chunked:
+        return partial(WholeSound, ResampledFlow(tensors, HEADS, HEADS), hift)
+    if generation is SECOND:
+        return partial(UtteranceSound, second_flow(tensors, HEADS, HEADS), hift)
+    return partial(UtteranceSound, third_flow(tensors, int(config.get("transformer_heads", TRANSFORMER_HEADS))), hift)
 
 
 def _under(prefix: str, weights: Weights) -> dict[str, mx.array]:
@@ -107,9 +150,10 @@ def _under(prefix: str, weights: Weights) -> dict[str, mx.array]:
 
 
 def _warm_up(engine: CosyVoice) -> Generator[Progress, None, None]:
-    """Say a word in a recording's voice, so that every network has run."""
+    """Say a word in a recording's voice, or else in a speaker's, so that every network has run."""
     hum = np.sin(np.arange(round(HUM * 24_000)) * (2 * np.pi * 150 / 24_000)).astype(np.float32) / 4
-    state = engine.begin(Speak(text=WARM_UP, options={"prompt_speech": Audio(hum, 24_000)}))
+    prompt = {} if engine.generation.recording_refused else {"prompt_speech": Audio(hum, 24_000)}
+    state = engine.begin(Speak(text=WARM_UP, options=prompt))
     done = 0
     while not state.finished:
         yield Progress("warm_up", done, done + 1)

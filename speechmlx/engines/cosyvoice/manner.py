@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from speechmlx import languages
-from speechmlx.engines.cosyvoice.generation import END_OF_PROMPT, Generation
+from speechmlx.engines.cosyvoice.generation import Generation
 from speechmlx.engines.cosyvoice.interleaving import Interleaving
 from speechmlx.engines.cosyvoice.live_text import LEAD
 from speechmlx.engines.cosyvoice.speech_model import SpeechPrompt
@@ -54,18 +54,20 @@ class SpeakingManner:
         words = self.tokens.encode(text)
         if self.instruction:
             return SpeechPrompt(self._told, words)
-        return SpeechPrompt((*self._told, *self.tokens.encode(self.said)), words, voice.tokens if self.said else ())
+        before = (*self._told, *self.tokens.encode(self.said))
+        speaker = voice.flow.speaker if self.generation.reads_speaker else None
+        return SpeechPrompt(before, words, voice.tokens if self.said else (), speaker)
 
     @property
     def _told(self) -> tuple[int, ...]:
         """Tokens of the instruction, with what the generation reads before every text."""
-        asked = f"{self.generation.preamble} {self.instruction}".strip()
-        return self.tokens.encode(asked if not asked or END_OF_PROMPT in asked else asked + END_OF_PROMPT)
+        end, asked = self.generation.end_of_prompt, f"{self.generation.preamble} {self.instruction}".strip()
+        return self.tokens.encode(asked if not asked or end in asked else asked + end)
 
     @property
     def interleaves(self) -> bool:
         """Whether a text can be said while it is being written. An instruction among speech would be read aloud."""
-        return self.generation.is_told_first or not self.instruction
+        return self.generation.is_chunked and (self.generation.is_told_first or not self.instruction)
 
     def interleaving(self, voice: PreparedVoice) -> Interleaving:
         """How the language model reads such a text."""
@@ -91,8 +93,8 @@ def read_manner(request: Synthesis, generation: Generation, tokens: TextTokens) 
         raise BadRequest(f"speed {request.speed:g} is out of range: {SLOWEST:g} to {FASTEST:g}")
     if unknown := sorted(set(request.options) - set(OPTIONS)):
         raise Unsupported(f"{generation.name} has no option {', '.join(unknown)}; its options are {', '.join(OPTIONS)}")
-    recording, said, name = _voice(request)
-    instruction = (request.instructions or _text(request.options, "instruct", "instruct_text")).strip()
+    recording, said, name = _voice(request, generation)
+    instruction = _instruction(request, generation)
     for what, text in (("instructions", instruction), ("prompt_text", said)):
         if (count := tokens.count(text)) > MOST_BEFORE:
             raise BadRequest(f"{what} is {count} tokens long; at most {MOST_BEFORE} are read")
@@ -110,13 +112,15 @@ def read_manner(request: Synthesis, generation: Generation, tokens: TextTokens) 
     )
 
 
-def _voice(request: Synthesis) -> tuple[Audio | None, str, str | None]:
+def _voice(request: Synthesis, generation: Generation) -> tuple[Audio | None, str, str | None]:
     """A recording to imitate, what is said in it, and the name of a speaker."""
     recording, said, name = request.options.get("prompt_speech"), _text(request.options, "prompt_text"), None
     if isinstance(request.voice, ReferenceVoice):
         recording, said = request.voice.audio, request.voice.text
     elif request.voice is not None:
         name = request.voice.name
+    if generation.recording_refused and (recording is not None or said):
+        raise BadRequest(f"{generation.name} {generation.recording_refused}")
     if recording is None:
         if said:
             raise BadRequest("prompt_text is what is said in a recording: give the recording too (prompt_speech)")
@@ -125,6 +129,16 @@ def _voice(request: Synthesis) -> tuple[Audio | None, str, str | None]:
         raise BadRequest("prompt_speech must be a recording")
     check_recording(recording)
     return recording, said.strip(), None
+
+
+def _instruction(request: Synthesis, generation: Generation) -> str:
+    """How to speak; "": as the model does. `instructions`, which clients send to any model, may be passed over."""
+    asked = _text(request.options, "instruct", "instruct_text").strip()
+    if not generation.instruction_refused:
+        return (request.instructions or asked).strip()
+    if asked:
+        raise BadRequest(f"{generation.name} {generation.instruction_refused}")
+    return ""
 
 
 def _text(options: Mapping[str, Any], *names: str) -> str:

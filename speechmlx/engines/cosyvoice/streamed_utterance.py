@@ -9,8 +9,7 @@ from typing import Any
 from speechmlx.engines.cosyvoice.drawing import WINDOW, RepetitionAwareSampler
 from speechmlx.engines.cosyvoice.interleaving import Interleaving
 from speechmlx.engines.cosyvoice.live_text import LiveText
-from speechmlx.engines.cosyvoice.utterance import LONGEST, SHORTEST, Utterance
-from speechmlx.engines.cosyvoice.utterance_sound import UtteranceSound
+from speechmlx.engines.cosyvoice.utterance import LONGEST, SHORTEST, TokenSound, Utterance
 from speechmlx.engines.lm.kv_cache import cut
 
 
@@ -31,7 +30,7 @@ class StreamedUtterance(Utterance):
         mix: Interleaving,
         text: LiveText,
         seed: int,
-        sound: UtteranceSound,
+        sound: TokenSound,
         silent: frozenset[int],
         cache: list[Any],
     ) -> StreamedUtterance:
@@ -76,4 +75,6 @@ class StreamedUtterance(Utterance):
 
     def _sampler(self, least: int, recent: Sequence[int]) -> RepetitionAwareSampler:
         """Of a block, so that what was drawn in vain changes nothing."""
-        return RepetitionAwareSampler((self.seed + (self.blocks << 16)) % 2**32, least, self.mix.end, recent)
+        return RepetitionAwareSampler(
+            (self.seed + (self.blocks << 16)) % 2**32, least, self.speech, self.mix.end, recent
+        )

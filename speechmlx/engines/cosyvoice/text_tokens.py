@@ -1,20 +1,39 @@
-"""CosyVoice's tokens of text: Qwen2's, and marks for what is heard besides words."""
+"""CosyVoice's tokens of text: Qwen2's or Whisper's, and marks for what is heard besides words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
+from speechmlx.engines.parts.whisper_package import tokenizer_module
 from speechmlx.errors import ModelUnavailable
 
 WORDS = Regex(
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+WHISPER_LANGUAGES = 100
 
 
-class TextTokens:
+class TextTokens(Protocol):
+    """A tokenizer of texts with marks."""
+
+    signs: frozenset[str]
+    """Those marks."""
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The tokens of a text, in which marks that have tokens of their own count as such."""
+
+    def has_signs(self, text: str) -> bool:
+        """Whether a text has marks besides words."""
+
+    def count(self, text: str) -> int:
+        """Number of tokens of a text."""
+
+
+class QwenTokens:
     """The tokenizer of a model's folder."""
 
     def __init__(self, folder: Path, signs: Sequence[str]) -> None:
@@ -38,6 +57,26 @@ class TextTokens:
     def encode(self, text: str) -> tuple[int, ...]:
         """The tokens of a text, in which signs count as such."""
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def has_signs(self, text: str) -> bool:
+        """Whether a text has marks besides words."""
+        return any(sign in text for sign in self.signs)
+
+    def count(self, text: str) -> int:
+        """Number of tokens of a text."""
+        return len(self.encode(text))
+
+
+class WhisperTokens:
+    """Whisper's tokenizer for many languages, whose own marks (`<|en|>`) are tokens. Other `signs` are spelt out."""
+
+    def __init__(self, signs: Sequence[str]) -> None:
+        self.signs = frozenset(signs)
+        self._encoding: Any = tokenizer_module().get_encoding("multilingual", num_languages=WHISPER_LANGUAGES)
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The tokens of a text, in which Whisper's marks count as such."""
+        return tuple(self._encoding.encode(text, allowed_special="all"))
 
     def has_signs(self, text: str) -> bool:
         """Whether a text has marks besides words."""

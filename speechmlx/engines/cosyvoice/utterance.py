@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
 from speechmlx.engines.cosyvoice.drawing import RepetitionAwareSampler
 from speechmlx.engines.cosyvoice.generation import MOST_SILENT, SPEECH_TOKENS
-from speechmlx.engines.cosyvoice.utterance_sound import UtteranceSound
 
 SHORTEST, LONGEST = 2, 20
 """Speech tokens for each text token."""
+
+
+class TokenSound(Protocol):
+    """What makes the sound of speech tokens: `UtteranceSound`, or `WholeSound`."""
+
+    def is_due(self, count: int, is_whole: bool) -> bool:
+        """Whether there is work, with `count` tokens: all of them, where `is_whole`."""
+
+    def piece(self, tokens: Sequence[int], is_whole: bool) -> Generator[None, None, NDArray[np.float32]]:
+        """The samples of the next piece, in bounded steps. `tokens`: all that are there."""
 
 
 @dataclass(eq=False)
@@ -28,12 +38,16 @@ class Utterance:
     limit: int
     """Tokens that are generated at most."""
     sampler: RepetitionAwareSampler
-    sound: UtteranceSound
+    sound: TokenSound
     silent: frozenset[int]
     """Speech tokens of which no more than MOST_SILENT are heard in a row."""
     cache: list[Any] | None
     words: int = 0
     """Text tokens that it says."""
+    given: mx.array | None = None
+    """What the prompt is read as [1, n, c], where its tokens do not tell."""
+    speech: int = SPEECH_TOKENS
+    """Tokens of sound; one after them ends the speech."""
     read: int = 0
     """Number of tokens whose keys and values are computed."""
     ahead: int | None = None
@@ -80,11 +94,11 @@ class Utterance:
     def add(self, token: int) -> None:
         """Take the next token of the language model."""
         self.read += 1
-        if token < SPEECH_TOKENS:
+        if token < self.speech:
             self.tokens.append(token)
             self._silence = self._silence + 1 if token in self.silent else 0
             self.heard += [token] if self._silence <= MOST_SILENT else []
-        self.is_whole = token >= SPEECH_TOKENS or len(self.tokens) == self.last
+        self.is_whole = token >= self.speech or len(self.tokens) == self.last
 
     @property
     def sounds(self) -> bool:

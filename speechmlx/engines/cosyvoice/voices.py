@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechmlx.audio.resample import resample
+from speechmlx.engines.cosyvoice.generation import Generation
 from speechmlx.engines.finite import finite
 from speechmlx.engines.parts import fbank, s3_tokenizer
 from speechmlx.engines.parts.campplus import CamPlus
@@ -26,8 +27,6 @@ KEPT = 16
 """Voices of recordings."""
 SHORTEST, LONGEST = 0.5, 30.0
 """Seconds of a recording."""
-FFT = 1920
-"""Samples of a frame of the vocoder's spectrogram."""
 SPEAKER_BANDS = 80
 
 
@@ -56,16 +55,18 @@ class VoiceBook:
 
     def __init__(
         self,
-        tokenizer: S3Tokenizer,
-        speaker: CamPlus,
+        generation: Generation,
         named: Mapping[str, NDArray[np.float32]],
         rate: int,
         hop: int,
-        highest: float,
+        imitating: tuple[S3Tokenizer, CamPlus] | None,
     ) -> None:
-        """`named`: embeddings [192] of speakers. `rate`, `hop` (samples) and `highest` (Hz): of the spectrogram."""
-        self._tokenizer, self._speaker, self.named = tokenizer, speaker, dict(named)
-        self._rate, self._hop, self._highest = rate, hop, highest
+        """`named`: embeddings [192] of speakers. `rate` and `hop` (samples): of the spectrogram.
+
+        `imitating`: the networks that hear a recording; None for a generation that takes none.
+        """
+        self._generation, self.named, self._imitating = generation, dict(named), imitating
+        self._rate, self._hop = rate, hop
         self._kept: OrderedDict[str, PreparedVoice] = OrderedDict()
 
     def by_name(self, name: str | None) -> PreparedVoice:
@@ -77,28 +78,33 @@ class VoiceBook:
             )
         key = next(iter(self.named)) if name is None else name
         if key not in self.named:
+            imitated = "" if self._imitating is None else "; or give a recording to imitate (prompt_speech)"
             raise UnknownVoice(
                 f"no voice {key!r:.60}; the voices are "
                 + listed(key, self.named, "GET /v1/audio/voices lists all")
-                + "; or give a recording to imitate (prompt_speech)"
+                + imitated
             )
         return PreparedVoice((), FlowPrompt(self.named[key]))
 
     def of(self, audio: Audio) -> Generator[None, None, PreparedVoice]:
         """The voice of a recording that `check_recording` has passed, in bounded steps."""
+        assert self._imitating is not None, "the generation refuses recordings"
+        tokenizer, network = self._imitating
         key = sha256(audio.samples.tobytes()).hexdigest() + str(audio.rate)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
         low = resample(audio.samples, audio.rate, s3_tokenizer.RATE)
-        tokens = yield from self._tokenizer.tokens(low)
+        tokens = yield from tokenizer.tokens(low)
         features = fbank.filter_bank(low, "povey", SPEAKER_BANDS, 1.0)
-        speaker = yield from self._speaker.embedding(mx.array(features - features.mean(axis=0)))
+        speaker = yield from network.embedding(mx.array(features - features.mean(axis=0)))
         embedding = finite(np.array(speaker), "the embedding of a voice")
         yield
         high = resample(audio.samples, audio.rate, self._rate)
-        mel = vocoder_mel(high, self._rate, FFT, self._hop, BANDS, self._highest)
-        voice = PreparedVoice(tokens, _aligned(tokens, mel, embedding))
+        generation = self._generation
+        mel = vocoder_mel(high, self._rate, generation.fft, self._hop, BANDS, generation.highest)
+        flow = _aligned(tokens, mel, embedding) if generation.is_chunked else FlowPrompt(embedding, tokens, mel)
+        voice = PreparedVoice(tokens, flow)
         self._kept[key] = voice
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)

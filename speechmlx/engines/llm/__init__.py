@@ -14,6 +14,7 @@ from speechmlx.engines.finite import raise_first
 from speechmlx.engines.llm.chat import Chat
 from speechmlx.engines.llm.checkpoint import read_model
 from speechmlx.engines.llm.engine import LanguageModelEngine
+from speechmlx.engines.lm.head import sharpen_head
 from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.weights import read_config, settle
 from speechmlx.types import Generate, Message, Progress
@@ -32,13 +33,16 @@ MAX_BATCH = 8
 def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, LanguageModelEngine]:
     """`folder` is an mlx-lm checkpoint with a tokenizer.json and a chat template. Raises ModelUnavailable.
 
-    On a CPU all weights become float32, quantised ones too: other types are slow there. On a GPU they stay as they are.
+    On a CPU all weights become float32, quantised ones too: other types are slow there. On a GPU they stay as they are,
+    but for a last layer in bfloat16 (`sharpen_head`).
     """
     config = read_config(folder)
     chat = Chat(folder)
     yield Progress("load", 0, 1, "tokenizer")
     on_cpu = options.device == "cpu"
     model = read_model(folder, config, dequantise=on_cpu)
+    if not on_cpu:
+        sharpen_head(model)
     yield Progress("load", 0, 1, "network")
     weights = yield from settle(dict(tree_flatten(model.parameters())), mx.float32 if on_cpu else None)
     model.load_weights(list(weights.items()))

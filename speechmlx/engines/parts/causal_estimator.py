@@ -32,8 +32,7 @@ class CausalEstimator:
         `chunked`: a frame sees its own chunk and those before it. `past`: of the frames before, at the same time.
         """
         tensors, chunk, past = self._tensors, self._chunk if chunked else 0, past or ChunkPast()
-        inner = tensors.linear("time_mlp.linear_1", time_places(time, x.shape[-1]))
-        embedded = mish(tensors.linear("time_mlp.linear_2", inner * mx.sigmoid(inner)))[:, None]
+        embedded = embedded_time(tensors, time, x.shape[-1])
         x = skip = self._block("down_blocks.0", x, embedded, chunk, past)
         x = past.conv(tensors, "down_blocks.0.2", x)
         for number in range(tensors.count("mid_blocks")):
@@ -47,21 +46,32 @@ class CausalEstimator:
         y = _convolved(block.under("block1"), x, past) + block.linear("mlp.1", embedded)
         x = _convolved(block.under("block2"), y, past) + block.conv("res_conv", x)
         for number in range(self._tensors.count(f"{name}.1")):
-            x = self._transformer(self._tensors.under(f"{name}.1.{number}"), x, chunk, past)
+            x = transformed(self._tensors.under(f"{name}.1.{number}"), x, self._heads, chunk, past)
         return x
-
-    def _transformer(self, tensors: Tensors, x: mx.array, chunk: int, past: ChunkPast) -> mx.array:
-        normal = tensors.norm("norm1", x)
-        queries, keys, values = (in_heads(tensors.linear(f"attn1.to_{name}", normal), self._heads) for name in "qkv")
-        keys, values = past.attended(keys, values)
-        x = x + tensors.linear("attn1.to_out.0", joined(attend(queries, keys, values, chunk)))
-        inner = tensors.linear("ff.net.0.proj", tensors.norm("norm3", x))
-        return x + tensors.linear("ff.net.2", gelu(inner))
 
 
 def _convolved(tensors: Tensors, x: mx.array, past: ChunkPast) -> mx.array:
     """A causal convolution, a normalisation and Mish."""
     return mish(tensors.norm("block.2", past.conv(tensors, "block.0", x)))
+
+
+def transformed(tensors: Tensors, x: mx.array, heads: int, chunk: int = 0, past: ChunkPast | None = None) -> mx.array:
+    """A transformer of a U-net: x [b, t, c] → [b, t, c]. `chunk`: frames of a chunk; 0: every frame sees all.
+
+    `past`: of the frames before.
+    """
+    normal = tensors.norm("norm1", x)
+    queries, keys, values = (in_heads(tensors.linear(f"attn1.to_{name}", normal), heads) for name in "qkv")
+    keys, values = past.attended(keys, values) if past else (keys, values)
+    x = x + tensors.linear("attn1.to_out.0", joined(attend(queries, keys, values, chunk)))
+    inner = tensors.linear("ff.net.0.proj", tensors.norm("norm3", x))
+    return x + tensors.linear("ff.net.2", gelu(inner))
+
+
+def embedded_time(tensors: Tensors, time: mx.array, width: int) -> mx.array:
+    """time [b] from 0 to 1 → what the blocks of a U-net add to its frames, before a layer of each [b, 1, c]."""
+    inner = tensors.linear("time_mlp.linear_1", time_places(time, width))
+    return mish(tensors.linear("time_mlp.linear_2", inner * mx.sigmoid(inner)))[:, None]
 
 
 def time_places(time: mx.array, width: int) -> mx.array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,11 +17,22 @@ VOICED = 10.0
 """Hz above which a pitch is one."""
 
 
+class Phases(Enum):
+    """How the phase goes on within a frame."""
+
+    BETWEEN = auto()
+    """Straight from the middle of a frame to that of the next: CosyVoice 2's."""
+    BY_FRAME = auto()
+    """All samples of a frame have one; the noise is uniform: CosyVoice 3's."""
+    BY_SAMPLE = auto()
+    """Each sample goes on by the pitch of its frame, from a random phase of each overtone: CosyVoice 1's."""
+
+
 class HarmonicSource:
     """A stream of pitches → a stream of samples: pieces of any size give the same samples as the whole.
 
-    A sample lies between two frames, so those of the last frame known wait for the next one, or for the end. Phases
-    are counted in cycles of 64 bits: they stay exact however long the sound gets.
+    With Phases.BETWEEN a sample lies between two frames, so those of the last frame known wait for the next one, or for
+    the end. Phases are counted in cycles of 64 bits: they stay exact however long the sound gets.
     """
 
     def __init__(
@@ -29,24 +42,23 @@ class HarmonicSource:
         rate: int,
         frame: int,
         random: np.random.Generator,
-        by_frames: bool = False,
+        phases: Phases = Phases.BETWEEN,
     ) -> None:
-        """`weight` [HARMONICS] and `bias` [1] join the harmonics; `frame`: samples at `rate` Hz.
-
-        `by_frames`: all samples of a frame have its phase, and the noise is uniform: CosyVoice 3's.
-        """
+        """`weight` [HARMONICS] and `bias` [1] join the harmonics; `frame`: samples at `rate` Hz."""
         self._weight, self._bias = weight, bias
-        self._rate, self._frame, self._random, self._by_frames = rate, frame, random, by_frames
+        self._rate, self._frame, self._random, self._phases = rate, frame, random, phases
         self._cycles = np.zeros(HARMONICS)
         """Of the last frame whose samples were given."""
-        self._is_first = True
-        """No frame's samples were given yet."""
+        if phases is Phases.BY_SAMPLE:
+            self._cycles[1:] = random.uniform(-0.5, 0.5, HARMONICS - 1)
+        self._is_first = phases is Phases.BETWEEN
+        """No frame's samples were given yet, and the phase stands still before the middle of the first one."""
         self._waiting = np.zeros(0, np.float32)
 
     def push(self, pitch: Values, is_last: bool = False) -> Values:
         """The pitch in Hz of the next frames [n] → samples [m] of the frames that are known whole."""
         pitch = np.concatenate([self._waiting, pitch])
-        count = len(pitch) if is_last or self._by_frames else max(0, len(pitch) - 1)
+        count = len(pitch) if is_last or self._phases is not Phases.BETWEEN else max(0, len(pitch) - 1)
         self._waiting = pitch[count:]
         if not count:
             return np.zeros(0, np.float32)
@@ -66,8 +78,12 @@ class HarmonicSource:
         return cycles
 
     def _sines(self, middle: NDArray[np.float64], earlier: NDArray[np.float64], later: NDArray[np.float64]) -> Values:
-        """Frames [n, HARMONICS] → [n * frame, HARMONICS]: phases go straight from the middle of a frame to the next."""
-        place = np.zeros(self._frame) if self._by_frames else (np.arange(self._frame) + 0.5) / self._frame - 0.5
+        """Frames [n, HARMONICS] → [n * frame, HARMONICS]; `middle`: their cycles at the end of them, or halfway."""
+        place = (np.arange(self._frame) + 0.5) / self._frame - 0.5
+        if self._phases is Phases.BY_FRAME:
+            place = np.zeros(self._frame)
+        elif self._phases is Phases.BY_SAMPLE:
+            place = (np.arange(self._frame) + 1) / self._frame - 1
         slopes = np.where(place[:, None] < 0, earlier[:, None], later[:, None])
         cycles = middle[:, None] + slopes * place[:, None]
         return np.sin(2 * np.pi * (cycles % 1)).astype(np.float32).reshape(-1, HARMONICS)
@@ -75,7 +91,7 @@ class HarmonicSource:
     def _joined(self, pitch: Values, sines: Values) -> Values:
         voiced = np.repeat(pitch > VOICED, self._frame)[:, None].astype(np.float32)
         loudness = voiced * np.float32(FAINT) + (1 - voiced) * np.float32(AMPLITUDE / 3)
-        drawn = self._random.random if self._by_frames else self._random.standard_normal
+        drawn = self._random.random if self._phases is Phases.BY_FRAME else self._random.standard_normal
         noise = drawn(sines.shape, np.float32) * loudness
         joined: Values = np.tanh((AMPLITUDE * sines * voiced + noise) @ self._weight + self._bias)
         return joined.astype(np.float32)

@@ -8,7 +8,7 @@ from math import prod
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.engines.parts.harmonic_source import HarmonicSource
+from speechmlx.engines.parts.harmonic_source import HarmonicSource, Phases
 from speechmlx.engines.parts.tensors import Tensors, leaky_relu
 
 FFT, HOP = 16, 4
@@ -39,6 +39,8 @@ class HiftShape:
     upsampling: tuple[int, ...] = (8, 5, 3)
     causal: bool = False
     """A frame sees few frames after it: CosyVoice 3's."""
+    by_sample: bool = False
+    """The phase of the source goes on sample by sample: CosyVoice 1's."""
 
     @property
     def pitch(self) -> Reach:
@@ -51,9 +53,20 @@ class HiftShape:
         return Reach(30, 5) if self.causal else Reach(15, 15)
 
     @property
+    def phases(self) -> Phases:
+        """How the phase of the source goes on."""
+        if self.causal:
+            return Phases.BY_FRAME
+        return Phases.BY_SAMPLE if self.by_sample else Phases.BETWEEN
+
+    @property
     def frame(self) -> int:
         """Samples of a frame."""
         return prod(self.upsampling) * HOP
+
+
+FIRST = HiftShape(rate=22_050, upsampling=(8, 8), by_sample=True)
+"""CosyVoice 1's."""
 
 
 class Hift:
@@ -75,7 +88,7 @@ class Hift:
         """What makes the source signal of one sound; its noise is that of `seed`."""
         weight, bias = (np.array(self._tensors[f"m_source.l_linear.{name}"]) for name in ("weight", "bias"))
         random = np.random.default_rng(seed)
-        return HarmonicSource(weight[0], bias, self.shape.rate, self.shape.frame, random, by_frames=self.shape.causal)
+        return HarmonicSource(weight[0], bias, self.shape.rate, self.shape.frame, random, self.shape.phases)
 
     def samples(self, mel: mx.array, source: mx.array) -> mx.array:
         """mel [1, t, BANDS] and its source signal [t * frame] → samples [t * frame]."""

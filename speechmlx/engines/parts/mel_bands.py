@@ -53,8 +53,22 @@ def whisper_mel(samples: Values, bands: int) -> Values:
     return found.astype(np.float32)
 
 
+def reflected(samples: Values, fft: int, hop: int) -> Values:
+    """Samples [n], n > fft, with what is before and behind them for windows of `fft` in the middle of each hop."""
+    return np.pad(samples, (fft - hop) // 2, mode="reflect")
+
+
+def log_magnitudes(
+    padded: Values, rate: int, fft: int, hop: int, bands: int, highest: float, least: float = 1e-9
+) -> Values:
+    """All windows in samples of `reflected`, or a part of them → logarithms of the magnitudes of bands [n, bands].
+
+    `least`: what is added to the power of a bin.
+    """
+    magnitudes = np.sqrt(np.square(_magnitudes(padded, fft, hop)) + least)
+    return np.log(np.maximum(magnitudes @ filters(rate, fft, bands, highest), FLOOR)).astype(np.float32)
+
+
 def vocoder_mel(samples: Values, rate: int, fft: int, hop: int, bands: int, highest: float) -> Values:
     """Samples [n], n > fft → logarithms of magnitudes [n // hop, bands], as vocoders of HiFi-GAN's kind take it."""
-    padded = np.pad(samples, (fft - hop) // 2, mode="reflect")
-    magnitudes = np.sqrt(np.square(_magnitudes(padded, fft, hop)) + 1e-9)
-    return np.log(np.maximum(magnitudes @ filters(rate, fft, bands, highest), FLOOR)).astype(np.float32)
+    return log_magnitudes(reflected(samples, fft, hop), rate, fft, hop, bands, highest)

@@ -66,6 +66,13 @@ class Tensors:
         """Layer normalisation over the channels."""
         return mx.fast.layer_norm(x, self[f"{name}.weight"], self[f"{name}.bias"], epsilon)
 
+    def group_norm(self, name: str, x: mx.array, groups: int, epsilon: float = 1e-5) -> mx.array:
+        """x [b, t, c], normalised over the time and the channels of each group."""
+        parts = x.reshape(*x.shape[:2], groups, -1)
+        centred = parts - parts.mean(axis=(1, 3), keepdims=True)
+        scaled = centred * mx.rsqrt(mx.square(centred).mean(axis=(1, 3), keepdims=True) + epsilon)
+        return scaled.reshape(x.shape) * self[f"{name}.weight"] + self[f"{name}.bias"]
+
 
 def leaky_relu(x: mx.array, slope: float = SLOPE) -> mx.array:
     """`x` where it is above 0, `slope` times that elsewhere."""

@@ -43,7 +43,7 @@ class FlowPrompt:
     """Embedding of the speaker [192], of any length."""
     tokens: tuple[int, ...] = ()
     mel: NDArray[np.float32] | None = None
-    """Of the tokens [FRAMES * tokens, BANDS]; None where there are none."""
+    """Of the tokens [FRAMES * tokens, BANDS], in CosyVoice 1 of another number of frames; None where there are none."""
 
 
 Encoder = UpsampleEncoder | LookAheadEncoder

@@ -1,6 +1,6 @@
-"""Vocos with a head of Fourier frames: a log mel spectrogram to samples, by ConvNeXt blocks. F5-TTS speaks with it.
+"""Vocos with a head of Fourier frames: a log mel spectrogram to samples, by ConvNeXt blocks.
 
-`log_mel` is the spectrogram that it was trained on.
+F5-TTS and ChatTTS speak with it. `log_mel` is the spectrogram that F5-TTS has of recordings.
 """
 
 from __future__ import annotations
@@ -66,6 +66,11 @@ class VocosDecoder:
     def nbytes(self) -> int:
         """Bytes of the weights."""
         return sum(array.nbytes for array in self._weights.values())
+
+    @property
+    def reach(self) -> int:
+        """Frames before and after one that its samples depend on: convolutions of 7 taps, and frames that overlap."""
+        return 3 * (1 + self._blocks) + FFT // HOP // 2
 
     def __call__(self, mel: mx.array) -> mx.array:
         """mel [1, t, BANDS] → samples [(t - 1) * HOP] at RATE."""

@@ -12,10 +12,10 @@ from speechmlx.engines import LONG_AIM, Room
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.parts.causal_conv import StreamRows
+from speechmlx.engines.parts.kv_rows import bytes_of
 from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice, VoiceShelf
 from speechmlx.engines.qwen3_tts.codec import SpeechCodec
 from speechmlx.engines.qwen3_tts.frames import FrameLoop, FrameRow
-from speechmlx.engines.qwen3_tts.kv_rows import bytes_of
 from speechmlx.engines.qwen3_tts.prompt import PromptVoice, PromptWriter
 from speechmlx.engines.qwen3_tts.shape import DrawDefaults, QwenTtsConfig
 from speechmlx.engines.qwen3_tts.speech_row import FRAMES_A_TOKEN, LEAST_FRAMES, SpeechRow

@@ -9,8 +9,8 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
+from speechmlx.engines.parts.kv_rows import KeyValueRows, places_for
 from speechmlx.engines.qwen3_tts.drawing import Draw, choose, penalised
-from speechmlx.engines.qwen3_tts.kv_rows import KeyValueRows, places_for
 from speechmlx.engines.qwen3_tts.predictor import as_function
 from speechmlx.engines.qwen3_tts.shape import CONTROLS, QwenTtsConfig
 from speechmlx.engines.qwen3_tts.talker import Talker

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import mlx.core as mx
 import mlx.nn as nn
 
+from speechmlx.engines.parts.kv_rows import Remember
 from speechmlx.engines.qwen3_tts.shape import TransformerShape
-
-Remember = Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
-"""Takes the new keys and values [B, heads, L, width] of a layer and gives all that its queries may attend to."""
 
 
 class TalkerAttention(nn.Module):

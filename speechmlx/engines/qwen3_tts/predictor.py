@@ -7,6 +7,7 @@ from collections.abc import Callable
 import mlx.core as mx
 import mlx.nn as nn
 
+from speechmlx.engines.parts.kv_rows import GrowingPast
 from speechmlx.engines.qwen3_tts.drawing import Draw, choose
 from speechmlx.engines.qwen3_tts.layers import TalkerLayer
 from speechmlx.engines.qwen3_tts.shape import TalkerShape
@@ -62,20 +63,6 @@ class CodePredictor(nn.Module):
             x = layer(x, before.add, at, mask)
         last: mx.array = self.model.norm(x[:, -1])
         return last
-
-
-class GrowingPast:
-    """The keys and values of one layer within a frame."""
-
-    def __init__(self) -> None:
-        self._held: tuple[mx.array, mx.array] | None = None
-
-    def add(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
-        if self._held is not None:
-            before = self._held
-            keys, values = (mx.concatenate([old, new], axis=2) for old, new in zip(before, (keys, values), strict=True))
-        self._held = keys, values
-        return self._held
 
 
 Predict = Callable[..., tuple[mx.array, mx.array, mx.array]]

@@ -7,7 +7,7 @@ import mlx.nn as nn
 import numpy as np
 from numpy.typing import NDArray
 
-from speechmlx.engines.qwen3_tts.kv_rows import KeyValueRows, span_of
+from speechmlx.engines.parts.kv_rows import KeyValueRows, span_of
 from speechmlx.engines.qwen3_tts.layers import TalkerLayer
 from speechmlx.engines.qwen3_tts.predictor import CodePredictor
 from speechmlx.engines.qwen3_tts.prompt import Prompt

@@ -90,7 +90,8 @@ def _of_repository(name: str) -> dict[str, Any]:
     family = identify(found.config, name)
     check_needs(family)
     named = name.replace("/", "--").lower()
-    return _record(family, found.config, found.size, name=named, repo=name, revision=found.revision)
+    where = {"name": named, "repo": name, "revision": found.revision, "licence": found.licence}
+    return _record(family, found.config, found.size, **where)
 
 
 def _record(family: Family, config: dict[str, Any], size: int, **where: str) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def _row(record: dict[str, Any]) -> Model:
         memory=2 * size,
         narrow=size,
         rate=int(record["rate"]),
-        licence="as its repository says",
+        licence=str(record.get("licence") or "as its repository says"),
         languages=(),
         aliases=tuple(aliases),
         untimed=family.untimed,

@@ -27,6 +27,8 @@ class Published:
     """Its commit: what is fetched later is that."""
     size: int
     """Bytes of the files that would be fetched."""
+    licence: str = ""
+    """As its card names it; "" where it names none."""
 
 
 def look_up(repo: str) -> Published:
@@ -61,4 +63,11 @@ def look_up(repo: str) -> Published:
         raise ModelUnavailable(f"{constants.ENDPOINT} could not be asked for {repo}: {plain(error)}") from error
     if not isinstance(config, dict):
         raise UnknownModel(f"config.json of {repo} is no JSON object")
-    return Published(config, str(info.sha), sum(wanted.values()))
+    return Published(config, str(info.sha), sum(wanted.values()), _licence(info.card_data))
+
+
+def _licence(card: Any) -> str:
+    """The licence that a model card names; "" where there is no card or no such text."""
+    told = {} if card is None else {name: card.get(name) for name in ("license", "license_name")}
+    named = told.get("license_name") if told.get("license") == "other" else told.get("license")
+    return named if isinstance(named, str) else ""

@@ -1,4 +1,4 @@
-"""CosyVoice 2 and 3 as they are published (PyTorch and ONNX) → one folder of weights under their authors' names."""
+"""CosyVoice as its generations are published (PyTorch and ONNX) → one folder of weights under their authors' names."""
 
 from __future__ import annotations
 
@@ -24,15 +24,20 @@ HEAD = ("llm_decoder.weight", "llm_decoder.bias")
 """The layer before the logits; CosyVoice 3's has no bias."""
 COMPUTED = "decoder.estimator.rotary_embed.inv_freq"
 """A constant that is published with CosyVoice 3."""
+DOUBLING = "decoder.estimator.up_blocks.0.2.conv.weight"
+"""Of the transposed convolution, which is published as [in, out, taps]."""
 LAYER = (
     r"(layers\.\d+\.(self_attn\.([qkv]_proj\.(weight|bias)|o_proj\.weight)|mlp\.(gate|up|down)_proj\.weight"
     r"|(input|post_attention)_layernorm\.weight)|norm\.weight)"
 )
 NORMED, SCALE, DIRECTION = ".parametrizations.weight.", "original0", "original1"
 """A weight as its length and its direction."""
+FIRST_LM = (
+    "text_embedding.", "text_encoder.", "text_encoder_affine_layer.", "spk_embed_affine_layer.", "llm.", "llm_decoder.",
+)  # fmt: skip
 FLOW = (
     "input_embedding.", "spk_embed_affine_layer.", "pre_lookahead_layer.", "encoder.", "encoder_proj.",
-    "decoder.estimator.",
+    "length_regulator.", "decoder.estimator.",
 )  # fmt: skip
 HIFT = (
     "m_source.", "conv_pre.", "ups.", "source_downs.", "source_resblocks.", "resblocks.", "conv_post.", "f0_predictor.",
@@ -43,6 +48,28 @@ VOICES = Path(__file__).with_name("cosyvoice_voices.npz")
 
 They are those of spk2info.pt in the package xinference 4.1.0, whose SHA-256 begins with fb491609da25a351.
 """
+
+
+def first(files: Path, folder: Path) -> None:
+    """CosyVoice-300M: llm.pt, flow.pt, hift.pt, campplus.onnx and speech_tokenizer_v1.onnx in `files`.
+
+    The language model becomes float16, all else float32. Raises SourceFailed, which names what is wrong.
+    """
+    hearing = {
+        "s3": s3_onnx.read(files / "speech_tokenizer_v1.onnx"),
+        "campplus": campplus_onnx.read(files / "campplus.onnx"),
+    }
+    _convert_first(files, folder, "cosyvoice1", hearing)
+
+
+def first_sft(files: Path, folder: Path) -> None:
+    """CosyVoice-300M-SFT: llm.pt, flow.pt, hift.pt, and spk2info.pt with its speakers."""
+    _convert_first(files, folder, "cosyvoice1-sft", {"voices": speakers(files / "spk2info.pt")})
+
+
+def first_instruct(files: Path, folder: Path) -> None:
+    """CosyVoice-300M-Instruct: the same files."""
+    _convert_first(files, folder, "cosyvoice1-instruct", {"voices": speakers(files / "spk2info.pt")})
 
 
 def second(files: Path, folder: Path) -> None:
@@ -63,20 +90,55 @@ def third(files: Path, folder: Path) -> None:
 def _convert(files: Path, folder: Path, kind: str, voices: Weights) -> None:
     is_second = kind == "cosyvoice2"
     parts = {
-        "lm": {name: w.astype(np.float16) for name, w in language_model(_read(files / "llm.pt")).items()},
+        "lm": _narrow(language_model(_read(files / "llm.pt"))),
         "flow": flow(_read(files / "flow.pt")),
         "hift": hift(_read(files / "hift.pt"), transposed=is_second),
         "s3": s3_onnx.read(files / f"speech_tokenizer_v{2 if is_second else 3}.onnx"),
         "campplus": campplus_onnx.read(files / "campplus.onnx"),
         "voices": voices,
     }
-    for part, weights in parts.items():
-        if weights:
-            save_tensors(folder / f"{part}.safetensors", {f"{part}.{name}": w for name, w in weights.items()})
+    _save(folder, parts)
     for name in ("vocab.json", "merges.txt"):
         link(files / TOKENIZER / name, folder / name)
     text = {**read_json(files / TOKENIZER / "config.json"), "tie_word_embeddings": True}
     write_json(folder / "config.json", {"model_type": kind, "text": text, "voices": list(voices)})
+
+
+def _convert_first(files: Path, folder: Path, kind: str, besides: Mapping[str, Weights]) -> None:
+    parts = {
+        "lm": _narrow(first_language_model(_read(files / "llm.pt"))),
+        "flow": flow(_read(files / "flow.pt")),
+        "hift": hift(_read(files / "hift.pt"), transposed=True),
+        **besides,
+    }
+    _save(folder, parts)
+    write_json(folder / "config.json", {"model_type": kind, "voices": list(parts.get("voices", ()))})
+
+
+def _narrow(weights: Weights) -> Weights:
+    return {name: tensor.astype(np.float16) for name, tensor in weights.items()}
+
+
+def _save(folder: Path, parts: Mapping[str, Weights]) -> None:
+    for part, weights in parts.items():
+        if weights:
+            save_tensors(folder / f"{part}.safetensors", {f"{part}.{name}": w for name, w in weights.items()})
+
+
+def speakers(path: Path) -> Weights:
+    """The embeddings [192] of the speakers in a spk2info.pt, by name. Raises SourceFailed."""
+    found = torch_file.read(path)
+    with reading(path, "a list of speakers"):
+        return {str(name): np.asarray(told["embedding"], np.float32).reshape(192) for name, told in found.items()}
+
+
+def first_language_model(checkpoint: Mapping[str, Array]) -> Weights:
+    """The tensors of CosyVoice 1's llm.pt. One table has the embeddings of speech and of the two marks."""
+    tables = TABLE[:2]
+    kept = {name: tensor for name, tensor in checkpoint.items() if name not in tables}
+    _check("llm.pt", kept, FIRST_LM)
+    _tensor(kept, "text_embedding.weight")  # which later generations do not have
+    return {"table.weight": np.concatenate([_tensor(checkpoint, name) for name in tables]), **kept}
 
 
 def language_model(checkpoint: Mapping[str, Array]) -> Weights:
@@ -97,9 +159,13 @@ def language_model(checkpoint: Mapping[str, Array]) -> Weights:
 
 
 def flow(checkpoint: Mapping[str, Array]) -> Weights:
-    """The tensors of flow.pt; convolutions as [out, taps, in]."""
+    """The tensors of flow.pt; convolutions as [out, taps, in], of which one doubles the frames in CosyVoice 1."""
     _check("flow.pt", checkpoint, FLOW)
-    return {name: _convolution(tensor) for name, tensor in checkpoint.items() if name != COMPUTED}
+    return {
+        name: tensor.transpose(1, 2, 0) if name == DOUBLING else _convolution(tensor)
+        for name, tensor in checkpoint.items()
+        if name != COMPUTED
+    }
 
 
 def hift(checkpoint: Mapping[str, Array], transposed: bool) -> Weights:

@@ -1,4 +1,4 @@
-"""The S3 speech tokenizer, version 2 or 3 (ONNX) → its tensors under the names of its PyTorch network."""
+"""The S3 speech tokenizer (ONNX) → its tensors under the names of its PyTorch network."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from speechmlx.models.convert.weights import Array, Weights
 from speechmlx.models.spec import SourceFailed
 
 PROJECTION = "quantizer._codebook.project_down"
+TABLE = "quantizer._codebook.embed"
+"""The rows of version 1, [tokens, width]."""
+FIRST_QUANTIZER = "quantizer.rq.model.layers.0._codebook"
+"""The module that holds them in its graph, as columns."""
 
 
 def read(path: Path) -> Weights:
@@ -26,8 +30,8 @@ def read(path: Path) -> Weights:
             convolutions += 1
             module = f"conv{convolutions}"
         weights |= dict(_tensors(node, module, known))
-    if convolutions != 2 or f"{PROJECTION}.weight" not in weights:
-        raise SourceFailed(f"{path.name} is not an S3 speech tokenizer of version 2 or 3")
+    if convolutions != 2 or weights.keys().isdisjoint((f"{PROJECTION}.weight", TABLE)):
+        raise SourceFailed(f"{path.name} is not an S3 speech tokenizer")
     return weights
 
 
@@ -45,6 +49,8 @@ def _tensors(node: Any, module: str, known: list[Array]) -> Iterator[tuple[str, 
     """What a node holds of the network."""
     name = f"encoder.{module}" if module.startswith(("blocks.", "conv")) else PROJECTION
     match node.op_type, known:
+        case "MatMul" | "Pow", [columns] if module == FIRST_QUANTIZER:
+            yield TABLE, columns.T
         case "Conv", [weight, *bias]:
             yield f"{name}.weight", weight.transpose(0, 2, 1)
             yield from ((f"{name}.bias", tensor) for tensor in bias)

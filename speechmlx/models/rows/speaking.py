@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from speechmlx.models.kokoro_voices import KOKORO
 from speechmlx.models.qwen3_tts_voices import QWEN3_TTS
@@ -92,6 +93,36 @@ COSYVOICE = VoiceList(
     },
 )  # fmt: skip
 
+COSYVOICE_SPEAKERS = replace(COSYVOICE, imitates=False)
+
+
+def _cosyvoice_first(
+    name: str,
+    revision: str,
+    files: tuple[str, ...],
+    convert: str,
+    voices: VoiceList,
+    size: int,
+    memory: int,
+    narrow: int,
+) -> Model:
+    """A row of CosyVoice 1; `files`: those besides the three networks that all have."""
+    networks = ("llm.pt", "flow.pt", "hift.pt")
+    return Model(
+        name=name.lower(),
+        kind=Kind.TTS,
+        engine="speechmlx.engines.cosyvoice:load",
+        sources=(HubFiles(f"FunAudioLLM/{name}", revision, (*networks, *files), f"{CONVERT}.cosyvoice:{convert}"),),
+        size=size,
+        memory=memory,
+        narrow=narrow,
+        rate=22050,
+        licence="Apache-2.0",
+        languages=("zh", "en", "ja", "ko", "yue"),
+        elsewhere=rf"(funaudiollm|iic)/{re.escape(name.lower())}",
+        voices=voices,
+    )
+
 
 def _cosyvoice_files(name: str, revision: str, version: int, convert: str) -> HubFiles:
     """Weights as their authors publish them; `version`: of the speech tokenizer."""
@@ -122,6 +153,36 @@ SPEECH = (
         aliases=("kokoro",),
         elsewhere=rf"(({KOKORO_OWNERS})/)?kokoro-82m(-v1[._]0)?{PRECISION}|kokoro-v1[._]0",
         voices=KOKORO,
+    ),
+    _cosyvoice_first(
+        "CosyVoice-300M",
+        "39c4e13d46bd4dfb840d214547623e5fcd2428e2",
+        ("campplus.onnx", "speech_tokenizer_v1.onnx"),
+        "first",
+        UNLISTED,
+        size=2295 * MB,
+        memory=2509 * MB,
+        narrow=1777 * MB,
+    ),
+    _cosyvoice_first(
+        "CosyVoice-300M-SFT",
+        "096a5cff8d497fabb3dec2756a200f3688457a1b",
+        ("spk2info.pt",),
+        "first_sft",
+        COSYVOICE_SPEAKERS,
+        size=1746 * MB,
+        memory=1880 * MB,
+        narrow=1191 * MB,
+    ),
+    _cosyvoice_first(
+        "CosyVoice-300M-Instruct",
+        "ba5265d9a3169c1fedce145122c9dd4bc24e062c",
+        ("spk2info.pt",),
+        "first_instruct",
+        COSYVOICE_SPEAKERS,
+        size=1746 * MB,
+        memory=1880 * MB,
+        narrow=1191 * MB,
     ),
     Model(
         name="cosyvoice2-0.5b",
@@ -262,6 +323,65 @@ F5 = (
         288 * MB,
         memory=287 * MB,
         narrow=253 * MB,
+    ),
+)
+
+CHATTTS = (
+    Model(
+        name="chattts",
+        kind=Kind.TTS,
+        engine="speechmlx.engines.chattts:load",
+        sources=(
+            HubFiles(
+                "2Noise/ChatTTS",
+                "1a3c04a8b0651689bd9242fbb55b1f4b5a9aef84",
+                (
+                    *(f"asset/{name}.safetensors" for name in ("Embed", "Decoder", "Vocos", "gpt/model")),
+                    *("asset/gpt/config.json", "asset/tokenizer/tokenizer.json", "asset/spk_stat.pt"),
+                ),
+                f"{CONVERT}.chattts:convert",
+            ),
+        ),
+        size=1158 * MB,
+        memory=1059 * MB,
+        narrow=609 * MB,
+        rate=24000,
+        licence="CC-BY-NC-4.0: no commercial use",
+        languages=("zh", "en"),
+        aliases=("2noise/chattts",),
+        voices=VoiceList(imitates=False, any_name=True),
+    ),
+)
+
+FISHSPEECH_FILES = (
+    "config.json",
+    "model.pth",
+    "firefly-gan-vq-fsq-8x1024-21hz-generator.pth",
+    "tokenizer.tiktoken",
+    "special_tokens.json",
+)
+
+FISHSPEECH = (
+    Model(
+        name="fishspeech-1.5",
+        kind=Kind.TTS,
+        engine="speechmlx.engines.fishspeech:load",
+        sources=(
+            HubFiles(
+                "fishaudio/fish-speech-1.5",
+                "268b6ec86243dd683bc78dab7e9a6cedf9191f2a",
+                FISHSPEECH_FILES,
+                f"{CONVERT}.fishspeech:convert",
+            ),
+        ),
+        size=1468 * MB,
+        memory=2326 * MB,
+        narrow=1257 * MB,
+        rate=44100,
+        licence="CC-BY-NC-SA-4.0: no commercial use",
+        languages=("en", "zh", "ja", "de", "fr", "es", "ko", "ar", "ru", "nl", "it", "pl", "pt"),
+        aliases=("fishspeech", "fish-speech"),
+        elsewhere=r"((fishaudio|jkeisling)/)?fish-?speech-1\.5",
     ),
 )
 

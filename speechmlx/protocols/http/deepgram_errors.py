@@ -27,6 +27,7 @@ CODES = {
     "rate_limit_exceeded": "TOO_MANY_REQUESTS",
     "invalid_api_key": "INVALID_AUTH",
     "insufficient_scope": "FORBIDDEN",
+    "licence_not_accepted": "FORBIDDEN",
 }
 """`err_code` by our error code, where it is not that of every error with the status."""
 BAD, FAILED = "Bad Request", "INTERNAL_SERVER_ERROR"

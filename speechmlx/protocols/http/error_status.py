@@ -19,6 +19,7 @@ STATUS = {
     "unknown_recording": 404,
     "unknown_session": 404,
     "unsupported": 400,
+    "licence_not_accepted": 403,
     "unavailable": 503,
     "busy": 503,
     "rate_limited": 429,

@@ -18,7 +18,7 @@ CODES = {
     "unknown_voice": "invalid_voice",
     "rate_limited": "rate_limit_exceeded",
 }
-PARAMS = {"unknown_model": "model", "bad_audio": "file", "unknown_voice": "voice"}
+PARAMS = {"unknown_model": "model", "licence_not_accepted": "model", "bad_audio": "file", "unknown_voice": "voice"}
 INVALID, SERVER_ERROR, TOO_MANY = "invalid_request_error", "server_error", "requests"
 """Values of `type`."""
 

@@ -105,7 +105,7 @@ class Exchange:
         self.status = 0
         """Status of the answer; 0 until it begins."""
         self.complete = False
-        """Whether the whole answer was sent."""
+        """Whether the whole answer was given to the server."""
         self.open = False
         """Whether a socket was accepted."""
         self.closed = ""
@@ -144,11 +144,13 @@ class Exchange:
             self.status = self.status or 403  # if it was not accepted
         elif kind.endswith("response.start"):
             self.status = message["status"]
+        # Before it is sent: the server ends the connection with the last part where the client asks for that, and
+        # the end of a connection cancels what sends an answer in parts.
+        self.complete |= kind.endswith("response.body") and not message.get("more_body", False)
         await self._send(message)
         if (size := _length(message)) and self._first_byte is None:
             self._first_byte = time.monotonic() - self._started
         self._sent += size
-        self.complete |= kind.endswith("response.body") and not message.get("more_body", False)
 
     @property
     def outcome(self) -> str:

@@ -39,7 +39,7 @@ async def model(context: RequestContext) -> Response:
     name = context.request.path_params["model"]
     row = names.find(name)
     states = {model.name: model for model in names.runtime.status().models}
-    return JSONResponse(as_model(name, row, states.get(row.name)))
+    return JSONResponse(as_model(name, row, states.get(row.name), names.runtime.licences.accepted(row)))
 
 
 def _listed(names: ModelNames) -> list[dict[str, Any]]:
@@ -47,18 +47,23 @@ def _listed(names: ModelNames) -> list[dict[str, Any]]:
     states = {model.name: model for model in names.runtime.status().models}
     catalog, config = names.runtime.catalog, names.runtime.config
     defaults = {row.name for row in catalog.defaults(config)}
+    accepted = names.runtime.licences.accepted
     rows = [
-        {**as_model(row.name, row, states.get(row.name)), "default": row.name in defaults} for row in catalog.offered()
+        {**as_model(row.name, row, states.get(row.name), accepted(row)), "default": row.name in defaults}
+        for row in catalog.offered()
     ]
     for launch in names.launched.values():
         if launch.uid not in names.runtime.catalog.names():
             row = names.find(launch.uid)
-            rows.append(as_model(launch.uid, row, states.get(row.name)))
+            rows.append(as_model(launch.uid, row, states.get(row.name), accepted(row)))
     return rows
 
 
-def as_model(id: str, row: Model, state: ModelStatus | None) -> dict[str, Any]:
-    """A model under the name `id`. `state` is None where it is not in memory; `size` is bytes to download."""
+def as_model(id: str, row: Model, state: ModelStatus | None, accepted: bool) -> dict[str, Any]:
+    """A model under the name `id`. `state` is None where it is not in memory; `size` is bytes to download.
+
+    `accepted`: whether its licence allows all uses, or was accepted on this machine.
+    """
     return {
         "id": id,
         "object": "model",
@@ -67,6 +72,7 @@ def as_model(id: str, row: Model, state: ModelStatus | None) -> dict[str, Any]:
         "kind": row.kind,
         "languages": row.languages,
         "licence": row.licence,
+        "licence_accepted": accepted,
         "size": row.size,
         "aliases": row.aliases,
         "state": state.state if state else "cold",

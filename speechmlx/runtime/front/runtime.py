@@ -17,6 +17,7 @@ from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechErr
 from speechmlx.machine import model_memory
 from speechmlx.models import store
 from speechmlx.models.in_use import Marks
+from speechmlx.models.licences import Licences
 from speechmlx.models.spec import Catalog, Model
 from speechmlx.models.voice_store import VoiceStore, default_folder, with_voices
 from speechmlx.optional_packages import use
@@ -58,12 +59,14 @@ class Runtime:
     """Takes requests and gives jobs. The app calls `start` and `close`; every method runs on the app's event loop."""
 
     def __init__(self, config: Config, catalog: Catalog) -> None:
-        """Raises BadRequest for a lexicon that cannot be read."""
+        """Raises BadRequest for a lexicon that cannot be read, and LicenceNotAccepted for a default model."""
         self.config = config
         self.voices = VoiceStore(default_folder(config))
         """The voices that clients stored."""
         self.catalog = with_voices(catalog, config, self.voices)
         self.metrics = Metrics()
+        self.licences = Licences(config)
+        self.licences.require_chosen(self.catalog, config)
         self._cache = store.cache_folder(config)
         self.lexicon = load_entries(config)
         """How words are said in every speech."""
@@ -146,10 +149,11 @@ class Runtime:
         await self._engine.stop()
 
     def submit(self, request: Request) -> Job:
-        """Start a job. Raises UnknownModel, Busy (`max_jobs` reached) and Draining; the job raises all other errors."""
+        """Start a job. Raises BadRequest, Busy (`max_jobs` reached) and Draining; the job raises all other errors."""
         if self._draining:
             raise Draining("the server is shutting down", retry_after=5.0)
         model = self.model(request.model, request.kind, live=isinstance(request, Listen))
+        self.licences.require(model, request)
         if takes_place(request) and self._is_full:
             self.metrics.jobs[model.name, Busy.code] += 1
             raise Busy(f"{self.config.max_jobs} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)

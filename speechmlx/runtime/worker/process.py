@@ -18,10 +18,9 @@ from typing import Any
 from speechmlx.log import LogSettings
 from speechmlx.log import start as start_log
 from speechmlx.optional_packages import use
-from speechmlx.runtime import time_slice
 from speechmlx.runtime.ipc.framing import Unpacker, pack
 from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, Probe, Ready
-from speechmlx.runtime.worker import blas, threads
+from speechmlx.runtime.worker import blas, cpu_time, threads
 from speechmlx.runtime.worker.device import NoGpu, clear_cache, device
 from speechmlx.runtime.worker.worker import Worker
 
@@ -41,7 +40,8 @@ def run(pipe: socket.socket, choice: str = "auto") -> None:
     options, name = device(choice)
     worker = Worker(post, options)
     products = threads.watch_openblas()
-    time_slice.ask(time_slice.COMPUTES)  # here: the threads of MLX and OpenBLAS are there
+    if options.device == "cpu":
+        cpu_time.give_way()  # here: the threads of MLX and OpenBLAS are there
     post(Ready(name))
     waiting = select.poll()
     waiting.register(pipe, select.POLLIN)
@@ -52,10 +52,11 @@ def run(pipe: socket.socket, choice: str = "auto") -> None:
             data = pipe.recv(1 << 20)
             if not data:
                 return
-            quiet = True
-            for message in unpacker.feed(data):
+            messages = list(unpacker.feed(data))
+            for message in messages:
                 worker.handle(message)
-                quiet = quiet and isinstance(message, Probe)
+            # A long message comes in pieces: nothing whole is no quiet.
+            quiet = bool(messages) and all(isinstance(message, Probe) for message in messages)
         else:
             quiet = True
         if quiet and not busy and not worker.keeps_wired:  # no message for a while

@@ -13,7 +13,7 @@ from support.tiny_cosyvoice import write_vocabulary
 from speechmlx.engines.cosyvoice.drawing import TOP_K, RepetitionAwareSampler
 from speechmlx.engines.cosyvoice.generation import SECOND, SPEECH_TOKENS
 from speechmlx.engines.cosyvoice.text_pieces import as_said, language_of, pieces
-from speechmlx.engines.cosyvoice.text_tokens import TextTokens
+from speechmlx.engines.cosyvoice.text_tokens import QwenTokens
 from speechmlx.types import Pronunciation
 
 
@@ -84,13 +84,13 @@ def test_a_lexicon_tells_how_a_word_is_said() -> None:
 
 
 @pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> TextTokens:
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> QwenTokens:
     """A letter is a token."""
-    return TextTokens(write_vocabulary(tmp_path_factory.mktemp("tokens")), SECOND.signs)
+    return QwenTokens(write_vocabulary(tmp_path_factory.mktemp("tokens")), SECOND.signs)
 
 
 @pytest.fixture
-def cut(tokens: TextTokens) -> Callable[[str], list[str]]:
+def cut(tokens: QwenTokens) -> Callable[[str], list[str]]:
     return lambda text: [piece.text for piece in pieces(text, None, (), tokens)]
 
 

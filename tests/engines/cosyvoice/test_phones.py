@@ -10,7 +10,7 @@ from support.tiny_cosyvoice import write_vocabulary
 from speechmlx.engines.cosyvoice.generation import PHONES, SECOND_SIGNS, THIRD_SIGNS
 from speechmlx.engines.cosyvoice.phones import CONSONANTS, VOWELS
 from speechmlx.engines.cosyvoice.text_pieces import TextPiece, as_said, pieces
-from speechmlx.engines.cosyvoice.text_tokens import TextTokens
+from speechmlx.engines.cosyvoice.text_tokens import QwenTokens
 from speechmlx.types import Pronunciation
 
 
@@ -41,7 +41,7 @@ def test_every_sound_is_one_of_the_dictionary() -> None:
 
 
 def test_ssml_gives_phonemes_breaks_and_rates(tmp_path: Path) -> None:
-    tokens = TextTokens(write_vocabulary(tmp_path), THIRD_SIGNS)
+    tokens = QwenTokens(write_vocabulary(tmp_path), THIRD_SIGNS)
     text = (
         '<speak>Ask <phoneme alphabet="ipa" ph="ŋˈwɪn">Nguyen</phoneme>.<break time="1s"/>'
         '<prosody rate="150%">Now go.</prosody> Then stay.</speak>'

@@ -105,9 +105,9 @@ def test_sound(flow: TokenFlow, hift: Hift, before: int, speed: float) -> None:
     random = np.random.RandomState(8)
     mel = numbers(9, 2 * before, BANDS) if before else None
     prompt = FlowPrompt(numbers(10, 192), tuple(random.randint(0, 40, before).tolist()), mel)
-    tokens = random.randint(0, 40, 54).tolist()
+    tokens = random.randint(0, 40, 40).tolist()
     piecewise = heard(UtteranceSound(flow, hift, prompt, speed, 2, 1 << 40), tokens, 1)
-    at_once = heard(UtteranceSound(flow, hift, prompt, speed, 2), tokens, 54)
+    at_once = heard(UtteranceSound(flow, hift, prompt, speed, 2), tokens, 40)
     steps = flow.spectrogram(prompt, tokens)
     try:
         while True:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import mlx.core as mx
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from support.cosyvoice_runs import pcm
 from support.small_checkpoints import checkpoint, numbers
 from support.tiny_cosyvoice import DATA, TEXT, shapes_of, whole, write_folder, write_vocabulary
@@ -22,8 +24,8 @@ from speechmlx.engines.cosyvoice.live_text import LiveText, certain_end
 from speechmlx.engines.cosyvoice.speaking import Speaking
 from speechmlx.engines.cosyvoice.speech_model import SpeechModel
 from speechmlx.engines.cosyvoice.streamed_utterance import StreamedUtterance
-from speechmlx.engines.cosyvoice.text_tokens import TextTokens
-from speechmlx.engines.cosyvoice.utterance_sound import UtteranceSound
+from speechmlx.engines.cosyvoice.text_tokens import QwenTokens
+from speechmlx.engines.cosyvoice.utterance import TokenSound
 from speechmlx.engines.lm.decoder import Decoder
 from speechmlx.engines.lm.kv_cache import new_cache
 from speechmlx.models.convert import cosyvoice as converter
@@ -33,7 +35,7 @@ CASES = json.loads((DATA / "cosyvoice_stream.json").read_text())
 """By scripts/parity/cosyvoice_stream.py."""
 RATE = 24_000
 RECORDING = Audio(numbers(1, RATE) * 0.1, RATE)
-SENTENCE = "Here are words, which come now one by one. "
+SENTENCE = "Here are words, which come. "
 
 
 class Likeliest:
@@ -55,6 +57,21 @@ class NoSound:
         return False
 
 
+class FrameSound:
+    """A frame of sound for each token, once all are there."""
+
+    def __init__(self, *_: object) -> None:
+        self.finished = False
+
+    def is_due(self, count: int, is_whole: bool) -> bool:
+        return is_whole and not self.finished
+
+    def piece(self, tokens: Sequence[int], is_whole: bool) -> Generator[None, None, NDArray[np.float32]]:
+        yield
+        self.finished = True
+        return np.full(960 * len(tokens), 0.5, np.float32)
+
+
 class Row:
     """A case of the reference implementation, whose text comes in its parts."""
 
@@ -64,7 +81,7 @@ class Row:
         rest = list(whole(21, 200, sum(case["parts"])))
         self.parts = [[rest.pop(0) for _ in range(count)] for count in case["parts"]]
         mix = Interleaving(generation, case["told"], said, heard)
-        sound = cast(UtteranceSound, NoSound())
+        sound = cast(TokenSound, NoSound())
         self.utterance = LikeliestUtterance.begin(mix, self.text, 0, sound, frozenset(), new_cache(model))
         self.wanted = case["tokens"]
 
@@ -126,11 +143,12 @@ def test_the_end_of_a_block_is_known_and_only_the_end_of_speech_ends_it() -> Non
     logits[SPEECH_TOKENS + 2] = 9.0  # for more text
     logits[SPEECH_TOKENS] = 5.0
     logits[7] = 4.0
-    within = RepetitionAwareSampler(0, 15, SECOND.end)
+    within = RepetitionAwareSampler(0, 15, end=SECOND.end)
     assert all(int(within.sample(logits, [])) < SPEECH_TOKENS for _ in range(15))
-    after = {int(RepetitionAwareSampler(seed, 0, SECOND.end).sample(logits, [])) for seed in range(20)}
+    after = {int(RepetitionAwareSampler(seed, 0, end=SECOND.end).sample(logits, [])) for seed in range(20)}
     assert after == {SPEECH_TOKENS, 7}
-    assert int(RepetitionAwareSampler(0, 0, SECOND.end, [7] * 9).sample(mx.where(logits < 4.5, logits, -9.0), [])) != 7
+    repeating = RepetitionAwareSampler(0, 0, end=SECOND.end, recent=[7] * 9)
+    assert int(repeating.sample(mx.where(logits < 4.5, logits, -9.0), [])) != 7
 
 
 @pytest.mark.parametrize(
@@ -164,7 +182,7 @@ def test_words_wait_for_the_longest_entry_of_a_lexicon() -> None:
 
 
 def test_tokens_are_those_of_the_whole_text(tmp_path: Path) -> None:
-    tokens = TextTokens(write_vocabulary(tmp_path), SECOND.signs)
+    tokens = QwenTokens(write_vocabulary(tmp_path), SECOND.signs)
     live = LiveText(tokens.encode)
     for words in ("The quick", ", brown", "fox", "。"):
         live.add(words)
@@ -261,7 +279,10 @@ def test_a_request_that_waits_is_cancelled_and_changes_no_other(engine: CosyVoic
     assert pcm(found) == alone and engine.held == 0 and leaves.utterance is None
 
 
-def test_numbers_and_pauses_wait_for_the_end_of_their_sentence(engine: CosyVoice) -> None:
+def test_numbers_and_pauses_wait_for_the_end_of_their_sentence(
+    engine: CosyVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_new_sound", FrameSound)
     state = engine.begin(SpeakStream(voice=NamedVoice("first")))
     engine.feed(state, FeedText("Now here it costs $5 [pause:500ms] or "))
     work(engine, state)
@@ -276,7 +297,8 @@ def test_numbers_and_pauses_wait_for_the_end_of_their_sentence(engine: CosyVoice
     engine.end(state)
 
 
-def test_a_very_long_sentence_is_said_in_parts(engine: CosyVoice) -> None:
+def test_a_very_long_sentence_is_said_in_parts(engine: CosyVoice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_new_sound", FrameSound)
     (events,) = spoken(engine, "word " * 18 + "end.", SpeakStream(voice=NamedVoice("first")))
     usage = events[-1]
     # The blank between the two parts is no token.

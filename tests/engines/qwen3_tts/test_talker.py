@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from support.talker_cases import GREEDY, Speaking, TalkerCase, cases_in, speak
 
+from speechmlx.engines.parts.kv_rows import STEP, KeyValueRows, bytes_of, places_for
 from speechmlx.engines.qwen3_tts.frames import FrameLoop, FrameRow
-from speechmlx.engines.qwen3_tts.kv_rows import STEP, KeyValueRows, bytes_of, places_for
 from speechmlx.engines.qwen3_tts.talker import Talker
 
 FRAMES = 14

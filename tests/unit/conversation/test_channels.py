@@ -23,7 +23,7 @@ def stereo(left: np.ndarray, right: np.ndarray) -> bytes:
 
 async def heard(*sent: commands.Command) -> list[events.OnChannel]:
     """The events of a session that gets the commands, and then Finish."""
-    async with asyncio.timeout(5), ChannelSessions(ScriptedInput(), SETTINGS, 2) as session:
+    async with asyncio.timeout(30), ChannelSessions(ScriptedInput(), SETTINGS, 2) as session:
         for command in (*sent, commands.Finish()):
             await session.send(command)
         return [event async for event in session.events() if isinstance(event, events.OnChannel)]

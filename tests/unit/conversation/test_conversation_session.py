@@ -34,7 +34,7 @@ async def events_of(*sent: commands.Command) -> list[events.Event]:
     async with ConversationSession(ScriptedInput(), SETTINGS) as session:
         for command in (*sent, commands.Finish()):
             await session.send(command)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             async for event in session.events():
                 found.append(event)
     return found

@@ -30,7 +30,7 @@ async def events_of(
     async with ConversationSession(ScriptedInput(), SETTINGS, start=start, begun=begun) as session:
         for command in (*sent, commands.Finish()):
             await session.send(command)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return [event async for event in session.events()]
 
 

@@ -44,7 +44,7 @@ class Talk:
                 await self.session.send(commands.Append(audio=sound[start : start + 1000]))
 
     async def until(self, kind: type[E], last: Callable[[E], bool] = lambda event: True) -> E:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             async for event in self.session.events():
                 self.events.append(event)
                 if isinstance(event, kind) and last(event):
@@ -53,7 +53,7 @@ class Talk:
 
     async def rest(self) -> None:
         await self.session.send(commands.Finish())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             async for event in self.session.events():
                 self.events.append(event)
 

@@ -44,7 +44,7 @@ class Bench:
         return [event for event in self.events if isinstance(event, kind)]
 
     async def until(self, kind: type, count: int = 1) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.of(kind)) < count:
                 await asyncio.sleep(0.001)
 
@@ -139,7 +139,7 @@ async def test_a_flush_commits_words_and_a_finish_ends_the_events() -> None:
         await bench.hear(speech(0.5))
         await bench.session.send(commands.Finish())
         await bench.until(events.TranscriptDone)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not bench.session._queue.ended:
                 await asyncio.sleep(0.001)
     (done,) = bench.of(events.TranscriptDone)
@@ -194,7 +194,7 @@ async def test_a_recording_that_cannot_be_read_is_an_error_and_the_events_end() 
     async with running(replace(SETTINGS, input=AudioFormat("container"))) as bench:
         await bench.session.send(commands.Append(audio=b"no audio at all, but text " * 4000))
         await bench.session.send(commands.Finish())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not bench.session._queue.ended:
                 await asyncio.sleep(0.001)
     assert {event.code for event in bench.of(events.Failed)} == {"bad_audio"}
@@ -216,7 +216,7 @@ async def test_hours_of_dictation_in_flat_memory() -> None:
 
 
 async def test_a_client_that_sends_faster_than_words_are_found_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, most = asyncio.Event(), 0
+    gate = asyncio.Event()
     finish = TurnTranscription.finish
 
     async def held(self: TurnTranscription, audio: Audio) -> Transcript:
@@ -227,9 +227,9 @@ async def test_a_client_that_sends_faster_than_words_are_found_waits(monkeypatch
     async with running() as bench:
         for _ in range(3 * MAX_PENDING):
             await bench.hear(speech(0.5), silence(1.0), size=1.5)
+        await bench.until(events.Committed, MAX_PENDING + 1)
         await asyncio.sleep(0.2)
-        most = len(bench.of(events.Committed))
-        assert MAX_PENDING < most < 2 * MAX_PENDING
+        assert len(bench.of(events.Committed)) < 2 * MAX_PENDING
         gate.set()
         await bench.until(events.TranscriptDone, 3 * MAX_PENDING)
 
@@ -260,7 +260,7 @@ async def test_a_session_goes_on_where_another_was() -> None:
     async with session:
         for _ in range(3):
             await bench.hear(speech(0.6), silence(1.0))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             async for event in session.events():
                 bench.events.append(event)
                 if len(bench.of(events.TranscriptDone)) == 3:

@@ -125,7 +125,7 @@ async def test_a_session_translates_its_turns_and_waits_for_the_last() -> None:
     format = AudioFormat("float32", 16000)
     settings = Settings(transcribes_only=True, input=format, transcription=Transcription(language="en"))
     session = TranscriptionSession(ScriptedInput(), replace(settings, translate_to="fr"), write=Elsewhere())
-    async with asyncio.timeout(5), session:
+    async with asyncio.timeout(30), session:
         for piece in (speech(1.0), silence(1.0), speech(0.5)):
             await session.send(commands.Append(audio=format.encode(piece)))
         await session.send(commands.Finish())

@@ -63,7 +63,7 @@ async def test_a_job_ends_and_its_files_are_deleted(database: JobDatabase, files
     async with running(database, files, good):
         found = await until(database, job.id, has_ended)
         assert found is not None and (found.state, found.status) == (JobState.DONE, 200)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while list((files.folder / job.id).iterdir()):
                 await asyncio.sleep(0.01)
 
@@ -192,7 +192,7 @@ async def test_old_jobs_and_folders_without_a_job_are_deleted(database: JobDatab
 
     async with running(database, files, never, retention=60.0):
         await until(database, old.id, lambda job: job is None)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while {path.name for path in files.folder.glob("job_*")} != {kept.id}:
                 await asyncio.sleep(0.01)
 
@@ -204,7 +204,7 @@ async def test_a_store_that_cannot_be_used_is_looked_at_again(
     file = database.folder / "jobs.sqlite3"
     file.write_bytes(b"no database" * 100)
     async with running(database, files, good):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while "is damaged" not in caplog.text:
                 await asyncio.sleep(0.01)
         file.unlink()

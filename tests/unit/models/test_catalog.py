@@ -55,6 +55,9 @@ from speechmlx.types import Kind
         ("mlx-community/Kokoro-82M-4bit", Kind.TTS, "kokoro-82m"),
         ("onnx-community/Kokoro-82M-v1.0-ONNX", Kind.TTS, "kokoro-82m"),
         ("speaches-ai/Kokoro-82M-v1.0-ONNX-int8", Kind.TTS, "kokoro-82m"),
+        ("CosyVoice-300M", Kind.TTS, "cosyvoice-300m"),
+        ("FunAudioLLM/CosyVoice-300M-SFT", Kind.TTS, "cosyvoice-300m-sft"),
+        ("iic/CosyVoice-300M-Instruct", Kind.TTS, "cosyvoice-300m-instruct"),
         ("FunAudioLLM/CosyVoice2-0.5B", Kind.TTS, "cosyvoice2-0.5b"),
         ("FunAudioLLM/Fun-CosyVoice3-0.5B-2512", Kind.TTS, "cosyvoice3-0.5b"),
         ("mlx-community/CosyVoice2-0.5B-8bit", Kind.TTS, "cosyvoice2-0.5b"),
@@ -70,6 +73,8 @@ from speechmlx.types import Kind
         ("SWivid/F5-TTS", Kind.TTS, "f5-tts"),
         ("F5TTS_v1_Base", Kind.TTS, "f5-tts-v1"),
         ("lucasnewman/f5-tts-mlx", Kind.TTS, "f5-tts-mlx"),
+        ("FishSpeech-1.5", Kind.TTS, "fishspeech-1.5"),
+        ("fishaudio/fish-speech-1.5", Kind.TTS, "fishspeech-1.5"),
         ("paraformer-zh", Kind.ASR, "paraformer-zh"),
         ("SenseVoiceSmall", Kind.ASR, "sensevoice-small"),
         ("iic/SenseVoiceSmall", Kind.ASR, "sensevoice-small"),
@@ -77,6 +82,13 @@ from speechmlx.types import Kind
         ("sortformer", Kind.DIARIZE, "sortformer-4spk-v2.1"),
         ("nvidia/diar_streaming_sortformer_4spk-v2.1", Kind.DIARIZE, "sortformer-4spk-v2.1"),
         ("mlx-community/Nemotron-3-Diarization", None, "nemotron-3-diarization"),
+        ("Belle-whisper-large-v2-zh", Kind.ASR, "belle-whisper-large-v2-zh"),
+        ("BELLE-2/Belle-whisper-large-v3-zh", Kind.ASR, "belle-whisper-large-v3-zh"),
+        ("Belle-distilwhisper-large-v2-zh", Kind.ASR, "belle-distilwhisper-large-v2-zh"),
+        ("whisper-tiny.en-mlx", Kind.ASR, "whisper-tiny.en"),
+        ("whisper-large-v3-turbo-mlx", Kind.ASR, "whisper-large-v3-turbo"),
+        ("MegaTTS3", Kind.TTS, "megatts3"),
+        ("ByteDance/MegaTTS3", None, "megatts3"),
     ],
 )
 def test_resolve(name: str, kind: Kind | None, found: str) -> None:
@@ -120,6 +132,8 @@ def test_what_cannot_run_is_not_offered() -> None:
     [
         (Config(profile="starter"), Kind.ASR, "whisper-base"),
         (Config(profile="standard"), Kind.ASR, "whisper-large-v3-turbo"),
+        (Config(profile="standard"), Kind.TTS, "kokoro-82m"),
+        (Config(profile="large"), Kind.TTS, "qwen3-tts-0.6b-customvoice"),
         (Config(profile="standard", models={"asr": "whisper-small"}), Kind.ASR, "whisper-small"),
         (Config(profile="starter", models={"llm": "qwen3"}), Kind.LLM, "qwen3-4b-instruct"),
     ],
@@ -133,6 +147,7 @@ def test_default(config: Config, kind: Kind, found: str) -> None:
     [
         ("starter", {}, "whisper-base"),
         ("standard", {}, "whisper-small"),
+        ("large", {}, "whisper-small"),
         ("standard", {"listen": "base"}, "whisper-base"),
         ("starter", {"listen": "turbo", "asr": "tiny.en"}, "whisper-large-v3-turbo"),
         ("standard", {"asr": "medium.en"}, "whisper-medium.en"),  # who names one model means it for both

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from speechmlx.errors import UnknownVoice
 from speechmlx.models.catalog import CATALOG
 from speechmlx.models.voices import UNLISTED, VoiceList, voices_in
-from speechmlx.types import NamedVoice
+from speechmlx.types import Audio, NamedVoice, ReferenceVoice
 
 KOKORO = CATALOG.resolve("kokoro").voices
 PLAIN = VoiceList(("anna", "bert"), {"alloy": "anna"})
@@ -85,6 +86,16 @@ def test_a_voice_that_is_not_in_the_list(voices: VoiceList, name: str, says: str
 )
 def test_where_no_voices_are_listed_the_engine_decides_unless_it_is_a_preset(name: str, found: str | None) -> None:
     assert UNLISTED.resolve(name) == (None if found is None else NamedVoice(found))
+
+
+def test_where_any_name_is_a_voice_presets_are_voices_too() -> None:
+    voices = VoiceList(imitates=False, any_name=True)
+    assert voices.resolve(" Echo ") == NamedVoice("Echo") and voices.resolve("小明") == NamedVoice("小明")
+    assert voices.resolve(" ") is voices.resolve(None) is None
+    long = "UEsDBA" * 1000
+    assert voices.resolve(long) == NamedVoice(long)
+    with pytest.raises(UnknownVoice, match=r"'prompt_speech' is a recording, .* or name any voice"):
+        voices.imitation(ReferenceVoice(Audio(np.zeros(1, np.float32), 1), "", "x"), "'prompt_speech'")
 
 
 def test_every_alias_and_pattern_stands_for_a_voice() -> None:

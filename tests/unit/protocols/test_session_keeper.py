@@ -94,12 +94,12 @@ class Kept:
         return None
 
     async def until_sent(self, number: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.socket.sent) < number:
                 await asyncio.sleep(0.005)
 
     async def until_recorded(self, sent: int) -> SafePoint:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (found := self.record) is None or found.sent < sent:
                 await asyncio.sleep(0.005)
         return found
@@ -211,7 +211,7 @@ async def test_a_container_ends_the_records(tmp_path: Path) -> None:
         one.keeper.took([Configure(settings=Settings(input=AudioFormat("container")))])
         one.wire.told = 1
         await asyncio.wait_for(one.keeper.say(["surely"]), 5)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while one.record is not None:
                 await asyncio.sleep(0.01)
 
@@ -222,7 +222,7 @@ async def test_a_session_that_another_server_has_is_over_here(tmp_path: Path) ->
         assert SafeStore(one.folder, 5.0).take(*NAME) is not None
         one.wire.told = 1
         await asyncio.wait_for(one.keeper.say(["surely"]), 5)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while 4409 not in one.socket.sent:
                 await asyncio.sleep(0.01)
         assert one.link.over

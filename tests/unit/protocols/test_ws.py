@@ -85,7 +85,7 @@ class Wire:
 
 async def pumped(socket: Socket, wire: Wire, drained: asyncio.Event | None = None) -> None:
     session = TranscriptionSession(ScriptedInput(), Settings())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await pump(socket, wire, session, drained or asyncio.Event())
 
 

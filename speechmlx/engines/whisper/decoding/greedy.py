@@ -87,7 +87,7 @@ class GreedyBatch:
     def __init__(self, network: Network, vocabulary: Vocabulary, most: int) -> None:
         self._network = network
         self._vocabulary = vocabulary
-        self._cache = BatchCache(network.dims, most, network.dtype, pipelined=True)
+        self._cache = BatchCache(network.dims, most, network.dtype, pipelined=network.kernels.pipelined)
         self._most = most
         self._rows: list[TokenSequence] = []
         self._chooser: Chooser | None = None

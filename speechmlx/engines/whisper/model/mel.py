@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.engines.whisper.model.tokenizer import package_folder
+from speechmlx.engines.parts.whisper_package import package_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

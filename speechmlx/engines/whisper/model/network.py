@@ -45,13 +45,15 @@ class Kernels:
     """Over the last axis, which is kept with size 1."""
     compiles: bool = False
     """Whether to fuse chains of small operations by `mx.compile`: a CPU would have each built by a C++ compiler."""
+    pipelined: bool = False
+    """Whether the step under way holds what it reads, so that a step launched meanwhile must write elsewhere."""
 
 
 def _attend(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array | None = None) -> mx.array:
     return mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask=mask)
 
 
-GPU = Kernels(nn.gelu, _attend, lambda x: mx.logsumexp(x, axis=-1, keepdims=True), compiles=True)
+GPU = Kernels(nn.gelu, _attend, lambda x: mx.logsumexp(x, axis=-1, keepdims=True), compiles=True, pipelined=True)
 
 
 def cpu_kernels() -> Kernels:

@@ -1,43 +1,20 @@
-"""Whisper's vocabulary: special ids, the tokens before a window, and tokens back into words.
-
-The byte-pair encoding is mlx-whisper's module `tokenizer`, loaded by path: importing the package would also import
-numba and scipy, which takes two seconds and is not needed.
-"""
+"""Whisper's vocabulary: special ids, the tokens before a window, and tokens back into words."""
 
 from __future__ import annotations
 
-import importlib.util
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
-from types import ModuleType
+from functools import cached_property
 from typing import Any
 
 from speechmlx import languages
+from speechmlx.engines.parts.whisper_package import tokenizer_module
 from speechmlx.errors import Unsupported
 from speechmlx.types import Listen, Transcribe
 
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 """Languages written without spaces: every whole character counts as a word."""
-
-
-def package_folder() -> Path:
-    """The folder of the installed mlx-whisper, without importing it."""
-    spec = importlib.util.find_spec("mlx_whisper")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("mlx_whisper is not installed")
-    return Path(spec.submodule_search_locations[0])
-
-
-@cache
-def _module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mlx_whisper.tokenizer", package_folder() / "tokenizer.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @dataclass(frozen=True)
@@ -56,8 +33,10 @@ class Vocabulary:
         self.multilingual = size >= 51865
         languages = size - 51765 - int(self.multilingual)
         name = "multilingual" if self.multilingual else "gpt2"
-        self._encoding: Any = _module().get_encoding(name=name, num_languages=languages)
-        self.languages: tuple[str, ...] = tuple(_module().LANGUAGES)[:languages] if self.multilingual else ("en",)
+        self._encoding: Any = tokenizer_module().get_encoding(name=name, num_languages=languages)
+        self.languages: tuple[str, ...] = (
+            tuple(tokenizer_module().LANGUAGES)[:languages] if self.multilingual else ("en",)
+        )
         token = self._encoding.encode_single_token
         self.eot: int = token("<|endoftext|>")
         self.sot: int = token("<|startoftranscript|>")

@@ -34,7 +34,7 @@ def connections() -> list[str]:
 async def test_a_body_in_many_parts_that_nobody_reads_is_let_go(end: bytes) -> None:
     """Its request, its connection and its parts stayed for ever."""
     app = Refusing()
-    async with serving(app) as address, asyncio.timeout(5):
+    async with serving(app) as address, asyncio.timeout(30):
         for count in range(1, 6):
             reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
             writer.write(HEAD + CHUNKS + end)
@@ -55,7 +55,7 @@ async def test_a_body_that_is_read_comes_whole() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": length})
 
-    async with serving(counts) as address, asyncio.timeout(5):
+    async with serving(counts) as address, asyncio.timeout(30):
         reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
         writer.write(HEAD + CHUNKS + b"0\r\n\r\n")
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")

@@ -31,7 +31,7 @@ def services() -> Services:
 
 
 async def answered(services: Services, raw: RawSocket) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await connection.answer(raw.socket, services, RequestMetrics(services.runtime.metrics))
 
 

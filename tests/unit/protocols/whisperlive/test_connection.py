@@ -31,7 +31,7 @@ def services() -> Services:
 
 async def answered(services: Services, raw: RawSocket) -> WhisperLiveSeries:
     series = WhisperLiveSeries(services.runtime.metrics)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await connection.answer(raw.socket, services, series, set())
     return series
 

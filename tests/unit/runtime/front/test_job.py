@@ -186,7 +186,7 @@ async def test_leaving_stops_the_feeding() -> None:
 async def test_an_ended_job_is_not_fed() -> None:
     front = Front()
     front.job.finish_with(None)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         assert await front.job.fed_by(Channel[NDArray[np.float32]]()).collect() == []
 
 

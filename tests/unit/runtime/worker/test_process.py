@@ -172,6 +172,18 @@ def test_cached_memory_is_returned_when_no_message_comes(products: Products, mon
     assert cleared == [0]
 
 
+def test_a_long_message_that_comes_in_pieces_returns_no_memory(
+    engine: tuple[Front, threading.Thread], products: Products, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front, _ = engine
+    cleared: list[int] = []
+    monkeypatch.setattr(process, "clear_cache", lambda: cleared.append(products.applied))
+    front.receive()
+    front.send(speak(1, "steps=1" + " " * (3 << 20)))
+    front.until_end(1)
+    assert products.applied > 3 and not cleared
+
+
 @pytest.mark.parametrize("error", [None, BrokenPipeError, ConnectionResetError])
 def test_main_ignores_signals_and_a_front_that_is_gone(
     error: type[Exception] | None, monkeypatch: pytest.MonkeyPatch

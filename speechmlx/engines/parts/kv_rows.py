@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import mlx.core as mx
-
-from speechmlx.engines.qwen3_tts.layers import Remember
-from speechmlx.engines.qwen3_tts.shape import TransformerShape
 
 STEP = 256
 """Positions by which all rows grow together."""
 SPAN = 64
 """What attention looks at is cut behind the longest row at a multiple of this."""
 
+Remember = Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
+"""Takes the new keys and values [B, heads, L, width] of a layer and gives all that its queries may attend to."""
+
+
+class GrowingPast:
+    """The keys and values of one layer within a frame: its `add` is a Remember."""
+
+    def __init__(self) -> None:
+        self._held: tuple[mx.array, mx.array] | None = None
+
+    def add(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+        if self._held is not None:
+            before = self._held
+            keys, values = (mx.concatenate([old, new], axis=2) for old, new in zip(before, (keys, values), strict=True))
+        self._held = keys, values
+        return self._held
+
+
+class KeyValueShape(Protocol):
+    """What a stack of layers says of its keys and values."""
+
+    @property
+    def layers(self) -> int: ...
+
+    @property
+    def kv_heads(self) -> int: ...
+
+    @property
+    def head(self) -> int:
+        """Width of a head."""
+
 
 class KeyValueRows:
     """For each layer keys and values [rows, heads, room, width]; what is behind a row's length is of no use."""
 
-    def __init__(self, shape: TransformerShape, dtype: mx.Dtype) -> None:
+    def __init__(self, shape: KeyValueShape, dtype: mx.Dtype) -> None:
         self._shape, self._dtype = shape, dtype
         self.rows = self.room = 0
         self.keys: list[mx.array] = []

@@ -1,0 +1,205 @@
+"""The loop of frame after frame, for the rows of a batch: the only thing read from the device is what was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import mlx.core as mx
+import numpy as np
+from numpy.typing import NDArray
+
+from speechmlx.engines.fishspeech.drawing import FishDraw, draw
+from speechmlx.engines.fishspeech.network import DualAr
+from speechmlx.engines.fishspeech.settings import FishSettings
+from speechmlx.engines.fishspeech.shape import DualArShape
+from speechmlx.engines.parts.kv_rows import KeyValueRows, places_for
+
+WINDOW = 16
+"""Frames of a turn whose codes the penalty makes less likely."""
+
+Complete = Callable[..., tuple[mx.array, mx.array]]
+"""state, first, window, temperature, top_p, penalty, chance → as DualAr.complete."""
+
+
+@dataclass(eq=False)
+class FishRow:
+    """One sequence: the turns of a request."""
+
+    settings: FishSettings
+    random: np.random.Generator
+    place: int = -1
+    """Its row in the batch."""
+    length: int = 0
+    """Positions whose keys and values are there."""
+    spoilt: bool = False
+    """What was computed of it were no numbers."""
+
+
+@dataclass(frozen=True)
+class FishFrame:
+    """What a step gave for one row."""
+
+    codes: NDArray[np.int32]
+    """Of the frame [codebooks]."""
+    ends: bool
+    """The frame is the last one of its turn."""
+    good: bool
+    """What the networks computed were finite numbers."""
+
+
+@dataclass
+class _Carry:
+    """What goes from frame to frame on the device, a row each."""
+
+    first: mx.array
+    """The first code of the next frame, int32 [rows]."""
+    state: mx.array
+    """What it was drawn from [rows, hidden]."""
+    window: mx.array = field(repr=False)
+    """The codes of the turn's last frames, int32 [rows, codebooks, WINDOW]; -1 before its first one."""
+
+
+class FishLoop:
+    """Rows that come and go; those that are not named in a step wait, with all they have."""
+
+    def __init__(self, model: DualAr, shape: DualArShape, dtype: mx.Dtype, fused: bool) -> None:
+        """`fused`: completing a frame is one compiled graph."""
+        self._model, self._shape, self._dtype = model, shape, dtype
+        self._complete = _as_function(model, fused)
+        self.memory = KeyValueRows(shape.slow, dtype)
+        self._places: list[FishRow | None] = []
+        self._how: FishDraw | None = None
+        self.reads = 0
+        """How often numbers were read from the device."""
+        self._end = shape.codes
+        self._carry = self._none(0)
+
+    def _none(self, rows: int) -> _Carry:
+        return _Carry(
+            mx.zeros((rows,), mx.int32),
+            mx.zeros((rows, self._shape.slow.hidden), self._dtype),
+            mx.full((rows, self._shape.codebooks, WINDOW), -1, mx.int32),
+        )
+
+    # --- Places ------------------------------------------------------------------------------------------------------
+
+    def join(self, row: FishRow) -> None:
+        """Give `row` a place."""
+        if None not in self._places:
+            self._resize(range(len(self._places)), places_for(len(self._places) + 1))
+        row.place = self._places.index(None)
+        self._places[row.place] = row
+        self._how = None
+
+    def leave(self, row: FishRow) -> None:
+        """Take the place of `row` away; memory is freed once half of the places are empty."""
+        if row.place < 0:
+            return
+        if row.spoilt and self.memory.rows:
+            self.memory.wipe(row.place)
+        self._places[row.place] = None
+        row.place = -1
+        staying = [place for place, one in enumerate(self._places) if one is not None]
+        if places_for(len(staying)) < len(self._places):
+            self._resize(staying, places_for(len(staying)))
+
+    def _resize(self, staying: Sequence[int], rows: int) -> None:
+        """Have `rows` places; the rows at the places `staying` come first."""
+        members = [self._places[place] for place in staying]
+        if self.memory.rows:
+            self.memory.keep(staying, rows)
+        carry, fresh = self._carry, self._none(rows)
+        if members:
+            chosen = mx.array(list(staying), mx.int32)
+            for name in ("first", "state", "window"):
+                getattr(fresh, name)[: len(members)] = mx.take(getattr(carry, name), chosen, axis=0)
+        mx.eval(fresh.first, fresh.state, fresh.window)
+        self._carry, self._how = fresh, None
+        self._places = [*members, *[None] * (rows - len(members))]
+        for place, row in enumerate(members):
+            assert row is not None
+            row.place = place
+
+    # --- Work --------------------------------------------------------------------------------------------------------
+
+    def read(self, row: FishRow, prompt: NDArray[np.int32], last: bool) -> None:
+        """Read a piece of a turn's prompt [1 + codebooks, n]; `last`: and draw the first code of its first frame."""
+        self.memory.fit(len(self._places), row.length + prompt.shape[1] + 1)
+        state = self._model.read(self._model.embed(prompt), self.memory, row.place, row.length)
+        row.length += prompt.shape[1]
+        if last:
+            window = mx.full((1, self._shape.codebooks, WINDOW), -1, mx.int32)
+            chance = mx.array(row.random.random(1, np.float32))
+            logits = self._model.logits(state)[:, : self._end]  # the turn has a frame at least
+            carry = self._carry
+            carry.first[row.place] = draw(logits, window[:, 0], _how([row]), chance)[0]
+            carry.state[row.place], carry.window[row.place] = state[0], window[0]
+            mx.eval(carry.first, carry.state, carry.window)
+        self.memory.evaluate()
+
+    def step(self, rows: Sequence[FishRow]) -> list[FishFrame]:
+        """The next frame of each of `rows`, whose prompts are read."""
+        count, books = len(self._places), self._shape.codebooks
+        stepping = np.zeros(count, np.bool_)
+        lengths = np.array([one.length if one else 0 for one in self._places], np.int32)
+        chance = np.zeros((count, books), np.float32)
+        for row in rows:
+            stepping[row.place] = True
+            chance[row.place] = row.random.random(books, np.float32)
+        self.memory.fit(count, int(lengths.max()) + 1)
+        drawn = np.array(self._launch(lengths, mx.array(chance), mx.array(stepping)))
+        self.reads += 1
+        for row in rows:
+            row.length += 1
+            row.spoilt = not drawn[row.place, -1]
+        found = [drawn[row.place] for row in rows]
+        return [FishFrame(one[:books], bool(one[-2] == self._end), bool(one[-1])) for one in found]
+
+    def _launch(self, lengths: NDArray[np.int32], chance: mx.array, steps: mx.array) -> mx.array:
+        """Begin to compute a frame of every place: its codes, the next frame's first one, and whether all is good."""
+        model, carry = self._model, self._carry
+        how = self._how = self._how or _how(self._places)
+        others, good = self._complete(
+            carry.state, carry.first, carry.window, how.temperature, how.top_p, how.penalty, chance[:, 1:]
+        )
+        codes = mx.concatenate([carry.first[:, None], others], axis=1)
+        window = mx.concatenate([carry.window[:, :, 1:], codes[:, :, None]], axis=2)
+        state = model.step(model.frames(codes), self.memory, lengths)
+        logits = model.logits(state)
+        first = draw(logits, window[:, 0], how, chance[:, 0])
+        good = good & mx.isfinite(logits).all(axis=-1)
+        found = mx.concatenate([codes, first[:, None], good[:, None].astype(mx.int32)], axis=1)
+        # The end of a turn is no code: what follows it is a prompt, whose end draws the next one.
+        carry.first = mx.where(steps, mx.minimum(first, self._end - 1), carry.first)
+        carry.state = mx.where(steps[:, None], state, carry.state)
+        carry.window = mx.where(steps[:, None, None], window, carry.window)
+        mx.async_eval(found, carry.first, carry.state, carry.window, self.memory.keys, self.memory.values)
+        return found
+
+
+def _as_function(model: DualAr, fused: bool) -> Complete:
+    """The fast transformer as a function of arrays; `fused`: compiled, once for each size of batch."""
+
+    def complete(
+        state: mx.array,
+        first: mx.array,
+        window: mx.array,
+        temperature: mx.array,
+        top_p: mx.array,
+        penalty: mx.array,
+        chance: mx.array,
+    ) -> tuple[mx.array, mx.array]:
+        return model.complete(state, first, window, FishDraw(temperature, top_p, penalty), chance)
+
+    return mx.compile(complete) if fused else complete
+
+
+def _how(rows: Sequence[FishRow | None]) -> FishDraw:
+    """The settings of the rows as arrays; an empty place takes the likeliest, which nobody reads."""
+    settings = [row.settings if row else None for row in rows]
+    return FishDraw(
+        mx.array([one.temperature if one else 0.0 for one in settings]),
+        mx.array([one.top_p if one else 1.0 for one in settings]),
+        mx.array([one.penalty if one else 1.0 for one in settings]),
+    )

@@ -1,0 +1,56 @@
+"""Recordings whose voice is imitated: heard once, in short steps, and kept for the requests that name them again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechmlx.audio.resample import resample
+from speechmlx.engines.fishspeech.firefly import RATE, FireflyEncoder
+from speechmlx.errors import BadRequest
+from speechmlx.types import Audio, ReferenceVoice
+
+KEPT = 16
+"""Recordings, those used last."""
+SHORTEST, LONGEST = 0.5, 90.0
+"""Seconds of a recording; 5 to 15 are good."""
+Codes = NDArray[np.int32]
+
+
+def check_recording(audio: Audio) -> None:
+    """Raises BadRequest for a recording that is too short, too long or silent."""
+    if not SHORTEST <= audio.duration <= LONGEST:
+        raise BadRequest(
+            f"the voice's recording has {audio.duration:.1f} s; {SHORTEST:g} to {LONGEST:g} s are heard, and 5 to 15 s "
+            "of one person's speech are good"
+        )
+    if not np.any(audio.samples):
+        raise BadRequest("the voice's recording is silent")
+
+
+class ReferenceShelf:
+    """The codes of recordings."""
+
+    def __init__(self, encoder: FireflyEncoder) -> None:
+        self._encoder = encoder
+        self._kept = OrderedDict[str, Codes]()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def clear(self) -> None:
+        self._kept.clear()
+
+    def hear(self, voice: ReferenceVoice) -> Generator[None, None, Codes]:
+        """The codes [codebooks, frames] of a recording, in short steps; at once where it was heard before."""
+        if voice.id not in self._kept:
+            samples = resample(np.nan_to_num(voice.audio.samples), voice.audio.rate, RATE)
+            self._kept[voice.id] = yield from self._encoder.codes(samples)
+        self._kept.move_to_end(voice.id)
+        codes = self._kept[voice.id]
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return codes
