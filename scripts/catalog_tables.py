@@ -24,6 +24,7 @@ KINDS = {
     Kind.ENHANCE: "enhances",
     Kind.DIARIZE: "tells speakers apart",
     Kind.ALIGN: "gives times to words",
+    Kind.LID: "tells languages apart",
     Kind.VAD: "detects speech",
     Kind.TURN: "detects the end of a turn",
 }

@@ -259,6 +259,7 @@ KINDS = {
     "turn": "Model that detects the end of a turn.",
     "diarize": "Model that tells speakers apart.",
     "align": "Model that gives times to words: of a known text, and for recognisers that tell none.",
+    "lid": "Model that tells the language of a recording where that alone is asked; without it that of asr does.",
 }
 """Help of the flags that set one model of `Config.models`."""
 SIZES = tuple(f.name for f in fields(Config) if f.metadata.get("unit") == "bytes")

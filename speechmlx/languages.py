@@ -129,6 +129,12 @@ def match(text: str, known: Iterable[str]) -> str | None:
         return None
 
 
+def heard(text: str, known: Iterable[str]) -> str | None:
+    """`match`; where nothing is known of what a model hears, the language itself: the model says whether it does."""
+    known = tuple(known)
+    return match(text, known) if known else code(text) or tag(text)
+
+
 def refusal(text: str, known: Iterable[str], who: str) -> Unsupported:
     """The error for a language that `who` does not have: it suggests a near match and lists `known`."""
     known = tuple(known)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 EXTRAS = {
     "espeak": "espeak-ng as a package, for the program espeak-ng",
-    "ja": "Japanese for Kokoro",
+    "ja": "Japanese for Kokoro and MeloTTS",
     "otel": "traces with OpenTelemetry",
-    "zh": "Chinese for Kokoro and F5-TTS",
+    "zh": "Chinese for Kokoro, F5-TTS and MeloTTS",
 }
 """What `audio-server extras install` knows, each with what it is for. Each has a lock in extra_locks/."""
 PROGRAM_FOLDERS = ("/opt/homebrew/bin", "/usr/local/bin")

@@ -126,7 +126,7 @@ async def recognise(
     work. Raises the SpeechError that a job failed with, and UnknownModel where there is no diarization model.
     """
     turns: list[SpeakerTurn] = []
-    aligner = _aligner(runtime, request, speakers is not None)
+    aligner = word_aligner(runtime, request, speakers is not None)
     language = request.language
     if speakers is not None:
         request = replace(request, words=True)
@@ -143,7 +143,7 @@ async def recognise(
             if isinstance(event, LanguageDetected):
                 language = event.language
             if aligner is not None and isinstance(event, Segment):
-                event = await _timed(runtime, aligner, request, event, language)
+                event = await timed(runtime, aligner, request, event, language)
             if speakers is None or not isinstance(event, Segment):
                 yield event
             else:
@@ -151,7 +151,7 @@ async def recognise(
                     yield part
 
 
-def _aligner(runtime: Submitter, request: Transcribe, useful: bool) -> Model | None:
+def word_aligner(runtime: Submitter, request: Transcribe, useful: bool) -> Model | None:
     """The model that gives times to words, where the recogniser tells none and they were asked for or are `useful`.
 
     Raises Unsupported where there is none for words that were asked for.
@@ -169,7 +169,7 @@ def _aligner(runtime: Submitter, request: Transcribe, useful: bool) -> Model | N
         ) from error
 
 
-async def _timed(
+async def timed(
     runtime: Submitter, aligner: Model, request: Transcribe, segment: Segment, language: str | None
 ) -> Segment:
     """`segment` of the recording with its words. Raises what the aligner raises."""
@@ -177,7 +177,7 @@ async def _timed(
         return segment
     audio = request.audio
     first, last = (round(second * audio.rate) for second in (segment.start, segment.end))
-    piece = await _resampled(Audio(audio.samples[first:last], audio.rate), aligner.rate)
+    piece = await resampled(Audio(audio.samples[first:last], audio.rate), aligner.rate)
     job = runtime.submit(
         Align(model=aligner.name, audio=piece, text=segment.text, language=language, priority=request.priority)
     )
@@ -265,13 +265,13 @@ async def _found_speakers(
 async def _diarize(runtime: Submitter, audio: Audio, speakers: SpeakerOptions, priority: Priority) -> Diarize:
     """The recording, and those of known speakers, at the rate that the diarization model takes."""
     rate = runtime.model(None, Kind.DIARIZE).rate
-    known = [KnownSpeaker(one.name, await _resampled(one.audio, rate)) for one in speakers.known]
+    known = [KnownSpeaker(one.name, await resampled(one.audio, rate)) for one in speakers.known]
     return Diarize(
-        audio=await _resampled(audio, rate), speakers=replace(speakers, known=tuple(known)), priority=priority
+        audio=await resampled(audio, rate), speakers=replace(speakers, known=tuple(known)), priority=priority
     )
 
 
-async def _resampled(audio: Audio, rate: int) -> Audio:
+async def resampled(audio: Audio, rate: int) -> Audio:
     if audio.rate == rate:
         return audio
     from speechmlx.audio.resample import resample  # here: the server starts without numpy

@@ -9,7 +9,7 @@ import pickletools
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,39 @@ def load(archive: zipfile.ZipFile, limit: int) -> Any:
     return _Tensors(io.BytesIO(data), lambda key: archive.read(f"{root}data/{key}"), limit).load()
 
 
+def load_old(file: BinaryIO, limit: int) -> Any:
+    """The same of a `file` from before PyTorch 1.6: five pickles, then the storages one after another."""
+    head = io.BytesIO(file.read(MAX_INDEX))
+    *_, index, order = [_next_pickle(head) for _ in range(5)]
+    survey = _Survey(io.BytesIO(index), lambda key: b"", 0)
+    survey.load()
+    places, at = dict[str, tuple[int, int]](), head.tell()
+    for key in _Tensors(io.BytesIO(order), lambda key: b"", 0).load():
+        kind, count = survey.storages[key]
+        file.seek(at)
+        if int.from_bytes(file.read(8), "little") != count:
+            raise pickle.UnpicklingError(f"its storage {key!r:.40} has another length than it says")
+        size = count * np.dtype(STORAGES[kind]).itemsize
+        places[key] = at + 8, size
+        at += 8 + size
+
+    def storage(key: str) -> bytes:
+        start, size = places[key]
+        file.seek(start)
+        return file.read(size)
+
+    return _Tensors(io.BytesIO(index), storage, limit).load()
+
+
+def _next_pickle(stream: io.BytesIO) -> bytes:
+    start = stream.tell()
+    for _ in pickletools.genops(stream):
+        pass
+    data = stream.getvalue()[start : stream.tell()]
+    _check_memo(data)
+    return data
+
+
 def _check_memo(data: bytes) -> None:
     """Raises UnpicklingError where a pickle remembers at a place beyond its length: that alone allocates the memory."""
     for operation, argument, _ in pickletools.genops(data):
@@ -81,7 +114,7 @@ class _Tensors(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")
 
     def persistent_load(self, pid: Any) -> Array:
-        _, storage, key, _, count = pid
+        _, storage, key, _, count, *_ = pid
         if key not in self.read:
             values = np.frombuffer(self.storage(key), STORAGES[storage], count=count)
             wide = (values.astype(np.uint32) << 16).view(np.float32) if storage == "BFloat16Storage" else values
@@ -98,6 +131,23 @@ class _Tensors(pickle.Unpickler):
             raise pickle.UnpicklingError("its tensors are much larger than the file")
         strides = [step * storage.itemsize for step in stride]
         return np.array(np.lib.stride_tricks.as_strided(storage[offset:], size, strides))
+
+
+class _Survey(_Tensors):
+    """Learns what storages a pickle names, and makes no tensor."""
+
+    def __init__(self, file: io.BytesIO, storage: Callable[[str], bytes], limit: int) -> None:
+        super().__init__(file, storage, limit)
+        self.storages: dict[str, tuple[str, int]] = {}
+        """Kind and number of elements of each."""
+
+    def persistent_load(self, pid: Any) -> Array:
+        _, kind, key, _, count, *_ = pid
+        self.storages[key] = kind, count
+        return np.empty(0)
+
+    def _tensor(self, storage: Array, *_: object) -> Array:
+        return storage
 
 
 def _check_view(storage: Array, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> None:

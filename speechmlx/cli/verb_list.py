@@ -16,6 +16,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "talk": "A conversation with the microphone.",
         "respond": "A spoken answer to a recorded question.",
         "enhance": "Recordings with less noise.",
+        "voices": "The stored voices that models imitate.",
         "run": "What a model does.",
         "bench": "How fast this machine is.",
     },

@@ -14,7 +14,7 @@ from speechmlx.conversation.clock import Clock
 from speechmlx.conversation.llm.language_model import build_request
 from speechmlx.conversation.llm.remote import remote_language_model
 from speechmlx.conversation.response import cascade
-from speechmlx.conversation.response.answer import ClauseStarted
+from speechmlx.conversation.response.answer import ClauseGrown, ClauseStarted
 from speechmlx.conversation.response.preemptive import AnswerRequest
 from speechmlx.conversation.settings import Answering
 from speechmlx.errors import BadRequest, EngineFailed
@@ -84,7 +84,7 @@ async def _answer(runtime: Runtime, request: Respond, question: str) -> AsyncGen
     answer = cascade.answer(runtime, generate, AnswerRequest(text, speech), Clock(lambda: 0.0))
     async with aclosing(answer) as pieces:
         async for piece in pieces:
-            if isinstance(piece, ClauseStarted):
+            if isinstance(piece, ClauseStarted | ClauseGrown):
                 yield TextDelta(piece.text)
             elif isinstance(piece, Chunk):
                 left = round((seconds - spoken) * piece.rate)

@@ -138,6 +138,14 @@ class TextStream(Protocol):
 
 
 @runtime_checkable
+class FlushableTextStream(TextStream, Protocol):
+    """A text stream that can be told to say what it has."""
+
+    def flush_text(self) -> Steps:
+        """Say the text so far to its end, then give `TextFlushed`."""
+
+
+@runtime_checkable
 class Streaming(Protocol):
     """An engine that answers requests with `streams = True`, each by itself."""
 

@@ -216,6 +216,6 @@ def check_answer(max_tokens: Any, temperature: Any) -> None:
 def recognised_language(model: Model, language: str | None) -> str | None:
     """The code of a language to recognise; None detects it. Raises Unsupported where the model does not know it."""
     asked = languages.asked(language)
-    if asked is not None and languages.match(asked, model.languages) is None:
+    if asked is not None and languages.heard(asked, model.languages) is None:
         raise languages.refusal(asked, model.languages, model.name)
     return languages.code(asked)

@@ -19,7 +19,7 @@ LOG_LEVEL = "warning"
 class SpeechSettings(TypedDict, total=False):
     """Keyword arguments of `Speech`. Each wins over SPEECHMLX_NAME in the environment and over the settings file.
 
-    docs/configuration.md describes them. `asr` to `align` name the default model of a kind.
+    docs/configuration.md describes them. `asr` to `lid` name the default model of a kind.
     """
 
     asr: str
@@ -32,6 +32,7 @@ class SpeechSettings(TypedDict, total=False):
     turn: str
     diarize: str
     align: str
+    lid: str
     profile: str
     preload: bool
     cache: str | Path

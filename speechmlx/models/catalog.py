@@ -14,8 +14,9 @@ from speechmlx.models.admission import admitted
 from speechmlx.models.rows.absent import ABSENT
 from speechmlx.models.rows.conversing import SPEECH_TO_SPEECH
 from speechmlx.models.rows.hearing import FUNASR, RECOGNISERS
+from speechmlx.models.rows.melotts import MELOTTS
 from speechmlx.models.rows.others import OTHERS
-from speechmlx.models.rows.speaking import CHATTTS, F5, FISHSPEECH, QWEN3_TTS_ROWS, SPEECH
+from speechmlx.models.rows.speaking import CHATTTS, F5, FISHSPEECH, KITTEN, QWEN3_TTS_ROWS, SPEECH
 from speechmlx.models.rows.whisper import WHISPER
 from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model, PackageFile, SourceFailed, profile
 from speechmlx.types import Kind
@@ -69,6 +70,8 @@ CATALOG = Catalog(
         *F5,
         *CHATTTS,
         *FISHSPEECH,
+        *MELOTTS,
+        *KITTEN,
         *ABSENT,
     ),
     PROFILES,

@@ -123,9 +123,11 @@ class Model:
     duplex: bool = False
     """It hears and speaks at once: it takes `Converse`, and a live conversation may be with it alone."""
     refusal: str = ""
-    """Why no version of this server runs it, and what does instead: requests are told so, and nothing is fetched."""
+    """Why this version does not run it, and what does instead: requests are told so, and nothing is fetched."""
     requires: tuple[str, ...] = ()
     """Of such a row: what a request to speak must bring, of `prompt_speech` and `prompt_latent`."""
+    streams_text: bool = False
+    """It says a text word by word while that is written: a conversation feeds it the text, and not whole clauses."""
 
     def bytes_as(self, dtype: str) -> int:
         """Bytes in memory with floating-point weights in `dtype`."""
@@ -143,8 +145,8 @@ class Model:
 
     @property
     def runnable(self) -> bool:
-        """Whether this version has the row's engine."""
-        return _is_here(self.engine.partition(":")[0])
+        """Whether this version has the row's engine, and all that it needs."""
+        return not self.refusal and _is_here(self.engine.partition(":")[0])
 
 
 @cache

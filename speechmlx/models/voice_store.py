@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from speechmlx.config import Config
-from speechmlx.errors import BadRequest, UnknownRecording
+from speechmlx.errors import BadRequest, UnknownModel, UnknownRecording
 from speechmlx.models.kept_recordings import ID, RATE, KeptRecordings, pcm_of
 from speechmlx.models.spec import Catalog, Model
+from speechmlx.models.voices import PRESETS
 from speechmlx.names import listed, spelt
 from speechmlx.types import Audio, Kind, ReferenceVoice
 
@@ -224,3 +225,18 @@ def check_label(name: str) -> None:
     """Raises BadRequest for a name that no consent can have."""
     if not name.strip() or len(name) > LABEL or not name.isprintable():
         raise BadRequest(f"a consent cannot be called {name!r:.100}: a name has 1 to {LABEL} printable characters")
+
+
+def check_free(name: str, catalog: Catalog) -> None:
+    """Raises BadRequest for a name that means a model's own voice, another service's, or a model."""
+    key = spelt(name)
+    owner = next((row.name for row in catalog.all_rows if row.voices.owns(key)), None)
+    if owner is None and PRESETS.fullmatch(key):
+        owner = "other services"
+    if owner is not None:
+        raise BadRequest(f"{name!r:.100} is a voice of {owner} already: take another name")
+    try:
+        model = catalog.resolve(name)
+    except UnknownModel:
+        return
+    raise BadRequest(f"{name!r:.100} is the model {model.name}: take another name")

@@ -28,6 +28,8 @@ POSSESSIVE = re.compile(r"'s(?!\w)|(?<=s)'(?!\w)", re.IGNORECASE)
 VOICELESS, SIBILANTS = tuple("ptkfθ"), ("s", "z", "ʃ", "ʒ", "ʧ", "ʤ")
 HISSING = ("s", "x", "z", "ch", "sh")
 """Ends of words whose plural is in "es"."""
+ENDING_UNITS = 3
+"""An apostrophe, the letters behind it, and what follows."""
 DIALECTS = {"en": "en-us"}
 """What a language without a region means."""
 
@@ -65,10 +67,14 @@ class UserLexicon:
         self._language = DIALECTS.get(language, language)
         self._is_english = self._language.startswith("en")
         self._root = _Node()
+        self._longest = 0
+        """Units of the longest entry."""
         for entry in entries:
             if _is_of(entry.language, self._language):
                 spelling, node = fold(MappedText.of(entry.spelling), language).text, self._root
-                for unit, _, _ in _units(spelling):
+                units = [unit for unit, _, _ in _units(spelling)]
+                self._longest = max(self._longest, len(units))
+                for unit in units:
                     node = node.following.setdefault(unit, _Node())
                 node.entries.setdefault(" ".join(spelling.split()), entry)
 
@@ -115,6 +121,25 @@ class UserLexicon:
                 at = end - 1
                 groups[at] = words[1]
         return read + [token for group in groups[at:] for token in group]
+
+    def respelt(self, text: str) -> str:
+        """`text` with the words that each entry sounds like in its place; one that has phonemes stays as it is."""
+        said, at = "", 0
+        for match in self.matches(text):
+            if match.entry.sounds_like:
+                said += text[at : match.start] + " ".join(_sounds(match))
+                at = match.end
+        return said + text[at:]
+
+    def settled(self, text: str) -> int:
+        """Up to which character of `text`, which is still being written, `respelt` gives the same whatever follows."""
+        if not self:
+            return len(text)
+        units = list(_units(text))
+        if len(units) < self._longest + ENDING_UNITS:
+            return 0
+        place = units[-self._longest - ENDING_UNITS][1]
+        return max([place, *(match.end for match in self.matches(text) if match.start < place)])
 
     def _at(self, text: str, units: Sequence[tuple[str, int, int]], at: int) -> LexiconMatch | None:
         """The longest entry that begins with units[at]."""
@@ -171,13 +196,18 @@ class UserLexicon:
                 said = ended(alphabet.given(entry.phonemes, british), ending, british)
             yield SpokenWord(text[match.start : match.end], match.start, match.end, phonemes=said)
             return
-        words = entry.sounds_like.split()
-        if ending[:1] in ("s", "e"):
-            ending = ("es" if words[-1].lower().endswith(HISSING) else "s") + ending.lstrip("es")
-        words[-1] += ending.removesuffix("'")
-        for word in words:
+        for word in _sounds(match):
             is_letter = len(word) == 1 and word.isupper()
             yield SpokenWord(word.lower() if is_letter else word, match.start, match.end, is_letter)
+
+
+def _sounds(match: LexiconMatch) -> list[str]:
+    """The words that an entry with its ending sounds like."""
+    words, ending = match.entry.sounds_like.split(), match.ending.lower()
+    if ending[:1] in ("s", "e"):
+        ending = ("es" if words[-1].lower().endswith(HISSING) else "s") + ending.lstrip("es")
+    words[-1] += ending.removesuffix("'")
+    return words
 
 
 @lru_cache(maxsize=8)

@@ -61,7 +61,7 @@ def passages(text: str, language: str = "en-us", lexicon: UserLexicon | None = N
 
     None is empty, and none is read before it is asked for.
     """
-    say = _words_of(language)
+    say = words_of(language)
     for block in ssml.blocks(text) if ssml.is_ssml(text) else structure.blocks(text):
         for tokens, written in _Block(block, language, say, lexicon).passages():
             if any(isinstance(token, SpokenWord) or token.seconds for token in tokens):
@@ -74,7 +74,7 @@ def spoken(tokens: Iterable[Token]) -> str:
     return " ".join(" ".join(SILENT.sub(" ", word).split()) for word in said if word.strip())
 
 
-def _words_of(language: str) -> Words:
+def words_of(language: str) -> Words:
     """What verbalises a sentence in a language."""
     from speechmlx.reading import english, languages  # the wires need the ends of sentences alone
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from speechmlx.types.commands import Command, End, Feed, FeedText
+from speechmlx.types.commands import Command, End, Feed, FeedText, FlushText
 from speechmlx.types.events import (
     Checkpoint,
     Chunk,
@@ -20,6 +20,7 @@ from speechmlx.types.events import (
     Segment,
     SpeakerTurn,
     TextDelta,
+    TextFlushed,
     Usage,
     Word,
     WordTime,
@@ -28,6 +29,7 @@ from speechmlx.types.events import (
 from speechmlx.types.requests import (
     Align,
     Converse,
+    DetectLanguage,
     DetectSpeech,
     DetectTurn,
     Diarize,
@@ -70,6 +72,7 @@ __all__ = [
     "Chunk",
     "Command",
     "Converse",
+    "DetectLanguage",
     "DetectSpeech",
     "DetectTurn",
     "Diarize",
@@ -79,6 +82,7 @@ __all__ = [
     "Event",
     "Feed",
     "FeedText",
+    "FlushText",
     "FunctionCall",
     "Generate",
     "Hypothesis",
@@ -103,6 +107,7 @@ __all__ = [
     "SpeakerTurn",
     "Synthesis",
     "TextDelta",
+    "TextFlushed",
     "Transcribe",
     "Unload",
     "Usage",

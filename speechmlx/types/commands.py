@@ -24,8 +24,13 @@ class FeedText:
 
 
 @dataclass(frozen=True, slots=True)
+class FlushText:
+    """Say the text so far to its end, however it goes on; the answer is a `TextFlushed`."""
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """No more input: finish what was fed."""
 
 
-Command = Feed | FeedText | End
+Command = Feed | FeedText | FlushText | End

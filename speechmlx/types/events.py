@@ -123,6 +123,11 @@ class WordTimes:
 
 
 @dataclass(frozen=True, slots=True)
+class TextFlushed:
+    """All text before a `FlushText` is in the chunks before this event."""
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
     """The next piece of generated text, and the number of tokens generated since the last one."""
 
@@ -169,6 +174,7 @@ Event = (
     | LanguageDetected
     | Chunk
     | WordTimes
+    | TextFlushed
     | TextDelta
     | FunctionCall
     | Probability

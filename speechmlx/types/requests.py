@@ -75,6 +75,16 @@ class Align(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DetectLanguage(Request):
+    """A recording of up to a minute → `LanguageDetected`, if there is speech, and `Usage`."""
+
+    kind: ClassVar[Kind | None] = Kind.LID
+    audio: Audio
+    vad: bool = True
+    """False: whether there is speech or not."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Listen(Request):
     """Live speech fed in pieces at the model's rate → `Hypothesis`* with each committed word exactly once."""
 
@@ -127,7 +137,10 @@ class Speak(Synthesis):
 
 @dataclass(frozen=True, kw_only=True)
 class SpeakStream(Synthesis):
-    """Text fed in pieces, as a language model writes it → the events of `Speak`: one job for a whole answer."""
+    """Text fed in pieces, as a language model writes it → the events of `Speak`: one job for a whole answer.
+
+    A model whose row `streams_text` also takes `FlushText`.
+    """
 
     streams: ClassVar[bool] = True
 

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     LLM = "llm"
     DIARIZE = "diarize"
     ALIGN = "align"
+    LID = "lid"
 
 
 class Priority(IntEnum):

@@ -125,4 +125,4 @@ def test_lists_for_programs(tmp_path: Path) -> None:
     (key,) = json.loads(shown("key", "list", "--json", columns=1000, env=own))
     assert (key["name"], key["scopes"], key["limits"]["jobs"]) == ("phone", ["use"], None)
     extras = json.loads(shown("extras", "list", "--json", columns=2000, env=own))
-    assert {"name": "ja", "purpose": "Japanese for Kokoro", "installed": False} in extras
+    assert {"name": "ja", "purpose": "Japanese for Kokoro and MeloTTS", "installed": False} in extras

@@ -10,7 +10,7 @@ from mlx.utils import tree_flatten
 from speechmlx.engines.lm.head import sharpen_head
 
 
-class Chatty(nn.Module):
+class Chatty(nn.Module):  # type: ignore[misc]
     """A network without blocks, whose last layer is its embedding, or one of its own."""
 
     def __init__(self, tied: bool, quantised: bool) -> None:
@@ -39,7 +39,7 @@ def test_logits_are_nearer_to_those_of_float32(tied: bool) -> None:
     sharpen_head(sharp)
     weight = (exact.embed_tokens if tied else exact.lm_head).weight.astype(mx.float32)
     expected = exact.norm(exact.embed_tokens(TOKENS)).astype(mx.float32) @ weight.T
-    errors = [mx.abs(model(TOKENS).astype(mx.float32) - expected).max().item() for model in (narrow, sharp)]
+    errors = [float(mx.abs(model(TOKENS).astype(mx.float32) - expected).max()) for model in (narrow, sharp)]
     assert sharp(TOKENS).dtype == mx.float16
     assert errors[1] < errors[0] / 3
 

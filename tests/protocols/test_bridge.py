@@ -14,16 +14,21 @@ from pathlib import Path
 
 import openai
 import pytest
+from engines.mlx_audio.hearing_live import talk
 from protocols.conftest import COMMAND, TESTS, Server, serve
 from support.deepgram_listen import CLOSE, pieces, stream
 from support.openai_audio import WAV
 from support.scripted_conversation import tone
+
+from speechmlx.audio import decode
+from speechmlx.audio.pcm import to_pcm16
 
 MAKE = """
 import sys
 from pathlib import Path
 from support import tiny_bridge
 names = "tts/pocket_tts stt/sensevoice stt/nemotron_asr stt/qwen3_asr stt/qwen3_forced_aligner vad/sortformer"
+names += " sts/mel_roformer lid/ecapa_tdnn"
 for name in names.split():
     tiny_bridge.write(name, Path(sys.argv[1]) / name.partition("/")[2])
 """
@@ -50,7 +55,8 @@ def bridged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridged]:
     away = "http://127.0.0.1:9"
     flags = ["--asr", str(home / "sensevoice"), "--listen", str(home / "nemotron_asr")]
     flags += ["--align", str(home / "qwen3_forced_aligner"), "--vad", "talking-vad", "--turn", "talking-turn"]
-    flags += ["--diarize", str(home / "sortformer")]
+    flags += ["--diarize", str(home / "sortformer"), "--enhance", str(home / "mel_roformer")]
+    flags += ["--lid", str(home / "ecapa_tdnn")]
     with serve(home / "server", *flags, SPEECHMLX_CACHE=str(home / "cache"), HF_ENDPOINT=away) as server:
         yield Bridged(server, home)
 
@@ -159,6 +165,33 @@ def test_a_recogniser_without_times_has_them_of_the_aligner(client: openai.OpenA
     assert found.words and "".join(word.word for word in found.words) in found.text.replace(" ", "")
 
 
+async def test_turns_of_a_recogniser_without_times_have_them_of_the_aligner(bridged: Bridged) -> None:
+    sent: list[str | bytes] = [*pieces(to_pcm16(talk(2.0))), CLOSE]
+    heard = await stream(
+        bridged.server.url, "encoding=linear16&sample_rate=16000&language=en&model=local--qwen3-asr", sent
+    )
+    words = heard.words()
+    assert heard.code == 1000 and words
+    assert all(0 <= word["start"] <= word["end"] <= 2.1 for word in words)
+
+
+def test_a_family_that_enhances(bridged: Bridged) -> None:
+    """By `--enhance FOLDER`, at the rate that its config.json says: as long as what it got."""
+    with bridged.server.client() as http:
+        whole, again = (http.post("/enhance", content=WAV, headers={"Content-Type": "audio/wav"}) for _ in range(2))
+        named = http.post("/enhance?model=local--mel-roformer", content=WAV, headers={"Content-Type": "audio/wav"})
+    assert whole.status_code == 200 and whole.content == again.content == named.content
+    sound, rate = decode.decode(whole.content, 2000), 2000
+    assert sound.duration == pytest.approx(decode.decode(WAV, rate).duration) and abs(sound.samples).max() > 0
+
+
+def test_a_family_that_tells_the_language(bridged: Bridged) -> None:
+    """By `--lid FOLDER`, where the language alone is asked."""
+    with bridged.server.client() as http:
+        answer = http.post("/detect-language", files={"audio_file": ("a.wav", WAV)}).json()
+    assert answer["language_code"] in ("de", "en", "fr") and 1 / 3 < answer["confidence"] <= 1
+
+
 def test_models_list_them(client: openai.OpenAI) -> None:
     listed = {model.id: model for model in client.models.list()}
     assert {"local--pocket-tts", "local--sensevoice"} <= listed.keys()
@@ -171,6 +204,8 @@ def test_a_request_admits_nothing(client: openai.OpenAI, bridged: Bridged) -> No
             client.audio.speech.create(model=name, voice="any", input="Hello.")
         assert refused.value.code == "model_not_found"
     assert sorted(path.stem for path in (bridged.home / "cache/bridged").iterdir()) == [
+        "local--ecapa-tdnn",
+        "local--mel-roformer",
         "local--nemotron-asr",
         "local--pocket-tts",
         "local--qwen3-asr",

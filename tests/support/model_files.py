@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import random
 import struct
 import tarfile
@@ -35,10 +36,20 @@ def checkpoint(
     count: int = 16, size: Any = (4, 4), stride: Any = (4, 1), compression: int = zipfile.ZIP_STORED
 ) -> bytes:
     """A PyTorch checkpoint of one float tensor in a storage of `count` zeros."""
+    return zipped({"x/data.pkl": _index(count, size, stride), "x/data/0": bytes(4 * count)}, compression)
+
+
+def old_checkpoint(count: int = 16) -> bytes:
+    """The same as PyTorch wrote it before version 1.6."""
+    before = b"".join(pickle.dumps(value, 2) for value in (1001, {"little_endian": True}))
+    after = pickle.dumps(["0"], 2) + struct.pack("<q", count) + bytes(4 * count)
+    return torch_file.OLD + before + _index(count, (4, 4), (4, 1)) + after
+
+
+def _index(count: int, size: Any, stride: Any) -> bytes:
     index = b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n"
     index += b"X\x01\0\0\x000X\x03\0\0\0cpu" + _packed(count) + b"tQK\0"
-    index += b"(" + b"".join(map(_packed, size)) + b"t(" + b"".join(map(_packed, stride)) + b"t\x89NtRs."
-    return zipped({"x/data.pkl": index, "x/data/0": bytes(4 * count)}, compression)
+    return index + b"(" + b"".join(map(_packed, size)) + b"t(" + b"".join(map(_packed, stride)) + b"t\x89NtRs."
 
 
 def _packed(number: int) -> bytes:
@@ -133,6 +144,7 @@ def _wheel(path: Path) -> None:
 READERS: dict[str, tuple[Callable[[], bytes], Callable[[Path], Any]]] = {
     "safetensors": (lambda: save(TENSORS), load_tensors),
     "torch": (checkpoint, torch_file.read),
+    "old torch": (old_checkpoint, torch_file.read),
     "gguf": (gguf_file, gguf.read),
     "ctranslate2": (ct2_file, whisper_ct2._read),
     "onnx": (onnx_file, lambda path: constants(graph(path), path)),

@@ -89,6 +89,14 @@ ROWS = (
     replace(ROW, name="talking-s2s", kind=Kind.S2S, engine=f"{HERE}:load_s2s", rate=SPEECH_RATE),
     replace(ROW, name="talking-duplex", kind=Kind.S2S, engine=f"{DUPLEX}:load", rate=24000, duplex=True, voices=VOICES),
     replace(ROW, name="talking-tts", kind=Kind.TTS, engine=f"{HERE}:load_tts", rate=SPEECH_RATE),
+    replace(
+        ROW,
+        name="talking-text",
+        kind=Kind.TTS,
+        engine="support.scripted_text_voice:load",
+        rate=SPEECH_RATE,
+        streams_text=True,
+    ),
 )
 MODELS = (
     ",".join(f"{kind}=talking-{kind}" for kind in ("asr", "vad", "turn", "llm", "tts")) + ",enhance=scripted-enhance"

@@ -72,7 +72,7 @@ def write(
     said: dict[str, Any] | None = None,
 ) -> Path:
     """Write a model; `bits`: quantised as mlx-audio's converter does it. `said`: its config.json, if of other sizes."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     said = said or config(kind, size, 64 if bits else 20)
     if bits:
         said["quantization"] = {"group_size": 32, "bits": bits}

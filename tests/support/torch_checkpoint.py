@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import struct
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,30 @@ def tensor(kind: str, key: str, count: int, offset: int, size: tuple[int, ...], 
 
 def save_tensors(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Path:
     """A checkpoint of float32 arrays by their names."""
+    return saved_tensors(path, arrays, lambda named: named)
+
+
+def saved_tensors(
+    path: Path, arrays: Mapping[str, np.ndarray[Any, Any]], wrap: Callable[[OrderedDict[str, object]], object]
+) -> Path:
+    """A checkpoint of what `wrap` makes of the float32 arrays by their names."""
+    named, storages = _pickled(arrays)
+    return checkpoint(path, wrap(named), storages)
+
+
+def save_old_tensors(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Path:
+    """As `save_tensors`, as PyTorch did it before version 1.6."""
+    named, storages = _pickled(arrays)
+    data = io.BytesIO()
+    for value in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}, named, list(storages)):
+        Writer(data, protocol=2).dump(value)
+    for content in storages.values():
+        data.write(struct.pack("<q", len(content) // 4) + content)
+    path.write_bytes(data.getvalue())
+    return path
+
+
+def _pickled(arrays: Mapping[str, np.ndarray[Any, Any]]) -> tuple[OrderedDict[str, object], dict[str, bytes]]:
     named: OrderedDict[str, object] = OrderedDict()
     storages = {}
     for number, (name, array) in enumerate(arrays.items()):
@@ -80,4 +105,4 @@ def save_tensors(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Path
         stride = tuple(accumulate(reversed(sizes), lambda a, b: a * b))[::-1] if array.ndim else ()
         named[name] = tensor("FloatStorage", str(number), math.prod(array.shape), 0, array.shape, stride)
         storages[str(number)] = np.ascontiguousarray(array, np.float32).tobytes()
-    return checkpoint(path, named, storages)
+    return named, storages

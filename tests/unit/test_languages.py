@@ -128,3 +128,8 @@ def test_what_is_no_name_of_a_language_takes_no_time_and_is_not_kept(part: str) 
         raise refusal(text, ["en", "de"], "it")
     assert time.process_time() - began < 5.0
     assert languages._tag.cache_info().currsize <= kept + 10
+
+
+def test_a_model_of_which_nothing_is_known_may_hear_any_language() -> None:
+    assert languages.heard("German", ()) == "de" == languages.heard("de-AT", ())
+    assert languages.heard("de-AT", ("de", "en")) == "de" and languages.heard("fr", ("de", "en")) is None

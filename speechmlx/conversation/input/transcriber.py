@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 
 from speechmlx.audio.resample import resample
 from speechmlx.conversation.engines import Engines, model_or_default
 from speechmlx.conversation.input.transcript import OnUpdate, Transcript, TranscriptUpdate, shifted
 from speechmlx.conversation.settings import Transcription
+from speechmlx.errors import SpeechError, Unsupported
 from speechmlx.models.spec import Model
+from speechmlx.recognition import timed, word_aligner
 from speechmlx.types import Audio, Kind, LanguageDetected, Priority, Segment, Transcribe
+
+log = logging.getLogger(__name__)
 
 SHORTEST = 0.1
 """Seconds of audio below which there are no words in it."""
@@ -23,6 +28,8 @@ class Transcriber:
         self.engines = engines
         self.settings = Transcription()
         self.can_live = True
+        self._lacks_aligner = False
+        """Whether the log has said so."""
 
     @property
     def live(self) -> bool:
@@ -64,10 +71,12 @@ class Transcriber:
             logprobs=settings.logprobs,
             priority=Priority.REALTIME,
         )
-        result, logprobs = Transcript(""), list[tuple[bytes, float]]()
+        aligner, result, logprobs = self._aligner(request), Transcript(""), list[tuple[bytes, float]]()
         async with self.engines.submit(request) as job:
             async for event in job:
                 if isinstance(event, Segment):
+                    if aligner is not None:
+                        event = await self._timed(aligner, request, event, settings.language or result.language)
                     text, words = event.text if result.text else event.text.lstrip(), shifted(event.words, start)
                     result = replace(result, text=result.text + text, words=result.words + words)
                     logprobs += event.logprobs
@@ -75,3 +84,24 @@ class Transcriber:
                 elif isinstance(event, LanguageDetected):
                     result = replace(result, language=event.language, language_probability=event.probability)
         return replace(result, text=result.text.strip(), logprobs=tuple(logprobs))
+
+    def _aligner(self, request: Transcribe) -> Model | None:
+        """The model that gives times to the words of a recogniser that tells none; None: there is no need, or no model.
+
+        Then the turn has its text without times of words, which the log says once.
+        """
+        try:
+            return word_aligner(self.engines, request, useful=False)
+        except Unsupported as error:
+            if not self._lacks_aligner:
+                log.warning("turns have no times of words: %s", error)
+            self._lacks_aligner = True
+            return None
+
+    async def _timed(self, aligner: Model, request: Transcribe, segment: Segment, language: str | None) -> Segment:
+        """`segment` with the times of its words; without them where the aligner fails, as for a language it lacks."""
+        try:
+            return await timed(self.engines, aligner, request, segment, language)
+        except SpeechError as error:
+            log.warning("a turn has no times of words: %s", error)
+            return segment

@@ -88,6 +88,11 @@ class PlayoutTimeline:
         """The audio added from here on is the audio of `text`."""
         return PlayoutTimeline((*self.clauses, PlayedClause(text, self.duration, self.duration)))
 
+    def grow_clause(self, text: str) -> PlayoutTimeline:
+        """The last clause, which is spoken while it is written, goes on with `text`."""
+        *before, last = self.clauses
+        return PlayoutTimeline((*before, replace(last, text=last.text + text)))
+
     def add_audio(self, seconds: float) -> PlayoutTimeline:
         """Add audio to the last clause."""
         *before, last = self.clauses

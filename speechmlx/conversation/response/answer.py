@@ -18,11 +18,18 @@ class ClauseStarted:
 
 
 @dataclass(frozen=True)
+class ClauseGrown:
+    """The clause that began last goes on with `text`, which is spoken while it is written."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class ClauseEnded:
     """The audio of the clause is complete."""
 
 
-Piece = TextDelta | ClauseStarted | ClauseEnded | WordTimes | Chunk | FunctionCall | Usage
+Piece = TextDelta | ClauseStarted | ClauseGrown | ClauseEnded | WordTimes | Chunk | FunctionCall | Usage
 """What an answer consists of, in the order in which it is made. Times and places of words are those of the clause."""
 
 

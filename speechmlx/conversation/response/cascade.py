@@ -1,4 +1,7 @@
-"""A spoken answer from two models: synthesis speaks the first clause while the language model writes on."""
+"""A spoken answer from two models: synthesis speaks while the language model writes on.
+
+A voice that takes text while it is written gets all of it, others get clause after clause.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Protocol, TypeVar
 
 from speechmlx.conversation.clock import Clock
 from speechmlx.conversation.engines import Engines, model_or_default
@@ -16,13 +20,17 @@ from speechmlx.conversation.llm.context import build_context
 from speechmlx.conversation.llm.language_model import LanguageModel, build_request
 from speechmlx.conversation.response.answer import Answer, ClauseEnded, ClauseStarted, Piece, ResponseInput
 from speechmlx.conversation.response.clauses import ClauseSplitter
+from speechmlx.conversation.response.live_speech import speak_written
 from speechmlx.conversation.response.preemptive import AHEAD, AnswerRequest, PreemptiveGeneration
+from speechmlx.conversation.response.sentences import SentencePiece, SentenceSplitter
 from speechmlx.conversation.response.synthesis import build_speech, speak_clause
 from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice
 from speechmlx.runtime.channel import Channel
 from speechmlx.types import Chunk, FunctionCall, Generate, Kind, Speak, TextDelta, Usage
 
 log = logging.getLogger(__name__)
+
+Spoken = TypeVar("Spoken")
 
 
 class Cascade:
@@ -85,17 +93,25 @@ async def answer(
 ) -> AsyncGenerator[Piece, None]:
     """Text and function calls as they are written; each clause with its audio, where it is spoken; Usage of the model.
 
-    The clauses join to the full text, except that a last sentence cut off by `max_tokens` is not spoken if a complete
-    one came before it. Close it (`contextlib.aclosing`) and every job under way is cancelled. Raises SpeechErrors.
+    The clauses join to the full text, except that a voice which takes whole clauses does not speak a last sentence that
+    `max_tokens` cut off, if a complete one came before it. Close it (`contextlib.aclosing`) and every job under way is
+    cancelled. Raises SpeechErrors.
     """
-    pieces, clauses = Channel[Piece](AHEAD), Channel[str]()
+    pieces, speech = Channel[Piece](AHEAD), request.speech
+    is_live = speech is not None and engines.model(speech.model, Kind.TTS).streams_text
 
     async def work() -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_write(generate, request.text, pieces, clauses, clock))
-                if request.speech is not None:
-                    tasks.create_task(_speak(engines, request.speech, clauses, pieces))
+                if speech is not None and is_live:
+                    said = Channel[SentencePiece]()
+                    tasks.create_task(_write(generate, request.text, pieces, SentenceSplitter(), said, clock))
+                    tasks.create_task(_speak_written(engines, speech, said, pieces))
+                else:
+                    clauses = Channel[str]()
+                    tasks.create_task(_write(generate, request.text, pieces, ClauseSplitter(), clauses, clock))
+                    if speech is not None:
+                        tasks.create_task(_speak(engines, speech, clauses, pieces))
         except* Exception as group:
             raise _first_error(group) from None
 
@@ -109,20 +125,33 @@ async def answer(
         await asyncio.gather(working, return_exceptions=True)
 
 
+class Splitter(Protocol[Spoken]):
+    """Cuts a text that is being written into what is spoken."""
+
+    def push(self, text: str, now: float) -> list[Spoken]: ...
+
+    def flush(self, cut_off: bool) -> Spoken | None: ...
+
+
 async def _write(
-    generate: LanguageModel, request: Generate, pieces: Channel[Piece], clauses: Channel[str], clock: Clock
+    generate: LanguageModel,
+    request: Generate,
+    pieces: Channel[Piece],
+    splitter: Splitter[Spoken],
+    said: Channel[Spoken],
+    clock: Clock,
 ) -> None:
-    """Pass on the model's events, and its text as clauses as soon as each is complete."""
+    """Pass on the model's events, and its text in parts as soon as each can be spoken."""
     names = [str(tool["name"]) for tool in request.tools]
-    splitter, cut_off, is_empty, invented = ClauseSplitter(), False, True, list[str]()
+    cut_off, is_empty, invented = False, True, list[str]()
     async with generate(request) as events:
         async for event in events:
             match event:
                 case TextDelta(text):
                     is_empty = False
                     await pieces.send(event)
-                    for clause in splitter.push(text, clock.wall()):
-                        clauses.put(clause)
+                    for part in splitter.push(text, clock.wall()):
+                        said.put(part)
                 case FunctionCall() if event.name not in names:
                     invented.append(event.name)
                 case FunctionCall():
@@ -137,8 +166,15 @@ async def _write(
             raise EngineFailed(reason)
         log.warning("%s", reason)
     if last := splitter.flush(cut_off):
-        clauses.put(last)
-    clauses.end()
+        said.put(last)
+    said.end()
+
+
+async def _speak_written(engines: Engines, speech: Speak, said: Channel[SentencePiece], pieces: Channel[Piece]) -> None:
+    """Speak each sentence while it is written."""
+    async with aclosing(speak_written(engines, speech, said)) as spoken:
+        async for piece in spoken:
+            await pieces.send(piece)
 
 
 async def _speak(engines: Engines, speech: Speak, clauses: Channel[str], pieces: Channel[Piece]) -> None:

@@ -15,7 +15,7 @@ from speechmlx.conversation.event_queue import ANSWER_MARK, EventQueue
 from speechmlx.conversation.events import Cost, Response, ResponseDone, ResponseStarted, Stages
 from speechmlx.conversation.items.conversation import Conversation
 from speechmlx.conversation.items.item import new_id
-from speechmlx.conversation.response.answer import Answer, ClauseEnded, ClauseStarted, Piece
+from speechmlx.conversation.response.answer import Answer, ClauseEnded, ClauseGrown, ClauseStarted, Piece
 from speechmlx.conversation.response.output import ResponseOutput
 from speechmlx.conversation.response.playback import START, Moment, Playback
 from speechmlx.conversation.settings import ResponseRequest
@@ -134,6 +134,8 @@ class ActiveResponse:
                 self._output.add_text(text)
             case ClauseStarted(text):
                 self.playback.timeline = self.playback.timeline.begin_clause(text)
+            case ClauseGrown(text):
+                self.playback.timeline = self.playback.timeline.grow_clause(text)
             case WordTimes(words):
                 self.playback.timeline = self.playback.timeline.add_words(words)
             case ClauseEnded():

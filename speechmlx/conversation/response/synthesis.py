@@ -104,8 +104,8 @@ class SilenceTrimmer:
     Silence between two sounds comes with the second one. Audio without any sound is not cut.
     """
 
-    def __init__(self, pause: float) -> None:
-        self._pause = pause
+    def __init__(self, pause: float = 0.0) -> None:
+        self.pause = pause
         self._held = np.zeros(0, "<i2")
         """Samples since the last sound."""
         self._has_sound = False
@@ -129,5 +129,5 @@ class SilenceTrimmer:
 
     def flush(self) -> Chunk | None:
         """The silence at the end; None where there is none."""
-        rest = self._held[: round(self._pause * self._rate)] if self._has_sound else self._held
+        rest = self._held[: round(self.pause * self._rate)] if self._has_sound else self._held
         return Chunk(rest.tobytes(), self._rate) if rest.size else None

@@ -13,7 +13,8 @@ from speechmlx.engines.fishspeech.drawing import FishDraw, draw
 from speechmlx.engines.fishspeech.network import DualAr
 from speechmlx.engines.fishspeech.settings import FishSettings
 from speechmlx.engines.fishspeech.shape import DualArShape
-from speechmlx.engines.parts.kv_rows import KeyValueRows, places_for
+from speechmlx.engines.parts.batch_places import BatchPlaces
+from speechmlx.engines.parts.kv_rows import KeyValueRows
 
 WINDOW = 16
 """Frames of a turn whose codes the penalty makes less likely."""
@@ -60,68 +61,24 @@ class _Carry:
     """The codes of the turn's last frames, int32 [rows, codebooks, WINDOW]; -1 before its first one."""
 
 
-class FishLoop:
-    """Rows that come and go; those that are not named in a step wait, with all they have."""
+class FishLoop(BatchPlaces[FishRow, _Carry]):
+    """Makes frames of the rows that are named in a step."""
 
     def __init__(self, model: DualAr, shape: DualArShape, dtype: mx.Dtype, fused: bool) -> None:
         """`fused`: completing a frame is one compiled graph."""
         self._model, self._shape, self._dtype = model, shape, dtype
         self._complete = _as_function(model, fused)
-        self.memory = KeyValueRows(shape.slow, dtype)
-        self._places: list[FishRow | None] = []
-        self._how: FishDraw | None = None
         self.reads = 0
         """How often numbers were read from the device."""
         self._end = shape.codes
-        self._carry = self._none(0)
+        super().__init__(KeyValueRows(shape.slow, dtype), self._no_frames)
 
-    def _none(self, rows: int) -> _Carry:
+    def _no_frames(self, rows: int) -> _Carry:
         return _Carry(
             mx.zeros((rows,), mx.int32),
             mx.zeros((rows, self._shape.slow.hidden), self._dtype),
             mx.full((rows, self._shape.codebooks, WINDOW), -1, mx.int32),
         )
-
-    # --- Places ------------------------------------------------------------------------------------------------------
-
-    def join(self, row: FishRow) -> None:
-        """Give `row` a place."""
-        if None not in self._places:
-            self._resize(range(len(self._places)), places_for(len(self._places) + 1))
-        row.place = self._places.index(None)
-        self._places[row.place] = row
-        self._how = None
-
-    def leave(self, row: FishRow) -> None:
-        """Take the place of `row` away; memory is freed once half of the places are empty."""
-        if row.place < 0:
-            return
-        if row.spoilt and self.memory.rows:
-            self.memory.wipe(row.place)
-        self._places[row.place] = None
-        row.place = -1
-        staying = [place for place, one in enumerate(self._places) if one is not None]
-        if places_for(len(staying)) < len(self._places):
-            self._resize(staying, places_for(len(staying)))
-
-    def _resize(self, staying: Sequence[int], rows: int) -> None:
-        """Have `rows` places; the rows at the places `staying` come first."""
-        members = [self._places[place] for place in staying]
-        if self.memory.rows:
-            self.memory.keep(staying, rows)
-        carry, fresh = self._carry, self._none(rows)
-        if members:
-            chosen = mx.array(list(staying), mx.int32)
-            for name in ("first", "state", "window"):
-                getattr(fresh, name)[: len(members)] = mx.take(getattr(carry, name), chosen, axis=0)
-        mx.eval(fresh.first, fresh.state, fresh.window)
-        self._carry, self._how = fresh, None
-        self._places = [*members, *[None] * (rows - len(members))]
-        for place, row in enumerate(members):
-            assert row is not None
-            row.place = place
-
-    # --- Work --------------------------------------------------------------------------------------------------------
 
     def read(self, row: FishRow, prompt: NDArray[np.int32], last: bool) -> None:
         """Read a piece of a turn's prompt [1 + codebooks, n]; `last`: and draw the first code of its first frame."""
@@ -132,7 +89,7 @@ class FishLoop:
             window = mx.full((1, self._shape.codebooks, WINDOW), -1, mx.int32)
             chance = mx.array(row.random.random(1, np.float32))
             logits = self._model.logits(state)[:, : self._end]  # the turn has a frame at least
-            carry = self._carry
+            carry = self._carried
             carry.first[row.place] = draw(logits, window[:, 0], _how([row]), chance)[0]
             carry.state[row.place], carry.window[row.place] = state[0], window[0]
             mx.eval(carry.first, carry.state, carry.window)
@@ -158,8 +115,8 @@ class FishLoop:
 
     def _launch(self, lengths: NDArray[np.int32], chance: mx.array, steps: mx.array) -> mx.array:
         """Begin to compute a frame of every place: its codes, the next frame's first one, and whether all is good."""
-        model, carry = self._model, self._carry
-        how = self._how = self._how or _how(self._places)
+        model, carry = self._model, self._carried
+        how = self._settings = self._settings or _how(self._places)
         others, good = self._complete(
             carry.state, carry.first, carry.window, how.temperature, how.top_p, how.penalty, chance[:, 1:]
         )

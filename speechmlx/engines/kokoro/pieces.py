@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
 
 from speechmlx.engines.kokoro.word_places import Placed, PlacedWord, SaidEntry, WordOrder, WordPart, placed, written
+from speechmlx.engines.parts.spoken_parts import alike, windows
 from speechmlx.reading import Pause, SpokenWord, Token
 from speechmlx.reading.pronunciation import Said, laid_out
 from speechmlx.reading.reading import Passage
@@ -16,7 +17,6 @@ Pronounce = Callable[[list[Token]], Generator[None, None, Said]]
 """The phonemes of words, in steps."""
 
 COMFORT = 250  # tokens: about 15 s of speech; longer pieces sound hurried and make long steps
-WINDOW = 20_000  # most characters whose structure is looked at in one step
 MARKS = ".!?…;:—,"
 CUTS = (".!?…", ";:—,", None)
 """Marks after which a long sentence is cut, the best first; None: between any words."""
@@ -42,11 +42,11 @@ def pieces(
     A piece is yielded before the next one is converted, so that its synthesis can start. None marks a step of work.
     `in_runs`: `pronounce` may give the phonemes of several words to the first of them.
     """
-    for at, window in _windows(text):
+    for at, window in windows(text):
         for passage in read(window):
             found = passage.words()
             words, order = [word.moved(at) for word in found], WordOrder(passage.tokens, found, in_runs)
-            for tokens, rate, silence in _alike(passage.tokens):
+            for tokens, rate, silence in alike(passage.tokens):
                 said = yield from pronounce(tokens)
                 entries = order.entries(list(_known(said, vocabulary)))
                 lines = list(_lines(entries, min(COMFORT, longest), longest))
@@ -57,37 +57,6 @@ def pieces(
                     yield SpeechPiece("", rate, silence)
                 yield None
         yield None
-
-
-def _windows(text: str) -> Iterator[tuple[int, str]]:
-    """`text`, cut where it is longer than WINDOW: at an empty line, else at the end of a line, else at a blank.
-
-    Each part comes with its place. SSML is one window.
-    """
-    start = 0
-    while len(text) - start > WINDOW and not text.lstrip().startswith("<speak"):
-        window = text[start : start + WINDOW]
-        cut = next((at + len(mark) for mark in ("\n\n", "\n", ". ", " ") if (at := window.rfind(mark)) > 0), WINDOW)
-        yield start, window[:cut]
-        start += cut
-    yield start, text[start:]
-
-
-def _alike(passage: list[Token]) -> Iterator[tuple[list[Token], float, float]]:
-    """Parts of a passage that are said at one rate and without a break; the rate, and seconds of the break after."""
-    part, rate = list[Token](), 1.0
-    for token in passage:
-        if isinstance(token, SpokenWord) and token.rate != rate:
-            if part:
-                yield part, rate, 0.0
-            part, rate = [], token.rate
-        if isinstance(token, Pause) and token.seconds is not None:
-            yield [*part, *([token] if token.mark else [])], rate, token.seconds
-            part = []
-        else:
-            part.append(token)
-    if part:
-        yield part, rate, 0.0
 
 
 def _known(said: Said, vocabulary: Collection[str]) -> Iterator[tuple[str, Token]]:

@@ -14,6 +14,9 @@ from speechmlx.engines.mlx_audio import checkpoint
 from speechmlx.engines.mlx_audio.alignment import ForcedAligner, aligns
 from speechmlx.engines.mlx_audio.cooperative import hook
 from speechmlx.engines.mlx_audio.diarization import Diarizer
+from speechmlx.engines.mlx_audio.enhancement import WindowedEnhancer
+from speechmlx.engines.mlx_audio.identification import LanguageIdentifier
+from speechmlx.engines.mlx_audio.phonemizers import provide
 from speechmlx.engines.mlx_audio.recognition import Recognizer
 from speechmlx.engines.mlx_audio.synthesis import Synthesizer
 from speechmlx.errors import ModelUnavailable
@@ -23,6 +26,8 @@ ADAPTERS: Mapping[str, Callable[[checkpoint.BridgedModel], Engine]] = {
     "tts": Synthesizer,
     "stt": lambda read: ForcedAligner(read) if aligns(read.model) else Recognizer(read),
     "vad": Diarizer,
+    "sts": WindowedEnhancer,
+    "lid": LanguageIdentifier,
 }
 """What a family's part of the package does here."""
 
@@ -32,5 +37,6 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine
     read = yield from checkpoint.read(folder, options)
     if read.part not in ADAPTERS:
         raise ModelUnavailable(f"this version cannot run {read.part} models of mlx-audio, such as {read.family}")
+    provide(read.family, read.model)
     hook(read.model)
     return ADAPTERS[read.part](read)

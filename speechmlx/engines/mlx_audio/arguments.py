@@ -13,16 +13,24 @@ from typing import Any
 from speechmlx import languages
 from speechmlx.errors import BadRequest, Unsupported
 
+PARAKEET = tuple("bg hr cs da nl en et fi fr de el hu it lv lt mt pl pt ro sk sl es sv ru uk".split())
+PARAKEET_PIECES = 8192
+"""Pieces of the vocabulary of the version that hears PARAKEET; the others hear English, or say nothing of it."""
+VOXTRAL = tuple("en fr es de ru zh ja it pt nl ar hi ko".split())
+"""What these recognisers hear. They tell languages apart by themselves, so naming one changes nothing."""
 ABSENT = object()
 """The default of a parameter that has none."""
 OURS = frozenset(
     (
         "text audio voice ref_audio ref_text prompt_audio prompt_text stream verbose dtype generation_stream task "
         "chunk_callback split_pattern lang_code language lang source_lang target_lang audio_prompt "
-        "audio_prompt_sr model_path sample_rate"
+        "audio_prompt_sr model_path sample_rate tokenizer text_tokenizer ref_tokens input_ids references ref_audios "
+        "ref_texts ref_audio_codes ref_audio_codes_list"
     ).split()
 )
 """Parameters that requests have fields for, or that are the server's own."""
+REFUSED: Mapping[str, tuple[str, ...]] = {"fish_drama3": ("speed", "instruct")}
+"""By family: parameters that it has so as to refuse them."""
 LOADS = frozenset(("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_CLOSURE"))
 """Instructions that read a variable of a function."""
 RANGES: Mapping[str, tuple[float, float]] = {
@@ -63,6 +71,7 @@ class Accepted:
             name: ABSENT if parameter.default is inspect.Parameter.empty else parameter.default
             for name, parameter in inspect.signature(function).parameters.items()
             if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+            and name not in REFUSED.get(family, ())
             and (name in read or name in plain.__code__.co_cellvars)
         }
         return cls(family, found)
@@ -144,3 +153,25 @@ def spelt_language(language: str, known: Sequence[str]) -> str:
     if (spelt := found or next((item for item in known if languages.code(item) == code), None)) is None:  # "nb" of "no"
         raise Unsupported(f"language {language!r:.60} is none of this model's: {', '.join(known)}")
     return spelt
+
+
+def unchosen_languages(family: str, model: Any) -> tuple[str, ...]:
+    """The languages of a recogniser that tells them apart by itself; (): not known."""
+    if family == "voxtral_realtime":
+        return VOXTRAL
+    if family != "parakeet":
+        return ()
+    pieces = model.vocabulary
+    if len(pieces) == PARAKEET_PIECES:
+        return PARAKEET
+    return ("en",) if all(piece.replace("▁", "").isascii() for piece in pieces) else ()
+
+
+def check_unchosen(family: str, model: Any, language: str) -> None:
+    """Raises Unsupported for a language that a recogniser without a choice does not hear, or may not."""
+    known = unchosen_languages(family, model)
+    if not known:
+        raise Unsupported(
+            f"{family} takes no language: it hears those that it was trained with; leave out the language"
+        )
+    spelt_language(language, known)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,15 @@ log = logging.getLogger(__name__)
 
 BRIDGE = "bridge.json"
 """What the conversion wrote of the family: {"part", "family", "rate", "streams"}."""
+CLASSES: Mapping[str, tuple[str, str]] = {"mel_roformer": ("MelRoFormer", "MelRoFormerConfig")}
+"""By family: names of its model and its configuration, where they are not Model and ModelConfig."""
+INNER: Mapping[str, str] = {"mossformer2_se": "model"}
+"""By family: the part of the model that the weights are of, where they are not of the whole."""
 FORBIDDEN = (".py", ".pth", ".pt", ".bin", ".pkl", ".pickle", ".ckpt", ".so", ".dylib")
 """Files that may hold code."""
 
 
-READERS = (("tokenizer",), ("_tokenizer", "_token_list"), ("speech_tokenizer",))
+READERS = (("tokenizer",), ("text_tokenizer",), ("_tokenizer", "_token_list"), ("speech_tokenizer",))
 """Parts that some families leave out, with a warning, where their files are missing; one of each is needed."""
 
 
@@ -56,14 +60,14 @@ def read(folder: Path, options: LoadOptions) -> Generator[Progress, None, Bridge
     module = package.family(about["part"], about["family"])
     yield Progress("load", 0, 1, "import")
     with redirect_stdout(Printed()):
-        model, weights = _constructed(folder, module, config)
+        model, weights = _constructed(folder, module, config, about["family"])
     yield Progress("load", 0, 1, "construct")
     with redirect_stdout(Printed()):
-        _fill(model, config, weights)
+        _fill(getattr(model, INNER.get(about["family"], ""), model), config, weights)
         del weights
-    yield from settle(dict(tree_flatten(model.parameters())))
+    yield from settle({str(key): array for key, array in tree.weights(model).items()})
     with redirect_stdout(Printed()):
-        model = _finished(module, model, folder)
+        model = _finished(module, model, folder, about["family"])
     if options.device == "cpu":
         tree.replace_weights(model, _wide)
     for progress in _settle(model):
@@ -107,12 +111,12 @@ def _about(folder: Path) -> dict[str, Any]:
         raise ModelUnavailable(f"the model folder {folder.name!r} has no readable {BRIDGE}: {error}") from error
 
 
-def _constructed(folder: Path, module: Any, config: dict[str, Any]) -> tuple[Any, dict[str, mx.array]]:
+def _constructed(folder: Path, module: Any, config: dict[str, Any], family: str) -> tuple[Any, dict[str, mx.array]]:
     """The model without its weights, and these as the family names them."""
-    settings = {**config, "model_path": str(folder)}
+    settings, (named, configured) = {**config, "model_path": str(folder)}, CLASSES.get(family, ("Model", "ModelConfig"))
     try:
-        made = module.ModelConfig.from_dict(settings) if hasattr(module, "ModelConfig") else settings
-        model = module.Model(made)
+        form = getattr(module, configured, None)
+        model = getattr(module, named)(settings if form is None else _configuration(form, settings))
         weights = read_weights(folder)
         return model, model.sanitize(weights) if hasattr(model, "sanitize") else weights
     except SpeechError:
@@ -123,11 +127,22 @@ def _constructed(folder: Path, module: Any, config: dict[str, Any]) -> tuple[Any
         ) from error
 
 
+def _configuration(form: Any, settings: dict[str, Any]) -> Any:
+    """`settings` in the class of a family's configuration."""
+    if hasattr(form, "from_dict"):
+        return form.from_dict(settings)
+    return form(**{field.name: settings[field.name] for field in fields(form) if field.name in settings})
+
+
 def _fill(model: Any, config: dict[str, Any], weights: dict[str, mx.array]) -> None:
     """Give `model` its weights, quantised as they are. Raises WeightsDamaged where some are missing or do not fit."""
     utils = package.utils()
     utils.apply_quantization(model, config, weights, getattr(model, "model_quant_predicate", None))
     wanted = dict(tree_flatten(model.parameters()))
+    given = {id(array): name for name, array in wanted.items() if name in weights}
+    for name, array in wanted.items():
+        if name not in weights and id(array) in given:  # a module with two names, of which the weights have one
+            weights[name] = weights[given[id(array)]]
     if missing := sorted(wanted.keys() - weights.keys()):
         raise WeightsDamaged(f"{len(missing)} weights of the model are missing: {_some(missing)}")
     if wrong := [name for name, array in wanted.items() if array.shape != weights[name].shape]:
@@ -138,9 +153,9 @@ def _fill(model: Any, config: dict[str, Any], weights: dict[str, mx.array]) -> N
     model.eval()
 
 
-def _finished(module: Any, model: Any, folder: Path) -> Any:
+def _finished(module: Any, model: Any, folder: Path, family: str) -> Any:
     """What the family does after loading: its tokenizer, its codec, its voices."""
-    after = getattr(module.Model, "post_load_hook", None)
+    after = getattr(getattr(module, CLASSES.get(family, ("Model",))[0]), "post_load_hook", None)
     if after is None:
         return model
     try:

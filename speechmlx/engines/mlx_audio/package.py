@@ -7,7 +7,8 @@ import importlib.util
 import os
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -19,6 +20,8 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFL
 """The environment of a process in which nothing is fetched behind the catalog's back."""
 EAGER = ("stt", "sts", "codec", "vad", "lid")
 """Parts of the package whose `models` import many families at once."""
+CHANGES_MLX = "_enable_fast_layer_norm"
+"""A method by which a family changes a layer of MLX for all models: to what the layer does anyway."""
 DYNAMIC = "transformers.dynamic_module_utils"
 RUNS_CODE = "get_class_from_dynamic_module"
 """The one function of transformers that runs code of a repository."""
@@ -31,12 +34,32 @@ def family(part: str, name: str) -> types.ModuleType:
     _leave_out_siblings()
     path = f"mlx_audio.{part}.models.{name}"
     try:
-        return importlib.import_module(path)
+        with _metal_kernels():
+            module = importlib.import_module(path)
     except ImportError as error:
         raise ModelUnavailable(
             f"the family {name} of mlx-audio needs the package {(error.name or str(error))!r}, which is not here; "
             "docs/models.md lists what each family needs"
         ) from error
+    for value in vars(module).values():
+        if isinstance(value, type) and CHANGES_MLX in vars(value):
+            setattr(value, CHANGES_MLX, staticmethod(lambda: None))
+    return module
+
+
+@contextmanager
+def _metal_kernels() -> Iterator[None]:
+    """Where there is no Metal, let a family that makes kernels when it is imported make none: it does without there."""
+    fast = importlib.import_module("mlx.core.fast")
+    if importlib.import_module("mlx.core").metal.is_available():
+        yield
+        return
+    real = fast.metal_kernel
+    fast.metal_kernel = lambda **kernel: None  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        fast.metal_kernel = real  # type: ignore[attr-defined]
 
 
 def inside(part: str, name: str, module: str) -> types.ModuleType:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from weakref import WeakSet
 
 import mlx.core as mx
 import numpy as np
 
 from speechmlx import languages
 from speechmlx.audio import loudness_vad
-from speechmlx.engines import Steps, Stream
+from speechmlx.engines import Room, Steps
+from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.mlx_audio import cooperative
-from speechmlx.engines.mlx_audio.arguments import Accepted, known_languages, spelt_language
+from speechmlx.engines.mlx_audio.arguments import Accepted, check_unchosen, known_languages, spelt_language
 from speechmlx.engines.mlx_audio.checkpoint import BridgedModel
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.cooperative import Emit
-from speechmlx.engines.mlx_audio.live import LIVE
+from speechmlx.engines.mlx_audio.live import LIVE, LiveRecognition
 from speechmlx.engines.mlx_audio.results import HeardSpeech, heard
 from speechmlx.engines.mlx_audio.tree import floating_type
 from speechmlx.errors import BadRequest, Unsupported
@@ -37,15 +39,22 @@ SHORTEST = 0.1
 """Seconds; a shorter window is filled up with silence."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Recognizer:
-    """A loaded STT model. It holds no state of requests: each has a structural clone."""
+    """A loaded STT model. Each request has a structural clone; live streams with keys and values claim their memory."""
 
     checkpoint: BridgedModel
+    room: Room = field(default_factory=Unlimited)
+    _live: WeakSet[LiveRecognition] = field(default_factory=WeakSet)
 
     @property
     def nbytes(self) -> int:
         return self.checkpoint.nbytes
+
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of the live streams, at their full length."""
+        return sum(stream.held for stream in self._live)
 
     @cached_property
     def accepted(self) -> Accepted:
@@ -68,8 +77,11 @@ class Recognizer:
         arguments = self._arguments(request)
         return cooperative.steps(lambda emit: self._recognise(request, arguments, emit), 0)
 
-    def open(self, request: Request) -> Stream:
-        """Recognise a live stream. Raises Unsupported for a family that cannot, and for what it does not take."""
+    def open(self, request: Request) -> LiveRecognition:
+        """Recognise a live stream. Raises Unsupported for a family that cannot, and for what it does not take.
+
+        Raises Busy where others hold the memory for its keys and values, BadRequest where it could never have it.
+        """
         if not isinstance(request, Listen):
             raise Unsupported(f"{self.checkpoint.family} recognises speech; it cannot {type(request).__name__.lower()}")
         if (begin := LIVE.get(self.checkpoint.family)) is None:
@@ -77,7 +89,15 @@ class Recognizer:
                 f"{self.checkpoint.family} recognises recordings and whole turns, and gives no words while a person "
                 f"speaks; of mlx-audio's families these do: {', '.join(LIVE)}"
             )
-        return begin(self.checkpoint, request)
+        stream = begin(self.checkpoint, request)
+        if stream.held > self.room.most:
+            raise BadRequest(
+                f"a live stream of {self.checkpoint.family} takes {stream.held / 1e6:.0f} MB, and this model may have "
+                f"{max(0, self.room.most) / 1e6:.0f} MB (--memory-limit)"
+            )
+        self.room.claim(self.held + stream.held)
+        self._live.add(stream)
+        return stream
 
     def _arguments(self, request: Transcribe) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
@@ -107,7 +127,8 @@ class Recognizer:
     def _language(self, language: str) -> dict[str, Any]:
         name = self.accepted.first(*LANGUAGE)
         if name is None:
-            raise Unsupported(f"{self.checkpoint.family} takes no language: it hears those that it was trained with")
+            check_unchosen(self.checkpoint.family, self.checkpoint.model, language)
+            return {}
         known = known_languages(self.checkpoint.model)
         return {name: spelt_language(language, known) if known else languages.code(language) or language}
 

@@ -20,6 +20,7 @@ from speechmlx.engines.mlx_audio.checkpoint import BridgedModel
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.cooperative import Emit
 from speechmlx.engines.mlx_audio.imitation import ImitatedVoices
+from speechmlx.engines.mlx_audio.phonemizers import ARGUMENTS
 from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice, Unsupported
 from speechmlx.names import listed
 from speechmlx.reading.pauses import check_pauses, parts
@@ -101,7 +102,7 @@ class Synthesizer:
     def delivery(self, request: Synthesis) -> SentenceSpeech:
         """Check `request` and make the arguments of the family's function."""
         options = request.options
-        arguments = self.accepted.read(options, OWN_OPTIONS)
+        arguments = {**ARGUMENTS.get(self.checkpoint.family, {}), **self.accepted.read(options, OWN_OPTIONS)}
         seed = options.get("seed", SEED)
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MOST_SEED:
             raise BadRequest(f"seed must be a whole number from 0 to {MOST_SEED}, not {seed!r:.40}")
@@ -271,5 +272,6 @@ def voices_of(model: Any) -> tuple[str, ...]:
         for name in ("voices", "spk2id", "voice_embeddings", "_voice_embeddings"):
             found = getattr(holder, name, None)
             if isinstance(found, dict) and found:
-                return tuple(map(str, found))
+                aliases = getattr(holder, "voice_aliases", None) or {}
+                return tuple(map(str, (*found, *aliases)))
     return ()

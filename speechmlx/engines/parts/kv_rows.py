@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import mlx.core as mx
@@ -42,6 +43,21 @@ class KeyValueShape(Protocol):
     @property
     def head(self) -> int:
         """Width of a head."""
+
+
+@dataclass(frozen=True)
+class KeyValuePrefix:
+    """Keys and values of the first positions of a sequence: for each layer [1, heads, n, width]."""
+
+    keys: list[mx.array]
+    values: list[mx.array]
+
+    def __len__(self) -> int:
+        return int(self.keys[0].shape[2])
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in (*self.keys, *self.values))
 
 
 class KeyValueRows:
@@ -122,6 +138,21 @@ class KeyValueRows:
             return self.keys[layer][row : row + 1, :, :end], self.values[layer][row : row + 1, :, :end]
 
         return remember
+
+    def copied(self, row: int, length: int) -> KeyValuePrefix:
+        """A copy of the first `length` positions of a row."""
+        at = mx.arange(length)
+        keys, values = (
+            [mx.take(array[row : row + 1], at, axis=2) for array in held] for held in (self.keys, self.values)
+        )
+        mx.eval(keys, values)
+        return KeyValuePrefix(keys, values)
+
+    def put(self, row: int, prefix: KeyValuePrefix) -> None:
+        """Make `prefix` the first positions of a row."""
+        for held, known in ((self.keys, prefix.keys), (self.values, prefix.values)):
+            for layer, array in enumerate(known):
+                held[layer][row : row + 1, :, : len(prefix)] = array
 
     def evaluate(self) -> None:
         """Compute what was written."""

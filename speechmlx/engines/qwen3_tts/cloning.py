@@ -15,6 +15,7 @@ from speechmlx.audio.resample import resample
 from speechmlx.engines.finite import finite
 from speechmlx.engines.parts.causal_conv import StreamRows
 from speechmlx.engines.qwen3_tts.codec import SpeechCodec
+from speechmlx.engines.qwen3_tts.prefixes import VoicePrefixes
 from speechmlx.engines.qwen3_tts.speaker_encoder import VoiceEncoder
 from speechmlx.errors import Unsupported
 from speechmlx.types import ReferenceVoice
@@ -54,13 +55,16 @@ class VoiceShelf:
     def __init__(self, codec: SpeechCodec, encoder: VoiceEncoder | None) -> None:
         self._codec, self._encoder = codec, encoder
         self._kept = OrderedDict[tuple[str, bool], ClonedVoice]()
+        self.prefixes = VoicePrefixes()
+        """What the talker has read of them."""
 
     @property
     def nbytes(self) -> int:
-        return sum(voice.nbytes for voice in self._kept.values())
+        return sum(voice.nbytes for voice in self._kept.values()) + self.prefixes.nbytes
 
     def clear(self) -> None:
         self._kept.clear()
+        self.prefixes.clear()
 
     def hear(self, voice: ReferenceVoice) -> Generator[None, None, ClonedVoice]:
         """Hear a recording in short steps; at once where it was heard before. Raises NotFinite."""

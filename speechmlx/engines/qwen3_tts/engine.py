@@ -8,6 +8,7 @@ from functools import partial
 import mlx.core as mx
 import numpy as np
 
+from speechmlx import languages
 from speechmlx.engines import LONG_AIM, Room
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.footprint import Unlimited
@@ -20,16 +21,18 @@ from speechmlx.engines.qwen3_tts.prompt import PromptVoice, PromptWriter
 from speechmlx.engines.qwen3_tts.shape import DrawDefaults, QwenTtsConfig
 from speechmlx.engines.qwen3_tts.speech_row import FRAMES_A_TOKEN, LEAST_FRAMES, SpeechRow
 from speechmlx.engines.qwen3_tts.talker import Talker
-from speechmlx.engines.qwen3_tts.text import MOST, SentenceText, TextSource, TextTokenizer, WholeText, WordText
+from speechmlx.engines.qwen3_tts.text import MOST, TextBreak, TextPart, TextSource, TextTokenizer, WholeText, WordText
 from speechmlx.engines.qwen3_tts.wishes import SpeechWishes, read_wishes
 from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Unsupported
+from speechmlx.reading.plain import PlainText
 from speechmlx.types import (
     Chunk,
     Command,
     End,
     Event,
     FeedText,
+    FlushText,
     ReferenceVoice,
     Request,
     Speak,
@@ -99,26 +102,39 @@ class Qwen3Tts:
         return row
 
     def _source(self, request: Synthesis, wishes: SpeechWishes) -> TextSource:
+        """Raises BadRequest for a text that cannot be read."""
+        plain = PlainText(request.pronunciations, languages.code(request.language))
         if isinstance(request, Speak):
             if not request.text.strip():
                 raise BadRequest("there is no word in the text")
-            return WholeText(self._encode, request.text)
-        return SentenceText(self._encode) if _is_cloned(wishes) else WordText(self._encode)
+            return WholeText(self._encode, request.text, plain)
+        # Text stands beside the frames of a recording, and what was read cannot be changed: a sentence that is shorter
+        # than the recording is spoken by itself once it is complete, and a longer text while it is being written.
+        told, frames = self._recording(wishes.voice)
+        return WordText(self._encode, plain, min(MOST, max(0, frames + 1 - told)) if frames else 0)
+
+    def _recording(self, voice: str | ReferenceVoice | None) -> tuple[int, int]:
+        """Tokens of the text of a voice's recording, and its frames at most; 0 and 0 where that text is not known."""
+        if not isinstance(voice, ReferenceVoice) or not voice.text.strip():
+            return 0, 0
+        return len(self._encode(voice.text.strip())), int(voice.audio.duration * FRAME_RATE) + 2
 
     def _row(self, request: Synthesis, wishes: SpeechWishes, source: TextSource) -> SpeechRow:
         voice = wishes.voice
-        tokens = max((len(part.tokens) for part in source.parts), default=1) if isinstance(request, Speak) else MOST
-        rows = FRAMING + len(self._encode(wishes.instructions)) + tokens
-        if isinstance(voice, ReferenceVoice) and voice.text.strip():
-            rows += len(self._encode(voice.text.strip())) + int(voice.audio.duration * FRAME_RATE) + 2
+        lengths = (len(part.tokens) for part in source.parts if isinstance(part, TextPart))
+        tokens = max(lengths, default=1) if isinstance(request, Speak) else MOST
+        rows = FRAMING + len(self._encode(wishes.instructions)) + tokens + sum(self._recording(voice))
         frames = min(self._defaults.max_frames, max(LEAST_FRAMES, FRAMES_A_TOKEN * tokens))
         if wishes.drawing.frames is not None:
             frames = min(frames, wishes.drawing.frames)
         # The reference reads a text beside the frames only for a recording's voice, unless it is still being written.
         dual = isinstance(voice, ReferenceVoice) or isinstance(request, SpeakStream)
         write = partial(self._writer, wishes, dual)
+        prefix = None
+        if isinstance(voice, ReferenceVoice) and voice.text.strip():
+            prefix = voice.id, voice.text.strip(), wishes.language, wishes.instructions
         longest, keeps_on = rows + frames, isinstance(source, WordText)
-        return SpeechRow(source, wishes.drawing, self._defaults.max_frames, longest, write, keeps_on)
+        return SpeechRow(source, wishes.drawing, self._defaults.max_frames, longest, write, keeps_on, prefix)
 
     def _writer(self, wishes: SpeechWishes, dual: bool, voice: ClonedVoice | None) -> PromptWriter:
         who = PromptVoice()
@@ -148,6 +164,11 @@ class Qwen3Tts:
         if isinstance(command, FeedText):
             if not state.stopped:
                 state.source.feed(command.text)
+        elif isinstance(command, FlushText):
+            if state.stopped:
+                state.source.parts.append(TextBreak(flushed=True))
+            else:
+                state.source.flush()
         elif isinstance(command, End):
             if not state.stopped:
                 state.source.end()
@@ -163,6 +184,9 @@ class Qwen3Tts:
         self._read([state for state in live if not state.finished])
         self._speak([state for state in live if not state.finished and state.can_speak], found)
         self._sound([state for state in live if not state.finished and state.due], found)
+        for state in live:
+            while not state.finished and state.break_due:
+                found[id(state)] += state.take_break()
         for state in live:
             if not state.finished and state.is_over:
                 self._finish(state, found)
@@ -224,6 +248,7 @@ class Qwen3Tts:
         state.at = prompt.taken
         state.rows += len(prompt)
         state.unread = self._talker.embed(prompt)
+        self._recall(state, prompt.shared)
         heard = state.voice.heard if state.voice else None
         state.sound = StreamRows(heard.arrays) if heard else self._codec.decoder.open(1)
 
@@ -233,7 +258,27 @@ class Qwen3Tts:
         piece, rest = state.unread[:most], state.unread[most:]
         self.loop.read(state.row, piece, last=not len(rest))
         state.unread = rest if len(rest) else None
+        if state.shared and state.row.length >= state.shared:
+            self._remember(state)
         return len(piece)
+
+    def _recall(self, state: SpeechRow, shared: int) -> None:
+        """Begin with what was read before for the same voice."""
+        assert state.row is not None
+        assert state.unread is not None
+        known = self._shelf.prefixes.get(state.prefix) if shared else None
+        if known is None:
+            state.shared = shared
+        else:
+            self.loop.recall(state.row, known)
+            state.unread = state.unread[len(known) :]
+
+    def _remember(self, state: SpeechRow) -> None:
+        """Keep what was read of a voice, where there is memory for it."""
+        assert state.row is not None
+        length, state.shared = state.shared, 0
+        if length * self.loop.memory.position_bytes <= self.room.free:
+            self._shelf.prefixes.keep(state.prefix, self.loop.prefix(state.row, length))
 
     def _speak(self, states: Sequence[SpeechRow], found: Found) -> None:
         """A frame of each of `states`."""
@@ -287,8 +332,3 @@ class Qwen3Tts:
         state.finished = True
         audio = state.samples / RATE
         events.append(Usage(audio_out=audio, tokens_in=state.rows, tokens_out=state.frames, cut_off=state.cut_off))
-
-
-def _is_cloned(wishes: SpeechWishes) -> bool:
-    """Whether a recording and its text come before the text."""
-    return isinstance(wishes.voice, ReferenceVoice) and bool(wishes.voice.text.strip())

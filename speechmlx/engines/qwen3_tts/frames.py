@@ -9,7 +9,8 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from speechmlx.engines.parts.kv_rows import KeyValueRows, places_for
+from speechmlx.engines.parts.batch_places import BatchPlaces
+from speechmlx.engines.parts.kv_rows import KeyValuePrefix, KeyValueRows
 from speechmlx.engines.qwen3_tts.drawing import Draw, choose, penalised
 from speechmlx.engines.qwen3_tts.predictor import as_function
 from speechmlx.engines.qwen3_tts.shape import CONTROLS, QwenTtsConfig
@@ -71,68 +72,28 @@ class _Carried:
     """Which codes were drawn [rows, vocabulary]."""
 
 
-class FrameLoop:
-    """Rows that come and go; those that are not named in a step wait, with all they have."""
+class FrameLoop(BatchPlaces[FrameRow, _Carried]):
+    """Makes frames of the rows that are named in a step."""
 
     def __init__(self, talker: Talker, config: QwenTtsConfig, dtype: mx.Dtype, fused: bool) -> None:
         """`fused`: the predictor's graph is compiled."""
         self._talker, self._config, self._dtype = talker, config, dtype
         self._predict = as_function(talker.code_predictor, fused)
-        self.memory = KeyValueRows(config.shape.talker, dtype)
-        self._places: list[FrameRow | None] = []
-        self._settings: _Settings | None = None
         self.reads = 0
         """How often numbers were read from the device."""
         vocabulary = np.arange(config.shape.vocabulary)
         silent = (vocabulary >= config.shape.vocabulary - CONTROLS) & (vocabulary != config.codec.eos)
         self._never = mx.array(silent)
         self._end = mx.array(vocabulary == config.codec.eos)
-        self._carried = self._none(0)
+        super().__init__(KeyValueRows(config.shape.talker, dtype), self._no_frames)
 
-    def _none(self, rows: int) -> _Carried:
+    def _no_frames(self, rows: int) -> _Carried:
         shape = self._config.shape
         return _Carried(
             mx.zeros((rows,), mx.int32),
             mx.zeros((rows, shape.talker.hidden), self._dtype),
             mx.zeros((rows, shape.vocabulary), mx.bool_),
         )
-
-    def join(self, row: FrameRow) -> None:
-        """Give `row` a place."""
-        if None not in self._places:
-            self._resize(range(len(self._places)), places_for(len(self._places) + 1))
-        row.place = self._places.index(None)
-        self._places[row.place] = row
-        self._settings = None
-
-    def leave(self, row: FrameRow) -> None:
-        """Take the place of `row` away; memory is freed once half of the places are empty."""
-        if row.place < 0:
-            return
-        if row.spoilt and self.memory.rows:
-            self.memory.wipe(row.place)
-        self._places[row.place] = None
-        row.place = -1
-        staying = [place for place, one in enumerate(self._places) if one is not None]
-        if places_for(len(staying)) < len(self._places):
-            self._resize(staying, places_for(len(staying)))
-
-    def _resize(self, staying: Sequence[int], rows: int) -> None:
-        """Have `rows` places; the rows at the places `staying` come first."""
-        members = [self._places[place] for place in staying]
-        if self.memory.rows:
-            self.memory.keep(staying, rows)
-        carried, fresh = self._carried, self._none(rows)
-        if members:
-            chosen = mx.array(list(staying), mx.int32)
-            for name in ("first", "state", "seen"):
-                getattr(fresh, name)[: len(members)] = mx.take(getattr(carried, name), chosen, axis=0)
-        mx.eval(fresh.first, fresh.state, fresh.seen)
-        self._carried, self._settings = fresh, None
-        self._places = [*members, *[None] * (rows - len(members))]
-        for place, row in enumerate(members):
-            assert row is not None
-            row.place = place
 
     def read(self, row: FrameRow, rows: mx.array, last: bool) -> None:
         """Read a piece of the prompt of `row`, inputs [n, hidden]; `last`: and draw its first code."""
@@ -142,6 +103,16 @@ class FrameLoop:
         if last:
             self._draw_alone(row, state)
         self.memory.evaluate()
+
+    def recall(self, row: FrameRow, prefix: KeyValuePrefix) -> None:
+        """Begin the sequence of `row` with what another one read before."""
+        self.memory.fit(len(self._places), len(prefix) + 1)
+        self.memory.put(row.place, prefix)
+        row.length = len(prefix)
+
+    def prefix(self, row: FrameRow, length: int) -> KeyValuePrefix:
+        """What `row` knows of its first `length` positions."""
+        return self.memory.copied(row.place, length)
 
     def _draw_alone(self, row: FrameRow, state: mx.array) -> None:
         settings = _settings([row])

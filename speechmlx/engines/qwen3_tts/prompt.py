@@ -34,6 +34,8 @@ class Prompt:
     """A row and the frames [groups, n] of a recording that are added to it and those behind it."""
     taken: int = 0
     """How many tokens of the part's line are in these rows."""
+    shared: int = 0
+    """How many of the first rows are those of every text in the voice of this recording; never all."""
 
     def __len__(self) -> int:
         return len(self.text)
@@ -81,10 +83,14 @@ class PromptWriter:
         if language is not None:
             self._head = [codec.think, codec.think_bos, language, codec.think_eos]
 
+    def is_ready(self, part: TextPart) -> bool:
+        """Whether enough of a part is written for its prompt."""
+        return part.ended or (self._dual and self.line(part, self._beside_frames - 1) is not None)
+
     @property
-    def needs_whole(self) -> bool:
-        """Whether a part's text must be complete before its prompt can be written."""
-        return not self._dual or self._voice.frames is not None
+    def _beside_frames(self) -> int:
+        """Text tokens of a prompt whose text goes on beside the frames: one for the beginning and each frame known."""
+        return 1 + (0 if self._voice.frames is None else self._voice.frames.shape[1])
 
     def length(self, tokens: int) -> int:
         """Rows, at most, of the prompt of a part with so many tokens."""
@@ -111,7 +117,7 @@ class PromptWriter:
         return token not in (self._config.text.eos, self._config.text.pad)
 
     def write(self, part: TextPart) -> Prompt:
-        """The prompt of `part`, of which at least the first token is known, or all where `needs_whole`."""
+        """The prompt of `part`, which `is_ready`."""
         marks, codec = self._config.text, self._config.codec
         prompt = Prompt([*self._before, *self._role], [NONE] * (len(self._before) + len(self._role)))
         head = list(self._head)
@@ -140,11 +146,11 @@ class PromptWriter:
 
     def _beside(self, prompt: Prompt, part: TextPart) -> None:
         """The first text token, and one more beside each frame of the recording."""
-        frames = self._voice.frames
-        count = 1 + (0 if frames is None else frames.shape[1])
+        frames, count = self._voice.frames, self._beside_frames
         line = [self.line(part, place) for place in range(count)]
         assert None not in line
         if frames is not None:
             prompt.frames = len(prompt) + 1, frames
+            prompt.shared = len(prompt) + min(len(self._voice.text), count - 1)
         prompt.add([token for token in line if token is not None], [self._config.codec.bos] + [NONE] * (count - 1))
         prompt.taken = count

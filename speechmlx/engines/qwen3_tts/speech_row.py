@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,9 @@ from speechmlx.engines.parts.causal_conv import StreamRows
 from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice
 from speechmlx.engines.qwen3_tts.frames import DrawnFrame, FrameRow
 from speechmlx.engines.qwen3_tts.prompt import PromptWriter
-from speechmlx.engines.qwen3_tts.text import TextPart, TextSource
+from speechmlx.engines.qwen3_tts.text import TextBreak, TextPart, TextSource
 from speechmlx.engines.qwen3_tts.wishes import Drawing
-from speechmlx.types import Chunk
+from speechmlx.types import Chunk, Event, TextFlushed
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -44,6 +44,8 @@ class SpeechRow:
     """Makes its prompts, once the voice is heard."""
     keeps_on: bool = False
     """It does not end before its text does, which is still being written: what comes later would be lost."""
+    prefix: Hashable | None = None
+    """Whose recording, text and settings come before each part; None for none."""
     hearing: Generator[None, None, ClonedVoice] | None = None
     """Hears the recording of its voice."""
     complete: bool = False
@@ -57,6 +59,8 @@ class SpeechRow:
     row: FrameRow | None = None
     unread: mx.array | None = None
     """Input rows of the prompt [n, hidden] that are not read."""
+    shared: int = 0
+    """Positions of the prompt that are to be kept under `prefix` once they are read; 0: none."""
     at: int = 0
     """Place in the part's line of the next text token."""
     spoken: int = 0
@@ -78,7 +82,13 @@ class SpeechRow:
     def busy(self) -> bool:
         """Whether there is something to do on the text so far."""
         return not self.finished and bool(
-            self.hearing or self.unread is not None or self.can_begin or self.can_speak or self.due or self.is_over
+            self.hearing
+            or self.unread is not None
+            or self.can_begin
+            or self.can_speak
+            or self.due
+            or self.break_due
+            or self.is_over
         )
 
     @property
@@ -86,9 +96,8 @@ class SpeechRow:
         """Whether the next part may be read."""
         if self.hearing or self.part or not self.source.parts:
             return False
-        if self.writer is None:
-            return True
-        return self.source.parts[0].ended or not self.writer.needs_whole
+        coming = self.source.parts[0]
+        return isinstance(coming, TextPart) and (self.writer is None or self.writer.is_ready(coming))
 
     @property
     def can_speak(self) -> bool:
@@ -111,6 +120,12 @@ class SpeechRow:
         return self.part is None or len(self.pending) >= wanted or self.text is None
 
     @property
+    def break_due(self) -> bool:
+        """Whether all was said that comes before a break."""
+        said = not (self.hearing or self.part or self.pending)
+        return said and bool(self.source.parts) and isinstance(self.source.parts[0], TextBreak)
+
+    @property
     def is_over(self) -> bool:
         """Whether all that was to be said was said."""
         return self.complete and not (self.hearing or self.part or self.source.parts or self.pending)
@@ -119,10 +134,23 @@ class SpeechRow:
         """Take the next part, and a new sequence for it."""
         if self._random is None:
             self._random = np.random.Generator(np.random.PCG64(self.drawing.seed))
-        self.part = self.source.parts.popleft()
+        part = self.source.parts.popleft()
+        assert isinstance(part, TextPart)
+        self.part = part
         self.row = FrameRow(self.drawing, self._random)
         self.spoken = 0
         return self.row
+
+    def take_break(self) -> Iterator[Event]:
+        """The events of the break that is due."""
+        coming = self.source.parts.popleft()
+        assert isinstance(coming, TextBreak)
+        if coming.seconds:
+            silence = Chunk.silence(RATE, coming.seconds)
+            self.samples += len(silence.pcm16) // 2
+            yield silence
+        if coming.flushed:
+            yield TextFlushed()
 
     def take(self, frame: DrawnFrame) -> bool:
         """Take a frame. Returns whether it is the last one of its part."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from speechmlx.errors import ModelUnavailable
+from speechmlx.reading.plain import PlainText, WordsOrSilence
 from speechmlx.reading.sentences import STOPS, clauses, finished, sentences
 
 PIECES = (
@@ -70,89 +71,143 @@ class TextPart:
     """No more tokens come."""
 
 
+@dataclass(frozen=True)
+class TextBreak:
+    """What is between two parts: a silence that the text asks for, or a place up to which it is told to be said."""
+
+    seconds: float = 0.0
+    flushed: bool = False
+
+
 def has_words(text: str) -> bool:
     """Whether there is a letter or a digit."""
     return any(letter.isalnum() for letter in text)
 
 
 class TextSource:
-    """The parts of one request's text. `feed` adds text, `end` says that it is complete."""
+    """The parts of one request's text."""
 
-    def __init__(self, encode: Encode) -> None:
-        self._encode = encode
-        self.parts: deque[TextPart] = deque()
+    def __init__(self, encode: Encode, plain: PlainText | None = None) -> None:
+        """`plain`: takes pauses, SSML and pronunciations out of the text."""
+        self.plain = plain or PlainText()
+        self.parts: deque[TextPart | TextBreak] = deque()
         self.tokens = 0
         """Number of tokens of all parts that ended."""
         self.spoken = False
         """Whether there was a letter or a digit."""
+        self._encode = encode
 
     def feed(self, text: str) -> None:
+        """Add text. Raises BadRequest for SSML that is wrong and for a pause that is too long."""
+        raise NotImplementedError
+
+    def flush(self) -> None:
+        """Say the text so far to its end, and then give a break that tells of it. Raises BadRequest as `feed` does."""
         raise NotImplementedError
 
     def end(self) -> None:
+        """The text is complete. Raises BadRequest as `feed` does."""
         raise NotImplementedError
-
-    def add(self, text: str) -> None:
-        """Add a part that is complete."""
-        if has_words(text):
-            self.spoken = True
-            self.parts.append(TextPart(self._encode(text.strip()), True))
-            self.tokens += len(self.parts[-1].tokens)
 
 
 class WholeText(TextSource):
     """A text that is known as a whole: parts of whole sentences."""
 
-    def __init__(self, encode: Encode, text: str) -> None:
-        super().__init__(encode)
-        for part in whole_parts(text, lambda one: len(encode(one))):
-            self.add(part)
-
-
-class SentenceText(TextSource):
-    """Text that is being written, for what needs a part's whole text: each sentence is a part once it is complete."""
-
-    def __init__(self, encode: Encode) -> None:
-        super().__init__(encode)
-        self._rest = ""
-
-    def feed(self, text: str) -> None:
-        complete, self._rest = finished(self._rest + text)
-        for sentence in complete:
-            self._add(sentence)
-
-    def end(self) -> None:
-        self._add(self._rest)
-        self._rest = ""
+    def __init__(self, encode: Encode, text: str, plain: PlainText | None = None) -> None:
+        """Raises BadRequest for SSML that is wrong and for a pause that is too long."""
+        super().__init__(encode, plain)
+        for said in self.plain.end(text):
+            if isinstance(said, str):
+                self._add(said)
+            else:
+                self.parts.append(TextBreak(said))
 
     def _add(self, text: str) -> None:
         for part in whole_parts(text, lambda one: len(self._encode(one))):
-            self.add(part)
+            if has_words(part):
+                self.spoken = True
+                tokens = self._encode(part.strip())
+                self.parts.append(TextPart(tokens, True))
+                self.tokens += len(tokens)
 
 
 class WordText(TextSource):
-    """Text that is being written, for what takes it as it comes: word by word, with the tokens of the whole text."""
+    """Text that is being written, word by word, with the tokens of the whole text.
 
-    def __init__(self, encode: Encode) -> None:
-        super().__init__(encode)
+    A sentence ends a part that has fewer tokens than `least` by then: for what needs so many, or else all of a part,
+    before it can begin.
+    """
+
+    def __init__(self, encode: Encode, plain: PlainText | None = None, least: int = 0) -> None:
+        super().__init__(encode, plain)
+        self._least = least
         self._rest = ""
+        """What no word was taken from."""
+        self._sentence = ""
+        """The text since the last end of a sentence, while such an end matters."""
         self._lead = ""
         """Signs before the first word of a part."""
         self._part: TextPart | None = None
         """The part that words are added to; it may have begun to be spoken."""
 
     def feed(self, text: str) -> None:
-        self._rest += text
-        start = 0
-        for end in word_ends(self._rest):
-            self._word(self._rest[start:end])
-            start = end
-        self._rest = self._rest[start:]
+        self._take(self.plain.feed(text))
+
+    def flush(self) -> None:
+        self._take(self.plain.flush())
+        self._finish()
+        self.parts.append(TextBreak(flushed=True))
 
     def end(self) -> None:
-        if self._rest:
-            self._word(self._rest.rstrip())
-            self._rest = ""
+        self._take(self.plain.end())
+        self._finish()
+
+    def _take(self, found: Iterable[WordsOrSilence]) -> None:
+        for said in found:
+            if isinstance(said, str):
+                self._add(said)
+            else:
+                self._finish()
+                self.parts.append(TextBreak(said))
+
+    def _add(self, text: str) -> None:
+        self._rest += text
+        if self._is_young:
+            self._sentence += text
+            complete, self._sentence = finished(self._sentence)
+            behind = sum(map(len, complete)) + len(self._sentence)
+            for sentence in complete:
+                behind -= len(sentence)
+                self._words(len(self._rest) - behind)
+                if self._part is not None and self._is_young:
+                    self._finish(max(0, len(self._rest) - behind))
+        self._words(len(self._rest))
+        if not self._is_young:
+            self._sentence = ""
+
+    @property
+    def _is_young(self) -> bool:
+        """Whether the end of a sentence ends the part."""
+        return self._least > 0 and (self._part is None or len(self._part.tokens) < self._least)
+
+    def _words(self, end: int) -> None:
+        """Take the words of the rest that end before the character `end`."""
+        start = 0
+        for place in word_ends(self._rest):
+            if place > end:
+                break
+            self._word(self._rest[start:place])
+            start = place
+        self._rest = self._rest[start:]
+
+    def _finish(self, end: int | None = None) -> None:
+        """End the part with the rest, or with its characters before `end`."""
+        last = self._rest[:end].rstrip()
+        self._rest = "" if end is None else self._rest[end:]
+        if last:
+            self._word(last)
+        if end is None:
+            self._sentence = self._lead = ""
         self._close()
 
     def _word(self, text: str) -> None:

@@ -23,7 +23,7 @@ class Family:
     """"streams": chunks while it works; "whole": sentence by sentence, or window by window; "live": that, and words
     or speakers while a person speaks."""
     rate: int = 16000
-    """Hz of its input, or of its output for "tts"; a config.json that names another counts more."""
+    """Hz of its input, or of its output for "tts"; a config.json of "tts" or "sts" that names another counts more."""
     proof: str = ""
     """"tiny": two interleaved jobs on tiny random weights equal the lone ones, exactly; "": not tried."""
     needs: tuple[str, ...] = ()
@@ -51,20 +51,20 @@ TTS = (
     *_of("tts", Kind.TTS, "streams", "pocket_tts", 24000, "tiny"),
     *_of("tts", Kind.TTS, "streams", "qwen3_tts", 24000, "tiny"),
     *_of("tts", Kind.TTS, "streams", "breeze_tts", 24000, "tiny"),
-    *_of("tts", Kind.TTS, "streams", "fish_qwen3_omni fish_drama3", 44100),
-    *_of("tts", Kind.TTS, "whole", "higgs_audio_v3 omnivoice", 24000),
+    *_of("tts", Kind.TTS, "streams", "fish_qwen3_omni fish_drama3", 44100, "tiny"),
+    *_of("tts", Kind.TTS, "whole", "higgs_audio_v3 omnivoice", 24000, "tiny"),
     *_of("tts", Kind.TTS, "whole", "soprano", 32000, "tiny"),
     *_of("tts", Kind.TTS, "whole", "voxcpm", 44100, "tiny"),
     *_of("tts", Kind.TTS, "whole", "voxcpm2", 48000, "tiny"),
-    Family("tts", "kitten_tts", Kind.TTS, "whole", 24000, "", ("phonemizer", "/espeak-ng")),
+    *_of("tts", Kind.TTS, "whole", "kitten_tts", 24000, "tiny"),
     Family("tts", "voxtral_tts", Kind.TTS, "streams", 24000, "", ("mistral_common",)),
-    *_out("tts", OWN, "kokoro"),
+    *_out("tts", OWN, "kokoro melotts"),
     *_out("tts", LLM, "llama qwen3"),
     *_out(
         "tts",
         SECOND,
         "arktts bark bailingmm chatterbox chatterbox_turbo confucius4 dense dia dramabox echo_tts higgs_audio "
-        "indextts irodori_tts kugelaudio lingv3_tts longcat_audiodit melotts moss_tts moss_tts_delay moss_tts_local "
+        "indextts irodori_tts kugelaudio lingv3_tts longcat_audiodit moss_tts moss_tts_delay moss_tts_local "
         "moss_tts_nano outetts rumik_oss spark tada vibevoice zonos2",
     ),
     *_out("tts", "its watermark needs torch", "sesame"),
@@ -92,15 +92,15 @@ STT = (
 )
 OTHERS = (
     *_out("sts", OWN, "deepfilternet"),
-    *_out("sts", "it changes a layer of MLX for all models when it is made", "mossformer2_se"),
+    *_of("sts", Kind.ENHANCE, "whole", "mossformer2_se", 48000, "tiny"),
+    *_of("sts", Kind.ENHANCE, "whole", "mel_roformer", 44100, "tiny"),
     *_out("sts", "it answers with a recording for each voice, and no request takes several", "dialogue_sidon"),
-    *_out("sts", "its config.json does not say which network it is", "mel_roformer"),
     *_out("sts", SECOND, "sam_audio mimo_audio nemotron_voicechat moshi"),
     *_out("sts", "speech to speech has no adapter in this version", "lfm_audio ming_v3_audio"),
     *_out("vad", OWN, "silero_vad smart_turn"),
     *_of("vad", Kind.DIARIZE, "live", "sortformer nemotron_diarization", proof="tiny"),
     *_out("vad", "no adapter of this version runs it", "fsmn"),
-    *_out("lid", "no request asks a model for the language alone", "ecapa_tdnn wav2vec2"),
+    *_of("lid", Kind.LID, "whole", "ecapa_tdnn wav2vec2", proof="tiny"),
     *_out("music", "no request asks for music", "minimax_music3"),
 )
 

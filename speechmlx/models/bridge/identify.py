@@ -50,9 +50,9 @@ def check_needs(family: Family) -> None:
 
 
 def rate_of(family: Family, config: Mapping[str, Any]) -> int:
-    """Hz of the model's input; of its output for TTS, where config.json may say another than its family's."""
+    """Hz of the model's input, of its output for TTS. Of TTS and STS config.json may say another than the family's."""
     said = next((config[key] for key in RATES if isinstance(config.get(key), int)), None)
-    return int(said) if family.part == "tts" and said else family.rate
+    return int(said) if family.part in ("tts", "sts") and said else family.rate
 
 
 def _family(config: Mapping[str, Any], name: str) -> tuple[str, str] | None:
@@ -88,6 +88,12 @@ def _by_content(config: Mapping[str, Any]) -> tuple[str, str] | None:
         return "sts", "deepfilternet"
     if {"win_len", "win_inc", "num_mels", "out_channels_final"} <= config.keys():
         return "sts", "mossformer2_se"
+    if {"n_mels", "res2net_scale", "se_channels", "embedding_dim"} <= config.keys():
+        return "lid", "ecapa_tdnn"
+    if "Wav2Vec2ForSequenceClassification" in (config.get("architectures") or ()):
+        return "lid", "wav2vec2"
+    if {"num_bands", "num_stems", "mask_estimator_depth"} <= config.keys():
+        return "sts", "mel_roformer"
     return None
 
 

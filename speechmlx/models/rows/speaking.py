@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from speechmlx.models.kokoro_voices import KOKORO
 from speechmlx.models.qwen3_tts_voices import QWEN3_TTS
-from speechmlx.models.rows.common import CONVERT, MB, PRECISION
+from speechmlx.models.rows.common import BRIDGE, BRIDGED, CONVERT, MB, PRECISION
 from speechmlx.models.spec import Companion, HubFiles, IndexFiles, Model, PackageFile
 from speechmlx.models.voices import PRESETS, UNLISTED, VoiceList
 from speechmlx.types import Kind
@@ -82,6 +82,7 @@ def _qwen3_tts(
         aliases=aliases,
         elsewhere=f"((qwen|mlx-community)/)?{re.escape(repo.lower())}{'(-bf16)?' if form == 'bf16' else ending}",
         voices=QWEN3_TTS if variant == "CustomVoice" else UNLISTED,
+        streams_text=True,
     )
 
 
@@ -402,3 +403,33 @@ QWEN3_TTS_ROWS = (
         narrow=1_286_743_170,
     ),
 )
+
+KITTEN_VOICES = VoiceList(
+    tuple("bella jasper luna bruno rosie hugo kiki leo".split()),
+    patterns=((PRESETS.pattern, "leo"),),
+    languages=((".*", "en-US"),),
+    imitates=False,
+)
+
+
+def _kitten(size: str, weights: int) -> Model:
+    """A row of KittenTTS: about `weights` parameters, and its voices."""
+    name = f"kitten-tts-{size}-0.8"
+    files = ("config.json", "*.safetensors", "voices.npz")
+    return Model(
+        name=name,
+        kind=Kind.TTS,
+        engine=BRIDGE,
+        sources=(HubFiles(f"mlx-community/{name}", "main", files, f"{BRIDGED}:tts.kitten_tts"),),
+        size=4 * weights + 3 * MB,
+        memory=4 * weights,
+        narrow=4 * weights,
+        rate=24000,
+        licence="Apache-2.0",
+        aliases=("kitten", "kitten-tts") if size == "nano" else (),
+        elsewhere=f"(kittenml|mlx-community)/{re.escape(name)}{PRECISION}",
+        voices=KITTEN_VOICES,
+    )
+
+
+KITTEN = (_kitten("nano", 15 * MB), _kitten("micro", 40 * MB), _kitten("mini", 80 * MB))

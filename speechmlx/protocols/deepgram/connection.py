@@ -176,6 +176,8 @@ def language_of(model: Model, asked: str | None, default: bool) -> str | None:
         return asked
     if default:
         return None
+    if languages.heard(asked, model.languages):
+        return asked
     raise languages.refusal(asked, model.languages, f"the model {model.name}")
 
 

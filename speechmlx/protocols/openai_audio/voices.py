@@ -10,13 +10,12 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from speechmlx.errors import BadRequest, UnknownModel
+from speechmlx.errors import BadRequest
 from speechmlx.models import store
 from speechmlx.models.kept_recordings import RATE
-from speechmlx.models.spec import Catalog, Model
-from speechmlx.models.voice_store import MOST, StoredVoice
-from speechmlx.models.voices import PRESETS, voices_in
-from speechmlx.names import spelt
+from speechmlx.models.spec import Model
+from speechmlx.models.voice_store import MOST, StoredVoice, check_free
+from speechmlx.models.voices import voices_in
 from speechmlx.protocols.http import options
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.types import Audio, Kind
@@ -62,21 +61,6 @@ async def delete_voice(context: RequestContext) -> Response:
     """Delete a stored voice, by its name or id, with its recording"""
     id = await asyncio.to_thread(context.runtime.voices.remove, context.request.path_params["voice"])
     return JSONResponse({"id": id, "object": "audio.voice.deleted", "deleted": True})
-
-
-def check_free(name: str, catalog: Catalog) -> None:
-    """Raises BadRequest for a name that means a model's own voice, another service's, or a model."""
-    key = spelt(name)
-    owner = next((row.name for row in catalog.all_rows if row.voices.owns(key)), None)
-    if owner is None and PRESETS.fullmatch(key):
-        owner = "other services"
-    if owner is not None:
-        raise BadRequest(f"{name!r:.100} is a voice of {owner} already: take another name")
-    try:
-        model = catalog.resolve(name)
-    except UnknownModel:
-        return
-    raise BadRequest(f"{name!r:.100} is the model {model.name}: take another name")
 
 
 def required(context: RequestContext, field: str, what: str) -> str:

@@ -54,7 +54,7 @@ def read_query(query: Mapping[str, str], model: Model) -> AsrQuery:
 
 def _language(query: Mapping[str, str], model: Model) -> str | None:
     wanted = languages.asked(query.get("language"))
-    if wanted is not None and languages.match(wanted, model.languages) is None:
+    if wanted is not None and languages.heard(wanted, model.languages) is None:
         raise languages.refusal(wanted, model.languages, model.name)
     return languages.code(wanted)
 

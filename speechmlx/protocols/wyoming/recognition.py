@@ -42,7 +42,7 @@ def settings_for(
     language = languages.asked(request.language)
     transcription = Transcription(
         model=None if row == default and request.model is None else row.name,
-        language=None if language is None else languages.match(language, row.languages),
+        language=None if language is None else languages.heard(language, row.languages),
         whole=True,
         keywords=request.keywords,
     )
@@ -59,7 +59,7 @@ def model_for(request: RecognitionRequest, services: Services, installed: Sequen
     """
     row, _ = services.names.resolve(request.model, Kind.ASR)
     language = languages.asked(request.language)
-    if language is None or languages.match(language, row.languages):
+    if language is None or languages.heard(language, row.languages):
         return row
     others = () if request.model else installed
     for other in others:

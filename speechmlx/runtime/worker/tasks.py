@@ -10,6 +10,7 @@ from speechmlx.engines import (
     Batched,
     BatchedStreaming,
     Engine,
+    FlushableTextStream,
     RequestState,
     Running,
     Steps,
@@ -22,7 +23,7 @@ from speechmlx.errors import EngineFailed, SpeechError, Unsupported
 from speechmlx.runtime.ipc.messages import OUTPUT_WINDOW, Begun, Ended, Failure, InputConsumed, JobTimes, Output, Start
 from speechmlx.runtime.worker.accounts import Account
 from speechmlx.runtime.worker.scheduler import Candidate
-from speechmlx.types import Chunk, Command, End, Event, Feed, FeedText, Kind, Load, Progress
+from speechmlx.types import Chunk, Command, End, Event, Feed, FeedText, FlushText, Kind, Load, Progress
 
 Post = Callable[[object], None]
 
@@ -253,12 +254,14 @@ class StreamingWork:
                     self._steps = self._stream.feed(samples)
                 case FeedText(text) if isinstance(self._stream, TextStream):
                     self._steps = self._stream.feed_text(text)
+                case FlushText() if isinstance(self._stream, FlushableTextStream):
+                    self._steps = self._stream.flush_text()
                 case End():
                     self._steps = self._stream.finish()
                     self._finishing = True
                 case None:
                     return [True]
-                case Feed() | FeedText() as command:
+                case Feed() | FeedText() | FlushText() as command:
                     name = type(task.request).__name__
                     raise Unsupported(f"{name} does not take {type(command).__name__} commands")
         assert self._steps is not None

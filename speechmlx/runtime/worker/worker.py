@@ -8,7 +8,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from speechmlx.engines import AIM, LONG_AIM, Claiming, Engine, Holding, Loader, LoadOptions, Paced, Seated
@@ -32,6 +32,7 @@ from speechmlx.runtime.worker.accounts import Account, Accounts
 from speechmlx.runtime.worker.device import clear_cache, has_failed, memory_in_use
 from speechmlx.runtime.worker.room import ModelRoom
 from speechmlx.runtime.worker.scheduler import Candidate, pick
+from speechmlx.runtime.worker.slot import Slot
 from speechmlx.runtime.worker.step_meter import StepMeter
 from speechmlx.runtime.worker.tasks import BatchedWork, Outcome, Task, batch_size, open_work
 from speechmlx.runtime.worker.wired import keep_wired
@@ -44,40 +45,6 @@ LISTEN = 60.0
 
 PAUSED = 5.0
 """Seconds without a step after which a job whose reader is behind no longer counts as a taken seat."""
-
-
-@dataclass(eq=False)
-class Slot:
-    """A model in memory, or one that is loading: then `engine` is None and `loader` has the next slice.
-
-    `nbytes` of weights; `last_used` and `waiting_since` in seconds of the worker's clock.
-    """
-
-    model: Model
-    id: int
-    loader: Generator[Progress, None, Engine]
-    nbytes: int
-    last_used: float
-    engine: Engine | None = None
-    max_batch: int = 0
-    """Requests of whole inputs that step together, 0 when each steps alone."""
-    max_streams: int = 0
-    """Live inputs that step together, 0 when each steps alone."""
-    seats: int = sys.maxsize
-    holding: Holding | None = None
-    """The engine, where its requests hold much memory."""
-    pinned: bool = False
-    loaded: float = 0.0
-    """When it was loaded."""
-    waiting_since: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.waiting_since = self.last_used
-
-    @property
-    def held(self) -> int:
-        """Bytes that the model's requests hold."""
-        return self.holding.held if self.holding else 0
 
 
 class Worker:
@@ -298,17 +265,13 @@ class Worker:
         self._tell_memory()
 
     def _loading_candidates(self) -> list[Candidate]:
-        candidates = []
-        for slot in self._slots.values():
-            if slot.engine is None:
-                waiting = [task for task in self._tasks.values() if task.model.name == slot.model.name]
-                priority = min((task.request.priority for task in waiting), default=Priority.BULK)
-                due = min((task.due for task in waiting), default=slot.waiting_since)
-                candidates.append(Candidate(slot.id, priority, due, slot.waiting_since))
-        return candidates
+        return [slot.next_slice(self._waiting_for(slot)) for slot in self._slots.values() if slot.engine is None]
+
+    def _waiting_for(self, slot: Slot) -> list[Task]:
+        return [task for task in self._tasks.values() if task.model.name == slot.model.name]
 
     def _load_slice(self, slot: Slot) -> None:
-        waiting = [task for task in self._tasks.values() if task.model.name == slot.model.name]
+        waiting, began = self._waiting_for(slot), self._clock()
         try:
             with naming([task.request_id for task in waiting]):
                 progress = next(slot.loader)
@@ -337,7 +300,7 @@ class Worker:
             for task in waiting:
                 if isinstance(task.request, Load):
                     task.post_event(progress)
-        slot.last_used = slot.waiting_since = self._clock()
+        slot.sliced(began, self._clock())
         self._meter.count_slice()
 
     def _unload(self, name: str) -> None:

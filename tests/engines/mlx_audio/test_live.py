@@ -15,7 +15,7 @@ from speechmlx.engines.mlx_audio import cooperative
 from speechmlx.engines.mlx_audio.live import LIVE, parakeet, voxtral
 from speechmlx.errors import BadAudio, SpeechError, Unsupported
 from speechmlx.models.bridge import families
-from speechmlx.types import DiarizeStream, Listen, Usage
+from speechmlx.types import DiarizeStream, LanguageDetected, Listen, Usage
 
 
 def test_the_table_says_which_hear_live() -> None:
@@ -96,8 +96,8 @@ def test_short_and_empty_streams(bridged: Load, name: str) -> None:
     [
         *((name, {"task": "translate"}, Unsupported, f"{name} does not translate") for name in LIVE),
         ("nemotron_asr", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: en-US"),
-        ("parakeet", {"language": "en"}, Unsupported, "parakeet takes no language"),
-        ("voxtral_realtime", {"language": "en"}, Unsupported, "voxtral_realtime takes no language"),
+        ("parakeet", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: en"),
+        ("voxtral_realtime", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: en, fr, es"),
         ("sensevoice", {}, Unsupported, r"no words while a person speaks; of mlx-audio's families these do: nemotron"),
     ],
 )
@@ -107,10 +107,20 @@ def test_bad_requests(bridged: Load, name: str, fields: dict[str, Any], error: t
 
 
 @pytest.mark.parametrize("name", LIVE)
+def test_a_language_is_told_first(bridged: Load, name: str) -> None:
+    engine, samples = bridged(f"stt/{name}"), talk(2.1)
+    plain, named = listened(engine, samples), listened(engine, samples, language="English")
+    assert [event for event in named if isinstance(event, LanguageDetected)] == [LanguageDetected("en", 1.0)]
+    if name != "nemotron_asr":  # it hears a language as it is told to
+        assert named == [LanguageDetected("en", 1.0), *plain]
+
+
+@pytest.mark.parametrize("name", LIVE)
 def test_bad_sound(bridged: Load, name: str) -> None:
     stream = bridged(f"stt/{name}").open(Listen())
     for bad in (np.array([0.0, np.nan], np.float32), np.zeros((2, 2), np.float32)):
         with pytest.raises(BadAudio, match="one channel of finite samples"):
             list(stream.feed(bad))
+    stream.close()
     with pytest.raises(Unsupported, match="recognises speech; it cannot diarizestream"):
         bridged(f"stt/{name}").open(DiarizeStream())

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from engines.mlx_audio.conftest import Load
-from engines.mlx_audio.hearing_live import check_words, committed, listened, talk
+from engines.mlx_audio.hearing_live import check_words, committed, listened, steps, talk
 
+from speechmlx.engines import Claiming
 from speechmlx.engines.mlx_audio.live import voxtral
 from speechmlx.engines.mlx_audio.live.voxtral import delay_frames
+from speechmlx.engines.mlx_audio.recognition import Recognizer
+from speechmlx.errors import BadRequest, Busy
+from speechmlx.types import Listen
 
 
 def said(engine: object, samples: np.ndarray, **fields: object) -> str:
@@ -50,3 +56,50 @@ def test_a_session_ends_and_the_next_goes_on(bridged: Load, monkeypatch: pytest.
 )
 def test_delays_that_the_models_know(delay: float, frames: int) -> None:
     assert delay_frames(delay) == frames
+
+
+def cached(stream: object) -> int:
+    """Bytes of the keys and values of a stream now."""
+    session = stream._session  # type: ignore[attr-defined]
+    caches = [*(session._cache or ()), *(cache for stage in session._stages for cache in getattr(stage, "_caches", ()))]
+    return sum(cache.nbytes for cache in caches)
+
+
+@pytest.mark.parametrize(("longest", "delay"), [(40, 0.48), (12, 2.4), (3000, 0.08)])
+def test_keys_and_values_are_counted_before_they_are_there(
+    bridged: Load, monkeypatch: pytest.MonkeyPatch, longest: int, delay: float
+) -> None:
+    monkeypatch.setattr(voxtral, "LONGEST", longest)
+    engine, samples = bridged("stt/voxtral_realtime"), talk(5.0)
+    assert isinstance(engine, Claiming)
+    assert isinstance(engine, Recognizer) and engine.held == 0
+    streams = [engine.open(Listen(delay=delay)) for _ in range(2)]
+    assert engine.held == 2 * streams[0].held > 0
+    most = 0
+    for _ in steps(streams[0], samples, 4000):
+        most = max(most, cached(streams[0]))
+    assert 0.1 * streams[0].held < most <= streams[0].held
+    for stream in streams:
+        stream.close()
+    assert engine.held == 0
+
+
+def test_a_stream_without_room_is_refused_with_the_numbers(bridged: Load) -> None:
+    engine = bridged("stt/voxtral_realtime")
+    stream, room = engine.open(Listen()), engine.room
+    size = stream.held
+
+    def claim(nbytes: int) -> None:
+        raise Busy(f"{nbytes} wanted")
+
+    try:
+        engine.room = SimpleNamespace(most=size - 1, claim=claim)
+        with pytest.raises(BadRequest, match=r"a live stream of voxtral_realtime takes \d+ MB, .* \(--memory-limit\)"):
+            engine.open(Listen())
+        engine.room = SimpleNamespace(most=2 * size, claim=claim)
+        with pytest.raises(Busy, match=f"{2 * size} wanted"):
+            engine.open(Listen())
+        assert engine.held == size
+    finally:
+        engine.room = room
+        stream.close()

@@ -9,10 +9,14 @@ import pytest
 from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.test_families import alone, noise
 
+from speechmlx.engines.mlx_audio.arguments import unchosen_languages
 from speechmlx.engines.mlx_audio.recognition import WINDOW, spans
 from speechmlx.engines.mlx_audio.results import HeardPart, HeardSpeech, heard, joined
 from speechmlx.errors import BadRequest, SpeechError, Unsupported
+from speechmlx.models.catalog import CATALOG
 from speechmlx.types import Audio, LanguageDetected, Segment, Speak, Transcribe, Usage, Word
+
+ROWS = {row.name: row for row in CATALOG.rows}
 
 
 def test_long_recordings_are_cut_where_it_is_quiet(bridged: Load) -> None:
@@ -59,7 +63,7 @@ def test_words_come_where_they_are_asked_for(bridged: Load) -> None:
 @pytest.mark.parametrize(
     ("name", "fields", "error", "says"),
     [
-        ("parakeet", {"language": "en"}, Unsupported, "parakeet takes no language"),
+        ("parakeet", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: en"),
         ("parakeet", {"task": "translate"}, Unsupported, "parakeet does not translate"),
         ("parakeet", {"audio": noise(1, 0, 8000)}, BadRequest, "hears audio at 16000 Hz, not 8000"),
         ("sensevoice", {"language": "sw"}, Unsupported, "language 'sw' is none of this model's: zh, en, yue"),
@@ -73,6 +77,29 @@ def test_words_come_where_they_are_asked_for(bridged: Load) -> None:
 def test_bad_input(bridged: Load, name: str, fields: dict[str, Any], error: type[SpeechError], says: str) -> None:
     with pytest.raises(error, match=says):
         bridged(f"stt/{name}").run(Transcribe(**{"audio": noise(1, 0), **fields}))
+
+
+def test_a_recogniser_without_a_choice_takes_the_languages_that_it_hears(bridged: Load) -> None:
+    engine = bridged("stt/parakeet")
+    plain, named = (
+        alone(engine.run(Transcribe(audio=noise(1.5, 0), vad=False, words=True, language=language)))
+        for language in (None, "English")
+    )
+    assert named == [LanguageDetected("en", 1.0), *plain]
+
+
+@pytest.mark.parametrize(
+    ("family", "vocabulary", "languages"),
+    [
+        ("parakeet", ["x"] * 8192, ROWS["parakeet-tdt-0.6b-v3"].languages),
+        ("parakeet", ["▁a", "b", "."], ("en",)),
+        ("parakeet", ["▁a", "か"], ()),
+        ("voxtral_realtime", [], ROWS["voxtral-mini-4b-realtime-4bit"].languages),
+        ("mms", [], ()),
+    ],
+)
+def test_what_recognisers_without_a_choice_hear(family: str, vocabulary: list[str], languages: tuple[str, ...]) -> None:
+    assert unchosen_languages(family, SimpleNamespace(vocabulary=vocabulary)) == languages
 
 
 def test_other_requests(bridged: Load) -> None:

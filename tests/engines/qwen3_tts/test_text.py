@@ -12,7 +12,9 @@ from speechmlx.engines.qwen3_tts.text import (
     LONGEST_WORD,
     MOST,
     PART,
-    SentenceText,
+    TextBreak,
+    TextPart,
+    TextSource,
     TextTokenizer,
     WholeText,
     WordText,
@@ -27,6 +29,10 @@ WRITTEN = (
     "  leading space and trailing  ",
     "semi;colon,comma.dot/slash-dash_under 3.14 $5-$10 C++ a@b.c",
 )
+
+
+def parts_of(source: TextSource) -> list[TextPart]:
+    return [part for part in source.parts if isinstance(part, TextPart)]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +73,7 @@ def test_text_in_pieces_has_the_tokens_of_the_whole(encode: TextTokenizer, text:
     for start in range(0, len(text), size):
         source.feed(text[start : start + size])
     source.end()
-    (part,) = source.parts
+    (part,) = parts_of(source)
     assert part.ended
     assert part.tokens == encode(text.strip())
     assert source.tokens == len(part.tokens)
@@ -76,7 +82,7 @@ def test_text_in_pieces_has_the_tokens_of_the_whole(encode: TextTokenizer, text:
 def test_a_word_waits_for_its_end(encode: TextTokenizer) -> None:
     source = WordText(encode)
     source.feed("Hello the")
-    (part,) = source.parts
+    (part,) = parts_of(source)
     assert part.tokens == encode("Hello")
     source.feed("re, you")
     assert part.tokens == encode("Hello there,")
@@ -94,7 +100,7 @@ def test_places_between_words() -> None:
 
 @pytest.mark.parametrize("text", ["…", " - ", "", "\n\n"])
 def test_text_without_words_has_no_part(encode: TextTokenizer, text: str) -> None:
-    for source in (WordText(encode), SentenceText(encode)):
+    for source in (WordText(encode), WordText(encode, least=9)):
         source.feed(text)
         source.end()
         assert not source.parts
@@ -107,18 +113,41 @@ def test_signs_before_the_first_word_wait_for_it(encode: TextTokenizer) -> None:
     source.feed("… “")
     assert not source.parts
     source.feed("Yes” ")
-    assert source.parts[0].tokens == encode("… “Yes”")
+    assert parts_of(source)[0].tokens == encode("… “Yes”")
 
 
-def test_a_sentence_is_a_part_once_it_is_complete(encode: TextTokenizer) -> None:
-    source = SentenceText(encode)
+def test_the_end_of_a_sentence_ends_a_part_that_is_too_short(encode: TextTokenizer) -> None:
+    texts = ["Dr. Lee came.", "Really so.", "He sat, and sat for a while. Then he left. Really."]
+    for size in (1, 4, 1000):
+        source, text = WordText(encode, least=20), " ".join(texts)
+        for start in range(0, len(text), size):
+            source.feed(text[start : start + size])
+        source.end()
+        parts = parts_of(source)
+        assert [part.tokens for part in parts] == list(map(encode, texts))
+        assert all(part.ended for part in parts)
+        assert source.tokens == sum(len(part.tokens) for part in parts)
+
+
+def test_a_part_begins_before_its_sentence_is_complete(encode: TextTokenizer) -> None:
+    source = WordText(encode, least=20)
     source.feed("Dr. Lee came. He sa")
-    assert [part.tokens for part in source.parts] == [encode("Dr. Lee came.")]
-    source.feed("t.")
-    assert len(source.parts) == 1
-    source.end()
-    assert [part.tokens for part in source.parts][1:] == [encode("He sat.")]
-    assert all(part.ended for part in source.parts)
+    first, second = parts_of(source)
+    assert (first.tokens, first.ended) == (encode("Dr. Lee came."), True)
+    assert (second.tokens, second.ended) == (encode("He"), False)
+
+
+def test_breaks_are_between_parts(encode: TextTokenizer) -> None:
+    for source in (WordText(encode), WordText(encode, least=9)):
+        source.feed("One two[pause:1")
+        source.feed("s] three")
+        source.flush()
+        source.feed(" [pause:2s]")
+        source.end()
+        one, three = TextPart(encode("One two"), True), TextPart(encode("three"), True)
+        assert list(source.parts) == [one, TextBreak(1.0), three, TextBreak(flushed=True), TextBreak(2.0)]
+    whole = WholeText(encode, "[pause:1s]One two. Three.[pause:500ms]")
+    assert list(whole.parts) == [TextBreak(1.0), TextPart(encode("One two. Three."), True), TextBreak(0.5)]
 
 
 def test_long_texts_become_parts_of_whole_sentences(encode: TextTokenizer) -> None:
@@ -127,7 +156,7 @@ def test_long_texts_become_parts_of_whole_sentences(encode: TextTokenizer) -> No
     assert "".join(parts) == text
     assert all(len(encode(part)) <= PART for part in parts)
     assert parts[0].rstrip().endswith(".")
-    assert [part.tokens for part in WholeText(encode, text).parts] == [encode(part.strip()) for part in parts]
+    assert [part.tokens for part in parts_of(WholeText(encode, text))] == [encode(part.strip()) for part in parts]
 
 
 def test_text_that_never_stops_becomes_parts(encode: TextTokenizer) -> None:
@@ -135,7 +164,7 @@ def test_text_that_never_stops_becomes_parts(encode: TextTokenizer) -> None:
     for _ in range(MOST):
         source.feed("words and ")
     assert len(source.parts) > 1
-    assert all(len(part.tokens) < MOST + LONGEST_WORD for part in source.parts)
+    assert all(len(part.tokens) < MOST + LONGEST_WORD for part in parts_of(source))
 
 
 def test_a_sentence_ends_a_long_part(encode: TextTokenizer) -> None:
@@ -143,7 +172,7 @@ def test_a_sentence_ends_a_long_part(encode: TextTokenizer) -> None:
     source.feed("word " * (PART // 4) + "end. More")
     source.end()
     assert len(source.parts) == 2
-    assert source.parts[1].tokens == encode("More")
+    assert parts_of(source)[1].tokens == encode("More")
 
 
 def test_control_tokens_in_a_text_are_text(tmp_path: Path, encode: TextTokenizer, folder: Path) -> None:

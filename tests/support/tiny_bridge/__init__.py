@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-from support.tiny_bridge import dividing, hearing, saying, speaking, transcribing
+from support.tiny_bridge import cleaning, coding, dividing, hearing, saying, speaking, telling, transcribing
 
 from speechmlx.models.bridge import families
 from speechmlx.models.bridge.convert import about
@@ -21,7 +21,12 @@ Builder = Callable[[Path], None]
 BUILDERS: Mapping[str, Builder] = {
     "tts/pocket_tts": speaking.pocket_tts,
     "tts/qwen3_tts": speaking.qwen3_tts,
+    "tts/kitten_tts": speaking.kitten_tts,
     "tts/breeze_tts": saying.breeze_tts,
+    "tts/fish_drama3": coding.fish_drama3,
+    "tts/fish_qwen3_omni": coding.fish_qwen3_omni,
+    "tts/higgs_audio_v3": coding.higgs_audio_v3,
+    "tts/omnivoice": coding.omnivoice,
     "tts/soprano": saying.soprano,
     "tts/voxcpm": saying.voxcpm,
     "tts/voxcpm2": saying.voxcpm2,
@@ -45,12 +50,20 @@ BUILDERS: Mapping[str, Builder] = {
     "stt/qwen2_audio": transcribing.qwen2_audio,
     "vad/sortformer": dividing.sortformer,
     "vad/nemotron_diarization": dividing.nemotron_diarization,
+    "sts/mel_roformer": cleaning.mel_roformer,
+    "sts/mossformer2_se": cleaning.mossformer2_se,
+    "lid/ecapa_tdnn": telling.ecapa_tdnn,
+    "lid/wav2vec2": telling.wav2vec2,
 }
 """By part and family."""
 SEEDS = {"stt/granite_speech5_ctc": 13, "stt/nemotron_asr": 5, "vad/nemotron_diarization": 2}
 """Where random weights of the first seed recognise nothing."""
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "tts/breeze_tts": {"max_tokens": 4, "streaming_interval": 0.02},
+    "tts/fish_drama3": {"max_tokens": 4},
+    "tts/fish_qwen3_omni": {"max_tokens": 4},
+    "tts/higgs_audio_v3": {"max_tokens": 12},
+    "tts/omnivoice": {"num_steps": 3, "duration_s": 0.4},
     "tts/soprano": {"max_tokens": 4},
     "tts/voxcpm": {"max_tokens": 3, "inference_timesteps": 2},
     "tts/voxcpm2": {"max_tokens": 3, "inference_timesteps": 2},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 from mlx.utils import tree_flatten
 from support.tiny_bridge.files import byte_tokenizer, save
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -92,3 +93,26 @@ def write_speech_tokenizer(folder: Path) -> None:
         else:
             weights[name] = array
     mx.save_safetensors(str(folder / "model.safetensors"), weights)
+
+
+def kitten_tts(folder: Path) -> None:
+    """With two voices, one of them under another name too."""
+    module = package.family("tts", "kitten_tts")
+    albert = {
+        "num_hidden_layers": 1, "num_attention_heads": 1, "hidden_size": 16, "intermediate_size": 32,
+        "max_position_embeddings": 64, "embedding_size": 16, "inner_group_num": 1, "num_hidden_groups": 1,
+        "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
+    }  # fmt: skip
+    vocoder = {
+        "resblock_kernel_sizes": [3, 3], "upsample_rates": [2, 2], "upsample_initial_channel": 32,
+        "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5]], "upsample_kernel_sizes": [4, 4], "gen_istft_n_fft": 16,
+        "gen_istft_hop_size": 4,
+    }  # fmt: skip
+    config: dict[str, Any] = {
+        "model_type": "kitten_tts", "hidden_dim": 16, "max_conv_dim": 16, "max_dur": 10, "n_layer": 1, "n_mels": 80,
+        "n_token": 178, "style_dim": 128, "text_encoder_kernel_size": 3, "asr_res_dim": 8, "decoder_out_dim": 32,
+        "plbert": albert, "istftnet": vocoder, "voice_aliases": {"Bella": "expr-voice-2-f"},
+    }  # fmt: skip
+    save(folder, config, module.Model(module.ModelConfig.from_dict(json.loads(json.dumps(config)))), 0.1)
+    styles = {name: np.array(mx.random.normal((50, 256))) for name in ("expr-voice-2-f", "expr-voice-5-m")}
+    np.savez(folder / "voices.npz", allow_pickle=False, **styles)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.torch_checkpoint import Global, checkpoint, tensor
+from support.torch_checkpoint import Global, checkpoint, save_old_tensors, tensor
 
 from speechmlx.models.convert import deepfilternet, deepfilternet_hub, ecapa, gguf, hub, torch_file, whisper_hub
 from speechmlx.models.convert.onnx_graph import dequantised, reordered
@@ -70,6 +70,25 @@ def test_refuses_what_is_no_checkpoint(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x.pt").write_bytes(data)
     with pytest.raises(SourceFailed, match="is not a PyTorch checkpoint"):
         torch_file.read(tmp_path / "x.pt")
+
+
+def test_an_old_file_of_pytorch_is_read_and_no_code_in_it(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.full(1, 7, np.float32)}
+    path = save_old_tensors(tmp_path / "old.bin", arrays)
+    found = torch_file.read(path)
+    assert {name: array.tolist() for name, array in found.items()} == {
+        name: array.tolist() for name, array in arrays.items()
+    }
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    with pytest.raises(SourceFailed, match=r"old.bin is not a PyTorch checkpoint"):
+        torch_file.read(path)
+    path.write_bytes(whole.replace(b"ctorch._utils\n_rebuild_tensor_v2", b"cos\nsystem"))
+    with pytest.raises(SourceFailed, match=r"asks for os\.system"):
+        torch_file.read(path)
+    path.write_bytes(whole.replace((6).to_bytes(8, "little"), (9).to_bytes(8, "little")))
+    with pytest.raises(SourceFailed, match="another length"):
+        torch_file.read(path)
 
 
 # --- GGUF -----------------------------------------------------------------------------------------------------------

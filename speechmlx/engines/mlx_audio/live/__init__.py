@@ -7,18 +7,26 @@ can hear live has one class: made of a model and a request, it is a `Stream` who
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from speechmlx.engines import Stream
 from speechmlx.engines.mlx_audio.live.nemotron import NemotronStream
 from speechmlx.engines.mlx_audio.live.parakeet import ParakeetStream
 from speechmlx.engines.mlx_audio.live.voxtral import VoxtralStream
 
 if TYPE_CHECKING:
-    from speechmlx.engines import Stream
     from speechmlx.engines.mlx_audio.checkpoint import BridgedModel
     from speechmlx.types import Listen
 
-LIVE: Mapping[str, Callable[[BridgedModel, Listen], Stream]] = {
+
+class LiveRecognition(Stream, Protocol):
+    """One live input."""
+
+    held: int
+    """Bytes of the keys and values that it may come to hold; 0 once it is closed."""
+
+
+LIVE: Mapping[str, Callable[[BridgedModel, Listen], LiveRecognition]] = {
     "nemotron_asr": NemotronStream,
     "parakeet": ParakeetStream,
     "voxtral_realtime": VoxtralStream,

@@ -32,6 +32,9 @@ DELAY = 0.56
 class NemotronStream:
     """One live input: a `Stream`. It changes nothing on the model."""
 
+    held = 0
+    """Its caches have a constant size of a few MB."""
+
     def __init__(self, checkpoint: BridgedModel, request: Listen) -> None:
         """Raises Unsupported for a language or a task that the model lacks."""
         if request.task == "translate":

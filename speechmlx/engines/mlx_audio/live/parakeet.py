@@ -17,6 +17,7 @@ import numpy as np
 from speechmlx.engines.mlx_audio import cooperative
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.live.blocks import SampleBlocks
+from speechmlx.engines.mlx_audio.live.named import NamedLanguage
 from speechmlx.engines.mlx_audio.results import heard
 from speechmlx.engines.mlx_audio.tree import floating_type
 from speechmlx.engines.parts.speech_buffer import SpeechBuffer
@@ -48,12 +49,17 @@ NEAR = 0.4
 class ParakeetStream:
     """One live input: a `Stream`, on a clone of the model. It holds LONGEST seconds of sound and the words in it."""
 
+    held = 0
+    """It keeps no keys and values from pass to pass."""
+
     def __init__(self, checkpoint: BridgedModel, request: Listen) -> None:
-        """Raises Unsupported for a language or a translation: the model hears the language by itself."""
+        """Raises Unsupported for a translation, and for a language that the model does not hear.
+
+        One that it hears changes nothing: it tells them apart by itself.
+        """
         if request.task == "translate":
             raise Unsupported(f"{checkpoint.family} does not translate; it writes what is said")
-        if request.language is not None:
-            raise Unsupported(f"{checkpoint.family} takes no language: it hears those that it was trained with")
+        self._named = NamedLanguage(checkpoint, request.language)
         self._own = structural_clone(checkpoint.model)
         self._dtype = floating_type(checkpoint.model)
         self._rate = checkpoint.rate
@@ -66,6 +72,7 @@ class ParakeetStream:
         self._tail: tuple[Word, ...] = ()
 
     def feed(self, samples: Samples) -> Steps:
+        yield from self._named.tell()
         for block in self._blocks.push(samples):
             self._buffer.append(block)
             speaking, paused = self._buffer.speech()

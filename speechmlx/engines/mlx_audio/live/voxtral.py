@@ -18,7 +18,9 @@ from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.mlx_audio import package
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.live.blocks import SampleBlocks
+from speechmlx.engines.mlx_audio.live.named import NamedLanguage
 from speechmlx.engines.mlx_audio.live.words import PAUSE, StreamWords, TimedToken
+from speechmlx.engines.mlx_audio.tree import floating_type
 from speechmlx.errors import Unsupported
 from speechmlx.types import Event, Usage
 
@@ -39,6 +41,8 @@ SPOKEN = 0.4
 """Seconds of a word, at most, where only its end is known."""
 QUIET = round(PAUSE / FRAME)
 """Tokens without text that are a pause."""
+GROWTH = 256
+"""Positions by which the decoder's keys and values grow."""
 WINDOWS = 3
 """Windows of the spectrum whose samples are kept for it: it looks half of one back, and at the end mirrors another."""
 
@@ -47,15 +51,19 @@ class VoxtralStream:
     """One live input: a `Stream`, on a clone of the model with a delay of its own."""
 
     def __init__(self, checkpoint: BridgedModel, request: Listen) -> None:
-        """Raises Unsupported for a language or a translation: the model hears the language by itself."""
+        """Raises Unsupported for a translation, and for a language that the model does not hear.
+
+        One that it hears changes nothing: it tells them apart by itself.
+        """
         if request.task == "translate":
             raise Unsupported(f"{checkpoint.family} does not translate; it writes what is said")
-        if request.language is not None:
-            raise Unsupported(f"{checkpoint.family} takes no language: it hears those that it was trained with")
+        self._named = NamedLanguage(checkpoint, request.language)
         self._model = checkpoint.model
         usual = self._model.config.transcription_delay_ms / 1000
         self._delay = delay_frames(usual if request.delay is None else request.delay)
         self._decoder = delayed(self._model, self._delay)
+        self.held = session_bytes(self._model, self._delay)
+        """Bytes of the keys and values of a session at its full length."""
         self._size = round(FRAME * checkpoint.rate)
         """Samples of a frame."""
         self._rate = checkpoint.rate
@@ -75,6 +83,7 @@ class VoxtralStream:
         self._words = StreamWords()
 
     def feed(self, samples: Samples) -> Steps:
+        yield from self._named.tell()
         for block in self._blocks.push(samples):
             yield from self._hear(block)
 
@@ -89,7 +98,7 @@ class VoxtralStream:
 
     def close(self) -> None:
         self._session.free()
-        self._kept = self._kept[:0]
+        self._kept, self.held = self._kept[:0], 0
 
     def _hear(self, block: Samples, last: bool = False) -> Steps:
         self._kept = np.concatenate([self._kept, block])
@@ -244,6 +253,24 @@ def delay_frames(delay: float) -> int:
     """The frames nearest to `delay` seconds that the models are trained for."""
     frames = max(SHORTEST_DELAY, round(delay / FRAME))
     return frames if frames <= LONGEST_DELAY else SLOW if frames > (LONGEST_DELAY + SLOW) // 2 else LONGEST_DELAY
+
+
+def session_bytes(model: Any, delay: int) -> int:
+    """Bytes of the keys and values of a session of LONGEST frames, at most.
+
+    The decoder's grow by GROWTH positions up to its window. The encoder's are those of its window, and of the frames
+    that are pushed at once: at the beginning the silence before the sound, at the end that behind it.
+    """
+    heard, written = model.config.encoder_args, model.config.decoder
+    before, each = model.config.n_left_pad_tokens, heard.downsample_factor
+    prompt = 1 + before + delay
+    tokens = prompt + -(-LONGEST // GROWTH) * GROWTH
+    tokens = max(prompt, min(tokens, written.sliding_window))
+    frames = each * (before + 2 * (delay + AFTER) + 2)
+    frames = max(frames, heard.sliding_window + each * (delay + AFTER + 2))
+    widths = tokens * written.n_layers * written.n_kv_heads * written.head_dim
+    widths += frames * heard.n_layers * heard.n_heads * heard.head_dim
+    return int(2 * widths * floating_type(model).size)
 
 
 def delayed(model: Any, delay: int) -> Any:

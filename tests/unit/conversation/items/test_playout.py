@@ -102,3 +102,10 @@ def test_no_mark_is_left_open() -> None:
 def test_a_word_never_ends_before_the_one_before_it() -> None:
     playout = timed("a b c", ("a", 2.0), ("b", 1.0), ("c", 3.0))
     assert [playout.text_at(seconds) for seconds in (1.5, 2.0, 3.0)] == ["", "a b", "a b c"]
+
+
+def test_a_clause_that_is_spoken_while_it_is_written() -> None:
+    playout = PlayoutTimeline().begin_clause("One two").add_audio(0.4).grow_clause(" three four.").add_audio(0.6)
+    assert playout.text_at(0.4) == "One"
+    assert playout.end_clause().text_at(0.4) == "One two"
+    assert playout.end_clause().text_at(1.0) == "One two three four."

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechmlx.engines.kokoro.pieces import COMFORT, WINDOW, SpeechPiece, pieces
+from speechmlx.engines.kokoro.pieces import COMFORT, SpeechPiece, pieces
+from speechmlx.engines.parts.spoken_parts import WINDOW
 from speechmlx.reading import Pause, SpokenWord, Token, read
 from speechmlx.reading.mapped import MappedText
 from speechmlx.reading.pronunciation import Said, english, joined

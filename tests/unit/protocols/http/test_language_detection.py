@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from speechmlx.errors import BadRequest
+from speechmlx.errors import BadRequest, UnknownModel
 from speechmlx.models.spec import Model
 from speechmlx.protocols.http.language_detection import WINDOW, detect_language
 from speechmlx.runtime.front.job import Job
-from speechmlx.types import Audio, Kind, LanguageDetected, Request, Transcribe
+from speechmlx.types import Audio, DetectLanguage, Kind, LanguageDetected, Request, Transcribe
 
 RATE = 10
 MODEL = Model(name="m", kind=Kind.ASR, engine="none:load", sources=(), size=0, memory=0, rate=RATE, licence="none")
@@ -20,15 +20,19 @@ MODEL = Model(name="m", kind=Kind.ASR, engine="none:load", sources=(), size=0, m
 class FakeRuntime:
     """Detects one language after the other; None: no speech."""
 
-    def __init__(self, detected: Sequence[LanguageDetected | None]) -> None:
-        self.requests: list[Transcribe] = []
+    def __init__(self, detected: Sequence[LanguageDetected | None], identifies: bool = False) -> None:
+        """`identifies`: a model of its own tells the languages."""
+        self.requests: list[Transcribe | DetectLanguage] = []
+        self._identifies = identifies
         self._detected = list(detected)
 
     def model(self, name: str | None, kind: Kind | None, live: bool = False) -> Model:
+        if kind is Kind.LID and not self._identifies:
+            raise UnknownModel("there is no lid model")
         return MODEL
 
     def submit(self, request: Request) -> Job:
-        assert isinstance(request, Transcribe)
+        assert isinstance(request, DetectLanguage if self._identifies else Transcribe)
         self.requests.append(request)
         job = Job(0, request, MODEL, lambda message: None, lambda job: None)
         job.start("/folder")
@@ -42,6 +46,7 @@ def language(code: str, probability: float) -> LanguageDetected:
     return LanguageDetected(code, probability)
 
 
+@pytest.mark.parametrize("identifies", [False, True])
 @pytest.mark.parametrize(
     ("windows", "detected", "expected", "requests"),
     [
@@ -52,9 +57,13 @@ def language(code: str, probability: float) -> LanguageDetected:
     ],
 )
 async def test_the_language(
-    windows: int, detected: list[LanguageDetected | None], expected: LanguageDetected, requests: int
+    windows: int,
+    detected: list[LanguageDetected | None],
+    expected: LanguageDetected,
+    requests: int,
+    identifies: bool,
 ) -> None:
-    runtime = FakeRuntime(detected)
+    runtime = FakeRuntime(detected, identifies)
     found = await detect_language(runtime, "m", Audio(np.zeros(windows * WINDOW * RATE, np.float32), RATE))
     assert (found.language, found.probability) == (expected.language, pytest.approx(expected.probability))
     assert len(runtime.requests) == requests

@@ -21,6 +21,7 @@ from speechmlx.types import (
     Event,
     Feed,
     FeedText,
+    FlushText,
     Progress,
     Request,
     SpeakStream,
@@ -81,6 +82,7 @@ def test_a_text_is_fed_in_pieces() -> None:
     ("request_", "model", "command", "says"),
     [
         (SpeakStream(), SPEAKER, Feed(np.zeros(160, np.float32)), "SpeakStream does not take Feed commands"),
+        (SpeakStream(), SPEAKER, FlushText(), "SpeakStream does not take FlushText commands"),
         (Enhance(), ENHANCER, FeedText("One"), "Enhance does not take FeedText commands"),
     ],
 )

@@ -8,8 +8,7 @@ import pytest
 
 from speechmlx.errors import BadRequest
 from speechmlx.models.catalog import CATALOG
-from speechmlx.protocols.openai_audio.voice_consents import TAG
-from speechmlx.protocols.openai_audio.voices import check_free
+from speechmlx.models.voice_store import check_free
 
 KOKORO = CATALOG.resolve("kokoro")
 
@@ -41,8 +40,3 @@ def test_presets_of_other_services_are_taken_where_no_model_has_them() -> None:
 
 def test_a_free_name() -> None:
     check_free("Ann Lee", CATALOG)
-
-
-def test_tags() -> None:
-    assert all(TAG.fullmatch(tag) for tag in ("en", "en-US", "zh-Hant-TW"))
-    assert not any(TAG.fullmatch(tag) for tag in ("", "e", "en_US", "en-", "English language", "x" * 9))
