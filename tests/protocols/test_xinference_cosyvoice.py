@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import httpx
+import numpy as np
 import openai
 import pytest
+import soundfile
+from numpy.typing import NDArray
 from protocols.conftest import TESTS, Server, serve
 from support.openai_audio import WAV
 from xinference_client import RESTfulClient
@@ -57,6 +62,38 @@ def test_each_argument_acts(models: tuple[Client, Client]) -> None:
 def test_a_stream(models: tuple[Client, Client]) -> None:
     chunks = list(models[0].speech(TEXT, voice="英文女", stream=True))
     assert chunks and len(b"".join(chunks)) > 500
+
+
+def test_pauses_and_speed_act(tiny: Server, models: tuple[Client, Client]) -> None:
+    """A pause is silence; speed counts in a stream as in the whole."""
+    plain, halves = sound(models[0].speech("Hi. You", response_format="wav")), []
+    paused = sound(models[0].speech("Hi [pause:1s] you", response_format="wav"))
+    assert longest_silence(paused) >= 24_000 > longest_silence(plain)
+    assert (paused == 0).sum() >= 24_000
+    for stream in (False, True):
+        found = models[0].speech(TEXT, response_format="pcm", speed=2.0, stream=stream)
+        halves.append(b"".join(found) if stream else found)
+    whole = models[0].speech(TEXT, response_format="pcm")
+    assert halves[0] == halves[1] and len(halves[0]) == pytest.approx(len(whole) / 2, abs=2 * 480)
+
+
+def sound(wav: bytes) -> NDArray[np.int16]:
+    samples: NDArray[np.int16] = soundfile.read(io.BytesIO(wav), dtype="int16")[0]
+    return samples
+
+
+def longest_silence(samples: NDArray[np.int16]) -> int:
+    """Samples."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], samples != 0, [1]]).astype(int)))
+    return int(np.diff(edges)[::2].max(initial=0))
+
+
+def test_the_name_of_the_reference_server_is_the_third(tiny: Server) -> None:
+    """It imitates a recording, which these clients cannot send: they are told, and `cosyvoice2` has voices."""
+    refused = httpx.post(f"{tiny.url}/speak", json={"text": TEXT, "engine": "cosyvoice"}, timeout=60)
+    assert refused.status_code == 400 and "it imitates one: give a recording" in refused.text
+    spoken = httpx.post(f"{tiny.url}/speak", json={"text": TEXT, "engine": "cosyvoice2"}, timeout=60)
+    assert spoken.status_code == 200 and spoken.content[:4] == b"RIFF"
 
 
 def test_a_recording_is_what_the_third_needs(models: tuple[Client, Client]) -> None:
@@ -150,3 +187,8 @@ def test_what_the_first_refuse(
 ) -> None:
     with pytest.raises(RuntimeError, match=says):
         firsts[model].speech("Hi", **arguments)
+
+
+def test_a_pause_of_the_first(firsts: tuple[Client, Client, Client]) -> None:
+    paused = sound(firsts[1].speech("Hi [pause:1s] you", response_format="wav"))
+    assert longest_silence(paused) >= 22_050 > longest_silence(sound(firsts[1].speech("Hi", response_format="wav")))

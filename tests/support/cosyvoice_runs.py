@@ -95,6 +95,11 @@ def pcm(events: Sequence[Event]) -> bytes:
     return b"".join(event.pcm16 for event in events if isinstance(event, Chunk))
 
 
+def silences(events: Sequence[Event]) -> list[float]:
+    """Seconds of the chunks without any sound."""
+    return [event.duration for event in events if isinstance(event, Chunk) and not any(event.pcm16)]
+
+
 def speak_in_narrow_types(folder: Path, loaded: Callable[..., Any], options: LoadOptions) -> None:
     """Small models of both kinds as `options` say: the language model alone is narrow, and they speak."""
     first = folder / "first"

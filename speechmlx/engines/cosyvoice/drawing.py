@@ -22,11 +22,21 @@ class RepetitionAwareSampler:
 
     is_greedy = False
 
-    def __init__(self, seed: int, least: int, speech: int = SPEECH_TOKENS) -> None:
-        """`speech`: tokens of sound."""
+    def __init__(
+        self,
+        seed: int,
+        least: int,
+        speech: int = SPEECH_TOKENS,
+        end: int | None = None,
+        recent: Sequence[int] = (),
+    ) -> None:
+        """`speech`: tokens of sound. `end`: the one token without sound that may be drawn, or None: any.
+
+        `recent`: the last tokens before.
+        """
         self._key = mx.random.key(seed)
-        self._left, self._speech = least, speech
-        self._recent = mx.full((WINDOW,), -1, mx.int32)
+        self._left, self._speech, self._end = least, speech, end
+        self._recent = mx.array([-1] * (WINDOW - len(recent)) + list(recent), mx.int32)
         """On the device, as the last token may not have been read yet."""
 
     def sample(self, logits: mx.array, tokens: Sequence[int]) -> mx.array:
@@ -34,7 +44,9 @@ class RepetitionAwareSampler:
         numbers = mx.arange(len(logits))
         if self._left > 0:
             logits = mx.where(numbers >= self._speech, -mx.inf, logits)
-            self._left -= 1
+        elif self._end is not None:
+            logits = mx.where((numbers >= self._speech) & (numbers != self._end), -mx.inf, logits)
+        self._left -= 1
         self._key, first, second = mx.random.split(self._key, 3)
         order = mx.argsort(-logits)[:TOP_K]
         shares = mx.softmax(logits)[order]

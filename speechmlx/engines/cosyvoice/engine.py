@@ -11,14 +11,16 @@ from speechmlx.audio.pcm import to_pcm16
 from speechmlx.engines import Room
 from speechmlx.engines.cosyvoice.drawing import RepetitionAwareSampler
 from speechmlx.engines.cosyvoice.generation import Generation
-from speechmlx.engines.cosyvoice.manner import MOST_BEFORE, read_manner
+from speechmlx.engines.cosyvoice.live_text import LiveText
+from speechmlx.engines.cosyvoice.manner import FASTEST, MOST_BEFORE, SLOWEST, read_manner
 from speechmlx.engines.cosyvoice.speaking import Speaking
 from speechmlx.engines.cosyvoice.speech_model import SpeechNetwork
-from speechmlx.engines.cosyvoice.text_pieces import MOST
+from speechmlx.engines.cosyvoice.streamed_utterance import StreamedUtterance
+from speechmlx.engines.cosyvoice.text_pieces import MOST, TextPiece
 from speechmlx.engines.cosyvoice.text_tokens import TextTokens
 from speechmlx.engines.cosyvoice.utterance import LONGEST, SHORTEST, TokenSound, Utterance
 from speechmlx.engines.cosyvoice.voices import LONGEST as RECORDING
-from speechmlx.engines.cosyvoice.voices import VoiceBook
+from speechmlx.engines.cosyvoice.voices import PreparedVoice, VoiceBook
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.decoder import Decoder
 from speechmlx.engines.lm.footprint import Unlimited, batch_bytes, bytes_per_token
@@ -26,6 +28,7 @@ from speechmlx.engines.lm.kv_cache import evaluate, new_cache
 from speechmlx.engines.lm.sampling import NOT_FINITE
 from speechmlx.engines.parts.token_flow import FlowPrompt
 from speechmlx.errors import BadRequest, Unsupported
+from speechmlx.reading.pauses import check_pauses
 from speechmlx.types import Chunk, Command, End, Event, FeedText, Request, Speak, SpeakStream
 
 READ = 256
@@ -33,10 +36,13 @@ READ = 256
 MARKS = 16
 """Tokens at most that a prompt has besides text and speech."""
 
+MOST_KEPT = 4 * 10**9
+"""Bytes of what the flow knows of the speech so far, for a request, at most; less where memory is short."""
+
 Events = dict[int, list[Event | Exception]]
 """By the identity of the state."""
-NewSound = Callable[[FlowPrompt, float, int], TokenSound]
-"""From a voice, a tempo and a seed."""
+NewSound = Callable[[FlowPrompt, float, int, int], TokenSound]
+"""From a voice, a tempo, a seed, and the bytes that the flow may keep."""
 
 
 def longest_sequence(generation: Generation) -> int:
@@ -72,11 +78,13 @@ class CosyVoice:
         self._decoder = Decoder[Utterance](model, pipelined=pipelined)
         self._request_bytes = batch_bytes(bytes_per_token(model), [longest_sequence(generation)])
         self._open = 0
+        self._flow_room = 0
+        """Bytes, of all open requests."""
 
     @property
     def held(self) -> int:
-        """Bytes of keys and values of the open requests, at their full length."""
-        return self._open * self._request_bytes
+        """Bytes of keys and values of the open requests, at their full length, and of what the flow keeps of them."""
+        return self._open * self._request_bytes + self._flow_room
 
     def begin(self, request: Request) -> Speaking:
         """Raises BadRequest, Unsupported and UnknownVoice, which tell what is allowed; Busy for want of memory."""
@@ -89,10 +97,19 @@ class CosyVoice:
         if isinstance(request, Speak):
             if not request.text.strip():
                 raise BadRequest("there is no word in the text")
+            check_pauses(request.text)
             state.end(request.text)
-        self.room.claim((self._open + 1) * self._request_bytes)
+        state.flow_room = self._room_of_flow()
+        self.room.claim((self._open + 1) * self._request_bytes + self._flow_room + state.flow_room)
         self._open += 1
+        self._flow_room += state.flow_room
         return state
+
+    def _room_of_flow(self) -> int:
+        """Bytes that the flow of the next request may keep: none, where it sees all of its speech at once."""
+        if not self.generation.is_chunked:
+            return 0
+        return min(MOST_KEPT, max(0, self.room.free - self._request_bytes) // self.max_batch)
 
     def feed(self, state: Speaking, command: Command) -> None:
         """More text, or its end."""
@@ -111,6 +128,7 @@ class CosyVoice:
         state.drop()
         state.finished = True
         self._open -= 1
+        self._flow_room -= state.flow_room
 
     def step(self, states: Sequence[Speaking]) -> Sequence[Sequence[Event | Exception]]:
         """A speech token for each request, and one piece of other work, for the first request that has any.
@@ -131,35 +149,50 @@ class CosyVoice:
 
     def _begin_piece(self, state: Speaking, events: list[Event | Exception]) -> None:
         """Begin the next piece of text, if the last one is over and the voice is known; the end, if there is none."""
+        if state.utterance is not None:
+            state.utterance.go_on()
         if state.utterance is not None or state.voice is None or state.finished:
             return
-        text = state.next_piece()
-        if text is None:
+        piece = state.next_piece()
+        if piece is None:
             events += state.closing() if state.is_ended else []
-            return
-        prompt = state.manner.prompt(text, state.voice)
+        elif isinstance(piece, TextPiece) and piece.silence:
+            events.append(state.heard(Chunk.silence(state.rate, piece.silence)))
+        else:
+            state.utterance = self._utterance(state, piece, state.voice)
+            state.begun += 1
+
+    def _utterance(self, state: Speaking, piece: TextPiece | LiveText, voice: PreparedVoice) -> Utterance:
+        """The utterance of the next piece."""
+        rate = piece.rate if isinstance(piece, TextPiece) else 1.0
+        speed = min(max(state.manner.speed * rate, SLOWEST), FASTEST)
         seed = (state.manner.seed + state.begun) % 2**32
-        state.begun += 1
-        state.tokens_in += len(prompt.text)
-        tokens, speech = prompt.tokens(self.generation), self.generation.speech
-        state.utterance = Utterance(
+        silent, cache = self.generation.silent, new_cache(self._model)
+        sound = self._new_sound(voice.flow, speed, seed, state.flow_room)
+        if isinstance(piece, LiveText):
+            mix = state.manner.interleaving(voice)
+            return StreamedUtterance.begin(mix, piece, seed, sound, silent, cache)
+        prompt = state.manner.prompt(piece.text, voice)
+        tokens, words, speech = prompt.tokens(self.generation), len(prompt.text), self.generation.speech
+        return Utterance(
             tokens=tokens,
             prompt=len(tokens),
-            limit=LONGEST * len(prompt.text),
-            sampler=RepetitionAwareSampler(seed, SHORTEST * len(prompt.text), speech),
-            sound=self._new_sound(state.voice.flow, state.manner.speed, seed),
-            silent=self.generation.silent,
-            cache=new_cache(self._model),
+            limit=LONGEST * words,
+            sampler=RepetitionAwareSampler(seed, SHORTEST * words, speech),
+            sound=sound,
+            silent=silent,
+            cache=cache,
+            words=words,
             given=self._model.given(prompt),
             speech=speech,
         )
 
     def _generate(self, states: Sequence[Speaking], events: Events) -> None:
-        """The next token of each utterance whose prompt is read."""
+        """The next token of each utterance that is neither reading nor waiting for text."""
         writing = {
             id(utterance): state
             for state in states
-            if (utterance := state.utterance) is not None and not utterance.is_reading and not utterance.is_whole
+            if (utterance := state.utterance) is not None and utterance.is_writing
         }
         rows = [state.utterance for state in writing.values() if state.utterance is not None]
         for utterance, token in self._decoder.step(rows) if rows else ():
@@ -169,10 +202,13 @@ class CosyVoice:
                 events[id(state)].append(NotFinite("the logits of the next speech token"))
                 continue
             utterance.add(token)
-            if utterance.is_whole:
+            if utterance.is_waiting:
+                self._decoder.pause(utterance)
+            elif utterance.is_whole:
                 self._decoder.remove(utterance)
                 utterance.cache = None
-                state.tokens_out += len(utterance.tokens) - utterance.prompt
+                state.tokens_in += utterance.words
+                state.tokens_out += utterance.spoken
 
     def _has_work(self, state: Speaking) -> bool:
         utterance = state.utterance

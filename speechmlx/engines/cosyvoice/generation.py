@@ -50,12 +50,16 @@ class Generation:
     """What is added to the number of a text token."""
     languages: tuple[str, ...]
     signs: tuple[str, ...]
+    end: int
+    """The token that ends speech."""
     highest: float
     """Hz of the highest band of the spectrogram."""
     preamble: str = ""
     """Words before every instruction, and before `end_of_prompt` where there is no other."""
     silent: frozenset[int] = frozenset()
     """Speech tokens of which no more than MOST_SILENT are heard in a row."""
+    is_told_first: bool = False
+    """An instruction may stand before a text that comes among its speech; it was trained so."""
     speech: int = SPEECH_TOKENS
     """Tokens of sound."""
     token_rate: int = 25
@@ -83,6 +87,7 @@ FIRST = Generation(
     text=FIRST_SPEECH_TOKENS + 2,
     languages=("zh", "en", "ja", "ko", "yue"),
     signs=FIRST_SIGNS,
+    end=FIRST_SPEECH_TOKENS,
     highest=8000.0,
     speech=FIRST_SPEECH_TOKENS,
     token_rate=50,
@@ -114,6 +119,7 @@ SECOND = Generation(
     text=SPEECH_TOKENS + 5,
     languages=("zh", "en", "ja", "ko", "yue"),
     signs=SECOND_SIGNS,
+    end=SPEECH_TOKENS,
     highest=8000.0,
 )
 THIRD = Generation(
@@ -124,7 +130,9 @@ THIRD = Generation(
     text=SPEECH_TOKENS + 200,
     languages=("zh", "en", "ja", "ko", "de", "es", "fr", "it", "ru", "yue"),
     signs=THIRD_SIGNS,
+    end=SPEECH_TOKENS + 1,
     highest=12_000.0,
     preamble="You are a helpful assistant.",
     silent=frozenset((1, 2, 28, 29, 55, 248, 494, 2241, 2242, 2322, 2323)),
+    is_told_first=True,
 )

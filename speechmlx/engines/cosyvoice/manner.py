@@ -8,8 +8,10 @@ from typing import Any
 
 from speechmlx import languages
 from speechmlx.engines.cosyvoice.generation import Generation
+from speechmlx.engines.cosyvoice.interleaving import Interleaving
+from speechmlx.engines.cosyvoice.live_text import LEAD
 from speechmlx.engines.cosyvoice.speech_model import SpeechPrompt
-from speechmlx.engines.cosyvoice.text_pieces import pieces
+from speechmlx.engines.cosyvoice.text_pieces import TextPiece, as_said, beside, language_of, pieces
 from speechmlx.engines.cosyvoice.text_tokens import TextTokens
 from speechmlx.engines.cosyvoice.voices import PreparedVoice, check_recording
 from speechmlx.errors import BadRequest, Unsupported
@@ -40,7 +42,7 @@ class SpeakingManner:
     """Of a speaker; None: the recording's, or the first one."""
     pronunciations: tuple[Pronunciation, ...]
 
-    def pieces(self, text: str) -> Iterator[str]:
+    def pieces(self, text: str) -> Iterator[TextPiece]:
         """What is said at once, in order."""
         return pieces(text, self.language, self.pronunciations, self.tokens)
 
@@ -50,13 +52,39 @@ class SpeakingManner:
         An instruction counts more than what is said in the recording, which the language model does not read then.
         """
         words = self.tokens.encode(text)
-        preamble, end = self.generation.preamble, self.generation.end_of_prompt
         if self.instruction:
-            asked = f"{preamble} {self.instruction}".strip()
-            return SpeechPrompt(self.tokens.encode(asked if end in asked else asked + end), words)
-        before = self.tokens.encode((preamble and preamble + end) + self.said)
+            return SpeechPrompt(self._told, words)
+        before = (*self._told, *self.tokens.encode(self.said))
         speaker = voice.flow.speaker if self.generation.reads_speaker else None
         return SpeechPrompt(before, words, voice.tokens if self.said else (), speaker)
+
+    @property
+    def _told(self) -> tuple[int, ...]:
+        """Tokens of the instruction, with what the generation reads before every text."""
+        end, asked = self.generation.end_of_prompt, f"{self.generation.preamble} {self.instruction}".strip()
+        return self.tokens.encode(asked if not asked or end in asked else asked + end)
+
+    @property
+    def interleaves(self) -> bool:
+        """Whether a text can be said while it is being written. An instruction among speech would be read aloud."""
+        return self.generation.is_chunked and (self.generation.is_told_first or not self.instruction)
+
+    def interleaving(self, voice: PreparedVoice) -> Interleaving:
+        """How the language model reads such a text."""
+        said = "" if self.instruction else self.said
+        return Interleaving(self.generation, self._told, self.tokens.encode(said), voice.tokens if said else ())
+
+    def words(self, text: str) -> str:
+        """A part of a sentence that is being written, as it is said."""
+        lead = LEAD.match(text)
+        mark, rest = (lead[1], text[lead.end() :]) if lead else ("", text)
+        read = as_said(rest, self.language or language_of(rest), self.pronunciations, self.tokens.signs)
+        return beside(mark, read.rstrip(".。 "))
+
+    @property
+    def held(self) -> int:
+        """Words that the end of such a part waits for: those of the longest entry of the lexicon."""
+        return max((len(entry.spelling.split()) for entry in self.pronunciations), default=1)
 
 
 def read_manner(request: Synthesis, generation: Generation, tokens: TextTokens) -> SpeakingManner:

@@ -20,6 +20,9 @@ WHISPER_LANGUAGES = 100
 class TextTokens(Protocol):
     """A tokenizer of texts with marks."""
 
+    signs: frozenset[str]
+    """Those marks."""
+
     def encode(self, text: str) -> tuple[int, ...]:
         """The tokens of a text, in which marks that have tokens of their own count as such."""
 
@@ -39,7 +42,7 @@ class QwenTokens:
             bpe = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
         except Exception as error:  # the library raises its own class of Exception
             raise ModelUnavailable(f"the model folder {folder.name!r} has no readable tokenizer: {error}") from error
-        self._signs = tuple(signs)
+        self.signs = frozenset(signs)
         self._tokenizer = Tokenizer(bpe)
         self._tokenizer.normalizer = normalizers.NFC()
         self._tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -57,7 +60,7 @@ class QwenTokens:
 
     def has_signs(self, text: str) -> bool:
         """Whether a text has marks besides words."""
-        return any(sign in text for sign in self._signs)
+        return any(sign in text for sign in self.signs)
 
     def count(self, text: str) -> int:
         """Number of tokens of a text."""
@@ -68,7 +71,7 @@ class WhisperTokens:
     """Whisper's tokenizer for many languages, whose own marks (`<|en|>`) are tokens. Other `signs` are spelt out."""
 
     def __init__(self, signs: Sequence[str]) -> None:
-        self._signs = tuple(signs)
+        self.signs = frozenset(signs)
         self._encoding: Any = tokenizer_module().get_encoding("multilingual", num_languages=WHISPER_LANGUAGES)
 
     def encode(self, text: str) -> tuple[int, ...]:
@@ -77,7 +80,7 @@ class WhisperTokens:
 
     def has_signs(self, text: str) -> bool:
         """Whether a text has marks besides words."""
-        return any(sign in text for sign in self._signs)
+        return any(sign in text for sign in self.signs)
 
     def count(self, text: str) -> int:
         """Number of tokens of a text."""

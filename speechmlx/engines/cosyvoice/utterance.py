@@ -34,7 +34,7 @@ class Utterance:
     tokens: list[int]
     """The prompt, and the speech tokens generated so far."""
     prompt: int
-    """Number of tokens of the prompt."""
+    """Number of tokens that were given, and not drawn."""
     limit: int
     """Tokens that are generated at most."""
     sampler: RepetitionAwareSampler
@@ -42,6 +42,8 @@ class Utterance:
     silent: frozenset[int]
     """Speech tokens of which no more than MOST_SILENT are heard in a row."""
     cache: list[Any] | None
+    words: int = 0
+    """Text tokens that it says."""
     given: mx.array | None = None
     """What the prompt is read as [1, n, c], where its tokens do not tell."""
     speech: int = SPEECH_TOKENS
@@ -57,6 +59,26 @@ class Utterance:
     _piece: Generator[None, None, NDArray[np.float32]] | None = None
 
     @property
+    def spoken(self) -> int:
+        """Number of speech tokens drawn."""
+        return len(self.tokens) - self.prompt
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether its next token is to be drawn."""
+        return not (self.is_reading or self.is_waiting or self.is_whole)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it goes on with text that is not read yet."""
+        return False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do before more text comes."""
+        return False
+
+    @property
     def last(self) -> int:
         """Number of tokens after which the speech is cut off."""
         return self.prompt + self.limit
@@ -65,6 +87,9 @@ class Utterance:
     def is_reading(self) -> bool:
         """Whether more of its prompt than the last token is not read yet."""
         return self.read < len(self.tokens) - 1
+
+    def go_on(self) -> None:
+        """Take the text that it waits for, if it is there."""
 
     def add(self, token: int) -> None:
         """Take the next token of the language model."""

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from speechmlx.engines.finite import finite
 from speechmlx.engines.parts.hift import Hift
 from speechmlx.engines.parts.look_ahead import AHEAD
-from speechmlx.engines.parts.token_flow import BANDS, CHUNK, FRAMES, FlowPrompt, TokenFlow
+from speechmlx.engines.parts.token_flow import BANDS, CHUNK, FlowPrompt, FlowStream, TokenFlow
 from speechmlx.engines.parts.vocoder_stream import VocoderStream
 
 Values = NDArray[np.float32]
 
 MOST_CHUNKS = 4
 """Chunks of a piece. The first has one, each next one twice as many as the one before."""
+FADE = 0.04
+"""Seconds at the end that fade out: the vocoder may end in a noise."""
 
 
 class Tempo:
@@ -48,13 +50,15 @@ class Tempo:
 
 
 class UtteranceSound:
-    """The sound of one piece of speech. The spectrogram is computed from the start of it with each piece.
+    """The sound of one piece of speech. More tokens change nothing of what was given, at any speed.
 
-    So nothing is held between two pieces but what the vocoder needs. More tokens change nothing of what was given.
+    When tokens come does not matter either: their number alone says where its pieces end.
     """
 
-    def __init__(self, flow: TokenFlow, hift: Hift, prompt: FlowPrompt, speed: float, seed: int) -> None:
-        self._flow, self._prompt = flow, prompt
+    def __init__(self, flow: TokenFlow, hift: Hift, prompt: FlowPrompt, speed: float, seed: int, most: int = 0) -> None:
+        """`most`: bytes that may be kept of what the flow knows of the speech so far; the rest is computed again."""
+        self._stream, self._before = FlowStream(flow, prompt, most), len(prompt.tokens)
+        self._fade = round(FADE * hift.shape.rate)
         self._tempo, self._vocoder = Tempo(speed), VocoderStream(hift, BANDS, seed)
         self._given, self._chunks = 0, 1
         self.finished = False
@@ -66,17 +70,25 @@ class UtteranceSound:
     @property
     def _end(self) -> int:
         """Tokens up to the end of the next piece, which fills its last chunk."""
-        before = len(self._prompt.tokens)
+        before = self._before
         return -(-(before + self._given + 1) // CHUNK) * CHUNK - before + CHUNK * (self._chunks - 1)
 
     def piece(self, tokens: Sequence[int], is_whole: bool) -> Generator[None, None, Values]:
         """The samples of the next piece, in bounded steps. `tokens`: all that are there."""
         end, is_last = self._end, False
-        if is_whole and len(tokens) < end + CHUNK:
+        if is_whole and len(tokens) < end + AHEAD:
             end, is_last = len(tokens), True
         seen = tokens if is_last else tokens[: end + AHEAD]
-        mel = yield from self._flow.spectrogram(self._prompt, seen, is_last)
-        frames = finite(np.array(mel[FRAMES * self._given :].astype(mx.float32)), "the synthesis of a spectrogram")
+        mel = yield from self._stream.push(seen, is_last)
+        frames = finite(np.array(mel.astype(mx.float32)), "the synthesis of a spectrogram")
         self._given, self._chunks, self.finished = end, min(2 * self._chunks, MOST_CHUNKS), is_last
         yield
-        return finite(self._vocoder.push(self._tempo.push(frames, is_last), is_last), "the synthesis of speech")
+        samples = finite(self._vocoder.push(self._tempo.push(frames, is_last), is_last), "the synthesis of speech")
+        return faded(samples, self._fade) if is_last else samples
+
+
+def faded(samples: Values, count: int) -> Values:
+    """The samples, of which the last `count` fade out."""
+    length = min(count, len(samples))
+    end = samples[len(samples) - length :] * np.linspace(1, 0, length, dtype=np.float32)
+    return np.concatenate([samples[: len(samples) - length], end])

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.engines.cosyvoice.utterance_sound import Tempo, Values
+from speechmlx.engines.cosyvoice.utterance_sound import FADE, Tempo, Values, faded
 from speechmlx.engines.finite import finite
 from speechmlx.engines.parts.hift import Hift
 from speechmlx.engines.parts.resampled_flow import ResampledFlow
@@ -21,10 +21,13 @@ PIECE = 172
 class WholeSound:
     """The sound of one piece of speech: the spectrogram whole, then samples of PIECE frames at a time."""
 
-    def __init__(self, flow: ResampledFlow, hift: Hift, prompt: FlowPrompt, speed: float, seed: int) -> None:
-        """`seed`: of the noise of both networks."""
+    def __init__(
+        self, flow: ResampledFlow, hift: Hift, prompt: FlowPrompt, speed: float, seed: int, most: int = 0
+    ) -> None:
+        """`seed`: of the noise of both networks. `most` is for sounds in pieces: the flow keeps nothing."""
         self._flow, self._prompt, self._seed = flow, prompt, seed
         self._tempo, self._vocoder = Tempo(speed), VocoderStream(hift, BANDS, seed)
+        self._fade = round(FADE * hift.shape.rate)
         self._frames: Values | None = None
         """Those that are not made to sound yet; None: the spectrogram is not made."""
         self.finished = False
@@ -41,6 +44,6 @@ class WholeSound:
             yield
         piece, self._frames = self._frames[:PIECE], self._frames[PIECE:]
         self.finished = not len(self._frames)
-        return finite(
-            self._vocoder.push(self._tempo.push(piece, self.finished), self.finished), "the synthesis of speech"
-        )
+        frames = self._tempo.push(piece, self.finished)
+        samples = finite(self._vocoder.push(frames, self.finished), "the synthesis of speech")
+        return faded(samples, self._fade) if self.finished else samples

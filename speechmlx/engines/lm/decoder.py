@@ -76,6 +76,16 @@ class Decoder(Generic[Row]):
         if not self._batch.members:
             self._pending = None
 
+    def pause(self, row: Row) -> None:
+        """Let a row go for a while. It gets its keys and values back, perhaps with those of a token more than is known.
+
+        A token that was launched for it is forgotten.
+        """
+        self.remove(row)
+        if self._pending is not None:
+            self._settle()
+        row.ahead = None
+
     def _settle(self) -> None:
         """Read the launched tokens, for rows that are about to part."""
         assert self._pending is not None

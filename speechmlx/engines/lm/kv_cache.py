@@ -35,6 +35,12 @@ def copy_prefix(cache: Sequence[Any], count: int) -> list[Any] | None:
     return copy
 
 
+def cut(cache: Sequence[Any], count: int) -> None:
+    """Forget the keys and values of all tokens after the first `count`."""
+    for layer in cache:
+        layer.trim(layer.offset - count)
+
+
 def evaluate(cache: Sequence[Any]) -> None:
     """Compute the keys and values now."""
     mx.eval([layer.state for layer in cache])

@@ -19,17 +19,19 @@ def attend(
 ) -> mx.array:
     """[b, heads, t, d] each → [b, heads, t, d]. `chunk`: frames of a chunk; 0: every frame sees all.
 
-    bias(first, end, seen) → what is added to the scores of the queries [first, end) against the first `seen` keys.
+    The queries may be those of the last frames alone. bias(first, end, seen) → what is added to the scores of the
+    frames [first, end) against the first `seen` keys.
     """
-    count, found = queries.shape[2], []
-    for first in range(0, count, BLOCK):
+    count, found = keys.shape[2], []
+    before = count - queries.shape[2]
+    for first in range(before, count, BLOCK):
         end = min(first + BLOCK, count)
         seen = min(count, -(-end // chunk) * chunk) if chunk else count
         mask = bias(first, end, seen) if bias else None
-        if chunk and end - first > 1:
+        if chunk and first // chunk != (end - 1) // chunk:
             visible = mx.arange(seen)[None] < (mx.arange(first, end)[:, None] // chunk + 1) * chunk
             mask = visible if mask is None else mx.where(visible, mask, -mx.inf)
-        rows = queries[:, :, first:end]
+        rows = queries[:, :, first - before : end - before]
         scale = queries.shape[-1] ** -0.5
         found.append(
             mx.fast.scaled_dot_product_attention(rows, keys[:, :, :seen], values[:, :, :seen], scale=scale, mask=mask)

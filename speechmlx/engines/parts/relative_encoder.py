@@ -6,6 +6,7 @@ from functools import partial
 
 import mlx.core as mx
 
+from speechmlx.engines.parts.chunk_past import ChunkPast
 from speechmlx.engines.parts.chunked_attention import attend, in_heads, joined
 from speechmlx.engines.parts.tensors import Tensors
 
@@ -19,22 +20,28 @@ def embedded(tensors: Tensors, name: str, x: mx.array) -> mx.array:
     return x * x.shape[-1] ** 0.5
 
 
-def encoded(tensors: Tensors, name: str, x: mx.array, heads: int, chunk: int = 0) -> mx.array:
+def encoded(
+    tensors: Tensors, name: str, x: mx.array, heads: int, chunk: int = 0, past: ChunkPast | None = None
+) -> mx.array:
     """The layers of the list `name`: x [1, t, c] → [1, t, c].
 
     `chunk`: a frame sees its own chunk of so many frames and those before it; 0: every frame sees all.
+    `past`: of the frames before.
     """
+    past = past or ChunkPast()
     for number in range(tensors.count(name)):
         layer = tensors.under(f"{name}.{number}")
-        x = x + _attention(layer.under("self_attn"), layer.norm("norm_mha", x, EPSILON), heads, chunk)
+        x = x + _attention(layer.under("self_attn"), layer.norm("norm_mha", x, EPSILON), heads, chunk, past)
         inner = layer.linear("feed_forward.w_1", layer.norm("norm_ff", x, EPSILON))
         x = x + layer.linear("feed_forward.w_2", inner * mx.sigmoid(inner))
     return x
 
 
-def _attention(tensors: Tensors, x: mx.array, heads: int, chunk: int) -> mx.array:
+def _attention(tensors: Tensors, x: mx.array, heads: int, chunk: int, past: ChunkPast) -> mx.array:
     content, place, keys, values = queries_and_keys(tensors, x, heads)
-    heard = attend(content, keys, values, chunk, partial(_places, tensors, place))
+    keys, values = past.attended(keys, values)
+    before = keys.shape[2] - x.shape[1]
+    heard = attend(content, keys, values, chunk, partial(_places, tensors, place, before))
     return tensors.linear("linear_out", joined(heard))
 
 
@@ -44,11 +51,14 @@ def queries_and_keys(tensors: Tensors, x: mx.array, heads: int) -> tuple[mx.arra
     return queries + tensors["pos_bias_u"][:, None], queries + tensors["pos_bias_v"][:, None], keys, values
 
 
-def _places(tensors: Tensors, queries: mx.array, first: int, end: int, seen: int) -> mx.array:
-    """Scores [1, heads, n, seen] of the n queries [first, end) by their distances to the first `seen` keys."""
+def _places(tensors: Tensors, queries: mx.array, before: int, first: int, end: int, seen: int) -> mx.array:
+    """Scores [1, heads, n, seen] of the n frames [first, end) by their distances to the first `seen` keys.
+
+    `before`: frames before the first of the queries.
+    """
     heads, width = queries.shape[1], queries.shape[3]
     positions = distances(tensors, end - 1, end - first + seen - 1, heads)
-    return by_key((queries[:, :, first:end] @ positions.swapaxes(1, 2)) * width**-0.5, seen)
+    return by_key((queries[:, :, first - before : end - before] @ positions.swapaxes(1, 2)) * width**-0.5, seen)
 
 
 def distances(tensors: Tensors, largest: int, count: int, heads: int) -> mx.array:

@@ -197,7 +197,7 @@ SPEECH = (
         licence="Apache-2.0",
         languages=("zh", "en", "ja", "ko", "yue"),
         aliases=("cosyvoice2",),
-        elsewhere=r"((funaudiollm|iic|junhowie)/)?cosyvoice2-0\.5b",
+        elsewhere=rf"((funaudiollm|iic|junhowie|mlx-community)/)?cosyvoice2-0\.5b{PRECISION}",
         voices=COSYVOICE,
     ),
     Model(
@@ -212,7 +212,7 @@ SPEECH = (
         licence="Apache-2.0",
         languages=("zh", "en", "ja", "ko", "de", "es", "fr", "it", "ru", "yue"),
         aliases=("cosyvoice", "cosyvoice3"),
-        elsewhere=r"((funaudiollm|iic)/)?(fun-)?cosyvoice3-0\.5b(-2512)?",
+        elsewhere=rf"((funaudiollm|iic|mlx-community|aufklarer)/)?(fun-)?cosyvoice-?3-0\.5b(-2512)?{PRECISION}(-full)?",
     ),
 )
 

@@ -91,7 +91,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> QwenTokens:
 
 @pytest.fixture
 def cut(tokens: QwenTokens) -> Callable[[str], list[str]]:
-    return lambda text: list(pieces(text, None, (), tokens))
+    return lambda text: [piece.text for piece in pieces(text, None, (), tokens)]
 
 
 def test_short_sentences_are_said_together_and_long_ones_in_parts(cut: Callable[[str], list[str]]) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.cosyvoice_runs import pcm, run
+from support.cosyvoice_runs import pcm, run, silences
 from support.small_checkpoints import numbers
 from support.tiny_cosyvoice import NAMED, write_folder
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, cosyvoice
 from speechmlx.engines.cosyvoice.engine import CosyVoice
 from speechmlx.engines.cosyvoice.text_tokens import QwenTokens
+from speechmlx.engines.cosyvoice.utterance_sound import faded
 from speechmlx.errors import BadRequest, ModelUnavailable, SpeechError, UnknownVoice, Unsupported
 from speechmlx.types import (
     Audio,
@@ -46,6 +47,12 @@ def engine(folder: Path, loaded: Callable[..., Any], cold: LoadOptions) -> CosyV
     return loaded(cosyvoice.load(folder, cold))
 
 
+@pytest.fixture(scope="module")
+def plain(engine: CosyVoice) -> list[Event]:
+    """What TEXT sounds like, with nothing else given."""
+    return speak(engine)
+
+
 def speak(engine: CosyVoice, text: str = TEXT, **fields: Any) -> list[Event]:
     return run(engine, engine.begin(Speak(text=text, **fields)))[0]
 
@@ -54,8 +61,8 @@ def test_it_is_what_the_worker_knows(engine: CosyVoice) -> None:
     assert isinstance(engine, Batched) and isinstance(engine, BatchedStreaming) and isinstance(engine, Claiming)
 
 
-def test_a_text_in_the_voice_of_a_speaker(engine: CosyVoice) -> None:
-    events = speak(engine)
+def test_a_text_in_the_voice_of_a_speaker(engine: CosyVoice, plain: list[Event]) -> None:
+    events = plain
     usage = events[-1]
     assert isinstance(usage, Usage)
     assert usage.audio_out == len(pcm(events)) / 2 / RATE > 0
@@ -88,25 +95,21 @@ def test_requests_together_sound_as_alone(engine: CosyVoice) -> None:
         assert pcm(one) == pcm(other)
 
 
-def test_a_seed_decides_what_is_drawn(engine: CosyVoice) -> None:
-    first, again, other = (pcm(speak(engine, options={"seed": seed})) for seed in (1, 1, 2))
-    assert first == again != other
+def test_a_seed_decides_what_is_drawn(engine: CosyVoice, plain: list[Event]) -> None:
+    again, other = (pcm(speak(engine, options={"seed": seed})) for seed in (0, 1))
+    assert pcm(plain) == again != other
 
 
-def test_speed(engine: CosyVoice) -> None:
-    def seconds(speed: float) -> tuple[float, int]:
-        usage = speak(engine, speed=speed)[-1]
-        assert isinstance(usage, Usage)
-        return usage.audio_out, usage.tokens_out
-
-    normal, tokens = seconds(1.0)
-    fast, same = seconds(2.0)
-    assert tokens == same and fast == pytest.approx(normal / 2, abs=0.021)
+def test_speed(engine: CosyVoice, plain: list[Event]) -> None:
+    normal, fast = plain[-1], speak(engine, speed=2.0)[-1]
+    assert isinstance(normal, Usage) and isinstance(fast, Usage) and normal.tokens_out == fast.tokens_out
+    assert fast.audio_out == pytest.approx(normal.audio_out / 2, abs=0.021)
 
 
-def test_a_text_in_pieces_sounds_as_the_whole(engine: CosyVoice) -> None:
-    sentences = ("The first one. ", "Here is the second. ", "End")
-    state = engine.begin(SpeakStream())
+def test_with_an_instruction_a_text_in_pieces_sounds_as_the_whole(engine: CosyVoice) -> None:
+    """Its sentences are said whole: an instruction among the speech would be read aloud."""
+    sentences = ("First. ", "A second. ", "End")
+    state = engine.begin(SpeakStream(instructions="Calm"))
     assert not state.busy and not state.finished
     events: list[Event] = []
 
@@ -126,7 +129,9 @@ def test_a_text_in_pieces_sounds_as_the_whole(engine: CosyVoice) -> None:
     work()
     assert state.finished and len(pcm(events)) > heard and isinstance(events[-1], Usage)
     engine.end(state)
-    by_sentence = [pcm(speak(engine, s.strip(), options={"seed": n})) for n, s in enumerate(sentences)]
+    by_sentence = [
+        pcm(speak(engine, s.strip(), instructions="Calm", options={"seed": n})) for n, s in enumerate(sentences)
+    ]
     assert pcm(events) == b"".join(by_sentence)
 
 
@@ -138,8 +143,8 @@ def test_a_text_without_words_is_a_short_silence(engine: CosyVoice) -> None:
     assert isinstance(run(engine, state)[0][-1], Usage)
 
 
-def test_a_cancelled_request_is_freed_and_changes_no_other(engine: CosyVoice) -> None:
-    alone = pcm(speak(engine))
+def test_a_cancelled_request_is_freed_and_changes_no_other(engine: CosyVoice, plain: list[Event]) -> None:
+    alone = pcm(plain)
     held = engine.held
     stays, leaves = engine.begin(Speak(text=TEXT)), engine.begin(Speak(text="Another text, which is left."))
     found: list[Event] = []
@@ -228,12 +233,12 @@ def test_requests_of_other_kinds_are_refused(engine: CosyVoice) -> None:
     engine.end(state)
 
 
-def test_an_error_ends_its_request_alone(engine: CosyVoice) -> None:
+def test_an_error_ends_its_request_alone(engine: CosyVoice, plain: list[Event]) -> None:
     good, bad = engine.begin(Speak(text=TEXT)), engine.begin(Speak(text="<speak>no end"))
     events = engine.step([good, bad])
     assert isinstance(events[1][-1], BadRequest) and bad.finished
     engine.end(bad)
-    assert pcm(run(engine, good)[0]) == pcm(speak(engine))
+    assert pcm(run(engine, good)[0]) == pcm(plain)
 
 
 def test_a_model_without_speakers_says_what_it_needs(
@@ -251,3 +256,62 @@ def test_a_folder_of_another_model_is_refused(folder: Path, tmp_path: Path, cold
     (tmp_path / "config.json").write_text((folder / "config.json").read_text())
     with pytest.raises(ModelUnavailable, match="no readable tokenizer"):
         list(cosyvoice.load(tmp_path, cold))
+
+
+@pytest.mark.parametrize(
+    ("text", "pauses", "said"),
+    [
+        ("Hi [pause:1s] you", [1.0], ("Hi", "you.")),
+        ("[pause:250ms][pause:.5s]Hi", [0.25, 0.5], ("Hi.",)),
+        ("a <strong>b</strong> [pause:0.3s]", [0.3], ("a ", "<", "b", ">")),
+        ('<speak>Hi <break time="700ms"/> you</speak>', [0.7], ("Hi", "you.")),
+    ],
+)
+def test_pauses(engine: CosyVoice, text: str, pauses: list[float], said: tuple[str, ...]) -> None:
+    """They are silences of their length between the words, which are said by themselves."""
+    events = speak(engine, text)
+    assert silences(events) == pauses
+    usage = events[-1]
+    assert isinstance(usage, Usage) and usage.audio_out == len(pcm(events)) / 2 / RATE
+    assert usage.audio_out == pytest.approx(sum(pauses) + usage.tokens_out / 25)
+    assert usage.tokens_in == len("".join(said))  # a byte or a mark is a token
+
+
+def test_a_pause_that_is_too_long_is_refused_before_any_sound(engine: CosyVoice) -> None:
+    with pytest.raises(BadRequest, match=r"a pause has 10 s at most, like \[pause:1.5s\]"):
+        engine.begin(Speak(text="Hi [pause:11s] you"))
+    assert engine.held == 0
+
+
+def test_ssml_changes_the_rate(engine: CosyVoice) -> None:
+    fast, normal = speak(engine, '<speak><prosody rate="200%">Hi</prosody></speak>'), speak(engine, "Hi")
+    assert len(pcm(fast)) == pytest.approx(len(pcm(normal)) / 2, abs=2 * 480)
+
+
+def test_the_end_of_a_piece_fades_out(plain: list[Event]) -> None:
+    samples = np.frombuffer(pcm(plain), "<i2").astype(np.float32)
+    end, before = np.abs(samples[-240:]), np.abs(samples[-4800:-960])
+    assert samples[-1] == 0 and end.mean() < before.mean() / 3
+    np.testing.assert_allclose(faded(np.ones(4, np.float32), 3), [1, 1, 0.5, 0])
+    np.testing.assert_allclose(faded(np.ones(2, np.float32), 3), [1, 0])
+
+
+def test_what_the_flow_keeps_is_bounded_by_the_memory_there_is(
+    engine: CosyVoice, plain: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pcm(plain)
+    monkeypatch.setattr(engine, "room", SmallRoom())
+    state = engine.begin(Speak(text=TEXT))
+    assert 0 < state.flow_room < 1_000_000 and engine.held == engine._request_bytes + state.flow_room
+    found = np.frombuffer(pcm(run(engine, state)[0]), "<i2").astype(int)
+    np.testing.assert_allclose(found, np.frombuffer(whole, "<i2").astype(int), atol=400)
+    assert engine.held == 0
+
+
+class SmallRoom:
+    """Of which two megabytes are free."""
+
+    most = reachable = free = 2_000_000
+
+    def claim(self, nbytes: int) -> None:
+        assert nbytes <= self.free

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.cosyvoice_runs import pcm, run
+from support.cosyvoice_runs import pcm, run, silences
 from support.small_checkpoints import numbers
 from support.tiny_cosyvoice_first import NAMED, write_first
 
@@ -17,7 +17,7 @@ from speechmlx.engines.cosyvoice.generation import FIRST, FIRST_SFT, FIRST_SPEEC
 from speechmlx.engines.cosyvoice.text_tokens import WhisperTokens
 from speechmlx.engines.parts.resampled_flow import frames_of
 from speechmlx.errors import BadRequest, SpeechError, UnknownVoice, Unsupported
-from speechmlx.types import Audio, Chunk, Event, NamedVoice, ReferenceVoice, Speak, Usage
+from speechmlx.types import Audio, Chunk, Event, FeedText, NamedVoice, ReferenceVoice, Speak, SpeakStream, Usage
 
 RATE = 22_050
 RECORDING = Audio(numbers(1, RATE) * np.float32(0.1), RATE)
@@ -58,9 +58,8 @@ def test_a_speaker(sft: CosyVoice) -> None:
 
 
 def test_a_recording(engine: CosyVoice) -> None:
-    found = [pcm(speak(engine, voice=voice)) for voice in (SAID, UNSAID, SAID)]
-    assert found[0] == found[2] != found[1]
-    assert pcm(speak(engine, options={"prompt_speech": RECORDING, "prompt_text": "said"})) == found[0]
+    said, unsaid = (pcm(speak(engine, voice=voice)) for voice in (SAID, UNSAID))
+    assert pcm(speak(engine, options={"prompt_speech": RECORDING, "prompt_text": "said"})) == said != unsaid
 
 
 def test_each_sentence_sounds_by_itself(sft: CosyVoice) -> None:
@@ -69,6 +68,34 @@ def test_each_sentence_sounds_by_itself(sft: CosyVoice) -> None:
     state = sft.begin(Speak(text=f"{sentence} {sentence}", speed=2.0))
     while not any(isinstance(event, Chunk) for event in sft.step([state])[0]):
         assert state.begun <= 1 and not state.finished
+    sft.end(state)
+
+
+@pytest.mark.parametrize(
+    ("text", "pauses", "tokens"),
+    [
+        ("Hi [pause:1s] you", [1.0], 3),
+        ("<|en|>Hi [pause:0.3s]", [0.3], 2),
+        ('<speak>Hi <break time="700ms"/> you</speak>', [0.7], 3),
+    ],
+)
+def test_pauses(sft: CosyVoice, text: str, pauses: list[float], tokens: int) -> None:
+    """They are silences of their length between the words, which are said by themselves."""
+    events = speak(sft, text)
+    usage = events[-1]
+    assert silences(events) == pauses and isinstance(usage, Usage)
+    assert usage.audio_out == len(pcm(events)) / 2 / RATE > sum(pauses) + 0.05
+    assert usage.tokens_in == tokens  # a word or a mark each
+
+
+def test_a_sentence_that_is_being_written_waits_for_its_end(sft: CosyVoice) -> None:
+    state = sft.begin(SpeakStream())
+    sft.feed(state, FeedText("Here are words, which come one by one, and more of them "))
+    assert not state.busy and state.flow_room == 0
+    sft.feed(state, FeedText("to the end. And"))
+    assert state.busy
+    sft.step([state])
+    assert state.utterance is not None
     sft.end(state)
 
 
@@ -97,7 +124,7 @@ def test_what_the_language_model_reads(engine: CosyVoice, sft: CosyVoice, instru
 def test_requests_together_sound_as_alone(engine: CosyVoice) -> None:
     asked = [
         Speak(text="Hi you", voice=SAID, options={"seed": 3}),
-        Speak(text="A longer text, then.", voice=UNSAID, options={"seed": 4}),
+        Speak(text="A longer text", voice=UNSAID, options={"seed": 4}),
         Speak(text="Third", voice=SAID, speed=1.5),
     ]
     alone = [pcm(run(engine, engine.begin(request))[0]) for request in asked]

@@ -81,7 +81,7 @@ def test_published_names_of_the_flow() -> None:
     assert len(weights) == len(PUBLISHED["flow.pt"]) - 1  # a constant is left out
     flow = third_flow(Tensors(weights), 16)
     prompt = FlowPrompt(np.ones(192, np.float32), (1, 2), np.zeros((4, BANDS), np.float32))
-    conditions, _ = flow.conditions(prompt, range(30), False, True)
+    conditions = flow.conditions(prompt, (*prompt.tokens, *range(30)), True, 0, 29)
     assert flow.direction(mx.zeros((1, 58, BANDS)), conditions, 0.5, True).shape == (1, 58, BANDS)
     assert weights.used == set(weights)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speechmlx.engines.lm.decoder import Decoder
-from speechmlx.engines.lm.kv_cache import evaluate, new_cache
+from speechmlx.engines.lm.kv_cache import cut, evaluate, new_cache
 from speechmlx.engines.lm.library import load_module
 from speechmlx.engines.lm.sampling import Sampler, new_sampler
 
@@ -135,3 +135,23 @@ def test_what_was_launched_is_freed_with_the_last_row() -> None:
     assert decoder._pending is None
     step(decoder, [third := line(3)])
     assert third.written == ALONE[3][:1]
+
+
+def test_a_paused_row_goes_on_with_tokens_that_it_was_given() -> None:
+    """In a batch of the same rows as before, whose next tokens were launched without them."""
+
+    def written(decoder: Decoder[Line], row: Line, others: list[Line]) -> list[int]:
+        step(decoder, [row, *others])
+        decoder.pause(row)
+        assert row.cache is not None and row.ahead is None
+        cut(row.cache, len(row.tokens) - 1)
+        row.tokens += [5, 6]
+        MODEL(mx.array([row.tokens[-3:-1]]), cache=row.cache)
+        while len(row.written) < 4:
+            step(decoder, [row, *others])
+        return row.written
+
+    lone = written(Decoder[Line](MODEL, pipelined=False), line(0), [])
+    other = line(1)
+    assert written(Decoder[Line](MODEL, pipelined=True), line(0), [other]) == lone != ALONE[0][:4]
+    assert other.written == ALONE[1][: len(other.written)] and len(other.written) >= 4
