@@ -64,9 +64,9 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parent / "data"
 METAL = LoadOptions(dtype="float16", device="gpu")
 SAID = {
-    "The train leaves at half past nine.": "af_heart",
-    "He closed the door and went to sleep.": "am_adam",
-    "She reads the letter by the window.": "bf_emma",
+    "The train leaves at nine.": "af_heart",
+    "He went to sleep.": "am_adam",
+    "She reads the letter.": "bf_emma",
 }
 
 
@@ -107,11 +107,10 @@ def test_speech_in_float16_is_that_of_float32(speech: dict[str, Samples], shared
 
 
 def test_speech_in_float16_is_heard_word_for_word(speech: dict[str, Samples], shared: Callable[[str], Any]) -> None:
-    plain, ear = EnglishTextNormalizer(), shared("whisper-base")
-    for text in SAID:
-        heard = soxr.resample(speech[text], 24_000, 16_000).astype(np.float32)
-        (events,) = run(ear, [Transcribe(audio=Audio(heard, 16_000), language="en", vad=False)])
-        assert plain("".join(getattr(event, "text", "") for event in events)) == plain(text)
+    plain = EnglishTextNormalizer()
+    heard = soxr.resample(np.concatenate([speech[text] for text in SAID]), 24_000, 16_000).astype(np.float32)
+    (events,) = run(shared("whisper-base"), [Transcribe(audio=Audio(heard, 16_000), language="en", vad=False)])
+    assert plain("".join(getattr(event, "text", "") for event in events)) == plain(" ".join(SAID))
 
 
 # --- Whisper -------------------------------------------------------------------------------------------------------
@@ -130,19 +129,19 @@ def audio_of(clip: Callable[[str], Path]) -> Callable[[str], Audio]:
 
 @dataclass
 class Recognised:
-    """Tokens of each clip, tokens of one clip four times at once, and numbers of windows encoded together then."""
+    """Tokens of each of HEARD, which come at once, and numbers of windows encoded together."""
 
-    clips: dict[str, list[int]]
-    same: list[list[int]]
+    tokens: list[list[int]]
     together: list[int]
 
 
 MODELS = ("tiny.en", "base")
+HEARD = (*CLIPS, "librispeech")
 
 
 @pytest.fixture(scope="module")
 def recognised(on_gpu: GpuRuns, load: Callable[..., Any], audio_of: Callable[[str], Audio]) -> dict[str, Recognised]:
-    """What each of MODELS recognises in float16."""
+    """What each of MODELS recognises in float16. One warm-up runs all lines of it."""
     together, start = list[int](), AudioEncoder.start
 
     def counted(encoder: AudioEncoder, mel: mx.array) -> mx.array:
@@ -152,27 +151,21 @@ def recognised(on_gpu: GpuRuns, load: Callable[..., Any], audio_of: Callable[[st
     found = {}
     for model in MODELS:
         with on_gpu():
-            engine = load(whisper, f"whisper-{model}")
+            engine = load(whisper, f"whisper-{model}", replace(METAL, warm_up=model == MODELS[0]))
             engine.aim = 100.0  # nobody waits, and steps may take as long as they take here
-            asked = partial(Transcribe, language="en", vad=False)
-            clips = run(engine, [asked(audio=audio_of(name)) for name in CLIPS])
+            asked = partial(Transcribe, language="en", vad=False, words=True)
             together.clear()
             with patch.object(AudioEncoder, "start", counted):
-                same = run(engine, [asked(audio=audio_of("librispeech"), words=True) for _ in range(4)])
-            tokens = dict(zip(CLIPS, map(sampled, clips), strict=True))
-            found[model] = Recognised(tokens, [sampled(events) for events in same], [*together])
+                events = run(engine, [asked(audio=audio_of(name)) for name in HEARD])
+            found[model] = Recognised(list(map(sampled, events)), [*together])
     return found
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_float16_recognises_the_same_tokens(recognised: dict[str, Recognised], model: str) -> None:
-    assert recognised[model].clips == {name: clip_tokens(model, name) for name in CLIPS}
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_four_windows_are_encoded_at_once_and_each_is_as_alone(recognised: dict[str, Recognised], model: str) -> None:
+    """And four windows are encoded at once."""
+    assert recognised[model].tokens == [clip_tokens(model, name) for name in HEARD]
     assert recognised[model].together == [4]
-    assert recognised[model].same == [clip_tokens(model, "librispeech")] * 4
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +179,7 @@ def quantised_whisper(
     """tiny.en in 8 bits, as mlx-whisper's converter writes it, and what it recognised."""
     folder = make_quantised(model_folder("whisper-tiny.en"), tmp_path_factory.mktemp("quantised"), bits=8)
     with on_gpu():
-        engine = loaded(whisper.load(folder, METAL))
+        engine = loaded(whisper.load(folder, replace(METAL, warm_up=False)))
         engine.aim = AIM  # somebody waits
         (events,) = run(engine, [Transcribe(audio=audio_of("librispeech"), language="en", vad=False)])
     return engine, sampled(events)
@@ -207,7 +200,7 @@ def test_quantised_weights_stay_so_and_recognise_the_same(quantised_whisper: tup
 
 LONG = "Which of these words is not like the others? " + "sea sand " * 140
 QUESTIONS = ("What is the capital of France?", "Write a haiku about the sea.", LONG)
-"""The last is longer than what is read in a step on a GPU."""
+"""The last is longer than what is read in a step on a GPU: float16 alone reads it."""
 
 
 TYPES = ("float16", "bfloat16")
@@ -222,7 +215,7 @@ def answers(on_gpu: GpuRuns, load: Callable[..., Any]) -> dict[str, list[list[in
             engine = load(llm, "smollm2-135m-instruct", replace(METAL, warm_up=False))
             engine._model.set_dtype(getattr(mx, kind))
             sharpen_head(engine._model)
-            found[kind] = written(engine, *QUESTIONS)
+            found[kind] = written(engine, *(QUESTIONS if kind == "float16" else QUESTIONS[:2]))
     return found
 
 
@@ -231,7 +224,7 @@ def test_narrow_types_write_the_same_first_tokens(
 ) -> None:
     exact = written(shared("smollm2-135m-instruct"), *QUESTIONS)
     assert answers["float16"] == exact
-    assert answers["bfloat16"] == exact
+    assert answers["bfloat16"] == exact[:2]
 
 
 @pytest.fixture(scope="module")

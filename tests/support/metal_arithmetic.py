@@ -25,7 +25,6 @@ PRODUCTS: tuple[tuple[Any, str], ...] = (
     (mx, "conv1d"),
     (mx, "conv2d"),
     (mx, "conv_transpose1d"),
-    (mx, "quantized_matmul"),
     (mx.array, "__matmul__"),
     (mx.fast, "scaled_dot_product_attention"),
 )
@@ -36,9 +35,11 @@ SUMS: tuple[tuple[Any, str], ...] = (
     (mx, "softmax"),
     (mx, "logsumexp"),
 )
-evaluate = mx.eval
-"""As it is, whoever watches evaluations."""
+evaluate, multiply = mx.eval, mx.matmul
+"""As they are, whoever watches."""
 NARROW = (mx.float16, mx.bfloat16)
+MANY = 32
+"""Rows."""
 
 
 @contextmanager
@@ -46,6 +47,7 @@ def metal_arithmetic(tf32: bool = False) -> Iterator[None]:
     """Replace MLX's operations while it is open; models must be loaded inside, because they compile some."""
     patches = [patch.object(where, name, _in_float32(getattr(where, name), tf32)) for where, name in PRODUCTS]
     patches += [patch.object(where, name, _in_float32(getattr(where, name), False)) for where, name in SUMS]
+    patches.append(patch.object(mx, "quantized_matmul", _in_float32(_quantised_product(mx.quantized_matmul), tf32)))
     layers = _Layers()
     if not tf32:
         patches.append(patch.object(nn.Linear, "__call__", layers.linear(nn.Linear.__call__)))
@@ -90,6 +92,18 @@ class _Layers:
             evaluate(wide)
             self._wide[id(weight)] = weight, wide
         return self._wide[id(weight)][1]
+
+
+def _quantised_product(product: Operation) -> Operation:
+    """`product` of many rows through BLAS: MLX's own reads the bits of each weight anew for every row."""
+
+    @wraps(product)
+    def run(x: mx.array, w: mx.array, *scaled: mx.array, transpose: bool = True, **how: Any) -> mx.array:
+        if not transpose or x.size < MANY * x.shape[-1]:
+            return product(x, w, *scaled, transpose=transpose, **how)
+        return multiply(x, mx.dequantize(w, *scaled, **how).T)
+
+    return run
 
 
 def _in_float32(operation: Operation, tf32: bool) -> Operation:

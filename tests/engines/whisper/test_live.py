@@ -191,7 +191,7 @@ def test_streams_do_not_disturb_each_other_nor_batches(engine: Whisper, speech: 
 def test_streams_share_a_batch_of_which_there_may_be_too_few_seats(
     engine: Whisper, speech: Callable[[str], np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pieces = [speech(name)[start * RATE : (start + 2) * RATE] for name in ("jfk", "beckett") for start in range(1, 6)]
+    pieces = [speech(name)[start * RATE : (start + 2) * RATE] for name in ("jfk", "beckett") for start in range(1, 4)]
     expected = [listen(engine, samples).text for samples in pieces]
     rows, seats = list[int](), 4
     monkeypatch.setattr(engine.live, "max_batch", seats)
@@ -254,10 +254,10 @@ def test_a_minute_of_nothing_gives_no_words(engine: Whisper, kind: str, policy: 
 
 def test_speech_after_a_long_silence_keeps_its_time(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
     silence = np.zeros(20 * RATE, np.float32)
-    heard = listen(engine, np.concatenate([speech("beckett"), silence, speech("beckett"), silence]))
-    assert errors(heard.text, ["beckett", "beckett"]) <= 0.1
-    later = [word for word in heard.words if word.start > 15]
-    assert len(later) >= 11 and 29.5 <= later[0].start <= 31.5
+    heard = listen(engine, np.concatenate([speech("librispeech"), silence, speech("librispeech"), silence]))
+    assert errors(heard.text, ["librispeech", "librispeech"]) <= 0.13  # Concorde, twice
+    first, later = ([word.start for word in heard.words if (word.start > 15) is late] for late in (False, True))
+    assert later == pytest.approx([start + len(speech("librispeech")) / RATE + 20 for start in first], abs=0.5)
 
 
 @pytest.mark.parametrize("policy", POLICIES)

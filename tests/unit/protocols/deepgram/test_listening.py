@@ -82,10 +82,11 @@ CUTS = st.lists(st.sampled_from((3, 641, 6400, 40_000)), min_size=1, max_size=8)
 def cut(audio: bytes, sizes: list[int], controls: list[str], where: list[int]) -> list[str | bytes]:
     """Audio in pieces of the sizes in turn, with control messages between some of them, and the end."""
     sent: list[str | bytes] = []
-    number = 0
-    while audio:
-        size = sizes[number % len(sizes)] * (1 if sizes != [3] else 5000)
-        sent, audio, number = [*sent, audio[:size]], audio[size:], number + 1
+    at = number = 0
+    while at < len(audio):
+        size = sizes[number % len(sizes)] * (5000 if set(sizes) == {3} else 1)
+        sent.append(audio[at : at + size])
+        at, number = at + size, number + 1
         if number in where:
             sent.append(controls[number % len(controls)])
     return [*sent, CLOSE]
