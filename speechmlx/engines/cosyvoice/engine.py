@@ -29,7 +29,18 @@ from speechmlx.engines.lm.sampling import NOT_FINITE
 from speechmlx.engines.parts.token_flow import FlowPrompt
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading.pauses import check_pauses
-from speechmlx.types import Chunk, Command, End, Event, FeedText, Request, Speak, SpeakStream
+from speechmlx.types import (
+    Chunk,
+    Command,
+    End,
+    Event,
+    FeedText,
+    FlushText,
+    Request,
+    Speak,
+    SpeakStream,
+    TextFlushed,
+)
 
 READ = 256
 """Tokens of a prompt read in a step."""
@@ -115,6 +126,8 @@ class CosyVoice:
         """More text, or its end."""
         if isinstance(command, FeedText):
             state.feed(command.text)
+        elif isinstance(command, FlushText):
+            state.flush()
         elif isinstance(command, End):
             state.end()
         else:
@@ -156,6 +169,8 @@ class CosyVoice:
         piece = state.next_piece()
         if piece is None:
             events += state.closing() if state.is_ended else []
+        elif isinstance(piece, TextPiece) and piece.is_flush:
+            events.append(TextFlushed())
         elif isinstance(piece, TextPiece) and piece.silence:
             events.append(state.heard(Chunk.silence(state.rate, piece.silence)))
         else:

@@ -70,6 +70,11 @@ class Speaking:
         if self.manner.interleaves:
             self._look()
 
+    def flush(self) -> None:
+        """Say the text so far to its end, and tell so."""
+        self._coming += [self.manner.pieces(self._close(self._rest)), iter([TextPiece(is_flush=True)])]
+        self._rest = ""
+
     def end(self, text: str = "") -> None:
         """The rest of the text; no more comes."""
         self._coming.append(self.manner.pieces(self._close(self._rest + text)))

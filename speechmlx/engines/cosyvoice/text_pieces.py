@@ -34,12 +34,13 @@ SPOKEN_MARKS = ".!?…;:—,"
 
 @dataclass(frozen=True)
 class TextPiece:
-    """A text to say at once, or else seconds of silence."""
+    """A text to say at once, or else seconds of silence, or the place up to which a stream was to be said."""
 
     text: str = ""
     rate: float = 1.0
     """Times the speed that was asked for."""
     silence: float = 0.0
+    is_flush: bool = False
 
 
 def language_of(text: str) -> str:

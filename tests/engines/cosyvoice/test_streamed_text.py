@@ -29,7 +29,19 @@ from speechmlx.engines.cosyvoice.utterance import TokenSound
 from speechmlx.engines.lm.decoder import Decoder
 from speechmlx.engines.lm.kv_cache import new_cache
 from speechmlx.models.convert import cosyvoice as converter
-from speechmlx.types import Audio, Chunk, End, Event, FeedText, NamedVoice, ReferenceVoice, SpeakStream, Usage
+from speechmlx.types import (
+    Audio,
+    Chunk,
+    End,
+    Event,
+    FeedText,
+    FlushText,
+    NamedVoice,
+    ReferenceVoice,
+    SpeakStream,
+    TextFlushed,
+    Usage,
+)
 
 CASES = json.loads((DATA / "cosyvoice_stream.json").read_text())
 """By scripts/parity/cosyvoice_stream.py."""
@@ -294,6 +306,29 @@ def test_numbers_and_pauses_wait_for_the_end_of_their_sentence(
     assert [len(event.pcm16) for event in silences] == [RATE]
     usage = events[-1]
     assert isinstance(usage, Usage) and usage.tokens_in == len("Now here it costs five dollars") + len("or more.")
+    engine.end(state)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("Here are some words ", "Here are some words."), ("Short", "Short."), ("", "")]
+)
+def test_a_flush_says_all_so_far_and_tells_so(
+    engine: CosyVoice, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    monkeypatch.setattr(engine, "_new_sound", FrameSound)
+    state = engine.begin(SpeakStream(voice=NamedVoice("first")))
+    for word in text.split(" "):
+        engine.feed(state, FeedText(word + " "))
+        work(engine, state)
+    engine.feed(state, FlushText())
+    (events,) = work(engine, state)
+    assert isinstance(events[-1], TextFlushed) and not state.busy and state.utterance is None
+    assert state.tokens_in == len(said) and not state.finished
+    engine.feed(state, FeedText("And more."))
+    engine.feed(state, End())
+    (events,) = work(engine, state)
+    usage = events[-1]
+    assert isinstance(usage, Usage) and usage.tokens_in == len(said) + len("And more.")
     engine.end(state)
 
 
