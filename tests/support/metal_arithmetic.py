@@ -98,10 +98,12 @@ def _quantised_product(product: Operation) -> Operation:
     """`product` of many rows through BLAS: MLX's own reads the bits of each weight anew for every row."""
 
     @wraps(product)
-    def run(x: mx.array, w: mx.array, *scaled: mx.array, transpose: bool = True, **how: Any) -> mx.array:
+    def run(
+        x: mx.array, w: mx.array, scales: mx.array, biases: mx.array, *, transpose: bool = True, **how: Any
+    ) -> mx.array:
         if not transpose or x.size < MANY * x.shape[-1]:
-            return product(x, w, *scaled, transpose=transpose, **how)
-        return multiply(x, mx.dequantize(w, *scaled, **how).T)
+            return product(x, w, scales, biases, transpose=transpose, **how)
+        return multiply(x, mx.dequantize(w, scales, biases, **how).T)
 
     return run
 

@@ -66,10 +66,17 @@ def test_a_language_is_found_among_those_asked_for(
     load: Callable[[str], Whisper], speech: Callable[[str], Audio]
 ) -> None:
     asked = [("fr", "en"), ("de", "fr"), ("fr",)]
-    requests = [Transcribe(audio=speech("jfk"), languages=languages) for languages in asked]
-    both, neither, one = (
-        next(event for event in found if isinstance(event, LanguageDetected)) for found in run(load("base"), requests)
-    )
+    engine, found = load("base"), dict[int, LanguageDetected]()
+    states = [engine.begin(Transcribe(audio=speech("jfk"), languages=languages)) for languages in asked]
+    while len(found) < len(asked):
+        live = [place for place, state in enumerate(states) if not state.finished]
+        for place, events in zip(live, engine.step([states[place] for place in live]), strict=True):
+            for event in events:
+                if isinstance(event, LanguageDetected):
+                    found[place] = event
+    for state in states:
+        engine.end(state)
+    both, neither, one = (found[place] for place in range(3))
     assert both.language == "en" and both.probability > 0.99
     assert neither.language in ("de", "fr") and 0.5 <= neither.probability <= 1
     assert (one.language, one.probability) == ("fr", 1.0)

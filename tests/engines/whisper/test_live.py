@@ -289,12 +289,13 @@ def test_a_prompt_longer_than_the_context_is_cut(engine: Whisper, speech: Callab
 
 def test_a_long_talk_runs_in_bounded_memory(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
     stream, heard = begin(engine), Heard()
-    for _ in range(3):
+    for _ in range(2):
         feed(engine, stream, heard, speech("jfk"), 8000)
-        assert len(stream.buffer) <= 13 * RATE and len(stream.committed) < 60
+        assert len(stream.buffer) <= 13 * RATE and len(stream.committed) < 30
+    assert len(heard.words) > 40
     heard.take(run(engine, stream, End()))
     engine.end(stream)
-    assert errors(heard.text, ["jfk"] * 3) <= 0.08
+    assert errors(heard.text, ["jfk"] * 2) <= 0.08
 
 
 def test_closing_in_the_middle_frees(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
