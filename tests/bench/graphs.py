@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial, wraps
@@ -200,7 +200,7 @@ class Watch:
 
         fused = [(name_of(out), name, [name_of(one) for one in given]) for name, out, given in self._fused]
         wanted = [name_of(root) for root in roots]
-        graph = _Graph(roots, named)
+        graph = _Graph(roots, named, {out for out, _, _ in fused})
         for out, name, given in fused:
             graph.fuse(out, name, given)
         wanted = [graph.key(name) for name in wanted]
@@ -226,10 +226,12 @@ class _Graph:
     Nodes are numbered as they are exported. A compiled function's calls share one primitive, so its number is no name.
     """
 
-    def __init__(self, roots: Sequence[mx.array], named: Mapping[str, mx.array]) -> None:
+    def __init__(self, roots: Sequence[mx.array], named: Mapping[str, mx.array], fused: Set[str]) -> None:
+        """`fused` of `named` are exported apart: of two names of an array, as a slice of all of it has, one is lost."""
         self.makers: dict[str, _Node] = {}
         self._keys: dict[str, str] = {}
-        names = list(named)
+        groups = [name for name in named if name in fused], [name for name in named if name not in fused]
+        pieces = [names[at : at + MOST_NAMES] for names in groups for at in range(0, len(names), MOST_NAMES)]
         with tempfile.NamedTemporaryFile("r", suffix=".dot") as file:
 
             def export(some: Mapping[str, mx.array]) -> str:
@@ -238,8 +240,8 @@ class _Graph:
 
             plain = export({})
             self._nodes = [_Node(_label(line)) for line in plain.splitlines() if "[label" in line]
-            for start in range(0, max(1, len(names)), MOST_NAMES) if self._nodes else ():
-                some = {name: named[name] for name in names[start : start + MOST_NAMES]}
+            for names in (pieces or [[]]) if self._nodes else ():
+                some = {name: named[name] for name in names}
                 self._read(export(some), some)
 
     def key(self, name: str) -> str:

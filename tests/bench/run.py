@@ -38,14 +38,17 @@ PARTS = {
 """What each is run through: engines want the BLAS of the engine process, servers start with their own."""
 WIDTH = "118"
 BEGIN, END = "<!-- scripts/bench --markdown writes from here -->", "<!-- to here -->"
-COUNTED = {"kernels": ("<!-- scripts/bench kernels --markdown writes from here -->", "<!-- to here: kernels -->")}
-"""Where the tables of counts are written, which are the same on every machine."""
+COUNTED = {
+    "kernels": ("<!-- scripts/bench kernels --markdown writes from here -->", "<!-- to here: kernels -->"),
+    "talkers": ("<!-- scripts/bench talkers --counts --markdown writes from here -->", "<!-- to here: talkers -->"),
+}
+"""Where the tables of counts are written, which are the same on every machine; of talkers with --counts alone."""
 TABLE = re.compile(r"`(scripts/bench [^`]+)`\n\n```text\n(.*?)\n```", re.DOTALL)
 
 
-def run(part: str, quick: bool, tree: Path = ROOT) -> tuple[str, dict[str, Any]]:
+def run(part: str, flags: list[str], tree: Path = ROOT) -> tuple[str, dict[str, Any]]:
     """What a benchmark of the revision in `tree` printed before its JSON, and the JSON. Raises when it fails."""
-    command = [*PARTS[part], sys.executable, str(Path(__file__).with_name(f"{part}.py")), *["--quick"] * quick]
+    command = [*PARTS[part], sys.executable, str(Path(__file__).with_name(f"{part}.py")), *flags]
     environment = os.environ | {"COLUMNS": WIDTH, "PYTHONPATH": f"{tree}{os.pathsep}{ROOT / 'tests'}"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
         assert process.stdout is not None
@@ -105,25 +108,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("part", nargs="?", default="all", choices=[*PARTS, "all"])
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    parser.add_argument("--counts", action="store_true", help="talkers: counts alone, the same on every machine")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
     parser.add_argument("--markdown", action="store_true", help="write the tables into docs/benchmarks.md")
     parser.add_argument("--tree", type=Path, metavar="PATH", default=ROOT, help="measure the revision that is there")
     args = parser.parse_args()
+    if args.counts and args.part != "talkers":
+        parser.error("--counts is for talkers; kernels are counts always")
+    flags = [*["--quick"] * args.quick, *["--counts"] * args.counts]
     where = machine()
     sys.stdout.write("".join(f"{name}: {value}\n" for name, value in where.items()))
-    printed = {
-        part: run(part, args.quick, args.tree.resolve()) for part in (PARTS if args.part == "all" else [args.part])
-    }
+    printed = {part: run(part, flags, args.tree.resolve()) for part in (PARTS if args.part == "all" else [args.part])}
     if args.json:
         found = {"machine": where, **{part: values for part, (_, values) in printed.items()}}
         args.json.write_text(json.dumps(found, indent=1) + "\n")
     if args.markdown:
-        versions = ", ".join(f"{name} {where[name]}" for name in ("speechmlx", "mlx", "mlx-lm"))
-        for part in COUNTED.keys() & printed.keys():
+        versions = ", ".join(f"{name} {where[name]}" for name in ("speechmlx", "mlx", "mlx-audio", "mlx-lm"))
+        for part in COUNTED.keys() & printed.keys() - ({"talkers"} if not args.counts else set()):
             TABLES.write_text(counted(TABLES.read_text(), part, versions, printed.pop(part)[0]))
     if args.markdown and printed:
-        flags = " --quick" * args.quick
-        tables = {f"scripts/bench {part}{flags}": text for part, (text, _) in printed.items()}
+        tables = {" ".join(("scripts/bench", part, *flags)): text for part, (text, _) in printed.items()}
         TABLES.write_text(markdown(TABLES.read_text(), where, tables))
 
 

@@ -1,24 +1,23 @@
-"""The talker of Qwen3-TTS beside mlx-audio's: frames a second at 1 to 8 requests, and what a frame launches and reads.
+"""Models that talk frame by frame beside mlx-audio's: how long a frame takes, and what it launches and reads.
 
-Both have the same small random weights, no text and no codec: only frame after frame of codes, drawn with the same
-settings. The peer is its batch session, which gives sound at the end only. Rounds of both take turns. Counts are those
-of `graphs.Watch` with nothing compiled, so each elementwise operation counts as a kernel on both sides.
+The talker of Qwen3-TTS at 1 to 8 requests is here, Moshi in talkers_moshi.py. Both sides have the same small random
+weights. The talker has no text and no codec: only frame after frame of codes, drawn with the same settings. Its peer is
+mlx-audio's batch session, which gives sound at the end only.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import graphs
+import frames
 import mlx.core as mx
 import numpy as np
-from report import Row, show
+import talkers_moshi
+from report import show
 from support import tiny_talker
 from support.talker_cases import ids
 
@@ -33,7 +32,6 @@ from speechmlx.engines.weights import read_config, read_weights
 
 TEXT = "Bring a warm coat, because the wind by the sea is cold in spring."
 REQUESTS = (1, 2, 4, 8)
-FRAMES = 12
 DRAWING = Drawing(0.9, 50, 1.0, 1.05, 0.9, 50, 1.0, 0, None)
 HEADS = {"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 64}
 TIMED = {**HEADS, "hidden_size": 512, "intermediate_size": 1536}
@@ -41,11 +39,8 @@ SMALL = {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16}
 COUNTED = {**SMALL, "hidden_size": 64, "intermediate_size": 64}
 """Counts do not depend on widths, and small ones are counted sooner."""
 
-Stepper = Callable[[], object]
-"""Gives the next frame of all requests."""
 
-
-def ours(folder: Path, requests: int) -> Stepper:
+def ours(folder: Path, requests: int) -> frames.Stepper:
     config = read_shape(folder)
     talker = fill(Talker(config.shape), split(read_weights(folder))[0])
     loop = FrameLoop(talker, config, mx.float32, fused=False)
@@ -67,7 +62,7 @@ class Letters:
         return ids(text)
 
 
-def peer(folder: Path, requests: int) -> Stepper:
+def peer(folder: Path, requests: int) -> frames.Stepper:
     from mlx_audio.tts.continuous import TTSBatchItem, TTSBatchOptions
     from mlx_audio.tts.models.qwen3_tts.qwen3_tts import Model, ModelConfig
 
@@ -81,33 +76,12 @@ def peer(folder: Path, requests: int) -> Stepper:
     session.eos_token_id, session.suppress_tokens = 64, list(range(64, 64 + 1024))  # all go on
     session.add([TTSBatchItem(sequence_id=number, text=TEXT, voice="ryan") for number in range(requests)])
     session.step()
-    step: Stepper = session.step
+    step: frames.Stepper = session.step
     return step
 
 
-SYSTEMS = {"ours": ours, "mlx-audio": peer}
-
-
-def counts(folder: Path, make: Callable[[Path, int], Stepper], requests: int) -> graphs.Counts:
-    """What one frame launches and reads."""
-    mx.disable_compile()
-    try:
-        with graphs.Watch() as watch:
-            step = make(folder, requests)
-            for _ in range(2):
-                step()
-            watch.take()
-            step()
-            return watch.take()
-    finally:
-        mx.enable_compile()
-
-
-def seconds(step: Stepper) -> float:
-    start = time.perf_counter()
-    for _ in range(FRAMES):
-        step()
-    return (time.perf_counter() - start) / FRAMES
+def systems(folder: Path, requests: int) -> frames.Systems:
+    return {"ours": partial(ours, folder, requests), "mlx-audio": partial(peer, folder, requests)}
 
 
 def write(folder: Path, sizes: dict[str, int]) -> Path:
@@ -119,37 +93,23 @@ def write(folder: Path, sizes: dict[str, int]) -> Path:
     return tiny_talker.write(folder, "custom_voice", said=plain)
 
 
-def timed(folder: Path, requests: int, rounds: int) -> Row:
-    """A frame of all requests, in milliseconds; rounds of both systems take turns."""
-    steps = {name: make(folder, requests) for name, make in SYSTEMS.items()}
-    for step in steps.values():
-        seconds(step)
-    times = [{name: seconds(step) for name, step in steps.items()} for _ in range(rounds)]
-    mine, theirs = (statistics.median(one[name] for one in times) for name in SYSTEMS)
-    return Row(f"{requests} requests: a frame of all", mine * 1000, "ms", theirs * 1000, "mlx-audio")
-
-
-def counted(folder: Path, requests: int) -> list[Row]:
-    mine, theirs = (counts(folder, make, requests) for make in SYSTEMS.values())
-    return [
-        Row(f"{requests} requests: kernels a frame", mine.total, "", theirs.total, "mlx-audio"),
-        Row(f"{requests} requests: host reads a frame", mine.reads, "", theirs.reads, "mlx-audio"),
-    ]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one round instead of five")
     parser.add_argument("--counts", action="store_true", help="counts alone, which are the same on every machine")
     options = parser.parse_args()
-    rows = list[Row]()
-    with tempfile.TemporaryDirectory() as place:
-        wide, narrow = (Path(place) / name for name in ("wide", "narrow"))
-        if not options.counts:
-            write(wide, TIMED)
-            rows += [timed(wide, requests, 1 if options.quick else 5) for requests in REQUESTS]
-        rows += counted(write(narrow, COUNTED), 1)
-    show("Qwen3-TTS's talker, small random weights", rows)
+    rounds = 0 if options.counts else 1 if options.quick else 5
+    with tempfile.TemporaryDirectory() as name:
+        place, rows = Path(name), []
+        if rounds:
+            wide = write(place / "wide", TIMED)
+            for requests in REQUESTS:
+                what = f"Qwen3-TTS's talker, {requests} requests: a frame of all"
+                rows.append(frames.timed(what, systems(wide, requests), rounds))
+        narrow = write(place / "narrow", COUNTED)
+        rows += frames.counted("Qwen3-TTS's talker, 1 request", systems(narrow, 1))
+        rows += talkers_moshi.rows(place, rounds)
+    show("Frames of models that talk, small random weights", rows)
 
 
 if __name__ == "__main__":

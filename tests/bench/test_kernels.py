@@ -60,6 +60,15 @@ def test_a_graph_of_more_arrays_than_one_export_names() -> None:
     assert counts.weights == 700 * W.nbytes
 
 
+def test_an_operation_is_one_kernel_where_its_result_has_two_names() -> None:
+    x = mx.ones((1, 2, 1, 8))
+    mx.eval(x)
+    with Watch() as watch:
+        turned = mx.fast.rope(x, 8, traditional=True, base=1e4, scale=1.0, offset=3)
+        mx.eval(turned[0:1])  # all of it: the same array for MLX, another one for Python
+        assert watch.take().kernels == {"rope": 1}
+
+
 def test_the_host_waits_once_for_what_it_reads() -> None:
     with Watch() as watch:
         y = mx.sin(X)
