@@ -13,6 +13,7 @@ import mlx.nn as nn
 
 from speechmlx.engines.moshi.ring import MoshiRing
 from speechmlx.engines.moshi.sizes import STREAMS, MoshiSizes, feed_forward
+from speechmlx.engines.parts.kv_rows import GrowingPast
 
 EPSILON = 1e-8
 PERIOD = 10000.0
@@ -113,13 +114,10 @@ class _OneFrame:
     """Attention to the codebooks before in the same frame, of one layer. They have no positions."""
 
     def __init__(self) -> None:
-        self._keys: list[mx.array] = []
-        self._values: list[mx.array] = []
+        self._past = GrowingPast()
 
     def __call__(self, q: mx.array, k: mx.array, v: mx.array) -> mx.array:
-        self._keys.append(k)
-        self._values.append(v)
-        keys, values = (mx.concatenate(all_, axis=2) for all_ in (self._keys, self._values))
+        keys, values = self._past.add(k, v)
         return mx.fast.scaled_dot_product_attention(q, keys, values, scale=q.shape[-1] ** -0.5)
 
 
