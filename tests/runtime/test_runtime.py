@@ -51,7 +51,7 @@ async def test_a_job_from_cold_to_end(runtime: Runtime) -> None:
 
 
 async def test_unknown_model_at_once(runtime: Runtime) -> None:
-    with pytest.raises(UnknownModel, match="no model 'nothing'; known tts models: .*audio-server models"):
+    with pytest.raises(UnknownModel, match=r"no model 'nothing'; known tts models: .*audio-server models"):
         runtime.submit(speak(model="nothing"))
 
 
