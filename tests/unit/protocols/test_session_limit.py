@@ -27,6 +27,7 @@ async def test_the_last_place_is_waited_for_and_then_refused(monkeypatch: pytest
             async with limit.session():
                 raise AssertionError
     assert metrics.sessions == metrics.wire_sessions["asr"] == 0
+    monkeypatch.setattr(session_limit, "LEAVING", 30.0)
     first = limit.session()
     await first.__aenter__()
     asyncio.get_running_loop().call_later(0.005, lambda: asyncio.ensure_future(first.__aexit__(None, None, None)))

@@ -30,8 +30,13 @@ class Heard:
     """What the core found, and what a client has of it."""
 
     reader: WhisperLiveReader = field(default_factory=lambda: WhisperLiveReader("u"))
-    words: list[str] = field(default_factory=list)
+    turns: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+    """The words of each turn, in the order of the turns: one may begin before the last words of the one before."""
     closed: list[Close] = field(default_factory=list)
+
+    @property
+    def words(self) -> list[str]:
+        return [word for turn in self.turns.values() for word in turn]
 
     def take(self, answers: Sequence[Answer]) -> None:
         for answer in answers:
@@ -60,7 +65,8 @@ async def talk(
         async def collect() -> None:
             async for event in session.events():
                 if isinstance(event, events.TranscriptDelta):
-                    heard.words += [word.text.strip() for word in event.update.committed]
+                    turn = heard.turns.setdefault((event.item, event.part), [])
+                    turn += [word.text.strip() for word in event.update.committed]
                 heard.take(wire.send(event))
             heard.take(wire.end())
 
