@@ -1,4 +1,4 @@
-"""Checks the coverage that `scripts/test unit` measured: that of the whole, and of each module that only computes."""
+"""Checks the coverage that `scripts/test unit` measured: of all but engines, and of each module that only computes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 from coverage import Coverage
 
-TOTAL = 78.0
-"""Percent of all lines and branches that tests/unit run. Raise it when it is above; never lower it."""
+TOTAL = 84.5
+"""Percent of the lines and branches outside ENGINES that tests/unit run. Raise it when it is above; never lower it."""
+ENGINES = "*/speechmlx/engines/*"
+"""What tests/engines run."""
 PURE = 90.0
 """Percent for each module in PURE_MODULES."""
 PURE_MODULES = (
@@ -37,7 +39,7 @@ def main() -> int:
     root = Path(__file__).parents[1]
     coverage = Coverage(config_file=str(root / "pyproject.toml"))
     coverage.load()
-    percents = {"all of speechmlx": (coverage.report(skip_covered=True), TOTAL)}
+    percents = {"all but engines": (coverage.report(omit=[ENGINES], skip_covered=True), TOTAL)}
     for module in PURE_MODULES:
         path = root / "speechmlx" / module
         percent = coverage.report(include=[str(path)], file=io.StringIO()) if path.exists() else 0.0
