@@ -30,8 +30,8 @@ class Heard:
     """What the core found, and what a client has of it."""
 
     reader: WhisperLiveReader = field(default_factory=lambda: WhisperLiveReader("u"))
-    turns: dict[tuple[str, int], list[str]] = field(default_factory=dict)
-    """The words of each turn, in the order of the turns: one may begin before the last words of the one before."""
+    turns: dict[str, list[str]] = field(default_factory=dict)
+    """The words of each item, in the order of the turns: a short turn may be transcribed before the one before it."""
     closed: list[Close] = field(default_factory=list)
 
     @property
@@ -64,8 +64,10 @@ async def talk(
 
         async def collect() -> None:
             async for event in session.events():
+                if isinstance(event, events.Committed):
+                    heard.turns.setdefault(event.item, [])
                 if isinstance(event, events.TranscriptDelta):
-                    turn = heard.turns.setdefault((event.item, event.part), [])
+                    turn = heard.turns.setdefault(event.item, [])
                     turn += [word.text.strip() for word in event.update.committed]
                 heard.take(wire.send(event))
             heard.take(wire.end())
