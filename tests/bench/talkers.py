@@ -43,6 +43,7 @@ COUNTED = {**SMALL, "hidden_size": 64, "intermediate_size": 64}
 def ours(folder: Path, requests: int) -> frames.Stepper:
     config = read_shape(folder)
     talker = fill(Talker(config.shape), split(read_weights(folder))[0])
+    talker.join()
     loop = FrameLoop(talker, config, mx.float32, fused=False)
     writer = PromptWriter(config, ids, PromptVoice(code=config.voices["ryan"]))
     prompt = writer.write(TextPart(ids(TEXT), ended=True))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -199,15 +199,6 @@ def test_a_step_is_as_many_kernels_for_many_frames_and_streams_as_for_one(decode
     assert [count.reads for count in counts] == [1, 1]
 
 
-@pytest.fixture
-def uncompiled() -> Iterator[None]:
-    """A compiled graph runs as it is: here each of its kernels would be built by a C++ compiler, in a minute."""
-    mx.disable_compile()
-    yield
-    mx.enable_compile()
-
-
-@pytest.mark.usefixtures("uncompiled")
 def test_products_of_10_bits_add_little_noise(tmp_path: Path, loaded: Callable[..., Any]) -> None:
     """As some GPUs multiply; the decoder is the one that a GPU has."""
     with metal_arithmetic(tf32=True):

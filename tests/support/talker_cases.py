@@ -131,7 +131,9 @@ def cases_in(folder: Path) -> list[tuple[TalkerCase, Talker]]:
         if key not in talkers:
             (folder / "config.json").write_text(json.dumps(stored["configs"][key]))
             config = read_shape(folder)
-            talkers[key] = config, filled(Talker(config.shape))
+            talker = filled(Talker(config.shape))
+            talker.join()
+            talkers[key] = config, talker
         config, talker = talkers[key]
         found.append((TalkerCase(case, config), talker))
     return found

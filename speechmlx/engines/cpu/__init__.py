@@ -1,9 +1,9 @@
 """Fast versions of operations that are slow on MLX's CPU backend: convolutions here, other operations in the modules.
 
-MLX's convolutions there are up to three hundred times slower than the equal matrix products. `install()` replaces
-`conv1d`, `conv_transpose1d` and linear layers of mlx, so that any network written for mlx runs fast unchanged. The
-replacements handle float32. They call the original for what mlx does well and for what no model here uses. Results
-differ by rounding, because sums are taken in another order.
+MLX's convolutions there are up to three hundred times slower than the equal matrix products, its sine forty times
+slower than numpy's. `install()` replaces such operations of mlx, so that any network written for mlx runs fast
+unchanged. The replacements handle float32. They call the original for what mlx does well and for what no model here
+uses. Results differ by rounding, because sums are taken in another order.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 
-from speechmlx.engines.cpu import product
+from speechmlx.engines.cpu import attention, functions, product
 from speechmlx.engines.cpu.attention import attend
 from speechmlx.engines.cpu.elementwise import BLOCK, gelu, logsumexp, view
 from speechmlx.engines.cpu.product import Matrix, multiply
+from speechmlx.engines.cpu.rotary import rope
 
 __all__ = [
     "BLOCK",
@@ -29,6 +30,7 @@ __all__ = [
     "install",
     "logsumexp",
     "multiply",
+    "rope",
     "view",
 ]
 
@@ -44,6 +46,10 @@ def install() -> bool:
     if mx.default_device().type != mx.DeviceType.cpu:
         return False
     mx.conv1d, mx.conv_transpose1d = conv1d, conv_transpose1d
+    for name, ours in (("rope", rope), ("scaled_dot_product_attention", attention.fused)):
+        setattr(mx.fast, name, ours)
+    functions.install()
+    mx.disable_compile()  # a C++ compiler would build it, and it computes one element at a time
     nn.Linear.__call__, nn.Embedding.as_linear = product.linear, product.as_linear
     return True
 

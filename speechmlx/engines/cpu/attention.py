@@ -5,11 +5,16 @@ Never used on a GPU.
 
 from __future__ import annotations
 
+from functools import lru_cache, wraps
+from typing import Any
+
 import mlx.core as mx
 import numpy as np
 
 from speechmlx.engines.cpu.elementwise import LARGE, view
 from speechmlx.engines.cpu.product import Matrix, multiply
+
+_fused = mx.fast.scaled_dot_product_attention
 
 BLOCK = 1 << 18
 """Number of scores computed at a time: 1 MB."""
@@ -23,23 +28,70 @@ def attend(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array |
     if q.shape[2] * k.shape[2] < LARGE:
         scores = (q * scale) @ k.transpose(0, 1, 3, 2)
         return _weighted(scores if mask is None else scores + mask, v)
-    mx.eval(q, k, v)
+    return _by_blocks(q, k, v, scale, mask)
+
+
+@wraps(_fused)
+def fused(
+    q: mx.array,
+    k: mx.array,
+    v: mx.array,
+    *,
+    scale: float,
+    mask: mx.array | str | None = None,
+    sinks: mx.array | None = None,
+    **more: Any,
+) -> mx.array:
+    """As mx.fast.scaled_dot_product_attention; MLX computes it for few scores, and for types other than float32."""
+    added, length, places = mask, q.shape[2], k.shape[2]
+    many = length > 1 and length * places >= LARGE and sinks is None and not more
+    if many and q.dtype == k.dtype == v.dtype == mx.float32:
+        if isinstance(added, mx.array):
+            added = _added(added)
+        elif added == "causal" and length <= places:
+            added = _causal(length, places)
+        if added is None or (isinstance(added, mx.array) and added.ndim == 4 and added.shape[1] == 1):
+            try:
+                return _by_blocks(q, k, v, scale, added)
+            except ValueError:  # mx.compile or mx.vmap look at a network, so there are no values yet
+                pass
+    return _fused(q, k, v, scale=scale, mask=mask, sinks=sinks, **more)
+
+
+def _added(mask: mx.array) -> mx.array:
+    """A mask as what is added to scores, with as many axes as they have."""
+    if mask.dtype == mx.bool_:
+        mask = mx.where(mask, mx.array(0.0), mx.array(-mx.inf))
+    return mask.astype(mx.float32).reshape(*[1] * (4 - mask.ndim), *mask.shape)
+
+
+@lru_cache(maxsize=2)
+def _causal(length: int, places: int) -> mx.array:
+    """Of the last `length` of `places` positions: each looks at none after it."""
+    return mx.array(np.triu(np.full((length, places), -np.inf, np.float32), places - length + 1)[None, None])
+
+
+def _by_blocks(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array | None) -> mx.array:
+    """As attend; the heads of k and v may be fewer, each for as many of q."""
+    mx.eval(q, k, v, *(() if mask is None else (mask,)))
     queries, keys, values = view(q), view(k), view(v)
-    (batch, heads, length, width), places = queries.shape, keys.shape[2]
+    (batch, heads, length, _), places = queries.shape, keys.shape[2]
+    share = heads // keys.shape[1]
     added = None if mask is None else np.broadcast_to(view(mask), (len(mask), 1, length, places))
-    found = np.empty((batch, length, heads, width), np.float32)
+    found = np.empty((batch, length, heads, values.shape[3]), np.float32)
     step = max(1, BLOCK // places)
     scratch = np.empty((step, places), np.float32)
     for row in range(batch):
         for head in range(heads):
+            keys_seen, values_seen = keys[row, head // share], values[row, head // share]
             for first in range(0, length, step):
                 some = slice(first, first + step)
                 part, out = scratch[: min(step, length - first)], found[row, some, head]
-                multiply(queries[row, head, some], keys[row, head].T, part, scale)
+                multiply(queries[row, head, some], keys_seen.T, part, scale)
                 if added is not None:
                     np.add(part, added[row % len(added), 0, some], out=part)
                 sums = _exponentiate(part)
-                multiply(part, values[row, head], out)
+                multiply(part, values_seen, out)
                 np.divide(out, sums, out=out)
     return mx.array(found).transpose(0, 2, 1, 3)
 

@@ -21,7 +21,10 @@ _TANH_OF_ERF = (1.5896271413e-07, -5.9857320346e-06, 8.9712824744e-05, -6.257201
 """P with erf(x) = tanh(x P(x²)) within 6e-8, highest power first; a least-squares fit over [0, 4.2]."""
 
 
-def view(array: mx.array) -> NDArray[np.float32]:
+Values = NDArray[np.float32]
+
+
+def view(array: mx.array) -> Values:
     """A numpy view of the memory of an array, which is evaluated."""
     mx.eval(array)
     return np.array(array, copy=False)
@@ -40,8 +43,26 @@ def gelu(x: mx.array) -> mx.array:
     return x
 
 
-def _gelu_block(x: NDArray[np.float32], square: NDArray[np.float32], value: NDArray[np.float32]) -> None:
+def error_function(x: Values) -> Values:
+    """erf(x) within 6e-8."""
+    flat, result = x.reshape(-1), np.empty(x.size, np.float32)
+    square = np.empty(min(BLOCK, x.size), np.float32)
+    for first in range(0, len(flat), BLOCK):
+        part = flat[first : first + BLOCK]
+        _erf_block(part, square[: len(part)], result[first : first + BLOCK])
+    return result.reshape(x.shape)
+
+
+def _gelu_block(x: Values, square: Values, value: Values) -> None:
     np.multiply(x, np.float32(0.7071067811865476), out=x)
+    _erf_block(x, square, value)
+    np.add(value, np.float32(1), out=value)
+    np.multiply(x, np.float32(0.7071067811865476), out=x)
+    np.multiply(x, value, out=x)
+
+
+def _erf_block(x: Values, square: Values, value: Values) -> None:
+    """erf(x) into `value`."""
     np.multiply(x, x, out=square)
     np.minimum(square, np.float32(17.64), out=square)
     np.multiply(square, np.float32(_TANH_OF_ERF[0]), out=value)
@@ -51,9 +72,6 @@ def _gelu_block(x: NDArray[np.float32], square: NDArray[np.float32], value: NDAr
     np.add(value, np.float32(_TANH_OF_ERF[-1]), out=value)
     np.multiply(value, x, out=value)
     np.tanh(value, out=value)
-    np.add(value, np.float32(1), out=value)
-    np.multiply(x, np.float32(0.7071067811865476), out=x)
-    np.multiply(x, value, out=x)
 
 
 def logsumexp(x: mx.array) -> mx.array:

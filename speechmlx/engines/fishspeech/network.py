@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from speechmlx.engines.fishspeech.drawing import FishDraw, draw
 from speechmlx.engines.fishspeech.shape import DualArShape, StackShape
-from speechmlx.engines.parts.kv_rows import GrowingPast, KeyValueRows, Remember, span_of
+from speechmlx.engines.parts.kv_rows import FramePast, KeyValueRows, Remember, span_of
 
 Offset = int | mx.array
 
@@ -143,7 +143,7 @@ class DualAr(nn.Module):
         `state` [B, hidden] that `first`, int32 [B], was drawn from; `window` [B, codebooks, n]: the last frames' codes;
         `chance` [B, codebooks - 1].
         """
-        past = [GrowingPast() for _ in self.fast_layers]
+        past = [FramePast(self._shape.codebooks) for _ in self.fast_layers]
         x, at = mx.stack([state, self.fast_embeddings(first)], axis=1), 0
         codes, good = list[mx.array](), mx.ones(len(first), mx.bool_)
         for book in range(1, self._shape.codebooks):

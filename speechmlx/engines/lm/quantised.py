@@ -26,17 +26,17 @@ def quantise(model: nn.Module, weights: Mapping[str, mx.array]) -> None:
 
 def dequantise(model: nn.Module) -> None:
     """Put plain layers in the place of quantised ones; nothing is computed yet."""
-    plain = []
-    for path, layer in tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module):
-        if isinstance(layer, nn.QuantizedLinear | nn.QuantizedEmbedding):
-            weight = mx.dequantize(
-                layer.weight, layer.scales, layer.get("biases"), layer.group_size, layer.bits, layer.mode
-            )
-            plain.append((path, _with_weight(layer, weight)))
-    model.update_modules(tree_unflatten(plain))
+    layers = [
+        (path, plain(layer))
+        for path, layer in tree_flatten(model.leaf_modules(), is_leaf=nn.Module.is_module)
+        if isinstance(layer, nn.QuantizedLinear | nn.QuantizedEmbedding)
+    ]
+    model.update_modules(tree_unflatten(layers))
 
 
-def _with_weight(layer: nn.Module, weight: mx.array) -> nn.Module:
+def plain(layer: nn.Module) -> nn.Module:
+    """A quantised layer as one without; nothing is computed yet."""
+    weight = mx.dequantize(layer.weight, layer.scales, layer.get("biases"), layer.group_size, layer.bits, layer.mode)
     if isinstance(layer, nn.QuantizedEmbedding):
         embedding = nn.Embedding(1, 1)
         embedding.weight = weight

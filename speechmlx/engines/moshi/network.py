@@ -13,7 +13,7 @@ import mlx.nn as nn
 
 from speechmlx.engines.moshi.ring import MoshiRing
 from speechmlx.engines.moshi.sizes import STREAMS, MoshiSizes, feed_forward
-from speechmlx.engines.parts.kv_rows import GrowingPast
+from speechmlx.engines.parts.kv_rows import FramePast
 
 EPSILON = 1e-8
 PERIOD = 10000.0
@@ -99,7 +99,7 @@ class MoshiDepth(nn.Module):
 
         Where `is_forced` [b, depth], the codes after see that of `forced` [b, depth] in place of what was drawn.
         """
-        past = [_OneFrame() for _ in self.slices[0].transformer.layers]
+        past = [_OneFrame(len(self.slices)) for _ in self.slices[0].transformer.layers]
         before, drawn = text, list[mx.array]()
         for place, part in enumerate(self.slices):
             x = part.linear_in(hidden) + part.emb(before)[:, None]
@@ -113,8 +113,8 @@ class MoshiDepth(nn.Module):
 class _OneFrame:
     """Attention to the codebooks before in the same frame, of one layer. They have no positions."""
 
-    def __init__(self) -> None:
-        self._past = GrowingPast()
+    def __init__(self, room: int) -> None:
+        self._past = FramePast(room)
 
     def __call__(self, q: mx.array, k: mx.array, v: mx.array) -> mx.array:
         keys, values = self._past.add(k, v)

@@ -1,9 +1,8 @@
-"""Activations of plain operations: `mlx.nn` has them compiled, which a CPU would have done by a C++ compiler.
-
-A graph that is compiled as a whole fuses them all the same.
-"""
+"""Activations of plain operations. A graph that is compiled as a whole fuses them."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import mlx.core as mx
 
@@ -19,6 +18,12 @@ def gelu(x: mx.array) -> mx.array:
 
 def silu(x: mx.array) -> mx.array:
     return x * mx.sigmoid(x)
+
+
+@partial(mx.compile, shapeless=True)
+def swiglu(gate: mx.array, x: mx.array) -> mx.array:
+    """silu(gate) * x, one kernel on a GPU."""
+    return silu(gate) * x
 
 
 def snake(x: mx.array, speed: mx.array, depth: mx.array) -> mx.array:

@@ -17,18 +17,24 @@ Remember = Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
 """Takes the new keys and values [B, heads, L, width] of a layer and gives all that its queries may attend to."""
 
 
-class GrowingPast:
-    """The keys and values of one layer within a frame: its `add` is a Remember."""
+class FramePast:
+    """The keys and values of one layer within a frame of at most `room` positions: its `add` is a Remember."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int) -> None:
+        self._room, self._length = room, 0
         self._held: tuple[mx.array, mx.array] | None = None
 
     def add(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
-        if self._held is not None:
-            before = self._held
-            keys, values = (mx.concatenate([old, new], axis=2) for old, new in zip(before, (keys, values), strict=True))
-        self._held = keys, values
-        return self._held
+        start, end = self._length, self._length + keys.shape[2]
+        if self._held is None:
+            more = [(0, 0), (0, 0), (0, self._room - end), (0, 0)]
+            self._held = mx.pad(keys, more), mx.pad(values, more)
+        else:
+            for held, new in zip(self._held, (keys, values), strict=True):
+                held[:, :, start:end] = new
+        self._length = end
+        keys, values = (held[:, :, :end] for held in self._held)
+        return keys, values
 
 
 class KeyValueShape(Protocol):

@@ -5,6 +5,7 @@ What chance decides comes from outside as one number in [0, 1) for each draw, so
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mlx.core as mx
@@ -12,40 +13,64 @@ import mlx.core as mx
 
 @dataclass(frozen=True)
 class Draw:
-    """How the rows draw, each an array [B]."""
+    """How the rows draw, the arrays [B] of float32."""
 
-    temperature: mx.array
-    """float32; 0 takes the likeliest."""
+    coldness: mx.array
+    """1 / temperature; 1 for the likeliest."""
+    luck: mx.array
+    """What chance is multiplied by: 0 for the likeliest, else 1."""
     top_k: mx.array
     """int32, at least 1; the size of the vocabulary or more leaves nothing out."""
     top_p: mx.array
-    """float32 above 0; 1 leaves nothing out."""
+    """Above 0; above 1 leaves nothing out."""
+    is_nucleus: bool
+    """A row has a top_p that leaves something out."""
+    most: int | None = None
+    """No row draws from more of the likeliest than so many. On a CPU it is faster to look for these first."""
 
-    def __len__(self) -> int:
-        return len(self.top_k)
+    @classmethod
+    def of(cls, rows: Sequence[tuple[float, int, float]], most: int | None = None) -> Draw:
+        """temperature (0 takes the likeliest), top_k and top_p of each row; `most` is used if it holds."""
+        temperature, top_k, top_p = zip(*rows, strict=True)
+        return cls(
+            mx.array([1 / one if one > 0 else 1.0 for one in temperature]),
+            mx.array([float(one > 0) for one in temperature]),
+            mx.array(list(top_k), mx.int32),
+            mx.array([one if one < 1 else 2.0 for one in top_p]),
+            min(top_p) < 1,
+            most if most is not None and max(top_k) < most else None,
+        )
 
 
 def choose(logits: mx.array, draw: Draw, chance: mx.array) -> mx.array:
-    """logits float32 [B, V], chance float32 [B] → a token of each row, int32 [B].
+    """logits float32 [B, V], chance float32 [B] times `draw.luck` → a token of each row, int32 [B].
 
     Of the likeliest `top_k` (and those as likely as the last of them), then of the likeliest that come to `top_p`.
     """
-    greedy = draw.temperature <= 0
-    scaled = logits / mx.where(greedy, 1.0, draw.temperature)[:, None]
-    order = mx.argsort(-scaled, axis=-1)
-    kept = filtered(mx.take_along_axis(scaled, order, axis=-1), draw)
+    scores = -logits * draw.coldness[:, None]
+    order = _order(scores, draw.most)
+    kept = filtered(-mx.take_along_axis(scores, order, axis=-1), draw)
     total = mx.cumsum(mx.softmax(kept, axis=-1), axis=-1)
-    before = (total <= chance[:, None] * total[:, -1:]).sum(axis=-1)
-    last = (kept > -mx.inf).sum(axis=-1) - 1  # where rounding lets `before` run over the end
-    place = mx.minimum(before, last)[:, None]
-    drawn = mx.take_along_axis(order, place, axis=-1)[:, 0]
-    return mx.where(greedy, mx.argmax(logits, axis=-1), drawn).astype(mx.int32)
+    last = (kept > -mx.inf).sum(axis=-1, keepdims=True) - 1  # where rounding lets the count run over the end
+    bound = mx.take_along_axis(total, last, axis=-1)
+    before = (total <= chance[:, None] * bound).sum(axis=-1, keepdims=True)
+    return mx.take_along_axis(order, mx.minimum(before, last), axis=-1)[:, 0].astype(mx.int32)
+
+
+def _order(scores: mx.array, most: int | None) -> mx.array:
+    """Places of the lowest scores first, and of equal ones the first one first: all [B, V], or `most` of them."""
+    if most is None or most >= scores.shape[-1]:
+        return mx.argsort(scores, axis=-1)
+    lowest = mx.sort(mx.argpartition(scores, most - 1, axis=-1)[:, :most], axis=-1)
+    return mx.take_along_axis(lowest, mx.argsort(mx.take_along_axis(scores, lowest, axis=-1), axis=-1), axis=-1)
 
 
 def filtered(ordered: mx.array, draw: Draw) -> mx.array:
     """Scores [B, V], the highest first, with minus infinity for those that are not drawn from."""
     place = mx.minimum(draw.top_k, ordered.shape[-1])[:, None] - 1
     kept = mx.where(ordered < mx.take_along_axis(ordered, place, axis=-1), -mx.inf, ordered)
+    if not draw.is_nucleus:
+        return kept
     shares = mx.softmax(kept, axis=-1)
     return mx.where(mx.cumsum(shares, axis=-1) - shares < draw.top_p[:, None], kept, -mx.inf)
 

@@ -17,6 +17,12 @@ from speechmlx.engines.qwen3_tts.shape import CONTROLS, QwenTtsConfig
 from speechmlx.engines.qwen3_tts.talker import Talker
 from speechmlx.engines.qwen3_tts.wishes import Drawing
 
+ALL = 2**30
+"""A top_k that leaves nothing out."""
+NOBODY = 0.0, 1, 1.0
+"""The temperature, top_k and top_p of an empty place."""
+MOST = 128
+"""Codes that are looked for before the likeliest are put in order, on a CPU."""
 LEAST = 2
 """Codes of a part, at least, before the code that ends it can be drawn."""
 
@@ -79,6 +85,7 @@ class FrameLoop(BatchPlaces[FrameRow, _Carried]):
         """`fused`: the predictor's graph is compiled."""
         self._talker, self._config, self._dtype = talker, config, dtype
         self._predict = as_function(talker.code_predictor, fused)
+        self._most = None if fused else MOST
         self.reads = 0
         """How often numbers were read from the device."""
         vocabulary = np.arange(config.shape.vocabulary)
@@ -115,7 +122,7 @@ class FrameLoop(BatchPlaces[FrameRow, _Carried]):
         return self.memory.copied(row.place, length)
 
     def _draw_alone(self, row: FrameRow, state: mx.array) -> None:
-        settings = _settings([row])
+        settings = self._drawn_by([row])
         chance = mx.array(row.random.random(1, np.float32))
         seen = mx.zeros((1, self._config.shape.vocabulary), mx.bool_)
         code, seen, _ = self._first_code(state, seen, settings, chance, mx.array([True]))
@@ -128,11 +135,19 @@ class FrameLoop(BatchPlaces[FrameRow, _Carried]):
     ) -> tuple[mx.array, mx.array, mx.array]:
         """Draw the first code of each row's next frame: the code, what is seen with it, whether all was finite."""
         logits = self._talker.codec_head(state).astype(mx.float32)
-        good = mx.isfinite(logits).all(axis=-1)
+        good = mx.isfinite(logits.sum(axis=-1))
         never = self._never | (young[:, None] & self._end)
         scores = mx.where(never, -mx.inf, penalised(logits, seen, settings.penalty))
-        code = choose(scores, settings.first, chance)
+        code = choose(scores, settings.first, chance * settings.first.luck)
         return code, seen | (mx.arange(logits.shape[-1]) == code[:, None]), good
+
+    def _drawn_by(self, rows: Sequence[FrameRow | None]) -> _Settings:
+        """The settings of the rows as arrays; an empty place takes the likeliest, which nobody reads."""
+        drawings = [row.drawing if row else None for row in rows]
+        first = [(one.temperature, one.top_k or ALL, one.top_p) if one else NOBODY for one in drawings]
+        others = [(one.sub_temperature, one.sub_top_k or ALL, one.sub_top_p) if one else NOBODY for one in drawings]
+        penalty = mx.array([one.penalty if one else 1.0 for one in drawings])
+        return _Settings(Draw.of(first, self._most), Draw.of(others, self._most), penalty)
 
     def step(self, rows: Sequence[FrameRow], texts: Sequence[int]) -> list[DrawnFrame]:
         """The next frame of each of `rows`, whose prompts are read; `texts`: the text token beside each frame."""
@@ -167,14 +182,11 @@ class FrameLoop(BatchPlaces[FrameRow, _Carried]):
     ) -> mx.array:
         """Begin to compute a frame of every place: its codes, the next frame's first one, and whether all is good."""
         talker, carried = self._talker, self._carried
-        settings = self._settings = self._settings or _settings(self._places)
+        settings = self._settings = self._settings or self._drawn_by(self._places)
         chances, steps = mx.array(chance), mx.array(stepping)
         embedded = talker.model.codec_embedding(carried.first)
-        others = settings.others
-        codes, total, good = self._predict(
-            carried.state, embedded, others.temperature, others.top_k, others.top_p, chances[:, 1:]
-        )
-        state = talker.step(embedded + total + talker.text(mx.array(text)), self.memory, lengths)
+        codes, total, good = self._predict(carried.state, embedded, settings.others, chances[:, 1:])
+        state = talker.step(total + talker.text(mx.array(text)), self.memory, lengths)
         first, seen, fine = self._first_code(state, carried.seen, settings, chances[:, 0], mx.array(young))
         good = (good & fine).astype(mx.int32)
         found = mx.concatenate([carried.first[:, None], codes, first[:, None], good[:, None]], axis=1)
@@ -184,20 +196,3 @@ class FrameLoop(BatchPlaces[FrameRow, _Carried]):
         carried.seen = mx.where(waits, carried.seen, seen)
         mx.async_eval(found, carried.first, carried.state, carried.seen, self.memory.keys, self.memory.values)
         return found
-
-
-def _settings(rows: Sequence[FrameRow | None]) -> _Settings:
-    """The settings of the rows as arrays; an empty place takes the likeliest, which nobody reads."""
-    drawings = [row.drawing if row else None for row in rows]
-    first = [(one.temperature, one.top_k, one.top_p) if one else (0.0, 1, 1.0) for one in drawings]
-    others = [(one.sub_temperature, one.sub_top_k, one.sub_top_p) if one else (0.0, 1, 1.0) for one in drawings]
-    return _Settings(_draw(first), _draw(others), mx.array([one.penalty if one else 1.0 for one in drawings]))
-
-
-def _draw(rows: Sequence[tuple[float, int, float]]) -> Draw:
-    temperature, top_k, top_p = zip(*rows, strict=True)
-    return Draw(
-        mx.array([float(one) for one in temperature]),
-        mx.array([one or 2**30 for one in top_k], mx.int32),
-        mx.array([float(one) for one in top_p]),
-    )

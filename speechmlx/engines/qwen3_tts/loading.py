@@ -40,6 +40,7 @@ def read_engine(folder: Path, options: LoadOptions) -> Generator[Progress, None,
     on_cpu = options.device == "cpu"
     if on_cpu:
         dequantise(model)
+    model.join()
     dtype = mx.float32 if on_cpu else None
     ready = yield from settle(dict(tree_flatten(model.parameters())) | _speaker(speaker, config), dtype)
     model.load_weights([(name, array) for name, array in ready.items() if not name.startswith(SPEAKER)])

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import mlx.core as mx
 import mlx.nn as nn
 
-from speechmlx.engines.parts.kv_rows import GrowingPast
+from speechmlx.engines.parts.kv_rows import FramePast
+from speechmlx.engines.parts.rotary import turn_from
 from speechmlx.engines.qwen3_tts.drawing import Draw, choose
 from speechmlx.engines.qwen3_tts.layers import TalkerLayer
 from speechmlx.engines.qwen3_tts.shape import TalkerShape
@@ -28,6 +29,7 @@ class CodePredictor(nn.Module):
 
     def __init__(self, shape: TalkerShape) -> None:
         super().__init__()
+        self._shape = shape.predictor
         self.model = PredictorStack(shape)
         self.lm_head = [nn.Linear(shape.predictor.hidden, shape.codes, bias=False) for _ in range(shape.groups - 1)]
         if shape.predictor.hidden != shape.talker.hidden:
@@ -39,42 +41,50 @@ class CodePredictor(nn.Module):
         """The codes of a frame.
 
         state [B, hidden] of the talker, first [B, hidden] the embedding of its code, chance [B, groups - 1] → codes
-        int32 [B, groups - 1], the sum of their embeddings [B, hidden], and whether all was finite [B].
+        int32 [B, groups - 1], the sum of their embeddings and of `first` [B, hidden], and whether all was finite [B].
         """
-        past = [GrowingPast() for _ in self.model.layers]
-        codes, good, total, at = list[mx.array](), mx.ones(len(state), mx.bool_), mx.zeros_like(first), 0
+        past = [FramePast(len(self.lm_head) + 1) for _ in self.model.layers]
+        chance = chance * draw.luck[:, None]
+        codes, total, checked, at = list[mx.array](), first, mx.array(0.0), 0
         x = mx.stack([state, first], axis=1)
         for group, (head, embedding) in enumerate(zip(self.lm_head, self.model.codec_embedding, strict=True)):
             logits = head(self._last(x, past, at)).astype(mx.float32)
             at += x.shape[1]
             code = choose(logits, draw, chance[:, group])
-            good = good & mx.isfinite(logits).all(axis=-1)
+            checked = checked + logits.sum(axis=-1)  # not finite if one of them is not
             x = embedding(code)[:, None]
             total = total + x[:, 0]
             codes.append(code)
-        return mx.stack(codes, axis=1), total, good
+        return mx.stack(codes, axis=1), total, mx.isfinite(checked)
 
-    def _last(self, x: mx.array, past: list[GrowingPast], at: int) -> mx.array:
+    def _last(self, x: mx.array, past: list[FramePast], at: int) -> mx.array:
         """[B, L, hidden of the talker] at positions from `at` → the state of the last [B, hidden]."""
         if "small_to_mtp_projection" in self:
             x = self.small_to_mtp_projection(x)
         mask = "causal" if x.shape[1] > 1 else None
+        turn = turn_from(at, x.shape[1], self._shape.head, self._shape.base)
         for layer, before in zip(self.model.layers, past, strict=True):
-            x = layer(x, before.add, at, mask)
+            x = layer(x, before.add, turn, mask)
         last: mx.array = self.model.norm(x[:, -1])
         return last
 
 
-Predict = Callable[..., tuple[mx.array, mx.array, mx.array]]
-"""state, first, temperature, top_k, top_p, chance → as CodePredictor."""
+Predict = Callable[[mx.array, mx.array, Draw, mx.array], tuple[mx.array, mx.array, mx.array]]
+"""As CodePredictor."""
 
 
 def as_function(predictor: CodePredictor, fused: bool) -> Predict:
-    """The predictor as a function of arrays; `fused`: compiled, once for each size of batch."""
+    """The predictor; `fused`: compiled, once for each size of batch, with and without a nucleus."""
+    if not fused:
+        return predictor
 
+    @mx.compile
     def predict(
-        state: mx.array, first: mx.array, temperature: mx.array, top_k: mx.array, top_p: mx.array, chance: mx.array
+        state: mx.array, first: mx.array, draw: list[mx.array], is_nucleus: bool, chance: mx.array
     ) -> tuple[mx.array, mx.array, mx.array]:
-        return predictor(state, first, Draw(temperature, top_k, top_p), chance)
+        coldness, luck, top_k, top_p = draw
+        return predictor(state, first, Draw(coldness, luck, top_k, top_p, is_nucleus), chance)
 
-    return mx.compile(predict) if fused else predict
+    return lambda state, first, draw, chance: predict(
+        state, first, [draw.coldness, draw.luck, draw.top_k, draw.top_p], draw.is_nucleus, chance
+    )

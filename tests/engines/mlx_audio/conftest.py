@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import mlx.core as mx
 import pytest
 from support import tiny_bridge
 
@@ -11,14 +10,6 @@ from speechmlx.engines import LoadOptions, mlx_audio
 from speechmlx.engines.mlx_audio import cooperative
 
 Load = Callable[[str], Any]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def uncompiled() -> Iterator[None]:
-    """Tiny models take longer to compile than to run."""
-    mx.disable_compile()
-    yield
-    mx.enable_compile()
 
 
 @pytest.fixture

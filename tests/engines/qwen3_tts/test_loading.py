@@ -33,13 +33,9 @@ def test_quantised_weights(make: Callable[..., Qwen3Tts], bits: int) -> None:
 
 
 def test_narrow_weights_stay_narrow_on_a_gpu(make: Callable[..., Qwen3Tts]) -> None:
-    mx.disable_compile()  # a CPU takes minutes to compile; tests/engines/test_gpu_path.py does it once
-    try:
-        engine = make("base", LoadOptions(device="gpu", dtype="bfloat16", warm_up=False), dtype=mx.bfloat16)
-        voice = ReferenceVoice(Audio(recording(), 24000), "What I said.", "one")
-        (events,) = run(engine, speak(voice=voice, options={"max_tokens": 3}))
-    finally:
-        mx.enable_compile()
+    engine = make("base", LoadOptions(device="gpu", dtype="bfloat16", warm_up=False), dtype=mx.bfloat16)
+    voice = ReferenceVoice(Audio(recording(), 24000), "What I said.", "one")
+    (events,) = run(engine, speak(voice=voice, options={"max_tokens": 3}))
     assert {array.dtype for _, array in tree_flatten(engine._talker.parameters())} == {mx.bfloat16}
     assert engine.loop.memory.position_bytes == 2 * 2 * 16 * 2
     assert len(sound(events)) == 3 * 1920
