@@ -22,6 +22,8 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
+from speechmlx.engines.cpu import attention, functions, rotary
+
 VIEWS = frozenset(
     "AsStrided Broadcast BroadcastAxes Copy Depends ExpandDims Flatten NumberOfElements Reshape Slice Split Squeeze "
     "StopGradient Transpose Unflatten View".split()
@@ -39,6 +41,12 @@ ONE_KERNEL: tuple[tuple[Any, str], ...] = (
     (nn.Embedding, "as_linear"),
 )
 """Operations whose parts here are one kernel on a GPU."""
+PLAIN: tuple[tuple[Any, str, Any], ...] = (
+    *((mx, name, plain) for name, plain in functions.ORIGINALS.items()),
+    (mx.fast, "rope", rotary.ORIGINAL),
+    (mx.fast, "scaled_dot_product_attention", attention.ORIGINAL),
+)
+"""What a CPU's engine process replaces by what computes at once; no GPU has that."""
 MOST_NAMES = 900
 """Arrays that one export of a graph names: a function takes 1024 arguments by name."""
 REMEMBERED = 4096
@@ -103,6 +111,8 @@ class Watch:
                 self._launched.append(roots)
             async_eval(*trees)
 
+        for where, name, plain in PLAIN:
+            self._patches.enter_context(patch.object(where, name, plain))
         replaced: list[tuple[Any, str, Any]] = [(mx, "eval", wait), (mx, "async_eval", launch)]
         replaced += [(mx.array, name, self._reading(getattr(mx.array, name))) for name in READS]
         replaced += [(np, name, self._reading(getattr(np, name))) for name in ("array", "asarray")]

@@ -39,36 +39,36 @@ def test_a_function_equals_the_original(name: str, size: int, strided: bool) -> 
     x = x.transpose(2, 0, 1) if strided else x
     given: dict[str, tuple[Any, ...]] = {"logaddexp": (x, -x), "softmax": (x, 1)}
     arguments = given.get(name, (x,))
-    same(getattr(mx, name)(*arguments), functions._mlx[name](*arguments))
-    assert getattr(mx, name) is not functions._mlx[name]
+    same(getattr(mx, name)(*arguments), functions.ORIGINALS[name](*arguments))
+    assert getattr(mx, name) is not functions.ORIGINALS[name]
 
 
 @pytest.mark.parametrize("name", ["erf", "exp", "sigmoid", "tanh"])
 @pytest.mark.filterwarnings("error")
 def test_functions_of_numbers_far_out_and_of_no_numbers(name: str) -> None:
-    x = odd(functions.WORTH)
-    same(getattr(mx, name)(x), functions._mlx[name](x))
+    x = odd(1000)
+    same(getattr(mx, name)(x), functions.ORIGINALS[name](x))
 
 
 @pytest.mark.filterwarnings("error")
 def test_sums_of_exponentials_of_infinities() -> None:
-    x = odd(functions.WORTH)
+    x = odd(1000)
     for other in (0.0, x, -mx.inf):
-        same(mx.logaddexp(x, other), functions._mlx["logaddexp"](x, other))
+        same(mx.logaddexp(x, other), functions.ORIGINALS["logaddexp"](x, other))
 
 
 @pytest.mark.filterwarnings("error")
 def test_shares_of_rows_that_are_ruled_out() -> None:
     x = mx.concatenate([random(100, 100), mx.full((100, 100), -mx.inf)], axis=1)
-    same(mx.softmax(x, axis=-1), functions._mlx["softmax"](x, axis=-1))
+    same(mx.softmax(x, axis=-1), functions.ORIGINALS["softmax"](x, axis=-1))
     assert mx.isnan(mx.softmax(x[:, 1:] * 0 + mx.nan, axis=-1)).all()
 
 
 def test_other_types_and_axes_go_to_the_original() -> None:
     x = random(100, 100)
     assert mx.sin(x.astype(mx.float16)).dtype == mx.float16
-    assert mx.array_equal(mx.softmax(x), functions._mlx["softmax"](x))
-    same(nn.silu(x), x * functions._mlx["sigmoid"](x))
+    assert mx.array_equal(mx.softmax(x), functions.ORIGINALS["softmax"](x))
+    same(nn.silu(x), x * functions.ORIGINALS["sigmoid"](x))
 
 
 def test_what_is_only_traced_has_no_values() -> None:
@@ -89,14 +89,14 @@ def test_rotations_equal_the_original(shape: tuple[int, ...], neighbours: bool) 
     x = random(*shape)
     for width, offset, scale in itertools.product((16, 8), (0, 3, mx.array(4), mx.array([4] * shape[0])), (1.0, 0.5)):
         settings: dict[str, Any] = {"traditional": neighbours, "base": 1e4, "scale": scale, "offset": offset}
-        same(rotary.rope(x, width, **settings), rotary._rope(x, width, **settings))
+        same(rotary.rope(x, width, **settings), rotary.ORIGINAL(x, width, **settings))
 
 
 def test_rotations_by_frequencies_and_of_other_types_go_to_the_original() -> None:
     x, turns = random(2, 3, 5, 16), random(8) + 4.0
     settings: dict[str, Any] = {"traditional": False, "scale": 1.0, "offset": 3}
     by_turns = {**settings, "base": None, "freqs": turns}
-    same(rotary.rope(x, 16, **by_turns), rotary._rope(x, 16, **by_turns))
+    same(rotary.rope(x, 16, **by_turns), rotary.ORIGINAL(x, 16, **by_turns))
     with pytest.raises(ValueError, match="base"):
         rotary.rope(x, 16, **(by_turns | {"base": 1e4}))
     assert rotary.rope(x.astype(mx.float16), 16, base=1e4, **settings).dtype == mx.float16
@@ -105,7 +105,7 @@ def test_rotations_by_frequencies_and_of_other_types_go_to_the_original() -> Non
 @pytest.mark.parametrize("neighbours", [True, False])
 def test_rows_turn_by_positions_of_their_own(neighbours: bool) -> None:
     x, at = random(3, 2, 4, 16), mx.array([5, 0, 9])
-    expected = rotary._rope(x, 16, traditional=neighbours, base=1e4, scale=1.0, offset=at)
+    expected = rotary.ORIGINAL(x, 16, traditional=neighbours, base=1e4, scale=1.0, offset=at)
     same(turn_from(at, 4, 16, 1e4, neighbours=neighbours)(x), expected)
 
 
@@ -125,6 +125,6 @@ def test_attention_equals_the_original(mask: str, heads: int, shared: int, lengt
     q, k = random(2, length, heads, 32).swapaxes(1, 2), random(2, places, shared, 32).swapaxes(1, 2)
     v = random(2, shared, places, 24)
     settings: dict[str, Any] = {"scale": 0.2, "mask": MASKS[mask](q, k)}
-    same(attention.fused(q, k, v, **settings), attention._fused(q, k, v, **settings), atol=2e-5)
+    same(attention.fused(q, k, v, **settings), attention.ORIGINAL(q, k, v, **settings), atol=2e-5)
     halves = [one.astype(mx.float16) for one in (q, k, v)]
     assert attention.fused(*halves, scale=0.2).dtype == mx.float16

@@ -10,11 +10,14 @@ from typing import Any
 
 import mlx.core as mx
 import numpy as np
+from numpy.typing import NDArray
 
 from speechmlx.engines.cpu.elementwise import LARGE, view
 from speechmlx.engines.cpu.product import Matrix, multiply
 
-_fused = mx.fast.scaled_dot_product_attention
+ORIGINAL = mx.fast.scaled_dot_product_attention
+
+Scores = NDArray[np.float32]
 
 BLOCK = 1 << 18
 """Number of scores computed at a time: 1 MB."""
@@ -28,10 +31,10 @@ def attend(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array |
     if q.shape[2] * k.shape[2] < LARGE:
         scores = (q * scale) @ k.transpose(0, 1, 3, 2)
         return _weighted(scores if mask is None else scores + mask, v)
-    return _by_blocks(q, k, v, scale, mask)
+    return _by_blocks(q, k, v, scale, None if mask is None else view(mask))
 
 
-@wraps(_fused)
+@wraps(ORIGINAL)
 def fused(
     q: mx.array,
     k: mx.array,
@@ -43,41 +46,40 @@ def fused(
     **more: Any,
 ) -> mx.array:
     """As mx.fast.scaled_dot_product_attention; MLX computes it for few scores, and for types other than float32."""
-    added, length, places = mask, q.shape[2], k.shape[2]
+    length, places = q.shape[2], k.shape[2]
     many = length > 1 and length * places >= LARGE and sinks is None and not more
     if many and q.dtype == k.dtype == v.dtype == mx.float32:
-        if isinstance(added, mx.array):
-            added = _added(added)
-        elif added == "causal" and length <= places:
-            added = _causal(length, places)
-        if added is None or (isinstance(added, mx.array) and added.ndim == 4 and added.shape[1] == 1):
-            try:
+        try:
+            added = _added(mask, length, places)
+            if added is None or added.shape[1] == 1:
                 return _by_blocks(q, k, v, scale, added)
-            except ValueError:  # mx.compile or mx.vmap look at a network, so there are no values yet
-                pass
-    return _fused(q, k, v, scale=scale, mask=mask, sinks=sinks, **more)
+        except ValueError:  # mx.compile or mx.vmap look at a network, so there are no values yet
+            pass
+    return ORIGINAL(q, k, v, scale=scale, mask=mask, sinks=sinks, **more)
 
 
-def _added(mask: mx.array) -> mx.array:
+def _added(mask: mx.array | str | None, length: int, places: int) -> Scores | None:
     """A mask as what is added to scores, with as many axes as they have."""
+    if mask is None or isinstance(mask, str):
+        return None if mask is None else _causal(length, places)
     if mask.dtype == mx.bool_:
         mask = mx.where(mask, mx.array(0.0), mx.array(-mx.inf))
-    return mask.astype(mx.float32).reshape(*[1] * (4 - mask.ndim), *mask.shape)
+    return view(mask.astype(mx.float32).reshape(*[1] * (4 - mask.ndim), *mask.shape))
 
 
 @lru_cache(maxsize=2)
-def _causal(length: int, places: int) -> mx.array:
+def _causal(length: int, places: int) -> Scores:
     """Of the last `length` of `places` positions: each looks at none after it."""
-    return mx.array(np.triu(np.full((length, places), -np.inf, np.float32), places - length + 1)[None, None])
+    return np.triu(np.full((length, places), -np.inf, np.float32), places - length + 1)[None, None]
 
 
-def _by_blocks(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: mx.array | None) -> mx.array:
+def _by_blocks(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: Scores | None) -> mx.array:
     """As attend; the heads of k and v may be fewer, each for as many of q."""
-    mx.eval(q, k, v, *(() if mask is None else (mask,)))
+    mx.eval(q, k, v)
     queries, keys, values = view(q), view(k), view(v)
     (batch, heads, length, _), places = queries.shape, keys.shape[2]
     share = heads // keys.shape[1]
-    added = None if mask is None else np.broadcast_to(view(mask), (len(mask), 1, length, places))
+    added = None if mask is None else np.broadcast_to(mask, (len(mask), 1, length, places))
     found = np.empty((batch, length, heads, values.shape[3]), np.float32)
     step = max(1, BLOCK // places)
     scratch = np.empty((step, places), np.float32)

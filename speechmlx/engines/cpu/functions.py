@@ -1,6 +1,7 @@
 """Transcendental functions for MLX's CPU backend, which computes them one element at a time: 10 to 20 ns each.
 
-Numpy's are vectorised and take 0.3 to 1 ns, so large arrays go through it. Never used on a GPU.
+Numpy's are vectorised and take 0.3 to 1 ns, and small arrays cost an evaluation, which seldom is more. All sizes go
+through it, so that a request has the same numbers in any batch. Never used on a GPU.
 """
 
 from __future__ import annotations
@@ -15,18 +16,16 @@ import numpy as np
 
 from speechmlx.engines.cpu.elementwise import Values, error_function, view
 
-WORTH = 1 << 13
-"""Number of elements from which on the function is worth an evaluation (about 80 µs)."""
 NAMES = ("cos", "erf", "exp", "logaddexp", "sigmoid", "sin", "softmax", "tanh")
 
-_mlx: dict[str, Callable[..., mx.array]] = {name: getattr(mx, name) for name in NAMES}
+ORIGINALS: dict[str, Callable[..., mx.array]] = {name: getattr(mx, name) for name in NAMES}
 
 
 def install() -> None:
     """Replace the functions of mlx, and those of mlx.nn that mlx compiled from them."""
     for name, compute in (("cos", np.cos), ("erf", error_function), ("exp", np.exp), ("sin", np.sin),
                           ("sigmoid", _sigmoid), ("tanh", np.tanh)):  # fmt: skip
-        setattr(mx, name, _of_elements(_mlx[name], compute))
+        setattr(mx, name, _of_elements(ORIGINALS[name], compute))
     mx.logaddexp, mx.softmax = logaddexp, softmax
     nn.silu = silu
 
@@ -36,24 +35,24 @@ def silu(x: mx.array) -> mx.array:
     return x * mx.sigmoid(x)
 
 
-@wraps(_mlx["logaddexp"])
+@wraps(ORIGINALS["logaddexp"])
 def logaddexp(a: Any, b: Any, /, *, stream: Any = None) -> mx.array:
     """log(exp(a) + exp(b)) of arrays or numbers."""
     first, second = _values(a, stream), _values(b, stream) if isinstance(b, mx.array) else b
     if first is None or second is None:
-        return _mlx["logaddexp"](a, b, stream=stream)
+        return ORIGINALS["logaddexp"](a, b, stream=stream)
     with np.errstate(invalid="ignore"):
         distance = np.abs(first - second)
         distance[np.isnan(distance)] = 0  # of two infinities
         return mx.array(np.maximum(first, second) + np.log1p(np.exp(-distance)))
 
 
-@wraps(_mlx["softmax"])
+@wraps(ORIGINALS["softmax"])
 def softmax(a: mx.array, /, axis: Any = None, *, stream: Any = None, precise: bool = False) -> mx.array:
     """Of float32, over one axis. MLX computes all else."""
     values = _values(a, stream) if isinstance(axis, int) else None
     if values is None:
-        return _mlx["softmax"](a, axis, stream=stream, precise=precise)
+        return ORIGINALS["softmax"](a, axis, stream=stream, precise=precise)
     with np.errstate(invalid="ignore"):
         shares = np.subtract(values, values.max(axis=axis, keepdims=True))
         np.exp(shares, out=shares)
@@ -75,10 +74,10 @@ def _of_elements(original: Callable[..., mx.array], compute: Callable[[Values], 
 
 def _values(a: Any, stream: Any) -> Values | None:
     """The values of `a` where numpy is to compute, else None."""
-    if not isinstance(a, mx.array) or a.size < WORTH or a.dtype != mx.float32 or stream is not None:
+    if not isinstance(a, mx.array) or not a.size or a.dtype != mx.float32 or stream is not None:
         return None
     try:
-        return view(a)
+        return np.ascontiguousarray(view(a))  # numpy rounds otherwise where elements lie apart
     except ValueError:  # it has no values yet where mx.compile or mx.vmap look at a network
         return None
 

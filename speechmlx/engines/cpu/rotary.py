@@ -11,8 +11,9 @@ from typing import Any, cast
 
 import mlx.core as mx
 import numpy as np
+from numpy.typing import NDArray
 
-_rope = mx.fast.rope
+ORIGINAL = mx.fast.rope
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,13 @@ class Rotation:
 
     def tables(self, offset: int, length: int) -> Tables:
         """For `length` positions from `offset` on: each table [length, width]."""
-        places = offset + np.arange(length)
-        angles = self.scale * places[:, None] * self._steps()
-        return self._tables(*(mx.array(values.astype(np.float32)) for values in (np.cos(angles), np.sin(angles))))
+        cosines, sines = _angles(self, offset, length)
+        return self._tables(mx.array(cosines), mx.array(sines))
 
     def tables_of_rows(self, offsets: mx.array, length: int) -> Tables:
         """For `length` positions of each row of a batch, from its offset on, int [batch]: [batch, 1, length, width]."""
         places = offsets[:, None] + mx.arange(length)
-        angles = (self.scale * places)[:, None, :, None] * mx.array(self._steps().astype(np.float32))
+        angles = (self.scale * places)[:, None, :, None] * mx.array(self.steps())
         return self._tables(mx.cos(angles), mx.sin(angles))
 
     def turned(self, x: mx.array, tables: Tables) -> mx.array:
@@ -43,8 +43,9 @@ class Rotation:
         cosines, sines = tables
         return x * cosines + self._swapped(x) * sines
 
-    def _steps(self) -> Any:
-        return self.base ** -(np.arange(0, self.width, 2) / self.width)
+    def steps(self) -> NDArray[np.float32]:
+        """How far each pair turns, in radians for a position, but for `scale`."""
+        return (self.base ** -(np.arange(0, self.width, 2) / self.width)).astype(np.float32)
 
     def _tables(self, cosines: mx.array, sines: mx.array) -> Tables:
         """Of numbers for each pair [..., width / 2]."""
@@ -62,10 +63,17 @@ class Rotation:
 
 Tables = tuple[mx.array, mx.array]
 """Cosines, and sines with the sign that a channel needs: x turned is x * cosines + swapped x * sines."""
-_remembered = lru_cache(maxsize=4)(Rotation.tables)
 
 
-@wraps(_rope)
+@lru_cache(maxsize=4)
+def _angles(rotation: Rotation, offset: int, length: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Cosines and sines for each pair [length, width / 2]: the layers of a step share them, and no memory of MLX."""
+    places = np.float32(rotation.scale) * np.arange(offset, offset + length, dtype=np.float32)
+    angles = places[:, None] * rotation.steps()
+    return np.cos(angles), np.sin(angles)
+
+
+@wraps(ORIGINAL)
 def rope(
     a: mx.array,
     /,
@@ -80,15 +88,21 @@ def rope(
 ) -> mx.array:
     """a [batch, ..., positions, channels] → the same shape, as mx.fast.rope.
 
-    MLX computes it where the offset is an array: code may change that in place, so no table can be known to be its own.
+    Only tables of a whole number are kept: code may change an array of offsets in place.
     """
-    usual = base is not None and freqs is None and stream is None and isinstance(offset, int)
+    usual = base is not None and freqs is None and stream is None
     if not usual or a.dtype != mx.float32 or a.ndim < 3:
-        return _rope(
+        return ORIGINAL(
             a, dims, traditional=traditional, base=base, scale=scale, offset=offset, freqs=freqs, stream=stream
         )
     rotation = Rotation(dims, cast(float, base), scale, traditional)
-    tables = _remembered(rotation, cast(int, offset), a.shape[-2])
+    length = a.shape[-2]
+    if isinstance(offset, int):
+        tables = rotation.tables(offset, length)
+    else:
+        cosines, sines = rotation.tables_of_rows(offset.reshape(-1), length)
+        shape = -1, *[1] * (a.ndim - 3), length, dims
+        tables = cosines.reshape(shape), sines.reshape(shape)
     if dims == a.shape[-1]:
         return rotation.turned(a, tables)
     return mx.concatenate([rotation.turned(a[..., :dims], tables), a[..., dims:]], axis=-1)

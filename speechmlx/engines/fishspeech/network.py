@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from speechmlx.engines.fishspeech.drawing import FishDraw, draw
 from speechmlx.engines.fishspeech.shape import DualArShape, StackShape
+from speechmlx.engines.parts.activations import swiglu
+from speechmlx.engines.parts.joined import added
 from speechmlx.engines.parts.kv_rows import FramePast, KeyValueRows, Remember, span_of
-
-Offset = int | mx.array
+from speechmlx.engines.parts.rotary import Turn, turn_from
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,17 @@ class DualArAttention(nn.Module):
         self.wo = nn.Linear(shape.heads * shape.head, shape.hidden, bias=False)
         self._shape = shape
 
-    def __call__(self, x: mx.array, remember: Remember, at: Offset, mask: mx.array | str | None) -> mx.array:
-        """x [B, L, hidden], whose first position is `at` (an int, or int32 [B]) → the same shape."""
+    def __call__(self, x: mx.array, remember: Remember, turn: Turn, mask: mx.array | str | None) -> mx.array:
+        """x [B, L, hidden], whose positions `turn` knows → what wo reads [B, L, heads * width]."""
         shape, (batch, length, _) = self._shape, x.shape
-        ends = [shape.heads * shape.head, (shape.heads + shape.kv_heads) * shape.head]
-        q, k, v = (
-            part.reshape(batch, length, -1, shape.head).swapaxes(1, 2) for part in mx.split(self.wqkv(x), ends, axis=-1)
+        found = self.wqkv(x).reshape(batch, length, -1, shape.head).swapaxes(1, 2)
+        turning = shape.heads + shape.kv_heads
+        turned = turn(found[:, :turning])
+        keys, values = remember(turned[:, shape.heads :], found[:, turning:])
+        y = mx.fast.scaled_dot_product_attention(
+            turned[:, : shape.heads], keys, values, scale=shape.head**-0.5, mask=mask
         )
-        q, k = (mx.fast.rope(y, shape.head, traditional=True, base=shape.base, scale=1.0, offset=at) for y in (q, k))
-        keys, values = remember(k, v)
-        y = mx.fast.scaled_dot_product_attention(q, keys, values, scale=shape.head**-0.5, mask=mask)
-        out: mx.array = self.wo(y.swapaxes(1, 2).reshape(batch, length, -1))
-        return out
+        return y.swapaxes(1, 2).reshape(batch, length, -1)
 
 
 class DualArFeedForward(nn.Module):
@@ -61,8 +61,8 @@ class DualArFeedForward(nn.Module):
         self.w2 = nn.Linear(shape.inner, shape.hidden, bias=False)
 
     def __call__(self, x: mx.array) -> mx.array:
-        y: mx.array = self.w2(nn.silu(self.w1(x)) * self.w3(x))
-        return y
+        """x [B, L, hidden] → what w2 reads [B, L, inner]."""
+        return swiglu(self.w1(x), self.w3(x))
 
 
 class DualArLayer(nn.Module):
@@ -73,10 +73,10 @@ class DualArLayer(nn.Module):
         self.attention_norm = nn.RMSNorm(shape.hidden, eps=shape.epsilon)
         self.ffn_norm = nn.RMSNorm(shape.hidden, eps=shape.epsilon)
 
-    def __call__(self, x: mx.array, remember: Remember, at: Offset, mask: mx.array | str | None) -> mx.array:
-        """As DualArAttention."""
-        x = x + self.attention(self.attention_norm(x), remember, at, mask)
-        return x + self.feed_forward(self.ffn_norm(x))
+    def __call__(self, x: mx.array, remember: Remember, turn: Turn, mask: mx.array | str | None) -> mx.array:
+        """x [B, L, hidden], whose positions `turn` knows → the same shape."""
+        x = added(x, self.attention.wo, self.attention(self.attention_norm(x), remember, turn, mask))
+        return added(x, self.feed_forward.w2, self.feed_forward(self.ffn_norm(x)))
 
 
 class DualAr(nn.Module):
@@ -115,9 +115,9 @@ class DualAr(nn.Module):
     def read(self, rows: mx.array, memory: KeyValueRows, row: int, at: int) -> mx.array:
         """Read a piece of a prompt [n, hidden], which begins at position `at` → the state of its end [1, hidden]."""
         x = rows[None]
-        mask = "causal" if x.shape[1] > 1 else None
+        mask, turn = "causal" if x.shape[1] > 1 else None, _turn(self._shape.slow, at, x.shape[1])
         for number, layer in enumerate(self.layers):
-            x = layer(x, memory.prompt(number, row, at), at, mask)
+            x = layer(x, memory.prompt(number, row, at), turn, mask)
         return x[:, -1]
 
     def step(self, x: mx.array, memory: KeyValueRows, lengths: NDArray[np.int32]) -> mx.array:
@@ -125,9 +125,9 @@ class DualAr(nn.Module):
         span = min(span_of(int(lengths.max()) + 1), memory.room)
         at = mx.array(lengths)
         mask = (mx.arange(span)[None] <= at[:, None])[:, None, None]
-        places, y = memory.places_at(at), x[:, None]
+        places, y, turn = memory.places_at(at), x[:, None], _turn(self._shape.slow, at, 1)
         for number, layer in enumerate(self.layers):
-            y = layer(y, memory.frame(number, places, span), at, mask)
+            y = layer(y, memory.frame(number, places, span), turn, mask)
         return y[:, 0]
 
     def logits(self, state: mx.array) -> mx.array:
@@ -147,10 +147,10 @@ class DualAr(nn.Module):
         x, at = mx.stack([state, self.fast_embeddings(first)], axis=1), 0
         codes, good = list[mx.array](), mx.ones(len(first), mx.bool_)
         for book in range(1, self._shape.codebooks):
-            mask = "causal" if x.shape[1] > 1 else None
+            mask, turn = "causal" if x.shape[1] > 1 else None, _turn(self._shape.fast, at, x.shape[1])
             y = x
             for layer, before in zip(self.fast_layers, past, strict=True):
-                y = layer(y, before.add, at, mask)
+                y = layer(y, before.add, turn, mask)
             logits = self.fast_output(self.fast_norm(y[:, -1])).astype(mx.float32)
             at += x.shape[1]
             code = draw(logits, window[:, book], how, chance[:, book - 1])
@@ -158,3 +158,7 @@ class DualAr(nn.Module):
             x = self.fast_embeddings(code)[:, None]
             codes.append(code)
         return mx.stack(codes, axis=1), good
+
+
+def _turn(shape: StackShape, at: int | mx.array, length: int) -> Turn:
+    return turn_from(at, length, shape.head, shape.base, neighbours=True)

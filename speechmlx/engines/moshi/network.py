@@ -6,21 +6,23 @@ Names of parameters are those of Kyutai's MLX checkpoints.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
 
 from speechmlx.engines.moshi.ring import MoshiRing
 from speechmlx.engines.moshi.sizes import STREAMS, MoshiSizes, feed_forward
+from speechmlx.engines.parts.activations import swiglu
+from speechmlx.engines.parts.joined import added
 from speechmlx.engines.parts.kv_rows import FramePast
+from speechmlx.engines.parts.rotary import Turn, turn_from
 
 EPSILON = 1e-8
 PERIOD = 10000.0
 """The longest period of the rotations of positions."""
 
-Attend = Callable[[mx.array, mx.array, mx.array], mx.array]
-"""Queries, keys, values [b, heads, n, width] → [b, heads, n, width]"""
+Attend = Callable[[mx.array, mx.array], mx.array]
+"""Queries and then keys [b, 2 heads, n, width], values [b, heads, n, width] → [b, heads, n, width]"""
 Draw = Callable[[mx.array, int], mx.array]
 """Logits [b, codes] and place of a codebook → the code of each row, int32 [b]"""
 
@@ -44,8 +46,8 @@ class MoshiGate(nn.Module):
         self.linear_out = nn.Linear(inner, dim, bias=False)
 
     def __call__(self, x: mx.array) -> mx.array:
-        gate, value = mx.split(self.linear_in(x), 2, axis=-1)
-        return self.linear_out(nn.silu(gate) * value)
+        """[b, n, dim] → what linear_out reads [b, n, inner]"""
+        return swiglu(*mx.split(self.linear_in(x), 2, axis=-1))
 
 
 class MoshiLayer(nn.Module):
@@ -60,10 +62,10 @@ class MoshiLayer(nn.Module):
     def __call__(self, x: mx.array, attend: Attend) -> mx.array:
         """[b, n, dim] → [b, n, dim]"""
         b, n, dim = x.shape
-        q, k, v = self.self_attn.in_proj(self.norm1(x)).reshape(b, n, 3, self._heads, -1).transpose(2, 0, 3, 1, 4)
-        y = attend(q, k, v).transpose(0, 2, 1, 3).reshape(b, n, dim)
-        x = x + self.self_attn.out_proj(y)
-        return x + self.gating(self.norm2(x))
+        found = self.self_attn.in_proj(self.norm1(x)).reshape(b, n, 3 * self._heads, -1).swapaxes(1, 2)
+        y = attend(found[:, : 2 * self._heads], found[:, 2 * self._heads :])
+        x = added(x, self.self_attn.out_proj, y.swapaxes(1, 2).reshape(b, n, dim))
+        return added(x, self.gating.linear_out, self.gating(self.norm2(x)))
 
 
 class MoshiLayers(nn.Module):
@@ -116,7 +118,8 @@ class _OneFrame:
     def __init__(self, room: int) -> None:
         self._past = FramePast(room)
 
-    def __call__(self, q: mx.array, k: mx.array, v: mx.array) -> mx.array:
+    def __call__(self, qk: mx.array, v: mx.array) -> mx.array:
+        q, k = mx.split(qk, 2, axis=1)
         keys, values = self._past.add(k, v)
         return mx.fast.scaled_dot_product_attention(q, keys, values, scale=q.shape[-1] ** -0.5)
 
@@ -146,20 +149,20 @@ class MoshiNetwork(nn.Module):
 
         Several frames at once only of one conversation. The caller evaluates, the rings' arrays too.
         """
-        starts = mx.array([ring.end for ring in rings])
+        starts, width = mx.array([ring.end for ring in rings]), self.sizes.dim // self.sizes.heads
+        turn = turn_from(starts, x.shape[1], width, PERIOD, neighbours=True)
         for place, layer in enumerate(self.transformer.layers):
-            x = layer(x, _over_rings(rings, place, starts))
+            x = layer(x, _over_rings(rings, place, turn))
         for ring in rings:
             ring.advance(x.shape[1])
         return self.out_norm(x)
 
 
-def _over_rings(rings: Sequence[MoshiRing], place: int, starts: mx.array) -> Attend:
+def _over_rings(rings: Sequence[MoshiRing], place: int, turn: Turn) -> Attend:
     """Attention of each row to its own conversation. Products are for all rows, so weights are read once."""
 
-    def attend(q: mx.array, k: mx.array, v: mx.array) -> mx.array:
-        settings: dict[str, Any] = {"traditional": True, "base": PERIOD, "scale": 1.0, "offset": starts}
-        q, k = (mx.fast.rope(one, one.shape[-1], **settings) for one in (q, k))
+    def attend(qk: mx.array, v: mx.array) -> mx.array:
+        q, k = mx.split(turn(qk), 2, axis=1)
         mask = "causal" if q.shape[2] > 1 else None
         rows = []
         for row, ring in enumerate(rings):
