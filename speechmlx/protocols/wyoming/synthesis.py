@@ -12,9 +12,9 @@ from wyoming.event import Event
 from wyoming.tts import SynthesizeStopped
 
 from speechmlx import languages
-from speechmlx.conversation.response.clauses import ClauseSplitter
-from speechmlx.conversation.response.synthesis import speak_clause
-from speechmlx.errors import BadRequest, TooLarge, UnknownVoice
+from speechmlx.conversation.response.written_speech import speak_audibly
+from speechmlx.conversation.response.written_text import TimedText
+from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.models.spec import Model
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.wyoming.framing import WIRE, Write
@@ -112,7 +112,7 @@ class WyomingSynthesis:
         self._services = services
         self._plan = plan
         self._write = write
-        self._text: Channel[str] = Channel()
+        self._text = Channel[TimedText]()
         self._length = 0
         """Bytes of text so far."""
 
@@ -121,7 +121,7 @@ class WyomingSynthesis:
         self._length += len(text.encode())
         if self._length > (limit := self._services.config.max_text_bytes):
             raise TooLarge(f"the text is longer than {limit} bytes, the limit (max_text_bytes)")
-        self._text.put(text)
+        self._text.put(TimedText(text, time.monotonic()))
 
     def finish(self) -> None:
         """The text is complete."""
@@ -143,7 +143,7 @@ class WyomingSynthesis:
             self._text.end()
 
     async def _speak_whole(self) -> AsyncGenerator[Chunk, None]:
-        text = "".join([piece async for piece in self._text])
+        text = "".join([written.text async for written in self._text])
         if not text.strip():
             return
         async with self._services.runtime.submit(replace(self._plan.speech, text=text)) as job:
@@ -153,26 +153,8 @@ class WyomingSynthesis:
 
     async def _speak_stream(self) -> AsyncGenerator[Chunk, None]:
         """A clause that cannot be spoken is silent; an error only where no clause has sound."""
-        has_sound, refused = False, None
-        async with aclosing(self._clauses()) as clauses:
-            async for clause in clauses:
-                try:
-                    async with aclosing(speak_clause(self._services.runtime, self._plan.speech, clause)) as spoken:
-                        async for event in spoken:
-                            if isinstance(event, Chunk):
-                                has_sound = has_sound or any(event.pcm16)
-                                yield event
-                except UnknownVoice:
-                    raise
-                except BadRequest as error:
-                    refused = error
-        if refused is not None and not has_sound:
-            raise refused
-
-    async def _clauses(self) -> AsyncGenerator[str, None]:
-        splitter = ClauseSplitter()
-        async for text in self._text:
-            for clause in splitter.push(text, time.monotonic()):
-                yield clause
-        if last := splitter.flush(cut_off=False):
-            yield last
+        spoken = speak_audibly(self._services.runtime, self._plan.speech, self._text)
+        async with aclosing(spoken) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Chunk):
+                    yield piece
