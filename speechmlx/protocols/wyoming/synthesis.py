@@ -38,7 +38,8 @@ def plan_for(request: VoiceRequest, services: Services, rows: Sequence[Model]) -
     """The model, voice and language of a request. `rows`: the models that can speak, the default one first.
 
     The name is a voice's, or a model's: then `speaker` names its voice. A language alone means the default voice of
-    the first model that speaks it. Raises UnknownModel, UnknownVoice, BadRequest and Unsupported.
+    the first model that speaks it. Raises UnknownModel, UnknownVoice, LicenceNotAccepted, BadRequest
+    and Unsupported.
     """
     row, voice = _row_and_voice(request, rows or (services.runtime.model(None, Kind.TTS),))
     language = None if request.name else languages.asked(request.language)
@@ -48,6 +49,7 @@ def plan_for(request: VoiceRequest, services: Services, rows: Sequence[Model]) -
             known = dict.fromkeys(code for row in rows for code in row.languages)
             raise languages.refusal(language, known, row.name)
         row = found
+    services.runtime.licences.check(row)
     speech = Speak(
         text="",
         model=row.name,
