@@ -45,13 +45,14 @@ class Licences:
         return name in self._accepted
 
     def require(self, row: Model, request: Request | None = None) -> None:
-        """Raises LicenceNotAccepted, which names the licence and the ways to accept it, and what `refuse` raises.
-
-        None: to fetch the row. An Unload is always allowed.
-        """
+        """Raises what `check` and `refuse` raise. None: to fetch the row. An Unload is always allowed."""
         if isinstance(request, Unload):
             return
         refuse(row, request)
+        self.check(row)
+
+    def check(self, row: Model) -> None:
+        """Raises LicenceNotAccepted, which names the licence and the ways to accept it."""
         if not self.accepted(row):
             raise LicenceNotAccepted(
                 f"the licence of {row.name} was not accepted on this machine: {row.licence}. Its owner accepts it with "

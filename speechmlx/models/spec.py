@@ -131,7 +131,7 @@ class Model:
     requires: tuple[str, ...] = ()
     """Of such a row: what a request to speak must bring, of `prompt_speech` and `prompt_latent`."""
     streams_text: bool = False
-    """It says a text word by word while that is written: a conversation feeds it the text, and not whole clauses."""
+    """It says a text word by word while that is written: it is fed such a text as it comes, and not whole clauses."""
 
     def bytes_as(self, dtype: str) -> int:
         """Bytes in memory with floating-point weights in `dtype`."""

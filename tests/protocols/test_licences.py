@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import subprocess
@@ -18,15 +17,16 @@ import pexpect
 import pytest
 import websockets
 from protocols.conftest import COMMAND, TESTS, Server, serve
-from support.live_wires import Deepgram, WhisperLive, open_wire
+from support.live_wires import WhisperLive, open_wire
 from support.openai_audio import WAV
 from support.pty import start
 from support.scripted_conversation import LIVE_MODELS, tone
+from websockets.http11 import Response
 from wyoming.asr import Transcribe
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncClient
 from wyoming.error import Error
-from wyoming.tts import Synthesize, SynthesizeVoice
+from wyoming.tts import Synthesize, SynthesizeStart, SynthesizeVoice
 from xinference_client import RESTfulClient
 
 SAYS = "the licence of "
@@ -113,14 +113,45 @@ def test_launching_and_pulling(server: Server) -> None:
         assert "scripted" not in {model["name"] for model in client.get("/health").json()["models"]}
 
 
-def test_a_background_job(server: Server) -> None:
+FORM: dict[str, Any] = {"files": {"file": ("a.wav", WAV)}, "data": {"model": "scripted-asr"}}
+DEFERRABLE: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("/v1/audio/transcriptions", FORM),
+    ("/v1/audio/translations", FORM),
+    ("/inference", FORM),
+    ("/transcribe", FORM),
+    ("/transcribe?model=scripted-asr", {"content": WAV, "headers": {"Content-Type": "audio/wav"}}),
+    ("/asr?model=scripted-asr", {"files": {"audio_file": ("a.wav", WAV)}}),
+    ("/v1/listen?model=scripted-asr", {"content": WAV}),
+)
+
+
+@pytest.mark.parametrize(("path", "sent"), DEFERRABLE)
+def test_background_jobs_are_refused_at_once_in_the_words_of_each_route(
+    server: Server, path: str, sent: dict[str, Any]
+) -> None:
+    preferring = {**sent, "headers": {**sent.get("headers", {}), "Prefer": "respond-async"}}
     with server.client() as client:
-        form = {"model": "scripted-asr", "background": "true"}
-        id = client.post("/v1/audio/transcriptions", data=form, files={"file": ("a.wav", WAV)}).json()["id"]
-        answer = client.get(f"/v1/jobs/{id}/result", params={"wait": 20})
-        while answer.status_code == 409:
-            answer = client.get(f"/v1/jobs/{id}/result", params={"wait": 20})
-    is_refused(answer.status_code, answer.json()["error"]["message"])
+        now, preferred = client.post(path, **sent), client.post(path, **preferring)
+        asked = client.post(f"{path}{'&' if '?' in path else '?'}background=true", **sent)
+        assert now.status_code == preferred.status_code == asked.status_code == 403, (preferred.text, asked.text)
+        bodies = [{**answer.json(), "request_id": ""} for answer in (now, preferred, asked)]
+        assert bodies[0] == bodies[1] == bodies[2] and all(way in now.text for way in (SAYS, *WAYS))
+        assert client.get("/v1/jobs").json()["data"] == []
+
+
+def test_a_callback_s_job_is_refused_at_once(server: Server) -> None:
+    with server.client() as client:
+        answer = client.post("/v1/listen?model=scripted-asr&callback=http://127.0.0.1:9/", content=WAV)
+    is_refused(answer.status_code, answer.json()["err_msg"])
+
+
+def test_background_jobs_of_other_models_are_taken(server: Server) -> None:
+    with server.client() as client:
+        for name in ("talking-asr", "whisper-1", "nobody", ""):
+            form = {"model": name, "background": "true"}
+            answer = client.post("/v1/audio/transcriptions", data=form, files={"file": ("a.wav", WAV)})
+            assert answer.status_code == 202, answer.text
+            client.delete(f"/v1/jobs/{answer.json()['id']}")
 
 
 def test_the_other_routes(server: Server) -> None:
@@ -156,23 +187,55 @@ async def test_wyoming(server: Server) -> None:
             assert told is not None and all(way in Error.from_event(told).text for way in (SAYS, *WAYS))
 
 
-async def test_a_realtime_session(server: Server) -> None:
-    """With a model that hears and speaks at once: it ends with the first sound."""
-    address = f"ws://{urlsplit(server.url).netloc}/v1/realtime?model=talking-duplex"
-    async with asyncio.timeout(20), websockets.connect(address, proxy=None) as socket:
-        audio = base64.b64encode(bytes(48000)).decode()
-        await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
-        while SAYS not in (told := str(await socket.recv())):
-            assert '"response.output_audio.delta"' not in told
-        assert all(way in told for way in WAYS)
+async def refused_handshake(server: Server, path: str, **more: Any) -> Response:
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with asyncio.timeout(20), websockets.connect(f"ws://{urlsplit(server.url).netloc}{path}", **more):
+            pass
+    return refused.value.response
 
 
-@pytest.mark.parametrize("wire", ["deepgram", "whisperlive"])
-async def test_live_wires(server: Server, wire: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Deepgram, "path", f"{Deepgram.path}&model=scripted-asr")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/listen?encoding=linear16&sample_rate=16000&model=scripted-asr",
+        "/v2/listen?encoding=linear16&sample_rate=16000&model=scripted-asr",
+        "/v1/speak?model=scripted",
+        "/v1/realtime?model=talking-duplex",
+        "/v1/realtime?model=scripted-llm",
+        "/v1/realtime?intent=transcription&model=scripted-asr",
+    ],
+)
+async def test_sockets_are_refused_before_the_handshake(server: Server, path: str) -> None:
+    response = await refused_handshake(server, path)
+    told = json.loads(response.body)
+    message = told["error"]["message"] if "realtime" in path else told["err_msg"]
+    is_refused(response.status_code, message)
+    if "realtime" in path:
+        assert (told["error"]["code"], told["error"]["param"]) == ("licence_not_accepted", "model")
+    else:
+        assert told["err_code"] == "FORBIDDEN" and SAYS in response.headers["dg-error"]
+
+
+async def test_a_client_secret_s_models_count_too(server: Server) -> None:
+    session = {"type": "transcription", "audio": {"input": {"transcription": {"model": "scripted-asr"}}}}
+    with server.client() as client:
+        secret = client.post("/v1/realtime/client_secrets", json={"session": session}).json()["value"]
+    headers = {"Authorization": f"Bearer {secret}"}
+    response = await refused_handshake(server, "/v1/realtime", additional_headers=headers)
+    is_refused(response.status_code, json.loads(response.body)["error"]["message"])
+
+
+async def test_wyoming_s_streamed_text_is_refused_before_it_is_written(server: Server) -> None:
+    async with asyncio.timeout(20), AsyncClient.from_uri(server.wyoming) as client:
+        await client.write_event(SynthesizeStart(voice=SynthesizeVoice(name="scripted")).event())
+        told = await client.read_event()
+    assert told is not None and all(way in Error.from_event(told).text for way in (SAYS, *WAYS))
+
+
+async def test_whisperlive(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name comes after the handshake, and is refused before there is sound."""
     monkeypatch.setattr(WhisperLive, "hello", {**WhisperLive.hello, "model": "scripted-asr"})
-    async with open_wire(wire, server.url) as client, asyncio.timeout(20):
-        await client.send(tone(0.6) + tone(1.5, level=0))
+    async with open_wire("whisperlive", server.url) as client, asyncio.timeout(20):
         while not client.failures:
             await asyncio.sleep(0.02)
         told = client.failures[0]

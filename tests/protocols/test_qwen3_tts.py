@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -12,6 +15,10 @@ import pytest
 from protocols.conftest import Server, serve
 from support.realtime_client import talk
 from support.scripted_conversation import MODELS
+from websockets.asyncio.client import connect
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncClient
+from wyoming.tts import SynthesizeChunk, SynthesizeStart, SynthesizeStop, SynthesizeStopped, SynthesizeVoice
 from xinference_client import RESTfulClient
 
 from speechmlx.audio.encode import wav_header
@@ -33,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     models = MODELS.replace("tts=talking-tts", f"tts={CUSTOM}")
     catalog = "support.qwen3_tts_row:extend"
     home = tmp_path_factory.mktemp("qwen3-tts")
-    with serve(home / "server", SPEECHMLX_CATALOG=catalog, SPEECHMLX_MODELS=models) as server:
+    with serve(home / "server", "--wyoming", "0", SPEECHMLX_CATALOG=catalog, SPEECHMLX_MODELS=models) as server:
         yield server
 
 
@@ -141,6 +148,81 @@ async def test_a_conversation_speaks_while_the_answer_is_written(server: Server)
             await ws.send("conversation.item.retrieve", item_id=cut["item_id"])
             item = (await ws.until("conversation.item.retrieved"))["item"]
             assert item["content"][0]["transcript"] == left
+
+
+WORDS = [f"word{number:02} " for number in range(25)]
+"""Words without the end of their sentence, and so many that they are spoken before it."""
+MORE = "and so on. Then it goes on and on."
+
+
+async def jobs_over(server: Server, number: int = 0) -> int:
+    """The jobs of CustomVoice that are over, once there are `number`."""
+    async with asyncio.timeout(30):
+        while True:
+            with server.client() as client:
+                page = client.get("/metrics").text
+            found = sum(
+                float(count) for count in re.findall(rf'jobs_total{{model="{CUSTOM}",outcome="ok"}} (\S+)', page)
+            )
+            if found >= number:
+                return round(found)
+            await asyncio.sleep(0.05)
+
+
+async def test_deepgram_s_socket_speaks_while_the_text_is_written(server: Server) -> None:
+    address = f"{server.url.replace('http', 'ws')}/v1/speak?model=ryan"
+    async with asyncio.timeout(120), connect(address, proxy=None) as socket:
+
+        async def send(kind: str, **fields: Any) -> None:
+            await socket.send(json.dumps({"type": kind, **fields}))
+
+        async def until(kind: str) -> bytes:
+            sound = b""
+            while isinstance(message := await socket.recv(), bytes) or json.loads(message)["type"] != kind:
+                sound += message if isinstance(message, bytes) else b""
+            return sound
+
+        await send("Speak", text="Hi.")  # loads the model
+        await send("Flush")
+        assert any(await until("Flushed"))
+        before = await jobs_over(server, 1)
+        for word in WORDS:
+            await send("Speak", text=word)
+        early = await socket.recv()
+        assert isinstance(early, bytes), "before the first sentence is complete"
+        await send("Speak", text=MORE)
+        await send("Flush")
+        assert any(await until("Flushed"))
+        assert await jobs_over(server, before + 1) == before + 1
+        await send("Speak", text="word " * 100)
+        assert isinstance(await socket.recv(), bytes)
+        await send("Clear")
+        await until("Cleared")
+        await send("Speak", text=TEXT)
+        await send("Close")
+        assert any(b"".join([message async for message in socket if isinstance(message, bytes)]))
+        assert socket.close_code == 1000 and await jobs_over(server, before + 2) == before + 2
+
+
+async def test_wyoming_speaks_while_the_text_is_written(server: Server) -> None:
+    before, sound = await jobs_over(server), b""
+    async with asyncio.timeout(120), AsyncClient.from_uri(server.wyoming) as client:
+        await client.write_event(SynthesizeStart(voice=SynthesizeVoice(name="ryan")).event())
+        for word in WORDS:
+            await client.write_event(SynthesizeChunk(word).event())
+        while (event := await client.read_event()) is not None and not AudioChunk.is_type(event.type):
+            assert AudioStart.is_type(event.type), "before the first sentence is complete"
+        await client.write_event(SynthesizeChunk(MORE).event())
+        await client.write_event(SynthesizeStop().event())
+        while event is not None and not AudioStop.is_type(event.type):
+            chunk = AudioChunk.from_event(event)
+            assert chunk.timestamp == 1000 * (len(sound) // 2) // chunk.rate
+            sound += chunk.audio
+            event = await client.read_event()
+        assert event is not None and event.data["timestamp"] == 1000 * (len(sound) // 2) // 24000 and any(sound)
+        stopped = await client.read_event()
+        assert stopped is not None and SynthesizeStopped.is_type(stopped.type)
+    assert await jobs_over(server, before + 1) == before + 1
 
 
 async def test_an_interruption_frees_the_voice(server: Server) -> None:

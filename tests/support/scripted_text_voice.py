@@ -1,6 +1,7 @@
 """A scripted voice that takes text while it is written: 100 ms of tone for each word, as soon as its end is known.
 
-Its name says what it does, as that of scripted_conversation's voice does. It tells no times of words.
+Its name says what it does, as that of scripted_conversation's voice does; like that one it does not say "mute". It
+tells no times of words.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from support.scripted_conversation import SPEECH_RATE, WORD_SECONDS, Script, tone
 
 from speechmlx.engines import LoadOptions
+from speechmlx.errors import BadRequest
 from speechmlx.types import Chunk, Event, NamedVoice, Progress, Request, SpeakStream, TextFlushed, Usage
 
 
@@ -35,6 +37,8 @@ class SpokenWords:
         self.rest += text
         while word := re.match(r"\s*\S+(?=\s)", self.rest):
             self.rest = self.rest[word.end() :]
+            if "mute" in word[0]:
+                raise BadRequest(f"nothing in the text can be said: {word[0].strip()!r}")
             self.script.step(self.said)
             self.said += 1
             yield Chunk(tone(WORD_SECONDS, self.script.level), SPEECH_RATE)

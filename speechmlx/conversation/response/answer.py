@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from speechmlx.conversation.items.item import Item
 from speechmlx.conversation.settings import Answering
+from speechmlx.errors import BadRequest
 from speechmlx.types import Chunk, FunctionCall, TextDelta, Usage, WordTimes
 
 
@@ -26,7 +27,9 @@ class ClauseGrown:
 
 @dataclass(frozen=True)
 class ClauseEnded:
-    """The audio of the clause is complete."""
+    """The audio of the clause is complete. `refused`: why it, or some of it, could not be spoken."""
+
+    refused: BadRequest | None = None
 
 
 Piece = TextDelta | ClauseStarted | ClauseGrown | ClauseEnded | WordTimes | Chunk | FunctionCall | Usage

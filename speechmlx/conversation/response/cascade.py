@@ -1,7 +1,4 @@
-"""A spoken answer from two models: synthesis speaks while the language model writes on.
-
-A voice that takes text while it is written gets all of it, others get clause after clause.
-"""
+"""A spoken answer from two models: synthesis speaks while the language model writes on."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Protocol, TypeVar
 
 from speechmlx.conversation.clock import Clock
 from speechmlx.conversation.engines import Engines, model_or_default
@@ -18,19 +14,16 @@ from speechmlx.conversation.input.transcript import Transcript
 from speechmlx.conversation.items.item import Item, Part
 from speechmlx.conversation.llm.context import build_context
 from speechmlx.conversation.llm.language_model import LanguageModel, build_request
-from speechmlx.conversation.response.answer import Answer, ClauseEnded, ClauseStarted, Piece, ResponseInput
-from speechmlx.conversation.response.clauses import ClauseSplitter
-from speechmlx.conversation.response.live_speech import speak_written
+from speechmlx.conversation.response.answer import Answer, Piece, ResponseInput
 from speechmlx.conversation.response.preemptive import AHEAD, AnswerRequest, PreemptiveGeneration
-from speechmlx.conversation.response.sentences import SentencePiece, SentenceSplitter
-from speechmlx.conversation.response.synthesis import build_speech, speak_clause
-from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice
+from speechmlx.conversation.response.synthesis import build_speech
+from speechmlx.conversation.response.written_speech import speak_audibly
+from speechmlx.conversation.response.written_text import TimedText
+from speechmlx.errors import EngineFailed
 from speechmlx.runtime.channel import Channel
-from speechmlx.types import Chunk, FunctionCall, Generate, Kind, Speak, TextDelta, Usage
+from speechmlx.types import FunctionCall, Generate, Kind, Speak, TextDelta, Usage
 
 log = logging.getLogger(__name__)
-
-Spoken = TypeVar("Spoken")
 
 
 class Cascade:
@@ -97,21 +90,14 @@ async def answer(
     `max_tokens` cut off, if a complete one came before it. Close it (`contextlib.aclosing`) and every job under way is
     cancelled. Raises SpeechErrors.
     """
-    pieces, speech = Channel[Piece](AHEAD), request.speech
-    is_live = speech is not None and engines.model(speech.model, Kind.TTS).streams_text
+    pieces, text = Channel[Piece](AHEAD), Channel[TimedText]()
 
     async def work() -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                if speech is not None and is_live:
-                    said = Channel[SentencePiece]()
-                    tasks.create_task(_write(generate, request.text, pieces, SentenceSplitter(), said, clock))
-                    tasks.create_task(_speak_written(engines, speech, said, pieces))
-                else:
-                    clauses = Channel[str]()
-                    tasks.create_task(_write(generate, request.text, pieces, ClauseSplitter(), clauses, clock))
-                    if speech is not None:
-                        tasks.create_task(_speak(engines, speech, clauses, pieces))
+                tasks.create_task(_write(generate, request.text, pieces, text, clock))
+                if request.speech is not None:
+                    tasks.create_task(_speak(engines, request.speech, text, pieces))
         except* Exception as group:
             raise _first_error(group) from None
 
@@ -125,33 +111,19 @@ async def answer(
         await asyncio.gather(working, return_exceptions=True)
 
 
-class Splitter(Protocol[Spoken]):
-    """Cuts a text that is being written into what is spoken."""
-
-    def push(self, text: str, now: float) -> list[Spoken]: ...
-
-    def flush(self, cut_off: bool) -> Spoken | None: ...
-
-
 async def _write(
-    generate: LanguageModel,
-    request: Generate,
-    pieces: Channel[Piece],
-    splitter: Splitter[Spoken],
-    said: Channel[Spoken],
-    clock: Clock,
+    generate: LanguageModel, request: Generate, pieces: Channel[Piece], text: Channel[TimedText], clock: Clock
 ) -> None:
-    """Pass on the model's events, and its text in parts as soon as each can be spoken."""
+    """Pass on the model's events, and its text to be spoken."""
     names = [str(tool["name"]) for tool in request.tools]
     cut_off, is_empty, invented = False, True, list[str]()
     async with generate(request) as events:
         async for event in events:
             match event:
-                case TextDelta(text):
+                case TextDelta():
                     is_empty = False
                     await pieces.send(event)
-                    for part in splitter.push(text, clock.wall()):
-                        said.put(part)
+                    text.put(TimedText(event.text, clock.wall()))
                 case FunctionCall() if event.name not in names:
                     invented.append(event.name)
                 case FunctionCall():
@@ -165,35 +137,15 @@ async def _write(
         if is_empty:
             raise EngineFailed(reason)
         log.warning("%s", reason)
-    if last := splitter.flush(cut_off):
-        said.put(last)
-    said.end()
+    text.put(TimedText("", clock.wall(), cut_off))
+    text.end()
 
 
-async def _speak_written(engines: Engines, speech: Speak, said: Channel[SentencePiece], pieces: Channel[Piece]) -> None:
-    """Speak each sentence while it is written."""
-    async with aclosing(speak_written(engines, speech, said)) as spoken:
+async def _speak(engines: Engines, speech: Speak, text: Channel[TimedText], pieces: Channel[Piece]) -> None:
+    """Speak the text while it is written."""
+    async with aclosing(speak_audibly(engines, speech, text)) as spoken:
         async for piece in spoken:
             await pieces.send(piece)
-
-
-async def _speak(engines: Engines, speech: Speak, clauses: Channel[str], pieces: Channel[Piece]) -> None:
-    """Speak each clause. A clause that cannot be spoken is silent; an error only where no clause has sound."""
-    has_sound, refused = False, None
-    async for clause in clauses:
-        await pieces.send(ClauseStarted(clause))
-        try:
-            async with aclosing(speak_clause(engines, speech, clause)) as spoken:
-                async for piece in spoken:
-                    has_sound = has_sound or (isinstance(piece, Chunk) and any(piece.pcm16))
-                    await pieces.send(piece)
-        except UnknownVoice:
-            raise
-        except BadRequest as error:
-            refused = error
-        await pieces.send(ClauseEnded())
-    if refused is not None and not has_sound:
-        raise refused
 
 
 def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

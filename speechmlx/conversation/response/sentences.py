@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from speechmlx.conversation.response.clauses import CLAUSE, FIRST_CLAUSE, LONGEST, LONGEST_FIRST_CLAUSE
 from speechmlx.errors import BadRequest
@@ -37,6 +37,8 @@ class SentencePiece:
     """Seconds of silence that the text asks for behind the sentence."""
     mark: str = ""
     """How it asks for them."""
+    refused: BadRequest | None = field(default=None, compare=False)
+    """Why the pause is shorter than it asks."""
 
 
 class SentenceSplitter:
@@ -96,9 +98,8 @@ class SentenceSplitter:
         """Let the sentence end at its character `end`."""
         end = max(end, self._given)
         text = self._sentence[self._given : end]
-        piece = SentencePiece(text, True, _seconds(pause), pause[0]) if pause else SentencePiece(text, True)
         self._sentence, self._given, self._is_first = self._sentence[end:], 0, False
-        return piece
+        return _before(pause, text) if pause else SentencePiece(text, True)
 
     def _safe(self) -> int:
         """How many characters of the sentence are certainly its own."""
@@ -110,9 +111,9 @@ class SentenceSplitter:
         return end
 
 
-def _seconds(pause: re.Match[str]) -> float:
-    """The length of a pause; nobody is there to correct one that is too long."""
+def _before(pause: re.Match[str], text: str) -> SentencePiece:
+    """The end of a sentence that a pause follows, at most the longest one: what is before it may be said already."""
     try:
-        return seconds_of(pause)
-    except BadRequest:
-        return LONGEST_PAUSE
+        return SentencePiece(text, True, seconds_of(pause), pause[0])
+    except BadRequest as error:
+        return SentencePiece(text, True, LONGEST_PAUSE, pause[0], error)

@@ -159,10 +159,11 @@ def subprotocol(offered: list[str]) -> str | None:
 def recogniser(names: ModelNames, name: str | None, live: bool = False) -> tuple[Model, str | None]:
     """The model that a client's name means, else the default one, and the language that it was launched with.
 
-    `live`: the default is that of live recognition. Raises UnknownModel where there is no default.
+    `live`: the default is that of live recognition. Raises LicenceNotAccepted for a name, and UnknownModel where there
+    is no default.
     """
     try:
-        return names.resolve(name, Kind.ASR, live)
+        return names.usable(name, Kind.ASR, live)
     except UnknownModel:
         return names.resolve(None, Kind.ASR, live)
 

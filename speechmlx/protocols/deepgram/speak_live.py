@@ -1,24 +1,25 @@
-"""The WebSocket /v1/speak: clauses are spoken while more text comes, and their sound is sent as samples."""
+"""The WebSocket /v1/speak: text is spoken while more of it comes, and its sound is sent as samples."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from contextlib import AsyncExitStack, aclosing, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from starlette.websockets import WebSocket
 
 from speechmlx.conversation.engines import Engines
+from speechmlx.conversation.response.answer import ClauseEnded
 from speechmlx.conversation.response.encoding import OutputEncoder
-from speechmlx.conversation.response.synthesis import speak_clause
+from speechmlx.conversation.response.written_speech import speak_written
+from speechmlx.conversation.response.written_text import TimedText
 from speechmlx.errors import BadRequest, SpeechError
 from speechmlx.log import note_error
 from speechmlx.protocols import live_sessions, ws
 from speechmlx.protocols.deepgram.connection import accept, go_on
 from speechmlx.protocols.deepgram.control import closing
 from speechmlx.protocols.deepgram.speak_wire import (
-    Clause,
     ClearSpeech,
     FlushSpeech,
     HangUp,
@@ -77,7 +78,7 @@ async def speak_live(socket: WebSocket, services: Services) -> None:
 
 
 class SpeakSession:
-    """The tasks of one socket: it reads text, speaks clauses in order, and sends. Only one of them sends.
+    """The tasks of one socket: it reads text, speaks it, and sends. Only one of them sends.
 
     Text and sound that wait are bounded: a client that writes or reads at its own pace slows down only itself. It ends
     when `drained` is set.
@@ -98,10 +99,12 @@ class SpeakSession:
         self._speech = speech
         self._encoder = OutputEncoder(format)
         self._drained = drained
-        self._tasks = Channel[Task](MAX_TEXT, lambda task: len(task.text) if isinstance(task, Clause) else 1)
+        self._tasks = Channel[Task](MAX_TEXT, lambda task: len(task.text) if isinstance(task, TimedText) else 1)
         self._answers = Channel[Outgoing](MAX_SOUND, lambda answer: len(answer) if isinstance(answer, bytes) else 1)
+        self._text: TextTasks | None = None
+        """The text that is spoken."""
         self._speaking: asyncio.Task[None] | None = None
-        """Speaks one clause."""
+        """Speaks it."""
 
     async def run(self) -> None:
         """Serve the socket until one side ends it."""
@@ -119,7 +122,7 @@ class SpeakSession:
                 raise end
 
     async def _load(self) -> None:
-        """Load the model before the first text. Errors are ignored here: the clause that needs it reports them."""
+        """Load the model before the first text. Errors are ignored here: the text that needs it reports them."""
         with suppress(SpeechError):
             model = self._engines.model(self._speech.model, Kind.TTS).name
             await self._engines.submit(Load(model=model)).finished()
@@ -140,6 +143,8 @@ class SpeakSession:
     async def _clear(self) -> None:
         """Stop speaking, and drop what waits, also the answers to a Flush before."""
         self._tasks.drop(lambda task: not isinstance(task, HangUp))
+        if self._text is not None:
+            self._text.clear()
         if self._speaking is not None:
             self._speaking.cancel()
             await asyncio.gather(self._speaking, return_exceptions=True)
@@ -150,19 +155,18 @@ class SpeakSession:
     async def _speak(self) -> None:
         """Do the tasks in order."""
         async for task in self._tasks:
-            match task:
-                case Clause(text):
-                    await self._spoken(text)
-                case FlushSpeech():
+            match await self._spoken(task) if isinstance(task, TimedText) else task:
+                case FlushSpeech() as flushed:
                     self._finish_sound()
-                    self._answers.put(task)
+                    self._answers.put(flushed)
                 case HangUp(close):
                     self._finish_sound()
                     self._answers.put(close)
 
-    async def _spoken(self, clause: str) -> None:
-        """Speak a clause. Returns early when it is cleared."""
-        self._speaking = asyncio.create_task(self._say(clause))
+    async def _spoken(self, first: TimedText) -> Task | None:
+        """Speak a text. Returns what it ended with; early when it is cleared, or when the voice says no more of it."""
+        text = self._text = TextTasks(first, self._tasks)
+        self._speaking = asyncio.create_task(self._say(text))
         try:
             await asyncio.wait({self._speaking})
             if not self._speaking.cancelled():
@@ -170,13 +174,16 @@ class SpeakSession:
         finally:
             self._speaking.cancel()
             await asyncio.gather(self._speaking, return_exceptions=True)
+        return text.end
 
-    async def _say(self, clause: str) -> None:
+    async def _say(self, text: TextTasks) -> None:
         try:
-            async with aclosing(speak_clause(self._engines, self._speech, clause)) as spoken:
+            async with aclosing(speak_written(self._engines, self._speech, text)) as spoken:
                 async for event in spoken:
                     for piece in self._encoder.push(event) if isinstance(event, Chunk) else ():
                         await self._answers.send(piece)
+                    if isinstance(event, ClauseEnded) and event.refused is not None:
+                        self._answers.put(warning("TEXT_NOT_SPOKEN", str(event.refused)))
         except BadRequest as error:
             self._answers.put(warning("TEXT_NOT_SPOKEN", str(error)))
         except SpeechError as error:
@@ -211,3 +218,32 @@ class SpeakSession:
         await self._drained.wait()
         self._answers.put(closing(ws.SERVICE_RESTART, "the server is shutting down"))
         await asyncio.Event().wait()  # until it was sent
+
+
+class TextTasks:
+    """The text of `tasks` from `first` on, up to a Flush or a Close."""
+
+    def __init__(self, first: TimedText, tasks: Channel[Task]) -> None:
+        self.end: Task | None = None
+        """What ended it."""
+        self._first: TimedText | None = first
+        self._tasks = tasks
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> TimedText:
+        if (first := self._first) is not None:
+            self._first = None
+            return first
+        if self.end is None:
+            task = await anext(self._tasks)
+            if isinstance(task, TimedText):
+                return task
+            self.end = task
+        raise StopAsyncIteration
+
+    def clear(self) -> None:
+        """Forget a Flush that ended it."""
+        if isinstance(self.end, FlushSpeech):
+            self.end = None

@@ -1,4 +1,4 @@
-"""The messages of the WebSocket /v1/speak: text in pieces → clauses to speak, and what the client is told. No I/O."""
+"""The messages of the WebSocket /v1/speak: what is to be spoken, and what the client is told. No I/O."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from speechmlx import __version__
-from speechmlx.conversation.response.clauses import ClauseSplitter
+from speechmlx.conversation.response.written_text import TimedText
 from speechmlx.errors import BadRequest
 from speechmlx.protocols.deepgram.control import closing
 from speechmlx.protocols.deepgram.results import model_uuid
@@ -24,13 +24,6 @@ SILENT_TYPES = ("KeepAlive",)
 ENDS = ".!?"
 QUOTED = 200
 """Characters of a client's message that a warning quotes."""
-
-
-@dataclass(frozen=True)
-class Clause:
-    """Speak this text."""
-
-    text: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,7 @@ class HangUp:
     close: Close
 
 
-Task = Clause | FlushSpeech | ClearSpeech | Tell | HangUp
+Task = TimedText | FlushSpeech | ClearSpeech | Tell | HangUp
 
 
 class SpeakWire:
@@ -68,9 +61,8 @@ class SpeakWire:
         self._speaker = speaker
         self._limit = limit
         self._heard = now
-        self._splitter = ClauseSplitter()
         self._last = ""
-        """The last characters of the text that waits for more."""
+        """The last characters of the text since it was flushed or cleared."""
         self._sequence = 0
 
     def open(self, **more: object) -> str:
@@ -94,12 +86,13 @@ class SpeakWire:
             case "Speak":
                 return self._speak(fields.get("text"), now)
             case "Flush":
-                return [*self._rest(), FlushSpeech()]
+                self._last = ""
+                return [FlushSpeech()]
             case "Clear":
-                self._restart()
+                self._last = ""
                 return [ClearSpeech()]
             case "Close":
-                return [*self._rest(), HangUp(Close())]
+                return [HangUp(Close())]
             case kind if kind in SILENT_TYPES:
                 return []
             case kind:
@@ -125,21 +118,13 @@ class SpeakWire:
             return [Tell(warning("INVALID_MESSAGE", f"'text' of Speak must be a string, not {text!r:.80}"))]
         if self._limit and len(text) > self._limit:
             reason = f"BIG-0001: 'text' has {len(text)} characters; the limit is {self._limit} (max_input_chars)"
-            return [*self._rest(), HangUp(closing(1009, reason))]
+            return [HangUp(closing(1009, reason))]
         if not text:
             return []
         if _is_new_sentence(self._last, text):
             text = f" {text}"
         self._last = (self._last + text)[-2:]
-        return [Clause(clause) for clause in self._splitter.push(text, now)]
-
-    def _rest(self) -> Sequence[Task]:
-        last = self._splitter.flush(False)
-        self._restart()
-        return [] if last is None else [Clause(last)]
-
-    def _restart(self) -> None:
-        self._splitter, self._last = ClauseSplitter(), ""
+        return [TimedText(text, now)]
 
     def _numbered(self, kind: str) -> str:
         number, self._sequence = self._sequence, self._sequence + 1

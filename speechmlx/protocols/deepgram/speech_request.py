@@ -53,7 +53,7 @@ class Speaker:
 def speaker(query: Mapping[str, Any], names: ModelNames) -> Speaker:
     """The speaker that a query asks for: aura-NAME-LANGUAGE, one of our models, or a voice of the default model.
 
-    Raises BadRequest and UnknownVoice.
+    Raises BadRequest, UnknownVoice and LicenceNotAccepted.
     """
     name, speed = (text(query, "model") or "").strip(), number(query, "speed", 1.0, *SPEED)
     default, _ = names.resolve(None, Kind.TTS)
@@ -64,7 +64,7 @@ def speaker(query: Mapping[str, Any], names: ModelNames) -> Speaker:
         language = None if aura["language"] == "en" else languages.code(aura["language"])
         return Speaker(name, default, default.voices.resolve(name), language, speed)
     try:
-        model, language = names.resolve(name, Kind.TTS)
+        model, language = names.usable(name, Kind.TTS)
     except UnknownModel:
         return Speaker(name, default, _voice(default, name), None, speed)
     return Speaker(model.name, model, None, language, speed)

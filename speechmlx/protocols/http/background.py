@@ -32,6 +32,7 @@ from speechmlx.protocols.http.clients import Client, current_client
 from speechmlx.protocols.http.kept_request import write_request
 from speechmlx.protocols.http.rate_limits import ClientUsage
 from speechmlx.protocols.http.url_fetch import UrlFetcher, check_url
+from speechmlx.types import Kind
 
 if TYPE_CHECKING:
     from speechmlx.protocols.http.routing import ErrorHandler, Handler, RequestContext
@@ -111,7 +112,11 @@ class BackgroundJobs:
         self._handlers[_name(handler)] = handler, problem
 
     async def accept(self, context: RequestContext, handler: Handler, hook: JobHook | None) -> BackgroundJob:
-        """Keep a request as a job of its client. Raises Draining, RateLimited, NoRoom, Busy and Unavailable."""
+        """Keep a request as a job of its client.
+
+        Raises LicenceNotAccepted for the model that it names, Draining, RateLimited, NoRoom, Busy and Unavailable.
+        """
+        context.services.names.check(options.text(context.body.options, "model"), Kind.ASR, Kind.ALIGN)
         client = current_client() or Client("this machine", is_local=True)
         if self._runner is None:
             raise Draining("the server is shutting down", retry_after=5.0)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from speechmlx.errors import SpeechError
+from speechmlx.errors import SpeechError, UnknownModel
 from speechmlx.models.spec import Model
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Kind
@@ -56,6 +57,18 @@ class ModelNames:
         if launch is not None:
             return self.runtime.model(launch.model, kind), launch.language
         return self.runtime.model(name, kind), None
+
+    def usable(self, name: str | None, kind: Kind, live: bool = False) -> tuple[Model, str | None]:
+        """`resolve`, before work with the model is begun. Raises LicenceNotAccepted too."""
+        found = self.resolve(name, kind, live)
+        self.runtime.licences.check(found[0])
+        return found
+
+    def check(self, name: str | None, *kinds: Kind) -> None:
+        """Raises LicenceNotAccepted where `name` means a model of one of `kinds` that is not `usable` for that."""
+        for kind in kinds:
+            with suppress(UnknownModel):
+                self.usable(name, kind)
 
     def find(self, name: str) -> Model:
         """The model called `name`, of any kind. Raises UnknownModel."""

@@ -25,6 +25,7 @@ from speechmlx.errors import BadRequest, Busy, SpeechError, UnknownModel, Unknow
 from speechmlx.models.spec import Model
 from speechmlx.protocols import live_sessions, ws
 from speechmlx.protocols.http.lenient_json import read_json
+from speechmlx.protocols.http.model_names import ModelNames
 from speechmlx.protocols.http.request_body import Body
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.live_link import LiveLink, Place
@@ -119,6 +120,14 @@ async def revive(socket: WebSocket, wire: RealtimeWire, services: Services, hand
     async with AsyncExitStack() as places:
         await places.enter_async_context(services.sessions.session())
         await converse(socket, wire, services, places, handover)
+
+
+def check_models(names: ModelNames, wire: RealtimeWire) -> None:
+    """Raises LicenceNotAccepted for a model that the URL or the client secret names."""
+    settings = wire.settings
+    names.check(settings.model, Kind.S2S, Kind.LLM)
+    if settings.transcription is not None:
+        names.check(settings.transcription.model, Kind.ASR)
 
 
 def _duplex(runtime: Runtime, wire: RealtimeWire) -> Model | None:

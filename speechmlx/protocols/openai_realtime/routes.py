@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from speechmlx.errors import Busy
+from speechmlx.errors import Busy, LicenceNotAccepted
+from speechmlx.log import note_error
 from speechmlx.protocols import live_sessions
 from speechmlx.protocols.http.later_import import after_import
 from speechmlx.protocols.http.openai_errors import problem
@@ -48,7 +49,10 @@ class Sessions:
 
     @after_import("speechmlx.protocols.openai_realtime.connection")
     async def answer(self, socket: WebSocket) -> None:
-        """Accept a WebSocket and run its conversation, or go on with one, or refuse it if the server is full."""
+        """Accept a WebSocket and run its conversation, or go on with one.
+
+        Refuse it where the server is full, and before the handshake where it names a model that may not be used.
+        """
         from speechmlx.protocols.openai_realtime import connection
 
         offered = socket.scope.get("subprotocols") or []
@@ -59,6 +63,12 @@ class Sessions:
             place, refuse = connection.place_in(socket), partial(connection.refuse_unknown, socket, wire)
             revive = partial(connection.revive, socket, wire, self.services)
             await self.services.live.resume(socket, refuse, place=place, revive=revive)
+            return
+        try:
+            connection.check_models(self.services.names, wire)
+        except LicenceNotAccepted as error:
+            note_error(error.code)
+            await socket.send_denial_response(problem(error))
             return
         await socket.accept(chosen, [live_sessions.header(wire.session["id"])])
         async with AsyncExitStack() as places:

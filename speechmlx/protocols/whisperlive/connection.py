@@ -186,10 +186,10 @@ async def _settings(options: ClientOptions, services: Services) -> tuple[Setting
 def _model(options: ClientOptions, services: Services, warnings: list[str]) -> tuple[Model, str | None]:
     """The model that the client names, else that of live recognition; and the language that it was launched with.
 
-    Raises Unsupported for a language or a task that the model does not have.
+    Raises LicenceNotAccepted, and Unsupported for a language or a task that the model does not have.
     """
     try:
-        model, language = services.names.resolve(options.model, Kind.ASR, live=True)
+        model, language = services.names.usable(options.model, Kind.ASR, live=True)
     except UnknownModel as error:
         model, language = services.names.resolve(None, Kind.ASR, live=True)
         warnings.append(f"{error}; {model.name} is used instead")

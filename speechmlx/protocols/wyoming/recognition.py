@@ -55,9 +55,9 @@ def settings_for(
 def model_for(request: RecognitionRequest, services: Services, installed: Sequence[Model]) -> Model:
     """The model of a request: the one it names, else the default, else the first installed one with its language.
 
-    Raises UnknownModel, and Unsupported for a language that is in none of them.
+    Raises UnknownModel and LicenceNotAccepted, and Unsupported for a language that is in none of them.
     """
-    row, _ = services.names.resolve(request.model, Kind.ASR)
+    row, _ = services.names.usable(request.model, Kind.ASR)
     language = languages.asked(request.language)
     if language is None or languages.heard(language, row.languages):
         return row

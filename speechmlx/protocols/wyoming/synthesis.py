@@ -12,9 +12,9 @@ from wyoming.event import Event
 from wyoming.tts import SynthesizeStopped
 
 from speechmlx import languages
-from speechmlx.conversation.response.clauses import ClauseSplitter
-from speechmlx.conversation.response.synthesis import speak_clause
-from speechmlx.errors import BadRequest, TooLarge, UnknownVoice
+from speechmlx.conversation.response.written_speech import speak_audibly
+from speechmlx.conversation.response.written_text import TimedText
+from speechmlx.errors import BadRequest, TooLarge
 from speechmlx.models.spec import Model
 from speechmlx.protocols.http.services import Services
 from speechmlx.protocols.wyoming.framing import WIRE, Write
@@ -38,7 +38,8 @@ def plan_for(request: VoiceRequest, services: Services, rows: Sequence[Model]) -
     """The model, voice and language of a request. `rows`: the models that can speak, the default one first.
 
     The name is a voice's, or a model's: then `speaker` names its voice. A language alone means the default voice of
-    the first model that speaks it. Raises UnknownModel, UnknownVoice, BadRequest and Unsupported.
+    the first model that speaks it. Raises UnknownModel, UnknownVoice, LicenceNotAccepted, BadRequest
+    and Unsupported.
     """
     row, voice = _row_and_voice(request, rows or (services.runtime.model(None, Kind.TTS),))
     language = None if request.name else languages.asked(request.language)
@@ -48,6 +49,7 @@ def plan_for(request: VoiceRequest, services: Services, rows: Sequence[Model]) -
             known = dict.fromkeys(code for row in rows for code in row.languages)
             raise languages.refusal(language, known, row.name)
         row = found
+    services.runtime.licences.check(row)
     speech = Speak(
         text="",
         model=row.name,
@@ -112,7 +114,7 @@ class WyomingSynthesis:
         self._services = services
         self._plan = plan
         self._write = write
-        self._text: Channel[str] = Channel()
+        self._text = Channel[TimedText]()
         self._length = 0
         """Bytes of text so far."""
 
@@ -121,7 +123,7 @@ class WyomingSynthesis:
         self._length += len(text.encode())
         if self._length > (limit := self._services.config.max_text_bytes):
             raise TooLarge(f"the text is longer than {limit} bytes, the limit (max_text_bytes)")
-        self._text.put(text)
+        self._text.put(TimedText(text, time.monotonic()))
 
     def finish(self) -> None:
         """The text is complete."""
@@ -143,7 +145,7 @@ class WyomingSynthesis:
             self._text.end()
 
     async def _speak_whole(self) -> AsyncGenerator[Chunk, None]:
-        text = "".join([piece async for piece in self._text])
+        text = "".join([written.text async for written in self._text])
         if not text.strip():
             return
         async with self._services.runtime.submit(replace(self._plan.speech, text=text)) as job:
@@ -153,26 +155,8 @@ class WyomingSynthesis:
 
     async def _speak_stream(self) -> AsyncGenerator[Chunk, None]:
         """A clause that cannot be spoken is silent; an error only where no clause has sound."""
-        has_sound, refused = False, None
-        async with aclosing(self._clauses()) as clauses:
-            async for clause in clauses:
-                try:
-                    async with aclosing(speak_clause(self._services.runtime, self._plan.speech, clause)) as spoken:
-                        async for event in spoken:
-                            if isinstance(event, Chunk):
-                                has_sound = has_sound or any(event.pcm16)
-                                yield event
-                except UnknownVoice:
-                    raise
-                except BadRequest as error:
-                    refused = error
-        if refused is not None and not has_sound:
-            raise refused
-
-    async def _clauses(self) -> AsyncGenerator[str, None]:
-        splitter = ClauseSplitter()
-        async for text in self._text:
-            for clause in splitter.push(text, time.monotonic()):
-                yield clause
-        if last := splitter.flush(cut_off=False):
-            yield last
+        spoken = speak_audibly(self._services.runtime, self._plan.speech, self._text)
+        async with aclosing(spoken) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Chunk):
+                    yield piece

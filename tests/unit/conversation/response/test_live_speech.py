@@ -2,95 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from contextlib import aclosing
-from typing import Any, Self
 
 import numpy as np
 import pytest
 from support.fake_engines import FakeEngines, FakeJob, Step, row
+from support.live_voice import LOUD, QUIET, RATE, ROWS, LiveEngines, LiveJob, chunk
 
 from speechmlx.conversation.clock import Clock
+from speechmlx.conversation.response import live_speech
 from speechmlx.conversation.response.answer import ClauseEnded, ClauseGrown, ClauseStarted, Piece
 from speechmlx.conversation.response.cascade import answer
 from speechmlx.conversation.response.preemptive import AnswerRequest
 from speechmlx.conversation.response.synthesis import AFTER_PHRASE, AFTER_SENTENCE
+from speechmlx.conversation.response.written_speech import speak_written
+from speechmlx.conversation.response.written_text import TimedText
 from speechmlx.errors import EngineFailed
+from speechmlx.runtime.channel import Channel
 from speechmlx.types import (
     Chunk,
-    Command,
     End,
-    Event,
     FeedText,
     FlushText,
     Generate,
     Kind,
     NamedVoice,
     Pronunciation,
-    Request,
     Speak,
     SpeakStream,
     TextDelta,
-    TextFlushed,
     Usage,
 )
 
-RATE = 1000
-LOUD, QUIET = np.full(100, 9000, "<i2"), np.zeros(700, "<i2")
-ROWS = (row(Kind.LLM), row(Kind.TTS, streams_text=True, rate=RATE))
 CLOCK = Clock(lambda: 0.0, lambda: 0.0)
-
-
-def chunk(samples: Any) -> Chunk:
-    return Chunk(samples.tobytes(), RATE)
-
-
-class LiveJob:
-    """Says each piece of text as a tenth of a second with silence around it; fails at the text "fail"."""
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.commands: list[Command] = []
-        self.left = False
-
-    def fed_by(self, source: AsyncIterator[Command]) -> Self:
-        self._source = source
-        return self
-
-    async def __aenter__(self) -> AsyncIterator[Event]:
-        return self._events()
-
-    async def __aexit__(self, *_: object) -> None:
-        self.left = True
-
-    async def _events(self) -> AsyncIterator[Event]:
-        async for command in self._source:
-            self.commands.append(command)
-            match command:
-                case FeedText("fail"):
-                    raise EngineFailed("no")
-                case FeedText("end"):
-                    return
-                case FeedText(text) if text.strip():
-                    for part in (QUIET, LOUD, QUIET):
-                        yield chunk(part)
-                case FlushText():
-                    yield TextFlushed()
-        self.commands.append(End())
-        yield Usage()
-
-
-class LiveEngines(FakeEngines):
-    def submit(self, request: Request) -> Any:
-        if isinstance(request, SpeakStream):
-            self.jobs.append(LiveJob(request))  # type: ignore[arg-type]
-            return self.jobs[-1]
-        return super().submit(request)
-
-    @property
-    def voice(self) -> LiveJob:
-        (found,) = (job for job in self.jobs if isinstance(job.request, SpeakStream))
-        return found  # type: ignore[return-value]
 
 
 async def made(text: Iterable[Step], speech: Speak = Speak(text="")) -> tuple[list[Piece], LiveJob]:  # noqa: B008
@@ -177,3 +122,73 @@ async def test_another_voice_gets_clauses() -> None:
     async with aclosing(answer(engines, engines.submit, request, CLOCK)) as pieces:
         assert [piece async for piece in pieces][1:] == [ClauseStarted("Hi."), *sound, ClauseEnded()]
     assert isinstance(engines.jobs[1], FakeJob) and isinstance(engines.jobs[1].request, Speak)
+
+
+# --- what cannot be said, and who writes slowly ---
+
+
+def text_of(*pieces: str) -> Channel[TimedText]:
+    """A text that is written, and not over."""
+    text = Channel[TimedText]()
+    for number, piece in enumerate(pieces):
+        text.put(TimedText(piece, number * 0.01))
+    return text
+
+
+async def spoken(engines: LiveEngines, text: Channel[TimedText]) -> list[Piece]:
+    async with aclosing(speak_written(engines, Speak(text=""), text)) as pieces:
+        return [piece async for piece in pieces]
+
+
+def refusals(pieces: list[Piece]) -> list[str | None]:
+    """Of each clause, why it is silent."""
+    ends = (piece for piece in pieces if isinstance(piece, ClauseEnded))
+    return [None if end.refused is None else str(end.refused) for end in ends]
+
+
+async def test_a_sentence_that_cannot_be_said_is_left_out() -> None:
+    text = text_of("It is very late. This is unsayable", ", they say. And now ", "go to bed. Good ", "night.")
+    text.end()
+    engines = LiveEngines(rows=ROWS)
+    pieces = await spoken(engines, text)
+    assert refusals(pieces) == [None, "cannot be said: 'This is unsayable'", None]
+    assert [job.text for job in engines.voices][1:] == ["And now go to bed. Good night."]
+    assert [length > 0.5 for length in seconds(pieces)] == [True, False, True]
+    said = [piece.text for piece in pieces if isinstance(piece, ClauseStarted | ClauseGrown)]
+    assert "".join(said) == "It is very late. This is unsayable, they say. And now go to bed. Good night."
+    assert all(job.left for job in engines.jobs)
+
+
+async def test_a_sentence_that_cannot_be_said_ends_where_its_text_does() -> None:
+    text = text_of("An unsayable thing is ", "here now", ". And ", "another thing.")
+    text.end()
+    engines = LiveEngines(rows=ROWS)
+    pieces = await spoken(engines, text)
+    assert refusals(pieces) == ["cannot be said: 'An unsayable thing is '", None]
+    assert pieces[0] == ClauseStarted("An unsayable thing is here now. ")
+    assert [job.text for job in engines.voices] == ["An unsayable thing is ", "And another thing."]
+
+
+async def test_a_pause_that_is_too_long_is_told() -> None:
+    text, engines = text_of("Wait a while. [pause:11s] Go on."), LiveEngines(rows=ROWS)
+    text.end()
+    pieces = await spoken(engines, text)
+    first, second = refusals(pieces)
+    assert first is not None and "a pause has 10 s at most" in first and second is None
+    assert seconds(pieces)[0] > 10.0
+
+
+async def test_a_voice_is_not_held_for_a_text_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written of a sentence is said to its end then, and what comes later is another job's."""
+    monkeypatch.setattr(live_speech, "HELD", 0.0)
+    text, engines, found = text_of("It is very late and "), LiveEngines(rows=ROWS), list[Piece]()
+    async with aclosing(speak_written(engines, Speak(text=""), text)) as pieces:
+        async for piece in pieces:
+            found.append(piece)
+            if isinstance(piece, ClauseEnded) and not text.ended:
+                text.put(TimedText("I go to bed now.", 1.0))
+                text.end()
+    first, second = engines.voices
+    assert first.commands == [FeedText("It is very late and "), FlushText(), End()]
+    assert second.text == "I go to bed now." and refusals(found) == [None, None]
+    assert [piece.text for piece in found if isinstance(piece, ClauseStarted)] == [first.text, second.text]

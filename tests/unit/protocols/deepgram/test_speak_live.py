@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.websockets import WebSocketState
 from support.fake_engines import FakeEngines, Step, row
+from support.live_voice import LiveEngines
 
 from speechmlx.audio.live_format import AudioFormat
 from speechmlx.errors import BadRequest, EngineFailed
@@ -95,6 +96,11 @@ async def serve(
 ) -> FakeEngines:
     """Run a session on `socket` until it ends."""
     engines = FakeEngines(lambda request: run(request) if isinstance(request, Speak) else (), [row(Kind.TTS)])
+    await serve_with(engines, socket, drained)
+    return engines
+
+
+async def serve_with(engines: FakeEngines, socket: Socket, drained: asyncio.Event | None = None) -> None:
     speaker = Speaker("aura-2-thalia-en", row(Kind.TTS), None, None, 1.0)
     wire = SpeakWire("req_1", speaker, 1000, time.monotonic())
     session = SpeakSession(
@@ -107,7 +113,6 @@ async def serve(
     )
     async with asyncio.timeout(10):
         await session.run()
-    return engines
 
 
 async def test_clauses_are_spoken_in_order_and_every_flush_is_answered() -> None:
@@ -239,3 +244,52 @@ async def test_a_client_that_writes_a_book_waits(monkeypatch: pytest.MonkeyPatch
     socket.reads.set()
     await serving
     assert socket.seconds == pytest.approx(40.0)
+
+
+# --- a voice that takes text while it is written ---
+
+LIVE = [row(Kind.TTS, streams_text=True, rate=1000)]
+BEGUN = say("It is very late and "), say("I go to bed, "), 2
+"""Some of a sentence, and its first sound."""
+
+
+async def live(*messages: str | int) -> tuple[Socket, LiveEngines]:
+    """A session with such a voice, which says each piece of text at once."""
+    socket, engines = Socket(*messages), LiveEngines(rows=LIVE)
+    await serve_with(engines, socket)
+    assert all(job.left for job in engines.jobs)
+    return socket, engines
+
+
+async def test_all_text_up_to_a_flush_is_one_job_and_its_sound_comes_before_the_end_of_the_text() -> None:
+    socket, engines = await live(*BEGUN, say("you see. Good "), say("night."), FLUSH, say("Yes."), CLOSE)
+    assert [job.text for job in engines.voices] == ["It is very late and I go to bed, you see. Good night.", "Yes."]
+    assert list(engines.requests(Speak)) == []
+    assert socket.kinds == ["Metadata", "sound", "Flushed", "sound", 1000]
+
+
+async def test_clear_drops_the_text_of_a_job_and_what_comes_next_is_another_s() -> None:
+    socket, engines = await live(*BEGUN, CLEAR, say("Good night."), FLUSH, CLOSE)
+    assert [job.text for job in engines.voices] == ["It is very late and I go to bed, ", "Good night."]
+    assert socket.kinds == ["Metadata", "sound", "Cleared", "sound", "Flushed", 1000]
+
+
+async def test_a_sentence_that_a_voice_refuses_is_a_warning_and_the_rest_is_spoken() -> None:
+    text = say("It is very late. This is unsayable, they say. And so I go to bed.")
+    socket, engines = await live(text, FLUSH, say("Good night."), CLOSE)
+    assert [kind for kind in socket.kinds if kind != "sound"] == ["Metadata", "Warning", "Flushed", 1000]
+    assert socket.seconds == pytest.approx(3 * 0.55, abs=0.05)
+    warned = next(told for told in socket.sent if isinstance(told, dict) and told["type"] == "Warning")
+    assert warned["code"] == "TEXT_NOT_SPOKEN" and "unsayable" in warned["description"]
+    assert [job.text for job in engines.voices][1:] == ["And so I go to bed.", "Good night."]
+
+
+async def test_a_voice_that_fails_is_an_error_and_the_end() -> None:
+    socket, _ = await live(*BEGUN, say("fail"))
+    assert socket.kinds == ["Metadata", "sound", "Error", 1011] and socket.sent[-1] == (1011, "NET-0000: no")
+
+
+async def test_a_voice_that_ends_early_is_asked_again() -> None:
+    socket, engines = await live(*BEGUN, say("end"), say("Good night."), FLUSH, CLOSE)
+    assert [job.text for job in engines.voices][1:] == ["Good night."]
+    assert socket.kinds == ["Metadata", "sound", "Flushed", 1000]

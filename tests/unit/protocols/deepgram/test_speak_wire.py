@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fake_engines import row
 
+from speechmlx.conversation.response.written_text import TimedText
 from speechmlx.protocols.deepgram.speak_wire import (
     IDLE,
-    Clause,
     ClearSpeech,
     FlushSpeech,
     HangUp,
@@ -35,8 +35,10 @@ def say(text: Any) -> str:
     return json.dumps({"type": "Speak", "text": text})
 
 
-def tasks(made: SpeakWire, *messages: str | bytes) -> list[Task]:
-    return [task for number, message in enumerate(messages) for task in made.receive(message, number * 0.01)]
+def tasks(made: SpeakWire, *messages: str | bytes) -> list[Task | str]:
+    """The tasks in messages; of a text to be spoken the text alone."""
+    found = (task for number, message in enumerate(messages) for task in made.receive(message, number * 0.01))
+    return [task.text if isinstance(task, TimedText) else task for task in found]
 
 
 FLUSH, CLEAR, CLOSE = (json.dumps({"type": kind}) for kind in ("Flush", "Clear", "Close"))
@@ -45,21 +47,20 @@ FLUSH, CLEAR, CLOSE = (json.dumps({"type": kind}) for kind in ("Flush", "Clear",
 @pytest.mark.parametrize(
     ("messages", "made"),
     [
-        ([say("Hello.")], []),
-        ([say("Hello there, "), say("friend. ")], [Clause("Hello there, ")]),
-        ([say("Hello."), FLUSH], [Clause("Hello."), FlushSpeech()]),
+        ([say("Hello there, "), say("friend. ")], ["Hello there, ", "friend. "]),
+        ([say("Hello."), FLUSH], ["Hello.", FlushSpeech()]),
         ([FLUSH], [FlushSpeech()]),
-        ([say("One sentence. Two"), FLUSH], [Clause("One sentence. "), Clause("Two"), FlushSpeech()]),
-        ([say("First."), say("Second."), FLUSH], [Clause("First. Second."), FlushSpeech()]),
-        ([say("It is 3."), say("5 km."), FLUSH], [Clause("It is 3.5 km."), FlushSpeech()]),
-        ([say("The U."), say("S. flag"), FLUSH], [Clause("The U.S. flag"), FlushSpeech()]),
-        ([say("Gone"), CLEAR, FLUSH], [ClearSpeech(), FlushSpeech()]),
-        ([say("Gone."), CLEAR, say("Here"), FLUSH], [ClearSpeech(), Clause("Here"), FlushSpeech()]),
-        ([say("Last"), CLOSE], [Clause("Last"), HangUp(Close())]),
+        ([say("First."), say("Second."), FLUSH], ["First.", " Second.", FlushSpeech()]),
+        ([say("First"), say("."), say("Second."), FLUSH], ["First", ".", " Second.", FlushSpeech()]),
+        ([say("First."), FLUSH, say("Second.")], ["First.", FlushSpeech(), "Second."]),
+        ([say("First."), CLEAR, say("Second.")], ["First.", ClearSpeech(), "Second."]),
+        ([say("It is 3."), say("5 km."), FLUSH], ["It is 3.", "5 km.", FlushSpeech()]),
+        ([say("The U."), say("S. flag"), FLUSH], ["The U.", "S. flag", FlushSpeech()]),
+        ([say("Last"), CLOSE], ["Last", HangUp(Close())]),
         ([say(""), '{"type": "KeepAlive"}', b'{"type": "Flush"}'], [FlushSpeech()]),
     ],
 )
-def test_tasks(messages: list[str | bytes], made: list[Task]) -> None:
+def test_tasks(messages: list[str | bytes], made: list[Task | str]) -> None:
     assert tasks(wire(), *messages) == made
 
 
@@ -85,14 +86,18 @@ def test_what_is_no_message_is_a_warning(message: str | bytes, says: str) -> Non
     with pytest.raises(AssertionError, match=says):
         raise AssertionError(told["description"])
     assert told["warn_msg"] == told["description"]
-    assert tasks(made, say("On."), FLUSH) == [Clause("On."), FlushSpeech()]
+    assert tasks(made, say("On."), FLUSH) == ["On.", FlushSpeech()]
+
+
+def test_a_text_has_the_time_at_which_it_came() -> None:
+    assert wire().receive(say("Hello."), 7.5) == [TimedText("Hello.", 7.5)]
 
 
 def test_too_long_a_text_is_the_end_after_what_came_before() -> None:
     rest, end = tasks(wire(limit=10), say("Before"), say("x" * 11))
-    assert rest == Clause("Before") and isinstance(end, HangUp) and end.close.code == 1009
+    assert rest == "Before" and isinstance(end, HangUp) and end.close.code == 1009
     assert end.close.reason == "BIG-0001: 'text' has 11 characters; the limit is 10 (max_input_chars)"
-    assert tasks(wire(limit=0), say("x" * 11), FLUSH) == [Clause("x" * 11), FlushSpeech()]
+    assert tasks(wire(limit=0), say("x" * 11), FLUSH) == ["x" * 11, FlushSpeech()]
 
 
 def test_what_the_client_is_told() -> None:
@@ -113,10 +118,10 @@ def test_an_idle_socket_is_closed() -> None:
 
 
 @given(st.lists(st.text(alphabet="abc ,.!?\n", max_size=12)))
-def test_no_text_is_lost_however_it_is_cut(pieces: list[str]) -> None:
+def test_no_text_is_lost_however_it_comes(pieces: list[str]) -> None:
     made = tasks(wire(), *map(say, pieces), FLUSH)
     assert made[-1] == FlushSpeech()
-    spoken = "".join(task.text for task in made if isinstance(task, Clause))
+    spoken = "".join(task for task in made if isinstance(task, str))
     assert "".join(spoken.split()) == "".join("".join(pieces).split())
 
 

@@ -6,26 +6,17 @@ from typing import Any
 
 import pytest
 
+from speechmlx.config import Config
 from speechmlx.errors import BadRequest, UnknownModel, UnknownVoice
 from speechmlx.models.catalog import CATALOG
 from speechmlx.models.spec import Model
 from speechmlx.protocols.deepgram.speech_request import speaker
 from speechmlx.protocols.http.model_names import ModelNames
+from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Kind, NamedVoice, Priority
 
 DEFAULT = CATALOG.resolve("kokoro-82m")
-
-
-class Names:
-    """The models of the catalog, of which one speaks by default."""
-
-    def model(self, name: str | None, kind: Kind | None, live: bool = False) -> Model:
-        if name is None:
-            return DEFAULT
-        return CATALOG.resolve(name, kind)
-
-
-NAMES = ModelNames(Names())  # type: ignore[arg-type]
+NAMES = ModelNames(Runtime(Config(profile="starter"), CATALOG))
 
 
 @pytest.mark.parametrize(

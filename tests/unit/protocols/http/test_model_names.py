@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from speechmlx.config import Config
-from speechmlx.errors import UnknownModel
+from speechmlx.errors import LicenceNotAccepted, UnknownModel
 from speechmlx.models.catalog import CATALOG
 from speechmlx.protocols.http.model_names import OPENAI, LaunchedModel, ModelNames
 from speechmlx.runtime.front.runtime import Runtime
@@ -52,3 +54,24 @@ def test_an_unknown_name_is_refused(names: ModelNames) -> None:
         names.resolve("nobody", Kind.ASR)
     with pytest.raises(UnknownModel, match="nobody"):
         names.find("nobody")
+
+
+def test_a_model_whose_licence_was_not_accepted_is_named_but_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    names = ModelNames(Runtime(Config(profile="starter"), CATALOG))
+    names.launched["mine"] = LaunchedModel("mine", "f5-tts")
+    for name in ("f5-tts", "mine"):
+        assert names.resolve(name, Kind.TTS)[0].name == "f5-tts"
+        for use in (names.usable, names.check):
+            with pytest.raises(LicenceNotAccepted, match="the licence of f5-tts was not accepted"):
+                use(name, Kind.TTS)
+    with pytest.raises(LicenceNotAccepted):
+        names.check("f5-tts", Kind.ASR, Kind.TTS)
+
+
+@pytest.mark.parametrize("name", [None, "whisper-1", "kokoro-82m", "nobody", "f5-tts"])
+def test_other_names_are_no_matter_of_licences(names: ModelNames, name: str | None) -> None:
+    names.check(name, Kind.ASR, Kind.LLM)
