@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from speechmlx.engines.parts.batch_places import BatchPlaces
 from speechmlx.engines.parts.kv_rows import KeyValuePrefix, KeyValueRows
-from speechmlx.engines.qwen3_tts.drawing import Draw, choose, penalised
+from speechmlx.engines.parts.row_draws import Draw, choose, penalised
 from speechmlx.engines.qwen3_tts.predictor import as_function
 from speechmlx.engines.qwen3_tts.shape import CONTROLS, QwenTtsConfig
 from speechmlx.engines.qwen3_tts.talker import Talker
