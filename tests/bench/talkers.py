@@ -1,8 +1,8 @@
 """Models that talk frame by frame beside mlx-audio's: how long a frame takes, and what it launches and reads.
 
-The talker of Qwen3-TTS at 1 to 8 requests is here, Higgs Audio 3 and Moshi in files of their own. Both sides have the same small random
-weights. The talker has no text and no codec: only frame after frame of codes, drawn with the same settings. Its peer is
-mlx-audio's batch session, which gives sound at the end only.
+The talker of Qwen3-TTS at 1 to 8 requests is here, Higgs Audio 3 and Moshi in files of their own. Both sides have the
+same small random weights. The talker has no text and no codec: only frame after frame of codes, drawn with the same
+settings. Its peer is mlx-audio's batch session, which gives sound at the end only.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.mlx_audio.higgs.engine import HiggsSpeech
+from speechmlx.engines.parts.kv_rows import STEP
 from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Busy, SpeechError, Unsupported
 from speechmlx.types import Chunk, Event, Feed, NamedVoice, ReferenceVoice, Speak, SpeakStream, Transcribe, Usage
@@ -184,6 +185,22 @@ def test_a_frame_costs_the_same_for_one_and_for_four(engine: HiggsSpeech) -> Non
     one, four = counts
     assert one.reads == four.reads == 1
     assert one.total == four.total < 150
+
+
+def test_a_frame_copies_no_cache(engine: HiggsSpeech) -> None:
+    states, memory = [engine.begin(speak("Hello.", seed=at)) for at in range(4)], engine.loop.memory
+    engine.step(states)
+    rows = [state.row for state in states if state.row]
+    memory.fit(4, 64 * STEP)
+    engine.loop.step(rows)
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    for _ in range(3):
+        engine.loop.step(rows)
+    one_layer = memory.nbytes / engine.loop.shape.layers / 2
+    assert mx.get_peak_memory() - before < one_layer / 2
+    for state in states:
+        engine.end(state)
 
 
 def test_a_row_of_no_numbers_ends_alone(engine: HiggsSpeech) -> None:
