@@ -55,7 +55,7 @@ NUMBERS = {
 """With which weights the numbers of an engine are the reference's; of others: SMALL where scripts/parity has theirs."""
 
 
-WORKS = {"streams": "streams", "whole": "in parts", "live": "in parts, live"}
+WORKS = {"streams": "streams", "batch": "streams, batch", "whole": "in parts", "live": "in parts, live"}
 PROOFS = {"tiny": "random weights", "": "no"}
 
 

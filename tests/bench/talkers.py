@@ -1,8 +1,8 @@
 """Models that talk frame by frame beside mlx-audio's: how long a frame takes, and what it launches and reads.
 
-The talker of Qwen3-TTS at 1 to 8 requests is here, Moshi in talkers_moshi.py. Both sides have the same small random
-weights. The talker has no text and no codec: only frame after frame of codes, drawn with the same settings. Its peer is
-mlx-audio's batch session, which gives sound at the end only.
+The talker of Qwen3-TTS at 1 to 8 requests is here, Higgs Audio 3 and Moshi in files of their own. Both sides have the
+same small random weights. The talker has no text and no codec: only frame after frame of codes, drawn with the same
+settings. Its peer is mlx-audio's batch session, which gives sound at the end only.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import frames
 import mlx.core as mx
 import numpy as np
+import talkers_higgs
 import talkers_moshi
 from report import show
 from support import tiny_talker
@@ -109,6 +110,7 @@ def main() -> None:
                 rows.append(frames.timed(what, systems(wide, requests), rounds))
         narrow = write(place / "narrow", COUNTED)
         rows += frames.counted("Qwen3-TTS's talker, 1 request", systems(narrow, 1))
+        rows += talkers_higgs.rows()
         rows += talkers_moshi.rows(place, rounds)
     show("Frames of models that talk, small random weights", rows)
 

@@ -1,4 +1,4 @@
-"""Runs requests on a Qwen3-TTS, each to its end."""
+"""Runs requests on a synthesiser that batches, each to its end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechmlx.audio.pcm import from_pcm16
-from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
-from speechmlx.engines.qwen3_tts.speech_row import SpeechRow
 from speechmlx.types import Chunk, End, Event, FeedText, Speak, SpeakStream
 
 TEXT = "Hello there, you."
@@ -22,7 +20,7 @@ def speak(text: str = TEXT, **fields: Any) -> Speak:
     return Speak(text=text, **{"options": SHORT, **fields})
 
 
-def work(engine: Qwen3Tts, states: Sequence[SpeechRow], feeds: Sequence[Sequence[Any]] = ()) -> list[list[Event]]:
+def work(engine: Any, states: Sequence[Any], feeds: Sequence[Sequence[Any]] = ()) -> list[list[Event]]:
     """Step `states` to their end, each fed its commands whenever it is idle; gives their events."""
     left = [list(commands) for commands in feeds] or [[] for _ in states]
     found: list[list[Event]] = [[] for _ in states]
@@ -37,18 +35,18 @@ def work(engine: Qwen3Tts, states: Sequence[SpeechRow], feeds: Sequence[Sequence
             errors = [event for event in events if isinstance(event, Exception)]
             if errors:
                 raise errors[0]
-            found[place] += events  # type: ignore[arg-type]
+            found[place] += events
     for state in states:
         assert state.finished
         engine.end(state)
     return found
 
 
-def run(engine: Qwen3Tts, *requests: Speak) -> list[list[Event]]:
+def run(engine: Any, *requests: Speak) -> list[list[Event]]:
     return work(engine, [engine.begin(request) for request in requests])
 
 
-def stream(engine: Qwen3Tts, pieces: Sequence[str], **fields: Any) -> list[Event]:
+def stream(engine: Any, pieces: Sequence[str], **fields: Any) -> list[Event]:
     state = engine.begin(SpeakStream(**{"options": SHORT, **fields}))
     return work(engine, [state], [[*map(FeedText, pieces), End()]])[0]
 

@@ -18,11 +18,12 @@ from speechmlx.engines.cpu import attention, functions, product
 from speechmlx.engines.cpu.attention import attend
 from speechmlx.engines.cpu.elementwise import BLOCK, gelu, logsumexp, view
 from speechmlx.engines.cpu.product import Matrix, multiply
-from speechmlx.engines.cpu.rotary import rope
+from speechmlx.engines.cpu.rotary import Rotation, rope
 
 __all__ = [
     "BLOCK",
     "Matrix",
+    "Rotation",
     "attend",
     "conv1d",
     "conv_transpose1d",

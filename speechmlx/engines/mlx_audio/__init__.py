@@ -2,6 +2,7 @@
 
 The folder's bridge.json says which family the weights are of (speechmlx/models/bridge). Each job works on a structural
 clone of the model (clone.py), in steps that give control back (cooperative.py), so jobs of one model may interleave.
+Those of a family in BATCHED share each step instead.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from speechmlx.engines.mlx_audio.alignment import ForcedAligner, aligns
 from speechmlx.engines.mlx_audio.cooperative import hook
 from speechmlx.engines.mlx_audio.diarization import Diarizer
 from speechmlx.engines.mlx_audio.enhancement import WindowedEnhancer
+from speechmlx.engines.mlx_audio.higgs.engine import HiggsSpeech
 from speechmlx.engines.mlx_audio.identification import LanguageIdentifier
 from speechmlx.engines.mlx_audio.phonemizers import provide
 from speechmlx.engines.mlx_audio.recognition import Recognizer
@@ -22,8 +24,10 @@ from speechmlx.engines.mlx_audio.synthesis import Synthesizer
 from speechmlx.errors import ModelUnavailable
 from speechmlx.types import Progress
 
+BATCHED: Mapping[str, Callable[[checkpoint.BridgedModel], Engine]] = {"higgs_audio_v3": HiggsSpeech}
+"""By family: synthesis that steps several requests together."""
 ADAPTERS: Mapping[str, Callable[[checkpoint.BridgedModel], Engine]] = {
-    "tts": Synthesizer,
+    "tts": lambda read: BATCHED.get(read.family, Synthesizer)(read),
     "stt": lambda read: ForcedAligner(read) if aligns(read.model) else Recognizer(read),
     "vad": Diarizer,
     "sts": WindowedEnhancer,

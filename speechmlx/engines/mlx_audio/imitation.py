@@ -18,7 +18,10 @@ MOST_REFERENCE = 60.0
 """Seconds of a recording whose voice is imitated."""
 MOST_VOICES = 8
 """Voices of a model whose encodings are kept."""
-ENCODERS: Mapping[str, tuple[str, ...]] = {"pocket_tts": ("_encode_audio",)}
+ENCODERS: Mapping[str, tuple[str, ...]] = {
+    "pocket_tts": ("_encode_audio",),
+    "higgs_audio_v3": ("encode_reference_audio",),
+}
 """By family: methods of the model that make an array of the recording alone. Other families encode it each time."""
 
 

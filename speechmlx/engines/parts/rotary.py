@@ -14,7 +14,7 @@ def turn_from(at: int | mx.array, length: int, width: int, base: float, *, neigh
     """Turns by positions from `at` on, an int or int32 [batch]; `neighbours`: as `traditional` of mx.fast.rope."""
     if isinstance(at, int) or mx.default_device() != mx.cpu:
         return lambda x: mx.fast.rope(x, width, traditional=neighbours, base=base, scale=1.0, offset=at)
-    from speechmlx.engines.cpu.rotary import Rotation  # a GPU has no use for it
+    from speechmlx.engines.cpu import Rotation  # a GPU has no use for it
 
     rotation = Rotation(width, base, 1.0, neighbours)
     tables = rotation.tables_of_rows(at, length)

@@ -11,16 +11,12 @@ from numpy.typing import NDArray
 
 from speechmlx.engines.parts.batch_places import BatchPlaces
 from speechmlx.engines.parts.kv_rows import KeyValuePrefix, KeyValueRows
-from speechmlx.engines.qwen3_tts.drawing import Draw, choose, penalised
+from speechmlx.engines.parts.row_draws import NOBODY, Draw, choose, penalised
 from speechmlx.engines.qwen3_tts.predictor import as_function
 from speechmlx.engines.qwen3_tts.shape import CONTROLS, QwenTtsConfig
 from speechmlx.engines.qwen3_tts.talker import Talker
 from speechmlx.engines.qwen3_tts.wishes import Drawing
 
-ALL = 2**30
-"""A top_k that leaves nothing out."""
-NOBODY = 0.0, 1, 1.0
-"""The temperature, top_k and top_p of an empty place."""
 MOST = 128
 """Codes that are looked for before the likeliest are put in order, on a CPU."""
 LEAST = 2
@@ -142,10 +138,10 @@ class FrameLoop(BatchPlaces[FrameRow, _Carried]):
         return code, seen | (mx.arange(logits.shape[-1]) == code[:, None]), good
 
     def _drawn_by(self, rows: Sequence[FrameRow | None]) -> _Settings:
-        """The settings of the rows as arrays; an empty place takes the likeliest, which nobody reads."""
+        """The settings of the rows as arrays."""
         drawings = [row.drawing if row else None for row in rows]
-        first = [(one.temperature, one.top_k or ALL, one.top_p) if one else NOBODY for one in drawings]
-        others = [(one.sub_temperature, one.sub_top_k or ALL, one.sub_top_p) if one else NOBODY for one in drawings]
+        first = [(one.temperature, one.top_k, one.top_p) if one else NOBODY for one in drawings]
+        others = [(one.sub_temperature, one.sub_top_k, one.sub_top_p) if one else NOBODY for one in drawings]
         penalty = mx.array([one.penalty if one else 1.0 for one in drawings])
         return _Settings(Draw.of(first, self._most), Draw.of(others, self._most), penalty)
 

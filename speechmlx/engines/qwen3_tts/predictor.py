@@ -9,7 +9,7 @@ import mlx.nn as nn
 
 from speechmlx.engines.parts.kv_rows import FramePast
 from speechmlx.engines.parts.rotary import turn_from
-from speechmlx.engines.qwen3_tts.drawing import Draw, choose
+from speechmlx.engines.parts.row_draws import Draw, choose
 from speechmlx.engines.qwen3_tts.layers import TalkerLayer
 from speechmlx.engines.qwen3_tts.shape import TalkerShape
 

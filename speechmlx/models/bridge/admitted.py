@@ -19,9 +19,13 @@ from speechmlx.models.bridge import families
 from speechmlx.models.bridge.convert import PATTERNS
 from speechmlx.models.bridge.families import Family
 from speechmlx.models.bridge.identify import check_needs, identify, rate_of
+from speechmlx.models.bridge.own import engine_of, is_narrow, runs_by_itself, speakers_of, voices_of
 from speechmlx.models.spec import REPOSITORY, HubFiles, LocalFiles, Model
 
 log = logging.getLogger(__name__)
+
+WIDENED = 4
+"""Bytes in float32 for each of quantised weights and a codec together, about: the codec is in float32 already."""
 
 
 def is_foreign(name: str) -> bool:
@@ -95,7 +99,11 @@ def _of_repository(name: str) -> dict[str, Any]:
 
 
 def _record(family: Family, config: dict[str, Any], size: int, **where: str) -> dict[str, Any]:
-    return {"part": family.part, "family": family.name, "rate": rate_of(family, config), "size": size, **where}
+    told: dict[str, Any] = {"part": family.part, "family": family.name, "rate": rate_of(family, config), "size": size}
+    if runs_by_itself(family, config):
+        widened = WIDENED if is_narrow(config) else 2
+        told |= {"own": True, "memory": widened * size, "speakers": speakers_of(config)}
+    return {**told, **where}
 
 
 def _row(record: dict[str, Any]) -> Model:
@@ -104,7 +112,7 @@ def _row(record: dict[str, Any]) -> Model:
     if family is None or family.kind is None:
         raise UnknownModel(f"the family {record['family']} does not run here")
     conversion = f"speechmlx.models.bridge.convert:{family.part}.{family.name}"
-    name, size = str(record["name"]), int(record["size"])
+    name, size, own = str(record["name"]), int(record["size"]), record.get("own") is True
     if "folder" in record:
         source: HubFiles | LocalFiles = LocalFiles(str(record["folder"]), conversion, str(record["stamp"]))
         aliases: Iterable[str] = (str(record["folder"]).lower(), name.removeprefix("local--"))
@@ -114,14 +122,16 @@ def _row(record: dict[str, Any]) -> Model:
     return Model(
         name=name,
         kind=family.kind,
-        engine="speechmlx.engines.mlx_audio:load",
+        engine=engine_of(family.name, own),
         sources=(source,),
         size=size,
-        memory=2 * size,
+        memory=int(record.get("memory", 2 * size)),
         narrow=size,
         rate=int(record["rate"]),
         licence=str(record.get("licence") or "as its repository says"),
         languages=(),
         aliases=tuple(aliases),
         untimed=family.untimed,
+        voices=voices_of(record.get("speakers", ())),
+        streams_text=own,
     )

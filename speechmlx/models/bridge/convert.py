@@ -54,7 +54,7 @@ def convert(part: str, name: str, files: Path, folder: Path) -> None:
 def about(family: Family, config: Mapping[str, Any]) -> str:
     """The text of bridge.json: what the engine must know of the family."""
     told = {"part": family.part, "family": family.name, "rate": rate_of(family, config)}
-    return json.dumps({**told, "streams": family.works == "streams"})
+    return json.dumps({**told, "streams": family.works in ("streams", "batch")})
 
 
 def _wanted(name: str) -> bool:

@@ -20,8 +20,8 @@ class Family:
     kind: Kind | None
     """What it is here; None: it is left out."""
     works: str = ""
-    """"streams": chunks while it works; "whole": sentence by sentence, or window by window; "live": that, and words
-    or speakers while a person speaks."""
+    """"streams": chunks while it works; "batch": that, and requests share each step; "whole": sentence by sentence, or
+    window by window; "live": that, and words or speakers while a person speaks."""
     rate: int = 16000
     """Hz of its input, or of its output for "tts"; a config.json of "tts" or "sts" that names another counts more."""
     proof: str = ""
@@ -52,7 +52,8 @@ TTS = (
     *_of("tts", Kind.TTS, "streams", "qwen3_tts", 24000, "tiny"),
     *_of("tts", Kind.TTS, "streams", "breeze_tts", 24000, "tiny"),
     *_of("tts", Kind.TTS, "streams", "fish_qwen3_omni fish_drama3", 44100, "tiny"),
-    *_of("tts", Kind.TTS, "whole", "higgs_audio_v3 omnivoice", 24000, "tiny"),
+    *_of("tts", Kind.TTS, "batch", "higgs_audio_v3", 24000, "tiny"),
+    *_of("tts", Kind.TTS, "whole", "omnivoice", 24000, "tiny"),
     *_of("tts", Kind.TTS, "whole", "soprano", 32000, "tiny"),
     *_of("tts", Kind.TTS, "whole", "voxcpm", 44100, "tiny"),
     *_of("tts", Kind.TTS, "whole", "voxcpm2", 48000, "tiny"),

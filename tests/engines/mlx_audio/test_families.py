@@ -11,7 +11,7 @@ import pytest
 from engines.mlx_audio.conftest import Load
 from support import tiny_bridge
 
-from speechmlx.engines import Steps
+from speechmlx.engines import Batched, Steps
 from speechmlx.engines.mlx_audio import cooperative
 from speechmlx.engines.mlx_audio.alignment import ForcedAligner
 from speechmlx.engines.mlx_audio.enhancement import FAMILIES
@@ -57,7 +57,20 @@ def request(engine: Any, seed: int) -> Request:
 
 def job(engine: Any, seed: int) -> Steps:
     """One of two jobs of the engine."""
-    return enhanced(engine, seed) if engine.checkpoint.part == "sts" else engine.run(request(engine, seed))
+    if engine.checkpoint.part == "sts":
+        return enhanced(engine, seed)
+    return batched(engine, seed) if isinstance(engine, Batched) else engine.run(request(engine, seed))
+
+
+def batched(engine: Any, seed: int) -> Steps:
+    """Steps of a job alone, whoever else is in the batch."""
+    state = engine.begin(request(engine, seed))
+    try:
+        while not state.finished:
+            (events,) = engine.step([state])
+            yield from events or [None]
+    finally:
+        engine.end(state)
 
 
 def enhanced(engine: Any, seed: int) -> Steps:

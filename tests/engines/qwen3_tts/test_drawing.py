@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.talker_cases import DATA
 
-from speechmlx.engines.qwen3_tts.drawing import Draw, choose, filtered, penalised
+from speechmlx.engines.parts.row_draws import Draw, choose, filtered, penalised
 
 STORED: list[dict[str, Any]] = json.loads(DATA.read_text())["draws"]
 

@@ -1,4 +1,4 @@
-"""Tiny random models of mlx-audio's families: folders that the real loading code reads, a few kB to a few MB each.
+"""Tiny random models of mlx-audio's families: folders that the real loading code reads, a few kB to some MB each.
 
 A builder writes config.json, model.safetensors and what the family needs besides. `write` adds what a pull adds.
 """

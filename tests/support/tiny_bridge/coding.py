@@ -157,7 +157,18 @@ def higgs_audio_v3(folder: Path) -> None:
         own = next(own for own in published if name.startswith(own))
         stored[published[own] + name.removeprefix(own)] = 4 * array
     mx.save_safetensors(str(folder / "model.safetensors"), stored)
-    _write_higgs_codec(folder / "audio_tokenizer")
+    _write_higgs_codec(folder / "audio_tokenizer", HEARING)
+
+
+HEARING = {
+    "semantic_model_config": {
+        "model_type": "hubert", "hidden_size": 768, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "intermediate_size": 16, "conv_dim": [8] * 7, "num_conv_pos_embedding_groups": 96,
+        "num_conv_pos_embeddings": 16,
+    },
+    "strides": [1], "block_dilations": [1], "channel_ratios": [1], "kernel_size": 1, "unit_kernel_size": 1,
+}  # fmt: skip
+"""What hears the words of a recording: as wide as the package asks for, and nothing else of it large."""
 
 
 class _SmallEncoder(nn.Module):  # type: ignore[misc]
@@ -182,18 +193,20 @@ class _SmallDecoder(nn.Module):  # type: ignore[misc]
         return mx.tanh(self.conv1(frames)).reshape(frames.shape[0], -1, 1)
 
 
-def _write_higgs_codec(folder: Path) -> None:
-    """Its parts before and behind the codes are a layer each; what hears the words of a recording is small."""
+def _write_higgs_codec(folder: Path, hearing: dict[str, Any] | None = None) -> None:
+    """Its parts before and behind the codes are a layer each; `hearing` hears the words of a recording."""
     from mlx_audio.codec.models.higgs_audio import higgs_audio as codec
 
     codec.AcousticEncoder, codec.AcousticDecoder = _SmallEncoder, _SmallDecoder
-    config = {"semantic_model_config": None}
+    config = hearing or {"semantic_model_config": None}
     made = codec.HiggsAudioTokenizer(codec.HiggsAudioConfig.from_dict(config))
+    if hearing is not None:
+        made._init_encode_modules()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config))
-    swapped = (".conv1.weight",)
+    swapped = (".weight", ".weight_g", ".weight_v")
     stored = {  # published in another order of axes
-        name: 4 * (array.swapaxes(1, 2) if name.endswith(swapped) else array)
+        name: 4 * (array.swapaxes(1, 2) if array.ndim == 3 and name.endswith(swapped) else array)
         for name, array in tree_flatten(made.parameters())
     }
     mx.save_safetensors(str(folder / "model.safetensors"), stored)

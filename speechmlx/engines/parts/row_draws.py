@@ -10,6 +10,11 @@ from dataclasses import dataclass
 
 import mlx.core as mx
 
+ALL = 2**30
+"""A top_k that leaves nothing out."""
+NOBODY = 0.0, 1, 1.0
+"""The temperature, top_k and top_p of an empty place: the likeliest, which nobody reads."""
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -30,12 +35,16 @@ class Draw:
 
     @classmethod
     def of(cls, rows: Sequence[tuple[float, int, float]], most: int | None = None) -> Draw:
-        """temperature (0 takes the likeliest), top_k and top_p of each row; `most` is used if it holds."""
-        temperature, top_k, top_p = zip(*rows, strict=True)
+        """temperature (0 takes the likeliest), top_k (0 leaves nothing out) and top_p of each row.
+
+        `most` is used if it holds.
+        """
+        temperature, given, top_p = zip(*rows, strict=True)
+        top_k = [one or ALL for one in given]
         return cls(
             mx.array([1 / one if one > 0 else 1.0 for one in temperature]),
             mx.array([float(one > 0) for one in temperature]),
-            mx.array(list(top_k), mx.int32),
+            mx.array(top_k, mx.int32),
             mx.array([one if one < 1 else 2.0 for one in top_p]),
             min(top_p) < 1,
             most if most is not None and max(top_k) < most else None,

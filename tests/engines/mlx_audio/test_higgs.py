@@ -1,0 +1,317 @@
+"""Higgs Audio 3 in a batch: the package's own sound, and each request as it is alone, whoever comes and goes."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from engines.mlx_audio.conftest import Load
+from engines.mlx_audio.test_families import noise
+from support.talking import run, same, sound, stream, work
+
+from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
+from speechmlx.engines.finite import NotFinite
+from speechmlx.engines.lm.footprint import Unlimited
+from speechmlx.engines.mlx_audio.higgs.engine import HiggsSpeech
+from speechmlx.engines.parts.kv_rows import STEP
+from speechmlx.engines.step_size import StepSize
+from speechmlx.errors import BadRequest, Busy, SpeechError, Unsupported
+from speechmlx.types import Chunk, Event, Feed, NamedVoice, ReferenceVoice, Speak, SpeakStream, Transcribe, Usage
+
+sys.path.append(str(Path(__file__).parents[2] / "bench"))
+from graphs import Watch
+
+LAST = 1023
+"""The last code of sound."""
+TEXT = "Hello world. Another test!"
+VOICE = ReferenceVoice(noise(1.5, 1, 24000), "What I said.", "voice")
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {"seed": 1, "max_tokens": 40},
+    {"seed": 2, "max_tokens": 60, "temperature": 0.7, "top_p": 0.9},
+    {"seed": 1, "max_tokens": 25, "temperature": 1.3, "top_k": 20},
+    {"max_tokens": 50, "temperature": 0},
+)
+
+
+@pytest.fixture
+def engine(bridged: Load) -> HiggsSpeech:
+    found: HiggsSpeech = bridged("tts/higgs_audio_v3")
+    found.room = Unlimited()
+    return found
+
+
+def speak(text: str = TEXT, voice: ReferenceVoice | None = None, **options: Any) -> Speak:
+    return Speak(text=text, voice=voice, options=options)
+
+
+def package(engine: HiggsSpeech, text: str, **arguments: Any) -> np.ndarray:
+    """What the package itself makes of one sentence. It would look for codes of begin and end beyond its table."""
+    model = engine.checkpoint.model
+    decode = model.codec.decode
+    with (
+        np.errstate(invalid="ignore"),
+        patch.object(model.codec, "decode", lambda codes: decode(mx.minimum(codes, LAST))),
+    ):
+        made = model.generate(text, temperature=0.0, **arguments)
+        return np.concatenate([np.array(result.audio) for result in made])
+
+
+@pytest.mark.parametrize("voice", [None, VOICE])
+@pytest.mark.parametrize("fades", [{}, {"fade_in_ms": 300.0, "fade_out_ms": 500.0}])
+def test_without_chance_it_is_the_package_s_sound(
+    engine: HiggsSpeech, voice: ReferenceVoice | None, fades: dict[str, Any]
+) -> None:
+    found = sound(run(engine, speak(voice=voice, temperature=0, max_tokens=35, **fades))[0])
+    named = {} if voice is None else {"ref_audio": mx.array(voice.audio.samples), "ref_text": voice.text}
+    expected = [package(engine, text, max_tokens=35, **named, **fades) for text in ("Hello world.", "Another test!")]
+    assert np.abs(found - np.concatenate(expected)).max() <= 1.01 / 32768
+    assert len(found) == 2 * 28 * 960
+
+
+def test_it_ends_where_the_package_does(engine: HiggsSpeech) -> None:
+    """The end was drawn: the frames behind it hold the last codes of the other codebooks."""
+    found = run(engine, speak("Hello world.", VOICE, temperature=0, max_tokens=80))[0]
+    named = {"ref_audio": mx.array(VOICE.audio.samples), "ref_text": VOICE.text}
+    expected = package(engine, "Hello world.", max_tokens=80, **named)
+    assert isinstance(found[-1], Usage)
+    assert not found[-1].cut_off
+    assert len(expected) == (found[-1].tokens_out - 7) * 960 < 73 * 960
+    assert np.abs(sound(found) - expected).max() <= 1.01 / 32768
+
+
+def test_together_is_as_alone(engine: HiggsSpeech) -> None:
+    """Codes are equal, and so is the sound, to the last bit: each request's codes are decoded by themselves."""
+    texts = (TEXT, "One more, and longer than the others.", "A third.", "Greedy.")
+    voices = (None, VOICE, None, VOICE)
+    requests = [speak(text, voice, **own) for text, voice, own in zip(texts, voices, OPTIONS, strict=True)]
+    alone = [run(engine, one)[0] for one in requests]
+    assert run(engine, *requests) == alone
+    assert len({sound(one).tobytes() for one in alone}) == 4
+
+
+def test_options_are_those_of_each_row(engine: HiggsSpeech) -> None:
+    """One text four times: what differs are the options."""
+    first, *others = run(engine, *(speak("Hello.", **own) for own in OPTIONS))
+    assert [one[-1].tokens_out for one in (first, *others)] == [40, 60, 25, 50]  # type: ignore[union-attr]
+    heard = [sound(one)[: 15 * 960] for one in (first, *others)]
+    assert len({one.tobytes() for one in heard}) == 4
+    again, greedy = run(engine, speak("Hello.", **OPTIONS[0]), speak("Hello.", max_tokens=50, top_k=1, seed=9))
+    assert same(again, first)
+    assert same(greedy, others[2])
+
+
+def test_one_joins_and_one_leaves_in_the_middle(engine: HiggsSpeech) -> None:
+    first, second = speak(seed=4, max_tokens=30), speak("Later.", VOICE, seed=5, max_tokens=25)
+    expected = [run(engine, one)[0] for one in (first, second)]
+    cancelled, staying = engine.begin(speak("To be cancelled.", VOICE, seed=6)), engine.begin(first)
+    found: list[Any] = []
+    while not (cancelled.sound and len(cancelled.sound.frames) > 12):
+        found += engine.step([cancelled, staying])[1]
+    assert 0 < len(staying.sound.frames) < 30  # type: ignore[union-attr]
+    engine.end(cancelled)
+    late = engine.begin(second)
+    rest = work(engine, [staying, late])
+    assert [*found, *rest[0]] == expected[0]
+    assert rest[1] == expected[1]
+
+
+@pytest.mark.parametrize("frames", [0, 12])
+def test_a_cancel_frees_all(engine: HiggsSpeech, frames: int) -> None:
+    """Also of one whose recording is being heard."""
+    states = [engine.begin(speak(voice=ReferenceVoice(noise(1, 2, 24000), "", str(at + frames)))) for at in range(3)]
+    assert engine.held > 0
+    while not any(state.sound and len(state.sound.frames) >= frames for state in states) and frames:
+        engine.step(states)
+    engine.step(states)
+    for state in states:
+        engine.end(state)
+    assert engine.held == engine.loop.memory.nbytes == 0
+    assert [(state.row, state.hearing, state.sound) for state in states] == [(None, None, None)] * 3
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_text_in_any_pieces_sounds_the_same(engine: HiggsSpeech, size: int) -> None:
+    text = "[pause:0.2s]Hello world. Another test! Yes"
+    options: dict[str, Any] = {"seed": 3, "max_tokens": 15}
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    whole = run(engine, speak(text, **options))[0]
+    assert stream(engine, pieces, options=options) == whole
+    assert isinstance(whole[0], Chunk)
+    assert whole[0].pcm16 == bytes(9600)
+
+
+def test_sound_comes_before_the_sentence_is_drawn(engine: HiggsSpeech) -> None:
+    state, steps = engine.begin(speak("Hello.", max_tokens=100, seed=1)), 0
+    while not any(isinstance(event, Chunk) for event in engine.step([state])[0]):
+        steps += 1
+    assert steps < 25  # 5 frames of sound, 10 that it depends on, 7 by which codebooks are late
+    engine.end(state)
+
+
+def test_a_recording_is_read_once(engine: HiggsSpeech) -> None:
+    read = []
+    for text in ("Hello.", "Hello. Hello."):
+        (*_, usage) = run(engine, speak(text, VOICE, max_tokens=10))[0]
+        read.append(usage.tokens_in)  # type: ignore[union-attr]
+    assert read[1] - read[0] == len("Hello.") + 1
+    assert len(engine._reader.imitated._encodings) >= 1
+
+
+def test_a_prompt_in_pieces_is_the_same_prompt(engine: HiggsSpeech, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = run(engine, speak(voice=VOICE, max_tokens=20))[0]
+    monkeypatch.setattr(engine, "_piece", StepSize(3, 1, 3))
+    assert run(engine, speak(voice=VOICE, max_tokens=20))[0] == expected
+
+
+def test_a_frame_costs_the_same_for_one_and_for_four(engine: HiggsSpeech) -> None:
+    counts = []
+    with Watch() as watch:
+        for number in (1, 4):
+            states = [engine.begin(speak("Hello.", seed=at, max_tokens=9)) for at in range(number)]
+            for _ in range(3):
+                engine.step(states)
+            assert all(len(state.sound.frames) == 3 for state in states if state.sound)
+            watch.take()
+            engine.step(states)
+            counts.append(watch.take())
+            for state in states:
+                engine.end(state)
+    one, four = counts
+    assert one.reads == four.reads == 1
+    assert one.total == four.total < 150
+
+
+def test_a_frame_copies_no_cache(engine: HiggsSpeech) -> None:
+    states, memory = [engine.begin(speak("Hello.", seed=at)) for at in range(4)], engine.loop.memory
+    engine.step(states)
+    rows = [state.row for state in states if state.row]
+    memory.fit(4, 64 * STEP)
+    engine.loop.step(rows)
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    for _ in range(3):
+        engine.loop.step(rows)
+    one_layer = memory.nbytes / engine.loop.shape.layers / 2
+    assert mx.get_peak_memory() - before < one_layer / 2
+    for state in states:
+        engine.end(state)
+
+
+def test_a_row_of_no_numbers_ends_alone(engine: HiggsSpeech) -> None:
+    requests = [speak(seed=at, max_tokens=20) for at in range(3)]
+    expected = run(engine, requests[0], requests[2])
+    good, bad = (engine.begin(one) for one in requests[:2])
+    found: list[Any] = []
+    for _ in range(4):
+        found += engine.step([good, bad])[0]
+    assert bad.row is not None
+    place = bad.row.place
+    for layer in engine.loop.memory.values:
+        layer[place, :, 3] = mx.nan
+    # What is spoilt is carried to the next frame, which cannot be drawn.
+    failed: list[Any] = []
+    while not bad.finished:
+        for events, into in zip(engine.step([good, bad]), (found, failed), strict=True):
+            into += events
+    assert [type(event) for event in failed] == [NotFinite]
+    engine.end(bad)
+    late = engine.begin(requests[2])
+    rest = work(engine, [good, late])
+    assert [*found, *rest[0]] == expected[0]
+    assert rest[1] == expected[1]
+
+
+class Small(Unlimited):
+    """Room for so many bytes."""
+
+    def __init__(self, most: int, free: int) -> None:
+        self.most = self.reachable = most
+        self.free = free
+
+    def claim(self, nbytes: int) -> None:
+        if nbytes > self.free:
+            raise Busy("full")
+
+
+def test_memory_is_claimed_before_it_is_used(engine: HiggsSpeech) -> None:
+    state = engine.begin(speak("Hello.", max_tokens=300))
+    needs = engine.held
+    assert needs >= 300 * engine.loop.memory.position_bytes
+    for _ in range(300):
+        engine.step([state])
+        assert engine.loop.memory.nbytes <= needs
+    engine.room = Small(needs * 3, needs)
+    with pytest.raises(Busy):
+        engine.begin(speak("Hello.", max_tokens=300))
+    engine.end(state)
+    engine.end(engine.begin(speak("Hello.", max_tokens=300)))
+    engine.room = Small(needs // 2, needs)
+    with pytest.raises(BadRequest, match=r"the text needs \d+ MB beside the model"):
+        engine.begin(speak("Hello.", max_tokens=300))
+    assert engine.held == 0
+
+
+def test_a_sentence_without_an_end_is_cut_off(engine: HiggsSpeech) -> None:
+    states = [engine.begin(request) for request in (speak("Hello."), speak("Hello.", max_tokens=7))]
+    assert states[0].wishes.limit(6) == 300
+    assert states[0].wishes.limit(50) == 800
+    assert states[0].wishes.limit(400) == 2048
+    engine.end(states[0])
+    assert work(engine, states[1:])[0] == [
+        Chunk.silence(24000),
+        Usage(audio_out=0.2, tokens_in=9, tokens_out=7, cut_off=True),
+    ]
+
+
+def test_what_it_is(engine: HiggsSpeech) -> None:
+    for contract in (Batched, BatchedStreaming, Seated, Claiming, Paced):
+        assert isinstance(engine, contract)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "says"),
+    [
+        ({"voice": NamedVoice("bob")}, Unsupported, "imitates the voice of a recording and takes no voice by name"),
+        ({"options": {"temperature": 3}}, BadRequest, "temperature 3 is out of range: 0 to 2"),
+        ({"options": {"top_q": 1}}, Unsupported, "no option 'top_q'; its options are fade_in_ms, "),
+        ({"options": {"seed": -1}}, BadRequest, "seed must be a whole number from 0 to 4294967295"),
+        ({"options": {"max_tokens": 9999}}, BadRequest, "positions; the model has 512"),
+        ({"speed": 2.0}, Unsupported, "speaks at its own speed"),
+        ({"text": " "}, BadRequest, "there is no word in the text"),
+        ({"text": "Hello. [pause:11s]"}, BadRequest, "a pause has 10 s at most"),
+    ],
+)
+def test_bad_input(engine: HiggsSpeech, fields: dict[str, Any], error: type[SpeechError], says: str) -> None:
+    with pytest.raises(error, match=re.escape(says)):
+        engine.begin(Speak(**{"text": "Hello.", **fields}))
+    assert engine.held == 0
+
+
+def test_what_it_does_not_do(engine: HiggsSpeech) -> None:
+    with pytest.raises(Unsupported, match="it cannot transcribe"):
+        engine.begin(Transcribe(audio=noise(1, 0)))
+    state = engine.begin(SpeakStream(options={"max_tokens": 20}))
+    with pytest.raises(Unsupported, match="does not take Feed commands"):
+        engine.feed(state, Feed(np.zeros(10, np.float32)))
+    engine.end(state)
+
+
+def test_a_recording_that_cannot_be_heard_ends_its_request_alone(
+    engine: HiggsSpeech, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = engine.begin(speak("Hello.", max_tokens=10))
+    monkeypatch.setattr(engine.checkpoint.model.codec, "semantic_model", None)
+    bad = engine.begin(speak("Hello.", ReferenceVoice(noise(1, 5, 24000), "", "unheard")))
+    found: list[Event | Exception] = []
+    while not (good.finished and bad.finished):
+        found += engine.step([good, bad])[1]
+    assert [type(event) for event in found] == [RuntimeError]
+    assert good.samples
+    engine.end(good)
+    engine.end(bad)
