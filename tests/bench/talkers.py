@@ -45,7 +45,7 @@ def ours(folder: Path, requests: int) -> frames.Stepper:
     config = read_shape(folder)
     talker = fill(Talker(config.shape), split(read_weights(folder))[0])
     talker.join()
-    loop = FrameLoop(talker, config, mx.float32, fused=False)
+    loop = FrameLoop(talker, config, talker.codec_head.weight.dtype, fused=False)
     writer = PromptWriter(config, ids, PromptVoice(code=config.voices["ryan"]))
     prompt = writer.write(TextPart(ids(TEXT), ended=True))
     rows = [FrameRow(DRAWING, np.random.default_rng(number)) for number in range(requests)]
@@ -86,13 +86,13 @@ def systems(folder: Path, requests: int) -> frames.Systems:
     return {"ours": partial(ours, folder, requests), "mlx-audio": partial(peer, folder, requests)}
 
 
-def write(folder: Path, sizes: dict[str, int]) -> Path:
-    """A model with as many layers as the published ones have in the predictor, and a third of the talker's."""
+def write(folder: Path, sizes: dict[str, int], layers: int, dtype: mx.Dtype) -> Path:
+    """A model with as many layers as the published ones have in the predictor, and `layers` of the talker's 28."""
     plain = tiny_talker.config("custom_voice", "0b6", sizes["hidden_size"])
     talker = plain["talker_config"]
-    talker |= {**sizes, "num_hidden_layers": 9, "rope_scaling": None}
+    talker |= {**sizes, "num_hidden_layers": layers, "rope_scaling": None}
     talker["code_predictor_config"] |= {**sizes, "num_hidden_layers": 5}
-    return tiny_talker.write(folder, "custom_voice", said=plain)
+    return tiny_talker.write(folder, "custom_voice", said=plain, dtype=dtype)
 
 
 def main() -> None:
@@ -104,12 +104,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         place, rows = Path(name), []
         if rounds:
-            wide = write(place / "wide", TIMED)
+            wide = write(place / "wide", TIMED, 9, mx.float32)
             for requests in REQUESTS:
                 what = f"Qwen3-TTS's talker, {requests} requests: a frame of all"
                 rows.append(frames.timed(what, systems(wide, requests), rounds))
-        narrow = write(place / "narrow", COUNTED)
-        rows += frames.counted("Qwen3-TTS's talker, 1 request", systems(narrow, 1))
+        narrow = write(place / "narrow", COUNTED, 28, mx.bfloat16)
+        for requests, named in ((1, "1 request"), (4, "4 requests")):
+            rows += frames.counted(f"Qwen3-TTS's talker, {named}", systems(narrow, requests))
         rows += talkers_higgs.rows()
         rows += talkers_moshi.rows(place, rounds)
     show("Frames of models that talk, small random weights", rows)
