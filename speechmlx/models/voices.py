@@ -111,8 +111,9 @@ class VoiceList:
         """`recording`, which a client calls `what`. Raises UnknownVoice where the model imitates none."""
         if self.imitates:
             return recording
-        own = "name any voice" if self.any_name else f"one of its voices: {listed('', self.names, LISTED)}"
-        raise UnknownVoice(f"{what} is a recording, and this model imitates none: choose another model, or {own}")
+        own = f", or one of its voices: {listed('', self.names, LISTED)}" if self.names else ""
+        own = ", or name any voice" if self.any_name else own
+        raise UnknownVoice(f"{what} is a recording, and this model imitates none: choose another model{own}")
 
     @property
     def stored(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from speechmlx.models import store
 from speechmlx.models.spec import Model
 from speechmlx.names import listed
 from speechmlx.protocols.http import options
-from speechmlx.protocols.http.model_names import LaunchedModel, ModelNames
+from speechmlx.protocols.http.model_names import LaunchedModel, ModelNames, abilities
 from speechmlx.protocols.http.openai_errors import problem
 from speechmlx.protocols.http.routing import Endpoint, RequestContext
 from speechmlx.protocols.http.services import Services
@@ -299,7 +299,7 @@ async def cached(context: RequestContext) -> Response:
     name = options.text(context.body.options, "model_name")
 
     def on_disk() -> list[dict[str, Any]]:
-        rows = [row for row in context.runtime.catalog.rows if name in (None, row.name)]
+        rows = [row for row in context.runtime.catalog.all_rows if name in (None, row.name)]
         return [
             {"model_name": row.name, "model_version": row.name, "size": store.size(row, cache)}
             for row in rows
@@ -315,7 +315,7 @@ def _registered(row: Model) -> dict[str, Any]:
         "is_builtin": True,
         "model_family": row.engine.partition(":")[0].rpartition(".")[2],
         "model_lang": row.languages,
-        "model_ability": {Kind.ASR: ["audio2text"], Kind.TTS: ["text2audio"]}.get(row.kind, ["generate", "chat"]),
+        "model_ability": abilities(row),
         "multilingual": len(row.languages) > 1,
         "licence": row.licence,
         "size": row.size,

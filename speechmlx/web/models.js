@@ -162,8 +162,7 @@ function fillChoices() {
 
 function fillLanguages() {
   for (const select of all("select[data-languages]")) {
-    const chosen = select.form?.elements.model?.value;
-    const model = server.models.find((one) => (chosen ? one.id === chosen : one.default && one.kind === "asr"));
+    const model = server.model("asr", select.form?.elements.model?.value);
     const named = (model?.languages || []).map((tag) => [tag, languageName(tag)]).sort((a, b) => a[1].localeCompare(b[1]));
     fill(select, [["", "Detect"], ...named]);
     select.parentElement.hidden = named.length < 2;

@@ -1,15 +1,20 @@
 // Where a recording comes from: a file that is chosen, dropped or pasted, or the microphone.
 
+import { FileClip, recordedClip } from "./clips.js";
 import { $, bytes, clock, tell } from "./dom.js";
 import { Meter, openMicrophone } from "./microphone.js";
+import { player } from "./player.js";
 
 export class RecordingField {
-  // `take(blob, name, isRecorded)` gets each recording, `fail(error)` what went wrong.
-  constructor(form, take, fail) {
-    Object.assign(this, { form, take, fail });
-    this.place = $("[data-drop]", form);
-    this.record = $(".record", form);
-    this.input = form.elements.file;
+  clip = null; // what the player has of it
+
+  // In `part`: `take(blob, name, isRecorded)` gets each recording, `fail(error)` what went wrong.
+  constructor(part, take, fail) {
+    Object.assign(this, { part, take, fail });
+    this.place = $("[data-drop]", part);
+    this.record = $(".record", part);
+    this.input = $("input[type=file]", part);
+    this.chosen = $(".chosen", part);
     this.input.onchange = () => this.give(this.input.files[0]);
     this.record.onclick = () => this.toggle();
     this.place.ondragover = (event) => this.over(event, true);
@@ -19,7 +24,7 @@ export class RecordingField {
       this.give(event.dataTransfer.files[0]);
     };
     document.addEventListener("paste", (event) => {
-      if (!this.form.closest("[role=tabpanel]").hidden) this.give(event.clipboardData.files[0]);
+      if (!this.part.closest("[hidden], details:not([open])")) this.give(event.clipboardData.files[0]);
     });
   }
 
@@ -34,10 +39,31 @@ export class RecordingField {
   }
 
   taken(blob, name, about, isRecorded = false) {
-    const chosen = $(".chosen", this.form);
-    chosen.hidden = false;
-    tell(chosen, about);
+    this.chosen.hidden = false;
+    tell(this.chosen, about);
     this.take(blob, name, isRecorded);
+  }
+
+  // The recording in the player, in place of the one before.
+  async load(blob, title, isRecorded) {
+    this.release();
+    this.blob = blob;
+    const clip = isRecorded ? await recordedClip(title, blob).catch(() => null) : new FileClip(title, blob);
+    if (this.blob !== blob || !clip) return clip?.release();
+    this.clip = clip;
+    player.load(clip);
+  }
+
+  release() {
+    if (this.clip && player.clip === this.clip) player.close();
+    this.clip?.release();
+    Object.assign(this, { blob: null, clip: null });
+  }
+
+  clear() {
+    this.release();
+    this.chosen.hidden = true;
+    this.record.textContent = "Record";
   }
 
   // --- the microphone ---
@@ -58,7 +84,7 @@ export class RecordingField {
   start(stream) {
     const pieces = [];
     const began = performance.now();
-    const meter = new Meter(stream, { live: $(".live", this.form) });
+    const meter = new Meter(stream, { live: $(".live", this.part) });
     const recorder = new MediaRecorder(stream);
     recorder.ondataavailable = ({ data }) => pieces.push(data);
     recorder.onstop = () => {

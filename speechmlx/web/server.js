@@ -83,6 +83,11 @@ class Server extends EventTarget {
     this.known = states;
   }
 
+  // The model that a form means by `chosen`: "" is the default of its kind.
+  model(kind, chosen) {
+    return this.models.find((one) => (chosen ? one.id === chosen : one.default && one.kind === kind));
+  }
+
   get isMoving() {
     return this.busy > 0 || (this.health?.models || []).some((model) => model.state !== "loaded");
   }

@@ -2,11 +2,12 @@
 
 import { ClipRow } from "./clip-row.js";
 import { SpeechClip } from "./clips.js";
-import { $, element, reveal, save, showError, tell } from "./dom.js";
+import { $, element, remember, remembered, reveal, save, showError, tell } from "./dom.js";
+import { OwnVoices } from "./own-voices.js";
 import { player } from "./player.js";
 import { sent, server } from "./server.js";
 import { streamSpeech } from "./speech.js";
-import { VoiceButton } from "./voices.js";
+import { VoiceButton, isStored } from "./voices.js";
 
 const FORMATS = ["wav", "mp3", "opus", "aac", "flac"];
 const MOST_CLIPS = 20; // that the list keeps
@@ -19,9 +20,16 @@ class Speaking {
     this.note = $("#spoken-note");
     this.error = $("#spoken-error");
     this.button = $(".primary", this.form);
-    this.voice = new VoiceButton($("#voice"), "speak", () => this.form.elements.model.value);
-    this.form.elements.model.onchange = () => this.voice.set("", "");
-    const { speed } = this.form.elements;
+    const { model, speed } = this.form.elements;
+    this.voice = new VoiceButton($("#voice"), "speak", () => model.value);
+    this.own = new OwnVoices(this.voice, () => model.value);
+    const last = remembered("speak.model"); // the one that has the voice
+    if (last) model.append(new Option(last, last, true, true));
+    model.onchange = () => {
+      remember("speak.model", model.value);
+      if (isStored(this.voice.voice) && this.own.canSpeak) this.own.mark();
+      else this.voice.set("", "");
+    };
     speed.oninput = () => ($("output", this.form).textContent = `${Number(speed.value)}×`);
     this.form.elements.input.onkeydown = (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();

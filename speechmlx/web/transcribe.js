@@ -1,6 +1,5 @@
 // The tab Transcribe: a recording to segments that can be played, copied and saved.
 
-import { FileClip, recordedClip } from "./clips.js";
 import { $, all, button, clock, copy, element, languageName, reveal, saveText, showError, tell } from "./dom.js";
 import { player } from "./player.js";
 import { RecordingField } from "./recordings.js";
@@ -25,15 +24,10 @@ class Transcription {
     server.addEventListener("change", () => this.showWait());
   }
 
-  async use(blob, name, isRecorded) {
+  use(blob, name, isRecorded) {
     Object.assign(this, { blob, name });
-    this.clip?.release();
-    this.clip = null;
     this.run();
-    const clip = isRecorded ? await recordedClip("Recording", blob).catch(() => null) : new FileClip(name, blob);
-    if (this.blob !== blob || !clip) return clip?.release();
-    this.clip = clip;
-    player.load(clip);
+    this.field.load(blob, isRecorded ? "Recording" : name, isRecorded);
   }
 
   async run() {
@@ -112,11 +106,12 @@ class Transcription {
   }
 
   play(segment) {
-    if (this.clip) player.play(this.clip, segment.start).catch((error) => showError(this.error, error));
+    const { clip } = this.field;
+    if (clip) player.play(clip, segment.start).catch((error) => showError(this.error, error));
   }
 
   mark() {
-    const mine = this.clip && player.clip === this.clip && player.position > 0;
+    const mine = player.clip && player.clip === this.field.clip && player.position > 0;
     this.segments.forEach((segment, n) => {
       const isNow = Boolean(mine) && player.position >= segment.start && player.position < segment.end;
       this.list.children[n].classList.toggle("now", isNow);

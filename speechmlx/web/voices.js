@@ -1,6 +1,6 @@
 // The choice of a voice: a dialog with search, languages and a sample of each voice.
 
-import { $, button, element, languageName, remember, remembered, tell } from "./dom.js";
+import { $, button, clock, element, languageName, remember, remembered, tell } from "./dom.js";
 import { SpeechClip } from "./clips.js";
 import { player } from "./player.js";
 import { asked } from "./server.js";
@@ -12,8 +12,12 @@ const SAMPLES = {
   ja: "こんにちは。私の声です。", pt: "Olá. Esta é a minha voz.", zh: "你好，这是我的声音。",
 };
 
+// Whether an id is that of a recording which the server keeps.
+export const isStored = (id) => id.startsWith("voice_");
+
 // "af_heart" is Kokoro's name of a woman; other models' names say nothing.
 function described(voice) {
+  if (isStored(voice.id)) return { name: voice.name, about: `your voice · ${clock(voice.duration)}` };
   const [, sex, given] = /^[a-z]([fm])_(.+)$/.exec(voice.same_as || voice.id) || [];
   const name = voice.same_as ? voice.id : given || voice.name;
   const about = [voice.language && languageName(voice.language), { f: "woman", m: "man" }[sex], voice.same_as && `same as ${voice.same_as}`];
@@ -95,10 +99,13 @@ class VoiceDialog {
 }
 
 let dialog = null;
+const buttons = [];
 
 // A button that shows the voice under the name `key` and opens the dialog.
-export class VoiceButton {
+export class VoiceButton extends EventTarget {
   constructor(shown, key, model = () => "") {
+    super();
+    buttons.push(this);
     Object.assign(this, { shown, key });
     this.set(remembered(`${key}.voice`), remembered(`${key}.voice-name`));
     shown.onclick = () => {
@@ -112,5 +119,11 @@ export class VoiceButton {
     this.shown.textContent = voice ? name : "Default voice";
     remember(`${this.key}.voice`, voice);
     remember(`${this.key}.voice-name`, voice ? name : "");
+    this.dispatchEvent(new Event("change"));
   }
+}
+
+// `ids` are all that the server keeps: who has another one gets the default voice.
+export function dropAllBut(ids) {
+  for (const one of buttons) if (isStored(one.voice) && !ids.includes(one.voice)) one.set("", "");
 }

@@ -120,5 +120,9 @@ def test_models_and_voices_tell_what_a_choice_needs(server: Any) -> None:
         voices = {voice["id"]: voice for voice in client.get("/v1/audio/voices").json()["voices"]}
     standard = {row["kind"]: row["id"] for row in rows if row["default"]}
     assert standard["asr"] == "whisper-base" and standard["tts"] == "kokoro-82m"
+    abilities = {row["id"]: row["model_ability"] for row in rows}
+    assert abilities["kokoro-82m"] == abilities["qwen3-tts-1.7b-voicedesign"] == ["text2audio"]
+    assert abilities["f5-tts"] == ["text2audio", "text2audio_voice_cloning"]
+    assert (abilities["whisper-base"], abilities["deepfilternet3"]) == (["audio2text"], ["enhance"])
     assert voices["bm_george"]["language"] == "en-GB" and voices["bm_george"]["usable"]
     assert voices["alloy"]["same_as"] in voices and "same_as" not in voices["bm_george"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from protocols.conftest import serve
+from protocols.test_voices import form
 from support.browser import Tab
 from support.scripted_conversation import LIVE_MODELS
 
@@ -106,6 +107,26 @@ def test_axe_finds_nothing_in_results_and_the_dialog(page: Tab, all_scripted: An
     page.value("document.querySelector('#tab-speak').click(); document.querySelector('#voice').click()")
     page.until("document.querySelectorAll('#voices-list li').length > 0")
     assert page.value(AXE) == []
+
+
+def test_axe_finds_nothing_in_your_voices(page: Tab, all_scripted: Any, axe: str) -> None:
+    show(page, 390, True)
+    with all_scripted.client() as client:
+        assert client.post("/v1/audio/voices", **form(name="Somebody Whose Name Is Long")).status_code == 200
+        try:
+            go(page, all_scripted, "", "speak")
+            page.value("document.querySelector('#own').open = document.querySelector('#own-add').open = true")
+            page.until("document.querySelectorAll('#own-list button').length === 2")
+            page.value("document.querySelector('#own-list [data-voice]').click()")
+            page.value(FILL)
+            page.value(f"{axe}; true")
+            assert page.value(AXE) == []
+            page.value("document.querySelector('#own-list li').lastChild.click()")
+            assert page.value(AXE) == []
+            assert page.value("document.documentElement.scrollWidth") == 390
+        finally:
+            assert client.delete("/v1/audio/voices/Somebody Whose Name Is Long").status_code == 200
+            page.value("localStorage.clear()")
 
 
 def type_key(page: Tab, key: str, shift: bool = False) -> None:

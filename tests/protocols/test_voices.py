@@ -46,6 +46,13 @@ def recording(seconds: float = 1.2, seed: int = 1, rate: int = 16000) -> bytes:
     return wav_header(rate, len(pcm) // 2) + pcm
 
 
+def make_imitator(home: Path) -> Path:
+    """The folder of a tiny model that imitates. It is made in a process of its own, which may import MLX."""
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    subprocess.run([sys.executable, "-c", MAKE, str(home)], env=environment, check=True, timeout=100)
+    return home / "pocket_tts"
+
+
 @dataclass(frozen=True)
 class Imitating:
     server: Server
@@ -58,9 +65,7 @@ class Imitating:
 def imitating(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imitating]:
     """A server whose default synthesiser imitates recordings; what hears and writes has scripted engines."""
     home = tmp_path_factory.mktemp("imitating")
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    subprocess.run([sys.executable, "-c", MAKE, str(home)], env=environment, check=True, timeout=100)
-    models = MODELS.replace("tts=talking-tts", f"tts={home / 'pocket_tts'}")
+    models = MODELS.replace("tts=talking-tts", f"tts={make_imitator(home)}")
     flags = ("--wyoming", "0")
     with serve(home / "server", *flags, SPEECHMLX_MODELS=models, SPEECHMLX_VOICES="boss=Ann,odd=nobody") as server:
         yield Imitating(server, home, models)

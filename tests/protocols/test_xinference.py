@@ -101,7 +101,7 @@ def test_launch_loads_and_pins_and_terminate_unloads(client: RESTfulClient, serv
     assert uid == "mine" and states(server)["scripted-big"] == ("loaded", True)
     listed = client.list_models()
     assert listed["mine"]["model_type"] == "audio" and listed["mine"]["model_name"] == "scripted-big"
-    assert client.describe_model("mine")["model_ability"] == ["text2audio"]
+    assert client.describe_model("mine")["model_ability"] == ["text2audio", "text2audio_voice_cloning"]
     assert client.get_launch_model_progress("mine") == {"progress": 1.0}
     assert client.get_instance_info("scripted-big", None)[0]["status"] == "READY"
     assert len(client.get_model("mine").speech("steps=2 bytes=4800", response_format="pcm")) == 2 * 4800

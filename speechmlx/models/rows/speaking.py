@@ -81,7 +81,7 @@ def _qwen3_tts(
         languages=QWEN3_TTS_LANGUAGES,
         aliases=aliases,
         elsewhere=f"((qwen|mlx-community)/)?{re.escape(repo.lower())}{'(-bf16)?' if form == 'bf16' else ending}",
-        voices=QWEN3_TTS if variant == "CustomVoice" else UNLISTED,
+        voices=QWEN3_TTS if variant == "CustomVoice" else VoiceList(imitates=variant == "Base"),
         streams_text=True,
     )
 

@@ -22,6 +22,9 @@ OPENAI = {
     Kind.LLM: re.compile(r"gpt-[\w.-]*realtime[\w.-]*|local"),
 }
 """OpenAI's models by kind. Each means the default model of the kind. "local" is ours, for conversations."""
+ABILITIES = {Kind.ASR: ["audio2text"], Kind.TTS: ["text2audio"], Kind.LLM: ["generate", "chat"]}
+CLONING = "text2audio_voice_cloning"
+"""The ability of a model that may imitate a recording."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +81,9 @@ class ModelNames:
             if names.fullmatch(name.strip().lower().removeprefix(GATEWAYS)):
                 return self.runtime.model(None, kind)
         return self.runtime.model(name, None)
+
+
+def abilities(row: Model) -> list[str]:
+    """What a model can do, as Xinference calls it."""
+    cloning = [CLONING] if row.kind is Kind.TTS and row.voices.imitates else []
+    return [*ABILITIES.get(row.kind, [row.kind]), *cloning]

@@ -11,14 +11,13 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from speechmlx.models.spec import Model
-from speechmlx.protocols.http.model_names import ModelNames
+from speechmlx.protocols.http.model_names import ModelNames, abilities
 from speechmlx.protocols.http.routing import RequestContext
 from speechmlx.runtime.front.status import ModelStatus
 from speechmlx.types import Kind
 
 STARTED = int(time.time())
 AUDIO = (Kind.ASR, Kind.TTS, Kind.S2S, Kind.ENHANCE)
-ABILITIES = {Kind.ASR: ["audio2text"], Kind.TTS: ["text2audio"], Kind.LLM: ["generate", "chat"]}
 
 
 async def models(context: RequestContext) -> Response:
@@ -81,7 +80,7 @@ def as_model(id: str, row: Model, state: ModelStatus | None, accepted: bool) -> 
         "model_name": row.name,
         "model_family": row.engine.partition(":")[0].rpartition(".")[2],
         "model_lang": row.languages,
-        "model_ability": ABILITIES.get(row.kind, [row.kind]),
+        "model_ability": abilities(row),
         "model_revision": None,
         "address": None,
         "accelerators": [],
