@@ -139,8 +139,16 @@ def spoken(catalog: Catalog) -> str:
     for code in NAMES:
         kinds = catalog.of_profile("standard", (code,))
         listener = catalog.listener_of("standard", (code,)) or kinds[Kind.ASR]
-        groups.setdefault((kinds[Kind.ASR], listener, kinds.get(Kind.ALIGN, "its own")), []).append(code)
-    header = ("people speak", "hears", "live words", "times of words", "`standard` in memory on a Mac", "`large`")
+        times = "none" if catalog.resolve(kinds[Kind.ASR]).untimed else "its own"
+        groups.setdefault((kinds[Kind.ASR], listener, kinds.get(Kind.ALIGN, times)), []).append(code)
+    header = (
+        "people speak",
+        "hears",
+        "live words",
+        "times of words of recordings",
+        "`standard` in memory on a Mac",
+        "`large`",
+    )
     lines = []
     for number, (models, codes) in enumerate(sorted(groups.items(), key=lambda group: len(group[1])), 1):
         names = "each other language" if number == len(groups) else ", ".join(NAMES[code].title() for code in codes)

@@ -174,7 +174,8 @@ class RecogniserChoice:
     reason: str
     """Why it stands before those behind it, for the documents."""
     aligner: str = ""
-    """The model that gives times to its words and is a default with it; languages that this lacks do not count."""
+    """The model that gives times to its words: a default with it where all languages are among `aligned`."""
+    aligned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -289,7 +290,7 @@ class Catalog:
         found = self._hearing(self.by_language[name].recordings, spoken) if name in self.by_language else None
         if found is None:
             return self.profiles[name]
-        aligner = {Kind.ALIGN: found.aligner} if found.aligner else {}
+        aligner = {Kind.ALIGN: found.aligner} if languages.all_in(spoken, found.aligned) else {}
         return {**self.profiles[name], Kind.ASR: found.model, **aligner}
 
     def listener_of(self, name: str, spoken: tuple[str, ...] = ()) -> str | None:
@@ -318,15 +319,8 @@ class Catalog:
 
     def _hearing(self, candidates: tuple[RecogniserChoice, ...], spoken: tuple[str, ...]) -> RecogniserChoice | None:
         """The first that hears all languages `spoken`; None where none does, and where nothing is said of them."""
-        return next((one for one in candidates if spoken and languages.all_in(spoken, self._heard(one))), None)
-
-    def _heard(self, candidate: RecogniserChoice) -> tuple[str, ...]:
-        """The languages that it hears, with times of its words."""
-        heard = self.resolve(candidate.model, Kind.ASR).languages
-        if not candidate.aligner:
-            return heard
-        timed = self.resolve(candidate.aligner, Kind.ALIGN).languages
-        return tuple(language for language in heard if languages.match(language, timed))
+        heard = ((one, self.resolve(one.model, Kind.ASR).languages) for one in candidates if spoken)
+        return next((one for one, known in heard if languages.all_in(spoken, known)), None)
 
 
 def profile(config: Config) -> str:

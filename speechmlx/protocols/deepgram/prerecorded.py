@@ -171,7 +171,8 @@ async def transcribe(
     )
     speakers = SpeakerOptions() if options.diarize else None
     expect(len(recording.channels))
-    found = [await recognise_all(runtime, form.request(request.model, audio), speakers) for audio in recording.channels]
+    asked = [form.request(request.model, audio) for audio in recording.channels]
+    found = [await recognise_all(runtime, one, speakers, lenient=True) for one in asked]
     return answer(found, request, recording, options)
 
 
