@@ -57,12 +57,12 @@ def _languages(patient: Patient, known: catalog.Catalog) -> Iterator[Finding]:
         return
     spoken, chosen = ", ".join(config.languages), dict.fromkeys(known.by_languages(config).values())
     why = f"chose {', '.join(chosen)}" if chosen else "choose no model: the profile or the settings name it"
-    yield Finding("Languages", "ok", f"{spoken}: they {why}")
+    yield Finding("Recognition", "ok", f"{spoken}: they {why}")
     for row in {row.name: row for row in (known.default(Kind.ASR, config), known.listener(config))}.values():
         deaf = [one for one in config.languages if row.languages and not languages.match(one, row.languages)]
         if deaf:
             to_do = "Leave out asr and listen, or name models that do; `audio-server models --language` lists them."
-            yield Finding("Languages", "warning", f"{row.name} does not hear {', '.join(deaf)}", to_do)
+            yield Finding("Recognition", "warning", f"{row.name} does not hear {', '.join(deaf)}", to_do)
 
 
 def _missing(missing: list[Model]) -> Finding:

@@ -11,12 +11,16 @@ from itertools import pairwise
 
 import openai
 import pytest
+from engines.mlx_audio.hearing_live import talk
 from protocols.conftest import TESTS, Server, serve
 from support.deepgram_listen import CLOSE, pieces, stream
 from support.openai_audio import WAV
 from support.scripted_conversation import tone
 from wyoming.client import AsyncClient
 from wyoming.info import Describe, Info
+
+from speechmlx.audio.encode import wav_header
+from speechmlx.audio.pcm import to_pcm16
 
 HEARS, LISTENS = "parakeet-tdt-0.6b-v3", "nemotron-3.5-asr-streaming-0.6b"
 
@@ -110,3 +114,21 @@ async def test_home_assistant_sees_its_languages_first(server: Server) -> None:
     assert event is not None
     model = Info.from_event(event).asr[0].models[0]
     assert model.name == HEARS and model.installed and {"de", "en", "el"} <= set(model.languages)
+
+
+def test_words_that_nobody_times(client: openai.OpenAI, server: Server) -> None:
+    """Qwen3-ASR's, without its aligner: refused where they were asked for, stretches where a wire always has words."""
+    model, sound = "qwen3-asr-1.7b-8bit", wav_header(16000, 32000) + to_pcm16(talk(2.0))
+    with pytest.raises(openai.BadRequestError, match=r"no times of words.*: name a model that tells them"):
+        client.audio.transcriptions.create(
+            model=model, file=("a.wav", sound), response_format="verbose_json", timestamp_granularities=["word"]
+        )
+    with server.client() as http:
+        found = http.post("/v1/listen", params={"model": model}, content=sound).json()
+        fields = {"model": model, "language": "en", "response_format": "verbose_json"}
+        verbose = http.post("/inference", data=fields, files={"file": ("a.wav", sound)}).json()
+    (only,) = found["results"]["channels"][0]["alternatives"]
+    assert only["transcript"] and "".join(word["punctuated_word"] for word in only["words"]) == only["transcript"]
+    assert all(0 <= word["start"] < word["end"] <= 2.1 for word in only["words"])
+    (segment,) = verbose["segments"]
+    assert [word["word"] for word in segment["words"]] == [segment["text"]]

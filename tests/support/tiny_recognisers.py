@@ -12,7 +12,11 @@ from support import scripted
 from speechmlx.models.catalog import Catalog
 from speechmlx.models.spec import LocalFiles
 
-FOLDERS = {"parakeet-tdt-0.6b-v3": "parakeet", "nemotron-3.5-asr-streaming-0.6b": "nemotron_asr"}
+FOLDERS = {
+    "parakeet-tdt-0.6b-v3": "parakeet",
+    "nemotron-3.5-asr-streaming-0.6b": "nemotron_asr",
+    "qwen3-asr-1.7b-8bit": "qwen3_asr",
+}
 """The family of each, which is the name of its folder."""
 
 

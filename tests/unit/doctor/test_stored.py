@@ -123,6 +123,6 @@ def test_the_profile_and_the_memory_of_a_mac(
 )
 def test_languages(config: Config, says: str | None, warns: str | None, tmp_path: Path) -> None:
     models = {kind: name.replace("parakeet", "parakeet-tdt-0.6b-v3") for kind, name in config.models.items()}
-    told = found(replace(config, models=models, cache=tmp_path)).get("Languages", [])
+    told = found(replace(config, models=models, cache=tmp_path)).get("Recognition", [])
     assert [one.state for one in told] == [state for state, text in (("ok", says), ("warning", warns)) if text]
     assert all(text in one.text for one, text in zip(told, filter(None, (says, warns)), strict=True))
