@@ -133,6 +133,44 @@ def profiles(catalog: Catalog) -> str:
     return table(header, lines)
 
 
+def spoken(catalog: Catalog) -> str:
+    """What each language chooses alone: a line for each choice, the one of most languages last."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for code in NAMES:
+        kinds = catalog.of_profile("standard", (code,))
+        listener = catalog.listener_of("standard", (code,)) or kinds[Kind.ASR]
+        times = "none" if catalog.resolve(kinds[Kind.ASR]).untimed else "its own"
+        groups.setdefault((kinds[Kind.ASR], listener, kinds.get(Kind.ALIGN, times)), []).append(code)
+    header = (
+        "people speak",
+        "hears",
+        "live words",
+        "times of words of recordings",
+        "`standard` in memory on a Mac",
+        "`large`",
+    )
+    lines = []
+    for number, (models, codes) in enumerate(sorted(groups.items(), key=lambda group: len(group[1])), 1):
+        names = "each other language" if number == len(groups) else ", ".join(NAMES[code].title() for code in codes)
+        lines.append((names, *models, *(amount(_on_a_mac(catalog, name, codes[0])) for name in ("standard", "large"))))
+    return table(header, lines)
+
+
+def _on_a_mac(catalog: Catalog, name: str, code: str) -> int:
+    return sum(catalog.resolve(model).bytes_as("float16") for model in catalog.models_of(name, (code,)))
+
+
+def candidates(catalog: Catalog) -> str:
+    """The order in which recognisers are considered, and why; the same for both profiles."""
+    order = catalog.by_language["standard"]
+    lines = [
+        (what, f"`{one.model}`", one.reason)
+        for what, found in (("recordings and turns", order.recordings), ("live words", order.live))
+        for one in found
+    ]
+    return table(("for", "model", "why here"), lines)
+
+
 def macs() -> str:
     """What the memory of a Mac decides, the smallest first."""
     header = (
@@ -193,6 +231,8 @@ def written(file: Path) -> str:
         "families": families(),
         "profiles": profiles(CATALOG),
         "macs": macs(),
+        "spoken": spoken(CATALOG),
+        "candidates": candidates(CATALOG),
         "voices": voices(),
         "openai": openai_voices(),
         "recognised": recognised(),

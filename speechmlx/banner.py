@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from speechmlx.certificate import Certificate, own_address
-from speechmlx.config import Config
+from speechmlx.config import LISTEN, Config
 from speechmlx.errors import BadRequest
 from speechmlx.models import store
-from speechmlx.models.spec import Catalog
+from speechmlx.models.spec import Catalog, profile
+from speechmlx.types import Kind
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def banner(
         f"Docs: {doors[0].url}/docs",
         f"Log: {config.log_file or 'on standard error'}, from level {config.log_level}",
     ]
+    if config.languages:
+        lines.insert(2, f"Languages: {_languages(config, catalog)}")
     lines[1:1] = [f"Also on {door.url}{f' for {door.name}' if door.name else ''}" for door in doors[1:]]
     if wyoming is not None:
         lines.insert(len(doors), f"Wyoming on {wyoming.url} for Home Assistant")
@@ -94,6 +97,17 @@ def check_keys(doors: Sequence[Door], config: Config, wyoming: Door | None) -> N
             f"--require-key: Wyoming at {wyoming.outside} is open to the network and its protocol has no keys; "
             "listen on 127.0.0.1 alone, or leave out --require-key"
         )
+
+
+def _languages(config: Config, catalog: Catalog) -> str:
+    """What people speak, and which recognisers that chose."""
+    names = ", ".join(config.languages)
+    roles = {Kind.ASR: "", LISTEN: " for live words", Kind.ALIGN: " for the times of words"}
+    chosen = [f"{name}{roles[kind]}" for kind, name in catalog.by_languages(config).items()]
+    if chosen:
+        return f"{names}, so {', '.join(chosen)}"
+    who = "the settings" if Kind.ASR in config.models else f"the profile {profile(config)}"
+    return f"{names}; {who} took {catalog.default(Kind.ASR, config).name} without asking for them"
 
 
 def _models(config: Config, catalog: Catalog) -> str:

@@ -82,6 +82,13 @@ class Config:
         "Default models: starter, standard or large.",
         shown="on Apple silicon large from 24 GB on, standard from 16 GB on; else starter",
     )
+    languages: tuple[str, ...] = setting(
+        (),
+        "Languages that people speak to the server, like en or de,fr: the profiles standard and large have recognisers "
+        "for them; see models.md.",
+        repeat=True,
+        shown="any",
+    )
     models: dict[str, str] = field(
         default_factory=dict,
         metadata={"help": "Default model per kind, over the profile's.", "flag": False, "shown": "the profile's"},

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from speechmlx.errors import Unsupported
+from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.names import listed
 
 _TABLE = """
@@ -133,6 +133,21 @@ def heard(text: str, known: Iterable[str]) -> str | None:
     """`match`; where nothing is known of what a model hears, the language itself: the model says whether it does."""
     known = tuple(known)
     return match(text, known) if known else code(text) or tag(text)
+
+
+def spoken(text: str) -> str:
+    """The key of NAMES for a language that people speak to the server. Raises BadRequest, which lists all of them."""
+    if (found := match(text, NAMES)) is None:
+        meant = _meant(text, tuple(NAMES))
+        hint = f" (did you mean {meant!r}, {name(meant)}?)" if meant else ""
+        raise BadRequest(f"{text!r:.80} is no language that is recognised{hint}; write one of {', '.join(NAMES)}")
+    return found
+
+
+@lru_cache(1000)
+def all_in(wanted: tuple[str, ...], known: tuple[str, ...]) -> bool:
+    """Whether each language of `wanted` has its match in `known`."""
+    return all(match(text, known) is not None for text in wanted)
 
 
 def refusal(text: str, known: Iterable[str], who: str) -> Unsupported:

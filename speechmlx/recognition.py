@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from speechmlx.errors import UnknownModel, Unsupported
+from speechmlx.errors import ModelUnavailable, UnknownModel, Unsupported
 from speechmlx.jobs.journal import JobJournal, Record, current_journal
 from speechmlx.log import current
 from speechmlx.models.spec import Model
@@ -117,16 +117,18 @@ class RecognitionResult:
 
 
 async def recognise(
-    runtime: Submitter, request: Transcribe, speakers: SpeakerOptions | None = None
+    runtime: Submitter, request: Transcribe, speakers: SpeakerOptions | None = None, lenient: bool = False
 ) -> AsyncGenerator[Event, None]:
     """Recognise the speech of a recording: SpeakerTurn*, LanguageDetected, Segment*, Usage.
 
     With `speakers` a diarization model finds who speaks when. Then words are timed, and a segment has one speaker.
+    `lenient`: where nobody gives times to the words of a recogniser, a segment is one word, which is no error.
     A background job goes on where an earlier run of it was. Close the generator (`contextlib.aclosing`) to cancel the
     work. Raises the SpeechError that a job failed with, and UnknownModel where there is no diarization model.
     """
     turns: list[SpeakerTurn] = []
-    aligner = word_aligner(runtime, request, speakers is not None)
+    asked = replace(request, words=request.words and not lenient)
+    aligner = word_aligner(runtime, asked, speakers is not None or lenient)
     language = request.language
     if speakers is not None:
         request = replace(request, words=True)
@@ -143,7 +145,9 @@ async def recognise(
             if isinstance(event, LanguageDetected):
                 language = event.language
             if aligner is not None and isinstance(event, Segment):
-                event = await timed(runtime, aligner, request, event, language)
+                event = await _timed(runtime, aligner, request, event, language, lenient)
+            if lenient and isinstance(event, Segment):
+                event = _with_words(event)
             if speakers is None or not isinstance(event, Segment):
                 yield event
             else:
@@ -164,9 +168,28 @@ def word_aligner(runtime: Submitter, request: Transcribe, useful: bool) -> Model
         if not request.words:
             return None  # a segment has one speaker then
         raise Unsupported(
-            f"{model.name} tells no times of words, and no model is set that gives them: start the server with "
-            f"--align, or ask for no words; {error}"
+            f"{model.name} tells no times of words, and no model is set that gives them: name a model that tells them, "
+            f"such as a Whisper, start the server with --align, or ask for no words; {error}"
         ) from error
+
+
+async def _timed(
+    runtime: Submitter, aligner: Model, request: Transcribe, segment: Segment, language: str | None, lenient: bool
+) -> Segment:
+    """`timed`; where `lenient`, the segment as it is where the aligner lacks the language or a package for it."""
+    try:
+        return await timed(runtime, aligner, request, segment, language)
+    except (Unsupported, ModelUnavailable):
+        if not lenient:
+            raise
+        return segment
+
+
+def _with_words(segment: Segment) -> Segment:
+    """`segment`; where it has text without words, all of it as one word."""
+    if segment.words or not any(letter.isalnum() for letter in segment.text):
+        return segment
+    return replace(segment, words=(Word(segment.text, segment.start, segment.end, segment.confidence),))
 
 
 async def timed(
@@ -284,11 +307,11 @@ async def _speaker_turns(job: Job) -> list[SpeakerTurn]:
 
 
 async def recognise_all(
-    runtime: Submitter, request: Transcribe, speakers: SpeakerOptions | None = None
+    runtime: Submitter, request: Transcribe, speakers: SpeakerOptions | None = None, lenient: bool = False
 ) -> RecognitionResult:
-    """Recognise the whole recording. Raises the SpeechError that a job failed with."""
+    """Recognise the whole recording, as `recognise` does. Raises the SpeechError that a job failed with."""
     result = RecognitionResult(request.audio.duration, request.task)
-    async with aclosing(recognise(runtime, request, speakers)) as events:
+    async with aclosing(recognise(runtime, request, speakers, lenient)) as events:
         async for event in events:
             result.add(event)
     return result

@@ -10,6 +10,7 @@ from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
+from speechmlx import languages
 from speechmlx.errors import BadRequest
 
 PORTS = {"http": ":80", "https": ":443"}
@@ -120,6 +121,20 @@ def voice_names(value: Any) -> dict[str, str]:
     return found
 
 
+def spoken_languages(value: Any) -> tuple[str, ...]:
+    """Codes of languages, each once: of a text with commas or a list of such texts; () for "any". Raises BadRequest."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise BadRequest(f"languages is written like de,fr, or is a list of texts (got {value!r:.200})")
+    parts = [part.strip() for text in texts for part in text.split(",") if part.strip()]
+    if any(part.lower() in ("any", "auto") for part in parts):
+        return ()
+    try:
+        return tuple(dict.fromkeys(languages.spoken(part) for part in parts))
+    except BadRequest as error:
+        raise BadRequest(f"languages: {error}") from None
+
+
 def convert(entry: Field[Any], value: Any) -> Any:
     """Convert a value from text or TOML to the type of a field of Config. Raises BadRequest."""
     name, default, choices = entry.name, entry.default, entry.metadata.get("choices")
@@ -154,6 +169,7 @@ CHECKED: dict[str, Callable[[Any], Any]] = {
     "wyoming": wyoming_address,
     "llm_url": web_address,
     "voices": voice_names,
+    "languages": spoken_languages,
 }
 """Fields whose values have a form of their own, and the function that checks it."""
 LISTS: dict[str, Callable[[str], str]] = {

@@ -32,10 +32,11 @@ def check(
     from speechmlx.config_sources import load
     from speechmlx.models import catalog, store
 
-    cache = store.cache_folder(load({}, os.environ, config))
+    settings = load({}, os.environ, config)
+    cache = store.cache_folder(settings)
     known = catalog.load(cache)
     results = []
-    for row in resolve_models(known, names) if names else known.all_rows:
+    for row in resolve_models(known, names, settings.languages) if names else known.all_rows:
         state, reason = _state(row, cache)
         if state == "not downloaded" and not names:
             continue

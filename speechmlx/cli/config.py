@@ -100,16 +100,18 @@ def settings(made: Config, given: dict[str, GivenSetting]) -> list[Setting]:
         elif source == "default" and name in effective:
             value = effective[name]
         rows.append(Setting(name, _plain(value), source, place))
-    profile = catalog.profile(made)
     known = catalog.load()
-    defaults: dict[str, str] = dict(known.of_profile(profile).items())
+    defaults: dict[str, str] = dict(known.of_config(made).items())
     defaults[LISTEN] = known.listener(made).name
+    by_language = known.by_languages(made)
     for kind in KINDS:
         one = given.get(f"models.{kind}")
         if one is not None and one.value:
             rows.append(Setting(f"models.{kind}", made.models[kind], one.source, one.place))
         else:
-            rows.append(Setting(f"models.{kind}", defaults.get(kind), "default", f"profile {profile}"))
+            spoken = f", languages {','.join(made.languages)}" if kind in by_language else ""
+            place = f"profile {catalog.profile(made)}{spoken}"
+            rows.append(Setting(f"models.{kind}", defaults.get(kind), "default", place))
     return rows
 
 

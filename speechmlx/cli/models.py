@@ -97,7 +97,8 @@ def _footer(known: Catalog, settings: Config, cache: Path) -> None:
     from speechmlx.models import catalog
 
     profile = catalog.profile(settings)
-    typer.echo(f"\n* default here: profile {profile} and your settings. Profiles: {', '.join(known.profiles)}")
+    spoken = f", languages {', '.join(settings.languages)}," if settings.languages else ""
+    typer.echo(f"\n* default here: profile {profile}{spoken} and your settings. Profiles: {', '.join(known.profiles)}")
     typer.echo(f"{_room(settings)}; a model that needs more is too large")
     typer.echo(f"`audio-server models NAME` tells more of a model, `--all` the families. Cache folder: {cache}")
 

@@ -27,4 +27,8 @@ SettingsFile = Annotated[
     Path | None,
     typer.Option("--config", help="Settings file, TOML. [default: config.toml in the settings folder]"),
 ]
+SpokenLanguages = Annotated[
+    list[str] | None,
+    typer.Option(help="What people speak, like de,fr: a profile has models for it.", show_default=False),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]

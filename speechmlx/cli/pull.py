@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechmlx.cli.options import AsJson, SettingsFile, model_names
+from speechmlx.cli.options import AsJson, SettingsFile, SpokenLanguages, model_names
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -35,6 +35,7 @@ def pull(
         list[str] | None,
         typer.Option(help="Accept a licence that forbids some uses. Can be given again.", show_default=False),
     ] = None,
+    languages: SpokenLanguages = None,
     as_json: AsJson = False,
     config: SettingsFile = None,
 ) -> None:
@@ -47,12 +48,12 @@ def pull(
     from speechmlx.models import admission, catalog, store
     from speechmlx.models.licences import Licences
 
-    settings = load({}, os.environ, config)
+    settings = load({"languages": languages or None}, os.environ, config)
     cache = store.cache_folder(settings)
     known = catalog.load(cache)
     wanted = names or [catalog.profile(settings)]
     admission.admit(known, [name for name in wanted if name not in known.profiles], cache)
-    rows = resolve_models(known, wanted)
+    rows = resolve_models(known, wanted, settings.languages)
     licences = Licences(settings)
     accept(rows, licences, accept_licence or (), asks=sys.stdin.isatty() and not as_json)
     failures = fetch_all(rows, cache, licences)
@@ -153,11 +154,11 @@ class FetchBar:
         self._done = done
 
 
-def resolve_models(known: Catalog, names: list[str]) -> list[Model]:
-    """Resolve names of models and profiles to rows, each once. Raises UnknownModel."""
+def resolve_models(known: Catalog, names: list[str], spoken: tuple[str, ...] = ()) -> list[Model]:
+    """Resolve names of models, and of profiles for the languages `spoken`, to rows, each once. Raises UnknownModel."""
     rows = [
         known.resolve(model)
         for name in names
-        for model in (known.models_of(name) if name in known.profiles else [name])
+        for model in (known.models_of(name, spoken) if name in known.profiles else [name])
     ]
     return list({row.name: row for row in rows}.values())

@@ -29,9 +29,10 @@ def rm(
     from speechmlx.errors import Unavailable
     from speechmlx.models import admission, catalog, store
 
-    cache = store.cache_folder(load({}, os.environ, config))
+    settings = load({}, os.environ, config)
+    cache = store.cache_folder(settings)
     results, failed = [], False
-    for row in resolve_models(catalog.load(cache), names):
+    for row in resolve_models(catalog.load(cache), names, settings.languages):
         try:
             freed = store.remove(row, cache)
             admission.forget(row, cache)

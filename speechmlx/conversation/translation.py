@@ -45,7 +45,7 @@ class TranslationRequest:
 class TurnTranslator:
     """Translates one turn after the other. Each gives a TranslationDone or a TranslationFailed to `emit`.
 
-    English comes from the speech itself where the recogniser knows several languages. Every other language comes from
+    English comes from the speech itself where the recogniser translates. Every other language comes from
     the language model `remote`, else the local one. Without a language model there is no event.
     """
 
@@ -97,15 +97,15 @@ class TurnTranslator:
     async def _translate(self, request: TranslationRequest) -> str | None:
         if request.spoken is not None and languages.code(request.spoken) == languages.code(request.target):
             return request.transcript.text
-        if request.target == "en" and self._is_multilingual(request.transcription):
+        if request.target == "en" and self._translates(request.transcription):
             return await self._from_speech(request)
         model = rewriter(self._engines, self._remote)
         if model is None:
             return None
         return await model.translate(request.transcript.text, request.target, request.spoken)
 
-    def _is_multilingual(self, transcription: Transcription) -> bool:
-        return len(model_or_default(self._engines, transcription.model, Kind.ASR).languages) > 1
+    def _translates(self, transcription: Transcription) -> bool:
+        return model_or_default(self._engines, transcription.model, Kind.ASR).into_english
 
     async def _from_speech(self, request: TranslationRequest) -> str:
         """English by the recogniser itself, from the sound of the turn. Raises SpeechErrors."""
@@ -121,5 +121,5 @@ class TurnTranslator:
 
 def can_translate(engines: Engines, remote: LanguageModel | None, transcription: Transcription, target: str) -> bool:
     """Whether a session's turns can get translations into `target`."""
-    english = target == "en" and len(model_or_default(engines, transcription.model, Kind.ASR).languages) > 1
+    english = target == "en" and model_or_default(engines, transcription.model, Kind.ASR).into_english
     return english or rewriter(engines, remote) is not None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from speechmlx import languages
 from speechmlx.doctor.finding import Finding, Patient, megabytes
 from speechmlx.errors import UnknownModel
 from speechmlx.jobs.files import default_folder
@@ -17,6 +18,7 @@ from speechmlx.models.hub_source import unreachable
 from speechmlx.models.licences import Licences
 from speechmlx.models.pip_config import configured
 from speechmlx.models.spec import HubFiles, Model
+from speechmlx.types import Kind
 
 ROOM = 2.5
 """Bytes of disk for each byte of a download: what was fetched and what is made of it are there together for a while."""
@@ -41,10 +43,26 @@ def check_models(patient: Patient) -> Iterator[Finding]:
     here = [row.name for row in rows if row.runnable and row not in missing]
     if here:
         yield Finding("Models", "ok", f"here: {', '.join(here)}")
+    yield from _languages(patient, known)
     yield from _memory(patient, rows)
     yield from _disk(cache, missing)
     if missing:
         yield _missing(missing)
+
+
+def _languages(patient: Patient, known: catalog.Catalog) -> Iterator[Finding]:
+    """Which recognisers the languages chose, and whether the default ones hear them."""
+    config = patient.config
+    if not config.languages:
+        return
+    spoken, chosen = ", ".join(config.languages), dict.fromkeys(known.by_languages(config).values())
+    why = f"chose {', '.join(chosen)}" if chosen else "choose no model: the profile or the settings name it"
+    yield Finding("Recognition", "ok", f"{spoken}: they {why}")
+    for row in {row.name: row for row in (known.default(Kind.ASR, config), known.listener(config))}.values():
+        deaf = [one for one in config.languages if row.languages and not languages.match(one, row.languages)]
+        if deaf:
+            to_do = "Leave out asr and listen, or name models that do; `audio-server models --language` lists them."
+            yield Finding("Recognition", "warning", f"{row.name} does not hear {', '.join(deaf)}", to_do)
 
 
 def _missing(missing: list[Model]) -> Finding:

@@ -34,6 +34,7 @@ class SpeechSettings(TypedDict, total=False):
     align: str
     lid: str
     profile: str
+    languages: str | list[str]
     preload: bool
     cache: str | Path
     accept_licence: str | list[str]

@@ -12,6 +12,7 @@ from typing import cast
 
 from speechmlx.models.admission import admitted
 from speechmlx.models.rows.absent import ABSENT
+from speechmlx.models.rows.by_language import BY_LANGUAGE
 from speechmlx.models.rows.cloning import F5, FISHSPEECH
 from speechmlx.models.rows.conversing import SPEECH_TO_SPEECH
 from speechmlx.models.rows.hearing import FUNASR, RECOGNISERS
@@ -77,4 +78,5 @@ CATALOG = Catalog(
     ),
     PROFILES,
     LISTENERS,
+    BY_LANGUAGE,
 )

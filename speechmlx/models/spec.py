@@ -9,6 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Literal
 
+from speechmlx import languages
 from speechmlx.config import LISTEN, Config
 from speechmlx.errors import UnknownModel
 from speechmlx.machine import this_class
@@ -121,6 +122,8 @@ class Model:
     """Its names in repositories: a regular expression that matches a whole name in small letters."""
     untimed: bool = False
     """Its segments have no words with times: a model of the kind `align` gives them."""
+    translates: bool = True
+    """False: a recogniser that writes what is said, and never in English what is said in another language."""
     voices: VoiceList = UNLISTED
     """The voices that it speaks with, and what clients call them."""
     companions: tuple[Companion, ...] = ()
@@ -136,6 +139,11 @@ class Model:
     def bytes_as(self, dtype: str) -> int:
         """Bytes in memory with floating-point weights in `dtype`."""
         return self.memory if dtype == "float32" else self.narrow or self.memory // 2
+
+    @property
+    def into_english(self) -> bool:
+        """Whether a recogniser is known to write in English what is said in other languages."""
+        return self.translates and len(self.languages) > 1
 
     @property
     def licence_name(self) -> str:
@@ -159,12 +167,34 @@ def _is_here(module: str) -> bool:
 
 
 @dataclass(frozen=True)
+class RecogniserChoice:
+    """A recogniser that is a default where it hears all languages that people speak to the server."""
+
+    model: str
+    reason: str
+    """Why it stands before those behind it, for the documents."""
+    aligner: str = ""
+    """The model that gives times to its words: a default with it where all languages are among `aligned`."""
+    aligned: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LanguageDefaults:
+    """The recognisers of a profile where its languages are known, each tuple in order: the first that fits counts."""
+
+    recordings: tuple[RecogniserChoice, ...]
+    live: tuple[RecogniserChoice, ...]
+
+
+@dataclass(frozen=True)
 class Catalog:
     """The rows, and per profile the default model of each kind and, where it is another, that of live recognition."""
 
     rows: tuple[Model, ...]
     profiles: Mapping[str, Mapping[Kind, str]]
     listeners: Mapping[str, str] = field(default_factory=dict)
+    by_language: Mapping[str, LanguageDefaults] = field(default_factory=dict)
+    """Per profile, the recognisers in place of these where `Config.languages` says what people speak."""
     admitted: Callable[[], tuple[Model, ...]] = tuple
     """The rows besides, that the owner of this machine has admitted by now: see `models/bridge`."""
 
@@ -211,7 +241,7 @@ class Catalog:
 
     def default(self, kind: Kind, config: Config) -> Model:
         """The row for requests that name no model: the config's, else the profile's. Raises UnknownModel."""
-        chosen = config.models.get(kind) or self.of_profile(profile(config)).get(kind)
+        chosen = config.models.get(kind) or self.of_config(config).get(kind)
         if chosen is None:
             known = listed("", self.names(kind), LISTED)
             raise UnknownModel(f"profile {profile(config)!r} has no {kind} model; {kind} models: {known}")
@@ -223,7 +253,8 @@ class Catalog:
         It is the config's; else the profile's, which a config that names a model for recordings takes for both.
         """
         named = config.models.get(LISTEN)
-        chosen = named or (None if Kind.ASR in config.models else self.listeners.get(profile(config)))
+        own = None if Kind.ASR in config.models else self.listener_of(profile(config), config.languages)
+        chosen = named or own
         return self.resolve(chosen, Kind.ASR) if chosen else self.default(Kind.ASR, config)
 
     def defaults(self, config: Config) -> tuple[Model, ...]:
@@ -233,14 +264,14 @@ class Catalog:
         rows += [self.listener(config)] if Kind.ASR in kinds else []
         return tuple({row.name: row for row in rows}.values())
 
-    def models_of(self, name: str) -> tuple[str, ...]:
-        """Names of all models of the profile `name`. Raises UnknownModel."""
-        listener = self.listeners.get(name)
-        return (*self.of_profile(name).values(), *([listener] if listener else []))
+    def models_of(self, name: str, spoken: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Names of all models of the profile `name`, each once, for the languages `spoken`. Raises UnknownModel."""
+        listener = self.listener_of(name, spoken)
+        return tuple(dict.fromkeys((*self.of_profile(name, spoken).values(), *([listener] if listener else []))))
 
     def kinds(self, config: Config) -> tuple[Kind, ...]:
         """The kinds that have a default model."""
-        return tuple(kind for kind in Kind if kind in config.models or kind in self.of_profile(profile(config)))
+        return tuple(kind for kind in Kind if kind in config.models or kind in self.of_config(config))
 
     def check(self, config: Config) -> None:
         """Raises UnknownModel where the config names an unknown profile, kind or model, or one that cannot run."""
@@ -252,11 +283,44 @@ class Catalog:
             if row.refusal:
                 raise UnknownModel(f"{row.name} cannot run here: {row.refusal}")
 
-    def of_profile(self, name: str) -> Mapping[Kind, str]:
-        """Model name per kind of the profile `name`. Raises UnknownModel."""
+    def of_profile(self, name: str, spoken: tuple[str, ...] = ()) -> Mapping[Kind, str]:
+        """Model name per kind of the profile `name`, for the languages `spoken` (codes). Raises UnknownModel."""
         if name not in self.profiles:
             raise UnknownModel(f"there is no profile {name!r}; known profiles: {', '.join(self.profiles)}")
-        return self.profiles[name]
+        found = self._hearing(self.by_language[name].recordings, spoken) if name in self.by_language else None
+        if found is None:
+            return self.profiles[name]
+        aligner = {Kind.ALIGN: found.aligner} if languages.all_in(spoken, found.aligned) else {}
+        return {**self.profiles[name], Kind.ASR: found.model, **aligner}
+
+    def listener_of(self, name: str, spoken: tuple[str, ...] = ()) -> str | None:
+        """The model of live words of the profile `name` for the languages `spoken`; None: that of recordings."""
+        found = self._hearing(self.by_language[name].live, spoken) if name in self.by_language else None
+        return found.model if found else self.listeners.get(name)
+
+    def by_languages(self, config: Config) -> Mapping[str, str]:
+        """Model name per kind, LISTEN among them, of the defaults that `Config.languages` decides; {} for none."""
+        here = profile(config)
+        if not config.languages or Kind.ASR in config.models or here not in self.by_language:
+            return {}
+        decided: dict[str, str] = dict(self.of_config(config).items())
+        decided[LISTEN] = self.listener_of(here, config.languages) or decided[Kind.ASR]
+        kinds = (Kind.ASR, LISTEN, Kind.ALIGN)
+        return {kind: decided[kind] for kind in kinds if kind in decided and kind not in config.models}
+
+    def translators(self, config: Config) -> tuple[str, ...]:
+        """Names of the recognisers that translate into English: the default ones first."""
+        rows = (*self.defaults(config), *self.offered(Kind.ASR))
+        return tuple(dict.fromkeys(row.name for row in rows if row.kind is Kind.ASR and row.into_english))
+
+    def of_config(self, config: Config) -> Mapping[Kind, str]:
+        """Model name per kind of the config's profile. Who names a recogniser chooses it for all languages."""
+        return self.of_profile(profile(config), () if Kind.ASR in config.models else config.languages)
+
+    def _hearing(self, candidates: tuple[RecogniserChoice, ...], spoken: tuple[str, ...]) -> RecogniserChoice | None:
+        """The first that hears all languages `spoken`; None where none does, and where nothing is said of them."""
+        heard = ((one, self.resolve(one.model, Kind.ASR).languages) for one in candidates if spoken)
+        return next((one for one, known in heard if languages.all_in(spoken, known)), None)
 
 
 def profile(config: Config) -> str:

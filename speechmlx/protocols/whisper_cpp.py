@@ -76,7 +76,7 @@ async def inference(context: RequestContext) -> Response:
     speakers = SpeakerOptions() if output.speakers else None
     if speakers is not None:
         context.runtime.model(None, Kind.DIARIZE)
-    result = await recognise_all(context.runtime, form.request(model, audio), speakers)
+    result = await recognise_all(context.runtime, form.request(model, audio), speakers, output.lenient)
     result.segments = [part for segment in result.segments for part in split_segment(segment, output.max_letters)]
     return as_response(result, output)
 
@@ -93,6 +93,8 @@ class OutputOptions:
     """Segments have times."""
     words: bool = False
     """Words are timed, to write them or to split segments."""
+    lenient: bool = False
+    """Nobody asked for them: verbose_json has them of itself, and a segment is one where nobody times them."""
     max_letters: int = 0
     """Longest segment, in characters; 0: no limit."""
     probabilities: bool = True
@@ -109,10 +111,12 @@ def read_output(fields: Mapping[str, Any]) -> OutputOptions:
     timed = not options.flag(fields, "no_timestamps")
     token_times = options.flag(fields, "token_timestamps", timed)
     max_letters = options.integer(fields, "max_len", 0, 0, MAX_LETTERS)
+    with_words = format == "verbose_json" and timed and token_times
     return OutputOptions(
         format,
         timed,
-        words=max_letters > 0 or (format == "verbose_json" and timed and token_times),
+        words=max_letters > 0 or with_words,
+        lenient=max_letters == 0 and with_words and options.value(fields, "token_timestamps") is None,
         max_letters=max_letters,
         probabilities=not options.flag(fields, "no_language_probabilities"),
         first=1 + options.integer(fields, "offset_n", 0, 0, MAX_OFFSET),

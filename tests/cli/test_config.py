@@ -77,3 +77,16 @@ def test_a_wrong_name_in_the_environment(home: dict[str, str], verb: str) -> Non
     assert text == (
         "audio-server: SPEECHMLX_PROT: no such setting; did you mean SPEECHMLX_PORT? `audio-server config` shows all"
     )
+
+
+def test_what_the_languages_chose(home: dict[str, str]) -> None:
+    found = settings("--profile", "standard", "--languages", "de,German", "--languages", "fr", env=home)
+    assert found["languages"] == {"value": ["de", "fr"], "source": "flag", "place": "--languages"}
+    why = "profile standard, languages de,fr"
+    assert found["models.asr"] == {"value": "parakeet-tdt-0.6b-v3", "source": "default", "place": why}
+    assert found["models.listen"]["place"] == why and found["models.llm"]["place"] == "profile standard"
+    named = settings("--profile", "standard", "--languages", "zh", "--asr", "whisper-medium", env=home)
+    assert named["models.listen"] == {"value": "whisper-medium", "source": "default", "place": "profile standard"}
+    assert named["models.align"]["value"] is None
+    wrong = " ".join(shown("serve", "--languages", "germn", status=2, columns=2000, env=home).split())
+    assert wrong.startswith("audio-server: languages: 'germn' is no language that is recognised (did you mean 'de'")

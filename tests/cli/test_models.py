@@ -96,3 +96,21 @@ def test_fetch_check_and_delete(machine: dict[str, str], tmp_path: Path) -> None
     assert "No model is downloaded" in shown(
         "check", "--config", os.devnull, env={**machine, "SPEECHMLX_CACHE": "/nowhere"}
     )
+
+
+def test_languages_choose_the_defaults_that_are_shown(machine: dict[str, str]) -> None:
+    spoken = {**machine, "SPEECHMLX_PROFILE": "standard", "SPEECHMLX_LANGUAGES": "zh", "SPEECHMLX_CACHE": "/nowhere"}
+    rows = json.loads(shown("models", "--json", columns=60_000, env=spoken))
+    defaults = {row["name"] for row in rows if row["default"] and row["kind"] in ("asr", "align")}
+    assert defaults == {"qwen3-asr-1.7b-8bit", "nemotron-3.5-asr-streaming-0.6b", "qwen3-forced-aligner-0.6b"}
+    assert "default here: profile standard, languages zh, and your" in shown("models", columns=150, env=spoken)
+
+
+def test_a_profile_is_pulled_for_its_languages(machine: dict[str, str], tmp_path: Path) -> None:
+    """Nothing is reached here: each model of the profile has an error of its own."""
+    away = {"HF_ENDPOINT": "http://127.0.0.1:9", "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
+    alone = {**machine, **away, "SPEECHMLX_CACHE": str(tmp_path / "empty"), "SPEECHMLX_LANGUAGES": "zh"}
+    text = shown("pull", "standard", "--languages", "de,fr", "--json", status=1, columns=9000, env=alone)
+    pulled = {one["model"] for one in json.loads(text.splitlines()[-1])}
+    assert {"parakeet-tdt-0.6b-v3", "nemotron-3.5-asr-streaming-0.6b", "qwen3-4b-instruct"} <= pulled
+    assert not {name for name in pulled if name.startswith(("whisper", "qwen3-asr"))}

@@ -120,3 +120,20 @@ def test_require_key_looks_at_every_door(listen: Listen, tmp_path: Path) -> None
         check_keys([near, far], strict, None)
     with pytest.raises(BadRequest, match="its protocol has no keys"):
         check_keys([near, far], keyed, wyoming)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (Config(profile="standard", languages=("de", "fr")), "Languages: de, fr, so parakeet-tdt-0.6b-v3, nemotron-"),
+        (Config(profile="large", languages=("zh",)), "qwen3-forced-aligner-0.6b for the times of words"),
+        (Config(profile="starter", languages=("de",)), "Languages: de; the profile starter took whisper-base without"),
+        (
+            Config(profile="standard", languages=("de",), models={"asr": "whisper-medium"}),
+            "Languages: de; the settings took whisper-medium without asking for them",
+        ),
+    ],
+)
+def test_what_people_speak(config: Config, says: str, listen: Listen, tmp_path: Path) -> None:
+    told = banner([listen("127.0.0.1")], replace(config, cache=tmp_path), CATALOG)
+    assert says in told[2] and told[1].startswith("Models: ") and told[3].startswith("Docs: ")

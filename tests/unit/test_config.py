@@ -268,3 +268,30 @@ def test_names_for_voices(written: str, voices: dict[str, str], tmp_path: Path) 
 def test_what_is_no_name_for_a_voice(written: str) -> None:
     with pytest.raises(BadRequest, match=r"voices is written like narrator=.*\(from SPEECHMLX_VOICES\)"):
         load({}, {"SPEECHMLX_VOICES": written})
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [("de,fr", ("de", "fr")), (" German , de-AT,yue", ("de", "yue")), ("", ()), ("any", ()), ("auto", ())],
+)
+def test_languages_that_people_speak(written: str, spoken: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'languages = ["{written}"]\n')
+    assert load({}, {}, file).languages == load({}, {"SPEECHMLX_LANGUAGES": written}).languages == spoken
+    assert load({"languages": [written]}, {}).languages == spoken
+    assert load({"languages": written.split(",")}, {"SPEECHMLX_LANGUAGES": "en"}).languages == spoken
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ('"de,germn"', r"^languages: 'germn' is no language .*did you mean 'de'.*, zh \(from /.*config\.toml\)$"),
+        ("3", "languages is written like de,fr, or is a list of texts"),
+        ("[1]", "languages is written like"),
+    ],
+)
+def test_what_is_no_language(written: str, says: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"languages = {written}\n")
+    with pytest.raises(BadRequest, match=says):
+        load({}, {}, file)

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from speechmlx import languages
-from speechmlx.errors import Unsupported
+from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.languages import NAMES, TAGS, asked, code, match, name, refusal, tag
 from speechmlx.models.catalog import CATALOG
 from speechmlx.reading.pronunciation import LANGUAGES as SPOKEN
@@ -133,3 +133,29 @@ def test_what_is_no_name_of_a_language_takes_no_time_and_is_not_kept(part: str) 
 def test_a_model_of_which_nothing_is_known_may_hear_any_language() -> None:
     assert languages.heard("German", ()) == "de" == languages.heard("de-AT", ())
     assert languages.heard("de-AT", ("de", "en")) == "de" and languages.heard("fr", ("de", "en")) is None
+
+
+@pytest.mark.parametrize(("text", "found"), [("de", "de"), ("pt-BR", "pt"), ("Cantonese", "yue"), ("fil", "tl")])
+def test_a_language_that_people_speak(text: str, found: str) -> None:
+    assert languages.spoken(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("germn", r"^'germn' is no language that is recognised \(did you mean 'de', german\?\); write one of af, am, "),
+        ("xx", "^'xx' is no language that is recognised; write one of .*, yue, zh$"),
+        ("", "^'' is no language"),
+        ("x" * 200, "is no language"),
+    ],
+)
+def test_what_is_no_language(text: str, says: str) -> None:
+    with pytest.raises(BadRequest, match=says) as refused:
+        languages.spoken(text)
+    assert all(code in str(refused.value) for code in NAMES) and len(str(refused.value)) < 700
+
+
+def test_all_of_several_languages() -> None:
+    assert languages.all_in(("de", "tl"), ("fil", "de"))
+    assert not languages.all_in(("de", "fr"), ("de", "en"))
+    assert not languages.all_in(("yue",), ("zh",))

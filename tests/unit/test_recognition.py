@@ -248,6 +248,26 @@ async def test_words_without_an_aligner_are_an_error_that_says_so() -> None:
     assert (await recognise_all(runtime, REQUEST)).text == "One two. ..."
 
 
+class LackingAligner(AligningRuntime):
+    """Its aligner lacks the language."""
+
+    def submit(self, request: Request) -> Job:
+        if isinstance(request, Align):
+            raise Unsupported("language 'fr' is none of this model's")
+        return super().submit(request)
+
+
+@pytest.mark.parametrize("runtime", [AligningRuntime(has_aligner=False), LackingAligner()])
+async def test_a_segment_is_one_word_where_nobody_times_its_words(runtime: AligningRuntime) -> None:
+    words = [Word("One two.", 0.5, 1.5, 0.9)]
+    result = await recognise_all(runtime, replace(REQUEST, words=True), lenient=True)
+    assert result.words == words and result.text == "One two. ..."
+    with pytest.raises(Unsupported):
+        await recognise_all(runtime, replace(REQUEST, words=True))
+    timed = AligningRuntime()
+    assert len((await recognise_all(timed, replace(REQUEST, words=True), lenient=True)).words) == 2
+
+
 @pytest.mark.parametrize(("has_aligner", "parts"), [(True, ["One", "two.", " ... "]), (False, ["One two.", " ... "])])
 async def test_speakers_divide_words_where_an_aligner_times_them(has_aligner: bool, parts: list[str]) -> None:
     runtime = AligningRuntime(has_aligner)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -18,10 +17,12 @@ from speechmlx import foreign_names
 from speechmlx.cli.terminal.servers import ServerAddress, probe
 from speechmlx.config import KINDS, PREFIX, Config
 from speechmlx.errors import Unavailable
+from speechmlx.settings_file import toml
 
 START_SECONDS, STOP_SECONDS = 60.0, 15.0
 KEPT = (
-    "profile", "models", "cache", "lexicon", "memory_limit", "step_timeout", "llm_url", "llm_url_model", "llm_url_key",
+    "profile", "languages", "models", "cache", "lexicon", "memory_limit", "step_timeout", "llm_url", "llm_url_model",
+    "llm_url_key",
 )  # fmt: skip
 """The person's settings that this server has: those of the models."""
 MANY = 64
@@ -69,8 +70,8 @@ def settings_text(config: Config) -> str:
     models = tables.pop("models")
     for name, value in tables.items():
         if value is not None:
-            lines.append(f"{name} = {value if isinstance(value, int | float) else json.dumps(str(value))}")
-    lines += ["[models]", *(f"{kind} = {json.dumps(str(name))}" for kind, name in models.items())]
+            lines.append(f"{name} = {toml(value)}")
+    lines += ["[models]", *(f"{kind} = {toml(name)}" for kind, name in models.items())]
     return "\n".join(lines) + "\n"
 
 

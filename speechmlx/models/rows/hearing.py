@@ -33,6 +33,7 @@ def _recogniser(
         languages=languages,
         aliases=(repo.lower(),),
         untimed=untimed,
+        translates=False,
     )
 
 
@@ -152,6 +153,7 @@ FUNASR = (
         rate=16000,
         licence=FUNASR_LICENCE,
         languages=("zh", "en"),
+        translates=False,
         aliases=("paraformer", "funasr/paraformer-zh"),
         elsewhere="(iic|damo)/speech_paraformer-large_asr_nat-zh-cn-16k-common-vocab8404-pytorch",
     ),
@@ -174,6 +176,7 @@ FUNASR = (
         rate=16000,
         licence=FUNASR_LICENCE,
         languages=("zh", "en", "yue", "ja", "ko"),
+        translates=False,
         aliases=("sensevoicesmall", "sensevoice"),
         elsewhere="(funaudiollm|iic|mlx-community)/sensevoicesmall",
     ),

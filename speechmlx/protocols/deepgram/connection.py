@@ -5,7 +5,7 @@ This module is imported at the first such handshake, so that the server starts f
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -168,11 +168,14 @@ def recogniser(names: ModelNames, name: str | None, live: bool = False) -> tuple
         return names.resolve(None, Kind.ASR, live)
 
 
-def language_of(model: Model, asked: str | None, default: bool) -> str | None:
-    """The language to recognise; None: the model detects it. `default`: the client named none.
+def language_of(model: Model, asked: str | None, default: bool, spoken: Sequence[str] = ()) -> str | None:
+    """The language to recognise; None: the model detects it. `default`: the client named none, which means English.
 
+    It does not where the settings say what is `spoken`, and English is not among it.
     Raises Unsupported for a language that the model does not have.
     """
+    if default and spoken and asked == DEFAULT_LANGUAGE and asked not in spoken:
+        return None
     if asked is None or languages.match(asked, model.languages):
         return asked
     if default:
@@ -188,7 +191,8 @@ def _listen(handshake: Handshake) -> Opened:
     model, launched = recogniser(handshake.names, options.model, live=True)
     named = "language" in query
     asked = options.language if named or launched is None else launched
-    options = replace(options, language=language_of(model, asked, not named))
+    spoken = handshake.runtime.config.languages
+    options = replace(options, language=language_of(model, asked, not named, spoken))
     _check(options, "channels" in query, handshake.runtime)
     request = ListenRequest(id=handshake.id, model=model, extra=options.extra, tag=options.tag)
     wire = ListenWire(options, request, live_settings(options, model.name))
@@ -209,6 +213,7 @@ def _flux(handshake: Handshake) -> Opened:
     options = flux_options(handshake.query)
     model, _ = recogniser(handshake.names, options.model, live=True)
     default = options.language == DEFAULT_LANGUAGE
-    options = replace(options, language=language_of(model, options.language, default))
+    spoken = handshake.runtime.config.languages
+    options = replace(options, language=language_of(model, options.language, default, spoken))
     request = ListenRequest(id=handshake.id, model=model, tag=options.tag)
     return FluxWire(options, request, flux_settings(options, model.name)), 1

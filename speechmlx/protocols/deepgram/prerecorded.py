@@ -65,7 +65,7 @@ async def prerecorded(context: RequestContext, handler: Handler) -> Response:
     model, launched = recogniser(context.services.names, options.model)
     named = "language" in query
     asked = options.language if named or launched is None else launched
-    options = replace(options, language=language_of(model, asked, not named))
+    options = replace(options, language=language_of(model, asked, not named, context.runtime.config.languages))
     check(options, context.runtime, options.callback is None or jobs.sends_to(options.callback))
     id = request_id(context.request.scope)
     if options.callback is not None and not in_job():
@@ -171,7 +171,8 @@ async def transcribe(
     )
     speakers = SpeakerOptions() if options.diarize else None
     expect(len(recording.channels))
-    found = [await recognise_all(runtime, form.request(request.model, audio), speakers) for audio in recording.channels]
+    asked = [form.request(request.model, audio) for audio in recording.channels]
+    found = [await recognise_all(runtime, one, speakers, lenient=True) for one in asked]
     return answer(found, request, recording, options)
 
 

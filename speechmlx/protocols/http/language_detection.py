@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, aclosing
 
-from speechmlx.errors import BadRequest, UnknownModel
+from speechmlx.errors import BadRequest, UnknownModel, Unsupported
 from speechmlx.recognition import Submitter, recognise, resampled
-from speechmlx.types import Audio, DetectLanguage, Event, Kind, LanguageDetected, Transcribe
+from speechmlx.types import Audio, DetectLanguage, Event, Kind, LanguageDetected, Segment, Transcribe
 
 WINDOW = 30
 """Seconds of sound that a model detects a language in."""
@@ -23,7 +23,7 @@ async def detect_language(runtime: Submitter, model: str, audio: Audio) -> Langu
 
     In a recording without speech, it is the language that the model detects at its beginning. That is `model`, a
     recogniser, unless one is set that tells languages apart and nothing else. Raises BadRequest for a recording that is
-    too short.
+    too short, and Unsupported for a recogniser that tells no language.
     """
     probabilities: dict[str, float] = defaultdict(float)
     windows = 0
@@ -66,4 +66,9 @@ async def _detect(runtime: Submitter, model: str, audio: Audio, vad: bool) -> La
         async for event in events:
             if isinstance(event, LanguageDetected):
                 return event
+            if isinstance(event, Segment):
+                raise Unsupported(
+                    f"{model} does not tell which language it hears; name a model that does, such as a multilingual "
+                    "Whisper, or start the server with --lid"
+                )
     return None

@@ -19,6 +19,7 @@ from speechmlx.conversation.settings import Settings, Transcription
 from speechmlx.conversation.translation import can_translate
 from speechmlx.errors import BadRequest, Draining, SpeechError, UnknownModel, Unsupported
 from speechmlx.log import note_error
+from speechmlx.models.abilities import check_translation
 from speechmlx.models.spec import Model
 from speechmlx.protocols import live_sessions, ws
 from speechmlx.protocols.http.access_keys import key_subprotocol
@@ -195,6 +196,8 @@ def _model(options: ClientOptions, services: Services, warnings: list[str]) -> t
         warnings.append(f"{error}; {model.name} is used instead")
     if options.language and languages.match(options.language, model.languages) is None:
         raise languages.refusal(options.language, model.languages, model.name)
+    if options.task == "translate":
+        check_translation(services.runtime.catalog, services.config, model)
     if options.task == "translate" and len(model.languages) == 1:
         raise Unsupported(f"{model.name} knows one language only and cannot translate; name a multilingual model")
     return model, language

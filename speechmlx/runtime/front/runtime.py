@@ -16,6 +16,7 @@ from speechmlx.config import Config
 from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechError, WeightsDamaged, from_code
 from speechmlx.machine import model_memory
 from speechmlx.models import store
+from speechmlx.models.abilities import check_ability
 from speechmlx.models.in_use import Marks
 from speechmlx.models.licences import Licences
 from speechmlx.models.spec import Catalog, Model
@@ -154,6 +155,7 @@ class Runtime:
             raise Draining("the server is shutting down", retry_after=5.0)
         model = self.model(request.model, request.kind, live=isinstance(request, Listen))
         self.licences.require(model, request)
+        check_ability(self.catalog, self.config, model, request)
         if takes_place(request) and self._is_full:
             self.metrics.jobs[model.name, Busy.code] += 1
             raise Busy(f"{self.config.max_jobs} jobs run or wait, which is the limit (max_jobs)", retry_after=1.0)

@@ -104,3 +104,25 @@ def test_the_profile_and_the_memory_of_a_mac(
     (memory,) = [finding for finding in stored.check_models(mac) if finding.topic == "Memory"]
     assert (memory.state == "ok") is (said == "ok") is (f"{profile} is for Macs with" not in memory.text)
     assert said == "ok" or said in memory.to_do
+
+
+@pytest.mark.usefixtures("reached")
+@pytest.mark.parametrize(
+    ("config", "says", "warns"),
+    [
+        (Config(profile="standard"), None, None),
+        (Config(profile="standard", languages=("de",)), "de: they chose parakeet-tdt-0.6b-v3, nemotron-3.5-", None),
+        (Config(profile="starter", languages=("de",)), "de: they choose no model", None),
+        (Config(profile="starter", languages=("yue",)), "yue: they choose no model", "whisper-base does not hear yue"),
+        (
+            Config(profile="standard", languages=("ja", "de"), models={"asr": "whisper-base", "listen": "parakeet"}),
+            "ja, de: they choose no model",
+            "parakeet-tdt-0.6b-v3 does not hear ja",
+        ),
+    ],
+)
+def test_languages(config: Config, says: str | None, warns: str | None, tmp_path: Path) -> None:
+    models = {kind: name.replace("parakeet", "parakeet-tdt-0.6b-v3") for kind, name in config.models.items()}
+    told = found(replace(config, models=models, cache=tmp_path)).get("Recognition", [])
+    assert [one.state for one in told] == [state for state, text in (("ok", says), ("warning", warns)) if text]
+    assert all(text in one.text for one, text in zip(told, filter(None, (says, warns)), strict=True))

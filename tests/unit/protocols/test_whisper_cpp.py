@@ -19,7 +19,8 @@ RESULT = RecognitionResult(3.0, "transcribe", LanguageDetected("fr", 0.87654), [
     ("fields", "expected"),
     [
         ({}, OutputOptions()),
-        ({"response_format": "verbose_json"}, OutputOptions("verbose_json", words=True)),
+        ({"response_format": "verbose_json"}, OutputOptions("verbose_json", words=True, lenient=True)),
+        ({"response_format": "verbose_json", "token_timestamps": "1"}, OutputOptions("verbose_json", words=True)),
         ({"response_format": "verbose_json", "no_timestamps": "1"}, OutputOptions("verbose_json", timed=False)),
         ({"response_format": "verbose_json", "token_timestamps": "0"}, OutputOptions("verbose_json")),
         ({"max_len": "7"}, OutputOptions(words=True, max_letters=7)),

@@ -30,6 +30,9 @@ def test_a_language_that_the_model_lacks_is_refused_where_it_was_asked_for() -> 
     assert language_of(MODEL, "fr", False) == "fr"
     assert language_of(MODEL, None, False) is None
     assert language_of(replace(MODEL, languages=("fr",)), "en", True) is None
+    assert language_of(MODEL, "en", True) == language_of(MODEL, "en", True, ("de", "en")) == "en"
+    assert language_of(MODEL, "en", True, ("de",)) is None  # a client that names none means English, if it is spoken
+    assert language_of(MODEL, "en", False, ("de",)) == "en"
     with pytest.raises(Unsupported, match="de"):
         language_of(MODEL, "de", False)
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from speechmlx.errors import BadRequest, UnknownModel
+from speechmlx.errors import BadRequest, UnknownModel, Unsupported
 from speechmlx.models.spec import Model
 from speechmlx.protocols.http.language_detection import WINDOW, detect_language
 from speechmlx.runtime.front.job import Job
-from speechmlx.types import Audio, DetectLanguage, Kind, LanguageDetected, Request, Transcribe
+from speechmlx.types import Audio, DetectLanguage, Kind, LanguageDetected, Request, Segment, Transcribe
 
 RATE = 10
 MODEL = Model(name="m", kind=Kind.ASR, engine="none:load", sources=(), size=0, memory=0, rate=RATE, licence="none")
@@ -20,7 +20,7 @@ MODEL = Model(name="m", kind=Kind.ASR, engine="none:load", sources=(), size=0, m
 class FakeRuntime:
     """Detects one language after the other; None: no speech."""
 
-    def __init__(self, detected: Sequence[LanguageDetected | None], identifies: bool = False) -> None:
+    def __init__(self, detected: Sequence[LanguageDetected | Segment | None], identifies: bool = False) -> None:
         """`identifies`: a model of its own tells the languages."""
         self.requests: list[Transcribe | DetectLanguage] = []
         self._identifies = identifies
@@ -74,3 +74,10 @@ async def test_the_language(
 async def test_a_recording_too_short_for_the_model_is_refused() -> None:
     with pytest.raises(BadRequest, match="too short"):
         await detect_language(FakeRuntime([None]), "m", Audio(np.zeros(0, np.float32), RATE))
+
+
+async def test_a_recogniser_that_tells_no_language() -> None:
+    runtime = FakeRuntime([None, Segment("hello", 0.0, 1.0, 1.0)])
+    with pytest.raises(Unsupported, match=r"m does not tell which language it hears; name a model that does.*--lid"):
+        await detect_language(runtime, "m", Audio(np.zeros(3 * WINDOW * RATE, np.float32), RATE))
+    assert len(runtime.requests) == 2
