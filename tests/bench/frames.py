@@ -95,7 +95,8 @@ class _Served:
     @staticmethod
     def _operations() -> dict[tuple[Any, str], Any]:
         places: tuple[Any, ...] = mx, mx.fast, nn, nn.Linear, nn.Embedding
-        return {(place, name): getattr(place, name) for place in places for name in dir(place)}
+        names = {place: [name for name in vars(place) if name == "__call__" or name[:2] != "__"] for place in places}
+        return {(place, name): getattr(place, name) for place in places for name in names[place]}
 
     @staticmethod
     def _put(operations: Mapping[tuple[Any, str], Any]) -> None:
