@@ -216,11 +216,11 @@ def families() -> str:
             KINDS[family.kind] if family.kind else "left out",
             WORKS.get(family.works, ""),
             PROOFS[family.proof] if family.kind else "",
-            ", ".join(f"`{need.removeprefix('/')}`" for need in family.needs) or family.reason,
+            family.reason,
         )
         for family in FAMILIES
     ]
-    return table(("family", "what it does", "how", "tried", "needs, or why it is left out"), lines)
+    return table(("family", "what it does", "how", "tried", "why it is left out"), lines)
 
 
 def written(file: Path) -> str:

@@ -115,14 +115,14 @@ def _families(kind: str | None, as_json: bool) -> None:
         typer.echo(json.dumps([{**vars(family), "kind": family.kind} for family in found]))
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("family", "kind", "works", "needs or why not"):
-        table.add_column(heading, no_wrap=heading != "needs or why not")
+    for heading in ("family", "kind", "works", "why not"):
+        table.add_column(heading, no_wrap=heading != "why not")
     for family in found:
         cells = (
             family.name,
             family.kind or "left out",
             family.works,
-            " ".join(family.needs).replace("/", "") or family.reason,
+            family.reason,
         )
         table.add_row(*cells, style=None if family.kind else "dim")
     Console(highlight=False).print(table)

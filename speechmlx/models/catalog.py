@@ -18,7 +18,7 @@ from speechmlx.models.rows.conversing import SPEECH_TO_SPEECH
 from speechmlx.models.rows.hearing import FUNASR, RECOGNISERS
 from speechmlx.models.rows.melotts import MELOTTS
 from speechmlx.models.rows.others import OTHERS
-from speechmlx.models.rows.speaking import CHATTTS, KITTEN, QWEN3_TTS_ROWS, SPEECH
+from speechmlx.models.rows.speaking import CHATTTS, KITTEN, POCKET, QWEN3_TTS_ROWS, SPEECH
 from speechmlx.models.rows.whisper import WHISPER
 from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model, PackageFile, SourceFailed, profile
 from speechmlx.types import Kind
@@ -74,6 +74,7 @@ CATALOG = Catalog(
         *FISHSPEECH,
         *MELOTTS,
         *KITTEN,
+        *POCKET,
         *ABSENT,
     ),
     PROFILES,

@@ -29,6 +29,8 @@ WEIGHT = re.compile(r"[*(]")
 """Begins the weight of a voice in a blend."""
 SIGN = re.compile(r"[^\w\s-]")
 """In a name: it is meant for a blend."""
+KEPT_IN = ("voices", "embeddings", "voice_embedding")
+"""Folders of voices in that of a model."""
 
 
 class KeptVoices(Protocol):
@@ -156,4 +158,4 @@ UNLISTED = VoiceList()
 
 def voices_in(folder: Path) -> tuple[str, ...]:
     """Names of the voices in a model's weights folder: a file of weights each; () for a model without such files."""
-    return tuple(sorted(path.stem for path in folder.glob("voices/*.safetensors")))
+    return tuple(sorted({path.stem for kept in KEPT_IN for path in folder.glob(f"{kept}/*.safetensors")}))

@@ -1,8 +1,8 @@
 """Xinference's routes beside OpenAI's audio API: launching models, ending them, and listing what can be launched.
 
 A launch loads a model and pins it under a uid. Ending it takes the model out of memory. A launch is optional: any name
-of the catalog can be used at once. `model_engine`, `model_format` and `quantization` are passed over: every model runs
-on MLX here, in the form that its row has.
+of the catalog can be used at once. `model_engine` must be one of Xinference's; it changes nothing, and neither do
+`model_format` and `quantization`: every model runs on MLX here, in the form that its row has.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ LANG_CODES = {"a": "en", "b": "en-gb", "e": "es", "f": "fr", "h": "hi", "i": "it
 """Kokoro's letters for languages in `lang_code`, which may also be a code or a name."""
 REFUSED = ("model_path", "peft_model_config")
 """Settings of a launch that would change the weights, which are the catalog's."""
+ENGINES = ("MLX", "PyTorch", "transformers", "vLLM", "SGLang", "llama.cpp", "TRT-LLM", "diffusers")
+"""What Xinference's catalogue names as `model_engine`, in any case."""
 TYPES = {"audio": (Kind.ASR, Kind.TTS), "LLM": (Kind.LLM,)}
 PATIENCE = 2.0
 """Seconds that ending a model waits for its jobs to end."""
@@ -181,6 +183,12 @@ def _row(runtime: Runtime, fields: Any) -> Model:
     for setting in REFUSED:
         if fields.get(setting):
             raise Unsupported(f"{setting!r} cannot be set: the weights of a model are those the catalog names")
+    engine = options.text(fields, "model_engine")
+    if engine is not None and engine.strip().lower() not in map(str.lower, ENGINES):
+        raise BadRequest(
+            f"there is no model_engine {engine!r:.60}; known are {', '.join(ENGINES)}, and every model runs on MLX, "
+            "whichever is named"
+        )
     for setting in ("replica", "n_worker"):
         options.integer(fields, setting, 1, 1, 1)
     kind = Kind.LLM if options.text(fields, "model_type") == "LLM" and name not in runtime.catalog.names() else None

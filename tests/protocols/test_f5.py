@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 import openai
@@ -33,6 +34,29 @@ def xinference(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[REST
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with closing(RESTfulClient(server.url)) as client:
         yield client
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "row"),
+    [
+        ("F5-TTS", None, "f5-tts"),
+        ("F5-TTS", "PyTorch", "f5-tts"),
+        ("F5-TTS", "MLX", "f5-tts"),
+        ("F5-TTS-MLX", None, "f5-tts-mlx"),
+        ("F5-TTS-MLX", "mlx", "f5-tts-mlx"),
+    ],
+)
+def test_a_name_of_xinference_says_which_model_runs(
+    xinference: RESTfulClient, server: Server, name: str, engine: str | None, row: str
+) -> None:
+    """Whatever the engine. In Xinference, the second name is that of the first with the engine MLX."""
+    uid = xinference.launch_model(model_name=name, model_type="audio", model_engine=engine)
+    try:
+        assert uid == name and xinference.describe_model(uid)["model_name"] == row
+        loaded: Any = server.health()["models"]
+        assert [model["name"] for model in loaded] == [row]
+    finally:
+        xinference.terminate_model(uid)
 
 
 @pytest.mark.parametrize("name", ["F5-TTS", "F5-TTS-MLX"])

@@ -25,7 +25,7 @@ WHISPERS = (
     "large-v3",
     "large-v3-turbo",
 )
-ENGINES = (None, "MLX", "mlx", "transformers", "vLLM")
+ENGINES = (None, "MLX", "mlx", "transformers", "vLLM", "PyTorch", "diffusers")
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +74,13 @@ def test_xinference_s_names_are_launched_with_any_engine(client: RESTfulClient, 
         assert client.get_model(uid).transcriptions(WAV)["text"] is not None
     finally:
         client.terminate_model(uid)
+
+
+@pytest.mark.parametrize("engine", ["ONNX", "MLX2", "mlx-audio"])
+def test_an_engine_that_xinference_does_not_have(client: RESTfulClient, server: Server, engine: str) -> None:
+    says = (
+        rf"there is no model_engine '{engine}'; known are MLX, PyTorch, transformers, vLLM, .*every model runs on MLX"
+    )
+    with pytest.raises(RuntimeError, match=says):
+        client.launch_model(model_name="whisper-tiny", model_type="audio", model_engine=engine)
+    assert not server.health()["models"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 
 from speechmlx.engines import Engine, LoadOptions
-from speechmlx.engines.mlx_audio import checkpoint
+from speechmlx.engines.mlx_audio import checkpoint, sinc_resampling
 from speechmlx.engines.mlx_audio.alignment import ForcedAligner, aligns
 from speechmlx.engines.mlx_audio.cooperative import hook
 from speechmlx.engines.mlx_audio.diarization import Diarizer
@@ -43,4 +43,5 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine
         raise ModelUnavailable(f"this version cannot run {read.part} models of mlx-audio, such as {read.family}")
     provide(read.family, read.model)
     hook(read.model)
+    sinc_resampling.install()
     return ADAPTERS[read.part](read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,7 +14,7 @@ import mlx.core as mx
 from mlx.utils import tree_flatten
 
 from speechmlx.engines import LoadOptions
-from speechmlx.engines.mlx_audio import package, tree
+from speechmlx.engines.mlx_audio import package, tree, voxtral_prompts
 from speechmlx.engines.mlx_audio.cooperative import Printed
 from speechmlx.engines.weights import SLICE, read_config, read_weights, settle
 from speechmlx.errors import ModelUnavailable, SpeechError, WeightsDamaged
@@ -26,8 +26,12 @@ BRIDGE = "bridge.json"
 """What the conversion wrote of the family: {"part", "family", "rate", "streams"}."""
 CLASSES: Mapping[str, tuple[str, str]] = {"mel_roformer": ("MelRoFormer", "MelRoFormerConfig")}
 """By family: names of its model and its configuration, where they are not Model and ModelConfig."""
+SETTINGS: Mapping[str, Mapping[str, Any]] = {"pocket_tts": {"tokenizer_name": "tokenizer/tokenizer.model"}}
+"""By family: settings where config.json says nothing. A row's companion is in a folder of its own."""
 INNER: Mapping[str, str] = {"mossformer2_se": "model"}
 """By family: the part of the model that the weights are of, where they are not of the whole."""
+FINISHERS: Mapping[str, Callable[[Any, Path], Any]] = {"voxtral_tts": voxtral_prompts.furnish}
+"""By family: what gives its model the rest after the weights, where that is not the package's own code."""
 FORBIDDEN = (".py", ".pth", ".pt", ".bin", ".pkl", ".pickle", ".ckpt", ".so", ".dylib")
 """Files that may hold code."""
 
@@ -113,7 +117,8 @@ def _about(folder: Path) -> dict[str, Any]:
 
 def _constructed(folder: Path, module: Any, config: dict[str, Any], family: str) -> tuple[Any, dict[str, mx.array]]:
     """The model without its weights, and these as the family names them."""
-    settings, (named, configured) = {**config, "model_path": str(folder)}, CLASSES.get(family, ("Model", "ModelConfig"))
+    settings = {**SETTINGS.get(family, {}), **config, "model_path": str(folder)}
+    named, configured = CLASSES.get(family, ("Model", "ModelConfig"))
     try:
         form = getattr(module, configured, None)
         model = getattr(module, named)(settings if form is None else _configuration(form, settings))
@@ -155,7 +160,8 @@ def _fill(model: Any, config: dict[str, Any], weights: dict[str, mx.array]) -> N
 
 def _finished(module: Any, model: Any, folder: Path, family: str) -> Any:
     """What the family does after loading: its tokenizer, its codec, its voices."""
-    after = getattr(getattr(module, CLASSES.get(family, ("Model",))[0]), "post_load_hook", None)
+    own = getattr(getattr(module, CLASSES.get(family, ("Model",))[0]), "post_load_hook", None)
+    after = FINISHERS.get(family, own)
     if after is None:
         return model
     try:

@@ -60,6 +60,13 @@ def hook(model: Any) -> None:
             layer.__class__ = _hooked(type(layer))  # type: ignore[arg-type]
 
 
+def rest() -> None:
+    """For work that no layer does: give control back where the step of this job has taken long enough."""
+    job = getcurrent()
+    if isinstance(job, _Job):
+        job.rest()
+
+
 class _Hooked:
     """Mark of the classes that `_hooked` makes."""
 
@@ -143,7 +150,12 @@ class _Job(greenlet):
             self._every = min(2 * self._every, MOST)
         elif took > STEP / 2:
             self._every = max(1, self._every // 2)
-        if now - self._resumed >= STEP:
+        self.rest()
+
+    def rest(self) -> None:
+        if self._ending:
+            raise GreenletExit
+        if time.perf_counter() - self._resumed >= STEP:
             self._give_back(None)
 
     def _emit(self, event: Event) -> None:

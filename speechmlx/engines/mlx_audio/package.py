@@ -38,8 +38,7 @@ def family(part: str, name: str) -> types.ModuleType:
             module = importlib.import_module(path)
     except ImportError as error:
         raise ModelUnavailable(
-            f"the family {name} of mlx-audio needs the package {(error.name or str(error))!r}, which is not here; "
-            "docs/models.md lists what each family needs"
+            f"the family {name} of mlx-audio needs the package {(error.name or str(error))!r}, which is not here"
         ) from error
     for value in vars(module).values():
         if isinstance(value, type) and CHANGES_MLX in vars(value):

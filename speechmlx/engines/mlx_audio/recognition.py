@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,7 @@ from speechmlx.engines.mlx_audio.checkpoint import BridgedModel
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.cooperative import Emit
 from speechmlx.engines.mlx_audio.live import LIVE, LiveRecognition
+from speechmlx.engines.mlx_audio.live.voxtral import recording_bytes
 from speechmlx.engines.mlx_audio.results import HeardSpeech, heard
 from speechmlx.engines.mlx_audio.tree import floating_type
 from speechmlx.errors import BadRequest, Unsupported
@@ -37,15 +38,24 @@ DENSEST, LEAST_TOKENS = 16, 32
 """Tokens for each second of a window, and besides: where a model repeats itself, it ends there."""
 SHORTEST = 0.1
 """Seconds; a shorter window is filled up with silence."""
+WINDOW_BYTES: Mapping[str, Callable[[Any, float], int]] = {"voxtral_realtime": recording_bytes}
+"""By family: bytes of the keys and values for a window of so many seconds. Those of the others are not counted."""
+
+
+@dataclass(eq=False)
+class ClaimedMemory:
+    """What the recognition of one recording may come to hold."""
+
+    held: int
 
 
 @dataclass(eq=False)
 class Recognizer:
-    """A loaded STT model. Each request has a structural clone; live streams with keys and values claim their memory."""
+    """A loaded STT model. Each request has a structural clone; those with keys and values claim their memory."""
 
     checkpoint: BridgedModel
     room: Room = field(default_factory=Unlimited)
-    _live: WeakSet[LiveRecognition] = field(default_factory=WeakSet)
+    _claims: WeakSet[LiveRecognition | ClaimedMemory] = field(default_factory=WeakSet)
 
     @property
     def nbytes(self) -> int:
@@ -53,8 +63,8 @@ class Recognizer:
 
     @property
     def held(self) -> int:
-        """Bytes of the keys and values of the live streams, at their full length."""
-        return sum(stream.held for stream in self._live)
+        """Bytes of the keys and values of the requests, at their full length."""
+        return sum(claim.held for claim in self._claims)
 
     @cached_property
     def accepted(self) -> Accepted:
@@ -64,6 +74,7 @@ class Recognizer:
     def run(self, request: Request) -> Steps:
         """Recognise a recording. Raises Unsupported for what the family does not take, and BadRequest.
 
+        Raises Busy where others hold the memory for its keys and values, BadRequest where it could never have it.
         `vad` leaves out what cannot be speech. Segments have words where the family tells their times.
         """
         if not isinstance(request, Transcribe):
@@ -75,7 +86,11 @@ class Recognizer:
                 f"{self.checkpoint.family} hears audio at {self.checkpoint.rate} Hz, not {request.audio.rate}"
             )
         arguments = self._arguments(request)
-        return cooperative.steps(lambda emit: self._recognise(request, arguments, emit), 0)
+        count = WINDOW_BYTES.get(self.checkpoint.family, lambda model, seconds: 0)
+        seconds = max(SHORTEST, min(WINDOW, request.audio.duration))
+        claim = ClaimedMemory(count(self.checkpoint.model, seconds))
+        self._claim(claim, f"a recording of {request.audio.duration:.0f} s")
+        return _holding(claim, cooperative.steps(lambda emit: self._recognise(request, arguments, emit), 0))
 
     def open(self, request: Request) -> LiveRecognition:
         """Recognise a live stream. Raises Unsupported for a family that cannot, and for what it does not take.
@@ -90,14 +105,19 @@ class Recognizer:
                 f"speaks; of mlx-audio's families these do: {', '.join(LIVE)}"
             )
         stream = begin(self.checkpoint, request)
-        if stream.held > self.room.most:
+        self._claim(stream, "a live stream")
+        return stream
+
+    def _claim(self, claim: LiveRecognition | ClaimedMemory, what: str) -> None:
+        """Have the memory of a request. Raises Busy and BadRequest as `run` and `open`."""
+        if claim.held > self.room.most:
             raise BadRequest(
-                f"a live stream of {self.checkpoint.family} takes {stream.held / 1e6:.0f} MB, and this model may have "
+                f"{what} takes {claim.held / 1e6:.0f} MB with {self.checkpoint.family}, and this model may have "
                 f"{max(0, self.room.most) / 1e6:.0f} MB (--memory-limit)"
             )
-        self.room.claim(self.held + stream.held)
-        self._live.add(stream)
-        return stream
+        if claim.held:
+            self.room.claim(self.held + claim.held)
+            self._claims.add(claim)
 
     def _arguments(self, request: Transcribe) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
@@ -152,6 +172,14 @@ class Recognizer:
             for segment in segments(result, start, request.words):
                 emit(segment)
         emit(Usage(audio_in=request.audio.duration))
+
+
+def _holding(claim: ClaimedMemory, steps: Steps) -> Steps:
+    """`steps`, with its memory held until they end or are given up; also before the first of them."""
+    try:
+        yield from steps
+    finally:
+        claim.held = 0
 
 
 def spans(request: Transcribe, rate: int) -> list[tuple[float, float]]:

@@ -47,6 +47,8 @@ MOST_SEED = 2**32 - 1
 OWN_OPTIONS = ("seed",)
 INSTRUCT = ("instruct", "description", "caption")
 LANGUAGE = ("lang_code", "language", "lang")
+KEPT_IN = ("voices", "embeddings")
+"""Folders of voices in that of a model."""
 WITH_TEXT = ("voxcpm", "breeze_tts", "fish_drama3")
 """Families that imitate a recording only where its text is told: the first ignores it else, the others fail."""
 
@@ -260,7 +262,7 @@ class SentenceStream:
 
 def voices_in(folder: Path) -> tuple[str, ...]:
     """Names of the voices in a model's folder: a file of weights each."""
-    return tuple(sorted(path.stem for path in folder.glob("voices/*.safetensors")))
+    return tuple(sorted({path.stem for kept in KEPT_IN for path in folder.glob(f"{kept}/*.safetensors")}))
 
 
 def voices_of(model: Any) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from speechmlx.models.admission import ADMITTED
 from speechmlx.models.bridge import families
 from speechmlx.models.bridge.convert import PATTERNS
 from speechmlx.models.bridge.families import Family
-from speechmlx.models.bridge.identify import check_needs, identify, rate_of
+from speechmlx.models.bridge.identify import identify, rate_of
 from speechmlx.models.bridge.own import engine_of, is_narrow, runs_by_itself, speakers_of, voices_of
 from speechmlx.models.spec import REPOSITORY, HubFiles, LocalFiles, Model
 
@@ -75,7 +75,6 @@ def _of_folder(name: str) -> dict[str, Any]:
     if not weights:
         raise UnknownModel(f"the folder {str(home)!r} has no weights: a file that ends in .safetensors")
     family = identify(config, home.name)
-    check_needs(family)
     size = sum(path.stat().st_size for path in home.rglob("*.safetensors"))
     changed = max(path.stat().st_mtime_ns for path in weights)
     return _record(family, config, size, name=_local_name(home), folder=str(home), stamp=f"{size}-{changed}")
@@ -92,7 +91,6 @@ def _of_repository(name: str) -> dict[str, Any]:
         raise UnknownModel(f"{name!r:.200} is neither a repository's name, such as owner/name, nor a folder's path")
     found = look_up(name)
     family = identify(found.config, name)
-    check_needs(family)
     named = name.replace("/", "--").lower()
     where = {"name": named, "repo": name, "revision": found.revision, "licence": found.licence}
     return _record(family, found.config, found.size, **where)

@@ -26,8 +26,6 @@ class Family:
     """Hz of its input, or of its output for "tts"; a config.json of "tts" or "sts" that names another counts more."""
     proof: str = ""
     """"tiny": two interleaved jobs on tiny random weights equal the lone ones, exactly; "": not tried."""
-    needs: tuple[str, ...] = ()
-    """Packages besides the server's own, by their import name; a name with a "/" before it is a program."""
     reason: str = ""
     """Why it is left out."""
     untimed: bool = False
@@ -58,7 +56,7 @@ TTS = (
     *_of("tts", Kind.TTS, "whole", "voxcpm", 44100, "tiny"),
     *_of("tts", Kind.TTS, "whole", "voxcpm2", 48000, "tiny"),
     *_of("tts", Kind.TTS, "whole", "kitten_tts", 24000, "tiny"),
-    Family("tts", "voxtral_tts", Kind.TTS, "streams", 24000, "", ("mistral_common",)),
+    *_of("tts", Kind.TTS, "streams", "voxtral_tts", 24000, "tiny"),
     *_out("tts", OWN, "kokoro melotts"),
     *_out("tts", LLM, "llama qwen3"),
     *_out(

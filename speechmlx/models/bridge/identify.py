@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 from mlx_audio import registry
 
-from speechmlx.errors import ModelUnavailable, UnknownModel
+from speechmlx.errors import UnknownModel
 from speechmlx.models.bridge import families
 from speechmlx.models.bridge.families import Family
 from speechmlx.names import nearest
-from speechmlx.optional_packages import program
 
 LISTED = "`audio-server models --all` lists the families"
 RATES = ("sample_rate", "sampling_rate", "output_sample_rate", "audio_sample_rate")
@@ -36,17 +34,6 @@ def identify(config: Mapping[str, Any], name: str) -> Family:
         reason = family.reason if family else "it is not one of those that were looked at"
         raise UnknownModel(f"{name!r:.200} is of the family {found[1]}, which is left out here: {reason}; {LISTED}")
     return family
-
-
-def check_needs(family: Family) -> None:
-    """Raises ModelUnavailable where a package that the family needs is not installed."""
-    missing = [need for need in family.needs if not (program(need[1:]) if need[0] == "/" else find_spec(need))]
-    if missing:
-        named = ", ".join(need.removeprefix("/") for need in missing)
-        raise ModelUnavailable(
-            f"the family {family.name} needs {named}, which is not installed; "
-            "docs/models.md says what each family needs"
-        )
 
 
 def rate_of(family: Family, config: Mapping[str, Any]) -> int:

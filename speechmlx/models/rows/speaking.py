@@ -8,7 +8,7 @@ from dataclasses import replace
 from speechmlx.models.kokoro_voices import KOKORO
 from speechmlx.models.qwen3_tts_voices import QWEN3_TTS
 from speechmlx.models.rows.common import BRIDGE, BRIDGED, CONVERT, MB, PRECISION
-from speechmlx.models.spec import HubFiles, IndexFiles, Model, PackageFile
+from speechmlx.models.spec import Companion, HubFiles, IndexFiles, Model, PackageFile
 from speechmlx.models.voices import PRESETS, UNLISTED, VoiceList
 from speechmlx.types import Kind
 
@@ -292,3 +292,42 @@ def _kitten(size: str, weights: int) -> Model:
 
 
 KITTEN = (_kitten("nano", 15 * MB), _kitten("micro", 40 * MB), _kitten("mini", 80 * MB))
+
+POCKET_VOICES = tuple("alba azelma cosette eponine fantine javert jean marius".split())
+
+POCKET = (
+    Model(
+        name="pocket-tts",
+        kind=Kind.TTS,
+        engine=BRIDGE,
+        sources=(
+            HubFiles(
+                "mlx-community/pocket-tts",
+                "main",
+                ("config.json", "model.safetensors", *(f"embeddings/{name}.safetensors" for name in POCKET_VOICES)),
+                f"{BRIDGED}:tts.pocket_tts",
+            ),
+        ),
+        companions=(
+            Companion(
+                "tokenizer",
+                (
+                    HubFiles(
+                        "kyutai/pocket-tts-without-voice-cloning",
+                        "d4fdd22ae8c8e1cb3634e150ebeff1dab2d16df3",
+                        ("tokenizer.model",),
+                    ),
+                ),
+            ),
+        ),
+        size=240 * MB,
+        memory=4 * 117_856_962,
+        narrow=2 * 117_856_962,
+        rate=24000,
+        licence="CC-BY-4.0",
+        aliases=("pocket",),
+        elsewhere=f"(kyutai|mlx-community)/pocket-tts{PRECISION}",
+        voices=VoiceList(POCKET_VOICES, patterns=((PRESETS.pattern, "alba"),), languages=((".*", "en"),)),
+    ),
+)
+"""Its weights and voices; mlx-audio takes the tokenizer that the weights were trained with from the authors."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -8,11 +10,13 @@ from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.hearing_live import check_words, committed, listened, steps, talk
 
 from speechmlx.engines import Claiming
+from speechmlx.engines.lm.footprint import Unlimited
+from speechmlx.engines.mlx_audio import package
 from speechmlx.engines.mlx_audio.live import voxtral
 from speechmlx.engines.mlx_audio.live.voxtral import delay_frames
 from speechmlx.engines.mlx_audio.recognition import Recognizer
 from speechmlx.errors import BadRequest, Busy
-from speechmlx.types import Listen
+from speechmlx.types import Audio, Listen, Transcribe, Usage
 
 
 def said(engine: object, samples: np.ndarray, **fields: object) -> str:
@@ -94,7 +98,9 @@ def test_a_stream_without_room_is_refused_with_the_numbers(bridged: Load) -> Non
 
     try:
         engine.room = SimpleNamespace(most=size - 1, claim=claim)
-        with pytest.raises(BadRequest, match=r"a live stream of voxtral_realtime takes \d+ MB, .* \(--memory-limit\)"):
+        with pytest.raises(
+            BadRequest, match=r"a live stream takes \d+ MB with voxtral_realtime, .* \(--memory-limit\)"
+        ):
             engine.open(Listen())
         engine.room = SimpleNamespace(most=2 * size, claim=claim)
         with pytest.raises(Busy, match=f"{2 * size} wanted"):
@@ -103,3 +109,70 @@ def test_a_stream_without_room_is_refused_with_the_numbers(bridged: Load) -> Non
     finally:
         engine.room = room
         stream.close()
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Bytes of all keys and values of the package, after each time that they grew."""
+    family = package.inside("stt", "voxtral_realtime", "decoder")
+    alive, sizes, real = WeakSet[Any](), list[int](), family.RotatingKVCache.update_and_fetch
+
+    def update(self: Any, *new: Any) -> Any:
+        alive.add(self)
+        given = real(self, *new)
+        sizes.append(sum(cache.nbytes for cache in alive))
+        return given
+
+    monkeypatch.setattr(family.RotatingKVCache, "update_and_fetch", update)
+    return sizes
+
+
+@pytest.mark.parametrize("seconds", [0.05, 2.0, 9.0, 40.0])
+def test_a_recording_claims_its_keys_and_values(bridged: Load, seen: list[int], seconds: float) -> None:
+    engine = bridged("stt/voxtral_realtime")
+    job = engine.run(Transcribe(audio=Audio(talk(seconds), 16000), vad=False))
+    claimed = engine.held
+    assert claimed == voxtral.recording_bytes(engine.checkpoint.model, max(0.1, min(30.0, seconds)))
+    other = engine.run(Transcribe(audio=Audio(talk(1.0), 16000), vad=False))
+    assert engine.held > claimed, "before the first step"
+    other.close()
+    del other
+    assert engine.held == claimed
+    next(job)
+    assert engine.held == claimed
+    assert isinstance(list(job)[-1], Usage)
+    assert engine.held == 0
+    assert 0.4 * claimed < max(seen) <= claimed
+
+
+def test_a_recording_without_room_is_refused_with_the_numbers(bridged: Load) -> None:
+    engine = bridged("stt/voxtral_realtime")
+    request, room = Transcribe(audio=Audio(talk(2.0), 16000), vad=False), engine.room
+    job = engine.run(request)
+    size = engine.held
+
+    def claim(nbytes: int) -> None:
+        raise Busy(f"{nbytes} wanted")
+
+    try:
+        engine.room = SimpleNamespace(most=size - 1, claim=claim)
+        with pytest.raises(BadRequest, match=r"a recording of 2 s takes \d+ MB with voxtral_realtime, and .* 0 MB"):
+            engine.run(request)
+        engine.room = SimpleNamespace(most=2 * size, claim=claim)
+        with pytest.raises(Busy, match=f"{2 * size} wanted"):
+            engine.run(request)
+        assert engine.held == size
+    finally:
+        engine.room = room
+    next(job)
+    job.close()
+    assert engine.held == 0
+
+
+def test_other_families_claim_nothing(bridged: Load) -> None:
+    engine = bridged("stt/parakeet")
+    engine.room = SimpleNamespace(most=0, claim=None)
+    try:
+        assert list(engine.run(Transcribe(audio=Audio(talk(1.0), 16000), vad=False))) and engine.held == 0
+    finally:
+        engine.room = Unlimited()

@@ -30,6 +30,7 @@ BUILDERS: Mapping[str, Builder] = {
     "tts/soprano": saying.soprano,
     "tts/voxcpm": saying.voxcpm,
     "tts/voxcpm2": saying.voxcpm2,
+    "tts/voxtral_tts": saying.voxtral_tts,
     "stt/parakeet": hearing.parakeet,
     "stt/nemotron_asr": hearing.nemotron_asr,
     "stt/qwen3_asr": hearing.qwen3_asr,
@@ -67,6 +68,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "tts/soprano": {"max_tokens": 4},
     "tts/voxcpm": {"max_tokens": 3, "inference_timesteps": 2},
     "tts/voxcpm2": {"max_tokens": 3, "inference_timesteps": 2},
+    "tts/voxtral_tts": {"max_tokens": 5},
 }
 """What keeps an answer short: random weights find no end."""
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-from support import tiny_qwen3_tts
+from mlx.utils import tree_flatten
+from support import tiny_qwen3_tts, tiny_tekken
 from support.tiny_bridge.files import byte_tokenizer, save
 from support.tiny_bridge.speaking import write_speech_tokenizer
 from support.tiny_qwen3_tts_sizes import CODEC
@@ -94,3 +95,29 @@ def breeze_tts(folder: Path) -> None:
     about = json.loads((codec / "config.json").read_text())
     about["encoder_config"] = CODEC["encoder_config"]
     (codec / "config.json").write_text(json.dumps(about))
+
+
+def voxtral_tts(folder: Path) -> None:
+    """With three voices, of which the tokenizer knows one that is not there."""
+    module = package.family("tts", "voxtral_tts")
+    config: dict[str, Any] = {
+        "model_type": "voxtral_tts", "dim": 32, "n_layers": 2, "head_dim": 16, "hidden_dim": 64, "n_heads": 2,
+        "n_kv_heads": 1, "vocab_size": 512, "semantic_codebook_size": 60, "acoustic_dim": 32, "acoustic_n_layers": 1,
+        "acoustic_head_dim": 16, "acoustic_hidden_dim": 64, "acoustic_n_heads": 2, "acoustic_n_kv_heads": 1,
+        "tokenizer_dim": 32, "tokenizer_hidden_dim": 64, "tokenizer_n_heads": 2, "tokenizer_n_kv_heads": 2,
+        "tokenizer_head_dim": 16, "tokenizer_semantic_dim": 16,
+        "audio_token_id": tiny_tekken.MARKS.index("[AUDIO]"),
+        "begin_audio_token_id": tiny_tekken.MARKS.index("[BEGIN_AUDIO]"),
+    }  # fmt: skip
+    model = module.Model(module.ModelConfig.from_dict(config))
+    save(folder, config, model)
+    weights = dict(tree_flatten(model.parameters()))
+    weights |= {name: mx.random.normal(array.shape) for name, array in weights.items() if "original1" in name}
+    weights["audio_tokenizer.quantizer.semantic_codebook.embedding_sum"] = mx.random.normal((60, 16))
+    mx.save_safetensors(str(folder / "model.safetensors"), weights)
+    (folder / "tekken.json").write_text(json.dumps(tiny_tekken.tekken()))
+    (folder / "voice_embedding").mkdir(exist_ok=True)
+    for name, frames in list(tiny_tekken.VOICES.items())[:2]:
+        mx.save_safetensors(
+            str(folder / f"voice_embedding/{name}.safetensors"), {"embedding": mx.random.normal((frames, 32))}
+        )

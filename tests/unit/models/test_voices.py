@@ -106,10 +106,11 @@ def test_every_alias_and_pattern_stands_for_a_voice() -> None:
 
 
 def test_voices_in_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "voices").mkdir()
-    for name in ("voices/b.safetensors", "voices/a.safetensors", "voices/c.txt", "model.safetensors"):
-        (tmp_path / name).touch()
-    assert voices_in(tmp_path) == ("a", "b")
+    for name in ("voices/b", "voices/a", "embeddings/b", "voice_embedding/d", "model", "tokenizer/e"):
+        (tmp_path / f"{name}.safetensors").parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.safetensors").touch()
+    (tmp_path / "voices/c.txt").touch()
+    assert voices_in(tmp_path) == ("a", "b", "d")
     assert voices_in(tmp_path / "nowhere") == ()
 
 

@@ -8,6 +8,7 @@ nothing is lost.
 from __future__ import annotations
 
 import codecs
+import math
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -261,14 +262,30 @@ def session_bytes(model: Any, delay: int) -> int:
     The decoder's grow by GROWTH positions up to its window. The encoder's are those of its window, and of the frames
     that are pushed at once: at the beginning the silence before the sound, at the end that behind it.
     """
-    heard, written = model.config.encoder_args, model.config.decoder
-    before, each = model.config.n_left_pad_tokens, heard.downsample_factor
-    prompt = 1 + before + delay
-    tokens = prompt + -(-LONGEST // GROWTH) * GROWTH
-    tokens = max(prompt, min(tokens, written.sliding_window))
-    frames = each * (before + 2 * (delay + AFTER) + 2)
-    frames = max(frames, heard.sliding_window + each * (delay + AFTER + 2))
-    widths = tokens * written.n_layers * written.n_kv_heads * written.head_dim
+    heard, before = model.config.encoder_args, model.config.n_left_pad_tokens
+    frames = heard.downsample_factor * (before + 2 * (delay + AFTER) + 2)
+    frames = max(frames, heard.sliding_window + heard.downsample_factor * (delay + AFTER + 2))
+    return _bytes(model, delay, LONGEST, frames)
+
+
+def recording_bytes(model: Any, seconds: float) -> int:
+    """Bytes of the keys and values while the package recognises so many seconds of a recording, at most.
+
+    It encodes what is longer than the encoder's window by windows; of each layer, those of two are there.
+    """
+    heard, before = model.config.encoder_args, model.config.n_left_pad_tokens
+    delay = package.inside("stt", "voxtral_realtime", "config")._num_delay_tokens(model.config.transcription_delay_ms)
+    tokens = math.ceil(seconds / FRAME) + delay + AFTER
+    frames = heard.downsample_factor * (before + tokens)
+    return _bytes(model, delay, tokens, min(frames, 2 * heard.sliding_window) if frames > heard.sliding_window else 0)
+
+
+def _bytes(model: Any, delay: int, written: int, frames: int) -> int:
+    """For `written` tokens behind the prompt, and `frames` of the encoder's."""
+    heard, told = model.config.encoder_args, model.config.decoder
+    prompt = 1 + model.config.n_left_pad_tokens + delay
+    tokens = max(prompt, min(prompt + -(-written // GROWTH) * GROWTH, told.sliding_window))
+    widths = tokens * told.n_layers * told.n_kv_heads * told.head_dim
     widths += frames * heard.n_layers * heard.n_heads * heard.head_dim
     return int(2 * widths * floating_type(model).size)
 

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from speechmlx.errors import ModelUnavailable, UnknownModel
+from speechmlx.errors import UnknownModel
 from speechmlx.models.bridge import families
-from speechmlx.models.bridge.families import Family
-from speechmlx.models.bridge.identify import check_needs, identify, rate_of
-from speechmlx.types import Kind
+from speechmlx.models.bridge.identify import identify, rate_of
 
 NEMO = {"target": "nemo.collections.asr.models.rnnt_bpe_models.EncDecRNNTBPEModel"}
 
@@ -58,13 +56,6 @@ def test_the_config_says_the_family(config: dict[str, Any], name: str, found: st
 def test_others_are_refused_with_the_reason(config: dict[str, Any], name: str, says: str) -> None:
     with pytest.raises(UnknownModel, match=says):
         identify(config, name)
-
-
-def test_a_missing_package_is_named() -> None:
-    with pytest.raises(
-        ModelUnavailable, match="family odd needs no_such_package, no-such-program, which is not installed"
-    ):
-        check_needs(Family("tts", "odd", Kind.TTS, "whole", needs=("no_such_package", "numpy", "/no-such-program")))
 
 
 def test_rates() -> None:
