@@ -16,8 +16,8 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import LoadOptions, Running
-from speechmlx.engines.kokoro.engine import SpeechStream
 from speechmlx.engines.kokoro.voices import parse_blend
+from speechmlx.engines.parts.sentence_stream import SentenceStream
 from speechmlx.errors import BadRequest, SpeechError, UnknownVoice, Unsupported
 from speechmlx.reading.pronunciation.runs import Runs
 from speechmlx.reading.sentences import sentences
@@ -152,7 +152,8 @@ def test_a_text_without_a_word_is_a_short_silence(engine: Kokoro, text: str) -> 
 
 
 def test_words_that_a_voice_does_not_know_are_no_silence(engine: Kokoro) -> None:
-    stream = SpeechStream(replace(engine.delivery(SpeakStream()), pronounce=Runs(lambda text: "", blanks=True).steps))
+    runs = Runs(lambda text: "", blanks=True)
+    stream = SentenceStream(replace(engine.delivery(SpeakStream()), pronounce=runs.steps))
     assert not sound(stream.feed_text("… ! Wörter. Noch mehr. …"))
     with pytest.raises(BadRequest, match=r"said: 'Wörter\.'; choose a voice of its language"):
         list(stream.finish())
