@@ -20,15 +20,15 @@ import soundfile
 import soxr
 from support import cosyvoice_runs, fishspeech_runs, tiny_bridge, tiny_moshi, tiny_talker
 from support.clips import CLIPS
+from support.engine_runs import run, sound
 from support.gpu_branches import ROOT, choices, modules
 from support.gpu_runs import GpuRuns
 from support.quantised_whisper import quantised_whisper as make_quantised
 from support.small_chat_model import small_chat_model, written
 from support.spectra import decibels, magnitudes
-from support.whisper_runs import run, sampled
+from support.whisper_runs import sampled
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import (
     AIM,
     LoadOptions,
@@ -46,7 +46,6 @@ from speechmlx.engines.lm.head import sharpen_head
 from speechmlx.engines.whisper.model.network import AudioEncoder
 from speechmlx.types import (
     Audio,
-    Chunk,
     DetectSpeech,
     DetectTurn,
     Diarize,
@@ -85,8 +84,7 @@ def load(model_folder: Callable[[str], Path], loaded: Callable[..., Any]) -> Cal
 
 
 def spoken(engine: Any, text: str, voice: str) -> Samples:
-    events = engine.run(Speak(text=text, voice=NamedVoice(voice)))
-    return from_pcm16(b"".join(event.pcm16 for event in events if isinstance(event, Chunk)))
+    return sound(engine.run(Speak(text=text, voice=NamedVoice(voice))))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +107,7 @@ def test_speech_in_float16_is_that_of_float32(speech: dict[str, Samples], shared
 def test_speech_in_float16_is_heard_word_for_word(speech: dict[str, Samples], shared: Callable[[str], Any]) -> None:
     plain = EnglishTextNormalizer()
     heard = soxr.resample(np.concatenate([speech[text] for text in SAID]), 24_000, 16_000).astype(np.float32)
-    (events,) = run(shared("whisper-base"), [Transcribe(audio=Audio(heard, 16_000), language="en", vad=False)])
+    (events,) = run(shared("whisper-base"), Transcribe(audio=Audio(heard, 16_000), language="en", vad=False))
     assert plain("".join(getattr(event, "text", "") for event in events)) == plain(" ".join(SAID))
 
 
@@ -156,7 +154,7 @@ def recognised(on_gpu: GpuRuns, load: Callable[..., Any], audio_of: Callable[[st
             asked = partial(Transcribe, language="en", vad=False, words=True)
             together.clear()
             with patch.object(AudioEncoder, "start", counted):
-                events = run(engine, [asked(audio=audio_of(name)) for name in HEARD])
+                events = run(engine, *[asked(audio=audio_of(name)) for name in HEARD])
             found[model] = Recognised(list(map(sampled, events)), [*together])
     return found
 
@@ -181,7 +179,7 @@ def quantised_whisper(
     with on_gpu():
         engine = loaded(whisper.load(folder, replace(METAL, warm_up=False)))
         engine.aim = AIM  # somebody waits
-        (events,) = run(engine, [Transcribe(audio=audio_of("librispeech"), language="en", vad=False)])
+        (events,) = run(engine, Transcribe(audio=audio_of("librispeech"), language="en", vad=False))
     return engine, sampled(events)
 
 
@@ -273,9 +271,9 @@ def cleaned(
 def enhanced(engine: Any, samples: Samples, piece: int) -> Samples:
     stream = engine.open(Enhance())
     steps = [stream.feed(samples[at : at + piece]) for at in range(0, len(samples), piece)]
-    events = [event for some in (*steps, stream.finish()) for event in some]
+    cleaned = sound([event for some in (*steps, stream.finish()) for event in some])
     stream.close()
-    return from_pcm16(b"".join(event.pcm16 for event in events if isinstance(event, Chunk)))
+    return cleaned
 
 
 def test_it_cleans_as_it_does_on_a_cpu(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import jiwer
 import mlx.core as mx
 import numpy as np
 import pytest
+from support.engine_runs import pcm
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio.pcm import from_pcm16
@@ -65,10 +66,6 @@ def hear(heard: Callable[..., list[Segment]]) -> Callable[[bytes], str]:
     return lambda pcm16: "".join(segment.text for segment in heard(pcm16))
 
 
-def sound(steps: Iterator[Event | None]) -> bytes:
-    return b"".join(event.pcm16 for event in steps if isinstance(event, Chunk))
-
-
 Said = Callable[..., bytes]
 
 
@@ -78,7 +75,7 @@ def said(engine: Kokoro) -> Said:
 
     @functools.cache
     def run(text: str, voice: str | None = None, speed: float = 1.0) -> bytes:
-        return sound(engine.run(Speak(text=text, voice=NamedVoice(voice) if voice else None, speed=speed)))
+        return pcm(engine.run(Speak(text=text, voice=NamedVoice(voice) if voice else None, speed=speed)))
 
     return run
 
@@ -99,10 +96,10 @@ def test_it_is_heard_back(said: Said, hear: Callable[[bytes], str]) -> None:
 def test_each_sentence_is_a_piece_however_short(engine: Kokoro, hear: Callable[[bytes], str]) -> None:
     text = "Hello there. How are you?"
     chunks = [event for event in engine.run(Speak(text=text)) if isinstance(event, Chunk)]
-    assert [chunk.pcm16 for chunk in chunks] == [sound(engine.run(Speak(text=one))) for one in sentences(text)]
+    assert [chunk.pcm16 for chunk in chunks] == [pcm(engine.run(Speak(text=one))) for one in sentences(text)]
     loud = np.flatnonzero(np.abs(from_pcm16(chunks[0].pcm16)) > 0.01)
     assert 0.3 < chunks[0].duration - loud[-1] / RATE < 0.7  # as much silence as after a long one
-    assert hear(b"".join(chunk.pcm16 for chunk in chunks)).split() == text.split()
+    assert hear(pcm(chunks)).split() == text.split()
 
 
 def test_it_is_loud_enough_and_never_clips(said: Said) -> None:
@@ -154,7 +151,7 @@ def test_a_text_without_a_word_is_a_short_silence(engine: Kokoro, text: str) -> 
 def test_words_that_a_voice_does_not_know_are_no_silence(engine: Kokoro) -> None:
     runs = Runs(lambda text: "", blanks=True)
     stream = SentenceStream(replace(engine.delivery(SpeakStream()), pronounce=runs.steps))
-    assert not sound(stream.feed_text("… ! Wörter. Noch mehr. …"))
+    assert not pcm(stream.feed_text("… ! Wörter. Noch mehr. …"))
     with pytest.raises(BadRequest, match=r"said: 'Wörter\.'; choose a voice of its language"):
         list(stream.finish())
 
@@ -204,7 +201,7 @@ def test_steps_are_many_and_one_can_leave_between_them(engine: Kokoro, said: Sai
     run.close()  # type: ignore[attr-defined]
     mx.clear_cache()
     held = mx.get_active_memory()
-    assert sound(engine.run(Speak(text=SECOND))) == before
+    assert pcm(engine.run(Speak(text=SECOND))) == before
     mx.clear_cache()
     assert mx.get_active_memory() == pytest.approx(held, abs=2**20)
 
@@ -224,7 +221,7 @@ def test_speed_changes_the_duration(said: Said) -> None:
 def test_voices_differ_and_blend(engine: Kokoro) -> None:
     assert len(engine.voices.names) == 54
     voices = ("af_heart", "af_sky", "af_heart+af_sky", "af_heart*3+af_sky", "bf_emma")
-    said = {voice: sound(engine.run(Speak(text="Hello there, friend.", voice=NamedVoice(voice)))) for voice in voices}
+    said = {voice: pcm(engine.run(Speak(text="Hello there, friend.", voice=NamedVoice(voice)))) for voice in voices}
     assert len(set(said.values())) == len(voices)
     assert all(said.values())
     even = engine.voices.blend("af_heart+af_sky")
@@ -297,7 +294,7 @@ def test_it_keeps_the_contract(engine: Kokoro, options: LoadOptions) -> None:
 
 
 def audio_of(engine: Kokoro, text: str, **fields: Any) -> bytes:
-    return b"".join(e.pcm16 for e in engine.run(Speak(text=text, **fields)) if isinstance(e, Chunk))
+    return pcm(engine.run(Speak(text=text, **fields)))
 
 
 def test_ssml_has_its_breaks_and_rates(engine: Kokoro) -> None:
@@ -307,7 +304,7 @@ def test_ssml_has_its_breaks_and_rates(engine: Kokoro) -> None:
     stream = engine.open(SpeakStream())
     fed = [event for part in (ssml[:9], ssml[9:25], ssml[25:]) for event in stream.feed_text(part)]
     assert not any(fed)
-    assert b"".join(event.pcm16 for event in stream.finish() if isinstance(event, Chunk)) == audio_of(engine, ssml)
+    assert pcm(stream.finish()) == audio_of(engine, ssml)
     fast = audio_of(engine, '<speak><prosody rate="200%">One two three.</prosody></speak>')
     assert fast == audio_of(engine, "One two three.", speed=2.0)
 
@@ -319,7 +316,7 @@ def test_pauses_have_their_length_and_words_their_times(engine: Kokoro) -> None:
     stream = engine.open(SpeakStream())
     fed = [event for at in range(0, len(text), 4) for event in stream.feed_text(text[at : at + 4])]
     whole = [*fed, *stream.finish()]
-    assert b"".join(event.pcm16 for event in whole if isinstance(event, Chunk)) == audio_of(engine, text)
+    assert pcm(whole) == audio_of(engine, text)
     words = [word for event in whole if isinstance(event, WordTimes) for word in event.words]
     before = [word for e in engine.run(Speak(text="One two three.")) if isinstance(e, WordTimes) for word in e.words]
     assert [word.text for word in words] == [word.text for word in before] == ["One", "two", "three."]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 from support import clips
-from support.funasr_models import REFERENCE, TOKENS, finished, made, noise, paraformer_files, punctuation_files
+from support.engine_runs import result, run, segments
+from support.funasr_models import REFERENCE, TOKENS, made, noise, paraformer_files, punctuation_files
 
 from speechmlx.engines import Batched, LoadOptions, Paced, paraformer
 from speechmlx.engines.paraformer.cif import integrate
@@ -25,7 +26,7 @@ from speechmlx.engines.parts.recordings import SpeechClip
 from speechmlx.engines.parts.sanm import RowLengths, pad_rows
 from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
 from speechmlx.models.convert import funasr
-from speechmlx.types import Audio, DetectSpeech, Event, LanguageDetected, Segment, Transcribe, Usage
+from speechmlx.types import Audio, DetectSpeech, Event, LanguageDetected, Transcribe, Usage
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -76,7 +77,7 @@ def network(engine: Paraformer) -> ParaformerNetwork:
 def test_each_part_is_funasrs(network: ParaformerNetwork, case: dict[str, Any]) -> None:
     rows, pace = RowLengths(None, None), LayerPace()
     features = pad_rows([clip(case).features])
-    hidden = finished(pace.run(network._encoder.layers(rows), network._encoder.embed(features)))
+    hidden = result(pace.run(network._encoder.layers(rows), network._encoder.embed(features)))
     assert np.abs(np.array(hidden)[0, ::6] - case["encoded"]).max() < 1e-3
     parts = np.array(network.parts(hidden))[0]
     assert np.abs([*parts, 0.45] - np.array(case["parts"])).max() < 1e-4
@@ -84,14 +85,14 @@ def test_each_part_is_funasrs(network: ParaformerNetwork, case: dict[str, Any]) 
     assert list(fired.fires) == case["fires"]
     embeddings = mx.array(fired.shares)[None] @ hidden
     assert np.abs(np.array(embeddings)[0] - case["embeddings"]).max() < 1e-3
-    scores = finished(pace.run(network.decoder([len(fired.fires)], hidden, rows), embeddings))
+    scores = result(pace.run(network.decoder([len(fired.fires)], hidden, rows), embeddings))
     chances = np.array(scores - mx.logsumexp(scores, axis=2, keepdims=True))[0]
     assert np.abs(chances - case["scores"]).max() < 1e-2
 
 
 def test_a_batch_of_several_lengths_is_what_each_clip_is_alone(network: ParaformerNetwork) -> None:
     """The reference gives the last token of a shorter clip what stands behind its end."""
-    together = finished(network.recognise([clip(case) for case in CASES], LayerPace()))
+    together = result(network.recognise([clip(case) for case in CASES], LayerPace()))
     for case, found in zip(CASES, together, strict=True):
         assert found.tokens == tuple(np.argmax(case["scores"], axis=1))
         assert found.fires == tuple(case["fires"])
@@ -169,7 +170,7 @@ def favouring(mark: int | None) -> PunctuationNetwork:
 @pytest.mark.parametrize("at_once", [1, 7, 1000])
 def test_punctuation_is_funasrs_however_the_words_come(case: dict[str, Any], at_once: int) -> None:
     network, words = favouring(case["favoured"]), case["text"].split()
-    scores = finished(network.scores(words[:12], LayerPace()))
+    scores = result(network.scores(words[:12], LayerPace()))
     assert np.abs(np.array(scores) - case["scores"]).max() < 1e-3
     punctuator = Punctuator(network, LayerPace())
     for start in range(0, len(words), at_once):
@@ -182,26 +183,8 @@ def test_punctuation_is_funasrs_however_the_words_come(case: dict[str, Any], at_
 # --- The engine -----------------------------------------------------------------------------------------------------
 
 
-def run(engine: Paraformer, *requests: Transcribe) -> list[list[Event]]:
-    """The events of each, all of them stepped together."""
-    states = [engine.begin(request) for request in requests]
-    found: list[list[Event]] = [[] for _ in states]
-    while open_ones := [place for place, state in enumerate(states) if not state.finished]:
-        for place, events in zip(open_ones, engine.step([states[place] for place in open_ones]), strict=True):
-            for event in events:
-                assert not isinstance(event, Exception), event
-                found[place].append(event)
-    for state in states:
-        engine.end(state)
-    return found
-
-
 def request(samples: Samples, **more: Any) -> Transcribe:
     return Transcribe(audio=Audio(samples, RATE), **more)
-
-
-def segments(events: Sequence[Event]) -> list[Segment]:
-    return [event for event in events if isinstance(event, Segment)]
 
 
 def test_a_recording_is_cut_where_speech_is_and_punctuated(engine: Paraformer) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 from support import clips
-from support.funasr_models import REFERENCE, finished, noise, sensevoice_files
+from support.engine_runs import result, run, segments
+from support.funasr_models import REFERENCE, noise, sensevoice_files
 
 from speechmlx.engines import Batched, LoadOptions, Paced, sensevoice
 from speechmlx.engines.parts.pace import LayerPace
@@ -23,7 +24,7 @@ from speechmlx.engines.sensevoice.network import ClipPieces, SenseVoiceNetwork, 
 from speechmlx.engines.sensevoice.text import ClipTags, spoken_words, tags_of, text_pieces
 from speechmlx.errors import Unsupported
 from speechmlx.models.convert import funasr
-from speechmlx.types import Audio, Event, LanguageDetected, Segment, Transcribe, Usage
+from speechmlx.types import Audio, LanguageDetected, Segment, Transcribe, Usage
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -62,7 +63,7 @@ def engine(
 def test_a_batch_gives_each_clip_funasrs_pieces(engine: SenseVoice) -> None:
     network = engine._batch._network
     assert isinstance(network, SenseVoiceNetwork)
-    found = finished(network.recognise([clip(case) for case in CASES], LayerPace()))
+    found = result(network.recognise([clip(case) for case in CASES], LayerPace()))
     for case, one in zip(CASES, found, strict=True):
         assert list(one.answers) == case["best"][:4]
         assert list(one.pieces) == case["pieces"]
@@ -72,7 +73,7 @@ def test_the_scores_are_funasrs(engine: SenseVoice) -> None:
     network = engine._batch._network
     assert isinstance(network, SenseVoiceNetwork)
     for case in CASES:
-        scores, lengths = finished(network.scores([clip(case)], LayerPace()))
+        scores, lengths = result(network.scores([clip(case)], LayerPace()))
         assert lengths == [4 + case["frames"]]
         chances = np.array(scores - mx.logsumexp(scores, axis=2, keepdims=True))[0]
         assert np.abs(chances[::5] - case["scores"]).max() < 1e-2
@@ -133,25 +134,8 @@ def test_spans_are_joined_up_to_a_length() -> None:
 # --- The engine -----------------------------------------------------------------------------------------------------
 
 
-def run(engine: SenseVoice, *requests: Transcribe) -> list[list[Event]]:
-    states = [engine.begin(request) for request in requests]
-    found: list[list[Event]] = [[] for _ in states]
-    while live := [place for place, state in enumerate(states) if not state.finished]:
-        for place, events in zip(live, engine.step([states[place] for place in live]), strict=True):
-            for event in events:
-                assert not isinstance(event, Exception), event
-                found[place].append(event)
-    for state in states:
-        engine.end(state)
-    return found
-
-
 def request(name: str, **more: Any) -> Transcribe:
     return Transcribe(audio=Audio(speech(name), RATE), **more)
-
-
-def segments(events: Sequence[Event]) -> list[Segment]:
-    return [event for event in events if isinstance(event, Segment)]
 
 
 def test_segments_of_speech_are_joined_and_have_words(engine: SenseVoice) -> None:

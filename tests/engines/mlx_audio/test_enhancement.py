@@ -13,12 +13,12 @@ import pytest
 from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.test_families import noise
 from support import tiny_bridge
+from support.engine_runs import sound
 
-from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines.mlx_audio.enhancement import BEHIND, FAMILIES
 from speechmlx.errors import BadAudio, Unsupported
 from speechmlx.models.bridge.identify import identify, rate_of
-from speechmlx.types import Chunk, Enhance, Event, Speak, Usage
+from speechmlx.types import Enhance, Event, Speak, Usage
 
 
 def heard(engine: Any, samples: np.ndarray, piece: int) -> list[Event]:
@@ -33,10 +33,6 @@ def heard(engine: Any, samples: np.ndarray, piece: int) -> list[Event]:
         return [event for event in steps() if event is not None]
     finally:
         stream.close()
-
-
-def sound(events: list[Event]) -> np.ndarray:
-    return np.concatenate([from_pcm16(event.pcm16) for event in events if isinstance(event, Chunk)])
 
 
 @pytest.mark.parametrize("name", FAMILIES)

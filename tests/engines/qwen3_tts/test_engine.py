@@ -12,7 +12,8 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support import tiny_talker
-from support.talking import SHORT, TEXT, run, same, sound, speak, stream, work
+from support.engine_runs import run, sound, work
+from support.talking import SHORT, TEXT, same, speak, stream
 from support.tiny_qwen3_tts_sizes import recording
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
