@@ -18,9 +18,10 @@ from support.funasr_models import REFERENCE, noise, sensevoice_files
 
 from speechmlx.engines import Batched, LoadOptions, Paced, sensevoice
 from speechmlx.engines.parts.pace import LayerPace
+from speechmlx.engines.parts.recording_engine import RecordingEngine
 from speechmlx.engines.parts.recordings import SpeechClip, joined
-from speechmlx.engines.sensevoice.engine import SenseVoice, TaggedWriter
 from speechmlx.engines.sensevoice.network import ClipPieces, SenseVoiceNetwork, collapsed
+from speechmlx.engines.sensevoice.tagged import TaggedWriter
 from speechmlx.engines.sensevoice.text import ClipTags, spoken_words, tags_of, text_pieces
 from speechmlx.errors import Unsupported
 from speechmlx.models.convert import funasr
@@ -50,7 +51,7 @@ def engine(
     model_folder: Callable[[str], Path],
     loaded: Callable[..., Any],
     options: LoadOptions,
-) -> SenseVoice:
+) -> RecordingEngine[ClipPieces]:
     home = tmp_path_factory.mktemp("sensevoice")
     funasr.sensevoice(sensevoice_files(tmp_path_factory.mktemp("files")), home)
     shutil.copytree(model_folder("fsmn-vad"), home / "vad")
@@ -60,7 +61,7 @@ def engine(
 # --- FunASR's numbers -----------------------------------------------------------------------------------------------
 
 
-def test_a_batch_gives_each_clip_funasrs_pieces(engine: SenseVoice) -> None:
+def test_a_batch_gives_each_clip_funasrs_pieces(engine: RecordingEngine[ClipPieces]) -> None:
     network = engine._batch._network
     assert isinstance(network, SenseVoiceNetwork)
     found = result(network.recognise([clip(case) for case in CASES], LayerPace()))
@@ -69,7 +70,7 @@ def test_a_batch_gives_each_clip_funasrs_pieces(engine: SenseVoice) -> None:
         assert list(one.pieces) == case["pieces"]
 
 
-def test_the_scores_are_funasrs(engine: SenseVoice) -> None:
+def test_the_scores_are_funasrs(engine: RecordingEngine[ClipPieces]) -> None:
     network = engine._batch._network
     assert isinstance(network, SenseVoiceNetwork)
     for case in CASES:
@@ -138,7 +139,7 @@ def request(name: str, **more: Any) -> Transcribe:
     return Transcribe(audio=Audio(speech(name), RATE), **more)
 
 
-def test_segments_of_speech_are_joined_and_have_words(engine: SenseVoice) -> None:
+def test_segments_of_speech_are_joined_and_have_words(engine: RecordingEngine[ClipPieces]) -> None:
     (events,) = run(engine, request("jfk", words=True, language="en"))
     (found,) = segments(events)
     assert (round(found.start, 2), round(found.end, 2)) == (0.04, 10.98)
@@ -148,7 +149,7 @@ def test_segments_of_speech_are_joined_and_have_words(engine: SenseVoice) -> Non
     assert all(found.start <= word.start <= word.end <= found.end for word in found.words)
 
 
-def test_interleaved_equals_alone(engine: SenseVoice) -> None:
+def test_interleaved_equals_alone(engine: RecordingEngine[ClipPieces]) -> None:
     requests = [request("jfk", words=True), request("beckett", words=True, language="ko")]
     together, alone = run(engine, *requests), [run(engine, one)[0] for one in requests]
     for found, wanted in zip(together, alone, strict=True):
@@ -157,7 +158,7 @@ def test_interleaved_equals_alone(engine: SenseVoice) -> None:
             assert [(w.text, w.start, w.end) for w in one.words] == [(w.text, w.start, w.end) for w in other.words]
 
 
-def test_cancel_frees(engine: SenseVoice) -> None:
+def test_cancel_frees(engine: RecordingEngine[ClipPieces]) -> None:
     state = engine.begin(request("jfk"))
     while engine._batch._passing is None:
         engine.step([state])
@@ -165,7 +166,7 @@ def test_cancel_frees(engine: SenseVoice) -> None:
     assert engine._batch._passing is None and not engine._batch._states and not engine._batch._under_way
 
 
-def test_what_it_cannot_do_is_refused(engine: SenseVoice) -> None:
+def test_what_it_cannot_do_is_refused(engine: RecordingEngine[ClipPieces]) -> None:
     assert isinstance(engine, Batched) and isinstance(engine, Paced)
     with pytest.raises(Unsupported, match="'de' is none of SenseVoice's: zh, en, yue, ja, ko"):
         engine.begin(request("jfk", language="de"))

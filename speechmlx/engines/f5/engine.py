@@ -23,6 +23,7 @@ from speechmlx.engines.f5.sampling import Sampling
 from speechmlx.engines.f5.settings import read_sampling
 from speechmlx.engines.f5.text import numbered, read_symbols
 from speechmlx.engines.finite import finite
+from speechmlx.engines.parts.last_events import last_events
 from speechmlx.engines.parts.remembered import Remembered
 from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.engines.parts.vocos import RATE, VocosDecoder
@@ -42,7 +43,6 @@ from speechmlx.types import (
     Speak,
     SpeakStream,
     Synthesis,
-    Usage,
 )
 
 if TYPE_CHECKING:
@@ -203,13 +203,9 @@ class F5Delivery:
     def finish(self) -> Iterator[Event | None]:
         """The end of the last chunk, or a short silence where there was nothing to say; and the usage of it all."""
         yield from self._chunk(self.joiner.end())
-        if not self.samples:
-            if not self.is_written:
-                raise BadRequest("there is no word in the text")
-            silence = Chunk.silence(RATE)
-            self.samples = len(silence.pcm16) // 2
-            yield silence
-        yield Usage(audio_out=self.samples / RATE, tokens_in=self.letters)
+        if not self.samples and not self.is_written:
+            raise BadRequest("there is no word in the text")
+        yield from last_events(self.samples, RATE, tokens_in=self.letters)
 
 
 def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, F5]:

@@ -22,6 +22,7 @@ from speechmlx.engines.fishspeech.text_tokens import FishTokens
 from speechmlx.engines.fishspeech.voices import ReferenceShelf, check_recording
 from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.parts.kv_rows import bytes_of
+from speechmlx.engines.parts.prompt_reading import read_shortest_first
 from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading.pauses import check_pauses
@@ -151,7 +152,8 @@ class FishSpeech:
         for state in states:
             if not state.finished:
                 self._begin(state, found)
-        self._read([state for state in states if not state.finished and state.unread is not None])
+        reading = [state for state in states if not state.finished]
+        read_shortest_first(self._piece, self.aim, reading, _unread, self._read_piece)
         self._speak([state for state in states if not state.finished and state.can_speak], found)
         self._sound([state for state in states if not state.finished and state.due], found)
         for state in states:
@@ -184,18 +186,6 @@ class FishSpeech:
                     self.loop.leave(before)
                 self.loop.join(new)
             state.sound = self._decoder.open(1)
-
-    def _read(self, states: Sequence[FishSpeaking]) -> None:
-        """Read prompts, the shortest first, up to the positions that a step has time for."""
-        left = size = self._piece.units(self.aim)
-        waiting = sorted(states, key=_unread)
-        wanted = sum(map(_unread, waiting))
-        if not wanted:
-            return
-        with self._piece.timed(self.aim, min(size, wanted)):
-            for state in waiting:
-                if left > 0:
-                    left -= self._read_piece(state, left)
 
     def _read_piece(self, state: FishSpeaking, most: int) -> int:
         assert state.row is not None

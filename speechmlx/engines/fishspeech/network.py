@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechmlx.engines.fishspeech.drawing import FishDraw, draw
-from speechmlx.engines.fishspeech.shape import DualArShape, StackShape
-from speechmlx.engines.parts.kv_rows import GrowingPast, KeyValueRows, Remember, span_of
+from speechmlx.engines.fishspeech.shape import DualArShape
+from speechmlx.engines.parts.kv_rows import GrowingPast, KeyValueRows, Remember
+from speechmlx.engines.parts.layer_stack import StackShape, read_rows, step_rows
 
 Offset = int | mx.array
 
@@ -114,21 +115,11 @@ class DualAr(nn.Module):
 
     def read(self, rows: mx.array, memory: KeyValueRows, row: int, at: int) -> mx.array:
         """Read a piece of a prompt [n, hidden], which begins at position `at` → the state of its end [1, hidden]."""
-        x = rows[None]
-        mask = "causal" if x.shape[1] > 1 else None
-        for number, layer in enumerate(self.layers):
-            x = layer(x, memory.prompt(number, row, at), at, mask)
-        return x[:, -1]
+        return read_rows(self.layers, rows, memory, row, at)
 
     def step(self, x: mx.array, memory: KeyValueRows, lengths: NDArray[np.int32]) -> mx.array:
         """One position of each row: inputs [rows, hidden] behind `lengths` [rows] → the states [rows, hidden]."""
-        span = min(span_of(int(lengths.max()) + 1), memory.room)
-        at = mx.array(lengths)
-        mask = (mx.arange(span)[None] <= at[:, None])[:, None, None]
-        places, y = memory.places_at(at), x[:, None]
-        for number, layer in enumerate(self.layers):
-            y = layer(y, memory.frame(number, places, span), at, mask)
-        return y[:, 0]
+        return step_rows(self.layers, x, memory, lengths)
 
     def logits(self, state: mx.array) -> mx.array:
         """States [B, hidden] → float32 [B, codes + 1] of the next first code; the last one is the turn's end."""

@@ -22,6 +22,7 @@ from speechmlx.engines.kokoro.pieces import Pronounce, Read, SpeechPiece, pieces
 from speechmlx.engines.kokoro.sharing import SpeechState
 from speechmlx.engines.kokoro.voices import Voices, language_of
 from speechmlx.engines.kokoro.word_times import NO_SOUND, SpeechSound, SpokenWordTimes
+from speechmlx.engines.parts.last_events import last_events
 from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.engines.weights import evaluate_finite
 from speechmlx.errors import BadRequest, Unsupported
@@ -37,7 +38,6 @@ from speechmlx.types import (
     Speak,
     SpeakStream,
     Synthesis,
-    Usage,
     WordTimes,
 )
 
@@ -223,12 +223,10 @@ class Delivery:
 
         Raises BadRequest, with the start of the text, for words without phonemes, and for white space.
         """
-        if not self.samples:
-            if self.unsaid or not self.written:
-                quoted = self.unsaid[:QUOTED]
-                raise BadRequest(f"nothing in the text can be said: {quoted!r}; choose a voice of its language")
-            yield self._counted(Chunk.silence(vocoder.RATE))
-        yield Usage(audio_out=self.samples / vocoder.RATE, tokens_in=self.tokens)
+        if not self.samples and (self.unsaid or not self.written):
+            quoted = self.unsaid[:QUOTED]
+            raise BadRequest(f"nothing in the text can be said: {quoted!r}; choose a voice of its language")
+        yield from last_events(self.samples, vocoder.RATE, tokens_in=self.tokens)
 
 
 def _pcm16(samples: np.ndarray) -> bytes:

@@ -22,6 +22,7 @@ from speechmlx.engines.melotts.network import MeloNetwork, PhoneLine
 from speechmlx.engines.melotts.phone_lines import EDGE, UNKNOWN, PhoneLines, read_tokenizer
 from speechmlx.engines.melotts.phone_words import PhoneWord, orderly, pieces
 from speechmlx.engines.melotts.vocoder import HifiGan
+from speechmlx.engines.parts.last_events import last_events
 from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.engines.parts.spoken_parts import alike, windows
@@ -31,7 +32,7 @@ from speechmlx.errors import BadRequest, Unsupported, WeightsDamaged
 from speechmlx.reading import SpokenWord, Token
 from speechmlx.reading.lexicon import user_lexicon
 from speechmlx.reading.reading import Passage, passages
-from speechmlx.types import Chunk, Event, Progress, Request, Speak, SpeakStream, Synthesis, Usage
+from speechmlx.types import Chunk, Event, Progress, Request, Speak, SpeakStream, Synthesis
 
 BETWEEN = 0.05
 """Seconds of silence behind a piece, at speed 1."""
@@ -172,12 +173,10 @@ class MeloDelivery:
 
         Raises BadRequest, with the start of the text, for words without phones, and for white space.
         """
-        if not self.samples:
-            if self.unsaid or not self.is_written:
-                name = languages.name(self.engine.language)
-                raise BadRequest(f"nothing in the text can be said: {self.unsaid[:QUOTED]!r}; this model speaks {name}")
-            yield self._counted(Chunk.silence(self.engine.rate))
-        yield Usage(audio_out=self.samples / self.engine.rate, tokens_in=self.phones)
+        if not self.samples and (self.unsaid or not self.is_written):
+            name = languages.name(self.engine.language)
+            raise BadRequest(f"nothing in the text can be said: {self.unsaid[:QUOTED]!r}; this model speaks {name}")
+        yield from last_events(self.samples, self.engine.rate, tokens_in=self.phones)
 
 
 def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, MeloTTS]:

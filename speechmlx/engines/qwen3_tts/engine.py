@@ -14,6 +14,8 @@ from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.parts.causal_conv import StreamRows
 from speechmlx.engines.parts.kv_rows import bytes_of
+from speechmlx.engines.parts.last_events import last_events
+from speechmlx.engines.parts.prompt_reading import read_shortest_first
 from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice, VoiceShelf
 from speechmlx.engines.qwen3_tts.codec import SpeechCodec
 from speechmlx.engines.qwen3_tts.frames import FrameLoop, FrameRow
@@ -27,7 +29,6 @@ from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading.plain import PlainText
 from speechmlx.types import (
-    Chunk,
     Command,
     End,
     Event,
@@ -38,7 +39,6 @@ from speechmlx.types import (
     Speak,
     SpeakStream,
     Synthesis,
-    Usage,
 )
 
 MAX_BATCH = 8
@@ -227,15 +227,7 @@ class Qwen3Tts:
         for state in states:
             if state.can_begin:
                 self._begin_part(state)
-        reading = [state for state in states if state.unread is not None]
-        left = size = self._piece.units(self.aim)
-        wanted = sum(len(state.unread) for state in reading if state.unread is not None)
-        if not wanted:
-            return
-        with self._piece.timed(self.aim, min(size, wanted)):
-            for state in sorted(reading, key=lambda one: len(one.unread) if one.unread is not None else 0):
-                if left > 0:
-                    left -= self._read_piece(state, left)
+        read_shortest_first(self._piece, self.aim, states, _unread, self._read_piece)
 
     def _begin_part(self, state: SpeechRow) -> None:
         if state.writer is None:
@@ -324,11 +316,10 @@ class Qwen3Tts:
         return self._codec.decoder.step(codes, joined), joined
 
     def _finish(self, state: SpeechRow, found: Found) -> None:
-        events = found[id(state)]
-        if not state.samples:
-            silence = Chunk.silence(RATE)
-            state.samples = len(silence.pcm16) // 2
-            events.append(silence)
         state.finished = True
-        audio = state.samples / RATE
-        events.append(Usage(audio_out=audio, tokens_in=state.rows, tokens_out=state.frames, cut_off=state.cut_off))
+        counts = {"tokens_in": state.rows, "tokens_out": state.frames, "cut_off": state.cut_off}
+        found[id(state)] += last_events(state.samples, RATE, **counts)
+
+
+def _unread(state: SpeechRow) -> int:
+    return 0 if state.unread is None else len(state.unread)

@@ -21,9 +21,9 @@ from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.fishspeech import speaking
 from speechmlx.engines.fishspeech.engine import FishSpeech
-from speechmlx.engines.fishspeech.frames import FishFrame
 from speechmlx.engines.fishspeech.speaking import CHUNKS, FishSpeaking
 from speechmlx.engines.fishspeech.text import cleaned, pieces
+from speechmlx.engines.parts.batch_places import DrawnFrame
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.types import (
     Audio,
@@ -152,7 +152,7 @@ def test_turns_are_the_reference_s(fish: FishSpeech) -> None:
     assert [np.transpose(frames[at + 1 : at + 6]).tolist() for at in (0, 6)] == wanted
 
 
-def kept(frames: list[list[int]], frame: FishFrame) -> FishFrame:
+def kept(frames: list[list[int]], frame: DrawnFrame) -> DrawnFrame:
     frames.append(frame.codes.tolist())
     return frame
 

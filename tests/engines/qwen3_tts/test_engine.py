@@ -178,7 +178,7 @@ def test_a_recording_is_heard_once(base: Qwen3Tts) -> None:
     base.step([again])
     assert again.frames == 1
     base.end(again)
-    kept = base._shelf._kept
+    kept: Any = base._shelf._kept._values
     assert list(kept) == [(CLONED.id, True)]
     assert kept[CLONED.id, True].frames is not None
     run(base, speak(voice=UNTOLD))

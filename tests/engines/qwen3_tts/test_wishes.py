@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from speechmlx.engines.parts.layer_stack import StackShape
 from speechmlx.engines.qwen3_tts.shape import (
     CodecMarks,
     DrawDefaults,
     QwenTtsConfig,
     TalkerShape,
     TextMarks,
-    TransformerShape,
 )
 from speechmlx.engines.qwen3_tts.wishes import Drawing, read_drawing, read_wishes
 from speechmlx.errors import BadAudio, BadRequest, UnknownVoice, Unsupported
 from speechmlx.types import Audio, NamedVoice, ReferenceVoice, Speak
 
-STACK = TransformerShape(32, 64, 2, 2, 1, 16, 1e-6, 1e6)
+STACK = StackShape(32, 64, 2, 2, 1, 16, 1e-6, 1e6)
 VOICES = {"serena": 1, "vivian": 2, "ryan": 3, "ono_anna": 4, "eric": 5}
 CUSTOM = QwenTtsConfig(
     "custom_voice",
