@@ -12,7 +12,7 @@ from speechmlx.reading.sentences import finished
 from speechmlx.types import Event
 
 
-class SpokenText(Protocol):
+class TextDelivery(Protocol):
     """The synthesis of one request."""
 
     def speak(self, text: str) -> Iterator[Event | None]:
@@ -22,7 +22,7 @@ class SpokenText(Protocol):
         """What follows the whole text."""
 
 
-def speak_all(delivery: SpokenText, text: str) -> Steps:
+def speak_all(delivery: TextDelivery, text: str) -> Steps:
     """Say the whole text of a request. Raises BadRequest for a pause that is too long, before any sound."""
     check_pauses(text)
     yield from delivery.speak(text)
@@ -32,7 +32,7 @@ def speak_all(delivery: SpokenText, text: str) -> Steps:
 class SentenceStream:
     """One `SpeakStream`: each sentence is spoken once it is complete."""
 
-    def __init__(self, delivery: SpokenText, reads_ssml: bool = False) -> None:
+    def __init__(self, delivery: TextDelivery, reads_ssml: bool = False) -> None:
         """`reads_ssml`: a document in SSML is one whole, which `finish` says."""
         self._delivery = delivery
         self._reads_ssml = reads_ssml
