@@ -16,6 +16,7 @@ from speechmlx.engines.parts.causal_conv import StreamRows
 from speechmlx.engines.parts.kv_rows import bytes_of
 from speechmlx.engines.parts.last_events import last_events
 from speechmlx.engines.parts.prompt_reading import read_shortest_first
+from speechmlx.engines.parts.step_events import StepEvents
 from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice, VoiceShelf
 from speechmlx.engines.qwen3_tts.codec import SpeechCodec
 from speechmlx.engines.qwen3_tts.frames import FrameLoop, FrameRow
@@ -47,9 +48,6 @@ FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 128, 32, 1024
 FRAME_RATE = 12.5
 FRAMING = 16
 """Rows of a prompt that are neither text nor a recording, at most."""
-
-Found = dict[int, list[Event | Exception]]
-"""The events of a step, by the identity of the state."""
 
 
 class Qwen3Tts:
@@ -178,7 +176,7 @@ class Qwen3Tts:
 
     def step(self, states: Sequence[SpeechRow]) -> Sequence[Sequence[Event | Exception]]:
         """Hear a piece of a voice or read pieces of prompts, then a frame of each request that is being spoken."""
-        found: Found = {id(state): [] for state in states}
+        found: StepEvents = {id(state): [] for state in states}
         live = [state for state in states if not state.finished]
         self._hear(next((state for state in live if state.hearing), None), found)
         self._read([state for state in live if not state.finished])
@@ -210,7 +208,7 @@ class Qwen3Tts:
             self.loop.leave(state.row)
         state.row = state.part = None
 
-    def _hear(self, state: SpeechRow | None, found: Found) -> None:
+    def _hear(self, state: SpeechRow | None, found: StepEvents) -> None:
         """One step of hearing the recording of a voice."""
         if state is None or state.hearing is None:
             return
@@ -272,7 +270,7 @@ class Qwen3Tts:
         if length * self.loop.memory.position_bytes <= self.room.free:
             self._shelf.prefixes.keep(state.prefix, self.loop.prefix(state.row, length))
 
-    def _speak(self, states: Sequence[SpeechRow], found: Found) -> None:
+    def _speak(self, states: Sequence[SpeechRow], found: StepEvents) -> None:
         """A frame of each of `states`."""
         if not states:
             return
@@ -292,7 +290,7 @@ class Qwen3Tts:
             elif state.take(frame):
                 self._leave(state)
 
-    def _sound(self, states: Sequence[SpeechRow], found: Found) -> None:
+    def _sound(self, states: Sequence[SpeechRow], found: StepEvents) -> None:
         """The frames of `states` as sound: those with equally many are decoded together, and all are read at once."""
         groups = [
             [state for state in states if len(state.pending) == count]
@@ -315,7 +313,7 @@ class Qwen3Tts:
             joined.join(other)
         return self._codec.decoder.step(codes, joined), joined
 
-    def _finish(self, state: SpeechRow, found: Found) -> None:
+    def _finish(self, state: SpeechRow, found: StepEvents) -> None:
         state.finished = True
         counts = {"tokens_in": state.rows, "tokens_out": state.frames, "cut_off": state.cut_off}
         found[id(state)] += last_events(state.samples, RATE, **counts)
