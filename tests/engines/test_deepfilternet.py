@@ -17,7 +17,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.clips import CLIPS
-from support.engine_runs import sound
+from support.engine_runs import fed, sound
 from support.graph import kernels
 from whisper_normalizer.english import EnglishTextNormalizer
 
@@ -76,11 +76,7 @@ def si_sdr(reference: Samples, estimate: Samples) -> float:
 
 
 def enhance(engine: DeepFilterNet, pieces: Iterable[Samples]) -> Samples:
-    stream = engine.open(Enhance())
-    parts = [sound(stream.feed(piece)) for piece in pieces]
-    parts.append(sound(stream.finish()))
-    stream.close()
-    return np.concatenate(parts)
+    return sound(fed(engine.open(Enhance()), pieces))
 
 
 def cut(samples: Samples, sizes: Iterable[int]) -> Iterator[Samples]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import AIM, LONG_AIM
-from speechmlx.types import Chunk, End, Event, FeedText, Request, Segment, SpeakStream
+from speechmlx.types import Chunk, DetectSpeech, End, Event, FeedText, Probability, Request, Segment, SpeakStream
 
 Result = TypeVar("Result")
 
@@ -82,6 +82,19 @@ def in_turns(engine: Any, *requests: Request) -> list[list[Event]]:
         else:
             found[place] += [event] if event else []
     return found
+
+
+def fed(stream: Any, pieces: Iterable[NDArray[np.float32]]) -> list[Event]:
+    """The events of a stream of samples that comes in pieces, to its end."""
+    events = [event for piece in pieces for event in stream.feed(piece)]
+    events += stream.finish()
+    stream.close()
+    return [event for event in events if event]
+
+
+def detected(engine: Any, pieces: Iterable[NDArray[np.float32]]) -> list[Probability]:
+    """How likely there is speech in each frame of audio that comes in pieces."""
+    return [event for event in fed(engine.open(DetectSpeech()), pieces) if isinstance(event, Probability)]
 
 
 def pcm(events: Iterable[Any]) -> bytes:

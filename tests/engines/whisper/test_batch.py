@@ -83,15 +83,21 @@ def test_a_language_is_found_among_those_asked_for(
     assert (one.language, one.probability) == ("fr", 1.0)
 
 
-def test_two_unsure_windows_are_sampled_beside_a_sure_one(
-    tiny: Whisper, speech: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def again(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The temperatures at which unsure windows are sampled; speech backwards is unsure."""
     again: list[float] = []
     take_anew = TokenSequence.restart
     monkeypatch.setattr(
         TokenSequence, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules)
     )
     monkeypatch.setattr(quality, "LOGPROB_LIMIT", -0.5)
+    return again
+
+
+def test_two_unsure_windows_are_sampled_beside_a_sure_one(
+    tiny: Whisper, speech: Callable[[str], Audio], again: list[float]
+) -> None:
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
     unsure = [
         Transcribe(audio=Audio(samples, RATE), vad=False, temperatures=(0.0, 0.8))
@@ -104,16 +110,8 @@ def test_two_unsure_windows_are_sampled_beside_a_sure_one(
     assert empty(tiny)
 
 
-def test_a_search_that_was_unsure_is_sampled(
-    tiny: Whisper, speech: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_that_was_unsure_is_sampled(tiny: Whisper, speech: Callable[[str], Audio], again: list[float]) -> None:
     """Speech backwards: the fallback leaves the search for the batch, and nothing stays behind."""
-    again: list[float] = []
-    take_anew = TokenSequence.restart
-    monkeypatch.setattr(
-        TokenSequence, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules)
-    )
-    monkeypatch.setattr(quality, "LOGPROB_LIMIT", -0.5)
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
     request = Transcribe(audio=Audio(backwards, RATE), vad=False, beam_size=2, temperatures=(0.0, 0.8), words=True)
     assert text(run(tiny, request)[0]) and again == [0.8]

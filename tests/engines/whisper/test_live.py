@@ -12,10 +12,10 @@ import jiwer
 import numpy as np
 import pytest
 import soundfile
+from support import engine_runs
 from support.clips import CLIPS
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from speechmlx.audio.pcm import from_pcm16
 from speechmlx.audio.resample import resample
 from speechmlx.engines import BatchedStreaming
 from speechmlx.engines.whisper.engine import Whisper
@@ -24,7 +24,6 @@ from speechmlx.engines.whisper.streaming.stream import PROMPT, LiveStream
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import (
     Audio,
-    Chunk,
     Command,
     End,
     Event,
@@ -32,7 +31,6 @@ from speechmlx.types import (
     Hypothesis,
     LanguageDetected,
     Listen,
-    Segment,
     Speak,
     Transcribe,
     Word,
@@ -146,12 +144,8 @@ def test_what_is_said_again_and_again_is_said_as_often(
 
 
 def test_word_times_are_close_to_those_of_the_whole(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
-    state = engine.begin(Transcribe(audio=Audio(speech("jfk"), RATE), words=True))
-    whole: list[Word] = []
-    while not state.finished:
-        for event in engine.step([state])[0]:
-            whole += event.words if isinstance(event, Segment) else ()
-    engine.end(state)
+    (events,) = engine_runs.run(engine, Transcribe(audio=Audio(speech("jfk"), RATE), words=True))
+    whole = [word for segment in engine_runs.segments(events) for word in segment.words]
     ends = {word.text.strip(" .,").lower() + str(index > 13): word.end for index, word in enumerate(whole)}
     heard = listen(engine, speech("jfk")).words
     gaps = [
@@ -331,8 +325,8 @@ def test_a_sentence_is_said_once(shared: Callable[[str], Any], speech: Callable[
 def test_a_name_is_heard_with_hotwords(engine: Whisper, shared: Callable[[str], Any]) -> None:
     """Among others too, which are not heard for it; and marks at the end of the sentence stay."""
     speaker = shared("kokoro-82m")
-    spoken = [e.pcm16 for e in speaker.run(Speak(text="Doctor Kowalczyk has the results.")) if isinstance(e, Chunk)]
-    samples = resample(from_pcm16(b"".join(spoken)), 24_000, RATE)
+    spoken = engine_runs.sound(speaker.run(Speak(text="Doctor Kowalczyk has the results.")))
+    samples = resample(spoken, 24_000, RATE)
     assert "kowalczyk" not in text_of(listen(engine, samples)).lower()
     assert text_of(listen(engine, samples, hotwords=("Kowalczyk",))) == "Dr. Kowalczyk has the results."
     among = ("Paris", "Xanthippe", "Zeppelin", "Kowalczyk", "Shelly", "Siobhan")
