@@ -64,7 +64,6 @@ DATA = Path(__file__).parent / "data"
 METAL = LoadOptions(dtype="float16", device="gpu")
 SAID = {
     "The train leaves at nine.": "af_heart",
-    "He went to sleep.": "am_adam",
     "She reads the letter.": "bf_emma",
 }
 

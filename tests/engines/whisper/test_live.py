@@ -159,19 +159,19 @@ def test_word_times_are_close_to_those_of_the_whole(engine: Whisper, speech: Cal
 @pytest.mark.parametrize("policy", POLICIES)
 def test_pieces_do_not_matter(engine: Whisper, speech: Callable[[str], np.ndarray], policy: str) -> None:
     """The same audio in other pieces gives the same words at the same times."""
-    samples = speech("beckett")[: 5 * RATE]
+    samples = speech("beckett")[: 3 * RATE]
     expected = listen(engine, samples, 8000, policy=policy).words
-    assert listen(engine, samples, 1333, policy=policy).words == expected
+    assert expected and listen(engine, samples, 1333, policy=policy).words == expected
     assert listen(engine, samples, len(samples), policy=policy).words == expected
 
 
 def test_streams_do_not_disturb_each_other_nor_batches(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
-    one, other = speech("jfk")[: 5 * RATE], speech("beckett")[: 5 * RATE]
+    one, other = speech("jfk")[: 3 * RATE], speech("beckett")[: 3 * RATE]
     expected = [listen(engine, samples).words for samples in (one, other)]
     streams = [begin(engine) for _ in range(2)]
     heard = [Heard(), Heard()]
     state = engine.begin(Transcribe(audio=Audio(speech("jfk"), RATE)))
-    for first in range(0, 5 * RATE, 4000):
+    for first in range(0, 3 * RATE, 4000):
         for stream, found, samples in zip(streams, heard, (one, other), strict=True):
             feed(engine, stream, found, samples[first : first + 4000], 4000)
             engine.step([state])
@@ -179,7 +179,7 @@ def test_streams_do_not_disturb_each_other_nor_batches(engine: Whisper, speech: 
         found.take(run(engine, stream, End()))
         engine.end(stream)
     engine.end(state)
-    assert [found.words for found in heard] == expected
+    assert [found.words for found in heard] == expected and all(expected)
 
 
 def test_streams_share_a_batch_of_which_there_may_be_too_few_seats(
@@ -212,7 +212,7 @@ def test_words_come_once_and_in_order_whatever_the_sound(
     engine: Whisper, speech: Callable[[str], np.ndarray], policy: str, seed: int
 ) -> None:
     draw = np.random.default_rng(seed)
-    names = [str(name) for name in draw.choice(["jfk", "beckett", "librispeech"], 3)]
+    names = [str(name) for name in draw.choice(["jfk", "beckett", "librispeech"], 2)]
     parts = [part for name in names for part in (speech(name), np.zeros(draw.integers(3 * RATE), np.float32))]
     samples = np.concatenate(parts) + 0.001 * draw.standard_normal(sum(map(len, parts))).astype(np.float32)
     stream, heard, tails = begin(engine, policy=policy), Heard(), []
