@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from transformers import DynamicCache, LlamaConfig, LlamaModel
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+from support.absent_packages import AbsentPackage
 from support.named_weights import named_weight
 
 WIDTH, CODES, TEXT = 48, 24, 92
@@ -38,25 +39,13 @@ COLD = 0.002
 """A temperature at which chance decides nothing."""
 
 
-class Absent(types.ModuleType):
-    """A package that ChatTTS imports and that takes no part."""
-
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Absent(f"{self.__name__}.{name}")
-
-    def __call__(self, *_: object, **__: object) -> object:
-        return self
-
-
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name: str, *_: object) -> importlib.machinery.ModuleSpec | None:
         is_absent = name.split(".")[0] in ("torchaudio", "encodec", "numba", "vector_quantize_pytorch")
         return importlib.machinery.ModuleSpec(name, self, is_package=True) if is_absent else None
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        return Absent(spec.name)
+        return AbsentPackage(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
         """There is nothing to run."""

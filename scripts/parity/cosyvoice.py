@@ -11,18 +11,24 @@ import json
 import logging
 import sys
 import types
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+sys.path.append(str(Path(__file__).parents[2] / "tests"))
+from support.small_checkpoints import made
+
 Numbers = dict[str, Any]
 Shapes = dict[str, dict[str, list[int]]]
 
 FLOW = {"D": 512, "F": 64, "L": 1, "C": 32, "M": 2, "NB": 1, "hd": 16, "S": 40}
 BASE = 32
+HIFT = (
+    80, BASE, 8, 24_000, 0.1, 0.003, 10, [8, 5, 3], [16, 11, 7], {"n_fft": 16, "hop_len": 4}, [3, 7, 11],
+    [[1, 3, 5]] * 3, [7, 7, 11], [[1, 3, 5]] * 3, 0.1, 0.99,
+)  # fmt: skip
 PROMPT, TOKENS, PART = 25, 60, 28
 SETTINGS = {
     "sigma_min": 1e-6, "solver": "euler", "t_scheduler": "cosine", "training_cfg_rate": 0.2, "inference_cfg_rate": 0.7,
@@ -49,18 +55,6 @@ def import_reference(cosyvoice: str, matcha: str) -> None:
         stub(name)
     stub("torchaudio").compliance = stub("torchaudio.compliance")
     stub("torchaudio.compliance").kaldi = stub("torchaudio.compliance.kaldi")
-
-
-def made(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The weights of a name: support.small_checkpoints makes the same."""
-    values = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32) * 0.05
-    if "classifier" in name:  # pitches on both sides of what is voiced
-        return values * 400 + (14 if name.endswith("bias") else 0)
-    if name.endswith("running_var"):
-        return np.abs(values) + 1
-    is_norm = name.endswith("weight") and ("norm" in name or "_ln" in name or ".bn" in name) and "linear" not in name
-    one = "original0" in name or "alpha" in name or is_norm
-    return values + np.float32(one)
 
 
 def fill(module: Any) -> tuple[Any, dict[str, list[int]]]:
@@ -177,27 +171,7 @@ def vocoder_numbers(out: Numbers, shapes: Shapes, mel: torch.Tensor) -> None:
     from cosyvoice.hifigan.f0_predictor import ConvRNNF0Predictor
     from cosyvoice.hifigan.generator import HiFTGenerator
 
-    model, shapes["hift"] = fill(
-        HiFTGenerator(
-            80,
-            BASE,
-            8,
-            24_000,
-            0.1,
-            0.003,
-            10,
-            [8, 5, 3],
-            [16, 11, 7],
-            {"n_fft": 16, "hop_len": 4},
-            [3, 7, 11],
-            [[1, 3, 5]] * 3,
-            [7, 7, 11],
-            [[1, 3, 5]] * 3,
-            0.1,
-            0.99,
-            ConvRNNF0Predictor(1, 80, BASE),
-        )
-    )
+    model, shapes["hift"] = fill(HiFTGenerator(*HIFT, ConvRNNF0Predictor(1, 80, BASE)))
     random = np.random.default_rng(5)
     torch.randn_like = lambda x: torch.from_numpy(random.standard_normal(tuple(x.shape), np.float32))
     given = numbers(10, 1, 80, 40)
@@ -216,28 +190,7 @@ def third_numbers(out: Numbers, shapes: Shapes) -> None:
 
     model, shapes["flow3"] = fill(third_flow())
     spectrograms(model, "flow3", out)
-    vocoder, shapes["hift3"] = fill(
-        CausalHiFTGenerator(
-            80,
-            BASE,
-            8,
-            24_000,
-            0.1,
-            0.003,
-            10,
-            [8, 5, 3],
-            [16, 11, 7],
-            {"n_fft": 16, "hop_len": 4},
-            [3, 7, 11],
-            [[1, 3, 5]] * 3,
-            [7, 7, 11],
-            [[1, 3, 5]] * 3,
-            0.1,
-            0.99,
-            4,
-            CausalConvRNNF0Predictor(1, 80, BASE),
-        )
-    )
+    vocoder, shapes["hift3"] = fill(CausalHiFTGenerator(*HIFT, 4, CausalConvRNNF0Predictor(1, 80, BASE)))
     given = numbers(10, 1, 80, 40)
     drawn = np.random.default_rng(5).random((1, 40 * 480, 9), np.float32)
     vocoder.m_source.l_sin_gen.sine_waves = torch.from_numpy(drawn)

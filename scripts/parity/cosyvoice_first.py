@@ -12,12 +12,14 @@ import json
 import logging
 import sys
 import types
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+sys.path.append(str(Path(__file__).parents[2] / "tests"))
+from support.small_checkpoints import first_made
 
 Numbers = dict[str, Any]
 Shapes = dict[str, dict[str, list[int]]]
@@ -51,21 +53,12 @@ def import_reference(third_party: str, s3tokenizer: str) -> None:
     tokenizer.__path__ = [f"{s3tokenizer}/s3tokenizer"]
 
 
-def made(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The weights of a name: support.tiny_cosyvoice_first makes the same."""
-    values = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32) * 0.05
-    if "classifier" in name:  # pitches on both sides of what is voiced
-        return values * 400 + (14 if name.endswith("bias") else 0)
-    is_norm = name.endswith("weight") and len(shape) == 1
-    return values + np.float32("original0" in name or "alpha" in name or is_norm)
-
-
 def fill(module: Any) -> tuple[Any, dict[str, list[int]]]:
     """The module with its weights made from their names, and their shapes."""
     state = module.state_dict()
     shapes = {name: list(tensor.shape) for name, tensor in state.items() if "positional_embedding" not in name}
     for name, shape in shapes.items():
-        state[name] = torch.from_numpy(made(name, tuple(shape)))
+        state[name] = torch.from_numpy(first_made(name, tuple(shape)))
     module.load_state_dict(state)
     return module.eval(), shapes
 

@@ -11,13 +11,15 @@ import json
 import random
 import sys
 import types
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+sys.path.append(str(Path(__file__).parents[2] / "tests"))
+from support.small_checkpoints import made
 
 SPEECH = 6561
 MANY = 40
@@ -42,12 +44,6 @@ def import_reference(folder: str) -> Any:
     from cosyvoice.llm import llm
 
     return llm
-
-
-def made(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The weights of a name: support.small_checkpoints makes the same."""
-    values = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32) * 0.05
-    return values + np.float32(name.endswith("weight") and "norm" in name)
 
 
 def whole(seed: int, most: int, count: int) -> list[int]:

@@ -23,6 +23,9 @@ from typing import Any
 import numpy as np
 import torch
 
+sys.path.append(str(Path(__file__).parents[2] / "tests"))
+from support.absent_packages import AbsentPackage
+
 LM: dict[str, Any] = dict(
     vocab_size=1304, n_layer=2, n_head=4, dim=32, intermediate_size=48, n_local_heads=2, head_dim=8, rope_base=1e6,
     norm_eps=1e-6, max_seq_len=1536, tie_word_embeddings=False, codebook_size=1024, num_codebooks=8, n_fast_layer=2,
@@ -40,18 +43,6 @@ SETTINGS = {"temperature": 0.7, "top_p": 1e-6, "repetition_penalty": 1.0}
 """The likeliest, without a penalty: the reference applies it to zeros too, before there are sixteen frames."""
 
 
-class Absent(types.ModuleType):
-    """A package that the reference imports and these networks do not use."""
-
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Absent(f"{self.__name__}.{name}")
-
-    def __call__(self, *_: object, **__: object) -> object:
-        return self
-
-
 def reference(folder: str) -> None:
     sys.path.insert(0, folder)
     for name in (
@@ -61,8 +52,8 @@ def reference(folder: str) -> None:
         try:
             importlib.import_module(name)
         except Exception:
-            sys.modules[name] = Absent(name)
-    utils = _module("fish_speech.utils", RankedLogger=Absent("RankedLogger"))
+            sys.modules[name] = AbsentPackage(name)
+    utils = _module("fish_speech.utils", RankedLogger=AbsentPackage("RankedLogger"))
     utils.__path__ = [f"{folder}/fish_speech/utils"]
     package = _module("fish_speech")
     package.__path__ = [f"{folder}/fish_speech"]

@@ -3,16 +3,15 @@
 python scripts/parity/moshi.py personaplex NVIDIA_PERSONAPLEX/moshi tests/engines/data
 python scripts/parity/moshi.py moshi KYUTAI_MOSHI/moshi tests/engines/data
 (in this order; needs torch, numpy, einops, safetensors, tqdm, huggingface_hub). The folders are those of the Python
-packages of the repositories. Weights come from the tensors' names (`weight`), inputs from seeds, so only outputs are
-stored. Moshi's code is newer than what PersonaPlex's began with: its ring of keys and values no longer takes its oldest
-entry for one of the future. `with_whole_ring` does the same for PersonaPlex's.
+packages of the repositories. Weights come from the tensors' names (`moshi_weight`), inputs from seeds, so only outputs
+are stored. Moshi's code is newer than what PersonaPlex's began with: its ring of keys and values no longer takes its
+oldest entry for one of the future. `with_whole_ring` does the same for PersonaPlex's.
 """
 
 import gzip
 import json
 import sys
 import types
-import zlib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,25 +20,15 @@ from unittest.mock import MagicMock
 import numpy as np
 import torch
 
+sys.path.append(str(Path(__file__).parents[2] / "tests"))
+from support.named_weights import moshi_weight
+
 SIZES = {"dim": 64, "num_heads": 4, "num_layers": 3, "context": 48, "text_card": 48}
 DEPTH = {"depformer_dim": 32, "depformer_num_heads": 4, "depformer_num_layers": 2}
 SEANET = {"dimension": 32, "n_filters": 2}
 CODEC = {"num_heads": 4, "num_layers": 2, "context": 10, "d_model": 32, "dim_feedforward": 64}
 FRAMES, SILENT, VOICE = 50, 6, 12
 ROLE = [5, 9, 30, 41, 7, 22, 13, 8]
-
-
-def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A tensor's values from its name: the tests have the same function."""
-    values = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32)
-    if "cluster_usage" in name:
-        return np.abs(values) + 0.5
-    if name.endswith(("alpha", "scale")) or ("norm" in name and name.endswith("weight")):
-        return 1 + 0.1 * values
-    if "emb" in name.split(".")[0] or "embedding_sum" in name:
-        return values
-    scaled: np.ndarray = values / np.float32(np.sqrt(np.prod(shape[1:], dtype=int)))
-    return scaled
 
 
 def noise(seed: int, frames: int) -> np.ndarray:
@@ -53,7 +42,7 @@ def codes(seed: int, *shape: int) -> np.ndarray:
 
 def filled(model: Any, shapes: dict[str, list[int]]) -> Any:
     """The model with weights from the names."""
-    state = {name: torch.tensor(weight(name, tuple(shape))) for name, shape in shapes.items()}
+    state = {name: torch.tensor(moshi_weight(name, tuple(shape))) for name, shape in shapes.items()}
     model.load_state_dict(state, strict=True)
     return model.eval()
 

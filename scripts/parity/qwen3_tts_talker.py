@@ -11,32 +11,24 @@ import importlib.machinery
 import json
 import sys
 import types
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 import torch
 
+sys.path.append(str(Path(__file__).parents[2] / "tests"))
+from support.absent_packages import AbsentPackage
+
 FRAMES = 14
 LETTERS = {"assistant\n": [201, 202], "user\n": [203, 202], "\n": [202]}
 MARKS = {"im_start": 210, "im_end": 211, "tts_pad": 212, "tts_bos": 213, "tts_eos": 214}
 
 
-class Absent(types.ModuleType):
-    """A package that the reference imports and the talker does not use."""
-
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Absent(f"{self.__name__}.{name}")
-
-    def __call__(self, *_: object, **__: object) -> object:
-        return self
-
-
 def reference(folder: str) -> tuple[Any, Any]:
     for name in ("librosa", "librosa.filters", "soundfile", "torchaudio", "sox", "onnxruntime", "accelerate", "gradio"):
-        absent = Absent(name)
+        absent = AbsentPackage(name)
         absent.__spec__ = importlib.machinery.ModuleSpec(name, None)
         absent.__path__ = []
         sys.modules[name] = absent

@@ -13,6 +13,7 @@ import soxr
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from support import clips
+from support.engine_runs import result
 
 from speechmlx.models import catalog, store
 
@@ -80,12 +81,8 @@ def _speak(wanted: list[tuple[Path, str, str]]) -> None:
     from speechmlx.types import Chunk, NamedVoice, Speak
 
     cpu.install()
-    steps = kokoro.load(store.fetch(catalog.CATALOG.resolve("kokoro-82m"), store.cache_folder()), LoadOptions())
-    try:
-        while True:
-            next(steps)
-    except StopIteration as loaded:
-        engine = loaded.value
+    folder = store.fetch(catalog.CATALOG.resolve("kokoro-82m"), store.cache_folder())
+    engine = result(kokoro.load(folder, LoadOptions()))
     for path, voice, text in wanted:
         said = [event for event in engine.run(Speak(text=text, voice=NamedVoice(voice))) if isinstance(event, Chunk)]
         pcm = np.frombuffer(b"".join(chunk.pcm16 for chunk in said), "<i2").astype(np.float32) / 32768

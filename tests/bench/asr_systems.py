@@ -31,16 +31,13 @@ def on_gpu() -> bool:
 
 
 def ours(folder: Path, beams: int = 1) -> Many:
+    from support.engine_runs import result
+
     from speechmlx.engines import whisper
     from speechmlx.runtime.worker.device import device
     from speechmlx.types import Audio, Segment, Transcribe
 
-    steps = whisper.load(folder, device()[0])
-    try:
-        while True:
-            next(steps)
-    except StopIteration as loaded:
-        engine = loaded.value
+    engine = result(whisper.load(folder, device()[0]))
 
     def run(recordings: Sequence[np.ndarray]) -> list[str]:
         asked = [Transcribe(audio=Audio(samples, RATE), language="en", beam_size=beams) for samples in recordings]

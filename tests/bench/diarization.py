@@ -24,6 +24,7 @@ from asr_material import RATE
 from dialogues import Dialogue, conversation, dialogue
 from report import Row, show
 from support.diarization import DiarizationErrors, errors
+from support.engine_runs import result
 
 from speechmlx.engines import LoadOptions, ecapa
 from speechmlx.engines.ecapa.engine import Ecapa
@@ -50,13 +51,8 @@ class Run:
 
 def loaded() -> Ecapa:
     device.device()
-    steps = ecapa.load(store.fetch(catalog.CATALOG.resolve("ecapa-diarizer"), store.cache_folder()), LoadOptions())
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            engine: Ecapa = done.value
-            return engine
+    folder = store.fetch(catalog.CATALOG.resolve("ecapa-diarizer"), store.cache_folder())
+    return result(ecapa.load(folder, LoadOptions()))
 
 
 def whole(engine: Ecapa, said: Sequence[Dialogue]) -> Run:

@@ -23,6 +23,7 @@ import soxr
 from numpy.typing import NDArray
 from report import Row, show
 from support import clips
+from support.engine_runs import result
 
 from speechmlx.models import catalog, store
 
@@ -65,13 +66,7 @@ def ours(folder: Path) -> tuple[Enhance, Enhance]:
     from speechmlx.engines import LoadOptions, deepfilternet
     from speechmlx.types import Chunk, Enhance
 
-    loading = deepfilternet.load(folder, LoadOptions())
-    while True:
-        try:
-            next(loading)
-        except StopIteration as done:
-            engine = done.value
-            break
+    engine = result(deepfilternet.load(folder, LoadOptions()))
 
     def enhance(pieces: Iterable[Samples]) -> Samples:
         stream = engine.open(Enhance())

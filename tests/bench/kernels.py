@@ -32,6 +32,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from support import clips
+from support.engine_runs import result
 from support.metal_arithmetic import metal_arithmetic
 
 import speechmlx
@@ -72,12 +73,7 @@ class Row:
 
 def load(folder: Path, engine: str) -> Any:
     module, _, function = engine.partition(":")
-    steps = getattr(importlib.import_module(module), function)(folder, GPU)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+    return result(getattr(importlib.import_module(module), function)(folder, GPU))
 
 
 def row(engine: str, step: str, counts: Counts) -> Row:

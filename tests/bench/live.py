@@ -27,6 +27,7 @@ from report import machine
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from support.engine_runs import result
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.engines import whisper
@@ -87,13 +88,7 @@ class Row:
 
 
 def loaded(model: str) -> Whisper:
-    steps = whisper.load(store.fetch(catalog.CATALOG.resolve(model), store.cache_folder()), device()[0])
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            engine: Whisper = done.value
-            return engine
+    return result(whisper.load(store.fetch(catalog.CATALOG.resolve(model), store.cache_folder()), device()[0]))
 
 
 def whole(engine: Whisper, samples: np.ndarray) -> list[Word]:

@@ -28,6 +28,7 @@ from report import machine
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from support.engine_runs import result, sound
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.models import catalog, store
@@ -92,21 +93,14 @@ def chosen(count: int) -> list[Text]:
 
 def speaker() -> Speak:
     from speechmlx.engines import LoadOptions, kokoro
-    from speechmlx.types import Chunk, NamedVoice
+    from speechmlx.types import NamedVoice
     from speechmlx.types import Speak as Request
 
-    loading = kokoro.load(store.fetch(catalog.CATALOG.resolve("kokoro-82m"), store.cache_folder()), LoadOptions())
-    while True:
-        try:
-            next(loading)
-        except StopIteration as done:
-            engine = done.value
-            break
+    folder = store.fetch(catalog.CATALOG.resolve("kokoro-82m"), store.cache_folder())
+    engine = result(kokoro.load(folder, LoadOptions()))
 
     def speak(text: str) -> np.ndarray:
-        events = engine.run(Request(text=text, voice=NamedVoice(VOICE)))
-        pcm = b"".join(event.pcm16 for event in events if isinstance(event, Chunk))
-        samples = np.frombuffer(pcm, np.int16).astype(np.float32) / 2**15
+        samples = sound(engine.run(Request(text=text, voice=NamedVoice(VOICE))))
         return np.asarray(soxr.resample(samples, VOICE_RATE, RATE), np.float32)
 
     return speak

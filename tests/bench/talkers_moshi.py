@@ -6,7 +6,6 @@ codec comes before. "The network alone" has no codec on either side. The peer ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from mlx.utils import tree_flatten
 from report import Row
 from support import tiny_moshi
+from support.engine_runs import result
 
 from speechmlx.engines import LoadOptions, moshi
 from speechmlx.engines.moshi.frame import MoshiFrames, MoshiSampling
@@ -70,7 +70,7 @@ class NoCodec:
 
 
 def ours(folder: Path, codec: bool) -> frames.Stepper:
-    engine = _loaded(moshi.load(folder, LoadOptions(device="cpu", warm_up=False)))
+    engine = result(moshi.load(folder, LoadOptions(device="cpu", warm_up=False)))
     if not codec:
         step: Any = engine._step
         engine._step = MoshiFrames(step.network, NoCodec(step.codec), MoshiSampling(), "cpu")  # type: ignore[arg-type]
@@ -83,14 +83,6 @@ def ours(folder: Path, codec: bool) -> frames.Stepper:
     while state.reading is not None:
         engine.step([state])
     return frame
-
-
-def _loaded(loading: Iterator[Any]) -> Any:
-    while True:
-        try:
-            next(loading)
-        except StopIteration as done:
-            return done.value
 
 
 class NoTokenizer:

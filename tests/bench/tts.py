@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from report import Row, show
+from support.engine_runs import result
 
 from speechmlx.models import catalog, store
 from speechmlx.reading.preview import phonemes_of
@@ -55,13 +56,7 @@ def ours(folder: Path) -> Callable[[str], Speech]:
     from speechmlx.engines import LoadOptions, kokoro
     from speechmlx.types import Chunk, NamedVoice, Speak
 
-    loading = kokoro.load(folder, LoadOptions())
-    while True:
-        try:
-            next(loading)
-        except StopIteration as done:
-            engine = done.value
-            break
+    engine = result(kokoro.load(folder, LoadOptions()))
 
     def speak(text: str) -> Speech:
         for event in engine.run(Speak(text=text, voice=NamedVoice(VOICE))):

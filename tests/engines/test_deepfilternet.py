@@ -17,16 +17,16 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.clips import CLIPS
+from support.engine_runs import fed, sound
 from support.graph import kernels
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import LoadOptions, Streaming, deepfilternet
 from speechmlx.engines.deepfilternet import DeepFilterNet, network
 from speechmlx.engines.deepfilternet import stream as streams
 from speechmlx.engines.deepfilternet.stream import BLOCK, HOP, RATE, Enhancer
 from speechmlx.errors import ModelUnavailable, Unsupported
-from speechmlx.types import Audio, Chunk, DetectSpeech, Enhance, Segment, Transcribe
+from speechmlx.types import Audio, DetectSpeech, Enhance, Segment, Transcribe
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -75,16 +75,8 @@ def si_sdr(reference: Samples, estimate: Samples) -> float:
     return float(10 * np.log10(np.sum(target**2) / np.sum((estimate - target) ** 2)))
 
 
-def chunks(steps: Iterable[object]) -> Samples:
-    return from_pcm16(b"".join(step.pcm16 for step in steps if isinstance(step, Chunk)))
-
-
 def enhance(engine: DeepFilterNet, pieces: Iterable[Samples]) -> Samples:
-    stream = engine.open(Enhance())
-    parts = [chunks(stream.feed(piece)) for piece in pieces]
-    parts.append(chunks(stream.finish()))
-    stream.close()
-    return np.concatenate(parts)
+    return sound(fed(engine.open(Enhance()), pieces))
 
 
 def cut(samples: Samples, sizes: Iterable[int]) -> Iterator[Samples]:
@@ -169,9 +161,9 @@ def test_interleaved_equals_alone(engine: DeepFilterNet, speech: Samples) -> Non
     parts: list[list[Samples]] = [[], []]
     for start in range(0, RATE, 4000):
         for stream, samples, out in zip(streams, inputs, parts, strict=True):
-            out.append(chunks(stream.feed(samples[start : start + 4000])))
+            out.append(sound(stream.feed(samples[start : start + 4000])))
     for stream, samples, out in zip(streams, inputs, parts, strict=True):
-        out.append(chunks(stream.finish()))
+        out.append(sound(stream.finish()))
         assert np.abs(np.concatenate(out) - enhance(engine, [samples])).max() <= STEP
 
 
@@ -179,7 +171,7 @@ def test_live_audio_comes_back_thirty_milliseconds_later(engine: DeepFilterNet, 
     stream, sent, received = engine.open(Enhance()), 0, 0
     for piece in cut(speech[:RATE], [HOP] * 99):
         sent += len(piece)
-        received += len(chunks(stream.feed(piece)))
+        received += len(sound(stream.feed(piece)))
         assert sent - received <= 3 * HOP
 
 
@@ -192,7 +184,7 @@ def test_memory_does_not_grow_with_the_stream(engine: DeepFilterNet, speech: Sam
     stream, held = engine.open(Enhance()), []
     for _ in range(3):
         for _ in range(4):
-            chunks(stream.feed(speech[: RATE // 2]))
+            sound(stream.feed(speech[: RATE // 2]))
         mx.clear_cache()
         held.append(mx.get_active_memory())
     assert held[2] - held[0] < 10_000
@@ -202,9 +194,9 @@ def test_memory_does_not_grow_with_the_stream(engine: DeepFilterNet, speech: Sam
 def test_silence_stays_silent_and_speech_after_it_is_heard(engine: DeepFilterNet, speech: Samples) -> None:
     silence = np.zeros(5 * RATE, np.float32)
     stream = engine.open(Enhance())
-    before = chunks(stream.feed(silence))
+    before = sound(stream.feed(silence))
     assert np.abs(before).max() == 0
-    after = np.concatenate([chunks(stream.feed(speech)), chunks(stream.finish())])
+    after = np.concatenate([sound(stream.feed(speech)), sound(stream.finish())])
     assert si_sdr(speech[:RATE], after[len(silence) - len(before) :][:RATE]) > 5
 
 
@@ -212,7 +204,7 @@ def test_a_pure_tone_for_minutes_gives_numbers(engine: DeepFilterNet) -> None:
     stream = engine.open(Enhance())
     stream._audible_frames = mx.array(1e6)  # bins without a sound have come to nothing in float32
     tone = 0.1 * np.sin(2 * np.pi * 15_000 * np.arange(RATE) / RATE).astype(np.float32)
-    chunks(stream.feed(tone))
+    sound(stream.feed(tone))
     assert not any(mx.any(mx.isnan(hidden)) for hidden in stream._state.hidden)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,11 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support import f5_model
+from support.engine_runs import in_turns, result, sound
 from support.f5_model import SIZE, SYMBOLS, of_mlx, published, quantised, recording, write_model
 from support.metal_arithmetic import metal_arithmetic
 
-from speechmlx.audio.pcm import from_pcm16
-from speechmlx.engines import AIM, LONG_AIM, LoadOptions, f5
+from speechmlx.engines import AIM, LoadOptions, f5
 from speechmlx.engines.f5.engine import F5
 from speechmlx.engines.f5.joining import FADE
 from speechmlx.engines.f5.names import one_layout, shapes, size_of
@@ -30,7 +29,7 @@ from speechmlx.engines.f5.text import numbered, spelled
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.parts.vocos import HOP, log_mel
 from speechmlx.errors import BadRequest, SpeechError, UnknownVoice, Unsupported, WeightsDamaged
-from speechmlx.types import Audio, Chunk, Event, NamedVoice, ReferenceVoice, Speak, SpeakStream, Transcribe, Usage
+from speechmlx.types import Audio, Chunk, NamedVoice, ReferenceVoice, Speak, SpeakStream, Transcribe, Usage
 
 DATA = Path(__file__).parent / "data"
 REFERENCE = json.loads((DATA / "f5.json").read_text())
@@ -65,19 +64,6 @@ def engine(engines: dict[str, F5]) -> F5:
 def agree(found: Any, wanted: list[Any], within: float = 1e-3) -> None:
     for one, other in f5_model.told(found, wanted):
         assert np.allclose(one, other, rtol=within, atol=within), (one, other)
-
-
-def run(steps: Iterator[Any]) -> Any:
-    """The value that a generator returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
-
-
-def sound(events: Iterator[Event | None]) -> Any:
-    return from_pcm16(b"".join(event.pcm16 for event in events if isinstance(event, Chunk)))
 
 
 def voice(seconds: float = 0.8, text: str = "Some call me nature.", rate: int = 24_000) -> ReferenceVoice:
@@ -117,7 +103,7 @@ def test_the_whole_path_is_the_reference_s(engines: dict[str, F5], version: str,
         mel, mx.array(numbered(PREFIX + TEXT, engine.symbols)), FRAMES, guided=guidance > 0
     )
     sampling = Sampling("euler", steps, guidance, -1.0, 0)
-    sampled = run(sampling.follow(mx.array(noise()), partial(engine._direction, given, guidance)))
+    sampled = result(sampling.follow(mx.array(noise()), partial(engine._direction, given, guidance)))
     sampled = mx.concatenate([mel, sampled[len(mel) :]])
     agree(sampled, wanted[f"sampled_{steps}"], 1e-2)  # several hundred sums follow each other
     agree(engine.vocoder(sampled[len(recording()) // HOP :][None]), wanted[f"said_{steps}"], 1e-2)
@@ -233,7 +219,7 @@ def test_long_text_comes_piece_by_piece(engine: F5) -> None:
     events = list(engine.run(Speak(text=text, voice=long, options=QUICK)))
     assert len([event for event in events if isinstance(event, Chunk)]) == len(pieces) + 1
     lone = sum(len(sound(engine.run(Speak(text=piece, voice=long, options=QUICK)))) for piece in pieces)
-    assert len(sound(iter(events))) == lone - 3 * FADE, "pieces fade into each other"
+    assert len(sound(events)) == lone - 3 * FADE, "pieces fade into each other"
 
 
 def test_a_pause_is_silent(engine: F5) -> None:
@@ -254,19 +240,8 @@ def test_a_stream_of_text_speaks_each_sentence_when_it_is_whole(engine: F5) -> N
 def test_two_jobs_step_by_step_are_two_lone_ones_whatever_the_pace(engine: F5) -> None:
     requests = [Speak(text=TEXT, options=QUICK), Speak(text="I hear.", voice=voice(1.2), options={**QUICK, "seed": 4})]
     alone = [sound(engine.run(request)) for request in requests]
-    events: list[list[Any]] = [[], []]
-    running = {number: engine.run(request) for number, request in enumerate(requests)}
-    for turn in count():
-        if not running:
-            break
-        engine.aim = (AIM, LONG_AIM)[turn % 3 == 0]
-        number = list(running)[turn % len(running)]
-        if (event := next(running[number], "ended")) == "ended":
-            del running[number]
-        else:
-            events[number].append(event)
-    for one, both in zip(alone, events, strict=True):
-        assert np.array_equal(one, sound(iter(both)))
+    for one, both in zip(alone, in_turns(engine, *requests), strict=True):
+        assert np.array_equal(one, sound(both))
 
 
 def test_a_cancelled_job_leaves_nothing(engine: F5) -> None:
@@ -346,7 +321,7 @@ def test_a_model_without_voices_says_how_to_give_one(engine: F5) -> None:
 
 def test_marks_alone_are_a_short_silence(engine: F5) -> None:
     events = list(engine.run(Speak(text="…")))
-    assert not sound(iter(events)).any() and isinstance(events[-1], Usage)
+    assert not sound(events).any() and isinstance(events[-1], Usage)
 
 
 def test_a_recording_is_cut_at_its_edges_and_known_once(engine: F5) -> None:

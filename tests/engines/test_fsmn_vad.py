@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from support import clips
+from support.engine_runs import detected
 from support.funasr_models import REFERENCE, noise
 
 from speechmlx.engines import LoadOptions, Streaming, fsmn_vad
@@ -70,20 +71,13 @@ def engine(model_folder: Callable[[str], Path], loaded: Callable[..., Any], opti
     return loaded(fsmn_vad.load(model_folder("fsmn-vad"), options))
 
 
-def detect(engine: fsmn_vad.FsmnVad, pieces: Iterable[Samples]) -> list[Probability]:
-    stream = engine.open(DetectSpeech())
-    events = [*(event for piece in pieces for event in stream.feed(piece)), *stream.finish()]
-    stream.close()
-    return [event for event in events if event]
-
-
 def values(events: Iterable[Probability]) -> Samples:
     return np.array([event.value for event in events], np.float32)
 
 
 @pytest.mark.parametrize("name", VAD)
 def test_the_numbers_are_funasrs(engine: fsmn_vad.FsmnVad, name: str) -> None:
-    found = detect(engine, [speech(name)])
+    found = detected(engine, [speech(name)])
     assert len(found) == VAD[name]["frames"]
     assert np.abs(values(found)[::5] - VAD[name]["speech"]).max() < 1e-3
 
@@ -108,8 +102,8 @@ def test_segments_of_real_speech_are_funasrs(
 @pytest.mark.parametrize("size", [1, 137, 160, 399, 4001])
 def test_pieces_of_any_size_give_the_same(engine: fsmn_vad.FsmnVad, size: int) -> None:
     sound = speech("jfk")[20_000 : 20_000 + min(24_001, 2000 * size)]
-    pieces = detect(engine, [sound[start : start + size] for start in range(0, len(sound), size)])
-    whole = detect(engine, [sound])
+    pieces = detected(engine, [sound[start : start + size] for start in range(0, len(sound), size)])
+    whole = detected(engine, [sound])
     assert [(e.start, e.end) for e in pieces] == [(e.start, e.end) for e in whole]
     assert np.abs(values(pieces) - values(whole)).max() < 1e-5
 
@@ -123,16 +117,16 @@ def test_interleaved_equals_alone(engine: fsmn_vad.FsmnVad) -> None:
             events.extend(filter(None, stream.feed(samples[start : start + 4000])))
     for stream, samples, events in zip(streams, inputs, found, strict=True):
         events.extend(filter(None, stream.finish()))
-        alone = detect(engine, [samples[start : start + 4000] for start in range(0, 32_000, 4000)])
+        alone = detected(engine, [samples[start : start + 4000] for start in range(0, 32_000, 4000)])
         assert events == alone
 
 
 @pytest.mark.parametrize("samples", [1, 399, 400, 4000, 4159])
 def test_frames_follow_each_other_to_the_very_end(engine: fsmn_vad.FsmnVad, samples: int) -> None:
-    events = detect(engine, [np.zeros(samples, np.float32)])
+    events = detected(engine, [np.zeros(samples, np.float32)])
     assert events[0].start == 0 and events[-1].end == samples / 16_000
     assert [event.end for event in events[:-1]] == [event.start for event in events[1:]]
-    assert detect(engine, []) == []
+    assert detected(engine, []) == []
 
 
 def test_there_is_no_speech_in_silence_and_noise(engine: fsmn_vad.FsmnVad) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from support.engine_runs import pcm
 
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.types import Chunk, Event, Segment, Speak, SpeakStream, Word, WordTime, WordTimes
@@ -35,7 +36,7 @@ def test_words_are_heard_when_they_are_said(
     late: list[float] = []
     for text in HEARD:
         events = list(kokoro_engine.run(Speak(text=text, speed=speed)))
-        pcm16 = b"".join(event.pcm16 for event in events if isinstance(event, Chunk))
+        pcm16 = pcm(events)
         lead = int(np.flatnonzero(np.abs(from_pcm16(pcm16)) > 0.005)[0])
         listened = [word for segment in heard(pcm16[2 * lead :], True) for word in segment.words]
         said = words_of(events)

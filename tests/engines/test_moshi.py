@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
 import pytest
 from support import tiny_moshi
+from support.engine_runs import result
 from support.tiny_moshi import CONTEXT, DATA
 
 from speechmlx.engines import LoadOptions, moshi
 from speechmlx.engines.moshi.frame import MoshiFrames, MoshiSampling
 from speechmlx.engines.moshi.network import MoshiNetwork
-from speechmlx.engines.moshi.prompt import MoshiPrompt, MoshiPromptState, MoshiVoice, columns, read_prompt
+from speechmlx.engines.moshi.prompt import MoshiPrompt, MoshiVoice, columns, read_prompt
 from speechmlx.engines.moshi.ring import MoshiRing
 from speechmlx.engines.parts.mimi import Mimi
 
@@ -55,14 +56,6 @@ def models(
     return found
 
 
-def run(steps: Generator[None, None, MoshiPromptState]) -> MoshiPromptState:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
-
-
 def test_forced_frames_are_read_as_by_the_reference(models: Any, reference: dict[str, Any]) -> None:
     """In pieces and one by one, past the end of the ring."""
     network = models[16][0]
@@ -81,7 +74,7 @@ def test_forced_frames_are_read_as_by_the_reference(models: Any, reference: dict
 def answered(network: MoshiNetwork, codec: Mimi, prompt: MoshiPrompt, seed: int) -> tuple[list[int], Any]:
     """Text tokens and every 16th sample of what is said greedily while noise is heard."""
     step = MoshiFrames(network, codec, GREEDY, "cpu")
-    read = run(read_prompt(network, codec, prompt))
+    read = result(read_prompt(network, codec, prompt))
     state, texts, sounds = step.start(read.tokens, read.forced, 0), [], []
     for frame in noise(seed, FRAMES):
         has_sound = read.ring.end > 0

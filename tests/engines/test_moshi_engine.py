@@ -13,6 +13,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support import tiny_moshi
+from support.engine_runs import pcm, run
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, Seated, moshi
 from speechmlx.engines.moshi.conversation import AskedMoshi
@@ -70,29 +71,12 @@ def question(seed: int = 1, frames: float = 3.5, **settings: Any) -> Respond:
     return Respond(audio=Audio(sound(seed, frames), RATE), max_steps=settings.pop("max_steps", 8), **settings)
 
 
-def answer(engine: MoshiEngine, *requests: Respond) -> list[list[Event]]:
-    """Events of requests that are answered together."""
-    states = [engine.begin(one) for one in requests]
-    found: list[list[Event]] = [[] for _ in states]
-    while running := [place for place, state in enumerate(states) if not state.finished]:
-        for place, events in zip(running, engine.step([states[one] for one in running]), strict=True):
-            assert not [event for event in events if isinstance(event, Exception)]
-            found[place] += events  # type: ignore[arg-type]
-    for state in states:
-        engine.end(state)
-    return found
-
-
-def pcm(events: list[Event]) -> bytes:
-    return b"".join(event.pcm16 for event in events if isinstance(event, Chunk))
-
-
 def test_it_is_what_the_worker_asks_for(engine: MoshiEngine) -> None:
     assert all(isinstance(engine, one) for one in (Batched, BatchedStreaming, Seated, Claiming))
 
 
 def test_an_answer_has_the_frames_asked_for(engine: MoshiEngine) -> None:
-    (events,) = answer(engine, question(frames=3.5, max_steps=8))
+    (events,) = run(engine, question(frames=3.5, max_steps=8))
     chunks = [event for event in events if isinstance(event, Chunk)]
     usage = events[-1]
     assert all((len(chunk.pcm16), chunk.rate) == (2 * SIZE, RATE) for chunk in chunks)
@@ -119,11 +103,11 @@ ASKED = (question(1), question(2, 6, max_steps=5), question(3, 2, instructions="
 
 
 def test_answers_in_a_batch_are_those_alone(engine: MoshiEngine) -> None:
-    assert_same(answer(engine, *ASKED), [answer(engine, one)[0] for one in ASKED])
+    assert_same(run(engine, *ASKED), [run(engine, one)[0] for one in ASKED])
 
 
 def test_answers_that_take_turns_are_exactly_those_alone(engine: MoshiEngine) -> None:
-    alone = [answer(engine, one)[0] for one in ASKED]
+    alone = [run(engine, one)[0] for one in ASKED]
     states = [engine.begin(one) for one in ASKED]
     found: list[list[Event]] = [[] for _ in states]
     while not all(state.finished for state in states):
@@ -150,7 +134,7 @@ def test_a_frame_is_one_read_of_the_device(engine: MoshiEngine) -> None:
 
 def test_a_recording_at_another_rate_is_heard(engine: MoshiEngine) -> None:
     audio = Audio(sound(1, 4)[::3].copy(), 8000)
-    (events,) = answer(engine, Respond(audio=audio, max_steps=2))
+    (events,) = run(engine, Respond(audio=audio, max_steps=2))
     assert events[-1].audio_in == pytest.approx(4 * 0.08)  # type: ignore[union-attr]
 
 
@@ -158,7 +142,7 @@ def test_a_recording_gives_the_voice(engine: MoshiEngine) -> None:
     spoken = np.sin(np.arange(2 * 16000) * 0.05).astype(np.float32)
     voice = ReferenceVoice(Audio(0.2 * spoken, 16000), "", "someone")
     louder = ReferenceVoice(Audio(0.4 * spoken, 16000), "", "someone else")
-    alone, named, same = (answer(engine, question(voice=one))[0] for one in (voice, NamedVoice("natf0"), louder))
+    alone, named, same = (run(engine, question(voice=one))[0] for one in (voice, NamedVoice("natf0"), louder))
     assert pcm(alone) != pcm(named)
     assert pcm(alone) == pcm(same), "recordings are brought to one loudness"
 
@@ -260,7 +244,7 @@ def test_what_is_cancelled_is_freed(engine: MoshiEngine) -> None:
         gc.collect()
         return sum(isinstance(one, MoshiRing) for one in gc.get_objects())
 
-    answer(engine, question())
+    run(engine, question())
     before, held = rings(), engine.held
     states = [engine.begin(question()), engine.begin(Converse())]
     engine.feed(states[1], Feed(sound(1, 3)))

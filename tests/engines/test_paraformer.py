@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +12,22 @@ import numpy as np
 import pytest
 import soundfile
 from support import clips
-from support.funasr_models import REFERENCE, TOKENS, finished, made, noise, paraformer_files, punctuation_files
+from support.engine_runs import result, run, segments
+from support.funasr_models import REFERENCE, TOKENS, made, noise, paraformer_files, punctuation_files
 
 from speechmlx.engines import Batched, LoadOptions, Paced, paraformer
 from speechmlx.engines.paraformer.cif import integrate
-from speechmlx.engines.paraformer.engine import Paraformer, plain
 from speechmlx.engines.paraformer.network import ClipTokens, ParaformerNetwork
 from speechmlx.engines.paraformer.punctuation import PunctuationNetwork, Punctuator
+from speechmlx.engines.paraformer.transcript import plain
 from speechmlx.engines.paraformer.words import words_of
 from speechmlx.engines.parts.pace import LayerPace
+from speechmlx.engines.parts.recording_engine import RecordingEngine
 from speechmlx.engines.parts.recordings import SpeechClip
 from speechmlx.engines.parts.sanm import RowLengths, pad_rows
 from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
 from speechmlx.models.convert import funasr
-from speechmlx.types import Audio, DetectSpeech, Event, LanguageDetected, Segment, Transcribe, Usage
+from speechmlx.types import Audio, DetectSpeech, Event, LanguageDetected, Transcribe, Usage
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -51,7 +53,7 @@ def clip(case: dict[str, Any]) -> SpeechClip[ClipTokens]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, model_folder: Callable[[str], Path]) -> Path:
-    """The folder of a tiny Paraformer, with the real FSMN-VAD."""
+    """The folder of a tiny RecordingEngine[ClipTokens], with the real FSMN-VAD."""
     home, files = tmp_path_factory.mktemp("paraformer"), tmp_path_factory.mktemp("files")
     funasr.paraformer(paraformer_files(files / "paraformer"), home)
     (home / "punctuation").mkdir()
@@ -61,12 +63,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory, model_folder: Callable[[str
 
 
 @pytest.fixture(scope="module")
-def engine(folder: Path, loaded: Callable[..., Any], options: LoadOptions) -> Paraformer:
+def engine(folder: Path, loaded: Callable[..., Any], options: LoadOptions) -> RecordingEngine[ClipTokens]:
     return loaded(paraformer.load(folder, options))
 
 
 @pytest.fixture(scope="module")
-def network(engine: Paraformer) -> ParaformerNetwork:
+def network(engine: RecordingEngine[ClipTokens]) -> ParaformerNetwork:
     network = engine._batch._network
     assert isinstance(network, ParaformerNetwork)
     return network
@@ -76,7 +78,7 @@ def network(engine: Paraformer) -> ParaformerNetwork:
 def test_each_part_is_funasrs(network: ParaformerNetwork, case: dict[str, Any]) -> None:
     rows, pace = RowLengths(None, None), LayerPace()
     features = pad_rows([clip(case).features])
-    hidden = finished(pace.run(network._encoder.layers(rows), network._encoder.embed(features)))
+    hidden = result(pace.run(network._encoder.layers(rows), network._encoder.embed(features)))
     assert np.abs(np.array(hidden)[0, ::6] - case["encoded"]).max() < 1e-3
     parts = np.array(network.parts(hidden))[0]
     assert np.abs([*parts, 0.45] - np.array(case["parts"])).max() < 1e-4
@@ -84,14 +86,14 @@ def test_each_part_is_funasrs(network: ParaformerNetwork, case: dict[str, Any]) 
     assert list(fired.fires) == case["fires"]
     embeddings = mx.array(fired.shares)[None] @ hidden
     assert np.abs(np.array(embeddings)[0] - case["embeddings"]).max() < 1e-3
-    scores = finished(pace.run(network.decoder([len(fired.fires)], hidden, rows), embeddings))
+    scores = result(pace.run(network.decoder([len(fired.fires)], hidden, rows), embeddings))
     chances = np.array(scores - mx.logsumexp(scores, axis=2, keepdims=True))[0]
     assert np.abs(chances - case["scores"]).max() < 1e-2
 
 
 def test_a_batch_of_several_lengths_is_what_each_clip_is_alone(network: ParaformerNetwork) -> None:
     """The reference gives the last token of a shorter clip what stands behind its end."""
-    together = finished(network.recognise([clip(case) for case in CASES], LayerPace()))
+    together = result(network.recognise([clip(case) for case in CASES], LayerPace()))
     for case, found in zip(CASES, together, strict=True):
         assert found.tokens == tuple(np.argmax(case["scores"], axis=1))
         assert found.fires == tuple(case["fires"])
@@ -169,7 +171,7 @@ def favouring(mark: int | None) -> PunctuationNetwork:
 @pytest.mark.parametrize("at_once", [1, 7, 1000])
 def test_punctuation_is_funasrs_however_the_words_come(case: dict[str, Any], at_once: int) -> None:
     network, words = favouring(case["favoured"]), case["text"].split()
-    scores = finished(network.scores(words[:12], LayerPace()))
+    scores = result(network.scores(words[:12], LayerPace()))
     assert np.abs(np.array(scores) - case["scores"]).max() < 1e-3
     punctuator = Punctuator(network, LayerPace())
     for start in range(0, len(words), at_once):
@@ -182,29 +184,11 @@ def test_punctuation_is_funasrs_however_the_words_come(case: dict[str, Any], at_
 # --- The engine -----------------------------------------------------------------------------------------------------
 
 
-def run(engine: Paraformer, *requests: Transcribe) -> list[list[Event]]:
-    """The events of each, all of them stepped together."""
-    states = [engine.begin(request) for request in requests]
-    found: list[list[Event]] = [[] for _ in states]
-    while open_ones := [place for place, state in enumerate(states) if not state.finished]:
-        for place, events in zip(open_ones, engine.step([states[place] for place in open_ones]), strict=True):
-            for event in events:
-                assert not isinstance(event, Exception), event
-                found[place].append(event)
-    for state in states:
-        engine.end(state)
-    return found
-
-
 def request(samples: Samples, **more: Any) -> Transcribe:
     return Transcribe(audio=Audio(samples, RATE), **more)
 
 
-def segments(events: Sequence[Event]) -> list[Segment]:
-    return [event for event in events if isinstance(event, Segment)]
-
-
-def test_a_recording_is_cut_where_speech_is_and_punctuated(engine: Paraformer) -> None:
+def test_a_recording_is_cut_where_speech_is_and_punctuated(engine: RecordingEngine[ClipTokens]) -> None:
     (events,) = run(engine, request(speech("jfk"), words=True))
     found = segments(events)
     assert [(round(one.start, 2), round(one.end, 2)) for one in found] == JFK
@@ -218,14 +202,14 @@ def test_a_recording_is_cut_where_speech_is_and_punctuated(engine: Paraformer) -
     assert not any(one.logprobs for one in found)
 
 
-def test_log_probabilities_of_tokens_come_where_they_are_asked_for(engine: Paraformer) -> None:
+def test_log_probabilities_of_tokens_come_where_they_are_asked_for(engine: RecordingEngine[ClipTokens]) -> None:
     (one, *_) = segments(run(engine, request(speech("jfk"), logprobs=True))[0])
     assert one.logprobs and all(logprob <= 0 for _, logprob in one.logprobs)
     spoken = b"".join(text for text, _ in one.logprobs).decode().lower()
     assert spoken == "".join(letter for letter in one.text.lower() if letter not in " ，。？、,.?")
 
 
-def test_interleaved_equals_alone(engine: Paraformer) -> None:
+def test_interleaved_equals_alone(engine: RecordingEngine[ClipTokens]) -> None:
     requests = [request(speech("jfk"), words=True), request(speech("beckett"), words=True)]
     together, alone = run(engine, *requests), [run(engine, one)[0] for one in requests]
     for found, wanted in zip(together, alone, strict=True):
@@ -238,7 +222,7 @@ def test_interleaved_equals_alone(engine: Paraformer) -> None:
             assert one.confidence == pytest.approx(other.confidence, abs=1e-5)
 
 
-def test_a_request_that_is_ended_in_the_middle_leaves_the_other_as_it_is(engine: Paraformer) -> None:
+def test_a_request_that_is_ended_in_the_middle_leaves_the_other_as_it_is(engine: RecordingEngine[ClipTokens]) -> None:
     wanted = segments(run(engine, request(speech("beckett")))[0])
     gone, kept = engine.begin(request(speech("jfk"))), engine.begin(request(speech("beckett")))
     found: list[Event] = []
@@ -253,7 +237,7 @@ def test_a_request_that_is_ended_in_the_middle_leaves_the_other_as_it_is(engine:
     assert not engine._batch._states and not engine._batch._under_way and engine._batch._passing is None
 
 
-def test_the_last_request_that_is_ended_gives_its_pass_up(engine: Paraformer) -> None:
+def test_the_last_request_that_is_ended_gives_its_pass_up(engine: RecordingEngine[ClipTokens]) -> None:
     state = engine.begin(request(speech("jfk")))
     while engine._batch._passing is None:
         engine.step([state])
@@ -261,7 +245,7 @@ def test_the_last_request_that_is_ended_gives_its_pass_up(engine: Paraformer) ->
     assert engine._batch._passing is None and not engine._batch._under_way
 
 
-def test_clips_and_recordings_without_search_for_speech(engine: Paraformer) -> None:
+def test_clips_and_recordings_without_search_for_speech(engine: RecordingEngine[ClipTokens]) -> None:
     sound = speech("jfk")
     (inside,) = run(engine, request(sound, clips=((1.0, 2.0), (5.5, 6.0))))
     assert [(one.start, one.end) for one in segments(inside)] == [(1.0, 2.0), (5.5, 6.0)]
@@ -271,7 +255,7 @@ def test_clips_and_recordings_without_search_for_speech(engine: Paraformer) -> N
     assert all(one.end - one.start <= 30 for one in segments(long)) and segments(long)[-1].end == 44.0
 
 
-def test_a_long_recording_is_recognised_while_it_is_searched(engine: Paraformer) -> None:
+def test_a_long_recording_is_recognised_while_it_is_searched(engine: RecordingEngine[ClipTokens]) -> None:
     state = engine.begin(request(np.concatenate([speech("jfk"), speech("beckett")] * 6)))
     ahead, searched = [], []
     while not state.finished:
@@ -284,7 +268,7 @@ def test_a_long_recording_is_recognised_while_it_is_searched(engine: Paraformer)
 
 
 @pytest.mark.parametrize("samples", [0, 1, 100, 40_000])
-def test_silence_and_nothing_have_no_segments(engine: Paraformer, samples: int) -> None:
+def test_silence_and_nothing_have_no_segments(engine: RecordingEngine[ClipTokens], samples: int) -> None:
     (events,) = run(engine, request(np.zeros(samples, np.float32)))
     assert [type(event) for event in events] == [Usage]
 
@@ -307,7 +291,7 @@ def test_without_punctuation_segments_come_as_they_are(
     ],
 )
 def test_what_it_cannot_do_is_refused(
-    engine: Paraformer, change: dict[str, Any], error: type[Exception], message: str
+    engine: RecordingEngine[ClipTokens], change: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         engine.begin(Transcribe(**{"audio": Audio(np.zeros(100, np.float32), RATE), **change}))
@@ -315,7 +299,7 @@ def test_what_it_cannot_do_is_refused(
         engine.begin(DetectSpeech())
 
 
-def test_an_error_in_one_request_ends_it_alone(engine: Paraformer) -> None:
+def test_an_error_in_one_request_ends_it_alone(engine: RecordingEngine[ClipTokens]) -> None:
     bad, good = engine.begin(request(np.full(40_000, np.nan, np.float32))), engine.begin(request(speech("beckett")))
     ended = []
     while not good.finished:
@@ -327,7 +311,7 @@ def test_an_error_in_one_request_ends_it_alone(engine: Paraformer) -> None:
     engine.end(good)
 
 
-def test_it_is_a_batched_engine_and_says_what_it_holds(engine: Paraformer, folder: Path) -> None:
+def test_it_is_a_batched_engine_and_says_what_it_holds(engine: RecordingEngine[ClipTokens], folder: Path) -> None:
     assert isinstance(engine, Batched) and isinstance(engine, Paced)
     files = [folder / "model.safetensors", folder / "vad/model.safetensors", folder / "punctuation/model.safetensors"]
     assert 0.9 < engine.nbytes / sum(file.stat().st_size for file in files) < 1.05

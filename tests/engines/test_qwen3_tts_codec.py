@@ -15,6 +15,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.engine_runs import result
 from support.metal_arithmetic import metal_arithmetic
 from support.tiny_qwen3_tts import EVERY, names, tensors, write_codec
 from support.tiny_qwen3_tts import NUMBERS as REFERENCE
@@ -211,7 +212,7 @@ def test_products_of_10_bits_add_little_noise(tmp_path: Path, loaded: Callable[.
 
 
 def test_a_recording_is_encoded_as_by_the_reference(encoder: codec.CodecEncoder) -> None:
-    codes = encoder(recording())
+    codes = result(encoder.pieces(recording()))
     assert codes.shape == (16, -(-len(recording()) // encoder.frame))
     assert codes.dtype == np.int32
     assert (codes == REFERENCE["windowed"]).all()
@@ -221,7 +222,7 @@ def test_without_a_window_it_is_what_the_reference_computes_as_it_is() -> None:
     config = CODEC | {"encoder_config": CODEC["encoder_config"] | {"sliding_window": 250}}
     shape = CodecShape.of(config)
     _, weights = codec_weights(tensors("tiny"), shape)
-    codes = codec.CodecEncoder(weights, shape.encoder, shape.encoder_codebooks)(recording())
+    codes = result(codec.CodecEncoder(weights, shape.encoder, shape.encoder_codebooks).pieces(recording()))
     assert (codes == REFERENCE["whole"]).all()
     assert (REFERENCE["whole"] != REFERENCE["windowed"]).any()
 
@@ -241,12 +242,12 @@ def test_a_recording_in_pieces_has_the_codes_of_the_whole(encoder: codec.CodecEn
 
 
 def test_the_least_recording_has_one_frame(encoder: codec.CodecEncoder) -> None:
-    assert encoder(np.full(1, 0.1, np.float32)).shape == (16, 1)
+    assert result(encoder.pieces(np.full(1, 0.1, np.float32))).shape == (16, 1)
 
 
 def test_an_empty_recording_is_refused(encoder: codec.CodecEncoder) -> None:
     with pytest.raises(BadRequest, match="empty"):
-        encoder(np.zeros(0, np.float32))
+        result(encoder.pieces(np.zeros(0, np.float32)))
 
 
 # --- Speaker encoder -----------------------------------------------------------------------------------------------
@@ -258,7 +259,7 @@ def test_bands_are_those_of_the_reference() -> None:
 
 
 def test_a_voice_has_the_references_vector(voice: VoiceEncoder) -> None:
-    vector = np.array(voice(recording()))
+    vector = np.array(result(voice.pieces(recording())))
     assert vector.shape == (SPEAKER["enc_dim"],)
     assert vector == pytest.approx(REFERENCE["voice"], abs=1e-3)
 
@@ -271,8 +272,8 @@ def test_a_long_recording_is_heard_in_short_steps(voice: VoiceEncoder) -> None:
 @pytest.mark.parametrize("samples", [0, 300, 1279])
 def test_a_recording_that_is_too_short_for_a_voice_is_refused(voice: VoiceEncoder, samples: int) -> None:
     with pytest.raises(BadRequest, match=r"0\.05 s or more"):
-        voice(recording()[:samples])
-    assert np.isfinite(np.array(voice(recording()[:1280]))).all()
+        result(voice.pieces(recording()[:samples]))
+    assert np.isfinite(np.array(result(voice.pieces(recording()[:1280])))).all()
 
 
 # --- Checkpoints ---------------------------------------------------------------------------------------------------

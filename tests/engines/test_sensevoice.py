@@ -13,17 +13,19 @@ import numpy as np
 import pytest
 import soundfile
 from support import clips
-from support.funasr_models import REFERENCE, finished, noise, sensevoice_files
+from support.engine_runs import result, run, segments
+from support.funasr_models import REFERENCE, noise, sensevoice_files
 
 from speechmlx.engines import Batched, LoadOptions, Paced, sensevoice
 from speechmlx.engines.parts.pace import LayerPace
+from speechmlx.engines.parts.recording_engine import RecordingEngine
 from speechmlx.engines.parts.recordings import SpeechClip, joined
-from speechmlx.engines.sensevoice.engine import SenseVoice, TaggedWriter
 from speechmlx.engines.sensevoice.network import ClipPieces, SenseVoiceNetwork, collapsed
+from speechmlx.engines.sensevoice.tagged import TaggedWriter
 from speechmlx.engines.sensevoice.text import ClipTags, spoken_words, tags_of, text_pieces
 from speechmlx.errors import Unsupported
 from speechmlx.models.convert import funasr
-from speechmlx.types import Audio, Event, LanguageDetected, Segment, Transcribe, Usage
+from speechmlx.types import Audio, LanguageDetected, Segment, Transcribe, Usage
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -49,7 +51,7 @@ def engine(
     model_folder: Callable[[str], Path],
     loaded: Callable[..., Any],
     options: LoadOptions,
-) -> SenseVoice:
+) -> RecordingEngine[ClipPieces]:
     home = tmp_path_factory.mktemp("sensevoice")
     funasr.sensevoice(sensevoice_files(tmp_path_factory.mktemp("files")), home)
     shutil.copytree(model_folder("fsmn-vad"), home / "vad")
@@ -59,20 +61,20 @@ def engine(
 # --- FunASR's numbers -----------------------------------------------------------------------------------------------
 
 
-def test_a_batch_gives_each_clip_funasrs_pieces(engine: SenseVoice) -> None:
+def test_a_batch_gives_each_clip_funasrs_pieces(engine: RecordingEngine[ClipPieces]) -> None:
     network = engine._batch._network
     assert isinstance(network, SenseVoiceNetwork)
-    found = finished(network.recognise([clip(case) for case in CASES], LayerPace()))
+    found = result(network.recognise([clip(case) for case in CASES], LayerPace()))
     for case, one in zip(CASES, found, strict=True):
         assert list(one.answers) == case["best"][:4]
         assert list(one.pieces) == case["pieces"]
 
 
-def test_the_scores_are_funasrs(engine: SenseVoice) -> None:
+def test_the_scores_are_funasrs(engine: RecordingEngine[ClipPieces]) -> None:
     network = engine._batch._network
     assert isinstance(network, SenseVoiceNetwork)
     for case in CASES:
-        scores, lengths = finished(network.scores([clip(case)], LayerPace()))
+        scores, lengths = result(network.scores([clip(case)], LayerPace()))
         assert lengths == [4 + case["frames"]]
         chances = np.array(scores - mx.logsumexp(scores, axis=2, keepdims=True))[0]
         assert np.abs(chances[::5] - case["scores"]).max() < 1e-2
@@ -133,28 +135,11 @@ def test_spans_are_joined_up_to_a_length() -> None:
 # --- The engine -----------------------------------------------------------------------------------------------------
 
 
-def run(engine: SenseVoice, *requests: Transcribe) -> list[list[Event]]:
-    states = [engine.begin(request) for request in requests]
-    found: list[list[Event]] = [[] for _ in states]
-    while live := [place for place, state in enumerate(states) if not state.finished]:
-        for place, events in zip(live, engine.step([states[place] for place in live]), strict=True):
-            for event in events:
-                assert not isinstance(event, Exception), event
-                found[place].append(event)
-    for state in states:
-        engine.end(state)
-    return found
-
-
 def request(name: str, **more: Any) -> Transcribe:
     return Transcribe(audio=Audio(speech(name), RATE), **more)
 
 
-def segments(events: Sequence[Event]) -> list[Segment]:
-    return [event for event in events if isinstance(event, Segment)]
-
-
-def test_segments_of_speech_are_joined_and_have_words(engine: SenseVoice) -> None:
+def test_segments_of_speech_are_joined_and_have_words(engine: RecordingEngine[ClipPieces]) -> None:
     (events,) = run(engine, request("jfk", words=True, language="en"))
     (found,) = segments(events)
     assert (round(found.start, 2), round(found.end, 2)) == (0.04, 10.98)
@@ -164,7 +149,7 @@ def test_segments_of_speech_are_joined_and_have_words(engine: SenseVoice) -> Non
     assert all(found.start <= word.start <= word.end <= found.end for word in found.words)
 
 
-def test_interleaved_equals_alone(engine: SenseVoice) -> None:
+def test_interleaved_equals_alone(engine: RecordingEngine[ClipPieces]) -> None:
     requests = [request("jfk", words=True), request("beckett", words=True, language="ko")]
     together, alone = run(engine, *requests), [run(engine, one)[0] for one in requests]
     for found, wanted in zip(together, alone, strict=True):
@@ -173,7 +158,7 @@ def test_interleaved_equals_alone(engine: SenseVoice) -> None:
             assert [(w.text, w.start, w.end) for w in one.words] == [(w.text, w.start, w.end) for w in other.words]
 
 
-def test_cancel_frees(engine: SenseVoice) -> None:
+def test_cancel_frees(engine: RecordingEngine[ClipPieces]) -> None:
     state = engine.begin(request("jfk"))
     while engine._batch._passing is None:
         engine.step([state])
@@ -181,7 +166,7 @@ def test_cancel_frees(engine: SenseVoice) -> None:
     assert engine._batch._passing is None and not engine._batch._states and not engine._batch._under_way
 
 
-def test_what_it_cannot_do_is_refused(engine: SenseVoice) -> None:
+def test_what_it_cannot_do_is_refused(engine: RecordingEngine[ClipPieces]) -> None:
     assert isinstance(engine, Batched) and isinstance(engine, Paced)
     with pytest.raises(Unsupported, match="'de' is none of SenseVoice's: zh, en, yue, ja, ko"):
         engine.begin(request("jfk", language="de"))

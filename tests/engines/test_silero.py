@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.engine_runs import detected
 
 from speechmlx.engines import LoadOptions, Streaming, silero
 from speechmlx.errors import ModelUnavailable, Unsupported
@@ -34,13 +35,6 @@ def speech(clip: Callable[[str], Path]) -> Samples:
     samples, rate = soundfile.read(clip("jfk"), dtype="float32")
     assert rate == silero.RATE
     return samples
-
-
-def detect(engine: silero.Silero, pieces: Iterable[Samples]) -> list[Probability]:
-    stream = engine.open(DetectSpeech())
-    events = [*(event for piece in pieces for event in stream.feed(piece)), *stream.finish()]
-    stream.close()
-    return [event for event in events if event]
 
 
 def values(events: Iterable[Probability]) -> Samples:
@@ -74,7 +68,7 @@ def test_the_numbers_are_those_of_the_onnx_export(
     """The export hears what is quiet as quiet, and rumble as it is."""
     monkeypatch.setattr(silero, "MOST_RAISED", 0.0)
     monkeypatch.setattr(silero, "FAINT", np.inf)
-    assert np.abs(values(detect(engine, [speech])) - REFERENCE).max() < 1e-5
+    assert np.abs(values(detected(engine, [speech])) - REFERENCE).max() < 1e-5
 
 
 @settings(deadline=None, max_examples=10)
@@ -83,7 +77,7 @@ def test_streaming_equals_whole(whole: tuple[silero.Silero, Samples], sizes: lis
     engine, speech = whole
     ends = np.minimum(np.cumsum([0, *sizes]), length)
     pieces = [speech[start:end] for start, end in zip(ends, [*ends[1:], length], strict=True)]
-    streamed, at_once = detect(engine, pieces), detect(engine, [speech[:length]])
+    streamed, at_once = detected(engine, pieces), detected(engine, [speech[:length]])
     assert [(e.start, e.end) for e in streamed] == [(e.start, e.end) for e in at_once]
     assert np.abs(values(streamed) - values(at_once)).max(initial=0) < 1e-5
 
@@ -94,7 +88,7 @@ def whole(engine: silero.Silero, speech: Samples) -> tuple[silero.Silero, Sample
 
 
 def test_frames_follow_each_other_to_the_very_end(engine: silero.Silero, speech: Samples) -> None:
-    events = detect(engine, [speech[:5000]])
+    events = detected(engine, [speech[:5000]])
     assert [event.start for event in events] == [i * 512 / 16000 for i in range(10)]
     assert [event.end for event in events] == [*(event.start for event in events[1:]), 5000 / 16000]
 
@@ -108,11 +102,11 @@ def test_interleaved_equals_alone(engine: silero.Silero, speech: Samples) -> Non
             events.extend(filter(None, stream.feed(samples[start : start + 1000])))
     for stream, samples, events in zip(streams, inputs, found, strict=True):
         events.extend(filter(None, stream.finish()))
-        assert np.abs(values(events) - values(detect(engine, [samples]))).max() < 1e-5
+        assert np.abs(values(events) - values(detected(engine, [samples]))).max() < 1e-5
 
 
 def test_speech_is_found_where_it_is(engine: silero.Silero, speech: Samples) -> None:
-    spans = speech_spans(detect(engine, [speech]))
+    spans = speech_spans(detected(engine, [speech]))
     assert [round(start, 1) for start, _ in spans] == [0.3, 3.3, 3.9, 5.4, 8.2]
 
 
@@ -137,8 +131,8 @@ def wave(frequency: float, length: int) -> Samples:
 def test_speech_is_found_in_a_bad_microphone_s_sound(
     engine: silero.Silero, speech: Samples, change: Callable[[Samples], Samples]
 ) -> None:
-    usual = values(detect(engine, [speech])) > 0.5
-    found = values(detect(engine, [change(speech).astype(np.float32)])) > 0.5
+    usual = values(detected(engine, [speech])) > 0.5
+    found = values(detected(engine, [change(speech).astype(np.float32)])) > 0.5
     assert found[usual].mean() > 0.7 and found[~usual].mean() < 0.35
 
 
@@ -156,7 +150,7 @@ def test_there_is_no_speech_in_silence_and_noise(engine: silero.Silero, kind: st
         "offset": 0 * noise + 0.1,
         "beeps": 0.002 * wave(1000, len(noise)) * (np.arange(len(noise)) % 16_000 < 3000),
     }[kind]
-    assert speech_spans(detect(engine, [np.asarray(samples, np.float32)])) == []
+    assert speech_spans(detected(engine, [np.asarray(samples, np.float32)])) == []
 
 
 def test_memory_does_not_grow_with_the_stream(engine: silero.Silero, speech: Samples) -> None:

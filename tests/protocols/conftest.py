@@ -9,10 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import openai
@@ -21,6 +22,9 @@ from support import browser, fetched
 from support.scripted_conversation import LIVE_MODELS, MODELS
 
 from speechmlx.runtime.worker.blas import MALLOC
+
+if TYPE_CHECKING:
+    from xinference_client import RESTfulClient
 
 # Their assertions tell what differs, as those of tests do.
 pytest.register_assert_rewrite("support.realtime_book", "support.realtime_order")
@@ -208,6 +212,16 @@ def scripted_cascade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
 @pytest.fixture
 def client(server: Server) -> Iterator[httpx.Client]:
     with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def xinference(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[RESTfulClient]:
+    """Xinference's own client of the server."""
+    from xinference_client import RESTfulClient
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with closing(RESTfulClient(server.url)) as client:
         yield client
 
 

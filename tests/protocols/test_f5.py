@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -27,13 +26,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     write_model(home)
     with serve(home / "server", SPEECHMLX_CATALOG="support.f5_model:extend", F5_FILES=str(home)) as server:
         yield server
-
-
-@pytest.fixture
-def xinference(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[RESTfulClient]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with closing(RESTfulClient(server.url)) as client:
-        yield client
 
 
 @pytest.mark.parametrize(

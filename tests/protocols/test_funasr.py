@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import openai
@@ -26,13 +25,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, model_folder: Callable[[str
     extend = "support.funasr_models:extend"
     with serve(home / "server", SPEECHMLX_CATALOG=extend, FUNASR_FILES=str(home), NO_PROXY="127.0.0.1") as server:
         yield server
-
-
-@pytest.fixture
-def xinference(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[RESTfulClient]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with closing(RESTfulClient(server.url)) as client:
-        yield client
 
 
 @pytest.mark.parametrize("name", ["paraformer-zh", "SenseVoiceSmall"])

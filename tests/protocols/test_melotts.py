@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 
 import numpy as np
 import openai
@@ -25,13 +24,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     files = str(home / "small")
     with serve(home / "server", SPEECHMLX_CATALOG="support.melo_model:extend", MELO_FILES=files) as server:
         yield server
-
-
-@pytest.fixture
-def xinference(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[RESTfulClient]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with closing(RESTfulClient(server.url)) as client:
-        yield client
 
 
 @pytest.mark.parametrize("name", ["MeloTTS-English", "MeloTTS-English-v2"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from support.realtime_client import Json, Talk, talk
+from support.realtime_client import MANUAL, talk, text_of
 from support.scripted_conversation import MODELS, tone, words
 
 from speechmlx.audio import g711
@@ -17,32 +17,13 @@ from speechmlx.audio.pcm import from_pcm16
 if TYPE_CHECKING:
     from protocols.conftest import Server, Start
 
-MANUAL: Json = {"audio": {"input": {"turn_detection": None}}}
-
-
-async def answer(ws: Talk, **response: Any) -> dict[str, Any]:
-    await ws.send("response.create", response=response)
-    found: dict[str, Any] = (await ws.until("response.done"))["response"]
-    return found
-
-
-def text(response: dict[str, Any]) -> str:
-    part = response["output"][0]["content"][0]
-    return str(part.get("transcript") or part.get("text"))
-
-
-async def kept(ws: Talk, response: dict[str, Any]) -> str:
-    """What the conversation holds of an answer."""
-    await ws.send("conversation.item.retrieve", item_id=response["output"][0]["id"])
-    return str((await ws.until("conversation.item.retrieved"))["item"]["content"][0]["transcript"])
-
 
 async def test_a_recording_that_a_response_is_given_is_heard(conversing: Server) -> None:
     async with talk(conversing.url, audio={"input": {"turn_detection": None, "format": {"type": "audio/pcmu"}}}) as ws:
         sound = g711.encode(from_pcm16(tone(0.4, rate=8000)), "ulaw")
         part = {"type": "input_audio", "audio": base64.b64encode(sound).decode()}
         item = {"type": "message", "role": "user", "content": [part]}
-        assert words(0.4) in text(await answer(ws, input=[item], conversation="none", output_modalities=["text"]))
+        assert words(0.4) in text_of(await ws.answer(input=[item], conversation="none", output_modalities=["text"]))
 
 
 @pytest.mark.parametrize("modality", ["text", "audio"])
@@ -50,7 +31,7 @@ async def test_the_limit_of_tokens(conversing: Server, modality: str) -> None:
     async with talk(conversing.url, **MANUAL, output_modalities=[modality]) as ws:
         await ws.say("say One, |two, |three |four.")
         for limit, status in ((3, "incomplete"), (4, "completed")):
-            response = await answer(ws, max_output_tokens=limit, conversation="none")
+            response = await ws.answer(max_output_tokens=limit, conversation="none")
             (item,) = response["output"]
             assert (response["status"], item["status"]) == (status, status)
             assert ws.of("response.output_item.done")[-1]["item"]["status"] == status
@@ -62,35 +43,35 @@ async def test_the_limit_of_tokens(conversing: Server, modality: str) -> None:
 async def test_what_cannot_be_said_is_silence(conversing: Server) -> None:
     async with talk(conversing.url, **MANUAL) as ws:
         await ws.say("say Sure, I can help! |\U0001f60a! |** |This is mute, all of it. |All is well.")
-        response = await answer(ws)
+        response = await ws.answer()
         assert response["status"] == "completed"
-        assert text(response) == "Sure, I can help! \U0001f60a! ** This is mute, all of it. All is well."
+        assert text_of(response) == "Sure, I can help! \U0001f60a! ** This is mute, all of it. All is well."
         assert len(ws.audio()) == 7 * 4800
         await ws.say("say \U0001f60a")
-        assert (await answer(ws))["status"] == "completed"
+        assert (await ws.answer())["status"] == "completed"
         assert ws.audio()[7 * 4800 :] == bytes(9600)  # 0.2 s
         await ws.say("say This is mute.")
-        assert "can be said" in (await answer(ws))["status_details"]["error"]["message"]
+        assert "can be said" in (await ws.answer())["status_details"]["error"]["message"]
 
 
 async def test_thoughts_are_neither_said_nor_kept(conversing: Server) -> None:
     async with talk(conversing.url, **MANUAL) as ws:
         await ws.say("say <think>They said hello. |</thi|nk> |Hello to you.")
-        response = await answer(ws)
-        assert text(response) == "Hello to you."
+        response = await ws.answer()
+        assert text_of(response) == "Hello to you."
         assert len(ws.audio()) == 3 * 4800
-        assert await kept(ws, response) == "Hello to you."
+        assert await ws.kept(response["output"][0]) == "Hello to you."
 
 
 async def test_the_first_clause_of_a_long_sentence_is_cut_between_words(conversing: Server) -> None:
     sentence = " |".join(f"word{number:02}" for number in range(30)) + "."
     async with talk(conversing.url, **MANUAL, instructions="work=0.04") as ws:
         await ws.say("load the models")
-        await answer(ws)
+        await ws.answer()
         await ws.say(f"say {sentence}")
         start = len(ws.events)
-        response = await answer(ws)
-        assert text(response) == sentence.replace("|", "")
+        response = await ws.answer()
+        assert text_of(response) == sentence.replace("|", "")
         kinds = ws.kinds[start:]
         last = len(kinds) - 1 - kinds[::-1].index("response.output_audio_transcript.delta")
         assert kinds.index("response.output_audio.delta") < last
@@ -100,10 +81,10 @@ async def test_a_call_cut_by_the_limit_is_not_said(conversing: Server) -> None:
     tool = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
     async with talk(conversing.url, **MANUAL, tools=[tool]) as ws:
         await ws.say('say <tool_call>{"name": |"f", "arguments": |{"x": 1}}</tool_call>')
-        response = await answer(ws, max_output_tokens=2)
+        response = await ws.answer(max_output_tokens=2)
         assert (response["status"], response["output"]) == ("incomplete", [])
         assert not ws.audio()
-        (call,) = (await answer(ws))["output"]
+        (call,) = (await ws.answer())["output"]
         assert (call["name"], call["arguments"]) == ("f", '{"x": 1}')
 
 
@@ -111,11 +92,11 @@ async def test_the_tool_that_was_chosen(conversing: Server) -> None:
     tools = [{"type": "function", "name": name, "parameters": {"type": "object"}} for name in ("f", "g")]
     async with talk(conversing.url, **MANUAL, tools=tools) as ws:
         await ws.say("hello")
-        (call,) = (await answer(ws, tool_choice={"type": "function", "name": "g"}, conversation="none"))["output"]
+        (call,) = (await ws.answer(tool_choice={"type": "function", "name": "g"}, conversation="none"))["output"]
         assert call["name"] == "g"  # the model calls the first that it is offered
-        (said,) = (await answer(ws, tool_choice="none", conversation="none"))["output"]
+        (said,) = (await ws.answer(tool_choice="none", conversation="none"))["output"]
         assert said["type"] == "message"
-        failed = await answer(ws, tool_choice={"type": "function", "name": "h"})
+        failed = await ws.answer(tool_choice={"type": "function", "name": "h"})
         assert "'h'" in failed["status_details"]["error"]["message"]
 
 
@@ -136,7 +117,7 @@ async def test_audio_is_counted(conversing: Server) -> None:
         await ws.play(tone(0.5))
         await ws.send("input_audio_buffer.commit")
         await ws.say("say one two")
-        usage = (await answer(ws))["usage"]
+        usage = (await ws.answer())["usage"]
         heard, said = usage["input_token_details"], usage["output_token_details"]
         assert (heard["audio_tokens"], said["audio_tokens"]) == (5, 4)
         assert usage["input_tokens"] == heard["text_tokens"] + 5
@@ -146,14 +127,14 @@ async def test_audio_is_counted(conversing: Server) -> None:
 async def test_speed(conversing: Server) -> None:
     async with talk(conversing.url, audio={"input": {"turn_detection": None}, "output": {"speed": 0.5}}) as ws:
         await ws.say("say one two three")
-        await answer(ws)
+        await ws.answer()
         assert len(ws.audio()) == 3 * 9600
 
 
 async def test_the_model_of_the_session_writes(conversing: Server) -> None:
     async with talk(conversing.url, "?model=scripted-llm", output_modalities=["text"]) as ws:
         await ws.say("steps=2")
-        assert text(await answer(ws)) == "1/1 2/1 "
+        assert text_of(await ws.answer()) == "1/1 2/1 "
 
 
 async def test_every_call_is_made_in_its_place(conversing: Server) -> None:
@@ -161,7 +142,7 @@ async def test_every_call_is_made_in_its_place(conversing: Server) -> None:
     calls = [f'<tool_call>{{"name": "{name}", "arguments": {{}}}}</tool_call>' for name in ("f", "g")]
     async with talk(conversing.url, **MANUAL, tools=tools) as ws:
         await ws.say(f"say One moment. |{calls[0]}|{calls[1]}")
-        said, *called = (await answer(ws))["output"]
+        said, *called = (await ws.answer())["output"]
         assert said["content"][0]["transcript"] == "One moment."
         assert [call["name"] for call in called] == ["f", "g"]
         for event in ws.events:
@@ -200,11 +181,11 @@ async def test_four_outside_the_conversation_at_once(conversing: Server) -> None
         await ws.say("tell me something")
         for _ in range(5):
             await ws.send("response.create", response={"conversation": "none"})
-        assert (await ws.until("error"))["error"]["code"] == "busy"
+        assert (await ws.failure())["code"] == "busy"
         created = [event["response"]["id"] for event in ws.of("response.created")]
         assert len(created) == 4
         await ws.send("response.cancel", response_id="nobody")
-        assert (await ws.until("error"))["error"]["code"] == "response_cancel_not_active"
+        assert (await ws.failure())["code"] == "response_cancel_not_active"
         await ws.send("response.cancel", response_id=created[2])
         for _ in created:
             await ws.until("response.done")
@@ -216,11 +197,11 @@ async def test_speech_cuts_an_answer_that_is_still_played(conversing: Server) ->
     async with talk(conversing.url) as ws:
         await ws.play(tone(0.1, 0))
         await ws.say("hello")
-        response = await answer(ws)
+        response = await ws.answer()
         await ws.play(tone(0.5, 0) + tone(0.3))
         await ws.until("input_audio_buffer.speech_started")
-        heard = await kept(ws, response)
-        assert text(response).startswith(heard) and 4 <= len(heard.split()) <= 8
+        heard = await ws.kept(response["output"][0])
+        assert text_of(response).startswith(heard) and 4 <= len(heard.split()) <= 8
 
 
 async def test_speech_that_does_not_interrupt_is_answered_after(conversing: Server) -> None:
@@ -234,7 +215,7 @@ async def test_speech_that_does_not_interrupt_is_answered_after(conversing: Serv
         first, second = [(await ws.until("response.done"))["response"] for _ in range(2)]
         assert first["status"] == second["status"] == "completed"
         assert ws.kinds.index("input_audio_buffer.committed") < ws.kinds.index("response.done")
-        assert words(0.4) in text(second)
+        assert words(0.4) in text_of(second)
 
 
 async def test_nobody_is_idle_while_an_answer_is_played(conversing: Server) -> None:
@@ -242,7 +223,7 @@ async def test_nobody_is_idle_while_an_answer_is_played(conversing: Server) -> N
     async with talk(conversing.url, audio={"input": {"turn_detection": detection}}) as ws:
         await ws.play(tone(0.1, 0))
         await ws.say("hello")
-        await answer(ws)
+        await ws.answer()
         played = len(ws.audio()) / 48000
         await ws.play(tone(played + 1.5, 0))
         idle = await ws.until("input_audio_buffer.timeout_triggered")
@@ -292,23 +273,23 @@ async def test_what_the_client_cut_while_it_was_said_stays_cut(conversing: Serve
         assert (await ws.until("conversation.item.truncated"))["audio_end_ms"] == 300
         response = (await ws.until("response.done"))["response"]
         assert response["status"] == "completed"
-        assert await kept(ws, response) == "You said: one"
+        assert await ws.kept(response["output"][0]) == "You said: one"
 
 
 async def test_a_cut_at_each_word_keeps_exactly_the_words_that_were_played(conversing: Server) -> None:
     async with talk(conversing.url, audio={**MANUAL["audio"]}) as ws:
         await ws.say("incomprehensibilities a (b) $5, x")
-        response = await answer(ws)
-        said = text(response).split()
+        response = await ws.answer()
+        said = text_of(response).split()
         assert len(said) * 4800 == len(ws.audio())
         for count in range(len(said), 0, -1):
             cut = {"item_id": response["output"][0]["id"], "content_index": 0}
             await ws.send("conversation.item.truncate", **cut, audio_end_ms=100 * count)
             await ws.until("conversation.item.truncated")
-            assert (await kept(ws, response)).split() == said[:count]
+            assert (await ws.kept(response["output"][0])).split() == said[:count]
             await ws.send("conversation.item.truncate", **cut, audio_end_ms=100 * count - 1)
             await ws.until("conversation.item.truncated")
-            assert (await kept(ws, response)).split() == said[: count - 1]
+            assert (await ws.kept(response["output"][0])).split() == said[: count - 1]
 
 
 async def test_an_answer_deleted_while_it_is_said_cannot_be_cut(conversing: Server) -> None:
@@ -318,20 +299,20 @@ async def test_an_answer_deleted_while_it_is_said_cannot_be_cut(conversing: Serv
         item = (await ws.until("response.output_audio.delta"))["item_id"]
         await ws.send("conversation.item.delete", item_id=item)
         await ws.send("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=100)
-        assert (await ws.until("error"))["error"]["code"] == "item_truncate_invalid_item_id"
+        assert (await ws.failure())["code"] == "item_truncate_invalid_item_id"
 
 
 async def test_what_the_client_cut_stays_cut(conversing: Server) -> None:
     async with talk(conversing.url) as ws:
         await ws.play(tone(0.1, 0))
         await ws.say("one two three four five")
-        response = await answer(ws)
+        response = await ws.answer()
         item = response["output"][0]["id"]
         await ws.send("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=300)
         await ws.play(tone(0.5, 0) + tone(0.3) + tone(1.0, 0))
         await ws.until("input_audio_buffer.speech_started")
         await ws.until("response.done")
-        assert await kept(ws, response) == "You said: one"
+        assert await ws.kept(response["output"][0]) == "You said: one"
 
 
 @pytest.mark.parametrize("told", [False, True])
@@ -340,7 +321,7 @@ async def test_an_answer_played_while_the_microphone_was_muted_is_kept(conversin
     async with talk(conversing.url) as ws:
         await ws.play(tone(0.1, 0))
         await ws.say("one two three four five")
-        response = await answer(ws)
+        response = await ws.answer()
         item, seconds = response["output"][0]["id"], len(ws.audio()) / 2 / 24000
         if told:
             await ws.send(
@@ -351,7 +332,7 @@ async def test_an_answer_played_while_the_microphone_was_muted_is_kept(conversin
         await ws.play(tone(0.3) + tone(1.0, 0))
         await ws.until("input_audio_buffer.speech_started")
         await ws.until("response.done")
-        assert await kept(ws, response) == text(response)
+        assert await ws.kept(response["output"][0]) == text_of(response)
 
 
 async def test_log_probabilities_of_what_was_said(start_server: Start) -> None:
@@ -374,14 +355,14 @@ async def test_a_speech_to_speech_model_takes_the_pipelines_place(start_server: 
             await ws.play(tone(0.5) + tone(1.0, 0))
             response = (await ws.until("response.done"))["response"]
             assert response["status"] == "completed"
-            assert text(response).startswith("You asked for 1.0 seconds.")
+            assert text_of(response).startswith("You asked for 1.0 seconds.")
             assert len(ws.audio()) == 8 * 4800
             assert response["usage"]["output_token_details"]["text_tokens"] == 7
             item = response["output"][0]["id"]
             await ws.send("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=300)
-            assert await kept(ws, response) == "You asked for"
+            assert await ws.kept(response["output"][0]) == "You asked for"
             await ws.say("hello")  # what is written has the pipeline
-            assert "You said: hello." in text(await answer(ws))
+            assert "You said: hello." in text_of(await ws.answer())
         for voice, status in (("nobody", "failed"), ("NATF2", "completed"), ("marin", "completed")):
             async with talk(server.url, audio={"output": {"voice": voice.lower()}}) as ws:
                 await ws.play(tone(0.5) + tone(1.0, 0))

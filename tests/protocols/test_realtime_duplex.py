@@ -49,19 +49,19 @@ async def test_g711_both_ways_and_a_voice_that_is_none(conversing: Server) -> No
         await ws.until("response.done")
         assert len(ws.audio()) == pytest.approx(18 * 640, abs=2000)
         await ws.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "nodirk"}}})
-        error = (await ws.until("error"))["error"]
+        error = await ws.failure()
         assert "dirk" in error["message"] and error["param"] == "session.audio.output.voice"
 
 
 async def test_errors_have_the_clients_event_and_the_session_goes_on(conversing: Server) -> None:
     async with talk(conversing.url, QUERY) as ws:
         await ws.send("response.create", event_id="mine")
-        error = (await ws.until("error"))["error"]
+        error = await ws.failure()
         assert (error["code"], error["event_id"]) == ("answers_by_itself", "mine")
         await ws.send("session.update", session={"type": "realtime", "instructions": "fail"})
         await ws.until("session.updated")
         await ws.play(SAID)
-        assert (await ws.until("error"))["error"]["message"] == "this role cannot be played"
+        assert (await ws.failure())["message"] == "this role cannot be played"
         await ws.send("session.update", session={"type": "realtime", "instructions": ""})
         await ws.play(SAID)
         assert (await ws.until("response.done"))["response"]["status"] == "completed"
@@ -70,7 +70,7 @@ async def test_errors_have_the_clients_event_and_the_session_goes_on(conversing:
 async def test_a_slow_model_is_told_and_loses_nothing(conversing: Server) -> None:
     async with talk(conversing.url, QUERY, instructions="work") as ws:
         await ws.play(tone(12))
-        error = (await ws.until("error"))["error"]
+        error = await ws.failure()
         assert error["code"] == "model_behind" and error["type"] == "server_error"
         await ws.send("input_audio_buffer.append", audio=base64.b64encode(tone(2, 0)).decode())
         await ws.until("response.output_audio.delta", "response.done")

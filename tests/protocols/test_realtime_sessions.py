@@ -8,29 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import websockets
-from support.realtime_client import Json, Talk, talk
+from support.realtime_client import MANUAL, Json, Talk, talk, text_of
 from support.scripted_conversation import tone, words
 
 if TYPE_CHECKING:
     from protocols.conftest import Server, Start
-
-MANUAL: Json = {"audio": {"input": {"turn_detection": None}}}
-
-
-async def answer(ws: Talk, **response: Any) -> dict[str, Any]:
-    await ws.send("response.create", response=response)
-    found: dict[str, Any] = (await ws.until("response.done"))["response"]
-    return found
-
-
-def text(response: dict[str, Any]) -> str:
-    part = response["output"][0]["content"][0]
-    return str(part.get("transcript") or part.get("text"))
-
-
-async def failure(ws: Talk) -> dict[str, Any]:
-    error: dict[str, Any] = (await ws.until("error"))["error"]
-    return error
 
 
 async def test_a_partial_update_changes_nothing_else(conversing: Server) -> None:
@@ -99,7 +81,7 @@ async def test_a_model_that_looks_for_no_turns_waits_for_the_commit(conversing: 
         assert completed["transcript"] == words(1.6)
         assert not ws.of("input_audio_buffer.speech_started")
         await ws.send("input_audio_buffer.commit")
-        assert (await failure(ws))["code"] == "input_audio_buffer_commit_empty"
+        assert (await ws.failure())["code"] == "input_audio_buffer_commit_empty"
 
 
 @pytest.mark.parametrize(
@@ -175,9 +157,9 @@ async def test_a_message_of_any_size_is_an_error_and_no_end(conversing: Server) 
     async with talk(conversing.url, **MANUAL) as ws:
         for size, says in ((16, "15 MiB"), (25, "24 MiB")):
             await ws.send("input_audio_buffer.append", audio="A" * (size * 1024 * 1024))
-            assert says in (await failure(ws))["message"]
+            assert says in (await ws.failure())["message"]
         await ws.say("hello")
-        assert "hello" in text(await answer(ws))
+        assert "hello" in text_of(await ws.answer())
 
 
 @pytest.mark.parametrize("before", ["", "Let me see. "])
@@ -185,13 +167,13 @@ async def test_a_function_that_nobody_offered_is_neither_called_nor_said(convers
     tool = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}}
     async with talk(conversing.url, **MANUAL, tools=[tool]) as ws:
         await ws.say(f'say {before}<tool_call>{{"name": "dance", "arguments": {{}}}}</tool_call>')
-        response = await answer(ws)
+        response = await ws.answer()
         if before:
-            assert (response["status"], text(response)) == ("completed", "Let me see.")
+            assert (response["status"], text_of(response)) == ("completed", "Let me see.")
         else:
             assert response["status"] == "failed"
             assert "'dance'" in response["status_details"]["error"]["message"]
             assert "get_weather" in response["status_details"]["error"]["message"]
         assert not ws.of("response.function_call_arguments.done")
         await ws.say('say {"name": "Bob", "age": 3}')
-        assert text(await answer(ws)) == '{"name": "Bob", "age": 3}'
+        assert text_of(await ws.answer()) == '{"name": "Bob", "age": 3}'

@@ -46,7 +46,7 @@ async def test_the_voices_are_those_of_the_model(starter: Server) -> None:
     async with talk(starter.url, audio={"output": {"voice": "bm_george"}}) as ws:
         for voice in ("af_hart", "nobody"):
             await ws.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": voice}}})
-            error = (await ws.until("error"))["error"]
+            error = await ws.failure()
             assert (error["code"], error["param"]) == ("invalid_value", "session.audio.output.voice")
             assert voice in error["message"] and ("af_heart" in error["message"]) == (voice == "af_hart")
         await ws.send("session.update", session={"type": "realtime"})

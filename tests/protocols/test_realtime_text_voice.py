@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pytest
 from protocols.conftest import serve
-from support.realtime_client import Json, Talk, talk
+from support.realtime_client import MANUAL, talk
 from support.scripted_conversation import MODELS, tone
 
 from speechmlx.audio.decode import decode
@@ -17,7 +17,6 @@ from speechmlx.audio.encode import wav_header
 if TYPE_CHECKING:
     from protocols.conftest import Server
 
-MANUAL: Json = {"audio": {"input": {"turn_detection": None}}}
 WORD = 4800
 """Bytes of a word."""
 TEXT = "One two three four. Five six seven."
@@ -30,25 +29,14 @@ def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-async def answer(ws: Talk, **response: Any) -> dict[str, Any]:
-    await ws.send("response.create", response=response)
-    found: dict[str, Any] = (await ws.until("response.done"))["response"]
-    return found
-
-
-async def kept(ws: Talk, response: dict[str, Any]) -> str:
-    await ws.send("conversation.item.retrieve", item_id=response["output"][0]["id"])
-    return str((await ws.until("conversation.item.retrieved"))["item"]["content"][0]["transcript"])
-
-
 async def test_it_speaks_the_first_words_while_the_sentence_is_written(talking: Server) -> None:
     sentence = " ".join(f"word{number:02}" for number in range(30)) + "."
     async with talk(talking.url, **MANUAL, instructions="work=0.03") as ws:
         await ws.say("load the models")
-        await answer(ws)
+        await ws.answer()
         start = len(ws.events)
         await ws.say(f"say {sentence.replace(' ', ' |')}")
-        response = await answer(ws)
+        response = await ws.answer()
         assert response["output"][0]["content"][0]["transcript"] == sentence
         kinds = ws.kinds[start:]
         written = [place for place, kind in enumerate(kinds) if kind == "response.output_audio_transcript.delta"]
@@ -58,19 +46,19 @@ async def test_it_speaks_the_first_words_while_the_sentence_is_written(talking: 
 async def test_what_is_cut_is_cut_by_sentences_and_their_words(talking: Server) -> None:
     async with talk(talking.url, **MANUAL) as ws:
         await ws.say(f"say {TEXT.replace(' ', ' |')}")
-        response = await answer(ws)
+        response = await ws.answer()
         assert len(ws.audio()) == 7 * WORD
         cut = {"item_id": response["output"][0]["id"], "content_index": 0}
         for milliseconds, left in ((700, TEXT), (500, "One two three four. Five"), (400, TEXT[:19]), (200, "One two")):
             await ws.send("conversation.item.truncate", **cut, audio_end_ms=milliseconds)
             await ws.until("conversation.item.truncated")
-            assert await kept(ws, response) == left
+            assert await ws.kept(response["output"][0]) == left
 
 
 async def test_pauses_have_their_length(talking: Server) -> None:
     async with talk(talking.url, **MANUAL) as ws:
         await ws.say("say [pause:500ms]One |two [pau|se:1s]three. [pause:200ms]")
-        await answer(ws)
+        await ws.answer()
         found = ws.audio()
         assert len(found) == 3 * WORD + round(1.7 * 48000)
         assert not any(found[:24000]) and not any(found[24000 + 2 * WORD :][:48000]) and not any(found[-9600:])
@@ -85,7 +73,7 @@ async def test_an_interruption_stops_it(talking: Server) -> None:
         assert (await ws.until("response.done"))["response"]["status"] == "cancelled"
         assert len(ws.audio()) < 20 * WORD
         await ws.say("say Here I am.")
-        assert (await answer(ws))["status"] == "completed"
+        assert (await ws.answer())["status"] == "completed"
     with talking.client() as client:
         assert client.get("/health").json()["engine"] == "ok"
 
@@ -94,7 +82,7 @@ async def test_an_interruption_stops_it(talking: Server) -> None:
 async def test_a_voice_that_fails_or_is_silent(talking: Server, voice: str, status: str) -> None:
     async with talk(talking.url, audio={**MANUAL["audio"], "output": {"voice": voice}}) as ws:
         await ws.say(f"say {TEXT}")
-        response = await answer(ws)
+        response = await ws.answer()
         assert response["status"] == status
         assert response["output"][0]["content"][0]["transcript"] == TEXT
 

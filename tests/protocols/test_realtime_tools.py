@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from support.realtime_client import talk
-from support.realtime_order import DIALECTS, assert_linked, named, since
+from support.realtime_order import ANSWER, DIALECTS, assert_linked, named, since
 
 if TYPE_CHECKING:
     from protocols.conftest import Server
@@ -58,16 +58,7 @@ async def test_an_answer_that_speaks_and_calls_twice(conversing: Server, dialect
         output = (await ws.until("response.done"))["response"]["output"]
         assert since(ws, "response.created") == named(
             dialect,
-            "response.created",
-            "response.output_item.added",
-            "conversation.item.added",
-            "response.content_part.added",
-            "delta",
-            "response.output_audio.done",
-            "response.output_audio_transcript.done",
-            "response.content_part.done",
-            "conversation.item.done",
-            "response.output_item.done",
+            *ANSWER[:-1],
             *CALLED,
             *CALLED,
             "response.done",

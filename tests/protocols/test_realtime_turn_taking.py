@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.realtime_client import Talk, talk
+from support.realtime_client import Talk, talk, text_of
 from support.scripted_conversation import tone, words
 
 if TYPE_CHECKING:
@@ -23,22 +23,12 @@ def vad(**fields: Any) -> dict[str, Any]:
     return {"transcription": {}, "turn_detection": {"type": "server_vad", **fields}}
 
 
-def text(response: dict[str, Any]) -> str:
-    return "".join(part.get("transcript") or part.get("text") for part in response["output"][0]["content"])
-
-
 async def speak(ws: Talk, pcm16: bytes) -> None:
     """At a microphone's pace."""
     began = time.monotonic()
     for number, start in enumerate(range(0, len(pcm16), 4800)):
         await asyncio.sleep(max(0.0, began + number * 0.1 - time.monotonic()))
         await ws.play(pcm16[start : start + 4800])
-
-
-async def kept(ws: Talk, response: dict[str, Any]) -> str:
-    await ws.send("conversation.item.retrieve", item_id=response["output"][0]["id"])
-    content = (await ws.until("conversation.item.retrieved"))["item"]["content"]
-    return str(content[0]["transcript"])
 
 
 async def answered(ws: Talk, words: str) -> dict[str, Any]:
@@ -88,7 +78,7 @@ async def test_an_answer_begun_in_a_pause_is_not_given_otherwise_than_wanted(
         await ws.play(tone(1.0, 0))
         response = (await ws.until("response.done"))["response"]
         seconds = len(ws.audio()) / 2 / 24000
-        assert seconds == pytest.approx(0.2 * len(text(response).split()) if "audio" in change else 0.0)
+        assert seconds == pytest.approx(0.2 * len(text_of(response).split()) if "audio" in change else 0.0)
 
 
 async def test_a_draft_that_nobody_wants_does_not_outlive_its_turn(conversing: Server) -> None:
@@ -107,7 +97,7 @@ async def test_a_commit_behind_that_of_the_server_is_nothing(conversing: Server,
     """Whose error would end the client; there and then, not where there never was a turn."""
     async with talk(conversing.url, query, audio={"input": vad(create_response=False)}) as ws:
         await ws.send("input_audio_buffer.commit")
-        assert (await ws.until("error"))["error"]["code"] == "input_audio_buffer_commit_empty"
+        assert (await ws.failure())["code"] == "input_audio_buffer_commit_empty"
         await ws.play(tone(0.5) + tone(0.58, 0))
         await ws.until("input_audio_buffer.committed")
         await ws.send("input_audio_buffer.commit")
@@ -120,7 +110,7 @@ async def test_a_commit_behind_that_of_the_server_is_nothing(conversing: Server,
         assert len(ws.of("error")) == 1
         await ws.send("input_audio_buffer.clear")
         await ws.send("input_audio_buffer.commit")
-        assert (await ws.until("error"))["error"]["code"] == "input_audio_buffer_commit_empty"
+        assert (await ws.failure())["code"] == "input_audio_buffer_commit_empty"
 
 
 # --- coughs ------------------------------------------------------------------------------------------------------
@@ -139,7 +129,7 @@ async def test_a_cough_costs_no_answer(conversing: Server, interrupts: bool) -> 
         said = ""
         while words(0.5) not in said:
             response = (await ws.until("response.done"))["response"]
-            said += text(response) if response["status"] == "completed" and response["output"] else ""
+            said += text_of(response) if response["status"] == "completed" and response["output"] else ""
         assert "(inaudible)" not in said
 
 
@@ -149,7 +139,7 @@ async def test_a_cough_after_an_answer_is_not_answered(conversing: Server) -> No
         response = (await ws.until("response.done"))["response"]
         await ws.play(tone(len(ws.audio()) / 2 / 24000 + 0.5, 0) + COUGH + tone(0.5, 0))
         assert (await ws.until("response.done"))["response"]["output"] == []
-        assert await kept(ws, response) == text(response)
+        assert await ws.kept(response["output"][0]) == text_of(response)
 
 
 # --- turns and answers beside each other ---------------------------------------------------------------------------
@@ -164,14 +154,14 @@ async def test_a_turn_that_ends_while_an_answer_waits_for_its_words_is_not_part_
             if seconds == 0.5:
                 await ws.send("response.create")
         response = (await ws.until("response.done"))["response"]
-        assert text(response).startswith(f"You said: {words(0.5)}.")
+        assert text_of(response).startswith(f"You said: {words(0.5)}.")
         first, second = (event["item_id"] for event in ws.of("input_audio_buffer.committed"))
         answer = response["output"][0]["id"]
         added = {event["item"]["id"]: event["previous_item_id"] for event in ws.of("conversation.item.added")}
         assert (added[second], added[answer]) == (first, first)
         await ws.send("response.create")
         response = (await ws.until("response.done"))["response"]
-        assert text(response).startswith(f"You said: {words(0.9)}.")
+        assert text_of(response).startswith(f"You said: {words(0.9)}.")
 
 
 async def test_answers_that_follow_one_another_are_heard_one_after_the_other(conversing: Server) -> None:
@@ -182,9 +172,9 @@ async def test_answers_that_follow_one_another_are_heard_one_after_the_other(con
         second = await answered(ws, "say alpha beta gamma delta.")
         await ws.play(tone(1.0, 0) + tone(0.3))
         await ws.until("input_audio_buffer.speech_started")
-        heard = await kept(ws, first)
-        assert text(first).startswith(heard) and 8 <= len(heard.split()) <= 15
-        assert await kept(ws, second) == ""
+        heard = await ws.kept(first["output"][0])
+        assert text_of(first).startswith(heard) and 8 <= len(heard.split()) <= 15
+        assert await ws.kept(second["output"][0]) == ""
 
 
 async def test_beta_commits_only_what_somebody_says(conversing: Server) -> None:
@@ -197,7 +187,7 @@ async def test_beta_commits_only_what_somebody_says(conversing: Server) -> None:
         await ws.play(tone(0.6))
         await ws.send("response.create")
         response = (await ws.until("response.done"))["response"]
-        assert words(0.6) in text(response)
+        assert words(0.6) in text_of(response)
 
 
 # --- silence -----------------------------------------------------------------------------------------------------

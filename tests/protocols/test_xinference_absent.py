@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import closing
 
 import numpy as np
 import pytest
@@ -35,23 +34,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def client(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[RESTfulClient]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with closing(RESTfulClient(server.url)) as client:
-        yield client
-
-
-def test_megatts3_cannot_be_launched(client: RESTfulClient, server: Server) -> None:
+def test_megatts3_cannot_be_launched(xinference: RESTfulClient, server: Server) -> None:
     with pytest.raises(RuntimeError, match=r"megatts3 cannot run here: its authors never published .*cosyvoice2-0\.5b"):
-        client.launch_model(model_name="MegaTTS3", model_type="audio", model_engine="transformers")
-    assert "MegaTTS3" not in client.list_models()
+        xinference.launch_model(model_name="MegaTTS3", model_type="audio", model_engine="transformers")
+    assert "MegaTTS3" not in xinference.list_models()
     assert not server.health()["models"]
 
 
-def test_megatts3_s_calls(client: RESTfulClient) -> None:
+def test_megatts3_s_calls(xinference: RESTfulClient) -> None:
     """The documented call arrives whole, and says what it lacks, or why it does not help."""
-    model = client.get_model("MegaTTS3")
+    model = xinference.get_model("MegaTTS3")
     latent = io.BytesIO()
     np.save(latent, np.zeros((1, 25, 32), np.float32))
     for lacking in ({}, {"prompt_speech": WAV}, {"prompt_latent": latent.getvalue()}, {"voice": "echo"}):
@@ -66,21 +58,21 @@ def test_megatts3_s_calls(client: RESTfulClient) -> None:
 
 
 @pytest.mark.parametrize("name", [*BELLE, *(f"whisper-{size}{end}" for size in WHISPERS for end in ("", "-mlx"))])
-def test_xinference_s_names_are_launched_with_any_engine(client: RESTfulClient, name: str) -> None:
+def test_xinference_s_names_are_launched_with_any_engine(xinference: RESTfulClient, name: str) -> None:
     number = len(name) % len(ENGINES)
-    uid = client.launch_model(model_name=name, model_type="audio", model_engine=ENGINES[number])
+    uid = xinference.launch_model(model_name=name, model_type="audio", model_engine=ENGINES[number])
     try:
-        assert client.describe_model(uid)["model_name"] == name.lower().removesuffix("-mlx")
-        assert client.get_model(uid).transcriptions(WAV)["text"] is not None
+        assert xinference.describe_model(uid)["model_name"] == name.lower().removesuffix("-mlx")
+        assert xinference.get_model(uid).transcriptions(WAV)["text"] is not None
     finally:
-        client.terminate_model(uid)
+        xinference.terminate_model(uid)
 
 
 @pytest.mark.parametrize("engine", ["ONNX", "MLX2", "mlx-audio"])
-def test_an_engine_that_xinference_does_not_have(client: RESTfulClient, server: Server, engine: str) -> None:
+def test_an_engine_that_xinference_does_not_have(xinference: RESTfulClient, server: Server, engine: str) -> None:
     says = (
         rf"there is no model_engine '{engine}'; known are MLX, PyTorch, transformers, vLLM, .*every model runs on MLX"
     )
     with pytest.raises(RuntimeError, match=says):
-        client.launch_model(model_name="whisper-tiny", model_type="audio", model_engine=engine)
+        xinference.launch_model(model_name="whisper-tiny", model_type="audio", model_engine=engine)
     assert not server.health()["models"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 
 import numpy as np
 import openai
@@ -30,13 +29,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         home / "server", SPEECHMLX_CATALOG="support.tiny_fishspeech:extend", FISHSPEECH_FILES=str(files)
     ) as server:
         yield server
-
-
-@pytest.fixture
-def xinference(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[RESTfulClient]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with closing(RESTfulClient(server.url)) as client:
-        yield client
 
 
 def test_xinference_s_calls(xinference: RESTfulClient) -> None:

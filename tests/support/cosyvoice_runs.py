@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,14 @@ import numpy as np
 from mlx.utils import tree_flatten
 from numpy.typing import NDArray
 from support import tiny_cosyvoice, tiny_cosyvoice_first
+from support.engine_runs import pcm, run
 from support.small_checkpoints import Shapes
 from support.tiny_cosyvoice import DATA
 
 from speechmlx.engines import LoadOptions, cosyvoice
-from speechmlx.engines.cosyvoice.engine import CosyVoice
-from speechmlx.engines.cosyvoice.speaking import Speaking
 from speechmlx.engines.cosyvoice.speech_model import SpeechPrompt
 from speechmlx.engines.parts.tensors import Tensors
-from speechmlx.types import Chunk, Event, Speak
+from speechmlx.types import Speak
 
 REFERENCE = np.load(DATA / "cosyvoice2.npz")
 EXACT = 1e-3
@@ -28,15 +27,6 @@ EXACT = 1e-3
 def tensors(part: str) -> Tensors:
     """The weights of a small part."""
     return Tensors({name: mx.array(tensor) for name, tensor in tiny_cosyvoice.part(part).items()})
-
-
-def result(steps: Generator[None, None, Any]) -> Any:
-    """What steps of work return."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 def close(found: Any, name: str, tolerance: float = EXACT) -> None:
@@ -76,38 +66,14 @@ def given(shapes: Shapes) -> dict[str, NDArray[Any]]:
     return {name: np.broadcast_to(np.float16(1), tuple(shape)) for name, shape in shapes.items()}
 
 
-def run(engine: CosyVoice, *states: Speaking) -> list[list[Event]]:
-    """The events of requests that step together until all have ended."""
-    found: list[list[Event]] = [[] for _ in states]
-    while open_states := [state for state in states if not state.finished]:
-        for state, events in zip(open_states, engine.step(open_states), strict=True):
-            for event in events:
-                if isinstance(event, Exception):
-                    raise event
-                found[states.index(state)].append(event)
-    for state in states:
-        engine.end(state)
-    return found
-
-
-def pcm(events: Sequence[Event]) -> bytes:
-    """The sound among events."""
-    return b"".join(event.pcm16 for event in events if isinstance(event, Chunk))
-
-
-def silences(events: Sequence[Event]) -> list[float]:
-    """Seconds of the chunks without any sound."""
-    return [event.duration for event in events if isinstance(event, Chunk) and not any(event.pcm16)]
-
-
 def speak_in_narrow_types(folder: Path, loaded: Callable[..., Any], options: LoadOptions) -> None:
     """Small models of both kinds as `options` say: the language model alone is narrow, and they speak."""
     first = folder / "first"
     first.mkdir(parents=True)
     engine = loaded(cosyvoice.load(tiny_cosyvoice_first.write_first(first, "cosyvoice1-sft"), options))
     assert engine._model.given(SpeechPrompt((), (1,))).dtype == mx.float16
-    assert pcm(run(engine, engine.begin(Speak(text="Hi")))[0])
+    assert pcm(run(engine, Speak(text="Hi"))[0])
     engine = loaded(cosyvoice.load(tiny_cosyvoice.write_folder(folder), options))
     assert {tensor.dtype for _, tensor in tree_flatten(engine._model.parameters())} == {mx.float16}
-    (events,) = run(engine, engine.begin(Speak(text="Hi you")))
+    (events,) = run(engine, Speak(text="Hi you"))
     assert len(pcm(events)) > 0.4 * 2 * 24_000

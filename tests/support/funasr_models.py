@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -96,15 +96,6 @@ def sentence_pieces() -> bytes:
         user_defined_symbols=list(TAGS), bos_id=1, eos_id=2, unk_id=0, pad_id=-1, minloglevel=2,
     )  # fmt: skip
     return model.getvalue()
-
-
-def finished(steps: Iterator[Any]) -> Any:
-    """What a generator returns at its end."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
 
 
 def extend(catalog: Catalog) -> Catalog:

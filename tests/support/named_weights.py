@@ -34,3 +34,16 @@ def _weight(name: str, noise: NDArray[np.float32]) -> NDArray[Any]:
         return noise / 10
     size = 8 if name.endswith("conv2.conv.weight") else 1  # the end of a residual unit: many follow one another
     return noise / (size * np.sqrt(np.prod(shape[1:])))
+
+
+def moshi_weight(name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """The same for Moshi's tensors, whose sizes vary more."""
+    values = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32)
+    if "cluster_usage" in name:
+        return np.abs(values) + 0.5
+    if name.endswith(("alpha", "scale")) or ("norm" in name and name.endswith("weight")):
+        return 1 + 0.1 * values
+    if "emb" in name.split(".")[0] or "embedding_sum" in name:
+        return values
+    scaled: NDArray[Any] = values / np.float32(np.sqrt(np.prod(shape[1:], dtype=int)))
+    return scaled

@@ -15,6 +15,8 @@ import websockets
 from pydantic import BaseModel, TypeAdapter
 
 Json = dict[str, Any]
+MANUAL: Json = {"audio": {"input": {"turn_detection": None}}}
+"""A session whose client ends the turns."""
 BETA_HEADER = {"OpenAI-Beta": "realtime=v1"}
 BETA_MODEL = "gpt-4o-realtime-preview"
 """OpenAI's beta types allow only such model names in a session, so the model's name is not checked there."""
@@ -204,6 +206,22 @@ class Talk:
             pass
         return event
 
+    async def answer(self, **response: Any) -> Json:
+        """Ask for a response with these fields; returns it once it is done."""
+        await self.send("response.create", response=response)
+        done: Json = (await self.until("response.done"))["response"]
+        return done
+
+    async def failure(self) -> Json:
+        """The next error."""
+        error: Json = (await self.until("error"))["error"]
+        return error
+
+    async def kept(self, item: Json) -> str:
+        """What the conversation holds of an item that was spoken."""
+        await self.send("conversation.item.retrieve", item_id=item["id"])
+        return str((await self.until("conversation.item.retrieved"))["item"]["content"][0]["transcript"])
+
     async def quiet(self, seconds: float = 0.3) -> None:
         """Receive events for `seconds`."""
         try:
@@ -219,6 +237,12 @@ class Talk:
     def audio(self) -> bytes:
         kind = "response.audio.delta" if self.dialect == "beta" else "response.output_audio.delta"
         return b"".join(base64.b64decode(event["delta"]) for event in self.of(kind))
+
+
+def text_of(response: Json) -> str:
+    """What a response says or writes."""
+    part = response["output"][0]["content"][0]
+    return str(part.get("transcript") or part.get("text"))
 
 
 def loudest(pcm16: bytes) -> int:

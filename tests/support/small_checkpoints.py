@@ -20,13 +20,22 @@ def read_json_gz(path: Path) -> Any:
 
 
 def made(name: str, shape: Sequence[int]) -> NDArray[np.float32]:
-    """As scripts/parity/cosyvoice.py makes them."""
+    """The weights of a name in CosyVoice 2 and 3."""
+    named_norm = "norm" in name or "_ln" in name or ".bn" in name
+    return _made(name, shape, name.endswith("weight") and named_norm and "linear" not in name)
+
+
+def first_made(name: str, shape: Sequence[int]) -> NDArray[np.float32]:
+    """The weights of a name in CosyVoice 1."""
+    return _made(name, shape, name.endswith("weight") and len(shape) == 1)
+
+
+def _made(name: str, shape: Sequence[int], is_norm: bool) -> NDArray[np.float32]:
     values = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(tuple(shape)).astype(np.float32) * 0.05
-    if "classifier" in name:
+    if "classifier" in name:  # pitches on both sides of what is voiced
         return values * 400 + (14 if name.endswith("bias") else 0)
     if name.endswith("running_var"):
         return np.abs(values) + 1
-    is_norm = name.endswith("weight") and ("norm" in name or "_ln" in name or ".bn" in name) and "linear" not in name
     return values + np.float32("original0" in name or "alpha" in name or is_norm)
 
 

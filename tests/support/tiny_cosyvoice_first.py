@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-import numpy as np
 from numpy.typing import NDArray
 from support import tiny_cosyvoice
-from support.small_checkpoints import numbers, read_json_gz
+from support.small_checkpoints import first_made, numbers, read_json_gz
 from support.tiny_cosyvoice import DATA, ENDING, Weights, whole
 
 from speechmlx.engines.cosyvoice.generation import FIRST_SPEECH_TOKENS
@@ -27,19 +25,10 @@ PROMPT = FlowPrompt(numbers(8, 1, 192)[0], whole(6, FIRST_SPEECH_TOKENS, 12), nu
 NAMED = ("中文女", "中文男", "日语男", "粤语女", "英文女", "英文男", "韩语女")
 
 
-def made(name: str, shape: Sequence[int]) -> NDArray[np.float32]:
-    """As scripts/parity/cosyvoice_first.py makes them."""
-    values = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(tuple(shape)).astype(np.float32) * 0.05
-    if "classifier" in name:
-        return values * 400 + (14 if name.endswith("bias") else 0)
-    is_norm = name.endswith("weight") and len(shape) == 1
-    return values + np.float32("original0" in name or "alpha" in name or is_norm)
-
-
 @cache
 def published(part: str) -> Weights:
     """The tensors of a small checkpoint under the names of its authors: lm, flow, hift or s3."""
-    return {name: made(name, shape) for name, shape in SHAPES[part].items()}
+    return {name: first_made(name, shape) for name, shape in SHAPES[part].items()}
 
 
 @cache

@@ -9,7 +9,6 @@ import gzip
 import io
 import json
 import tarfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import mlx.nn as nn
 import numpy as np
 from mlx.utils import tree_flatten
 from sentencepiece import SentencePieceTrainer
+from support.named_weights import moshi_weight
 
 from speechmlx.engines import LoadOptions
 from speechmlx.engines import moshi as moshi_engine
@@ -36,19 +36,6 @@ CONTEXT = 48
 SAID = ["you are a friendly teacher", "the train leaves at half past nine", "she reads a letter by the window"]
 
 
-def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A tensor's values from its name."""
-    values = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32)
-    if "cluster_usage" in name:
-        return np.abs(values) + 0.5
-    if name.endswith(("alpha", "scale")) or ("norm" in name and name.endswith("weight")):
-        return 1 + 0.1 * values
-    if "emb" in name.split(".")[0] or "embedding_sum" in name:
-        return values
-    scaled: np.ndarray = values / np.float32(np.sqrt(np.prod(shape[1:], dtype=int)))
-    return scaled
-
-
 def shapes(part: str) -> dict[str, list[int]]:
     """Names and shapes of the reference's tensors: of its "codec", or of a network of depth "8" or "16"."""
     named: dict[str, dict[str, list[int]]] = json.loads(gzip.decompress((DATA / "moshi_tiny.json.gz").read_bytes()))
@@ -56,7 +43,7 @@ def shapes(part: str) -> dict[str, list[int]]:
 
 
 def weights(part: str) -> dict[str, np.ndarray]:
-    return {name: weight(name, tuple(shape)) for name, shape in shapes(part).items()}
+    return {name: moshi_weight(name, tuple(shape)) for name, shape in shapes(part).items()}
 
 
 def tokenizer(count: int = SIZES["text_count"], **settings: Any) -> bytes:

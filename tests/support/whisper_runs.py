@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from support.engine_runs import segments
+
 from speechmlx.engines.whisper.engine import Whisper
-from speechmlx.types import Event, Request, Segment
+from speechmlx.types import Event
 
 RATE = 16_000
-
-
-def run(engine: Whisper, requests: Sequence[Request]) -> list[list[Event]]:
-    """Every request's events, all stepped together."""
-    states = [engine.begin(request) for request in requests]
-    found: list[list[Event]] = [[] for _ in states]
-    while live := [state for state in states if not state.finished]:
-        for state, events in zip(live, engine.step(live), strict=True):
-            for event in events:
-                assert not isinstance(event, Exception), event
-                found[states.index(state)].append(event)
-    for state in states:
-        engine.end(state)
-    return found
-
-
-def segments(events: Sequence[Event]) -> list[Segment]:
-    return [event for event in events if isinstance(event, Segment)]
 
 
 def text(events: Sequence[Event]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from speechmlx.engines.chattts.speakers import SpeakerBook
 from speechmlx.engines.chattts.speech_request import ChatPiece, ChatSpeech
 from speechmlx.engines.chattts.tokens import ChatTokens
 from speechmlx.engines.lm.footprint import Unlimited, batch_bytes, bytes_per_token
+from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.parts.vocos import RATE, VocosDecoder
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading.pauses import check_pauses
@@ -26,9 +26,6 @@ from speechmlx.types import Chunk, Command, End, Event, FeedText, Request, Speak
 MAX_BATCH = 4
 PIECES = 3
 """Pieces of a request that are drawn at once: the next ones are ready when the first was heard."""
-
-Events = dict[int, list[Event | Exception]]
-"""By the identity of the state."""
 
 
 class ChatTts:
@@ -93,9 +90,9 @@ class ChatTts:
 
     def step(self, states: Sequence[ChatSpeech]) -> Sequence[Sequence[Event | Exception]]:
         """A token or a frame of each piece, and one piece of other work, for the request that has waited longest."""
-        events: Events = {id(state): [] for state in states}
+        events: StepEvents = {id(state): [] for state in states}
         for state in states:
-            with _errors(state, events):
+            with ends_alone(state, events):
                 self._begin_pieces(state)
         live = [state for state in states if not state.finished]
         self._draw(live, events)
@@ -103,7 +100,7 @@ class ChatTts:
             state = min(working, key=lambda one: one.served)  # a request that has just come is first
             self._served += 1
             state.served = self._served
-            with _errors(state, events):
+            with ends_alone(state, events):
                 self._work(state, events[id(state)])
         for state in live:
             if not state.finished and state.is_ended and not state.open:
@@ -127,7 +124,7 @@ class ChatTts:
                 sequence = state.manner.speaking(self._tokens.encode(text), number, self._model.end)
             state.open.append(ChatPiece(text, number, ChatSound(self._decoder, self._vocoder), sequence))
 
-    def _draw(self, states: Sequence[ChatSpeech], events: Events) -> None:
+    def _draw(self, states: Sequence[ChatSpeech], events: StepEvents) -> None:
         """Draw once for each piece whose prompt is read; go on to speech where a text was refined."""
         drawing = [
             (state, piece)
@@ -170,13 +167,3 @@ class ChatTts:
             events.append(state.heard(Chunk(to_pcm16(samples), RATE)))
         if first.is_over:
             state.open.popleft()
-
-
-@contextmanager
-def _errors(state: ChatSpeech, events: Events) -> Iterator[None]:
-    """An error inside ends the request alone."""
-    try:
-        yield
-    except Exception as error:
-        state.finished = True
-        events[id(state)].append(error)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from speechmlx.engines.chattts.manner import ChatManner
 from speechmlx.engines.chattts.sequences import ChatSequence
 from speechmlx.engines.chattts.sound import ChatSound
+from speechmlx.engines.parts.last_events import last_events
 from speechmlx.engines.parts.vocos import RATE
 from speechmlx.reading import ssml
 from speechmlx.reading.sentences import finished as whole_sentences
-from speechmlx.types import Chunk, Event, Usage
+from speechmlx.types import Chunk, Event
 
 
 @dataclass(eq=False)
@@ -123,13 +124,5 @@ class ChatSpeech:
     def closing(self) -> list[Event]:
         """The last events: a short silence where nothing was to be said, and the usage."""
         self.finished = True
-        events: list[Event] = []
-        if not self.samples:
-            events.append(self.heard(Chunk.silence(RATE)))
-        usage = Usage(
-            audio_out=self.samples / RATE,
-            tokens_in=self.tokens_in,
-            tokens_out=self.tokens_out,
-            cut_off=self.cut_off,
-        )
-        return [*events, usage]
+        counts = {"tokens_in": self.tokens_in, "tokens_out": self.tokens_out, "cut_off": self.cut_off}
+        return last_events(self.samples, RATE, **counts)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import mlx.core as mx
 
@@ -26,6 +25,7 @@ from speechmlx.engines.lm.decoder import Decoder
 from speechmlx.engines.lm.footprint import Unlimited, batch_bytes, bytes_per_token
 from speechmlx.engines.lm.kv_cache import evaluate, new_cache
 from speechmlx.engines.lm.sampling import NOT_FINITE
+from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.parts.token_flow import FlowPrompt
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading.pauses import check_pauses
@@ -50,8 +50,6 @@ MARKS = 16
 MOST_KEPT = 4 * 10**9
 """Bytes of what the flow knows of the speech so far, for a request, at most; less where memory is short."""
 
-Events = dict[int, list[Event | Exception]]
-"""By the identity of the state."""
 NewSound = Callable[[FlowPrompt, float, int, int], TokenSound]
 """From a voice, a tempo, a seed, and the bytes that the flow may keep."""
 
@@ -148,14 +146,14 @@ class CosyVoice:
 
         That is: preparing a voice, reading a prompt, or a step of the sound.
         """
-        events: Events = {id(state): [] for state in states}
+        events: StepEvents = {id(state): [] for state in states}
         for state in states:
-            with _errors(state, events):
+            with ends_alone(state, events):
                 self._begin_piece(state, events[id(state)])
         self._generate([state for state in states if state.utterance is not None], events)
         for state in states:
             if self._has_work(state):
-                with _errors(state, events):
+                with ends_alone(state, events):
                     self._work(state, events[id(state)])
                 break
         return [events[id(state)] for state in states]
@@ -202,7 +200,7 @@ class CosyVoice:
             speech=speech,
         )
 
-    def _generate(self, states: Sequence[Speaking], events: Events) -> None:
+    def _generate(self, states: Sequence[Speaking], events: StepEvents) -> None:
         """The next token of each utterance that is neither reading nor waiting for text."""
         writing = {
             id(utterance): state
@@ -264,13 +262,3 @@ class CosyVoice:
             events.append(state.heard(Chunk(to_pcm16(samples), state.rate)))
         if not utterance.sounds and utterance.is_whole:
             state.utterance = None
-
-
-@contextmanager
-def _errors(state: Speaking, events: Events) -> Iterator[None]:
-    """An error inside ends the request alone."""
-    try:
-        yield
-    except Exception as error:
-        state.finished = True
-        events[id(state)].append(error)

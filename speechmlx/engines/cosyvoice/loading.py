@@ -19,7 +19,6 @@ from speechmlx.engines.cosyvoice.text_tokens import QwenTokens, TextTokens, Whis
 from speechmlx.engines.cosyvoice.utterance_sound import UtteranceSound
 from speechmlx.engines.cosyvoice.voices import VoiceBook
 from speechmlx.engines.cosyvoice.whole_sound import WholeSound
-from speechmlx.engines.finite import raise_first
 from speechmlx.engines.parts import hift as vocoder
 from speechmlx.engines.parts.campplus import CamPlus
 from speechmlx.engines.parts.hift import Hift, HiftShape
@@ -27,6 +26,7 @@ from speechmlx.engines.parts.resampled_flow import ResampledFlow
 from speechmlx.engines.parts.s3_tokenizer import FirstS3Tokenizer, S3Tokenizer
 from speechmlx.engines.parts.tensors import Tensors
 from speechmlx.engines.parts.token_flow import second_flow, third_flow
+from speechmlx.engines.parts.warm_up import warm_up
 from speechmlx.engines.weights import read_config, read_weights, settle
 from speechmlx.errors import ModelUnavailable
 from speechmlx.types import Audio, Progress, Speak
@@ -153,10 +153,4 @@ def _warm_up(engine: CosyVoice) -> Generator[Progress, None, None]:
     """Say a word in a recording's voice, or else in a speaker's, so that every network has run."""
     hum = np.sin(np.arange(round(HUM * 24_000)) * (2 * np.pi * 150 / 24_000)).astype(np.float32) / 4
     prompt = {} if engine.generation.recording_refused else {"prompt_speech": Audio(hum, 24_000)}
-    state = engine.begin(Speak(text=WARM_UP, options=prompt))
-    done = 0
-    while not state.finished:
-        yield Progress("warm_up", done, done + 1)
-        done += 1
-        raise_first(engine.step([state]))
-    engine.end(state)
+    yield from warm_up(engine, Speak(text=WARM_UP, options=prompt))

@@ -13,9 +13,10 @@ from speechmlx.engines.cosyvoice.manner import SpeakingManner
 from speechmlx.engines.cosyvoice.text_pieces import MOST, TextPiece
 from speechmlx.engines.cosyvoice.utterance import Utterance
 from speechmlx.engines.cosyvoice.voices import PreparedVoice
+from speechmlx.engines.parts.last_events import last_events
 from speechmlx.reading import ssml
 from speechmlx.reading.sentences import finished as whole_sentences
-from speechmlx.types import Chunk, Event, Usage
+from speechmlx.types import Chunk, Event
 
 
 @dataclass(eq=False)
@@ -138,8 +139,4 @@ class Speaking:
     def closing(self) -> list[Event]:
         """The last events: a short silence where nothing was to be said, and the usage."""
         self.finished = True
-        events: list[Event] = []
-        if not self.samples:
-            events.append(self.heard(Chunk.silence(self.rate)))
-        usage = Usage(audio_out=self.samples / self.rate, tokens_in=self.tokens_in, tokens_out=self.tokens_out)
-        return [*events, usage]
+        return last_events(self.samples, self.rate, tokens_in=self.tokens_in, tokens_out=self.tokens_out)

@@ -13,18 +13,13 @@ from speechmlx.engines.cosyvoice.text_tokens import TextTokens
 from speechmlx.reading import Pause, SpokenWord, Token, ssml
 from speechmlx.reading.lexicon import UserLexicon, user_lexicon
 from speechmlx.reading.pauses import parts
+from speechmlx.reading.plain import SCRIPTS
 from speechmlx.reading.reading import passages
 from speechmlx.reading.sentences import clauses, sentences
 from speechmlx.types import Pronunciation
 
 MOST, ENOUGH = 80, 60
 """Tokens of a piece; short sentences are said together up to so many."""
-SCRIPTS = (
-    ("ja", re.compile(r"[\u3040-\u30ff]")),
-    ("ko", re.compile(r"[\uac00-\ud7a3\u1100-\u11ff]")),
-    ("zh", re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")),
-)
-"""What a text is in that has such a letter."""
 UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uffef\u3000-\u303f]")
 """Letters and marks that have no blanks beside them."""
 WIDE = str.maketrans({",": "，", ".": "。", "!": "！", "?": "？", ";": "；", ":": "："})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,6 +16,7 @@ from speechmlx.engines.finite import finite
 from speechmlx.engines.parts import fbank, s3_tokenizer
 from speechmlx.engines.parts.campplus import CamPlus
 from speechmlx.engines.parts.mel_bands import vocoder_mel
+from speechmlx.engines.parts.remembered import Remembered
 from speechmlx.engines.parts.s3_tokenizer import S3Tokenizer
 from speechmlx.engines.parts.token_flow import BANDS, CHUNK, FRAMES, FlowPrompt
 from speechmlx.errors import BadRequest, UnknownVoice
@@ -67,7 +67,7 @@ class VoiceBook:
         """
         self._generation, self.named, self._imitating = generation, dict(named), imitating
         self._rate, self._hop = rate, hop
-        self._kept: OrderedDict[str, PreparedVoice] = OrderedDict()
+        self._kept = Remembered[PreparedVoice](KEPT)
 
     def by_name(self, name: str | None) -> PreparedVoice:
         """A speaker by name; the first for None. Raises BadRequest and UnknownVoice, which tell what there is."""
@@ -88,12 +88,12 @@ class VoiceBook:
 
     def of(self, audio: Audio) -> Generator[None, None, PreparedVoice]:
         """The voice of a recording that `check_recording` has passed, in bounded steps."""
+        key = sha256(audio.samples.tobytes()).hexdigest() + str(audio.rate)
+        return self._kept.get_in_steps(key, lambda: self._prepare(audio))
+
+    def _prepare(self, audio: Audio) -> Generator[None, None, PreparedVoice]:
         assert self._imitating is not None, "the generation refuses recordings"
         tokenizer, network = self._imitating
-        key = sha256(audio.samples.tobytes()).hexdigest() + str(audio.rate)
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
         low = resample(audio.samples, audio.rate, s3_tokenizer.RATE)
         tokens = yield from tokenizer.tokens(low)
         features = fbank.filter_bank(low, "povey", SPEAKER_BANDS, 1.0)
@@ -104,11 +104,7 @@ class VoiceBook:
         generation = self._generation
         mel = vocoder_mel(high, self._rate, generation.fft, self._hop, BANDS, generation.highest)
         flow = _aligned(tokens, mel, embedding) if generation.is_chunked else FlowPrompt(embedding, tokens, mel)
-        voice = PreparedVoice(tokens, flow)
-        self._kept[key] = voice
-        if len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return voice
+        return PreparedVoice(tokens, flow)
 
 
 def _aligned(tokens: tuple[int, ...], mel: NDArray[np.float32], speaker: NDArray[np.float32]) -> FlowPrompt:

@@ -23,14 +23,15 @@ from speechmlx.engines.f5.sampling import Sampling
 from speechmlx.engines.f5.settings import read_sampling
 from speechmlx.engines.f5.text import numbered, read_symbols
 from speechmlx.engines.finite import finite
+from speechmlx.engines.parts.last_events import last_events
 from speechmlx.engines.parts.remembered import Remembered
+from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.engines.parts.vocos import RATE, VocosDecoder
 from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.weights import read_config, read_weights, settle
 from speechmlx.errors import BadRequest, UnknownVoice, Unsupported
 from speechmlx.names import listed
-from speechmlx.reading.pauses import check_pauses, parts
-from speechmlx.reading.sentences import finished
+from speechmlx.reading.pauses import parts
 from speechmlx.types import (
     Audio,
     Chunk,
@@ -42,7 +43,6 @@ from speechmlx.types import (
     Speak,
     SpeakStream,
     Synthesis,
-    Usage,
 )
 
 if TYPE_CHECKING:
@@ -91,13 +91,13 @@ class F5:
         """
         if not isinstance(request, Speak):
             raise Unsupported(f"F5-TTS answers Speak requests, not {type(request).__name__}")
-        return self.delivery(request).all_of(request.text)
+        return speak_all(self.delivery(request), request.text)
 
-    def open(self, request: Request) -> F5Stream:
+    def open(self, request: Request) -> SentenceStream:
         """Open a stream that speaks each sentence once it is complete. Raises the same errors as `run`."""
         if not isinstance(request, SpeakStream):
             raise Unsupported(f"F5-TTS streams SpeakStream requests, not {type(request).__name__}")
-        return F5Stream(self.delivery(request))
+        return SentenceStream(self.delivery(request))
 
     def delivery(self, request: Synthesis) -> F5Delivery:
         """Check `request` and find its voice."""
@@ -179,12 +179,6 @@ class F5Delivery:
     is_written: bool = False
     """Whether any text was more than white space."""
 
-    def all_of(self, text: str) -> Iterator[Event | None]:
-        """Say the whole text of a request."""
-        check_pauses(text)
-        yield from self.speak(text)
-        yield from self.finish()
-
     def speak(self, text: str) -> Iterator[Event | None]:
         """`Chunk`* of a text and its pauses, None after other steps; the end of the last chunk comes with the next."""
         self.is_written = self.is_written or bool(text.strip())
@@ -209,33 +203,9 @@ class F5Delivery:
     def finish(self) -> Iterator[Event | None]:
         """The end of the last chunk, or a short silence where there was nothing to say; and the usage of it all."""
         yield from self._chunk(self.joiner.end())
-        if not self.samples:
-            if not self.is_written:
-                raise BadRequest("there is no word in the text")
-            silence = Chunk.silence(RATE)
-            self.samples = len(silence.pcm16) // 2
-            yield silence
-        yield Usage(audio_out=self.samples / RATE, tokens_in=self.letters)
-
-
-class F5Stream:
-    """One `SpeakStream`: each sentence is spoken once it is complete."""
-
-    def __init__(self, delivery: F5Delivery) -> None:
-        self._delivery = delivery
-        self._rest = ""
-
-    def feed_text(self, text: str) -> Steps:
-        whole, self._rest = finished(self._rest + text)
-        for sentence in whole:
-            yield from self._delivery.speak(sentence)
-
-    def finish(self) -> Steps:
-        yield from self._delivery.speak(self._rest)
-        yield from self._delivery.finish()
-
-    def close(self) -> None:
-        """Nothing is kept but by the stream itself."""
+        if not self.samples and not self.is_written:
+            raise BadRequest("there is no word in the text")
+        yield from last_events(self.samples, RATE, tokens_in=self.letters)
 
 
 def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, F5]:

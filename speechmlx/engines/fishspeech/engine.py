@@ -22,6 +22,8 @@ from speechmlx.engines.fishspeech.text_tokens import FishTokens
 from speechmlx.engines.fishspeech.voices import ReferenceShelf, check_recording
 from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.parts.kv_rows import bytes_of
+from speechmlx.engines.parts.prompt_reading import read_shortest_first
+from speechmlx.engines.parts.step_events import StepEvents
 from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading.pauses import check_pauses
@@ -35,9 +37,6 @@ CONTEXT = 4096
 FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 128, 32, 1024
 """Positions of prompts read in a step: the first time, at least and at most."""
 LANGUAGES = ("en", "zh", "ja", "de", "fr", "es", "ko", "ar", "ru", "nl", "it", "pl", "pt")
-
-Found = dict[int, list[Event | Exception]]
-"""The events of a step, by the identity of the state."""
 
 
 class FishSpeech:
@@ -146,12 +145,13 @@ class FishSpeech:
 
     def step(self, states: Sequence[FishSpeaking]) -> Sequence[Sequence[Event | Exception]]:
         """Hear a piece of a recording or read pieces of prompts, then a frame of each request, and a chunk of sound."""
-        found: Found = {id(state): [] for state in states}
+        found: StepEvents = {id(state): [] for state in states}
         self._hear(next((state for state in states if state.hearing and not state.finished), None), found)
         for state in states:
             if not state.finished:
                 self._begin(state, found)
-        self._read([state for state in states if not state.finished and state.unread is not None])
+        reading = [state for state in states if not state.finished]
+        read_shortest_first(self._piece, self.aim, reading, _unread, self._read_piece)
         self._speak([state for state in states if not state.finished and state.can_speak], found)
         self._sound([state for state in states if not state.finished and state.due], found)
         for state in states:
@@ -159,7 +159,7 @@ class FishSpeech:
                 found[id(state)] += state.closing()
         return [found[id(state)] for state in states]
 
-    def _hear(self, state: FishSpeaking | None, found: Found) -> None:
+    def _hear(self, state: FishSpeaking | None, found: StepEvents) -> None:
         """One step of hearing the recording of a voice."""
         if state is None or state.hearing is None:
             return
@@ -171,7 +171,7 @@ class FishSpeech:
             state.finished, state.hearing = True, None
             found[id(state)].append(error)
 
-    def _begin(self, state: FishSpeaking, found: Found) -> None:
+    def _begin(self, state: FishSpeaking, found: StepEvents) -> None:
         """Begin the next piece of the text; silences before it are heard at once."""
         while (piece := state.next_piece()) is not None:
             if isinstance(piece, float):
@@ -185,18 +185,6 @@ class FishSpeech:
                 self.loop.join(new)
             state.sound = self._decoder.open(1)
 
-    def _read(self, states: Sequence[FishSpeaking]) -> None:
-        """Read prompts, the shortest first, up to the positions that a step has time for."""
-        left = size = self._piece.units(self.aim)
-        waiting = sorted(states, key=_unread)
-        wanted = sum(map(_unread, waiting))
-        if not wanted:
-            return
-        with self._piece.timed(self.aim, min(size, wanted)):
-            for state in waiting:
-                if left > 0:
-                    left -= self._read_piece(state, left)
-
     def _read_piece(self, state: FishSpeaking, most: int) -> int:
         assert state.row is not None
         assert state.unread is not None
@@ -206,7 +194,7 @@ class FishSpeech:
         state.unread = None if is_last else rest
         return piece.shape[1]
 
-    def _speak(self, states: Sequence[FishSpeaking], found: Found) -> None:
+    def _speak(self, states: Sequence[FishSpeaking], found: StepEvents) -> None:
         """A frame of each of `states`."""
         rows = [state.row for state in states if state.row is not None]
         for state, frame in zip(states, self.loop.step(rows) if rows else (), strict=True):
@@ -216,7 +204,7 @@ class FishSpeech:
                 state.finished = True
                 found[id(state)].append(NotFinite("the synthesis of frames"))
 
-    def _sound(self, states: Sequence[FishSpeaking], found: Found) -> None:
+    def _sound(self, states: Sequence[FishSpeaking], found: StepEvents) -> None:
         """A chunk of the state that has waited longest."""
         if not states:
             return

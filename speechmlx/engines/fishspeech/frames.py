@@ -13,7 +13,7 @@ from speechmlx.engines.fishspeech.drawing import FishDraw, draw
 from speechmlx.engines.fishspeech.network import DualAr
 from speechmlx.engines.fishspeech.settings import FishSettings
 from speechmlx.engines.fishspeech.shape import DualArShape
-from speechmlx.engines.parts.batch_places import BatchPlaces
+from speechmlx.engines.parts.batch_places import BatchPlaces, DrawnFrame
 from speechmlx.engines.parts.kv_rows import KeyValueRows
 
 WINDOW = 16
@@ -37,18 +37,6 @@ class FishRow:
     """What was computed of it were no numbers."""
 
 
-@dataclass(frozen=True)
-class FishFrame:
-    """What a step gave for one row."""
-
-    codes: NDArray[np.int32]
-    """Of the frame [codebooks]."""
-    ends: bool
-    """The frame is the last one of its turn."""
-    good: bool
-    """What the networks computed were finite numbers."""
-
-
 @dataclass
 class _Carry:
     """What goes from frame to frame on the device, a row each."""
@@ -68,8 +56,6 @@ class FishLoop(BatchPlaces[FishRow, _Carry]):
         """`fused`: completing a frame is one compiled graph."""
         self._model, self._shape, self._dtype = model, shape, dtype
         self._complete = _as_function(model, fused)
-        self.reads = 0
-        """How often numbers were read from the device."""
         self._end = shape.codes
         super().__init__(KeyValueRows(shape.slow, dtype), self._no_frames)
 
@@ -95,23 +81,10 @@ class FishLoop(BatchPlaces[FishRow, _Carry]):
             mx.eval(carry.first, carry.state, carry.window)
         self.memory.evaluate()
 
-    def step(self, rows: Sequence[FishRow]) -> list[FishFrame]:
+    def step(self, rows: Sequence[FishRow]) -> list[DrawnFrame]:
         """The next frame of each of `rows`, whose prompts are read."""
-        count, books = len(self._places), self._shape.codebooks
-        stepping = np.zeros(count, np.bool_)
-        lengths = np.array([one.length if one else 0 for one in self._places], np.int32)
-        chance = np.zeros((count, books), np.float32)
-        for row in rows:
-            stepping[row.place] = True
-            chance[row.place] = row.random.random(books, np.float32)
-        self.memory.fit(count, int(lengths.max()) + 1)
-        drawn = np.array(self._launch(lengths, mx.array(chance), mx.array(stepping)))
-        self.reads += 1
-        for row in rows:
-            row.length += 1
-            row.spoilt = not drawn[row.place, -1]
-        found = [drawn[row.place] for row in rows]
-        return [FishFrame(one[:books], bool(one[-2] == self._end), bool(one[-1])) for one in found]
+        now = self._stepping(rows, self._shape.codebooks)
+        return self._frames(rows, self._launch(now.lengths, mx.array(now.chance), mx.array(now.steps)), self._end)
 
     def _launch(self, lengths: NDArray[np.int32], chance: mx.array, steps: mx.array) -> mx.array:
         """Begin to compute a frame of every place: its codes, the next frame's first one, and whether all is good."""

@@ -10,7 +10,6 @@ import numpy as np
 from mlx.utils import tree_flatten
 
 from speechmlx.engines import LoadOptions
-from speechmlx.engines.finite import raise_first
 from speechmlx.engines.fishspeech.engine import FishSpeech
 from speechmlx.engines.fishspeech.firefly import RATE, FireflyDecoder, FireflyEncoder
 from speechmlx.engines.fishspeech.network import DualAr
@@ -18,6 +17,7 @@ from speechmlx.engines.fishspeech.shape import read_shape
 from speechmlx.engines.fishspeech.text_tokens import FishTokens
 from speechmlx.engines.fishspeech.voices import ReferenceShelf
 from speechmlx.engines.parts.tensors import Tensors
+from speechmlx.engines.parts.warm_up import warm_up
 from speechmlx.engines.weights import read_weights, settle
 from speechmlx.errors import ModelUnavailable, WeightsDamaged
 from speechmlx.types import Audio, Progress, ReferenceVoice, Speak
@@ -81,13 +81,5 @@ def _warm_up(engine: FishSpeech) -> Generator[Progress, None, None]:
         voice=ReferenceVoice(Audio(noise, RATE), "", "warm-up"),
         options={"max_new_tokens": FRAMES, "temperature": 0},
     )
-    done = 0
-    for count in (1, 2):
-        states = [engine.begin(request) for _ in range(count)]
-        while any(not state.finished for state in states):
-            done += 1
-            yield Progress("warm_up", done, done + 1)
-            raise_first(engine.step([state for state in states if not state.finished]))
-        for state in states:
-            engine.end(state)
+    yield from warm_up(engine, request, (1, 2))
     engine.shelf.clear()

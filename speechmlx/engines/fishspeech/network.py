@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechmlx.engines.fishspeech.drawing import FishDraw, draw
-from speechmlx.engines.fishspeech.shape import DualArShape, StackShape
+from speechmlx.engines.fishspeech.shape import DualArShape
 from speechmlx.engines.parts.activations import swiglu
 from speechmlx.engines.parts.joined import added
-from speechmlx.engines.parts.kv_rows import FramePast, KeyValueRows, Remember, span_of
-from speechmlx.engines.parts.rotary import Turn, turn_from
+from speechmlx.engines.parts.kv_rows import FramePast, KeyValueRows, Remember
+from speechmlx.engines.parts.layer_stack import StackShape, read_rows, step_rows
+from speechmlx.engines.parts.rotary import Turn
 
 
 @dataclass(frozen=True)
@@ -114,21 +115,11 @@ class DualAr(nn.Module):
 
     def read(self, rows: mx.array, memory: KeyValueRows, row: int, at: int) -> mx.array:
         """Read a piece of a prompt [n, hidden], which begins at position `at` → the state of its end [1, hidden]."""
-        x = rows[None]
-        mask, turn = "causal" if x.shape[1] > 1 else None, _turn(self._shape.slow, at, x.shape[1])
-        for number, layer in enumerate(self.layers):
-            x = layer(x, memory.prompt(number, row, at), turn, mask)
-        return x[:, -1]
+        return read_rows(self._shape.slow, self.layers, rows, memory, row, at)
 
     def step(self, x: mx.array, memory: KeyValueRows, lengths: NDArray[np.int32]) -> mx.array:
         """One position of each row: inputs [rows, hidden] behind `lengths` [rows] → the states [rows, hidden]."""
-        span = min(span_of(int(lengths.max()) + 1), memory.room)
-        at = mx.array(lengths)
-        mask = (mx.arange(span)[None] <= at[:, None])[:, None, None]
-        places, y, turn = memory.places_at(at), x[:, None], _turn(self._shape.slow, at, 1)
-        for number, layer in enumerate(self.layers):
-            y = layer(y, memory.frame(number, places, span), turn, mask)
-        return y[:, 0]
+        return step_rows(self._shape.slow, self.layers, x, memory, lengths)
 
     def logits(self, state: mx.array) -> mx.array:
         """States [B, hidden] → float32 [B, codes + 1] of the next first code; the last one is the turn's end."""
@@ -147,7 +138,7 @@ class DualAr(nn.Module):
         x, at = mx.stack([state, self.fast_embeddings(first)], axis=1), 0
         codes, good = list[mx.array](), mx.ones(len(first), mx.bool_)
         for book in range(1, self._shape.codebooks):
-            mask, turn = "causal" if x.shape[1] > 1 else None, _turn(self._shape.fast, at, x.shape[1])
+            mask, turn = "causal" if x.shape[1] > 1 else None, self._shape.fast.turn(at, x.shape[1])
             y = x
             for layer, before in zip(self.fast_layers, past, strict=True):
                 y = layer(y, before.add, turn, mask)
@@ -158,7 +149,3 @@ class DualAr(nn.Module):
             x = self.fast_embeddings(code)[:, None]
             codes.append(code)
         return mx.stack(codes, axis=1), good
-
-
-def _turn(shape: StackShape, at: int | mx.array, length: int) -> Turn:
-    return turn_from(at, length, shape.head, shape.base, neighbours=True)

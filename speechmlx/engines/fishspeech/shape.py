@@ -7,28 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from speechmlx.engines.parts.layer_stack import StackShape
 from speechmlx.engines.weights import read_config
 from speechmlx.errors import ModelUnavailable
 
 PLAIN = {"tie_word_embeddings": False, "attention_qkv_bias": False, "share_codebook_embeddings": True}
 """Settings of the published model, and their values where config.json does not say them."""
-
-
-@dataclass(frozen=True)
-class StackShape:
-    """One stack of transformer layers."""
-
-    hidden: int
-    inner: int
-    """Width of the feed-forward layers."""
-    layers: int
-    heads: int
-    kv_heads: int
-    head: int
-    """Width of a head."""
-    epsilon: float
-    base: float
-    """Of the rotary positions."""
 
 
 @dataclass(frozen=True)
@@ -90,4 +74,5 @@ def _stack(config: Mapping[str, Any], prefix: str, layers: int) -> StackShape:
         head=hidden // heads,
         epsilon=float(config.get("norm_eps", 1e-5)),
         base=float(config.get("rope_base", 10_000)),
+        neighbours=True,
     )

@@ -12,15 +12,17 @@ import numpy as np
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.fishspeech.firefly import RATE
-from speechmlx.engines.fishspeech.frames import FishFrame, FishRow
+from speechmlx.engines.fishspeech.frames import FishRow
 from speechmlx.engines.fishspeech.settings import FishSettings
 from speechmlx.engines.fishspeech.text import pieces
 from speechmlx.engines.fishspeech.text_tokens import FishTokens, Prompt
 from speechmlx.engines.fishspeech.voices import Codes
+from speechmlx.engines.parts.batch_places import DrawnFrame
 from speechmlx.engines.parts.causal_conv import StreamRows
+from speechmlx.engines.parts.last_events import last_events
 from speechmlx.reading.pauses import parts
 from speechmlx.reading.sentences import finished as whole_sentences
-from speechmlx.types import Chunk, Event, Usage
+from speechmlx.types import Chunk, Event
 
 CHUNKS = (2, 4, 8)
 """Frames of the first chunks of sound; the last number holds for all later ones."""
@@ -148,7 +150,7 @@ class FishSpeaking:
         """Whether the next frame of a turn may be drawn."""
         return self.asked is not None and self.unread is None
 
-    def take(self, frame: FishFrame) -> None:
+    def take(self, frame: DrawnFrame) -> None:
         """Take a frame, which may be the last one of its turn."""
         assert self.asked is not None
         self.frames.append(frame.codes)
@@ -194,14 +196,8 @@ class FishSpeaking:
         if not self.is_ended or self._coming or self.hearing or self.asked is not None or self.pending:
             return []
         self.finished = True
-        events: list[Event] = []
-        if not self.samples:
-            silence = Chunk.silence(RATE)
-            self.samples = len(silence.pcm16) // 2
-            events.append(silence)
-        audio = self.samples / RATE
-        usage = Usage(audio_out=audio, tokens_in=self.tokens_in, tokens_out=self.tokens_out, cut_off=self.cut_off)
-        return [*events, usage]
+        counts = {"tokens_in": self.tokens_in, "tokens_out": self.tokens_out, "cut_off": self.cut_off}
+        return last_events(self.samples, RATE, **counts)
 
 
 def _length(prompts: list[Prompt]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Generator
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from speechmlx.audio.resample import resample
 from speechmlx.engines.fishspeech.firefly import RATE, FireflyEncoder
+from speechmlx.engines.parts.remembered import Remembered
 from speechmlx.errors import BadRequest
 from speechmlx.types import Audio, ReferenceVoice
 
@@ -36,7 +36,7 @@ class ReferenceShelf:
 
     def __init__(self, encoder: FireflyEncoder) -> None:
         self._encoder = encoder
-        self._kept = OrderedDict[str, Codes]()
+        self._kept = Remembered[Codes](KEPT)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -46,11 +46,7 @@ class ReferenceShelf:
 
     def hear(self, voice: ReferenceVoice) -> Generator[None, None, Codes]:
         """The codes [codebooks, frames] of a recording, in short steps; at once where it was heard before."""
-        if voice.id not in self._kept:
-            samples = resample(np.nan_to_num(voice.audio.samples), voice.audio.rate, RATE)
-            self._kept[voice.id] = yield from self._encoder.codes(samples)
-        self._kept.move_to_end(voice.id)
-        codes = self._kept[voice.id]
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return codes
+        audio = voice.audio
+        return self._kept.get_in_steps(
+            voice.id, lambda: self._encoder.codes(resample(np.nan_to_num(audio.samples), audio.rate, RATE))
+        )

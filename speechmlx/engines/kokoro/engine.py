@@ -22,13 +22,13 @@ from speechmlx.engines.kokoro.pieces import Pronounce, Read, SpeechPiece, pieces
 from speechmlx.engines.kokoro.sharing import SpeechState
 from speechmlx.engines.kokoro.voices import Voices, language_of
 from speechmlx.engines.kokoro.word_times import NO_SOUND, SpeechSound, SpokenWordTimes
+from speechmlx.engines.parts.last_events import last_events
+from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.engines.weights import evaluate_finite
 from speechmlx.errors import BadRequest, Unsupported
-from speechmlx.reading import SpokenWord, pronunciation, ssml
+from speechmlx.reading import SpokenWord, pronunciation
 from speechmlx.reading.lexicon import user_lexicon
-from speechmlx.reading.pauses import check_pauses
 from speechmlx.reading.reading import Passage, passages
-from speechmlx.reading.sentences import finished
 from speechmlx.types import (
     Chunk,
     Event,
@@ -38,7 +38,6 @@ from speechmlx.types import (
     Speak,
     SpeakStream,
     Synthesis,
-    Usage,
     WordTimes,
 )
 
@@ -74,16 +73,16 @@ class Kokoro:
             raise Unsupported(f"Kokoro answers Speak requests, not {type(request).__name__}")
         return self._speak(request)
 
-    def open(self, request: Request) -> SpeechStream:
+    def open(self, request: Request) -> SentenceStream:
         """Open a stream that synthesises its text sentence by sentence. Raises the same errors as `run`."""
         if not isinstance(request, SpeakStream):
             raise Unsupported(f"Kokoro streams SpeakStream requests, not {type(request).__name__}")
-        return SpeechStream(self.delivery(request))
+        return SentenceStream(self.delivery(request), reads_ssml=True)
 
     def _speak(self, request: Speak) -> Iterator[Event | None]:
         delivery = self.delivery(request)
         yield None
-        yield from delivery.all_of(request.text)
+        yield from speak_all(delivery, request.text)
 
     def delivery(self, request: Synthesis) -> Delivery:
         """Validate `request` and resolve its voice and language. Raises the same errors as `run`."""
@@ -140,7 +139,7 @@ class SharingKokoro(Kokoro):
         state = SpeechState(request.priority)
         delivery = self.delivery(request)
         delivery.encoding = state.encode
-        state.steps = delivery.all_of(request.text)
+        state.steps = speak_all(delivery, request.text)
         return state
 
     def step(self, states: Sequence[SpeechState]) -> list[list[Event | Exception]]:
@@ -164,6 +163,8 @@ class Delivery:
     speed: float
     encoding: Encoding | None = None
     """How pieces are encoded; None: each alone."""
+    at: int = 0
+    """Characters of the request's text before the part that is spoken."""
     tokens: int = 0
     samples: int = 0
     written: bool = False
@@ -172,14 +173,8 @@ class Delivery:
     """The first text with words that had no phonemes."""
     words: SpokenWordTimes = field(default_factory=SpokenWordTimes)
 
-    def all_of(self, text: str) -> Iterator[Event | None]:
-        """Synthesise the whole text of a request. Raises BadRequest for a pause that is too long, before any sound."""
-        check_pauses(text)
-        yield from self.speak(text)
-        yield from self.finish()
-
-    def speak(self, text: str, at: int = 0) -> Iterator[Event | None]:
-        """Synthesise `text`, which begins at character `at` of the request's.
+    def speak(self, text: str) -> Iterator[Event | None]:
+        """Synthesise the next part of the request's text.
 
         Yields `WordTimes` and a `Chunk` per piece, a `Chunk` per break, None after other steps, nothing without words.
         """
@@ -197,11 +192,12 @@ class Delivery:
             if piece is None:
                 yield None
             else:
-                yield from self._piece(piece, at)
+                yield from self._piece(piece)
         if has_words and self.tokens == tokens and not self.unsaid:
             self.unsaid = text.strip()
+        self.at += len(text)
 
-    def _piece(self, piece: SpeechPiece, at: int) -> Iterator[Event | None]:
+    def _piece(self, piece: SpeechPiece) -> Iterator[Event | None]:
         sound = NO_SOUND
         if piece.phonemes:
             speed = min(max(self.speed * piece.rate, SLOWEST), FASTEST)
@@ -211,7 +207,7 @@ class Delivery:
                 else:
                     sound = step
             self.tokens += len(piece.phonemes)
-        if words := self.words.add(piece.words, sound, self.samples / vocoder.RATE, at):
+        if words := self.words.add(piece.words, sound, self.samples / vocoder.RATE, self.at):
             yield WordTimes(words)
         if sound is not NO_SOUND:
             yield self._counted(sound.chunk)
@@ -227,38 +223,10 @@ class Delivery:
 
         Raises BadRequest, with the start of the text, for words without phonemes, and for white space.
         """
-        if not self.samples:
-            if self.unsaid or not self.written:
-                quoted = self.unsaid[:QUOTED]
-                raise BadRequest(f"nothing in the text can be said: {quoted!r}; choose a voice of its language")
-            yield self._counted(Chunk.silence(vocoder.RATE))
-        yield Usage(audio_out=self.samples / vocoder.RATE, tokens_in=self.tokens)
-
-
-class SpeechStream:
-    """One `SpeakStream`. It synthesises a sentence once the sentence is complete, with the same audio as `run`."""
-
-    def __init__(self, delivery: Delivery) -> None:
-        self._delivery = delivery
-        self._rest = ""
-        self._at = 0
-        """Characters before the rest."""
-
-    def feed_text(self, text: str) -> Steps:
-        self._rest += text
-        if ssml.is_ssml(self._rest):
-            return  # one whole, which `finish` says
-        sentences, self._rest = finished(self._rest)
-        for sentence in sentences:
-            yield from self._delivery.speak(sentence, self._at)
-            self._at += len(sentence)
-
-    def finish(self) -> Steps:
-        yield from self._delivery.speak(self._rest, self._at)
-        yield from self._delivery.finish()
-
-    def close(self) -> None:
-        """Nothing to free."""
+        if not self.samples and (self.unsaid or not self.written):
+            quoted = self.unsaid[:QUOTED]
+            raise BadRequest(f"nothing in the text can be said: {quoted!r}; choose a voice of its language")
+        yield from last_events(self.samples, vocoder.RATE, tokens_in=self.tokens)
 
 
 def _pcm16(samples: np.ndarray) -> bytes:

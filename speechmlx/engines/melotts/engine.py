@@ -22,17 +22,17 @@ from speechmlx.engines.melotts.network import MeloNetwork, PhoneLine
 from speechmlx.engines.melotts.phone_lines import EDGE, UNKNOWN, PhoneLines, read_tokenizer
 from speechmlx.engines.melotts.phone_words import PhoneWord, orderly, pieces
 from speechmlx.engines.melotts.vocoder import HifiGan
+from speechmlx.engines.parts.last_events import last_events
 from speechmlx.engines.parts.pace import LayerPace
+from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.engines.parts.spoken_parts import alike, windows
 from speechmlx.engines.parts.tensors import Tensors
 from speechmlx.engines.weights import read_config, read_weights, settle
 from speechmlx.errors import BadRequest, Unsupported, WeightsDamaged
-from speechmlx.reading import SpokenWord, Token, ssml
+from speechmlx.reading import SpokenWord, Token
 from speechmlx.reading.lexicon import user_lexicon
-from speechmlx.reading.pauses import check_pauses
 from speechmlx.reading.reading import Passage, passages
-from speechmlx.reading.sentences import finished
-from speechmlx.types import Chunk, Event, Progress, Request, Speak, SpeakStream, Synthesis, Usage
+from speechmlx.types import Chunk, Event, Progress, Request, Speak, SpeakStream, Synthesis
 
 BETWEEN = 0.05
 """Seconds of silence behind a piece, at speed 1."""
@@ -80,13 +80,13 @@ class MeloTTS:
         """
         if not isinstance(request, Speak):
             raise Unsupported(f"MeloTTS answers Speak requests, not {type(request).__name__}")
-        return self.delivery(request).all_of(request.text)
+        return speak_all(self.delivery(request), request.text)
 
-    def open(self, request: Request) -> MeloStream:
+    def open(self, request: Request) -> SentenceStream:
         """Open a stream that speaks each sentence once it is complete. Raises the same errors as `run`."""
         if not isinstance(request, SpeakStream):
             raise Unsupported(f"MeloTTS streams SpeakStream requests, not {type(request).__name__}")
-        return MeloStream(self.delivery(request))
+        return SentenceStream(self.delivery(request), reads_ssml=True)
 
     def delivery(self, request: Synthesis) -> MeloDelivery:
         """Check `request` and resolve its voice."""
@@ -140,12 +140,6 @@ class MeloDelivery:
     unsaid: str = ""
     """The first text with words that had no phones."""
 
-    def all_of(self, text: str) -> Iterator[Event | None]:
-        """Say the whole text of a request. Raises BadRequest for a pause that is too long, before any sound."""
-        check_pauses(text)
-        yield from self.speak(text)
-        yield from self.finish()
-
     def speak(self, text: str) -> Iterator[Event | None]:
         """`Chunk`* of a text, and of its breaks; None after other steps."""
         self.is_written = self.is_written or bool(text.strip())
@@ -179,35 +173,10 @@ class MeloDelivery:
 
         Raises BadRequest, with the start of the text, for words without phones, and for white space.
         """
-        if not self.samples:
-            if self.unsaid or not self.is_written:
-                name = languages.name(self.engine.language)
-                raise BadRequest(f"nothing in the text can be said: {self.unsaid[:QUOTED]!r}; this model speaks {name}")
-            yield self._counted(Chunk.silence(self.engine.rate))
-        yield Usage(audio_out=self.samples / self.engine.rate, tokens_in=self.phones)
-
-
-class MeloStream:
-    """One `SpeakStream`: each sentence is spoken once it is complete, with the same audio as `run`."""
-
-    def __init__(self, delivery: MeloDelivery) -> None:
-        self._delivery = delivery
-        self._rest = ""
-
-    def feed_text(self, text: str) -> Steps:
-        self._rest += text
-        if ssml.is_ssml(self._rest):
-            return  # one whole, which `finish` says
-        whole, self._rest = finished(self._rest)
-        for sentence in whole:
-            yield from self._delivery.speak(sentence)
-
-    def finish(self) -> Steps:
-        yield from self._delivery.speak(self._rest)
-        yield from self._delivery.finish()
-
-    def close(self) -> None:
-        """Nothing is kept but by the stream itself."""
+        if not self.samples and (self.unsaid or not self.is_written):
+            name = languages.name(self.engine.language)
+            raise BadRequest(f"nothing in the text can be said: {self.unsaid[:QUOTED]!r}; this model speaks {name}")
+        yield from last_events(self.samples, self.engine.rate, tokens_in=self.phones)
 
 
 def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, MeloTTS]:

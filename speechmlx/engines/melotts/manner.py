@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from speechmlx import languages
+from speechmlx.engines.parts.options import Limits, number
 from speechmlx.errors import BadRequest, UnknownVoice, Unsupported
 from speechmlx.names import listed, spelt
 from speechmlx.types import NamedVoice, ReferenceVoice, Synthesis
 
 SLOWEST, FASTEST = 0.25, 4.0
-OPTIONS: Mapping[str, tuple[float, float, float]] = {
-    "sdp_ratio": (0, 1, 0.2),
-    "noise_scale": (0, 2, 0.6),
-    "noise_scale_w": (0, 2, 0.8),
-    "seed": (0, 2**32 - 1, 0),
+OPTIONS: Limits = {
+    "sdp_ratio": (0, 1, False),
+    "noise_scale": (0, 2, False),
+    "noise_scale_w": (0, 2, False),
+    "seed": (0, 2**32 - 1, True),
 }
-"""The least number of each, the greatest one, and that where a request names none. The seed is a whole one."""
+DEFAULTS = {"sdp_ratio": 0.2, "noise_scale": 0.6, "noise_scale_w": 0.8, "seed": 0}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def read_manner(request: Synthesis, speakers: Mapping[str, int], language: str) 
         )
     if unknown := sorted(request.options.keys() - OPTIONS.keys()):
         raise Unsupported(f"MeloTTS does not know {', '.join(unknown)}; its options are {', '.join(OPTIONS)}")
-    drawn, noise, duration_noise, seed = (_number(request.options, name) for name in OPTIONS)
+    drawn, noise, duration_noise, seed = (number(request.options, OPTIONS, *one) for one in DEFAULTS.items())
     return MeloManner(_speaker(request.voice, speakers), request.speed, drawn, noise, duration_noise, int(seed))
 
 
@@ -61,14 +61,3 @@ def _speaker(voice: NamedVoice | ReferenceVoice | None, speakers: Mapping[str, i
         own = listed(voice.name, speakers, "GET /v1/audio/voices lists all")
         raise UnknownVoice(f"no voice {voice.name!r:.60}; the voices are {own}")
     return named[spelt(voice.name)]
-
-
-def _number(options: Mapping[str, Any], name: str) -> float:
-    least, most, default = OPTIONS[name]
-    value = options.get(name, default)
-    is_whole = name == "seed"
-    right = isinstance(value, int) or (isinstance(value, float) and (not is_whole or value.is_integer()))
-    if isinstance(value, bool) or not right or not least <= value <= most:
-        kind = "whole number" if is_whole else "number"
-        raise BadRequest(f"{name} must be a {kind} from {least:g} to {most:.10g}, not {value!r:.40}")
-    return float(value)

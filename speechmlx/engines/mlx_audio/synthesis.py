@@ -21,10 +21,11 @@ from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.cooperative import Emit
 from speechmlx.engines.mlx_audio.imitation import ImitatedVoices
 from speechmlx.engines.mlx_audio.phonemizers import ARGUMENTS
+from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice, Unsupported
 from speechmlx.names import listed
-from speechmlx.reading.pauses import check_pauses, parts
-from speechmlx.reading.sentences import finished, sentences
+from speechmlx.reading.pauses import parts
+from speechmlx.reading.sentences import sentences
 from speechmlx.types import (
     Chunk,
     Event,
@@ -96,10 +97,7 @@ class Synthesizer:
     def _speak(self, text: str, delivery: SentenceSpeech) -> Steps:
         if not text.strip():
             raise BadRequest("there is no word in the text")
-        check_pauses(text)
-        for sentence in sentences(text):
-            yield from delivery.speak(sentence)
-        yield from delivery.finish()
+        yield from speak_all(delivery, text)
 
     def delivery(self, request: Synthesis) -> SentenceSpeech:
         """Check `request` and make the arguments of the family's function."""
@@ -196,8 +194,8 @@ class SentenceSpeech:
     _own: list[Any] = field(default_factory=list)
 
     def speak(self, text: str) -> Iterator[Event | None]:
-        """`Chunk`* of one sentence and its pauses, None after other steps; nothing where there is nothing to say."""
-        for part in parts(text):
+        """`Chunk`* of each sentence and its pauses, None after other steps; nothing where there is nothing to say."""
+        for part in (part for sentence in sentences(text) for part in parts(sentence)):
             if part.seconds:
                 yield self._silence(part.seconds)
             elif any(letter.isalnum() for letter in part.text):
@@ -237,27 +235,6 @@ class SentenceSpeech:
         if not self.samples:
             yield self._silence()
         yield Usage(audio_out=self.samples / rate, tokens_out=self.tokens)
-
-
-class SentenceStream:
-    """One `SpeakStream`: each sentence is spoken once it is complete."""
-
-    def __init__(self, delivery: SentenceSpeech) -> None:
-        self._delivery = delivery
-        self._rest = ""
-
-    def feed_text(self, text: str) -> Steps:
-        whole, self._rest = finished(self._rest + text)
-        for sentence in whole:
-            yield from self._delivery.speak(sentence)
-
-    def finish(self) -> Steps:
-        for sentence in sentences(self._rest):
-            yield from self._delivery.speak(sentence)
-        yield from self._delivery.finish()
-
-    def close(self) -> None:
-        self._delivery._own.clear()
 
 
 def voices_in(folder: Path) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from speechmlx.engines import LoadOptions
-from speechmlx.engines.finite import raise_first
 from speechmlx.engines.moshi.checkpoint import read_models, read_voices
 from speechmlx.engines.moshi.engine import MoshiEngine
 from speechmlx.engines.moshi.frame import MoshiFrames, MoshiSampling
 from speechmlx.engines.moshi.text import MoshiTokenizer
 from speechmlx.engines.parts.mimi import RATE
+from speechmlx.engines.parts.warm_up import warm_up
 from speechmlx.engines.weights import read_config
 from speechmlx.types import Audio, Progress, Respond
 
@@ -31,16 +31,7 @@ def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, MoshiE
     step = MoshiFrames(network, codec, MoshiSampling(), options.device)
     engine = MoshiEngine(step, tokenizer, voices, bool(config.get("takes_roles")))
     if options.warm_up:
-        yield from _warm_up(engine, codec.sizes.frame)
+        # So the prompt of the default voice and role is read, too.
+        silence = Audio(np.zeros(codec.sizes.frame, np.float32), RATE)
+        yield from warm_up(engine, Respond(audio=silence, max_steps=1))
     return engine
-
-
-def _warm_up(engine: MoshiEngine, frame: int) -> Generator[Progress, None, None]:
-    """Answer a frame of silence. So the prompt of the default voice and role is read, too."""
-    state = engine.begin(Respond(audio=Audio(np.zeros(frame, np.float32), RATE), max_steps=1))
-    done = 0
-    while not state.finished:
-        yield Progress("warm_up", done, done + 1)
-        raise_first(engine.step([state]))
-        done += 1
-    engine.end(state)

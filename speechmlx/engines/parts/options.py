@@ -17,6 +17,6 @@ def number(options: Mapping[str, Any], limits: Limits, name: str, default: float
     least, most, is_whole = limits[name]
     right = isinstance(value, int) or (isinstance(value, float) and (not is_whole or value.is_integer()))
     if isinstance(value, bool) or not right or not least <= value <= most:
-        kind = "whole number" if is_whole else "number"
-        raise BadRequest(f"{name} must be a {kind} from {least:.10g} to {most:.10g}, not {value!r:.40}")
-    return float(value)
+        wanted = f"whole number from {least} to {most}" if is_whole else f"number from {least:g} to {most:g}"
+        raise BadRequest(f"{name} must be a {wanted}, not {value!r:.40}")
+    return int(value) if is_whole else float(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Generator, Hashable, Iterable
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
@@ -24,9 +24,27 @@ class Remembered(Generic[Value]):
         if key in self._values:
             self._values.move_to_end(key)
             return self._values[key]
-        value = make()  # it may give control away, and another job may have made the same meanwhile
+        return self._keep(key, make())
+
+    def get_in_steps(
+        self, key: Hashable, make: Callable[[], Generator[None, None, Value]]
+    ) -> Generator[None, None, Value]:
+        """`get`, where what `make` gives is known at the end of steps."""
+        if key in self._values:
+            self._values.move_to_end(key)
+            return self._values[key]
+        return self._keep(key, (yield from make()))
+
+    def _keep(self, key: Hashable, value: Value) -> Value:
+        """Keep a value; another job may have made the same meanwhile."""
         self._values[key] = value
         self._values.move_to_end(key)
         while len(self._values) > self._most:
             self._values.popitem(last=False)
         return value
+
+    def clear(self) -> None:
+        self._values.clear()
+
+    def values(self) -> Iterable[Value]:
+        return self._values.values()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from speechmlx.engines import LoadOptions
-from speechmlx.engines.finite import raise_first
+from speechmlx.engines.parts.warm_up import warm_up
 from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
 from speechmlx.engines.qwen3_tts.loading import read_engine
 from speechmlx.types import Audio, Progress, ReferenceVoice, Speak
@@ -37,13 +37,5 @@ def _warm_up(engine: Qwen3Tts) -> Generator[Progress, None, None]:
         voice = ReferenceVoice(Audio(noise, 24000), "", "warm-up")
     described = "A calm voice." if engine.config.variant == "voice_design" else None
     request = Speak(text=WARM_UP, voice=voice, instructions=described, options={"max_tokens": FRAMES})
-    done = 0
-    for count in (1, 2):
-        states = [engine.begin(request) for _ in range(count)]
-        while any(not state.finished for state in states):
-            done += 1
-            yield Progress("warm_up", done, done + 1)
-            raise_first(engine.step([state for state in states if not state.finished]))
-        for state in states:
-            engine.end(state)
+    yield from warm_up(engine, request, (1, 2))
     engine.forget_voices()

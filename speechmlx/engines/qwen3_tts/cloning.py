@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from speechmlx.audio.resample import resample
 from speechmlx.engines.finite import finite
 from speechmlx.engines.parts.causal_conv import StreamRows
+from speechmlx.engines.parts.remembered import Remembered
 from speechmlx.engines.qwen3_tts.codec import SpeechCodec
 from speechmlx.engines.qwen3_tts.prefixes import VoicePrefixes
 from speechmlx.engines.qwen3_tts.speaker_encoder import VoiceEncoder
@@ -54,7 +54,7 @@ class VoiceShelf:
 
     def __init__(self, codec: SpeechCodec, encoder: VoiceEncoder | None) -> None:
         self._codec, self._encoder = codec, encoder
-        self._kept = OrderedDict[tuple[str, bool], ClonedVoice]()
+        self._kept = Remembered[ClonedVoice](KEPT)
         self.prefixes = VoicePrefixes()
         """What the talker has read of them."""
 
@@ -68,14 +68,7 @@ class VoiceShelf:
 
     def hear(self, voice: ReferenceVoice) -> Generator[None, None, ClonedVoice]:
         """Hear a recording in short steps; at once where it was heard before. Raises NotFinite."""
-        key = voice.id, bool(voice.text.strip())
-        if (known := self._kept.get(key)) is None:
-            known = yield from self._hear(voice)
-            self._kept[key] = known
-        self._kept.move_to_end(key)
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return known
+        return self._kept.get_in_steps((voice.id, bool(voice.text.strip())), lambda: self._hear(voice))
 
     def _hear(self, voice: ReferenceVoice) -> Generator[None, None, ClonedVoice]:
         if self._encoder is None:

@@ -14,6 +14,9 @@ from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.parts.causal_conv import StreamRows
 from speechmlx.engines.parts.kv_rows import bytes_of
+from speechmlx.engines.parts.last_events import last_events
+from speechmlx.engines.parts.prompt_reading import read_shortest_first
+from speechmlx.engines.parts.step_events import StepEvents
 from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice, VoiceShelf
 from speechmlx.engines.qwen3_tts.codec import SpeechCodec
 from speechmlx.engines.qwen3_tts.frames import FrameLoop, FrameRow
@@ -27,7 +30,6 @@ from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading.plain import PlainText
 from speechmlx.types import (
-    Chunk,
     Command,
     End,
     Event,
@@ -38,7 +40,6 @@ from speechmlx.types import (
     Speak,
     SpeakStream,
     Synthesis,
-    Usage,
 )
 
 MAX_BATCH = 8
@@ -47,9 +48,6 @@ FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 128, 32, 1024
 FRAME_RATE = 12.5
 FRAMING = 16
 """Rows of a prompt that are neither text nor a recording, at most."""
-
-Found = dict[int, list[Event | Exception]]
-"""The events of a step, by the identity of the state."""
 
 
 class Qwen3Tts:
@@ -178,7 +176,7 @@ class Qwen3Tts:
 
     def step(self, states: Sequence[SpeechRow]) -> Sequence[Sequence[Event | Exception]]:
         """Hear a piece of a voice or read pieces of prompts, then a frame of each request that is being spoken."""
-        found: Found = {id(state): [] for state in states}
+        found: StepEvents = {id(state): [] for state in states}
         live = [state for state in states if not state.finished]
         self._hear(next((state for state in live if state.hearing), None), found)
         self._read([state for state in live if not state.finished])
@@ -210,7 +208,7 @@ class Qwen3Tts:
             self.loop.leave(state.row)
         state.row = state.part = None
 
-    def _hear(self, state: SpeechRow | None, found: Found) -> None:
+    def _hear(self, state: SpeechRow | None, found: StepEvents) -> None:
         """One step of hearing the recording of a voice."""
         if state is None or state.hearing is None:
             return
@@ -227,15 +225,7 @@ class Qwen3Tts:
         for state in states:
             if state.can_begin:
                 self._begin_part(state)
-        reading = [state for state in states if state.unread is not None]
-        left = size = self._piece.units(self.aim)
-        wanted = sum(len(state.unread) for state in reading if state.unread is not None)
-        if not wanted:
-            return
-        with self._piece.timed(self.aim, min(size, wanted)):
-            for state in sorted(reading, key=lambda one: len(one.unread) if one.unread is not None else 0):
-                if left > 0:
-                    left -= self._read_piece(state, left)
+        read_shortest_first(self._piece, self.aim, states, _unread, self._read_piece)
 
     def _begin_part(self, state: SpeechRow) -> None:
         if state.writer is None:
@@ -280,7 +270,7 @@ class Qwen3Tts:
         if length * self.loop.memory.position_bytes <= self.room.free:
             self._shelf.prefixes.keep(state.prefix, self.loop.prefix(state.row, length))
 
-    def _speak(self, states: Sequence[SpeechRow], found: Found) -> None:
+    def _speak(self, states: Sequence[SpeechRow], found: StepEvents) -> None:
         """A frame of each of `states`."""
         if not states:
             return
@@ -300,7 +290,7 @@ class Qwen3Tts:
             elif state.take(frame):
                 self._leave(state)
 
-    def _sound(self, states: Sequence[SpeechRow], found: Found) -> None:
+    def _sound(self, states: Sequence[SpeechRow], found: StepEvents) -> None:
         """The frames of `states` as sound: those with equally many are decoded together, and all are read at once."""
         groups = [
             [state for state in states if len(state.pending) == count]
@@ -323,12 +313,11 @@ class Qwen3Tts:
             joined.join(other)
         return self._codec.decoder.step(codes, joined), joined
 
-    def _finish(self, state: SpeechRow, found: Found) -> None:
-        events = found[id(state)]
-        if not state.samples:
-            silence = Chunk.silence(RATE)
-            state.samples = len(silence.pcm16) // 2
-            events.append(silence)
+    def _finish(self, state: SpeechRow, found: StepEvents) -> None:
         state.finished = True
-        audio = state.samples / RATE
-        events.append(Usage(audio_out=audio, tokens_in=state.rows, tokens_out=state.frames, cut_off=state.cut_off))
+        counts = {"tokens_in": state.rows, "tokens_out": state.frames, "cut_off": state.cut_off}
+        found[id(state)] += last_events(state.samples, RATE, **counts)
+
+
+def _unread(state: SpeechRow) -> int:
+    return 0 if state.unread is None else len(state.unread)

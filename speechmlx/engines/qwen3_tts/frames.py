@@ -9,7 +9,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from speechmlx.engines.parts.batch_places import BatchPlaces
+from speechmlx.engines.parts.batch_places import BatchPlaces, DrawnFrame, SteppingPlaces
 from speechmlx.engines.parts.kv_rows import KeyValuePrefix, KeyValueRows
 from speechmlx.engines.parts.row_draws import NOBODY, Draw, choose, penalised
 from speechmlx.engines.qwen3_tts.predictor import as_function
@@ -41,18 +41,6 @@ class FrameRow:
     """The code that ends it may not be drawn now."""
 
 
-@dataclass(frozen=True)
-class DrawnFrame:
-    """What a step gave for one row."""
-
-    codes: NDArray[np.int32]
-    """Of the frame [groups]."""
-    ends: bool
-    """The frame is the last one."""
-    good: bool
-    """What the network computed were finite numbers."""
-
-
 @dataclass
 class _Settings:
     """How the rows draw: the first code, the others, and the repetition penalty [rows]."""
@@ -82,8 +70,6 @@ class FrameLoop(BatchPlaces[FrameRow, _Carried]):
         self._talker, self._config, self._dtype = talker, config, dtype
         self._predict = as_function(talker.code_predictor, fused)
         self._most = None if fused else MOST
-        self.reads = 0
-        """How often numbers were read from the device."""
         vocabulary = np.arange(config.shape.vocabulary)
         silent = (vocabulary >= config.shape.vocabulary - CONTROLS) & (vocabulary != config.codec.eos)
         self._never = mx.array(silent)
@@ -147,42 +133,22 @@ class FrameLoop(BatchPlaces[FrameRow, _Carried]):
 
     def step(self, rows: Sequence[FrameRow], texts: Sequence[int]) -> list[DrawnFrame]:
         """The next frame of each of `rows`, whose prompts are read; `texts`: the text token beside each frame."""
-        count, groups = len(self._places), self._config.shape.groups
-        stepping, young = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-        lengths = np.array([one.length if one else 0 for one in self._places], np.int32)
-        text = np.full(count, self._config.text.pad, np.int32)
-        chance = np.zeros((count, groups), np.float32)
+        now = self._stepping(rows, self._config.shape.groups)
+        young = np.zeros(len(self._places), np.bool_)
+        text = np.full(len(self._places), self._config.text.pad, np.int32)
         for row, token in zip(rows, texts, strict=True):
-            stepping[row.place], young[row.place], text[row.place] = True, row.goes_on or row.drawn < LEAST, token
-            chance[row.place] = row.random.random(groups, np.float32)
-        self.memory.fit(count, int(lengths.max()) + 1)
-        found = self._launch(lengths, text, chance, young, stepping)
-        drawn = np.array(found)
-        self.reads += 1
-        for row in rows:
-            row.length += 1
+            young[row.place], text[row.place] = row.goes_on or row.drawn < LEAST, token
             row.drawn += 1
-            row.spoilt = not drawn[row.place, -1]
-        return [self._drawn(drawn[row.place]) for row in rows]
+        return self._frames(rows, self._launch(now, text, young), self._config.codec.eos)
 
-    def _drawn(self, found: NDArray[np.int32]) -> DrawnFrame:
-        return DrawnFrame(found[:-2], bool(found[-2] == self._config.codec.eos), bool(found[-1]))
-
-    def _launch(
-        self,
-        lengths: NDArray[np.int32],
-        text: NDArray[np.int32],
-        chance: NDArray[np.float32],
-        young: NDArray[np.bool_],
-        stepping: NDArray[np.bool_],
-    ) -> mx.array:
+    def _launch(self, now: SteppingPlaces, text: NDArray[np.int32], young: NDArray[np.bool_]) -> mx.array:
         """Begin to compute a frame of every place: its codes, the next frame's first one, and whether all is good."""
         talker, carried = self._talker, self._carried
         settings = self._settings = self._settings or self._drawn_by(self._places)
-        chances, steps = mx.array(chance), mx.array(stepping)
+        chances, steps = mx.array(now.chance), mx.array(now.steps)
         embedded = talker.model.codec_embedding(carried.first)
         codes, total, good = self._predict(carried.state, embedded, settings.others, chances[:, 1:])
-        state = talker.step(total + talker.text(mx.array(text)), self.memory, lengths)
+        state = talker.step(total + talker.text(mx.array(text)), self.memory, now.lengths)
         first, seen, fine = self._first_code(state, carried.seen, settings, chances[:, 0], mx.array(young))
         good = (good & fine).astype(mx.int32)
         found = mx.concatenate([carried.first[:, None], codes, first[:, None], good[:, None]], axis=1)

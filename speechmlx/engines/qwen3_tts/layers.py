@@ -11,14 +11,14 @@ import mlx.nn as nn
 from speechmlx.engines.parts.activations import swiglu
 from speechmlx.engines.parts.joined import added, joined
 from speechmlx.engines.parts.kv_rows import Remember
+from speechmlx.engines.parts.layer_stack import StackShape
 from speechmlx.engines.parts.rotary import Turn
-from speechmlx.engines.qwen3_tts.shape import TransformerShape
 
 
 class TalkerAttention(nn.Module):
     """Grouped attention with normalised queries and keys, and rotary positions."""
 
-    def __init__(self, shape: TransformerShape) -> None:
+    def __init__(self, shape: StackShape) -> None:
         super().__init__()
         width, bias = shape.head, shape.bias
         self.q_proj = nn.Linear(shape.hidden, shape.heads * width, bias=bias)
@@ -51,7 +51,7 @@ class TalkerAttention(nn.Module):
 
 
 class TalkerFeedForward(nn.Module):
-    def __init__(self, shape: TransformerShape) -> None:
+    def __init__(self, shape: StackShape) -> None:
         super().__init__()
         self.gate_proj = nn.Linear(shape.hidden, shape.inner, bias=False)
         self.up_proj = nn.Linear(shape.hidden, shape.inner, bias=False)
@@ -67,7 +67,7 @@ class TalkerFeedForward(nn.Module):
 
 
 class TalkerLayer(nn.Module):
-    def __init__(self, shape: TransformerShape) -> None:
+    def __init__(self, shape: StackShape) -> None:
         super().__init__()
         self.self_attn = TalkerAttention(shape)
         self.mlp = TalkerFeedForward(shape)

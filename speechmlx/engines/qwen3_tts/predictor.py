@@ -8,7 +8,6 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from speechmlx.engines.parts.kv_rows import FramePast
-from speechmlx.engines.parts.rotary import turn_from
 from speechmlx.engines.parts.row_draws import Draw, choose
 from speechmlx.engines.qwen3_tts.layers import TalkerLayer
 from speechmlx.engines.qwen3_tts.shape import TalkerShape
@@ -62,7 +61,7 @@ class CodePredictor(nn.Module):
         if "small_to_mtp_projection" in self:
             x = self.small_to_mtp_projection(x)
         mask = "causal" if x.shape[1] > 1 else None
-        turn = turn_from(at, x.shape[1], self._shape.head, self._shape.base)
+        turn = self._shape.turn(at, x.shape[1])
         for layer, before in zip(self.model.layers, past, strict=True):
             x = layer(x, before.add, turn, mask)
         last: mx.array = self.model.norm(x[:, -1])

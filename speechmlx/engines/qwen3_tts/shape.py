@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from speechmlx.engines.parts.layer_stack import StackShape
 from speechmlx.engines.weights import read_config
 from speechmlx.errors import ModelUnavailable
 
@@ -15,25 +16,6 @@ Variant = Literal["custom_voice", "base", "voice_design"]
 VARIANTS = ("custom_voice", "base", "voice_design")
 CONTROLS = 1024
 """The last rows of the codec's vocabulary: languages, voices and marks. None is ever drawn but the end."""
-
-
-@dataclass(frozen=True)
-class TransformerShape:
-    """One stack of transformer layers."""
-
-    hidden: int
-    inner: int
-    """Width of the feed-forward layers."""
-    layers: int
-    heads: int
-    kv_heads: int
-    head: int
-    """Width of a head."""
-    epsilon: float
-    base: float
-    """Of the rotary positions."""
-    bias: bool = False
-    """Whether the projections of the attention have one."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +46,8 @@ class TextMarks:
 class TalkerShape:
     """All that the talker's network is built from."""
 
-    talker: TransformerShape
-    predictor: TransformerShape
+    talker: StackShape
+    predictor: StackShape
     vocabulary: int
     """Of the codec's first group, marks included."""
     codes: int
@@ -201,8 +183,8 @@ def _shape(talker: Mapping[str, Any], predictor: Mapping[str, Any]) -> TalkerSha
     )
 
 
-def _transformer(part: Mapping[str, Any], layers: int) -> TransformerShape:
-    return TransformerShape(
+def _transformer(part: Mapping[str, Any], layers: int) -> StackShape:
+    return StackShape(
         hidden=int(part.get("hidden_size", 1024)),
         inner=int(part.get("intermediate_size", 3072)),
         layers=int(part.get("num_hidden_layers", layers)),

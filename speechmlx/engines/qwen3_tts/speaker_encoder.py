@@ -112,16 +112,6 @@ class VoiceEncoder:
         self._weights, self._shape = weights, shape
         self._type = weights["fc.weight"].dtype
 
-    def __call__(self, samples: Samples) -> mx.array:
-        """`pieces` at once."""
-        steps = self.pieces(samples)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                vector: mx.array = done.value
-                return vector
-
     def pieces(self, samples: Samples) -> Generator[None, None, mx.array]:
         """The vector [enc_dim] of the voice in `samples` [n] of 24 kHz, in short steps.
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.engines.finite import NotFinite
+from speechmlx.engines.parts.batch_places import DrawnFrame
 from speechmlx.engines.parts.causal_conv import StreamRows
 from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice
-from speechmlx.engines.qwen3_tts.frames import DrawnFrame, FrameRow
+from speechmlx.engines.qwen3_tts.frames import FrameRow
 from speechmlx.engines.qwen3_tts.prompt import PromptWriter
 from speechmlx.engines.qwen3_tts.text import TextBreak, TextPart, TextSource
 from speechmlx.engines.qwen3_tts.wishes import Drawing

@@ -7,8 +7,8 @@ import mlx.nn as nn
 import numpy as np
 from numpy.typing import NDArray
 
-from speechmlx.engines.parts.kv_rows import KeyValueRows, span_of
-from speechmlx.engines.parts.rotary import Turn, turn_from
+from speechmlx.engines.parts.kv_rows import KeyValueRows
+from speechmlx.engines.parts.layer_stack import read_rows, step_rows
 from speechmlx.engines.qwen3_tts.layers import TalkerLayer
 from speechmlx.engines.qwen3_tts.predictor import CodePredictor
 from speechmlx.engines.qwen3_tts.prompt import Prompt
@@ -78,11 +78,7 @@ class Talker(nn.Module):
 
     def read(self, rows: mx.array, memory: KeyValueRows, row: int, at: int) -> mx.array:
         """Read a piece of a prompt [n, hidden], which begins at position `at` → the state of its end [1, hidden]."""
-        x = rows[None]
-        mask, turn = "causal" if x.shape[1] > 1 else None, self._turn(at, x.shape[1])
-        for number, layer in enumerate(self.model.layers):
-            x = layer(x, memory.prompt(number, row, at), turn, mask)
-        state: mx.array = self.model.norm(x[:, -1])
+        state: mx.array = self.model.norm(read_rows(self._shape, self.model.layers, rows, memory, row, at))
         return state
 
     def join(self) -> None:
@@ -92,14 +88,5 @@ class Talker(nn.Module):
 
     def step(self, x: mx.array, memory: KeyValueRows, lengths: NDArray[np.int32]) -> mx.array:
         """One position of each row: inputs [rows, hidden] behind `lengths` [rows] → the states [rows, hidden]."""
-        span = min(span_of(int(lengths.max()) + 1), memory.room)
-        at = mx.array(lengths)
-        mask = (mx.arange(span)[None] <= at[:, None])[:, None, None]
-        places, y, turn = memory.places_at(at), x[:, None], self._turn(at, 1)
-        for number, layer in enumerate(self.model.layers):
-            y = layer(y, memory.frame(number, places, span), turn, mask)
-        state: mx.array = self.model.norm(y[:, 0])
+        state: mx.array = self.model.norm(step_rows(self._shape, self.model.layers, x, memory, lengths))
         return state
-
-    def _turn(self, at: int | mx.array, length: int) -> Turn:
-        return turn_from(at, length, self._shape.head, self._shape.base)

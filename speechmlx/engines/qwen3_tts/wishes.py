@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from speechmlx import languages
+from speechmlx.engines.parts.options import Limits, number
 from speechmlx.engines.qwen3_tts.shape import DrawDefaults, QwenTtsConfig
 from speechmlx.errors import BadAudio, BadRequest, UnknownVoice, Unsupported
 from speechmlx.names import listed, spelt
@@ -16,29 +16,26 @@ from speechmlx.types import Audio, NamedVoice, ReferenceVoice, Synthesis
 
 SEED = 0
 """Where the client names no seed: the same text sounds the same each time."""
-MOST_SEED = 2**63 - 1
 SHORTEST, LONGEST = 0.5, 60.0
 """Seconds of a recording whose voice is imitated."""
 NATIVE: Mapping[str, str] = {"english": "ryan", "chinese": "vivian", "japanese": "ono_anna", "korean": "sohee"}
 """The default voice for a language, where the model has it."""
-NUMBERS: Mapping[str, tuple[float, float]] = {
-    "temperature": (0, 2),
-    "top_p": (0.01, 1),
-    "repetition_penalty": (0.1, 10),
-    "subtalker_temperature": (0, 2),
-    "subtalker_top_p": (0.01, 1),
+NUMBERS: Limits = {
+    "temperature": (0, 2, False),
+    "top_p": (0.01, 1, False),
+    "repetition_penalty": (0.1, 10, False),
+    "subtalker_temperature": (0, 2, False),
+    "subtalker_top_p": (0.01, 1, False),
+    "top_k": (0, 100_000, True),
+    "subtalker_top_k": (0, 100_000, True),
+    "max_tokens": (1, 32_768, True),
+    "seed": (0, 2**63 - 1, True),
 }
-WHOLE: Mapping[str, tuple[int, int]] = {
-    "top_k": (0, 100_000),
-    "subtalker_top_k": (0, 100_000),
-    "max_tokens": (1, 32_768),
-    "seed": (0, MOST_SEED),
-}
-"""Bounds of the options, both ends allowed. `top_k` 0 leaves nothing out; `max_tokens` counts frames of 80 ms."""
+"""`top_k` 0 leaves nothing out; `max_tokens` counts frames of 80 ms."""
 RECORDING = ("prompt_speech", "prompt_text")
 INSTRUCT = "instruct"
 """The option that is meant for a model that follows instructions; the field of a request may be for any."""
-OPTIONS = tuple(sorted((*NUMBERS, *WHOLE, *RECORDING, INSTRUCT)))
+OPTIONS = tuple(sorted((*NUMBERS, *RECORDING, INSTRUCT)))
 
 
 @dataclass(frozen=True)
@@ -87,32 +84,19 @@ def read_drawing(options: Mapping[str, Any], defaults: DrawDefaults) -> Drawing:
     for name in options:
         if name not in OPTIONS:
             raise Unsupported(f"Qwen3-TTS has no option {name!r:.60}; its options are {', '.join(OPTIONS)}")
-    found = {name: _number(name, options[name], *NUMBERS[name]) for name in NUMBERS if name in options}
-    whole = {name: int(_number(name, options[name], *WHOLE[name], whole=True)) for name in WHOLE if name in options}
-    top_k = whole.get("top_k", defaults.top_k)
+    found: dict[str, Any] = {name: number(options, NUMBERS, name, 0) for name in NUMBERS if name in options}
     return Drawing(
         temperature=found.get("temperature", defaults.temperature),
-        top_k=top_k,
+        top_k=found.get("top_k", defaults.top_k),
         top_p=found.get("top_p", defaults.top_p),
         penalty=found.get("repetition_penalty", defaults.repetition_penalty),
         # What a client says of the first code holds for the others, unless it says something else of them.
         sub_temperature=found.get("subtalker_temperature", found.get("temperature", defaults.sub_temperature)),
-        sub_top_k=whole.get("subtalker_top_k", whole.get("top_k", defaults.sub_top_k)),
+        sub_top_k=found.get("subtalker_top_k", found.get("top_k", defaults.sub_top_k)),
         sub_top_p=found.get("subtalker_top_p", found.get("top_p", defaults.sub_top_p)),
-        seed=whole.get("seed", SEED),
-        frames=whole.get("max_tokens"),
+        seed=found.get("seed", SEED),
+        frames=found.get("max_tokens"),
     )
-
-
-def _number(name: str, value: Any, least: float, most: float, whole: bool = False) -> float:
-    kind = "a whole number" if whole else "a number"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise BadRequest(f"{name} must be {kind}, not {value!r:.60}")
-    if whole and value != int(value):
-        raise BadRequest(f"{name} must be {kind}, not {value:g}")
-    if not least <= value <= most:
-        raise BadRequest(f"{name} {value:g} is out of range: {least:g} to {most:g}")
-    return value
 
 
 def _language(text: str | None, config: QwenTtsConfig) -> str | None:

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from speechmlx.engines import LoadOptions
-from speechmlx.engines.finite import raise_first
 from speechmlx.engines.parts.fbank import RATE, Normalisation
 from speechmlx.engines.parts.fsmn_vad import fsmn_of
 from speechmlx.engines.parts.networks import read_networks
-from speechmlx.engines.sensevoice.engine import SenseVoice
-from speechmlx.engines.sensevoice.network import SenseVoiceNetwork
+from speechmlx.engines.parts.recording_engine import RecordingEngine
+from speechmlx.engines.parts.warm_up import warm_up
+from speechmlx.engines.sensevoice.network import ClipPieces, SenseVoiceNetwork
+from speechmlx.engines.sensevoice.tagged import FAMILY, TaggedWriter
 from speechmlx.engines.weights import read_config
 from speechmlx.errors import ModelUnavailable
 from speechmlx.types import Audio, Progress, Transcribe
@@ -22,20 +23,18 @@ VAD = "vad"
 """Folder inside the model's, of the network that finds the speech."""
 
 
-def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, SenseVoice]:
+def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, RecordingEngine[ClipPieces]]:
     """Load both networks, always in float32."""
     config = read_config(folder)
     weights, vad = yield from read_networks(folder, [VAD])
     if "ctc.ctc_lo.weight" not in weights or not {"heads", "pieces"} <= config.keys():
         raise ModelUnavailable(f"the model folder {folder.name!r} holds no SenseVoice")
     normalise = Normalisation(np.array(weights.pop("cmvn.shift")), np.array(weights.pop("cmvn.scale")))
-    engine = SenseVoice(
-        SenseVoiceNetwork(weights, config["heads"]), normalise, config["pieces"], fsmn_of(vad, folder / VAD)
+    network, speech = SenseVoiceNetwork(weights, config["heads"]), fsmn_of(vad, folder / VAD)
+    nbytes = network.nbytes + speech.nbytes
+    engine = RecordingEngine(
+        FAMILY, network, speech, normalise, lambda request, _: TaggedWriter(request, config["pieces"]), nbytes
     )
     if options.warm_up:
-        yield Progress("warm_up", 0, 1)
-        state = engine.begin(Transcribe(audio=Audio(np.zeros(RATE, np.float32), RATE), vad=False))
-        while not state.finished:
-            raise_first(engine.step([state]))
-        engine.end(state)
+        yield from warm_up(engine, Transcribe(audio=Audio(np.zeros(RATE, np.float32), RATE), vad=False))
     return engine

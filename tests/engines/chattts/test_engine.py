@@ -11,7 +11,7 @@ from unittest.mock import patch
 import mlx.core as mx
 import numpy as np
 import pytest
-from support.chattts_runs import run, sound
+from support.engine_runs import run, sound, stream, work, work_until_idle
 from support.tiny_chattts import endless, made, shapes, write_folder
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, chattts
@@ -74,7 +74,7 @@ def short_limits() -> Iterator[None]:
 
 
 def speak(engine: ChatTts, text: str = TEXT, **fields: Any) -> list[Event]:
-    return run(engine, engine.begin(Speak(text=text, **fields)))[0]
+    return run(engine, Speak(text=text, **fields))[0]
 
 
 def drawn(engine: ChatTts, request: Speak) -> tuple[ChatSpeech, list[ChatSequence]]:
@@ -181,8 +181,8 @@ def test_requests_together_sound_as_alone(talkative: ChatTts) -> None:
         Speak(text="Third", voice=NamedVoice("two"), speed=1.5, options=PLAIN),
     ]
     with short_limits():
-        alone = [run(talkative, talkative.begin(request))[0] for request in asked]
-        together = run(talkative, *(talkative.begin(request) for request in asked))
+        alone = [run(talkative, request)[0] for request in asked]
+        together = run(talkative, *asked)
     for one, other in zip(alone, together, strict=True):
         assert one[-1] == other[-1], "as many tokens, and as long"
         assert len(sound(one)) > RATE // 3
@@ -240,20 +240,14 @@ def test_a_text_in_pieces_is_said_by_sentence(engine: ChatTts) -> None:
     assert not state.busy and not state.finished
     events: list[Event] = []
 
-    def work() -> None:
-        while state.busy:
-            for event in engine.step([state])[0]:
-                assert not isinstance(event, Exception)
-                events.append(event)
-
     for sentence in sentences:
         for letter in sentence:
             engine.feed(state, FeedText(letter))
-            work()
+            events += work_until_idle(engine, state)[0]
     heard = len(sound(events))
     assert heard and not state.finished
     engine.feed(state, End())
-    work()
+    events += work_until_idle(engine, state)[0]
     assert state.finished and len(sound(events)) > heard and isinstance(events[-1], Usage)
     engine.end(state)
     first = sound(speak(engine, sentences[0].strip(), options=PLAIN))
@@ -271,14 +265,12 @@ def test_pauses_are_silences(engine: ChatTts) -> None:
 def test_a_text_without_words_is_a_short_silence(engine: ChatTts) -> None:
     events = speak(engine, "…")
     assert not sound(events).any() and isinstance(events[-1], Usage) and events[-1].tokens_out == 0
-    state = engine.begin(SpeakStream())
-    engine.feed(state, End())
-    assert isinstance(run(engine, state)[0][-1], Usage)
+    assert isinstance(stream(engine, [])[-1], Usage)
 
 
 def test_a_cancelled_request_is_freed_and_changes_no_other(engine: ChatTts) -> None:
     stay = Speak(text="Stay, you.", options=PLAIN)
-    alone = sound(run(engine, engine.begin(stay))[0])
+    alone = sound(run(engine, stay)[0])
     mx.clear_cache()
     before = mx.get_active_memory()
     assert engine.held == 0
@@ -292,7 +284,7 @@ def test_a_cancelled_request_is_freed_and_changes_no_other(engine: ChatTts) -> N
     assert leaves.pieces and engine._loop.batch.members
     engine.end(leaves)
     assert not leaves.pieces and not leaves.busy
-    same(sound([*found, *run(engine, stays)[0]]), alone)
+    same(sound([*found, *work(engine, [stays])[0]]), alone)
     assert engine.held == 0 and not engine._loop.batch.members
     del stays, leaves, found
     mx.clear_cache()
@@ -341,7 +333,7 @@ def test_an_error_ends_its_request_alone(engine: ChatTts) -> None:
     events = engine.step([good, bad])
     assert isinstance(events[1][-1], BadRequest) and bad.finished
     engine.end(bad)
-    assert np.array_equal(sound(run(engine, good)[0]), sound(speak(engine, options=PLAIN)))
+    assert np.array_equal(sound(work(engine, [good])[0]), sound(speak(engine, options=PLAIN)))
 
 
 @pytest.mark.parametrize("head", ["head_text", "head_code.2"])

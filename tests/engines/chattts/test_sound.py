@@ -8,6 +8,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.engine_runs import result
 from support.small_checkpoints import numbers
 from support.tiny_chattts import WIDTH, made, shapes
 
@@ -43,13 +44,7 @@ def pieces(speech: ChatSound, given: list[mx.array], step: int) -> Iterator[NDAr
     while not speech.finished:
         known = min(known + step, len(given))
         while speech.is_due(known, known == len(given)):
-            steps = speech.piece(given[:known], known == len(given))
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as end:
-                    yield end.value
-                    break
+            yield result(speech.piece(given[:known], known == len(given)))
 
 
 @pytest.mark.parametrize("count", [1, 2, 30, 75, LONG])

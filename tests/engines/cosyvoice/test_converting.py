@@ -11,7 +11,8 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support import tiny_cosyvoice, torch_files
-from support.cosyvoice_runs import Recorded, result
+from support.cosyvoice_runs import Recorded
+from support.engine_runs import result
 from support.onnx_graphs import GraphNodes, Node, write_graph
 from support.small_checkpoints import checkpoint, numbers
 from support.tiny_cosyvoice import LETTERS, SHAPES, TEXT, campplus_nodes

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.cosyvoice_runs import pcm, run, silences
+from support.engine_runs import pcm, run, silences, stream, work, work_until_idle
 from support.small_checkpoints import numbers
 from support.tiny_cosyvoice import NAMED, write_folder
 
@@ -54,7 +54,7 @@ def plain(engine: CosyVoice) -> list[Event]:
 
 
 def speak(engine: CosyVoice, text: str = TEXT, **fields: Any) -> list[Event]:
-    return run(engine, engine.begin(Speak(text=text, **fields)))[0]
+    return run(engine, Speak(text=text, **fields))[0]
 
 
 def test_it_is_what_the_worker_knows(engine: CosyVoice) -> None:
@@ -89,8 +89,8 @@ def test_requests_together_sound_as_alone(engine: CosyVoice) -> None:
         Speak(text="Longer, then.", voice=ReferenceVoice(RECORDING, "abc", "one"), options={"seed": 4}),
         Speak(text="Third", voice=NamedVoice(NAMED[1]), speed=1.5),
     ]
-    alone = [run(engine, engine.begin(request))[0] for request in asked]
-    together = run(engine, *(engine.begin(request) for request in asked))
+    alone = [run(engine, request)[0] for request in asked]
+    together = run(engine, *asked)
     for one, other in zip(alone, together, strict=True):
         assert pcm(one) == pcm(other)
 
@@ -113,20 +113,14 @@ def test_with_an_instruction_a_text_in_pieces_sounds_as_the_whole(engine: CosyVo
     assert not state.busy and not state.finished
     events: list[Event] = []
 
-    def work() -> None:
-        while state.busy:
-            for event in engine.step([state])[0]:
-                assert not isinstance(event, Exception)
-                events.append(event)
-
     for sentence in sentences:
         for letter in sentence:
             engine.feed(state, FeedText(letter))
-            work()
+            events += work_until_idle(engine, state)[0]
     assert pcm(events) and not state.finished
     heard = len(pcm(events))
     engine.feed(state, End())
-    work()
+    events += work_until_idle(engine, state)[0]
     assert state.finished and len(pcm(events)) > heard and isinstance(events[-1], Usage)
     engine.end(state)
     by_sentence = [
@@ -138,9 +132,7 @@ def test_with_an_instruction_a_text_in_pieces_sounds_as_the_whole(engine: CosyVo
 def test_a_text_without_words_is_a_short_silence(engine: CosyVoice) -> None:
     events = speak(engine, "…")
     assert pcm(events) == bytes(len(pcm(events))) and isinstance(events[-1], Usage) and events[-1].tokens_out == 0
-    state = engine.begin(SpeakStream())
-    engine.feed(state, End())
-    assert isinstance(run(engine, state)[0][-1], Usage)
+    assert isinstance(stream(engine, [])[-1], Usage)
 
 
 def test_a_cancelled_request_is_freed_and_changes_no_other(engine: CosyVoice, plain: list[Event]) -> None:
@@ -153,7 +145,7 @@ def test_a_cancelled_request_is_freed_and_changes_no_other(engine: CosyVoice, pl
         assert step < 59 or leaves.utterance is not None
     assert engine.held > held
     engine.end(leaves)
-    found += run(engine, stays)[0]
+    found += work(engine, [stays])[0]
     assert pcm(found) == alone and engine.held == held == 0
     assert leaves.utterance is None and not engine._decoder._batch.members
 
@@ -161,7 +153,7 @@ def test_a_cancelled_request_is_freed_and_changes_no_other(engine: CosyVoice, pl
 def test_a_recording_is_prepared_once(engine: CosyVoice) -> None:
     voice = ReferenceVoice(Audio(numbers(2, RATE) * np.float32(0.1), RATE), "", "two")
     first, second = engine.begin(Speak(text="A", voice=voice)), engine.begin(Speak(text="A", voice=voice))
-    run(engine, first)
+    work(engine, [first])
     engine.step([second])
     assert second.voice is not None and second.voice is first.voice
     engine.end(second)
@@ -238,7 +230,7 @@ def test_an_error_ends_its_request_alone(engine: CosyVoice, plain: list[Event]) 
     events = engine.step([good, bad])
     assert isinstance(events[1][-1], BadRequest) and bad.finished
     engine.end(bad)
-    assert pcm(run(engine, good)[0]) == pcm(plain)
+    assert pcm(work(engine, [good])[0]) == pcm(plain)
 
 
 def test_a_model_without_speakers_says_what_it_needs(
@@ -303,7 +295,7 @@ def test_what_the_flow_keeps_is_bounded_by_the_memory_there_is(
     monkeypatch.setattr(engine, "room", SmallRoom())
     state = engine.begin(Speak(text=TEXT))
     assert 0 < state.flow_room < 1_000_000 and engine.held == engine._request_bytes + state.flow_room
-    found = np.frombuffer(pcm(run(engine, state)[0]), "<i2").astype(int)
+    found = np.frombuffer(pcm(work(engine, [state])[0]), "<i2").astype(int)
     np.testing.assert_allclose(found, np.frombuffer(whole, "<i2").astype(int), atol=400)
     assert engine.held == 0
 

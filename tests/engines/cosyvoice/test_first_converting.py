@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import torch_files
-from support.cosyvoice_runs import pcm, run
+from support.engine_runs import pcm, run
 from support.onnx_graphs import GraphNodes, write_graph
 from support.small_checkpoints import numbers
 from support.tiny_cosyvoice import ENDING, campplus_nodes
@@ -80,7 +80,7 @@ def test_one_that_imitates(files: Path, tmp_path: Path, loaded: Callable[..., An
     engine = loaded(cosyvoice.load(tmp_path, cold))
     assert engine.generation is FIRST and not engine._voices.named
     recording = Audio(numbers(1, 22_050) * np.float32(0.1), 22_050)
-    assert pcm(run(engine, engine.begin(Speak(text="Hi", options={"prompt_speech": recording})))[0])
+    assert pcm(run(engine, Speak(text="Hi", options={"prompt_speech": recording}))[0])
 
 
 def test_one_with_speakers(files: Path, tmp_path: Path, loaded: Callable[..., Any], cold: LoadOptions) -> None:
@@ -88,7 +88,7 @@ def test_one_with_speakers(files: Path, tmp_path: Path, loaded: Callable[..., An
     engine = loaded(cosyvoice.load(tmp_path, cold))
     assert engine.generation is FIRST_INSTRUCT and tuple(engine._voices.named) == NAMED
     np.testing.assert_array_equal(engine._voices.named[NAMED[2]], numbers(2, 192))
-    assert pcm(run(engine, engine.begin(Speak(text="你好", options={"instruct_text": "慢"})))[0])
+    assert pcm(run(engine, Speak(text="你好", options={"instruct_text": "慢"}))[0])
 
 
 def test_another_list_of_speakers_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.cosyvoice_runs import pcm, run, silences
+from support.engine_runs import pcm, run, silences, work
 from support.small_checkpoints import numbers
 from support.tiny_cosyvoice_first import NAMED, write_first
 
@@ -41,7 +41,7 @@ def instruct(tmp_path_factory: pytest.TempPathFactory, loaded: Callable[..., Any
 
 
 def speak(engine: CosyVoice, text: str = "Hi you", **fields: Any) -> list[Event]:
-    return run(engine, engine.begin(Speak(text=text, **fields)))[0]
+    return run(engine, Speak(text=text, **fields))[0]
 
 
 def test_a_speaker(sft: CosyVoice) -> None:
@@ -127,8 +127,8 @@ def test_requests_together_sound_as_alone(engine: CosyVoice) -> None:
         Speak(text="A longer text", voice=UNSAID, options={"seed": 4}),
         Speak(text="Third", voice=SAID, speed=1.5),
     ]
-    alone = [pcm(run(engine, engine.begin(request))[0]) for request in asked]
-    together = [pcm(events) for events in run(engine, *(engine.begin(request) for request in asked))]
+    alone = [pcm(run(engine, request)[0]) for request in asked]
+    together = [pcm(events) for events in run(engine, *asked)]
     assert alone == together and len(set(alone)) == 3
 
 
@@ -140,7 +140,7 @@ def test_a_cancelled_request_is_freed_and_changes_no_other(sft: CosyVoice) -> No
         found += [event for event in sft.step([stays, leaves])[0] if not isinstance(event, Exception)]
     assert leaves.utterance is not None
     sft.end(leaves)
-    found += run(sft, stays)[0]
+    found += work(sft, [stays])[0]
     assert pcm(found) == alone and sft.held == 0 and leaves.utterance is None and not sft._decoder._batch.members
 
 

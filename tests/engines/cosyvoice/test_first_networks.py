@@ -8,7 +8,8 @@ from typing import Any, cast
 import mlx.core as mx
 import numpy as np
 import pytest
-from support.cosyvoice_runs import EXACT, Recorded, given, result
+from support.cosyvoice_runs import EXACT, Recorded, given
+from support.engine_runs import result
 from support.small_checkpoints import numbers, read_json_gz
 from support.tiny_cosyvoice import DATA, whole
 from support.tiny_cosyvoice_first import PROMPT, part, tensors

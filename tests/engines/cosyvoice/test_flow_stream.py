@@ -5,7 +5,8 @@ from __future__ import annotations
 import mlx.core as mx
 import numpy as np
 import pytest
-from support.cosyvoice_runs import result, tensors
+from support.cosyvoice_runs import tensors
+from support.engine_runs import result
 from support.small_checkpoints import numbers
 from support.tiny_cosyvoice import PROMPT, TOKENS, whole
 

@@ -18,7 +18,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from support import tiny_cosyvoice, torch_files
-from support.cosyvoice_runs import Recorded, pcm, result, run
+from support.cosyvoice_runs import Recorded
+from support.engine_runs import pcm, result, work
 from support.small_checkpoints import checkpoint, made, numbers
 from support.tiny_cosyvoice import LETTERS, TEXT
 
@@ -248,4 +249,4 @@ def test_the_third_is_converted_and_speaks(
     engine = loaded(cosyvoice.load(folder, cold))
     voice = ReferenceVoice(Audio(numbers(1, 24_000) * np.float32(0.1), 24_000), "one", "one")
     state = engine.begin(Speak(text="A", voice=voice))
-    assert len(pcm(run(engine, state)[0])) > 2 * 480
+    assert len(pcm(work(engine, [state])[0])) > 2 * 480

@@ -9,7 +9,8 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support import tiny_cosyvoice
-from support.cosyvoice_runs import REFERENCE, close, result, tensors
+from support.cosyvoice_runs import REFERENCE, close, tensors
+from support.engine_runs import result
 from support.small_checkpoints import numbers
 from support.tiny_cosyvoice import PROMPT, TOKENS, whole
 

@@ -9,6 +9,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support import tiny_cosyvoice
+from support.engine_runs import result
 from support.small_checkpoints import numbers
 
 from speechmlx.engines.cosyvoice.utterance_sound import FADE, Tempo, UtteranceSound, faded
@@ -89,13 +90,7 @@ def heard(sound: UtteranceSound, tokens: Sequence[int], step: int) -> list[np.nd
     while not sound.finished:
         count = min(count + step, len(tokens))
         while sound.is_due(count, count == len(tokens)):
-            steps = sound.piece(tokens[:count], count == len(tokens))
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as end:
-                    found.append(end.value)
-                    break
+            found.append(result(sound.piece(tokens[:count], count == len(tokens))))
     return found
 
 
@@ -108,12 +103,8 @@ def test_sound(flow: TokenFlow, hift: Hift, before: int, speed: float) -> None:
     tokens = random.randint(0, 40, 40).tolist()
     piecewise = heard(UtteranceSound(flow, hift, prompt, speed, 2, 1 << 40), tokens, 1)
     at_once = heard(UtteranceSound(flow, hift, prompt, speed, 2), tokens, 40)
-    steps = flow.spectrogram(prompt, tokens)
-    try:
-        while True:
-            next(steps)
-    except StopIteration as end:
-        whole = VocoderStream(hift, BANDS, 2).push(Tempo(speed).push(np.array(end.value), True), True)
+    mel = np.array(result(flow.spectrogram(prompt, tokens)))
+    whole = VocoderStream(hift, BANDS, 2).push(Tempo(speed).push(mel, True), True)
     whole = faded(whole, round(FADE * 24_000))
     assert len(piecewise) >= 2 and len(piecewise[0])
     np.testing.assert_allclose(np.concatenate(piecewise), whole, atol=ROUNDING)

@@ -11,7 +11,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.cosyvoice_runs import pcm
+from support.engine_runs import pcm, work_until_idle
 from support.small_checkpoints import checkpoint, numbers
 from support.tiny_cosyvoice import DATA, TEXT, shapes_of, whole, write_folder, write_vocabulary
 
@@ -21,7 +21,6 @@ from speechmlx.engines.cosyvoice.engine import CosyVoice
 from speechmlx.engines.cosyvoice.generation import SECOND, SPEECH_TOKENS, THIRD, Generation
 from speechmlx.engines.cosyvoice.interleaving import Interleaving
 from speechmlx.engines.cosyvoice.live_text import LiveText, certain_end
-from speechmlx.engines.cosyvoice.speaking import Speaking
 from speechmlx.engines.cosyvoice.speech_model import SpeechModel
 from speechmlx.engines.cosyvoice.streamed_utterance import StreamedUtterance
 from speechmlx.engines.cosyvoice.text_tokens import QwenTokens
@@ -212,17 +211,6 @@ def engine(tmp_path_factory: pytest.TempPathFactory, loaded: Callable[..., Any],
     return loaded(cosyvoice.load(write_folder(tmp_path_factory.mktemp("third"), generation=THIRD), cold))
 
 
-def work(engine: CosyVoice, *states: Speaking) -> list[list[Event]]:
-    """The events until all are idle."""
-    found: list[list[Event]] = [[] for _ in states]
-    while busy := [state for state in states if state.busy]:
-        for state, events in zip(busy, engine.step(busy), strict=True):
-            for event in events:
-                assert not isinstance(event, Exception), event
-                found[states.index(state)].append(event)
-    return found
-
-
 def spoken(engine: CosyVoice, text: str, *requests: SpeakStream) -> list[list[Event]]:
     """The events of requests that are written a word at a time, in turn."""
     states = [engine.begin(request) for request in requests]
@@ -230,11 +218,11 @@ def spoken(engine: CosyVoice, text: str, *requests: SpeakStream) -> list[list[Ev
     for word in text.split(" "):
         for state in states:
             engine.feed(state, FeedText(word + " "))
-        for one, events in zip(found, work(engine, *states), strict=True):
+        for one, events in zip(found, work_until_idle(engine, *states), strict=True):
             one += events
     for state in states:
         engine.feed(state, End())
-    for one, events in zip(found, work(engine, *states), strict=True):
+    for one, events in zip(found, work_until_idle(engine, *states), strict=True):
         one += events
     for state in states:
         assert state.finished
@@ -248,13 +236,13 @@ def test_a_sentence_is_said_while_it_is_being_written(second: CosyVoice) -> None
     heard: list[int] = []
     for word in SENTENCE.split():
         engine.feed(state, FeedText(word + " "))
-        (events,) = work(engine, state)
+        (events,) = work_until_idle(engine, state)
         heard.append(len(pcm(events)))
         assert not state.finished and not state.busy
     assert sum(heard[:-1]) > 0  # before the sentence was whole
     engine.feed(state, FeedText("And more."))
     engine.feed(state, End())
-    (events,) = work(engine, state)
+    (events,) = work_until_idle(engine, state)
     usage = events[-1]
     assert isinstance(usage, Usage) and usage.tokens_in == len(SENTENCE.strip()) + len("And more.")
     assert usage.audio_out == pytest.approx((sum(heard) + len(pcm(events))) / 2 / RATE)
@@ -276,17 +264,17 @@ def test_a_request_that_waits_is_cancelled_and_changes_no_other(engine: CosyVoic
     alone = pcm(spoken(engine, SENTENCE, SpeakStream(voice=NamedVoice("first")))[0])
     leaves = engine.begin(SpeakStream(voice=NamedVoice("second")))
     engine.feed(leaves, FeedText("Here are words, which "))
-    work(engine, leaves)
+    work_until_idle(engine, leaves)
     assert leaves.utterance is not None and leaves.utterance.is_idle and engine.held > 0
     stays = engine.begin(SpeakStream(voice=NamedVoice("first")))
     found: list[Event] = []
     for word in SENTENCE.split(" "):
         engine.feed(stays, FeedText(word + " "))
-        found += work(engine, stays)[0]
+        found += work_until_idle(engine, stays)[0]
         if word == "words,":
             engine.end(leaves)
     engine.feed(stays, End())
-    found += work(engine, stays)[0]
+    found += work_until_idle(engine, stays)[0]
     engine.end(stays)
     assert pcm(found) == alone and engine.held == 0 and leaves.utterance is None
 
@@ -297,11 +285,11 @@ def test_numbers_and_pauses_wait_for_the_end_of_their_sentence(
     monkeypatch.setattr(engine, "_new_sound", FrameSound)
     state = engine.begin(SpeakStream(voice=NamedVoice("first")))
     engine.feed(state, FeedText("Now here it costs $5 [pause:500ms] or "))
-    work(engine, state)
+    work_until_idle(engine, state)
     assert state.utterance is not None and state.utterance.words == len("Now here it")
     engine.feed(state, FeedText("more. "))
     engine.feed(state, End())
-    (events,) = work(engine, state)
+    (events,) = work_until_idle(engine, state)
     silences = [event for event in events if isinstance(event, Chunk) and not any(event.pcm16)]
     assert [len(event.pcm16) for event in silences] == [RATE]
     usage = events[-1]
@@ -319,14 +307,14 @@ def test_a_flush_says_all_so_far_and_tells_so(
     state = engine.begin(SpeakStream(voice=NamedVoice("first")))
     for word in text.split(" "):
         engine.feed(state, FeedText(word + " "))
-        work(engine, state)
+        work_until_idle(engine, state)
     engine.feed(state, FlushText())
-    (events,) = work(engine, state)
+    (events,) = work_until_idle(engine, state)
     assert isinstance(events[-1], TextFlushed) and not state.busy and state.utterance is None
     assert state.tokens_in == len(said) and not state.finished
     engine.feed(state, FeedText("And more."))
     engine.feed(state, End())
-    (events,) = work(engine, state)
+    (events,) = work_until_idle(engine, state)
     usage = events[-1]
     assert isinstance(usage, Usage) and usage.tokens_in == len(said) + len("And more.")
     engine.end(state)

@@ -5,24 +5,25 @@ from __future__ import annotations
 import gc
 import logging
 import weakref
-from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
 import mlx.core as mx
 import numpy as np
 import pytest
+from support import engine_runs
+from support.engine_runs import run, sound, work
 from support.tiny_fishspeech import RATE, REFERENCE, recording
 
-from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.fishspeech import speaking
 from speechmlx.engines.fishspeech.engine import FishSpeech
-from speechmlx.engines.fishspeech.frames import FishFrame
 from speechmlx.engines.fishspeech.speaking import CHUNKS, FishSpeaking
 from speechmlx.engines.fishspeech.text import cleaned, pieces
+from speechmlx.engines.parts.batch_places import DrawnFrame
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.types import (
     Audio,
@@ -43,6 +44,7 @@ from speechmlx.types import (
 FRAME = 2048
 TEXT = "hello there, you."
 SHORT = {"max_new_tokens": 9, "seed": 5}
+stream = partial(engine_runs.stream, options=SHORT)
 VOICE = ReferenceVoice(Audio(recording(30_001), RATE), "What I said.", "voice-1")
 MANNERS: dict[str, dict[str, Any]] = {
     "own": {},
@@ -53,41 +55,6 @@ MANNERS: dict[str, dict[str, Any]] = {
 
 def speak(text: str = TEXT, **fields: Any) -> Speak:
     return Speak(text=text, **{"options": SHORT, **fields})
-
-
-def work(engine: FishSpeech, states: Sequence[FishSpeaking], feeds: Sequence[Sequence[Any]] = ()) -> list[list[Event]]:
-    """Step `states` to their end, each fed its commands whenever it is idle; gives their events."""
-    left = [list(commands) for commands in feeds] or [[] for _ in states]
-    found: list[list[Event]] = [[] for _ in states]
-    for _ in range(1000):
-        live = [place for place, state in enumerate(states) if not state.finished]
-        if not live:
-            break
-        for place in live:
-            if not states[place].busy and left[place]:
-                engine.feed(states[place], left[place].pop(0))
-        for place, events in zip(live, engine.step([states[place] for place in live]), strict=True):
-            for event in events:
-                if isinstance(event, Exception):
-                    raise event
-                found[place].append(event)
-    for state in states:
-        assert state.finished
-        engine.end(state)
-    return found
-
-
-def run(engine: FishSpeech, *requests: Speak) -> list[list[Event]]:
-    return work(engine, [engine.begin(request) for request in requests])
-
-
-def stream(engine: FishSpeech, texts: Sequence[str], **fields: Any) -> list[Event]:
-    state = engine.begin(SpeakStream(**{"options": SHORT, **fields}))
-    return work(engine, [state], [[*map(FeedText, texts), End()]])[0]
-
-
-def sound(events: Sequence[Event]) -> Any:
-    return from_pcm16(b"".join(event.pcm16 for event in events if isinstance(event, Chunk)))
 
 
 @pytest.mark.parametrize("manner", MANNERS)
@@ -185,7 +152,7 @@ def test_turns_are_the_reference_s(fish: FishSpeech) -> None:
     assert [np.transpose(frames[at + 1 : at + 6]).tolist() for at in (0, 6)] == wanted
 
 
-def kept(frames: list[list[int]], frame: FishFrame) -> FishFrame:
+def kept(frames: list[list[int]], frame: DrawnFrame) -> DrawnFrame:
     frames.append(frame.codes.tolist())
     return frame
 

@@ -11,6 +11,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from mlx.utils import tree_flatten
+from support.engine_runs import result
 from support.fishspeech_runs import speak_in_narrow_types
 from support.small_checkpoints import read_json_gz
 from support.tiny_fishspeech import DATA, tensors, write_files, write_model
@@ -80,12 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, options: LoadOptions = COLD) -> Any:
-    steps = load(folder, options)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+    return result(load(folder, options))
 
 
 def copy(folder: Path, target: Path, **changed: Any) -> Path:

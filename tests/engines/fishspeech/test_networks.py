@@ -7,6 +7,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
+from support.engine_runs import result
 from support.tiny_fishspeech import REFERENCE, recording
 
 from speechmlx.engines.fishspeech.drawing import FishDraw, draw, likely
@@ -34,12 +35,7 @@ def agree(found: Any, wanted: list[Any], within: float = 1e-3) -> None:
 
 
 def encoded(encoder: FireflyEncoder, samples: Any) -> Any:
-    steps = encoder.codes(samples)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+    return result(encoder.codes(samples))
 
 
 def prompt_of(fish: FishSpeech, case: str) -> Prompt:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
 import pytest
+from support.engine_runs import in_turns, result, sound
 from support.melo_model import SPEAKERS, write_model
 
-from speechmlx.audio.pcm import from_pcm16
-from speechmlx.engines import AIM, LONG_AIM, LoadOptions, melotts
+from speechmlx.engines import LoadOptions, melotts
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.melotts.arpabet import PHONES
 from speechmlx.engines.melotts.engine import BETWEEN, MeloTTS
 from speechmlx.engines.melotts.phone_words import PhoneWord
 from speechmlx.errors import BadRequest, ModelUnavailable, SpeechError, UnknownVoice, Unsupported, WeightsDamaged
 from speechmlx.reading import pronunciation
-from speechmlx.types import Audio, Chunk, Event, NamedVoice, ReferenceVoice, Speak, SpeakStream, Transcribe, Usage
+from speechmlx.types import Audio, Chunk, NamedVoice, ReferenceVoice, Speak, SpeakStream, Transcribe, Usage
 
 RATE = 44_100
 SYMBOLS = ("_", *sorted({phone for phones in PHONES.values() for phone in phones.split()}), *",.!?…", "UNK")
@@ -46,23 +45,10 @@ def engine(load: Callable[..., MeloTTS]) -> MeloTTS:
     return load()
 
 
-def sound(events: Iterator[Event | None]) -> Any:
-    return from_pcm16(b"".join(event.pcm16 for event in events if isinstance(event, Chunk)))
-
-
-def run(steps: Iterator[Any]) -> Any:
-    """The value that a generator returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
-
-
 def test_a_text_is_spoken_sentence_by_sentence(engine: MeloTTS) -> None:
     events = [event for event in engine.run(Speak(text=TEXT)) if event is not None]
     assert isinstance(events[-1], Usage)
-    samples = sound(iter(events))
+    samples = sound(events)
     assert events[-1].audio_out == pytest.approx(len(samples) / RATE) and samples.any()
     silence = bytes(2 * round(BETWEEN * RATE))
     assert [event.pcm16 == silence for event in events if isinstance(event, Chunk)] == [False, True] * 2
@@ -73,7 +59,7 @@ def test_a_text_is_spoken_sentence_by_sentence(engine: MeloTTS) -> None:
 def test_a_stream_of_text_sounds_as_the_whole(engine: MeloTTS) -> None:
     stream = engine.open(SpeakStream())
     events = [event for at in range(0, len(TEXT), 3) for event in stream.feed_text(TEXT[at : at + 3])]
-    assert sound(iter(events)).any()
+    assert sound(events).any()
     assert np.array_equal(sound(iter([*events, *stream.finish()])), sound(engine.run(Speak(text=TEXT))))
     stream.close()
 
@@ -133,19 +119,8 @@ def test_two_jobs_step_by_step_are_two_lone_ones_whatever_the_pace(engine: MeloT
         Speak(text="I hear nature.", voice=NamedVoice("EN-BR"), options={"seed": 4}, speed=0.5),
     ]
     alone = [sound(engine.run(request)) for request in requests]
-    events: list[list[Any]] = [[], []]
-    running = {number: engine.run(request) for number, request in enumerate(requests)}
-    for turn in count():
-        if not running:
-            break
-        engine.aim = (AIM, LONG_AIM)[turn % 3 == 0]
-        number = list(running)[turn % len(running)]
-        if (event := next(running[number], "ended")) == "ended":
-            del running[number]
-        else:
-            events[number].append(event)
-    for one, both in zip(alone, events, strict=True):
-        assert np.array_equal(one, sound(iter(both)))
+    for one, both in zip(alone, in_turns(engine, *requests), strict=True):
+        assert np.array_equal(one, sound(both))
 
 
 def test_a_cancelled_job_leaves_nothing(engine: MeloTTS) -> None:
@@ -184,7 +159,7 @@ def test_half_the_bytes_for_the_words_on_a_gpu(
     saved = engine.nbytes - half.nbytes
     assert half.bert is not None and saved == sum(array.nbytes for array in half.bert._tensors._weights.values())
     line = half.lines.lay_out([PhoneWord("hello", ("hh", "ow"), (7, 8))])
-    features = [run(one.bert(mx.array(line.tokens))) for one in (engine, half) if one.bert is not None]
+    features = [result(one.bert(mx.array(line.tokens))) for one in (engine, half) if one.bert is not None]
     assert features[1].dtype == mx.float32 and np.allclose(features[0], features[1], atol=0.02)
     assert sound(half.run(Speak(text=TEXT))).any()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
 import pytest
+from support.engine_runs import result
 from support.melo_model import size as small
 from support.melo_model import told, write_model
 
@@ -44,15 +45,6 @@ def agree(found: Any, wanted: list[Any], within: float = 1e-3) -> None:
         assert np.allclose(one, other, rtol=within, atol=within), (one, other)
 
 
-def run(steps: Iterator[Any]) -> Any:
-    """The value that a generator returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
-
-
 def noise(*shape: int) -> mx.array:
     """As the reference draws it, channels last."""
     batch, length, channels = shape
@@ -71,7 +63,7 @@ def words() -> list[PhoneWord]:
 def line(engine: MeloTTS) -> PhoneLine:
     laid_out = engine.lines.lay_out(words())
     assert engine.bert is not None
-    features = run(engine.bert(mx.array(laid_out.tokens)))[mx.array(laid_out.token_of_phone)]
+    features = result(engine.bert(mx.array(laid_out.tokens)))[mx.array(laid_out.token_of_phone)]
     return PhoneLine(mx.array(laid_out.phones), mx.array(laid_out.tones), mx.array(laid_out.languages), features)
 
 
@@ -92,7 +84,7 @@ def test_what_bert_tells_is_the_reference_s(line: PhoneLine) -> None:
 def test_the_encoder_and_the_durations_are_the_reference_s(engine: MeloTTS, line: PhoneLine) -> None:
     network = engine.network
     speaker = network.speaker(SPEAKER)
-    text = run(network.encode(line, speaker))
+    text = result(network.encode(line, speaker))
     agree(text.hidden[0], REFERENCE["hidden"])
     agree(text.means[0], REFERENCE["means"])
     agree(text.deviations[0], REFERENCE["deviations"])
@@ -111,10 +103,10 @@ def test_the_inverse_of_a_spline_is_the_reference_s() -> None:
 def test_the_whole_path_is_the_reference_s(engine: MeloTTS, line: PhoneLine) -> None:
     network = engine.network
     speaker = network.speaker(SPEAKER)
-    text = run(network.encode(line, speaker))
+    text = result(network.encode(line, speaker))
     frames = network.durations(text, speaker, noise(1, len(line.phones), 2) * 0.8, 0.2, SPEED)
     assert frames.tolist() == REFERENCE["frames"]
-    latent = run(network.latent(text, frames, speaker, noise(1, int(frames.sum()), 8) * 0.6))
+    latent = result(network.latent(text, frames, speaker, noise(1, int(frames.sum()), 8) * 0.6))
     agree(latent[0], REFERENCE["latent"])
     agree(sound(engine, latent, speaker), REFERENCE["sound"])
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from support.engine_runs import result
 
 from speechmlx.engines.melotts import kana, pinyin
 from speechmlx.engines.melotts.arpabet import arpabet
@@ -23,16 +23,8 @@ HAS_CHINESE = find_spec("jieba") is not None and find_spec("pypinyin") is not No
 DIGITS = {1: "0", 2: "1", 3: "2", 0: ""}
 
 
-def run(steps: Iterator[Any]) -> Any:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
-
-
 def phones(text: str, language: str = "en", symbols: str = "") -> list[PhoneWord]:
-    return list(run(front_end(language, dict.fromkeys(symbols, 0)).steps(read(text, language))))
+    return list(result(front_end(language, dict.fromkeys(symbols, 0)).steps(read(text, language))))
 
 
 def written(word: PhoneWord, start: int = 7) -> str:
@@ -129,7 +121,7 @@ def test_chinese_and_the_english_among_it() -> None:
             front.check()
         return
     front.check()
-    found = run(front.steps(read("你好，AI world。", "zh")))
+    found = result(front.steps(read("你好，AI world。", "zh")))
     assert [word.text for word in found] == ["你", "好", ",", "a", "i", "world", "."]
     assert (found[0].phones, found[0].tones) == (("n", "i"), (2, 2)), "two third tones"
     assert written(found[5]) == "W ER1 L D"
@@ -170,7 +162,7 @@ def test_japanese(monkeypatch: pytest.MonkeyPatch) -> None:
             front.check()
         read_as = {"東京": "トウキョウ", "トウキョウ": "トウキョウ", "です": "デス", "デス": "デス"}
         monkeypatch.setattr(kana, "_tagger", lambda: partial(_tagged, read_as))
-    found = run(front.steps([spoken("東京"), Pause(",", 2, 2), spoken("です"), Pause(".", 5, 5)]))
+    found = result(front.steps([spoken("東京"), Pause(",", 2, 2), spoken("です"), Pause(".", 5, 5)]))
     assert [(word.text, " ".join(word.phones)) for word in found] == [
         ("トウキョウ", "t o u ky o u"), (",", ","), ("デス", "d e s u"), (".", ".")
     ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +12,16 @@ import pytest
 from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.test_families import noise
 from support import tiny_bridge
+from support.engine_runs import fed, sound
 
-from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines.mlx_audio.enhancement import BEHIND, FAMILIES
 from speechmlx.errors import BadAudio, Unsupported
 from speechmlx.models.bridge.identify import identify, rate_of
-from speechmlx.types import Chunk, Enhance, Event, Speak, Usage
+from speechmlx.types import Enhance, Event, Speak, Usage
 
 
 def heard(engine: Any, samples: np.ndarray, piece: int) -> list[Event]:
-    stream = engine.open(Enhance())
-
-    def steps() -> Iterator[Event | None]:
-        for first in range(0, len(samples), piece):
-            yield from stream.feed(samples[first : first + piece])
-        yield from stream.finish()
-
-    try:
-        return [event for event in steps() if event is not None]
-    finally:
-        stream.close()
-
-
-def sound(events: list[Event]) -> np.ndarray:
-    return np.concatenate([from_pcm16(event.pcm16) for event in events if isinstance(event, Chunk)])
+    return fed(engine.open(Enhance()), (samples[first : first + piece] for first in range(0, len(samples), piece)))
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.test_families import noise
-from support.talking import run, same, sound, stream, work
+from support.engine_runs import run, sound, stream, work
+from support.talking import same
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
 from speechmlx.engines.finite import NotFinite

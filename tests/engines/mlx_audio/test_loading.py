@@ -12,6 +12,7 @@ from typing import Any
 import mlx.core as mx
 import pytest
 from support import tiny_bridge
+from support.engine_runs import result
 
 from speechmlx.engines import LoadOptions, mlx_audio
 from speechmlx.engines.mlx_audio import package
@@ -24,12 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def load(folder: Path) -> Any:
-    steps = mlx_audio.load(folder, LoadOptions())
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+    return result(mlx_audio.load(folder, LoadOptions()))
 
 
 def stored(folder: Path) -> int:

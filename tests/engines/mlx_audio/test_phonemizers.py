@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from engines.mlx_audio.conftest import Load
-from engines.mlx_audio.test_synthesis import pcm
+from support.engine_runs import pcm
 
 from speechmlx.engines.mlx_audio import package
 from speechmlx.engines.mlx_audio.phonemizers import EnglishIpa

@@ -11,9 +11,9 @@ import mlx.core as mx
 import pytest
 from engines.mlx_audio.test_families import alone
 from engines.mlx_audio.test_loading import load
-from engines.mlx_audio.test_synthesis import pcm
 from mlx.utils import tree_flatten
 from support import tiny_bridge
+from support.engine_runs import pcm
 from support.tiny_bridge.files import save, sentence_pieces
 
 from speechmlx.engines.mlx_audio import package

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from engines.mlx_audio.test_families import alone, interleaved, noise
 from engines.mlx_audio.test_loading import load
-from engines.mlx_audio.test_synthesis import pcm
 from support import tiny_bridge
+from support.engine_runs import pcm
 
 from speechmlx.engines.mlx_audio import cooperative, package, sinc_resampling
 from speechmlx.engines.mlx_audio.sinc_resampling import sinc_resample

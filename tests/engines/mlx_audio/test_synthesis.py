@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.test_families import alone, noise
+from support.engine_runs import pcm
 
 from speechmlx.errors import BadRequest, SpeechError, UnknownVoice, Unsupported
 from speechmlx.types import Audio, Chunk, NamedVoice, ReferenceVoice, Speak, SpeakStream, Transcribe, Usage
 
 FREYA = NamedVoice("freya")
-
-
-def pcm(events: Any) -> bytes:
-    return b"".join(event.pcm16 for event in events if isinstance(event, Chunk))
 
 
 def test_text_that_is_still_written_sounds_as_the_whole(bridged: Load) -> None:

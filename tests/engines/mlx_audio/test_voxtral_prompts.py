@@ -14,8 +14,8 @@ import pytest
 from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.test_families import alone
 from engines.mlx_audio.test_loading import load
-from engines.mlx_audio.test_synthesis import pcm
 from support import tiny_bridge
+from support.engine_runs import pcm
 from support.tiny_tekken import MARKS, VOICES, tekken
 
 from speechmlx.engines.mlx_audio.voxtral_prompts import SpeechPrompts

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from support import tiny_talker
-from support.talking import run, sound, speak
+from support.engine_runs import run, sound
+from support.talking import speak
 
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.qwen3_tts.engine import Qwen3Tts

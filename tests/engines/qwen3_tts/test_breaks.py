@@ -6,20 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.talking import SHORT, run, same, sound, speak, stream, work
+from support.engine_runs import run, silences, sound, work
+from support.talking import SHORT, same, speak, stream
 
 from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
 from speechmlx.errors import BadRequest
-from speechmlx.types import Chunk, End, Event, FeedText, FlushText, Pronunciation, SpeakStream, TextFlushed, Usage
+from speechmlx.types import Chunk, End, FeedText, FlushText, Pronunciation, SpeakStream, TextFlushed, Usage
 
 RATE = 24000
 ENDLESS = {"seed": 5}
 NGUYEN = (Pronunciation("nguyen", sounds_like="win"),)
-
-
-def silences(events: list[Event]) -> list[float]:
-    """The chunks without any sound, in seconds."""
-    return [event.duration for event in events if isinstance(event, Chunk) and not any(event.pcm16)]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support import tiny_talker
-from support.talking import SHORT, TEXT, run, same, sound, speak, stream, work
+from support.engine_runs import run, sound, work
+from support.talking import SHORT, TEXT, same, speak, stream
 from support.tiny_qwen3_tts_sizes import recording
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
@@ -177,7 +178,7 @@ def test_a_recording_is_heard_once(base: Qwen3Tts) -> None:
     base.step([again])
     assert again.frames == 1
     base.end(again)
-    kept = base._shelf._kept
+    kept: Any = base._shelf._kept._values
     assert list(kept) == [(CLONED.id, True)]
     assert kept[CLONED.id, True].frames is not None
     run(base, speak(voice=UNTOLD))

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 from support import tiny_talker
-from support.talking import run, sound, speak
+from support.engine_runs import run, sound
+from support.talking import speak
 from support.tiny_qwen3_tts_sizes import recording
 
 from speechmlx.engines import LoadOptions

@@ -7,7 +7,8 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from support.talking import SHORT, TEXT, run, same, speak, stream
+from support.engine_runs import run
+from support.talking import SHORT, TEXT, same, speak, stream
 from support.tiny_qwen3_tts_sizes import recording
 
 from speechmlx.engines.lm.footprint import Unlimited

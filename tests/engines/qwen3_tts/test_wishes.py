@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from speechmlx.engines.parts.layer_stack import StackShape
 from speechmlx.engines.qwen3_tts.shape import (
     CodecMarks,
     DrawDefaults,
     QwenTtsConfig,
     TalkerShape,
     TextMarks,
-    TransformerShape,
 )
 from speechmlx.engines.qwen3_tts.wishes import Drawing, read_drawing, read_wishes
 from speechmlx.errors import BadAudio, BadRequest, UnknownVoice, Unsupported
 from speechmlx.types import Audio, NamedVoice, ReferenceVoice, Speak
 
-STACK = TransformerShape(32, 64, 2, 2, 1, 16, 1e-6, 1e6)
+STACK = StackShape(32, 64, 2, 2, 1, 16, 1e-6, 1e6)
 VOICES = {"serena": 1, "vivian": 2, "ryan": 3, "ono_anna": 4, "eric": 5}
 CUSTOM = QwenTtsConfig(
     "custom_voice",
@@ -89,11 +89,21 @@ def test_voice_and_language(fields: dict[str, Any], voice: str, language: int | 
             Unsupported,
             "no option 'cfg_scale'; its options are instruct, ma",
         ),
-        (CUSTOM, {"options": {"temperature": 3}}, BadRequest, "temperature 3 is out of range: 0 to 2"),
-        (CUSTOM, {"options": {"top_k": 2.5}}, BadRequest, "top_k must be a whole number, not 2.5"),
-        (CUSTOM, {"options": {"top_p": "high"}}, BadRequest, "top_p must be a number, not 'high'"),
-        (CUSTOM, {"options": {"seed": -1}}, BadRequest, "seed -1 is out of range"),
-        (CUSTOM, {"options": {"max_tokens": True}}, BadRequest, "max_tokens must be a whole number, not True"),
+        (CUSTOM, {"options": {"temperature": 3}}, BadRequest, "temperature must be a number from 0 to 2, not 3"),
+        (CUSTOM, {"options": {"top_k": 2.5}}, BadRequest, "top_k must be a whole number from 0 to 100000, not 2.5"),
+        (CUSTOM, {"options": {"top_p": "high"}}, BadRequest, "top_p must be a number from 0.01 to 1, not 'high'"),
+        (
+            CUSTOM,
+            {"options": {"seed": -1}},
+            BadRequest,
+            "seed must be a whole number from 0 to 9223372036854775807, not -1",
+        ),
+        (
+            CUSTOM,
+            {"options": {"max_tokens": True}},
+            BadRequest,
+            "max_tokens must be a whole number from 1 to 32768, not True",
+        ),
         (BASE, {"options": {"prompt_speech": "x.wav"}}, BadRequest, "prompt_speech must be a recording"),
         (BASE, {"options": {"prompt_text": "alone"}}, BadRequest, "prompt_text goes with one"),
         (

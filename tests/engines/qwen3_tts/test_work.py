@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from support.talking import SHORT, TEXT, run, same, speak, stream
+from support.engine_runs import run
+from support.talking import SHORT, TEXT, same, speak, stream
 
 from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
 from speechmlx.models.catalog import CATALOG

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 from support.clips import CLIPS
-from support.whisper_runs import RATE, empty, run, sampled, segments, text, timings
+from support.engine_runs import run, segments
+from support.whisper_runs import RATE, empty, sampled, text, timings
 
 from speechmlx.engines import Batched
 from speechmlx.engines.whisper.decoding import quality
@@ -27,8 +28,8 @@ def test_batched_equals_alone(tiny: Whisper, speech: Callable[[str], Audio]) -> 
         Transcribe(audio=Audio(mixed, RATE), language="en", words=True, temperatures=(0.0,)),
         Transcribe(audio=speech("librispeech"), language="en", words=True, beam_size=3),
     ]
-    alone = [run(tiny, [request])[0] for request in requests]
-    together = run(tiny, requests)
+    alone = [run(tiny, request)[0] for request in requests]
+    together = run(tiny, *requests)
     for one, other in zip(alone, together, strict=True):
         assert sampled(one) == sampled(other)
         assert timings(one) == timings(other)
@@ -41,8 +42,8 @@ def test_beams_of_several_windows_equal_each_alone(tiny: Whisper, speech: Callab
     sizes = {"jfk": 3, "beckett": 3, "librispeech": 2}
     requests = [Transcribe(audio=speech(name), language="en", beam_size=size) for name, size in sizes.items()]
     requests.append(Transcribe(audio=Audio(speech("jfk").samples[: 5 * RATE], RATE), language="en", beam_size=3))
-    alone = [run(tiny, [request])[0] for request in requests]
-    for one, other in zip(alone, run(tiny, requests), strict=True):
+    alone = [run(tiny, request)[0] for request in requests]
+    for one, other in zip(alone, run(tiny, *requests), strict=True):
         assert sampled(one) == sampled(other) != []
         for mine, its in zip(segments(one), segments(other), strict=True):
             assert mine.confidence == pytest.approx(its.confidence, abs=1e-4)
@@ -53,8 +54,8 @@ def test_languages_are_found_for_each_of_a_batch(
     load: Callable[[str], Whisper], speech: Callable[[str], Audio]
 ) -> None:
     requests = [Transcribe(audio=speech(name)) for name in CLIPS]
-    alone = [run(load("base"), [request])[0] for request in requests]
-    together = run(load("base"), requests)
+    alone = [run(load("base"), request)[0] for request in requests]
+    together = run(load("base"), *requests)
     for one, other in zip(alone, together, strict=True):
         found = [event for event in other if isinstance(event, LanguageDetected)]
         assert [event.language for event in found] == ["en"]
@@ -82,46 +83,44 @@ def test_a_language_is_found_among_those_asked_for(
     assert (one.language, one.probability) == ("fr", 1.0)
 
 
-def test_two_unsure_windows_are_sampled_beside_a_sure_one(
-    tiny: Whisper, speech: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def again(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The temperatures at which unsure windows are sampled; speech backwards is unsure."""
     again: list[float] = []
     take_anew = TokenSequence.restart
     monkeypatch.setattr(
         TokenSequence, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules)
     )
     monkeypatch.setattr(quality, "LOGPROB_LIMIT", -0.5)
+    return again
+
+
+def test_two_unsure_windows_are_sampled_beside_a_sure_one(
+    tiny: Whisper, speech: Callable[[str], Audio], again: list[float]
+) -> None:
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
     unsure = [
         Transcribe(audio=Audio(samples, RATE), vad=False, temperatures=(0.0, 0.8))
         for samples in (backwards, backwards[: 8 * RATE])
     ]
     sure = Transcribe(audio=speech("beckett"), language="en")
-    first, middle, last = run(tiny, [unsure[0], sure, unsure[1]])
-    assert sampled(middle) == sampled(run(tiny, [sure])[0])
+    first, middle, last = run(tiny, unsure[0], sure, unsure[1])
+    assert sampled(middle) == sampled(run(tiny, sure)[0])
     assert all(text(found) for found in (first, last)) and again == [0.8, 0.8]
     assert empty(tiny)
 
 
-def test_a_search_that_was_unsure_is_sampled(
-    tiny: Whisper, speech: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_that_was_unsure_is_sampled(tiny: Whisper, speech: Callable[[str], Audio], again: list[float]) -> None:
     """Speech backwards: the fallback leaves the search for the batch, and nothing stays behind."""
-    again: list[float] = []
-    take_anew = TokenSequence.restart
-    monkeypatch.setattr(
-        TokenSequence, "restart", lambda row, rules: again.append(rules.temperature) or take_anew(row, rules)
-    )
-    monkeypatch.setattr(quality, "LOGPROB_LIMIT", -0.5)
     backwards = np.ascontiguousarray(speech("jfk").samples[::-1])
     request = Transcribe(audio=Audio(backwards, RATE), vad=False, beam_size=2, temperatures=(0.0, 0.8), words=True)
-    assert text(run(tiny, [request])[0]) and again == [0.8]
+    assert text(run(tiny, request)[0]) and again == [0.8]
     assert empty(tiny)
 
 
 def test_requests_may_come_pause_and_leave(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
     """One joins while another is half done, one is not stepped for a while, one is ended early: nobody else notices."""
-    expected = sampled(run(tiny, [Transcribe(audio=speech("jfk"))])[0])
+    expected = sampled(run(tiny, Transcribe(audio=speech("jfk")))[0])
     first, gone = (tiny.begin(Transcribe(audio=speech("jfk"))) for _ in range(2))
     found: dict[int, list[Event]] = {id(first): []}
     for _ in range(25):

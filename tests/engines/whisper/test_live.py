@@ -12,10 +12,10 @@ import jiwer
 import numpy as np
 import pytest
 import soundfile
+from support import engine_runs
 from support.clips import CLIPS
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from speechmlx.audio.pcm import from_pcm16
 from speechmlx.audio.resample import resample
 from speechmlx.engines import BatchedStreaming
 from speechmlx.engines.whisper.engine import Whisper
@@ -24,7 +24,6 @@ from speechmlx.engines.whisper.streaming.stream import PROMPT, LiveStream
 from speechmlx.errors import BadAudio, BadRequest, Unsupported
 from speechmlx.types import (
     Audio,
-    Chunk,
     Command,
     End,
     Event,
@@ -32,7 +31,6 @@ from speechmlx.types import (
     Hypothesis,
     LanguageDetected,
     Listen,
-    Segment,
     Speak,
     Transcribe,
     Word,
@@ -146,12 +144,8 @@ def test_what_is_said_again_and_again_is_said_as_often(
 
 
 def test_word_times_are_close_to_those_of_the_whole(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
-    state = engine.begin(Transcribe(audio=Audio(speech("jfk"), RATE), words=True))
-    whole: list[Word] = []
-    while not state.finished:
-        for event in engine.step([state])[0]:
-            whole += event.words if isinstance(event, Segment) else ()
-    engine.end(state)
+    (events,) = engine_runs.run(engine, Transcribe(audio=Audio(speech("jfk"), RATE), words=True))
+    whole = [word for segment in engine_runs.segments(events) for word in segment.words]
     ends = {word.text.strip(" .,").lower() + str(index > 13): word.end for index, word in enumerate(whole)}
     heard = listen(engine, speech("jfk")).words
     gaps = [
@@ -165,19 +159,19 @@ def test_word_times_are_close_to_those_of_the_whole(engine: Whisper, speech: Cal
 @pytest.mark.parametrize("policy", POLICIES)
 def test_pieces_do_not_matter(engine: Whisper, speech: Callable[[str], np.ndarray], policy: str) -> None:
     """The same audio in other pieces gives the same words at the same times."""
-    samples = speech("beckett")[: 5 * RATE]
+    samples = speech("beckett")[: 3 * RATE]
     expected = listen(engine, samples, 8000, policy=policy).words
-    assert listen(engine, samples, 1333, policy=policy).words == expected
+    assert expected and listen(engine, samples, 1333, policy=policy).words == expected
     assert listen(engine, samples, len(samples), policy=policy).words == expected
 
 
 def test_streams_do_not_disturb_each_other_nor_batches(engine: Whisper, speech: Callable[[str], np.ndarray]) -> None:
-    one, other = speech("jfk")[: 5 * RATE], speech("beckett")[: 5 * RATE]
+    one, other = speech("jfk")[: 3 * RATE], speech("beckett")[: 3 * RATE]
     expected = [listen(engine, samples).words for samples in (one, other)]
     streams = [begin(engine) for _ in range(2)]
     heard = [Heard(), Heard()]
     state = engine.begin(Transcribe(audio=Audio(speech("jfk"), RATE)))
-    for first in range(0, 5 * RATE, 4000):
+    for first in range(0, 3 * RATE, 4000):
         for stream, found, samples in zip(streams, heard, (one, other), strict=True):
             feed(engine, stream, found, samples[first : first + 4000], 4000)
             engine.step([state])
@@ -185,7 +179,7 @@ def test_streams_do_not_disturb_each_other_nor_batches(engine: Whisper, speech: 
         found.take(run(engine, stream, End()))
         engine.end(stream)
     engine.end(state)
-    assert [found.words for found in heard] == expected
+    assert [found.words for found in heard] == expected and all(expected)
 
 
 def test_streams_share_a_batch_of_which_there_may_be_too_few_seats(
@@ -218,7 +212,7 @@ def test_words_come_once_and_in_order_whatever_the_sound(
     engine: Whisper, speech: Callable[[str], np.ndarray], policy: str, seed: int
 ) -> None:
     draw = np.random.default_rng(seed)
-    names = [str(name) for name in draw.choice(["jfk", "beckett", "librispeech"], 3)]
+    names = [str(name) for name in draw.choice(["jfk", "beckett", "librispeech"], 2)]
     parts = [part for name in names for part in (speech(name), np.zeros(draw.integers(3 * RATE), np.float32))]
     samples = np.concatenate(parts) + 0.001 * draw.standard_normal(sum(map(len, parts))).astype(np.float32)
     stream, heard, tails = begin(engine, policy=policy), Heard(), []
@@ -331,8 +325,8 @@ def test_a_sentence_is_said_once(shared: Callable[[str], Any], speech: Callable[
 def test_a_name_is_heard_with_hotwords(engine: Whisper, shared: Callable[[str], Any]) -> None:
     """Among others too, which are not heard for it; and marks at the end of the sentence stay."""
     speaker = shared("kokoro-82m")
-    spoken = [e.pcm16 for e in speaker.run(Speak(text="Doctor Kowalczyk has the results.")) if isinstance(e, Chunk)]
-    samples = resample(from_pcm16(b"".join(spoken)), 24_000, RATE)
+    spoken = engine_runs.sound(speaker.run(Speak(text="Doctor Kowalczyk has the results.")))
+    samples = resample(spoken, 24_000, RATE)
     assert "kowalczyk" not in text_of(listen(engine, samples)).lower()
     assert text_of(listen(engine, samples, hotwords=("Kowalczyk",))) == "Dr. Kowalczyk has the results."
     among = ("Paris", "Xanthippe", "Zeppelin", "Kowalczyk", "Shelly", "Siobhan")

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 import soundfile
 from support.clips import CLIPS
+from support.engine_runs import run
+from support.whisper_runs import text
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.audio import loudness_vad
 from speechmlx.audio.decode import decode
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.streaming.stream import LiveStream
-from speechmlx.types import Audio, End, Feed, Hypothesis, LanguageDetected, Listen, Segment, Transcribe
+from speechmlx.types import Audio, End, Feed, Hypothesis, LanguageDetected, Listen, Transcribe
 
 RATE = 16_000
 WORDS = CLIPS["jfk"].words
@@ -31,18 +33,9 @@ def jfk(clip: Callable[[str], Path]) -> np.ndarray:
     return soundfile.read(clip("jfk"), dtype="float32")[0]
 
 
-def transcribed(engine: Whisper, samples: np.ndarray, **options: Any) -> list[Any]:
-    state = engine.begin(Transcribe(audio=Audio(samples.astype(np.float32), RATE), **options))
-    found: list[Any] = []
-    while not state.finished:
-        (events,) = engine.step([state])
-        found += events
-    engine.end(state)
-    return found
-
-
-def text(events: list[Any]) -> str:
-    return "".join(event.text for event in events if isinstance(event, Segment)).strip()
+def heard(engine: Whisper, samples: np.ndarray, **options: Any) -> str:
+    """The text of a recording."""
+    return text(run(engine, Transcribe(audio=Audio(samples.astype(np.float32), RATE), **options))[0])
 
 
 def errors(said: str, words: str = WORDS) -> float:
@@ -104,7 +97,7 @@ CASES = [("tiny.en", name) for name in REPORTED | OTHERS] + [("base", name) for 
 def test_what_lies_under_speech_hides_none_of_it(
     load: Callable[[str], Whisper], jfk: np.ndarray, model: str, name: str
 ) -> None:
-    said = text(transcribed(load(model), (REPORTED | OTHERS)[name](jfk), language="en"))
+    said = heard(load(model), (REPORTED | OTHERS)[name](jfk), language="en")
     assert errors(said, f"{WORDS} {WORDS}" if name in TWICE else WORDS) <= 0.15
 
 
@@ -124,7 +117,7 @@ def test_files_out_of_scale_and_channels_that_cancel(
 ) -> None:
     file = io.BytesIO()
     soundfile.write(file, channels(jfk.astype(np.float64)), RATE, format="WAV", subtype=subtype)
-    assert errors(text(transcribed(load("tiny.en"), decode(file.getvalue(), RATE).samples, language="en"))) <= 0.1
+    assert errors(heard(load("tiny.en"), decode(file.getvalue(), RATE).samples, language="en")) <= 0.1
 
 
 # --- a second look ---
@@ -135,8 +128,8 @@ def test_what_the_loudness_hides_is_looked_at_once_more(
 ) -> None:
     monkeypatch.setattr(loudness_vad, "speech_spans", lambda level: [])
     for options in ({}, {"words": True, "condition_on_previous_text": True}):
-        assert errors(text(transcribed(load("tiny.en"), jfk, **options))) <= 0.05
-    half = text(transcribed(load("tiny.en"), jfk, clips=((8.0, 11.0),)))
+        assert errors(heard(load("tiny.en"), jfk, **options)) <= 0.05
+    half = heard(load("tiny.en"), jfk, clips=((8.0, 11.0),))
     assert half.lower().strip(" .") == "ask what you can do for your country"
 
 
@@ -161,7 +154,7 @@ def test_a_second_look_makes_nothing_up(
     }
     monkeypatch.setattr(loudness_vad, "speech_spans", lambda level: [])
     samples = sound[kind] if kind in sound else 0.05 * noise(kind, length)
-    assert text(transcribed(load(model), samples, language="en")) == ""
+    assert heard(load(model), samples, language="en") == ""
 
 
 @pytest.mark.parametrize("model", ["tiny.en", "base"])
@@ -169,21 +162,21 @@ def test_a_minute_of_beeps_says_nothing(load: Callable[[str], Whisper], model: s
     """base alone says `I'm not sure if I can get the right answer` of them."""
     time = np.arange(60 * RATE) / RATE
     beeps = 0.3 * np.sin(2 * np.pi * 2000 * time) * (time % 0.5 < 0.1)
-    assert text(transcribed(load(model), beeps, language="en")) == ""
+    assert heard(load(model), beeps, language="en") == ""
 
 
 def test_bursts_of_noise_say_nothing(load: Callable[[str], Whisper]) -> None:
     """The model alone says `I'm going to go to the next one`."""
     time = np.arange(30 * RATE) / RATE
     bursts = 0.1 * noise("white", len(time)) * (np.sin(2 * np.pi * 0.7 * time) > 0)
-    assert text(transcribed(load("tiny.en"), bursts, language="en")) == ""
+    assert heard(load("tiny.en"), bursts, language="en") == ""
 
 
 @pytest.mark.parametrize("model", ["tiny.en", "base"])
 def test_noise_after_speech_says_nothing(load: Callable[[str], Whisper], jfk: np.ndarray, model: str) -> None:
     """tiny.en alone says `Thank you.` of it."""
     after = np.concatenate([jfk, 0.05 * noise("white", 19 * RATE)])
-    assert errors(text(transcribed(load(model), after, language="en"))) == 0
+    assert errors(heard(load(model), after, language="en")) == 0
 
 
 # --- language, live ---
@@ -193,7 +186,8 @@ def test_noise_after_speech_says_nothing(load: Callable[[str], Whisper], jfk: np
 def test_the_language_of_a_bad_recording(
     load: Callable[[str], Whisper], jfk: np.ndarray, change: Callable[[Any], Any]
 ) -> None:
-    (found,) = (e for e in transcribed(load("base"), change(jfk)) if isinstance(e, LanguageDetected))
+    (events,) = run(load("base"), Transcribe(audio=Audio(change(jfk).astype(np.float32), RATE)))
+    (found,) = (event for event in events if isinstance(event, LanguageDetected))
     assert found.language == "en" and found.probability > 0.8
 
 

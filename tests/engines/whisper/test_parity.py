@@ -9,7 +9,8 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support.clips import CLIPS
-from support.whisper_runs import empty, run, sampled, segments
+from support.engine_runs import run, segments
+from support.whisper_runs import empty, sampled
 
 from speechmlx.engines.whisper.decoding.prefill import PromptCache, causal
 from speechmlx.engines.whisper.engine import Whisper
@@ -56,7 +57,7 @@ def test_greedy_tokens_are_the_reference_s(
     engine: Whisper, model: str, speech: Callable[[str], Audio], name: str
 ) -> None:
     expected = reference(model, name)
-    found = run(engine, [Transcribe(audio=speech(name), language="en", vad=False)])[0]
+    found = run(engine, Transcribe(audio=speech(name), language="en", vad=False))[0]
     assert sampled(found) == expected["tokens"].tolist()
     said = segments(found)[0]
     assert said.avg_logprob == pytest.approx(float(expected["avg_logprob"]), abs=1e-3)
@@ -66,7 +67,7 @@ def test_greedy_tokens_are_the_reference_s(
 @pytest.mark.parametrize("name", CLIPS)
 def test_beam_search_is_the_reference_s(engine: Whisper, model: str, speech: Callable[[str], Audio], name: str) -> None:
     expected = reference(model, name)
-    found = run(engine, [Transcribe(audio=speech(name), language="en", vad=False, beam_size=5)])[0]
+    found = run(engine, Transcribe(audio=speech(name), language="en", vad=False, beam_size=5))[0]
     assert sampled(found) == expected["beam_tokens"].tolist()
     assert segments(found)[0].avg_logprob == pytest.approx(float(expected["beam_avg_logprob"]), abs=1e-3)
     assert empty(engine)
@@ -75,7 +76,7 @@ def test_beam_search_is_the_reference_s(engine: Whisper, model: str, speech: Cal
 @pytest.mark.parametrize("name", CLIPS)
 def test_word_times_are_the_reference_s(engine: Whisper, model: str, speech: Callable[[str], Audio], name: str) -> None:
     expected = reference(model, name)
-    found = run(engine, [Transcribe(audio=speech(name), language="en", vad=False, words=True)])[0]
+    found = run(engine, Transcribe(audio=speech(name), language="en", vad=False, words=True))[0]
     words = [word for segment in segments(found) for word in segment.words]
     assert "".join(word.text for word in words) == "".join(expected["words"].tolist())
     spoken = [any(map(str.isalnum, text)) for text in expected["words"]]  # marks are words of their own there
@@ -87,7 +88,7 @@ def test_word_times_are_the_reference_s(engine: Whisper, model: str, speech: Cal
 
 
 def test_language_is_the_reference_s(load: Callable[[str], Whisper], speech: Callable[[str], Audio]) -> None:
-    found = run(load("base"), [Transcribe(audio=speech("jfk"), vad=False)])[0][0]
+    found = run(load("base"), Transcribe(audio=speech("jfk"), vad=False))[0][0]
     assert isinstance(found, LanguageDetected)
     assert found.language == "en"
     assert found.probability == pytest.approx(float(reference("base", "jfk")["english"]), abs=1e-3)

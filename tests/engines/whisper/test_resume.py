@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.whisper_runs import RATE, run, segments, text
+from support.engine_runs import run, segments
+from support.whisper_runs import RATE, text
 
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.engines.whisper.offline.transcript_state import TranscriptState
@@ -51,7 +52,7 @@ def test_it_goes_on_behind_a_checkpoint(
 ) -> None:
     monkeypatch.setattr(tiny.offline, "max_batch", 1)  # else all windows are decoded at once, and end in any order
     request = Transcribe(audio=recording, checkpoints=True, **settings)
-    whole = run(tiny, [request])[0]
+    whole = run(tiny, request)[0]
     places = [place for place, event in enumerate(whole) if isinstance(event, Checkpoint)]
     assert places
     positions = [event.position for event in whole if isinstance(event, Checkpoint)]
@@ -59,13 +60,13 @@ def test_it_goes_on_behind_a_checkpoint(
     for place in {places[0], places[-1]}:
         checkpoint = whole[place]
         assert isinstance(checkpoint, Checkpoint)
-        rest = run(tiny, [replace(request, resume=checkpoint)])[0]
+        rest = run(tiny, replace(request, resume=checkpoint))[0]
         assert not any(isinstance(event, LanguageDetected) for event in rest)
         assert visible(whole[: place + 1]) + visible(rest) == visible(whole)
 
 
 def test_without_being_asked_there_is_no_checkpoint(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
-    found = run(tiny, [Transcribe(audio=speech("jfk"))])[0]
+    found = run(tiny, Transcribe(audio=speech("jfk")))[0]
     assert segments(found) and not any(isinstance(event, Checkpoint) for event in found)
 
 
@@ -74,11 +75,11 @@ def test_quiet_recordings_resume_in_their_second_pass(tiny: Whisper, speech: Cal
     hiss = np.random.default_rng(2).normal(0, 0.02, 70 * RATE).astype(np.float32)
     hiss[: 2 * RATE] *= 20
     request = Transcribe(audio=Audio(hiss, RATE), checkpoints=True)
-    whole = run(tiny, [request])[0]
+    whole = run(tiny, request)[0]
     states = [event for event in whole if isinstance(event, Checkpoint)]
     wary = [state for state in states if TranscriptState.read(state).wary]
     assert wary
     for checkpoint in wary:
-        rest = run(tiny, [replace(request, resume=checkpoint)])[0]
+        rest = run(tiny, replace(request, resume=checkpoint))[0]
         assert text(rest) == text(whole)
         assert rest[-1] == whole[-1] and isinstance(rest[-1], Usage)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.whisper_runs import RATE, run, text
+from support.engine_runs import run
+from support.whisper_runs import RATE, text
 
 from speechmlx.engines.whisper.engine import Whisper
 from speechmlx.types import Audio, Transcribe, Usage
@@ -23,7 +24,7 @@ def test_nothing_is_said_about_silence_and_noise(engine: Whisper, vad: bool) -> 
     requests = [
         Transcribe(audio=Audio(one.astype(np.float32), RATE), language="en", vad=vad) for one in sounds.values()
     ]
-    found = {kind: text(events) for kind, events in zip(sounds, run(engine, requests), strict=True)}
+    found = {kind: text(events) for kind, events in zip(sounds, run(engine, *requests), strict=True)}
     assert found == dict.fromkeys(sounds, "")
 
 
@@ -36,5 +37,5 @@ def _brown(draw: np.random.Generator, length: int) -> np.ndarray:
 
 def test_very_short_and_empty_audio(tiny: Whisper) -> None:
     for length in (0, 1, 399, 400, 1600):
-        found = run(tiny, [Transcribe(audio=Audio(np.zeros(length, np.float32), RATE))])[0]
+        found = run(tiny, Transcribe(audio=Audio(np.zeros(length, np.float32), RATE)))[0]
         assert text(found) == "" and isinstance(found[-1], Usage)

@@ -9,7 +9,8 @@ import jiwer
 import numpy as np
 import pytest
 from support.clips import CLIPS
-from support.whisper_runs import RATE, run, sampled, segments, text, timings
+from support.engine_runs import run, segments
+from support.whisper_runs import RATE, sampled, text, timings
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from speechmlx.engines.whisper.decoding import quality
@@ -24,7 +25,7 @@ from speechmlx.types import Audio, DetectTurn, Transcribe, Usage
 
 def test_word_error_rate(engine: Whisper, speech: Callable[[str], Audio]) -> None:
     normal = EnglishTextNormalizer()
-    found = run(engine, [Transcribe(audio=speech(name), language="en") for name in CLIPS])
+    found = run(engine, *[Transcribe(audio=speech(name), language="en") for name in CLIPS])
     said = [normal(text(events)) for events in found]
     assert jiwer.wer([normal(clip.words) for clip in CLIPS.values()], said) <= 0.03
     for events in found:
@@ -36,7 +37,7 @@ def test_a_long_recording_is_cut_where_nobody_speaks(engine: Whisper, speech: Ca
     names = ["jfk", "beckett", "librispeech", "jfk", "beckett"]
     pause = np.zeros(3 * RATE, np.float32)
     samples = np.concatenate([part for name in names for part in (speech(name).samples, pause)])
-    found = run(engine, [Transcribe(audio=Audio(samples, RATE), language="en", words=True)])[0]
+    found = run(engine, Transcribe(audio=Audio(samples, RATE), language="en", words=True))[0]
     normal = EnglishTextNormalizer()
     assert jiwer.wer(normal(" ".join(CLIPS[name].words for name in names)), normal(text(found))) <= 0.03
     times = [time for segment in segments(found) for time in (segment.start, segment.end)]
@@ -49,7 +50,7 @@ def test_a_long_recording_is_cut_where_nobody_speaks(engine: Whisper, speech: Ca
 
 def test_without_vad_windows_follow_one_another(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
     samples = np.concatenate([speech(name).samples for name in ("jfk", "beckett", "librispeech", "jfk")])
-    found = run(tiny, [Transcribe(audio=Audio(samples, RATE), vad=False, condition_on_previous_text=True)])[0]
+    found = run(tiny, Transcribe(audio=Audio(samples, RATE), vad=False, condition_on_previous_text=True))[0]
     normal = EnglishTextNormalizer()
     words = " ".join(CLIPS[name].words for name in ("jfk", "beckett", "librispeech", "jfk"))
     assert jiwer.wer(normal(words), normal(text(found))) <= 0.08
@@ -61,7 +62,7 @@ def test_two_words_are_heard_whole_and_once(engine: Whisper, speech: Callable[[s
     edges = ((0.3, 1.4), (1.9, 3.3), (3.4, 4.25), (4.85, 5.95), (6.6, 7.5), (8.1, 8.9))
     samples = speech("beckett").samples
     pieces = [samples[round(start * RATE) : round(end * RATE)] for start, end in edges]
-    found = run(engine, [Transcribe(audio=Audio(piece, RATE), language="en") for piece in pieces])
+    found = run(engine, *[Transcribe(audio=Audio(piece, RATE), language="en") for piece in pieces])
     normal = EnglishTextNormalizer()
     assert jiwer.wer(normal(CLIPS["beckett"].words), normal(" ".join(map(text, found)))) <= 1 / 12
 
@@ -82,7 +83,7 @@ def test_speech_after_an_early_stop_is_heard(tiny: Whisper, speech: Callable[[st
     tiny.end(state)
     normal = EnglishTextNormalizer()
     words = " ".join(CLIPS[name].words for name in names)
-    assert jiwer.wer(normal(words), normal(text(run(tiny, [Transcribe(audio=Audio(samples, RATE))])[0]))) <= 0.04
+    assert jiwer.wer(normal(words), normal(text(run(tiny, Transcribe(audio=Audio(samples, RATE)))[0]))) <= 0.04
 
 
 def test_speech_that_the_model_leaps_over_is_heard(
@@ -102,7 +103,7 @@ def test_speech_that_the_model_leaps_over_is_heard(
     monkeypatch.setattr(segments_module, "cut", without_the_middle)
     pause = np.zeros(RATE // 2, np.float32)
     samples = np.concatenate([part for name in names for part in (speech(name).samples, pause)])
-    said = text(run(tiny, [Transcribe(audio=Audio(samples, RATE), language="en")])[0])
+    said = text(run(tiny, Transcribe(audio=Audio(samples, RATE), language="en"))[0])
     assert leapt
     normal = EnglishTextNormalizer()
     assert jiwer.wer(normal(" ".join(CLIPS[name].words for name in names)), normal(said)) <= 0.1
@@ -110,22 +111,22 @@ def test_speech_that_the_model_leaps_over_is_heard(
 
 def test_clips_prompt_prefix_and_suppression(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
     jfk = speech("jfk")
-    half = run(tiny, [Transcribe(audio=jfk, clips=((8.0, 11.0),))])[0]
+    half = run(tiny, Transcribe(audio=jfk, clips=((8.0, 11.0),)))[0]
     assert text(half).lower().strip(" .") == "ask what you can do for your country"
     assert segments(half)[0].start >= 7.9
-    shouted = run(tiny, [Transcribe(audio=jfk, prompt="AND NOW, MY FRIENDS, LISTEN TO HIS SPEECH:")])[0]
-    assert text(shouted) != text(run(tiny, [Transcribe(audio=jfk)])[0])
-    rest = run(tiny, [Transcribe(audio=jfk, prefix="And so my fellow Americans", words=True)])[0]
+    shouted = run(tiny, Transcribe(audio=jfk, prompt="AND NOW, MY FRIENDS, LISTEN TO HIS SPEECH:"))[0]
+    assert text(shouted) != text(run(tiny, Transcribe(audio=jfk))[0])
+    rest = run(tiny, Transcribe(audio=jfk, prefix="And so my fellow Americans", words=True))[0]
     assert tiny.vocabulary.decode(segments(rest)[0].tokens) == segments(rest)[0].text
     assert text(rest).startswith("ask not") and text(rest).strip(".").endswith("your country")
     assert segments(rest)[0].words[0].text == " ask"
     country = tiny.vocabulary.encode(" country")
-    without = run(tiny, [Transcribe(audio=jfk, suppress_tokens=(-1, *country))])[0]
+    without = run(tiny, Transcribe(audio=jfk, suppress_tokens=(-1, *country)))[0]
     assert country[0] not in sampled(without) and len(sampled(without)) > 10
 
 
 def test_clips_are_heard_in_order_and_once(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
-    found = run(tiny, [Transcribe(audio=speech("jfk"), clips=((8.0, 11.0), (9.0, 10.5), (0.0, 2.0)))])[0]
+    found = run(tiny, Transcribe(audio=speech("jfk"), clips=((8.0, 11.0), (9.0, 10.5), (0.0, 2.0))))[0]
     said = [segment.text.lower() for segment in segments(found)]
     assert "".join(said).count("country") == 1 and "fellow" in said[0]
     assert [segment.start for segment in segments(found)] == sorted(segment.start for segment in segments(found))
@@ -142,7 +143,7 @@ def test_what_is_said_twice_is_heard_twice(
 ) -> None:
     """A text that repeats itself, where the audio does, is taken as it is: nothing of it is sampled."""
     normal = EnglishTextNormalizer()
-    found = run(engine, [Transcribe(audio=again(speech("jfk").samples, 2, 0.0), language="en", **settings)])[0]
+    found = run(engine, Transcribe(audio=again(speech("jfk").samples, 2, 0.0), language="en", **settings))[0]
     assert quality.compression_ratio(text(found)) > quality.COMPRESSION_LIMIT
     assert jiwer.wer(normal(" ".join([CLIPS["jfk"].words] * 2)), normal(text(found))) <= 0.05
     assert {segment.temperature for segment in segments(found)} == {0.0}
@@ -154,7 +155,7 @@ def test_a_short_sentence_is_heard_as_often_as_it_was_said(
 ) -> None:
     """Some models say but once what is said again and again: what they were not heard to say is decoded anew."""
     audio = again(speech("librispeech").samples, times, pause)
-    found = run(engine, [Transcribe(audio=audio, language="en", words=True)])[0]
+    found = run(engine, Transcribe(audio=audio, language="en", words=True))[0]
     assert text(found).count("to its place amidst the") == times
     ends = [end for word, _, end in timings(found) if word == " amidst"]
     each = speech("librispeech").duration + pause
@@ -164,7 +165,7 @@ def test_a_short_sentence_is_heard_as_often_as_it_was_said(
 def test_short_words_said_four_times(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
     """The model says it six times, some of them heard at one place."""
     samples = speech("beckett").samples[round(3.3 * RATE) : round(4.3 * RATE)]
-    assert text(run(tiny, [Transcribe(audio=again(samples, 4, 0.5))])[0]) == " ".join(["No matter."] * 4)
+    assert text(run(tiny, Transcribe(audio=again(samples, 4, 0.5)))[0]) == " ".join(["No matter."] * 4)
 
 
 def test_chance_decides_nothing_unless_it_was_asked_for(
@@ -175,16 +176,16 @@ def test_chance_decides_nothing_unless_it_was_asked_for(
     audio = Audio(np.ascontiguousarray(speech("librispeech").samples[::-1]), RATE)
     request = Transcribe(audio=audio, temperatures=(0.0, 0.6, 1.0))
     other = Transcribe(audio=speech("librispeech"), temperatures=(0.9, 1.0))
-    found = [*run(tiny, [request] * 4), *run(tiny, [other, request, other])[1:2], *run(tiny, [request])]
+    found = [*run(tiny, *[request] * 4), *run(tiny, other, request, other)[1:2], *run(tiny, request)]
     assert len({text(events) for events in found}) == 1 and text(found[0])
-    asked = run(tiny, [Transcribe(audio=audio, temperatures=(1.0,))] * 6)
+    asked = run(tiny, *[Transcribe(audio=audio, temperatures=(1.0,))] * 6)
     assert len({text(events) for events in asked}) > 1
 
 
 @pytest.mark.parametrize("seconds", [1.0, 17.0, 24.0])
 def test_every_word_has_a_length_and_its_place(engine: Whisper, speech: Callable[[str], Audio], seconds: float) -> None:
     audio = Audio(np.tile(speech("jfk").samples, 3)[: round(seconds * RATE)], RATE)
-    found = run(engine, [Transcribe(audio=audio, language="en", words=True)])[0]
+    found = run(engine, Transcribe(audio=audio, language="en", words=True))[0]
     words = [word for segment in segments(found) for word in segment.words]
     assert words and all(word.end - word.start >= 0.01 for word in words)
     times = [time for word in words for time in (word.start, word.end)]
@@ -198,27 +199,27 @@ def test_a_few_words_in_a_long_noise_are_heard(tiny: Whisper, speech: Callable[[
     sound = np.random.default_rng(6).standard_normal(90 * RATE).astype(np.float32)
     sound *= np.float32(np.sqrt(np.mean(words**2)) * 10 ** (-25 / 20))
     sound[40 * RATE : 40 * RATE + len(words)] += words
-    found = run(tiny, [Transcribe(audio=Audio(sound, RATE))])[0]
+    found = run(tiny, Transcribe(audio=Audio(sound, RATE)))[0]
     normal = EnglishTextNormalizer()
     assert jiwer.wer(normal(CLIPS["librispeech"].words), normal(text(found))) <= 1 / 8
     assert 39 <= segments(found)[0].start <= 41
 
 
 def test_hotwords_tip_the_scales(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
-    plain = text(run(tiny, [Transcribe(audio=speech("librispeech"))])[0])
-    hinted = text(run(tiny, [Transcribe(audio=speech("librispeech"), hotwords=("Conchord",))])[0])
+    plain = text(run(tiny, Transcribe(audio=speech("librispeech")))[0])
+    hinted = text(run(tiny, Transcribe(audio=speech("librispeech"), hotwords=("Conchord",)))[0])
     assert plain.startswith("Concord") and hinted.startswith("Conchord")
 
 
 def test_log_probabilities_of_tokens(tiny: Whisper, speech: Callable[[str], Audio]) -> None:
-    said = segments(run(tiny, [Transcribe(audio=speech("librispeech"), logprobs=True)])[0])[0]
+    said = segments(run(tiny, Transcribe(audio=speech("librispeech"), logprobs=True))[0])[0]
     assert b"".join(token for token, _ in said.logprobs).decode() == said.text
     assert np.exp(np.mean([logprob for _, logprob in said.logprobs])) == pytest.approx(said.confidence)
 
 
 def test_translate(load: Callable[[str], Whisper], speech: Callable[[str], Audio]) -> None:
     """English said to be French is still heard as something to put into English."""
-    found = text(run(load("base"), [Transcribe(audio=speech("jfk"), language="fr", task="translate")])[0])
+    found = text(run(load("base"), Transcribe(audio=speech("jfk"), language="fr", task="translate"))[0])
     assert "your country" in found
 
 

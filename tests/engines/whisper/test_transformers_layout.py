@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 from safetensors.numpy import save_file
+from support.engine_runs import run
 from support.torch_checkpoint import save_tensors
-from support.whisper_runs import run
 
 from speechmlx.engines import LoadOptions, whisper
 from speechmlx.engines.whisper.decoding.prefill import PromptCache, causal
@@ -105,7 +105,7 @@ def test_it_recognises_without_the_files_that_are_not_there(engine: Whisper) -> 
     """Words have times by all heads of the upper half, and the language is detected."""
     noise = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
     request = Transcribe(audio=Audio(noise, 16_000), temperatures=(0.0,), vad=False, words=True)
-    events = run(engine, [request])[0]
+    events = run(engine, request)[0]
     assert isinstance(events[0], LanguageDetected) and isinstance(events[-1], Usage)
     assert engine.vocabulary.multilingual
 

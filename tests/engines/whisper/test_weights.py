@@ -12,8 +12,9 @@ import mlx.core as mx
 import pytest
 from mlx.utils import tree_flatten
 from support.clips import CLIPS
+from support.engine_runs import run
 from support.quantised_whisper import quantised_whisper
-from support.whisper_runs import run, text
+from support.whisper_runs import text
 
 from speechmlx.engines import LoadOptions, whisper
 from speechmlx.engines.whisper.model.network import GPU, Network
@@ -33,7 +34,7 @@ def test_quantized_weights_are_plain_on_a_cpu(
     folder = quantised_whisper(model_folder("whisper-tiny.en"), tmp_path, bits)
     engine = loaded(whisper.load(folder, LoadOptions(warm_up=False)))
     assert engine.nbytes > 140_000_000
-    found = run(engine, [Transcribe(audio=speech("librispeech"))])[0]
+    found = run(engine, Transcribe(audio=speech("librispeech")))[0]
     assert jiwer.wer(CLIPS["librispeech"].words, text(found)) <= 1 / 8
 
 
@@ -50,5 +51,5 @@ def test_a_model_of_128_mels(
     (tmp_path / "config.json").write_text(json.dumps(config))
     engine = loaded(whisper.load(tmp_path, cold))
     assert "yue" in engine.vocabulary.languages
-    found = run(engine, [Transcribe(audio=speech("jfk"), language="yue", temperatures=(0.0,))])[0]
+    found = run(engine, Transcribe(audio=speech("jfk"), language="yue", temperatures=(0.0,)))[0]
     assert isinstance(found[-1], Usage)

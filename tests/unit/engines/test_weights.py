@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import mlx.core as mx
 import pytest
+from support.engine_runs import result
 
 from speechmlx.engines import weights
 from speechmlx.engines.weights import read_config, read_weights, settle
 from speechmlx.errors import ModelUnavailable, WeightsDamaged
-
-
-def result(slices: Generator[Any, None, dict[str, mx.array]]) -> dict[str, mx.array]:
-    while True:
-        try:
-            next(slices)
-        except StopIteration as end:
-            return dict(end.value)
 
 
 def test_weights_are_cast_and_settled(monkeypatch: pytest.MonkeyPatch) -> None:

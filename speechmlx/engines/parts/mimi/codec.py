@@ -8,11 +8,11 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 
+from speechmlx.engines.parts.causal_conv import Past
 from speechmlx.engines.parts.mimi.layers import (
     MimiConv,
     MimiConvTranspose,
     MimiDownsample,
-    MimiTape,
     MimiUnit,
     MimiUpsample,
     chain_tails,
@@ -40,8 +40,8 @@ class MimiChain(nn.Module):
     def tails(self) -> Iterator[tuple[int, ...]]:
         return chain_tails(self.model)
 
-    def __call__(self, x: mx.array, tape: MimiTape) -> mx.array:
-        return run_chain(self.model, x, tape)
+    def __call__(self, x: mx.array, past: Past) -> mx.array:
+        return run_chain(self.model, x, past)
 
 
 def _encoder(sizes: MimiSizes) -> MimiChain:
@@ -84,20 +84,20 @@ class Mimi(nn.Module):
 
     def encode(self, samples: mx.array, state: CodecState) -> tuple[mx.array, CodecState]:
         """The next frame of each row, float32 [b, frame] at 24 kHz → codes, int32 [b, codes], and the state after."""
-        steps, tape = state[0], MimiTape(state[1:])
-        x = self.encoder(samples[:, :, None], tape)
+        steps, past = state[0], Past(state[1:])
+        x = self.encoder(samples[:, :, None], past)
         count = x.shape[1]
-        x = self.encoder_transformer(x, steps, tape)
-        x = self.downsample.first(x, steps == 0, tape)
-        return self.quantizer.encode(x)[:, 0], [steps + count, *tape.after]
+        x = self.encoder_transformer(x, steps, past)
+        x = self.downsample.first(x, steps == 0, past)
+        return self.quantizer.encode(x)[:, 0], [steps + count, *past.after]
 
     def decode(self, codes: mx.array, state: CodecState) -> tuple[mx.array, CodecState]:
         """The next codes of each row, int32 [b, codes] → its frame, float32 [b, frame], and the state after."""
-        steps, tape = state[0], MimiTape(state[1:])
-        x = self.upsample(self.quantizer.decode(codes[:, None]), tape)
+        steps, past = state[0], Past(state[1:])
+        x = self.upsample(self.quantizer.decode(codes[:, None]), past)
         count = x.shape[1]
-        x = self.decoder_transformer(x, steps, tape)
-        return self.decoder(x, tape)[:, :, 0], [steps + count, *tape.after]
+        x = self.decoder_transformer(x, steps, past)
+        return self.decoder(x, past)[:, :, 0], [steps + count, *past.after]
 
 
 def _empty(rows: int, layers: Sequence[Any]) -> CodecState:

@@ -11,24 +11,7 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 
-Tails = Sequence[mx.array]
-"""What the layers keep between two pieces, in the order of use; each [b, ...]."""
-
-
-class MimiTape:
-    """Hands each layer its tail of the last piece and collects those of this one."""
-
-    def __init__(self, before: Tails) -> None:
-        self._before = iter(before)
-        self.after: list[mx.array] = []
-
-    def take(self) -> mx.array:
-        """The tail of the next layer."""
-        return next(self._before)
-
-    def keep(self, tail: mx.array) -> None:
-        """Keep a layer's tail for the next piece."""
-        self.after.append(tail)
+from speechmlx.engines.parts.causal_conv import Past
 
 
 class MimiConv(nn.Module):
@@ -47,11 +30,10 @@ class MimiConv(nn.Module):
         if self._width > self._stride:
             yield self._width - self._stride, self._inputs
 
-    def __call__(self, x: mx.array, tape: MimiTape) -> mx.array:
+    def __call__(self, x: mx.array, past: Past) -> mx.array:
         """[b, n * stride, in] → [b, n, out]"""
         if self._width > self._stride:
-            x = mx.concatenate([tape.take(), x], axis=1)
-            tape.keep(x[:, self._stride - self._width :])
+            x = past.extend(x)
         return self._product(x)
 
     def _product(self, x: mx.array) -> mx.array:
@@ -72,12 +54,10 @@ def _windows(x: mx.array, width: int, stride: int) -> mx.array:
 class MimiDownsample(MimiConv):
     """A convolution without a bias that has before the first piece its first step, not silence."""
 
-    def first(self, x: mx.array, fresh: mx.array, tape: MimiTape) -> mx.array:
+    def first(self, x: mx.array, fresh: mx.array, past: Past) -> mx.array:
         """As a call; `fresh` [b]: rows whose first piece this is."""
-        tail = mx.where(fresh[:, None, None], x[:, :1], tape.take())
-        x = mx.concatenate([tail, x], axis=1)
-        tape.keep(x[:, self._stride - self._width :])
-        return self._product(x)
+        tail = mx.where(fresh[:, None, None], x[:, :1], past.take())
+        return self._product(past.put_behind(tail, x))
 
 
 class MimiConvTranspose(nn.Module):
@@ -92,11 +72,11 @@ class MimiConvTranspose(nn.Module):
     def tails(self) -> Iterator[tuple[int, ...]]:
         yield 1, self._stride * self._outputs
 
-    def __call__(self, x: mx.array, tape: MimiTape) -> mx.array:
+    def __call__(self, x: mx.array, past: Past) -> mx.array:
         """[b, n, in] → [b, n * stride, out]"""
         b, n, _ = x.shape
         both = (x @ self.weight.T).reshape(b, n, 2, self._stride * self._outputs)
-        y = _overlapped(both[:, :, 0], both[:, :, 1], tape)
+        y = _overlapped(both[:, :, 0], both[:, :, 1], past)
         return y.reshape(b, n * self._stride, self._outputs) + self.bias
 
 
@@ -110,17 +90,17 @@ class MimiUpsample(nn.Module):
     def tails(self) -> Iterator[tuple[int, ...]]:
         yield 1, self.weight.shape[1] * self.weight.shape[2]
 
-    def __call__(self, x: mx.array, tape: MimiTape) -> mx.array:
+    def __call__(self, x: mx.array, past: Past) -> mx.array:
         """[b, n, c] → [b, n * stride, c]"""
         b, n, c = x.shape
         both = (x[:, :, None, None] * self.weight).reshape(b, n, 2, -1)
-        return _overlapped(both[:, :, 0], both[:, :, 1], tape).reshape(b, -1, c)
+        return _overlapped(both[:, :, 0], both[:, :, 1], past).reshape(b, -1, c)
 
 
-def _overlapped(now: mx.array, later: mx.array, tape: MimiTape) -> mx.array:
+def _overlapped(now: mx.array, later: mx.array, past: Past) -> mx.array:
     """Each step's first half with the second half of the step before; [b, n, stride * out]."""
-    tail = tape.take()
-    tape.keep(later[:, -1:])
+    tail = past.take()
+    past.leave(later[:, -1:])
     return now + mx.concatenate([tail, later[:, :-1]], axis=1)
 
 
@@ -135,14 +115,14 @@ class MimiUnit(nn.Module):
     def tails(self) -> Iterator[tuple[int, ...]]:
         return chain_tails(self.block)
 
-    def __call__(self, x: mx.array, tape: MimiTape) -> mx.array:
-        return x + run_chain(self.block, x, tape)
+    def __call__(self, x: mx.array, past: Past) -> mx.array:
+        return x + run_chain(self.block, x, past)
 
 
-def run_chain(layers: Sequence[Any], x: mx.array, tape: MimiTape) -> mx.array:
+def run_chain(layers: Sequence[Any], x: mx.array, past: Past) -> mx.array:
     """Layers one after the other."""
     for layer in layers:
-        x = layer(x, tape) if hasattr(layer, "tails") else layer(x)
+        x = layer(x, past) if hasattr(layer, "tails") else layer(x)
     return x
 
 

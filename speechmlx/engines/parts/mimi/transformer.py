@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import mlx.core as mx
 import mlx.nn as nn
 
-from speechmlx.engines.parts.mimi.layers import MimiTape
+from speechmlx.engines.parts.causal_conv import Past
 from speechmlx.engines.parts.mimi.sizes import MimiSizes
 
 PERIOD = 10000.0
@@ -28,15 +28,15 @@ class MimiLayer(nn.Module):
         self.scale1, self.scale2 = mx.ones(dim), mx.ones(dim)
         self._heads = sizes.heads
 
-    def __call__(self, x: mx.array, steps: mx.array, mask: mx.array, tape: MimiTape) -> mx.array:
+    def __call__(self, x: mx.array, steps: mx.array, mask: mx.array, past: Past) -> mx.array:
         """x [b, t, dim]; `steps` [b]: steps of each row before these; mask [b, 1, t, context]."""
         b, t, dim = x.shape
         q, k, v = self.in_proj(self.norm1(x)).reshape(b, t, 3, self._heads, -1).transpose(2, 0, 3, 1, 4)
         q, k = (
             mx.fast.rope(one, one.shape[-1], traditional=True, base=PERIOD, scale=1.0, offset=steps) for one in (q, k)
         )
-        window = mx.concatenate([tape.take()[:, :, :, t:], mx.stack([k, v], axis=1)], axis=3)
-        tape.keep(window)
+        window = mx.concatenate([past.take()[:, :, :, t:], mx.stack([k, v], axis=1)], axis=3)
+        past.leave(window)
         scale = k.shape[-1] ** -0.5
         y = mx.fast.scaled_dot_product_attention(q, window[:, 0], window[:, 1], scale=scale, mask=mask)
         x = x + self.scale1 * self.out_proj(y.transpose(0, 2, 1, 3).reshape(b, t, dim))
@@ -57,11 +57,11 @@ class MimiTransformer(nn.Module):
         for _ in self.layers:
             yield 2, sizes.heads, sizes.context, sizes.dim // sizes.heads
 
-    def __call__(self, x: mx.array, steps: mx.array, tape: MimiTape) -> mx.array:
+    def __call__(self, x: mx.array, steps: mx.array, past: Past) -> mx.array:
         """x [b, t, dim], `steps` [b]: steps of each row before these → [b, t, dim]"""
         mask = _mask(steps, x.shape[1], self._sizes.context)
         for layer in self.layers:
-            x = layer(x, steps, mask, tape)
+            x = layer(x, steps, mask, past)
         return x
 
 

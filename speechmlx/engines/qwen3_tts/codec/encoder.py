@@ -48,16 +48,6 @@ class CodecEncoder:
             for number in range(codebooks)
         ]
 
-    def __call__(self, samples: Samples) -> Codes:
-        """`pieces` at once."""
-        steps = self.pieces(samples)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                codes: Codes = done.value
-                return codes
-
     def pieces(self, samples: Samples, frames: int = PIECE) -> Generator[None, None, Codes]:
         """Encode `samples` [n] of 24 kHz, `frames` frames in a step, and return the codes [codebooks, F].
 

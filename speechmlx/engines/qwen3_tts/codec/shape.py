@@ -57,17 +57,7 @@ class DecoderShape:
 
     @property
     def attention(self) -> AttentionShape:
-        return AttentionShape(
-            width=self.hidden_size,
-            layers=self.num_hidden_layers,
-            heads=self.num_attention_heads,
-            key_heads=self.num_key_value_heads,
-            head=self.head_dim,
-            inner=self.intermediate_size,
-            window=self.sliding_window,
-            theta=self.rope_theta,
-            epsilon=self.rms_norm_eps,
-        )
+        return _attention(self, self.rms_norm_eps)
 
 
 @dataclass(frozen=True)
@@ -105,17 +95,21 @@ class EncoderShape:
 
     @property
     def attention(self) -> AttentionShape:
-        return AttentionShape(
-            width=self.hidden_size,
-            layers=self.num_hidden_layers,
-            heads=self.num_attention_heads,
-            key_heads=self.num_key_value_heads,
-            head=self.head_dim,
-            inner=self.intermediate_size,
-            window=self.sliding_window,
-            theta=self.rope_theta,
-            epsilon=self.norm_eps,
-        )
+        return _attention(self, self.norm_eps)
+
+
+def _attention(shape: DecoderShape | EncoderShape, epsilon: float) -> AttentionShape:
+    return AttentionShape(
+        width=shape.hidden_size,
+        layers=shape.num_hidden_layers,
+        heads=shape.num_attention_heads,
+        key_heads=shape.num_key_value_heads,
+        head=shape.head_dim,
+        inner=shape.intermediate_size,
+        window=shape.sliding_window,
+        theta=shape.rope_theta,
+        epsilon=epsilon,
+    )
 
 
 @dataclass(frozen=True)

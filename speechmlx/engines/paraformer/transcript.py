@@ -1,4 +1,4 @@
-"""The engine: recordings → segments of text, punctuated, with the times of words."""
+"""What was recognised in clips → segments of text, punctuated, with the times of words."""
 
 from __future__ import annotations
 
@@ -7,78 +7,21 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from speechmlx import languages
-from speechmlx.engines.paraformer.network import ClipTokens, ParaformerNetwork
-from speechmlx.engines.paraformer.punctuation import PunctuationNetwork, Punctuator
+from speechmlx.engines.paraformer.network import ClipTokens
+from speechmlx.engines.paraformer.punctuation import Punctuator
 from speechmlx.engines.paraformer.words import NO_TEXT, PART, HeardWord, confidence, spaced, words_of
-from speechmlx.engines.parts.fbank import Normalisation, filter_bank, stack
-from speechmlx.engines.parts.fsmn_vad import FsmnNetwork
+from speechmlx.engines.parts.recording_engine import RecognisedFamily
 from speechmlx.engines.parts.recordings import (
-    MAX_BATCH,
-    RecordingBatch,
-    RecordingState,
     SpeechClip,
-    accepted,
-    find_clips,
 )
-from speechmlx.errors import Unsupported
-from speechmlx.types import Event, LanguageDetected, Request, Segment, Transcribe, Word
+from speechmlx.types import Event, LanguageDetected, Segment, Transcribe, Word
 
 if TYPE_CHECKING:
-    from speechmlx.types import Samples
+    pass
 
-STACKED, STEP = 7, 6
-"""Frames of 10 ms that the encoder sees as one, one every 60 ms."""
-NAME = "Paraformer"
-LANGUAGES = ("zh", "en")
-
-
-class Paraformer:
-    """`Batched` for `Transcribe`. What it computes does not depend on how long its steps are."""
-
-    max_batch = MAX_BATCH
-
-    def __init__(
-        self,
-        network: ParaformerNetwork,
-        normalise: Normalisation,
-        vocabulary: Sequence[str],
-        vad: FsmnNetwork,
-        punctuation: PunctuationNetwork | None,
-    ) -> None:
-        self.nbytes = network.nbytes + vad.nbytes + (punctuation.nbytes if punctuation else 0)
-        self._normalise = normalise
-        self._vocabulary = vocabulary
-        self._vad = vad
-        self._punctuation = punctuation
-        self._batch = RecordingBatch(network)
-
-    @property
-    def aim(self) -> float:
-        """Seconds that a step should take."""
-        return self._batch.pace.aim
-
-    @aim.setter
-    def aim(self, seconds: float) -> None:
-        self._batch.pace.aim = seconds
-
-    def begin(self, request: Request) -> RecordingState[ClipTokens]:
-        """Take a recording. Raises BadRequest, and Unsupported for what the model cannot do."""
-        wanted = accepted(request, NAME, LANGUAGES)
-        if wanted.hotwords:
-            raise Unsupported(f"{NAME} takes no hotwords: this checkpoint was trained without them; leave them out")
-        punctuator = Punctuator(self._punctuation, self._batch.pace) if self._punctuation else None
-        writer = TranscriptWriter(wanted, self._vocabulary, punctuator)
-        return self._batch.begin(RecordingState(wanted, find_clips(wanted, self._vad, self.features), writer))
-
-    def step(self, states: Sequence[RecordingState[ClipTokens]]) -> list[list[Event | Exception]]:
-        return self._batch.step(states)
-
-    def end(self, state: RecordingState[ClipTokens]) -> None:
-        self._batch.end(state)
-
-    def features(self, samples: Samples) -> Samples:
-        """What the encoder sees of a clip [n]: [frames of 60 ms, 560]."""
-        return self._normalise(stack(filter_bank(samples), STACKED, STEP))
+FAMILY = RecognisedFamily(
+    "Paraformer", ("zh", "en"), "takes no hotwords: this checkpoint was trained without them; leave them out"
+)
 
 
 class TranscriptWriter:

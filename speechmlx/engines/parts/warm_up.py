@@ -1,0 +1,22 @@
+"""What a model says or hears while it is loaded, so that its first requests find kernels compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from speechmlx.engines.finite import raise_first
+from speechmlx.types import Progress, Request
+
+
+def warm_up(engine: Any, request: Request, together: tuple[int, ...] = (1,)) -> Iterator[Progress]:
+    """Run `request` on a `Batched` engine to its end, as often at once as `together` says. Raises its error."""
+    done = 0
+    for count in together:
+        states = [engine.begin(request) for _ in range(count)]
+        while live := [state for state in states if not state.finished]:
+            yield Progress("warm_up", done, done + 1)
+            raise_first(engine.step(live))
+            done += 1
+        for state in states:
+            engine.end(state)
