@@ -77,19 +77,19 @@ class _Served:
 
     def __init__(self) -> None:
         before = self._operations()
-        self._is_on_cpu = cpu.install()
+        self.is_on_cpu = cpu.install()
         self._ours = {place: one for place, one in self._operations().items() if one is not before.get(place)}
         self._plain = {place: before[place] for place in self._ours}
         self.__exit__()
 
     def __enter__(self) -> None:
         self._put(self._ours)
-        if self._is_on_cpu:
+        if self.is_on_cpu:
             mx.disable_compile()
 
     def __exit__(self, *error: object) -> None:
         self._put(self._plain)
-        if self._is_on_cpu:
+        if self.is_on_cpu:
             mx.enable_compile()
 
     @staticmethod

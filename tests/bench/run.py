@@ -24,6 +24,7 @@ PARTS = {
     "asr": BLAS,
     "live": BLAS,
     "tts": BLAS,
+    "answers": BLAS,
     "talkers": BLAS,
     "reading": BLAS,
     "enhance": BLAS,

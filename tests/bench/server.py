@@ -160,34 +160,32 @@ def _is_up(server: Server) -> bool:
         connection.close()
 
 
+class Pings:
+    """How long each answer took, in order."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.computed: list[float] = []
+        """Without what the server and the client waited for a CPU."""
+
+
 @contextmanager
-def pinging(server: Server) -> Iterator[list[float]]:
-    """Asks for the health all the time over one connection; the seconds of each answer, in order.
-
-    The other threads of this process leave the interpreter soon to the one that asks.
-    """
-    seconds: list[float] = []
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(0.0002)
-    stop = threading.Event()
-
-    def ping() -> None:
-        connection = server.connect()
-        while not stop.wait(0.005):
-            start = time.perf_counter()
-            connection.request("GET", server.contender.health)
-            connection.getresponse().read()
-            seconds.append(time.perf_counter() - start)
-        connection.close()
-
-    thread = threading.Thread(target=ping)
-    thread.start()
-    try:
-        yield seconds
-    finally:
-        stop.set()
-        thread.join()
-        sys.setswitchinterval(interval)
+def pinging(server: Server) -> Iterator[Pings]:
+    """Asks for the health all the time over one connection, from a process of its own; known at the end."""
+    script = str(Path(__file__).with_name("pinger.py"))
+    command = [sys.executable, script, str(server.port), server.contender.health, str(server.process.pid)]
+    pings = Pings()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield pings
+        finally:
+            printed, _ = process.communicate()
+    for line in printed.splitlines():
+        took, waited = map(float, line.split())
+        pings.seconds.append(took)
+        pings.computed.append(took - waited)
 
 
 def together(count: int, call: Callable[[], object]) -> None:
@@ -264,7 +262,7 @@ def upload(server: Server, body: bytes) -> None:
 
 def health(seconds_idle: float) -> list[Row]:
     """/health while idle, while Kokoro loads and speaks first, and during four syntheses, transcriptions, uploads."""
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, dict[str, Pings]] = {}
     for contender in (OURS, peer()):
         times = found[contender.name] = {}
         with running(contender) as (server, _):
@@ -285,8 +283,12 @@ def health(seconds_idle: float) -> list[Row]:
     for when, mine in found[OURS.name].items():
         theirs = found[PEER].get(when)
         for name, share in (("p50", 50), ("p99", 99), ("max", 100)):
-            value = None if theirs is None else float(np.percentile(theirs, share)) * 1e3
-            rows.append(Row(f"/health {when}, {name}", float(np.percentile(mine, share)) * 1e3, "ms", value, PEER))
+            value = None if theirs is None else float(np.percentile(theirs.seconds, share)) * 1e3
+            took = float(np.percentile(mine.seconds, share)) * 1e3
+            rows.append(Row(f"/health {when}, {name}", took, "ms", value, PEER))
+        value = None if theirs is None else float(np.percentile(theirs.computed, 99)) * 1e3
+        took = float(np.percentile(mine.computed, 99)) * 1e3
+        rows.append(Row(f"/health {when}, p99 without the wait for a CPU", took, "ms", value, PEER))
     return rows
 
 

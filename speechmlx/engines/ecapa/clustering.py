@@ -32,7 +32,7 @@ def reliability(seconds: Samples) -> Samples:
     return seconds / (seconds + HALF)
 
 
-@dataclass
+@dataclass(eq=False)
 class Cluster:
     """Windows that are one speaker's: the weighted sum of their embeddings, of their weights and of their seconds."""
 

@@ -44,7 +44,7 @@ class Step:
         return Cluster(self.embedding * weight**0.5, weight, self.seconds, 1)
 
 
-@dataclass
+@dataclass(eq=False)
 class Voice:
     """A voice and its label; a known one has its label before it is `heard`."""
 

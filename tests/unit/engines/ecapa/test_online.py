@@ -77,3 +77,13 @@ def test_memory_does_not_grow_with_the_stream() -> None:
     labels(speakers, *(steps(voices(2)[i % 2], 4 * i, 4) for i in range(100)))
     assert len(speakers.voices) == 2 and not speakers._waiting
     assert all(voice.cluster.weight <= HEAVY for voice in speakers.voices)
+
+
+def test_later_voices_that_prove_to_be_one_become_one() -> None:
+    """Whatever voices came before them."""
+    one, other, third = voices(3)
+    between = (other + third) / np.linalg.norm(other + third)
+    speakers = OnlineSpeakers()
+    said = labels(speakers, steps(one, 0, 4), steps(other, 4, 4), steps(third, 8, 4), steps(between, 12, 60))
+    assert set(said[-20:]) == {"1"}
+    assert [voice.label for voice in speakers.voices] == ["0", "1"]
