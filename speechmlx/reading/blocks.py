@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from speechmlx.reading import Token
 from speechmlx.reading.mapped import MappedText
+from speechmlx.reading.tokens import Token
 
 BlockKind = Literal["paragraph", "heading", "item", "quote", "row", "code"]
 

@@ -9,12 +9,13 @@ import html
 import re
 from collections.abc import Collection
 
-from speechmlx.reading import Pause, SpokenWord, latex
+from speechmlx.reading import latex
 from speechmlx.reading.blocks import Given
 from speechmlx.reading.code import code_spans
 from speechmlx.reading.emphasis import Delimiters
 from speechmlx.reading.mapped import MappedText
 from speechmlx.reading.pauses import PAUSE, seconds_of
+from speechmlx.reading.tokens import Pause, SpokenWord
 
 SPECIAL = re.compile(
     r"[¹²³⁴-⁹]|\\|`|[*_]++|~~++|==++|!?\[|\]|<|&|\$|\n|\u2028[ \u2028]*+|(?:https?://|www\.)[^\s<>\"\[\]*`]{1,2000}+",

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import groupby
 
-from speechmlx.reading import Pause, SpokenWord, Token
 from speechmlx.reading.folding import fold
 from speechmlx.reading.mapped import MappedText
 from speechmlx.reading.pronunciation import alphabet
+from speechmlx.reading.tokens import Pause, SpokenWord, Token
 from speechmlx.types import Pronunciation
 
 JOINED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"

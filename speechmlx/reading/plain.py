@@ -10,12 +10,13 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from speechmlx.reading import Pause, SpokenWord, Token, ssml
+from speechmlx.reading import ssml
 from speechmlx.reading.blocks import Given, Manner, SaidAs, TextBlock
 from speechmlx.reading.lexicon import UserLexicon, user_lexicon
 from speechmlx.reading.pauses import parts
 from speechmlx.reading.reading import words_of
 from speechmlx.reading.said_as import said_as
+from speechmlx.reading.tokens import Pause, SpokenWord, Token
 from speechmlx.types import Pronunciation
 
 WordsOrSilence = str | float

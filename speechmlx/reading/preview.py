@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from speechmlx import languages
 from speechmlx.errors import Unsupported
-from speechmlx.reading import SpokenWord, Token, pronunciation, read, spoken
+from speechmlx.reading import pronunciation
 from speechmlx.reading.lexicon import user_lexicon
+from speechmlx.reading.reading import read, spoken
+from speechmlx.reading.tokens import SpokenWord, Token
 from speechmlx.types import Pronunciation
 
 DEFAULT = "en-us"

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 
-from speechmlx.reading import Pause, SpokenWord, Token, ssml, structure
+from speechmlx.reading import ssml, structure
 from speechmlx.reading.blocks import Given, Manner, SaidAs, TextBlock
 from speechmlx.reading.folding import fold
 from speechmlx.reading.lexicon import UserLexicon
 from speechmlx.reading.mapped import MappedText
 from speechmlx.reading.said_as import Words, said_as
 from speechmlx.reading.sentences import clauses, sentence_ends
+from speechmlx.reading.tokens import Pause, SpokenWord, Token
 from speechmlx.reading.written import WrittenWord, written_words
 
 LONGEST = 400

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from speechmlx.reading import Pause, SpokenWord, Token
+from speechmlx.reading.tokens import Pause, SpokenWord, Token
 
 Words = Callable[[str], list[Token]]
 """The words of a text in one language, with offsets into it."""

@@ -13,9 +13,9 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from speechmlx.errors import BadRequest
-from speechmlx.reading import Pause, SpokenWord, Token
 from speechmlx.reading.blocks import Given, Manner, SaidAs, TextBlock
 from speechmlx.reading.mapped import MappedText
+from speechmlx.reading.tokens import Pause, SpokenWord, Token
 
 BEGINNING = re.compile(r"[\s\ufeff]*(?:<\?xml\s[^<>]{0,200}\?>\s*)?(?:<speak(?=[\s/>])|<!DOCTYPE\s{1,20}speak\s)")
 TAG = re.compile(rb"<(?:[^<>\"']|\"[^\"]*\"|'[^']*')*+>")

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from speechmlx.reading import SpokenWord, roman
+from speechmlx.reading import roman
 from speechmlx.reading.blocks import BlockKind, Given, Note, TextBlock
 from speechmlx.reading.hypertext import LINE_BREAK, without_tags
 from speechmlx.reading.inline import without_marks
 from speechmlx.reading.mapped import MappedText
 from speechmlx.reading.sentences import ORDERED
+from speechmlx.reading.tokens import SpokenWord
 
 NARROW = 40
 """Characters: no text is wrapped at less."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from speechmlx.reading import SpokenWord, Token
 from speechmlx.reading.mapped import MappedText
+from speechmlx.reading.tokens import SpokenWord, Token
 
 UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]")
 """A letter of Chinese or Japanese, whose words stand together without blanks."""

@@ -64,6 +64,27 @@ def test_shares_of_rows_that_are_ruled_out() -> None:
     assert mx.isnan(mx.softmax(x[:, 1:] * 0 + mx.nan, axis=-1)).all()
 
 
+@pytest.mark.parametrize("name", [name for name in functions.NAMES if name not in ("logaddexp", "softmax")])
+def test_a_number_alone_has_no_axes(name: str) -> None:
+    assert getattr(mx, name)(mx.array(0.5)).shape == mx.logaddexp(mx.array(0.5), 0.0).shape == ()
+
+
+def test_a_row_that_may_look_at_nothing_has_numbers() -> None:
+    q, mask = random(1, 2, 128, 32), mx.ones((128, 128), mx.bool_)
+    mask[3] = False
+    same(attention.fused(q, q, q, scale=0.2, mask=mask), attention.ORIGINAL(q, q, q, scale=0.2, mask=mask), atol=2e-5)
+    fewer = q[:, :, :64]
+    late = attention.fused(q, fewer, fewer, scale=0.2, mask="causal")
+    assert mx.isfinite(late).all()
+    with pytest.raises(ValueError, match="mask"):
+        attention.fused(q, q, q, scale=0.2, mask="all")
+
+
+def test_a_turn_keeps_the_type() -> None:
+    x = random(2, 3, 1, 16).astype(mx.bfloat16)
+    assert turn_from(mx.array([3, 4]), 1, 16, 1e4)(x).dtype == turn_from(3, 1, 16, 1e4)(x).dtype == mx.bfloat16
+
+
 def test_other_types_and_axes_go_to_the_original() -> None:
     x = random(100, 100)
     assert mx.sin(x.astype(mx.float16)).dtype == mx.float16

@@ -64,9 +64,11 @@ async def speaking(server: Server, query: str = "") -> AsyncIterator[ClientConne
     address = f"{server.url.replace('http', 'ws')}/v1/speak?{query}"
     async with asyncio.timeout(30), connect(address, proxy=None) as socket:
         assert json.loads(await socket.recv())["type"] == "Metadata"
+        before = jobs(server)
         await send(socket, "Speak", text="Hello.")
         await send(socket, "Flush")
         await until(socket, "Flushed")
+        await until_jobs(server, **more(before, ok=1))
         yield socket
 
 

@@ -84,3 +84,22 @@ def test_every_module_has_its_unit_test(folder: str) -> None:
         if file.name != "__init__.py" and not only_declares(tree) and not test.exists():
             untested.add(file.as_posix())
     assert not untested
+
+
+def test_no_module_needs_the_package_that_is_importing_it() -> None:
+    """Two threads that import such modules at once find one of them half made."""
+    found = set()
+    for path, tree in modules("speechmlx"):
+        if not path.endswith("/__init__.py"):
+            continue
+        folder = Path(path).parent
+        package = ".".join(folder.parts)
+        taken = [node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)]
+        if not any(name.startswith(f"{package}.") for name in taken):
+            continue
+        for other, code in modules(folder.as_posix()):
+            for node in code.body:
+                if isinstance(node, ast.ImportFrom) and node.module == package:
+                    own = {one.name for one in node.names if not list((ROOT / folder).glob(f"{one.name}*"))}
+                    found |= {f"{other}: {name}" for name in own}
+    assert not found

@@ -18,6 +18,8 @@ from speechmlx.engines.cpu.product import Matrix, multiply
 ORIGINAL = mx.fast.scaled_dot_product_attention
 
 Scores = NDArray[np.float32]
+LEAST = float(np.finfo(np.float32).min)
+"""The score of what may not be looked at. A row that may look at nothing looks at all alike, as MLX has it."""
 
 BLOCK = 1 << 18
 """Number of scores computed at a time: 1 MB."""
@@ -47,7 +49,8 @@ def fused(
 ) -> mx.array:
     """As mx.fast.scaled_dot_product_attention; MLX computes it for few scores, and for types other than float32."""
     length, places = q.shape[2], k.shape[2]
-    many = length > 1 and length * places >= LARGE and sinks is None and not more
+    known = not isinstance(mask, str) or mask == "causal"
+    many = length > 1 and length * places >= LARGE and known and sinks is None and not more
     if many and q.dtype == k.dtype == v.dtype == mx.float32:
         try:
             added = _added(mask, length, places)
@@ -63,14 +66,14 @@ def _added(mask: mx.array | str | None, length: int, places: int) -> Scores | No
     if mask is None or isinstance(mask, str):
         return None if mask is None else _causal(length, places)
     if mask.dtype == mx.bool_:
-        mask = mx.where(mask, mx.array(0.0), mx.array(-mx.inf))
+        mask = mx.where(mask, mx.array(0.0), mx.array(LEAST))
     return view(mask.astype(mx.float32).reshape(*[1] * (4 - mask.ndim), *mask.shape))
 
 
 @lru_cache(maxsize=2)
 def _causal(length: int, places: int) -> Scores:
     """Of the last `length` of `places` positions: each looks at none after it."""
-    return np.triu(np.full((length, places), -np.inf, np.float32), places - length + 1)[None, None]
+    return np.triu(np.full((length, places), LEAST, np.float32), places - length + 1)[None, None]
 
 
 def _by_blocks(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: Scores | None) -> mx.array:

@@ -1,7 +1,7 @@
 """Transcendental functions for MLX's CPU backend, which computes them one element at a time: 10 to 20 ns each.
 
 Numpy's are vectorised and take 0.3 to 1 ns, and small arrays cost an evaluation, which seldom is more. All sizes go
-through it, so that a request has the same numbers in any batch. Never used on a GPU.
+through it, so that a request has the same numbers in any batch. They have no gradients. Never used on a GPU.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def _of_elements(original: Callable[..., mx.array], compute: Callable[[Values], 
 
 
 def _values(a: Any, stream: Any) -> Values | None:
-    """The values of `a` where numpy is to compute, else None."""
-    if not isinstance(a, mx.array) or not a.size or a.dtype != mx.float32 or stream is not None:
+    """The values of `a` where numpy is to compute, else None: numpy makes numbers of arrays without axes."""
+    if not isinstance(a, mx.array) or not a.ndim or not a.size or a.dtype != mx.float32 or stream is not None:
         return None
     try:
         return np.ascontiguousarray(view(a))  # numpy rounds otherwise where elements lie apart

@@ -41,7 +41,7 @@ class Rotation:
     def turned(self, x: mx.array, tables: Tables) -> mx.array:
         """x [..., length, width] at the positions of the tables."""
         cosines, sines = tables
-        return x * cosines + self._swapped(x) * sines
+        return (x * cosines + self._swapped(x) * sines).astype(x.dtype)
 
     def steps(self) -> NDArray[np.float32]:
         """How far each pair turns, in radians for a position, but for `scale`."""

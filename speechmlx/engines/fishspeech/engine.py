@@ -23,7 +23,7 @@ from speechmlx.engines.fishspeech.voices import ReferenceShelf, check_recording
 from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.parts.kv_rows import bytes_of
 from speechmlx.engines.parts.prompt_reading import read_shortest_first
-from speechmlx.engines.parts.step_events import StepEvents
+from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading.pauses import check_pauses
@@ -149,7 +149,8 @@ class FishSpeech:
         self._hear(next((state for state in states if state.hearing and not state.finished), None), found)
         for state in states:
             if not state.finished:
-                self._begin(state, found)
+                with ends_alone(state, found):
+                    self._begin(state, found)
         reading = [state for state in states if not state.finished]
         read_shortest_first(self._piece, self.aim, reading, _unread, self._read_piece)
         self._speak([state for state in states if not state.finished and state.can_speak], found)

@@ -46,6 +46,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "cfg_scale": (0.0, 20.0),
     "cfg_weight": (0.0, 20.0),
     "exaggeration": (0.0, 2.0),
+    "fade_in_ms": (0.0, 10_000.0),
+    "fade_out_ms": (0.0, 10_000.0),
 }
 """Bounds of options that many families have; both ends are allowed."""
 TEXTS = frozenset("instruct description caption style emotion dialect".split())

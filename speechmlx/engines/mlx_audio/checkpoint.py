@@ -26,8 +26,8 @@ BRIDGE = "bridge.json"
 """What the conversion wrote of the family: {"part", "family", "rate", "streams"}."""
 CLASSES: Mapping[str, tuple[str, str]] = {"mel_roformer": ("MelRoFormer", "MelRoFormerConfig")}
 """By family: names of its model and its configuration, where they are not Model and ModelConfig."""
-SETTINGS: Mapping[str, Mapping[str, Any]] = {"pocket_tts": {"tokenizer_name": "tokenizer/tokenizer.model"}}
-"""By family: settings where config.json says nothing. A row's companion is in a folder of its own."""
+SETTINGS: Mapping[str, Mapping[str, str]] = {"pocket_tts": {"tokenizer_name": "tokenizer/tokenizer.model"}}
+"""By family: settings that name a row's companion, which is in a folder of its own, whatever config.json says."""
 INNER: Mapping[str, str] = {"mossformer2_se": "model"}
 """By family: the part of the model that the weights are of, where they are not of the whole."""
 FINISHERS: Mapping[str, Callable[[Any, Path], Any]] = {"voxtral_tts": voxtral_prompts.furnish}
@@ -117,7 +117,8 @@ def _about(folder: Path) -> dict[str, Any]:
 
 def _constructed(folder: Path, module: Any, config: dict[str, Any], family: str) -> tuple[Any, dict[str, mx.array]]:
     """The model without its weights, and these as the family names them."""
-    settings = {**SETTINGS.get(family, {}), **config, "model_path": str(folder)}
+    companions = {name: file for name, file in SETTINGS.get(family, {}).items() if (folder / file).exists()}
+    settings = {**config, **companions, "model_path": str(folder)}
     named, configured = CLASSES.get(family, ("Model", "ModelConfig"))
     try:
         form = getattr(module, configured, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import mlx.core as mx
@@ -12,10 +13,9 @@ Turn = Callable[[mx.array], mx.array]
 
 def turn_from(at: int | mx.array, length: int, width: int, base: float, *, neighbours: bool = False) -> Turn:
     """Turns by positions from `at` on, an int or int32 [batch]; `neighbours`: as `traditional` of mx.fast.rope."""
-    if isinstance(at, int) or mx.default_device() != mx.cpu:
+    ours = sys.modules.get("speechmlx.engines.cpu")  # a GPU has no use for it
+    if isinstance(at, int) or ours is None or mx.fast.rope is not ours.rope:
         return lambda x: mx.fast.rope(x, width, traditional=neighbours, base=base, scale=1.0, offset=at)
-    from speechmlx.engines.cpu import Rotation  # a GPU has no use for it
-
-    rotation = Rotation(width, base, 1.0, neighbours)
+    rotation = ours.Rotation(width, base, 1.0, neighbours)
     tables = rotation.tables_of_rows(at, length)
     return lambda x: rotation.turned(x, tables)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import mlx.core as mx
 
+GREEDY = 1e-5
+"""A temperature that is not higher takes the likeliest."""
 ALL = 2**30
 """A top_k that leaves nothing out."""
 NOBODY = 0.0, 1, 1.0
@@ -42,8 +44,8 @@ class Draw:
         temperature, given, top_p = zip(*rows, strict=True)
         top_k = [one or ALL for one in given]
         return cls(
-            mx.array([1 / one if one > 0 else 1.0 for one in temperature]),
-            mx.array([float(one > 0) for one in temperature]),
+            mx.array([1 / one if one > GREEDY else 1.0 for one in temperature]),
+            mx.array([float(one > GREEDY) for one in temperature]),
             mx.array(top_k, mx.int32),
             mx.array([one if one < 1 else 2.0 for one in top_p]),
             min(top_p) < 1,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import mlx.core as mx
@@ -16,7 +16,7 @@ from speechmlx.engines.parts.causal_conv import StreamRows
 from speechmlx.engines.parts.kv_rows import bytes_of
 from speechmlx.engines.parts.last_events import last_events
 from speechmlx.engines.parts.prompt_reading import read_shortest_first
-from speechmlx.engines.parts.step_events import StepEvents
+from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice, VoiceShelf
 from speechmlx.engines.qwen3_tts.codec import SpeechCodec
 from speechmlx.engines.qwen3_tts.frames import FrameLoop, FrameRow
@@ -179,7 +179,7 @@ class Qwen3Tts:
         found: StepEvents = {id(state): [] for state in states}
         live = [state for state in states if not state.finished]
         self._hear(next((state for state in live if state.hearing), None), found)
-        self._read([state for state in live if not state.finished])
+        self._read([state for state in live if not state.finished], found)
         self._speak([state for state in live if not state.finished and state.can_speak], found)
         self._sound([state for state in live if not state.finished and state.due], found)
         for state in live:
@@ -220,12 +220,14 @@ class Qwen3Tts:
             state.finished, state.hearing = True, None
             found[id(state)].append(error)
 
-    def _read(self, states: Iterable[SpeechRow]) -> None:
+    def _read(self, states: Sequence[SpeechRow], found: StepEvents) -> None:
         """Read prompts, the shortest first, up to the rows that a step has time for."""
         for state in states:
-            if state.can_begin:
-                self._begin_part(state)
-        read_shortest_first(self._piece, self.aim, states, _unread, self._read_piece)
+            with ends_alone(state, found):
+                if state.can_begin:
+                    self._begin_part(state)
+        reading = [state for state in states if not state.finished]
+        read_shortest_first(self._piece, self.aim, reading, _unread, self._read_piece)
 
     def _begin_part(self, state: SpeechRow) -> None:
         if state.writer is None:

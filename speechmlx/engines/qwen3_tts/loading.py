@@ -41,6 +41,7 @@ def read_engine(folder: Path, options: LoadOptions) -> Generator[Progress, None,
     if on_cpu:
         dequantise(model)
     model.join()
+    del weights, talker  # the parts of what was joined
     dtype = mx.float32 if on_cpu else None
     ready = yield from settle(dict(tree_flatten(model.parameters())) | _speaker(speaker, config), dtype)
     model.load_weights([(name, array) for name, array in ready.items() if not name.startswith(SPEAKER)])

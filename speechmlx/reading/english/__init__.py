@@ -7,9 +7,9 @@ is linear in the length.
 
 from __future__ import annotations
 
-from speechmlx.reading import Token
 from speechmlx.reading.english.scanner import scan
 from speechmlx.reading.english.speech import tokens
+from speechmlx.reading.tokens import Token
 
 
 def words(text: str, british: bool = False) -> list[Token]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from speechmlx.reading import Pause, SpokenWord, Token
 from speechmlx.reading.english.capitals import Capitals, classify, parts
 from speechmlx.reading.english.scanner import ClassifiedToken
+from speechmlx.reading.tokens import Pause, SpokenWord, Token
 
 SPELLED = (Capitals.LETTERS, Capitals.CAMEL)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 
-from speechmlx.reading import Token
 from speechmlx.reading.languages import amounts, chinese, fractions, japanese, moments, numerals, written
 from speechmlx.reading.languages.french import French
 from speechmlx.reading.languages.german import German
@@ -20,6 +19,7 @@ from speechmlx.reading.languages.other import Other, Silent
 from speechmlx.reading.languages.portuguese import Portuguese
 from speechmlx.reading.languages.spanish import Spanish
 from speechmlx.reading.languages.speech import tokens
+from speechmlx.reading.tokens import Token
 
 LANGUAGES: dict[str, type[Language]] = {
     each.code: each for each in (Spanish, French, Italian, Portuguese, German, Hindi)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from speechmlx.reading import Pause, SpokenWord, Token
 from speechmlx.reading.languages.grammar import MARKS, Classified
+from speechmlx.reading.tokens import Pause, SpokenWord, Token
 
 
 def tokens(pieces: Iterable[Classified]) -> list[Token]:

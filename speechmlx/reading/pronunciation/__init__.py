@@ -9,10 +9,10 @@ from typing import ClassVar, Protocol
 from speechmlx import languages
 from speechmlx.errors import Unsupported
 from speechmlx.optional_packages import way
-from speechmlx.reading import Token
 from speechmlx.reading.pronunciation import east_asian, english, espeak, spelling
 from speechmlx.reading.pronunciation.runs import Runs
 from speechmlx.reading.pronunciation.said import PhonemeLine, Said, joined, laid_out
+from speechmlx.reading.tokens import Token
 
 __all__ = ["LANGUAGES", "PhonemeLine", "Reader", "Said", "joined", "laid_out", "language", "reader"]
 

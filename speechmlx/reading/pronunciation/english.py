@@ -8,13 +8,13 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeVar
 
-from speechmlx.reading import Pause, SpokenWord, Token
 from speechmlx.reading.pronunciation import alphabet, compounds, endings, foreign, homographs, names
 from speechmlx.reading.pronunciation import dictionary as dictionaries
 from speechmlx.reading.pronunciation.dictionary import PRIMARY, SECONDARY, VOWELS, Dictionary, accent, choose, weaken
 from speechmlx.reading.pronunciation.said import Said, same_word
 from speechmlx.reading.pronunciation.spelling import to_british
 from speechmlx.reading.pronunciation.tagging import WordContext, place
+from speechmlx.reading.tokens import Pause, SpokenWord, Token
 
 Result = TypeVar("Result")
 Spelling = Callable[[str], str]

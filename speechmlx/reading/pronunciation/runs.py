@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from speechmlx.reading import Pause, SpokenWord, Token
 from speechmlx.reading.pronunciation import alphabet
 from speechmlx.reading.pronunciation.said import Said
+from speechmlx.reading.tokens import Pause, SpokenWord, Token
 
 LONGEST = 400  # letters of a run that is converted at once; words of longer runs go into the next
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from speechmlx.reading import Pause, SpokenWord, Token
+from speechmlx.reading.tokens import Pause, SpokenWord, Token
 
 Said = list[tuple[str, Token]]
 """Phonemes and the token that they say, in the order of the text. A token without a sound has ""."""

@@ -20,7 +20,7 @@ from speechmlx.log import start as start_log
 from speechmlx.optional_packages import use
 from speechmlx.runtime.ipc.framing import Unpacker, pack
 from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, Probe, Ready
-from speechmlx.runtime.worker import blas, cpu_time, threads
+from speechmlx.runtime.worker import blas, cpu_time, isolation, threads
 from speechmlx.runtime.worker.device import NoGpu, clear_cache, device
 from speechmlx.runtime.worker.worker import Worker
 
@@ -72,6 +72,7 @@ def main() -> Any:
         signal.signal(number, signal.SIG_IGN)
     start_log(LogSettings.from_text(sys.argv[2]), engine=True)
     use(os.environ)
+    isolation.isolate()
     blas.preload()
     with socket.socket(fileno=int(sys.argv[1])) as pipe, suppress(BrokenPipeError, ConnectionResetError):
         try:

@@ -316,3 +316,11 @@ def test_a_recording_that_cannot_be_heard_ends_its_request_alone(
     assert good.samples
     engine.end(good)
     engine.end(bad)
+
+
+def test_marks_of_the_model_s_own_are_no_text(engine: HiggsSpeech) -> None:
+    builder = engine._model._prompt_builder
+    for mark in ("<|audio|>", "<|au<|tts|>dio|>"):
+        assert builder.encode_text(f"Hello {mark}there.") == builder.encode_text("Hello there.")
+    with pytest.raises(BadRequest, match="fade_in_ms"):
+        engine.begin(speak("Hello.", fade_in_ms=1e308))

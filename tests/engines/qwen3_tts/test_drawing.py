@@ -95,3 +95,8 @@ def test_the_likeliest_is_the_first_of_equals() -> None:
     for most in (None, 128):
         wish = draw(*[(0.0, 50, 0.9)] * 50, most=most)
         assert mx.array_equal(chosen(logits, wish, mx.full((50,), 0.9)), mx.argmax(logits, axis=-1))
+
+
+def test_a_temperature_of_almost_nothing_takes_the_likeliest() -> None:
+    wish = draw((1e-39, 50, 1.0), (1e-6, 2, 0.5))
+    assert chosen(mx.array([[3.0, 1.0, 9.0, 2.0]] * 2), wish, mx.array([0.9, 0.9])).tolist() == [2, 2]

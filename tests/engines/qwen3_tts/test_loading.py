@@ -33,6 +33,23 @@ def test_quantised_weights(make: Callable[..., Qwen3Tts], bits: int) -> None:
     assert np.abs(sound(run(plain, speak(options={"max_tokens": 4}))[0])).max() > 0
 
 
+def test_a_load_holds_no_weights_twice(tmp_path: Path) -> None:
+    """Products that are joined leave their parts, slice by slice."""
+    folder = tiny_talker.write(
+        tmp_path / "weights", "custom_voice", said=tiny_talker.config("custom_voice", "1b7", 512)
+    )
+    mx.clear_cache()
+    before, held = mx.get_active_memory(), list[int]()
+    steps = load(folder, LoadOptions(device="gpu", dtype="bfloat16", warm_up=False))
+    try:
+        while True:
+            next(steps)
+            held.append(mx.get_active_memory() - before)
+    except StopIteration as ended:
+        engine = ended.value
+    assert engine.nbytes > 8_000_000 and max(held) <= 1.03 * engine.nbytes
+
+
 def test_narrow_weights_stay_narrow_on_a_gpu(make: Callable[..., Qwen3Tts]) -> None:
     engine = make("base", LoadOptions(device="gpu", dtype="bfloat16", warm_up=False), dtype=mx.bfloat16)
     voice = ReferenceVoice(Audio(recording(), 24000), "What I said.", "one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from speechmlx.engines.mlx_audio.higgs.sound import Fades, HiggsSound
 from speechmlx.engines.mlx_audio.higgs.speaking import MOST, HiggsSpeaking, HiggsWishes
 from speechmlx.engines.mlx_audio.synthesis import Synthesizer
 from speechmlx.engines.parts.kv_rows import bytes_of
+from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading.pauses import check_pauses
@@ -29,15 +31,10 @@ from speechmlx.types import Command, End, Event, FeedText, ReferenceVoice, Reque
 MAX_BATCH = 8
 FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 128, 32, 1024
 """Positions of prompts read in a step: the first time, at least and at most."""
-GREEDY = 1e-5
-"""A temperature up to which the package takes the likeliest code."""
 FADE_IN, FADE_OUT = 30.0, 15.0
 """Milliseconds, as the package has them."""
 FRAMING = 16
 """Positions of a prompt that are neither text nor a recording, at most."""
-
-Found = dict[int, list[Event | Exception]]
-"""The events of a step, by the identity of the state."""
 
 
 class HiggsSpeech:
@@ -50,6 +47,8 @@ class HiggsSpeech:
         self.nbytes = checkpoint.nbytes
         self.max_batch = self.max_open = MAX_BATCH
         self._reader, self._model = Synthesizer(checkpoint), checkpoint.model
+        builder = self._model._prompt_builder
+        builder.encode_text = partial(_encoded, builder.tokenizer, _marks(builder.tokenizer))
         self.loop = HiggsLoop(self._model, HiggsShape.of(self._model.config))
         self._piece = StepSize(FIRST_PIECE, LEAST_PIECE, MOST_PIECE)
         self._open: list[HiggsSpeaking] = []
@@ -96,7 +95,7 @@ class HiggsSpeech:
         temperature, top_k, top_p = (arguments.get(name) or 0 for name in ("temperature", "top_k", "top_p"))
         if "temperature" not in arguments:
             temperature = 1.0
-        drawing = HiggsDrawing(0.0 if temperature <= GREEDY else float(temperature), int(top_k), float(top_p or 1.0))
+        drawing = HiggsDrawing(float(temperature), int(top_k), float(top_p or 1.0))
         rate = self.checkpoint.rate / 1000
         fades = [
             max(0, int(arguments.get(name, usual) * rate))
@@ -151,11 +150,12 @@ class HiggsSpeech:
 
     def step(self, states: Sequence[HiggsSpeaking]) -> Sequence[Sequence[Event | Exception]]:
         """Hear a piece of a recording or read pieces of prompts, then a frame of each request, and a chunk of sound."""
-        found: Found = {id(state): [] for state in states}
+        found: StepEvents = {id(state): [] for state in states}
         self._hear(next((state for state in states if state.hearing and not state.finished), None), found)
         for state in states:
             if not state.finished:
-                self._begin(state, found)
+                with ends_alone(state, found):
+                    self._begin(state, found)
         self._read([state for state in states if not state.finished and state.unread is not None])
         self._speak([state for state in states if not state.finished and state.can_speak], found)
         self._sound([state for state in states if not state.finished and state.due], found)
@@ -164,7 +164,7 @@ class HiggsSpeech:
                 found[id(state)] += state.closing()
         return [found[id(state)] for state in states]
 
-    def _hear(self, state: HiggsSpeaking | None, found: Found) -> None:
+    def _hear(self, state: HiggsSpeaking | None, found: StepEvents) -> None:
         """One step of hearing the recording of a voice."""
         if state is None or state.hearing is None:
             return
@@ -176,7 +176,7 @@ class HiggsSpeech:
             state.finished, state.hearing = True, None
             found[id(state)].append(error)
 
-    def _begin(self, state: HiggsSpeaking, found: Found) -> None:
+    def _begin(self, state: HiggsSpeaking, found: StepEvents) -> None:
         """Begin the next sentence; silences before it are heard at once."""
         while (piece := state.next_piece()) is not None:
             if isinstance(piece, float):
@@ -225,7 +225,7 @@ class HiggsSpeech:
         state.unread = rest if len(rest) else None
         return len(piece)
 
-    def _speak(self, states: Sequence[HiggsSpeaking], found: Found) -> None:
+    def _speak(self, states: Sequence[HiggsSpeaking], found: StepEvents) -> None:
         """A frame of each of `states`."""
         rows = [state.row for state in states if state.row is not None]
         for state, frame in zip(states, self.loop.step(rows) if rows else (), strict=True):
@@ -235,7 +235,7 @@ class HiggsSpeech:
                 state.finished = True
                 found[id(state)].append(NotFinite("the synthesis of frames"))
 
-    def _sound(self, states: Sequence[HiggsSpeaking], found: Found) -> None:
+    def _sound(self, states: Sequence[HiggsSpeaking], found: StepEvents) -> None:
         """A chunk of the state that has waited longest."""
         if not states:
             return
@@ -244,6 +244,18 @@ class HiggsSpeech:
         state = max(states, key=lambda one: one.waited)
         assert state.sound is not None
         found[id(state)].append(state.spoken(state.sound.next()))
+
+
+def _marks(tokenizer: Any) -> re.Pattern[str]:
+    """What the model's own tokens are written as."""
+    return re.compile("|".join(map(re.escape, sorted(tokenizer.get_added_vocab(), key=len, reverse=True))) or "(?!)")
+
+
+def _encoded(tokenizer: Any, marks: re.Pattern[str], text: str) -> list[int]:
+    """A client's text as tokens: marks of the model's own are no text."""
+    while marks.search(text):
+        text = marks.sub("", text)
+    return list(tokenizer.encode(text, add_special_tokens=False))
 
 
 def _unread(state: HiggsSpeaking) -> int:
