@@ -152,6 +152,7 @@ function fill(select, options) {
 }
 
 function fillChoices() {
+  if (!server.models.length) return; // a key is wanted first: what was chosen before stays
   for (const select of all("select[data-kind]")) {
     const models = server.models.filter((model) => model.kind === select.dataset.kind);
     const standard = models.find((model) => model.default);
