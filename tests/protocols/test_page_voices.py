@@ -46,6 +46,15 @@ def running(imitator: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield server
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose default synthesiser cannot clone, whose owner accepted no licence and named a voice."""
+    home = tmp_path_factory.mktemp("plain")
+    own = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "SPEECHMLX_ACCEPT_LICENCE": ""}
+    with serve(home / "server", SPEECHMLX_VOICES="voice_of_ann=af_bella", scripted=True, **own) as server:
+        yield server
+
+
 @pytest.fixture
 def cloning(running: Server) -> Iterator[Server]:
     """That server, without voices."""
@@ -230,6 +239,18 @@ def test_a_model_that_cannot_is_told_with_those_that_can(page: Tab, cloning: Ser
     forget(cloning)
     press(page, "#own > summary")  # where it is gone, it is chosen no longer
     page.until("document.querySelector('#voice').textContent === 'Default voice'")
+
+
+def test_a_name_of_the_owner_is_no_stored_voice(page: Tab, plain: Server) -> None:
+    go(page, plain.url, "speak")
+    press(page, "#voice")
+    page.until("document.querySelectorAll('#voices-list li').length > 50")
+    page.value("(s => { s.value = 'voice of ann'; s.oninput() })(document.querySelector('#voices-search'))")
+    assert text(page, "#voices-list .choose") == "Voice of ann\nAmerican English · woman · same as af_bella"
+    press(page, "#voices-list .choose")
+    press(page, "#own > summary")
+    page.until("document.querySelector('#own-add').open")  # those that are kept are known
+    assert text(page, "#voice") == "Voice of ann"
 
 
 def test_a_key_that_may_not_store_is_told_and_one_that_manages_may(page: Tab, imitator: Path, tmp_path: Path) -> None:
