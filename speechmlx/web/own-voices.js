@@ -72,7 +72,7 @@ export class OwnVoices {
   }
 
   advice() {
-    const able = server.models.filter((model) => model.kind === "tts" && clones(model));
+    const able = server.models.filter((model) => model.kind === "tts" && clones(model) && model.licence_accepted !== false);
     const here = able.filter((model) => server.onDisk.has(model.model_name));
     const away = able.filter((model) => !here.includes(model));
     const named = [...here.map((model) => `${model.id} (on this machine)`), ...away.map((model) => model.id)];

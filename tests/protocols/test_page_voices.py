@@ -241,6 +241,13 @@ def test_a_model_that_cannot_is_told_with_those_that_can(page: Tab, cloning: Ser
     page.until("document.querySelector('#voice').textContent === 'Default voice'")
 
 
+def test_models_that_would_be_refused_are_not_advised(page: Tab, plain: Server) -> None:
+    own(page, plain.url)
+    said = text(page, "#own-models")
+    assert "cosyvoice2-0.5b" in said and "pocket-tts" in said
+    assert "f5-tts" not in said and "fishspeech" not in said
+
+
 def test_a_name_of_the_owner_is_no_stored_voice(page: Tab, plain: Server) -> None:
     go(page, plain.url, "speak")
     press(page, "#voice")
