@@ -127,12 +127,18 @@ export class OwnVoices {
       this.clear();
       await this.look();
       tell(this.note, `${called} is stored.`);
-      $(`[data-voice="${id}"]`, this.list)?.focus();
+      this.focusOn(id);
     } catch (error) {
       tell(this.note, "");
       showError(this.error, error);
     }
     this.isBusy = false;
+  }
+
+  // What the next key does: speak with the voice, or delete it where the model cannot.
+  focusOn(id) {
+    const speak = $(`[data-voice="${id}"]`, this.list);
+    (speak?.disabled ? speak.nextSibling : speak || $("summary", this.part)).focus();
   }
 
   clear() {

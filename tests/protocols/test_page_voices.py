@@ -241,6 +241,15 @@ def test_a_model_that_cannot_is_told_with_those_that_can(page: Tab, cloning: Ser
     page.until("document.querySelector('#voice').textContent === 'Default voice'")
 
 
+def test_where_no_model_here_can_the_next_key_deletes_the_voice(page: Tab, plain: Server, tmp_path: Path) -> None:
+    (tmp_path / "ann.wav").write_bytes(recording())
+    own(page, plain.url)
+    store(page, tmp_path / "ann.wav", "Ann")
+    page.until("document.activeElement.ariaLabel === 'Delete Ann'")
+    assert page.value("document.querySelector('#own-list [data-voice]').disabled")
+    forget(plain)
+
+
 def test_models_that_would_be_refused_are_not_advised(page: Tab, plain: Server) -> None:
     own(page, plain.url)
     said = text(page, "#own-models")
