@@ -115,7 +115,8 @@ export class OwnVoices {
     if (!this.field.blob) return showError(this.error, "Choose a file or record one first.");
     const { name, text } = this.form.elements;
     const body = new FormData();
-    body.append("audio_sample", this.field.blob, this.name);
+    const { blob } = this.field;
+    body.append("audio_sample", blob, this.name);
     body.append("name", name.value);
     body.append("text", text.value);
     body.append("consent", `${name.value.trim()}: whoever stored it on the page said on ${new Date().toISOString().slice(0, 10)} that the person who speaks has agreed.`);
@@ -124,10 +125,12 @@ export class OwnVoices {
     showError(this.error, null);
     try {
       const { id, name: called } = await asked("v1/audio/voices", { method: "POST", body });
-      this.clear();
+      const isNext = this.field.blob !== blob || this.field.recorder; // another recording was begun meanwhile
+      if (isNext) this.form.elements.consent.checked = false; // that was for the one before
+      else this.clear();
       await this.look();
       tell(this.note, `${called} is stored.`);
-      this.focusOn(id);
+      if (!isNext) this.focusOn(id);
     } catch (error) {
       tell(this.note, "");
       showError(this.error, error);

@@ -269,6 +269,54 @@ def test_a_name_of_the_owner_is_no_stored_voice(page: Tab, plain: Server) -> Non
     assert text(page, "#voice") == "Voice of ann"
 
 
+HOLD = """
+{ const real = fetch; window.fetch = async (url, options) => {
+  if (options?.method === "POST") await new Promise((go) => (window.release = go));
+  return real(url, options);
+} } true
+"""
+
+
+def test_what_is_chosen_while_a_voice_is_stored_stays(page: Tab, cloning: Server, tmp_path: Path) -> None:
+    for name in ("ann", "bob"):
+        (tmp_path / f"{name}.wav").write_bytes(recording(seconds=len(name)))
+    own(page, cloning.url)
+    page.value(HOLD)
+    store(page, tmp_path / "ann.wav", "Ann")
+    page.until("Boolean(window.release)")
+    page.choose("#own-add input[type=file]", tmp_path / "bob.wav")
+    page.until("document.querySelector('#own .chosen').textContent.startsWith('bob.wav')")
+    page.value("document.querySelector('#own-form').elements.name.value = 'Bob'")
+    page.value("release()")
+    page.until("document.querySelector('#own-note').textContent === 'Ann is stored.'")
+    assert shown(page) == ["Ann 0:03"] and page.value("document.querySelector('#own-add').open")
+    assert "bob.wav" in text(page, "#own .chosen") and text(page, "#player-title") == "bob.wav"
+    press(page, "button[form=own-form]")
+    assert page.value(INVALID) == ["consent"]  # Ann's is not Bob's
+    page.value("document.querySelector('#own-form').elements.consent.checked = true; delete window.release")
+    press(page, "button[form=own-form]")
+    page.until("Boolean(window.release)")
+    page.value("release()")
+    page.until(f"{HERE} === 2")
+    assert stored(cloning) == ["Ann", "Bob"] and not page.value("document.querySelector('#own-add').open")
+
+
+def test_a_recording_that_runs_while_a_voice_is_stored_stays(page: Tab, cloning: Server, tmp_path: Path) -> None:
+    (tmp_path / "ann.wav").write_bytes(recording())
+    own(page, cloning.url)
+    page.value(HOLD)
+    store(page, tmp_path / "ann.wav", "Ann")
+    page.until("Boolean(window.release)")
+    press(page, "#own .record")
+    page.until("document.querySelector('#own .record').textContent === 'Stop recording'")
+    page.value("release()")
+    page.until("document.querySelector('#own-note').textContent === 'Ann is stored.'")
+    assert text(page, "#own .record") == "Stop recording"
+    press(page, "#own .record")
+    page.until("document.querySelector('#own .chosen').innerText.startsWith('Recording')")
+    press(page, "#player-close")
+
+
 def test_a_key_that_may_not_store_is_told_and_one_that_manages_may(page: Tab, imitator: Path, tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     use, manage = ("--scope", "use"), ("--scope", "manage")
