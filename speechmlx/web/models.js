@@ -27,6 +27,8 @@ function doing(model) {
   }[condition(model)];
 }
 
+const isDefault = (model) => model.default || model.default_live;
+
 function about(model) {
   const { languages } = model;
   const spoken = languages.length > 4 ? `${languages.length} languages` : languages.map(languageName).join(", ");
@@ -38,7 +40,7 @@ function about(model) {
 class ModelRow {
   constructor(name) {
     this.name = element("p", { className: "name" }, name);
-    this.isDefault = element("small", { textContent: "default", hidden: true });
+    this.isDefault = element("small", { hidden: true });
     this.name.append(this.isDefault);
     this.about = element("p", { className: "about" });
     this.told = element("p", {});
@@ -56,7 +58,8 @@ class ModelRow {
     const action = { away: "Download", here: "Load", fetching: "Stop", loading: "Stop", loaded: "Unload" }[state];
     this.model = model;
     this.line.className = `model ${state}`;
-    this.isDefault.hidden = !model.default;
+    this.isDefault.hidden = !isDefault(model);
+    tell(this.isDefault, model.default ? "default" : "default for live words");
     tell(this.about, about(model));
     tell(this.told, doing(model));
     const running = (server.health?.models || []).find((one) => one.name === model.model_name);
@@ -108,7 +111,7 @@ export function start() {
   function show() {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
-    const rank = (model) => (model.default ? 0 : condition(model) === "away" ? 2 : 1);
+    const rank = (model) => (isDefault(model) ? 0 : condition(model) === "away" ? 2 : 1);
     for (const model of [...server.models].sort((a, b) => rank(a) - rank(b))) {
       if (!rows.has(model.id)) {
         rows.set(model.id, new ModelRow(model.id));
@@ -152,6 +155,7 @@ function fill(select, options) {
 }
 
 function fillChoices() {
+  if (!server.models.length) return; // a key is wanted first: what was chosen before stays
   for (const select of all("select[data-kind]")) {
     const models = server.models.filter((model) => model.kind === select.dataset.kind);
     const standard = models.find((model) => model.default);
@@ -162,7 +166,7 @@ function fillChoices() {
 
 function fillLanguages() {
   for (const select of all("select[data-languages]")) {
-    const model = server.model("asr", select.form?.elements.model?.value);
+    const model = select.form ? server.model("asr", select.form.elements.model.value) : server.listener; // Captions
     const named = (model?.languages || []).map((tag) => [tag, languageName(tag)]).sort((a, b) => a[1].localeCompare(b[1]));
     fill(select, [["", "Detect"], ...named]);
     select.parentElement.hidden = named.length < 2;

@@ -72,7 +72,7 @@ export class OwnVoices {
   }
 
   advice() {
-    const able = server.models.filter((model) => model.kind === "tts" && clones(model));
+    const able = server.models.filter((model) => model.kind === "tts" && clones(model) && model.licence_accepted !== false);
     const here = able.filter((model) => server.onDisk.has(model.model_name));
     const away = able.filter((model) => !here.includes(model));
     const named = [...here.map((model) => `${model.id} (on this machine)`), ...away.map((model) => model.id)];
@@ -115,7 +115,8 @@ export class OwnVoices {
     if (!this.field.blob) return showError(this.error, "Choose a file or record one first.");
     const { name, text } = this.form.elements;
     const body = new FormData();
-    body.append("audio_sample", this.field.blob, this.name);
+    const { blob } = this.field;
+    body.append("audio_sample", blob, this.name);
     body.append("name", name.value);
     body.append("text", text.value);
     body.append("consent", `${name.value.trim()}: whoever stored it on the page said on ${new Date().toISOString().slice(0, 10)} that the person who speaks has agreed.`);
@@ -124,15 +125,23 @@ export class OwnVoices {
     showError(this.error, null);
     try {
       const { id, name: called } = await asked("v1/audio/voices", { method: "POST", body });
-      this.clear();
+      const isNext = this.field.blob !== blob || this.field.recorder; // another recording was begun meanwhile
+      if (isNext) this.form.elements.consent.checked = false; // that was for the one before
+      else this.clear();
       await this.look();
       tell(this.note, `${called} is stored.`);
-      $(`[data-voice="${id}"]`, this.list)?.focus();
+      if (!isNext) this.focusOn(id);
     } catch (error) {
       tell(this.note, "");
       showError(this.error, error);
     }
     this.isBusy = false;
+  }
+
+  // What the next key does: speak with the voice, or delete it where the model cannot.
+  focusOn(id) {
+    const speak = $(`[data-voice="${id}"]`, this.list);
+    (speak?.disabled ? speak.nextSibling : speak || $("summary", this.part)).focus();
   }
 
   clear() {

@@ -88,6 +88,11 @@ class Server extends EventTarget {
     return this.models.find((one) => (chosen ? one.id === chosen : one.default && one.kind === kind));
   }
 
+  // The model of live words.
+  get listener() {
+    return this.models.find((one) => one.default_live);
+  }
+
   get isMoving() {
     return this.busy > 0 || (this.health?.models || []).some((model) => model.state !== "loaded");
   }

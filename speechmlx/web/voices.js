@@ -12,8 +12,8 @@ const SAMPLES = {
   ja: "こんにちは。私の声です。", pt: "Olá. Esta é a minha voz.", zh: "你好，这是我的声音。",
 };
 
-// Whether an id is that of a recording which the server keeps.
-export const isStored = (id) => id.startsWith("voice_");
+// Whether an id is that of a recording which the server keeps. The owner's names for voices may begin like one.
+export const isStored = (id) => /^voice_[0-9a-f]{24}$/.test(id);
 
 // "af_heart" is Kokoro's name of a woman; other models' names say nothing.
 function described(voice) {

@@ -46,7 +46,8 @@ async def test_a_model_that_the_client_names_is_that_of_both(server: Server) -> 
     assert live.strip() == transcript and transcript.replace(" ", "").isdigit()
 
 
-def test_both_are_defaults(server: Server) -> None:
+def test_each_is_a_default_of_its_own(server: Server) -> None:
     with server.client() as client:
         models = client.get("/v1/models").json()["data"]
-    assert {"hearing", "scripted-live"} <= {model["id"] for model in models if model.get("default")}
+    assert [model["id"] for model in models if model["default"] and model["kind"] == "asr"] == ["hearing"]
+    assert [model["id"] for model in models if model["default_live"]] == ["scripted-live"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from protocols.conftest import Start
 from support.browser import Tab
 from support.clips import CLIPS
 from support.reverse_proxy import reverse_proxy
@@ -267,6 +268,20 @@ def test_a_model_that_cannot_be_had_is_told(page: Tab, server: Any) -> None:
     page.until("document.querySelector('.model .error:not([hidden])')?.textContent")
     assert "scripted-nowhere could not be fetched" in text(page, ".model .error:not([hidden])")
     assert "status of 502" in page.complaints.pop()
+
+
+def test_recordings_and_live_words_have_a_default_each(page: Tab, start_server: Start) -> None:
+    with start_server("--asr", "parakeet-tdt-0.6b-v3", "--listen", "whisper-small") as server:
+        go(page, server.url, "models")
+        marked = "[...document.querySelectorAll('[aria-labelledby=kind-asr] .name')].map(name => name.innerText)"
+        assert page.value(marked)[:2] == ["whisper-smalldefault for live words", "parakeet-tdt-0.6b-v3default"]
+        first = "document.querySelector('#hear').elements.model[0].textContent"
+        assert page.value(first) == "Default (parakeet-tdt-0.6b-v3)"
+        spoken = "[...document.querySelectorAll('[data-languages]')].map(list => list.length - 1)"
+        with server.client() as client:
+            known = {row["id"]: len(row["languages"]) for row in client.get("/v1/models").json()["data"]}
+        assert page.value(spoken) == [known["whisper-small"], known["parakeet-tdt-0.6b-v3"]]
+        page.go("about:blank")
 
 
 # --- Below a path, and the microphone's samples ------------------------------------------------------------------

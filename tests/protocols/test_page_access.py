@@ -214,6 +214,25 @@ def test_the_page_asks_for_the_key_and_sends_it_with_requests_and_sockets(page: 
     without_refusals(page)
 
 
+def test_a_page_without_its_key_keeps_the_model_of_the_voice(page: Tab, locked: Any) -> None:
+    go(page, locked, "", "speak")  # the tab has the key of the test before
+    model = "document.querySelector('#say').elements.model"
+    page.value(f"{model}.value = 'kokoro-82m'; {model}.dispatchEvent(new Event('change'))")
+    page.value("document.querySelector('#voice').click()")
+    page.until("document.querySelectorAll('#voices-list li').length > 50")
+    page.value("document.querySelector('#voices-list li:nth-child(3) .choose').click()")
+    voice = page.value("document.querySelector('#voice').textContent")
+    assert voice != "Default voice"
+    page.value("sessionStorage.clear()")  # as in a new tab
+    page.go("about:blank")
+    page.go(f"{locked.url}/#speak")
+    give(page, "smx-right")
+    page.until("document.querySelectorAll('.model').length > 5")
+    assert page.value(f"[{model}.value, document.querySelector('#voice').textContent]") == ["kokoro-82m", voice]
+    page.value("localStorage.clear()")
+    without_refusals(page)
+
+
 def test_the_key_stays_in_the_tab_or_in_the_browser_as_asked(
     page: Tab, locked: Any, clip: Callable[[str], Path]
 ) -> None:

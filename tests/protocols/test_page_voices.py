@@ -46,6 +46,15 @@ def running(imitator: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield server
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose default synthesiser cannot clone, whose owner accepted no licence and named a voice."""
+    home = tmp_path_factory.mktemp("plain")
+    own = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "SPEECHMLX_ACCEPT_LICENCE": ""}
+    with serve(home / "server", SPEECHMLX_VOICES="voice_of_ann=af_bella", scripted=True, **own) as server:
+        yield server
+
+
 @pytest.fixture
 def cloning(running: Server) -> Iterator[Server]:
     """That server, without voices."""
@@ -230,6 +239,82 @@ def test_a_model_that_cannot_is_told_with_those_that_can(page: Tab, cloning: Ser
     forget(cloning)
     press(page, "#own > summary")  # where it is gone, it is chosen no longer
     page.until("document.querySelector('#voice').textContent === 'Default voice'")
+
+
+def test_where_no_model_here_can_the_next_key_deletes_the_voice(page: Tab, plain: Server, tmp_path: Path) -> None:
+    (tmp_path / "ann.wav").write_bytes(recording())
+    own(page, plain.url)
+    store(page, tmp_path / "ann.wav", "Ann")
+    page.until("document.activeElement.ariaLabel === 'Delete Ann'")
+    assert page.value("document.querySelector('#own-list [data-voice]').disabled")
+    forget(plain)
+
+
+def test_models_that_would_be_refused_are_not_advised(page: Tab, plain: Server) -> None:
+    own(page, plain.url)
+    said = text(page, "#own-models")
+    assert "cosyvoice2-0.5b" in said and "pocket-tts" in said
+    assert "f5-tts" not in said and "fishspeech" not in said
+
+
+def test_a_name_of_the_owner_is_no_stored_voice(page: Tab, plain: Server) -> None:
+    go(page, plain.url, "speak")
+    press(page, "#voice")
+    page.until("document.querySelectorAll('#voices-list li').length > 50")
+    page.value("(s => { s.value = 'voice of ann'; s.oninput() })(document.querySelector('#voices-search'))")
+    assert text(page, "#voices-list .choose") == "Voice of ann\nAmerican English · woman · same as af_bella"
+    press(page, "#voices-list .choose")
+    press(page, "#own > summary")
+    page.until("document.querySelector('#own-add').open")  # those that are kept are known
+    assert text(page, "#voice") == "Voice of ann"
+
+
+HOLD = """
+{ const real = fetch; window.fetch = async (url, options) => {
+  if (options?.method === "POST") await new Promise((go) => (window.release = go));
+  return real(url, options);
+} } true
+"""
+
+
+def test_what_is_chosen_while_a_voice_is_stored_stays(page: Tab, cloning: Server, tmp_path: Path) -> None:
+    for name in ("ann", "bob"):
+        (tmp_path / f"{name}.wav").write_bytes(recording(seconds=len(name)))
+    own(page, cloning.url)
+    page.value(HOLD)
+    store(page, tmp_path / "ann.wav", "Ann")
+    page.until("Boolean(window.release)")
+    page.choose("#own-add input[type=file]", tmp_path / "bob.wav")
+    page.until("document.querySelector('#own .chosen').textContent.startsWith('bob.wav')")
+    page.value("document.querySelector('#own-form').elements.name.value = 'Bob'")
+    page.value("release()")
+    page.until("document.querySelector('#own-note').textContent === 'Ann is stored.'")
+    assert shown(page) == ["Ann 0:03"] and page.value("document.querySelector('#own-add').open")
+    assert "bob.wav" in text(page, "#own .chosen") and text(page, "#player-title") == "bob.wav"
+    press(page, "button[form=own-form]")
+    assert page.value(INVALID) == ["consent"]  # Ann's is not Bob's
+    page.value("document.querySelector('#own-form').elements.consent.checked = true; delete window.release")
+    press(page, "button[form=own-form]")
+    page.until("Boolean(window.release)")
+    page.value("release()")
+    page.until(f"{HERE} === 2")
+    assert stored(cloning) == ["Ann", "Bob"] and not page.value("document.querySelector('#own-add').open")
+
+
+def test_a_recording_that_runs_while_a_voice_is_stored_stays(page: Tab, cloning: Server, tmp_path: Path) -> None:
+    (tmp_path / "ann.wav").write_bytes(recording())
+    own(page, cloning.url)
+    page.value(HOLD)
+    store(page, tmp_path / "ann.wav", "Ann")
+    page.until("Boolean(window.release)")
+    press(page, "#own .record")
+    page.until("document.querySelector('#own .record').textContent === 'Stop recording'")
+    page.value("release()")
+    page.until("document.querySelector('#own-note').textContent === 'Ann is stored.'")
+    assert text(page, "#own .record") == "Stop recording"
+    press(page, "#own .record")
+    page.until("document.querySelector('#own .chosen').innerText.startsWith('Recording')")
+    press(page, "#player-close")
 
 
 def test_a_key_that_may_not_store_is_told_and_one_that_manages_may(page: Tab, imitator: Path, tmp_path: Path) -> None:

@@ -55,8 +55,9 @@ def test_the_choice_is_shown(server: Server) -> None:
     assert f"Languages: en, de, so {HEARS}, {LISTENS} for live words\n" in server.log.read_text()
     with server.client() as http:
         models = http.get("/v1/models").json()["data"]
-    defaults = {model["id"] for model in models if model.get("default")}
-    assert {HEARS, LISTENS} <= defaults and not {name for name in defaults if name.startswith("whisper")}
+    recordings, live = ([row["id"] for row in models if row[field]] for field in ("default", "default_live"))
+    assert HEARS in recordings and live == [LISTENS]
+    assert not [name for name in (*recordings, *live) if name.startswith("whisper")]
 
 
 @pytest.mark.parametrize("name", ["whisper-1", "gpt-4o-transcribe", HEARS])

@@ -45,10 +45,15 @@ def _listed(names: ModelNames) -> list[dict[str, Any]]:
     """The models of the catalog, then the models that were launched under other names."""
     states = {model.name: model for model in names.runtime.status().models}
     catalog, config = names.runtime.catalog, names.runtime.config
-    defaults = {row.name for row in catalog.defaults(config)}
+    defaults = {kind: catalog.default(kind, config).name for kind in catalog.kinds(config)}
+    listener = catalog.listener(config).name if Kind.ASR in defaults else None
     accepted = names.runtime.licences.accepted
     rows = [
-        {**as_model(row.name, row, states.get(row.name), accepted(row)), "default": row.name in defaults}
+        {
+            **as_model(row.name, row, states.get(row.name), accepted(row)),
+            "default": row.name == defaults.get(row.kind),
+            "default_live": row.name == listener,
+        }
         for row in catalog.offered()
     ]
     for launch in names.launched.values():
