@@ -145,7 +145,7 @@ async def recognise(
             if isinstance(event, LanguageDetected):
                 language = event.language
             if aligner is not None and isinstance(event, Segment):
-                event = await _timed(runtime, aligner, request, event, language, lenient)
+                event = await _timed(runtime, aligner, request, event, language, not asked.words)
             if lenient and isinstance(event, Segment):
                 event = _with_words(event)
             if speakers is None or not isinstance(event, Segment):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from speechmlx import languages
+from speechmlx.config import LISTEN, Config
 from speechmlx.doctor.finding import Finding, Patient, megabytes
 from speechmlx.errors import UnknownModel
 from speechmlx.jobs.files import default_folder
@@ -58,11 +60,28 @@ def _languages(patient: Patient, known: catalog.Catalog) -> Iterator[Finding]:
     spoken, chosen = ", ".join(config.languages), dict.fromkeys(known.by_languages(config).values())
     why = f"chose {', '.join(chosen)}" if chosen else "choose no model: the profile or the settings name it"
     yield Finding("Recognition", "ok", f"{spoken}: they {why}")
-    for row in {row.name: row for row in (known.default(Kind.ASR, config), known.listener(config))}.values():
-        deaf = [one for one in config.languages if row.languages and not languages.match(one, row.languages)]
-        if deaf:
-            to_do = "Leave out asr and listen, or name models that do; `audio-server models --language` lists them."
-            yield Finding("Recognition", "warning", f"{row.name} does not hear {', '.join(deaf)}", to_do)
+    for name, missed in _unheard(known, config).items():
+        yield Finding("Recognition", "warning", f"{name} does not hear {', '.join(missed)}", _to_hear(known, config))
+
+
+def _unheard(known: catalog.Catalog, config: Config) -> dict[str, list[str]]:
+    """By name of a default recogniser, the languages of the config that it does not hear."""
+    rows = {row.name: row for row in (known.default(Kind.ASR, config), known.listener(config))}
+    missed = {
+        name: [one for one in config.languages if row.languages and not languages.match(one, row.languages)]
+        for name, row in rows.items()
+    }
+    return {name: some for name, some in missed.items() if some}
+
+
+def _to_hear(known: catalog.Catalog, config: Config) -> str:
+    """What to change so that the languages are heard."""
+    named = [kind for kind in (Kind.ASR, LISTEN) if kind in config.models]
+    left = {kind: name for kind, name in config.models.items() if kind not in named}
+    ways = {f"Leave out {' and '.join(named)}": replace(config, models=left)} if named else {}
+    ways["Take --profile standard"] = replace(config, profile="standard")
+    way = next((f"{way}, or name" for way, changed in ways.items() if not _unheard(known, changed)), "Name")
+    return f"{way} models that do; `audio-server models --language` lists them."
 
 
 def _missing(missing: list[Model]) -> Finding:

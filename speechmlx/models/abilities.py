@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from speechmlx import languages
-from speechmlx.config import Config
+from speechmlx.config import LISTEN, Config
 from speechmlx.errors import Unsupported
 from speechmlx.models.spec import LISTED, Catalog, Model, profile
 from speechmlx.names import listed
@@ -21,7 +21,7 @@ def check_ability(known: Catalog, config: Config, row: Model, request: Request) 
     if request.task == "translate":
         check_translation(known, config, row)
     if request.language and config.languages and row.languages:
-        _check_language(known, config, row, request.language)
+        _check_language(known, config, row, request, request.language)
 
 
 def check_translation(known: Catalog, config: Config, row: Model) -> None:
@@ -31,13 +31,15 @@ def check_translation(known: Catalog, config: Config, row: Model) -> None:
         raise Unsupported(f"{row.name} writes what is said and does not translate; name a model that does: {can}")
 
 
-def _check_language(known: Catalog, config: Config, row: Model, language: str) -> None:
+def _check_language(known: Catalog, config: Config, row: Model, request: Transcribe | Listen, language: str) -> None:
     if languages.match(language, row.languages) or row.name not in _chosen(known, config, config.languages):
         return
     code = languages.code(language) or language
     able = [name for name in _chosen(known, config, (code,)) if languages.match(code, known.resolve(name).languages)]
-    wider = ",".join((*config.languages, code))
-    hint = f". {able[0]} knows it: name it as the model, or set languages to {wider}" if able else ""
+    hint = f". {able[0]} knows it: name it as the model" if able else ""
+    is_set = Kind.ASR in config.models or (isinstance(request, Listen) and LISTEN in config.models)
+    if able and not is_set:  # where a model is set, languages choose none
+        hint += f", or set languages to {','.join((*config.languages, code))}"
     raise Unsupported(f"{languages.refusal(language, row.languages, row.name)}{hint}")
 
 

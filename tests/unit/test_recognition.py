@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from speechmlx.errors import EngineFailed, SpeechError, UnknownModel, Unsupported
+from speechmlx.errors import EngineFailed, ModelUnavailable, SpeechError, UnknownModel, Unsupported
 from speechmlx.jobs.journal import JobJournal, current_journal
 from speechmlx.models.spec import Model
 from speechmlx.recognition import RecognitionResult, find_speakers, recognise, recognise_all
@@ -249,11 +249,15 @@ async def test_words_without_an_aligner_are_an_error_that_says_so() -> None:
 
 
 class LackingAligner(AligningRuntime):
-    """Its aligner lacks the language."""
+    """Its aligner lacks the language, or a package for it."""
+
+    def __init__(self, error: SpeechError = Unsupported("language 'fr' is none of this model's")) -> None:  # noqa: B008
+        super().__init__()
+        self._refusal = error
 
     def submit(self, request: Request) -> Job:
         if isinstance(request, Align):
-            raise Unsupported("language 'fr' is none of this model's")
+            raise self._refusal
         return super().submit(request)
 
 
@@ -275,3 +279,13 @@ async def test_speakers_divide_words_where_an_aligner_times_them(has_aligner: bo
     result = await recognise_all(runtime, REQUEST, SpeakerOptions())
     assert [segment.text for segment in result.segments] == parts
     assert len(runtime.asked) == has_aligner
+
+
+@pytest.mark.parametrize("error", [Unsupported("language 'sv' is none of its"), ModelUnavailable("nagisa is missing")])
+async def test_speakers_divide_segments_where_the_aligner_cannot(error: SpeechError) -> None:
+    """Nobody asked for words, so that their times are only useful."""
+    runtime = LackingAligner(error)
+    result = await recognise_all(runtime, REQUEST, SpeakerOptions())
+    assert [(segment.text, segment.speaker) for segment in result.segments] == [("One two.", "B"), (" ... ", "B")]
+    with pytest.raises(type(error)):
+        await recognise_all(runtime, replace(REQUEST, words=True), SpeakerOptions())

@@ -14,21 +14,21 @@ from speechmlx.conversation.response.written_text import SentenceReader, TimedTe
 from speechmlx.errors import BadRequest
 from speechmlx.types import Chunk, Command, Event, FeedText, FlushText, Kind, Speak, SpeakStream, TextFlushed
 
-HELD = 10.0
-"""Seconds for which a voice waits for more of a text: it has few places, and others need them. What comes later is
-another job's."""
-
 
 async def speak_sentences(
     engines: Engines, speech: Speak, text: AsyncIterator[TimedText]
 ) -> AsyncGenerator[Piece, None]:
     """`speak_written` by such a voice; each sentence is a clause that may grow.
 
-    A sentence that cannot be spoken ends the job; another one goes on behind it.
+    A sentence that cannot be spoken ends the job; another one goes on behind it, unless that has no word to say.
     """
-    rate, reader = engines.model(speech.model, Kind.TTS).rate, SentenceReader(text)
+    rate, reader, has_spoken = engines.model(speech.model, Kind.TTS).rate, SentenceReader(text), False
     while await reader.ready():
-        said = LiveSentences(reader, rate)
+        if has_spoken and reader.next.is_mute:
+            for piece in WrittenSentence(reader.take()).ends(rate):
+                yield piece
+            continue
+        said, has_spoken = LiveSentences(reader, rate), True
         try:
             async with engines.submit(_stream(speech)).fed_by(said.commands()) as job:
                 async for event in job:
@@ -56,8 +56,8 @@ class LiveSentences:
         """The sentence that is being spoken, and those after it; the last one has no end yet."""
 
     async def commands(self) -> AsyncGenerator[Command, None]:
-        """What the job is fed, until the text is over or pauses for long: then what there is of it is said."""
-        while await self._reader.ready(HELD):
+        """What the job is fed, until the text is over or pauses for long."""
+        while await self._reader.ready(for_job=True):
             piece = self._reader.take()
             self._written[-1].add(piece)
             if piece.text:
@@ -65,9 +65,6 @@ class LiveSentences:
             if piece.ends:
                 self._written.append(WrittenSentence())
                 yield FlushText()
-        if self._written[-1].began:
-            self._written.append(WrittenSentence())
-            yield FlushText()
         self.is_complete = True
 
     def pieces(self, event: Event) -> Iterator[Piece]:
@@ -95,8 +92,8 @@ class LiveSentences:
 class WrittenSentence:
     """A sentence as far as it is written, and its sound without silence around it but the pause after it."""
 
-    def __init__(self) -> None:
-        self.pieces: list[SentencePiece] = []
+    def __init__(self, *pieces: SentencePiece) -> None:
+        self.pieces = list(pieces)
         self._told: int | None = None
         """Characters that were given out."""
         self._is_heard = False

@@ -40,6 +40,11 @@ class SentencePiece:
     refused: BadRequest | None = field(default=None, compare=False)
     """Why the pause is shorter than it asks."""
 
+    @property
+    def is_mute(self) -> bool:
+        """Whether a sentence of these characters alone has nothing that a voice says."""
+        return self.ends and not any(letter.isalnum() for letter in self.text)
+
 
 class SentenceSplitter:
     """Cuts one text that arrives in pieces. The pieces with their marks join to the text that was given out."""
@@ -50,7 +55,7 @@ class SentenceSplitter:
         """Characters of the sentence that were given out."""
         self._is_first = True
         self._began: float | None = None
-        """When the text began to arrive, on the caller's clock."""
+        """When the text began to arrive, or to go on, on the caller's clock."""
         self._written = 0
         """Bytes since then."""
 
@@ -74,9 +79,15 @@ class SentenceSplitter:
             self._given = safe
         return found
 
-    def flush(self, cut_off: bool) -> SentencePiece | None:
-        """The end of the text; None where nothing is left. It is said as far as it goes, `cut_off` or not."""
-        return self._end(len(self._sentence)) if self._sentence.strip() else None
+    @property
+    def is_open(self) -> bool:
+        """Whether there is some of a sentence that has no end yet."""
+        return self._given > 0 or bool(self._sentence.strip())
+
+    def flush(self) -> SentencePiece | None:
+        """Let the sentence end as far as it goes: the text is over, or pauses. None where no sentence is open."""
+        self._began, self._written = None, 0
+        return self._end(len(self._sentence)) if self.is_open else None
 
     def _goes_on(self, seconds: float) -> bool:
         """Whether what is known of the sentence can be said before its end is known."""

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from speechmlx.conversation.response.clauses import ClauseSplitter
 from speechmlx.conversation.response.sentences import SentencePiece, SentenceSplitter
 
+HELD = 10.0
+"""Seconds for which a voice waits for more of a text: it has few places, and others need them. What comes later is
+another job's."""
+
 
 @dataclass(frozen=True)
 class TimedText:
@@ -43,21 +47,38 @@ class SentenceReader:
         self._splitter = SentenceSplitter()
         self._found = deque[SentencePiece]()
         self._is_over = False
+        self._pauses = False
+        """Nothing came for HELD seconds, and nothing since."""
 
-    async def ready(self, patience: float | None = None) -> bool:
-        """Wait for more to say. False: the text is over, or nothing of it came for `patience` seconds."""
+    async def ready(self, for_job: bool = False) -> bool:
+        """Wait for more to say. False: the text is over, or it pauses and a voice is held `for_job`.
+
+        A sentence of which nothing comes for HELD seconds ends there.
+        """
+        while not (self._found or self._is_over or (for_job and self._pauses)):
+            await self._read(HELD if for_job or self._splitter.is_open else None)
+        return bool(self._found)
+
+    async def _read(self, patience: float | None) -> None:
+        """Read more of the text, for `patience` seconds at most; where there is none, its sentence ends."""
         try:
-            while not self._found and not self._is_over:
-                async with asyncio.timeout(patience):
-                    written = await anext(self._text)
-                self._found += self._splitter.push(written.text, written.at)
+            async with asyncio.timeout(patience):
+                written = await anext(self._text)
         except StopAsyncIteration:
             self._is_over = True
-            if last := self._splitter.flush(cut_off=False):
-                self._found.append(last)
         except TimeoutError:
-            return False
-        return bool(self._found)
+            self._pauses = True
+        else:
+            self._pauses = False
+            self._found += self._splitter.push(written.text, written.at)
+            return
+        if last := self._splitter.flush():
+            self._found.append(last)
+
+    @property
+    def next(self) -> SentencePiece:
+        """What `take` takes. Ask once `ready`."""
+        return self._found[0]
 
     def take(self) -> SentencePiece:
         """What there is to say next. Call it once `ready`."""

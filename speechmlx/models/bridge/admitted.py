@@ -19,7 +19,7 @@ from speechmlx.models.bridge import families
 from speechmlx.models.bridge.convert import PATTERNS
 from speechmlx.models.bridge.families import Family
 from speechmlx.models.bridge.identify import identify, rate_of
-from speechmlx.models.bridge.own import engine_of, is_narrow, runs_by_itself, speakers_of, voices_of
+from speechmlx.models.bridge.own import BASE, engine_of, is_narrow, runs_by_itself, speakers_of, variant_of, voices_of
 from speechmlx.models.spec import REPOSITORY, HubFiles, LocalFiles, Model
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def _record(family: Family, config: dict[str, Any], size: int, **where: str) -> 
     told: dict[str, Any] = {"part": family.part, "family": family.name, "rate": rate_of(family, config), "size": size}
     if runs_by_itself(family, config):
         widened = WIDENED if is_narrow(config) else 2
-        told |= {"own": True, "memory": widened * size, "speakers": speakers_of(config)}
+        told |= {"own": True, "memory": widened * size, "speakers": speakers_of(config), "variant": variant_of(config)}
     return {**told, **where}
 
 
@@ -130,6 +130,6 @@ def _row(record: dict[str, Any]) -> Model:
         languages=(),
         aliases=tuple(aliases),
         untimed=family.untimed,
-        voices=voices_of(record.get("speakers", ())),
+        voices=voices_of(record.get("speakers", ()), record.get("variant", BASE)),
         streams_text=own,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from speechmlx.models.bridge.families import Family
@@ -12,7 +13,9 @@ from speechmlx.models.voices import UNLISTED, VoiceList
 
 OWN: Mapping[str, str] = {"qwen3_tts": "speechmlx.engines.qwen3_tts:load"}
 """By family of "tts": the engine, by its import string."""
-VARIANTS = ("custom_voice", "base", "voice_design")
+BASE = "base"
+"""The variant that imitates voices, and it alone."""
+VARIANTS = ("custom_voice", BASE, "voice_design")
 CODEC = "qwen3_tts_tokenizer_12hz"
 
 
@@ -26,7 +29,7 @@ def runs_by_itself(family: Family, config: Mapping[str, Any]) -> bool:
     if family.part != "tts" or family.name not in OWN:
         return False
     talker = config.get("talker_config")
-    if not isinstance(talker, Mapping) or config.get("tts_model_type", "base") not in VARIANTS:
+    if not isinstance(talker, Mapping) or variant_of(config) not in VARIANTS:
         return False
     stacks = [talker, talker.get("code_predictor_config") or {}]
     known = config.get("tokenizer_type", CODEC) == CODEC and _quantisation(config).get("mode", "affine") == "affine"
@@ -44,10 +47,15 @@ def speakers_of(config: Mapping[str, Any]) -> list[str]:
     return [str(name).lower() for name in said]
 
 
-def voices_of(speakers: Iterable[str]) -> VoiceList:
+def variant_of(config: Mapping[str, Any]) -> str:
+    """Which of VARIANTS a checkpoint is."""
+    return str(config.get("tts_model_type", BASE))
+
+
+def voices_of(speakers: Iterable[str], variant: str) -> VoiceList:
     """The voices of a checkpoint with these speakers: where they are the published ones, other services' names too."""
     found = set(speakers)
-    return QWEN3_TTS if found and found <= set(NAMES) else UNLISTED
+    return QWEN3_TTS if found and found <= set(NAMES) else replace(UNLISTED, imitates=variant == BASE)
 
 
 def _quantisation(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ from speechmlx.protocols import live_sessions, ws
 from speechmlx.protocols.deepgram.control import closing
 from speechmlx.protocols.deepgram.flux import FluxWire, flux_settings
 from speechmlx.protocols.deepgram.flux_options import flux_options
-from speechmlx.protocols.deepgram.listen_options import DEFAULT_LANGUAGE, ListenOptions, listen_options
+from speechmlx.protocols.deepgram.listen_options import ListenOptions, listen_options
 from speechmlx.protocols.deepgram.live import ListenWire, live_settings
 from speechmlx.protocols.deepgram.results import ListenRequest
 from speechmlx.protocols.http.deepgram_errors import problem
@@ -63,12 +63,12 @@ Open = Callable[[Handshake], Opened]
 
 async def listen(socket: WebSocket, services: Services) -> None:
     """Live transcription on a WebSocket at /v1/listen."""
-    await _serve(socket, services, WIRE, _listen)
+    await _serve(socket, services, WIRE, open_listen)
 
 
 async def flux(socket: WebSocket, services: Services) -> None:
     """Live transcription in turns on a WebSocket at /v2/listen."""
-    await _serve(socket, services, FLUX, _flux)
+    await _serve(socket, services, FLUX, open_flux)
 
 
 async def _serve(socket: WebSocket, services: Services, name: str, opened: Open) -> None:
@@ -168,31 +168,42 @@ def recogniser(names: ModelNames, name: str | None, live: bool = False) -> tuple
         return names.resolve(None, Kind.ASR, live)
 
 
-def language_of(model: Model, asked: str | None, default: bool, spoken: Sequence[str] = ()) -> str | None:
-    """The language to recognise; None: the model detects it. `default`: the client named none, which means English.
+def language_of(
+    model: Model, asked: str | None, named: bool, launched: str | None = None, spoken: Sequence[str] = ()
+) -> str | None:
+    """The language to recognise; None: the model detects it. `asked`: what the options say, by default English.
 
-    It does not where the settings say what is `spoken`, and English is not among it.
-    Raises Unsupported for a language that the model does not have.
+    Where the client has not `named` it, what the model was `launched` with counts. Without that too it is English,
+    unless the settings say what is `spoken`, and English is not among it.
+    Raises Unsupported for a language that the client named and the model does not have.
     """
-    if default and spoken and asked == DEFAULT_LANGUAGE and asked not in spoken:
-        return None
+    if not named:
+        asked = launched or (None if spoken and asked not in spoken else asked)
     if asked is None or languages.match(asked, model.languages):
         return asked
-    if default:
+    if not named:
         return None
     if languages.heard(asked, model.languages):
         return asked
     raise languages.refusal(asked, model.languages, f"the model {model.name}")
 
 
-def _listen(handshake: Handshake) -> Opened:
-    query = handshake.query
+def resolved(names: ModelNames, query: QueryParams, live: bool = False) -> tuple[ListenOptions, Model]:
+    """The options of a query with the language to recognise, and the recogniser.
+
+    Raises BadRequest, LicenceNotAccepted, UnknownModel and Unsupported.
+    """
     options = listen_options(query)
-    model, launched = recogniser(handshake.names, options.model, live=True)
-    named = "language" in query
-    asked = options.language if named or launched is None else launched
-    spoken = handshake.runtime.config.languages
-    options = replace(options, language=language_of(model, asked, not named, spoken))
+    model, launched = recogniser(names, options.model, live)
+    spoken = names.runtime.config.languages
+    language = language_of(model, options.language, options.names_language, launched, spoken)
+    return replace(options, language=language), model
+
+
+def open_listen(handshake: Handshake) -> Opened:
+    """The wire of a handshake at /v1/listen. Raises what `resolved` raises."""
+    query = handshake.query
+    options, model = resolved(handshake.names, query, live=True)
     _check(options, "channels" in query, handshake.runtime)
     request = ListenRequest(id=handshake.id, model=model, extra=options.extra, tag=options.tag)
     wire = ListenWire(options, request, live_settings(options, model.name))
@@ -209,11 +220,12 @@ def _check(options: ListenOptions, names_channels: bool, runtime: Runtime) -> No
         raise BadRequest("'callback' is not allowed for live audio: results come over the WebSocket")
 
 
-def _flux(handshake: Handshake) -> Opened:
+def open_flux(handshake: Handshake) -> Opened:
+    """The wire of a handshake at /v2/listen. Raises what `resolved` raises."""
     options = flux_options(handshake.query)
-    model, _ = recogniser(handshake.names, options.model, live=True)
-    default = options.language == DEFAULT_LANGUAGE
+    model, launched = recogniser(handshake.names, options.model, live=True)
     spoken = handshake.runtime.config.languages
-    options = replace(options, language=language_of(model, options.language, default, spoken))
+    language = language_of(model, options.language, options.detects_language, launched, spoken)
+    options = replace(options, language=language)
     request = ListenRequest(id=handshake.id, model=model, tag=options.tag)
     return FluxWire(options, request, flux_settings(options, model.name)), 1

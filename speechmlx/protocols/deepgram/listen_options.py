@@ -37,6 +37,8 @@ class ListenOptions:
     model: str | None = None
     language: str | None = DEFAULT_LANGUAGE
     """None: the model detects it."""
+    names_language: bool = False
+    """The client gave `language`, or had it detected."""
     languages: tuple[str, ...] = ()
     """Codes to detect among; empty: all that the model knows."""
     detects_language: bool = False
@@ -78,6 +80,7 @@ def listen_options(query: QueryParams) -> ListenOptions:
     return ListenOptions(
         model=text(last, "model"),
         language=None if detected is not None else _language(last.get("language")),
+        names_language=detected is not None or "language" in last,
         languages=detected or (),
         detects_language=detected is not None,
         encoding=(last.get("encoding") or "").strip().lower(),

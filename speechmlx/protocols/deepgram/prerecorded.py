@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from starlette.responses import JSONResponse, Response
@@ -15,8 +15,8 @@ from speechmlx.conversation.engines import Engines, has_default
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.jobs.background_job import JobHook
 from speechmlx.jobs.journal import expect
-from speechmlx.protocols.deepgram.connection import language_of, recogniser
-from speechmlx.protocols.deepgram.listen_options import MAX_CHANNELS, ListenOptions, listen_options
+from speechmlx.protocols.deepgram.connection import resolved
+from speechmlx.protocols.deepgram.listen_options import MAX_CHANNELS, ListenOptions
 from speechmlx.protocols.deepgram.results import ListenRequest, metadata
 from speechmlx.protocols.deepgram.utterances import paragraphs, utterances, with_speakers
 from speechmlx.protocols.deepgram.words import WordSpelling, alternative, rounded
@@ -61,11 +61,7 @@ async def prerecorded(context: RequestContext, handler: Handler) -> Response:
     With a callback it becomes a background job, which runs with `handler`, the route's, and sends its result there.
     """
     query, jobs = context.request.query_params, context.services.jobs
-    options = listen_options(query)
-    model, launched = recogniser(context.services.names, options.model)
-    named = "language" in query
-    asked = options.language if named or launched is None else launched
-    options = replace(options, language=language_of(model, asked, not named, context.runtime.config.languages))
+    options, model = resolved(context.services.names, query)
     check(options, context.runtime, options.callback is None or jobs.sends_to(options.callback))
     id = request_id(context.request.scope)
     if options.callback is not None and not in_job():

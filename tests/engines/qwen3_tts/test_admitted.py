@@ -20,7 +20,7 @@ from speechmlx.models.bridge.families import find
 from speechmlx.models.bridge.own import runs_by_itself
 from speechmlx.models.qwen3_tts_voices import NAMES, QWEN3_TTS
 from speechmlx.models.spec import Model
-from speechmlx.models.voices import UNLISTED
+from speechmlx.models.voices import VoiceList
 from speechmlx.types import Kind, NamedVoice
 
 BRIDGE = "speechmlx.engines.mlx_audio:load"
@@ -48,7 +48,7 @@ def test_a_folder_runs_on_this_engine(tmp_path: Path, loaded: Callable[..., Any]
 
 
 def test_its_voices_are_those_of_the_row_where_they_are_the_published_ones(tmp_path: Path) -> None:
-    for names, voices in ((NAMES[:2], QWEN3_TTS), (("vivian", "aunt_may"), UNLISTED)):
+    for names, voices in ((NAMES[:2], QWEN3_TTS), (("vivian", "aunt_may"), VoiceList(imitates=False))):
         said = tiny_talker.config("custom_voice")
         said["talker_config"]["spk_id"] = {name.title(): 10 + place for place, name in enumerate(names)}
         folder = tmp_path / names[1]

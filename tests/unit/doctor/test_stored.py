@@ -108,21 +108,40 @@ def test_the_profile_and_the_memory_of_a_mac(
 
 @pytest.mark.usefixtures("reached")
 @pytest.mark.parametrize(
-    ("config", "says", "warns"),
+    ("config", "says", "warns", "advises"),
     [
-        (Config(profile="standard"), None, None),
-        (Config(profile="standard", languages=("de",)), "de: they chose parakeet-tdt-0.6b-v3, nemotron-3.5-", None),
-        (Config(profile="starter", languages=("de",)), "de: they choose no model", None),
-        (Config(profile="starter", languages=("yue",)), "yue: they choose no model", "whisper-base does not hear yue"),
+        (Config(profile="standard"), None, None, ""),
+        (Config(profile="standard", languages=("de",)), "de: they chose parakeet-tdt-0.6b-v3, nemotron-3.5-", None, ""),
+        (Config(profile="starter", languages=("de",)), "de: they choose no model", None, ""),
+        (
+            Config(profile="starter", languages=("yue",)),
+            "yue: they choose no model",
+            "whisper-base does not hear yue",
+            "Take --profile standard, or name models that do",
+        ),
+        (
+            Config(profile="starter", languages=("yue",), models={"asr": "whisper-tiny"}),
+            "yue: they choose no model",
+            "whisper-tiny does not hear yue",
+            "Name models that do",
+        ),
+        (
+            Config(profile="standard", languages=("de",), models={"listen": "whisper-tiny.en"}),
+            "de: they chose parakeet-tdt-0.6b-v3",
+            "whisper-tiny.en does not hear de",
+            "Leave out listen, or name models that do",
+        ),
         (
             Config(profile="standard", languages=("ja", "de"), models={"asr": "whisper-base", "listen": "parakeet"}),
             "ja, de: they choose no model",
             "parakeet-tdt-0.6b-v3 does not hear ja",
+            "Leave out asr and listen, or name models that do",
         ),
     ],
 )
-def test_languages(config: Config, says: str | None, warns: str | None, tmp_path: Path) -> None:
+def test_languages(config: Config, says: str | None, warns: str | None, advises: str, tmp_path: Path) -> None:
     models = {kind: name.replace("parakeet", "parakeet-tdt-0.6b-v3") for kind, name in config.models.items()}
     told = found(replace(config, models=models, cache=tmp_path)).get("Recognition", [])
     assert [one.state for one in told] == [state for state, text in (("ok", says), ("warning", warns)) if text]
     assert all(text in one.text for one, text in zip(told, filter(None, (says, warns)), strict=True))
+    assert "".join(one.to_do.partition(";")[0] for one in told) == advises

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,23 @@ def test_a_language_that_was_not_named(name: str, request_: Request, says: str) 
     with pytest.raises(Unsupported, match=says) as refused:
         check(name, request_)
     assert (" knows it: " in str(refused.value)) == ("knows it" in says)
+
+
+@pytest.mark.parametrize(
+    ("models", "for_recordings", "for_live"),
+    [({}, True, True), ({"asr": PARAKEET}, False, False), ({"listen": NEMOTRON}, True, False)],
+)
+def test_languages_choose_nothing_where_a_model_is_set(
+    models: dict[str, str], for_recordings: bool, for_live: bool
+) -> None:
+    config = replace(GERMAN, models=models)
+    for name, request, chosen in (
+        (PARAKEET, Transcribe(audio=AUDIO, language="ja"), for_recordings),
+        (NEMOTRON, Listen(language="el"), for_live),
+    ):
+        with pytest.raises(Unsupported, match=" knows it: name it as the model") as refused:
+            check(name, request, config)
+        assert ("or set languages to" in str(refused.value)) == chosen
 
 
 def test_all_else_is_for_the_engine_to_say() -> None:

@@ -11,7 +11,7 @@ from support.fake_engines import FakeEngines, FakeJob, Step, row
 from support.live_voice import LOUD, QUIET, RATE, ROWS, LiveEngines, LiveJob, chunk
 
 from speechmlx.conversation.clock import Clock
-from speechmlx.conversation.response import live_speech
+from speechmlx.conversation.response import written_text
 from speechmlx.conversation.response.answer import ClauseEnded, ClauseGrown, ClauseStarted, Piece
 from speechmlx.conversation.response.cascade import answer
 from speechmlx.conversation.response.preemptive import AnswerRequest
@@ -180,7 +180,7 @@ async def test_a_pause_that_is_too_long_is_told() -> None:
 
 async def test_a_voice_is_not_held_for_a_text_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written of a sentence is said to its end then, and what comes later is another job's."""
-    monkeypatch.setattr(live_speech, "HELD", 0.0)
+    monkeypatch.setattr(written_text, "HELD", 0.0)
     text, engines, found = text_of("It is very late and "), LiveEngines(rows=ROWS), list[Piece]()
     async with aclosing(speak_written(engines, Speak(text=""), text)) as pieces:
         async for piece in pieces:
@@ -192,3 +192,43 @@ async def test_a_voice_is_not_held_for_a_text_that_does_not_come(monkeypatch: py
     assert first.commands == [FeedText("It is very late and "), FlushText(), End()]
     assert second.text == "I go to bed now." and refusals(found) == [None, None]
     assert [piece.text for piece in found if isinstance(piece, ClauseStarted)] == [first.text, second.text]
+
+
+@pytest.mark.parametrize(
+    ("later", "clauses", "silence"),
+    [([], [], 0.0), ([" "], [], 0.0), ([" ", "?!"], [" ?!"], 0.0), ([" [pause:1s]"], [" [pause:1s]"], 1.0)],
+)
+async def test_a_pause_behind_all_that_was_said_needs_no_other_job(
+    later: list[str], clauses: list[str], silence: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The voice may have no place for one."""
+    monkeypatch.setattr(written_text, "HELD", 0.0)
+    text, engines, found = text_of("It is very late and "), LiveEngines(rows=ROWS), list[Piece]()
+    async with aclosing(speak_written(engines, Speak(text=""), text)) as pieces:
+        async for piece in pieces:
+            found.append(piece)
+            if isinstance(piece, ClauseEnded) and not text.ended:
+                for more in later:
+                    text.put(TimedText(more, 20.0))
+                text.end()
+    assert engines.voice.commands == [FeedText("It is very late and "), FlushText(), End()]
+    said = [piece.text for piece in found if isinstance(piece, ClauseStarted)]
+    assert said == ["It is very late and ", *clauses] and refusals(found) == [None] * len(said)
+    assert seconds(found)[1:] == [silence] * len(clauses)
+
+
+async def test_signs_alone_are_the_voice_s_silence() -> None:
+    text, engines = text_of("..."), LiveEngines(rows=ROWS)
+    text.end()
+    await spoken(engines, text)
+    assert engines.voice.text == "..."
+
+
+async def test_a_short_sentence_is_said_where_nothing_comes_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(written_text, "HELD", 0.0)
+    text, engines = text_of("Hello."), LiveEngines(rows=ROWS)
+    async with aclosing(speak_written(engines, Speak(text=""), text)) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, ClauseEnded):
+                text.end()
+    assert engines.voice.commands == [FeedText("Hello."), FlushText(), End()]

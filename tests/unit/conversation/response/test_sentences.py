@@ -12,10 +12,10 @@ from speechmlx.conversation.response.clauses import LONGEST
 from speechmlx.conversation.response.sentences import SentencePiece, SentenceSplitter
 
 
-def split(*texts: str, cut_off: bool = False) -> list[SentencePiece]:
+def split(*texts: str) -> list[SentencePiece]:
     splitter = SentenceSplitter()
     found = [piece for text in texts for piece in splitter.push(text, 0.0)]
-    last = splitter.flush(cut_off)
+    last = splitter.flush()
     return [*found, last] if last else found
 
 
@@ -80,8 +80,31 @@ def test_a_pause_ends_a_sentence_and_has_its_length() -> None:
 
 
 def test_the_last_sentence_is_said_as_far_as_it_goes() -> None:
-    assert sentences(split("It is late now. Go", cut_off=True)) == ["It is late now. ", "Go"]
+    assert sentences(split("It is late now. Go")) == ["It is late now. ", "Go"]
     assert split("") == [] and not any(piece.ends for piece in split(" \n"))
+
+
+def test_what_comes_behind_a_pause_is_another_sentence() -> None:
+    splitter = SentenceSplitter()
+    assert splitter.push("Hello there, my friend", 0.0) == [SentencePiece("Hello there, my friend")]
+    assert splitter.is_open and splitter.flush() == SentencePiece("", True)
+    assert splitter.flush() is None and not splitter.is_open
+    assert splitter.push(" and then", 10.0) == [] and splitter.flush() == SentencePiece(" and then", True)
+    assert splitter.push("Hello there", 20.0) == [SentencePiece("Hello there")], "its pace is that of what goes on"
+
+
+@pytest.mark.parametrize(
+    ("piece", "is_mute"),
+    [
+        (SentencePiece("", True), True),
+        (SentencePiece(" ?! ", True), True),
+        (SentencePiece("...", True, 1.0, "[pause:1s]"), True),
+        (SentencePiece("..."), False),
+        (SentencePiece(" 3.", True), False),
+    ],
+)
+def test_signs_alone_are_not_said(piece: SentencePiece, is_mute: bool) -> None:
+    assert piece.is_mute == is_mute
 
 
 def test_text_without_an_end_is_cut_between_words() -> None:

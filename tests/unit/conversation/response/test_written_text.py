@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from speechmlx.conversation.response import written_text
 from speechmlx.conversation.response.clauses import PATIENCE
 from speechmlx.conversation.response.sentences import SentencePiece
 from speechmlx.conversation.response.written_text import SentenceReader, TimedText, clauses_of
@@ -38,20 +39,40 @@ async def test_what_a_limit_cut_off_is_no_clause(cut_off: bool, said: list[str])
     assert [clause async for clause in clauses_of(text)] == said
 
 
-async def test_sentences_are_taken_as_far_as_they_go() -> None:
+async def taken(reader: SentenceReader, for_job: bool = False) -> list[SentencePiece]:
+    found = list[SentencePiece]()
+    while await reader.ready(for_job):
+        found.append(reader.next)
+        assert reader.take() is found[-1]
+    return found
+
+
+async def test_sentences_are_taken_as_far_as_they_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(written_text, "HELD", 0.0)
     text = text_of(TimedText("It is very late. And so", 0.0), ended=False)
-    reader, found = SentenceReader(text), list[SentencePiece]()
-    while await reader.ready(0.0):
-        found.append(reader.take())
-    assert found == [SentencePiece("It is very late. ", True), SentencePiece("And so")]
-    assert not await reader.ready(0.0)
-    reader.put_back(found)
+    reader = SentenceReader(text)
+    first = [SentencePiece("It is very late. ", True), SentencePiece("And so"), SentencePiece("", True)]
+    assert await taken(reader, for_job=True) == first
+    assert not await reader.ready(for_job=True)
+    reader.put_back(first)
     text.put(TimedText(" on.", 0.01))
     text.end()
-    while await reader.ready():
-        found.append(reader.take())
-    assert found == [*found[:2] * 2, *found[4:]] and "".join(piece.text for piece in found[4:]) == " on."
-    assert found[-1].ends and not await reader.ready()
+    assert await taken(reader) == [*first, SentencePiece(" on.", True)] and not await reader.ready()
+
+
+async def test_what_waits_for_its_end_is_said_where_none_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, with no voice held for it; and no wait for a text of which nothing is there has an end."""
+    text = text_of(TimedText("Hello.", 0.0), ended=False)
+    reader = SentenceReader(text)
+    monkeypatch.setattr(written_text, "HELD", 0.0)
+    assert await reader.ready() and reader.take() == SentencePiece("Hello.", True)
+    assert not await reader.ready(for_job=True)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.0):
+            await reader.ready()
+    text.put(TimedText("Yes.", 20.0))
+    text.end()
+    assert await taken(reader) == [SentencePiece("Yes.", True)]
 
 
 async def test_a_wait_that_is_cancelled_loses_no_text() -> None:

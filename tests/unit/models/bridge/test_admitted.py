@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from speechmlx.config import Config
 from speechmlx.errors import ModelUnavailable, UnknownModel
 from speechmlx.models import admission, catalog, store
 from speechmlx.models.bridge import admitted
+from speechmlx.protocols.http.model_names import CLONING, abilities
 from speechmlx.types import Kind
 
 
@@ -55,6 +57,27 @@ def test_a_folder_that_changed_is_taken_again_when_it_is_named_again(checkpoint:
     assert store.folder(known.resolve("my-sensevoice"), cache) is not None
     admission.admit(known, [str(checkpoint)], cache)
     assert store.folder(known.resolve("my-sensevoice"), cache) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "imitates"),
+    [
+        ({}, True),
+        ({"tts_model_type": "base"}, True),
+        ({"tts_model_type": "voice_design"}, False),
+        ({"tts_model_type": "custom_voice", "talker_config": {"spk_id": {"Nora": 3}}}, False),
+        ({"tts_model_type": "custom_voice", "talker_config": {"spk_id": {"Vivian": 3}}}, False),
+        ({"tts_model_type": "of another version"}, True),
+    ],
+)
+def test_a_qwen3_tts_that_cannot_imitate_is_not_listed_so(said: dict[str, Any], imitates: bool, tmp_path: Path) -> None:
+    folder, cache = tmp_path / "my qwen", tmp_path / "cache"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "qwen3_tts", "talker_config": {}, **said}))
+    save_file({"weight": np.ones(4, np.float32)}, folder / "model.safetensors")
+    admission.admit(catalog.load(cache), [str(folder)], cache)
+    row = catalog.load(cache).resolve("my-qwen", Kind.TTS)
+    assert row.voices.imitates is imitates is (CLONING in abilities(row))
 
 
 def test_forgotten(checkpoint: Path, tmp_path: Path) -> None:

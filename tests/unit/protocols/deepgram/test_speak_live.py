@@ -16,6 +16,7 @@ from support.fake_engines import FakeEngines, Step, row
 from support.live_voice import LiveEngines
 
 from speechmlx.audio.live_format import AudioFormat
+from speechmlx.conversation.response import written_text
 from speechmlx.errors import BadRequest, EngineFailed
 from speechmlx.protocols.deepgram import speak_live, speak_wire
 from speechmlx.protocols.deepgram.speak_live import SpeakSession
@@ -266,6 +267,13 @@ async def test_all_text_up_to_a_flush_is_one_job_and_its_sound_comes_before_the_
     assert [job.text for job in engines.voices] == ["It is very late and I go to bed, you see. Good night.", "Yes."]
     assert list(engines.requests(Speak)) == []
     assert socket.kinds == ["Metadata", "sound", "Flushed", "sound", 1000]
+
+
+async def test_a_flush_behind_a_pause_needs_no_other_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(written_text, "HELD", 0.0)
+    socket, engines = await live(*BEGUN, FLUSH, CLOSE)
+    assert engines.voice.text == "It is very late and I go to bed, "
+    assert socket.kinds == ["Metadata", "sound", "Flushed", 1000]
 
 
 async def test_clear_drops_the_text_of_a_job_and_what_comes_next_is_another_s() -> None:
