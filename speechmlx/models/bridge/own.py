@@ -53,9 +53,9 @@ def variant_of(config: Mapping[str, Any]) -> str:
 
 
 def voices_of(speakers: Iterable[str], variant: str) -> VoiceList:
-    """The voices of a checkpoint with these speakers: where they are the published ones, other services' names too."""
+    """The voices of a checkpoint with these speakers; where they are all published ones, other services' names too."""
     found = set(speakers)
-    return QWEN3_TTS if found and found <= set(NAMES) else replace(UNLISTED, imitates=variant == BASE)
+    return QWEN3_TTS if found == set(NAMES) else replace(UNLISTED, imitates=variant == BASE)
 
 
 def _quantisation(config: Mapping[str, Any]) -> Mapping[str, Any]:
