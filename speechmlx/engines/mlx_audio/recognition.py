@@ -19,6 +19,7 @@ from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.mlx_audio import cooperative
 from speechmlx.engines.mlx_audio.arguments import Accepted, check_unchosen, known_languages, spelt_language
 from speechmlx.engines.mlx_audio.checkpoint import BridgedModel
+from speechmlx.engines.mlx_audio.claims import ClaimedMemory, claim_room, holding
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.cooperative import Emit
 from speechmlx.engines.mlx_audio.live import LIVE, LiveRecognition
@@ -40,13 +41,6 @@ SHORTEST = 0.1
 """Seconds; a shorter window is filled up with silence."""
 WINDOW_BYTES: Mapping[str, Callable[[Any, float], int]] = {"voxtral_realtime": recording_bytes}
 """By family: bytes of the keys and values for a window of so many seconds. Those of the others are not counted."""
-
-
-@dataclass(eq=False)
-class ClaimedMemory:
-    """What the recognition of one recording may come to hold."""
-
-    held: int
 
 
 @dataclass(eq=False)
@@ -90,7 +84,7 @@ class Recognizer:
         seconds = max(SHORTEST, min(WINDOW, request.audio.duration))
         claim = ClaimedMemory(count(self.checkpoint.model, seconds))
         self._claim(claim, f"a recording of {request.audio.duration:.0f} s")
-        return _holding(claim, cooperative.steps(lambda emit: self._recognise(request, arguments, emit), 0))
+        return holding(claim, cooperative.steps(lambda emit: self._recognise(request, arguments, emit), 0))
 
     def open(self, request: Request) -> LiveRecognition:
         """Recognise a live stream. Raises Unsupported for a family that cannot, and for what it does not take.
@@ -110,13 +104,8 @@ class Recognizer:
 
     def _claim(self, claim: LiveRecognition | ClaimedMemory, what: str) -> None:
         """Have the memory of a request. Raises Busy and BadRequest as `run` and `open`."""
-        if claim.held > self.room.most:
-            raise BadRequest(
-                f"{what} takes {claim.held / 1e6:.0f} MB with {self.checkpoint.family}, and this model may have "
-                f"{max(0, self.room.most) / 1e6:.0f} MB (--memory-limit)"
-            )
+        claim_room(self.room, self.held, claim.held, self.checkpoint.family, what)
         if claim.held:
-            self.room.claim(self.held + claim.held)
             self._claims.add(claim)
 
     def _arguments(self, request: Transcribe) -> dict[str, Any]:
@@ -172,14 +161,6 @@ class Recognizer:
             for segment in segments(result, start, request.words):
                 emit(segment)
         emit(Usage(audio_in=request.audio.duration))
-
-
-def _holding(claim: ClaimedMemory, steps: Steps) -> Steps:
-    """`steps`, with its memory held until they end or are given up; also before the first of them."""
-    try:
-        yield from steps
-    finally:
-        claim.held = 0
 
 
 def spans(request: Transcribe, rate: int) -> list[tuple[float, float]]:

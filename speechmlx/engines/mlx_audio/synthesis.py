@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import mlx.core as mx
 import numpy as np
 
 from speechmlx import languages
 from speechmlx.audio.pcm import to_pcm16
-from speechmlx.engines import Steps
+from speechmlx.engines import Room, Steps
+from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.mlx_audio import cooperative
 from speechmlx.engines.mlx_audio.arguments import Accepted
 from speechmlx.engines.mlx_audio.checkpoint import BridgedModel
+from speechmlx.engines.mlx_audio.claims import ClaimedMemory, claim_room, holding
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.cooperative import Emit
 from speechmlx.engines.mlx_audio.imitation import ImitatedVoices
 from speechmlx.engines.mlx_audio.phonemizers import ARGUMENTS
+from speechmlx.engines.mlx_audio.synthesis_memory import kept_bytes
 from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.errors import BadRequest, EngineFailed, UnknownVoice, Unsupported
 from speechmlx.names import listed
@@ -52,17 +56,26 @@ KEPT_IN = ("voices", "embeddings")
 """Folders of voices in that of a model."""
 WITH_TEXT = ("voxcpm", "breeze_tts", "fish_drama3")
 """Families that imitate a recording only where its text is told: the first ignores it else, the others fail."""
+USUAL = "word " * 80
+"""A long sentence: a stream claims memory for one from the start, and more where a longer one comes."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Synthesizer:
-    """A loaded TTS model. It holds no state of requests: each has a structural clone."""
+    """A loaded TTS model. Each request has a structural clone; those with keys and values claim their memory."""
 
     checkpoint: BridgedModel
+    room: Room = field(default_factory=Unlimited)
+    _claims: WeakSet[ClaimedMemory] = field(default_factory=WeakSet)
 
     @property
     def nbytes(self) -> int:
         return self.checkpoint.nbytes
+
+    @property
+    def held(self) -> int:
+        """Bytes of the keys and values of the requests, at their full length."""
+        return sum(claim.held for claim in self._claims)
 
     @cached_property
     def accepted(self) -> Accepted:
@@ -83,16 +96,30 @@ class Synthesizer:
         """Speak a text, sentence by sentence, in bounded steps; `Chunk`*, then `Usage`.
 
         Raises UnknownVoice, Unsupported for what the family does not take, which names what it takes, and BadRequest.
+        Raises Busy where others hold the memory for its keys and values, BadRequest where it could never have it.
         """
         if not isinstance(request, Speak):
             raise Unsupported(f"{self.checkpoint.family} speaks; it cannot {type(request).__name__.lower()}")
-        return self._speak(request.text, self.delivery(request))
+        delivery = self.delivery(request)
+        delivery.claim_for(*delivery.pieces(request.text))
+        return holding(delivery.claim, self._speak(request.text, delivery))
 
-    def open(self, request: Request) -> SentenceStream:
-        """Open a stream that speaks each sentence once it is complete. Raises the same errors as `run`."""
+    def open(self, request: Request) -> ClaimedSentences:
+        """Open a stream that speaks each sentence once it is complete. Raises the same errors as `run`.
+
+        A sentence that needs more memory than the stream has claimed raises them before it is spoken.
+        """
         if not isinstance(request, SpeakStream):
             raise Unsupported(f"{self.checkpoint.family} speaks; it cannot {type(request).__name__.lower()}")
-        return SentenceStream(self.delivery(request))
+        delivery = self.delivery(request)
+        delivery.claim_for(USUAL)
+        return ClaimedSentences(delivery)
+
+    def _claim(self, claim: ClaimedMemory, nbytes: int) -> None:
+        """Let `claim` hold `nbytes`. Raises Busy and BadRequest as `run`."""
+        claim_room(self.room, self.held - claim.held, nbytes, self.checkpoint.family, "the text")
+        claim.held = nbytes
+        self._claims.add(claim)
 
     def _speak(self, text: str, delivery: SentenceSpeech) -> Steps:
         if not text.strip():
@@ -116,7 +143,7 @@ class Synthesizer:
             if "streaming_interval" in self.accepted:
                 arguments.setdefault("streaming_interval", INTERVAL)
         voice = request.voice if isinstance(request.voice, ReferenceVoice) else None
-        return SentenceSpeech(self.checkpoint, arguments, seed, self.imitated, voice)
+        return SentenceSpeech(self.checkpoint, arguments, seed, self.imitated, self._claim, voice)
 
     def _speed(self, speed: float) -> dict[str, Any]:
         if not SLOWEST <= speed <= FASTEST:
@@ -186,8 +213,10 @@ class SentenceSpeech:
     arguments: Mapping[str, Any]
     seed: int
     imitated: ImitatedVoices
+    _claim: Callable[[ClaimedMemory, int], None]
     voice: ReferenceVoice | None = None
     """That is imitated."""
+    claim: ClaimedMemory = field(default_factory=ClaimedMemory)
     samples: int = 0
     tokens: int = 0
     _sentences: int = 0
@@ -198,8 +227,21 @@ class SentenceSpeech:
         for part in (part for sentence in sentences(text) for part in parts(sentence)):
             if part.seconds:
                 yield self._silence(part.seconds)
-            elif any(letter.isalnum() for letter in part.text):
-                yield from self._say(part.text)
+            elif _is_said(part.text):
+                yield from self._say(part.text.strip())
+
+    def pieces(self, text: str) -> Iterator[str]:
+        """What `speak` says of `text`, each at once."""
+        found = (part.text for sentence in sentences(text) for part in parts(sentence) if not part.seconds)
+        return (piece.strip() for piece in found if _is_said(piece))
+
+    def claim_for(self, *pieces: str) -> None:
+        """Have the memory to say each of `pieces`. Raises Busy and BadRequest, with the numbers."""
+        heard = self.voice.audio.duration if self.voice else 0.0
+        family, model = self.checkpoint.family, self.checkpoint.model
+        needed = max((kept_bytes(family, model, piece, self.arguments, heard) for piece in pieces), default=0)
+        if needed > self.claim.held:
+            self._claim(self.claim, needed)
 
     def _silence(self, seconds: float = SILENCE) -> Chunk:
         chunk = Chunk.silence(self.checkpoint.rate, seconds)
@@ -207,12 +249,13 @@ class SentenceSpeech:
         return chunk
 
     def _say(self, text: str) -> Iterator[Event | None]:
+        self.claim_for(text)
         if not self._own:
             self._own.append(structural_clone(self.checkpoint.model))
             if self.voice is not None:
                 self.imitated.teach(self._own[0], self.voice)
         self._sentences += 1
-        yield from cooperative.steps(lambda emit: self._generate(text.strip(), emit), self.seed + self._sentences)
+        yield from cooperative.steps(lambda emit: self._generate(text, emit), self.seed + self._sentences)
 
     def _generate(self, text: str, emit: Emit) -> None:
         for result in self._own[0].generate(text=text, **self.arguments):
@@ -235,6 +278,27 @@ class SentenceSpeech:
         if not self.samples:
             yield self._silence()
         yield Usage(audio_out=self.samples / rate, tokens_out=self.tokens)
+
+
+class ClaimedSentences(SentenceStream):
+    """One `SpeakStream`, and the memory that it claims."""
+
+    def __init__(self, delivery: SentenceSpeech) -> None:
+        super().__init__(delivery)
+        self._claim = delivery.claim
+
+    @property
+    def held(self) -> int:
+        """Bytes that it claims now."""
+        return self._claim.held
+
+    def close(self) -> None:
+        self._claim.held = 0
+        super().close()
+
+
+def _is_said(text: str) -> bool:
+    return any(letter.isalnum() for letter in text)
 
 
 def voices_in(folder: Path) -> tuple[str, ...]:

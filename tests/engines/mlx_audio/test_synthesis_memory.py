@@ -1,0 +1,264 @@
+"""What synthesis claims for its keys and values, beside what the package's own caches come to."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+from weakref import WeakSet
+
+import mlx.core as mx
+import mlx.nn as nn
+import pytest
+from engines.mlx_audio.conftest import Load
+from engines.mlx_audio.test_families import noise, request
+from mlx.utils import tree_flatten
+from support import tiny_bridge
+
+from speechmlx.engines import Claiming, mlx_audio
+from speechmlx.engines.lm.footprint import Unlimited
+from speechmlx.engines.mlx_audio import package
+from speechmlx.engines.mlx_audio.clone import structural_clone
+from speechmlx.engines.mlx_audio.synthesis import Synthesizer
+from speechmlx.engines.mlx_audio.synthesis_memory import KEPT, kept_bytes
+from speechmlx.engines.mlx_audio.tree import replace_weights
+from speechmlx.errors import BadRequest, Busy
+from speechmlx.models.bridge import families
+from speechmlx.types import ReferenceVoice, Speak, SpeakStream, Usage
+
+FULL, SHORTER = 420, 170
+"""Frames of answers here: with their prompts more than a cache has room for at first."""
+HEARD = 30
+"""Frames of a recording here."""
+TEXT = "Hello world, this is another test of some words that take a while to say, and then some more of them!"
+NONE = {"kitten_tts", "omnivoice"}
+IMITATING = ("breeze_tts", "fish_drama3", "fish_qwen3_omni", "pocket_tts", "voxcpm", "voxcpm2")
+
+
+class Seen:
+    """The most bytes that the caches of a job came to together."""
+
+    def __init__(self) -> None:
+        self.caches: WeakSet[Any] = WeakSet()
+        self.tuples: dict[int, int] = {}
+        self.most = 0
+
+    def watching(self, change: Callable[..., Any]) -> Callable[..., Any]:
+        """The method of a cache that changes it."""
+
+        def changed(cache: Any, *new: Any) -> Any:
+            given = change(cache, *new)
+            self.caches.add(cache)
+            self.look()
+            return given
+
+        return changed
+
+    def look(self) -> None:
+        arrays = (array for cache in self.caches for _, array in tree_flatten(list(vars(cache).values())))
+        kept = sum(array.nbytes for array in arrays if isinstance(array, mx.array))
+        self.most = max(self.most, kept + sum(self.tuples.values()))
+
+
+@pytest.fixture
+def seen(bridged: Load, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Seen]:
+    """Watch the caches of a family."""
+
+    def watch(family: str) -> Seen:
+        found, cache = Seen(), importlib.import_module("mlx_audio.lm.models.cache")
+        for kind, name in ((cache.KVCache, "update_and_fetch"), (cache.ArraysCache, "__setitem__")):
+            monkeypatch.setattr(kind, name, found.watching(getattr(kind, name)))
+        if family == "fish_drama3":
+            drama = package.inside("tts", family, "drama3")
+            copied = drama._copy_cache
+
+            def copy(old: Any) -> Any:
+                new = copied(old)
+                found.caches.add(new)
+                return new
+
+            monkeypatch.setattr(drama, "_copy_cache", copy)
+        if family.startswith("voxcpm"):
+            network = package.inside("tts", family, "minicpm").MiniCPMModel
+            called = network.__call__
+
+            def call(self: Any, *given: Any, **named: Any) -> Any:
+                out, kept = called(self, *given, **named)
+                if named.get("is_causal", True):  # the others look at a patch alone
+                    found.tuples[id(self)] = sum(array.nbytes for pair in kept for array in pair)
+                    found.look()
+                return out, kept
+
+            monkeypatch.setattr(network, "__call__", call)
+        return found
+
+    return watch
+
+
+def endless(engine: Any, kind: mx.Dtype = mx.float32) -> Synthesizer:
+    """The engine with weights of a type, which writes as many frames as it may: random weights end where they like."""
+    family, model = engine.checkpoint.family, structural_clone(engine.checkpoint.model)
+    replace_weights(model, lambda array: array.astype(kind) if mx.issubdtype(array.dtype, mx.floating) else array)
+    if family == "fish_drama3":
+        model.eos_id = -1
+    elif family == "soprano":
+        model._stop_token_id, model.tokenizer = -1, SimpleNamespace(encode=model.tokenizer.encode, eos_token_id=-1)
+    elif family == "qwen3_tts":
+        model.config.talker_config.codec_eos_token_id = 1 << 20
+    elif family == "breeze_tts":
+        sample = model._sample
+        model._sample = lambda logits, allow_eos=False, **manner: sample(logits, **manner)
+    elif family == "voxtral_tts":
+        frame = model.acoustic_transformer.decode_one_frame
+        model.acoustic_transformer.decode_one_frame = lambda hidden: mx.maximum(frame(hidden), 2)
+    return Synthesizer(dataclasses.replace(engine.checkpoint, model=model))
+
+
+def long(family: str, frames: int = FULL, **fields: Any) -> Speak:
+    options = {**tiny_bridge.OPTIONS.get(f"tts/{family}", {}), **fields.pop("options", {})}
+    if family != "pocket_tts":
+        options["max_tokens"] = frames
+    if family.startswith("fish"):
+        options["streaming_interval"] = 0.02  # its tiny codec has few positions
+    return Speak(text=TEXT, options=options, **fields)
+
+
+@pytest.mark.parametrize("kind", [mx.float32, mx.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("family", KEPT)
+def test_a_claim_holds_what_comes_and_little_more(
+    bridged: Load, seen: Callable[[str], Seen], family: str, kind: mx.Dtype
+) -> None:
+    engine = endless(bridged(f"tts/{family}"), kind)
+    assert isinstance(engine, Claiming)
+    found = seen(family)
+    job = engine.run(long(family))
+    claimed = engine.held
+    assert found.most == 0 < claimed, "before the first step"
+    assert isinstance(list(job)[-1], Usage)
+    assert engine.held == 0
+    assert found.most <= claimed <= 4 * found.most
+
+
+@pytest.mark.parametrize("family", IMITATING)
+def test_a_recording_is_counted(bridged: Load, seen: Callable[[str], Seen], family: str) -> None:
+    engine, found = endless(bridged(f"tts/{family}")), seen(family)
+    seconds = HEARD / KEPT[family].rate(engine.checkpoint.model)
+    voice = ReferenceVoice(noise(seconds, 1, 48000), TEXT, family)
+    plain = engine.run(long(family, SHORTER))
+    without = engine.held
+    plain.close()  # type: ignore[attr-defined]
+    del plain
+    job = engine.run(long(family, SHORTER, voice=voice))
+    claimed = engine.held
+    assert isinstance(list(job)[-1], Usage) and engine.held == 0
+    assert without < claimed
+    assert found.most <= claimed <= 4 * found.most
+
+
+def test_two_sequences_are_counted(bridged: Load, seen: Callable[[str], Seen]) -> None:
+    """Guidance away from an instruction speaks each sentence twice."""
+    engine, found = endless(bridged("tts/breeze_tts")), seen("breeze_tts")
+    job = engine.run(long("breeze_tts", SHORTER, options={"instruct": "Happy.", "cfg_scale": 2.0}))
+    claimed = engine.held
+    assert list(job)
+    assert found.most <= claimed <= 4 * found.most
+
+
+def test_parts_of_speakers_stay_in_the_sequence(bridged: Load, seen: Callable[[str], Seen]) -> None:
+    engine, found = endless(bridged("tts/fish_qwen3_omni")), seen("fish_qwen3_omni")
+    text = "".join(f"<|speaker:{place}|>Hello world this is a test " for place in range(3))
+    options = {"chunk_length": 40, "streaming_interval": 0.02, "max_tokens": 100}
+    job = engine.run(Speak(text=text, options=options))
+    claimed = engine.held
+    assert list(job)
+    assert found.most <= claimed <= 4 * found.most
+
+
+def test_quantised_weights_claim_as_plain_ones(bridged: Load) -> None:
+    engine = bridged("tts/voxtral_tts")
+    model = structural_clone(engine.checkpoint.model)
+    nn.quantize(model.language_model, 32, 4)
+    arguments = {"voice": engine.voices[0]}
+    plain, quantised = (
+        kept_bytes("voxtral_tts", each, "Hello.", arguments, 0.0) for each in (engine.checkpoint.model, model)
+    )
+    assert quantised == plain > 0
+
+
+def test_every_family_claims_or_keeps_none() -> None:
+    spoken = {family.name for family in families.TTS if family.kind and family.name not in mlx_audio.BATCHED}
+    assert spoken == {*KEPT, *NONE}
+
+
+@pytest.mark.parametrize("family", sorted(NONE))
+def test_families_without_keys_and_values_claim_nothing(
+    bridged: Load, seen: Callable[[str], Seen], family: str
+) -> None:
+    engine, found = bridged(f"tts/{family}"), seen(family)
+    engine.room = SimpleNamespace(most=0, claim=None)
+    try:
+        job = engine.run(request(engine, 0))
+        assert engine.held == 0 and list(job) and found.most == 0
+    finally:
+        engine.room = Unlimited()
+
+
+@pytest.mark.parametrize("family", KEPT)
+def test_what_does_not_fit_is_refused_with_the_numbers(bridged: Load, family: str) -> None:
+    engine, text = bridged(f"tts/{family}"), long(family)
+    stream, job = SpeakStream(options=text.options), engine.run(text)
+    size = engine.held
+
+    def claim(nbytes: int) -> None:
+        raise Busy(f"{nbytes} wanted")
+
+    try:
+        engine.room = SimpleNamespace(most=size - 1, claim=claim)
+        says = rf"the text takes \d+ MB with {family}, and this model may have \d+ MB \(--memory-limit\)"
+        with pytest.raises(BadRequest, match=says):
+            engine.run(text)
+        engine.room = SimpleNamespace(most=2 * size, claim=claim)
+        with pytest.raises(Busy, match=f"{2 * size} wanted"):
+            engine.run(text)
+        engine.room = SimpleNamespace(most=10 * size, claim=claim)
+        with pytest.raises(Busy, match="wanted"):
+            engine.open(stream)
+        assert engine.held == size
+    finally:
+        engine.room = Unlimited()
+    next(job)
+    assert engine.held == size
+    job.close()
+    assert engine.held == 0, "a cancelled job holds nothing"
+
+
+def test_a_stream_claims_more_for_a_longer_sentence(bridged: Load) -> None:
+    engine = bridged("tts/soprano")
+    stream = engine.open(SpeakStream(options={"max_tokens": 4}))
+    usual = engine.held
+    assert list(stream.feed_text("Hello world. The ")) and engine.held == usual > 0
+    assert list(stream.feed_text(f"{'9876543210 ' * 20}. The "))
+    assert engine.held > usual, "numbers are written out"
+    most = engine.held
+    engine.room = SimpleNamespace(most=most, claim=None)
+    try:
+        with pytest.raises(BadRequest, match="the text takes"):
+            list(stream.feed_text(f"{'9876543210 ' * 60}. The "))
+    finally:
+        engine.room = Unlimited()
+    assert engine.held == most
+    stream.close()
+    assert engine.held == 0
+
+
+def test_a_stream_that_is_cancelled_holds_nothing(bridged: Load, every_layer: None) -> None:
+    engine = bridged("tts/voxtral_tts")
+    stream = engine.open(SpeakStream(options={"max_tokens": 5}))
+    steps = stream.feed_text("Hello world. The ")
+    next(steps)
+    assert engine.held == stream.held > 0
+    steps.close()
+    stream.close()
+    assert engine.held == 0
