@@ -21,8 +21,7 @@ from unittest.mock import patch
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
-
-from speechmlx.engines.cpu import attention, functions, rotary
+from support.plain_mlx import plain_mlx
 
 VIEWS = frozenset(
     "AsStrided Broadcast BroadcastAxes Copy Depends ExpandDims Flatten NumberOfElements Reshape Slice Split Squeeze "
@@ -41,12 +40,6 @@ ONE_KERNEL: tuple[tuple[Any, str], ...] = (
     (nn.Embedding, "as_linear"),
 )
 """Operations whose parts here are one kernel on a GPU."""
-PLAIN: tuple[tuple[Any, str, Any], ...] = (
-    *((mx, name, plain) for name, plain in functions.ORIGINALS.items()),
-    (mx.fast, "rope", rotary.ORIGINAL),
-    (mx.fast, "scaled_dot_product_attention", attention.ORIGINAL),
-)
-"""What a CPU's engine process replaces by what computes at once; no GPU has that."""
 MOST_NAMES = 900
 """Arrays that one export of a graph names: a function takes 1024 arguments by name."""
 REMEMBERED = 4096
@@ -111,8 +104,7 @@ class Watch:
                 self._launched.append(roots)
             async_eval(*trees)
 
-        for where, name, plain in PLAIN:
-            self._patches.enter_context(patch.object(where, name, plain))
+        self._patches.enter_context(plain_mlx())
         replaced: list[tuple[Any, str, Any]] = [(mx, "eval", wait), (mx, "async_eval", launch)]
         replaced += [(mx.array, name, self._reading(getattr(mx.array, name))) for name in READS]
         replaced += [(np, name, self._reading(getattr(np, name))) for name in ("array", "asarray")]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from support import tiny_moshi
 from support.engine_runs import pcm, run
+from support.plain_mlx import plain_mlx
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, Seated, moshi
 from speechmlx.engines.moshi.conversation import AskedMoshi
@@ -125,7 +126,7 @@ def test_a_frame_is_one_read_of_the_device(engine: MoshiEngine) -> None:
     while any(state.reading is not None for state in states):
         engine.step(states)
     engine.step(states)
-    with patch("mlx.core.eval", wraps=mx.eval) as evaluated, patch.object(mx.array, "item") as read:
+    with plain_mlx(), patch("mlx.core.eval", wraps=mx.eval) as evaluated, patch.object(mx.array, "item") as read:
         engine.step(states)
     for state in states:
         engine.end(state)

@@ -9,13 +9,14 @@ multiplies on an M5. Values, types and shapes are those of a GPU; speed is not.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 from unittest.mock import patch
 
 import mlx.core as mx
 import mlx.nn as nn
+from support.plain_mlx import plain_mlx
 
 Operation = Callable[..., Any]
 
@@ -45,20 +46,18 @@ MANY = 32
 @contextmanager
 def metal_arithmetic(tf32: bool = False) -> Iterator[None]:
     """Replace MLX's operations while it is open; models must be loaded inside, because they compile some."""
-    patches = [patch.object(where, name, _in_float32(getattr(where, name), tf32)) for where, name in PRODUCTS]
-    patches += [patch.object(where, name, _in_float32(getattr(where, name), False)) for where, name in SUMS]
-    patches.append(patch.object(mx, "quantized_matmul", _in_float32(_quantised_product(mx.quantized_matmul), tf32)))
-    layers = _Layers()
-    if not tf32:
-        patches.append(patch.object(nn.Linear, "__call__", layers.linear(nn.Linear.__call__)))
-        patches.append(patch.object(nn.Embedding, "as_linear", layers.as_linear(nn.Embedding.as_linear)))
-    for one in patches:
-        one.start()
-    try:
+    with plain_mlx(), ExitStack() as patches:
+        for where, name in PRODUCTS:
+            patches.enter_context(patch.object(where, name, _in_float32(getattr(where, name), tf32)))
+        for where, name in SUMS:
+            patches.enter_context(patch.object(where, name, _in_float32(getattr(where, name), False)))
+        quantised = _in_float32(_quantised_product(mx.quantized_matmul), tf32)
+        patches.enter_context(patch.object(mx, "quantized_matmul", quantised))
+        layers = _Layers()
+        if not tf32:
+            patches.enter_context(patch.object(nn.Linear, "__call__", layers.linear(nn.Linear.__call__)))
+            patches.enter_context(patch.object(nn.Embedding, "as_linear", layers.as_linear(nn.Embedding.as_linear)))
         yield
-    finally:
-        for one in patches:
-            one.stop()
 
 
 class _Layers:
