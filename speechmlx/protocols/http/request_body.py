@@ -89,7 +89,7 @@ async def read_body(request: Request, limit: int, stack: AsyncExitStack, raw: bo
     async for chunk in whole:
         size += len(chunk)
         await write(file, chunk, size)
-    file.seek(0)
+    await rewind(file, size)
     parse = None if raw else _parser(kind, file)
     if parse is None:
         return Body(dict(query), file, tuple(query))
@@ -118,6 +118,14 @@ async def write(file: BinaryIO, data: bytes, size: int) -> None:
         file.write(data)
     else:
         await asyncio.to_thread(file.write, data)
+
+
+async def rewind(file: BinaryIO, size: int) -> None:
+    """Go back to the start. Uses a thread when the file is on disk: the end of it is written then."""
+    if size < MEMORY:
+        file.seek(0)
+    else:
+        await asyncio.to_thread(file.seek, 0)
 
 
 async def read_blocks(file: BinaryIO, size: int) -> AsyncGenerator[bytes, None]:
