@@ -72,7 +72,6 @@ def main() -> Any:
         signal.signal(number, signal.SIG_IGN)
     start_log(LogSettings.from_text(sys.argv[2]), engine=True)
     use(os.environ)
-    isolation.isolate()
     blas.preload()
     with socket.socket(fileno=int(sys.argv[1])) as pipe, suppress(BrokenPipeError, ConnectionResetError):
         try:
@@ -93,4 +92,5 @@ def _end(status: int) -> None:
 
 
 if __name__ == "__main__":
+    isolation.isolate()
     main()

@@ -51,3 +51,23 @@ async def test_a_module_that_cannot_be_imported_is_an_error_each_time(
     for _ in range(2):
         with pytest.raises(ValueError, match="broken"):
             await handler()
+
+
+async def test_modules_that_import_each_other_are_whole_for_two_requests_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "mutual"
+    package.mkdir()
+    (package / "__init__.py").write_text("from mutual.first import one\n")
+    (package / "first.py").write_text("import time\ntime.sleep(0.1)\nfrom mutual.second import two\none = two\n")
+    (package / "second.py").write_text("import time\ntime.sleep(0.3)\nfrom mutual import third\ntwo = 2\n")
+    (package / "third.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    async def work() -> int:
+        return 1
+
+    async def ask(module: str) -> int:
+        return await after_import(module)(work)()
+
+    assert await asyncio.gather(ask("mutual"), ask("mutual.second")) == [1, 1]
