@@ -220,7 +220,7 @@ async def test_an_answer_whose_server_is_killed_has_failed_and_can_be_asked_for(
 async def test_a_turn_whose_answer_had_not_begun_is_answered_anew(folder: Path, other: Server) -> None:
     with server(folder, "killed_before_answer") as killed:
         async with talk(killed.url, **MINE) as one:
-            await one.update(instructions="work=20")
+            await one.update(instructions="work=5")
             await one.speak(0.4)
             lost = (await one.until("response.created"))["response"]["id"]
             killed.process.kill()

@@ -19,9 +19,12 @@ PLAIN: tuple[tuple[Any, str, Any], ...] = (
 
 
 @contextmanager
-def plain_mlx() -> Iterator[None]:
-    """While it is open nothing computes at once, as on a GPU: what is built is a graph."""
+def plain_mlx(compiled: bool = False) -> Iterator[None]:
+    """While it is open nothing computes at once, as on a GPU: what is built is a graph, `compiled` where code asks."""
     with ExitStack() as patches:
         for where, name, plain in PLAIN:
             patches.enter_context(patch.object(where, name, plain))
+        if compiled:
+            mx.enable_compile()
+            patches.callback(mx.disable_compile)
         yield
