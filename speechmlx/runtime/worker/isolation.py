@@ -1,4 +1,4 @@
-"""The engine process asks no network: weights and what reads them come from the disk, and work by a pipe."""
+"""Python code of the engine process asks no network: weights come from the disk, and work by a pipe."""
 
 from __future__ import annotations
 

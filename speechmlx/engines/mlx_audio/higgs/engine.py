@@ -22,6 +22,7 @@ from speechmlx.engines.mlx_audio.higgs.sound import Fades, HiggsSound
 from speechmlx.engines.mlx_audio.higgs.speaking import MOST, HiggsSpeaking, HiggsWishes
 from speechmlx.engines.mlx_audio.synthesis import Synthesizer
 from speechmlx.engines.parts.kv_rows import bytes_of
+from speechmlx.engines.parts.prompt_reading import read_shortest_first
 from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Unsupported
@@ -156,7 +157,8 @@ class HiggsSpeech:
             if not state.finished:
                 with ends_alone(state, found):
                     self._begin(state, found)
-        self._read([state for state in states if not state.finished and state.unread is not None])
+        reading = [state for state in states if not state.finished]
+        read_shortest_first(self._piece, self.aim, reading, _unread, self._read_piece)
         self._speak([state for state in states if not state.finished and state.can_speak], found)
         self._sound([state for state in states if not state.finished and state.due], found)
         for state in states:
@@ -204,18 +206,6 @@ class HiggsSpeech:
         )
         rows: mx.array = self._model._build_prompt_embeddings(text, references)[0][0]
         return rows
-
-    def _read(self, states: Sequence[HiggsSpeaking]) -> None:
-        """Read prompts, the shortest first, up to the positions that a step has time for."""
-        left = size = self._piece.units(self.aim)
-        waiting = sorted(states, key=_unread)
-        wanted = sum(map(_unread, waiting))
-        if not wanted:
-            return
-        with self._piece.timed(self.aim, min(size, wanted)):
-            for state in waiting:
-                if left > 0:
-                    left -= self._read_piece(state, left)
 
     def _read_piece(self, state: HiggsSpeaking, most: int) -> int:
         assert state.row is not None

@@ -45,3 +45,25 @@ def test_what_asks_the_network_is_refused(ask: str) -> None:
 
 def test_pipes_of_this_machine_go_on() -> None:
     assert said("[end.sendall(b'x') for end in socket.socketpair()]") == "asked\n"
+
+
+PROCESS = """
+import runpy, socket, sys
+from speechmlx.log import LogSettings
+front, engine = socket.socketpair()
+front.close()  # so it ends at once
+sys.argv = ["engine", str(engine.detach()), LogSettings().to_text(), "cpu"]
+try:
+    runpy.run_module("speechmlx.runtime.worker.process", run_name="__main__")
+except SystemExit:
+    pass
+try:
+    socket.create_connection(("127.0.0.1", 9), 5)
+except PermissionError as error:
+    print(error)
+"""
+
+
+def test_the_engine_process_is_isolated() -> None:
+    done = subprocess.run([sys.executable, "-c", PROCESS], capture_output=True, text=True, timeout=60)
+    assert "asks no network" in done.stdout, done.stderr
