@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dis
+import ast
 import inspect
 import math
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +32,6 @@ OURS = frozenset(
 """Parameters that requests have fields for, or that are the server's own."""
 REFUSED: Mapping[str, tuple[str, ...]] = {"fish_drama3": ("speed", "instruct")}
 """By family: parameters that it has so as to refuse them."""
-LOADS = frozenset(("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_DEREF", "LOAD_CLOSURE"))
-"""Instructions that read a variable of a function."""
 RANGES: Mapping[str, tuple[float, float]] = {
     "temperature": (0.0, 2.0),
     "top_p": (0.0, 1.0),
@@ -66,15 +65,13 @@ class Accepted:
     @classmethod
     def by(cls, family: str, function: Callable[..., Any]) -> Accepted:
         """What `function` reads of its parameters. One that it has for compatibility only counts as absent."""
-        plain = inspect.unwrap(getattr(function, "__func__", function))
-        read = {step.argval for step in dis.get_instructions(plain) if step.opname in LOADS}
-        # Where parameters reach the work as a whole, or by a nested function, each counts.
+        read = _names_read(inspect.unwrap(getattr(function, "__func__", function)))
         found = {
             name: ABSENT if parameter.default is inspect.Parameter.empty else parameter.default
             for name, parameter in inspect.signature(function).parameters.items()
             if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
             and name not in REFUSED.get(family, ())
-            and (name in read or name in plain.__code__.co_cellvars)
+            and name in read
         }
         return cls(family, found)
 
@@ -112,6 +109,14 @@ class Accepted:
                 raise Unsupported(f"{self.family} has no option {name!r:.60}; its options are {takes}")
             arguments[here] = _checked(name, value, self.parameters[here])
         return arguments
+
+
+def _names_read(function: Callable[..., Any]) -> set[str]:
+    """The variables that the body of `function` reads, by its source: instructions are others in each Python."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    assert isinstance(definition, ast.FunctionDef | ast.AsyncFunctionDef), definition
+    found = (node for statement in definition.body for node in ast.walk(statement) if isinstance(node, ast.Name))
+    return {node.id for node in found if isinstance(node.ctx, ast.Load)}
 
 
 def _checked(name: str, value: Any, default: Any) -> Any:
