@@ -1,9 +1,9 @@
 """Engines that follow a script in their request, in the real engine process: for tests of order, faults and timing.
 
 A script is words of the form "name=value". The engine makes `steps` steps of `work` seconds and sends a chunk of
-`bytes` at each. It raises at step `fail`, as MLX does where the GPU fails at step `gpu`, and kills its process at step
-`die`. It takes `take` bytes of memory for each step. `trace=FILE` appends a line to FILE at open, for each
-pronunciation or name of the request, at each step and at close.
+`bytes` at each. It raises at step `fail`, as MLX does where the GPU fails at step `gpu`, or with `free=gpu` when it is
+freed, and kills its process at step `die`. It takes `take` bytes of memory for each step. `trace=FILE` appends a line
+to FILE at open, for each pronunciation or name of the request, at each step and at close.
 """
 
 from __future__ import annotations
@@ -126,6 +126,7 @@ class Script:
     fail: int = -1
     die: int = -1
     gpu: int = -1
+    free: str = ""
     take: int = 0
     trace: str = ""
     stamp: bool = False
@@ -140,6 +141,7 @@ class Script:
             "fail": int,
             "die": int,
             "gpu": int,
+            "free": str,
             "take": int,
             "trace": str,
             "stamp": bool,
@@ -164,6 +166,11 @@ class Script:
             raise RuntimeError(GPU_FAILURE)
         if number == self.die:
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def close(self) -> None:
+        self.note("close")
+        if self.free == "gpu":
+            raise RuntimeError(GPU_FAILURE)
 
     def pcm16(self, number: int) -> bytes:
         if self.stamp:
@@ -191,7 +198,7 @@ class Scripted:
                 yield Chunk(script.pcm16(number), RATE)
             yield Usage(audio_out=script.steps * script.size / 2 / RATE, tokens_in=len(request.text.split()))
         finally:
-            script.note("close")
+            script.close()
 
     def _transcribe(self, request: Transcribe) -> Iterator[Event | None]:
         """Write a segment of one second per step, with a checkpoint behind it if asked; the prompt is the script."""
@@ -261,7 +268,7 @@ class Batched:
         return said
 
     def end(self, state: Seat) -> None:
-        state.script.note("close")
+        state.script.close()
 
 
 def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Scripted]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 from speechmlx.engines import LoadOptions
@@ -11,13 +12,26 @@ from speechmlx.runtime.worker import blas
 
 log = logging.getLogger(__name__)
 
-FAILURE = "[METAL]"
-"""What MLX's RuntimeErrors of a failed command buffer say (mlx/backend/metal/device.cpp)."""
+FAILURE = re.compile(r"\[METAL\]|^(?!cudaMalloc.*out of memory)cu\w+(\(.*\))? failed", re.DOTALL)
+"""What MLX's RuntimeErrors of a failed command buffer say (mlx/backend/metal/device.cpp), and those of a failed call of
+CUDA or its libraries, which they name with its arguments (mlx/backend/cuda). Memory that is refused is no failure."""
 
 
 def has_failed(error: BaseException) -> bool:
-    """Whether `error` says that the GPU failed: what it should have written is anything then, wherever it is kept."""
-    return isinstance(error, RuntimeError) and FAILURE in str(error)
+    """Whether `error`, or one that it came from, says that the GPU failed.
+
+    What it should have written is anything then, wherever it is kept.
+    """
+    known, waiting = set[int](), [error]
+    while waiting:
+        one = waiting.pop()
+        if id(one) in known:
+            continue
+        if isinstance(one, RuntimeError) and FAILURE.search(str(one)):
+            return True
+        known.add(id(one))
+        waiting += [origin for origin in (one.__cause__, one.__context__) if origin is not None]
+    return False
 
 
 def clear_cache() -> None:

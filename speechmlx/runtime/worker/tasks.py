@@ -172,17 +172,20 @@ class Task:
         self._post(InputConsumed(self.id, 1))
         return command
 
-    def end(self, error: Exception | None = None) -> None:
-        """Free the work, then tell the front. An error raised by freeing is reported when there was no other."""
+    def close(self) -> Exception | None:
+        """Free the work. Returns an error that this raised: an engine may compute once more."""
+        work, self.work = self.work, None
         try:
-            if self.work is not None:
-                self.work.close()
-        except Exception as closing:
-            error = error or closing
-        finally:
-            self.work = None
-            times = JobTimes(self._came, self._loaded, self._begun, self._clock(), self._worked)
-            self._post(Ended(self.id, failure(error, self.model.name) if error else None, times))
+            if work is not None:
+                work.close()
+        except Exception as error:
+            return error
+        return None
+
+    def end(self, error: Exception | None = None) -> None:
+        """Tell the front that it has ended. Its work is closed."""
+        times = JobTimes(self._came, self._loaded, self._begun, self._clock(), self._worked)
+        self._post(Ended(self.id, failure(error, self.model.name) if error else None, times))
 
 
 def failure(error: Exception, model: str) -> Failure:

@@ -230,15 +230,25 @@ class Worker:
         return True
 
     def _end(self, task: Task, error: Exception | None = None) -> None:
-        if error is not None and not isinstance(error, SpeechError):
-            self._device_failed |= has_failed(error)
-            with naming([task.request_id]):
-                log.error("job %d on %s failed", task.id, task.model.name, exc_info=error)
-            error = self._explained(error.with_traceback(None), task.model.name)
+        """End the task. An error raised by freeing its work is told where there was no other."""
         del self._tasks[task.id]
+        error = self._noted(task, error)
+        closing = self._noted(task, task.close())
+        error = error or closing
         task.end(error)
         if isinstance(error, OutOfMemory):
             self._free()
+
+    def _noted(self, task: Task, error: Exception | None) -> Exception | None:
+        """The error as the client is told it. Notes whether the GPU failed; an engine's own error is logged."""
+        if error is None:
+            return None
+        self._device_failed |= has_failed(error)
+        if isinstance(error, SpeechError):
+            return error
+        with naming([task.request_id]):
+            log.error("job %d on %s failed", task.id, task.model.name, exc_info=error)
+        return self._explained(error.with_traceback(None), task.model.name)
 
     def _explained(self, error: Exception, model: str) -> Exception:
         return memory.explained(error, model, memory_in_use(), self.residents(), self.budget)

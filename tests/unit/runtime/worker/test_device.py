@@ -9,6 +9,7 @@ import mlx.core as mx
 import pytest
 
 from speechmlx.engines import LoadOptions, cpu
+from speechmlx.errors import ModelUnavailable
 from speechmlx.machine import memory_bytes
 from speechmlx.runtime.worker import blas, device
 
@@ -28,6 +29,49 @@ def test_how_models_are_loaded(kind: str, options: LoadOptions, monkeypatch: pyt
     assert device.device() == (options, str(chosen))
     assert bool(installed) is (kind == "cpu")
     assert limits == ([int(0.05 * memory_bytes())] if kind == "gpu" else [])
+
+
+CUDA = "cudaStreamSynchronize(stream_) failed: an illegal memory access was encountered"
+
+
+def _raised(error: Exception, origin: Exception, cause: Exception | None) -> Exception:
+    """`error`, raised while `origin` was handled, from `cause`."""
+    try:
+        try:
+            raise origin
+        except Exception:
+            raise error from cause
+    except Exception as told:
+        return told
+
+
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [
+        (RuntimeError("[METAL] Command buffer execution failed: Caused GPU Timeout Error (00000002)"), True),
+        (RuntimeError(CUDA), True),
+        (RuntimeError("cuLaunchKernelEx(&config, func, params, nullptr) failed: unspecified launch failure"), True),
+        (RuntimeError("cudaGraphLaunch(graph_exec, stream()) failed: out of memory"), True),
+        (RuntimeError("cublasLtMatmul( handle_, matmul_desc_, encoder.stream()) failed with code: 14."), True),
+        (RuntimeError("cudaMallocAsync(&data, size, stream) failed: an illegal memory access was encountered"), True),
+        (RuntimeError("cudaMallocAsync(&data, size, stream) failed: out of memory"), False),
+        (RuntimeError("[metal::malloc] Attempting to allocate 21474836480 bytes"), False),
+        (RuntimeError("the current batch failed: the prompt is empty"), False),
+        (ValueError(CUDA), False),
+        (_raised(ModelUnavailable("damaged"), RuntimeError(CUDA), None), True),
+        (_raised(KeyError("x"), _raised(OSError("y"), RuntimeError(CUDA), KeyError("z")), ValueError("w")), True),
+        (_raised(KeyError("x"), OSError("y"), ValueError("z")), False),
+    ],
+)
+def test_which_errors_say_that_the_gpu_failed(error: Exception, failed: bool) -> None:
+    """Also one that was wrapped, or hidden by another."""
+    assert device.has_failed(error) is failed
+
+
+def test_errors_that_came_from_each_other_are_walked_once() -> None:
+    one, other = ValueError("one"), ValueError("other")
+    one.__cause__, other.__cause__ = other, one
+    assert not device.has_failed(one)
 
 
 HERE = mx.default_device().type

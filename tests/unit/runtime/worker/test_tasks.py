@@ -95,6 +95,7 @@ def test_a_stream_is_fed_its_next_command_when_it_is_idle() -> None:
         consumed.append(posted.consumed(1))
     assert consumed == [1, 1, 2, 2, 3]
     assert len(posted.events(1)) == 3
+    assert task.close() is None
     task.end()
     assert len(engine.ended) == 1 and posted.messages[-1] == Ended(1, None)
 
@@ -230,22 +231,26 @@ def test_progress_is_not_counted_as_unread() -> None:
     assert task.runnable
 
 
-def test_an_error_in_freeing_is_reported_unless_there_was_another() -> None:
+def test_an_error_in_freeing_is_returned() -> None:
     def steps() -> Iterator[Event | None]:
         try:
             yield None
         finally:
             raise ValueError("close")
 
-    for error, code in ((None, "engine_failed"), (Busy("full"), "busy")):
-        posted = Posted()
-        task = posted.task(1, Speak(text=""), "scripted")
-        task.work = open_work(type("Engine", (), {"nbytes": 0, "run": lambda *_: steps()})(), task)
-        assert step(task) == [True]
-        task.end(error)
-        (ended,) = posted.messages
-        assert isinstance(ended, Ended) and ended.failure is not None and ended.failure.code == code
-        assert task.work is None
+    task = Posted().task(1, Speak(text=""), "scripted")
+    task.work = open_work(type("Engine", (), {"nbytes": 0, "run": lambda *_: steps()})(), task)
+    assert step(task) == [True]
+    assert isinstance(task.close(), ValueError)
+    assert task.work is None and task.close() is None
+
+
+@pytest.mark.parametrize(("error", "code"), [(ValueError("step"), "engine_failed"), (Busy("full"), "busy")])
+def test_the_front_is_told_the_error(error: Exception, code: str) -> None:
+    posted = Posted()
+    posted.task(1, Speak(text=""), "scripted").end(error)
+    (ended,) = posted.messages
+    assert isinstance(ended, Ended) and ended.failure is not None and ended.failure.code == code
 
 
 def test_failure_keeps_what_the_client_may_see() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from support.scripted_live import LIVE_ROW
 from support.worker_bench import Bench
 
 from speechmlx.engines import LoadOptions
+from speechmlx.errors import ModelUnavailable
 from speechmlx.log.lines import TextLines
 from speechmlx.log.record import request_ids
 from speechmlx.runtime.ipc.messages import (
@@ -21,6 +22,7 @@ from speechmlx.runtime.ipc.messages import (
     OUTPUT_WINDOW,
     CancelJob,
     Ended,
+    Failure,
     Input,
     InputConsumed,
     Output,
@@ -30,7 +32,20 @@ from speechmlx.runtime.ipc.messages import (
 )
 from speechmlx.runtime.worker.tasks import BatchedWork, Outcome, Task
 from speechmlx.runtime.worker.worker import Worker
-from speechmlx.types import Audio, Chunk, End, Enhance, Feed, Generate, Listen, Message, Transcribe
+from speechmlx.types import (
+    Audio,
+    Chunk,
+    End,
+    Enhance,
+    Event,
+    Feed,
+    Generate,
+    Listen,
+    Message,
+    Progress,
+    Request,
+    Transcribe,
+)
 
 ASR_ROW = next(row for row in scripted.ROWS if row.name == "scripted-asr")
 
@@ -85,6 +100,63 @@ def test_a_gpu_that_fails_ends_the_process_after_its_job(memory: bool, monkeypat
     assert failure is not None and failure.code == ("no_memory" if memory else "engine_failed")
     assert "[METAL] Command buffer execution failed" in failure.message
     assert not bench.ended(other)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+@pytest.mark.parametrize("model", ["scripted", "scripted-llm"])
+def test_a_gpu_that_fails_as_a_job_is_freed_ends_the_process(model: str, cancelled: bool) -> None:
+    """MLX tells it once, to whoever evaluates next: the end of a chat does, for what it keeps of the prompt."""
+    bench = Bench()
+    script = "steps=40 free=gpu" if cancelled or model == "scripted" else "steps=3 free=gpu"
+    chat = Generate(messages=(Message("user", script),))
+    job = bench.start(chat, model) if model == "scripted-llm" else bench.speak(script)
+    if cancelled or model == "scripted":
+        bench.run(5)
+        bench.worker.handle(CancelJob(job))
+    with pytest.raises(SystemExit) as ended:
+        bench.run()
+    assert ended.value.code == DEVICE_FAILED
+    failure = bench.end(job).failure
+    assert failure is not None and failure.message.endswith(scripted.GPU_FAILURE)
+
+
+def test_a_job_that_failed_and_then_lost_the_gpu_is_told_its_own_error() -> None:
+    bench = Bench()
+    job = bench.start(Generate(messages=(Message("user", "fail=1 free=gpu"),)), "scripted-llm")
+    with pytest.raises(SystemExit):
+        bench.run()
+    failure = bench.end(job).failure
+    assert failure is not None and failure.message.endswith("scripted to fail at step 1")
+
+
+def _fails() -> None:
+    try:
+        raise RuntimeError(scripted.GPU_FAILURE)
+    except RuntimeError as error:
+        raise ModelUnavailable("the model lacks what its family needs") from error
+
+
+def _load(folder: Path, options: LoadOptions) -> Iterator[Progress]:
+    yield Progress("load", 0, 1)
+    _fails()
+
+
+def _run(self: scripted.Scripted, request: Request) -> Iterator[Event | None]:
+    yield None
+    _fails()
+
+
+@pytest.mark.parametrize(("place", "name", "fake"), [(scripted, "load", _load), (scripted.Scripted, "run", _run)])
+def test_a_gpu_that_fails_behind_another_error_ends_the_process(
+    place: object, name: str, fake: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, name, fake)
+    bench = Bench()
+    job = bench.speak()
+    with pytest.raises(SystemExit) as ended:
+        bench.run()
+    assert ended.value.code == DEVICE_FAILED
+    assert bench.end(job).failure == Failure("model_unavailable", "the model lacks what its family needs")
 
 
 def test_a_failure_reaches_its_job_alone() -> None:
