@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -209,14 +210,23 @@ class Supervisor:
                     self._out[0] = self._out[0][sent:]
         except (BlockingIOError, InterruptedError):
             pass
-        except OSError:
-            self._out.clear()  # `_receive` sees the end of the pipe
+        except (BrokenPipeError, ConnectionResetError):
+            self._out.clear()  # `_receive` reads the last messages, and sees the end of the pipe
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:  # which macOS says for a moment
+                self._out.clear()
+                self._loop.call_soon(self._broken, self._pipe, error)
         if bool(self._out) != self._writing:
             self._writing = bool(self._out)
             if self._writing:
                 self._loop.add_writer(self._pipe.fileno(), self._flush)
             else:
                 self._loop.remove_writer(self._pipe.fileno())
+
+    def _broken(self, pipe: socket.socket, error: OSError) -> None:
+        """A message to the process was cut: no other can follow."""
+        if pipe is self._pipe:
+            self.kill(f"could not be written to and was killed ({error})")
 
     def _close_pipe(self) -> None:
         if self._pipe is not None:

@@ -6,25 +6,30 @@ the pipe. It ends when the server process closes the other end.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import select
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 from typing import Any
 
 from speechmlx.log import LogSettings
 from speechmlx.log import start as start_log
 from speechmlx.optional_packages import use
-from speechmlx.runtime.ipc.framing import Unpacker, pack
+from speechmlx.runtime.ipc.framing import Part, Unpacker, pack
 from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, Probe, Ready
 from speechmlx.runtime.worker import blas, cpu_time, isolation, threads
 from speechmlx.runtime.worker.device import NoGpu, clear_cache, device
 from speechmlx.runtime.worker.worker import Worker
 
 log = logging.getLogger(__name__)
+
+PAUSE = 0.001
+"""Seconds until the pipe is tried again."""
 
 
 def run(pipe: socket.socket, choice: str = "auto") -> None:
@@ -33,8 +38,10 @@ def run(pipe: socket.socket, choice: str = "auto") -> None:
     def post(message: object) -> None:
         try:
             for part in pack(message):
-                pipe.sendall(part)
-        except (BrokenPipeError, ConnectionResetError):
+                send(pipe, part)
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError | ConnectionResetError):
+                log.error("the server process cannot be written to: %s", error)
             sys.exit()  # not an error of the job whose step it is: nobody waits for it
 
     options, name = device(choice)
@@ -64,6 +71,18 @@ def run(pipe: socket.socket, choice: str = "auto") -> None:
         if products is not None:
             products.apply()
         busy = worker.step()
+
+
+def send(pipe: socket.socket, part: Part) -> None:
+    """Send all of `part`, also where the system has no buffer for it at once, as macOS says now and then."""
+    rest = memoryview(part)
+    while rest:
+        try:
+            rest = rest[pipe.send(rest) :]
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            time.sleep(PAUSE)
 
 
 def main() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -156,6 +157,65 @@ async def test_a_message_larger_than_the_pipe_is_sent_in_slices(front: Front) ->
     await until(complete)
     assert received[0] == SETUP
     np.testing.assert_array_equal(received[1].command.samples, samples)
+
+
+class FaultyPipe:
+    """A pipe of which some sends fail, with these numbers in this order; None is one that does not."""
+
+    def __init__(self, pipe: Any, *faults: int | None) -> None:
+        self._pipe = pipe
+        self._faults = list(faults)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipe, name)
+
+    def send(self, data: memoryview) -> int:
+        if self._faults and (fault := self._faults.pop(0)) is not None:
+            raise OSError(fault, os.strerror(fault))
+        sent: int = self._pipe.send(data)
+        return sent
+
+
+async def test_a_message_for_which_there_is_no_buffer_now_is_sent_later(front: Front) -> None:
+    process = await front.up()
+    assert process.received() == [SETUP]
+    pipe: Any = FaultyPipe(front.supervisor._pipe, None, errno.ENOBUFS, None, errno.ENOBUFS, errno.ENOBUFS)
+    front.supervisor._pipe = pipe
+    samples = np.arange(SLICE, dtype=np.float32)
+    front.supervisor.send(Input(1, Feed(samples)))
+    front.supervisor.send(CancelJob(1))
+    received: list[Any] = []
+
+    def complete() -> bool:
+        received.extend(process.received())
+        return len(received) == 2
+
+    await until(complete)
+    np.testing.assert_array_equal(received[0].command.samples, samples)
+    assert received[1] == CancelJob(1) and front.calls == ["up"]
+
+
+async def test_a_message_that_is_cut_costs_the_process(front: Front) -> None:
+    process = await front.up()
+    pipe: Any = FaultyPipe(front.supervisor._pipe, None, errno.EIO)
+    front.supervisor._pipe = pipe
+    front.supervisor.send(Input(1, Feed(np.zeros(SLICE, np.float32))))
+    front.supervisor.send(CancelJob(1))
+    assert front.calls == ["up"]  # not from inside of a caller
+    await until(lambda: len(front.calls) == 2)
+    assert front.calls[1] == f"could not be written to and was killed ([Errno {errno.EIO}] {os.strerror(errno.EIO)})"
+    assert process.killed
+    await until(lambda: len(front.processes) == 2)
+    assert (await front.up()).received() == [SETUP]
+
+
+async def test_what_a_process_said_before_its_end_is_heard(front: Front) -> None:
+    process = await front.up()
+    process.send(Ended(1))
+    process.end(DEVICE_FAILED)
+    front.supervisor.send(CancelJob(2))
+    await until(lambda: len(front.calls) == 3)
+    assert front.calls[1:] == [Ended(1), "ended because the GPU failed"]
 
 
 async def test_a_process_that_ends_is_started_again_and_the_reason_is_told(front: Front) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any, cast
 
 import pytest
 from support import scripted
@@ -155,6 +157,28 @@ def test_a_front_that_is_gone_is_no_error_of_the_job_under_way(
     front.vanish()
     loop.join(LIMIT)
     assert not loop.is_alive() and not caplog.records
+
+
+class Full:
+    """A pipe that takes three bytes at a time, and has no buffer before each."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+        self._full = False
+
+    def send(self, data: memoryview) -> int:
+        self._full = not self._full
+        if self._full:
+            raise OSError(errno.ENOBUFS, "No buffer space available")
+        self.taken += data[:3]
+        return len(data[:3])
+
+
+@pytest.mark.parametrize("text", [b"", b"four", b"a longer message"])
+def test_a_pipe_without_a_buffer_is_tried_again(text: bytes) -> None:
+    pipe = Full()
+    process.send(cast(Any, pipe), text)
+    assert pipe.taken == text
 
 
 def test_cached_memory_is_returned_when_no_message_comes(products: Products, monkeypatch: pytest.MonkeyPatch) -> None:
