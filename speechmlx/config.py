@@ -130,7 +130,7 @@ class Config:
     step_timeout: float = setting(
         60.0,
         "Time without the end of a step, while jobs run, after which the engine process is killed and started again; "
-        "0 never.",
+        "a step of a model's load may take ten times as long. 0 never.",
         unit="seconds",
         flag=False,
     )

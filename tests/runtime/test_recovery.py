@@ -18,6 +18,7 @@ from support.scripted_runtime import running, speak, until
 from speechmlx.config import Config
 from speechmlx.errors import Busy, EngineFailed, EngineLost, OutOfMemory, WeightsDamaged
 from speechmlx.models import store
+from speechmlx.runtime.front.hang_watch import CHECKS
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.types import Chunk, Enhance, Feed, Unload
 
@@ -63,6 +64,21 @@ async def test_live_input_that_pauses_and_a_slow_load_are_no_hang(
             assert len(await runtime.submit(speak("steps=1", model="scripted-slow")).collect()) == 2  # loads for 1 s
             await job.send(Feed(np.zeros(100, np.float32)))
             assert isinstance(await anext(job), Chunk)
+        assert runtime.metrics.engine_hangs == 0
+
+
+async def test_a_slice_of_a_load_that_takes_longer_than_a_step_may_is_no_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = tmp_path / "hold"
+    hold.touch()
+    monkeypatch.setenv("SCRIPTED_HOLD", str(hold))
+    async with running(tmp_path, monkeypatch, Config(step_timeout=1.2)) as runtime:
+        job = runtime.submit(speak("steps=1", model="scripted-stuck"))
+        await until(lambda: [model.state for model in runtime.status().models] == ["loading"])
+        await until(lambda: runtime._watch._silence.checks > CHECKS)
+        hold.unlink()
+        assert len(await job.collect()) == 2
         assert runtime.metrics.engine_hangs == 0
 
 

@@ -57,7 +57,7 @@ class FakeSupervisor:
         self.recycled = 0
         self.useful = False
         self.refusal, self.choice = "", device
-        self.heard, self.running = 0, True
+        self.heard, self.running, self.loading = 0, True, False
         self.killed: list[str] = []
         self.say, self._on_up, self._on_lost = on_message, on_up, on_lost
 

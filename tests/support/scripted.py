@@ -66,6 +66,7 @@ ROWS = (
     replace(ROW, name="scripted-broken", engine="support.scripted:load_broken"),
     replace(ROW, name="scripted-damaged", engine="support.scripted:load_damaged"),
     replace(ROW, name="scripted-slow", engine="support.scripted:load_slow"),
+    replace(ROW, name="scripted-stuck", engine="support.scripted:load_stuck"),
     replace(ROW, name="scripted-enhance", kind=Kind.ENHANCE),
     replace(ROW, name="scripted-asr", kind=Kind.ASR, rate=16000),
     replace(ROW, name="scripted-llm", kind=Kind.LLM, engine="support.scripted:load_batched"),
@@ -306,6 +307,14 @@ def load_slow(folder: Path, options: LoadOptions) -> Generator[Progress, None, S
     for number in range(20):
         time.sleep(0.05)
         yield Progress("load", number, 20)
+    return Scripted()
+
+
+def load_stuck(folder: Path, options: LoadOptions) -> Generator[Progress, None, Scripted]:
+    """Load in one slice, which lasts as long as there is the file named by $SCRIPTED_HOLD."""
+    while Path(os.environ["SCRIPTED_HOLD"]).exists():
+        time.sleep(0.01)
+    yield Progress("load", 1, 1)
     return Scripted()
 
 

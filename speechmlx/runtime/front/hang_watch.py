@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 CHECKS = 6
 """Checks in a `step_timeout`. The engine process is asked for a sign of life at half of it."""
+LOAD = 10
+"""Times `step_timeout` that a slice of a model's load may take: it reads a disk, or runs a package's code whole."""
 STARTUP = 120.0
 """Seconds that an engine process may take to come up, at least."""
 
@@ -38,7 +40,10 @@ class SilenceCounter:
 
 
 class HangWatch:
-    """Kills `engine` when nothing came from it for `timeout` seconds while `waits()`; 0 never. `on_hang` is told."""
+    """Kills `engine` when nothing came from it for `timeout` seconds while `waits()`; 0 never. `on_hang` is told.
+
+    While it loads a model, LOAD times as long.
+    """
 
     def __init__(
         self, engine: Supervisor, timeout: float, waits: Callable[[], bool], on_hang: Callable[[], None]
@@ -60,10 +65,14 @@ class HangWatch:
         silent = self._silence.check(self._engine.heard, self._waits() and self._engine.running)
         if silent == CHECKS // 2 and self._engine.up:
             self._engine.send(Probe())
-        elif silent >= CHECKS and self._engine.up:
+        elif not self._engine.up:
+            if silent * self._timeout >= CHECKS * max(STARTUP, self._timeout):
+                self._kill("did not come up and was killed")
+        elif not self._engine.loading and silent >= CHECKS:
             self._kill(f"ended no step for {self._timeout:g} s and was killed (step_timeout)")
-        elif silent * self._timeout >= CHECKS * max(STARTUP, self._timeout):
-            self._kill("did not come up and was killed")
+        elif silent >= CHECKS * LOAD:
+            limit = LOAD * self._timeout
+            self._kill(f"ended no slice of a load for {limit:g} s and was killed ({LOAD} times step_timeout)")
 
     def _kill(self, reason: str) -> None:
         self._silence.checks = 0

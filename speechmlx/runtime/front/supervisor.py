@@ -20,7 +20,7 @@ from typing import Literal
 from speechmlx.log import LogSettings
 from speechmlx.runtime import scratch
 from speechmlx.runtime.ipc.framing import Part, Unpacker, pack
-from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, Ready, Setup, ToEngine
+from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, Loading, Ready, Setup, ToEngine
 from speechmlx.runtime.worker import blas
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,8 @@ class Supervisor:
         self.pid = 0
         self.heard = 0
         """How often bytes came from the engine process."""
+        self.loading = False
+        """Whether the process loads a slice of a model."""
         self.useful = False
         """Whether this process has done a client's work. The runtime sets it."""
         self.refusal = ""
@@ -129,7 +131,7 @@ class Supervisor:
         self._pipe = ours
         self._unpacker = Unpacker()
         self._began = time.monotonic()
-        self.useful = False
+        self.loading = self.useful = False
         self._loop.add_reader(ours.fileno(), self._receive)
         self.send(self._setup)
 
@@ -194,6 +196,8 @@ class Supervisor:
                 took = time.monotonic() - self._began
                 log.info("the engine process is ready: %s, pid %d, after %.1f s", self.device, self.pid, took)
                 self._on_up()
+            elif isinstance(message, Loading):
+                self.loading = message.now
             else:
                 self._on_message(message)
 

@@ -99,6 +99,13 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True)
+class Loading:
+    """Whether the step that begins is a slice of a model's load. Sent when that changes."""
+
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Begun:
     """The engine begins to work on the job: before, nothing of it was consumed."""
 

@@ -21,6 +21,7 @@ from speechmlx.runtime.ipc.messages import (
     CancelJob,
     HeldModel,
     Input,
+    Loading,
     MemoryReport,
     OutputConsumed,
     Probe,
@@ -61,6 +62,8 @@ class Worker:
         self._tasks: dict[int, Task] = {}
         self._slots: dict[str, Slot] = {}
         self._loads = 0
+        self._loading = False
+        """What the front was told last."""
         self._meter = StepMeter()
         self._accounts = Accounts()
         self._lag = 0.0
@@ -95,8 +98,10 @@ class Worker:
         if not picked:
             self._lag = 0.0
         elif picked[0] < 0:
+            self._tell_loading(True)
             self._load_slice(next(slot for slot in self._slots.values() if slot.id == picked[0]))
         else:
+            self._tell_loading(False)
             self._step_tasks([self._tasks[id] for id in picked])
         if self._device_failed:  # engines keep arrays over requests, and what the GPU left out is garbage
             log.error("the GPU failed: this process ends, and another begins")
@@ -348,6 +353,11 @@ class Worker:
         waiting = sum(task.work is None for task in self._tasks.values())
         if (report := self._meter.report(now, waiting, idle)) is not None:
             self._post(report)
+
+    def _tell_loading(self, now: bool) -> None:
+        if now != self._loading:
+            self._loading = now
+            self._post(Loading(now))
 
     def _tell_memory(self) -> None:
         self._post(

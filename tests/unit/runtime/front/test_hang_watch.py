@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from speechmlx.runtime.front.hang_watch import CHECKS, STARTUP, HangWatch, SilenceCounter
+from speechmlx.runtime.front.hang_watch import CHECKS, LOAD, STARTUP, HangWatch, SilenceCounter
 from speechmlx.runtime.ipc.messages import Probe
 
 
@@ -15,6 +15,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.up = self.running = True
+        self.loading = False
         self.heard = 0
         self.sent: list[Any] = []
         self.killed: list[str] = []
@@ -61,6 +62,15 @@ def test_a_silent_process_is_asked_once_and_then_killed(watched: Watched) -> Non
     assert watched.engine.killed == []
     watched.check(1)
     assert watched.engine.killed == ["ended no step for 60 s and was killed (step_timeout)"]
+    assert watched.hangs == 1
+
+
+def test_a_slice_of_a_load_has_longer(watched: Watched) -> None:
+    watched.engine.loading = True
+    watched.check(CHECKS * LOAD - 1)
+    assert (watched.engine.sent, watched.engine.killed) == ([Probe()], [])
+    watched.check(1)
+    assert watched.engine.killed == ["ended no slice of a load for 600 s and was killed (10 times step_timeout)"]
     assert watched.hangs == 1
 
 

@@ -19,7 +19,7 @@ from speechmlx.log import LogSettings
 from speechmlx.runtime.front import supervisor
 from speechmlx.runtime.front.supervisor import MAX_BACKOFF, SLICE, Supervisor, exit_reason, restart_delay
 from speechmlx.runtime.ipc.framing import Unpacker, pack
-from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, CancelJob, Ended, Input, Ready, Setup
+from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, CancelJob, Ended, Input, Loading, Ready, Setup
 from speechmlx.types import Feed
 
 SETUP = Setup(1_000_000, 0.0)
@@ -216,6 +216,16 @@ async def test_what_a_process_said_before_its_end_is_heard(front: Front) -> None
     front.supervisor.send(CancelJob(2))
     await until(lambda: len(front.calls) == 3)
     assert front.calls[1:] == [Ended(1), "ended because the GPU failed"]
+
+
+async def test_it_knows_whether_the_process_loads(front: Front) -> None:
+    process = await front.up()
+    for loads in (True, False, True):
+        process.send(Loading(loads))
+        await until(lambda: front.supervisor.loading is loads)  # noqa: B023
+    process.end(1)
+    await until(lambda: len(front.processes) == 2)
+    assert not front.supervisor.loading and "up" in front.calls and Loading(True) not in front.calls
 
 
 async def test_a_process_that_ends_is_started_again_and_the_reason_is_told(front: Front) -> None:

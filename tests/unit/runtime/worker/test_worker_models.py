@@ -6,7 +6,7 @@ import pytest
 from support.worker_bench import ROWS, Bench
 
 from speechmlx.models.spec import Model
-from speechmlx.runtime.ipc.messages import CancelJob, Setup
+from speechmlx.runtime.ipc.messages import CancelJob, Loading, Setup
 from speechmlx.types import Load, Priority, Progress, Unload
 
 
@@ -35,6 +35,18 @@ def test_a_load_is_sliced_live_work_goes_on() -> None:
     assert bench.order().index(loading) > bench.order().index(live)
     assert [e for e in bench.events(loading) if isinstance(e, Progress)]
     assert bench.end(loading).failure is None
+
+
+def test_the_front_is_told_whether_a_step_is_of_a_load() -> None:
+    bench = Bench()
+    bench.speak(model="scripted-slow")
+    bench.run(3)
+    assert [message for message in bench.said if isinstance(message, Loading)] == [Loading(True)]
+    bench.run()
+    bench.start(Load(model="scripted-enhance"), "scripted-enhance")
+    bench.run()
+    told = [message.now for message in bench.said if isinstance(message, Loading)]
+    assert told == [True, False, True, False]
 
 
 def test_idle_models_make_room_running_ones_do_not() -> None:
