@@ -71,7 +71,6 @@ def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> 
     """Serve until SIGINT or SIGTERM. `write_line` prints the banner. Raises BadRequest if binding fails."""
     start_log(config.log, config.secrets)
     tracing.start(os.environ)
-    descriptors.raise_limit()
     heaps.share()
     sys.setswitchinterval(SWITCH)
     catalog.check(config)
@@ -83,6 +82,7 @@ def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> 
     check_keys(doors, config, wyoming)
     if config.key_file is not None:
         KeyFile(config.key_file).read()  # raises BadRequest where it is wrong
+    descriptors.raise_limit()  # it may log: here, where nothing refuses to start any more
     services = build_services(config, runtime, ports)
     servers = [] if wyoming is None else [_wyoming_server(services, wyoming)]
     app = create_app(services, servers)

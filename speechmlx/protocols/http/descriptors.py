@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-WANTED = 8192
-"""Open files and connections. macOS gives a service 256, which 250 clients use up."""
+WANTED = (8192, 4096, 2048, 1024)
+"""Open files and connections, the first that the system gives. macOS starts a service with 256, which 250 clients use
+up, and refuses more than its kern.maxfilesperproc, whatever the hard limit says."""
 QUIET = 60.0
 """Seconds after a line in the log in which there is no other."""
 
@@ -18,13 +19,23 @@ log = logging.getLogger(__name__)
 
 
 def raise_limit() -> int:
-    """Raise the soft limit of open files to WANTED, or to the hard one where that is lower. Returns the limit."""
+    """Raise the soft limit of open files to one of WANTED, or to the hard one where that is lower.
+
+    Returns the limit, and logs one that is low.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = WANTED if hard == resource.RLIM_INFINITY else min(hard, WANTED)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(OSError, ValueError):  # the system may have a lower limit that it does not tell
+    if soft == resource.RLIM_INFINITY:
+        return soft
+    for most in WANTED:
+        wanted = most if hard == resource.RLIM_INFINITY else min(hard, most)
+        if soft >= wanted:
+            break
+        with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            soft = wanted
+    if soft < WANTED[0]:
+        log.warning("only %d files and connections can be open at once: the system allows no more", soft)
+    return soft
 
 
 class ShortageLog:
