@@ -40,8 +40,8 @@ class Speechmlx < Formula
 
   service do
     run [opt_bin/"audio-server", "serve"]
-    keep_alive crashed: true
-    throttle_interval 10
+    keep_alive successful_exit: false
+    throttle_interval 30
     process_type :interactive
     environment_variables PATH: std_service_path_env
     working_dir var

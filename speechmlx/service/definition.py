@@ -18,8 +18,6 @@ PATIENCE = 60.0
 """Most seconds that a call of a service manager may take."""
 EXIT_TIMEOUT = 30
 """Seconds from SIGTERM until the manager kills the server. It needs `drain_timeout` (10 s) and 10 s more."""
-THROTTLE = 10
-"""Seconds between two starts, at least."""
 OPEN_FILES = 8192
 
 

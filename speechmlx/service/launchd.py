@@ -15,7 +15,6 @@ from speechmlx.service.definition import (
     EXIT_TIMEOUT,
     NAME,
     OPEN_FILES,
-    THROTTLE,
     ServiceDefinition,
     ServiceStatus,
     call,
@@ -27,19 +26,23 @@ from speechmlx.service_manager import LAUNCHD_LOG
 LABEL = f"io.{NAME}.server"
 BREW = f"homebrew.mxcl.{NAME}.plist"
 AGENTS = "Library/LaunchAgents"
+THROTTLE = 30
+"""Seconds between two starts, at least. Each that is refused prints a line."""
 PAUSE = 0.2
 """Seconds between two looks whether an agent has ended."""
 
 
 def agent(definition: ServiceDefinition, home: Path) -> dict[str, Any]:
-    """The property list of the agent. With a socket launchd listens, and starts the server at the first connection."""
+    """The property list of the agent: launchd starts the server again unless it ends with status 0, as when stopped.
+
+    With a socket launchd listens, and starts it at the next connection, and only then: KeepAlive would do so at once.
+    """
     output = str(home / LAUNCHD_LOG).removesuffix(".log") + ".out"
     entries: dict[str, Any] = {
         "Label": LABEL,
         "ProgramArguments": list(definition.command),
         "EnvironmentVariables": dict(definition.environment),
         "RunAtLoad": definition.socket is None,
-        "KeepAlive": {"Crashed": True},  # a wrong setting would fail for ever: it ends with a status, not a signal
         "ProcessType": "Interactive",
         "ThrottleInterval": THROTTLE,
         "ExitTimeOut": EXIT_TIMEOUT,
@@ -48,7 +51,9 @@ def agent(definition: ServiceDefinition, home: Path) -> dict[str, Any]:
         "StandardErrorPath": output,
         "WorkingDirectory": str(home),
     }
-    if definition.socket is not None:
+    if definition.socket is None:
+        entries["KeepAlive"] = {"SuccessfulExit": False}
+    else:
         host, port = definition.socket
         family = "IPv6" if ":" in host else "IPv4"
         listeners = {"SockNodeName": host, "SockServiceName": str(port), "SockType": "stream", "SockFamily": family}

@@ -10,7 +10,6 @@ from speechmlx.service.definition import (
     EXIT_TIMEOUT,
     NAME,
     OPEN_FILES,
-    THROTTLE,
     ServiceDefinition,
     ServiceStatus,
     call,
@@ -22,6 +21,8 @@ SERVICE, SOCKET = f"{NAME}.service", f"{NAME}.socket"
 BREW = f"homebrew.{NAME}.service"
 WRONG_SETTINGS = 2
 """Exit status of the server where a setting is wrong: a new start would fail as well."""
+PAUSE = 10
+"""Seconds until the next start."""
 
 
 def service_unit(definition: ServiceDefinition) -> str:
@@ -38,7 +39,7 @@ def service_unit(definition: ServiceDefinition) -> str:
         f"{environment}"
         "Restart=on-failure\n"
         f"RestartPreventExitStatus={WRONG_SETTINGS}\n"
-        f"RestartSec={THROTTLE}\n"
+        f"RestartSec={PAUSE}\n"
         "KillMode=mixed\n"
         f"TimeoutStopSec={EXIT_TIMEOUT}\n"
         f"LimitNOFILE={OPEN_FILES}:524288\n"

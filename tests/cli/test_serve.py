@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +39,41 @@ def test_the_banner_and_ctrl_c(tmp_path: Path) -> None:
     assert child.exitstatus == 0 and "stopping" in (child.before or "")
 
 
+def ended(tmp_path: Path, *arguments: str, **own: str) -> tuple[int, str, str]:
+    """Status, output and errors of a server that ends by itself."""
+    path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": path, **own}
+    command = [str(Path(sys.executable).with_name("audio-server")), "serve", "--profile", "starter", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_stopped_while_it_starts_has_not_failed(number: signal.Signals, tmp_path: Path) -> None:
+    """launchd starts one again that ends with another status than 0."""
+    own = {"SPEECHMLX_CATALOG": "support.stopping:extend", "STOP_WITH": str(int(number))}
+    assert ended(tmp_path, "--port", "0", **own) == (0, "", "")
+
+
+def test_a_refused_start_prints_one_line(tmp_path: Path) -> None:
+    """launchd tries again every 30 s, so that a log of it grows slowly."""
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("port = ")
+    lexicon = {"SPEECHMLX_LEXICON": str(tmp_path / "none")}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        refused = [
+            (("--port", port), {}, f"cannot listen on 127.0.0.1:{port}"),
+            (("--config", str(wrong)), {}, "wrong.toml is not TOML"),
+            (("--asr", "nothing", "--port", "0"), {}, "there is no model 'nothing'"),
+            (("--port", "0"), lexicon, "the lexicon"),
+        ]
+        for arguments, own, reason in refused:
+            status, output, errors = ended(tmp_path, *arguments, **own)
+            assert (status, output) == (2, "") and reason in errors
+            assert errors.count("\n") == 1 and len(errors) < 300
+
+
 HAS_GPU = "import mlx.core as mx; print(mx.default_device().type == mx.gpu)"
 """For a process of its own: this one forks, which the threads of MLX's BLAS do not like."""
 
@@ -44,15 +81,11 @@ HAS_GPU = "import mlx.core as mx; print(mx.default_device().type == mx.gpu)"
 def test_a_gpu_that_is_not_there_ends_the_server_once(tmp_path: Path) -> None:
     if subprocess.run([sys.executable, "-c", HAS_GPU], capture_output=True, text=True).stdout.strip() == "True":
         pytest.skip("MLX has a GPU here")
-    environment = {**os.environ, "HOME": str(tmp_path), "SPEECHMLX_LOG_FORMAT": "text"}
-    command = [str(Path(sys.executable).with_name("audio-server")), "--port", "0", "--profile", "starter"]
-    done = subprocess.run(
-        [*command, "--device", "gpu"], capture_output=True, text=True, timeout=120, env=environment, check=False
-    )
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.endswith(
+    status, output, errors = ended(tmp_path, "--port", "0", "--device", "gpu", SPEECHMLX_LOG_FORMAT="text")
+    assert status == 2, errors
+    assert errors.endswith(
         "audio-server: device = gpu, and this machine has no GPU that MLX can compute on; the log says more. "
         "Take --device auto or cpu\n"
     )
-    assert done.stderr.count("MLX cannot compute on a GPU on this machine: it finds none") == 1
-    assert "Ready" not in done.stdout and "Traceback" not in done.stderr
+    assert errors.count("MLX cannot compute on a GPU on this machine: it finds none") == 1
+    assert "Ready" not in output and "Traceback" not in errors

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from speechmlx.service.definition import ServiceDefinition
+from speechmlx.service.launchd import agent
+
 ROOT = Path(__file__).parents[2]
 FORMULA = (ROOT / "Formula/speechmlx.rb").read_text()
 COMMAND = str(Path(sys.executable).with_name("audio-server"))
@@ -73,7 +76,13 @@ def test_ruby_reads_it(script: dict[str, Callable[..., str]]) -> None:
 def test_the_service_leaves_settings_to_the_file_and_finds_programs() -> None:
     service = FORMULA.split("  service do\n")[1].split("  end\n")[0]
     assert '[opt_bin/"audio-server", "serve"]' in service and "--" not in service
-    assert "PATH: std_service_path_env" in service and "keep_alive crashed: true" in service
+    assert "PATH: std_service_path_env" in service
+
+
+def test_the_service_is_started_again_as_our_own_agent_is() -> None:
+    made = agent(ServiceDefinition(("audio-server", "serve")), Path("/"))
+    assert made["KeepAlive"] == {"SuccessfulExit": False} and "keep_alive successful_exit: false\n" in FORMULA
+    assert f"throttle_interval {made['ThrottleInterval']}\n" in FORMULA
 
 
 @pytest.mark.parametrize(

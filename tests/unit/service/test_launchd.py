@@ -32,9 +32,9 @@ def test_the_property_list_survives_plistlib_and_has_what_launchd_needs() -> Non
     made = plistlib.loads(plistlib.dumps(agent(DEFINITION, Path("/Users/ada"))))
     assert made["ProgramArguments"] == ["/opt/homebrew/bin/audio-server", "serve"]
     assert made["EnvironmentVariables"]["PATH"].startswith("/opt/homebrew/bin")
-    assert made["RunAtLoad"] is True and made["KeepAlive"] == {"Crashed": True}
+    assert made["RunAtLoad"] is True and made["KeepAlive"] == {"SuccessfulExit": False}
     assert made["SoftResourceLimits"] == {"NumberOfFiles": 8192}
-    assert (made["ProcessType"], made["ThrottleInterval"], made["ExitTimeOut"]) == ("Interactive", 10, 30)
+    assert (made["ProcessType"], made["ThrottleInterval"], made["ExitTimeOut"]) == ("Interactive", 30, 30)
     assert made["StandardErrorPath"] == "/Users/ada/Library/Logs/speechmlx/speechmlx.out"
     assert "Sockets" not in made
 
@@ -44,6 +44,7 @@ def test_with_a_socket_launchd_listens_and_starts_nothing_yet(host: str, family:
     made = agent(ServiceDefinition(DEFINITION.command, {}, (host, 8080)), Path("/Users/ada"))
     listeners = {"SockNodeName": host, "SockServiceName": "8080", "SockType": "stream", "SockFamily": family}
     assert made["Sockets"] == {"Listeners": listeners} and made["RunAtLoad"] is False
+    assert "KeepAlive" not in made  # it would imply RunAtLoad
 
 
 def test_install_is_idempotent(managers: ServiceManagers, launchd: LaunchdAgent) -> None:
