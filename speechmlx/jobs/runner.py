@@ -22,6 +22,10 @@ AT_ONCE = 2
 """Jobs that one server runs at once. Windows of both are decoded together."""
 BEAT = 1.0
 """Seconds between two looks at the store, in which the leases are renewed too."""
+PATIENCE = 60
+"""Most beats between two looks at a store that cannot be used; the pause doubles up to it."""
+REMINDER = 600.0
+"""Seconds until the same trouble with the store is told again."""
 SWEEP = 60.0
 """Seconds between two looks for what is old."""
 MOST_LOSSES = 3
@@ -76,6 +80,8 @@ class JobRunner:
         self._loop: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._swept = 0.0
+        self._told = "", 0.0
+        """The last trouble with the store, and when it was told."""
 
     def start(self) -> None:
         """Begin to take jobs."""
@@ -101,22 +107,29 @@ class JobRunner:
             task.cancel()
 
     async def _run(self) -> None:
+        pause = 1
         while True:
             try:
                 if self._database.exists:
                     await self._beat()
-            except SpeechError as error:
-                log.error("background jobs: %s", error)
-                await asyncio.sleep(BEAT)
-            except Exception:
-                log.exception("background jobs")
-                await asyncio.sleep(BEAT)
+                pause = 1
+            except Exception as error:
+                self._tell(error)
+                pause = 1 if self._running else min(2 * pause, PATIENCE)  # leases of running jobs are short
             try:
-                async with asyncio.timeout(BEAT):
+                async with asyncio.timeout(pause * BEAT):
                     await self._wake.wait()
             except TimeoutError:
                 pass
             self._wake.clear()
+
+    def _tell(self, error: Exception) -> None:
+        """Log what is wrong with the store: once, and now and then a reminder."""
+        words, told = self._told
+        if str(error) == words and time.monotonic() - told < REMINDER:
+            return
+        self._told = str(error), time.monotonic()
+        log.error("background jobs: %s", error, exc_info=None if isinstance(error, SpeechError) else error)
 
     async def _beat(self) -> None:
         """Renew the leases, stop what is lost, take what waits, forget what is old."""

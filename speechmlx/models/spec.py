@@ -47,6 +47,11 @@ class HubFiles:
     recipe: int = 1
     """Version of the conversion. A higher number makes existing folders again."""
 
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """All that decides what its folder holds: see `store`."""
+        return "hub", self.repo, self.revision, self.patterns, self.recipe
+
 
 @dataclass(frozen=True)
 class PackageFile:
@@ -75,6 +80,15 @@ class IndexFiles:
     """Path (`to`) and digest of each joined file."""
     recipe: int = 1
 
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """All that decides what its folder holds."""
+        files = [
+            (file.package, file.version, file.archive, file.archive_sha256, file.member, file.sha256, file.to)
+            for file in self.files
+        ]
+        return "index", files, self.joined_sha256, self.recipe
+
 
 @dataclass(frozen=True)
 class LocalFiles:
@@ -85,6 +99,11 @@ class LocalFiles:
     stamp: str
     """Size and time of its weights when it was named: a folder that changed, and is named again, is taken again."""
     recipe: int = 1
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """All that decides what its folder holds."""
+        return "local", self.path, self.stamp, self.recipe
 
 
 Source = HubFiles | IndexFiles | LocalFiles

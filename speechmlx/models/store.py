@@ -159,8 +159,12 @@ def _discard(path: Path) -> None:
 
 
 def _key(row: Model, source: Source) -> str:
-    """Identifier of a source of `row`. A changed source has another key, so the model is fetched again."""
-    return hashlib.sha256(repr((row.name, source, row.companions)).encode()).hexdigest()
+    """Identifier of a source of `row`. A changed source has another key, so the model is fetched again.
+
+    The names of classes, fields and converters are not in it: these may change without a new download.
+    """
+    companions = [(companion.name, [each.identity for each in companion.sources]) for companion in row.companions]
+    return hashlib.sha256(json.dumps((row.name, source.identity, companions)).encode()).hexdigest()
 
 
 def _manifest(home: Path) -> dict[str, Any]:
@@ -292,7 +296,11 @@ def _sweep(cache: Path) -> None:
 
     old = time.time() - STALE
     for left in [*cache.glob("partial/*"), *cache.glob("damaged/*"), *cache.glob("models/.*.deleted")]:
-        if left.stat().st_mtime < old:
+        try:
+            fresh = left.stat().st_mtime >= old
+        except FileNotFoundError:  # another process deletes it
+            continue
+        if not fresh:
             doomed = left.name.startswith(".")  # .NAME.PID.deleted: see _discard
             name = left.name[1:].rsplit(".", 2)[0] if doomed else left.name
             with suppress(Timeout), _lock(cache, name).acquire(timeout=0):

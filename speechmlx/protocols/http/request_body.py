@@ -63,6 +63,8 @@ class Body:
 
 
 Pairs = list[tuple[str, str]]
+_disk = ThreadPoolExecutor(1, "disk")
+"""Long bodies are written one block after another: each thread that runs takes the interpreter from the event loop."""
 _threads = ThreadPoolExecutor(PARSERS, "parsing")
 
 
@@ -117,7 +119,7 @@ async def write(file: BinaryIO, data: bytes, size: int) -> None:
     if size < MEMORY:
         file.write(data)
     else:
-        await asyncio.to_thread(file.write, data)
+        await asyncio.get_running_loop().run_in_executor(_disk, file.write, data)
 
 
 async def rewind(file: BinaryIO, size: int) -> None:

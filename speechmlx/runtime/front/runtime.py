@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from speechmlx.config import Config
@@ -287,19 +286,17 @@ class Runtime:
 
     def _folder(self, model: Model) -> str | None:
         """The folder of the model's weights; None where they are not complete on this machine."""
-        if model.name not in self._folders:
-            folder = store.folder(model, self._cache)
-            if folder is None:
-                return None
-            self._folders[model.name] = str(folder)
-        known = self._folders[model.name]
-        if any(held.name == model.name for held in self._memory.models):
-            return known
-        if not self._marks.hold(model.name) or not Path(known).exists():  # deleted while the server runs
-            del self._folders[model.name]
-            self._integrity.whole.discard(model.name)
+        name = model.name
+        if name in self._folders and any(held.name == name for held in self._memory.models):
+            return self._folders[name]
+        # It, or a file of it, may have been deleted while the server runs.
+        found = store.folder(model, self._cache) if self._marks.hold(name) else None
+        if found is None:
+            self._folders.pop(name, None)
+            self._integrity.whole.discard(name)
             return None
-        return known
+        self._folders[name] = str(found)
+        return self._folders[name]
 
     def _keep_marks(self) -> None:
         """Let go of the models that neither a job nor the engine process uses."""

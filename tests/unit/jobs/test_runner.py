@@ -203,10 +203,14 @@ async def test_a_store_that_cannot_be_used_is_looked_at_again(
     database.folder.mkdir()
     file = database.folder / "jobs.sqlite3"
     file.write_bytes(b"no database" * 100)
-    async with running(database, files, good):
+    async with running(database, files, good) as one:
         async with asyncio.timeout(30):
             while "is damaged" not in caplog.text:
                 await asyncio.sleep(0.01)
+        for _ in range(3):  # each wakes it, and it looks again
+            one.wake()
+            await asyncio.sleep(0.05)
+        assert caplog.text.count("is damaged") == 1
         file.unlink()
         job = await add(database)
         await until(database, job.id, has_ended)

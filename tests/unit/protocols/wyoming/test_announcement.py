@@ -11,6 +11,7 @@ import pytest
 from zeroconf import IPVersion
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
+from speechmlx.protocols.wyoming import announcement as module
 from speechmlx.protocols.wyoming.announcement import SERVICE, Announcement
 
 
@@ -45,6 +46,46 @@ async def test_the_service_is_found_while_it_is_announced(
     assert found is not None
     assert (found.port, found.parsed_addresses()) == (listener.getsockname()[1], ["127.0.0.1"])
     assert await resolved(name) is None
+
+
+async def test_it_follows_the_network(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    looks: list[list[str]] = [[], [], ["127.0.0.1"], ["127.0.0.1"], ["127.0.0.2", "127.0.0.1"]]
+    monkeypatch.setattr(module, "_own_addresses", lambda family: looks.pop(0) if len(looks) > 1 else looks[0])
+    monkeypatch.setattr(module, "LOOK", 0.01)
+    with socket.socket() as everywhere:
+        everywhere.bind(("0.0.0.0", 0))
+        announcement = Announcement(everywhere)
+        announcement.begin()
+        async with asyncio.timeout(30):
+            while len(said := [r.getMessage() for r in caplog.records if "announced as" in r.getMessage()]) < 2:
+                await asyncio.sleep(0.02)
+        await announcement.end()
+    assert [line.partition(" at ")[2].partition(", port")[0] for line in said] == ["127.0.0.1", "127.0.0.1, 127.0.0.2"]
+
+
+async def test_it_is_tried_again_and_its_failure_told_once(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    network = AsyncZeroconf
+    tries = []
+
+    def refuse(*arguments: object, **options: object) -> AsyncZeroconf:
+        tries.append(arguments)
+        if len(tries) < 4:
+            raise OSError("no multicast here")
+        return network(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("zeroconf.asyncio.AsyncZeroconf", refuse)
+    monkeypatch.setattr(module, "LOOK", 0.01)
+    announcement = Announcement(listener)
+    announcement.begin()
+    async with asyncio.timeout(30):
+        while "announced as" not in caplog.text:
+            await asyncio.sleep(0.02)
+    await announcement.end()
+    assert caplog.text.count("no multicast here") == 1
 
 
 async def test_an_end_before_the_announcement_is_made(listener: socket.socket) -> None:
