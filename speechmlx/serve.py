@@ -183,7 +183,8 @@ async def _serve(
 ) -> None:
     """Serve until a signal, drain the jobs, then close the connections.
 
-    Raises BadRequest where no engine process can run with the settings.
+    Raises BadRequest where no engine process can run with the settings, and TemporaryFailure where the files are gone
+    that the server runs from.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -206,21 +207,20 @@ async def _serve(
     except asyncio.CancelledError:
         log.warning("connections that did not end were cut")
     log.info("stopped")
-    if services.runtime.refusal:
-        raise BadRequest(services.runtime.refusal)
+    if services.runtime.refusal.reason is not None:
+        raise services.runtime.refusal.reason
 
 
 async def _announce(runtime: Runtime, write_line: Callable[[str], None], stop: asyncio.Event) -> None:
-    """Print "Ready" when the engine process is up. Stop the server where none can run with the settings."""
-    while not runtime.refusal:
+    """Print "Ready" when the engine process is up. Stop the server when none can run any more."""
+    while runtime.refusal.reason is None:
         with contextlib.suppress(EngineLost):  # the runtime logs the reason and restarts the engine process
             await runtime.ready()
+            with contextlib.suppress(OSError):  # the reader of the banner may have closed the pipe
+                write_line("Ready")
             break
-    else:
-        stop.set()
-        return
-    with contextlib.suppress(OSError):  # the reader of the banner may have closed the pipe
-        write_line("Ready")
+    await runtime.refusal.wait()
+    stop.set()
 
 
 async def _finish(runtime: Runtime, traffic: Traffic, seconds: float, stop: asyncio.Event) -> None:
