@@ -95,7 +95,7 @@ def test_an_agent_that_is_still_ending_is_waited_for(managers: ServiceManagers, 
 def test_an_agent_that_may_not_be_ended(managers: ServiceManagers, launchd: LaunchdAgent) -> None:
     launchd.install(DEFINITION)
     (managers.state / "stuck").touch()
-    with pytest.raises(BadRequest, match="launchctl bootout .* failed: Boot-out failed: 1: Operation not permitted"):
+    with pytest.raises(BadRequest, match=r"launchctl bootout .* failed: Boot-out failed: 1: Operation not permitted"):
         launchd.stop()
 
 
