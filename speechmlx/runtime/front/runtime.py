@@ -30,6 +30,7 @@ from speechmlx.runtime.front.integrity import Integrity
 from speechmlx.runtime.front.job import Job
 from speechmlx.runtime.front.job_loss import end_lost
 from speechmlx.runtime.front.job_trace import trace_job
+from speechmlx.runtime.front.late_admission import admit_later
 from speechmlx.runtime.front.load_log import LoadLog
 from speechmlx.runtime.front.metrics import Metrics
 from speechmlx.runtime.front.pinned import PinnedModels
@@ -103,6 +104,7 @@ class Runtime:
         self._spawn(asyncio.to_thread(scratch.sweep))
         self._spawn(self._watch.run())
         self._spawn(self._idle.run())
+        self._spawn(admit_later(self.catalog, self.config))
         if self.config.preload:
             for row in self.catalog.defaults(self.config):
                 self._pinned.pin(row.name)
