@@ -26,7 +26,9 @@ class Speechmlx < Formula
       Settings: ~/Library/Application Support/speechmlx/config.toml. Variables of the service, such as HF_TOKEN, go
       into ~/.homebrew/services/speechmlx.env, one NAME=VALUE a line. Restart the service after a change.
 
-      `brew services start speechmlx/speechmlx/speechmlx` runs it from login on, with `sudo` from boot on.
+      `brew services start speechmlx/speechmlx/speechmlx` runs it from login on. Do not use `sudo`: root's service
+      has none of your settings, keys and models, but those of /var/root/Library.
+      After `brew upgrade` the service starts the new version within a minute, `brew services restart` at once.
       Its log is ~/Library/Logs/speechmlx/speechmlx.log; what it prints before that goes to
         #{var}/log/speechmlx.log
 
@@ -42,6 +44,7 @@ class Speechmlx < Formula
     run [opt_bin/"audio-server", "serve"]
     keep_alive successful_exit: false
     throttle_interval 30
+    stop_timeout 30
     process_type :interactive
     environment_variables PATH: std_service_path_env
     working_dir var

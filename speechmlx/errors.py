@@ -134,6 +134,13 @@ class EngineLost(EngineFailed):
         """False where the job waited for a process that did not come up: the job cannot be what ended it."""
 
 
+class TemporaryFailure(Exception):
+    """The server cannot start, or go on, and may when it is started again. `str` of it is a sentence for its owner.
+
+    No client is told of it, so it is not in the tree.
+    """
+
+
 def _tree(root: type[SpeechError]) -> dict[str, type[SpeechError]]:
     found = {root.code: root}
     for child in root.__subclasses__():

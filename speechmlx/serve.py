@@ -28,7 +28,7 @@ from speechmlx.banner import Door, banner, check_keys
 from speechmlx.certificate import Certificate, certificate
 from speechmlx.config import Config
 from speechmlx.config_sources import default_file
-from speechmlx.errors import BadRequest, EngineLost
+from speechmlx.errors import BadRequest, EngineLost, TemporaryFailure
 from speechmlx.key_file import KeyFile
 from speechmlx.log import start as start_log
 from speechmlx.models.spec import Catalog
@@ -61,6 +61,8 @@ SWITCH = 0.001
 """Seconds that a thread has the interpreter while another waits for it, mostly the one that answers; Python's default
 is 0.005. While bodies of 16 MB were parsed in threads (Linux, 2 busy cores), the p99 of what /health waited besides for
 a CPU fell from 46 to 82 ms to 15 to 21 ms. 0.0002 gained nothing more."""
+PASSING = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
+"""A port is held for now; an address is not there yet, such as that of a Wi-Fi."""
 PROBE_TIME = 0.5
 """Seconds in which a program that listens on the wanted address answers."""
 LOOPBACKS = {"0.0.0.0": ["127.0.0.1"], "::": ["::1", "127.0.0.1"]}
@@ -70,7 +72,10 @@ log = logging.getLogger(__name__)
 
 
 def run(config: Config, catalog: Catalog, write_line: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM. `write_line` prints the banner. Raises BadRequest if binding fails."""
+    """Serve until SIGINT or SIGTERM. `write_line` prints the banner.
+
+    Raises BadRequest for a wrong setting, and TemporaryFailure where another start may succeed.
+    """
     start_log(config.log, config.secrets)
     tracing.start(os.environ)
     heaps.share()
@@ -139,7 +144,7 @@ def addresses(config: Config) -> list[tuple[str, str, int]]:
 
 
 def _doors(config: Config, scheme: str) -> list[Door]:
-    """The bound sockets. Those of the service manager take the place of the main address. Raises BadRequest."""
+    """The bound sockets. Those of the service manager take the place of the main address. Raises as `_listen`."""
     main, *others = addresses(config)
     given = activation.sockets(os.environ)
     named = _protocols()
@@ -153,7 +158,7 @@ def _protocols() -> set[str]:
 
 
 def _wyoming(config: Config) -> Door | None:
-    """The bound socket of the Wyoming server; None without one. Raises BadRequest."""
+    """The bound socket of the Wyoming server; None without one. Raises as `_listen`."""
     if config.wyoming is None:
         if config.wyoming_zeroconf:
             raise BadRequest("wyoming_zeroconf announces the address of --wyoming, and there is none; try --wyoming on")
@@ -183,7 +188,8 @@ async def _serve(
 ) -> None:
     """Serve until a signal, drain the jobs, then close the connections.
 
-    Raises BadRequest where no engine process can run with the settings.
+    Raises BadRequest where no engine process can run with the settings, and TemporaryFailure where the system refuses
+    what a start needs, such as room on a disk, or the files are gone that the server runs from.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -205,22 +211,25 @@ async def _serve(
         await serving
     except asyncio.CancelledError:
         log.warning("connections that did not end were cut")
+    except LifespanFailureError as error:  # raised while the app handles what was wrong
+        if not isinstance(error.__context__, OSError):
+            raise
+        raise TemporaryFailure(f"the server cannot start now: {error.__context__}") from None
     log.info("stopped")
-    if services.runtime.refusal:
-        raise BadRequest(services.runtime.refusal)
+    if services.runtime.refusal.reason is not None:
+        raise services.runtime.refusal.reason
 
 
 async def _announce(runtime: Runtime, write_line: Callable[[str], None], stop: asyncio.Event) -> None:
-    """Print "Ready" when the engine process is up. Stop the server where none can run with the settings."""
-    while not runtime.refusal:
+    """Print "Ready" when the engine process is up. Stop the server when none can run any more."""
+    while runtime.refusal.reason is None:
         with contextlib.suppress(EngineLost):  # the runtime logs the reason and restarts the engine process
             await runtime.ready()
+            with contextlib.suppress(OSError):  # the reader of the banner may have closed the pipe
+                write_line("Ready")
             break
-    else:
-        stop.set()
-        return
-    with contextlib.suppress(OSError):  # the reader of the banner may have closed the pipe
-        write_line("Ready")
+    await runtime.refusal.wait()
+    stop.set()
 
 
 async def _finish(runtime: Runtime, traffic: Traffic, seconds: float, stop: asyncio.Event) -> None:
@@ -269,16 +278,21 @@ def _hypercorn(listeners: Sequence[socket.socket], tls: Certificate | None) -> H
 
 
 def _listen(host: str, port: int, other: str = "--port 0") -> socket.socket:
-    """A socket bound to an address. Raises BadRequest, which suggests the flag `other`."""
+    """A socket bound to an address. Raises BadRequest, which suggests the flag `other`.
+
+    Raises TemporaryFailure where another program has it, and where this machine has not got it yet.
+    """
     if port and any(_answers(here, port) for here in LOOPBACKS.get(host, [host])):
-        raise BadRequest(f"cannot listen on {host}:{port}: {os.strerror(errno.EADDRINUSE)}; try {other}")
+        raise TemporaryFailure(f"cannot listen on {host}:{port}: {os.strerror(errno.EADDRINUSE)}; try {other}")
     listener = socket.socket(_family(host), socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except (OSError, OverflowError) as error:
         listener.close()
-        raise BadRequest(f"cannot listen on {host}:{port}: {error}; try {other}") from error
+        passes = isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in PASSING)
+        kind = TemporaryFailure if passes else BadRequest
+        raise kind(f"cannot listen on {host}:{port}: {error}; try {other}") from error
     return listener
 
 

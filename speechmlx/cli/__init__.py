@@ -1,7 +1,7 @@
 """The command `audio-server`. Each verb is a module; the default verb is `serve`.
 
 Exit status: 0 done; 1 something failed or is wrong, which standard error or the output names; 2 a wrong argument or
-setting; 130 Ctrl-C.
+setting; 75 the server cannot start or go on now, and may when it is started again; 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ OTHER_WORDS = {
 
 
 def main() -> None:
-    """Entry point of the command. A SpeechError ends it with a message on standard error and status 1 or 2."""
+    """Entry point of the command. An error ends it with a message on standard error, and its status."""
     from speechmlx.cli.verb_list import VERBS
-    from speechmlx.errors import BadRequest, SpeechError
+    from speechmlx.errors import BadRequest, SpeechError, TemporaryFailure
     from speechmlx.optional_packages import use
 
     use(os.environ)
@@ -45,6 +45,9 @@ def main() -> None:
     except SpeechError as error:
         sys.stderr.write(f"audio-server: {error}\n")
         raise SystemExit(2 if isinstance(error, BadRequest) else 1) from None
+    except TemporaryFailure as error:
+        sys.stderr.write(f"audio-server: {error}\n")
+        raise SystemExit(os.EX_TEMPFAIL) from None
 
 
 def _run(arguments: list[str]) -> None:

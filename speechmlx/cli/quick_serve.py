@@ -43,8 +43,7 @@ def start(config: Config) -> None:
     from speechmlx.models import admission, catalog, store
     from speechmlx.serve import run
 
-    known = catalog.load(store.cache_folder(config))
-    admission.admit_settings(known, config)
+    known = admission.admit_settings(catalog.load(store.cache_folder(config)), config)
     run(replace(config, key_file=key_file(config, os.environ)), known, _write_line)
 
 

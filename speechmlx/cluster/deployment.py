@@ -80,8 +80,7 @@ class SpeechReplica:
         start_log(config.log, config.secrets)
         tracing.start(os.environ)
         descriptors.raise_limit()
-        models = catalog.load(store.cache_folder(config))
-        admission.admit_settings(models, config)
+        models = admission.admit_settings(catalog.load(store.cache_folder(config)), config)
         models.check(config)
         self._config = config
         self._runtime = Runtime(config, models)

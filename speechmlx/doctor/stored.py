@@ -139,7 +139,7 @@ def _disk(cache: Path, missing: list[Model]) -> Iterator[Finding]:
     """Whether the cache folder can be written, and has room for what is missing."""
     place = existing(cache)
     if not os.access(place, os.W_OK | os.X_OK):
-        to_do = "Make it writable, or set SPEECHMLX_CACHE to another folder."
+        to_do = "Make it writable, or set cache in config.toml to another folder."
         yield Finding("Disk", "problem", f"the folder of the models, {cache}, cannot be written", to_do)
         return
     free, needed = shutil.disk_usage(place).free, int(sum(row.size for row in missing) * ROOM)
@@ -148,7 +148,8 @@ def _disk(cache: Path, missing: list[Model]) -> Iterator[Finding]:
         yield Finding("Disk", "ok", text)
     else:
         text = f"{text}; the models that are not here need {megabytes(needed)} while they are fetched"
-        yield Finding("Disk", "problem", text, "Free some, or set SPEECHMLX_CACHE to a folder on another disk.")
+        to_do = "Free some, or set cache in config.toml to a folder on another disk."
+        yield Finding("Disk", "problem", text, to_do)
 
 
 def check_folders(patient: Patient) -> Iterator[Finding]:

@@ -43,8 +43,7 @@ class AsyncSpeech:
         self, *, config_file: str | os.PathLike[str] | None = None, **settings: Unpack[SpeechSettings]
     ) -> None:
         self.config = read_config(settings, config_file)
-        rows = catalog.load(store.cache_folder(self.config))
-        admission.admit_settings(rows, self.config)
+        rows = admission.admit_settings(catalog.load(store.cache_folder(self.config)), self.config)
         rows.check(self.config)
         self._runtime = Runtime(self.config, rows)
         self._loop: asyncio.AbstractEventLoop | None = None

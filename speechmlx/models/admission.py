@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from speechmlx.config import Config
+from speechmlx.config import LISTEN, Config
 from speechmlx.errors import ModelUnavailable, UnknownModel
 from speechmlx.models.spec import Catalog, Model
+from speechmlx.types import Kind
 
 ADMITTED = "bridged"
 """Folder of the cache with the records of admitted models, which `models/bridge/admitted.py` reads and writes."""
@@ -32,12 +33,41 @@ def admit(known: Catalog, names: Iterable[str], cache: Path) -> None:
                 raise
 
 
-def admit_settings(known: Catalog, config: Config) -> None:
-    """Admit the models that the settings name and that are not known yet: whoever writes them owns the machine."""
-    if new := [name for name in config.models.values() if not _has(known, name)]:
+def admit_settings(known: Catalog, config: Config) -> Catalog:
+    """Admit the models that the settings name and that are not known yet: whoever writes them owns the machine.
+
+    Where the hub does not answer they are among the `absent` of what is returned. Raises UnknownModel.
+    """
+    new = {kind: name for kind, name in config.models.items() if not _has(known, name)}
+    absent = []
+    for kind, name in new.items():
         from speechmlx.models import store
 
-        admit(known, new, store.cache_folder(config))
+        try:
+            admit(known, [name], store.cache_folder(config))
+        except ModelUnavailable as error:
+            if kind in {*Kind, LISTEN}:  # else `check` tells
+                absent.append(_absent(name, Kind.ASR if kind == LISTEN else Kind(kind), error.message))
+    return replace(known, absent=tuple(absent))
+
+
+def _absent(repository: str, kind: Kind, reason: str) -> Model:
+    from speechmlx.models.bridge.admitted import name_of
+
+    name, aliases = name_of(repository), (repository.lower(),)
+    return Model(
+        name=name,
+        kind=kind,
+        engine="",
+        sources=(),
+        size=0,
+        memory=0,
+        rate=16000,
+        licence="",
+        languages=(),
+        aliases=aliases,
+        absent=reason,
+    )
 
 
 def forget(row: Model, cache: Path) -> None:
@@ -47,7 +77,7 @@ def forget(row: Model, cache: Path) -> None:
 
 def _has(known: Catalog, name: str) -> bool:
     try:
-        known.resolve(name)
+        replace(known, absent=()).resolve(name)
     except UnknownModel:
         return False
     return True

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from speechmlx.config import Config
 from speechmlx.config_sources import default_file
-from speechmlx.errors import BadRequest, LicenceNotAccepted, UnknownModel
+from speechmlx.errors import BadRequest, LicenceNotAccepted, ModelUnavailable, UnknownModel
 from speechmlx.models.refusal import refuse
 from speechmlx.models.spec import Catalog, Model
 from speechmlx.private_files import write_private
@@ -65,7 +65,7 @@ class Licences:
         for name in config.models.values():
             try:
                 self.require(known.resolve(name))
-            except UnknownModel:
+            except (UnknownModel, ModelUnavailable):
                 continue
 
     def accept(self, row: Model) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from speechmlx.errors import BadRequest, Unsupported
+from speechmlx.errors import BadRequest, ModelUnavailable, Unsupported
 from speechmlx.models.spec import Model
 from speechmlx.types import ReferenceVoice, Request, Synthesis
 
 
 def refuse(row: Model, request: Request | None = None) -> None:
     """Raises Unsupported, which says why the row cannot run, and BadRequest where a request to speak lacks what it
-    requires. Does nothing for a row that can run. None: to fetch the row.
+    requires; ModelUnavailable where it is not known yet what it is. Does nothing for a row that can run.
+    None: to fetch the row.
     """
+    if row.absent:
+        raise ModelUnavailable(f"it is not known yet what {row.name} is: {row.absent}")
     if not row.refusal:
         return
     brought = dict(_brought(request)) if isinstance(request, Synthesis) else {}

@@ -150,6 +150,8 @@ class Model:
     """It hears and speaks at once: it takes `Converse`, and a live conversation may be with it alone."""
     refusal: str = ""
     """Why this version does not run it, and what does instead: requests are told so, and nothing is fetched."""
+    absent: str = ""
+    """Why it is not known yet what it is, but its name: the hub could not be asked. Requests are told so."""
     requires: tuple[str, ...] = ()
     """Of such a row: what a request to speak must bring, of `prompt_speech` and `prompt_latent`."""
     streams_text: bool = False
@@ -177,7 +179,7 @@ class Model:
     @property
     def runnable(self) -> bool:
         """Whether this version has the row's engine, and all that it needs."""
-        return not self.refusal and _is_here(self.engine.partition(":")[0])
+        return not (self.refusal or self.absent) and _is_here(self.engine.partition(":")[0])
 
 
 @cache
@@ -216,11 +218,21 @@ class Catalog:
     """Per profile, the recognisers in place of these where `Config.languages` says what people speak."""
     admitted: Callable[[], tuple[Model, ...]] = tuple
     """The rows besides, that the owner of this machine has admitted by now: see `models/bridge`."""
+    absent: tuple[Model, ...] = ()
+    """Stand for the models of the settings that could not be admitted at the start."""
 
     @property
     def all_rows(self) -> tuple[Model, ...]:
         """The catalog's rows and those admitted."""
         return (*self.rows, *self.admitted())
+
+    @property
+    def missing(self) -> tuple[Model, ...]:
+        """Those of `absent` that have not been admitted since."""
+        if not self.absent:
+            return ()
+        known = {row.name for row in self.admitted()}
+        return tuple(row for row in self.absent if row.name not in known)
 
     def offered(self, kind: Kind | None = None) -> Iterator[Model]:
         """The rows of `kind` (None: of every kind) that this version can run."""
@@ -242,9 +254,10 @@ class Catalog:
             or [row for row in self.rows if key in row.aliases]
             or [row for row in self.rows if row.elsewhere and re.fullmatch(row.elsewhere, key)]
             or [row for row in self.admitted() if key in (row.name, *row.aliases)]
+            or [row for row in self.absent if key in (row.name, *row.aliases)]
         )
         of_kind = [row for row in matches if kind in (None, row.kind)]
-        if runnable := [row for row in of_kind if row.runnable or row.refusal]:
+        if runnable := [row for row in of_kind if row.runnable or row.refusal or row.absent]:
             return runnable[0]
         if of_kind:
             row = of_kind[0]

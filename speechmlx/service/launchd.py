@@ -30,12 +30,17 @@ THROTTLE = 30
 """Seconds between two starts, at least. Each that is refused prints a line."""
 PAUSE = 0.2
 """Seconds between two looks whether an agent has ended."""
+UNLOADING = (0, 3, 36)
+"""Statuses of `launchctl bootout`: done; ESRCH, it has just ended; EINPROGRESS (macOS's number), it is still ending."""
+CONSOLE = Path("/dev/console")
+"""It belongs to the user whose session is on the screen, or to root."""
 
 
-def agent(definition: ServiceDefinition, home: Path) -> dict[str, Any]:
+def agent(definition: ServiceDefinition, home: Path, screen: bool = True) -> dict[str, Any]:
     """The property list of the agent: launchd starts the server again unless it ends with status 0, as when stopped.
 
     With a socket launchd listens, and starts it at the next connection, and only then: KeepAlive would do so at once.
+    Without `screen` it is for the session that a user has who logged in over the network alone.
     """
     output = str(home / LAUNCHD_LOG).removesuffix(".log") + ".out"
     entries: dict[str, Any] = {
@@ -58,18 +63,24 @@ def agent(definition: ServiceDefinition, home: Path) -> dict[str, Any]:
         family = "IPv6" if ":" in host else "IPv4"
         listeners = {"SockNodeName": host, "SockServiceName": str(port), "SockType": "stream", "SockFamily": family}
         entries["Sockets"] = {"Listeners": listeners}
+    if not screen:
+        entries["LimitLoadToSessionType"] = "Background"
     return entries
 
 
 class LaunchdAgent:
-    """The agent in ~/Library/LaunchAgents and in the session of the user who is logged in."""
+    """The agent in ~/Library/LaunchAgents and in a session of the user: that on the screen, else that without one."""
 
-    def __init__(self, environment: Mapping[str, str], sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], sleep: Callable[[float], None] = time.sleep, console: Path = CONSOLE
+    ) -> None:
         self._environment = environment
         self._sleep = sleep
         self._home = Path(environment.get("HOME", "~")).expanduser()
-        self._domain = f"gui/{os.getuid()}"
-        self._target = f"{self._domain}/{LABEL}"
+        self._screen = not console.exists() or console.stat().st_uid == os.getuid()
+        gui, user = f"gui/{os.getuid()}", f"user/{os.getuid()}"
+        self._domains = (gui, user) if self._screen else (user, gui)
+        """Of launchd; the first is that of this session."""
         self.file = self._home / AGENTS / f"{LABEL}.plist"
 
     def install(self, definition: ServiceDefinition) -> list[str]:
@@ -77,16 +88,15 @@ class LaunchdAgent:
         if other := self._brew():
             raise BadRequest(f"Homebrew runs the server already ({other}); `brew services stop {NAME}` ends that first")
         (self._home / LAUNCHD_LOG).parent.mkdir(parents=True, exist_ok=True)
-        changed = write(self.file, plistlib.dumps(agent(definition, self._home)))
+        changed = write(self.file, plistlib.dumps(agent(definition, self._home, self._screen)))
         lines = [f"{'Wrote' if changed else 'Unchanged:'} {self.file}"]
-        if changed and self._loaded() is not None:
+        if changed:
             self._unload()
         return lines + self.start()
 
     def uninstall(self) -> list[str]:
         """End the agent and delete its file."""
-        if self._loaded() is not None:
-            self._unload()
+        self._unload()
         if not self.file.exists():
             return [f"There is no service: {self.file} is not there"]
         self.file.unlink()
@@ -95,36 +105,36 @@ class LaunchdAgent:
     def start(self) -> list[str]:
         """Load the agent, which starts it. Start it again where it has ended."""
         self._installed()
-        loaded = self._loaded()
-        if loaded is None:
-            checked(["launchctl", "bootstrap", self._domain, str(self.file)], self._environment)
+        target, told = self._loaded()
+        if not target:
+            checked(["launchctl", "bootstrap", self._domains[0], str(self.file)], self._environment)
             return ["Started; it starts again at each login"]
-        if _pid(loaded):
+        if _pid(told):
             return ["It runs already"]
-        checked(["launchctl", "kickstart", self._target], self._environment)
+        checked(["launchctl", "kickstart", target], self._environment)
         return ["Started"]
 
     def stop(self) -> list[str]:
         """End the server, until the next start or login."""
         self._installed()
-        if self._loaded() is None:
+        if not self._unload():
             return ["It does not run"]
-        self._unload()
         return ["Stopped; it starts again at the next login, or with `audio-server service start`"]
 
     def restart(self) -> list[str]:
         """End the server where it runs, and start it."""
         self._installed()
-        if self._loaded() is None:
+        target, _ = self._loaded()
+        if not target:
             return self.start()
-        checked(["launchctl", "kickstart", "-k", self._target], self._environment)
+        checked(["launchctl", "kickstart", "-k", target], self._environment)
         return ["Restarted"]
 
     def status(self) -> ServiceStatus:
         """What launchd says about the agent."""
-        loaded = self._loaded()
-        pid = _pid(loaded or "")
-        ended = re.search(r"last exit code = (.+)", loaded or "")
+        _, told = self._loaded()
+        pid = _pid(told)
+        ended = re.search(r"last exit code = (.+)", told)
         code = ended[1] if ended and "never" not in ended[1] else ""
         return ServiceStatus(self.file, self.file.exists(), pid > 0, pid, code, self._brew())
 
@@ -142,17 +152,23 @@ class LaunchdAgent:
             told = f"; Homebrew has one: brew services info {NAME}" if self._brew() else ""
             raise BadRequest(f"there is no service; `audio-server service install` makes it{told}")
 
-    def _loaded(self) -> str | None:
-        """What launchd says about the agent; None where it does not know it."""
-        done = call(["launchctl", "print", self._target], self._environment)
-        return None if done.returncode else done.stdout
+    def _loaded(self) -> tuple[str, str]:
+        """The agent as launchd knows it, and what it says about it; ("", "") where it knows none."""
+        for target in (f"{domain}/{LABEL}" for domain in self._domains):
+            done = call(["launchctl", "print", target], self._environment)
+            if not done.returncode:
+                return target, done.stdout
+        return "", ""
 
-    def _unload(self) -> None:
-        """End the agent and wait for its end, up to EXIT_TIMEOUT seconds and a little."""
-        checked(["launchctl", "bootout", self._target], self._environment)
+    def _unload(self) -> bool:
+        """End the agent and wait for its end, up to EXIT_TIMEOUT seconds and a little; False where none is loaded."""
+        target, _ = self._loaded()
+        if not target:
+            return False
+        checked(["launchctl", "bootout", target], self._environment, UNLOADING)
         for _ in range(int((EXIT_TIMEOUT + 5) / PAUSE)):
-            if self._loaded() is None:
-                return
+            if not self._loaded()[0]:
+                return True
             self._sleep(PAUSE)
         raise BadRequest(f"{LABEL} did not end in {EXIT_TIMEOUT + 5} s")
 

@@ -63,15 +63,32 @@ def test_a_refused_start_prints_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         refused = [
-            (("--port", port), {}, f"cannot listen on 127.0.0.1:{port}"),
-            (("--config", str(wrong)), {}, "wrong.toml is not TOML"),
-            (("--asr", "nothing", "--port", "0"), {}, "there is no model 'nothing'"),
-            (("--port", "0"), lexicon, "the lexicon"),
+            (("--port", port), {}, os.EX_TEMPFAIL, f"cannot listen on 127.0.0.1:{port}"),
+            (("--config", str(wrong)), {}, 2, "wrong.toml is not TOML"),
+            (("--asr", "nothing", "--port", "0"), {}, 2, "there is no model 'nothing'"),
+            (("--port", "0"), lexicon, 2, "the lexicon"),
         ]
-        for arguments, own, reason in refused:
+        for arguments, own, wanted, reason in refused:
             status, output, errors = ended(tmp_path, *arguments, **own)
-            assert (status, output) == (2, "") and reason in errors
+            assert (status, output) == (wanted, "") and reason in errors
             assert errors.count("\n") == 1 and len(errors) < 300
+
+
+@pytest.mark.parametrize(
+    ("shell", "says"),
+    [
+        ('exec "$0" --port 0 --host 192.0.2.1', "cannot listen on 192.0.2.1:0: "),
+        ('exec "$0" --port 0 --wyoming 192.0.2.1:10300', "cannot listen on 192.0.2.1:10300: "),
+        ('ulimit -f 0; exec "$0" --port 0', "the server cannot start now: [Errno 2] No usable temporary directory"),
+    ],
+)
+def test_what_may_pass_has_a_status_of_its_own(shell: str, says: str, tmp_path: Path) -> None:
+    """An address that is not there yet, and disks without room: a service manager starts the server again."""
+    environment = {**os.environ, "HOME": str(tmp_path), "SPEECHMLX_PROFILE": "starter"}
+    command = ["sh", "-c", shell, str(Path(sys.executable).with_name("audio-server"))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, cwd=tmp_path)
+    assert done.returncode == os.EX_TEMPFAIL, done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"audio-server: {says}") and "Traceback" not in done.stderr
 
 
 HAS_GPU = "import mlx.core as mx; print(mx.default_device().type == mx.gpu)"

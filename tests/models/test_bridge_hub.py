@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -15,7 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import constants
 from safetensors.numpy import save
+
+from speechmlx.config import Config
+from speechmlx.errors import ModelUnavailable
+from speechmlx.models import admission, catalog
+from speechmlx.models.licences import Licences
+from speechmlx.runtime.front import late_admission
+from speechmlx.runtime.front.late_admission import admit_later
+from speechmlx.types import Kind
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 VOICE = {
@@ -31,6 +41,7 @@ REPOSITORIES = {
     "somebody/a-listed-voice": VOICE,
     "somebody/chat": {**VOICE, "config.json": b'{"model_type": "gpt2"}'},
     "somebody/pickled": {"config.json": VOICE["config.json"], "weights.pth": b"pickle"},
+    "somebody/kept-back": VOICE,
     "somebody/nothing": {"model.safetensors": VOICE["model.safetensors"]},
 }
 CARDS = {
@@ -45,6 +56,14 @@ class Hub:
 
     address: str
     asked: list[str] = field(default_factory=list)
+
+    def take_the_place_of_the_real_one(self, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+        """In this process, where HF_HUB_OFFLINE is on until a test turns it off."""
+        template = f"{self.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "ENDPOINT", self.address)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hf"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
 
 
 @pytest.fixture
@@ -84,6 +103,8 @@ def hub() -> Iterator[Hub]:
                     ]
                     return self._send(json.dumps(tree).encode(), body)
                 if path.startswith(prefix := f"/{name}/resolve/{REVISION}/"):
+                    if name == "somebody/kept-back":
+                        return self._send(b"log in to this network first", body, 409)
                     found = files.get(path.removeprefix(prefix))
                     return self._send(found or b"", body, 404 if found is None else 200, "EntryNotFound")
             self._send(b"", body, 200 if path == "/" else 404)
@@ -147,6 +168,51 @@ def test_a_repository_is_pulled_by_its_name(hub: Hub, tmp_path: Path) -> None:
     assert run(hub.address, tmp_path, "models", "somebody/a-voice").returncode == 2
 
 
+async def test_what_the_settings_name_is_admitted_when_the_hub_answers(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr(late_admission, "PERIOD", 0.01)
+    hub.take_the_place_of_the_real_one(monkeypatch, tmp_path)
+    config = Config(cache=tmp_path, models={"tts": "somebody/a-voice"})
+    known = admission.admit_settings(catalog.load(tmp_path), config)
+    known.check(config)
+    (absent,) = known.missing
+    assert (absent.name, absent.kind, absent.rate) == ("somebody--a-voice", Kind.TTS, 16000)
+    assert absent.name not in known.names() and known.default(Kind.TTS, config) is absent
+    with pytest.raises(ModelUnavailable, match=r"not known yet what somebody--a-voice is: .*HF_HUB_OFFLINE is set"):
+        Licences(config).require(absent)
+    later = asyncio.create_task(admit_later(known, config))
+    done, _ = await asyncio.wait({later}, timeout=0.1)
+    assert not done
+    constants.HF_HUB_OFFLINE = False
+    async with asyncio.timeout(30):
+        await later
+    assert known.missing == () and known.default(Kind.TTS, config).rate == 24000
+    assert known.default(Kind.TTS, config).runnable
+    told = [record.message for record in caplog.records if record.name == late_admission.__name__]
+    assert told[0].startswith("requests for somebody--a-voice fail") and told[1:] == ["somebody--a-voice is known now"]
+
+
+async def test_a_repository_that_proves_to_be_none_is_told_once_and_holds_up_no_other(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(late_admission, "PERIOD", 0.01)
+    hub.take_the_place_of_the_real_one(monkeypatch, tmp_path)
+    config = Config(cache=tmp_path, models={"asr": "somebody/chat", "tts": "somebody/a-voice"})
+    known = admission.admit_settings(catalog.load(tmp_path), config)
+    assert len(known.missing) == 2
+    constants.HF_HUB_OFFLINE = False
+    later = asyncio.create_task(admit_later(known, config))
+    async with asyncio.timeout(30):
+        while len(known.missing) == 2:
+            await asyncio.sleep(0.01)
+    done, _ = await asyncio.wait({later}, timeout=0.1)
+    assert not done and [row.name for row in known.missing] == ["somebody--chat"]
+    later.cancel()
+    assert caplog.text.count("is of no family that mlx-audio has") == 1
+
+
 def test_the_licence_of_a_card_must_be_accepted(hub: Hub, tmp_path: Path) -> None:
     pulled = ("pull", "somebody/a-sold-voice")
     refused = run(hub.address, tmp_path, *pulled)
@@ -157,6 +223,12 @@ def test_the_licence_of_a_card_must_be_accepted(hub: Hub, tmp_path: Path) -> Non
 def test_one_licence_of_several_is_enough_to_be_asked(hub: Hub, tmp_path: Path) -> None:
     refused = run(hub.address, tmp_path, "pull", "somebody/a-listed-voice")
     assert refused.returncode == 1 and "--accept-licence 'mit AND cc-by-nc-4.0'" in refused.stderr
+
+
+def test_a_network_that_gives_no_files_says_nothing_about_a_repository(hub: Hub, tmp_path: Path) -> None:
+    done = run(hub.address, tmp_path, "pull", "somebody/kept-back")
+    assert done.returncode == 1, "it may come another time"
+    assert "did not give config.json of somebody/kept-back" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(

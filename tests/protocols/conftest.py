@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -72,8 +72,10 @@ Start = Callable[..., AbstractContextManager[Server]]
 
 
 @contextmanager
-def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) -> Iterator[Server]:
-    """Run a server until the block ends.
+def serve(
+    folder: Path, *flags: str, scripted: bool = True, program: Sequence[str] = (str(COMMAND),), **environment: str
+) -> Iterator[Server]:
+    """Run a server until the block ends. `program`: the words before its verb.
 
     With `scripted` it has scripted.py's rows, its own cache in `folder` with their weights, no limit of time without
     audio, and keeps a session whose connection broke for a second.
@@ -98,7 +100,7 @@ def serve(folder: Path, *flags: str, scripted: bool = True, **environment: str) 
     settings = {**inherited, **(own if scripted else {}), **environment}
     log = folder / "server.log"
     with log.open("wb") as out:
-        command = [str(COMMAND), "serve", "--port", "0", "--profile", "starter", *flags]
+        command = [*program, "serve", "--port", "0", "--profile", "starter", *flags]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=settings, cwd=folder
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from speechmlx.service.definition import ServiceDefinition
+from speechmlx.service.definition import EXIT_TIMEOUT, ServiceDefinition
 from speechmlx.service.launchd import agent
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +83,16 @@ def test_the_service_is_started_again_as_our_own_agent_is() -> None:
     made = agent(ServiceDefinition(("audio-server", "serve")), Path("/"))
     assert made["KeepAlive"] == {"SuccessfulExit": False} and "keep_alive successful_exit: false\n" in FORMULA
     assert f"throttle_interval {made['ThrottleInterval']}\n" in FORMULA
+
+
+def test_the_service_has_the_time_to_end_that_its_own_agent_has() -> None:
+    assert re.findall(r"^    stop_timeout (\d+)$", FORMULA, re.M) == [str(EXIT_TIMEOUT)]
+
+
+def test_a_service_of_root_is_advised_against_where_its_start_is_told() -> None:
+    """Homebrew skips the file of variables for root, and root's settings and models are others."""
+    for text in (FORMULA, (ROOT / "docs/install.md").read_text()):
+        assert "/var/root/Library" in text and "with `sudo` from boot on" not in text
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class ServiceBlock
   def var = Pathname("var")
   def std_service_path_env = "prefix/bin:/usr/bin"
 
-  %i[run keep_alive throttle_interval process_type environment_variables working_dir log_path error_log_path].each do |name|
+  %i[run keep_alive throttle_interval stop_timeout process_type environment_variables working_dir log_path error_log_path].each do |name|
     define_method(name) { |*values, **options| @told[name] = values.empty? ? options : values.first }
   end
 end

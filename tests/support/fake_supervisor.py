@@ -17,6 +17,7 @@ from speechmlx.models.spec import Catalog, Model
 from speechmlx.runtime import scratch
 from speechmlx.runtime.front import runtime as module
 from speechmlx.runtime.front import weights
+from speechmlx.runtime.front.refusal import WorkRefusal
 from speechmlx.runtime.front.runtime import Runtime
 from speechmlx.runtime.front.supervisor import State
 from speechmlx.runtime.ipc.messages import Ended, Failure, JobTimes, Setup, Start, ToEngine
@@ -56,7 +57,7 @@ class FakeSupervisor:
         self.sent: list[ToEngine] = []
         self.recycled = 0
         self.useful = False
-        self.refusal, self.choice = "", device
+        self.refusal, self.choice = WorkRefusal(), device
         self.heard, self.running, self.loading = 0, True, False
         self.killed: list[str] = []
         self.say, self._on_up, self._on_lost = on_message, on_up, on_lost

@@ -9,11 +9,22 @@ LAUNCHCTL = """#!/bin/sh
 state="$MANAGER"; echo "launchctl $*" >>"$state/calls"
 case "$1" in
 bootstrap) [ -e "$state/loaded" ] && { echo "Bootstrap failed: 5: Input/output error" >&2; exit 5; }
-    echo 4711 >"$state/loaded" ;;
-bootout) [ -e "$state/loaded" ] || exit 3; mv "$state/loaded" "$state/ending" ;;
-kickstart) [ -e "$state/loaded" ] || exit 113; echo 4712 >"$state/loaded" ;;
-print) if [ -e "$state/ending" ]; then rm "$state/ending"; exit 0; fi  # it takes a while to end
-    [ -e "$state/loaded" ] || { echo "Could not find service" >&2; exit 113; }
+    session=Aqua; grep -q LimitLoadToSessionType "$3" && session=Background
+    case "$2 $session" in
+    gui/*Aqua) [ ! -e "$state/headless" ] ;; user/*Background) ;; *) false ;;
+    esac || { echo "Bootstrap failed: 125: Domain does not support specified action" >&2; exit 125; }
+    echo "$2" >"$state/domain"; echo 4711 >"$state/loaded" ;;
+bootout) [ -e "$state/loaded" ] || exit 3
+    [ "${2%/*}" = "$(cat "$state/domain")" ] || exit 3
+    mv "$state/loaded" "$state/ending"
+    if [ -e "$state/slow" ]; then echo "Boot-out failed: 36: Operation now in progress" >&2; exit 36; fi
+    if [ -e "$state/stuck" ]; then echo "Boot-out failed: 1: Operation not permitted" >&2; exit 1; fi ;;
+kickstart) [ -e "$state/loaded" ] || exit 113; for target; do :; done
+    [ "${target%/*}" = "$(cat "$state/domain")" ] || exit 113
+    echo 4712 >"$state/loaded" ;;
+print) if [ -e "$state/ending" ]; then [ -e "$state/endless" ] || rm "$state/ending"; exit 0; fi  # it takes a while
+    [ -e "$state/loaded" ] && [ "${2%/*}" = "$(cat "$state/domain")" ] ||
+        { echo "Could not find service" >&2; exit 113; }
     echo "gui/501/io.speechmlx.server = {"; pid="$(cat "$state/loaded")"
     if [ "$pid" = ended ]; then printf '\\tstate = not running\\n\\tlast exit code = 2\\n'
     else printf '\\tstate = running\\n\\tpid = %s\\n\\tlast exit code = (never exited)\\n' "$pid"; fi ;;

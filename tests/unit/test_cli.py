@@ -36,7 +36,6 @@ def with_scripted_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--config", "nowhere.toml"], "cannot be read"),
         (["--lexicon", "nowhere.toml", "--port", "0"], "the lexicon nowhere.toml cannot be read: No such file"),
         (["--wyoming", "127.0.0.1:99999"], "is not a valid address; write it like 0.0.0.0:10300"),
-        (["--wyoming", "192.0.2.1:10300", "--port", "0"], "cannot listen on 192.0.2.1:10300"),
         (["--wyoming-zeroconf", "--port", "0"], "there is none; try --wyoming on"),
         (["--wyoming", "0", "--wyoming-zeroconf", "--port", "0"], "is reached from this machine alone"),
         (["--wyoming", "--wyoming-zeroconf", "--port", "0", "--wyoming", "0"], "is reached from this machine alone"),

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from speechmlx.config import Config
-from speechmlx.errors import BadRequest
+from speechmlx.errors import BadRequest, TemporaryFailure
 from speechmlx.serve import _answers, _listen, addresses
 
 BIND = socket.socket.bind
@@ -46,7 +46,7 @@ def test_a_port_that_another_program_has_is_refused(taken: str, wanted: str, mon
     with socket.create_server((taken, 0), family=family) as other, monkeypatch.context() as patched:
         port = other.getsockname()[1]
         patched.setattr(socket.socket, "bind", _free_ports_only)
-        with pytest.raises(BadRequest, match=f":{port}: Address already in use; try --port 0"):
+        with pytest.raises(TemporaryFailure, match=f":{port}: Address already in use; try --port 0"):
             _listen(wanted, port)
     _listen(wanted, port).close()
 
@@ -65,5 +65,15 @@ def test_programs_on_other_families_are_no_reason() -> None:
 
 def test_an_address_elsewhere_is_not_asked() -> None:
     assert not _answers("192.0.2.1", 80)
-    with pytest.raises(BadRequest, match=r"cannot listen on 192\.0\.2\.1:80"):
+    with pytest.raises(TemporaryFailure, match=r"cannot listen on 192\.0\.2\.1:80"):
         _listen("192.0.2.1", 80)
+
+
+def test_a_name_without_an_address_may_have_one_later() -> None:
+    with pytest.raises(TemporaryFailure, match=r"cannot listen on nowhere\.invalid:0"):
+        _listen("nowhere.invalid", 0)
+
+
+def test_a_port_that_cannot_be_stays_wrong() -> None:
+    with pytest.raises(BadRequest, match=r"cannot listen on 127\.0\.0\.1:70000"):
+        _listen("127.0.0.1", 70000)

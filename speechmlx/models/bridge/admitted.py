@@ -80,6 +80,11 @@ def _of_folder(name: str) -> dict[str, Any]:
     return _record(family, config, size, name=_local_name(home), folder=str(home), stamp=f"{size}-{changed}")
 
 
+def name_of(repository: str) -> str:
+    """The name of the row of a repository "owner/name"."""
+    return repository.replace("/", "--").lower()
+
+
 def _local_name(home: Path) -> str:
     return "local--" + (re.sub(r"[^a-z0-9.]+", "-", home.name.lower()).strip("-.") or "model")
 
@@ -91,8 +96,7 @@ def _of_repository(name: str) -> dict[str, Any]:
         raise UnknownModel(f"{name!r:.200} is neither a repository's name, such as owner/name, nor a folder's path")
     found = look_up(name)
     family = identify(found.config, name)
-    named = name.replace("/", "--").lower()
-    where = {"name": named, "repo": name, "revision": found.revision, "licence": found.licence}
+    where = {"name": name_of(name), "repo": name, "revision": found.revision, "licence": found.licence}
     return _record(family, found.config, found.size, **where)
 
 

@@ -36,7 +36,7 @@ class Published:
 def look_up(repo: str) -> Published:
     """Raises UnknownModel for what is no model's repository, ModelUnavailable where the hub does not answer."""
     from huggingface_hub import HfApi, constants, hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     if constants.HF_HUB_OFFLINE:
         raise ModelUnavailable(f"{repo} is not on this machine, and HF_HUB_OFFLINE is set")
@@ -58,6 +58,10 @@ def look_up(repo: str) -> Published:
     except RepositoryNotFoundError as error:
         raise UnknownModel(f"{constants.ENDPOINT} has no repository {repo!r} that this machine may read") from error
     except EntryNotFoundError as error:
+        if isinstance(error, LocalEntryNotFoundError):  # no answer, and it is not here from earlier
+            raise ModelUnavailable(
+                f"{constants.ENDPOINT} did not give config.json of {repo}: {plain(error)}"
+            ) from error
         raise UnknownModel(f"the repository {repo} has no config.json, so what it is cannot be told") from error
     except UnknownModel:
         raise

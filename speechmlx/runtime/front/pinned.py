@@ -41,7 +41,7 @@ class PinnedModels:
 
     async def _load(self, name: str) -> None:
         """Try again while there is no room for a job or the fetch fails. Unpin a model that cannot be loaded."""
-        pause = FIRST_RETRY
+        pause, job = FIRST_RETRY, None
         try:
             while name in self.names:
                 try:
@@ -52,9 +52,8 @@ class PinnedModels:
                     log.warning("preloading %s waits: %s", name, error)
                     await asyncio.sleep(error.retry_after or 1.0)
                 except (ModelUnavailable, NoRoom) as error:
-                    if job.started and not isinstance(
-                        error, WeightsDamaged
-                    ):  # its weights are here and it does not fit: a later try would fail as well
+                    if job is not None and job.started and not isinstance(error, WeightsDamaged):
+                        # Its weights are here and it does not fit: a later try would fail as well.
                         self._give_up(name, error)
                         return
                     log.warning("preloading %s: %s Trying again in %.0f s", name, error, pause)

@@ -29,6 +29,7 @@ from speechmlx.runtime.front.integrity import Integrity
 from speechmlx.runtime.front.job import Job
 from speechmlx.runtime.front.job_loss import end_lost
 from speechmlx.runtime.front.job_trace import trace_job
+from speechmlx.runtime.front.late_admission import admit_later
 from speechmlx.runtime.front.load_log import LoadLog
 from speechmlx.runtime.front.metrics import Metrics
 from speechmlx.runtime.front.pinned import PinnedModels
@@ -87,6 +88,8 @@ class Runtime:
         """Set when the server is stopping and no job runs: live sessions end then."""
         setup = Setup(model_memory(config.memory_limit), config.idle_unload, config.llm_context, config.keep_wired)
         self._engine = Supervisor(setup, config.log, config.device, self._on_message, self._on_up, self._on_lost)
+        self.refusal = self._engine.refusal
+        """Why no engine process can run any more."""
         self._watch = HangWatch(self._engine, config.step_timeout, lambda: bool(self._jobs), self._on_hang)
         self._submitted = 0
         self._idle = IdleWatch(config.engine_idle, self._is_idle, lambda: self._submitted, self._rest)
@@ -100,6 +103,7 @@ class Runtime:
         self._spawn(asyncio.to_thread(scratch.sweep))
         self._spawn(self._watch.run())
         self._spawn(self._idle.run())
+        self._spawn(admit_later(self.catalog, self.config))
         if self.config.preload:
             for row in self.catalog.defaults(self.config):
                 self._pinned.pin(row.name)
@@ -107,19 +111,13 @@ class Runtime:
     async def ready(self) -> None:
         """Wait until the engine process is up; start it where it ended for want of work.
 
-        Raises EngineLost when it ends at start; it is started again then.
+        Raises EngineLost when it ends at start; it is started again then, but where there is a refusal.
         """
         while not self._engine.up:
-            if self.refusal:
-                raise EngineLost(self.refusal, ran=False)
             if self._engine.state == "idle":
                 self._engine.wake()
+            self.refusal.check()
             await asyncio.shield(self._up)
-
-    @property
-    def refusal(self) -> str:
-        """Why no engine process can run with the settings; "" where one can."""
-        return self._engine.refusal
 
     async def drain(self, timeout: float, is_busy: Callable[[], bool] = lambda: False) -> None:  # noqa: ASYNC109
         """Refuse new jobs. Wait up to `timeout` seconds for the running ones and until `is_busy()` is false.
@@ -224,6 +222,7 @@ class Runtime:
             if folder is not None and not await self._integrity.check(job.model):
                 folder = None
             if folder is None:
+                self.refusal.check()  # a process is to be started
                 folder = await asyncio.shield(self.fetches.start(job.model))
                 self._folders[job.model.name] = folder
                 self._integrity.whole.add(job.model.name)

@@ -17,8 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from speechmlx.errors import BadRequest
 from speechmlx.log import LogSettings
 from speechmlx.runtime import scratch
+from speechmlx.runtime.front.refusal import WorkRefusal
 from speechmlx.runtime.ipc.framing import Part, Unpacker, pack
 from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, Loading, Ready, Setup, ToEngine
 from speechmlx.runtime.worker import blas
@@ -70,8 +72,8 @@ class Supervisor:
         """Whether the process loads a slice of a model."""
         self.useful = False
         """Whether this process has done a client's work. The runtime sets it."""
-        self.refusal = ""
-        """Why no process can run with these settings; then none is started again."""
+        self.refusal = WorkRefusal()
+        """Once it has a reason, no process is started again."""
         self._choice = device
         self._setup = setup
         self._log = log
@@ -255,16 +257,10 @@ class Supervisor:
         self._process = None
         self.state = "degraded"
         if status == NO_GPU:
-            self.refusal = NO_GPU_HERE
-            log.error("%s", self.refusal)
-            self._on_lost(reason)
-            return
+            self.refusal.give(BadRequest(NO_GPU_HERE))
         steady = was_up and (self.useful or time.monotonic() - self._began > STEADY)
         self._failures = 0 if steady else self._failures + 1
-        delay = restart_delay(self._failures)
-        log.error("the engine process %s; starting it again in %.0f s", reason, delay)
-        self._restart = self._loop.call_later(delay, self._start_again)
-        self._on_lost(reason)
+        self._retry(reason, "starting it again", restart_delay(self._failures))
 
     def _start_again(self) -> None:
         """Start the process. Try again after MAX_BACKOFF seconds where the system has no memory or files for it."""
@@ -273,9 +269,15 @@ class Supervisor:
         except OSError as error:
             self._close_pipe()
             self.state = "degraded"
-            log.error("the engine process does not start: %s; trying again in %.0f s", error, MAX_BACKOFF)
-            self._restart = self._loop.call_later(MAX_BACKOFF, self._start_again)
-            self._on_lost(f"does not start ({error})")
+            self._retry(f"does not start: {error}", "trying again", MAX_BACKOFF)
+
+    def _retry(self, reason: str, what: str, delay: float) -> None:
+        """Start the process after `delay` seconds, but where there is a refusal. Tell of the `reason`."""
+        self.refusal.look()
+        if self.refusal.reason is None:
+            log.error("the engine process %s; %s in %.0f s", reason, what, delay)
+            self._restart = self._loop.call_later(delay, self._start_again)
+        self._on_lost(reason)
 
     def _abandon(self) -> None:
         """Close the pipe and let the process end."""

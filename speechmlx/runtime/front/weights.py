@@ -101,17 +101,13 @@ async def fetch(model: Model, cache: Path, on_progress: Callable[[Progress], Non
     Raises ModelUnavailable with the reason and what the user can do, or NoRoom. Cancelling ends the process and keeps
     what it has downloaded.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",  # not from the folder the server was started in
-        "-m",
-        "speechmlx.models.fetch",
-        model.name,
-        "--cache",
-        str(cache),
-        stdin=asyncio.subprocess.PIPE,  # its end closing tells the process to stop
-        stdout=asyncio.subprocess.PIPE,
-    )
+    # -P: not from the folder the server was started in.
+    command = [sys.executable, "-P", "-m", "speechmlx.models.fetch", model.name, "--cache", str(cache)]
+    pipe = asyncio.subprocess.PIPE  # the end of its input tells the process to stop
+    try:
+        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    except OSError as error:
+        raise ModelUnavailable(f"the process that fetches {model.name!r} does not start: {error}") from error
     assert process.stdout is not None
     try:
         async for line in process.stdout:

@@ -25,7 +25,7 @@ def managers(tmp_path: Path) -> ServiceManagers:
 
 @pytest.fixture
 def launchd(managers: ServiceManagers) -> LaunchdAgent:
-    return LaunchdAgent(managers.environment, sleep=lambda _: None)
+    return LaunchdAgent(managers.environment, sleep=lambda _: None, console=managers.home)  # this user's
 
 
 def test_the_property_list_survives_plistlib_and_has_what_launchd_needs() -> None:
@@ -76,6 +76,53 @@ def test_its_life(managers: ServiceManagers, launchd: LaunchdAgent) -> None:
     assert launchd.uninstall() == [f"There is no service: {launchd.file} is not there"]
     with pytest.raises(BadRequest, match=r"`audio-server service install` makes it$"):
         launchd.start()
+
+
+def test_an_agent_that_is_still_ending_is_waited_for(managers: ServiceManagers, launchd: LaunchdAgent) -> None:
+    (managers.state / "slow").touch()
+    launchd.install(DEFINITION)
+    assert launchd.install(ServiceDefinition(DEFINITION.command))[-1] == "Started; it starts again at each login"
+    assert launchd.stop()[0].startswith("Stopped")
+    launchd.start()
+    (managers.state / "endless").touch()
+    with pytest.raises(BadRequest, match=r"io\.speechmlx\.server did not end in 35 s"):
+        launchd.uninstall()
+    assert launchd.file.exists()
+    (managers.state / "endless").unlink()
+    assert launchd.uninstall()[0] == f"Deleted {launchd.file}"
+
+
+def test_an_agent_that_may_not_be_ended(managers: ServiceManagers, launchd: LaunchdAgent) -> None:
+    launchd.install(DEFINITION)
+    (managers.state / "stuck").touch()
+    with pytest.raises(BadRequest, match=r"launchctl bootout .* failed: Boot-out failed: 1: Operation not permitted"):
+        launchd.stop()
+
+
+def test_with_another_user_at_the_screen_it_runs_without_one(
+    managers: ServiceManagers, launchd: LaunchdAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As over SSH on a Mac at which nobody is logged in: there is no session gui/UID then."""
+    (managers.state / "headless").touch()
+    with pytest.raises(BadRequest, match="125: Domain does not support specified action"):
+        launchd.install(DEFINITION)
+    console, user = launchd.file.parent, os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: user)
+    remote = LaunchdAgent(managers.environment, sleep=lambda _: None, console=console)
+    remote.install(DEFINITION)
+    assert plistlib.loads(remote.file.read_bytes())["LimitLoadToSessionType"] == "Background"
+    assert managers.calls()[-1] == f"launchctl bootstrap user/{user} {remote.file}"
+    # The same user, now at the screen, finds it in the other session.
+    at_the_screen = LaunchdAgent(managers.environment, sleep=lambda _: None, console=managers.state / "none")
+    assert at_the_screen.status().running and at_the_screen.restart() == ["Restarted"]
+    (managers.state / "headless").unlink()
+    at_the_screen.install(DEFINITION)
+    assert managers.calls() == [
+        f"launchctl kickstart -k user/{user}/io.speechmlx.server",
+        f"launchctl bootout user/{user}/io.speechmlx.server",
+        f"launchctl bootstrap gui/{user} {remote.file}",
+    ]
+    assert "LimitLoadToSessionType" not in plistlib.loads(remote.file.read_bytes())
 
 
 def test_homebrews_service_is_left_alone(managers: ServiceManagers, launchd: LaunchdAgent) -> None:

@@ -87,6 +87,20 @@ async def test_a_model_stays_pinned_after_errors_that_pass(
     assert (loads.pauses, len(loads.requests), loads.models.names) == (pauses, len(ends), {"m"})
 
 
+async def test_a_model_of_which_nothing_is_known_yet_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = Loads(monkeypatch, None)
+    submit, refusals = loads.submit, [ModelUnavailable("it is not known yet what m is")]
+
+    def refuse_once(request: Request) -> Job:
+        if refusals:
+            raise refusals.pop()
+        return submit(request)
+
+    loads.models = PinnedModels(refuse_once, loads.spawn)
+    await loads.pin("m")
+    assert (loads.pauses, len(loads.requests), loads.models.names) == ([FIRST_RETRY], 1, {"m"})
+
+
 @pytest.mark.parametrize(("end", "started"), [(EngineFailed("broken"), False), (ModelUnavailable("too big"), True)])
 async def test_a_model_that_cannot_be_loaded_is_given_up(
     end: SpeechError, started: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -279,14 +279,15 @@ async def test_a_process_that_lacks_the_gpu_of_the_settings_is_not_started_again
     assert front.calls == ["ended because there is no GPU"] and not front.supervisor.running
     await asyncio.sleep(0.02)
     assert len(front.processes) == 1 and len(caplog.messages) == 1
-    assert caplog.messages == [front.supervisor.refusal] and "Take --device auto or cpu" in caplog.messages[0]
+    assert caplog.messages == [str(front.supervisor.refusal.reason)]
+    assert "Take --device auto or cpu" in caplog.messages[0]
 
 
 async def test_a_system_that_starts_no_process_is_tried_again(front: Front, caplog: pytest.LogCaptureFixture) -> None:
     process = await front.up()
     front.refuses = True
     process.end(1)
-    await until(lambda: "does not start (no memory)" in front.calls)
+    await until(lambda: "does not start: no memory" in front.calls)
     front.supervisor.send(CancelJob(1))  # no process: dropped
     assert caplog.messages[-1].endswith(f"no memory; trying again in {MAX_BACKOFF:.0f} s")
 
