@@ -6,6 +6,7 @@ such a pause is several times slower. Whether this helps with these models on a 
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from inspect import getclosurevars
 from types import FunctionType
 from typing import Any, Protocol
 
-from speechmlx.runtime.worker.device import has_failed
+from speechmlx.runtime.worker.device import clear_cache, has_failed
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ OURS = ("speechmlx", "mlx", "mlx_lm")
 
 class WiredMemory(Protocol):
     """MLX, as far as it is needed here."""
+
+    def free(self) -> None:
+        """Give back the memory that nothing holds any more."""
 
     def set_limit(self, nbytes: int) -> None:
         """Let so many bytes stay wired, or as many as the device recommends where that is less."""
@@ -84,7 +88,13 @@ class KeepWired:
         return max(0.0, self._due - self._clock())
 
     def _fit(self) -> None:
+        """Set the limit to the weights that are in memory.
+
+        What nothing holds goes first: MLX wires or unwires any of its memory until it fits the limit, and what is dead
+        would stay or come in the place of weights.
+        """
         if self._limits:
+            self._try(self._memory.free)
             self._try(partial(self._memory.set_limit, sum(self._nbytes.values())))
 
     def _evaluate(self, action: Callable[[], None]) -> RuntimeError | None:
@@ -115,6 +125,10 @@ def keep_wired(setting: str, device: str, clock: Callable[[], float]) -> KeepWir
 
 class MlxMemory:
     """`WiredMemory` on MLX."""
+
+    def free(self) -> None:
+        gc.collect()
+        clear_cache()
 
     def set_limit(self, nbytes: int) -> None:
         import mlx.core as mx

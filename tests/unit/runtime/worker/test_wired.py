@@ -13,7 +13,8 @@ from support.worker_bench import Bench
 
 from speechmlx.runtime.ipc.messages import DEVICE_FAILED, CancelJob, Setup
 from speechmlx.runtime.worker import wired
-from speechmlx.runtime.worker.wired import PULSE, SMALL, KeepWired, keep_wired, weights_of
+from speechmlx.runtime.worker.device import memory_in_use
+from speechmlx.runtime.worker.wired import PULSE, SMALL, KeepWired, MlxMemory, keep_wired, weights_of
 from speechmlx.types import Enhance, Load, Unload
 
 GONE = RuntimeError("[METAL] Command buffer execution failed: Caused GPU Timeout Error")
@@ -24,14 +25,20 @@ class Memory:
 
     def __init__(self) -> None:
         self.limits: list[int] = []
+        self.held: list[int] = []
+        """Bytes that MLX holds when each limit is set."""
         self.evaluations = 0
         self.touched: list[int] = []
         """Arrays of each touch."""
         self.fails: Exception | None = None
 
+    def free(self) -> None:
+        MlxMemory().free()
+
     def set_limit(self, nbytes: int) -> None:
         self._fail()
         self.limits.append(nbytes)
+        self.held.append(memory_in_use())
 
     def evaluate(self) -> None:
         self._fail()
@@ -74,6 +81,17 @@ def test_the_limit_follows_the_weights(limits: bool) -> None:
     kept.remove("a")
     kept.remove("b")
     assert memory.limits == ([100, 150, 50, 0] if limits else [])
+
+
+def test_mlx_gives_back_what_it_caches_before_its_limit_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a warm-up left is no weight, and would be wired before some of them."""
+    calls: list[Any] = []
+    monkeypatch.setattr(mx, "clear_cache", lambda: calls.append("clear_cache"))
+    monkeypatch.setattr(mx, "set_wired_limit", calls.append)
+    kept = KeepWired(MlxMemory(), Clock(), limits=True)
+    kept.add("a", 100, Holder())
+    kept.remove("a")
+    assert calls == ["clear_cache", 100, "clear_cache", 0]
 
 
 def test_pulses_are_regular_and_a_touch_is_one() -> None:
@@ -194,6 +212,28 @@ def test_a_load_of_a_model_in_memory_touches_it(memory: Memory, monkeypatch: pyt
     made.start(Unload(model=name))
     made.run()
     assert memory.limits[-1] == 0 and memory.limits[0] > 0
+
+
+def test_the_weights_of_a_model_are_gone_when_the_limit_is_lowered(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else MLX would unwire any weights until the others fit: perhaps those of models that stay."""
+
+    def found(engine: Any) -> list[mx.array]:
+        engine.itself, engine.weights = engine, mx.ones((SMALL, 16))  # a cycle, as of engines and their callbacks
+        mx.eval(engine.weights)
+        return [engine.weights]
+
+    monkeypatch.setattr(wired, "weights_of", found)
+    made = bench("limit")
+    MlxMemory().free()
+    before = memory_in_use()
+    made.start(Load(model=scripted.ROW.name))
+    made.run()
+    made.start(Unload(model=scripted.ROW.name))
+    made.run()
+    assert memory.held[0] - before >= 64 * SMALL
+    assert memory.held[-1] - before < SMALL
 
 
 def test_without_the_setting_nothing_is_called(memory: Memory) -> None:
