@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import mlx.core as mx
@@ -14,6 +15,7 @@ from support.worker_bench import Bench
 from speechmlx.runtime.ipc.messages import DEVICE_FAILED, CancelJob, Setup
 from speechmlx.runtime.worker import wired
 from speechmlx.runtime.worker.device import memory_in_use
+from speechmlx.runtime.worker.room import ModelRoom
 from speechmlx.runtime.worker.wired import PULSE, SMALL, KeepWired, MlxMemory, keep_wired, weights_of
 from speechmlx.types import Enhance, Load, Unload
 
@@ -149,6 +151,39 @@ def test_the_weights_of_an_engine_are_found_once_each() -> None:
     holder.layers.append(holder.layers[0])
     holder.again = holder  # type: ignore[attr-defined]
     assert sorted(array.nbytes for array in weights_of(holder)) == [4 * SMALL, 8 * SMALL]
+
+
+class Slotted:
+    """Holds an array in a slot, and is called through a method."""
+
+    __slots__ = ("held",)
+
+    def __init__(self) -> None:
+        self.held = mx.zeros((SMALL,))
+
+    def run(self, x: mx.array, scale: mx.array) -> mx.array:
+        return self.held * scale + x
+
+
+Slotted.__module__ = "speechmlx.engines.slotted"
+
+
+def test_weights_are_found_in_partials_methods_slots_and_compiled_functions() -> None:
+    def scaled(x: mx.array) -> mx.array:
+        return x * scale
+
+    scaled.__module__, scale = "speechmlx.engines.slotted", mx.zeros((SMALL, 5))
+    methods = [partial(Slotted().run, mx.zeros((SMALL, 2)), scale=mx.zeros((SMALL, 3))), Slotted().run]
+    sizes = sorted(array.nbytes // SMALL for array in weights_of([*methods, mx.compile(scaled)]))
+    assert sizes == [4, 4, 8, 12, 20]
+
+
+def test_the_room_of_an_engine_leads_to_no_other_model(memory: Memory) -> None:
+    """Else it would be touched with them, and hold them when they are unloaded."""
+    made, mine = bench("touch"), Holder()
+    made.worker._wired.add("other", 1, Holder())
+    mine.room = ModelRoom("mine", 0, made.worker)  # type: ignore[attr-defined]
+    assert len(weights_of(mine)) == 2
 
 
 def test_nothing_of_this_harms_mlx_on_a_cpu() -> None:
