@@ -34,11 +34,6 @@ class EncodedTextModel:
         """For the cache of keys and values."""
         return range(self._tensors.count("llm.encoders"))
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of what stands for the distances."""
-        return sum(places.nbytes for places in self._places)
-
     def prepare(self, longest: int, together: int) -> Generator[None, None, None]:
         """Compute what depends on distances alone, for sequences of `longest` tokens, `together` of them in a call."""
         self._longest, self._places = longest, []

@@ -25,6 +25,7 @@ from speechmlx.engines.lm.decoder import Decoder
 from speechmlx.engines.lm.footprint import Unlimited, batch_bytes, bytes_per_token
 from speechmlx.engines.lm.kv_cache import evaluate, new_cache
 from speechmlx.engines.lm.sampling import NOT_FINITE
+from speechmlx.engines.parts.held_arrays import bytes_of
 from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.parts.token_flow import FlowPrompt
 from speechmlx.errors import BadRequest, Unsupported
@@ -71,7 +72,6 @@ class CosyVoice:
         rate: int,
         voices: VoiceBook,
         tokens: TextTokens,
-        nbytes: int,
         max_batch: int,
         pipelined: bool,
     ) -> None:
@@ -79,7 +79,7 @@ class CosyVoice:
 
         `pipelined`: launch a speech token before the last one is read, for a device that would wait.
         """
-        self.nbytes, self.max_batch, self.max_open = nbytes, max_batch, max_batch
+        self.nbytes, self.max_batch, self.max_open = bytes_of(model, new_sound, voices), max_batch, max_batch
         self.room: Room = Unlimited()
         self.generation = generation
         self._model, self._new_sound, self._rate = model, new_sound, rate

@@ -68,18 +68,17 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, CosyV
         for name, tensor in read_weights(folder).items()
     }
     weights = yield from settle(weights)
-    nbytes = sum(tensor.nbytes for tensor in weights.values())
     model: SpeechNetwork
     if is_first:
         model = EncodedTextModel(Tensors(weights).under("lm"), generation)
+        nbytes = sum(tensor.nbytes for tensor in weights.values())
         for _ in model.prepare(longest_sequence(generation), READ):
             yield Progress("load", nbytes, nbytes)
-        nbytes += model.nbytes
     else:
         model = SpeechModel(config["text"], generation)
         model.load_weights(list(_under(LANGUAGE_MODEL, weights).items()))
         model.eval()
-    engine = _engine(generation, config, weights, model, tokens, nbytes, on_gpu=options.device == "gpu")
+    engine = _engine(generation, config, weights, model, tokens, on_gpu=options.device == "gpu")
     if options.warm_up:
         yield from _warm_up(engine)
     return engine
@@ -99,7 +98,6 @@ def _engine(
     weights: Weights,
     model: SpeechNetwork,
     tokens: TextTokens,
-    nbytes: int,
     on_gpu: bool,
 ) -> CosyVoice:
     tensors, named = Tensors(weights), _under(VOICES, weights)
@@ -121,7 +119,6 @@ def _engine(
         hift.shape.rate,
         voices,
         tokens,
-        nbytes=nbytes,
         max_batch=MAX_BATCH,
         pipelined=on_gpu,
     )

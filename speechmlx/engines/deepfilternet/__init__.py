@@ -11,6 +11,7 @@ import numpy as np
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.deepfilternet.network import Network
 from speechmlx.engines.deepfilternet.stream import BLOCK, HOP, Enhancer
+from speechmlx.engines.parts.held_arrays import bytes_of
 from speechmlx.engines.weights import read_config, read_weights, settle
 from speechmlx.errors import ModelUnavailable, Unsupported
 from speechmlx.types import Enhance, Progress, Request
@@ -36,9 +37,9 @@ class DeepFilterNet:
 
     def __init__(self, weights: dict[str, mx.array], fused: bool) -> None:
         """`fused`: on a GPU's path."""
-        self.nbytes = sum(array.nbytes for array in weights.values())
         self._network = Network(weights, fused)
         self._banks = weights["erb_fb"], weights["mask.erb_inv_fb"]
+        self.nbytes = bytes_of(self)
 
     def open(self, request: Request) -> Enhancer:
         if not isinstance(request, Enhance):

@@ -16,6 +16,7 @@ from speechmlx.engines.fishspeech.network import DualAr
 from speechmlx.engines.fishspeech.shape import read_shape
 from speechmlx.engines.fishspeech.text_tokens import FishTokens
 from speechmlx.engines.fishspeech.voices import ReferenceShelf
+from speechmlx.engines.parts.held_arrays import bytes_of
 from speechmlx.engines.parts.tensors import Tensors
 from speechmlx.engines.parts.warm_up import warm_up
 from speechmlx.engines.weights import read_weights, settle
@@ -54,7 +55,7 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, FishS
         raise WeightsDamaged(f"the codec's weights {error} are missing") from error
     if decoder.books != shape.codebooks:
         raise ModelUnavailable(f"the codec has {decoder.books} codebooks, and the model {shape.codebooks}")
-    nbytes = sum(tensor.nbytes for tensor in weights.values())
+    nbytes = bytes_of(model, decoder, encoder)
     engine = FishSpeech(model, shape, tokens, decoder, ReferenceShelf(encoder), nbytes=nbytes, fused=is_gpu)
     if options.warm_up:
         yield from _warm_up(engine)

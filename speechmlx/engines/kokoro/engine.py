@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +21,7 @@ from speechmlx.engines.kokoro.pieces import Pronounce, Read, SpeechPiece, pieces
 from speechmlx.engines.kokoro.sharing import SpeechState
 from speechmlx.engines.kokoro.voices import Voices, language_of
 from speechmlx.engines.kokoro.word_times import NO_SOUND, SpeechSound, SpokenWordTimes
+from speechmlx.engines.parts.held_arrays import bytes_of
 from speechmlx.engines.parts.last_events import last_events
 from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.engines.weights import evaluate_finite
@@ -246,13 +246,14 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, Kokor
     for start in range(0, len(names), LOAD_SLICE):
         evaluate_finite({name: weights.tensors[name] for name in names[start : start + LOAD_SLICE]})
         yield Progress("load", min(start + LOAD_SLICE, len(names)), len(names))
+    encoding, sounding = encoder.build(weights, config), vocoder.build(weights, config)
     engine = (Kokoro if on_cpu else SharingKokoro)(
-        encoder=encoder.build(weights, config),
-        vocoder=vocoder.build(weights, config),
+        encoder=encoding,
+        vocoder=sounding,
         voices=Voices.of(folder / "voices", dtype),
         vocabulary=config["vocab"],
         longest=int(config["plbert"]["max_position_embeddings"]) - 2,
-        nbytes=sum(math.prod(t.shape) for t in weights.tensors.values()) * dtype.size,
+        nbytes=bytes_of(encoding, sounding),
     )
     if options.warm_up:
         for done, _ in enumerate(engine.run(Speak(text=WARM_UP))):

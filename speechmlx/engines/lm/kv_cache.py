@@ -46,6 +46,23 @@ def evaluate(cache: Sequence[Any]) -> None:
     mx.eval([layer.state for layer in cache])
 
 
+def beside_tokens(cache: Sequence[Any]) -> list[Any]:
+    """The state of a step that its tokens may not need: offsets and padding, and what layers without attention carry.
+
+    Keys and values are not among it: the tokens come from them, as mlx-lm's own loop expects of a network. A GPU would
+    hold what `async_eval` is given until the step has ended, and a step launched meanwhile would copy all of it.
+    """
+    found: list[Any] = []
+    for layer in cache:
+        if hasattr(layer, "caches"):
+            found += beside_tokens(layer.caches)
+        elif hasattr(layer, "keys"):
+            found += [getattr(layer, name, None) for name in ("offset", "left_padding")]
+        else:
+            found.append(layer.state)
+    return found
+
+
 def is_finite(cache: Sequence[Any]) -> bool:
     """Whether all keys and values, as `copy_prefix` gives them, are finite numbers. Computes them now."""
     checks = [mx.isfinite(array).all() for layer in cache for array in (layer.keys, layer.values)]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-import mlx.utils
-
+from speechmlx.engines.parts.held_arrays import bytes_of
 from speechmlx.engines.whisper.model.alignment_heads import Heads
 from speechmlx.engines.whisper.model.network import Network
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
@@ -43,7 +42,7 @@ class Whisper:
 
     @property
     def nbytes(self) -> int:
-        return sum(array.nbytes for _, array in mlx.utils.tree_flatten(self.network.parameters()))
+        return bytes_of(self.network)
 
     @property
     def held(self) -> int:

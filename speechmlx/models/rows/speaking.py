@@ -148,6 +148,7 @@ SPEECH = (
         ),
         size=92_198_266,
         memory=328 * MB,
+        narrow=192 * MB,
         rate=24000,
         licence="Apache-2.0",
         languages=KOKORO_LANGUAGES,

@@ -6,14 +6,13 @@ such a pause is several times slower. Whether this helps with these models on a 
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from inspect import getclosurevars
-from types import FunctionType
 from typing import Any, Protocol
 
-from speechmlx.runtime.worker.device import has_failed
+from speechmlx.runtime.worker.device import clear_cache, has_failed
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +20,13 @@ PULSE = 0.5
 """Seconds between two small evaluations while a live session is open."""
 SMALL = 64 * 1024
 """Bytes of an array that is left alone: the larger ones are nearly all of a model."""
-OURS = ("speechmlx", "mlx", "mlx_lm")
-"""Packages whose objects hold weights."""
 
 
 class WiredMemory(Protocol):
     """MLX, as far as it is needed here."""
+
+    def free(self) -> None:
+        """Give back the memory that nothing holds any more."""
 
     def set_limit(self, nbytes: int) -> None:
         """Let so many bytes stay wired, or as many as the device recommends where that is less."""
@@ -84,7 +84,13 @@ class KeepWired:
         return max(0.0, self._due - self._clock())
 
     def _fit(self) -> None:
+        """Set the limit to the weights that are in memory.
+
+        What nothing holds goes first: MLX wires or unwires any of its memory until it fits the limit, and what is dead
+        would stay or come in the place of weights.
+        """
         if self._limits:
+            self._try(self._memory.free)
             self._try(partial(self._memory.set_limit, sum(self._nbytes.values())))
 
     def _evaluate(self, action: Callable[[], None]) -> RuntimeError | None:
@@ -116,6 +122,10 @@ def keep_wired(setting: str, device: str, clock: Callable[[], float]) -> KeepWir
 class MlxMemory:
     """`WiredMemory` on MLX."""
 
+    def free(self) -> None:
+        gc.collect()
+        clear_cache()
+
     def set_limit(self, nbytes: int) -> None:
         import mlx.core as mx
 
@@ -135,31 +145,7 @@ class MlxMemory:
 
 
 def weights_of(engine: object) -> list[Any]:
-    """The MLX arrays that an engine holds, in attributes and closures, without SMALL ones and each once."""
-    import mlx.core as mx
+    """The MLX arrays that an engine holds, without SMALL ones and each once."""
+    from speechmlx.engines.parts.held_arrays import arrays_of
 
-    found: dict[int, Any] = {}
-    seen: set[int] = set()
-    waiting: list[object] = [engine]
-    while waiting:
-        item = waiting.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, mx.array):
-            if item.nbytes >= SMALL:
-                found[id(item)] = item
-            continue
-        waiting += _inside(item)
-    return list(found.values())
-
-
-def _inside(item: object) -> Iterable[object]:
-    if isinstance(item, Mapping):
-        yield from item.values()
-    elif isinstance(item, list | tuple | set):
-        yield from item
-    elif isinstance(item, FunctionType) and (item.__module__ or "").partition(".")[0] in OURS:
-        yield from getclosurevars(item).nonlocals.values()
-    if type(item).__module__.partition(".")[0] in OURS:
-        yield from getattr(item, "__dict__", {}).values()
+    return [array for array in arrays_of(engine) if array.nbytes >= SMALL]

@@ -246,7 +246,7 @@ def test_starter_models_need_no_hub() -> None:
     [
         ("whisper-large-v3", 6168, 3084),
         ("whisper-large-v3-turbo-q4", 3228, 464),
-        ("kokoro-82m", 328, 164),
+        ("kokoro-82m", 328, 192),
         ("smart-turn-v3", 32, 32),
         ("qwen3-4b-instruct", 16090, 2260),
     ],

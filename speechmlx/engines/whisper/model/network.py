@@ -91,12 +91,21 @@ class Attention(nn.Module):
         return self.split(self.key(x)), self.split(self.value(x))
 
     def __call__(self, x: mx.array, pair: Pair, mask: mx.array | None = None) -> mx.array:
-        y = self._kernels.attend(self.split(self.query(x)), *pair, self._scale, mask)
-        return self.out(y.transpose(0, 2, 1, 3).reshape(*x.shape[:2], -1))
+        return self.attend(self.queries(x), pair, mask)
 
-    def scores(self, x: mx.array, keys: mx.array) -> mx.array:
-        """Attention scores before the softmax, float32 [b, h, t, n]."""
-        return ((self.split(self.query(x)) * self._scale) @ keys.transpose(0, 1, 3, 2)).astype(mx.float32)
+    def queries(self, x: mx.array) -> mx.array:
+        """[b, h, t, d]"""
+        return self.split(self.query(x))
+
+    def attend(self, queries: mx.array, pair: Pair, mask: mx.array | None = None) -> mx.array:
+        y = self._kernels.attend(queries, *pair, self._scale, mask).transpose(0, 2, 1, 3)
+        return self.out(y.reshape(*y.shape[:2], -1))
+
+    def scores(self, queries: mx.array, keys: mx.array, heads: list[int]) -> mx.array:
+        """Attention scores of `heads` before the softmax, float32 [b, heads, t, n]."""
+        chosen = mx.array(heads)
+        keys = keys[:, chosen].transpose(0, 1, 3, 2)
+        return ((queries[:, chosen] * self._scale) @ keys).astype(mx.float32)
 
 
 class Block(nn.Module):
@@ -197,9 +206,10 @@ class TextDecoder(nn.Module):
             y = block.attn_ln(x)
             x = x + block.attn(y, cache.update(index, *block.attn.keys_values(y)), mask)
             y = block.cross_attn_ln(x).reshape(cross[index][0].shape[0], -1, x.shape[-1])
-            x = x + block.cross_attn(y, cross[index], cross_mask).reshape(x.shape)
+            queries = block.cross_attn.queries(y)
+            x = x + block.cross_attn.attend(queries, cross[index], cross_mask).reshape(x.shape)
             if look and index in look:
-                looked.append(block.cross_attn.scores(y, cross[index][0])[:, mx.array(look[index])])
+                looked.append(block.cross_attn.scores(queries, cross[index][0], look[index]))
             x = block.feed_forward(x)
         return self.ln(x), looked
 

@@ -6,7 +6,9 @@ is one number a row, and not heads x places of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import mlx.core as mx
 import numpy as np
@@ -25,8 +27,14 @@ class AttentionTracker:
     Call `add` for every token of all rows, then `places`. Audio has more than HALF places, a prompt two tokens or more.
     """
 
-    def __init__(self, scores: mx.array) -> None:
-        """One row: `scores` [1, heads, tokens, places] of the alignment heads for its prompt, before the softmax."""
+    def __init__(self, scores: mx.array, compiles: bool = False) -> None:
+        """One row: `scores` [1, heads, tokens, places] of the alignment heads for its prompt, before the softmax.
+
+        `compiles`: fuse chains of small operations, as `Kernels` has it.
+        """
+        self._moments, self._standing, self._median = (
+            _compiled(chain) if compiles else chain for chain in (_moments, _standing, _median)
+        )
         weights = mx.softmax(scores, axis=-1)
         self._widths = [scores.shape[-1]]
         """Places of each row's audio."""
@@ -41,16 +49,14 @@ class AttentionTracker:
         """Add the scores [rows, heads, places of the longest audio] of one more token of every row."""
         self._last = mx.softmax(scores if self._padding is None else scores + self._padding, axis=-1)
         self._counts = [count + 1 for count in self._counts]
-        before, self._mean = self._mean, self._mean + (self._last - self._mean) / self._count
-        self._squares = self._squares + (self._last - before) * (self._last - self._mean)
+        self._mean, self._squares = self._moments(self._last, self._mean, self._squares, self._count)
 
     def places(self) -> mx.array:
         """The place [rows] that the newest token attends to most, beyond the attention that every token pays to it."""
-        spread = mx.sqrt(mx.maximum(self._squares / self._count, LEAST_SPREAD))
-        weights = (self._last - self._mean) / spread
+        weights = self._standing(self._last, self._mean, self._squares, self._count)
         padded = mx.take_along_axis(weights, self._mirrored, axis=-1)
         width = weights.shape[-1]
-        smooth = _median([padded[..., first : first + width] for first in range(MEDIAN_WIDTH)]).mean(axis=1)
+        smooth = self._median(*(padded[..., first : first + width] for first in range(MEDIAN_WIDTH))).mean(axis=1)
         if self._padding is not None:
             smooth = smooth + self._padding[:, 0]
         return mx.argmax(smooth, axis=-1)
@@ -106,11 +112,28 @@ def _wide(array: mx.array, width: int) -> mx.array:
     return mx.pad(array, [(0, 0), (0, 0), (0, width - array.shape[-1])])
 
 
+@cache
+def _compiled(chain: Callable[..., Any]) -> Callable[..., Any]:
+    """For arrays of any sizes: those of a stream change with every pass over its audio."""
+    return mx.compile(chain, shapeless=True)
+
+
+def _moments(last: mx.array, mean: mx.array, squares: mx.array, count: mx.array) -> tuple[mx.array, mx.array]:
+    """The mean and the sum of the squared distances from it with `last`, which is the one of number `count`."""
+    after = mean + (last - mean) / count
+    return after, squares + (last - mean) * (last - after)
+
+
+def _standing(last: mx.array, mean: mx.array, squares: mx.array, count: mx.array) -> mx.array:
+    """How far `last` is from the mean, in standard deviations."""
+    return (last - mean) / mx.sqrt(mx.maximum(squares / count, LEAST_SPREAD))
+
+
 EXCHANGES = ((0, 5), (0, 3), (1, 6), (2, 4), (0, 1), (3, 5), (2, 6), (2, 3), (3, 6), (4, 5), (1, 4), (1, 3), (3, 4))
 """Pairs of a network that brings the median of seven values to index 3: the smaller of each pair goes first."""
 
 
-def _median(values: Sequence[mx.array]) -> mx.array:
+def _median(*values: mx.array) -> mx.array:
     """The median of seven arrays, element by element: a sort along a new axis is far slower."""
     ordered = list(values)
     for low, high in EXCHANGES:

@@ -76,7 +76,7 @@ class LiveBatch:
         """Read the prompt of a sequence and choose its first token. It takes a seat unless that token ends it."""
         read = prefill(self._network, self._vocabulary, [row.prompt], row.cross, look=self._heads)
         token, logprob, _ = self._chooser_of([row]).choose(read.logits, trace([[]], self._vocabulary), first=True)
-        attention = AttentionTracker(mx.concatenate(read.looked, axis=1))
+        attention = AttentionTracker(mx.concatenate(read.looked, axis=1), self._network.kernels.compiles)
         (taken,) = _read(token, logprob, attention.places(), read.no_speech)
         row.no_speech = taken[3]
         row.take(int(taken[0]), taken[1], int(taken[2]))

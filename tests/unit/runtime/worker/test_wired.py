@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import mlx.core as mx
@@ -13,7 +14,9 @@ from support.worker_bench import Bench
 
 from speechmlx.runtime.ipc.messages import DEVICE_FAILED, CancelJob, Setup
 from speechmlx.runtime.worker import wired
-from speechmlx.runtime.worker.wired import PULSE, SMALL, KeepWired, keep_wired, weights_of
+from speechmlx.runtime.worker.device import memory_in_use
+from speechmlx.runtime.worker.room import ModelRoom
+from speechmlx.runtime.worker.wired import PULSE, SMALL, KeepWired, MlxMemory, keep_wired, weights_of
 from speechmlx.types import Enhance, Load, Unload
 
 GONE = RuntimeError("[METAL] Command buffer execution failed: Caused GPU Timeout Error")
@@ -24,14 +27,20 @@ class Memory:
 
     def __init__(self) -> None:
         self.limits: list[int] = []
+        self.held: list[int] = []
+        """Bytes that MLX holds when each limit is set."""
         self.evaluations = 0
         self.touched: list[int] = []
         """Arrays of each touch."""
         self.fails: Exception | None = None
 
+    def free(self) -> None:
+        MlxMemory().free()
+
     def set_limit(self, nbytes: int) -> None:
         self._fail()
         self.limits.append(nbytes)
+        self.held.append(memory_in_use())
 
     def evaluate(self) -> None:
         self._fail()
@@ -74,6 +83,17 @@ def test_the_limit_follows_the_weights(limits: bool) -> None:
     kept.remove("a")
     kept.remove("b")
     assert memory.limits == ([100, 150, 50, 0] if limits else [])
+
+
+def test_mlx_gives_back_what_it_caches_before_its_limit_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a warm-up left is no weight, and would be wired before some of them."""
+    calls: list[Any] = []
+    monkeypatch.setattr(mx, "clear_cache", lambda: calls.append("clear_cache"))
+    monkeypatch.setattr(mx, "set_wired_limit", calls.append)
+    kept = KeepWired(MlxMemory(), Clock(), limits=True)
+    kept.add("a", 100, Holder())
+    kept.remove("a")
+    assert calls == ["clear_cache", 100, "clear_cache", 0]
 
 
 def test_pulses_are_regular_and_a_touch_is_one() -> None:
@@ -131,6 +151,39 @@ def test_the_weights_of_an_engine_are_found_once_each() -> None:
     holder.layers.append(holder.layers[0])
     holder.again = holder  # type: ignore[attr-defined]
     assert sorted(array.nbytes for array in weights_of(holder)) == [4 * SMALL, 8 * SMALL]
+
+
+class Slotted:
+    """Holds an array in a slot, and is called through a method."""
+
+    __slots__ = ("held",)
+
+    def __init__(self) -> None:
+        self.held = mx.zeros((SMALL,))
+
+    def run(self, x: mx.array, scale: mx.array) -> mx.array:
+        return self.held * scale + x
+
+
+Slotted.__module__ = "speechmlx.engines.slotted"
+
+
+def test_weights_are_found_in_partials_methods_slots_and_compiled_functions() -> None:
+    def scaled(x: mx.array) -> mx.array:
+        return x * scale
+
+    scaled.__module__, scale = "speechmlx.engines.slotted", mx.zeros((SMALL, 5))
+    methods = [partial(Slotted().run, mx.zeros((SMALL, 2)), scale=mx.zeros((SMALL, 3))), Slotted().run]
+    sizes = sorted(array.nbytes // SMALL for array in weights_of([*methods, mx.compile(scaled)]))
+    assert sizes == [4, 4, 8, 12, 20]
+
+
+def test_the_room_of_an_engine_leads_to_no_other_model(memory: Memory) -> None:
+    """Else it would be touched with them, and hold them when they are unloaded."""
+    made, mine = bench("touch"), Holder()
+    made.worker._wired.add("other", 1, Holder())
+    mine.room = ModelRoom("mine", 0, made.worker)  # type: ignore[attr-defined]
+    assert len(weights_of(mine)) == 2
 
 
 def test_nothing_of_this_harms_mlx_on_a_cpu() -> None:
@@ -194,6 +247,28 @@ def test_a_load_of_a_model_in_memory_touches_it(memory: Memory, monkeypatch: pyt
     made.start(Unload(model=name))
     made.run()
     assert memory.limits[-1] == 0 and memory.limits[0] > 0
+
+
+def test_the_weights_of_a_model_are_gone_when_the_limit_is_lowered(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else MLX would unwire any weights until the others fit: perhaps those of models that stay."""
+
+    def found(engine: Any) -> list[mx.array]:
+        engine.itself, engine.weights = engine, mx.ones((SMALL, 16))  # a cycle, as of engines and their callbacks
+        mx.eval(engine.weights)
+        return [engine.weights]
+
+    monkeypatch.setattr(wired, "weights_of", found)
+    made = bench("limit")
+    MlxMemory().free()
+    before = memory_in_use()
+    made.start(Load(model=scripted.ROW.name))
+    made.run()
+    made.start(Unload(model=scripted.ROW.name))
+    made.run()
+    assert memory.held[0] - before >= 64 * SMALL
+    assert memory.held[-1] - before < SMALL
 
 
 def test_without_the_setting_nothing_is_called(memory: Memory) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mlx.core as mx
 import numpy as np
+from support.graph import kernels
+from support.plain_mlx import plain_mlx
 from support.small_whisper import network
 
 from speechmlx.engines.whisper.decoding.prefill import PromptCache, causal
@@ -42,6 +44,24 @@ def test_attention_scores_come_for_the_heads_asked_for() -> None:
         tokens, mx.arange(3)[None], PromptCache(), cross, causal(3, mx.float32), look={0: [1], 1: [0, 1]}
     )
     assert [scores.shape for scores in looked] == [(1, 1, 3, 30), (1, 2, 3, 30)]
+
+
+def test_attention_scores_are_those_of_all_heads_and_cost_one_product_a_layer() -> None:
+    draw = np.random.default_rng(4)
+    cross = NET.cross(mx.array(draw.normal(0, 1, (2, 30, 16)).astype(np.float32)))
+
+    def call(look: dict[int, list[int]] | None) -> tuple[mx.array, list[mx.array]]:
+        tokens, positions = mx.array([[1, 2], [3, 4]]), mx.arange(2)[None]
+        return NET.decoder(tokens, positions, PromptCache(), cross, causal(2, mx.float32), look=look)
+
+    with plain_mlx():
+        hidden, looked = call({0: [1], 1: [0]})
+        with_scores, without = kernels(hidden, *looked), kernels(call(None)[0])
+    assert with_scores["Matmul"] - without["Matmul"] == 2
+    assert with_scores["AddMM"] == without["AddMM"], "the queries are those of the attention itself"
+    all_heads = call({0: [0, 1], 1: [0, 1]})[1]
+    for found, whole, head in zip(looked, all_heads, (1, 0), strict=True):
+        np.testing.assert_array_equal(np.array(found)[:, 0], np.array(whole)[:, head])
 
 
 def test_sinusoids() -> None:

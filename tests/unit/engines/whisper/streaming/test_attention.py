@@ -7,6 +7,8 @@ from itertools import permutations
 import mlx.core as mx
 import numpy as np
 import pytest
+from support.graph import kernels
+from support.plain_mlx import plain_mlx
 
 from speechmlx.engines.whisper.streaming import attention
 from speechmlx.engines.whisper.streaming.attention import AttentionTracker
@@ -22,8 +24,8 @@ def scores(place: int, places: int = PLACES) -> np.ndarray:
     return found
 
 
-def tracked(prompt: np.ndarray) -> AttentionTracker:
-    return AttentionTracker(mx.array(prompt)[None])
+def tracked(prompt: np.ndarray, compiles: bool = False) -> AttentionTracker:
+    return AttentionTracker(mx.array(prompt)[None], compiles)
 
 
 def place(tracker: AttentionTracker) -> list[int]:
@@ -55,7 +57,8 @@ def test_attention_that_all_tokens_pay_is_no_place() -> None:
     assert place(tracker)[0] == pytest.approx(150, abs=4)
 
 
-def test_rows_that_come_and_go_are_as_numpy_finds_each_alone() -> None:
+@pytest.mark.parametrize("compiles", [False, True])
+def test_rows_that_come_and_go_are_as_numpy_finds_each_alone(compiles: bool) -> None:
     draw = np.random.default_rng(5)
     rows: list[np.ndarray] = []  # [heads, tokens, places] each
     tracker: AttentionTracker | None = None
@@ -63,7 +66,7 @@ def test_rows_that_come_and_go_are_as_numpy_finds_each_alone() -> None:
     def join(places: int, prompt: int) -> None:
         nonlocal tracker
         rows.append(draw.normal(0, 2, (3, prompt, places)).astype(np.float32))
-        alone = tracked(rows[-1])
+        alone = tracked(rows[-1], compiles)
         assert place(alone) == [reference(rows[-1])]
         if tracker is None:
             tracker = alone
@@ -97,7 +100,18 @@ def test_rows_that_come_and_go_are_as_numpy_finds_each_alone() -> None:
     step()
 
 
+def test_compiled_a_token_is_ten_kernels() -> None:
+    """Where audio differs in length, with one for the median, whose exchanges are 21."""
+    with plain_mlx(compiled=True):
+        tracker = tracked(np.zeros((2, 3, PLACES), np.float32), compiles=True)
+        tracker.join(tracked(np.zeros((2, 3, 40), np.float32)))
+        mx.eval(tracker._state, zeros := mx.zeros((2, 2, PLACES)))
+        tracker.add(zeros)
+        counts = kernels(tracker.places())
+    assert counts.total() == 10, counts
+
+
 def test_the_median_of_seven_in_any_order() -> None:
     orders = np.array(list(permutations(range(7))), np.float32)
-    found = attention._median([mx.array(orders[:, index]) for index in range(7)])
+    found = attention._median(*(mx.array(orders[:, index]) for index in range(7)))
     assert (np.array(found) == 3).all()
