@@ -173,6 +173,7 @@ async def health(services: Services, request: Request) -> Response:
             "engine_hangs": services.runtime.metrics.engine_hangs,
             "jobs": now.jobs,
             "models": [_loaded(model) for model in now.models],
+            "model_memory_bytes": now.model_memory,
             "postprocess_enabled": services.postprocesses,
             "version": __version__,
         }

@@ -13,7 +13,7 @@ from inspect import getclosurevars
 from types import FunctionType
 from typing import Any, Protocol
 
-from speechmlx.runtime.worker.device import has_failed
+from speechmlx.runtime.worker.device import has_failed, working_set
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class MlxMemory:
     def set_limit(self, nbytes: int) -> None:
         import mlx.core as mx
 
-        recommended = int(mx.device_info().get("max_recommended_working_set_size", 0))
+        recommended = working_set()
         mx.set_wired_limit(min(nbytes, recommended) if recommended else nbytes)
 
     def evaluate(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from speechmlx.engines import AIM, LONG_AIM, Claiming, Engine, Holding, Loader, LoadOptions, Paced, Seated
 from speechmlx.errors import Busy, EngineFailed, OutOfMemory, SpeechError
 from speechmlx.log import naming
+from speechmlx.machine import model_memory
 from speechmlx.models.spec import Model
 from speechmlx.runtime.ipc.messages import (
     DEVICE_FAILED,
@@ -29,7 +30,7 @@ from speechmlx.runtime.ipc.messages import (
 )
 from speechmlx.runtime.worker import memory
 from speechmlx.runtime.worker.accounts import Account, Accounts
-from speechmlx.runtime.worker.device import clear_cache, has_failed, memory_in_use
+from speechmlx.runtime.worker.device import clear_cache, has_failed, memory_in_use, working_set
 from speechmlx.runtime.worker.room import ModelRoom
 from speechmlx.runtime.worker.scheduler import Candidate, pick
 from speechmlx.runtime.worker.slot import Slot
@@ -71,7 +72,7 @@ class Worker:
     def handle(self, message: object) -> None:
         match message:
             case Setup(memory_limit, idle_unload, context, keep):
-                self.budget, self._idle_unload = memory_limit, idle_unload
+                self.budget, self._idle_unload = model_memory(memory_limit, working_set()), idle_unload
                 self._options = replace(self._options, context=context)
                 self._wired = keep_wired(keep, self._options.device, self._clock)
             case Start():
