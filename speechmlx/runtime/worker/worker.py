@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from speechmlx.engines import AIM, LONG_AIM, Claiming, Engine, Holding, Loader, LoadOptions, Paced, Seated
+from speechmlx.engines import AIM, LONG_AIM, Claiming, Engine, Loader, LoadOptions, Paced, Seated
 from speechmlx.errors import Busy, EngineFailed, OutOfMemory, SpeechError
 from speechmlx.log import naming
 from speechmlx.machine import model_memory
@@ -281,9 +281,9 @@ class Worker:
             slot.nbytes = loaded.value.nbytes
             slot.loaded = self._clock()
             slot.max_batch, slot.max_streams = (batch_size(loaded.value, streams) for streams in (False, True))
-            slot.holding = loaded.value if isinstance(loaded.value, Holding) else None
             if isinstance(loaded.value, Claiming):
-                loaded.value.room = ModelRoom(slot.model.name, slot.nbytes, self)
+                slot.claiming = loaded.value
+                slot.claiming.room = ModelRoom(slot.model.name, slot.nbytes, self)
             slot.seats = loaded.value.max_open if isinstance(loaded.value, Seated) else sys.maxsize
             self._wired.add(slot.model.name, slot.nbytes, slot.engine)
             self._tell_memory()
@@ -325,7 +325,7 @@ class Worker:
     def drop(self, name: str) -> None:
         slot = self._slots.pop(name)
         slot.loader.close()
-        slot.engine = slot.holding = None
+        slot.engine = slot.claiming = None
         del slot
         self._wired.remove(name)
         self._free()
