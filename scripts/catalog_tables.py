@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from speechmlx.languages import NAMES
-from speechmlx.machine import CACHE_SHARE, GIB, MACS, MODEL_SHARE
+from speechmlx.machine import CACHE_SHARE, GIB, GPU_SHARE, MACS, default_memory
 from speechmlx.models.bridge.families import FAMILIES
 from speechmlx.models.catalog import CATALOG
 from speechmlx.models.kokoro_voices import KOKORO, OPENAI
@@ -185,8 +185,9 @@ def macs() -> str:
     for number, (size, one) in enumerate(zip(sizes, reversed(MACS), strict=True)):
         after = f"{one.idle_unload / 60:.0f} minutes" if one.idle_unload else "never"
         name = f"{size} GB" + (" and more" if number == len(sizes) - 1 else "")
-        shares = (amount(int(size * GIB * share)) for share in (MODEL_SHARE, CACHE_SHARE))
-        lines.append((name, f"`{one.profile}`", after, *shares))
+        memory = size * GIB
+        may_have, kept = default_memory(memory, int(memory * GPU_SHARE)), int(memory * CACHE_SHARE)
+        lines.append((name, f"`{one.profile}`", after, amount(may_have), amount(kept)))
     return table(header, lines)
 
 

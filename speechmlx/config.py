@@ -125,7 +125,10 @@ class Config:
         shown="900 where launchd or systemd started the server, else 0",
     )
     memory_limit: int = setting(
-        0, "Memory for models and what their requests hold, like 8GB.", unit="bytes", shown="70 % of the machine's"
+        0,
+        "Memory for models and what their requests hold, like 8GB.",
+        unit="bytes",
+        shown="70 % of the machine's, or less: what its GPU recommends",
     )
     step_timeout: float = setting(
         60.0,

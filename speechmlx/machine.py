@@ -12,7 +12,10 @@ from typing import Any
 
 GIB = 1024**3
 MODEL_SHARE = 0.7
-"""Share of the memory that models, with what their requests hold, may have where memory_limit is not set."""
+"""Share of the memory that models, with what their requests hold, may have at most where memory_limit is not set."""
+GPU_SHARE = 2 / 3
+"""About the share of a Mac's memory that its GPU recommends to use, for what is said of other Macs: of this one it is
+read from the GPU."""
 CACHE_SHARE = 0.05
 """Share of the memory that MLX may keep in freed arrays on a GPU. Its own limit is all of what it may use."""
 SMALLEST = 8 * GIB
@@ -35,9 +38,9 @@ MACS = (
     MachineClass(16 * GIB, "standard", 1800.0),
     MachineClass(0, "starter", 900.0),
 )
-"""Macs with Apple silicon, the largest first. By arithmetic, not measured: a GPU may use about two thirds of 8 GB, and
-`standard` with one long chat comes to 4.2 GB of weights, 1.2 GB of keys and values, and MLX's cache. `large` has 2.3 GB
-of weights more."""
+"""Macs with Apple silicon, the largest first. By arithmetic, not measured: models may have 5.3 GB of 8 GB, and
+`standard` with one long chat comes to 4.6 GB of weights and 1.2 GB of keys and values. `large` has 2.3 GB of weights
+more."""
 OTHERS = MachineClass(0, "starter", 0.0)
 """Every other machine: models are computed in float32 on its CPU."""
 
@@ -73,9 +76,21 @@ def weight_type(apple: bool, device: str) -> str:
     return "float16" if device == "gpu" or (apple and device != "cpu") else "float32"
 
 
-def model_memory(limit: int) -> int:
-    """Bytes that all models may have: `limit`, or where it is 0 MODEL_SHARE of the machine's memory."""
-    return limit or int(memory_bytes() * MODEL_SHARE)
+def model_memory(limit: int, working_set: int = 0) -> int:
+    """Bytes that all models may have: `limit`, or where it is 0 the default of this machine.
+
+    `working_set`: bytes that the GPU recommends to use; 0 where none computes.
+    """
+    return limit or default_memory(memory_bytes(), working_set)
+
+
+def default_memory(memory: int, working_set: int) -> int:
+    """Bytes that all models may have on a machine with `memory` bytes: MODEL_SHARE of them.
+
+    Or `working_set`, where that is less; then MLX's cache has its part of it.
+    """
+    most = int(memory * MODEL_SHARE)
+    return min(most, working_set) - int(memory * CACHE_SHARE) if working_set else most
 
 
 @cache

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,30 +54,30 @@ def models(
     known = catalog.load(cache)
     rows = _chosen([known.resolve(name) for name in names] if names else known.all_rows, kind, language)
     rows = [row for row in rows if not here or store.folder(row, cache)]
-    defaults = _defaults(known, settings)
     if only_names:
-        typer.echo("".join(f"{row.name}\n" for row in rows if row.runnable), nl=False)
-    elif as_json:
-        typer.echo(json.dumps([{**_facts(row, cache, settings), "default": row.name in defaults} for row in rows]))
+        return typer.echo("".join(f"{row.name}\n" for row in rows if row.runnable), nl=False)
+    memory = ModelMemory.of(_defaults(known, settings), settings)
+    if as_json:
+        typer.echo(json.dumps([_facts(row, cache, settings, memory) for row in rows]))
     elif names:
         for row in rows:
-            _describe(row, cache, settings)
+            _describe(row, cache, settings, memory)
     else:
-        _table(rows, cache, defaults, settings)
-        _footer(known, settings, cache)
+        _table(rows, cache, settings, memory)
+        _footer(known, settings, cache, memory)
 
 
-def _defaults(known: Catalog, settings: Config) -> set[str]:
-    """The names of the default models. A wrong one is left out: this verb shows which names are right."""
+def _defaults(known: Catalog, settings: Config) -> dict[str, Model]:
+    """The default models by name. A wrong one is left out: this verb shows which names are right."""
     from speechmlx.errors import UnknownModel
 
-    found = set()
+    found = []
     for kind in known.kinds(settings):
         with suppress(UnknownModel):
-            found.add(known.default(kind, settings).name)
+            found.append(known.default(kind, settings))
     with suppress(UnknownModel):
-        found.add(known.listener(settings).name)
-    return found
+        found.append(known.listener(settings))
+    return {row.name: row for row in found}
 
 
 def _chosen(rows: Sequence[Model], kind: str | None, language: str | None) -> list[Model]:
@@ -93,13 +94,18 @@ def _chosen(rows: Sequence[Model], kind: str | None, language: str | None) -> li
     return [row for row in found if language is None or languages.match(language, row.languages)]
 
 
-def _footer(known: Catalog, settings: Config, cache: Path) -> None:
+def _footer(known: Catalog, settings: Config, cache: Path, memory: ModelMemory) -> None:
+    from rich.filesize import decimal
+
     from speechmlx.models import catalog
 
     profile = catalog.profile(settings)
     spoken = f", languages {', '.join(settings.languages)}," if settings.languages else ""
     typer.echo(f"\n* default here: profile {profile}{spoken} and your settings. Profiles: {', '.join(known.profiles)}")
-    typer.echo(f"{_room(settings)}; a model that needs more is too large")
+    typer.echo(f"{memory.said}; a model that needs more is too large")
+    if memory.together() > memory.limit:
+        needed = f"need {decimal(memory.together())} together, a chat of {settings.llm_context} tokens included"
+        typer.echo(f"The default models {needed}: they take turns in memory, which is slow")
     typer.echo(f"`audio-server models NAME` tells more of a model, `--all` the families. Cache folder: {cache}")
 
 
@@ -129,31 +135,46 @@ def _families(kind: str | None, as_json: bool) -> None:
     typer.echo("\n`audio-server pull OWNER/NAME`, or a folder's path, admits a model of one of these families.")
 
 
-def _needed(row: Model, settings: Config) -> int:
-    """Bytes of memory that a model needs here."""
-    from speechmlx.machine import is_apple, weight_type
+@dataclass(frozen=True)
+class ModelMemory:
+    """The memory that models may have here, in bytes, and what they need of it with numbers of this machine's type."""
 
-    return row.bytes_as(weight_type(is_apple(), settings.device))
+    limit: int
+    dtype: str
+    defaults: Mapping[str, Model]
+    settings: Config
+
+    @classmethod
+    def of(cls, defaults: Mapping[str, Model], settings: Config) -> ModelMemory:
+        """Asks the GPU, where one computes and no setting counts more."""
+        from speechmlx.doctor.finding import Patient
+        from speechmlx.doctor.machine import models_memory
+        from speechmlx.machine import is_apple, weight_type
+
+        dtype = weight_type(is_apple(), settings.device)
+        return cls(models_memory(Patient(os.environ, settings)), dtype, defaults, settings)
+
+    @property
+    def said(self) -> str:
+        """How much memory models may have."""
+        from rich.filesize import decimal
+
+        from speechmlx.machine import memory_bytes
+
+        return f"Models may have {decimal(self.limit)} of this machine's {decimal(memory_bytes())} of memory"
+
+    def fits(self, row: Model) -> bool:
+        """Whether a model fits by itself."""
+        return row.bytes_as(self.dtype) <= self.limit
+
+    def together(self, *more: Model) -> int:
+        """Bytes of the default models, with a long chat, and of `more`."""
+        from speechmlx.models.catalog import needed_together
+
+        return needed_together([*self.defaults.values(), *more], self.settings, self.dtype)
 
 
-def _fits(row: Model, settings: Config) -> bool:
-    """Whether a model fits into the memory that models may have here."""
-    from speechmlx.machine import model_memory
-
-    return _needed(row, settings) <= model_memory(settings.memory_limit)
-
-
-def _room(settings: Config) -> str:
-    """How much memory models may have here."""
-    from rich.filesize import decimal
-
-    from speechmlx.machine import memory_bytes, model_memory
-
-    limit, memory = decimal(model_memory(settings.memory_limit)), decimal(memory_bytes())
-    return f"Models may have {limit} of this machine's {memory} of memory"
-
-
-def _table(rows: Sequence[Model], cache: Path, defaults: set[str], settings: Config) -> None:
+def _table(rows: Sequence[Model], cache: Path, settings: Config, memory: ModelMemory) -> None:
     """Print a line for each model."""
     from rich.console import Console
     from rich.filesize import decimal
@@ -171,11 +192,11 @@ def _table(rows: Sequence[Model], cache: Path, defaults: set[str], settings: Con
     if console.width >= WIDE:
         table.add_column("licence", no_wrap=True)
     for row in rows:
-        here = decimal(store.size(row, cache)) if store.folder(row, cache) else _obstacle(row, settings)
-        name = f"[bold]{row.name}[/] *" if row.name in defaults else row.name
+        here = decimal(store.size(row, cache)) if store.folder(row, cache) else _obstacle(row, memory)
+        name = f"[bold]{row.name}[/] *" if row.name in memory.defaults else row.name
         languages = ", ".join(row.languages) if len(row.languages) <= LANGUAGES else f"{len(row.languages)}"
         cells = [name, row.kind, decimal(row.size), here, languages, _licence(row, settings)]
-        table.add_row(*cells[: len(table.columns)], style=None if row.runnable and _fits(row, settings) else "dim")
+        table.add_row(*cells[: len(table.columns)], style=None if row.runnable and memory.fits(row) else "dim")
     console.print(table)
 
 
@@ -192,14 +213,14 @@ def _licence(row: Model, settings: Config) -> str:
     return f"{row.licence_name} ({state})" if row.limits_use else row.licence
 
 
-def _obstacle(row: Model, settings: Config) -> str:
+def _obstacle(row: Model, memory: ModelMemory) -> str:
     """Why a model would not run here, in two words; "" where it would."""
     if not row.runnable:
         return "cannot run" if row.refusal else "no engine yet"
-    return "" if _fits(row, settings) else "too large"
+    return "" if memory.fits(row) else "too large"
 
 
-def _facts(row: Model, cache: Path, settings: Config) -> dict[str, Any]:
+def _facts(row: Model, cache: Path, settings: Config, memory: ModelMemory) -> dict[str, Any]:
     """What is known of a model, as JSON has it. Sizes in bytes, `rate` in Hz."""
     from speechmlx.models import store
 
@@ -214,8 +235,11 @@ def _facts(row: Model, cache: Path, settings: Config) -> dict[str, Any]:
         "download_bytes": row.size,
         "memory_bytes": row.bytes_as("float32"),
         "gpu_memory_bytes": row.bytes_as("float16"),
-        "memory_here_bytes": _needed(row, settings),
-        "fits": _fits(row, settings),
+        "memory_here_bytes": row.bytes_as(memory.dtype),
+        "fits": memory.fits(row),
+        "default": row.name in memory.defaults,
+        "fits_with_defaults": memory.together(row) <= memory.limit,
+        "model_memory_bytes": memory.limit,
         "rate": row.rate,
         "licence": row.licence,
         "licence_accepted": _is_accepted(row, settings),
@@ -227,15 +251,15 @@ def _facts(row: Model, cache: Path, settings: Config) -> dict[str, Any]:
     }
 
 
-def _describe(row: Model, cache: Path, settings: Config) -> None:
+def _describe(row: Model, cache: Path, settings: Config, memory: ModelMemory) -> None:
     """Print all that is known of a model."""
     import textwrap
 
     from rich.filesize import decimal
 
-    facts = _facts(row, cache, settings)
+    facts = _facts(row, cache, settings, memory)
     asked = "" if facts["licence_accepted"] else f"; not accepted here: `audio-server pull {row.name}` asks"
-    room = "" if facts["fits"] else f"; too large: {_room(settings)}"
+    room = "" if facts["fits"] else f"; too large: {memory.said}"
     lines = {
         "kind": row.kind,
         "here": f"{decimal(facts['bytes'])} in {facts['folder']}" if facts["here"] else "not downloaded",

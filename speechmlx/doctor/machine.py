@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from speechmlx.doctor.finding import Finding, Patient, megabytes
+from speechmlx.doctor.finding import Finding, Patient, Ran, megabytes
+from speechmlx.machine import model_memory, weight_type
 from speechmlx.optional_packages import EXTRAS, folder, program, way
 from speechmlx.runtime.worker import blas
 
@@ -54,9 +55,7 @@ def check_system(patient: Patient) -> Iterator[Finding]:
 
 def check_mlx(patient: Patient) -> Iterator[Finding]:
     """MLX in a process of its own, with the libraries of the engine process; and OpenBLAS on Linux."""
-    with tempfile.TemporaryDirectory(prefix="speechmlx-doctor-") as scratch:
-        environment = blas.environment(patient.environment, Path(scratch))
-        ran = patient.run([sys.executable, "-m", "speechmlx.runtime.worker.probe", patient.config.device], environment)
+    ran = probe(patient)
     if ran.status != 0:
         reason = (ran.err.strip().splitlines() or [f"it ended with status {ran.status}"])[-1]
         yield Finding("MLX", "problem", f"does not run: {reason}", "Install the server again; it brings MLX.")
@@ -76,6 +75,22 @@ def check_mlx(patient: Patient) -> Iterator[Finding]:
         yield Finding("MLX", "ok", ", ".join(parts))
     if device == "CPU" and not patient.is_mac:
         yield _blas(bool(found["openblas"]))
+
+
+def probe(patient: Patient) -> Ran:
+    """What a program tells of MLX and its device, as JSON, with the libraries of the engine process."""
+    with tempfile.TemporaryDirectory(prefix="speechmlx-doctor-") as scratch:
+        environment = blas.environment(patient.environment, Path(scratch))
+        return patient.run([sys.executable, "-m", "speechmlx.runtime.worker.probe", patient.config.device], environment)
+
+
+def models_memory(patient: Patient) -> int:
+    """Bytes that all models may have: the setting; else this machine's, of which a GPU tells what it recommends."""
+    limit, gpu = patient.config.memory_limit, weight_type(patient.is_mac, patient.config.device) == "float16"
+    if limit or not gpu or (ran := probe(patient)).status != 0:
+        return model_memory(limit)
+    found: dict[str, Any] = json.loads(ran.out)
+    return model_memory(0, found["working_set_bytes"] if found["device"] == "gpu" else 0)
 
 
 def _blas(openblas: bool) -> Finding:

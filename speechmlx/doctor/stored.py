@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from speechmlx import languages
 from speechmlx.config import LISTEN, Config
 from speechmlx.doctor.finding import Finding, Patient, megabytes
+from speechmlx.doctor.machine import models_memory
 from speechmlx.errors import UnknownModel
 from speechmlx.jobs.files import default_folder
-from speechmlx.machine import GIB, least_memory, machine_class, memory_bytes, model_memory, weight_type
+from speechmlx.machine import GIB, least_memory, machine_class, memory_bytes, weight_type
 from speechmlx.models import catalog, store
 from speechmlx.models.hub_source import unreachable
 from speechmlx.models.licences import Licences
@@ -117,12 +118,12 @@ def _hub() -> str:
 
 
 def _memory(patient: Patient, rows: list[Model]) -> Iterator[Finding]:
-    """Whether all default models together fit into the memory that models may have."""
-    total, limit = memory_bytes(), model_memory(patient.config.memory_limit)
+    """Whether all default models and a chat together fit into the memory that models may have."""
+    total, limit = memory_bytes(), models_memory(patient)
     dtype = weight_type(patient.is_mac, patient.config.device)
-    needed = sum(row.bytes_as(dtype) for row in rows if row.runnable)
+    needed = catalog.needed_together(rows, patient.config, dtype)
     profile = catalog.profile(patient.config)
-    text = f"the default models (profile {profile}) need {megabytes(needed)}"
+    text = f"the default models (profile {profile}) need {megabytes(needed)}, a long chat included,"
     text = f"{text} of the {megabytes(limit)} that models may have ({megabytes(total)} in this machine)"
     if patient.is_mac and total < least_memory(profile):
         text = f"{text}; {profile} is for Macs with {least_memory(profile) / GIB:.0f} GB and more"

@@ -83,19 +83,17 @@ class Room(Protocol):
 
 
 @runtime_checkable
-class Holding(Engine, Protocol):
-    """An engine whose requests hold much memory beside its weights: keys and values."""
+class Claiming(Engine, Protocol):
+    """An engine whose requests hold much memory beside its weights, keys and values, and claim it before they hold any.
+
+    The worker sets `room` after the load.
+    """
+
+    room: Room
 
     @property
     def held(self) -> int:
-        """Bytes that its requests and caches hold, or may come to hold if it claims them before."""
-
-
-@runtime_checkable
-class Claiming(Holding, Protocol):
-    """An engine that claims memory in `begin`, before a request holds any. The worker sets `room` after the load."""
-
-    room: Room
+        """Bytes that its requests and caches hold, or may come to hold."""
 
 
 @runtime_checkable

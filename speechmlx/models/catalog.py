@@ -20,10 +20,30 @@ from speechmlx.models.rows.melotts import MELOTTS
 from speechmlx.models.rows.others import OTHERS
 from speechmlx.models.rows.speaking import CHATTTS, KITTEN, POCKET, QWEN3_TTS_ROWS, SPEECH
 from speechmlx.models.rows.whisper import WHISPER
-from speechmlx.models.spec import Catalog, HubFiles, IndexFiles, Model, PackageFile, SourceFailed, profile
+from speechmlx.models.spec import (
+    Catalog,
+    HubFiles,
+    IndexFiles,
+    Model,
+    PackageFile,
+    SourceFailed,
+    needed_together,
+    profile,
+)
 from speechmlx.types import Kind
 
-__all__ = ["CATALOG", "Catalog", "HubFiles", "IndexFiles", "Model", "PackageFile", "SourceFailed", "load", "profile"]
+__all__ = [
+    "CATALOG",
+    "Catalog",
+    "HubFiles",
+    "IndexFiles",
+    "Model",
+    "PackageFile",
+    "SourceFailed",
+    "load",
+    "needed_together",
+    "profile",
+]
 
 
 def load(cache: Path | None = None) -> Catalog:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -132,6 +132,8 @@ class Model:
     """Bytes in memory with floating-point weights in float32; used as an estimate until the model is loaded."""
     narrow: int = 0
     """The same with 16-bit weights, as on a GPU. 0: half of `memory`, which is wrong for quantised weights."""
+    token_bytes: int = 0
+    """Of a language model, bytes of the keys and values of a token in 16-bit numbers."""
     rate: int
     """Sample rate in Hz of its input (of its output for tts); 0 for models without audio."""
     licence: str
@@ -160,6 +162,10 @@ class Model:
     def bytes_as(self, dtype: str) -> int:
         """Bytes in memory with floating-point weights in `dtype`."""
         return self.memory if dtype == "float32" else self.narrow or self.memory // 2
+
+    def chat_bytes(self, tokens: int, dtype: str) -> int:
+        """Bytes of the keys and values of a chat of so many tokens, with the model's numbers in `dtype`."""
+        return tokens * self.token_bytes * (2 if dtype == "float32" else 1)
 
     @property
     def into_english(self) -> bool:
@@ -353,6 +359,16 @@ class Catalog:
         """The first that hears all languages `spoken`; None where none does, and where nothing is said of them."""
         heard = ((one, self.resolve(one.model, Kind.ASR).languages) for one in candidates if spoken)
         return next((one for one, known in heard if languages.all_in(spoken, known)), None)
+
+
+def needed_together(rows: Iterable[Model], config: Config, dtype: str) -> int:
+    """Bytes that models need at once: those of `rows` that run, each once, and a chat as long as it may be.
+
+    `dtype`: of floating-point weights. A language model counts where no other server (`llm_url`) answers in its place.
+    """
+    chosen = {row.name: row for row in rows if row.runnable and not (config.llm_url and row.kind is Kind.LLM)}
+    chat = max((row.chat_bytes(config.llm_context, dtype) for row in chosen.values()), default=0)
+    return chat + sum(row.bytes_as(dtype) for row in chosen.values())
 
 
 def profile(config: Config) -> str:

@@ -174,6 +174,7 @@ async def health(services: Services, request: Request) -> Response:
             "jobs": now.jobs,
             "models": [_loaded(model) for model in now.models],
             "absent": {row.name: row.absent for row in services.runtime.catalog.missing},
+            "model_memory_bytes": now.model_memory,
             "postprocess_enabled": services.postprocesses,
             "version": __version__,
         }

@@ -65,6 +65,24 @@ def test_models_that_are_too_large_here_are_marked(machine: dict[str, str]) -> N
     assert rows["whisper-base"]["memory_here_bytes"] == rows["whisper-base"]["memory_bytes"]
 
 
+@pytest.mark.parametrize(("limit", "context", "fits"), [("5GB", 8192, False), ("5GB", 256, True), ("6GB", 8192, True)])
+def test_defaults_that_do_not_fit_together_are_said(
+    limit: str, context: int, fits: bool, machine: dict[str, str], tmp_path: Path
+) -> None:
+    """`standard` in 16 bits: 4.6 GB of weights, and 1.2 GB of keys and values of a chat of 8192 tokens."""
+    mine = f'profile = "standard"\ndevice = "gpu"\nmemory_limit = "{limit}"\nllm_context = {context}\n'
+    (tmp_path / "own.toml").write_text(f'{mine}cache = "/nowhere"\n')
+    own = ("--config", str(tmp_path / "own.toml"))
+    text = " ".join(shown("models", "--kind", "llm", *own, env=machine).split())
+    said = f"The default models need 5.9 GB together, a chat of {context} tokens included: they take turns"
+    assert (said in text) is not fits
+    rows = {row["name"]: row for row in json.loads(shown("models", "--json", *own, columns=60_000, env=machine))}
+    assert all(row["fits"] and row["fits_with_defaults"] is fits for row in rows.values() if row["default"])
+    more = rows["qwen3-tts-1.7b-base"]
+    assert more["fits"] and not more["fits_with_defaults"]
+    assert {row["model_memory_bytes"] for row in rows.values()} == {int(limit[0]) * 10**9}
+
+
 def test_a_wrong_default_does_not_hide_which_names_are_right(machine: dict[str, str]) -> None:
     assert "whisper-base " in shown("models", "--kind", "asr", env={**machine, "SPEECHMLX_ASR": "ears"})
 

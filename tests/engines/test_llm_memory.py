@@ -15,7 +15,7 @@ import pytest
 from mlx.utils import tree_flatten
 from support.worker_bench import Bench
 
-from speechmlx.engines import Claiming, Holding, LoadOptions, llm
+from speechmlx.engines import Claiming, LoadOptions, llm
 from speechmlx.engines.llm.engine import LanguageModelEngine
 from speechmlx.engines.lm.footprint import STEP
 from speechmlx.engines.whisper.engine import Whisper
@@ -198,7 +198,7 @@ def test_the_seats_of_recognition_count(
     from speechmlx.engines import whisper
 
     engine = loaded(whisper.load(model_folder("whisper-tiny.en"), cold))
-    assert isinstance(engine, Whisper) and isinstance(engine, Holding) and engine.held == 0
+    assert isinstance(engine, Whisper) and isinstance(engine, Claiming) and engine.held == 0
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
     state = engine.begin(Transcribe(audio=Audio(noise, 16_000), vad=False, temperatures=(0.0,)))
     most = 0

@@ -137,4 +137,5 @@ def test_an_engine_process_that_hangs_is_killed_and_told_of(start_server: Start)
         assert (found.of("engine_hangs_total"), found.of("engine_restarts_total")) == (1, 1)
         health = client.get("/health").json()
         assert (health["status"], health["engine_hangs"], health["engine_restarts"]) == ("ok", 1, 1)
+        assert health["model_memory_bytes"] > 0
         assert speak(client, "steps=1") == 200

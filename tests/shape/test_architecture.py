@@ -48,6 +48,19 @@ def test_engine_of_a_row_can_load(engine: str) -> None:
     assert inspect.isgeneratorfunction(getattr(importlib.import_module(module), function))
 
 
+def test_an_engine_that_counts_what_requests_hold_claims_it_too() -> None:
+    """Else it would take the memory that others claimed, and refuse nobody."""
+    counting = []
+    for file in (ROOT / "speechmlx/engines").rglob("*.py"):
+        for made in [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)]:
+            named = {node.name for node in made.body if isinstance(node, ast.FunctionDef)}
+            set_ = {ast.unparse(node.target) for node in ast.walk(made) if isinstance(node, ast.AnnAssign)}
+            if {"nbytes", "held"} <= named or ("held" in named and "self.nbytes" in ast.unparse(made)):
+                counting.append(made.name)
+                assert {"room", "self.room"} & (named | set_), made.name
+    assert {"Whisper", "Recognizer", "LanguageModelEngine", "MoshiEngine"} <= {*counting}, counting
+
+
 def test_every_engine_has_a_row() -> None:
     found = {module.name for module in pkgutil.iter_modules(engines.__path__)} - SHARED
     named = {row.engine.partition(":")[0].rpartition(".")[2] for row in CATALOG.rows}

@@ -53,7 +53,7 @@ class FakeSupervisor:
     ) -> None:
         self.setup = setup
         self.state: State = "starting"
-        self.device, self.pid = "fake", 7
+        self.device, self.pid, self.model_memory = "fake", 7, 1000
         self.sent: list[ToEngine] = []
         self.recycled = 0
         self.useful = False

@@ -47,8 +47,10 @@ def test_the_default_models_of_each_mac_fit_with_a_long_chat_beside_them() -> No
     chat = {"large": large, "standard": large, "starter": 2 * 30 * 3 * 64 * 2 * 8192}
     for one in machine.MACS:
         rows = [catalog.CATALOG.resolve(name) for name in catalog.CATALOG.of_profile(one.profile).values()]
-        needed = sum(row.bytes_as("float16") for row in rows) + chat[one.profile]
-        assert needed < (one.memory or 8 * GIB) * machine.MODEL_SHARE
+        needed = catalog.needed_together(rows, Config(), "float16")
+        assert needed == sum(row.bytes_as("float16") for row in rows) + chat[one.profile]
+        memory = one.memory or 8 * GIB
+        assert needed < machine.default_memory(memory, int(memory * machine.GPU_SHARE))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,32 @@ def test_the_type_of_the_weights(apple: bool, device: str, dtype: str) -> None:
 def test_the_memory_of_this_machine() -> None:
     assert machine.memory_bytes() == pytest.approx(psutil.virtual_memory().total, rel=0.01)
     assert machine.model_memory(0) == int(machine.memory_bytes() * machine.MODEL_SHARE)
-    assert machine.model_memory(5) == 5
+    assert machine.model_memory(5) == machine.model_memory(5, 3) == 5, "the person's own limit stays"
+
+
+@pytest.mark.parametrize(
+    ("gib", "working_set", "most"),
+    [
+        (16, 0, 0.7 * 16 * GIB),
+        (16, 11_453_246_122, 11_453_246_122 - 0.05 * 16 * GIB),
+        (64, 48 * GIB, (0.7 - 0.05) * 64 * GIB),
+    ],
+)
+def test_models_have_no_more_than_the_gpu_recommends_and_the_cache_has_its_part_of_it(
+    gib: int, working_set: int, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "memory_bytes", lambda: gib * GIB)
+    assert machine.model_memory(0, working_set) == pytest.approx(most, abs=2)
+
+
+def test_what_is_needed_together_counts_each_model_once_and_no_chat_that_another_server_has() -> None:
+    llm, asr = (catalog.CATALOG.resolve(name) for name in ("smollm2-135m-instruct", "whisper-base"))
+    weights = llm.bytes_as("float16") + asr.bytes_as("float16")
+    assert catalog.needed_together([llm, asr, asr], Config(llm_context=300), "float16") == weights + 300 * 23040
+    wide = llm.bytes_as("float32") + asr.bytes_as("float32")
+    assert catalog.needed_together([llm, asr], Config(llm_context=300), "float32") == wide + 300 * 46080
+    remote = Config(llm_url="http://127.0.0.1:1234/v1")
+    assert catalog.needed_together([llm, asr], remote, "float16") == asr.bytes_as("float16")
 
 
 @pytest.mark.parametrize(("profile", "gib"), [("large", 24), ("standard", 16), ("starter", 0), ("mine", 0)])

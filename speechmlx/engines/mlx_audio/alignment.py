@@ -34,7 +34,7 @@ def aligns(model: Any) -> bool:
 
 @dataclass(frozen=True)
 class ForcedAligner:
-    """A loaded aligner. It holds no state of requests: each has a structural clone."""
+    """A loaded aligner. It holds no state of requests: each has a structural clone, and one pass that keeps no keys."""
 
     checkpoint: BridgedModel
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,7 +22,7 @@ from speechmlx.engines.mlx_audio.claims import ClaimedMemory, claim_room, holdin
 from speechmlx.engines.mlx_audio.clone import structural_clone
 from speechmlx.engines.mlx_audio.cooperative import Emit
 from speechmlx.engines.mlx_audio.live import LIVE, LiveRecognition
-from speechmlx.engines.mlx_audio.live.voxtral import recording_bytes
+from speechmlx.engines.mlx_audio.recognition_memory import most_tokens, window_bytes
 from speechmlx.engines.mlx_audio.results import HeardSpeech, heard
 from speechmlx.engines.mlx_audio.tree import floating_type
 from speechmlx.errors import BadRequest, Unsupported
@@ -35,12 +34,8 @@ LANGUAGE = ("source_language", "language", "source_lang", "lang_code")
 """Names of the language that is spoken. Where a family has the first, its `language` is the one to translate into."""
 CLOCKED = ("qwen2_audio",)
 """Families that give the time of their own work as the end of what they heard."""
-DENSEST, LEAST_TOKENS = 16, 32
-"""Tokens for each second of a window, and besides: where a model repeats itself, it ends there."""
 SHORTEST = 0.1
 """Seconds; a shorter window is filled up with silence."""
-WINDOW_BYTES: Mapping[str, Callable[[Any, float], int]] = {"voxtral_realtime": recording_bytes}
-"""By family: bytes of the keys and values for a window of so many seconds. Those of the others are not counted."""
 
 
 @dataclass(eq=False)
@@ -80,9 +75,8 @@ class Recognizer:
                 f"{self.checkpoint.family} hears audio at {self.checkpoint.rate} Hz, not {request.audio.rate}"
             )
         arguments = self._arguments(request)
-        count = WINDOW_BYTES.get(self.checkpoint.family, lambda model, seconds: 0)
         seconds = max(SHORTEST, min(WINDOW, request.audio.duration))
-        claim = ClaimedMemory(count(self.checkpoint.model, seconds))
+        claim = ClaimedMemory(window_bytes(self.checkpoint.family, self.checkpoint.model, seconds, arguments))
         self._claim(claim, f"a recording of {request.audio.duration:.0f} s")
         return holding(claim, cooperative.steps(lambda emit: self._recognise(request, arguments, emit), 0))
 
@@ -153,7 +147,7 @@ class Recognizer:
             short = round(SHORTEST * rate) - len(samples)
             samples = np.pad(samples, (0, max(0, short)))
             if "max_tokens" in self.accepted:
-                arguments["max_tokens"] = LEAST_TOKENS + math.ceil(DENSEST * (end - start))
+                arguments["max_tokens"] = most_tokens(end - start)
             result = heard(own.generate(mx.array(samples), **arguments), end - start, self._timed)
             if not told and (language := request.language or result.language):
                 told = True

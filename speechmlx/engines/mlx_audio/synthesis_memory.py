@@ -8,16 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
-
-import mlx.core as mx
-import mlx.nn as nn
 
 from speechmlx.engines.lm.footprint import STEP
 from speechmlx.engines.mlx_audio import package
 from speechmlx.engines.mlx_audio.imitation import MOST_REFERENCE
-from speechmlx.engines.mlx_audio.tree import modules
+from speechmlx.engines.mlx_audio.kept_keys import kept_in
 
 FRAMING = 256
 """Positions of a prompt that are neither its text nor a recording, at most."""
@@ -176,28 +172,8 @@ def kept_bytes(family: str, model: Any, text: str, arguments: Arguments, heard: 
     length = max(kept.least, before + kept.text(model, text, arguments) + frames)
 
     def of(paths: Iterable[str], positions: int) -> int:
-        parts = [reduce(lambda part, name: getattr(part, name, None), path.split("."), model) for path in paths if path]
-        return sum(_kept_by(module, positions + STEP, kept.wide) for part in parts for module in modules(part))
+        return kept_in(model, paths, positions + STEP, kept.wide)
 
     total = kept.sequences(arguments) * (of(kept.sequence, length) + of(kept.frame, 0))
     total += of([kept.decoder], STRETCH * frames) + (of([kept.encoder], STRETCH * recorded) if recorded else 0)
     return total + (of(kept.sequence, before) if kept.prefix else 0)
-
-
-def _kept_by(module: nn.Module, positions: int, wide: bool) -> int:
-    """Bytes that one module keeps of so many positions: an attention its keys and values, a linear one its state."""
-    if "in_proj_qkv" in module:
-        state = module.num_v_heads * module.head_v_dim * module.head_k_dim
-        return 4 * (state + module.conv_dim * module.conv_kernel_size)
-    if "k_proj" in module:
-        width = sum(module[name].weight.shape[0] for name in ("k_proj", "v_proj"))
-    elif "in_proj" in module:
-        width = 2 * module.in_proj.weight.shape[0] // 3
-    elif "wqkv" in module:
-        width = 2 * getattr(module, "n_kv_heads", getattr(module, "n_kv", 0)) * module.head_dim
-    else:
-        return 0
-    made = next(module[name] for name in ("k_proj", "in_proj", "wqkv") if name in module)
-    kind = made.get("scales", made.weight).dtype
-    size = 4 if wide or not mx.issubdtype(kind, mx.floating) else kind.size
-    return int(positions * width * size)

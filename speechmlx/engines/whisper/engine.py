@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from speechmlx.engines import Room
 from speechmlx.engines.parts.held_arrays import bytes_of
 from speechmlx.engines.whisper.model.alignment_heads import Heads
 from speechmlx.engines.whisper.model.network import Network
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
 from speechmlx.engines.whisper.offline.batch import WindowBatch
 from speechmlx.engines.whisper.offline.transcription import TranscriptionState
+from speechmlx.engines.whisper.seat_memory import SeatClaims, SeatSizes
 from speechmlx.engines.whisper.streaming.batch import LiveBatch
 from speechmlx.engines.whisper.streaming.stream import LiveStream
 from speechmlx.errors import Unsupported
@@ -28,8 +30,9 @@ class Whisper:
     def __init__(self, network: Network, heads: Heads, device: str) -> None:
         self.network = network
         self.vocabulary = Vocabulary(network.dims.n_vocab)
-        self.offline = WindowBatch(network, self.vocabulary, heads, device, MAX_BATCH)
-        self.live = LiveBatch(network, self.vocabulary, heads, MAX_BATCH)
+        self.seats = SeatClaims(SeatSizes.of(network, MAX_BATCH))
+        self.offline = WindowBatch(network, self.vocabulary, heads, device, self.seats)
+        self.live = LiveBatch(network, self.vocabulary, heads, self.seats)
 
     @property
     def aim(self) -> float:
@@ -45,9 +48,18 @@ class Whisper:
         return bytes_of(self.network)
 
     @property
+    def room(self) -> Room:
+        """What memory the seats may have."""
+        return self.seats.room
+
+    @room.setter
+    def room(self, room: Room) -> None:
+        self.seats.room = room
+
+    @property
     def held(self) -> int:
-        """Bytes of the keys and values of all seats. There are as many as were taken at once since all were free."""
-        return self.offline.held + self.live.held
+        """Bytes of the keys and values of all seats that requests claimed, or hold where that is more."""
+        return self.seats.held
 
     def begin(self, request: Request) -> TranscriptionState | LiveStream:
         match request:

@@ -13,7 +13,6 @@ from typing import Any
 
 from speechmlx.config import Config
 from speechmlx.errors import Busy, Draining, EngineFailed, EngineLost, SpeechError, WeightsDamaged, from_code
-from speechmlx.machine import model_memory
 from speechmlx.models import store
 from speechmlx.models.abilities import check_ability
 from speechmlx.models.in_use import Marks
@@ -86,7 +85,7 @@ class Runtime:
         self._draining = False
         self.drained = asyncio.Event()
         """Set when the server is stopping and no job runs: live sessions end then."""
-        setup = Setup(model_memory(config.memory_limit), config.idle_unload, config.llm_context, config.keep_wired)
+        setup = Setup(config.memory_limit, config.idle_unload, config.llm_context, config.keep_wired)
         self._engine = Supervisor(setup, config.log, config.device, self._on_message, self._on_up, self._on_lost)
         self.refusal = self._engine.refusal
         """Why no engine process can run any more."""
@@ -195,7 +194,8 @@ class Runtime:
         ]
         for model in self._memory.models:
             models.append(ModelStatus(model.name, self._kind(model.name), model.state, model.pinned, model.nbytes))
-        return Status(self._engine.state, self._engine.device, self._engine.pid, len(self._jobs), tuple(models))
+        engine = self._engine
+        return Status(engine.state, engine.device, engine.pid, len(self._jobs), tuple(models), engine.model_memory)
 
     # --- jobs ---
 

@@ -23,10 +23,14 @@ class ModelStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state, MLX device and process id of the engine process; how many jobs run or wait; the models."""
+    """The state, MLX device and process id of the engine process; how many jobs run or wait; the models.
+
+    `model_memory`: bytes that all models may have.
+    """
 
     engine: State
     device: str
     pid: int
     jobs: int
     models: tuple[ModelStatus, ...]
+    model_memory: int

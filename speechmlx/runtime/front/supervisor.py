@@ -19,6 +19,7 @@ from typing import Literal
 
 from speechmlx.errors import BadRequest
 from speechmlx.log import LogSettings
+from speechmlx.machine import model_memory
 from speechmlx.runtime import scratch
 from speechmlx.runtime.front.refusal import WorkRefusal
 from speechmlx.runtime.ipc.framing import Part, Unpacker, pack
@@ -65,6 +66,7 @@ class Supervisor:
     ) -> None:
         self.state: State = "starting"
         self.device = ""
+        self._working_set = 0
         self.pid = 0
         self.heard = 0
         """How often bytes came from the engine process."""
@@ -93,6 +95,11 @@ class Supervisor:
     def up(self) -> bool:
         """Whether the engine process is ready and gets messages."""
         return self.state == "ok"
+
+    @property
+    def model_memory(self) -> int:
+        """Bytes that all models may have; until the first process is ready, those of a machine without a GPU."""
+        return model_memory(self._setup.memory_limit, self._working_set)
 
     @property
     def running(self) -> bool:
@@ -193,7 +200,7 @@ class Supervisor:
         self.heard += 1
         for message in self._unpacker.feed(data):
             if isinstance(message, Ready):
-                self.device = message.device
+                self.device, self._working_set = message.device, message.working_set
                 self.state = "ok"
                 took = time.monotonic() - self._began
                 log.info("the engine process is ready: %s, pid %d, after %.1f s", self.device, self.pid, took)

@@ -29,7 +29,8 @@ NO_GPU = 72
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first message: `memory_limit` of all models in bytes, `idle_unload` in seconds (0: models stay).
+    """The first message: `memory_limit` of all models in bytes (0: this machine's), `idle_unload` in seconds (0: models
+    stay).
 
     `llm_context`: tokens of prompt and answer that a language model takes at most. `keep_wired`: as the setting.
     """
@@ -88,9 +89,13 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The engine process has imported MLX. `device` describes MLX's device."""
+    """The engine process has imported MLX. `device` describes MLX's device.
+
+    `working_set`: bytes that it recommends to use; 0 for a CPU.
+    """
 
     device: str
+    working_set: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,14 @@ def memory_in_use() -> int:
     return mx.get_active_memory() + mx.get_cache_memory() if mx else 0
 
 
+def working_set() -> int:
+    """Bytes that the GPU recommends to use; 0 where none computes, or where it does not say."""
+    mx = sys.modules.get("mlx.core")
+    if mx is None or mx.default_device().type != mx.gpu:
+        return 0
+    return int(mx.device_info().get("max_recommended_working_set_size", 0))
+
+
 class NoGpu(RuntimeError):
     """MLX has no GPU to compute on, and the settings want one. `str` says why."""
 

@@ -23,7 +23,7 @@ from speechmlx.optional_packages import use
 from speechmlx.runtime.ipc.framing import Part, Unpacker, pack
 from speechmlx.runtime.ipc.messages import DEVICE_FAILED, NO_GPU, Probe, Ready
 from speechmlx.runtime.worker import blas, cpu_time, isolation, threads
-from speechmlx.runtime.worker.device import NoGpu, clear_cache, device
+from speechmlx.runtime.worker.device import NoGpu, clear_cache, device, working_set
 from speechmlx.runtime.worker.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def run(pipe: socket.socket, choice: str = "auto") -> None:
     products = threads.watch_openblas()
     if options.device == "cpu":
         cpu_time.give_way()  # here: the threads of MLX and OpenBLAS are there
-    post(Ready(name))
+    post(Ready(name, working_set()))
     waiting = select.poll()
     waiting.register(pipe, select.POLLIN)
     unpacker = Unpacker()

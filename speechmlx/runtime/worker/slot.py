@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
-from speechmlx.engines import Engine, Holding
+from speechmlx.engines import Claiming, Engine
 from speechmlx.models.spec import Model
 from speechmlx.runtime.worker.scheduler import AGEING, Candidate
 from speechmlx.runtime.worker.tasks import Task
@@ -35,7 +35,7 @@ class Slot:
     max_streams: int = 0
     """Live inputs that step together, 0 when each steps alone."""
     seats: int = sys.maxsize
-    holding: Holding | None = None
+    claiming: Claiming | None = None
     """The engine, where its requests hold much memory."""
     pinned: bool = False
     loaded: float = 0.0
@@ -50,7 +50,7 @@ class Slot:
     @property
     def held(self) -> int:
         """Bytes that the model's requests hold."""
-        return self.holding.held if self.holding else 0
+        return self.claiming.held if self.claiming else 0
 
     def next_slice(self, tasks: Sequence[Task]) -> Candidate:
         """The next slice of the load, as the scheduler sees it; `tasks` wait for the model.

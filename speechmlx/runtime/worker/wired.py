@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from speechmlx.runtime.worker.device import clear_cache, has_failed
+from speechmlx.runtime.worker.device import clear_cache, has_failed, working_set
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class MlxMemory:
     def set_limit(self, nbytes: int) -> None:
         import mlx.core as mx
 
-        recommended = int(mx.device_info().get("max_recommended_working_set_size", 0))
+        recommended = working_set()
         mx.set_wired_limit(min(nbytes, recommended) if recommended else nbytes)
 
     def evaluate(self) -> None:

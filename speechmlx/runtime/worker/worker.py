@@ -11,9 +11,10 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from speechmlx.engines import AIM, LONG_AIM, Claiming, Engine, Holding, Loader, LoadOptions, Paced, Seated
+from speechmlx.engines import AIM, LONG_AIM, Claiming, Engine, Loader, LoadOptions, Paced, Seated
 from speechmlx.errors import Busy, EngineFailed, OutOfMemory, SpeechError
 from speechmlx.log import naming
+from speechmlx.machine import model_memory
 from speechmlx.models.spec import Model
 from speechmlx.runtime.ipc.messages import (
     DEVICE_FAILED,
@@ -30,7 +31,7 @@ from speechmlx.runtime.ipc.messages import (
 )
 from speechmlx.runtime.worker import memory
 from speechmlx.runtime.worker.accounts import Account, Accounts
-from speechmlx.runtime.worker.device import clear_cache, has_failed, memory_in_use
+from speechmlx.runtime.worker.device import clear_cache, has_failed, memory_in_use, working_set
 from speechmlx.runtime.worker.room import ModelRoom
 from speechmlx.runtime.worker.scheduler import Candidate, pick
 from speechmlx.runtime.worker.slot import Slot
@@ -74,7 +75,7 @@ class Worker:
     def handle(self, message: object) -> None:
         match message:
             case Setup(memory_limit, idle_unload, context, keep):
-                self.budget, self._idle_unload = memory_limit, idle_unload
+                self.budget, self._idle_unload = model_memory(memory_limit, working_set()), idle_unload
                 self._options = replace(self._options, context=context)
                 self._wired = keep_wired(keep, self._options.device, self._clock)
             case Start():
@@ -295,9 +296,9 @@ class Worker:
             slot.nbytes = loaded.value.nbytes
             slot.loaded = self._clock()
             slot.max_batch, slot.max_streams = (batch_size(loaded.value, streams) for streams in (False, True))
-            slot.holding = loaded.value if isinstance(loaded.value, Holding) else None
             if isinstance(loaded.value, Claiming):
-                loaded.value.room = ModelRoom(slot.model.name, slot.nbytes, self)
+                slot.claiming = loaded.value
+                slot.claiming.room = ModelRoom(slot.model.name, slot.nbytes, self)
             slot.seats = loaded.value.max_open if isinstance(loaded.value, Seated) else sys.maxsize
             self._wired.add(slot.model.name, slot.nbytes, slot.engine)
             self._tell_memory()
@@ -339,7 +340,7 @@ class Worker:
     def drop(self, name: str) -> None:
         slot = self._slots.pop(name)
         slot.loader.close()
-        slot.engine = slot.holding = None
+        slot.engine = slot.claiming = None
         del slot
         self._wired.remove(name)
         self._free()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -104,6 +105,27 @@ def test_the_profile_and_the_memory_of_a_mac(
     (memory,) = [finding for finding in stored.check_models(mac) if finding.topic == "Memory"]
     assert (memory.state == "ok") is (said == "ok") is (f"{profile} is for Macs with" not in memory.text)
     assert said == "ok" or said in memory.to_do
+
+
+@pytest.mark.usefixtures("reached")
+@pytest.mark.parametrize(
+    ("probe", "limit"),
+    [
+        ({"device": "gpu", "working_set_bytes": 11_453_246_122}, "10.6 GB"),
+        ({"device": "cpu", "working_set_bytes": 11_453_246_122}, "12.0 GB"),
+        (None, "12.0 GB"),
+    ],
+)
+def test_a_gpu_says_how_much_models_may_have(
+    probe: object, limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 16 * machine.GIB)
+    answers = {"runtime.worker.probe auto": json.dumps(probe)} if probe else {}
+    config = Config(profile="standard", cache=tmp_path)
+    for own, shown in ((config, limit), (replace(config, memory_limit=9_000_000_000), "9.0 GB")):
+        told = stored.check_models(patient(answers, config=own))
+        (memory,) = [finding for finding in told if finding.topic == "Memory"]
+        assert f"a long chat included, of the {shown} that models may have" in memory.text
 
 
 @pytest.mark.usefixtures("reached")

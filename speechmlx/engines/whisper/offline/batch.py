@@ -5,6 +5,7 @@ Where a window stands is its `stage`. A step does one piece of work for the wind
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from speechmlx.engines import LONG_AIM
@@ -23,8 +24,11 @@ from speechmlx.engines.whisper.offline.encoder_pass import FIRST, MOST, EncoderP
 from speechmlx.engines.whisper.offline.transcription import TranscriptionState
 from speechmlx.engines.whisper.offline.window import Stage, Window
 from speechmlx.engines.whisper.offline.word_timing import Aligner, WindowText
+from speechmlx.engines.whisper.seat_memory import SeatClaims
 from speechmlx.types import Event, Transcribe
 
+UNDER_WAY = (Stage.ENCODING, Stage.ENCODED, Stage.DECODING, Stage.ALIGNING)
+"""Stages of windows that hold memory on the device."""
 SEATS_OF_A_BEAM = 2
 """Seats that a window decoded by beam search counts for."""
 
@@ -32,8 +36,9 @@ SEATS_OF_A_BEAM = 2
 class WindowBatch:
     """The open Transcribe requests of one model."""
 
-    def __init__(self, network: Network, vocabulary: Vocabulary, heads: Heads, device: str, max_batch: int) -> None:
-        self.max_batch = max_batch
+    def __init__(self, network: Network, vocabulary: Vocabulary, heads: Heads, device: str, seats: SeatClaims) -> None:
+        self._seats = seats
+        self.max_batch = max_batch = seats.sizes.most
         self.aim = LONG_AIM
         """Seconds that a step should take."""
         self._network = network
@@ -60,11 +65,15 @@ class WindowBatch:
 
     @property
     def held(self) -> int:
-        """Bytes of the keys and values of all seats."""
-        return self._greedy.held + sum(search.held for search in self._searches.values())
+        """Bytes of the keys and values of all seats, and of the audio of windows that have it apart, at most."""
+        apart = [window for window in self._at(*UNDER_WAY) if window.sequence is None or window.search is not None]
+        seated = self._greedy.held + sum(search.held for search in self._searches.values())
+        return seated + len(apart) * self._seats.sizes.audio
 
     def begin(self, request: Transcribe) -> TranscriptionState:
+        """Raises BadRequest, and Busy where others hold the memory for its seat."""
         state = TranscriptionState(request, self._vocabulary, self._network.dims.n_mels)
+        self._seats.begin_recording(state.beams)
         self._states.append(state)
         return state
 
@@ -82,6 +91,7 @@ class WindowBatch:
                 if windows := [window for window in windows if window.state.error is None]:
                     work(windows)
                     break
+        self._seats.recordings_hold = self.held
         return [[*state.take_events()] for state in states]
 
     def end(self, state: TranscriptionState) -> None:
@@ -92,6 +102,12 @@ class WindowBatch:
         encoding = self._encoder_pass
         if encoding is not None and not any(window.state in self._states for window in encoding.windows):
             self._encoder_pass = None
+        self._seats.recordings_hold = self.held
+        self._seats.end_recording(state.beams, self._beams(self._at(*UNDER_WAY)))
+
+    def _beams(self, windows: Sequence[Window]) -> Counter[int]:
+        """How many of the windows there are by the size of their beams."""
+        return Counter(window.state.beams for window in windows)
 
     def _at(self, *stages: Stage) -> list[Window]:
         return [window for state in self._states for window in state.windows if window.stage in stages]
@@ -100,7 +116,7 @@ class WindowBatch:
 
     def _next_to_encode(self, states: Sequence[TranscriptionState]) -> list[Window]:
         """Windows to encode together now: of one length, and first those of the request with fewest under way."""
-        seated = self._at(Stage.ENCODED, Stage.DECODING, Stage.ALIGNING)
+        seated = self._at(*UNDER_WAY)
         free = self.max_batch - sum(1 if window.search is None else SEATS_OF_A_BEAM for window in seated)
         if free <= 0:
             return []
@@ -112,7 +128,17 @@ class WindowBatch:
         order.sort(key=lambda pair: pair[0])
         alike = [window for _, window in order if window.encoded_frames == order[0][1].encoded_frames]
         most = windows_at_once(self._device, self._size.units(self.aim), alike[0], self.aim) if alike else 0
-        return alike[: min(free, most)]
+        return self._with_memory(alike[: min(free, most)], self._beams(seated))
+
+    def _with_memory(self, windows: list[Window], under_way: Counter[int]) -> list[Window]:
+        """Those that have memory for a seat beside the windows under way; the others wait for the seats of these."""
+        self._seats.settle(under_way)
+        begun = []
+        for window in windows:
+            if self._seats.allow(window.state.beams, under_way):
+                under_way[window.state.beams] += 1
+                begun.append(window)
+        return begun
 
     def _start_encoding(self, windows: list[Window]) -> None:
         self._encoder_pass = EncoderPass(self._network, self._size, windows)
@@ -133,8 +159,8 @@ class WindowBatch:
         windows = [window for window in windows if window.state.error is None]
         for window in windows:
             window.cross, window.stage = None, Stage.DECODING
-            size = window.state.request.beam_size
-            if size > 1 and window.tokens.rules.temperature == 0:
+            size = window.state.beams
+            if size > 1:
                 if size not in self._searches:
                     self._searches[size] = BeamSearch(self._network, self._vocabulary, size, self.max_batch)
                 window.search = self._searches[size]

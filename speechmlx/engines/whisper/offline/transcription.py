@@ -159,6 +159,11 @@ class TranscriptionState:
 
     # --- decoding of a window ---
 
+    @property
+    def beams(self) -> int:
+        """Hypotheses of a window that is decoded for the first time: beams are for temperature 0."""
+        return self.request.beam_size if self.request.temperatures[0] == 0 else 1
+
     def rules(self, attempt: int) -> SamplingRules:
         return SamplingRules(self._suppress, temperature=self.request.temperatures[attempt], seed=self._seed + attempt)
 

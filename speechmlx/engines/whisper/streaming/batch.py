@@ -15,6 +15,7 @@ from speechmlx.engines.whisper.decoding.sampling import Chooser, SamplingRules, 
 from speechmlx.engines.whisper.model.alignment_heads import Heads
 from speechmlx.engines.whisper.model.network import Network
 from speechmlx.engines.whisper.model.tokenizer import Vocabulary
+from speechmlx.engines.whisper.seat_memory import SeatClaims
 from speechmlx.engines.whisper.streaming.alignatt import LiveSequence
 from speechmlx.engines.whisper.streaming.attention import AttentionTracker
 from speechmlx.engines.whisper.streaming.stream import LiveStream
@@ -27,8 +28,10 @@ class LiveBatch:
     Sequences are the rows of the batch, in seats 0, 1, ...; a sequence leaves its seat when it is finished.
     """
 
-    def __init__(self, network: Network, vocabulary: Vocabulary, heads: Heads, max_batch: int) -> None:
-        self.max_batch = max_batch
+    def __init__(self, network: Network, vocabulary: Vocabulary, heads: Heads, seats: SeatClaims) -> None:
+        self._seats = seats
+        self.max_batch = max_batch = seats.sizes.most
+        self._open = 0
         self._network = network
         self._vocabulary = vocabulary
         self._heads = heads
@@ -42,11 +45,15 @@ class LiveBatch:
 
     @property
     def held(self) -> int:
-        """Bytes of the keys and values of all seats."""
-        return self._cache.nbytes
+        """Bytes of the keys and values of all seats, and of the audio of streams without one, at most."""
+        return self._cache.nbytes + (self._open - len(self._rows)) * self._seats.sizes.live_audio
 
     def begin(self, request: Listen) -> LiveStream:
-        return LiveStream(self._network, self._vocabulary, request, self._blocks)
+        """Raises BadRequest and Unsupported, and Busy where others hold the memory for its seat."""
+        stream = LiveStream(self._network, self._vocabulary, request, self._blocks)
+        self._seats.begin_stream()
+        self._open += 1
+        return stream
 
     def feed(self, state: LiveStream, command: Command) -> None:
         state.feed(command)
@@ -65,12 +72,16 @@ class LiveBatch:
             self._decode()
         else:
             self._seat(sequence)
+        self._seats.streams_hold = self.held
         return [[*(events if state is first else ()), *_resume(state)] for state in states]
 
     def end(self, state: LiveStream) -> None:
         if state.sequence is not None:
             self._leave(state.sequence)
         state.close()
+        self._open -= 1
+        self._seats.streams_hold = self.held
+        self._seats.end_stream()
 
     def _seat(self, row: LiveSequence) -> None:
         """Read the prompt of a sequence and choose its first token. It takes a seat unless that token ends it."""

@@ -96,6 +96,8 @@ class LiveStream:
         self._suppress = tuple(sorted({*vocabulary.non_speech, *vocabulary.special}))
         self.finished = False
         self.sequence: LiveSequence | None = None
+        self._cross: Sequence[Pair] = ()
+        """Each decoder layer's keys and values [1, h, n, d] of the buffer, until a sequence has them."""
         self.buffer = SpeechBuffer()
         self.committed: list[CommittedWord] = []
         self._work: Steps | None = None
@@ -142,7 +144,7 @@ class LiveStream:
 
     def close(self) -> None:
         """Free the audio and the words kept."""
-        self.sequence, self._work = None, None
+        self.sequence, self._work, self._cross = None, None, ()
         self.buffer = SpeechBuffer()
         self.committed, self._previous = [], []
 
@@ -203,16 +205,18 @@ class LiveStream:
 
     def _pass(self, last: bool) -> Steps:
         """Transcribe the buffer; commit the words that the policy allows, or all words when this is the `last` pass."""
-        cross = yield from self._encode()
+        yield from self._encode()
         if self._language is None:
             if len(self.buffer) < SURE_OF_LANGUAGE and not last:
+                self._cross = ()
                 return
-            self._language, probability = detect_language(self._network, self._vocabulary, cross, self._candidates)
+            detected = detect_language(self._network, self._vocabulary, self._cross, self._candidates)
+            self._language, probability = detected
             yield LanguageDetected(self._language, probability)
         elif not self._announced:
             yield LanguageDetected(self._language, 1.0)
         self._announced = True
-        decoded = yield from self._decode(cross, last)
+        decoded = yield from self._decode(last)
         words = self._words(decoded)
         if is_silent(decoded.no_speech, mean(decoded.logprobs)):
             words = []
@@ -230,8 +234,8 @@ class LiveStream:
         if decoded.looped or again:
             self._context = []
 
-    def _encode(self) -> Generator[None, None, list[Pair]]:
-        """Each decoder layer's keys and values [1, h, n, d] of the buffer, followed by TAIL_ROOM or more of silence."""
+    def _encode(self) -> Generator[None, None, None]:
+        """Hear the buffer, followed by TAIL_ROOM or more of silence."""
         network = self._network
         log_mel = list(mel.log_mel_slices(self.buffer.audio, network.dims.n_mels))
         features = mel.normalize(np.concatenate(log_mel))
@@ -251,12 +255,12 @@ class LiveStream:
         with self._blocks.timed(AIM, last - done):
             for index in range(done, last):
                 x = network.encoder.block(index, x)
-            cross = network.cross(network.encoder.ln_post(x))
-            mx.eval(cross)
+            self._cross = network.cross(network.encoder.ln_post(x))
+            mx.eval(self._cross)
+        del x
         yield
-        return cross
 
-    def _decode(self, cross: list[Pair], last: bool) -> Generator[None, None, AttendedTokens]:
+    def _decode(self, last: bool) -> Generator[None, None, AttendedTokens]:
         """Hand a sequence to the batch and wait until it is decoded. Raises NotFinite."""
         assert self._language is not None
         vocabulary, buffer = self._vocabulary, self.buffer
@@ -269,7 +273,8 @@ class LiveStream:
         late = min(buffer.places + END_MARGIN, buffer.speech_end() + AFTERWARDS) if last else buffer.places - END_MARGIN
         limit = min(max(50, TOKENS_PER_SECOND * len(buffer) // mel.RATE), width - len(prompt))
         late_mark = ANYWHERE if last else late
-        self.sequence = LiveSequence(vocabulary, prompt, cross, self._suppress, late, late_mark, limit)
+        self.sequence = LiveSequence(vocabulary, prompt, self._cross, self._suppress, late, late_mark, limit)
+        self._cross = ()  # the batch has it once, in the seat
         while not self.sequence.finished:
             yield
         if self.sequence.failed:

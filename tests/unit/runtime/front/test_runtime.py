@@ -243,7 +243,9 @@ async def test_a_pinned_model_is_loaded_again_unless_it_was_unloaded(unloaded: b
 async def test_the_status(up: Front) -> None:
     up.engine.say(MemoryReport((HeldModel("tts-row", "loading", 5, True),)))
     up.runtime.submit(Listen())
-    assert up.runtime.status() == Status("ok", "fake", 7, 1, (ModelStatus("tts-row", Kind.TTS, "loading", True, 5),))
+    assert up.runtime.status() == Status(
+        "ok", "fake", 7, 1, (ModelStatus("tts-row", Kind.TTS, "loading", True, 5),), 1000
+    )
     assert up.engine.setup == Setup(1000, 0.0)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from speechmlx import machine
 from speechmlx.log import LogSettings
 from speechmlx.runtime.front import supervisor
 from speechmlx.runtime.front.supervisor import MAX_BACKOFF, SLICE, Supervisor, exit_reason, restart_delay
@@ -136,11 +137,21 @@ async def test_it_is_up_when_the_process_is_ready_and_passes_messages_both_ways(
     assert front.supervisor.state == "starting"
     process = await front.up()
     assert (front.supervisor.device, front.supervisor.pid, front.calls) == ("fake", process.pid, ["up"])
+    assert front.supervisor.model_memory == SETUP.memory_limit
     front.supervisor.send(CancelJob(1))
     process.send(Ended(1))
     await until(lambda: len(front.calls) == 2)
     assert front.calls[1] == Ended(1)
     assert process.received() == [SETUP, CancelJob(1)]
+
+
+async def test_without_a_limit_it_knows_what_the_device_allows(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 10_000_000_000)
+    monkeypatch.setattr(front.supervisor, "_setup", Setup(0, 0.0))
+    assert front.supervisor.model_memory == 7_000_000_000
+    front.processes[-1].send(Ready("fake", 6_000_000_000))
+    await until(lambda: front.supervisor.up)
+    assert front.supervisor.model_memory == 6_000_000_000 - 500_000_000
 
 
 async def test_a_message_larger_than_the_pipe_is_sent_in_slices(front: Front) -> None:

@@ -111,6 +111,16 @@ def test_the_cpu_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
         mx.set_default_device(chosen)
 
 
+@pytest.mark.parametrize(("kind", "told", "found"), [("gpu", 5, 5), ("gpu", None, 0), ("cpu", 5, 0)])
+def test_what_a_gpu_recommends_to_use(kind: str, told: int | None, found: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mx, "default_device", lambda: mx.Device(mx.gpu if kind == "gpu" else mx.cpu, 0))
+    about = {} if told is None else {"max_recommended_working_set_size": told}
+    monkeypatch.setattr(mx, "device_info", lambda: about)
+    assert device.working_set() == found
+    monkeypatch.delitem(sys.modules, "mlx.core")
+    assert device.working_set() == 0
+
+
 @pytest.mark.parametrize("imported", [True, False])
 def test_clearing_frees_mlx_only_where_it_is_imported(imported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     freed: list[str] = []

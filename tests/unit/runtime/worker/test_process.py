@@ -75,6 +75,7 @@ def products(monkeypatch: pytest.MonkeyPatch) -> Products:
     products = Products()
     monkeypatch.setattr(threads, "watch_openblas", lambda: products)
     monkeypatch.setattr(process, "device", lambda choice: (LoadOptions(), "Device(test, 0)"))
+    monkeypatch.setattr(process, "working_set", lambda: 7)
     return products
 
 
@@ -105,7 +106,7 @@ def speak(job: int, script: str) -> Start:
 
 def test_the_device_is_the_first_message(engine: tuple[Front, threading.Thread]) -> None:
     front, _ = engine
-    assert front.receive() == Ready("Device(test, 0)")
+    assert front.receive() == Ready("Device(test, 0)", 7)
 
 
 def test_jobs_run_and_a_failure_is_that_of_its_job(engine: tuple[Front, threading.Thread], products: Products) -> None:

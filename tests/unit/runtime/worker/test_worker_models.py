@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from support.worker_bench import ROWS, Bench
 
+from speechmlx import machine
 from speechmlx.models.spec import Model
 from speechmlx.runtime.ipc.messages import CancelJob, Loading, Setup
+from speechmlx.runtime.worker import worker
 from speechmlx.types import Load, Priority, Progress, Unload
 
 
@@ -67,6 +69,15 @@ def test_idle_models_make_room_running_ones_do_not() -> None:
     assert failure.code == "busy"
     assert bench.held() == ["scripted-slow", "scripted-big"]
     assert not bench.ended(running) and not bench.ended(big)
+
+
+def test_without_a_limit_models_have_what_this_machine_and_its_gpu_allow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 10_000_000_000)
+    monkeypatch.setattr(worker, "working_set", lambda: 6_000_000_000)
+    bench = Bench(memory=0)
+    assert bench.worker.budget == 6_000_000_000 - 500_000_000
+    bench.worker.handle(Setup(8_000_000_000, 0.0))
+    assert bench.worker.budget == 8_000_000_000
 
 
 def test_no_room_ever_is_said_at_once() -> None:

@@ -17,6 +17,7 @@ from speechmlx.engines.whisper.offline import window as window_module
 from speechmlx.engines.whisper.offline.batch import WindowBatch
 from speechmlx.engines.whisper.offline.transcription import TranscriptionState
 from speechmlx.engines.whisper.offline.window import ClipQueue, Stage
+from speechmlx.engines.whisper.seat_memory import SeatClaims, SeatSizes
 from speechmlx.types import Audio, Event, Segment, Transcribe, Usage
 
 RATE = 16_000
@@ -42,7 +43,7 @@ def request(seconds: float = 0.8, **options: Any) -> Transcribe:
 
 
 def batch(device: str = "cpu") -> WindowBatch:
-    return WindowBatch(network(), VOCABULARY, HEADS, device, 4)
+    return WindowBatch(network(), VOCABULARY, HEADS, device, SeatClaims(SeatSizes.of(network(), 4)))
 
 
 def sized(units: int, aim: float) -> WindowBatch:

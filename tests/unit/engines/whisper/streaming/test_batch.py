@@ -13,6 +13,7 @@ from support.small_whisper import HEADS, VOCABULARY, network
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.whisper.decoding import quality
+from speechmlx.engines.whisper.seat_memory import SeatClaims, SeatSizes
 from speechmlx.engines.whisper.streaming import alignatt
 from speechmlx.engines.whisper.streaming import batch as batch_module
 from speechmlx.engines.whisper.streaming import stream as stream_module
@@ -44,7 +45,7 @@ def talk(seconds: float, seed: int) -> np.ndarray:
 
 
 def batch(seats: int = 4) -> LiveBatch:
-    return LiveBatch(network(), VOCABULARY, HEADS, seats)
+    return LiveBatch(network(), VOCABULARY, HEADS, SeatClaims(SeatSizes.of(network(), seats)))
 
 
 def commands(seed: int) -> list[Command]:
