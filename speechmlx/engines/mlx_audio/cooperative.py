@@ -192,7 +192,8 @@ class _Job(greenlet):
             self._give_back(None)
 
     def _emit(self, event: Event) -> None:
-        self.checks.compute(())
+        if not self._ending:
+            self.checks.compute(())
         self._give_back(event)
 
     def _give_back(self, event: Event | None) -> None:

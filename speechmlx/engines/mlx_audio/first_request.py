@@ -52,6 +52,8 @@ def first_request(engine: Any) -> Iterator[Progress]:
         finally:
             steps.close()  # type: ignore[attr-defined]
     except (ValueError, BadRequest, Unsupported) as error:
+        if str(error).startswith("["):  # MLX's own, of an operation that cannot be: other requests would fail, too
+            raise
         log.warning("%s was not warmed up: %s", checkpoint.family, error)
 
 

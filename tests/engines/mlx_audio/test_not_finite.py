@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from speechmlx.engines import LoadOptions, mlx_audio
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.mlx_audio import cooperative, tree
 from speechmlx.engines.mlx_audio.cooperative import Emit, steps
+from speechmlx.engines.mlx_audio.diarization import FrameTurns
 from speechmlx.engines.mlx_audio.first_request import first_request, spoken
 from speechmlx.engines.mlx_audio.live import LIVE
 from speechmlx.engines.mlx_audio.phonemizers import provide
@@ -91,13 +93,26 @@ def test_live_recognition(broken: Broken, family: str) -> None:
 
 @pytest.mark.parametrize("family", ["sortformer", "nemotron_diarization"])
 def test_live_diarization(broken: Broken, family: str) -> None:
+    engine = broken(f"vad/{family}", COLD)
     with pytest.raises(NotFinite):
-        fed(broken(f"vad/{family}", COLD).open(DiarizeStream()), [noise(3.0, 0).samples])
+        fed(engine.open(DiarizeStream()), [noise(3.0, 0).samples])
+    with pytest.raises(NotFinite, match=r"^telling speakers apart"):
+        list(FrameTurns(engine, live=False).push(noise(3.0, 0).samples, final=True))  # where no job looks at layers
+
+
+def test_the_last_layer_before_the_sound(broken: Broken) -> None:
+    engine = broken("tts/kitten_tts", COLD, lambda model: model.decoder.generator.conv_post)
+    with pytest.raises(NotFinite, match=r"^the synthesis of speech"):
+        run(job(engine, 0))
 
 
 def test_nothing_is_kept_of_a_voice(broken: Broken) -> None:
-    engine = broken("tts/pocket_tts", COLD)
-    with pytest.raises(NotFinite):
+    def projection(model: Any) -> None:
+        """What no layer is: the last product of an encoding."""
+        model.speaker_proj_weight = mx.full(model.speaker_proj_weight.shape, mx.nan)
+
+    engine = broken("tts/pocket_tts", COLD, projection)
+    with pytest.raises(NotFinite, match=r"^the encoding of a voice"):
         run(engine.run(Speak(text="Hello.", voice=ReferenceVoice(noise(1.0, 0, 24_000), "One", "one"))))
     assert len(engine.imitated) == 0
 
@@ -113,21 +128,31 @@ def test_a_model_without_voices_imitates_a_noise_while_it_loads(
     assert "not warmed up" not in caplog.text
 
 
-@pytest.mark.parametrize("error", [BadRequest("say more"), ValueError("say more")])
-def test_a_family_that_wants_more_is_not_warmed_up(
-    bridged: Callable[[str], Any],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    error: Exception,
-) -> None:
-    engine = bridged("stt/mms")
-
+def failing(error: Exception) -> Callable[..., Any]:
     def generate(*given: Any, **more: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(engine.checkpoint.model, "generate", generate)
+    return generate
+
+
+@pytest.mark.parametrize("error", [BadRequest("say more"), ValueError("say more")])
+def test_a_family_that_wants_more_is_not_warmed_up(
+    bridged: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    engine = bridged("stt/mms")
+    monkeypatch.setattr(engine.checkpoint.model, "generate", failing(error))
     assert list(first_request(engine)) == []
     assert "mms was not warmed up: say more" in caplog.text
+
+
+@pytest.mark.parametrize("error", [RuntimeError("[METAL] lost"), ValueError("[matmul] shapes do not fit")])
+def test_what_no_request_could_do_fails_the_load(
+    bridged: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    engine = bridged("stt/mms")
+    monkeypatch.setattr(engine.checkpoint.model, "generate", failing(error))
+    with pytest.raises(type(error), match=re.escape(str(error))):
+        list(first_request(engine))
 
 
 def test_the_warm_up_is_short(loaded: Callable[..., Any], tmp_path: Path) -> None:
@@ -241,6 +266,25 @@ def test_an_error_of_the_work_on_such_numbers_is_the_networks(recogniser: Recogn
     def work(emit: Emit) -> None:
         raise ValueError(f"no token {mx.max(recogniser(mx.array([[1]]))).item()}")
 
+    with pytest.raises(NotFinite):
+        list(steps(work, 0))
+
+
+def test_a_job_that_is_closed_says_nothing_of_them(recogniser: Recogniser, every_layer: None) -> None:
+    ends = []
+
+    def work(emit: Emit) -> None:
+        recogniser.norm(mx.full((1, 4), mx.nan))
+        try:
+            cooperative.rest()
+        finally:
+            ends.append("unwound")
+            emit(TextDelta("not heard"))
+
+    job = steps(work, 0)
+    assert next(job) is None
+    job.close()  # type: ignore[attr-defined]
+    assert ends == ["unwound"]
     with pytest.raises(NotFinite):
         list(steps(work, 0))
 
