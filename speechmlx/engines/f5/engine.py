@@ -27,6 +27,7 @@ from speechmlx.engines.parts.last_events import last_events
 from speechmlx.engines.parts.remembered import Remembered
 from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.engines.parts.vocos import RATE, VocosDecoder
+from speechmlx.engines.parts.warm_up import noise
 from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.weights import read_config, read_weights, settle
 from speechmlx.errors import BadRequest, UnknownVoice, Unsupported
@@ -58,7 +59,8 @@ LEAST_WORK, FIRST_WORK, MOST_WORK = 256, 2048, 1 << 17
 """Frames times blocks of the network in one step."""
 VOCODER = "vocoder "
 """Begins the names of its weights while they are loaded with the network's."""
-WARM_UP = "Hello there."
+WARM_UP, NOISE = "Hello there.", 1.0
+"""What is said as soon as it is loaded, and how many seconds a noise has that is imitated as if it said that."""
 NO_VOICE = (
     "F5-TTS imitates the voice of a recording, and none was given: send one as the file 'prompt_speech' of a form with "
     "its words as 'prompt_text', or store it once by POST /v1/audio/voices and name it as 'voice'"
@@ -229,10 +231,18 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, F5]:
         method=str(config["method"]),
         steps=int(config["steps"]),
     )
-    if options.warm_up and engine.voices:
-        for done, _ in enumerate(engine.run(Speak(text=WARM_UP, options={"steps": 1, "method": "euler"}))):
-            yield Progress("warm_up", done, done + 1)
+    if options.warm_up:
+        yield from _warm_up(engine)
     return engine
+
+
+def _warm_up(engine: F5) -> Generator[Progress, None, None]:
+    """Say WARM_UP in the model's first voice, or in that of a noise, which is forgotten."""
+    voice = None if engine.voices else ReferenceVoice(noise(NOISE, RATE), WARM_UP, "warm-up")
+    for done, _ in enumerate(engine.run(Speak(text=WARM_UP, voice=voice, options={"steps": 1, "method": "euler"}))):
+        yield Progress("warm_up", done, done + 1)
+    if voice is not None:
+        engine.known.clear()
 
 
 def _own_voices(folder: Path) -> dict[str, ReferenceVoice]:

@@ -16,6 +16,7 @@ from speechmlx.engines.mlx_audio.alignment import ForcedAligner, aligns
 from speechmlx.engines.mlx_audio.cooperative import hook
 from speechmlx.engines.mlx_audio.diarization import Diarizer
 from speechmlx.engines.mlx_audio.enhancement import WindowedEnhancer
+from speechmlx.engines.mlx_audio.first_request import first_request
 from speechmlx.engines.mlx_audio.higgs.engine import HiggsSpeech
 from speechmlx.engines.mlx_audio.identification import LanguageIdentifier
 from speechmlx.engines.mlx_audio.phonemizers import provide
@@ -37,11 +38,14 @@ ADAPTERS: Mapping[str, Callable[[checkpoint.BridgedModel], Engine]] = {
 
 
 def load(folder: Path, options: LoadOptions) -> Generator[Progress, None, Engine]:
-    """Load the model of `folder`. Raises ModelUnavailable for what cannot be loaded, and WeightsDamaged."""
+    """Load the model of `folder`. Raises ModelUnavailable, WeightsDamaged, and NotFinite for a broken network."""
     read = yield from checkpoint.read(folder, options)
     if read.part not in ADAPTERS:
         raise ModelUnavailable(f"this version cannot run {read.part} models of mlx-audio, such as {read.family}")
     provide(read.family, read.model)
     hook(read.model)
     sinc_resampling.install()
-    return ADAPTERS[read.part](read)
+    engine = ADAPTERS[read.part](read)
+    if options.warm_up:
+        yield from first_request(engine)
+    return engine

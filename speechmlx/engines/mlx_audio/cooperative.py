@@ -1,9 +1,10 @@
 """Cuts a function that blocks for long into steps, on one thread: the scheduler's other work runs in between.
 
-The function runs in a greenlet. Layers that `hook` prepared evaluate their result and give control back once STEP
-seconds have passed. An OS thread cannot do that: MLX's streams belong to the thread that made them. What belongs to a
-job and what the package keeps globally is exchanged at each switch: the state of the random numbers, the default stream
-and device, and standard output, to which families print.
+The function runs in a greenlet. Blocks that `hook` prepared evaluate their result and give control back once STEP
+seconds have passed. NotFinite ends a job once such a result, or one of a head before it, is no finite number. An OS
+thread cannot do that: MLX's streams belong to the thread that made them. What belongs to a job and what the package
+keeps globally is exchanged at each switch: the state of the random numbers, the default stream and device, and standard
+output, to which families print.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import mlx.nn as nn
 import numpy as np
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from speechmlx.engines.mlx_audio.tree import layers
+from speechmlx.engines.mlx_audio.result_checks import CompiledStep, ResultChecks
+from speechmlx.engines.mlx_audio.tree import layers, outer_layers
 from speechmlx.types import Event
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,10 @@ STEP = 0.04
 """Seconds after which a step ends at the next hooked layer."""
 MOST = 64
 """Hooked calls between two evaluations, at most."""
+
+CALL = "__call__"
+COMPILED = {"_compiled_tdt_step": "_tdt_step"}
+"""Functions of models that are compiled, and their plain forms. Compiled modules are none: clones have them plain."""
 
 Emit = Callable[[Event], None]
 Work = Callable[[Emit], None]
@@ -54,10 +60,19 @@ def steps(work: Work, seed: int) -> Iterator[Event | None]:
 
 
 def hook(model: Any) -> None:
-    """Let every layer in a list of layers of `model` give control back after its own evaluation."""
-    for layer in layers(model):
+    """Let every block of `model` give control back after its own evaluation, and note what the layers beside them give.
+
+    Its COMPILED function is compiled anew, with what is noted in it.
+    """
+    blocks = {id(layer): layer for layer in layers(model)}
+    outer = {id(layer): (layer, methods) for layer, methods in outer_layers(model)}
+    for key in blocks.keys() | outer.keys():
+        layer, noted = outer.get(key) or (blocks[key], ())
         if not isinstance(layer, _Hooked):
-            layer.__class__ = _hooked(type(layer))  # type: ignore[arg-type]
+            layer.__class__ = _hooked(type(layer), key in blocks, noted)  # type: ignore[arg-type]
+    for name, plain in COMPILED.items():
+        if hasattr(model, name):
+            setattr(model, name, CompiledStep(getattr(model, plain), _computed))
 
 
 def rest() -> None:
@@ -72,15 +87,30 @@ class _Hooked:
 
 
 @cache
-def _hooked(base: type[nn.Module]) -> type[nn.Module]:
-    def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        result = base.__call__(self, *args, **kwargs)
-        job = getcurrent()
-        if isinstance(job, _Job):
-            job.breathe(result)
-        return result
+def _hooked(base: type[nn.Module], is_block: bool, noted: tuple[str, ...]) -> type[nn.Module]:
+    def method(name: str) -> Callable[..., Any]:
+        def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            result = getattr(base, name)(self, *args, **kwargs)
+            job, tracing = getcurrent(), CompiledStep.tracing
+            checks = tracing or (job.checks if isinstance(job, _Job) else None)
+            if name in noted and checks is not None:
+                checks.note(result)
+            if is_block and name == CALL and tracing is None and isinstance(job, _Job):
+                job.breathe(result)
+            return result
 
-    return type(base.__name__, (base, _Hooked), {"__call__": call, "__module__": base.__module__})
+        return call
+
+    methods = {name: method(name) for name in {*noted, CALL}}
+    return type(base.__name__, (base, _Hooked), {**methods, "__module__": base.__module__})
+
+
+def _computed(found: Any, maxima: list[mx.array]) -> None:
+    """After a compiled function: as after a block."""
+    job = getcurrent()
+    if isinstance(job, _Job):
+        job.checks.waiting += maxima
+        job.breathe(found)
 
 
 class _Ambient:
@@ -111,13 +141,19 @@ class _Job(greenlet):
         self.gr_context = contextvars.copy_context()
         here = _Ambient.now()
         self._ambient = _Ambient(seed, here._stream, here._device, Printed())
+        self.checks = ResultChecks()
         self._ending = False
         self._every = 1
         self._calls = 0
         self._evaluated = self._resumed = 0.0
 
     def _work(self) -> None:
-        self._do(self._emit)
+        try:
+            self._do(self._emit)
+        except Exception:
+            self.checks.compute(())  # what the network computed may be why
+            raise
+        self.checks.compute(())
 
     def resume(self) -> Event | None:
         """Run to the next event (returned) or pause (None). Raises what the work raises."""
@@ -140,10 +176,7 @@ class _Job(greenlet):
         if self._calls < self._every:
             return
         self._calls = 0
-        try:
-            mx.eval(_arrays(result))
-        except ValueError:  # inside a function that is being compiled, where nothing can be evaluated
-            return
+        self.checks.compute(result)
         now = time.perf_counter()
         took, self._evaluated = now - self._evaluated, now
         if took < STEP / 16:
@@ -159,6 +192,8 @@ class _Job(greenlet):
             self._give_back(None)
 
     def _emit(self, event: Event) -> None:
+        if not self._ending:
+            self.checks.compute(())
         self._give_back(event)
 
     def _give_back(self, event: Event | None) -> None:
@@ -193,11 +228,3 @@ class Printed(TextIOBase):
             if line.strip():
                 log.debug("mlx-audio: %s", line.rstrip())
         return len(text)
-
-
-def _arrays(result: Any) -> list[mx.array]:
-    if isinstance(result, mx.array):
-        return [result]
-    if isinstance(result, (list, tuple)):
-        return [array for item in result for array in _arrays(item)]
-    return []

@@ -10,6 +10,7 @@ from typing import Any
 import mlx.core as mx
 
 from speechmlx.audio.resample import resample
+from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.parts.remembered import Remembered
 from speechmlx.errors import BadRequest
 from speechmlx.types import ReferenceVoice
@@ -33,6 +34,10 @@ class ImitatedVoices:
         self._rate = rate
         self._encodings: Remembered[Any] = Remembered(MOST_VOICES)
 
+    def __len__(self) -> int:
+        """Encodings that are kept."""
+        return len(self._encodings)
+
     def samples(self, voice: ReferenceVoice) -> mx.array:
         """The recording at the model's rate [n]. Raises BadRequest for one that is too long or has no sound."""
         audio = voice.audio
@@ -53,7 +58,8 @@ class ImitatedVoices:
     def _encoded(self, key: tuple[str, str], model: Any, encode: Any, *recording: Any, **options: Any) -> Any:
         def make() -> Any:
             made = encode(model(), *recording, **options)
-            mx.eval(made)
+            if not mx.isfinite(made).all().item():
+                raise NotFinite("the encoding of a voice")
             return made
 
         return self._encodings.get(key, make)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import mlx.core as mx
 import numpy as np
 
+from speechmlx.engines.finite import finite
 from speechmlx.engines.mlx_audio import package
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Waiting:
 
 
 def _array(probabilities: mx.array) -> Samples:
-    return np.array(probabilities.astype(mx.float32))
+    return finite(np.array(probabilities.astype(mx.float32)), "telling speakers apart")
 
 
 def seconds_of(model: Any) -> float:

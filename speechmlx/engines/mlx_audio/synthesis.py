@@ -15,6 +15,7 @@ import numpy as np
 from speechmlx import languages
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.engines import Room, Steps
+from speechmlx.engines.finite import finite
 from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.mlx_audio import cooperative
 from speechmlx.engines.mlx_audio.arguments import Accepted
@@ -263,11 +264,9 @@ class SentenceSpeech:
                 raise EngineFailed(
                     f"{self.checkpoint.family} speaks at {result.sample_rate} Hz, not at {self.checkpoint.rate} as said"
                 )
-            audio = np.array(result.audio.astype(mx.float32)).reshape(-1)
+            audio = finite(np.array(result.audio.astype(mx.float32)).reshape(-1), "the synthesis of speech")
             if not len(audio):
                 continue
-            if not np.isfinite(audio).all():
-                raise EngineFailed(f"{self.checkpoint.family} made samples that are not finite numbers")
             self.samples += len(audio)
             self.tokens += int(getattr(result, "token_count", 0) or 0)
             emit(Chunk(to_pcm16(audio), self.checkpoint.rate))

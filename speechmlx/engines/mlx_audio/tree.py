@@ -13,6 +13,11 @@ OURS = ("mlx_audio", "mlx_lm")
 """Packages whose plain objects are part of a model; objects of others, such as tokenizers, are not."""
 
 
+LINEAR, INPUTS = (nn.Linear, nn.QuantizedLinear), (nn.Embedding, nn.QuantizedEmbedding)
+LOGITS = ("as_linear", "next_logits", "step_logits")
+"""Methods that compute logits with weights of another use, or of a part that is not called."""
+
+
 def walk(model: Any) -> Iterator[Any]:
     """Every module, list and plain object of the package in `model`, each once."""
     seen: set[int] = set()
@@ -47,6 +52,32 @@ def layers(model: Any) -> list[nn.Module]:
         if isinstance(value, (list, tuple)):
             found.update({id(item): item for item in value if isinstance(item, nn.Module)})
     return list(found.values())
+
+
+def outer_layers(model: Any) -> list[tuple[nn.Module, tuple[str, ...]]]:
+    """Heads, last norms and projections: what is in no block of `model`, with the methods that give its results."""
+    found, seen, waiting = list[tuple[nn.Module, tuple[str, ...]]](), set[int](), [(model, False)]
+    while waiting:
+        value, is_listed = waiting.pop()
+        value = compiled_module(value) or value
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, nn.Module):
+            if (methods := _results(value)) and (not is_listed or isinstance(value, LINEAR)):
+                found.append((value, methods))
+            if not is_listed:
+                waiting += [(item, False) for item in (*value.values(), *vars(value).values())]
+        elif isinstance(value, (list, tuple)):
+            waiting += [(item, True) for item in value]
+        elif isinstance(value, dict) or is_plain(value):
+            waiting += [(item, is_listed) for item in (value if isinstance(value, dict) else vars(value)).values()]
+    return found
+
+
+def _results(module: nn.Module) -> tuple[str, ...]:
+    has_weight = "weight" in module and not isinstance(module, INPUTS)
+    return (*(name for name in LOGITS if hasattr(module, name)), *(["__call__"] if has_weight else []))
 
 
 def weights(model: Any) -> dict[int, mx.array]:

@@ -212,7 +212,11 @@ class MoshiEngine:
                 return
             except StopIteration as done:
                 found = done.value
-                self._prompts.keep(state.key, found)
+            if not found.is_finite():
+                state.finished = True
+                happened[id(state)].append(NotFinite("the reading of a prompt"))
+                return
+            self._prompts.keep(state.key, found)
         state.read(found)
         self._rows.add(state, self._step.start(found.tokens, found.forced, int.from_bytes(os.urandom(8))))
 

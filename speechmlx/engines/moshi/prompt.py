@@ -91,6 +91,11 @@ class MoshiPromptState:
     def nbytes(self) -> int:
         return sum(array.nbytes for array in self.ring.arrays())
 
+    def is_finite(self) -> bool:
+        """Whether all keys and values are finite numbers: a conversation that goes on from them cannot say anything."""
+        checks = [mx.isfinite(array).all() for array in self.ring.arrays()]
+        return not checks or bool(mx.all(mx.stack(checks)).item())
+
 
 class MoshiPromptStates:
     """The states of the last prompts, by voice and role."""

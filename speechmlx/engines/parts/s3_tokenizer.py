@@ -9,6 +9,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
+from speechmlx.engines.finite import finite
 from speechmlx.engines.parts.chunked_attention import attend, in_heads, joined
 from speechmlx.engines.parts.mel_bands import WHISPER_RATE, whisper_mel
 from speechmlx.engines.parts.tensors import Tensors, gelu
@@ -27,6 +28,7 @@ BOUND = 0.9990000128746033
 """Of the values before they are rounded to a level."""
 TOGETHER = 2
 """Blocks computed in a step."""
+STAGE = "the speech tokens of a recording"
 
 
 class S3Tokenizer:
@@ -37,7 +39,7 @@ class S3Tokenizer:
         self._tensors, self._epsilon = tensors, epsilon
 
     def tokens(self, samples: Samples) -> Generator[None, None, tuple[int, ...]]:
-        """samples [n] at RATE Hz → tokens, n / RATE times the tokens of a second, rounded up, in bounded steps."""
+        """samples [n] at RATE Hz → tokens, n / RATE times those of a second, rounded up, in steps. Raises NotFinite."""
         return (yield from self.of_mel(mx.array(whisper_mel(samples, BANDS))))
 
     def of_mel(self, mel: mx.array) -> Generator[None, None, tuple[int, ...]]:
@@ -57,9 +59,9 @@ class S3Tokenizer:
         return gelu(tensors.conv("conv2", x, stride=2, padding=1))
 
     def _nearest(self, x: mx.array) -> tuple[int, ...]:
-        """x [t, c] → the token that each frame is nearest to."""
+        """x [t, c] → the token that each frame is nearest to. Raises NotFinite."""
         values = self._tensors.linear("quantizer._codebook.project_down", x)
-        digits = np.round(np.array(mx.tanh(values)) * np.float32(BOUND)).astype(np.int64) + 1
+        digits = np.round(finite(np.array(mx.tanh(values)), STAGE) * np.float32(BOUND)).astype(np.int64) + 1
         return tuple((digits @ LEVELS ** np.arange(digits.shape[1])).tolist())
 
     def _block(self, tensors: Tensors, x: mx.array) -> mx.array:
@@ -106,7 +108,9 @@ class FirstS3Tokenizer(S3Tokenizer):
     def _nearest(self, x: mx.array) -> tuple[int, ...]:
         x = x / mx.maximum(mx.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
         table = self._tensors["quantizer._codebook.embed"]
-        found = mx.argmax(2 * x @ table.T - mx.square(table).sum(axis=-1), axis=-1)
+        nearness = 2 * x @ table.T - mx.square(table).sum(axis=-1)
+        found = mx.argmax(nearness, axis=-1)
+        finite(np.array(mx.max(nearness, axis=-1)), STAGE)
         return tuple(np.array(found).tolist())
 
     def _heard(self, tensors: Tensors, normal: mx.array) -> mx.array:

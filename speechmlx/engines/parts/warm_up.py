@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from speechmlx.engines.finite import raise_first
-from speechmlx.types import Progress, Request
+from speechmlx.types import Audio, Progress, Request
 
 
 def warm_up(engine: Any, request: Request, together: tuple[int, ...] = (1,)) -> Iterator[Progress]:
@@ -20,3 +22,8 @@ def warm_up(engine: Any, request: Request, together: tuple[int, ...] = (1,)) -> 
             done += 1
         for state in states:
             engine.end(state)
+
+
+def noise(seconds: float, rate: int) -> Audio:
+    """A sound as loud as speech, at `rate` Hz: what a model hears, or imitates, that nobody has said anything to."""
+    return Audio(np.random.default_rng(0).normal(0, 0.1, round(seconds * rate)).astype(np.float32), rate)

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from pathlib import Path
 
-import numpy as np
-
 from speechmlx.engines import LoadOptions
-from speechmlx.engines.parts.warm_up import warm_up
+from speechmlx.engines.parts.warm_up import noise, warm_up
 from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
 from speechmlx.engines.qwen3_tts.loading import read_engine
-from speechmlx.types import Audio, Progress, ReferenceVoice, Speak
+from speechmlx.types import Progress, ReferenceVoice, Speak
 
 WARM_UP = "Hello."
 FRAMES = 3
@@ -33,8 +31,7 @@ def _warm_up(engine: Qwen3Tts) -> Generator[Progress, None, None]:
     """Speak a few frames alone and a few together, so that the first requests find kernels compiled."""
     voice = None
     if engine.config.variant == "base":
-        noise = np.random.default_rng(0).normal(0, 0.01, 24000).astype(np.float32)
-        voice = ReferenceVoice(Audio(noise, 24000), "", "warm-up")
+        voice = ReferenceVoice(noise(1.0, 24_000), "", "warm-up")
     described = "A calm voice." if engine.config.variant == "voice_design" else None
     request = Speak(text=WARM_UP, voice=voice, instructions=described, options={"max_tokens": FRAMES})
     yield from warm_up(engine, request, (1, 2))
