@@ -176,7 +176,8 @@ class _Job(greenlet):
         if self._calls < self._every:
             return
         self._calls = 0
-        self.checks.compute(result)
+        if not self.checks.compute(result):
+            return
         now = time.perf_counter()
         took, self._evaluated = now - self._evaluated, now
         if took < STEP / 16:

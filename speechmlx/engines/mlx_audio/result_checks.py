@@ -6,6 +6,7 @@ A maximum says it: NaN and plus infinity survive in it, the minus infinity of a 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ import mlx.core as mx
 
 from speechmlx.engines.finite import NotFinite
 
+TRACED = re.compile(r"during function transformations|array without a primitive")
+"""What MLX says where an array is of a function that is being compiled, or was: it has no numbers."""
 LARGEST = 1 << 21
 """Elements of a result that is noted, at most: families leave the logits of a long prompt uncomputed."""
 MOST = 64
@@ -31,14 +34,21 @@ class ResultChecks:
         if len(self.waiting) > MOST:
             self.compute(())
 
-    def compute(self, result: Any) -> None:
-        """Compute `result` and what waits. Raises NotFinite, also each time after."""
+    def compute(self, result: Any) -> bool:
+        """Compute `result` and what waits; False where that cannot be. Raises NotFinite, also each time after."""
         arrays = arrays_in(result)
         self.waiting += map(mx.max, _floats(arrays))
-        mx.eval(arrays, self.waiting)
+        try:
+            mx.eval(arrays, self.waiting)
+        except (ValueError, RuntimeError) as error:
+            if not TRACED.search(str(error)):
+                raise
+            self.waiting.clear()
+            return False
         if not all(maximum.item() < math.inf for maximum in self.waiting):  # type: ignore[operator]
             raise NotFinite("the network")
         self.waiting.clear()
+        return True
 
 
 class CompiledStep:

@@ -20,14 +20,14 @@ def every_layer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def bridged(tmp_path_factory: pytest.TempPathFactory, loaded: Callable[..., Any]) -> Load:
+def bridged(tmp_path_factory: pytest.TempPathFactory, loaded: Callable[..., Any], options: LoadOptions) -> Load:
     """The engine of a tiny model of a family ("stt/parakeet"), made and loaded once."""
     engines: dict[str, Any] = {}
 
     def load(name: str) -> Any:
         if name not in engines:
             folder = tiny_bridge.write(name, tmp_path_factory.mktemp("bridged") / "weights")
-            engines[name] = loaded(mlx_audio.load(folder, LoadOptions()))
+            engines[name] = loaded(mlx_audio.load(folder, options))
         return engines[name]
 
     return load

@@ -31,7 +31,6 @@ from speechmlx.errors import BadRequest
 from speechmlx.types import DiarizeStream, ReferenceVoice, Speak, TextDelta
 
 Broken = Callable[..., Any]
-WARM, COLD = LoadOptions(), LoadOptions(warm_up=False)
 HEADS: dict[str, Callable[[Any], nn.Module]] = {
     "tts/breeze_tts": lambda model: model.depth_decoder.codebooks_head,
     "tts/fish_drama3": lambda model: model.semantic_head,
@@ -46,18 +45,24 @@ HEADS: dict[str, Callable[[Any], nn.Module]] = {
 
 
 @pytest.fixture
-def broken(tmp_path: Path, loaded: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Broken:
-    """broken(family, options) → the engine of a tiny model that is broken between its weights and its first request."""
+def broken(
+    tmp_path: Path,
+    loaded: Callable[..., Any],
+    options: LoadOptions,
+    cold: LoadOptions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Broken:
+    """broken(family) → the engine of a tiny model that is broken between its weights and its first request."""
     folders: dict[str, Path] = {}
 
-    def load(name: str, options: LoadOptions, part: Callable[[Any], Any] = lambda model: model) -> Any:
+    def load(name: str, part: Callable[[Any], Any] = lambda model: model, warm: bool = False) -> Any:
         def provide_and_break(family: str, model: Any) -> None:
             provide(family, model)
             break_weights(part(model))
 
         folder = folders.get(name) or folders.setdefault(name, tiny_bridge.write(name, tmp_path / "weights"))
         monkeypatch.setattr(mlx_audio, "provide", provide_and_break)
-        return loaded(mlx_audio.load(folder, options))
+        return loaded(mlx_audio.load(folder, options if warm else cold))
 
     return load
 
@@ -72,8 +77,8 @@ def run(steps: Any) -> None:
 @pytest.mark.parametrize("name", list(tiny_bridge.BUILDERS))
 def test_its_load_and_its_requests_fail(broken: Broken, name: str) -> None:
     with pytest.raises(NotFinite):
-        broken(name, WARM)
-    engine = broken(name, COLD)
+        broken(name, warm=True)
+    engine = broken(name)
     for seed in (0, 1):
         with pytest.raises(NotFinite, match="not finite numbers: its weights or the device are at fault"):
             run(job(engine, seed))
@@ -82,18 +87,18 @@ def test_its_load_and_its_requests_fail(broken: Broken, name: str) -> None:
 @pytest.mark.parametrize("name", list(HEADS))
 def test_a_head_alone(broken: Broken, name: str) -> None:
     with pytest.raises(NotFinite, match=r"^the network"):
-        run(job(broken(name, COLD, HEADS[name]), 0))
+        run(job(broken(name, HEADS[name]), 0))
 
 
 @pytest.mark.parametrize("family", list(LIVE))
 def test_live_recognition(broken: Broken, family: str) -> None:
     with pytest.raises(NotFinite):
-        listened(broken(f"stt/{family}", COLD), talk(3.0))
+        listened(broken(f"stt/{family}"), talk(3.0))
 
 
 @pytest.mark.parametrize("family", ["sortformer", "nemotron_diarization"])
 def test_live_diarization(broken: Broken, family: str) -> None:
-    engine = broken(f"vad/{family}", COLD)
+    engine = broken(f"vad/{family}")
     with pytest.raises(NotFinite):
         fed(engine.open(DiarizeStream()), [noise(3.0, 0).samples])
     with pytest.raises(NotFinite, match=r"^telling speakers apart"):
@@ -101,7 +106,7 @@ def test_live_diarization(broken: Broken, family: str) -> None:
 
 
 def test_the_last_layer_before_the_sound(broken: Broken) -> None:
-    engine = broken("tts/kitten_tts", COLD, lambda model: model.decoder.generator.conv_post)
+    engine = broken("tts/kitten_tts", lambda model: model.decoder.generator.conv_post)
     with pytest.raises(NotFinite, match=r"^the synthesis of speech"):
         run(job(engine, 0))
 
@@ -111,19 +116,19 @@ def test_nothing_is_kept_of_a_voice(broken: Broken) -> None:
         """What no layer is: the last product of an encoding."""
         model.speaker_proj_weight = mx.full(model.speaker_proj_weight.shape, mx.nan)
 
-    engine = broken("tts/pocket_tts", COLD, projection)
+    engine = broken("tts/pocket_tts", projection)
     with pytest.raises(NotFinite, match=r"^the encoding of a voice"):
         run(engine.run(Speak(text="Hello.", voice=ReferenceVoice(noise(1.0, 0, 24_000), "One", "one"))))
     assert len(engine.imitated) == 0
 
 
 def test_a_model_without_voices_imitates_a_noise_while_it_loads(
-    loaded: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    loaded: Callable[..., Any], tmp_path: Path, options: LoadOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tiny_bridge.write("tts/pocket_tts", tmp_path / "weights")
     for voice in folder.glob("*/*.safetensors"):
         voice.unlink()
-    engine = loaded(mlx_audio.load(folder, WARM))
+    engine = loaded(mlx_audio.load(folder, options))
     assert not engine.voices and len(engine.imitated) == 1
     assert "not warmed up" not in caplog.text
 
@@ -155,9 +160,9 @@ def test_what_no_request_could_do_fails_the_load(
         list(first_request(engine))
 
 
-def test_the_warm_up_is_short(loaded: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_warm_up_is_short(loaded: Callable[..., Any], tmp_path: Path, cold: LoadOptions) -> None:
     """No tiny model of speech finds an end by itself."""
-    engine = loaded(mlx_audio.load(tiny_bridge.write("tts/soprano", tmp_path / "weights"), COLD))
+    engine = loaded(mlx_audio.load(tiny_bridge.write("tts/soprano", tmp_path / "weights"), cold))
     assert spoken(engine.checkpoint).options == {"max_tokens": 12}
     assert {event.stage for event in first_request(engine)} == {"warm_up"}
 
