@@ -53,6 +53,11 @@ def framed(before: Layer, layers: Sequence[Layer], after: Layer) -> list[Layer]:
     return found
 
 
+def same(x: mx.array) -> mx.array:
+    """Nothing before or after some layers."""
+    return x
+
+
 def applied(layers: Sequence[Layer], x: mx.array) -> mx.array:
     """All `layers`, one after another. Nothing is computed yet."""
     for layer in layers:

@@ -7,7 +7,7 @@ import pytest
 from support.engine_runs import result
 
 from speechmlx.engines import AIM
-from speechmlx.engines.parts.pace import LayerPace, applied, framed
+from speechmlx.engines.parts.pace import Layer, LayerPace, applied, framed
 
 
 class Network:
@@ -15,7 +15,7 @@ class Network:
 
     def __init__(self, seconds: float, layers: int = 22) -> None:
         self.now, self.seconds = 0.0, seconds
-        self.layers = [self.layer] * layers
+        self.layers: list[Layer] = [self.layer] * layers
         self.pace = LayerPace(clock=lambda: self.now)
         self.pace.aim = AIM
 
