@@ -14,8 +14,9 @@ class StepSize:
     """A power of two between `least` and `most`, for each aim: units of work, such as tokens, in one step.
 
     An aim is the time that a step should take, in seconds. A size doubles after one step that took at most half of it,
-    and shrinks after two steps running that took SLOW times as long: one alone may have compiled kernels, or another
-    process had the machine. So sizes settle where steps take between half of the aim and SLOW of it, within the bounds.
+    and shrinks after two steps that took SLOW times as long with none between them that shows the opposite: one alone
+    may have compiled kernels, or another process had the machine. So sizes settle where steps take between half of the
+    aim and SLOW of it, within the bounds.
     """
 
     def __init__(self, first: int, least: int, most: int, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -31,7 +32,10 @@ class StepSize:
 
     @contextmanager
     def timed(self, aim: float, units: int) -> Iterator[None]:
-        """A step of `units` is done inside. Half of `units(aim)` or fewer, as at the end of work, make none longer."""
+        """A step of `units` is done inside.
+
+        Half of `units(aim)` or fewer, as at the end of work, make no step longer and say nothing against a slow one.
+        """
         start = self._clock()
         yield
         self._learn(aim, units, self._clock() - start)
@@ -44,7 +48,9 @@ class StepSize:
                 return
             fitting = int(aim / min(before, per_unit))
             self._sizes[aim] = max(self._least, min(size // 2, _power_below(fitting)))
-        elif 2 * units > size and 2 * size * per_unit <= aim:
+        elif 2 * units <= size or size * per_unit > SLOW * aim:
+            return  # the rest of some work: a whole step may still be slow
+        elif 2 * size * per_unit <= aim:
             self._sizes[aim] = min(self._most, 2 * size)
         self._slow.pop(aim, None)
 

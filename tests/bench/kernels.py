@@ -11,10 +11,10 @@ import argparse
 import dataclasses
 import importlib
 import json
+import math
 import os
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -26,8 +26,9 @@ import big_models
 import mlx.core as mx
 import numpy as np
 import psutil
+import small_models
 import soundfile
-from graphs import Counts, Watch
+from graphs import Counts, Watch, usual
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -36,7 +37,7 @@ from support.engine_runs import result
 from support.metal_arithmetic import metal_arithmetic
 
 import speechmlx
-from speechmlx.engines import Batched, LoadOptions
+from speechmlx.engines import Batched, LoadOptions, Paced
 from speechmlx.models import catalog, store
 from speechmlx.types import (
     Audio,
@@ -78,13 +79,6 @@ def load(folder: Path, engine: str) -> Any:
 
 def row(engine: str, step: str, counts: Counts) -> Row:
     return Row(engine, step, counts.total, counts.reads, counts.weights)
-
-
-def usual(found: list[Counts]) -> Counts:
-    """What most of these steps count, without those that stand out because something began or ended there."""
-    kinds = Counter((one.total, one.reads, one.weights) for one in found)
-    most = kinds.most_common(1)[0][0]
-    return next(one for one in found if (one.total, one.reads, one.weights) == most)
 
 
 def whisper(name: str, engine: Any, watch: Watch) -> Iterator[Row]:
@@ -216,6 +210,23 @@ def ecapa(name: str, engine: Any, watch: Watch) -> Iterator[Row]:
         yield row(name, title, watch.take())
 
 
+def fsmn_vad(name: str, engine: Any, watch: Watch) -> Iterator[Row]:
+    stream = engine.open(DetectSpeech())
+    found = list[Counts]()
+    for _ in range(STEPS):
+        watch.take()
+        list(stream.feed(np.zeros(1600, np.float32)))
+        found.append(watch.take())
+    yield row(name, "100 ms of live sound (numpy)", usual(found))
+
+
+def small(name: str, engine: Any, watch: Watch) -> Iterator[Row]:
+    if isinstance(engine, Paced):
+        engine.aim = math.inf  # how often the host waits is then the same on every machine
+    for step, counts in small_models.SMALL[name].look(engine, watch):
+        yield row(f"{name} (small)", step, counts)
+
+
 LOOKS: dict[str, Callable[[str, Any, Watch], Iterator[Row]]] = {
     "whisper-base": whisper,
     "smollm2-135m-instruct": llm,
@@ -224,24 +235,32 @@ LOOKS: dict[str, Callable[[str, Any, Watch], Iterator[Row]]] = {
     "silero-vad": silero,
     "smart-turn-v3": smart_turn,
     "ecapa-diarizer": ecapa,
+    "fsmn-vad": fsmn_vad,
     "whisper-large-v3-turbo": whisper,
     "qwen3-4b-instruct": llm,
+    **dict.fromkeys(small_models.SMALL, small),
 }
 
 
+def engine_of(name: str) -> str:
+    """The import string of the `load` of what is looked at."""
+    return small_models.SMALL[name].engine if name in small_models.SMALL else catalog.CATALOG.resolve(name).engine
+
+
 def rows_of(name: str) -> Iterator[Row]:
-    model, cache = catalog.CATALOG.resolve(name), store.cache_folder()
     is_big = name in big_models.CONFIGS
     with tempfile.TemporaryDirectory() as folder, metal_arithmetic(), ExitStack() as stack:
         if is_big:
             stack.enter_context(patch.object(mx, "quantized_matmul", big_models.product))
         watch = stack.enter_context(Watch())
         if is_big:
-            tokenizer = store.fetch(catalog.CATALOG.resolve(big_models.TOKENIZER), cache)
+            tokenizer = store.fetch(catalog.CATALOG.resolve(big_models.TOKENIZER), store.cache_folder())
             path = big_models.write(name, Path(folder), tokenizer)
+        elif name in small_models.SMALL:
+            path = small_models.SMALL[name].write(Path(folder))
         else:
-            path = store.fetch(model, cache)
-        engine = load(path, model.engine)
+            path = store.fetch(catalog.CATALOG.resolve(name), store.cache_folder())
+        engine = load(path, engine_of(name))
         watch.weigh(engine)
         yield from LOOKS[name](name, engine, watch)
 

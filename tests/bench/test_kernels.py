@@ -14,8 +14,11 @@ from support.metal_arithmetic import metal_arithmetic
 
 sys.path.append(str(Path(__file__).parent))
 import big_models
+import kernels
 import run
 from graphs import Watch, arrays_of
+
+from speechmlx.models.catalog import CATALOG
 
 X = mx.random.normal((4, 8))
 W = mx.random.normal((8, 8))
@@ -35,6 +38,12 @@ def test_kernels_are_those_of_a_gpu(narrow: bool) -> None:
     compiled = [name for name in counts.kernels if name.startswith("Compiled")]
     assert counts.kernels == {"__matmul__": 1, "layer_norm": 1, compiled[0]: 2, "Pad": 2, "Concatenate": 3}
     assert (counts.total, counts.reads) == (9, 1)
+
+
+def test_every_engine_is_looked_at() -> None:
+    """A new one is looked at too: here, or as a small model."""
+    own = {model.engine for model in CATALOG.rows if not model.refusal}
+    assert {kernels.engine_of(name) for name in kernels.LOOKS} == own
 
 
 def test_what_is_evaluated_or_left_is_not_counted() -> None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,19 @@ import numpy as np
 import pytest
 from support import f5_model
 from support.engine_runs import in_turns, result, sound
-from support.f5_model import SIZE, SYMBOLS, of_mlx, published, quantised, recording, write_model
+from support.f5_model import SIZE, SYMBOLS, VOCODER_DEPTH, of_mlx, published, quantised, recording, write_model
 from support.metal_arithmetic import metal_arithmetic
 
 from speechmlx.engines import AIM, LoadOptions, f5
 from speechmlx.engines.f5.engine import F5
 from speechmlx.engines.f5.joining import FADE
 from speechmlx.engines.f5.names import one_layout, shapes, size_of
+from speechmlx.engines.f5.network import F5Network
 from speechmlx.engines.f5.recording import prepared_voice
 from speechmlx.engines.f5.sampling import METHODS, Sampling
 from speechmlx.engines.f5.text import numbered, spelled
 from speechmlx.engines.finite import NotFinite
+from speechmlx.engines.parts.pace import LayerPace, applied
 from speechmlx.engines.parts.vocos import HOP, log_mel
 from speechmlx.errors import BadRequest, SpeechError, UnknownVoice, Unsupported, WeightsDamaged
 from speechmlx.types import Audio, Chunk, NamedVoice, ReferenceVoice, Speak, SpeakStream, Transcribe, Usage
@@ -86,8 +89,7 @@ def test_the_network_is_the_reference_s(engines: dict[str, F5], version: str) ->
     given = network.conditions(mel, mx.array(numbered(PREFIX + TEXT, engines[version].symbols)), FRAMES, guided=True)
     agree(given.text[0], wanted["text"])
     agree(given.text[1], wanted["no_text"])
-    *_, direction = network.direction(mx.array(noise()), 0.3, given, blocks=2)
-    agree(direction, wanted["direction"])
+    agree(applied(network.layers(0.3, given), mx.array(np.stack([noise()] * 2))), wanted["direction"])
 
 
 def noise() -> Any:
@@ -259,14 +261,33 @@ def test_a_cancelled_job_leaves_nothing(engine: F5) -> None:
 
 
 def test_a_step_is_part_of_the_network(engine: F5) -> None:
-    """The fewest blocks a step, once the engine has learned that they take long."""
-    engine.work._sizes[AIM] = 1
-    try:
-        engine.aim = AIM
-        steps = sum(event is None for event in engine.run(Speak(text=TEXT, options={"steps": 2})))
-    finally:
-        engine.work._sizes.clear()
-    assert steps >= 2 * SIZE.depth
+    """The fewest blocks a step of 10 s a unit, in the network as in the vocoder."""
+    slow = dataclasses.replace(engine, pace=LayerPace(clock=count(step=10).__next__))
+    slow.aim = AIM
+    steps = sum(event is None for event in slow.run(Speak(text=TEXT, options={"steps": 4})))
+    assert steps >= 3 * SIZE.depth + VOCODER_DEPTH
+
+
+def test_steps_get_shorter_where_blocks_get_slower(engine: F5, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock that only blocks move: all three in a step of 90 ms would be too long."""
+    now, block = [0.0], F5Network._block
+    seconds = [0.001]
+
+    def timed(*args: Any) -> mx.array:
+        now[0] += seconds[0]
+        return block(*args)
+
+    monkeypatch.setattr(F5Network, "_block", timed)
+    paced = dataclasses.replace(engine, pace=LayerPace(clock=lambda: now[0]))
+    paced.aim, found = AIM, list[float]()
+    for seconds[0] in (0.001, 0.03):
+        found, before = [], now[0]
+        for _ in paced.run(Speak(text=TEXT, options={"steps": 8})):
+            found.append(now[0] - before)
+            before = now[0]
+        if seconds[0] < AIM / SIZE.depth:
+            assert max(found) == pytest.approx(SIZE.depth * seconds[0])
+    assert max(found[len(found) // 2 :]) == pytest.approx(0.03)
 
 
 def test_numbers_that_are_none_are_an_error(load: Callable[..., F5]) -> None:
@@ -341,8 +362,10 @@ def test_float16_speaks_like_float32(load: Callable[..., F5], engine: F5) -> Non
         assert narrow.network.nbytes * 2 == engine.network.nbytes and narrow.vocoder.nbytes == engine.vocoder.nbytes
         mel = mx.array(log_mel(recording()))
         given = narrow.network.conditions(mel, mx.array(numbered(TEXT, narrow.symbols)), FRAMES, guided=True)
-        pieces = list(narrow.network.direction(mx.array(noise()), 0.3, given, blocks=1))
-        assert {piece.dtype for piece in pieces} == {mx.float16}
+        x = mx.array(np.stack([noise()] * 2)).astype(mx.float16)
+        for layer in narrow.network.layers(0.3, given):
+            x = layer(x)
+            assert x.dtype == mx.float16
         found = sound(narrow.run(request))
     wanted = sound(engine.run(request))
     assert len(found) == len(wanted) and np.corrcoef(found, wanted)[0, 1] > 0.99

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,13 +10,13 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support import tiny_moshi
-from support.engine_runs import result
+from support.engine_runs import counted, result
 from support.tiny_moshi import CONTEXT, DATA
 
 from speechmlx.engines import LoadOptions, moshi
 from speechmlx.engines.moshi.frame import MoshiFrames, MoshiSampling
 from speechmlx.engines.moshi.network import MoshiNetwork
-from speechmlx.engines.moshi.prompt import MoshiPrompt, MoshiVoice, columns, read_prompt
+from speechmlx.engines.moshi.prompt import MoshiPrompt, MoshiPromptPace, MoshiVoice, columns, read_prompt
 from speechmlx.engines.moshi.ring import MoshiRing
 from speechmlx.engines.parts.mimi import Mimi
 
@@ -71,11 +72,13 @@ def test_forced_frames_are_read_as_by_the_reference(models: Any, reference: dict
     assert np.abs(np.concatenate(found) - reference["personaplex.forced"]).max() < 1e-3
 
 
-def answered(models: Any, depth: int, prompt: MoshiPrompt, seed: int, device: str) -> tuple[list[int], Any]:
+def answered(
+    models: Any, depth: int, prompt: MoshiPrompt, seed: int, device: str, pace: MoshiPromptPace | None = None
+) -> tuple[list[int], Any]:
     """Text tokens and every 16th sample of what is said greedily while noise is heard."""
     network, codec, _ = models[depth]
     step = MoshiFrames(network, codec, GREEDY, device)
-    read = result(read_prompt(network, codec, prompt))
+    read = result(read_prompt(network, codec, prompt, pace or MoshiPromptPace()))
     state, texts, sounds = step.start(read.tokens, read.forced, 0), [], []
     for frame in noise(seed, FRAMES):
         has_sound = read.ring.end > 0
@@ -95,6 +98,24 @@ def test_it_answers_as_the_reference(models: Any, reference: dict[str, Any], col
     texts, sounds = answered(models, 16, prompt, 4 if name == "role" else 6, cold.device)
     assert texts == reference[f"personaplex.{name}.tokens"][:, 0].tolist()
     assert np.abs(sounds - reference[f"personaplex.{name}.sound"]).max() < 1e-3
+
+
+@pytest.mark.parametrize("name", ["recorded", "saved"])
+def test_a_prompt_is_the_same_however_long_its_steps_are(models: Any, cold: LoadOptions, name: str) -> None:
+    network, codec, voices = models[16]
+    voice = voices["natf0"] if name == "saved" else None
+    recording = noise(5, 12).reshape(-1) if name == "recorded" else None
+    prompt = MoshiPrompt(voice, recording, ROLE, pauses=True)
+    steps, answers = list[int](), list[Any]()
+    for seconds in (0, 10):
+        pace = MoshiPromptPace(clock=itertools.count(step=seconds).__next__)
+        for _ in range(2):  # the first time both learn
+            result(read_prompt(network, codec, prompt, pace))
+        steps.append(counted(read_prompt(network, codec, prompt, pace))[0])
+        answers.append(answered(models, 16, prompt, 6, cold.device, pace))
+    assert answers[0][0] == answers[1][0]
+    assert np.abs(answers[0][1] - answers[1][1]).max() < 1e-3
+    assert steps[1] > 2 * steps[0]
 
 
 def test_a_saved_voice_is_the_recording_it_was_made_of(reference: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from support import heap, tiny_moshi
 from support.engine_runs import pcm, run
 from support.plain_mlx import plain_mlx
 
-from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, Seated, moshi
+from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, Paced, Seated, moshi
 from speechmlx.engines.moshi.conversation import AskedMoshi
 from speechmlx.engines.moshi.engine import MoshiEngine
 from speechmlx.engines.moshi.ring import MoshiRing
@@ -72,7 +72,7 @@ def question(seed: int = 1, frames: float = 3.5, **settings: Any) -> Respond:
 
 
 def test_it_is_what_the_worker_asks_for(engine: MoshiEngine) -> None:
-    assert all(isinstance(engine, one) for one in (Batched, BatchedStreaming, Seated, Claiming))
+    assert all(isinstance(engine, one) for one in (Batched, BatchedStreaming, Seated, Claiming, Paced))
 
 
 def test_an_answer_has_the_frames_asked_for(engine: MoshiEngine) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any, TypeVar
 
@@ -24,6 +24,27 @@ def result(steps: Generator[Any, None, Result]) -> Result:
         except StopIteration as end:
             found: Result = end.value
             return found
+
+
+def counted(steps: Generator[Any, None, Result]) -> tuple[int, Result]:
+    """How many steps a generator has, and what it returns."""
+    number = 0
+    while True:
+        try:
+            next(steps)
+            number += 1
+        except StopIteration as end:
+            return number, end.value
+
+
+def told(done: list[str], what: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose calls add `what` to `done`."""
+
+    def run(*args: Any) -> Any:
+        done.append(what)
+        return function(*args)
+
+    return run
 
 
 def work(engine: Any, states: Sequence[Any], feeds: Sequence[Sequence[Any]] = ()) -> list[list[Event]]:

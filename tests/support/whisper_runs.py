@@ -27,4 +27,4 @@ def timings(events: Sequence[Event]) -> list[tuple[str, float, float]]:
 def empty(engine: Whisper) -> bool:
     batch = engine.offline
     searching = any(search._beams for search in batch._searches.values())
-    return not batch._states and batch._encoder_pass is None and not batch._greedy.rows and not searching
+    return not batch._states and not batch._passes and not batch._greedy.rows and not searching

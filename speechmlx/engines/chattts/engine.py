@@ -17,13 +17,17 @@ from speechmlx.engines.chattts.speakers import SpeakerBook
 from speechmlx.engines.chattts.speech_request import ChatPiece, ChatSpeech
 from speechmlx.engines.chattts.tokens import ChatTokens
 from speechmlx.engines.lm.footprint import Unlimited, batch_bytes, bytes_per_token
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.parts.vocos import RATE, VocosDecoder
+from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading.pauses import check_pauses
 from speechmlx.types import Chunk, Command, End, Event, FeedText, Request, Speak, SpeakStream
 
 MAX_BATCH = 4
+FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 32, 16, 512
+"""Tokens of a prompt read in a step: the first time, at least and at most."""
 PIECES = 3
 """Pieces of a request that are drawn at once: the next ones are ready when the first was heard."""
 
@@ -46,9 +50,19 @@ class ChatTts:
         self.room: Room = Unlimited()
         self._model, self._decoder, self._vocoder = model, decoder, vocoder
         self._speakers, self._tokens = speakers, tokens
-        self._loop = SequenceLoop(model)
+        self._loop, self._pace = SequenceLoop(model), LayerPace()
+        self._piece = StepSize(FIRST_PIECE, LEAST_PIECE, MOST_PIECE)
         self._token_bytes = bytes_per_token(model)
         self._open = self._served = 0
+
+    @property
+    def aim(self) -> float:
+        """Seconds that a step should take."""
+        return self._pace.aim
+
+    @aim.setter
+    def aim(self, seconds: float) -> None:
+        self._pace.aim = seconds
 
     @property
     def held(self) -> int:
@@ -89,19 +103,24 @@ class ChatTts:
         self._open -= 1
 
     def step(self, states: Sequence[ChatSpeech]) -> Sequence[Sequence[Event | Exception]]:
-        """A token or a frame of each piece, and one piece of other work, for the request that has waited longest."""
+        """A token or a frame of each piece or, in turn, one piece of other work for who has waited longest for it."""
         events: StepEvents = {id(state): [] for state in states}
         for state in states:
             with ends_alone(state, events):
                 self._begin_pieces(state)
         live = [state for state in states if not state.finished]
-        self._draw(live, events)
-        if working := [state for state in live if not state.finished and self._has_work(state)]:
+        drawing = [(state, piece) for state in live for piece in state.pieces if piece.draws]
+        working = [state for state in live if self._has_work(state) and (state.is_next or not drawing)]
+        if working:
             state = min(working, key=lambda one: one.served)  # a request that has just come is first
             self._served += 1
-            state.served = self._served
+            state.served, state.is_next = self._served, False
             with ends_alone(state, events):
                 self._work(state, events[id(state)])
+        elif drawing:
+            self._draw(drawing, events)
+            for state in live:
+                state.is_next = True
         for state in live:
             if not state.finished and state.is_ended and not state.open:
                 events[id(state)] += state.closing()
@@ -122,17 +141,11 @@ class ChatTts:
             sequence = state.manner.refining(text, number)
             if sequence is None:
                 sequence = state.manner.speaking(self._tokens.encode(text), number, self._model.end)
-            state.open.append(ChatPiece(text, number, ChatSound(self._decoder, self._vocoder), sequence))
+            state.open.append(ChatPiece(text, number, ChatSound(self._decoder, self._vocoder, self._pace), sequence))
 
-    def _draw(self, states: Sequence[ChatSpeech], events: StepEvents) -> None:
-        """Draw once for each piece whose prompt is read; go on to speech where a text was refined."""
-        drawing = [
-            (state, piece)
-            for state in states
-            for piece in state.pieces
-            if not piece.sequence.is_reading and not piece.sequence.is_over
-        ]
-        failed = self._loop.step([piece.sequence for _, piece in drawing]) if drawing else []
+    def _draw(self, drawing: Sequence[tuple[ChatSpeech, ChatPiece]], events: StepEvents) -> None:
+        """Draw once for each piece; go on to speech where a text was refined."""
+        failed = self._loop.step([piece.sequence for _, piece in drawing])
         for state, piece in drawing:
             sequence = piece.sequence
             if sequence in failed:
@@ -160,7 +173,9 @@ class ChatTts:
             events.append(state.heard(Chunk(to_pcm16(np.zeros(round(first * RATE), np.float32)), RATE)))
             return
         if reading := [piece.sequence for piece in state.pieces if piece.sequence.is_reading]:
-            self._loop.read(reading[0])
+            count = min(self._piece.units(self.aim), reading[0].unread)
+            with self._piece.timed(self.aim, count):
+                self._loop.read(reading[0], count)
             return
         samples = first.step()
         if samples is not None and len(samples):

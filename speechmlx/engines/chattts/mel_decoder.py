@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import mlx.core as mx
 
+from speechmlx.engines.parts.pace import Layer, applied, framed
 from speechmlx.engines.parts.tensors import Tensors, gelu
 
 FRAMES = 2
@@ -27,12 +30,21 @@ class MelDecoder:
 
     def __call__(self, states: mx.array) -> mx.array:
         """States [t, width] → logarithms of mel bands [FRAMES * t, bands]."""
+        return applied(self.layers(), states[None])
+
+    def layers(self) -> list[Layer]:
+        """One after another they do the same as a call, of states [1, t, width]."""
+        blocks = [partial(self._block, self._tensors.under(f"decoder.decoder_block.{n}")) for n in range(self._blocks)]
+        return framed(self._begun, blocks, self._ended)
+
+    def _begun(self, states: mx.array) -> mx.array:
         tensors = self._tensors
-        x = states.reshape(1, FRAMES * states.shape[0], -1)  # each state is those of its frames, one behind the other
+        x = states.reshape(1, FRAMES * states.shape[1], -1)  # each state is those of its frames, one behind the other
         x = gelu(tensors.conv("decoder.conv_in.0", x, padding=1))
-        x = tensors.conv("decoder.conv_in.2", x, padding=1)
-        for number in range(self._blocks):
-            x = x + self._block(tensors.under(f"decoder.decoder_block.{number}"), x)
+        return tensors.conv("decoder.conv_in.2", x, padding=1)
+
+    def _ended(self, x: mx.array) -> mx.array:
+        tensors = self._tensors
         x = tensors.conv("out_conv", tensors.conv("decoder.conv_out", x), padding=1)
         return (x * tensors["coef"])[0]
 
@@ -40,4 +52,4 @@ class MelDecoder:
         padding = NEAR // 2 * SPREAD
         y = tensors.conv("dwconv", x, padding=padding, dilation=SPREAD, groups=x.shape[-1])
         y = gelu(tensors.linear("pwconv1", tensors.norm("norm", y, EPSILON)))
-        return tensors.linear("pwconv2", y) * tensors["weight"]
+        return x + tensors.linear("pwconv2", y) * tensors["weight"]

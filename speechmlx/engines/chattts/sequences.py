@@ -16,9 +16,6 @@ from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.lm.batch import Batch
 from speechmlx.engines.lm.kv_cache import evaluate, new_cache
 
-READ = 256
-"""Tokens of a prompt read in a step."""
-
 
 @dataclass(eq=False)
 class ChatSequence:
@@ -46,9 +43,14 @@ class ChatSequence:
     """It is over for want of places."""
 
     @property
+    def unread(self) -> int:
+        """Tokens of its prompt that are not read yet, but for the last one, which is read with the first draw."""
+        return len(self.prompt) - 1 - self.read
+
+    @property
     def is_reading(self) -> bool:
         """Whether more of its prompt than the last token is not read yet."""
-        return self.read < len(self.prompt) - 1
+        return self.unread > 0
 
     @property
     def longest(self) -> int:
@@ -72,11 +74,11 @@ class SequenceLoop:
         self._model = model
         self.batch = Batch[ChatSequence]()
 
-    def read(self, sequence: ChatSequence) -> None:
-        """Read some of a prompt. Its last token is read with the first draw."""
+    def read(self, sequence: ChatSequence, count: int) -> None:
+        """Read `count` tokens of a prompt, up to those that are unread."""
         if sequence.cache is None:
             sequence.cache = new_cache(self._model)
-        end = min(sequence.read + READ, len(sequence.prompt) - 1)
+        end = sequence.read + count
         rows = self._model.embedded(mx.array(sequence.prompt[sequence.read : end]))
         if sequence.speaker is not None and sequence.read <= sequence.speaker[0] < end:
             place, vector = sequence.speaker

@@ -32,6 +32,11 @@ class ChatPiece:
     _steps: Generator[None, None, NDArray[np.float32]] | None = None
 
     @property
+    def draws(self) -> bool:
+        """Whether its next token or frame can be drawn."""
+        return not self.sequence.is_reading and not self.sequence.is_over
+
+    @property
     def sounds(self) -> bool:
         """Whether there is work on its sound."""
         speech = self.sequence
@@ -73,6 +78,8 @@ class ChatSpeech:
     """Pieces of text."""
     cut_off: bool = False
     """Speech of a piece did not end by itself."""
+    is_next: bool = True
+    """Whether its other work is due before the next draw."""
     served: int = 0
     """Which of all pieces of other work was its last one."""
     _rest: str = ""

@@ -26,8 +26,10 @@ from speechmlx.engines.lm.footprint import Unlimited, batch_bytes, bytes_per_tok
 from speechmlx.engines.lm.kv_cache import evaluate, new_cache
 from speechmlx.engines.lm.sampling import NOT_FINITE
 from speechmlx.engines.parts.held_arrays import bytes_of
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.parts.token_flow import FlowPrompt
+from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, Unsupported
 from speechmlx.reading.pauses import check_pauses
 from speechmlx.types import (
@@ -43,8 +45,8 @@ from speechmlx.types import (
     TextFlushed,
 )
 
-READ = 256
-"""Tokens of a prompt read in a step."""
+FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 32, 16, 512
+"""Tokens of a prompt read in a step: the first time, at least and at most."""
 MARKS = 16
 """Tokens at most that a prompt has besides text and speech."""
 
@@ -74,8 +76,9 @@ class CosyVoice:
         tokens: TextTokens,
         max_batch: int,
         pipelined: bool,
+        pace: LayerPace,
     ) -> None:
-        """`rate`: Hz of the sound.
+        """`rate`: Hz of the sound. `pace`: that of all networks but the language model.
 
         `pipelined`: launch a speech token before the last one is read, for a device that would wait.
         """
@@ -85,10 +88,20 @@ class CosyVoice:
         self._model, self._new_sound, self._rate = model, new_sound, rate
         self._voices, self._tokens = voices, tokens
         self._decoder = Decoder[Utterance](model, pipelined=pipelined)
+        self._pace, self._piece = pace, StepSize(FIRST_PIECE, LEAST_PIECE, MOST_PIECE)
         self._request_bytes = batch_bytes(bytes_per_token(model), [longest_sequence(generation)])
         self._open = 0
         self._flow_room = 0
         """Bytes, of all open requests."""
+
+    @property
+    def aim(self) -> float:
+        """Seconds that a step should take."""
+        return self._pace.aim
+
+    @aim.setter
+    def aim(self, seconds: float) -> None:
+        self._pace.aim = seconds
 
     @property
     def held(self) -> int:
@@ -142,7 +155,7 @@ class CosyVoice:
         self._flow_room -= state.flow_room
 
     def step(self, states: Sequence[Speaking]) -> Sequence[Sequence[Event | Exception]]:
-        """A speech token for each request, and one piece of other work, for the first request that has any.
+        """A speech token for each request or, in turn, one piece of other work for the first request that has any.
 
         That is: preparing a voice, reading a prompt, or a step of the sound.
         """
@@ -150,12 +163,16 @@ class CosyVoice:
         for state in states:
             with ends_alone(state, events):
                 self._begin_piece(state, events[id(state)])
-        self._generate([state for state in states if state.utterance is not None], events)
-        for state in states:
-            if self._has_work(state):
-                with ends_alone(state, events):
-                    self._work(state, events[id(state)])
-                break
+        writing = [state for state in states if state.utterance is not None and state.utterance.is_writing]
+        working = next((state for state in states if self._has_work(state)), None)
+        if working is not None and (working.is_next or not writing):
+            working.is_next = False
+            with ends_alone(working, events):
+                self._work(working, events[id(working)])
+        elif writing:
+            self._generate(writing, events)
+            for state in states:
+                state.is_next = True
         return [events[id(state)] for state in states]
 
     def _begin_piece(self, state: Speaking, events: list[Event | Exception]) -> None:
@@ -201,14 +218,10 @@ class CosyVoice:
         )
 
     def _generate(self, states: Sequence[Speaking], events: StepEvents) -> None:
-        """The next token of each utterance that is neither reading nor waiting for text."""
-        writing = {
-            id(utterance): state
-            for state in states
-            if (utterance := state.utterance) is not None and utterance.is_writing
-        }
-        rows = [state.utterance for state in writing.values() if state.utterance is not None]
-        for utterance, token in self._decoder.step(rows) if rows else ():
+        """The next token of the utterance of each, which is neither reading nor waiting for text."""
+        writing = {id(state.utterance): state for state in states}
+        rows = [state.utterance for state in states if state.utterance is not None]
+        for utterance, token in self._decoder.step(rows):
             state = writing[id(utterance)]
             if token == NOT_FINITE:
                 state.finished = True
@@ -248,10 +261,11 @@ class CosyVoice:
     def _read(self, utterance: Utterance) -> None:
         """Read some of the prompt. Its last token is read with the speech."""
         assert utterance.cache is not None
-        end = min(utterance.read + READ, len(utterance.tokens) - 1)
+        end = min(utterance.read + self._piece.units(self.aim), len(utterance.tokens) - 1)
         given = None if utterance.given is None else utterance.given[:, utterance.read : end]
-        self._model(mx.array([utterance.tokens[utterance.read : end]]), cache=utterance.cache, given=given)
-        evaluate(utterance.cache)
+        with self._piece.timed(self.aim, end - utterance.read):
+            self._model(mx.array([utterance.tokens[utterance.read : end]]), cache=utterance.cache, given=given)
+            evaluate(utterance.cache)
         utterance.read = end
         if not utterance.is_reading:
             utterance.given = None

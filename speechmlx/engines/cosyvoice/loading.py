@@ -12,7 +12,7 @@ import numpy as np
 
 from speechmlx.engines import LoadOptions
 from speechmlx.engines.cosyvoice.encoded_text_model import EncodedTextModel
-from speechmlx.engines.cosyvoice.engine import READ, CosyVoice, NewSound, longest_sequence
+from speechmlx.engines.cosyvoice.engine import MOST_PIECE, CosyVoice, NewSound, longest_sequence
 from speechmlx.engines.cosyvoice.generation import FIRST, FIRST_INSTRUCT, FIRST_SFT, SECOND, THIRD, Generation
 from speechmlx.engines.cosyvoice.speech_model import SpeechModel, SpeechNetwork
 from speechmlx.engines.cosyvoice.text_tokens import QwenTokens, TextTokens, WhisperTokens
@@ -22,6 +22,7 @@ from speechmlx.engines.cosyvoice.whole_sound import WholeSound
 from speechmlx.engines.parts import hift as vocoder
 from speechmlx.engines.parts.campplus import CamPlus
 from speechmlx.engines.parts.hift import Hift, HiftShape
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.resampled_flow import ResampledFlow
 from speechmlx.engines.parts.s3_tokenizer import FirstS3Tokenizer, S3Tokenizer
 from speechmlx.engines.parts.tensors import Tensors
@@ -72,7 +73,7 @@ def build(folder: Path, options: LoadOptions) -> Generator[Progress, None, CosyV
     if is_first:
         model = EncodedTextModel(Tensors(weights).under("lm"), generation)
         nbytes = sum(tensor.nbytes for tensor in weights.values())
-        for _ in model.prepare(longest_sequence(generation), READ):
+        for _ in model.prepare(longest_sequence(generation), MOST_PIECE):
             yield Progress("load", nbytes, nbytes)
     else:
         model = SpeechModel(config["text"], generation)
@@ -100,11 +101,11 @@ def _engine(
     tokens: TextTokens,
     on_gpu: bool,
 ) -> CosyVoice:
-    tensors, named = Tensors(weights), _under(VOICES, weights)
-    hift = Hift(tensors.under("hift"), _shape(generation))
+    tensors, named, pace = Tensors(weights), _under(VOICES, weights), LayerPace()
+    hift = Hift(tensors.under("hift"), pace, _shape(generation))
     imitating = None
     if not generation.recording_refused:
-        imitating = _tokenizer(generation, tensors.under("s3")), CamPlus(tensors.under("campplus"))
+        imitating = _tokenizer(generation, tensors.under("s3"), pace), CamPlus(tensors.under("campplus"), pace)
     voices = VoiceBook(
         generation,
         {name: np.array(named[name]) for name in config.get("voices", ())},
@@ -115,12 +116,13 @@ def _engine(
     return CosyVoice(
         generation,
         model,
-        _new_sound(generation, config, tensors.under("flow"), hift),
+        _new_sound(generation, config, tensors.under("flow"), hift, pace),
         hift.shape.rate,
         voices,
         tokens,
         max_batch=MAX_BATCH,
         pipelined=on_gpu,
+        pace=pace,
     )
 
 
@@ -128,18 +130,21 @@ def _shape(generation: Generation) -> HiftShape:
     return HiftShape(causal=generation is THIRD) if generation.is_chunked else vocoder.FIRST
 
 
-def _tokenizer(generation: Generation, tensors: Tensors) -> S3Tokenizer:
+def _tokenizer(generation: Generation, tensors: Tensors, pace: LayerPace) -> S3Tokenizer:
     if not generation.is_chunked:
-        return FirstS3Tokenizer(tensors)
-    return S3Tokenizer(tensors, epsilon=1e-6 if generation is SECOND else 1e-5)
+        return FirstS3Tokenizer(tensors, pace)
+    return S3Tokenizer(tensors, 1e-6 if generation is SECOND else 1e-5, pace)
 
 
-def _new_sound(generation: Generation, config: Mapping[str, Any], tensors: Tensors, hift: Hift) -> NewSound:
+def _new_sound(
+    generation: Generation, config: Mapping[str, Any], tensors: Tensors, hift: Hift, pace: LayerPace
+) -> NewSound:
     if not generation.is_chunked:
-        return partial(WholeSound, ResampledFlow(tensors, HEADS, HEADS), hift)
+        return partial(WholeSound, ResampledFlow(tensors, HEADS, HEADS, pace), hift)
     if generation is SECOND:
-        return partial(UtteranceSound, second_flow(tensors, HEADS, HEADS), hift)
-    return partial(UtteranceSound, third_flow(tensors, int(config.get("transformer_heads", TRANSFORMER_HEADS))), hift)
+        return partial(UtteranceSound, second_flow(tensors, HEADS, HEADS, pace), hift)
+    heads = int(config.get("transformer_heads", TRANSFORMER_HEADS))
+    return partial(UtteranceSound, third_flow(tensors, heads, pace), hift)
 
 
 def _under(prefix: str, weights: Weights) -> dict[str, mx.array]:

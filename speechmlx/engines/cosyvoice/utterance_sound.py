@@ -83,7 +83,8 @@ class UtteranceSound:
         frames = finite(np.array(mel.astype(mx.float32)), "the synthesis of a spectrogram")
         self._given, self._chunks, self.finished = end, min(2 * self._chunks, MOST_CHUNKS), is_last
         yield
-        samples = finite(self._vocoder.push(self._tempo.push(frames, is_last), is_last), "the synthesis of speech")
+        samples = yield from self._vocoder.push(self._tempo.push(frames, is_last), is_last)
+        samples = finite(samples, "the synthesis of speech")
         return faded(samples, self._fade) if is_last else samples
 
 

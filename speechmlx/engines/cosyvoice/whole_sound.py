@@ -45,5 +45,6 @@ class WholeSound:
         piece, self._frames = self._frames[:PIECE], self._frames[PIECE:]
         self.finished = not len(self._frames)
         frames = self._tempo.push(piece, self.finished)
-        samples = finite(self._vocoder.push(frames, self.finished), "the synthesis of speech")
+        samples = yield from self._vocoder.push(frames, self.finished)
+        samples = finite(samples, "the synthesis of speech")
         return faded(samples, self._fade) if self.finished else samples

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from speechmlx import languages
 from speechmlx.audio.pcm import to_pcm16
-from speechmlx.engines import AIM, LoadOptions, Steps
+from speechmlx.engines import LoadOptions, Steps
 from speechmlx.engines.f5.joining import Joiner
 from speechmlx.engines.f5.names import one_layout, size_of
 from speechmlx.engines.f5.network import Conditions, F5Network, NetworkVersion
@@ -24,11 +24,11 @@ from speechmlx.engines.f5.settings import read_sampling
 from speechmlx.engines.f5.text import numbered, read_symbols
 from speechmlx.engines.finite import finite
 from speechmlx.engines.parts.last_events import last_events
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.remembered import Remembered
 from speechmlx.engines.parts.sentence_stream import SentenceStream, speak_all
 from speechmlx.engines.parts.vocos import RATE, VocosDecoder
 from speechmlx.engines.parts.warm_up import noise
-from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.weights import read_config, read_weights, settle
 from speechmlx.errors import BadRequest, UnknownVoice, Unsupported
 from speechmlx.names import listed
@@ -55,8 +55,6 @@ MOST_VOICES = 8
 """Voices whose spectrograms are kept."""
 MOST_FRAMES = 4096
 """Frames of a recording and what follows it, at most: 44 s."""
-LEAST_WORK, FIRST_WORK, MOST_WORK = 256, 2048, 1 << 17
-"""Frames times blocks of the network in one step."""
 VOCODER = "vocoder "
 """Begins the names of its weights while they are loaded with the network's."""
 WARM_UP, NOISE = "Hello there.", 1.0
@@ -78,9 +76,17 @@ class F5:
     """Recordings that the model brings."""
     method: str
     steps: int
-    aim: float = AIM
-    work: StepSize = field(default_factory=lambda: StepSize(FIRST_WORK, LEAST_WORK, MOST_WORK))
+    pace: LayerPace = field(default_factory=LayerPace)
     known: Remembered[ReferenceMel] = field(default_factory=lambda: Remembered(MOST_VOICES))
+
+    @property
+    def aim(self) -> float:
+        """Seconds that a step should take."""
+        return self.pace.aim
+
+    @aim.setter
+    def aim(self, seconds: float) -> None:
+        self.pace.aim = seconds
 
     @property
     def nbytes(self) -> int:
@@ -143,26 +149,16 @@ class F5:
         noise = mx.random.normal((frames, known.mel.shape[1]), key=mx.random.key(sampling.seed))
         mel = yield from sampling.follow(noise, partial(self._direction, given, sampling.guidance))
         mel = mx.concatenate([known.mel, mel[known.mel.shape[0] :]])[known.frames :]
-        sound = self.vocoder(mel[None])
+        sound = yield from self.pace.run(self.vocoder.layers(), mel[None], "vocoder")
         samples: Samples = finite(np.array(sound, np.float32), "the synthesis of speech") / np.float32(known.gain)
-        yield None
         return samples
 
     def _direction(
         self, given: Conditions, guidance: float, noisy: mx.array, time: float
     ) -> Generator[None, None, mx.array]:
         """The direction at a time [t, bands], away from the one that knows nothing."""
-        frames = noisy.shape[0] * given.known.shape[0]
-        blocks = max(1, self.work.units(self.aim) // frames)
-        pieces = self.network.direction(noisy, time, given, blocks)
-        found = noisy
-        while True:
-            with self.work.timed(self.aim, blocks * frames):
-                if (piece := next(pieces, None)) is None:
-                    break
-                mx.eval(piece)
-            found = piece
-            yield None
+        rows = mx.broadcast_to(noisy.astype(self.network.dtype)[None], (given.known.shape[0], *noisy.shape))
+        found = yield from self.pace.run(self.network.layers(time, given), rows)
         found = found.astype(mx.float32)
         return found[0] + (found[0] - found[1]) * guidance if guidance > 0 else found[0]
 

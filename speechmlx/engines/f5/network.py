@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import mlx.core as mx
 import numpy as np
 
 from speechmlx.engines.f5.names import QUANTISED, TIMES, NetworkSize, bits_of
+from speechmlx.engines.parts.pace import Layer, framed
 
 EPSILON = 1e-6
 TURNS = 10_000.0
@@ -59,22 +61,22 @@ class F5Network:
             known = mx.concatenate([known, mx.zeros_like(known)])
         return Conditions(known, mx.concatenate(texts))
 
-    def direction(self, noisy: mx.array, time: float, given: Conditions, blocks: int) -> Iterator[mx.array]:
-        """noisy [t, bands] at `time`, 0 to 1 → [b, t, bands].
+    def layers(self, time: float, given: Conditions) -> list[Layer]:
+        """At `time`, 0 to 1: one after another they make of a noisy spectrogram [b, t, bands] its direction, as large.
 
-        Yields what is to be evaluated after each `blocks` blocks; the last one is the direction.
+        All b are the same spectrogram.
         """
-        rows = given.known.shape[0]
-        x = mx.broadcast_to(noisy.astype(self.dtype)[None], (rows, *noisy.shape))
-        x = self._linear("input_embed.proj", mx.concatenate([x, given.known, given.text], axis=-1))
-        x = x + self._neighbours(x)
         moment = self._moment(time)
-        for number in range(self.size.depth):
-            if number and not number % blocks:
-                yield x
-            x = self._block(f"transformer_blocks.{number}", x, moment)
+        blocks = [partial(self._block, f"transformer_blocks.{number}", moment) for number in range(self.size.depth)]
+        return framed(partial(self._begun, given), blocks, partial(self._ended, moment))
+
+    def _begun(self, given: Conditions, noisy: mx.array) -> mx.array:
+        x = self._linear("input_embed.proj", mx.concatenate([noisy, given.known, given.text], axis=-1))
+        return x + self._neighbours(x)
+
+    def _ended(self, moment: mx.array, x: mx.array) -> mx.array:
         scale, shift = mx.split(self._linear("norm_out.linear", moment), 2, axis=-1)
-        yield self._linear("proj_out", _normal(x, scale, shift))
+        return self._linear("proj_out", _normal(x, scale, shift))
 
     # --- Text ----------------------------------------------------------------------------------------------------
 
@@ -118,7 +120,7 @@ class F5Network:
             x = x * mx.tanh(mx.logaddexp(x, mx.zeros_like(x)))
         return x
 
-    def _block(self, name: str, x: mx.array, moment: mx.array) -> mx.array:
+    def _block(self, name: str, moment: mx.array, x: mx.array) -> mx.array:
         """`moment` tells how the block normalises, and how much it adds."""
         parts = mx.split(self._linear(f"{name}.attn_norm.linear", moment), 6, axis=-1)
         shift, scale, gate, inner_shift, inner_scale, inner_gate = parts

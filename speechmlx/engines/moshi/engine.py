@@ -19,7 +19,7 @@ from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.moshi.conversation import AskedMoshi, LiveMoshi, MoshiBeginning, MoshiConversation
 from speechmlx.engines.moshi.frame import NOT_FINITE, MoshiFrames
 from speechmlx.engines.moshi.loudness import brought_to, loudness
-from speechmlx.engines.moshi.prompt import MoshiPrompt, MoshiPromptStates, MoshiVoice, read_prompt
+from speechmlx.engines.moshi.prompt import MoshiPrompt, MoshiPromptPace, MoshiPromptStates, MoshiVoice, read_prompt
 from speechmlx.engines.moshi.ring import STEP
 from speechmlx.engines.moshi.text import MoshiTokenizer, MoshiWriting
 from speechmlx.engines.parts.mimi import RATE, StackedRows
@@ -58,7 +58,7 @@ Happened = dict[int, list[Event | Exception]]
 
 
 class MoshiEngine:
-    """Answers `Respond` and `Converse`. `Batched` and `BatchedStreaming`, `Seated` and `Claiming`."""
+    """Answers `Respond` and `Converse`. `Batched` and `BatchedStreaming`, `Seated`, `Claiming` and `Paced`."""
 
     max_batch = max_open = MAX_BATCH
 
@@ -70,7 +70,7 @@ class MoshiEngine:
         self._step, self._tokenizer = step, tokenizer
         self._voices, self._takes_roles = voices, takes_roles
         self._open: list[MoshiConversation] = []
-        self._rows, self._prompts = StackedRows(), MoshiPromptStates()
+        self._rows, self._prompts, self._pace = StackedRows(), MoshiPromptStates(), MoshiPromptPace()
         modules = (step.network, step.codec)
         self.nbytes = sum(array.nbytes for one in modules for _, array in tree_flatten(one.parameters()))
         self.nbytes += sum(voice.inputs.nbytes for voice in voices.values())
@@ -79,6 +79,15 @@ class MoshiEngine:
         width = step.network.out_norm.weight.dtype.size
         self.frame_bytes = 2 * sizes.layers * sizes.dim * width
         """Bytes of the keys and values of a frame."""
+
+    @property
+    def aim(self) -> float:
+        """Seconds that a step should take; what a frame takes is not in it."""
+        return self._pace.aim
+
+    @aim.setter
+    def aim(self, seconds: float) -> None:
+        self._pace.aim = seconds
 
     @property
     def held(self) -> int:
@@ -115,7 +124,7 @@ class MoshiEngine:
     def _beginning(self, prompt: MoshiPrompt, key: object, frames: int) -> MoshiBeginning:
         """Of a conversation that comes to `frames` in all; claims its memory."""
         return MoshiBeginning(
-            reading=read_prompt(self._step.network, self._step.codec, prompt),
+            reading=read_prompt(self._step.network, self._step.codec, prompt, self._pace),
             key=key,
             writing=MoshiWriting(self._tokenizer),
             frames=frames,

@@ -5,8 +5,9 @@ All of a prompt is known before, so the network reads many frames at once and pr
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,13 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
+from speechmlx.engines import LONG_AIM
 from speechmlx.engines.moshi.frame import COLUMNS, IS_LATE
 from speechmlx.engines.moshi.network import MoshiNetwork
 from speechmlx.engines.moshi.ring import MoshiRing
 from speechmlx.engines.moshi.sizes import STREAMS, VOICED, MoshiSizes
 from speechmlx.engines.parts.mimi import Mimi
+from speechmlx.engines.step_size import StepSize
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -33,8 +36,11 @@ SINE = (430, 1268, 381, 1611, 1095, 1495, 56, 472)
 """Codes of the tone that stands for a person who is not there yet."""
 PAUSE = 6
 """Frames of silence before and after the role: half a second."""
-CHUNK = 16
-"""Frames read in a step. Weights are read once for all of them, so it takes little longer than a frame."""
+FIRST_PIECE, LEAST_PIECE, MOST_PIECE = 16, 4, 256
+"""Frames read in a step: the first time, at least and at most. Weights are read once for all of them, so that a few
+take little longer than one."""
+FIRST_HEARD, MOST_HEARD = 4, 64
+"""Frames of a recording that the codec encodes in a step, the first time and at most."""
 KEPT = 4
 """Prompts whose keys and values are kept for the next conversation with the same voice and role."""
 
@@ -125,15 +131,27 @@ class MoshiPromptStates:
         self._states.clear()
 
 
-def read_prompt(network: MoshiNetwork, codec: Mimi, prompt: MoshiPrompt) -> Generator[None, None, MoshiPromptState]:
+class MoshiPromptPace:
+    """How much of a prompt one step reads. What is read does not depend on it."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.aim = LONG_AIM
+        """Seconds that a step should take."""
+        self.read = StepSize(FIRST_PIECE, LEAST_PIECE, MOST_PIECE, clock)
+        self.heard = StepSize(FIRST_HEARD, 1, MOST_HEARD, clock)
+
+
+def read_prompt(
+    network: MoshiNetwork, codec: Mimi, prompt: MoshiPrompt, pace: MoshiPromptPace
+) -> Generator[None, None, MoshiPromptState]:
     """Read a prompt in bounded steps. Returns the state after it."""
     ring = MoshiRing(network.sizes.layers, network.sizes.context)
     frames, before = list[Sequence[int]](), _beginning(network.sizes)
     if prompt.voice is not None:
-        yield from _read(network, prompt.voice.inputs, ring)
+        yield from _read(network, prompt.voice.inputs, ring, pace)
         before = prompt.voice.last
     elif prompt.recording is not None:
-        codes = yield from _encoded(codec, prompt.recording)
+        codes = yield from _encoded(codec, prompt.recording, pace)
         frames += [(PAD, *row, *SINE) for row in codes.tolist()]
     if prompt.pauses:
         quiet = (PAD, *SILENCE, *SINE)
@@ -142,7 +160,7 @@ def read_prompt(network: MoshiNetwork, codec: Mimi, prompt: MoshiPrompt) -> Gene
         frames = frames[1:]  # the first frame would be in column 0, which has the tokens of the beginning
     inputs, tokens, forced = columns(np.array(frames, np.int32).reshape(-1, STREAMS), before)
     if len(inputs):
-        yield from _read(network, mx.array(inputs), ring)
+        yield from _read(network, mx.array(inputs), ring, pace)
     return MoshiPromptState(ring, mx.array(tokens.T), mx.array(forced.T))
 
 
@@ -167,25 +185,33 @@ def columns(frames: Tokens, before: Tokens) -> tuple[Tokens, Tokens, NDArray[np.
     return laid[:count], laid[count:], forced[count:]
 
 
-def _read(network: MoshiNetwork, inputs: mx.array, ring: MoshiRing) -> Generator[None, None, None]:
-    """Read inputs [n, dim], or tokens [n, STREAMS], CHUNK at a time."""
-    for first in range(0, len(inputs), CHUNK):
-        piece = inputs[None, first : first + CHUNK]
-        embedded = network.embed(piece) if mx.issubdtype(piece.dtype, mx.integer) else piece
-        network.hear(embedded, [ring])
-        mx.eval(ring.arrays())
+def _read(
+    network: MoshiNetwork, inputs: mx.array, ring: MoshiRing, pace: MoshiPromptPace
+) -> Generator[None, None, None]:
+    """Read inputs [n, dim], or tokens [n, STREAMS]."""
+    first = 0
+    while first < len(inputs):
+        piece = inputs[None, first : first + pace.read.units(pace.aim)]
+        with pace.read.timed(pace.aim, piece.shape[1]):
+            embedded = network.embed(piece) if mx.issubdtype(piece.dtype, mx.integer) else piece
+            network.hear(embedded, [ring])
+            mx.eval(ring.arrays())
+        first += piece.shape[1]
         yield
 
 
-def _encoded(codec: Mimi, recording: Samples) -> Generator[None, None, Tokens]:
+def _encoded(codec: Mimi, recording: Samples, pace: MoshiPromptPace) -> Generator[None, None, Tokens]:
     """The codes of a recording [frames, VOICED]; its last frame is filled up with silence."""
     size = codec.sizes.frame
     padded = np.pad(recording, (0, -len(recording) % size)).reshape(-1, 1, size)
-    state, found = codec.encoding(1), list[mx.array]()
-    for place, frame in enumerate(padded):
-        codes, state = codec.encode(mx.array(frame), state)
-        mx.eval(codes, state)
-        found.append(codes)
-        if place % (CHUNK // 4) == 0:
-            yield
+    state, found, first = codec.encoding(1), list[mx.array](), 0
+    while first < len(padded):
+        some = padded[first : first + pace.heard.units(pace.aim)]
+        with pace.heard.timed(pace.aim, len(some)):
+            for frame in some:
+                codes, state = codec.encode(mx.array(frame), state)
+                mx.eval(codes, state)
+                found.append(codes)
+        first += len(some)
+        yield
     return np.array(mx.concatenate(found)).reshape(-1, VOICED)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from itertools import count
 
 import mlx.core as mx
 
+from speechmlx.engines.parts.pace import Layer, LayerPace, framed, same
 from speechmlx.engines.parts.tensors import Tensors
 
 SEGMENT = 100
@@ -18,8 +20,8 @@ DILATIONS = (1, 2, 2)
 class CamPlus:
     """The network, in float32. A normalisation is a scale and a shift; one that the weights do not name is in them."""
 
-    def __init__(self, tensors: Tensors) -> None:
-        self._tensors = tensors
+    def __init__(self, tensors: Tensors, pace: LayerPace) -> None:
+        self._tensors, self._pace = tensors, pace
 
     def embedding(self, features: mx.array) -> Generator[None, None, mx.array]:
         """features [t, 80] without their mean over the time, t > 2 → the embedding [192], in bounded steps."""
@@ -29,13 +31,12 @@ class CamPlus:
         tensors = self._tensors.under("xvector")
         taps = tensors["tdnn.linear.weight"].shape[1]
         x = _relu(_normal(tensors, "tdnn.nonlinear", tensors.conv("tdnn.linear", x, stride=2, padding=taps // 2)))
+        layers: list[Layer] = []
         for block, dilation in enumerate(DILATIONS, 1):
-            for layer in _numbered(tensors, f"block{block}.tdnnd", ".cam_layer.linear_local.weight"):
-                x = mx.concatenate([x, _dense(layer, x, dilation)], axis=-1)
-            x = _relu(_normal(tensors, f"transit{block}.nonlinear", x))
-            x = tensors.conv(f"transit{block}.linear", x)
-            mx.eval(x)
-            yield
+            named = _numbered(tensors, f"block{block}.tdnnd", ".cam_layer.linear_local.weight")
+            dense = [partial(_densely, layer, dilation) for layer in named]
+            layers += framed(same, dense, partial(_transit, tensors, block))
+        x = yield from self._pace.run(layers, x, "speaker")
         x = _relu(_normal(tensors, "out_nonlinear", x))[0]
         statistics = mx.concatenate([mx.mean(x, axis=0), mx.sqrt(mx.var(x, axis=0, ddof=1))])
         return _normal(tensors, "dense.nonlinear", tensors.conv("dense.linear", statistics[None, None]))[0, 0]
@@ -57,6 +58,16 @@ def _residual(tensors: Tensors, x: mx.array, stride: int) -> mx.array:
     if "shortcut.0.weight" in tensors:
         x = _normal(tensors, "shortcut.1", _conv2d(tensors, "shortcut.0", x, stride, padding=0))
     return _relu(x + y)
+
+
+def _densely(tensors: Tensors, dilation: int, x: mx.array) -> mx.array:
+    """x [1, t, c] with the channels that a dense layer adds."""
+    return mx.concatenate([x, _dense(tensors, x, dilation)], axis=-1)
+
+
+def _transit(tensors: Tensors, block: int, x: mx.array) -> mx.array:
+    """x [1, t, c] → [1, t, c / 2], behind a block."""
+    return tensors.conv(f"transit{block}.linear", _relu(_normal(tensors, f"transit{block}.nonlinear", x)))
 
 
 def _dense(tensors: Tensors, x: mx.array, dilation: int) -> mx.array:

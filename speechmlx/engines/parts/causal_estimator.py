@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import mlx.core as mx
 
 from speechmlx.engines.parts.chunk_past import ChunkPast
 from speechmlx.engines.parts.chunked_attention import attend, in_heads, joined
+from speechmlx.engines.parts.pace import Layer, applied, framed, same
 from speechmlx.engines.parts.tensors import Tensors, gelu, mish
 
 
@@ -31,23 +33,36 @@ class CausalEstimator:
 
         `chunked`: a frame sees its own chunk and those before it. `past`: of the frames before, at the same time.
         """
-        tensors, chunk, past = self._tensors, self._chunk if chunked else 0, past or ChunkPast()
-        embedded = embedded_time(tensors, time, x.shape[-1])
-        x = skip = self._block("down_blocks.0", x, embedded, chunk, past)
-        x = past.conv(tensors, "down_blocks.0.2", x)
-        for number in range(tensors.count("mid_blocks")):
-            x = self._block(f"mid_blocks.{number}", x, embedded, chunk, past)
-        x = self._block("up_blocks.0", mx.concatenate([x, skip], axis=-1), embedded, chunk, past)
-        x = _convolved(tensors.under("final_block"), past.conv(tensors, "up_blocks.0.2", x), past)
-        return tensors.conv("final_proj", x)
+        return applied(self.layers(time, chunked, past), x)
 
-    def _block(self, name: str, x: mx.array, embedded: mx.array, chunk: int, past: ChunkPast) -> mx.array:
+    def layers(self, time: mx.array, chunked: bool = True, past: ChunkPast | None = None) -> list[Layer]:
+        """One after another they do the same as a call."""
+        tensors, past, skipped = self._tensors, past or ChunkPast(), list[mx.array]()
+        block = partial(self._block, embedded_time(tensors, time), self._chunk if chunked else 0, past)
+
+        def lowered(x: mx.array) -> mx.array:
+            skipped.append(x)
+            return past.conv(tensors, "down_blocks.0.2", x)
+
+        def ended(x: mx.array) -> mx.array:
+            x = _convolved(tensors.under("final_block"), past.conv(tensors, "up_blocks.0.2", x), past)
+            return tensors.conv("final_proj", x)
+
+        return [
+            *framed(same, block("down_blocks.0"), lowered),
+            *(layer for number in range(tensors.count("mid_blocks")) for layer in block(f"mid_blocks.{number}")),
+            *framed(lambda x: mx.concatenate([x, skipped.pop()], axis=-1), block("up_blocks.0"), ended),
+        ]
+
+    def _block(self, embedded: mx.array, chunk: int, past: ChunkPast, name: str) -> list[Layer]:
+        """The transformers of a block, the first of them behind the convolutions."""
         block = self._tensors.under(f"{name}.0")
-        y = _convolved(block.under("block1"), x, past) + block.linear("mlp.1", embedded)
-        x = _convolved(block.under("block2"), y, past) + block.conv("res_conv", x)
-        for number in range(self._tensors.count(f"{name}.1")):
-            x = transformed(self._tensors.under(f"{name}.1.{number}"), x, self._heads, chunk, past)
-        return x
+
+        def convolved(x: mx.array) -> mx.array:
+            y = _convolved(block.under("block1"), x, past) + block.linear("mlp.1", embedded)
+            return _convolved(block.under("block2"), y, past) + block.conv("res_conv", x)
+
+        return framed(convolved, transformers(self._tensors, name, self._heads, chunk, past), same)
 
 
 def _convolved(tensors: Tensors, x: mx.array, past: ChunkPast) -> mx.array:
@@ -55,11 +70,16 @@ def _convolved(tensors: Tensors, x: mx.array, past: ChunkPast) -> mx.array:
     return mish(tensors.norm("block.2", past.conv(tensors, "block.0", x)))
 
 
-def transformed(tensors: Tensors, x: mx.array, heads: int, chunk: int = 0, past: ChunkPast | None = None) -> mx.array:
-    """A transformer of a U-net: x [b, t, c] → [b, t, c]. `chunk`: frames of a chunk; 0: every frame sees all.
+def transformers(tensors: Tensors, name: str, heads: int, chunk: int = 0, past: ChunkPast | None = None) -> list[Layer]:
+    """Those of a block of a U-net, each x [b, t, c] → [b, t, c]. `chunk`: frames of a chunk; 0: every frame sees all.
 
     `past`: of the frames before.
     """
+    parts = [tensors.under(f"{name}.1.{number}") for number in range(tensors.count(f"{name}.1"))]
+    return [partial(_transformed, part, heads, chunk, past) for part in parts]
+
+
+def _transformed(tensors: Tensors, heads: int, chunk: int, past: ChunkPast | None, x: mx.array) -> mx.array:
     normal = tensors.norm("norm1", x)
     queries, keys, values = (in_heads(tensors.linear(f"attn1.to_{name}", normal), heads) for name in "qkv")
     keys, values = past.attended(keys, values) if past else (keys, values)
@@ -68,8 +88,9 @@ def transformed(tensors: Tensors, x: mx.array, heads: int, chunk: int = 0, past:
     return x + tensors.linear("ff.net.2", gelu(inner))
 
 
-def embedded_time(tensors: Tensors, time: mx.array, width: int) -> mx.array:
+def embedded_time(tensors: Tensors, time: mx.array) -> mx.array:
     """time [b] from 0 to 1 → what the blocks of a U-net add to its frames, before a layer of each [b, 1, c]."""
+    width = tensors["time_mlp.linear_1.weight"].shape[1]
     inner = tensors.linear("time_mlp.linear_1", time_places(time, width))
     return mish(tensors.linear("time_mlp.linear_2", inner * mx.sigmoid(inner)))[:, None]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import mlx.core as mx
 
 from speechmlx.engines.parts.causal_estimator import time_places
 from speechmlx.engines.parts.chunk_past import ChunkPast
 from speechmlx.engines.parts.chunked_attention import attend, in_heads, joined
+from speechmlx.engines.parts.pace import Layer, applied, framed
 from speechmlx.engines.parts.tensors import Tensors, mish
 
 EPSILON = 1e-6
@@ -36,17 +39,26 @@ class DiffusionTransformer:
         Returns the direction [b, t, bands]. `chunked`: a frame sees its own chunk and those before it. `past`: of the
         frames before, at the same time.
         """
+        return applied(self.layers(time, chunked, past), x)
+
+    def layers(self, time: mx.array, chunked: bool = True, past: ChunkPast | None = None) -> list[Layer]:
+        """One after another they do the same as a call."""
         tensors, chunk, past = self._tensors, self._chunk if chunked else 0, past or ChunkPast()
         inner = tensors.linear("time_embed.time_mlp.0", time_places(time, PLACES))
         moment = tensors.linear("time_embed.time_mlp.2", _silu(inner))
         moment = _silu(moment)[:, None]
+        parts = [tensors.under(f"transformer_blocks.{n}") for n in range(tensors.count("transformer_blocks"))]
+        blocks = [partial(self._block, part, moment, chunk, past) for part in parts]
+        return framed(partial(self._begun, past), blocks, partial(self._ended, moment))
+
+    def _begun(self, past: ChunkPast, x: mx.array) -> mx.array:
         noisy, content, speaker, known = mx.split(x, 4, axis=-1)
-        x = tensors.linear("input_embed.proj", mx.concatenate([noisy, known, content, speaker], axis=-1))
-        x = x + self._neighbours(x, past)
-        for number in range(tensors.count("transformer_blocks")):
-            x = self._block(tensors.under(f"transformer_blocks.{number}"), x, moment, chunk, past)
-        scale, shift = mx.split(tensors.linear("norm_out.linear", moment), 2, axis=-1)
-        return tensors.linear("proj_out", _normal(x, scale, shift))
+        x = self._tensors.linear("input_embed.proj", mx.concatenate([noisy, known, content, speaker], axis=-1))
+        return x + self._neighbours(x, past)
+
+    def _ended(self, moment: mx.array, x: mx.array) -> mx.array:
+        scale, shift = mx.split(self._tensors.linear("norm_out.linear", moment), 2, axis=-1)
+        return self._tensors.linear("proj_out", _normal(x, scale, shift))
 
     def _neighbours(self, x: mx.array, past: ChunkPast) -> mx.array:
         """What the frames before tell of a frame's place."""
@@ -55,7 +67,7 @@ class DiffusionTransformer:
             x = mish(past.conv(tensors, name, x, groups=GROUPS))
         return x
 
-    def _block(self, tensors: Tensors, x: mx.array, moment: mx.array, chunk: int, past: ChunkPast) -> mx.array:
+    def _block(self, tensors: Tensors, moment: mx.array, chunk: int, past: ChunkPast, x: mx.array) -> mx.array:
         """`moment` [b, 1, c] tells how the block normalises and how much it adds."""
         parts = mx.split(tensors.linear("attn_norm.linear", moment), 6, axis=-1)
         shift, scale, gate, inner_shift, inner_scale, inner_gate = parts

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import mlx.core as mx
 import numpy as np
 
 from speechmlx.engines.parts.harmonic_source import HarmonicSource, Phases
+from speechmlx.engines.parts.pace import Layer, LayerPace, framed, same
 from speechmlx.engines.parts.tensors import Tensors, leaky_relu
 
 FFT, HOP = 16, 4
@@ -72,8 +75,8 @@ FIRST = HiftShape(rate=22_050, upsampling=(8, 8), by_sample=True)
 class Hift:
     """The network, in float32. It keeps nothing between two calls."""
 
-    def __init__(self, tensors: Tensors, shape: HiftShape = HiftShape()) -> None:
-        self._tensors, self.shape = tensors, shape
+    def __init__(self, tensors: Tensors, pace: LayerPace, shape: HiftShape = HiftShape()) -> None:
+        self._tensors, self._pace, self.shape = tensors, pace, shape
         self._analysis, self._synthesis, self._window = _fourier()
 
     def pitch(self, mel: mx.array) -> mx.array:
@@ -90,21 +93,34 @@ class Hift:
         random = np.random.default_rng(seed)
         return HarmonicSource(weight[0], bias, self.shape.rate, self.shape.frame, random, self.shape.phases)
 
-    def samples(self, mel: mx.array, source: mx.array) -> mx.array:
-        """mel [1, t, BANDS] and its source signal [t * frame] → samples [t * frame]."""
-        tensors = self._tensors
-        spectrum = self._spectrum(source)
-        x = self._ahead(tensors, "conv_pre", mel)
-        stages = len(self.shape.upsampling)
-        for stage, factor in enumerate(self.shape.upsampling):
-            x = self._upsampled(f"ups.{stage}", leaky_relu(x, SLOPE), factor)
+    def samples(self, mel: mx.array, source: mx.array) -> Generator[None, None, mx.array]:
+        """mel [1, t, BANDS] and its source signal [t * frame] → samples [t * frame], in bounded steps."""
+        spectrum, stages = self._spectrum(source), range(len(self.shape.upsampling))
+        layers = [layer for stage in stages for layer in self._stage(stage, spectrum)]
+        begun = partial(self._ahead, self._tensors, "conv_pre")
+        return (yield from self._pace.run(framed(begun, layers, self._ended), mel, "vocoder"))
+
+    def _stage(self, stage: int, spectrum: mx.array) -> list[Layer]:
+        """More frames, and the sum of residual blocks of them. Each layer takes about as long, whatever the stage."""
+        stages, begun = len(self.shape.upsampling), list[mx.array]()
+        each = self._tensors.count("resblocks") // stages
+        blocks = [f"resblocks.{number}" for number in range(stage * each, (stage + 1) * each)]
+
+        def begin(x: mx.array) -> mx.array:
+            x = self._upsampled(f"ups.{stage}", leaky_relu(x, SLOPE), self.shape.upsampling[stage])
             if stage == stages - 1:
                 x = mx.concatenate([x[:, 1:2], x], axis=1)
-            x = x + self._heard(stage, spectrum)
-            each = tensors.count("resblocks") // stages
-            blocks = range(stage * each, (stage + 1) * each)
-            x = sum((self._residual(f"resblocks.{number}", x) for number in blocks), mx.array(0.0)) / each
-        x = self._conv(tensors, "conv_post", leaky_relu(x))
+            begun.append(x + self._heard(stage, spectrum))
+            return begun[0]
+
+        def add(name: str, x: mx.array) -> mx.array:
+            found = self._residual(name, begun[0])
+            return found if name == blocks[0] else x + found
+
+        return [begin, *framed(same, [partial(add, name) for name in blocks], lambda x: x / each)]
+
+    def _ended(self, x: mx.array) -> mx.array:
+        x = self._conv(self._tensors, "conv_post", leaky_relu(x))
         return mx.clip(self._inverse(x[0]), -LIMIT, LIMIT)
 
     def _conv(self, tensors: Tensors, name: str, x: mx.array, dilation: int = 1) -> mx.array:

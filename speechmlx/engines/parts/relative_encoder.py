@@ -8,6 +8,7 @@ import mlx.core as mx
 
 from speechmlx.engines.parts.chunk_past import ChunkPast
 from speechmlx.engines.parts.chunked_attention import attend, in_heads, joined
+from speechmlx.engines.parts.pace import Layer, applied
 from speechmlx.engines.parts.tensors import Tensors
 
 EPSILON = 1e-12
@@ -23,18 +24,26 @@ def embedded(tensors: Tensors, name: str, x: mx.array) -> mx.array:
 def encoded(
     tensors: Tensors, name: str, x: mx.array, heads: int, chunk: int = 0, past: ChunkPast | None = None
 ) -> mx.array:
-    """The layers of the list `name`: x [1, t, c] → [1, t, c].
+    """All layers of the list `name`: x [1, t, c] → [1, t, c]."""
+    return applied(encoder_layers(tensors, name, heads, chunk, past), x)
+
+
+def encoder_layers(
+    tensors: Tensors, name: str, heads: int, chunk: int = 0, past: ChunkPast | None = None
+) -> list[Layer]:
+    """The layers of the list `name`, each x [1, t, c] → [1, t, c].
 
     `chunk`: a frame sees its own chunk of so many frames and those before it; 0: every frame sees all.
     `past`: of the frames before.
     """
-    past = past or ChunkPast()
-    for number in range(tensors.count(name)):
-        layer = tensors.under(f"{name}.{number}")
-        x = x + _attention(layer.under("self_attn"), layer.norm("norm_mha", x, EPSILON), heads, chunk, past)
-        inner = layer.linear("feed_forward.w_1", layer.norm("norm_ff", x, EPSILON))
-        x = x + layer.linear("feed_forward.w_2", inner * mx.sigmoid(inner))
-    return x
+    parts = [tensors.under(f"{name}.{number}") for number in range(tensors.count(name))]
+    return [partial(_layer, part, heads, chunk, past or ChunkPast()) for part in parts]
+
+
+def _layer(tensors: Tensors, heads: int, chunk: int, past: ChunkPast, x: mx.array) -> mx.array:
+    x = x + _attention(tensors.under("self_attn"), tensors.norm("norm_mha", x, EPSILON), heads, chunk, past)
+    inner = tensors.linear("feed_forward.w_1", tensors.norm("norm_ff", x, EPSILON))
+    return x + tensors.linear("feed_forward.w_2", inner * mx.sigmoid(inner))
 
 
 def _attention(tensors: Tensors, x: mx.array, heads: int, chunk: int, past: ChunkPast) -> mx.array:

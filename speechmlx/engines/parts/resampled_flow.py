@@ -8,7 +8,8 @@ from itertools import pairwise
 import mlx.core as mx
 import numpy as np
 
-from speechmlx.engines.parts.relative_encoder import embedded, encoded
+from speechmlx.engines.parts.pace import LayerPace
+from speechmlx.engines.parts.relative_encoder import embedded, encoder_layers
 from speechmlx.engines.parts.tensors import Tensors, mish
 from speechmlx.engines.parts.token_flow import BANDS, GUIDANCE, STEPS, FlowPrompt
 from speechmlx.engines.parts.torch_random import normal
@@ -30,8 +31,8 @@ def frames_of(tokens: int) -> int:
 class ResampledFlow:
     """The networks. Every frame sees all, so the spectrogram of more tokens does not begin with that of fewer."""
 
-    def __init__(self, tensors: Tensors, encoder_heads: int, estimator_heads: int) -> None:
-        self._tensors, self._heads = tensors, encoder_heads
+    def __init__(self, tensors: Tensors, encoder_heads: int, estimator_heads: int, pace: LayerPace) -> None:
+        self._tensors, self._heads, self._pace = tensors, encoder_heads, pace
         self._estimator = UNetEstimator(tensors.under("decoder.estimator"), estimator_heads)
 
     def spectrogram(self, prompt: FlowPrompt, tokens: Sequence[int], seed: int) -> Generator[None, None, mx.array]:
@@ -39,7 +40,7 @@ class ResampledFlow:
 
         The prompt may have any number of frames. `seed`: of the noise that it begins with.
         """
-        conditions, before = self.conditions(prompt, tokens)
+        conditions, before = yield from self.conditions(prompt, tokens)
         mx.eval(conditions)
         yield
         count = conditions.shape[1]
@@ -49,16 +50,17 @@ class ResampledFlow:
             direction = yield from self.direction(x, conditions, float(time))
             x = x + float(after - time) * direction
             mx.eval(x)
-            yield
         return x[0, before:]
 
-    def conditions(self, prompt: FlowPrompt, tokens: Sequence[int]) -> tuple[mx.array, int]:
+    def conditions(self, prompt: FlowPrompt, tokens: Sequence[int]) -> Generator[None, None, tuple[mx.array, int]]:
         """What the spectrogram is like [1, t, 3 * BANDS], and how many of its frames are the prompt's."""
         tensors, before = self._tensors, 0 if prompt.mel is None else len(prompt.mel)
         x = tensors["input_embedding.weight"][mx.array([*prompt.tokens, *tokens])][None]
         encoder = tensors.under("encoder")
-        x = encoder.norm("after_norm", encoded(encoder, "encoders", embedded(encoder, "embed", x), self._heads))
-        content = self._resampled(tensors.linear("encoder_proj", x)[0], len(prompt.tokens), before)
+        layers = encoder_layers(encoder, "encoders", self._heads)
+        x = yield from self._pace.run(layers, embedded(encoder, "embed", x), "encoder")
+        x = tensors.linear("encoder_proj", encoder.norm("after_norm", x))
+        content = self._resampled(x[0], len(prompt.tokens), before)
         count = content.shape[1]
         direction = prompt.speaker / max(float(np.linalg.norm(prompt.speaker)), 1e-12)
         speaker = tensors.linear("spk_embed_affine_layer", mx.array(direction.astype(np.float32)))
@@ -88,7 +90,7 @@ class ResampledFlow:
         """Of x [1, t, BANDS]: with the conditions and without, in one batch."""
         both = mx.concatenate([conditions, mx.zeros_like(conditions)])
         x = mx.concatenate([mx.concatenate([x, x]), both], axis=-1)
-        found = yield from self._estimator.steps(x, mx.full((2,), time))
+        found = yield from self._estimator.steps(x, mx.full((2,), time), self._pace)
         return (1 + GUIDANCE) * found[:1] - GUIDANCE * found[1:]
 
 

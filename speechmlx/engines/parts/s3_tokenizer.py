@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import mlx.core as mx
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from speechmlx.engines.finite import finite
 from speechmlx.engines.parts.chunked_attention import attend, in_heads, joined
 from speechmlx.engines.parts.mel_bands import WHISPER_RATE, whisper_mel
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.tensors import Tensors, gelu
 
 if TYPE_CHECKING:
@@ -26,17 +28,15 @@ EPSILON = 1e-5
 """Of the normalisation before an attention in versions 1 and 3."""
 BOUND = 0.9990000128746033
 """Of the values before they are rounded to a level."""
-TOGETHER = 2
-"""Blocks computed in a step."""
 STAGE = "the speech tokens of a recording"
 
 
 class S3Tokenizer:
     """The network of versions 2 and 3, in float32. It keeps nothing between two recordings."""
 
-    def __init__(self, tensors: Tensors, epsilon: float) -> None:
+    def __init__(self, tensors: Tensors, epsilon: float, pace: LayerPace) -> None:
         """`epsilon`: of the normalisation before an attention; 1e-6 in version 2, 1e-5 in version 3."""
-        self._tensors, self._epsilon = tensors, epsilon
+        self._tensors, self._epsilon, self._pace = tensors, epsilon, pace
 
     def tokens(self, samples: Samples) -> Generator[None, None, tuple[int, ...]]:
         """samples [n] at RATE Hz → tokens, n / RATE times those of a second, rounded up, in steps. Raises NotFinite."""
@@ -45,12 +45,8 @@ class S3Tokenizer:
     def of_mel(self, mel: mx.array) -> Generator[None, None, tuple[int, ...]]:
         """mel [t, BANDS] → ceil(ceil(t / 2) / 2) tokens, twice as many in version 1."""
         tensors = self._tensors.under("encoder")
-        x = self._begun(tensors, mel[None])
-        for number in range(tensors.count("blocks")):
-            x = self._block(tensors.under(f"blocks.{number}"), x)
-            if number % TOGETHER == TOGETHER - 1:
-                mx.eval(x)
-                yield
+        blocks = [partial(self._block, tensors.under(f"blocks.{n}")) for n in range(tensors.count("blocks"))]
+        x = yield from self._pace.run(blocks, self._begun(tensors, mel[None]), "tokens")
         return self._nearest(x[0])
 
     def _begun(self, tensors: Tensors, x: mx.array) -> mx.array:
@@ -97,8 +93,8 @@ def _remembered(tensors: Tensors, values: mx.array) -> mx.array:
 class FirstS3Tokenizer(S3Tokenizer):
     """The network of version 1: places are added, not turned, and tokens are the nearest rows of a table."""
 
-    def __init__(self, tensors: Tensors) -> None:
-        super().__init__(tensors, EPSILON)
+    def __init__(self, tensors: Tensors, pace: LayerPace) -> None:
+        super().__init__(tensors, EPSILON, pace)
 
     def _begun(self, tensors: Tensors, x: mx.array) -> mx.array:
         x = gelu(tensors.conv("conv1", x, padding=1))

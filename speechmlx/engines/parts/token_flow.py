@@ -15,6 +15,7 @@ from speechmlx.engines.parts.causal_estimator import CausalEstimator
 from speechmlx.engines.parts.chunk_past import ChunkPast
 from speechmlx.engines.parts.diffusion_transformer import DiffusionTransformer
 from speechmlx.engines.parts.look_ahead import AHEAD, LookAheadEncoder
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.tensors import Tensors
 from speechmlx.engines.parts.torch_random import normal
 from speechmlx.engines.parts.upsample_encoder import UpsampleEncoder
@@ -25,7 +26,7 @@ FRAMES = 2
 CHUNK = 25
 """Tokens of a chunk, as the network was trained."""
 PASS = 4 * CHUNK
-"""Tokens of a step of work, at most."""
+"""Tokens that pass through a network at once, at most; the estimator takes several steps for them."""
 STEPS = 10
 TIMES = 1 - np.cos(np.linspace(0, 1, STEPS + 1) * np.pi / 2)
 GUIDANCE = 0.7
@@ -57,8 +58,8 @@ class TokenFlow:
     begins with that of fewer, where those fill their chunks.
     """
 
-    def __init__(self, tensors: Tensors, encoder: Encoder, estimator: Estimator) -> None:
-        self._tensors, self._encoder, self._estimator = tensors, encoder, estimator
+    def __init__(self, tensors: Tensors, encoder: Encoder, estimator: Estimator, pace: LayerPace) -> None:
+        self._tensors, self._encoder, self._estimator, self._pace = tensors, encoder, estimator, pace
         self.noise = mx.array(normal(NOISE_SEED, BANDS * LONGEST).reshape(BANDS, LONGEST).T)
         """[LONGEST, BANDS]"""
         self.token_bytes = 4 * 2 * STEPS * FRAMES * estimator.remembered
@@ -103,16 +104,20 @@ class TokenFlow:
 
     def direction(
         self, x: mx.array, conditions: mx.array, time: float, chunked: bool = True, past: ChunkPast | None = None
-    ) -> mx.array:
-        """Of x [1, t, BANDS]: with the conditions and without, in one batch. `past`: of the frames before."""
+    ) -> Generator[None, None, mx.array]:
+        """Of x [1, t, BANDS]: with the conditions and without, in one batch, in bounded steps.
+
+        `past`: of the frames before.
+        """
         both = mx.concatenate([conditions, mx.zeros_like(conditions)])
         x = mx.concatenate([mx.concatenate([x, x]), both], axis=-1)
-        found = self._estimator(x, mx.full((2,), time), chunked, past)
+        layers = self._estimator.layers(mx.full((2,), time), chunked, past)
+        found = yield from self._pace.run(layers, x, "estimator")
         return (1 + GUIDANCE) * found[:1] - GUIDANCE * found[1:]
 
 
-Network = Callable[[int, int, ChunkPast], mx.array]
-"""The tokens [first, end), and what is kept of those before → [1, t, c]."""
+Network = Callable[[int, int, ChunkPast], Generator[None, None, mx.array]]
+"""The tokens [first, end), and what is kept of those before → [1, t, c], in bounded steps."""
 
 
 class FlowStream:
@@ -139,7 +144,7 @@ class FlowStream:
         first, end = self._kept, len(every) - (0 if is_last else AHEAD)
         keep = first if is_last else max(first, min(end, self._most) // CHUNK * CHUNK)
         cuts = sorted({first, keep, end, *(range(first, end, PASS) if self._chunked else ())})
-        encode = partial(self._flow.conditions, self._prompt, every, self._chunked)
+        encode = partial(self._conditions, every)
         conditions, self._encoded = yield from _passes(encode, self._encoded, 1, cuts, keep)
         x = self._flow.noise[None, FRAMES * first : FRAMES * end]
         for step, (time, after) in enumerate(pairwise(TIMES)):
@@ -150,12 +155,21 @@ class FlowStream:
         self._kept, self._given = keep, end
         return frames
 
+    def _conditions(
+        self, every: Sequence[int], first: int, end: int, past: ChunkPast
+    ) -> Generator[None, None, mx.array]:
+        """Of the tokens [first, end), in one step: the encoder is small."""
+        found = self._flow.conditions(self._prompt, every, self._chunked, first, end, past)
+        mx.eval(found)
+        yield
+        return found
+
     def _direction(
         self, x: mx.array, conditions: mx.array, time: float, start: int, first: int, end: int, past: ChunkPast
-    ) -> mx.array:
+    ) -> Generator[None, None, mx.array]:
         """Of the tokens [first, end); `x` and `conditions` begin with the token `start`."""
         part = slice(FRAMES * (first - start), FRAMES * (end - start))
-        return self._flow.direction(x[:, part], conditions[:, part], time, self._chunked, past)
+        return (yield from self._flow.direction(x[:, part], conditions[:, part], time, self._chunked, past))
 
 
 def _passes(
@@ -168,22 +182,21 @@ def _passes(
     found, before = [], kept
     for first, end in pairwise(cuts):
         past = ChunkPast(before, rate * first)
-        found.append(network(first, end, past))
+        found.append((yield from network(first, end, past)))
         before = past.after
         mx.eval(found[-1], before if end == keep or end < cuts[-1] else [])
         kept = before if end == keep else kept
-        yield
     return mx.concatenate(found, axis=1), kept
 
 
-def second_flow(tensors: Tensors, encoder_heads: int, estimator_heads: int) -> TokenFlow:
+def second_flow(tensors: Tensors, encoder_heads: int, estimator_heads: int, pace: LayerPace) -> TokenFlow:
     """That of CosyVoice 2."""
     encoder = UpsampleEncoder(tensors.under("encoder"), encoder_heads, CHUNK)
     estimator = CausalEstimator(tensors.under("decoder.estimator"), estimator_heads, FRAMES * CHUNK)
-    return TokenFlow(tensors, encoder, estimator)
+    return TokenFlow(tensors, encoder, estimator, pace)
 
 
-def third_flow(tensors: Tensors, heads: int) -> TokenFlow:
+def third_flow(tensors: Tensors, heads: int, pace: LayerPace) -> TokenFlow:
     """That of CosyVoice 3."""
     estimator = DiffusionTransformer(tensors.under("decoder.estimator"), heads, FRAMES * CHUNK)
-    return TokenFlow(tensors, LookAheadEncoder(tensors.under("pre_lookahead_layer")), estimator)
+    return TokenFlow(tensors, LookAheadEncoder(tensors.under("pre_lookahead_layer")), estimator, pace)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +30,8 @@ class VocoderStream:
         self._first = self._pitched = self._given = 0
         """Frames: dropped, with a known pitch, given as samples."""
 
-    def push(self, mel: Values, is_last: bool = False) -> Values:
-        """mel [n, bands] → the samples that are known now [m]. Computes them."""
+    def push(self, mel: Values, is_last: bool = False) -> Generator[None, None, Values]:
+        """mel [n, bands] → the samples that are known now [m], in bounded steps."""
         self._mel = np.concatenate([self._mel, mel])
         frames, length = self._first + len(self._mel), self._hift.shape.frame
         pitched = frames if is_last else max(self._pitched, frames - self._pitch_reach.after)
@@ -42,7 +44,7 @@ class VocoderStream:
         begin = max(self._first, self._given - self._reach.before)
         piece = mx.array(self._mel[begin - self._first : known - self._first])[None]
         signal = mx.array(self._signal[(begin - self._first) * length : (known - self._first) * length])
-        samples: Values = np.array(self._hift.samples(piece, signal))
+        samples: Values = np.array((yield from self._hift.samples(piece, signal)))
         found = samples[(self._given - begin) * length : (ready - begin) * length]
         self._given = ready
         self._drop()

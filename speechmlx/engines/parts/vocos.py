@@ -6,12 +6,13 @@ F5-TTS and ChatTTS speak with it. `log_mel` is the spectrogram that F5-TTS has o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 
 import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
+from speechmlx.engines.parts.pace import Layer, applied, framed
 from speechmlx.errors import WeightsDamaged
 
 Values = NDArray[np.float32]
@@ -74,11 +75,20 @@ class VocosDecoder:
 
     def __call__(self, mel: mx.array) -> mx.array:
         """mel [1, t, BANDS] → samples [(t - 1) * HOP] at RATE."""
+        return applied(self.layers(), mel)
+
+    def layers(self) -> list[Layer]:
+        """One after another they do the same as a call."""
+        blocks = [partial(self._block, f"backbone.convnext.{number}") for number in range(self._blocks)]
+        return framed(self._begun, blocks, self._ended)
+
+    def _begun(self, mel: mx.array) -> mx.array:
         w = self._weights
-        x = mx.conv1d(mel, w["backbone.embed.weight"], padding=3) + w["backbone.embed.bias"]
-        x = self._norm("backbone.norm", x)
-        for number in range(self._blocks):
-            x = x + self._block(f"backbone.convnext.{number}", x)
+        return self._norm(
+            "backbone.norm", mx.conv1d(mel, w["backbone.embed.weight"], padding=3) + w["backbone.embed.bias"]
+        )
+
+    def _ended(self, x: mx.array) -> mx.array:
         x = self._linear("head.out", self._norm("backbone.final_layer_norm", x))
         magnitude, phase = mx.split(x, 2, axis=-1)
         magnitude = mx.minimum(mx.exp(magnitude), LOUDEST)
@@ -87,10 +97,10 @@ class VocosDecoder:
 
     def _block(self, name: str, x: mx.array) -> mx.array:
         w = self._weights
-        x = mx.conv1d(x, w[f"{name}.dwconv.weight"], padding=3, groups=x.shape[-1]) + w[f"{name}.dwconv.bias"]
-        x = self._linear(f"{name}.pwconv1", self._norm(f"{name}.norm", x))
-        x = x * (1 + mx.erf(x * 0.5**0.5)) / 2
-        return w[f"{name}.gamma"] * self._linear(f"{name}.pwconv2", x)
+        y = mx.conv1d(x, w[f"{name}.dwconv.weight"], padding=3, groups=x.shape[-1]) + w[f"{name}.dwconv.bias"]
+        y = self._linear(f"{name}.pwconv1", self._norm(f"{name}.norm", y))
+        y = y * (1 + mx.erf(y * 0.5**0.5)) / 2
+        return x + w[f"{name}.gamma"] * self._linear(f"{name}.pwconv2", y)
 
     def _norm(self, name: str, x: mx.array) -> mx.array:
         return mx.fast.layer_norm(x, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"], EPSILON)

@@ -20,6 +20,7 @@ from support.tiny_cosyvoice import LETTERS, SHAPES, TEXT, campplus_nodes
 from speechmlx.engines import LoadOptions, cosyvoice
 from speechmlx.engines.cosyvoice.generation import SECOND
 from speechmlx.engines.parts.campplus import CamPlus
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.tensors import Tensors
 from speechmlx.models.convert import campplus_onnx, s3_onnx
 from speechmlx.models.convert import cosyvoice as converter
@@ -69,7 +70,7 @@ def test_the_speaker_network(tmp_path: Path) -> None:
     whole, recorded = tiny_cosyvoice.part("campplus"), Recorded.of(weights)
     assert len(weights) < len(whole)
     assert {name for name in weights if name not in whole} == {f"{conv}.bias" for conv in folded_convolutions(weights)}
-    steps = CamPlus(Tensors(recorded)).embedding(mx.array(numbers(15, 230, 80)))
+    steps = CamPlus(Tensors(recorded), LayerPace()).embedding(mx.array(numbers(15, 230, 80)))
     assert result(steps).shape == (192,)
     assert recorded.used >= set(weights)
 

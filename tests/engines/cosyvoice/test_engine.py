@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support.engine_runs import pcm, run, silences, stream, work, work_until_idle
+from support.engine_runs import pcm, run, silences, stream, told, work, work_until_idle
 from support.small_checkpoints import numbers
 from support.tiny_cosyvoice import NAMED, write_folder
 
-from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, cosyvoice
+from speechmlx.audio.pcm import from_pcm16
+from speechmlx.engines import Batched, BatchedStreaming, Claiming, LoadOptions, Paced, cosyvoice
 from speechmlx.engines.cosyvoice.engine import CosyVoice
 from speechmlx.engines.cosyvoice.text_tokens import QwenTokens
 from speechmlx.engines.cosyvoice.utterance_sound import faded
+from speechmlx.engines.step_size import StepSize
 from speechmlx.errors import BadRequest, ModelUnavailable, SpeechError, UnknownVoice, Unsupported
 from speechmlx.types import (
     Audio,
@@ -44,7 +47,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(folder: Path, loaded: Callable[..., Any], cold: LoadOptions) -> CosyVoice:
-    return loaded(cosyvoice.load(folder, cold))
+    """Its prompts are read in pieces of one size: sums of another number of rows differ by rounding."""
+    engine: CosyVoice = loaded(cosyvoice.load(folder, cold))
+    engine._piece = StepSize(64, 64, 64)
+    return engine
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +65,7 @@ def speak(engine: CosyVoice, text: str = TEXT, **fields: Any) -> list[Event]:
 
 def test_it_is_what_the_worker_knows(engine: CosyVoice) -> None:
     assert isinstance(engine, Batched) and isinstance(engine, BatchedStreaming) and isinstance(engine, Claiming)
+    assert isinstance(engine, Paced)
 
 
 def test_a_text_in_the_voice_of_a_speaker(engine: CosyVoice, plain: list[Event]) -> None:
@@ -93,6 +100,51 @@ def test_requests_together_sound_as_alone(engine: CosyVoice) -> None:
     together = run(engine, *asked)
     for one, other in zip(alone, together, strict=True):
         assert pcm(one) == pcm(other)
+
+
+def smallest_steps(engine: CosyVoice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token of a prompt, or a layer of a network, in a step."""
+    monkeypatch.setattr(engine, "_piece", StepSize(1, 1, 1))
+    monkeypatch.setattr(engine._pace, "_sizes", defaultdict(lambda: StepSize(1, 1, 1)))
+
+
+def count_steps(engine: CosyVoice, request: Speak) -> tuple[bytes, int]:
+    """The sound, and in how many steps it is made."""
+    state, events, steps = engine.begin(request), list[Event | Exception](), 0
+    while not state.finished:
+        events += engine.step([state])[0]
+        steps += 1
+    engine.end(state)
+    return pcm(events), steps
+
+
+def test_the_size_of_steps_changes_no_sample(engine: CosyVoice, monkeypatch: pytest.MonkeyPatch) -> None:
+    voice = ReferenceVoice(Audio(numbers(3, RATE) * np.float32(0.1), RATE), "abc", "sizes")
+    request = Speak(text="Longer, then.", voice=voice, options={"seed": 4})
+    whole, few = count_steps(engine, request)
+    engine._voices._kept.clear()
+    smallest_steps(engine, monkeypatch)
+    found, many = count_steps(engine, request)
+    np.testing.assert_allclose(from_pcm16(found), from_pcm16(whole), rtol=0, atol=0.01)
+    assert many > 2 * few
+
+
+def test_a_step_is_a_token_or_other_work(engine: CosyVoice, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = list[str]()
+
+    monkeypatch.setattr(engine._decoder, "step", told(done, "t", engine._decoder.step))
+    monkeypatch.setattr(engine, "_work", told(done, "w", engine._work))
+    states = [engine.begin(Speak(text=f"A text of some length, number {number}.")) for number in range(2)]
+    steps = list[list[str]]()
+    while live := [state for state in states if not state.finished]:
+        engine.step(live)
+        steps.append([*done])
+        done.clear()
+    for state in states:
+        engine.end(state)
+    assert max(map(len, steps)) == 1
+    order = "".join(step[0] for step in steps if step)
+    assert "twtwtw" in order, "sound is made while speech is drawn"
 
 
 def test_a_seed_decides_what_is_drawn(engine: CosyVoice, plain: list[Event]) -> None:

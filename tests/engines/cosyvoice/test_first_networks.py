@@ -23,6 +23,7 @@ from speechmlx.engines.cosyvoice.whole_sound import PIECE, WholeSound
 from speechmlx.engines.lm.kv_cache import new_cache
 from speechmlx.engines.parts import hift as vocoder
 from speechmlx.engines.parts.hift import Hift
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.relative_encoder import embedded, encoded
 from speechmlx.engines.parts.resampled_flow import RATE, ResampledFlow, frames_of
 from speechmlx.engines.parts.s3_tokenizer import FirstS3Tokenizer
@@ -57,12 +58,12 @@ def model() -> EncodedTextModel:
 
 @pytest.fixture(scope="module")
 def flow() -> ResampledFlow:
-    return ResampledFlow(tensors("flow"), 8, 8)
+    return ResampledFlow(tensors("flow"), 8, 8, LayerPace())
 
 
 @pytest.fixture(scope="module")
 def hift() -> Hift:
-    return Hift(tensors("hift"), vocoder.FIRST)
+    return Hift(tensors("hift"), LayerPace(), vocoder.FIRST)
 
 
 def test_text_encoder() -> None:
@@ -105,7 +106,7 @@ def test_estimator() -> None:
     speaker = np.broadcast_to(numbers(4, 2, 80)[:, None], x.shape)
     estimator = UNetEstimator(tensors("flow").under("decoder.estimator"), 8)
     joined = mx.array(np.concatenate([x, content, speaker, known], axis=-1))
-    found = result(estimator.steps(joined, mx.full((2,), 0.3)))
+    found = result(estimator.steps(joined, mx.full((2,), 0.3), LayerPace()))
     close(np.array(found).transpose(0, 2, 1)[:, ::8, ::3], "estimator")
 
 
@@ -125,18 +126,18 @@ def test_vocoder(hift: Hift) -> None:
     assert 0 < (pitch > 10).mean() < 1
     source = hift.source(5).push(pitch, is_last=True)
     close(source[::37], "source")
-    close(hift.samples(mel, mx.array(source))[::37], "samples", LONG)
+    close(result(hift.samples(mel, mx.array(source)))[::37], "samples", LONG)
 
 
 def test_tokens_to_sound(flow: ResampledFlow, hift: Hift) -> None:
     tokens = whole(9, FIRST_SPEECH_TOKENS, 61)
     mel = result(flow.spectrogram(PROMPT, tokens, 7))[None]
     source = hift.source(6).push(np.array(hift.pitch(mel)), is_last=True)
-    close(hift.samples(mel, mx.array(source))[::61], "whole_path", LONG)
+    close(result(hift.samples(mel, mx.array(source)))[::61], "whole_path", LONG)
 
 
 def test_tokens_of_a_recording() -> None:
-    tokenizer = FirstS3Tokenizer(tensors("s3"))
+    tokenizer = FirstS3Tokenizer(tensors("s3"), LayerPace())
     found = result(tokenizer.of_mel(mx.array(numbers(14, 1, 128, 101)[0].T)))
     assert list(found) == REFERENCE["s3_tokens"].tolist() and len(found) == 51 and len(set(found)) > 5
 
@@ -144,9 +145,9 @@ def test_tokens_of_a_recording() -> None:
 @pytest.mark.parametrize("sizes", [(50, 40), (1, 2, 3, 30, 54), (20, 0, 70)])
 def test_vocoder_in_pieces(hift: Hift, sizes: tuple[int, ...]) -> None:
     mel = numbers(5, 90, BANDS)
-    at_once, piecewise = VocoderStream(hift, BANDS, 1).push(mel, is_last=True), VocoderStream(hift, BANDS, 1)
+    at_once, piecewise = result(VocoderStream(hift, BANDS, 1).push(mel, is_last=True)), VocoderStream(hift, BANDS, 1)
     ends = np.cumsum(sizes).tolist()
-    found = [piecewise.push(mel[end - size : end], end == 90) for end, size in zip(ends, sizes, strict=True)]
+    found = [result(piecewise.push(mel[end - size : end], end == 90)) for end, size in zip(ends, sizes, strict=True)]
     assert len(at_once) == 90 * FRAME and np.abs(at_once).mean() > 0.1
     np.testing.assert_allclose(np.concatenate(found), at_once, atol=LONG)
 
@@ -171,7 +172,7 @@ def test_sound_comes_in_pieces_once_all_tokens_are_there(hift: Hift, speed: floa
     found = []
     while sound.is_due(150, is_whole=True):
         found.append(result(sound.piece(tokens, True)))
-    at_once = VocoderStream(hift, BANDS, 3).push(Tempo(speed).push(mel, True), True)
+    at_once = result(VocoderStream(hift, BANDS, 3).push(Tempo(speed).push(mel, True), True))
     assert len(found) == 2 and len(at_once) == int(frames_of(150) / speed) * FRAME > PIECE
     np.testing.assert_allclose(np.concatenate(found), faded(at_once, round(FADE * RATE)), atol=LONG)
 
@@ -190,8 +191,9 @@ def test_published_names_of_the_language_model() -> None:
 def test_published_names_of_the_flow() -> None:
     weights = Recorded.of(converter.flow(given(PUBLISHED["flow.pt"])))
     assert len(weights) == 1185
-    flow = ResampledFlow(Tensors(weights), 8, 8)
-    conditions, before = flow.conditions(FlowPrompt(numbers(8, 192), (1, 2), numbers(7, 3, BANDS)), range(30))
+    flow = ResampledFlow(Tensors(weights), 8, 8, LayerPace())
+    prompt = FlowPrompt(numbers(8, 192), (1, 2), numbers(7, 3, BANDS))
+    conditions, before = result(flow.conditions(prompt, range(30)))
     assert conditions.shape == (1, 3 + frames_of(30), 3 * BANDS) and before == 3
     steps = flow.direction(mx.zeros((1, 3 + frames_of(30), BANDS)), conditions, 0.5)
     assert result(steps).shape == (1, 3 + frames_of(30), BANDS)
@@ -200,9 +202,9 @@ def test_published_names_of_the_flow() -> None:
 
 def test_published_names_of_the_vocoder() -> None:
     weights = Recorded.of(converter.hift(given(PUBLISHED["hift.pt"]), transposed=True))
-    hift = Hift(Tensors(weights), vocoder.FIRST)
+    hift = Hift(Tensors(weights), LayerPace(), vocoder.FIRST)
     assert hift.pitch(mx.zeros((1, 40, BANDS))).shape == (40,)
-    assert hift.samples(mx.zeros((1, 40, BANDS)), mx.zeros(40 * FRAME)).shape == (40 * FRAME,)
+    assert result(hift.samples(mx.zeros((1, 40, BANDS)), mx.zeros(40 * FRAME))).shape == (40 * FRAME,)
     assert hift.source(0) is not None
     assert weights.used == set(weights)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Generator
+
 import mlx.core as mx
 import numpy as np
 import pytest
 from support.cosyvoice_runs import tensors
-from support.engine_runs import result
+from support.engine_runs import counted, result
 from support.small_checkpoints import numbers
 from support.tiny_cosyvoice import PROMPT, TOKENS, whole
 
 from speechmlx.engines.parts.chunk_past import ChunkPast
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.token_flow import CHUNK, FlowPrompt, FlowStream, TokenFlow, second_flow, third_flow
 
 STEPS = 10
@@ -32,7 +36,9 @@ class Work:
             self.tokens.append(end - first)
             return conditions(prompt, tokens, chunked, first, end, past)
 
-        def directed(x: mx.array, given: mx.array, time: float, chunked: bool, past: ChunkPast) -> mx.array:
+        def directed(
+            x: mx.array, given: mx.array, time: float, chunked: bool, past: ChunkPast
+        ) -> Generator[None, None, mx.array]:
             self.frames.append(x.shape[1])
             return direction(x, given, time, chunked, past)
 
@@ -49,7 +55,9 @@ class Work:
 
 @pytest.fixture(scope="module", params=["second", "third"])
 def flow(request: pytest.FixtureRequest) -> TokenFlow:
-    return second_flow(tensors("flow"), 8, 8) if request.param == "second" else third_flow(tensors("flow3"), 4)
+    if request.param == "second":
+        return second_flow(tensors("flow"), 8, 8, LayerPace())
+    return third_flow(tensors("flow3"), 4, LayerPace())
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +99,16 @@ def test_a_long_recording_is_read_in_bounded_steps(flow: TokenFlow, monkeypatch:
     assert result(stream.push(TOKENS[:28], False)).shape == (50, 80)
     assert max(work.frames) == 200 and work.taken() == (150, 10 * 300, 2 * STEPS)
     assert len(recording.tokens) == 125
+
+
+def test_steps_are_some_layers_and_change_nothing(
+    flow: TokenFlow, at_once: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "_pace", LayerPace(clock=itertools.count(step=10).__next__))  # 10 s a step: a layer each
+    layers = len(flow._estimator.layers(mx.zeros(2)))
+    steps, found = counted(FlowStream(flow, PROMPT, 0).push(TOKENS, True))
+    np.testing.assert_array_equal(np.array(found), at_once)
+    assert steps > (STEPS - 1) * layers
 
 
 def voice(count: int) -> FlowPrompt:

@@ -26,6 +26,7 @@ from support.tiny_cosyvoice import LETTERS, TEXT
 from speechmlx.engines import LoadOptions, cosyvoice
 from speechmlx.engines.cosyvoice.generation import THIRD
 from speechmlx.engines.parts.campplus import CamPlus
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.s3_tokenizer import S3Tokenizer
 from speechmlx.engines.parts.tensors import Tensors
 from speechmlx.models.convert import campplus_onnx, s3_onnx
@@ -138,7 +139,7 @@ def test_names_of_the_speech_tokenizer(tmp_path: Path, version: int) -> None:
     np.testing.assert_array_equal(found["encoder.blocks.4.mlp_ln.bias"], graph.tensors[f"/blocks.4/mlp_ln/{norm}"])
     np.testing.assert_array_equal(found["encoder.blocks.4.attn.out.bias"], graph.tensors["/blocks.4/attn/out/Add:0"])
     weights = Recorded.of(found)
-    assert len(result(S3Tokenizer(Tensors(weights), 1e-5).of_mel(mx.zeros((40, 128))))) == 10
+    assert len(result(S3Tokenizer(Tensors(weights), 1e-5, LayerPace()).of_mel(mx.zeros((40, 128))))) == 10
     assert weights.used == set(found)
 
 
@@ -203,7 +204,7 @@ def test_names_of_the_speaker_network(speaker_file: Path) -> None:
             wanted.add(f"{module}.bias")
     assert set(found) == wanted and len(names) == 281
     weights = Recorded.of(found)
-    assert result(CamPlus(Tensors(weights)).embedding(mx.zeros((230, 80)))).shape == (192,)
+    assert result(CamPlus(Tensors(weights), LayerPace()).embedding(mx.zeros((230, 80)))).shape == (192,)
     assert weights.used == set(found)
 
 
@@ -216,7 +217,7 @@ def test_another_reader_finds_all_of_its_network_in_the_same_graph(speaker_file:
     other.eval()
     weights = {name: mx.array(array) for name, array in campplus_onnx.read(speaker_file).items()}
     features = mx.array(numbers(15, 110, 80))  # more than a segment of means
-    found = np.array(result(CamPlus(Tensors(weights)).embedding(features)))
+    found = np.array(result(CamPlus(Tensors(weights), LayerPace()).embedding(features)))
     wanted = np.array(other(features[None]))[0]
     assert np.abs(wanted).max() > 0.1
     np.testing.assert_allclose(found, wanted, atol=1e-3 * np.abs(wanted).max())

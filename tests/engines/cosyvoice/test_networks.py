@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from support import tiny_cosyvoice
 from support.cosyvoice_runs import REFERENCE, close, tensors
-from support.engine_runs import result
+from support.engine_runs import counted, result
 from support.small_checkpoints import numbers
 from support.tiny_cosyvoice import PROMPT, TOKENS, whole
 
@@ -20,6 +21,7 @@ from speechmlx.engines.parts.campplus import CamPlus
 from speechmlx.engines.parts.causal_estimator import CausalEstimator
 from speechmlx.engines.parts.hift import Hift
 from speechmlx.engines.parts.mel_bands import filters, vocoder_mel, whisper_mel
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.s3_tokenizer import BANDS, S3Tokenizer
 from speechmlx.engines.parts.token_flow import FlowPrompt, TokenFlow, second_flow
 from speechmlx.engines.parts.torch_random import normal
@@ -31,12 +33,12 @@ LONG = 1e-2
 
 @pytest.fixture(scope="module")
 def flow() -> TokenFlow:
-    return second_flow(tensors("flow"), 8, 8)
+    return second_flow(tensors("flow"), 8, 8, LayerPace())
 
 
 @pytest.fixture(scope="module")
 def hift() -> Hift:
-    return Hift(tensors("hift"))
+    return Hift(tensors("hift"), LayerPace())
 
 
 def test_noise_of_a_seed_is_that_of_torch() -> None:
@@ -93,13 +95,23 @@ def test_vocoder(hift: Hift) -> None:
     assert 0 < (pitch > 10).mean() < 1
     source = hift.source(5).push(pitch, is_last=True)
     close(source[::7], "source")
-    close(hift.samples(mel, mx.array(source))[::5], "samples", LONG)
+    close(result(hift.samples(mel, mx.array(source)))[::5], "samples", LONG)
+
+
+def test_steps_of_the_vocoder_are_some_layers_and_change_nothing(hift: Hift, monkeypatch: pytest.MonkeyPatch) -> None:
+    mel, source = mx.array(numbers(10, 1, 40, 80)), mx.array(numbers(11, 40 * 480))
+    wanted = result(hift.samples(mel, source))
+    monkeypatch.setattr(hift, "_pace", LayerPace(clock=itertools.count(step=10).__next__))  # 10 s a step: a layer each
+    for _ in range(3):
+        steps, found = counted(hift.samples(mel, source))
+        np.testing.assert_array_equal(np.array(found), np.array(wanted))
+    assert steps == 3 * (1 + 3)
 
 
 def test_tokens_to_sound(flow: TokenFlow, hift: Hift) -> None:
     mel = result(flow.spectrogram(PROMPT, TOKENS))[None]
     source = hift.source(6).push(np.array(hift.pitch(mel)), is_last=True)
-    close(hift.samples(mel, mx.array(source))[::11], "whole_path", LONG)
+    close(result(hift.samples(mel, mx.array(source)))[::11], "whole_path", LONG)
 
 
 def test_language_model() -> None:
@@ -114,12 +126,12 @@ def test_language_model() -> None:
 def test_tokens_of_a_recording() -> None:
     samples = numbers(14, 16_000) * np.float32(0.1)
     close(whisper_mel(samples, BANDS)[::5, ::8], "whisper_mel")
-    found = result(S3Tokenizer(tensors("s3"), 1e-6).tokens(samples))
+    found = result(S3Tokenizer(tensors("s3"), 1e-6, LayerPace()).tokens(samples))
     assert list(found) == REFERENCE["s3_tokens"].tolist() and len(set(found)) > 5
 
 
 def test_embedding_of_a_voice() -> None:
-    close(result(CamPlus(tensors("campplus")).embedding(mx.array(numbers(15, 230, 80)))), "speaker")
+    close(result(CamPlus(tensors("campplus"), LayerPace()).embedding(mx.array(numbers(15, 230, 80)))), "speaker")
 
 
 def test_filters_are_those_of_whisper() -> None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import mlx.core as mx
 import numpy as np
 import pytest
-from support import tiny_cosyvoice
+from support.cosyvoice_runs import tensors
 from support.engine_runs import result
 from support.small_checkpoints import numbers
 
 from speechmlx.engines.cosyvoice.utterance_sound import FADE, Tempo, UtteranceSound, faded
 from speechmlx.engines.parts.harmonic_source import HarmonicSource
 from speechmlx.engines.parts.hift import Hift
-from speechmlx.engines.parts.tensors import Tensors
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.token_flow import BANDS, FlowPrompt, TokenFlow, second_flow
 from speechmlx.engines.parts.vocoder_stream import VocoderStream
 
@@ -31,12 +30,12 @@ def parts(sizes: Sequence[int]) -> list[slice]:
 
 @pytest.fixture(scope="module")
 def hift() -> Hift:
-    return Hift(Tensors({name: mx.array(tensor) for name, tensor in tiny_cosyvoice.part("hift").items()}))
+    return Hift(tensors("hift"), LayerPace())
 
 
 @pytest.fixture(scope="module")
 def flow() -> TokenFlow:
-    return second_flow(Tensors({name: mx.array(tensor) for name, tensor in tiny_cosyvoice.part("flow").items()}), 8, 8)
+    return second_flow(tensors("flow"), 8, 8, LayerPace())
 
 
 @pytest.mark.parametrize("sizes", SIZES[1:])
@@ -56,9 +55,9 @@ def test_source(sizes: list[int]) -> None:
 @pytest.mark.parametrize("sizes", SIZES[1:])
 def test_vocoder(hift: Hift, sizes: list[int]) -> None:
     mel = numbers(5, 90, BANDS)
-    whole, piecewise = VocoderStream(hift, BANDS, 1).push(mel, is_last=True), VocoderStream(hift, BANDS, 1)
+    whole, piecewise = result(VocoderStream(hift, BANDS, 1).push(mel, is_last=True)), VocoderStream(hift, BANDS, 1)
     cuts = parts(sizes)
-    found = [piecewise.push(mel[cut], cut == cuts[-1]) for cut in cuts]
+    found = [result(piecewise.push(mel[cut], cut == cuts[-1])) for cut in cuts]
     assert len(whole) == 90 * 480 and np.abs(whole).mean() > 0.1
     np.testing.assert_allclose(np.concatenate(found), whole, atol=ROUNDING)
     if len(sizes) == 2:
@@ -68,7 +67,7 @@ def test_vocoder(hift: Hift, sizes: list[int]) -> None:
 def test_vocoder_holds_no_more_the_longer_the_sound_is(hift: Hift) -> None:
     stream, held = VocoderStream(hift, BANDS, 1), []
     for _ in range(6):
-        stream.push(numbers(6, 30, BANDS))
+        result(stream.push(numbers(6, 30, BANDS)))
         held.append(len(stream._mel))
     assert held[-1] == held[-2] == held[-3] < 60
 
@@ -104,7 +103,7 @@ def test_sound(flow: TokenFlow, hift: Hift, before: int, speed: float) -> None:
     piecewise = heard(UtteranceSound(flow, hift, prompt, speed, 2, 1 << 40), tokens, 1)
     at_once = heard(UtteranceSound(flow, hift, prompt, speed, 2), tokens, 40)
     mel = np.array(result(flow.spectrogram(prompt, tokens)))
-    whole = VocoderStream(hift, BANDS, 2).push(Tempo(speed).push(mel, True), True)
+    whole = result(VocoderStream(hift, BANDS, 2).push(Tempo(speed).push(mel, True), True))
     whole = faded(whole, round(FADE * 24_000))
     assert len(piecewise) >= 2 and len(piecewise[0])
     np.testing.assert_allclose(np.concatenate(piecewise), whole, atol=ROUNDING)

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 from support.cosyvoice_runs import Recorded, given
+from support.engine_runs import result
 from support.small_checkpoints import read_json_gz
 from support.tiny_cosyvoice import DATA, QWEN
 
 from speechmlx.engines.cosyvoice.generation import SECOND
 from speechmlx.engines.cosyvoice.speech_model import SpeechModel
 from speechmlx.engines.parts.hift import Hift
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.tensors import Tensors
 from speechmlx.engines.parts.token_flow import BANDS, FlowPrompt, second_flow
 from speechmlx.models.convert import cosyvoice
@@ -34,18 +36,18 @@ def test_language_model() -> None:
 def test_flow() -> None:
     weights = Recorded.of(cosyvoice.flow(given(PUBLISHED["flow.pt"])))
     assert len(weights) == 1121
-    flow = second_flow(Tensors(weights), 8, 8)
+    flow = second_flow(Tensors(weights), 8, 8, LayerPace())
     prompt = FlowPrompt(np.ones(192, np.float32), (1, 2), np.zeros((4, BANDS), np.float32))
     conditions = flow.conditions(prompt, (*prompt.tokens, *range(30)), True, 0, 29)
-    assert flow.direction(mx.zeros((1, 58, BANDS)), conditions, 0.5, True).shape == (1, 58, BANDS)
+    assert result(flow.direction(mx.zeros((1, 58, BANDS)), conditions, 0.5, True)).shape == (1, 58, BANDS)
     assert weights.used == set(weights)
 
 
 def test_hift() -> None:
     weights = Recorded.of(cosyvoice.hift(given(PUBLISHED["hift.pt"]), transposed=True))
-    hift = Hift(Tensors(weights))
+    hift = Hift(Tensors(weights), LayerPace())
     assert hift.pitch(mx.zeros((1, 40, BANDS))).shape == (40,)
-    assert hift.samples(mx.zeros((1, 40, BANDS)), mx.zeros(40 * 480)).shape == (40 * 480,)
+    assert result(hift.samples(mx.zeros((1, 40, BANDS)), mx.zeros(40 * 480))).shape == (40 * 480,)
     assert hift.source(0) is not None
     assert weights.used == set(weights)
 

@@ -23,6 +23,7 @@ from speechmlx.engines.cosyvoice.speech_model import SpeechModel
 from speechmlx.engines.cosyvoice.utterance import Utterance
 from speechmlx.engines.cosyvoice.utterance_sound import UtteranceSound
 from speechmlx.engines.parts.hift import Hift, HiftShape
+from speechmlx.engines.parts.pace import LayerPace
 from speechmlx.engines.parts.tensors import Tensors
 from speechmlx.engines.parts.token_flow import BANDS, FlowPrompt, TokenFlow, third_flow
 from speechmlx.engines.parts.vocoder_stream import VocoderStream
@@ -36,12 +37,12 @@ RECORDING = Audio(numbers(1, 24_000) * np.float32(0.1), 24_000)
 
 @pytest.fixture(scope="module")
 def flow() -> TokenFlow:
-    return third_flow(tensors("flow3"), 4)
+    return third_flow(tensors("flow3"), 4, LayerPace())
 
 
 @pytest.fixture(scope="module")
 def hift() -> Hift:
-    return Hift(tensors("hift3"), HiftShape(causal=True))
+    return Hift(tensors("hift3"), LayerPace(), HiftShape(causal=True))
 
 
 @pytest.mark.parametrize(("kind", "count", "is_last"), [("chunked", 60, True), ("full", 60, True), ("part", 28, False)])
@@ -57,15 +58,15 @@ def test_vocoder(hift: Hift) -> None:
     assert 0 < (pitch > 10).mean() < 1
     source = hift.source(5).push(pitch, is_last=True)
     close(source[::7], "source3")
-    close(hift.samples(mel, mx.array(source))[::5], "samples3", 1e-2)
+    close(result(hift.samples(mel, mx.array(source)))[::5], "samples3", 1e-2)
 
 
 @pytest.mark.parametrize("sizes", [(50, 40), (1, 2, 3, 30, 54), (20, 0, 70)])
 def test_vocoder_in_pieces(hift: Hift, sizes: tuple[int, ...]) -> None:
     mel = numbers(5, 90, BANDS)
-    whole, piecewise = VocoderStream(hift, BANDS, 1).push(mel, is_last=True), VocoderStream(hift, BANDS, 1)
+    whole, piecewise = result(VocoderStream(hift, BANDS, 1).push(mel, is_last=True)), VocoderStream(hift, BANDS, 1)
     ends = np.cumsum(sizes).tolist()
-    found = [piecewise.push(mel[end - size : end], end == 90) for end, size in zip(ends, sizes, strict=True)]
+    found = [result(piecewise.push(mel[end - size : end], end == 90)) for end, size in zip(ends, sizes, strict=True)]
     assert len(whole) == 90 * 480 and np.abs(whole).mean() > 0.1
     np.testing.assert_allclose(np.concatenate(found), whole, atol=1e-2)
 
@@ -80,18 +81,18 @@ def test_published_names_of_the_language_model() -> None:
 def test_published_names_of_the_flow() -> None:
     weights = Recorded.of(converter.flow(given(PUBLISHED["flow.pt"])))
     assert len(weights) == len(PUBLISHED["flow.pt"]) - 1  # a constant is left out
-    flow = third_flow(Tensors(weights), 16)
+    flow = third_flow(Tensors(weights), 16, LayerPace())
     prompt = FlowPrompt(np.ones(192, np.float32), (1, 2), np.zeros((4, BANDS), np.float32))
     conditions = flow.conditions(prompt, (*prompt.tokens, *range(30)), True, 0, 29)
-    assert flow.direction(mx.zeros((1, 58, BANDS)), conditions, 0.5, True).shape == (1, 58, BANDS)
+    assert result(flow.direction(mx.zeros((1, 58, BANDS)), conditions, 0.5, True)).shape == (1, 58, BANDS)
     assert weights.used == set(weights)
 
 
 def test_published_names_of_the_vocoder() -> None:
     weights = Recorded.of(converter.hift(given(PUBLISHED["hift.pt"]), transposed=False))
-    hift = Hift(Tensors(weights), HiftShape(causal=True))
+    hift = Hift(Tensors(weights), LayerPace(), HiftShape(causal=True))
     assert hift.pitch(mx.zeros((1, 40, BANDS))).shape == (40,)
-    assert hift.samples(mx.zeros((1, 40, BANDS)), mx.zeros(40 * 480)).shape == (40 * 480,)
+    assert result(hift.samples(mx.zeros((1, 40, BANDS)), mx.zeros(40 * 480))).shape == (40 * 480,)
     assert hift.source(0) is not None
     assert weights.used == set(weights)
 

@@ -73,6 +73,18 @@ def test_the_rest_of_a_prompt_makes_no_step_longer_but_may_make_it_shorter() -> 
     assert machine.step(units=10) == 16
 
 
+@pytest.mark.parametrize("rest", [1, 44, 140, 200])
+def test_the_rest_of_a_prompt_does_not_hide_that_whole_steps_are_slow(rest: int) -> None:
+    machine = Machine(0.00015, first=256)  # 38 ms
+    machine.step()
+    machine.per_unit *= 2  # from here on 77 ms; a rest takes less than SLOW times the aim
+    for _ in range(3):
+        for units in (256, rest):
+            if machine.size.units(AIM) == 256:
+                machine.step(units)
+    assert machine.size.units(AIM) == 128
+
+
 def test_a_fast_step_ends_a_slow_time() -> None:
     machine = Machine(0.00001)
     for _ in range(10):

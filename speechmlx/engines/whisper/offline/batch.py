@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from speechmlx.engines import LONG_AIM
+from speechmlx.engines import AIM, LONG_AIM
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.step_size import StepSize
 from speechmlx.engines.whisper.decoding.beam import BeamSearch
@@ -47,7 +47,8 @@ class WindowBatch:
         self._device = device
         self._size = StepSize(FIRST[device], 1, MOST[device])
         self._states: list[TranscriptionState] = []
-        self._encoder_pass: EncoderPass | None = None
+        self._passes: list[EncoderPass] = []
+        """The first of them is in the encoder."""
         self._greedy = GreedyBatch(network, vocabulary, max_batch)
         self._searches: dict[int, BeamSearch] = {}
         """Beam searches by the size of their beams."""
@@ -99,9 +100,7 @@ class WindowBatch:
             if window.sequence is not None:
                 self._leave(window)
         self._states.remove(state)
-        encoding = self._encoder_pass
-        if encoding is not None and not any(window.state in self._states for window in encoding.windows):
-            self._encoder_pass = None
+        self._passes = [one for one in self._passes if any(window.state in self._states for window in one.windows)]
         self._seats.recordings_hold = self.held
         self._seats.end_recording(state.beams, self._beams(self._at(*UNDER_WAY)))
 
@@ -141,13 +140,15 @@ class WindowBatch:
         return begun
 
     def _start_encoding(self, windows: list[Window]) -> None:
-        self._encoder_pass = EncoderPass(self._network, self._size, windows)
+        self._passes = [EncoderPass.begin(self._network, self._size, windows, self.aim)]
 
     def _encode(self, windows: list[Window]) -> None:
-        assert self._encoder_pass is not None
-        self._encoder_pass.advance(self.aim)
-        if self._encoder_pass.is_done:
-            self._encoder_pass = None
+        """A slice of the encoder, of one window where somebody has begun to wait for the end of each step."""
+        if self.aim <= AIM and len(self._passes[0].windows) > 1:
+            self._passes[:1] = self._passes[0].split()
+        self._passes[0].advance(self.aim)
+        if self._passes[0].is_done:
+            del self._passes[0]
 
     # --- ENCODED → DECODING → ALIGNING ---
 

@@ -15,10 +15,10 @@ from speechmlx.engines.whisper.offline.window import Stage, Window
 
 GPU_WINDOWS = 4
 """Windows that a GPU encodes at once, at most. A CPU gains nothing from more than one."""
-PIECE = 10 * FRAMES_PER_SECOND
+PIECE = 5 * FRAMES_PER_SECOND // 2
 """Frames of a unit of work: one of the encoder's blocks on so many frames of one window."""
-FIRST = {"cpu": 1, "gpu": 16}
-MOST = {"cpu": 1, "gpu": 256}
+FIRST = {"cpu": 1, "gpu": 64}
+MOST = {"cpu": 1, "gpu": 1024}
 """Units in a slice: the first time and at most. A slice has one block at least.
 
 On a CPU there is no launch to save: four blocks in one evaluation took longer than one by one, about 30 ms each beside
@@ -26,23 +26,32 @@ On a CPU there is no launch to save: four blocks in one evaluation took longer t
 """
 CROSS = 6
 """Layers of the decoder whose keys and values cost about as much as a block: 2 products of 12, of one size."""
+START = 4
+"""What comes before the blocks costs about one in so many of them, in the largest models."""
 
 
 class EncoderPass:
     """Windows of one length, from their spectrograms to the keys and values that the decoder attends to."""
 
-    def __init__(self, network: Network, size: StepSize, windows: Sequence[Window]) -> None:
+    def __init__(self, network: Network, size: StepSize, windows: Sequence[Window], x: mx.array) -> None:
+        """`x` [windows, t, width]: what the encoder's blocks begin with."""
         self.windows = list(windows)
-        self._network, self._size = network, size
+        self._network, self._size, self._x = network, size, x
         self._blocks = 0
         """Blocks of the encoder that are done."""
         self._cross: list[Pair] = []
         """Keys and values [windows, h, n, d] of the decoder's layers that are done."""
+
+    @classmethod
+    def begin(cls, network: Network, size: StepSize, windows: Sequence[Window], aim: float) -> EncoderPass:
+        """Start a pass, which should take `aim` seconds."""
         mel = mx.array(np.stack([window.state.mel_of(window) for window in windows])).astype(network.dtype)
-        self._x = network.encoder.start(mel)
-        mx.eval(self._x)
+        with size.timed(aim, -(-units_of(windows[0]) * len(windows) // START)):
+            x = network.encoder.start(mel)
+            mx.eval(x)
         for window in windows:
             window.stage = Stage.ENCODING
+        return cls(network, size, windows, x)
 
     @property
     def is_fresh(self) -> bool:
@@ -51,6 +60,16 @@ class EncoderPass:
     @property
     def is_done(self) -> bool:
         return len(self._cross) == len(self._network.decoder.blocks)
+
+    def split(self) -> list[EncoderPass]:
+        """A pass for each of the windows, as far as they have come."""
+        passes = []
+        for index, window in enumerate(self.windows):
+            row = slice(index, index + 1)
+            one = EncoderPass(self._network, self._size, [window], self._x[row])
+            one._blocks, one._cross = self._blocks, [(k[row], v[row]) for k, v in self._cross]
+            passes.append(one)
+        return passes
 
     def advance(self, aim: float) -> None:
         """Do a slice that should take `aim` seconds. The last one gives the windows their keys and values."""
@@ -61,7 +80,9 @@ class EncoderPass:
             with self._size.timed(aim, blocks * unit):
                 self._encode(blocks)
         else:
-            self._attend(CROSS * blocks)
+            layers = min(CROSS * blocks, len(self._network.decoder.blocks) - len(self._cross))
+            with self._size.timed(aim, -(-layers * unit // CROSS)):
+                self._attend(layers)
 
     def _encode(self, blocks: int) -> None:
         encoder = self._network.encoder

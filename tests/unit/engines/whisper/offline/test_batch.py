@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from speechmlx.engines.whisper.decoding import quality
 from speechmlx.engines.whisper.model import mel
 from speechmlx.engines.whisper.offline import window as window_module
 from speechmlx.engines.whisper.offline.batch import WindowBatch
+from speechmlx.engines.whisper.offline.encoder_pass import PIECE
 from speechmlx.engines.whisper.offline.transcription import TranscriptionState
 from speechmlx.engines.whisper.offline.window import ClipQueue, Stage
 from speechmlx.engines.whisper.seat_memory import SeatClaims, SeatSizes
@@ -68,12 +69,20 @@ def tokens(events: Sequence[Event | Exception]) -> list[int]:
 
 
 def is_empty(engine: WindowBatch) -> bool:
-    return not engine._states and engine._encoder_pass is None and not engine._greedy.rows
+    return not engine._states and not engine._passes and not engine._greedy.rows
 
 
 def fresh(engine: WindowBatch) -> bool:
     """Whether a window has just entered the encoder."""
-    return engine._encoder_pass is not None and engine._encoder_pass.is_fresh
+    return bool(engine._passes) and engine._passes[0].is_fresh
+
+
+def _taking_a_second(now: list[float], function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*args: Any) -> Any:
+        now[0] += 1
+        return function(*args)
+
+    return run
 
 
 def stages(state: TranscriptionState) -> list[Stage]:
@@ -121,14 +130,50 @@ def test_the_size_of_steps_changes_no_token(aim: float) -> None:
 def test_windows_that_are_encoded_together(units: int, aim: float, together: int) -> None:
     engine = sized(units, aim)
     states = [engine.begin(request(0.5)) for _ in range(4)]
-    while engine._encoder_pass is None:
+    while not engine._passes:
         engine.step(states)
-    assert len(engine._encoder_pass.windows) == together
+    assert len(engine._passes[0].windows) == together
 
 
-def test_a_slice_of_the_encoder_follows_the_time_that_it_takes() -> None:
+@pytest.mark.parametrize("slices", range(3))
+def test_windows_are_encoded_one_by_one_as_soon_as_somebody_waits(slices: int) -> None:
+    requests = [request(seconds) for seconds in (0.5, 0.7, 0.8)]
+    expected = [tokens(run(engine, [engine.begin(one)])[0]) for one in requests if (engine := sized(1, AIM))]
+    engine = sized(4, LONG_AIM)
+    states = [engine.begin(one) for one in requests]
+    while not engine._passes:
+        engine.step(states)
+    for _ in range(slices):
+        engine.step(states)
+    assert len(engine._passes[0].windows) == 3, "3 windows, a block a slice, then the keys and values"
+    engine.aim, rows = AIM, list[int]()
+    while engine._passes:
+        engine.step(states)
+        rows += [len(one.windows) for one in engine._passes]
+    assert set(rows) == {1}
+    assert list(map(tokens, run(engine, states))) == expected and is_empty(engine)
+
+
+@pytest.mark.parametrize("part", ["start", "block", "cross"])
+def test_all_work_of_the_encoder_makes_its_steps_shorter(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    """On a clock that one kind of work moves, a second a time."""
+    now, small = [0.0], network()
+    where = small if part == "cross" else small.encoder
+    monkeypatch.setattr(where, part, _taking_a_second(now, getattr(where, part)), raising=False)
+    engine = sized(8, AIM)
+    engine._size = StepSize(8, 1, 8, clock=lambda: now[0])
+    for _ in range(2):
+        state = engine.begin(request(0.5))
+        while stages(state) != [Stage.ENCODED]:
+            engine.step([state])
+        engine.end(state)
+    assert engine._size.units(AIM) < 8
+
+
+def test_a_slice_of_the_encoder_follows_the_time_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mel, "WINDOW_FRAMES", 4 * PIECE)
     engine = sized(1, aim=10.0)
-    engine._size = StepSize(1, 1, 2, clock=iter(range(100)).__next__)  # a second a slice
+    engine._size = StepSize(4, 1, 8, clock=iter(range(100)).__next__)  # a second a slice
     slices = []
     for _ in range(2):
         state = engine.begin(request(0.5))
