@@ -20,6 +20,7 @@ import talkers_higgs
 import talkers_moshi
 from report import show
 from support import tiny_talker
+from support.frame_steps import step
 from support.talker_cases import ids
 
 from speechmlx.engines.qwen3_tts.frames import FrameLoop, FrameRow
@@ -41,20 +42,20 @@ COUNTED = {**SMALL, "hidden_size": 64, "intermediate_size": 64}
 """Counts do not depend on widths, and small ones are counted sooner."""
 
 
-def ours(folder: Path, requests: int) -> frames.Stepper:
+def ours(folder: Path, requests: int, pipelined: bool) -> frames.Stepper:
     config = read_shape(folder)
     talker = fill(Talker(config.shape), split(read_weights(folder))[0])
     talker.join()
-    loop = FrameLoop(talker, config, talker.codec_head.weight.dtype, fused=False)
+    loop = FrameLoop(talker, config, talker.codec_head.weight.dtype, fused=False, pipelined=pipelined)
     writer = PromptWriter(config, ids, PromptVoice(code=config.voices["ryan"]))
     prompt = writer.write(TextPart(ids(TEXT), ended=True))
-    rows = [FrameRow(DRAWING, np.random.default_rng(number)) for number in range(requests)]
+    rows = [FrameRow(DRAWING, random=np.random.default_rng(number)) for number in range(requests)]
     for row in rows:
         loop.join(row)
         row.goes_on = True
         loop.read(row, talker.embed(prompt), last=True)
     pad = [config.text.pad] * requests
-    return lambda: loop.step(rows, pad)
+    return lambda: step(loop, rows, pad)
 
 
 class Letters:
@@ -82,8 +83,9 @@ def peer(folder: Path, requests: int) -> frames.Stepper:
     return step
 
 
-def systems(folder: Path, requests: int) -> frames.Systems:
-    return {"ours": partial(ours, folder, requests), "mlx-audio": partial(peer, folder, requests)}
+def systems(folder: Path, requests: int, pipelined: bool = False) -> frames.Systems:
+    """`pipelined`: as on a GPU."""
+    return {"ours": partial(ours, folder, requests, pipelined), "mlx-audio": partial(peer, folder, requests)}
 
 
 def write(folder: Path, sizes: dict[str, int], layers: int, dtype: mx.Dtype) -> Path:
@@ -110,7 +112,7 @@ def main() -> None:
                 rows.append(frames.timed(what, systems(wide, requests), rounds))
         narrow = write(place / "narrow", COUNTED, 28, mx.bfloat16)
         for requests, named in ((1, "1 request"), (4, "4 requests")):
-            rows += frames.counted(f"Qwen3-TTS's talker, {named}", systems(narrow, requests))
+            rows += frames.counted(f"Qwen3-TTS's talker, {named}", systems(narrow, requests, pipelined=True))
         rows += talkers_higgs.rows()
         rows += talkers_moshi.rows(place, rounds)
     show("Frames of models that talk, small random weights", rows)

@@ -9,6 +9,7 @@ import frames
 import mlx.core as mx
 import numpy as np
 from report import Row
+from support.frame_steps import step
 
 from speechmlx.engines.mlx_audio import package
 from speechmlx.engines.mlx_audio.higgs.frames import HiggsDrawing, HiggsLoop, HiggsRow, HiggsShape
@@ -35,12 +36,12 @@ def prompt(number: int) -> mx.array:
 
 def ours(requests: int) -> frames.Stepper:
     network = model()
-    loop = HiggsLoop(network, HiggsShape.of(network.config))
-    rows = [HiggsRow(DRAWING, np.random.default_rng(number)) for number in range(requests)]
+    loop = HiggsLoop(network, HiggsShape.of(network.config), pipelined=True)
+    rows = [HiggsRow(DRAWING, random=np.random.default_rng(number)) for number in range(requests)]
     for number, row in enumerate(rows):
         loop.join(row)
         loop.read(row, prompt(number), last=True)
-    return lambda: loop.step(rows)
+    return lambda: step(loop, rows)
 
 
 def peer(requests: int) -> frames.Stepper:

@@ -12,6 +12,7 @@ import mlx.core as mx
 import numpy as np
 from mlx.utils import tree_flatten
 from numpy.typing import NDArray
+from support.frame_steps import step
 
 from speechmlx.engines.qwen3_tts.frames import FrameLoop, FrameRow
 from speechmlx.engines.qwen3_tts.prompt import PromptVoice, PromptWriter
@@ -80,7 +81,7 @@ class Speaking:
 
     def __init__(self, loop: FrameLoop, talker: Talker, case: TalkerCase, drawing: Drawing, piece: int) -> None:
         self.loop, self.case = loop, case
-        self.row = FrameRow(drawing, np.random.Generator(np.random.PCG64(drawing.seed)))
+        self.row = FrameRow(drawing, random=np.random.Generator(np.random.PCG64(drawing.seed)))
         self.codes: list[NDArray[np.int32]] = []
         self.states: list[NDArray[np.float32]] = []
         self.ended = False
@@ -111,7 +112,7 @@ def speak(
         for one in active:
             one.states.append(np.array(loop._carried.state[one.row.place]))
         for one, frame in zip(
-            active, loop.step([one.row for one in active], [one.text for one in active]), strict=True
+            active, step(loop, [one.row for one in active], [one.text for one in active]), strict=True
         ):
             assert frame.good
             one.codes.append(frame.codes)

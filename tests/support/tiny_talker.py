@@ -99,14 +99,14 @@ def _is_quantised(path: str, layer: nn.Module) -> bool:
 def frames(engine: Any) -> list[Any]:
     """The codes of the first frames of a text, without chance."""
     state, codes = engine.begin(Speak(text="Hello.", options={"max_tokens": 2, "temperature": 0})), list[Any]()
-    step = engine.loop.step
+    take = engine.loop.take
 
-    def kept(*rows: Any) -> Any:
-        drawn = step(*rows)
-        codes.extend(frame.codes.tolist() for frame in drawn)
-        return drawn
+    def kept(row: Any) -> Any:
+        for frame in take(row):
+            codes.append(frame.codes.tolist())
+            yield frame
 
-    with patch.object(engine.loop, "step", kept):
+    with patch.object(engine.loop, "take", kept):
         while not state.finished:
             engine.step([state])
     engine.end(state)

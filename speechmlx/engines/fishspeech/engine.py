@@ -13,7 +13,7 @@ from speechmlx import languages
 from speechmlx.engines import LONG_AIM, Room
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.fishspeech.firefly import RATE, FireflyDecoder
-from speechmlx.engines.fishspeech.frames import FishLoop
+from speechmlx.engines.fishspeech.frames import FishLoop, FishRow
 from speechmlx.engines.fishspeech.network import DualAr
 from speechmlx.engines.fishspeech.settings import FishSettings, read_settings
 from speechmlx.engines.fishspeech.shape import DualArShape
@@ -22,6 +22,7 @@ from speechmlx.engines.fishspeech.text_tokens import FishTokens
 from speechmlx.engines.fishspeech.voices import ReferenceShelf, check_recording
 from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.parts.kv_rows import bytes_of
+from speechmlx.engines.parts.launched import Launched
 from speechmlx.engines.parts.prompt_reading import read_shortest_first
 from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.step_size import StepSize
@@ -52,14 +53,15 @@ class FishSpeech:
         *,
         nbytes: int,
         fused: bool = False,
+        pipelined: bool = False,
     ) -> None:
-        """`nbytes`: of all weights. `fused`: for a GPU."""
+        """`nbytes`: of all weights. `fused`: for a GPU. `pipelined`: for a device that would wait for Python."""
         self.aim = LONG_AIM
         self.room: Room = Unlimited()
         self.nbytes = nbytes
         self.max_batch = self.max_open = MAX_BATCH
         self._tokens, self._decoder, self.shelf = tokens, decoder, shelf
-        self.loop = FishLoop(model, shape, model.norm.weight.dtype, fused)
+        self.loop = FishLoop(model, shape, model.norm.weight.dtype, fused, pipelined)
         self._context = min(CONTEXT, shape.positions)
         self._piece = StepSize(FIRST_PIECE, LEAST_PIECE, MOST_PIECE)
         self._sound_bytes = decoder.open(1).nbytes
@@ -138,7 +140,7 @@ class FishSpeech:
             self.loop.leave(state.row)
         if state.hearing is not None:
             state.hearing.close()
-        state.row = state.hearing = state.sound = state.unread = None
+        state.row = state.hearing = state.sound = state.unread = state.decoding = None
         self._open.remove(state)
 
     # --- Steps -------------------------------------------------------------------------------------------------------
@@ -152,9 +154,11 @@ class FishSpeech:
                 with ends_alone(state, found):
                     self._begin(state, found)
         reading = [state for state in states if not state.finished]
+        if any(map(_unread, reading)):
+            self.loop.settle()
         read_shortest_first(self._piece, self.aim, reading, _unread, self._read_piece)
         self._speak([state for state in states if not state.finished and state.can_speak], found)
-        self._sound([state for state in states if not state.finished and state.due], found)
+        self._sound([state for state in states if not state.finished], found)
         for state in states:
             if not state.finished:
                 found[id(state)] += state.closing()
@@ -196,27 +200,48 @@ class FishSpeech:
         return piece.shape[1]
 
     def _speak(self, states: Sequence[FishSpeaking], found: StepEvents) -> None:
-        """A frame of each of `states`."""
-        rows = [state.row for state in states if state.row is not None]
-        for state, frame in zip(states, self.loop.step(rows) if rows else (), strict=True):
-            if frame.good:
-                state.take(frame)
-            else:
-                state.finished = True
-                found[id(state)].append(NotFinite("the synthesis of frames"))
+        """Launch a frame of each of `states` whose turn may have one more, and take those that may be read."""
+        going = list[FishRow]()
+        for state in states:
+            assert state.row is not None
+            state.row.at_once = not state.goes_on or state.at_once
+            if state.goes_on:
+                going.append(state.row)
+        if going:
+            self.loop.launch(going)
+        for state in states:
+            assert state.row is not None
+            for frame in self.loop.take(state.row):
+                if not frame.good:
+                    state.finished = True
+                    found[id(state)].append(NotFinite("the synthesis of frames"))
+                    break
+                if state.take(frame):
+                    self.loop.forget(state.row)
+                    break
 
     def _sound(self, states: Sequence[FishSpeaking], found: StepEvents) -> None:
-        """A chunk of the state that has waited longest."""
-        if not states:
-            return
+        """The sound that the last step launched, then a chunk of the state that has waited longest.
+
+        Pipelined, the next frames are computed behind it before it is read, unless it is the first one.
+        """
         for state in states:
+            if state.decoding:
+                found[id(state)].append(state.sounds())
+        due = [state for state in states if not state.finished and state.due]
+        if not due:
+            return
+        for state in due:
             state.waited += 1
-        state = max(states, key=lambda one: one.waited)
+        state = max(due, key=lambda one: one.waited)
         assert state.sound is not None
+        is_first = not state.chunks
         codes, count = state.next_codes()
         samples = self._decoder.step(codes, state.sound)
-        mx.eval(samples, state.sound.arrays)
-        found[id(state)].append(state.heard(np.array(samples[0])[: count * self._decoder.frame]))
+        mx.async_eval(samples, state.sound.arrays)
+        state.decoding = Launched(samples), count * self._decoder.frame
+        if is_first or not self.loop.pipelined:
+            found[id(state)].append(state.sounds())
 
 
 def _unread(state: FishSpeaking) -> int:

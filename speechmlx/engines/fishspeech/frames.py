@@ -13,7 +13,7 @@ from speechmlx.engines.fishspeech.drawing import FishDraw, draw
 from speechmlx.engines.fishspeech.network import DualAr
 from speechmlx.engines.fishspeech.settings import FishSettings
 from speechmlx.engines.fishspeech.shape import DualArShape
-from speechmlx.engines.parts.batch_places import BatchPlaces, DrawnFrame
+from speechmlx.engines.parts.batch_places import BatchPlaces, PlacedRow, SteppingPlaces
 from speechmlx.engines.parts.kv_rows import KeyValueRows
 
 WINDOW = 16
@@ -24,17 +24,10 @@ Complete = Callable[..., tuple[mx.array, mx.array]]
 
 
 @dataclass(eq=False)
-class FishRow:
+class FishRow(PlacedRow):
     """One sequence: the turns of a request."""
 
     settings: FishSettings
-    random: np.random.Generator
-    place: int = -1
-    """Its row in the batch."""
-    length: int = 0
-    """Positions whose keys and values are there."""
-    spoilt: bool = False
-    """What was computed of it were no numbers."""
 
 
 @dataclass
@@ -52,12 +45,13 @@ class _Carry:
 class FishLoop(BatchPlaces[FishRow, _Carry]):
     """Makes frames of the rows that are named in a step."""
 
-    def __init__(self, model: DualAr, shape: DualArShape, dtype: mx.Dtype, fused: bool) -> None:
-        """`fused`: completing a frame is one compiled graph."""
+    def __init__(
+        self, model: DualAr, shape: DualArShape, dtype: mx.Dtype, fused: bool, pipelined: bool = False
+    ) -> None:
+        """`fused`: completing a frame is one compiled graph. `pipelined`: a frame is launched before one is read."""
         self._model, self._shape, self._dtype = model, shape, dtype
         self._complete = _as_function(model, fused)
-        self._end = shape.codes
-        super().__init__(KeyValueRows(shape.slow, dtype), self._no_frames)
+        super().__init__(KeyValueRows(shape.slow, dtype), self._no_frames, end=shape.codes, pipelined=pipelined)
 
     def _no_frames(self, rows: int) -> _Carry:
         return _Carry(
@@ -74,37 +68,38 @@ class FishLoop(BatchPlaces[FishRow, _Carry]):
         if last:
             window = mx.full((1, self._shape.codebooks, WINDOW), -1, mx.int32)
             chance = mx.array(row.random.random(1, np.float32))
-            logits = self._model.logits(state)[:, : self._end]  # the turn has a frame at least
+            logits = self._model.logits(state)[:, : self._shape.codes]  # the turn has a frame at least
             carry = self._carried
             carry.first[row.place] = draw(logits, window[:, 0], _how([row]), chance)[0]
             carry.state[row.place], carry.window[row.place] = state[0], window[0]
             mx.eval(carry.first, carry.state, carry.window)
         self.memory.evaluate()
 
-    def step(self, rows: Sequence[FishRow]) -> list[DrawnFrame]:
-        """The next frame of each of `rows`, whose prompts are read."""
+    def launch(self, rows: Sequence[FishRow]) -> None:
+        """Begin to compute the next frame of each of `rows`, whose prompts are read."""
         now = self._stepping(rows, self._shape.codebooks)
-        return self._frames(rows, self._launch(now.lengths, mx.array(now.chance), mx.array(now.steps)), self._end)
+        self._launched(rows, now, self._frames(now))
 
-    def _launch(self, lengths: NDArray[np.int32], chance: mx.array, steps: mx.array) -> mx.array:
+    def _frames(self, now: SteppingPlaces) -> mx.array:
         """Begin to compute a frame of every place: its codes, the next frame's first one, and whether all is good."""
         model, carry = self._model, self._carried
+        chance, steps = mx.array(now.chance), mx.array(now.steps)
         how = self._settings = self._settings or _how(self._places)
         others, good = self._complete(
             carry.state, carry.first, carry.window, how.temperature, how.top_p, how.penalty, chance[:, 1:]
         )
         codes = mx.concatenate([carry.first[:, None], others], axis=1)
         window = mx.concatenate([carry.window[:, :, 1:], codes[:, :, None]], axis=2)
-        state = model.step(model.frames(codes), self.memory, lengths)
+        state = model.step(model.frames(codes), self.memory, now.lengths)
         logits = model.logits(state)
         first = draw(logits, window[:, 0], how, chance[:, 0])
         good = good & mx.isfinite(logits).all(axis=-1)
         found = mx.concatenate([codes, first[:, None], good[:, None].astype(mx.int32)], axis=1)
         # The end of a turn is no code: what follows it is a prompt, whose end draws the next one.
-        carry.first = mx.where(steps, mx.minimum(first, self._end - 1), carry.first)
+        carry.first = mx.where(steps, mx.minimum(first, self._shape.codes - 1), carry.first)
         carry.state = mx.where(steps[:, None], state, carry.state)
         carry.window = mx.where(steps[:, None, None], window, carry.window)
-        mx.async_eval(found, carry.first, carry.state, carry.window, self.memory.keys, self.memory.values)
+        mx.async_eval(found, carry.first, carry.state, carry.window)
         return found
 
 

@@ -20,6 +20,7 @@ from speechmlx.engines.fishspeech.voices import Codes
 from speechmlx.engines.parts.batch_places import DrawnFrame
 from speechmlx.engines.parts.causal_conv import StreamRows
 from speechmlx.engines.parts.last_events import last_events
+from speechmlx.engines.parts.launched import Launched
 from speechmlx.reading.pauses import parts
 from speechmlx.reading.sentences import finished as whole_sentences
 from speechmlx.types import Chunk, Event
@@ -63,6 +64,8 @@ class FishSpeaking:
     """Frames that are not sound yet."""
     sound: StreamRows | None = None
     """What the codec's decoder remembers of this turn."""
+    decoding: tuple[Launched, int] | None = None
+    """Sound [1, n] that is on its way, and how many of its samples count."""
     chunks: int = 0
     waited: int = 0
     """Steps for which a chunk could have been computed."""
@@ -103,7 +106,7 @@ class FishSpeaking:
     @property
     def busy(self) -> bool:
         """Whether there is something to do on the text so far."""
-        waiting = self.hearing or self._coming or self.asked is not None or self.pending
+        waiting = self.hearing or self._coming or self.asked is not None or self.pending or self.decoding
         return not self.finished and bool(waiting or self.is_ended)
 
     # --- Turns -------------------------------------------------------------------------------------------------------
@@ -117,9 +120,14 @@ class FishSpeaking:
 
     def next_piece(self) -> str | float | None:
         """The next piece, or seconds of silence; None: the last one is not over, or there is none yet."""
-        if self.hearing or self.asked is not None or self.pending or not self._coming:
+        if not self._is_quiet or not self._coming:
             return None
         return self._coming.popleft()
+
+    @property
+    def _is_quiet(self) -> bool:
+        """Whether all frames so far were heard, and none is about to come."""
+        return not (self.hearing or self.asked is not None or self.pending or self.decoding)
 
     def begin(self, text: str) -> FishRow | None:
         """Begin a turn. Returns its new sequence, or None where it goes on in that of the turn before."""
@@ -134,7 +142,7 @@ class FishSpeaking:
         else:
             room = self.context - _length(self.base) - length - wanted
             prompt, at = [*self.base, *_kept(self.turns, room), self.asked], 0
-            self.row = FishRow(self.settings, self._chance())
+            self.row = FishRow(self.settings, random=self._chance())
         self.unread = np.concatenate(prompt, axis=1)
         self.tokens_in += self.unread.shape[1]
         self.limit = max(1, min(self.settings.frames, self.context - at - self.unread.shape[1]))
@@ -147,20 +155,37 @@ class FishSpeaking:
 
     @property
     def can_speak(self) -> bool:
-        """Whether the next frame of a turn may be drawn."""
+        """Whether the frames of a turn are drawn."""
         return self.asked is not None and self.unread is None
 
-    def take(self, frame: DrawnFrame) -> None:
-        """Take a frame, which may be the last one of its turn."""
+    @property
+    def ahead(self) -> int:
+        """Frames that are on their way."""
+        return len(self.row.ahead) if self.row else 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the turn may have another frame behind those that are on their way."""
+        return len(self.frames) + self.ahead < self.limit
+
+    @property
+    def at_once(self) -> bool:
+        """Whether another frame makes up the first chunk of sound, which is waited for."""
+        return not self.chunks and len(self.pending) + self.ahead + 1 >= self.chunk
+
+    def take(self, frame: DrawnFrame) -> bool:
+        """Take a frame. Returns whether it is the last one of its turn."""
         assert self.asked is not None
         self.frames.append(frame.codes)
         self.pending.append(frame.codes)
         self.tokens_out += 1
-        if frame.ends or len(self.frames) == self.limit:
+        is_last = frame.ends or len(self.frames) == self.limit
+        if is_last:
             self.cut_off = self.cut_off or not frame.ends
             codes = self.tokens.said(np.stack(self.frames, axis=1))
             self.turns.append(np.concatenate([self.asked, codes, self.tokens.ended()], axis=1))
             self.asked, self.frames = None, []
+        return is_last
 
     # --- Sound -------------------------------------------------------------------------------------------------------
 
@@ -191,9 +216,15 @@ class FishSpeaking:
         self.samples += len(samples)
         return Chunk(to_pcm16(samples), RATE)
 
+    def sounds(self) -> Chunk | NotFinite:
+        """The sound that was on its way. Waits for it."""
+        assert self.decoding is not None
+        (launched, count), self.decoding = self.decoding, None
+        return self.heard(launched.numbers[0, :count])
+
     def closing(self) -> list[Event]:
         """The last events, once all is said: a short silence where nothing was, and the usage. [] before that."""
-        if not self.is_ended or self._coming or self.hearing or self.asked is not None or self.pending:
+        if not self.is_ended or self._coming or not self._is_quiet:
             return []
         self.finished = True
         counts = {"tokens_in": self.tokens_in, "tokens_out": self.tokens_out, "cut_off": self.cut_off}

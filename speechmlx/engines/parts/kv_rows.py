@@ -67,7 +67,14 @@ class KeyValuePrefix:
 
 
 class KeyValueRows:
-    """For each layer keys and values [rows, heads, room, width]; what is behind a row's length is of no use."""
+    """For each layer keys and values [rows, heads, room, width]; what is behind a row's length is of no use.
+
+    MLX writes to an array in place only where nothing else holds its memory; else it copies the array whole. A device
+    holds what it was given until it has used it. So whoever launches a frame before the last one has ended launches
+    none of these arrays by name, which would be held to the frame's end: the attention of each layer holds them until
+    it has run, and is a frame of kernels away from the next write. MLX 0.32 launches 10 command buffers of 50 kernels
+    at most before it waits for one on Metal, and a frame has more kernels than these. On Metal it is unmeasured.
+    """
 
     def __init__(self, shape: KeyValueShape, dtype: mx.Dtype) -> None:
         self._shape, self._dtype = shape, dtype
@@ -99,11 +106,11 @@ class KeyValueRows:
         else:
             self._make(places, rows, self.room)
 
-    def wipe(self, row: int) -> None:
-        """Make all of one row zeros: what is no number must not stay, as attention multiplies it by zero."""
+    def wipe(self, row: int, at: int = 0) -> None:
+        """Make one row zeros from position `at` on: what is no number must not stay, as attention multiplies it."""
         for held in (self.keys, self.values):
             for array in held:
-                array[row] = mx.zeros(array.shape[1:], self._dtype)
+                array[row, :, at:] = mx.array(0, self._dtype)
 
     def _make(self, places: Sequence[int], rows: int, room: int) -> None:
         """Copy layer by layer, so that only one layer is there twice."""

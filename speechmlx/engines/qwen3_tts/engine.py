@@ -15,6 +15,7 @@ from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.parts.causal_conv import StreamRows
 from speechmlx.engines.parts.kv_rows import bytes_of
 from speechmlx.engines.parts.last_events import last_events
+from speechmlx.engines.parts.launched import Launched
 from speechmlx.engines.parts.prompt_reading import read_shortest_first
 from speechmlx.engines.parts.step_events import StepEvents, ends_alone
 from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice, VoiceShelf
@@ -64,15 +65,16 @@ class Qwen3Tts:
         *,
         nbytes: int,
         fused: bool = False,
+        pipelined: bool = False,
     ) -> None:
-        """`nbytes`: of all weights. `fused`: for a GPU."""
+        """`nbytes`: of all weights. `fused`: for a GPU. `pipelined`: for a device that would wait for Python."""
         self.aim = LONG_AIM
         self.room: Room = Unlimited()
         self.nbytes = nbytes
         self.max_batch = self.max_open = MAX_BATCH
         self.config, self._defaults, self._encode = config, defaults, tokenizer
         self._talker, self._codec, self._shelf = talker, codec, shelf
-        self.loop = FrameLoop(talker, config, talker.model.norm.weight.dtype, fused)
+        self.loop = FrameLoop(talker, config, talker.model.norm.weight.dtype, fused, pipelined)
         self._piece = StepSize(FIRST_PIECE, LEAST_PIECE, MOST_PIECE)
         self._sound_bytes = codec.decoder.open(1).nbytes
         self._open: list[SpeechRow] = []
@@ -181,7 +183,7 @@ class Qwen3Tts:
         self._hear(next((state for state in live if state.hearing), None), found)
         self._read([state for state in live if not state.finished], found)
         self._speak([state for state in live if not state.finished and state.can_speak], found)
-        self._sound([state for state in live if not state.finished and state.due], found)
+        self._sound([state for state in live if not state.finished], found)
         for state in live:
             while not state.finished and state.break_due:
                 found[id(state)] += state.take_break()
@@ -200,7 +202,7 @@ class Qwen3Tts:
         self._leave(state)
         if state.hearing is not None:
             state.hearing.close()
-        state.hearing = state.sound = state.unread = None
+        state.hearing = state.sound = state.unread = state.decoding = None
         self._open.remove(state)
 
     def _leave(self, state: SpeechRow) -> None:
@@ -227,6 +229,8 @@ class Qwen3Tts:
                 if state.can_begin:
                     self._begin_part(state)
         reading = [state for state in states if not state.finished]
+        if any(map(_unread, reading)):
+            self.loop.settle()
         read_shortest_first(self._piece, self.aim, reading, _unread, self._read_piece)
 
     def _begin_part(self, state: SpeechRow) -> None:
@@ -273,38 +277,58 @@ class Qwen3Tts:
             self._shelf.prefixes.keep(state.prefix, self.loop.prefix(state.row, length))
 
     def _speak(self, states: Sequence[SpeechRow], found: StepEvents) -> None:
-        """A frame of each of `states`."""
-        if not states:
-            return
+        """Launch a frame of each of `states` whose text is known, and take those that may be read."""
         rows, texts = list[FrameRow](), list[int]()
         for state in states:
             assert state.row is not None
             assert state.writer is not None
-            assert state.text is not None
-            state.row.goes_on = state.keeps_on and state.writer.is_text(state.text)
-            rows.append(state.row)
-            texts.append(state.text)
-        frames = self.loop.step(rows, texts)
-        for state, frame in zip(states, frames, strict=True):
-            if not frame.good:
-                state.finished = True
-                found[id(state)].append(NotFinite("the talker"))
-            elif state.take(frame):
-                self._leave(state)
+            text = state.text
+            state.row.at_once = text is None or state.at_once
+            if text is not None:
+                state.row.goes_on = state.keeps_on and state.writer.is_text(text)
+                rows.append(state.row)
+                texts.append(text)
+        if rows:
+            self.loop.launch(rows, texts)
+        for state in states:
+            assert state.row is not None
+            for frame in self.loop.take(state.row):
+                if not frame.good:
+                    state.finished = True
+                    found[id(state)].append(NotFinite("the talker"))
+                    break
+                if state.take(frame):
+                    self._leave(state)
+                    break
 
     def _sound(self, states: Sequence[SpeechRow], found: StepEvents) -> None:
-        """The frames of `states` as sound: those with equally many are decoded together, and all are read at once."""
+        """The sound that the last step launched, then that of the frames that are due.
+
+        Pipelined, the next frames are computed behind it before it is read, unless it is waited for.
+        """
+        for state in states:
+            if state.decoding:
+                found[id(state)].append(state.sounds())
+        due = [state for state in states if not state.finished and state.due]
+        waiting = [state for state in due if state.at_once or not self.loop.pipelined]
+        self._decode(due)
+        for state in waiting:
+            found[id(state)].append(state.sounds())
+
+    def _decode(self, states: Sequence[SpeechRow]) -> None:
+        """Begin to decode the frames of `states`: those with equally many together, and all at once."""
         groups = [
             [state for state in states if len(state.pending) == count]
             for count in sorted({len(state.pending) for state in states})
         ]
         decoded = [self._decoded(group) for group in groups]
-        mx.eval([(samples, past.arrays) for samples, past in decoded])
+        mx.async_eval([(samples, past.arrays) for samples, past in decoded])
         for group, (samples, past) in zip(groups, decoded, strict=True):
-            for place, (state, sound) in enumerate(zip(group, np.array(samples), strict=True)):
+            launched = Launched(samples)
+            for place, state in enumerate(group):
                 state.sound = StreamRows(past.arrays)
                 state.sound.keep([place])
-                found[id(state)].append(state.sounds(sound))
+                state.decode(launched, place)
 
     def _decoded(self, states: Sequence[SpeechRow]) -> tuple[mx.array, StreamRows]:
         """The samples [states, n] of the next frames of `states`, and what the decoder remembers; not computed yet."""

@@ -9,7 +9,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from speechmlx.engines.parts.batch_places import BatchPlaces, DrawnFrame, SteppingPlaces
+from speechmlx.engines.parts.batch_places import BatchPlaces, PlacedRow, SteppingPlaces
 from speechmlx.engines.parts.kv_rows import KeyValuePrefix, KeyValueRows
 from speechmlx.engines.parts.row_draws import NOBODY, Draw, choose, penalised
 from speechmlx.engines.qwen3_tts.predictor import as_function
@@ -24,19 +24,12 @@ LEAST = 2
 
 
 @dataclass(eq=False)
-class FrameRow:
+class FrameRow(PlacedRow):
     """One sequence of the talker: a part of a text, from its prompt to its last frame."""
 
     drawing: Drawing
-    random: np.random.Generator
-    place: int = -1
-    """Its row in the batch."""
-    length: int = 0
-    """Positions whose keys and values are there."""
     drawn: int = 0
     """Number of first codes drawn."""
-    spoilt: bool = False
-    """What was computed of it were no numbers."""
     goes_on: bool = False
     """The code that ends it may not be drawn now."""
 
@@ -65,16 +58,19 @@ class _Carried:
 class FrameLoop(BatchPlaces[FrameRow, _Carried]):
     """Makes frames of the rows that are named in a step."""
 
-    def __init__(self, talker: Talker, config: QwenTtsConfig, dtype: mx.Dtype, fused: bool) -> None:
-        """`fused`: the predictor's graph is compiled."""
+    def __init__(
+        self, talker: Talker, config: QwenTtsConfig, dtype: mx.Dtype, fused: bool, pipelined: bool = False
+    ) -> None:
+        """`fused`: the predictor's graph is compiled. `pipelined`: a frame is launched before the last one is read."""
         self._talker, self._config, self._dtype = talker, config, dtype
         self._predict = as_function(talker.code_predictor, fused)
         self._most = None if fused else MOST
         vocabulary = np.arange(config.shape.vocabulary)
         silent = (vocabulary >= config.shape.vocabulary - CONTROLS) & (vocabulary != config.codec.eos)
         self._never = mx.array(silent)
-        self._end = mx.array(vocabulary == config.codec.eos)
-        super().__init__(KeyValueRows(config.shape.talker, dtype), self._no_frames)
+        self._ends = mx.array(vocabulary == config.codec.eos)
+        memory = KeyValueRows(config.shape.talker, dtype)
+        super().__init__(memory, self._no_frames, end=config.codec.eos, pipelined=pipelined)
 
     def _no_frames(self, rows: int) -> _Carried:
         shape = self._config.shape
@@ -118,7 +114,7 @@ class FrameLoop(BatchPlaces[FrameRow, _Carried]):
         """Draw the first code of each row's next frame: the code, what is seen with it, whether all was finite."""
         logits = self._talker.codec_head(state).astype(mx.float32)
         good = mx.isfinite(logits.sum(axis=-1))
-        never = self._never | (young[:, None] & self._end)
+        never = self._never | (young[:, None] & self._ends)
         scores = mx.where(never, -mx.inf, penalised(logits, seen, settings.penalty))
         code = choose(scores, settings.first, chance * settings.first.luck)
         return code, seen | (mx.arange(logits.shape[-1]) == code[:, None]), good
@@ -131,17 +127,17 @@ class FrameLoop(BatchPlaces[FrameRow, _Carried]):
         penalty = mx.array([one.penalty if one else 1.0 for one in drawings])
         return _Settings(Draw.of(first, self._most), Draw.of(others, self._most), penalty)
 
-    def step(self, rows: Sequence[FrameRow], texts: Sequence[int]) -> list[DrawnFrame]:
-        """The next frame of each of `rows`, whose prompts are read; `texts`: the text token beside each frame."""
+    def launch(self, rows: Sequence[FrameRow], texts: Sequence[int]) -> None:
+        """Begin to compute the next frame of each of `rows`, whose prompts are read; `texts`: the token beside each."""
         now = self._stepping(rows, self._config.shape.groups)
         young = np.zeros(len(self._places), np.bool_)
         text = np.full(len(self._places), self._config.text.pad, np.int32)
         for row, token in zip(rows, texts, strict=True):
             young[row.place], text[row.place] = row.goes_on or row.drawn < LEAST, token
             row.drawn += 1
-        return self._frames(rows, self._launch(now, text, young), self._config.codec.eos)
+        self._launched(rows, now, self._frames(now, text, young))
 
-    def _launch(self, now: SteppingPlaces, text: NDArray[np.int32], young: NDArray[np.bool_]) -> mx.array:
+    def _frames(self, now: SteppingPlaces, text: NDArray[np.int32], young: NDArray[np.bool_]) -> mx.array:
         """Begin to compute a frame of every place: its codes, the next frame's first one, and whether all is good."""
         talker, carried = self._talker, self._carried
         settings = self._settings = self._settings or self._drawn_by(self._places)
@@ -156,5 +152,5 @@ class FrameLoop(BatchPlaces[FrameRow, _Carried]):
         carried.first = mx.where(steps, first, carried.first)
         carried.state = mx.where(waits, carried.state, state)
         carried.seen = mx.where(waits, carried.seen, seen)
-        mx.async_eval(found, carried.first, carried.state, carried.seen, self.memory.keys, self.memory.values)
+        mx.async_eval(found, carried.first, carried.state, carried.seen)  # not the memory: see KeyValueRows
         return found

@@ -56,7 +56,8 @@ def read_engine(folder: Path, options: LoadOptions) -> Generator[Progress, None,
         encoder = VoiceEncoder(voice_weights(own, shape), shape)
     shelf = VoiceShelf(speech, encoder)
     nbytes = done + speech.nbytes
-    return Qwen3Tts(model, config, defaults, tokenizer, speech, shelf, nbytes=nbytes, fused=not on_cpu)
+    gpu = not on_cpu
+    return Qwen3Tts(model, config, defaults, tokenizer, speech, shelf, nbytes=nbytes, fused=gpu, pipelined=gpu)
 
 
 def split(weights: Mapping[str, mx.array]) -> tuple[dict[str, mx.array], dict[str, mx.array]]:

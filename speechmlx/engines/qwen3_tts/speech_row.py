@@ -14,6 +14,7 @@ from speechmlx.audio.pcm import to_pcm16
 from speechmlx.engines.finite import NotFinite
 from speechmlx.engines.parts.batch_places import DrawnFrame
 from speechmlx.engines.parts.causal_conv import StreamRows
+from speechmlx.engines.parts.launched import Launched
 from speechmlx.engines.qwen3_tts.cloning import RATE, ClonedVoice
 from speechmlx.engines.qwen3_tts.frames import FrameRow
 from speechmlx.engines.qwen3_tts.prompt import PromptWriter
@@ -77,6 +78,8 @@ class SpeechRow:
     chunks: int = 0
     sound: StreamRows | None = None
     """What the codec's decoder remembers."""
+    decoding: tuple[Launched, int] | None = None
+    """The sound [rows, n] of several requests that is on its way, and its row; frames come after it."""
     _random: np.random.Generator | None = None
 
     @property
@@ -88,6 +91,7 @@ class SpeechRow:
             or self.can_begin
             or self.can_speak
             or self.due
+            or self.decoding
             or self.break_due
             or self.is_over
         )
@@ -102,34 +106,54 @@ class SpeechRow:
 
     @property
     def can_speak(self) -> bool:
-        """Whether the prompt is read, and the text beside the next frame known."""
-        return self.part is not None and self.unread is None and self.text is not None
+        """Whether the prompt is read, and a frame can be launched or is on its way."""
+        return self.part is not None and self.unread is None and (self.text is not None or self.ahead > 0)
+
+    @property
+    def ahead(self) -> int:
+        """Frames that are on their way."""
+        return len(self.row.ahead) if self.row else 0
 
     @property
     def text(self) -> int | None:
-        """The text token beside the next frame; None where it is not written yet."""
+        """The text token beside the next frame that is launched; None where it is not written yet, or none follows."""
         assert self.writer is not None
         assert self.part is not None
-        return self.writer.line(self.part, self.at)
+        if self.ahead and self._is_cut(self.ahead):
+            return None
+        return self.writer.line(self.part, self.at + self.ahead)
 
     @property
     def due(self) -> bool:
         """Whether there are frames enough for a chunk of sound, or no more for now."""
         if not self.pending:
             return False
-        wanted = CHUNKS[min(self.chunks, len(CHUNKS) - 1)]
-        return self.part is None or len(self.pending) >= wanted or self.text is None
+        return self.part is None or len(self.pending) >= self._chunk or (self.text is None and not self.ahead)
+
+    @property
+    def _chunk(self) -> int:
+        """Frames of the next chunk of sound."""
+        return CHUNKS[min(self.chunks, len(CHUNKS) - 1)]
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the next chunk of sound is one of the first, which are waited for."""
+        return self._chunk == 1
+
+    @property
+    def _is_quiet(self) -> bool:
+        """Whether all frames so far were heard, and none is about to come."""
+        return not (self.hearing or self.part or self.pending or self.decoding)
 
     @property
     def break_due(self) -> bool:
         """Whether all was said that comes before a break."""
-        said = not (self.hearing or self.part or self.pending)
-        return said and bool(self.source.parts) and isinstance(self.source.parts[0], TextBreak)
+        return self._is_quiet and bool(self.source.parts) and isinstance(self.source.parts[0], TextBreak)
 
     @property
     def is_over(self) -> bool:
         """Whether all that was to be said was said."""
-        return self.complete and not (self.hearing or self.part or self.source.parts or self.pending)
+        return self.complete and self._is_quiet and not self.source.parts
 
     def begin_part(self) -> FrameRow:
         """Take the next part, and a new sequence for it."""
@@ -138,7 +162,7 @@ class SpeechRow:
         part = self.source.parts.popleft()
         assert isinstance(part, TextPart)
         self.part = part
-        self.row = FrameRow(self.drawing, self._random)
+        self.row = FrameRow(self.drawing, random=self._random)
         self.spoken = 0
         return self.row
 
@@ -160,20 +184,36 @@ class SpeechRow:
         self.spoken += 1
         self.frames += 1
         self.at += 1
-        out_of_frames = self.drawing.frames is not None and self.frames >= self.drawing.frames
-        limit = min(self.part_frames, max(LEAST_FRAMES, FRAMES_A_TOKEN * len(self.part.tokens)))
-        cut = out_of_frames or (self.part.ended and self.spoken >= limit)
+        cut = self._is_cut(0)
         if cut and not frame.ends:
             self.cut_off = True
-        if out_of_frames:
+        if self._is_out(0):
             self.source.parts.clear()
             self.complete = self.stopped = True
         return frame.ends or cut
 
-    def sounds(self, samples: Samples) -> Chunk | NotFinite:
-        """The pending frames as `samples` [n]; the request ends where these are no numbers."""
+    def _is_out(self, more: int) -> bool:
+        """Whether `more` frames after those so far are all that the request may have."""
+        return self.drawing.frames is not None and self.frames + more >= self.drawing.frames
+
+    def _is_cut(self, more: int) -> bool:
+        """Whether `more` frames after those so far are all that its part may have."""
+        assert self.part is not None
+        limit = min(self.part_frames, max(LEAST_FRAMES, FRAMES_A_TOKEN * len(self.part.tokens)))
+        return self._is_out(more) or (self.part.ended and self.spoken + more >= limit)
+
+    def decode(self, launched: Launched, place: int) -> None:
+        """The sound of the pending frames is on its way."""
+        self.decoding = launched, place
         self.pending.clear()
         self.chunks += 1
+
+    def sounds(self) -> Chunk | NotFinite:
+        """The sound that was on its way; the request ends where it is no numbers. Waits for it."""
+        assert self.decoding is not None
+        launched, place = self.decoding
+        samples: Samples = launched.numbers[place]
+        self.decoding = None
         if not np.isfinite(samples).all():
             self.finished = True
             return NotFinite("the codec's decoder")

@@ -144,8 +144,8 @@ def test_turns_are_the_reference_s(fish: FishSpeech) -> None:
     """A recording, and a text in two pieces: the second one goes on behind the first."""
     options = {"max_new_tokens": 6, "chunk_length": 20, "temperature": 0, "repetition_penalty": 1.0}
     state = fish.begin(speak("hello there, you. What is it now?", voice=VOICE, options=options))
-    frames, step = list[list[int]](), fish.loop.step
-    with patch.object(fish.loop, "step", lambda rows: [kept(frames, frame) for frame in step(rows)]):
+    frames, take = list[list[int]](), fish.loop.take
+    with patch.object(fish.loop, "take", lambda row: (kept(frames, frame) for frame in take(row))):
         work(fish, [state])
     wanted = REFERENCE["spoken"]["turns"]
     assert len(frames) == 12

@@ -8,6 +8,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from support.engine_runs import result
+from support.frame_steps import step
 from support.tiny_fishspeech import REFERENCE, recording
 
 from speechmlx.engines.fishspeech.drawing import FishDraw, draw, likely
@@ -111,13 +112,13 @@ def test_states_and_logits_are_the_reference_s(fish: FishSpeech, case: str) -> N
 def frames_of(fish: FishSpeech, loop: FishLoop, case: str, settings: FishSettings = GREEDY, piece: int = 1000) -> Any:
     """The first frames of a case."""
     row = begun(fish, loop, case, settings, piece)
-    found = np.stack([loop.step([row])[0].codes for _ in range(6)], axis=1)
+    found = np.stack([step(loop, [row])[0].codes for _ in range(6)], axis=1)
     loop.leave(row)
     return found
 
 
 def begun(fish: FishSpeech, loop: FishLoop, case: str, settings: FishSettings = GREEDY, piece: int = 1000) -> FishRow:
-    row, prompt = FishRow(settings, np.random.Generator(np.random.PCG64(settings.seed))), prompt_of(fish, case)
+    row, prompt = FishRow(settings, random=np.random.Generator(np.random.PCG64(settings.seed))), prompt_of(fish, case)
     loop.join(row)
     for at in range(0, prompt.shape[1], piece):
         loop.read(row, prompt[:, at : at + piece], last=at + piece >= prompt.shape[1])
@@ -137,7 +138,7 @@ def test_rows_of_a_batch_are_as_alone(fish: FishSpeech) -> None:
     cases = ("plain", "cloned", "plain")
     alone = [frames_of(fish, fish.loop, case, one) for case, one in zip(cases, settings, strict=True)]
     rows = [begun(fish, fish.loop, case, one) for case, one in zip(cases, settings, strict=True)]
-    steps = [fish.loop.step(rows) for _ in range(6)]
+    steps = [step(fish.loop, rows) for _ in range(6)]
     for place, row in enumerate(rows):
         assert np.array_equal(alone[place], np.stack([frames[place].codes for frames in steps], axis=1))
         fish.loop.leave(row)
@@ -147,7 +148,7 @@ def test_rows_of_a_batch_are_as_alone(fish: FishSpeech) -> None:
 
 def test_a_row_waits_while_another_speaks(fish: FishSpeech) -> None:
     one, other = (begun(fish, fish.loop, "plain", FishSettings(seed=3)) for _ in range(2))
-    first, second = ([fish.loop.step([row])[0].codes.tolist() for _ in range(4)] for row in (one, other))
+    first, second = ([step(fish.loop, [row])[0].codes.tolist() for _ in range(4)] for row in (one, other))
     assert first == second
     for row in (one, other):
         fish.loop.leave(row)
@@ -156,7 +157,7 @@ def test_a_row_waits_while_another_speaks(fish: FishSpeech) -> None:
 def test_a_frame_is_one_read(fish: FishSpeech) -> None:
     rows, reads = [begun(fish, fish.loop, "plain") for _ in range(3)], fish.loop.reads
     for _ in range(4):
-        fish.loop.step(rows)
+        step(fish.loop, rows)
     assert fish.loop.reads - reads == 4
     for row in rows:
         fish.loop.leave(row)
@@ -167,7 +168,7 @@ def test_a_spoilt_row_leaves_nothing_in_its_place(fish: FishSpeech) -> None:
     good, bad = (begun(fish, fish.loop, "plain") for _ in range(2))
     for layer in fish.loop.memory.values:
         layer[bad.place, :, 3] = mx.nan
-    assert [frame.good for frame in fish.loop.step([good, bad])] == [True, False]
+    assert [frame.good for frame in step(fish.loop, [good, bad])] == [True, False]
     fish.loop.leave(bad)
     assert np.array_equal(frames_of(fish, fish.loop, "plain"), wanted)
     fish.loop.leave(good)

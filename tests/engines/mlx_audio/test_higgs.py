@@ -14,6 +14,7 @@ import pytest
 from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.test_families import noise
 from support.engine_runs import run, sound, stream, work
+from support.frame_steps import step
 from support.talking import same
 
 from speechmlx.engines import Batched, BatchedStreaming, Claiming, Paced, Seated
@@ -193,11 +194,11 @@ def test_a_frame_copies_no_cache(engine: HiggsSpeech) -> None:
     engine.step(states)
     rows = [state.row for state in states if state.row]
     memory.fit(4, 64 * STEP)
-    engine.loop.step(rows)
+    step(engine.loop, rows)
     before = mx.get_active_memory()
     mx.reset_peak_memory()
     for _ in range(3):
-        engine.loop.step(rows)
+        step(engine.loop, rows)
     one_layer = memory.nbytes / engine.loop.shape.layers / 2
     assert mx.get_peak_memory() - before < one_layer / 2
     for state in states:

@@ -35,16 +35,22 @@ def delayed(codes: np.ndarray[Any, Any]) -> list[Any]:
     return list(np.array(made))
 
 
+def next_chunk(sound: HiggsSound) -> np.ndarray[Any, Any]:
+    sound.launch()
+    assert sound.is_launched and not sound.is_heard
+    return sound.read()
+
+
 def drawn(sound: HiggsSound, frames: list[Any]) -> list[np.ndarray[Any, Any]]:
     """The chunks of a sentence whose frames come one by one."""
     chunks = []
     for frame in frames:
         sound.frames.append(frame)
         if sound.due:
-            chunks.append(sound.next())
+            chunks.append(next_chunk(sound))
     sound.is_over = True
     while sound.due:
-        chunks.append(sound.next())
+        chunks.append(next_chunk(sound))
     assert sound.is_heard
     return chunks
 

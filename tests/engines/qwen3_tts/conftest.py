@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -36,3 +36,14 @@ def base(make: Callable[..., Qwen3Tts]) -> Qwen3Tts:
 @pytest.fixture(scope="session")
 def design(make: Callable[..., Qwen3Tts]) -> Qwen3Tts:
     return make("voice_design")
+
+
+@pytest.fixture(params=[False, True], ids=["waiting", "pipelined"])
+def pipelined(request: pytest.FixtureRequest, custom: Qwen3Tts, base: Qwen3Tts, design: Qwen3Tts) -> Iterator[bool]:
+    """The engines read each frame before they launch the next one, and then not."""
+    loops = [engine.loop for engine in (custom, base, design)]
+    for loop in loops:
+        loop.pipelined = request.param
+    yield request.param
+    for loop in loops:
+        loop.pipelined = False

@@ -13,6 +13,8 @@ from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
 from speechmlx.errors import BadRequest
 from speechmlx.types import Chunk, End, FeedText, FlushText, Pronunciation, SpeakStream, TextFlushed, Usage
 
+pytestmark = pytest.mark.usefixtures("pipelined")
+
 RATE = 24000
 ENDLESS = {"seed": 5}
 NGUYEN = (Pronunciation("nguyen", sounds_like="win"),)

@@ -38,6 +38,8 @@ from speechmlx.types import (
     Usage,
 )
 
+pytestmark = pytest.mark.usefixtures("pipelined")
+
 FRAME = 1920
 CLONED = ReferenceVoice(Audio(recording(), 24000), "What I said.", "voice-1")
 UNTOLD = ReferenceVoice(Audio(recording(), 24000), "", "voice-1")

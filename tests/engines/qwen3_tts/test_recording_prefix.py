@@ -16,6 +16,8 @@ from speechmlx.engines.qwen3_tts import prefixes
 from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
 from speechmlx.types import Audio, Event, FeedText, ReferenceVoice, SpeakStream
 
+pytestmark = pytest.mark.usefixtures("pipelined")
+
 CLONED = ReferenceVoice(Audio(recording(), 24000), "What I said.", "voice-1")
 SAID = len(CLONED.text)
 """Tokens of its text: the tiny vocabulary has a token for each letter."""

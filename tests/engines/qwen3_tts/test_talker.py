@@ -7,6 +7,7 @@ from dataclasses import replace
 import mlx.core as mx
 import numpy as np
 import pytest
+from support.frame_steps import step
 from support.talker_cases import GREEDY, Speaking, TalkerCase, cases_in, speak
 
 from speechmlx.engines.parts.kv_rows import STEP, KeyValueRows, bytes_of, places_for
@@ -67,8 +68,8 @@ def test_a_row_waits_while_another_speaks(cases: Cases) -> None:
     case, talker = cases[1]
     loop = FrameLoop(talker, case.config, mx.float32, fused=False)
     one, other = (Speaking(loop, talker, case, replace(GREEDY, temperature=1.0), 1000) for _ in range(2))
-    first = [loop.step([one.row], [one.text])[0].codes for _ in range(5)]
-    second = [loop.step([other.row], [other.text])[0].codes for _ in range(5)]
+    first = [step(loop, [one.row], [one.text])[0].codes for _ in range(5)]
+    second = [step(loop, [other.row], [other.text])[0].codes for _ in range(5)]
     assert np.array_equal(first, second)
 
 
@@ -79,11 +80,11 @@ def test_a_frame_is_one_read_and_copies_no_cache(cases: Cases) -> None:
     rows = [Speaking(loop, talker, case, GREEDY, 1000) for _ in range(4)]
     loop.memory.fit(4, 64 * STEP)
     assert loop.memory.nbytes == 4 * 64 * STEP * 2 * shape.talker.layers * 2 * 16 * 4
-    loop.step([one.row for one in rows], [one.text for one in rows])
+    step(loop, [one.row for one in rows], [one.text for one in rows])
     before, reads = mx.get_active_memory(), loop.reads
     mx.reset_peak_memory()
     for _ in range(3):
-        loop.step([one.row for one in rows], [one.text for one in rows])
+        step(loop, [one.row for one in rows], [one.text for one in rows])
     assert loop.reads - reads == 3
     one_layer = loop.memory.nbytes / shape.talker.layers / 2
     assert mx.get_peak_memory() - before < one_layer / 2
@@ -92,16 +93,16 @@ def test_a_frame_is_one_read_and_copies_no_cache(cases: Cases) -> None:
 def test_a_spoilt_row_leaves_nothing_in_its_place(cases: Cases) -> None:
     case, talker = cases[0]
     loop = FrameLoop(talker, case.config, mx.float32, fused=False)
-    good, bad = (Speaking(loop, talker, case, GREEDY, 1000) for _ in range(2))
+    good, bad, *_ = (Speaking(loop, talker, case, GREEDY, 1000) for _ in range(4))  # three keep all four places
     for layer in loop.memory.values:
-        layer[bad.row.place, :, 3] = mx.nan
-    frames = loop.step([good.row, bad.row], [good.text, bad.text])
+        layer[bad.row.place, :, bad.row.length + 1] = mx.nan  # where the next row writes nothing before its frame
+    frames = step(loop, [good.row, bad.row], [good.text, bad.text])
     assert [frame.good for frame in frames] == [True, False]
     place = bad.row.place
     loop.leave(bad.row)
     late = Speaking(loop, talker, case, GREEDY, 5)
     assert late.row.place == place
-    (frame,) = loop.step([late.row], [late.text])
+    (frame,) = step(loop, [late.row], [late.text])
     assert frame.good
     assert np.array_equal(frame.codes, case.codes[0])
 
@@ -109,7 +110,7 @@ def test_a_spoilt_row_leaves_nothing_in_its_place(cases: Cases) -> None:
 def test_places_come_and_go(cases: Cases) -> None:
     case, talker = cases[0]
     loop = FrameLoop(talker, case.config, mx.float32, fused=False)
-    rows = [FrameRow(GREEDY, np.random.default_rng(0)) for _ in range(5)]
+    rows = [FrameRow(GREEDY, random=np.random.default_rng(0)) for _ in range(5)]
     for row in rows:
         loop.join(row)
     assert [row.place for row in rows] == [0, 1, 2, 3, 4]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
 from support.engine_runs import run
 from support.talking import SHORT, TEXT, same, speak, stream
 
@@ -13,6 +14,8 @@ from speechmlx.models.catalog import CATALOG
 from speechmlx.runtime.ipc.messages import Ended, Output, Start
 from speechmlx.runtime.worker.tasks import Task, batch_size, open_work
 from speechmlx.types import End, FeedText, SpeakStream
+
+pytestmark = pytest.mark.usefixtures("pipelined")
 
 ROW = CATALOG.resolve("qwen3-tts-0.6b-customvoice")
 

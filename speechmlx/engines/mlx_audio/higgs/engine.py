@@ -17,7 +17,7 @@ from speechmlx.engines.lm.footprint import Unlimited
 from speechmlx.engines.mlx_audio import cooperative
 from speechmlx.engines.mlx_audio.checkpoint import BridgedModel
 from speechmlx.engines.mlx_audio.clone import structural_clone
-from speechmlx.engines.mlx_audio.higgs.frames import HiggsDrawing, HiggsLoop, HiggsShape
+from speechmlx.engines.mlx_audio.higgs.frames import HiggsDrawing, HiggsLoop, HiggsRow, HiggsShape
 from speechmlx.engines.mlx_audio.higgs.sound import Fades, HiggsSound
 from speechmlx.engines.mlx_audio.higgs.speaking import MOST, HiggsSpeaking, HiggsWishes
 from speechmlx.engines.mlx_audio.synthesis import Synthesizer
@@ -158,9 +158,11 @@ class HiggsSpeech:
                 with ends_alone(state, found):
                     self._begin(state, found)
         reading = [state for state in states if not state.finished]
+        if any(map(_unread, reading)):
+            self.loop.settle()
         read_shortest_first(self._piece, self.aim, reading, _unread, self._read_piece)
         self._speak([state for state in states if not state.finished and state.can_speak], found)
-        self._sound([state for state in states if not state.finished and state.due], found)
+        self._sound([state for state in states if not state.finished], found)
         for state in states:
             if not state.finished:
                 found[id(state)] += state.closing()
@@ -216,24 +218,44 @@ class HiggsSpeech:
         return len(piece)
 
     def _speak(self, states: Sequence[HiggsSpeaking], found: StepEvents) -> None:
-        """A frame of each of `states`."""
-        rows = [state.row for state in states if state.row is not None]
-        for state, frame in zip(states, self.loop.step(rows) if rows else (), strict=True):
-            if frame.good:
-                state.take(frame)
-            else:
-                state.finished = True
-                found[id(state)].append(NotFinite("the synthesis of frames"))
+        """Launch a frame of each of `states` whose sentence may have one more, and take those that may be read."""
+        going = list[HiggsRow]()
+        for state in states:
+            assert state.row is not None
+            state.row.at_once = not state.goes_on or state.at_once
+            if state.goes_on:
+                going.append(state.row)
+        if going:
+            self.loop.launch(going)
+        for state in states:
+            assert state.row is not None
+            for frame in self.loop.take(state.row):
+                if not frame.good:
+                    state.finished = True
+                    found[id(state)].append(NotFinite("the synthesis of frames"))
+                    break
+                if state.take(frame):
+                    self.loop.forget(state.row)
+                    break
 
     def _sound(self, states: Sequence[HiggsSpeaking], found: StepEvents) -> None:
-        """A chunk of the state that has waited longest."""
-        if not states:
-            return
+        """The sound that the last step launched, then a chunk of the state that has waited longest.
+
+        Pipelined, the next frames are computed behind it before it is read, unless it is the first one.
+        """
         for state in states:
+            if state.sound is not None and state.sound.is_launched:
+                found[id(state)].append(state.spoken(state.sound.read()))
+        due = [state for state in states if not state.finished and state.due]
+        if not due:
+            return
+        for state in due:
             state.waited += 1
-        state = max(states, key=lambda one: one.waited)
+        state = max(due, key=lambda one: one.waited)
         assert state.sound is not None
-        found[id(state)].append(state.spoken(state.sound.next()))
+        state.sound.launch()
+        if not state.samples or not self.loop.pipelined:
+            found[id(state)].append(state.spoken(state.sound.read()))
 
 
 def _marks(tokenizer: Any) -> re.Pattern[str]:

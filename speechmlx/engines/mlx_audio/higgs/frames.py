@@ -14,7 +14,7 @@ import mlx.core as mx
 import numpy as np
 from numpy.typing import NDArray
 
-from speechmlx.engines.parts.batch_places import BatchPlaces
+from speechmlx.engines.parts.batch_places import BatchPlaces, DrawnFrame, PlacedRow, SteppingPlaces
 from speechmlx.engines.parts.kv_rows import KeyValueRows, Remember, span_of
 from speechmlx.engines.parts.row_draws import NOBODY, Draw, choose
 
@@ -62,33 +62,14 @@ class HiggsShape:
 
 
 @dataclass(eq=False)
-class HiggsRow:
+class HiggsRow(PlacedRow):
     """One sequence: the sentences of a request, each behind the recording that is imitated."""
 
     drawing: HiggsDrawing
-    random: np.random.Generator
-    place: int = -1
-    """Its row in the batch."""
-    length: int = 0
-    """Positions whose keys and values are there."""
     drawn: int = 0
-    """Frames of this sentence."""
+    """Frames of this sentence that were taken."""
     left: int | None = None
-    """Frames that come after this one; None: the end was not drawn."""
-    spoilt: bool = False
-    """What was computed of it were no numbers."""
-
-
-@dataclass(frozen=True)
-class HiggsFrame:
-    """What a step gave for one row."""
-
-    codes: NDArray[np.int32]
-    """Of the frame [codebooks]: each codebook is one frame behind the one before."""
-    ends: bool
-    """The frame is the last one of its sentence."""
-    good: bool
-    """What the network computed were finite numbers."""
+    """Frames that come after the one taken last; None: the end was not drawn."""
 
 
 @dataclass
@@ -118,13 +99,14 @@ class LayerPast:
 class HiggsLoop(BatchPlaces[HiggsRow, _LastState]):
     """Makes frames of the rows that are named in a step."""
 
-    def __init__(self, model: Any, shape: HiggsShape) -> None:
-        """`model`: the package's, whose embeddings of codes are its head as well."""
+    def __init__(self, model: Any, shape: HiggsShape, pipelined: bool = False) -> None:
+        """`model`: the package's, whose embeddings of codes are its head as well.
+
+        `pipelined`: a frame is launched before the last one is read.
+        """
         self._model, self.shape = model, shape
         self._dtype = model.backbone.norm.weight.dtype
-        self.reads = 0
-        """How often numbers were read from the device."""
-        super().__init__(KeyValueRows(shape, self._dtype), self._no_state)
+        super().__init__(KeyValueRows(shape, self._dtype), self._no_state, pipelined=pipelined)
 
     def _no_state(self, rows: int) -> _LastState:
         return _LastState(mx.zeros((rows, self.shape.hidden), self._dtype))
@@ -146,35 +128,26 @@ class HiggsLoop(BatchPlaces[HiggsRow, _LastState]):
             mx.eval(self._carried.state)
         memory.evaluate()
 
-    def step(self, rows: Sequence[HiggsRow]) -> list[HiggsFrame]:
-        """The next frame of each of `rows`, whose prompts are read."""
-        count = len(self._places)
-        stepping = np.zeros(count, np.bool_)
-        lengths = np.array([one.length if one else 0 for one in self._places], np.int32)
-        young = np.array([one.drawn if one else 0 for one in self._places], np.int32)
-        chance = np.zeros((count, self.shape.codebooks), np.float32)
-        for row in rows:
-            stepping[row.place] = True
-            chance[row.place] = row.random.random(self.shape.codebooks, np.float32)
-        self.memory.fit(count, int(lengths.max()) + 1)
-        drawn = np.array(self._launch(lengths, mx.array(young), mx.array(chance), mx.array(stepping)))
-        self.reads += 1
-        return [self._taken(row, drawn[row.place]) for row in rows]
+    def launch(self, rows: Sequence[HiggsRow]) -> None:
+        """Begin to compute the next frame of each of `rows`, whose prompts are read."""
+        now = self._stepping(rows, self.shape.codebooks)
+        young = np.array([one.drawn + len(one.ahead) if one else 0 for one in self._places], np.int32)
+        self._launched(rows, now, self._frames(now, mx.array(young)))
 
-    def _launch(self, lengths: NDArray[np.int32], young: mx.array, chance: mx.array, steps: mx.array) -> mx.array:
-        """Begin to compute a frame of every place: its codes, and whether all of it is good [rows, codebooks + 1]."""
+    def _frames(self, now: SteppingPlaces, young: mx.array) -> mx.array:
+        """Begin to compute a frame of every place: its codes, and whether all of it is good [places, codebooks + 1]."""
         model, carry, books = self._model, self._carried, self.shape.codebooks
         self._settings = self._settings or _settings(self._places, books)
         logits = model._audio_logits(carry.state).astype(mx.float32)
         good = mx.isfinite(logits).all(axis=(1, 2))
-        chance = chance.reshape(-1) * self._settings.luck
+        chance = mx.array(now.chance).reshape(-1) * self._settings.luck
         chosen = choose(logits.reshape(-1, self.shape.vocabulary), self._settings, chance)
         late = mx.arange(books)[None] > young[:, None]  # its sound has not begun
         codes = mx.where(late, self.shape.begin, chosen.reshape(-1, books))
-        state = self._advanced(model._embed_audio_codes(codes), lengths)
+        state = self._advanced(model._embed_audio_codes(codes), now.lengths)
         found = mx.concatenate([codes, good[:, None].astype(mx.int32)], axis=1)
-        carry.state = mx.where(steps[:, None], state, carry.state)
-        mx.async_eval(found, carry.state, self.memory.keys, self.memory.values)
+        carry.state = mx.where(mx.array(now.steps)[:, None], state, carry.state)
+        mx.async_eval(found, carry.state)
         return found
 
     def _advanced(self, x: mx.array, lengths: NDArray[np.int32]) -> mx.array:
@@ -188,16 +161,18 @@ class HiggsLoop(BatchPlaces[HiggsRow, _LastState]):
         hidden: mx.array = self._model.backbone(None, cache=past, input_embeddings=x[:, None])
         return hidden[:, 0]
 
-    def _taken(self, row: HiggsRow, found: NDArray[np.int32]) -> HiggsFrame:
-        """A frame of `row`. The first codebook draws the end; the frames behind it hold the others' last codes."""
-        codes, row.spoilt = found[:-1], not found[-1]
+    def _frame(self, row: HiggsRow, drawn: NDArray[np.int32]) -> DrawnFrame:
+        """A frame of `row`. The first codebook draws the end; the frames behind it hold the others' last codes.
+
+        Each codebook is one frame behind the one before.
+        """
+        codes = drawn[:-1]
         if row.left is not None:
             row.left -= 1
         elif row.drawn >= self.shape.codebooks and codes[0] == self.shape.end:
             row.left = max(0, self.shape.codebooks - 2)
-        row.length += 1
         row.drawn += 1
-        return HiggsFrame(codes, row.left == 0, not row.spoilt)
+        return DrawnFrame(codes, row.left == 0, not row.spoilt)
 
 
 def _settings(rows: Sequence[HiggsRow | None], books: int) -> Draw:

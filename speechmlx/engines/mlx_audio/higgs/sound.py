@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechmlx.engines.mlx_audio.higgs.frames import HiggsShape
+from speechmlx.engines.parts.launched import Launched
 
 if TYPE_CHECKING:
     from speechmlx.types import Samples
@@ -49,6 +50,12 @@ class HiggsSound:
     """As they were drawn: each codebook is one frame behind the one before."""
     is_over: bool = False
     """No more frames come."""
+    _launched: Launched | None = None
+    """The samples of a chunk and of the frames around it, on their way."""
+    _kept: slice = field(default_factory=lambda: slice(0))
+    """Which of them are the chunk."""
+    _place: tuple[int, int | None] = 0, None
+    """The first sample of that chunk, and how many the sentence has; None: more than are known."""
     _heard: int = 0
     """Frames that are sound."""
     _chunks: int = 0
@@ -61,30 +68,47 @@ class HiggsSound:
     @property
     def due(self) -> bool:
         """Whether there are frames for a chunk, and those that its sound depends on."""
-        if self.is_over:
-            return self._heard < self._whole
+        return self._heard < self._whole if self.is_over else self.is_due_with(0)
+
+    def is_due_with(self, more: int) -> bool:
+        """Whether a chunk is due once `more` frames have come that do not end the sentence."""
+        whole = len(self.frames) + more - self.shape.codebooks + 1
         hop = self.codec.config.acoustic_hop
         behind = max(AROUND, -(-self.fades.fall // hop))
-        return self._whole >= self._heard + self._size + behind and self._whole * hop > self.fades.rise
+        return whole >= self._heard + self._size + behind and whole * hop > self.fades.rise
 
     @property
     def is_heard(self) -> bool:
         """Whether all of it is sound."""
-        return self.is_over and self._heard >= self._whole
+        return self.is_over and self._heard >= self._whole and not self.is_launched
 
     @property
     def _size(self) -> int:
         return CHUNKS[min(self._chunks, len(CHUNKS) - 1)]
 
-    def next(self) -> Samples:
-        """The next chunk, float32 [n]. There must be one that is due."""
+    @property
+    def is_launched(self) -> bool:
+        """Whether a chunk is on its way."""
+        return self._launched is not None
+
+    def launch(self) -> None:
+        """Begin to compute the next chunk. There must be one that is due."""
         start, stop = self._heard, min(self._heard + self._size, self._whole)
         before, behind = max(0, start - AROUND), min(self._whole, stop + AROUND)
-        decoded = np.array(self.codec.decode(mx.array(self._codes(before, behind))).astype(mx.float32))
+        decoded = self.codec.decode(mx.array(self._codes(before, behind))).astype(mx.float32)
+        mx.async_eval(decoded)
+        self._launched = Launched(decoded)
         hop = self.codec.config.acoustic_hop
-        samples = decoded[(start - before) * hop : (stop - before) * hop].copy()
-        self.fades.apply(samples, start * hop, self._whole * hop if self.is_over else None)
+        self._kept = slice((start - before) * hop, (stop - before) * hop)
+        self._place = start * hop, self._whole * hop if self.is_over else None
         self._heard, self._chunks = stop, self._chunks + 1
+
+    def read(self) -> Samples:
+        """The chunk that was launched, float32 [n]. Waits for it."""
+        assert self._launched is not None
+        samples: Samples = self._launched.numbers[self._kept].copy()
+        self.fades.apply(samples, *self._place)
+        self._launched = None
         return samples
 
     def _codes(self, start: int, stop: int) -> NDArray[np.int32]:

@@ -12,8 +12,9 @@ import numpy as np
 
 from speechmlx.audio.pcm import to_pcm16
 from speechmlx.engines.finite import NotFinite
-from speechmlx.engines.mlx_audio.higgs.frames import HiggsDrawing, HiggsFrame, HiggsRow
+from speechmlx.engines.mlx_audio.higgs.frames import HiggsDrawing, HiggsRow
 from speechmlx.engines.mlx_audio.higgs.sound import Fades, HiggsSound
+from speechmlx.engines.parts.batch_places import DrawnFrame
 from speechmlx.reading.pauses import parts
 from speechmlx.reading.sentences import clauses, sentences
 from speechmlx.reading.sentences import finished as whole_sentences
@@ -109,27 +110,43 @@ class HiggsSpeaking:
 
     def new_row(self) -> HiggsRow:
         """A sequence for all of its sentences."""
-        self.row = HiggsRow(self.wishes.drawing, self._random)
+        self.row = HiggsRow(self.wishes.drawing, random=self._random)
         return self.row
 
     @property
     def can_speak(self) -> bool:
-        """Whether the next frame of a sentence may be drawn."""
+        """Whether the frames of a sentence are drawn."""
         return self.sound is not None and not self.sound.is_over and self.unread is None
+
+    @property
+    def _ahead(self) -> int:
+        """Frames that are on their way."""
+        return len(self.row.ahead) if self.row else 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the sentence may have another frame behind those that are on their way."""
+        return self.sound is not None and len(self.sound.frames) + self._ahead < self.limit
+
+    @property
+    def at_once(self) -> bool:
+        """Whether another frame makes up the first chunk of sound, which is waited for."""
+        return not self.samples and self.sound is not None and self.sound.is_due_with(self._ahead + 1)
 
     @property
     def due(self) -> bool:
         """Whether a chunk of sound may be computed."""
         return self.sound is not None and self.sound.due
 
-    def take(self, frame: HiggsFrame) -> None:
-        """Take a frame, which may be the last one of its sentence."""
+    def take(self, frame: DrawnFrame) -> bool:
+        """Take a frame. Returns whether it is the last one of its sentence."""
         assert self.sound is not None
         self.sound.frames.append(frame.codes)
         self.tokens_out += 1
         if frame.ends or len(self.sound.frames) == self.limit:
             self.sound.is_over = True
             self.cut_off = self.cut_off or not frame.ends
+        return self.sound.is_over
 
     def spoken(self, samples: Samples) -> Chunk | NotFinite:
         """Samples [n] as an event; the request ends where these are no numbers."""
