@@ -96,7 +96,7 @@ def arrays(engine: Whisper) -> int:
     found = [array for cache in caches for array, _ in cache._spare.values()]
     for window in (window for state in offline._states for window in state.windows):
         pairs += [*(window.cross or ()), *((window.sequence and window.sequence.cross) or ())]
-    pairs += offline._encoder_pass._cross if offline._encoder_pass else []
+    pairs += [pair for one in offline._passes for pair in one._cross]
     found += [array for pair in pairs for array in pair]
     return sum({id(array): array.nbytes for array in found}.values())
 
