@@ -57,7 +57,8 @@ def test_a_call_is_cut_after_each_layer(stack: Stack, every_layer: None) -> None
     np.testing.assert_array_equal(found[0], expected)
 
 
-def test_short_layers_share_a_step(stack: Stack) -> None:
+def test_short_layers_share_a_step(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cooperative, "STEP", 1000.0)
     assert list(steps(lambda emit: mx.eval(stack(mx.ones((1, 4)))), 0)) == []
 
 
