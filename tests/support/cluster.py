@@ -30,6 +30,7 @@ from support.scripted_conversation import LIVE_MODELS, NUMBERS, tone
 from support.scripted_loudness import spelt_in_tones
 
 TESTS = Path(__file__).parents[1]
+ADDRESSES = ("127.0.0.2", "127.0.0.3")
 START_LIMIT = 240.0
 """Seconds, of a machine that is busy."""
 CONFIG = """
@@ -120,12 +121,25 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def _check(address: str) -> None:
+    """Raises RuntimeError where it is none of this machine's: Linux has all of 127.0.0.0/8, macOS 127.0.0.1 alone."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            raise RuntimeError(
+                f"{address} is not this machine's; on a Mac: sudo ifconfig lo0 alias {address}"
+            ) from error
+
+
 @contextmanager
 def running_cluster(models: str = LIVE_MODELS, cache: Path | None = None) -> Iterator[Cluster]:
     """Two replicas until the block ends, as on two Macs: one command begins a cluster, the other joins it.
 
     `models` are the default ones, `cache` is the folder of their weights. The end must leave no process.
     """
+    for address in ADDRESSES:
+        _check(address)
     folder = Path(tempfile.mkdtemp(prefix="speechmlx-", dir="/tmp"))
     environment = {
         **os.environ,
@@ -141,14 +155,14 @@ def running_cluster(models: str = LIVE_MODELS, cache: Path | None = None) -> Ite
         "SPEECHMLX_MODELS": models,
         "SPEECHMLX_AUDIO_TIMEOUT": "0",
     }
-    port, address = free_port(), f"127.0.0.2:{free_port()}"
+    port, address = free_port(), f"{ADDRESSES[0]}:{free_port()}"
     file = folder / "cluster.yaml"
     file.write_text(CONFIG.format(port=port, chars=4096, replicas=TWO))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         up, joined = (
             stack.enter_context(_command(words, environment, folder / f"{words[0]}.log"))
-            for words in (["up", str(file), f"--address={address}"], ["join", address, "--own=127.0.0.3"])
+            for words in (["up", str(file), f"--address={address}"], ["join", address, f"--own={ADDRESSES[1]}"])
         )
         cluster = Cluster(f"http://127.0.0.1:{port}", up, joined, address, folder, environment)
         _wait_until_ready(cluster)

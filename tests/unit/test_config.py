@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from speechmlx import machine
 from speechmlx.config import SIZES, Config, default_text
 from speechmlx.config_sources import GivenSetting, gather, load
 from speechmlx.errors import BadRequest
@@ -21,7 +22,8 @@ def test_later_sources_win(tmp_path: Path) -> None:
     assert config == Config(port=3, host="file", idle_unload=5.0, preload=True, models={"asr": "whisper-base"})
 
 
-def test_where_settings_come_from(tmp_path: Path) -> None:
+def test_where_settings_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "is_apple", lambda: False)  # the memory of a Mac is another source
     file = tmp_path / "config.toml"
     file.write_text('port = 1\nhost = "file"\n[models]\nasr = "whisper-base"\ntts = "kokoro"\n')
     environment = {"SPEECHMLX_PORT": "2", "SPEECHMLX_ASR": "whisper-small", "SERVER_API_KEY": "k"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -92,9 +93,10 @@ def test_what_cannot_be_installed_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 def test_without_uv_the_pip_of_the_base_python_installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = shutil.which("false")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert extras.installer()[1:4] == ["-m", "pip", "install"]
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
-    monkeypatch.setattr(sys, "_base_executable", "/bin/false")
+    monkeypatch.setattr(sys, "_base_executable", failing)
     with pytest.raises(BadRequest, match="brew install uv"):
         extras.installer()

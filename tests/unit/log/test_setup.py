@@ -47,8 +47,8 @@ def test_auto_is_json_where_there_is_no_terminal_and_text_on_one() -> None:
     with os.fdopen(ours, "rb", 0) as terminal:
         code = START + "log.start(s); logging.getLogger('speechmlx.a').info('seen')"
         subprocess.run([sys.executable, "-c", code, LogSettings().to_text()], stderr=theirs, check=True)
-        os.close(theirs)
         assert b"INFO    seen" in terminal.read(200)
+        os.close(theirs)  # macOS waits here until all is read
 
 
 def test_a_file_is_private_bounded_and_its_old_parts_are_deleted(tmp_path: Path) -> None:
