@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from support.compilation import compilation
 
 from speechmlx.engines import cpu
 from speechmlx.engines.cpu import attention, product
@@ -138,11 +139,8 @@ def test_a_row_of_another_length_is_refused() -> None:
 
 def test_a_compiled_network_keeps_mlx_s_products() -> None:
     layer, x = nn.Linear(600, 1000), random(1, 600)
-    mx.enable_compile()
-    try:
+    with compilation(True):
         same(mx.compile(layer)(x), layer(x))
-    finally:
-        mx.disable_compile()
 
 
 @pytest.mark.parametrize("length", [20, 600])

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import mlx.core as mx
 from coverage import Coverage
+from support.compilation import compilation
 from support.gpu_branches import ROOT
 from support.metal_arithmetic import metal_arithmetic
 
@@ -21,12 +21,10 @@ class GpuRuns:
     @contextmanager
     def __call__(self, tf32: bool = False) -> Iterator[None]:
         self._coverage.start()
-        mx.enable_compile()  # which is off on a CPU
         try:
-            with metal_arithmetic(tf32):
+            with compilation(True), metal_arithmetic(tf32):
                 yield
         finally:
-            mx.disable_compile()
             self._coverage.stop()
 
     def missing(self, path: Path) -> set[int]:

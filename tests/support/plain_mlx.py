@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import mlx.core as mx
+from support.compilation import compilation
 
 from speechmlx.engines.cpu import attention, functions, rotary
 
@@ -25,6 +26,5 @@ def plain_mlx(compiled: bool = False) -> Iterator[None]:
         for where, name, plain in PLAIN:
             patches.enter_context(patch.object(where, name, plain))
         if compiled:
-            mx.enable_compile()
-            patches.callback(mx.disable_compile)
+            patches.enter_context(compilation(True))
         yield

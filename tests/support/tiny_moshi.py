@@ -18,6 +18,7 @@ import mlx.nn as nn
 import numpy as np
 from mlx.utils import tree_flatten
 from sentencepiece import SentencePieceTrainer
+from support.compilation import compilation
 from support.named_weights import moshi_weight
 
 from speechmlx.engines import LoadOptions
@@ -115,13 +116,10 @@ def wide_folder(at: Path, bits: int, stored: bool = False) -> Path:
 def _answered(at: Path, loaded: Callable[..., Any], options: LoadOptions, bits: int) -> Any:
     """The engine of a model in so many bits, after it answered. Nothing is compiled: that takes a minute here."""
     made = wide_folder(at, bits)
-    mx.disable_compile()
-    try:
+    with compilation(False):
         engine = loaded(moshi_engine.load(made, options))
         state = engine.begin(Respond(audio=Audio(np.zeros(1920, np.float32), 24_000), max_steps=3))
         while not state.finished:
             assert not [event for event in engine.step([state])[0] if isinstance(event, Exception)]
         engine.end(state)
-    finally:
-        mx.enable_compile()
     return engine

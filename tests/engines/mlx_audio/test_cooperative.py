@@ -8,6 +8,7 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 import pytest
+from support.compilation import compilation
 
 from speechmlx.engines.mlx_audio import cooperative
 from speechmlx.engines.mlx_audio.cooperative import Emit, hook, steps
@@ -151,10 +152,7 @@ def test_an_error_of_the_work_reaches_the_caller(stack: Stack, every_layer: None
 
 def test_a_function_that_is_being_compiled_is_not_cut(stack: Stack, every_layer: None) -> None:
     expected = np.array(stack(mx.ones((1, 4))))
-    mx.enable_compile()
-    try:
+    with compilation(True):
         compiled, found = mx.compile(stack), []
         assert list(steps(lambda emit: found.append(np.array(compiled(mx.ones((1, 4))))), 0)) == []
-    finally:
-        mx.disable_compile()
     np.testing.assert_allclose(found[0], expected, rtol=1e-5)
