@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import soxr
+from support.cpu_runs import on_cpu
 
 from speechmlx.audio.pcm import from_pcm16
 from speechmlx.engines import LoadOptions
@@ -42,6 +43,13 @@ def options() -> LoadOptions:
 def cold(options: LoadOptions) -> LoadOptions:
     """The same without a warm-up."""
     return replace(options, warm_up=False)
+
+
+@pytest.fixture
+def cpu() -> Iterator[LoadOptions]:
+    """How models are loaded for a CPU, without a warm-up; MLX computes on it in the test, on a Mac too."""
+    with on_cpu() as options:
+        yield options
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ import soundfile
 import soxr
 from support import cosyvoice_runs, fishspeech_runs, tiny_bridge, tiny_moshi, tiny_talker
 from support.clips import CLIPS
+from support.cpu_runs import on_cpu
 from support.engine_runs import fed, run, sound
 from support.gpu_branches import ROOT, choices, modules
 from support.gpu_runs import GpuRuns
@@ -232,11 +233,11 @@ def quantised_llm(
 ) -> tuple[Any, list[list[int]], list[list[int]]]:
     """A small model with 4-bit weights on a GPU, what it wrote, and what the same wrote on a CPU."""
     folder = small_chat_model(model_folder("smollm2-135m-instruct"), tmp_path_factory.mktemp("llm"), bits=4)
-    plain = loaded(llm.load(folder, LoadOptions()))
+    with on_cpu() as options:
+        plain = written(loaded(llm.load(folder, options)), *QUESTIONS[:2])
     with on_gpu():
         engine = loaded(llm.load(folder, METAL))
-        found = written(engine, *QUESTIONS[:2])
-    return engine, found, written(plain, *QUESTIONS[:2])
+        return engine, written(engine, *QUESTIONS[:2]), plain
 
 
 def test_quantised_weights_stay_so_and_write_the_same(
@@ -341,7 +342,8 @@ def bridged(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path_factory: pytes
     mx.save_safetensors(str(folder / "model.safetensors"), weights)
     with on_gpu():
         narrow = loaded(mlx_audio.load(folder, replace(METAL, warm_up=False)))
-    return loaded(mlx_audio.load(folder, LoadOptions(warm_up=False))).nbytes, narrow.nbytes
+    with on_cpu() as options:
+        return loaded(mlx_audio.load(folder, options)).nbytes, narrow.nbytes
 
 
 def test_models_of_mlx_audio_keep_their_types(bridged: tuple[int, int]) -> None:
@@ -353,14 +355,15 @@ def talking(on_gpu: GpuRuns, loaded: Callable[..., Any], tmp_path_factory: pytes
     """A tiny Qwen3-TTS with 8-bit weights on a GPU, the codes of its first frames, and those of a CPU."""
     imitator = tiny_talker.write(tmp_path_factory.mktemp("qwen3_tts") / "base", "base")
     folder = tiny_talker.write(tmp_path_factory.mktemp("qwen3_tts") / "weights", "custom_voice", bits=8)
-    plain = loaded(qwen3_tts.load(folder, LoadOptions(warm_up=False)))
+    with on_cpu() as options:
+        plain = tiny_talker.frames(loaded(qwen3_tts.load(folder, options)))
     with on_gpu():
         loaded(qwen3_tts.load(imitator, replace(METAL, warm_up=False)))
         engine = loaded(qwen3_tts.load(folder, replace(METAL, warm_up=False)))
         decoder = engine._codec.decoder
         fused = decoder._run  # traced, but not built: its code is compared nowhere, and a C++ compiler takes seconds
         decoder._run = lambda *given: (fused(*given), decoder._compute(*given))[1]
-        return [engine, tiny_talker.frames(engine), tiny_talker.frames(plain)]
+        return [engine, tiny_talker.frames(engine), plain]
 
 
 def test_a_compiled_predictor_on_quantised_weights_speaks_the_same(talking: list[Any]) -> None:

@@ -204,12 +204,12 @@ def test_it_is_a_batched_engine_of_float32_on_a_cpu(engine: LanguageModelEngine,
         assert 530e6 < engine.nbytes < 550e6
 
 
-def test_loading_does_not_import_transformers_nor_touch_the_wired_limit(tiny: Path):
+def test_loading_does_not_import_transformers_nor_touch_the_wired_limit(tiny: Path, options: LoadOptions):
     code = f"""
 import sys, pathlib, mlx.core as mx
 mx.set_wired_limit = None
 from speechmlx.engines import LoadOptions, llm
-for _ in llm.load(pathlib.Path({str(tiny)!r}), LoadOptions()): pass
+for _ in llm.load(pathlib.Path({str(tiny)!r}), {options!r}): pass
 assert "transformers" not in sys.modules and "mlx_lm" not in sys.modules
 import mlx_lm.models.llama
 from mlx_lm import generate
@@ -232,7 +232,7 @@ def logits(engine: LanguageModelEngine) -> mx.array:
 
 @pytest.mark.parametrize("bits", [4, 8])
 def test_quantised_checkpoints_are_plain_on_a_cpu_and_stay_so_on_a_gpu(
-    tiny: Path, tmp_path: Path, loaded: Callable[..., Any], bits: int
+    tiny: Path, tmp_path: Path, loaded: Callable[..., Any], cpu: LoadOptions, bits: int
 ):
     folder = tmp_path / "quantised"
     shutil.copytree(tiny, folder)
@@ -241,7 +241,7 @@ def test_quantised_checkpoints_are_plain_on_a_cpu_and_stay_so_on_a_gpu(
     nn.quantize(model, group_size=32, bits=bits)
     save(model, folder)
     (folder / "config.json").write_text(json.dumps(config | {"quantization": {"group_size": 32, "bits": bits}}))
-    plain = loaded(llm.load(folder, LoadOptions(warm_up=False)))
+    plain = loaded(llm.load(folder, cpu))
     packed = loaded(llm.load(folder, LoadOptions(device="gpu", warm_up=False)))
     assert plain.nbytes > 2 * packed.nbytes
     assert {array.dtype for _, array in tree_flatten(plain._model.parameters())} == {mx.float32}
@@ -249,13 +249,15 @@ def test_quantised_checkpoints_are_plain_on_a_cpu_and_stay_so_on_a_gpu(
     assert mx.allclose(logits(plain), model(mx.array([[5, 6, 7, 8]]))[0, -1], atol=1e-4)
 
 
-def test_half_precision_checkpoints_are_float32_on_a_cpu(tiny: Path, tmp_path: Path, loaded: Callable[..., Any]):
+def test_half_precision_checkpoints_are_float32_on_a_cpu(
+    tiny: Path, tmp_path: Path, loaded: Callable[..., Any], cpu: LoadOptions
+):
     folder = tmp_path / "half"
     shutil.copytree(tiny, folder)
     model = network(json.loads((tiny / "config.json").read_text()))
     model.set_dtype(mx.bfloat16)
     save(model, folder)
-    engine = loaded(llm.load(folder, LoadOptions(warm_up=False)))
+    engine = loaded(llm.load(folder, cpu))
     assert {array.dtype for _, array in tree_flatten(engine._model.parameters())} == {mx.float32}
 
 

@@ -45,13 +45,13 @@ def reference() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def models(
-    loaded: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+    loaded: Callable[..., Any], cold: LoadOptions, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[int, tuple[MoshiNetwork, Mimi, dict[str, MoshiVoice]]]:
     """The networks of depth 8 and 16 with the references' context, and their codec and voices."""
     found = dict[int, tuple[MoshiNetwork, Mimi, dict[str, MoshiVoice]]]()
     for depth in (8, 16):
         folder = tiny_moshi.folder(tmp_path_factory.mktemp(f"moshi-{depth}"), depth, CONTEXT)
-        engine = loaded(moshi.load(folder, LoadOptions(warm_up=False)))
+        engine = loaded(moshi.load(folder, cold))
         found[depth] = (engine._step.network, engine._step.codec, engine._voices)
     return found
 
@@ -71,9 +71,10 @@ def test_forced_frames_are_read_as_by_the_reference(models: Any, reference: dict
     assert np.abs(np.concatenate(found) - reference["personaplex.forced"]).max() < 1e-3
 
 
-def answered(network: MoshiNetwork, codec: Mimi, prompt: MoshiPrompt, seed: int) -> tuple[list[int], Any]:
+def answered(models: Any, depth: int, prompt: MoshiPrompt, seed: int, device: str) -> tuple[list[int], Any]:
     """Text tokens and every 16th sample of what is said greedily while noise is heard."""
-    step = MoshiFrames(network, codec, GREEDY, "cpu")
+    network, codec, _ = models[depth]
+    step = MoshiFrames(network, codec, GREEDY, device)
     read = result(read_prompt(network, codec, prompt))
     state, texts, sounds = step.start(read.tokens, read.forced, 0), [], []
     for frame in noise(seed, FRAMES):
@@ -87,12 +88,11 @@ def answered(network: MoshiNetwork, codec: Mimi, prompt: MoshiPrompt, seed: int)
 
 
 @pytest.mark.parametrize("name", ["role", "recorded", "saved"])
-def test_it_answers_as_the_reference(models: Any, reference: dict[str, Any], name: str) -> None:
-    network, codec, voices = models[16]
-    voice = voices["natf0"] if name == "saved" else None
+def test_it_answers_as_the_reference(models: Any, reference: dict[str, Any], cold: LoadOptions, name: str) -> None:
+    voice = models[16][2]["natf0"] if name == "saved" else None
     recording = noise(5, 12).reshape(-1) if name == "recorded" else None
     prompt = MoshiPrompt(voice, recording, ROLE, pauses=True)
-    texts, sounds = answered(network, codec, prompt, 4 if name == "role" else 6)
+    texts, sounds = answered(models, 16, prompt, 4 if name == "role" else 6, cold.device)
     assert texts == reference[f"personaplex.{name}.tokens"][:, 0].tolist()
     assert np.abs(sounds - reference[f"personaplex.{name}.sound"]).max() < 1e-3
 
@@ -101,9 +101,10 @@ def test_a_saved_voice_is_the_recording_it_was_made_of(reference: dict[str, Any]
     assert np.array_equal(reference["personaplex.saved.tokens"], reference["personaplex.recorded.tokens"])
 
 
-def test_a_model_without_prompts_answers_as_the_reference(models: Any, reference: dict[str, Any]) -> None:
-    network, codec, _ = models[8]
-    texts, sounds = answered(network, codec, MoshiPrompt(), 7)
+def test_a_model_without_prompts_answers_as_the_reference(
+    models: Any, reference: dict[str, Any], cold: LoadOptions
+) -> None:
+    texts, sounds = answered(models, 8, MoshiPrompt(), 7, cold.device)
     assert texts == reference["moshi.tokens"][:, 0].tolist()
     assert np.abs(sounds - reference["moshi.sound"]).max() < 1e-3
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from unittest.mock import patch
 import mlx.core as mx
 import numpy as np
 import pytest
-from support import tiny_moshi
+from support import heap, tiny_moshi
 from support.engine_runs import pcm, run
 from support.plain_mlx import plain_mlx
 
@@ -51,14 +50,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(loaded: Callable[..., Any], folder: Path) -> MoshiEngine:
-    return loaded(moshi.load(folder, LoadOptions()))
+def engine(loaded: Callable[..., Any], options: LoadOptions, folder: Path) -> MoshiEngine:
+    return loaded(moshi.load(folder, options))
 
 
 @pytest.fixture(scope="module")
-def plain(loaded: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> MoshiEngine:
+def plain(loaded: Callable[..., Any], options: LoadOptions, tmp_path_factory: pytest.TempPathFactory) -> MoshiEngine:
     """A model without voices and roles."""
-    return loaded(moshi.load(tiny_moshi.folder(tmp_path_factory.mktemp("moshi"), 8), LoadOptions()))
+    return loaded(moshi.load(tiny_moshi.folder(tmp_path_factory.mktemp("moshi"), 8), options))
 
 
 @pytest.fixture(autouse=True)
@@ -242,20 +241,20 @@ def test_keys_and_values_have_their_place_from_the_first_frame_on(engine: MoshiE
 
 def test_what_is_cancelled_is_freed(engine: MoshiEngine) -> None:
     def rings() -> int:
-        gc.collect()
-        return sum(isinstance(one, MoshiRing) for one in gc.get_objects())
+        return sum(isinstance(one, MoshiRing) for one in heap.made_since())
 
     run(engine, question())
-    before, held = rings(), engine.held
+    heap.settle()
+    held = engine.held
     states = [engine.begin(question()), engine.begin(Converse())]
     engine.feed(states[1], Feed(sound(1, 3)))
     for _ in range(4):
         engine.step(states)
-    assert rings() > before and engine.held > held
+    assert rings() and engine.held > held
     for state in states:
         engine.end(state)
     del states, state
-    assert (rings(), engine.held) == (before, held)
+    assert (rings(), engine.held) == (0, held)
     assert not engine._rows._aside
 
 

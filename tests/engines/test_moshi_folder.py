@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,9 @@ def test_roles_and_pieces_are_those_of_the_tokenizer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["tokenizer", "sizes", "voice", "name"])
-def test_a_folder_that_is_not_whole_is_told(tmp_path: Path, loaded: Callable[..., Any], damage: str) -> None:
+def test_a_folder_that_is_not_whole_is_told(
+    tmp_path: Path, loaded: Callable[..., Any], cold: LoadOptions, damage: str
+) -> None:
     folder = tiny_moshi.folder(tmp_path, 16)
     if damage == "tokenizer":
         (folder / "tokenizer.model").write_bytes(b"nothing")
@@ -56,17 +59,17 @@ def test_a_folder_that_is_not_whole_is_told(tmp_path: Path, loaded: Callable[...
     else:
         save_tensors(folder / "more.safetensors", {"strange": np.zeros(3, np.float32)})
     with pytest.raises(ModelUnavailable):
-        loaded(moshi.load(folder, LoadOptions(warm_up=False)))
+        loaded(moshi.load(folder, cold))
 
 
 @pytest.mark.parametrize("bits", [4, 8])
-def test_quantised_files_are_read_for_either_device(tmp_path: Path, loaded: Callable[..., Any], bits: int) -> None:
+def test_quantised_files_are_read_for_either_device(
+    tmp_path: Path, loaded: Callable[..., Any], cpu: LoadOptions, bits: int
+) -> None:
     """A GPU keeps the weights as they are stored; a CPU has them in float32."""
     folder = tiny_moshi.wide_folder(tmp_path, bits, stored=True)
     stored: Any = mx.load(str(folder / "model.safetensors"))
-    narrow, wide = (
-        loaded(moshi.load(folder, LoadOptions(warm_up=False, device=device)))._step.network for device in ("gpu", "cpu")
-    )
+    narrow, wide = (loaded(moshi.load(folder, how))._step.network for how in (replace(cpu, device="gpu"), cpu))
     names = [f"text_linear.{part}" for part in ("weight", "scales", "biases")]
     weight, scales, biases = parts = [stored[name] for name in names]
     assert all(mx.array_equal(narrow.text_linear[name[12:]], part) for name, part in zip(names, parts, strict=True))

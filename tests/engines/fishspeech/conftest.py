@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import mlx.core as mx
 import pytest
 from support.tiny_fishspeech import write_model
 
@@ -14,6 +15,13 @@ from speechmlx.engines.fishspeech.engine import FishSpeech
 
 
 @pytest.fixture(scope="session")
-def fish(tmp_path_factory: pytest.TempPathFactory, loaded: Callable[..., Any]) -> FishSpeech:
-    engine: FishSpeech = loaded(load(write_model(tmp_path_factory.mktemp("fish")), LoadOptions(warm_up=False)))
+def fish(tmp_path_factory: pytest.TempPathFactory, loaded: Callable[..., Any], cold: LoadOptions) -> FishSpeech:
+    """Its weights are float32, on a GPU too, as the reference's numbers are; test_names has them as published."""
+    folder = write_model(tmp_path_factory.mktemp("fish"))
+    stored: Any = mx.load(str(folder / "model.safetensors"))
+    weights = {name: array.astype(mx.float32) for name, array in stored.items()}
+    mx.eval(weights)
+    (folder / "model.safetensors").unlink()
+    mx.save_safetensors(str(folder / "model.safetensors"), weights)
+    engine: FishSpeech = loaded(load(folder, cold))
     return engine

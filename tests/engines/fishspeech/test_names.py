@@ -32,7 +32,6 @@ CONFIG = {
     "intermediate_size": 4096, "vocab_size": 102048, "rope_base": 1e6, "norm_eps": 1e-6, "max_seq_len": 8192,
     "codebook_size": 1024, "num_codebooks": 8, "n_fast_layer": 4, "tie_word_embeddings": False,
 }  # fmt: skip
-COLD = LoadOptions(warm_up=False)
 
 
 def hollow(name: str) -> dict[str, Any]:
@@ -80,8 +79,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("names"))
 
 
-def run(folder: Path, options: LoadOptions = COLD) -> Any:
-    return result(load(folder, options))
+@pytest.fixture
+def run(cold: LoadOptions) -> Callable[[Path], Any]:
+    return lambda folder: result(load(folder, cold))
 
 
 def copy(folder: Path, target: Path, **changed: Any) -> Path:
@@ -105,7 +105,9 @@ def copy(folder: Path, target: Path, **changed: Any) -> Path:
         ({"codebook_size": 1025}, "no readable tokenizer"),
     ],
 )
-def test_a_model_of_another_kind_is_refused(folder: Path, tmp_path: Path, changed: Any, said: str) -> None:
+def test_a_model_of_another_kind_is_refused(
+    folder: Path, tmp_path: Path, run: Callable[[Path], Any], changed: Any, said: str
+) -> None:
     with pytest.raises(ModelUnavailable, match=said):
         run(copy(folder, tmp_path, **changed))
 
@@ -118,12 +120,14 @@ def test_a_model_of_another_kind_is_refused(folder: Path, tmp_path: Path, change
         ({"intermediate_size": 32, "fast_intermediate_size": 48}, "6 weights have another shape"),
     ],
 )
-def test_weights_that_do_not_fit_are_named(folder: Path, tmp_path: Path, changed: Any, said: str) -> None:
+def test_weights_that_do_not_fit_are_named(
+    folder: Path, tmp_path: Path, run: Callable[[Path], Any], changed: Any, said: str
+) -> None:
     with pytest.raises(WeightsDamaged, match=said):
         run(copy(folder, tmp_path, **changed))
 
 
-def test_a_codec_without_a_weight_is_refused(tmp_path: Path) -> None:
+def test_a_codec_without_a_weight_is_refused(tmp_path: Path, run: Callable[[Path], Any]) -> None:
     codec = tensors("codec")
     del codec["backbone.norm.bias"]
     (tmp_path / "model").mkdir()
@@ -143,8 +147,8 @@ def test_weights_are_bfloat16_as_they_are_published(folder: Path) -> None:
     assert np.isnan(np.array(mx.array(narrowed(odd)).view(mx.bfloat16).astype(mx.float32))[-1])
 
 
-def test_a_warm_up_hears_and_speaks(folder: Path) -> None:
-    engine = run(folder, LoadOptions())
+def test_a_warm_up_hears_and_speaks(folder: Path, options: LoadOptions) -> None:
+    engine = result(load(folder, options))
     assert engine.held == engine.loop.memory.nbytes == len(engine.shelf) == 0
 
 

@@ -25,7 +25,9 @@ Made = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def made(bridged: Load, loaded: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Made:
+def made(
+    bridged: Load, loaded: Callable[..., Any], options: LoadOptions, tmp_path_factory: pytest.TempPathFactory
+) -> Made:
     """The engine of a tiny model by its name; of a Sortformer too whose config.json says something else."""
     engines: dict[str, Any] = {}
 
@@ -37,7 +39,7 @@ def made(bridged: Load, loaded: Callable[..., Any], tmp_path_factory: pytest.Tem
             config = json.loads((folder / "config.json").read_text())
             config["modules_config"] |= changes or {"use_aosc": False}
             (folder / "config.json").write_text(json.dumps(config))
-            engines[name] = loaded(mlx_audio.load(folder, LoadOptions()))
+            engines[name] = loaded(mlx_audio.load(folder, options))
         return engines[name]
 
     return make

@@ -36,9 +36,9 @@ def test_live_words_are_those_of_the_whole_recording(bridged: Load) -> None:
         assert 0 < word.confidence <= 1
 
 
-def test_the_language_is_heard_or_named(tmp_path: Path, loaded: Callable[..., Any]) -> None:
+def test_the_language_is_heard_or_named(tmp_path: Path, loaded: Callable[..., Any], options: LoadOptions) -> None:
     """These random weights say <en-US> first; it is no word."""
-    engine = loaded(mlx_audio.load(tiny_bridge.write("stt/nemotron_asr", tmp_path / "en", 12), LoadOptions()))
+    engine = loaded(mlx_audio.load(tiny_bridge.write("stt/nemotron_asr", tmp_path / "en", 12), options))
     events = listened(engine, talk(4))
     heard = [event for event in events if isinstance(event, LanguageDetected)]
     assert [event.language for event in heard] == ["en"] and 0 < heard[0].probability < 1

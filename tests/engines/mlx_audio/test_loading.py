@@ -7,10 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import mlx.core as mx
 import pytest
+from engines.mlx_audio.conftest import LoadFolder
 from support import tiny_bridge
 from support.engine_runs import result
 
@@ -22,10 +22,6 @@ from speechmlx.errors import ModelUnavailable, SpeechError, WeightsDamaged
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tiny_bridge.write("stt/sensevoice", tmp_path / "whisper-parakeet")  # a name that misleads the package
-
-
-def load(folder: Path) -> Any:
-    return result(mlx_audio.load(folder, LoadOptions()))
 
 
 def stored(folder: Path) -> int:
@@ -42,15 +38,15 @@ def change(folder: Path, edit: Callable[[dict[str, mx.array]], None]) -> None:
     mx.save_safetensors(str(folder / "model.safetensors"), weights)
 
 
-def test_the_folders_name_says_nothing(folder: Path) -> None:
+def test_the_folders_name_says_nothing(folder: Path, load: LoadFolder) -> None:
     engine = load(folder)
     assert type(engine.checkpoint.model).__module__.startswith("mlx_audio.stt.models.sensevoice")
     assert engine.nbytes == stored(folder)
 
 
-def test_narrow_weights_are_widened_on_a_cpu(folder: Path) -> None:
+def test_narrow_weights_are_widened_on_a_cpu(folder: Path, cpu: LoadOptions) -> None:
     change(folder, lambda weights: weights.update({name: a.astype(mx.bfloat16) for name, a in weights.items()}))
-    assert load(folder).nbytes == 2 * stored(folder)
+    assert result(mlx_audio.load(folder, cpu)).nbytes == 2 * stored(folder)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +58,7 @@ def test_narrow_weights_are_widened_on_a_cpu(folder: Path) -> None:
     ],
 )
 def test_weights_that_do_not_fit(
-    folder: Path, edit: Callable[[dict[str, mx.array]], None], error: type[SpeechError], says: str
+    folder: Path, load: LoadFolder, edit: Callable[[dict[str, mx.array]], None], error: type[SpeechError], says: str
 ) -> None:
     change(folder, edit)
     with pytest.raises(error, match=says):
@@ -70,33 +66,33 @@ def test_weights_that_do_not_fit(
 
 
 @pytest.mark.parametrize("name", ["modeling.py", "weights.pth", "a/data.pkl", "pytorch_model.bin"])
-def test_files_that_may_hold_code_are_refused(folder: Path, name: str) -> None:
+def test_files_that_may_hold_code_are_refused(folder: Path, name: str, load: LoadFolder) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text("raise SystemExit")
     with pytest.raises(ModelUnavailable, match=f"has '{name}', a kind of file that may hold code"):
         load(folder)
 
 
-def test_code_elsewhere_is_refused(folder: Path) -> None:
+def test_code_elsewhere_is_refused(folder: Path, load: LoadFolder) -> None:
     (folder / "processor_config.json").write_text(json.dumps({"auto_map": {"AutoProcessor": "x--y.Z"}}))
     with pytest.raises(ModelUnavailable, match=r"names code of its own \(auto_map\)"):
         load(folder)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"part": "stt", "family": "sensevoice", "rate": "x"}'])
-def test_a_folder_without_its_family(folder: Path, text: str) -> None:
+def test_a_folder_without_its_family(folder: Path, text: str, load: LoadFolder) -> None:
     (folder / "bridge.json").write_text(text)
     with pytest.raises(ModelUnavailable, match=r"has no readable bridge\.json"):
         load(folder)
 
 
-def test_a_config_of_another_family(folder: Path) -> None:
+def test_a_config_of_another_family(folder: Path, load: LoadFolder) -> None:
     (folder / "config.json").write_text(json.dumps({"model_type": "sensevoice", "encoder_conf": 5}))
     with pytest.raises(ModelUnavailable, match="is not what its family expects"):
         load(folder)
 
 
-def test_a_folder_without_its_tokenizer(folder: Path) -> None:
+def test_a_folder_without_its_tokenizer(folder: Path, load: LoadFolder) -> None:
     (folder / "tokens.json").unlink()
     with pytest.raises(ModelUnavailable, match="lacks the files of its tokenizer"):
         load(folder)

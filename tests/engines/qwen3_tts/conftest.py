@@ -12,12 +12,12 @@ from speechmlx.engines import LoadOptions
 from speechmlx.engines.qwen3_tts import load
 from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
 
-COLD = LoadOptions(warm_up=False)
-
 
 @pytest.fixture(scope="session")
-def make(tmp_path_factory: pytest.TempPathFactory, loaded: Callable[..., Any]) -> Callable[..., Qwen3Tts]:
-    def make(kind: str, options: LoadOptions = COLD, **how: Any) -> Qwen3Tts:
+def make(
+    tmp_path_factory: pytest.TempPathFactory, loaded: Callable[..., Any], cold: LoadOptions
+) -> Callable[..., Qwen3Tts]:
+    def make(kind: str, options: LoadOptions = cold, **how: Any) -> Qwen3Tts:
         return loaded(load(tiny_talker.write(tmp_path_factory.mktemp(kind) / "weights", kind, **how), options))
 
     return make

@@ -33,14 +33,14 @@ def admitted(folder: Path, cache: Path) -> Model:
 
 
 @pytest.mark.parametrize("bits", [0, 4])
-def test_a_folder_runs_on_this_engine(tmp_path: Path, loaded: Callable[..., Any], bits: int) -> None:
+def test_a_folder_runs_on_this_engine(tmp_path: Path, loaded: Callable[..., Any], cold: LoadOptions, bits: int) -> None:
     folder = tiny_talker.write(tmp_path / "my-voice", "custom_voice", bits=bits)
     row = admitted(folder, tmp_path / "cache")
     assert (row.streams_text, row.kind, row.rate) == (True, Kind.TTS, 24000)
     assert row.memory == (4 if bits else 2) * row.size
     module, _, function = row.engine.partition(":")
     made = store.fetch(row, tmp_path / "cache")
-    engine = loaded(getattr(importlib.import_module(module), function)(made, LoadOptions(warm_up=False)))
+    engine = loaded(getattr(importlib.import_module(module), function)(made, cold))
     assert isinstance(engine, Qwen3Tts)
     first, second = run(engine, *(speak(voice=NamedVoice(name)) for name in ("vivian", "ryan")))
     assert len(sound(first)) and len(sound(second))

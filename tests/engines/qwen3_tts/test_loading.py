@@ -22,13 +22,11 @@ from speechmlx.engines.qwen3_tts.engine import Qwen3Tts
 from speechmlx.errors import ModelUnavailable, WeightsDamaged
 from speechmlx.types import Audio, ReferenceVoice
 
-COLD = LoadOptions(warm_up=False)
-
 
 @pytest.mark.parametrize("bits", [4, 6, 8])
-def test_quantised_weights(make: Callable[..., Qwen3Tts], bits: int) -> None:
+def test_quantised_weights(make: Callable[..., Qwen3Tts], cpu: LoadOptions, bits: int) -> None:
     """A CPU computes with plain weights of the same values, a GPU with the quantised ones."""
-    plain = make("custom_voice", bits=bits)
+    plain = make("custom_voice", cpu, bits=bits)
     assert not any(isinstance(layer, nn.QuantizedLinear) for _, layer in plain._talker.named_modules())
     assert np.abs(sound(run(plain, speak(options={"max_tokens": 4}))[0])).max() > 0
 
@@ -60,8 +58,8 @@ def test_narrow_weights_stay_narrow_on_a_gpu(make: Callable[..., Qwen3Tts]) -> N
 
 
 @pytest.mark.parametrize("kind", ["custom_voice", "base", "voice_design"])
-def test_it_warms_up(make: Callable[..., Qwen3Tts], kind: str) -> None:
-    engine = make(kind, LoadOptions())
+def test_it_warms_up(make: Callable[..., Qwen3Tts], options: LoadOptions, kind: str) -> None:
+    engine = make(kind, options)
     assert engine.held == 0
     assert engine.loop.reads > 2
 
@@ -86,10 +84,10 @@ def edit(folder: Path, change: Callable[[dict[str, mx.array]], None]) -> Path:
         (lambda weights: weights.update({"talker.model.norm.weight": mx.zeros(3)}), "another shape than the model"),
     ],
 )
-def test_damaged_weights(tmp_path: Path, loaded: Callable[..., Any], change: Any, says: str) -> None:
+def test_damaged_weights(tmp_path: Path, loaded: Callable[..., Any], cold: LoadOptions, change: Any, says: str) -> None:
     folder = edit(tiny_talker.write(tmp_path / "weights", "custom_voice"), change)
     with pytest.raises(WeightsDamaged, match=says):
-        loaded(load(folder, COLD))
+        loaded(load(folder, cold))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +98,9 @@ def test_damaged_weights(tmp_path: Path, loaded: Callable[..., Any], change: Any
         ('{"talker_config": {"hidden_act": "gelu"}}', "hidden_act is 'gelu'; known is silu"),
     ],
 )
-def test_a_config_of_something_else(tmp_path: Path, loaded: Callable[..., Any], config: str, says: str) -> None:
+def test_a_config_of_something_else(
+    tmp_path: Path, loaded: Callable[..., Any], cold: LoadOptions, config: str, says: str
+) -> None:
     (tmp_path / "config.json").write_text(config)
     with pytest.raises(ModelUnavailable, match=says):
-        loaded(load(tmp_path, COLD))
+        loaded(load(tmp_path, cold))

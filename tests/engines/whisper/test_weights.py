@@ -28,11 +28,12 @@ def test_quantized_weights_are_plain_on_a_cpu(
     tmp_path: Path,
     loaded: Callable[..., Any],
     speech: Callable[[str], Audio],
+    cpu: LoadOptions,
     bits: int,
 ) -> None:
     """On a GPU they stay: see test_gpu_path."""
     folder = quantised_whisper(model_folder("whisper-tiny.en"), tmp_path, bits)
-    engine = loaded(whisper.load(folder, LoadOptions(warm_up=False)))
+    engine = loaded(whisper.load(folder, cpu))
     assert engine.nbytes > 140_000_000
     found = run(engine, Transcribe(audio=speech("librispeech")))[0]
     assert jiwer.wer(CLIPS["librispeech"].words, text(found)) <= 1 / 8
