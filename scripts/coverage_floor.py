@@ -12,6 +12,8 @@ TOTAL = 84.5
 """Percent of the lines and branches outside ENGINES that tests/unit run. Raise it when it is above; never lower it."""
 ENGINES = "*/speechmlx/engines/*"
 """What tests/engines run."""
+LINUX = ("*/runtime/worker/blas.py", "*/runtime/worker/cpu_time.py", "*/runtime/worker/threads.py")
+"""What runs on Linux alone: elsewhere it is left out."""
 PURE = 90.0
 """Percent for each module in PURE_MODULES."""
 PURE_MODULES = (
@@ -39,7 +41,8 @@ def main() -> int:
     root = Path(__file__).parents[1]
     coverage = Coverage(config_file=str(root / "pyproject.toml"))
     coverage.load()
-    percents = {"all but engines": (coverage.report(omit=[ENGINES], skip_covered=True), TOTAL)}
+    omitted = [ENGINES] if sys.platform == "linux" else [ENGINES, *LINUX]
+    percents = {"all but engines": (coverage.report(omit=omitted, skip_covered=True), TOTAL)}
     for module in PURE_MODULES:
         path = root / "speechmlx" / module
         percent = coverage.report(include=[str(path)], file=io.StringIO()) if path.exists() else 0.0

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 RATE = 24000
 RECORDED = ReferenceVoice(Audio(np.zeros(RATE, np.float32), RATE), "Hello.", "1")
-FIRST, SECOND = "The quick brown fox jumps over the lazy dog.", "She sells sea shells by the shore."
+FIRST, SECOND = "The quick brown fox jumps over the lazy dog.", "She sells sea shells."
 THREE = "One two three."
 HEARD = {
     FIRST: FIRST,
@@ -110,27 +110,27 @@ def test_it_is_loud_enough_and_never_clips(said: Said) -> None:
 
 
 def test_sentences_come_one_by_one_and_sound_as_they_do_alone(engine: Kokoro, said: Said) -> None:
-    events = list(engine.run(Speak(text=f"{FIRST} {SECOND}")))
+    events = list(engine.run(Speak(text=f"{SECOND} {THREE}")))
     chunks = [event for event in events if isinstance(event, Chunk)]
-    assert [chunk.pcm16 for chunk in chunks] == [said(text) for text in (FIRST, SECOND)]
+    assert [chunk.pcm16 for chunk in chunks] == [said(text) for text in (SECOND, THREE)]
     assert {chunk.rate for chunk in chunks} == {RATE}
     usage = events[-1]
     assert isinstance(usage, Usage)
     assert usage.audio_out == pytest.approx(sum(chunk.duration for chunk in chunks))
-    assert usage.tokens_in > 50
+    assert usage.tokens_in > 25
 
 
 @pytest.mark.parametrize("size", [1, 1000])
 def test_text_that_is_fed_sounds_as_its_sentences_do(engine: Kokoro, said: Said, size: int) -> None:
     texts = ("Dr. Lee paid 3.50, and left.", "Was it late?", "... !?", "Yes")
-    stream, events = engine.open(SpeakStream(voice=NamedVoice("am_adam"), speed=1.2)), list[Event | None]()
+    stream, events = engine.open(SpeakStream(voice=NamedVoice("am_adam"), speed=2)), list[Event | None]()
     text = " ".join(texts)
     for start in range(0, len(text), size):
         events += stream.feed_text(text[start : start + size])
     early = [event for event in events if isinstance(event, Chunk)]
     events += stream.finish()
     stream.close()
-    spoken = [said(one, "am_adam", speed=1.2) for one in texts if one != "... !?"]
+    spoken = [said(one, "am_adam", speed=2) for one in texts if one != "... !?"]
     assert [event.pcm16 for event in events if isinstance(event, Chunk)] == spoken
     assert len(early) == len(spoken) - 1
     usage = events[-1]
@@ -180,8 +180,8 @@ def test_streams_refuse_what_cannot_be_spoken(
 
 
 def test_interleaved_equals_alone(engine: Kokoro, said: Said) -> None:
-    requests = [Speak(text=FIRST), Speak(text=SECOND, voice=NamedVoice("am_adam"), speed=1.2)]
-    alone = [said(FIRST), said(SECOND, "am_adam", speed=1.2)]
+    requests = [Speak(text=SECOND), Speak(text=THREE, voice=NamedVoice("am_adam"), speed=1.2)]
+    alone = [said(SECOND), said(THREE, "am_adam", speed=1.2)]
     runs, together = [engine.run(request) for request in requests], [b"", b""]
     waiting = {0, 1}
     while waiting:
@@ -195,20 +195,20 @@ def test_interleaved_equals_alone(engine: Kokoro, said: Said) -> None:
 
 
 def test_steps_are_many_and_one_can_leave_between_them(engine: Kokoro, said: Said) -> None:
-    before = said(SECOND)
+    before = said(THREE)
     run = engine.run(Speak(text=f"{FIRST} {SECOND}"))
     for _ in range(12):
         assert next(run) is None
     run.close()  # type: ignore[attr-defined]
     mx.clear_cache()
     held = mx.get_active_memory()
-    assert pcm(engine.run(Speak(text=SECOND))) == before
+    assert pcm(engine.run(Speak(text=THREE))) == before
     mx.clear_cache()
     assert mx.get_active_memory() == pytest.approx(held, abs=2**20)
 
 
 def test_the_longest_sentence_is_spoken_in_pieces(engine: Kokoro) -> None:
-    chunks = [e for e in engine.run(Speak(text="and then we went on " * 20, speed=4)) if isinstance(e, Chunk)]
+    chunks = [e for e in engine.run(Speak(text="and then we went on " * 14, speed=4)) if isinstance(e, Chunk)]
     assert len(chunks) > 1
     assert sum(chunk.duration for chunk in chunks) > 3
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from engines.mlx_audio.conftest import Load
-from support import tiny_bridge
+from support import heap, tiny_bridge
 
 from speechmlx.engines import Batched, Steps
 from speechmlx.engines.mlx_audio import cooperative
@@ -128,14 +128,12 @@ def test_a_cancelled_job_leaves_nothing(bridged: Load, every_layer: None, name: 
         one.close()  # type: ignore[attr-defined]
 
     begun_and_closed()
-    gc.collect()
-    before = sum(isinstance(found, cooperative._Job) for found in gc.get_objects()), len(gc.get_objects())
+    before = heap.settle()
     for _ in range(3):
         begun_and_closed()
-    gc.collect()
-    after = sum(isinstance(found, cooperative._Job) for found in gc.get_objects()), len(gc.get_objects())
-    assert after[0] == before[0] == 0
-    assert after[1] <= before[1] + 100
+    made = heap.made_since()
+    assert not any(isinstance(found, cooperative._Job) for found in made)
+    assert len(made) + gc.get_freeze_count() <= before + 100
     assert alone(job(engine, 0)) == whole
 
 

@@ -10,6 +10,7 @@ import pytest
 from engines.mlx_audio.conftest import Load
 from engines.mlx_audio.hearing_live import check_words, committed, held, listened, steps, talk
 from engines.mlx_audio.test_families import interleaved
+from support import heap
 
 from speechmlx.engines.mlx_audio import cooperative
 from speechmlx.engines.mlx_audio.live import LIVE, parakeet, voxtral
@@ -74,13 +75,12 @@ def test_a_closed_stream_leaves_nothing(bridged: Load, every_layer: None, name: 
         stream.close()
 
     begun_and_closed()
-    gc.collect()
-    before = len(gc.get_objects())
+    before = heap.settle()
     for _ in range(3):
         begun_and_closed()
-    gc.collect()
-    assert len(gc.get_objects()) <= before + 100
-    assert not any(isinstance(found, cooperative._Job) for found in gc.get_objects())
+    made = heap.made_since()
+    assert len(made) + gc.get_freeze_count() <= before + 100
+    assert not any(isinstance(found, cooperative._Job) for found in made)
     assert listened(engine, samples) == whole
 
 

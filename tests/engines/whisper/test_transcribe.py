@@ -137,25 +137,35 @@ def again(samples: np.ndarray, times: int, pause: float) -> Audio:
     return Audio(np.concatenate([part for _ in range(times) for part in (samples, silence)]), RATE)
 
 
-@pytest.mark.parametrize("settings", [{}, {"vad": False}, {"vad": False, "condition_on_previous_text": True}])
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ("base", {}),
+        ("tiny.en", {"vad": False}),
+        ("tiny.en", {"vad": False, "condition_on_previous_text": True}),
+        ("base", {"vad": False, "condition_on_previous_text": True}),
+    ],
+)
 def test_what_is_said_twice_is_heard_twice(
-    engine: Whisper, speech: Callable[[str], Audio], settings: dict[str, Any]
+    load: Callable[[str], Whisper], speech: Callable[[str], Audio], model: str, settings: dict[str, Any]
 ) -> None:
     """A text that repeats itself, where the audio does, is taken as it is: nothing of it is sampled."""
     normal = EnglishTextNormalizer()
-    found = run(engine, Transcribe(audio=again(speech("jfk").samples, 2, 0.0), language="en", **settings))[0]
+    found = run(load(model), Transcribe(audio=again(speech("jfk").samples, 2, 0.0), language="en", **settings))[0]
     assert quality.compression_ratio(text(found)) > quality.COMPRESSION_LIMIT
     assert jiwer.wer(normal(" ".join([CLIPS["jfk"].words] * 2)), normal(text(found))) <= 0.05
     assert {segment.temperature for segment in segments(found)} == {0.0}
 
 
-@pytest.mark.parametrize(("times", "pause"), [(2, 0.0), (4, 0.0), (3, 0.6)])
+@pytest.mark.parametrize(
+    ("model", "times", "pause"), [("tiny.en", 2, 0.0), ("base", 2, 0.0), ("base", 4, 0.0), ("base", 3, 0.6)]
+)
 def test_a_short_sentence_is_heard_as_often_as_it_was_said(
-    engine: Whisper, speech: Callable[[str], Audio], times: int, pause: float
+    load: Callable[[str], Whisper], speech: Callable[[str], Audio], model: str, times: int, pause: float
 ) -> None:
     """Some models say but once what is said again and again: what they were not heard to say is decoded anew."""
     audio = again(speech("librispeech").samples, times, pause)
-    found = run(engine, Transcribe(audio=audio, language="en", words=True))[0]
+    found = run(load(model), Transcribe(audio=audio, language="en", words=True))[0]
     assert text(found).count("to its place amidst the") == times
     ends = [end for word, _, end in timings(found) if word == " amidst"]
     each = speech("librispeech").duration + pause
@@ -171,21 +181,23 @@ def test_short_words_said_four_times(tiny: Whisper, speech: Callable[[str], Audi
 def test_chance_decides_nothing_unless_it_was_asked_for(
     tiny: Whisper, speech: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Speech backwards, sampled at every temperature: the same each time, beside others and alone."""
+    """Speech backwards, sampled: the same each time, beside others and alone."""
     monkeypatch.setattr(quality, "LOGPROB_LIMIT", 0.0)
     audio = Audio(np.ascontiguousarray(speech("librispeech").samples[::-1]), RATE)
-    request = Transcribe(audio=audio, temperatures=(0.0, 0.6, 1.0))
+    request = Transcribe(audio=audio, temperatures=(0.0, 1.0))
     other = Transcribe(audio=speech("librispeech"), temperatures=(0.9, 1.0))
-    found = [*run(tiny, *[request] * 4), *run(tiny, other, request, other)[1:2], *run(tiny, request)]
+    found = [*run(tiny, *[request] * 2), *run(tiny, other, request)[1:], *run(tiny, request)]
     assert len({text(events) for events in found}) == 1 and text(found[0])
-    asked = run(tiny, *[Transcribe(audio=audio, temperatures=(1.0,))] * 6)
+    asked = run(tiny, *[Transcribe(audio=audio, temperatures=(1.0,))] * 4)
     assert len({text(events) for events in asked}) > 1
 
 
-@pytest.mark.parametrize("seconds", [1.0, 17.0, 24.0])
-def test_every_word_has_a_length_and_its_place(engine: Whisper, speech: Callable[[str], Audio], seconds: float) -> None:
+@pytest.mark.parametrize(("model", "seconds"), [("tiny.en", 1.0), ("tiny.en", 17.0), ("base", 24.0)])
+def test_every_word_has_a_length_and_its_place(
+    load: Callable[[str], Whisper], speech: Callable[[str], Audio], model: str, seconds: float
+) -> None:
     audio = Audio(np.tile(speech("jfk").samples, 3)[: round(seconds * RATE)], RATE)
-    found = run(engine, Transcribe(audio=audio, language="en", words=True))[0]
+    found = run(load(model), Transcribe(audio=audio, language="en", words=True))[0]
     words = [word for segment in segments(found) for word in segment.words]
     assert words and all(word.end - word.start >= 0.01 for word in words)
     times = [time for word in words for time in (word.start, word.end)]
