@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support import tiny_bridge
+from support.engine_runs import result
 
 from speechmlx.engines import LoadOptions, mlx_audio
 from speechmlx.engines.mlx_audio import cooperative
 
 Load = Callable[[str], Any]
+LoadFolder = Callable[[Path], Any]
 
 
 @pytest.fixture
@@ -31,3 +34,9 @@ def bridged(tmp_path_factory: pytest.TempPathFactory, loaded: Callable[..., Any]
         return engines[name]
 
     return load
+
+
+@pytest.fixture
+def load(options: LoadOptions) -> LoadFolder:
+    """The engine of a folder."""
+    return lambda folder: result(mlx_audio.load(folder, options))

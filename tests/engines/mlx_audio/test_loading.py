@@ -7,10 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import mlx.core as mx
 import pytest
+from engines.mlx_audio.conftest import LoadFolder
 from support import tiny_bridge
 from support.engine_runs import result
 
@@ -24,11 +24,6 @@ Load = Callable[[Path], Any]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tiny_bridge.write("stt/sensevoice", tmp_path / "whisper-parakeet")  # a name that misleads the package
-
-
-@pytest.fixture
-def load(options: LoadOptions) -> Load:
-    return lambda folder: result(mlx_audio.load(folder, options))
 
 
 def stored(folder: Path) -> int:
@@ -45,7 +40,7 @@ def change(folder: Path, edit: Callable[[dict[str, mx.array]], None]) -> None:
     mx.save_safetensors(str(folder / "model.safetensors"), weights)
 
 
-def test_the_folders_name_says_nothing(folder: Path, load: Load) -> None:
+def test_the_folders_name_says_nothing(folder: Path, load: LoadFolder) -> None:
     engine = load(folder)
     assert type(engine.checkpoint.model).__module__.startswith("mlx_audio.stt.models.sensevoice")
     assert engine.nbytes == stored(folder)
@@ -65,7 +60,7 @@ def test_narrow_weights_are_widened_on_a_cpu(folder: Path, cpu: LoadOptions) -> 
     ],
 )
 def test_weights_that_do_not_fit(
-    folder: Path, load: Load, edit: Callable[[dict[str, mx.array]], None], error: type[SpeechError], says: str
+    folder: Path, load: LoadFolder, edit: Callable[[dict[str, mx.array]], None], error: type[SpeechError], says: str
 ) -> None:
     change(folder, edit)
     with pytest.raises(error, match=says):
@@ -73,33 +68,33 @@ def test_weights_that_do_not_fit(
 
 
 @pytest.mark.parametrize("name", ["modeling.py", "weights.pth", "a/data.pkl", "pytorch_model.bin"])
-def test_files_that_may_hold_code_are_refused(folder: Path, name: str, load: Load) -> None:
+def test_files_that_may_hold_code_are_refused(folder: Path, name: str, load: LoadFolder) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text("raise SystemExit")
     with pytest.raises(ModelUnavailable, match=f"has '{name}', a kind of file that may hold code"):
         load(folder)
 
 
-def test_code_elsewhere_is_refused(folder: Path, load: Load) -> None:
+def test_code_elsewhere_is_refused(folder: Path, load: LoadFolder) -> None:
     (folder / "processor_config.json").write_text(json.dumps({"auto_map": {"AutoProcessor": "x--y.Z"}}))
     with pytest.raises(ModelUnavailable, match=r"names code of its own \(auto_map\)"):
         load(folder)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"part": "stt", "family": "sensevoice", "rate": "x"}'])
-def test_a_folder_without_its_family(folder: Path, text: str, load: Load) -> None:
+def test_a_folder_without_its_family(folder: Path, text: str, load: LoadFolder) -> None:
     (folder / "bridge.json").write_text(text)
     with pytest.raises(ModelUnavailable, match=r"has no readable bridge\.json"):
         load(folder)
 
 
-def test_a_config_of_another_family(folder: Path, load: Load) -> None:
+def test_a_config_of_another_family(folder: Path, load: LoadFolder) -> None:
     (folder / "config.json").write_text(json.dumps({"model_type": "sensevoice", "encoder_conf": 5}))
     with pytest.raises(ModelUnavailable, match="is not what its family expects"):
         load(folder)
 
 
-def test_a_folder_without_its_tokenizer(folder: Path, load: Load) -> None:
+def test_a_folder_without_its_tokenizer(folder: Path, load: LoadFolder) -> None:
     (folder / "tokens.json").unlink()
     with pytest.raises(ModelUnavailable, match="lacks the files of its tokenizer"):
         load(folder)

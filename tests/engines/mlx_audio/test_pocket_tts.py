@@ -9,8 +9,8 @@ from typing import Any
 
 import mlx.core as mx
 import pytest
+from engines.mlx_audio.conftest import LoadFolder
 from engines.mlx_audio.test_families import alone
-from engines.mlx_audio.test_loading import load
 from mlx.utils import tree_flatten
 from support import tiny_bridge
 from support.engine_runs import pcm
@@ -111,7 +111,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_its_files_are_enough(folder: Path) -> None:
+def test_its_files_are_enough(folder: Path, load: LoadFolder) -> None:
     engine = load(folder)
     assert engine.voices == POCKET_VOICES == ROW.voices.names
     tokenizer = engine.checkpoint.model.flow_lm.conditioner.tokenizer

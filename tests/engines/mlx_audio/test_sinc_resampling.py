@@ -8,8 +8,8 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
+from engines.mlx_audio.conftest import LoadFolder
 from engines.mlx_audio.test_families import alone, interleaved, noise
-from engines.mlx_audio.test_loading import load
 from support import tiny_bridge
 from support.engine_runs import pcm
 
@@ -86,7 +86,7 @@ def hears(folder: Path) -> Path:
 
 
 def test_omnivoice_imitates_beside_others(
-    theirs: Any, tmp_path: Path, every_layer: None, monkeypatch: pytest.MonkeyPatch
+    load: LoadFolder, theirs: Any, tmp_path: Path, every_layer: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlx_audio.codec.models.higgs_audio import higgs_audio
 

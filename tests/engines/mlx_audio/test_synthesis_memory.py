@@ -28,7 +28,7 @@ from speechmlx.errors import BadRequest, Busy
 from speechmlx.models.bridge import families
 from speechmlx.types import ReferenceVoice, Speak, SpeakStream, Usage
 
-FULL, SHORTER = 270, 170
+FULL, SHORTER = 270, 100
 """Frames of answers here. The first are more than a cache has room for at first, which is for 256."""
 HEARD = 30
 """Frames of a recording here."""

@@ -11,9 +11,8 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 import pytest
-from engines.mlx_audio.conftest import Load
+from engines.mlx_audio.conftest import Load, LoadFolder
 from engines.mlx_audio.test_families import alone
-from engines.mlx_audio.test_loading import load
 from support import tiny_bridge
 from support.engine_runs import pcm
 from support.tiny_tekken import MARKS, VOICES, tekken
@@ -64,7 +63,9 @@ def twice(told: dict[str, Any]) -> None:
         (lambda told: told.update(special_tokens=None), "TypeError"),
     ],
 )
-def test_a_tokenizer_that_is_none(tmp_path: Path, edit: Callable[[dict[str, Any]], object], says: str) -> None:
+def test_a_tokenizer_that_is_none(
+    tmp_path: Path, load: LoadFolder, edit: Callable[[dict[str, Any]], object], says: str
+) -> None:
     folder = tiny_bridge.write("tts/voxtral_tts", tmp_path / "model")
     change(folder, edit)
     with pytest.raises(SpeechError, match=says) as refused:
@@ -93,7 +94,7 @@ def save(folder: Path, rows: int, value: float) -> None:
         (lambda folder: (folder / "tekken.json").unlink(), "no readable tekken.json (FileNotFoundError"),
     ],
 )
-def test_voices_that_do_not_fit(tmp_path: Path, damage: Callable[[Path], object], says: str) -> None:
+def test_voices_that_do_not_fit(tmp_path: Path, load: LoadFolder, damage: Callable[[Path], object], says: str) -> None:
     folder = tiny_bridge.write("tts/voxtral_tts", tmp_path / "model")
     damage(folder)
     with pytest.raises(SpeechError, match=re.escape(says)):

@@ -68,5 +68,6 @@ def test_all_else_is_for_the_engine_to_say() -> None:
     check(PARAKEET, Transcribe(audio=AUDIO))
     check(PARAKEET, Transcribe(audio=AUDIO, language="ja"), Config(profile="standard"))
     check("whisper-tiny.en", Transcribe(audio=AUDIO, language="ja"))  # no language chose it
-    check(PARAKEET, Transcribe(audio=AUDIO, language="ja"), Config(languages=("de",), models={"asr": "whisper-base"}))
+    named = Config(profile="starter", languages=("de",), models={"asr": "whisper-base"})
+    check(PARAKEET, Transcribe(audio=AUDIO, language="ja"), named)
     check(PARAKEET, Speak(text="hello"))
