@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,3 +17,11 @@ from speechmlx.engines.fishspeech.engine import FishSpeech
 def fish(tmp_path_factory: pytest.TempPathFactory, loaded: Callable[..., Any]) -> FishSpeech:
     engine: FishSpeech = loaded(load(write_model(tmp_path_factory.mktemp("fish")), LoadOptions(warm_up=False)))
     return engine
+
+
+@pytest.fixture(params=[False, True], ids=["waiting", "pipelined"])
+def pipelined(request: pytest.FixtureRequest, fish: FishSpeech) -> Iterator[bool]:
+    """The engine reads each frame before it launches the next one, and then not."""
+    fish.loop.pipelined = request.param
+    yield request.param
+    fish.loop.pipelined = False
